@@ -1,0 +1,214 @@
+"""Mixture: how much of each domain. A weight is a share of training tokens."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.files import write_atomically
+
+SUM_TOLERANCE = 1e-6
+FORMAT = "reweightviz.mixture/1"
+
+
+def temperature_weights(tokens: ArrayLike, exponent: float) -> NDArray[np.float64]:
+    """Weights (K,) proportional to ``tokens ** exponent``; empty domains get 0.
+
+    The exponent is 1/T of the temperature convention: 1 is natural, 0 is uniform over the domains
+    that hold anything.
+    """
+    n = np.asarray(tokens, np.float64)
+    if n.ndim != 1 or not n.size or not np.isfinite(n).all() or (n < 0).any() or not n.any():
+        raise ReweightvizError(f"tokens must be (K,) numbers >= 0, at least one above 0; got {n}.")
+    if not np.isfinite(exponent):
+        raise ReweightvizError(f"exponent must be a finite number (1 natural, 0 uniform); got {exponent}.")
+    log = np.full(n.shape, -np.inf)
+    np.log(n, out=log, where=n > 0)
+    scaled = np.where(n > 0, log * exponent, -np.inf)
+    weights = np.exp(scaled - scaled.max())
+    return np.asarray(weights / weights.sum(), np.float64)
+
+
+class Mixture(Mapping[str, float]):
+    """A frozen mapping of domain to weight; weights are >= 0 and sum to 1.
+
+    Args:
+        weights: domain to weight, each a share of training tokens; order is kept.
+        source: where it came from (method, parameters, digest of what it was fitted on).
+
+    Raises:
+        ReweightvizError: a weight is negative, not finite, or the sum is not 1.
+
+    Example:
+        >>> mix = Mixture({"web": 0.7, "code": 0.3})
+        >>> mix["web"], mix.domains
+        (0.7, ('web', 'code'))
+        >>> Mixture.normalized({"web": 3, "code": 1})["code"]
+        0.25
+    """
+
+    __slots__ = ("_weights", "source")
+
+    def __init__(self, weights: Mapping[str, float] | Iterable[tuple[str, float]],
+                 *, source: Mapping[str, Any] | None = None) -> None:
+        checked = _checked(weights)
+        total = sum(checked.values())
+        if abs(total - 1.0) > SUM_TOLERANCE:
+            raise ReweightvizError(
+                f"the weights of a Mixture must sum to 1; these sum to {total:.6g}: Mixture.normalized(...) rescales them."
+            )
+        object.__setattr__(self, "_weights", checked)
+        object.__setattr__(self, "source", dict(source or {}))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise ReweightvizError(f"a Mixture is frozen; make a new one instead of setting {name!r}.")
+
+    def __getitem__(self, domain: str) -> float:
+        return self._weights[domain]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._weights)
+
+    def __len__(self) -> int:
+        return len(self._weights)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._weights.items()))
+
+    def __eq__(self, other: object) -> bool:
+        return dict(self) == dict(other) if isinstance(other, Mapping) else NotImplemented
+
+    def __repr__(self) -> str:
+        return f"Mixture({{{', '.join(f'{d!r}: {w:.4g}' for d, w in self.items())}}})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (dict(self), self.source)
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains, in order."""
+        return tuple(self._weights)
+
+    @property
+    def array(self) -> NDArray[np.float64]:
+        """The weights (K,) in the order of the domains."""
+        return np.fromiter(self._weights.values(), np.float64, len(self))
+
+    @classmethod
+    def normalized(cls, weights: Mapping[str, float] | Iterable[tuple[str, float]],
+                   *, source: Mapping[str, Any] | None = None) -> Mixture:
+        """Rescale non-negative numbers to sum 1."""
+        checked = _checked(weights)
+        top = max(checked.values())
+        if top <= 0:
+            raise ReweightvizError("all weights are 0; at least one domain must have a weight above 0.")
+        scaled = {d: w / top for d, w in checked.items()}
+        total = sum(scaled.values())
+        return cls({d: w / total for d, w in scaled.items()}, source=source)
+
+    @classmethod
+    def uniform(cls, domains: Iterable[str]) -> Mixture:
+        """The same weight for every domain."""
+        names = list(domains)
+        return cls.normalized([(name, 1.0) for name in names], source={"method": "uniform"})
+
+    @classmethod
+    def natural(cls, tokens: Mapping[str, float]) -> Mixture:
+        """Weights proportional to the tokens available in each domain."""
+        return cls.temper(tokens, exponent=1.0)
+
+    @classmethod
+    def temper(cls, tokens: Mapping[str, float], exponent: float) -> Mixture:
+        """Weights proportional to ``tokens ** exponent`` (the exponent is 1/T; 1 natural, 0 uniform)."""
+        weights = temperature_weights(list(tokens.values()), exponent)
+        method = "natural" if exponent == 1 else "temperature"
+        return cls(zip(tokens, weights.tolist(), strict=True), source={"method": method, "exponent": exponent})
+
+    def aligned(self, domains: Iterable[str]) -> NDArray[np.float64]:
+        """Weights (K,) in the order of ``domains``; refuses when the names differ."""
+        names = list(domains)
+        if set(names) != set(self) or len(names) != len(self):
+            unknown, absent = sorted(set(self) - set(names)), sorted(set(names) - set(self))
+            raise ReweightvizError(
+                "the mixture and the data name different domains: "
+                f"only in the mixture {listed(unknown) or 'none'}; only in the data {listed(absent) or 'none'}."
+            )
+        return np.array([self[name] for name in names], np.float64)
+
+    def epochs(self, tokens: Mapping[str, float], budget: float) -> dict[str, float]:
+        """Passes over each domain when ``budget`` tokens are trained: weight * budget / tokens."""
+        if not np.isfinite(budget) or budget <= 0:
+            raise ReweightvizError(f"budget must be a number of tokens above 0; got {budget}.")
+        absent = [d for d in self if d not in tokens]
+        if absent:
+            raise ReweightvizError(f"no token count for {listed(absent)}; there is {listed(tokens)}.")
+        return {d: _passes(w * budget, float(tokens[d])) for d, w in self.items()}
+
+    def blend(self, other: Mixture, share: float) -> Mixture:
+        """``(1 - share) * self + share * other``."""
+        theirs = other.aligned(self.domains)
+        mixed = (1 - share) * self.array + share * theirs
+        return Mixture.normalized(zip(self.domains, mixed.tolist(), strict=True),
+                                  source={"method": "blend", "share": share})
+
+    def distance(self, other: Mixture) -> float:
+        """Total variation: the share of tokens that would have to move."""
+        return float(np.abs(self.array - other.aligned(self.domains)).sum() / 2)
+
+    @property
+    def effective_domains(self) -> float:
+        """Perplexity of the weights: exp of their entropy, between 1 and K."""
+        w = self.array
+        w = w[w > 0]
+        return float(np.exp(-(w * np.log(w)).sum()))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write JSON: weights in token shares, full precision, and the source."""
+        record = {"format": FORMAT, "unit": "share of training tokens", "weights": dict(self), "source": self.source}
+        return write_atomically(path, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Mixture:
+        """Read what :meth:`save` wrote."""
+        try:
+            record = json.loads(Path(path).read_text("utf-8"))
+            return cls(record["weights"], source=record.get("source"))
+        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+            raise ReweightvizError(f"{path} is no mixture file (JSON with 'weights'): {error}.") from error
+
+
+def _passes(wanted: float, available: float) -> float:
+    if available > 0:
+        return wanted / available
+    return float("inf") if wanted > 0 else 0.0
+
+
+def _restore(weights: dict[str, float], source: dict[str, Any]) -> Mixture:
+    return Mixture(weights, source=source)
+
+
+def _checked(weights: Mapping[str, float] | Iterable[tuple[str, float]]) -> dict[str, float]:
+    pairs = list(weights.items() if isinstance(weights, Mapping) else weights)
+    names = [str(domain) for domain, _ in pairs]
+    if not pairs:
+        raise ReweightvizError("a Mixture needs at least one domain; got none.")
+    if len(set(names)) != len(names):
+        twice = sorted({n for n in names if names.count(n) > 1})
+        raise ReweightvizError(f"each domain may stand once in a Mixture; {listed(twice)} came more often.")
+    checked = {}
+    for name, (_, weight) in zip(names, pairs, strict=True):
+        try:
+            value = float(weight)
+        except (TypeError, ValueError):
+            raise ReweightvizError(f"the weight of {name!r} must be a number; got {weight!r}.") from None
+        if not np.isfinite(value) or value < 0:
+            raise ReweightvizError(f"weights must be finite and >= 0; {name[:60]!r} has {value}.")
+        checked[name] = value
+    return checked

@@ -1,0 +1,110 @@
+"""What a method looks like, and how its needs are read from its signature."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.mixture import Mixture
+
+Array = NDArray[np.float64]
+
+
+@runtime_checkable
+class Mixer(Protocol):
+    """How much of each domain, now? ``init`` and ``update`` name what they need as keyword-only parameters.
+
+    ``weights(state)`` is what to train with now, (K,); ``result(state)`` the method's answer, (K,).
+    A static mixer has no ``update``. ``applies_to`` says whether a trainer should draw by the weights
+    ("sampling") or scale the loss by them ("loss").
+    """
+
+    applies_to: str
+
+    def init(self, **signals: Array) -> Any: ...
+    def weights(self, state: Any) -> Array: ...
+    def result(self, state: Any) -> Array: ...
+
+
+@runtime_checkable
+class Law(Protocol):
+    """What loss would this mixture reach? ``predict`` takes (n, K) weights in the order of ``domains``."""
+
+    domains: tuple[str, ...]
+    targets: tuple[str, ...]
+    lower_is_better: NDArray[np.bool_]
+
+    def predict(self, weights: Array) -> Array: ...
+    def interval(self, weights: Array, level: float = 0.9) -> tuple[Array, Array]: ...
+    def browser_form(self) -> BrowserForm | None: ...
+
+
+@runtime_checkable
+class LawSpec(Protocol):
+    """Hyperparameters of a law; ``fit`` names what it needs and returns a :class:`Law`."""
+
+    def fit(self, *, domains: Sequence[str], targets: Sequence[str], mixtures: Array, losses: Array) -> Law: ...
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """How much is this document worth? ``score`` names the columns it needs and returns (N,)."""
+
+    higher_is_better: bool
+
+    def score(self, **columns: Any) -> Array: ...
+
+
+@runtime_checkable
+class Selector(Protocol):
+    """Which documents, within the budget? ``select`` returns k unique rows, int64, in pick order."""
+
+    def select(self, *, score: Array, k: int) -> NDArray[np.int64]: ...
+
+
+class Exporter(Protocol):
+    """One training framework: ``write`` returns what it wrote, ``read`` gives the mixture back."""
+
+    @staticmethod
+    def write(mixture: Mixture, path: Path, **options: Any) -> Path: ...
+    @staticmethod
+    def read(path: Path) -> Mixture: ...
+
+
+@dataclass(frozen=True, eq=False)
+class BrowserForm:
+    """A law that a browser evaluates by itself: a JSON header and little-endian float32 numbers.
+
+    ``log-linear``: coef (M, 1+K) rows [log c, t_1..t_K], draws (B, M, 1+K), noise (B, M). The prediction is
+    exp(log c) + exp(t.w); the interval at a level is the quantiles over b of prediction_b + noise_b.
+    """
+
+    header: Mapping[str, Any]
+    data: bytes
+
+
+def needs(verb: Callable[..., Any]) -> dict[str, bool]:
+    """Keyword-only parameters of a method's verb: name to whether it is required.
+
+    >>> def update(self, state, *, loss, prior=None): ...
+    >>> needs(update)
+    {'loss': True, 'prior': False}
+    """
+    parameters = inspect.signature(verb).parameters.values()
+    return {p.name: p.default is p.empty for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def supply(who: str, verb: Callable[..., Any], available: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that ``verb`` names, taken from ``available``; one sentence names what is missing."""
+    wanted = needs(verb)
+    absent = [name for name, required in wanted.items() if required and name not in available]
+    if absent:
+        raise ReweightvizError(f"{who} needs {listed(absent)}; there is {listed(available)}.")
+    return {name: available[name] for name in wanted if name in available}

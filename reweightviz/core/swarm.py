@@ -1,0 +1,80 @@
+"""Swarm: many small proxy runs, the mixtures they trained on and what they reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from reweightviz.core.errors import ReweightvizError
+
+SUM_SLACK = 0.005
+"""Rows of tables that were rounded to 3 decimals sum to .995 to 1.005 and are kept as read."""
+
+
+@dataclass(frozen=True, eq=False)
+class Swarm:
+    """Proxy runs.
+
+    Args:
+        domains: names (K,).
+        mixtures: (R, K) domain weights, as read.
+        targets: names (M,); may differ from the domains.
+        losses: (R, M).
+        runs: a table with a row a run (model size, tokens, seed, ...).
+        tokens: domain to tokens available to the runs, where known.
+        lower_is_better: (M,); all true when not given.
+        meta: how the runs were made.
+    """
+
+    domains: tuple[str, ...]
+    mixtures: NDArray[np.float64]
+    targets: tuple[str, ...]
+    losses: NDArray[np.float64]
+    runs: pd.DataFrame
+    tokens: Mapping[str, float] | None = None
+    lower_is_better: NDArray[np.bool_] | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        mixtures, losses = np.asarray(self.mixtures, np.float64), np.asarray(self.losses, np.float64)
+        expected = (len(self.runs), len(self.domains)), (len(self.runs), len(self.targets))
+        if (mixtures.shape, losses.shape) != expected:
+            raise ReweightvizError(f"a Swarm of {len(self.runs)} runs needs mixtures {expected[0]} and losses {expected[1]}; "
+                                   f"got {mixtures.shape} and {losses.shape}.")
+        if not np.isfinite(mixtures).all() or (mixtures < 0).any():
+            raise ReweightvizError("the mixtures of a Swarm must be finite and >= 0.")
+        off = np.abs(mixtures.sum(1) - 1) > SUM_SLACK
+        if off.any():
+            row = int(np.argmax(off))
+            raise ReweightvizError(f"the weights of run {row} sum to {mixtures[row].sum():.4f}, not 1 "
+                                   f"({off.sum()} such runs): were columns dropped?")
+        better = np.ones(len(self.targets), bool) if self.lower_is_better is None else np.asarray(self.lower_is_better, bool)
+        for name, value in (("mixtures", mixtures), ("losses", losses), ("lower_is_better", better)):
+            object.__setattr__(self, name, value)
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __repr__(self) -> str:
+        return f"Swarm({len(self)} runs, {len(self.domains)} domains, {len(self.targets)} targets)"
+
+    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> Swarm:
+        """The runs ``rows``, in that order."""
+        rows = np.asarray(rows)
+        return Swarm(self.domains, self.mixtures[rows], self.targets, self.losses[rows],
+                     self.runs.iloc[rows].reset_index(drop=True), self.tokens, self.lower_is_better, self.meta)
+
+    def noise_floor(self, decimals: int = 6) -> NDArray[np.float64]:
+        """Standard deviation (M,) of the losses over repeats of one mixture, pooled; NaN without repeats."""
+        _, group = np.unique(np.round(self.mixtures, decimals), axis=0, return_inverse=True)
+        group = group.ravel()
+        counts = np.bincount(group)
+        means = np.stack([np.bincount(group, self.losses[:, m]) / counts for m in range(len(self.targets))], 1)
+        square = ((self.losses - means[group]) ** 2)[counts[group] > 1].sum(0)
+        freedom = (counts[counts > 1] - 1).sum()
+        return np.sqrt(square / freedom) if freedom else np.full(len(self.targets), np.nan)

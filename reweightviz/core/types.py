@@ -1,0 +1,57 @@
+"""The closed lists: kinds of corpus columns, signals of a run, with shape and unit."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    """What a column or a signal holds."""
+
+    shape: str
+    unit: str
+    meaning: str
+
+
+COLUMNS: dict[str, Kind] = {
+    "id": Kind("(N,)", "text", "name of a document, unique in its corpus"),
+    "text": Kind("(N,)", "text", "the document"),
+    "domain": Kind("(N,)", "text", "which domain the document belongs to"),
+    "tokens": Kind("(N,)", "tokens", "length of the document under the corpus' tokenizer"),
+    "embedding": Kind("(N, D)", "1", "a vector a document"),
+    "xy": Kind("(N, 2)", "1", "place on the map"),
+    "cluster": Kind("(N,)", "index", "which cluster; names in meta['cluster_names']"),
+    "score": Kind("(N,)", "the scorer's", "what a document is worth; `score:<method>`"),
+    "loss": Kind("(N,)", "nats per token", "mean loss of the document under a model; `loss:<model>`"),
+    "gradient": Kind("(N, D)", "1", "projected gradient of the document's loss"),
+}
+"""Kinds of corpus columns. Several of a kind carry a label after a colon: ``score:loss``."""
+
+SIGNALS: dict[str, Kind] = {
+    "tokens": Kind("(K,)", "tokens", "tokens available in each domain"),
+    "prior": Kind("(K,)", "share of tokens", "weights to start from; uniform when not given"),
+    "loss": Kind("(T, K)", "nats per token", "training loss of the model on each domain"),
+    "reference_loss": Kind("(T, K)", "nats per token", "loss of a frozen reference model on the same tokens"),
+    "excess_loss": Kind("(T, K)", "nats per token", "mean over tokens of max(loss - reference loss, 0)"),
+    "held_out_loss": Kind("(T, K)", "nats per token", "loss on documents that are never trained on"),
+    "drawn_tokens": Kind("(T, K)", "tokens", "tokens drawn since the last record"),
+    "score": Kind("(N,)", "the scorer's", "higher is better, NaN last"),
+    "mixtures": Kind("(R, K)", "share of tokens", "domain weights of the proxy runs"),
+    "losses": Kind("(R, M)", "the target's", "what the proxy runs reached"),
+    "lower_is_better": Kind("(M,)", "bool", "direction of each target"),
+    "k": Kind("()", "documents", "how many documents to select"),
+    "rng": Kind("()", "generator", "numpy Generator made from the verb's seed"),
+}
+"""Names that a method may ask for as keyword-only parameters, as a pytest test names its fixtures."""
+
+LOG_SIGNALS = ("loss", "reference_loss", "excess_loss", "held_out_loss", "drawn_tokens")
+"""The signals that a RunLog may hold, each (T, K)."""
+
+
+def kind_of(column: str) -> str:
+    """The kind of a column name: what stands before the colon.
+
+    >>> kind_of("loss:proxy")
+    'loss'
+    """
+    return column.partition(":")[0]
