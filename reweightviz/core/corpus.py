@@ -1,0 +1,219 @@
+"""Corpus: documents as columns. Immutable in use; a verb returns a corpus with one column more."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute  # noqa: F401  makes pa.compute available
+from numpy.typing import ArrayLike, NDArray
+
+from reweightviz.core.errors import ReweightvizError, missing_column, unknown_name
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.sources import Source, Sources
+from reweightviz.core.types import COLUMNS, kind_of
+
+Column = NDArray[Any] | pa.ChunkedArray
+STRINGS = ("id", "text", "domain")
+
+
+class Corpus:
+    """Documents with an id, a domain, a length and any number of derived columns.
+
+    Args:
+        columns: name to (N, ...) values, or to a function that loads them when they are first asked for.
+            Names are kinds from :data:`reweightviz.core.types.COLUMNS`, with a label after a colon where
+            there are several of a kind (``loss:proxy``); ``package`` and other names of the caller's stay text.
+        domains: order of the domains (K,); order of first appearance when not given.
+        tokenizer: what counted the ``tokens`` column.
+        meta: anything JSON can hold that belongs to the columns (names of clusters, say).
+
+    Example:
+        >>> corpus = Corpus({"text": ["a b", "c"], "domain": ["web", "code"]})
+        >>> len(corpus), corpus.domains, corpus.tokens.tolist()
+        (2, ('web', 'code'), [3, 1])
+    """
+
+    def __init__(self, columns: Mapping[str, ArrayLike | Callable[[], ArrayLike]], *, domains: Sequence[str] | None = None,
+                 tokenizer: str = "utf-8 bytes", meta: Mapping[str, Any] | None = None) -> None:
+        if "domain" not in columns:
+            raise missing_column("a Corpus", "domain", columns)
+        self._columns: dict[str, Any] = dict(columns)
+        self.tokenizer = tokenizer
+        self.meta: dict[str, Any] = dict(meta or {})
+        encoded = _strings(self._resolved("domain")).dictionary_encode().combine_chunks()
+        encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
+        if not len(encoded):
+            raise ReweightvizError("a Corpus needs at least one document; got none.")
+        present = encoded.dictionary.to_pylist()
+        self.domains: tuple[str, ...] = tuple(domains) if domains is not None else tuple(present)
+        strangers = set(present) - set(self.domains)
+        if strangers:
+            raise unknown_name("domain of this corpus", sorted(map(str, strangers))[0], self.domains)
+        order = {name: code for code, name in enumerate(self.domains)}
+        recode = np.array([order[name] for name in present], np.int32)
+        self.domain_codes: NDArray[np.int32] = recode[encoded.indices.to_numpy(zero_copy_only=False)]
+        for name, value in self._columns.items():
+            if not callable(value):
+                self._columns[name] = self._checked(name, value)
+
+    # ---- columns
+
+    def __len__(self) -> int:
+        return len(self.domain_codes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._columns or name == "tokens"
+
+    def __repr__(self) -> str:
+        return f"Corpus({len(self):,} documents, {len(self.domains)} domains, columns: {', '.join(self.columns)})"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self._columns)
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "tokens":
+            return self.tokens
+        if name not in self._columns:
+            raise missing_column("this call", name, self._columns, _verb_for(name))
+        return self._resolved(name)
+
+    def _resolved(self, name: str) -> Any:
+        value = self._columns[name]
+        if callable(value):
+            value = self._columns[name] = self._checked(name, value()) if name != "domain" else value()
+        return value
+
+    def _checked(self, name: str, value: ArrayLike) -> Column:
+        column: Column = _strings(value) if name in STRINGS or _is_text(value) else np.asarray(value)
+        if len(column) != len(self):
+            raise ReweightvizError(f"column {name!r} must have a row a document, {len(self)}; got {len(column)}.")
+        if isinstance(column, np.ndarray):
+            shape = COLUMNS[kind_of(name)].shape if kind_of(name) in COLUMNS else "(N,)"
+            if column.ndim != shape.count(",") + (not shape.endswith(",)")):
+                raise ReweightvizError(f"column {name!r} must be {shape}; got {column.shape}.")
+            column.setflags(write=False)
+        return column
+
+    def with_column(self, name: str, values: ArrayLike | Callable[[], ArrayLike], **meta: Any) -> Corpus:
+        """A corpus with one column more (or replaced); nothing of this one is copied."""
+        return Corpus(self._columns | {name: values}, domains=self.domains, tokenizer=self.tokenizer, meta=self.meta | meta)
+
+    def take(self, rows: ArrayLike) -> Corpus:
+        """The documents ``rows`` (indices or a boolean mask), with every column."""
+        picked = np.asarray(rows)
+        picked = np.flatnonzero(picked) if picked.dtype == bool else picked.astype(np.int64)
+        columns = {name: _picked(self[name], picked) for name in self._columns}
+        return Corpus(columns, domains=self.domains, tokenizer=self.tokenizer, meta=self.meta)
+
+    # ---- documents
+
+    @cached_property
+    def tokens(self) -> NDArray[np.int64]:
+        """Length of every document (N,); UTF-8 bytes when no tokens column is there."""
+        if "tokens" in self._columns:
+            return np.asarray(self._resolved("tokens"), np.int64)
+        lengths = pa.compute.binary_length(self["text"])
+        return np.asarray(lengths.to_numpy(), np.int64)
+
+    @cached_property
+    def ids(self) -> NDArray[np.object_]:
+        """The documents' ids (N,); their row numbers as text when no id column is there."""
+        if "id" in self._columns:
+            return np.asarray(self["id"].to_numpy(), object)
+        return np.array([str(row) for row in range(len(self))], object)
+
+    def rows(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Rows of the documents with these ids."""
+        index = pd.Index(self.ids).get_indexer(pd.Index(list(ids), dtype=object))
+        if (index < 0).any():
+            raise ReweightvizError(f"no document {list(ids)[int(np.argmin(index))]!r} in this corpus of {len(self):,}.")
+        return np.asarray(index, np.int64)
+
+    def text(self, rows: Sequence[int] | NDArray[np.int64]) -> list[str]:
+        """The texts of a few documents."""
+        return [str(value) for value in self["text"].take(pa.array(rows, pa.int64())).to_pylist()]
+
+    # ---- what there is of each domain
+
+    @cached_property
+    def sources(self) -> Sources:
+        """Tokens and documents of each domain, as counted here."""
+        K = len(self.domains)
+        tokens = np.bincount(self.domain_codes, self.tokens, K)
+        documents = np.bincount(self.domain_codes, minlength=K)
+        table = {name: Source(float(t), float(n)) for name, t, n in zip(self.domains, tokens, documents, strict=True)}
+        return Sources(table, tokenizer=self.tokenizer)
+
+    @property
+    def natural(self) -> Mixture:
+        """Each domain's share of the tokens."""
+        return Mixture.natural(self.sources.token_table)
+
+    # ---- out
+
+    def digest(self, *columns: str) -> str:
+        """A short hash of the named columns' content; the same data gives the same digest."""
+        total = hashlib.blake2b(digest_size=12)
+        for name in columns:
+            total.update(_digest(self[name]))
+        return total.hexdigest()
+
+    def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """An Arrow table; matrices become fixed-size lists."""
+        names = list(columns or self._columns)
+        return pa.table({name: _arrow(self[name]) for name in names})
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A data frame of the one-dimensional columns."""
+        flat = [name for name in self._columns if isinstance(self[name], pa.ChunkedArray) or self[name].ndim == 1]
+        return self.to_arrow(flat).to_pandas()
+
+
+def _strings(values: Any) -> pa.ChunkedArray:
+    if isinstance(values, pa.ChunkedArray) and values.type == pa.large_string():
+        return values
+    array = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, from_pandas=True)
+    array = array.cast(pa.large_string())
+    return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+
+
+def _is_text(values: Any) -> bool:
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return bool(pa.types.is_string(values.type) or pa.types.is_large_string(values.type))
+    return np.asarray(values).dtype.kind in "OUS"
+
+
+def _picked(column: Column, rows: NDArray[np.int64]) -> Column:
+    return column.take(pa.array(rows)) if isinstance(column, pa.ChunkedArray) else column[rows]
+
+
+def _arrow(column: Column) -> pa.Array | pa.ChunkedArray:
+    if isinstance(column, pa.ChunkedArray) or column.ndim == 1:
+        return column if isinstance(column, pa.ChunkedArray) else pa.array(column)
+    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(column).reshape(-1)), column.shape[1])
+
+
+def _digest(column: Column) -> bytes:
+    total = hashlib.blake2b(digest_size=16)
+    if isinstance(column, np.ndarray):
+        total.update(repr((column.dtype.str, column.shape)).encode())
+        total.update(np.ascontiguousarray(column))
+        return total.digest()
+    for value in column.to_pylist():
+        data = str(value).encode("utf-8", "surrogatepass")
+        total.update(len(data).to_bytes(8, "little") + data)
+    return total.digest()
+
+
+def _verb_for(name: str) -> str:
+    verbs = {"embedding": "rv.embed", "xy": "rv.project", "cluster": "rv.cluster", "loss": "rv.losses", "score": "rv.score"}
+    verb = verbs.get(kind_of(name))
+    return f"{verb}(corpus) makes it." if verb else ""
