@@ -1,0 +1,92 @@
+"""Makes the demo's training runs from the demo corpus: a swarm of proxy runs, run logs, and the law's optimum tried.
+
+    python data/make_runs.py swarm        96 mixtures and 6 repeats of one; appends run by run, resumes where it stopped
+    python data/make_runs.py logs         natural, uniform and DoReMi, and the proxy model that `rv.losses` uses
+    python data/make_runs.py validation   the law's optimum against natural, uniform and the best observed mixture, 5 seeds each
+
+Every run is real training of the reference trainer (a byte-level transformer) on one CPU thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from reweightviz.core.corpus import Corpus
+from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.mixture import Mixture, temperature_weights
+from reweightviz.readers import demo
+from reweightviz.training.model import ModelConfig
+from reweightviz.training.trainer import ProxyData, TrainConfig, train
+
+HERE = Path(__file__).parent
+CONFIG = TrainConfig(steps=1500, batch=16, rate=1e-2, log_every=10, evaluate_every=250,
+                     model=ModelConfig(width=64, layers=2, heads=4, context=64))
+RUNS, REPEATS, SEED = 96, 6, 20261121
+STRENGTHS = np.geomspace(1.0, 60.0, 12)  # total concentration: from a few domains to nearly even
+
+
+def design(corpus: Corpus) -> Iterator[tuple[str, float, np.ndarray]]:
+    """Kind, strength and weights of every run: Dirichlet around the tempered prior, then repeats of uniform."""
+    rng = np.random.default_rng(SEED)
+    prior = temperature_weights(corpus.sources.tokens, 0.5)
+    for run in range(RUNS):
+        strength = float(STRENGTHS[run % len(STRENGTHS)])
+        yield "dirichlet", strength, rng.dirichlet(strength * prior)
+    for _ in range(REPEATS):
+        yield "repeat", float("nan"), np.full(len(prior), 1 / len(prior))
+
+
+def provenance(corpus: Corpus) -> dict[str, object]:
+    """What the runs were made from and with."""
+    return {
+        "domains": list(corpus.domains), "tokens": dict(corpus.sources.token_table), "documents": len(corpus),
+        "corpus_digest": corpus.digest("text", "domain"), "tokenizer": corpus.tokenizer, "unit": "nats per byte, held-out documents",
+        "config": repr(CONFIG), "tokens_a_run": CONFIG.tokens, "seed": SEED,
+        "versions": {name: version(name) for name in ("torch", "numpy")} | {"python": platform.python_version()},
+        "machine": f"{platform.machine()}, one CPU thread",
+    }
+
+
+def swarm(corpus: Corpus) -> None:
+    """Append the runs that are not there yet."""
+    folder = HERE / "swarm"
+    folder.mkdir(exist_ok=True)
+    described, lines = folder / "meta.json", folder / "runs.jsonl"
+    facts = provenance(corpus)
+    if described.exists() and json.loads(described.read_text())["corpus_digest"] != facts["corpus_digest"]:
+        raise ReweightvizError(f"{folder} was made from another corpus (other packages): move it away to start anew.")
+    described.write_text(json.dumps(facts, indent=1) + "\n")
+    done = {json.loads(line)["run"] for line in lines.read_text().splitlines()} if lines.exists() else set()
+    data = ProxyData(corpus, CONFIG.model.context)
+    for run, (kind, strength, weights) in enumerate(design(corpus)):
+        if run in done:
+            continue
+        result = train(data, Mixture(zip(corpus.domains, weights.tolist(), strict=True)), seed=1000 + run, config=CONFIG)
+        record = {"run": run, "kind": kind, "strength": strength, "seed": 1000 + run, "weights": weights.round(8).tolist(),
+                  "losses": result.held_out.round(6).tolist(), "seconds": result.log.meta["seconds"]}
+        with lines.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+        print(run, record["seconds"], f"{result.held_out.mean():.4f}", flush=True)
+
+
+def main() -> None:
+    """Run one part."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=["swarm"])
+    torch.set_num_threads(1)
+    corpus = demo.read()
+    print(corpus, file=sys.stderr)
+    {"swarm": swarm}[parser.parse_args().part](corpus)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""The proxy model: a small byte-level transformer."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+VOCABULARY = 256
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Size of a proxy model; the default has 0.4M parameters.
+
+    Args:
+        width: size of the residual stream.
+        layers: number of blocks.
+        heads: attention heads a block.
+        context: bytes a sequence.
+    """
+
+    width: int = 96
+    layers: int = 3
+    heads: int = 4
+    context: int = 128
+
+
+class ByteTransformer(nn.Module):
+    """Pre-norm decoder over bytes with learned positions and tied embeddings.
+
+    ``forward`` takes (B, L) int64 bytes and returns (B, L, 256) logits of the next byte.
+    """
+
+    def __init__(self, config: ModelConfig = ModelConfig()) -> None:  # noqa: B008  frozen
+        super().__init__()
+        self.config = config
+        self.embed = nn.Embedding(VOCABULARY, config.width)
+        self.place = nn.Embedding(config.context, config.width)
+        self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.width)
+        for table in (self.embed, self.place):
+            nn.init.normal_(table.weight, std=0.02)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        x = self.embed(tokens) + self.place.weight[: tokens.shape[1]]
+        for block in self.blocks:
+            x = block(x)
+        return F.linear(self.norm(x), self.embed.weight)
+
+    def token_losses(self, sequences: Tensor) -> Tensor:
+        """Negative log-likelihood (B, L-1) of every next byte of (B, L) sequences, in nats."""
+        logits = self(sequences[:, :-1])
+        return F.cross_entropy(logits.flatten(0, 1), sequences[:, 1:].flatten(), reduction="none").view(len(sequences), -1)
+
+    @property
+    def parameters_count(self) -> int:
+        """Number of trained parameters."""
+        return sum(p.numel() for p in self.parameters())
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write weights as float16 in an .npz file."""
+        arrays = {name: value.detach().cpu().numpy().astype(np.float16) for name, value in self.state_dict().items()}
+        settings = {f"config.{name}": np.int64(value) for name, value in asdict(self.config).items()}
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays, **settings)
+        Path(path).write_bytes(buffer.getvalue())
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> ByteTransformer:
+        """Read what :meth:`save` wrote."""
+        with np.load(path, allow_pickle=False) as stored:
+            settings = {name.partition(".")[2]: int(stored[name]) for name in stored if name.startswith("config.")}
+            weights = {name: torch.from_numpy(stored[name].astype(np.float32)) for name in stored if not name.startswith("config.")}
+        model = cls(ModelConfig(**settings))
+        model.load_state_dict(weights)
+        return model.eval()
+
+
+class _Block(nn.Module):
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.attention_norm = nn.LayerNorm(config.width)
+        self.qkv = nn.Linear(config.width, 3 * config.width, bias=False)
+        self.out = nn.Linear(config.width, config.width, bias=False)
+        self.mlp_norm = nn.LayerNorm(config.width)
+        self.up = nn.Linear(config.width, 4 * config.width)
+        self.down = nn.Linear(4 * config.width, config.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, length, width = x.shape
+        q, k, v = self.qkv(self.attention_norm(x)).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        return x + self.down(F.gelu(self.up(self.mlp_norm(x))))

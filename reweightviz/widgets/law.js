@@ -1,0 +1,80 @@
+// A mixing law as coefficients: the same numbers as Python's, without the kernel. No DOM.
+
+/**
+ * @typedef {{kind: string, domains: string[], targets: string[], lower_is_better: boolean[], draws: number}} LawHeader
+ * @typedef {{columns: number[], targets: number, draws: number, numbers: Float64Array}} LawForm
+ * @typedef {{value: number, low: number, high: number}} Estimate  low and high are NaN where there is no interval
+ */
+
+/** One sentence when the law cannot serve these domains, else "". @param {LawHeader} header @param {string[]} domains */
+export function lawProblem(header, domains) {
+  const absent = header.domains.filter((name) => !domains.includes(name));
+  if (!absent.length) return "";
+  const shown = absent.slice(0, 3).map((name) => `“${name.slice(0, 40)}”`).join(", ");
+  const rest = absent.length > 3 ? ` and ${absent.length - 3} more` : "";
+  return `The law was fitted with ${shown}${rest}, which this mixture does not have; no losses can be predicted.`;
+}
+
+/**
+ * The log-linear form: float32, little-endian: coef (M, 1+K) rows [log c, t_1..t_K], draws (B, M, 1+K), noise (B, M).
+ * Throws one sentence when the bytes do not fit the header.
+ * @param {LawHeader} header @param {DataView} data @param {string[]} domains  the editor's, matched by name
+ * @returns {LawForm}
+ */
+export function readLaw(header, data, domains) {
+  const [K, M, B] = [header.domains.length, header.targets.length, header.draws];
+  const count = M * (1 + K) + B * M * (1 + K) + B * M;
+  if (header.kind !== "log-linear") throw new Error(`The browser knows no law of kind “${header.kind}”.`);
+  if (data.byteLength !== 4 * count) throw new Error(`The law's form should hold ${4 * count} bytes; ${data.byteLength} came.`);
+  const numbers = Float64Array.from({ length: count }, (_, i) => data.getFloat32(4 * i, true));
+  return { columns: header.domains.map((name) => domains.indexOf(name)), targets: M, draws: B, numbers };
+}
+
+/**
+ * Predictions of every target, and of their mean, with the interval at `level`.
+ * @param {LawForm} law @param {number[]} weights @param {number} level
+ * @returns {{targets: Estimate[], mean: Estimate}}
+ */
+export function evaluateLaw(law, weights, level) {
+  const { columns, targets: M, draws: B, numbers } = law;
+  const w = columns.map((k) => weights[k]);
+  const width = 1 + w.length;
+  const curve = (/** @type {number} */ row) => {
+    let exponent = 0;
+    for (let k = 0; k < w.length; k++) exponent += numbers[row * width + 1 + k] * w[k];
+    return Math.exp(numbers[row * width]) + Math.exp(exponent);
+  };
+  const noise = M * width * (1 + B);
+  const drawn = Array.from({ length: M }, () => new Float64Array(B));
+  const means = new Float64Array(B);
+  for (let b = 0; b < B; b++) {
+    for (let m = 0; m < M; m++) {
+      drawn[m][b] = curve(M * (1 + b) + m) + numbers[noise + b * M + m];
+      means[b] += drawn[m][b] / M;
+    }
+  }
+  const values = drawn.map((_, m) => curve(m));
+  const mean = values.reduce((sum, value) => sum + value / M, 0);
+  return { targets: values.map((value, m) => estimate(value, drawn[m], level)), mean: estimate(mean, means, level) };
+}
+
+/** @param {number} value @param {Float64Array} draws @param {number} level @returns {Estimate} */
+function estimate(value, draws, level) {
+  draws.sort();
+  return { value, low: quantileSorted(draws, (1 - level) / 2), high: quantileSorted(draws, (1 + level) / 2) };
+}
+
+/** Linear interpolation between order statistics, numpy's default. @param {Float64Array} sorted @param {number} q */
+export function quantileSorted(sorted, q) {
+  if (!sorted.length) return NaN;
+  const place = q * (sorted.length - 1);
+  const below = Math.floor(place);
+  const above = Math.min(below + 1, sorted.length - 1);
+  return sorted[below] + (sorted[above] - sorted[below]) * (place - below);
+}
+
+/** A change counts when it is larger than the interval is wide on either side. @param {Estimate} estimated @param {number} change */
+export function beyondNoise(estimated, change) {
+  const half = (estimated.high - estimated.low) / 2;
+  return Math.abs(change) > (Number.isFinite(half) ? half : 0) && Math.abs(change) > 1e-9;
+}
