@@ -1,1 +1,43 @@
-"""reweightviz."""
+"""reweightviz: choose the training mix of a language model by looking at it.
+
+Names are loaded when they are first used, so that importing reweightviz imports no torch, umap or plotly.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+_VERBS = (
+    "cluster", "demo_corpus", "demo_log", "demo_swarm", "embed", "export", "fit", "load_mixture", "losses", "methods", "mix",
+    "open_corpus", "optimize", "project", "read_corpus", "read_log", "read_swarm", "score", "select", "split_domain",
+)
+_HOMES = dict.fromkeys(_VERBS, "api") | {
+    "Corpus": "core.corpus", "Explorer": "explorer", "LossCurves": "widgets.curves", "Map": "widgets.map", "Mixture": "core.mixture",
+    "MixtureEditor": "widgets.mixture_editor", "ReweightvizError": "core.errors", "RunLog": "core.runlog", "Selection": "core.selection",
+    "Source": "core.sources", "Sources": "core.sources", "Swarm": "core.swarm", "WeightTrajectories": "widgets.curves",
+}
+_FAMILIES = ("laws", "mixers", "scorers", "selectors", "training")
+
+__all__ = sorted([*_HOMES, *_FAMILIES])
+
+try:
+    __version__ = version("reweightviz")
+except PackageNotFoundError:  # a source tree that was never installed
+    __version__ = "0+unknown"
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FAMILIES:
+        value: Any = import_module(f"reweightviz.{name}")
+    elif name in _HOMES:
+        value = getattr(import_module(f"reweightviz.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module 'reweightviz' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,7 @@ class Corpus:
         domains: order of the domains (K,); order of first appearance when not given.
         tokenizer: what counted the ``tokens`` column.
         meta: anything JSON can hold that belongs to the columns (names of clusters, say).
+        fetch_text: reads a few texts by row, for a corpus whose text column stays on disk.
 
     Example:
         >>> corpus = Corpus({"text": ["a b", "c"], "domain": ["web", "code"]})
@@ -40,12 +43,14 @@ class Corpus:
     """
 
     def __init__(self, columns: Mapping[str, ArrayLike | Callable[[], ArrayLike]], *, domains: Sequence[str] | None = None,
-                 tokenizer: str = "utf-8 bytes", meta: Mapping[str, Any] | None = None) -> None:
+                 tokenizer: str = "utf-8 bytes", meta: Mapping[str, Any] | None = None,
+                 fetch_text: Callable[[Any], list[str]] | None = None) -> None:
         if "domain" not in columns:
             raise missing_column("a Corpus", "domain", columns)
         self._columns: dict[str, Any] = dict(columns)
         self.tokenizer = tokenizer
         self.meta: dict[str, Any] = dict(meta or {})
+        self._fetch_text = fetch_text
         encoded = _strings(self._resolved("domain")).dictionary_encode().combine_chunks()
         encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
         if not len(encoded):
@@ -104,7 +109,8 @@ class Corpus:
 
     def with_column(self, name: str, values: ArrayLike | Callable[[], ArrayLike], **meta: Any) -> Corpus:
         """A corpus with one column more (or replaced); nothing of this one is copied."""
-        return Corpus(self._columns | {name: values}, domains=self.domains, tokenizer=self.tokenizer, meta=self.meta | meta)
+        return Corpus(self._columns | {name: values}, domains=self.domains, tokenizer=self.tokenizer,
+                      meta=self.meta | meta, fetch_text=self._fetch_text)
 
     def take(self, rows: ArrayLike) -> Corpus:
         """The documents ``rows`` (indices or a boolean mask), with every column."""
@@ -139,6 +145,8 @@ class Corpus:
 
     def text(self, rows: Sequence[int] | NDArray[np.int64]) -> list[str]:
         """The texts of a few documents."""
+        if self._fetch_text is not None and callable(self._columns["text"]):
+            return self._fetch_text(rows)
         return [str(value) for value in self["text"].take(pa.array(rows, pa.int64())).to_pylist()]
 
     # ---- what there is of each domain
@@ -165,6 +173,12 @@ class Corpus:
         for name in columns:
             total.update(_digest(self[name]))
         return total.hexdigest()
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Commit to a Lance dataset; see :func:`reweightviz.core.store.save_corpus`."""
+        from reweightviz.core.store import save_corpus
+
+        return save_corpus(self, path, overwrite=overwrite)
 
     def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
         """An Arrow table; matrices become fixed-size lists."""

@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm.auto import tqdm
 
+from reweightviz.core.cache import cache_path
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.files import write_atomically
 
 SHORTEST, LONGEST = 200, 2000  # characters of a document
 LARGEST = 1_500_000  # bytes of a file
@@ -46,17 +50,36 @@ class _Found(NamedTuple):
 
 
 def read(folder: Path | None = None) -> Corpus:
-    """Collect the demo corpus from ``folder`` (the running environment's site-packages).
+    """Collect the demo corpus from ``folder`` (the running environment's site-packages), or read it from the cache.
 
     Exact duplicates, minified and generated files are left out. The result is the same for the same
     environment: files are taken in the order of a hash of their path, and at most
     ``DOCUMENTS_A_DOMAIN`` documents are kept of a domain.
     """
     root = folder or Path(sysconfig.get_paths()["purelib"])
+    installed = sorted(entry.name for entry in root.glob("*.dist-info") if not entry.name.startswith("reweightviz"))
+    path = cache_path("demo-corpus", root, installed, Path(__file__).read_text("utf-8"), suffix=".parquet")
+    if path is not None and path.exists() and installed:
+        return _corpus(pq.read_table(path))
+    table = _collect(root)
+    if path is not None and installed:
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink)
+        write_atomically(path, sink.getvalue().to_pybytes())
+    return _corpus(table)
+
+
+def _corpus(table: pa.Table) -> Corpus:
+    kept = set(table["domain"].to_pylist())
+    return Corpus({name: table[name] for name in table.column_names}, domains=[domain for domain in DOMAINS if domain in kept],
+                  meta={"name": "demo"})
+
+
+def _collect(root: Path) -> pa.Table:
     found = _files(root)
     seen: set[bytes] = set()
     rows: dict[str, list[str]] = {"id": [], "domain": [], "text": [], "package": [], "path": []}
-    for domain in DOMAINS:
+    for domain in tqdm(DOMAINS, desc="demo corpus", delay=1, leave=False):
         for number, (file, text) in enumerate(_documents(domain, found[domain], seen)):
             if number == DOCUMENTS_A_DOMAIN:
                 break
@@ -65,9 +88,7 @@ def read(folder: Path | None = None) -> Corpus:
                 rows[name].append(value)
     if not rows["id"]:
         raise ReweightvizError(f"no text of the demo's domains lies under {root}; install some packages there first.")
-    kept = set(rows["domain"])
-    return Corpus({name: pa.array(values, pa.large_string()) for name, values in rows.items()},
-                  domains=[domain for domain in DOMAINS if domain in kept], meta={"name": "demo"})
+    return pa.table({name: pa.array(values, pa.large_string()) for name, values in rows.items()})
 
 
 def _files(root: Path) -> dict[str, list[_Found]]:

@@ -11,11 +11,11 @@ export function tokensText(tokens) {
   return unit ? scaled.toFixed(scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0) + unit : String(Math.round(scaled));
 }
 
-/** As one types it: 2T, 1.5B; full precision where a unit would round. @param {number|null} tokens */
+/** As one types it: 2T, 1.5B. @param {number|null} tokens */
 export function budgetText(tokens) {
   if (tokens === null || tokens === undefined) return "";
   const [unit, size] = UNITS.find(([, each]) => tokens >= each) ?? ["", 1];
-  return `${Number((tokens / size).toPrecision(6))}${unit}`;
+  return `${Number((tokens / size).toPrecision(4))}${unit}`;
 }
 
 /** "2T", "300 B", "1,000,000", "2e12" -> tokens; null where the text is no such number. @param {string} text */

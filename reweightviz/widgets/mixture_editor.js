@@ -159,7 +159,7 @@ class EditorView {
     const locked = this.model.get("locked");
     const held = locked.filter(Boolean).length;
     this.tell(held ? `${held} locked ${held === 1 ? "domain keeps its weight" : "domains keep their weights"}.` : "");
-    return [applyTarget(this.model.get("weights"), weights, locked), held ? { ...source, locked: held } : source];
+    return held ? [applyTarget(this.model.get("weights"), weights, locked), { ...source, locked: held }] : [[...weights], source];
   }
 
   // ---- toolbar

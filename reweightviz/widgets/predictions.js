@@ -48,7 +48,7 @@ export function predictionPanel(model, actions) {
       element("span", { class: "rv-num", title: "Change against the reference mixture; grey where it is within the noise." }, "change"));
     const sameWay = new Set(header.lower_is_better).size <= 1;
     lines = header.targets.map((name, m) => targetLine(name, header.lower_is_better[m], false));
-    if (sameWay && lines.length > 1) lines.push(targetLine("mean of targets", header.lower_is_better[0], true));
+    if (sameWay && lines.length > 1) lines.push(targetLine("mean", header.lower_is_better[0], true));
     const ordered = lines.length > header.targets.length ? [lines[lines.length - 1], ...lines.slice(0, -1)] : lines;
     node.append(head, ...ordered.map((line) => line.node));
     const unseen = model.get("domains").filter((name) => !header.domains.includes(name));

@@ -1,0 +1,299 @@
+"""The verbs: the few words through which every method is reached."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from reweightviz.core.corpus import Corpus
+from reweightviz.core.errors import ReweightvizError, listed, missing_column
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.protocols import Law, LawSpec, Mixer, Scorer, Selector, needs, supply
+from reweightviz.core.runlog import RunLog
+from reweightviz.core.selection import Selection
+from reweightviz.core.sources import Sources
+from reweightviz.core.swarm import Swarm
+from reweightviz.core.types import kind_of
+
+# ---- map
+
+
+def demo_corpus() -> Corpus:
+    """Real text from the packages installed beside reweightviz: no network, the same for the same environment, cached."""
+    from reweightviz.readers import demo
+
+    return demo.read()
+
+
+def demo_swarm() -> Swarm:
+    """Real proxy runs on the demo corpus: 96 mixtures and 6 repeats of one, with every domain's held-out loss."""
+    from reweightviz.readers import demo_runs
+
+    return demo_runs.read_swarm()
+
+
+def demo_log(name: str = "doremi") -> RunLog:
+    """A real training run on the demo corpus: "natural", "uniform" or "doremi"."""
+    from reweightviz.readers import demo_runs
+
+    return demo_runs.read_log(name)
+
+
+def read_corpus(source: Any, *, text: str = "text", domain: str | None = "domain", **options: Any) -> Corpus:
+    """Read documents: Parquet, JSONL (also .gz), a pandas or Arrow table, a Hugging Face Dataset; several files by glob.
+
+    Args:
+        source: a path, a glob, a list of paths, or a table.
+        text: name of the text column.
+        domain: name of the domain column; None takes each file's name as its domain.
+        **options: ``id``, ``tokens``, ``on_error`` ("raise" or "skip"), ``tokenizer``.
+    """
+    from reweightviz.readers import tables
+
+    return tables.read(source, text=text, domain=domain, **options)
+
+
+def open_corpus(path: str | os.PathLike[str]) -> Corpus:
+    """Open a corpus that :meth:`Corpus.save` wrote; nothing is recomputed."""
+    from reweightviz.core import store
+
+    return store.open_corpus(path)
+
+
+def read_swarm(ratios: Any, metrics: Any) -> Swarm:
+    """Read proxy runs from two tables, joined on their run columns (RegMix and Olmix layouts as they are)."""
+    from reweightviz.readers import swarms
+
+    return swarms.read(ratios, metrics)
+
+
+def read_log(path: str | os.PathLike[str]) -> RunLog:
+    """Read a run log (JSON lines, the first a header)."""
+    return RunLog.load(path)
+
+
+def embed(corpus: Corpus, model: Any = "ngrams", **options: Any) -> Corpus:
+    """Add ``embedding`` (N, D); see :func:`reweightviz.features.embed.embed`."""
+    from reweightviz import features
+
+    return features.embed(corpus, model, **options)
+
+
+def project(corpus: Corpus, method: str = "umap", **options: Any) -> Corpus:
+    """Add ``xy`` (N, 2); see :func:`reweightviz.features.project.project`."""
+    from reweightviz import features
+
+    return features.project(corpus, method, **options)
+
+
+def cluster(corpus: Corpus, k: int = 24, **options: Any) -> Corpus:
+    """Add ``cluster`` (N,) and its names; see :func:`reweightviz.features.cluster.cluster`."""
+    from reweightviz import features
+
+    return features.cluster(corpus, k, **options)
+
+
+# ---- score
+
+
+def losses(corpus: Corpus, model: Any = "proxy", **options: Any) -> Corpus:
+    """Add ``loss:<label>`` (N,), nats per token; "proxy" is the demo's own small model.
+
+    See :func:`reweightviz.features.losses.losses`.
+    """
+    from reweightviz import features
+
+    if isinstance(model, str | os.PathLike):
+        from reweightviz.readers import demo_runs
+        from reweightviz.training.model import ByteTransformer
+
+        path = demo_runs.proxy_path() if model == "proxy" else Path(model)
+        if not path.exists():
+            raise ReweightvizError(f"rv.losses found no model at {path}; 'proxy' is the demo's, a ByteTransformer can be passed itself.")
+        options.setdefault("label", "proxy" if model == "proxy" else path.stem)
+        model = ByteTransformer.load(path)
+    return features.losses(corpus, model, **options)
+
+
+def score(corpus: Corpus, scorer: Scorer) -> Corpus:
+    """Add ``score:<scorer>`` (N,), higher is better, from the columns that the scorer names."""
+    who = type(scorer).__name__
+    available = {name: corpus[_column(corpus, name, who)] for name in needs(scorer.score)}
+    values = np.asarray(scorer.score(**available), np.float64)
+    return corpus.with_column(f"score:{who.lower()}", values if scorer.higher_is_better else -values)
+
+
+def _column(corpus: Corpus, kind: str, who: str) -> str:
+    """The one column of a kind: by its name, or the only one with a label."""
+    labelled = [name for name in corpus.columns if kind_of(name) == kind]
+    if kind in corpus.columns or not labelled:
+        if kind not in corpus:
+            raise missing_column(who, kind, corpus.columns)
+        return kind
+    if len(labelled) > 1:
+        raise ReweightvizError(f"{who} needs one column {kind!r}; the corpus has {listed(labelled)}: keep one of them.")
+    return labelled[0]
+
+
+def select(corpus: Corpus, selector: Selector, *, k: int, score: str | None = None) -> Selection:
+    """Choose ``k`` documents by a score column (the only one, or the one named)."""
+    name = score or _column(corpus, "score", type(selector).__name__)
+    rows = np.asarray(selector.select(score=corpus[name], k=k), np.int64)
+    return Selection(rows, corpus.ids[rows], {"selector": repr(selector), "score": name, "k": k})
+
+
+def split_domain(corpus: Corpus, selection: Selection | Sequence[int] | NDArray[Any], name: str) -> Corpus:
+    """Make the selected documents a domain of their own, called ``name``."""
+    rows = selection.rows if isinstance(selection, Selection) else np.asarray(selection)
+    if name in corpus.domains:
+        raise ReweightvizError(f"there is a domain {name!r} already; give the new one another name.")
+    if not len(rows):
+        raise ReweightvizError("the selection is empty; lasso some documents first.")
+    domain = np.array(corpus.domains, object)[corpus.domain_codes]
+    domain[rows] = name
+    left = [known for known in corpus.domains if (domain == known).any()]
+    columns = {column: corpus[column] for column in corpus.columns} | {"domain": domain}
+    return Corpus(columns, domains=[*left, name], tokenizer=corpus.tokenizer, meta=corpus.meta)
+
+
+# ---- mix
+
+
+def fit(swarm: Swarm, spec: LawSpec) -> Law:
+    """Fit a mixing law to proxy runs."""
+    signals = {"domains": swarm.domains, "targets": swarm.targets, "mixtures": swarm.mixtures, "losses": swarm.losses,
+               "lower_is_better": swarm.lower_is_better}
+    return spec.fit(**supply(type(spec).__name__, spec.fit, signals))
+
+
+def mix(signals: Mapping[str, Mapping[str, Any]] | RunLog, mixer: Mixer) -> Mixture:
+    """Let a mixer weigh the domains.
+
+    Args:
+        signals: signal to domain to a number (or, for an online mixer, to its values step by step); or a run log.
+        mixer: one of ``rv.mixers``.
+
+    Example:
+        >>> from reweightviz.mixers import Natural
+        >>> mix({"tokens": {"web": 3e11, "code": 1e11}}, Natural())["code"]
+        0.25
+    """
+    domains, arrays = _signal_arrays(signals)
+    who = type(mixer).__name__
+    arrays.setdefault("prior", np.full(len(domains), 1 / len(domains)))
+    state = mixer.init(**supply(who, mixer.init, arrays))
+    update = getattr(mixer, "update", None)
+    if update is not None:
+        told = supply(who, update, arrays)
+        steps = {name: np.atleast_2d(values) for name, values in told.items()}
+        for t in range(min(map(len, steps.values()))):
+            state = update(state, **{name: values[t] for name, values in steps.items()})
+    weights = np.asarray(mixer.result(state), np.float64)
+    return Mixture(zip(domains, weights.tolist(), strict=True), source={"method": who, "parameters": repr(mixer)})
+
+
+def _signal_arrays(signals: Mapping[str, Mapping[str, Any]] | RunLog) -> tuple[tuple[str, ...], dict[str, NDArray[np.float64]]]:
+    if isinstance(signals, RunLog):
+        return signals.domains, dict(signals.signals)
+    if not signals:
+        raise ReweightvizError("rv.mix needs at least one signal, such as {'tokens': {'web': 1e12, 'code': 3e11}}; got none.")
+    tables = {name: dict(table) for name, table in signals.items()}
+    domains = tuple(next(iter(tables.values())))
+    for name, table in tables.items():
+        if set(table) != set(domains):
+            raise ReweightvizError(f"signal {name!r} names the domains {listed(table)}, not {listed(domains)}.")
+    return domains, {name: np.array([table[d] for d in domains], np.float64).T for name, table in tables.items()}
+
+
+def optimize(law: Law, *, objective: str | Mapping[str, float] = "mean", tokens: float | None = None,
+             sources: Sources | Mapping[str, float] | None = None, max_epochs: float | None = None,
+             bounds: Mapping[str, tuple[float, float]] | None = None, near: Mapping[str, float] | None = None, kl: float = 0.05) -> Mixture:
+    """The mixture with the best predicted loss.
+
+    Args:
+        law: a convex law (log-linear).
+        objective: "mean" over the targets, one target's name, or target to importance.
+        tokens: training budget; with ``sources`` and ``max_epochs`` no domain is repeated more often than that.
+        sources: what there is of each domain.
+        max_epochs: the cap on passes over a domain.
+        bounds: domain to (lowest, highest) weight.
+        near: prior mixture of the KL term; uniform when not given.
+        kl: strength of the KL term in units of the loss; 0 leaves the prior out.
+
+    Raises:
+        ReweightvizError: constraints that no mixture can meet, by name.
+    """
+    domains = law.domains
+    importance = _importance(law, objective)
+    lower, upper = np.zeros(len(domains)), np.ones(len(domains))
+    for domain, (low, high) in (bounds or {}).items():
+        lower[_place(domains, domain)], upper[_place(domains, domain)] = low, high
+    if max_epochs is not None:
+        if tokens is None or sources is None:
+            raise ReweightvizError("max_epochs needs tokens= (the budget) and sources= (what there is of each domain).")
+        table = sources.token_table if isinstance(sources, Sources) else dict(sources)
+        available = np.array([float(table[domain]) for domain in domains])
+        upper = np.minimum(upper, max_epochs * available / tokens)
+    prior = np.full(len(domains), 1 / len(domains)) if near is None else Mixture(near).aligned(domains)
+    weights = law.minimise(importance, kl=kl, prior=prior, lower=lower, upper=upper)  # type: ignore[attr-defined]
+    source = {"method": "optimize", "objective": objective if isinstance(objective, str) else dict(objective), "kl": kl,
+              "max_epochs": max_epochs, "budget": tokens}
+    return Mixture.normalized(zip(domains, np.maximum(weights, 0).tolist(), strict=True), source=source)
+
+
+def _importance(law: Law, objective: str | Mapping[str, float]) -> NDArray[np.float64]:
+    if objective == "mean":
+        return np.full(len(law.targets), 1 / len(law.targets))
+    named = {objective: 1.0} if isinstance(objective, str) else dict(objective)
+    importance = np.zeros(len(law.targets))
+    for target, value in named.items():
+        importance[_place(law.targets, target, "target of the law")] = value
+    return importance
+
+
+def _place(names: Sequence[str], name: str, kind: str = "domain of the law") -> int:
+    if name not in names:
+        from reweightviz.core.errors import unknown_name
+
+        raise unknown_name(kind, name, names)
+    return list(names).index(name)
+
+
+# ---- ship
+
+
+def export(mixture: Mixture, framework: str, path: str | os.PathLike[str], *, sources: Sources | None = None,
+           tokens: float | None = None, **options: Any) -> Path:
+    """Write a mixture as the config of a training framework; the unit and where it came from stand in it or beside it.
+
+    Args:
+        mixture: domain weights, shares of training tokens.
+        framework: "huggingface", "megatron" or "json".
+        path: the file (or folder, for several files) to write.
+        sources: files, tokens and documents of each domain, where the format needs them.
+        tokens: training budget; epochs are computed and warned about.
+        **options: the framework's own, such as ``overwrite=True``.
+    """
+    from reweightviz import exporters
+
+    return Path(exporters.find(framework).write(mixture, Path(path), sources=sources, tokens=tokens, **options))
+
+
+def load_mixture(path: str | os.PathLike[str], framework: str = "json") -> Mixture:
+    """Read a mixture back from a framework's config, in token shares."""
+    from reweightviz import exporters
+
+    return exporters.find(framework).read(Path(path))
+
+
+def methods(kind: str | None = None) -> pd.DataFrame:
+    """Every method, indexed by name: family, what it needs, defaults, paper, how it was checked."""
+    from reweightviz import catalogue
+
+    return catalogue.table(kind)

@@ -1,0 +1,281 @@
+"""The explorer: map, mixture editor, loss curves and weight trajectories joined by one state."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import ipywidgets as w
+import numpy as np
+
+from reweightviz import api
+from reweightviz.core.corpus import Corpus
+from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.files import write_atomically
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.protocols import Law
+from reweightviz.core.runlog import RunLog
+from reweightviz.core.selection import Selection
+from reweightviz.core.sources import Sources
+from reweightviz.core.store import open_corpus
+from reweightviz.explorer_state import ExplorerState
+from reweightviz.widgets.curves import LossCurves, WeightTrajectories
+from reweightviz.widgets.map import Map
+from reweightviz.widgets.mixture_editor import MixtureEditor
+
+
+class Explorer(w.VBox):
+    """See a corpus, move its domain weights, watch the predicted losses, export the mixture.
+
+    Args:
+        corpus: documents with ``xy``; None for an explorer without a map.
+        tokens: domain to tokens available, or Sources; those of the corpus when not given.
+        law: predicts every target's loss in the editor and proposes its optimum as a preset.
+        logs: training runs whose curves are drawn.
+        mixture: where to start; natural when not given.
+        reference: what the editor compares with; natural when not given.
+        budget: tokens to train on; all that there are when not given.
+        max_epochs: passes over a domain past which the editor warns; also caps the law's optimum.
+        presets: more mixtures for the editor, by name.
+        color_by: what the map's colours show.
+        height: of the map and the editor, in pixels.
+        autosave: folder to save to now and after every change.
+
+    Example:
+        >>> x = Explorer(tokens={"web": 3e11, "code": 1e11}, budget=2e11)
+        >>> x.mixture = {"web": 0.6, "code": 0.4}
+        >>> x.undo(); x.mixture["web"]
+        0.75
+    """
+
+    def __init__(self, corpus: Corpus | None = None, *, tokens: Mapping[str, float] | Sources | None = None, law: Law | None = None,
+                 logs: Sequence[RunLog] = (), mixture: Mapping[str, float] | None = None, reference: Mapping[str, float] | None = None,
+                 budget: float | None = None, max_epochs: float = 4.0, presets: Mapping[str, Mapping[str, float]] | None = None,
+                 color_by: str = "domain", height: int = 520, autosave: str | os.PathLike[str] | None = None) -> None:
+        if corpus is None and tokens is None:
+            raise ReweightvizError("an Explorer needs a corpus, or tokens={'web': 1.2e12, ...}; got neither.")
+        self.corpus, self.law, self.logs, self.sources = corpus, law, list(logs), _sources(corpus, tokens)
+        self._folder: Path | None = None
+        self._quiet = False
+        link = f"explorer-{uuid4().hex}"
+        start = Mixture.natural(self.sources.token_table) if mixture is None else Mixture(mixture)
+        self.state = ExplorerState(start, len(corpus) if corpus is not None else 0)
+        budget = float(self.sources.tokens.sum()) if budget is None else budget
+        offered = dict(presets or {}) | self._proposals(budget, max_epochs)
+        self.editor = MixtureEditor(self.sources.token_table, mixture=start, reference=reference, budget=budget, presets=offered,
+                                    law=law, max_epochs=max_epochs, link=link)
+        self.map = Map(corpus, mixture=start, color_by=color_by, link=link, height=height) if corpus is not None else None
+        self.losses = LossCurves(self.logs, link=link) if self.logs else None
+        self.weights = WeightTrajectories(self.logs, link=link) if self.logs else None
+        super().__init__(self._rows(height))
+        self.add_class("rv-explorer")
+        self._join()
+        if autosave is not None:
+            self.save(autosave)
+
+    # ---- what a person chose
+
+    @property
+    def mixture(self) -> Mixture:
+        """The committed mixture; set it to any mapping of domain to weight."""
+        return self.state.mixture
+
+    @mixture.setter
+    def mixture(self, value: Mapping[str, float]) -> None:
+        mixture = value if isinstance(value, Mixture) else Mixture(value)
+        ordered = mixture.aligned(self.state.mixture.domains)
+        domains = self.state.mixture.domains
+        self.state.set_mixture(Mixture(zip(domains, ordered.tolist(), strict=True), source=mixture.source))
+
+    @property
+    def selection(self) -> Selection:
+        """The selected documents; set it to rows, ids, a boolean mask (N,), a Selection or None."""
+        if self.corpus is None:
+            raise ReweightvizError("this Explorer has no corpus, so there is nothing to select.")
+        rows = self.state.selection
+        return Selection(rows, self.corpus.ids[rows], {"by": "explorer"})
+
+    @selection.setter
+    def selection(self, value: Any) -> None:
+        if self.map is None:
+            raise ReweightvizError("this Explorer has no corpus, so there is nothing to select.")
+        self.map.selection = value
+
+    def undo(self) -> None:
+        """Take the last change of the mixture, the selection or the hidden domains back."""
+        self.state.undo()
+
+    def redo(self) -> None:
+        """Do it again."""
+        self.state.redo()
+
+    # ---- out
+
+    def export(self, framework: str, path: str | os.PathLike[str], *, sources: Sources | None = None, tokens: float | None = None,
+               **options: Any) -> Path:
+        """Write the mixture as a framework's config; see :func:`reweightviz.export`."""
+        return api.export(self.mixture, framework, path, sources=sources or self.sources,
+                          tokens=self.editor.budget if tokens is None else tokens, **options)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Save everything to a folder, and keep saving there after every change."""
+        folder = Path(path)
+        if folder.exists() and not (folder / "explorer.json").exists() and (folder.is_file() or any(folder.iterdir())):
+            raise ReweightvizError(f"{folder} holds something else; name a new folder, or one that an Explorer saved.")
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.corpus is not None:
+            self.corpus.save(folder / "corpus.lance", overwrite=_other_documents(folder / "corpus.lance", self.corpus))
+        for number, log in enumerate(self.logs):
+            log.save(folder / f"log-{number}.jsonl")
+        editor = self.editor
+        settings = {
+            "tokens": self.sources.token_table, "logs": len(self.logs), "corpus": self.corpus is not None,
+            "law": self.law.to_dict() if self.law is not None and hasattr(self.law, "to_dict") else None,
+            "presets": {p["name"]: dict(zip(editor.domains, p["weights"], strict=True)) for p in editor.presets},
+        }
+        write_atomically(folder / "explorer.json", json.dumps(settings, ensure_ascii=False))
+        self._folder = folder
+        self._autosave()
+        return folder
+
+    def _autosave(self, _: Any = None) -> None:
+        if self._folder is None:
+            return
+        editor = self.editor
+        view = {"reference": dict(zip(editor.domains, editor.reference, strict=True)), "budget": editor.budget, "max_epochs": editor.max_epochs,
+                "locked": list(editor.locked), "color_by": self.map.color_by if self.map else "domain"}
+        write_atomically(self._folder / "view.json", json.dumps(view, ensure_ascii=False))
+        self.state.save(self._folder / "state.json")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Explorer:
+        """Open a saved explorer: corpus, law, logs, mixture, selection and undo journal; nothing is recomputed."""
+        folder = Path(path)
+        try:
+            settings, view = (json.loads((folder / name).read_text("utf-8")) for name in ("explorer.json", "view.json"))
+        except (OSError, ValueError) as error:
+            raise ReweightvizError(f"{folder} is no saved explorer: {error}.") from error
+        state = ExplorerState.load(folder / "state.json")
+        law = None
+        if settings["law"] is not None:
+            from reweightviz.laws.log_linear import LogLinearLaw
+
+            law = LogLinearLaw.from_dict(settings["law"])
+        x = cls(open_corpus(folder / "corpus.lance") if settings["corpus"] else None, tokens=settings["tokens"], law=law,
+                logs=[RunLog.load(folder / f"log-{number}.jsonl") for number in range(settings["logs"])], mixture=state.mixture,
+                reference=view["reference"], budget=view["budget"], max_epochs=view["max_epochs"], presets=settings["presets"],
+                color_by=view["color_by"])
+        x._restore(state, view["locked"])
+        x._folder = folder
+        return x
+
+    def _restore(self, state: ExplorerState, locked: list[bool]) -> None:
+        self.state = state
+        with self._hushed():
+            self.editor.locked = locked
+            if self.map is not None:
+                self.map.selection, self.map.hidden = state.selection, list(state.hidden)
+        self.state.listen(self._show)
+
+    # ---- the joints
+
+    def _join(self) -> None:
+        self.state.listen(self._show)
+        self.editor.observe(lambda change: self._told(self.state.set_mixture, change["new"]), "mixture")
+        self.editor.observe(self._autosave, ["locked", "reference", "budget", "max_epochs"])
+        if self.map is not None:
+            self.map.observe(lambda _: self._told(self.state.set_selection, self.map.selected_rows), "selection")
+            self.map.observe(lambda change: self._told(self.state.set_hidden, change["new"]), "hidden")
+            self.map.observe(self._autosave, "color_by")
+
+    def _told(self, set_state: Callable[[Any], None], value: Any) -> None:
+        if not self._quiet:
+            set_state(value)
+
+    def _show(self, what: str) -> None:
+        """The state changed: every widget that does not know it yet is told."""
+        with self._hushed():
+            if what == "mixture":
+                if self.editor.mixture != self.mixture:
+                    self.editor.mixture = self.mixture
+                if self.map is not None:
+                    self.map.mixture = self.mixture
+            elif self.map is not None and what == "selection" and not np.array_equal(self.map.selected_rows, self.state.selection):
+                self.map.selection = self.state.selection
+            elif self.map is not None and what == "hidden":
+                self.map.hidden = list(self.state.hidden)
+        self._autosave()
+
+    @contextmanager
+    def _hushed(self) -> Iterator[None]:
+        before, self._quiet = self._quiet, True
+        try:
+            yield
+        finally:
+            self._quiet = before
+
+    def _proposals(self, budget: float, max_epochs: float) -> dict[str, Mixture]:
+        """Presets that come from the law and from the logs' own results."""
+        found: dict[str, Mixture] = {}
+        domains = self.state.mixture.domains
+        if self.law is not None and hasattr(self.law, "minimise") and set(self.law.domains) == set(domains):
+            try:
+                found["law's optimum"] = api.optimize(self.law, tokens=budget, sources=self.sources, max_epochs=max_epochs)
+            except ReweightvizError:
+                found["law's optimum"] = api.optimize(self.law)  # the budget is more than the data at the cap
+        for log in self.logs:
+            result = log.meta.get("result")
+            if log.name not in ("natural", "uniform") and result and set(log.domains) == set(domains):
+                found[f"{log.name} (log)"] = Mixture.normalized(zip(log.domains, result, strict=True), source={"method": log.name})
+        return found
+
+    def _rows(self, height: int) -> list[w.Widget]:
+        self.editor.layout = w.Layout(flex="1 1 420px", min_width="360px", height=f"{height}px" if self.map else None)
+        rows: list[w.Widget] = []
+        if self.map is not None:
+            self.map.layout = w.Layout(flex="1.4 1 480px", min_width="320px")
+            rows.append(_side_by_side(self.map, self.editor))
+        else:
+            rows.append(self.editor)
+        if self.losses is not None and self.weights is not None:
+            for curves in (self.losses, self.weights):
+                curves.layout = w.Layout(flex="1 1 380px", min_width="320px")
+            rows.append(_side_by_side(self.losses, self.weights))
+        return rows
+
+    def _repr_mimebundle_(self, **keywords: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**keywords)
+        if self.map is not None and isinstance(bundle, dict):
+            static = self.map._repr_mimebundle_(**keywords)  # the picture stands in where no widget runs
+            image = (static[0] if isinstance(static, tuple) else static or {}).get("image/png")
+            if image:
+                bundle["image/png"] = image
+        return bundle
+
+
+def _side_by_side(*widgets: w.Widget) -> w.Box:
+    return w.Box(widgets, layout=w.Layout(display="flex", flex_flow="row wrap", align_items="stretch", grid_gap="12px", width="100%"))
+
+
+def _sources(corpus: Corpus | None, tokens: Mapping[str, float] | Sources | None) -> Sources:
+    if tokens is None and corpus is not None:
+        return corpus.sources
+    given = tokens if isinstance(tokens, Sources) else Sources(tokens or {})
+    if corpus is not None and set(given) != set(corpus.domains):
+        raise ReweightvizError(f"tokens must name the corpus' domains, {', '.join(corpus.domains)}; got {', '.join(given)}.")
+    return given
+
+
+def _other_documents(path: Path, corpus: Corpus) -> bool:
+    """Whether a dataset of other documents lies there; the explorer's own folder may replace it."""
+    if not path.exists():
+        return False
+    stored = open_corpus(path)
+    return len(stored) != len(corpus) or stored.digest("domain") != corpus.digest("domain") or stored.digest("text") != corpus.digest("text")
+
+

@@ -1,0 +1,153 @@
+"""Provenance: what every exported file says of itself, and the warnings that go with it."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import math
+import re
+import unicodedata
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
+from reweightviz.core.sources import Sources
+
+MAX_EPOCHS = 4.0
+"""Passes over one domain after which repeating it is worth a warning (Muennighoff et al., 2023)."""
+
+
+class ReweightvizWarning(UserWarning):
+    """Something was done that the reader of a file should know of."""
+
+
+def as_sources(sources: Sources | Mapping[str, Any] | None) -> Sources | None:
+    """Sources as they are, or made from a table of domains."""
+    return sources if sources is None or isinstance(sources, Sources) else Sources(sources)
+
+
+def record(framework: str, unit: str, mixture: Mixture, *, sources: Sources | None, tokens: float | None,
+           max_epochs: float = MAX_EPOCHS) -> dict[str, Any]:
+    """What a file says of itself, ready for JSON.
+
+    Args:
+        framework: the registry's name of the format.
+        unit: one sentence, what a number in the file counts.
+        mixture: (K,) weights, shares of training tokens.
+        sources: tokens available in each domain; needed for epochs only.
+        tokens: budget of the run, in tokens; adds the epochs of each domain.
+        max_epochs: a domain that is passed over more often is warned about.
+
+    Raises:
+        ReweightvizError: ``tokens`` without ``sources``, or a weight on a domain that holds nothing.
+    """
+    epochs = _epochs(mixture, sources, tokens)
+    dropped = [domain for domain, weight in mixture.items() if not weight]
+    often = [f"{domain[:60]!r} {passes:.3g}" for domain, passes in epochs.items() if passes > max_epochs]
+    if often:
+        warnings.warn(f"more than {max_epochs:g} epochs at {tokens:.4g} tokens: {', '.join(often)}; {framework} "
+                      "repeats a domain without a limit.", ReweightvizWarning, stacklevel=3)
+    found = {
+        "written_by": f"reweightviz {_version()}",
+        "created": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "framework": framework,
+        "unit": unit,
+        "source": plain(mixture.source),
+        "domains": list(mixture.domains),
+        "dropped": dropped,
+    }
+    if epochs:
+        found |= {"tokens": tokens, "max_epochs": max_epochs, "epochs": epochs}
+    return found
+
+
+def comment(found: Mapping[str, Any], *, title: str) -> str:
+    """A record as ``#`` lines; names are quoted so that none can leave its line."""
+    lines = [f"{title}, written by {found['written_by']} at {found['created']}.", f"Unit: {found['unit']}."]
+    if found["source"]:
+        lines.append(f"Mixture: {json.dumps(found['source'])[:300]}")
+    if found["dropped"]:
+        lines.append(f"Left out, their weight is 0: {listed(found['dropped'])}.")
+    if "epochs" in found:
+        lines.append(f"Epochs at {found['tokens']:.6g} tokens:")
+        limit = found["max_epochs"]
+        lines += [f"  {name[:60]!r} {passes:.4g}" + (f" (above {limit:g})" if passes > limit else "")
+                  for name, passes in found["epochs"].items()]
+    return "".join(f"# {line}\n" for line in lines)
+
+
+def digest(weights: Mapping[str, float]) -> str:
+    """A short hash of names and numbers, to see later whether a file was edited."""
+    pairs = [[name, float(weight).hex()] for name, weight in sorted(weights.items())]
+    return hashlib.blake2b(json.dumps(pairs).encode(), digest_size=8).hexdigest()
+
+
+def restored(numbers: Mapping[str, float], shares: Mapping[str, float], found: Mapping[str, Any], path: object) -> Mixture:
+    """The mixture that a file holds: its own numbers, with the domains that were left out at 0.
+
+    Args:
+        numbers: name to the number that stands in the file.
+        shares: the same in token shares, on any scale.
+        found: the record beside them; may be empty.
+        path: the file, for the source of the mixture.
+    """
+    dropped = [str(name) for name in found.get("dropped", ()) if name not in shares]
+    order = [str(name) for name in found.get("domains", ()) if name in shares or name in dropped]
+    weights = dict.fromkeys(order, 0.0) | dict.fromkeys(dropped, 0.0) | dict(shares)
+    source: dict[str, Any] = {"read_from": str(path)} | dict(found.get("source") or {})
+    if found.get("digest", digest(numbers)) != digest(numbers):
+        source = {"method": "edited by hand", "read_from": str(path), "before": dict(found.get("source") or {})}
+    exact = abs(math.fsum(weights.values()) - 1) <= SUM_TOLERANCE
+    return Mixture(weights, source=source) if exact else Mixture.normalized(weights, source=source)
+
+
+def slug(name: str, taken: Iterable[str] = ()) -> str:
+    """A short ASCII name that is safe in a path; a name that had to change ends in a hash of itself.
+
+    >>> slug("web"), slug("Côde / C++")
+    ('web', 'Code-C-XXXXXX')
+    """
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    short = re.sub(r"[^A-Za-z0-9._-]+", "-", ascii_name)[:60].strip("-._")
+    if short == name and short.casefold() not in {other.casefold() for other in taken}:
+        return short
+    mark = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=3).hexdigest()
+    return f"{short}-{mark}" if short else f"domain-{mark}"
+
+
+def plain(value: Any) -> Any:
+    """The nearest thing that JSON can hold."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _epochs(mixture: Mixture, sources: Sources | None, tokens: float | None) -> dict[str, float]:
+    if tokens is None:
+        return {}
+    if sources is None:
+        raise ReweightvizError("epochs at a token budget need sources=, the tokens available in each domain; got none.")
+    epochs = {d: passes for d, passes in mixture.epochs(sources.token_table, tokens).items() if mixture[d]}
+    empty = [domain for domain, passes in epochs.items() if math.isinf(passes)]
+    if empty:
+        raise ReweightvizError(f"{listed(empty)} has a weight above 0 but no tokens: set its weight to 0.")
+    return epochs
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("reweightviz")
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed)"

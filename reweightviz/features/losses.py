@@ -1,0 +1,75 @@
+"""loss: how surprised a model is by every document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from reweightviz.core.cache import cached
+from reweightviz.core.corpus import Corpus
+from reweightviz.core.errors import ReweightvizError, missing_package
+
+ROWS = 512  # sequences a forward pass
+
+
+def losses(corpus: Corpus, model: Any, *, label: str = "proxy", longest: int = 512, device: str = "auto") -> Corpus:
+    """Add column ``loss:<label>`` (N,): mean loss in nats per token under a byte-level model; NaN for an empty document.
+
+    Args:
+        corpus: documents.
+        model: anything with ``token_losses((B, L) bytes) -> (B, L-1)`` and ``config.context``, such as
+            :class:`reweightviz.training.ByteTransformer`.
+        label: what the column is called after the colon.
+        longest: bytes of a document that are read, from its beginning.
+        device: torch device; "auto" takes CUDA where there is one.
+    """
+    if not hasattr(model, "token_losses"):
+        raise ReweightvizError(f"rv.losses needs a model with token_losses, such as rv.training.ByteTransformer; got {type(model).__name__}.")
+    try:
+        import torch
+    except ImportError:
+        raise missing_package("rv.losses", "torch", "torch") from None
+    weights = b"".join(value.detach().cpu().numpy().tobytes() for value in model.state_dict().values())
+    key = (corpus.digest("text"), hash_of(weights), longest)
+    place = torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
+
+    def compute() -> dict[str, NDArray[np.float32]]:
+        sequences, owners, counts = _windows(corpus, model.config.context + 1, longest)
+        sums = np.zeros(len(corpus))
+        with torch.no_grad():
+            for start in tqdm(range(0, len(sequences), ROWS), desc="losses", delay=1, leave=False):
+                part = slice(start, start + ROWS)
+                found = model.to(place).token_losses(torch.from_numpy(sequences[part].astype(np.int64)).to(place)).cpu().numpy()
+                seen = np.arange(found.shape[1]) < counts[part, None]
+                np.add.at(sums, owners[part], (found * seen).sum(1))
+        total = np.bincount(owners, counts, len(corpus))
+        mean = np.divide(sums, total, out=np.full(len(corpus), np.nan), where=total > 0)
+        return {"loss": mean.astype(np.float32)}
+
+    return corpus.with_column(f"loss:{label}", cached("losses", key, compute)["loss"])
+
+
+def hash_of(data: bytes) -> str:
+    """Hex digest of a model's weights."""
+    import hashlib
+
+    return hashlib.blake2b(data, digest_size=12).hexdigest()
+
+
+def _windows(corpus: Corpus, length: int, longest: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+    """Zero-padded sequences (S, length), the document of each, and how many next-byte losses of each count."""
+    parts: list[bytes] = []
+    owners: list[int] = []
+    for row, text in enumerate(corpus.text(np.arange(len(corpus)))):
+        data = text.encode("utf-8", "replace")[:longest]
+        pieces = [data[start : start + length] for start in range(0, len(data), length - 1)]
+        for piece in pieces:
+            if len(piece) > 1:
+                parts.append(piece)
+                owners.append(row)
+    counts = np.array([len(piece) - 1 for piece in parts], np.int64)
+    padded = np.frombuffer(b"".join(piece.ljust(length, b"\0") for piece in parts), np.uint8).reshape(-1, length)
+    return padded, np.array(owners, np.int64), counts

@@ -1,0 +1,76 @@
+"""xy: the place of every document on the map."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reweightviz.core.cache import cached
+from reweightviz.core.corpus import Corpus
+from reweightviz.core.errors import ReweightvizError, missing_package, unknown_name
+
+METHODS = ("pca", "umap")
+
+
+def project(corpus: Corpus, method: str = "umap", *, neighbours: int = 15, spread: float = 0.1, epochs: int | None = None,
+            seed: int = 0, embedding: str = "embedding") -> Corpus:
+    """Add column ``xy`` (N, 2).
+
+    Args:
+        corpus: documents with an embedding.
+        method: "umap" (PCA start, exact neighbours from faiss, seeded) or "pca" (the first two components).
+        neighbours: size of UMAP's neighbourhoods.
+        spread: UMAP's min_dist.
+        epochs: UMAP's epochs; its own default when not given.
+        seed: same seed, same map.
+        embedding: which embedding column.
+
+    Reference:
+        McInnes, Healy, Melville, "UMAP: Uniform Manifold Approximation and Projection", 2018, https://arxiv.org/abs/1802.03426
+    """
+    if method not in METHODS:
+        raise unknown_name("projection", method, METHODS)
+    vectors = corpus[embedding]
+    key = (corpus.digest(embedding), method, neighbours, spread, epochs, seed)
+
+    def compute() -> dict[str, NDArray[np.float32]]:
+        flat = _principal(vectors, min(50, vectors.shape[1]))
+        enough = len(vectors) > neighbours + 1
+        xy = _umap(flat, neighbours, spread, epochs, seed) if method == "umap" and enough else _two_columns(flat)
+        return {"xy": np.asarray(xy, np.float32)}
+
+    return corpus.with_column("xy", cached("project", key, compute)["xy"])
+
+
+def _principal(vectors: NDArray[np.float32], dimensions: int) -> NDArray[np.float32]:
+    centred = vectors - vectors.mean(0)
+    values, axes = np.linalg.eigh(centred.T @ centred)
+    axes = axes[:, np.argsort(values)[::-1][:dimensions]]
+    axes *= np.where(axes[np.abs(axes).argmax(0), np.arange(axes.shape[1])] < 0, -1, 1)  # a sign that does not depend on LAPACK
+    return np.ascontiguousarray(centred @ axes, np.float32)
+
+
+def _two_columns(flat: NDArray[np.float32]) -> NDArray[np.float32]:
+    return flat[:, :2] if flat.shape[1] >= 2 else np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
+
+
+def _umap(flat: NDArray[np.float32], neighbours: int, spread: float, epochs: int | None, seed: int) -> NDArray[np.float32]:
+    try:
+        import faiss
+        import umap
+    except ImportError:
+        raise missing_package("rv.project", "umap-learn and faiss-cpu", "features") from None
+    index = faiss.IndexFlatL2(flat.shape[1])
+    index.add(flat)
+    squared, nearest = index.search(flat, neighbours)
+    start = _two_columns(flat)
+    start = np.asarray(10 * start / np.abs(start).max(), np.float32) if np.abs(start).max() > 0 else None
+    if start is None:
+        raise ReweightvizError("every document has the same embedding; there is nothing to project.")
+    reducer = umap.UMAP(n_neighbors=neighbours, min_dist=spread, n_epochs=epochs, init=start, random_state=seed, n_jobs=1,
+                        precomputed_knn=(nearest, np.sqrt(np.maximum(squared, 0))), verbose=False, tqdm_kwds={"disable": False, "delay": 1})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*precomputed_knn.*|.*n_jobs.*|.*search index.*")
+        return np.asarray(reducer.fit_transform(flat), np.float32)

@@ -1,0 +1,62 @@
+"""Weights on the simplex: softmax without overflow, smoothing, filling up to caps."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reweightviz.core.errors import ReweightvizError
+
+Array = NDArray[np.float64]
+SUM_TOLERANCE = 1e-6
+
+
+def share(weights: ArrayLike, what: str = "weights") -> Array:
+    """``weights`` as (K,) float64 that sum to exactly 1, up to rounding.
+
+    Raises:
+        ReweightvizError: a weight is negative or not finite, or the sum is further than 1e-6 from 1.
+    """
+    w = np.asarray(weights, np.float64)
+    if w.ndim != 1 or not w.size or not np.isfinite(w).all() or (w < 0).any():
+        raise ReweightvizError(f"{what} must be (K,) finite numbers >= 0, one a domain; got {w}.")
+    if abs(w.sum() - 1) > SUM_TOLERANCE:
+        raise ReweightvizError(f"{what} must sum to 1; these sum to {w.sum():.6g}: divide them by their sum.")
+    return np.asarray(w / w.sum(), np.float64)
+
+
+def log_softmax(scores: Array) -> Array:
+    """Log of the weights (K,) proportional to ``exp(scores)``; -inf is a weight of 0.
+
+    >>> np.exp(log_softmax(np.array([0.0, -1e7]))).tolist()
+    [1.0, 0.0]
+    """
+    shifted = scores - scores.max()
+    return np.asarray(shifted - np.log(np.exp(shifted).sum()), np.float64)
+
+
+def log_smooth(log_weights: Array, amount: float) -> Array:
+    """Log of ``(1 - amount) * weights + amount / K``."""
+    if amount == 0:
+        return log_weights
+    with np.errstate(divide="ignore"):
+        return np.logaddexp(np.log1p(-amount) + log_weights, np.log(amount / log_weights.size))
+
+
+def water_fill(caps: Array, total: float) -> Array:
+    """Share ``total`` evenly over (K,) vessels that hold ``caps``; the overflow goes to those with room.
+
+    All vessels that are not full hold the same. When ``total`` is more than all caps, all are full.
+
+    >>> water_fill(np.array([1000.0, 100, 10, 1]), 400).tolist()
+    [289.0, 100.0, 10.0, 1.0]
+    """
+    order = np.argsort(caps, kind="stable")
+    ascending = caps[order]
+    room = np.arange(caps.size, 0, -1)
+    before = np.concatenate([[0.0], np.cumsum(ascending)[:-1]])
+    overflowing = before + ascending * room >= total
+    if not overflowing.any():
+        return caps.copy()
+    first = int(np.argmax(overflowing))
+    return np.minimum(caps, (total - before[first]) / room[first])

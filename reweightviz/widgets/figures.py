@@ -1,0 +1,317 @@
+"""Curves as plotly figures: pure functions from run logs, and the same lines as a plain SVG."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.runlog import RunLog
+from reweightviz.core.types import LOG_SIGNALS, SIGNALS
+from reweightviz.widgets.palette import colors as palette
+from reweightviz.widgets.palette import rgb
+
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+"""One a run; they repeat after six."""
+FONT = "var(--jp-ui-font-family, system-ui, sans-serif)"
+MUTED, RULE = "#808080", "rgba(128,128,128,0.22)"
+FAINT = 0.14
+_PREFERRED = ("loss", "held_out_loss", "excess_loss", "reference_loss", "drawn_tokens")
+
+Colors = Mapping[str, str] | Sequence[str] | None
+
+
+def loss_figure(logs: RunLog | Sequence[RunLog], *, signal: str | None = None, x: str = "step", smooth: int = 0,
+                colors: Colors = None, hidden: Collection[str] = (), focus: str | None = None,
+                height: int = 300) -> go.Figure:
+    """A signal of every domain over training: colour by domain, dash by run.
+
+    Gaps stay gaps, except for a held-out loss: it is measured now and then, so its points are joined.
+
+    Args:
+        logs: one run or several; domains are matched by name, a line stands where its run has the domain.
+        signal: name from :data:`reweightviz.core.types.LOG_SIGNALS`; the first that the logs have when not given.
+        x: ``"step"``, or ``"tokens"`` where every log knows its batch and context.
+        smooth: span of an exponential moving average over the measured points; 0 draws them as they are.
+        colors: domain to CSS colour, or one a domain in order of first appearance.
+        hidden: domains that are not drawn.
+        focus: the domain that stands out.
+        height: pixels.
+
+    Raises:
+        ReweightvizError: no log, a signal that no log has, an x that is not there.
+
+    Example:
+        >>> log = RunLog(("web", "code"), [1, 2], [[0.5, 0.5]] * 2, {"loss": [[3.0, 2.5], [2.8, 2.2]]})
+        >>> [trace.name for trace in loss_figure(log).data if trace.visible]
+        ['web', 'code']
+    """
+    logs = checked_logs(logs)
+    signal = _checked_signal(logs, signal)
+    if smooth < 0:
+        raise ReweightvizError(f"smooth is the span of a moving average, 0 or more; got {smooth}.")
+    paint, runs, traces = colors_of(logs, colors), run_names(logs), []
+    sparse = signal == "held_out_loss"
+    for r, log in enumerate(logs):
+        absent = np.full((len(log), len(log.domains)), np.nan)
+        raw = log.signals.get(signal, absent) if signal else absent
+        for role, values in (("raw", raw), ("smooth", ema(raw, smooth) if smooth else absent)):
+            for name in _present(paint, log):
+                y = values[:, log.domains.index(name)]
+                shown = name not in hidden and bool(np.isfinite(y).any())
+                traces.append(_line(log, r, runs[r], name, role, x, y, color=paint[name], sparse=sparse, visible=shown,
+                                    opacity=0.22 if smooth and role == "raw" else 1.0, unit=_unit(signal)))
+    note = "" if any(trace.visible for trace in traces) or hidden else _why_empty(logs, signal)
+    return _figure(traces, _unit(signal), x, height=height, focus=focus, note=note)
+
+
+def weight_figure(logs: RunLog | Sequence[RunLog], *, stacked: bool = False, run: str | None = None, x: str = "step",
+                  colors: Colors = None, hidden: Collection[str] = (), focus: str | None = None,
+                  height: int = 300) -> go.Figure:
+    """The weight of every domain over training, in percent of training tokens.
+
+    Args:
+        logs: one run or several.
+        stacked: areas that add up to 100 %, of one run; lines of all runs otherwise.
+        run: which run is stacked; the first when not given.
+        x: ``"step"`` or ``"tokens"``.
+        colors: domain to CSS colour, or one a domain in order of first appearance.
+        hidden: domains that are not drawn.
+        focus: the domain that stands out.
+        height: pixels.
+
+    Raises:
+        ReweightvizError: no log, a run or an x that is not there.
+
+    Example:
+        >>> log = RunLog(("web", "code"), [1, 2], [[0.5, 0.5], [0.4, 0.6]])
+        >>> weight_figure(log).data[1].y.tolist()
+        [50.0, 60.0]
+    """
+    logs = checked_logs(logs)
+    paint, runs = colors_of(logs, colors), run_names(logs)
+    if run is not None and run not in runs:
+        raise ReweightvizError(f"no run {run!r} here; there is {listed(runs)}.")
+    traces = []
+    for r, log in enumerate(logs):
+        drawn = not stacked or runs[r] == (run or runs[0])
+        for name in _present(paint, log):
+            y = 100 * log.weights[:, log.domains.index(name)]
+            shown = drawn and name not in hidden and bool(np.isfinite(y).any())
+            trace = _line(log, r, runs[r], name, "raw", x, y, color=paint[name], sparse=False, visible=shown, unit="%")
+            traces.append(_area(trace) if stacked else trace)
+    note = "" if any(trace.visible for trace in traces) or hidden else _why_empty(logs, None)
+    figure = _figure(traces, "% of training tokens", x, height=height, focus=focus, note=note)
+    figure.update_yaxes(range=[0, 100] if stacked else None, rangemode="tozero", ticksuffix="%")
+    figure.update_layout(meta={"stacked": stacked}, hoverdistance=-1 if stacked else 20)
+    return figure
+
+
+# ---- what the logs hold
+
+
+def checked_logs(logs: RunLog | Sequence[RunLog]) -> list[RunLog]:
+    """The logs as a list; one sentence where there is none or something else came."""
+    given = [logs] if isinstance(logs, RunLog) else list(logs)
+    if not given:
+        raise ReweightvizError("curves need at least one RunLog; got none.")
+    strangers = [type(log).__name__ for log in given if not isinstance(log, RunLog)]
+    if strangers:
+        raise ReweightvizError(f"curves are drawn from RunLogs; got {listed(strangers)}. rv.read_log(path) reads one.")
+    return given
+
+
+def domains_of(logs: Sequence[RunLog]) -> list[str]:
+    """Every domain of the logs, in order of first appearance."""
+    return list(dict.fromkeys(name for log in logs for name in log.domains))
+
+
+def run_names(logs: Sequence[RunLog]) -> list[str]:
+    """What the runs are called: a repeated name gets its number."""
+    names: list[str] = []
+    for log in logs:
+        repeats = sum(log.name == before.name for before in logs[: len(names)])
+        names.append(f"{log.name} ({repeats + 1})" if repeats else log.name)
+    return names
+
+
+def signals_of(logs: Sequence[RunLog]) -> list[str]:
+    """The signals with at least one measured value in one of the logs."""
+    return [name for name in _PREFERRED
+            if any(name in log.signals and np.isfinite(log.signals[name]).any() for log in logs)]
+
+
+def tokens_per_step(log: RunLog) -> float | None:
+    """Batch times context, as the trainer wrote them; None where it did not."""
+    batch, context = log.meta.get("batch"), log.meta.get("context")
+    return float(batch) * float(context) if batch and context else None
+
+
+def colors_of(logs: Sequence[RunLog], colors: Colors = None) -> dict[str, str]:
+    """Domain to colour; domains that a given mapping leaves out are grey."""
+    names = domains_of(logs)
+    if isinstance(colors, Mapping):
+        return {name: colors.get(name, MUTED) for name in names}
+    chosen = palette(len(names)) if colors is None else list(colors)
+    if len(chosen) < len(names):
+        raise ReweightvizError(f"colors must name one colour a domain: {len(names)}; got {len(chosen)}.")
+    return dict(zip(names, chosen, strict=False))
+
+
+def ema(values: NDArray[np.float64], span: int) -> NDArray[np.float64]:
+    """Exponential moving average (T, K) with weight 2 / (span + 1), started without bias; gaps stay and do not count.
+
+    >>> ema(np.array([[1.0], [np.nan], [2.0]]), 3).ravel().round(3).tolist()
+    [1.0, nan, 1.667]
+    """
+    keep, total, mass = 1 - 2 / (span + 1), np.zeros(values.shape[1]), np.zeros(values.shape[1])
+    smoothed = np.full(values.shape, np.nan)
+    for t, row in enumerate(values):
+        seen = np.isfinite(row)
+        total[seen] = keep * total[seen] + row[seen]
+        mass[seen] = keep * mass[seen] + 1
+        smoothed[t, seen] = total[seen] / mass[seen]
+    return smoothed
+
+
+def _present(paint: Mapping[str, str], log: RunLog) -> list[str]:
+    return [name for name in paint if name in log.domains]
+
+
+def _checked_signal(logs: Sequence[RunLog], signal: str | None) -> str | None:
+    measured, named = signals_of(logs), {name for log in logs for name in log.signals}
+    if signal is None:
+        if not measured and not named and any(len(log) for log in logs):
+            raise ReweightvizError(f"these logs have no signal to draw; a RunLog may hold {listed(LOG_SIGNALS)}.")
+        return measured[0] if measured else next(iter(sorted(named)), None)
+    if signal not in named and (measured or named or signal not in LOG_SIGNALS):
+        raise ReweightvizError(f"no log has the signal {signal!r}; there is {listed(measured or sorted(named) or LOG_SIGNALS)}.")
+    return signal
+
+
+def _unit(signal: str | None) -> str:
+    return SIGNALS[signal].unit if signal else ""
+
+
+def _why_empty(logs: Sequence[RunLog], signal: str | None) -> str:
+    names = listed(run_names(logs), 3)
+    if not any(len(log) for log in logs):
+        return f"No step is recorded yet in {names}."
+    return f"{signal or 'the weights'} was never measured in {names}."
+
+
+# ---- the drawing
+
+
+def plain(text: str, width: int = 40) -> str:
+    """Text as plotly shows it: its little markup language escaped, one line, at most ``width`` characters.
+
+    >>> plain("<b>web</b>")
+    '&lt;b&gt;web&lt;/b&gt;'
+    """
+    line = " ".join(text.split()) or repr(text)
+    return html.escape(line if len(line) <= width else line[: width - 1] + "…", quote=False)
+
+
+def _line(log: RunLog, r: int, run: str, name: str, role: str, x: str, y: NDArray[np.float64], *, color: str,
+          sparse: bool, visible: bool, unit: str, opacity: float = 1.0) -> go.Scatter:
+    if x == "tokens" and tokens_per_step(log) is None:
+        raise ReweightvizError(f"x='tokens' needs 'batch' and 'context' in the meta of every log; {run!r} lacks them.")
+    if x not in ("step", "tokens"):
+        raise ReweightvizError(f"x must be 'step' or 'tokens'; got {x!r}.")
+    at = log.steps * (tokens_per_step(log) if x == "tokens" else 1)
+    seen = np.isfinite(y)
+    # A measured point between two gaps has no line to stand on: it gets a dot.
+    lone = seen & ~np.append(seen[1:], False) & ~np.insert(seen[:-1], 0, False)
+    dots: Any = 5 if sparse else np.where(lone, 5, 0) if lone.any() else 0
+    if sparse:
+        at, y = at[seen], y[seen]
+    index = log.domains.index(name)
+    return go.Scatter(
+        x=at, y=np.where(np.isfinite(y), y, np.nan), name=plain(name), uid=f"r{r}{role}{index}",
+        meta=[name, run, role, plain(run)], visible=visible, opacity=opacity, connectgaps=False,
+        mode="lines+markers" if sparse or lone.any() else "lines", fill="none",
+        line={"color": color, "width": 1.6, "dash": DASHES[r % len(DASHES)]}, marker={"color": color, "size": dots, "opacity": 1},
+        legendgroup=name, showlegend=r == 0 and role == "raw", hoverinfo=None,
+        hovertemplate=f"<b>%{{fullData.name}}</b> · %{{meta[3]}}<br>{x} %{{x:,}} · %{{y:.4~f}} {unit}<extra></extra>",
+    )
+
+
+def _area(trace: go.Scatter) -> go.Scatter:
+    red, green, blue = rgb(trace.line.color) if trace.line.color.startswith("#") else (128, 128, 128)
+    return trace.update(stackgroup="weights", fill="tonexty", fillcolor=f"rgba({red},{green},{blue},0.62)",
+                        line={"width": 0.6, "dash": "solid"}, hoverinfo="none", hovertemplate=None)
+
+
+def _figure(traces: Sequence[go.Scatter], unit: str, x: str, *, height: int, focus: str | None, note: str) -> go.Figure:
+    for trace in traces:
+        if focus is not None and trace.meta[0] != focus:
+            trace.update(opacity=FAINT * trace.opacity)
+    axis = {"gridcolor": RULE, "zeroline": False, "showline": False, "ticks": "", "exponentformat": "B", "automargin": True,
+            "tickfont": {"size": 11}, "nticks": 6}
+    words = [{"text": unit, "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "yshift": 3}]
+    if note:
+        words.append({"text": plain(note, 120), "x": 0.5, "y": 0.5, "xanchor": "center", "yanchor": "middle"})
+    figure = go.Figure(list(traces))
+    figure.update_layout(
+        template="none", height=height, autosize=True, margin={"l": 44, "r": 4, "t": 22, "b": 40, "pad": 4},
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"family": FONT, "size": 12, "color": MUTED},
+        hovermode="closest", dragmode="zoom", meta={"stacked": False},
+        legend={"groupclick": "togglegroup", "itemdoubleclick": "toggleothers", "font": {"size": 11}},
+        xaxis=axis | {"showgrid": False, "title": {"text": x, "font": {"size": 11}, "standoff": 6}}, yaxis=axis,
+        annotations=[{"xref": "paper", "yref": "paper", "showarrow": False, "font": {"size": 11}, **word} for word in words],
+    )
+    return figure
+
+
+# ---- without JavaScript
+
+
+def svg_of(figure: go.Figure, width: int = 720, height: int = 300) -> str:
+    """The figure's lines as a plain SVG, with the name of every domain at its line's end; transparent, grey text."""
+    drawn = [(trace, np.asarray(trace.x, float), np.asarray(trace.y, float)) for trace in figure.data if trace.visible]
+    stacked, below = bool(figure.layout.meta["stacked"]), 0.0
+    if stacked:
+        # Bands from the bottom up: each line is the sum of all before it.
+        drawn = [(trace, x, below := below + np.nan_to_num(y)) for trace, x, y in drawn]
+    unit, *note = [words.text for words in figure.layout.annotations]
+    parts = [_svg_text(60, 14, unit)] + [_svg_text(width / 2, height / 2, text) for text in note]
+    if drawn:
+        parts += _svg_lines(drawn, width - 160, height, stacked=stacked, x_title=figure.layout.xaxis.title.text)
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+            f'font-family="sans-serif" font-size="11" fill="none">{"".join(parts)}</svg>')
+
+
+def _svg_lines(drawn: Sequence[tuple[Any, Any, Any]], right: float, height: float, *, stacked: bool, x_title: str) -> list[str]:
+    left, top, bottom = 60, 22, height - 34
+    xs, ys = np.concatenate([x for _, x, _ in drawn]), np.concatenate([y for _, _, y in drawn])
+    (x0, x1), (y0, y1) = (np.nanmin(xs), np.nanmax(xs)), (0.0 if stacked else np.nanmin(ys), np.nanmax(ys))
+    across = lambda x: left + (right - left) * (x - x0) / ((x1 - x0) or 1)  # noqa: E731
+    down = lambda y: bottom - (bottom - top) * (y - y0) / ((y1 - y0) or 1)  # noqa: E731
+    parts = [f'<path d="M{left} {down(y):.1f}H{right}" stroke="{MUTED}" stroke-opacity=".25"/>'
+             + _svg_text(left - 6, down(y) + 4, f"{y:.4g}", "end") for y in np.linspace(y0, y1, 4)]
+    parts += [_svg_text(left, height - 16, f"{x0:,.0f}"), _svg_text(right, height - 16, f"{x_title} {x1:,.0f}", "end")]
+    ends: dict[str, tuple[float, str, str]] = {}
+    for trace, x, y in drawn:
+        pieces = np.split(np.arange(len(x)), np.flatnonzero(~np.isfinite(y)))
+        path = "".join("M" + "L".join(f"{across(x[i]):.1f} {down(y[i]):.1f}" for i in piece if np.isfinite(y[i]))
+                       for piece in pieces if np.isfinite(y[piece]).any())
+        dash = "" if trace.line.dash in ("solid", None) else ' stroke-dasharray="5 3"'
+        opacity = f' stroke-opacity="{trace.opacity:.2f}"' if trace.opacity < 1 else ""
+        parts.append(f'<path d="{path}" stroke="{html.escape(trace.line.color)}" stroke-width="1.5" '
+                     f'stroke-linecap="round"{dash}{opacity}/>')
+        ends.setdefault(trace.name, (float(down(y[np.isfinite(y)][-1])), trace.line.color, trace.name))
+    place, gap = -np.inf, min(13.0, height / max(len(ends), 1))
+    for y, color, name in sorted(ends.values()):
+        place = max(y, place + gap)
+        parts.append(_svg_text(right + 10, place + 4, name, fill=color))
+    return parts
+
+
+def _svg_text(x: float, y: float, text: str, anchor: str = "start", fill: str = MUTED) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{html.escape(fill)}">{text}</text>'

@@ -1,0 +1,347 @@
+"""The mixture editor: one row a domain, a weight that is dragged, typed or nudged."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import anywidget
+import numpy as np
+import traitlets as t
+
+from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.protocols import Law
+from reweightviz.core.sources import Sources
+from reweightviz.widgets.assemble import assemble
+from reweightviz.widgets.mixture_border import (
+    checked_journal,
+    checked_locks,
+    checked_positive,
+    checked_weights,
+)
+from reweightviz.widgets.palette import colors as palette
+
+HERE = Path(__file__).parent
+JOURNAL_LENGTH = 50
+ALWAYS_THERE = ("natural", "uniform", "current")
+
+
+class _MixtureTrait(t.TraitType):
+    """A Mixture over the editor's own domains, in their order; mappings are accepted."""
+
+    default_value = None
+    allow_none = False
+
+    def validate(self, obj: Any, value: Any) -> Mixture:
+        return _over(obj.domains, value, "the mixture")
+
+
+class MixtureEditor(anywidget.AnyWidget):
+    """Choose how much of each domain; every weight is a share of training tokens.
+
+    Args:
+        tokens: domain to tokens available (K domains), or Sources, or a Corpus.
+        mixture: where to start; natural (proportional to tokens) when not given.
+        reference: what changes are shown against; natural when not given.
+        budget: tokens to train on, for the epochs; it can be typed in the widget too.
+        presets: name to mixture; natural, uniform, UniMax and temperature are always there.
+        law: predicts the losses of a mixture; evaluated in the browser where it has a browser form.
+        max_epochs: passes over a domain past which the editor warns.
+        link: widgets with the same link move together; a link of its own when not given.
+        colors: one CSS colour a domain.
+        level: coverage of the predicted intervals, between 0 and 1.
+
+    Raises:
+        ReweightvizError: a mixture names other domains, or a number is out of its range.
+
+    Example:
+        >>> editor = MixtureEditor({"web": 3e11, "code": 1e11}, budget=2e11)
+        >>> editor.mixture
+        Mixture({'web': 0.75, 'code': 0.25})
+        >>> editor.mixture = {"web": 0.5, "code": 0.5}
+        >>> editor.undo()
+        >>> round(editor.mixture["web"], 6)
+        0.75
+    """
+
+    # The synced traits: the whole contract with mixture_editor.js.
+    domains = t.List(t.Unicode(), help="names (K,)").tag(sync=True)
+    colors = t.List(t.Unicode(), help="one CSS colour a domain (K,)").tag(sync=True)
+    tokens = t.List(t.Float(), help="tokens available (K,)").tag(sync=True)
+    budget = t.Float(None, allow_none=True, help="tokens to train on, or None").tag(sync=True)
+    max_epochs = t.Float(4.0, help="epochs past which the editor warns").tag(sync=True)
+    weights = t.List(t.Float(), help="the committed weights (K,), sum 1").tag(sync=True)
+    draft = t.List(
+        t.Float(), default_value=None, allow_none=True,
+        help="the weights while they move (K,), about 10 times a second; None when idle",
+    ).tag(sync=True, echo_update=False)
+    locked = t.List(t.Bool(), help="domains that make no room (K,)").tag(sync=True)
+    reference = t.List(t.Float(), help="the weights to compare with (K,)").tag(sync=True)
+    reference_name = t.Unicode("natural", help="what the reference is called").tag(sync=True)
+    presets = t.List(t.Dict(), help="mixtures to offer: {name, weights (K,), source}").tag(sync=True)
+    journal = t.Dict(help="the last 50 changes: {entries: [{weights, source}], at}").tag(sync=True)
+    law_header = t.Dict(help="{}: no law; kind 'kernel': ask Python; else of the browser form").tag(sync=True)
+    law_data = t.Bytes(b"", help="the browser form's numbers, float32").tag(
+        sync=True, from_json=lambda value, _: bytes(value))
+    level = t.Float(0.9, help="coverage of the predicted intervals").tag(sync=True)
+    link = t.Unicode(help="widgets of a page with one link move together").tag(sync=True)
+    error = t.Unicode("", help="a sentence to show until it is dismissed").tag(sync=True)
+
+    mixture = _MixtureTrait(help="the committed mixture; observe it, or set it")
+    law = t.Any(None, allow_none=True, help="the Law behind the predicted losses, or None")
+
+    _esm = assemble(HERE / "mixture_editor.js")
+    _css = HERE / "mixture_editor.css"
+
+    def __init__(
+        self, tokens: Any, *, mixture: Mapping[str, float] | None = None,
+        reference: Mapping[str, float] | None = None, budget: float | None = None,
+        presets: Mapping[str, Mapping[str, float]] | None = None, law: Law | None = None, max_epochs: float = 4.0,
+        link: str | None = None, colors: Sequence[str] | None = None, level: float = 0.9,
+    ) -> None:
+        table = _token_table(tokens)
+        natural = Mixture.natural(table) if any(table.values()) else Mixture.uniform(table)
+        start = natural if mixture is None else _over(table, mixture, "the mixture")
+        against = natural if reference is None else _over(table, reference, "the reference")
+        shown = list(colors) if colors is not None else palette(len(table))
+        if len(shown) != len(table):
+            raise ReweightvizError(f"colors must name one colour a domain: {len(table)}; got {len(shown)}.")
+        super().__init__(
+            domains=list(table), tokens=list(table.values()), colors=shown, locked=[False] * len(table),
+            budget=budget, max_epochs=max_epochs, level=level, weights=start.array.tolist(),
+            reference=against.array.tolist(), reference_name="natural" if against == natural else "reference",
+            journal={"entries": [_entry(start)], "at": 0}, link=link or f"editor-{uuid4().hex}",
+        )
+        if against != natural:
+            self.add_preset("reference", against)
+        for name, preset in (presets or {}).items():
+            self.add_preset(name, preset)
+        self.law = law
+        self.on_msg(self._answer)
+
+    # ---- the mixture
+
+    @property
+    def draft_mixture(self) -> Mixture:
+        """The mixture as it moves; the committed one when nothing does."""
+        if self.draft is None:
+            return self.mixture
+        return Mixture(zip(self.domains, self.draft, strict=True), source={"method": "draft"})
+
+    @property
+    def epochs(self) -> dict[str, float]:
+        """Passes over each domain at the budget."""
+        return self.mixture.epochs(dict(zip(self.domains, self.tokens, strict=True)), self.budget or 0)
+
+    def undo(self) -> None:
+        """Back to the weights before the last change; nothing happens at the first."""
+        self._travel(-1)
+
+    def redo(self) -> None:
+        """Forward again."""
+        self._travel(1)
+
+    def add_preset(self, name: str, mixture: Mapping[str, float]) -> None:
+        """Offer a mixture in the menu; one of the same name is replaced."""
+        if name in ALWAYS_THERE:
+            raise ReweightvizError(f"the preset {name!r} is always there; give yours another name.")
+        entry = {"name": str(name), **_entry(_over(self.domains, mixture, f"the preset {name!r}"))}
+        self.presets = [*(preset for preset in self.presets if preset["name"] != name), entry]
+
+    def lock(self, *domains: str) -> None:
+        """Let these domains make no room for others; all of them when none is named."""
+        self._lock(domains, locked=True)
+
+    def unlock(self, *domains: str) -> None:
+        """Let these domains move again; all of them when none is named."""
+        self._lock(domains, locked=False)
+
+    def _lock(self, domains: tuple[str, ...], *, locked: bool) -> None:
+        strangers = [domain for domain in domains if domain not in self.domains]
+        if strangers:
+            raise ReweightvizError(f"no domain {listed(strangers)} in this editor; there is {listed(self.domains)}.")
+        self.locked = [locked if not domains or name in domains else now
+                       for name, now in zip(self.domains, self.locked, strict=True)]
+
+    def _travel(self, steps: int) -> None:
+        at = self.journal["at"] + steps
+        if 0 <= at < len(self.journal["entries"]):
+            with self.hold_sync():
+                self.journal = {**self.journal, "at": at}
+                self.weights = self.journal["entries"][at]["weights"]
+
+    @t.default("mixture")
+    def _first_mixture(self) -> Mixture:
+        entry = self.journal["entries"][self.journal["at"]]
+        return Mixture(zip(self.domains, self.weights, strict=True), source=entry["source"])
+
+    @t.observe("weights")
+    def _follow_weights(self, _: Any) -> None:
+        """Whoever set them: the journal and the mixture agree with the weights."""
+        entries, at = self.journal["entries"], self.journal["at"]
+        if entries[at]["weights"] != self.weights:
+            self._remember({"weights": self.weights, "source": {"method": "given"}})
+        source = self.journal["entries"][self.journal["at"]].get("source")
+        if list(self.mixture.values()) != self.weights:
+            self.mixture = Mixture(zip(self.domains, self.weights, strict=True), source=source)
+
+    @t.observe("mixture")
+    def _follow_mixture(self, _: Any) -> None:
+        if list(self.mixture.values()) != self.weights:
+            with self.hold_sync():
+                self._remember(_entry(self.mixture))
+                self.weights = self.mixture.array.tolist()
+
+    def _remember(self, entry: dict[str, Any]) -> None:
+        entries = [*self.journal["entries"][: self.journal["at"] + 1], entry][-JOURNAL_LENGTH:]
+        self.journal = {"entries": entries, "at": len(entries) - 1}
+
+    # ---- the border
+
+    @t.validate("weights", "draft", "reference")
+    def _check_weights(self, proposal: Any) -> Any:
+        return checked_weights(proposal["trait"].name, proposal["value"], len(self.domains))
+
+    @t.validate("locked")
+    def _check_locked(self, proposal: Any) -> Any:
+        return checked_locks(proposal["value"], len(self.domains))
+
+    @t.validate("budget", "max_epochs")
+    def _check_positive(self, proposal: Any) -> Any:
+        return checked_positive(proposal["trait"].name, proposal["value"])
+
+    @t.validate("level")
+    def _check_level(self, proposal: Any) -> Any:
+        if not 0 < proposal["value"] < 1:
+            raise ReweightvizError(f"level must lie between 0 and 1, such as 0.9; got {proposal['value']}.")
+        return proposal["value"]
+
+    @t.validate("journal")
+    def _check_journal(self, proposal: Any) -> Any:
+        return checked_journal(proposal["value"], len(self.domains))
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """What the browser sends: refused whole, with one sentence, when any of it is wrong."""
+        try:
+            for name, value in sync_data.items():
+                self._admit(name, value)
+        except ReweightvizError as refusal:
+            self.send_state([name for name in sync_data if name in self.keys])
+            self.error = str(refusal)
+            return
+        try:
+            super().set_state(sync_data)
+        except Exception as problem:
+            # A callback of the person's own failed: the widget says so, the traceback goes to the log.
+            self.error = f"{type(problem).__name__} in a Python callback: {problem}"
+            raise
+
+    def _admit(self, name: str, value: Any) -> None:
+        checks: dict[str, Callable[[], Any]] = {
+            "journal": lambda: checked_journal(value, len(self.domains)),
+            "locked": lambda: checked_locks(value, len(self.domains)),
+            "budget": lambda: checked_positive(name, value),
+        }
+        if name in ("weights", "reference") or (name == "draft" and value is not None):
+            checked_weights(name, value, len(self.domains))
+        elif name in checks:
+            checks[name]()
+
+    # ---- the law
+
+    @t.validate("law")
+    def _check_law(self, proposal: Any) -> Any:
+        law = proposal["value"]
+        absent = [verb for verb in ("domains", "targets", "predict") if law is not None and not hasattr(law, verb)]
+        if absent:
+            raise ReweightvizError("law must be what rv.fit returns (domains, targets, predict, interval); "
+                                   f"{type(law).__name__} has no {listed(absent)}.")
+        return law
+
+    @t.observe("law")
+    def _send_law(self, _: Any) -> None:
+        form = self.law.browser_form() if hasattr(self.law, "browser_form") else None
+        header = _kernel_header(self.law) if self.law is not None else {}
+        with self.hold_sync():
+            self.law_data = b"" if form is None else bytes(form.data)
+            self.law_header = header if form is None else dict(form.header)
+
+    def _answer(self, _: Any, content: Any, __: Any) -> None:
+        """A law without a browser form: the browser asks, one question at a time."""
+        if not isinstance(content, Mapping) or content.get("type") != "predict" or self.law is None:
+            return
+        reply: dict[str, Any] = {"id": content.get("id")}
+        try:
+            for part, asked in (("now", "weights"), ("before", "reference")):
+                weights = np.array(checked_weights(asked, content.get(asked), len(self.domains)))
+                reply[part] = _estimates(self.law, self.domains, weights, self.level)
+        except Exception as problem:  # noqa: BLE001
+            # The law is the person's own code: whatever it raises is shown where the figures would be.
+            self.error = f"the law could not predict: {type(problem).__name__}: {problem}"
+            reply["error"] = self.error
+        self.send(reply)
+
+    # ---- without JavaScript
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**options)
+        if bundle is None:
+            return None
+        data, metadata = bundle
+        return {**data, "text/html": self._table()}, metadata
+
+    def _table(self) -> str:
+        head = "".join(f"<th>{title}</th>" for title in ("domain", "tokens", "weight", "epochs"))
+        epochs = self.epochs if self.budget else {}
+        table = zip(self.domains, self.tokens, self.weights, strict=True)
+        cells = ((html.escape(name), f"{tokens:,.0f}", f"{weight:.2%}", f"{epochs[name]:.2f}" if epochs else "")
+                 for name, tokens, weight in table)
+        rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in cells)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _token_table(tokens: Any) -> dict[str, float]:
+    given = getattr(tokens, "sources", tokens)
+    if not isinstance(given, Mapping):
+        raise ReweightvizError("tokens must map domains to tokens available, or be Sources or a Corpus; "
+                               f"got {type(tokens).__name__}.")
+    return {name: float(count) for name, count in Sources(given).token_table.items()}
+
+
+def _over(domains: Sequence[str] | Mapping[str, float], mixture: Any, who: str) -> Mixture:
+    """``mixture`` in the order of ``domains``."""
+    if not isinstance(mixture, Mapping):
+        raise ReweightvizError(f"{who} must map domains to weights; got {type(mixture).__name__}.")
+    known = mixture if isinstance(mixture, Mixture) else Mixture(mixture, source={"method": "given"})
+    try:
+        weights = known.aligned(domains)
+    except ReweightvizError as error:
+        raise ReweightvizError(f"{who} does not fit this editor: {error}") from None
+    return Mixture(zip(domains, weights.tolist(), strict=True), source=known.source)
+
+
+def _entry(mixture: Mixture) -> dict[str, Any]:
+    # The source may hold anything; the journal is JSON.
+    return {"weights": mixture.array.tolist(), "source": json.loads(json.dumps(mixture.source, default=str))}
+
+
+def _kernel_header(law: Law) -> dict[str, Any]:
+    lower = getattr(law, "lower_is_better", None)
+    return {"kind": "kernel", "domains": list(law.domains), "targets": list(law.targets),
+            "lower_is_better": [True] * len(law.targets) if lower is None else [bool(each) for each in lower]}
+
+
+def _estimates(law: Law, domains: Sequence[str], weights: np.ndarray, level: float) -> dict[str, Any]:
+    columns = [list(domains).index(name) for name in law.domains]
+    row = weights[columns][None]
+    value = np.asarray(law.predict(row), float)[0]
+    low, high = (np.asarray(edge, float)[0] for edge in law.interval(row, level))
+    # The interval of the mean needs the draws, which a law keeps to itself: the mean edges are on the careful side.
+    rows = np.stack([value, low, high], 1)
+    parts = [dict(zip(("value", "low", "high"), row, strict=True)) for row in (*rows.tolist(), rows.mean(0).tolist())]
+    return {"targets": parts[:-1], "mean": parts[-1]}
