@@ -13,16 +13,19 @@ import argparse
 import json
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
 
+import reweightviz as rv
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture, temperature_weights
+from reweightviz.core.sources import Sources
 from reweightviz.readers import demo
 from reweightviz.training.model import ModelConfig
 from reweightviz.training.trainer import ProxyData, TrainConfig, train
@@ -30,7 +33,7 @@ from reweightviz.training.trainer import ProxyData, TrainConfig, train
 HERE = Path(__file__).parent
 CONFIG = TrainConfig(steps=1500, batch=16, rate=1e-2, log_every=10, evaluate_every=250,
                      model=ModelConfig(width=64, layers=2, heads=4, context=64))
-RUNS, REPEATS, SEED = 96, 6, 20261121
+RUNS, REPEATS, SEEDS, SEED = 96, 6, 5, 20261121
 STRENGTHS = np.geomspace(1.0, 60.0, 12)  # total concentration: from a few domains to nearly even
 
 
@@ -78,14 +81,65 @@ def swarm(corpus: Corpus) -> None:
         print(run, record["seconds"], f"{result.held_out.mean():.4f}", flush=True)
 
 
+def logs(corpus: Corpus) -> None:
+    """Train natural and uniform, then DoReMi against the uniform run as its reference; keep the natural model as the proxy."""
+    data = ProxyData(corpus, CONFIG.model.context)
+    facts = {"corpus_digest": corpus.digest("text", "domain"), "versions": provenance(corpus)["versions"]}
+    runs = {"natural": train(data, corpus.natural, seed=1, config=CONFIG, name="natural"),
+            "uniform": train(data, Mixture.uniform(corpus.domains), seed=1, config=CONFIG, name="uniform")}
+    runs["doremi"] = train(data, rv.mixers.DoReMi(), seed=1, config=CONFIG, reference=runs["uniform"].model, name="doremi")
+    for folder in ("logs", "proxy"):
+        (HERE / folder).mkdir(exist_ok=True)
+    for name, run in runs.items():
+        replace(run.log, meta=dict(run.log.meta) | facts).save(HERE / "logs" / f"{name}.jsonl")
+        print(name, run.log.meta["seconds"], f"{run.held_out.mean():.4f}", flush=True)
+    runs["natural"].model.save(HERE / "proxy" / "natural.npz")
+
+
+def validation(corpus: Corpus) -> None:
+    """Really train the law's optimum, DoReMi's weights, and what they have to beat; append seed by seed."""
+    observed = rv.demo_swarm()
+    dirichlet = observed.take(np.flatnonzero(observed.runs.kind == "dirichlet"))
+    best = int(dirichlet.losses.mean(1).argmin())
+    law = rv.fit(dirichlet, rv.laws.Olmix())
+    tokens = Sources(observed.tokens or {})
+    doremi = rv.demo_log("doremi").meta["result"]
+    mixtures = {
+        "natural": corpus.natural,
+        "uniform": Mixture.uniform(corpus.domains),
+        "doremi": Mixture.normalized(zip(corpus.domains, doremi, strict=True)),
+        "best observed": Mixture.normalized(zip(corpus.domains, dirichlet.mixtures[best].tolist(), strict=True)),
+        "law optimum": rv.optimize(law, tokens=CONFIG.tokens, sources=tokens, max_epochs=4, kl=0.0),
+        "law optimum, kl 0.05": rv.optimize(law, tokens=CONFIG.tokens, sources=tokens, max_epochs=4, kl=0.05),
+    }
+    path = HERE / "validation.jsonl"
+    done = {(row["mixture"], row["seed"]) for row in map(json.loads, path.read_text().splitlines())} if path.exists() else set()
+    data = ProxyData(corpus, CONFIG.model.context)
+    for seed in range(SEEDS):
+        for name, mixture in mixtures.items():
+            if (name, seed) in done:
+                continue
+            run = train(data, mixture, seed=5000 + seed, config=CONFIG)
+            predicted = law.predict(mixture.aligned(law.domains)[None])[0]
+            record = {"mixture": name, "seed": seed, "losses": run.held_out.round(6).tolist(), "predicted": predicted.round(6).tolist(),
+                      "weights": mixture.array.round(6).tolist(), "seconds": run.log.meta["seconds"]}
+            with path.open("a") as file:
+                file.write(json.dumps(record) + "\n")
+            print(name, seed, f"{run.held_out.mean():.4f} predicted {predicted.mean():.4f}", flush=True)
+
+
+PARTS: dict[str, Callable[[Corpus], None]] = {"swarm": swarm, "logs": logs, "validation": validation}
+
+
 def main() -> None:
     """Run one part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["swarm"])
+    parser.add_argument("part", choices=PARTS)
+    part = parser.parse_args().part
     torch.set_num_threads(1)
     corpus = demo.read()
     print(corpus, file=sys.stderr)
-    {"swarm": swarm}[parser.parse_args().part](corpus)
+    PARTS[part](corpus)
 
 
 if __name__ == "__main__":

@@ -29,10 +29,10 @@ def temperature_weights(tokens: ArrayLike, exponent: float) -> NDArray[np.float6
         raise ReweightvizError(f"tokens must be (K,) numbers >= 0, at least one above 0; got {n}.")
     if not np.isfinite(exponent):
         raise ReweightvizError(f"exponent must be a finite number (1 natural, 0 uniform); got {exponent}.")
-    log = np.full(n.shape, -np.inf)
-    np.log(n, out=log, where=n > 0)
-    scaled = np.where(n > 0, log * exponent, -np.inf)
-    weights = np.exp(scaled - scaled.max())
+    filled = n > 0
+    scaled = np.log(n[filled]) * exponent
+    weights = np.zeros(n.shape)
+    weights[filled] = np.exp(scaled - scaled.max())
     return np.asarray(weights / weights.sum(), np.float64)
 
 

@@ -3,42 +3,38 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from reweightviz.core.errors import unknown_name
 from reweightviz.core.files import write_atomically
 from reweightviz.core.mixture import FORMAT, Mixture
-from reweightviz.core.sources import Sources
 from reweightviz.exporters import huggingface, megatron, provenance
-from reweightviz.exporters.provenance import ReweightvizWarning
+from reweightviz.exporters.provenance import PathLike, ReweightvizWarning, SourcesLike
 
 
 class Json:
-    """The house's own file: what ``Mixture.save`` writes, with the provenance; ``Mixture.load`` reads it."""
+    """The house's own file: what ``Mixture.save`` writes, and the provenance; ``Mixture.load`` reads it."""
 
     UNIT = "a weight is a share of training tokens"
 
     @staticmethod
-    def write(mixture: Mixture, path: str | os.PathLike[str], *, sources: Sources | Mapping[str, Any] | None = None,
+    def write(mixture: Mixture, path: PathLike, *, sources: SourcesLike = None,
               tokens: float | None = None, overwrite: bool = False, max_epochs: float = provenance.MAX_EPOCHS) -> Path:
         """Write the JSON file ``path``; arguments as for every exporter."""
-        found = provenance.record("json", Json.UNIT, mixture, sources=provenance.as_sources(sources), tokens=tokens,
-                                  max_epochs=max_epochs)
+        table = provenance.as_sources(sources)
+        found = provenance.record("json", Json.UNIT, mixture, sources=table, tokens=tokens, max_epochs=max_epochs)
         content = {"format": FORMAT, "unit": "share of training tokens", "weights": dict(mixture),
                    "source": found.pop("source"), "provenance": found}
         return write_atomically(path, json.dumps(content, indent=2) + "\n", overwrite=overwrite)
 
     @staticmethod
-    def read(path: str | os.PathLike[str]) -> Mixture:
+    def read(path: PathLike) -> Mixture:
         """The mixture of a JSON file."""
         return Mixture.load(path)
 
 
-FRAMEWORKS: dict[str, ModuleType | type[Json]] = {"huggingface": huggingface, "json": Json, "megatron": megatron}
+FRAMEWORKS: dict[str, Any] = {"huggingface": huggingface, "json": Json, "megatron": megatron}
 """Name of a format to what has ``UNIT``, ``write`` and ``read``."""
 
 ALIASES = {"hf": "huggingface", "datasets": "huggingface", "hugging face": "huggingface", "mixture": "json",

@@ -1,8 +1,8 @@
-"""Megatron-core: the words of ``--data-path`` in a file for ``--data-args-path``, or the JSON of ``--per-split-data-args-path``.
+"""Megatron-core: a file for ``--data-args-path``, or the JSON of ``--per-split-data-args-path``.
 
-Megatron blends sequences of one fixed length, so its weights are shares of tokens and are written in full. The file has
-room for weights and prefixes only; names and provenance stand beside it in ``<file>.provenance.json``, never the weights.
-Checked with megatron-core 0.16.1.
+Megatron blends sequences of one fixed length, so its weights are shares of tokens and are written in full.
+The file has room for weights and prefixes only; names and provenance, never the weights, stand beside it in
+``<file>.provenance.json``. Checked with megatron-core 0.16.1.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from reweightviz.core.files import write_atomically
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import provenance
+from reweightviz.exporters.provenance import PathLike, SourcesLike
 
 FORMAT = "reweightviz.megatron/1"
 UNIT = "a weight is a share of training sequences of one fixed length, which is a share of tokens"
@@ -28,20 +29,21 @@ SUFFIX = "_text_document"
 """What Megatron's preprocess_data.py appends to an output prefix."""
 
 
-def write(mixture: Mixture, path: str | os.PathLike[str], *, sources: Sources | Mapping[str, Any] | None = None,
-          tokens: float | None = None, overwrite: bool = False, form: str = "text", prefix_dir: str | None = None,
+def write(mixture: Mixture, path: PathLike, *, sources: SourcesLike = None, tokens: float | None = None,
+          overwrite: bool = False, form: str = "text", prefix_dir: str | None = None,
           max_epochs: float = provenance.MAX_EPOCHS) -> Path:
-    """Write the blend ``path`` and ``path.provenance.json`` beside it.
+    """Write the blend ``path``, and ``<path>.provenance.json`` beside it.
 
     Args:
-        mixture: (K,) weights, shares of training tokens. Domains of weight 0 are left out (Megatron asserts > 0), and said so.
+        mixture: (K,) weights, shares of training tokens. Domains of weight 0 are left out (Megatron asserts
+            that each is above 0), and said so.
         path: the file; its folder must be there.
-        sources: prefixes of the indexed datasets as ``paths`` of each domain (with or without .bin or .idx). A domain with several is
-            shared out by the sizes of their .bin files.
+        sources: the prefix of the indexed dataset as the path of each domain, with or without .bin or .idx.
+            A domain with several is shared out by the sizes of their .bin files.
         tokens: budget of the run; adds the epochs of each domain.
         overwrite: replace files that exist.
-        form: "text" for ``--data-args-path``, "per_split" for ``--per-split-data-args-path`` (only train is set).
-        prefix_dir: where domains without paths lie, as ``prefix_dir/<name>_text_document``.
+        form: "text" for ``--data-args-path``, "per_split" for ``--per-split-data-args-path`` (train only).
+        prefix_dir: where domains without paths lie, as ``<prefix_dir>/<name>_text_document``.
         max_epochs: warn above it.
 
     Returns:
@@ -52,30 +54,32 @@ def write(mixture: Mixture, path: str | os.PathLike[str], *, sources: Sources | 
     """
     if form not in FORMS:
         raise unknown_name("form of a Megatron blend", form, FORMS)
-    sources = provenance.as_sources(sources)
-    found = provenance.record("megatron", UNIT, mixture, sources=sources, tokens=tokens, max_epochs=max_epochs)
-    blend, names = _blend({d: w for d, w in mixture.items() if w}, sources, prefix_dir, form)
-    words = [word for prefix, weight in blend.items() for word in (repr(weight), prefix)]
-    lines = "".join(f"{weight} {prefix}\n" for weight, prefix in zip(words[::2], words[1::2], strict=True))
-    content = lines if form == "text" else json.dumps({"train": words, "valid": None, "test": None}, indent=1) + "\n"
+    table = provenance.as_sources(sources)
+    blend, names = _blend({d: w for d, w in mixture.items() if w}, table, prefix_dir, form)
+    found = provenance.record("megatron", UNIT, mixture, sources=table, tokens=tokens, max_epochs=max_epochs)
     sidecar = {"format": FORMAT, "prefixes": names} | found | {"digest": provenance.digest(blend)}
-    if not overwrite and Path(path).exists():
+    if form == "text":
+        content = "".join(f"{weight!r} {prefix}\n" for prefix, weight in blend.items())
+    else:
+        words = [word for prefix, weight in blend.items() for word in (repr(weight), prefix)]
+        content = json.dumps({"train": words, "valid": None, "test": None}, indent=1) + "\n"
+    if Path(path).exists() and not overwrite:
         raise ReweightvizError(f"{path} exists already; pass overwrite=True to replace it.")
     write_atomically(_sidecar(path), json.dumps(sidecar, indent=2) + "\n", overwrite=overwrite)
     return write_atomically(path, content, overwrite=overwrite)
 
 
-def read(path: str | os.PathLike[str]) -> Mixture:
-    """The mixture that Megatron would train on; domain names from the sidecar, else from the ends of the prefixes."""
+def read(path: PathLike) -> Mixture:
+    """The mixture that Megatron would train on; names from the sidecar, else the ends of the prefixes."""
     blend = _parsed(Path(path))
     found = _record(_sidecar(path))
     known = {str(prefix): str(name) for prefix, name in (found.get("prefixes") or {}).items()}
-    names = {prefix: known.get(prefix) or Path(prefix).name.removesuffix(SUFFIX) for prefix in blend}
-    fresh = [names[prefix] for prefix in blend if prefix not in known]
+    guesses = [Path(prefix).name.removesuffix(SUFFIX) for prefix in blend if prefix not in known]
     shares: dict[str, float] = {}
     for prefix, weight in blend.items():
-        clash = prefix not in known and (fresh.count(names[prefix]) > 1 or names[prefix] in known.values())
-        name = prefix if clash else names[prefix]
+        guess = Path(prefix).name.removesuffix(SUFFIX)
+        unclear = not guess or guesses.count(guess) > 1 or guess in known.values()
+        name = known.get(prefix, prefix if unclear else guess)
         shares[name] = shares.get(name, 0.0) + weight
     return provenance.restored(blend, shares, found, path)
 
@@ -83,26 +87,28 @@ def read(path: str | os.PathLike[str]) -> Mixture:
 def _blend(kept: Mapping[str, float], sources: Sources | None, prefix_dir: str | None,
            form: str) -> tuple[dict[str, float], dict[str, str]]:
     """Prefix to weight, and prefix to domain."""
+    prefixes = {domain: _prefixes(domain, sources) for domain in kept}
+    if prefix_dir is not None:
+        taken: list[str] = []
+        for domain in (domain for domain, found in prefixes.items() if not found):
+            taken.append(provenance.slug(domain, taken))
+            prefixes[domain] = [f"{prefix_dir}/{taken[-1]}{SUFFIX}"]
+    absent = [domain for domain, found in prefixes.items() if not found]
+    if absent:
+        raise ReweightvizError(f"Megatron needs a prefix for each indexed dataset: sources= has no paths for "
+                               f"{listed(absent)} (Sources.with_paths sets them, prefix_dir= makes them).")
+    total = sum(map(len, prefixes.values()))
+    if total > MOST:
+        raise ReweightvizError(f"Megatron blends at most {MOST:,} datasets; got {total:,}.")
     blend: dict[str, float] = {}
     names: dict[str, str] = {}
-    taken: list[str] = []
-    absent = []
-    for domain, weight in kept.items():
-        prefixes = _prefixes(domain, sources)
-        if not prefixes and prefix_dir is not None:
-            taken.append(provenance.slug(domain, taken))
-            prefixes = [f"{prefix_dir}/{taken[-1]}{SUFFIX}"]
-        absent += [] if prefixes else [domain]
-        for prefix, share in zip(prefixes, _parts(domain, prefixes), strict=True):
+    for domain, found in prefixes.items():
+        for prefix, share in zip(found, _parts(domain, found), strict=True):
             _check_prefix(prefix, domain, form)
             if prefix in names:
-                raise ReweightvizError(f"{domain[:60]!r} and {names[prefix][:60]!r} have the same prefix {prefix!r}; each needs its own.")
-            blend[prefix], names[prefix] = weight * share, domain
-    if absent:
-        raise ReweightvizError(f"Megatron needs the prefix of each indexed dataset: sources= has no paths for {listed(absent)} "
-                               "(Sources.with_paths sets them, prefix_dir= derives them from the names).")
-    if len(blend) > MOST:
-        raise ReweightvizError(f"Megatron blends at most {MOST:,} datasets; this mixture has {len(blend):,}.")
+                raise ReweightvizError(f"{listed([names[prefix], domain])} have one prefix, {prefix!r}; "
+                                       "each needs its own.")
+            blend[prefix], names[prefix] = kept[domain] * share, domain
     return blend, names
 
 
@@ -112,27 +118,32 @@ def _prefixes(domain: str, sources: Sources | None) -> list[str]:
 
 
 def _parts(domain: str, prefixes: Sequence[str]) -> list[float]:
-    """How a domain's weight is shared over its prefixes: by bytes, so that no shard is seen more often."""
-    if len(prefixes) <= 1:
-        return [1.0] * len(prefixes)
+    # By bytes, so that no shard of a domain is seen more often than another.
+    if len(prefixes) == 1:
+        return [1.0]
     try:
         sizes = [Path(prefix + ".bin").stat().st_size for prefix in prefixes]
-    except OSError as error:
-        raise ReweightvizError(f"{domain[:60]!r} has {len(prefixes)} prefixes, shared out by the sizes of their .bin files, "
-                               f"but {error.filename} cannot be read.") from error
+    except (OSError, ValueError) as error:
+        raise ReweightvizError(f"{domain[:60]!r} has {len(prefixes)} prefixes, to be shared out by the sizes "
+                               f"of their .bin files, which cannot be read: {error}.") from error
     if not all(sizes):
-        raise ReweightvizError(f"{prefixes[sizes.index(0)]}.bin is empty; leave it out of {domain[:60]!r}.")
+        raise ReweightvizError(f"{prefixes[sizes.index(0)]}.bin of {domain[:60]!r} is empty; leave it out.")
     return [size / sum(sizes) for size in sizes]
 
 
 def _check_prefix(prefix: str, domain: str, form: str) -> None:
-    spaced = prefix != prefix.strip() or (form == "text" and len(prefix.split()) != 1) or not prefix
-    if spaced:
-        raise ReweightvizError(f"the prefix {prefix!r} of {domain[:60]!r} has spaces, where Megatron would cut it; move the data"
-                               + (", or use form='per_split'." if prefix.strip() and prefix == prefix.strip() else "."))
+    who = f"the prefix {prefix!r} of {domain[:60]!r}"
+    if not prefix.strip() or prefix != prefix.strip():
+        raise ReweightvizError(f"{who} begins or ends in white space, which Megatron cuts off.")
+    if form == "text" and len(prefix.split()) > 1:
+        raise ReweightvizError(f"{who} has white space, where Megatron cuts; form='per_split' can hold it.")
     if _number(prefix) is not None:
-        raise ReweightvizError(f"the prefix {prefix!r} of {domain[:60]!r} reads as a number, which Megatron may take for a weight; "
-                               f"write {'./' + prefix!r}.")
+        raise ReweightvizError(f"{who} reads as a number, which Megatron may take for a weight; "
+                               f"give it as {'./' + prefix!r}.")
+    try:
+        prefix.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ReweightvizError(f"{who} holds half of a surrogate pair, which no UTF-8 file can.") from None
 
 
 def _number(word: object) -> float | None:
@@ -143,18 +154,19 @@ def _number(word: object) -> float | None:
 
 
 def _parsed(path: Path) -> dict[str, float]:
-    """Prefix to weight, as get_blend_from_list reads it."""
+    """Prefix to weight, as megatron.core.datasets.utils.get_blend_from_list reads it."""
     words = _words(path)
     weights = [_number(word) for word in words[::2]]
     prefixes = [str(word).strip() for word in words[1::2]]
-    if not words or len(words) % 2 or any(weight is None for weight in weights):
-        raise ReweightvizError(f"{path} is no blend of weights and prefixes in turn: Megatron would take every word for a dataset.")
-    bad = [prefix for prefix, weight in zip(prefixes, weights, strict=True) if not (weight and 0 < weight < math.inf)]
-    if bad:
-        raise ReweightvizError(f"the weights in {path} must be finite and above 0; that of {listed(bad)} is not.")
-    if len(set(prefixes)) != len(prefixes):
-        raise ReweightvizError(f"{path} names a prefix more than once.")
-    return {prefix: float(weight) for prefix, weight in zip(prefixes, weights, strict=True) if weight}
+    if not words or len(words) % 2 or None in weights:
+        raise ReweightvizError(f"{path} must hold weights and prefixes in turn; "
+                               "as it is, Megatron would take every word for a dataset.")
+    blend = {prefix: float(weight or 0) for prefix, weight in zip(prefixes, weights, strict=True)}
+    bad = [prefix for prefix, weight in blend.items() if not 0 < weight < math.inf]
+    if bad or len(blend) < len(prefixes):
+        fault = f"that of {listed(bad)} is not" if bad else "a prefix stands there twice"
+        raise ReweightvizError(f"{path} must give each prefix once, with a finite weight above 0; {fault}.")
+    return blend
 
 
 def _words(path: Path) -> list[Any]:
@@ -166,11 +178,12 @@ def _words(path: Path) -> list[Any]:
     except OSError as error:
         raise ReweightvizError(f"cannot read {path}: {error.strerror or error}.") from error
     except (ValueError, KeyError) as error:
-        raise ReweightvizError(f"{path} is no Megatron blend: neither weights and prefixes nor JSON with 'train' ({error}).") from error
+        raise ReweightvizError(f"{path} is no Megatron blend, neither weights and prefixes nor JSON with "
+                               f"'train': {error}.") from error
     return train.split() if isinstance(train, str) else list(train or ())
 
 
-def _sidecar(path: str | os.PathLike[str]) -> Path:
+def _sidecar(path: PathLike) -> Path:
     return Path(f"{os.fspath(path)}.provenance.json")
 
 

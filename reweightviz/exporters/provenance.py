@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import hashlib
 import importlib.metadata
 import json
 import math
+import os
 import re
 import unicodedata
 import warnings
@@ -22,12 +23,15 @@ from reweightviz.core.sources import Sources
 MAX_EPOCHS = 4.0
 """Passes over one domain after which repeating it is worth a warning (Muennighoff et al., 2023)."""
 
+PathLike = str | os.PathLike[str]
+SourcesLike = Sources | Mapping[str, Any] | None
+
 
 class ReweightvizWarning(UserWarning):
     """Something was done that the reader of a file should know of."""
 
 
-def as_sources(sources: Sources | Mapping[str, Any] | None) -> Sources | None:
+def as_sources(sources: SourcesLike) -> Sources | None:
     """Sources as they are, or made from a table of domains."""
     return sources if sources is None or isinstance(sources, Sources) else Sources(sources)
 
@@ -51,11 +55,11 @@ def record(framework: str, unit: str, mixture: Mixture, *, sources: Sources | No
     dropped = [domain for domain, weight in mixture.items() if not weight]
     often = [f"{domain[:60]!r} {passes:.3g}" for domain, passes in epochs.items() if passes > max_epochs]
     if often:
-        warnings.warn(f"more than {max_epochs:g} epochs at {tokens:.4g} tokens: {', '.join(often)}; {framework} "
-                      "repeats a domain without a limit.", ReweightvizWarning, stacklevel=3)
+        warnings.warn(f"more than {max_epochs:g} epochs at {tokens:.4g} tokens: {', '.join(often)}.",
+                      ReweightvizWarning, stacklevel=3)
     found = {
         "written_by": f"reweightviz {_version()}",
-        "created": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "created": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "framework": framework,
         "unit": unit,
         "source": plain(mixture.source),
@@ -88,7 +92,8 @@ def digest(weights: Mapping[str, float]) -> str:
     return hashlib.blake2b(json.dumps(pairs).encode(), digest_size=8).hexdigest()
 
 
-def restored(numbers: Mapping[str, float], shares: Mapping[str, float], found: Mapping[str, Any], path: object) -> Mixture:
+def restored(numbers: Mapping[str, float], shares: Mapping[str, float], found: Mapping[str, Any],
+             path: object) -> Mixture:
     """The mixture that a file holds: its own numbers, with the domains that were left out at 0.
 
     Args:
@@ -100,9 +105,9 @@ def restored(numbers: Mapping[str, float], shares: Mapping[str, float], found: M
     dropped = [str(name) for name in found.get("dropped", ()) if name not in shares]
     order = [str(name) for name in found.get("domains", ()) if name in shares or name in dropped]
     weights = dict.fromkeys(order, 0.0) | dict.fromkeys(dropped, 0.0) | dict(shares)
-    source: dict[str, Any] = {"read_from": str(path)} | dict(found.get("source") or {})
-    if found.get("digest", digest(numbers)) != digest(numbers):
-        source = {"method": "edited by hand", "read_from": str(path), "before": dict(found.get("source") or {})}
+    before = dict(found.get("source") or {})
+    edited = found.get("digest", digest(numbers)) != digest(numbers)
+    source = ({"method": "edited by hand", "before": before} if edited else before) | {"read_from": str(path)}
     exact = abs(math.fsum(weights.values()) - 1) <= SUM_TOLERANCE
     return Mixture(weights, source=source) if exact else Mixture.normalized(weights, source=source)
 
@@ -111,7 +116,7 @@ def slug(name: str, taken: Iterable[str] = ()) -> str:
     """A short ASCII name that is safe in a path; a name that had to change ends in a hash of itself.
 
     >>> slug("web"), slug("Côde / C++")
-    ('web', 'Code-C-XXXXXX')
+    ('web', 'Code-C-599e56')
     """
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     short = re.sub(r"[^A-Za-z0-9._-]+", "-", ascii_name)[:60].strip("-._")
@@ -138,7 +143,7 @@ def _epochs(mixture: Mixture, sources: Sources | None, tokens: float | None) -> 
     if tokens is None:
         return {}
     if sources is None:
-        raise ReweightvizError("epochs at a token budget need sources=, the tokens available in each domain; got none.")
+        raise ReweightvizError("epochs at a budget need sources=, the tokens of each domain; got none.")
     epochs = {d: passes for d, passes in mixture.epochs(sources.token_table, tokens).items() if mixture[d]}
     empty = [domain for domain, passes in epochs.items() if math.isinf(passes)]
     if empty:

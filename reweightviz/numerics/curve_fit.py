@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-BLOCK = 1 << 18
+BLOCK = 1 << 20
 """Problems times runs that are worked on at once: a few arrays of 2 MB."""
 EXPONENT_LIMIT = 50.0
 """exp of more than this is no loss; steps that go there are refused by their cost."""
@@ -80,7 +80,8 @@ def fit_log_linear(mixtures: Array, losses: Array, start: Curves, *, counts: Arr
         P curves, each at least as good as its start.
     """
     rows = max(1, BLOCK // len(mixtures))
-    pairs = (mixtures[:, :, None] * mixtures[:, None, :]).reshape(len(mixtures), -1)
+    upper = np.triu_indices(mixtures.shape[1])
+    pairs = mixtures[:, upper[0]] * mixtures[:, upper[1]]
     parts = []
     for first in range(0, len(losses), rows):
         part = slice(first, first + rows)
@@ -114,7 +115,8 @@ class _Problem(NamedTuple):
             there = self.at(*self.step(here, damping))
             better = there.cost < here.cost
             gain = np.where(better, here.cost - there.cost, 0.0)
-            done = (better & (gain <= tolerance * here.cost)) | (damping > 1e9) | (here.cost < 1e-26)
+            free = better & (damping < 1e-2)
+            done = (free & (gain <= tolerance * here.cost)) | (damping > 1e9) | (here.cost < 1e-26)
             here = _Point(*(np.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
                             for new, old in zip(there, here, strict=True)))
             damping = np.where(better, np.maximum(damping * 0.2, 1e-12), damping * 5)
@@ -138,7 +140,8 @@ class _Problem(NamedTuple):
         normal = np.empty((problems, 1 + domains, 1 + domains))
         normal[:, 0, 0] = weight.sum(1)
         normal[:, 0, 1:] = normal[:, 1:, 0] = sloped @ self.mixtures
-        normal[:, 1:, 1:] = ((sloped * here.bend) @ self.pairs).reshape(problems, domains, domains)
+        row, column = np.triu_indices(domains)
+        normal[:, 1 + row, 1 + column] = normal[:, 1 + column, 1 + row] = (sloped * here.bend) @ self.pairs
         held = (here.floor <= 0) & (gradient[:, 0] > 0)
         normal[held, 0, 1:] = normal[held, 1:, 0] = gradient[held, 0] = 0.0
         diagonal = np.einsum("pii->pi", normal)

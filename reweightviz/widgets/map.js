@@ -209,7 +209,7 @@ function render({ model, el }) {
   }
 
   function hiddenEntries() {
-    return state.legend.kind === "category" ? new Set(state.off) : new Set(domains.keys().filter((k) => state.hidden.has(domains[k])));
+    return state.legend.kind === "category" ? new Set(state.off) : new Set([...domains.keys()].filter((k) => state.hidden.has(domains[k])));
   }
 
   /** @param {Set<number>} set */

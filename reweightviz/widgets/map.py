@@ -81,8 +81,9 @@ class Map(anywidget.AnyWidget):
     link = t.Unicode(help="widgets with the same link share weights, hidden domains and focus").tag(sync=True)
     height = t.Int(480, min=120, help="pixels").tag(sync=True)
 
-    mixture = t.Any(None, help="the Mixture that is drawn; set it to any mapping of domain to weight")
-    selection = t.Any(None, help="the Selection; set it to rows, ids, a mask (N,), a Selection or None")
+    # TraitType, unlike Any, also hands None to the validators.
+    mixture = t.TraitType((), help="the Mixture that is drawn; set it to any mapping of domain to weight, None is natural")
+    selection = t.TraitType((), help="the Selection; set it to rows, ids, a mask (N,), a Selection or None")
 
     _count: ClassVar[int] = 0
 
@@ -104,8 +105,7 @@ class Map(anywidget.AnyWidget):
             natural=points.natural.tolist(), weights=points.natural.tolist(), color_by=color_by,
             color_options=points.color_options, link=link or f"map-{id(self):x}-{Map._count}", height=height,
         )
-        self.mixture = mixture if mixture is not None else \
-            Mixture(zip(points.domains, points.natural.tolist(), strict=True), source={"method": "natural"})
+        self.mixture = mixture
         self.selection = selection
         self.on_msg(self._answer)
 
@@ -117,6 +117,8 @@ class Map(anywidget.AnyWidget):
     @t.validate("mixture")
     def _checked_mixture(self, proposal: t.Bunch) -> Mixture:
         value = proposal["value"]
+        if value is None:
+            return Mixture(zip(self.domains, self.natural, strict=True), source={"method": "natural"})
         if not isinstance(value, Mapping):
             raise ReweightvizError(f"map.mixture takes a mapping of domain to weight; got {type(value).__name__}.")
         strangers = [name for name in value if name not in self.domains]

@@ -43,7 +43,7 @@ class EditorView {
     this.offs = [];
     this.root = element("div", { class: "rv-editor", "data-rv": "editor", role: "group", "aria-label": "Mixture editor" });
     this.panel = predictionPanel(model, { hover: (domain) => this.channel.emit("hover", { domain }) });
-    this.root.append(this.toolbar(), this.body(), this.foot());
+    this.root.append(this.toolbar(), this.body());
     el.append(this.root);
     this.listen();
     this.rebuild();
@@ -179,19 +179,23 @@ class EditorView {
       class: "rv-field rv-filter", type: "search", "data-rv": "filter", placeholder: "filter", "aria-label": "Filter domains", spellcheck: "false",
       oninput: () => { this.wanted = this.filterInput.value.trim().toLowerCase(); this.arrange(); },
     });
-    this.root.addEventListener("keydown", (event) => this.undoKey(event));
+    this.root.addEventListener("keydown", (event) => this.rootKey(event));
     return element("div", { class: "rv-toolbar" },
       element("label", { class: "rv-label" }, "budget", this.budgetInput), this.menuButton, this.menu,
       element("span", { class: "rv-pair" }, this.undoButton, this.redoButton),
       element("label", { class: "rv-label" }, "against", this.referenceSelect), this.filterInput);
   }
 
-  undoKey(event) {
+  /** Plain keys are ours: a notebook in command mode would move, delete or run cells by them. */
+  rootKey(event) {
     const key = event.key.toLowerCase();
-    if (!(event.ctrlKey || event.metaKey) || !["z", "y"].includes(key) || event.target.matches("input")) return;
-    this.travel(key === "y" || event.shiftKey ? 1 : -1);
-    event.preventDefault();
-    event.stopPropagation();
+    const chord = event.ctrlKey || event.metaKey;
+    const undoes = chord && ["z", "y"].includes(key) && !event.target.matches("input");
+    if (undoes) {
+      this.travel(key === "y" || event.shiftKey ? 1 : -1);
+      event.preventDefault();
+    }
+    if (undoes || !(chord || event.altKey || (key === "enter" && event.shiftKey))) event.stopPropagation();
   }
 
   readBudget() {
@@ -266,7 +270,6 @@ class EditorView {
 
   fieldKey(event) {
     if (event.key === "Escape") event.target.value = budgetText(this.model.get("budget"));
-    if (["Escape", "Enter"].includes(event.key)) event.stopPropagation();
   }
 
   // ---- rows
@@ -277,13 +280,13 @@ class EditorView {
     }, label);
     this.heads = [head("given", "domain", "Sort in the given order"), head("tokens", "tokens", "Tokens available; sort by them"), head("weight", "weight %", "Share of training tokens; sort by it")];
     this.axis = element("span", { class: "rv-axis", "aria-hidden": "true" }, element("span", {}, "0"), element("span", {}), element("span", {}));
-    this.header = element("div", { class: "rv-row rv-head" }, element("i"), this.heads[0], this.heads[1], this.axis, this.heads[2],
+    const header = element("div", { class: "rv-row rv-head" }, element("i"), this.heads[0], this.heads[1], this.axis, this.heads[2],
       element("span", { class: "rv-num", title: "Change against the reference, in percentage points" }, "± pt"),
       element("span", { class: "rv-num rv-ratio", title: "Weight as a multiple of the reference weight" }, "ratio"),
       element("span", { class: "rv-num", title: "Passes over the domain's tokens at this budget" }, "epochs"), element("i"));
     this.list = element("div", { class: "rv-rows" });
-    this.scroller = element("div", { class: "rv-scroll" }, this.header, this.list);
-    return element("div", { class: "rv-body" }, this.scroller, this.panel.node);
+    const scroller = element("div", { class: "rv-scroll" }, header, this.list);
+    return element("div", { class: "rv-body" }, element("div", { class: "rv-main" }, scroller, this.foot()), this.panel.node);
   }
 
   rebuild() {
@@ -390,7 +393,6 @@ class EditorView {
     else if (/^[\d.]$/.test(key)) Object.assign(row.input, { value: "" }).focus();
     else return;
     if (!/^[\d.]$/.test(key)) event.preventDefault();
-    event.stopPropagation();
   }
 
   /** A held key is one entry of the journal: it is committed on release. */
@@ -407,7 +409,6 @@ class EditorView {
     if (event.key === "Enter") { this.readWeight(row); row.input.select(); }
     if (event.key === "Escape") { row.typing = false; this.refresh(); row.input.select(); }
     if (step) event.preventDefault();
-    if (step || ["Enter", "Escape"].includes(event.key)) event.stopPropagation();
   }
 
   readWeight(row) {

@@ -1,0 +1,293 @@
+// The names at the ends of the lines, and the wire between the page's bus, the plotly figure beside it and the kernel.
+import { join } from "./bus.js";
+import { drawing, element, say } from "./elements.js";
+import { tokensText } from "./format.js";
+
+const ROW = 15; // pixels a label
+const LEADER = 18; // pixels between a line's end and its label
+const RETRY = 60; // milliseconds until plotly has drawn
+
+/**
+ * Where labels of ROW pixels go so that none overlaps: as near as possible to where they want to be.
+ * @param {number[]} wanted centres, sorted @param {number} top @param {number} bottom @returns {number[]}
+ */
+export function spread(wanted, top, bottom) {
+  const placed = wanted.map((y) => Math.max(y, top + ROW / 2));
+  for (let i = 1; i < placed.length; i++) placed[i] = Math.max(placed[i], placed[i - 1] + ROW);
+  let limit = bottom - ROW / 2;
+  for (let i = placed.length - 1; i >= 0; i--, limit -= ROW) placed[i] = Math.min(placed[i], limit);
+  return placed;
+}
+
+/** The last row at or before `x` that holds a number; -1 where there is none. @param {any} trace @param {number} x */
+function rowAt(trace, x) {
+  let row = -1;
+  for (let i = 0; i < trace.x.length && trace.x[i] <= x; i++) if (Number.isFinite(trace.y[i])) row = i;
+  return row;
+}
+
+/** @param {number} value @param {string} unit */
+function valueText(value, unit) {
+  if (!Number.isFinite(value)) return "";
+  if (unit.startsWith("%")) return `${value.toFixed(value < 9.95 ? 2 : 1)}%`;
+  return unit === "tokens" ? tokensText(value) : value.toFixed(3);
+}
+
+/**
+ * The traces to read: for each domain the smooth one where it is drawn, of the run asked for or else of the one that goes furthest.
+ * @param {any[]} traces @param {string|null} run @returns {Map<string, any>}
+ */
+function readable(traces, run) {
+  const chosen = new Map();
+  const reach = (/** @type {any} */ trace) => [trace.meta[1] === run ? 1 : 0, trace.x[trace.x.length - 1], trace.meta[2] === "smooth" ? 1 : 0];
+  for (const trace of traces) {
+    const [mine, other] = [reach(trace), chosen.has(trace.meta[0]) ? reach(chosen.get(trace.meta[0])) : [-1, 0, 0]];
+    const first = mine.findIndex((value, i) => value !== other[i]);
+    if (first >= 0 && mine[first] > other[first]) chosen.set(trace.meta[0], trace);
+  }
+  return chosen;
+}
+
+/** @param {{model: any, el: HTMLElement}} given */
+function render({ model, el }) {
+  const channel = join(model.get("link"));
+  const scope = `rv-${Math.random().toString(36).slice(2)}`;
+  const emphasis = element("style");
+  const leaders = drawing("svg", { class: "rv-curves-leaders", "aria-hidden": "true" });
+  const at = element("div", { class: "rv-curves-at" });
+  const sentence = element("span");
+  const alarm = element("div", { class: "rv-curves-error", role: "alert", hidden: "" }, sentence,
+    element("button", { "aria-label": "dismiss", onclick: () => put("error", "") }, "×"));
+  const root = element("div", { class: "rv-curves-labels", role: "group", "aria-label": "domains" }, leaders, at, alarm);
+  /** @type {Map<string, any>} */
+  let rows = new Map();
+  /** @type {any} */
+  let plot = null;
+  /** @type {string|null} */
+  let pointed = null;
+  /** @type {{x: number, run: string}|null} */
+  let moment = null;
+  let disposed = false;
+  el.append(emphasis, root);
+
+  const put = (/** @type {string} */ name, /** @type {any} */ value) => {
+    model.set(name, value);
+    model.save_changes();
+  };
+  const known = (/** @type {string|null} */ name) => model.get("domains").includes(name);
+  const front = () => (known(pointed) ? pointed : model.get("focus"));
+  const emitFocus = (/** @type {string} */ name) => channel.emit("focus", { domain: model.get("focus") === name ? null : name });
+  const emitHover = (/** @type {string|null} */ name) => {
+    if (name !== pointed) channel.emit("hover", { domain: name });
+  };
+
+  /** Hide one, or with `alone` all others; twice brings them back. @param {string} name @param {boolean} alone */
+  function emitHidden(name, alone) {
+    const now = model.get("hidden");
+    const foreign = (channel.last("hidden")?.domains ?? []).filter((/** @type {string} */ each) => !known(each));
+    const others = model.get("domains").filter((/** @type {string} */ each) => each !== name);
+    const isAlone = !now.includes(name) && now.length === others.length;
+    const next = alone ? (isAlone ? [] : others) : now.includes(name) ? now.filter((/** @type {string} */ each) => each !== name) : [...now, name];
+    channel.emit("hidden", { domains: [...foreign, ...next] });
+  }
+
+  // plotly gives traces that are not visible no meta.
+  const drawn = () => plot._fullData.filter((/** @type {any} */ trace) => trace.visible === true && trace.meta && trace.x?.length);
+
+  function buildRows() {
+    rows.forEach((row) => row.node.remove());
+    const colors = model.get("colors");
+    rows = new Map(model.get("domains").map((/** @type {string} */ name, /** @type {number} */ i) => {
+      const value = element("span");
+      const swatch = element("button", { class: "rv-curves-swatch", tabindex: "-1", "aria-hidden": "true", onclick: (/** @type {MouseEvent} */ event) => emitHidden(name, event.shiftKey) });
+      const label = element("button", { class: "rv-curves-name", title: name, "aria-keyshortcuts": "h", onclick: () => emitFocus(name),
+        onkeydown: (/** @type {KeyboardEvent} */ event) => event.key.toLowerCase() === "h" && emitHidden(name, event.shiftKey) }, element("span", {}, name), value);
+      const node = element("div", { class: "rv-curves-label", style: `--color: ${colors[i]}`, onpointerenter: () => emitHover(name), onpointerleave: () => emitHover(null) }, swatch, label);
+      root.insertBefore(node, at);
+      return [name, { node, swatch, label, value, color: colors[i] }];
+    }));
+  }
+
+  /** The ends of the lines in pixels from the top, and the values shown beside the names. */
+  function readPlot() {
+    const { xaxis, yaxis, meta } = plot._fullLayout;
+    const edge = Math.max(...xaxis.range);
+    const unit = plot.layout.annotations?.[0]?.text ?? "";
+    const chosen = readable(drawn(), moment?.run ?? null);
+    const ends = new Map();
+    let below = 0;
+    for (const [name, trace] of chosen) {
+      const end = rowAt(trace, edge);
+      const read = moment ? rowAt(trace, moment.x) : end;
+      const y = end < 0 ? NaN : trace.y[end];
+      ends.set(name, { y: yaxis._offset + yaxis.l2p(meta?.stacked ? below + y / 2 : y), text: read < 0 ? "" : valueText(trace.y[read], unit) });
+      below += y;
+    }
+    const any = chosen.values().next().value;
+    const x = moment?.x ?? (any ? any.x[Math.max(rowAt(any, edge), 0)] : NaN);
+    return { ends, top: yaxis._offset, bottom: yaxis._offset + yaxis._length, note: any ? noteOf(any.meta[1], x) : "" };
+  }
+
+  function noteOf(/** @type {string} */ run, /** @type {number} */ x) {
+    const axis = plot.layout.xaxis?.title?.text ?? "step";
+    return `${run}, ${axis} ${axis === "tokens" ? tokensText(x) : x.toLocaleString("en-US")}`;
+  }
+
+  /** Labels at the ends of their lines; a sorted list that scrolls where they do not fit. */
+  function place() {
+    if (!plot?._fullLayout?.yaxis) return;
+    const { ends, top, bottom, note } = readPlot();
+    const height = (/** @type {string} */ name) => Math.min(Math.max(ends.get(name)?.y ?? bottom, top), bottom);
+    const order = [...rows.keys()].sort((a, b) => Number(!ends.has(a)) - Number(!ends.has(b)) || height(a) - height(b));
+    const listed = order.length * ROW > model.get("height") - 20;
+    root.classList.toggle("rv-listed", listed);
+    root.style.height = `${model.get("height")}px`;
+    const room = Math.max(bottom, Math.min(top + order.length * ROW, model.get("height") - 20));
+    const places = spread(order.map(height), Math.min(top, room - order.length * ROW), room);
+    order.forEach((name, i) => {
+      const { node, value } = rows.get(name);
+      node.style.top = listed ? "" : `${places[i] - ROW / 2}px`;
+      if (node.nextSibling !== (rows.get(order[i + 1])?.node ?? at)) root.insertBefore(node, at);
+      say(value, ends.get(name)?.text ?? "");
+    });
+    say(at, note, note);
+    leaders.setAttribute("height", String(model.get("height")));
+    leaders.replaceChildren(...order.flatMap((name, i) => (ends.has(name) ? [leader(name, height(name), places[i])] : [])));
+    emphasise();
+  }
+
+  function leader(/** @type {string} */ name, /** @type {number} */ from, /** @type {number} */ to) {
+    const path = `M0 ${from}C${LEADER / 2} ${from} ${LEADER / 2} ${to} ${LEADER - 1} ${to}`;
+    const dim = front() !== null && front() !== name;
+    return drawing("path", { d: path, fill: "none", stroke: rows.get(name).color, "stroke-opacity": dim ? 0.12 : 0.7 });
+  }
+
+  /** What is out of focus fades at once, by a style sheet that survives plotly's redraws. */
+  function emphasise() {
+    const [name, hidden] = [front(), model.get("hidden")];
+    for (const [each, { node, label, swatch }] of rows) {
+      node.classList.toggle("rv-front", each === name);
+      node.classList.toggle("rv-dim", name !== null && each !== name);
+      node.classList.toggle("rv-off", hidden.includes(each));
+      label.setAttribute("aria-pressed", String(each === model.get("focus")));
+      label.setAttribute("aria-label", `${each}${hidden.includes(each) ? ", hidden" : ""}`);
+      swatch.title = hidden.includes(each) ? "show (h)" : "hide (h); alone (shift)";
+    }
+    const classOf = (/** @type {any} */ trace) => `.${scope} .scatterlayer .trace${CSS.escape(trace.uid)}`;
+    const traces = plot ? drawn() : [];
+    const faded = name === null ? [] : traces.filter((/** @type {any} */ trace) => trace.meta[0] !== name).map(classOf);
+    const raised = traces.filter((/** @type {any} */ trace) => trace.meta[0] === name).map((/** @type {any} */ trace) => `${classOf(trace)} path.js-line`);
+    const gone = traces.filter((/** @type {any} */ trace) => hidden.includes(trace.meta[0])).map(classOf);
+    const rule = (/** @type {string[]} */ list, /** @type {string} */ what) => (list.length ? `${list.join(",")}{${what}}` : "");
+    say(emphasis, rule(faded, "opacity:0.13!important") + rule(raised, "stroke-width:2.6px!important") + rule(gone, "visibility:hidden"));
+  }
+
+  /** Which band of a stacked figure the mouse is in. @param {any} event @returns {any} */
+  function bandUnder(event) {
+    const { xaxis, yaxis } = plot._fullLayout;
+    const box = plot.getBoundingClientRect();
+    const [x, y] = [xaxis.p2l(event.clientX - box.left - xaxis._offset), yaxis.p2l(event.clientY - box.top - yaxis._offset)];
+    let below = 0;
+    for (const trace of drawn()) {
+      const row = rowAt(trace, x);
+      below += row < 0 ? 0 : trace.y[row];
+      if (y <= below) return { trace, x };
+    }
+    return null;
+  }
+
+  const under = (/** @type {any} */ data) => (plot._fullLayout.meta?.stacked ? bandUnder(data.event) : { trace: data.points[0].fullData, x: data.points[0].x });
+
+  function onHover(/** @type {any} */ data) {
+    const found = under(data);
+    moment = found && { x: found.x, run: found.trace.meta[1] };
+    emitHover(found?.trace.meta[0] ?? null);
+    place();
+  }
+
+  function onUnhover() {
+    moment = null;
+    emitHover(null);
+    place();
+  }
+
+  const onClick = (/** @type {any} */ data) => {
+    const found = under(data);
+    if (found) emitFocus(found.trace.meta[0]);
+  };
+  const handlers = /** @type {[string, (data: any) => void][]} */ ([["plotly_hover", onHover], ["plotly_unhover", onUnhover], ["plotly_click", onClick], ["plotly_afterplot", () => place()]]);
+
+  let width = 0;
+  const resized = new ResizeObserver(([entry]) => {
+    const now = Math.round(entry.contentRect.width);
+    // plotly's widget listens to the window alone; a side bar that opens must be told to it.
+    if (now && width && now !== width) globalThis.dispatchEvent(new Event("resize"));
+    width = now;
+  });
+
+  /** The figure is drawn by another widget of the same box, some time. */
+  function meetPlot() {
+    if (disposed) return;
+    const box = el.closest(".rv-curves");
+    const found = /** @type {any} */ (box?.querySelector(".rv-curves-plot .js-plotly-plot"));
+    if (!box || !found?.on || !found._fullLayout?.yaxis?.l2p) return void setTimeout(meetPlot, RETRY);
+    plot = found;
+    box.classList.add(scope);
+    handlers.forEach(([kind, handler]) => plot.on(kind, handler));
+    resized.observe(box);
+    place();
+  }
+
+  const offs = [
+    channel.on("focus", ({ domain }) => {
+      const name = known(domain) ? domain : null;
+      if (name !== model.get("focus")) put("focus", name);
+      place();
+    }),
+    channel.on("hover", ({ domain }) => {
+      pointed = domain;
+      place();
+    }),
+    channel.on("hidden", ({ domains }) => {
+      const mine = domains.filter(known);
+      if (mine.join("\n") !== model.get("hidden").join("\n")) put("hidden", mine);
+      emphasise();
+    }),
+  ];
+  // What Python set goes to the page; what the page said is already there.
+  const tellFocus = () => {
+    const name = model.get("focus");
+    if ((channel.last("focus")?.domain ?? null) !== name && (name !== null || known(channel.last("focus")?.domain))) channel.emit("focus", { domain: name });
+    place();
+  };
+  const tellHidden = () => {
+    const last = channel.last("hidden")?.domains ?? [];
+    const hidden = model.get("hidden");
+    if (last.filter(known).join("\n") !== hidden.join("\n")) channel.emit("hidden", { domains: [...last.filter((/** @type {string} */ each) => !known(each)), ...hidden] });
+    place();
+  };
+  const showError = () => {
+    say(sentence, model.get("error"));
+    alarm.hidden = !model.get("error");
+  };
+  const rebuild = () => {
+    buildRows();
+    place();
+  };
+  const listeners = /** @type {[string, () => void][]} */ ([["change:focus", tellFocus], ["change:hidden", tellHidden], ["change:error", showError], ["change:colors", rebuild], ["change:domains", rebuild]]);
+  listeners.forEach(([kind, listener]) => model.on(kind, listener));
+  buildRows();
+  tellFocus();
+  tellHidden();
+  showError();
+  meetPlot();
+  return () => {
+    disposed = true;
+    offs.forEach((off) => off());
+    listeners.forEach(([kind, listener]) => model.off(kind, listener));
+    handlers.forEach(([kind, handler]) => plot?.removeListener?.(kind, handler));
+    resized.disconnect();
+  };
+}
+
+export default { render };
