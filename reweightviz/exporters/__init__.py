@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from reweightviz.core.errors import unknown_name
+from reweightviz.core.errors import ReweightvizError, unknown_name
 from reweightviz.core.files import write_atomically
 from reweightviz.core.mixture import FORMAT, Mixture
 from reweightviz.exporters import huggingface, megatron, provenance
@@ -20,10 +20,12 @@ class Json:
 
     @staticmethod
     def write(mixture: Mixture, path: PathLike, *, sources: SourcesLike = None,
-              tokens: float | None = None, overwrite: bool = False, max_epochs: float = provenance.MAX_EPOCHS) -> Path:
+              tokens: float | None = None, overwrite: bool = False,
+              max_epochs: float = provenance.MAX_EPOCHS) -> Path:
         """Write the JSON file ``path``; arguments as for every exporter."""
         table = provenance.as_sources(sources)
-        found = provenance.record("json", Json.UNIT, mixture, sources=table, tokens=tokens, max_epochs=max_epochs)
+        found = provenance.record("json", Json.UNIT, mixture, sources=table, tokens=tokens,
+                                  max_epochs=max_epochs)
         content = {"format": FORMAT, "unit": "share of training tokens", "weights": dict(mixture),
                    "source": found.pop("source"), "provenance": found}
         return write_atomically(path, json.dumps(content, indent=2) + "\n", overwrite=overwrite)
@@ -31,7 +33,10 @@ class Json:
     @staticmethod
     def read(path: PathLike) -> Mixture:
         """The mixture of a JSON file."""
-        return Mixture.load(path)
+        try:
+            return Mixture.load(path)
+        except OSError as error:
+            raise ReweightvizError(f"cannot read {path}: {error.strerror or error}.") from error
 
 
 FRAMEWORKS: dict[str, Any] = {"huggingface": huggingface, "json": Json, "megatron": megatron}

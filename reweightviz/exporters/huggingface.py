@@ -165,8 +165,8 @@ def _check_options(unit: str, stopping_strategy: str, seed: int) -> None:
     if unit not in UNITS:
         raise unknown_name("unit of Hugging Face probabilities", unit, UNITS)
     if stopping_strategy == "all_exhausted_without_replacement":
-        raise ReweightvizError("stopping_strategy='all_exhausted_without_replacement' ends at the sizes "
-                               "of the datasets, whatever the weights: use 'first_exhausted' or 'all_exhausted'.")
+        raise ReweightvizError("stopping_strategy='all_exhausted_without_replacement' loses the weights, it "
+                               "ends at the sizes of the datasets: use 'first_exhausted' or 'all_exhausted'.")
     if stopping_strategy not in STRATEGIES:
         raise unknown_name("stopping_strategy", stopping_strategy, STRATEGIES)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
@@ -177,8 +177,8 @@ def _means(kept: Mapping[str, float], sources: Sources | None) -> dict[str, floa
     means = {d: sources[d].mean_tokens if sources is not None and d in sources else None for d in kept}
     absent = [domain for domain, mean in means.items() if not _above_zero(mean)]
     if absent:
-        raise ReweightvizError("Hugging Face datasets draws examples, so sources= must give the "
-                               f"tokens and documents of {listed(absent)}; unit='tokens' is for examples packed to one length.")
+        raise ReweightvizError("Hugging Face draws examples, so sources= must give tokens and documents of "
+                               f"{listed(absent)}; unit='tokens' is for examples packed to one length.")
     return {domain: float(mean) for domain, mean in means.items() if mean is not None}
 
 

@@ -120,7 +120,7 @@ def slug(name: str, taken: Iterable[str] = ()) -> str:
     """
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     short = re.sub(r"[^A-Za-z0-9._-]+", "-", ascii_name)[:60].strip("-._")
-    if short == name and short.casefold() not in {other.casefold() for other in taken}:
+    if short and short == name and short.casefold() not in {other.casefold() for other in taken}:
         return short
     mark = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=3).hexdigest()
     return f"{short}-{mark}" if short else f"domain-{mark}"

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-BLOCK = 1 << 20
+BLOCK = 1 << 18
 """Problems times runs that are worked on at once: a few arrays of 2 MB."""
-EXPONENT_LIMIT = 50.0
-"""exp of more than this is no loss; steps that go there are refused by their cost."""
+SLOPE_LIMIT = 50.0
+"""Slopes stay within this, so that no mixture's prediction overflows, in float32 neither."""
 
 
 class Curves(NamedTuple):
@@ -60,6 +60,7 @@ def log_linear_starts(mixtures: Array, losses: Array, starts: int) -> Curves:
     floors = np.outer(losses.min(0), fractions)
     above = np.log(np.maximum(losses.T[:, None, :] - floors[:, :, None], 1e-9))
     slopes = above.reshape(-1, len(mixtures)) @ np.linalg.pinv(mixtures).T
+    slopes = np.clip(slopes, -SLOPE_LIMIT, SLOPE_LIMIT)
     return Curves(floors.ravel(), slopes, np.full(floors.size, np.nan))
 
 
@@ -99,7 +100,7 @@ class _Problem(NamedTuple):
     delta: float
 
     def at(self, floor: Array, slopes: Array) -> _Point:
-        bend = np.exp(np.minimum(slopes @ self.mixtures.T, EXPONENT_LIMIT))
+        bend = np.exp(slopes @ self.mixtures.T)
         residual = floor[:, None] + bend - self.losses
         cost = (self.counts * huber(residual, self.delta)).sum(1)
         return _Point(floor, slopes, bend, residual, cost)
@@ -147,4 +148,5 @@ class _Problem(NamedTuple):
         diagonal = np.einsum("pii->pi", normal)
         diagonal += damping[:, None] * diagonal + 1e-12 * diagonal.max(1, keepdims=True)
         move = np.linalg.solve(normal, -gradient[:, :, None])[:, :, 0]
-        return np.maximum(here.floor + move[:, 0], 0.0), here.slopes + move[:, 1:]
+        slopes = np.clip(here.slopes + move[:, 1:], -SLOPE_LIMIT, SLOPE_LIMIT)
+        return np.maximum(here.floor + move[:, 0], 0.0), slopes

@@ -112,7 +112,7 @@ function render({ model, el }) {
   function readPlot() {
     const { xaxis, yaxis, meta } = plot._fullLayout;
     const edge = Math.max(...xaxis.range);
-    const unit = plot.layout.annotations?.[0]?.text ?? "";
+    const unit = meta?.unit ?? "";
     const chosen = readable(drawn(), moment?.run ?? null);
     const ends = new Map();
     let below = 0;
@@ -173,13 +173,21 @@ function render({ model, el }) {
       label.setAttribute("aria-label", `${each}${hidden.includes(each) ? ", hidden" : ""}`);
       swatch.title = hidden.includes(each) ? "show (h)" : "hide (h); alone (shift)";
     }
-    const classOf = (/** @type {any} */ trace) => `.${scope} .scatterlayer .trace${CSS.escape(trace.uid)}`;
+    const stacked = plot?._fullLayout.meta?.stacked;
     const traces = plot ? drawn() : [];
-    const faded = name === null ? [] : traces.filter((/** @type {any} */ trace) => trace.meta[0] !== name).map(classOf);
-    const raised = traces.filter((/** @type {any} */ trace) => trace.meta[0] === name).map((/** @type {any} */ trace) => `${classOf(trace)} path.js-line`);
-    const gone = traces.filter((/** @type {any} */ trace) => hidden.includes(trace.meta[0])).map(classOf);
+    const parts = traces.map((/** @type {any} */ _, /** @type {number} */ i) => partsOf(traces, i, stacked));
+    const faded = traces.flatMap((/** @type {any} */ trace, /** @type {number} */ i) => (name !== null && trace.meta[0] !== name ? parts[i] : []));
+    const raised = traces.flatMap((/** @type {any} */ trace, /** @type {number} */ i) => (trace.meta[0] === name && !stacked ? [`${parts[i][0]} path.js-line`] : []));
+    const gone = traces.flatMap((/** @type {any} */ trace, /** @type {number} */ i) => (hidden.includes(trace.meta[0]) ? parts[i] : []));
     const rule = (/** @type {string[]} */ list, /** @type {string} */ what) => (list.length ? `${list.join(",")}{${what}}` : "");
     say(emphasis, rule(faded, "opacity:0.13!important") + rule(raised, "stroke-width:2.6px!important") + rule(gone, "visibility:hidden"));
+  }
+
+  /** Selectors of what belongs to a trace; plotly keeps a stacked band in the group of the trace below. @param {any[]} traces @param {number} i @param {boolean} stacked */
+  function partsOf(traces, i, stacked) {
+    const group = (/** @type {number} */ j) => `.${scope} .scatterlayer .trace${CSS.escape(traces[j].uid)}`;
+    if (!stacked) return [group(i)];
+    return [`${group(i)} .lines`, i ? `${group(i - 1)} .fills > g:last-child` : `${group(0)} .fills > g:first-child`];
   }
 
   /** Which band of a stacked figure the mouse is in. @param {any} event @returns {any} */
@@ -217,12 +225,10 @@ function render({ model, el }) {
   };
   const handlers = /** @type {[string, (data: any) => void][]} */ ([["plotly_hover", onHover], ["plotly_unhover", onUnhover], ["plotly_click", onClick], ["plotly_afterplot", () => place()]]);
 
-  let width = 0;
-  const resized = new ResizeObserver(([entry]) => {
-    const now = Math.round(entry.contentRect.width);
-    // plotly's widget listens to the window alone; a side bar that opens must be told to it.
-    if (now && width && now !== width) globalThis.dispatchEvent(new Event("resize"));
-    width = now;
+  const resized = new ResizeObserver(() => {
+    // plotly listens to the window alone; a side bar that opens must be told to it.
+    const room = plot.clientWidth;
+    if (room && Math.abs(room - plot._fullLayout.width) > 1) globalThis.dispatchEvent(new Event("resize"));
   });
 
   /** The figure is drawn by another widget of the same box, some time. */
@@ -234,7 +240,8 @@ function render({ model, el }) {
     plot = found;
     box.classList.add(scope);
     handlers.forEach(([kind, handler]) => plot.on(kind, handler));
-    resized.observe(box);
+    plot.style.height = `${model.get("height")}px`;
+    resized.observe(plot);
     place();
   }
 

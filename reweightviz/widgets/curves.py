@@ -20,8 +20,11 @@ from reweightviz.widgets.assemble import assemble
 
 _HERE = Path(__file__).parent
 _SPANS = (5, 10, 20, 50, 100)
-_CONFIG = {"displaylogo": False, "displayModeBar": "hover", "typesetMath": False,
+_CONFIG = {"displaylogo": False, "displayModeBar": "hover", "typesetMath": False, "responsive": True,
            "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d"]}
+_STYLE = ("x", "y", "name", "visible", "opacity", "mode", "fill", "fillcolor", "stackgroup", "hoverinfo", "hovertemplate",
+          "line.color", "line.width", "line.dash", "marker.color", "marker.size")
+_LAYOUT = ("annotations[0].text", "annotations[1].text", "hoverdistance", "xaxis.title.text", "yaxis.autorange")
 _STROKES = {"solid": "", "dash": "7 4", "dot": "2 3", "dashdot": "7 3 2 3", "longdash": "11 4", "longdashdot": "11 3 2 3"}
 
 
@@ -174,18 +177,20 @@ class _Curves(ipywidgets.VBox):
         if strangers:
             raise ReweightvizError(f"no domain {listed(strangers)} in these curves; there is {listed(self.domains)}.")
 
-    def _redraw(self, _: Any = None) -> None:
+    def _redraw(self, change: Any = None) -> None:
         """Send what changed: the traces keep their places, so one update does."""
         try:
-            new = self._drawn()
-            with self._chart.batch_update():
-                for trace, wanted in zip(self._chart.data, new.data, strict=False):
-                    # Both ways of drawing set the same properties, so nothing of the old one is left.
-                    trace.update(wanted.to_plotly_json() | {"stackgroup": wanted.stackgroup, "fillcolor": wanted.fillcolor})
-                layout = new.layout.to_plotly_json()
-                self._chart.layout.update(layout | {"showlegend": False}, overwrite=False)
-            if len(new.data) > len(self._chart.data):
-                self._chart.add_traces(new.data[len(self._chart.data):])
+            new, old = self._drawn(), len(self._chart.data)
+            # Not batch_update: traces that differ in other properties than their neighbours lose those in the page.
+            style = {path: [trace[path] for trace in new.data[:old]] for path in _STYLE}
+            layout = {path: new.layout[path] for path in _LAYOUT} | {"meta": dict(new.layout.meta)}
+            if not new.layout.yaxis.autorange:
+                layout["yaxis.range"] = list(new.layout.yaxis.range)
+            if getattr(change, "owner", None) is self._bar["x"]:
+                layout["xaxis.autorange"] = True
+            self._chart.plotly_update(restyle_data=style, relayout_data=layout, trace_indexes=list(range(old)))
+            if len(new.data) > old:
+                self._chart.add_traces(new.data[old:])
         except Exception as problem:
             self._labels.error = f"{type(problem).__name__}: {problem}"
             raise

@@ -107,8 +107,8 @@ def weight_figure(logs: RunLog | Sequence[RunLog], *, stacked: bool = False, run
             traces.append(_area(trace) if stacked else trace)
     note = "" if any(trace.visible for trace in traces) or hidden else _why_empty(logs, None)
     figure = _figure(traces, "% of training tokens", x, height=height, focus=focus, note=note)
-    figure.update_yaxes(range=[0, 100] if stacked else None, rangemode="tozero", ticksuffix="%")
-    figure.update_layout(meta={"stacked": stacked}, hoverdistance=-1 if stacked else 20)
+    figure.update_yaxes(range=[0, 100] if stacked else None, autorange=not stacked, rangemode="tozero", ticksuffix="%")
+    figure.update_layout(meta={"stacked": stacked, "unit": "%"}, hoverdistance=-1 if stacked else 20)
     return figure
 
 
@@ -252,16 +252,15 @@ def _figure(traces: Sequence[go.Scatter], unit: str, x: str, *, height: int, foc
     for trace in traces:
         if focus is not None and trace.meta[0] != focus:
             trace.update(opacity=FAINT * trace.opacity)
-    axis = {"gridcolor": RULE, "zeroline": False, "showline": False, "ticks": "", "exponentformat": "B", "automargin": True,
+    axis = {"gridcolor": RULE, "zeroline": False, "showline": False, "ticks": "", "exponentformat": "B", "automargin": True, "autorange": True,
             "tickfont": {"size": 11}, "nticks": 6}
     words = [{"text": unit, "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "yshift": 3}]
-    if note:
-        words.append({"text": plain(note, 120), "x": 0.5, "y": 0.5, "xanchor": "center", "yanchor": "middle"})
+    words.append({"text": plain(note, 120) if note else "", "x": 0.5, "y": 0.5, "xanchor": "center", "yanchor": "middle"})
     figure = go.Figure(list(traces))
     figure.update_layout(
         template="none", height=height, autosize=True, margin={"l": 44, "r": 4, "t": 22, "b": 40, "pad": 4},
         paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"family": FONT, "size": 12, "color": MUTED},
-        hovermode="closest", dragmode="zoom", meta={"stacked": False},
+        hovermode="closest", hoverdistance=20, dragmode="zoom", meta={"stacked": False, "unit": unit},
         legend={"groupclick": "togglegroup", "itemdoubleclick": "toggleothers", "font": {"size": 11}},
         xaxis=axis | {"showgrid": False, "title": {"text": x, "font": {"size": 11}, "standoff": 6}}, yaxis=axis,
         annotations=[{"xref": "paper", "yref": "paper", "showarrow": False, "font": {"size": 11}, **word} for word in words],
@@ -279,8 +278,8 @@ def svg_of(figure: go.Figure, width: int = 720, height: int = 300) -> str:
     if stacked:
         # Bands from the bottom up: each line is the sum of all before it.
         drawn = [(trace, x, below := below + np.nan_to_num(y)) for trace, x, y in drawn]
-    unit, *note = [words.text for words in figure.layout.annotations]
-    parts = [_svg_text(60, 14, unit)] + [_svg_text(width / 2, height / 2, text) for text in note]
+    unit, note = [words.text for words in figure.layout.annotations]
+    parts = [_svg_text(60, 14, unit), _svg_text(width / 2, height / 2, note, "middle")]
     if drawn:
         parts += _svg_lines(drawn, width - 160, height, stacked=stacked, x_title=figure.layout.xaxis.title.text)
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '

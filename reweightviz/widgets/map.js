@@ -51,7 +51,7 @@ function render({ model, el }) {
   const state = {
     weights: /** @type {number[]} */ (model.get("weights")), e: /** @type {number[]} */ ([]), hidden: new Set(model.get("hidden")),
     off: new Set(), only: /** @type {number|null} */ (null), focus: /** @type {string|null} */ (null), hover: /** @type {string|null} */ (null),
-    legend: model.get("legend"), tool: "pan", bits: new Uint8Array(0), selected: 0, share: /** @type {number|null} */ (null),
+    legend: model.get("legend"), tool: "pan", bits: new Uint8Array(0), selected: 0, asked: false,
     outline: /** @type {[number, number][]} */ ([]), ring: -1, moving: false, dragging: false, before: /** @type {any} */ (null),
   };
   const size = { width: 0, height: 0, ratio: 1, fitted: 1 };
@@ -118,6 +118,8 @@ function render({ model, el }) {
   function paintOver() {
     const style = getComputedStyle(root);
     const theme = { ink: style.color, paper: getComputedStyle(stage).backgroundColor, font: style.fontFamily };
+    // Chromium may go on showing the last frame of a canvas that was cleared and left empty.
+    over.hidden = state.legend.kind !== "category" && state.outline.length < 2 && state.ring < 0;
     pen.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
     pen.clearRect(0, 0, size.width, size.height);
     if (state.legend.kind === "category") drawLabels(pen, labels(), size.width, size.height, theme);
@@ -331,7 +333,7 @@ function render({ model, el }) {
   /** @param {Uint8Array} bits */
   function choose(bits) {
     const sent = countBits(bits) ? bits : new Uint8Array(0);
-    state.share = null;
+    state.asked = true;
     mark(sent);
     model.set("selection_bits", new DataView(sent.slice().buffer));
     model.save_changes();
@@ -348,8 +350,9 @@ function render({ model, el }) {
   }
 
   function report() {
-    const share = state.share === null ? "" : ` · ${shareText(state.share)} of tokens`;
-    say(status, state.selected ? `${count(state.selected)} of ${count(n)} selected${share}` : `${count(n)} documents`);
+    const { selected, share } = model.get("summary");
+    const known = !state.asked && selected === state.selected && typeof share === "number";
+    say(status, state.selected ? `${count(state.selected)} of ${count(n)} selected${known ? ` · ${shareText(share)} of tokens` : ""}` : `${count(n)} documents`);
     clear.hidden = !state.selected;
   }
 
@@ -366,14 +369,13 @@ function render({ model, el }) {
     ["change:legend", recolor],
     ["change:hidden", () => model.get("hidden").join("\0") !== domains.filter((name) => state.hidden.has(name)).join("\0") && channel.emit("hidden", { domains: model.get("hidden") })],
     ["change:selection_bits", () => mark(bytesOf(model.get("selection_bits")).slice())],
-    ["change:summary", () => { state.share = model.get("summary").selected === state.selected ? model.get("summary").share : null; report(); }],
+    ["change:summary", () => { state.asked = false; report(); }],
     ["change:height", () => { stage.style.height = `${model.get("height")}px`; }],
   ];
   for (const [kind, act] of traits) model.on(kind, act);
   stage.style.height = legend.node.style.maxHeight = `${model.get("height")}px`;
   setTool("pan");
   recolor();
-  state.share = model.get("summary").share ?? null;
   mark(bytesOf(model.get("selection_bits")).slice());
   resize();
   if (!channel.last("hidden") && state.hidden.size) channel.emit("hidden", { domains: [...state.hidden] });

@@ -47,8 +47,8 @@ export function mapLegend(actions) {
     show({ off, e, figures }) {
       entries.forEach(({ button, dot, figure }, k) => {
         button.setAttribute("aria-pressed", String(!off(k)));
-        dot.style.transform = `scale(${Math.max(sizeFactor(e[k] ?? 1), 0.12) * 0.8})`;
-        dot.style.opacity = e[k] > 0 || e[k] === undefined ? "1" : "0.35";
+        dot.style.transform = `scale(${Math.max(sizeFactor(e[k] ?? 1), 0.4) * 0.8})`;
+        dot.style.opacity = e[k] === 0 ? "0.35" : "1";
         say(figure, figures[k] ?? "");
       });
     },

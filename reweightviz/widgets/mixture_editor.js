@@ -39,7 +39,10 @@ class EditorView {
     this.channel = join(model.get("link"));
     this.gesture = null; // what moves now: {start, weights, source}
     this.order = { by: "given", down: false };
-    this.wanted = "";
+    this.wanted = ""; // the filter's text
+    this.emitted = "";
+    this.moved = false; // the last thing emitted was a draft of ours
+    this.rows = this.heads = /** @type {any[]} */ ([]);
     this.offs = [];
     this.root = element("div", { class: "rv-editor", "data-rv": "editor", role: "group", "aria-label": "Mixture editor" });
     this.panel = predictionPanel(model, { hover: (domain) => this.channel.emit("hover", { domain }) });
@@ -76,7 +79,7 @@ class EditorView {
   }
 
   mark(style, domain) {
-    for (const row of this.rows ?? []) row.node.classList.toggle(style, row.name === domain);
+    for (const row of this.rows) row.node.classList.toggle(style, row.name === domain);
   }
 
   // ---- weights: committed, moving, undone
@@ -336,7 +339,7 @@ class EditorView {
   /** Order and filter the rows; the focus stays where it was. */
   arrange() {
     const { by, down } = this.order;
-    const values = { given: null, tokens: this.model.get("tokens"), weight: this.model.get("weights") }[by];
+    const values = by === "given" ? null : this.model.get(by === "weight" ? "weights" : "tokens");
     const rank = (row) => (values ? values[row.index] : row.index);
     const sorted = [...this.rows].sort((a, b) => (down ? -1 : 1) * (rank(a) - rank(b)) || a.index - b.index);
     for (const row of this.rows) row.node.hidden = !row.name.toLowerCase().includes(this.wanted);

@@ -101,8 +101,9 @@ class MixtureEditor(anywidget.AnyWidget):
     def __init__(
         self, tokens: Any, *, mixture: Mapping[str, float] | None = None,
         reference: Mapping[str, float] | None = None, budget: float | None = None,
-        presets: Mapping[str, Mapping[str, float]] | None = None, law: Law | None = None, max_epochs: float = 4.0,
-        link: str | None = None, colors: Sequence[str] | None = None, level: float = 0.9,
+        presets: Mapping[str, Mapping[str, float]] | None = None, law: Law | None = None,
+        max_epochs: float = 4.0, link: str | None = None, colors: Sequence[str] | None = None,
+        level: float = 0.9,
     ) -> None:
         table = _token_table(tokens)
         natural = Mixture.natural(table) if any(table.values()) else Mixture.uniform(table)
@@ -162,9 +163,10 @@ class MixtureEditor(anywidget.AnyWidget):
         self._lock(domains, locked=False)
 
     def _lock(self, domains: tuple[str, ...], *, locked: bool) -> None:
-        strangers = [domain for domain in domains if domain not in self.domains]
-        if strangers:
-            raise ReweightvizError(f"no domain {listed(strangers)} in this editor; there is {listed(self.domains)}.")
+        unknown = [domain for domain in domains if domain not in self.domains]
+        if unknown:
+            here = listed(self.domains)
+            raise ReweightvizError(f"the editor has no domain {listed(unknown)}; it has {here}.")
         self.locked = [locked if not domains or name in domains else now
                        for name, now in zip(self.domains, self.locked, strict=True)]
 
@@ -257,8 +259,8 @@ class MixtureEditor(anywidget.AnyWidget):
     @t.validate("law")
     def _check_law(self, proposal: Any) -> Any:
         law = proposal["value"]
-        absent = [verb for verb in ("domains", "targets", "predict") if law is not None and not hasattr(law, verb)]
-        if absent:
+        absent = [part for part in ("domains", "targets", "predict") if not hasattr(law, part)]
+        if law is not None and absent:
             raise ReweightvizError("law must be what rv.fit returns (domains, targets, predict, interval); "
                                    f"{type(law).__name__} has no {listed(absent)}.")
         return law
@@ -299,8 +301,10 @@ class MixtureEditor(anywidget.AnyWidget):
         head = "".join(f"<th>{title}</th>" for title in ("domain", "tokens", "weight", "epochs"))
         epochs = self.epochs if self.budget else {}
         table = zip(self.domains, self.tokens, self.weights, strict=True)
-        cells = ((html.escape(name), f"{tokens:,.0f}", f"{weight:.2%}", f"{epochs[name]:.2f}" if epochs else "")
-                 for name, tokens, weight in table)
+        cells = (
+            (html.escape(name), f"{tokens:,.0f}", f"{weight:.2%}", f"{epochs[name]:.2f}" if epochs else "")
+            for name, tokens, weight in table
+        )
         rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in cells)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
@@ -341,7 +345,8 @@ def _estimates(law: Law, domains: Sequence[str], weights: np.ndarray, level: flo
     row = weights[columns][None]
     value = np.asarray(law.predict(row), float)[0]
     low, high = (np.asarray(edge, float)[0] for edge in law.interval(row, level))
-    # The interval of the mean needs the draws, which a law keeps to itself: the mean edges are on the careful side.
     rows = np.stack([value, low, high], 1)
-    parts = [dict(zip(("value", "low", "high"), row, strict=True)) for row in (*rows.tolist(), rows.mean(0).tolist())]
+    # The interval of the mean needs the draws, which stay in the law: mean edges are on the careful side.
+    rows = np.concatenate([rows, rows.mean(0, keepdims=True)])
+    parts = [dict(zip(("value", "low", "high"), row, strict=True)) for row in rows.tolist()]
     return {"targets": parts[:-1], "mean": parts[-1]}

@@ -49,12 +49,9 @@ def dot_diameter(n: int, width: int, height: int) -> float:
 
 def blend(grids: NDArray[np.float32], e: NDArray[np.float64], palette: Sequence[str], *, dot: float) -> NDArray[np.uint8]:
     """RGBA (height, width, 4): the mean colour of the ink ``e_k C_k``, opaque where there is much of it."""
-    colours = np.array([rgb(color) for color in palette], np.float32)
-    ink = np.zeros((*grids.shape[1:], 4), np.float32)
-    for grid, share, colour in zip(grids, e, colours, strict=True):
-        if share > 0:
-            ink[..., 3] += share * grid
-            ink[..., :3] += (share * grid)[..., None] * colour
+    colours = np.array([(*rgb(color), 1) for color in palette], np.float32)
+    per_domain = np.asarray(e, np.float32)[:, None] * colours
+    ink = np.tensordot(grids, per_domain, axes=(0, 0))
     ink = _spread(ink, dot)
     total = ink[..., 3:]
     colour = np.divide(ink[..., :3], total, out=np.zeros_like(ink[..., :3]), where=total > 0)
@@ -89,7 +86,7 @@ def encode_png(rgba: NDArray[np.uint8]) -> bytes:
     rgba = np.where(rgba[..., 3:] > 0, rgba, 0)
     lines = np.concatenate([np.zeros((height, 1), np.uint8), rgba.reshape(height, -1)], axis=1)
     header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
-    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes(), 9)), (b"IEND", b"")]
+    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes(), 6)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in parts)
 
 

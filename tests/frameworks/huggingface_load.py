@@ -1,0 +1,22 @@
+"""Draws from the mixture in a folder with its own load_mixture.py; prints what came as JSON. Run as a script."""
+
+import json
+import sys
+from collections import Counter
+from itertools import islice
+
+import datasets
+
+
+def main(folder: str, draws: int) -> None:
+    sys.path.insert(0, folder)
+    from load_mixture import load
+
+    streamed = Counter(row["source"] for row in islice(load(), draws))
+    ready = {name: datasets.Dataset.from_dict({"source": [name] * draws}) for name in streamed}
+    in_memory = Counter(row["source"] for row in islice(load(ready), draws))
+    print(json.dumps({"version": datasets.__version__, "streamed": streamed, "in_memory": in_memory}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

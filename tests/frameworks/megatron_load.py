@@ -1,0 +1,65 @@
+"""Builds tiny indexed datasets and the blends that name them with megatron-core; prints the draws as JSON.
+
+Run as a script: megatron_load.py '<json: prefixes, text, per_split, draws>'. A process of its own, because
+megatron-core compiles and loads C++ and keeps global state.
+"""
+
+import collections
+import json
+import sys
+from pathlib import Path
+
+import megatron.core
+import torch
+from megatron.core.datasets.blended_megatron_dataset_builder import BlendedMegatronDatasetBuilder
+from megatron.core.datasets.gpt_dataset import GPTDataset, GPTDatasetConfig
+from megatron.core.datasets.indexed_dataset import DType, IndexedDatasetBuilder
+from megatron.core.datasets.utils import compile_helpers, get_blend_from_list
+
+LENGTH = 32
+
+
+class Tokenizer:
+    """The least that a GPTDataset asks for."""
+
+    vocab_size, eod, pad = 1000, 0, 999
+    unique_identifiers = collections.OrderedDict(tokenizer="tiny")
+
+
+def write_dataset(prefix: str, token: int) -> None:
+    builder = IndexedDatasetBuilder(prefix + ".bin", dtype=DType.optimal_dtype(1000))
+    for document in range(100):
+        size = 20 + document % 40
+        builder.add_document(torch.full((size,), token, dtype=torch.int64), [size])
+    builder.finalize(prefix + ".idx")
+
+
+def draw(blend, draws: int, **split) -> list[int]:
+    """How often each token, one a dataset, came first in ``draws`` samples."""
+    config = GPTDatasetConfig(
+        random_seed=1, sequence_length=LENGTH, path_to_cache=None, tokenizer=Tokenizer(), reset_position_ids=False,
+        reset_attention_mask=False, eod_mask_loss=False, create_attention_mask=False, **blend, **split)
+    sizes = [draws, 0 if split else None, 0 if split else None]
+    data = BlendedMegatronDatasetBuilder(GPTDataset, sizes, lambda: True, config).build()[0]
+    counts = collections.Counter(int(data[sample]["tokens"][0]) for sample in range(draws))
+    return [counts[token + 1] for token in range(max(counts))]
+
+
+def main(job: dict) -> None:
+    try:
+        from megatron.core.datasets import helpers_cpp  # noqa: F401
+    except ImportError:
+        compile_helpers()
+    for token, prefix in enumerate(job["prefixes"], 1):
+        write_dataset(prefix, token)
+    # The same two lines as in megatron.training.utils.get_blend_and_blend_per_split.
+    words = Path(job["text"]).read_text("utf-8").split()
+    splits = json.loads(Path(job["per_split"]).read_text("utf-8"))
+    per_split = [get_blend_from_list(splits[name]) for name in ("train", "valid", "test")]
+    text = draw({"blend": get_blend_from_list(words)}, job["draws"], split="100,0,0")
+    per_split = draw({"blend_per_split": per_split}, job["draws"])
+    print("RESULT", json.dumps({"version": megatron.core.__version__, "text": text, "per_split": per_split}))
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))
