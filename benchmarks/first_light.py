@@ -1,10 +1,10 @@
 """The figures of the first release, each measured here and now; writes benchmarks/results/first_light.json.
 
-    .venv/bin/python benchmarks/first_light.py columns     documents per second of embed, project, cluster, losses
-    .venv/bin/python benchmarks/first_light.py weights     bytes sent and kernel milliseconds a weight change, 20k and 1M points
-    .venv/bin/python benchmarks/first_light.py pixels      from a dragged weight to changed pixels, headless Chromium
-    .venv/bin/python benchmarks/first_light.py demo        from `make demo` in a set-up tree to a drawn Explorer
-    .venv/bin/python benchmarks/first_light.py law         the law on the demo swarm: cross-validated, and really trained
+.venv/bin/python benchmarks/first_light.py columns     documents per second of embed, project, cluster, losses
+.venv/bin/python benchmarks/first_light.py weights     bytes sent and kernel milliseconds a weight change, 20k and 1M points
+.venv/bin/python benchmarks/first_light.py pixels      from a dragged weight to changed pixels, headless Chromium
+.venv/bin/python benchmarks/first_light.py demo        from `make demo` in a set-up tree to a drawn Explorer
+.venv/bin/python benchmarks/first_light.py law         the law on the demo swarm: cross-validated, and really trained
 """
 
 from __future__ import annotations

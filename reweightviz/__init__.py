@@ -20,7 +20,7 @@ _HOMES = dict.fromkeys(_VERBS, "api") | {
 }
 _FAMILIES = ("laws", "mixers", "scorers", "selectors", "training")
 
-__all__ = sorted([*_HOMES, *_FAMILIES])
+__all__ = sorted([*_HOMES, *_FAMILIES])  # noqa: PLE0605  sorted makes a list
 
 try:
     __version__ = version("reweightviz")

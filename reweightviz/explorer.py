@@ -147,8 +147,9 @@ class Explorer(w.VBox):
         if self._folder is None:
             return
         editor = self.editor
-        view = {"reference": dict(zip(editor.domains, editor.reference, strict=True)), "budget": editor.budget, "max_epochs": editor.max_epochs,
-                "locked": list(editor.locked), "color_by": self.map.color_by if self.map else "domain"}
+        view = {"reference": dict(zip(editor.domains, editor.reference, strict=True)), "budget": editor.budget,
+                "max_epochs": editor.max_epochs, "locked": list(editor.locked),
+                "color_by": self.map.color_by if self.map else "domain"}
         write_atomically(self._folder / "view.json", json.dumps(view, ensure_ascii=False))
         self.state.save(self._folder / "state.json")
 
@@ -273,9 +274,6 @@ def _sources(corpus: Corpus | None, tokens: Mapping[str, float] | Sources | None
 
 def _other_documents(path: Path, corpus: Corpus) -> bool:
     """Whether a dataset of other documents lies there; the explorer's own folder may replace it."""
-    if not path.exists():
-        return False
-    stored = open_corpus(path)
-    return len(stored) != len(corpus) or stored.digest("domain") != corpus.digest("domain") or stored.digest("text") != corpus.digest("text")
+    return path.exists() and open_corpus(path).digest("text", "domain") != corpus.digest("text", "domain")
 
 

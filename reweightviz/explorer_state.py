@@ -113,7 +113,8 @@ class ExplorerState:
 
     def save(self, path: Path) -> None:
         """Write JSON; the selection as a bitmask."""
-        record = {"format": FORMAT, "documents": self._documents, "values": {name: self._encode(name, v) for name, v in self._values.items()},
+        values = {name: self._encode(name, value) for name, value in self._values.items()}
+        record = {"format": FORMAT, "documents": self._documents, "values": values,
                   "done": self._encode_steps(self._done), "undone": self._encode_steps(self._undone)}
         write_atomically(path, json.dumps(record, ensure_ascii=False))
 

@@ -86,7 +86,7 @@ def test_a_saved_model_comes_back(tmp_path, corpus):
 
 
 def test_too_little_text_is_one_sentence():
-    with pytest.raises(ReweightvizError, match="domain 'b' has .* bytes here, less than one sequence"):
+    with pytest.raises(ReweightvizError, match=r"domain 'b' has .* bytes here, less than one sequence"):
         train(Corpus({"text": ["a" * 400] * 40 + ["b"], "domain": ["a"] * 40 + ["b"]}), Mixture({"a": 0.5, "b": 0.5}), config=TINY)
 
 

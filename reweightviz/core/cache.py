@@ -52,6 +52,6 @@ def cached(name: str, key: tuple[object, ...], compute: Callable[[], Arrays]) ->
     arrays = compute()
     if path is not None:
         buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
+        np.savez(buffer, **arrays)  # type: ignore[arg-type]
         write_atomically(path, buffer.getvalue())
     return arrays

@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute  # noqa: F401  makes pa.compute available
+import pyarrow.compute
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError, missing_column, unknown_name
@@ -20,7 +20,7 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
 from reweightviz.core.types import COLUMNS, kind_of
 
-Column = NDArray[Any] | pa.ChunkedArray
+Column: TypeAlias = Any  # NDArray or pa.ChunkedArray; pyarrow ships no types
 STRINGS = ("id", "text", "domain")
 
 
@@ -59,7 +59,7 @@ class Corpus:
         self.domains: tuple[str, ...] = tuple(domains) if domains is not None else tuple(present)
         strangers = set(present) - set(self.domains)
         if strangers:
-            raise unknown_name("domain of this corpus", sorted(map(str, strangers))[0], self.domains)
+            raise unknown_name("domain of this corpus", min(map(str, strangers)), self.domains)
         order = {name: code for code, name in enumerate(self.domains)}
         recode = np.array([order[name] for name in present], np.int32)
         self.domain_codes: NDArray[np.int32] = recode[encoded.indices.to_numpy(zero_copy_only=False)]
@@ -219,7 +219,7 @@ def _digest(column: Column) -> bytes:
     total = hashlib.blake2b(digest_size=16)
     if isinstance(column, np.ndarray):
         total.update(repr((column.dtype.str, column.shape)).encode())
-        total.update(np.ascontiguousarray(column))
+        total.update(np.ascontiguousarray(column).data)
         return total.digest()
     for value in column.to_pylist():
         data = str(value).encode("utf-8", "surrogatepass")

@@ -55,6 +55,8 @@ class Mixture(Mapping[str, float]):
     """
 
     __slots__ = ("_weights", "source")
+    _weights: dict[str, float]
+    source: dict[str, Any]
 
     def __init__(self, weights: Mapping[str, float] | Iterable[tuple[str, float]],
                  *, source: Mapping[str, Any] | None = None) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.core.files import write_atomically
@@ -45,15 +45,16 @@ class RunLog:
     def __post_init__(self) -> None:
         steps = np.asarray(self.steps, np.int64)
         shape = (len(steps), len(self.domains))
-        weights = np.asarray(self.weights, np.float64).reshape(shape) if len(steps) == 0 else np.asarray(self.weights, np.float64)
+        weights = _table(self.weights, shape)
         signals = {}
         for name, values in self.signals.items():
             if name not in LOG_SIGNALS:
                 raise unknown_name("signal of a run", name, LOG_SIGNALS)
-            signals[name] = np.asarray(values, np.float64).reshape(shape) if len(steps) == 0 else np.asarray(values, np.float64)
+            signals[name] = _table(values, shape)
         for name, values in (("weights", weights), *signals.items()):
             if values.shape != shape:
-                raise ReweightvizError(f"{name} of a RunLog of {shape[0]} steps and {shape[1]} domains must be {shape}; got {values.shape}.")
+                raise ReweightvizError(f"{name} of a RunLog of {shape[0]} steps and {shape[1]} domains must be {shape}; "
+                                       f"got {values.shape}.")
         if (np.diff(steps) <= 0).any():
             raise ReweightvizError("the steps of a RunLog must increase.")
         for name, value in (("steps", steps), ("weights", weights), ("signals", signals)):
@@ -89,7 +90,8 @@ class RunLog:
             header, *records = [json.loads(line) for line in whole if line.strip()]
             domains = tuple(header["domains"])
         except (ValueError, KeyError, TypeError) as error:
-            raise ReweightvizError(f"{path} is no run log: its first line must be a JSON header with 'domains' ({error}).") from error
+            raise ReweightvizError(f"{path} is no run log: its first line must be a JSON header with 'domains' "
+                                   f"({error}).") from error
         names = [name for name in LOG_SIGNALS if any(name in record for record in records)]
         gap = [None] * len(domains)
         return cls(
@@ -100,6 +102,12 @@ class RunLog:
             header.get("name", Path(path).stem),
             header.get("meta", {}),
         )
+
+
+def _table(values: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """An empty list of a run without steps is (0, K)."""
+    array = np.asarray(values, np.float64)
+    return array.reshape(shape) if shape[0] == 0 and not array.size else array
 
 
 def _numbers(row: NDArray[np.float64]) -> list[float | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class Sources(Mapping[str, Source]):
         (('web', 'code'), 3000.0)
     """
 
-    def __init__(self, table: Mapping[str, float | Source | Mapping[str, object]], *, tokenizer: str | None = None) -> None:
+    def __init__(self, table: Mapping[str, Any], *, tokenizer: str | None = None) -> None:
         if not table:
             raise ReweightvizError("Sources needs at least one domain; got none.")
         self._table = {str(domain): _source(str(domain), entry) for domain, entry in table.items()}
@@ -90,7 +91,7 @@ class Sources(Mapping[str, Source]):
         return Sources(table, tokenizer=self.tokenizer)
 
 
-def _source(domain: str, entry: float | Source | Mapping[str, object]) -> Source:
+def _source(domain: str, entry: Any) -> Source:
     if isinstance(entry, Source):
         source = entry
     elif isinstance(entry, Mapping):
@@ -102,5 +103,5 @@ def _source(domain: str, entry: float | Source | Mapping[str, object]) -> Source
     return source
 
 
-def _paths(paths: object) -> tuple[str, ...]:
+def _paths(paths: Any) -> tuple[str, ...]:
     return (str(paths),) if isinstance(paths, str | Path) else tuple(str(path) for path in paths)

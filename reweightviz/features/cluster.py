@@ -46,7 +46,8 @@ def _names(corpus: Corpus, labels: NDArray[np.int32], k: int, seed: int) -> list
 
     rng = np.random.default_rng(seed)
     rows = np.concatenate([_some(np.flatnonzero(labels == label), rng) for label in range(k)])
-    counter = CountVectorizer(token_pattern=r"(?u)\b[^\W\d_]{3,}\b", stop_words="english", binary=True, min_df=2 if len(rows) > 50 else 1, max_features=20_000)
+    counter = CountVectorizer(token_pattern=r"(?u)\b[^\W\d_]{3,}\b", stop_words="english", binary=True,
+                              min_df=2 if len(rows) > 50 else 1, max_features=20_000)
     try:
         present = counter.fit_transform(corpus.text(rows)).tocsr()
     except ValueError:  # no words at all

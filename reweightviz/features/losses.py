@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -27,13 +28,14 @@ def losses(corpus: Corpus, model: Any, *, label: str = "proxy", longest: int = 5
         device: torch device; "auto" takes CUDA where there is one.
     """
     if not hasattr(model, "token_losses"):
-        raise ReweightvizError(f"rv.losses needs a model with token_losses, such as rv.training.ByteTransformer; got {type(model).__name__}.")
+        raise ReweightvizError("rv.losses needs a model with token_losses, such as rv.training.ByteTransformer; "
+                               f"got {type(model).__name__}.")
     try:
         import torch
     except ImportError:
         raise missing_package("rv.losses", "torch", "torch") from None
     weights = b"".join(value.detach().cpu().numpy().tobytes() for value in model.state_dict().values())
-    key = (corpus.digest("text"), hash_of(weights), longest)
+    key = (corpus.digest("text"), hashlib.blake2b(weights, digest_size=12).hexdigest(), longest)
     place = torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
 
     def compute() -> dict[str, NDArray[np.float32]]:
@@ -50,13 +52,6 @@ def losses(corpus: Corpus, model: Any, *, label: str = "proxy", longest: int = 5
         return {"loss": mean.astype(np.float32)}
 
     return corpus.with_column(f"loss:{label}", cached("losses", key, compute)["loss"])
-
-
-def hash_of(data: bytes) -> str:
-    """Hex digest of a model's weights."""
-    import hashlib
-
-    return hashlib.blake2b(data, digest_size=12).hexdigest()
 
 
 def _windows(corpus: Corpus, length: int, longest: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:

@@ -37,7 +37,8 @@ _SUFFIXES = {
     "build scripts": ".cmake .build .sh .ps1 .cmd .bat .gyp .gypi .toml", "markdown": ".md .rst",
 }
 _BY_SUFFIX = {suffix: domain for domain, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
-_GENERATED = re.compile(r"auto-?generated|generated (?:by|from|file)|do not (?:edit|modify)|machine generated|sourceMappingURL", re.IGNORECASE)
+_GENERATED = re.compile(r"auto-?generated|generated (?:by|from|file)|do not (?:edit|modify)|machine generated|sourceMappingURL",
+                        re.IGNORECASE)
 _CPP = re.compile(r"\b(?:namespace|template\s*<|class \w+|constexpr|std::)")
 _TESTS = re.compile(r"(?:^|/)(?:tests?|testing)/|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
 _LICENCE = re.compile(r"(?:^|/)(?:licen[cs]es?|copying|notice)[^/]*$", re.IGNORECASE)

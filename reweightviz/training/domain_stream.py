@@ -27,7 +27,8 @@ def domain_blocks(corpus: Corpus, rows: NDArray[np.bool_], length: int) -> list[
         chosen = np.flatnonzero(rows & (corpus.domain_codes == code))
         stream = np.frombuffer(SEPARATOR.join(text.encode("utf-8", "replace") for text in corpus.text(chosen)), np.uint8)
         if len(stream) < length:
-            raise ReweightvizError(f"domain {domain[:60]!r} has {len(stream)} bytes here, less than one sequence of {length}; drop or merge it.")
+            raise ReweightvizError(f"domain {domain[:60]!r} has {len(stream)} bytes here, less than one sequence of {length}; "
+                                   "drop or merge it.")
         blocks.append(stream[: len(stream) // length * length].reshape(-1, length))
     return blocks
 

@@ -38,7 +38,7 @@ class ByteTransformer(nn.Module):
     ``forward`` takes (B, L) int64 bytes and returns (B, L, 256) logits of the next byte.
     """
 
-    def __init__(self, config: ModelConfig = ModelConfig()) -> None:  # noqa: B008  frozen
+    def __init__(self, config: ModelConfig = ModelConfig()) -> None:
         super().__init__()
         self.config = config
         self.embed = nn.Embedding(VOCABULARY, config.width)
@@ -49,6 +49,7 @@ class ByteTransformer(nn.Module):
             nn.init.normal_(table.weight, std=0.02)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Logits of the next byte."""
         x = self.embed(tokens) + self.place.weight[: tokens.shape[1]]
         for block in self.blocks:
             x = block(x)

@@ -40,7 +40,7 @@ class TrainConfig:
     rate: float = 4e-3
     log_every: int = 5
     evaluate_every: int = 100
-    model: ModelConfig = ModelConfig()
+    model: ModelConfig = ModelConfig()  # noqa: RUF009  frozen
 
     @property
     def tokens(self) -> int:
@@ -68,7 +68,7 @@ class ProxyData:
         self.held_out = [_spread(block, EVALUATED) for block in domain_blocks(corpus, held_out, context + 1)]
 
 
-def train(corpus: Corpus | ProxyData, mixture: Mixture | Mixer, *, seed: int = 0, config: TrainConfig = TrainConfig(),  # noqa: B008
+def train(corpus: Corpus | ProxyData, mixture: Mixture | Mixer, *, seed: int = 0, config: TrainConfig = TrainConfig(),
           reference: ByteTransformer | None = None, device: str = "auto", name: str | None = None,
           progress: Callable[[int, int], None] | None = None) -> TrainingRun:
     """Train a proxy model on ``corpus`` under a fixed mixture, or under a mixer that changes it.
@@ -117,8 +117,9 @@ def train(corpus: Corpus | ProxyData, mixture: Mixture | Mixer, *, seed: int = 0
         if progress is not None:
             progress(step, config.steps)
     meta = {"seed": seed, "steps": config.steps, "batch": config.batch, "context": config.model.context, "tokens": config.tokens,
-            "parameters": model.parameters_count, "device": place.type, "mixer": repr(mixture), "seconds": round(time.perf_counter() - started, 2)}
-    log = record.log(name or driver.name, meta | {"result": driver.result.tolist()})
+            "parameters": model.parameters_count, "device": place.type, "mixer": repr(mixture),
+            "seconds": round(time.perf_counter() - started, 2), "result": driver.result.tolist()}
+    log = record.log(name or driver.name, meta)
     return TrainingRun(log, model.eval(), record.held_out)
 
 

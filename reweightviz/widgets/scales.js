@@ -1,5 +1,5 @@
 // What a weight does to a point, and where a point stands on the screen. No DOM.
-// numerics/grids.py holds the same formulas; tests/golden_scales.json holds them equal.
+// numerics/grids.py holds the same formulas; tests/golden/scales.json holds them equal.
 
 const TOP_EMPHASIS = 1e6;
 const LARGEST_FACTOR = 2.5;

@@ -43,7 +43,7 @@ function fill(next, shape, members, room) {
   const total = sumOf(members.map((k) => shape[k]));
   for (const k of members) next[k] = total > 0 ? (shape[k] / total) * room : room / members.length;
   const largest = members.reduce((best, k) => (next[k] > next[best] ? k : best), members[0]);
-  next[largest] = Math.max(0, next[largest] + (1 - sumOf(next)));
+  if (next[largest] > 0) next[largest] = Math.max(0, next[largest] + (1 - sumOf(next)));
   return next;
 }
 

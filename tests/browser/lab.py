@@ -43,7 +43,9 @@ SETTINGS = {
 }
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 # Errors of JupyterLab itself that say nothing about a widget: (pattern, why it is harmless).
-HARMLESS: tuple[tuple[str, str], ...] = ()
+HARMLESS = (
+    ("Could not restore the debugger state: Canceled future", "the debugger's panel asks a kernel that was just restarted"),
+)
 
 RGBA = NDArray[np.uint8]
 

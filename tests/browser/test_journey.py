@@ -11,7 +11,7 @@ from lab import Lab, NotebookPage
 
 # Six domains, each a disc of its own in a 3 x 2 grid, so that every pixel of the map belongs to one domain;
 # and a law made by hand: a domain's loss falls with its own weight.
-SIX = '''
+SIX = """
 import numpy as np, time
 import reweightviz as rv
 from reweightviz.laws.log_linear import LogLinearLaw
@@ -29,7 +29,7 @@ swarm_losses = 1 + np.exp(0.5 - swarm_weights @ (2 * np.eye(6))) + 0.01 * rng.st
 law = rv.laws.Olmix(draws=50).fit(domains=tuple(names), targets=tuple(names), mixtures=swarm_weights, losses=swarm_losses)
 x = rv.Explorer(corpus, law=law, budget=240_000)
 x
-'''
+"""
 CANVAS = "[data-rv=map-canvas]"
 
 

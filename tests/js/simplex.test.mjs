@@ -24,6 +24,13 @@ test("a weight stops at what the locks leave, and at 0", () => {
   close(moveWeight([0.2, 0.5, 0.3], 0, -1, locked), [0, 0.5, 0.5]);
 });
 
+test("who makes all the room is at 0 exactly, not at a rounding error", () => {
+  const held = [0.4326, 0.1735, 0.0651, 0.1043, 0.2245];
+  const next = moveWeight(held, 1, 1, [true, false, false, true, true]);
+  assert.equal(next[2], 0);
+  assert.ok(Math.abs(sum(next) - 1) < 1e-12);
+});
+
 test("where all others are 0 they share evenly", () => {
   close(moveWeight([1, 0, 0], 0, 0.4, none([1, 1, 1])), [0.4, 0.3, 0.3]);
   close(moveWeight([0.5, 0, 0, 0.5], 0, 0.1, [false, false, false, true]), [0.1, 0.2, 0.2, 0.5]);
