@@ -118,7 +118,7 @@ def test_hugging_face_paths(tmp_path, paths, place):
     ({"sources": {"web": Source(1e9, 1e6), "code": Source(0, 1e6)}}, "tokens and documents of 'code'"),
     ({"unit": "token"}, "did you mean 'tokens'"),
     ({"stopping_strategy": "all_exhausted_without_replacement"}, "loses the weights"),
-    ({"stopping_strategy": "all"}, "did you mean 'all_exhausted'"),
+    ({"stopping_strategy": "all_exausted"}, "did you mean 'all_exhausted'"),
     ({"seed": 1.5}, "seed must be a whole number >= 0; got 1.5"),
     ({"unit": "tokens", "sources": {"web": Source(1e9, 1e6, ("a.json", "b.csv")), "code": 1}}, "files of one kind"),
     ({"unit": "tokens", "sources": {"web": Source(1e9, 1e6, ("a/b", "c/d")), "code": 1}}, "or one dataset name; got 'a/b', 'c/d'"),
@@ -234,6 +234,8 @@ def test_megatron_takes_white_space_inside_a_prefix_per_split(tmp_path):
 def test_megatron_blends_no_more_than_it_can(tmp_path):
     with pytest.raises(ReweightvizError, match="at most 32,766 datasets; got 32,767"):
         megatron.write(Mixture.uniform(map(str, range(32767))), tmp_path / "blend", prefix_dir="/d")
+    most = Mixture.uniform(map(str, range(32766)))
+    assert megatron.read(megatron.write(most, tmp_path / "blend", prefix_dir="/d")) == most
 
 
 @pytest.mark.parametrize(("content", "sentence"), [

@@ -156,8 +156,8 @@ def test_frameworks_are_found_by_alias_and_the_nearest_is_suggested():
 def test_slugs_are_safe_and_unlike_each_other(domains):
     taken: list[str] = []
     for name in domains:
-        taken.append(provenance.slug(name, taken))
-    assert len({one.casefold() for one in taken}) == len(domains)
+        taken.append(provenance.slug(name, {one.lower() for one in taken}))
+    assert len({one.lower() for one in taken}) == len(domains)
     for one in taken:
         assert one.isascii()
         assert not set(one) & set('/\\ \n"') and not one.startswith((".", "-")) and 0 < len(one) <= 70

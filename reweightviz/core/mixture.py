@@ -29,6 +29,8 @@ def temperature_weights(tokens: ArrayLike, exponent: float) -> NDArray[np.float6
         raise ReweightvizError(f"tokens must be (K,) numbers >= 0, at least one above 0; got {n}.")
     if not np.isfinite(exponent):
         raise ReweightvizError(f"exponent must be a finite number (1 natural, 0 uniform); got {exponent}.")
+    if exponent == 1:
+        return np.asarray(n / n.sum(), np.float64)
     filled = n > 0
     scaled = np.log(n[filled]) * exponent
     weights = np.zeros(n.shape)

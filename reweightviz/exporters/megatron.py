@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -74,12 +75,12 @@ def read(path: PathLike) -> Mixture:
     blend = _parsed(Path(path))
     found = _record(_sidecar(path))
     known = {str(prefix): str(name) for prefix, name in (found.get("prefixes") or {}).items()}
-    guesses = [Path(prefix).name.removesuffix(SUFFIX) for prefix in blend if prefix not in known]
+    guesses = {prefix: Path(prefix).name.removesuffix(SUFFIX) for prefix in blend if prefix not in known}
+    count = Counter((*guesses.values(), *set(known.values())))
     shares: dict[str, float] = {}
     for prefix, weight in blend.items():
-        guess = Path(prefix).name.removesuffix(SUFFIX)
-        unclear = not guess or guesses.count(guess) > 1 or guess in known.values()
-        name = known.get(prefix, prefix if unclear else guess)
+        guess = guesses.get(prefix, "")
+        name = known.get(prefix, guess if guess and count[guess] == 1 else prefix)
         shares[name] = shares.get(name, 0.0) + weight
     return provenance.restored(blend, shares, found, path)
 
@@ -89,10 +90,11 @@ def _blend(kept: Mapping[str, float], sources: Sources | None, prefix_dir: str |
     """Prefix to weight, and prefix to domain."""
     prefixes = {domain: _prefixes(domain, sources) for domain in kept}
     if prefix_dir is not None:
-        taken: list[str] = []
-        for domain in (domain for domain, found in prefixes.items() if not found):
-            taken.append(provenance.slug(domain, taken))
-            prefixes[domain] = [f"{prefix_dir}/{taken[-1]}{SUFFIX}"]
+        taken: set[str] = set()
+        for domain in [domain for domain, found in prefixes.items() if not found]:
+            short = provenance.slug(domain, taken)
+            taken.add(short.lower())
+            prefixes[domain] = [f"{prefix_dir}/{short}{SUFFIX}"]
     absent = [domain for domain, found in prefixes.items() if not found]
     if absent:
         raise ReweightvizError(f"Megatron needs a prefix for each indexed dataset: sources= has no paths for "

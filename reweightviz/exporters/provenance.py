@@ -11,7 +11,7 @@ import os
 import re
 import unicodedata
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -112,15 +112,17 @@ def restored(numbers: Mapping[str, float], shares: Mapping[str, float], found: M
     return Mixture(weights, source=source) if exact else Mixture.normalized(weights, source=source)
 
 
-def slug(name: str, taken: Iterable[str] = ()) -> str:
+def slug(name: str, taken: Collection[str] = ()) -> str:
     """A short ASCII name that is safe in a path; a name that had to change ends in a hash of itself.
+
+    ``taken`` holds slugs in lower case, for disks that do not tell Web from web.
 
     >>> slug("web"), slug("Côde / C++")
     ('web', 'Code-C-599e56')
     """
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     short = re.sub(r"[^A-Za-z0-9._-]+", "-", ascii_name)[:60].strip("-._")
-    if short and short == name and short.casefold() not in {other.casefold() for other in taken}:
+    if short and short == name and short.lower() not in taken:
         return short
     mark = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=3).hexdigest()
     return f"{short}-{mark}" if short else f"domain-{mark}"
