@@ -52,7 +52,7 @@ def read_corpus(source: Any, *, text: str = "text", domain: str | None = "domain
         source: a path, a glob, a list of paths, or a table.
         text: name of the text column.
         domain: name of the domain column; None takes each file's name as its domain.
-        **options: ``id``, ``tokens``, ``on_error`` ("raise" or "skip"), ``tokenizer``.
+        **options: ``id``, ``tokens``, ``keep`` (more columns), ``on_error`` ("raise" or "skip"), ``tokenizer``.
     """
     from reweightviz.readers import tables
 
@@ -66,11 +66,14 @@ def open_corpus(path: str | os.PathLike[str]) -> Corpus:
     return store.open_corpus(path)
 
 
-def read_swarm(ratios: Any, metrics: Any) -> Swarm:
-    """Read proxy runs from two tables, joined on their run columns (RegMix and Olmix layouts as they are)."""
+def read_swarm(ratios: Any, metrics: Any, **options: Any) -> Swarm:
+    """Read proxy runs from two tables, joined on their run columns (RegMix and Olmix layouts as they are).
+
+    ``options``: ``keys``, ``strip``, ``tokens``, ``higher_is_better``, ``on_error``.
+    """
     from reweightviz.readers import swarms
 
-    return swarms.read(ratios, metrics)
+    return swarms.read(ratios, metrics, **options)
 
 
 def read_log(path: str | os.PathLike[str]) -> RunLog:

@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 import sys
+import warnings
 from itertools import permutations
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
-from reweightviz.exporters import huggingface, megatron
+from reweightviz.exporters import ReweightvizWarning, huggingface, megatron
 
 HERE = Path(__file__).parent / "frameworks"
 MIXTURE = Mixture({"web": 0.7, 'co"de: no': 0.2, "🦜 math": 0.1, "spam": 0.0}, source={"method": "test"})
@@ -71,6 +72,17 @@ def test_hugging_face_probabilities_are_shares_of_documents_and_come_back_as_tok
     assert web["probability"] / books["probability"] == pytest.approx(1e4, rel=1e-3)
     assert (web["mean_tokens"], books["mean_tokens"]) == (100, 1e6)
     assert huggingface.read(folder).array == pytest.approx([0.5, 0.5], rel=1e-6)
+
+
+def test_hugging_face_says_when_it_would_end_before_the_budget(tmp_path):
+    sources = {"web": Source(8e9, 1e7), "code": Source(1e9, 1e7)}
+    mixture = Mixture({"web": 0.75, "code": 0.25})
+    with pytest.warns(ReweightvizWarning, match="ends when 'code' is used up, at 4e\\+09 of 8e\\+09 tokens; 'all_exhausted'"):
+        huggingface.write(mixture, tmp_path / "mix", sources=sources, tokens=8e9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        huggingface.write(mixture, tmp_path / "all", sources=sources, tokens=8e9, stopping_strategy="all_exhausted")
+        huggingface.write(mixture, tmp_path / "less", sources=sources, tokens=4e9)
 
 
 def test_an_edit_of_the_yaml_is_followed_and_said(tmp_path):

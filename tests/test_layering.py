@@ -15,7 +15,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "reweightviz"
 FAMILIES = ("readers", "features", "laws", "mixers", "scorers", "selectors", "reweighters", "training", "exporters")
 TABLES = {"numpy", "pandas", "pyarrow"}
-BELOW = {"core": set(), "numerics": {"core"}, "widgets": {"core", "numerics"}} | dict.fromkeys(FAMILIES, {"core", "numerics"})
+BELOW = {"core": set(), "numerics": {"core"}, "widgets": {"core", "numerics"}} | {family: {"core", "numerics"} for family in FAMILIES}
 OTHERS = {
     "core": TABLES | {"lance"},
     "numerics": TABLES | {"scipy", "array_api_compat", "ot"},

@@ -184,6 +184,8 @@ class Mixture(Mapping[str, float]):
         try:
             record = json.loads(Path(path).read_text("utf-8"))
             return cls(record["weights"], source=record.get("source"))
+        except OSError as error:
+            raise ReweightvizError(f"cannot read {path}: {error.strerror or error}.") from error
         except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
             raise ReweightvizError(f"{path} is no mixture file (JSON with 'weights'): {error}.") from error
 

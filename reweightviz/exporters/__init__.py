@@ -27,7 +27,8 @@ class Json:
         found = provenance.record("json", Json.UNIT, mixture, sources=table, tokens=tokens,
                                   max_epochs=max_epochs)
         content = {"format": FORMAT, "unit": "share of training tokens", "weights": dict(mixture),
-                   "source": found.pop("source"), "provenance": found}
+                   "source": found["source"],
+                   "provenance": {k: v for k, v in found.items() if k not in ("source", "domains", "dropped")}}
         return write_atomically(path, json.dumps(content, indent=2) + "\n", overwrite=overwrite)
 
     @staticmethod

@@ -8,6 +8,7 @@ the weights as they are. Checked with datasets 5.2.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,8 @@ def write(mixture: Mixture, path: PathLike, *, sources: SourcesLike = None, toke
         overwrite: replace the two files where they exist.
         unit: "examples", or "tokens" where every example is packed to the same length.
         seed: of the draws.
-        stopping_strategy: "first_exhausted" or "all_exhausted" (which repeats the smaller ones).
+        stopping_strategy: "first_exhausted" ends with the first dataset that is used up (warned about where
+            ``tokens`` is more), "all_exhausted" repeats it until all were.
         split: of every dataset.
         max_epochs: warn above it.
 
@@ -106,6 +108,8 @@ def write(mixture: Mixture, path: PathLike, *, sources: SourcesLike = None, toke
                for domain, probability in probabilities.items()]
     found = provenance.record("huggingface", UNITS[unit], mixture, sources=table, tokens=tokens,
                               max_epochs=max_epochs) | {"digest": provenance.digest(probabilities)}
+    if stopping_strategy == "first_exhausted":
+        _warn_of_early_end(found)
     content = {"format": FORMAT, "unit": unit, "seed": int(seed), "stopping_strategy": stopping_strategy,
                "datasets": entries, "provenance": found}
     text = provenance.comment(found, title="Training mixture for Hugging Face datasets")
@@ -180,6 +184,15 @@ def _means(kept: Mapping[str, float], sources: Sources | None) -> dict[str, floa
         raise ReweightvizError("Hugging Face draws examples, so sources= must give tokens and documents of "
                                f"{listed(absent)}; unit='tokens' is for examples packed to one length.")
     return {domain: float(mean) for domain, mean in means.items() if mean is not None}
+
+
+def _warn_of_early_end(found: Mapping[str, Any]) -> None:
+    epochs, tokens = found.get("epochs", {}), found.get("tokens", 0)
+    first = max(epochs, key=lambda domain: epochs[domain], default="")
+    if epochs.get(first, 0) > 1:
+        warnings.warn(f"stopping_strategy='first_exhausted' ends when {first[:60]!r} is used up, at "
+                      f"{tokens / epochs[first]:.4g} of {tokens:.4g} tokens; 'all_exhausted' repeats it.",
+                      provenance.ReweightvizWarning, stacklevel=3)
 
 
 def _above_zero(value: object) -> bool:

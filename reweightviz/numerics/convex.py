@@ -55,13 +55,15 @@ def minimise_exponentials(rates: Array, shares: Array, *, kl: float = 0.0, prior
         ReweightvizError: no x meets the bounds, or the optimum could not be certified.
 
     Example:
-        >>> minimise_exponentials(np.array([[-1.0, -3.0]]), np.ones(1), upper=[1, 0.8]).x.tolist()
-        [0.2, 0.8]
+        >>> minimise_exponentials(np.array([[-1.0, -3.0]]), np.ones(1), upper=[1, 0.75]).x.tolist()
+        [0.25, 0.75]
     """
     rates, shares = np.atleast_2d(np.asarray(rates, np.float64)), np.asarray(shares, np.float64)
     domains = rates.shape[1]
     if shares.shape != rates.shape[:1] or not np.isfinite(shares).all() or (shares < 0).any():
         raise ReweightvizError(f"shares must be {rates.shape[0]} finite numbers >= 0, one a target; got {shares}.")
+    if not shares.any() and not kl:
+        raise ReweightvizError("there is nothing to minimise: all shares are 0 and so is kl.")
     if not np.isfinite(rates).all() or not np.isfinite(kl) or kl < 0:
         raise ReweightvizError(f"rates must be finite and kl a finite number >= 0; kl is {kl}.")
     prior = np.full(domains, 1 / domains) if prior is None else share(prior, "the prior")
@@ -194,13 +196,13 @@ class _Box(NamedTuple):
         slope, here = self.problem.slope(x, self.free), x[self.free]
         room = np.minimum(self.high, 1.0)
         lowest = _vertex(slope, self.low, room, here.sum())
-        return float(max(slope @ (here - lowest), 0.0) / self.problem.size(x))
+        return max(float(slope @ (here - lowest)), 0.0) / self.problem.size(x)
 
     def step(self, here: _Iterate) -> _Iterate | None:
         """One Newton step towards a tenth of the gap, shortened until the residuals shrink."""
         under, over = self.slacks(here)
         count = under.size
-        barrier = 0.1 * (here.below @ under + here.above @ over) / (2 * count)
+        barrier = float(here.below @ under + here.above @ over) / (20 * count)
         system = np.zeros((count + 1, count + 1))
         system[:count, :count] = self.problem.curvature(here.x, self.free)
         system[:count, :count] += np.diag(here.below / under + here.above / over)

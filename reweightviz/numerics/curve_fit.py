@@ -80,6 +80,8 @@ def fit_log_linear(mixtures: Array, losses: Array, start: Curves, *, counts: Arr
     Returns:
         P curves, each at least as good as its start.
     """
+    if not len(losses):
+        return start
     rows = max(1, BLOCK // len(mixtures))
     upper = np.triu_indices(mixtures.shape[1])
     pairs = mixtures[:, upper[0]] * mixtures[:, upper[1]]

@@ -55,7 +55,8 @@ def quantised(xy: ArrayLike) -> NDArray[np.uint16]:
     low, high = xy.min(axis=0), xy.max(axis=0)
     middle, span = low / 2 + high / 2, float((high / 2 - low / 2).max()) * 2
     unit = (xy - middle) / (span or 1.0) + 0.5
-    return np.rint(np.clip(unit, 0, 1) * 65535).astype(np.uint16)
+    steps: NDArray[np.uint16] = np.rint(np.clip(unit, 0, 1) * 65535).astype(np.uint16)
+    return steps
 
 
 def density_grids(pixels: ArrayLike, codes: ArrayLike, k: int, shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -40,7 +40,8 @@ def log_smooth(log_weights: Array, amount: float) -> Array:
     if amount == 0:
         return log_weights
     with np.errstate(divide="ignore"):
-        return np.logaddexp(np.log1p(-amount) + log_weights, np.log(amount / log_weights.size))
+        smoothed = np.logaddexp(np.log1p(-amount) + log_weights, np.log(amount / log_weights.size))
+    return np.asarray(smoothed, np.float64)
 
 
 def water_fill(caps: Array, total: float) -> Array:
@@ -59,4 +60,4 @@ def water_fill(caps: Array, total: float) -> Array:
     if not overflowing.any():
         return caps.copy()
     first = int(np.argmax(overflowing))
-    return np.minimum(caps, (total - before[first]) / room[first])
+    return np.asarray(np.minimum(caps, (total - before[first]) / room[first]), np.float64)

@@ -86,7 +86,7 @@ def _table(role: str, source: Table) -> pd.DataFrame:
         table = source.rename(columns=str)
     else:
         try:
-            table = pd.read_csv(source, encoding="utf-8-sig", float_precision="round_trip")
+            table = pd.read_csv(source, encoding="utf-8-sig")
         except FileNotFoundError:
             raise ReweightvizError(f"there is no file {str(source)!r} of {role}.") from None
         except (OSError, UnicodeDecodeError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:

@@ -25,7 +25,8 @@ _CONFIG = {"displaylogo": False, "displayModeBar": "hover", "typesetMath": False
 _STYLE = ("x", "y", "name", "visible", "opacity", "mode", "fill", "fillcolor", "stackgroup", "hoverinfo", "hovertemplate",
           "line.color", "line.width", "line.dash", "marker.color", "marker.size")
 _LAYOUT = ("annotations[0].text", "annotations[1].text", "hoverdistance", "xaxis.title.text", "yaxis.autorange")
-_STROKES = {"solid": "", "dash": "7 4", "dot": "2 3", "dashdot": "7 3 2 3", "longdash": "11 4", "longdashdot": "11 3 2 3"}
+_STROKES = {"solid": "", "dash": "7 4", "dot": "2 3", "dashdot": "7 3 2 3", "longdash": "11 4",
+            "longdashdot": "11 3 2 3"}
 
 
 class CurveLabels(anywidget.AnyWidget):

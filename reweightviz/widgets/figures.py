@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -26,16 +26,16 @@ _PREFERRED = ("loss", "held_out_loss", "excess_loss", "reference_loss", "drawn_t
 Colors = Mapping[str, str] | Sequence[str] | None
 
 
-def loss_figure(logs: RunLog | Sequence[RunLog], *, signal: str | None = None, x: str = "step", smooth: int = 0,
-                colors: Colors = None, hidden: Collection[str] = (), focus: str | None = None,
-                height: int = 300) -> go.Figure:
+def loss_figure(logs: RunLog | Sequence[RunLog], *, signal: str | None = None, x: str = "step",
+                smooth: int = 0, colors: Colors = None, hidden: Collection[str] = (),
+                focus: str | None = None, height: int = 300) -> go.Figure:
     """A signal of every domain over training: colour by domain, dash by run.
 
     Gaps stay gaps, except for a held-out loss: it is measured now and then, so its points are joined.
 
     Args:
         logs: one run or several; domains are matched by name, a line stands where its run has the domain.
-        signal: name from :data:`reweightviz.core.types.LOG_SIGNALS`; the first that the logs have when not given.
+        signal: name from :data:`reweightviz.core.types.LOG_SIGNALS`; the first measured one when not given.
         x: ``"step"``, or ``"tokens"`` where every log knows its batch and context.
         smooth: span of an exponential moving average over the measured points; 0 draws them as they are.
         colors: domain to CSS colour, or one a domain in order of first appearance.
@@ -64,15 +64,16 @@ def loss_figure(logs: RunLog | Sequence[RunLog], *, signal: str | None = None, x
             for name in _present(paint, log):
                 y = values[:, log.domains.index(name)]
                 shown = name not in hidden and bool(np.isfinite(y).any())
-                traces.append(_line(log, r, runs[r], name, role, x, y, color=paint[name], sparse=sparse, visible=shown,
-                                    opacity=0.22 if smooth and role == "raw" else 1.0, unit=_unit(signal)))
+                place = _Place(r, runs[r], name, role, x, _unit(signal), paint[name])
+                opacity = 0.2 if smooth and role == "raw" else 1.0
+                traces.append(_line(log, place, y, sparse=sparse, visible=shown, opacity=opacity))
     note = "" if any(trace.visible for trace in traces) or hidden else _why_empty(logs, signal)
     return _figure(traces, _unit(signal), x, height=height, focus=focus, note=note)
 
 
-def weight_figure(logs: RunLog | Sequence[RunLog], *, stacked: bool = False, run: str | None = None, x: str = "step",
-                  colors: Colors = None, hidden: Collection[str] = (), focus: str | None = None,
-                  height: int = 300) -> go.Figure:
+def weight_figure(logs: RunLog | Sequence[RunLog], *, stacked: bool = False, run: str | None = None,
+                  x: str = "step", colors: Colors = None, hidden: Collection[str] = (),
+                  focus: str | None = None, height: int = 300) -> go.Figure:
     """The weight of every domain over training, in percent of training tokens.
 
     Args:
@@ -103,7 +104,8 @@ def weight_figure(logs: RunLog | Sequence[RunLog], *, stacked: bool = False, run
         for name in _present(paint, log):
             y = 100 * log.weights[:, log.domains.index(name)]
             shown = drawn and name not in hidden and bool(np.isfinite(y).any())
-            trace = _line(log, r, runs[r], name, "raw", x, y, color=paint[name], sparse=False, visible=shown, unit="%")
+            place = _Place(r, runs[r], name, "raw", x, "%", paint[name])
+            trace = _line(log, place, y, sparse=False, visible=shown)
             traces.append(_area(trace) if stacked else trace)
     note = "" if any(trace.visible for trace in traces) or hidden else _why_empty(logs, None)
     figure = _figure(traces, "% of training tokens", x, height=height, focus=focus, note=note)
@@ -122,7 +124,7 @@ def checked_logs(logs: RunLog | Sequence[RunLog]) -> list[RunLog]:
         raise ReweightvizError("curves need at least one RunLog; got none.")
     strangers = [type(log).__name__ for log in given if not isinstance(log, RunLog)]
     if strangers:
-        raise ReweightvizError(f"curves are drawn from RunLogs; got {listed(strangers)}. rv.read_log(path) reads one.")
+        raise ReweightvizError(f"curves are drawn from RunLogs, as rv.read_log gives; got {listed(strangers)}.")
     return given
 
 
@@ -164,7 +166,7 @@ def colors_of(logs: Sequence[RunLog], colors: Colors = None) -> dict[str, str]:
 
 
 def ema(values: NDArray[np.float64], span: int) -> NDArray[np.float64]:
-    """Exponential moving average (T, K) with weight 2 / (span + 1), started without bias; gaps stay and do not count.
+    """Exponential moving average (T, K), weight 2 / (span + 1), without bias at the start; gaps stay gaps.
 
     >>> ema(np.array([[1.0], [np.nan], [2.0]]), 3).ravel().round(3).tolist()
     [1.0, nan, 1.667]
@@ -187,10 +189,11 @@ def _checked_signal(logs: Sequence[RunLog], signal: str | None) -> str | None:
     measured, named = signals_of(logs), {name for log in logs for name in log.signals}
     if signal is None:
         if not measured and not named and any(len(log) for log in logs):
-            raise ReweightvizError(f"these logs have no signal to draw; a RunLog may hold {listed(LOG_SIGNALS)}.")
+            raise ReweightvizError(f"these logs have no signal to draw; a log may hold {listed(LOG_SIGNALS)}.")
         return measured[0] if measured else next(iter(sorted(named)), None)
     if signal not in named and (measured or named or signal not in LOG_SIGNALS):
-        raise ReweightvizError(f"no log has the signal {signal!r}; there is {listed(measured or sorted(named) or LOG_SIGNALS)}.")
+        there = listed(measured or sorted(named) or LOG_SIGNALS)
+        raise ReweightvizError(f"no log has the signal {signal!r}; there is {there}.")
     return signal
 
 
@@ -218,28 +221,48 @@ def plain(text: str, width: int = 40) -> str:
     return html.escape(line if len(line) <= width else line[: width - 1] + "…", quote=False)
 
 
-def _line(log: RunLog, r: int, run: str, name: str, role: str, x: str, y: NDArray[np.float64], *, color: str,
-          sparse: bool, visible: bool, unit: str, opacity: float = 1.0) -> go.Scatter:
-    if x == "tokens" and tokens_per_step(log) is None:
-        raise ReweightvizError(f"x='tokens' needs 'batch' and 'context' in the meta of every log; {run!r} lacks them.")
-    if x not in ("step", "tokens"):
-        raise ReweightvizError(f"x must be 'step' or 'tokens'; got {x!r}.")
-    at = log.steps * (tokens_per_step(log) if x == "tokens" else 1)
-    seen = np.isfinite(y)
+class _Place(NamedTuple):
+    """Whose line it is, and against what."""
+
+    r: int
+    run: str
+    domain: str
+    role: str
+    x: str
+    unit: str
+    color: str
+
+
+def _line(log: RunLog, place: _Place, y: NDArray[np.float64], *, sparse: bool, visible: bool,
+          opacity: float = 1.0) -> go.Scatter:
+    at, seen = _abscissa(log, place), np.isfinite(y)
     # A measured point between two gaps has no line to stand on: it gets a dot.
     lone = seen & ~np.append(seen[1:], False) & ~np.insert(seen[:-1], 0, False)
-    dots: Any = 5 if sparse else np.where(lone, 5, 0) if lone.any() else 0
     if sparse:
         at, y = at[seen], y[seen]
-    index = log.domains.index(name)
+    shown = "lines+markers" if sparse or lone.any() else "lines"
+    what = f"<b>%{{fullData.name}}</b> · %{{meta[3]}}<br>{place.x} %{{x:,}} · %{{y:.4~f}} {place.unit}"
     return go.Scatter(
-        x=at, y=np.where(np.isfinite(y), y, np.nan), name=plain(name), uid=f"r{r}{role}{index}",
-        meta=[name, run, role, plain(run)], visible=visible, opacity=opacity, connectgaps=False,
-        mode="lines+markers" if sparse or lone.any() else "lines", fill="none",
-        line={"color": color, "width": 1.6, "dash": DASHES[r % len(DASHES)]}, marker={"color": color, "size": dots, "opacity": 1},
-        legendgroup=name, showlegend=r == 0 and role == "raw", hoverinfo=None,
-        hovertemplate=f"<b>%{{fullData.name}}</b> · %{{meta[3]}}<br>{x} %{{x:,}} · %{{y:.4~f}} {unit}<extra></extra>",
+        x=at, y=np.where(np.isfinite(y), y, np.nan), name=plain(place.domain), mode=shown, fill="none",
+        uid=f"r{place.r}{place.role}{log.domains.index(place.domain)}", connectgaps=False,
+        meta=[place.domain, place.run, place.role, plain(place.run)], visible=visible, opacity=opacity,
+        line={"color": place.color, "width": 1.6, "dash": DASHES[place.r % len(DASHES)]},
+        marker={"color": place.color, "size": 5 if sparse else np.where(lone, 5, 0) if lone.any() else 0},
+        legendgroup=place.domain, showlegend=place.r == 0 and place.role == "raw",
+        hovertemplate=what + "<extra></extra>",
     )
+
+
+def _abscissa(log: RunLog, place: _Place) -> NDArray[np.float64]:
+    if place.x == "step":
+        return log.steps.astype(np.float64)
+    if place.x != "tokens":
+        raise ReweightvizError(f"x must be 'step' or 'tokens'; got {place.x!r}.")
+    each = tokens_per_step(log)
+    if each is None:
+        raise ReweightvizError(f"x='tokens' needs 'batch' and 'context' in the meta of every log; "
+                               f"{place.run!r} lacks them.")
+    return log.steps * each
 
 
 def _area(trace: go.Scatter) -> go.Scatter:
@@ -248,22 +271,26 @@ def _area(trace: go.Scatter) -> go.Scatter:
                         line={"width": 0.6, "dash": "solid"}, hoverinfo="none", hovertemplate=None)
 
 
-def _figure(traces: Sequence[go.Scatter], unit: str, x: str, *, height: int, focus: str | None, note: str) -> go.Figure:
+def _figure(traces: Sequence[go.Scatter], unit: str, x: str, *, height: int, focus: str | None,
+            note: str) -> go.Figure:
     for trace in traces:
         if focus is not None and trace.meta[0] != focus:
             trace.update(opacity=FAINT * trace.opacity)
-    axis = {"gridcolor": RULE, "zeroline": False, "showline": False, "ticks": "", "exponentformat": "B", "automargin": True, "autorange": True,
-            "tickfont": {"size": 11}, "nticks": 6}
-    words = [{"text": unit, "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "yshift": 3}]
-    words.append({"text": plain(note, 120) if note else "", "x": 0.5, "y": 0.5, "xanchor": "center", "yanchor": "middle"})
+    axis = {"gridcolor": RULE, "zeroline": False, "showline": False, "ticks": "", "exponentformat": "B",
+            "automargin": True, "autorange": True, "tickfont": {"size": 11}, "nticks": 6}
+    word = {"xref": "paper", "yref": "paper", "showarrow": False, "font": {"size": 11}}
     figure = go.Figure(list(traces))
     figure.update_layout(
         template="none", height=height, autosize=True, margin={"l": 44, "r": 4, "t": 22, "b": 40, "pad": 4},
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"family": FONT, "size": 12, "color": MUTED},
-        hovermode="closest", hoverdistance=20, dragmode="zoom", meta={"stacked": False, "unit": unit},
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": FONT, "size": 12, "color": MUTED}, meta={"stacked": False, "unit": unit},
+        hovermode="closest", hoverdistance=20, dragmode="zoom",
         legend={"groupclick": "togglegroup", "itemdoubleclick": "toggleothers", "font": {"size": 11}},
         xaxis=axis | {"showgrid": False, "title": {"text": x, "font": {"size": 11}, "standoff": 6}}, yaxis=axis,
-        annotations=[{"xref": "paper", "yref": "paper", "showarrow": False, "font": {"size": 11}, **word} for word in words],
+        annotations=[
+            word | {"text": unit, "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "yshift": 3},
+            word | {"text": plain(note, 120) if note else "", "x": 0.5, "y": 0.5, "xanchor": "center"},
+        ],
     )
     return figure
 
@@ -272,8 +299,9 @@ def _figure(traces: Sequence[go.Scatter], unit: str, x: str, *, height: int, foc
 
 
 def svg_of(figure: go.Figure, width: int = 720, height: int = 300) -> str:
-    """The figure's lines as a plain SVG, with the name of every domain at its line's end; transparent, grey text."""
-    drawn = [(trace, np.asarray(trace.x, float), np.asarray(trace.y, float)) for trace in figure.data if trace.visible]
+    """The figure's lines as a plain SVG, each domain's name at its line's end; transparent, grey text."""
+    drawn = [(trace, np.asarray(trace.x, float), np.asarray(trace.y, float))
+             for trace in figure.data if trace.visible]
     stacked, below = bool(figure.layout.meta["stacked"]), 0.0
     if stacked:
         # Bands from the bottom up: each line is the sum of all before it.
@@ -281,35 +309,56 @@ def svg_of(figure: go.Figure, width: int = 720, height: int = 300) -> str:
     unit, note = [words.text for words in figure.layout.annotations]
     parts = [_svg_text(60, 14, unit), _svg_text(width / 2, height / 2, note, "middle")]
     if drawn:
-        parts += _svg_lines(drawn, width - 160, height, stacked=stacked, x_title=figure.layout.xaxis.title.text)
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-            f'font-family="sans-serif" font-size="11" fill="none">{"".join(parts)}</svg>')
+        parts += _svg_lines(drawn, width - 160, height, x_title=figure.layout.xaxis.title.text, stacked=stacked)
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+            f'height="{height}" font-family="sans-serif" font-size="11" fill="none">{"".join(parts)}</svg>')
 
 
-def _svg_lines(drawn: Sequence[tuple[Any, Any, Any]], right: float, height: float, *, stacked: bool, x_title: str) -> list[str]:
+def _svg_lines(drawn: Sequence[tuple[Any, Any, Any]], right: float, height: float, *, x_title: str,
+               stacked: bool) -> list[str]:
     left, top, bottom = 60, 22, height - 34
     xs, ys = np.concatenate([x for _, x, _ in drawn]), np.concatenate([y for _, _, y in drawn])
     (x0, x1), (y0, y1) = (np.nanmin(xs), np.nanmax(xs)), (0.0 if stacked else np.nanmin(ys), np.nanmax(ys))
-    across = lambda x: left + (right - left) * (x - x0) / ((x1 - x0) or 1)  # noqa: E731
-    down = lambda y: bottom - (bottom - top) * (y - y0) / ((y1 - y0) or 1)  # noqa: E731
-    parts = [f'<path d="M{left} {down(y):.1f}H{right}" stroke="{MUTED}" stroke-opacity=".25"/>'
-             + _svg_text(left - 6, down(y) + 4, f"{y:.4g}", "end") for y in np.linspace(y0, y1, 4)]
-    parts += [_svg_text(left, height - 16, f"{x0:,.0f}"), _svg_text(right, height - 16, f"{x_title} {x1:,.0f}", "end")]
-    ends: dict[str, tuple[float, str, str]] = {}
-    for trace, x, y in drawn:
-        pieces = np.split(np.arange(len(x)), np.flatnonzero(~np.isfinite(y)))
-        path = "".join("M" + "L".join(f"{across(x[i]):.1f} {down(y[i]):.1f}" for i in piece if np.isfinite(y[i]))
-                       for piece in pieces if np.isfinite(y[piece]).any())
-        dash = "" if trace.line.dash in ("solid", None) else ' stroke-dasharray="5 3"'
-        opacity = f' stroke-opacity="{trace.opacity:.2f}"' if trace.opacity < 1 else ""
-        parts.append(f'<path d="{path}" stroke="{html.escape(trace.line.color)}" stroke-width="1.5" '
-                     f'stroke-linecap="round"{dash}{opacity}/>')
-        ends.setdefault(trace.name, (float(down(y[np.isfinite(y)][-1])), trace.line.color, trace.name))
-    place, gap = -np.inf, min(13.0, height / max(len(ends), 1))
-    for y, color, name in sorted(ends.values()):
-        place = max(y, place + gap)
+    parts, ends, floor = [], {}, np.full(len(drawn[0][1]), float(bottom))
+    for value in np.linspace(y0, y1, 5 if y1 > y0 else 1):
+        y = bottom - (bottom - top) * (value - y0) / ((y1 - y0) or 1)
+        parts += [f'<path d="M{left} {y:.1f}H{right}" stroke="{MUTED}" stroke-opacity=".25"/>',
+                  _svg_text(left - 6, y + 4, f"{value:.3g}", "end")]
+    parts += [_svg_text(left, height - 16, f"{x0:,.0f}"),
+              _svg_text(right, height - 16, f"{x_title} {x1:,.0f}", "end")]
+    for trace, at, values in drawn:
+        x = left + (right - left) * (at - x0) / ((x1 - x0) or 1)
+        y = bottom - (bottom - top) * (values - y0) / ((y1 - y0) or 1)
+        if stacked:
+            parts.append(_svg_band(trace, x, y, floor))
+            floor = y
+        parts.append(_svg_line(trace, x, y))
+        ends.setdefault(trace.name, (y[np.isfinite(y)][-1], trace.name, trace.line.color))
+    rows = sorted(ends.values())
+    gap = min(13.0, (height - 12) / len(rows))
+    place = -np.inf
+    for i, (y, name, color) in enumerate(rows):
+        # Low enough for the name above, high enough for all those below.
+        place = max(min(y, height - 6 - gap * (len(rows) - 1 - i)), place + gap)
         parts.append(_svg_text(right + 10, place + 4, name, fill=color))
     return parts
+
+
+def _svg_band(trace: go.Scatter, x: NDArray[np.float64], y: NDArray[np.float64], floor: NDArray[np.float64]) -> str:
+    corners = [*zip(x, y, strict=True), *zip(x[::-1], floor[::-1], strict=True)]
+    path = "L".join(f"{across:.1f} {down:.1f}" for across, down in corners)
+    return f'<path d="M{path}Z" fill="{html.escape(trace.line.color)}" fill-opacity=".6"/>'
+
+
+def _svg_line(trace: go.Scatter, x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
+    gaps = np.flatnonzero(~np.isfinite(y))
+    pieces = [piece[np.isfinite(y[piece])] for piece in np.split(np.arange(len(y)), gaps)]
+    # A piece of one point still leaves a mark: a line to itself, with round ends.
+    path = "".join("M" + "L".join(f"{x[i]:.1f} {y[i]:.1f}" for i in [*piece, piece[-1]])
+                   for piece in pieces if len(piece))
+    dash = "" if trace.line.dash == "solid" else ' stroke-dasharray="5 3"'
+    return (f'<path d="{path}" stroke="{html.escape(trace.line.color)}" stroke-width="1.5" '
+            f'stroke-linecap="round" stroke-opacity="{trace.opacity:.2f}"{dash}/>')
 
 
 def _svg_text(x: float, y: float, text: str, anchor: str = "start", fill: str = MUTED) -> str:

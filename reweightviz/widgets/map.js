@@ -51,7 +51,7 @@ function render({ model, el }) {
   const state = {
     weights: /** @type {number[]} */ (model.get("weights")), e: /** @type {number[]} */ ([]), hidden: new Set(model.get("hidden")),
     off: new Set(), only: /** @type {number|null} */ (null), focus: /** @type {string|null} */ (null), hover: /** @type {string|null} */ (null),
-    legend: model.get("legend"), tool: "pan", bits: new Uint8Array(0), selected: 0, asked: false,
+    legend: model.get("legend"), tool: "pan", bits: /** @type {Uint8Array} */ (new Uint8Array(0)), selected: 0, asked: false,
     outline: /** @type {[number, number][]} */ ([]), ring: -1, moving: false, dragging: false, before: /** @type {any} */ (null),
   };
   const size = { width: 0, height: 0, ratio: 1, fitted: 1 };
@@ -352,7 +352,8 @@ function render({ model, el }) {
   function report() {
     const { selected, share } = model.get("summary");
     const known = !state.asked && selected === state.selected && typeof share === "number";
-    say(status, state.selected ? `${count(state.selected)} of ${count(n)} selected${known ? ` · ${shareText(share)} of tokens` : ""}` : `${count(n)} documents`);
+    const said = state.selected ? `${count(state.selected)} of ${count(n)} selected${known ? ` · ${shareText(share)} of tokens` : ""}` : `${count(n)} documents`;
+    say(status, said, said);
     clear.hidden = !state.selected;
   }
 

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError
 
-_COLORS = ["#60a7ff", "#ee4c21", "#db9f1a", "#116d8a", "#e160bd", "#639c6f", "#9442d9", "#b52b5b", "#c8a9bc", "#935105", "#2a5efb", "#8f7890", "#77c565", "#a47ce3", "#c41aad", "#fd8298", "#2d9404", "#6467be", "#1798bf", "#be7f53", "#4b693a", "#3ac2d6", "#f98be3", "#934f98", "#cf5cfc", "#cb5982", "#5282fa", "#f77c3d", "#653de9", "#795a65", "#c91e0f", "#9fa02c", "#82774b", "#fd4275", "#dc0183", "#18856f", "#b558ca", "#c581a7", "#aca9fa", "#8ab598", "#bd5a42", "#0466c6", "#09b856", "#cf8cfd", "#f762ef", "#e89f7f", "#7a60fd", "#ee063f", "#8b96cc", "#1ec4a4", "#03741d", "#327fc7", "#9f2ca7", "#6d8205", "#b21b83", "#e86e72", "#916eb8", "#794aba", "#f134a4", "#a18220"]
+_COLORS = (
+    "#60a7ff", "#ee4c21", "#db9f1a", "#116d8a", "#e160bd", "#639c6f", "#9442d9", "#b52b5b", "#c8a9bc", "#935105",
+    "#2a5efb", "#8f7890", "#77c565", "#a47ce3", "#c41aad", "#fd8298", "#2d9404", "#6467be", "#1798bf", "#be7f53",
+    "#4b693a", "#3ac2d6", "#f98be3", "#934f98", "#cf5cfc", "#cb5982", "#5282fa", "#f77c3d", "#653de9", "#795a65",
+    "#c91e0f", "#9fa02c", "#82774b", "#fd4275", "#dc0183", "#18856f", "#b558ca", "#c581a7", "#aca9fa", "#8ab598",
+    "#bd5a42", "#0466c6", "#09b856", "#cf8cfd", "#f762ef", "#e89f7f", "#7a60fd", "#ee063f", "#8b96cc", "#1ec4a4",
+    "#03741d", "#327fc7", "#9f2ca7", "#6d8205", "#b21b83", "#e86e72", "#916eb8", "#794aba", "#f134a4", "#a18220",
+)
 MISSING = (150, 150, 150)
 """The grey of NaN and of documents in no category."""
 
@@ -48,7 +55,7 @@ def sequential() -> NDArray[np.uint8]:
     so that equal steps look equal and order survives colour blindness.
     """
     t = np.linspace(0, 1, 256)
-    lightness, hue = 0.43 + 0.40 * t, np.radians(272 + 174 * t)
+    lightness, hue = 0.43 + 0.40 * t, np.radians(275 + 170 * t)
     chroma = np.full(256, 0.2)
     for _ in range(60):
         linear = _linear_rgb(lightness, chroma, hue)

@@ -83,7 +83,8 @@ class Points:
         palette = colors(len(shown))
         names = [str(self.cluster_names[c]) if c < len(self.cluster_names) else f"cluster {c}" for c in shown]
         at = [np.median(self.xy[values == i + 1], axis=0).round().astype(int).tolist() for i in range(len(shown))]
-        legend = {"kind": "category", "title": "cluster", "names": names, "colors": palette, "at": at, "counts": counts[by_size[:MOST_CATEGORIES]].tolist()}
+        sizes = counts[by_size[:MOST_CATEGORIES]].tolist()
+        legend = {"kind": "category", "title": "cluster", "names": names, "colors": palette, "at": at, "counts": sizes}
         return Coloring(values.tobytes(), _ramp([rgb(color) for color in palette]), legend)
 
 

@@ -12,7 +12,7 @@ void main() {
   if (byValue) { vec4 shade = texelFetch(ramp, ivec2(int(mark.x), 0), 0); color = vec4(shade.rgb, color.a * shade.a); }
   bool chosen = (mark.y & 1u) != 0u;
   if (only == 1) { color = vec4(mix(color.rgb, vec3(.55), .75), color.a * .28); }
-  if (only == 2) { color.a = mix(color.a, 1., .6); size *= 1.2; }
+  if (only == 2) { color.a = min(1., 1.6 * color.a); size *= 1.2; }
   bool drawn = color.a > 0. && size > 0. && (only == 0 || chosen == (only == 2));
   across = max(size, 1.);
   color.a *= min(1., size * size);

@@ -126,7 +126,8 @@ class Lab:
 
     def ask(self, path: str, method: str = "GET") -> Any:
         """The JSON answer of the Jupyter server's REST interface."""
-        request = urllib.request.Request(self.url + path, method=method, headers={"Authorization": f"token {self.token}"})
+        request = urllib.request.Request(
+            self.url + path, method=method, headers={"Authorization": f"token {self.token}"})
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read() or b"null")
 

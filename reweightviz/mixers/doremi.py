@@ -1,0 +1,101 @@
+"""DoReMi: more weight to domains on which a small proxy model still lags behind a reference model.
+
+Sang Michael Xie, Hieu Pham, Xuanyi Dong, Nan Du, Hanxiao Liu, Yifeng Lu, Percy Liang, Quoc V. Le, Tengyu Ma and
+Adams Wei Yu, "DoReMi: Optimizing Data Mixtures Speeds Up Language Model Pretraining", NeurIPS 2023,
+https://arxiv.org/abs/2305.10429. Followed: the authors' public code, where the excess loss is clipped per token and
+then averaged over the tokens of a domain, and a domain absent from the batch keeps its last excess loss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reweightviz.core.errors import ReweightvizError
+from reweightviz.numerics.simplex import log_smooth, log_softmax, share
+
+Array = NDArray[np.float64]
+
+
+class State(NamedTuple):
+    """After ``step`` updates: log weights (K,), last known excess losses (K,), mean of the weights so far (K,)."""
+
+    log_weights: Array
+    excess_loss: Array
+    mean: Array
+    step: int
+
+
+@dataclass(frozen=True)
+class DoReMi:
+    """Exponentiated-gradient ascent on the excess loss; the answer is the mean of the weights over all steps.
+
+    The weights reweight the proxy's loss, they do not draw its batches: batches are drawn by fixed weights
+    (uniform, or any ``prior``), and a token of domain i counts ``alpha_i / sampling_i`` in the loss, rescaled to a
+    mean of 1 over the batch. The final model then samples by :meth:`result`.
+
+    A domain whose prior is 0 starts at 0 and receives only its share of the smoothing.
+
+    Args:
+        eta: step size; 0.1 when the weights become one-hot.
+        smoothing: c, the share of uniform mixed in after each step, so that no weight is below c / K.
+
+    Example:
+        >>> mixer = DoReMi()
+        >>> state = mixer.init(prior=[1 / 3, 1 / 3, 1 / 3])
+        >>> state = mixer.update(state, excess_loss=[0.5, 0.0, 0.1])
+        >>> mixer.weights(state).round(6).tolist()
+        [0.439097, 0.266457, 0.294446]
+    """
+
+    eta: float = 1.0
+    smoothing: float = 1e-3
+
+    applies_to: ClassVar[str] = "loss"
+    paper: ClassVar[str] = "https://arxiv.org/abs/2305.10429"
+    verified: ClassVar[str] = "golden numbers; not verified against the paper"
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.eta) and self.eta >= 0 and 0 <= self.smoothing <= 1):
+            raise ReweightvizError("DoReMi needs eta of at least 0 and smoothing between 0 and 1; "
+                                   f"got {self.eta} and {self.smoothing}.")
+
+    def init(self, *, prior: ArrayLike) -> State:
+        """Start at ``prior`` (K,); the paper starts uniform."""
+        start = share(prior, "the prior")
+        with np.errstate(divide="ignore"):
+            return State(np.log(start), np.zeros(start.size), start, 0)
+
+    def update(self, state: State, *, excess_loss: ArrayLike) -> State:
+        """One step.
+
+        Args:
+            state: the last one; stays as it is.
+            excess_loss: (K,) nats, the mean over the tokens of each domain of max(loss - reference loss, 0), so
+                clipped before averaging; NaN for a domain absent from the batch. Negative values count as 0.
+        """
+        came = np.asarray(excess_loss, np.float64)
+        if came.shape != state.mean.shape or np.isinf(came).any():
+            raise ReweightvizError(f"DoReMi needs an excess loss for each of {state.mean.size} domains, finite or NaN; "
+                                   f"got {came}.")
+        excess = np.where(np.isnan(came), state.excess_loss, np.maximum(came, 0.0))
+        ascended = log_softmax(state.log_weights + self.eta * excess)
+        log_weights = log_smooth(ascended, self.smoothing)
+        step = state.step + 1
+        return State(log_weights, excess, state.mean + (_weights(log_weights) - state.mean) / step, step)
+
+    def weights(self, state: State) -> Array:
+        """What to train with now, (K,)."""
+        return _weights(state.log_weights)
+
+    def result(self, state: State) -> Array:
+        """The answer, (K,): the mean of the weights over all steps; the prior before the first."""
+        return np.asarray(state.mean / state.mean.sum(), np.float64)
+
+
+def _weights(log_weights: Array) -> Array:
+    weights = np.exp(log_weights)
+    return np.asarray(weights / weights.sum(), np.float64)

@@ -1,0 +1,51 @@
+"""Natural: every token is as likely as any other.
+
+Colin Raffel et al., "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer",
+JMLR 2020, https://arxiv.org/abs/1910.10683, section 3.5.2, examples-proportional mixing without its limit. The
+unit here is the token, so the answer depends on the tokenizer that counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reweightviz.core.mixture import temperature_weights
+
+Array = NDArray[np.float64]
+
+
+class State(NamedTuple):
+    """The weights (K,)."""
+
+    weights: Array
+
+
+@dataclass(frozen=True)
+class Natural:
+    """Weights proportional to the tokens available, so that all domains see the same number of epochs.
+
+    Example:
+        >>> mixer = Natural()
+        >>> mixer.result(mixer.init(tokens=[1000, 100, 10, 1])).round(6).tolist()
+        [0.90009, 0.090009, 0.009001, 0.0009]
+    """
+
+    applies_to: ClassVar[str] = "sampling"
+    paper: ClassVar[str] = "https://arxiv.org/abs/1910.10683"
+    verified: ClassVar[str] = "golden numbers; not verified against the paper"
+
+    def init(self, *, tokens: ArrayLike) -> State:
+        """Weights for the tokens (K,) available in each domain; one without any gets 0."""
+        return State(temperature_weights(tokens, 1.0))
+
+    def weights(self, state: State) -> Array:
+        """What to train with now, (K,)."""
+        return state.weights
+
+    def result(self, state: State) -> Array:
+        """The answer, (K,)."""
+        return state.weights

@@ -1,0 +1,57 @@
+"""Uniform: the same weight for every domain, whatever its size; the baseline that is hard to beat.
+
+Mayee F. Chen, Michael Y. Hu, Nicholas Lourie, Kyunghyun Cho and Christopher Ré, "Aioli: A Unified Optimization
+Framework for Language Model Data Mixing", ICLR 2025, https://arxiv.org/abs/2411.05735, where it is called
+stratified sampling and no earlier method beats it on every data set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reweightviz.core.errors import ReweightvizError
+
+Array = NDArray[np.float64]
+
+
+class State(NamedTuple):
+    """The weights (K,)."""
+
+    weights: Array
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Weight ``1 / K`` for each of K domains.
+
+    Of ``prior`` only the length is used: a domain that holds nothing still gets its share, so look at the
+    epochs before training on it.
+
+    Example:
+        >>> mixer = Uniform()
+        >>> mixer.result(mixer.init(prior=[0.7, 0.2, 0.1, 0.0])).tolist()
+        [0.25, 0.25, 0.25, 0.25]
+    """
+
+    applies_to: ClassVar[str] = "sampling"
+    paper: ClassVar[str] = "https://arxiv.org/abs/2411.05735"
+    verified: ClassVar[str] = "exact by definition; not verified against the paper"
+
+    def init(self, *, prior: ArrayLike) -> State:
+        """One weight for each entry of ``prior`` (K,)."""
+        count = np.size(prior)
+        if not count:
+            raise ReweightvizError("Uniform needs a prior with one entry a domain; got none.")
+        return State(np.full(count, 1 / count))
+
+    def weights(self, state: State) -> Array:
+        """What to train with now, (K,)."""
+        return state.weights
+
+    def result(self, state: State) -> Array:
+        """The answer, (K,)."""
+        return state.weights

@@ -1,0 +1,83 @@
+"""UniMax: as uniform as a cap on the epochs of each domain allows.
+
+Hyung Won Chung, Noah Constant, Xavier Garcia, Adam Roberts, Yi Tay, Sharan Narang and Orhan Firat, "UniMax: Fairer
+and More Effective Language Sampling for Large-Scale Multilingual Pretraining", ICLR 2023,
+https://arxiv.org/abs/2304.09151. The paper counts characters; any unit does, as long as the budget has the same.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.mixture import temperature_weights
+from reweightviz.numerics.simplex import water_fill
+
+Array = NDArray[np.float64]
+
+
+class BudgetWarning(UserWarning):
+    """There is not enough data for the budget under the cap on epochs."""
+
+
+class State(NamedTuple):
+    """The weights (K,)."""
+
+    weights: Array
+
+
+@dataclass(frozen=True)
+class UniMax:
+    """The budget shared evenly, no domain more than ``max_epochs`` times; what is capped goes to the others.
+
+    When even ``max_epochs`` of everything is less than the budget, the weights are natural and a
+    :class:`BudgetWarning` names the tokens that stay unused.
+
+    Args:
+        budget: B, tokens to train on in all.
+        max_epochs: N, the paper tries 1, 5 and 10; the default repeats nothing.
+
+    Example:
+        >>> mixer = UniMax(budget=400, max_epochs=4)
+        >>> mixer.result(mixer.init(tokens=[1000, 100, 10, 1])).tolist()
+        [0.445, 0.445, 0.1, 0.01]
+    """
+
+    budget: float
+    max_epochs: float = 1
+
+    applies_to: ClassVar[str] = "sampling"
+    paper: ClassVar[str] = "https://arxiv.org/abs/2304.09151"
+    verified: ClassVar[str] = "golden numbers; not verified against the paper"
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.budget) and self.budget > 0 and self.max_epochs > 0):
+            raise ReweightvizError("UniMax needs a budget of tokens and max_epochs, both above 0; "
+                                   f"got {self.budget} and {self.max_epochs}.")
+
+    def init(self, *, tokens: ArrayLike) -> State:
+        """Weights for the tokens (K,) available in each domain; one without any gets 0."""
+        natural = temperature_weights(tokens, 1.0)
+        available = np.asarray(tokens, np.float64)
+        caps = np.where(available > 0, self.max_epochs * np.where(available > 0, available, 1.0), 0.0)
+        unused = self.budget - caps.sum()
+        if unused > 1e-12 * self.budget:
+            warnings.warn(f"UniMax: {self.max_epochs:g} epochs of everything are {caps.sum():.6g} tokens, so "
+                          f"{unused:.6g} of the budget of {self.budget:.6g} stay unused and the weights are natural; "
+                          "allow more epochs or a smaller budget.", BudgetWarning, stacklevel=2)
+            return State(natural)
+        filled = water_fill(caps, self.budget)
+        return State(filled / filled.sum())
+
+    def weights(self, state: State) -> Array:
+        """What to train with now, (K,)."""
+        return state.weights
+
+    def result(self, state: State) -> Array:
+        """The answer, (K,)."""
+        return state.weights

@@ -1,0 +1,43 @@
+"""Loss: a document is worth more when a language model finds it likely.
+
+Guillaume Wenzek et al., "CCNet: Extracting High Quality Monolingual Datasets from Web Crawl Data", LREC 2020,
+https://arxiv.org/abs/1911.00359, ranks web documents by the perplexity of a model trained on Wikipedia and keeps
+the lowest. Max Marion et al., "When Less is More: Investigating Data Pruning for Pretraining LLMs at Scale", 2023,
+https://arxiv.org/abs/2309.04564, find the middle of the ranking better for another model: look at both ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reweightviz.core.errors import ReweightvizError
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The document's mean loss per token, as it is; lower is better.
+
+    The logarithm of the perplexity, so the ranking is that of CCNet. ``higher_is_better`` is False and the score
+    keeps its sign, so that the map shows nats; whoever selects turns it round.
+
+    Example:
+        >>> Loss().score(loss=[2.5, float("inf"), 3.0]).tolist()
+        [2.5, nan, 3.0]
+    """
+
+    higher_is_better: ClassVar[bool] = False
+    paper: ClassVar[str] = "https://arxiv.org/abs/1911.00359"
+    verified: ClassVar[str] = "exact by definition; not verified against the paper"
+
+    def score(self, *, loss: ArrayLike) -> Array:
+        """Scores (N,) in nats per token, NaN where the loss (N,) is not finite (a document without tokens)."""
+        values = np.asarray(loss, np.float64)
+        if values.ndim != 1:
+            raise ReweightvizError(f"Loss needs one loss a document, shape (N,); got shape {values.shape}.")
+        return np.where(np.isfinite(values), values, np.nan)

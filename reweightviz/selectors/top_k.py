@@ -1,0 +1,44 @@
+"""Top-k: the documents with the highest scores.
+
+The rule with which, for example, Guillaume Wenzek et al., "CCNet: Extracting High Quality Monolingual Datasets from
+Web Crawl Data", LREC 2020, https://arxiv.org/abs/1911.00359, keep the head of a ranking.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reweightviz.core.errors import ReweightvizError
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TopK:
+    """Exactly k documents, best first; equal scores in row order, scores that are not finite after all others.
+
+    Example:
+        >>> TopK().select(score=[0.2, float("nan"), 0.9, 0.2], k=3).tolist()
+        [2, 0, 3]
+    """
+
+    paper: ClassVar[str] = "https://arxiv.org/abs/1911.00359"
+    verified: ClassVar[str] = "exact by definition; not verified against the paper"
+
+    def select(self, *, score: ArrayLike, k: int) -> Rows:
+        """Rows (k,) of the scores (N,), where higher is better.
+
+        Raises:
+            ReweightvizError: k is no whole number between 0 and N.
+        """
+        values = np.asarray(score, np.float64)
+        if values.ndim != 1:
+            raise ReweightvizError(f"TopK needs one score a document, shape (N,); got shape {values.shape}.")
+        if not isinstance(k, (int, np.integer)) or isinstance(k, bool) or not 0 <= k <= values.size:
+            raise ReweightvizError(f"k must be a whole number of documents from 0 to {values.size}; got {k!r}.")
+        falling = np.where(np.isfinite(values), -values, np.inf)
+        return np.argsort(falling, kind="stable")[:k].astype(np.int64)
