@@ -70,8 +70,10 @@ class Explorer(w.VBox):
         self.editor = MixtureEditor(self.sources.token_table, mixture=start, reference=reference, budget=budget, presets=offered,
                                     law=law, max_epochs=max_epochs, link=link)
         self.map = Map(corpus, mixture=start, color_by=color_by, link=link, height=height) if corpus is not None else None
-        self.losses = LossCurves(self.logs, link=link) if self.logs else None
-        self.weights = WeightTrajectories(self.logs, link=link) if self.logs else None
+        colours = dict(zip(self.editor.domains, self.editor.colors, strict=True))
+        known = colours if all(set(log.domains) <= set(colours) for log in self.logs) else None
+        self.losses = LossCurves(self.logs, link=link, colors=known) if self.logs else None
+        self.weights = WeightTrajectories(self.logs, link=link, colors=known) if self.logs else None
         super().__init__(self._rows(height))
         self.add_class("rv-explorer")
         self._join()

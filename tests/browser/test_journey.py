@@ -38,8 +38,9 @@ def row(domain: str, part: str = "") -> str:
 
 
 def drawn(page: NotebookPage) -> np.ndarray:
-    """The map's pixels, once they rest."""
+    """The map's pixels, once they rest, with the mouse elsewhere: a row or point under it is picked out."""
     page.locator(CANVAS).first.wait_for()
+    page.page.mouse.move(2, 2)
     before = page.pixels(CANVAS)
     for _ in range(80):
         page.page.wait_for_timeout(250)
@@ -73,7 +74,7 @@ def six(lab: Lab) -> NotebookPage:
 
 
 def drag_weight(page: NotebookPage, domain: str, to: float) -> None:
-    page.drag(row(domain, "bar"), [(0.1, 0.5), (to, 0.5)])
+    page.drag(row(domain, "bar"), [(0.5, 0.5), (to, 0.5)])
 
 
 def test_dragging_one_weight_changes_those_two_domains_and_no_other(six: NotebookPage):
@@ -98,16 +99,16 @@ def test_everything_answers_while_the_kernel_sleeps(six: NotebookPage):
     six.start(1)
     began = time.monotonic()
     six.page.wait_for_timeout(500)
-    drag_weight(six, "web", 0.8)
+    drag_weight(six, "web", 0.08)
     after = drawn(six)
     assert time.monotonic() - began < 18, "the kernel slept too short to tell"
     assert six.page.evaluate("window.rvRuns[1]") is False
     assert changed_share(before, after).max() > 0.05
     shown = float(target.get_attribute("data-value"))
-    assert shown < predicted - 0.05
+    assert shown > predicted + 0.05
     six.wait(1)
     weight = six.python("x.mixture['web']")
-    assert weight > 0.3
+    assert weight < 0.1
     assert six.python("law.predict(x.mixture.array[None])[0, 0].item()") == pytest.approx(shown, abs=1e-5)
 
 

@@ -1,0 +1,143 @@
+"""The mathematics of each mixer; what all mixers share is in test_mixers_common.py."""
+
+import numpy as np
+import pytest
+
+from reweightviz.core.errors import ReweightvizError
+from reweightviz.mixers import DoReMi, Natural, Temperature, UniMax, Uniform
+from reweightviz.mixers.unimax import BudgetWarning
+
+COUNTS = [1000, 100, 10, 1]
+
+
+def answer(mixer, **signals):
+    return mixer.result(mixer.init(**signals))
+
+
+@pytest.mark.golden("natural sampling")
+def test_natural():
+    np.testing.assert_allclose(answer(Natural(), tokens=COUNTS), [0.90009, 0.090009, 0.009001, 0.0009], atol=1e-6)
+    budget = 5000
+    epochs = budget * answer(Natural(), tokens=COUNTS) / np.array(COUNTS)
+    np.testing.assert_allclose(epochs, epochs[0])
+
+
+def test_uniform_has_full_entropy():
+    w = answer(Uniform(), prior=[0.7, 0.2, 0.1])
+    assert -(w * np.log(w)).sum() == pytest.approx(np.log(3))
+    with pytest.raises(ReweightvizError, match="one entry a domain"):
+        Uniform().init(prior=[])
+
+
+@pytest.mark.golden("temperature sampling")
+@pytest.mark.parametrize(("temperature", "weights"), [
+    (1, [0.90009, 0.090009, 0.009001, 0.0009]),
+    (2, [0.690679, 0.218412, 0.069068, 0.021841]),
+    (3.33, [0.532676, 0.266786, 0.133617, 0.066921]),
+    (5, [0.438548, 0.276705, 0.174589, 0.110158]),
+])
+def test_temperature(temperature, weights):
+    np.testing.assert_allclose(answer(Temperature(temperature), tokens=COUNTS), weights, atol=1e-6)
+
+
+def test_temperature_keeps_ratios_and_flattens():
+    tokens, entropy = np.array([1e12, 3e10, 5e3]), []
+    for temperature in (0.5, 1, 1.5, 4, 100):
+        w = answer(Temperature(temperature), tokens=tokens)
+        np.testing.assert_allclose(w[0] / w[1], (tokens[0] / tokens[1]) ** (1 / temperature), rtol=1e-9)
+        entropy.append(-(w * np.log(w)).sum())
+    assert entropy == sorted(entropy)
+
+
+def test_temperature_limits():
+    np.testing.assert_allclose(answer(Temperature(float("inf")), tokens=[9, 0, 1]), [0.5, 0, 0.5])
+    for wrong in (0, -1, float("nan")):
+        with pytest.raises(ReweightvizError, match="temperature must be above 0"):
+            Temperature(wrong)
+    with pytest.raises(ReweightvizError, match="at least one above 0"):
+        Temperature().init(tokens=[0, 0])
+
+
+@pytest.mark.golden("UniMax")
+@pytest.mark.parametrize(("budget", "epochs", "weights"), [
+    (400, 1, [0.7225, 0.25, 0.025, 0.0025]),
+    (400, 4, [0.445, 0.445, 0.1, 0.01]),
+    (1111, 1, [0.90009, 0.090009, 0.009001, 0.0009]),
+])
+def test_unimax(budget, epochs, weights):
+    np.testing.assert_allclose(answer(UniMax(budget, epochs), tokens=COUNTS), weights, atol=1e-6)
+
+
+def test_unimax_says_what_stays_unused():
+    with pytest.warns(BudgetWarning, match=r"3556 of the budget of 8000 stay unused and the weights are natural"):
+        weights = answer(UniMax(8000, 4), tokens=COUNTS)
+    np.testing.assert_allclose(weights, answer(Natural(), tokens=COUNTS))
+
+
+def test_unimax_limits_and_empty_domains():
+    np.testing.assert_allclose(answer(UniMax(400, float("inf")), tokens=COUNTS), np.full(4, 0.25))
+    np.testing.assert_allclose(answer(UniMax(10, float("inf")), tokens=[5, 0]), [1, 0])
+    with pytest.raises(ReweightvizError, match="both above 0"):
+        UniMax(0)
+
+
+@pytest.mark.golden("DoReMi")
+def test_doremi():
+    mixer = DoReMi()
+    state = mixer.init(prior=np.full(3, 1 / 3))
+    expected = [(0.439097, 0.266457, 0.294446), (0.525145, 0.213811, 0.261044), (0.574364, 0.191682, 0.233954)]
+    for excess, weights in zip([[0.5, -0.2, 0.1], [0.4, 0, 0.1], [0.3, 0.1, 0.1]], expected, strict=True):
+        state = mixer.update(state, excess_loss=excess)
+        np.testing.assert_allclose(mixer.weights(state), weights, atol=1e-6)
+    np.testing.assert_allclose(mixer.result(state), [0.512869, 0.223983, 0.263148], atol=1e-6)
+
+
+def test_doremi_without_smoothing_has_a_closed_form():
+    rng, mixer = np.random.default_rng(0), DoReMi(eta=0.3, smoothing=0)
+    prior, losses = rng.dirichlet(np.ones(5)), rng.random((50, 5))
+    state = mixer.init(prior=prior)
+    for excess in losses:
+        state = mixer.update(state, excess_loss=excess)
+    expected = prior * np.exp(0.3 * losses.sum(0))
+    np.testing.assert_allclose(mixer.weights(state), expected / expected.sum(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 1e-3])
+def test_doremi_comes_back_from_a_million_steps_one_way(smoothing):
+    mixer, each = DoReMi(smoothing=smoothing), 1000.0  # a thousand steps, each a thousand steps' excess
+    state = mixer.init(prior=[0.5, 0.5])
+    for _ in range(1000):
+        state = mixer.update(state, excess_loss=[each, 0.0])
+    np.testing.assert_allclose(mixer.weights(state), [1 - smoothing / 2, smoothing / 2], atol=1e-12)
+    if smoothing == 0:
+        np.testing.assert_allclose(state.log_weights[1], -1e6, rtol=1e-12)
+    for _ in range(1000):
+        state = mixer.update(state, excess_loss=[0.0, each])
+    end = [0.5, 0.5] if smoothing == 0 else [smoothing / 2, 1 - smoothing / 2]
+    np.testing.assert_allclose(mixer.weights(state), end, atol=1e-9)
+    assert np.isfinite(mixer.result(state)).all()
+
+
+def test_doremi_keeps_the_excess_of_an_absent_domain():
+    mixer, nan = DoReMi(), float("nan")
+    start = mixer.init(prior=[0.5, 0.5])
+    np.testing.assert_allclose(mixer.weights(mixer.update(start, excess_loss=[nan, nan])), [0.5, 0.5])
+    first = mixer.update(start, excess_loss=[0.4, 0.2])
+    np.testing.assert_array_equal(mixer.update(first, excess_loss=[nan, 0.1]).log_weights,
+                                  mixer.update(first, excess_loss=[0.4, 0.1]).log_weights)
+
+
+def test_doremi_without_excess_drifts_to_uniform_at_its_smoothing():
+    mixer = DoReMi(smoothing=0.01)
+    state = mixer.update(mixer.init(prior=[0.9, 0.1, 0.0]), excess_loss=np.zeros(3))
+    np.testing.assert_allclose(mixer.weights(state), 0.99 * np.array([0.9, 0.1, 0]) + 0.01 / 3)
+
+
+def test_doremi_refuses_wrong_signals():
+    mixer = DoReMi()
+    with pytest.raises(ReweightvizError, match="an excess loss for each of 2 domains"):
+        mixer.update(mixer.init(prior=[0.5, 0.5]), excess_loss=[1.0, 2.0, 3.0])
+    with pytest.raises(ReweightvizError, match="finite or NaN"):
+        mixer.update(mixer.init(prior=[0.5, 0.5]), excess_loss=[1.0, float("inf")])
+    with pytest.raises(ReweightvizError, match="smoothing between 0 and 1"):
+        DoReMi(smoothing=2)
