@@ -13,13 +13,14 @@ SHELL := /bin/bash
 .PHONY: setup demo test lint methods clean
 
 PYTHON ?= python3
-NOTEBOOK ?= notebooks/quickstart.ipynb
+NOTEBOOK ?= quickstart.ipynb
 TORCH_INDEX ?=
 PORT ?=
 
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
-LAB := $(BIN)/jupyter lab $(NOTEBOOK) $(if $(filter none,$(BROWSER)),--no-browser) \
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --constraint constraints.txt
+# The start page is set, rather than a file named, because only then does the printed URL lead to the notebook.
+LAB := $(BIN)/jupyter lab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/$(NOTEBOOK) $(if $(filter none,$(BROWSER)),--no-browser) \
 	$(if $(PORT),--port=$(PORT) --ServerApp.port_retries=0) $(if $(filter 0,$(shell id -u)),--allow-root)
 
 setup: .venv/.ready
@@ -46,7 +47,7 @@ demo: .venv/.ready
 	@exec $(LAB)
 
 test: .venv/.ready tests/js/node_modules/.ready
-	@echo "Chromium: $$($(BIN)/python tests/browser/chromium.py)"
+	@path=$$($(BIN)/python tests/browser/chromium.py); echo "Chromium: $$path"
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 

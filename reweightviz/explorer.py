@@ -43,7 +43,7 @@ class Explorer(w.VBox):
         max_epochs: passes over a domain past which the editor warns; also caps the law's optimum.
         presets: more mixtures for the editor, by name.
         color_by: what the map's colours show.
-        height: of the map and the editor, in pixels.
+        height: of the map, in pixels.
         autosave: folder to save to now and after every change.
 
     Example:
@@ -56,7 +56,7 @@ class Explorer(w.VBox):
     def __init__(self, corpus: Corpus | None = None, *, tokens: Mapping[str, float] | Sources | None = None, law: Law | None = None,
                  logs: Sequence[RunLog] = (), mixture: Mapping[str, float] | None = None, reference: Mapping[str, float] | None = None,
                  budget: float | None = None, max_epochs: float = 4.0, presets: Mapping[str, Mapping[str, float]] | None = None,
-                 color_by: str = "domain", height: int = 520, autosave: str | os.PathLike[str] | None = None) -> None:
+                 color_by: str = "domain", height: int = 440, autosave: str | os.PathLike[str] | None = None) -> None:
         if corpus is None and tokens is None:
             raise ReweightvizError("an Explorer needs a corpus, or tokens={'web': 1.2e12, ...}; got neither.")
         self.corpus, self.law, self.logs, self.sources = corpus, law, list(logs), _sources(corpus, tokens)
@@ -72,9 +72,9 @@ class Explorer(w.VBox):
         self.map = Map(corpus, mixture=start, color_by=color_by, link=link, height=height) if corpus is not None else None
         colours = dict(zip(self.editor.domains, self.editor.colors, strict=True))
         known = colours if all(set(log.domains) <= set(colours) for log in self.logs) else None
-        self.losses = LossCurves(self.logs, link=link, colors=known) if self.logs else None
+        self.losses = LossCurves(self.logs, link=link, colors=known, smooth=10) if self.logs else None
         self.weights = WeightTrajectories(self.logs, link=link, colors=known) if self.logs else None
-        super().__init__(self._rows(height))
+        super().__init__(self._rows())
         self.add_class("rv-explorer")
         self._join()
         if autosave is not None:
@@ -237,11 +237,11 @@ class Explorer(w.VBox):
                 found[f"{log.name} (log)"] = Mixture.normalized(zip(log.domains, result, strict=True), source={"method": log.name})
         return found
 
-    def _rows(self, height: int) -> list[w.Widget]:
-        self.editor.layout = w.Layout(flex="1 1 420px", min_width="360px", height=f"{height}px" if self.map else None)
+    def _rows(self) -> list[w.Widget]:
+        self.editor.layout = w.Layout(flex="1.2 1 630px", min_width="340px")
         rows: list[w.Widget] = []
         if self.map is not None:
-            self.map.layout = w.Layout(flex="1.4 1 480px", min_width="320px")
+            self.map.layout = w.Layout(flex="1 1 480px", min_width="320px")
             rows.append(_side_by_side(self.map, self.editor))
         else:
             rows.append(self.editor)

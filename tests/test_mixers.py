@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.mixers import DoReMi, Natural, Temperature, UniMax, Uniform
+from reweightviz.mixers import DoReMi, Natural, Temperature, Uniform, UniMax
 from reweightviz.mixers.unimax import BudgetWarning
 
 COUNTS = [1000, 100, 10, 1]

@@ -31,6 +31,9 @@ LEAST_FLOOR = 1e-9
 class Olmix:
     """Loss of target m under weights w: ``exp(log c_m) + exp(t_m.w)``.
 
+    The interval is that of a new run: refits to resampled runs plus whole runs' residuals, each enlarged for the
+    pull of its run on the fit. Below some 4 runs a parameter it errs on the wide side.
+
     Args:
         huber: delta, where the squared error turns absolute, in the unit of the losses.
         starts: how many starting floors c are tried a target.

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 BLOCK = 1 << 18
 """Problems times runs that are worked on at once: a few arrays of 2 MB."""
-SLOPE_LIMIT = 50.0
-"""Slopes stay within this, so that no mixture's prediction overflows, in float32 neither."""
+SLOPES = -1000.0, 50.0
+"""Slopes stay within these, so that no mixture's prediction overflows, in float32 neither. Rare domains reach -400."""
 
 
 class Curves(NamedTuple):
@@ -60,7 +60,7 @@ def log_linear_starts(mixtures: Array, losses: Array, starts: int) -> Curves:
     floors = np.outer(losses.min(0), fractions)
     above = np.log(np.maximum(losses.T[:, None, :] - floors[:, :, None], 1e-9))
     slopes = above.reshape(-1, len(mixtures)) @ np.linalg.pinv(mixtures).T
-    slopes = np.clip(slopes, -SLOPE_LIMIT, SLOPE_LIMIT)
+    slopes = np.clip(slopes, *SLOPES)
     return Curves(floors.ravel(), slopes, np.full(floors.size, np.nan))
 
 
@@ -150,5 +150,5 @@ class _Problem(NamedTuple):
         diagonal = np.einsum("pii->pi", normal)
         diagonal += damping[:, None] * diagonal + 1e-12 * diagonal.max(1, keepdims=True)
         move = np.linalg.solve(normal, -gradient[:, :, None])[:, :, 0]
-        slopes = np.clip(here.slopes + move[:, 1:], -SLOPE_LIMIT, SLOPE_LIMIT)
+        slopes = np.clip(here.slopes + move[:, 1:], *SLOPES)
         return np.maximum(here.floor + move[:, 0], 0.0), slopes

@@ -284,7 +284,7 @@ class EditorView {
     this.heads = [head("given", "domain", "Sort in the given order"), head("tokens", "tokens", "Tokens available; sort by them"), head("weight", "weight %", "Share of training tokens; sort by it")];
     this.axis = element("span", { class: "rv-axis", "aria-hidden": "true" }, element("span", {}, "0"), element("span", {}), element("span", {}));
     const header = element("div", { class: "rv-row rv-head" }, element("i"), this.heads[0], this.heads[1], this.axis, this.heads[2],
-      element("span", { class: "rv-num", title: "Change against the reference, in percentage points" }, "± pt"),
+      element("span", { class: "rv-num rv-minor", title: "Change against the reference, in percentage points" }, "± pt"),
       element("span", { class: "rv-num rv-ratio", title: "Weight as a multiple of the reference weight" }, "ratio"),
       element("span", { class: "rv-num", title: "Passes over the domain's tokens at this budget" }, "epochs"), element("i"));
     this.list = element("div", { class: "rv-rows" });

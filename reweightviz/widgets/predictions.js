@@ -4,7 +4,7 @@ import { element, drawing, say } from "./elements.js";
 import { signedText } from "./format.js";
 import { beyondNoise, evaluateLaw, lawProblem, readLaw } from "./law.js";
 
-const GLYPH = { width: 132, height: 18 };
+const GLYPH = { width: 96, height: 18 };
 const PATIENCE = 10_000;
 
 /**
@@ -61,7 +61,7 @@ export function predictionPanel(model, actions) {
   function targetLine(name, lowerIsBetter, isMean) {
     const bar = drawing("line", { y1: 9, y2: 9, class: "rv-range" });
     const dot = drawing("circle", { cy: 9, r: 3, class: "rv-dot" });
-    const tick = drawing("line", { x1: 66, x2: 66, y1: 0, y2: 18, class: "rv-origin" });
+    const tick = drawing("line", { x1: GLYPH.width / 2, x2: GLYPH.width / 2, y1: 0, y2: 18, class: "rv-origin" });
     const parts = {
       value: element("span", { class: "rv-num" }), change: element("span", { class: "rv-num", "data-rv": "target-delta" }),
       bar, dot, lowerIsBetter,
