@@ -47,7 +47,7 @@ demo: .venv/.ready
 	@exec $(LAB)
 
 test: .venv/.ready tests/js/node_modules/.ready
-	@path=$$($(BIN)/python tests/browser/chromium.py); echo "Chromium: $$path"
+	@path=$$($(BIN)/python tests/browser/chromium.py) && echo "Chromium: $$path"
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 

@@ -4,7 +4,7 @@ import { element, drawing, say } from "./elements.js";
 import { signedText } from "./format.js";
 import { beyondNoise, evaluateLaw, lawProblem, readLaw } from "./law.js";
 
-const GLYPH = { width: 96, height: 18 };
+const GLYPH = { width: 84, height: 18 };
 const PATIENCE = 10_000;
 
 /**
