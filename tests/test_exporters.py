@@ -49,6 +49,7 @@ def word_sources(folder: Path) -> Sources:
     return Sources(rows)
 
 
+@pytest.mark.golden("huggingface", "the real datasets library: 2,000 draws")
 @pytest.mark.optional("datasets")
 def test_hugging_face_draws_the_asked_share_of_tokens(tmp_path):
     folder = huggingface.write(MIXTURE, tmp_path / "mix", sources=word_sources(tmp_path), seed=3)
@@ -165,6 +166,7 @@ def test_exact_shares_sum_to_one_in_every_order():
 
 # ---- Megatron-core
 
+@pytest.mark.golden("megatron", "the real megatron-core: 2,000 draws, both forms")
 @pytest.mark.optional("megatron", "torch")
 def test_megatron_core_draws_the_asked_share_of_sequences(tmp_path):
     prefixes = [str(tmp_path / name) for name in ("web_text_document", "code_text_document", "é_text_document")]

@@ -14,7 +14,7 @@ def answer(mixer, **signals):
     return mixer.result(mixer.init(**signals))
 
 
-@pytest.mark.golden("natural sampling")
+@pytest.mark.golden("Natural", "golden numbers")
 def test_natural():
     np.testing.assert_allclose(answer(Natural(), tokens=COUNTS), [0.90009, 0.090009, 0.009001, 0.0009], atol=1e-6)
     budget = 5000
@@ -29,7 +29,7 @@ def test_uniform_has_full_entropy():
         Uniform().init(prior=[])
 
 
-@pytest.mark.golden("temperature sampling")
+@pytest.mark.golden("Temperature", "golden numbers at four temperatures")
 @pytest.mark.parametrize(("temperature", "weights"), [
     (1, [0.90009, 0.090009, 0.009001, 0.0009]),
     (2, [0.690679, 0.218412, 0.069068, 0.021841]),
@@ -58,7 +58,7 @@ def test_temperature_limits():
         Temperature().init(tokens=[0, 0])
 
 
-@pytest.mark.golden("UniMax")
+@pytest.mark.golden("UniMax", "golden numbers at four budgets")
 @pytest.mark.parametrize(("budget", "epochs", "weights"), [
     (400, 1, [0.7225, 0.25, 0.025, 0.0025]),
     (400, 4, [0.445, 0.445, 0.1, 0.01]),
@@ -81,7 +81,7 @@ def test_unimax_limits_and_empty_domains():
         UniMax(0)
 
 
-@pytest.mark.golden("DoReMi")
+@pytest.mark.golden("DoReMi", "golden updates of the public code")
 def test_doremi():
     mixer = DoReMi()
     state = mixer.init(prior=np.full(3, 1 / 3))

@@ -14,7 +14,7 @@ GOLDEN = {  # n = (1000, 100, 10, 1) at temperatures 1, 2, 3.33, 5
 }
 
 
-@pytest.mark.golden("temperature sampling")
+@pytest.mark.golden("Temperature", "golden numbers at four temperatures")
 @pytest.mark.parametrize(("temperature", "weights"), GOLDEN.items())
 def test_temperature_matches_golden_numbers(temperature, weights):
     np.testing.assert_allclose(temperature_weights([1000, 100, 10, 1], 1 / temperature), weights, atol=1e-6)

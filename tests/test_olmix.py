@@ -222,7 +222,7 @@ def pile_law(regmix):
 
 
 @pytest.mark.shared
-@pytest.mark.golden("RegMix swarm")
+@pytest.mark.golden("Olmix", "held-out Spearman and optima on the public RegMix swarm")
 def test_rank_correlation_on_held_out_runs(regmix, pile_law):
     test = regmix["test"]
     predicted = pile_law.predict(test.mixtures)
@@ -233,7 +233,7 @@ def test_rank_correlation_on_held_out_runs(regmix, pile_law):
 
 
 @pytest.mark.shared
-@pytest.mark.golden("RegMix swarm")
+@pytest.mark.golden("Olmix", "held-out Spearman and optima on the public RegMix swarm")
 @pytest.mark.parametrize(("kl", "weight"), [(0.01, .7470), (0.05, .5807), (0.1, .5130), (0.3, .4156)])
 def test_optimum_for_pile_cc_under_kl(pile_law, kl, weight):
     importance = np.array(pile_law.targets) == "pile_cc"
@@ -242,7 +242,7 @@ def test_optimum_for_pile_cc_under_kl(pile_law, kl, weight):
 
 
 @pytest.mark.shared
-@pytest.mark.golden("RegMix swarm")
+@pytest.mark.golden("Olmix", "held-out Spearman and optima on the public RegMix swarm")
 def test_one_target_without_kl_collapses_onto_one_domain(pile_law):
     for m, importance in enumerate(np.eye(len(pile_law.targets))):
         optimum = pile_law.minimise(importance, kl=0)
@@ -251,7 +251,7 @@ def test_one_target_without_kl_collapses_onto_one_domain(pile_law):
 
 
 @pytest.mark.shared
-@pytest.mark.golden("RegMix swarm")
+@pytest.mark.golden("Olmix", "held-out Spearman and optima on the public RegMix swarm")
 def test_intervals_on_held_out_runs(regmix, pile_law):
     test = regmix["test"]
     low, high = pile_law.interval(test.mixtures, 0.9)

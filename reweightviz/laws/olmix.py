@@ -54,7 +54,7 @@ class Olmix:
     seed: int = 0
 
     paper: ClassVar[str] = "https://arxiv.org/abs/2602.12237"
-    verified: ClassVar[str] = "golden numbers on the public RegMix swarm; not verified against the paper"
+    verified: ClassVar[str] = "not verified against the paper"
 
     def __post_init__(self) -> None:
         if not self.huber > 0 or self.starts < 1 or self.draws < 0:

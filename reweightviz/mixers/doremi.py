@@ -56,7 +56,7 @@ class DoReMi:
 
     applies_to: ClassVar[str] = "loss"
     paper: ClassVar[str] = "https://arxiv.org/abs/2305.10429"
-    verified: ClassVar[str] = "golden numbers; not verified against the paper"
+    verified: ClassVar[str] = "not verified against the paper"
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.eta) and self.eta >= 0 and 0 <= self.smoothing <= 1):

@@ -36,7 +36,7 @@ class Natural:
 
     applies_to: ClassVar[str] = "sampling"
     paper: ClassVar[str] = "https://arxiv.org/abs/1910.10683"
-    verified: ClassVar[str] = "golden numbers; not verified against the paper"
+    verified: ClassVar[str] = "not verified against the paper"
 
     def init(self, *, tokens: ArrayLike) -> State:
         """Weights for the tokens (K,) available in each domain; one without any gets 0."""

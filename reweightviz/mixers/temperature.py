@@ -47,7 +47,7 @@ class Temperature:
 
     applies_to: ClassVar[str] = "sampling"
     paper: ClassVar[str] = "https://arxiv.org/abs/1907.05019"
-    verified: ClassVar[str] = "golden numbers; not verified against the paper"
+    verified: ClassVar[str] = "not verified against the paper"
 
     def __post_init__(self) -> None:
         if not self.temperature > 0:

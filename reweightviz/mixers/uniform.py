@@ -39,7 +39,7 @@ class Uniform:
 
     applies_to: ClassVar[str] = "sampling"
     paper: ClassVar[str] = "https://arxiv.org/abs/2411.05735"
-    verified: ClassVar[str] = "exact by definition; not verified against the paper"
+    verified: ClassVar[str] = "not verified against the paper"
 
     def init(self, *, prior: ArrayLike) -> State:
         """One weight for each entry of ``prior`` (K,)."""

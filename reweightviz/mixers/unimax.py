@@ -53,7 +53,7 @@ class UniMax:
 
     applies_to: ClassVar[str] = "sampling"
     paper: ClassVar[str] = "https://arxiv.org/abs/2304.09151"
-    verified: ClassVar[str] = "golden numbers; not verified against the paper"
+    verified: ClassVar[str] = "not verified against the paper"
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.budget) and self.budget > 0 and self.max_epochs > 0):

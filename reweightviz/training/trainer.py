@@ -86,7 +86,7 @@ def train(corpus: Corpus | ProxyData, mixture: Mixture | Mixer, *, seed: int = 0
         >>> corpus = Corpus({"text": ["abcd" * 99, "wxyz" * 99] * 40, "domain": ["a", "b"] * 40})
         >>> tiny = TrainConfig(steps=4, batch=4, model=ModelConfig(width=16, layers=1, heads=2, context=16))
         >>> run = train(corpus, Mixture({"a": 0.5, "b": 0.5}), config=tiny)
-        >>> run.held_out.shape, run.log.steps[-1]
+        >>> run.held_out.shape, run.log.steps.tolist()[-1]
         ((2,), 4)
     """
     started = time.perf_counter()

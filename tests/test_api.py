@@ -1,0 +1,97 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+import reweightviz as rv
+from reweightviz import catalogue
+from reweightviz.cli import main
+
+
+def test_a_law_is_fitted_optimised_and_asked():
+    swarm = rv.demo_swarm()
+    law = rv.fit(swarm, rv.laws.Olmix(draws=20))
+    sources = rv.Sources(swarm.tokens)
+    mixture = rv.optimize(law, tokens=38e6, sources=sources, max_epochs=2)
+    assert max(mixture.epochs(swarm.tokens, 38e6).values()) <= 2 + 1e-6
+    natural = rv.Mixture.natural(swarm.tokens)
+    assert law.predict(mixture.array[None]).mean() < law.predict(natural.array[None]).mean()
+    one = rv.optimize(law, objective="json", kl=0.0)
+    assert law.predict(one.array[None])[0, law.targets.index("json")] <= law.predict(mixture.array[None])[0, law.targets.index("json")]
+    near = rv.optimize(law, near=natural, kl=1e6)
+    assert near.distance(natural) < 1e-3
+    bounded = rv.optimize(law, bounds={"json": (0.3, 0.4)})
+    assert 0.3 - 1e-6 <= bounded["json"] <= 0.4 + 1e-6
+
+
+def test_constraints_that_cannot_be_met_are_named():
+    law = rv.fit(rv.demo_swarm(), rv.laws.Olmix(draws=5))
+    with pytest.raises(rv.ReweightvizError, match="max_epochs needs tokens="):
+        rv.optimize(law, max_epochs=4)
+    with pytest.raises(rv.ReweightvizError):
+        rv.optimize(law, tokens=1e12, sources=rv.demo_swarm().tokens, max_epochs=1)
+    with pytest.raises(rv.ReweightvizError, match="no target of the law 'jsn'; did you mean 'json'"):
+        rv.optimize(law, objective="jsn")
+
+
+def test_mix_reads_what_the_mixer_names():
+    tokens = {"web": 1000.0, "code": 100.0}
+    assert rv.mix({"tokens": tokens}, rv.mixers.Natural())["code"] == pytest.approx(1 / 11)
+    assert rv.mix({"tokens": tokens}, rv.mixers.Uniform())["code"] == 0.5
+    with pytest.raises(rv.ReweightvizError, match="DoReMi needs 'excess_loss'; there is 'tokens', 'prior'"):
+        rv.mix({"tokens": tokens}, rv.mixers.DoReMi())
+    with pytest.raises(rv.ReweightvizError, match="at least one signal"):
+        rv.mix({}, rv.mixers.Natural())
+
+
+def test_an_online_mixer_runs_over_a_log():
+    log = rv.demo_log("doremi")
+    mixture = rv.mix(log, rv.mixers.DoReMi(eta=0.1))
+    assert mixture.domains == log.domains
+    assert mixture.source["method"] == "DoReMi"
+    by_hand = {"excess_loss": dict(zip(log.domains, log["excess_loss"].T.tolist(), strict=True))}
+    assert rv.mix(by_hand, rv.mixers.DoReMi(eta=0.1)) == mixture
+
+
+def test_every_method_is_in_the_table_and_in_methods_md(root):
+    table = rv.methods()
+    assert {"Olmix", "DoReMi", "UniMax", "Loss", "TopK", "huggingface", "megatron"} <= set(table.index)
+    assert (table.summary.str.len() > 10).all()
+    assert set(rv.methods("mixer").kind) == {"mixer"}
+    assert (root / "METHODS.md").read_text("utf-8") == catalogue.markdown(), "run `make methods`"
+    with pytest.raises(rv.ReweightvizError, match="did you mean 'mixer'"):
+        rv.methods("mixr")
+
+
+def test_the_command_line_exports(tmp_path, capsys):
+    rv.Mixture({"web": 0.7, "code": 0.3}).save(tmp_path / "m.json")
+    sources = {"web": {"tokens": 1e9, "paths": ["/d/web"]}, "code": {"tokens": 1e8, "paths": ["/d/code"]}}
+    (tmp_path / "s.json").write_text(json.dumps(sources))
+    arguments = ["export", str(tmp_path / "m.json"), "--to", "megatron", "--sources", str(tmp_path / "s.json"), "--out", str(tmp_path / "b.txt")]
+    assert main(arguments) == 0
+    assert rv.load_mixture(tmp_path / "b.txt", "megatron") == rv.Mixture({"web": 0.7, "code": 0.3})
+    assert main(arguments) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert main(["methods"]) == 0
+
+
+def test_the_readmes_python_names_are_real(root):
+    import re
+
+    text = (root / "README.md").read_text("utf-8")
+    for name in set(re.findall(r"\brv\.(\w+)", text)):
+        assert hasattr(rv, name), name
+    assert "/work" not in text
+
+
+def test_an_installed_wheel_carries_the_demo_data_and_the_front_end(root, tmp_path):
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(tmp_path), str(root)], check=True)
+    import zipfile
+
+    names = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
+    widgets = {f"reweightviz/widgets/{path.name}" for path in (root / "reweightviz" / "widgets").iterdir() if path.suffix in {".js", ".css"}}
+    assert widgets <= names
+    assert {"reweightviz/data/swarm/runs.jsonl", "reweightviz/data/logs/doremi.jsonl", "reweightviz/data/proxy/natural.npz"} <= names
+
+

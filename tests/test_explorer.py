@@ -1,0 +1,122 @@
+import json
+
+import numpy as np
+import pytest
+
+import reweightviz as rv
+
+NAMES = ["web", 'co"de <b>', "🦜"]
+
+
+@pytest.fixture(scope="module")
+def law():
+    rng = np.random.default_rng(0)
+    weights = rng.dirichlet(np.ones(3), 40)
+    losses = 1 + np.exp(0.3 - weights @ np.eye(3)) + 0.01 * rng.standard_normal((40, 3))
+    return rv.laws.Olmix(draws=20).fit(domains=NAMES, targets=NAMES, mixtures=weights, losses=losses)
+
+
+@pytest.fixture
+def corpus():
+    rng = np.random.default_rng(0)
+    return rv.Corpus({"id": [f"d{i}" for i in range(60)], "text": [f"text {i}" for i in range(60)], "domain": NAMES * 20,
+                      "tokens": np.tile([10, 20, 30], 20), "xy": rng.standard_normal((60, 2))})
+
+
+@pytest.fixture
+def x(corpus, law):
+    log = rv.RunLog(tuple(NAMES), [1, 2], np.full((2, 3), 1 / 3), {"loss": np.ones((2, 3))}, "doremi", {"result": [0.2, 0.3, 0.5]})
+    return rv.Explorer(corpus, law=law, logs=[log])
+
+
+MIX = dict(zip(NAMES, (0.5, 0.3, 0.2), strict=True))
+
+
+def test_one_state_and_every_widget_follows(x):
+    x.mixture = MIX
+    assert x.editor.mixture == MIX
+    assert x.map.mixture == MIX
+    x.editor.mixture = dict.fromkeys(NAMES, 1 / 3)
+    assert x.mixture["web"] == pytest.approx(1 / 3)
+    x.selection = ["d3", "d1"]
+    assert sorted(x.selection.ids) == ["d1", "d3"]
+    x.undo()
+    assert len(x.selection) == 0
+    x.undo()
+    assert x.mixture == MIX == dict(x.map.mixture)
+    x.redo()
+    assert x.editor.mixture["web"] == pytest.approx(1 / 3)
+
+
+def test_the_editors_own_undo_is_the_same_journal(x):
+    natural = x.mixture
+    x.mixture = MIX
+    x.editor.undo()
+    assert x.mixture == natural
+    x.redo()
+    assert x.mixture == MIX == dict(x.editor.mixture)
+
+
+def test_presets_hold_the_law_and_the_log(x):
+    names = [preset["name"] for preset in x.editor.presets]
+    assert "law's optimum" in names
+    assert "doremi (log)" in names
+    optimum = next(p["weights"] for p in x.editor.presets if p["name"] == "law's optimum")
+    assert sum(optimum) == pytest.approx(1)
+
+
+def test_saved_loaded_and_kept_up_to_date(x, tmp_path):
+    x.save(tmp_path / "x")
+    x.mixture = MIX
+    x.selection = np.arange(60) < 5
+    x.editor.lock("web")
+    x.map.hidden = ["🦜"]
+    again = rv.Explorer.load(tmp_path / "x")
+    assert again.mixture == MIX == dict(again.editor.mixture)
+    assert again.selection.ids.tolist() == [f"d{i}" for i in range(5)]
+    assert again.editor.locked == [True, False, False]
+    assert again.map.hidden == ["🦜"]
+    assert again.losses.logs[0].name == "doremi"
+    point = again.mixture.array[None]
+    np.testing.assert_allclose(again.law.predict(point), x.law.predict(point))
+    again.undo(), again.undo(), again.undo()
+    assert again.mixture == x.corpus.natural
+    assert rv.Explorer.load(tmp_path / "x").mixture == x.corpus.natural
+
+
+def test_saving_never_overwrites_something_else(x, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    with pytest.raises(rv.ReweightvizError, match="holds something else"):
+        x.save(tmp_path / "mine")
+    with pytest.raises(rv.ReweightvizError, match="no saved explorer"):
+        rv.Explorer.load(tmp_path / "mine")
+
+
+def test_export_takes_the_editors_budget(x, tmp_path):
+    x.mixture = MIX
+    path = x.export("json", tmp_path / "m.json")
+    assert rv.load_mixture(path) == MIX
+    with pytest.raises(rv.ReweightvizError, match="no framework 'megatrn'; did you mean 'megatron'"):
+        x.export("megatrn", tmp_path / "x")
+    with pytest.raises(rv.ReweightvizError, match="exists already"):
+        x.export("json", path)
+    assert json.loads(path.read_text())["weights"]["web"] == 0.5
+
+
+def test_it_works_from_a_table_of_tokens_alone():
+    x = rv.Explorer(tokens={"web": 3e11, "code": 1e11}, budget=2e11)
+    x.mixture = {"web": 0.5, "code": 0.5}
+    assert x.editor.epochs["code"] == 1
+    with pytest.raises(rv.ReweightvizError, match="no corpus, so there is nothing to select"):
+        x.selection = [1]
+    with pytest.raises(rv.ReweightvizError, match="needs a corpus, or tokens"):
+        rv.Explorer()
+
+
+@pytest.mark.parametrize("bad", [{"web": -1, 'co"de <b>': 1, "🦜": 1}, dict.fromkeys(NAMES, 0), dict.fromkeys(NAMES, float("nan")), {"web": 1.0}])
+def test_bad_weights_change_nothing(x, bad):
+    before = x.mixture
+    with pytest.raises(rv.ReweightvizError):
+        x.mixture = bad
+    assert x.mixture == before == x.editor.mixture
