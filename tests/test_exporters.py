@@ -17,10 +17,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
-from reweightviz.exporters import ReweightvizWarning, huggingface, megatron
+from reweightviz.exporters import huggingface, megatron
 
 HERE = Path(__file__).parent / "frameworks"
 MIXTURE = Mixture({"web": 0.7, 'co"de: no': 0.2, "🦜 math": 0.1, "spam": 0.0}, source={"method": "test"})

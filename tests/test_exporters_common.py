@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reweightviz import exporters
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
 from reweightviz.exporters import provenance
@@ -108,7 +108,7 @@ def test_a_failed_overwrite_loses_nothing(framework, tmp_path):
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_too_many_epochs_are_said(framework, tmp_path):
     mixture = Mixture({"web": 0.5, "code": 0.5})
-    with pytest.warns(provenance.ReweightvizWarning, match="more than 4 epochs at 1e\\+10 tokens: 'web' 5"):
+    with pytest.warns(ReweightvizWarning, match="more than 4 epochs at 1e\\+10 tokens: 'web' 5"):
         path = written(framework, mixture, tmp_path, tokens=1e10)
     assert '"web": 5.0' in all_text(path) or "'web' 5" in all_text(path)
     with warnings.catch_warnings(record=True) as said:

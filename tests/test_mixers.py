@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.mixers import DoReMi, Natural, Temperature, Uniform, UniMax
-from reweightviz.mixers.unimax import BudgetWarning
 
 COUNTS = [1000, 100, 10, 1]
 
@@ -69,7 +68,7 @@ def test_unimax(budget, epochs, weights):
 
 
 def test_unimax_says_what_stays_unused():
-    with pytest.warns(BudgetWarning, match=r"3556 of the budget of 8000 stay unused and the weights are natural"):
+    with pytest.warns(ReweightvizWarning, match=r"3556 of the budget of 8000 stay unused and the weights are natural"):
         weights = answer(UniMax(8000, 4), tokens=COUNTS)
     np.testing.assert_allclose(weights, answer(Natural(), tokens=COUNTS))
 

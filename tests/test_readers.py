@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.readers import read_corpus, read_swarm
 
 ROWS = [{"text": "a b", "domain": "web", "size": 2}, {"text": "héllo", "domain": "code", "size": 1}, {"text": "", "domain": "web", "size": 0}]
@@ -125,7 +125,7 @@ def test_a_broken_line_is_named_or_counted(tmp_path, line, why, suffix):
     file.write_bytes(gzip.compress(data) if suffix.endswith("gz") else data)
     with pytest.raises(ReweightvizError, match=f"bad.*(line|row) 5: {why}.*on_error='skip'"):
         read_corpus(file)
-    with pytest.warns(UserWarning, match="1 rows were skipped.*(line|row) 5"):
+    with pytest.warns(ReweightvizWarning, match="1 rows were skipped.*(line|row) 5"):
         corpus = read_corpus(file, on_error="skip")
     assert corpus.meta["skipped_lines"] == 1
     assert corpus.ids.tolist() == [f"bad:{row}" for row in (1, 2, 3, 6, 7, 8)]
@@ -141,7 +141,7 @@ def test_bad_rows_of_a_table_are_named_or_counted(tmp_path, form):
         pq.write_table(table, source)
     with pytest.raises(ReweightvizError, match="row 2: not UTF-8"):
         read_corpus(source, tokens="n")
-    with pytest.warns(UserWarning, match="3 rows were skipped"):
+    with pytest.warns(ReweightvizWarning, match="3 rows were skipped"):
         corpus = read_corpus(source, tokens="n", on_error="skip")
     assert corpus.ids.tolist() == (["t:1", "t:5"] if form == "file" else ["0", "4"])
     assert corpus.text([0, 1]) == ["ok", "d"]
@@ -286,7 +286,7 @@ def test_a_table_that_is_not_there(tmp_path):
 
 def test_runs_that_failed_can_be_left_out(tmp_path):
     paths = tables(tmp_path, REGMIX[0] + "9,0.5,0.5\n", REGMIX[1].replace("5.25", ""))
-    with pytest.warns(UserWarning, match="2 of 4 runs skipped"):
+    with pytest.warns(ReweightvizWarning, match="2 of 4 runs skipped"):
         swarm = read_swarm(*paths, on_error="skip")
     assert swarm.runs["index"].tolist() == [2, 3]
     assert swarm.losses.tolist() == [[5, 6], [5.5, 6.5]]

@@ -14,6 +14,10 @@ class MissingPackageError(ReweightvizError, ImportError):
     """An optional package is not installed."""
 
 
+class ReweightvizWarning(UserWarning):
+    """Something was done that a person should know of."""
+
+
 def listed(names: Iterable[object], limit: int = 12) -> str:
     """Names in quotes, the first ``limit`` of them.
 

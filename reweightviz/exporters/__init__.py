@@ -10,7 +10,7 @@ from reweightviz.core.errors import ReweightvizError, unknown_name
 from reweightviz.core.files import write_atomically
 from reweightviz.core.mixture import FORMAT, Mixture
 from reweightviz.exporters import huggingface, megatron, provenance
-from reweightviz.exporters.provenance import PathLike, ReweightvizWarning, SourcesLike
+from reweightviz.exporters.provenance import PathLike, SourcesLike
 
 
 class Json:
@@ -60,4 +60,4 @@ def find(framework: str) -> Any:
     return FRAMEWORKS[name]
 
 
-__all__ = ["ALIASES", "FRAMEWORKS", "ReweightvizWarning", "find", "huggingface", "megatron"]
+__all__ = ["ALIASES", "FRAMEWORKS", "find", "huggingface", "megatron"]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed, unknown_name
 from reweightviz.core.files import write_atomically
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
 from reweightviz.core.sources import Sources
@@ -192,7 +192,7 @@ def _warn_of_early_end(found: Mapping[str, Any]) -> None:
     if epochs.get(first, 0) > 1:
         warnings.warn(f"stopping_strategy='first_exhausted' ends when {first[:60]!r} is used up, at "
                       f"{tokens / epochs[first]:.4g} of {tokens:.4g} tokens; 'all_exhausted' repeats it.",
-                      provenance.ReweightvizWarning, stacklevel=3)
+                      ReweightvizWarning, stacklevel=3)
 
 
 def _above_zero(value: object) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
 from reweightviz.core.sources import Sources
 
@@ -25,10 +25,6 @@ MAX_EPOCHS = 4.0
 
 PathLike = str | os.PathLike[str]
 SourcesLike = Sources | Mapping[str, Any] | None
-
-
-class ReweightvizWarning(UserWarning):
-    """Something was done that the reader of a file should know of."""
 
 
 def as_sources(sources: SourcesLike) -> Sources | None:

@@ -14,15 +14,11 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.mixture import temperature_weights
 from reweightviz.numerics.simplex import water_fill
 
 Array = NDArray[np.float64]
-
-
-class BudgetWarning(UserWarning):
-    """There is not enough data for the budget under the cap on epochs."""
 
 
 class State(NamedTuple):
@@ -36,7 +32,7 @@ class UniMax:
     """The budget shared evenly, no domain more than ``max_epochs`` times; what is capped goes to the others.
 
     When even ``max_epochs`` of everything is less than the budget, the weights are natural and a
-    :class:`BudgetWarning` names the tokens that stay unused.
+    a :class:`ReweightvizWarning` names the tokens that stay unused.
 
     Args:
         budget: B, tokens to train on in all.
@@ -69,7 +65,7 @@ class UniMax:
         if unused > 1e-12 * self.budget:
             warnings.warn(f"UniMax: {self.max_epochs:g} epochs of everything are {caps.sum():.6g} tokens, so "
                           f"{unused:.6g} of the budget of {self.budget:.6g} stay unused and the weights are natural; "
-                          "allow more epochs or a smaller budget.", BudgetWarning, stacklevel=2)
+                          "allow more epochs or a smaller budget.", ReweightvizWarning, stacklevel=2)
             return State(natural)
         filled = water_fill(caps, self.budget)
         return State(filled / filled.sum())

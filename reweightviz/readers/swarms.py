@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed, unknown_name
 from reweightviz.core.swarm import Swarm
 
 KEYS = ("run", "name", "index")
@@ -65,7 +65,7 @@ def read(ratios: Table, metrics: Table, *, keys: Sequence[str] = KEYS, strip: bo
     whole = _whole(mixtures, losses, left[shared].iloc[rows], skip=skip)
     skipped = len(left) - int(whole.sum())
     if skipped:
-        warnings.warn(f"{skipped} of {len(left)} runs skipped, a table lacks their values.", stacklevel=2)
+        warnings.warn(f"{skipped} of {len(left)} runs skipped, a table lacks their values.", ReweightvizWarning, stacklevel=2)
     domains = _stripped(mixtures.columns, strip=strip)
     targets = _stripped(losses.columns, strip=strip)
     for name in higher_is_better:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError, listed, missing_column
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed, missing_column
 from reweightviz.readers import jsonl
 from reweightviz.readers.jsonl import ROW, Faults
 
@@ -74,7 +74,7 @@ def read(source: Any, *, text: str = "text", domain: str | None = "domain",
     if not len(table):
         raise ReweightvizError(f"{where} has no documents; {faults.count} rows were skipped.")
     if faults.count:
-        warnings.warn(f"{faults.count} rows were skipped, the first because of {faults.first}.", stacklevel=2)
+        warnings.warn(f"{faults.count} rows were skipped, the first because of {faults.first}.", ReweightvizWarning, stacklevel=2)
     counted_by = tokenizer or (f"column {tokens!r}" if tokens else "utf-8 bytes")
     meta = {"read_from": [str(path) for path in files], "skipped_lines": faults.count}
     return _corpus(table, counted_by, meta)
