@@ -16,7 +16,7 @@ from reweightviz.core.errors import ReweightvizError, missing_package
 ROWS = 512  # sequences a forward pass
 
 
-def losses(corpus: Corpus, model: Any, *, label: str = "proxy", longest: int = 512, device: str = "auto") -> Corpus:
+def losses(corpus: Corpus, model: Any, *, label: str = "proxy", longest: int = 256, device: str = "auto") -> Corpus:
     """Add column ``loss:<label>`` (N,): mean loss in nats per token under a byte-level model; NaN for an empty document.
 
     Args:
