@@ -66,8 +66,10 @@ def swarm(corpus: Corpus) -> None:
     folder.mkdir(exist_ok=True)
     described, lines = folder / "meta.json", folder / "runs.jsonl"
     facts = provenance(corpus)
-    if described.exists() and json.loads(described.read_text())["corpus_digest"] != facts["corpus_digest"]:
-        raise ReweightvizError(f"{folder} was made from another corpus (other packages): move it away to start anew.")
+    before = json.loads(described.read_text()) if described.exists() else facts
+    changed = [name for name in ("corpus_digest", "config", "seed") if before[name] != facts[name]]
+    if changed:
+        raise ReweightvizError(f"{folder} was made with another {' and '.join(changed)}: move it away to start anew.")
     described.write_text(json.dumps(facts, indent=1) + "\n")
     done = {json.loads(line)["run"] for line in lines.read_text().splitlines()} if lines.exists() else set()
     data = ProxyData(corpus, CONFIG.model.context)
@@ -114,11 +116,12 @@ def validation(corpus: Corpus) -> None:
         "law optimum, kl 0.05": rv.optimize(law, tokens=CONFIG.tokens, sources=tokens, max_epochs=4, kl=0.05),
     }
     path = HERE / "validation.jsonl"
-    done = {(row["mixture"], row["seed"]) for row in map(json.loads, path.read_text().splitlines())} if path.exists() else set()
+    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    done = {(row["mixture"], row["seed"], tuple(row["weights"])) for row in rows}
     data = ProxyData(corpus, CONFIG.model.context)
     for seed in range(SEEDS):
         for name, mixture in mixtures.items():
-            if (name, seed) in done:
+            if (name, seed, tuple(mixture.array.round(6).tolist())) in done:
                 continue
             run = train(data, mixture, seed=5000 + seed, config=CONFIG)
             predicted = law.predict(mixture.aligned(law.domains)[None])[0]

@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError, listed, missing_column
+from reweightviz.core.errors import ReweightvizError, listed, missing_column, unknown_name
 from reweightviz.core.mixture import Mixture
-from reweightviz.core.protocols import Law, LawSpec, Mixer, Scorer, Selector, needs, supply
+from reweightviz.core.protocols import ConvexLaw, Law, LawSpec, Mixer, Scorer, Selector, needs, supply
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.selection import Selection
 from reweightviz.core.sources import Sources
@@ -154,10 +154,13 @@ def select(corpus: Corpus, selector: Selector, *, k: int, score: str | None = No
 def split_domain(corpus: Corpus, selection: Selection | Sequence[int] | NDArray[Any], name: str) -> Corpus:
     """Make the selected documents a domain of their own, called ``name``."""
     rows = selection.rows if isinstance(selection, Selection) else np.asarray(selection)
+    rows = np.flatnonzero(rows) if rows.dtype == bool else rows
     if name in corpus.domains:
         raise ReweightvizError(f"there is a domain {name!r} already; give the new one another name.")
     if not len(rows):
         raise ReweightvizError("the selection is empty; lasso some documents first.")
+    if rows.min() < 0 or rows.max() >= len(corpus):
+        raise ReweightvizError(f"rows must be between 0 and {len(corpus) - 1}; got {rows.min()} to {rows.max()}.")
     domain = np.array(corpus.domains, object)[corpus.domain_codes]
     domain[rows] = name
     left = [known for known in corpus.domains if (domain == known).any()]
@@ -211,13 +214,16 @@ def _signal_arrays(signals: Mapping[str, Mapping[str, Any]] | RunLog) -> tuple[t
     for name, table in tables.items():
         if set(table) != set(domains):
             raise ReweightvizError(f"signal {name!r} names the domains {listed(table)}, not {listed(domains)}.")
-    return domains, {name: np.array([table[d] for d in domains], np.float64).T for name, table in tables.items()}
+    try:
+        return domains, {name: np.array([table[d] for d in domains], np.float64).T for name, table in tables.items()}
+    except (TypeError, ValueError) as error:
+        raise ReweightvizError(f"a signal must hold a number, or numbers step by step, for every domain: {error}.") from error
 
 
-def optimize(law: Law, *, objective: str | Mapping[str, float] = "mean", tokens: float | None = None,
+def optimize(law: ConvexLaw, *, objective: str | Mapping[str, float] = "mean", tokens: float | None = None,
              sources: Sources | Mapping[str, float] | None = None, max_epochs: float | None = None,
              bounds: Mapping[str, tuple[float, float]] | None = None, near: Mapping[str, float] | None = None, kl: float = 0.05) -> Mixture:
-    """The mixture with the best predicted loss.
+    """The mixture with the best predicted loss; its ``source`` holds the interval of that prediction.
 
     Args:
         law: a convex law (log-linear).
@@ -235,18 +241,22 @@ def optimize(law: Law, *, objective: str | Mapping[str, float] = "mean", tokens:
     domains = law.domains
     importance = _importance(law, objective)
     lower, upper = np.zeros(len(domains)), np.ones(len(domains))
-    for domain, (low, high) in (bounds or {}).items():
-        lower[_place(domains, domain)], upper[_place(domains, domain)] = low, high
+    for domain, pair in (bounds or {}).items():
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise ReweightvizError(f"bounds of {domain!r} must be (lowest, highest) weight; got {pair!r}.")
+        lower[_place(domains, domain)], upper[_place(domains, domain)] = pair
     if max_epochs is not None:
         if tokens is None or sources is None:
             raise ReweightvizError("max_epochs needs tokens= (the budget) and sources= (what there is of each domain).")
         table = sources.token_table if isinstance(sources, Sources) else dict(sources)
-        available = np.array([float(table[domain]) for domain in domains])
-        upper = np.minimum(upper, max_epochs * available / tokens)
+        passes = Mixture.uniform(domains).epochs(table, tokens)
+        upper = np.minimum(upper, [max_epochs / (len(domains) * passes[domain]) for domain in domains])
     prior = np.full(len(domains), 1 / len(domains)) if near is None else Mixture(near).aligned(domains)
-    weights = law.minimise(importance, kl=kl, prior=prior, lower=lower, upper=upper)  # type: ignore[attr-defined]
-    source = {"method": "optimize", "objective": objective if isinstance(objective, str) else dict(objective), "kl": kl,
-              "max_epochs": max_epochs, "budget": tokens}
+    weights = law.minimise(importance, kl=kl, prior=prior, lower=lower, upper=upper)
+    low, high = np.quantile(law.samples(weights[None])[:, 0] @ importance / importance.sum(), [0.05, 0.95])
+    source = {"method": "optimize", "law": repr(law), "objective": objective if isinstance(objective, str) else dict(objective), "kl": kl,
+              "near": dict(near) if near is not None else "uniform", "bounds": {d: list(b) for d, b in (bounds or {}).items()},
+              "max_epochs": max_epochs, "budget": tokens, "predicted_interval_90": [float(low), float(high)]}
     return Mixture.normalized(zip(domains, np.maximum(weights, 0).tolist(), strict=True), source=source)
 
 
@@ -262,8 +272,6 @@ def _importance(law: Law, objective: str | Mapping[str, float]) -> NDArray[np.fl
 
 def _place(names: Sequence[str], name: str, kind: str = "domain of the law") -> int:
     if name not in names:
-        from reweightviz.core.errors import unknown_name
-
         raise unknown_name(kind, name, names)
     return list(names).index(name)
 
@@ -271,7 +279,7 @@ def _place(names: Sequence[str], name: str, kind: str = "domain of the law") -> 
 # ---- ship
 
 
-def export(mixture: Mixture, framework: str, path: str | os.PathLike[str], *, sources: Sources | None = None,
+def export(mixture: Mapping[str, float], framework: str, path: str | os.PathLike[str], *, sources: Sources | None = None,
            tokens: float | None = None, **options: Any) -> Path:
     """Write a mixture as the config of a training framework; the unit and where it came from stand in it or beside it.
 
@@ -285,7 +293,15 @@ def export(mixture: Mixture, framework: str, path: str | os.PathLike[str], *, so
     """
     from reweightviz import exporters
 
-    return Path(exporters.find(framework).write(mixture, Path(path), sources=sources, tokens=tokens, **options))
+    if not isinstance(mixture, Mapping):
+        raise ReweightvizError(f"rv.export writes a mixture, a mapping of domain to weight; got {type(mixture).__name__}.")
+    exporter = exporters.find(framework)
+    known = needs(exporter.write)
+    for option in options:
+        if option not in known:
+            raise unknown_name(f"option of {framework!r}", option, known)
+    chosen = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
+    return Path(exporter.write(chosen, Path(path), sources=sources, tokens=tokens, **options))
 
 
 def load_mixture(path: str | os.PathLike[str], framework: str = "json") -> Mixture:

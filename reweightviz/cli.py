@@ -49,7 +49,7 @@ def _export(options: argparse.Namespace) -> int:
     if options.sources:
         try:
             sources = Sources(json.loads(Path(options.sources).read_text("utf-8")))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, AttributeError) as error:
             raise ReweightvizError(f"{options.sources} must be JSON of domain to {{tokens, documents, paths}}: {error}.") from error
     written = api.export(Mixture.load(options.mixture), options.to, options.out, sources=sources, tokens=options.tokens,
                          overwrite=options.overwrite)

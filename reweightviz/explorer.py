@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,18 +17,21 @@ import numpy as np
 
 from reweightviz import api
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.files import write_atomically
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.selection import Selection
 from reweightviz.core.sources import Sources
-from reweightviz.core.store import open_corpus
+from reweightviz.core.store import open_corpus, same_documents
 from reweightviz.explorer_state import ExplorerState
 from reweightviz.widgets.curves import LossCurves, WeightTrajectories
 from reweightviz.widgets.map import Map
 from reweightviz.widgets.mixture_editor import MixtureEditor
+
+SETTINGS = "explorer.json"
+OPTIMUM, UNCAPPED = "law's optimum", "law's optimum, no epoch cap"
 
 
 class Explorer(w.VBox):
@@ -44,7 +49,8 @@ class Explorer(w.VBox):
         presets: more mixtures for the editor, by name.
         color_by: what the map's colours show.
         height: of the map, in pixels.
-        autosave: folder to save to now and after every change.
+        autosave: folder to save to after every change; when an explorer of the same documents was saved there,
+            its mixture, selection and undo journal are taken up again.
 
     Example:
         >>> x = Explorer(tokens={"web": 3e11, "code": 1e11}, budget=2e11)
@@ -63,13 +69,14 @@ class Explorer(w.VBox):
         self._folder: Path | None = None
         self._quiet = False
         link = f"explorer-{uuid4().hex}"
-        start = Mixture.natural(self.sources.token_table) if mixture is None else Mixture(mixture)
+        natural = Mixture.natural(self.sources.token_table)
+        start = natural if mixture is None else _ordered(mixture, self.sources.domains)
         self.state = ExplorerState(start, len(corpus) if corpus is not None else 0)
         budget = float(self.sources.tokens.sum()) if budget is None else budget
         offered = dict(presets or {}) | self._proposals(budget, max_epochs)
         self.editor = MixtureEditor(self.sources.token_table, mixture=start, reference=reference, budget=budget, presets=offered,
                                     law=law, max_epochs=max_epochs, link=link)
-        self.map = Map(corpus, mixture=start, color_by=color_by, link=link, height=height) if corpus is not None else None
+        self.map = Map(corpus, natural=natural, mixture=start, color_by=color_by, link=link, height=height) if corpus is not None else None
         colours = dict(zip(self.editor.domains, self.editor.colors, strict=True))
         known = colours if all(set(log.domains) <= set(colours) for log in self.logs) else None
         self.losses = LossCurves(self.logs, link=link, colors=known, smooth=10) if self.logs else None
@@ -78,7 +85,7 @@ class Explorer(w.VBox):
         self.add_class("rv-explorer")
         self._join()
         if autosave is not None:
-            self.save(autosave)
+            self._take_up(Path(autosave))
 
     # ---- what a person chose
 
@@ -89,10 +96,7 @@ class Explorer(w.VBox):
 
     @mixture.setter
     def mixture(self, value: Mapping[str, float]) -> None:
-        mixture = value if isinstance(value, Mixture) else Mixture(value)
-        ordered = mixture.aligned(self.state.mixture.domains)
-        domains = self.state.mixture.domains
-        self.state.set_mixture(Mixture(zip(domains, ordered.tolist(), strict=True), source=mixture.source))
+        self.state.set_mixture(_ordered(value, self.sources.domains))
 
     @property
     def selection(self) -> Selection:
@@ -124,23 +128,33 @@ class Explorer(w.VBox):
         return api.export(self.mixture, framework, path, sources=sources or self.sources,
                           tokens=self.editor.budget if tokens is None else tokens, **options)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Save everything to a folder, and keep saving there after every change."""
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Save everything to a folder, and keep saving there after every change.
+
+        Raises:
+            ReweightvizError: the folder holds something else, or another explorer and ``overwrite`` is False.
+        """
         folder = Path(path)
-        if folder.exists() and not (folder / "explorer.json").exists() and (folder.is_file() or any(folder.iterdir())):
+        if folder.exists() and not (folder / SETTINGS).exists() and (folder.is_file() or any(folder.iterdir())):
             raise ReweightvizError(f"{folder} holds something else; name a new folder, or one that an Explorer saved.")
+        if (folder / SETTINGS).exists() and folder != self._folder and not overwrite:
+            raise ReweightvizError(f"{folder} holds an explorer; Explorer.load opens it, save(path, overwrite=True) replaces it.")
         folder.mkdir(parents=True, exist_ok=True)
         if self.corpus is not None:
-            self.corpus.save(folder / "corpus.lance", overwrite=_other_documents(folder / "corpus.lance", self.corpus))
+            place = folder / "corpus.lance"
+            self.corpus.save(place, overwrite=place.exists() and not same_documents(place, self.corpus))
         for number, log in enumerate(self.logs):
             log.save(folder / f"log-{number}.jsonl")
-        editor = self.editor
+        if self.law is not None and not hasattr(self.law, "to_dict"):
+            warnings.warn(f"{type(self.law).__name__} cannot be saved; pass it again: Explorer.load(path, law=...).",
+                          ReweightvizWarning, stacklevel=2)
         settings = {
-            "tokens": self.sources.token_table, "logs": len(self.logs), "corpus": self.corpus is not None,
+            "sources": {domain: asdict(source) for domain, source in self.sources.items()}, "tokenizer": self.sources.tokenizer,
+            "logs": len(self.logs), "corpus": self.corpus is not None,
             "law": self.law.to_dict() if self.law is not None and hasattr(self.law, "to_dict") else None,
-            "presets": {p["name"]: dict(zip(editor.domains, p["weights"], strict=True)) for p in editor.presets},
+            "presets": {p["name"]: dict(zip(self.editor.domains, p["weights"], strict=True)) for p in self.editor.presets},
         }
-        write_atomically(folder / "explorer.json", json.dumps(settings, ensure_ascii=False))
+        write_atomically(folder / SETTINGS, json.dumps(settings))
         self._folder = folder
         self._autosave()
         return folder
@@ -151,45 +165,56 @@ class Explorer(w.VBox):
         editor = self.editor
         view = {"reference": dict(zip(editor.domains, editor.reference, strict=True)), "budget": editor.budget,
                 "max_epochs": editor.max_epochs, "locked": list(editor.locked),
-                "color_by": self.map.color_by if self.map else "domain"}
-        write_atomically(self._folder / "view.json", json.dumps(view, ensure_ascii=False))
+                "color_by": self.map.color_by if self.map else "domain", "journal": editor.journal}
+        write_atomically(self._folder / "view.json", json.dumps(view))
         self.state.save(self._folder / "state.json")
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Explorer:
-        """Open a saved explorer: corpus, law, logs, mixture, selection and undo journal; nothing is recomputed."""
+    def load(cls, path: str | os.PathLike[str], *, law: Law | None = None) -> Explorer:
+        """Open a saved explorer: corpus, law, logs, mixture, selection and undo journal; no column or fit is recomputed."""
         folder = Path(path)
-        try:
-            settings, view = (json.loads((folder / name).read_text("utf-8")) for name in ("explorer.json", "view.json"))
-        except (OSError, ValueError) as error:
-            raise ReweightvizError(f"{folder} is no saved explorer: {error}.") from error
-        state = ExplorerState.load(folder / "state.json")
-        law = None
-        if settings["law"] is not None:
+        settings, view, state = _read(folder)
+        if law is None and settings["law"] is not None:
             from reweightviz.laws.log_linear import LogLinearLaw
 
             law = LogLinearLaw.from_dict(settings["law"])
-        x = cls(open_corpus(folder / "corpus.lance") if settings["corpus"] else None, tokens=settings["tokens"], law=law,
-                logs=[RunLog.load(folder / f"log-{number}.jsonl") for number in range(settings["logs"])], mixture=state.mixture,
+        x = cls(open_corpus(folder / "corpus.lance") if settings["corpus"] else None, law=law,
+                tokens=Sources(settings["sources"], tokenizer=settings["tokenizer"]),
+                logs=[RunLog.load(folder / f"log-{number}.jsonl") for number in range(settings["logs"])],
                 reference=view["reference"], budget=view["budget"], max_epochs=view["max_epochs"], presets=settings["presets"],
                 color_by=view["color_by"])
-        x._restore(state, view["locked"])
-        x._folder = folder
+        x._restore(folder, view, state)
         return x
 
-    def _restore(self, state: ExplorerState, locked: list[bool]) -> None:
+    def _take_up(self, folder: Path) -> None:
+        """Autosave to a folder: a new one is saved to, the same documents' own state is restored, another's is refused."""
+        if not (folder / SETTINGS).exists():
+            self.save(folder)
+            return
+        settings, view, state = _read(folder)
+        same = set(settings["sources"]) == set(self.sources) and (
+            self.corpus is None or (settings["corpus"] and same_documents(folder / "corpus.lance", self.corpus)))
+        if not same:
+            raise ReweightvizError(f"{folder} holds an explorer of other documents; Explorer.load opens it, or name another folder.")
+        self._restore(folder, view, state)
+        self.save(folder)
+
+    def _restore(self, folder: Path, view: Mapping[str, Any], state: ExplorerState) -> None:
         self.state = state
         with self._hushed():
-            self.editor.locked = locked
+            self.editor.locked = view["locked"]
+            self.editor.restore(view["journal"])
             if self.map is not None:
-                self.map.selection, self.map.hidden = state.selection, list(state.hidden)
+                self.map.mixture, self.map.selection, self.map.hidden = state.mixture, state.selection, list(state.hidden)
         self.state.listen(self._show)
+        self._folder = folder
 
-    # ---- the joints
+    # ---- the joints: widgets tell the state, the state tells the widgets; while it tells them, nobody answers back
 
     def _join(self) -> None:
         self.state.listen(self._show)
         self.editor.observe(lambda change: self._told(self.state.set_mixture, change["new"]), "mixture")
+        self.editor.observe(lambda _: self._propose(), ["budget", "max_epochs"])
         self.editor.observe(self._autosave, ["locked", "reference", "budget", "max_epochs"])
         if self.map is not None:
             self.map.observe(lambda _: self._told(self.state.set_selection, self.map.selected_rows), "selection")
@@ -222,15 +247,24 @@ class Explorer(w.VBox):
         finally:
             self._quiet = before
 
+    def _propose(self) -> None:
+        """The law's optimum depends on the budget and the cap."""
+        fresh = self._optimum(self.editor.budget or float(self.sources.tokens.sum()), self.editor.max_epochs)
+        self.editor.presets = [preset for preset in self.editor.presets if preset["name"] not in (OPTIMUM, UNCAPPED)]
+        for name, mixture in fresh.items():
+            self.editor.add_preset(name, mixture)
+
+    def _optimum(self, budget: float, max_epochs: float) -> dict[str, Mixture]:
+        if self.law is None or not hasattr(self.law, "minimise") or set(self.law.domains) != set(self.sources):
+            return {}
+        try:
+            return {OPTIMUM: api.optimize(self.law, tokens=budget, sources=self.sources, max_epochs=max_epochs)}
+        except ReweightvizError:  # the budget is more than the data at the cap
+            return {UNCAPPED: api.optimize(self.law)}
+
     def _proposals(self, budget: float, max_epochs: float) -> dict[str, Mixture]:
         """Presets that come from the law and from the logs' own results."""
-        found: dict[str, Mixture] = {}
-        domains = self.state.mixture.domains
-        if self.law is not None and hasattr(self.law, "minimise") and set(self.law.domains) == set(domains):
-            try:
-                found["law's optimum"] = api.optimize(self.law, tokens=budget, sources=self.sources, max_epochs=max_epochs)
-            except ReweightvizError:
-                found["law's optimum"] = api.optimize(self.law)  # the budget is more than the data at the cap
+        found, domains = self._optimum(budget, max_epochs), self.sources.domains
         for log in self.logs:
             result = log.meta.get("result")
             if log.name not in ("natural", "uniform") and result and set(log.domains) == set(domains):
@@ -265,17 +299,25 @@ def _side_by_side(*widgets: w.Widget) -> w.Box:
     return w.Box(widgets, layout=w.Layout(display="flex", flex_flow="row wrap", align_items="stretch", grid_gap="12px", width="100%"))
 
 
+def _ordered(mixture: Mapping[str, float], domains: tuple[str, ...]) -> Mixture:
+    """The mixture with its domains in the explorer's order."""
+    given = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
+    return Mixture(zip(domains, given.aligned(domains).tolist(), strict=True), source=given.source)
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Any], ExplorerState]:
+    try:
+        settings, view = (json.loads((folder / name).read_text("utf-8")) for name in (SETTINGS, "view.json"))
+    except (OSError, ValueError) as error:
+        raise ReweightvizError(f"{folder} is no saved explorer: {error}.") from error
+    return settings, view, ExplorerState.load(folder / "state.json")
+
+
 def _sources(corpus: Corpus | None, tokens: Mapping[str, float] | Sources | None) -> Sources:
     if tokens is None and corpus is not None:
         return corpus.sources
     given = tokens if isinstance(tokens, Sources) else Sources(tokens or {})
     if corpus is not None and set(given) != set(corpus.domains):
         raise ReweightvizError(f"tokens must name the corpus' domains, {', '.join(corpus.domains)}; got {', '.join(given)}.")
-    return given
-
-
-def _other_documents(path: Path, corpus: Corpus) -> bool:
-    """Whether a dataset of other documents lies there; the explorer's own folder may replace it."""
-    return path.exists() and open_corpus(path).digest("text", "domain") != corpus.digest("text", "domain")
-
-
+    order = corpus.domains if corpus is not None else given.domains
+    return Sources({domain: given[domain] for domain in order}, tokenizer=given.tokenizer)

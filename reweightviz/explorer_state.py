@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from reweightviz.core.files import write_atomically
 from reweightviz.core.mixture import Mixture
 
 FORMAT = "reweightviz.explorer/1"
-KEPT = 200  # steps of the journal
+KEPT = 50  # steps of the journal
 
 
 class ExplorerState:
@@ -113,28 +114,36 @@ class ExplorerState:
 
     def save(self, path: Path) -> None:
         """Write JSON; the selection as a bitmask."""
-        values = {name: self._encode(name, value) for name, value in self._values.items()}
-        record = {"format": FORMAT, "documents": self._documents, "values": values,
-                  "done": self._encode_steps(self._done), "undone": self._encode_steps(self._undone)}
-        write_atomically(path, json.dumps(record, ensure_ascii=False))
+        pool: list[Any] = []  # every value once: a step's "after" is the next one's "before"
+        record = {"format": FORMAT, "documents": self._documents, "values": {n: self._encode(n, v) for n, v in self._values.items()},
+                  "done": self._encode_steps(self._done, pool), "undone": self._encode_steps(self._undone, pool)}
+        write_atomically(path, json.dumps(record | {"pool": [self._encode(what, value) for what, value in pool]}))
 
     @classmethod
     def load(cls, path: Path) -> ExplorerState:
         """Read what :meth:`save` wrote."""
         try:
             record = json.loads(path.read_text("utf-8"))
-            state = cls(Mixture(record["values"]["mixture"]), record["documents"])
+            stored = record["values"]["mixture"]
+            state = cls(Mixture(stored["weights"], source=stored["source"]), record["documents"])
             state._values = {name: state._decode(name, value) for name, value in record["values"].items()}
-            state._done, state._undone = state._decode_steps(record["done"]), state._decode_steps(record["undone"])
+            state._done, state._undone = (state._decode_steps(record[steps], record["pool"]) for steps in ("done", "undone"))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ReweightvizError(f"{path} is no saved explorer: {error}.") from error
         return state
 
-    def _encode_steps(self, steps: list[tuple[str, Any, Any]]) -> list[list[Any]]:
-        return [[what, self._encode(what, before), self._encode(what, after)] for what, before, after in steps[-50:]]
+    def _encode_steps(self, steps: list[tuple[str, Any, Any]], pool: list[Any]) -> list[list[Any]]:
+        def place(what: str, value: Any) -> int:
+            for at, (kind, known) in enumerate(pool):
+                if kind == what and known is value:
+                    return at
+            pool.append((what, value))
+            return len(pool) - 1
 
-    def _decode_steps(self, steps: list[list[Any]]) -> list[tuple[str, Any, Any]]:
-        return [(what, self._decode(what, before), self._decode(what, after)) for what, before, after in steps]
+        return [[what, place(what, before), place(what, after)] for what, before, after in steps]
+
+    def _decode_steps(self, steps: list[list[Any]], pool: list[Any]) -> list[tuple[str, Any, Any]]:
+        return [(what, self._decode(what, pool[before]), self._decode(what, pool[after])) for what, before, after in steps]
 
     def _encode(self, what: str, value: Any) -> Any:
         if what == "selection":
@@ -142,14 +151,14 @@ class ExplorerState:
                 return ""
             mask = np.zeros(self._documents, bool)
             mask[value] = True
-            return base64.b64encode(np.packbits(mask).tobytes()).decode()
-        return dict(value) if what == "mixture" else list(value)
+            return base64.b64encode(zlib.compress(np.packbits(mask).tobytes(), 1)).decode()
+        return {"weights": dict(value), "source": value.source} if what == "mixture" else list(value)
 
     def _decode(self, what: str, value: Any) -> Any:
         if what == "selection":
-            bits = np.frombuffer(base64.b64decode(value), np.uint8)
+            bits = np.frombuffer(zlib.decompress(base64.b64decode(value)) if value else b"", np.uint8)
             return np.flatnonzero(np.unpackbits(bits)[: self._documents]).astype(np.int64)
-        return Mixture(value) if what == "mixture" else tuple(value)
+        return Mixture(value["weights"], source=value["source"]) if what == "mixture" else tuple(value)
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -85,6 +85,37 @@ def test_the_readmes_python_names_are_real(root):
     assert "/work" not in text
 
 
+def test_the_readmes_ten_lines_run(root, tmp_path, monkeypatch):
+    import re
+
+    block = re.search(r"## Ten lines\n+```python\n(.*?)```", (root / "README.md").read_text("utf-8"), re.DOTALL).group(1)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, "README.md", "exec"), {})  # noqa: S102
+    assert (tmp_path / "mixture" / "mixture.yaml").exists()
+
+
+def test_bad_input_to_the_verbs_is_one_sentence(tmp_path):
+    law = rv.fit(rv.demo_swarm(), rv.laws.Olmix(draws=5))
+    for keywords, sentence in (
+        ({"bounds": {"json": 0.3}}, r"bounds of 'json' must be \(lowest, highest\)"),
+        ({"max_epochs": 4, "tokens": 0, "sources": rv.demo_swarm().tokens}, "budget must be a number of tokens above 0"),
+        ({"max_epochs": 4, "tokens": 1e6, "sources": {"json": 1.0}}, "no token count for"),
+    ):
+        with pytest.raises(rv.ReweightvizError, match=sentence):
+            rv.optimize(law, **keywords)
+    with pytest.raises(rv.ReweightvizError, match="must hold a number"):
+        rv.mix({"tokens": {"web": "many"}}, rv.mixers.Natural())
+    with pytest.raises(rv.ReweightvizError, match="no option of 'json' 'overwite'; did you mean 'overwrite'"):
+        rv.export({"a": 1.0}, "json", tmp_path / "m.json", overwite=True)
+    with pytest.raises(rv.ReweightvizError, match="writes a mixture, a mapping of domain to weight; got list"):
+        rv.export([1], "json", tmp_path / "m.json")
+    assert rv.load_mixture(rv.export({"a": 1.0}, "json", tmp_path / "m.json")) == {"a": 1.0}
+    corpus = rv.Corpus({"text": ["a", "b"], "domain": ["x", "y"]})
+    for rows, sentence in (([False, False], "selection is empty"), ([5], "rows must be between 0 and 1; got 5")):
+        with pytest.raises(rv.ReweightvizError, match=sentence):
+            rv.split_domain(corpus, rows, "new")
+
+
 def test_an_installed_wheel_carries_the_demo_data_and_the_front_end(root, tmp_path):
     subprocess.run([sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(tmp_path), str(root)], check=True)
     import zipfile

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import reweightviz as rv
+from reweightviz.core.errors import ReweightvizWarning
 
 NAMES = ["web", 'co"de <b>', "🦜"]
 
@@ -82,6 +83,66 @@ def test_saved_loaded_and_kept_up_to_date(x, tmp_path):
     again.undo(), again.undo(), again.undo()
     assert again.mixture == x.corpus.natural
     assert rv.Explorer.load(tmp_path / "x").mixture == x.corpus.natural
+
+
+def test_running_the_cell_again_takes_up_what_was_chosen(corpus, law, tmp_path):
+    first = rv.Explorer(corpus, law=law, autosave=tmp_path / "x")
+    first.mixture = rv.Mixture(MIX, source={"method": "by hand"})
+    first.selection = [4]
+    first.editor.budget = 5000.0
+    again = rv.Explorer(corpus, law=law, autosave=tmp_path / "x")
+    assert again.mixture == MIX == dict(again.editor.mixture) == dict(again.map.mixture)
+    assert again.mixture.source == {"method": "by hand"}
+    assert again.selection.ids.tolist() == ["d4"]
+    again.undo(), again.undo()
+    assert again.mixture == corpus.natural
+    other = corpus.take(np.arange(30))
+    with pytest.raises(rv.ReweightvizError, match="holds an explorer of other documents"):
+        rv.Explorer(other, autosave=tmp_path / "x")
+    with pytest.raises(rv.ReweightvizError, match="holds an explorer; Explorer.load opens it"):
+        rv.Explorer(other).save(tmp_path / "x")
+    assert rv.Explorer.load(tmp_path / "x").corpus.digest("text") == corpus.digest("text")
+
+
+def test_paths_and_documents_of_the_sources_survive(tmp_path):
+    sources = rv.Sources({"web": {"tokens": 1e9, "documents": 1e6, "paths": ["/d/web"]}, "code": {"tokens": 1e8, "documents": 1e4}})
+    rv.Explorer(tokens=sources, budget=1e8).save(tmp_path / "x")
+    assert dict(rv.Explorer.load(tmp_path / "x").sources) == dict(sources)
+
+
+def test_one_domain_has_one_colour_whatever_the_order_of_the_table(corpus):
+    tokens = {"🦜": 30.0, 'co"de <b>': 20.0, "web": 1000.0}
+    x = rv.Explorer(corpus, tokens=tokens)
+    assert x.editor.domains == x.map.domains == NAMES
+    assert x.editor.colors == x.map.palette
+    np.testing.assert_allclose(x.map.natural, x.map.weights)
+
+
+def test_the_laws_optimum_follows_the_budget(x):
+    def optimum():
+        return next((p["name"], dict(zip(NAMES, p["weights"], strict=True))) for p in x.editor.presets if p["name"].startswith("law's"))
+
+    name, small = optimum()
+    x.editor.budget = 3600.0  # three times all there is, at most four epochs
+    later, large = optimum()
+    assert name == later == "law's optimum"
+    assert max(rv.Mixture.normalized(large).epochs(x.sources.token_table, 3600.0).values()) <= 4 + 1e-6
+    assert small != large
+    x.editor.budget = 1e9
+    assert optimum()[0] == "law's optimum, no epoch cap"
+
+
+def test_a_law_that_cannot_be_saved_says_so(corpus, law, tmp_path):
+    class Plain:
+        domains, targets, lower_is_better = law.domains, law.targets, law.lower_is_better
+        predict, interval = law.predict, law.interval
+
+        def browser_form(self):
+            return None
+
+    with pytest.warns(ReweightvizWarning, match="Plain cannot be saved; pass it again"):
+        rv.Explorer(corpus, law=Plain()).save(tmp_path / "x")
+    assert rv.Explorer.load(tmp_path / "x", law=law).law is law
 
 
 def test_saving_never_overwrites_something_else(x, tmp_path):

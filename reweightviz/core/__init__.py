@@ -1,1 +1,1 @@
-"""The nouns. Layer 0: imports numpy, pandas and pyarrow only."""
+"""The nouns. Layer 0: imports numpy, pandas, pyarrow and tqdm only."""

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reweightviz.core.files import write_atomically
+from reweightviz.core.version import VERSION
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -32,11 +34,11 @@ def cache_folder() -> Path | None:
 
 
 def cache_path(name: str, *key: object, suffix: str = ".npz") -> Path | None:
-    """The file that belongs to a function's name and the representation of its inputs."""
+    """The file that belongs to a function's name, the representation of its inputs and this version of the package."""
     folder = cache_folder()
     if folder is None:
         return None
-    digest = hashlib.blake2b(json.dumps([str(part) for part in key]).encode(), digest_size=12).hexdigest()
+    digest = hashlib.blake2b(json.dumps([VERSION, *map(str, key)]).encode(), digest_size=12).hexdigest()
     return folder / f"{name}-{digest}{suffix}"
 
 
@@ -47,7 +49,7 @@ def cached(name: str, key: tuple[object, ...], compute: Callable[[], Arrays]) ->
         try:
             with np.load(path, allow_pickle=False) as stored:
                 return {field: stored[field] for field in stored.files}
-        except (OSError, ValueError):
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
             path.unlink(missing_ok=True)  # half a file from a full disk
     arrays = compute()
     if path is not None:

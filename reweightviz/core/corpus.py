@@ -51,7 +51,7 @@ class Corpus:
         self.tokenizer = tokenizer
         self.meta: dict[str, Any] = dict(meta or {})
         self._fetch_text = fetch_text
-        encoded = _strings(self._resolved("domain")).dictionary_encode().combine_chunks()
+        encoded = _whole("domain", _strings(self._resolved("domain"))).dictionary_encode().combine_chunks()
         encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
         if not len(encoded):
             raise ReweightvizError("a Corpus needs at least one document; got none.")
@@ -97,15 +97,15 @@ class Corpus:
         return value
 
     def _checked(self, name: str, value: ArrayLike) -> Column:
-        column: Column = _strings(value) if name in STRINGS or _is_text(value) else np.asarray(value)
+        column: Column = _strings(value) if name in STRINGS or _is_text(value) else np.asarray(value).view()
         if len(column) != len(self):
             raise ReweightvizError(f"column {name!r} must have a row a document, {len(self)}; got {len(column)}.")
         if isinstance(column, np.ndarray):
             shape = COLUMNS[kind_of(name)].shape if kind_of(name) in COLUMNS else "(N,)"
             if column.ndim != shape.count(",") + (not shape.endswith(",)")):
                 raise ReweightvizError(f"column {name!r} must be {shape}; got {column.shape}.")
-            column.setflags(write=False)
-        return column
+            column.setflags(write=False)  # of the view; the caller's own array stays as it is
+        return _whole(name, column)
 
     def with_column(self, name: str, values: ArrayLike | Callable[[], ArrayLike], **meta: Any) -> Corpus:
         """A corpus with one column more (or replaced); nothing of this one is copied."""
@@ -138,7 +138,10 @@ class Corpus:
 
     def rows(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """Rows of the documents with these ids."""
-        index = pd.Index(self.ids).get_indexer(pd.Index(list(ids), dtype=object))
+        known = pd.Index(self.ids)
+        if not known.is_unique:
+            raise ReweightvizError(f"each id may stand once in a corpus; {known[known.duplicated()][0]!r} came more often.")
+        index = known.get_indexer(pd.Index(list(ids), dtype=object))
         if (index < 0).any():
             raise ReweightvizError(f"no document {list(ids)[int(np.argmin(index))]!r} in this corpus of {len(self):,}.")
         return np.asarray(index, np.int64)
@@ -197,6 +200,19 @@ def _strings(values: Any) -> pa.ChunkedArray:
     array = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, from_pandas=True)
     array = array.cast(pa.large_string())
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+
+
+def _whole(name: str, column: Column) -> Column:
+    """The column, when no document lacks its id, text, domain or length."""
+    if name in STRINGS and column.null_count:
+        raise ReweightvizError(f"every document needs its {name}; {column.null_count} of {len(column)} rows have none: "
+                               "drop or fill them.")
+    if name == "tokens":
+        numbers = isinstance(column, np.ndarray) and column.dtype.kind in "iuf"
+        bad = ~(np.isfinite(column) & (column >= 0)) if numbers else np.ones(len(column), bool)
+        if bad.any():
+            raise ReweightvizError(f"column 'tokens' must hold numbers >= 0; row {int(np.argmax(bad))} has {column[int(np.argmax(bad))]}.")
+    return column
 
 
 def _is_text(values: Any) -> bool:

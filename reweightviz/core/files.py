@@ -11,14 +11,12 @@ from reweightviz.core.errors import ReweightvizError
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes, *, overwrite: bool = True) -> Path:
     """Write beside the target, then rename: a reader never sees half a file, a failure loses nothing."""
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise ReweightvizError(f"cannot write {target}: the folder {target.parent} does not exist; create it first.")
+    target = inside_folder(path)
     if target.is_dir():
         raise ReweightvizError(f"cannot write {target}: it is a folder; name a file.")
     if target.exists() and not overwrite:
         raise ReweightvizError(f"{target} exists already; pass overwrite=True to replace it.")
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    data = _encoded(content, target) if isinstance(content, str) else content
     try:
         handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
         try:
@@ -33,6 +31,22 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes, *, over
     except OSError as error:
         raise ReweightvizError(f"cannot write {target}: {error.strerror or error}.") from error
     return target
+
+
+def inside_folder(path: str | os.PathLike[str]) -> Path:
+    """The path, when the folder it lies in exists: a mistyped path makes no folders."""
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise ReweightvizError(f"cannot write {target}: the folder {target.parent} does not exist; create it first.")
+    return target
+
+
+def _encoded(content: str, target: Path) -> bytes:
+    try:
+        return content.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ReweightvizError(f"cannot write {target}: {content[error.start]!r} is half a character, which UTF-8 does not hold; "
+                               "rename what it stands in.") from error
 
 
 def _umask() -> int:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.files import write_atomically
+from reweightviz.core.plain import plain
 
 SUM_TOLERANCE = 1e-6
 FORMAT = "reweightviz.mixture/1"
@@ -84,7 +85,7 @@ class Mixture(Mapping[str, float]):
         return len(self._weights)
 
     def __hash__(self) -> int:
-        return hash(tuple(self._weights.items()))
+        return hash(frozenset(self._weights.items()))
 
     def __eq__(self, other: object) -> bool:
         return dict(self) == dict(other) if isinstance(other, Mapping) else NotImplemented
@@ -173,10 +174,10 @@ class Mixture(Mapping[str, float]):
         w = w[w > 0]
         return float(np.exp(-(w * np.log(w)).sum()))
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
         """Write JSON: weights in token shares, full precision, and the source."""
-        record = {"format": FORMAT, "unit": "share of training tokens", "weights": dict(self), "source": self.source}
-        return write_atomically(path, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+        record = {"format": FORMAT, "unit": "share of training tokens", "weights": dict(self), "source": plain(self.source)}
+        return write_atomically(path, json.dumps(record, indent=2, ensure_ascii=False) + "\n", overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Mixture:
@@ -186,8 +187,8 @@ class Mixture(Mapping[str, float]):
             return cls(record["weights"], source=record.get("source"))
         except OSError as error:
             raise ReweightvizError(f"cannot read {path}: {error.strerror or error}.") from error
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise ReweightvizError(f"{path} is no mixture file (JSON with 'weights'): {error}.") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ReweightvizError(f"{path} is no mixture file (JSON with 'weights'): {str(error).rstrip('.')}.") from error
 
 
 def _passes(wanted: float, available: float) -> float:
@@ -201,15 +202,18 @@ def _restore(weights: dict[str, float], source: dict[str, Any]) -> Mixture:
 
 
 def _checked(weights: Mapping[str, float] | Iterable[tuple[str, float]]) -> dict[str, float]:
-    pairs = list(weights.items() if isinstance(weights, Mapping) else weights)
-    names = [str(domain) for domain, _ in pairs]
+    try:
+        pairs = [(str(domain), weight) for domain, weight in (weights.items() if isinstance(weights, Mapping) else weights)]
+    except (TypeError, ValueError):
+        raise ReweightvizError(f"a Mixture takes a mapping of domain to weight, or pairs of the two; got {weights!r:.60}.") from None
+    names = [domain for domain, _ in pairs]
     if not pairs:
         raise ReweightvizError("a Mixture needs at least one domain; got none.")
     if len(set(names)) != len(names):
         twice = sorted({n for n in names if names.count(n) > 1})
         raise ReweightvizError(f"each domain may stand once in a Mixture; {listed(twice)} came more often.")
     checked = {}
-    for name, (_, weight) in zip(names, pairs, strict=True):
+    for name, weight in pairs:
         try:
             value = float(weight)
         except (TypeError, ValueError):

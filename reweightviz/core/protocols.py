@@ -5,14 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
-from reweightviz.core.mixture import Mixture
 
 Array = NDArray[np.float64]
 
@@ -47,6 +45,14 @@ class Law(Protocol):
 
 
 @runtime_checkable
+class ConvexLaw(Law, Protocol):
+    """A law whose best mixture a convex program finds: ``minimise`` returns it, (K,), within (K,) bounds."""
+
+    def minimise(self, importance: ArrayLike | None = None, *, kl: float = ..., prior: ArrayLike | None = None,
+                 lower: ArrayLike | None = None, upper: ArrayLike | None = None) -> Array: ...
+
+
+@runtime_checkable
 class LawSpec(Protocol):
     """Hyperparameters of a law; ``fit`` names what it needs and returns a :class:`Law`."""
 
@@ -67,15 +73,6 @@ class Selector(Protocol):
     """Which documents, within the budget? ``select`` returns k unique rows, int64, in pick order."""
 
     def select(self, *, score: Array, k: int) -> NDArray[np.int64]: ...
-
-
-class Exporter(Protocol):
-    """One training framework: ``write`` returns what it wrote, ``read`` gives the mixture back."""
-
-    @staticmethod
-    def write(mixture: Mixture, path: Path, **options: Any) -> Path: ...
-    @staticmethod
-    def read(path: Path) -> Mixture: ...
 
 
 @dataclass(frozen=True, eq=False)

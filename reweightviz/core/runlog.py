@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.core.files import write_atomically
+from reweightviz.core.plain import plain
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
 
 FORMAT = "reweightviz.runlog/1"
@@ -45,16 +46,12 @@ class RunLog:
     def __post_init__(self) -> None:
         steps = np.asarray(self.steps, np.int64)
         shape = (len(steps), len(self.domains))
-        weights = _table(self.weights, shape)
+        weights = _table("weights", self.weights, shape)
         signals = {}
         for name, values in self.signals.items():
             if name not in LOG_SIGNALS:
                 raise unknown_name("signal of a run", name, LOG_SIGNALS)
-            signals[name] = _table(values, shape)
-        for name, values in (("weights", weights), *signals.items()):
-            if values.shape != shape:
-                raise ReweightvizError(f"{name} of a RunLog of {shape[0]} steps and {shape[1]} domains must be {shape}; "
-                                       f"got {values.shape}.")
+            signals[name] = _table(name, values, shape)
         if (np.diff(steps) <= 0).any():
             raise ReweightvizError("the steps of a RunLog must increase.")
         for name, value in (("steps", steps), ("weights", weights), ("signals", signals)):
@@ -74,7 +71,7 @@ class RunLog:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write JSON lines."""
         units = {name: SIGNALS[name].unit for name in self.signals}
-        header = {"format": FORMAT, "name": self.name, "domains": list(self.domains), "units": units, "meta": dict(self.meta)}
+        header = {"format": FORMAT, "name": self.name, "domains": list(self.domains), "units": units, "meta": plain(self.meta)}
         lines = [json.dumps(header, ensure_ascii=False)]
         for t, step in enumerate(self.steps.tolist()):
             record = {"step": step, "weights": _numbers(self.weights[t])}
@@ -83,31 +80,63 @@ class RunLog:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> RunLog:
-        """Read JSON lines; a last line that is only half there is left out."""
-        text = Path(path).read_text("utf-8")
-        whole = text[: text.rfind("\n") + 1].splitlines()
+        """Read JSON lines; a last line that is only half there is left out.
+
+        Raises:
+            ReweightvizError: the file, the number of the line and what is wrong with it.
+        """
+        (_, header), *records = _lines(Path(path)) or [(1, {})]
+        if not isinstance(header.get("domains"), list):
+            raise ReweightvizError(f"{path} is no run log: its first line must be a JSON header with 'domains'.")
+        domains = tuple(map(str, header["domains"]))
+        names = ["weights", *(name for name in LOG_SIGNALS if any(name in record for _, record in records))]
+        rows = [_record(record, names, len(domains), f"{path}, line {number}") for number, record in records]
+        tables = {name: np.array([values[n] for _, values in rows]) for n, name in enumerate(names)}
+        return cls(domains, np.array([step for step, _ in rows], np.int64), tables.pop("weights"), tables,
+                   header.get("name", Path(path).stem), header.get("meta", {}))
+
+
+def _lines(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    """Number and content of every line with anything in it."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise ReweightvizError(f"cannot read {path}: {error.strerror or error}.") from error
+    found = []
+    for number, line in enumerate(lines, 1):
         try:
-            header, *records = [json.loads(line) for line in whole if line.strip()]
-            domains = tuple(header["domains"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise ReweightvizError(f"{path} is no run log: its first line must be a JSON header with 'domains' "
-                                   f"({error}).") from error
-        names = [name for name in LOG_SIGNALS if any(name in record for record in records)]
-        gap = [None] * len(domains)
-        return cls(
-            domains,
-            np.array([record["step"] for record in records], np.int64),
-            np.array([record["weights"] for record in records], np.float64).reshape(len(records), len(domains)),
-            {name: np.array([record.get(name, gap) for record in records], np.float64) for name in names},
-            header.get("name", Path(path).stem),
-            header.get("meta", {}),
-        )
+            content = json.loads(line) if line.strip() else None
+        except ValueError as error:
+            if number == len(lines):
+                break  # without its newline: half a line of a run that was cut off
+            raise ReweightvizError(f"{path} is no run log: line {number} is not JSON; got {line[:60]!r}.") from error
+        if isinstance(content, dict):
+            found.append((number, content))
+        elif content is not None:
+            raise ReweightvizError(f"{path} is no run log: line {number} must be a JSON object; got {content!r:.60}.")
+    return found
 
 
-def _table(values: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
+def _record(record: Mapping[str, Any], names: Sequence[str], K: int, where: str) -> tuple[int, list[NDArray[np.float64]]]:
+    """The step and a row (K,) for every name, NaN where nothing was measured."""
+    try:
+        given = {name: [None] * K for name in names if name != "weights"} | dict(record)
+        return int(record["step"]), [np.array(given[name], np.float64).reshape(K) for name in names]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ReweightvizError(f"{where}: a step needs 'step', 'weights', and {K} numbers a name; got {dict(record)!r:.80}.") from error
+
+
+def _table(name: str, values: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
     """An empty list of a run without steps is (0, K)."""
-    array = np.asarray(values, np.float64)
-    return array.reshape(shape) if shape[0] == 0 and not array.size else array
+    try:
+        array = np.asarray(values, np.float64)
+        array = array.reshape(shape) if shape[0] == 0 and not array.size else array
+        got = str(array.shape)
+    except (TypeError, ValueError):
+        array, got = np.empty(0), "rows of different lengths, or no numbers"
+    if array.shape != shape:
+        raise ReweightvizError(f"{name} of a RunLog of {shape[0]} steps and {shape[1]} domains must be {shape}; got {got}.")
+    return array
 
 
 def _numbers(row: NDArray[np.float64]) -> list[float | None]:

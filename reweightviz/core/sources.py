@@ -47,6 +47,8 @@ class Sources(Mapping[str, Source]):
     """
 
     def __init__(self, table: Mapping[str, Any], *, tokenizer: str | None = None) -> None:
+        if not isinstance(table, Mapping):
+            raise ReweightvizError(f"Sources takes a mapping of domain to tokens; got {type(table).__name__}.")
         if not table:
             raise ReweightvizError("Sources needs at least one domain; got none.")
         self._table = {str(domain): _source(str(domain), entry) for domain, entry in table.items()}
@@ -92,14 +94,16 @@ class Sources(Mapping[str, Source]):
 
 
 def _source(domain: str, entry: Any) -> Source:
-    if isinstance(entry, Source):
-        source = entry
-    elif isinstance(entry, Mapping):
-        source = Source(**{**entry, "paths": _paths(entry.get("paths", ()))})
-    else:
-        source = Source(float(entry))
-    if not np.isfinite(source.tokens) or source.tokens < 0:
-        raise ReweightvizError(f"the tokens of {domain[:60]!r} must be a number >= 0; got {source.tokens}.")
+    try:
+        given = entry if isinstance(entry, Source) else Source(**entry) if isinstance(entry, Mapping) else Source(entry)
+        documents = None if given.documents is None else float(given.documents)
+        source = Source(float(given.tokens), documents, _paths(given.paths))
+    except (TypeError, ValueError):
+        raise ReweightvizError(f"{domain[:60]!r} must be a Source, a number of tokens, or a mapping with 'tokens' and perhaps "
+                               f"'documents' and 'paths'; got {entry!r:.80}.") from None
+    for what, count in (("tokens", source.tokens), ("documents", source.documents)):
+        if count is not None and not 0 <= count < float("inf"):
+            raise ReweightvizError(f"the {what} of {domain[:60]!r} must be a number >= 0; got {count}.")
     return source
 
 

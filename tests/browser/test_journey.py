@@ -166,7 +166,7 @@ def test_the_quickstart_runs_and_every_widget_is_kept_as_a_picture(lab: Lab, roo
     drawn(page)
     assert page.python("len(x.corpus)") >= 20_000
     assert "_text_document" in (lab.root / "blend.txt").read_text()
-    pictures = {"map": ".rv-map", "editor": ".rv-editor", "curves": ".rv-curves", "explorer": ".rv-explorer"}
+    pictures = {"map": ".rv-map", "editor": ".rv-editor", "losses": ".rv-curves >> nth=0", "weights": ".rv-curves >> nth=1", "explorer": ".rv-explorer"}
     for theme in ("light", "dark"):
         page.theme(theme)
         drawn(page)
