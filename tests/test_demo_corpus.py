@@ -33,6 +33,14 @@ def test_it_is_the_same_again(tmp_path, monkeypatch):
         demo.read(tmp_path / "pkg" / "nothing")
 
 
+def test_a_long_file_has_an_id_for_every_piece(tmp_path):
+    paragraphs = ("\n".join(f"{number}.{line} " + "words " * 16 for line in range(16)) for number in range(450))
+    (tmp_path / "long.md").write_text("\n\n".join(paragraphs))
+    (tmp_path / "mod.py").write_text('"""Words. ' + "real words " * 40 + '"""\n\n' + "value = 1  # a line of code\n" * 20)
+    corpus = demo.read(tmp_path)
+    assert corpus.ids.tolist() == ["mod.py#pyt0", "mod.py#doc0", *(f"long.md#mar{number}" for number in range(450))]
+
+
 def test_the_swarm_is_what_the_script_says():
     swarm = demo_runs.read_swarm()
     kinds = swarm.runs.kind.value_counts()

@@ -1,7 +1,10 @@
 """What holds for every mixer, by its signature: a new one is tested by being listed in its family."""
 
+import doctest
 import re
+import sys
 from dataclasses import FrozenInstanceError, fields
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -102,3 +105,16 @@ def test_old_states_and_signals_are_untouched_and_answers_repeat(mixer):
 def test_one_domain_gets_everything(mixer):
     state = run(mixer, signals([(5e3, 0.5, False)]))[-1]
     assert mixer.weights(state).tolist() == mixer.result(state).tolist() == [1.0]
+
+
+def test_the_example_of_contributing_is_a_mixer(root, monkeypatch):
+    code = re.search(r"```python\n(.*?)```", (root / "CONTRIBUTING.md").read_text("utf-8"), re.DOTALL)[1]
+    module = ModuleType("reweightviz.mixers.max_cap")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(code, vars(module))  # noqa: S102
+    monkeypatch.setattr(mixers, "MaxCap", module.MaxCap, raising=False)
+    assert doctest.testmod(module) == (0, 2)
+    for check in (test_is_frozen_and_written_as_it_is_made, test_names_its_paper_signals_and_use, test_weights_are_on_the_simplex,
+                  test_permuting_domains_permutes_weights, test_old_states_and_signals_are_untouched_and_answers_repeat,
+                  test_one_domain_gets_everything):
+        check(mixer=module.MaxCap())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 import warnings
 
 import numpy as np
@@ -15,7 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
-from reweightviz.readers import read_corpus, read_swarm
+from reweightviz.readers import jsonl
+from reweightviz.readers.swarms import read as read_swarm
+from reweightviz.readers.tables import read as read_corpus
 
 ROWS = [{"text": "a b", "domain": "web", "size": 2}, {"text": "héllo", "domain": "code", "size": 1}, {"text": "", "domain": "web", "size": 0}]
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
@@ -98,6 +101,26 @@ def test_columns_named_by_the_caller():
     assert read_corpus(table, text="body", domain="kind", tokens="n").tokenizer == "column 'n'"
 
 
+def test_a_data_frame_whose_columns_are_numbers():
+    table = pd.DataFrame([["web", "a b", 1.5], ["code", "c", 2.5]])
+    corpus = read_corpus(table, text="1", domain="0", keep=["2"])
+    assert (corpus.domains, corpus.text([0, 1]), corpus["2"].tolist()) == (("web", "code"), ["a b", "c"], [1.5, 2.5])
+    assert table.columns.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("form", ["pandas", "arrow", "parquet"])
+def test_a_column_named_twice_is_refused_where_it_is_needed(tmp_path, form):
+    source = pa.table([["a b", "c"], ["web", "code"], ["x", "y"], ["p", "q"]], names=["text", "domain", "note", "note"])
+    if form == "pandas":
+        source = pd.DataFrame([["a b", "web", "x", "p"], ["c", "code", "y", "q"]], columns=source.column_names)
+    if form == "parquet":
+        pq.write_table(source, tmp_path / "t.parquet")
+        source = tmp_path / "t.parquet"
+    assert read_corpus(source).text([0, 1]) == ["a b", "c"]
+    with pytest.raises(ReweightvizError, match="has 2 columns named 'note'; rename all but one"):
+        read_corpus(source, keep=["note"])
+
+
 def test_awkward_domain_names_stay_as_they_are(tmp_path):
     domains = ['"', "'", "<b>", "🦜", "x" * 300, "a\nb", "\u2028", " ", ""]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": "t", "domain": d}, ensure_ascii=False) + "\n" for d in domains), "utf-8")
@@ -108,7 +131,8 @@ def test_awkward_domain_names_stay_as_they_are(tmp_path):
 # ---- bad input, one sentence each
 
 @pytest.mark.parametrize(("line", "why"), [
-    (b'{"text": "x", "domain"', "no JSON"),
+    (b'{"text": "x", "domain"', r"no JSON \(Expecting ':' delimiter\)"),
+    (b'{"text": ' + b"1" * 5000, r"no JSON \(Exceeds the limit"),
     (b"[1]", "no JSON object but a list"),
     (b'{"text": "\xff", "domain": "web"}', r"not UTF-8 \(byte 11 of the line\)"),
     (b'{"text": 3, "domain": "web"}', "text must be text, not int"),
@@ -200,6 +224,19 @@ def test_when_every_line_is_bad_nothing_is_made_up(tmp_path):
     (tmp_path / "a.jsonl").write_text("{\n{\n")
     with pytest.raises(ReweightvizError, match="has no documents; 2 rows were skipped"):
         read_corpus(tmp_path / "a.jsonl", on_error="skip")
+
+
+def test_what_takes_longer_than_a_second_shows_how_far_it_is(tmp_path, monkeypatch, capsys):
+    for name in ("a.jsonl", "b.jsonl"):
+        (tmp_path / name).write_text(LINES)
+    read_corpus(str(tmp_path / "*.jsonl"))
+    assert capsys.readouterr().err == ""
+    as_read = jsonl._value
+    monkeypatch.setattr(jsonl, "_value", lambda *value: (time.sleep(0.2), as_read(*value))[1])
+    same(read_corpus(tmp_path / "a.jsonl"), ["a:1", "a:2", "a:3"])
+    assert "a.jsonl: 3 lines" in capsys.readouterr().err
+    read_corpus(str(tmp_path / "*.jsonl"))
+    assert "reading:  50%" in capsys.readouterr().err
 
 
 @given(st.lists(st.tuples(st.text(st.characters(exclude_categories=["Cs"])), st.sampled_from(["web", "🦜", ""])), min_size=1, max_size=20))

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.mixers import DoReMi, Natural
 from reweightviz.training import ByteTransformer, ModelConfig, ProxyData, TrainConfig, train
+from reweightviz.training.device import repeatable
 from reweightviz.training.domain_stream import DomainStream, held_out_rows
 
 TINY = TrainConfig(steps=30, batch=8, rate=1e-2, log_every=10, model=ModelConfig(width=16, layers=1, heads=2, context=16))
@@ -85,6 +88,48 @@ def test_a_saved_model_comes_back(tmp_path, corpus):
     torch.testing.assert_close(again.token_losses(batch), model.token_losses(batch), atol=2e-2, rtol=0)
 
 
+@pytest.mark.parametrize(("data", "sentence"), [
+    (b'{"weights": {}}', "is no proxy model; a model is what ByteTransformer.save writes"),
+    (b"", "is no proxy model"), (b"PK\x03\x04 half a zip", "is no proxy model"),
+    ({"xy": np.zeros((3, 2))}, "is no proxy model"), ({"config.widths": np.int64(8)}, "is no proxy model"),
+    (np.zeros(3), "is no proxy model"), (None, "cannot read .*m.npz: No such file"),
+])
+def test_a_file_that_is_no_model_is_one_sentence(tmp_path, data, sentence):
+    path = tmp_path / "m.npz"
+    if isinstance(data, bytes):
+        path.write_bytes(data)
+    elif data is not None:
+        with path.open("wb") as file:
+            np.savez(file, **data) if isinstance(data, dict) else np.save(file, data)
+    with pytest.raises(ReweightvizError, match=sentence) as caught:
+        ByteTransformer.load(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("before", [(False, False), (True, True)])
+def test_cuda_is_repeatable_in_a_run_and_as_it_was_after(monkeypatch, before):
+    def mode():
+        return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+
+    def run(device):
+        with repeatable(torch.device(device)):
+            inside.append(mode())
+            raise KeyboardInterrupt
+
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    inside = []
+    try:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        for device in ("cuda", "cpu"):
+            with pytest.raises(KeyboardInterrupt):
+                run(device)
+            assert mode() == before
+        assert inside == [(True, False), before]
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
 def test_too_little_text_is_one_sentence():
     with pytest.raises(ReweightvizError, match=r"domain 'b' has .* bytes here, less than one sequence"):
         train(Corpus({"text": ["a" * 400] * 40 + ["b"], "domain": ["a"] * 40 + ["b"]}), Mixture({"a": 0.5, "b": 0.5}), config=TINY)
@@ -95,3 +140,12 @@ def test_the_gpu_reaches_the_same_loss(corpus):
     here = train(corpus, Natural(), config=TINY, device="cpu")
     there = train(corpus, Natural(), config=TINY, device="cuda")
     np.testing.assert_allclose(here.held_out, there.held_out, atol=0.1)
+
+
+@pytest.mark.gpu
+def test_the_gpu_repeats_exactly(corpus):
+    reference = train(corpus, Natural(), config=TINY, device="cuda").model
+    one, two = (train(corpus, DoReMi(), seed=3, config=TINY, reference=reference, device="cuda") for _ in range(2))
+    for name, weights in one.model.state_dict().items():
+        assert torch.equal(weights, two.model.state_dict()[name]), name
+    np.testing.assert_array_equal(one.log["loss"], two.log["loss"])

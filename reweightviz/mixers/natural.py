@@ -8,24 +8,16 @@ unit here is the token, so the answer depends on the tokenizer that counted.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.mixture import temperature_weights
-
-Array = NDArray[np.float64]
-
-
-class State(NamedTuple):
-    """The weights (K,)."""
-
-    weights: Array
+from reweightviz.mixers.fixed import Fixed, State
 
 
 @dataclass(frozen=True)
-class Natural:
+class Natural(Fixed):
     """Weights proportional to the tokens available, so that all domains see the same number of epochs.
 
     Example:
@@ -34,18 +26,9 @@ class Natural:
         [0.90009, 0.090009, 0.009001, 0.0009]
     """
 
-    applies_to: ClassVar[str] = "sampling"
     paper: ClassVar[str] = "https://arxiv.org/abs/1910.10683"
     verified: ClassVar[str] = "not verified against the paper"
 
     def init(self, *, tokens: ArrayLike) -> State:
         """Weights for the tokens (K,) available in each domain; one without any gets 0."""
         return State(temperature_weights(tokens, 1.0))
-
-    def weights(self, state: State) -> Array:
-        """What to train with now, (K,)."""
-        return state.weights
-
-    def result(self, state: State) -> Array:
-        """The answer, (K,)."""
-        return state.weights

@@ -9,25 +9,17 @@ exponent 0.3 that is the default here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import temperature_weights
-
-Array = NDArray[np.float64]
-
-
-class State(NamedTuple):
-    """The weights (K,)."""
-
-    weights: Array
+from reweightviz.mixers.fixed import Fixed, State
 
 
 @dataclass(frozen=True)
-class Temperature:
+class Temperature(Fixed):
     """Weights proportional to ``tokens ** (1 / temperature)``.
 
     The literature has two conventions. Here ``temperature`` is the paper's T: 1 is natural, larger is flatter,
@@ -45,7 +37,6 @@ class Temperature:
 
     temperature: float = 1 / 0.3
 
-    applies_to: ClassVar[str] = "sampling"
     paper: ClassVar[str] = "https://arxiv.org/abs/1907.05019"
     verified: ClassVar[str] = "not verified against the paper"
 
@@ -56,11 +47,3 @@ class Temperature:
     def init(self, *, tokens: ArrayLike) -> State:
         """Weights for the tokens (K,) available in each domain; one without any gets 0."""
         return State(temperature_weights(tokens, 1 / self.temperature))
-
-    def weights(self, state: State) -> Array:
-        """What to train with now, (K,)."""
-        return state.weights
-
-    def result(self, state: State) -> Array:
-        """The answer, (K,)."""
-        return state.weights

@@ -8,24 +8,17 @@ stratified sampling and no earlier method beats it on every data set.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError
-
-Array = NDArray[np.float64]
-
-
-class State(NamedTuple):
-    """The weights (K,)."""
-
-    weights: Array
+from reweightviz.mixers.fixed import Fixed, State
 
 
 @dataclass(frozen=True)
-class Uniform:
+class Uniform(Fixed):
     """Weight ``1 / K`` for each of K domains.
 
     Of ``prior`` only the length is used: a domain that holds nothing still gets its share, so look at the
@@ -37,7 +30,6 @@ class Uniform:
         [0.25, 0.25, 0.25, 0.25]
     """
 
-    applies_to: ClassVar[str] = "sampling"
     paper: ClassVar[str] = "https://arxiv.org/abs/2411.05735"
     verified: ClassVar[str] = "not verified against the paper"
 
@@ -47,11 +39,3 @@ class Uniform:
         if not count:
             raise ReweightvizError("Uniform needs a prior with one entry a domain; got none.")
         return State(np.full(count, 1 / count))
-
-    def weights(self, state: State) -> Array:
-        """What to train with now, (K,)."""
-        return state.weights
-
-    def result(self, state: State) -> Array:
-        """The answer, (K,)."""
-        return state.weights

@@ -9,30 +9,23 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.mixture import temperature_weights
+from reweightviz.mixers.fixed import Fixed, State
 from reweightviz.numerics.simplex import water_fill
-
-Array = NDArray[np.float64]
-
-
-class State(NamedTuple):
-    """The weights (K,)."""
-
-    weights: Array
 
 
 @dataclass(frozen=True)
-class UniMax:
+class UniMax(Fixed):
     """The budget shared evenly, no domain more than ``max_epochs`` times; what is capped goes to the others.
 
     When even ``max_epochs`` of everything is less than the budget, the weights are natural and a
-    a :class:`ReweightvizWarning` names the tokens that stay unused.
+    :class:`ReweightvizWarning` names the tokens that stay unused.
 
     Args:
         budget: B, tokens to train on in all.
@@ -47,7 +40,6 @@ class UniMax:
     budget: float
     max_epochs: float = 1
 
-    applies_to: ClassVar[str] = "sampling"
     paper: ClassVar[str] = "https://arxiv.org/abs/2304.09151"
     verified: ClassVar[str] = "not verified against the paper"
 
@@ -69,11 +61,3 @@ class UniMax:
             return State(natural)
         filled = water_fill(caps, self.budget)
         return State(filled / filled.sum())
-
-    def weights(self, state: State) -> Array:
-        """What to train with now, (K,)."""
-        return state.weights
-
-    def result(self, state: State) -> Array:
-        """The answer, (K,)."""
-        return state.weights

@@ -7,7 +7,7 @@ import hashlib
 import re
 import sysconfig
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -79,13 +79,15 @@ def _corpus(table: pa.Table) -> Corpus:
 def _collect(root: Path) -> pa.Table:
     found = _files(root)
     seen: set[bytes] = set()
+    pieces: Counter[tuple[str, str]] = Counter()
     rows: dict[str, list[str]] = {"id": [], "domain": [], "text": [], "package": [], "path": []}
     for domain in tqdm(DOMAINS, desc="demo corpus", delay=1, leave=False):
         for number, (file, text) in enumerate(_documents(domain, found[domain], seen)):
             if number == DOCUMENTS_A_DOMAIN:
                 break
-            place = sum(1 for known in reversed(rows["path"][-200:]) if known == file.path)
-            for name, value in zip(rows, (f"{file.path}#{domain[:3]}{place}", domain, text, file.package, file.path), strict=True):
+            label = f"{file.path}#{domain[:3]}{pieces[file.path, domain]}"
+            pieces[file.path, domain] += 1
+            for name, value in zip(rows, (label, domain, text, file.package, file.path), strict=True):
                 rows[name].append(value)
     if not rows["id"]:
         raise ReweightvizError(f"no text of the demo's domains lies under {root}; install some packages there first.")

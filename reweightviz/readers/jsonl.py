@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from tqdm.auto import tqdm
 
 from reweightviz.core.errors import ReweightvizError
 
@@ -94,13 +95,14 @@ def _array(role: str, column: list[Any]) -> pa.Array:
 
 
 def _records(path: Path, faults: Faults) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in _lines(path, faults):
+    for number, line in tqdm(_lines(path, faults), desc=path.name, unit=" lines", delay=1, leave=False):
         try:
             record = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
         except UnicodeDecodeError as error:
             faults.add(f"{path}, line {number}: not UTF-8 (byte {error.start + 1} of the line)")
         except (ValueError, RecursionError) as error:
-            faults.add(f"{path}, line {number}: no JSON ({error})")
+            why = error.msg if isinstance(error, json.JSONDecodeError) else error  # its own text counts lines anew
+            faults.add(f"{path}, line {number}: no JSON ({why})")
         else:
             if isinstance(record, dict):
                 yield number, record

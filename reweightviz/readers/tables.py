@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from tqdm.auto import tqdm
 
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed, missing_column
@@ -66,7 +67,8 @@ def read(source: Any, *, text: str = "text", domain: str | None = "domain",
     faults = Faults(skip=on_error == "skip")
     files = _files(source)
     labels = _labels(files)
-    parts = [_finished(_file(path, columns, faults), labels[path], _stem(path), faults) for path in files]
+    parts = [_finished(_file(path, columns, faults), labels[path], _stem(path), faults)
+             for path in tqdm(files, desc="reading", unit=" files", delay=1, leave=False)]
     if not files:
         parts = [_finished(_table(source, columns, faults), None, "corpus", faults)]
     where = listed(files, 4) or "the table"
@@ -151,9 +153,11 @@ def _table(source: Any, columns: Mapping[str, str], faults: Faults) -> pa.Table:
         # Not .data.table: it knows nothing of select, filter and shuffle.
         return _picked("the dataset", source.select_columns(names).with_format("arrow")[:], columns, faults)
     if isinstance(source, pd.DataFrame):
-        _check_columns("the table", columns, map(str, source.columns))
+        present = [str(name) for name in source.columns]
+        _check_columns("the table", columns, present)
         try:
-            table = pa.Table.from_pandas(source[names], preserve_index=False)
+            picked = source.iloc[:, [present.index(name) for name in names]].set_axis(names, axis=1)
+            table = pa.Table.from_pandas(picked, preserve_index=False)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise ReweightvizError(f"a column of the table mixes kinds of values: {error}.") from error
         return _picked("the table", table, columns, faults)
@@ -172,6 +176,8 @@ def _check_columns(where: str, columns: Mapping[str, str], present: Iterable[str
             ways = {"text": "text= names another.",
                     "domain": "domain= names another, domain=None takes the file's name."}
             raise missing_column(f"reading {where}", name, names, ways.get(role, ""))
+        if names.count(name) > 1:
+            raise ReweightvizError(f"{where} has {names.count(name)} columns named {name!r}; rename all but one.")
 
 
 def _picked(where: str, table: pa.Table, columns: Mapping[str, str], faults: Faults) -> pa.Table:

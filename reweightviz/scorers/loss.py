@@ -23,8 +23,8 @@ Array = NDArray[np.float64]
 class Loss:
     """The document's mean loss per token, as it is; lower is better.
 
-    The logarithm of the perplexity, so the ranking is that of CCNet. ``higher_is_better`` is False and the score
-    keeps its sign, so that the map shows nats; whoever selects turns it round.
+    The logarithm of the perplexity, so the ranking is that of CCNet. ``higher_is_better`` is False: ``score`` returns
+    nats, and :func:`reweightviz.score` stores them negated, so that in every score column higher is better.
 
     Example:
         >>> Loss().score(loss=[2.5, float("inf"), 3.0]).tolist()

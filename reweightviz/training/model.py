@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from reweightviz.core.errors import ReweightvizError
 
 VOCABULARY = 256
 
@@ -76,12 +80,21 @@ class ByteTransformer(nn.Module):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ByteTransformer:
-        """Read what :meth:`save` wrote."""
-        with np.load(path, allow_pickle=False) as stored:
-            settings = {name.partition(".")[2]: int(stored[name]) for name in stored if name.startswith("config.")}
-            weights = {name: torch.from_numpy(stored[name].astype(np.float32)) for name in stored if not name.startswith("config.")}
-        model = cls(ModelConfig(**settings))
-        model.load_state_dict(weights)
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            ReweightvizError: there is no such file, or something else is in it.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                settings = {name.partition(".")[2]: int(stored[name]) for name in stored if name.startswith("config.")}
+                weights = {name: torch.from_numpy(stored[name].astype(np.float32)) for name in stored if not name.startswith("config.")}
+            model = cls(ModelConfig(**settings))
+            model.load_state_dict(weights)
+        except OSError as error:
+            raise ReweightvizError(f"cannot read {path}: {error.strerror or error}.") from error
+        except (ValueError, TypeError, AttributeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+            raise ReweightvizError(f"{path} is no proxy model; a model is what ByteTransformer.save writes.") from error
         return model.eval()
 
 

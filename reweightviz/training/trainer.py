@@ -1,4 +1,4 @@
-"""The reference trainer: small, deterministic, real. It makes proxy runs and drives any mixer."""
+"""The reference trainer: small, repeatable, real. It makes proxy runs and drives any mixer."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
-from reweightviz.core.protocols import Mixer, supply
+from reweightviz.core.protocols import Mixer
 from reweightviz.core.runlog import RunLog
+from reweightviz.training.device import choose, repeatable
 from reweightviz.training.domain_stream import DomainStream, domain_blocks, held_out_rows
+from reweightviz.training.driver import Driver
 from reweightviz.training.model import ByteTransformer, ModelConfig
 
 EVALUATED = 48  # held-out sequences a domain
@@ -77,7 +78,8 @@ def train(corpus: Corpus | ProxyData, mixture: Mixture | Mixer, *, seed: int = 0
         corpus: documents, or :class:`ProxyData` made from them when there are many runs.
         mixture: domain weights, or a mixer; a mixer is told the training signals it names
             (loss, reference_loss, excess_loss, drawn_tokens) after every update.
-        seed: of the initial weights and of the data order; same seed, machine and threads, same run.
+        seed: of the initial weights and of the data order. On the same machine, with the same device, versions and
+            number of threads, the same seed gives the same run bit by bit; elsewhere the losses are only close.
         reference: frozen model for reference_loss and excess_loss.
         device: "auto" takes CUDA where there is one.
 
@@ -91,31 +93,27 @@ def train(corpus: Corpus | ProxyData, mixture: Mixture | Mixer, *, seed: int = 0
     """
     started = time.perf_counter()
     data = corpus if isinstance(corpus, ProxyData) else ProxyData(corpus, config.model.context)
-    place = _device(device)
+    place = choose(device)
     torch.manual_seed(seed)
     model = ByteTransformer(config.model).to(place)
     reference = reference.to(place).eval() if reference is not None else None
-    driver = _Driver(mixture, data, reference is not None)
+    driver = Driver(mixture, data.domains, data.tokens, has_reference=reference is not None)
     stream = DomainStream(data.training, seed)
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.rate, betas=(0.9, 0.95), weight_decay=0.1)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, config.steps))
     record = _Record(data, config)
-    for step in range(1, config.steps + 1):
-        weights = driver.weights
-        batch, domains = stream.draw(driver.sampling, config.batch)
-        sequences, owner = torch.from_numpy(batch.astype(np.int64)).to(place), torch.from_numpy(domains).to(place)
-        losses = model.token_losses(sequences)
-        scale = torch.as_tensor(driver.loss_scale, dtype=losses.dtype, device=place)[owner]
-        optimiser.zero_grad(set_to_none=True)
-        ((losses.mean(1) * scale).sum() / scale.sum()).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        signals = _signals(losses.detach(), sequences, domains, reference, len(data.domains))
-        driver.update(signals)
-        record.add(step, weights, signals, model)
-        if progress is not None:
-            progress(step, config.steps)
+    with repeatable(place):
+        for step in range(1, config.steps + 1):
+            weights = driver.weights
+            batch, domains = stream.draw(driver.sampling, config.batch)
+            sequences = torch.from_numpy(batch.astype(np.int64)).to(place)
+            losses = _updated(model, sequences, driver.loss_scale[domains], optimiser)
+            schedule.step()
+            signals = _signals(losses, sequences, domains, reference, len(data.domains))
+            driver.update(signals)
+            record.add(step, weights, signals, model)
+            if progress is not None:
+                progress(step, config.steps)
     meta = {"seed": seed, "steps": config.steps, "batch": config.batch, "context": config.model.context, "tokens": config.tokens,
             "parameters": model.parameters_count, "device": place.type, "mixer": repr(mixture),
             "seconds": round(time.perf_counter() - started, 2), "result": driver.result.tolist()}
@@ -123,45 +121,16 @@ def train(corpus: Corpus | ProxyData, mixture: Mixture | Mixer, *, seed: int = 0
     return TrainingRun(log, model.eval(), record.held_out)
 
 
-class _Driver:
-    """A fixed mixture or a mixer, seen alike: what to draw by, what to scale the loss by, what to learn from."""
-
-    def __init__(self, mixture: Mixture | Mixer, data: ProxyData, has_reference: bool) -> None:
-        K = len(data.domains)
-        self._mixer: Any = None
-        if isinstance(mixture, Mixture):
-            self._fixed, self.name = mixture.aligned(data.domains), str(mixture.source.get("method", "mixture"))
-            return
-        self._mixer, self.name = mixture, type(mixture).__name__.lower()
-        self._start = np.full(K, 1 / K)
-        if hasattr(mixture, "update"):
-            known = dict.fromkeys(["loss", "drawn_tokens", *(["reference_loss", "excess_loss"] if has_reference else [])])
-            supply(f"{type(mixture).__name__} in this trainer", mixture.update, known)
-        self._state = mixture.init(**supply(type(mixture).__name__, mixture.init, {"prior": self._start, "tokens": data.tokens}))
-
-    @property
-    def weights(self) -> NDArray[np.float64]:
-        return self._fixed if self._mixer is None else np.asarray(self._mixer.weights(self._state), np.float64)
-
-    @property
-    def sampling(self) -> NDArray[np.float64]:
-        return self._start if self._scales_loss else self.weights
-
-    @property
-    def loss_scale(self) -> NDArray[np.float64]:
-        return self.weights / self._start if self._scales_loss else np.ones(len(self.weights))
-
-    @property
-    def result(self) -> NDArray[np.float64]:
-        return self._fixed if self._mixer is None else np.asarray(self._mixer.result(self._state), np.float64)
-
-    @property
-    def _scales_loss(self) -> bool:
-        return self._mixer is not None and self._mixer.applies_to == "loss"
-
-    def update(self, signals: Mapping[str, NDArray[np.float64]]) -> None:
-        if self._mixer is not None and hasattr(self._mixer, "update"):
-            self._state = self._mixer.update(self._state, **supply(type(self._mixer).__name__, self._mixer.update, signals))
+def _updated(model: ByteTransformer, sequences: torch.Tensor, scales: NDArray[np.float64],
+             optimiser: torch.optim.Optimizer) -> torch.Tensor:
+    """One update on sequences that count ``scales`` (B,) in the loss; the losses (B, L-1) from before it."""
+    losses = model.token_losses(sequences)
+    scale = torch.as_tensor(scales, dtype=losses.dtype, device=losses.device)
+    optimiser.zero_grad(set_to_none=True)
+    ((losses.mean(1) * scale).sum() / scale.sum()).backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimiser.step()
+    return losses.detach()
 
 
 class _Record:
@@ -239,12 +208,3 @@ def _rate(step: int, steps: int) -> float:
 
 def _spread(block: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
     return block[np.linspace(0, len(block) - 1, min(count, len(block))).astype(np.int64)]
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.device(name)
-    except RuntimeError as error:
-        raise ReweightvizError(f"no torch device {name!r}; 'auto', 'cpu' or 'cuda' would do.") from error
