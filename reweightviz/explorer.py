@@ -72,10 +72,11 @@ class Explorer(w.VBox):
         natural = Mixture.natural(self.sources.token_table)
         start = natural if mixture is None else _ordered(mixture, self.sources.domains)
         self.state = ExplorerState(start, len(corpus) if corpus is not None else 0)
-        budget = float(self.sources.tokens.sum()) if budget is None else budget
-        offered = dict(presets or {}) | self._proposals(budget, max_epochs)
-        self.editor = MixtureEditor(self.sources.token_table, mixture=start, reference=reference, budget=budget, presets=offered,
-                                    law=law, max_epochs=max_epochs, link=link)
+        self.editor = MixtureEditor(self.sources.token_table, mixture=start, reference=reference, presets=presets, law=law, link=link,
+                                    budget=float(self.sources.tokens.sum()) if budget is None else budget, max_epochs=max_epochs)
+        self._propose()
+        for name, result in self._results().items():
+            self.editor.add_preset(name, result)
         self.map = Map(corpus, natural=natural, mixture=start, color_by=color_by, link=link, height=height) if corpus is not None else None
         colours = dict(zip(self.editor.domains, self.editor.colors, strict=True))
         known = colours if all(set(log.domains) <= set(colours) for log in self.logs) else None
@@ -229,8 +230,7 @@ class Explorer(w.VBox):
         """The state changed: every widget that does not know it yet is told."""
         with self._hushed():
             if what == "mixture":
-                if self.editor.mixture != self.mixture:
-                    self.editor.mixture = self.mixture
+                self._tell_editor()
                 if self.map is not None:
                     self.map.mixture = self.mixture
             elif self.map is not None and what == "selection" and not np.array_equal(self.map.selected_rows, self.state.selection):
@@ -238,6 +238,17 @@ class Explorer(w.VBox):
             elif self.map is not None and what == "hidden":
                 self.map.hidden = list(self.state.hidden)
         self._autosave()
+
+    def _tell_editor(self) -> None:
+        """An undo is an undo in the editor's journal too, not one entry more."""
+        if self.editor.mixture == self.mixture:
+            return
+        entries, at = self.editor.journal["entries"], self.editor.journal["at"]
+        for step, travel in ((at - 1, self.editor.undo), (at + 1, self.editor.redo)):
+            if 0 <= step < len(entries) and np.allclose(entries[step]["weights"], self.mixture.array, rtol=0, atol=1e-12):
+                travel()
+                return
+        self.editor.mixture = self.mixture
 
     @contextmanager
     def _hushed(self) -> Iterator[None]:
@@ -249,22 +260,20 @@ class Explorer(w.VBox):
 
     def _propose(self) -> None:
         """The law's optimum depends on the budget and the cap."""
-        fresh = self._optimum(self.editor.budget or float(self.sources.tokens.sum()), self.editor.max_epochs)
-        self.editor.presets = [preset for preset in self.editor.presets if preset["name"] not in (OPTIMUM, UNCAPPED)]
-        for name, mixture in fresh.items():
-            self.editor.add_preset(name, mixture)
-
-    def _optimum(self, budget: float, max_epochs: float) -> dict[str, Mixture]:
         if self.law is None or not hasattr(self.law, "minimise") or set(self.law.domains) != set(self.sources):
-            return {}
+            return
+        self.editor.presets = [preset for preset in self.editor.presets if preset["name"] not in (OPTIMUM, UNCAPPED)]
+        budget = self.editor.budget or float(self.sources.tokens.sum())
         try:
-            return {OPTIMUM: api.optimize(self.law, tokens=budget, sources=self.sources, max_epochs=max_epochs)}
+            best = api.optimize(self.law, tokens=budget, sources=self.sources, max_epochs=self.editor.max_epochs)
         except ReweightvizError:  # the budget is more than the data at the cap
-            return {UNCAPPED: api.optimize(self.law)}
+            self.editor.add_preset(UNCAPPED, api.optimize(self.law))
+        else:
+            self.editor.add_preset(OPTIMUM, best)
 
-    def _proposals(self, budget: float, max_epochs: float) -> dict[str, Mixture]:
-        """Presets that come from the law and from the logs' own results."""
-        found, domains = self._optimum(budget, max_epochs), self.sources.domains
+    def _results(self) -> dict[str, Mixture]:
+        """What the mixers of the logs came to."""
+        found, domains = {}, self.sources.domains
         for log in self.logs:
             result = log.meta.get("result")
             if log.name not in ("natural", "uniform") and result and set(log.domains) == set(domains):

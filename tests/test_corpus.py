@@ -2,9 +2,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from reweightviz.core.cache import cache_path, cached
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.core.store import open_corpus, save_corpus
+from reweightviz.core.store import open_corpus, same_documents, save_corpus
 
 NASTY = ['"quoted"', "<b>bold</b><script>alert(1)</script>", "🦜 parrots", "x" * 300]
 
@@ -24,7 +25,9 @@ def test_a_new_column_copies_nothing(corpus):
     xy = np.zeros((3, 2))
     more = corpus.with_column("xy", xy)
     assert "xy" not in corpus
-    assert more["xy"] is xy
+    assert np.shares_memory(more["xy"], xy)
+    assert xy.flags.writeable
+    assert not more["xy"].flags.writeable
     assert more["text"] is corpus["text"]
 
 
@@ -45,6 +48,24 @@ def test_a_missing_column_names_those_there_and_the_verb(corpus):
         Corpus({"text": ["a"]})
 
 
+@pytest.mark.parametrize(("columns", "sentence"), [
+    ({"domain": ["web", None]}, "every document needs its domain; 1 of 2 rows have none"),
+    ({"text": [None, "b"]}, "every document needs its text; 1 of 2 rows have none"),
+    ({"id": ["x", None]}, "every document needs its id"),
+    ({"tokens": [3, np.nan]}, "column 'tokens' must hold numbers >= 0; row 1 has nan"),
+    ({"tokens": [-1, 3]}, "row 0 has -1"),
+    ({"tokens": ["1", "2"]}, "row 0 has 1"),
+])
+def test_documents_that_lack_something_are_refused(columns, sentence):
+    whole = {"text": ["a", "b"], "domain": ["web", "code"]}
+    with pytest.raises(ReweightvizError, match=sentence):
+        Corpus(whole | columns)
+    late = Corpus(whole | {name: lambda values=values: values for name, values in columns.items() if name != "domain"})
+    for name in set(columns) - {"domain"}:
+        with pytest.raises(ReweightvizError, match=sentence):
+            late.digest(name)
+
+
 def test_an_empty_corpus_is_refused():
     with pytest.raises(ReweightvizError, match="at least one document"):
         Corpus({"text": [], "domain": []})
@@ -60,6 +81,8 @@ def test_rows_of_ids(corpus):
     assert corpus.rows(["c", "a"]).tolist() == [2, 0]
     with pytest.raises(ReweightvizError, match="no document 'z'"):
         corpus.rows(["z"])
+    with pytest.raises(ReweightvizError, match="each id may stand once in a corpus; 'a' came more often"):
+        Corpus({"id": ["a", "a"], "text": ["x", "y"], "domain": ["d", "d"]}).rows(["a"])
 
 
 def test_saved_and_opened_again(corpus, tmp_path):
@@ -94,7 +117,92 @@ def test_other_documents_are_not_overwritten(corpus, tmp_path):
         open_corpus(tmp_path / "none")
 
 
+def test_saving_fewer_columns_keeps_the_others(corpus, tmp_path):
+    full = corpus.with_column("cluster", np.array([0, 1, 0]), cluster_names=["x", "y"])
+    path = full.save(tmp_path / "c.lance")
+    corpus.save(path)
+    assert open_corpus(path)["cluster"].tolist() == [0, 1, 0]
+    assert open_corpus(path).meta["cluster_names"] == ["x", "y"]
+    assert open_corpus(full.save(path)).columns == full.columns
+
+
+@pytest.mark.parametrize("step", ["add_columns", "update_schema_metadata"])
+def test_a_save_that_breaks_off_loses_nothing(corpus, tmp_path, monkeypatch, step):
+    import lance
+
+    path = corpus.with_column("loss:m", np.ones(3)).save(tmp_path / "c.lance")
+    changed = corpus.with_column("loss:m", np.zeros(3))
+    with monkeypatch.context() as broken:
+        broken.setattr(lance.LanceDataset, step, lambda *_: (_ for _ in ()).throw(OSError("disk is full, /lance.rs:3:4")))
+        with pytest.raises(ReweightvizError, match=r"cannot save .*c\.lance: disk is full\.$"):
+            changed.save(path)
+    assert open_corpus(path)["loss:m"].tolist() == [1, 1, 1]
+    assert open_corpus(changed.save(path))["loss:m"].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("label", ["my.model", "100%", "a`b", "🦜", "a b[0](c)"])
+def test_a_column_may_have_any_label(corpus, tmp_path, label):
+    name = f"loss:{label}"
+    path = corpus.save(tmp_path / "c.lance")
+    for value in (1, 2):  # the second replaces the first
+        corpus.with_column(name, np.full(3, value)).save(path)
+        assert open_corpus(path)[name].tolist() == [value] * 3
+
+
+def test_places_where_no_corpus_can_lie_are_one_sentence(corpus, tmp_path):
+    file, folder, empty = tmp_path / "file", tmp_path / "folder", tmp_path / "empty"
+    file.write_text("mine")
+    empty.mkdir()
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    for place in (file, folder):
+        for overwrite in (False, True):
+            with pytest.raises(ReweightvizError, match=rf"{place.name} is no saved corpus: [^\n]*[^.]\.$"):
+                corpus.save(place, overwrite=overwrite)
+        with pytest.raises(ReweightvizError, match="is no saved corpus"):
+            open_corpus(place)
+    assert sorted(path.name for path in folder.iterdir()) == ["notes.txt"]
+    with pytest.raises(ReweightvizError, match=r"the folder .*no does not exist; create it first"):
+        corpus.save(tmp_path / "no" / "c.lance")
+    assert len(open_corpus(corpus.save(empty))) == 3
+
+
+def test_same_documents_is_told_from_the_header(corpus, tmp_path, monkeypatch):
+    path = tmp_path / "c.lance"
+    assert not same_documents(path, corpus)
+    corpus.save(path)
+    monkeypatch.setattr("reweightviz.core.store._column", lambda *_: pytest.fail("read what is stored"))
+    assert same_documents(path, corpus.with_column("xy", np.zeros((3, 2))))
+    assert not same_documents(path, corpus.take([0, 1]))
+    assert not same_documents(path, corpus.with_column("text", ["x", "y", "z"]))
+
+
+def test_a_corpus_without_text_can_be_saved_twice(tmp_path):
+    bare = Corpus({"domain": ["web", "code"], "tokens": [3, 4]})
+    path = bare.save(tmp_path / "c.lance")
+    assert same_documents(path, bare)
+    assert open_corpus(bare.save(path)).tokens.tolist() == [3, 4]
+
+
 def test_arrow_out(corpus):
     table = corpus.with_column("xy", np.zeros((3, 2), np.float32)).to_arrow()
     assert table.schema.field("xy").type == pa.list_(pa.float32(), 2)
     assert corpus.to_pandas().shape == (3, 3)
+
+
+@pytest.mark.parametrize("left", [0, 1, 40, -10])
+def test_half_a_file_in_the_cache_is_computed_again(tmp_path, monkeypatch, left):
+    monkeypatch.setenv("REWEIGHTVIZ_CACHE", str(tmp_path))
+    first = cached("verb", ("key",), lambda: {"x": np.arange(99)})["x"]
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:left])
+    again = cached("verb", ("key",), lambda: {"x": np.arange(99)})["x"]
+    np.testing.assert_array_equal(again, first)
+    np.testing.assert_array_equal(cached("verb", ("key",), lambda: pytest.fail("not kept"))["x"], first)
+
+
+def test_another_version_computes_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("REWEIGHTVIZ_CACHE", str(tmp_path))
+    before = cache_path("verb", "key")
+    monkeypatch.setattr("reweightviz.core.cache.VERSION", "99")
+    assert cache_path("verb", "key") != before

@@ -13,8 +13,9 @@ import pytest
 import reweightviz.widgets
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.runlog import RunLog
+from reweightviz.widgets.curve_picture import svg_of
 from reweightviz.widgets.curves import LossCurves, WeightTrajectories
-from reweightviz.widgets.figures import ema, loss_figure, svg_of, weight_figure
+from reweightviz.widgets.figures import ema, loss_figure, weight_figure
 from reweightviz.widgets.palette import colors
 
 WIDGETS = Path(reweightviz.widgets.__path__[0])
@@ -150,6 +151,9 @@ def test_what_a_callback_raises_is_shown_and_raised():
     with pytest.raises(KeyError):
         curves._labels.set_state({"focus": "code"})
     assert curves._labels.error == "KeyError in a Python callback: 'mine'"
+    with pytest.raises(ReweightvizError):
+        curves._labels.set_state({"focus": "poems"})
+    assert curves._labels.error == "no domain 'poems' in these curves; there is 'web', 'code', 'math'."
 
 
 def test_controls_change_the_chart_in_place():

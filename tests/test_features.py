@@ -2,8 +2,10 @@ import sys
 
 import numpy as np
 import pytest
+from tqdm import tqdm
 
 from reweightviz import api
+from reweightviz.core import store
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import MissingPackageError, ReweightvizError
 from reweightviz.features import cluster, embed, losses, project
@@ -60,6 +62,62 @@ def test_nan_in_an_embedding_names_the_row(corpus):
         embed(corpus, matrix)
     with pytest.raises(ReweightvizError, match=r"\(N, D\) with a row a document, N = 120; got \(3, 3\)"):
         embed(corpus, np.eye(3))
+
+
+def test_an_embedding_from_elsewhere_is_checked_by_every_verb(corpus):
+    matrix = np.ones((120, 3), np.float32)
+    matrix[7, 1] = np.nan
+    foreign = corpus.with_column("embedding", matrix)
+    for verb in (project, cluster):
+        with pytest.raises(ReweightvizError, match="NaN or inf in 1 of 120 rows, the first is row 7"):
+            verb(foreign)
+
+
+@pytest.mark.parametrize("model", [[["a", "b"]] * 120, [[1.0], [1.0, 2.0]] * 60, lambda texts: [["a"] for _ in texts]])
+def test_what_is_no_table_of_numbers_is_one_sentence(corpus, model):
+    with pytest.raises(ReweightvizError, match=r"an embedding must be \(N, D\) numbers, rows of one length; got list"):
+        embed(corpus, model)
+
+
+def test_a_function_must_keep_to_one_width(corpus, monkeypatch):
+    monkeypatch.setattr(sys.modules["reweightviz.features.embed"], "CHUNK", 60)
+    widths = iter([2, 3])
+    with pytest.raises(ReweightvizError, match=r"must return \(n, D\) with one D; got \[\(60, 2\), \(60, 3\)\]"):
+        embed(corpus, lambda texts: np.ones((len(texts), next(widths))))
+
+
+def test_a_local_encoder_that_was_trained_again_is_run_again(corpus, tmp_path, monkeypatch):
+    weights = tmp_path / "model" / "weights.bin"
+    weights.parent.mkdir()
+    calls = []
+    monkeypatch.setattr(sys.modules["reweightviz.features.embed"], "_encoder", lambda *_: calls.append(1) or np.ones((120, 2), np.float32))
+    for content, runs in (("old", 1), ("old", 1), ("newer", 2)):
+        if not weights.exists() or weights.read_text() != content:
+            weights.write_text(content)
+        embed(corpus, str(weights.parent))
+        assert len(calls) == runs
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", "mps"])
+def test_a_device_that_is_not_there_is_one_sentence(corpus, device):
+    model = ByteTransformer(ModelConfig(width=16, layers=1, heads=2, context=8))
+    for call in (lambda: losses(corpus, model, device=device), lambda: embed(corpus, "minilm", device=device)):
+        with pytest.raises(ReweightvizError, match=f"this machine has no torch device '{device}'; 'auto', 'cpu' or"):
+            call()
+
+
+def test_slow_work_shows_a_bar(corpus, tmp_path, monkeypatch):
+    shown = []
+
+    class Bar(tqdm):
+        def __init__(self, *args, **settings):
+            shown.append(settings["desc"])
+            super().__init__(*args, **settings | {"disable": True})
+
+    for module in (sys.modules["reweightviz.features.embed"], sys.modules["reweightviz.features.project"], sys.modules["reweightviz.features.cluster"], store):
+        monkeypatch.setattr(module, "tqdm", Bar)
+    cluster(project(embed(corpus), epochs=11)).save(tmp_path / "c.lance")
+    assert shown == ["embed: words, TF-IDF, SVD", "embed", "components", "neighbours", "cluster: k-means, names", "saving"]
 
 
 def test_the_shipped_encoder_loads_offline(corpus, monkeypatch):

@@ -266,6 +266,29 @@ def test_bits_of_another_length(corpus):
         Map(corpus).selection_bits = b"abc"
 
 
+def test_what_a_callback_raises_is_shown_and_raised(corpus):
+    widget = Map(corpus)
+    widget.observe(lambda _: {}["mine"], "selection")
+    lasso = np.packbits(np.arange(N) < 9, bitorder="little").tobytes()
+    with pytest.raises(KeyError):
+        widget.set_state({"selection_bits": memoryview(lasso)})
+    assert widget.error == "KeyError in a Python callback: 'mine'"
+    assert len(widget.selection) == 9
+    assert widget.get_state()["error"] == widget.error
+
+
+def test_the_page_is_refused_whole_and_hears_the_old(corpus, monkeypatch):
+    widget, back = Map(corpus, selection=[4]), []
+    monkeypatch.setattr(widget, "send_state", lambda key=None: back.append(key))
+    for state, sentence in [({"selection_bits": memoryview(b"abc")}, "selection_bits must be 26 bytes or none; got 3."),
+                            ({"hidden": ["plain", "x"], "color_by": "cluster"}, "no domain 'x' to hide"), ({"height": "tall"}, "height")]:
+        back.clear()
+        widget.set_state(state)
+        assert sentence in widget.error
+        assert back == [list(state), "error"]
+        assert (widget.selected_rows.tolist(), widget.hidden, widget.color_by, widget.height) == ([4], [], "domain", 480)
+
+
 # ---- hidden, hover, picture
 
 

@@ -31,6 +31,9 @@ def test_empty_domains_get_no_weight():
     ({}, "at least one domain"),
     ([("a", 0.5), ("a", 0.5)], "each domain may stand once"),
     ({"a": "much"}, "must be a number; got 'much'"),
+    ([1, 2], r"takes a mapping of domain to weight, or pairs of the two; got \[1, 2\]"),
+    (["abc"], "takes a mapping of domain to weight"),
+    (0.5, "takes a mapping of domain to weight"),
 ])
 def test_bad_weights_are_one_sentence(weights, sentence):
     with pytest.raises(ReweightvizError, match=sentence):
@@ -84,3 +87,33 @@ def test_blend_and_distance():
     assert a.distance(b) == 1
     assert a.blend(b, 0.25)["y"] == 0.25
     assert Mixture.uniform("wxyz").effective_domains == pytest.approx(4)
+
+
+def test_equal_mixtures_hash_alike_in_any_order():
+    assert len({Mixture({"a": 0.25, "b": 0.75}), Mixture({"b": 0.75, "a": 0.25})}) == 1
+
+
+def test_a_source_of_arrays_is_saved(tmp_path):
+    path = Mixture({"a": 1.0}, source={"prior": np.array([0.5, np.nan]), 3: np.int64(4), "at": tmp_path}).save(tmp_path / "m.json")
+    assert Mixture.load(path).source == {"prior": [0.5, "nan"], "3": 4, "at": str(tmp_path)}
+
+
+def test_a_name_that_utf8_cannot_hold_is_one_sentence(tmp_path):
+    with pytest.raises(ReweightvizError, match=r"cannot write .*m\.json: '\\udc80' is half a character"):
+        Mixture({"web\udc80": 1.0}).save(tmp_path / "m.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_save_replaces_unless_told_not_to(tmp_path):
+    path = Mixture({"a": 1.0}).save(tmp_path / "m.json")
+    with pytest.raises(ReweightvizError, match="exists already; pass overwrite=True"):
+        Mixture({"b": 1.0}).save(path, overwrite=False)
+    assert Mixture.load(Mixture({"b": 1.0}).save(path)).domains == ("b",)
+
+
+@pytest.mark.parametrize("content", ['{"weights": ["abc"]}', '{"weights": {"a": 0.5}}', '{"weights": 3}', "[]", '{"weights": {"a": 1}, "source": "x"}'])
+def test_files_that_hold_no_mixture_are_one_sentence(tmp_path, content):
+    path = tmp_path / "m.json"
+    path.write_text(content)
+    with pytest.raises(ReweightvizError, match=r"m\.json is no mixture file \(JSON with 'weights'\): .*[^.]\.$"):
+        Mixture.load(path)

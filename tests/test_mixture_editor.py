@@ -19,6 +19,7 @@ from reweightviz.widgets.mixture_editor import MixtureEditor
 
 TOKENS = {"web": 1.2e12, "code": 3e11, "math": 2e10}
 GOLDEN = Path(__file__).parent / "golden" / "law_form.json"
+COUNTS = json.loads((GOLDEN.parent / "token_counts.json").read_text("utf-8"))
 JS_TESTS = Path(__file__).parent / "js"
 
 
@@ -159,6 +160,94 @@ def test_the_browser_moves_a_weight_and_observers_hear_once(editor):
     assert len(editor.journal["entries"]) == 2
 
 
+def browser_travels(editor, steps):
+    """What the page's undo and redo buttons send."""
+    at = editor.journal["at"] + steps
+    editor.set_state({"weights": editor.journal["entries"][at]["weights"], "journal": {**editor.journal, "at": at}})
+
+
+def test_a_journal_is_restored_with_its_place(editor):
+    start = editor.mixture
+    change(editor, [0.5, 0.25, 0.25], method="by hand")
+    editor.mixture = Mixture({"web": 0.2, "code": 0.3, "math": 0.5}, source={"method": "olmix"})
+    editor.undo()
+    kept = json.loads(json.dumps(editor.journal))
+    new, seen = MixtureEditor(TOKENS, mixture={"web": 0, "code": 0, "math": 1}), []
+    new.observe(lambda event: seen.append(event.new), "mixture")
+    new.restore(kept)
+    assert new.journal == kept
+    assert (new.weights, new.mixture.source) == ([0.5, 0.25, 0.25], {"method": "by hand"})
+    assert seen == [editor.mixture]
+    new.redo()
+    assert (new.weights, new.mixture.source) == ([0.2, 0.3, 0.5], {"method": "olmix"})
+    browser_travels(new, -2)
+    assert new.mixture == start
+    browser_travels(new, 1)
+    assert new.mixture == editor.mixture
+    assert (new.journal, new.error) == (kept, "")
+
+
+def test_a_restored_journal_of_the_same_weights_brings_its_sources(editor):
+    other = MixtureEditor(TOKENS)
+    other.weights = [0.5, 0.25, 0.25]
+    change(editor, [0.5, 0.25, 0.25], method="by hand")
+    other.restore(editor.journal)
+    assert other.mixture.source == {"method": "by hand"}
+    assert len(other.journal["entries"]) == 2
+
+
+@pytest.mark.parametrize(("at", "first"), [(79, 30), (40, 30), (10, 10)])
+def test_a_long_journal_keeps_the_entries_around_its_place(editor, at, first):
+    entries = [{"weights": [k / 100, 1 - k / 100, 0.0]} for k in range(80)]
+    editor.restore({"entries": entries, "at": at})
+    assert editor.weights == entries[at]["weights"]
+    assert editor.journal == {"entries": entries[first : first + 50], "at": at - first}
+
+
+class Wire:
+    """Stands where the kernel's comm stands, and keeps the states that are sent."""
+
+    comm_id, kernel = "wire", "a live one"
+
+    def __init__(self):
+        self.states = []
+
+    def send(self, data, **_):
+        self.states.append(data["state"])
+
+    def on_msg(self, _):
+        """Nothing arrives by itself."""
+
+    def close(self, *_, **__):
+        """Nothing to close."""
+
+
+def test_the_page_hears_of_a_restored_journal_in_one_message(editor):
+    editor.comm = wire = Wire()
+    wire.states.clear()
+    journal = {"entries": [{"weights": [1.0, 0.0, 0.0]}, {"weights": [0.0, 1.0, 0.0]}], "at": 1}
+    editor.restore(journal)
+    assert wire.states == [{"journal": journal, "weights": [0.0, 1.0, 0.0]}]
+
+
+@pytest.mark.parametrize(("text", "tokens"), COUNTS["read"].items())
+def test_a_budget_is_read_as_in_the_browser(text, tokens):
+    editor = MixtureEditor(TOKENS, budget=text)
+    assert editor.budget == tokens
+    assert isinstance(editor.get_state()["budget"], float)
+
+
+@pytest.mark.parametrize("text", COUNTS["refused"])
+def test_a_budget_that_is_no_number_is_refused_as_in_the_browser(text):
+    with pytest.raises(ReweightvizError, match="budget must be a number above 0, or text such as '2T' or '300B'; got"):
+        MixtureEditor(TOKENS, budget=text)
+
+
+def test_numbers_of_numpy_are_numbers():
+    editor = MixtureEditor(TOKENS, budget=np.int64(10), max_epochs=np.float32(2), level=np.float32(0.5))
+    assert (editor.budget, editor.max_epochs, editor.level) == (10.0, 2.0, 0.5)
+
+
 def test_the_draft_is_not_the_mixture(editor):
     start = editor.mixture
     editor.set_state({"draft": [0.1, 0.2, 0.7]})
@@ -178,6 +267,7 @@ def test_the_draft_is_not_the_mixture(editor):
     ({"locked": [True]}, "list of 3 booleans"),
     ({"budget": -5}, "budget must be a number above 0"),
     ({"journal": {"entries": [], "at": 0}}, "journal must be"),
+    ({"journal": {"entries": [{"weights": [1, 0, 0], "source": "me"}], "at": 0}}, "journal must be"),
 ])
 def test_the_border_refuses_whole_and_sends_the_old_back(editor, monkeypatch, state, sentence):
     before, back = dict(editor.get_state()), []
@@ -195,7 +285,14 @@ def test_the_border_refuses_whole_and_sends_the_old_back(editor, monkeypatch, st
     (lambda e: setattr(e, "mixture", [1, 0, 0]), "must map domains to weights; got list"),
     (lambda e: setattr(e, "weights", [0.5, 0.6, 0.0]), "weights must sum to 1"),
     (lambda e: setattr(e, "budget", 0.0), "budget must be a number above 0"),
+    (lambda e: setattr(e, "budget", [1]), r"a number above 0, or text such as '2T' or '300B'; got \[1\]"),
+    (lambda e: setattr(e, "max_epochs", "4"), "max_epochs must be a number above 0; got '4'"),
     (lambda e: setattr(e, "level", 1.5), "level must lie between 0 and 1"),
+    (lambda e: setattr(e, "level", "much"), "level must lie between 0 and 1, such as 0.9; got 'much'"),
+    (lambda _: MixtureEditor(TOKENS, budget="lots"), "budget must be a number above 0"),
+    (lambda e: e.restore(7), "journal must be"),
+    (lambda e: e.restore(e.journal | {"at": 1}), "with at inside the entries"),
+    (lambda e: e.restore(MixtureEditor({"web": 1}).journal), "list of 3 numbers"),
     (lambda e: setattr(e, "law", "olmix"), "str has no 'domains'"),
     (lambda e: e.add_preset("natural", e.mixture), "is always there"),
     (lambda e: e.add_preset("mine", {"web": 1.0}), "the preset 'mine' does not fit"),
@@ -269,6 +366,16 @@ def test_a_law_without_a_browser_form_answers_from_the_kernel(golden, monkeypatc
     assert [one["low"] for one in replies[0]["before"]["targets"]] == pytest.approx(golden["low"][0])
     assert replies[0]["now"]["mean"]["value"] == pytest.approx(golden["mean"][3][0])
     json.dumps(replies)
+
+
+def test_a_law_of_the_kernel_without_an_interval_says_none(golden, monkeypatch):
+    law = Opaque(golden["header"], base64.b64decode(golden["data"]))
+    monkeypatch.setattr(law, "interval", lambda rows, _: (np.full((len(rows), 3), np.nan),) * 2)
+    editor = MixtureEditor(dict.fromkeys(law.domains, 1.0), law=law)
+    replies = sent(editor, monkeypatch)
+    editor._answer(editor, {"id": "a:1", "type": "predict", "weights": [0.25] * 4, "reference": [0.25] * 4}, [])
+    assert {(one["low"], one["high"]) for one in [*replies[0]["now"]["targets"], replies[0]["now"]["mean"]]} == {(None, None)}
+    json.dumps(replies, allow_nan=False)
 
 
 def test_a_law_that_fails_says_so(golden, monkeypatch):

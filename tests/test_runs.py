@@ -26,7 +26,8 @@ def test_a_log_cut_at_any_byte_opens_with_its_whole_lines(tmp_path):
     header = whole.index(b"\n") + 1
     for cut in range(header, len(whole)):
         (tmp_path / "cut.jsonl").write_bytes(whole[:cut])
-        assert len(RunLog.load(tmp_path / "cut.jsonl")) == whole[:cut].count(b"\n") - 1
+        only_the_newline_is_gone = whole[cut : cut + 1] == b"\n"
+        assert len(RunLog.load(tmp_path / "cut.jsonl")) == whole[:cut].count(b"\n") - 1 + only_the_newline_is_gone
 
 
 def test_bad_logs_are_one_sentence(tmp_path):
@@ -39,6 +40,44 @@ def test_bad_logs_are_one_sentence(tmp_path):
     (tmp_path / "x.jsonl").write_text("what\n")
     with pytest.raises(ReweightvizError, match="no run log"):
         RunLog.load(tmp_path / "x.jsonl")
+
+    with pytest.raises(ReweightvizError, match=r"weights of a RunLog of 2 steps and 2 domains must be \(2, 2\); got rows of different lengths"):
+        RunLog(("a", "b"), [1, 2], [[1.0, 0.0], [1.0]])
+
+
+@pytest.mark.parametrize("name", ["a\u2028b", "a\x85b", "a\x0cb", "a\nb"])
+def test_names_with_any_line_break_come_back(tmp_path, name):
+    saved = RunLog((name,), [1], [[1.0]], meta={"seed": np.int64(1)}).save(tmp_path / "r.jsonl")
+    assert RunLog.load(saved).domains == (name,)
+
+
+STEP = b'{"step": 1, "weights": [0.5, 0.5]}'
+
+
+@pytest.mark.parametrize(("line", "sentence"), [
+    (b"what", r"r\.jsonl is no run log: line 3 is not JSON; got b'what'\."),
+    (b"\xff", r"is no run log: line 3 is not JSON"),
+    (b"[1]", r"line 3 must be a JSON object; got \[1\]"),
+    (b'{"weights": [0.5, 0.5]}', r"r\.jsonl, line 3: a step needs 'step', 'weights', and 2 numbers a name"),
+    (b'{"step": 2, "weights": [1]}', "line 3: a step needs"),
+    (b'{"step": 2, "weights": [0.5, "x"]}', "line 3: a step needs"),
+    (b'{"step": 2, "weights": [0.5, 0.5], "loss": [1]}', "line 3: a step needs"),
+    (b'{"step": 2, "weights": [0.5, [0.5]]}', "line 3: a step needs"),
+])
+def test_a_broken_line_is_named(tmp_path, line, sentence):
+    path = tmp_path / "r.jsonl"
+    path.write_bytes(b"\n".join([b'{"domains": ["a", "b"]}', STEP, line, STEP, b""]))
+    with pytest.raises(ReweightvizError, match=sentence):
+        RunLog.load(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b'{"name": "x"}\n', b'{"domains": "ab"}\n', b"what"])
+def test_a_log_without_a_header_is_one_sentence(tmp_path, content):
+    (tmp_path / "x.jsonl").write_bytes(content)
+    with pytest.raises(ReweightvizError, match="is no run log: its first line must be a JSON header with 'domains'"):
+        RunLog.load(tmp_path / "x.jsonl")
+    with pytest.raises(ReweightvizError, match=r"cannot read .*none\.jsonl: No such file"):
+        RunLog.load(tmp_path / "none.jsonl")
 
 
 def swarm(**over):
@@ -68,3 +107,19 @@ def test_sources_convert_and_refuse():
         sources.with_paths({"math": "x"})
     with pytest.raises(ReweightvizError, match="tokens of 'a' must be a number >= 0"):
         Sources({"a": -1})
+
+
+@pytest.mark.parametrize("entry", ["x", None, [1, 2], {"token": 5}, {"tokens": "many"}, {"tokens": 5, "paths": 3}, {"documents": 3}])
+def test_a_source_that_is_none_is_one_sentence(entry):
+    with pytest.raises(ReweightvizError, match="'web' must be a Source, a number of tokens, or a mapping with 'tokens'"):
+        Sources({"web": entry})
+
+
+def test_sources_need_a_mapping_and_counts():
+    with pytest.raises(ReweightvizError, match="takes a mapping of domain to tokens; got list"):
+        Sources(["web"])
+    with pytest.raises(ReweightvizError, match="the documents of 'web' must be a number >= 0; got -3"):
+        Sources({"web": {"tokens": 5, "documents": -3}})
+    with pytest.raises(ReweightvizError, match="the tokens of 'web' must be a number >= 0; got nan"):
+        Sources({"web": Source(float("nan"))})
+    assert Sources({"web": {"tokens": "5"}})["web"].tokens == 5

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, unknown_name
+from reweightviz.core.errors import unknown_name
 from reweightviz.core.files import write_atomically
 from reweightviz.core.mixture import FORMAT, Mixture
 from reweightviz.exporters import huggingface, megatron, provenance
@@ -34,10 +34,7 @@ class Json:
     @staticmethod
     def read(path: PathLike) -> Mixture:
         """The mixture of a JSON file."""
-        try:
-            return Mixture.load(path)
-        except OSError as error:
-            raise ReweightvizError(f"cannot read {path}: {error.strerror or error}.") from error
+        return Mixture.load(path)
 
 
 FRAMEWORKS: dict[str, Any] = {"huggingface": huggingface, "json": Json, "megatron": megatron}

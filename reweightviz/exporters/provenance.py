@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import importlib.metadata
 import json
 import math
 import os
@@ -14,11 +13,11 @@ import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import numpy as np
-
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
+from reweightviz.core.plain import plain
 from reweightviz.core.sources import Sources
+from reweightviz.core.version import VERSION
 
 MAX_EPOCHS = 4.0
 """Passes over one domain after which repeating it is worth a warning (Muennighoff et al., 2023)."""
@@ -54,7 +53,7 @@ def record(framework: str, unit: str, mixture: Mixture, *, sources: Sources | No
         warnings.warn(f"more than {max_epochs:g} epochs at {tokens:.4g} tokens: {', '.join(often)}.",
                       ReweightvizWarning, stacklevel=3)
     found = {
-        "written_by": f"reweightviz {_version()}",
+        "written_by": f"reweightviz {VERSION}",
         "created": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "framework": framework,
         "unit": unit,
@@ -124,19 +123,6 @@ def slug(name: str, taken: Collection[str] = ()) -> str:
     return f"{short}-{mark}" if short else f"domain-{mark}"
 
 
-def plain(value: Any) -> Any:
-    """The nearest thing that JSON can hold."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
-
-
 def _epochs(mixture: Mixture, sources: Sources | None, tokens: float | None) -> dict[str, float]:
     if tokens is None:
         return {}
@@ -147,10 +133,3 @@ def _epochs(mixture: Mixture, sources: Sources | None, tokens: float | None) -> 
     if empty:
         raise ReweightvizError(f"{listed(empty)} has a weight above 0 but no tokens: set its weight to 0.")
     return epochs
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("reweightviz")
-    except importlib.metadata.PackageNotFoundError:
-        return "(not installed)"

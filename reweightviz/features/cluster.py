@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm.auto import tqdm
 
 from reweightviz.core.cache import cached
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError, missing_package
+from reweightviz.features.vectors import Matrix, checked
 
 WORDS = 3
 READ = 200  # documents a cluster whose words are counted
@@ -24,20 +26,23 @@ def cluster(corpus: Corpus, k: int = 24, *, seed: int = 0, embedding: str = "emb
     """
     if not 1 <= k <= len(corpus):
         raise ReweightvizError(f"k must be between 1 and the {len(corpus)} documents; got {k}.")
-    stored = cached("cluster", (corpus.digest(embedding), corpus.digest("text"), k, seed), lambda: _compute(corpus, k, seed, embedding))
+    vectors = checked(corpus[embedding], len(corpus))
+    stored = cached("cluster", (corpus.digest(embedding), corpus.digest("text"), k, seed), lambda: _compute(corpus, k, seed, vectors))
     return corpus.with_column("cluster", stored["cluster"], cluster_names=stored["names"].tolist())
 
 
-def _compute(corpus: Corpus, k: int, seed: int, embedding: str) -> dict[str, NDArray[np.generic]]:
+def _compute(corpus: Corpus, k: int, seed: int, vectors: Matrix) -> dict[str, NDArray[np.generic]]:
     try:
         from sklearn.cluster import MiniBatchKMeans
     except ImportError:
         raise missing_package("rv.cluster", "scikit-learn", "features") from None
-    found = MiniBatchKMeans(k, random_state=seed, n_init=3, batch_size=4096).fit_predict(corpus[embedding])
-    sizes = np.bincount(found, minlength=k)
-    order = np.argsort(-sizes, kind="stable")
-    labels = np.argsort(order).astype(np.int32)[found]
-    return {"cluster": labels, "names": np.array(_names(corpus, labels, int((sizes > 0).sum()), seed))}
+    with tqdm(total=2, desc="cluster: k-means, names", unit="stage", delay=1, leave=False) as bar:
+        found = MiniBatchKMeans(k, random_state=seed, n_init=3, batch_size=4096).fit_predict(vectors)
+        bar.update()
+        sizes = np.bincount(found, minlength=k)
+        order = np.argsort(-sizes, kind="stable")
+        labels = np.argsort(order).astype(np.int32)[found]
+        return {"cluster": labels, "names": np.array(_names(corpus, labels, int((sizes > 0).sum()), seed))}
 
 
 def _names(corpus: Corpus, labels: NDArray[np.int32], k: int, seed: int) -> list[str]:

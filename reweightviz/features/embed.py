@@ -6,17 +6,17 @@ import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
 from reweightviz.core.cache import cached
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError, missing_package
+from reweightviz.features.device import torch_device
+from reweightviz.features.vectors import Matrix, checked, numbers
 
-Matrix = NDArray[np.float32]
 Embedder = Callable[[list[str]], ArrayLike]
 CHUNK = 2048
 
@@ -41,23 +41,25 @@ def embed(corpus: Corpus, model: str | Embedder | ArrayLike = "ngrams", *, dimen
     column = f"embedding:{label}" if label else "embedding"
     if isinstance(model, str):
         compute = partial(_ngrams, corpus, dimensions, seed) if model == "ngrams" else partial(_encoder, corpus, model, device)
-        key = (model, dimensions, seed) if model == "ngrams" else (model,)
+        key = (model, dimensions, seed) if model == "ngrams" else (model, *_stamp(model))
         matrix = cached("embed", (corpus.digest("text"), *key), lambda: {"embedding": compute()})["embedding"]
     elif callable(model):
-        matrix = np.concatenate([np.asarray(model(texts), np.float32) for texts in _chunks(corpus, CHUNK, "embed")])
+        matrix = _called(corpus, model)
     else:
-        matrix = np.asarray(model, np.float32)
-    return corpus.with_column(column, _unit_rows(_checked(matrix, len(corpus))))
+        matrix = checked(model, len(corpus))
+    return corpus.with_column(column, _unit_rows(checked(matrix, len(corpus))))
 
 
-def _checked(matrix: NDArray[Any], N: int) -> Matrix:
-    if matrix.ndim != 2 or len(matrix) != N:
-        raise ReweightvizError(f"an embedding must be (N, D) with a row a document, N = {N}; got {matrix.shape}.")
-    bad = ~np.isfinite(matrix).all(1)
-    if bad.any():
-        raise ReweightvizError(f"the embedding has NaN or inf in {bad.sum()} of {N} rows, the first is row {int(np.argmax(bad))}; "
-                               "drop or replace those rows.")
-    return np.asarray(matrix, np.float32)
+def _stamp(model: str) -> list[object]:
+    """What changes when a local model is trained again: names, sizes and times of its files."""
+    return sorted((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in Path(model).glob("*"))
+
+
+def _called(corpus: Corpus, model: Embedder) -> Matrix:
+    parts = [numbers(model(texts)) for texts in _chunks(corpus, CHUNK, "embed")]
+    if len({part.shape[1:] for part in parts}) > 1:
+        raise ReweightvizError(f"a function that embeds must return (n, D) with one D; got {sorted({part.shape for part in parts})[:4]}.")
+    return np.concatenate(parts)
 
 
 def _unit_rows(matrix: Matrix) -> Matrix:
@@ -80,12 +82,15 @@ def _ngrams(corpus: Corpus, dimensions: int, seed: int) -> Matrix:
         raise missing_package("rv.embed", "scikit-learn", "features") from None
     hasher = HashingVectorizer(n_features=2**16, ngram_range=(1, 2), token_pattern=r"\w+|[^\w\s]", alternate_sign=False,
                                norm=None, dtype=np.float32)
-    counts = vstack([hasher.transform(texts) for texts in _chunks(corpus, CHUNK, "embed")])
-    weighted = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
-    wanted = min(dimensions, weighted.shape[0] - 1)
+    wanted = min(dimensions, len(corpus) - 1)
     if wanted < 1:
         return np.ones((len(corpus), 1), np.float32)
-    return np.asarray(TruncatedSVD(wanted, n_iter=3, random_state=seed).fit_transform(weighted), np.float32)
+    with tqdm(total=3, desc="embed: words, TF-IDF, SVD", unit="stage", delay=1, leave=False) as bar:
+        counts = vstack([hasher.transform(texts) for texts in _chunks(corpus, CHUNK, "embed")])
+        bar.update()
+        weighted = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
+        bar.update()
+        return np.asarray(TruncatedSVD(wanted, n_iter=3, random_state=seed).fit_transform(weighted), np.float32)
 
 
 def _encoder(corpus: Corpus, name: str, device: str) -> Matrix:
@@ -94,7 +99,7 @@ def _encoder(corpus: Corpus, name: str, device: str) -> Matrix:
         from transformers import AutoModel, AutoTokenizer
     except ImportError:
         raise missing_package(f"rv.embed(model={name!r})", "torch and transformers", "minilm") from None
-    place = torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
+    place = torch_device(device)
     folder = _packaged_minilm() if name == "minilm" else name
     try:
         tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).to(place).eval()

@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 from reweightviz.core.cache import cached
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError, missing_package
+from reweightviz.features.device import torch_device
 
 ROWS = 512  # sequences a forward pass
 
@@ -21,8 +22,8 @@ def losses(corpus: Corpus, model: Any, *, label: str = "proxy", longest: int = 2
 
     Args:
         corpus: documents.
-        model: anything with ``token_losses((B, L) bytes) -> (B, L-1)`` and ``config.context``, such as
-            :class:`reweightviz.training.ByteTransformer`.
+        model: a torch module with ``token_losses((B, L) bytes) -> (B, L-1)`` and ``config.context``, such as
+            :class:`reweightviz.training.ByteTransformer`; its ``state_dict()`` is part of the cache's key.
         label: what the column is called after the colon.
         longest: bytes of a document that are read, from its beginning.
         device: torch device; "auto" takes CUDA where there is one.
@@ -36,7 +37,7 @@ def losses(corpus: Corpus, model: Any, *, label: str = "proxy", longest: int = 2
         raise missing_package("rv.losses", "torch", "torch") from None
     weights = b"".join(value.detach().cpu().numpy().tobytes() for value in model.state_dict().values())
     key = (corpus.digest("text"), hashlib.blake2b(weights, digest_size=12).hexdigest(), longest)
-    place = torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
+    place = torch_device(device)
 
     def compute() -> dict[str, NDArray[np.float32]]:
         sequences, owners, counts = _windows(corpus, model.config.context + 1, longest)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from numpy.typing import NDArray
+from tqdm.auto import tqdm
 
 from reweightviz.core.cache import cached
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError, missing_package, unknown_name
+from reweightviz.features.vectors import Matrix, checked
 
 METHODS = ("pca", "umap")
+PART = 4096  # documents between two steps of a progress bar
 
 
 def project(corpus: Corpus, method: str = "umap", *, neighbours: int = 15, spread: float = 0.1, epochs: int | None = None,
@@ -32,10 +34,10 @@ def project(corpus: Corpus, method: str = "umap", *, neighbours: int = 15, sprea
     """
     if method not in METHODS:
         raise unknown_name("projection", method, METHODS)
-    vectors = corpus[embedding]
+    vectors = checked(corpus[embedding], len(corpus))
     key = (corpus.digest(embedding), method, neighbours, spread, epochs, seed)
 
-    def compute() -> dict[str, NDArray[np.float32]]:
+    def compute() -> dict[str, Matrix]:
         flat = _principal(vectors, min(50, vectors.shape[1]))
         enough = len(vectors) > neighbours + 1
         xy = _umap(flat, neighbours, spread, epochs, seed) if method == "umap" and enough else _two_columns(flat)
@@ -44,19 +46,20 @@ def project(corpus: Corpus, method: str = "umap", *, neighbours: int = 15, sprea
     return corpus.with_column("xy", cached("project", key, compute)["xy"])
 
 
-def _principal(vectors: NDArray[np.float32], dimensions: int) -> NDArray[np.float32]:
+def _principal(vectors: Matrix, dimensions: int) -> Matrix:
     centred = vectors - vectors.mean(0)
-    values, axes = np.linalg.eigh(centred.T @ centred)
+    parts = np.array_split(centred, len(centred) // PART + 1)
+    values, axes = np.linalg.eigh(sum(part.T @ part for part in tqdm(parts, desc="components", delay=1, leave=False)))
     axes = axes[:, np.argsort(values)[::-1][:dimensions]]
     axes *= np.where(axes[np.abs(axes).argmax(0), np.arange(axes.shape[1])] < 0, -1, 1)  # a sign that does not depend on LAPACK
     return np.ascontiguousarray(centred @ axes, np.float32)
 
 
-def _two_columns(flat: NDArray[np.float32]) -> NDArray[np.float32]:
+def _two_columns(flat: Matrix) -> Matrix:
     return flat[:, :2] if flat.shape[1] >= 2 else np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
 
 
-def _umap(flat: NDArray[np.float32], neighbours: int, spread: float, epochs: int | None, seed: int) -> NDArray[np.float32]:
+def _umap(flat: Matrix, neighbours: int, spread: float, epochs: int | None, seed: int) -> Matrix:
     try:
         import faiss
         import umap
@@ -64,7 +67,9 @@ def _umap(flat: NDArray[np.float32], neighbours: int, spread: float, epochs: int
         raise missing_package("rv.project", "umap-learn and faiss-cpu", "features") from None
     index = faiss.IndexFlatL2(flat.shape[1])
     index.add(flat)
-    squared, nearest = index.search(flat, neighbours)
+    parts = np.array_split(flat, len(flat) // PART + 1)
+    found = [index.search(part, neighbours) for part in tqdm(parts, desc="neighbours", delay=1, leave=False)]
+    squared, nearest = (np.concatenate(part) for part in zip(*found, strict=True))
     start = _two_columns(flat)
     start = np.asarray(10 * start / np.abs(start).max(), np.float32) if np.abs(start).max() > 0 else None
     if start is None:

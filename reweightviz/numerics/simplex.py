@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.mixture import SUM_TOLERANCE
 
 Array = NDArray[np.float64]
-SUM_TOLERANCE = 1e-6
 
 
 def share(weights: ArrayLike, what: str = "weights") -> Array:

@@ -1,6 +1,7 @@
 // The names at the ends of the lines, and the wire between the page's bus, the plotly figure beside it and the kernel.
 import { join } from "./bus.js";
 import { drawing, element, say } from "./elements.js";
+import { errorLine } from "./error_line.js";
 import { tokensText } from "./format.js";
 
 const ROW = 15; // pixels a label
@@ -55,10 +56,8 @@ function render({ model, el }) {
   const emphasis = element("style");
   const leaders = drawing("svg", { class: "rv-curves-leaders", "aria-hidden": "true" });
   const at = element("div", { class: "rv-curves-at" });
-  const sentence = element("span");
-  const alarm = element("div", { class: "rv-curves-error", role: "alert", hidden: "" }, sentence,
-    element("button", { "aria-label": "dismiss", onclick: () => put("error", "") }, "×"));
-  const root = element("div", { class: "rv-curves-labels", role: "group", "aria-label": "domains" }, leaders, at, alarm);
+  const alarm = errorLine(model, "rv-curves-error");
+  const root = element("div", { class: "rv-curves-labels", role: "group", "aria-label": "domains" }, leaders, at, alarm.node);
   /** @type {Map<string, any>} */
   let rows = new Map();
   /** @type {any} */
@@ -273,23 +272,19 @@ function render({ model, el }) {
     if (last.filter(known).join("\n") !== hidden.join("\n")) channel.emit("hidden", { domains: [...last.filter((/** @type {string} */ each) => !known(each)), ...hidden] });
     place();
   };
-  const showError = () => {
-    say(sentence, model.get("error"));
-    alarm.hidden = !model.get("error");
-  };
   const rebuild = () => {
     buildRows();
     place();
   };
-  const listeners = /** @type {[string, () => void][]} */ ([["change:focus", tellFocus], ["change:hidden", tellHidden], ["change:error", showError], ["change:colors", rebuild], ["change:domains", rebuild]]);
+  const listeners = /** @type {[string, () => void][]} */ ([["change:focus", tellFocus], ["change:hidden", tellHidden], ["change:colors", rebuild], ["change:domains", rebuild]]);
   listeners.forEach(([kind, listener]) => model.on(kind, listener));
   buildRows();
   tellFocus();
   tellHidden();
-  showError();
   meetPlot();
   return () => {
     disposed = true;
+    alarm.dispose();
     offs.forEach((off) => off());
     listeners.forEach(([kind, listener]) => model.off(kind, listener));
     handlers.forEach(([kind, handler]) => plot?.removeListener?.(kind, handler));

@@ -17,6 +17,8 @@ from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.runlog import RunLog
 from reweightviz.widgets import figures
 from reweightviz.widgets.assemble import assemble
+from reweightviz.widgets.curve_picture import svg_of
+from reweightviz.widgets.reported_errors import ReportedErrors
 
 _HERE = Path(__file__).parent
 _SPANS = (5, 10, 20, 50, 100)
@@ -29,7 +31,7 @@ _STROKES = {"solid": "", "dash": "7 4", "dot": "2 3", "dashdot": "7 3 2 3", "lon
             "longdashdot": "11 3 2 3"}
 
 
-class CurveLabels(anywidget.AnyWidget):
+class CurveLabels(ReportedErrors, anywidget.AnyWidget):
     """The names at the lines' ends, and the wire between the page's bus and the kernel."""
 
     _esm = assemble(_HERE / "curves.js")
@@ -41,17 +43,6 @@ class CurveLabels(anywidget.AnyWidget):
     hidden = t.List(t.Unicode(), help="domains that are not drawn").tag(sync=True)
     height = t.Int(help="of the plot, in pixels").tag(sync=True)
     link = t.Unicode(help="widgets of a page with the same link share focus, hover and hidden domains").tag(sync=True)
-    error = t.Unicode("", help="a sentence that is shown until it is dismissed").tag(sync=True)
-
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """What the browser sends; what a callback raises is shown, and raised."""
-        try:
-            super().set_state(sync_data)
-        except Exception as problem:
-            said = str(problem) if isinstance(problem, ReweightvizError) \
-                else f"{type(problem).__name__} in a Python callback: {problem}"
-            self.error = said
-            raise
 
 
 class _Curves(ipywidgets.VBox):
@@ -122,7 +113,7 @@ class _Curves(ipywidgets.VBox):
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         bundle = super()._repr_mimebundle_(**options)
-        return bundle | {"text/plain": repr(self), "image/svg+xml": figures.svg_of(self.figure)}
+        return bundle | {"text/plain": repr(self), "image/svg+xml": svg_of(self.figure)}
 
     # ---- what stands in the controls
 

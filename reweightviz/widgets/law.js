@@ -73,8 +73,13 @@ export function quantileSorted(sorted, q) {
   return sorted[below] + (sorted[above] - sorted[below]) * (place - below);
 }
 
-/** A change counts when it is larger than the interval is wide on either side. @param {Estimate} estimated @param {number} change */
-export function beyondNoise(estimated, change) {
+/**
+ * A change counts when it is larger than the interval is wide on either side; without an interval nobody can tell.
+ * @param {Estimate} estimated @param {number} change @param {boolean} lowerIsBetter @returns {"unknown"|"noise"|"good"|"bad"}
+ */
+export function verdictOn(estimated, change, lowerIsBetter) {
   const half = (estimated.high - estimated.low) / 2;
-  return Math.abs(change) > (Number.isFinite(half) ? half : 0) && Math.abs(change) > 1e-9;
+  if (!Number.isFinite(half)) return "unknown";
+  if (Math.abs(change) <= Math.max(half, 1e-9)) return "noise";
+  return change < 0 === lowerIsBetter ? "good" : "bad";
 }

@@ -2,6 +2,7 @@
 
 import { join } from "./bus.js";
 import { element, lineIcon, say } from "./elements.js";
+import { errorLine } from "./error_line.js";
 import { boundsOf, dotDiameter, emphasis, fitView, fromScreen, neutralOpacity, opacity, sizeFactor, toScreen, zoomAt } from "./scales.js";
 import { combineBits, countBits, nearest, outlineMask, pickGrid, pointsInside } from "./picking.js";
 import { pointsLayer } from "./points_gl.js";
@@ -71,11 +72,12 @@ function render({ model, el }) {
   const colorBy = element("select", { "data-rv": "color-by", "aria-label": "Colour by", title: "Colour by",
     onchange: () => { model.set("color_by", colorBy.value); model.save_changes(); } });
   const legend = mapLegend({ hide: toggle, isolate, hover: hoverEntry });
+  const alarm = errorLine(model, "rv-map-error");
   const root = element("div", { class: "rv-map", "data-rv": "map", "data-lm-suppress-shortcuts": "true" },
     element("div", { class: "rv-map-tools", role: "toolbar", "aria-label": "Map" }, ...tools, element("hr"),
       ...MOVES.map(([name, title, path]) => toolButton(name, title, path, moves[/** @type {"fit"} */ (name)])), status, clear,
       element("label", { class: "rv-map-by" }, "colour ", colorBy)),
-    element("div", { class: "rv-map-body" }, stage, legend.node));
+    alarm.node, element("div", { class: "rv-map-body" }, stage, legend.node));
   el.append(root);
   const brush = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const pen = /** @type {CanvasRenderingContext2D} */ (over.getContext("2d"));
@@ -400,6 +402,7 @@ function render({ model, el }) {
     clearTimeout(settle);
     for (const off of offs) off();
     for (const [kind, act] of traits) model.off(kind, act);
+    alarm.dispose();
     tooltip.dispose();
     layer.dispose();
     root.remove();

@@ -19,6 +19,7 @@ from reweightviz.widgets.assemble import assemble
 from reweightviz.widgets.palette import colors
 from reweightviz.widgets.picture import draw_map
 from reweightviz.widgets.points import points_of
+from reweightviz.widgets.reported_errors import ReportedErrors
 
 _HERE = Path(__file__).parent
 EXCERPT = 600
@@ -30,7 +31,7 @@ def _raw(**keywords: Any) -> Any:
     return t.Bytes(b"", **keywords).tag(sync=True, from_json=lambda value, _: bytes(value))
 
 
-class Map(anywidget.AnyWidget):
+class Map(ReportedErrors, anywidget.AnyWidget):
     """Documents on their embedding map; size and opacity of a point follow its domain's emphasis.
 
     The emphasis of domain k is ``w_k / natural_k``: neutral at 1, gone at 0. Drag to pan, wheel to zoom,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import html
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,19 +14,22 @@ import traitlets as t
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.mixture import Mixture
+from reweightviz.core.plain import plain
 from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
 from reweightviz.widgets.assemble import assemble
 from reweightviz.widgets.mixture_border import (
+    JOURNAL_LENGTH,
+    Level,
+    Positive,
     checked_journal,
     checked_locks,
-    checked_positive,
     checked_weights,
 )
 from reweightviz.widgets.palette import colors as palette
+from reweightviz.widgets.reported_errors import ReportedErrors
 
 HERE = Path(__file__).parent
-JOURNAL_LENGTH = 50
 ALWAYS_THERE = ("natural", "uniform", "current")
 
 
@@ -41,14 +43,14 @@ class _MixtureTrait(t.TraitType):
         return _over(obj.domains, value, "the mixture")
 
 
-class MixtureEditor(anywidget.AnyWidget):
+class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
     """Choose how much of each domain; every weight is a share of training tokens.
 
     Args:
         tokens: domain to tokens available (K domains), or Sources, or a Corpus.
         mixture: where to start; natural (proportional to tokens) when not given.
         reference: what changes are shown against; natural when not given.
-        budget: tokens to train on, for the epochs; it can be typed in the widget too.
+        budget: tokens to train on, for the epochs: a number, or text such as "2T"; it can be typed in the widget too.
         presets: name to mixture; natural, uniform, UniMax and temperature are always there.
         law: predicts the losses of a mixture; evaluated in the browser where it has a browser form.
         max_epochs: passes over a domain past which the editor warns.
@@ -73,8 +75,8 @@ class MixtureEditor(anywidget.AnyWidget):
     domains = t.List(t.Unicode(), help="names (K,)").tag(sync=True)
     colors = t.List(t.Unicode(), help="one CSS colour a domain (K,)").tag(sync=True)
     tokens = t.List(t.Float(), help="tokens available (K,)").tag(sync=True)
-    budget = t.Float(None, allow_none=True, help="tokens to train on, or None").tag(sync=True)
-    max_epochs = t.Float(4.0, help="epochs past which the editor warns").tag(sync=True)
+    budget = Positive(None, allow_none=True, help="tokens to train on, or None").tag(sync=True)
+    max_epochs = Positive(4.0, help="epochs past which the editor warns").tag(sync=True)
     weights = t.List(t.Float(), help="the committed weights (K,), sum 1").tag(sync=True)
     draft = t.List(
         t.Float(), default_value=None, allow_none=True,
@@ -84,13 +86,12 @@ class MixtureEditor(anywidget.AnyWidget):
     reference = t.List(t.Float(), help="the weights to compare with (K,)").tag(sync=True)
     reference_name = t.Unicode("natural", help="what the reference is called").tag(sync=True)
     presets = t.List(t.Dict(), help="mixtures to offer: {name, weights (K,), source}").tag(sync=True)
-    journal = t.Dict(help="the last 50 changes: {entries: [{weights, source}], at}").tag(sync=True)
+    journal = t.Dict(help="the last 50 changes: {entries: [{weights, source}], at}; restore() sets it").tag(sync=True)
     law_header = t.Dict(help="{}: no law; kind 'kernel': ask Python; else of the browser form").tag(sync=True)
     law_data = t.Bytes(b"", help="the browser form's numbers, float32").tag(
         sync=True, from_json=lambda value, _: bytes(value))
-    level = t.Float(0.9, help="coverage of the predicted intervals").tag(sync=True)
+    level = Level(0.9, help="coverage of the predicted intervals").tag(sync=True)
     link = t.Unicode(help="widgets of a page with one link move together").tag(sync=True)
-    error = t.Unicode("", help="a sentence to show until it is dismissed").tag(sync=True)
 
     mixture = _MixtureTrait(help="the committed mixture; observe it, or set it")
     law = t.Any(None, allow_none=True, help="the Law behind the predicted losses, or None")
@@ -100,7 +101,7 @@ class MixtureEditor(anywidget.AnyWidget):
 
     def __init__(
         self, tokens: Any, *, mixture: Mapping[str, float] | None = None,
-        reference: Mapping[str, float] | None = None, budget: float | None = None,
+        reference: Mapping[str, float] | None = None, budget: float | str | None = None,
         presets: Mapping[str, Mapping[str, float]] | None = None, law: Law | None = None,
         max_epochs: float = 4.0, link: str | None = None, colors: Sequence[str] | None = None,
         level: float = 0.9,
@@ -147,6 +148,26 @@ class MixtureEditor(anywidget.AnyWidget):
         """Forward again."""
         self._travel(1)
 
+    def restore(self, journal: Mapping[str, Any]) -> None:
+        """Put a journal back, as :attr:`journal` gave it: the weights are those it stands at, undo and redo go on from there.
+
+        Raises:
+            ReweightvizError: it is no journal, or not one of this many domains.
+
+        Example:
+            >>> old = MixtureEditor({"web": 3e11, "code": 1e11})
+            >>> old.mixture = {"web": 0.5, "code": 0.5}
+            >>> new = MixtureEditor({"web": 3e11, "code": 1e11})
+            >>> new.restore(old.journal)
+            >>> new.undo()
+            >>> new.mixture
+            Mixture({'web': 0.75, 'code': 0.25})
+        """
+        entries, at = (checked_journal(journal, len(self.domains))[part] for part in ("entries", "at"))
+        # Where it is too long, what lies furthest back is forgotten, and then what lies furthest ahead.
+        first = min(at, max(0, len(entries) - JOURNAL_LENGTH))
+        self._stand({"entries": list(entries[first:first + JOURNAL_LENGTH]), "at": at - first})
+
     def add_preset(self, name: str, mixture: Mapping[str, float]) -> None:
         """Offer a mixture in the menu; one of the same name is replaced."""
         if name in ALWAYS_THERE:
@@ -173,14 +194,21 @@ class MixtureEditor(anywidget.AnyWidget):
     def _travel(self, steps: int) -> None:
         at = self.journal["at"] + steps
         if 0 <= at < len(self.journal["entries"]):
-            with self.hold_sync():
-                self.journal = {**self.journal, "at": at}
-                self.weights = self.journal["entries"][at]["weights"]
+            self._stand({**self.journal, "at": at})
+
+    def _stand(self, journal: dict[str, Any]) -> None:
+        """The weights and the mixture are those of the journal's place."""
+        entry = journal["entries"][journal["at"]]
+        with self.hold_sync():
+            self.journal = journal
+            self.weights = list(entry["weights"])
+            # Also where only the source differs.
+            self.mixture = Mixture(zip(self.domains, self.weights, strict=True), source=entry.get("source"))
 
     @t.default("mixture")
     def _first_mixture(self) -> Mixture:
         entry = self.journal["entries"][self.journal["at"]]
-        return Mixture(zip(self.domains, self.weights, strict=True), source=entry["source"])
+        return Mixture(zip(self.domains, self.weights, strict=True), source=entry.get("source"))
 
     @t.observe("weights")
     def _follow_weights(self, _: Any) -> None:
@@ -213,46 +241,19 @@ class MixtureEditor(anywidget.AnyWidget):
     def _check_locked(self, proposal: Any) -> Any:
         return checked_locks(proposal["value"], len(self.domains))
 
-    @t.validate("budget", "max_epochs")
-    def _check_positive(self, proposal: Any) -> Any:
-        return checked_positive(proposal["trait"].name, proposal["value"])
-
-    @t.validate("level")
-    def _check_level(self, proposal: Any) -> Any:
-        if not 0 < proposal["value"] < 1:
-            raise ReweightvizError(f"level must lie between 0 and 1, such as 0.9; got {proposal['value']}.")
-        return proposal["value"]
-
     @t.validate("journal")
     def _check_journal(self, proposal: Any) -> Any:
         return checked_journal(proposal["value"], len(self.domains))
 
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """What the browser sends: refused whole, with one sentence, when any of it is wrong."""
-        try:
-            for name, value in sync_data.items():
-                self._admit(name, value)
-        except ReweightvizError as refusal:
-            self.send_state([name for name in sync_data if name in self.keys])
-            self.error = str(refusal)
-            return
-        try:
-            super().set_state(sync_data)
-        except Exception as problem:
-            # A callback of the person's own failed: the widget says so, the traceback goes to the log.
-            self.error = f"{type(problem).__name__} in a Python callback: {problem}"
-            raise
-
     def _admit(self, name: str, value: Any) -> None:
-        checks: dict[str, Callable[[], Any]] = {
-            "journal": lambda: checked_journal(value, len(self.domains)),
-            "locked": lambda: checked_locks(value, len(self.domains)),
-            "budget": lambda: checked_positive(name, value),
-        }
-        if name in ("weights", "reference") or (name == "draft" and value is not None):
+        # Before the traits' own checks, which write a paragraph where a list holds a wrong thing.
+        if name in ("weights", "draft", "reference"):
             checked_weights(name, value, len(self.domains))
-        elif name in checks:
-            checks[name]()
+        elif name == "locked":
+            checked_locks(value, len(self.domains))
+        elif name == "journal":
+            checked_journal(value, len(self.domains))
+        super()._admit(name, value)
 
     # ---- the law
 
@@ -331,7 +332,7 @@ def _over(domains: Sequence[str] | Mapping[str, float], mixture: Any, who: str) 
 
 def _entry(mixture: Mixture) -> dict[str, Any]:
     # The source may hold anything; the journal is JSON.
-    return {"weights": mixture.array.tolist(), "source": json.loads(json.dumps(mixture.source, default=str))}
+    return {"weights": mixture.array.tolist(), "source": plain(mixture.source)}
 
 
 def _kernel_header(law: Law) -> dict[str, Any]:
@@ -348,5 +349,7 @@ def _estimates(law: Law, domains: Sequence[str], weights: np.ndarray, level: flo
     rows = np.stack([value, low, high], 1)
     # The interval of the mean needs the draws, which stay in the law: mean edges are on the careful side.
     rows = np.concatenate([rows, rows.mean(0, keepdims=True)])
-    parts = [dict(zip(("value", "low", "high"), row, strict=True)) for row in rows.tolist()]
+    # JSON has no NaN: an edge that the law does not know is None.
+    parts = [{name: number if np.isfinite(number) else None for name, number in zip(("value", "low", "high"), row, strict=True)}
+             for row in rows.tolist()]
     return {"targets": parts[:-1], "mean": parts[-1]}

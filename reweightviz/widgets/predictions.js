@@ -2,9 +2,10 @@
 
 import { element, drawing, say } from "./elements.js";
 import { signedText } from "./format.js";
-import { beyondNoise, evaluateLaw, lawProblem, readLaw } from "./law.js";
+import { evaluateLaw, lawProblem, readLaw, verdictOn } from "./law.js";
 
-const GLYPH = { width: 84, height: 18 };
+const GLYPH = { width: 76, height: 18 };
+const WORDS = { unknown: "no interval: noise unknown", noise: "within noise", good: "better than the reference", bad: "worse than the reference" };
 const PATIENCE = 10_000;
 
 /**
@@ -19,6 +20,7 @@ export function predictionPanel(model, actions) {
   let lines = [];
   let limit = 0;
   const kernel = kernelPredictor(model, (reply) => {
+    for (const each of [...reply.now.targets, reply.now.mean]) [each.low, each.high] = [each.low ?? NaN, each.high ?? NaN];
     answer = reply;
     draw(true);
   });
@@ -106,14 +108,11 @@ export function predictionPanel(model, actions) {
     line.bar.setAttribute("x1", at(known ? estimated.low : estimated.value));
     line.bar.setAttribute("x2", at(known ? estimated.high : estimated.value));
     line.dot.setAttribute("cx", at(estimated.value));
-    const told = beyondNoise(estimated, change);
-    const better = line.lowerIsBetter ? change < 0 : change > 0;
-    const verdict = !told ? "noise" : better ? "good" : "bad";
+    const verdict = verdictOn(estimated, change, line.lowerIsBetter);
     if (line.node.dataset.verdict !== verdict) line.node.dataset.verdict = verdict;
     Object.assign(line.node.dataset, { value: estimated.value, low: estimated.low, high: estimated.high, change });
     say(line.value, estimated.value.toFixed(3));
-    const words = told ? (better ? "better than the reference" : "worse than the reference") : "within noise";
-    say(line.change, signedText(change, 3), known ? `${words}; interval ${estimated.low.toFixed(3)} to ${estimated.high.toFixed(3)}` : words);
+    say(line.change, signedText(change, 3), WORDS[verdict] + (known ? `; interval ${estimated.low.toFixed(3)} to ${estimated.high.toFixed(3)}` : ""));
   }
 
   return { node, load, show, dispose: () => kernel.dispose() };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { beyondNoise, evaluateLaw, lawProblem, quantileSorted, readLaw } from "../../reweightviz/widgets/law.js";
+import { evaluateLaw, lawProblem, quantileSorted, readLaw, verdictOn } from "../../reweightviz/widgets/law.js";
 
 const golden = JSON.parse(readFileSync(new URL("../golden/law_form.json", import.meta.url), "utf-8"));
 const bytes = Buffer.from(golden.data, "base64");
@@ -52,7 +52,14 @@ test("quantiles interpolate as numpy's do", () => {
 });
 
 test("a change counts beyond half the interval", () => {
-  assert.ok(beyondNoise({ value: 1, low: 0.9, high: 1.1 }, -0.2));
-  assert.ok(!beyondNoise({ value: 1, low: 0.9, high: 1.1 }, 0.05));
-  assert.ok(!beyondNoise({ value: 1, low: Number.NaN, high: Number.NaN }, 0));
+  const estimated = { value: 1, low: 0.9, high: 1.1 };
+  assert.deepEqual([-0.2, 0.2, 0.05, -0.05].map((change) => verdictOn(estimated, change, true)), ["good", "bad", "noise", "noise"]);
+  assert.deepEqual([-0.2, 0.2].map((change) => verdictOn(estimated, change, false)), ["bad", "good"]);
+  assert.equal(verdictOn({ value: 1, low: 1, high: 1 }, 1e-12, true), "noise");
+});
+
+test("without an interval nobody can tell a change from noise", () => {
+  for (const low of [Number.NaN, -Infinity]) {
+    for (const change of [-0.2, 0, 0.2]) assert.equal(verdictOn({ value: 1, low, high: Number.NaN }, change, true), "unknown");
+  }
 });

@@ -1,0 +1,36 @@
+"""Embeddings as they come in: numbers, a row a document, none of them NaN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reweightviz.core.errors import ReweightvizError
+
+Matrix = NDArray[np.float32]
+
+
+def numbers(values: Any) -> Matrix:
+    """An array of float32; refuses text and rows of different lengths."""
+    try:
+        return np.asarray(values, np.float32)
+    except (TypeError, ValueError) as error:
+        raise ReweightvizError(f"an embedding must be (N, D) numbers, rows of one length; got {type(values).__name__}.") from error
+
+
+def checked(values: Any, N: int) -> Matrix:
+    """An embedding (N, D) without NaN or inf.
+
+    Raises:
+        ReweightvizError: the shape is wrong, or a row is not finite; the sentence names the first.
+    """
+    matrix = numbers(values)
+    if matrix.ndim != 2 or len(matrix) != N:
+        raise ReweightvizError(f"an embedding must be (N, D) with a row a document, N = {N}; got {matrix.shape}.")
+    bad = ~np.isfinite(matrix).all(1)
+    if bad.any():
+        raise ReweightvizError(f"the embedding has NaN or inf in {bad.sum()} of {N} rows, the first is row {int(np.argmax(bad))}; "
+                               "drop or replace those rows.")
+    return matrix
