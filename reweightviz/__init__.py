@@ -6,8 +6,9 @@ Names are loaded when they are first used, so that importing reweightviz imports
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+
+from reweightviz.core.version import VERSION as __version__
 
 _VERBS = (
     "cluster", "demo_corpus", "demo_log", "demo_swarm", "embed", "export", "fit", "load_mixture", "losses", "methods", "mix",
@@ -21,12 +22,6 @@ _HOMES = dict.fromkeys(_VERBS, "api") | {
 _FAMILIES = ("laws", "mixers", "scorers", "selectors", "training")
 
 __all__ = sorted([*_HOMES, *_FAMILIES])  # noqa: PLE0605  sorted makes a list
-
-try:
-    __version__ = version("reweightviz")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+unknown"
-
 
 def __getattr__(name: str) -> Any:
     if name in _FAMILIES:
