@@ -8,7 +8,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from reweightviz.core.version import VERSION as __version__
+from reweightviz.core.version import VERSION
+
+__version__ = VERSION
 
 _VERBS = (
     "cluster", "demo_corpus", "demo_log", "demo_swarm", "embed", "export", "fit", "load_mixture", "losses", "methods", "mix",
