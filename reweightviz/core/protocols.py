@@ -46,8 +46,12 @@ class Law(Protocol):
 
 @runtime_checkable
 class ConvexLaw(Law, Protocol):
-    """A law whose best mixture a convex program finds: ``minimise`` returns it, (K,), within (K,) bounds."""
+    """A law whose best mixture a convex program finds: ``minimise`` returns it, (K,), within (K,) bounds.
 
+    ``samples`` draws (B, n, M) losses that new runs at the mixtures (n, K) might reach.
+    """
+
+    def samples(self, weights: ArrayLike) -> Array: ...
     def minimise(self, importance: ArrayLike | None = None, *, kl: float = ..., prior: ArrayLike | None = None,
                  lower: ArrayLike | None = None, upper: ArrayLike | None = None) -> Array: ...
 
