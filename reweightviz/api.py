@@ -52,7 +52,9 @@ def read_corpus(source: Any, *, text: str = "text", domain: str | None = "domain
         source: a path, a glob, a list of paths, or a table.
         text: name of the text column.
         domain: name of the domain column; None takes each file's name as its domain.
-        **options: ``id``, ``tokens``, ``keep`` (more columns), ``on_error`` ("raise" or "skip"), ``tokenizer``.
+        **options: ``tokens``, the column that holds each document's length under your tokenizer, and ``tokenizer``, its name:
+            **without them a document's UTF-8 bytes are counted as its tokens**; ``id``, ``keep`` (more columns),
+            ``on_error`` ("raise" or "skip").
     """
     from reweightviz.readers import tables
 
@@ -173,6 +175,7 @@ def split_domain(corpus: Corpus, selection: Selection | Sequence[int] | NDArray[
 
 def fit(swarm: Swarm, spec: LawSpec) -> Law:
     """Fit a mixing law to proxy runs."""
+    _instance(spec, "rv.fit", "rv.laws.Olmix()")
     signals = {"domains": swarm.domains, "targets": swarm.targets, "mixtures": swarm.mixtures, "losses": swarm.losses,
                "lower_is_better": swarm.lower_is_better}
     return spec.fit(**supply(type(spec).__name__, spec.fit, signals))
@@ -190,6 +193,7 @@ def mix(signals: Mapping[str, Mapping[str, Any]] | RunLog, mixer: Mixer) -> Mixt
         >>> mix({"tokens": {"web": 3e11, "code": 1e11}}, Natural())["code"]
         0.25
     """
+    _instance(mixer, "rv.mix", "rv.mixers.Natural()")
     domains, arrays = _signal_arrays(signals)
     who = type(mixer).__name__
     arrays.setdefault("prior", np.full(len(domains), 1 / len(domains)))
@@ -204,11 +208,19 @@ def mix(signals: Mapping[str, Mapping[str, Any]] | RunLog, mixer: Mixer) -> Mixt
     return Mixture(zip(domains, weights.tolist(), strict=True), source={"method": who, "parameters": repr(mixer)})
 
 
+def _instance(method: Any, verb: str, example: str) -> None:
+    if isinstance(method, type):
+        raise ReweightvizError(f"{verb} takes a method with its parameters, such as {example}; got the class {method.__name__}: add ().")
+
+
 def _signal_arrays(signals: Mapping[str, Mapping[str, Any]] | RunLog) -> tuple[tuple[str, ...], dict[str, NDArray[np.float64]]]:
     if isinstance(signals, RunLog):
         return signals.domains, dict(signals.signals)
     if not signals:
         raise ReweightvizError("rv.mix needs at least one signal, such as {'tokens': {'web': 1e12, 'code': 3e11}}; got none.")
+    if not all(isinstance(table, Mapping) for table in signals.values()):
+        raise ReweightvizError("rv.mix takes signal to domain to number, such as {'tokens': {'web': 1e12, 'code': 3e11}}; "
+                               f"got numbers for {listed(signals)}.")
     tables = {name: dict(table) for name, table in signals.items()}
     domains = tuple(next(iter(tables.values())))
     for name, table in tables.items():

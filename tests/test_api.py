@@ -88,10 +88,13 @@ def test_the_readmes_python_names_are_real(root):
 def test_the_readmes_ten_lines_run(root, tmp_path, monkeypatch):
     import re
 
-    block = re.search(r"## Ten lines\n+```python\n(.*?)```", (root / "README.md").read_text("utf-8"), re.DOTALL).group(1)
-    monkeypatch.chdir(tmp_path)
-    exec(compile(block, "README.md", "exec"), {})  # noqa: S102
-    assert (tmp_path / "mixture" / "mixture.yaml").exists()
+    blocks = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text("utf-8"), re.DOTALL)
+    for name, block in zip(("ten", "table"), blocks, strict=True):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        exec(compile(block, "README.md", "exec"), {"rv": rv})  # noqa: S102
+        assert (tmp_path / name / "mixture" / "mixture.yaml").exists()
+    assert "/data/" in (tmp_path / "table" / "blend.txt").read_text()
 
 
 def test_bad_input_to_the_verbs_is_one_sentence(tmp_path):
@@ -103,6 +106,11 @@ def test_bad_input_to_the_verbs_is_one_sentence(tmp_path):
     ):
         with pytest.raises(rv.ReweightvizError, match=sentence):
             rv.optimize(law, **keywords)
+    for call in (lambda: rv.fit(rv.demo_swarm(), rv.laws.Olmix), lambda: rv.mix({"tokens": {"web": 1.0}}, rv.mixers.Natural)):
+        with pytest.raises(rv.ReweightvizError, match=r"got the class \w+: add \(\)"):
+            call()
+    with pytest.raises(rv.ReweightvizError, match="takes signal to domain to number"):
+        rv.mix({"web": 1e12}, rv.mixers.Natural())
     with pytest.raises(rv.ReweightvizError, match="must hold a number"):
         rv.mix({"tokens": {"web": "many"}}, rv.mixers.Natural())
     with pytest.raises(rv.ReweightvizError, match="no option of 'json' 'overwite'; did you mean 'overwrite'"):

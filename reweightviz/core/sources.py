@@ -64,7 +64,8 @@ class Sources(Mapping[str, Source]):
         return len(self._table)
 
     def __repr__(self) -> str:
-        return f"Sources({len(self)} domains, {self.tokens.sum():,.0f} tokens)"
+        counted = f" (counted by {self.tokenizer})" if self.tokenizer else ""
+        return f"Sources({len(self)} domains, {self.tokens.sum():,.0f} tokens{counted})"
 
     @property
     def domains(self) -> tuple[str, ...]:

@@ -189,7 +189,7 @@ def _means(kept: Mapping[str, float], sources: Sources | None) -> dict[str, floa
 def _warn_of_early_end(found: Mapping[str, Any]) -> None:
     epochs, tokens = found.get("epochs", {}), found.get("tokens", 0)
     first = max(epochs, key=lambda domain: epochs[domain], default="")
-    if epochs.get(first, 0) > 1:
+    if epochs.get(first, 0) > 1 + 1e-6:
         warnings.warn(f"stopping_strategy='first_exhausted' ends when {first[:60]!r} is used up, at "
                       f"{tokens / epochs[first]:.4g} of {tokens:.4g} tokens; 'all_exhausted' repeats it.",
                       ReweightvizWarning, stacklevel=3)

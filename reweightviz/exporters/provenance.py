@@ -48,7 +48,7 @@ def record(framework: str, unit: str, mixture: Mixture, *, sources: Sources | No
     """
     epochs = _epochs(mixture, sources, tokens)
     dropped = [domain for domain, weight in mixture.items() if not weight]
-    often = [f"{domain[:60]!r} {passes:.3g}" for domain, passes in epochs.items() if passes > max_epochs]
+    often = [f"{domain[:60]!r} {passes:.3g}" for domain, passes in epochs.items() if passes > max_epochs * (1 + 1e-6)]
     if often:
         warnings.warn(f"more than {max_epochs:g} epochs at {tokens:.4g} tokens: {', '.join(often)}.",
                       ReweightvizWarning, stacklevel=3)
@@ -62,7 +62,8 @@ def record(framework: str, unit: str, mixture: Mixture, *, sources: Sources | No
         "dropped": dropped,
     }
     if epochs:
-        found |= {"tokens": tokens, "max_epochs": max_epochs, "epochs": epochs}
+        counted = f"tokens as counted by {sources.tokenizer}" if sources is not None and sources.tokenizer else "tokens"
+        found |= {"tokens": tokens, "counted": counted, "max_epochs": max_epochs, "epochs": epochs}
     return found
 
 

@@ -42,7 +42,9 @@ def _compute(corpus: Corpus, k: int, seed: int, vectors: Matrix) -> dict[str, ND
         sizes = np.bincount(found, minlength=k)
         order = np.argsort(-sizes, kind="stable")
         labels = np.argsort(order).astype(np.int32)[found]
-        return {"cluster": labels, "names": np.array(_names(corpus, labels, int((sizes > 0).sum()), seed))}
+        names = np.array(_names(corpus, labels, int((sizes > 0).sum()), seed))
+        bar.update()
+    return {"cluster": labels, "names": names}
 
 
 def _names(corpus: Corpus, labels: NDArray[np.int32], k: int, seed: int) -> list[str]:

@@ -90,7 +90,9 @@ def _ngrams(corpus: Corpus, dimensions: int, seed: int) -> Matrix:
         bar.update()
         weighted = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
         bar.update()
-        return np.asarray(TruncatedSVD(wanted, n_iter=3, random_state=seed).fit_transform(weighted), np.float32)
+        vectors = TruncatedSVD(wanted, n_iter=3, random_state=seed).fit_transform(weighted)
+        bar.update()
+    return np.asarray(vectors, np.float32)
 
 
 def _encoder(corpus: Corpus, name: str, device: str) -> Matrix:

@@ -75,7 +75,8 @@ def _umap(flat: Matrix, neighbours: int, spread: float, epochs: int | None, seed
     if start is None:
         raise ReweightvizError("every document has the same embedding; there is nothing to project.")
     reducer = umap.UMAP(n_neighbors=neighbours, min_dist=spread, n_epochs=epochs, init=start, random_state=seed, n_jobs=1,
-                        precomputed_knn=(nearest, np.sqrt(np.maximum(squared, 0))), verbose=False, tqdm_kwds={"disable": False, "delay": 1})
+                        precomputed_knn=(nearest, np.sqrt(np.maximum(squared, 0))), verbose=False,
+                        tqdm_kwds={"desc": "project: UMAP", "disable": False, "delay": 1})
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*precomputed_knn.*|.*n_jobs.*|.*search index.*")
         return np.asarray(reducer.fit_transform(flat), np.float32)

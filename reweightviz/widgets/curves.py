@@ -23,7 +23,7 @@ from reweightviz.widgets.reported_errors import ReportedErrors
 _HERE = Path(__file__).parent
 _SPANS = (5, 10, 20, 50, 100)
 _CONFIG = {"displaylogo": False, "displayModeBar": "hover", "typesetMath": False, "responsive": True,
-           "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d"]}
+           "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "sendChartToCloud"]}
 _STYLE = ("x", "y", "name", "visible", "opacity", "mode", "fill", "fillcolor", "stackgroup", "hoverinfo", "hovertemplate",
           "line.color", "line.width", "line.dash", "marker.color", "marker.size")
 _LAYOUT = ("annotations[0].text", "annotations[1].text", "hoverdistance", "xaxis.title.text", "yaxis.autorange")
