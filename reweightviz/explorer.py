@@ -20,7 +20,7 @@ from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.files import write_atomically
 from reweightviz.core.mixture import Mixture
-from reweightviz.core.protocols import Law
+from reweightviz.core.protocols import ConvexLaw, Law
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.selection import Selection
 from reweightviz.core.sources import Sources
@@ -146,13 +146,14 @@ class Explorer(w.VBox):
             self.corpus.save(place, overwrite=place.exists() and not same_documents(place, self.corpus))
         for number, log in enumerate(self.logs):
             log.save(folder / f"log-{number}.jsonl")
-        if self.law is not None and not hasattr(self.law, "to_dict"):
+        described = getattr(self.law, "to_dict", None)
+        if self.law is not None and described is None:
             warnings.warn(f"{type(self.law).__name__} cannot be saved; pass it again: Explorer.load(path, law=...).",
                           ReweightvizWarning, stacklevel=2)
         settings = {
             "sources": {domain: asdict(source) for domain, source in self.sources.items()}, "tokenizer": self.sources.tokenizer,
             "logs": len(self.logs), "corpus": self.corpus is not None,
-            "law": self.law.to_dict() if self.law is not None and hasattr(self.law, "to_dict") else None,
+            "law": described() if described else None,
             "presets": {p["name"]: dict(zip(self.editor.domains, p["weights"], strict=True)) for p in self.editor.presets},
         }
         write_atomically(folder / SETTINGS, json.dumps(settings))
@@ -260,7 +261,7 @@ class Explorer(w.VBox):
 
     def _propose(self) -> None:
         """The law's optimum depends on the budget and the cap."""
-        if self.law is None or not hasattr(self.law, "minimise") or set(self.law.domains) != set(self.sources):
+        if not isinstance(self.law, ConvexLaw) or set(self.law.domains) != set(self.sources):
             return
         self.editor.presets = [preset for preset in self.editor.presets if preset["name"] not in (OPTIMUM, UNCAPPED)]
         budget = self.editor.budget or float(self.sources.tokens.sum())

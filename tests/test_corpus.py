@@ -184,6 +184,18 @@ def test_a_corpus_without_text_can_be_saved_twice(tmp_path):
     assert open_corpus(bare.save(path)).tokens.tolist() == [3, 4]
 
 
+def test_a_replaced_column_has_its_own_digest(corpus):
+    before = corpus.digest("text")
+    other = corpus.with_column("text", ["one", "two", "three"])
+    assert other.digest("text") != before == corpus.digest("text")
+    assert other.digest("domain") == corpus.digest("domain")
+    numbers = np.zeros(3)
+    counted = corpus.with_column("loss:m", numbers)
+    first = counted.digest("loss:m")
+    numbers[0] = 1
+    assert counted.digest("loss:m") != first
+
+
 def test_arrow_out(corpus):
     table = corpus.with_column("xy", np.zeros((3, 2), np.float32)).to_arrow()
     assert table.schema.field("xy").type == pa.list_(pa.float32(), 2)

@@ -51,6 +51,7 @@ class Corpus:
         self.tokenizer = tokenizer
         self.meta: dict[str, Any] = dict(meta or {})
         self._fetch_text = fetch_text
+        self._digests: dict[str, bytes] = {}
         encoded = _whole("domain", _strings(self._resolved("domain"))).dictionary_encode().combine_chunks()
         encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
         if not len(encoded):
@@ -109,8 +110,10 @@ class Corpus:
 
     def with_column(self, name: str, values: ArrayLike | Callable[[], ArrayLike], **meta: Any) -> Corpus:
         """A corpus with one column more (or replaced); nothing of this one is copied."""
-        return Corpus(self._columns | {name: values}, domains=self.domains, tokenizer=self.tokenizer,
+        more = Corpus(self._columns | {name: values}, domains=self.domains, tokenizer=self.tokenizer,
                       meta=self.meta | meta, fetch_text=self._fetch_text)
+        more._digests = {known: digest for known, digest in self._digests.items() if known != name}
+        return more
 
     def take(self, rows: ArrayLike) -> Corpus:
         """The documents ``rows`` (indices or a boolean mask), with every column."""
@@ -174,8 +177,18 @@ class Corpus:
         """A short hash of the named columns' content; the same data gives the same digest."""
         total = hashlib.blake2b(digest_size=12)
         for name in columns:
-            total.update(_digest(self[name]))
+            total.update(self._digest_of(name))
         return total.hexdigest()
+
+    def _digest_of(self, name: str) -> bytes:
+        """Text is hashed once, for Arrow is immutable; numbers each time, for the array behind them is the caller's."""
+        if name in self._digests:
+            return self._digests[name]
+        column = self[name]
+        found = _digest(column)
+        if isinstance(column, pa.ChunkedArray):
+            self._digests[name] = found
+        return found
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Commit to a Lance dataset; see :func:`reweightviz.core.store.save_corpus`."""

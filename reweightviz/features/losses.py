@@ -42,10 +42,11 @@ def losses(corpus: Corpus, model: Any, *, label: str = "proxy", longest: int = 2
     def compute() -> dict[str, NDArray[np.float32]]:
         sequences, owners, counts = _windows(corpus, model.config.context + 1, longest)
         sums = np.zeros(len(corpus))
+        model.to(place)
         with torch.no_grad():
             for start in tqdm(range(0, len(sequences), ROWS), desc="losses", delay=1, leave=False):
                 part = slice(start, start + ROWS)
-                found = model.to(place).token_losses(torch.from_numpy(sequences[part].astype(np.int64)).to(place)).cpu().numpy()
+                found = model.token_losses(torch.from_numpy(sequences[part].astype(np.int64)).to(place)).cpu().numpy()
                 seen = np.arange(found.shape[1]) < counts[part, None]
                 np.add.at(sums, owners[part], (found * seen).sum(1))
         total = np.bincount(owners, counts, len(corpus))
