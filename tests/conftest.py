@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+FRAMEWORKS = ROOT / "tests" / "frameworks"
+CHECKOUTS = Path(os.environ.get("REWEIGHTVIZ_CHECKOUTS", ROOT / ".checkouts"))
 PUBLIC_TABLES = ROOT.parent / "shared" / "data"
 
 
@@ -28,6 +34,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"needs {', '.join(absent)}, which is not installed")
     if item.get_closest_marker("shared") and not PUBLIC_TABLES.is_dir():
         pytest.skip(f"reads public tables that are not part of a clone ({PUBLIC_TABLES})")
+    for marker in item.iter_markers("framework"):
+        if environment(marker.args[0]) is None:
+            pytest.skip(f"needs the environment {marker.args[0]!r}: make test-frameworks")
+    for marker in item.iter_markers("checkout"):
+        if not (CHECKOUTS / marker.args[0]).is_dir():
+            pytest.skip(f"needs a checkout of {marker.args[0]} in {CHECKOUTS}")
     if item.get_closest_marker("gpu") and not _has_gpu():
         pytest.skip("needs a CUDA device")
 
@@ -38,6 +50,38 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "lab" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
+def environment(name: str) -> Path | None:
+    """The interpreter of an environment that holds real training frameworks; None where it is not made."""
+    python = ROOT / ".venvs" / name / "bin" / "python"
+    return python if python.exists() else None
+
+
+@pytest.fixture
+def load_with(request, tmp_path):
+    """Runs a script of tests/frameworks in the environment that the test is marked with, and returns its RESULT.
+
+    ``load_with("trl_load.py", config=..., draws=2000)`` hands the keywords over as JSON; the script prints
+    ``RESULT <json>`` as its last line.
+    """
+
+    def run(script: str, **job) -> dict:
+        marker = request.node.get_closest_marker("framework")
+        python = environment(marker.args[0]) if marker else sys.executable
+        own = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub"), "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run([python, FRAMEWORKS / script, json.dumps(job, default=str)], capture_output=True, text=True, timeout=300,
+                              check=False, cwd=tmp_path, env=os.environ | own)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+        return json.loads(done.stdout.rpartition("RESULT ")[2])
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def checkouts() -> Path:
+    """Folder of checkouts of frameworks that no registry has; mark the test ``checkout``."""
+    return CHECKOUTS
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from reweightviz.core.errors import ReweightvizError
@@ -11,26 +12,48 @@ from reweightviz.core.errors import ReweightvizError
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes, *, overwrite: bool = True) -> Path:
     """Write beside the target, then rename: a reader never sees half a file, a failure loses nothing."""
+    target = Path(path)
+    write_all({target: content}, overwrite=overwrite)
+    return target
+
+
+def write_all(files: Mapping[Path, str | bytes], *, overwrite: bool = True) -> None:
+    """Write several files beside their targets, then rename them all: where one cannot be written, none is replaced."""
+    drafts: dict[Path, Path] = {}
+    try:
+        for path, content in files.items():
+            drafts[path] = _beside(path, content, overwrite=overwrite)
+        for path, draft in drafts.items():
+            try:
+                draft.replace(path)
+            except OSError as error:
+                raise ReweightvizError(f"cannot write {path}: {error.strerror or error}.") from error
+    finally:
+        for draft in drafts.values():
+            draft.unlink(missing_ok=True)
+
+
+def _beside(path: Path, content: str | bytes, *, overwrite: bool) -> Path:
     target = inside_folder(path)
     if target.is_dir():
         raise ReweightvizError(f"cannot write {target}: it is a folder; name a file.")
     if target.exists() and not overwrite:
         raise ReweightvizError(f"{target} exists already; pass overwrite=True to replace it.")
+    if target.exists() and not os.access(target, os.W_OK):
+        raise ReweightvizError(f"cannot write {target}: it is read-only.")
     data = _encoded(content, target) if isinstance(content, str) else content
     try:
         handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-            mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-            Path(draft).chmod(mode)
-            Path(draft).replace(target)
+            Path(draft).chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
         except BaseException:
             Path(draft).unlink(missing_ok=True)
             raise
     except OSError as error:
         raise ReweightvizError(f"cannot write {target}: {error.strerror or error}.") from error
-    return target
+    return Path(draft)
 
 
 def inside_folder(path: str | os.PathLike[str]) -> Path:

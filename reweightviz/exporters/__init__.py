@@ -2,59 +2,35 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
 from reweightviz.core.errors import unknown_name
-from reweightviz.core.files import write_atomically
-from reweightviz.core.mixture import FORMAT, Mixture
-from reweightviz.exporters import huggingface, megatron, provenance
-from reweightviz.exporters.provenance import PathLike, SourcesLike
+from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.huggingface import HuggingFace
+from reweightviz.exporters.levanter import Levanter
+from reweightviz.exporters.litdata import LitData
+from reweightviz.exporters.megatron import Megatron
+from reweightviz.exporters.plain_json import PlainJson
+
+FRAMEWORKS: dict[str, Exporter] = {exporter.name: exporter for exporter in (
+    HuggingFace(),
+    Levanter(),
+    LitData(),
+    Megatron(),
+    PlainJson(),
+)}
+"""Name of a format to its exporter."""
 
 
-class Json:
-    """The house's own file: what ``Mixture.save`` writes, and the provenance; ``Mixture.load`` reads it."""
-
-    UNIT = "a weight is a share of training tokens"
-
-    @staticmethod
-    def write(mixture: Mixture, path: PathLike, *, sources: SourcesLike = None,
-              tokens: float | None = None, overwrite: bool = False,
-              max_epochs: float = provenance.MAX_EPOCHS) -> Path:
-        """Write the JSON file ``path``; arguments as for every exporter."""
-        table = provenance.as_sources(sources)
-        found = provenance.record("json", Json.UNIT, mixture, sources=table, tokens=tokens,
-                                  max_epochs=max_epochs)
-        content = {"format": FORMAT, "unit": "share of training tokens", "weights": dict(mixture),
-                   "source": found["source"],
-                   "provenance": {k: v for k, v in found.items() if k not in ("source", "domains", "dropped")}}
-        return write_atomically(path, json.dumps(content, indent=2) + "\n", overwrite=overwrite)
-
-    @staticmethod
-    def read(path: PathLike) -> Mixture:
-        """The mixture of a JSON file."""
-        return Mixture.load(path)
-
-
-FRAMEWORKS: dict[str, Any] = {"huggingface": huggingface, "json": Json, "megatron": megatron}
-"""Name of a format to what has ``UNIT``, ``write`` and ``read``."""
-
-ALIASES = {"hf": "huggingface", "datasets": "huggingface", "hugging face": "huggingface", "mixture": "json",
-           "megatron-core": "megatron", "megatron-lm": "megatron", "mcore": "megatron"}
-
-
-def find(framework: str) -> Any:
+def find(framework: str) -> Exporter:
     """The exporter of a framework by name or alias, in any case.
 
-    >>> find("HF").UNIT
-    'a probability is a share of examples (documents)'
+    >>> find("HF").units[0].sentence
+    'a weight is a share of examples (documents)'
     """
     name = str(framework).strip().lower().replace("_", "-")
-    name = ALIASES.get(name, name)
-    if name not in FRAMEWORKS:
-        raise unknown_name("framework", framework, FRAMEWORKS)
-    return FRAMEWORKS[name]
+    for exporter in FRAMEWORKS.values():
+        if name == exporter.name or name in exporter.aliases:
+            return exporter
+    raise unknown_name("framework", framework, FRAMEWORKS)
 
 
-__all__ = ["ALIASES", "FRAMEWORKS", "find", "huggingface", "megatron"]
+__all__ = ["FRAMEWORKS", "Exporter", "find"]

@@ -1,117 +1,125 @@
-"""Megatron-core: a file for ``--data-args-path``, or the JSON of ``--per-split-data-args-path``.
+"""Megatron-LM and megatron-core: the blend, in every form that the command line takes.
 
 Megatron blends sequences of one fixed length, so its weights are shares of tokens and are written in full.
-The file has room for weights and prefixes only; names and provenance, never the weights, stand beside it in
-``<file>.provenance.json``. Checked with megatron-core 0.16.1.
+Checked with megatron-core 0.16.1; the phases are read from the source of 0.20.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
-from collections import Counter
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
-from reweightviz.core.files import write_atomically
-from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import provenance
-from reweightviz.exporters.provenance import PathLike, SourcesLike
+from reweightviz.exporters.document import Document
+from reweightviz.exporters.exporter import Config, Entry, Exporter, Numbers, Plan
 
-FORMAT = "reweightviz.megatron/1"
-UNIT = "a weight is a share of training sequences of one fixed length, which is a share of tokens"
-FORMS = ("text", "per_split")
+FORMS = ("text", "per_split", "arguments")
 MOST = 32766
 SUFFIX = "_text_document"
 """What Megatron's preprocess_data.py appends to an output prefix."""
+PHASES = "--phase-transition-iterations"
 
 
-def write(mixture: Mixture, path: PathLike, *, sources: SourcesLike = None, tokens: float | None = None,
-          overwrite: bool = False, form: str = "text", prefix_dir: str | None = None,
-          max_epochs: float = provenance.MAX_EPOCHS) -> Path:
-    """Write the blend ``path``, and ``<path>.provenance.json`` beside it.
+class Megatron(Exporter):
+    """Megatron-LM: a file for `--data-args-path`, the JSON of `--per-split-data-args-path`, or the words of `--data-path`; phases."""
 
-    Args:
-        mixture: (K,) weights, shares of training tokens. Domains of weight 0 are left out (Megatron asserts
-            that each is above 0), and said so.
-        path: the file; its folder must be there.
-        sources: the prefix of the indexed dataset as the path of each domain, with or without .bin or .idx.
-            A domain with several is shared out by the sizes of their .bin files.
-        tokens: budget of the run; adds the epochs of each domain.
-        overwrite: replace files that exist.
-        form: "text" for ``--data-args-path``, "per_split" for ``--per-split-data-args-path`` (train only).
-        prefix_dir: where domains without paths lie, as ``<prefix_dir>/<name>_text_document``.
-        max_epochs: warn above it.
+    name = "megatron"
+    aliases = ("megatron-core", "megatron-lm", "mcore")
+    title = "Megatron"
+    by_path = True
+    schedules = True
+    main = "phases.txt"
+    traps = ("Megatron repeats a source that is used up, as often as its weight asks, and says nothing.",)
 
-    Returns:
-        The blend file.
+    def render(self, plan: Plan, old: Document | None, *, form: str = "text", prefix_dir: str | None = None) -> dict[str, str]:
+        """The blend, or for a schedule a folder: one blend a phase, and the arguments in ``phases.txt``.
 
-    Raises:
-        ReweightvizError: one sentence; nothing was replaced.
-    """
-    if form not in FORMS:
-        raise unknown_name("form of a Megatron blend", form, FORMS)
-    table = provenance.as_sources(sources)
-    blend, names = _blend({d: w for d, w in mixture.items() if w}, table, prefix_dir, form)
-    found = provenance.record("megatron", UNIT, mixture, sources=table, tokens=tokens, max_epochs=max_epochs)
-    sidecar = {"format": FORMAT, "prefixes": names} | found | {"digest": provenance.digest(blend)}
+        Args:
+            plan: what to write.
+            old: not used; a blend is written whole.
+            form: "text" for ``--data-args-path``, "per_split" for ``--per-split-data-args-path`` (train only),
+                "arguments" for a line with ``--data-path``.
+            prefix_dir: where domains without paths lie, as ``<prefix_dir>/<name>_text_document``.
+        """
+        if form not in FORMS:
+            raise unknown_name("form of a Megatron blend", form, FORMS)
+        if len(plan.stages) == 1:
+            return {"": _blend_text(plan.numbers, form)}
+        starts = list(plan.stages)
+        names = {start: f"phase-{phase}.{'json' if form == 'per_split' else 'txt'}" for phase, start in enumerate(starts)}
+        flag = {"text": "--data-args-path", "per_split": "--per-split-data-args-path"}.get(form)
+        if flag is None:
+            raise ReweightvizError("the phases of a schedule are files: form='text' or 'per_split'.")
+        lines = [plan.comment("Megatron phases; training saves and exits at each transition, start it again with the next blend"),
+                 f"{PHASES} {','.join(map(str, starts[1:]))}\n", *(f"{flag} {name}\n" for name in names.values())]
+        return {self.main: "".join(lines)} | {names[start]: _blend_text(numbers, form) for start, numbers in plan.stages.items()}
+
+    def parse(self, document: Document) -> Config:
+        """The blend as ``megatron.core.datasets.utils.get_blend_from_list`` reads it."""
+        if PHASES not in document.text:
+            numbers, refused = _read_blend(_words(document))
+            return Config({0: numbers}, refused=refused)
+        lines = [line.split() for line in document.text.splitlines() if line.startswith("--")]
+        try:
+            starts = [0, *(int(step) for word in lines[0][1:] for step in word.split(","))]
+            blends = [_read_blend(_words(document.beside(name))) for _, name in lines[1:]]
+            stages = {start: numbers for start, (numbers, _) in zip(starts, blends, strict=True)}
+        except ValueError as error:
+            raise ReweightvizError(f"{document.path} must name the transitions and one blend for each phase: {error}.") from error
+        return Config(stages, refused=tuple(sentence for _, found in blends for sentence in found))
+
+    def recognises(self, document: Document) -> bool:
+        """Words of weights and prefixes, the JSON with three splits, or the arguments."""
+        if document.mapping:
+            return "train" in document.mapping and set(document.mapping) <= {"train", "valid", "test"}
+        words = document.text.split()
+        return (PHASES in words or bool(set(words) & {"--data-path", "--train-data-path"})
+                or (len(words) > 1 and document.path.suffix not in {".py", ".csv", ".yaml", ".yml"} and _number(words[0]) is not None))
+
+    def guess(self, name: str) -> str:
+        """The last part of a prefix, without what preprocess_data.py appends."""
+        return Path(name).name.removesuffix(SUFFIX)
+
+    def entries(self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]) -> dict[str, Entry]:
+        """Prefix to domain; a domain with several is shared out by the sizes of their .bin files."""
+        prefixes = {domain: _prefixes(domain, sources) for domain in domains}
+        if options.get("prefix_dir") is not None:
+            taken: set[str] = set()
+            for domain in [domain for domain, found in prefixes.items() if not found]:
+                short = provenance.slug(domain, taken)
+                taken.add(short.lower())
+                prefixes[domain] = [f"{options['prefix_dir']}/{short}{SUFFIX}"]
+        absent = [domain for domain, found in prefixes.items() if not found]
+        if absent:
+            raise ReweightvizError(f"Megatron needs a prefix for each indexed dataset: sources= has no paths for "
+                                   f"{listed(absent)} (Sources.with_paths sets them, prefix_dir= makes them).")
+        if sum(map(len, prefixes.values())) > MOST:
+            raise ReweightvizError(f"Megatron blends at most {MOST:,} datasets; got {sum(map(len, prefixes.values())):,}.")
+        entries: dict[str, Entry] = {}
+        for domain, found in prefixes.items():
+            for prefix, part in zip(found, _parts(domain, found), strict=True):
+                _check_prefix(prefix, domain, options.get("form", "text"))
+                if prefix in entries:
+                    raise ReweightvizError(f"{listed([entries[prefix].domain, domain])} have one prefix, {prefix!r}; "
+                                           "each needs its own.")
+                entries[prefix] = Entry(domain, part, (prefix,))
+        return entries
+
+
+def _blend_text(numbers: Numbers, form: str) -> str:
+    words = [word for prefix, weight in numbers.items() for word in (repr(weight), prefix)]
     if form == "text":
-        content = "".join(f"{weight!r} {prefix}\n" for prefix, weight in blend.items())
-    else:
-        words = [word for prefix, weight in blend.items() for word in (repr(weight), prefix)]
-        content = json.dumps({"train": words, "valid": None, "test": None}, indent=1) + "\n"
-    if Path(path).exists() and not overwrite:
-        raise ReweightvizError(f"{path} exists already; pass overwrite=True to replace it.")
-    write_atomically(_sidecar(path), json.dumps(sidecar, indent=2) + "\n", overwrite=overwrite)
-    return write_atomically(path, content, overwrite=overwrite)
-
-
-def read(path: PathLike) -> Mixture:
-    """The mixture that Megatron would train on; names from the sidecar, else the ends of the prefixes."""
-    blend = _parsed(Path(path))
-    found = _record(_sidecar(path))
-    known = {str(prefix): str(name) for prefix, name in (found.get("prefixes") or {}).items()}
-    guesses = {prefix: Path(prefix).name.removesuffix(SUFFIX) for prefix in blend if prefix not in known}
-    count = Counter((*guesses.values(), *set(known.values())))
-    shares: dict[str, float] = {}
-    for prefix, weight in blend.items():
-        guess = guesses.get(prefix, "")
-        name = known.get(prefix, guess if guess and count[guess] == 1 else prefix)
-        shares[name] = shares.get(name, 0.0) + weight
-    return provenance.restored(blend, shares, found, path)
-
-
-def _blend(kept: Mapping[str, float], sources: Sources | None, prefix_dir: str | None,
-           form: str) -> tuple[dict[str, float], dict[str, str]]:
-    """Prefix to weight, and prefix to domain."""
-    prefixes = {domain: _prefixes(domain, sources) for domain in kept}
-    if prefix_dir is not None:
-        taken: set[str] = set()
-        for domain in [domain for domain, found in prefixes.items() if not found]:
-            short = provenance.slug(domain, taken)
-            taken.add(short.lower())
-            prefixes[domain] = [f"{prefix_dir}/{short}{SUFFIX}"]
-    absent = [domain for domain, found in prefixes.items() if not found]
-    if absent:
-        raise ReweightvizError(f"Megatron needs a prefix for each indexed dataset: sources= has no paths for "
-                               f"{listed(absent)} (Sources.with_paths sets them, prefix_dir= makes them).")
-    total = sum(map(len, prefixes.values()))
-    if total > MOST:
-        raise ReweightvizError(f"Megatron blends at most {MOST:,} datasets; got {total:,}.")
-    blend: dict[str, float] = {}
-    names: dict[str, str] = {}
-    for domain, found in prefixes.items():
-        for prefix, share in zip(found, _parts(domain, found), strict=True):
-            _check_prefix(prefix, domain, form)
-            if prefix in names:
-                raise ReweightvizError(f"{listed([names[prefix], domain])} have one prefix, {prefix!r}; "
-                                       "each needs its own.")
-            blend[prefix], names[prefix] = kept[domain] * share, domain
-    return blend, names
+        return "".join(f"{weight!r} {prefix}\n" for prefix, weight in numbers.items())
+    if form == "arguments":
+        return f"--data-path {shlex.join(words)}\n"
+    return json.dumps({"train": words, "valid": None, "test": None}, indent=1) + "\n"
 
 
 def _prefixes(domain: str, sources: Sources | None) -> list[str]:
@@ -142,6 +150,8 @@ def _check_prefix(prefix: str, domain: str, form: str) -> None:
     if _number(prefix) is not None:
         raise ReweightvizError(f"{who} reads as a number, which Megatron may take for a weight; "
                                f"give it as {'./' + prefix!r}.")
+    if prefix.startswith("--"):
+        raise ReweightvizError(f"{who} reads as an option of the command line; give it as {'./' + prefix!r}.")
     try:
         prefix.encode("utf-8")
     except UnicodeEncodeError:
@@ -155,46 +165,30 @@ def _number(word: object) -> float | None:
         return None
 
 
-def _parsed(path: Path) -> dict[str, float]:
-    """Prefix to weight, as megatron.core.datasets.utils.get_blend_from_list reads it."""
-    words = _words(path)
+def _read_blend(words: Sequence[Any]) -> tuple[Numbers, tuple[str, ...]]:
+    """Prefix to weight, and what Megatron would refuse or misread."""
     weights = [_number(word) for word in words[::2]]
     prefixes = [str(word).strip() for word in words[1::2]]
     if not words or len(words) % 2 or None in weights:
-        raise ReweightvizError(f"{path} must hold weights and prefixes in turn; "
-                               "as it is, Megatron would take every word for a dataset.")
+        return {}, ("weights and prefixes must stand in turn; as it is, Megatron would take every word for a dataset.",)
     blend = {prefix: float(weight or 0) for prefix, weight in zip(prefixes, weights, strict=True)}
     bad = [prefix for prefix, weight in blend.items() if not 0 < weight < math.inf]
     if bad or len(blend) < len(prefixes):
         fault = f"that of {listed(bad)} is not" if bad else "a prefix stands there twice"
-        raise ReweightvizError(f"{path} must give each prefix once, with a finite weight above 0; {fault}.")
-    return blend
+        return blend, (f"each prefix must stand once, with a finite weight above 0; {fault}.",)
+    return blend, ()
 
 
-def _words(path: Path) -> list[Any]:
+def _words(document: Document) -> list[Any]:
+    text = document.text
+    argument = re.search(r"--(?:train-)?data-path\s+((?:(?!\s--).)*)", text, re.DOTALL)
+    if argument:
+        return shlex.split(argument[1].replace("\\\n", " "), comments=True)
+    if not text.lstrip().startswith("{"):
+        return text.split()
     try:
-        text = path.read_text("utf-8")
-        if not text.lstrip().startswith("{"):
-            return text.split()
         train = json.loads(text)["train"]
-    except OSError as error:
-        raise ReweightvizError(f"cannot read {path}: {error.strerror or error}.") from error
     except (ValueError, KeyError) as error:
-        raise ReweightvizError(f"{path} is no Megatron blend, neither weights and prefixes nor JSON with "
+        raise ReweightvizError(f"{document.path} is no Megatron blend, neither weights and prefixes nor JSON with "
                                f"'train': {error}.") from error
     return train.split() if isinstance(train, str) else list(train or ())
-
-
-def _sidecar(path: PathLike) -> Path:
-    return Path(f"{os.fspath(path)}.provenance.json")
-
-
-def _record(sidecar: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(sidecar.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise ReweightvizError(f"cannot read {sidecar}, which names the domains of the blend: {error}; "
-                               "mend it, or delete it to go by the prefixes.") from error
-    return found if isinstance(found, dict) else {}

@@ -6,7 +6,6 @@ import datetime as dt
 import hashlib
 import json
 import math
-import os
 import re
 import unicodedata
 import warnings
@@ -22,17 +21,9 @@ from reweightviz.core.version import VERSION
 MAX_EPOCHS = 4.0
 """Passes over one domain after which repeating it is worth a warning (Muennighoff et al., 2023)."""
 
-PathLike = str | os.PathLike[str]
-SourcesLike = Sources | Mapping[str, Any] | None
-
-
-def as_sources(sources: SourcesLike) -> Sources | None:
-    """Sources as they are, or made from a table of domains."""
-    return sources if sources is None or isinstance(sources, Sources) else Sources(sources)
-
 
 def record(framework: str, unit: str, mixture: Mixture, *, sources: Sources | None, tokens: float | None,
-           max_epochs: float = MAX_EPOCHS) -> dict[str, Any]:
+           max_epochs: float | None = None) -> dict[str, Any]:
     """What a file says of itself, ready for JSON.
 
     Args:
@@ -41,29 +32,25 @@ def record(framework: str, unit: str, mixture: Mixture, *, sources: Sources | No
         mixture: (K,) weights, shares of training tokens.
         sources: tokens available in each domain; needed for epochs only.
         tokens: budget of the run, in tokens; adds the epochs of each domain.
-        max_epochs: a domain that is passed over more often is warned about.
+        max_epochs: a domain that is passed over more often is refused; None warns above ``MAX_EPOCHS``.
 
     Raises:
-        ReweightvizError: ``tokens`` without ``sources``, or a weight on a domain that holds nothing.
+        ReweightvizError: ``tokens`` without ``sources``, a weight on a domain that holds nothing, or more than ``max_epochs``.
     """
-    epochs = _epochs(mixture, sources, tokens)
-    dropped = [domain for domain, weight in mixture.items() if not weight]
-    often = [f"{domain[:60]!r} {passes:.3g}" for domain, passes in epochs.items() if passes > max_epochs * (1 + 1e-6)]
-    if often:
-        warnings.warn(f"more than {max_epochs:g} epochs at {tokens:.4g} tokens: {', '.join(often)}.",
-                      ReweightvizWarning, stacklevel=3)
-    found = {
+    found: dict[str, Any] = {
         "written_by": f"reweightviz {VERSION}",
         "created": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "framework": framework,
         "unit": unit,
         "source": plain(mixture.source),
         "domains": list(mixture.domains),
-        "dropped": dropped,
+        "dropped": [domain for domain, weight in mixture.items() if not weight],
     }
-    if epochs:
+    if tokens is not None:
+        epochs = _epochs(mixture, sources, tokens)
+        _check_epochs(epochs, mixture, sources, tokens, max_epochs)
         counted = f"tokens as counted by {sources.tokenizer}" if sources is not None and sources.tokenizer else "tokens"
-        found |= {"tokens": tokens, "counted": counted, "max_epochs": max_epochs, "epochs": epochs}
+        found |= {"tokens": tokens, "counted": counted, "max_epochs": max_epochs or MAX_EPOCHS, "epochs": epochs}
     return found
 
 
@@ -71,7 +58,7 @@ def comment(found: Mapping[str, Any], *, title: str) -> str:
     """A record as ``#`` lines; names are quoted so that none can leave its line."""
     lines = [f"{title}, written by {found['written_by']} at {found['created']}.", f"Unit: {found['unit']}."]
     if found["source"]:
-        lines.append(f"Mixture: {json.dumps(found['source'])[:300]}")
+        lines.append(f"Mixture: {_short(found['source'])}")
     if found["dropped"]:
         lines.append(f"Left out, their weight is 0: {listed(found['dropped'])}.")
     if "epochs" in found:
@@ -88,21 +75,19 @@ def digest(weights: Mapping[str, float]) -> str:
     return hashlib.blake2b(json.dumps(pairs).encode(), digest_size=8).hexdigest()
 
 
-def restored(numbers: Mapping[str, float], shares: Mapping[str, float], found: Mapping[str, Any],
-             path: object) -> Mixture:
-    """The mixture that a file holds: its own numbers, with the domains that were left out at 0.
+def restored(shares: Mapping[str, float], found: Mapping[str, Any], path: object, *, edited: bool) -> Mixture:
+    """The mixture that a file holds: its own weights, with the domains that were left out at 0.
 
     Args:
-        numbers: name to the number that stands in the file.
-        shares: the same in token shares, on any scale.
-        found: the record beside them; may be empty.
+        shares: domain to share of tokens, on any scale.
+        found: the record beside the file; may be empty.
         path: the file, for the source of the mixture.
+        edited: the numbers in the file are not those that the record was written with.
     """
     dropped = [str(name) for name in found.get("dropped", ()) if name not in shares]
     order = [str(name) for name in found.get("domains", ()) if name in shares or name in dropped]
     weights = dict.fromkeys(order, 0.0) | dict.fromkeys(dropped, 0.0) | dict(shares)
     before = dict(found.get("source") or {})
-    edited = found.get("digest", digest(numbers)) != digest(numbers)
     source = ({"method": "edited by hand", "before": before} if edited else before) | {"read_from": str(path)}
     exact = abs(math.fsum(weights.values()) - 1) <= SUM_TOLERANCE
     return Mixture(weights, source=source) if exact else Mixture.normalized(weights, source=source)
@@ -124,9 +109,12 @@ def slug(name: str, taken: Collection[str] = ()) -> str:
     return f"{short}-{mark}" if short else f"domain-{mark}"
 
 
-def _epochs(mixture: Mixture, sources: Sources | None, tokens: float | None) -> dict[str, float]:
-    if tokens is None:
-        return {}
+def _short(source: Mapping[str, Any]) -> str:
+    text = json.dumps(source)
+    return text if len(text) <= 300 else text[:300] + " ... (whole in the provenance)"
+
+
+def _epochs(mixture: Mixture, sources: Sources | None, tokens: float) -> dict[str, float]:
     if sources is None:
         raise ReweightvizError("epochs at a budget need sources=, the tokens of each domain; got none.")
     epochs = {d: passes for d, passes in mixture.epochs(sources.token_table, tokens).items() if mixture[d]}
@@ -134,3 +122,18 @@ def _epochs(mixture: Mixture, sources: Sources | None, tokens: float | None) -> 
     if empty:
         raise ReweightvizError(f"{listed(empty)} has a weight above 0 but no tokens: set its weight to 0.")
     return epochs
+
+
+def _check_epochs(epochs: Mapping[str, float], mixture: Mixture, sources: Sources | None, tokens: float,
+                  max_epochs: float | None) -> None:
+    limit = MAX_EPOCHS if max_epochs is None else max_epochs
+    often = [f"{domain[:60]!r} {passes:.3g}" for domain, passes in epochs.items() if passes > limit * (1 + 1e-6)]
+    if not often:
+        return
+    sentence = f"more than {limit:g} epochs at {tokens:.4g} tokens: {', '.join(often[:12])}"
+    if max_epochs is None:
+        warnings.warn(f"{sentence}.", ReweightvizWarning, stacklevel=5)
+        return
+    there = limit * float(sum(sources[d].tokens for d in mixture if sources is not None and mixture[d]))
+    whole = f" (all its data {limit:g} times is {there:.4g} tokens)" if there < tokens else ""
+    raise ReweightvizError(f"{sentence}{whole}: lower their weights or tokens=, or raise max_epochs.")

@@ -1,44 +1,173 @@
-"""YAML that readers of YAML 1.1 (PyYAML) and 1.2 understand alike, whatever the names in it."""
+"""YAML that readers of YAML 1.1 (PyYAML) and 1.2 understand alike, and edits that leave the rest of a file as it was."""
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import io
+import itertools
+import json
 import re
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.anchor import Anchor
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, listed
 
-TRUTH_WORDS = ("no", "on", "off", "yes", "true", "false", "null")
+TRUTH_WORDS = ("no", "on", "off", "yes", "y", "n", "true", "false", "null")
+
+
+class _Representer(RoundTripRepresenter):
+    """Numbers with a point: PyYAML takes 1e-05 for text."""
+
+    def _float(self, value: float) -> Any:
+        text = repr(value)
+        return self.represent_scalar("tag:yaml.org,2002:float", text if "." in text or "e" not in text else text.replace("e", ".0e"))
+
+
+_Representer.add_representer(float, _Representer._float)  # noqa: SLF001
 
 
 def dumped(content: Mapping[str, Any]) -> str:
     """Text of a mapping of mappings, lists, text and numbers.
 
-    >>> print(dumped({"name": "no", "weight": 0.5}), end="")
+    >>> print(dumped({"name": "no", "weight": 1e-05}), end="")
     name: "no"
-    weight: 0.5
+    weight: 1.0e-05
     """
-    yaml = YAML(pure=True)
-    yaml.width = 2**20
-    out = io.StringIO()
-    yaml.dump(_quoted(content), out)
-    return out.getvalue()
+    return _text(_writer(), quoted(content))
 
 
-def loaded(file: Path) -> Any:
-    """What a YAML file holds; one sentence where it cannot be read."""
+def parsed(text: str, path: object) -> Any:
+    """What a text of YAML or JSON holds; one sentence where it is neither."""
+    with contextlib.suppress(ValueError, RecursionError):
+        return json.loads(text)
     try:
-        return YAML(typ="safe", pure=True).load(file.read_text("utf-8"))
-    except OSError as error:
-        raise ReweightvizError(f"cannot read {file}: {error.strerror or error}.") from error
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise ReweightvizError(f"{file} is no YAML file: {' '.join(str(error).split())[:200]}.") from error
+        return YAML(typ="safe", pure=True).load(text)
+    except (YAMLError, ValueError, RecursionError, TypeError) as error:
+        raise ReweightvizError(f"{path} is no YAML file: {' '.join(str(error).split())[:200]}.") from error
+
+
+def edited(old: str, change: Callable[[Any], None], path: object) -> str:
+    """The text with its content changed in place: comments, order and every untouched line stay as they were.
+
+    Args:
+        old: the text of the file.
+        change: changes the loaded mapping; use :func:`put` and :func:`rows`, which keep comments and split aliases.
+        path: of the file, for the error.
+    """
+    text = old.replace("\r\n", "\n")
+    yaml = _writer()
+    try:
+        yaml.indent(**_indents(text))
+        root = yaml.load(text)
+    except (YAMLError, ValueError) as error:
+        raise ReweightvizError(f"{path} is no YAML file: {' '.join(str(error).split())[:200]}.") from error
+    if not isinstance(root, CommentedMap):
+        raise ReweightvizError(f"{path} must hold a mapping to merge a mixture into; it holds {type(root).__name__}.")
+    before = _text(yaml, root)
+    change(root)
+    after = _text(yaml, root)
+    wanted = parsed(after, path)
+    new = _replayed(text, before, after)
+    if _safely(new) != wanted:
+        new = after
+    return new.replace("\n", "\r\n") if "\r\n" in old else new
+
+
+def put(root: CommentedMap, keys: Sequence[str], value: Any) -> None:
+    """Set the value at a path of keys; mappings on the way are made, entries that are not in ``value`` go."""
+    node = root
+    for key in keys[:-1]:
+        if not isinstance(node.get(key), Mapping):
+            node[_key(key)] = CommentedMap()
+        node = _own(root, node, key)
+    last = keys[-1]
+    there = node.get(last)
+    if isinstance(value, Mapping) and isinstance(there, CommentedMap):
+        own = _own(root, node, last)
+        for key in [key for key in own if key not in value]:
+            _drop(own, key)
+        for key, item in value.items():
+            put(own, [key], item)
+    elif _is_flat(value) and isinstance(there, CommentedSeq) and len(there) == len(value):
+        own = _own(root, node, last)
+        for place, item in enumerate(value):
+            if own[place] != item:
+                own[place] = quoted(item)
+    elif there != value or last not in node:
+        node[_key(last)] = quoted(value)
+
+
+def put_all(root: CommentedMap, values: Mapping[str, Any]) -> None:
+    """Set several keys of one mapping."""
+    for key, value in values.items():
+        put(root, [key], value)
+
+
+def made(change: Callable[[Any], None]) -> str:
+    """The text of what a change makes of an empty mapping."""
+    root = CommentedMap()
+    change(root)
+    return _text(_writer(), root)
+
+
+def rows(root: CommentedMap, keys: Sequence[str], wanted: Mapping[str, float],
+         name_of: Callable[[Mapping[str, Any]], object], *, gone: Sequence[str] = ()) -> Iterator[tuple[str, CommentedMap]]:
+    """The entries of a list that the names in ``wanted`` stand for, made where they are missing.
+
+    Args:
+        root: the loaded file.
+        keys: where the list is.
+        wanted: names in the file, in order.
+        name_of: tells an entry's name.
+        gone: names whose entries are taken out.
+
+    Raises:
+        ReweightvizError: the list names what is in neither.
+    """
+    parent = root
+    for key in keys[:-1]:
+        if not isinstance(parent.get(key), Mapping):
+            parent[_key(key)] = CommentedMap()
+        parent = _own(root, parent, key)
+    if not isinstance(parent.get(keys[-1]), list):
+        parent[_key(keys[-1])] = CommentedSeq()
+    entries = _own(root, parent, keys[-1])
+    names = [str(name_of(entry)) if isinstance(entry, Mapping) else str(entry) for entry in entries]
+    strangers = [name for name in names if name not in wanted and name not in gone]
+    if strangers:
+        raise ReweightvizError(f"{'.'.join(keys)} of this config has {listed(strangers)}, which the mixture does not name: "
+                               "give them a weight (0 takes them out), or take them out of the config.")
+    for place in reversed(range(len(entries))):
+        if names[place] in gone:
+            del entries[place], names[place]
+    for name in wanted:
+        if name not in names:
+            entries.append(CommentedMap())
+            names.append(name)
+        yield name, _own(root, entries, names.index(name))
+
+
+def quoted(value: Any) -> Any:
+    """The value with all text in double quotes: a bare ``no`` or ``on`` is a truth value to a reader of YAML 1.1."""
+    if isinstance(value, Mapping):
+        return CommentedMap((_key(key), quoted(item)) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return CommentedSeq(quoted(item) for item in value)
+    return DoubleQuotedScalarString(value) if isinstance(value, str) else value
+
+
+def json_text(content: Any) -> str:
+    """JSON, indented, in ASCII."""
+    return json.dumps(content, indent=2) + "\n"
 
 
 def check_text(name: str) -> None:
@@ -49,14 +178,99 @@ def check_text(name: str) -> None:
         raise ReweightvizError(f"{name[:60]!r} holds half of a surrogate pair, which UTF-8 cannot.") from None
 
 
-def _quoted(value: Any) -> Any:
-    # A bare `no` or `on` is a truth value to a reader of YAML 1.1, so all text stands in double quotes.
-    if isinstance(value, Mapping):
-        return {key if _is_plain(key) else _quoted(key): _quoted(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_quoted(item) for item in value]
-    return DoubleQuotedScalarString(value) if isinstance(value, str) else value
+def _writer() -> YAML:
+    yaml = YAML(pure=True)
+    yaml.width = 2**20
+    yaml.preserve_quotes = True  # type: ignore[assignment]
+    yaml.Representer = _Representer
+    return yaml
 
 
-def _is_plain(key: str) -> bool:
-    return bool(re.fullmatch("[a-z]+(_[a-z]+)*", key)) and key not in TRUTH_WORDS
+def _text(yaml: YAML, content: Any) -> str:
+    out = io.StringIO()
+    yaml.dump(content, out)
+    return out.getvalue()
+
+
+_OPENS = re.compile(r"\s*[^\s#-][^#]*:\s*([&!]\S*\s*)?(#.*)?$")
+"""A line that only opens a mapping or a list."""
+
+
+def _indents(text: str) -> dict[str, int]:
+    """How far the first nested mapping and the first list of a text are indented."""
+    found = {"mapping": 2, "sequence": 2, "offset": 0}
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    pairs = list(itertools.pairwise(lines))
+    for upper, lower in pairs:
+        step = _margin(lower) - _margin(upper)
+        if _OPENS.match(upper) and step > 0 and not lower.lstrip().startswith("- "):
+            found["mapping"] = step
+            break
+    for upper, lower in pairs:
+        dash = re.match(r"\s*-( +)\S", lower)
+        if dash and _OPENS.match(upper):
+            found["offset"] = _margin(lower) - _margin(upper)
+            found["sequence"] = found["offset"] + 1 + len(dash[1])
+            break
+    return found
+
+
+def _margin(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _safely(text: str) -> Any:
+    try:
+        return parsed(text, "")
+    except ReweightvizError:
+        return None
+
+
+def _key(key: Any) -> Any:
+    plain = isinstance(key, str) and re.fullmatch("[A-Za-z]+([_-][A-Za-z]+)*", key) and key.lower() not in TRUTH_WORDS
+    return key if plain or not isinstance(key, str) else DoubleQuotedScalarString(key)
+
+
+def _is_flat(value: Any) -> bool:
+    return isinstance(value, list | tuple) and not any(isinstance(item, Mapping | list | tuple) for item in value)
+
+
+def _drop(node: CommentedMap, key: Any) -> None:
+    try:
+        del node[key]
+    except KeyError:
+        raise ReweightvizError(f"{str(key)[:60]!r} comes into this config by a merge key (<<), so it cannot be taken out there: "
+                               "write the entries out.") from None
+
+
+def _own(root: Any, parent: Any, key: Any) -> Any:
+    """The child, split from its other places first where an alias shares it."""
+    child = parent[key]
+    if getattr(child, "anchor", None) is not None and child.anchor.value and _uses(root, child) > 1:
+        child = copy.deepcopy(child)
+        setattr(child, Anchor.attrib, Anchor())
+        parent[key] = child
+    return child
+
+
+def _uses(node: Any, wanted: Any) -> int:
+    if node is wanted:
+        return 1
+    children = node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
+    merged = [part for _, part in getattr(node, "merge", ())] if isinstance(node, CommentedMap) else []
+    return sum(_uses(child, wanted) for child in children) + sum(part is wanted for part in merged)
+
+
+def _replayed(old: str, before: str, after: str) -> str:
+    """The change from ``before`` to ``after``, made in ``old``, from which ``before`` differs in spacing only."""
+    old_lines, before_lines, after_lines = (text.splitlines(keepends=True) for text in (old, before, after))
+    place = {len(before_lines): len(old_lines)}
+    for _, i1, i2, j1, j2 in SequenceMatcher(None, before_lines, old_lines, autojunk=False).get_opcodes():
+        place[i1] = j1
+        if i2 - i1 == j2 - j1:
+            place |= {i1 + step: j1 + step for step in range(i2 - i1)}
+    out: list[str] = []
+    for kind, i1, i2, j1, j2 in SequenceMatcher(None, before_lines, after_lines, autojunk=False).get_opcodes():
+        known = kind == "equal" and i1 in place and i2 in place
+        out += old_lines[place[i1]:place[i2]] if known else after_lines[j1:j2]
+    return "".join(out)

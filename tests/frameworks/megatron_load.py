@@ -1,11 +1,12 @@
 """Builds tiny indexed datasets and the blends that name them with megatron-core; prints the draws as JSON.
 
-Run as a script: megatron_load.py '<json: prefixes, text, per_split, draws>'. A process of its own, because
-megatron-core compiles and loads C++ and keeps global state.
+Run as a script with one JSON argument.
 """
 
+import argparse
 import collections
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -45,21 +46,27 @@ def draw(blend, draws: int, **split) -> list[int]:
     return [counts[token + 1] for token in range(max(counts))]
 
 
-def main(job: dict) -> None:
+def main(prefixes: list[str], draws: int, text: str, per_split: str, arguments: str, phase: str) -> None:
     try:
         from megatron.core.datasets import helpers_cpp  # noqa: F401
     except ImportError:
         compile_helpers()
-    for token, prefix in enumerate(job["prefixes"], 1):
+    for token, prefix in enumerate(prefixes, 1):
         write_dataset(prefix, token)
-    # The same two lines as in megatron.training.utils.get_blend_and_blend_per_split.
-    words = Path(job["text"]).read_text("utf-8").split()
-    splits = json.loads(Path(job["per_split"]).read_text("utf-8"))
-    per_split = [get_blend_from_list(splits[name]) for name in ("train", "valid", "test")]
-    text = draw({"blend": get_blend_from_list(words)}, job["draws"], split="100,0,0")
-    per_split = draw({"blend_per_split": per_split}, job["draws"])
-    print("RESULT", json.dumps({"version": megatron.core.__version__, "text": text, "per_split": per_split}))
+    # The same lines as in megatron.training.utils.get_blend_and_blend_per_split.
+    splits = json.loads(Path(per_split).read_text("utf-8"))
+    blends = [get_blend_from_list(splits[name]) for name in ("train", "valid", "test")]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data-path", nargs="*")
+    words = parser.parse_args(shlex.split(Path(arguments).read_text("utf-8"))).data_path
+    counts = {
+        "text": draw({"blend": get_blend_from_list(Path(text).read_text("utf-8").split())}, draws, split="100,0,0"),
+        "per_split": draw({"blend_per_split": blends}, draws),
+        "arguments": draw({"blend": get_blend_from_list(words)}, draws, split="100,0,0"),
+        "phase": draw({"blend": get_blend_from_list(Path(phase).read_text("utf-8").split())}, draws, split="100,0,0"),
+    }
+    print("RESULT", json.dumps({"version": megatron.core.__version__, "counts": counts}))
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
+    main(**json.loads(sys.argv[1]))

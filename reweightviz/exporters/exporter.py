@@ -1,0 +1,387 @@
+"""Exporter: what every framework's file has in common, from shares of tokens to its numbers and back."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.plain import plain
+from reweightviz.core.protocols import needs
+from reweightviz.core.schedule import Schedule
+from reweightviz.core.sources import Sources
+from reweightviz.exporters import provenance, yaml_text
+from reweightviz.exporters.document import Document, PathLike
+from reweightviz.exporters.draft import Draft
+from reweightviz.exporters.units import TOKENS, Unit, exact_shares
+
+Numbers = dict[str, float]
+"""Name of an entry in the file to the number that stands there."""
+
+
+class Entry(NamedTuple):
+    """What one entry of a file stands for: ``part`` of a domain, and where that lies."""
+
+    domain: str
+    part: float = 1.0
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a file is to say, in the unit of its framework.
+
+    Args:
+        entries: name in the file to what it stands for, in order; domains of weight 0 are not among them.
+        stages: first step to the numbers from there on, by name in the file; a mixture has one stage, at 0.
+            A stage leaves out what it does not draw.
+        gone: names in the file of the domains whose weight is 0, for a merge to take out.
+        unit: of the numbers.
+        sources: what there is of each domain, where it is known.
+        tokens: budget of the run, where it is known.
+        steps: steps of the run, where a schedule says them.
+        record: the provenance.
+    """
+
+    entries: Mapping[str, Entry]
+    stages: Mapping[int, Numbers]
+    gone: tuple[str, ...]
+    unit: Unit
+    sources: Sources | None
+    tokens: float | None
+    steps: int | None
+    record: dict[str, Any]
+
+    @property
+    def numbers(self) -> Numbers:
+        """The numbers of the first stage."""
+        return self.stages[0]
+
+    def comment(self, title: str) -> str:
+        """The provenance as ``#`` lines."""
+        return provenance.comment(self.record, title=title)
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a framework's file says, as the framework would read it.
+
+    Args:
+        stages: first step to the numbers from there on, by name in the file.
+        unit: key of the unit, where the file itself tells it.
+        paths: name to the files or datasets that it stands for.
+        sizes: name to what its share of tokens was divided by, where the file itself tells it.
+        steps: length of the run in steps, where the file tells it.
+        refused: sentences, what the framework would refuse or read as something else; ``read`` raises the first.
+        traps: sentences, what the framework takes but a person should know of.
+    """
+
+    stages: Mapping[int, Numbers]
+    unit: str | None = None
+    paths: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sizes: Mapping[str, float] = field(default_factory=dict)
+    steps: int | None = None
+    refused: tuple[str, ...] = ()
+    traps: tuple[str, ...] = ()
+
+
+class Exporter:
+    """One framework's config. A subclass says how it differs, in ``render``, ``parse`` and ``recognises``.
+
+    ``render(plan, old, *, options)`` returns name to text: {"": text} for a single file, or the config under ``main`` with
+    what else belongs in the folder. ``old`` is the file to merge into, or None. ``parse(document)`` returns a :class:`Config`.
+    ``recognises(document)`` tells this framework's file from any other.
+    """
+
+    name: ClassVar[str] = ""
+    """What ``rv.export`` calls it."""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """Other names that find it, in lower case."""
+    title: ClassVar[str] = ""
+    """How sentences name the framework."""
+    units: ClassVar[tuple[Unit, ...]] = (TOKENS,)
+    """What its numbers may count; the first is the default, ``unit=`` takes another."""
+    main: ClassVar[str] = ""
+    """Name of the config where a folder is written; "" where that never happens."""
+    suffix: ClassVar[str] = ""
+    """The ending that the file must have, such as ".py"; "" takes any."""
+    exact: ClassVar[bool] = False
+    """Shares are rounded to a binary grid, so that they sum to exactly 1 in any order, for frameworks that compare."""
+    most: ClassVar[float] = math.inf
+    """The largest number that the framework takes, for units that count passes."""
+    holds: ClassVar[str] = r"(?s).*"
+    """A pattern of the names that the file can hold; others are written as a slug."""
+    by_path: ClassVar[bool] = False
+    """The file has no names: an entry is known by its path, of which every domain needs one."""
+    zeros: ClassVar[bool] = False
+    """Domains of weight 0 are written too."""
+    schedules: ClassVar[bool] = False
+    """The framework takes a mixture that changes by step."""
+    merges: ClassVar[bool] = False
+    """``render`` can change a file that is there."""
+    traps: ClassVar[tuple[str, ...]] = ()
+    """What a person should know of every config of this framework, as sentences."""
+
+    def render(self, plan: Plan, old: Document | None, **options: Any) -> dict[str, str]:
+        """Name of each file to its text."""
+        raise NotImplementedError
+
+    def parse(self, document: Document) -> Config:
+        """What the file says."""
+        raise NotImplementedError
+
+    def recognises(self, document: Document) -> bool:
+        """Whether the file is this framework's."""
+        raise NotImplementedError
+
+    def write(self, mixture: Mixture | Schedule, path: PathLike, *, sources: Sources | Mapping[str, Any] | None = None,
+              tokens: float | None = None, unit: str | None = None, max_epochs: float | None = None, overwrite: bool = False,
+              merge: bool = False, backup: bool = True, **options: Any) -> Path:
+        """Write the config, and what it says of itself in ``<path>.provenance.json`` (``provenance.json`` in a folder).
+
+        Args:
+            mixture: (K,) weights, shares of training tokens; or a Schedule, where the framework takes one. Domains of
+                weight 0 are left out, and said so.
+            path: the file or folder; the folder that it lies in must be there.
+            sources: what there is of each domain: files, tokens, documents, where the format or its unit needs them.
+            tokens: budget of the run, in tokens; adds the epochs of each domain.
+            unit: what the numbers count, where the framework leaves it open.
+            max_epochs: refuse to pass over a domain more often; without it, more than 4 passes are warned about.
+            overwrite: replace what is there.
+            merge: change only the mixture in a config that is there.
+            backup: keep what a merge changes as ``<file>.bak``.
+            **options: the framework's own, as ``render`` names them.
+
+        Returns:
+            ``path``.
+
+        Raises:
+            ReweightvizError: one sentence; nothing was replaced.
+        """
+        return self.draft(mixture, path, sources=sources, tokens=tokens, unit=unit, max_epochs=max_epochs, overwrite=overwrite,
+                          merge=merge, backup=backup, **options).save()
+
+    def draft(self, mixture: Mixture | Schedule, path: PathLike, *, sources: Sources | Mapping[str, Any] | None = None,
+              tokens: float | None = None, unit: str | None = None, max_epochs: float | None = None, overwrite: bool = False,
+              merge: bool = False, backup: bool = True, **options: Any) -> Draft:
+        """What :meth:`write` would write; arguments as there."""
+        known = needs(self.render)
+        for option in options:
+            if option not in known:
+                raise unknown_name(f"option of {self.title}", option, [*known, *needs(self.write)])
+        target = Path(path)
+        if not target.name.endswith(self.suffix):
+            raise ReweightvizError(f"{self.title} reads a file that ends in {self.suffix}; got {target.name!r}.")
+        old = self._old(target) if merge else None
+        table = sources if sources is None or isinstance(sources, Sources) else Sources(sources)
+        defaults = self.render.__kwdefaults__ or {}
+        plan = self._plan(mixture, table, tokens, self._unit(unit), max_epochs, old, defaults | options)
+        if old is not None:
+            self._check_strangers(plan, old)
+        texts = self.render(plan, old, **options)
+        key = "" if "" in texts else self.main
+        folder = key != "" and not (merge and target.is_file())
+        files = {target / name if folder else target: text for name, text in texts.items() if folder or name == key}
+        there = [file for file in files if file.exists()]
+        if there and not overwrite and not merge:
+            hint = "merge=True changes its mixture only, " if self.merges else ""
+            raise ReweightvizError(f"{there[-1]} exists already; {hint}pass overwrite=True to replace it.")
+        main = target / key if folder else target
+        sidecar = target / "provenance.json" if folder else Document(target, "").sidecar
+        written = self.parse(Document(main, files[main], {file.name: text for file, text in files.items()}))
+        if written.refused:
+            raise ReweightvizError(f"{self.title} would not take what was to be written: {written.refused[0]}")
+        record = plan.record | {"file": main.name, "digest": _digest(written.stages)}
+        ordered = {sidecar: yaml_text.json_text(record)} | {f: t for f, t in files.items() if f != main} | {main: files[main]}
+        return Draft(target, ordered, backup=merge and backup)
+
+    def read(self, path: PathLike, *, sources: Sources | Mapping[str, Any] | None = None) -> Mixture:
+        """The mixture, in shares of tokens, that the file asks for now; the provenance beside it gives names and sizes.
+
+        Args:
+            path: the file, or the folder that was written.
+            sources: tokens and documents of each domain, for a file that counts something else and has no provenance.
+        """
+        schedule = self.read_schedule(path, sources=sources)
+        if len(schedule) > 1:
+            raise ReweightvizError(f"{path} holds a schedule of {len(schedule)} stages, not one mixture: rv.load_schedule reads it.")
+        return schedule[0]
+
+    def read_schedule(self, path: PathLike, *, sources: Sources | Mapping[str, Any] | None = None) -> Schedule:
+        """The same as a Schedule; a file without stages has one, at step 0."""
+        document = self.open(path)
+        config = self.parse(document)
+        if config.refused:
+            raise ReweightvizError(f"{document.path}: {config.refused[0]}")
+        return self.schedule(config, document, sources)
+
+    def filled(self, plan: Plan, old: Document | None, change: Callable[[Any], None]) -> str:
+        """A new YAML text below the provenance, or the old one with its content changed in place."""
+        if old is not None:
+            return yaml_text.edited(old.text, change, old.path)
+        return plan.comment(f"Training mixture for {self.title}") + yaml_text.made(change)
+
+    def open(self, path: PathLike) -> Document:
+        """The document of a config file, or of the one in the folder that was written."""
+        target = Path(path)
+        return Document.open(target / self.main if self.main and target.is_dir() else target)
+
+    def schedule(self, config: Config, document: Document, sources: Sources | Mapping[str, Any] | None = None) -> Schedule:
+        """What a config says, in shares of tokens by domain."""
+        record = document.record
+        table = sources if sources is None or isinstance(sources, Sources) else Sources(sources)
+        unit = self._unit(config.unit or record.get("unit_key"))
+        domains = self.domains(config, record)
+        sizes = self._sizes(unit, config, record, domains, table, document.path)
+        edited = bool(record) and record.get("digest") != _digest(config.stages)
+        stages = {}
+        for start, numbers in config.stages.items():
+            shares: Numbers = {}
+            for name, number in numbers.items():
+                shares[domains[name]] = shares.get(domains[name], 0.0) + number * sizes[name]
+            stages[start] = provenance.restored(shares, record, document.path, edited=edited)
+        every = dict.fromkeys(domain for mixture in stages.values() for domain in mixture)
+        whole = {start: Mixture([(d, mixture.get(d, 0.0)) for d in every], source=mixture.source) for start, mixture in stages.items()}
+        return Schedule(whole, steps=config.steps, source=stages[0].source)
+
+    def domains(self, config: Config, record: Mapping[str, Any]) -> dict[str, str]:
+        """Name in the file to domain: from the provenance, else the name, or the end of the path, itself."""
+        known = {str(name): str(domain) for name, domain in (record.get("names") or {}).items()}
+        names = list(dict.fromkeys(name for numbers in config.stages.values() for name in numbers))
+        guesses = {name: self.guess(name) if self.by_path else name for name in names if name not in known}
+        counts = [*guesses.values(), *set(known.values())]
+        return {name: known[name] if name in known else guesses[name] if counts.count(guesses[name]) == 1 else name for name in names}
+
+    def guess(self, name: str) -> str:
+        """The domain that a path seems to hold: its last part, without endings."""
+        last = PurePosixPath(name.rstrip("/")).name
+        return last.split(".")[0] or name
+
+    def entries(self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]) -> dict[str, Entry]:
+        """Name in the file to what it stands for: one entry a domain, by name, or by path for ``by_path``."""
+        found: dict[str, Entry] = {}
+        taken: set[str] = set()
+        for domain in domains:
+            paths = _paths(domain, sources)
+            if self.by_path:
+                name = self.identity(domain, paths, options)
+            else:
+                name = domain if re.fullmatch(self.holds, domain) else provenance.slug(domain, taken)
+            if name in found:
+                raise ReweightvizError(f"{listed([found[name].domain, domain])} have one path, {name!r}; each needs its own.")
+            taken.add(name.lower())
+            found[name] = Entry(domain, 1.0, tuple(paths))
+        return found
+
+    def identity(self, domain: str, paths: Sequence[str], options: Mapping[str, Any]) -> str:
+        """What a ``by_path`` format knows a domain by: its only path."""
+        if len(paths) != 1:
+            got = f"{len(paths)} paths" if paths else "no path"
+            raise ReweightvizError(f"{self.title} needs one path for each domain; sources= has {got} for {listed([domain])} "
+                                   "(Sources.with_paths sets them).")
+        return paths[0]
+
+    def _plan(self, mixture: Mixture | Schedule, sources: Sources | None, tokens: float | None, unit: Unit, max_epochs: float | None,
+              old: Document | None, options: Mapping[str, Any]) -> Plan:
+        if isinstance(mixture, Schedule) and not self.schedules and len(mixture) > 1:
+            raise ReweightvizError(f"{self.title} trains on one mixture, not on a schedule of {len(mixture)} stages: export "
+                                   "schedule.mean(), or each stage to a run of its own.")
+        stages = mixture if isinstance(mixture, Schedule) else {0: mixture}
+        steps = mixture.steps if isinstance(mixture, Schedule) else None
+        whole = mixture if isinstance(mixture, Mixture) else mixture.mean() if tokens is not None or steps else mixture[0]
+        for domain in whole:
+            yaml_text.check_text(domain)
+        drawn = [domain for domain in whole if self.zeros or any(stage[domain] for stage in stages.values())]
+        sizes = unit.sizes(drawn, sources, self.title)
+        entries = self.entries(drawn, sources, options)
+        known = {domain: name for name, domain in (old.record.get("names") or {}).items()} if old is not None else {}
+        if not self.by_path:
+            entries = {known.get(entry.domain, name): entry for name, entry in entries.items()}
+        numbers = {start: self._numbers({d: w for d, w in stage.items() if w or self.zeros}, entries, sizes, unit, tokens)
+                   for start, stage in stages.items()}
+        record = provenance.record(self.name, unit.sentence, whole, sources=sources, tokens=tokens, max_epochs=max_epochs)
+        record |= {"source": plain(mixture.source), "dropped": [domain for domain in whole if domain not in drawn], "unit_key": unit.key,
+                   "names": {name: entry.domain for name, entry in entries.items() if name != entry.domain},
+                   "options": plain({k: v for k, v in options.items() if v is not None})}
+        if unit.size:
+            record["sizes"] = sizes
+        gone = [name for domain in record["dropped"] for name in (domain, known.get(domain, domain), *_paths(domain, sources))]
+        return Plan(entries, numbers, tuple(dict.fromkeys(gone)), unit, sources, tokens, steps, record)
+
+    def _check_strangers(self, plan: Plan, old: Document) -> None:
+        try:
+            there = self.parse(old).stages
+        except ReweightvizError:
+            return
+        strangers = [name for numbers in there.values() for name, value in numbers.items()
+                     if value and name not in plan.entries and name not in plan.gone]
+        if strangers:
+            raise ReweightvizError(f"{old.path} trains on {listed(dict.fromkeys(strangers))}, which the mixture does not name: give them a "
+                                   "weight (0 takes them out), or take them out of the config.")
+
+    def _numbers(self, weights: Numbers, entries: Mapping[str, Entry], sizes: Numbers, unit: Unit, tokens: float | None) -> Numbers:
+        numbers = unit.numbers(weights, sizes, tokens)
+        over = {domain: number for domain, number in numbers.items() if number > self.most * (1 + 1e-9)}
+        if over:
+            worst = max(over, key=lambda domain: over[domain])
+            raise ReweightvizError(f"{self.title} takes numbers up to {self.most:g}, but at {tokens:.4g} tokens {listed([worst])} would be "
+                                   f"needed {over[worst]:.4g} times: tokens={tokens * self.most / over[worst]:.4g} is the most."  # type: ignore[operator]
+                                   )
+        parts = {name: numbers[entry.domain] * entry.part for name, entry in entries.items() if entry.domain in numbers}
+        if not self.exact or unit.passes:
+            return parts
+        return dict(zip(parts, exact_shares(np.array(list(parts.values()))).tolist(), strict=True))
+
+    def _unit(self, key: str | None) -> Unit:
+        units = {unit.key: unit for unit in self.units}
+        if key is not None and key not in units:
+            raise unknown_name(f"unit of {self.title}", key, units)
+        return self.units[0] if key is None else units[key]
+
+    def _old(self, target: Path) -> Document:
+        if not self.merges:
+            raise ReweightvizError(f"merge=True changes a YAML or JSON config; what {self.title} reads is written whole: leave merge out.")
+        return self.open(target)
+
+    def _sizes(self, unit: Unit, config: Config, record: Mapping[str, Any], domains: Mapping[str, str], sources: Sources | None,
+               path: Path) -> Numbers:
+        if not unit.size:
+            return dict.fromkeys(domains, 1.0)
+        known = record.get("sizes") or {}
+        found = {}
+        for name, domain in domains.items():
+            given = getattr(sources[domain], unit.size) if sources is not None and domain in sources else None
+            found[name] = _positive(config.sizes.get(name)) or _positive(known.get(domain)) or _positive(given)
+        absent = [domains[name] for name, size in found.items() if not size]
+        if absent:
+            wanted = "tokens and documents" if unit.size == "mean_tokens" else "tokens"
+            raise ReweightvizError(f"in {path} {unit.sentence}, so shares of tokens need the {wanted} of {listed(absent)}: pass sources=.")
+        return {name: float(size) for name, size in found.items() if size}
+
+
+def _paths(domain: str, sources: Sources | None) -> tuple[str, ...]:
+    return sources[domain].paths if sources is not None and domain in sources else ()
+
+
+def _positive(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) and value > 0 else None
+
+
+def _digest(stages: Mapping[int, Numbers]) -> str:
+    return provenance.digest({f"{start} {name}": number for start, numbers in stages.items() for name, number in numbers.items()})
+
+
+def number(value: object) -> float:
+    """A finite number >= 0 as a framework would take it from a config; nan where it is none."""
+    try:
+        found = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
+    except ValueError:
+        return math.nan
+    return found if math.isfinite(found) and found >= 0 else math.nan

@@ -1,0 +1,55 @@
+"""The house's own JSON, which ``Mixture.save`` and ``Schedule.save`` write too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reweightviz.core import mixture, schedule
+from reweightviz.core.errors import ReweightvizError
+from reweightviz.exporters import yaml_text
+from reweightviz.exporters.document import Document
+from reweightviz.exporters.exporter import Config, Exporter, Plan, number
+from reweightviz.exporters.units import SHARES
+
+
+class PlainJson(Exporter):
+    """JSON: what `Mixture.save` and `Schedule.save` write, weights in shares of tokens and in full."""
+
+    name = "json"
+    aliases = ("mixture",)
+    title = "JSON"
+    units = (SHARES,)
+    zeros = True
+    schedules = True
+
+    def render(self, plan: Plan, old: Document | None) -> dict[str, str]:
+        """The JSON, without options."""
+        head = {"unit": "share of training tokens", "source": plan.record["source"]}
+        if len(plan.stages) == 1:
+            return {"": yaml_text.json_text({"format": mixture.FORMAT, "weights": plan.numbers} | head)}
+        stages = [{"step": start, "weights": numbers} for start, numbers in plan.stages.items()]
+        return {"": yaml_text.json_text({"format": schedule.FORMAT, "steps": plan.steps, "stages": stages} | head)}
+
+    def parse(self, document: Document) -> Config:
+        """``weights``, or ``stages``."""
+        content = document.mapping
+        stages = content.get("stages", [{"step": 0, "weights": content.get("weights")}])
+        try:
+            found = {int(stage["step"]): {str(name): number(weight) for name, weight in stage["weights"].items()} for stage in stages}
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ReweightvizError(f"{document.path} is no mixture (JSON with 'weights') or schedule (with 'stages'): {error}.") from error
+        return Config(found, steps=content.get("steps"), refused=faults(found.get(0, {})))
+
+    def recognises(self, document: Document) -> bool:
+        """Our format, or bare ``weights``."""
+        content = document.mapping
+        return content.get("format") in {mixture.FORMAT, schedule.FORMAT} or (set(content) <= {"weights", "source"} \
+            and isinstance(content.get("weights"), Mapping))
+
+
+def faults(numbers: Mapping[str, float]) -> tuple[str, ...]:
+    """A sentence where weights are no numbers >= 0 with a sum above 0."""
+    bad = [name for name, value in numbers.items() if not value >= 0]
+    if bad:
+        return (f"the weights must be numbers >= 0; that of {bad[0][:60]!r} is not.",)
+    return () if sum(numbers.values()) > 0 else ("at least one weight must be above 0.",)
