@@ -39,7 +39,7 @@ def _beside(path: Path, content: str | bytes, *, overwrite: bool) -> Path:
         raise ReweightvizError(f"cannot write {target}: it is a folder; name a file.")
     if target.exists() and not overwrite:
         raise ReweightvizError(f"{target} exists already; pass overwrite=True to replace it.")
-    if target.exists() and not os.access(target, os.W_OK):
+    if target.exists() and not target.stat().st_mode & 0o222:
         raise ReweightvizError(f"cannot write {target}: it is read-only.")
     data = _encoded(content, target) if isinstance(content, str) else content
     try:

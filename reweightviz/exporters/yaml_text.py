@@ -7,6 +7,7 @@ import copy
 import io
 import itertools
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
@@ -75,9 +76,8 @@ def edited(old: str, change: Callable[[Any], None], path: object) -> str:
     before = _text(yaml, root)
     change(root)
     after = _text(yaml, root)
-    wanted = parsed(after, path)
     new = _replayed(text, before, after)
-    if _safely(new) != wanted:
+    if not _alike(_safely(new), parsed(after, path)):
         new = after
     return new.replace("\n", "\r\n") if "\r\n" in old else new
 
@@ -226,6 +226,17 @@ def _safely(text: str) -> Any:
         return None
 
 
+def _alike(one: Any, other: Any) -> bool:
+    """Equal, but for the last digits of numbers, which a round trip through ruamel.yaml may change."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return list(one) == list(other) and all(_alike(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-12) or (math.isnan(one) and math.isnan(other))
+    return bool(one == other)
+
+
 def _key(key: Any) -> Any:
     plain = isinstance(key, str) and re.fullmatch("[A-Za-z]+([_-][A-Za-z]+)*", key) and key.lower() not in TRUTH_WORDS
     return key if plain or not isinstance(key, str) else DoubleQuotedScalarString(key)
@@ -236,11 +247,15 @@ def _is_flat(value: Any) -> bool:
 
 
 def _drop(node: CommentedMap, key: Any) -> None:
-    try:
-        del node[key]
-    except KeyError:
+    if any(key in part for part in _merged(node)):
         raise ReweightvizError(f"{str(key)[:60]!r} comes into this config by a merge key (<<), so it cannot be taken out there: "
-                               "write the entries out.") from None
+                               "write the entries out.")
+    del node[key]
+
+
+def _merged(node: Any) -> list[Any]:
+    """What the merge keys (<<) of a mapping bring in: pairs before ruamel.yaml 0.18.7, mappings since."""
+    return [part[1] if isinstance(part, tuple) else part for part in getattr(node, "merge", ())]
 
 
 def _own(root: Any, parent: Any, key: Any) -> Any:
@@ -257,8 +272,7 @@ def _uses(node: Any, wanted: Any) -> int:
     if node is wanted:
         return 1
     children = node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
-    merged = [part for _, part in getattr(node, "merge", ())] if isinstance(node, CommentedMap) else []
-    return sum(_uses(child, wanted) for child in children) + sum(part is wanted for part in merged)
+    return sum(_uses(child, wanted) for child in children) + sum(part is wanted for part in _merged(node))
 
 
 def _replayed(old: str, before: str, after: str) -> str:

@@ -1,0 +1,100 @@
+"""Edits of YAML that leave every other line as it was, and text that PyYAML reads alike."""
+
+from __future__ import annotations
+
+import difflib
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reweightviz.core.errors import ReweightvizError
+from reweightviz.exporters import yaml_text
+
+CONFIG = """\
+# run 12: do not touch
+defaults: &d   {lr:   1e-4, wd: 0.1}   # odd spacing
+data:
+    train_weights:      # hand tuned
+        web:  0.9   # was .8
+        code: 0.1
+
+    components:
+        web:  &w {type: cached}
+        code: *w
+datasets:
+  -   path: a.jsonl   # first
+      <<: *d
+      weight: 0.3
+
+  -   {path: "b",  weight: 0.7}
+trainer:
+    steps: [1,2,   3]
+    note: 'kept as it is'   # yes
+"""
+
+
+def changed_lines(old: str, new: str) -> list[str]:
+    return [line for line in difflib.ndiff(old.splitlines(), new.splitlines()) if line[0] in "+-"]
+
+
+def test_only_the_lines_of_the_weights_change():
+    new = yaml_text.edited(CONFIG, lambda root: yaml_text.put(root, ["data", "train_weights"], {"web": 0.25, "code": 0.75}), "f")
+    assert changed_lines(CONFIG, new) == ["-         web:  0.9   # was .8", "+         web: 0.25   # was .8",
+                                          "-         code: 0.1", "+         code: 0.75"]
+
+
+def test_what_an_alias_shares_is_split_before_it_changes():
+    new = yaml_text.edited(CONFIG, lambda root: yaml_text.put(root, ["data", "components", "code", "type"], "url"), "f")
+    components = yaml.safe_load(new)["data"]["components"]
+    assert components == {"web": {"type": "cached"}, "code": {"type": "url"}}
+
+
+def test_rows_are_found_made_and_taken_out():
+    def change(root):
+        for name, row in yaml_text.rows(root, ["datasets"], {"b": 1, "c": 1}, lambda row: row.get("path"), gone=["a.jsonl"]):
+            yaml_text.put_all(row, {"path": name, "weight": 0.5})
+
+    new = yaml_text.edited(CONFIG, change, "f")
+    assert yaml.safe_load(new)["datasets"] == [{"path": "b", "weight": 0.5}, {"path": "c", "weight": 0.5}]
+    assert "    note: 'kept as it is'   # yes\n" in new
+    with pytest.raises(ReweightvizError, match="datasets of this config has 'b', which the mixture does not name"):
+        yaml_text.edited(CONFIG, lambda root: list(yaml_text.rows(root, ["datasets"], {"a.jsonl": 1}, lambda row: row.get("path"))), "f")
+
+
+def test_a_key_that_a_merge_key_brings_cannot_be_taken_out():
+    text = "base: &b {web: 0.5, code: 0.5}\nweights:\n  <<: *b\n  math: 0.1\n"
+    with pytest.raises(ReweightvizError, match="'web' comes into this config by a merge key"):
+        yaml_text.edited(text, lambda root: yaml_text.put(root, ["weights"], {"code": 0.5, "math": 0.5}), "f")
+
+
+def test_windows_line_ends_and_a_missing_last_one_stay():
+    text = "a: 1\r\nweights:\r\n  web: 0.5\r\n  code: 0.5"
+    new = yaml_text.edited(text, lambda root: yaml_text.put(root, ["weights", "web"], 0.25), "f")
+    assert new.startswith("a: 1\r\nweights:\r\n  web: 0.25\r\n  code: 0.5")
+    assert "\n" not in new.replace("\r\n", "")
+
+
+def test_what_is_no_mapping_is_refused():
+    for text, sentence in (("[1, 2]", "must hold a mapping"), ("a: [", "is no YAML file"), ("a: 1\n---\nb: 2\n", "is no YAML file")):
+        with pytest.raises(ReweightvizError, match=sentence):
+            yaml_text.edited(text, lambda root: yaml_text.put(root, ["a"], 2), "f")
+
+
+keys = st.text("abcdefgh", min_size=1, max_size=5)
+values = st.recursive(st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.booleans(), st.text(max_size=8)),
+                      lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3), max_leaves=12)
+
+
+@given(config=st.dictionaries(keys, values, max_size=5), indent=st.sampled_from([2, 4]), flow=st.sampled_from([False, None]))
+def test_any_config_keeps_its_content_and_its_lines(config, indent, flow):
+    text = "# mine\n" + yaml.safe_dump(config | {"weights": {"web": 0.5, "code": 0.5}}, indent=indent, default_flow_style=flow, sort_keys=False)
+    new = yaml_text.edited(text, lambda root: yaml_text.put(root, ["weights"], {"web": 0.125, "code": 0.875}), "f")
+    assert yaml.safe_load(new) == yaml.safe_load(text) | {"weights": {"web": 0.125, "code": 0.875}}
+    assert len(changed_lines(text, new)) <= 4
+
+
+@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), st.floats(0, 1), max_size=5))
+def test_new_text_means_the_same_to_yaml_1_1(table):
+    assert yaml.safe_load(yaml_text.dumped({"weights": table})) == {"weights": table}
