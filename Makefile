@@ -1,5 +1,6 @@
 # make demo    set up .venv, open JupyterLab on the quickstart   (BROWSER=none only serves; PORT=9000 insists on a port)
 # make test    set up .venv and Chromium, run every check
+# make test-frameworks   the same for the exports alone, in every training framework that installs
 # make lint    ruff and mypy alone          make methods    write METHODS.md anew
 # make clean   remove what these made
 #
@@ -10,7 +11,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: setup demo test lint methods clean
+.PHONY: setup demo test test-frameworks lint methods clean
 
 PYTHON ?= python3
 NOTEBOOK ?= quickstart.ipynb
@@ -46,7 +47,14 @@ tests/js/node_modules/.ready: tests/js/package.json .venv/.ready
 demo: .venv/.ready
 	@exec $(LAB)
 
-test: .venv/.ready tests/js/node_modules/.ready
+# The real training frameworks that load our exports live in environments of their own, beside .venv.
+.venvs/%/.ready: tests/frameworks/environments/%.txt .venv/.ready
+	@$(BIN)/python tests/frameworks/environments.py $* > /dev/null && touch $@
+
+test-frameworks: .venvs/core/.ready .venvs/torchtitan/.ready .venvs/transformers4/.ready
+	$(BIN)/python -m pytest tests/exporters $(PYTEST_ARGS)
+
+test: .venv/.ready tests/js/node_modules/.ready .venvs/core/.ready .venvs/torchtitan/.ready
 	@path=$$($(BIN)/python tests/browser/chromium.py) && echo "Chromium: $$path"
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -59,4 +67,4 @@ methods: .venv/.ready
 	$(BIN)/python -m reweightviz.cli methods --markdown > METHODS.md
 
 clean:
-	rm -rf .venv tests/js/node_modules tests/shots .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venvs tests/js/node_modules tests/shots .pytest_cache .mypy_cache .ruff_cache .hypothesis

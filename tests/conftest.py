@@ -15,7 +15,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FRAMEWORKS = ROOT / "tests" / "frameworks"
 CHECKOUTS = Path(os.environ.get("REWEIGHTVIZ_CHECKOUTS", ROOT / ".checkouts"))
+collect_ignore_glob = ["frameworks/*"]  # they run in environments of their own
 PUBLIC_TABLES = ROOT.parent / "shared" / "data"
+
+
+_spec = importlib.util.spec_from_file_location("environments", FRAMEWORKS / "environments.py")
+environments = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(environments)
 
 
 @cache
@@ -35,7 +41,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("shared") and not PUBLIC_TABLES.is_dir():
         pytest.skip(f"reads public tables that are not part of a clone ({PUBLIC_TABLES})")
     for marker in item.iter_markers("framework"):
-        if environment(marker.args[0]) is None:
+        if environments.python(marker.args[0]) is None:
             pytest.skip(f"needs the environment {marker.args[0]!r}: make test-frameworks")
     for marker in item.iter_markers("checkout"):
         if not (CHECKOUTS / marker.args[0]).is_dir():
@@ -52,12 +58,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
-def environment(name: str) -> Path | None:
-    """The interpreter of an environment that holds real training frameworks; None where it is not made."""
-    python = ROOT / ".venvs" / name / "bin" / "python"
-    return python if python.exists() else None
-
-
 @pytest.fixture
 def load_with(request, tmp_path):
     """Runs a script of tests/frameworks in the environment that the test is marked with, and returns its RESULT.
@@ -68,7 +68,7 @@ def load_with(request, tmp_path):
 
     def run(script: str, **job) -> dict:
         marker = request.node.get_closest_marker("framework")
-        python = environment(marker.args[0]) if marker else sys.executable
+        python = environments.python(marker.args[0]) if marker else sys.executable
         own = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub"), "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run([python, FRAMEWORKS / script, json.dumps(job, default=str)], capture_output=True, text=True, timeout=300,
                               check=False, cwd=tmp_path, env=os.environ | own)

@@ -22,6 +22,12 @@ MAX_EPOCHS = 4.0
 """Passes over one domain after which repeating it is worth a warning (Muennighoff et al., 2023)."""
 
 
+def stamp(framework: str, unit: str) -> dict[str, Any]:
+    """Who wrote a file, when, in which format, and what its numbers count."""
+    created = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"written_by": f"reweightviz {VERSION}", "created": created, "framework": framework, "unit": unit}
+
+
 def record(framework: str, unit: str, mixture: Mixture, *, sources: Sources | None, tokens: float | None,
            max_epochs: float | None = None) -> dict[str, Any]:
     """What a file says of itself, ready for JSON.
@@ -37,11 +43,7 @@ def record(framework: str, unit: str, mixture: Mixture, *, sources: Sources | No
     Raises:
         ReweightvizError: ``tokens`` without ``sources``, a weight on a domain that holds nothing, or more than ``max_epochs``.
     """
-    found: dict[str, Any] = {
-        "written_by": f"reweightviz {VERSION}",
-        "created": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "framework": framework,
-        "unit": unit,
+    found: dict[str, Any] = stamp(framework, unit) | {
         "source": plain(mixture.source),
         "domains": list(mixture.domains),
         "dropped": [domain for domain, weight in mixture.items() if not weight],

@@ -1,0 +1,94 @@
+"""Selected documents as a file that any trainer reads: Parquet, JSON lines or CSV, in the order they were picked.
+
+With the corpus, each row holds ``id``, ``domain``, ``text`` and ``tokens``; without it the ids alone, for a pipeline that
+has the documents. A ``weight`` stands beside each where the selection has weights.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from reweightviz.core.corpus import Corpus
+from reweightviz.core.errors import ReweightvizError, unknown_name
+from reweightviz.core.files import write_all
+from reweightviz.core.plain import plain
+from reweightviz.core.selection import Selection
+from reweightviz.exporters import provenance
+from reweightviz.exporters.document import PathLike
+
+FORMATS = {"parquet": ".parquet", "jsonl": ".jsonl", "csv": ".csv"}
+UNIT = "one row is one selected document, in the order it was picked"
+
+
+def write(selection: Selection, framework: str, path: PathLike, *, corpus: Corpus | None = None, overwrite: bool = False) -> Path:
+    """Write the documents of a selection, and how they were chosen in ``<path>.provenance.json``.
+
+    Args:
+        selection: (n,) documents.
+        framework: "parquet", "jsonl" or "csv"; datasets, TRL, LLaMA-Factory and the like read all three.
+        path: the file.
+        corpus: what the selection was made from; adds domain, text and tokens.
+        overwrite: replace what is there.
+    """
+    if framework not in FORMATS:
+        raise unknown_name("format of selected documents", framework, FORMATS)
+    target = Path(path)
+    if target.exists() and not overwrite:
+        raise ReweightvizError(f"{target} exists already; pass overwrite=True to replace it.")
+    table = _table(selection, corpus)
+    record = provenance.stamp(framework, UNIT) | {"how": plain(selection.how), "documents": len(selection)}
+    if "tokens" in table:
+        record["tokens"] = int(table["tokens"].sum())
+    sidecar = target.with_name(target.name + ".provenance.json")
+    write_all({sidecar: json.dumps(record, indent=2) + "\n", target: _encoded(table, framework)})
+    return target
+
+
+def read(path: PathLike, corpus: Corpus) -> Selection:
+    """The selection that a file holds, as rows of a corpus that has its ids."""
+    file = Path(path)
+    try:
+        table = {".parquet": pd.read_parquet, ".csv": _read_csv}.get(file.suffix, _read_lines)(file)
+    except (OSError, ValueError) as error:
+        raise ReweightvizError(f"cannot read {file}: {error}.") from error
+    if "id" not in table:
+        raise ReweightvizError(f"{file} has no column 'id'; there is {', '.join(map(str, table))}.")
+    ids = table["id"].astype(str).tolist()
+    weight = table["weight"].to_numpy(np.float64) if "weight" in table else None
+    return Selection(corpus.rows(ids), np.array(ids, object), {"read_from": str(file)}, weight)
+
+
+def _table(selection: Selection, corpus: Corpus | None) -> pd.DataFrame:
+    columns: dict[str, Any] = {"id": selection.ids}
+    if corpus is not None:
+        rows = corpus.rows([str(one) for one in selection.ids])
+        columns |= {"domain": np.array(corpus.domains, object)[corpus.domain_codes[rows]], "text": corpus.text(rows),
+                    "tokens": corpus.tokens[rows]}
+    return pd.DataFrame(columns | ({"weight": selection.weight} if selection.weight is not None else {}))
+
+
+def _encoded(table: pd.DataFrame, framework: str) -> bytes:
+    try:
+        if framework == "parquet":
+            return table.to_parquet(index=False)
+        text = table.to_csv(index=False) if framework == "csv" else table.to_json(orient="records", lines=True, force_ascii=False)
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ReweightvizError(f"a selected document holds half a character, which {framework} cannot: {error.reason}.") from error
+
+
+def _read_csv(file: Path) -> pd.DataFrame:
+    return pd.read_csv(file, dtype={"id": str}, keep_default_na=False)
+
+
+def _read_lines(file: Path) -> pd.DataFrame:
+    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines() if line.strip()]
+    if not all(isinstance(row, Mapping) for row in rows):
+        raise ReweightvizError(f"{file} is no file of JSON lines, each a mapping with 'id'.")
+    return pd.DataFrame(rows)

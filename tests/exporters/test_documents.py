@@ -1,0 +1,65 @@
+"""Selected documents as files, read by the real datasets library and back."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from reweightviz.core.corpus import Corpus
+from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.selection import Selection
+from reweightviz.exporters import documents
+
+CORPUS = Corpus({"id": ["001", "002", "a,b", "é"], "text": ['one "quoted"', "two\nlines", "three, with 🦜", "NA"],
+                 "domain": ["web", "web", "code", "math"], "tokens": [3, 2, 4, 1]})
+ROWS = np.array([3, 0, 2])
+SELECTION = Selection(ROWS, CORPUS.ids[ROWS], {"selector": "TopK()", "k": 3}, np.array([0.5, 0.25, 0.25]))
+
+
+@pytest.mark.optional("datasets")
+@pytest.mark.parametrize("framework", documents.FORMATS)
+def test_the_real_datasets_library_reads_what_was_selected_in_order(tmp_path, framework):
+    import datasets
+
+    path = documents.write(SELECTION, framework, tmp_path / f"picked.{framework}", corpus=CORPUS)
+    builder = {"jsonl": "json"}.get(framework, framework)
+    kinds = datasets.Features({"id": datasets.Value("string"), "domain": datasets.Value("string"), "text": datasets.Value("string"),
+                               "tokens": datasets.Value("int64"), "weight": datasets.Value("float64")})
+    options = {"keep_default_na": False} if framework == "csv" else {}
+    rows = datasets.load_dataset(builder, data_files=str(path), split="train", features=kinds, cache_dir=str(tmp_path), **options)
+    assert rows["id"][:] == ["é", "001", "a,b"]
+    assert rows["text"][:] == ["NA", 'one "quoted"', "three, with 🦜"]
+    assert rows["domain"][:] == ["math", "web", "code"]
+    assert rows["weight"][:] == [0.5, 0.25, 0.25]
+    record = json.loads((tmp_path / f"picked.{framework}.provenance.json").read_text())
+    assert (record["documents"], record["tokens"], record["how"]) == (3, 8, {"selector": "TopK()", "k": 3})
+
+
+@pytest.mark.parametrize("framework", documents.FORMATS)
+def test_a_selection_comes_back_as_rows_of_its_corpus(tmp_path, framework):
+    path = documents.write(SELECTION, framework, tmp_path / f"ids.{framework}")
+    back = documents.read(path, CORPUS)
+    assert back.rows.tolist() == ROWS.tolist()
+    assert back.weight.tolist() == [0.5, 0.25, 0.25]
+    plain = documents.write(Selection(ROWS, CORPUS.ids[ROWS]), framework, tmp_path / f"plain.{framework}")
+    assert documents.read(plain, CORPUS).weight is None
+
+
+def test_what_is_refused_and_kept(tmp_path):
+    path = documents.write(SELECTION, "jsonl", tmp_path / "picked.jsonl")
+    before = path.read_bytes()
+    with pytest.raises(ReweightvizError, match="exists already; pass overwrite=True"):
+        documents.write(SELECTION, "jsonl", path)
+    with pytest.raises(ReweightvizError, match="no format of selected documents 'json'; did you mean 'jsonl'"):
+        documents.write(SELECTION, "json", path, overwrite=True)
+    with pytest.raises(ReweightvizError, match="no document 'é' in this corpus of 2"):
+        documents.write(SELECTION, "jsonl", path, corpus=CORPUS.take([0, 1]), overwrite=True)
+    assert path.read_bytes() == before
+    for name, text in (("a.jsonl", "[1]\n"), ("a.jsonl", "{"), ("a.csv", "x,y\n1,2\n"), ("a.parquet", "no parquet")):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(ReweightvizError):
+            documents.read(tmp_path / name, CORPUS)
+    with pytest.raises(ReweightvizError, match="cannot read"):
+        documents.read(tmp_path / "absent.csv", CORPUS)

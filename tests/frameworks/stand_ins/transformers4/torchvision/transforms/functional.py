@@ -1,0 +1,3 @@
+"""Stands where MosaicML Streaming imports torchvision, whose published builds do not match a CPU torch; only pictures would call it."""
+
+to_tensor = None
