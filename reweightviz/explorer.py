@@ -15,7 +15,7 @@ from uuid import uuid4
 import ipywidgets as w
 import numpy as np
 
-from reweightviz import api
+from reweightviz import api, exporters
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.files import write_atomically
@@ -27,6 +27,7 @@ from reweightviz.core.sources import Sources
 from reweightviz.core.store import open_corpus, same_documents
 from reweightviz.explorer_state import ExplorerState
 from reweightviz.widgets.curves import LossCurves, WeightTrajectories
+from reweightviz.widgets.export_bar import ExportBar
 from reweightviz.widgets.map import Map
 from reweightviz.widgets.mixture_editor import MixtureEditor
 
@@ -82,6 +83,8 @@ class Explorer(w.VBox):
         known = colours if all(set(log.domains) <= set(colours) for log in self.logs) else None
         self.losses = LossCurves(self.logs, link=link, colors=known, smooth=10) if self.logs else None
         self.weights = WeightTrajectories(self.logs, link=link, colors=known) if self.logs else None
+        self.exporting = ExportBar({name: (found.title, found.units[0].sentence) for name, found in exporters.FRAMEWORKS.items()},
+                                   self._export_draft)
         super().__init__(self._rows())
         self.add_class("rv-explorer")
         self._join()
@@ -128,6 +131,12 @@ class Explorer(w.VBox):
         """Write the mixture as a framework's config; see :func:`reweightviz.export`."""
         return api.export(self.mixture, framework, path, sources=sources or self.sources,
                           tokens=self.editor.budget if tokens is None else tokens, **options)
+
+    def _export_draft(self, framework: str, path: str, there: str) -> Any:
+        if not path:
+            raise ReweightvizError("name the file or folder to write.")
+        options = {there: True} if there != "keep" else {}
+        return exporters.find(framework).draft(self.mixture, path, sources=self.sources, tokens=self.editor.budget, **options)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Save everything to a folder, and keep saving there after every change.
@@ -293,7 +302,7 @@ class Explorer(w.VBox):
             for curves in (self.losses, self.weights):
                 curves.layout = w.Layout(flex="1 1 380px", min_width="320px")
             rows.append(_side_by_side(self.losses, self.weights))
-        return rows
+        return [*rows, self.exporting]
 
     def _repr_mimebundle_(self, **keywords: Any) -> Any:
         bundle = super()._repr_mimebundle_(**keywords)

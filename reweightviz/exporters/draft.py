@@ -26,8 +26,8 @@ class Draft:
     backup: bool = False
 
     def diff(self) -> str:
-        """What would change, as a unified diff; the provenance, which changes always, is left out."""
-        return "".join(line for path, text in self.files.items() if not path.name.endswith("provenance.json")
+        """What would change, as a unified diff, the config first; the provenance, which changes always, is left out."""
+        return "".join(line for path, text in reversed(self.files.items()) if not path.name.endswith("provenance.json")
                        for line in _compared(path, text))
 
     def save(self) -> Path:

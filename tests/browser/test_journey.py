@@ -143,6 +143,31 @@ def test_a_typed_weight_reaches_python_and_the_exported_file(six: NotebookPage):
     assert six.python("x.mixture['math']") == pytest.approx(0.4)
 
 
+def test_the_export_bar_previews_writes_and_says_what_is_wrong(six: NotebookPage):
+    bar = six.locator(".rv-export")
+    bar.locator("select").first.select_option(label="Megatron")
+    bar.locator("button", has_text="Export").click()
+    bar.locator("[role=status]", has_text="Megatron needs a prefix for each indexed dataset").wait_for()
+    bar.locator("select").first.select_option(label="Hugging Face datasets")
+    bar.locator("button", has_text="Preview").click()
+    bar.locator("pre", has_text="+  probability: 0.1666").wait_for()
+    for theme in ("light", "dark"):
+        six.theme(theme)
+        six.shot(f"export-{theme}", ".rv-export")
+    folder = six.lab.root / "mixture"
+    assert not folder.exists()
+    bar.locator("button", has_text="Export").click()
+    bar.locator("[role=status]", has_text="Wrote mixture.").wait_for()
+    assert "probability: 0.1666" in (folder / "mixture.yaml").read_text("utf-8")
+    six.execute("x.mixture = {'web': .5, 'code': .1, 'math': .1, 'news': .1, 'law': .1, 'chat': .1}")
+    bar.locator("button", has_text="Export").click()
+    bar.locator("[role=status]", has_text="exists already").wait_for()
+    bar.locator("select").nth(1).select_option("merge into it")
+    bar.locator("button", has_text="Export").click()
+    bar.locator("[role=status]", has_text="Wrote mixture.").wait_for()
+    assert "probability: 0.5" in (folder / "mixture.yaml").read_text("utf-8")
+
+
 def test_after_a_restart_load_has_everything(six: NotebookPage):
     six.execute("x.save('kept.explorer')")
     six.locator(row("chat", "lock")).click()

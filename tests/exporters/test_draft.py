@@ -13,7 +13,7 @@ def test_a_diff_shows_the_lines_and_writes_nothing(tmp_path):
     old.write_text("a: 1\nb: 2\n")
     draft = Draft(old, {tmp_path / "old.yaml.provenance.json": "{}", old: "a: 1\nb: 3\n", new: "c: 4"})
     lines = draft.diff().splitlines()
-    assert [line for line in lines if line[0] in "+-" and line[:3] not in {"+++", "---"}] == ["-b: 2", "+b: 3", "+c: 4"]
+    assert [line for line in lines if line[0] in "+-" and line[:3] not in {"+++", "---"}] == ["+c: 4", "-b: 2", "+b: 3"]
     assert f"--- {old}" in lines and "--- /dev/null" in lines
     assert old.read_text() == "a: 1\nb: 2\n" and not new.exists()
 
