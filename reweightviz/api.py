@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,10 +16,14 @@ from reweightviz.core.errors import ReweightvizError, listed, missing_column, un
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import ConvexLaw, Law, LawSpec, Mixer, Scorer, Selector, needs, supply
 from reweightviz.core.runlog import RunLog
+from reweightviz.core.schedule import Schedule
 from reweightviz.core.selection import Selection
 from reweightviz.core.sources import Sources
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.types import kind_of
+
+if TYPE_CHECKING:
+    from reweightviz.exporters.check import Report
 
 # ---- map
 
@@ -81,6 +85,13 @@ def read_swarm(ratios: Any, metrics: Any, **options: Any) -> Swarm:
 def read_log(path: str | os.PathLike[str]) -> RunLog:
     """Read a run log (JSON lines, the first a header)."""
     return RunLog.load(path)
+
+
+def read_sources(path: str | os.PathLike[str]) -> Sources:
+    """Read what there is of each domain from YAML, JSON, CSV or Parquet; see :func:`reweightviz.readers.sources.read`."""
+    from reweightviz.readers import sources
+
+    return sources.read(path)
 
 
 def embed(corpus: Corpus, model: Any = "ngrams", **options: Any) -> Corpus:
@@ -291,36 +302,84 @@ def _place(names: Sequence[str], name: str, kind: str = "domain of the law") -> 
 # ---- ship
 
 
-def export(mixture: Mapping[str, float], framework: str, path: str | os.PathLike[str], *, sources: Sources | None = None,
-           tokens: float | None = None, **options: Any) -> Path:
+def export(mixture: Mapping[str, float] | Schedule | Selection, framework: str, path: str | os.PathLike[str], *,
+           sources: Sources | Mapping[str, Any] | None = None, tokens: float | None = None, unit: str | None = None,
+           max_epochs: float | None = None, overwrite: bool = False, merge: bool = False, backup: bool = True, **options: Any) -> Path:
     """Write a mixture as the config of a training framework; the unit and where it came from stand in it or beside it.
 
     Args:
-        mixture: domain weights, shares of training tokens.
-        framework: "huggingface", "megatron" or "json".
+        mixture: domain weights, shares of training tokens; or a Schedule, where the framework takes one.
+        framework: a name of ``rv.methods("exporter")``.
         path: the file (or folder, for several files) to write.
-        sources: files, tokens and documents of each domain, where the format needs them.
+        sources: files, tokens and documents of each domain, where the format or its unit needs them.
         tokens: training budget; epochs are computed and warned about.
-        **options: the framework's own, such as ``overwrite=True``.
+        unit: what the numbers in the file count, where the framework leaves it open.
+        max_epochs: refuse to pass over a domain more often; without it, more than 4 passes are warned about.
+        overwrite: replace what is there.
+        merge: change only the mixture in a config that is there; comments and all other settings stay.
+        backup: keep what a merge changes as ``<file>.bak``.
+        **options: the framework's own, such as ``stopping_strategy="all_exhausted"``.
     """
     from reweightviz import exporters
 
+    return exporters.find(framework).write(
+        _shipped(mixture), path, sources=sources, tokens=tokens, unit=unit, max_epochs=max_epochs, overwrite=overwrite, merge=merge,
+        backup=backup, **options)
+
+
+def _shipped(mixture: Any) -> Mixture | Schedule:
+    """What an exporter takes: a Mixture or Schedule as it is, domain to weight as a Mixture, step to mixture as a Schedule."""
+    if isinstance(mixture, Mixture | Schedule):
+        return mixture
+    if isinstance(mixture, Selection):
+        raise ReweightvizError("rv.export writes a mixture or a schedule; a Selection is exported by its documents, not by domain weights.")
     if not isinstance(mixture, Mapping):
-        raise ReweightvizError(f"rv.export writes a mixture, a mapping of domain to weight; got {type(mixture).__name__}.")
-    exporter = exporters.find(framework)
-    known = needs(exporter.write)
-    for option in options:
-        if option not in known:
-            raise unknown_name(f"option of {framework!r}", option, known)
-    chosen = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
-    return Path(exporter.write(chosen, Path(path), sources=sources, tokens=tokens, **options))
+        raise ReweightvizError("rv.export writes a mixture, a mapping of domain to weight, or a Schedule; "
+                               f"got {type(mixture).__name__}.")
+    return Schedule(mixture) if mixture and all(isinstance(stage, Mapping) for stage in mixture.values()) else Mixture(mixture)
 
 
-def load_mixture(path: str | os.PathLike[str], framework: str = "json") -> Mixture:
-    """Read a mixture back from a framework's config, in token shares."""
-    from reweightviz import exporters
+def load_mixture(path: str | os.PathLike[str], framework: str | None = None, *,
+                 sources: Sources | Mapping[str, Any] | None = None) -> Mixture:
+    """Read a mixture back from a framework's config, in shares of training tokens.
 
-    return exporters.find(framework).read(Path(path))
+    Args:
+        path: the config, as it is now; the provenance beside it gives names and sizes.
+        framework: whose config it is; told from the file when not given.
+        sources: tokens and documents of each domain, for a file that counts something else and has no provenance.
+    """
+    from reweightviz.exporters import check as checks
+
+    return checks.exporter_of(path, framework).read(path, sources=sources)
+
+
+def load_schedule(path: str | os.PathLike[str], framework: str | None = None, *,
+                  sources: Sources | Mapping[str, Any] | None = None) -> Schedule:
+    """Read a schedule back from a framework's config; a config of one mixture has one stage. Arguments as :func:`load_mixture`."""
+    from reweightviz.exporters import check as checks
+
+    return checks.exporter_of(path, framework).read_schedule(path, sources=sources)
+
+
+def check(path: str | os.PathLike[str], framework: str | None = None, *, sources: Sources | Mapping[str, Any] | None = None,
+          tokens: float | None = None) -> Report:
+    """What a framework would make of a config: unit, shares of tokens, epochs, what it would refuse, what to know of.
+
+    See :func:`reweightviz.exporters.check.check`.
+    """
+    from reweightviz.exporters import check as checks
+
+    return checks.check(path, framework, sources=sources, tokens=tokens)
+
+
+def decision_record(mixture: Mapping[str, float], path: str | os.PathLike[str], **options: Any) -> Path:
+    """Write one page, Markdown and HTML, that says which mixture was chosen, beside what, and why.
+
+    See :func:`reweightviz.decision.decision_record`.
+    """
+    from reweightviz import decision
+
+    return decision.decision_record(mixture, path, **options)
 
 
 def methods(kind: str | None = None) -> pd.DataFrame:

@@ -8,15 +8,20 @@ from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from reweightviz.core.errors import unknown_name
 from reweightviz.core.protocols import needs
 
+if TYPE_CHECKING:
+    from reweightviz.exporters import Exporter
+
 VERBS = {"laws": ("fit",), "mixers": ("init", "update"), "scorers": ("score",), "selectors": ("select",)}
 KINDS = ("law", "mixer", "scorer", "selector", "exporter")
+OUR_OWN = ("json", "yaml", "csv")
+"""Formats that no framework but reweightviz reads."""
 
 
 def table(kind: str | None = None) -> pd.DataFrame:
@@ -40,9 +45,27 @@ def _rows() -> Iterator[dict[str, Any]]:
             }
     from reweightviz import exporters
 
-    for name, module in exporters.FRAMEWORKS.items():
-        yield {"name": name, "kind": "exporter", "summary": _first_line(module), "needs": "mixture, sources", "defaults": "",
-               "paper": getattr(module, "UNIT", ""), "verified": ""}
+    for name, exporter in exporters.FRAMEWORKS.items():
+        options = [f"{option}={value!r}" for option, value in (exporter.render.__kwdefaults__ or {}).items()]
+        required = [f"{option} (required)" for option, needed in needs(exporter.render).items() if needed]
+        yield {"name": name, "kind": "exporter", "summary": _first_line(exporter), "needs": ", ".join(_wanted(exporter)),
+               "defaults": ", ".join([*required, *options]), "paper": "; or ".join(unit.sentence for unit in exporter.units),
+               "verified": ""}
+
+
+SIZES = {"mean_tokens": "tokens and documents of each domain", "tokens": "tokens of each domain"}
+"""What the sources must say for a unit of that size."""
+
+
+def _wanted(exporter: Exporter) -> Iterator[str]:
+    """What an export needs beside the framework's options."""
+    yield "mixture or schedule" if exporter.schedules else "mixture"
+    if exporter.by_path:
+        yield "a path for each domain"
+    for size, what in SIZES.items():
+        keys = [unit.key for unit in exporter.units if unit.size == size]
+        if keys:
+            yield f"{what} (unit {' or '.join(keys)})" if len(exporter.units) > 1 else what
 
 
 def _first_line(thing: Any) -> str:
@@ -58,13 +81,23 @@ def _default(field: Field[Any]) -> str:
 def checks(tests: Path) -> dict[str, list[str]]:
     """Method to what its tests check it against, read from the markers ``golden(method, source)``."""
     found: dict[str, list[str]] = {}
-    for path in sorted(tests.glob("test_*.py")):
+    for path in sorted(tests.rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "golden":
                 method, source = (argument.value for argument in node.args if isinstance(argument, ast.Constant))
                 if source not in found.setdefault(str(method), []):
                     found[str(method)].append(str(source))
     return found
+
+
+def _shown(name: str, sources: list[str]) -> str:
+    """How it is known that a framework takes the file, in a few words."""
+    if name in OUR_OWN:
+        return "read by reweightviz itself"
+    if not sources:
+        return "source only: read, not run"
+    real = any(source.startswith("the real ") for source in sources)
+    return "loaded by the real package" if real else "loaded by the framework's own source"
 
 
 def _row(*cells: str) -> str:
@@ -79,11 +112,12 @@ def markdown() -> str:
               "scorer": "Scorers: `rv.score(corpus, rv.scorers.X())`", "selector": "Selectors: `rv.select(corpus, rv.selectors.X(), k=)`",
               "exporter": 'Exporters: `rv.export(mixture, "x", path)`'}
     for kind in KINDS:
-        part = methods[methods.kind == kind]
-        export = kind == "exporter"
-        lines += [f"## {titles[kind]}", "", _row("name", "what it does", "needs", "defaults", "unit of the weights" if export else "paper",
-                                               "checked against", "" if export else "formulas"), _row(*["---"] * 7)]
-        lines += [_row(f"`{name}`", row.summary, row.needs, row.defaults, row.paper, "; ".join(checked.get(str(name), [])), row.verified)
-                  for name, row in part.iterrows()]
+        heads = ("options", "unit of the numbers", "checked against", "how shown") if kind == "exporter" else (
+            "defaults", "paper", "checked against", "formulas")
+        lines += [f"## {titles[kind]}", "", _row("name", "what it does", "needs", *heads), _row(*["---"] * 7)]
+        for name, row in methods[methods.kind == kind].iterrows():
+            found = checked.get(str(name), [])
+            last = _shown(str(name), found) if kind == "exporter" else row.verified
+            lines.append(_row(f"`{name}`", row.summary, row.needs, row.defaults, row.paper, "; ".join(found), last))
         lines.append("")
     return "\n".join(lines)

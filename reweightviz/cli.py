@@ -1,60 +1,195 @@
-"""The command line: `reweightviz export | methods`."""
+"""The command line: `reweightviz export | check | convert | methods`."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import re
 import sys
+import warnings
+from typing import Any
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz import api
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.schedule import Schedule
+from reweightviz.core.sources import Source, Sources, count
+
+FLAGS = ("sources", "tokens", "framework", "unit", "max_epochs", "overwrite", "merge")
+"""Arguments of the verbs that are flags here."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; bad input is one sentence on stderr and exit code 2."""
+    """Run one command. Exit codes: 0 fine, 1 check found what the framework would refuse, 2 bad input, said in one sentence."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (ReweightvizError, OSError) as error:
+        _complain(str(error), options)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="reweightviz", description="Choose the training mix of a language model by looking at it.")
     commands = parser.add_subparsers(dest="command", required=True)
+    sources, writing = _shared()
+
+    exporting = commands.add_parser("export", parents=[sources, writing], help="write a mixture as a trainer's config")
+    exporting.add_argument("mixture", help="a file that Mixture.save or Schedule.save wrote, or any config that check recognises")
+    exporting.set_defaults(run=_export)
+
+    converting = commands.add_parser("convert", parents=[sources, writing], help="write one trainer's config as another's")
+    converting.add_argument("mixture", metavar="config", help="the config; its paths become those of the new one")
+    converting.set_defaults(run=_convert)
+
+    checking = commands.add_parser("check", parents=[sources], help="say what a trainer would make of its config")
+    checking.add_argument("config", help="the config, or the folder that was written")
+    checking.add_argument("--framework", help="whose config it is, where the file does not tell")
+    checking.add_argument("--json", action="store_true", help="print JSON")
+    checking.set_defaults(run=_check)
+
     listing = commands.add_parser("methods", help="list every method")
     listing.add_argument("--markdown", action="store_true", help="print METHODS.md")
-    exporting = commands.add_parser("export", help="write a saved mixture as a trainer's config")
-    exporting.add_argument("mixture", help="a JSON file that Mixture.save wrote")
-    exporting.add_argument("--to", required=True, metavar="FRAMEWORK", help="huggingface, megatron or json")
-    exporting.add_argument("--sources", help="JSON: domain to {tokens, documents, paths}")
-    exporting.add_argument("--tokens", type=float, help="training budget in tokens, such as 1e11")
-    exporting.add_argument("--out", required=True, help="where to write")
-    exporting.add_argument("--overwrite", action="store_true", help="replace what is there")
-    options = parser.parse_args(arguments)
-    try:
-        return {"methods": _methods, "export": _export}[options.command](options)
-    except (ReweightvizError, OSError) as error:
-        print(f"reweightviz: {error}", file=sys.stderr)  # noqa: T201
-        return 2
+    listing.set_defaults(run=_methods)
+    return parser
+
+
+def _shared() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """What several commands take: what there is, and how to write."""
+    sources = argparse.ArgumentParser(add_help=False)
+    sources.add_argument("--sources", metavar="FILE", help="YAML, JSON, CSV or Parquet: domain to tokens, documents, paths")
+    sources.add_argument("--tokens", metavar="N", help="budget of the run, such as 100B or 1.2e12")
+    writing = argparse.ArgumentParser(add_help=False)
+    writing.add_argument("--to", required=True, metavar="FRAMEWORK", help="whose config to write: `reweightviz methods` lists them")
+    writing.add_argument("--out", required=True, metavar="PATH", help="the file, or the folder for several")
+    writing.add_argument("--from", dest="framework", metavar="FRAMEWORK", help="whose config is read, where the file does not tell")
+    writing.add_argument("--unit", help="what the numbers count, where the framework leaves it open")
+    writing.add_argument("--max-epochs", type=float, metavar="N", help="refuse to pass over a domain more often")
+    writing.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the framework's own, and again")
+    writing.add_argument("--overwrite", action="store_true", help="replace what is there")
+    writing.add_argument("--merge", action="store_true", help="change only the mixture in the config that is there")
+    writing.add_argument("--no-backup", action="store_true", help="keep no .bak of what a merge changes")
+    writing.add_argument("--diff", action="store_true", help="print what would change, and write nothing")
+    writing.add_argument("--record", metavar="FILE", help="write a decision record, Markdown and HTML, too")
+    return sources, writing
+
+
+def _export(options: argparse.Namespace) -> int:
+    sources = _sources(options)
+    return _write(_mixture(options, sources), sources, options)
+
+
+def _convert(options: argparse.Namespace) -> int:
+    from reweightviz.exporters import check
+
+    given = _sources(options)
+    if given is None and options.tokens is not None:
+        raise ReweightvizError("epochs at a budget need sources=, the tokens of each domain; got none.")
+    mixture = _mixture(options, given)
+    table: dict[str, Source] = dict(given or {})
+    for domain, paths in check.paths_in(options.mixture, options.framework).items():
+        known = table.get(domain, Source(0.0))
+        table[domain] = Source(known.tokens, known.documents, known.paths or tuple(paths))
+    return _write(mixture, Sources(table, tokenizer=given.tokenizer if given else None), options)
+
+
+def _check(options: argparse.Namespace) -> int:
+    report = api.check(options.config, options.framework, sources=_sources(options), tokens=_tokens(options))
+    _say(json.dumps(report.to_dict(), indent=2) if options.json else _flagged(str(report), options))
+    return 0 if report.ok else 1
 
 
 def _methods(options: argparse.Namespace) -> int:
     from reweightviz import catalogue
 
-    text = catalogue.markdown() if options.markdown else catalogue.table()[["kind", "needs", "summary"]].to_string()
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    _say(catalogue.markdown().rstrip("\n") if options.markdown else catalogue.table()[["kind", "needs", "summary"]].to_string())
     return 0
 
 
-def _export(options: argparse.Namespace) -> int:
-    import json
-    from pathlib import Path
+def _write(mixture: Mixture | Schedule, sources: Sources | None, options: argparse.Namespace) -> int:
+    from reweightviz import exporters
 
-    from reweightviz import api
-    from reweightviz.core.mixture import Mixture
-    from reweightviz.core.sources import Sources
+    exporter = exporters.find(options.to)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", ReweightvizWarning)
+        draft = exporter.draft(mixture, options.out, sources=sources, tokens=_tokens(options), unit=options.unit,
+                               max_epochs=options.max_epochs, overwrite=options.overwrite, merge=options.merge,
+                               backup=not options.no_backup, **_own(options.option))
+    for warning in said:
+        _complain(f"warning: {warning.message}", options)
+    if options.diff:
+        sys.stdout.write(draft.diff())
+        return 0
+    draft.save()
+    sidecar, *_ = draft.files
+    record = json.loads(draft.files[sidecar])
+    for path in [*draft.files][::-1]:
+        _say(f"wrote {path}")
+    _say(f"{exporter.title}: {record['unit']}")
+    if record["dropped"]:
+        _say(f"left out, weight 0: {listed(record['dropped'])}")
+    if options.record:
+        whole = mixture.mean() if isinstance(mixture, Schedule) else mixture
+        known = sources if sources is not None and options.sources else None
+        page = api.decision_record(whole, options.record, sources=known, tokens=_tokens(options), files=[options.out],
+                                   overwrite=options.overwrite)
+        _say(f"wrote {page}")
+    return 0
 
-    sources = None
-    if options.sources:
+
+def _mixture(options: argparse.Namespace, sources: Sources | None) -> Mixture | Schedule:
+    from reweightviz.exporters import check
+
+    exporter = check.exporter_of(options.mixture, options.framework)
+    if exporter.name == "json" and not exporter.open(options.mixture).record:  # what save() wrote knows its source itself
+        kind = Schedule if "stages" in exporter.open(options.mixture).mapping else Mixture
+        return kind.load(options.mixture)
+    schedule = exporter.read_schedule(options.mixture, sources=sources)
+    return schedule[0] if len(schedule) == 1 else schedule
+
+
+def _sources(options: argparse.Namespace) -> Sources | None:
+    return api.read_sources(options.sources) if options.sources else None
+
+
+def _tokens(options: argparse.Namespace) -> float | None:
+    return None if options.tokens is None else count(options.tokens)
+
+
+def _own(pairs: list[str]) -> dict[str, Any]:
+    """The framework's own options; a value is JSON where it can be, else text."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise ReweightvizError(f"--option takes KEY=VALUE, such as --option seed=3; got {pair!r}.")
         try:
-            sources = Sources(json.loads(Path(options.sources).read_text("utf-8")))
-        except (ValueError, TypeError, AttributeError) as error:
-            raise ReweightvizError(f"{options.sources} must be JSON of domain to {{tokens, documents, paths}}: {error}.") from error
-    written = api.export(Mixture.load(options.mixture), options.to, options.out, sources=sources, tokens=options.tokens,
-                         overwrite=options.overwrite)
-    sys.stdout.write(f"{written}\n")
-    return 0
+            found[key.strip().replace("-", "_")] = json.loads(value)
+        except ValueError:
+            found[key.strip().replace("-", "_")] = value
+    return found
+
+
+def _flagged(sentence: str, options: argparse.Namespace) -> str:
+    """A sentence of the library in the words of the command line: ``merge=True`` is ``--merge``, ``seed=`` is ``--option seed=``."""
+    writes = "to" in options
+
+    def flag(found: re.Match[str]) -> str:
+        name, true, follows = found.groups()
+        if name not in FLAGS:
+            return f"--option {found[0]}" if writes else found[0]
+        word = "from" if name == "framework" and writes else name.replace("_", "-")
+        return f"--{word}" if true or not follows else f"--{word} "
+
+    return re.sub(r"(?<![\w'\"=/.-])(?<!--option )([a-z][a-z_]*)=(True\b)?(?=([\w'])?)", flag, sentence)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+def _complain(sentence: str, options: argparse.Namespace) -> None:
+    sys.stderr.write(f"reweightviz: {_flagged(sentence, options)}\n")
 
 
 if __name__ == "__main__":

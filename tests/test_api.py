@@ -1,4 +1,3 @@
-import json
 import subprocess
 import sys
 
@@ -6,7 +5,6 @@ import pytest
 
 import reweightviz as rv
 from reweightviz import catalogue
-from reweightviz.cli import main
 
 
 def test_a_law_is_fitted_optimised_and_asked():
@@ -64,16 +62,32 @@ def test_every_method_is_in_the_table_and_in_methods_md(root):
         rv.methods("mixr")
 
 
-def test_the_command_line_exports(tmp_path, capsys):
-    rv.Mixture({"web": 0.7, "code": 0.3}).save(tmp_path / "m.json")
-    sources = {"web": {"tokens": 1e9, "paths": ["/d/web"]}, "code": {"tokens": 1e8, "paths": ["/d/code"]}}
-    (tmp_path / "s.json").write_text(json.dumps(sources))
-    arguments = ["export", str(tmp_path / "m.json"), "--to", "megatron", "--sources", str(tmp_path / "s.json"), "--out", str(tmp_path / "b.txt")]
-    assert main(arguments) == 0
-    assert rv.load_mixture(tmp_path / "b.txt", "megatron") == rv.Mixture({"web": 0.7, "code": 0.3})
-    assert main(arguments) == 2
-    assert "exists already" in capsys.readouterr().err
-    assert main(["methods"]) == 0
+def test_the_table_says_what_an_exporter_needs_and_how_it_was_shown(root):
+    table = rv.methods("exporter")
+    assert table.loc["huggingface", "needs"] == "mixture, tokens and documents of each domain (unit examples)"
+    assert table.loc["huggingface", "defaults"].startswith("seed=42, ")
+    assert table.loc["levanter", "needs"] == "mixture or schedule"
+    assert table.loc["levanter", "paper"] == "a weight is a share of training sequences of one fixed length, which is a share of tokens"
+    rows = {row.split("`")[1]: row for row in (root / "METHODS.md").read_text("utf-8").splitlines() if row.startswith("| `")}
+    assert rows["megatron"].endswith("| loaded by the real package |")
+    assert "the real megatron-core" in rows["megatron"]
+    assert rows["premixdb"].endswith("| source only: read, not run |")
+    assert rows["json"].endswith("| read by reweightviz itself |")
+
+
+def test_a_mixture_a_schedule_or_a_plain_mapping_is_exported(tmp_path):
+    schedule = rv.Schedule({0: {"a": 0.75, "b": 0.25}, 1024: {"a": 0.5, "b": 0.5}}, steps=2048)
+    for given in (schedule, dict(schedule), {0: {"a": 0.75, "b": 0.25}, 1024: rv.Mixture({"a": 0.5, "b": 0.5})}):
+        path = rv.export(given, "levanter", tmp_path / "c.yaml", overwrite=True)
+        assert dict(rv.load_schedule(path)) == dict(schedule)
+    with pytest.raises(rv.ReweightvizError, match="holds a schedule of 2 stages"):
+        rv.load_mixture(path)
+    assert rv.load_mixture(rv.export({"a": 0.5, "b": 0.5}, "levanter", path, merge=True)) == {"a": 0.5, "b": 0.5}
+    assert (tmp_path / "c.yaml.bak").exists()
+    with pytest.raises(rv.ReweightvizError, match="more than 2 epochs"):
+        rv.export({"a": 1.0}, "levanter", path, overwrite=True, sources={"a": "1B"}, tokens=3e9, max_epochs=2)
+    assert rv.load_mixture(rv.Mixture({"a": 1.0}).save(tmp_path / "m.json")) == {"a": 1.0}
+    assert rv.load_schedule(schedule.save(tmp_path / "s.json")).steps == 2048
 
 
 def test_the_readmes_python_names_are_real(root):
@@ -113,9 +127,9 @@ def test_bad_input_to_the_verbs_is_one_sentence(tmp_path):
         rv.mix({"web": 1e12}, rv.mixers.Natural())
     with pytest.raises(rv.ReweightvizError, match="must hold a number"):
         rv.mix({"tokens": {"web": "many"}}, rv.mixers.Natural())
-    with pytest.raises(rv.ReweightvizError, match="no option of 'json' 'overwite'; did you mean 'overwrite'"):
+    with pytest.raises(rv.ReweightvizError, match="no option of JSON 'overwite'; did you mean 'overwrite'"):
         rv.export({"a": 1.0}, "json", tmp_path / "m.json", overwite=True)
-    with pytest.raises(rv.ReweightvizError, match="writes a mixture, a mapping of domain to weight; got list"):
+    with pytest.raises(rv.ReweightvizError, match="writes a mixture, a mapping of domain to weight, or a Schedule; got list"):
         rv.export([1], "json", tmp_path / "m.json")
     assert rv.load_mixture(rv.export({"a": 1.0}, "json", tmp_path / "m.json")) == {"a": 1.0}
     corpus = rv.Corpus({"text": ["a", "b"], "domain": ["x", "y"]})
@@ -131,6 +145,6 @@ def test_an_installed_wheel_carries_the_demo_data_and_the_front_end(root, tmp_pa
     names = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
     widgets = {f"reweightviz/widgets/{path.name}" for path in (root / "reweightviz" / "widgets").iterdir() if path.suffix in {".js", ".css"}}
     assert widgets <= names
-    assert {"reweightviz/data/swarm/runs.jsonl", "reweightviz/data/logs/doremi.jsonl", "reweightviz/data/proxy/natural.npz"} <= names
+    assert {"reweightviz/decision_page.css", "reweightviz/data/swarm/runs.jsonl", "reweightviz/data/logs/doremi.jsonl", "reweightviz/data/proxy/natural.npz"} <= names
 
 

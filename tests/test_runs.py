@@ -4,7 +4,6 @@ import pytest
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.runlog import RunLog
-from reweightviz.core.sources import Source, Sources
 from reweightviz.core.swarm import Swarm
 
 
@@ -96,30 +95,3 @@ def test_bad_swarms_are_one_sentence():
         swarm(mixtures=[[0.5, 0.5], [0.4, 0.4], [1, 0]])
     with pytest.raises(ReweightvizError, match=r"needs mixtures \(3, 2\) and losses \(3, 1\)"):
         swarm(losses=[[1.0]])
-
-
-def test_sources_convert_and_refuse():
-    sources = Sources({"web": 10, "code": {"tokens": 30, "documents": 3, "paths": "x.bin"}})
-    assert sources["code"] == Source(30, 3, ("x.bin",))
-    assert sources["code"].mean_tokens == 10
-    assert sources["web"].mean_tokens is None
-    with pytest.raises(ReweightvizError, match="no domain 'math'"):
-        sources.with_paths({"math": "x"})
-    with pytest.raises(ReweightvizError, match="tokens of 'a' must be a number >= 0"):
-        Sources({"a": -1})
-
-
-@pytest.mark.parametrize("entry", ["x", None, [1, 2], {"token": 5}, {"tokens": "many"}, {"tokens": 5, "paths": 3}, {"documents": 3}])
-def test_a_source_that_is_none_is_one_sentence(entry):
-    with pytest.raises(ReweightvizError, match="'web' must be a Source, a number of tokens, or a mapping with 'tokens'"):
-        Sources({"web": entry})
-
-
-def test_sources_need_a_mapping_and_counts():
-    with pytest.raises(ReweightvizError, match="takes a mapping of domain to tokens; got list"):
-        Sources(["web"])
-    with pytest.raises(ReweightvizError, match="the documents of 'web' must be a number >= 0; got -3"):
-        Sources({"web": {"tokens": 5, "documents": -3}})
-    with pytest.raises(ReweightvizError, match="the tokens of 'web' must be a number >= 0; got nan"):
-        Sources({"web": Source(float("nan"))})
-    assert Sources({"web": {"tokens": "5"}})["web"].tokens == 5

@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+import json
+import math
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.files import write_atomically
+
+FORMAT = "reweightviz.sources/1"
+POWERS = {"K": 3, "M": 6, "B": 9, "T": 12}
+"""What a letter behind a count stands for, as a power of ten."""
+
+
+def count(value: object) -> float:
+    """A number of tokens or documents, as a person writes it.
+
+    >>> count("100B"), count("1.2 t"), count("3_000"), count("1,200,000"), count(5)
+    (100000000000.0, 1200000000000.0, 3000.0, 1200000.0, 5.0)
+    """
+    try:
+        found = _number(value.strip()) if isinstance(value, str) else math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (ArithmeticError, TypeError, ValueError):
+        found = math.nan
+    if not 0 <= found < math.inf:
+        raise ReweightvizError(f"a count must be a number >= 0, such as 1.2e12 or '1.2T' (K, M, B, T); got {value!r:.60}.")
+    return found
+
+
+def _number(text: str) -> float:
+    power = POWERS.get(text[-1:].upper(), 0)
+    digits = text[:-1].rstrip() if power else text
+    if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", digits):
+        digits = digits.replace(",", "")
+    return float(Decimal(digits).scaleb(power))
 
 
 @dataclass(frozen=True)
@@ -37,13 +70,16 @@ class Sources(Mapping[str, Source]):
     """Domain to :class:`Source`. Epochs, caps and unit conversions come from here.
 
     Args:
-        table: domain to a Source, to a number of tokens, or to a mapping of a Source's fields.
+        table: domain to a Source, to a number of tokens, or to a mapping of a Source's fields; numbers may be
+            written as in "1.2T".
         tokenizer: name of the tokenizer that counted.
 
     Example:
         >>> sources = Sources({"web": 1.2e12, "code": Source(3e11, documents=1e8, paths=("/data/code",))})
         >>> sources.domains, sources["code"].mean_tokens
         (('web', 'code'), 3000.0)
+        >>> Sources({"web": "1.2T"})["web"].tokens
+        1200000000000.0
     """
 
     def __init__(self, table: Mapping[str, Any], *, tokenizer: str | None = None) -> None:
@@ -88,25 +124,42 @@ class Sources(Mapping[str, Source]):
         if strangers:
             raise ReweightvizError(f"no domain {listed(strangers)} in these sources; there is {listed(self)}.")
         table = {
-            domain: Source(source.tokens, source.documents, _paths(paths[domain])) if domain in paths else source
+            domain: Source(source.tokens, source.documents, _paths(domain, paths[domain])) if domain in paths else source
             for domain, source in self._table.items()
         }
         return Sources(table, tokenizer=self.tokenizer)
 
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
+        """Write JSON that ``rv.read_sources`` reads."""
+        domains = {domain: asdict(source) for domain, source in self._table.items()}
+        record = {"format": FORMAT, "tokenizer": self.tokenizer, "domains": domains}
+        return write_atomically(path, json.dumps(record, indent=2, ensure_ascii=False) + "\n", overwrite=overwrite)
+
 
 def _source(domain: str, entry: Any) -> Source:
+    given = asdict(entry) if isinstance(entry, Source) else dict(entry) if isinstance(entry, Mapping) else {"tokens": entry}
+    known = [field.name for field in fields(Source)]
+    strange = [name for name in given if name not in known]
+    if strange:
+        raise unknown_name(f"field of {domain[:60]!r} in these sources", str(strange[0]), known)
+    if given.get("tokens") is None:
+        raise ReweightvizError(f"{domain[:60]!r} has no tokens: give it a number of tokens, or a mapping with 'tokens' and perhaps "
+                               f"'documents' and 'paths'; got {entry!r:.80}.")
+    documents = given.get("documents")
+    return Source(_counted(domain, "tokens", given["tokens"]), None if documents is None else _counted(domain, "documents", documents),
+                  _paths(domain, given.get("paths")))
+
+
+def _counted(domain: str, what: str, value: object) -> float:
     try:
-        given = entry if isinstance(entry, Source) else Source(**entry) if isinstance(entry, Mapping) else Source(entry)
-        documents = None if given.documents is None else float(given.documents)
-        source = Source(float(given.tokens), documents, _paths(given.paths))
-    except (TypeError, ValueError):
-        raise ReweightvizError(f"{domain[:60]!r} must be a Source, a number of tokens, or a mapping with 'tokens' and perhaps "
-                               f"'documents' and 'paths'; got {entry!r:.80}.") from None
-    for what, count in (("tokens", source.tokens), ("documents", source.documents)):
-        if count is not None and not 0 <= count < float("inf"):
-            raise ReweightvizError(f"the {what} of {domain[:60]!r} must be a number >= 0; got {count}.")
-    return source
+        return count(value)
+    except ReweightvizError:
+        raise ReweightvizError(f"the {what} of {domain[:60]!r} must be a number >= 0, such as 1.2e12 or '1.2T' (K, M, B, T); "
+                               f"got {value!r:.80}.") from None
 
 
-def _paths(paths: Any) -> tuple[str, ...]:
-    return (str(paths),) if isinstance(paths, str | Path) else tuple(str(path) for path in paths)
+def _paths(domain: str, paths: Any) -> tuple[str, ...]:
+    found = (paths,) if isinstance(paths, str | os.PathLike) else () if paths is None else paths
+    if not isinstance(found, list | tuple) or not all(isinstance(path, str | os.PathLike) for path in found):
+        raise ReweightvizError(f"the paths of {domain[:60]!r} must be a path or a list of them; got {paths!r:.80}.")
+    return tuple(str(path) for path in found)

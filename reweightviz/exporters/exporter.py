@@ -114,6 +114,8 @@ class Exporter:
     """The ending that the file must have, such as ".py"; "" takes any."""
     exact: ClassVar[bool] = False
     """Shares are rounded to a binary grid, so that they sum to exactly 1 in any order, for frameworks that compare."""
+    precision: ClassVar[float] = 1e-9
+    """How near, relatively, what is read back is to what was written; an ``exact`` grid is coarser."""
     most: ClassVar[float] = math.inf
     """The largest number that the framework takes, for units that count passes."""
     holds: ClassVar[str] = r"(?s).*"

@@ -7,7 +7,9 @@ object. Checked with litdata 0.2.76.
 
 from __future__ import annotations
 
+import ast
 import math
+from typing import Any
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.exporters import python_text
@@ -54,18 +56,43 @@ class LitData(Exporter):
             numbers = python_text.table(document, rows, "path", "weight")
             return Config({0: numbers}, refused=_faults(numbers))
         for call in document.calls("CombinedStreamingDataset"):
-            weights, names = call.get("weights", call.get(2)), document.names(call.get("datasets", call.get(0)))
-            if isinstance(weights, list | tuple) and len(weights) == len(names):
+            datasets, weights = (_bound(document, call.get(key, call.get(place))) for key, place in (("datasets", 0), ("weights", 2)))
+            names = [_path(document, item) for item in getattr(datasets, "elts", ())]
+            if isinstance(weights, list | tuple) and len(weights) == len(names) > 0:
                 numbers = dict(zip(names, map(number, weights), strict=True))
-                mixed = call.get("iterate_over_all", call.get(3)) is False
-                refused = () if mixed else ("litdata takes weights only with iterate_over_all=False.",)
-                return Config({0: numbers}, refused=refused + _faults(numbers))
+                refused = _faults(numbers) if len(numbers) == len(names) else ("each dataset may stand once.",)
+                if call.get("iterate_over_all", call.get(3, True)) is not False:
+                    refused = ("litdata takes weights only with iterate_over_all=False.", *refused)
+                if "per_stream" in str(call.get("batching_method", call.get(4))):
+                    refused = ("batching_method='per_stream' never draws one dataset twice in a row, which loses the weights.", *refused)
+                return Config({0: numbers}, refused=refused)
         raise ReweightvizError(f"{document.path} has no SOURCES and no CombinedStreamingDataset with weights that can be read "
                                "without running it.")
 
     def recognises(self, document: Document) -> bool:
         """A Python file that calls CombinedStreamingDataset."""
         return any(document.calls("CombinedStreamingDataset"))
+
+    def guess(self, name: str) -> str:
+        """The last part of a path, or of an attribute such as ``self.starcoder``."""
+        return name.removeprefix("self.") if name.startswith("self.") else super().guess(name)
+
+
+def _bound(document: Document, value: Any) -> Any:
+    """What a local name is bound to, a literal where it is one."""
+    for node in ast.walk(document.tree):
+        if isinstance(value, ast.Name) and isinstance(node, ast.Assign) and value.id in {getattr(one, "id", None) for one in node.targets}:
+            return document.value(node.value)
+    return value
+
+
+def _path(document: Document, item: ast.expr) -> str:
+    """The place of one dataset, as it is written."""
+    made = _bound(document, item)
+    if isinstance(made, ast.Call):
+        places = [argument.value for argument in made.keywords if argument.arg == "input_dir"] + made.args[:1]
+        made = document.value(places[0]) if places else made
+    return made if isinstance(made, str) else ast.unparse(made if isinstance(made, ast.AST) else item)
 
 
 def _faults(numbers: dict[str, float]) -> tuple[str, ...]:

@@ -27,10 +27,14 @@ FRAMEWORKS = sorted(exporters.FRAMEWORKS)
 SCHEDULES = [name for name in FRAMEWORKS if exporters.find(name).schedules]
 
 
-def sources_of(mixture) -> Sources:
-    """Domains of different sizes and document lengths, each at a path that any format can hold."""
-    domains = mixture.domains if isinstance(mixture, Schedule) else mixture
-    return Sources({d: Source(1e9 * (i + 1), documents=1e6, paths=(f"data/{i}/part_text_document",)) for i, d in enumerate(domains)})
+ENDINGS = {"ray": ".jsonl"}
+"""Of the formats that take files alone; the others take a folder or prefix too."""
+
+
+def sources_of(mixture, framework: str) -> Sources:
+    """Domains of different sizes and document lengths, each at a path that the format can hold."""
+    domains, ending = mixture.domains if isinstance(mixture, Schedule) else mixture, ENDINGS.get(framework, "")
+    return Sources({d: Source(1e9 * (i + 1), documents=1e6, paths=(f"data/{i}/part{ending}",)) for i, d in enumerate(domains)})
 
 
 def place(framework: str, folder: Path) -> Path:
@@ -38,7 +42,7 @@ def place(framework: str, folder: Path) -> Path:
 
 
 def written(framework: str, mixture, folder: Path, **options) -> Path:
-    return exporters.find(framework).write(mixture, place(framework, folder), sources=sources_of(mixture), **options)
+    return exporters.find(framework).write(mixture, place(framework, folder), sources=sources_of(mixture, framework), **options)
 
 
 def all_text(path: Path) -> str:
@@ -47,7 +51,8 @@ def all_text(path: Path) -> str:
 
 def close(framework: str, mixture) -> dict:
     """How near the weights of a round trip are: to the last bits, or to the grid of a framework that compares sums."""
-    return {"rtol": 2e-3, "atol": 2e-6} if exporters.find(framework).exact else {"rtol": 1e-9}
+    exporter = exporters.find(framework)
+    return {"rtol": 2e-3, "atol": 2e-6} if exporter.exact else {"rtol": exporter.precision}
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -120,14 +125,14 @@ def test_a_merge_changes_the_weights_keeps_the_rest_and_a_backup(framework, tmp_
     main.write_text(main.read_text("utf-8") + mark, "utf-8")
     before = main.read_text("utf-8")
     new = Mixture({"web": 0.25, "code": 0.75, "spam": 0.0})
-    draft = exporter.draft(new, path, sources=sources_of(new), merge=True)
+    draft = exporter.draft(new, path, sources=sources_of(new, framework), merge=True)
     assert main.read_text("utf-8") == before, "a draft writes nothing"
     assert draft.diff()
     draft.save()
     assert main.read_text("utf-8").endswith(mark)
     assert exporter.read(path).array == pytest.approx([0.25, 0.75, 0.0], rel=1e-3)
     assert main.with_name(main.name + ".bak").read_text("utf-8") == before
-    exporter.write(new, path, sources=sources_of(new), merge=True, backup=False)
+    exporter.write(new, path, sources=sources_of(new, framework), merge=True, backup=False)
     assert not main.with_name(main.name + ".bak2").exists()
 
 
@@ -135,7 +140,7 @@ def test_a_merge_changes_the_weights_keeps_the_rest_and_a_backup(framework, tmp_
 def test_a_merge_takes_out_zeros_and_refuses_strangers(framework, tmp_path):
     exporter = exporters.find(framework)
     path = written(framework, Mixture({"web": 0.5, "code": 0.3, "math": 0.2}), tmp_path)
-    sources = sources_of(["web", "code", "math"])
+    sources = sources_of(["web", "code", "math"], framework)
     exporter.write(Mixture({"web": 0.5, "code": 0.0, "math": 0.5}), path, sources=sources, merge=True)
     assert exporter.read(path).array == pytest.approx([0.5, 0.0, 0.5], rel=1e-3)
     before = all_text(path)
@@ -167,7 +172,7 @@ def test_a_failed_overwrite_loses_nothing(framework, tmp_path):
 def test_too_many_epochs_are_said_or_refused(framework, tmp_path):
     exporter, mixture = exporters.find(framework), Mixture({"web": 0.5, "code": 0.5})
     if exporter.most < 5:
-        with pytest.raises(ReweightvizError, match="tokens=1e\\+10 is the most|tokens=2e\\+09 is the most"):
+        with pytest.raises(ReweightvizError, match="takes numbers up to 1, .* is the most"):
             written(framework, mixture, tmp_path, tokens=1e10)
         return
     with pytest.warns(ReweightvizWarning, match="more than 4 epochs at 1e\\+10 tokens: 'web' 5"):

@@ -1,0 +1,192 @@
+"""Levanter: schedules, blocks, merges into configs as people write them, and the real library drawing both stages."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.schedule import Schedule
+from reweightviz.core.sources import Source, Sources
+from reweightviz.exporters.document import Document
+from reweightviz.exporters.levanter import Levanter
+
+LEVANTER = Levanter()
+MIXTURE = Mixture({"web": 0.7, "no": 0.2, "code-1.0/py": 0.1, "spam": 0.0}, source={"method": "test"})
+SOURCES = Sources({"web": Source(8e9, 8e6, ("gs://b/web/*.jsonl.gz", "gs://b/more.jsonl")), "no": Source(4e9, 1e6, ("org/code-1.0",)),
+                   "code-1.0/py": Source(1e9, 1e6), "spam": Source(1e9, 1e6, ("/d/spam.jsonl",))})
+
+
+def loaded(path):
+    return yaml.safe_load(path.read_text("utf-8"))
+
+
+def test_a_new_file_names_every_component(tmp_path):
+    file = LEVANTER.write(MIXTURE, tmp_path / "c.yaml", sources=SOURCES, tokenizer="org/tokenizer", stop_strategy="first_exhausted")
+    assert loaded(file) == {"data": {
+        "tokenizer": "org/tokenizer", "cache_dir": "cache/",
+        "components": {"web": {"type": "cached", "source": {"type": "url", "train_urls": ["gs://b/web/*.jsonl.gz", "gs://b/more.jsonl"]}},
+                       "no": {"type": "cached", "source": {"type": "hf", "id": "org/code-1.0"}},
+                       "code-1.0/py": {"type": "cached", "source": {"type": "url", "train_urls": []}}},
+        "train_weights": {"web": 0.7, "no": 0.2, "code-1.0/py": 0.1}, "stop_strategy": "first_exhausted", "mixture_block_size": 2048}}
+    assert '"no": 0.2' in file.read_text("utf-8")
+    with pytest.raises(ReweightvizError, match="no stop_strategy 'restrat'; did you mean 'restart'"):
+        LEVANTER.write(MIXTURE, tmp_path / "d.yaml", stop_strategy="restrat")
+
+
+def test_component_names_are_no_paths_that_climb(tmp_path):
+    names = loaded(LEVANTER.write(Mixture.uniform(["..", "a/../b", "/abs", "a//b", "a.", ".", "nemotron_cc/hq"]), tmp_path / "c.yaml"))
+    for name in names["data"]["components"]:
+        assert not name.startswith("/") and not {"", ".", ".."} & set(name.split("/"))
+    assert "nemotron_cc/hq" in names["data"]["components"]
+
+
+def test_a_block_has_a_place_for_every_weight(tmp_path):
+    small = Mixture.normalized({"web": 1.0, "rare": 1 / 5000})
+    assert loaded(LEVANTER.write(small, tmp_path / "c.yaml"))["data"]["mixture_block_size"] == 8192
+    with pytest.raises(ReweightvizError, match="'rare' would never be drawn: a share below 1/2048 .*raise mixture_block_size= or the weight"):
+        LEVANTER.write(small, tmp_path / "d.yaml", mixture_block_size=2048)
+    with pytest.raises(ReweightvizError, match="'rare' would never be drawn: a share below 1/32768"):
+        LEVANTER.write(Mixture.normalized({"web": 1.0, "rare": 1e-6}), tmp_path / "d.yaml")
+    (tmp_path / "d.yaml").write_text("data: {train_weights: {web: 0.9999, rare: 0.0001, some: 0.0009}, mixture_block_size: 2048}\n")
+    config = LEVANTER.parse(Document.open(tmp_path / "d.yaml"))
+    assert config.refused == ()
+    assert "'rare' would never be drawn" in config.traps[0]
+    assert "'some' is rounded down by more than a twentieth" in config.traps[1]
+
+
+THEIRS = """\
+data:
+  configs:
+    owt:
+      train_urls:
+        - "gs://b/openwebtext_train.{1..128}-of-128.jsonl.gz"
+    wikitext:
+      id: dlwh/wikitext_103_detokenized
+  train_weights:
+    owt: 0.6       # most of it
+    wikitext: 0.4
+  tokenizer: gpt2
+trainer:
+  train_batch_size: 256
+optimizer:
+  learning_rate: 1E-3
+"""
+
+
+def changes(draft) -> list[str]:
+    return [line for line in draft.diff().splitlines() if line[0] in "+-" and line[:3] not in {"+++", "---"}]
+
+
+def test_a_merge_changes_the_weights_alone(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text(THEIRS)
+    assert dict(LEVANTER.read(file)) == {"owt": 0.6, "wikitext": 0.4}
+    assert changes(LEVANTER.draft(Mixture({"owt": 0.5, "wikitext": 0.5}), file, merge=True)) == [
+        "-    owt: 0.6       # most of it", "-    wikitext: 0.4", "+    owt: 0.5       # most of it", "+    wikitext: 0.5"]
+    added = LEVANTER.draft(Mixture({"owt": 0.5, "wikitext": 0.25, "math": 0.25}), file, merge=True, sources={
+        "owt": 1.0, "wikitext": 1.0, "math": Source(1.0, 1, ("org/math",))})
+    assert changes(added)[:2] == ["+    math:", '+      id: "org/math"'], "the older tree has no 'type' and 'source'"
+
+
+def test_a_schedule_begins_on_blocks_of_the_configs_batches(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text(THEIRS)
+    start, end = Mixture({"owt": 0.8, "wikitext": 0.2}), Mixture({"owt": 0.5, "wikitext": 0.5})
+    with pytest.raises(ReweightvizError, match="begins on a block of 2048 sequences, at a step that is a multiple of 8; step 1001 is "
+                                               "sequence 256256"):
+        LEVANTER.write(Schedule({0: start, 1001: end}), file, merge=True)
+    LEVANTER.write(Schedule({0: start, 1000: end}), file, merge=True)
+    assert loaded(file)["data"]["train_weights"] == [[0, {"owt": 0.8, "wikitext": 0.2}], [1000, {"owt": 0.5, "wikitext": 0.5}]]
+    back = LEVANTER.read_schedule(file)
+    assert {step: dict(mixture) for step, mixture in back.items()} == {0: dict(start), 1000: dict(end)}
+    file.write_text(file.read_text().replace("- 1000", "- 1004"))
+    with pytest.raises(ReweightvizError, match="step 1004 is sequence 257024"):
+        LEVANTER.read_schedule(file)
+    batches = "[{start: 0, value: 64}, {start: 64, value: 128}, {start: 256, value: 64}, {start: 1024, value: 256}]"
+    file.write_text(file.read_text().replace("- 1004", "- 1000").replace("train_batch_size: 256", f"train_batch_size: {batches}"))
+    with pytest.raises(ReweightvizError, match="begins on a block of 2048 sequences; step 1000 is sequence 76288"):
+        LEVANTER.read_schedule(file)
+    file.write_text(file.read_text().replace("  tokenizer: gpt2", "  tokenizer: gpt2\n  mixture_block_size: 128"))
+    assert list(LEVANTER.read_schedule(file)) == [0, 1000]
+
+
+REFUSED = {
+    "{web: 0.7, cod: 0.3}": "train_weights names 'cod', which data.components does not hold",
+    "{web: 0.7, code: -0.3}": "must be numbers >= 0; those of 'code' are not",
+    "{web: 0, code: 0}": "train_weights sum to 0",
+    "[[0, {web: 1}], [2048, {code: 1}], [1024, {web: 1}]]": "the steps of train_weights must rise from 0"}
+
+
+@pytest.mark.parametrize(("weights", "sentence"), REFUSED.items())
+def test_what_levanter_refuses_is_said(tmp_path, weights, sentence):
+    (tmp_path / "c.yaml").write_text(f"data: {{components: {{web: {{}}, code: {{}}}}, train_weights: {weights}}}\n")
+    with pytest.raises(ReweightvizError, match=sentence):
+        LEVANTER.read(tmp_path / "c.yaml")
+
+
+def test_without_weights_all_components_count_alike_and_a_data_file_is_read_too(tmp_path):
+    (tmp_path / "c.yaml").write_text("data: {tokenizer: gpt2, components: {web: {}, code: {}}}\n")
+    assert dict(LEVANTER.read(tmp_path / "c.yaml")) == {"web": 0.5, "code": 0.5}
+    (tmp_path / "d.yaml").write_text("tokenizer: gpt2\nconfigs: {web: {}, code: {}}\ntrain_weights: {web: 3, code: 1}\n")
+    assert LEVANTER.recognises(Document.open(tmp_path / "d.yaml"))
+    assert dict(LEVANTER.read(tmp_path / "d.yaml")) == {"web": 0.75, "code": 0.25}
+    LEVANTER.write(Mixture({"web": 0.5, "code": 0.5}), tmp_path / "d.yaml", merge=True)
+    assert loaded(tmp_path / "d.yaml")["train_weights"] == {"web": 0.5, "code": 0.5}
+    (tmp_path / "e.yaml").write_text("data: {train_weights: [[5, {web: 1}]]}\n")
+    with pytest.raises(ReweightvizError, match="no data.train_weights from step 0 on"):
+        LEVANTER.read(tmp_path / "e.yaml")
+
+
+@pytest.mark.checkout("levanter")
+def test_levanters_own_configs_are_read_and_merged(checkouts, tmp_path):
+    folder = checkouts / "levanter" / "config"
+    for name in ("gpt2_small_fast_mix.yaml", "data/pile_mixture.yaml", "data/marin_dolma.yaml"):
+        file = tmp_path / name.replace("/", "-")
+        file.write_text((folder / name).read_text())
+        mixture = LEVANTER.read(file)
+        draft = LEVANTER.draft(Mixture.normalized({domain: weight**0.5 for domain, weight in mixture.items() if weight}), file, merge=True)
+        assert len(changes(draft)) == 2 * len([weight for weight in mixture.values() if weight])
+    assert list(LEVANTER.read_schedule(folder / "gpt2_small_fast_batch_schedule.yaml")) == [0, 1000]
+
+
+@pytest.mark.framework("transformers4")
+@pytest.mark.golden("levanter", "the real marin-levanter 0.2.20: 2,048 sequences of each stage")
+def test_levanter_draws_both_stages(tmp_path, load_with):
+    """A block holds whole counts: what is left over of it goes to the largest."""
+    names = {"web": 0, "no": 1, "code-1.0/py": 2}
+    head = {"tokenizer": "passthrough", "vocab_size": 100, "enforce_eos": False, "cache_dir": str(tmp_path / "cache"), "shuffle": False,
+            "components": {name: {"type": "cached", "format": {"type": "prebuilt"}, "source": {
+                "type": "url", "train_urls": [str(tmp_path / f"{token}.jsonl")], "format": {"type": "prebuilt"}}} for name, token in names.items()}}
+    end = Mixture({"web": 0.1, "no": 0.2, "code-1.0/py": 0.7})
+    stages = Schedule({0: Mixture({name: MIXTURE[name] for name in names}), 256: end}, steps=512)
+    jobs = []
+    for number, mixture, options in ((0, MIXTURE, {}), (1, stages, {}), (2, MIXTURE, {"stop_strategy": "first_exhausted"}),
+                                     (3, MIXTURE, {"stop_strategy": "all_exhausted"})):
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(yaml.safe_dump({"data": head, "trainer": {"train_batch_size": 8}}, sort_keys=False))
+        LEVANTER.write(mixture, file, merge=True, **options)
+        jobs.append({"config": file, "windows": [[0, 2048], [2048, 4096]][: 2 if number == 1 else 1]})
+    for number, weights in enumerate(REFUSED, 4):
+        bad = {"data": head | {"train_weights": yaml.safe_load(weights.replace("code", "no").replace("cod:", "absent:"))}}
+        (tmp_path / f"{number}.yaml").write_text(yaml.safe_dump(bad | {"trainer": {"train_batch_size": 8}}))
+        jobs.append({"config": tmp_path / f"{number}.yaml", "windows": [[0, 8]]})
+    late = Schedule({0: stages[0], 100: end})
+    (tmp_path / "late.yaml").write_text(yaml.safe_dump({"data": head | {"train_weights": [[s, dict(m)] for s, m in late.items()]}} | {
+        "trainer": {"train_batch_size": 8}}))
+    jobs.append({"config": tmp_path / "late.yaml", "windows": [[0, 8]]})
+    found = load_with("levanter_load.py", jobs=jobs, files={str(tmp_path / f"{token}.jsonl"): [token + 10, 2000] for token in names.values()})
+
+    def expected(mixture) -> dict:
+        counts = {str(token + 10): int(mixture[name] * 2048) for name, token in names.items()}
+        largest = max(counts, key=counts.get)
+        return counts | {largest: counts[largest] + 2048 - sum(counts.values())}
+
+    static, staged, first, every = found[:4]
+    assert static["drawn"] == [expected(MIXTURE)] and static["block"] == 2048
+    assert staged["drawn"] == [expected(MIXTURE), expected(end)]
+    assert static["length"] is None and staged["length"] is None, "restart goes on for ever"
+    assert first["length"] == pytest.approx(2000 / 0.7, abs=100) and every["length"] == pytest.approx(2000 / 0.1, abs=2048)
+    assert all(one.get("error") for one in found[4:]), found[4:]
+    assert "must be a multiple of block_size" in found[-1]["error"]
