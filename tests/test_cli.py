@@ -1,0 +1,164 @@
+"""The command line: exit codes, what goes where, and sentences in its own words."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import reweightviz as rv
+from reweightviz.cli import main
+
+SOURCES = """\
+tokenizer: gpt2
+domains:
+  web: {tokens: 8B, documents: 1M, paths: /d/web_text_document}
+  code: {tokens: 1B, documents: 1M, paths: /d/code_text_document}
+  spam: 1T
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with a mixture and sources, to work in."""
+    monkeypatch.chdir(tmp_path)
+    rv.Mixture({"web": 0.75, "code": 0.25, "spam": 0.0}, source={"method": "olmix"}).save("m.json")
+    (tmp_path / "s.yaml").write_text(SOURCES)
+    return tmp_path
+
+
+def run(line: str, capsys) -> tuple[int, str, str]:
+    code = main(line.split())
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def test_export_says_what_it_wrote_and_dropped_and_warns_on_stderr(here, capsys):
+    code, out, err = run("export m.json --to megatron --sources s.yaml --tokens 20B --out b.txt", capsys)
+    assert code == 0
+    assert out.splitlines() == [
+        "wrote b.txt", "wrote b.txt.provenance.json",
+        "Megatron: a weight is a share of training sequences of one fixed length, which is a share of tokens", "left out, weight 0: 'spam'"]
+    assert err == "reweightviz: warning: more than 4 epochs at 2e+10 tokens: 'code' 5.\n"
+    assert rv.load_mixture("b.txt") == {"web": 0.75, "code": 0.25, "spam": 0.0}
+    record = json.loads((here / "b.txt.provenance.json").read_text())
+    assert record["tokens"] == 2e10
+    assert record["source"]["method"] == "olmix"
+
+
+@pytest.mark.parametrize(("line", "sentence"), [
+    ("export m.json --to megatron --sources s.yaml --out b.txt", "b.txt exists already; pass --overwrite to replace it."),
+    ("export m.json --to levanter --sources s.yaml --out l.yaml", "l.yaml exists already; --merge changes its mixture only, pass --overwrite to replace it."),
+    ("export m.json --to megatron --sources s.yaml --tokens 20B --out c.txt --max-epochs 4", "more than 4 epochs at 2e+10 tokens: 'code' 5"),
+    ("export m.json --to megatron --out c.txt", "--sources has no paths for 'web', 'code' (Sources.with_paths sets them, --option prefix_dir= makes them)"),
+    ("export m.json --to hf --out h", "so --sources must give tokens and documents of 'web', 'code'; --unit 'tokens' is for examples"),
+    ("export m.json --to megatorn --out c.txt", "did you mean 'megatron'"),
+    ("export m.json --to levanter --out c.yaml --option mixture_block_sze=3", "no option of Levanter 'mixture_block_sze'; did you mean 'mixture_block_size'"),
+    ("export m.json --to levanter --out c.yaml --option seed", "--option takes KEY=VALUE, such as --option seed=3; got 'seed'."),
+    ("export m.json --to levanter --out c.yaml --tokens many", "got 'many'"),
+    ("export m.json --to levanter --out c.yaml --tokens 1B", "need --sources, the tokens of each domain; got none."),
+    ("convert b.txt --to levanter --out c.yaml --tokens 1B", "need --sources, the tokens of each domain; got none."),
+    ("export s.yaml --to levanter --out c.yaml", "is no config that is known here, it holds the keys 'tokenizer', 'domains'; name the framework with --from, "),
+    ("check s.yaml", "name the framework with --framework, one of"),
+    ("check absent.yaml", "cannot read absent.yaml: No such file"),
+    ("check b.txt --sources absent.yaml", "cannot read absent.yaml: No such file"),
+])
+def test_bad_input_is_one_sentence_in_the_words_of_the_command_line(here, capsys, line, sentence):
+    (here / "b.txt").write_text("0.5 /d/web_text_document 0.5 /d/code_text_document")
+    (here / "l.yaml").write_text("data: {train_weights: {web: 1}}")
+    before = {path: path.read_bytes() for path in here.iterdir()}
+    code, out, err = run(line, capsys)
+    assert (code, out) == (2, "")
+    assert err.startswith("reweightviz: ")
+    assert sentence in err
+    assert err.count("\n") == 1
+    assert {path: path.read_bytes() for path in here.iterdir()} == before
+
+
+def test_a_merge_shows_its_diff_and_keeps_the_rest(here, capsys):
+    config = "# mine\ntrainer: {lr: 1e-4}\ndata:\n  components: {web: {}, code: {}}\n  train_weights:\n    web: 0.5  # half\n    code: 0.5\n"
+    (here / "run.yaml").write_text(config)
+    line = "export m.json --to levanter --out run.yaml --merge --sources s.yaml"
+    code, out, _ = run(f"{line} --diff", capsys)
+    assert code == 0
+    assert [line for line in out.splitlines() if line[0] in "+-"][2:] == [
+        "-    web: 0.5  # half", "-    code: 0.5", "+    web: 0.75 # half", "+    code: 0.25"]
+    assert (here / "run.yaml").read_text() == config
+    assert not list(here.glob("*.bak"))
+    assert run(line, capsys)[0] == 0
+    assert (here / "run.yaml").read_text().startswith("# mine\ntrainer: {lr: 1e-4}\n")
+    assert (here / "run.yaml.bak").read_text() == config
+    assert run(f"{line} --no-backup", capsys)[0] == 0
+    assert not (here / "run.yaml.bak2").exists()
+
+
+def test_options_are_json_where_they_can_be(here, capsys):
+    line = "export m.json --to hf --sources s.yaml --out h --option seed=7 --option stopping-strategy=all_exhausted --unit tokens"
+    assert run(line, capsys)[0] == 0
+    text = (here / "h" / "mixture.yaml").read_text()
+    assert "seed: 7\n" in text
+    assert 'stopping_strategy: "all_exhausted"' in text
+    assert 'unit: "tokens"' in text
+
+
+def test_check_exits_with_1_where_something_would_be_refused(here, capsys):
+    (here / "good.txt").write_text("0.75 /d/web 0.25 /d/code")
+    (here / "bad.txt").write_text("0.75 /d/web 0.25")
+    code, out, err = run("check good.txt", capsys)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == "good.txt: Megatron, known by its content"
+    assert "they need --sources, the tokens of each domain, and --tokens, the budget." in out
+    code, out, _ = run("check bad.txt", capsys)
+    assert code == 1
+    assert "Megatron would refuse or misread this:" in out
+    code, out, _ = run("check bad.txt --json", capsys)
+    assert code == 1
+    assert json.loads(out)["ok"] is False
+    code, out, _ = run("check good.txt --framework mcore --json --sources s.yaml --tokens 4B", capsys)
+    assert code == 0
+    assert [row["epochs"] for row in json.loads(out)["table"]] == [0.375, 1.0]
+
+
+def test_convert_takes_the_paths_of_the_old_config_along(here, capsys):
+    (here / "b.txt").write_text("0.75 /new/web_text_document 0.25 /new/code_text_document")
+    assert run("convert b.txt --to levanter --out l.yaml", capsys)[0] == 0
+    text = (here / "l.yaml").read_text()
+    assert "/new/web_text_document" in text
+    assert rv.load_mixture("l.yaml") == {"web": 0.75, "code": 0.25}
+    (here / "part.csv").write_text("domain,tokens,documents\nweb,8B,8M\ncode,1B,4M\n")
+    assert run("convert b.txt --to levanter --out l2.yaml --sources part.csv --tokens 4B", capsys)[0] == 0
+    assert "/new/code_text_document" in (here / "l2.yaml").read_text()
+    assert json.loads((here / "l2.yaml.provenance.json").read_text())["epochs"] == {"web": 0.375, "code": 1.0}
+    assert run("convert l.yaml --to megatron --out b2.txt --sources s.yaml", capsys)[0] == 0
+    assert "/d/web_text_document" in (here / "b2.txt").read_text()
+
+
+def test_a_schedule_is_converted_stage_by_stage(here, capsys):
+    rv.Schedule({0: {"web": 0.75, "code": 0.25}, 1024: {"web": 0.25, "code": 0.75}}, steps=4096).save("sched.json")
+    assert run("export sched.json --to levanter --out l.yaml --sources s.yaml --tokens 1B --record why.md", capsys)[0] == 0
+    assert run("convert l.yaml --to megatron --out phases --sources s.yaml", capsys)[0] == 0
+    assert list(rv.load_schedule("phases")) == [0, 1024]
+    assert "| web | 37.50 % |" in (here / "why.md").read_text()
+
+
+def test_a_record_is_written_beside_the_export(here, capsys):
+    code, out, _ = run("export m.json --to megatron --sources s.yaml --tokens 4B --out b.txt --record why", capsys)
+    assert code == 0
+    assert "wrote why.md" in out
+    assert "olmix" in (here / "why.md").read_text()
+    assert "b.txt" in (here / "why.html").read_text()
+
+
+def test_methods_are_listed(capsys):
+    code, out, _ = run("methods", capsys)
+    assert code == 0
+    assert "megatron" in out
+    assert run("methods --markdown", capsys)[1].startswith("# Methods\n")
+
+
+def test_the_command_itself_runs(here):
+    done = subprocess.run([sys.executable, "-m", "reweightviz.cli", "check", "m.json"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "75.00 %" in done.stdout
