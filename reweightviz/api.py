@@ -303,12 +303,13 @@ def _place(names: Sequence[str], name: str, kind: str = "domain of the law") -> 
 
 
 def export(mixture: Mapping[str, float] | Schedule | Selection, framework: str, path: str | os.PathLike[str], *,
-           sources: Sources | Mapping[str, Any] | None = None, tokens: float | None = None, unit: str | None = None,
+           sources: Sources | Mapping[str, Any] | None = None, tokens: float | str | None = None, unit: str | None = None,
            max_epochs: float | None = None, overwrite: bool = False, merge: bool = False, backup: bool = True, **options: Any) -> Path:
     """Write a mixture as the config of a training framework; the unit and where it came from stand in it or beside it.
 
     Args:
-        mixture: domain weights, shares of training tokens; or a Schedule, where the framework takes one.
+        mixture: domain weights, shares of training tokens; or a Schedule, where the framework takes one; or a Selection,
+            whose documents are written as "parquet", "jsonl" or "csv" (``corpus=`` adds their text and domain).
         framework: a name of ``rv.methods("exporter")``.
         path: the file (or folder, for several files) to write.
         sources: files, tokens and documents of each domain, where the format or its unit needs them.
@@ -321,7 +322,10 @@ def export(mixture: Mapping[str, float] | Schedule | Selection, framework: str, 
         **options: the framework's own, such as ``stopping_strategy="all_exhausted"``.
     """
     from reweightviz import exporters
+    from reweightviz.exporters import documents
 
+    if isinstance(mixture, Selection):
+        return documents.write(mixture, framework, path, overwrite=overwrite, **options)
     return exporters.find(framework).write(
         _shipped(mixture), path, sources=sources, tokens=tokens, unit=unit, max_epochs=max_epochs, overwrite=overwrite, merge=merge,
         backup=backup, **options)
@@ -331,10 +335,8 @@ def _shipped(mixture: Any) -> Mixture | Schedule:
     """What an exporter takes: a Mixture or Schedule as it is, domain to weight as a Mixture, step to mixture as a Schedule."""
     if isinstance(mixture, Mixture | Schedule):
         return mixture
-    if isinstance(mixture, Selection):
-        raise ReweightvizError("rv.export writes a mixture or a schedule; a Selection is exported by its documents, not by domain weights.")
     if not isinstance(mixture, Mapping):
-        raise ReweightvizError("rv.export writes a mixture, a mapping of domain to weight, or a Schedule; "
+        raise ReweightvizError("rv.export writes a mixture, a mapping of domain to weight, a Schedule or a Selection; "
                                f"got {type(mixture).__name__}.")
     return Schedule(mixture) if mixture and all(isinstance(stage, Mapping) for stage in mixture.values()) else Mixture(mixture)
 
@@ -359,6 +361,13 @@ def load_schedule(path: str | os.PathLike[str], framework: str | None = None, *,
     from reweightviz.exporters import check as checks
 
     return checks.exporter_of(path, framework).read_schedule(path, sources=sources)
+
+
+def load_selection(path: str | os.PathLike[str], corpus: Corpus) -> Selection:
+    """Read an exported selection (Parquet, JSON lines or CSV with a column ``id``) as rows of a corpus that has its ids."""
+    from reweightviz.exporters import documents
+
+    return documents.read(path, corpus)
 
 
 def check(path: str | os.PathLike[str], framework: str | None = None, *, sources: Sources | Mapping[str, Any] | None = None,

@@ -120,11 +120,14 @@ def _write(mixture: Mixture | Schedule, sources: Sources | None, options: argpar
     if options.diff:
         sys.stdout.write(draft.diff())
         return 0
+    kept = draft.backups()
     draft.save()
     sidecar, *_ = draft.files
     record = json.loads(draft.files[sidecar])
     for path in [*draft.files][::-1]:
         _say(f"wrote {path}")
+    for path in kept:
+        _say(f"kept {path}")
     _say(f"{exporter.title}: {record['unit']}")
     if record["dropped"]:
         _say(f"left out, weight 0: {listed(record['dropped'])}")
@@ -141,9 +144,6 @@ def _mixture(options: argparse.Namespace, sources: Sources | None) -> Mixture | 
     from reweightviz.exporters import check
 
     exporter = check.exporter_of(options.mixture, options.framework)
-    if exporter.name == "json" and not exporter.open(options.mixture).record:  # what save() wrote knows its source itself
-        kind = Schedule if "stages" in exporter.open(options.mixture).mapping else Mixture
-        return kind.load(options.mixture)
     schedule = exporter.read_schedule(options.mixture, sources=sources)
     return schedule[0] if len(schedule) == 1 else schedule
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -17,7 +16,7 @@ import numpy as np
 
 from reweightviz import api, exporters
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
+from reweightviz.core.errors import ReweightvizError, warn
 from reweightviz.core.files import write_atomically
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import ConvexLaw, Law
@@ -157,8 +156,7 @@ class Explorer(w.VBox):
             log.save(folder / f"log-{number}.jsonl")
         described = getattr(self.law, "to_dict", None)
         if self.law is not None and described is None:
-            warnings.warn(f"{type(self.law).__name__} cannot be saved; pass it again: Explorer.load(path, law=...).",
-                          ReweightvizWarning, stacklevel=2)
+            warn(f"{type(self.law).__name__} cannot be saved; pass it again: Explorer.load(path, law=...).")
         settings = {
             "sources": {domain: asdict(source) for domain, source in self.sources.items()}, "tokenizer": self.sources.tokenizer,
             "logs": len(self.logs), "corpus": self.corpus is not None,

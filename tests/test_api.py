@@ -129,13 +129,23 @@ def test_bad_input_to_the_verbs_is_one_sentence(tmp_path):
         rv.mix({"tokens": {"web": "many"}}, rv.mixers.Natural())
     with pytest.raises(rv.ReweightvizError, match="no option of JSON 'overwite'; did you mean 'overwrite'"):
         rv.export({"a": 1.0}, "json", tmp_path / "m.json", overwite=True)
-    with pytest.raises(rv.ReweightvizError, match="writes a mixture, a mapping of domain to weight, or a Schedule; got list"):
+    with pytest.raises(rv.ReweightvizError, match="writes a mixture, a mapping of domain to weight, a Schedule or a Selection; got list"):
         rv.export([1], "json", tmp_path / "m.json")
     assert rv.load_mixture(rv.export({"a": 1.0}, "json", tmp_path / "m.json")) == {"a": 1.0}
     corpus = rv.Corpus({"text": ["a", "b"], "domain": ["x", "y"]})
     for rows, sentence in (([False, False], "selection is empty"), ([5], "rows must be between 0 and 1; got 5")):
         with pytest.raises(rv.ReweightvizError, match=sentence):
             rv.split_domain(corpus, rows, "new")
+
+
+def test_a_selection_leaves_as_documents_and_comes_back(tmp_path):
+    corpus = rv.Corpus({"id": ["a", "b", "c"], "text": ["one", "two", "three"], "domain": ["x", "y", "x"], "score:mine": [0.1, 0.9, 0.5]})
+    picked = rv.select(corpus, rv.selectors.TopK(), k=2)
+    path = rv.export(picked, "jsonl", tmp_path / "picked.jsonl", corpus=corpus)
+    assert [json.loads(line)["text"] for line in path.read_text().splitlines()] == ["two", "three"]
+    assert rv.load_selection(path, corpus).rows.tolist() == [1, 2]
+    with pytest.raises(rv.ReweightvizError, match="no format of selected documents 'megatron'"):
+        rv.export(picked, "megatron", tmp_path / "blend")
 
 
 def test_an_installed_wheel_carries_the_demo_data_and_the_front_end(root, tmp_path):

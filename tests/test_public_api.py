@@ -41,3 +41,9 @@ def test_the_nouns_load_nothing_heavy():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="'reweightviz' has no attribute 'nothing_of_the_kind'"):
         rv.nothing_of_the_kind  # noqa: B018
+
+
+def test_a_warning_points_at_the_line_of_the_caller():
+    with pytest.warns(rv.ReweightvizWarning) as said:
+        rv.mix({"tokens": {"web": 100.0, "code": 10.0}}, rv.mixers.UniMax(budget=1000, max_epochs=2))
+    assert said[0].filename == __file__

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -16,6 +18,14 @@ class MissingPackageError(ReweightvizError, ImportError):
 
 class ReweightvizWarning(UserWarning):
     """Something was done that a person should know of."""
+
+
+def warn(sentence: str) -> None:
+    """Warn at the line of the caller's own code that led here, the first outside this package."""
+    level, frame = 2, sys._getframe(1)  # noqa: SLF001
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "reweightviz":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(sentence, ReweightvizWarning, stacklevel=level)
 
 
 def listed(names: Iterable[object], limit: int = 12) -> str:

@@ -28,7 +28,7 @@ from ruamel.yaml.scalarstring import ScalarString
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed
 from reweightviz.exporters import hub, slices, yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Numbers, Plan
+from reweightviz.exporters.exporter import Config, Numbers, Plan, number
 from reweightviz.exporters.huggingface import builder
 from reweightviz.exporters.units import COPIES
 
@@ -55,6 +55,9 @@ class Axolotl(hub.HubExporter):
             type: of every new entry, as Axolotl names prompt formats; "completion" is plain text.
             split: of every new entry.
         """
+        if old is not None:
+            _check_entries(hub.entries(old, "datasets"))
+
         def fill(root: Any) -> None:
             for name, entry in yaml_text.rows(root, ["datasets"], plan.numbers, _name, gone=plan.gone):
                 if not entry:
@@ -80,7 +83,7 @@ class Axolotl(hub.HubExporter):
             raise ReweightvizError(f"{document.path} is no mixture for Axolotl: it needs 'datasets', a list whose entries have 'path'.")
         numbers: Numbers = {}
         for entry in YAML(pure=True).load(document.text)["datasets"]:
-            passes = slices.passes(entry.get("split"), slices.rows_said(entry)) / float(entry.get("shards") or 1)
+            passes = slices.passes(entry.get("split"), slices.rows_said(entry)) / number(entry.get("shards") or 1)
             for name in _names(entry):
                 numbers[name] = numbers.get(name, 0.0) + passes
         return Config({0: numbers}, paths=hub.files(entries, _name), refused=_faults(entries, numbers, config),
@@ -118,6 +121,12 @@ def _name(entry: hub.Entry) -> str:
     return _names(entry)[0]
 
 
+def _check_entries(entries: Sequence[hub.Entry]) -> None:
+    several = [str(entry.get("path")) for entry in entries if len(_names(entry)) > 1 or "+" in slices.base(entry.get("split"))]
+    if several:
+        raise ReweightvizError(f"an entry of {listed(several)} stands for several configurations or splits: write an entry for each.")
+
+
 def _check_percent(domain: str, passes: float, rows: float | None) -> None:
     if rows:
         return
@@ -142,8 +151,9 @@ def _enter(entries: list[CommentedMap], name: str, whole: int, rest: str, rows: 
         places.append(places[-1] + 1)
     for place, cut in zip(places, wanted, strict=False):
         entry = entries[place]
-        for key in {"shards", "shards_idx"} & set(entry):
-            del entry[key]
+        for key, one in (("shards", 1), ("shards_idx", 0)):
+            if entry.get(key):
+                yaml_text.put(entry, [key], one)
         if cut or entry.get("split"):
             yaml_text.put(entry, ["split"], slices.base(entry.get("split")) + cut)
             slices.say_rows(entry, rows if cut else None)

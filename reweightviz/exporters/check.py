@@ -16,7 +16,7 @@ from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources, count
 from reweightviz.exporters import FRAMEWORKS, find, provenance, yaml_versions
 from reweightviz.exporters.document import Document, PathLike
-from reweightviz.exporters.exporter import Config, Exporter, _digest
+from reweightviz.exporters.exporter import Config, Exporter, digest
 from reweightviz.exporters.report import Report
 from reweightviz.exporters.units import Unit
 
@@ -118,7 +118,7 @@ class _Findings:
         self.domains = exporter.domains(config, self.record)
         key = config.unit or self.record.get("unit_key")
         self.unit: Unit = next((unit for unit in exporter.units if unit.key == key), exporter.units[0])
-        self.edited = bool(self.record) and self.record.get("digest") != _digest(config.stages)
+        self.edited = bool(self.record) and self.record.get("digest") != digest(config.stages)
         self.notes: list[str] = []
         if self.edited:
             self.notes.append(f"The weights were edited since {self.record.get('written_by', 'reweightviz')} wrote them "

@@ -30,12 +30,14 @@ class Draft:
         return "".join(line for path, text in reversed(self.files.items()) if not path.name.endswith("provenance.json")
                        for line in _compared(path, text))
 
+    def backups(self) -> dict[Path, bytes]:
+        """Path to content of what is kept of the files that would change."""
+        return {_free(path): path.read_bytes() for path, text in self.files.items() if self.backup and path.exists()
+                and not path.name.endswith("provenance.json") and path.read_bytes() != text.encode()}
+
     def save(self) -> Path:
         """Write all files or none, and return ``path``."""
-        kept = {}
-        if self.backup:
-            kept = {_free(path): path.read_bytes() for path, text in self.files.items()
-                    if path.exists() and not path.name.endswith("provenance.json") and path.read_bytes() != text.encode()}
+        kept = self.backups()
         parents = {path.parent for path in self.files} - {self.path.parent}
         for folder in parents:
             _make(folder)

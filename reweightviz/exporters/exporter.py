@@ -16,7 +16,7 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.plain import plain
 from reweightviz.core.protocols import needs
 from reweightviz.core.schedule import Schedule
-from reweightviz.core.sources import Sources
+from reweightviz.core.sources import Sources, count
 from reweightviz.exporters import provenance, yaml_text
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.draft import Draft
@@ -111,7 +111,9 @@ class Exporter:
     main: ClassVar[str] = ""
     """Name of the config where a folder is written; "" where that never happens."""
     suffix: ClassVar[str] = ""
-    """The ending that the file must have, such as ".py"; "" takes any."""
+    """The ending of the file, such as ".py", which the framework insists on; "" takes any."""
+    also: ClassVar[tuple[str, ...]] = ()
+    """Other endings that it takes."""
     exact: ClassVar[bool] = False
     """Shares are rounded to a binary grid, so that they sum to exactly 1 in any order, for frameworks that compare."""
     precision: ClassVar[float] = 1e-9
@@ -144,7 +146,7 @@ class Exporter:
         raise NotImplementedError
 
     def write(self, mixture: Mixture | Schedule, path: PathLike, *, sources: Sources | Mapping[str, Any] | None = None,
-              tokens: float | None = None, unit: str | None = None, max_epochs: float | None = None, overwrite: bool = False,
+              tokens: float | str | None = None, unit: str | None = None, max_epochs: float | None = None, overwrite: bool = False,
               merge: bool = False, backup: bool = True, **options: Any) -> Path:
         """Write the config, and what it says of itself in ``<path>.provenance.json`` (``provenance.json`` in a folder).
 
@@ -153,7 +155,7 @@ class Exporter:
                 weight 0 are left out, and said so.
             path: the file or folder; the folder that it lies in must be there.
             sources: what there is of each domain: files, tokens, documents, where the format or its unit needs them.
-            tokens: budget of the run, in tokens; adds the epochs of each domain.
+            tokens: budget of the run, in tokens, such as 1e11 or "100B"; adds the epochs of each domain.
             unit: what the numbers count, where the framework leaves it open.
             max_epochs: refuse to pass over a domain more often; without it, more than 4 passes are warned about.
             overwrite: replace what is there.
@@ -171,7 +173,7 @@ class Exporter:
                           merge=merge, backup=backup, **options).save()
 
     def draft(self, mixture: Mixture | Schedule, path: PathLike, *, sources: Sources | Mapping[str, Any] | None = None,
-              tokens: float | None = None, unit: str | None = None, max_epochs: float | None = None, overwrite: bool = False,
+              tokens: float | str | None = None, unit: str | None = None, max_epochs: float | None = None, overwrite: bool = False,
               merge: bool = False, backup: bool = True, **options: Any) -> Draft:
         """What :meth:`write` would write; arguments as there."""
         known = needs(self.render)
@@ -179,12 +181,12 @@ class Exporter:
             if option not in known:
                 raise unknown_name(f"option of {self.title}", option, [*known, *needs(self.write)])
         target = Path(path)
-        if not target.name.endswith(self.suffix):
+        if not target.name.endswith((self.suffix, *self.also)):
             raise ReweightvizError(f"{self.title} reads a file that ends in {self.suffix}; got {target.name!r}.")
         old = self._old(target) if merge else None
         table = sources if sources is None or isinstance(sources, Sources) else Sources(sources)
         defaults = self.render.__kwdefaults__ or {}
-        plan = self._plan(mixture, table, tokens, self._unit(unit), max_epochs, old, defaults | options)
+        plan = self._plan(mixture, table, None if tokens is None else count(tokens), self.unit(unit), max_epochs, old, defaults | options)
         if old is not None:
             self._check_strangers(plan, old)
         texts = self.render(plan, old, **options)
@@ -200,7 +202,7 @@ class Exporter:
         written = self.parse(Document(main, files[main], {file.name: text for file, text in files.items()}))
         if written.refused:
             raise ReweightvizError(f"{self.title} would not take what was to be written: {written.refused[0]}")
-        record = plan.record | {"file": main.name, "digest": _digest(written.stages)}
+        record = plan.record | {"file": main.name, "digest": digest(written.stages)}
         ordered = {sidecar: yaml_text.json_text(record)} | {f: t for f, t in files.items() if f != main} | {main: files[main]}
         return Draft(target, ordered, backup=merge and backup)
 
@@ -239,10 +241,10 @@ class Exporter:
         """What a config says, in shares of tokens by domain."""
         record = document.record
         table = sources if sources is None or isinstance(sources, Sources) else Sources(sources)
-        unit = self._unit(config.unit or record.get("unit_key"))
+        unit = self.unit(config.unit or record.get("unit_key"))
         domains = self.domains(config, record)
         sizes = self._sizes(unit, config, record, domains, table, document.path)
-        edited = bool(record) and record.get("digest") != _digest(config.stages)
+        edited = bool(record) and record.get("digest") != digest(config.stages)
         stages = {}
         for start, numbers in config.stages.items():
             shares: Numbers = {}
@@ -341,7 +343,8 @@ class Exporter:
             return parts
         return dict(zip(parts, exact_shares(np.array(list(parts.values()))).tolist(), strict=True))
 
-    def _unit(self, key: str | None) -> Unit:
+    def unit(self, key: str | None) -> Unit:
+        """The unit of a key; the default without one."""
         units = {unit.key: unit for unit in self.units}
         if key is not None and key not in units:
             raise unknown_name(f"unit of {self.title}", key, units)
@@ -376,7 +379,8 @@ def _positive(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) and value > 0 else None
 
 
-def _digest(stages: Mapping[int, Numbers]) -> str:
+def digest(stages: Mapping[int, Numbers]) -> str:
+    """A short hash of the numbers of a config, to see later whether it was edited."""
     return provenance.digest({f"{start} {name}": number for start, numbers in stages.items() for name, number in numbers.items()})
 
 

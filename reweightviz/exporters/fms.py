@@ -44,6 +44,7 @@ class FmsHfTuning(Exporter):
     title = "fms-hf-tuning"
     units = (EXAMPLES, TOKENS)
     suffix = ".yaml"
+    also = (".yml", ".json")
     exact = True
     merges = True
     holds = r"[ -~\w]+"

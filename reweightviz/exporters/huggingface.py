@@ -8,14 +8,13 @@ the weights as they are. Checked with datasets 5.2.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed, unknown_name
+from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
 from reweightviz.core.mixture import SUM_TOLERANCE
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
@@ -188,6 +187,5 @@ def _warn_of_early_end(found: Mapping[str, Any]) -> None:
     epochs, tokens = found.get("epochs", {}), found.get("tokens", 0)
     first = max(epochs, key=lambda domain: epochs[domain], default="")
     if epochs.get(first, 0) > 1 + 1e-6:
-        warnings.warn(f"stopping_strategy='first_exhausted' ends when {first[:60]!r} is used up, at "
-                      f"{tokens / epochs[first]:.4g} of {tokens:.4g} tokens; 'all_exhausted' repeats it.",
-                      ReweightvizWarning, stacklevel=5)
+        warn(f"stopping_strategy='first_exhausted' ends when {first[:60]!r} is used up, at "
+                      f"{tokens / epochs[first]:.4g} of {tokens:.4g} tokens; 'all_exhausted' repeats it.")

@@ -52,6 +52,7 @@ class Levanter(Exporter):
         block = mixture_block_size or data.get("mixture_block_size") or _block(plan.stages.values())
         _check(plan, block, batch_size if batch_size is not None or old is None else _batches(old))
         stages: list[Any] = [[start, dict(numbers)] for start, numbers in plan.stages.items()]
+        weights = plan.numbers | idle(data.get("train_weights"), plan)
         components = "configs" if "configs" in data else "components"
         there = data.get(components) if isinstance(data.get(components), Mapping) else {}
 
@@ -62,7 +63,7 @@ class Levanter(Exporter):
             for name in plan.entries:
                 if name not in there:
                     yaml_text.put(root, [*keys, components, name], _component(plan.entries[name].paths, components))
-            yaml_text.put(root, [*keys, "train_weights"], stages[0][1] | idle(data.get("train_weights"), plan) if len(stages) == 1 else stages)
+            yaml_text.put(root, [*keys, "train_weights"], weights if len(stages) == 1 else stages)
             if old is None or stop_strategy:
                 yaml_text.put(root, [*keys, "stop_strategy"], stop_strategy or STRATEGIES[0])
             if block != data.get("mixture_block_size", BLOCK if old is not None else None):

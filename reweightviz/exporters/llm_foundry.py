@@ -2,7 +2,7 @@
 
 The streams are MosaicML Streaming's. The callback counts tokens or epochs, not steps, and its durations must sum to
 ``max_duration``: a step is ``global_train_batch_size * max_seq_len`` tokens. The first mixture is ``train_loader``'s.
-Read from llm-foundry 0.22 (8c8dd48); the streams were loaded with mosaicml-streaming 0.13.0.
+Checked with the source of llm-foundry 0.22 (8c8dd48): its loader and callback run, with stand-ins for composer's trainer.
 """
 
 from __future__ import annotations

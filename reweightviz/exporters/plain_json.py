@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from reweightviz.core import mixture, schedule
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.schedule import Schedule
+from reweightviz.core.sources import Sources
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Config, Exporter, Plan, number
@@ -39,6 +43,15 @@ class PlainJson(Exporter):
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ReweightvizError(f"{document.path} is no mixture (JSON with 'weights') or schedule (with 'stages'): {error}.") from error
         return Config(found, steps=content.get("steps"), refused=faults(found.get(0, {})))
+
+    def schedule(self, config: Config, document: Document, sources: Sources | Mapping[str, Any] | None = None) -> Schedule:
+        """As for every exporter; a file without provenance, such as ``Mixture.save`` writes, tells its source itself."""
+        found = super().schedule(config, document, sources)
+        given = document.mapping.get("source")
+        if document.record or not isinstance(given, Mapping):
+            return found
+        whole = {start: Mixture(dict(stage), source=given) for start, stage in found.items()}
+        return Schedule(whole, steps=found.steps, source=given)
 
     def recognises(self, document: Document) -> bool:
         """Our format, or bare ``weights``."""

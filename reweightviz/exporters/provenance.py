@@ -8,11 +8,10 @@ import json
 import math
 import re
 import unicodedata
-import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed
+from reweightviz.core.errors import ReweightvizError, listed, warn
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
 from reweightviz.core.plain import plain
 from reweightviz.core.sources import Sources
@@ -134,7 +133,7 @@ def _check_epochs(epochs: Mapping[str, float], mixture: Mixture, sources: Source
         return
     sentence = f"more than {limit:g} epochs at {tokens:.4g} tokens: {', '.join(often[:12])}"
     if max_epochs is None:
-        warnings.warn(f"{sentence}.", ReweightvizWarning, stacklevel=5)
+        warn(f"{sentence}.")
         return
     there = limit * float(sum(sources[d].tokens for d in mixture if sources is not None and mixture[d]))
     whole = f" (all its data {limit:g} times is {there:.4g} tokens)" if there < tokens else ""

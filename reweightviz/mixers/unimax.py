@@ -7,14 +7,13 @@ https://arxiv.org/abs/2304.09151. The paper counts characters; any unit does, as
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, warn
 from reweightviz.core.mixture import temperature_weights
 from reweightviz.mixers.fixed import Fixed, State
 from reweightviz.numerics.simplex import water_fill
@@ -55,9 +54,9 @@ class UniMax(Fixed):
         caps = np.where(available > 0, self.max_epochs * np.where(available > 0, available, 1.0), 0.0)
         unused = self.budget - caps.sum()
         if unused > 1e-12 * self.budget:
-            warnings.warn(f"UniMax: {self.max_epochs:g} epochs of everything are {caps.sum():.6g} tokens, so "
+            warn(f"UniMax: {self.max_epochs:g} epochs of everything are {caps.sum():.6g} tokens, so "
                           f"{unused:.6g} of the budget of {self.budget:.6g} stay unused and the weights are natural; "
-                          "allow more epochs or a smaller budget.", ReweightvizWarning, stacklevel=2)
+                          "allow more epochs or a smaller budget.")
             return State(natural)
         filled = water_fill(caps, self.budget)
         return State(filled / filled.sum())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 
@@ -17,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed, unknown_name
+from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
 from reweightviz.core.swarm import Swarm
 
 KEYS = ("run", "name", "index")
@@ -65,7 +64,7 @@ def read(ratios: Table, metrics: Table, *, keys: Sequence[str] = KEYS, strip: bo
     whole = _whole(mixtures, losses, left[shared].iloc[rows], skip=skip)
     skipped = len(left) - int(whole.sum())
     if skipped:
-        warnings.warn(f"{skipped} of {len(left)} runs skipped, a table lacks their values.", ReweightvizWarning, stacklevel=2)
+        warn(f"{skipped} of {len(left)} runs skipped, a table lacks their values.")
     domains = _stripped(mixtures.columns, strip=strip)
     targets = _stripped(losses.columns, strip=strip)
     for name in higher_is_better:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed, missing_column
+from reweightviz.core.errors import ReweightvizError, listed, missing_column, warn
 from reweightviz.readers import jsonl
 from reweightviz.readers.jsonl import ROW, Faults
 
@@ -76,7 +75,7 @@ def read(source: Any, *, text: str = "text", domain: str | None = "domain",
     if not len(table):
         raise ReweightvizError(f"{where} has no documents; {faults.count} rows were skipped.")
     if faults.count:
-        warnings.warn(f"{faults.count} rows were skipped, the first because of {faults.first}.", ReweightvizWarning, stacklevel=2)
+        warn(f"{faults.count} rows were skipped, the first because of {faults.first}.")
     counted_by = tokenizer or (f"column {tokens!r}" if tokens else "utf-8 bytes")
     meta = {"read_from": [str(path) for path in files], "skipped_lines": faults.count}
     return _corpus(table, counted_by, meta)
