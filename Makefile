@@ -51,7 +51,7 @@ demo: .venv/.ready
 .venvs/%/.ready: tests/frameworks/environments/%.txt .venv/.ready
 	@$(BIN)/python tests/frameworks/environments.py $* > /dev/null && touch $@
 
-test-frameworks: .venvs/core/.ready .venvs/torchtitan/.ready .venvs/transformers4/.ready
+test-frameworks: .venvs/core/.ready .venvs/torchtitan/.ready .venvs/transformers4/.ready .venvs/nanotron/.ready .venvs/energon/.ready
 	$(BIN)/python -m pytest tests/exporters $(PYTEST_ARGS)
 
 test: .venv/.ready tests/js/node_modules/.ready .venvs/core/.ready .venvs/torchtitan/.ready

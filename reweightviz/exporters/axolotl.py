@@ -2,9 +2,9 @@
 
 Axolotl has no weights. What a mixture asks for are passes over each dataset: 2.3 is two whole entries and one with
 ``split: train[:30%]``. Where sources tell the documents of a domain, the slice is exact to one row and says of how
-many, ``train[:12345]  # of 41150 rows``; else it is exact to one percent of the dataset. That comment is what a slice
-in rows is read back by. Without ``tokens=`` no domain is taken more than once. Checked with axolotl 0.19, its schema and
-its loading.
+many, ``train[:12345]  # of 41150 rows``; else it is exact to one percent of the dataset. A slice in rows is read back
+by that comment, or by the documents of ``sources=``. Without ``tokens=`` no domain is taken more than once. Checked
+with axolotl 0.19, its schema and its loading of datasets.
 
 ``pretraining_dataset`` cannot hold a mixture: Axolotl streams the first of its entries only. For plain text use
 ``datasets`` with ``type="completion"``.
@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -26,6 +27,8 @@ from ruamel.yaml.scalarint import ScalarInt
 from ruamel.yaml.scalarstring import ScalarString
 
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed
+from reweightviz.core.schedule import Schedule
+from reweightviz.core.sources import Sources
 from reweightviz.exporters import hub, slices, yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Config, Numbers, Plan, number
@@ -81,13 +84,21 @@ class Axolotl(hub.HubExporter):
             return Config({0: {}}, refused=(sentence,))
         if not entries or not all("path" in entry for entry in entries):
             raise ReweightvizError(f"{document.path} is no mixture for Axolotl: it needs 'datasets', a list whose entries have 'path'.")
-        numbers: Numbers = {}
-        for entry in YAML(pure=True).load(document.text)["datasets"]:
-            passes = slices.passes(entry.get("split"), slices.rows_said(entry)) / number(entry.get("shards") or 1)
-            for name in _names(entry):
-                numbers[name] = numbers.get(name, 0.0) + passes
+        numbers = _numbers(document, {})
         return Config({0: numbers}, paths=hub.files(entries, _name), refused=_faults(entries, numbers, config),
                       traps=_surprises(numbers, config))
+
+    def schedule(self, config: Config, document: Document, sources: Sources | Mapping[str, Any] | None = None) -> Schedule:
+        """Slices that do not say of how many rows they are take that from the documents of ``sources``."""
+        if any(map(math.isnan, config.stages[0].values())):
+            table = sources if isinstance(sources, Sources) else Sources(sources or {"": 0})
+            rows = {name: table[domain].documents for name, domain in self.domains(config, document.record).items() if domain in table}
+            config = replace(config, stages={0: _numbers(document, rows)})
+        unknown = [name for name, passes in config.stages[0].items() if math.isnan(passes)]
+        if unknown:
+            raise ReweightvizError(f"the slice of {listed(unknown)} counts rows, and {document.path} does not say of how many: put "
+                                   "'# of 41150 rows' behind it, or pass sources= with documents.")
+        return super().schedule(config, document, sources)
 
     def recognises(self, document: Document) -> bool:
         """``datasets`` of paths with types, or beside what else Axolotl reads."""
@@ -108,6 +119,15 @@ def _made(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
                                "it one file.")
     several = {"path": str(PurePosixPath(files[0]).parent), "data_files": files}
     return ({"path": files[0]} if len(files) == 1 else several) | {"ds_type": found["path"], "split": found["split"]}
+
+
+def _numbers(document: Document, rows: Mapping[str, float | None]) -> Numbers:
+    numbers: Numbers = {}
+    for entry in YAML(pure=True).load(document.text)["datasets"]:
+        for name in _names(entry):
+            passes = slices.passes(entry.get("split"), slices.rows_said(entry) or rows.get(name)) / number(entry.get("shards") or 1)
+            numbers[name] = numbers.get(name, 0.0) + passes
+    return numbers
 
 
 def _names(entry: hub.Entry) -> list[str]:
@@ -173,20 +193,17 @@ def _again(value: Any) -> Any:
 def _faults(entries: Sequence[hub.Entry], numbers: Numbers, config: Mapping[str, Any]) -> tuple[str, ...]:
     splits = [str(entry.get("split") or "train") for entry in entries]
     blind = [split for split in splits if math.isnan(slices.passes(split, 1.0))]
-    unknown = [name for name, passes in numbers.items() if math.isnan(passes)]
     cloud = [entry["path"] for entry, split in zip(entries, splits, strict=True)
              if "[" in split and str(entry["path"]).startswith(CLOUD) and builder(str(entry["path"])) is None]
     sliced, repeated = any("[" in split for split in splits), any(passes > 1 for passes in numbers.values())
     sentences = {
         f"split {listed(blind)} is nothing that datasets can slice by.": blind,
-        f"the slice of {listed(unknown)} counts rows, and the config does not say of how many: put '# of 41150 rows' behind it, "
-        "or slice by percent.": unknown and not blind,
         f"Axolotl loads {listed(cloud)} whole, for it slices no folder in the cloud: give it files, or a name of the Hub.": cloud,
         "with streaming: true Axolotl cannot slice, and with sample_packing it reads the first dataset only.":
             config.get("streaming") and (len(entries) > 1 or sliced),
         "dataset_exact_deduplication: true takes out again what is entered more than once.":
             config.get("dataset_exact_deduplication") and repeated,
-        "no dataset is taken at all.": not unknown and not sum(numbers.values()) > 0,
+        "no dataset is taken at all.": not any(numbers.values()),
     }
     return tuple(sentence for sentence, holds in sentences.items() if holds)
 

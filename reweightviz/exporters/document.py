@@ -40,7 +40,7 @@ class Document:
         try:
             if file.stat().st_size > MOST_BYTES:
                 raise ReweightvizError(f"{file} has {file.stat().st_size:,} bytes; a config has fewer than {MOST_BYTES:,}.")
-            return cls(file, file.read_text("utf-8"))
+            return cls(file, file.read_bytes().decode("utf-8"))
         except OSError as error:
             raise ReweightvizError(f"cannot read {file}: {error.strerror or error}.") from error
         except UnicodeDecodeError as error:

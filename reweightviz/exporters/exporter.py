@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -240,6 +241,8 @@ class Exporter:
     def schedule(self, config: Config, document: Document, sources: Sources | Mapping[str, Any] | None = None) -> Schedule:
         """What a config says, in shares of tokens by domain."""
         record = document.record
+        if 0 not in config.stages:
+            raise ReweightvizError(f"the first stage of {document.path} must begin at step 0; the stages begin at {[*config.stages][:12]}.")
         table = sources if sources is None or isinstance(sources, Sources) else Sources(sources)
         unit = self.unit(config.unit or record.get("unit_key"))
         domains = self.domains(config, record)
@@ -317,6 +320,8 @@ class Exporter:
         if unit.size:
             record["sizes"] = sizes
         gone = [name for domain in record["dropped"] for name in (domain, known.get(domain, domain), *_paths(domain, sources))]
+        with contextlib.suppress(ReweightvizError):
+            gone += self.entries(record["dropped"], sources, options)
         return Plan(entries, numbers, tuple(dict.fromkeys(gone)), unit, sources, tokens, steps, record)
 
     def _check_strangers(self, plan: Plan, old: Document) -> None:

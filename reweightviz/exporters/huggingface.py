@@ -119,7 +119,8 @@ class HuggingFace(Exporter):
         refused = (f"each name may stand once; {repeated} came again.",) if repeated else ()
         sizes = {str(entry["name"]): entry["mean_tokens"] for entry in entries if entry.get("mean_tokens")}
         strategy = str(document.mapping.get("stopping_strategy"))
-        return Config({0: numbers}, unit=document.mapping.get("unit"), sizes=sizes, refused=refused + _faults(numbers),
+        paths = {str(entry["name"]): _places(entry) for entry in entries if "path" in entry}
+        return Config({0: numbers}, unit=document.mapping.get("unit"), paths=paths, sizes=sizes, refused=refused + _faults(numbers),
                       traps=_strategy_traps(strategy))
 
     def recognises(self, document: Document) -> bool:
@@ -146,6 +147,11 @@ def builder(path: str) -> str | None:
     """The builder of a file by its ending; None for what is no file."""
     suffixes = [suffix.lower() for suffix in Path(path).suffixes if suffix.lower() not in COMPRESSED]
     return BUILDERS.get(suffixes[-1]) if suffixes else None
+
+
+def _places(entry: Mapping[str, Any]) -> list[str]:
+    files = entry.get("data_files")
+    return [str(file) for file in files] if isinstance(files, list) else [str(files or entry["path"])]
 
 
 def _strategy(plan: Plan) -> str:

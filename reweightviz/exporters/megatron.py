@@ -49,7 +49,7 @@ class Megatron(Exporter):
             prefix_dir: where domains without paths lie, as ``<prefix_dir>/<name>_text_document``.
         """
         if form not in FORMS:
-            raise unknown_name("form of a Megatron blend", form, FORMS)
+            raise unknown_name(f"form of a {self.title} blend", form, FORMS)
         if len(plan.stages) == 1:
             return {"": _blend_text(plan.numbers, form)}
         starts = list(plan.stages)
@@ -98,10 +98,10 @@ class Megatron(Exporter):
                 prefixes[domain] = [f"{options['prefix_dir']}/{short}{SUFFIX}"]
         absent = [domain for domain, found in prefixes.items() if not found]
         if absent:
-            raise ReweightvizError(f"Megatron needs a prefix for each indexed dataset: sources= has no paths for "
+            raise ReweightvizError(f"{self.title} needs a prefix for each indexed dataset: sources= has no paths for "
                                    f"{listed(absent)} (Sources.with_paths sets them, prefix_dir= makes them).")
         if sum(map(len, prefixes.values())) > MOST:
-            raise ReweightvizError(f"Megatron blends at most {MOST:,} datasets; got {sum(map(len, prefixes.values())):,}.")
+            raise ReweightvizError(f"{self.title} blends at most {MOST:,} datasets; got {sum(map(len, prefixes.values())):,}.")
         entries: dict[str, Entry] = {}
         for domain, found in prefixes.items():
             for prefix, part in zip(found, _parts(domain, found), strict=True):

@@ -40,9 +40,11 @@ class PlainJson(Exporter):
         stages = content.get("stages", [{"step": 0, "weights": content.get("weights")}])
         try:
             found = {int(stage["step"]): {str(name): number(weight) for name, weight in stage["weights"].items()} for stage in stages}
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ReweightvizError(f"{document.path} is no mixture (JSON with 'weights') or schedule (with 'stages'): {error}.") from error
-        return Config(found, steps=content.get("steps"), refused=faults(found.get(0, {})))
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise ReweightvizError(f"{document.path} is no mixture ({self.title} with 'weights') or schedule (with 'stages'): "
+                                   f"{error}.") from error
+        refused = tuple(sentence for numbers in found.values() for sentence in faults(numbers))
+        return Config(found, steps=content.get("steps"), refused=refused)
 
     def schedule(self, config: Config, document: Document, sources: Sources | Mapping[str, Any] | None = None) -> Schedule:
         """As for every exporter; a file without provenance, such as ``Mixture.save`` writes, tells its source itself."""
@@ -56,8 +58,9 @@ class PlainJson(Exporter):
     def recognises(self, document: Document) -> bool:
         """Our format, or bare ``weights``."""
         content = document.mapping
-        return content.get("format") in {mixture.FORMAT, schedule.FORMAT} or (set(content) <= {"weights", "source"} \
-            and isinstance(content.get("weights"), Mapping))
+        own = content.get("format") in {mixture.FORMAT, schedule.FORMAT}
+        bare = set(content) <= {"weights", "source"} and isinstance(content.get("weights"), Mapping)
+        return document.text.lstrip().startswith("{") and (own or bare)
 
 
 def faults(numbers: Mapping[str, float]) -> tuple[str, ...]:

@@ -5,25 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Exporter, Plan, number
-from reweightviz.exporters.plain_json import faults
-from reweightviz.exporters.units import SHARES
+from reweightviz.exporters.exporter import Plan
+from reweightviz.exporters.plain_json import PlainJson
 
 FORMAT = "reweightviz.yaml/1"
 
 
-class PlainYaml(Exporter):
+class PlainYaml(PlainJson):
     """YAML: weights by domain in shares of tokens and in full, for scripts of one's own."""
 
     name = "yaml"
     aliases = ("yml",)
     title = "YAML"
-    units = (SHARES,)
-    zeros = True
-    schedules = True
     merges = True
 
     def render(self, plan: Plan, old: Document | None) -> dict[str, str]:
@@ -42,22 +37,10 @@ class PlainYaml(Exporter):
 
         return {"": self.filled(plan, old, fill)}
 
-    def parse(self, document: Document) -> Config:
-        """``weights``, or ``stages``."""
-        content = document.mapping
-        stages = content.get("stages", [{"step": 0, "weights": content.get("weights")}])
-        try:
-            found = {int(stage["step"]): {str(name): number(weight) for name, weight in stage["weights"].items()} for stage in stages}
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise ReweightvizError(f"{document.path} is no mixture (YAML with 'weights') or schedule (with 'stages'): {error}.") from error
-        if 0 not in found:
-            raise ReweightvizError(f"the first stage of {document.path} must begin at step 0.")
-        refused = tuple(sentence for numbers in found.values() for sentence in faults(numbers))
-        return Config(found, steps=content.get("steps"), refused=refused)
-
     def recognises(self, document: Document) -> bool:
         """Our format, or YAML with nothing but ``stages`` or weights and what they count."""
         content = document.mapping
         own = str(content.get("format")) == FORMAT
-        return own or (isinstance(content.get("stages"), list) and set(content) <= {"stages", "steps", "unit", "source"}) \
-            or (isinstance(content.get("weights"), Mapping) and "unit" in content and set(content) <= {"weights", "unit", "source"})
+        staged = isinstance(content.get("stages"), list) and set(content) <= {"stages", "steps", "unit", "source"}
+        bare = isinstance(content.get("weights"), Mapping) and set(content) <= {"weights", "unit", "source"}
+        return not document.text.lstrip().startswith("{") and (own or staged or bare)

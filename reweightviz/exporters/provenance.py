@@ -118,7 +118,8 @@ def _short(source: Mapping[str, Any]) -> str:
 def _epochs(mixture: Mixture, sources: Sources | None, tokens: float) -> dict[str, float]:
     if sources is None:
         raise ReweightvizError("epochs at a budget need sources=, the tokens of each domain; got none.")
-    epochs = {d: passes for d, passes in mixture.epochs(sources.token_table, tokens).items() if mixture[d]}
+    drawn = Mixture({domain: weight for domain, weight in mixture.items() if weight})
+    epochs = drawn.epochs(sources.token_table, tokens)
     empty = [domain for domain, passes in epochs.items() if math.isinf(passes)]
     if empty:
         raise ReweightvizError(f"{listed(empty)} has a weight above 0 but no tokens: set its weight to 0.")

@@ -286,5 +286,12 @@ def _replayed(old: str, before: str, after: str) -> str:
     out: list[str] = []
     for kind, i1, i2, j1, j2 in SequenceMatcher(None, before_lines, after_lines, autojunk=False).get_opcodes():
         known = kind == "equal" and i1 in place and i2 in place
-        out += old_lines[place[i1]:place[i2]] if known else after_lines[j1:j2]
+        near = i1 if i1 < i2 else i1 - 1
+        aside = _margin(old_lines[place[near]]) - _margin(before_lines[near]) if place.get(near, len(old_lines)) < len(old_lines) else 0
+        out += old_lines[place[i1]:place[i2]] if known else [_shifted(line, aside) for line in after_lines[j1:j2]]
     return "".join(out)
+
+
+def _shifted(line: str, columns: int) -> str:
+    """The line as far to the right as the old text has its neighbours."""
+    return " " * columns + line if columns > 0 else line[min(-columns, _margin(line)):]

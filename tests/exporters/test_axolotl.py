@@ -88,8 +88,9 @@ def test_an_edit_of_a_slice_is_followed(tmp_path):
     path.write_text(text.replace("train[:50000]", "train"), "utf-8")
     assert dict(AXOLOTL.read(path)) == pytest.approx({"web": 2 / 3, "code": 0.2, "math": 0.4 / 3})
     path.write_text(text.replace("  # of 100000 rows", ""), "utf-8")
-    with pytest.raises(ReweightvizError, match="counts rows, and the config does not say of how many: put '# of 41150 rows' behind it"):
+    with pytest.raises(ReweightvizError, match="counts rows, and .* does not say of how many: put '# of 41150 rows' behind it, or pass sources="):
         AXOLOTL.read(path)
+    assert dict(AXOLOTL.read(path, sources=SOURCES)) == pytest.approx(dict(MIXTURE))
 
 
 def test_a_config_of_somebody_is_read_and_known(tmp_path):
@@ -126,8 +127,17 @@ def test_an_anchor_in_an_entry_that_is_repeated_stays_one(tmp_path):
     content = yaml.safe_load((tmp_path / "config.yml").read_text("utf-8"))
     assert [entry.get("split") for entry in content["datasets"]] == [None, "train", "train", "train"]
     assert (content["special_tokens"], content["micro_batch_size"], content["roles"]) == ({"pad_token": "text"}, 4, ["human"])
-    assert content["datasets"][1:] == [{"path": "teknium/GPT4-LLM-Cleaned", "type": "alpaca", "split": "train", "roles": {"user": ["human"]},
-                                        "field": "text"}] * 3
+    assert content["datasets"][1:] == [{"path": "teknium/GPT4-LLM-Cleaned", "type": "alpaca", "split": "train", "shards": 1,
+                                        "roles": {"user": ["human"]}, "field": "text"}] * 3
+
+
+@pytest.mark.parametrize("edit", ["split: train+test", "name: [a, b]"])
+def test_a_merge_refuses_an_entry_that_stands_for_several(tmp_path, edit):
+    (tmp_path / "config.yml").write_text(QLORA.replace("split: train[:20%]", edit))
+    sources = {str(name): Source(1e6, 50000, (path,)) for name, path in
+               enumerate(AXOLOTL.parse(AXOLOTL.open(tmp_path / "config.yml")).stages[0])}
+    with pytest.raises(ReweightvizError, match="an entry of 'teknium/GPT4-LLM-Cleaned' stands for several configurations or splits"):
+        AXOLOTL.draft(Mixture.uniform(sources), tmp_path / "config.yml", sources=sources, merge=True)
 
 
 def test_a_whole_entry_loses_the_rows_that_were_said_of_its_slice(tmp_path):
@@ -143,7 +153,7 @@ def test_a_whole_entry_loses_the_rows_that_were_said_of_its_slice(tmp_path):
 @pytest.mark.parametrize(("edit", "sentence"), [
     (("datasets:", "pretraining_dataset:"), "streams the first entry of pretraining_dataset only"),
     (("split: train[:20%]", "split: train[:2.5%]"), "split 'train[:2.5%]' is nothing that datasets can slice by"),
-    (("split: train[:20%]", "split: train[:500]"), "the slice of 'teknium/GPT4-LLM-Cleaned' counts rows"),
+    (("split: train[:20%]", "split: train[:500]"), ""),
     (("val_set_size: 0", "streaming: true"), "with streaming: true Axolotl cannot slice"),
     (("path: teknium/GPT4-LLM-Cleaned", "path: s3://bucket/folder"), "loads 's3://bucket/folder' whole"),
     (("path: teknium/GPT4-LLM-Cleaned", "path: tatsu-lab/alpaca\n    dataset_exact_deduplication_not_here: 0"), ""),
