@@ -203,6 +203,7 @@ class Exporter:
         written = self.parse(Document(main, files[main], {file.name: text for file, text in files.items()}))
         if written.refused:
             raise ReweightvizError(f"{self.title} would not take what was to be written: {written.refused[0]}")
+        self._check_written(plan, written)
         record = plan.record | {"file": main.name, "digest": digest(written.stages)}
         ordered = {sidecar: yaml_text.json_text(record)} | {f: t for f, t in files.items() if f != main} | {main: files[main]}
         return Draft(target, ordered, backup=merge and backup)
@@ -323,6 +324,16 @@ class Exporter:
         with contextlib.suppress(ReweightvizError):
             gone += self.entries(record["dropped"], sources, options)
         return Plan(entries, numbers, tuple(dict.fromkeys(gone)), unit, sources, tokens, steps, record)
+
+    def _check_written(self, plan: Plan, written: Config) -> None:
+        """What will be read back is what was planned."""
+        for start, numbers in plan.stages.items():
+            found = written.stages.get(start, {})
+            scale = 1.0 if plan.unit.passes else (sum(found.values()) or math.nan) / sum(numbers.values())
+            slack = {name: 0.01 * (max(value, 1.0) if plan.unit.passes else value * scale) for name, value in numbers.items()}
+            off = [name for name, value in numbers.items() if not abs(found.get(name, math.nan) - value * scale) <= slack[name]]
+            if off:
+                raise ReweightvizError(f"{self.title} would not train on what was planned: the weight of {listed(off)} would be another.")
 
     def _check_strangers(self, plan: Plan, old: Document) -> None:
         try:

@@ -6,7 +6,6 @@ where what is left out is the default: ``org/name``, ``org/name:en``, ``org/name
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from pathlib import PurePosixPath
@@ -18,10 +17,9 @@ from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter, Numbers, Plan, number
-from reweightviz.exporters.huggingface import place
+from reweightviz.exporters.huggingface import HUB, place
 
 Entry = Mapping[str, Any]
-HUB = re.compile(r"([\w.-]+(?:/[\w.-]+)?)(?::([\w.-]*))?(?::([^/]+))?")
 
 
 class HubExporter(Exporter):
@@ -62,11 +60,7 @@ def named(path: object, config: object = None, split: object = None, data_files:
 
 def made(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
     """``path``, ``name``, ``data_files`` and ``split`` of a new entry."""
-    found = place(domain, paths, split)
-    known = HUB.fullmatch(found["path"])
-    if "data_files" in found or not known:
-        return found
-    return {"path": known[1]} | ({"name": known[2]} if known[2] else {}) | {"split": known[3] or split}
+    return {"name" if key == "config" else key: value for key, value in place(domain, paths, split).items()}
 
 
 def entries(document: Document, *keys: str) -> list[Entry]:

@@ -8,6 +8,7 @@ the weights as they are. Checked with datasets 5.2.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ STRATEGIES = ("first_exhausted", "all_exhausted")
 LOSES = "all_exhausted_without_replacement"
 BUILDERS = {".parquet": "parquet", ".json": "json", ".jsonl": "json", ".ndjson": "json", ".csv": "csv",
             ".txt": "text", ".arrow": "arrow"}
+HUB = re.compile(r"([\w.-]+(?:/[\w.-]+)?)(?::([\w.-]*))?(?::([^/]+))?")
+"""A dataset of the Hub, its configuration and its split: ``org/name``, ``org/name:en``, ``org/name::validation``."""
 COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
 
 LOADER = '''"""Load mixture.yaml with Hugging Face datasets: `from load_mixture import load`."""
@@ -52,7 +55,7 @@ def _open(entry, streaming):
     if "path" not in entry:
         raise ValueError(f"mixture.yaml has no path for {entry['name']!r}: call load({{name: dataset}}).")
     files = entry.get("data_files")
-    return load_dataset(entry["path"], data_files=files, split=entry["split"], streaming=streaming)
+    return load_dataset(entry["path"], entry.get("config"), data_files=files, split=entry["split"], streaming=streaming)
 
 
 if __name__ == "__main__":
@@ -129,14 +132,16 @@ class HuggingFace(Exporter):
 
 
 def place(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
-    """What ``load_dataset`` takes for files of one kind, or for one dataset name; nothing without paths."""
+    """What ``load_dataset`` takes for files of one kind, or for one ``org/name:config:split``; nothing without paths."""
     if not paths:
         return {}
     for path in paths:
         yaml_text.check_text(path)
     kinds = {builder(path) for path in paths}
     if kinds == {None} and len(paths) == 1:
-        return {"path": paths[0], "split": split}
+        hub = HUB.fullmatch(paths[0])
+        name, config, own = hub.groups() if hub else (paths[0], None, None)
+        return {"path": name} | ({"config": config} if config else {}) | {"split": own or split}
     if len(kinds) > 1 or None in kinds:
         raise ReweightvizError(f"the paths of {domain[:60]!r} must be files of one kind ({listed(BUILDERS)}) "
                                f"or one dataset name; got {listed(paths, 4)}.")
@@ -150,8 +155,8 @@ def builder(path: str) -> str | None:
 
 
 def _places(entry: Mapping[str, Any]) -> list[str]:
-    files = entry.get("data_files")
-    return [str(file) for file in files] if isinstance(files, list) else [str(files or entry["path"])]
+    files = entry.get("data_files") or ":".join([entry["path"], *([entry["config"]] if entry.get("config") else [])])
+    return [str(file) for file in files] if isinstance(files, list) else [str(files)]
 
 
 def _strategy(plan: Plan) -> str:

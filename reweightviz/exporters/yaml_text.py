@@ -18,10 +18,14 @@ from ruamel.yaml.anchor import Anchor
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.representer import RoundTripRepresenter
+from ruamel.yaml.scalarbool import ScalarBoolean
+from ruamel.yaml.scalarfloat import ScalarFloat
+from ruamel.yaml.scalarint import ScalarInt
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from reweightviz.core.errors import ReweightvizError, listed
 
+PLAIN = {ScalarBoolean: bool, ScalarFloat: float, ScalarInt: int}
 TRUTH_WORDS = ("no", "on", "off", "yes", "y", "n", "true", "false", "null")
 
 
@@ -262,10 +266,26 @@ def _own(root: Any, parent: Any, key: Any) -> Any:
     """The child, split from its other places first where an alias shares it."""
     child = parent[key]
     if getattr(child, "anchor", None) is not None and child.anchor.value and _uses(root, child) > 1:
-        child = copy.deepcopy(child)
-        setattr(child, Anchor.attrib, Anchor())
-        parent[key] = child
+        child = parent[key] = _unanchored(copy.deepcopy(child))
     return child
+
+
+def _unanchored(node: Any) -> Any:
+    """The node without the anchors in it, each of which may stand once in a file."""
+    if isinstance(node, CommentedMap | CommentedSeq):
+        setattr(node, Anchor.attrib, Anchor())
+        for key in list(node) if isinstance(node, CommentedMap) else range(len(node)):
+            if isinstance(node, CommentedSeq) or key not in _inherited(node):
+                node[key] = _unanchored(node[key])
+        return node
+    plain = next((plain for kind, plain in PLAIN.items() if isinstance(node, kind)), None)
+    return node if getattr(node, "anchor", None) is None else plain(node) if plain else type(node)(node)
+
+
+def _inherited(node: CommentedMap) -> set[Any]:
+    """Keys that a merge key alone brings in."""
+    own = {key for key, _ in node.non_merged_items()}
+    return set(node) - own
 
 
 def _uses(node: Any, wanted: Any) -> int:

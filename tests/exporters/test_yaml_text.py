@@ -51,6 +51,24 @@ def test_what_an_alias_shares_is_split_before_it_changes():
     assert components == {"web": {"type": "cached"}, "code": {"type": "url"}}
 
 
+def test_anchors_inside_what_is_split_stand_once():
+    text = "datasets:\n  - &a\n    id: org/web\n    weight: 0.5\n    note: &n x\n    more: &m {k: 1}\nother: [*a]\nthird: *n\nfourth: *m\n"
+
+    def change(root):
+        for _, row in yaml_text.rows(root, ["datasets"], {"org/web": 1}, lambda row: row["id"]):
+            yaml_text.put(row, ["weight"], 0.7)
+
+    old, new = yaml.safe_load(text), yaml.safe_load(yaml_text.edited(text, change, "f"))
+    assert new["datasets"] == [old["datasets"][0] | {"weight": 0.7}]
+    assert {key: new[key] for key in ("other", "third", "fourth")} == {key: old[key] for key in ("other", "third", "fourth")}
+
+
+def test_mixed_indents_stay_where_they_are():
+    text = "a:\n    b:\n      # deep\n      web: 0.5\n      code: 0.5\n    c:   1\nd:\n  e: 2\n"
+    new = yaml_text.edited(text, lambda root: yaml_text.put(root, ["a", "b"], {"web": 0.25, "code": 0.75}), "f")
+    assert changed_lines(text, new) == ["-       web: 0.5", "+       web: 0.25", "-       code: 0.5", "+       code: 0.75"]
+
+
 def test_rows_are_found_made_and_taken_out():
     def change(root):
         for name, row in yaml_text.rows(root, ["datasets"], {"b": 1, "c": 1}, lambda row: row.get("path"), gone=["a.jsonl"]):
