@@ -1,7 +1,7 @@
 # make demo    set up .venv, open JupyterLab on the quickstart   (BROWSER=none only serves; PORT=9000 insists on a port)
 # make test    set up .venv and Chromium, run every check
 # make test-frameworks   the same for the exports alone, in every training framework that installs
-# make lint    ruff and mypy alone          make methods    write METHODS.md anew
+# make lint    ruff and mypy alone          make methods    write METHODS.md and the README's table of exporters anew
 # make clean   remove what these made
 #
 # PYTHON=python3.12 chooses the interpreter. On Linux PyPI's torch brings 2 GB of CUDA libraries; without an NVIDIA GPU
@@ -65,6 +65,7 @@ lint: .venv/.ready
 
 methods: .venv/.ready
 	$(BIN)/python -m reweightviz.cli methods --markdown > METHODS.md
+	$(BIN)/python -c 'from pathlib import Path; from reweightviz.catalogue import filled; p = Path("README.md"); p.write_text(filled(p.read_text("utf-8")), "utf-8")'
 
 clean:
 	rm -rf .venv .venvs tests/js/node_modules tests/shots .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from reweightviz.exporters import Exporter
 
 VERBS = {"laws": ("fit",), "mixers": ("init", "update"), "scorers": ("score",), "selectors": ("select",)}
+TABLE_BEGINS, TABLE_ENDS = "<!-- exporters: written by make methods -->", "<!-- end -->"
+COUNTS = {"tokens": "sequences of one length (tokens)", "examples": "documents", "fraction": "the fraction of a dataset that is kept",
+          "copies": "copies of each document"}
 KINDS = ("law", "mixer", "scorer", "selector", "exporter")
 OUR_OWN = ("json", "yaml", "csv")
 """Formats that no framework but reweightviz reads."""
@@ -102,6 +105,26 @@ def _shown(name: str, sources: list[str]) -> str:
 
 def _row(*cells: str) -> str:
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def frameworks() -> str:
+    """The README's table of exporters: what each framework counts, and how it is known that it takes the file."""
+    from reweightviz import exporters
+
+    checked = checks(Path(__file__).parents[1] / "tests")
+    rows = []
+    for exporter in sorted(exporters.FRAMEWORKS.values(), key=lambda exporter: (exporter.name in OUR_OWN, exporter.title.lower())):
+        counts = "tokens" if exporter.name in OUR_OWN else ", or ".join(COUNTS[unit.key] for unit in exporter.units)
+        found = checked.get(exporter.name, [])
+        shown = "; ".join(found) if found else _shown(exporter.name, found)
+        rows.append(_row(exporter.title, f"`{exporter.name}`", counts, "yes" if exporter.schedules else "", shown))
+    return "\n".join([_row("framework", "name", "its numbers count", "schedule", "loaded by"), _row(*["---"] * 5), *rows])
+
+
+def filled(readme: str) -> str:
+    """The README with that table between its markers."""
+    head, _, rest = readme.partition(TABLE_BEGINS)
+    return f"{head}{TABLE_BEGINS}\n{frameworks()}\n{TABLE_ENDS}{rest.partition(TABLE_ENDS)[2]}"
 
 
 def markdown() -> str:

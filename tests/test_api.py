@@ -59,6 +59,8 @@ def test_every_method_is_in_the_table_and_in_methods_md(root):
     assert (table.summary.str.len() > 10).all()
     assert set(rv.methods("mixer").kind) == {"mixer"}
     assert (root / "METHODS.md").read_text("utf-8") == catalogue.markdown(), "run `make methods`"
+    readme = (root / "README.md").read_text("utf-8")
+    assert readme == catalogue.filled(readme), "run `make methods`"
     with pytest.raises(rv.ReweightvizError, match="did you mean 'mixer'"):
         rv.methods("mixr")
 
@@ -104,11 +106,11 @@ def test_the_readmes_ten_lines_run(root, tmp_path, monkeypatch):
     import re
 
     blocks = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text("utf-8"), re.DOTALL)
-    for name, block in zip(("ten", "table"), blocks, strict=True):
+    for name, block in zip(("ten", "table", "ship"), blocks, strict=True):
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
         exec(compile(block, "README.md", "exec"), {"rv": rv})  # noqa: S102
-        assert (tmp_path / name / "mixture" / "mixture.yaml").exists()
+        assert (tmp_path / name / ("interleave" if name == "ship" else "mixture") / "mixture.yaml").exists()
     assert "/data/" in (tmp_path / "table" / "blend.txt").read_text()
 
 
