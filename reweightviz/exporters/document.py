@@ -66,6 +66,13 @@ class Document:
         """``data`` where it is a mapping, else an empty one."""
         return self.data if isinstance(self.data, Mapping) else {}
 
+    def at(self, *keys: str) -> Mapping[str, Any]:
+        """The mapping at a path of keys, an empty one where there is none."""
+        node: Any = self.mapping
+        for key in keys:
+            node = node.get(key) if isinstance(node, Mapping) else None
+        return node if isinstance(node, Mapping) else {}
+
     @cached_property
     def record(self) -> dict[str, Any]:
         """The provenance beside the file, {} where there is none."""

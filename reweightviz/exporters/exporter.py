@@ -65,6 +65,11 @@ class Plan:
         """The numbers of the first stage."""
         return self.stages[0]
 
+    @property
+    def repeats(self) -> bool:
+        """Whether the budget asks for more than one pass over some domain."""
+        return max(self.record.get("epochs", {}).values(), default=0.0) > 1 + 1e-6
+
     def comment(self, title: str) -> str:
         """The provenance as ``#`` lines."""
         return provenance.comment(self.record, title=title)
@@ -379,7 +384,7 @@ class Exporter:
         found = {}
         for name, domain in domains.items():
             given = getattr(sources[domain], unit.size) if sources is not None and domain in sources else None
-            found[name] = _positive(config.sizes.get(name)) or _positive(known.get(domain)) or _positive(given)
+            found[name] = _positive(given) or _positive(config.sizes.get(name)) or _positive(known.get(domain))
         absent = [domains[name] for name, size in found.items() if not size]
         if absent:
             wanted = "tokens and documents" if unit.size == "mean_tokens" else "tokens"
