@@ -18,10 +18,14 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes, *, over
 
 
 def write_all(files: Mapping[Path, str | bytes], *, overwrite: bool = True) -> None:
-    """Write several files beside their targets, then rename them all: where one cannot be written, none is replaced."""
+    """Write several files beside their targets, then rename them: where one cannot be written, none is replaced.
+
+    A link stays a link; what it points to is replaced.
+    """
     drafts: dict[Path, Path] = {}
     try:
-        for path, content in files.items():
+        for given, content in files.items():
+            path = given.resolve() if given.is_symlink() else given
             drafts[path] = _beside(path, content, overwrite=overwrite)
         for path, draft in drafts.items():
             try:

@@ -118,7 +118,7 @@ class _Findings:
         self.domains = exporter.domains(config, self.record)
         key = config.unit or self.record.get("unit_key")
         self.unit: Unit = next((unit for unit in exporter.units if unit.key == key), exporter.units[0])
-        self.edited = bool(self.record) and self.record.get("digest") != digest(config.stages)
+        self.edited = bool(self.record) and self.record.get("digest") != digest(config)
         self.notes: list[str] = []
         if self.edited:
             self.notes.append(f"The weights were edited since {self.record.get('written_by', 'reweightviz')} wrote them "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.core.files import write_all
+from reweightviz.core.files import inside_folder, write_all
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Draft:
 
     def save(self) -> Path:
         """Write all files or none, and return ``path``."""
+        inside_folder(self.path)
         kept = self.backups()
         parents = {path.parent for path in self.files} - {self.path.parent}
         for folder in parents:
@@ -46,7 +47,7 @@ class Draft:
 
 
 def _compared(path: Path, text: str) -> Iterator[str]:
-    old = path.read_text("utf-8") if path.exists() else ""
+    old = path.read_bytes().decode("utf-8", "replace") if path.exists() else ""
     lines = (old.splitlines(keepends=True), text.splitlines(keepends=True))
     for line in difflib.unified_diff(*lines, str(path) if old else "/dev/null", str(path)):
         yield line if line.endswith("\n") else line + "\n\\ No newline at end of file\n"

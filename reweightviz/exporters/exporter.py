@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.plain import plain
 from reweightviz.core.protocols import needs
@@ -22,6 +22,12 @@ from reweightviz.exporters import provenance, yaml_text
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.draft import Draft
 from reweightviz.exporters.units import TOKENS, Unit, exact_shares
+
+CONFIGS = {".yaml", ".yml", ".json", ".py", ".txt", ".csv"}
+COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
+DATA = (".jsonl", ".json", ".ndjson", ".parquet", ".csv", ".txt", ".arrow", ".bin", ".idx", ".npy", ".tar", ".mds")
+TEXT = re.compile(r"\.(jsonl|json|ndjson|parquet|csv|txt|arrow)(\.(gz|zst|bz2|xz))?$")
+"""Files of text, as they are before a framework's own preprocessing."""
 
 Numbers = dict[str, float]
 """Name of an entry in the file to the number that stands there."""
@@ -124,6 +130,10 @@ class Exporter:
     """Shares are rounded to a binary grid, so that they sum to exactly 1 in any order, for frameworks that compare."""
     precision: ClassVar[float] = 1e-9
     """How near, relatively, what is read back is to what was written; an ``exact`` grid is coarser."""
+    once: ClassVar[bool] = False
+    """The framework repeats nothing: it trains at most until the first domain is used up."""
+    prepared: ClassVar[str] = ""
+    """What it reads instead of files of text, such as "indexed datasets"; "" reads text."""
     most: ClassVar[float] = math.inf
     """The largest number that the framework takes, for units that count passes."""
     holds: ClassVar[str] = r"(?s).*"
@@ -189,27 +199,36 @@ class Exporter:
         target = Path(path)
         if not target.name.endswith((self.suffix, *self.also)):
             raise ReweightvizError(f"{self.title} reads a file that ends in {self.suffix}; got {target.name!r}.")
+        if merge and overwrite:
+            raise ReweightvizError("merge=True changes a config that is there and overwrite=True replaces it; pass one of them.")
+        if max_epochs is not None and not (math.isfinite(max_epochs) and max_epochs > 0):
+            raise ReweightvizError(f"max_epochs must be a number above 0; got {max_epochs}.")
         old = self._old(target) if merge else None
         table = sources if sources is None or isinstance(sources, Sources) else Sources(sources)
-        defaults = self.render.__kwdefaults__ or {}
-        plan = self._plan(mixture, table, None if tokens is None else count(tokens), self.unit(unit), max_epochs, old, defaults | options)
+        budget = None if tokens is None else count(tokens)
+        plan = self._plan(mixture, table, budget, self.unit(unit), max_epochs, old, (self.render.__kwdefaults__ or {}) | options)
         if old is not None:
             self._check_strangers(plan, old)
         texts = self.render(plan, old, **options)
         key = "" if "" in texts else self.main
         folder = key != "" and not (merge and target.is_file())
+        if folder and target.suffix in CONFIGS and not target.is_dir():
+            raise ReweightvizError(f"{self.title} needs {listed(texts)}, so a folder is written; got the name of a file, {target.name!r}.")
         files = {target / name if folder else target: text for name, text in texts.items() if folder or name == key}
         there = [file for file in files if file.exists()]
         if there and not overwrite and not merge:
             hint = "merge=True changes its mixture only, " if self.merges else ""
             raise ReweightvizError(f"{there[-1]} exists already; {hint}pass overwrite=True to replace it.")
         main = target / key if folder else target
-        sidecar = target / "provenance.json" if folder else Document(target, "").sidecar
+        beside = Document(main, "").sidecar
+        sidecar = target / "provenance.json" if folder and not (target / "provenance.json").exists() else beside
         written = self.parse(Document(main, files[main], {file.name: text for file, text in files.items()}))
         if written.refused:
             raise ReweightvizError(f"{self.title} would not take what was to be written: {written.refused[0]}")
         self._check_written(plan, written)
-        record = plan.record | {"file": main.name, "digest": digest(written.stages)}
+        shown = options if merge else (self.render.__kwdefaults__ or {}) | options
+        record = plan.record | {"file": main.name, "digest": digest(written),
+                                "options": plain({name: value for name, value in shown.items() if value is not None})}
         ordered = {sidecar: yaml_text.json_text(record)} | {f: t for f, t in files.items() if f != main} | {main: files[main]}
         return Draft(target, ordered, backup=merge and backup)
 
@@ -235,9 +254,12 @@ class Exporter:
 
     def filled(self, plan: Plan, old: Document | None, change: Callable[[Any], None]) -> str:
         """A new YAML text below the provenance, or the old one with its content changed in place."""
-        if old is not None:
-            return yaml_text.edited(old.text, change, old.path)
-        return plan.comment(f"Training mixture for {self.title}") + yaml_text.made(change)
+        title = f"Training mixture for {self.title}"
+        if old is None:
+            return plan.comment(title) + yaml_text.made(change)
+        text = yaml_text.edited(old.text, change, old.path)
+        ours = re.match(rf"# {re.escape(title)}, written by .*\n(#.*\n)*", text)
+        return text if ours is None else plan.comment(title) + text[ours.end():]
 
     def open(self, path: PathLike) -> Document:
         """The document of a config file, or of the one in the folder that was written."""
@@ -253,7 +275,7 @@ class Exporter:
         unit = self.unit(config.unit or record.get("unit_key"))
         domains = self.domains(config, record)
         sizes = self._sizes(unit, config, record, domains, table, document.path)
-        edited = bool(record) and record.get("digest") != digest(config.stages)
+        edited = bool(record) and record.get("digest") != digest(config)
         stages = {}
         for start, numbers in config.stages.items():
             shares: Numbers = {}
@@ -275,7 +297,9 @@ class Exporter:
     def guess(self, name: str) -> str:
         """The domain that a path seems to hold: its last part, without endings."""
         last = PurePosixPath(name.rstrip("/")).name
-        return last.split(".")[0] or name
+        while last.lower().endswith((*DATA, *COMPRESSED)):
+            last = last.rpartition(".")[0]
+        return last or name
 
     def entries(self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]) -> dict[str, Entry]:
         """Name in the file to what it stands for: one entry a domain, by name, or by path for ``by_path``."""
@@ -288,7 +312,8 @@ class Exporter:
             else:
                 name = domain if re.fullmatch(self.holds, domain) else provenance.slug(domain, taken)
             if name in found:
-                raise ReweightvizError(f"{listed([found[name].domain, domain])} have one path, {name!r}; each needs its own.")
+                raise ReweightvizError(f"{listed([found[name].domain, domain])} would both be read from {name!r}; each needs a place of "
+                                       "its own.")
             taken.add(name.lower())
             found[name] = Entry(domain, 1.0, tuple(paths))
         return found
@@ -298,7 +323,7 @@ class Exporter:
         if len(paths) != 1:
             got = f"{len(paths)} paths" if paths else "no path"
             raise ReweightvizError(f"{self.title} needs one path for each domain; sources= has {got} for {listed([domain])} "
-                                   "(Sources.with_paths sets them).")
+                                   "(`paths` of a domain, or Sources.with_paths).")
         return paths[0]
 
     def _plan(self, mixture: Mixture | Schedule, sources: Sources | None, tokens: float | None, unit: Unit, max_epochs: float | None,
@@ -312,6 +337,7 @@ class Exporter:
         for domain in whole:
             yaml_text.check_text(domain)
         drawn = [domain for domain in whole if self.zeros or any(stage[domain] for stage in stages.values())]
+        self._check_sources(drawn, whole, sources)
         sizes = unit.sizes(drawn, sources, self.title)
         entries = self.entries(drawn, sources, options)
         known = {domain: name for name, domain in (old.record.get("names") or {}).items()} if old is not None else {}
@@ -319,16 +345,35 @@ class Exporter:
             entries = {known.get(entry.domain, name): entry for name, entry in entries.items()}
         numbers = {start: self._numbers({d: w for d, w in stage.items() if w or self.zeros}, entries, sizes, unit, tokens)
                    for start, stage in stages.items()}
-        record = provenance.record(self.name, unit.sentence, whole, sources=sources, tokens=tokens, max_epochs=max_epochs)
+        trained = self._held(whole, sources, tokens) if self.once else tokens
+        record = provenance.record(self.name, unit.sentence, whole, sources=sources, tokens=trained, max_epochs=max_epochs)
         record |= {"source": plain(mixture.source), "dropped": [domain for domain in whole if domain not in drawn], "unit_key": unit.key,
-                   "names": {name: entry.domain for name, entry in entries.items() if name != entry.domain},
-                   "options": plain({k: v for k, v in options.items() if v is not None})}
+                   "names": {name: entry.domain for name, entry in entries.items() if name != entry.domain}}
         if unit.size:
             record["sizes"] = sizes
         gone = [name for domain in record["dropped"] for name in (domain, known.get(domain, domain), *_paths(domain, sources))]
         with contextlib.suppress(ReweightvizError):
             gone += self.entries(record["dropped"], sources, options)
         return Plan(entries, numbers, tuple(dict.fromkeys(gone)), unit, sources, tokens, steps, record)
+
+    def _check_sources(self, drawn: Sequence[str], whole: Mixture, sources: Sources | None) -> None:
+        for domain in drawn:
+            if sources is not None and domain not in sources and whole[domain]:
+                raise unknown_name("domain in sources=", domain, sources)
+            raw = [path for path in _paths(domain, sources) if TEXT.search(path.lower())]
+            if raw and self.prepared:
+                raise ReweightvizError(f"{self.title} reads {self.prepared}, not files of text; sources= has {listed(raw, 2)} for "
+                                       f"{listed([domain])}.")
+
+    def _held(self, whole: Mixture, sources: Sources | None, tokens: float | None) -> float | None:
+        """The tokens of one pass, where less than the budget, for a framework that repeats nothing."""
+        if tokens is None or sources is None:
+            return tokens
+        held, first = min((sources[domain].tokens / weight, domain) for domain, weight in whole.items() if weight)
+        if not 0 < held < tokens * (1 - 1e-6):
+            return tokens
+        warn(f"{self.title} repeats nothing: this mixture holds {held:.4g} of the {tokens:.4g} tokens, until {first[:60]!r} is used up.")
+        return held
 
     def _check_written(self, plan: Plan, written: Config) -> None:
         """What will be read back is what was planned."""
@@ -400,9 +445,10 @@ def _positive(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) and value > 0 else None
 
 
-def digest(stages: Mapping[int, Numbers]) -> str:
-    """A short hash of the numbers of a config, to see later whether it was edited."""
-    return provenance.digest({f"{start} {name}": number for start, numbers in stages.items() for name, number in numbers.items()})
+def digest(config: Config) -> str:
+    """A short hash of the numbers of a config and of what they count, to see later whether it was edited."""
+    numbers = {f"{start} {name}": number for start, stage in config.stages.items() for name, number in stage.items()}
+    return provenance.digest(numbers | {f"size {name}": size for name, size in config.sizes.items()} | {f"unit {config.unit}": 0.0})
 
 
 def number(value: object) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import io
 import itertools
 import json
@@ -15,17 +14,13 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.anchor import Anchor
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.representer import RoundTripRepresenter
-from ruamel.yaml.scalarbool import ScalarBoolean
-from ruamel.yaml.scalarfloat import ScalarFloat
-from ruamel.yaml.scalarint import ScalarInt
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from reweightviz.core.errors import ReweightvizError, listed
 
-PLAIN = {ScalarBoolean: bool, ScalarFloat: float, ScalarInt: int}
 TRUTH_WORDS = ("no", "on", "off", "yes", "y", "n", "true", "false", "null")
 
 
@@ -69,6 +64,7 @@ def edited(old: str, change: Callable[[Any], None], path: object) -> str:
         path: of the file, for the error.
     """
     text = old.replace("\r\n", "\n")
+    ended = text.endswith("\n")
     yaml = _writer()
     try:
         yaml.indent(**_indents(text))
@@ -83,31 +79,20 @@ def edited(old: str, change: Callable[[Any], None], path: object) -> str:
     new = _replayed(text, before, after)
     if not _alike(_safely(new), parsed(after, path)):
         new = after
-    return new.replace("\n", "\r\n") if "\r\n" in old else new
+    new = new if ended else new.removesuffix("\n")
+    return new.replace("\n", "\r\n") if old.count("\r\n") * 2 > old.count("\n") else new
 
 
 def put(root: CommentedMap, keys: Sequence[str], value: Any) -> None:
-    """Set the value at a path of keys; mappings on the way are made, entries that are not in ``value`` go."""
+    """Set the value at a path of keys; mappings on the way are made, entries that are not in ``value`` go.
+
+    Raises:
+        ReweightvizError: what is there is filled in from elsewhere, such as ``!include file`` or ``${other.key}``.
+    """
     node = root
-    for key in keys[:-1]:
-        if not isinstance(node.get(key), Mapping):
-            node[_key(key)] = CommentedMap()
-        node = _own(root, node, key)
-    last = keys[-1]
-    there = node.get(last)
-    if isinstance(value, Mapping) and isinstance(there, CommentedMap):
-        own = _own(root, node, last)
-        for key in [key for key in own if key not in value]:
-            _drop(own, key)
-        for key, item in value.items():
-            put(own, [key], item)
-    elif _is_flat(value) and isinstance(there, CommentedSeq) and len(there) == len(value):
-        own = _own(root, node, last)
-        for place, item in enumerate(value):
-            if own[place] != item:
-                own[place] = quoted(item)
-    elif there != value or last not in node:
-        node[_key(last)] = quoted(value)
+    for key, below in itertools.pairwise(keys):
+        node = _inner(root, node, key, CommentedMap, below)
+    _set(root, node, keys[-1], value)
 
 
 def put_all(root: CommentedMap, values: Mapping[str, Any]) -> None:
@@ -138,14 +123,13 @@ def rows(root: CommentedMap, keys: Sequence[str], wanted: Mapping[str, float],
         ReweightvizError: the list names what is in neither.
     """
     parent = root
-    for key in keys[:-1]:
-        if not isinstance(parent.get(key), Mapping):
-            parent[_key(key)] = CommentedMap()
-        parent = _own(root, parent, key)
-    if not isinstance(parent.get(keys[-1]), list):
-        parent[_key(keys[-1])] = CommentedSeq()
-    entries = _own(root, parent, keys[-1])
-    names = [str(name_of(entry)) if isinstance(entry, Mapping) else str(entry) for entry in entries]
+    for key, below in itertools.pairwise(keys):
+        parent = _inner(root, parent, key, CommentedMap, below)
+    entries = _inner(root, parent, keys[-1], CommentedSeq, None)
+    odd = [entry for entry in entries if not isinstance(entry, Mapping)]
+    if odd:
+        raise ReweightvizError(f"{'.'.join(keys)} of this config must list mappings to take weights; it has {str(odd[0])[:60]!r}.")
+    names = [str(name_of(entry)) for entry in entries]
     strangers = [name for name in names if name not in wanted and name not in gone]
     if strangers:
         raise ReweightvizError(f"{'.'.join(keys)} of this config has {listed(strangers)}, which the mixture does not name: "
@@ -262,54 +246,110 @@ def _merged(node: Any) -> list[Any]:
     return [part[1] if isinstance(part, tuple) else part for part in getattr(node, "merge", ())]
 
 
-def _own(root: Any, parent: Any, key: Any) -> Any:
-    """The child, split from its other places first where an alias shares it."""
+def _inner(root: Any, node: Any, key: Any, kind: type, below: Any) -> Any:
+    """The mapping or list under a key, made where there is none, split from its aliases where ``below`` in it is to change."""
+    key = _there(node, key)
+    found = node.get(key)
+    if found is None:
+        node[_key(key)] = kind()
+    elif not isinstance(found, kind):
+        raise _filled_in(key, found)
+    return _own(root, node, key, below)
+
+
+def _set(root: Any, node: Any, key: Any, value: Any) -> None:
+    key = _there(node, key)
+    there = node.get(key)
+    if isinstance(value, Mapping) and isinstance(there, CommentedMap):
+        own = _own(root, node, key)
+        wanted = {str(one) for one in value}
+        for gone in [one for one in own if str(one) not in wanted]:
+            _drop(own, gone)
+        for one, item in value.items():
+            _set(root, own, one, item)
+    elif _is_flat(value) and isinstance(there, CommentedSeq) and len(there) == len(value):
+        own = _own(root, node, key)
+        for place, item in enumerate(value):
+            if own[place] != item:
+                own[place] = quoted(item)
+    elif not isinstance(value, str) and (isinstance(there, TaggedScalar) or (isinstance(there, str) and "${" in there)):
+        raise _filled_in(key, there)
+    elif there != value or key not in node:
+        node[_key(key)] = quoted(value)
+
+
+def _there(node: Any, key: Any) -> Any:
+    """The key as the mapping has it: 2023 for "2023"."""
+    return key if key in node else next((one for one in node if str(one) == str(key)), key)
+
+
+def _filled_in(key: object, found: object) -> ReweightvizError:
+    shown = f"{found.tag.value} {found.value}" if isinstance(found, TaggedScalar) else str(found)
+    return ReweightvizError(f"{str(key)[:60]!r} of this config is {shown[:60]!r}, where the mixture must be written out: merge into the file "
+                            "that it comes from, or write it out here.")
+
+
+def _own(root: Any, parent: Any, key: Any, below: Any = None) -> Any:
+    """The child, split from its other places first where an alias shares what is to change in it."""
     child = parent[key]
-    if getattr(child, "anchor", None) is not None and child.anchor.value and _uses(root, child) > 1:
-        child = parent[key] = _unanchored(copy.deepcopy(child))
+    if getattr(child, "anchor", None) is not None and child.anchor.value and _uses(root, child, below) > 1:
+        child = parent[key] = _twin(child)
     return child
 
 
-def _unanchored(node: Any) -> Any:
-    """The node without the anchors in it, each of which may stand once in a file."""
-    if isinstance(node, CommentedMap | CommentedSeq):
-        setattr(node, Anchor.attrib, Anchor())
-        for key in list(node) if isinstance(node, CommentedMap) else range(len(node)):
-            if isinstance(node, CommentedSeq) or key not in _inherited(node):
-                node[key] = _unanchored(node[key])
+def _twin(node: Any) -> Any:
+    """The same content without its anchor; what is anchored inside stays shared."""
+    if isinstance(node, CommentedMap):
+        twin = CommentedMap()
+        own = [name for name, _ in node.non_merged_items()]
+        for name in own:
+            twin[name] = _shared(node[name])
+        for name in node:
+            if name not in own:
+                super(CommentedMap, twin).__setitem__(name, node[name])
+    elif isinstance(node, CommentedSeq):
+        twin = CommentedSeq(_shared(item) for item in node)
+    else:
         return node
-    plain = next((plain for kind, plain in PLAIN.items() if isinstance(node, kind)), None)
-    return node if getattr(node, "anchor", None) is None else plain(node) if plain else type(node)(node)
+    node.copy_attributes(twin)
+    setattr(twin, Anchor.attrib, Anchor())
+    return twin
 
 
-def _inherited(node: CommentedMap) -> set[Any]:
-    """Keys that a merge key alone brings in."""
-    own = {key for key, _ in node.non_merged_items()}
-    return set(node) - own
+def _shared(node: Any) -> Any:
+    anchor = getattr(node, "anchor", None)
+    return node if anchor is not None and anchor.value else _twin(node)
 
 
-def _uses(node: Any, wanted: Any) -> int:
+def _uses(node: Any, wanted: Any, below: Any) -> int:
+    """In how many places a node stands, not counting merges (<<) into a mapping that sets ``below`` itself."""
     if node is wanted:
         return 1
-    children = node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
-    return sum(_uses(child, wanted) for child in children) + sum(part is wanted for part in _merged(node))
+    own = {name for name, _ in node.non_merged_items()} if isinstance(node, CommentedMap) else set()
+    merged = sum(part is wanted for part in _merged(node)) if below is None or below not in own else 0
+    found = merged
+    for name, child in node.items() if isinstance(node, Mapping) else enumerate(node) if isinstance(node, list) else ():
+        if not isinstance(node, CommentedMap) or name in own:
+            found += _uses(child, wanted, below)
+    return found
 
 
 def _replayed(old: str, before: str, after: str) -> str:
     """The change from ``before`` to ``after``, made in ``old``, from which ``before`` differs in spacing only."""
     old_lines, before_lines, after_lines = (text.splitlines(keepends=True) for text in (old, before, after))
-    place = {len(before_lines): len(old_lines)}
+    place: dict[int, int] = {}
     for _, i1, i2, j1, j2 in SequenceMatcher(None, before_lines, old_lines, autojunk=False).get_opcodes():
-        place[i1] = j1
+        place.setdefault(i1, j1)  # lines of the old text alone, such as ---, go with what follows them
         if i2 - i1 == j2 - j1:
-            place |= {i1 + step: j1 + step for step in range(i2 - i1)}
+            place |= {i1 + step: j1 + step for step in range(1, i2 - i1)}
+    end = place.setdefault(len(before_lines), len(old_lines))
     out: list[str] = []
     for kind, i1, i2, j1, j2 in SequenceMatcher(None, before_lines, after_lines, autojunk=False).get_opcodes():
         known = kind == "equal" and i1 in place and i2 in place
         near = i1 if i1 < i2 else i1 - 1
         aside = _margin(old_lines[place[near]]) - _margin(before_lines[near]) if place.get(near, len(old_lines)) < len(old_lines) else 0
         out += old_lines[place[i1]:place[i2]] if known else [_shifted(line, aside) for line in after_lines[j1:j2]]
-    return "".join(out)
+    return "".join([*out, *old_lines[end:]])
 
 
 def _shifted(line: str, columns: int) -> str:

@@ -87,6 +87,48 @@ def test_a_key_that_a_merge_key_brings_cannot_be_taken_out():
         yaml_text.edited(text, lambda root: yaml_text.put(root, ["weights"], {"code": 0.5, "math": 0.5}), "f")
 
 
+def test_what_is_filled_in_from_elsewhere_is_not_written_over():
+    for text in ("data: !include pile.yaml\n", "data: ${base.data}\n", "data: {weights: '${w}'}\n", "data: {weights: !include w.yaml}\n", "data: [1]\n"):
+        with pytest.raises(ReweightvizError, match="must be written out: merge into the file that it comes from"):
+            yaml_text.edited(text, lambda root: yaml_text.put(root, ["data", "weights"], {"web": 1.0}), "f")
+    with pytest.raises(ReweightvizError, match="must list mappings to take weights; it has 'org/web'"):
+        yaml_text.edited("datasets: [org/web]\n", lambda root: list(yaml_text.rows(root, ["datasets"], {"a": 1}, lambda row: row["path"])), "f")
+
+
+def test_keys_that_are_numbers_keep_their_entries():
+    text = "streams:\n  2023: {remote: s3://b/2023, proportion: 0.5}\n  2024: {remote: s3://b/2024, proportion: 0.5}\n"
+
+    def change(root):
+        for name, weight in (("2023", 0.25), ("2024", 0.75)):
+            yaml_text.put(root, ["streams", name, "proportion"], weight)
+
+    assert yaml.safe_load(yaml_text.edited(text, change, "f")) == {
+        "streams": {2023: {"remote": "s3://b/2023", "proportion": 0.25}, 2024: {"remote": "s3://b/2024", "proportion": 0.75}}}
+
+
+def test_markers_and_blank_lines_around_the_content_stay():
+    text = "\n\n%YAML 1.2\n---\n# mine\nweights: {web: 0.5, code: 0.5}\n...\n"
+    for _ in range(3):
+        new = yaml_text.edited(text, lambda root: yaml_text.put(root, ["weights"], {"web": 0.25, "code": 0.75}), "f")
+        assert new == text.replace("web: 0.5, code: 0.5", "web: 0.25, code: 0.75")
+    bare = yaml_text.edited("weights: {web: 0.5}", lambda root: yaml_text.put(root, ["weights"], {"web": 1.0}), "f")
+    assert bare == "weights: {web: 1.0}"
+
+
+def test_a_merge_key_that_sets_the_weight_itself_is_left_alone():
+    text = "streams:\n  web: &s {remote: a, proportion: 0.7}\n  code: {<<: *s, remote: b, proportion: 0.3}\nseq: &n 8  # tokens\nlen: *n\n"
+
+    def change(root):
+        for name, weight in (("web", 0.25), ("code", 0.75)):
+            yaml_text.put(root, ["streams", name, "proportion"], weight)
+
+    new = yaml_text.edited(text, change, "f")
+    assert new == text.replace("0.7}", "0.25}").replace("0.3}", "0.75}")
+    shared = "a: &a {w: {web: 0.5, code: 0.5}, n: &n 8}\nb: *a\nc: *n\n"
+    new = yaml_text.edited(shared, lambda root: yaml_text.put(root, ["a", "w"], {"web": 0.25, "code": 0.75}), "f")
+    assert yaml.safe_load(new) == {"a": {"w": {"web": 0.25, "code": 0.75}, "n": 8}, "b": {"w": {"web": 0.5, "code": 0.5}, "n": 8}, "c": 8}
+
+
 def test_windows_line_ends_and_a_missing_last_one_stay():
     text = "a: 1\r\nweights:\r\n  web: 0.5\r\n  code: 0.5"
     new = yaml_text.edited(text, lambda root: yaml_text.put(root, ["weights", "web"], 0.25), "f")
