@@ -184,12 +184,16 @@ def split_domain(corpus: Corpus, selection: Selection | Sequence[int] | NDArray[
 # ---- mix
 
 
-def fit(swarm: Swarm, spec: LawSpec) -> Law:
-    """Fit a mixing law to proxy runs."""
+def fit(swarm: Swarm, spec: LawSpec, **signals: Any) -> Law:
+    """Fit a mixing law to proxy runs.
+
+    Args:
+        swarm: the runs. Their ``runs`` table gives ``size`` and ``run_tokens``, their ``tokens`` what was ``available``.
+        spec: one of ``rv.laws``, with its hyperparameters.
+        **signals: what else the law names, such as ``law=`` and ``proxy_losses=`` of LossToLoss.
+    """
     _instance(spec, "rv.fit", "rv.laws.Olmix()")
-    signals = {"domains": swarm.domains, "targets": swarm.targets, "mixtures": swarm.mixtures, "losses": swarm.losses,
-               "lower_is_better": swarm.lower_is_better}
-    return spec.fit(**supply(type(spec).__name__, spec.fit, signals))
+    return spec.fit(**supply(type(spec).__name__, spec.fit, swarm.signals() | signals))
 
 
 def mix(signals: Mapping[str, Mapping[str, Any]] | RunLog, mixer: Mixer) -> Mixture:

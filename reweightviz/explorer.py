@@ -184,9 +184,9 @@ class Explorer(w.VBox):
         folder = Path(path)
         settings, view, state = _read(folder)
         if law is None and settings["law"] is not None:
-            from reweightviz.laws.log_linear import LogLinearLaw
+            from reweightviz.laws.restored import restored
 
-            law = LogLinearLaw.from_dict(settings["law"])
+            law = restored(settings["law"])
         x = cls(open_corpus(folder / "corpus.lance") if settings["corpus"] else None, law=law,
                 tokens=Sources(settings["sources"], tokenizer=settings["tokenizer"]),
                 logs=[RunLog.load(folder / f"log-{number}.jsonl") for number in range(settings["logs"])],

@@ -69,6 +69,19 @@ class Swarm:
         return Swarm(self.domains, self.mixtures[rows], self.targets, self.losses[rows],
                      self.runs.iloc[rows].reset_index(drop=True), self.tokens, self.lower_is_better, self.meta)
 
+    def signals(self) -> dict[str, Any]:
+        """What a law may ask for, by name: mixtures, losses and, where they are known, size, run_tokens and available."""
+        found: dict[str, Any] = {"domains": self.domains, "targets": self.targets, "mixtures": self.mixtures, "losses": self.losses,
+                                 "lower_is_better": self.lower_is_better}
+        for name in ("size", "run_tokens"):
+            if name in self.runs:
+                found[name] = self.runs[name].to_numpy(np.float64)
+        if "run_tokens" not in found and "tokens_a_run" in self.meta:
+            found["run_tokens"] = np.full(len(self), float(self.meta["tokens_a_run"]))
+        if self.tokens is not None and all(domain in self.tokens for domain in self.domains):
+            found["available"] = np.array([self.tokens[domain] for domain in self.domains], np.float64)
+        return found
+
     def noise_floor(self, decimals: int = 6) -> NDArray[np.float64]:
         """Standard deviation (M,) of the losses over repeats of one mixture, pooled; NaN without repeats."""
         _, group = np.unique(np.round(self.mixtures, decimals), axis=0, return_inverse=True)

@@ -285,8 +285,8 @@ def _there(node: Any, key: Any) -> Any:
 
 def _filled_in(key: object, found: object) -> ReweightvizError:
     shown = f"{found.tag.value} {found.value}" if isinstance(found, TaggedScalar) else str(found)
-    return ReweightvizError(f"{str(key)[:60]!r} of this config is {shown[:60]!r}, where the mixture must be written out: merge into the file "
-                            "that it comes from, or write it out here.")
+    return ReweightvizError(f"{str(key)[:60]!r} of this config is {shown[:60]!r}, where the mixture must be written out: merge into the "
+                            "file that it comes from, or write it out here.")
 
 
 def _own(root: Any, parent: Any, key: Any, below: Any = None) -> Any:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.protocols import BrowserForm
+from reweightviz.laws.runs import checked_importance
 from reweightviz.numerics.convex import minimise_exponentials
 
 Array = NDArray[np.float64]
@@ -50,6 +51,7 @@ class LogLinearLaw:
     diagnostics: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     kind: ClassVar[str] = "log-linear"
+    given: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         shape = len(self.targets), 1 + len(self.domains)
@@ -113,16 +115,9 @@ class LogLinearLaw:
             ReweightvizError: the bounds leave no mixture, or a weighted target is one where higher is better
                 (the problem is then not convex).
         """
-        given = np.ones(len(self.targets)) if importance is None else np.asarray(importance, np.float64)
-        if given.shape != (len(self.targets),) or not np.isfinite(given).all() or (given < 0).any() or not given.any():
-            raise ReweightvizError(f"importance must be {len(self.targets)} numbers >= 0, at least one above 0, "
-                                   f"one for each of {listed(self.targets)}; got {given}.")
-        upwards = (given > 0) & ~self.lower_is_better
-        if upwards.any():
-            raise ReweightvizError("the convex optimiser needs targets where lower is better; higher is better for "
-                                   f"{listed(np.array(self.targets, object)[upwards])}: give them importance 0.")
-        return minimise_exponentials(self.coef[:, 1:], given / given.sum(), kl=kl, prior=prior,
-                                     lower=lower, upper=upper, names=self.domains).x
+        shares = checked_importance(importance, self.targets, self.lower_is_better)
+        return minimise_exponentials(self.coef[:, 1:], shares, kl=kl, prior=prior, lower=lower, upper=upper,
+                                     names=self.domains).x
 
     def browser_form(self) -> BrowserForm:
         """Header and float32 bytes, from which a browser computes the same numbers."""

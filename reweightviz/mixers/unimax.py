@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, warn
+from reweightviz.core.errors import ReweightvizError, warn
 from reweightviz.core.mixture import temperature_weights
 from reweightviz.mixers.fixed import Fixed, State
 from reweightviz.numerics.simplex import water_fill

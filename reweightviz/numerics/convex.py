@@ -1,9 +1,11 @@
-"""The lowest sum of exponentials on the simplex, with caps and a pull towards a prior.
+"""The lowest sum of exponentials on the simplex, under caps, linear limits and a pull towards a prior.
 
-    minimise  sum_m s_m exp(A_m . x) + kl * KL(x || q)   subject to  sum x = 1,  lower <= x <= upper
+    minimise    sum_m s_m exp(A_m . x)  +  max_j (a_j + S_j . exp(A x))  +  kl * KL(x || q)
+    subject to  sum x = 1,  lower <= x <= upper,  R x <= h,  a_j + S_j . exp(A x) <= 0 for the other rows j
 
 A dense primal-dual interior-point method (Boyd and Vandenberghe, Convex Optimization, 2004, section 11.7,
-https://web.stanford.edu/~boyd/cvxbook/), for some tens of domains: about twenty steps of one small solve.
+https://web.stanford.edu/~boyd/cvxbook/), for some tens of domains: about twenty steps of one small solve. The
+bounds hold throughout; limits and ceilings have slacks of their own, so no feasible start is needed.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linprog
 
 from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.numerics.linear_constraints import Limits, interior
 from reweightviz.numerics.simplex import share
 
 Array = NDArray[np.float64]
@@ -28,18 +32,28 @@ OUT_OF_REACH = 2.0
 class Optimum(NamedTuple):
     """Where the minimum is: ``x`` (K,), its ``value``, and the proof: the minimum is at least ``value - gap``.
 
-    The gap is that of Frank and Wolfe: how far the tangent at ``x`` falls within the bounds. It is 0 exactly
-    when the Karush-Kuhn-Tucker conditions hold.
+    The gap is that of Frank and Wolfe: how far the tangent of the Lagrangian at ``x`` falls within the bounds. It
+    is 0 exactly when the Karush-Kuhn-Tucker conditions hold. ``excess`` is the most by which a limit is missed.
     """
 
     x: Array
     value: float
     gap: float
+    excess: float = 0.0
+
+
+class Ceilings(NamedTuple):
+    """``offset (J,) + shares (J, M) . exp(A x)``: at most 0, or, where ``worst`` (J,), its maximum joins the objective."""
+
+    shares: Array
+    offset: Array
+    worst: NDArray[np.bool_]
 
 
 def minimise_exponentials(rates: Array, shares: Array, *, kl: float = 0.0, prior: ArrayLike | None = None,
                           lower: ArrayLike | None = None, upper: ArrayLike | None = None,
-                          names: Sequence[str] | None = None) -> Optimum:
+                          names: Sequence[str] | None = None, limits: Limits | None = None,
+                          ceilings: Ceilings | None = None) -> Optimum:
     """Minimise ``sum_m s_m exp(A_m . x) + kl * KL(x || q)`` over the simplex within bounds.
 
     Args:
@@ -50,6 +64,8 @@ def minimise_exponentials(rates: Array, shares: Array, *, kl: float = 0.0, prior
         lower: (K,) floors, 0 when not given.
         upper: (K,) caps, 1 when not given.
         names: of the domains, for the error sentences.
+        limits: linear inequalities, such as a cap on the sum over a group.
+        ceilings: sums of exponentials that must stay at most 0, or whose maximum is minimised too.
 
     Raises:
         ReweightvizError: no x meets the bounds, or the optimum could not be certified.
@@ -62,7 +78,8 @@ def minimise_exponentials(rates: Array, shares: Array, *, kl: float = 0.0, prior
     domains = rates.shape[1]
     if shares.shape != rates.shape[:1] or not np.isfinite(shares).all() or (shares < 0).any():
         raise ReweightvizError(f"shares must be {rates.shape[0]} finite numbers >= 0, one a target; got {shares}.")
-    if not shares.any() and not kl:
+    ceilings = ceilings or Ceilings(np.empty((0, len(rates))), np.empty(0), np.empty(0, bool))
+    if not shares.any() and not kl and not ceilings.worst.any():
         raise ReweightvizError("there is nothing to minimise: all shares are 0 and so is kl.")
     if not np.isfinite(rates).all() or not np.isfinite(kl) or kl < 0:
         raise ReweightvizError(f"rates must be finite and kl a finite number >= 0; kl is {kl}.")
@@ -70,13 +87,14 @@ def minimise_exponentials(rates: Array, shares: Array, *, kl: float = 0.0, prior
     if prior.size != domains:
         raise ReweightvizError(f"the prior has {prior.size} weights; there are {domains} domains.")
     low, high = _bounds(domains, lower, upper, prior if kl > 0 else None, names)
-    problem = _Problem(rates[shares > 0], shares[shares > 0], kl, prior)
+    counts = (shares > 0) | (ceilings.shares > 0).any(0)
+    ceilings = ceilings._replace(shares=ceilings.shares[:, counts])
+    problem = _Problem(rates[counts], shares[counts], kl, prior, (limits or Limits(np.empty((0, domains)), np.empty(0))).scaled, ceilings)
     if high.sum() <= 1 + SLACK or low.sum() >= 1 - SLACK:
         x = high if high.sum() <= 1 + SLACK else low
-        return Optimum(x / x.sum(), problem.value(x), 0.0)
-    if kl == 0 and len(problem.shares) <= 1:
-        x = _vertex(problem.rates.sum(0), low, high)
-        return Optimum(x, problem.value(x), 0.0)
+        return _finished(problem, x / x.sum(), 0.0)
+    if kl == 0 and len(problem.rates) <= 1 and not len(ceilings.offset):
+        return _vertex_of(problem, low, high)
     return _solved(problem, low, high)
 
 
@@ -121,59 +139,111 @@ class _Problem(NamedTuple):
     shares: Array
     kl: float
     prior: Array
+    limits: Limits
+    ceilings: Ceilings
+
+    def heights(self, x: Array) -> Array:
+        return np.asarray(np.exp(self.rates @ x), np.float64)
 
     def value(self, x: Array) -> float:
-        some = x > 0
+        some, worst = x > 0, self.ceilings.worst
         pull = self.kl * float((x[some] * np.log(x[some] / self.prior[some])).sum()) if self.kl else 0.0
-        return float(self.shares @ np.exp(self.rates @ x)) + pull
+        top = float(self.over_zero(x)[worst].max()) if worst.any() else 0.0
+        return float(self.shares @ self.heights(x)) + top + pull
+
+    def over_zero(self, x: Array) -> Array:
+        """The ceilings' left sides (J,)."""
+        return np.asarray(self.ceilings.offset + self.ceilings.shares @ self.heights(x), np.float64)
 
     def size(self, x: Array) -> float:
         """What a residual is compared with: the terms of the objective, which all are >= 0."""
-        return float(self.shares @ np.exp(self.rates @ x)) + self.kl
+        heights, worst = self.heights(x), self.ceilings.worst
+        top = (self.ceilings.shares[worst] @ heights).max(initial=0.0)
+        return float(self.shares @ heights + top) + self.kl
 
-    def slope(self, x: Array, free: NDArray[np.bool_]) -> Array:
-        heights = self.shares * np.exp(self.rates @ x)
-        slope = heights @ self.rates[:, free]
+    def excess(self, x: Array) -> float:
+        """The most by which a limit or a ceiling is missed, limits in units of their rows' span."""
+        over = np.concatenate([self.limits.rows @ x - self.limits.most, self.over_zero(x)[~self.ceilings.worst]])
+        return float(over.max(initial=0.0))
+
+    def slope(self, x: Array, free: NDArray[np.bool_], weight: Array) -> Array:
+        """Of ``weight . exp(A x)`` and the pull."""
+        slope = (weight * self.heights(x)) @ self.rates[:, free]
         return slope + self.kl * (np.log(x[free] / self.prior[free]) + 1) if self.kl else slope
 
-    def curvature(self, x: Array, free: NDArray[np.bool_]) -> Array:
-        heights, rates = self.shares * np.exp(self.rates @ x), self.rates[:, free]
+    def curvature(self, x: Array, free: NDArray[np.bool_], weight: Array) -> Array:
+        heights, rates = weight * self.heights(x), self.rates[:, free]
         return np.asarray((rates.T * heights) @ rates + np.diag(self.kl / x[free]))
 
 
 class _Iterate(NamedTuple):
+    """Weights x (K,), the largest ceiling, and the multipliers: of the sum, the bounds, the limits and ceilings (P + J,)."""
+
     x: Array
+    top: float
     nu: float
     below: Array
     above: Array
+    slack: Array
+    held: Array
+
+
+def _finished(problem: _Problem, x: Array, gap: float) -> Optimum:
+    excess = problem.excess(x)
+    if excess > CHECKED:
+        raise ReweightvizError(f"no weights meet every limit: the nearest found miss one by {excess:.2g}.")
+    return Optimum(x, problem.value(x), gap, excess)
+
+
+def _vertex_of(problem: _Problem, low: Array, high: Array) -> Optimum:
+    slopes = problem.rates.sum(0)
+    if not len(problem.limits.most):
+        x = _vertex(slopes, low, high)
+        return Optimum(x, problem.value(x), 0.0)
+    found = linprog(slopes / max(np.abs(slopes).max(), 1e-300), A_ub=problem.limits.rows, b_ub=problem.limits.most,
+                    A_eq=np.ones((1, len(slopes))), b_eq=[1.0], bounds=np.column_stack([low, high]), method="highs-ds")
+    if found.x is None:
+        raise ReweightvizError("no weights meet every limit.")
+    x = np.clip(found.x, low, high)
+    return _finished(problem, x / x.sum(), 0.0)
 
 
 def _solved(problem: _Problem, low: Array, high: Array) -> Optimum:
-    """Interior point from the middle of the box; checked at the end."""
+    """Interior point from the middle of the box, or else from the middle of the limits; checked at the end."""
     free = high - low > SLACK
     top = np.where(high[free] >= 1, OUT_OF_REACH, high[free])
     box = _Box(problem, free, low[free], top)
     x = low.copy()
     x[free] += (top - low[free]) * (1 - low.sum()) / (top - low[free]).sum()
-    start = problem.size(x) / free.sum()
-    here = _Iterate(x, 0.0, start / (x[free] - box.low), start / (top - x[free]))
+    best, missed = _descended(box, x)
+    if missed > CHECKED and len(problem.limits.most):
+        middle, room = interior(problem.limits, low, high)
+        if room < -CHECKED:
+            raise ReweightvizError(f"no weights meet every limit: some limit is missed by at least {-room:.2g} of its span.")
+        x[free] = np.clip(middle, low + SLACK, high - SLACK)[free]
+        best, missed = _descended(box, x / x.sum())
+    if missed > CHECKED and problem.excess(best.x) < missed:
+        raise ReweightvizError(f"the optimiser stopped up to {missed:.2g} of the objective above the minimum; "
+                               "a larger kl or wider bounds make the problem better posed.")
+    x = _snapped(best, box)
+    return _finished(problem, x, box.gap(best._replace(x=x)) * problem.size(x))
+
+
+def _descended(box: _Box, x: Array) -> tuple[_Iterate, float]:
+    """The best iterate from ``x``, and by how much of the objective, or of a limit, it may miss."""
+    here = box.start(x)
     best, least = here, np.inf
     for _ in range(200):
-        gap = box.gap(here.x)
-        if gap < least:
-            best, least = here, gap
-        if gap < 1e-14:
+        missed = max(box.gap(here), box.problem.excess(here.x))
+        if missed < least:
+            best, least = here, missed
+        if missed < 1e-14:
             break
         moved = box.step(here)
         if moved is None:
             break
         here = moved
-    x = _snapped(best, box)
-    gap = box.gap(x)
-    if not gap <= CHECKED:
-        raise ReweightvizError(f"the optimiser stopped up to {gap:.2g} of the objective above the minimum; "
-                               "a larger kl or wider bounds make the problem better posed.")
-    return Optimum(x, problem.value(x), gap * problem.size(x))
+    return best, least
 
 
 class _Box(NamedTuple):
@@ -182,48 +252,120 @@ class _Box(NamedTuple):
     low: Array
     high: Array
 
+    def start(self, x: Array) -> _Iterate:
+        """Multipliers that share the objective among the constraints."""
+        problem, worst = self.problem, self.problem.ceilings.worst
+        size = problem.size(x)
+        top = float(problem.over_zero(x)[worst].max(initial=0.0)) + (0.1 * size if worst.any() else 0.0)
+        least = np.concatenate([np.full(len(problem.limits.most), 0.05), np.full(len(worst), 0.05 * size)])
+        slack = np.maximum(np.abs(self.sides(x, top)), least)
+        start = size / self.free.sum()
+        held = start / slack
+        held[len(problem.limits.most):][worst] = 1 / max(worst.sum(), 1)
+        return _Iterate(x, top, 0.0, start / (x[self.free] - self.low), start / (self.high - x[self.free]), slack, held)
+
     def slacks(self, here: _Iterate) -> tuple[Array, Array]:
         return here.x[self.free] - self.low, self.high - here.x[self.free]
 
-    def residuals(self, here: _Iterate, barrier: float) -> Array:
-        """Stationarity and perturbed complementarity, stacked."""
-        under, over = self.slacks(here)
-        stationary = self.problem.slope(here.x, self.free) - here.below + here.above + here.nu
-        return np.concatenate([stationary, here.below * under - barrier, here.above * over - barrier])
+    def sides(self, x: Array, top: float) -> Array:
+        """Left sides of limits and ceilings (P + J,), which should be at most 0."""
+        problem = self.problem
+        return np.concatenate([problem.limits.rows @ x - problem.limits.most, problem.over_zero(x) - top * problem.ceilings.worst])
 
-    def gap(self, x: Array) -> float:
+    def weights(self, here: _Iterate) -> Array:
+        """What every exponential counts in the Lagrangian: by the objective, and by the ceilings that hold it."""
+        return np.asarray(self.problem.shares + here.held[len(self.problem.limits.most):] @ self.problem.ceilings.shares, np.float64)
+
+    def slope(self, here: _Iterate) -> Array:
+        """Of the Lagrangian without bounds and sum, over the free weights."""
+        rows = self.problem.limits.rows[:, self.free]
+        return self.problem.slope(here.x, self.free, self.weights(here)) + here.held[:len(rows)] @ rows
+
+    def residuals(self, here: _Iterate, barrier: float, importance: Array) -> Array:
+        """Stationarity, perturbed complementarity and what limits are missed by, stacked."""
+        under, over = self.slacks(here)
+        stationary = importance * (self.slope(here) - here.below + here.above + here.nu)
+        parts = [stationary, here.below * under - barrier, here.above * over - barrier]
+        if here.slack.size:
+            worst = self.problem.ceilings.worst
+            one = [1.0 - here.held[len(self.problem.limits.most):][worst].sum()] if worst.any() else []
+            missed = self.sides(here.x, here.top) + here.slack
+            parts += [here.held * here.slack - barrier, missed * self.problem.size(here.x), np.array(one)]
+        return np.concatenate(parts)
+
+    def gap(self, here: _Iterate) -> float:
         """How far above the minimum ``x`` can be, as a share of the objective."""
-        slope, here = self.problem.slope(x, self.free), x[self.free]
-        room = np.minimum(self.high, 1.0)
-        lowest = _vertex(slope, self.low, room, here.sum())
-        return max(float(slope @ (here - lowest)), 0.0) / self.problem.size(x)
+        x, worst, bound = here.x[self.free], self.problem.ceilings.worst, here
+        if worst.any():
+            held = here.held.copy()
+            part = held[len(self.problem.limits.most):]
+            part[worst] /= part[worst].sum()
+            bound = here._replace(held=held)
+        slope = self.slope(bound)
+        lowest = _vertex(slope, self.low, np.minimum(self.high, 1.0), x.sum())
+        # What the multipliers give away where a limit is not met with equality.
+        loose = 0.0
+        if here.slack.size:
+            top = float(self.problem.over_zero(here.x)[worst].max()) if worst.any() else 0.0
+            loose = -float(bound.held @ self.sides(here.x, top))
+        return max(float(slope @ (x - lowest)) + loose, 0.0) / self.problem.size(here.x)
 
     def step(self, here: _Iterate) -> _Iterate | None:
         """One Newton step towards a tenth of the gap, shortened until the residuals shrink."""
         under, over = self.slacks(here)
-        count = under.size
-        barrier = float(here.below @ under + here.above @ over) / (20 * count)
-        system = np.zeros((count + 1, count + 1))
-        system[:count, :count] = self.problem.curvature(here.x, self.free)
+        count, slack, held = under.size, here.slack, here.held
+        pairs = float(here.below @ under + here.above @ over + held @ slack)
+        barrier = pairs / (10 * (2 * count + slack.size))
+        lifted = int(self.problem.ceilings.worst.any())
+        jacobian = self.jacobian(here, lifted)
+        missed = self.sides(here.x, here.top) + slack
+        size = count + lifted
+        system = np.zeros((size + 1, size + 1))
+        system[:count, :count] = self.problem.curvature(here.x, self.free, self.weights(here))
         system[:count, :count] += np.diag(here.below / under + here.above / over)
-        system[count, :count] = system[:count, count] = 1.0
-        right = -(self.problem.slope(here.x, self.free) + here.nu - barrier / under + barrier / over)
-        move = np.linalg.solve(system, np.append(right, 1 - here.x.sum()))
-        dx, dnu = move[:count], move[count]
+        system[:size, :size] += (jacobian.T * (held / slack)) @ jacobian
+        system[size, :count] = system[:count, size] = 1.0
+        right = np.zeros(size + 1)
+        right[:count] = self.problem.slope(here.x, self.free, self.problem.shares) + here.nu - barrier / under + barrier / over
+        right[count:size] = 1.0
+        right[:size] += (barrier / slack + held / slack * missed) @ jacobian
+        right[size] = here.x.sum() - 1
+        try:
+            move = np.linalg.solve(system, -right)
+        except np.linalg.LinAlgError:
+            return None
+        if not np.isfinite(move).all():
+            return None
+        dx, dtop, dnu = move[:count], float(move[count:size].sum()), move[size]
         below = barrier / under - here.below - here.below / under * dx
         above = barrier / over - here.above + here.above / over * dx
-        length = _longest(np.concatenate([under, over, here.below, here.above]),
-                          np.concatenate([dx, -dx, below, above]))
-        before = np.linalg.norm(self.residuals(here, barrier))
+        dslack = -missed - jacobian @ move[:size]
+        dheld = barrier / slack - held - held / slack * dslack
+        length = _longest(np.concatenate([under, over, here.below, here.above, slack, held]),
+                          np.concatenate([dx, -dx, below, above, dslack, dheld]))
+        # The logarithm of a weight near 0 is far from its tangent, and matters little.
+        importance = np.minimum(count * here.x[self.free], 1.0) if self.problem.kl else np.ones(count)
+        before = np.linalg.norm(self.residuals(here, barrier, importance))
         while length > 1e-12:
             x = here.x.copy()
             x[self.free] += length * dx
-            there = _Iterate(x, here.nu + length * dnu, here.below + length * below, here.above + length * above)
-            inside = all((slack > 0).all() for slack in self.slacks(there))
-            if inside and np.linalg.norm(self.residuals(there, barrier)) <= (1 - 0.01 * length) * before:
+            there = _Iterate(x, here.top + length * dtop, here.nu + length * dnu, here.below + length * below,
+                             here.above + length * above, slack + length * dslack, held + length * dheld)
+            inside = all((each > 0).all() for each in (*self.slacks(there), there.slack, there.held))
+            if inside and np.linalg.norm(self.residuals(there, barrier, importance)) <= (1 - 0.01 * length) * before:
                 return there
             length *= 0.5
         return None
+
+    def jacobian(self, here: _Iterate, lifted: int) -> Array:
+        """Of limits and ceilings, (P + J, free + lifted): the last column is that of the largest ceiling."""
+        limits, ceilings = self.problem.limits, self.problem.ceilings
+        if not here.slack.size:
+            return np.empty((0, self.low.size + lifted))
+        curved = (ceilings.shares * self.problem.heights(here.x)) @ self.problem.rates[:, self.free]
+        rows = np.concatenate([limits.rows[:, self.free], curved])
+        last = np.concatenate([np.zeros(len(limits.most)), -ceilings.worst.astype(np.float64)])
+        return np.column_stack([rows, last]) if lifted else rows
 
 
 def _longest(values: Array, moves: Array) -> float:

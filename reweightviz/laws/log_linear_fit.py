@@ -1,0 +1,75 @@
+"""How the log-linear law is fitted, for every method that has that form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reweightviz.laws.log_linear import LogLinearLaw
+from reweightviz.laws.runs import checked_directions, checked_runs, fit_diagnostics, whole_runs
+from reweightviz.numerics.curve_fit import Curves, fit_log_linear, log_linear_starts
+
+Array = NDArray[np.float64]
+LEAST_FLOOR = 1e-9
+"""A floor c that ran to 0 is written as this share of the mean loss, so that its logarithm is finite."""
+
+
+def fitted_log_linear(who: str, domains: Sequence[str], targets: Sequence[str], mixtures: ArrayLike, losses: ArrayLike,
+                      lower_is_better: ArrayLike | None, *, huber: float, starts: int, draws: int, seed: int) -> LogLinearLaw:
+    """The law ``exp(log c) + exp(t.w)`` of every target, with refits to resampled runs and whole runs' residuals.
+
+    Args:
+        who: name of the method, for the error sentences.
+        domains: names (K,).
+        targets: names (M,).
+        mixtures: (R, K) weights of the runs, as read.
+        losses: (R, M), above 0.
+        lower_is_better: (M,); all true when not given.
+        huber: delta, where the squared error turns absolute, in the unit of the losses.
+        starts: how many starting floors c are tried a target.
+        draws: bootstrap resamples of the runs, B; 0 for no intervals.
+        seed: of the resamples.
+    """
+    names, goals = tuple(domains), tuple(targets)
+    w, y = checked_runs(who, names, goals, mixtures, losses, needed=len(names) + 1)
+    better = checked_directions(lower_is_better, goals)
+    best = _best(w, y, huber, starts)
+    fitted = best.floor + np.exp(w @ best.slopes.T)
+    refits, noise = _resampled(w, y, best, fitted, huber, draws, seed)
+    said = fit_diagnostics(y, fitted, best.floor <= 1e-3 * y.mean(0))
+    return LogLinearLaw(names, goals, better, _coefficients(best, y), refits, noise, said)
+
+
+def _best(w: Array, y: Array, huber: float, starts: int) -> Curves:
+    start = log_linear_starts(w, y, starts)
+    tried = fit_log_linear(w, np.repeat(y.T, starts, 0), start, delta=huber)
+    lowest = tried.cost.reshape(-1, starts).argmin(1) + starts * np.arange(y.shape[1])
+    return Curves(*(column[lowest] for column in tried))
+
+
+def _resampled(w: Array, y: Array, best: Curves, fitted: Array, huber: float, draws: int, seed: int) -> tuple[Any, Any]:
+    """Refits to runs drawn with repeats, from the point estimate, and the residuals of whole runs."""
+    runs, targets, rng = len(w), y.shape[1], np.random.default_rng(seed)
+    counts = rng.multinomial(runs, np.full(runs, 1 / runs), draws).astype(np.float64)
+    start = Curves(*(np.tile(column, (draws, *[1] * (column.ndim - 1))) for column in best))
+    refits = fit_log_linear(w, np.tile(y.T, (draws, 1)), start, counts=np.repeat(counts, targets, 0),
+                            delta=huber, tolerance=1e-5, steps=60)
+    shaped = _coefficients(refits, np.tile(y, (1, draws))).reshape(draws, targets, 1 + w.shape[1])
+    residuals = (y - fitted) / np.sqrt(1 - _leverage(w, best))
+    return shaped.astype(np.float32), whole_runs(residuals, draws, rng).astype(np.float32)
+
+
+def _coefficients(curves: Curves, y: Array) -> Array:
+    floor = np.log(np.maximum(curves.floor, LEAST_FLOOR * y.mean(0)))
+    return np.column_stack([floor, curves.slopes])
+
+
+def _leverage(w: Array, curves: Curves) -> Array:
+    """How much a run pulls its own fitted value, (R, M); at most 0.9, or few runs would seem all noise."""
+    bend = np.exp(w @ curves.slopes.T)
+    jacobian = np.concatenate([np.ones((bend.shape[1], len(w), 1)), bend.T[:, :, None] * w], axis=2)
+    basis, _ = np.linalg.qr(jacobian)
+    return np.asarray(np.minimum((basis ** 2).sum(2).T, 0.9), np.float64)

@@ -1,0 +1,171 @@
+"""Many curves of one kind fitted at once, robustly, by Levenberg-Marquardt within bounds.
+
+A problem is one target from one start, or one target under one resample of the runs. All problems of a batch share
+the form of the curve, and each step makes the normal equations of all of them with one matrix product. The step
+follows Kenneth Levenberg, 1944, and Donald Marquardt, 1963 (https://doi.org/10.1137/0111030); the Huber loss enters
+by its weights, so that the gradient is exact and the curvature is that of Gauss and Newton.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+Curve = Callable[[Array, Index], Array]
+"""From parameters (q, P) of the problems with those numbers (q,) to the values at the runs (q, R)."""
+Jacobian = Callable[[Array, Index], Array]
+"""The same to the derivatives (q, R, P)."""
+Equations = Callable[[Array, Index, Array, Array], tuple[Array, Array]]
+"""Parameters and numbers, with the weights and residuals (q, R) of the runs, to gradient (q, P) and J'WJ (q, P, P)."""
+BLOCK = 1 << 19
+"""Problems times runs times parameters that are worked on at once: arrays of 4 MB, which a cache holds."""
+
+
+class Fits(NamedTuple):
+    """Q fitted problems: parameters (Q, P) and summed Huber loss (Q,)."""
+
+    theta: Array
+    cost: Array
+
+
+class Setting(NamedTuple):
+    """How to fit: ``delta`` of the Huber loss (() or (Q,)), bounds (P,), when a problem is done, and how many steps at most."""
+
+    delta: ArrayLike
+    low: Array
+    high: Array
+    tolerance: float = 1e-10
+    steps: int = 300
+
+
+def fit_batch(curve: Curve, jacobian: Jacobian, observed: Array, start: Array, setting: Setting, *,
+              counts: Array | None = None, equations: Equations | None = None) -> Fits:
+    """Minimise ``sum_r counts * huber(curve_r(theta) - observed_r)`` over ``low <= theta <= high``, for Q problems at once.
+
+    Args:
+        curve: parameters (q, P) and numbers (q,) of some of the problems to values (q, R).
+        jacobian: the same to derivatives (q, R, P).
+        observed: (Q, R).
+        start: (Q, P), brought within the bounds.
+        setting: the Huber delta, the bounds and when to stop.
+        counts: (Q, R) how often each run counts; once when not given.
+        equations: a quicker way to the normal equations than through the jacobian, for a curve that has one.
+
+    Returns:
+        Q fits, each at least as good as its start; a start where the curve is not finite stays, at infinite cost.
+
+    Example:
+        >>> x = np.array([0.0, 1.0, 2.0])
+        >>> def curve(theta, _):
+        ...     return np.exp(theta[:, :1] * x)
+        >>> def jacobian(theta, _):
+        ...     return (x * np.exp(theta[:, :1] * x))[:, :, None]
+        >>> bounds = np.array([-5.0]), np.array([5.0])
+        >>> fit_batch(curve, jacobian, np.exp(-x)[None], np.zeros((1, 1)), Setting(0.1, *bounds)).theta.round(6).tolist()
+        [[-1.0]]
+    """
+    theta = np.clip(start, setting.low, setting.high)
+    if not len(theta):
+        return Fits(theta, np.empty(0))
+    rows = max(1, BLOCK // max(1, observed.shape[1] * theta.shape[1]))
+    delta = np.broadcast_to(np.asarray(setting.delta, np.float64), (len(theta),))
+    parts = []
+    for first in range(0, len(theta), rows):
+        which = np.arange(first, min(first + rows, len(theta)))
+        weight = np.ones((len(which), observed.shape[1])) if counts is None else counts[which]
+        problem = _Problem(curve, equations or _through(jacobian), observed[which], weight, delta[which, None], which, setting)
+        parts.append(problem.solve(theta[which]))
+    return Fits(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def leverage(jacobian: Array, *, most: float = 0.9) -> Array:
+    """How much a run pulls its own fitted value, (Q, R), from derivatives (Q, R, P) whose columns may depend on each other.
+
+    At most ``most``, or few runs would seem all noise.
+
+    >>> leverage(np.ones((1, 4, 2))).round(3).tolist()
+    [[0.25, 0.25, 0.25, 0.25]]
+    """
+    scale = np.sqrt((jacobian ** 2).sum(1, keepdims=True))
+    scaled = np.divide(jacobian, scale, out=np.zeros_like(jacobian), where=scale > 0)
+    left, sizes, _ = np.linalg.svd(scaled, full_matrices=False)
+    real = sizes > 1e-7 * np.maximum(sizes[:, :1], 1e-300)
+    return np.asarray(np.minimum(((left * real[:, None, :]) ** 2).sum(2), most), np.float64)
+
+
+def _through(jacobian: Jacobian) -> Equations:
+    def equations(theta: Array, which: Index, weight: Array, residual: Array) -> tuple[Array, Array]:
+        sloped = jacobian(theta, which)
+        gradient = np.matmul((weight * residual)[:, None, :], sloped)[:, 0]
+        sloped *= np.sqrt(weight)[:, :, None]
+        return gradient, np.matmul(sloped.transpose(0, 2, 1), sloped)
+
+    return equations
+
+
+class _Point(NamedTuple):
+    theta: Array
+    residual: Array
+    cost: Array
+
+
+class _Problem(NamedTuple):
+    curve: Curve
+    equations: Equations
+    observed: Array
+    counts: Array
+    delta: Array
+    which: Index
+    setting: Setting
+
+    def rows(self, keep: NDArray[np.bool_]) -> _Problem:
+        return self._replace(observed=self.observed[keep], counts=self.counts[keep], delta=self.delta[keep], which=self.which[keep])
+
+    def at(self, theta: Array) -> _Point:
+        with np.errstate(over="ignore", invalid="ignore"):
+            residual = self.curve(theta, self.which) - self.observed
+            size = np.abs(residual)
+            inside = np.minimum(size, self.delta)
+            cost = (self.counts * (inside * (size - 0.5 * inside))).sum(1)
+        return _Point(theta, residual, np.where(np.isfinite(cost), cost, np.inf))
+
+    def solve(self, theta: Array) -> Fits:
+        """A problem that is done leaves the batch; one that does not start finite is not tried."""
+        here = self.at(theta)
+        found = Fits(theta.copy(), here.cost.copy())
+        left, damping = np.arange(len(theta)), np.full(len(theta), 1e-3)
+        done = ~np.isfinite(here.cost)
+        for _ in range(self.setting.steps):
+            if done.any():
+                self, here = self.rows(~done), _Point(*(value[~done] for value in here))  # noqa: PLW0642
+                left, damping = left[~done], damping[~done]
+            if not len(left):
+                break
+            there = self.at(self.step(here, damping))
+            better = there.cost < here.cost
+            gain = np.where(better, here.cost - there.cost, 0.0)
+            done = (better & (damping < 1e-2) & (gain <= self.setting.tolerance * here.cost)) | (damping > 1e9) | (here.cost < 1e-26)
+            here = _Point(*(np.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old) for new, old in zip(there, here, strict=True)))
+            damping = np.where(better, np.maximum(damping * 0.2, 1e-12), damping * 5)
+            found.theta[left], found.cost[left] = here.theta, here.cost
+        return found
+
+    def step(self, here: _Point, damping: Array) -> Array:
+        """Where one damped Gauss-Newton step leads; a parameter at its bound that is pushed outwards stays."""
+        low, high = self.setting.low, self.setting.high
+        size = np.abs(here.residual)
+        weight = self.counts * np.where(size <= self.delta, 1.0, self.delta / np.maximum(size, self.delta))
+        gradient, normal = self.equations(here.theta, self.which, weight, here.residual)
+        free = ~(((here.theta <= low) & (gradient > 0)) | ((here.theta >= high) & (gradient < 0)))
+        normal *= free[:, :, None] & free[:, None, :]
+        diagonal = np.einsum("qpp->qp", normal)
+        diagonal += damping[:, None] * diagonal + 1e-12 * diagonal.max(1, keepdims=True) + 1e-300
+        move = np.linalg.solve(normal, -(gradient * free)[:, :, None])[:, :, 0]
+        return np.asarray(np.clip(here.theta + move, low, high), np.float64)
+
+

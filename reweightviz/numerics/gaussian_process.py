@@ -1,0 +1,140 @@
+"""Gaussian process regression: constant times squared exponential, plus white noise.
+
+    y = f(x) + noise,  cov f(x), f(x') = a exp(-sum_d (x_d - x'_d)^2 / (2 l_d^2)),  var noise = s
+
+Carl Edward Rasmussen and Christopher K. I. Williams, Gaussian Processes for Machine Learning, MIT Press, 2006,
+https://gaussianprocess.org/gpml/: algorithm 2.1, equations 5.8 and 5.9, 5.10 to 5.12. The gradient over D lengths costs
+no more than the likelihood: the sum over pairs of B_ij (x_id - x_jd)^2 is two matrix products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_solve, lapack, solve_triangular
+from scipy.optimize import minimize
+
+Array = NDArray[np.float64]
+AMPLITUDE, LENGTH, NOISE = (-6.0, 8.0), (-5.0, 4.0), (-14.0, 2.0)
+"""Bounds of the logarithms, for y of variance 1."""
+
+
+class Kernel(NamedTuple):
+    """Logarithms of the hyperparameters: amplitude a, noise s, lengths l (D,)."""
+
+    amplitude: float
+    noise: float
+    lengths: Array
+
+    def between(self, left: Array, right: Array) -> Array:
+        """Covariance (n, m) of f between inputs (n, D) and (m, D)."""
+        left, right = left * np.exp(-self.lengths), right * np.exp(-self.lengths)
+        square = (left ** 2).sum(1)[:, None] + (right ** 2).sum(1)
+        square -= 2 * (left @ right.T)
+        np.maximum(square, 0, out=square)
+        square *= -0.5
+        square += self.amplitude
+        return np.asarray(np.exp(square, out=square), np.float64)
+
+
+class Posterior(NamedTuple):
+    """What is known after the data: ``root`` (R, R) of the covariance of y, and ``alpha`` (R,), its inverse times y."""
+
+    inputs: Array
+    kernel: Kernel
+    root: Array
+    alpha: Array
+
+    def mean(self, inputs: Array, block: int = 4096) -> Array:
+        """Mean of f (n,)."""
+        parts = [self.kernel.between(inputs[i:i + block], self.inputs) @ self.alpha for i in range(0, len(inputs), block)]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def variance(self, inputs: Array, block: int = 4096) -> Array:
+        """Variance of f (n,), without the noise."""
+        parts = [self._unexplained(inputs[i:i + block]) for i in range(0, len(inputs), block)]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def covariance(self, inputs: Array) -> Array:
+        """Covariance of f (n, n), without the noise."""
+        solved = solve_triangular(self.root, self.kernel.between(self.inputs, inputs), lower=True)
+        return np.asarray(self.kernel.between(inputs, inputs) - solved.T @ solved, np.float64)
+
+    def left_out(self) -> tuple[Array, Array]:
+        """Of each run (R,), how far it lies above what the others say of it, and the standard deviation of that."""
+        certain = np.diag(_inverse(self.root))
+        return np.asarray(self.alpha / certain, np.float64), np.asarray(1 / np.sqrt(certain), np.float64)
+
+    def _unexplained(self, inputs: Array) -> Array:
+        known = solve_triangular(self.root, self.kernel.between(self.inputs, inputs), lower=True)
+        return np.asarray(np.maximum(np.exp(self.kernel.amplitude) - (known ** 2).sum(0), 0), np.float64)
+
+
+def posterior(inputs: Array, y: Array, kernel: Kernel) -> Posterior:
+    """Condition on runs (R, D) and (R,).
+
+    >>> known = posterior(np.array([[0.0], [1.0]]), np.array([1.0, -1.0]), Kernel(0.0, -14.0, np.zeros(1)))
+    >>> known.mean(np.array([[0.0], [0.5]])).round(4).tolist()
+    [1.0, 0.0]
+    """
+    root = _root(kernel.between(inputs, inputs), kernel)
+    return Posterior(inputs, kernel, root, cho_solve((root, True), y))
+
+
+def log_likelihood(inputs: Array, y: Array, kernel: Kernel) -> tuple[float, Array]:
+    """Log marginal likelihood, and its gradient (2 + D,) over the logarithms of amplitude, noise and lengths."""
+    signal = kernel.between(inputs, inputs)
+    root = _root(signal, kernel)
+    alpha = cho_solve((root, True), y)
+    value = -0.5 * y @ alpha - np.log(np.diag(root)).sum() - 0.5 * len(y) * np.log(2 * np.pi)
+    pull = np.outer(alpha, alpha) - _inverse(root)
+    noise = 0.5 * np.exp(kernel.noise) * np.trace(pull)
+    pull *= signal
+    scaled = inputs * np.exp(-kernel.lengths)
+    lengths = pull.sum(1) @ scaled ** 2 - np.einsum("rd,rd->d", scaled, pull @ scaled)
+    return float(value), np.concatenate([[0.5 * pull.sum(), noise], lengths])
+
+
+def fit_kernel(inputs: Array, y: Array, start: Kernel, *, isotropic: bool, steps: int = 100) -> tuple[Kernel, float]:
+    """The kernel of the highest marginal likelihood near ``start``, and that likelihood's logarithm.
+
+    Args:
+        inputs: (R, D).
+        y: (R,), of mean 0 and variance near 1.
+        start: where the search begins.
+        isotropic: whether all lengths are one.
+        steps: of L-BFGS, at most.
+    """
+    count = inputs.shape[1]
+
+    def spread(theta: Array) -> Kernel:
+        return Kernel(theta[0], theta[1], np.full(count, theta[2]) if isotropic else theta[2:])
+
+    def downhill(theta: Array) -> tuple[float, Array]:
+        try:
+            value, slope = log_likelihood(inputs, y, spread(theta))
+        except np.linalg.LinAlgError:
+            return 1e25, np.zeros_like(theta)
+        return -value, -(np.append(slope[:2], slope[2:].sum()) if isotropic else slope)
+
+    lengths = start.lengths[:1] if isotropic else start.lengths
+    first = np.concatenate([[start.amplitude, start.noise], lengths])
+    bounds: Sequence[tuple[float, float]] = [AMPLITUDE, NOISE, *[LENGTH] * len(lengths)]
+    best = minimize(downhill, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": steps})
+    return spread(best.x), -float(best.fun)
+
+
+def _root(signal: Array, kernel: Kernel) -> Array:
+    """Lower triangle whose square is the covariance of y."""
+    total = signal.copy()
+    total[np.diag_indices_from(total)] += np.exp(kernel.noise) + 1e-10 * np.exp(kernel.amplitude)
+    return np.asarray(np.linalg.cholesky(total), np.float64)
+
+
+def _inverse(root: Array) -> Array:
+    """Inverse of ``root @ root.T``."""
+    lower, _ = lapack.dpotri(root, lower=1)
+    return np.asarray(np.tril(lower) + np.tril(lower, -1).T, np.float64)

@@ -1,0 +1,109 @@
+"""Linear limits on weights: a point well inside, whether there is one, and which limits contradict each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linprog
+
+from reweightviz.core.errors import ReweightvizError
+
+Array = NDArray[np.float64]
+TOLERANCE = 1e-9
+
+
+class Limits(NamedTuple):
+    """Linear limits ``rows (P, K) . x <= most (P,)`` on weights x of the simplex."""
+
+    rows: Array
+    most: Array
+
+    @property
+    def scaled(self) -> Limits:
+        """The same limits with rows from 0 to 1: as sum x = 1, a constant may be taken off a row and its limit.
+
+        Raises:
+            ReweightvizError: a row without any effect whose limit cannot be met.
+        """
+        least = self.rows.min(1, initial=np.inf)
+        span = self.rows.max(1, initial=-np.inf) - least
+        if (self.most[span == 0] < least[span == 0] - TOLERANCE).any():
+            raise ReweightvizError("a limit is the same for every domain and below what it limits, so no weights meet it.")
+        kept = span > 0
+        return Limits((self.rows - least[:, None])[kept] / span[kept, None], (self.most - least)[kept] / span[kept])
+
+
+class Conflict(NamedTuple):
+    """Limits that leave no weights: ``asked`` cannot be met beside ``others``, which reach ``reach`` at best.
+
+    Each is an index into the limits; ``reach`` is the least value of the asked row.
+    """
+
+    asked: int
+    others: tuple[int, ...]
+    reach: float
+
+
+def interior(limits: Limits, low: Array, high: Array) -> tuple[Array, float]:
+    """Weights (K,) far from every limit and bound, and how far, in units of scaled rows; below 0 where none meet them.
+
+    >>> x, room = interior(Limits(np.array([[1.0, 1, 0]]), np.array([0.5])), np.zeros(3), np.ones(3))
+    >>> x.round(3).tolist(), round(room, 3)
+    ([0.125, 0.125, 0.75], 0.25)
+    """
+    rows, most = limits.scaled
+    domains = len(low)
+    reach = np.minimum(high, 1.0)
+    eye = np.eye(domains)
+    # x >= low + s and x <= high - s, each within half its own span, so that a fixed weight leaves room to the others.
+    span = np.minimum((reach - low) / 2, 1.0)
+    table = np.block([[rows, np.ones((len(rows), 1))], [-eye, span[:, None]], [eye, span[:, None]]])
+    found = linprog(np.append(np.zeros(domains), -1.0), A_ub=table, b_ub=np.concatenate([most, -low, reach]),
+                    A_eq=np.append(np.ones(domains), 0.0)[None], b_eq=[1.0],
+                    bounds=[*[(None, None)] * domains, (None, 1.0)], method="highs")
+    if found.x is None:
+        return np.full(domains, np.nan), -np.inf
+    return np.asarray(found.x[:-1], np.float64), float(found.x[-1])
+
+
+def least_value(row: Array, rows: Array, most: Array) -> float:
+    """The least of ``row . x`` over the simplex under ``rows . x <= most``; inf where nothing is left.
+
+    >>> least_value(np.array([1.0, 2.0]), np.array([[1.0, 0.0]]), np.array([0.25]))
+    1.75
+    """
+    scale = np.maximum(np.abs(rows).max(1, initial=0.0), 1e-300) if len(rows) else np.ones(0)
+    found = linprog(row, A_ub=rows / scale[:, None] if len(rows) else None, b_ub=most / scale if len(rows) else None,
+                    A_eq=np.ones((1, len(row))), b_eq=[1.0], bounds=(0, 1), method="highs")
+    return np.inf if found.x is None else float(found.fun)
+
+
+def conflict(limits: Limits, order: Sequence[int] | None = None) -> Conflict | None:
+    """A smallest set of limits that contradict each other on the simplex; None where weights meet them all.
+
+    Args:
+        limits: rows (P, K) and most (P,).
+        order: which limits to take away first, if the rest still conflict (all of them, in their order, when not
+            given); the last that stays is the one that is ``asked``.
+
+    Example:
+        >>> conflict(Limits(np.array([[1.0, 0], [0, 1], [0, 1]]), np.array([0.25, 0.5, 0.9])))
+        Conflict(asked=1, others=(0,), reach=0.75)
+    """
+
+    def empty(kept: Sequence[int]) -> bool:
+        return not np.isfinite(least_value(np.zeros(limits.rows.shape[1]), limits.rows[list(kept)], limits.most[list(kept)]))
+
+    kept = list(range(len(limits.most))) if order is None else list(order)
+    if not empty(kept):
+        return None
+    for each in list(kept):
+        without = [other for other in kept if other != each]
+        if empty(without):
+            kept = without
+    asked, others = kept[-1], kept[:-1]
+    reach = least_value(limits.rows[asked], limits.rows[others], limits.most[others])
+    return Conflict(asked, tuple(others), reach)

@@ -1,0 +1,78 @@
+"""Power laws with one exponent for all: how many curves ``c + a x ** -alpha`` are read beyond their points."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize_scalar
+
+Array = NDArray[np.float64]
+EXPONENTS = np.geomspace(0.01, 4.0, 60)
+"""Where the shared exponent is looked for; the best of these is then refined."""
+
+
+class PowerLaws(NamedTuple):
+    """G curves over one variable: floors c (G, M), scales a (G, M), the exponent, and the unit of the variable."""
+
+    floor: Array
+    scale: Array
+    exponent: float
+    unit: float
+
+    def at(self, x: ArrayLike) -> Array:
+        """Values (G, M) at ``x``, one number or (G,)."""
+        relative = np.asarray(x, np.float64).reshape(-1, 1) / self.unit
+        return np.asarray(self.floor + self.scale * relative ** -self.exponent, np.float64)
+
+
+def fit_power_laws(x: Array, y: Array, group: NDArray[np.int64]) -> PowerLaws:
+    """Least squares for ``y = c_g + a_g x ** -alpha`` with c_g, a_g >= 0 and one alpha for all groups and columns.
+
+    For a given alpha the rest is linear and solved exactly, so only alpha is searched.
+
+    Args:
+        x: (R,) above 0, such as training tokens.
+        y: (R, M) above 0, such as losses.
+        group: (R,) which curve a row is on, 0 to G - 1; each with at least two different ``x``.
+
+    Example:
+        >>> x = np.array([1.0, 2.0, 4.0, 1.0, 2.0, 4.0])
+        >>> laws = fit_power_laws(x, (2 + np.array([1, 1, 1, 3, 3, 3]) * x ** -0.5)[:, None], np.array([0, 0, 0, 1, 1, 1]))
+        >>> round(laws.exponent, 6), laws.at(100.0).round(6).ravel().tolist()
+        (0.5, [2.1, 2.3])
+    """
+    unit = float(np.exp(np.log(x).mean()))
+    relative = x / unit
+
+    def cost(log_exponent: float) -> float:
+        return _linear(relative, y, group, float(np.exp(log_exponent)))[2]
+
+    tried = np.log(EXPONENTS)
+    best = int(np.argmin([cost(value) for value in tried]))
+    around = tried[max(best - 1, 0)], tried[min(best + 1, len(tried) - 1)]
+    exponent = float(np.exp(minimize_scalar(cost, bounds=around, method="bounded", options={"xatol": 1e-10}).x))
+    floor, scale, _ = _linear(relative, y, group, exponent)
+    return PowerLaws(floor, scale, exponent, unit)
+
+
+def _linear(x: Array, y: Array, group: NDArray[np.int64], exponent: float) -> tuple[Array, Array, float]:
+    """Floors and scales (G, M), both >= 0, and what remains squared."""
+    bent = x ** -exponent
+    count = np.bincount(group).astype(np.float64)
+
+    def total(values: Array) -> Array:
+        summed = np.zeros((len(count), values.shape[1]))
+        np.add.at(summed, group, values)
+        return summed
+
+    mean_bent, mean_y = total(bent[:, None]) / count[:, None], total(y) / count[:, None]
+    apart = bent[:, None] - mean_bent[group]
+    scale = np.maximum(total(apart * y) / total(apart ** 2), 0.0)
+    floor = mean_y - scale * mean_bent
+    through_zero = total(bent[:, None] * y) / total(bent[:, None] ** 2)
+    scale = np.where(floor < 0, through_zero, scale)
+    floor = np.maximum(floor, 0.0)
+    missed = y - floor[group] - scale[group] * bent[:, None]
+    return floor, scale, float((missed ** 2).sum())

@@ -1,0 +1,89 @@
+"""Monotone curves y = E + K (x - e)^k through points, many resamples at once: for given e and k the rest is a line."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+SHIFTS = -1.3, 1.5
+"""How far e lies below the least x: ten to this power, in spans of x."""
+POWERS = -0.7, 0.7
+"""The power k, ten to this."""
+GRID, ZOOMS, CLOSER = 9, 24, 0.7
+"""Points a side of the grid, how often it closes in, and by how much."""
+
+
+def evaluate(theta: Array, x: Array) -> Array:
+    """Values at x, parameters [e, k, K, E] in the last axis of ``theta``; flat below e.
+
+    >>> evaluate(np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.5, 2.0, 3.0])).tolist()
+    [4.0, 7.0, 16.0]
+    """
+    shift, power, height, floor = (theta[..., i] for i in range(4))
+    return np.asarray(floor + height * np.maximum(x - shift, 0) ** power, np.float64)
+
+
+def fit_line(x: Array, y: Array, counts: Array, sign: float) -> tuple[Array, Array]:
+    """Parameters (B, 4) with k = 1 and the summed squares (B,), for points (R,) that count (B, R); K has the sign or is 0."""
+    height, floor, cost = _line(np.broadcast_to(x, (len(counts), 1, len(x))), y, counts, sign)
+    zeros = np.zeros(len(counts))
+    return np.stack([zeros + x.min() - 1, zeros + 1, height[:, 0], floor[:, 0] + height[:, 0] * (x.min() - 1)], axis=1), cost[:, 0]
+
+
+def fit_shifted_power(x: Array, y: Array, counts: Array, sign: float) -> tuple[Array, Array]:
+    """Parameters (B, 4) and the summed squares (B,), by a grid over e and k that zooms in.
+
+    Args:
+        x: (R,).
+        y: (R,).
+        counts: (B, R), how often each point counts.
+        sign: 1 for a rising curve, -1 for a falling one; K has it or is 0.
+
+    Example:
+        >>> x = np.linspace(2, 4, 30)
+        >>> fit_shifted_power(x, 1.5 + 0.8 * (x - 1) ** 1.4, np.ones((1, 30)), 1)[0].round(2).tolist()
+        [[1.0, 1.4, 0.8, 1.5]]
+    """
+    span = float(np.ptp(x)) or 1.0
+    steps = np.linspace(-1, 1, GRID)
+    centre = np.tile([[sum(SHIFTS) / 2, sum(POWERS) / 2]], (len(counts), 1))
+    reach = np.array([SHIFTS[1] - SHIFTS[0], POWERS[1] - POWERS[0]]) / 2
+    best, cost = np.zeros((len(counts), 4)), np.full(len(counts), np.inf)
+    rows = np.arange(len(counts))
+    for _ in range(ZOOMS):
+        shift = np.clip(centre[:, 0, None] + reach[0] * steps, *SHIFTS).repeat(GRID, axis=1)
+        power = np.tile(np.clip(centre[:, 1, None] + reach[1] * steps, *POWERS), (1, GRID))
+        start = x.min() - span * 10 ** shift
+        bent = np.maximum(x - start[:, :, None], 1e-12 * span) ** 10 ** power[:, :, None]
+        size = bent.max(2, keepdims=True)
+        height, floor, missed = _line(bent / size, y, counts, sign)
+        pick = missed.argmin(1)
+        found = np.stack([start[rows, pick], 10 ** power[rows, pick], (height / size[:, :, 0])[rows, pick], floor[rows, pick]], axis=1)
+        better = missed[rows, pick] < cost
+        best, cost = np.where(better[:, None], found, best), np.where(better, missed[rows, pick], cost)
+        centre = np.where(better[:, None], np.stack([shift[rows, pick], power[rows, pick]], axis=1), centre)
+        reach = reach * CLOSER
+    return best, cost
+
+
+def slopes(theta: Array, x: Array) -> Array:
+    """Derivatives (R, 4) of the values at x (R,) by the parameters (4,)."""
+    shift, power, height, _ = theta
+    along = np.maximum(x - shift, 1e-12)
+    bent = along ** power
+    return np.stack([-height * power * bent / along, height * bent * np.log(along), bent, np.ones_like(x)], axis=1)
+
+
+def _line(bent: Array, y: Array, counts: Array, sign: float) -> tuple[Array, Array, Array]:
+    """Slope, level and summed squares (B, G) of y (R,) over ``bent`` (B, G, R), the slope's sign held."""
+    weight = counts / counts.sum(1, keepdims=True)
+    middle, level = np.einsum("bgr,br->bg", bent, weight), weight @ y
+    apart = bent - middle[:, :, None]
+    up = y - level[:, None]
+    spread = np.einsum("bgr,bgr,br->bg", apart, apart, weight, optimize=True)
+    together = np.einsum("bgr,br->bg", apart, up * weight)
+    slope = sign * np.maximum(sign * together, 0) / np.maximum(spread, 1e-300)
+    slope[spread <= 1e-24] = 0.0
+    missed = (weight * up ** 2).sum(1)[:, None] - slope * (2 * together - slope * spread)
+    return slope, level[:, None] - slope * middle, np.maximum(missed, 0) * counts.sum(1, keepdims=True)
