@@ -14,8 +14,8 @@ HOMES = {
     "ensemble": ("ensemble_law", "EnsembleLaw"), "gaussian-process": ("gaussian_process_law", "GaussianProcessLaw"),
     "log-linear": ("log_linear", "LogLinearLaw"), "loss-to-loss": ("loss_to_loss_law", "LossToLossLaw"),
     "mixmin": ("mixmin_law", "MixMinLaw"), "projektor": ("projektor_law", "ProjektorLaw"), "repeated": ("repetition", "RepeatedLaw"),
-} | dict.fromkeys(CURVES, ("curve_law", "CurveLaw"))
-"""Kind to the module and class of its law; a module is imported when its kind is met."""
+}
+"""Kind to the module and class of its law, imported when it is met; every other is a curve, which its own file enters in CURVES."""
 
 
 def restored(record: Mapping[str, Any]) -> Law:
@@ -25,8 +25,9 @@ def restored(record: Mapping[str, Any]) -> Law:
         ReweightvizError: a kind that is not known here, or a damaged record.
     """
     kind = record.get("kind") if isinstance(record, Mapping) else None
-    if kind not in HOMES:
-        raise unknown_name("kind of law", str(kind), HOMES)
-    module, name = HOMES[kind]
+    homes = HOMES | dict.fromkeys(CURVES, ("curve_law", "CurveLaw"))
+    if kind not in homes:
+        raise unknown_name("kind of law", str(kind), homes)
+    module, name = homes[kind]
     law: Law = getattr(import_module(f"reweightviz.laws.{module}"), name).from_dict(record)
     return law
