@@ -1,8 +1,8 @@
-"""Makes the demo's training runs from the demo corpus: a swarm of proxy runs, run logs, and the law's optimum tried.
+"""Makes the demo's training runs from the demo corpus: a swarm of proxy runs, run logs, and what the laws propose tried.
 
     python data/make_runs.py swarm        96 mixtures and 6 repeats of one; appends run by run, resumes where it stopped
     python data/make_runs.py logs         natural, uniform and DoReMi, and the proxy model that `rv.losses` uses
-    python data/make_runs.py validation   the law's optimum against natural, uniform and the best observed mixture, 5 seeds each
+    python data/make_runs.py validation   what three laws propose against natural, uniform and the best observed mixture, 5 seeds each
 
 Every run is real training of the reference trainer (a byte-level transformer) on one CPU thread.
 """
@@ -25,7 +25,6 @@ import reweightviz as rv
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture, temperature_weights
-from reweightviz.core.sources import Sources
 from reweightviz.readers import demo
 from reweightviz.training.model import ModelConfig
 from reweightviz.training.trainer import ProxyData, TrainConfig, train
@@ -100,36 +99,37 @@ def logs(corpus: Corpus) -> None:
 
 
 def validation(corpus: Corpus) -> None:
-    """Really train the law's optimum, DoReMi's weights, and what they have to beat; append seed by seed."""
+    """Really train what the laws propose, DoReMi's weights, and what they have to beat; append seed by seed."""
     observed = rv.demo_swarm()
     dirichlet = observed.take(np.flatnonzero(observed.runs.kind == "dirichlet"))
     best = int(dirichlet.losses.mean(1).argmin())
-    law = rv.fit(dirichlet, rv.laws.Olmix())
-    tokens = Sources(observed.tokens or {})
+    laws = {"Olmix": rv.fit(dirichlet, rv.laws.Olmix()), "ScalingMixtures": rv.fit(dirichlet, rv.laws.ScalingMixtures()),
+            "GaussianProcess": rv.fit(dirichlet, rv.laws.GaussianProcess())}
     doremi = rv.demo_log("doremi").meta["result"]
     mixtures = {
         "natural": corpus.natural,
         "uniform": Mixture.uniform(corpus.domains),
         "doremi": Mixture.normalized(zip(corpus.domains, doremi, strict=True)),
         "best observed": Mixture.normalized(zip(corpus.domains, dirichlet.mixtures[best].tolist(), strict=True)),
-        "law optimum": rv.optimize(law, tokens=CONFIG.tokens, sources=tokens, max_epochs=4, kl=0.0),
-        "law optimum, kl 0.05": rv.optimize(law, tokens=CONFIG.tokens, sources=tokens, max_epochs=4, kl=0.05),
-    }
+    } | {f"{name}, kl {kl:g}": rv.optimize(laws[name], tokens=CONFIG.tokens, sources=observed.tokens, max_epochs=4, kl=kl)
+         for name, kl in (("Olmix", 0.0), ("Olmix", 0.05), ("ScalingMixtures", 0.0), ("ScalingMixtures", 0.05), ("GaussianProcess", 0.0))}
     path = HERE / "validation.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    done = {(row["mixture"], row["seed"], tuple(row["weights"])) for row in rows}
+    digest = corpus.digest("text", "domain")
+    done = {(row["mixture"], row["seed"], row["corpus"]) for row in rows}
     data = ProxyData(corpus, CONFIG.model.context)
     for seed in range(SEEDS):
         for name, mixture in mixtures.items():
-            if (name, seed, tuple(mixture.array.round(6).tolist())) in done:
+            if (name, seed, digest) in done:
                 continue
             run = train(data, mixture, seed=5000 + seed, config=CONFIG)
-            predicted = law.predict(mixture.aligned(law.domains)[None])[0]
-            record = {"mixture": name, "seed": seed, "losses": run.held_out.round(6).tolist(), "predicted": predicted.round(6).tolist(),
-                      "weights": mixture.array.round(6).tolist(), "seconds": run.log.meta["seconds"]}
+            weights = mixture.aligned(observed.domains)[None]
+            predicted = {law: round(float(fitted.predict(weights).mean()), 6) for law, fitted in laws.items()}
+            record = {"mixture": name, "seed": seed, "losses": run.held_out.round(6).tolist(), "predicted": predicted,
+                      "weights": mixture.aligned(corpus.domains).round(6).tolist(), "seconds": run.log.meta["seconds"], "corpus": digest}
             with path.open("a") as file:
                 file.write(json.dumps(record) + "\n")
-            print(name, seed, f"{run.held_out.mean():.4f} predicted {predicted.mean():.4f}", flush=True)
+            print(name, seed, f"{run.held_out.mean():.4f}", predicted, flush=True)
 
 
 PARTS: dict[str, Callable[[Corpus], None]] = {"swarm": swarm, "logs": logs, "validation": validation}

@@ -14,14 +14,15 @@ __version__ = VERSION
 
 _VERBS = (
     "check", "cluster", "decision_record", "demo_corpus", "demo_log", "demo_swarm", "embed", "export", "fit", "load_mixture",
-    "load_schedule", "load_selection", "losses", "methods", "mix", "open_corpus", "optimize", "project", "read_corpus", "read_log",
-    "read_sources", "read_swarm", "score", "select", "split_domain",
+    "load_schedule", "load_selection", "losses", "methods", "mix", "open_corpus", "project", "read_corpus", "read_log", "read_sources",
+    "read_swarm", "score", "select", "split_domain",
 )
 _HOMES = dict.fromkeys(_VERBS, "api") | {
+    "compare": "comparison", "design_swarm": "swarm_design", "optimize": "proposals", "pareto": "fronts",
     "Corpus": "core.corpus", "Explorer": "explorer", "LossCurves": "widgets.curves", "Map": "widgets.map", "Mixture": "core.mixture",
-    "MixtureEditor": "widgets.mixture_editor", "ReweightvizError": "core.errors", "ReweightvizWarning": "core.errors",
-    "RunLog": "core.runlog", "Schedule": "core.schedule", "Selection": "core.selection", "Source": "core.sources",
-    "Sources": "core.sources", "Swarm": "core.swarm", "WeightTrajectories": "widgets.curves",
+    "MixtureEditor": "widgets.mixture_editor", "ParetoFront": "widgets.pareto", "ReweightvizError": "core.errors",
+    "ReweightvizWarning": "core.errors", "RunLog": "core.runlog", "Schedule": "core.schedule", "Selection": "core.selection",
+    "Source": "core.sources", "Sources": "core.sources", "Swarm": "core.swarm", "WeightTrajectories": "widgets.curves",
 }
 _FAMILIES = ("laws", "mixers", "scorers", "selectors", "training")
 

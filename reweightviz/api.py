@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError, listed, missing_column, unknown_name
+from reweightviz.core.errors import ReweightvizError, listed, missing_column
 from reweightviz.core.mixture import Mixture
-from reweightviz.core.protocols import ConvexLaw, Law, LawSpec, Mixer, Scorer, Selector, needs, supply
+from reweightviz.core.protocols import Law, LawSpec, Mixer, Scorer, Selector, needs, supply
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.selection import Selection
@@ -245,62 +245,6 @@ def _signal_arrays(signals: Mapping[str, Mapping[str, Any]] | RunLog) -> tuple[t
         return domains, {name: np.array([table[d] for d in domains], np.float64).T for name, table in tables.items()}
     except (TypeError, ValueError) as error:
         raise ReweightvizError(f"a signal must hold a number, or numbers step by step, for every domain: {error}.") from error
-
-
-def optimize(law: ConvexLaw, *, objective: str | Mapping[str, float] = "mean", tokens: float | None = None,
-             sources: Sources | Mapping[str, float] | None = None, max_epochs: float | None = None,
-             bounds: Mapping[str, tuple[float, float]] | None = None, near: Mapping[str, float] | None = None, kl: float = 0.05) -> Mixture:
-    """The mixture with the best predicted loss; its ``source`` holds the interval of that prediction.
-
-    Args:
-        law: a convex law (log-linear).
-        objective: "mean" over the targets, one target's name, or target to importance.
-        tokens: training budget; with ``sources`` and ``max_epochs`` no domain is repeated more often than that.
-        sources: what there is of each domain.
-        max_epochs: the cap on passes over a domain.
-        bounds: domain to (lowest, highest) weight.
-        near: prior mixture of the KL term; uniform when not given.
-        kl: strength of the KL term in units of the loss; 0 leaves the prior out.
-
-    Raises:
-        ReweightvizError: constraints that no mixture can meet, by name.
-    """
-    domains = law.domains
-    importance = _importance(law, objective)
-    lower, upper = np.zeros(len(domains)), np.ones(len(domains))
-    for domain, pair in (bounds or {}).items():
-        if not isinstance(pair, tuple | list) or len(pair) != 2:
-            raise ReweightvizError(f"bounds of {domain!r} must be (lowest, highest) weight; got {pair!r}.")
-        lower[_place(domains, domain)], upper[_place(domains, domain)] = pair
-    if max_epochs is not None:
-        if tokens is None or sources is None:
-            raise ReweightvizError("max_epochs needs tokens= (the budget) and sources= (what there is of each domain).")
-        table = sources.token_table if isinstance(sources, Sources) else dict(sources)
-        passes = Mixture.uniform(domains).epochs(table, tokens)
-        upper = np.minimum(upper, [max_epochs / (len(domains) * passes[domain]) for domain in domains])
-    prior = np.full(len(domains), 1 / len(domains)) if near is None else Mixture(near).aligned(domains)
-    weights = law.minimise(importance, kl=kl, prior=prior, lower=lower, upper=upper)
-    low, high = np.quantile(law.samples(weights[None])[:, 0] @ importance / importance.sum(), [0.05, 0.95])
-    source = {"method": "optimize", "law": repr(law), "objective": objective if isinstance(objective, str) else dict(objective), "kl": kl,
-              "near": dict(near) if near is not None else "uniform", "bounds": {d: list(b) for d, b in (bounds or {}).items()},
-              "max_epochs": max_epochs, "budget": tokens, "predicted_interval_90": [float(low), float(high)]}
-    return Mixture.normalized(zip(domains, np.maximum(weights, 0).tolist(), strict=True), source=source)
-
-
-def _importance(law: Law, objective: str | Mapping[str, float]) -> NDArray[np.float64]:
-    if objective == "mean":
-        return np.full(len(law.targets), 1 / len(law.targets))
-    named = {objective: 1.0} if isinstance(objective, str) else dict(objective)
-    importance = np.zeros(len(law.targets))
-    for target, value in named.items():
-        importance[_place(law.targets, target, "target of the law")] = value
-    return importance
-
-
-def _place(names: Sequence[str], name: str, kind: str = "domain of the law") -> int:
-    if name not in names:
-        raise unknown_name(kind, name, names)
-    return list(names).index(name)
 
 
 # ---- ship

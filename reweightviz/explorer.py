@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,9 +15,9 @@ from uuid import uuid4
 import ipywidgets as w
 import numpy as np
 
-from reweightviz import api, exporters
+from reweightviz import api, exporters, proposals
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError, warn
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, warn
 from reweightviz.core.files import write_atomically
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import ConvexLaw, Law
@@ -272,12 +273,14 @@ class Explorer(w.VBox):
             return
         self.editor.presets = [preset for preset in self.editor.presets if preset["name"] not in (OPTIMUM, UNCAPPED)]
         budget = self.editor.budget or float(self.sources.tokens.sum())
-        try:
-            best = api.optimize(self.law, tokens=budget, sources=self.sources, max_epochs=self.editor.max_epochs)
-        except ReweightvizError:  # the budget is more than the data at the cap
-            self.editor.add_preset(UNCAPPED, api.optimize(self.law))
-        else:
-            self.editor.add_preset(OPTIMUM, best)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReweightvizWarning)  # the editor shows the intervals itself
+            try:
+                best = proposals.optimize(self.law, tokens=budget, sources=self.sources, max_epochs=self.editor.max_epochs, draws=0)
+            except ReweightvizError:  # the budget is more than the data at the cap
+                self.editor.add_preset(UNCAPPED, proposals.optimize(self.law, draws=0))
+            else:
+                self.editor.add_preset(OPTIMUM, best)
 
     def _results(self) -> dict[str, Mixture]:
         """What the mixers of the logs came to."""

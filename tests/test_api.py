@@ -8,6 +8,7 @@ import reweightviz as rv
 from reweightviz import catalogue
 
 
+@pytest.mark.filterwarnings("ignore::reweightviz.core.errors.ReweightvizWarning")  # on gains and hulls: tests/test_proposals.py
 def test_a_law_is_fitted_optimised_and_asked():
     swarm = rv.demo_swarm()
     law = rv.fit(swarm, rv.laws.Olmix(draws=20))
@@ -78,6 +79,7 @@ def test_the_table_says_what_an_exporter_needs_and_how_it_was_shown(root):
     assert rows["json"].endswith("| read by reweightviz itself |")
 
 
+@pytest.mark.filterwarnings("ignore:this config of Levanter has no files yet")
 def test_a_mixture_a_schedule_or_a_plain_mapping_is_exported(tmp_path):
     schedule = rv.Schedule({0: {"a": 0.75, "b": 0.25}, 1024: {"a": 0.5, "b": 0.5}}, steps=2048)
     for given in (schedule, dict(schedule), {0: {"a": 0.75, "b": 0.25}, 1024: rv.Mixture({"a": 0.5, "b": 0.5})}):

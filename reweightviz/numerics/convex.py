@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linprog
 
 from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.numerics.interior_point import Box, Ceilings, Problem, descended, snapped, vertex
 from reweightviz.numerics.linear_constraints import Limits, interior
 from reweightviz.numerics.simplex import share
 
@@ -27,6 +28,7 @@ CHECKED = 1e-6
 """An answer that may lie above the minimum by a larger share of the objective than this is not given."""
 OUT_OF_REACH = 2.0
 """Stands for an upper bound of 1, which sum x = 1 already implies and which would only be degenerate."""
+_vertex = vertex
 
 
 class Optimum(NamedTuple):
@@ -40,14 +42,6 @@ class Optimum(NamedTuple):
     value: float
     gap: float
     excess: float = 0.0
-
-
-class Ceilings(NamedTuple):
-    """``offset (J,) + shares (J, M) . exp(A x)``: at most 0, or, where ``worst`` (J,), its maximum joins the objective."""
-
-    shares: Array
-    offset: Array
-    worst: NDArray[np.bool_]
 
 
 def minimise_exponentials(rates: Array, shares: Array, *, kl: float = 0.0, prior: ArrayLike | None = None,
@@ -89,7 +83,7 @@ def minimise_exponentials(rates: Array, shares: Array, *, kl: float = 0.0, prior
     low, high = _bounds(domains, lower, upper, prior if kl > 0 else None, names)
     counts = (shares > 0) | (ceilings.shares > 0).any(0)
     ceilings = ceilings._replace(shares=ceilings.shares[:, counts])
-    problem = _Problem(rates[counts], shares[counts], kl, prior, (limits or Limits(np.empty((0, domains)), np.empty(0))).scaled, ceilings)
+    problem = Problem(rates[counts], shares[counts], kl, prior, (limits or Limits(np.empty((0, domains)), np.empty(0))).scaled, ceilings)
     if high.sum() <= 1 + SLACK or low.sum() >= 1 - SLACK:
         x = high if high.sum() <= 1 + SLACK else low
         return _finished(problem, x / x.sum(), 0.0)
@@ -125,80 +119,17 @@ def _bounds(domains: int, lower: ArrayLike | None, upper: ArrayLike | None, prio
     return low, high
 
 
-def _vertex(slopes: Array, low: Array, high: Array, total: float = 1.0) -> Array:
-    """Minimum of ``slopes . x``, and of its exponential: fill up to the caps, lowest slope first."""
-    x, rest = low.copy(), total - low.sum()
-    for i in np.argsort(slopes, kind="stable"):
-        x[i] += (added := min(high[i] - low[i], rest))
-        rest -= added
-    return x
-
-
-class _Problem(NamedTuple):
-    rates: Array
-    shares: Array
-    kl: float
-    prior: Array
-    limits: Limits
-    ceilings: Ceilings
-
-    def heights(self, x: Array) -> Array:
-        return np.asarray(np.exp(self.rates @ x), np.float64)
-
-    def value(self, x: Array) -> float:
-        some, worst = x > 0, self.ceilings.worst
-        pull = self.kl * float((x[some] * np.log(x[some] / self.prior[some])).sum()) if self.kl else 0.0
-        top = float(self.over_zero(x)[worst].max()) if worst.any() else 0.0
-        return float(self.shares @ self.heights(x)) + top + pull
-
-    def over_zero(self, x: Array) -> Array:
-        """The ceilings' left sides (J,)."""
-        return np.asarray(self.ceilings.offset + self.ceilings.shares @ self.heights(x), np.float64)
-
-    def size(self, x: Array) -> float:
-        """What a residual is compared with: the terms of the objective, which all are >= 0."""
-        heights, worst = self.heights(x), self.ceilings.worst
-        top = (self.ceilings.shares[worst] @ heights).max(initial=0.0)
-        return float(self.shares @ heights + top) + self.kl
-
-    def excess(self, x: Array) -> float:
-        """The most by which a limit or a ceiling is missed, limits in units of their rows' span."""
-        over = np.concatenate([self.limits.rows @ x - self.limits.most, self.over_zero(x)[~self.ceilings.worst]])
-        return float(over.max(initial=0.0))
-
-    def slope(self, x: Array, free: NDArray[np.bool_], weight: Array) -> Array:
-        """Of ``weight . exp(A x)`` and the pull."""
-        slope = (weight * self.heights(x)) @ self.rates[:, free]
-        return slope + self.kl * (np.log(x[free] / self.prior[free]) + 1) if self.kl else slope
-
-    def curvature(self, x: Array, free: NDArray[np.bool_], weight: Array) -> Array:
-        heights, rates = weight * self.heights(x), self.rates[:, free]
-        return np.asarray((rates.T * heights) @ rates + np.diag(self.kl / x[free]))
-
-
-class _Iterate(NamedTuple):
-    """Weights x (K,), the largest ceiling, and the multipliers: of the sum, the bounds, the limits and ceilings (P + J,)."""
-
-    x: Array
-    top: float
-    nu: float
-    below: Array
-    above: Array
-    slack: Array
-    held: Array
-
-
-def _finished(problem: _Problem, x: Array, gap: float) -> Optimum:
+def _finished(problem: Problem, x: Array, gap: float) -> Optimum:
     excess = problem.excess(x)
     if excess > CHECKED:
         raise ReweightvizError(f"no weights meet every limit: the nearest found miss one by {excess:.2g}.")
     return Optimum(x, problem.value(x), gap, excess)
 
 
-def _vertex_of(problem: _Problem, low: Array, high: Array) -> Optimum:
+def _vertex_of(problem: Problem, low: Array, high: Array) -> Optimum:
     slopes = problem.rates.sum(0)
     if not len(problem.limits.most):
-        x = _vertex(slopes, low, high)
+        x = vertex(slopes, low, high)
         return Optimum(x, problem.value(x), 0.0)
     found = linprog(slopes / max(np.abs(slopes).max(), 1e-300), A_ub=problem.limits.rows, b_ub=problem.limits.most,
                     A_eq=np.ones((1, len(slopes))), b_eq=[1.0], bounds=np.column_stack([low, high]), method="highs-ds")
@@ -208,181 +139,22 @@ def _vertex_of(problem: _Problem, low: Array, high: Array) -> Optimum:
     return _finished(problem, x / x.sum(), 0.0)
 
 
-def _solved(problem: _Problem, low: Array, high: Array) -> Optimum:
+def _solved(problem: Problem, low: Array, high: Array) -> Optimum:
     """Interior point from the middle of the box, or else from the middle of the limits; checked at the end."""
     free = high - low > SLACK
     top = np.where(high[free] >= 1, OUT_OF_REACH, high[free])
-    box = _Box(problem, free, low[free], top)
+    box = Box(problem, free, low[free], top)
     x = low.copy()
     x[free] += (top - low[free]) * (1 - low.sum()) / (top - low[free]).sum()
-    best, missed = _descended(box, x)
+    best, missed = descended(box, x)
     if missed > CHECKED and len(problem.limits.most):
         middle, room = interior(problem.limits, low, high)
         if room < -CHECKED:
             raise ReweightvizError(f"no weights meet every limit: some limit is missed by at least {-room:.2g} of its span.")
         x[free] = np.clip(middle, low + SLACK, high - SLACK)[free]
-        best, missed = _descended(box, x / x.sum())
+        best, missed = descended(box, x / x.sum())
     if missed > CHECKED and problem.excess(best.x) < missed:
         raise ReweightvizError(f"the optimiser stopped up to {missed:.2g} of the objective above the minimum; "
                                "a larger kl or wider bounds make the problem better posed.")
-    x = _snapped(best, box)
+    x = snapped(best, box)
     return _finished(problem, x, box.gap(best._replace(x=x)) * problem.size(x))
-
-
-def _descended(box: _Box, x: Array) -> tuple[_Iterate, float]:
-    """The best iterate from ``x``, and by how much of the objective, or of a limit, it may miss."""
-    here = box.start(x)
-    best, least = here, np.inf
-    for _ in range(200):
-        missed = max(box.gap(here), box.problem.excess(here.x))
-        if missed < least:
-            best, least = here, missed
-        if missed < 1e-14:
-            break
-        moved = box.step(here)
-        if moved is None:
-            break
-        here = moved
-    return best, least
-
-
-class _Box(NamedTuple):
-    problem: _Problem
-    free: NDArray[np.bool_]
-    low: Array
-    high: Array
-
-    def start(self, x: Array) -> _Iterate:
-        """Multipliers that share the objective among the constraints."""
-        problem, worst = self.problem, self.problem.ceilings.worst
-        size = problem.size(x)
-        top = float(problem.over_zero(x)[worst].max(initial=0.0)) + (0.1 * size if worst.any() else 0.0)
-        least = np.concatenate([np.full(len(problem.limits.most), 0.05), np.full(len(worst), 0.05 * size)])
-        slack = np.maximum(np.abs(self.sides(x, top)), least)
-        start = size / self.free.sum()
-        held = start / slack
-        held[len(problem.limits.most):][worst] = 1 / max(worst.sum(), 1)
-        return _Iterate(x, top, 0.0, start / (x[self.free] - self.low), start / (self.high - x[self.free]), slack, held)
-
-    def slacks(self, here: _Iterate) -> tuple[Array, Array]:
-        return here.x[self.free] - self.low, self.high - here.x[self.free]
-
-    def sides(self, x: Array, top: float) -> Array:
-        """Left sides of limits and ceilings (P + J,), which should be at most 0."""
-        problem = self.problem
-        return np.concatenate([problem.limits.rows @ x - problem.limits.most, problem.over_zero(x) - top * problem.ceilings.worst])
-
-    def weights(self, here: _Iterate) -> Array:
-        """What every exponential counts in the Lagrangian: by the objective, and by the ceilings that hold it."""
-        return np.asarray(self.problem.shares + here.held[len(self.problem.limits.most):] @ self.problem.ceilings.shares, np.float64)
-
-    def slope(self, here: _Iterate) -> Array:
-        """Of the Lagrangian without bounds and sum, over the free weights."""
-        rows = self.problem.limits.rows[:, self.free]
-        return self.problem.slope(here.x, self.free, self.weights(here)) + here.held[:len(rows)] @ rows
-
-    def residuals(self, here: _Iterate, barrier: float, importance: Array) -> Array:
-        """Stationarity, perturbed complementarity and what limits are missed by, stacked."""
-        under, over = self.slacks(here)
-        stationary = importance * (self.slope(here) - here.below + here.above + here.nu)
-        parts = [stationary, here.below * under - barrier, here.above * over - barrier]
-        if here.slack.size:
-            worst = self.problem.ceilings.worst
-            one = [1.0 - here.held[len(self.problem.limits.most):][worst].sum()] if worst.any() else []
-            missed = self.sides(here.x, here.top) + here.slack
-            parts += [here.held * here.slack - barrier, missed * self.problem.size(here.x), np.array(one)]
-        return np.concatenate(parts)
-
-    def gap(self, here: _Iterate) -> float:
-        """How far above the minimum ``x`` can be, as a share of the objective."""
-        x, worst, bound = here.x[self.free], self.problem.ceilings.worst, here
-        if worst.any():
-            held = here.held.copy()
-            part = held[len(self.problem.limits.most):]
-            part[worst] /= part[worst].sum()
-            bound = here._replace(held=held)
-        slope = self.slope(bound)
-        lowest = _vertex(slope, self.low, np.minimum(self.high, 1.0), x.sum())
-        # What the multipliers give away where a limit is not met with equality.
-        loose = 0.0
-        if here.slack.size:
-            top = float(self.problem.over_zero(here.x)[worst].max()) if worst.any() else 0.0
-            loose = -float(bound.held @ self.sides(here.x, top))
-        return max(float(slope @ (x - lowest)) + loose, 0.0) / self.problem.size(here.x)
-
-    def step(self, here: _Iterate) -> _Iterate | None:
-        """One Newton step towards a tenth of the gap, shortened until the residuals shrink."""
-        under, over = self.slacks(here)
-        count, slack, held = under.size, here.slack, here.held
-        pairs = float(here.below @ under + here.above @ over + held @ slack)
-        barrier = pairs / (10 * (2 * count + slack.size))
-        lifted = int(self.problem.ceilings.worst.any())
-        jacobian = self.jacobian(here, lifted)
-        missed = self.sides(here.x, here.top) + slack
-        size = count + lifted
-        system = np.zeros((size + 1, size + 1))
-        system[:count, :count] = self.problem.curvature(here.x, self.free, self.weights(here))
-        system[:count, :count] += np.diag(here.below / under + here.above / over)
-        system[:size, :size] += (jacobian.T * (held / slack)) @ jacobian
-        system[size, :count] = system[:count, size] = 1.0
-        right = np.zeros(size + 1)
-        right[:count] = self.problem.slope(here.x, self.free, self.problem.shares) + here.nu - barrier / under + barrier / over
-        right[count:size] = 1.0
-        right[:size] += (barrier / slack + held / slack * missed) @ jacobian
-        right[size] = here.x.sum() - 1
-        try:
-            move = np.linalg.solve(system, -right)
-        except np.linalg.LinAlgError:
-            return None
-        if not np.isfinite(move).all():
-            return None
-        dx, dtop, dnu = move[:count], float(move[count:size].sum()), move[size]
-        below = barrier / under - here.below - here.below / under * dx
-        above = barrier / over - here.above + here.above / over * dx
-        dslack = -missed - jacobian @ move[:size]
-        dheld = barrier / slack - held - held / slack * dslack
-        length = _longest(np.concatenate([under, over, here.below, here.above, slack, held]),
-                          np.concatenate([dx, -dx, below, above, dslack, dheld]))
-        # The logarithm of a weight near 0 is far from its tangent, and matters little.
-        importance = np.minimum(count * here.x[self.free], 1.0) if self.problem.kl else np.ones(count)
-        before = np.linalg.norm(self.residuals(here, barrier, importance))
-        while length > 1e-12:
-            x = here.x.copy()
-            x[self.free] += length * dx
-            there = _Iterate(x, here.top + length * dtop, here.nu + length * dnu, here.below + length * below,
-                             here.above + length * above, slack + length * dslack, held + length * dheld)
-            inside = all((each > 0).all() for each in (*self.slacks(there), there.slack, there.held))
-            if inside and np.linalg.norm(self.residuals(there, barrier, importance)) <= (1 - 0.01 * length) * before:
-                return there
-            length *= 0.5
-        return None
-
-    def jacobian(self, here: _Iterate, lifted: int) -> Array:
-        """Of limits and ceilings, (P + J, free + lifted): the last column is that of the largest ceiling."""
-        limits, ceilings = self.problem.limits, self.problem.ceilings
-        if not here.slack.size:
-            return np.empty((0, self.low.size + lifted))
-        curved = (ceilings.shares * self.problem.heights(here.x)) @ self.problem.rates[:, self.free]
-        rows = np.concatenate([limits.rows[:, self.free], curved])
-        last = np.concatenate([np.zeros(len(limits.most)), -ceilings.worst.astype(np.float64)])
-        return np.column_stack([rows, last]) if lifted else rows
-
-
-def _longest(values: Array, moves: Array) -> float:
-    """The largest step up to 1 that keeps all values above 0, less a hundredth."""
-    shrinking = moves < 0
-    return float(0.99 * min(1.0, (-values[shrinking] / moves[shrinking]).min(initial=np.inf)))
-
-
-def _snapped(here: _Iterate, box: _Box) -> Array:
-    """Weights that ended at a bound are put on it; rounding goes to the weight with most room."""
-    under, over = box.slacks(here)
-    x = here.x[box.free]
-    if not box.problem.kl:
-        x = np.where((under < 1e-8) & (here.below > under), box.low, x)
-    x = np.where((over < 1e-8) & (here.above > over), box.high, x)
-    full = here.x.copy()
-    full[box.free] = x
-    roomy = np.flatnonzero(box.free)[np.argmax(np.minimum(x - box.low, box.high - x))]
-    full[roomy] += 1 - full.sum()
-    return full

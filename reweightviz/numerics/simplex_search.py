@@ -186,14 +186,15 @@ def moved(best: Array, pool: Array, count: int, reach: float, rng: np.random.Gen
     return np.where(kind < 0.3, evolved, np.where(kind < 0.65, blended, traded))
 
 
-def is_smooth(score: Score, x: Array, step: float = 1e-6) -> bool:
-    """Whether a short move changes the score in proportion: trees do not."""
+def is_smooth(score: Score, x: Array, step: float = 1e-5) -> bool:
+    """Whether a short move changes the score, and in proportion: in trees it does not."""
     towards = np.eye(len(x)) - x
     near, far = score(x + step * towards), score(x + 2 * step * towards)
     here = score(x[None])[0]
     change, twice = near - here, far - here
     scale = np.abs(change).max()
-    return bool(scale > 0 and np.isfinite(scale) and np.abs(twice - 2 * change).max() < 0.1 * scale + 1e-12 * abs(here))
+    # Sums of other lengths round otherwise, so a change of some 1e-16 is none.
+    return bool(np.isfinite(scale) and scale > 1e-9 * abs(here) and np.abs(twice - 2 * change).max() < 0.1 * scale)
 
 
 def tangent_gap(score: Score, x: Array, where: Region, step: float = 1e-6) -> float:

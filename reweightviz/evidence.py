@@ -1,0 +1,181 @@
+"""How sure a proposal is: intervals of its prediction and of its weights, its gain against noise, its place outside the runs."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reweightviz.aims import Aim
+from reweightviz.constraints import Space
+from reweightviz.core.errors import ReweightvizWarning
+from reweightviz.core.protocols import Law
+from reweightviz.core.swarm import Swarm
+from reweightviz.numerics.hull import distance_outside
+
+Array = NDArray[np.float64]
+TAILS = (0.05, 0.95)
+NORMAL_90 = 1.6449
+OUTSIDE = 0.01
+"""Share of tokens outside the hull that is worth a warning; less is rounding."""
+
+
+class Question(Protocol):
+    """What the evidence is about: a law, the space of proposals, the reference."""
+
+    @property
+    def law(self) -> Law:
+        """Who predicts."""
+        ...
+
+    @property
+    def space(self) -> Space:
+        """What may be proposed."""
+        ...
+
+    @property
+    def swarm(self) -> Swarm | None:
+        """The runs behind the law."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Of what is drawn."""
+        ...
+
+    @property
+    def reference_name(self) -> str:
+        """What the reference is called."""
+        ...
+
+    @property
+    def reference(self) -> Array:
+        """Free weights (Z,) to compare with."""
+        ...
+
+    def predict(self, free: Array) -> Array:
+        """Losses (n, M) of free weights (n, Z)."""
+        ...
+
+    def samples(self, free: Array) -> Array:
+        """Losses (B, n, M) that new runs might reach."""
+        ...
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is written into a mixture's source, and the sentences a person should read."""
+
+    record: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+def evidence_of(task: Question, aim: Aim, free: Array, refits: Array) -> Evidence:
+    """How sure the proposal ``free`` (Z,) is.
+
+    Args:
+        task: what was asked.
+        aim: what it is good at.
+        free: the proposed free weights.
+        refits: (n, Z) the proposals under other draws of the law.
+    """
+    both = np.stack([free, task.reference])
+    predicted, drawn = task.predict(both), task.samples(both)
+    scores = aim.score(predicted)
+    record: dict[str, Any] = {
+        "predicted": dict(zip(task.law.targets, predicted[0].tolist(), strict=True)),
+        "predicted_objective": float(aim.shown(scores)[0]), "predicted_interval_90": None, "predicted_intervals_90": None,
+        "weights_interval_90": None, "outside_hull": None}
+    gain: dict[str, Any] = {"over": task.reference_name, "reference_objective": float(aim.shown(scores)[1]),
+                            "predicted": float(scores[1] - scores[0]), "interval_90": None, "noise": None}
+    if len(drawn):
+        sampled = aim.score(drawn)
+        record["predicted_interval_90"] = np.sort(np.quantile(aim.shown(sampled[:, 0]), TAILS, method="weibull")).tolist()
+        each = np.quantile(drawn[:, 0], TAILS, axis=0, method="weibull")
+        record["predicted_intervals_90"] = dict(zip(task.law.targets, each.T.tolist(), strict=True))
+        gain["interval_90"] = np.quantile(sampled[:, 1] - sampled[:, 0], TAILS, method="weibull").tolist()
+    if len(refits):
+        low, high = np.quantile(refits @ task.space.spread.T, TAILS, axis=0)
+        record["weights_interval_90"] = {d: [lo, hi] for d, lo, hi in zip(task.space.domains, low.tolist(), high.tolist(), strict=True)}
+        record["refits"] = len(refits)
+    gain["noise"] = run_noise(task.swarm, aim)
+    record["gain"] = gain
+    sentences = [*_gain_sentences(gain), *_hull_sentences(task, free, record)]
+    return Evidence(record | {"warnings": sentences}, tuple(sentences))
+
+
+def run_noise(swarm: Swarm | None, aim: Aim) -> float | None:
+    """Standard deviation of the objective over repeats of one mixture, pooled; None without repeats."""
+    if swarm is None or len(swarm.targets) != len(aim.importance):
+        return None
+    _, group = np.unique(np.round(swarm.mixtures, 6), axis=0, return_inverse=True)
+    group = group.ravel()
+    counts = np.bincount(group)
+    values = aim.score(swarm.losses)
+    off = (values - (np.bincount(group, values) / counts)[group])[counts[group] > 1]
+    freedom = int((counts[counts > 1] - 1).sum())
+    return float(np.sqrt((off ** 2).sum() / freedom)) if freedom else None
+
+
+def _gain_sentences(gain: dict[str, Any]) -> list[str]:
+    won, noise, interval = gain["predicted"], gain["noise"], gain["interval_90"]
+    found = []
+    apart = None if noise is None else NORMAL_90 * np.sqrt(2) * noise
+    if apart is not None and won < apart:
+        found.append(f"gain smaller than noise: the predicted gain over {gain['over']} is {won:.3g}, "
+                     f"and two runs of one mixture differ by up to {apart:.3g} (90 %).")
+    if interval is not None and interval[0] <= 0 < won:
+        found.append(f"the predicted gain over {gain['over']}, {won:.3g}, may be none: its 90 % interval is "
+                     f"{interval[0]:.3g} to {interval[1]:.3g}.")
+    return found
+
+
+def _hull_sentences(task: Question, free: Array, record: dict[str, Any]) -> list[str]:
+    sampled = _sampled(task)
+    if sampled is None:
+        return []
+    record["outside_hull"] = away = float(distance_outside(task.space.law_spread @ free, sampled)[0])
+    if away <= OUTSIDE:
+        return []
+    usual = usual_distance(sampled, task.seed)
+    record["outside_hull_of_a_run"] = usual
+    sentence = (f"the proposal lies outside the hull of the runs: {100 * away:.1f} % of its tokens would have to move to make it a blend "
+                f"of them; a run itself lies {100 * usual:.1f} % outside the others'")
+    return [sentence + (", so the law extrapolates." if away > usual else ", so that is usual here.")]
+
+
+def _sampled(task: Question) -> Array | None:
+    """The mixtures (R, K) behind the law, in its order of domains, where they are known."""
+    if task.swarm is None:
+        return getattr(task.law, "mixtures", None)
+    return task.swarm.mixtures[:, [task.swarm.domains.index(domain) for domain in task.law.domains]]
+
+
+def outside_hull(task: Question, free: Array) -> Array | None:
+    """The share of tokens (n,) by which free weights (n, Z) lie outside the runs' hull; None where the runs are not known."""
+    sampled = _sampled(task)
+    return None if sampled is None else distance_outside(free @ task.space.law_spread.T, sampled)
+
+
+def usual_distance(sampled: Array, seed: int = 0, count: int = 24) -> float:
+    """The median distance of a run from the hull of the others, over ``count`` runs drawn at random."""
+    sampled = np.unique(np.asarray(sampled, np.float64), axis=0)
+    if len(sampled) < 3:
+        return 0.0
+    chosen = np.random.default_rng(seed).permutation(len(sampled))[:count]
+    return float(np.median([distance_outside(sampled[i], np.delete(sampled, i, 0))[0] for i in chosen]))
+
+
+def say(sentences: Sequence[str]) -> None:
+    """Warn at the line outside reweightviz that asked."""
+    package, level, frame = str(Path(__file__).parent), 1, sys._getframe()  # noqa: SLF001
+    while frame is not None and frame.f_code.co_filename.startswith(package):
+        level, frame = level + 1, frame.f_back  # type: ignore[assignment]
+    for sentence in sentences:
+        warnings.warn(sentence, ReweightvizWarning, stacklevel=level)

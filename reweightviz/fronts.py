@@ -1,0 +1,190 @@
+"""The front between targets: mixtures where none gets better without another getting worse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.spatial import Delaunay
+
+from reweightviz.aims import Aim, importance_of
+from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.protocols import Law
+from reweightviz.evidence import TAILS, outside_hull
+from reweightviz.proposal_task import EVALUATIONS, Found, Task, some_of, task_of
+
+Array = NDArray[np.float64]
+
+
+def pareto(law: Law, targets: Sequence[str] | Mapping[str, Any], points: int = 25, *, kl: float = 0.05,
+           references: Mapping[str, Mapping[str, float]] | None = None, seed: int = 0, **constraints: Any) -> pd.DataFrame:
+    """Mixtures between which no target gets better without another getting worse.
+
+    Each is what :func:`reweightviz.proposals.optimize` proposes for one importance of the targets; importances are added
+    where neighbours lie furthest apart. With ``kl`` above 0 every target carries the
+    pull, and the front is that of both; 0 gives the bare front.
+
+    Args:
+        law: what ``rv.fit`` gave.
+        targets: two or three targets; or name to a target, a list of them (their mean) or target to importance.
+        points: rows at most.
+        kl: strength of the pull towards ``near``.
+        references: name to mixture, predicted beside the front in ``.attrs["references"]``; the prior is always there.
+        seed: of a global search, where the law is not convex.
+        **constraints: as in :func:`reweightviz.proposals.optimize`: ``tokens``, ``sources``, ``max_epochs``, ``bounds``,
+            ``near``, ``caps``, ``groups``, ``fixed``, ``given``, ``swarm``.
+
+    Returns:
+        A row a mixture, sorted by the first target. Columns ("weight", domain), ("predicted", target), ("low", target) and
+        ("high", target), the 90 % interval of a new run, ("importance", target), and ("outside", "hull") where the runs are
+        known. ``.attrs`` says how it was found, which targets are better high, and what is predicted for the references.
+
+    Example:
+        >>> from reweightviz.laws.log_linear import LogLinearLaw
+        >>> law = LogLinearLaw(("web", "code"), ("a", "b"), np.ones(2, bool), np.array([[0, -1.0, -3.0], [0, -2.0, 0.0]]))
+        >>> front = pareto(law, ["a", "b"], points=5, kl=0)
+        >>> front["predicted"].round(2).values.tolist()
+        [[1.05, 2.0], [1.08, 1.59], [1.13, 1.39], [1.22, 1.22], [1.37, 1.14]]
+    """
+    task = task_of(law, kl=kl, seed=seed, **constraints)
+    axes = _axes(law, targets)
+    if points < len(axes):
+        raise ReweightvizError(f"a front of {len(axes)} targets needs at least {len(axes)} points; got {points}.")
+    names, importance = list(axes), np.array(list(axes.values()))
+    sign = np.array([1.0 if law.lower_is_better[row > 0].all() else -1.0 for row in importance])
+    free, share, found = _swept(task, importance, sign, points)
+    values = task.predict(free) @ importance.T
+    kept = _best_of_their_kind(values * sign + task.pull(free)[:, None])
+    kept = kept[np.argsort(values[kept, 0], kind="stable")]
+    table = _front_table(task, names, importance, free[kept], share[kept])
+    known = {task.reference_name: task.space.mixture(task.reference, {})} | dict(references or {})
+    table.attrs = {"method": "pareto", "law": repr(law), "kl": kl, "certificate": found.certificate, "domains": list(task.space.domains),
+                   "higher_is_better": [name for name, way in zip(names, sign, strict=True) if way < 0],
+                   "references": _references(task, known, names, importance)}
+    return table
+
+
+def _axes(law: Law, targets: Sequence[str] | Mapping[str, Any]) -> dict[str, Array]:
+    """Name to importance (M,), which sums to 1."""
+    if isinstance(targets, str) or len(targets) not in (2, 3):
+        raise ReweightvizError("a front needs two or three targets, or names of groups of them, as in ['a', 'b'] or "
+                               f"{{'code': ['a', 'b'], 'text': 'c'}}; got {targets!r:.80}.")
+    named = targets if isinstance(targets, Mapping) else {name: name for name in targets}
+    axes = {}
+    for name, what in named.items():
+        members = what if isinstance(what, Mapping) else dict.fromkeys([what] if isinstance(what, str) else what, 1.0)
+        axes[name] = importance_of(law.targets, members)
+        ways = set(np.asarray(law.lower_is_better)[axes[name] > 0].tolist())
+        if len(ways) > 1:
+            raise ReweightvizError(f"{name!r} holds targets where lower and targets where higher is better: keep one kind.")
+    if len(axes) < len(targets):
+        raise ReweightvizError(f"the targets of a front must differ; got {listed(targets)}.")
+    return axes
+
+
+def _swept(task: Task, importance: Array, sign: Array, points: int) -> tuple[Array, Array, Found]:
+    """Proposals (n, Z) for shares (n, axes) of importance, added between the neighbours that are furthest apart."""
+    axes, tried = len(importance), None
+    share = (1 - 1e-4) * np.eye(axes) + 1e-4 / axes
+
+    def proposed(part: Array, pool: Array | None) -> Found:
+        aim = _aim(task, part @ importance)
+        return task.solve(aim, evaluations=EVALUATIONS if pool is None else EVALUATIONS // 8, tried=pool)
+
+    corners = [proposed(part, None) for part in share]
+    free = [corner.free for corner in corners]
+    if corners[0].pool is not None:
+        tried = np.concatenate([some_of(corner.pool.pool, 1000) for corner in corners if corner.pool is not None])
+        if not corners[0].pool.smooth:
+            return *_pooled(task, importance, sign, points, tried), corners[0]
+    shares = list(share)
+    while len(free) < points:
+        pair = _widest(np.array(shares), task.predict(np.array(free)) @ importance.T)
+        if pair is None:
+            break
+        shares.append((shares[pair[0]] + shares[pair[1]]) / 2)
+        free.append(proposed(shares[-1], tried).free)
+    return np.array(free), np.array(shares), corners[0]
+
+
+def _pooled(task: Task, importance: Array, sign: Array, points: int, tried: Array) -> tuple[Array, Array]:
+    """Of a law with steps: the front of everything that a few searches between the targets have tried, evenly thinned."""
+    between = np.concatenate([np.full((1, len(importance)), 1 / len(importance)), 0.5 * np.eye(len(importance)) + 0.5 / len(importance)])
+    for part in between:
+        found = task.solve(_aim(task, part @ importance), evaluations=EVALUATIONS // 4, tried=tried[:2000])
+        tried = np.concatenate([found.free[None], tried] + ([some_of(found.pool.pool, 1000)] if found.pool is not None else []))
+    tried = tried[task.allowed(tried)]
+    scores = task.predict(tried) @ importance.T * sign + task.pull(tried)[:, None]
+    kept = _best_of_their_kind(scores)
+    tried, scores = tried[kept], scores[kept] / np.maximum(np.ptp(scores[kept], axis=0), 1e-12)
+    chosen = list(dict.fromkeys(scores.argmin(0).tolist()))
+    while len(chosen) < min(points, len(tried)):
+        chosen.append(int(np.linalg.norm(scores[:, None] - scores[chosen][None], axis=2).min(1).argmax()))
+    return tried[chosen], np.full((len(chosen), len(importance)), np.nan)
+
+
+def _aim(task: Task, importance: Array) -> Aim:
+    sign = np.where(task.law.lower_is_better, 1.0, -1.0)
+    return Aim(importance, sign, np.ones(len(importance)))
+
+
+def _widest(shares: Array, values: Array) -> tuple[int, int] | None:
+    """The neighbours by importance whose predictions are furthest apart; None where all are close."""
+    if shares.shape[1] == 2:
+        order = np.argsort(shares[:, 0])
+        edges = np.stack([order[:-1], order[1:]], 1)
+    else:
+        corners = Delaunay(shares[:, :2]).simplices if len(shares) > 3 else np.array([[0, 1, 2]])
+        edges = np.unique(np.sort(np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [0, 2]]]), 1), axis=0)
+    span = np.maximum(np.ptp(values, axis=0), 1e-12)
+    width = np.linalg.norm((values[edges[:, 0]] - values[edges[:, 1]]) / span, axis=1)
+    width[np.abs(shares[edges[:, 0]] - shares[edges[:, 1]]).max(1) < 1e-4] = 0
+    best = int(width.argmax())
+    return (int(edges[best, 0]), int(edges[best, 1])) if width[best] > 1e-6 else None
+
+
+def _best_of_their_kind(scores: Array) -> NDArray[np.int64]:
+    """Rows that no other row beats or equals in every column."""
+    span = np.maximum(np.ptp(scores, axis=0), 1e-12)
+    _, first = np.unique(np.round(scores / span, 6), axis=0, return_index=True)
+    chosen = scores[np.sort(first)]
+    as_good = np.all(chosen[None] <= chosen[:, None], axis=2)
+    beaten = np.any(as_good & np.any(chosen[None] < chosen[:, None], axis=2), axis=1)
+    return np.asarray(np.sort(first)[~beaten], np.int64)
+
+
+def _front_table(task: Task, names: Sequence[str], importance: Array, free: Array, share: Array) -> pd.DataFrame:
+    low, high = _interval(task, free, importance)
+    parts = {"weight": pd.DataFrame(free @ task.space.spread.T, columns=list(task.space.domains))}
+    for title, values in (("predicted", task.predict(free) @ importance.T), ("low", low), ("high", high), ("importance", share)):
+        parts[title] = pd.DataFrame(values, columns=list(names))
+    away = outside_hull(task, free)
+    if away is not None:
+        parts["outside"] = pd.DataFrame({"hull": away})
+    return pd.concat(parts, axis=1)
+
+
+def _interval(task: Task, free: Array, importance: Array) -> tuple[Array, Array]:
+    drawn = task.samples(free)
+    if not len(drawn):
+        return np.full((len(free), len(importance)), np.nan), np.full((len(free), len(importance)), np.nan)
+    low, high = np.quantile(drawn @ importance.T, TAILS, axis=0, method="weibull")
+    return low, high
+
+
+def _references(task: Task, known: Mapping[str, Mapping[str, float]], names: Sequence[str], importance: Array) -> dict[str, Any]:
+    found = {}
+    for name, mixture in known.items():
+        weights = Mixture(mixture).aligned(task.space.domains)
+        free = np.asarray(np.linalg.lstsq(task.space.spread, weights, rcond=None)[0], np.float64)
+        if float(np.abs(task.space.spread @ free - weights).max()) > 1e-6:
+            continue  # it breaks a fixed part, so the law of the free weights cannot say
+        low, high = _interval(task, free[None], importance)
+        predicted = task.predict(free[None]) @ importance.T
+        found[name] = {"weight": dict(Mixture(mixture)), "predicted": dict(zip(names, predicted[0].tolist(), strict=True)),
+                       "low": dict(zip(names, low[0].tolist(), strict=True)), "high": dict(zip(names, high[0].tolist(), strict=True))}
+    return found

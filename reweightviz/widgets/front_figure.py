@@ -1,0 +1,196 @@
+"""The front between targets as a plotly figure, and as a plain SVG."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.widgets.figures import FONT, MUTED, RULE, plain
+from reweightviz.widgets.palette import colors, rgb, sequential
+
+Array = NDArray[np.float64]
+OUTSIDE = 0.01
+"""Share of tokens outside the runs' hull from which a point is drawn hollow."""
+FRONT, PICKED = colors(2)
+BAR = "rgba({},{},{},{})"
+
+
+def front_figure(front: pd.DataFrame, *, picked: int | None = None, height: int = 380) -> go.Figure:
+    """Predictions of two targets against each other, the third as colour; bars are the 90 % interval of a new run.
+
+    Args:
+        front: what ``rv.pareto`` gave.
+        picked: the row that is ringed.
+        height: pixels.
+
+    Raises:
+        ReweightvizError: a table that ``rv.pareto`` did not give.
+    """
+    names = targets_of(front)
+    values = front["predicted"].to_numpy(np.float64)
+    references = front.attrs.get("references", {})
+    figure = go.Figure([_bars(front, names), _line(values, names), _points(front, names, values), _marks(references, names),
+                        ring_of(front, picked)])
+    x, y = ([_axis(front, names[i], values[:, i], [each["predicted"][names[i]] for each in references.values()]) for i in (0, 1)])
+    word = {"xref": "paper", "yref": "paper", "showarrow": False, "font": {"size": 11}}
+    figure.update_layout(
+        template="none", height=height, autosize=True, margin={"l": 54, "r": 12, "t": 26, "b": 46, "pad": 4},
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"family": FONT, "size": 12, "color": MUTED},
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": MUTED, "activecolor": FRONT},
+        hovermode="closest", hoverdistance=25, dragmode="zoom", showlegend=False, xaxis=x, yaxis=y,
+        annotations=[word | {"text": plain(note_of(front), 200), "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "yshift": 4}],
+    )
+    return figure
+
+
+def targets_of(front: pd.DataFrame) -> list[str]:
+    """The targets of a front."""
+    needed = ("weight", "predicted", "low", "high")
+    there = set(front.columns.get_level_values(0)) if isinstance(front, pd.DataFrame) and front.columns.nlevels == 2 else set()
+    absent = [part for part in needed if part not in there]
+    if absent or not len(front):
+        raise ReweightvizError("a ParetoFront draws what rv.pareto(law, targets) gives, with columns "
+                               f"{listed(needed)}; {'it has no rows' if not absent else f'there is no {listed(absent)}'}.")
+    return list(front["predicted"].columns)
+
+
+def note_of(front: pd.DataFrame) -> str:
+    """What a reader of the picture should know: hollow points, and intervals wider than the whole front."""
+    parts = []
+    values = front["predicted"].to_numpy(np.float64)
+    width = np.nanmedian((front["high"] - front["low"]).to_numpy(np.float64), axis=0) if front["low"].notna().any(axis=None) else None
+    if width is not None and (width > np.ptp(values, axis=0)).any():
+        wide = [name for name, each, span in zip(targets_of(front), width, np.ptp(values, axis=0), strict=True) if each > span]
+        parts.append(f"a new run's 90 % interval is wider than the whole front for {', '.join(wide)}")
+    if outside(front).any():
+        parts.append("hollow: outside the hull of the runs")
+    return "; ".join(parts)
+
+
+def outside(front: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which rows (n,) lie outside the hull of the runs."""
+    if "outside" not in front.columns.get_level_values(0):
+        return np.zeros(len(front), bool)
+    return np.asarray(front["outside"]["hull"] > OUTSIDE)
+
+
+def _axis(front: pd.DataFrame, name: str, values: Array, others: list[float]) -> dict[str, Any]:
+    drawn = np.concatenate([values, np.array(others, np.float64)])
+    pad = 0.08 * (np.ptp(drawn) or 1.0)
+    rises = name in front.attrs.get("higher_is_better", ())
+    way = "higher is better" if rises else "lower is better"
+    return {"gridcolor": RULE, "zeroline": False, "showline": False, "ticks": "", "automargin": True, "nticks": 6,
+            "tickfont": {"size": 11}, "range": [float(drawn.min() - pad), float(drawn.max() + pad)],
+            "title": {"text": f"{plain(name)} ({way})", "font": {"size": 11}}}
+
+
+def _bars(front: pd.DataFrame, names: list[str]) -> go.Scatter:
+    at = front["predicted"].to_numpy(np.float64)
+    across, up = _intervals(front, names, list(range(len(front))), FRONT, 0.18, 1.0)
+    return go.Scatter(x=at[:, 0], y=at[:, 1], mode="markers", marker={"size": 1, "opacity": 0}, error_x=across, error_y=up,
+                      hoverinfo="skip", name="interval")
+
+
+def _intervals(front: pd.DataFrame, names: list[str], rows: list[int], color: str, alpha: float, thickness: float,
+               ) -> list[dict[str, Any]]:
+    """Error bars to the right and upwards; none without intervals."""
+    low, high, at = (front[part][names[:2]].to_numpy(np.float64)[rows] for part in ("low", "high", "predicted"))
+    style = {"type": "data", "symmetric": False, "color": BAR.format(*rgb(color), alpha), "thickness": thickness, "width": 0,
+             "visible": bool(np.isfinite(low).all())}
+    return [style | {"array": high[:, i] - at[:, i], "arrayminus": at[:, i] - low[:, i]} for i in (0, 1)]
+
+
+def _line(values: Array, names: list[str]) -> go.Scatter:
+    shown = values if len(names) == 2 else np.empty((0, 2))
+    return go.Scatter(x=shown[:, 0], y=shown[:, 1], mode="lines", line={"color": FRONT, "width": 1.2}, opacity=0.5, hoverinfo="skip",
+                      name="front")
+
+
+def _points(front: pd.DataFrame, names: list[str], values: Array) -> go.Scatter:
+    hollow = outside(front)
+    shapes = np.where(hollow, "circle-open", "circle").tolist()
+    marker: dict[str, Any] = {"size": 10, "color": FRONT, "symbol": shapes, "line": {"width": np.where(hollow, 1.6, 0)}}
+    if len(names) == 3:
+        ramp = [[i / 8, f"rgb({r},{g},{b})"] for i, (r, g, b) in enumerate(sequential()[np.linspace(0, 255, 9).astype(int)])]
+        bar = {"title": {"text": plain(names[2], 24), "font": {"size": 11}}, "thickness": 10, "outlinewidth": 0, "tickfont": {"size": 11}}
+        marker |= {"color": values[:, 2], "colorscale": ramp, "showscale": True, "colorbar": bar}
+    return go.Scatter(x=values[:, 0], y=values[:, 1], mode="markers", marker=marker, name="mixtures",
+                      text=[hover_of(front, row) for row in range(len(front))], hovertemplate="%{text}<extra></extra>")
+
+
+def hover_of(front: pd.DataFrame, row: int) -> str:
+    """A point in words: predictions with their intervals, the largest weights."""
+    lines = []
+    for name in targets_of(front):
+        value, low, high = (float(front[part][name].iloc[row]) for part in ("predicted", "low", "high"))
+        between = f" ({low:.3f} to {high:.3f})" if np.isfinite(low) else ""
+        lines.append(f"<b>{plain(name, 28)}</b> {value:.3f}{between}")
+    weights = front["weight"].iloc[row].sort_values(ascending=False)
+    lines += [f"{plain(str(domain), 28)} {100 * weight:.1f} %" for domain, weight in weights.head(6).items() if weight >= 0.0005]
+    if outside(front)[row]:
+        lines.append(f"{100 * float(front['outside']['hull'].iloc[row]):.1f} % of the tokens outside the runs' hull")
+    return "<br>".join(lines)
+
+
+def _marks(references: Mapping[str, Any], names: list[str]) -> go.Scatter:
+    at = np.array([[each["predicted"][name] for name in names[:2]] for each in references.values()]).reshape(-1, 2)
+    words = ["<br>".join([f"<b>{plain(name)}</b>", *(f"{plain(n, 28)} {each['predicted'][n]:.3f}" for n in names)])
+             for name, each in references.items()]
+    return go.Scatter(x=at[:, 0], y=at[:, 1], mode="markers+text", marker={"symbol": "diamond", "size": 9, "color": MUTED},
+                      text=[plain(name, 24) for name in references], textposition="top center", textfont={"size": 11, "color": MUTED},
+                      hovertext=words, hovertemplate="%{hovertext}<extra></extra>", name="references", cliponaxis=False)
+
+
+def ring_of(front: pd.DataFrame, picked: int | None) -> go.Scatter:
+    """A ring around the picked point, and its interval."""
+    rows, names = [] if picked is None else [picked], targets_of(front)
+    at = front["predicted"].to_numpy(np.float64)[rows]
+    across, up = _intervals(front, names, rows, PICKED, 0.9, 1.6)
+    return go.Scatter(x=at[:, 0], y=at[:, 1], mode="markers", hoverinfo="skip", name="picked", error_x=across, error_y=up,
+                      marker={"symbol": "circle-open", "size": 19, "color": PICKED, "line": {"width": 2.4}})
+
+
+def front_svg(front: pd.DataFrame, picked: int | None = None, width: int = 640, height: int = 360) -> str:
+    """The front as a plain SVG: transparent, grey text."""
+    names, values = targets_of(front), front["predicted"].to_numpy(np.float64)[:, :2]
+    references = front.attrs.get("references", {})
+    marks = np.array([[each["predicted"][name] for name in names[:2]] for each in references.values()]).reshape(-1, 2)
+    drawn = np.vstack([values, marks])
+    least, span = drawn.min(0), np.where(np.ptp(drawn, axis=0) > 0, np.ptp(drawn, axis=0), 1.0)
+    left, top, right, bottom = 64, 26, width - 24, height - 44
+
+    def place(point: Array) -> tuple[float, float]:
+        share = (point - least) / span
+        return left + (right - left) * float(share[0]), bottom - (bottom - top) * float(share[1])
+
+    parts = [_text(left, 14, note_of(front))]
+    for share in (0, 0.5, 1):
+        x, y = place(least + share * span)
+        parts += [f'<path d="M{left} {y:.1f}H{right}" stroke="{MUTED}" stroke-opacity=".25"/>',
+                  _text(left - 6, y + 4, f"{least[1] + share * span[1]:.3g}", "end"),
+                  _text(x, bottom + 16, f"{least[0] + share * span[0]:.3g}", "middle")]
+    parts += [_text((left + right) / 2, height - 8, names[0], "middle"), _text(left, top - 2, names[1])]
+    if len(names) == 2:
+        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in map(place, values))
+        parts.append(f'<path d="M{path}" stroke="{FRONT}" stroke-opacity=".5" fill="none"/>')
+    for row, (point, hollow) in enumerate(zip(values, outside(front), strict=True)):
+        x, y = place(point)
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" stroke="{FRONT}" fill="{"none" if hollow else FRONT}"/>')
+        if row == picked:
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="9" stroke="{PICKED}" stroke-width="2" fill="none"/>')
+    for name, point in zip(references, marks, strict=True):
+        x, y = place(point)
+        parts += [f'<path d="M{x:.1f} {y - 6:.1f}l5 6l-5 6l-5 -6Z" fill="{MUTED}"/>', _text(x, y - 9, name, "middle")]
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+            f'font-family="sans-serif" font-size="11">{"".join(parts)}</svg>')
+
+
+def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{MUTED}">{html.escape(str(text))}</text>'
