@@ -72,14 +72,23 @@ def open_corpus(path: str | os.PathLike[str]) -> Corpus:
     return store.open_corpus(path)
 
 
-def read_swarm(ratios: Any, metrics: Any, **options: Any) -> Swarm:
-    """Read proxy runs from two tables, joined on their run columns (RegMix and Olmix layouts as they are).
+def read_swarm(ratios: Any, metrics: Any = None, **options: Any) -> Swarm:
+    """Read proxy runs: two tables, one table of a tracker, or a folder of run logs.
 
-    ``options``: ``keys``, ``strip``, ``tokens``, ``higher_is_better``, ``on_error``.
+    Args:
+        ratios: the mixtures, a CSV file or table, in the layouts of RegMix and Olmix as they are; or one exported table of W&B,
+            Aim or MLflow with a row a run; or a folder of run logs.
+        metrics: what the runs reached, the second of two tables, joined on their run columns.
+        **options: those of :func:`reweightviz.readers.swarms.read`, :func:`reweightviz.readers.wandb_tables.read` or
+            :func:`reweightviz.readers.run_folders.read`.
     """
-    from reweightviz.readers import swarms
+    from reweightviz.readers import run_folders, swarms, wandb_tables
 
-    return swarms.read(ratios, metrics, **options)
+    if metrics is not None:
+        return swarms.read(ratios, metrics, **options)
+    if isinstance(ratios, str | os.PathLike) and Path(ratios).is_dir():
+        return run_folders.read(ratios, **options)
+    return wandb_tables.read(ratios, **options)
 
 
 def read_log(path: str | os.PathLike[str]) -> RunLog:

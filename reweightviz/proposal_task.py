@@ -16,7 +16,8 @@ from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.protocols import ConvexLaw, Law
 from reweightviz.core.swarm import Swarm
 from reweightviz.laws.log_linear import LogLinearLaw
-from reweightviz.numerics.convex import Ceilings, Optimum, minimise_exponentials
+from reweightviz.numerics.convex import Optimum, minimise_exponentials
+from reweightviz.numerics.interior_point import Ceilings
 from reweightviz.numerics.simplex_search import Best, Region, moved, region, search, tangent_gap
 
 Array = NDArray[np.float64]
@@ -135,11 +136,11 @@ class Task:
         return Found(free, {"method": f"{type(self.law).__name__}.minimise", "gap": gap})
 
     def _searched(self, aim: Aim, evaluations: int, tried: Array | None) -> Found:
-        where = self.region()
-        columns, over = self._over()
+        where, remembered = self.region(), _Remembered(self.predict)
+        columns, over = self._over(remembered)
 
         def score(free: Array) -> Array:
-            return (0.0 if np.isinf(self.kl) else aim.score(self.predict(free))) + self.pull(free)
+            return (0.0 if np.isinf(self.kl) else aim.score(remembered(free))) + self.pull(free)
 
         best = search(score, where, prior=self.prior, seed=self.seed, evaluations=evaluations, ceilings=over if columns else None,
                       tried=self._tried() if tried is None else tried, probe=lambda free: aim.score(self.predict(free)))
@@ -163,15 +164,15 @@ class Task:
         lower, upper, limits = self.space.compiled()
         return region(lower, np.where(self.prior == 0, 0.0, upper) if self.kl > 0 else upper, limits)
 
-    def _over(self) -> tuple[list[int], Callable[[Array], Array]]:
+    def _over(self, predict: Callable[[Array], Array]) -> tuple[list[int], Callable[[Array], Array]]:
         """The capped targets, and by how much free weights (n, Z) exceed their caps, (n, J)."""
         columns = [place(self.law.targets, target) for target in self.caps]
         sign, caps = np.where(self.law.lower_is_better, 1.0, -1.0)[columns], np.array(list(self.caps.values()), np.float64)
-        return columns, lambda free: np.asarray(sign * (self.predict(free)[:, columns] - caps), np.float64)
+        return columns, lambda free: np.asarray(sign * (predict(free)[:, columns] - caps), np.float64)
 
     def allowed(self, free: Array) -> NDArray[np.bool_]:
         """Which free weights (n, Z) meet the caps on targets."""
-        return np.asarray((self._over()[1](free) <= 1e-6).all(1)) if self.caps else np.ones(len(free), bool)
+        return np.asarray((self._over(self.predict)[1](free) <= 1e-6).all(1)) if self.caps else np.ones(len(free), bool)
 
     def _tried(self) -> Array | None:
         """The runs' mixtures as free weights, where every domain is free."""
@@ -223,6 +224,18 @@ class Task:
         rng = np.random.default_rng(self.seed)
         spread = np.concatenate([rng.dirichlet(np.maximum(free, 1e-3) * strength, 300) for strength in np.geomspace(3, 300, 5)])
         return self.region().within(spread)
+
+
+class _Remembered:
+    """Predictions, remembered for the array that was asked last: scores and caps ask for the same."""
+
+    def __init__(self, predict: Callable[[Array], Array]) -> None:
+        self._predict, self._asked, self._answer = predict, np.empty(0), np.empty(0)
+
+    def __call__(self, free: Array) -> Array:
+        if free is not self._asked:
+            self._answer, self._asked = self._predict(free), free
+        return self._answer
 
 
 def some_of(pool: Array, count: int) -> Array:

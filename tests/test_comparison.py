@@ -209,3 +209,24 @@ def test_on_the_public_swarm_the_curve_beats_the_mean_and_keeps_its_coverage(pub
     assert row["spearman"] > 0.94
     assert 0.85 <= row["coverage"] <= 0.95
     assert np.isnan(row["over_noise"])
+
+
+def test_signals_with_a_value_a_run_are_cut_as_the_runs_are():
+    from reweightviz.held_out import part_of
+
+    given = {"proxy_losses": np.arange(12).reshape(6, 2), "law": "a law", "embedding": {"web": np.zeros((6, 3))}, "available": np.ones(6)}
+    cut = part_of(given, np.array([1, 4]), 6)
+    assert cut["proxy_losses"].tolist() == [[2, 3], [8, 9]]
+    assert cut["law"] == "a law"
+    assert cut["embedding"]["web"].shape == (6, 3)
+
+    @dataclass(frozen=True)
+    class Asks:
+        def fit(self, *, mixtures, losses, proxy_losses):
+            assert len(proxy_losses) == len(mixtures)
+            return Nearest(mixtures, losses, 0.1)
+
+    found = compare(swarm(), [Asks()], proxy_losses=np.zeros((60, 2)))
+    assert found.skipped == {}
+    assert "needs 'proxy_losses'" in compare(swarm(), [Asks()]).skipped["Asks"]
+    assert found.learning_curve("Asks", sizes=[20, 30]).runs == 54

@@ -472,10 +472,10 @@ def test_a_convex_law_of_another_form_is_certain_under_groups_too():
 class Steps(Plain):
     """A law of steps, as trees are."""
 
-    def predict(self, weights, **given):
+    def predict(self, weights):
         return np.round(self.inner.predict(weights), 2)
 
-    def samples(self, weights, **given):
+    def samples(self, weights):
         return np.round(self.inner.samples(weights), 2)
 
 

@@ -115,12 +115,9 @@ def search(score: Score, where: Region, *, prior: Array, seed: int = 0, evaluati
     rng = np.random.default_rng(seed)
 
     def judged(points: Array) -> Array:
-        parts = [score(points[i:i + BATCH]) for i in range(0, len(points), BATCH)]
-        values = np.concatenate(parts)
-        if ceilings is not None:
-            over = np.concatenate([ceilings(points[i:i + BATCH]) for i in range(0, len(points), BATCH)])
-            values = values + 1e3 * np.maximum(over, 0).sum(1)
-        return np.where(np.isfinite(values), values, np.inf)
+        parts = [points[i:i + BATCH] for i in range(0, len(points), BATCH)]
+        found = np.concatenate([score(part) + (0.0 if ceilings is None else 1e3 * np.maximum(ceilings(part), 0).sum(1)) for part in parts])
+        return np.where(np.isfinite(found), found, np.inf)
 
     pool = where.within(first_draws(prior, int(FIRST * evaluations), rng, tried))
     scores = judged(pool)
