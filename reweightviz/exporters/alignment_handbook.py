@@ -14,9 +14,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.sources import Sources
 from reweightviz.exporters import hub, yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Plan, number
+from reweightviz.exporters.exporter import Config, Entry, Plan, number
 from reweightviz.exporters.huggingface import builder
 from reweightviz.exporters.units import FRACTION
 
@@ -31,6 +32,7 @@ class AlignmentHandbook(hub.HubExporter):
     title = "alignment-handbook"
     units = (FRACTION,)
     most = 1.0
+    once = True
     traps = ("a weight of alignment-handbook is the fraction of that dataset which is kept, not a share; nothing is repeated.",)
 
     def render(self, plan: Plan, old: Document | None, *, split: str = "train", columns: Sequence[str] | None = None,
@@ -75,6 +77,16 @@ class AlignmentHandbook(hub.HubExporter):
         """``dataset_mixture``, or the ``dataset_mixer`` that it once was."""
         return bool(hub.entries(document, *KEYS)) or isinstance(document.mapping.get("dataset_mixer"), Mapping)
 
+    def entries(self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]) -> dict[str, Entry]:
+        """As everywhere; files of two domains in one folder are refused, which would be read whole for both."""
+        owners: dict[str, str] = {}
+        for domain in domains:
+            for path in sources[domain].paths if sources is not None and domain in sources else ():
+                folder = str(PurePosixPath(path).parent)
+                if builder(path) is not None and owners.setdefault(folder, domain) != domain:
+                    raise ReweightvizError(f"{listed([owners[folder], domain])} would both be read from {folder!r}; each needs a folder of "
+                                           "its own.")
+        return super().entries(domains, sources, options)
 
     def identity(self, domain: str, paths: Sequence[str], options: Mapping[str, Any]) -> str:
         """The name of the dataset, or the folder."""

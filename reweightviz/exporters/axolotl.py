@@ -13,7 +13,6 @@ with axolotl 0.19, its schema and its loading of datasets.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -26,7 +25,7 @@ from ruamel.yaml.scalarfloat import ScalarFloat
 from ruamel.yaml.scalarint import ScalarInt
 from ruamel.yaml.scalarstring import ScalarString
 
-from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed
+from reweightviz.core.errors import ReweightvizError, listed, warn
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import hub, slices, yaml_text
@@ -156,8 +155,8 @@ def _check_percent(domain: str, passes: float, rows: float | None) -> None:
         raise ReweightvizError(f"Axolotl slices {domain[:60]!r} by whole percents, of which it needs {100 * passes:.2g}: give sources= its "
                                "documents, so that rows are counted.")
     if abs(taken - passes) > 0.02 * passes:
-        warnings.warn(f"{domain[:60]!r} is taken {taken:g} times instead of {passes:.4g}, for Axolotl slices by whole percents where "
-                      "sources= has no documents.", ReweightvizWarning, stacklevel=7)
+        warn(f"{domain[:60]!r} is taken {taken:g} times instead of {passes:.4g}, for Axolotl slices by whole percents where sources= has "
+             "no documents.")
 
 
 def _enter(entries: list[CommentedMap], name: str, whole: int, rest: str, rows: float | None) -> None:

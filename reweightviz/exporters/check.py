@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -37,17 +37,21 @@ def check(path: PathLike, framework: str | None = None, *, sources: Sources | Ma
     Raises:
         ReweightvizError: the file cannot be read, or is no config of that framework.
     """
-    exporter, how = (find(framework), "asked") if framework is not None else _recognised(Path(path))
-    document = exporter.open(path)
-    config = exporter.parse(document)
+    known = _recognised(Path(path)) if framework is None else Known(find(framework), "asked")
+    exporter = known.exporter
+    whole = known.document or exporter.open(path)
+    document = whole.of(exporter.name)
+    with document.blamed():
+        config = exporter.parse(document)
     found = _Findings(exporter, document, config, sources, None if tokens is None else count(tokens))
-    return Report(Path(path), exporter.name, exporter.title, how, found.unit.sentence, found.table(), refused=tuple(config.refused),
-                  traps=(*config.traps, *found.traps(), *exporter.traps), notes=tuple(found.notes))
+    return Report(Path(path), exporter.name, exporter.title, known.by, found.unit.sentence, found.table(), refused=tuple(config.refused),
+                  traps=(*config.traps, *found.traps(), *exporter.traps),
+                  notes=(*_strange_record(whole, document, exporter), *found.notes))
 
 
 def recognise(path: PathLike) -> Exporter:
     """The exporter of the framework whose config a file is: from the provenance beside it, else from its content."""
-    return _recognised(Path(path))[0]
+    return _recognised(Path(path)).exporter
 
 
 def exporter_of(path: PathLike, framework: str | None = None) -> Exporter:
@@ -58,29 +62,58 @@ def exporter_of(path: PathLike, framework: str | None = None) -> Exporter:
 def paths_in(path: PathLike, framework: str | None = None) -> dict[str, list[str]]:
     """Domain to the files or datasets that a config names for it."""
     exporter = exporter_of(path, framework)
-    document = exporter.open(path)
-    config = exporter.parse(document)
+    document = exporter.open(path).of(exporter.name)
+    with document.blamed():
+        config = exporter.parse(document)
     found: dict[str, list[str]] = {}
     for name, domain in exporter.domains(config, document.record).items():
         found.setdefault(domain, []).extend(config.paths.get(name) or ([name] if exporter.by_path else []))
     return found
 
 
-def _recognised(path: Path) -> tuple[Exporter, str]:
+class Known(NamedTuple):
+    """Whose config a file is, how that is known, and the file, where one was opened to find out."""
+
+    exporter: Exporter
+    by: str
+    document: Document | None = None
+
+
+def _recognised(path: Path) -> Known:
     documents = _documents(path)
-    for document in documents:
-        named = str(document.record.get("framework"))
-        if named in FRAMEWORKS:
-            return FRAMEWORKS[named], "provenance"
-    found = {exporter.name: exporter for document in documents for exporter in FRAMEWORKS.values()
-             if (not path.is_dir() or exporter.main == document.path.name) and exporter.recognises(document)}
+    recorded = [Known(FRAMEWORKS[named], "provenance", document) for document in documents
+                if (named := str(document.record.get("framework"))) in FRAMEWORKS]
+    for known in recorded:
+        if _recognises(known.exporter, known.document):
+            return known
+    found = {exporter.name: Known(exporter, "content", document) for document in documents for exporter in FRAMEWORKS.values()
+             if (not path.is_dir() or exporter.main == document.path.name) and _recognises(exporter, document)}
     if len(found) == 1:
-        return next(iter(found.values())), "content"
+        return next(iter(found.values()))
     if found:
         raise ReweightvizError(f"{path} could be a config of {listed(found)}: name one with framework=.")
+    for document in documents:
+        if document.fault:
+            raise ReweightvizError(document.fault)
+    if recorded:
+        return recorded[0]
     held = " and ".join(_held(document) for document in documents[:2])
     raise ReweightvizError(f"{path} is no config that is known here, it holds {held}; name the framework with framework=, "
                            f"one of {listed(sorted(FRAMEWORKS), 40)}.")
+
+
+def _recognises(exporter: Exporter, document: Document) -> bool:
+    try:
+        return exporter.recognises(document)
+    except (MemoryError, RecursionError):
+        return False
+
+
+def _strange_record(whole: Document, document: Document, exporter: Exporter) -> Iterator[str]:
+    """A sentence where the provenance beside a file was left out of account."""
+    if document is not whole:
+        yield (f"{whole.sidecar.name} says that this is a config for {whole.record['framework']!r}, not for {exporter.name!r}: the names "
+               "and sizes in it were left out of account.")
 
 
 def _documents(path: Path) -> list[Document]:
@@ -167,7 +200,7 @@ class _Findings:
         try:
             return self.exporter.schedule(self.config, self.document, self.sources)
         except ReweightvizError as error:
-            shown = " Below are shares of examples." if self.unit.size == "mean_tokens" else ""
+            shown = " The shares shown are of examples." if self.unit.size == "mean_tokens" else ""
             self.notes.append(f"{str(error)[:1].upper()}{str(error)[1:]}{shown}")
             return None
 

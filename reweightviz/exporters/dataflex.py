@@ -135,10 +135,7 @@ def _beside(document: Document, name: str) -> Document | None:
 
 
 def _params(components: Document | None, component: str) -> Mapping[str, Any]:
-    node: Any = None if components is None else components.mapping
-    for key in ("mixers", component, "params"):
-        node = node.get(key) if isinstance(node, Mapping) else None
-    return node if isinstance(node, Mapping) else {}
+    return {} if components is None else components.at("mixers", component, "params")
 
 
 def _stale(document: Document, shares: Sequence[float]) -> Iterable[str]:

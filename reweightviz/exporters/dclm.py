@@ -70,8 +70,8 @@ class Dclm(Exporter):
         """
         if form == "manifest":
             return {"": _arguments_text(plan, train_num_samples)}
-        before = old.mapping.get("sampling_frequencies") if old is not None else None
-        frequencies = dict.fromkeys([*(before if isinstance(before, Mapping) else ()), *plan.numbers, UNKNOWN], 0) | plan.numbers
+        before = old.at("sampling_frequencies") if old is not None else {}
+        frequencies = dict.fromkeys([*map(str, before), *plan.numbers, UNKNOWN], 0) | plan.numbers
         markers = {name: _markers(name, entry) for name, entry in plan.entries.items()} | ({} if UNKNOWN in plan.entries else {UNKNOWN: []})
         order = sorted(markers, key=lambda name: (name == UNKNOWN, -max(map(len, markers[name]), default=0)))
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import ast
-import json
 import os
+import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.exporters import yaml_text
+from reweightviz.exporters import python_calls, reading, yaml_text
+from reweightviz.exporters.python_names import Names
 
 PathLike = str | os.PathLike[str]
-MOST_BYTES = 64 * 2**20
-"""A larger file is no config."""
+LANGUAGES = (".py", ".json", ".yaml", ".yml", "")
+"""Endings of files that hold a language whose faults can be said; one without an ending is taken for YAML."""
+WORDS = (".txt", ".text", ".sh", ".bash", ".md", ".jsonl", ".ndjson", ".log")
+"""Endings of files that may hold JSON, but not YAML."""
 
 
 @dataclass(frozen=True)
@@ -27,39 +31,28 @@ class Document:
         path: of the file.
         text: of the file.
         drafts: name to text of files beside it that are not written yet.
+        recorded: take the provenance beside it into account.
     """
 
     path: Path
     text: str
     drafts: Mapping[str, str] = field(default_factory=dict)
+    recorded: bool = True
 
     @classmethod
     def open(cls, path: PathLike) -> Document:
         """Read a text file; one sentence where it cannot be."""
-        file = Path(path)
-        try:
-            if file.stat().st_size > MOST_BYTES:
-                raise ReweightvizError(f"{file} has {file.stat().st_size:,} bytes; a config has fewer than {MOST_BYTES:,}.")
-            return cls(file, file.read_bytes().decode("utf-8"))
-        except OSError as error:
-            raise ReweightvizError(f"cannot read {file}: {error.strerror or error}.") from error
-        except UnicodeDecodeError as error:
-            raise ReweightvizError(f"{file} is no text in UTF-8: {error}.") from error
+        return cls(Path(path), reading.text(Path(path)))
 
     def beside(self, name: str) -> Document:
         """Another file of the same folder."""
         text = self.drafts.get(name)
         return Document.open(self.path.parent / name) if text is None else Document(self.path.parent / name, text)
 
-    @cached_property
+    @property
     def data(self) -> Any:
         """What YAML or JSON the text holds; None where it is neither, or a Python file."""
-        if self.path.suffix in {".py", ".csv"}:
-            return None
-        try:
-            return yaml_text.parsed(self.text, self.path)
-        except ReweightvizError:
-            return None
+        return self._loaded[0]
 
     @property
     def mapping(self) -> Mapping[str, Any]:
@@ -73,71 +66,85 @@ class Document:
             node = node.get(key) if isinstance(node, Mapping) else None
         return node if isinstance(node, Mapping) else {}
 
+    @property
+    def fault(self) -> str:
+        """What is wrong with the YAML, JSON or Python of the file, as a sentence; "" where nothing is, or it holds something else."""
+        if self.path.suffix not in LANGUAGES or (self.text.startswith("#!") and self.path.suffix != ".py"):
+            return ""
+        return self._parsed[1] if self.path.suffix == ".py" else self._loaded[1]
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Around what reads the document: where it fails on a text that is broken, what is broken is what is said."""
+        try:
+            yield
+        except ReweightvizError as error:
+            if self.fault:
+                raise ReweightvizError(self.fault) from error
+            raise
+        except (MemoryError, RecursionError) as error:
+            raise ReweightvizError(f"{self.path} cannot be read: it is nested too deeply.") from error
+
     @cached_property
     def record(self) -> dict[str, Any]:
         """The provenance beside the file, {} where there is none."""
-        return self._record(self.sidecar)
+        return reading.record(self.sidecar, self.path.name) if self.recorded else {}
 
     @property
     def sidecar(self) -> Path:
         """Where the provenance stands: beside the file, or in ``provenance.json`` for the folder that it is the config of."""
         own, shared = self.path.with_name(self.path.name + ".provenance.json"), self.path.with_name("provenance.json")
-        return shared if not own.exists() and self._record(shared) else own
+        return shared if not own.exists() and reading.record(shared, self.path.name) else own
 
-    def _record(self, sidecar: Path) -> dict[str, Any]:
-        try:
-            found = json.loads(sidecar.read_text("utf-8"))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as error:
-            raise ReweightvizError(f"cannot read {sidecar}, which names the domains of {self.path.name}: {error}; "
-                                   "mend it, or delete it to go by the names in the file.") from error
-        return found if isinstance(found, dict) and found.get("file") == self.path.name else {}
+    def of(self, framework: str) -> Document:
+        """The document, without its provenance where that says that the file is another framework's."""
+        return self if self.record.get("framework") in (None, framework) else replace(self, recorded=False)
 
-    @cached_property
+    @property
     def tree(self) -> ast.Module:
         """The syntax tree of a Python file; an empty one for another file or a faulty one."""
-        try:
-            return ast.parse(self.text if self.path.suffix == ".py" else "")
-        except (SyntaxError, ValueError, RecursionError):
-            return ast.Module([], [])
+        return self._parsed[0]
 
-    def calls(self, name: str) -> Iterator[dict[str | int, Any]]:
-        """The arguments of every call of a function or method, by place and by keyword.
+    @cached_property
+    def bindings(self) -> Names:
+        """What the names of a Python file stand for."""
+        return Names(self.tree)
 
-        An argument is its value where it is a literal, or a name that the file binds to one; else its ``ast`` node.
-        """
-        for node in ast.walk(self.tree):
-            called = node.func if isinstance(node, ast.Call) else None
-            if isinstance(node, ast.Call) and name in (getattr(called, "id", None), getattr(called, "attr", None)):
-                yield ({place: self.value(argument) for place, argument in enumerate(node.args)}
-                       | {keyword.arg: self.value(keyword.value) for keyword in node.keywords if keyword.arg})
+    def calls(self, name: str) -> list[dict[str | int, Any]]:
+        """The arguments of every call of a function or method, in the order of the file, as :func:`python_calls.arguments` gives them."""
+        return [python_calls.arguments(self, call) for call in python_calls.calls(self, name)]
 
     def names(self, argument: Any) -> list[str]:
         """What stands in a list or tuple argument, as a person would name it: text as it is, code as written."""
-        items = argument.elts if isinstance(argument, ast.List | ast.Tuple) else argument if isinstance(argument, list | tuple) else []
-        return [item if isinstance(item, str) else str(value) if isinstance(value := self.value(item), str) else ast.unparse(item)
-                if isinstance(item, ast.AST) else str(item) for item in items]
+        return [python_calls.said(python_calls.value(self, item)) for item in python_calls.items(self, argument)]
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        """Every name of the file itself that stands for a literal."""
+        found = {name: python_calls.constant(self, name) for name in self.bindings.of_the_file}
+        return {name: value for name, value in found.items() if value is not None}
 
     @cached_property
-    def constants(self) -> dict[str, Any]:
-        """Every module-level name that is bound to a literal."""
-        found: dict[str, Any] = {}
-        for node in self.tree.body:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-            for target in targets:
-                if isinstance(target, ast.Name) and node.value is not None:  # type: ignore[union-attr]
-                    try:
-                        found[target.id] = ast.literal_eval(node.value)  # type: ignore[union-attr]
-                    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-                        continue
-        return found
-
-    def value(self, node: ast.expr) -> Any:
-        """A node's value where it is a literal or a name bound to one, else the node itself."""
-        if isinstance(node, ast.Name) and node.id in self.constants:
-            return self.constants[node.id]
+    def _loaded(self) -> tuple[Any, str]:
+        """What YAML or JSON the text holds, and what is wrong with it."""
+        if self.path.suffix in {".py", ".csv", ".tsv"} or (self.path.suffix in WORDS and not self.text.lstrip().startswith("{")):
+            return None, ""
         try:
-            return ast.literal_eval(node)
-        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-            return node
+            return yaml_text.parsed(self.text, self.path), ""
+        except ReweightvizError as error:
+            return None, str(error)
+
+    @cached_property
+    def _parsed(self) -> tuple[ast.Module, str]:
+        """The syntax tree of a Python file, and what is wrong with it."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return ast.parse(self.text.removeprefix("\ufeff") if self.path.suffix == ".py" else ""), ""
+        except SyntaxError as error:
+            fault = f"{error.msg} (line {error.lineno})"
+        except (MemoryError, RecursionError):
+            fault = "it is nested too deeply"
+        except ValueError as error:
+            fault = str(error)
+        return ast.Module([], []), f"{self.path} is no Python file: {fault}."

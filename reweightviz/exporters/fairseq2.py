@@ -59,12 +59,8 @@ class Fairseq2(Exporter):
 
     def recognises(self, document: Document) -> bool:
         """The sources below ``dataset.config_overrides``, of this family or of none that is named."""
-        dataset = document.mapping.get("dataset")
-        return isinstance(_sources(document), list) and dataset.get("family") in (None, FAMILY)
+        return isinstance(_sources(document), list) and document.at("dataset").get("family") in (None, FAMILY)
 
 
 def _sources(document: Document) -> Any:
-    content: Any = document.mapping
-    for key in SOURCES:
-        content = content.get(key) if isinstance(content, Mapping) else None
-    return content
+    return document.at(*SOURCES[:-1]).get(SOURCES[-1])

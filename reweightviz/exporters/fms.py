@@ -68,13 +68,12 @@ class FmsHfTuning(Exporter):
             sampling_interval: examples that are drawn from one dataset at a time.
             reward_type: what a dataset is drawn more often for; all but "train_loss" and "gradnorm" need validation data of each.
         """
-        before = _processor(old) if old is not None else {}
+        before = old.at("dataprocessor") if old is not None else {}
         online = before.get("type") == "odm" if online is None else online
         given = {"gamma": gamma, "eta": eta, "update_interval": update_interval, "sampling_interval": sampling_interval,
                  "reward_type": reward_type}
         _check(sampling_stopping_strategy, given, online=online)
-        often = max(plan.record.get("epochs", {}).values(), default=0.0) > 1 + 1e-6
-        usual = {"sampling_stopping_strategy": STRATEGIES[0 if often else 1], "seed": 42} if old is None else {}
+        usual = {"sampling_stopping_strategy": STRATEGIES[0 if plan.repeats else 1], "seed": 42} if old is None else {}
         processor: dict[str, Any] = usual | {key: value for key, value in (
             ("sampling_stopping_strategy", sampling_stopping_strategy), ("seed", seed)) if value is not None}
         numbers = plan.numbers
@@ -101,7 +100,7 @@ class FmsHfTuning(Exporter):
 
     def parse(self, document: Document) -> Config:
         """``sampling`` of each dataset that has a train split, or what the bandit makes of it."""
-        entries, processor = _entries(document), _processor(document)
+        entries, processor = _entries(document), document.at("dataprocessor")
         training = [entry for entry in entries if _trains(entry)]
         names = [str(entry.get("name", "")) for entry in training]
         shares = [_share(entry.get("sampling")) for entry in training]
@@ -111,7 +110,7 @@ class FmsHfTuning(Exporter):
         refused = [*_faults(document, names, shares), *_sum_faults(names, shares, alike=alike)]
         traps = [*_surprises(entries, shares)]
         if online:
-            odm: Mapping[str, Any] = processor["odm"] if isinstance(processor.get("odm"), Mapping) else {}
+            odm = document.at("dataprocessor", "odm")
             gamma = number(odm.get("gamma", 0.1))
             numbers = {name: (1 - gamma) * share + gamma / len(names) for name, share in numbers.items()}
             refused += _bandit_faults(odm, names, gamma)
@@ -122,11 +121,6 @@ class FmsHfTuning(Exporter):
         """``datasets`` with ``data_paths``."""
         entries = document.mapping.get("datasets")
         return isinstance(entries, list) and any(isinstance(entry, Mapping) and "data_paths" in entry for entry in entries)
-
-
-def _processor(document: Document) -> Mapping[str, Any]:
-    found = document.mapping.get("dataprocessor")
-    return found if isinstance(found, Mapping) else {}
 
 
 def _entries(document: Document) -> list[Mapping[str, Any]]:

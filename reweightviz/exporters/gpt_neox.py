@@ -37,6 +37,7 @@ class GptNeox(Megatron):
     title = "GPT-NeoX"
     schedules = False
     merges = True
+    prepared = "indexed datasets (.bin and .idx) by their prefix"
     main = ""
     traps = ("GPT-NeoX repeats a dataset that is used up, as often as its weight asks, and says nothing.",)
 

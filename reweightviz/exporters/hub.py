@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
-from pathlib import PurePosixPath
 from typing import Any
 
 from ruamel.yaml.comments import CommentedMap
 
 from reweightviz.core.errors import ReweightvizError, listed
-from reweightviz.exporters import yaml_text
+from reweightviz.exporters import endings, yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter, Numbers, Plan, number
 from reweightviz.exporters.huggingface import HUB, place
@@ -65,7 +64,7 @@ def made(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
 
 def entries(document: Document, *keys: str) -> list[Entry]:
     """The entries of a list in a config, [] where it is no list of mappings."""
-    node = _inner(document.mapping, keys)
+    node = document.at(*keys[:-1]).get(keys[-1])
     return list(node) if isinstance(node, list) and all(isinstance(item, Mapping) for item in node) else []
 
 
@@ -108,11 +107,11 @@ def _inner(node: Any, keys: Sequence[str]) -> Any:
 def _guess(name: str) -> str:
     """What a name says.
 
-    >>> _guess("data/web-0.jsonl,data/web-1.jsonl"), _guess("data/code/*.parquet"), _guess("org/c4:en")
-    ('web', 'code', 'c4:en')
+    >>> _guess("data/web-0.jsonl,data/web-1.jsonl"), _guess("data/code/*.parquet"), _guess("org/c4:en"), _guess("org/Hermes-2.5")
+    ('web', 'code', 'c4:en', 'Hermes-2.5')
     """
     if HUB.fullmatch(name) and ":" in name:
         return name.rpartition("/")[2]
     letters = takewhile(lambda letters: len(set(letters)) == 1, zip(*name.split(","), strict=False))
     shared = "".join(each[0] for each in letters).rstrip("/-_.0123456789") if "," in name else name.partition("*")[0].rstrip("/-_.")
-    return PurePosixPath(shared).name.split(".")[0] or name
+    return endings.bare(shared) or name

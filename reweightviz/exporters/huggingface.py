@@ -17,7 +17,7 @@ import numpy as np
 
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
 from reweightviz.core.mixture import SUM_TOLERANCE
-from reweightviz.exporters import yaml_text
+from reweightviz.exporters import python_calls, yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Config, Exporter, Numbers, Plan, number
 from reweightviz.exporters.units import EXAMPLES, TOKENS
@@ -128,7 +128,8 @@ class HuggingFace(Exporter):
 
     def recognises(self, document: Document) -> bool:
         """Our YAML, or a Python file that interleaves datasets."""
-        return str(document.mapping.get("format")).startswith("reweightviz.huggingface/") or any(document.calls("interleave_datasets"))
+        own = str(document.mapping.get("format")).startswith("reweightviz.huggingface/")
+        return own or bool(python_calls.calls(document, "interleave_datasets"))
 
 
 def place(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
@@ -155,20 +156,21 @@ def builder(path: str) -> str | None:
 
 
 def _places(entry: Mapping[str, Any]) -> list[str]:
-    files = entry.get("data_files") or ":".join([entry["path"], *([entry["config"]] if entry.get("config") else [])])
+    files = entry.get("data_files") or ":".join([str(entry["path"]), *([str(entry["config"])] if entry.get("config") else [])])
     return [str(file) for file in files] if isinstance(files, list) else [str(files)]
 
 
 def _strategy(plan: Plan) -> str:
-    often = max(plan.record.get("epochs", {}).values(), default=0.0)
-    return "all_exhausted" if often > 1 + 1e-6 else "first_exhausted"
+    return "all_exhausted" if plan.repeats else "first_exhausted"
 
 
 def _faults(numbers: Numbers) -> tuple[str, ...]:
+    bad = [name for name, value in numbers.items() if not value >= 0]
+    if bad:
+        return (f"the probabilities must be numbers >= 0, or datasets refuses them; that of {listed(bad)} is not.",)
     total = math.fsum(numbers.values())
-    if all(value >= 0 for value in numbers.values()) and abs(total - 1) <= SUM_TOLERANCE:
-        return ()
-    return (f"the probabilities must be >= 0 and sum to 1, or datasets refuses them; they sum to {total:.6g}.",)
+    return () if abs(total - 1) <= SUM_TOLERANCE else (
+        f"the probabilities must be >= 0 and sum to 1, or datasets refuses them; they sum to {total:.6g}.",)
 
 
 def _strategy_traps(strategy: str) -> tuple[str, ...]:
@@ -176,12 +178,20 @@ def _strategy_traps(strategy: str) -> tuple[str, ...]:
 
 
 def _python(document: Document) -> Config:
-    for call in document.calls("interleave_datasets"):
-        weights, names = call.get("probabilities", call.get(1)), document.names(call.get("datasets", call.get(0)))
-        if isinstance(weights, list | tuple) and len(weights) == len(names):
-            numbers = {name: number(weight) for name, weight in zip(names, weights, strict=True)}
-            return Config({0: numbers}, refused=_faults(numbers), traps=_strategy_traps(str(call.get("stopping_strategy"))))
-    raise ReweightvizError(f"{document.path} calls interleave_datasets without probabilities that can be read without running it.")
+    found = python_calls.calls(document, "interleave_datasets")
+    for call in found:
+        given = python_calls.arguments(document, call)
+        names = [python_calls.said(item) for item in python_calls.items(document, given.get("datasets", given.get(0)))]
+        weights = python_calls.items(document, given.get("probabilities", given.get(1)))
+        if len(weights) == len(names) > 0:
+            numbers: Numbers = {}
+            for name, weight in zip(names, weights, strict=True):
+                numbers[name] = numbers.get(name, 0.0) + number(weight)
+            traps = _strategy_traps(str(given.get("stopping_strategy"))) + python_calls.others(found, call, "interleave_datasets")
+            return Config({0: numbers}, refused=_faults(numbers), traps=traps)
+    why = python_calls.unread(document, found, "datasets", "probabilities", 0, 1)
+    raise ReweightvizError(f"{document.path} has no interleave_datasets with datasets and probabilities that can be read "
+                           f"without running it{why}.")
 
 
 def _check_options(stopping_strategy: str, seed: int) -> None:

@@ -2,24 +2,33 @@
 
 Levanter mixes sequences of one fixed length in blocks of ``mixture_block_size`` with whole counts, so a weight below
 1 / ``mixture_block_size`` is never drawn. Checked with marin-levanter 0.2.20; ``configs`` is what the older
-stanford-crfm tree calls ``components``.
+stanford-crfm tree calls ``components``, which marin-levanter refuses.
+
+A merge keeps the comments beside the weights, but for a mixture that takes the place of a schedule, or a schedule that of one
+with other steps: then the list is written anew.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Exporter, Numbers, Plan, number
+from reweightviz.exporters.exporter import COMPRESSED, DATA, Config, Exporter, Numbers, Plan, number
 
 BLOCK, LARGEST_BLOCK = 2048, 2**15
 STRATEGIES = ("restart", "first_exhausted", "all_exhausted")
-FILES = (".json", ".jsonl", ".parquet", ".txt", ".gz", ".zst", ".zstd", ".bz2", ".xz")
+FILE = re.compile(r"[^$]*\.(json|jsonl|parquet|txt)(\.\w+)?")
+"""What Levanter reads, which goes by the last two endings and fills in no variables."""
+HUB = re.compile(r"(\w[\w.-]*(?:/[\w.-]+)?)(?::([\w.-]+))?")
+"""A dataset of the Hub and its configuration, ``org/name:en``; Levanter takes its train split."""
 
 
 class Levanter(Exporter):
@@ -40,7 +49,7 @@ class Levanter(Exporter):
         Args:
             plan: what to write.
             old: a training config to merge into, or the file that holds its ``data``.
-            tokenizer: name of the tokenizer in a new file, else Levanter's own default, gpt2.
+            tokenizer: name of the tokenizer in a new file; Levanter's own default without it.
             cache_dir: where Levanter keeps the tokenised components, in a new file.
             stop_strategy: "restart", what Levanter does by itself, or "first_exhausted" or "all_exhausted", where training ends.
             mixture_block_size: sequences in a block; what the config says, else 2048, or as many more as the smallest weight needs.
@@ -51,19 +60,17 @@ class Levanter(Exporter):
         keys, data = _data(old) if old is not None else (["data"], {})
         block = mixture_block_size or data.get("mixture_block_size") or _block(plan.stages.values())
         _check(plan, block, batch_size if batch_size is not None or old is None else _batches(old))
-        stages: list[Any] = [[start, dict(numbers)] for start, numbers in plan.stages.items()]
-        weights = plan.numbers | idle(data.get("train_weights"), plan)
-        components = "configs" if "configs" in data else "components"
-        there = data.get(components) if isinstance(data.get(components), Mapping) else {}
+        key = "configs" if "configs" in data else "components"
+        there = set(map(str, old.at(*keys, key))) if old is not None else set()
+        new = {name: entry.paths for name, entry in plan.entries.items() if name not in there}
+        _warn_of_places(new)
 
         def fill(root: Any) -> None:
             if old is None:
-                yaml_text.put(root, [*keys, "tokenizer"], tokenizer or "gpt2")
-                yaml_text.put(root, [*keys, "cache_dir"], cache_dir)
-            for name in plan.entries:
-                if name not in there:
-                    yaml_text.put(root, [*keys, components, name], _component(plan.entries[name].paths, components))
-            yaml_text.put(root, [*keys, "train_weights"], weights if len(stages) == 1 else stages)
+                yaml_text.put_all(root, {"data": ({"tokenizer": tokenizer} if tokenizer else {}) | {"cache_dir": cache_dir}})
+            for name, paths in new.items():
+                yaml_text.put(root, [*keys, key, name], _component(paths, key))
+            _enter(root, keys, plan, data.get("train_weights"))
             if old is None or stop_strategy:
                 yaml_text.put(root, [*keys, "stop_strategy"], stop_strategy or STRATEGIES[0])
             if block != data.get("mixture_block_size", BLOCK if old is not None else None):
@@ -75,22 +82,24 @@ class Levanter(Exporter):
         """``data.train_weights``; without it every component has weight 1."""
         data = _data(document)[1]
         given = data.get("components") or data.get("configs")
-        components = given if isinstance(given, Mapping) else {}
+        components = {str(name): one for name, one in given.items()} if isinstance(given, Mapping) else {}
         weights = data.get("train_weights")
         if weights is None:
             weights = dict.fromkeys(components, 1.0)
         try:
-            pairs = [(0, weights)] if isinstance(weights, Mapping) else [(int(step), table) for step, table in weights or ()]
-            stages = {step: {str(name): number(weight) for name, weight in table.items()} for step, table in pairs}
+            pairs = [(0, weights)] if isinstance(weights, Mapping) else [(step, table) for step, table in weights or ()]
+            stages = {int(step): {str(name): number(weight) for name, weight in table.items()} for step, table in pairs}
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ReweightvizError(f"data.train_weights in {document.path} must map components to weights, or list "
                                    f"[step, weights] pairs: {error}.") from error
         if not stages.get(0):
             raise ReweightvizError(f"{document.path} has no data.train_weights from step 0 on, so Levanter does not train on a mixture.")
-        steps = [step for step, _ in pairs]
         refused = list(_faults(stages, components))
-        if any(late <= early for early, late in itertools.pairwise(steps)):
-            refused.append(f"the steps of train_weights must rise from 0; they are {steps}.")
+        odd = [step for step, _ in pairs if isinstance(step, bool | float)]
+        if odd:
+            refused.append(f"the steps of train_weights must be whole numbers; {listed(odd)} is none.")
+        elif any(int(late) <= int(early) for (early, _), (late, _) in itertools.pairwise(pairs)):
+            refused.append(f"the steps of train_weights must rise from 0; they are {[step for step, _ in pairs]}.")
         block = data.get("mixture_block_size") or BLOCK
         if not _is_block(block):
             refused.append(f"mixture_block_size must be a whole number below {2**16}; it is {block!r}.")
@@ -98,48 +107,94 @@ class Levanter(Exporter):
         strategy = data.get("stop_strategy", STRATEGIES[0])
         if strategy not in STRATEGIES:
             refused.append(f"stop_strategy must be one of {listed(STRATEGIES)}; it is {strategy!r}.")
-        paths = {name: [str(path) for path in _paths(components.get(name))] for name in stages[0]}
-        return Config(stages, paths=paths, refused=(*refused, *_late(stages, _batches(document), block)),
-                      traps=(*_vanishing(stages, block), *_coarse(stages, block), *_strategy_traps(strategy)))
+        paths = {name: _paths(components.get(name)) for numbers in stages.values() for name in numbers}
+        steps = document.at("trainer").get("num_train_steps")
+        return Config(stages, paths=paths, steps=steps if isinstance(steps, int) and steps > max(stages) else None,
+                      refused=(*refused, *_late(stages, _batches(document), block)),
+                      traps=(*_vanishing(stages, block), *_coarse(stages, block), *_surprises(stages, data, components)))
 
     def recognises(self, document: Document) -> bool:
         """``train_weights`` or ``components``, in ``data`` or in a file of its own."""
         data = _data(document)[1]
-        return "train_weights" in data or (isinstance(data.get("components"), Mapping) and bool({"tokenizer", "cache_dir"} & set(data)))
+        components = data.get("components")
+        made = isinstance(components, Mapping) and bool(components) and all(isinstance(one, Mapping) for one in components.values())
+        return "train_weights" in data or (made and bool({"tokenizer", "cache_dir"} & set(data)))
 
 
 def idle(before: Any, plan: Plan) -> dict[str, Any]:
     """The entries of weight 0 in a mapping that a merge leaves as they are: the mixture does not name them."""
-    table = before if isinstance(before, Mapping) else {}
+    table = {str(name): value for name, value in before.items()} if isinstance(before, Mapping) else {}
     return {name: value for name, value in table.items() if number(value) == 0 and name not in {*plan.entries, *plan.gone}}
 
 
 def _data(document: Document) -> tuple[list[str], Mapping[str, Any]]:
     """Where ``data`` is, and what it holds; a file that others include as their ``data`` is one itself."""
     content = document.mapping
-    if "train_weights" in content and {"components", "configs"} & set(content):
-        return [], content
-    data = content.get("data")
-    return ["data"], data if isinstance(data, Mapping) else {}
+    whole = "train_weights" in content and {"components", "configs"} & set(content)
+    return ([], content) if whole else (["data"], document.at("data"))
 
 
-def _component(paths: tuple[str, ...], key: str) -> dict[str, Any]:
-    hub = len(paths) == 1 and "://" not in paths[0] and not paths[0].startswith((".", "/", "~")) and not paths[0].lower().endswith(FILES)
-    source = {"id": paths[0]} if hub else {"train_urls": list(paths)}
+def _enter(root: Any, keys: Sequence[str], plan: Plan, before: Any) -> None:
+    """Put the weights where they belong, beside the comments that stand there."""
+    place, stages = [*keys, "train_weights"], plan.stages
+    rows: list[Any] = [[start, dict(numbers)] for start, numbers in stages.items()]
+    if isinstance(before, list) and [_start(row) for row in before] == list(stages):
+        yaml_text.put(root, place, before)
+        for row, numbers in zip((root[keys[0]] if keys else root)["train_weights"], stages.values(), strict=True):
+            if row[1].anchor.value:
+                row[1] = yaml_text.quoted(numbers)
+            else:
+                yaml_text.put(CommentedMap(weights=row[1]), ["weights"], numbers)
+    elif len(rows) == 1 or not isinstance(before, Mapping):
+        yaml_text.put(root, place, plan.numbers | idle(before, plan) if len(rows) == 1 else rows)
+    else:
+        yaml_text.put(root, place, plan.numbers)
+        data = root[keys[0]] if keys else root
+        first = data["train_weights"]
+        first.ca.comment = None
+        data["train_weights"] = CommentedSeq([CommentedSeq([0, first]), *map(yaml_text.quoted, rows[1:])])
+
+
+def _start(row: Any) -> Any:
+    return row[0] if isinstance(row, list) and len(row) == 2 and isinstance(row[1], Mapping) else None
+
+
+def _component(paths: Sequence[str], key: str) -> dict[str, Any]:
+    hub = _hub(paths)
+    source = {part: value for part, value in zip(("id", "name"), hub, strict=True) if value} if hub else {"train_urls": list(paths)}
     return source if key == "configs" else {"type": "cached", "source": {"type": "hf" if hub else "url"} | source}
 
 
-def _paths(component: Any) -> list[Any]:
+def _hub(paths: Sequence[str]) -> tuple[str, str | None] | None:
+    """Name and configuration of a domain's only path, where that is a dataset of the Hub."""
+    found = HUB.fullmatch(paths[0]) if len(paths) == 1 and not paths[0].lower().endswith((*DATA, *COMPRESSED)) else None
+    return (found[1], found[2]) if found else None
+
+
+def _warn_of_places(new: Mapping[str, Sequence[str]]) -> None:
+    bare = [name for name, paths in new.items() if not paths]
+    if bare:
+        warn(f"this config of Levanter has no files yet for {listed(bare)}: give paths in sources=, or fill train_urls.")
+    odd = [path for paths in new.values() if not _hub(paths) for path in paths if not FILE.fullmatch(path)]
+    if odd:
+        warn(f"Levanter reads files that end in .json, .jsonl, .parquet or .txt, and datasets of the Hub as org/name or org/name:config; "
+             f"{listed(odd, 4)} is neither: name the files, such as /data/web/*.jsonl.gz.")
+
+
+def _paths(component: Any) -> list[str]:
     source = component.get("source", component) if isinstance(component, Mapping) else {}
     if not isinstance(source, Mapping):
         return []
-    return [source["id"]] if source.get("id") else list(source.get("train_urls") or ())
+    if source.get("id"):
+        return [":".join(str(source[part]) for part in ("id", "name") if source.get(part))]
+    urls = source.get("train_urls")
+    return [str(url) for url in urls] if isinstance(urls, list) else []
 
 
 def _block(stages: Iterable[Numbers]) -> int:
     """The smallest block of 2048 times a power of 2 that has a place for every weight."""
     least = min((value / sum(numbers.values()) for numbers in stages for value in numbers.values() if value), default=1.0)
-    return min(max(BLOCK, 2 ** math.ceil(math.log2(1 / least))), LARGEST_BLOCK)
+    return max(BLOCK, 2 ** math.ceil(-math.log2(max(least, 1 / LARGEST_BLOCK))))
 
 
 def _check(plan: Plan, block: Any, batches: Any) -> None:
@@ -157,8 +212,7 @@ def _is_block(block: object) -> bool:
 
 
 def _batches(document: Document) -> Any:
-    trainer = document.mapping.get("trainer")
-    return trainer.get("train_batch_size") if isinstance(trainer, Mapping) else None
+    return document.at("trainer").get("train_batch_size")
 
 
 def _late(stages: Iterable[int], batches: Any, block: int) -> tuple[str, ...]:
@@ -190,8 +244,21 @@ def _vanishing(stages: Mapping[int, Numbers], block: int) -> tuple[str, ...]:
     return (f"{listed(lost)} would never be drawn: a share below 1/{block} has no place in a block of {block} sequences.",) if lost else ()
 
 
-def _strategy_traps(strategy: object) -> tuple[str, ...]:
-    return ("with stop_strategy: first_exhausted Levanter ends when the first component is used up.",) if strategy == STRATEGIES[1] else ()
+def _surprises(stages: Mapping[int, Numbers], data: Mapping[str, Any], components: Mapping[str, Any]) -> Iterator[str]:
+    if data.get("stop_strategy") == STRATEGIES[1]:
+        yield "with stop_strategy: first_exhausted Levanter ends when the first component is used up."
+    if "configs" in data:
+        yield "marin-levanter refuses data.configs, which only the older stanford-crfm tree reads; its own name for them is components."
+    drawn = {name for numbers in stages.values() for name, value in numbers.items() if value}
+    bare = [name for name in components if name in drawn and _lacks_files(components[name])]
+    if bare:
+        yield f"Levanter finds nothing to train on for {listed(bare)}: its train_urls are empty."
+
+
+def _lacks_files(component: Any) -> bool:
+    source = component.get("source", component) if isinstance(component, Mapping) else {}
+    urls = isinstance(source, Mapping) and ("train_urls" in source or source.get("type") == "url")
+    return urls and not _paths(component) and not component.get("cache_dir")
 
 
 def _faults(stages: Mapping[int, Numbers], components: Mapping[str, Any]) -> tuple[str, ...]:

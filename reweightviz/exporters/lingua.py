@@ -21,6 +21,8 @@ from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 CHUNK = re.compile(r".*\.chunk\..*\.jsonl")
 """The files that Lingua looks for in the folder of a source."""
+BESIDE = {"root_dir", "tokenizer", "n_views", "prefetch_size", "load_async"}
+"""Keys of Lingua's data, by which it is told from other configs with ``data.sources``."""
 
 
 class Lingua(Exporter):
@@ -44,7 +46,7 @@ class Lingua(Exporter):
             root_dir: the folder that holds those of all sources; what the config says, else what the paths of sources= have in
                 common, else "data".
         """
-        data = _data(old) if old is not None else {}
+        data = old.at("data") if old is not None else {}
         there = data.get("root_dir")
         common = _common([folder for entry in plan.entries.values() for folder in _folders(entry.paths)])
         root = root_dir or common or str(there or "data")
@@ -61,7 +63,7 @@ class Lingua(Exporter):
 
     def parse(self, document: Document) -> Config:
         """``data.sources``."""
-        data = _data(document)
+        data = document.at("data")
         sources = data.get("sources")
         if not isinstance(sources, Mapping) or not sources:
             raise ReweightvizError(f"{document.path} has no data.sources: it must map sub-folders of data.root_dir to weights.")
@@ -76,10 +78,9 @@ class Lingua(Exporter):
         return Config({0: numbers}, paths=paths, refused=tuple(refused))
 
     def recognises(self, document: Document) -> bool:
-        """``data`` with ``root_dir`` and ``sources``."""
-        data = _data(document)
-        return isinstance(data.get("sources"), Mapping) and ("root_dir" in data or all(
-            isinstance(value, int | float) for value in data["sources"].values()))
+        """``data.sources`` with weights, beside ``root_dir`` or what else stands in Lingua's configs."""
+        weights = [number(value) for value in document.at("data", "sources").values()]
+        return any(value >= 0 for value in weights) and bool(BESIDE & set(document.at("data")) or "dump_dir" in document.mapping)
 
     def entries(self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]) -> dict[str, Entry]:
         """Folder below the root to domain: that of the paths, else the name of the domain, or its slug."""
@@ -97,11 +98,6 @@ class Lingua(Exporter):
                 raise ReweightvizError(f"{listed([found[name].domain, domain])} have one folder, {name!r}; each needs its own.")
             found[name] = Entry(domain, 1.0, tuple(paths[domain]))
         return found
-
-
-def _data(document: Document) -> Mapping[str, Any]:
-    data = document.mapping.get("data")
-    return data if isinstance(data, Mapping) else {}
 
 
 def _folders(paths: Sequence[str]) -> list[str]:

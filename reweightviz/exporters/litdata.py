@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.exporters import python_text
+from reweightviz.exporters import python_calls, python_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Config, Exporter, Plan, number
 
@@ -51,48 +51,43 @@ class LitData(Exporter):
 
     def parse(self, document: Document) -> Config:
         """``SOURCES`` of our module, or the first ``CombinedStreamingDataset(...)`` whose weights are written out."""
-        rows = document.constants.get("SOURCES")
+        rows = python_calls.constant(document, "SOURCES")
         if isinstance(rows, list):
             numbers = python_text.table(document, rows, "path", "weight")
             return Config({0: numbers}, refused=_faults(numbers))
-        for call in document.calls("CombinedStreamingDataset"):
-            datasets, weights = (_bound(document, call.get(key, call.get(place))) for key, place in (("datasets", 0), ("weights", 2)))
-            names = [_path(document, item) for item in getattr(datasets, "elts", ())]
-            if isinstance(weights, list | tuple) and len(weights) == len(names) > 0:
+        found = python_calls.calls(document, "CombinedStreamingDataset")
+        for call in found:
+            given = python_calls.arguments(document, call)
+            names = [_path(document, item) for item in python_calls.items(document, given.get("datasets", given.get(0)))]
+            weights = python_calls.items(document, given.get("weights", given.get(2)))
+            if len(weights) == len(names) > 0:
                 numbers = dict(zip(names, map(number, weights), strict=True))
                 refused = _faults(numbers) if len(numbers) == len(names) else ("each dataset may stand once.",)
-                if call.get("iterate_over_all", call.get(3, True)) is not False:
+                if given.get("iterate_over_all", given.get(3, True)) is not False and not python_calls.spread(call):
                     refused = ("litdata takes weights only with iterate_over_all=False.", *refused)
-                if "per_stream" in str(call.get("batching_method", call.get(4))):
+                if "per_stream" in str(given.get("batching_method", given.get(4))):
                     refused = ("batching_method='per_stream' never draws one dataset twice in a row, which loses the weights.", *refused)
-                return Config({0: numbers}, refused=refused)
+                return Config({0: numbers}, refused=refused, traps=python_calls.others(found, call, "CombinedStreamingDataset"))
+        why = python_calls.unread(document, found, "datasets", "weights", 0, 2, table="SOURCES")
         raise ReweightvizError(f"{document.path} has no SOURCES and no CombinedStreamingDataset with weights that can be read "
-                               "without running it.")
+                               f"without running it{why}.")
 
     def recognises(self, document: Document) -> bool:
         """A Python file that calls CombinedStreamingDataset."""
-        return any(document.calls("CombinedStreamingDataset"))
+        return bool(python_calls.calls(document, "CombinedStreamingDataset"))
 
     def guess(self, name: str) -> str:
         """The last part of a path, or of an attribute such as ``self.starcoder``."""
         return name.removeprefix("self.") if name.startswith("self.") else super().guess(name)
 
 
-def _bound(document: Document, value: Any) -> Any:
-    """What a local name is bound to, a literal where it is one."""
-    for node in ast.walk(document.tree):
-        if isinstance(value, ast.Name) and isinstance(node, ast.Assign) and value.id in {getattr(one, "id", None) for one in node.targets}:
-            return document.value(node.value)
-    return value
-
-
-def _path(document: Document, item: ast.expr) -> str:
+def _path(document: Document, item: Any) -> str:
     """The place of one dataset, as it is written."""
-    made = _bound(document, item)
+    made = python_calls.followed(document, item)
     if isinstance(made, ast.Call):
-        places = [argument.value for argument in made.keywords if argument.arg == "input_dir"] + made.args[:1]
-        made = document.value(places[0]) if places else made
-    return made if isinstance(made, str) else ast.unparse(made if isinstance(made, ast.AST) else item)
+        given = python_calls.arguments(document, made)
+        made = given.get("input_dir", given.get(0, made))
+    return python_calls.said(made)
 
 
 def _faults(numbers: dict[str, float]) -> tuple[str, ...]:

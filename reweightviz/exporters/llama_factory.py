@@ -7,6 +7,7 @@ the mixture into a training YAML that is there. Checked with llamafactory 0.9.5.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -26,6 +27,8 @@ LOSES = {"interleave_once": "ends at the sizes of the datasets, whatever interle
          "concat": "puts the datasets one after another, at their sizes"}
 INFO = "dataset_info.json"
 ENDINGS = (".arrow", ".csv", ".json", ".jsonl", ".parquet", ".txt")
+MUCH = 5e10
+"""Tokens of a run for which loading everything before it begins takes long."""
 ROUNDING = 2**-26
 """How far from 1 numpy lets probabilities sum."""
 DATAFLEX = {"init_mixture_proportions", "mixture_sample_rule", "train_type"}
@@ -64,7 +67,7 @@ class LlamaFactory(Exporter):
         if strategy not in STRATEGIES:
             if mix_strategy is not None:
                 raise unknown_name("mix_strategy", mix_strategy, STRATEGIES)
-            strategy = STRATEGIES[0 if max(plan.record.get("epochs", {}).values(), default=0.0) > 1 + 1e-6 else 1]
+            strategy = STRATEGIES[0 if plan.repeats else 1]
         names = ordered(plan, before)
         values: dict[str, Any] = {"dataset": alike(names, before.get("dataset"))}
         if old is None or dataset_dir is not None:
@@ -99,7 +102,8 @@ class LlamaFactory(Exporter):
                 refused.append(f"interleave_probs has {len(shares)} probabilities for the {len(there)} names of {key}.")
         if shares:
             refused += _faults(numbers)
-        return Config({0: numbers}, refused=tuple(refused), traps=tuple(_surprises(content, shares, mixes and len(names) > 1)))
+        traps = (*_surprises(content, shares, mixes and len(names) > 1), *_slow(document))
+        return Config({0: numbers}, refused=tuple(refused), traps=traps)
 
     def recognises(self, document: Document) -> bool:
         """``dataset`` as names, beside another key of LLaMA-Factory's."""
@@ -156,9 +160,11 @@ def registry(plan: Plan, old: Document | None, folder: object, column: str) -> d
         return {}
     try:
         text = "{}" if old is None else old.beside(INFO).text
-        there = set(json.loads(text))
+        there = json.loads(text)
     except ValueError:
         return {}
+    if not isinstance(there, dict):
+        raise ReweightvizError(f"{INFO} must map the names of datasets to what they are; here it holds a {type(there).__name__}.")
     entries = {name: _entry(name, entry, column) for name, entry in plan.entries.items() if name not in there}
     return {INFO: _extended(text, entries)} if entries else {}
 
@@ -219,6 +225,15 @@ def _faults(numbers: Numbers) -> list[str]:
     if abs(total - 1) <= ROUNDING or (len(numbers) == 1 and total > 0):
         return []
     return [f"interleave_probs must be numbers >= 0 that sum to 1; got {list(numbers.values())}."]
+
+
+def _slow(document: Document) -> Iterable[str]:
+    tokens = math.nan
+    with contextlib.suppress(ReweightvizError):
+        tokens = number(document.record.get("tokens"))
+    if tokens > MUCH and not document.mapping.get("streaming"):
+        yield (f"for {tokens:.4g} tokens LLaMA-Factory loads and tokenises all documents before training begins: streaming: true does not, "
+               "with max_steps and a dataloader_num_workers of 1 or more.")
 
 
 def _surprises(content: Mapping[str, Any], shares: Sequence[str] | None, several: bool) -> Iterable[str]:

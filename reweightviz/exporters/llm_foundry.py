@@ -17,7 +17,7 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Config, Exporter, Plan, number
-from reweightviz.exporters.streaming import REPEATS, Streaming, filled_streams, streams_config
+from reweightviz.exporters.streaming import PREPARED, REPEATS, Streaming, filled_streams, streams_config
 from reweightviz.exporters.units import EXAMPLES
 
 DATASET = ("train_loader", "dataset")
@@ -35,6 +35,7 @@ class LlmFoundry(Exporter):
     holds = Streaming.holds
     schedules = True
     merges = True
+    prepared = PREPARED
     traps = (REPEATS,)
 
     def render(self, plan: Plan, old: Document | None, *, cache_dir: str = "cache", split: str | None = None,
@@ -54,7 +55,7 @@ class LlmFoundry(Exporter):
         if _finetunes(content) and plan.unit is Streaming.units[0]:
             raise ReweightvizError("a finetuning loader draws examples, not sequences of one length: pass unit='examples'.")
         there = _at(content, STREAMS)
-        streams = [filled_streams(plan, numbers, there, cache_dir, split) for numbers in plan.stages.values()]
+        streams = [filled_streams(plan, numbers, _known(content), cache_dir, split) for numbers in plan.stages.values()]
         durations = _durations(plan, content) if len(streams) > 1 else []
 
         def fill(root: Any) -> None:
@@ -117,6 +118,14 @@ def _at(content: Mapping[str, Any], keys: Sequence[str]) -> Any:
     for key in keys:
         node = node.get(key) if isinstance(node, Mapping) else None
     return _value(content, node)
+
+
+def _known(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Name to stream, of all stages; the first that names it tells."""
+    later = _at(content, (*CURRICULUM, "schedule"))
+    stages = [_at(stage, ("dataset", "streams")) for stage in later if isinstance(stage, Mapping)] if isinstance(later, list) else []
+    tables = [_at(content, STREAMS), *stages]
+    return {str(name): one for table in reversed(tables) if isinstance(table, Mapping) for name, one in table.items()}
 
 
 def _value(content: Mapping[str, Any], node: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-import re
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.core.sources import Sources
-from reweightviz.exporters import provenance
+from reweightviz.exporters import provenance, shell_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Config, Entry, Exporter, Numbers, Plan
 
@@ -25,6 +25,9 @@ MOST = 32766
 SUFFIX = "_text_document"
 """What Megatron's preprocess_data.py appends to an output prefix."""
 PHASES = "--phase-transition-iterations"
+OPTION = "--(?:train-)?data-path"
+MARKS = ("megatron", "Megatron", "MEGATRON", "pretrain_", "--micro-batch-size", "--seq-length", "--tokenizer-type")
+"""What tells a script that runs Megatron from others that have a --data-path."""
 
 
 class Megatron(Exporter):
@@ -71,17 +74,24 @@ class Megatron(Exporter):
             starts = [0, *(int(step) for word in lines[0][1:] for step in word.split(","))]
             blends = [_read_blend(_words(document.beside(name))) for _, name in lines[1:]]
             stages = {start: numbers for start, (numbers, _) in zip(starts, blends, strict=True)}
-        except ValueError as error:
+        except (IndexError, ValueError) as error:
             raise ReweightvizError(f"{document.path} must name the transitions and one blend for each phase: {error}.") from error
         return Config(stages, refused=tuple(sentence for _, found in blends for sentence in found))
 
     def recognises(self, document: Document) -> bool:
-        """Words of weights and prefixes, the JSON with three splits, or the arguments."""
+        """Weights and prefixes in turn: as words, behind ``--data-path``, or in the JSON with three splits; or the phases."""
+        if document.path.suffix.lower() in {".py", ".csv", ".tsv"}:
+            return False
         if document.mapping:
-            return "train" in document.mapping and set(document.mapping) <= {"train", "valid", "test"}
+            train = document.mapping.get("train")
+            words = train.split() if isinstance(train, str) else train if isinstance(train, list) else []
+            return set(document.mapping) <= {"train", "valid", "test"} and _in_turn(words)
+        words = shell_text.words(document.text, OPTION)
+        if words is not None:
+            return _in_turn(words) or (shell_text.unknown(words) is not None and any(mark in document.text for mark in MARKS))
         words = document.text.split()
-        return (PHASES in words or bool(set(words) & {"--data-path", "--train-data-path"})
-                or (len(words) > 1 and document.path.suffix not in {".py", ".csv", ".yaml", ".yml"} and _number(words[0]) is not None))
+        return PHASES in words or (document.path.suffix not in {".yaml", ".yml"} and _in_turn(words)
+                                   and all(_is_path(word, document.path.parent) for word in words[1::2]))
 
     def guess(self, name: str) -> str:
         """The last part of a prefix, without what preprocess_data.py appends."""
@@ -179,16 +189,30 @@ def _read_blend(words: Sequence[Any]) -> tuple[Numbers, tuple[str, ...]]:
     return blend, ()
 
 
+def _in_turn(words: Sequence[Any]) -> bool:
+    """Whether words are weights and prefixes as far as they go."""
+    return len(words) > 1 and all(_number(word) is not None for word in words[::2]) and not any(
+        _number(word) is not None or not isinstance(word, str) for word in words[1::2])
+
+
+def _is_path(word: str, folder: Path) -> bool:
+    return "/" in word or word.endswith("_document") or os.path.exists(folder / f"{word}.idx")  # noqa: PTH110  Path.exists may raise
+
+
 def _words(document: Document) -> list[Any]:
     text = document.text
-    argument = re.search(r"--(?:train-)?data-path\s+((?:(?!\s--).)*)", text, re.DOTALL)
-    if argument:
-        return shlex.split(argument[1].replace("\\\n", " "), comments=True)
+    words = None if text.lstrip().startswith("{") else shell_text.words(text, OPTION)
+    if words is not None:
+        unknown = shell_text.unknown(words) or next((word for word in words[::2] if "$" in word), None)
+        if unknown is not None:
+            raise ReweightvizError(f"{document.path} takes the words of --data-path from {unknown[:60]!r}, which it does not set by plain "
+                                   "assignments: write the weights and prefixes out, or put them into a file for --data-args-path.")
+        return words
     if not text.lstrip().startswith("{"):
         return text.split()
     try:
         train = json.loads(text)["train"]
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, RecursionError) as error:
         raise ReweightvizError(f"{document.path} is no Megatron blend, neither weights and prefixes nor JSON with "
                                f"'train': {error}.") from error
-    return train.split() if isinstance(train, str) else list(train or ())
+    return train.split() if isinstance(train, str) else train if isinstance(train, list) else []

@@ -29,6 +29,7 @@ class Nanotron(Exporter):
     by_path = True
     schedules = True
     merges = True
+    prepared = "folders of tokenised files"
     traps = ("Nanotron repeats a folder that is used up, as often as its weight asks, and says nothing.",)
 
     def render(self, plan: Plan, old: Document | None, *, seed: int = 42, num_loading_workers: int = 1) -> dict[str, str]:
@@ -103,8 +104,7 @@ def _data(stage: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _steps(document: Document, last: int) -> int | None:
-    tokens = document.mapping.get("tokens")
-    steps = tokens.get("train_steps") if isinstance(tokens, Mapping) else None
+    steps = document.at("tokens").get("train_steps")
     return steps if isinstance(steps, int) and steps >= last else None
 
 

@@ -17,7 +17,7 @@ from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
-from reweightviz.exporters import python_text, yaml_text
+from reweightviz.exporters import python_calls, python_text, yaml_text
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.draft import Draft
 from reweightviz.exporters.exporter import Config, Entry, Exporter, Plan, number
@@ -27,6 +27,7 @@ from reweightviz.exporters.units import EXAMPLES, TOKENS
 FORMS = ("bridge", "energon")
 FLAT = ("data_paths", "data_path", "train_data_path", "train_data_paths")
 """What Bridge's recipes and its dataset config call a list of weights and prefixes in turn."""
+KEYS = (*FLAT, "blend", "blend_per_split")
 
 SCRIPT = '''
 
@@ -40,11 +41,12 @@ def apply(config):
 
 
 class Blend(NamedTuple):
-    """Prefixes and their weights, None where there are none, under a key."""
+    """Prefixes and their weights, None where there are none, under a key; and where it stands in a Python file."""
 
     key: str
     prefixes: list[str]
     weights: list[Any] | None
+    node: ast.stmt | ast.expr | None
 
 
 class Nemo(Megatron):
@@ -88,16 +90,18 @@ class Nemo(Megatron):
         given = list(_given(document))
         blends = [blend for blend in given if blend.key not in FLAT] or given
         if not blends:
+            why = python_calls.unclear(document, (value for key, value, _ in _set(document) if key in KEYS and isinstance(value, ast.expr)))
             raise ReweightvizError(f"{document.path} has no blend, [[prefixes], [weights]], and no data_paths= with weights and prefixes "
-                                   "in turn, that can be read without running it.")
-        _, prefixes, weights = blends[-1]
+                                   f"in turn, that can be read without running it{why}.")
+        _, prefixes, weights, node = blends[-1]
         numbers = dict(zip(prefixes, map(number, weights or ()), strict=False))
         refused = []
         if len(weights or ()) != len(prefixes):
             refused.append("the blend must give each prefix a weight; without weights Megatron blends by size, with fewer it stops.")
         elif len(numbers) < len(prefixes) or not all(value > 0 for value in numbers.values()):
             refused.append("each prefix of a blend must stand once, with a finite weight above 0.")
-        return Config({0: numbers}, refused=tuple(refused))
+        unlike = [blend.node for blend in blends if blend.node and (blend.prefixes, blend.weights) != (prefixes, weights)]
+        return Config({0: numbers}, refused=tuple(refused), traps=python_calls.others(unlike, node, "blend") if node else ())
 
     def recognises(self, document: Document) -> bool:
         """A blend or ``data_paths=`` with weights in Python or in ``dataset:``, or a Metadataset of Energon."""
@@ -127,7 +131,7 @@ class Energon(Exporter):
             old: a Metadataset to merge into.
             form: "energon".
         """
-        key = "datasets" if old is not None and "datasets" in _train(old) else "blend"
+        key = "datasets" if old is not None and "datasets" in old.at("splits", "train") else "blend"
 
         def fill(root: Any) -> None:
             if old is None:
@@ -141,7 +145,7 @@ class Energon(Exporter):
 
     def parse(self, document: Document) -> Config:
         """``splits.train.blend`` (``datasets`` in version 1); a missing weight is 1."""
-        train = _train(document)
+        train = document.at("splits", "train")
         entries = train.get("blend", train.get("datasets"))
         if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
             why = "counts repetitions there, not weights" if "blend_epochized" in train else "has none"
@@ -165,12 +169,6 @@ class Energon(Exporter):
 ENERGON = Energon()
 
 
-def _train(document: Document) -> Mapping[str, Any]:
-    splits = document.mapping.get("splits")
-    train = splits.get("train") if isinstance(splits, Mapping) else None
-    return train if isinstance(train, Mapping) else {}
-
-
 def _entry_name(entry: Mapping[str, Any]) -> str:
     parts = entry.get("join")
     joined = list(parts.values()) if isinstance(parts, Mapping) else parts if isinstance(parts, list) else [entry]
@@ -181,25 +179,24 @@ def _entry_name(entry: Mapping[str, Any]) -> str:
 
 def _given(document: Document) -> Iterator[Blend]:
     """Every blend that a file sets, in order; the training data of one for each split."""
-    for key, value in _set(document):
+    for key, value, node in _set(document):
         if not isinstance(value, list | tuple) or not value:
             continue
         if key in FLAT and len(value) % 2 == 0 and all(number(word) >= 0 for word in value[::2]):
-            yield Blend(key, [str(word) for word in value[1::2]], list(value[::2]))
+            yield Blend(key, [str(word) for word in value[1::2]], list(value[::2]), node)
         blend = value[0] if key == "blend_per_split" else value if key == "blend" else None
-        if isinstance(blend, list | tuple) and len(blend) == 2 and isinstance(blend[0], list | tuple):
-            yield Blend(key, [str(prefix) for prefix in blend[0]], list(blend[1]) if isinstance(blend[1], list | tuple) else None)
+        if isinstance(blend, list | tuple) and len(blend) == 2 and isinstance(blend[0], list | tuple) and all(
+                isinstance(prefix, str) for prefix in blend[0]):
+            yield Blend(key, list(blend[0]), list(blend[1]) if isinstance(blend[1], list | tuple) else None, node)
 
 
-def _set(document: Document) -> Iterator[tuple[str, Any]]:
-    dataset = document.mapping.get("dataset")
-    yield from dataset.items() if isinstance(dataset, Mapping) else ()
-    for node in ast.walk(document.tree):
+def _set(document: Document) -> Iterator[tuple[str, Any, ast.stmt | ast.expr | None]]:
+    """What is set by name, in the order of the file, and where."""
+    yield from ((key, value, None) for key, value in document.at("dataset").items())
+    setting = (node for node in ast.walk(document.tree) if isinstance(node, ast.Call | ast.Assign | ast.AnnAssign))
+    for node in python_calls.in_order(setting):
         if isinstance(node, ast.Call):
-            yield from ((keyword.arg, document.value(keyword.value)) for keyword in node.keywords if keyword.arg)
-        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for target in targets:
-                yield str(getattr(target, "attr", getattr(target, "id", ""))), document.value(node.value)
-
-
+            yield from ((keyword.arg, python_calls.value(document, keyword.value), node) for keyword in node.keywords if keyword.arg)
+        elif node.value is not None:
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                yield str(getattr(target, "attr", getattr(target, "id", ""))), python_calls.value(document, node.value), node

@@ -19,6 +19,7 @@ from reweightviz.exporters.exporter import Config, Exporter, Numbers, Plan, numb
 from reweightviz.exporters.olmo_core import OlmoCore, repetitions
 
 PROPERTIES = {"weight", "repetition_factor"}
+DEEPEST = 50
 Leaves = dict[str, tuple[Any, Any]]
 """Name to weight and repetition factor."""
 
@@ -29,15 +30,15 @@ class Olmix(Exporter):
     name = "olmix"
     title = "Olmix"
     merges = True
+    prepared = OlmoCore.prepared
     holds = r"[^\s\"'`$\\]+"
     traps = OlmoCore.traps
 
     def render(self, plan: Plan, old: Document | None) -> dict[str, str]:
         """The YAML, without options."""
-        mix = old.mapping.get("mix") if old is not None else None
-        sources = _sources(old) if old is not None else []
+        mix, sources = (old.at("mix"), _sources(old)) if old is not None else ({}, [])
         known, tops = dict(_names(sources)), [str(source["name"]) for source in sources]
-        wanted, _ = _fitted(mix if isinstance(mix, Mapping) else {}, "", plan, None)
+        wanted, _ = _fitted(mix, "", plan, None)
         for name, value in plan.numbers.items():
             if name not in _leaves(wanted):
                 wanted[name] = {"weight": value, "repetition_factor": _often(plan, name, None) or 1.0}
@@ -54,8 +55,8 @@ class Olmix(Exporter):
 
     def parse(self, document: Document) -> Config:
         """``mix``, as ``olmix.aliases.flatten_mix`` reads it."""
-        mix = document.mapping.get("mix")
-        if not isinstance(mix, Mapping) or not mix:
+        mix = document.at("mix")
+        if not mix:
             raise ReweightvizError(f"{document.path} has no 'mix' of names to weights, so it is no launch config of Olmix with a mixture.")
         leaves, known = _leaves(mix), dict(_names(_sources(document)))
         numbers = {name: number(weight) for name, (weight, _) in leaves.items()}
@@ -65,23 +66,36 @@ class Olmix(Exporter):
         return Config({0: numbers}, paths=paths, refused=tuple(_faults(leaves, numbers, known)), traps=traps)
 
     def recognises(self, document: Document) -> bool:
-        """``mix`` with weights or repetition factors."""
-        mix = document.mapping.get("mix")
-        return isinstance(mix, Mapping) and any(isinstance(node, Mapping) and _marked(node) for node in mix.values())
+        """``mix`` with repetition factors, or with weights beside ``data.sources``."""
+        keys = _keys(document.at("mix"))
+        return "repetition_factor" in keys or ("weight" in keys and bool(_sources(document)))
 
 
-def _marked(node: Mapping[Any, Any]) -> bool:
-    return bool(PROPERTIES & set(node)) or any(isinstance(child, Mapping) and _marked(child) for child in node.values())
+def _keys(mix: Mapping[Any, Any]) -> set[Any]:
+    """The keys of all that is nested in a mix."""
+    found, seen, waiting = set[Any](), set[int](), [node for node in mix.values() if isinstance(node, Mapping)]
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            found |= set(node)
+            waiting += [child for child in node.values() if isinstance(child, Mapping)]
+    return found
+
+
+def _check_depth(name: str) -> None:
+    if name.count(":") > DEEPEST:
+        raise ReweightvizError(f"this config nests its sources more than {DEEPEST} deep, below {name[:60]!r}.")
 
 
 def _sources(document: Document) -> list[Any]:
-    data = document.mapping.get("data")
-    sources = data.get("sources") if isinstance(data, Mapping) else None
+    sources = document.at("data").get("sources")
     return [source for source in sources if isinstance(source, Mapping) and "name" in source] if isinstance(sources, list) else []
 
 
 def _names(nodes: Any, prefix: str = "") -> Iterator[tuple[str, list[str]]]:
     """Each name that a mix can hold, with its paths."""
+    _check_depth(prefix)
     for node in nodes if isinstance(nodes, list) else ():
         if isinstance(node, Mapping):
             name, below, paths = f"{prefix}{node.get('name')}", node.get("topics") or node.get("quality"), node.get("paths")
@@ -103,6 +117,7 @@ def _leaves(mix: Mapping[Any, Any]) -> Leaves:
 
 
 def _descend(name: str, node: Any, weight: float, often: Any, found: Leaves) -> None:
+    _check_depth(name)
     if not isinstance(node, Mapping):
         found[name] = (weight * number(node), often)
         return
@@ -116,6 +131,7 @@ def _descend(name: str, node: Any, weight: float, often: Any, found: Leaves) -> 
 
 def _fitted(node: Mapping[Any, Any], prefix: str, plan: Plan, often: Any) -> tuple[dict[Any, Any], float]:
     """The node with each child's weight as a share of its own, and what it weighs in all."""
+    _check_depth(prefix)
     children: dict[Any, Any] = {}
     weights: dict[Any, float] = {}
     inherited = node.get("repetition_factor", 1.0 if often is None else often) if prefix else None

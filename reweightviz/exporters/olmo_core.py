@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
-from reweightviz.exporters import python_text, yaml_text
+from reweightviz.exporters import python_calls, python_text, yaml_text
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.draft import Draft
 from reweightviz.exporters.exporter import Config, Exporter, Plan, number
@@ -65,6 +65,7 @@ class OlmoCore(Exporter):
     aliases = ("olmo", "olmo_core", "ai2-olmo-core")
     title = "OLMo-core"
     merges = True
+    prepared = "token files (.npy)"
     traps = ("OLMo-core takes a .npy file for bare tokens: one with the header of numpy.save begins with tokens that are none.",
              "OLMo-core needs the tokenizer's EOS token at least once in every file that it reads from.")
 
@@ -170,7 +171,7 @@ def _yaml(document: Document) -> Iterator[Row]:
 
 
 def _python(document: Document) -> Iterator[Row]:
-    table = document.constants.get("SOURCES")
+    table = python_calls.constant(document, "SOURCES")
     if isinstance(table, list) and all(isinstance(row, dict) and {"label", "ratio"} <= set(row) for row in table):
         yield from (Row(str(row["label"]), row["ratio"], row.get("max_repetition_factor", 1.0), row.get("paths")) for row in table)
         return
@@ -179,7 +180,7 @@ def _python(document: Document) -> Iterator[Row]:
         yield Row(str(name), ratio, call.get("max_repetition_ratio", 1.0), paths)
     for kind in SPECS:
         for call in document.calls(kind):
-            name = call.get("label", call.get(3)) or ", ".join(document.names([call.get("source", call.get(0))]))
+            name = call.get("label", call.get(3)) or python_calls.said(call.get("source", call.get(0)))
             yield Row(str(name), call.get("ratio", call.get(1)), call.get("max_repetition_factor", call.get(2, 1.0)))
 
 

@@ -51,8 +51,7 @@ class PlainCsv(Exporter):
             numbers[domain] = number(row.get("weight", "").strip().replace(",", "."))
         if -1 in stages or 0 not in stages:
             raise ReweightvizError(f"{document.path} needs rows below its header, and whole numbers from 0 up as steps.")
-        refused += [sentence for numbers in stages.values() for sentence in faults(numbers)]
-        return Config(stages, refused=tuple(refused))
+        return Config(stages, refused=(*refused, *faults(stages)))
 
     def recognises(self, document: Document) -> bool:
         """A .csv with the two columns."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from reweightviz.core import mixture, schedule
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.core.mixture import Mixture
+from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import yaml_text
@@ -39,12 +40,16 @@ class PlainJson(Exporter):
         content = document.mapping
         stages = content.get("stages", [{"step": 0, "weights": content.get("weights")}])
         try:
-            found = {int(stage["step"]): {str(name): number(weight) for name, weight in stage["weights"].items()} for stage in stages}
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            pairs = [(stage["step"], {str(name): number(weight) for name, weight in stage["weights"].items()}) for stage in stages]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ReweightvizError(f"{document.path} is no mixture ({self.title} with 'weights') or schedule (with 'stages'): "
                                    f"{error}.") from error
-        refused = tuple(sentence for numbers in found.values() for sentence in faults(numbers))
-        return Config(found, steps=content.get("steps"), refused=refused)
+        found = {_step(start, document): numbers for start, numbers in pairs}
+        if len(found) < len(pairs):
+            starts = [start for start, _ in pairs]
+            raise ReweightvizError(f"each stage of {document.path} must begin at a step of its own; got {starts[:12]}.")
+        steps = content.get("steps")
+        return Config(found, steps=None if steps is None else _step(steps, document), refused=faults(found))
 
     def schedule(self, config: Config, document: Document, sources: Sources | Mapping[str, Any] | None = None) -> Schedule:
         """As for every exporter; a file without provenance, such as ``Mixture.save`` writes, tells its source itself."""
@@ -63,9 +68,23 @@ class PlainJson(Exporter):
         return document.text.lstrip().startswith("{") and (own or bare)
 
 
-def faults(numbers: Mapping[str, float]) -> tuple[str, ...]:
-    """A sentence where weights are no numbers >= 0 with a sum above 0."""
-    bad = [name for name, value in numbers.items() if not value >= 0]
-    if bad:
-        return (f"the weights must be numbers >= 0; that of {bad[0][:60]!r} is not.",)
-    return () if sum(numbers.values()) > 0 else ("at least one weight must be above 0.",)
+def faults(stages: Mapping[int, Mapping[str, float]]) -> tuple[str, ...]:
+    """A sentence for each stage whose weights are no numbers >= 0 that sum to 1: what they would be scaled to is a guess."""
+    found = []
+    for start, numbers in stages.items():
+        where = "" if len(stages) == 1 else f" from step {start} on"
+        bad, total = [name for name, value in numbers.items() if not value >= 0], math.fsum(numbers.values())
+        if bad:
+            found.append(f"the weights{where} must be numbers >= 0; that of {bad[0][:60]!r} is not.")
+        elif not total > 0:
+            found.append(f"at least one weight{where} must be above 0.")
+        elif not abs(total - 1) <= SUM_TOLERANCE:
+            found.append(f"the weights{where} are shares and must sum to 1; they sum to {total:.9g}.")
+    return tuple(found)
+
+
+def _step(value: object, document: Document) -> int:
+    whole = number(value) if isinstance(value, int | float) else math.nan
+    if not whole.is_integer():
+        raise ReweightvizError(f"the steps in {document.path} must be whole numbers >= 0; got {value!r:.60}.")
+    return int(whole)

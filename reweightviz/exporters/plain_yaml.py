@@ -41,6 +41,8 @@ class PlainYaml(PlainJson):
         """Our format, or YAML with nothing but ``stages`` or weights and what they count."""
         content = document.mapping
         own = str(content.get("format")) == FORMAT
-        staged = isinstance(content.get("stages"), list) and set(content) <= {"stages", "steps", "unit", "source"}
+        stages = content.get("stages")
+        staged = isinstance(stages, list) and set(content) <= {"stages", "steps", "unit", "source"} and all(
+            isinstance(stage, Mapping) and {"step", "weights"} <= set(stage) for stage in stages)
         bare = isinstance(content.get("weights"), Mapping) and set(content) <= {"weights", "unit", "source"}
-        return not document.text.lstrip().startswith("{") and (own or staged or bare)
+        return not document.text.lstrip().startswith("{") and (own or bool(staged and stages) or bare)

@@ -8,7 +8,6 @@ Documents are drawn up to a budget in tokens; nothing is repeated unless ``repla
 
 from __future__ import annotations
 
-import ast
 import math
 
 from reweightviz.core.errors import ReweightvizError, listed
@@ -46,29 +45,25 @@ class Premixdb(Exporter):
             seed: of the draws.
             replacement: documents may be drawn again; without it, where the budget asks for more than one epoch of something.
         """
-        often = max(plan.record.get("epochs", {}).values(), default=0.0) > 1 + 1e-6
         tokens = None if plan.tokens is None else round(plan.tokens)
-        constants = {"SEED": int(seed), "TOKENS": tokens, "REPLACEMENT": often if replacement is None else bool(replacement),
+        constants = {"SEED": int(seed), "TOKENS": tokens, "REPLACEMENT": plan.repeats if replacement is None else bool(replacement),
                      "WEIGHTS": plan.numbers}
         return {"": python_text.module(plan.comment("Training mixture for PremixDB"), constants, SCRIPT)}
 
     def parse(self, document: Document) -> Config:
         """The first ``mix(...)`` whose weights are a mapping that can be read without running it."""
-        for call in python_calls.calls(document, "mix"):
-            weights = _weights(document, call)
+        found = [call for call in python_calls.calls(document, "mix") if "weights" in python_calls.arguments(document, call)]
+        for call in found:
+            weights = python_calls.arguments(document, call)["weights"]
             if isinstance(weights, dict) and weights:
                 numbers = {str(name): number(weight) for name, weight in weights.items()}
-                return Config({0: numbers}, refused=_faults(numbers))
-        raise ReweightvizError(f"{document.path} has no query.mix(weights={{...}}) that can be read without running it.")
+                return Config({0: numbers}, refused=_faults(numbers), traps=python_calls.others(found, call, "mix(weights=...)"))
+        why = python_calls.unread(document, found, "weights")
+        raise ReweightvizError(f"{document.path} has no query.mix(weights={{...}}) that can be read without running it{why}.")
 
     def recognises(self, document: Document) -> bool:
         """A Python file that calls ``mix`` with weights by name."""
-        return any(isinstance(_weights(document, call), dict) for call in python_calls.calls(document, "mix"))
-
-
-def _weights(document: Document, call: ast.Call) -> object:
-    node = python_calls.followed(document, python_calls.arguments(document, call).get("weights"))
-    return document.value(node) if isinstance(node, ast.expr) else node
+        return any(isinstance(given.get("weights"), dict) for given in document.calls("mix"))
 
 
 def _faults(numbers: Numbers) -> tuple[str, ...]:

@@ -1,14 +1,20 @@
-"""Calls in somebody's Python config, followed through the names of the file and never run."""
+"""Calls in somebody's Python config, followed through the names of the file and never run.
+
+A name is followed where the file binds it once: see :mod:`reweightviz.exporters.python_names`.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from reweightviz.exporters.document import Document
+if TYPE_CHECKING:
+    from reweightviz.exporters.document import Document
 
-Node = TypeVar("Node", bound=ast.expr)
+Node = TypeVar("Node", bound=ast.expr | ast.stmt | ast.keyword)
+FAULTS = (ValueError, TypeError, SyntaxError, MemoryError, RecursionError)
+"""What ``ast`` raises on what is no literal."""
 
 
 def imports(document: Document, package: str) -> bool:
@@ -35,28 +41,97 @@ def called(node: ast.AST) -> str:
 
 
 def arguments(document: Document, call: ast.Call) -> dict[str | int, Any]:
-    """The arguments of a call by place and by keyword, as :meth:`Document.calls` gives them."""
-    return ({place: document.value(node) for place, node in enumerate(call.args)}
-            | {keyword.arg: document.value(keyword.value) for keyword in call.keywords if keyword.arg})
+    """The arguments of a call by place and by keyword, each its :func:`value`; those behind a ``*`` have no place."""
+    return {key: value(document, node) for key, node in _given(call).items()}
 
 
-def followed(document: Document, value: Any) -> Any:
-    """What a name was bound to last, anywhere in the file; anything else as it is."""
-    if not isinstance(value, ast.Name):
-        return value
-    bound = [node.value for node in ast.walk(document.tree) if isinstance(node, ast.Assign)
-             for target in node.targets if isinstance(target, ast.Name) and target.id == value.id]
-    return bound[-1] if bound else value
+def spread(call: ast.Call) -> bool:
+    """Whether a call has arguments that are not written out, by ``*`` or ``**``."""
+    return any(isinstance(node, ast.Starred) for node in call.args) or any(keyword.arg is None for keyword in call.keywords)
 
 
-def items(document: Document, value: Any) -> list[Any]:
-    """What is in a list or tuple, written there or bound to a name: literals as values, else nodes; [] where it is none."""
-    node = followed(document, value)
+def value(document: Document, node: Any) -> Any:
+    """A node's value where it is a literal, or a name that stands for one; else the node itself."""
+    if not isinstance(node, ast.AST):
+        return node
+    try:
+        return ast.literal_eval(followed(document, node))
+    except FAULTS:
+        return node
+
+
+def constant(document: Document, name: str) -> Any:
+    """The literal that a name of the file itself stands for; None where it stands for none."""
+    node = document.bindings.module_level(name)
+    found = value(document, node)
+    return None if isinstance(found, ast.AST) else found
+
+
+def followed(document: Document, node: Any) -> Any:
+    """What a name is bound to, where the file binds it once; anything else as it is."""
+    seen = []
+    while isinstance(node, ast.Name) and node not in seen:
+        seen.append(node)
+        node = document.bindings.bound(node) or seen[0]
+    return node
+
+
+def items(document: Document, given: Any) -> list[Any]:
+    """What is in a list or tuple, written out there or bound to a name: literals as values, else nodes; [] where that is not known."""
+    node = followed(document, given)
     if isinstance(node, ast.List | ast.Tuple):
-        return [document.value(item) for item in node.elts]
+        return [] if any(isinstance(item, ast.Starred) for item in node.elts) else [value(document, item) for item in node.elts]
     return list(node) if isinstance(node, list | tuple) else []
 
 
-def said(value: Any) -> str:
+def said(given: Any) -> str:
     """How a person would name a value: text as it is, code as it is written."""
-    return value if isinstance(value, str) else ast.unparse(value) if isinstance(value, ast.AST) else str(value)
+    try:
+        return given if isinstance(given, str) else ast.unparse(given) if isinstance(given, ast.AST) else str(given)
+    except RecursionError:
+        return f"the code in line {given.lineno}"
+
+
+def others(found: Sequence[ast.AST], taken: ast.AST, what: str) -> tuple[str, ...]:
+    """A sentence on what of the same kind the file has beside what was taken."""
+    lines = sorted({node.lineno for node in found if node is not taken})  # type: ignore[attr-defined]
+    if not lines:
+        return ()
+    there = f"line {lines[0]}" if len(lines) == 1 else f"lines {', '.join(map(str, lines[:12]))}"
+    return (f"The file has more than one {what}: this is the one of line {taken.lineno}, another is in {there}.",)  # type: ignore[attr-defined]
+
+
+def unread(document: Document, found: Sequence[ast.Call], *keys: str | int, table: str = "") -> str:
+    """Why arguments of calls, or a table of the file, could not be read, in brackets; "" where there is no more to say.
+
+    Args:
+        document: the file.
+        found: the calls.
+        keys: of the arguments that were wanted.
+        table: name of a constant that was wanted.
+    """
+    wanted = [_given(call)[key] for call in found for key in keys if key in _given(call)]
+    return unclear(document, [table, *wanted], *["some of the arguments stand behind * or **" for call in found if spread(call)][:1])
+
+
+def unclear(document: Document, wanted: Iterable[ast.expr | str], *more: str) -> str:
+    """Why names and lists could not be read, in brackets; "" where there is no more to say."""
+    whys = [why for node in wanted for why in _why(document, node)]
+    return f" ({'; '.join(dict.fromkeys([*whys, *more]))})" if whys or more else ""
+
+
+def _given(call: ast.Call) -> dict[str | int, ast.expr]:
+    places = next((place for place, node in enumerate(call.args) if isinstance(node, ast.Starred)), len(call.args))
+    return dict(enumerate(call.args[:places])) | {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+
+
+def _why(document: Document, wanted: ast.expr | str) -> Iterator[str]:
+    node = followed(document, wanted)
+    if isinstance(node, ast.Name | str):
+        name, lines = node.id if isinstance(node, ast.Name) else node, document.bindings.lines(node)
+        if len(lines) > 1:
+            yield f"{name!r} is bound or changed in lines {', '.join(map(str, lines[:12]))}"
+        elif lines and isinstance(node, ast.Name):
+            yield f"{name!r} of line {lines[0]} is not written out"
+    elif isinstance(node, ast.List | ast.Tuple) and any(isinstance(item, ast.Starred) for item in node.elts):
+        yield f"the list of line {node.lineno} has more in it than is written out"

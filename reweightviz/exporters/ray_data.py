@@ -57,23 +57,27 @@ class RayData(Exporter):
 
     def parse(self, document: Document) -> Config:
         """``SOURCES`` of our module, or the first ``a.mix(b, weights=[...])`` that can be read without running it."""
-        rows = document.constants.get("SOURCES")
+        rows = python_calls.constant(document, "SOURCES")
         if isinstance(rows, list):
             numbers = python_text.table(document, rows, "name", "weight")
             paths = {str(row["name"]): tuple(map(str, row.get("paths", ()))) for row in rows}
             return Config({0: numbers}, paths=paths, refused=_faults(numbers))
-        for call in _mixes(document):
+        found = _mixes(document)
+        for call in found:
             if any(isinstance(node, ast.Starred) for node in call.args):
                 continue
-            names = [ast.unparse(node) for node in (call.func.value, *call.args)]  # type: ignore[attr-defined]
+            names = [python_calls.said(node) for node in (call.func.value, *call.args)]  # type: ignore[attr-defined]
             given = python_calls.arguments(document, call)
-            weights = python_calls.items(document, given["weights"]) if "weights" in given else [1.0] * len(names)
+            even = "weights" not in given and not python_calls.spread(call)
+            weights = [1.0] * len(names) if even else python_calls.items(document, given.get("weights"))
             if len(weights) == len(names):
                 numbers = dict(zip(names, map(number, weights), strict=True))
                 stop = given.get("stopping_condition")
                 late = f"without {SHORTEST} the mix goes on after the first dataset is used up, without it, so it ends at their sizes."
-                return Config({0: numbers}, refused=_faults(numbers), traps=() if SHORTEST in python_calls.said(stop) else (late,))
-        raise ReweightvizError(f"{document.path} has no SOURCES and no a.mix(b, weights=[...]) that can be read without running it.")
+                return Config({0: numbers}, refused=_faults(numbers), traps=(
+                    *python_calls.others(found, call, "mix(...)"), *(() if SHORTEST in python_calls.said(stop) else (late,))))
+        why = python_calls.unread(document, found, "weights", table="SOURCES")
+        raise ReweightvizError(f"{document.path} has no SOURCES and no a.mix(b, weights=[...]) that can be read without running it{why}.")
 
     def recognises(self, document: Document) -> bool:
         """A Python file that imports ray and calls ``mix`` on a dataset."""

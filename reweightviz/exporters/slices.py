@@ -1,7 +1,7 @@
 """Splits of Hugging Face datasets as passes: ``train`` is one, ``train[:30%]`` is 0.3, ``train[:300]`` depends on the rows.
 
 datasets slices by whole percents or by rows, nothing finer. So a slice in rows says behind it of how many they are,
-``train[:12345]  # of 41150 rows``, which a config alone could not tell.
+``train[:12345]  # of 41150 rows``, which a config alone could not tell; a comment that stood there follows, ``; as it was``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from ruamel.yaml.comments import CommentedMap
 
 PART = re.compile(r"(?P<split>[\w.-]+?)(\[((?P<start>-?[\d_]+)(?P<a>%)?)?:((?P<stop>-?[\d_]+)(?P<b>%)?)?\])?(\(\w+\))?")
-ROWS = re.compile(r"\s*#\s*of ([\d_,]+) rows")
+ROWS = re.compile(r"\s*#\s*of ([\d_,]+) rows(;\s*)?")
 
 
 def base(split: object) -> str:
@@ -66,12 +66,15 @@ def rows_said(entry: object) -> float | None:
 
 
 def say_rows(entry: CommentedMap, rows: float | None) -> None:
-    """Put that behind ``split``, or take it away; what stands on the lines below stays."""
-    _, line, below = _said(entry).partition("\n")
-    if rows:
-        entry.yaml_add_eol_comment(f"of {round(rows)} rows", key="split")
+    """Put that behind ``split``, or take it away; what else is said there and on the lines below stays."""
+    said, line, below = _said(entry).partition("\n")
+    ours = ROWS.match(said)
+    theirs = said[ours.end() if ours else 0:].lstrip("# ")
+    comment = "; ".join(filter(None, (f"of {round(rows)} rows" if rows else "", theirs)))
+    if rows or (ours and comment):
+        entry.yaml_add_eol_comment(comment, key="split")
         entry.ca.items["split"][2].value += line + below
-    elif ROWS.match(_said(entry)):
+    elif ours:
         entry.ca.items["split"][2].value = line + below
 
 

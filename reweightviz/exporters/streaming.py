@@ -9,18 +9,21 @@ mosaicml-streaming 0.13.0.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Entry, Exporter, Numbers, Plan, number
+from reweightviz.exporters.exporter import DATA, Config, Entry, Exporter, Numbers, Plan, number
 from reweightviz.exporters.units import COPIES, EXAMPLES, TOKENS
 
 BATCHING = ("random", "stratified", "per_stream", "device_per_stream")
 WEIGHTS = ("proportion", "repeat", "choose")
+PREPARED = "folders of MDS shards"
 REPEATS = "Streaming repeats a stream that is smaller than its share of the epoch, and says nothing."
 
 
@@ -33,6 +36,7 @@ class Streaming(Exporter):
     units = (TOKENS, EXAMPLES, COPIES)
     holds = r"(?!.*\.$)[\w.-]{1,100}"
     merges = True
+    prepared = PREPARED
     traps = (REPEATS,)
 
     def render(self, plan: Plan, old: Document | None, *, cache_dir: str = "cache", split: str | None = None,
@@ -80,7 +84,7 @@ class Streaming(Exporter):
 
 def filled_streams(plan: Plan, numbers: Numbers, there: Any, cache_dir: str, split: str | None) -> dict[str, Any]:
     """Name to what a ``Stream`` takes: what stood there, or the places of a new one, with its weight."""
-    known = there if isinstance(there, Mapping) else {}
+    known = {str(name): one for name, one in there.items()} if isinstance(there, Mapping) else {}
     streams = {}
     for name, value in numbers.items():
         before = known.get(name)
@@ -134,5 +138,7 @@ def _places(entry: Entry, cache: str, split: str | None) -> dict[str, Any]:
     if len(entry.paths) > 1:
         raise ReweightvizError(f"a stream is one MDS folder; sources= has {len(entry.paths)} paths for {listed([entry.domain])}.")
     path = entry.paths[0] if entry.paths else ""
-    places = {"remote": path, "local": cache} if "://" in path else {"local": path or cache}
+    if PurePosixPath(path).suffix.lower() in DATA:
+        raise ReweightvizError(f"a stream is one MDS folder; sources= has the file {path[:80]!r} for {listed([entry.domain])}.")
+    places = {"remote": path, "local": cache} if re.match(r"\w{2,}:/", path) else {"local": path or cache}
     return places | ({"split": split} if split else {})

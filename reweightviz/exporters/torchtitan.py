@@ -9,6 +9,7 @@ Checked with torchtitan 0.3.0, and with its source of August 2026 (b5bcd76) and 
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -103,26 +104,32 @@ class TorchTitan(Exporter):
 
     def parse(self, document: Document) -> Config:
         """``SOURCES`` of our module, or the first list of ``HFDataSource`` or ``WeightedDataset`` in the file."""
-        rows = document.constants.get("SOURCES")
+        rows = python_calls.constant(document, "SOURCES")
         if isinstance(rows, list):
             numbers = python_text.table(document, rows, "name", "weight")
-            unit = document.constants.get("UNIT")
+            unit = python_calls.constant(document, "UNIT")
             return Config({0: numbers}, unit=unit if isinstance(unit, str) else None, paths=_paths(rows),
                           refused=_faults(numbers, _grain(document)))
-        sources = _siblings(document, "HFDataSource")
-        found = [python_calls.arguments(document, call) for call in sources or _siblings(document, "WeightedDataset")]
-        if not found:
-            raise ReweightvizError(f"{document.path} has no SOURCES, no HFDataSource and no WeightedDataset.")
+        kind = "WeightedDataset" if _grain(document) and not _lists(document, "HFDataSource") else "HFDataSource"
+        lists = _lists(document, kind)
+        taken = next((node for node in lists if len(_siblings(document, node, kind)) == len(node.elts)), None)
+        if taken is None:
+            why = python_calls.unclear(document, ["SOURCES", *lists])
+            raise ReweightvizError(f"{document.path} has no SOURCES, no HFDataSource and no WeightedDataset in a list "
+                                   f"that can be read without running it{why}.")
+        found = [python_calls.arguments(document, call) for call in _siblings(document, taken, kind)]
         names = [python_calls.said(_name(one, found)) for one in found]
-        numbers = {}
-        for name, one in zip(names, found, strict=True):
-            numbers[name] = numbers.get(name, 0.0) + number(one.get("weight", 1.0))
+        numbers: Numbers = {}
+        for name, one, call in zip(names, found, _siblings(document, taken, kind), strict=True):
+            numbers[name] = numbers.get(name, 0.0) + number(one.get("weight", math.nan if python_calls.spread(call) else 1.0))
+        grain = kind == "WeightedDataset"
         mixed = () if len({str(one.get("infinite", True)) for one in found}) == 1 else ("infinite must be the same for all sources.",)
-        return Config({0: numbers}, unit=None if sources else _unit(document, found), refused=mixed + _faults(numbers, not sources))
+        return Config({0: numbers}, unit=_unit(document, found) if grain else None, refused=mixed + _faults(numbers, grain),
+                      traps=python_calls.others(lists, taken, f"list of {kind}"))
 
     def recognises(self, document: Document) -> bool:
         """A Python file that calls HFDataSource or WeightedDataset."""
-        return any(document.calls("HFDataSource")) or _grain(document)
+        return bool(python_calls.calls(document, "HFDataSource")) or _grain(document)
 
     def entries(self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]) -> dict[str, Entry]:
         """Names in lower case, for torchtitan looks them up in lower case; others become slugs that no other name has."""
@@ -138,11 +145,15 @@ def _paths(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
             for row in rows if "path" in row}
 
 
-def _siblings(document: Document, name: str) -> list[ast.Call]:
-    """The calls of that name in the first list or tuple that holds any."""
-    lists = python_calls.in_order(node for node in ast.walk(document.tree) if isinstance(node, ast.List | ast.Tuple))
-    held = ([item for item in node.elts if isinstance(item, ast.Call) and python_calls.called(item) == name] for node in lists)
-    return next(filter(None, held), [])
+def _lists(document: Document, kind: str) -> list[ast.List | ast.Tuple]:
+    """The lists and tuples that hold a call of that name."""
+    lists = [node for node in ast.walk(document.tree) if isinstance(node, ast.List | ast.Tuple)]
+    return [node for node in python_calls.in_order(lists) if _siblings(document, node, kind)]
+
+
+def _siblings(document: Document, node: ast.List | ast.Tuple, kind: str) -> list[ast.Call]:
+    items = (python_calls.followed(document, item) for item in node.elts)
+    return [item for item in items if python_calls.called(item) == kind]
 
 
 def _name(one: Mapping[str | int, Any], found: Sequence[Mapping[str | int, Any]]) -> Any:
@@ -158,7 +169,7 @@ def _unit(document: Document, found: Sequence[Mapping[str | int, Any]]) -> str:
 
 
 def _grain(document: Document) -> bool:
-    return any(document.calls("WeightedDataset"))
+    return bool(python_calls.calls(document, "WeightedDataset"))
 
 
 def _faults(numbers: Numbers, grain: bool) -> tuple[str, ...]:

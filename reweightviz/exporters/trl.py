@@ -24,6 +24,7 @@ class Trl(hub.HubExporter):
     name = "trl"
     title = "TRL"
     units = (EXAMPLES, TOKENS)
+    once = True
     traps = (
         "TRL puts the datasets one after the other, unshuffled: only the sampler of the trainer mixes them.",
         "TRL keeps the first rows of each dataset and repeats none: the mixture is as large as the dataset that is used up first allows.",

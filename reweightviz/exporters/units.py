@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.sources import Sources
 
-COARSE, FINE = 2**20, 2**40
-"""Shares are multiples of 1/COARSE, or of 1/FINE where one is so small that rounding would show."""
+GRID = 2**40
+"""Shares that must sum to exactly 1 are multiples of 1/GRID: fine enough for domains whose documents differ in length a
+thousandfold, and a sum of them never rounds, in any order."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,9 @@ def exact_shares(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     scaled = ratio / ratio.max()
     shares = scaled / scaled.sum()
-    grid = COARSE if shares[shares > 0].min() >= 2**10 / COARSE else FINE
-    units = np.where(ratio > 0, np.maximum(np.floor(shares * grid), 1), 0).astype(np.int64)
-    missing = grid - int(units.sum())
-    order = np.argsort(units - shares * grid, kind="stable")
+    units = np.where(ratio > 0, np.maximum(np.floor(shares * GRID), 1), 0).astype(np.int64)
+    missing = GRID - int(units.sum())
+    order = np.argsort(units - shares * GRID, kind="stable")
     units[order[: max(missing, 0)]] += 1
     units[np.argmax(units)] += min(missing, 0)
-    return np.asarray(units / grid, np.float64)
+    return np.asarray(units / GRID, np.float64)

@@ -50,22 +50,27 @@ class WebDataset(Exporter):
 
     def parse(self, document: Document) -> Config:
         """``SOURCES`` of our module, or the first ``RandomMix(...)`` that can be read without running it."""
-        rows = document.constants.get("SOURCES")
+        rows = python_calls.constant(document, "SOURCES")
         if isinstance(rows, list):
             numbers = python_text.table(document, rows, "name", "probability")
             urls = {str(row["name"]): tuple(map(str, row.get("urls", ()))) for row in rows}
             return Config({0: numbers}, paths=urls, refused=hub.faults(numbers, "a probability"))
-        for call in document.calls("RandomMix"):
-            parts = python_calls.items(document, call.get("datasets", call.get(0)))
-            given = call.get("probs", call.get(1))
-            weights = [1.0] * len(parts) if given is None else python_calls.items(document, given)
+        found = python_calls.calls(document, "RandomMix")
+        for call in found:
+            given = python_calls.arguments(document, call)
+            parts, wanted = python_calls.items(document, given.get("datasets", given.get(0))), given.get("probs", given.get(1))
+            even = wanted is None and not python_calls.spread(call)
+            weights = [1.0] * len(parts) if even else python_calls.items(document, wanted)
             if parts and len(weights) == len(parts):
                 numbers = {python_calls.said(part): number(weight) for part, weight in zip(parts, weights, strict=True)}
-                lost = call.get("longest", call.get(2)) is True
+                lost = given.get("longest", given.get(2)) is True
                 refused = ("longest=True goes on without the datasets that are used up, so it ends at their sizes.",) if lost else ()
-                return Config({0: numbers}, refused=refused + hub.faults(numbers, "a probability"))
-        raise ReweightvizError(f"{document.path} has no SOURCES and no RandomMix whose datasets and probs can be read without running it.")
+                return Config({0: numbers}, refused=refused + hub.faults(numbers, "a probability"),
+                              traps=python_calls.others(found, call, "RandomMix"))
+        why = python_calls.unread(document, found, "datasets", "probs", 0, 1, table="SOURCES")
+        raise ReweightvizError(f"{document.path} has no SOURCES and no RandomMix whose datasets and probs can be read "
+                               f"without running it{why}.")
 
     def recognises(self, document: Document) -> bool:
         """A Python file that calls RandomMix."""
-        return any(document.calls("RandomMix"))
+        return bool(python_calls.calls(document, "RandomMix"))

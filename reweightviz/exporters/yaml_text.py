@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import itertools
 import json
@@ -20,6 +19,7 @@ from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.exporters import yaml_load
 
 TRUTH_WORDS = ("no", "on", "off", "yes", "y", "n", "true", "false", "null")
 
@@ -46,13 +46,8 @@ def dumped(content: Mapping[str, Any]) -> str:
 
 
 def parsed(text: str, path: object) -> Any:
-    """What a text of YAML or JSON holds; one sentence where it is neither."""
-    with contextlib.suppress(ValueError, RecursionError):
-        return json.loads(text)
-    try:
-        return YAML(typ="safe", pure=True).load(text)
-    except (YAMLError, ValueError, RecursionError, TypeError) as error:
-        raise ReweightvizError(f"{path} is no YAML file: {' '.join(str(error).split())[:200]}.") from error
+    """What a text of YAML or JSON holds; one sentence where it is neither, or grows without end."""
+    return yaml_load.load(text, path)
 
 
 def edited(old: str, change: Callable[[Any], None], path: object) -> str:

@@ -126,6 +126,21 @@ def test_files_stand_for_their_folder_where_nothing_else_lies_in_it(tmp_path):
             HANDBOOK.write(mixture, tmp_path / "more.yaml", sources={"web": Source(1e6, 1e4, wrong)})
 
 
+def test_each_domain_needs_a_folder_of_its_own(tmp_path):
+    sources = {name: Source(1e6, 1e4, (f"/data/tok/{name}.jsonl",)) for name in ("web", "code")}
+    with pytest.raises(ReweightvizError, match="'web', 'code' would both be read from '/data/tok'; each needs a folder of its own"):
+        HANDBOOK.write(Mixture.uniform(sources), tmp_path / "sft.yaml", sources=sources)
+    one = {"web": Source(1e6, 1e4, ("/data/web/a.jsonl", "/data/web/b.jsonl")), "code": Source(1e6, 1e4, ("/data/code/a.jsonl",))}
+    file = HANDBOOK.write(Mixture.uniform(sources), tmp_path / "sft.yaml", sources=one)
+    assert [entry["id"] for entry in yaml.safe_load(file.read_text())["dataset_mixture"]["datasets"]] == ["/data/web", "/data/code"]
+
+
+def test_an_entry_that_is_a_name_alone_is_said(tmp_path):
+    (tmp_path / "sft.yaml").write_text("dataset_mixture:\n  datasets:\n  - org/web\n  - org/code:python\n")
+    with pytest.raises(ReweightvizError, match="dataset_mixture.datasets of this config must list mappings to take weights; it has 'org/web'"):
+        HANDBOOK.write(Mixture({"web": 0.5, "code": 0.5}), tmp_path / "sft.yaml", sources=SOURCES, merge=True)
+
+
 @pytest.mark.framework("core")
 @pytest.mark.checkout("alignment-handbook")
 @pytest.mark.golden("alignment-handbook", "its source huggingface/alignment-handbook@925acdf with trl 1.16.0, whose lost ORPOConfig is a stand-in")

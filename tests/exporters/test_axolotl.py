@@ -150,6 +150,22 @@ def test_a_whole_entry_loses_the_rows_that_were_said_of_its_slice(tmp_path):
     assert dict(AXOLOTL.read(path)) == pytest.approx({"web": 0.5, "code": 0.4, "math": 0.1})
 
 
+def test_a_comment_on_the_split_stays_beside_the_rows(tmp_path):
+    (tmp_path / "config.yml").write_text(QLORA.replace("split: train[:20%]", "split: train[:20%]   # as in the paper\n    # below"))
+    names = list(AXOLOTL.parse(AXOLOTL.open(tmp_path / "config.yml")).stages[0])
+    sources = {name: Source(1e6 * place, 50000, (name,)) for place, name in enumerate(names, 1)}
+    passes = [{name: (0.4 if name == names[-1] else 1.0) * share for name in names} for share in (0.5, 0.75, 1.0, 2.5)]
+    said = []
+    for wanted in passes:
+        mixture = Mixture.normalized({name: wanted[name] * sources[name].tokens for name in names})
+        tokens = sum(wanted[name] * sources[name].tokens for name in names)
+        AXOLOTL.write(mixture, tmp_path / "config.yml", sources=sources, tokens=tokens, merge=True)
+        text = (tmp_path / "config.yml").read_text()
+        said += [line.partition("# ")[2] for line in text.splitlines() if "paper" in line]
+        assert text.count("# below") == 1
+    assert said == ["of 50000 rows; as in the paper"] * 3 + ["as in the paper"]
+
+
 @pytest.mark.parametrize(("edit", "sentence"), [
     (("datasets:", "pretraining_dataset:"), "streams the first entry of pretraining_dataset only"),
     (("split: train[:20%]", "split: train[:2.5%]"), "split 'train[:2.5%]' is nothing that datasets can slice by"),

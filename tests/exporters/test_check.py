@@ -173,7 +173,7 @@ def test_documents_without_sizes_are_shown_as_shares_of_examples(tmp_path):
     assert report.ok
     assert "share" not in report.table
     assert report.table["share_of_examples"].tolist() == [0.8, 0.2]
-    assert any("need the tokens and documents of 'a', 'b': pass sources=. Below are shares of examples." in note for note in report.notes)
+    assert any("need the tokens and documents of 'a', 'b': pass sources=. The shares shown are of examples." in note for note in report.notes)
     assert "share of examples" in str(report)
     sources = {"a": Source(8e9, 1e6), "b": {"tokens": "1B", "documents": "1M"}}
     known = check(tmp_path / "c.py", sources=sources, tokens="66B")

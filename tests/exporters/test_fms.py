@@ -189,9 +189,9 @@ def test_defaults_are_those_of_the_framework(tmp_path):
         assert FMS.read(tmp_path / "mix.yaml", sources=sources).array == pytest.approx(shares)
     (tmp_path / "mix.json").write_text(json.dumps(yaml.safe_load(entries(0.25, 0.75))))
     assert dict(FMS.read(tmp_path / "mix.json", sources=sources)) == {"a": 0.25, "b": 0.75}
-    (tmp_path / "mix.txt").write_text(entries(0.25, 0.75))
-    with pytest.raises(ReweightvizError, match=r"ends in '.yaml' or '.json'; got 'mix.txt'"):
-        FMS.read(tmp_path / "mix.txt", sources=sources)
+    (tmp_path / "mix.config").write_text(entries(0.25, 0.75))
+    with pytest.raises(ReweightvizError, match=r"ends in '.yaml' or '.json'; got 'mix.config'"):
+        FMS.read(tmp_path / "mix.config", sources=sources)
 
 
 def test_a_sum_that_holds_in_old_pythons_only_is_said(tmp_path):

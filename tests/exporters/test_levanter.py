@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Source, Sources
@@ -15,7 +15,8 @@ from reweightviz.exporters.levanter import Levanter
 LEVANTER = Levanter()
 MIXTURE = Mixture({"web": 0.7, "no": 0.2, "code-1.0/py": 0.1, "spam": 0.0}, source={"method": "test"})
 SOURCES = Sources({"web": Source(8e9, 8e6, ("gs://b/web/*.jsonl.gz", "gs://b/more.jsonl")), "no": Source(4e9, 1e6, ("org/code-1.0",)),
-                   "code-1.0/py": Source(1e9, 1e6), "spam": Source(1e9, 1e6, ("/d/spam.jsonl",))})
+                   "code-1.0/py": Source(1e9, 1e6, ("org/the-code:python",)), "spam": Source(1e9, 1e6, ("/d/spam.jsonl",))})
+BARE = pytest.mark.filterwarnings("ignore:this config of Levanter has no files yet")
 
 
 def loaded(path):
@@ -24,17 +25,40 @@ def loaded(path):
 
 def test_a_new_file_names_every_component(tmp_path):
     file = LEVANTER.write(MIXTURE, tmp_path / "c.yaml", sources=SOURCES, tokenizer="org/tokenizer", stop_strategy="first_exhausted")
+    plain = LEVANTER.write(MIXTURE, tmp_path / "plain.yaml", sources=SOURCES)
+    assert list(loaded(plain)["data"]) == ["cache_dir", "components", "train_weights", "stop_strategy", "mixture_block_size"]
     assert loaded(file) == {"data": {
         "tokenizer": "org/tokenizer", "cache_dir": "cache/",
         "components": {"web": {"type": "cached", "source": {"type": "url", "train_urls": ["gs://b/web/*.jsonl.gz", "gs://b/more.jsonl"]}},
                        "no": {"type": "cached", "source": {"type": "hf", "id": "org/code-1.0"}},
-                       "code-1.0/py": {"type": "cached", "source": {"type": "url", "train_urls": []}}},
+                       "code-1.0/py": {"type": "cached", "source": {"type": "hf", "id": "org/the-code", "name": "python"}}},
         "train_weights": {"web": 0.7, "no": 0.2, "code-1.0/py": 0.1}, "stop_strategy": "first_exhausted", "mixture_block_size": 2048}}
     assert '"no": 0.2' in file.read_text("utf-8")
     with pytest.raises(ReweightvizError, match="no stop_strategy 'restrat'; did you mean 'restart'"):
         LEVANTER.write(MIXTURE, tmp_path / "d.yaml", stop_strategy="restrat")
+    assert LEVANTER.parse(Document.open(file)).paths == {
+        "web": ["gs://b/web/*.jsonl.gz", "gs://b/more.jsonl"], "no": ["org/code-1.0"], "code-1.0/py": ["org/the-code:python"]}
 
 
+def test_components_without_files_are_said_when_written_and_when_read(tmp_path):
+    with pytest.warns(ReweightvizWarning, match="has no files yet for 'web', 'code': give paths in sources=, or fill train_urls"):
+        file = LEVANTER.write(Mixture.uniform(["web", "code"]), tmp_path / "c.yaml")
+    assert loaded(file)["data"]["components"]["web"] == {"type": "cached", "source": {"type": "url", "train_urls": []}}
+    assert "finds nothing to train on for 'web', 'code'" in LEVANTER.parse(Document.open(file)).traps[-1]
+    file.write_text("data: {components: {web: {cache_dir: c}, code: {source: {type: url}}, held: {source: {type: url}}}, train_weights: "
+                    "{web: 1, code: 1, held: 0}}\n")
+    assert LEVANTER.parse(Document.open(file)).traps == ("Levanter finds nothing to train on for 'code': its train_urls are empty.",)
+
+
+@pytest.mark.parametrize("path", ["/data/tok", "/d/web_text_document", "${data.dir}/web.jsonl", "s3://b/web", "gs://b/web/", "a/b/c", "d/x.tar",
+                                  "org/math::validation"])
+def test_what_levanter_reads_neither_as_a_file_nor_from_the_hub_is_said(tmp_path, path):
+    with pytest.warns(ReweightvizWarning, match="Levanter reads files that end in .json.* is neither: name the files"):
+        file = LEVANTER.write(Mixture({"web": 1.0}), tmp_path / "c.yaml", sources={"web": Source(1e9, 1e6, (path,))})
+    assert loaded(file)["data"]["components"]["web"]["source"] == {"type": "url", "train_urls": [path]}
+
+
+@BARE
 def test_component_names_are_no_paths_that_climb(tmp_path):
     names = loaded(LEVANTER.write(Mixture.uniform(["..", "a/../b", "/abs", "a//b", "a.", ".", "nemotron_cc/hq"]), tmp_path / "c.yaml"))
     for name in names["data"]["components"]:
@@ -42,6 +66,7 @@ def test_component_names_are_no_paths_that_climb(tmp_path):
     assert "nemotron_cc/hq" in names["data"]["components"]
 
 
+@BARE
 def test_a_block_has_a_place_for_every_weight(tmp_path):
     small = Mixture.normalized({"web": 1.0, "rare": 1 / 5000})
     assert loaded(LEVANTER.write(small, tmp_path / "c.yaml"))["data"]["mixture_block_size"] == 8192
@@ -49,6 +74,8 @@ def test_a_block_has_a_place_for_every_weight(tmp_path):
         LEVANTER.write(small, tmp_path / "d.yaml", mixture_block_size=2048)
     with pytest.raises(ReweightvizError, match="'rare' would never be drawn: a share below 1/32768"):
         LEVANTER.write(Mixture.normalized({"web": 1.0, "rare": 1e-6}), tmp_path / "d.yaml")
+    with pytest.raises(ReweightvizError, match="'rare' would never be drawn: a share below 1/32768"):
+        LEVANTER.write(Mixture({"web": 1.0, "rare": 5e-324}), tmp_path / "d.yaml")
     (tmp_path / "d.yaml").write_text("data: {train_weights: {web: 0.9999, rare: 0.0001, some: 0.0009}, mixture_block_size: 2048}\n")
     config = LEVANTER.parse(Document.open(tmp_path / "d.yaml"))
     assert config.refused == ()
@@ -88,6 +115,65 @@ def test_a_merge_changes_the_weights_alone(tmp_path):
     added = LEVANTER.draft(Mixture({"owt": 0.5, "wikitext": 0.25, "math": 0.25}), file, merge=True, sources={
         "owt": 1.0, "wikitext": 1.0, "math": Source(1.0, 1, ("org/math",))})
     assert changes(added)[:2] == ["+    math:", '+      id: "org/math"'], "the older tree has no 'type' and 'source'"
+    assert "marin-levanter refuses data.configs" in LEVANTER.parse(Document.open(file)).traps[0]
+
+
+YEARS = """\
+data:
+  components:
+    2023: {source: {type: url, train_urls: [a.jsonl]}}
+    2024: {source: {type: url, train_urls: [b.jsonl]}}
+    2025: {source: {type: url, train_urls: [c.jsonl]}}
+  train_weights:
+    2023: 0.5   # the first
+    2024: 0.5
+    2025: 0
+"""
+
+
+def test_keys_that_yaml_takes_for_numbers_are_names(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text(YEARS)
+    assert dict(LEVANTER.read(file)) == {"2023": 0.5, "2024": 0.5, "2025": 0.0}
+    assert LEVANTER.parse(Document.open(file)).paths["2024"] == ["b.jsonl"]
+    draft = LEVANTER.draft(Mixture({"2023": 0.75, "2024": 0.25}), file, merge=True)
+    assert changes(draft) == ["-    2023: 0.5   # the first", "-    2024: 0.5", "+    2023: 0.75  # the first", "+    2024: 0.25"]
+
+
+COMMENTED = """\
+data:
+  components: {web: {}, code: {}, math: {}}
+  # the mixture
+  train_weights:   # by hand
+    # from the crawl
+    web: 0.5   # shrinks
+    code: 0.5
+trainer:
+  num_train_steps: 4000
+  train_batch_size: 512
+"""
+
+
+def test_a_schedule_keeps_the_comments_beside_the_weights(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text(COMMENTED)
+    start, end = Mixture({"web": 0.75, "code": 0.25}), Mixture({"web": 0.25, "code": 0.75})
+    LEVANTER.write(Schedule({0: start, 1000: end}), file, merge=True)
+    text = file.read_text()
+    assert [text.count(comment) for comment in ("# the mixture", "# by hand", "# from the crawl", "# shrinks")] == [1] * 4
+    back = LEVANTER.read_schedule(file)
+    assert {step: dict(mixture) for step, mixture in back.items()} == {0: dict(start), 1000: dict(end)}
+    assert back.steps == 4000
+    file.write_text(text.replace("code: 0.75", "code: 0.75  # anneals"))
+    draft = LEVANTER.draft(Schedule({0: end, 1000: start}), file, merge=True)
+    assert [line.partition("# ")[2] for line in changes(draft)] == ["shrinks", "", "shrinks", "", "", "anneals", "", "anneals"]
+    LEVANTER.write(start, draft.save(), merge=True)
+    assert dict(LEVANTER.read(file)) == dict(start)
+    shared = "data:\n  train_weights:\n  - - 0\n    - &m {web: 0.5, code: 0.5}\n  - - 1024\n    - *m\n"
+    file.write_text(shared)
+    LEVANTER.write(Schedule({0: start, 1024: end}), file, merge=True, sources={
+        "web": Source(1, 1, ("org/web",)), "code": Source(1, 1, ("org/code",))})
+    assert {step: dict(mixture) for step, mixture in LEVANTER.read_schedule(file).items()} == {0: dict(start), 1024: dict(end)}
 
 
 def test_a_schedule_begins_on_blocks_of_the_configs_batches(tmp_path):
@@ -116,7 +202,8 @@ REFUSED = {
     "{web: 0.7, cod: 0.3}": "train_weights names 'cod', which data.components does not hold",
     "{web: 0.7, code: -0.3}": "must be numbers >= 0; those of 'code' are not",
     "{web: 0, code: 0}": "train_weights sum to 0",
-    "[[0, {web: 1}], [2048, {code: 1}], [1024, {web: 1}]]": "the steps of train_weights must rise from 0"}
+    "[[0, {web: 1}], [2048, {code: 1}], [1024, {web: 1}]]": "the steps of train_weights must rise from 0",
+    "[[0, {web: 1}], [2048.5, {code: 1}]]": "the steps of train_weights must be whole numbers; '2048.5' is none"}
 
 
 @pytest.mark.parametrize(("weights", "sentence"), REFUSED.items())
@@ -132,6 +219,7 @@ def test_without_weights_all_components_count_alike_and_a_data_file_is_read_too(
     (tmp_path / "d.yaml").write_text("tokenizer: gpt2\nconfigs: {web: {}, code: {}}\ntrain_weights: {web: 3, code: 1}\n")
     assert LEVANTER.recognises(Document.open(tmp_path / "d.yaml"))
     assert dict(LEVANTER.read(tmp_path / "d.yaml")) == {"web": 0.75, "code": 0.25}
+    assert not LEVANTER.recognises(Document(tmp_path / "x.yaml", "data: {components: {button: 1}, cache_dir: x}"))
     LEVANTER.write(Mixture({"web": 0.5, "code": 0.5}), tmp_path / "d.yaml", merge=True)
     assert loaded(tmp_path / "d.yaml")["train_weights"] == {"web": 0.5, "code": 0.5}
     (tmp_path / "e.yaml").write_text("data: {train_weights: [[5, {web: 1}]]}\n")

@@ -117,6 +117,23 @@ def test_what_lingua_would_not_take_is_said(tmp_path, data, sentence):
         LINGUA.read(tmp_path / "c.yaml", sources={"web": Source(1, 1), "code": Source(1, 1)})
 
 
+def test_keys_that_yaml_takes_for_numbers_are_names(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text("data:\n  root_dir: d\n  sources:\n    2023: 0.5 # the first\n    2024: 0.5\n    2025: 0\n")
+    sources = {year: Source(1e9, 1e6) for year in ("2023", "2024", "2025")}
+    draft = LINGUA.draft(Mixture({"2023": 0.5, "2024": 0.25, "2025": 0.25}), file, sources=sources, merge=True)
+    assert [line for line in draft.diff().splitlines()[3:] if line[0] in "+-"] == [
+        "-    2024: 0.5", "-    2025: 0", "+    2024: 0.25", "+    2025: 0.25"]
+
+
+@pytest.mark.parametrize(("text", "true"), [
+    ("data: {root_dir: d, sources: {web: 1}}", True), ("dump_dir: x\ndata: {sources: {web: 1}}", True),
+    ("data: {sources: {web: 100.0}, tokenizer: {name: bytes}, n_views: 2}", True), ("data: {sources: {a: 1, b: 2}}", False),
+    ("defaults: [x]\ndata: {sources: {a: 1}}", False), ("data: {root_dir: /x, sources: {a: b}}", False), ("data: {root_dir: /x}", False)])
+def test_its_files_are_recognised(tmp_path, text, true):
+    assert LINGUA.recognises(Document(tmp_path / "x.yaml", text)) is true
+
+
 @pytest.mark.checkout("lingua")
 def test_linguas_own_configs_are_recognised_and_merged(checkouts, tmp_path):
     for name in ("main/configs/llama_1B.yaml", "fastRNN/hawk/configs/debug.yaml"):

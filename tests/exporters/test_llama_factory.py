@@ -158,6 +158,21 @@ def test_dataset_info_is_extended_in_a_folder_and_asked_for_beside_a_file(tmp_pa
     assert dict(LLAMA.read(tmp_path)) == {"web": 0.75, "code": 0.25}
 
 
+def test_dataset_info_that_is_no_mapping_is_said(tmp_path):
+    (tmp_path / "mixture.yaml").write_text(TRAINING)
+    (tmp_path / "dataset_info.json").write_text("[]")
+    with pytest.raises(ReweightvizError, match="dataset_info.json must map the names of datasets to what they are; here it holds a list"):
+        LLAMA.draft(Mixture({"web": 0.5, "code": 0.5}), tmp_path, unit="tokens", merge=True)
+
+
+def test_a_large_run_is_better_streamed(tmp_path):
+    sources = {"web": Source(1e12, 1e9), "code": Source(1e12, 1e9)}
+    for place, (tokens, options, said) in enumerate((("60B", {}, True), ("60B", {"streaming": True}, False), ("40B", {}, False))):
+        path = LLAMA.write(Mixture.uniform(["web", "code"]), tmp_path / str(place), sources=sources, tokens=tokens, **options)
+        traps = LLAMA.parse(LLAMA.open(path)).traps
+        assert any("6e+10 tokens LLaMA-Factory loads and tokenises all documents before training" in trap for trap in traps) is said
+
+
 @pytest.mark.parametrize(("content", "shares"), [
     ("dataset: web, code\nmix_strategy: interleave_over\ninterleave_probs: 0.75, 0.25", {"web": 0.75, "code": 0.25}),
     ("dataset: [web, code]\nmix_strategy: interleave_under\ninterleave_probs: [0.75, 0.25]", {"web": 0.75, "code": 0.25}),

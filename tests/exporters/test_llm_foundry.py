@@ -102,6 +102,22 @@ def test_a_merge_changes_the_proportions_alone_and_a_schedule_the_duration_too(t
     assert dict(FOUNDRY.read(file)) == dict(mostly)
 
 
+def test_no_stream_loses_its_remote(tmp_path):
+    """By a key that YAML takes for a number, nor where only a later stage names it."""
+    file = tmp_path / "c.yaml"
+    file.write_text(THEIRS.replace("      web: {", "      2024: {"))
+    draft = FOUNDRY.draft(Mixture({"2024": 0.5, "code": 0.5}), file, merge=True)
+    assert [line.split()[-1] for line in changes(draft)] == ["crawled", "crawled", "0.4", "0.5"]
+    first, late = Mixture({"web": 0.6, "code": 0.4, "math": 0.0}), Mixture({"web": 0.2, "code": 0.3, "math": 0.5})
+    file.write_text(THEIRS)
+    sources = {name: Source(1e9, 1e6, (f"s3://mine/{name}",)) for name in first}
+    FOUNDRY.write(Schedule({0: first, 1000: late}, steps=4800), file, sources=sources, merge=True)
+    FOUNDRY.write(Schedule({0: first, 2000: late}, steps=4800), file, merge=True)
+    later = loaded(file)["callbacks"]["curriculum_learning"]["schedule"][0]["dataset"]["streams"]
+    assert later["math"] == {"remote": "s3://mine/math", "local": "cache/math", "proportion": 0.5}
+    assert later["web"]["remote"] == "${variables.data_remote}"
+
+
 def test_streams_take_the_place_of_a_single_dataset(tmp_path):
     (tmp_path / "c.yaml").write_text("train_loader:\n  name: text\n  dataset:\n    local: ./my-copy-c4\n    remote: s3://b\n    split: train\n"
                                      "    shuffle: true\n")

@@ -101,7 +101,7 @@ def test_blends_that_megatron_would_read_otherwise(tmp_path, text, sentence):
 
 @pytest.mark.parametrize(("name", "text", "true"), [
     ("run.py", "cfg.dataset.blend = None", False), ("run.py", "interleave_datasets([a], probabilities=[1.0])", False),
-    ("run.py", "load(data_paths=['train.jsonl', 'more.jsonl'])", False), ("run.py", "x = (", False), ("meta.yaml", META, True),
+    ("run.py", "load(data_paths=['train.jsonl', 'more.jsonl'])", False), ("run.py", "x = (", False), ("run.py", "blend = [[1, 2], [3, 4]]", False), ("meta.yaml", META, True),
     ("mix.yaml", "train_data_paths: [/d/a]", False), ("mix.yaml", "dataset: {path: x}", False), ("mix.yaml", "[", False)])
 def test_its_files_are_recognised(tmp_path, name, text, true):
     assert NEMO.recognises(Document(tmp_path / name, text)) is true

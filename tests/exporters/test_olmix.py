@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 import yaml
@@ -130,8 +132,33 @@ def test_a_source_without_a_weight_is_a_trap(tmp_path):
     assert not OLMIX.parse(document).refused
 
 
+def test_a_mix_that_is_nested_without_end_is_said(tmp_path):
+    for text in ("mix: " + "{a: " * 400 + "1" + "}" * 400, '{"mix": ' + '{"a": ' * 400 + "{}" + "}" * 401, "mix: {a: &a {b: *a}}",
+                 "data: {sources: [&s {name: s, topics: [*s]}]}\nmix: {a: {weight: 1}}"):
+        document = Document(tmp_path / "launch.yaml", text)
+        assert OLMIX.recognises(document) in {True, False}
+        with pytest.raises(ReweightvizError, match="nests its sources more than 50 deep|no 'mix' of names"):
+            OLMIX.parse(document)
+        document.path.write_text(text)
+        with contextlib.suppress(ReweightvizError):
+            OLMIX.draft(Mixture({"a": 1.0}), document.path, merge=True)
+
+
+def test_keys_that_yaml_takes_for_numbers_are_names(tmp_path):
+    (tmp_path / "launch.yaml").write_text(CONFIG.replace("wikipedia", "2024").replace("    code:\n", "    2023:\n").replace("name: code", "name: 2023"))
+    assert dict(OLMIX.read(tmp_path / "launch.yaml")) == pytest.approx({"dclm:2023": 0.5, "dclm:math": 0.3, "2024": 0.2})
+    draft = OLMIX.draft(Mixture({"dclm:2023": 0.4, "dclm:math": 0.4, "2024": 0.2}), tmp_path / "launch.yaml", merge=True)
+    assert changed(draft) == ["-      weight: 0.625", "+      weight: 0.5", "-      weight: 0.375", "+      weight: 0.5"]
+
+
+def test_olmix_reads_tokens(tmp_path):
+    with pytest.raises(ReweightvizError, match="Olmix reads token files .* not files of text; sources= has '/d/web.jsonl.gz'"):
+        OLMIX.write(Mixture({"web": 1.0}), tmp_path / "launch.yaml", sources={"web": Source(1e9, paths=("/d/web.jsonl.gz",))})
+
+
 @pytest.mark.parametrize(("text", "true"), [
-    (CONFIG, True), ("mix: {dclm: {code: {weight: 1.0}}}", True), ("mix: {web: 0.5}", False), (HEAD, False), ("mix: [1]", False), ("]", False),
+    (CONFIG, True), ("mix: {dclm: {code: {weight: 1.0, repetition_factor: 1}}}", True), ("mix: {a: {weight: 1}}", False),
+    ("mix: {a: {weight: 1}}\ndata: {sources: [{name: a, paths: [x.npy]}]}", True), ("mix: &a {b: *a}", False), ("mix: {web: 0.5}", False), (HEAD, False), ("mix: [1]", False), ("]", False),
     ("data: {train_weights: {web: 1.0}}", False)])
 def test_its_files_are_recognised(tmp_path, text, true):
     assert OLMIX.recognises(Document(tmp_path / "x.yaml", text)) is true

@@ -87,6 +87,30 @@ def test_a_merge_changes_the_proportions_alone(tmp_path):
     assert dict(STREAMING.read(file)) == {"web": 0.25, "code": 0.5, "math": 0.25, "spam": 0.0}
 
 
+def test_keys_that_yaml_takes_for_numbers_are_names_and_keep_their_remote(tmp_path):
+    file = tmp_path / "mix.yaml"
+    text = "streams:\n" + "".join(f"  {year}:\n    remote: s3://b/{year}\n    local: /c/{year}\n    proportion: 0.5\n" for year in (2023, 2024))
+    file.write_text(text)
+    draft = STREAMING.draft(Mixture({"2023": 0.75, "2024": 0.25}), file, merge=True)
+    assert [line for line in draft.diff().splitlines()[3:] if line[0] in "+-"] == [
+        "-    proportion: 0.5", "+    proportion: 0.75", "-    proportion: 0.5", "+    proportion: 0.25"]
+
+
+@pytest.mark.parametrize(("path", "places"), [
+    ("oci://b/web", {"remote": "oci://b/web", "local": "cache/web"}), ("hf://datasets/o/web", {"remote": "hf://datasets/o/web", "local": "cache/web"}),
+    ("dbfs:/Volumes/a/web", {"remote": "dbfs:/Volumes/a/web", "local": "cache/web"}), ("/d/web", {"local": "/d/web"}), ("C:/web", {"local": "C:/web"})])
+def test_a_remote_path_is_remote_and_a_local_one_local(tmp_path, path, places):
+    file = STREAMING.write(Mixture({"web": 1.0}), tmp_path / "mix.yaml", sources={"web": Source(1e6, 1e4, (path,))})
+    assert loaded(file)["streams"]["web"] == places | {"proportion": 1.0}
+
+
+@pytest.mark.parametrize(("path", "sentence"), [("/d/web.jsonl.gz", "reads folders of MDS shards, not files of text"),
+                                                ("s3://b/web.npy", "a stream is one MDS folder; sources= has the file 's3://b/web.npy' for 'web'")])
+def test_files_are_no_streams(tmp_path, path, sentence):
+    with pytest.raises(ReweightvizError, match=sentence):
+        STREAMING.write(Mixture({"web": 1.0}), tmp_path / "mix.yaml", sources={"web": Source(1e6, 1e4, (path,))})
+
+
 def test_choices_are_read_and_become_proportions_of_as_many_samples(tmp_path):
     file = tmp_path / "mix.yaml"
     file.write_text("streams:\n  web: {local: a, choose: 700}\n  code: {local: b, choose: 300}\n")

@@ -74,6 +74,12 @@ def test_an_edit_is_followed(tmp_path):
     assert dict(TUNE.read(path)) == pytest.approx({"web": 0.75, "code": 0.15, "math": 0.1})
 
 
+def test_an_entry_that_is_a_name_alone_is_said(tmp_path):
+    (tmp_path / "c.yaml").write_text("datasets: [org/web, org/code]\ndataloader: {shuffle: true}\n")
+    with pytest.raises(ReweightvizError, match="datasets of this config must list mappings to take weights; it has 'org/web'"):
+        TUNE.write(Mixture({"web": 1.0}), tmp_path / "c.yaml", sources={"web": Source(1e6, 1e4, ("org/web",))}, merge=True)
+
+
 def test_a_merge_into_the_recipes_config_changes_its_weights_only(tmp_path):
     (tmp_path / "multi.yaml").write_text(RECIPE)
     sources = {name: Source(1e6, 1e4, (f"HuggingFaceM4/the_cauldron:{name}",)) for name in ("ocrvqa", "dvqa")}

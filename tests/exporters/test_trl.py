@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
 from reweightviz.exporters.trl import Trl
@@ -103,6 +103,19 @@ def test_what_trl_would_refuse_or_lose(tmp_path, edit, sentence):
     assert sentence in " ".join(TRL.parse(TRL.open(tmp_path / "sft.yaml")).refused)
     with pytest.raises(ReweightvizError, match=sentence.split(";")[0]):
         TRL.read(tmp_path / "sft.yaml")
+
+
+def test_an_entry_that_is_a_name_alone_is_said(tmp_path):
+    (tmp_path / "sft.yaml").write_text("model_name_or_path: x\ndatasets: [org/spam]\n")
+    with pytest.raises(ReweightvizError, match="datasets of this config must list mappings to take weights; it has 'org/spam'"):
+        TRL.write(MIXTURE, tmp_path / "sft.yaml", sources=SOURCES, merge=True)
+
+
+def test_a_budget_above_one_pass_is_said_and_the_epochs_are_those_of_one_pass(tmp_path):
+    sources = {"web": Source(8e6, 1e5, ("org/web",)), "code": Source(1e6, 1e4, ("org/code",))}
+    with pytest.warns(ReweightvizWarning, match="TRL repeats nothing: this mixture holds 4e\\+06 of the 8e\\+06 tokens, until 'code' is used up"):
+        TRL.write(Mixture({"web": 0.75, "code": 0.25}), tmp_path / "mix.yaml", sources=sources, tokens="8M")
+    assert TRL.open(tmp_path / "mix.yaml").record["epochs"] == {"web": 0.375, "code": 1.0}
 
 
 def test_streaming_is_not_merged_into(tmp_path):

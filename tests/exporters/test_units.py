@@ -46,9 +46,19 @@ def test_exact_shares_sum_to_one_and_keep_what_is_above_zero(ratio):
     shares = units.exact_shares(ratio)
     assert sum(shares) == sum(reversed(shares)) == math.fsum(shares) == 1
     assert ((shares > 0) == (ratio > 0)).all()
-    np.testing.assert_allclose(shares, ratio / ratio.sum(), rtol=2**-9, atol=2**-40 * len(ratio))
+    np.testing.assert_allclose(shares, ratio / ratio.sum(), rtol=0, atol=2**-40 * len(ratio))
+    assert (shares * 2**40 % 1 == 0).all()
 
 
-def test_exact_shares_sum_to_one_in_every_order():
-    assert {sum(order) for order in permutations(units.exact_shares(np.array([0.7, 0.2, 0.1])).tolist())} == {1.0}
-    assert (units.exact_shares(np.array([0.7, 0.2, 0.1])) * 2**20 % 1 == 0).all()
+@pytest.mark.parametrize("ratio", [[0.7, 0.2, 0.1], [1 / 3] * 3, [0.6, 0.4 - 1e-9, 1e-9, 1e-15], [1e-300, 1.0, 0.0]])
+def test_exact_shares_sum_to_one_in_every_order(ratio):
+    shares = units.exact_shares(np.array(ratio)).tolist()
+    assert {sum(order) for order in permutations(shares)} == {1.0}
+    assert {math.fsum(order) for order in permutations(shares)} == {1.0}
+
+
+def test_exact_shares_of_documents_keep_the_shares_of_tokens_where_lengths_differ_widely():
+    """Half of the tokens in documents a thousand times as long are one document in a thousand."""
+    lengths, weights = np.array([100.0, 1e5, 3e3]), np.array([0.4, 0.5, 0.1])
+    tokens = units.exact_shares(weights / lengths) * lengths
+    np.testing.assert_allclose(tokens / tokens.sum(), weights, rtol=1e-8)

@@ -1,0 +1,108 @@
+"""What a text of YAML or JSON holds: unknown tags are passed over, nothing grows without end, and faults are one sentence."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import ConstructorError, SafeConstructor
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+
+from reweightviz.core.errors import ReweightvizError, listed
+
+MOST_NODES = 1_000_000
+"""A config with more entries, its aliases written out, is none that a person wrote."""
+FAULTS = (YAMLError, ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError)
+"""What ruamel.yaml raises on texts that are not YAML."""
+
+
+class _Constructor(SafeConstructor):
+    """Plain values; a tag that is not of YAML itself, such as ``!include x`` or ``!env``, leaves what it marks."""
+
+    def construct_document(self, node: Node) -> Any:
+        _check_size(node)
+        return super().construct_document(node)
+
+    def _marked(self, node: Node) -> Any:
+        if isinstance(node, ScalarNode):
+            return node.value
+        return self.construct_yaml_map(node) if isinstance(node, MappingNode) else self.construct_yaml_seq(node)
+
+
+_Constructor.add_constructor(None, _Constructor._marked)  # noqa: SLF001
+
+
+def load(text: str, path: object) -> Any:
+    """What a text of YAML or JSON holds.
+
+    Raises:
+        ReweightvizError: it is neither, a key stands twice, it holds itself, or its aliases make it grow without end.
+    """
+    kind = "JSON" if str(path).lower().endswith(".json") else "YAML"
+    try:
+        return json.loads(text, object_pairs_hook=lambda pairs: _paired(pairs, path))
+    except ReweightvizError:
+        raise
+    except (RecursionError, ValueError) as error:
+        fault: Exception = error
+    try:
+        yaml = YAML(typ="safe", pure=True)
+        yaml.Constructor = _Constructor
+        return yaml.load(text)
+    except (RecursionError, *FAULTS) as error:
+        fault = fault if kind == "JSON" else error
+    raise ReweightvizError(f"{path} is no {kind} file: {_said(fault)}.") from fault
+
+
+def _paired(pairs: list[tuple[str, Any]], path: object) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
+        raise ReweightvizError(f"{path} is no JSON file: the key {listed(twice)} stands twice in one mapping.")
+    return found
+
+
+def _check_size(root: Node) -> None:
+    """Refuse what holds itself, or has too many nodes once its aliases are written out; counted without writing them out."""
+    sizes: dict[int, int] = {}
+    opened: set[int] = set()
+    waiting = [root]
+    while waiting:
+        node = waiting[-1]
+        if id(node) in sizes:
+            waiting.pop()
+        elif id(node) in opened:
+            sizes[id(waiting.pop())] = size = 1 + sum(sizes[id(child)] for child in _children(node))
+            opened.remove(id(node))
+            if size > MOST_NODES:
+                raise ConstructorError(None, None, f"its aliases, written out, make more than {MOST_NODES:,} entries", node.start_mark)
+        else:
+            opened.add(id(node))
+            for child in _children(node):
+                if id(child) in opened:
+                    raise ConstructorError(None, None, f"&{child.anchor} holds itself", child.start_mark)
+                waiting.append(child)
+
+
+def _children(node: Node) -> Iterator[Node]:
+    if isinstance(node, ScalarNode):
+        return
+    for part in node.value:
+        yield from part if isinstance(part, tuple) else (part,)
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} (line {error.lineno}, column {error.colno})"
+    problem, context, mark = (getattr(error, name, None) for name in ("problem", "context", "problem_mark"))
+    if not problem:
+        return " ".join(str(error).split())[:200] or type(error).__name__
+    twice = problem.partition('found duplicate key "')[2].partition('" with value')[0]
+    sentence = f"the key {twice!r} stands twice" if twice else ", ".join(filter(None, (context, problem)))
+    return f"{' '.join(sentence.split())[:200]} (line {mark.line + 1}, column {mark.column + 1})" if mark else sentence[:200]
