@@ -104,15 +104,17 @@ def test_the_readmes_python_names_are_real(root):
     assert "/work" not in text
 
 
+@pytest.mark.filterwarnings("ignore::reweightviz.core.errors.ReweightvizWarning")
 def test_the_readmes_ten_lines_run(root, tmp_path, monkeypatch):
     import re
 
     blocks = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text("utf-8"), re.DOTALL)
-    for name, block in zip(("ten", "table", "ship"), blocks, strict=True):
+    for name, block in zip(("ten", "table", "ship", "laws"), blocks, strict=True):
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
         exec(compile(block, "README.md", "exec"), {"rv": rv})  # noqa: S102
-        assert (tmp_path / name / ("interleave" if name == "ship" else "mixture") / "mixture.yaml").exists()
+        if name != "laws":
+            assert (tmp_path / name / ("interleave" if name == "ship" else "mixture") / "mixture.yaml").exists()
     assert "/data/" in (tmp_path / "table" / "blend.txt").read_text()
 
 
