@@ -18,7 +18,7 @@ from reweightviz.core.protocols import Law, LawSpec, Mixer, Scorer, Selector, ne
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.selection import Selection
-from reweightviz.core.sources import Sources
+from reweightviz.core.sources import Source, Sources
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.types import kind_of
 
@@ -240,12 +240,15 @@ def _instance(method: Any, verb: str, example: str) -> None:
 def _signal_arrays(signals: Mapping[str, Mapping[str, Any]] | RunLog) -> tuple[tuple[str, ...], dict[str, NDArray[np.float64]]]:
     if isinstance(signals, RunLog):
         return signals.domains, dict(signals.signals)
+    if isinstance(signals, Sources):
+        return signals.domains, {"tokens": signals.tokens}
     if not signals:
         raise ReweightvizError("rv.mix needs at least one signal, such as {'tokens': {'web': 1e12, 'code': 3e11}}; got none.")
     if not all(isinstance(table, Mapping) for table in signals.values()):
         raise ReweightvizError("rv.mix takes signal to domain to number, such as {'tokens': {'web': 1e12, 'code': 3e11}}; "
                                f"got numbers for {listed(signals)}.")
-    tables = {name: dict(table) for name, table in signals.items()}
+    tables = {name: {d: value.tokens if isinstance(value, Source) else value for d, value in table.items()}
+              for name, table in signals.items()}
     domains = tuple(next(iter(tables.values())))
     for name, table in tables.items():
         if set(table) != set(domains):

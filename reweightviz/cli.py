@@ -7,16 +7,26 @@ import json
 import re
 import sys
 import warnings
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
-from reweightviz import api
+from reweightviz import api, decision
+from reweightviz.core import text
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed
+from reweightviz.core.files import inside_folder
 from reweightviz.core.mixture import Mixture
+from reweightviz.core.protocols import needs
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Source, Sources, count
 
+if TYPE_CHECKING:
+    from reweightviz.exporters import Exporter
+
 FLAGS = ("sources", "tokens", "framework", "unit", "max_epochs", "overwrite", "merge")
 """Arguments of the verbs that are flags here."""
+ELSEWHERE = {name: f"--{name.replace('_', '-')}" for name in (*FLAGS, "no_backup", "diff", "record", "out", "to")} | {
+    "framework": "--to", "from": "--from", "backup": "--no-backup", "path": "--out", "mixture": "the first argument", "config": "the first argument"}
+"""What is no option of a framework's own, and how it is given."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,7 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     checking.add_argument("--json", action="store_true", help="print JSON")
     checking.set_defaults(run=_check)
 
-    listing = commands.add_parser("methods", help="list every method")
+    listing = commands.add_parser("methods", help="list every method, or say what one needs and which options it takes")
+    listing.add_argument("name", nargs="?", metavar="NAME", help="a method or a framework")
     listing.add_argument("--markdown", action="store_true", help="print METHODS.md")
     listing.set_defaults(run=_methods)
     return parser
@@ -80,6 +91,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _convert(options: argparse.Namespace) -> int:
+    from reweightviz import exporters
     from reweightviz.exporters import check
 
     given = _sources(options)
@@ -87,10 +99,19 @@ def _convert(options: argparse.Namespace) -> int:
         raise ReweightvizError("epochs at a budget need sources=, the tokens of each domain; got none.")
     mixture = _mixture(options, given)
     table: dict[str, Source] = dict(given or {})
+    carried: list[str] = []
     for domain, paths in check.paths_in(options.mixture, options.framework).items():
         known = table.get(domain, Source(0.0))
+        carried += [] if known.paths else paths
         table[domain] = Source(known.tokens, known.documents, known.paths or tuple(paths))
-    return _write(mixture, Sources(table, tokenizer=given.tokenizer if given else None), options)
+    done = _write(mixture, Sources(table, tokenizer=given.tokenizer if given else None), options)
+    if carried:
+        title = exporters.find(options.to).title
+        _complain(f"note: the paths are those of {options.mixture} as they stand: check that {title} can read them.", options)
+    variables = [path for path in carried if "$" in path]
+    if variables:
+        _complain(f"note: {listed(variables, 3)} has a variable in it, which {options.mixture} had filled in: write the path out.", options)
+    return done
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -100,9 +121,12 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _methods(options: argparse.Namespace) -> int:
-    from reweightviz import catalogue
+    from reweightviz import catalogue, method_help
 
-    _say(catalogue.markdown().rstrip("\n") if options.markdown else catalogue.table()[["kind", "needs", "summary"]].to_string())
+    if options.markdown:
+        _say(catalogue.markdown().rstrip("\n"))
+    else:
+        _say(method_help.page(options.name) if options.name else method_help.listing())
     return 0
 
 
@@ -110,15 +134,20 @@ def _write(mixture: Mixture | Schedule, sources: Sources | None, options: argpar
     from reweightviz import exporters
 
     exporter = exporters.find(options.to)
+    own = _own(options.option, exporter)
+    if options.merge and options.overwrite:
+        raise ReweightvizError("--merge changes the config that is there and --overwrite replaces it: give one of them.")
+    if options.record and not options.diff:
+        _check_record(options)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", ReweightvizWarning)
         draft = exporter.draft(mixture, options.out, sources=sources, tokens=_tokens(options), unit=options.unit,
                                max_epochs=options.max_epochs, overwrite=options.overwrite, merge=options.merge,
-                               backup=not options.no_backup, **_own(options.option))
+                               backup=not options.no_backup, **own)
     for warning in said:
         _complain(f"warning: {warning.message}", options)
     if options.diff:
-        sys.stdout.write(draft.diff())
+        _say(draft.diff(), end="")
         return 0
     kept = draft.backups()
     draft.save()
@@ -131,13 +160,37 @@ def _write(mixture: Mixture | Schedule, sources: Sources | None, options: argpar
     _say(f"{exporter.title}: {record['unit']}")
     if record["dropped"]:
         _say(f"left out, weight 0: {listed(record['dropped'])}")
+    if record.get("epochs"):
+        _say(f"epochs at {record['tokens']:.4g} tokens: {_passes(record['epochs'])}")
     if options.record:
         whole = mixture.mean() if isinstance(mixture, Schedule) else mixture
         known = sources if sources is not None and options.sources else None
-        page = api.decision_record(whole, options.record, sources=known, tokens=_tokens(options), files=[options.out],
-                                   overwrite=options.overwrite)
-        _say(f"wrote {page}")
+        api.decision_record(whole, options.record, sources=known, tokens=_tokens(options), files=[options.out], overwrite=options.overwrite)
+        for page in _pages(options):
+            _say(f"wrote {page}")
     return 0
+
+
+def _passes(epochs: dict[str, float]) -> str:
+    shown = [f"{text.line(domain, 40)!r} {passes:.3g}" for domain, passes in [*epochs.items()][:12]]
+    return ", ".join(shown) + (f" and {len(epochs) - len(shown)} more" if len(epochs) > len(shown) else "")
+
+
+def _pages(options: argparse.Namespace) -> list[Path]:
+    """The two files of a decision record."""
+    given = Path(options.record)
+    base = given.with_suffix("") if given.suffix.lower() in decision.ENDINGS else given
+    return [base.with_name(f"{base.name}.md"), base.with_name(f"{base.name}.html")]
+
+
+def _check_record(options: argparse.Namespace) -> None:
+    """Refuse a record that could not be written, before anything is."""
+    for page in _pages(options):
+        if inside_folder(page).is_dir():
+            raise ReweightvizError(f"cannot write {page}: it is a folder; name a file.")
+        if page.exists() and not options.overwrite:
+            again = "name another file for the record" if options.merge else "pass --overwrite to replace it, or name another file"
+            raise ReweightvizError(f"{page} exists already; {again}.")
 
 
 def _mixture(options: argparse.Namespace, sources: Sources | None) -> Mixture | Schedule:
@@ -156,17 +209,20 @@ def _tokens(options: argparse.Namespace) -> float | None:
     return None if options.tokens is None else count(options.tokens)
 
 
-def _own(pairs: list[str]) -> dict[str, Any]:
+def _own(pairs: list[str], exporter: Exporter) -> dict[str, Any]:
     """The framework's own options; a value is JSON where it can be, else text."""
     found: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
+        name = key.strip().replace("-", "_")
         if not equals:
             raise ReweightvizError(f"--option takes KEY=VALUE, such as --option seed=3; got {pair!r}.")
+        if name in ELSEWHERE and name not in needs(exporter.render):
+            raise ReweightvizError(f"--option is for what {exporter.title} alone takes; {name!r} is given by {ELSEWHERE[name]}.")
         try:
-            found[key.strip().replace("-", "_")] = json.loads(value)
+            found[name] = json.loads(value)
         except ValueError:
-            found[key.strip().replace("-", "_")] = value
+            found[name] = value
     return found
 
 
@@ -184,12 +240,18 @@ def _flagged(sentence: str, options: argparse.Namespace) -> str:
     return re.sub(r"(?<![\w'\"=/.-])(?<!--option )([a-z][a-z_]*)=(True\b)?(?=([\w'])?)", flag, sentence)
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
+def _say(line: str, end: str = "\n") -> None:
+    _print(sys.stdout, f"{line}{end}")
 
 
 def _complain(sentence: str, options: argparse.Namespace) -> None:
-    sys.stderr.write(f"reweightviz: {_flagged(sentence, options)}\n")
+    _print(sys.stderr, f"reweightviz: {_flagged(sentence, options)}\n")
+
+
+def _print(stream: TextIO, words: str) -> None:
+    """What a terminal cannot show, as escapes."""
+    encoding = stream.encoding or "utf-8"
+    stream.write(words.encode(encoding, "backslashreplace").decode(encoding))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import hub, yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Entry, Plan, number
 from reweightviz.exporters.huggingface import builder
+from reweightviz.exporters.plan import Config, Entry, Plan, number
 from reweightviz.exporters.units import FRACTION
 
 KEYS = ("dataset_mixture", "datasets")

@@ -30,8 +30,8 @@ from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import hub, slices, yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Numbers, Plan, number
 from reweightviz.exporters.huggingface import builder
+from reweightviz.exporters.plan import Config, Numbers, Plan, number
 from reweightviz.exporters.units import COPIES
 
 CLOUD = ("s3://", "gs://", "gcs://", "adl://", "abfs://", "az://", "oci://")

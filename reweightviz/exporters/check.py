@@ -14,9 +14,10 @@ import pandas as pd
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources, count
-from reweightviz.exporters import FRAMEWORKS, find, provenance, yaml_versions
+from reweightviz.exporters import FRAMEWORKS, find, provenance, yaml_text, yaml_versions
 from reweightviz.exporters.document import Document, PathLike
-from reweightviz.exporters.exporter import Config, Exporter, digest
+from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.plan import Config, digest
 from reweightviz.exporters.report import Report
 from reweightviz.exporters.units import Unit
 
@@ -43,6 +44,8 @@ def check(path: PathLike, framework: str | None = None, *, sources: Sources | Ma
     document = whole.of(exporter.name)
     with document.blamed():
         config = exporter.parse(document)
+    for name in (name for numbers in config.stages.values() for name in numbers):
+        yaml_text.check_text(name)
     found = _Findings(exporter, document, config, sources, None if tokens is None else count(tokens))
     return Report(Path(path), exporter.name, exporter.title, known.by, found.unit.sentence, found.table(), refused=tuple(config.refused),
                   traps=(*config.traps, *found.traps(), *exporter.traps),

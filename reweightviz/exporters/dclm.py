@@ -23,7 +23,8 @@ from reweightviz.core.sources import Sources
 from reweightviz.exporters import provenance, yaml_text
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.draft import Draft
-from reweightviz.exporters.exporter import Config, Entry, Exporter, Plan, number
+from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.plan import Config, Entry, Plan, number
 from reweightviz.exporters.units import COPIES, TOKENS
 
 UNITS = {"frequencies": COPIES, "manifest": TOKENS}

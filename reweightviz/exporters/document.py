@@ -142,7 +142,7 @@ class Document:
                 warnings.simplefilter("ignore")
                 return ast.parse(self.text.removeprefix("\ufeff") if self.path.suffix == ".py" else ""), ""
         except SyntaxError as error:
-            fault = f"{error.msg} (line {error.lineno})"
+            fault = error.msg.partition(";")[0] + (f" (line {error.lineno})" if error.lineno else "")
         except (MemoryError, RecursionError):
             fault = "it is nested too deeply"
         except ValueError as error:

@@ -6,9 +6,8 @@ import contextlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from reweightviz.core.sources import Sources, count
 from reweightviz.exporters import provenance, yaml_text
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.draft import Draft
+from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, digest
 from reweightviz.exporters.units import TOKENS, Unit, exact_shares
 
 CONFIGS = {".yaml", ".yml", ".json", ".py", ".txt", ".csv"}
@@ -28,81 +28,6 @@ COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
 DATA = (".jsonl", ".json", ".ndjson", ".parquet", ".csv", ".txt", ".arrow", ".bin", ".idx", ".npy", ".tar", ".mds")
 TEXT = re.compile(r"\.(jsonl|json|ndjson|parquet|csv|txt|arrow)(\.(gz|zst|bz2|xz))?$")
 """Files of text, as they are before a framework's own preprocessing."""
-
-Numbers = dict[str, float]
-"""Name of an entry in the file to the number that stands there."""
-
-
-class Entry(NamedTuple):
-    """What one entry of a file stands for: ``part`` of a domain, and where that lies."""
-
-    domain: str
-    part: float = 1.0
-    paths: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a file is to say, in the unit of its framework.
-
-    Args:
-        entries: name in the file to what it stands for, in order; domains of weight 0 are not among them.
-        stages: first step to the numbers from there on, by name in the file; a mixture has one stage, at 0.
-            A stage leaves out what it does not draw.
-        gone: names in the file of the domains whose weight is 0, for a merge to take out.
-        unit: of the numbers.
-        sources: what there is of each domain, where it is known.
-        tokens: budget of the run, where it is known.
-        steps: steps of the run, where a schedule says them.
-        record: the provenance.
-    """
-
-    entries: Mapping[str, Entry]
-    stages: Mapping[int, Numbers]
-    gone: tuple[str, ...]
-    unit: Unit
-    sources: Sources | None
-    tokens: float | None
-    steps: int | None
-    record: dict[str, Any]
-
-    @property
-    def numbers(self) -> Numbers:
-        """The numbers of the first stage."""
-        return self.stages[0]
-
-    @property
-    def repeats(self) -> bool:
-        """Whether the budget asks for more than one pass over some domain."""
-        return max(self.record.get("epochs", {}).values(), default=0.0) > 1 + 1e-6
-
-    def comment(self, title: str) -> str:
-        """The provenance as ``#`` lines."""
-        return provenance.comment(self.record, title=title)
-
-
-@dataclass(frozen=True)
-class Config:
-    """What a framework's file says, as the framework would read it.
-
-    Args:
-        stages: first step to the numbers from there on, by name in the file.
-        unit: key of the unit, where the file itself tells it.
-        paths: name to the files or datasets that it stands for.
-        sizes: name to what its share of tokens was divided by, where the file itself tells it.
-        steps: length of the run in steps, where the file tells it.
-        refused: sentences, what the framework would refuse or read as something else; ``read`` raises the first.
-        traps: sentences, what the framework takes but a person should know of.
-    """
-
-    stages: Mapping[int, Numbers]
-    unit: str | None = None
-    paths: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    sizes: Mapping[str, float] = field(default_factory=dict)
-    steps: int | None = None
-    refused: tuple[str, ...] = ()
-    traps: tuple[str, ...] = ()
-
 
 class Exporter:
     """One framework's config. A subclass says how it differs, in ``render``, ``parse`` and ``recognises``.
@@ -443,18 +368,3 @@ def _paths(domain: str, sources: Sources | None) -> tuple[str, ...]:
 
 def _positive(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) and value > 0 else None
-
-
-def digest(config: Config) -> str:
-    """A short hash of the numbers of a config and of what they count, to see later whether it was edited."""
-    numbers = {f"{start} {name}": number for start, stage in config.stages.items() for name, number in stage.items()}
-    return provenance.digest(numbers | {f"size {name}": size for name, size in config.sizes.items()} | {f"unit {config.unit}": 0.0})
-
-
-def number(value: object) -> float:
-    """A finite number >= 0 as a framework would take it from a config; nan where it is none."""
-    try:
-        found = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
-    except ValueError:
-        return math.nan
-    return found if math.isfinite(found) and found >= 0 else math.nan

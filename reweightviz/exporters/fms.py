@@ -22,8 +22,9 @@ import numpy as np
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Exporter, Numbers, Plan, number
+from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.huggingface import builder
+from reweightviz.exporters.plan import Config, Numbers, Plan, number
 from reweightviz.exporters.units import EXAMPLES, TOKENS, exact_shares
 
 STRATEGIES = ("all_exhausted", "first_exhausted")

@@ -20,8 +20,8 @@ from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Entry, Numbers, Plan, number
 from reweightviz.exporters.megatron import Megatron
+from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, number
 
 PATHS, WEIGHTS = "train_data_paths", "train_data_weights"
 PARALLEL = ("train_label_data_paths", "train_reward_data_paths")

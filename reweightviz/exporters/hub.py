@@ -15,8 +15,9 @@ from ruamel.yaml.comments import CommentedMap
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.exporters import endings, yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Exporter, Numbers, Plan, number
+from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.huggingface import HUB, place
+from reweightviz.exporters.plan import Numbers, Plan, number
 
 Entry = Mapping[str, Any]
 

@@ -19,7 +19,8 @@ from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
 from reweightviz.core.mixture import SUM_TOLERANCE
 from reweightviz.exporters import python_calls, yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Exporter, Numbers, Plan, number
+from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.plan import Config, Numbers, Plan, number
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 FORMAT = "reweightviz.huggingface/2"

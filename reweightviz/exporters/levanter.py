@@ -21,7 +21,8 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import COMPRESSED, DATA, Config, Exporter, Numbers, Plan, number
+from reweightviz.exporters.exporter import COMPRESSED, DATA, Exporter
+from reweightviz.exporters.plan import Config, Numbers, Plan, number
 
 BLOCK, LARGEST_BLOCK = 2048, 2**15
 STRATEGIES = ("restart", "first_exhausted", "all_exhausted")

@@ -15,8 +15,9 @@ from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import provenance, yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Entry, Exporter, Plan, number
+from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.levanter import idle
+from reweightviz.exporters.plan import Config, Entry, Plan, number
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 CHUNK = re.compile(r".*\.chunk\..*\.jsonl")

@@ -14,7 +14,8 @@ from typing import Any
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.exporters import python_calls, python_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Exporter, Plan, number
+from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.plan import Config, Plan, number
 
 SCRIPT = '''
 

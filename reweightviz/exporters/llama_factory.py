@@ -18,8 +18,9 @@ from typing import Any
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Entry, Exporter, Numbers, Plan, number
+from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.huggingface import builder
+from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, number
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 STRATEGIES = ("interleave_over", "interleave_under")

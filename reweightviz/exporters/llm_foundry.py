@@ -16,7 +16,8 @@ from typing import Any
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Exporter, Plan, number
+from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.plan import Config, Plan, number
 from reweightviz.exporters.streaming import PREPARED, REPEATS, Streaming, filled_streams, streams_config
 from reweightviz.exporters.units import EXAMPLES
 

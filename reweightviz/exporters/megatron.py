@@ -18,7 +18,8 @@ from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import provenance, shell_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Entry, Exporter, Numbers, Plan
+from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.plan import Config, Entry, Numbers, Plan
 
 FORMS = ("text", "per_split", "arguments")
 MOST = 32766

@@ -13,8 +13,9 @@ from typing import Any
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Exporter, Numbers, Plan, number
+from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.gpt_neox import ordered
+from reweightviz.exporters.plan import Config, Numbers, Plan, number
 
 PARALLEL = ("dataset_read_path", "dataset_max_tokens")
 """Lists that Nanotron reads side by side with the folders."""

@@ -20,8 +20,9 @@ from reweightviz.core.sources import Sources
 from reweightviz.exporters import python_calls, python_text, yaml_text
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.draft import Draft
-from reweightviz.exporters.exporter import Config, Entry, Exporter, Plan, number
+from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.megatron import Megatron
+from reweightviz.exporters.plan import Config, Entry, Plan, number
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 FORMS = ("bridge", "energon")

@@ -15,8 +15,9 @@ from typing import Any
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Exporter, Numbers, Plan, number
+from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.olmo_core import OlmoCore, repetitions
+from reweightviz.exporters.plan import Config, Numbers, Plan, number
 
 PROPERTIES = {"weight", "repetition_factor"}
 DEEPEST = 50

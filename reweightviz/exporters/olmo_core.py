@@ -20,7 +20,8 @@ from reweightviz.core.schedule import Schedule
 from reweightviz.exporters import python_calls, python_text, yaml_text
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.draft import Draft
-from reweightviz.exporters.exporter import Config, Exporter, Plan, number
+from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.plan import Config, Plan, number
 
 FORMS = ("sources", "composable")
 MARGIN = 1.01

@@ -7,8 +7,9 @@ import io
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Exporter, Plan, number
+from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.plain_json import faults
+from reweightviz.exporters.plan import Config, Plan, number
 from reweightviz.exporters.units import SHARES
 
 

@@ -13,7 +13,8 @@ from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Exporter, Plan, number
+from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.plan import Config, Plan, number
 from reweightviz.exporters.units import SHARES
 
 

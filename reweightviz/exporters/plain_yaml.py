@@ -7,8 +7,8 @@ from typing import Any
 
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Plan
 from reweightviz.exporters.plain_json import PlainJson
+from reweightviz.exporters.plan import Plan
 
 FORMAT = "reweightviz.yaml/1"
 

@@ -13,7 +13,8 @@ import math
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.exporters import python_calls, python_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Exporter, Numbers, Plan, number
+from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.plan import Config, Numbers, Plan, number
 from reweightviz.exporters.units import SHARES
 
 SCRIPT = '''

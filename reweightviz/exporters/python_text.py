@@ -8,7 +8,7 @@ from typing import Any
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Numbers, number
+from reweightviz.exporters.plan import Numbers, number
 
 
 def module(comment: str, constants: Mapping[str, Any], script: str) -> str:

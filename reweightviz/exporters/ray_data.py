@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.exporters import python_calls, python_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Exporter, Numbers, Plan, number
+from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.huggingface import builder
+from reweightviz.exporters.plan import Config, Numbers, Plan, number
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 SHORTEST = "STOP_ON_SHORTEST"

@@ -66,9 +66,12 @@ def record(sidecar: Path, name: str) -> dict[str, Any]:
     if not os.path.lexists(sidecar):
         return {}
     try:
-        found = json.loads(text(sidecar, MOST_RECORD))
+        content = text(sidecar, MOST_RECORD)
+        found = json.loads(content)
+    except ReweightvizError as error:
+        raise ReweightvizError(f"{str(error).removesuffix('.')}: {mend}.") from error
     except (ValueError, RecursionError) as error:
-        raise ReweightvizError(f"the provenance of {name} cannot be read: {str(error).rstrip('.')} ({sidecar}): {mend}.") from error
+        raise ReweightvizError(f"the provenance {sidecar} is damaged, {error}: {mend}.") from error
     if sidecar.name == "provenance.json" and not (isinstance(found, dict) and found.get("file") == name):
         return {}
     if not isinstance(found, dict):

@@ -18,7 +18,8 @@ from typing import Any
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import DATA, Config, Entry, Exporter, Numbers, Plan, number
+from reweightviz.exporters.exporter import DATA, Exporter
+from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, number
 from reweightviz.exporters.units import COPIES, EXAMPLES, TOKENS
 
 BATCHING = ("random", "stratified", "per_stream", "device_per_stream")

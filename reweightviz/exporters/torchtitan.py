@@ -17,7 +17,8 @@ from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import hub, provenance, python_calls, python_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Entry, Exporter, Numbers, Plan, number
+from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, number
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 FORMS = ("0.3", "grain")

@@ -13,7 +13,7 @@ from typing import Any
 from reweightviz.core.errors import ReweightvizError, unknown_name
 from reweightviz.exporters import hub, yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Plan
+from reweightviz.exporters.plan import Config, Plan
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 RECIPE = "dev/lora_finetune_distributed_multi_dataset"

@@ -14,7 +14,7 @@ from typing import Any
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.exporters import hub, yaml_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Plan
+from reweightviz.exporters.plan import Config, Plan
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 

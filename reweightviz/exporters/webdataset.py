@@ -10,7 +10,8 @@ from __future__ import annotations
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.exporters import hub, python_calls, python_text
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import Config, Exporter, Plan, number
+from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.plan import Config, Plan, number
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 SCRIPT = '''

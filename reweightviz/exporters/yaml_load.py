@@ -102,7 +102,7 @@ def _said(error: Exception) -> str:
         return f"{error.msg} (line {error.lineno}, column {error.colno})"
     problem, context, mark = (getattr(error, name, None) for name in ("problem", "context", "problem_mark"))
     if not problem:
-        return " ".join(str(error).split())[:200] or type(error).__name__
+        return " ".join(str(error).partition(";")[0].split())[:200] or type(error).__name__
     twice = problem.partition('found duplicate key "')[2].partition('" with value')[0]
     sentence = f"the key {twice!r} stands twice" if twice else ", ".join(filter(None, (context, problem)))
     return f"{' '.join(sentence.split())[:200]} (line {mark.line + 1}, column {mark.column + 1})" if mark else sentence[:200]

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, warn
 from reweightviz.core.mixture import temperature_weights
+from reweightviz.core.sources import count
 from reweightviz.mixers.fixed import Fixed, State
 from reweightviz.numerics.simplex import water_fill
 
@@ -27,7 +28,7 @@ class UniMax(Fixed):
     :class:`ReweightvizWarning` names the tokens that stay unused.
 
     Args:
-        budget: B, tokens to train on in all.
+        budget: B, tokens to train on in all; text such as "300B" will do.
         max_epochs: N, the paper tries 1, 5 and 10; the default repeats nothing.
 
     Example:
@@ -43,9 +44,16 @@ class UniMax(Fixed):
     verified: ClassVar[str] = "not verified against the paper"
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.budget) and self.budget > 0 and self.max_epochs > 0):
-            raise ReweightvizError("UniMax needs a budget of tokens and max_epochs, both above 0; "
-                                   f"got {self.budget} and {self.max_epochs}.")
+        try:
+            budget = count(self.budget)
+            good = budget > 0 and self.max_epochs > 0
+        except (ReweightvizError, TypeError):
+            good = False
+        if not good:
+            raise ReweightvizError("UniMax needs a budget of tokens, such as 3e11 or '300B', and max_epochs, both above 0; "
+                                   f"got {self.budget!r} and {self.max_epochs!r}.")
+        if isinstance(self.budget, str):
+            object.__setattr__(self, "budget", budget)
 
     def init(self, *, tokens: ArrayLike) -> State:
         """Weights for the tokens (K,) available in each domain; one without any gets 0."""
