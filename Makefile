@@ -54,6 +54,9 @@ demo: .venv/.ready
 test-frameworks: .venvs/core/.ready .venvs/torchtitan/.ready .venvs/transformers4/.ready .venvs/nanotron/.ready .venvs/energon/.ready
 	$(BIN)/python -m pytest tests/exporters $(PYTEST_ARGS)
 
+# Small matrices on few cores: threads of the linear algebra that wait for each other make the laws' tests many times slower.
+test test-frameworks: export OPENBLAS_NUM_THREADS ?= 1
+
 test: .venv/.ready tests/js/node_modules/.ready .venvs/core/.ready .venvs/torchtitan/.ready
 	@path=$$($(BIN)/python tests/browser/chromium.py) && echo "Chromium: $$path"
 	$(MAKE) --no-print-directory lint

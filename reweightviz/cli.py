@@ -7,12 +7,13 @@ import json
 import re
 import sys
 import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from reweightviz import api, decision
+from reweightviz import api
 from reweightviz.core import text
-from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed, unknown_name
 from reweightviz.core.files import inside_folder
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import needs
@@ -21,11 +22,13 @@ from reweightviz.core.sources import Source, Sources, count
 
 if TYPE_CHECKING:
     from reweightviz.exporters import Exporter
+    from reweightviz.exporters.draft import Draft
 
 FLAGS = ("sources", "tokens", "framework", "unit", "max_epochs", "overwrite", "merge")
 """Arguments of the verbs that are flags here."""
 ELSEWHERE = {name: f"--{name.replace('_', '-')}" for name in (*FLAGS, "no_backup", "diff", "record", "out", "to")} | {
-    "framework": "--to", "from": "--from", "backup": "--no-backup", "path": "--out", "mixture": "the first argument", "config": "the first argument"}
+    "framework": "--to", "from": "--from", "backup": "--no-backup", "path": "--out", "mixture": "the first argument",
+    "config": "the first argument"}
 """What is no option of a framework's own, and how it is given."""
 
 
@@ -91,7 +94,6 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _convert(options: argparse.Namespace) -> int:
-    from reweightviz import exporters
     from reweightviz.exporters import check
 
     given = _sources(options)
@@ -104,14 +106,7 @@ def _convert(options: argparse.Namespace) -> int:
         known = table.get(domain, Source(0.0))
         carried += [] if known.paths else paths
         table[domain] = Source(known.tokens, known.documents, known.paths or tuple(paths))
-    done = _write(mixture, Sources(table, tokenizer=given.tokenizer if given else None), options)
-    if carried:
-        title = exporters.find(options.to).title
-        _complain(f"note: the paths are those of {options.mixture} as they stand: check that {title} can read them.", options)
-    variables = [path for path in carried if "$" in path]
-    if variables:
-        _complain(f"note: {listed(variables, 3)} has a variable in it, which {options.mixture} had filled in: write the path out.", options)
-    return done
+    return _write(mixture, Sources(table, tokenizer=given.tokenizer if given else None), options, carried)
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -130,7 +125,8 @@ def _methods(options: argparse.Namespace) -> int:
     return 0
 
 
-def _write(mixture: Mixture | Schedule, sources: Sources | None, options: argparse.Namespace) -> int:
+def _write(mixture: Mixture | Schedule, sources: Sources | None, options: argparse.Namespace, carried: Sequence[str] = ()) -> int:
+    """Write a config and its record; ``carried`` are paths that another config named."""
     from reweightviz import exporters
 
     exporter = exporters.find(options.to)
@@ -144,24 +140,15 @@ def _write(mixture: Mixture | Schedule, sources: Sources | None, options: argpar
         draft = exporter.draft(mixture, options.out, sources=sources, tokens=_tokens(options), unit=options.unit,
                                max_epochs=options.max_epochs, overwrite=options.overwrite, merge=options.merge,
                                backup=not options.no_backup, **own)
-    for warning in said:
-        _complain(f"warning: {warning.message}", options)
+    for sentence in (*(f"warning: {warning.message}" for warning in said), *_notes(draft, exporter, carried, options)):
+        _complain(sentence, options)
     if options.diff:
         _say(draft.diff(), end="")
         return 0
     kept = draft.backups()
     draft.save()
-    sidecar, *_ = draft.files
-    record = json.loads(draft.files[sidecar])
-    for path in [*draft.files][::-1]:
-        _say(f"wrote {path}")
-    for path in kept:
-        _say(f"kept {path}")
-    _say(f"{exporter.title}: {record['unit']}")
-    if record["dropped"]:
-        _say(f"left out, weight 0: {listed(record['dropped'])}")
-    if record.get("epochs"):
-        _say(f"epochs at {record['tokens']:.4g} tokens: {_passes(record['epochs'])}")
+    for line in (*(f"wrote {path}" for path in reversed(draft.files)), *(f"kept {path}" for path in kept), *_facts(draft, exporter)):
+        _say(line)
     if options.record:
         whole = mixture.mean() if isinstance(mixture, Schedule) else mixture
         known = sources if sources is not None and options.sources else None
@@ -171,13 +158,34 @@ def _write(mixture: Mixture | Schedule, sources: Sources | None, options: argpar
     return 0
 
 
-def _passes(epochs: dict[str, float]) -> str:
-    shown = [f"{text.line(domain, 40)!r} {passes:.3g}" for domain, passes in [*epochs.items()][:12]]
-    return ", ".join(shown) + (f" and {len(epochs) - len(shown)} more" if len(epochs) > len(shown) else "")
+def _facts(draft: Draft, exporter: Exporter) -> Iterator[str]:
+    """What a person should see of what was written."""
+    record = json.loads(next(iter(draft.files.values())))
+    yield f"{exporter.title}: {record['unit']}"
+    if record["dropped"]:
+        yield f"left out, weight 0: {listed(record['dropped'])}"
+    epochs = record.get("epochs")
+    if epochs:
+        shown = [f"{text.line(domain, 40)!r} {passes:.3g}" for domain, passes in [*epochs.items()][:12]]
+        more = f" and {len(epochs) - 12} more" if len(epochs) > 12 else ""
+        yield f"epochs at {record['tokens']:.4g} tokens: {', '.join(shown)}{more}"
+
+
+def _notes(draft: Draft, exporter: Exporter, carried: Sequence[str], options: argparse.Namespace) -> Iterator[str]:
+    """What to know of paths that came from another config."""
+    written = [words for path, words in draft.files.items() if not path.name.endswith("provenance.json")]
+    used = [path for path in carried if any(path in words or json.dumps(path)[1:-1] in words for words in written)]
+    if used:
+        yield f"note: the paths are those of {options.mixture} as they stand; check that {exporter.title} can read them."
+    variables = [path for path in used if "$" in path]
+    if variables:
+        yield f"note: {listed(variables, 3)} holds a variable, which {exporter.title} may not fill in: write the path out."
 
 
 def _pages(options: argparse.Namespace) -> list[Path]:
     """The two files of a decision record."""
+    from reweightviz import decision
+
     given = Path(options.record)
     base = given.with_suffix("") if given.suffix.lower() in decision.ENDINGS else given
     return [base.with_name(f"{base.name}.md"), base.with_name(f"{base.name}.html")]
@@ -217,13 +225,23 @@ def _own(pairs: list[str], exporter: Exporter) -> dict[str, Any]:
         name = key.strip().replace("-", "_")
         if not equals:
             raise ReweightvizError(f"--option takes KEY=VALUE, such as --option seed=3; got {pair!r}.")
-        if name in ELSEWHERE and name not in needs(exporter.render):
-            raise ReweightvizError(f"--option is for what {exporter.title} alone takes; {name!r} is given by {ELSEWHERE[name]}.")
+        _check_option(name, exporter)
         try:
             found[name] = json.loads(value)
         except ValueError:
             found[name] = value
     return found
+
+
+def _check_option(name: str, exporter: Exporter) -> None:
+    known = needs(exporter.render)
+    if name in known:
+        return
+    if name in ELSEWHERE:
+        raise ReweightvizError(f"--option is for what {exporter.title} alone takes; {name!r} is given by {ELSEWHERE[name]}.")
+    if not known:
+        raise ReweightvizError(f"{exporter.title} takes no --option; got {name!r:.60}.")
+    raise unknown_name(f"option of {exporter.title}", name, known)
 
 
 def _flagged(sentence: str, options: argparse.Namespace) -> str:

@@ -81,6 +81,8 @@ class Comparison:
     def verdict(self) -> str:
         """One or two sentences: which law, by how much, and whether that is more than chance."""
         first, *others = self.ranking
+        if not others and self.skipped:
+            return f"no law could be fitted: {'; '.join(f'{name}: {reason}' for name, reason in self.skipped.items())}"
         if first == BASELINE:
             return "no law predicts a run it has not seen better than the mean of the runs does: do not trust any of them here."
         row = self.table.loc[(first, ALL)]

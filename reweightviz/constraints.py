@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.core.mixture import Mixture
-from reweightviz.core.sources import Sources
+from reweightviz.core.sources import Sources, count
 from reweightviz.numerics.linear_constraints import Limits, conflict
 
 Array = NDArray[np.float64]
@@ -219,10 +219,10 @@ def _epoch_caps(space: Space, tokens: float | None, sources: Sources | Mapping[s
         return []
     if tokens is None or sources is None:
         raise ReweightvizError("max_epochs needs tokens= (the budget) and sources= (what there is of each domain).")
-    if not max_epochs > 0:
-        raise ReweightvizError(f"max_epochs must be a number of passes above 0; got {max_epochs}.")
-    table = sources.token_table if isinstance(sources, Sources) else dict(sources)
-    passes = Mixture.uniform(space.domains).epochs(table, tokens)
+    if isinstance(max_epochs, bool) or not isinstance(max_epochs, int | float | np.number) or not max_epochs > 0:
+        raise ReweightvizError(f"max_epochs must be a number of passes above 0; got {max_epochs!r}.")
+    table = (sources if isinstance(sources, Sources) else Sources(sources)).token_table
+    passes = Mixture.uniform(space.domains).epochs(table, count(tokens))
     caps = {domain: max_epochs / (len(space.domains) * passes[domain]) for domain in space.domains}
     return [Limit("epoch cap", domain, space.row(domain), cap) for domain, cap in caps.items() if cap < 1 and space.row(domain).any()]
 

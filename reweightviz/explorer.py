@@ -6,7 +6,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -275,12 +275,11 @@ class Explorer(w.VBox):
         budget = self.editor.budget or float(self.sources.tokens.sum())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ReweightvizWarning)  # the editor shows the intervals itself
-            try:
-                best = proposals.optimize(self.law, tokens=budget, sources=self.sources, max_epochs=self.editor.max_epochs, draws=0)
-            except ReweightvizError:  # the budget is more than the data at the cap
-                self.editor.add_preset(UNCAPPED, proposals.optimize(self.law, draws=0))
-            else:
-                self.editor.add_preset(OPTIMUM, best)
+            # Without the cap where the budget is more than the data at it.
+            for name, cap in ((OPTIMUM, {"max_epochs": self.editor.max_epochs}), (UNCAPPED, {})):
+                with suppress(ReweightvizError):
+                    self.editor.add_preset(name, proposals.optimize(self.law, tokens=budget, sources=self.sources, draws=0, **cap))
+                    break
 
     def _results(self) -> dict[str, Mixture]:
         """What the mixers of the logs came to."""

@@ -14,6 +14,7 @@ from reweightviz.aims import Aim, place
 from reweightviz.constraints import Limit, Space, space_of
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.protocols import ConvexLaw, Law
+from reweightviz.core.sources import Sources, count
 from reweightviz.core.swarm import Swarm
 from reweightviz.laws.log_linear import LogLinearLaw
 from reweightviz.numerics.convex import Optimum, minimise_exponentials
@@ -217,7 +218,8 @@ class Task:
     def _drawn_scores(self, aim: Aim, free: Array) -> tuple[Array, Array]:
         """Those of the free weights (n, Z) that meet the caps, and their scores under every draw (B, n)."""
         free = free[self.allowed(free)]
-        parts = [aim.score(self.samples(part)) + self.pull(part) for part in np.array_split(free, max(1, len(free) // 250))]
+        weight = 0.0 if np.isinf(self.kl) else 1.0
+        parts = [weight * aim.score(self.samples(part)) + self.pull(part) for part in np.array_split(free, max(1, len(free) // 250))]
         return free, np.concatenate(parts, axis=1)
 
     def _pool(self, free: Array) -> Array:
@@ -262,21 +264,37 @@ def task_of(law: Law, *, near: Mapping[str, float] | None = None, kl: float = 0.
             raise ReweightvizError(f"the cap on {target!r} must be a number, the worst predicted value that is allowed; got {cap!r}.")
     if swarm is not None and set(swarm.domains) != set(law.domains):
         raise ReweightvizError(f"the swarm has the domains {listed(swarm.domains)}, the law {listed(law.domains)}.")
-    return Task(law, space, prior, float(kl), dict(caps or {}), _given(law, given, tokens), swarm, seed,
+    return Task(law, space, prior, float(kl), dict(caps or {}), _given(law, given, tokens, constraints.get("sources")), swarm, seed,
                 "uniform" if near is None else "near")
 
 
-def _given(law: Law, given: Mapping[str, Any] | None, tokens: float | None) -> dict[str, Any]:
-    wanted, known = getattr(law, "given", ()), dict(given or {})
-    if tokens is not None and "run_tokens" in wanted:
-        known.setdefault("run_tokens", tokens)
+def _given(law: Law, given: Mapping[str, Any] | None, tokens: Any, sources: Any) -> dict[str, Any]:
+    """What the law predicts from beside the weights: as told, and the budget and what there is where it takes them."""
+    wanted = getattr(law, "given", ())
     takes = getattr(law, "takes", wanted)
+    known = {name: count(value) if isinstance(value, str) else _in_order(law, name, value) for name, value in (given or {}).items()}
+    if tokens is not None and "run_tokens" in wanted:
+        known.setdefault("run_tokens", count(tokens))
+    if sources is not None and "available" in takes:
+        table = sources if isinstance(sources, Sources) else Sources(sources)
+        known.setdefault("available", _in_order(law, "available", table.token_table))
     strange, absent = [name for name in known if name not in takes], [name for name in wanted if name not in known]
     if strange:
         raise ReweightvizError(f"the law does not predict from {listed(strange)}; it takes {listed(takes) or 'mixtures alone'}.")
     if absent:
-        raise ReweightvizError(f"the law predicts from {listed(absent)} too: give it, as in given={{{absent[0]!r}: 1e9}}.")
+        raise ReweightvizError(f"the law predicts from {listed(absent)} too: give it, as in given={{{absent[0]!r}: 1e9}}, or hold it by "
+                               f"law.at({absent[0]}=1e9).")
     return known
+
+
+def _in_order(law: Law, name: str, value: Any) -> Any:
+    """A mapping of domain to number as an array in the law's order."""
+    if not isinstance(value, Mapping):
+        return value
+    absent = [domain for domain in law.domains if domain not in value]
+    if absent:
+        raise ReweightvizError(f"{name} must name every domain of the law; it has none for {listed(absent)}.")
+    return np.array([count(value[domain]) for domain in law.domains])
 
 
 def _loss(floor: float, side: float, value: float) -> float:

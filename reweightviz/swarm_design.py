@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reweightviz.constraints import Limit, Space, space_of
-from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, unknown_name
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed, unknown_name
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
 from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources, count
@@ -93,7 +93,7 @@ def design_swarm(sources: Sources | Mapping[str, float] | Sequence[str], runs: i
     elif method == "space-filling":
         drawn = space_filling_design(runs, where, least=least, rng=rng)
     else:
-        drawn, facts = _optimal(centre.array, runs, where, strengths, least, law, rng)
+        drawn, facts = _optimal(domains, centre.array, runs, where, strengths, least, law, rng)
     if runs <= len(domains):
         warnings.warn(f"{runs} runs are too few for a law: a log-linear one needs at least {len(domains) + 1} for {len(domains)} domains.",
                       ReweightvizWarning, stacklevel=2)
@@ -138,9 +138,9 @@ def _region(space: Space, natural: Mixture, usage: float | None) -> Region:
     return region(lower, upper, limits)
 
 
-def _optimal(centre: Array, runs: int, where: Region, strengths: tuple[float, float], least: float, law: Law | None,
-             rng: np.random.Generator) -> tuple[Drawn, dict[str, Any]]:
-    slopes = _slopes(law, len(centre), rng)
+def _optimal(domains: tuple[str, ...], centre: Array, runs: int, where: Region, strengths: tuple[float, float], least: float,
+             law: Law | None, rng: np.random.Generator) -> tuple[Drawn, dict[str, Any]]:
+    slopes = _slopes(law, domains, rng)
     half = min(max(400, 3 * runs), 2000)
     draws = dirichlet_design(_drawable(centre), half, where, strengths=strengths, least=least, rng=rng)
     spread = space_filling_design(half, where, least=least, rng=rng)
@@ -152,12 +152,14 @@ def _optimal(centre: Array, runs: int, where: Region, strengths: tuple[float, fl
     return Drawn(pool[chosen], draws.pulled + spread.pulled), {"information_against_dirichlet": gain, "curves": len(slopes)}
 
 
-def _slopes(law: Law | None, domains: int, rng: np.random.Generator) -> Array:
+def _slopes(law: Law | None, domains: tuple[str, ...], rng: np.random.Generator) -> Array:
     if law is None:
-        return rng.normal(0, 1, (CURVES, domains))
-    if not isinstance(law, LogLinearLaw) or len(law.domains) != domains:
-        raise ReweightvizError(f"an optimal design is made around a log-linear law of the same {domains} domains; got {law!r:.80}.")
-    return np.asarray(np.clip(law.coef[:, 1:], -20, 20), np.float64)
+        return rng.normal(0, 1, (CURVES, len(domains)))
+    if not isinstance(law, LogLinearLaw) or set(law.domains) != set(domains):
+        raise ReweightvizError(f"an optimal design is made around a log-linear law of the same domains, {listed(domains)}; got {law!r:.80} "
+                               f"of {listed(getattr(law, 'domains', ()))}.")
+    order = [law.domains.index(domain) for domain in domains]
+    return np.asarray(np.clip(law.coef[:, 1:][:, order], -20, 20), np.float64)
 
 
 def _diagnostics(mixtures: Array, natural: Mixture, table: Mapping[str, float] | None, tokens: float | None) -> dict[str, Any]:

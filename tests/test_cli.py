@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
 import reweightviz as rv
+from reweightviz import exporters
 from reweightviz.cli import main
+from reweightviz.core.protocols import needs
+from reweightviz.method_help import arguments
 
 SOURCES = """\
 tokenizer: gpt2
@@ -40,7 +44,8 @@ def test_export_says_what_it_wrote_and_dropped_and_warns_on_stderr(here, capsys)
     assert code == 0
     assert out.splitlines() == [
         "wrote b.txt", "wrote b.txt.provenance.json",
-        "Megatron: a weight is a share of training sequences of one fixed length, which is a share of tokens", "left out, weight 0: 'spam'"]
+        "Megatron: a weight is a share of training sequences of one fixed length, which is a share of tokens", "left out, weight 0: 'spam'",
+        "epochs at 2e+10 tokens: 'web' 1.88, 'code' 5"]
     assert err == "reweightviz: warning: more than 4 epochs at 2e+10 tokens: 'code' 5.\n"
     assert rv.load_mixture("b.txt") == {"web": 0.75, "code": 0.25, "spam": 0.0}
     record = json.loads((here / "b.txt.provenance.json").read_text())
@@ -60,6 +65,24 @@ def test_export_says_what_it_wrote_and_dropped_and_warns_on_stderr(here, capsys)
     ("export m.json --to levanter --out c.yaml --tokens many", "got 'many'"),
     ("export m.json --to levanter --out c.yaml --tokens 1B", "need --sources, the tokens of each domain; got none."),
     ("convert b.txt --to levanter --out c.yaml --tokens 1B", "need --sources, the tokens of each domain; got none."),
+    ("export m9.json --to levanter --out c.yaml", "m9.json: the weights are shares and must sum to 1; they sum to 0.9."),
+    ("export m.json --to levanter --out l.yaml --merge --overwrite", "--merge changes the config that is there and --overwrite replaces it: give one of them."),
+    ("export m.json --to megatron --out c.txt --option tokens=1B", "--option is for what Megatron alone takes; 'tokens' is given by --tokens."),
+    ("export m.json --to megatron --out c.txt --option merge=true", "'merge' is given by --merge."),
+    ("export m.json --to megatron --out c.txt --option no-backup=1", "'no_backup' is given by --no-backup."),
+    ("export m.json --to megatron --out c.txt --option unit=tokens", "'unit' is given by --unit."),
+    ("export m.json --to megatron --out c.txt --option path=x", "'path' is given by --out."),
+    ("export m.json --to megatron --out c.txt --option mixture=x", "'mixture' is given by the first argument."),
+    ("export m.json --to megatron --out c.txt --option from=json", "'from' is given by --from."),
+    ("export m.json --to csv --out c.csv --option seed=3", "CSV takes no --option; got 'seed'."),
+    ("export m.json --to megatron --sources s.yaml --out c.txt --record l.yaml/why", "cannot write l.yaml/why.md: the folder l.yaml does not exist"),
+    ("export m.json --to megatron --sources s.yaml --out c.txt --record no/why", "cannot write no/why.md: the folder no does not exist; create it first."),
+    ("export m.json --to megatron --sources s.yaml --out c.txt --record there", "there.html exists already; pass --overwrite to replace it, or name another file."),
+    ("export m.json --to levanter --out l.yaml --merge --record there.md", "there.html exists already; name another file for the record."),
+    ("check broken.yaml", "broken.yaml is no YAML file: the key 'web' stands twice (line 2, column 1)."),
+    ("check broken.yaml --framework levanter", "broken.yaml is no YAML file: the key 'web' stands twice (line 2, column 1)."),
+    ("check /dev/zero", "cannot read /dev/zero: it is no regular file."),
+    ("methods unimx", "no method 'unimx'; did you mean 'UniMax'?"),
     ("export s.yaml --to levanter --out c.yaml", "is no config that is known here, it holds the keys 'tokenizer', 'domains'; name the framework with --from, "),
     ("check s.yaml", "name the framework with --framework, one of"),
     ("check absent.yaml", "cannot read absent.yaml: No such file"),
@@ -68,6 +91,9 @@ def test_export_says_what_it_wrote_and_dropped_and_warns_on_stderr(here, capsys)
 def test_bad_input_is_one_sentence_in_the_words_of_the_command_line(here, capsys, line, sentence):
     (here / "b.txt").write_text("0.5 /d/web_text_document 0.5 /d/code_text_document")
     (here / "l.yaml").write_text("data: {train_weights: {web: 1}}")
+    (here / "m9.json").write_text('{"weights": {"web": 0.6, "code": 0.3}}')
+    (here / "broken.yaml").write_text("web: 0.5\nweb: 0.5\n")
+    (here / "there.html").write_text("mine")
     before = {path: path.read_bytes() for path in here.iterdir()}
     code, out, err = run(line, capsys)
     assert (code, out) == (2, "")
@@ -135,6 +161,18 @@ def test_convert_takes_the_paths_of_the_old_config_along(here, capsys):
     assert "/d/web_text_document" in (here / "b2.txt").read_text()
 
 
+def test_convert_says_whose_the_paths_are(here, capsys):
+    (here / "b.txt").write_text("0.75 ${DATA}/web_text_document 0.25 /new/code_text_document")
+    err = run("convert b.txt --to nanotron --out n.yaml", capsys)[2]
+    assert err.splitlines() == [
+        "reweightviz: note: the paths are those of b.txt as they stand; check that Nanotron can read them.",
+        "reweightviz: note: '${DATA}/web_text_document' holds a variable, which Nanotron may not fill in: write the path out."]
+    assert run("convert b.txt --to nanotron --out n.yaml --overwrite --diff", capsys)[2] == err
+    assert run("convert b.txt --to json --out n.json", capsys)[2] == "", "JSON names no paths"
+    (here / "c.txt").write_text("0.75 /old/web_text_document 0.25 /old/code_text_document")
+    assert run("convert c.txt --to nanotron --out n2.yaml --sources s.yaml", capsys)[2] == "", "the paths are those of the sources"
+
+
 def test_a_schedule_is_converted_stage_by_stage(here, capsys):
     rv.Schedule({0: {"web": 0.75, "code": 0.25}, 1024: {"web": 0.25, "code": 0.75}}, steps=4096).save("sched.json")
     assert run("export sched.json --to levanter --out l.yaml --sources s.yaml --tokens 1B --record why.md", capsys)[0] == 0
@@ -146,7 +184,7 @@ def test_a_schedule_is_converted_stage_by_stage(here, capsys):
 def test_a_record_is_written_beside_the_export(here, capsys):
     code, out, _ = run("export m.json --to megatron --sources s.yaml --tokens 4B --out b.txt --record why", capsys)
     assert code == 0
-    assert "wrote why.md" in out
+    assert out.splitlines()[-2:] == ["wrote why.md", "wrote why.html"]
     assert "olmix" in (here / "why.md").read_text()
     assert "b.txt" in (here / "why.html").read_text()
 
@@ -155,7 +193,35 @@ def test_methods_are_listed(capsys):
     code, out, _ = run("methods", capsys)
     assert code == 0
     assert "megatron" in out
+    assert max(map(len, out.splitlines())) <= 100
     assert run("methods --markdown", capsys)[1].startswith("# Methods\n")
+
+
+def test_one_method_is_told_with_its_options(capsys):
+    code, out, _ = run("methods hf", capsys)
+    assert code == 0
+    assert out.startswith("huggingface (exporter): Hugging Face datasets: a folder with mixture.yaml")
+    for part in ("  also called: hf, datasets", "  --unit tokens: a weight is", "  --unit examples: a weight is a share of examples (documents) (default)",
+                 "--option KEY=VALUE", "  seed=42               of the draws", "  stopping_strategy=None\n", "  - 'all_exhausted' repeats"):
+        assert part in out
+    assert max(map(len, out.splitlines())) <= 100
+    both = run("methods OLMIX", capsys)[1]
+    assert "olmix (exporter)" in both and "Olmix (law)" in both
+    assert "  budget (required)     B, tokens to train on in all" in run("methods unimax", capsys)[1]
+
+
+@pytest.mark.parametrize("name", [*exporters.FRAMEWORKS])
+def test_every_option_of_every_framework_is_explained(name):
+    render = exporters.find(name).render
+    assert set(needs(render)) <= {option for option, said in arguments(render).items() if said}
+
+
+def test_names_that_the_terminal_cannot_show_are_escaped(here):
+    (here / "m.json").write_text('{"weights": {"Wéb": 1.0}}', "utf-8")
+    done = subprocess.run([sys.executable, "-m", "reweightviz.cli", "check", "m.json"], capture_output=True, check=False,
+                          env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0
+    assert b"W\\xe9b" in done.stdout
 
 
 def test_the_command_itself_runs(here):

@@ -145,7 +145,7 @@ def test_diagnostics_say_what_the_design_is_good_for():
     ({"tokens": 1e12, "max_epochs": 0.5}, "the epoch caps of .* sum to 0.432, so no weights can sum to 1"),
     ({"bounds": {"wiki": (0.5, 1)}}, r"'wiki' gets at most 0\.06944; at least 0\.5 was asked for .lower bound."),
     ({"groups": {"g": (["web", "code"], 0, 0.1)}, "usage": 2}, "with the usage caps of 'books', 'math', 'wiki', group 'g' gets at least"),
-    ({"law": "x", "method": "optimal"}, "made around a log-linear law of the same 5 domains"),
+    ({"law": "x", "method": "optimal"}, "made around a log-linear law of the same domains, 'web'"),
     ({"sources": "web"}, "got the text 'web'"),
 ])
 def test_wrong_questions_are_one_sentence(asked, sentence):

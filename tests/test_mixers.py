@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.mixers import DoReMi, Natural, Temperature, Uniform, UniMax
 
@@ -140,3 +141,20 @@ def test_doremi_refuses_wrong_signals():
         mixer.update(mixer.init(prior=[0.5, 0.5]), excess_loss=[1.0, float("inf")])
     with pytest.raises(ReweightvizError, match="smoothing between 0 and 1"):
         DoReMi(smoothing=2)
+
+
+def test_a_budget_may_be_written_as_people_write_it():
+    assert UniMax(budget="300B") == UniMax(budget=3e11)
+    assert eval(repr(UniMax(budget="300B"))) == UniMax(budget="300B")  # noqa: S307
+    for budget in ("many", "0", None, [1], float("inf")):
+        with pytest.raises(ReweightvizError, match="a budget of tokens, such as 3e11 or '300B', and max_epochs, both above 0; got"):
+            UniMax(budget)
+    with pytest.raises(ReweightvizError, match="got 5 and '2'"):
+        UniMax(5, max_epochs="2")
+
+
+def test_mixers_take_sources():
+    sources = rv.Sources({"web": "900B", "code": {"tokens": "100B", "documents": "1M"}})
+    for signals in (sources, {"tokens": sources}, {"tokens": dict(sources)}, {"tokens": {"web": sources["web"], "code": 1e11}}):
+        assert dict(rv.mix(signals, Natural())) == pytest.approx({"web": 0.9, "code": 0.1})
+        assert dict(rv.mix(signals, UniMax(budget="400B"))) == pytest.approx({"web": 0.75, "code": 0.25})

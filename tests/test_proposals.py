@@ -12,7 +12,7 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Sources
 from reweightviz.core.swarm import Swarm
 from reweightviz.fronts import pareto
-from reweightviz.laws import Olmix
+from reweightviz.laws import Olmix, Repeated
 from reweightviz.laws.log_linear import LogLinearLaw
 from reweightviz.proposals import optimize
 from reweightviz.readers import swarms
@@ -490,3 +490,24 @@ def test_a_law_of_steps_is_searched_without_slopes():
     assert front["importance"].isna().all(axis=None)
     smooth = pareto(law(), ["chat", "python"], points=10)["predicted"].to_numpy()
     np.testing.assert_allclose([values.min(0), values.max(0)], [smooth.min(0), smooth.max(0)], atol=0.15)
+
+
+def test_what_there_is_reaches_a_law_that_takes_it_whatever_the_order_or_form():
+    rng = np.random.default_rng(0)
+    names, mixtures = ("web", "code"), rng.dirichlet(np.ones(2), 30)
+    losses = 1 + np.exp(-mixtures @ np.array([[0.5, 1.0], [1.0, 0.5]]))
+    law = Repeated(law=Olmix(draws=5)).fit(domains=names, targets=("a", "b"), mixtures=mixtures, losses=losses,
+                                           run_tokens=np.full(30, 1e9), available=np.full(2, 1e8))
+    plenty, scarce = ({"code": code, "web": "1B"} for code in ("1B", 1e6))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        rich, poor = (optimize(law, objective="a", tokens="1B", sources=sources, kl=0.01, draws=0) for sources in (plenty, scarce))
+    assert poor["code"] < rich["code"]
+
+
+def test_counts_are_taken_as_text_and_a_wrong_cap_is_a_sentence():
+    law = LogLinearLaw(("web", "code"), ("a",), np.ones(1, bool), np.array([[0, -1.0, -3.0]]))
+    mixture = optimize(law, kl=0, tokens="2B", sources={"code": "0.5B", "web": "9B"}, max_epochs=2, draws=0)
+    assert mixture["code"] == pytest.approx(0.5, abs=1e-6)
+    with pytest.raises(ReweightvizError, match="max_epochs must be a number of passes above 0; got '4'"):
+        optimize(law, tokens="2B", sources={"code": "0.5B", "web": "9B"}, max_epochs="4")

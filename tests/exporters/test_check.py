@@ -154,6 +154,22 @@ def test_provenance_of_a_framework_that_is_not_known_here_is_passed_over(tmp_pat
     assert check(path).recognised == "content"
 
 
+@pytest.mark.parametrize(("name", "text"), [
+    ("notes.txt", "2024 report on things to do\n"), ("nums.txt", "1 2\n3 4\n"), ("list.json", "[1, 2, 3]"), (".gitlab-ci.yml", "stages:\n- build\n- test\n"),
+    ("coco.json", '{"train": ["a.jpg"], "valid": ["b.jpg"]}'), ("splits.json", '{"train": [1, 2, 3], "test": [4]}'), ("script.sh", "python t.py --data-path /imagenet --lr 0.1\n"),
+    ("people.csv", "name,weight\nann,60\n"), ("data.jsonl", '{"text": "a", "weight": 1}\n{"text": "b", "weight": 2}\n'), ("package.json", '{"name": "x", "dependencies": {}}')])
+def test_files_of_other_kinds_are_not_taken_for_configs(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ReweightvizError, match="is no config that is known here"):
+        recognise(tmp_path / name)
+
+
+def test_two_frameworks_in_one_python_file_are_asked_about(tmp_path):
+    (tmp_path / "c.py").write_text("interleave_datasets(**x)\nRandomMix(*y)\n")
+    with pytest.raises(ReweightvizError, match="could be a config of 'huggingface', 'webdataset': name one"):
+        check(tmp_path / "c.py")
+
+
 # ---- what is said of it
 
 

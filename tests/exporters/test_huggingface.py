@@ -142,3 +142,18 @@ train = interleave_datasets([web, code], probabilities=PROBABILITIES, seed=0, st
     trap, = HUGGINGFACE.parse(HUGGINGFACE.open(script)).traps
     assert "ends at the sizes of the datasets, whatever the probabilities" in trap
     assert not script.with_name("train.py.ran").exists()
+
+
+def test_a_dataset_that_stands_twice_adds_up_and_bad_numbers_are_named(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text("interleave_datasets([a, b, a], probabilities=[0.25, 0.5, 0.25])")
+    assert HUGGINGFACE.parse(HUGGINGFACE.open(script)).stages[0] == {"a": 0.5, "b": 0.5}
+    script.write_text("interleave_datasets([a, b], probabilities=[-1, 2])")
+    assert HUGGINGFACE.parse(HUGGINGFACE.open(script)).refused == ("the probabilities must be numbers >= 0, or datasets refuses them; that of 'a' is not.",)
+
+
+@pytest.mark.parametrize(("name", "domain"), [
+    ("teknium/OpenHermes-2.5", "OpenHermes-2.5"), ("org/c4:en", "c4:en"), ("data/web.v2.jsonl.gz", "web.v2"), ("data/web-0.jsonl,data/web-1.jsonl", "web"),
+    ("/d/code/*.parquet", "code")])
+def test_a_version_in_a_name_is_no_ending(name, domain):
+    assert exporters.find("trl").guess(name) == domain

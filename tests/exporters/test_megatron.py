@@ -11,6 +11,7 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Source, Sources
+from reweightviz.exporters.document import Document
 
 MEGATRON = exporters.find("megatron")
 MIXTURE = Mixture({"web": 0.7, 'co"de: no': 0.2, "🦜 math": 0.1, "spam": 0.0}, source={"method": "test"})
@@ -40,6 +41,36 @@ def test_a_command_line_is_read(tmp_path):
     (tmp_path / "run.sh").write_text("torchrun pretrain_gpt.py --seq-length 4096 \\\n  --data-path 3 '/my data/web_text_document' \\\n 1 /d/code \\\n --split 99,1,0\n")
     assert dict(MEGATRON.read(tmp_path / "run.sh")) == {"web": 0.75, "code": 0.25}
     assert MEGATRON.recognises(MEGATRON.open(tmp_path / "run.sh"))
+
+
+def test_the_variables_of_a_script_are_followed(tmp_path):
+    script = tmp_path / "pretrain.sh"
+    script.write_text('#!/bin/bash\nDATA=/my/data\nDATA_PATH="0.6 $DATA/web_text_document 0.4 $DATA/code_text_document"\n'
+                      "DATA_ARGS=(\n    --data-path $DATA_PATH\n    --split 99,1,0\n)\ntorchrun pretrain_gpt.py ${DATA_ARGS[@]}\n")
+    assert MEGATRON.recognises(MEGATRON.open(script))
+    assert dict(MEGATRON.read(script)) == {"web": 0.6, "code": 0.4}
+    script.write_text("torchrun pretrain_gpt.py --data-path 0.6 $DATA/web_text_document 0.4 $DATA/code_text_document --split 99,1,0\n")
+    assert list(MEGATRON.parse(MEGATRON.open(script)).stages[0]) == ["$DATA/web_text_document", "$DATA/code_text_document"]
+    for text in ("torchrun pretrain_gpt.py --data-path $DATA_PATH", "torchrun pretrain_gpt.py --data-path 0.6 /d/web $W /d/code"):
+        script.write_text(text)
+        with pytest.raises(ReweightvizError, match=r"takes the words of --data-path from '\$(DATA_PATH|W)', which it does not set by plain assignments: write"):
+            MEGATRON.read(script)
+        assert MEGATRON.recognises(MEGATRON.open(script))
+
+
+@pytest.mark.parametrize(("name", "text", "true"), [
+    ("blend.txt", "0.7 /d/web 0.3 /d/code", True), ("blend.txt", "0.7 web_text_document\n0.3 code_text_document", True), ("blend", "0.7 /d/web 0.3", True),
+    ("blend", "0.7 web 0.3 code", False), ("blend", "0.5 there 0.5 there", True), ("notes.txt", "2024 report on things to do", False), ("n.txt", "1 2\n3 4\n", False),
+    ("n.txt", "1\n2\n3\n", False), ("log", "0.5 foo 0.7 bar", False), ("dates.txt", "3 on 2024/05 1 off", False), ("run.sh", "python train.py --data-path /imagenet --lr 0.1", False),
+    ("run.sh", "python main.py --data-path $DATA --lr 0.1", False), ("run.sh", "torchrun pretrain_gpt.py --data-path $DATA", True),
+    ("run.sh", "x --data-path 0.5 web 0.5 code", True), ("a.py", "p.add_argument('--data-path')  # 0.5 /d/a 0.5 /d/b", False), ("a.yaml", "0.5 /d/web 0.5 /d/code", False),
+    ("p.json", '{"train": ["0.5", "/d/a", "0.5", "/d/b"], "valid": null, "test": null}', True), ("p.json", '{"train": "0.5 /d/a 0.5 /d/b"}', True),
+    ("p.json", '{"train": [0.5, "a", 0.5, "b"], "valid": ["1", "c"]}', True), ("coco.json", '{"train": ["a.jpg", "b.jpg"], "valid": ["c.jpg"]}', False),
+    ("p.json", '{"train": [1, 2, 3], "test": [4]}', False), ("p.json", '{"train": {"images": []}}', False), ("p.json", '{"train": null}', False),
+    ("p.json", '{"train": ["0.5", "/d/a"], "images": []}', False), ("phases.txt", "--phase-transition-iterations 10\n--data-args-path a.txt\n", True)])
+def test_its_blends_are_recognised_and_other_files_are_not(tmp_path, name, text, true):
+    (tmp_path / "there.idx").write_text("")
+    assert MEGATRON.recognises(Document(tmp_path / name, text)) is true
 
 
 def test_megatron_files_hold_weights_and_prefixes_only(tmp_path):
@@ -118,7 +149,8 @@ def test_megatron_blends_no_more_than_it_can(tmp_path):
     ("0 /d/web 0.5 /d/code", "that of '/d/web' is not"),
     ("0.5 /d/web 0.5 /d/web", "a prefix stands there twice"),
     ('{"valid": null}', "neither weights and prefixes nor JSON with 'train'"),
-    ('{"train": null}', "Megatron would take every word"),
+    ('{"train": null}', "Megatron would take every word"), ('{"train": 3}', "Megatron would take every word"),
+    ("see --phase-transition-iterations", "must name the transitions and one blend for each phase"),
 ])
 def test_blends_that_megatron_would_misread(tmp_path, content, sentence):
     (tmp_path / "blend").write_text(content)

@@ -37,19 +37,20 @@ def test_a_schedule_has_stages_and_a_merge_goes_from_one_to_the_other(tmp_path):
 
 
 def test_a_file_of_ones_own_is_read(tmp_path):
-    (tmp_path / "mix.yaml").write_text("steps: 10\nstages:\n- {step: 0, weights: {web: 3, code: 1}}\n- {step: 5, weights: {code: 1}}\n")
+    (tmp_path / "mix.yaml").write_text("steps: 10\nstages:\n- {step: 0, weights: {web: 0.75, code: 0.25}}\n- {step: 5, weights: {code: 1}}\n")
     document = Document.open(tmp_path / "mix.yaml")
     assert YAML.recognises(document)
     schedule = YAML.read_schedule(tmp_path / "mix.yaml")
     assert {step: dict(mixture) for step, mixture in schedule.items()} == {0: {"web": 0.75, "code": 0.25}, 5: {"web": 0.0, "code": 1.0}}
-    (tmp_path / "mix.yaml").write_text("weights: {web: 3, code: 1}\nunit: share of tokens\n")
+    (tmp_path / "mix.yaml").write_text("weights: {web: 0.75, code: 0.25}\nunit: share of tokens\n")
     assert YAML.recognises(Document.open(tmp_path / "mix.yaml"))
     assert dict(YAML.read(tmp_path / "mix.yaml")) == {"web": 0.75, "code": 0.25}
 
 
 @pytest.mark.parametrize(("text", "sentence"), [("weights: [1]", "is no mixture"), ("stages: [{weights: {web: 1}}]", "is no mixture"),
                                                 ("stages: 3", "is no mixture"), ("weights: {web: x}", "that of 'web' is not"),
-                                                ("weights: {web: 0}", "at least one weight")])
+                                                ("weights: {web: 0}", "at least one weight"), ("weights: {web: 3, code: 1}", "must sum to 1; they sum to 4"),
+                                                ("stages: [{step: 0.9, weights: {web: 1}}]", "whole numbers >= 0; got 0.9")])
 def test_other_files_are_refused(tmp_path, text, sentence):
     (tmp_path / "mix.yaml").write_text(text)
     with pytest.raises(ReweightvizError, match=sentence):
