@@ -110,6 +110,11 @@ class Document:
         """What the names of a Python file stand for."""
         return Names(self.tree)
 
+    @cached_property
+    def called(self) -> dict[str, list[ast.Call]]:
+        """The calls of a Python file by what they call, in the order of the file."""
+        return python_calls.by_name(self.tree)
+
     def calls(self, name: str) -> list[dict[str | int, Any]]:
         """The arguments of every call of a function or method, in the order of the file, as :func:`python_calls.arguments` gives them."""
         return [python_calls.arguments(self, call) for call in python_calls.calls(self, name)]

@@ -26,7 +26,15 @@ def imports(document: Document, package: str) -> bool:
 
 def calls(document: Document, name: str) -> list[ast.Call]:
     """Every call of a function or method of that name, in the order of the file."""
-    return in_order(node for node in ast.walk(document.tree) if isinstance(node, ast.Call) and called(node) == name)
+    return document.called.get(name, [])
+
+
+def by_name(tree: ast.Module) -> dict[str, list[ast.Call]]:
+    """The calls of a file by what they call, each in the order of the file."""
+    found: dict[str, list[ast.Call]] = {}
+    for call in in_order(node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        found.setdefault(called(call), []).append(call)
+    return found
 
 
 def in_order(nodes: Iterable[Node]) -> list[Node]:

@@ -65,14 +65,16 @@ def record(sidecar: Path, name: str) -> dict[str, Any]:
     mend = "mend it, or delete it to go by the names in the file"
     if not os.path.lexists(sidecar):
         return {}
+    shared, content = sidecar.name == "provenance.json", ""
     try:
         content = text(sidecar, MOST_RECORD)
         found = json.loads(content)
-    except ReweightvizError as error:
-        raise ReweightvizError(f"{str(error).removesuffix('.')}: {mend}.") from error
     except (ValueError, RecursionError) as error:
-        raise ReweightvizError(f"the provenance {sidecar} is damaged, {error}: {mend}.") from error
-    if sidecar.name == "provenance.json" and not (isinstance(found, dict) and found.get("file") == name):
+        if shared and json.dumps(name) not in content:
+            return {}
+        said = str(error).removesuffix(".") if isinstance(error, ReweightvizError) else f"the provenance {sidecar} is damaged, {error}"
+        raise ReweightvizError(f"{said}: {mend}.") from error
+    if shared and not (isinstance(found, dict) and found.get("file") == name):
         return {}
     if not isinstance(found, dict):
         raise ReweightvizError(f"the provenance {sidecar} is damaged, it must hold a mapping: {mend}.")

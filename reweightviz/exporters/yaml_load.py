@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -52,7 +53,9 @@ def load(text: str, path: object) -> Any:
     try:
         yaml = YAML(typ="safe", pure=True)
         yaml.Constructor = _Constructor
-        return yaml.load(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an anchor that is set again is good YAML
+            return yaml.load(text)
     except (RecursionError, *FAULTS) as error:
         fault = fault if kind == "JSON" else error
     raise ReweightvizError(f"{path} is no {kind} file: {_said(fault)}.") from fault

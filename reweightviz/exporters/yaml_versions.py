@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+from reweightviz.exporters.yaml_load import FAULTS
 
 
 class Reading(NamedTuple):
@@ -41,8 +43,10 @@ def taken(word: str) -> str:
 def readings(text: str) -> Iterator[Reading]:
     """Every bare word of a YAML text that PyYAML takes for something else; none where the text is no YAML."""
     try:
-        root = YAML(pure=True).compose(text)
-    except (YAMLError, ValueError, RecursionError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an anchor that is set again is good YAML
+            root = YAML(pure=True).compose(text)
+    except (*FAULTS, RecursionError):
         return
     seen: set[int] = set()
     waiting: list[Any] = [root]

@@ -14,7 +14,8 @@ def record(tmp_path):
     swarm = rv.demo_swarm()
     law = rv.fit(swarm, rv.laws.Olmix(draws=40))
     chosen = rv.optimize(law, tokens=2e7, sources=swarm.tokens, max_epochs=4)
-    blend = rv.export(chosen, "levanter", tmp_path / "run.yaml", sources=swarm.tokens, tokens=2e7)
+    sources = rv.Sources(swarm.tokens).with_paths({domain: f"data/{place}.jsonl" for place, domain in enumerate(swarm.tokens)})
+    blend = rv.export(chosen, "levanter", tmp_path / "run.yaml", sources=sources, tokens=2e7)
     rejected = {"uniform": (rv.Mixture.uniform(swarm.domains), "repeats small domains more often"),
                 "natural": (rv.Mixture.natural(swarm.tokens), "what there is")}
     return rv.decision_record(chosen, tmp_path / "why", law=law, sources=swarm.tokens, tokens=2e7, rejected=rejected, files=[blend]).with_suffix(".html")

@@ -108,8 +108,12 @@ def test_the_provenance_of_a_folder_is_for_the_file_that_it_names(tmp_path):
     assert check(path).recognised == "provenance"
     path.rename(tmp_path / "b.yaml")
     assert check(tmp_path / "b.yaml").recognised == "content"
-    (tmp_path / "provenance.json").write_text('["of another tool"]')
-    assert check(tmp_path / "b.yaml").recognised == "content"
+    for other in ('["of another tool"]', "not JSON at all", "\x00"):
+        (tmp_path / "provenance.json").write_text(other)
+        assert check(tmp_path / "b.yaml").recognised == "content"
+    (tmp_path / "provenance.json").write_text('{"file": "b.yaml", half')
+    with pytest.raises(ReweightvizError, match="provenance.json is damaged"):
+        check(tmp_path / "b.yaml")
 
 
 def test_a_provenance_for_another_framework_is_left_out_of_account(tmp_path):
