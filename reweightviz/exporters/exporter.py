@@ -171,8 +171,9 @@ class Exporter:
 
     def read_schedule(self, path: PathLike, *, sources: Sources | Mapping[str, Any] | None = None) -> Schedule:
         """The same as a Schedule; a file without stages has one, at step 0."""
-        document = self.open(path)
-        config = self.parse(document)
+        document = self.open(path).of(self.name)
+        with document.blamed():
+            config = self.parse(document)
         if config.refused:
             raise ReweightvizError(f"{document.path}: {config.refused[0]}")
         return self.schedule(config, document, sources)
@@ -344,7 +345,10 @@ class Exporter:
     def _old(self, target: Path) -> Document:
         if not self.merges:
             raise ReweightvizError(f"merge=True changes a YAML or JSON config; what {self.title} reads is written whole: leave merge out.")
-        return self.open(target)
+        document = self.open(target).of(self.name)
+        if document.fault:
+            raise ReweightvizError(document.fault)
+        return document
 
     def _sizes(self, unit: Unit, config: Config, record: Mapping[str, Any], domains: Mapping[str, str], sources: Sources | None,
                path: Path) -> Numbers:
