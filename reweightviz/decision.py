@@ -47,7 +47,7 @@ def decision_record(mixture: Mapping[str, float], path: str | os.PathLike[str], 
     if not isinstance(mixture, Mapping):
         raise ReweightvizError(f"rv.decision_record takes a mixture, a mapping of domain to weight; got {type(mixture).__name__}.")
     chosen = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
-    table = sources if sources is None or isinstance(sources, Sources) else Sources(sources)
+    table = Sources.of(sources)
     found = facts(chosen, reference=reference, law=law, sources=table, tokens=None if tokens is None else count(tokens), rejected=rejected,
                   files=[files] if isinstance(files, str | os.PathLike) else files, title=title)
     given = Path(path)

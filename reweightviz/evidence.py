@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +11,7 @@ from numpy.typing import NDArray
 
 from reweightviz.aims import Aim
 from reweightviz.constraints import Space
-from reweightviz.core.errors import ReweightvizWarning
+from reweightviz.core.errors import warn
 from reweightviz.core.protocols import Law
 from reweightviz.core.swarm import Swarm
 from reweightviz.numerics.hull import distance_outside
@@ -173,9 +170,6 @@ def usual_distance(sampled: Array, seed: int = 0, count: int = 24) -> float:
 
 
 def say(sentences: Sequence[str]) -> None:
-    """Warn at the line outside reweightviz that asked."""
-    package, level, frame = str(Path(__file__).parent), 1, sys._getframe()  # noqa: SLF001
-    while frame is not None and frame.f_code.co_filename.startswith(package):
-        level, frame = level + 1, frame.f_back  # type: ignore[assignment]
+    """Warn of each at the line outside reweightviz that asked."""
     for sentence in sentences:
-        warnings.warn(sentence, ReweightvizWarning, stacklevel=level)
+        warn(sentence)

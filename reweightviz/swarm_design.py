@@ -7,7 +7,6 @@ Pre-training", ICLR 2025, https://arxiv.org/abs/2407.01492, as their public code
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reweightviz.constraints import Limit, Space, space_of
-from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed, unknown_name
+from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
 from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources, count
@@ -95,8 +94,7 @@ def design_swarm(sources: Sources | Mapping[str, float] | Sequence[str], runs: i
     else:
         drawn, facts = _optimal(domains, centre.array, runs, where, strengths, least, law, rng)
     if runs <= len(domains):
-        warnings.warn(f"{runs} runs are too few for a law: a log-linear one needs at least {len(domains) + 1} for {len(domains)} domains.",
-                      ReweightvizWarning, stacklevel=2)
+        warn(f"{runs} runs are too few for a law: a log-linear one needs at least {len(domains) + 1} for {len(domains)} domains.")
     design = pd.DataFrame(drawn.mixtures, columns=list(domains)).rename_axis("run")
     design.attrs["diagnostics"] = {"method": method, "seed": seed, "pulled": drawn.pulled, **facts,
                                    **_diagnostics(drawn.mixtures, natural, table, tokens)}

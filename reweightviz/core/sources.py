@@ -90,6 +90,11 @@ class Sources(Mapping[str, Source]):
         self._table = {str(domain): _source(str(domain), entry) for domain, entry in table.items()}
         self.tokenizer = tokenizer
 
+    @classmethod
+    def of(cls, given: Sources | Mapping[str, Any] | None) -> Sources | None:
+        """Sources as they are, made from a table of domains, or None where there are none."""
+        return given if given is None or isinstance(given, Sources) else cls(given)
+
     def __getitem__(self, domain: str) -> Source:
         return self._table[domain]
 

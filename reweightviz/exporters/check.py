@@ -149,7 +149,7 @@ class _Findings:
     def __init__(self, exporter: Exporter, document: Document, config: Config, sources: Sources | Mapping[str, Any] | None,
                  tokens: float | None) -> None:
         self.exporter, self.config, self.document, self.record = exporter, config, document, document.record
-        self.sources = sources if sources is None or isinstance(sources, Sources) else Sources(sources)
+        self.sources = Sources.of(sources)
         self.tokens = self.record.get("tokens") if tokens is None else tokens
         self.domains = exporter.domains(config, self.record)
         key = config.unit or self.record.get("unit_key")

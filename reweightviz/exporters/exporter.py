@@ -129,7 +129,7 @@ class Exporter:
         if max_epochs is not None and not (math.isfinite(max_epochs) and max_epochs > 0):
             raise ReweightvizError(f"max_epochs must be a number above 0; got {max_epochs}.")
         old = self._old(target) if merge else None
-        table = sources if sources is None or isinstance(sources, Sources) else Sources(sources)
+        table = Sources.of(sources)
         budget = None if tokens is None else count(tokens)
         plan = self._plan(mixture, table, budget, self.unit(unit), max_epochs, old, (self.render.__kwdefaults__ or {}) | options)
         if old is not None:
@@ -197,7 +197,7 @@ class Exporter:
         record = document.record
         if 0 not in config.stages:
             raise ReweightvizError(f"the first stage of {document.path} must begin at step 0; the stages begin at {[*config.stages][:12]}.")
-        table = sources if sources is None or isinstance(sources, Sources) else Sources(sources)
+        table = Sources.of(sources)
         unit = self.unit(config.unit or record.get("unit_key"))
         domains = self.domains(config, record)
         sizes = self._sizes(unit, config, record, domains, table, document.path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.protocols import BrowserForm
+from reweightviz.laws.arrays import decoded, encoded
 from reweightviz.laws.curves import CURVES, WIDE, Curve, Points
 from reweightviz.laws.runs import checked_given, checked_importance
 
@@ -116,10 +116,10 @@ class CurveLaw:
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON can hold it; arrays are base64 of little-endian bytes."""
         return {"kind": self.kind, "domains": list(self.domains), "targets": list(self.targets),
-                "lower_is_better": self.lower_is_better.tolist(), "theta": _text(self.theta, "<f8"), "draws": _text(self.draws, "<f4"),
-                "noise": _text(self.noise, "<f4"),
+                "lower_is_better": self.lower_is_better.tolist(), "theta": encoded(self.theta, "<f8"), "draws": encoded(self.draws, "<f4"),
+                "noise": encoded(self.noise, "<f4"),
                 "held": {name: np.asarray(value).tolist() for name, value in self.held.items()},
-                "fixed": {name: {"shape": list(value.shape), "data": _text(value, "<f8")} for name, value in self.fixed.items()},
+                "fixed": {name: {"shape": list(value.shape), "data": encoded(value, "<f8")} for name, value in self.fixed.items()},
                 "diagnostics": {name: list(values) for name, values in self.diagnostics.items()}}
 
     @classmethod
@@ -130,9 +130,9 @@ class CurveLaw:
             raise ReweightvizError(f"expected a law of kind {listed(sorted(CURVES))}; got {kind!r}.")
         law = CurveLaw if CURVES[kind].minimise is None else ConvexCurveLaw
         try:
-            fixed = {name: _array(part["data"], "<f8").reshape(part["shape"]) for name, part in record["fixed"].items()}
+            fixed = {name: decoded(part["data"], "<f8").reshape(part["shape"]) for name, part in record["fixed"].items()}
             return law(kind, tuple(record["domains"]), tuple(record["targets"]), np.array(record["lower_is_better"], bool),
-                       _array(record["theta"], "<f8"), _array(record["draws"], "<f4"), _array(record["noise"], "<f4"), fixed,
+                       decoded(record["theta"], "<f8"), decoded(record["draws"], "<f4"), decoded(record["noise"], "<f4"), fixed,
                        dict(record["diagnostics"]), {name: np.array(value, np.float64) for name, value in record["held"].items()})
         except (KeyError, TypeError, ValueError) as error:
             raise ReweightvizError(f"the record of the law is incomplete or damaged: {error}.") from error
@@ -197,11 +197,3 @@ class ConvexCurveLaw(CurveLaw):
 
 def _part(points: Points, rows: slice) -> Points:
     return points._replace(weights=points.weights[rows], given={name: value[rows] for name, value in points.given.items()})
-
-
-def _text(values: NDArray[Any], dtype: str) -> str:
-    return base64.b64encode(values.astype(dtype).tobytes()).decode("ascii")
-
-
-def _array(text: str, dtype: str) -> NDArray[Any]:
-    return np.frombuffer(base64.b64decode(text), dtype)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.protocols import BrowserForm
+from reweightviz.laws.arrays import decoded, encoded
 from reweightviz.laws.runs import checked_importance
 from reweightviz.numerics.convex import minimise_exponentials
 
@@ -129,8 +129,8 @@ class LogLinearLaw:
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON can hold it; arrays are base64 of little-endian bytes."""
         return {"kind": self.kind, "domains": list(self.domains), "targets": list(self.targets),
-                "lower_is_better": self.lower_is_better.tolist(), "draws": _text(self.draws, "<f4"),
-                "coef": _text(self.coef, "<f8"), "noise": _text(self.noise, "<f4"),
+                "lower_is_better": self.lower_is_better.tolist(), "draws": encoded(self.draws, "<f4"),
+                "coef": encoded(self.coef, "<f8"), "noise": encoded(self.noise, "<f4"),
                 "diagnostics": {name: list(values) for name, values in self.diagnostics.items()}}
 
     @classmethod
@@ -140,7 +140,7 @@ class LogLinearLaw:
             raise ReweightvizError(f"expected a law of kind {cls.kind!r}; got {record.get('kind')!r}.")
         try:
             return cls(tuple(record["domains"]), tuple(record["targets"]), np.array(record["lower_is_better"], bool),
-                       _array(record["coef"], "<f8"), _array(record["draws"], "<f4"), _array(record["noise"], "<f4"),
+                       decoded(record["coef"], "<f8"), decoded(record["draws"], "<f4"), decoded(record["noise"], "<f4"),
                        dict(record["diagnostics"]))
         except (KeyError, TypeError, ValueError) as error:
             raise ReweightvizError(f"the record of the law is incomplete or damaged: {error}.") from error
@@ -155,11 +155,3 @@ class LogLinearLaw:
 
 def _losses(coef: Array, mixtures: Array) -> Array:
     return np.asarray(np.exp(coef[:, 0]) + np.exp(mixtures @ coef[:, 1:].T), np.float64)
-
-
-def _text(values: NDArray[Any], dtype: str) -> str:
-    return base64.b64encode(values.astype(dtype).tobytes()).decode("ascii")
-
-
-def _array(text: str, dtype: str) -> NDArray[Any]:
-    return np.frombuffer(base64.b64decode(text), dtype)

@@ -6,7 +6,6 @@ Each log is what :class:`reweightviz.core.runlog.RunLog` writes: the weights tha
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed
+from reweightviz.core.errors import ReweightvizError, listed, warn
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.swarm import Swarm
 
@@ -53,11 +52,10 @@ def read(folder: str | os.PathLike[str], *, signal: str = "held_out_loss", patte
     if strange:
         raise ReweightvizError(f"the logs must have the same domains; {listed(strange, 3)} differ from {rows[0][0]}.")
     if left:
-        warnings.warn(f"{len(left)} of {len(rows) + len(left)} logs skipped: {left[0]}", ReweightvizWarning, stacklevel=2)
+        warn(f"{len(left)} of {len(rows) + len(left)} logs skipped: {left[0]}")
     moved = [log.name for _, log, mixture, _ in rows if (np.abs(log.weights - mixture).sum(1) / 2).max() > MOVED]
     if moved:
-        warnings.warn(f"the weights of {listed(moved, 3)} changed within the run; the mean over its steps is taken as its mixture.",
-                      ReweightvizWarning, stacklevel=2)
+        warn(f"the weights of {listed(moved, 3)} changed within the run; the mean over its steps is taken as its mixture.")
     order = [[log.domains.index(domain) for domain in domains] for _, log, _, _ in rows]
     mixtures = np.array([mixture[places] for (_, _, mixture, _), places in zip(rows, order, strict=True)])
     losses = np.array([reached[places] for (_, _, _, reached), places in zip(rows, order, strict=True)])

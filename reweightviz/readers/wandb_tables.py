@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import json
-import warnings
 from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed, missing_column
+from reweightviz.core.errors import ReweightvizError, listed, missing_column, warn
 from reweightviz.core.swarm import SUM_SLACK, Swarm
 from reweightviz.readers import swarms
 
@@ -91,7 +90,7 @@ def _finished(table: pd.DataFrame) -> pd.DataFrame:
         raise ReweightvizError(f"no run of the table has finished; {state!r} is {listed(table[state].unique())}: "
                                "finished=False takes them all.")
     if not done.all():
-        warnings.warn(f"{(~done).sum()} of {len(table)} runs left out, they did not finish.", ReweightvizWarning, stacklevel=4)
+        warn(f"{(~done).sum()} of {len(table)} runs left out, they did not finish.")
     return table[done].reset_index(drop=True)
 
 
