@@ -20,8 +20,10 @@ class Mixer(Protocol):
     """How much of each domain, now? ``init`` and ``update`` name what they need as keyword-only parameters.
 
     ``weights(state)`` is what to train with now, (K,); ``result(state)`` the method's answer, (K,).
-    A static mixer has no ``update``. ``applies_to`` says whether a trainer should draw by the weights
-    ("sampling") or scale the loss by them ("loss").
+    A static mixer has no ``update``; one whose answer changes by the step has ``stages(state)``, first step to weights (K,).
+    ``applies_to`` says whether a trainer should draw by the weights ("sampling") or scale the loss by them ("loss").
+    An ``update`` that names costly signals (``core.types.COSTLY_SIGNALS``) needs ``measures(state)``, the names that are to
+    be measured right after the coming training step; where it does not name them, ``update`` gets NaN (K,).
     """
 
     applies_to: str

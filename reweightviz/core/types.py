@@ -29,11 +29,17 @@ COLUMNS: dict[str, Kind] = {
 
 SIGNALS: dict[str, Kind] = {
     "tokens": Kind("(K,)", "tokens", "tokens available in each domain"),
+    "documents": Kind("(K,)", "documents", "documents available in each domain"),
     "prior": Kind("(K,)", "share of tokens", "weights to start from; uniform when not given"),
     "loss": Kind("(T, K)", "nats per token", "training loss of the model on each domain"),
     "reference_loss": Kind("(T, K)", "nats per token", "loss of a frozen reference model on the same tokens"),
     "excess_loss": Kind("(T, K)", "nats per token", "mean over tokens of max(loss - reference loss, 0)"),
     "held_out_loss": Kind("(T, K)", "nats per token", "loss on documents that are never trained on"),
+    "probe_loss": Kind("(T, K)", "nats per token", "held-out loss where a mixer tries a mixture: before the trial and after it"),
+    "gradient_products": Kind("(T, K)", "1", "inner product of each domain's training gradient with the gradient of the mean held-out loss"),
+    "gradient_norm": Kind("(T, K)", "1", "length of each domain's training gradient"),
+    "hypergradient": Kind("(T, K)", "nats per token", "derivative of the mean held-out loss after an update by what each domain counts in it"),
+    "penalty_gap": Kind("(T, K)", "nats per token", "loss under the model less that under a follower, which minimises the training loss alone"),
     "drawn_tokens": Kind("(T, K)", "tokens", "tokens drawn since the last record"),
     "score": Kind("(N,)", "the scorer's", "higher is better, NaN last"),
     "mixtures": Kind("(R, K)", "share of tokens", "domain weights of the proxy runs"),
@@ -49,12 +55,16 @@ SIGNALS: dict[str, Kind] = {
     "target_embedding": Kind("(Y, D)", "1", "documents of the targets; or a mapping of target to array"),
     "domain_distances": Kind("(K,) or (M, K)", "1", "transport distance of each domain to the targets"),
     "lower_is_better": Kind("(M,)", "bool", "direction of each target"),
+    "graph": Kind("(K, K)", "nats per token", "skills graph: what training on the row's domain alone takes off the column's held-out loss"),
     "k": Kind("()", "documents", "how many documents to select"),
     "rng": Kind("()", "generator", "numpy Generator made from the verb's seed"),
 }
 """Names that a method may ask for as keyword-only parameters, as a pytest test names its fixtures."""
 
-LOG_SIGNALS = ("loss", "reference_loss", "excess_loss", "held_out_loss", "drawn_tokens")
+COSTLY_SIGNALS = ("held_out_loss", "probe_loss", "gradient_products", "gradient_norm", "hypergradient", "penalty_gap")
+"""What takes extra passes to measure: a trainer does so on the steps that a mixer's ``measures`` names; NaN on all others."""
+
+LOG_SIGNALS = ("loss", "reference_loss", "excess_loss", "drawn_tokens", *COSTLY_SIGNALS)
 """The signals that a RunLog may hold, each (T, K)."""
 
 
