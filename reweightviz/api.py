@@ -23,6 +23,7 @@ from reweightviz.core.swarm import Swarm
 from reweightviz.core.types import kind_of
 
 if TYPE_CHECKING:
+    from reweightviz.core.tail import Tail
     from reweightviz.exporters.check import Report
 
 # ---- map
@@ -91,9 +92,19 @@ def read_swarm(ratios: Any, metrics: Any = None, **options: Any) -> Swarm:
     return wandb_tables.read(ratios, **options)
 
 
-def read_log(path: str | os.PathLike[str]) -> RunLog:
-    """Read a run log (JSON lines, the first a header)."""
-    return RunLog.load(path)
+def read_log(path: str | os.PathLike[str], *, follow: bool = False, **options: Any) -> RunLog | Tail:
+    """Read the log of a training run, in whichever of ``rv.methods("reader")`` it was written; the path tells.
+
+    Args:
+        path: a file, or the folder of a run.
+        follow: return a :class:`reweightviz.core.tail.Tail` instead, whose ``poll()`` reads what is new and whose ``log`` is the run
+            so far; the file need not be there yet.
+        **options: ``pattern``, which tag is which domain, as in "train/{domain}/loss"; ``name``, which of several runs; ``format``.
+            See :func:`reweightviz.readers.logs.read`.
+    """
+    from reweightviz.readers import logs
+
+    return logs.open_log(path, **options) if follow else logs.read(path, **options)
 
 
 def read_sources(path: str | os.PathLike[str]) -> Sources:
@@ -205,12 +216,17 @@ def fit(swarm: Swarm, spec: LawSpec, **signals: Any) -> Law:
     return spec.fit(**supply(type(spec).__name__, spec.fit, swarm.signals() | signals))
 
 
-def mix(signals: Mapping[str, Mapping[str, Any]] | RunLog, mixer: Mixer) -> Mixture:
+def mix(signals: Mapping[str, Mapping[str, Any]] | RunLog, mixer: Mixer, **others: Any) -> Mixture | Schedule:
     """Let a mixer weigh the domains.
 
     Args:
         signals: signal to domain to a number (or, for an online mixer, to its values step by step); or a run log.
         mixer: one of ``rv.mixers``.
+        **others: what the mixer names that is not one number a domain, such as ``law=`` of MetaRater, ``target_head=`` of
+            ActiveMultiTask or ``lengths=`` of MixMinWeights.
+
+    Returns:
+        A Mixture; of a mixer whose weights change by the step whatever happens (Cooldown, TwoPhase), a Schedule.
 
     Example:
         >>> from reweightviz.mixers import Natural
@@ -219,9 +235,17 @@ def mix(signals: Mapping[str, Mapping[str, Any]] | RunLog, mixer: Mixer) -> Mixt
     """
     _instance(mixer, "rv.mix", "rv.mixers.Natural()")
     domains, arrays = _signal_arrays(signals)
-    who = type(mixer).__name__
+    who, named = type(mixer).__name__, getattr(others.get("law"), "domains", domains)
+    if tuple(named) != domains:
+        raise ReweightvizError(f"the law names the domains {listed(named)}; the signals must too, in that order: "
+                               f"they name {listed(domains)}.")
+    arrays.update(others)
     arrays.setdefault("prior", np.full(len(domains), 1 / len(domains)))
     state = mixer.init(**supply(who, mixer.init, arrays))
+    source = {"method": who, "parameters": repr(mixer)}
+    if hasattr(mixer, "stages"):
+        table = {step: dict(zip(domains, weights.tolist(), strict=True)) for step, weights in mixer.stages(state).items()}
+        return Schedule(table, steps=getattr(mixer, "steps", None), source=source)
     update = getattr(mixer, "update", None)
     if update is not None:
         told = supply(who, update, arrays)
@@ -229,7 +253,7 @@ def mix(signals: Mapping[str, Mapping[str, Any]] | RunLog, mixer: Mixer) -> Mixt
         for t in range(min(map(len, steps.values()))):
             state = update(state, **{name: values[t] for name, values in steps.items()})
     weights = np.asarray(mixer.result(state), np.float64)
-    return Mixture(zip(domains, weights.tolist(), strict=True), source={"method": who, "parameters": repr(mixer)})
+    return Mixture(zip(domains, weights.tolist(), strict=True), source=source)
 
 
 def _instance(method: Any, verb: str, example: str) -> None:
@@ -254,7 +278,8 @@ def _signal_arrays(signals: Mapping[str, Mapping[str, Any]] | RunLog) -> tuple[t
         if set(table) != set(domains):
             raise ReweightvizError(f"signal {name!r} names the domains {listed(table)}, not {listed(domains)}.")
     try:
-        return domains, {name: np.array([table[d] for d in domains], np.float64).T for name, table in tables.items()}
+        found = {name: np.array([table[d] for d in domains], np.float64) for name, table in tables.items()}
+        return domains, {name: values if name == "graph" else values.T for name, values in found.items()}
     except (TypeError, ValueError) as error:
         raise ReweightvizError(f"a signal must hold a number, or numbers step by step, for every domain: {error}.") from error
 

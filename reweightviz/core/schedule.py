@@ -5,18 +5,72 @@ from __future__ import annotations
 import json
 import os
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, unknown_name
 from reweightviz.core.files import write_atomically
-from reweightviz.core.mixture import Mixture
+from reweightviz.core.mixture import Mixture, temperature_weights
 from reweightviz.core.plain import plain
 
 FORMAT = "reweightviz.schedule/1"
+PATHS: dict[str, Callable[[float], float]] = {
+    "step": lambda _: 0.0, "linear": lambda part: part, "cosine": lambda part: (1 - float(np.cos(np.pi * part))) / 2,
+}
+"""How far the exponent has come from one temperature to the next, by how much of the way there is done."""
+
+
+def cooldown_stages(tokens: ArrayLike, temperatures: Sequence[tuple[int, float]], *, path: str = "step",
+                    every: int = 100) -> dict[int, NDArray[np.float64]]:
+    """First step to weights (K,), proportional to ``tokens ** (1 / temperature)``, as the temperature changes by the step.
+
+    Args:
+        tokens: (K,) available in each domain; one without any gets 0.
+        temperatures: (step, temperature) pairs, the first at step 0; the last temperature holds to the end.
+        path: "step" holds each temperature until the next; "linear" and "cosine" go there in the exponent, 1 / temperature.
+        every: steps that a stage lasts on the way; each has the temperature of its first step.
+
+    Example:
+        >>> stages = cooldown_stages([9, 1], [(0, 2.0), (200, 1.0)], path="linear")
+        >>> {step: weights.round(3).tolist() for step, weights in stages.items()}
+        {0: [0.75, 0.25], 100: [0.839, 0.161], 200: [0.9, 0.1]}
+    """
+    pairs = checked_temperatures(temperatures)
+    if path not in PATHS:
+        raise unknown_name("path of a cooldown", path, PATHS)
+    if _step(every) == 0:
+        raise ReweightvizError(f"every= is how many steps a stage lasts, at least 1; got {every}.")
+    exponents = {pairs[-1][0]: 1 / pairs[-1][1]}
+    for (begin, hot), (end, cold) in pairwise(pairs):
+        for step in (range(begin, end, every) if path != "step" else (begin,)):
+            exponents[step] = 1 / hot + (1 / cold - 1 / hot) * PATHS[path]((step - begin) / (end - begin))
+    return {step: temperature_weights(tokens, exponents[step]) for step in sorted(exponents)}
+
+
+def checked_temperatures(temperatures: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    """The (step, temperature) pairs of a cooldown, in order; refuses what is none."""
+    try:
+        pairs = [(_step(step), float(temperature)) for step, temperature in temperatures]
+    except (TypeError, ValueError) as error:
+        raise ReweightvizError("temperatures are (step, temperature) pairs, such as ((0, 5), (8000, 1)); "
+                               f"got {temperatures!r:.60}.") from error
+    steps = [step for step, _ in pairs]
+    if not pairs or steps[0] != 0 or any(later <= earlier for earlier, later in pairwise(steps)):
+        raise ReweightvizError(f"the temperatures of a cooldown begin at step 0, each later than the one before; got steps {steps[:12]}.")
+    if not all(temperature > 0 for _, temperature in pairs):
+        raise ReweightvizError(f"every temperature must be above 0 (1 natural, larger is flatter); got {[t for _, t in pairs][:12]}.")
+    return pairs
+
+
+def mean_over_steps(starts: Sequence[int], weights: ArrayLike, steps: int) -> NDArray[np.float64]:
+    """The mean (K,) of weights (S, K) over a run of ``steps``, each stage from its start to the next."""
+    mean = np.diff([*starts, steps]) @ np.asarray(weights, np.float64)
+    return np.asarray(mean / mean.sum(), np.float64)
 
 
 class Schedule(Mapping[int, Mixture]):
@@ -54,6 +108,28 @@ class Schedule(Mapping[int, Mixture]):
             raise ReweightvizError(f"steps= is the length of the run, more than the last stage's first step {max(starts)}; got {steps}.")
         self.source = dict(source or {})
 
+    @classmethod
+    def cooldown(cls, tokens: Mapping[str, float], temperatures: Sequence[tuple[int, float]], *, steps: int, path: str = "step",
+                 every: int = 100) -> Schedule:
+        """Flat at first, for the small domains to be learnt fast, natural at the end, for them not to be overfitted.
+
+        What ``rv.mixers.Cooldown`` answers, where its paper is named; :func:`cooldown_stages` says what the arguments mean.
+
+        Example:
+            >>> schedule = Schedule.cooldown({"en": 1e9, "is": 1e6}, ((0, 5), (8000, 1)), steps=10_000)
+            >>> schedule.at(0)["is"] > 10 * schedule.at(8000)["is"], round(schedule.epochs({"en": 1e9, "is": 1e6}, budget=1e9)["is"])
+            (True, 161)
+        """
+        stages = cooldown_stages(list(tokens.values()), temperatures, path=path, every=every)
+        source = {"method": "cooldown", "temperatures": [list(pair) for pair in temperatures], "path": path}
+        mixtures = {step: Mixture(zip(tokens, weights.tolist(), strict=True)) for step, weights in stages.items()}
+        return cls(mixtures, steps=steps, source=source)
+
+    @classmethod
+    def two_phase(cls, first: Mapping[str, float], second: Mapping[str, float], *, switch: int, steps: int) -> Schedule:
+        """One mixture until the step ``switch``, another from there on; what ``rv.mixers.TwoPhase`` answers."""
+        return cls({0: first, switch: second}, steps=steps, source={"method": "two phases"})
+
     def __getitem__(self, start: int) -> Mixture:
         return self._stages[start]
 
@@ -81,9 +157,12 @@ class Schedule(Mapping[int, Mixture]):
         """The mixture of the whole run: each stage counts by its steps."""
         if self.steps is None:
             raise ReweightvizError("the mean of a Schedule needs the length of the run: Schedule(stages, steps=...).")
-        lengths = np.diff([*self._stages, self.steps])
-        weights = lengths @ np.array([mixture.aligned(self.domains) for mixture in self._stages.values()])
+        weights = mean_over_steps(list(self), [mixture.aligned(self.domains) for mixture in self.values()], self.steps)
         return Mixture.normalized(zip(self.domains, weights.tolist(), strict=True), source={"method": "mean of a schedule", **self.source})
+
+    def epochs(self, tokens: Mapping[str, float], budget: float) -> dict[str, float]:
+        """Passes over each domain by the end of the run, ``budget`` tokens in all."""
+        return self.mean().epochs(tokens, budget)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
         """Write JSON: weights in token shares by first step, full precision."""

@@ -30,6 +30,13 @@ COLUMNS: dict[str, Kind] = {
 SIGNALS: dict[str, Kind] = {
     "tokens": Kind("(K,)", "tokens", "tokens available in each domain"),
     "documents": Kind("(K,)", "documents", "documents available in each domain"),
+    "cost": Kind("(K,)", "any currency", "what a token of each domain costs; all alike when not given"),
+    "sizes": Kind("(S, K)", "tokens", "sizes at which each domain's loss was measured; NaN for none"),
+    "size_losses": Kind("(S, K)", "nats per token", "each domain's loss at those sizes"),
+    "task_heads": Kind("(D, K)", "1", "the last layer that each domain's task needs on a common representation"),
+    "target_head": Kind("(D,)", "1", "the last layer that the target task needs on the same representation"),
+    "influence": Kind("(K,)", "any, higher is better", "how much more of each domain lowers the target's loss; NaN where not known"),
+    "task": Kind("(K,)", "index", "which task each domain belongs to, such as hard math and easy math to math"),
     "prior": Kind("(K,)", "share of tokens", "weights to start from; uniform when not given"),
     "loss": Kind("(T, K)", "nats per token", "training loss of the model on each domain"),
     "reference_loss": Kind("(T, K)", "nats per token", "loss of a frozen reference model on the same tokens"),

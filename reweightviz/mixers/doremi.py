@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.mixers.checked import checked
 from reweightviz.numerics.simplex import log_smooth, log_softmax, share
 
 Array = NDArray[np.float64]
@@ -37,7 +38,18 @@ class DoReMi:
     (uniform, or any ``prior``), and a token of domain i counts ``alpha_i / sampling_i`` in the loss, rescaled to a
     mean of 1 over the batch. The final model then samples by :meth:`result`.
 
-    A domain whose prior is 0 starts at 0 and receives only its share of the smoothing.
+    A domain whose prior is 0 starts at 0 and receives only its share of the smoothing. A step without any excess
+    loss (all NaN) teaches nothing.
+
+    Public versions differ in three places:
+
+    - What is clipped at 0. Here each token, before the mean, as in the paper's code. The port in HazyResearch/aioli clips
+      the mean of a domain: hand ``maximum(loss - reference_loss, 0)`` over as the excess loss to have that.
+    - What the proxy's loss is divided by. The authors' code divides all tokens of the batch by one normaliser, and
+      their paper each domain by its own tokens (sangmichaelxie/doremi, issues 9 and 33). That is the trainer's
+      choice, not the mixer's: the update is the same.
+    - DataFlex subtracts the mean over the present domains and gives absent ones 0, that is the average. This is
+      not offered: an absent domain would lose weight or gain it for not being there.
 
     Args:
         eta: step size; 0.1 when the weights become one-hot.
@@ -56,7 +68,7 @@ class DoReMi:
 
     applies_to: ClassVar[str] = "loss"
     paper: ClassVar[str] = "https://arxiv.org/abs/2305.10429"
-    verified: ClassVar[str] = "not verified against the paper"
+    verified: ClassVar[str] = "update rule checked against the public code (sangmichaelxie/doremi, doremi/trainer.py)"
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.eta) and self.eta >= 0 and 0 <= self.smoothing <= 1):
@@ -77,10 +89,9 @@ class DoReMi:
             excess_loss: (K,) nats, the mean over the tokens of each domain of max(loss - reference loss, 0), so
                 clipped before averaging; NaN for a domain absent from the batch. Negative values count as 0.
         """
-        came = np.asarray(excess_loss, np.float64)
-        if came.shape != state.mean.shape or np.isinf(came).any():
-            raise ReweightvizError(f"DoReMi needs an excess loss for each of {state.mean.size} domains, finite or NaN; "
-                                   f"got {came}.")
+        (came,) = checked(self, State, state, excess_loss=excess_loss)
+        if np.isnan(came).all():
+            return state
         excess = np.where(np.isnan(came), state.excess_loss, np.maximum(came, 0.0))
         ascended = log_softmax(state.log_weights + self.eta * excess)
         log_weights = log_smooth(ascended, self.smoothing)

@@ -20,17 +20,23 @@ from reweightviz.mixers.fixed import Fixed, State
 
 @dataclass(frozen=True)
 class Temperature(Fixed):
-    """Weights proportional to ``tokens ** (1 / temperature)``.
+    """Weights proportional to ``tokens ** (1 / temperature)``, which is ``tokens ** exponent``.
 
-    The literature has two conventions. Here ``temperature`` is the paper's T: 1 is natural, larger is flatter,
-    infinity is uniform over the domains that hold anything. Papers that give an exponent alpha (XLM-R and mT5 0.3,
-    RegMix and Olmix "temperature" 0.5) mean ``temperature = 1 / alpha``.
+    The literature has two conventions, and both call their number a temperature:
+
+        temperature T    1 natural    2    3.33    5    infinity uniform     Arivazhagan et al., Cooldown; here
+        exponent alpha   1 natural   0.5   0.3    0.2          0 uniform     XLM-R and mT5 (0.3), RegMix and Olmix (0.5)
+
+    ``Temperature(2)`` and ``Temperature.from_exponent(0.5)`` are the same mixer. Uniform is over the domains that hold
+    anything; one without tokens gets 0 at every temperature.
 
     Args:
         temperature: T, above 0; the default is an exponent of 0.3.
 
     Example:
-        >>> mixer = Temperature(temperature=2)
+        >>> mixer = Temperature.from_exponent(0.5)
+        >>> print(f"temperature {mixer.temperature:g}, exponent {mixer.exponent:g}")
+        temperature 2, exponent 0.5
         >>> mixer.result(mixer.init(tokens=[1000, 100, 10, 1])).round(6).tolist()
         [0.690679, 0.218412, 0.069068, 0.021841]
     """
@@ -44,6 +50,18 @@ class Temperature(Fixed):
         if not self.temperature > 0:
             raise ReweightvizError(f"temperature must be above 0 (1 natural, larger is flatter); got {self.temperature}.")
 
+    @classmethod
+    def from_exponent(cls, exponent: float) -> Temperature:
+        """The mixer with ``tokens ** exponent``: 1 natural, 0 uniform."""
+        if not 0 <= exponent < float("inf"):
+            raise ReweightvizError(f"the exponent must be at least 0 (1 natural, 0 uniform); got {exponent}.")
+        return cls(1 / exponent if exponent else float("inf"))
+
+    @property
+    def exponent(self) -> float:
+        """1 / temperature, the other convention."""
+        return 1 / self.temperature
+
     def init(self, *, tokens: ArrayLike) -> State:
         """Weights for the tokens (K,) available in each domain; one without any gets 0."""
-        return State(temperature_weights(tokens, 1 / self.temperature))
+        return State(temperature_weights(tokens, self.exponent))

@@ -61,3 +61,27 @@ def water_fill(caps: Array, total: float) -> Array:
         return caps.copy()
     first = int(np.argmax(overflowing))
     return np.asarray(np.minimum(caps, (total - before[first]) / room[first]), np.float64)
+
+
+def lifted(weights: Array, floor: float) -> Array:
+    """Weights (K,) none of which is below ``floor``; those above keep their proportions.
+
+    Raises:
+        ReweightvizError: K floors are more than 1.
+
+    Example:
+        >>> lifted(np.array([0.8, 0.2, 0.0]), 0.1).round(6).tolist()
+        [0.72, 0.18, 0.1]
+    """
+    if weights.size * floor > 1 + 1e-12:
+        raise ReweightvizError(f"a floor of {floor:g} for each of {weights.size} domains adds up to more than 1; "
+                               f"at most {1 / weights.size:g} will do.")
+    low = np.zeros(weights.shape, bool)
+    for _ in range(weights.size):
+        scaled = weights * ((1 - floor * low.sum()) / max(weights[~low].sum(), 1e-300))
+        more = ~low & (scaled < floor)
+        if not more.any():
+            break
+        low |= more
+    found = np.where(low, floor, scaled)
+    return np.asarray(found / found.sum(), np.float64)

@@ -1,0 +1,124 @@
+"""DreamPRM: a table of domain weights, learned by the gradient of the validation loss through one training step.
+
+Qi Cao, Ruiyi Wang, Ruiyi Zhang, Sai Ashish Somayajula and Pengtao Xie, "DreamPRM: Domain-Reweighted Process Reward Model
+for Multimodal Reasoning", 2025, https://arxiv.org/abs/2505.20241. The paper weighs the domains of a process reward
+model's training data; only its weights are here. Followed: the authors' public code, a softplus table under AdamW and
+the hypergradient by finite differences of the Betty library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reweightviz.core.errors import ReweightvizError
+from reweightviz.mixers.checked import checked
+from reweightviz.numerics.simplex import log_softmax, share
+
+Array = NDArray[np.float64]
+BETAS, TINY = (0.9, 0.999), 1e-8  # of AdamW
+
+
+class State(NamedTuple):
+    """After ``step`` steps, ``learned`` of them with hypergradients: the table (K,) and AdamW's two moments (K,)."""
+
+    table: Array
+    first: Array
+    second: Array
+    learned: int
+    step: int
+
+
+@dataclass(frozen=True)
+class DreamPRM:
+    """Weights ``softplus(table)``, moved against the hypergradient by AdamW.
+
+    In the paper the weights average 1, ``K * weights(state)``; here they are that divided by K, to be on the simplex. They
+    scale the loss, they do not draw the batches. A domain without a hypergradient adds nothing to the moments but is moved by
+    those of before. One whose prior is 0 stays at 0.
+
+    Args:
+        rate: of AdamW, the code's meta_lr.
+        weight_decay: of AdamW; pulls the table to 0, so the weights to uniform.
+        every: training steps between updates of the table, the code's unroll_steps.
+
+    Example:
+        >>> mixer = DreamPRM(rate=0.5, every=1)
+        >>> state = mixer.update(mixer.init(prior=[0.5, 0.5]), hypergradient=[0.1, -0.1])
+        >>> (2 * mixer.weights(state)).round(6).tolist()
+        [0.654733, 1.345267]
+    """
+
+    rate: float = 1e-2
+    weight_decay: float = 1e-3
+    every: int = 5
+
+    applies_to: ClassVar[str] = "loss"
+    paper: ClassVar[str] = "https://arxiv.org/abs/2505.20241"
+    verified: ClassVar[str] = "against the authors' public code"
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.rate < np.inf and 0 <= self.rate * self.weight_decay < 1 and self.every >= 1):
+            raise ReweightvizError("DreamPRM needs rate and weight_decay of at least 0 and every of at least 1; "
+                                   f"got {self.rate}, {self.weight_decay} and {self.every}.")
+
+    def init(self, *, prior: ArrayLike) -> State:
+        """Start at ``prior`` (K,); the paper starts uniform, at a table of 0."""
+        start = share(prior, "the prior")
+        nothing = np.zeros(start.size)
+        softplus = start * start.size * np.log(2)
+        with np.errstate(divide="ignore"):
+            return State(softplus + np.log(-np.expm1(-softplus)), nothing, nothing, 0, 0)
+
+    def measures(self, state: State) -> tuple[str, ...]:
+        """What to measure right after the coming step."""
+        return ("hypergradient",) if (state.step + 1) % self.every == 0 else ()
+
+    def update(self, state: State, *, hypergradient: ArrayLike) -> State:
+        """One step.
+
+        Args:
+            state: the last one; stays as it is.
+            hypergradient: (K,) derivative of the validation loss after an update by what each domain counts in it; NaN for a
+                domain absent from the batch, all NaN on a step without a measurement. Its scale does not matter to AdamW.
+        """
+        (came,) = checked(self, State, state, hypergradient=hypergradient)
+        if np.isnan(came).all():
+            return state._replace(step=state.step + 1)
+        gradient = _through_the_table(state.table, came)
+        learned = state.learned + 1
+        first = BETAS[0] * state.first + (1 - BETAS[0]) * gradient
+        second = BETAS[1] * state.second + (1 - BETAS[1]) * gradient**2
+        move = first / (1 - BETAS[0] ** learned) / (np.sqrt(second / (1 - BETAS[1] ** learned)) + TINY)
+        table = state.table * (1 - self.rate * self.weight_decay) - self.rate * move
+        return State(table, first, second, learned, state.step + 1)
+
+    def weights(self, state: State) -> Array:
+        """What to train with now, (K,): the paper's weights divided by K."""
+        weights = np.exp(log_softmax(_log_softplus(state.table)))
+        return np.asarray(weights / weights.sum(), np.float64)
+
+    def result(self, state: State) -> Array:
+        """The answer, (K,): the last weights."""
+        return self.weights(state)
+
+
+def _log_softplus(table: Array) -> Array:
+    """``log(log(1 + exp(table)))``, which is the table itself where that is very negative."""
+    low = table < -30
+    return np.where(low, table, np.log(np.logaddexp(0.0, np.where(low, 0.0, table))))
+
+
+def _through_the_table(table: Array, hypergradient: Array) -> Array:
+    """Derivative by the table: ``sigmoid_j / mean softplus * (h_j - mean of h under the weights)``, over what has one."""
+    log_soft = _log_softplus(table)
+    p = np.exp(log_softmax(log_soft))
+    seen = np.where(np.isnan(hypergradient), 0.0, p)
+    known = np.nan_to_num(hypergradient)
+    centred = np.where(np.isnan(hypergradient), 0.0, known - seen @ known / seen.sum() if seen.sum() > 0 else 0.0)
+    with np.errstate(invalid="ignore"):
+        slope = np.exp(-np.logaddexp(0.0, -table) - log_soft)  # sigmoid / softplus
+    return np.asarray(np.where(np.isfinite(table), slope * p * table.size * centred, 0.0), np.float64)

@@ -1,0 +1,111 @@
+"""Equitable allocation: what to collect of each group for the lowest mean, or the lowest worst, loss within a budget.
+
+William Cai, Ro Encarnacion, Bobbie Chern, Sam Corbett-Davies, Miranda Bogen, Stevie Bergman and Sharad Goel, "Adaptive
+Sampling Strategies to Construct Equitable Training Datasets", FAccT 2023, https://arxiv.org/abs/2202.01327. Seen: the
+abstract, by which a function of the groups' losses is optimised under a budget, from estimated learning curves and the
+costs of the groups, in rounds where the curves are not known. Ours: the curve with a floor, the two roots in
+``numerics/allocation.py``, and that exploring is an even share of the budget.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reweightviz.core.errors import ReweightvizError, unknown_name, warn
+from reweightviz.core.sources import count
+from reweightviz.mixers.amounts import amounts
+from reweightviz.mixers.fixed import Fixed
+from reweightviz.numerics.allocation import fit_learning_curves, spread_for_mean, spread_for_worst
+from reweightviz.numerics.simplex import share
+
+Array = NDArray[np.float64]
+
+
+class State(NamedTuple):
+    """The weights (K,), the tokens (K,) that the budget buys, the fitted curves (K,) and the losses (K,) that they predict."""
+
+    weights: Array
+    sizes: Array
+    floor: Array
+    scale: Array
+    exponent: Array
+    losses: Array
+
+
+@dataclass(frozen=True)
+class EquitableAllocation(Fixed):
+    """The budget where it lowers the losses most, by learning curves ``floor + scale * tokens ** -exponent``.
+
+    Measure each domain's loss at three sizes or more, and ask again when more is measured: the rounds of the paper. The
+    weights are the shares of the tokens, the budget is in the unit of ``cost``. A domain whose loss does not fall gets
+    its part of ``explore`` alone; when none falls, all get the same money, with a :class:`ReweightvizWarning`.
+    A curve that is fitted to few sizes says little beyond them.
+
+    Args:
+        budget: what all tokens together may cost; text such as "3B" will do. Without ``cost`` it is a number of tokens.
+        objective: "mean" for the lowest mean loss, weighted by ``prior``; "worst" for the lowest largest loss, in which
+            ``prior`` plays no part.
+        explore: share of the budget that is spent evenly on all domains, so that the next round can measure them.
+
+    Example:
+        >>> mixer = EquitableAllocation(budget=900)
+        >>> sizes = [[100, 100], [200, 200], [400, 400]]
+        >>> state = mixer.init(sizes=sizes, size_losses=[[1 / n, 4 / m] for n, m in sizes])
+        >>> state.sizes.round(3).tolist(), mixer.result(state).round(6).tolist()
+        ([300.0, 600.0], [0.333333, 0.666667])
+    """
+
+    budget: float
+    objective: str = "mean"
+    explore: float = 0.0
+
+    paper: ClassVar[str] = "https://arxiv.org/abs/2202.01327"
+    verified: ClassVar[str] = "not verified against the paper"
+
+    def __post_init__(self) -> None:
+        if self.objective not in ("mean", "worst"):
+            raise unknown_name("objective of EquitableAllocation", self.objective, ("mean", "worst"))
+        if isinstance(self.budget, str):
+            object.__setattr__(self, "budget", count(self.budget))
+        if not 0 < self.budget < np.inf or not 0 <= self.explore <= 1:
+            raise ReweightvizError("EquitableAllocation needs a budget above 0 and explore between 0 and 1; "
+                                   f"got {self.budget!r} and {self.explore!r}.")
+
+    def init(self, *, sizes: ArrayLike, size_losses: ArrayLike, cost: ArrayLike | None = None, prior: ArrayLike | None = None) -> State:
+        """Fit the curves and spend the budget.
+
+        Args:
+            sizes: (S, K) tokens of each domain that a model was trained on, above 0; NaN for what was not measured.
+            size_losses: (S, K) the domain's loss then, nats per token, above 0.
+            cost: (K,) of a token; 1 when not given.
+            prior: (K,) what each loss counts in the mean; uniform when not given. A loss with 0 counts nothing, and its
+                domain gets its part of ``explore`` alone.
+        """
+        n, loss = _measured(sizes, size_losses)
+        domains = n.shape[1]
+        price = np.ones(domains) if cost is None else amounts(cost, "the cost", domains, positive=True)
+        importance = np.full(domains, 1 / domains) if prior is None else share(prior, "the prior")
+        if importance.size != domains:
+            raise ReweightvizError(f"EquitableAllocation needs a prior for each of {domains} domains; got {importance.size} weights.")
+        curves = fit_learning_curves(n, loss)
+        least = self.explore * self.budget / domains / price
+        if not (curves.scale * (importance if self.objective == "mean" else 1) > 0).any():
+            warn("EquitableAllocation: no loss that counts falls with more tokens, so every domain gets the same money; "
+                 "measure larger sizes.")
+        bought = (spread_for_mean(curves, importance, price, self.budget, least) if self.objective == "mean"
+                  else spread_for_worst(curves, price, self.budget, least))
+        with np.errstate(divide="ignore"):
+            predicted = np.where(curves.scale > 0, curves.at(bought), curves.floor)
+        return State(bought / bought.sum(), bought, *curves, predicted)
+
+
+def _measured(sizes: ArrayLike, losses: ArrayLike) -> tuple[Array, Array]:
+    n, loss = np.asarray(sizes, np.float64), np.asarray(losses, np.float64)
+    if n.ndim != 2 or n.shape != loss.shape or not n.size or (n <= 0).any() or (loss <= 0).any() or np.isinf([n, loss]).any():
+        raise ReweightvizError("EquitableAllocation needs sizes and size_losses (S, K), one of each a measurement, above 0, finite or NaN; "
+                               f"got shapes {n.shape} and {loss.shape}.")
+    return n, loss

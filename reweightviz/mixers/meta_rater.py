@@ -1,0 +1,96 @@
+"""Meta-rater: what each of several quality ratings should count, from proxy runs on the documents that they select.
+
+Xinlin Zhuang, Jiahui Peng, Ren Ma, Yinfan Wang, Tianyi Bai, Xingjian Wei, Jiantao Qiu, Chi Zhang, Ying Qian and Conghui He,
+"Meta-rater: A Multi-dimensional Data Selection Method for Pre-training Language Models", ACL 2025,
+https://arxiv.org/abs/2504.14194. It is RegMix with raters for domains: 256 random weight vectors over 25 raters, each the
+selection of one proxy run; a regressor from the weights to the validation loss; the mean of the best 128 of many draws.
+Ours: the warning where raters are collinear, and that the draws may follow a prior.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reweightviz.core.errors import ReweightvizError, warn
+from reweightviz.core.protocols import Law
+from reweightviz.mixers.fixed import Fixed, State
+from reweightviz.numerics.dirichlet_search import mean_of_best
+from reweightviz.numerics.ratings import standardised, variance_inflation
+from reweightviz.numerics.simplex import share
+
+Array = NDArray[np.float64]
+INFLATED = 10.0
+"""Variance inflation above which a rater's weight is hardly its own."""
+
+
+@dataclass(frozen=True)
+class MetaRater(Fixed):
+    """Weights over quality raters, not over domains: ``combine`` makes of them one score a document.
+
+    Fit a law to the proxy runs, with the raters for its domains: ``rv.fit(swarm, rv.laws.RegMix())`` is the paper's. A rater
+    with a prior of 0 stays at 0.
+
+    Args:
+        draws: weight vectors that the law judges; the authors' script draws 200,000, the text says 1,000,000.
+        top: of how many of the best the mean is taken.
+        seed: of the draws.
+
+    Example:
+        >>> class Parabola:
+        ...     domains, targets, lower_is_better = ("educational", "fluent"), ("loss",), np.array([True])
+        ...     def predict(self, weights): return 2 + (weights[:, :1] - 0.8) ** 2
+        >>> mixer = MetaRater(draws=10_000)
+        >>> state = mixer.init(law=Parabola())
+        >>> mixer.result(state).round(2).tolist()
+        [0.8, 0.2]
+        >>> mixer.combine(state, [[5, 1], [3, 1], [1, 4]]).round(2).tolist()
+        [0.84, -0.14, -0.7]
+    """
+
+    draws: int = 200_000
+    top: int = 128
+    seed: int = 1048
+
+    paper: ClassVar[str] = "https://arxiv.org/abs/2504.14194"
+    verified: ClassVar[str] = "not verified against the paper"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.top <= self.draws:
+            raise ReweightvizError(f"MetaRater needs top of at least 1 and at most the number of draws; got {self.top} of {self.draws}.")
+
+    def init(self, *, law: Law, prior: ArrayLike | None = None) -> State:
+        """Search the law.
+
+        Args:
+            law: fitted to weights of the K raters; several targets count alike, those where higher is better with a minus.
+            prior: (K,) around which the draws spread, as Dirichlet(K * prior); uniform when not given.
+        """
+        raters = len(law.domains)
+        centre = np.full(raters, 1 / raters) if prior is None else share(prior, "the prior")
+        if centre.size != raters:
+            raise ReweightvizError(f"MetaRater needs a prior for each of {raters} raters of the law; got {centre.size} weights.")
+        signs = np.where(law.lower_is_better, 1.0, -1.0) / len(law.targets)
+        concentration = np.round(raters * centre, 9)  # numpy draws 1 and 1 - 1e-16 in different ways
+        best = mean_of_best(lambda weights: law.predict(weights) @ signs, concentration, draws=self.draws, top=self.top, seed=self.seed)
+        if not np.isfinite(best).all():
+            raise ReweightvizError("MetaRater found no weights for which the law predicts a finite loss.")
+        return State(best)
+
+    def combine(self, state: State, ratings: ArrayLike) -> Array:
+        """One score a document, (N,), higher is better: the weighted mean of the standardised ratings (N, K).
+
+        A :class:`ReweightvizWarning` names the raters that the others nearly give (:func:`variance_inflation` above 10):
+        their weights could as well be those of the others.
+        """
+        z = standardised(ratings)
+        if z.shape[1] != state.weights.size:
+            raise ReweightvizError(f"MetaRater.combine needs a column for each of {state.weights.size} raters; got {z.shape[1]}.")
+        inflated = np.flatnonzero((variance_inflation(z) > INFLATED) & z.any(0)) if len(z) > z.shape[1] else ()
+        if len(inflated):
+            warn(f"MetaRater: the others nearly give the ratings of column {', '.join(map(str, inflated))}, so their weights say little; "
+                 "drop some of them.")
+        return np.asarray(z @ state.weights, np.float64)

@@ -1,0 +1,115 @@
+"""ODM, online data mixing: a bandit that draws more from domains whose training loss is high.
+
+Alon Albalak, Liangming Pan, Colin Raffel and William Yang Wang, "Efficient Online Data Mixing For Language Model
+Pre-Training", 2023, https://arxiv.org/abs/2312.02406. Followed: the authors' public code, whose trainer tells the
+bandit all domains of a mixed batch at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reweightviz.core.errors import ReweightvizError
+from reweightviz.mixers.checked import checked
+from reweightviz.numerics.simplex import log_softmax, share
+
+Array = NDArray[np.float64]
+
+
+class State(NamedTuple):
+    """The policy (K,), the estimated rewards (K,), the exploration rate of the last update, and the steps seen."""
+
+    policy: Array
+    reward: Array
+    rate: float
+    step: int
+
+
+@dataclass(frozen=True)
+class ODM:
+    """Every domain is an arm, its training loss the reward, and at step t each keeps at least ``sqrt(ln K / (K t))``.
+
+    Two variants of the public code:
+
+    - "exp3": rewards add up, each divided by the probability with which its domain was drawn, and the policy is a
+      softmax of them, whose temperature is the exploration rate of the step before.
+    - "smoothed_mean": a moving average of ``exp(loss)``, without that division. The public code has two rules for
+      it that disagree: told one domain, a softmax of perplexities, which overflows; told a whole batch, shares in
+      proportion to them. The second is followed, because it is what the public trainer calls. It does not change
+      when a constant is added to all losses.
+
+    A domain absent from the batch (NaN) keeps its reward. One whose prior is 0 comes back with the exploration
+    rate after the warm-up. A first step may not count a reward more than the rate allows, so that a tiny prior
+    cannot win by its first loss. The exploration rate is never above 1 / K and falls below it after K ln K steps,
+    so no number of domains keeps the policy uniform forever, as a fixed floor does in other ports.
+
+    Args:
+        variant: "exp3" or "smoothed_mean".
+        warmup: steps at the prior before the first update; the paper takes about 1% of the training.
+        scale: what "exp3" divides losses by, 10 in the public code.
+        smoothing: share of the past in the moving average, the paper's alpha.
+
+    Example:
+        >>> mixer = ODM()
+        >>> state = mixer.init(prior=[1 / 3, 1 / 3, 1 / 3])
+        >>> for _ in range(10):
+        ...     state = mixer.update(state, loss=[3.0, 2.0, 4.0])
+        >>> mixer.weights(state).round(6).tolist()
+        [0.327532, 0.271756, 0.400712]
+    """
+
+    variant: Literal["exp3", "smoothed_mean"] = "exp3"
+    warmup: int = 0
+    scale: float = 10.0
+    smoothing: float = 0.9
+
+    applies_to: ClassVar[str] = "sampling"
+    paper: ClassVar[str] = "https://arxiv.org/abs/2312.02406"
+    verified: ClassVar[str] = "both update rules checked against the public code (alon-albalak/online-data-mixing, data_sampling_utils.py)"
+
+    def __post_init__(self) -> None:
+        if self.variant not in {"exp3", "smoothed_mean"}:
+            raise ReweightvizError(f"the variants of ODM are 'exp3' and 'smoothed_mean'; got {self.variant!r}.")
+        if not (self.warmup >= 0 and self.scale > 0 and 0 <= self.smoothing < 1):
+            raise ReweightvizError("ODM needs a warmup of at least 0 steps, a scale above 0 and smoothing from 0 to below 1; "
+                                   f"got {self.warmup}, {self.scale} and {self.smoothing}.")
+
+    def init(self, *, prior: ArrayLike) -> State:
+        """Start at ``prior`` (K,)."""
+        start = share(prior, "the prior")
+        return State(start, np.full(start.size, 0.0 if self.variant == "exp3" else -np.inf), 1 / start.size, 0)
+
+    def update(self, state: State, *, loss: ArrayLike) -> State:
+        """One step.
+
+        Args:
+            state: the last one; stays as it is.
+            loss: (K,) nats per token, NaN for a domain absent from the batch; without any, only the step advances.
+        """
+        (losses,) = checked(self, State, state, loss=loss)
+        step, K = state.step + 1, losses.size
+        if step <= self.warmup or np.isnan(losses).all():
+            return state._replace(step=step)
+        rate = min(1 / K, float(np.sqrt(np.log(K) / (K * step))))
+        seen, losses = ~np.isnan(losses), np.nan_to_num(losses)
+        if self.variant == "exp3":
+            reward = state.reward + losses / self.scale / np.maximum(state.policy, rate)
+            best = np.exp(log_softmax(state.rate * reward))
+        else:  # the rewards are logs: a perplexity overflows at a loss of 710
+            past = np.log(max(self.smoothing, 1e-300)) + state.reward
+            reward = np.where(seen, np.logaddexp(past, np.log1p(-self.smoothing) + losses), state.reward)
+            best = np.exp(log_softmax(reward))
+        policy = (1 - K * rate) * best + rate
+        return State(np.asarray(policy / policy.sum(), np.float64), reward, rate, step)
+
+    def weights(self, state: State) -> Array:
+        """What to train with now, (K,)."""
+        return state.policy
+
+    def result(self, state: State) -> Array:
+        """The answer, (K,): the policy of now. The model that ODM trains is its product, not one mixture."""
+        return state.policy

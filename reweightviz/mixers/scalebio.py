@@ -1,0 +1,99 @@
+"""ScaleBiO: domain weights as the outer variables of a bilevel problem, by first-order steps alone.
+
+Rui Pan, Dylan Zhang, Hanning Zhang, Xingyuan Pan, Minrui Xu, Jipeng Zhang, Renjie Pi, Xiaoyu Wang and Tong Zhang,
+"ScaleBiO: Scalable Bilevel Optimization for LLM Data Reweighting", ACL 2025, https://arxiv.org/abs/2406.19976. The problem
+``min over w, logits, max over u`` of ``L_val(w) + alpha (L_train(w, p) - L_train(u, p))``, p the softmax of the logits.
+Followed: the gradient of the public code, down which the logits take plain steps as in the paper's minimax problem; the code
+gives them to AdamW, and its memory-saving part (LISA) belongs to the trainer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reweightviz.core.errors import ReweightvizError
+from reweightviz.mixers.checked import checked
+from reweightviz.numerics.simplex import log_softmax, share
+
+Array = NDArray[np.float64]
+
+
+class State(NamedTuple):
+    """Log weights (K,), which are the logits up to a constant."""
+
+    log_weights: Array
+
+
+@dataclass(frozen=True)
+class ScaleBiO:
+    """Less weight to domains on which the model loses more than a follower that minimises the training loss alone.
+
+    The trainer keeps both models: w follows ``L_val + alpha L_train``, the follower u follows ``L_train``, and a sequence of
+    domain i counts ``p_i`` in L_train. A domain on which w is worse than u by more than the average is one that the
+    validation loss has to fight, and its logit falls by ``rate * alpha * p_i (gap_i - mean gap)``.
+
+    A domain absent from the batch is left out of the mean and its logit stays. One whose prior is 0 stays at 0.
+
+    Args:
+        alpha: how much the training loss counts beside the validation loss; the trainer reads it too.
+        rate: step size of the logits.
+
+    Example:
+        >>> mixer = ScaleBiO(alpha=10, rate=1)
+        >>> state = mixer.update(mixer.init(prior=[0.5, 0.5]), penalty_gap=[0.4, 0.0])
+        >>> mixer.weights(state).round(6).tolist()
+        [0.119203, 0.880797]
+    """
+
+    alpha: float = 10.0
+    rate: float = 1e-2
+
+    applies_to: ClassVar[str] = "loss"
+    paper: ClassVar[str] = "https://arxiv.org/abs/2406.19976"
+    verified: ClassVar[str] = "against the authors' public code"
+
+    def __post_init__(self) -> None:
+        if not (0 < self.alpha < np.inf and 0 <= self.rate < np.inf):
+            raise ReweightvizError(f"ScaleBiO needs alpha above 0 and rate of at least 0; got {self.alpha} and {self.rate}.")
+
+    def init(self, *, prior: ArrayLike) -> State:
+        """Start at ``prior`` (K,); the paper starts uniform."""
+        with np.errstate(divide="ignore"):
+            return State(np.log(share(prior, "the prior")))
+
+    def measures(self, state: State) -> tuple[str, ...]:
+        """What to measure with the coming step: always the same."""
+        del state
+        return ("penalty_gap",)
+
+    def update(self, state: State, *, penalty_gap: ArrayLike) -> State:
+        """One step.
+
+        Args:
+            state: the last one; stays as it is.
+            penalty_gap: (K,) nats, loss under the model less that under the follower; NaN for a domain absent from the batch.
+        """
+        (gap,) = checked(self, State, state, penalty_gap=penalty_gap)
+        return State(log_softmax(state.log_weights - self.rate * self.alpha * _gradient(self.weights(state), gap)))
+
+    def weights(self, state: State) -> Array:
+        """What to train with now, (K,)."""
+        weights = np.exp(state.log_weights)
+        return np.asarray(weights / weights.sum(), np.float64)
+
+    def result(self, state: State) -> Array:
+        """The answer, (K,): the last weights."""
+        return self.weights(state)
+
+
+def _gradient(weights: Array, gap: Array) -> Array:
+    """Derivative of ``sum p_i gap_i`` by the logits, over the domains that have a gap; it sums to 0."""
+    p = np.where(np.isnan(gap), 0.0, weights)
+    if not p.sum() > 0:
+        return np.zeros(gap.size)
+    p, known = p / p.sum(), np.nan_to_num(gap)
+    return np.asarray(p * (known - p @ known), np.float64)

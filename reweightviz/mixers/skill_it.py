@@ -1,0 +1,134 @@
+"""Skill-It: more weight to domains that help the domains whose held-out loss is still high.
+
+Mayee F. Chen, Nicholas Roberts, Kush Bhatia, Jue Wang, Ce Zhang, Frederic Sala and Christopher Ré, "Skill-it! A
+Data-Driven Skills Framework for Understanding and Training Language Models", NeurIPS 2023,
+https://arxiv.org/abs/2307.14430. Followed: the authors' public code, whose every round restarts from the prior.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reweightviz.core.errors import ReweightvizError
+from reweightviz.mixers.checked import checked
+from reweightviz.numerics.simplex import log_softmax, share
+
+Array = NDArray[np.float64]
+
+
+class State(NamedTuple):
+    """Weights (K,), the prior (K,), the skills graph (K, K), losses of the first round (K,) and of the last rounds (w, K), steps."""
+
+    weights: Array
+    prior: Array
+    graph: Array
+    first: Array
+    recent: Array
+    step: int
+
+
+@dataclass(frozen=True)
+class SkillIt:
+    """Weights proportional to ``prior_i exp(eta sum_j A_ij L_j)``, with L the held-out losses of the last rounds, summed.
+
+    The graph A has a row for each domain that is trained on and a column for each that is measured: ``A_ij`` is what
+    training on i alone takes off the loss of j, as a share of that loss. Transposed, it gives other weights, and
+    nothing can tell; one public analysis of the method was run so by accident. A graph of zeros gives the prior, and
+    one that is nearly complete says little, as its authors write. They halve off-diagonal entries that are exactly
+    1, because their synthetic graphs hold only 0 and 1; here the graph is taken as it is.
+
+    A domain whose prior is 0 stays at 0. One whose held-out loss is not measured (NaN) counts with its last
+    measured loss, and not at all before the first.
+
+    Args:
+        eta: step size, one number for graph and losses together.
+        every: steps a round; the held-out losses are measured at the end of each.
+        window: rounds whose losses are summed, the public code's default.
+        normalize_loss: divide the losses by those of the first round.
+        eta_schedule: divide eta by how far the total loss has come down since the first round.
+        keep_lone: domains that no edge joins to another keep their prior; the others share what is left.
+
+    Example:
+        >>> mixer = SkillIt(eta=0.8)
+        >>> state = mixer.init(graph=[[0.5, 0.2], [0.0, 0.6]], prior=[0.5, 0.5])
+        >>> mixer.weights(state).round(6).tolist()
+        [0.519989, 0.480011]
+    """
+
+    eta: float = 0.2
+    every: int = 100
+    window: int = 3
+    normalize_loss: bool = False
+    eta_schedule: bool = False
+    keep_lone: bool = False
+
+    applies_to: ClassVar[str] = "sampling"
+    paper: ClassVar[str] = "https://arxiv.org/abs/2307.14430"
+    verified: ClassVar[str] = "update rule checked against the public code (HazyResearch/skill-it, trainer/mw_trainer.py)"
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.eta) and self.eta >= 0 and self.every >= 1 and self.window >= 1):
+            raise ReweightvizError("SkillIt needs a finite eta of at least 0, and every and window of at least 1; "
+                                   f"got {self.eta}, {self.every} and {self.window}.")
+
+    def init(self, *, graph: ArrayLike, prior: ArrayLike) -> State:
+        """Weights for losses of 1.
+
+        Args:
+            graph: (K, K), rows the domain trained on, columns the domain measured.
+            prior: (K,) to restart from every round; the paper's is uniform.
+        """
+        start = share(prior, "the prior")
+        edges = np.asarray(graph, np.float64)
+        if edges.shape != (start.size, start.size) or not np.isfinite(edges).all():
+            raise ReweightvizError(f"SkillIt needs a graph of {start.size} x {start.size} finite numbers, a row for each domain "
+                                   f"trained on; got {edges.shape}.")
+        unknown = np.full(start.size, np.nan)
+        weights = self._weights(start, edges, np.ones(start.size), self.eta)
+        return State(weights, start, edges, unknown, np.empty((0, start.size)), 0)
+
+    def measures(self, state: State) -> tuple[str, ...]:
+        """The held-out losses at the end of every round."""
+        return ("held_out_loss",) if (state.step + 1) % self.every == 0 else ()
+
+    def update(self, state: State, *, held_out_loss: ArrayLike) -> State:
+        """One step.
+
+        Args:
+            state: the last one; stays as it is.
+            held_out_loss: (K,) nats per token where :meth:`measures` asked for it; without any, only the step advances.
+        """
+        (came,) = checked(self, State, state, held_out_loss=held_out_loss)
+        state = state._replace(step=state.step + 1)
+        if np.isnan(came).all():
+            return state
+        last = state.recent[-1] if len(state.recent) else state.first
+        losses = np.where(np.isnan(came), last, came)
+        first = np.where(np.isnan(state.first), losses, state.first)
+        recent = np.vstack([state.recent, losses])[-self.window:]
+        seen = ~np.isnan(losses)
+        eta = self.eta * first[seen].sum() / losses[seen].sum() if self.eta_schedule and losses[seen].sum() > 0 else self.eta
+        total = np.nansum(recent / first if self.normalize_loss else recent, axis=0)
+        return state._replace(weights=self._weights(state.prior, state.graph, total, eta), first=first, recent=recent)
+
+    def weights(self, state: State) -> Array:
+        """What to train with now, (K,)."""
+        return state.weights
+
+    def result(self, state: State) -> Array:
+        """The answer, (K,): the weights of the next round. The model that Skill-It trains is its product, not one mixture."""
+        return state.weights
+
+    def _weights(self, prior: Array, graph: Array, losses: Array, eta: float) -> Array:
+        with np.errstate(divide="ignore"):
+            weights = np.exp(log_softmax(np.log(prior) + eta * (graph @ losses)))
+        edges = (graph != 0) & ~np.eye(len(graph), dtype=bool)
+        lone = ~(edges.any(0) | edges.any(1)) & self.keep_lone
+        joined = weights[~lone].sum()
+        if joined > 0:
+            weights = np.where(lone, prior, weights * (prior[~lone].sum() / joined))
+        return np.asarray(weights / weights.sum(), np.float64)

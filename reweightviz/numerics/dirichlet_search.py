@@ -1,0 +1,39 @@
+"""The mean of the best of many random weights: how RegMix, and Meta-rater after it, read a regressor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+BLOCK = 1 << 16
+"""Weights that are drawn and scored at once."""
+
+
+def mean_of_best(score: Callable[[Array], Array], concentration: Array, *, draws: int, top: int, seed: int) -> Array:
+    """The mean (K,) of the ``top`` weights with the lowest score among ``draws`` from Dirichlet(concentration).
+
+    Args:
+        score: weights (n, K) to numbers (n,), lower is better; what is not finite is never taken.
+        concentration: (K,) >= 0; a domain with 0 stays at 0.
+        draws: how many weights are drawn.
+        top: of how many the mean is taken, at most ``draws``.
+        seed: of the draws.
+
+    Example:
+        >>> mean_of_best(lambda w: (w[:, 0] - 0.3) ** 2, np.ones(2), draws=1000, top=20, seed=0).round(2).tolist()
+        [0.3, 0.7]
+    """
+    rng, drawn = np.random.default_rng(seed), concentration > 0
+    best, scores = np.empty((0, concentration.size)), np.empty(0)
+    for first in range(0, draws, BLOCK):
+        some = np.zeros((min(BLOCK, draws - first), concentration.size))
+        some[:, drawn] = rng.dirichlet(concentration[drawn], len(some))
+        found = np.asarray(score(some), np.float64)
+        best, scores = np.concatenate([best, some]), np.concatenate([scores, np.where(np.isfinite(found), found, np.inf)])
+        kept = np.argsort(scores, kind="stable")[:top]
+        best, scores = best[kept], scores[kept]
+    mean = best[np.isfinite(scores)].mean(0) if np.isfinite(scores).any() else np.full(concentration.size, np.nan)
+    return np.asarray(mean / mean.sum(), np.float64)
