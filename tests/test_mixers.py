@@ -133,6 +133,41 @@ def test_doremi_without_excess_drifts_to_uniform_at_its_smoothing():
     np.testing.assert_allclose(mixer.weights(state), 0.99 * np.array([0.9, 0.1, 0]) + 0.01 / 3)
 
 
+def test_doremi_never_falls_below_its_floor():
+    mixer, rng = DoReMi(smoothing=0.02), np.random.default_rng(0)
+    state = mixer.init(prior=[0.997, 0.001, 0.001, 0.001])
+    for _ in range(300):
+        state = mixer.update(state, excess_loss=rng.exponential(2, 4) * [9, 1, 0, 0])
+        assert mixer.weights(state).min() >= 0.02 / 4 - 1e-15
+    np.testing.assert_allclose(mixer.weights(state).min(), 0.02 / 4, rtol=1e-3)
+
+
+def test_doremi_does_not_see_a_constant_and_clips_what_it_is_handed():
+    mixer, prior = DoReMi(eta=0.5), np.array([0.5, 0.3, 0.2])
+    plain, shifted, clipped = (mixer.update(mixer.init(prior=prior), excess_loss=excess)
+                               for excess in ([0.4, 0.0, 0.1], [1.4, 1.0, 1.1], [0.4, -3.0, 0.1]))
+    np.testing.assert_allclose(mixer.weights(shifted), mixer.weights(plain), rtol=1e-12)
+    np.testing.assert_array_equal(mixer.weights(clipped), mixer.weights(plain))
+
+
+def test_doremi_clips_tokens_and_not_the_mean():
+    """The two public versions differ where some tokens of a domain are better than the reference and some are worse."""
+    tokens = np.array([[1.0, -0.6], [0.2, 0.2]])  # both domains: a mean of 0.2
+    mixer, start = DoReMi(), DoReMi().init(prior=[0.5, 0.5])
+    by_token = mixer.update(start, excess_loss=np.maximum(tokens, 0).mean(1))
+    by_mean = mixer.update(start, excess_loss=np.maximum(tokens.mean(1), 0))
+    assert mixer.weights(by_token)[0] > 0.55
+    np.testing.assert_allclose(mixer.weights(by_mean), [0.5, 0.5])
+
+
+def test_doremi_gives_an_absent_domain_no_average():
+    mixer, nan = DoReMi(smoothing=0), float("nan")
+    state = mixer.update(mixer.init(prior=np.full(3, 1 / 3)), excess_loss=[0.9, 0.1, nan])
+    ratios = mixer.weights(state) / mixer.weights(state)[2]
+    np.testing.assert_allclose(ratios, np.exp([0.9, 0.1, 0]))  # centred on the mean of the present it would be exp(0.4), exp(-0.4), 1
+    assert mixer.update(state, excess_loss=[nan] * 3) is state
+
+
 def test_doremi_refuses_wrong_signals():
     mixer = DoReMi()
     with pytest.raises(ReweightvizError, match="an excess loss for each of 2 domains"):

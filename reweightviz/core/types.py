@@ -63,6 +63,7 @@ SIGNALS: dict[str, Kind] = {
     "domain_distances": Kind("(K,) or (M, K)", "1", "transport distance of each domain to the targets"),
     "lower_is_better": Kind("(M,)", "bool", "direction of each target"),
     "graph": Kind("(K, K)", "nats per token", "skills graph: what training on the row's domain alone takes off the column's held-out loss"),
+    "policy": Kind("()", "policy", "what says the next weights from the history of weights and held-out losses"),
     "k": Kind("()", "documents", "how many documents to select"),
     "rng": Kind("()", "generator", "numpy Generator made from the verb's seed"),
 }

@@ -151,7 +151,7 @@ class ADO:
 
     def _steered(self, state: State) -> State:
         scale, exponent = state.laws[:, 0], state.laws[:, 2]
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             slope = np.log(np.maximum(exponent, SLOWEST)) + scale - exponent * np.log(state.step)
             score = slope + np.log(state.prior) + self.power * np.log(state.drawn)
         known = ~np.isnan(score)

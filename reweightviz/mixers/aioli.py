@@ -179,7 +179,7 @@ def _mixtures(K: int, one_hot: float) -> Array:
 
 
 def _normalised(law: Array) -> Array:
-    """At least 0 and of sum 1; all zeros stay."""
+    """At least 0 and of sum 1; zeros, if nothing but rounding tells the domains apart."""
     shifted = law - min(law.min(), 0.0)
     total = shifted.sum()
-    return np.asarray(shifted / total if total > 0 else shifted, np.float64)
+    return np.asarray(shifted / total if total > 1e-9 * np.abs(law).max() else 0 * shifted, np.float64)

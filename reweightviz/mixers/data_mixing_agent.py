@@ -73,8 +73,8 @@ class DataMixingAgent:
 
     def __post_init__(self) -> None:
         if not (self.eta >= 0 and self.trust >= 0 and 0 <= self.memory < 1 and self.every >= 1 and self.history >= 2):
-            raise ReweightvizError("DataMixingAgent needs eta and trust of at least 0, memory from 0 to below 1, every of at "
-                                   f"least 1 and history of at least 2; got {self.eta}, {self.trust}, {self.memory}, {self.every} and {self.history}.")
+            raise ReweightvizError("DataMixingAgent needs eta and trust of at least 0, memory from 0 to below 1, every of at least 1 and "
+                                   f"history of at least 2; got {self}.")
 
     def init(self, *, prior: ArrayLike, policy: Policy | None = None) -> State:
         """Start at ``prior`` (K,).
