@@ -2,6 +2,7 @@
 
     python data/make_runs.py swarm        96 mixtures and 6 repeats of one; appends run by run, resumes where it stopped
     python data/make_runs.py logs         natural, uniform and DoReMi, and the proxy model that `rv.losses` uses
+    python data/make_runs.py signals      one uniform run with every signal measured, on which rv.replay tries the mixers
     python data/make_runs.py validation   what three laws propose against natural, uniform and the best observed mixture, 5 seeds each
 
 Every run is real training of the reference trainer (a byte-level transformer) on one CPU thread.
@@ -14,9 +15,10 @@ import json
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +29,7 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture, temperature_weights
 from reweightviz.readers import demo
 from reweightviz.training.model import ModelConfig
+from reweightviz.training.skill_graph import skill_graph
 from reweightviz.training.trainer import ProxyData, TrainConfig, train
 
 HERE = Path(__file__).parent
@@ -98,6 +101,57 @@ def logs(corpus: Corpus) -> None:
     runs["natural"].model.save(HERE / "proxy" / "natural.npz")
 
 
+class Seen(NamedTuple):
+    """The prior (K,) and the steps so far."""
+
+    weights: np.ndarray
+    step: int
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Draws evenly and learns nothing, but has every signal measured that a run of one model has: with two, penalty_gap would change it.
+
+    Args:
+        every: steps between measurements of the costly ones.
+    """
+
+    every: int = 10
+
+    applies_to = "sampling"
+
+    def init(self, *, prior: np.ndarray) -> Seen:
+        """Nothing seen."""
+        return Seen(prior, 0)
+
+    def measures(self, state: Seen) -> tuple[str, ...]:
+        """What to measure right after the coming step."""
+        return () if (state.step + 1) % self.every else ("held_out_loss", "gradient_products", "gradient_norm", "hypergradient")
+
+    def update(self, state: Seen, *, held_out_loss: np.ndarray, gradient_products: np.ndarray,  # noqa: ARG002  they go to the log
+               gradient_norm: np.ndarray, hypergradient: np.ndarray) -> Seen:  # noqa: ARG002
+        """One step more."""
+        return Seen(state.weights, state.step + 1)
+
+    def weights(self, state: Seen) -> np.ndarray:
+        """The prior (K,)."""
+        return state.weights
+
+    result = weights
+
+
+def signals(corpus: Corpus) -> None:
+    """Train uniform twice, the first run as the reference of the second, which measures; and learn the skills graph."""
+    data = ProxyData(corpus, CONFIG.model.context)
+    reference = train(data, Mixture.uniform(corpus.domains), seed=1, config=CONFIG).model
+    run = train(data, Recorder(), seed=2, config=CONFIG, reference=reference, name="signals")
+    graph = skill_graph(data, replace(CONFIG, steps=CONFIG.steps // 10))
+    facts = {"corpus_digest": corpus.digest("text", "domain"), "versions": provenance(corpus)["versions"],
+             "sources": dict(corpus.sources.token_table), "graph": graph.round(6).tolist()}
+    replace(run.log, meta=dict(run.log.meta) | facts).save(HERE / "logs" / "signals.jsonl")
+    print(run.log, run.log.meta["seconds"], f"{run.held_out.mean():.4f}", flush=True)
+
+
 def validation(corpus: Corpus) -> None:
     """Really train what the laws propose, DoReMi's weights, and what they have to beat; append seed by seed."""
     observed = rv.demo_swarm()
@@ -132,7 +186,7 @@ def validation(corpus: Corpus) -> None:
             print(name, seed, f"{run.held_out.mean():.4f}", predicted, flush=True)
 
 
-PARTS: dict[str, Callable[[Corpus], None]] = {"swarm": swarm, "logs": logs, "validation": validation}
+PARTS: dict[str, Callable[[Corpus], None]] = {"swarm": swarm, "logs": logs, "signals": signals, "validation": validation}
 
 
 def main() -> None:

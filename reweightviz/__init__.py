@@ -18,7 +18,8 @@ _VERBS = (
     "read_swarm", "score", "select", "split_domain",
 )
 _HOMES = dict.fromkeys(_VERBS, "api") | {
-    "compare": "comparison", "design_swarm": "swarm_design", "optimize": "proposals", "pareto": "fronts",
+    "compare": "comparison", "design_swarm": "swarm_design", "diagnose": "diagnostics", "optimize": "proposals", "pareto": "fronts",
+    "replay": "replaying", "sensitivity": "step_size",
     "Corpus": "core.corpus", "Explorer": "explorer", "LossCurves": "widgets.curves", "Map": "widgets.map", "Mixture": "core.mixture",
     "MixtureEditor": "widgets.mixture_editor", "ParetoFront": "widgets.pareto", "ReweightvizError": "core.errors",
     "ReweightvizWarning": "core.errors", "RunLog": "core.runlog", "Schedule": "core.schedule", "Selection": "core.selection",

@@ -44,7 +44,7 @@ def demo_swarm() -> Swarm:
 
 
 def demo_log(name: str = "doremi") -> RunLog:
-    """A real training run on the demo corpus: "natural", "uniform" or "doremi"."""
+    """A real training run on the demo corpus: "natural", "uniform", "doremi", or "signals", with every signal that one model gives."""
     from reweightviz.readers import demo_runs
 
     return demo_runs.read_log(name)

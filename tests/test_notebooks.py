@@ -32,3 +32,10 @@ def test_mix_compares_proposes_and_warns(run):
     assert "predicts runs it has not seen best" in shown
     assert "gain smaller than noise" in shown
     assert "json alone, kl 0 " in shown and "ParetoFront(15 mixtures, targets code, prose)" in shown
+
+
+def test_mixers_replays_five_methods_and_shows_where_they_lead(run):
+    shown = run("mixers")
+    assert "Aioli tries a mixture of its own by step 10" in shown and "DoReMi needs 'excess_loss'; the log 'natural'" in shown
+    assert all(f"\n{name}: as even as" in shown for name in ("DoReMi", "ODM", "SkillIt", "ADO", "DoGE"))
+    assert "eta from 0.002 to 2 (own value 0.02)" in shown

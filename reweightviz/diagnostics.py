@@ -1,0 +1,352 @@
+"""Diagnosis: what usually goes wrong with domain weights, looked for in a mixture, a schedule, a run, or rounds of them.
+
+The questions are those that users of DoReMi's public code asked in https://github.com/sangmichaelxie/doremi/issues/5 (weights
+that become one-hot) and https://github.com/sangmichaelxie/doremi/issues/11 (weights that do not settle after three rounds).
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.runlog import RunLog
+from reweightviz.core.schedule import Schedule
+from reweightviz.core.sources import Sources, count
+from reweightviz.replaying import steps_of
+
+Array = NDArray[np.float64]
+ONE_HOT = 0.9
+"""A domain with this much weight has taken it all."""
+SETTLED = 0.02
+"""Weights have settled when the last round changes less of them than this, in L1: 1 % of the tokens move."""
+OFF_PLAN = 0.01
+"""Share of the tokens that may be drawn from other domains than planned."""
+ABSENT = 0.05
+"""Share of the lines that may lack a domain."""
+FLOOR = 0.2
+"""Below this share of the uniform weight, the lowest weight of all is a floor."""
+MOST_EPOCHS = 4.0
+"""More passes over a domain teach clearly less than new text would (N. Muennighoff et al., https://arxiv.org/abs/2305.16264)."""
+ROUNDS = 10
+"""How many parts a run is cut into."""
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """What :func:`diagnose` found.
+
+    Args:
+        name: of what was looked at.
+        table: a row a domain: ``weight`` (of the last line), ``mean``, ``lowest`` and ``highest`` (over the steps), ``drawn``
+            (its share of the tokens drawn), ``epochs``, ``absent`` (share of the batches
+            without it where the log's meta says so, of the lines otherwise), ``longest_gap`` (in steps)
+            and ``a_batch`` (sequences of it in a mean batch). NaN where it is not known.
+        by_step: a row a line: ``effective`` number of domains (exp of the entropy), change to the line before in ``l1`` and ``kl``.
+        rounds: the same for a tenth of the run, a stage of the schedule or a round, with the domain that ``moved`` most.
+        settled: whether the last round changed less than 0.02 in L1; None for one mixture, or a schedule, which changes on purpose.
+        findings: what stands out, a sentence each, with what would help.
+    """
+
+    name: str
+    table: pd.DataFrame
+    by_step: pd.DataFrame
+    rounds: pd.DataFrame
+    settled: bool | None
+    findings: tuple[str, ...] = field(default=())
+
+    @property
+    def summary(self) -> str:
+        """How many domains the weights really use, in one sentence."""
+        effective = self.by_step["effective"]
+        if len(effective) == 1:
+            return f"{self.name}: as even as {effective.iloc[0]:.1f} of {len(self.table)} domains would be."
+        settled = "" if self.settled is None else " The weights have settled." if self.settled else " The weights have not settled."
+        return (f"{self.name}: as even as {effective.iloc[0]:.1f} of {len(self.table)} domains at first, {effective.iloc[-1]:.1f} at last, "
+                f"{effective.min():.1f} at the least ({self.by_step.index.name} {effective.idxmin()}).{settled}")
+
+    def __repr__(self) -> str:
+        found = [f"- {finding}" for finding in self.findings] or ["- nothing stands out."]
+        return "\n".join([self.summary, *found])
+
+    def _repr_html_(self) -> str:
+        form: dict[str, Any] = {"float_format": lambda value: f"{value:.3g}", "na_rep": "", "border": 0}
+        found = "".join(f"<li>{html.escape(finding)}</li>" for finding in self.findings) or "<li>nothing stands out.</li>"
+        tables = "".join(f"<details><summary>{title}</summary>{table.dropna(axis=1, how='all').to_html(**form)}</details>"
+                         for title, table in (("every domain", self.table), ("round by round", self.rounds)))
+        return f"<p>{html.escape(self.summary)}</p><ul>{found}</ul>{tables}"
+
+
+class _Course(NamedTuple):
+    """Weights (T, K) that held for ``counts`` (T,) steps each, and what is known of the training."""
+
+    name: str
+    kind: str
+    domains: tuple[str, ...]
+    at: Sequence[int]
+    weights: Array
+    counts: Array | None
+    log: RunLog | None = None
+
+
+def diagnose(course: RunLog | Mapping[Any, Any] | Sequence[Any], sources: Sources | Mapping[str, Any] | None = None,
+             tokens: float | str | None = None) -> Diagnosis:
+    """Look for what usually goes wrong with domain weights.
+
+    Looked for: one domain with over 90 % of the weight; weights that have not settled, which they have when the last tenth of
+    the run (the last round) differs from the one before by less than 0.02 in L1; a domain absent from over 5 %
+    of the log's lines; over 1 % of the tokens drawn from other domains than planned, where the weights draw; domains that stay
+    together, or while others move, on the lowest weight of the run; over 4 passes over a domain.
+
+    Args:
+        course: a mixture, a schedule, the log of a run, or a list of them, round after round.
+        sources: tokens available in each domain, for the epochs; ``log.meta["sources"]`` when not given.
+        tokens: training tokens, for the epochs; those of the log when not given. Where a mixer scales the loss, the epochs are
+            those of the run, not of a model that will be trained by the mixer's answer: diagnose that mixture for it.
+
+    Raises:
+        ReweightvizError: something else came, or the sources lack a domain.
+
+    Example:
+        >>> print(diagnose({"web": 0.95, "code": 0.05}, sources={"web": 1e9, "code": 1e8}, tokens=1e10))
+        mixture: as even as 1.2 of 2 domains would be.
+        - One-hot: 'web' has 95 % of the weight. Bound it, or pull towards a prior.
+        - Repeated more than 4 times: 'web' 9.5 times and 'code' 5.0 times. Cap the epochs (max_epochs=), or find more text.
+    """
+    seen = _course(course)
+    whole = seen.weights if seen.counts is None else np.atleast_2d(np.average(seen.weights, axis=0, weights=seen.counts))
+    table = pd.DataFrame({"weight": seen.weights[-1], "mean": whole.mean(0) if seen.counts is not None else np.nan,
+                          "lowest": seen.weights.min(0), "highest": seen.weights.max(0)}, index=pd.Index(seen.domains, name="domain"))
+    table = table.join(_drawn(seen, table["mean"].to_numpy()))
+    table.insert(5, "epochs", _epochs(seen, table, sources, tokens))
+    by_step, rounds = _changes(seen.domains, seen.at, seen.weights, seen.kind), _rounds(seen)
+    on_purpose = seen.log is None and seen.kind == "step"
+    settled = None if len(rounds) < 2 or on_purpose else bool(rounds["l1"].iloc[-1] < SETTLED)
+    findings = (*_one_hot(seen), *_unsettled(seen, rounds, settled), *_absent(table), *_off_plan(seen, table), *_floor(seen),
+                *_repeated(table))
+    return Diagnosis(seen.name, table, by_step, rounds, settled, findings)
+
+
+# ---- what was given
+
+
+def _course(given: Any) -> _Course:
+    if isinstance(given, RunLog):
+        known = np.isfinite(given.weights).all(1)
+        if not known.any():
+            raise ReweightvizError(f"the log {given.name!r} says no weights, so there is nothing to diagnose.")
+        counts = steps_of(given).astype(np.float64)[known]
+        return _Course(given.name, "step", given.domains, given.steps[known].tolist(), given.weights[known], counts, given)
+    if isinstance(given, Schedule):
+        lasted = None if given.steps is None else np.diff([*given, given.steps]).astype(np.float64)
+        rows = np.array([mixture.aligned(given.domains) for mixture in given.values()])
+        return _Course("schedule", "step", given.domains, list(given), rows, lasted)
+    if isinstance(given, Mapping):
+        mixture = given if isinstance(given, Mixture) else Mixture(given)
+        return _Course(str(mixture.source.get("method", "mixture")), "mixture", mixture.domains, [1], mixture.array[None], np.ones(1))
+    if isinstance(given, Sequence) and not isinstance(given, str) and given:
+        rounds = [_answer(one) for one in given]
+        domains = rounds[0].domains
+        return _Course(f"{len(rounds)} rounds", "round", domains, range(1, len(rounds) + 1),
+                       np.array([mixture.aligned(domains) for mixture in rounds]), None)
+    raise ReweightvizError(f"rv.diagnose takes a mixture, a schedule, a run log or a list of them; got {given!r:.60}.")
+
+
+def _answer(one: Any) -> Mixture:
+    """The mixture that a round came to."""
+    if isinstance(one, RunLog):
+        seen = _course(one)
+        answer = one.meta.get("result") or np.average(seen.weights, axis=0, weights=seen.counts).tolist()
+        return Mixture.normalized(zip(one.domains, answer, strict=True))
+    if isinstance(one, Schedule):
+        return one.mean()
+    return one if isinstance(one, Mixture) else Mixture(one)
+
+
+def _scales_loss(seen: _Course) -> bool:
+    """Whether the weights scaled the loss and drew nothing."""
+    meta = seen.log.meta if seen.log is not None else {}
+    if "applies_to" in meta:
+        return bool(meta["applies_to"] == "loss")
+    from reweightviz import mixers
+
+    return getattr(getattr(mixers, str(meta.get("mixer")).partition("(")[0], None), "applies_to", "") == "loss"
+
+
+# ---- numbers
+
+
+def effective_domains(weights: Array) -> Array:
+    """Exp of the entropy of weights (..., K): between 1 and K.
+
+    >>> effective_domains(np.array([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]])).round(6).tolist()
+    [2.0, 1.0]
+    """
+    return np.asarray(np.exp(-(weights * np.log(np.where(weights > 0, weights, 1.0))).sum(-1)), np.float64)
+
+
+def _changes(domains: tuple[str, ...], at: Sequence[int], weights: Array, kind: str) -> pd.DataFrame:
+    before, after = weights[:-1], weights[1:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(after > 0, after * np.log(after / before), 0.0)
+    change = np.abs(after - before)
+    moved = ["", *(domains[k] if row[k] else "" for row, k in zip(change, change.argmax(1), strict=True))]
+    return pd.DataFrame({"effective": effective_domains(weights), "l1": [np.nan, *change.sum(1)], "kl": [np.nan, *terms.sum(1)],
+                         "moved": moved}, index=pd.Index(at, name=kind))
+
+
+def _rounds(seen: _Course) -> pd.DataFrame:
+    if seen.log is None:
+        return _changes(seen.domains, seen.at, seen.weights, seen.kind)
+    parts = np.array_split(np.arange(len(seen.weights)), min(ROUNDS, len(seen.weights)))
+    means = np.array([np.average(seen.weights[part], axis=0, weights=seen.counts[part]) for part in parts])  # type: ignore[index]
+    return _changes(seen.domains, [seen.at[part[-1]] for part in parts], means, "step")
+
+
+def _drawn(seen: _Course, mean: Array) -> pd.DataFrame:
+    """Columns drawn, absent, longest_gap and a_batch."""
+    table = pd.DataFrame(np.nan, index=pd.Index(seen.domains, name="domain"), columns=["drawn", "absent", "longest_gap", "a_batch"])
+    if seen.log is None:
+        return table
+    tokens, loss = (seen.log.signals.get(name) for name in ("drawn_tokens", "loss"))
+    if tokens is not None and np.nansum(tokens) > 0:
+        table["drawn"] = np.nansum(tokens, 0) / np.nansum(tokens)
+    there = tokens if tokens is not None else loss
+    measured = np.isfinite(there).any(1) if there is not None else np.zeros(0, bool)
+    if there is not None and measured.any():
+        gone = ~(np.nan_to_num(there[measured]) > 0) if tokens is not None else np.isnan(there[measured])
+        counts = steps_of(seen.log)[measured]
+        batches = seen.log.meta.get("absent")
+        table["absent"] = gone.mean(0) if batches is None else batches
+        table["longest_gap"] = [_longest(gone[:, k], counts) for k in range(gone.shape[1])]
+    share = table["drawn"].to_numpy() if table["drawn"].notna().all() else mean
+    table["a_batch"] = share * float(seen.log.meta.get("batch") or np.nan)
+    return table
+
+
+def _longest(gone: NDArray[np.bool_], counts: NDArray[np.int64]) -> int:
+    """Steps of the longest run of lines without a domain."""
+    longest = now = 0
+    for absent, steps in zip(gone.tolist(), counts.tolist(), strict=True):
+        now = now + steps if absent else 0
+        longest = max(longest, now)
+    return longest
+
+
+def _epochs(seen: _Course, table: pd.DataFrame, sources: Any, tokens: float | str | None) -> Array:
+    meta = seen.log.meta if seen.log is not None else {}
+    there = Sources.of(sources if sources is not None else meta.get("sources"))
+    budget = count(tokens) if tokens is not None else _budget(seen)
+    if there is None or budget is None:
+        return np.full(len(table), np.nan)
+    absent = [domain for domain in seen.domains if domain not in there]
+    if absent:
+        raise ReweightvizError(f"the sources say nothing of {listed(absent)}; they name {listed(there)}.")
+    available = np.array([there[domain].tokens for domain in seen.domains])
+    wanted = table["drawn"].fillna(table["mean"]).to_numpy() * budget
+    return np.asarray(np.divide(wanted, available, out=np.where(wanted > 0, np.inf, 0.0), where=available > 0), np.float64)
+
+
+def _budget(seen: _Course) -> float | None:
+    """Tokens that a log's run was trained on."""
+    if seen.log is None:
+        return None
+    drawn = seen.log.signals.get("drawn_tokens")
+    if drawn is not None and np.nansum(drawn) > 0:
+        return float(np.nansum(drawn))
+    known = seen.log.meta.get("tokens")
+    return float(known) if isinstance(known, int | float) else None
+
+
+# ---- what stands out
+
+
+def _percent(part: float, digits: int = 0) -> str:
+    return f"{100 * part:.{digits}f} %"
+
+
+def _named(numbers: Mapping[str, float], form: str, most: int = 3) -> str:
+    """The largest first: "'web' 9.5 times and 'code' 5.0 times"."""
+    largest = sorted(numbers.items(), key=lambda pair: -pair[1])
+    said = [f"{listed([name])} {form.format(number)}" for name, number in largest[:most]]
+    said += [f"{len(largest) - most} more"] if len(largest) > most else []
+    return " and ".join([", ".join(said[:-1]), said[-1]] if said[1:] else said)
+
+
+def _moves(seen: _Course) -> bool:
+    """Whether a mixer was at work: the log of weights that change."""
+    return seen.log is not None and not bool((seen.weights == seen.weights[0]).all())
+
+
+def _one_hot(seen: _Course) -> Iterator[str]:
+    most = seen.weights.max(1)
+    full = most >= ONE_HOT
+    if len(seen.domains) == 1 or not full.any():
+        return
+    t = int(full.argmax() if _moves(seen) else most.argmax())
+    who = listed([seen.domains[int(seen.weights[t].argmax())]])
+    if not _moves(seen):
+        where = f" at {seen.kind} {seen.at[t]}" if len(seen.at) > 1 else ""
+        yield f"One-hot{where}: {who} has {_percent(most[t])} of the weight. Bound it, or pull towards a prior."
+        return
+    lines = "to the end" if full[t:].all() else f"at {int(full.sum())} of {len(full)} lines"
+    yield (f"One-hot: a domain has more than {_percent(ONE_HOT)} of the weight, from step {seen.at[t]} {lines}, {who} first. A smaller "
+           "step size (rv.sensitivity tries some), a reference trained on natural weights, shuffled data, and every domain in every "
+           "batch help.")
+
+
+def _unsettled(seen: _Course, rounds: pd.DataFrame, settled: bool | None) -> Iterator[str]:
+    if settled is not False:
+        return
+    last = rounds.iloc[-1]
+    part, more = "the last round", "Do another round."
+    if seen.log is not None:
+        part, more = "the last tenth of the run", "Train longer, lower the step size, or take the mean of the weights."
+    yield (f"Not settled: {part} changed the weights by {last['l1']:.2g} in L1 (KL {last['kl']:.2g}), {listed([last['moved']])} most; "
+           f"under {SETTLED:g} they count as settled. {more}")
+
+
+def _absent(table: pd.DataFrame) -> Iterator[str]:
+    often = table[(table["absent"] > ABSENT) & (table["absent"] < 1)]
+    if not often.empty:
+        gaps = _named(dict(100 * often["absent"]), "({:.0f} %)")
+        yield (f"Absent from batches: {gaps}; the lines of the log lack one for up to {often['longest_gap'].max():.0f} steps. A mixer "
+               "hears nothing of it there: a larger batch, or at least one sequence of every domain in each, helps.")
+    never = list(table.index[table["absent"] == 1])
+    if never:
+        yield f"Never trained: {listed(never)}. Leave such domains out, or give them a lowest weight."
+
+
+def _off_plan(seen: _Course, table: pd.DataFrame) -> Iterator[str]:
+    off = table["drawn"] - table["mean"]
+    moved = float(off.abs().sum() / 2)
+    if moved > OFF_PLAN and not _scales_loss(seen):
+        worst = str(off.abs().idxmax())
+        drawn, planned = (_percent(float(table.loc[worst, column]), 1) for column in ("drawn", "mean"))
+        yield (f"Off plan: {_percent(moved, 1)} of the tokens came from other domains than the weights say, {listed([worst])} most "
+               f"({drawn} drawn, {planned} planned). See whether a domain ran out, or whether the weights count documents, not tokens.")
+
+
+def _floor(seen: _Course) -> Iterator[str]:
+    lowest = float(seen.weights.min())
+    if not _moves(seen) or not 0 < lowest < FLOOR / len(seen.domains):
+        return
+    late = seen.weights[-max(len(seen.weights) // ROUNDS, 1):]
+    on_it = [name for name, low in zip(seen.domains, np.all(late < 1.05 * lowest, axis=0), strict=True) if low]
+    if len(on_it) > 1 or (on_it and np.ptp(late, axis=0).max() > lowest):  # one that rests where all rest may have been sent there
+        yield (f"On the floor: {listed(on_it, 3)} ended at {100 * lowest:.2g} %, the lowest weight of the run. The signal alone would send "
+               "them lower: smooth more if they must be learned, or leave them out.")
+
+
+def _repeated(table: pd.DataFrame) -> Iterator[str]:
+    over = table.loc[table["epochs"] > MOST_EPOCHS, "epochs"]
+    if not over.empty:
+        often = _named(dict(over), "{:.1f} times")
+        yield f"Repeated more than {MOST_EPOCHS:g} times: {often}. Cap the epochs (max_epochs=), or find more text."
