@@ -29,7 +29,7 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture, temperature_weights
 from reweightviz.readers import demo
 from reweightviz.training.model import ModelConfig
-from reweightviz.training.skill_graph import skill_graph
+from reweightviz.training.skills import skill_graph
 from reweightviz.training.trainer import ProxyData, TrainConfig, train
 
 HERE = Path(__file__).parent

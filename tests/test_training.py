@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,10 +8,16 @@ import torch
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
-from reweightviz.mixers import DoReMi, Natural
-from reweightviz.training import ByteTransformer, ModelConfig, ProxyData, TrainConfig, train
+from reweightviz.core.protocols import needs
+from reweightviz.core.runlog import RunLog
+from reweightviz.core.types import COSTLY_SIGNALS
+from reweightviz.mixers import DoGE, DoReMi, DreamPRM, Natural, ScaleBiO
+from reweightviz.training import ByteTransformer, ModelConfig, ProxyData, TrainConfig, evaluate, train
 from reweightviz.training.device import repeatable
 from reweightviz.training.domain_stream import DomainStream, held_out_rows
+from reweightviz.training.measurements import Measurements, Update, mean_losses
+from reweightviz.training.proxy_data import spread
+from reweightviz.training.skills import skill_graph
 
 TINY = TrainConfig(steps=30, batch=8, rate=1e-2, log_every=10, model=ModelConfig(width=16, layers=1, heads=2, context=16))
 
@@ -133,6 +140,275 @@ def test_cuda_is_repeatable_in_a_run_and_as_it_was_after(monkeypatch, before):
 def test_too_little_text_is_one_sentence():
     with pytest.raises(ReweightvizError, match=r"domain 'b' has .* bytes here, less than one sequence"):
         train(Corpus({"text": ["a" * 400] * 40 + ["b"], "domain": ["a"] * 40 + ["b"]}), Mixture({"a": 0.5, "b": 0.5}), config=TINY)
+
+
+# ---- what mixers are fed
+
+
+class Listener:
+    """A mixer that changes nothing: it keeps what it was told, and asks for ``wanted`` every second step."""
+
+    applies_to = "sampling"
+
+    def __init__(self, *wanted):
+        self.wanted = wanted
+
+    def init(self, *, prior):
+        return {"prior": prior, "told": []}
+
+    def measures(self, state):
+        return self.wanted if len(state["told"]) % 2 else ()
+
+    def update(self, state, *, loss, held_out_loss, probe_loss, gradient_products, gradient_norm, hypergradient):
+        told = {"loss": loss, "held_out_loss": held_out_loss, "probe_loss": probe_loss, "gradient_products": gradient_products,
+                "gradient_norm": gradient_norm, "hypergradient": hypergradient}
+        return {"prior": state["prior"], "told": [*state["told"], told]}
+
+    def weights(self, state):
+        return state["prior"]
+
+    def result(self, state):
+        self.told = state["told"]
+        return state["prior"]
+
+
+@pytest.fixture(scope="module")
+def data(corpus):
+    return ProxyData(corpus, TINY.model.context)
+
+
+def measuring(data, layers=None):
+    """A model in float64, its measurements, and the streams that draw the same."""
+    torch.manual_seed(5)
+    model = ByteTransformer(TINY.model).double()
+    return (model, Measurements(data, model, probe_blocks=4, gradient_batch=3, layers=layers, seed=7),
+            DomainStream(data.training, 7), DomainStream(data.validation, 7))
+
+
+def gradient(model, blocks, parameters=None):
+    """Flat gradient of the mean loss by ``backward``, where the trainer uses ``autograd.grad``."""
+    model.zero_grad(set_to_none=True)
+    model.token_losses(torch.from_numpy(blocks.astype(np.int64))).mean().backward()
+    return torch.cat([p.grad.flatten() for p in (parameters or model.parameters())])
+
+
+@pytest.mark.parametrize("layers", [None, 1])
+def test_gradient_products_are_those_of_the_same_batches(data, layers):
+    model, measurements, training, validation = measuring(data, layers)
+    found = measurements.take(("gradient_products", "gradient_norm"), Update(None, None, 0.0, []))
+    target_blocks = validation.draw(np.full(3, 1 / 3), 9)[0]
+    parameters = list(model.parameters()) if layers is None else [p for name, p in model.named_parameters() if name.startswith(("blocks.0", "norm"))]
+    target = gradient(model, target_blocks, parameters)
+    for k in range(3):
+        own = gradient(model, np.stack([training._next(k) for _ in range(3)]), parameters)
+        assert found["gradient_products"][k] == pytest.approx(float(own @ target), rel=1e-9)
+        assert found["gradient_norm"][k] == pytest.approx(float(own.norm()), rel=1e-9)
+
+
+def test_a_hypergradient_is_that_of_one_step_trained_again(data):
+    """The validation loss after w - rate * sum c_k grad L_k(w), by c_k, against really taking the step with other c."""
+    model, measurements, training, validation = measuring(data)
+    names = [name for name, _ in model.named_parameters()]
+    before, rate = measurements.parameters(), 0.05
+    blocks, domains = training.draw(np.array([0.5, 0.5, 0.0]), 8)
+    sequences = torch.from_numpy(blocks.astype(np.int64))
+
+    def losses(values, blocks):
+        return torch.func.functional_call(_Losses(model), {f"model.{name}": value for name, value in zip(names, values, strict=True)}, (blocks,))
+
+    slopes = []
+    for k in range(2):
+        model.zero_grad(set_to_none=True)
+        model.token_losses(sequences[domains == k]).mean().backward()
+        slopes.append([p.grad.clone() for p in model.parameters()])
+
+    def stepped(counts):
+        return [w - rate * sum(c * s[n] for c, s in zip(counts, slopes, strict=True)) for n, w in enumerate(before)]
+
+    with torch.no_grad():
+        for parameter, value in zip(model.parameters(), stepped([0.5, 0.5]), strict=True):
+            parameter.copy_(value)
+    after = measurements.parameters()
+    found = measurements.take(("hypergradient",), Update(sequences, domains, rate, before))["hypergradient"]
+    held = torch.from_numpy(validation.draw(np.full(3, 1 / 3), 9)[0].astype(np.int64))
+    for k, counts in enumerate(np.eye(2)):
+        up, down = (float(losses(stepped(0.5 + sign * 1e-4 * counts), held).mean()) for sign in (1, -1))
+        assert found[k] == pytest.approx((up - down) / 2e-4, abs=1e-5)
+    assert np.isnan(found[2])  # not in the batch
+    for parameter, value in zip(model.parameters(), after, strict=True):
+        assert torch.equal(parameter, value)
+
+
+class _Losses(torch.nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, sequences):
+        return self.model.token_losses(sequences)
+
+
+def test_a_mixer_is_told_what_it_asked_for_and_the_log_keeps_it(data, tmp_path):
+    config = replace(TINY, log_every=1, evaluate_every=15, probe_blocks=5)
+    listener = Listener("held_out_loss", "gradient_products", "gradient_norm", "hypergradient")
+    run = train(data, listener, config=config)
+    assert len(listener.told) == config.steps
+    for n, told in enumerate(listener.told):
+        for name in COSTLY_SIGNALS[:-1]:
+            asked = n % 2 == 1 and name != "probe_loss"
+            assert np.isfinite(told[name]).all() == asked, (n, name)
+    np.testing.assert_array_equal(listener.told[-1]["held_out_loss"], mean_losses(run.model, spread(data.validation, 5)))
+    for name in ("gradient_products", "gradient_norm", "hypergradient"):
+        np.testing.assert_array_equal(run.log[name], [told[name] for told in listener.told])
+    np.testing.assert_array_equal(run.log["probe_loss"], [told["held_out_loss"] for told in listener.told])
+    assert np.isfinite(run.log["held_out_loss"]).all(1).nonzero()[0].tolist() == [14, 29]
+    np.testing.assert_array_equal(run.log["held_out_loss"][-1], evaluate(run.model, data, "test"))
+    assert run.log.meta["evaluated_on"] == "test half"
+    again = RunLog.load(run.log.save(tmp_path / "run.jsonl"))
+    np.testing.assert_allclose(again["hypergradient"], run.log["hypergradient"], rtol=1e-6)
+
+
+def test_looking_does_not_change_the_training(data):
+    config = replace(TINY, test_only=True)
+    plain, looked_at = train(data, Mixture.uniform(data.domains), config=config), train(data, Listener(*COSTLY_SIGNALS[:-1]), config=config)
+    np.testing.assert_array_equal(plain.held_out, looked_at.held_out)
+    np.testing.assert_array_equal(plain.log["loss"], looked_at.log["loss"])
+    assert plain.log.meta["evaluated_on"] == "test half"
+    assert train(data, Mixture.uniform(data.domains), config=TINY).log.meta["evaluated_on"] == "held-out documents"
+
+
+def test_validation_and_test_share_no_document(corpus, data):
+    halves = [data._half(which) for which in (0, 1)]
+    assert not (halves[0] & halves[1]).any()
+    np.testing.assert_array_equal(halves[0] | halves[1], held_out_rows(corpus))
+    for code in range(3):
+        counts = [int((half & (corpus.domain_codes == code)).sum()) for half in halves]
+        assert counts[0] - counts[1] in {0, 1}
+
+
+def test_the_follower_of_scalebio_minimises_the_training_loss_alone(data):
+    """With logits that stay, the follower is the uniform run, so model less follower is the difference of the two logs."""
+    config = replace(TINY, log_every=1)
+    run, uniform = train(data, ScaleBiO(alpha=3.0, rate=0.0), config=config), train(data, Mixture.uniform(data.domains), config=config)
+    np.testing.assert_allclose(run.log["penalty_gap"], run.log["loss"] - uniform.log["loss"], atol=1e-5)
+    np.testing.assert_array_equal(run.log["penalty_gap"][0], 0)
+    tied = train(data, ScaleBiO(alpha=1e7, rate=0.0), config=config)
+    assert np.abs(tied.log["penalty_gap"]).max() < 0.1 * np.abs(run.log["penalty_gap"]).max()
+
+
+def test_scalebio_follows_the_validation_loss_too(data):
+    config = replace(TINY, steps=60, rate=2e-2)
+    run, uniform = train(data, ScaleBiO(alpha=0.1, rate=0.0), config=config), train(data, Mixture.uniform(data.domains), config=config)
+    assert evaluate(run.model, data, "validation").mean() < evaluate(uniform.model, data, "validation").mean()
+
+
+@pytest.mark.parametrize("mixer", [DoGE(rate=0.05, every=3), ScaleBiO(rate=1.0), DreamPRM(rate=0.1, every=3)], ids=lambda mixer: type(mixer).__name__)
+def test_costly_mixers_are_driven_for_real_and_repeat_exactly(data, mixer):
+    one, two = (train(data, mixer, seed=3, config=TINY) for _ in range(2))
+    for name in one.log.signals:
+        np.testing.assert_array_equal(one.log[name], two.log[name])
+    assert {name for name in needs(mixer.update) if name in COSTLY_SIGNALS} <= set(one.log.signals)
+    assert (np.diff(one.log.weights, axis=0) != 0).any()
+    assert np.abs(np.array(one.log.meta["result"]) - 1 / 3).max() > 1e-3
+    for name, weights in one.model.state_dict().items():
+        assert torch.equal(weights, two.model.state_dict()[name]), name
+
+
+def test_a_split_batch_is_one_update_with_fresh_weights(data):
+    reference = train(data, Mixture.uniform(data.domains), config=TINY).model
+    config = replace(TINY, log_every=1, rate=1e-3)
+    whole, split = (train(data, DoReMi(eta=0.5), config=replace(config, accumulate=parts), reference=reference) for parts in (1, 4))
+    assert len(split.log) == len(whole.log) == TINY.steps
+    assert (np.abs(np.diff(split.log.weights, axis=0)).sum(1) > 0).all()  # new weights for every update
+    np.testing.assert_allclose(split.log.weights, whole.log.weights, atol=1e-3)
+    np.testing.assert_allclose(split.held_out, whole.held_out, atol=1e-3)
+
+
+def test_batches_that_scale_the_loss_hold_every_domain(data):
+    reference = train(data, Mixture.uniform(data.domains), config=TINY).model
+    scaled = train(data, DoReMi(), config=TINY, reference=reference)
+    assert scaled.log.meta["absent"] == [0, 0, 0]
+    drawn = train(data, Mixture(dict(zip(data.domains, [0.9375, 0.0625, 0], strict=True))), config=TINY)
+    assert drawn.log.meta["absent"][0] == 0
+    assert 0.2 < drawn.log.meta["absent"][1] < 0.8
+    assert drawn.log.meta["absent"][2] == 1
+
+
+def test_the_log_says_what_the_mixer_cost(data):
+    plain, costly = (train(data, mixer, config=TINY).log.meta for mixer in (Mixture.uniform(data.domains), DoGE(every=1)))
+    for meta in (plain, costly):
+        assert 0 <= meta["mixer_seconds"] + meta["signal_seconds"] <= meta["update_seconds"] + 1e-3
+    shares = [meta["signal_seconds"] / meta["update_seconds"] for meta in (plain, costly)]
+    assert shares[1] > max(0.2, 2 * shares[0])  # four gradients beside the one of the update
+
+
+def test_a_skill_graph_knows_which_domain_helps_which(data):
+    config = replace(TINY, steps=20)
+    graph = skill_graph(data, config, seeds=(0, 1))
+    assert graph.shape == (3, 3)
+    assert (np.diag(graph) > 0).all()
+    assert (graph.argmax(0) == np.arange(3)).all()  # a column is a domain looked at: its own training helps it most
+    alone = Mixture({name: float(name == "digits") for name in data.domains})
+    torch.manual_seed(0)
+    start = evaluate(ByteTransformer(config.model), data, "validation")
+    end = evaluate(train(data, alone, config=config).model, data, "validation")
+    np.testing.assert_allclose(skill_graph(data, config)[1], 1 - end / start)
+
+
+class Staged:
+    """Two stages, driven by ``update`` without signals; it is given a graph and a prior."""
+
+    applies_to = "sampling"
+
+    def init(self, *, prior, graph):
+        self.prior, self.graph = prior, graph
+        return 0
+
+    def update(self, state):
+        return state + 1
+
+    def weights(self, state):
+        return np.array([1.0, 0, 0]) if state < 10 else np.array([0, 0, 1.0])
+
+    result = weights
+
+
+def test_a_schedule_is_driven_and_init_gets_what_is_given(data):
+    mixer, graph = Staged(), np.eye(3)
+    run = train(data, mixer, config=TINY, given={"graph": graph, "prior": np.array([0.5, 0.3, 0.2])})
+    assert mixer.graph is graph
+    assert mixer.prior.tolist() == [0.5, 0.3, 0.2]
+    assert run.log.weights[:, 0].tolist() == [1, 0, 0]
+    assert (run.log["drawn_tokens"] > 0).tolist() == [[True, False, False], [False, False, True], [False, False, True]]
+    with pytest.raises(ReweightvizError, match="Staged needs 'graph'; there is 'prior', 'tokens', 'documents'"):
+        train(data, mixer, config=TINY)
+
+
+def test_a_mixer_that_cannot_be_driven_is_one_sentence(data):
+    class Grader(Listener):
+        def update(self, state, *, grade):
+            return state | grade
+
+    class Mute:
+        applies_to, init, weights, result = "sampling", Listener.init, Listener.weights, Listener.result
+
+        def update(self, state, *, probe_loss):
+            return state | probe_loss
+
+    class Asking(Listener):
+        def measures(self, state):
+            return ("penalty_gap",) if state else ()
+
+    class Penalised(Asking):
+        def update(self, state, *, penalty_gap):
+            return state | penalty_gap
+
+    for mixer, sentence in ((Grader(), "Grader in this trainer needs 'grade'; there is 'loss'"),
+                            (Mute(), "Mute.update names 'probe_loss', so Mute needs 'measures'"),
+                            (Asking(), "Asking.measures asks for 'penalty_gap'; its update names 'held_out_loss'"),
+                            (Penalised(), "Penalised.update names 'penalty_gap', so Penalised needs 'alpha'")):
+        with pytest.raises(ReweightvizError, match=sentence):
+            train(data, mixer, config=TINY)
 
 
 @pytest.mark.gpu

@@ -23,7 +23,8 @@ class Mixer(Protocol):
     A static mixer has no ``update``; one whose answer changes by the step has ``stages(state)``, first step to weights (K,).
     ``applies_to`` says whether a trainer should draw by the weights ("sampling") or scale the loss by them ("loss").
     An ``update`` that names costly signals (``core.types.COSTLY_SIGNALS``) needs ``measures(state)``, the names that are to
-    be measured right after the coming training step; where it does not name them, ``update`` gets NaN (K,).
+    be measured right after the coming training step; where it does not name them, ``update`` gets NaN (K,). One that names
+    ``penalty_gap`` has a field ``alpha``, by which the trainer weighs the training loss.
     """
 
     applies_to: str

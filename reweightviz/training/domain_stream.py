@@ -56,6 +56,10 @@ class DomainStream:
         domains = np.searchsorted(edges, np.arange(batch) + self._rng.random(), side="right").clip(0, len(weights) - 1)
         return np.stack([self._next(int(k)) for k in domains]), domains.astype(np.int64)
 
+    def of(self, domain: int, count: int) -> NDArray[np.uint8]:
+        """The next ``count`` sequences (count, length) of one domain."""
+        return np.stack([self._next(domain) for _ in range(count)])
+
     def _next(self, domain: int) -> NDArray[np.uint8]:
         block, order = self._blocks[domain], self._orders[domain]
         if self._places[domain] == len(order):

@@ -69,6 +69,12 @@ class ByteTransformer(nn.Module):
         """Number of trained parameters."""
         return sum(p.numel() for p in self.parameters())
 
+    def last_parameters(self, layers: int | None = None) -> list[Tensor]:
+        """Parameters of the last ``layers`` blocks and the final norm; all parameters where it is None."""
+        if layers is None:
+            return list(self.parameters())
+        return [p for part in (*self.blocks[max(len(self.blocks) - layers, 0) :], self.norm) for p in part.parameters()]
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write weights as float16 in an .npz file."""
         arrays = {name: value.detach().cpu().numpy().astype(np.float16) for name, value in self.state_dict().items()}

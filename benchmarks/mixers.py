@@ -1,0 +1,324 @@
+"""Does a mixer beat uniform? Real trainings on groups of the demo corpus' domains, at equal steps and equal tokens.
+
+.venv/bin/python benchmarks/mixers.py            the runs that data/mixers.jsonl lacks, seed by seed; stop and start it as you like (40 minutes)
+.venv/bin/python benchmarks/mixers.py --report   tables from the runs that are there; writes benchmarks/results/mixers.json
+.venv/bin/python benchmarks/mixers.py --tune     the hyperparameters: two groups with a seed that the report does not use, on the documents
+                                                 that mixers may look at
+
+Every method ends in one run of CONFIG with the same seed, so the same initial model: fixed weights (uniform, natural, the answers of
+DoReMi, DoGE and the log-linear law) or weights that change as it goes (ODM, Aioli, ADO, Skill-It). What came before that run (a
+reference, a proxy, a graph, a swarm) is reported as training steps beside it. Losses are of the test half of the held-out
+documents; mixers, the law and the tuning see only the other half.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.stats import t as student
+
+import reweightviz as rv
+from reweightviz.core.corpus import Corpus
+from reweightviz.core.swarm import Swarm
+from reweightviz.training.model import ModelConfig
+from reweightviz.training.proxy_data import ProxyData
+from reweightviz.training.skills import skill_graph
+from reweightviz.training.trainer import TrainConfig, TrainingRun, evaluate, train
+
+HERE = Path(__file__).parents[1]
+ROWS, RESULTS = HERE / "data" / "mixers.jsonl", HERE / "benchmarks" / "results" / "mixers.json"
+CONFIG = TrainConfig(steps=500, batch=16, rate=1e-2, log_every=10, evaluate_every=50, gradient_batch=4, probe_blocks=16, test_only=True,
+                     model=ModelConfig(width=32, layers=1, heads=2, context=64))
+GROUPS = {
+    "python": ("python source", "python tests", "docstrings", "type stubs"),
+    "compiled": ("cython", "c headers", "c++ headers", "c source"),
+    "web": ("javascript", "web pages", "json"),
+    "text": ("docstrings", "markdown", "package descriptions", "licences"),
+    "all": (),
+}
+SEEDS, OTHER, LEVEL = range(5), 1000, 0.9  # OTHER: added to the seed of what comes before a main run
+SWARM = {"runs_a_domain": 4, "runs_at_least": 16}  # Dirichlet mixtures around uniform, log-spaced strengths
+TUNING_SEED, TUNING_GROUPS = 100, ("python", "web")
+STRENGTHS = np.geomspace(2.0, 60.0, 6)
+GRAPH_STEPS = CONFIG.steps // 10
+SHORT: dict[str, dict[str, Any]] = {  # what the defaults, for long runs, become in one of 500 steps
+    "DoGE": {"every": 5}, "ODM": {"warmup": 5}, "Aioli": {"lp_rounds": 2, "every": 100}, "SkillIt": {"every": 50},
+    "ADO": {"start": 50, "every": 50, "skip": 25, "window": 21},
+}
+METHODS: dict[str, dict[str, Any]] = {  # the settings that --tune chose
+    "uniform": {}, "natural": {}, "DoReMi": {"eta": 0.1}, "DoGE": {"rate": 0.002}, "ODM": {"variant": "smoothed_mean"},
+    "Aioli": {"eta": 2.0}, "ADO": {}, "SkillIt": {"eta": 0.8}, "log-linear": {"kl": 0.0},
+}
+GRID: dict[str, list[dict[str, Any]]] = {
+    "uniform": [{}], "DoReMi": [{"eta": 0.02}, {"eta": 0.1}],
+    "DoGE": [{"rate": 0.002}, {"rate": 0.01}, {"rate": 0.05}], "ODM": [{}, {"variant": "smoothed_mean"}],
+    "Aioli": [{"eta": 0.2}, {"eta": 0.5}, {"eta": 2.0}], "ADO": [{"prior": "natural"}, {}],
+    "SkillIt": [{"eta": 0.2}, {"eta": 0.8}], "log-linear": [{"kl": 0.0}, {"kl": 0.05}],
+}
+Play = Callable[[ProxyData, str, dict[str, Any], int], tuple[TrainingRun, TrainingRun, int]]
+
+
+def there() -> list[str]:
+    """The methods whose mixers this installation has."""
+    return [name for name in METHODS if name in {"uniform", "natural", "log-linear"} or hasattr(rv.mixers, name)]
+
+
+def made(name: str, settings: Mapping[str, Any]) -> Any:
+    """A mixer; its prior is no hyperparameter, it goes to the trainer."""
+    return getattr(rv.mixers, name)(**SHORT.get(name, {}), **{key: value for key, value in settings.items() if key != "prior"})
+
+
+# ---- data
+
+
+@cache
+def corpus_of(group: str) -> Corpus:
+    corpus = rv.demo_corpus()
+    if not GROUPS[group]:
+        return corpus
+    part = corpus.take(np.isin(corpus.domain_codes, [corpus.domains.index(name) for name in GROUPS[group]]))
+    return Corpus({name: part[name] for name in ("id", "text", "domain")}, domains=GROUPS[group])
+
+
+@cache
+def data_of(group: str) -> ProxyData:
+    return ProxyData(corpus_of(group), CONFIG.model.context)
+
+
+class Book:
+    """The runs that are there, of this corpus and this configuration; new ones are appended at once."""
+
+    def __init__(self) -> None:
+        self.facts = {"corpus": rv.demo_corpus().digest("text", "domain"), "config": blake2b(repr(CONFIG).encode(), digest_size=6).hexdigest()}
+        rows = [json.loads(line) for line in ROWS.read_text().splitlines() if line.endswith("}")] if ROWS.exists() else []
+        self.rows = [row for row in rows if row["corpus"] == self.facts["corpus"] and row["config"] == self.facts["config"]]
+
+    def of(self, part: str, **wanted: Any) -> list[dict[str, Any]]:
+        """The rows of a part that are as wanted."""
+        return [row for row in self.rows if row["part"] == part and all(row[name] == value for name, value in wanted.items())]
+
+    def add(self, part: str, **row: Any) -> dict[str, Any]:
+        """Append a row."""
+        row = {"part": part, **row, **self.facts}
+        with ROWS.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        self.rows.append(row)
+        return row
+
+
+# ---- runs
+
+
+def fixed(data: ProxyData, weights: Any, seed: int) -> TrainingRun:
+    return train(data, rv.Mixture.normalized(zip(data.domains, np.asarray(weights).tolist(), strict=True)), seed=seed, config=CONFIG)
+
+
+@cache
+def uniform(group: str, seed: int) -> TrainingRun:
+    data = data_of(group)
+    return fixed(data, np.ones(len(data.domains)), seed)
+
+
+def play(book: Book, group: str, name: str, settings: dict[str, Any], seed: int) -> tuple[TrainingRun, TrainingRun, int]:
+    """The run to be compared, the run in which the mixer worked, and the training steps that were taken besides the former."""
+    data, before = data_of(group), OTHER + seed
+    if name == "uniform":
+        return (run := uniform(group, seed)), run, 0
+    if name == "natural":
+        return (run := fixed(data, data.tokens, seed)), run, 0
+    if name == "log-linear":
+        return (run := fixed(data, optimum(book, group, **settings), seed)), run, CONFIG.steps * swarm_size(group)
+    if name in {"DoReMi", "DoGE"}:  # a proxy of the same size and length; DoReMi's reference is the uniform run
+        reference = uniform(group, seed).model if name == "DoReMi" else None
+        proxy = train(data, made(name, settings), seed=before, config=CONFIG, reference=reference)
+        return fixed(data, proxy.log.meta["result"], seed), proxy, CONFIG.steps * (2 if reference else 1)
+    given = {"prior": data.tokens / data.tokens.sum()} if settings.get("prior") == "natural" else {}
+    if name == "SkillIt":
+        given["graph"] = skill_graph(data, replace(CONFIG, steps=GRAPH_STEPS), (before,))
+    run = train(data, made(name, settings), seed=seed, config=CONFIG, given=given)
+    return run, run, GRAPH_STEPS * len(data.domains) if "graph" in given else 0
+
+
+def swarm_size(group: str) -> int:
+    return max(SWARM["runs_at_least"], SWARM["runs_a_domain"] * len(data_of(group).domains))
+
+
+def swarm(book: Book, group: str) -> list[dict[str, Any]]:
+    """The proxy runs of a group, made where they are not there; losses of the validation half."""
+    data, rng = data_of(group), np.random.default_rng(20261121)
+    for run in range(swarm_size(group)):
+        K = len(data.domains)
+        weights = rng.dirichlet(np.full(K, STRENGTHS[run % len(STRENGTHS)] / K))
+        if not book.of("swarm", group=group, seed=5000 + run):
+            trained = fixed(data, weights, 5000 + run)
+            book.add("swarm", group=group, seed=5000 + run, weights=weights.round(8).tolist(),
+                     validation=evaluate(trained.model, data, "validation").round(6).tolist(), seconds=trained.log.meta["seconds"])
+    return book.of("swarm", group=group)
+
+
+@cache
+def law_of(book: Book, group: str) -> Any:
+    rows, data = swarm(book, group), data_of(group)
+    runs = Swarm(data.domains, np.array([row["weights"] for row in rows]), data.domains, np.array([row["validation"] for row in rows]),
+                 pd.DataFrame({"seed": [row["seed"] for row in rows]}))
+    return rv.fit(runs, rv.laws.Olmix(draws=0))
+
+
+def optimum(book: Book, group: str, kl: float) -> np.ndarray:
+    """The mixture (K,) with the least mean predicted loss, held near natural by ``kl``."""
+    tokens = data_of(group).tokens
+    return np.asarray(law_of(book, group).minimise(kl=kl, prior=tokens / tokens.sum()))
+
+
+def runs(book: Book) -> None:
+    """Seed by seed, so that what is there at any time is balanced."""
+    for seed in SEEDS:
+        for group in GROUPS:
+            for name in there():
+                settings = METHODS[name]
+                if book.of("main", group=group, method=name, settings=settings, seed=seed):
+                    continue
+                run, worked, besides = play(book, group, name, settings, seed)
+                logged = np.isfinite(run.log["held_out_loss"]).all(1)
+                facts = worked.log.meta
+                row = book.add(
+                    "main", group=group, method=name, settings=settings, seed=seed, test=run.held_out.round(6).tolist(),
+                    steps=run.log.steps[logged].tolist(), curve=run.log["held_out_loss"][logged].mean(1).round(6).tolist(),
+                    weights=np.round(run.log.weights.mean(0), 6).tolist(), result=np.round(facts["result"], 6).tolist(),
+                    steps_besides=besides, absent=facts["absent"], seconds=run.log.meta["seconds"],
+                    **{f"{what}_seconds": facts[f"{what}_seconds"] for what in ("mixer", "signal", "update")})
+                print(seed, group, name, f"mean {run.held_out.mean():.4f} worst {run.held_out.max():.4f}", row["seconds"], flush=True)
+
+
+def tune(book: Book) -> None:
+    """Every setting of GRID on one seed and two groups, by the validation half."""
+    for group in TUNING_GROUPS:
+        for name, settings in [(method, tried) for method in GRID if method in there() for tried in GRID[method]]:
+            if not book.of("tune", group=group, method=name, settings=settings):
+                run, _, _ = play(book, group, name, settings, TUNING_SEED)
+                book.add("tune", group=group, method=name, settings=settings, seed=TUNING_SEED,
+                         validation=evaluate(run.model, data_of(group), "validation").round(6).tolist())
+        base = book.of("tune", group=group, method="uniform")[0]
+        print(group, f"uniform {np.mean(base['validation']):.4f}", {f"{row['method']} {row['settings']}": round(float(
+            np.mean(row["validation"]) - np.mean(base["validation"])), 4) for row in book.of("tune", group=group)}, flush=True)
+    table = pd.DataFrame([{"method": f"{row['method']} {row['settings']}", "group": row["group"], "loss": np.mean(row["validation"])}
+                          for row in book.of("tune")]).pivot_table(index="method", columns="group", values="loss")
+    print((table - table.loc["uniform {}"]).assign(mean=lambda found: found.mean(axis=1)).round(4).to_string())
+
+
+# ---- the report
+
+
+def interval(values: np.ndarray) -> dict[str, float]:
+    """Mean over seeds and half the width of its 90 % interval by Student's t."""
+    half = student.ppf((1 + LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
+    return {"mean": round(float(values.mean()), 4), "half_width": round(float(half), 4)}
+
+
+def first_step(steps: list[int], curve: np.ndarray, loss: float) -> float | None:
+    """Where a curve first comes down to a loss, between two evaluations by a straight line."""
+    below = np.flatnonzero(curve <= loss)
+    if not below.size:
+        return None
+    n = int(below[0])
+    return float(steps[0] if n == 0 else np.interp(-loss, -curve[n - 1 : n + 1], steps[n - 1 : n + 1]))
+
+
+def judged(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """What one group says of every method, over the seeds that all of them have."""
+    seeds = set.intersection(*({row["seed"] for row in found} for found in rows.values()))
+    rows = {name: sorted((row for row in found if row["seed"] in seeds), key=lambda row: row["seed"]) for name, found in rows.items()}
+    tests = {name: np.array([row["test"] for row in found]) for name, found in rows.items()}
+    curves = {name: np.array([row["curve"] for row in found]).mean(0) for name, found in rows.items()}
+    steps = rows["uniform"][0]["steps"]
+    order = sorted(tests, key=lambda name: tests[name].mean())
+    found: dict[str, Any] = {"seeds": sorted(seeds), "best": order[0], "runner_up": order[1],
+                             "steps_of_the_best_to_the_runner_up": first_step(steps, curves[order[0]], curves[order[1]][-1]), "methods": {}}
+    for name, mine in rows.items():
+        share = [(row["mixer_seconds"] + row["signal_seconds"]) / row["update_seconds"] for row in mine]
+        weights = np.array([row["weights"] for row in mine])
+        found["methods"][name] = {
+            "mean": interval(tests[name].mean(1)), "worst": interval(tests[name].max(1)),
+            "mean_less_uniform": interval(tests[name].mean(1) - tests["uniform"].mean(1)),
+            "mean_less_uniform_by_seed": (tests[name].mean(1) - tests["uniform"].mean(1)).round(4).tolist(),
+            "worst_less_uniform": interval(tests[name].max(1) - tests["uniform"].max(1)),
+            "steps_to_uniform": first_step(steps, curves[name], curves["uniform"][-1]),
+            "overhead_share": round(float(np.median(share)), 4), "steps_besides": mine[0]["steps_besides"],
+            "absent_share": round(float(np.mean([row["absent"] for row in mine])), 4), "weights": weights.mean(0).round(4).tolist(),
+            "effective_domains": round(float(np.exp(-(weights * np.log(np.maximum(weights, 1e-300))).sum(1)).mean()), 2)}
+    return found
+
+
+def report(book: Book) -> None:
+    groups = {}
+    for group in GROUPS:
+        rows = {name: book.of("main", group=group, method=name, settings=METHODS[name]) for name in METHODS}
+        rows = {name: found for name, found in rows.items() if found}
+        if "uniform" in rows and len(rows) > 1:
+            groups[group] = {"domains": list(data_of(group).domains)} | judged(rows)
+    print("\n".join(tables(groups)))
+    RESULTS.write_text(json.dumps({
+        "date": datetime.now(UTC).isoformat(timespec="minutes"), "machine": f"{os.cpu_count()} cores, {platform.machine()}, one thread",
+        "versions": {name: version(name) for name in ("torch", "numpy")}, "config": repr(CONFIG), "tokens_a_run": CONFIG.tokens,
+        "corpus": book.facts["corpus"], "unit": "nats per byte, test half of the held-out documents", "level": LEVEL,
+        "settings": {name: SHORT.get(name, {}) | METHODS[name] for name in METHODS}, "swarm": {group: swarm_size(group) for group in groups}, "groups": groups}, indent=1) + "\n")
+
+
+def tables(groups: dict[str, Any]) -> Iterator[str]:
+    """Markdown: a table a group, then wins and losses against uniform."""
+    def shown(value: dict[str, float]) -> str:
+        return f"{value['mean']:.4f} ± {value['half_width']:.4f}"
+
+    for group, found in groups.items():
+        first = found["steps_of_the_best_to_the_runner_up"]
+        yield (f"\n**{group}** ({', '.join(found['domains'])}; {len(found['seeds'])} seeds). Best: {found['best']}, which reaches the final loss of "
+               f"{found['runner_up']} at step {first:.0f} of {CONFIG.steps}.\n")
+        yield "| method | mean loss | worst domain | mean less uniform | worst less uniform | step at uniform's loss | overhead | steps besides |"
+        yield "|---|---|---|---|---|---|---|---|"
+        for name, row in sorted(found["methods"].items(), key=lambda item: item[1]["mean"]["mean"]):
+            reached = "never" if row["steps_to_uniform"] is None else f"{row['steps_to_uniform']:.0f}"
+            yield (f"| {name} | {shown(row['mean'])} | {shown(row['worst'])} | {shown(row['mean_less_uniform'])} | {shown(row['worst_less_uniform'])} "
+                   f"| {reached} | {100 * row['overhead_share']:.1f} % | {row['steps_besides']} |")
+    yield "\n| method | less uniform, mean of the groups | groups better than uniform | worse | no difference shown | the same of the worst domain |"
+    yield "|---|---|---|---|---|---|"
+    for name in METHODS:
+        mine = [found["methods"][name] for found in groups.values() if name in found["methods"]]
+        if name != "uniform" and mine:
+            mean, worst = (verdicts([row[what] for row in mine]) for what in ("mean_less_uniform", "worst_less_uniform"))
+            seeds = min(len(row["mean_less_uniform_by_seed"]) for row in mine)
+            overall = interval(np.mean([row["mean_less_uniform_by_seed"][:seeds] for row in mine], axis=0))
+            yield f"| {name} | {shown(overall)} | {mean[0]} | {mean[1]} | {mean[2]} | {worst[0]}, {worst[1]}, {worst[2]} |"
+
+
+def verdicts(differences: list[dict[str, float]]) -> tuple[int, int, int]:
+    """In how many groups the interval of the difference lies below 0, above, or holds it."""
+    below = sum(value["mean"] + value["half_width"] < 0 for value in differences)
+    above = sum(value["mean"] - value["half_width"] > 0 for value in differences)
+    return below, above, len(differences) - below - above
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--report", action="store_true", help="tables from the runs that are there")
+    parser.add_argument("--tune", action="store_true", help="try the settings of GRID")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    (report if asked.report else tune if asked.tune else runs)(Book())
+
+
+if __name__ == "__main__":
+    main()

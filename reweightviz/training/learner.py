@@ -1,0 +1,60 @@
+"""A model that learns: its optimiser, its learning rate, and one update."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from reweightviz.training.model import ByteTransformer
+
+
+class Learner:
+    """AdamW on a proxy model; the rate warms up over a tenth of the steps, then falls as a cosine to a tenth.
+
+    Args:
+        model: to train.
+        rate: peak learning rate.
+        steps: updates in all.
+        accumulate: parts that a batch is split into to save memory; the update is that of the whole batch.
+    """
+
+    def __init__(self, model: ByteTransformer, rate: float, steps: int, accumulate: int = 1) -> None:
+        self.model, self._accumulate = model, accumulate
+        self._optimiser = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.1)
+        self._schedule = torch.optim.lr_scheduler.LambdaLR(self._optimiser, lambda step: _rate(step, steps))
+
+    @property
+    def rate(self) -> float:
+        """Learning rate of the coming update."""
+        return float(self._schedule.get_last_lr()[0])
+
+    def update(self, sequences: Tensor, scales: NDArray[np.float64], *, validation: Tensor | None = None,
+               alpha: float = 0.0) -> Tensor:
+        """One update on (B, L) sequences that count ``scales`` (B,) in the loss; the losses (B, L-1) from before it.
+
+        With ``validation`` sequences the objective is (L_validation + alpha L_training) / (1 + alpha); AdamW does not
+        see the constant, clipping does.
+        """
+        scale = torch.as_tensor(scales, dtype=torch.float32, device=sequences.device)
+        total, own = scale.sum(), 1.0 if validation is None else alpha / (1 + alpha)
+        self._optimiser.zero_grad(set_to_none=True)
+        parts = []
+        for part, counts in zip(sequences.chunk(self._accumulate), scale.chunk(self._accumulate), strict=True):
+            losses = self.model.token_losses(part)
+            torch.autograd.backward((losses.mean(1) * counts).sum() / total * own)
+            parts.append(losses.detach())
+        if validation is not None:
+            torch.autograd.backward(self.model.token_losses(validation).mean() / (1 + alpha))
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self._optimiser.step()
+        self._schedule.step()
+        return torch.cat(parts)
+
+
+def _rate(step: int, steps: int) -> float:
+    warm = max(steps // 10, 1)
+    if step < warm:
+        return (step + 1) / warm
+    return 0.1 + 0.45 * (1 + float(np.cos(np.pi * (step - warm) / max(steps - warm, 1))))
