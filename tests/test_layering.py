@@ -23,7 +23,7 @@ OTHERS = {
 } | {family: TABLES | {"scipy", "tqdm"} for family in FAMILIES}
 for _package, _families in {
     "torch": "features scorers reweighters training", "transformers": "features training", "sklearn": "features laws scorers selectors",
-    "faiss": "features", "umap": "features", "ray": "features", "lightgbm": "laws", "ruamel": "exporters readers",
+    "lightning": "training", "faiss": "features", "umap": "features", "ray": "features", "lightgbm": "laws", "ruamel": "exporters readers", "tensorboard": "readers", "wandb": "readers",
 }.items():
     for _family in _families.split():
         OTHERS[_family].add(_package)

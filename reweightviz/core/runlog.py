@@ -1,13 +1,16 @@
-"""RunLog: one training run. Weights by step and named signals by step and domain.
+"""RunLog: one training run. Weights by step, named signals by step and domain, scalars by step.
 
-On disk JSON lines: the first a header (domains, units), then one whole line a step.
+On disk JSON lines: the first a header (domains, units), then one whole line a step; null is "not measured".
+
+    {"format": "reweightviz.runlog/1", "name": "doremi", "domains": ["web", "code"], "units": {"loss": "nats per token"}, "meta": {}}
+    {"step": 10, "time": 1767225600.0, "tokens": 40960, "weights": [0.5, 0.5], "loss": [3.1, null], "scalars": {"lr": 0.001}}
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +36,10 @@ class RunLog:
         weights: (T, K) the weights the trainer drew by at that step.
         signals: name from :data:`reweightviz.core.types.LOG_SIGNALS` to (T, K); NaN where nothing was measured.
         name: what the run is called in legends.
-        meta: how it was made (seed, steps, model, corpus digest, wall time).
+        meta: how it was made (seed, steps, model, corpus digest, wall time); ``notes`` says what was found in the log.
+        scalars: any name to (T,): learning rate, length of the gradient; NaN where nothing was measured.
+        times: (T,) Unix seconds, NaN where unknown.
+        tokens: (T,) tokens trained so far, NaN where unknown.
     """
 
     domains: tuple[str, ...]
@@ -42,6 +48,9 @@ class RunLog:
     signals: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     name: str = "run"
     meta: Mapping[str, Any] = field(default_factory=dict)
+    scalars: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    times: NDArray[np.float64] = None  # type: ignore[assignment]
+    tokens: NDArray[np.float64] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         steps = np.asarray(self.steps, np.int64)
@@ -54,7 +63,19 @@ class RunLog:
             signals[name] = _table(name, values, shape)
         if (np.diff(steps) <= 0).any():
             raise ReweightvizError("the steps of a RunLog must increase.")
-        for name, value in (("steps", steps), ("weights", weights), ("signals", signals)):
+        scalars = {name: _column(name, values, len(steps)) for name, values in self.scalars.items()}
+        times, tokens = (_column(name, getattr(self, name), len(steps)) for name in ("times", "tokens"))
+        self._set(steps=steps, weights=weights, signals=signals, scalars=scalars, times=times, tokens=tokens)
+
+    @classmethod
+    def of_views(cls, **columns: Any) -> RunLog:
+        """A log of arrays that are right already; in a time that does not depend on their length."""
+        log = object.__new__(cls)
+        log._set(**columns)
+        return log
+
+    def _set(self, **columns: Any) -> None:
+        for name, value in columns.items():
             object.__setattr__(self, name, value)
 
     def __len__(self) -> int:
@@ -74,8 +95,13 @@ class RunLog:
         header = {"format": FORMAT, "name": self.name, "domains": list(self.domains), "units": units, "meta": plain(self.meta)}
         lines = [json.dumps(header, ensure_ascii=False)]
         for t, step in enumerate(self.steps.tolist()):
-            record = {"step": step, "weights": _numbers(self.weights[t])}
-            lines.append(json.dumps(record | {name: _numbers(values[t]) for name, values in self.signals.items()}))
+            record: dict[str, Any] = {"step": step}
+            clocks = (("time", self.times[t]), ("tokens", self.tokens[t]))
+            record |= {name: round(float(value), 3) for name, value in clocks if np.isfinite(value)}
+            record |= {name: _numbers(values[t]) for name, values in {"weights": self.weights, **self.signals}.items()}
+            if self.scalars:
+                record["scalars"] = dict(zip(self.scalars, _numbers([values[t] for values in self.scalars.values()]), strict=True))
+            lines.append(json.dumps(record))
         return write_atomically(path, "\n".join(lines) + "\n")
 
     @classmethod
@@ -85,45 +111,9 @@ class RunLog:
         Raises:
             ReweightvizError: the file, the number of the line and what is wrong with it.
         """
-        (_, header), *records = _lines(Path(path)) or [(1, {})]
-        if not isinstance(header.get("domains"), list):
-            raise ReweightvizError(f"{path} is no run log: its first line must be a JSON header with 'domains'.")
-        domains = tuple(map(str, header["domains"]))
-        names = ["weights", *(name for name in LOG_SIGNALS if any(name in record for _, record in records))]
-        rows = [_record(record, names, len(domains), f"{path}, line {number}") for number, record in records]
-        tables = {name: np.array([values[n] for _, values in rows]) for n, name in enumerate(names)}
-        return cls(domains, np.array([step for step, _ in rows], np.int64), tables.pop("weights"), tables,
-                   header.get("name", Path(path).stem), header.get("meta", {}))
+        from reweightviz.core.run_lines import RunLines
 
-
-def _lines(path: Path) -> list[tuple[int, dict[str, Any]]]:
-    """Number and content of every line with anything in it."""
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise ReweightvizError(f"cannot read {path}: {error.strerror or error}.") from error
-    found = []
-    for number, line in enumerate(lines, 1):
-        try:
-            content = json.loads(line) if line.strip() else None
-        except ValueError as error:
-            if number == len(lines):
-                break  # without its newline: half a line of a run that was cut off
-            raise ReweightvizError(f"{path} is no run log: line {number} is not JSON; got {line[:60]!r}.") from error
-        if isinstance(content, dict):
-            found.append((number, content))
-        elif content is not None:
-            raise ReweightvizError(f"{path} is no run log: line {number} must be a JSON object; got {content!r:.60}.")
-    return found
-
-
-def _record(record: Mapping[str, Any], names: Sequence[str], K: int, where: str) -> tuple[int, list[NDArray[np.float64]]]:
-    """The step and a row (K,) for every name, NaN where nothing was measured."""
-    try:
-        given = {name: [None] * K for name in names if name != "weights"} | dict(record)
-        return int(record["step"]), [np.array(given[name], np.float64).reshape(K) for name in names]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ReweightvizError(f"{where}: a step needs 'step', 'weights', and {K} numbers a name; got {dict(record)!r:.80}.") from error
+        return RunLines(path).read()
 
 
 def _table(name: str, values: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
@@ -139,5 +129,15 @@ def _table(name: str, values: ArrayLike, shape: tuple[int, int]) -> NDArray[np.f
     return array
 
 
-def _numbers(row: NDArray[np.float64]) -> list[float | None]:
+def _column(name: str, values: ArrayLike | None, T: int) -> NDArray[np.float64]:
+    try:
+        column = np.full(T, np.nan) if values is None else np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        column = np.empty((0, 0))
+    if column.shape != (T,):
+        raise ReweightvizError(f"{name} of a RunLog of {T} steps must be {T} numbers; got {column.shape}.")
+    return column
+
+
+def _numbers(row: Iterable[float]) -> list[float | None]:
     return [float(f"{value:.7g}") if np.isfinite(value) else None for value in row]

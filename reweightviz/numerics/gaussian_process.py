@@ -63,6 +63,21 @@ class Posterior(NamedTuple):
         solved = solve_triangular(self.root, self.kernel.between(self.inputs, inputs), lower=True)
         return np.asarray(self.kernel.between(inputs, inputs) - solved.T @ solved, np.float64)
 
+    def deviations(self, features: Array, weights: Array, noise: Array) -> Deviations:
+        """Draws of f less its mean, B functions that are the same wherever they are asked.
+
+        A function of the prior is drawn, and the data pull it back by what they would say of it (James T. Wilson et al.,
+        "Efficiently Sampling Functions from Gaussian Process Posteriors", ICML 2020, https://arxiv.org/abs/2002.09309).
+
+        Args:
+            features: (F, D) standard normal directions of the prior's waves.
+            weights: (2 F, B), standard normal.
+            noise: (R, B), standard normal, of the data.
+        """
+        prior = Deviations(self, features, weights, np.zeros((len(self.inputs), weights.shape[1])))
+        said = prior(self.inputs) + np.exp(self.kernel.noise / 2) * noise
+        return prior._replace(pull=cho_solve((self.root, True), said))
+
     def left_out(self) -> tuple[Array, Array]:
         """Of each run (R,), how far it lies above what the others say of it, and the standard deviation of that."""
         certain = np.diag(_inverse(self.root))
@@ -71,6 +86,22 @@ class Posterior(NamedTuple):
     def _unexplained(self, inputs: Array) -> Array:
         known = solve_triangular(self.root, self.kernel.between(self.inputs, inputs), lower=True)
         return np.asarray(np.maximum(np.exp(self.kernel.amplitude) - (known ** 2).sum(0), 0), np.float64)
+
+
+class Deviations(NamedTuple):
+    """B functions about the mean of a posterior: waves ``weights`` (2 F, B) in directions ``features`` (F, D), less ``pull`` (R, B)."""
+
+    known: Posterior
+    features: Array
+    weights: Array
+    pull: Array
+
+    def __call__(self, inputs: Array) -> Array:
+        """Values (n, B) at inputs (n, D)."""
+        kernel = self.known.kernel
+        phase = (inputs * np.exp(-kernel.lengths)) @ self.features.T
+        waves = np.hstack([np.cos(phase), np.sin(phase)]) * np.exp(kernel.amplitude / 2) / np.sqrt(len(self.features))
+        return np.asarray(waves @ self.weights - kernel.between(inputs, self.known.inputs) @ self.pull, np.float64)
 
 
 def posterior(inputs: Array, y: Array, kernel: Kernel) -> Posterior:

@@ -1,8 +1,36 @@
-"""What runs inside a training job, and the small reference trainer behind the demo's numbers."""
+"""What runs inside a training job, and the small reference trainer behind the demo's numbers.
+
+Names are loaded when they are first used: the log and the sampler need no torch, the callbacks alone need transformers or lightning.
+"""
 
 from __future__ import annotations
 
-from reweightviz.training.model import ByteTransformer, ModelConfig
-from reweightviz.training.trainer import ProxyData, TrainConfig, TrainingRun, evaluate, train
+from importlib import import_module
+from typing import Any
 
-__all__ = ["ByteTransformer", "ModelConfig", "ProxyData", "TrainConfig", "TrainingRun", "evaluate", "train"]
+from reweightviz.core.errors import MissingPackageError
+
+_HOMES = {
+    "ByteTransformer": "model", "DomainLosses": "domain_losses", "DomainSums": "domain_losses", "LightningSteering": "lightning_callback",
+    "LiveMixture": "mixture_sampler", "MixtureDataset": "mixture_dataset", "MixtureSampler": "mixture_sampler", "ModelConfig": "model",
+    "ProxyData": "trainer", "RunLogger": "run_logger", "SteeringCallback": "transformers_trainer", "TrainConfig": "trainer",
+    "TrainingRun": "trainer", "WithDomains": "mixture_dataset", "domain_loss": "domain_losses", "evaluate": "trainer",
+    "skill_graph": "skills", "steer": "transformers_trainer", "train": "trainer",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605  sorted makes a list
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'reweightviz.training' has no attribute {name!r}")
+    try:
+        value = getattr(import_module(f"reweightviz.training.{_HOMES[name]}"), name)
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(f"rv.training.{name} needs {error.name}: pip install {error.name}.") from error
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

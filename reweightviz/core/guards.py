@@ -1,0 +1,91 @@
+"""Guards: what a change of a live mixture must keep to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.mixture import Mixture
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Guards:
+    """Limits that a person or a mixer cannot drag a running training over.
+
+    Args:
+        bounds: domain to (lowest, highest) weight; domains without bounds are free.
+        max_change: share of the tokens that may move from one training step to the next (:meth:`Mixture.distance`);
+            a larger change is allowed and becomes a ramp over several steps.
+        locked: domains whose weight must stay as it is, or True for all of them.
+
+    Example:
+        >>> guards = Guards(bounds={"web": (0.2, 0.8)}, max_change=0.1)
+        >>> guards.step(np.array([0.2, 0.8]), np.array([0.7, 0.3])).round(3).tolist()
+        [0.3, 0.7]
+    """
+
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    max_change: float = 1.0
+    locked: bool | tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        try:
+            bounds = {str(domain): (float(low), float(high)) for domain, (low, high) in self.bounds.items()}
+            change = float(self.max_change)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ReweightvizError('guards are bounds={"web": (0.2, 0.8)}, max_change=0.05, locked=("code",); '
+                                   f"got bounds={self.bounds!r:.60}, max_change={self.max_change!r:.20}.") from error
+        wrong = [f"{domain!r} {pair}" for domain, pair in bounds.items() if not 0 <= pair[0] <= pair[1] <= 1]
+        if wrong:
+            raise ReweightvizError(f"bounds are (lowest, highest) with 0 <= lowest <= highest <= 1; got {', '.join(wrong[:4])}.")
+        if not 0 < change <= 1:
+            raise ReweightvizError(f"max_change is a share of the tokens, above 0 and at most 1 (1 is no limit); got {self.max_change}.")
+        locked = self.locked if isinstance(self.locked, bool) else names(self.locked)
+        for name, value in (("bounds", bounds), ("max_change", change), ("locked", locked)):
+            object.__setattr__(self, name, value)
+
+    def check_domains(self, domains: Iterable[str]) -> None:
+        """Refuse guards for domains that there are not."""
+        known = list(domains)
+        strange = [d for d in [*self.bounds, *(() if isinstance(self.locked, bool) else self.locked)] if d not in known]
+        if strange:
+            raise ReweightvizError(f"the guards name {listed(strange)}; the mixture has {listed(known)}.")
+
+    def check_bounds(self, mixture: Mixture) -> None:
+        """Refuse a mixture that is out of bounds."""
+        for domain, (low, high) in self.bounds.items():
+            if not low - _ROUNDING <= mixture[domain] <= high + _ROUNDING:
+                raise ReweightvizError(f"the weight of {domain[:60]!r} is kept between {low:g} and {high:g}; got {mixture[domain]:.4g}.")
+
+    def check_change(self, old: Mixture, new: Mixture) -> None:
+        """Refuse a change that moves what is locked or leaves the bounds."""
+        fixed = tuple(old) if self.locked is True else self.locked or ()
+        moved = [domain for domain in fixed if abs(new[domain] - old[domain]) > _ROUNDING]
+        if moved:
+            raise ReweightvizError(f"{listed(moved)} {'are' if len(moved) > 1 else 'is'} locked; guard(locked=...) unlocks.")
+        self.check_bounds(new)
+
+    def step(self, now: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The weights (K,) of the next training step on the straight way from now to the target."""
+        way = target - now
+        distance = float(np.abs(way).sum() / 2)
+        return target if distance <= self.max_change * (1 + _ROUNDING) else now + way * (self.max_change / distance)
+
+    def record(self) -> dict[str, Any]:
+        """What JSON can hold; ``Guards(**record)`` is the way back."""
+        return {"bounds": {d: list(pair) for d, pair in self.bounds.items()}, "max_change": self.max_change,
+                "locked": self.locked if isinstance(self.locked, bool) else list(self.locked)}
+
+
+def names(locked: object) -> tuple[str, ...]:
+    """The locked domains, when it is a list of names."""
+    if isinstance(locked, str) or not isinstance(locked, Iterable):
+        raise ReweightvizError(f"locked is True, False or a list of domains; got {locked!r:.60}.")
+    return tuple(str(name) for name in locked)

@@ -1,0 +1,288 @@
+"""LiveMixture: a small file with a version that a person, a widget or a mixer writes and samplers follow.
+
+Three files, each with one kind of writer: ``mix.json`` is what is wanted now, ``mix.changes.jsonl`` every accepted change with its author
+(both by :meth:`LiveMixture.set`), ``mix.journal.jsonl`` the training step from which it held (by the sampler, see core/live_journal.py).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from reweightviz.core.errors import ReweightvizError, warn
+from reweightviz.core.files import inside_folder, write_atomically
+from reweightviz.core.guards import Guards, names
+from reweightviz.core.lines import LineWriter
+from reweightviz.core.live_journal import Journal
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.schedule import Schedule
+from reweightviz.core.tail import Lines
+
+FORMAT = "reweightviz.live/1"
+_SETTLED = 0.1  # seconds after which a file's time stamp tells a further change apart
+
+
+class Version(NamedTuple):
+    """What a live mixture holds at one moment; ``time`` is in Unix seconds."""
+
+    version: int
+    mixture: Mixture
+    author: str
+    time: float
+    note: str | None
+    guards: Guards
+
+
+class LiveMixture:
+    """A mixture that may be changed while a training follows it.
+
+    Args:
+        path: of a file that :meth:`create` made.
+
+    Raises:
+        ReweightvizError: there is no such file, or something else is in it.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "mix.json"
+        >>> live = LiveMixture.create(path, {"web": 0.7, "code": 0.3}, bounds={"code": (0.1, 0.6)}, max_change=0.05)
+        >>> live.set({"web": 0.5, "code": 0.5}, author="ann", note="code lags")
+        2
+        >>> LiveMixture(path).mixture["code"]
+        0.5
+        >>> live.set({"web": 0.6, "code": 0.4}, author="ben", after=1)
+        Traceback (most recent call last):
+        reweightviz.core.errors.ReweightvizError: ...mix.json is at version 2 by 'ann', not at 1: read it again, then set.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._stamp: tuple[int, ...] = ()
+        self._held: Version | None = None
+        self._told = ""
+        self.read()
+        self.journal = Journal(self._beside("journal"), self.domains)
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], mixture: Mapping[str, float], *, bounds: Mapping[str, tuple[float, float]] | None = None,
+               max_change: float = 1.0, locked: bool | Iterable[str] = (), author: str = "", note: str | None = None,
+               overwrite: bool = False) -> LiveMixture:
+        """Begin a new file at version 1.
+
+        Args:
+            path: where; journal and changes stand beside it.
+            mixture: domain weights to start with.
+            bounds: domain to (lowest, highest) weight.
+            max_change: share of the tokens that may move from one training step to the next.
+            locked: domains whose weight must stay, or True for all.
+            author: who made it.
+            note: why.
+            overwrite: replace a file that is there, and what was recorded beside it.
+        """
+        made = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
+        guards = Guards(bounds or {}, max_change, locked if isinstance(locked, bool) else names(locked))
+        guards.check_domains(made)
+        guards.check_bounds(made)
+        target = inside_folder(path)
+        beside = [target.with_suffix(f".{name}.jsonl") for name in ("journal", "changes")]
+        there = [file for file in (target, *beside) if file.exists()]
+        if there and not overwrite:
+            raise ReweightvizError(f"{there[0]} exists already: LiveMixture({str(target)!r}) goes on with it, overwrite=True begins anew.")
+        with _alone(target):
+            for file in beside:
+                file.unlink(missing_ok=True)
+            _write(target, Version(1, made, author, round(time.time(), 3), note, guards))
+        return cls(target)
+
+    def __repr__(self) -> str:
+        now = self.read()
+        return f"LiveMixture({str(self.path)!r}, version {now.version}, {now.mixture!r})"
+
+    def read(self) -> Version:
+        """What is wanted now; costs one ``stat`` while nothing changes.
+
+        A file that disappears or is spoilt is said once; the last good version stays in force.
+        """
+        try:
+            here = self.path.stat()
+            stamp = (here.st_mtime_ns, here.st_size, here.st_ino)
+            if stamp == self._stamp and self._held is not None:
+                return self._held
+            self._held, self._told = _parsed(self.path, self._held), ""
+            self._stamp = stamp if abs(time.time() - here.st_mtime) > _SETTLED else ()
+        except OSError as error:
+            self._lost(f"cannot read {self.path}: {error.strerror or error}")
+        except ReweightvizError as error:
+            self._lost(str(error).rstrip("."))
+        assert self._held is not None
+        return self._held
+
+    @property
+    def mixture(self) -> Mixture:
+        """The weights that are wanted now."""
+        return self.read().mixture
+
+    @property
+    def version(self) -> int:
+        """Counts the changes, from 1."""
+        return self.read().version
+
+    @property
+    def guards(self) -> Guards:
+        """What changes must keep to."""
+        return self.read().guards
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains, in order."""
+        return self.read().mixture.domains
+
+    def set(self, mixture: Mapping[str, float], *, author: str, note: str | None = None, after: int | None = None) -> int:
+        """Ask for new weights; returns the new version.
+
+        Args:
+            mixture: a weight for every domain.
+            author: who asks: a person, a widget, a mixer.
+            note: why.
+            after: the version that was seen before; None does not mind what another has set since.
+
+        Raises:
+            ReweightvizError: other domains, a guard, or a change by another writer since ``after``.
+        """
+        made = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
+        with self._writing(after) as now:
+            made = Mixture(zip(now.mixture, made.aligned(now.mixture).tolist(), strict=True), source=made.source)
+            now.guards.check_change(now.mixture, made)
+            return self._accept(now, mixture=made, author=author, note=note)
+
+    def guard(self, *, author: str, bounds: Mapping[str, tuple[float, float]] | None = None, max_change: float | None = None,
+              locked: bool | Iterable[str] | None = None, note: str | None = None, after: int | None = None) -> int:
+        """Change the guards that are given; returns the new version."""
+        with self._writing(after) as now:
+            old = now.guards
+            new = Guards(old.bounds if bounds is None else bounds, old.max_change if max_change is None else max_change,
+                         old.locked if locked is None else locked if isinstance(locked, bool) else names(locked))
+            new.check_domains(now.mixture)
+            new.check_bounds(now.mixture)
+            return self._accept(now, guards=new, author=author, note=note)
+
+    def history(self, *, steps: int | None = None) -> Schedule:
+        """What samplers drew by, by training step: the run, to be replayed.
+
+        Args:
+            steps: length of the run, where it is known.
+
+        Raises:
+            ReweightvizError: no sampler has followed this file yet.
+        """
+        self.journal.poll()
+        return self.journal.schedule(steps=steps)
+
+    def changes(self) -> pd.DataFrame:
+        """A row a version: time (UTC), author, note, the weights, and ``step`` and ``reached``, where its effect began and was whole.
+
+        ``step`` is missing for a version that another one replaced before any step was drawn by it.
+        """
+        self.journal.poll()
+        rows = {record["version"]: record for record in self._recorded()}
+        now = self.read()
+        rows[now.version] = _record(now)
+        table = pd.DataFrame([{"version": v, "time": row["time"], "author": row["author"], "note": row["note"], **row["weights"]}
+                              for v, row in sorted(rows.items())]).set_index("version")
+        table["time"] = pd.to_datetime(table["time"], unit="s", utc=True)
+        effects = [effect for effect in self.journal.effects if effect["version"] in table.index]
+        first = {effect["version"]: effect["first"] for effect in reversed(effects)}
+        table.insert(3, "step", pd.Series(first, dtype="Int64").reindex(table.index))
+        last = {effect["version"]: effect["last"] for effect in effects}
+        table.insert(4, "reached", pd.Series(last, dtype="Int64").reindex(table.index))
+        return table
+
+    def _recorded(self) -> Iterator[dict[str, Any]]:
+        for line in Lines(self._beside("changes")):
+            with suppress(ValueError):  # half a line that a killed writer left
+                yield json.loads(line)
+
+    @contextmanager
+    def _writing(self, after: int | None) -> Iterator[Version]:
+        with _alone(self.path):
+            try:
+                now = _parsed(self.path, self._held)
+            except OSError as error:
+                raise ReweightvizError(f"cannot read {self.path}: {error.strerror or error}; "
+                                       "LiveMixture.create(...) makes it anew.") from error
+            if after is not None and now.version != after:
+                raise ReweightvizError(f"{self.path} is at version {now.version} by {now.author[:60]!r}, not at {after}: "
+                                       "read it again, then set.")
+            yield now
+
+    def _accept(self, now: Version, **changed: Any) -> int:
+        new = now._replace(version=now.version + 1, time=round(time.time(), 3), **changed)
+        changes = LineWriter(self._beside("changes"))
+        if not changes.path.exists():
+            changes.write(_record(now))
+        _write(self.path, new)
+        changes.write(_record(new))
+        self._held, self._stamp = new, ()
+        return new.version
+
+    def _beside(self, name: str) -> Path:
+        return self.path.with_suffix(f".{name}.jsonl")
+
+    def _lost(self, sentence: str) -> None:
+        if self._held is None:
+            raise ReweightvizError(f"{sentence}.")
+        if sentence != self._told:
+            self._told = sentence
+            warn(f"{sentence}; version {self._held.version} stays in force.")
+
+
+def _record(version: Version) -> dict[str, Any]:
+    return {"version": version.version, "weights": dict(version.mixture), "author": version.author, "time": version.time,
+            "note": version.note, "guards": version.guards.record()}
+
+
+def _write(path: Path, version: Version) -> None:
+    record = {"format": FORMAT, "unit": "share of training tokens", **_record(version)}
+    write_atomically(path, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+
+
+def _parsed(path: Path, held: Version | None) -> Version:
+    """What the file says; one that a person wrote by hand may leave out all but the weights."""
+    try:
+        record = json.loads(path.read_text("utf-8"))
+        mixture = Mixture(record["weights"])
+        if held is not None:
+            mixture = Mixture(zip(held.mixture, mixture.aligned(held.mixture).tolist(), strict=True))
+        guards = Guards(**record.get("guards", {}))
+        guards.check_domains(mixture)
+        guards.check_bounds(mixture)
+        written = float(record.get("time", path.stat().st_mtime))
+        return Version(int(record.get("version", 1)), mixture, str(record.get("author", "")), written, record.get("note"), guards)
+    except ReweightvizError as error:
+        raise ReweightvizError(f"{path}: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ReweightvizError(f"{path} is no live mixture (JSON with 'weights'): {str(error).rstrip('.')}.") from error
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Only one writer at a time; the lock goes with the process that held it."""
+    with inside_folder(path.with_name(f".{path.name}.lock")).open("a+b") as lock:
+        if sys.platform == "win32":
+            import msvcrt
+
+            lock.seek(0)
+            msvcrt.locking(lock.fileno(), msvcrt.LK_LOCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

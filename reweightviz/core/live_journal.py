@@ -1,0 +1,120 @@
+"""What was trained by when: the journal that a sampler keeps beside a live mixture.
+
+JSON lines: a header with the domains, then a line a block of steps, written by one sampler (of rank 0, its first worker) before any
+rank draws that block. ``through`` is the step up to which all is decided; ``stages`` are the new weights with their first steps.
+
+    {"format": "reweightviz.live-journal/1", "domains": ["web", "code"]}
+    {"through": 10, "stages": [[0, [0.5, 0.5]]], "version": 1, "author": "ann", "time": 1767225600.0}
+    {"through": 20}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from bisect import bisect_right
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.lines import LineWriter
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.schedule import Schedule
+from reweightviz.core.tail import Lines
+
+FORMAT = "reweightviz.live-journal/1"
+Array: TypeAlias = NDArray[np.float64]
+
+
+class Journal:
+    """The weights by their first step, as far as they are decided; decisions are final.
+
+    Args:
+        path: the file, made at the first decision.
+        domains: (K,) of the live mixture.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "mix.journal.jsonl"
+        >>> ours, theirs = Journal(path, ("web", "code")), Journal(path, ("web", "code"))
+        >>> ours.decide(20, [(0, np.array([0.5, 0.5])), (12, np.array([0.9, 0.1]))])
+        >>> theirs.poll()
+        True
+        >>> theirs.through, theirs.at(15).tolist()
+        (20, [0.9, 0.1])
+    """
+
+    def __init__(self, path: str | os.PathLike[str], domains: Sequence[str]) -> None:
+        self.path, self.domains = Path(path), tuple(domains)
+        self.through = 0
+        """All steps below this one are decided."""
+        self.effects: list[dict[str, Any]] = []
+        """The decisions with new weights: first and last step of the change, version, author, time."""
+        self._starts: list[int] = []
+        self._weights: list[Array] = []
+        self._lines, self._writer, self._process = Lines(path), LineWriter(path), os.getpid()
+
+    def poll(self) -> bool:
+        """Read what is new; True when there was something.
+
+        Raises:
+            ReweightvizError: it is the journal of other domains.
+        """
+        if self._process != os.getpid():  # after a fork the place in an open file would be shared
+            self._lines, self._writer, self._process = Lines(self.path), LineWriter(self.path), os.getpid()
+        before = self.through
+        for line in self._lines:
+            try:
+                record = json.loads(line)
+                if "domains" in record and tuple(record["domains"]) != self.domains:
+                    raise ReweightvizError(f"{self.path} is the journal of other domains, {record['domains']!r:.60}; "
+                                           "move it away, or make the live mixture anew.")
+                if record.get("through", 0) > self.through:
+                    self._take(record)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                if isinstance(error, ReweightvizError):
+                    raise
+                raise ReweightvizError(f"{self.path}, line {self._lines.number}, is no decision; got {line[:60]!r}.") from error
+        return self.through > before
+
+    def at(self, step: int) -> Array:
+        """The weights (K,) of a step that is decided."""
+        return self._weights[bisect_right(self._starts, step) - 1]
+
+    def decide(self, through: int, stages: Sequence[tuple[int, Array]], **why: Any) -> None:
+        """Write a decision, whole or not at all; ``why`` is version, author, note."""
+        record: dict[str, Any] = {"through": through}
+        if stages:
+            record |= {"stages": [[step, weights.tolist()] for step, weights in stages], **why, "time": round(time.time(), 3)}
+        header = [] if self._starts else [{"format": FORMAT, "domains": list(self.domains)}]
+        self._writer.write(*header, record, durable=bool(stages))
+        self._take(record)
+
+    def schedule(self, *, steps: int | None = None) -> Schedule:
+        """What was decided so far, as a schedule."""
+        if not self._starts:
+            raise ReweightvizError(f"no sampler has drawn by it yet: {self.path} holds no decision.")
+        stages = {start: Mixture(zip(self.domains, weights.tolist(), strict=True))
+                  for start, weights in zip(self._starts, self._weights, strict=True) if steps is None or start < steps}
+        return Schedule(stages, steps=steps, source={"method": "live", "through": self.through})
+
+    def _take(self, record: dict[str, Any]) -> None:
+        stages = [(int(step), np.array(weights, np.float64).reshape(len(self.domains))) for step, weights in record.get("stages", ())]
+        if not stages and not self._starts:
+            raise ReweightvizError(f"{self.path} begins without weights; the start of it is lost.")
+        if stages:
+            self._starts += [step for step, _ in stages]
+            self._weights += [weights for _, weights in stages]
+            self.effects.append({**record, "first": stages[0][0], "last": stages[-1][0]})
+        self.through = int(record["through"])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "domains": self.domains}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]

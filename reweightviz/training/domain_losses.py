@@ -1,0 +1,88 @@
+"""The loss of each domain from the losses of tokens: sums and counts, so that no mean of means is ever taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from reweightviz.core.errors import ReweightvizError
+
+
+class DomainSums(NamedTuple):
+    """Summed loss in nats and number of tokens, each (K,) float64."""
+
+    loss: Tensor
+    tokens: Tensor
+
+
+@torch.no_grad()
+def domain_loss(token_losses: Tensor, domain_ids: Tensor, domains: int, mask: Tensor | None = None) -> DomainSums:
+    """Sum the losses of the tokens of each domain; ``loss / tokens`` is the mean.
+
+    Args:
+        token_losses: (B, L) in nats; or (B,) or any shape that domain_ids begins.
+        domain_ids: whole numbers below ``domains``, a sequence's (B,) or a token's (B, L).
+        domains: how many there are, K.
+        mask: which tokens count, as token_losses; all when not given.
+
+    Example:
+        >>> sums = domain_loss(torch.tensor([[1.0, 3.0], [5.0, 9.0]]), torch.tensor([0, 1]), 2, torch.tensor([[1, 1], [1, 0]]))
+        >>> (sums.loss / sums.tokens).tolist()
+        [2.0, 5.0]
+    """
+    if token_losses.shape[: domain_ids.ndim] != domain_ids.shape or (mask is not None and mask.shape != token_losses.shape):
+        shapes = [None if given is None else tuple(given.shape) for given in (token_losses, domain_ids, mask)]
+        raise ReweightvizError("domain_ids are one a sequence or one a token, and a mask is one a token; got losses {}, ids {}, mask {}."
+                               .format(*shapes))
+    exact = torch.float32 if token_losses.device.type == "mps" else torch.float64
+    ids = domain_ids.to(token_losses.device).long().reshape(*domain_ids.shape, *[1] * (token_losses.ndim - domain_ids.ndim))
+    ids = ids.expand(token_losses.shape).reshape(-1)
+    counted = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.reshape(-1).bool()
+    if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < domains:
+        raise ReweightvizError(f"domain_ids must be 0 to {domains - 1}; got {int(ids.min())} to {int(ids.max())}.")
+    losses = torch.where(counted, token_losses.reshape(-1).to(exact), 0)
+    empty = torch.zeros(domains, dtype=exact, device=token_losses.device)
+    return DomainSums(empty.index_add(0, ids, losses), empty.index_add(0, ids, counted.to(exact)))
+
+
+class DomainLosses:
+    """Adds up over accumulated batches and steps; ``take`` reduces over all ranks and begins anew.
+
+    Args:
+        domains: names (K,).
+
+    Example:
+        >>> losses = DomainLosses(["web", "code"])
+        >>> for batch in ([[1.0, 2.0]], [[6.0]]):
+        ...     losses.add(torch.tensor(batch), torch.tensor([0]))
+        >>> taken = losses.take()
+        >>> taken["loss"].tolist(), taken["drawn_tokens"].tolist()
+        ([3.0, nan], [3.0, 0.0])
+    """
+
+    def __init__(self, domains: Sequence[str]) -> None:
+        self.domains = tuple(domains)
+        self._sums: Tensor | None = None
+
+    def add(self, token_losses: Tensor, domain_ids: Tensor, mask: Tensor | None = None) -> None:
+        """Count a batch; the arguments are those of :func:`domain_loss`."""
+        sums = torch.stack(domain_loss(token_losses, domain_ids, len(self.domains), mask))
+        self._sums = sums if self._sums is None else self._sums + sums
+
+    def take(self) -> dict[str, NDArray[np.float64]]:
+        """Mean loss (K,) in nats per token, NaN where nothing was seen, and drawn_tokens (K,), over all ranks since the last time.
+
+        Every rank must call it, as often as the others.
+        """
+        sums = torch.zeros(2, len(self.domains), dtype=torch.float64) if self._sums is None else self._sums
+        self._sums = None
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            sums = sums.to("cuda") if torch.distributed.get_backend() == "nccl" and sums.device.type == "cpu" else sums
+            torch.distributed.all_reduce(sums)
+        loss, tokens = sums.cpu().double().numpy()
+        return {"loss": np.divide(loss, tokens, out=np.full(len(tokens), np.nan), where=tokens > 0), "drawn_tokens": tokens}

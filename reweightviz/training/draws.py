@@ -1,0 +1,58 @@
+"""Which documents a step trains on: a pure function of the seed, the weights, and how much of each domain was drawn before."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reweightviz.core.errors import ReweightvizError
+from reweightviz.numerics.permutation import GOLDEN, mixed, permuted
+
+Counts = NDArray[np.int64]
+
+
+class Draws:
+    """Draws global batches; it holds no state.
+
+    Counts follow the weights by systematic sampling: each domain gets floor or ceil of ``batch * w_k``, by an offset that
+    goes round by the golden ratio from step to step, so that the shares of many steps are as even as those of one.
+    A domain is drawn without repeats until it is exhausted, then in another order: epochs are exact.
+
+    Args:
+        sizes: documents of each domain (K,).
+        batch: documents a step, over all ranks.
+        seed: of the offset and of all orders.
+
+    Example:
+        >>> draws = Draws([3, 100], batch=4, seed=0)
+        >>> domains = draws.domains(0, np.array([0.5, 0.5]))
+        >>> domains.tolist(), len(set(draws.places(domains, np.array([0, 0])).tolist()))
+        ([0, 0, 1, 1], 4)
+    """
+
+    def __init__(self, sizes: NDArray[np.int64] | list[int], batch: int, seed: int) -> None:
+        self.sizes = np.asarray(sizes, np.int64)
+        self.batch, self.seed = _whole("batch", batch, 1), _whole("seed", seed, 0)
+        self._offset = int(mixed(seed))
+        self._slots = np.arange(batch)
+
+    def domains(self, step: int, weights: NDArray[np.float64]) -> Counts:
+        """The domain (B,) of every document of a step, in the order of the domains."""
+        heights = np.cumsum(weights)
+        offset = ((self._offset + step * GOLDEN) % 2**64) / 2**64
+        found = np.searchsorted(heights * (self.batch / heights[-1]), self._slots + offset, side="right")
+        return found.clip(0, int(np.flatnonzero(weights)[-1]))  # rounding may not reach past the last domain that has weight
+
+    def places(self, domains: Counts, seen: Counts, slots: slice = slice(None)) -> Counts:
+        """Which document of its domain stands in each slot (B,), ``seen`` (K,) having been drawn before."""
+        nth = (seen[domains] + self._slots - np.searchsorted(domains, domains))[slots]
+        chosen = domains[slots]
+        sizes = self.sizes[chosen]
+        epochs, places = np.divmod(nth, sizes)
+        return permuted(places, sizes, mixed(self.seed, chosen, epochs))
+
+
+def _whole(name: str, value: int, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value < 2**62:
+        raise ReweightvizError(f"{name} must be a whole number of at least {least}; got {value!r}.")
+    return int(value)

@@ -1,0 +1,80 @@
+"""A mixer in the place of the person who drags weights: it writes a live mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from reweightviz.core.errors import ReweightvizError, warn
+from reweightviz.core.live import LiveMixture
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.plain import plain
+from reweightviz.core.protocols import Mixer
+from reweightviz.training.driver import Driver
+
+
+class LiveDriver(Driver):
+    """Sets a live mixture by what a mixer learns.
+
+    Args:
+        mixer: any mixer; one that changes the loss rather than the draw is refused.
+        live: the file.
+        given: what the mixer's ``init`` may name.
+        domains: of the data (K,).
+        writes: whether this process writes the file; all ranks update the mixer.
+    """
+
+    def __init__(self, mixer: Mixer, live: LiveMixture, given: Mapping[str, Any], domains: Sequence[str], *, writes: bool) -> None:
+        if mixer.applies_to == "loss":
+            raise ReweightvizError(f"{type(mixer).__name__} scales the loss and draws by fixed weights; it cannot drive a sampler.")
+        prior = live.mixture.aligned(domains)
+        super().__init__(mixer, tuple(domains), {"prior": prior, **given}, has_reference=True)
+        self._live, self._domains, self._writes = live, tuple(domains), writes
+        self._complaint = ""
+
+    def update(self, signals: Mapping[str, ArrayLike]) -> None:
+        """Learn from the signals (K,) of a step, and set the live mixture where the weights have changed."""
+        super().update({name: np.asarray(values, np.float64) for name, values in signals.items()})
+        if not self._writes:
+            return
+        wanted = Mixture.normalized(zip(self._domains, self.weights.tolist(), strict=True), source={"method": self.name})
+        if wanted == self._live.mixture:
+            return
+        try:
+            self._live.set(wanted, author=self._who)
+        except ReweightvizError as error:  # a guard holds: the training goes on by the last weights
+            if str(error) != self._complaint:
+                self._complaint = str(error)
+                warn(f"{self._who} would leave what the live mixture allows, and the weights stay as they are: {error}")
+
+    def state_dict(self) -> Any:
+        """The mixer's state, ready for JSON."""
+        return _packed(self._state)
+
+    def load_state_dict(self, stored: Any) -> None:
+        """Put a stored state in the place of this one."""
+        self._state = _unpacked(stored, self._state)
+
+
+def _packed(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_packed(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _packed(item) for key, item in value.items()}
+    return plain(value)
+
+
+def _unpacked(stored: Any, like: Any) -> Any:
+    """Stored values in the shape of a state: named tuples, arrays, numbers."""
+    if isinstance(like, tuple):
+        items = [_unpacked(item, old) for item, old in zip(stored, like, strict=True)]
+        return type(like)(*items) if hasattr(like, "_fields") else tuple(items)
+    if isinstance(like, np.ndarray):
+        values = np.array(stored, object)
+        return np.where(values == "nan", np.nan, values).astype(like.dtype)
+    if isinstance(like, np.generic):
+        return type(like)(stored)
+    return stored

@@ -1,0 +1,131 @@
+"""RunLogger: writes a run's log while it trains, so that it can be followed and survives a kill at any byte."""
+
+from __future__ import annotations
+
+import json
+import os
+import time as clock
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.lines import LineWriter
+from reweightviz.core.plain import plain
+from reweightviz.core.runlog import FORMAT
+from reweightviz.core.types import LOG_SIGNALS, SIGNALS
+from reweightviz.training.ranks import here
+
+Values = Mapping[str, float] | ArrayLike
+
+
+class RunLogger:
+    """Appends a line a step, each in one write; ``rv.read_log(path)`` reads it, also while it grows.
+
+    A file that is there already is gone on with: half a line that a killed run left is taken away, and steps that are trained again
+    after a restart replace the ones from before when it is read. On other ranks than 0 nothing is written.
+
+    Args:
+        path: of the log, JSON lines.
+        domains: names (K,).
+        name: of the run in legends; the file's name when not given.
+        meta: how the run is made.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "run.jsonl"
+        >>> with RunLogger(path, domains=["web", "code"]) as log:
+        ...     log.write(step=1, losses={"web": 3.1, "code": 2.5}, weights=[0.7, 0.3], scalars={"lr": 0.001})
+        >>> from reweightviz.core.runlog import RunLog
+        >>> RunLog.load(path)["loss"].tolist()
+        [[3.1, 2.5]]
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, domains: Sequence[str], name: str | None = None,
+                 meta: Mapping[str, Any] | None = None) -> None:
+        self.path, self.domains = Path(path), tuple(map(str, domains))
+        self._places = {domain: place for place, domain in enumerate(self.domains)}
+        if not self.domains or len(self._places) < len(self.domains):
+            raise ReweightvizError(f"domains are names, each once, at least one; got {listed(self.domains) or 'none'}.")
+        self._file = LineWriter(path) if here()[0] == 0 else None
+        if self._file is not None:
+            units = {signal: SIGNALS[signal].unit for signal in LOG_SIGNALS}
+            header = {"format": FORMAT, "name": name or self.path.stem, "domains": list(self.domains), "units": units,
+                      "meta": plain(meta or {})}
+            self._file.write(*([] if self._goes_on() else [header]))
+
+    def write(self, *, step: int, losses: Values | None = None, weights: Values | None = None, scalars: Mapping[str, float] | None = None,
+              tokens: float | None = None, time: float | None = None, **signals: Values) -> None:
+        """Append a step.
+
+        Args:
+            step: of the training.
+            losses: training loss of each domain, nats per token: domain to number, or (K,); what is left out was not measured.
+            weights: that the step was drawn by.
+            scalars: any other numbers by name, such as lr or grad_norm.
+            tokens: trained so far.
+            time: Unix seconds; now when not given.
+            **signals: more of :data:`reweightviz.core.types.LOG_SIGNALS`, as the losses.
+        """
+        if self._file is None:
+            return
+        line: dict[str, Any] = {"step": int(step), "time": round(clock.time() if time is None else time, 3)}
+        if tokens is not None:
+            line["tokens"] = float(tokens)
+        line["weights"] = self._row("weights", weights)
+        for name, values in (({"loss": losses} if losses is not None else {}) | signals).items():
+            if name not in LOG_SIGNALS:
+                raise unknown_name("signal of a run", name, LOG_SIGNALS)
+            line[name] = self._row(name, values)
+        if scalars:
+            line["scalars"] = {str(name): _number(value) for name, value in scalars.items()}
+        self._file.write(line)
+
+    def close(self) -> None:
+        """Say that the run has ended; one that goes on later just writes on."""
+        if self._file is not None:
+            self._file.write({"ended": True})
+            self._file.close()
+
+    def __enter__(self) -> RunLogger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _goes_on(self) -> bool:
+        """Whether the file has a header already, which must be of the same domains."""
+        assert self._file is not None
+        self._file.write()  # takes half a line away
+        with self.path.open("rb") as file:
+            first = file.readline()
+        if not first:
+            return False
+        try:
+            domains = json.loads(first)["domains"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ReweightvizError(f"{self.path} exists and is no run log; name another file.") from error
+        if tuple(domains) != self.domains:
+            raise ReweightvizError(f"{self.path} is the log of {listed(domains)}; these are {listed(self.domains)}: name another file.")
+        return True
+
+    def _row(self, name: str, values: Values | None) -> list[float | None]:
+        if values is None:
+            return [None] * len(self.domains)
+        if not isinstance(values, Mapping):
+            row = np.asarray(values, np.float64)
+            if row.shape != (len(self.domains),):
+                raise ReweightvizError(f"{name} must be {len(self.domains)} numbers, one a domain, or a mapping; got shape {row.shape}.")
+            return [_number(value) for value in row]
+        strange = [domain for domain in values if domain not in self._places]
+        if strange:
+            raise ReweightvizError(f"{name} names {listed(strange)}; the log has {listed(self.domains)}.")
+        return [_number(values.get(domain)) for domain in self.domains]
+
+
+def _number(value: Any) -> float | None:
+    """Seven digits; what is not finite was not measured."""
+    return float(f"{float(value):.7g}") if value is not None and np.isfinite(float(value)) else None

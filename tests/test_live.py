@@ -1,0 +1,251 @@
+"""LiveMixture: versions, guards, two writers, kills, and the journal of what took effect."""
+
+from __future__ import annotations
+
+import copy
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
+from reweightviz.core.guards import Guards
+from reweightviz.core.lines import LineWriter
+from reweightviz.core.live import LiveMixture
+from reweightviz.core.live_journal import Journal
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.schedule import Schedule
+
+START = {"web": 0.7, "code": 0.2, "math": 0.1}
+LATER = {"web": 0.5, "code": 0.3, "math": 0.2}
+
+
+@pytest.fixture
+def live(tmp_path):
+    return LiveMixture.create(tmp_path / "mix.json", START, author="ann")
+
+
+def test_a_change_is_seen_by_all_who_have_it_open(live):
+    other = LiveMixture(live.path)
+    assert (other.version, other.mixture) == (1, START)
+    assert live.set(LATER, author="ben", note="why not") == 2
+    assert (other.version, other.mixture, other.read().author, other.read().note) == (2, LATER, "ben", "why not")
+    assert copy.deepcopy(other).mixture == LATER
+
+
+def test_order_of_the_names_does_not_matter_and_precision_is_kept(live):
+    third = Mixture.normalized({"math": 1, "code": 1, "web": 1})
+    live.set(third, author="ann")
+    again = LiveMixture(live.path).mixture
+    assert again.domains == tuple(START) and again == third
+
+
+def test_a_second_writer_with_a_stale_version_is_one_sentence(live):
+    live.set(LATER, author="ann", after=1)
+    with pytest.raises(ReweightvizError, match=r"mix\.json is at version 2 by 'ann', not at 1: read it again, then set\."):
+        live.set(START, author="ben", after=1)
+    assert live.mixture == LATER
+
+
+def _writes(path, author, rounds):
+    live = LiveMixture(path)
+    for _ in range(rounds):
+        while True:
+            try:
+                live.set(LATER, author=author, after=live.version)
+                break
+            except ReweightvizError as error:
+                if "read it again" not in str(error):
+                    raise
+
+
+def test_writers_at_the_same_time_lose_nothing(live):
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_writes, args=(live.path, name, 20)) for name in ("ann", "ben")]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    changes = live.changes()
+    assert changes.index.tolist() == list(range(1, 42))
+    assert changes["author"][1:].value_counts().to_dict() == {"ann": 20, "ben": 20}
+    assert changes["step"].isna().all()
+
+
+@pytest.mark.parametrize(("mixture", "sentence"), [
+    ({"web": 0.7, "code": 0.3}, "name different domains"),
+    ({**START, "poetry": 0.0}, "only in the mixture 'poetry'"),
+    ({"web": 0.2, "code": 0.7, "math": 0.1}, "the weight of 'code' is kept between 0.1 and 0.6; got 0.7"),
+    ({"web": 0.6, "code": 0.2, "math": 0.2}, "'math' is locked"),
+    ({"web": 0.7, "code": 0.7, "math": 0.1}, "must sum to 1"),
+])
+def test_what_a_guard_or_the_domains_refuse(live, mixture, sentence):
+    live.guard(bounds={"code": (0.1, 0.6)}, locked=["math"], author="ann")
+    with pytest.raises(ReweightvizError, match=sentence):
+        live.set(mixture, author="ben")
+    assert (live.version, live.mixture) == (2, START)
+
+
+def test_a_locked_file_unlocks(live):
+    live.guard(locked=True, author="ann")
+    with pytest.raises(ReweightvizError, match="'web', 'code', 'math' are locked"):
+        live.set(LATER, author="ben")
+    live.guard(locked=False, author="ann")
+    assert live.set(LATER, author="ben") == 4
+
+
+@pytest.mark.parametrize(("guards", "sentence"), [
+    ({"bounds": {"web": (0.9, 0.2)}}, "0 <= lowest <= highest <= 1"), ({"bounds": {"poems": (0, 1)}}, "the guards name 'poems'"),
+    ({"bounds": {"web": 0.3}}, "guards are bounds="), ({"max_change": 0}, "max_change is a share of the tokens"),
+    ({"locked": "web"}, "locked is True, False or a list"), ({"bounds": {"web": (0.0, 0.5)}}, "the weight of 'web' is kept between 0 and 0.5"),
+])
+def test_bad_guards_are_one_sentence(tmp_path, guards, sentence):
+    with pytest.raises(ReweightvizError, match=sentence) as caught:
+        LiveMixture.create(tmp_path / "mix.json", START, **guards)
+    assert "\n" not in str(caught.value) and not (tmp_path / "mix.json").exists()
+
+
+def test_a_ramp_moves_no_more_than_allowed_and_arrives():
+    guards, now, target = Guards(max_change=0.03), np.array([0.7, 0.2, 0.1]), np.array([0.1, 0.2, 0.7])
+    steps = 0
+    while (now != target).any():
+        new = guards.step(now, target)
+        assert np.abs(new - now).sum() / 2 <= 0.03 * (1 + 1e-6) and new.sum() == pytest.approx(1)
+        now, steps = new, steps + 1
+    assert steps == 20
+
+
+def test_beginning_anew_is_asked_for(live):
+    with pytest.raises(ReweightvizError, match=r"exists already: LiveMixture\('.*mix.json'\) goes on with it, overwrite=True begins anew"):
+        LiveMixture.create(live.path, START)
+    live.set(LATER, author="ann")
+    assert len(LiveMixture.create(live.path, START, overwrite=True).changes()) == 1
+
+
+def test_a_file_that_disappears_is_said_once_and_its_weights_stay(live):
+    live.set(LATER, author="ann")
+    live.path.unlink()
+    with pytest.warns(ReweightvizWarning, match=r"cannot read .*mix\.json: No such file.*; version 2 stays in force"):
+        assert live.mixture == LATER
+    assert live.mixture == LATER  # a second warning would be an error
+    with pytest.raises(ReweightvizError, match=r"LiveMixture\.create\(\.\.\.\) makes it anew"):
+        live.set(START, author="ann")
+    live.path.write_text(json.dumps({"weights": START}))
+    assert live.mixture == START
+
+
+@pytest.mark.parametrize("content", ['{"weights": {"web": 0.9, "code": 0.05, "math"', "", "[]", '{"weights": {"web": 1}}', '{"weights": {"web": 0.9}}'])
+def test_a_spoilt_file_keeps_the_last_weights(live, content):
+    live.path.write_text(content)
+    with pytest.warns(ReweightvizWarning, match=r"mix\.json.*; version 1 stays in force"):
+        assert live.mixture == START
+    with pytest.raises(ReweightvizError, match=r"mix\.json"):
+        live.set(LATER, author="ann")
+
+
+def test_a_file_written_by_hand_needs_only_weights(live):
+    live.path.write_text(json.dumps({"weights": LATER}))
+    assert live.mixture == LATER and live.guards == Guards()
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"weights": 3}', '{"weights": {"a": 1}, "guards": {"speed": 3}}'])
+def test_what_is_no_live_mixture_is_one_sentence(tmp_path, content):
+    path = tmp_path / "mix.json"
+    path.write_text(content)
+    with pytest.raises(ReweightvizError, match=r"mix\.json(: | is no live mixture)") as caught:
+        LiveMixture(path)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ReweightvizError, match=r"cannot read .*none\.json"):
+        LiveMixture(tmp_path / "none.json")
+
+
+def test_quick_changes_of_one_length_are_all_seen(live):
+    reader = LiveMixture(live.path)
+    for turn in range(200):
+        live.set(LATER if turn % 2 else START, author="ann")
+        assert reader.mixture == live.mixture
+    assert reader.version == 201
+
+
+def test_the_history_is_the_schedule_of_what_was_decided(live):
+    with pytest.raises(ReweightvizError, match="no sampler has drawn by it yet"):
+        live.history()
+    live.set(LATER, author="ben")
+    live.journal.decide(10, [(0, np.array([0.7, 0.2, 0.1]))], version=1, author="ann", note=None)
+    live.journal.decide(20, [(12, np.array([0.6, 0.25, 0.15])), (13, np.array([0.5, 0.3, 0.2]))], version=2, author="ben", note=None)
+    live.journal.decide(30, [])
+    history = LiveMixture(live.path).history(steps=30)
+    assert history == Schedule({0: START, 12: {"web": 0.6, "code": 0.25, "math": 0.15}, 13: LATER}) and history.steps == 30
+    changes = live.changes()
+    assert changes[["step", "reached"]].to_numpy().tolist() == [[0, 0], [12, 13]]
+    assert changes.loc[2, "author"] == "ben" and changes["code"].tolist() == [0.2, 0.3]
+
+
+def test_a_journal_cut_at_any_byte_goes_on(tmp_path):
+    path, domains = tmp_path / "j.jsonl", ("web", "code")
+    whole = Journal(path, domains)
+    for block in range(4):
+        whole.decide(10 * block + 10, [(10 * block, np.array([1 - block / 8, block / 8]))], version=block + 1, author="ann")
+    content = path.read_bytes()
+    ends = [n for n, byte in enumerate(content) if byte == 10]
+    for size in range(len(content) + 1):
+        cut = tmp_path / f"{size % 2}.jsonl"
+        cut.write_bytes(content[:size])
+        journal = Journal(cut, domains)
+        journal.poll()
+        lines = sum(end < size for end in ends)
+        assert journal.through == max(0, lines - 1) * 10
+        start = journal.through
+        journal.decide(start + 10, [(start, np.array([0.25, 0.75]))], version=9, author="ben")
+        again = Journal(cut, domains)
+        again.poll()
+        assert again.through == start + 10 and again.at(start).tolist() == [0.25, 0.75]
+
+
+def test_the_journal_of_other_domains_is_one_sentence(tmp_path, live):
+    live.journal.decide(10, [(0, np.array([0.7, 0.2, 0.1]))], version=1, author="ann")
+    other = Journal(live.journal.path, ("web", "prose"))
+    with pytest.raises(ReweightvizError, match=r"is the journal of other domains, \['web', 'code', 'math'\]"):
+        other.poll()
+
+
+def test_a_writer_killed_at_work_leaves_a_whole_file(tmp_path, live, root):
+    code = ("import sys\nfrom reweightviz.core.live import LiveMixture\nlive = LiveMixture(sys.argv[1])\nn = 0\nprint('go', flush=True)\n"
+            "while True:\n    n += 1\n    live.set({'web': 0.7 - n % 7 / 10, 'code': 0.2, 'math': 0.1 + n % 7 / 10}, author='loop')\n")
+    for _ in range(3):
+        process = subprocess.Popen([sys.executable, "-c", code, live.path], stdout=subprocess.PIPE, cwd=root)
+        process.stdout.readline()
+        time.sleep(0.15)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        now = LiveMixture(live.path)
+        assert now.set(START, author="after", after=now.version) == now.version
+        table = now.changes()
+        assert table.index[-1] == now.version and table["author"].iloc[-1] == "after"
+    assert live.version > 10
+
+
+def test_a_full_disk_leaves_whole_lines(tmp_path, monkeypatch):
+    path = tmp_path / "log.jsonl"
+    writer = LineWriter(path)
+    writer.write({"step": 1})
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: real(file, data[:4]))
+    with pytest.raises(ReweightvizError, match="the disk is full"):
+        writer.write({"step": 2})
+    monkeypatch.undo()
+    writer.write({"step": 3})
+    assert path.read_text() == '{"step": 1}\n{"step": 3}\n'
+
+
+def test_no_such_folder_is_one_sentence(tmp_path):
+    with pytest.raises(ReweightvizError, match="the folder .* does not exist"):
+        LiveMixture.create(Path(tmp_path / "none" / "mix.json"), START)
