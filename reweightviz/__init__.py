@@ -20,10 +20,11 @@ _VERBS = (
 _HOMES = dict.fromkeys(_VERBS, "api") | {
     "compare": "comparison", "design_swarm": "swarm_design", "diagnose": "diagnostics", "optimize": "proposals", "pareto": "fronts",
     "replay": "replaying", "sensitivity": "step_size",
-    "Corpus": "core.corpus", "Explorer": "explorer", "LiveMixture": "core.live", "LossCurves": "widgets.curves", "Map": "widgets.map", "Mixture": "core.mixture",
-    "MixtureEditor": "widgets.mixture_editor", "ParetoFront": "widgets.pareto", "ReweightvizError": "core.errors",
-    "ReweightvizWarning": "core.errors", "RunLog": "core.runlog", "Schedule": "core.schedule", "Selection": "core.selection",
-    "Source": "core.sources", "Sources": "core.sources", "Swarm": "core.swarm", "WeightTrajectories": "widgets.curves",
+    "Corpus": "core.corpus", "Explorer": "explorer", "LiveMixture": "core.live", "LossCurves": "widgets.curves", "Map": "widgets.map",
+    "Mixture": "core.mixture", "MixtureEditor": "widgets.mixture_editor", "Monitor": "monitor", "ParetoFront": "widgets.pareto",
+    "ReweightvizError": "core.errors", "ReweightvizWarning": "core.errors", "RunLog": "core.runlog", "Schedule": "core.schedule",
+    "Selection": "core.selection", "Source": "core.sources", "Sources": "core.sources", "Swarm": "core.swarm",
+    "WeightTrajectories": "widgets.curves",
 }
 _FAMILIES = ("laws", "mixers", "scorers", "selectors", "training")
 

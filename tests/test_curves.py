@@ -15,8 +15,9 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.runlog import RunLog
 from reweightviz.widgets.curve_picture import svg_of
 from reweightviz.widgets.curves import LossCurves, WeightTrajectories
-from reweightviz.widgets.figures import ema, loss_figure, weight_figure
+from reweightviz.widgets.figures import loss_figure, weight_figure
 from reweightviz.widgets.palette import colors
+from reweightviz.widgets.smoothing import ema
 
 WIDGETS = Path(reweightviz.widgets.__path__[0])
 

@@ -222,7 +222,13 @@ function render({ model, el }) {
     const found = under(data);
     if (found) emitFocus(found.trace.meta[0]);
   };
-  const handlers = /** @type {[string, (data: any) => void][]} */ ([["plotly_hover", onHover], ["plotly_unhover", onUnhover], ["plotly_click", onClick], ["plotly_afterplot", () => place()]]);
+  // Long lines are decimated: what a person zooms to, the kernel sends in more detail. plotly's own widget does not tell it of a double click.
+  const onZoom = () => {
+    const { range, autorange } = plot._fullLayout.xaxis;
+    const within = autorange ? [] : range.map(Number);
+    if (within.join() !== model.get("within").join()) put("within", within);
+  };
+  const handlers = /** @type {[string, (data: any) => void][]} */ ([["plotly_hover", onHover], ["plotly_unhover", onUnhover], ["plotly_click", onClick], ["plotly_afterplot", () => place()], ["plotly_relayout", onZoom]]);
 
   const resized = new ResizeObserver(() => {
     // plotly listens to the window alone; a side bar that opens must be told to it.

@@ -1,4 +1,8 @@
-"""Curves as plotly figures: pure functions from run logs."""
+"""Curves as plotly figures: pure functions from run logs, and what every figure of curves is built from.
+
+A figure is :func:`line` (of a :class:`Place`) for every line and :func:`framed` around them; :mod:`reweightviz.widgets.runs` says what the
+logs hold. The traces' ``meta`` is [domain, run, role, run as plotly text], by which the widgets join them with each other.
+"""
 
 from __future__ import annotations
 
@@ -13,35 +17,49 @@ from numpy.typing import NDArray
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
-from reweightviz.widgets.palette import colors as palette
+from reweightviz.widgets.decimation import LIMIT
 from reweightviz.widgets.palette import rgb
+from reweightviz.widgets.runs import (
+    MUTED,
+    Axis,
+    Colors,
+    Kept,
+    Within,
+    abscissa,
+    axis_of,
+    checked_logs,
+    colors_of,
+    rows_within,
+    run_names,
+    signals_of,
+)
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 """One a run; they repeat after six."""
 FONT = "var(--jp-ui-font-family, system-ui, sans-serif)"
-MUTED, RULE = "#808080", "rgba(128,128,128,0.22)"
+RULE = "rgba(128,128,128,0.22)"
 FAINT = 0.14
-_PREFERRED = ("loss", "held_out_loss", "excess_loss", "reference_loss", "drawn_tokens")
-
-Colors = Mapping[str, str] | Sequence[str] | None
 
 
 def loss_figure(logs: RunLog | Sequence[RunLog], *, signal: str | None = None, x: str = "step",
-                smooth: int = 0, colors: Colors = None, hidden: Collection[str] = (),
-                focus: str | None = None, height: int = 300) -> go.Figure:
+                smooth: int = 0, colors: Colors = None, hidden: Collection[str] = (), focus: str | None = None,
+                height: int = 300, within: Within = None, kept: Kept | None = None) -> go.Figure:
     """A signal of every domain over training: colour by domain, dash by run.
 
-    Gaps stay gaps, except for a held-out loss: it is measured now and then, so its points are joined.
+    Gaps stay gaps, except for a held-out loss: it is measured now and then, so its points are joined. Of a line of more than 2,000
+    points the extremes are drawn, and the figure says so.
 
     Args:
         logs: one run or several; domains are matched by name, a line stands where its run has the domain.
         signal: name from :data:`reweightviz.core.types.LOG_SIGNALS`; the first measured one when not given.
-        x: ``"step"``, or ``"tokens"`` where every log knows its batch and context.
+        x: ``"step"``; ``"tokens"`` or ``"time"`` since the start, where every log knows them.
         smooth: span of an exponential moving average over the measured points; 0 draws them as they are.
         colors: domain to CSS colour, or one a domain in order of first appearance.
         hidden: domains that are not drawn.
         focus: the domain that stands out.
         height: pixels.
+        within: from where to where on x lines are drawn in more detail; elsewhere as far as they fit the whole picture.
+        kept: what a widget keeps from drawing to drawing, so that the cost is that of new steps.
 
     Raises:
         ReweightvizError: no log, a signal that no log has, an x that is not there.
@@ -51,40 +69,43 @@ def loss_figure(logs: RunLog | Sequence[RunLog], *, signal: str | None = None, x
         >>> [trace.name for trace in loss_figure(log).data if trace.visible]
         ['web', 'code']
     """
-    logs = checked_logs(logs)
-    signal = _checked_signal(logs, signal)
+    logs, kept = checked_logs(logs), kept or Kept()
+    signal = _checked_signal(logs, signal, kept)
     if smooth < 0:
         raise ReweightvizError(f"smooth is the span of a moving average, 0 or more; got {smooth}.")
-    paint, runs, traces = colors_of(logs, colors), run_names(logs), []
-    sparse = signal == "held_out_loss"
+    axis, paint, runs, traces = axis_of(logs, x, kept), colors_of(logs, colors), run_names(logs), []
+    sparse, unit = signal == "held_out_loss", SIGNALS[signal].unit if signal else ""
     for r, log in enumerate(logs):
-        absent = np.full((len(log), len(log.domains)), np.nan)
-        raw = log.signals.get(signal, absent) if signal else absent
-        for role, values in (("raw", raw), ("smooth", ema(raw, smooth) if smooth else absent)):
+        for role, span in (("raw", 0), ("smooth", smooth)):
+            drawn = signal in log.signals and (role == "raw" or smooth > 0)
+            between = rows_within(log, axis, within)
+            lines = kept.lines((r, signal), log.signals[signal or ""], smooth=span, between=between) if drawn else None
             for name in _present(paint, log):
-                y = values[:, log.domains.index(name)]
-                shown = name not in hidden and bool(np.isfinite(y).any())
-                place = _Place(r, runs[r], name, role, x, _unit(signal), paint[name])
+                place = Place(r, runs[r], name, role, axis, unit, paint[name])
+                points = lines.line(log.domains.index(name), gaps=not sparse) if lines else None
                 opacity = 0.2 if smooth and role == "raw" else 1.0
-                traces.append(_line(log, place, y, sparse=sparse, visible=shown, opacity=opacity))
+                traces.append(line(log, place, points, markers=sparse, visible=name not in hidden, opacity=opacity))
     note = "" if any(trace.visible for trace in traces) or hidden else _why_empty(logs, signal)
-    return _figure(traces, _unit(signal), x, height=height, focus=focus, note=note)
+    smoothed = f"EMA over {smooth} points, raw behind it" if smooth else ""
+    return framed(traces, axis, unit=unit, said=[smoothed, reduced(logs)], height=height, focus=focus, note=note)
 
 
-def weight_figure(logs: RunLog | Sequence[RunLog], *, stacked: bool = False, run: str | None = None,
-                  x: str = "step", colors: Colors = None, hidden: Collection[str] = (),
-                  focus: str | None = None, height: int = 300) -> go.Figure:
+def weight_figure(logs: RunLog | Sequence[RunLog], *, stacked: bool = False, run: str | None = None, x: str = "step",
+                  colors: Colors = None, hidden: Collection[str] = (), focus: str | None = None, height: int = 300,
+                  within: Within = None, kept: Kept | None = None) -> go.Figure:
     """The weight of every domain over training, in percent of training tokens.
 
     Args:
         logs: one run or several.
         stacked: areas that add up to 100 %, of one run; lines of all runs otherwise.
         run: which run is stacked; the first when not given.
-        x: ``"step"`` or ``"tokens"``.
+        x: ``"step"``; ``"tokens"`` or ``"time"`` since the start, where every log knows them.
         colors: domain to CSS colour, or one a domain in order of first appearance.
         hidden: domains that are not drawn.
         focus: the domain that stands out.
         height: pixels.
+        within: from where to where on x lines are drawn in more detail.
+        kept: what a widget keeps from drawing to drawing.
 
     Raises:
         ReweightvizError: no log, a run or an x that is not there.
@@ -94,99 +115,36 @@ def weight_figure(logs: RunLog | Sequence[RunLog], *, stacked: bool = False, run
         >>> weight_figure(log).data[1].y.tolist()
         [50.0, 60.0]
     """
-    logs = checked_logs(logs)
-    paint, runs = colors_of(logs, colors), run_names(logs)
+    logs, kept = checked_logs(logs), kept or Kept()
+    axis, paint, runs = axis_of(logs, x, kept), colors_of(logs, colors), run_names(logs)
     if run is not None and run not in runs:
         raise ReweightvizError(f"no run {run!r} here; there is {listed(runs)}.")
     traces = []
     for r, log in enumerate(logs):
         drawn = not stacked or runs[r] == (run or runs[0])
+        lines = kept.lines((r, "weights"), log.weights, between=rows_within(log, axis, within))
+        # Areas add up only where all of them have a point.
+        rows = lines.rows() if stacked else None
         for name in _present(paint, log):
-            y = 100 * log.weights[:, log.domains.index(name)]
-            shown = drawn and name not in hidden and bool(np.isfinite(y).any())
-            place = _Place(r, runs[r], name, "raw", x, "%", paint[name])
-            trace = _line(log, place, y, sparse=False, visible=shown)
+            k = log.domains.index(name)
+            at, y = lines.line(k) if rows is None else (rows, log.weights[rows, k])
+            place = Place(r, runs[r], name, "raw", axis, "%", paint[name])
+            trace = line(log, place, (at, 100 * y), visible=drawn and name not in hidden)
             traces.append(_area(trace) if stacked else trace)
     note = "" if any(trace.visible for trace in traces) or hidden else _why_empty(logs, None)
-    figure = _figure(traces, "% of training tokens", x, height=height, focus=focus, note=note)
+    figure = framed(traces, axis, unit="% of training tokens", said=[reduced(logs, extremes=not stacked)], height=height, focus=focus,
+                    note=note)
     figure.update_yaxes(range=[0, 100] if stacked else None, autorange=not stacked, rangemode="tozero", ticksuffix="%")
     figure.update_layout(meta={"stacked": stacked, "unit": "%"}, hoverdistance=-1 if stacked else 20)
     return figure
-
-
-# ---- what the logs hold
-
-
-def checked_logs(logs: RunLog | Sequence[RunLog]) -> list[RunLog]:
-    """The logs as a list; one sentence where there is none or something else came."""
-    given = [logs] if isinstance(logs, RunLog) else list(logs)
-    if not given:
-        raise ReweightvizError("curves need at least one RunLog; got none.")
-    strangers = [type(log).__name__ for log in given if not isinstance(log, RunLog)]
-    if strangers:
-        raise ReweightvizError(f"curves are drawn from RunLogs, as rv.read_log gives; got {listed(strangers)}.")
-    return given
-
-
-def domains_of(logs: Sequence[RunLog]) -> list[str]:
-    """Every domain of the logs, in order of first appearance."""
-    return list(dict.fromkeys(name for log in logs for name in log.domains))
-
-
-def run_names(logs: Sequence[RunLog]) -> list[str]:
-    """What the runs are called: a repeated name gets its number."""
-    names: list[str] = []
-    for log in logs:
-        repeats = sum(log.name == before.name for before in logs[: len(names)])
-        names.append(f"{log.name} ({repeats + 1})" if repeats else log.name)
-    return names
-
-
-def signals_of(logs: Sequence[RunLog]) -> list[str]:
-    """The signals with at least one measured value in one of the logs."""
-    return [name for name in _PREFERRED
-            if any(name in log.signals and np.isfinite(log.signals[name]).any() for log in logs)]
-
-
-def tokens_per_step(log: RunLog) -> float | None:
-    """Batch times context, as the trainer wrote them; None where it did not."""
-    batch, context = log.meta.get("batch"), log.meta.get("context")
-    return float(batch) * float(context) if batch and context else None
-
-
-def colors_of(logs: Sequence[RunLog], colors: Colors = None) -> dict[str, str]:
-    """Domain to colour; domains that a given mapping leaves out are grey."""
-    names = domains_of(logs)
-    if isinstance(colors, Mapping):
-        return {name: colors.get(name, MUTED) for name in names}
-    chosen = palette(len(names)) if colors is None else list(colors)
-    if len(chosen) < len(names):
-        raise ReweightvizError(f"colors must name one colour a domain: {len(names)}; got {len(chosen)}.")
-    return dict(zip(names, chosen, strict=False))
-
-
-def ema(values: NDArray[np.float64], span: int) -> NDArray[np.float64]:
-    """Exponential moving average (T, K), weight 2 / (span + 1), without bias at the start; gaps stay gaps.
-
-    >>> ema(np.array([[1.0], [np.nan], [2.0]]), 3).ravel().round(3).tolist()
-    [1.0, nan, 1.667]
-    """
-    keep, total, mass = 1 - 2 / (span + 1), np.zeros(values.shape[1]), np.zeros(values.shape[1])
-    smoothed = np.full(values.shape, np.nan)
-    for t, row in enumerate(values):
-        seen = np.isfinite(row)
-        total[seen] = keep * total[seen] + row[seen]
-        mass[seen] = keep * mass[seen] + 1
-        smoothed[t, seen] = total[seen] / mass[seen]
-    return smoothed
 
 
 def _present(paint: Mapping[str, str], log: RunLog) -> list[str]:
     return [name for name in paint if name in log.domains]
 
 
-def _checked_signal(logs: Sequence[RunLog], signal: str | None) -> str | None:
-    measured, named = signals_of(logs), {name for log in logs for name in log.signals}
+def _checked_signal(logs: Sequence[RunLog], signal: str | None, kept: Kept) -> str | None:
+    measured, named = signals_of(logs, kept), {name for log in logs for name in log.signals}
     if signal is None:
         if not measured and not named and any(len(log) for log in logs):
             raise ReweightvizError(f"these logs have no signal to draw; a log may hold {listed(LOG_SIGNALS)}.")
@@ -197,10 +155,6 @@ def _checked_signal(logs: Sequence[RunLog], signal: str | None) -> str | None:
     return signal
 
 
-def _unit(signal: str | None) -> str:
-    return SIGNALS[signal].unit if signal else ""
-
-
 def _why_empty(logs: Sequence[RunLog], signal: str | None) -> str:
     names = listed(run_names(logs), 3)
     if not any(len(log) for log in logs):
@@ -208,7 +162,7 @@ def _why_empty(logs: Sequence[RunLog], signal: str | None) -> str:
     return f"{signal or 'the weights'} was never measured in {names}."
 
 
-# ---- the drawing
+# ---- what figures are built from
 
 
 def plain(text: str, width: int = 40) -> str:
@@ -221,48 +175,48 @@ def plain(text: str, width: int = 40) -> str:
     return html.escape(line if len(line) <= width else line[: width - 1] + "…", quote=False)
 
 
-class _Place(NamedTuple):
-    """Whose line it is, and against what."""
+def reduced(logs: Sequence[RunLog], *, extremes: bool = True) -> str:
+    """That not every point is drawn, in words; nothing where every one is."""
+    longest = max(map(len, logs), default=0)
+    if longest <= LIMIT:
+        return ""
+    return f"every extreme of {longest:,} points, drawn as {LIMIT:,}" if extremes else f"{LIMIT:,} of {longest:,} points"
+
+
+class Place(NamedTuple):
+    """Whose line it is, and against what: run number and name, domain, role (``"raw"``, ``"smooth"``, ...), axis, unit of y, colour."""
 
     r: int
     run: str
     domain: str
     role: str
-    x: str
+    axis: Axis
     unit: str
     color: str
 
 
-def _line(log: RunLog, place: _Place, y: NDArray[np.float64], *, sparse: bool, visible: bool,
-          opacity: float = 1.0) -> go.Scatter:
-    at, seen = _abscissa(log, place), np.isfinite(y)
+def line(log: RunLog, place: Place, points: tuple[NDArray[np.int64], NDArray[np.float64]] | None, *, markers: bool = False,
+         visible: bool = True, opacity: float = 1.0) -> go.Scatter:
+    """One line: rows (P,) of the log and the values (P,) there, as :meth:`reweightviz.widgets.runs.Lines.line` gives them.
+
+    Without a number it is there but not visible, so that the traces of a figure keep their places.
+    """
+    rows, y = points or (np.empty(0, np.int64), np.empty(0))
+    seen = np.isfinite(y)
     # A measured point between two gaps has no line to stand on: it gets a dot.
-    lone = seen & ~np.append(seen[1:], False) & ~np.insert(seen[:-1], 0, False)
-    if sparse:
-        at, y = at[seen], y[seen]
-    shown = "lines+markers" if sparse or lone.any() else "lines"
-    what = f"<b>%{{fullData.name}}</b> · %{{meta[3]}}<br>{place.x} %{{x:,}} · %{{y:.4~f}} {place.unit}"
+    lone = seen & ~np.append(seen[1:], False) & ~np.insert(seen[:-1], 0, False) if len(y) else seen
+    shown = "lines+markers" if markers or lone.any() else "lines"
+    at = "%{x:.3~f}" if place.axis.kind == "time" else "%{x:,}"
+    what = f"<b>%{{fullData.name}}</b> · %{{meta[3]}}<br>{place.axis.title} {at} · %{{y:.4~f}} {place.unit}"
     return go.Scatter(
-        x=at, y=np.where(np.isfinite(y), y, np.nan), name=plain(place.domain), mode=shown, fill="none",
+        x=abscissa(log, place.axis, rows), y=np.where(seen, y, np.nan), name=plain(place.domain), mode=shown, fill="none",
         uid=f"r{place.r}{place.role}{log.domains.index(place.domain)}", connectgaps=False,
-        meta=[place.domain, place.run, place.role, plain(place.run)], visible=visible, opacity=opacity,
+        meta=[place.domain, place.run, place.role, plain(place.run)], visible=visible and bool(seen.any()), opacity=opacity,
         line={"color": place.color, "width": 1.6, "dash": DASHES[place.r % len(DASHES)]},
-        marker={"color": place.color, "size": 5 if sparse else np.where(lone, 5, 0) if lone.any() else 0},
+        marker={"color": place.color, "size": 5 if markers else np.where(lone, 5, 0) if lone.any() else 0},
         legendgroup=place.domain, showlegend=place.r == 0 and place.role == "raw",
         hovertemplate=what + "<extra></extra>",
     )
-
-
-def _abscissa(log: RunLog, place: _Place) -> NDArray[np.float64]:
-    if place.x == "step":
-        return log.steps.astype(np.float64)
-    if place.x != "tokens":
-        raise ReweightvizError(f"x must be 'step' or 'tokens'; got {place.x!r}.")
-    each = tokens_per_step(log)
-    if each is None:
-        raise ReweightvizError(f"x='tokens' needs 'batch' and 'context' in the meta of every log; "
-                               f"{place.run!r} lacks them.")
-    return log.steps * each
 
 
 def _area(trace: go.Scatter) -> go.Scatter:
@@ -271,13 +225,24 @@ def _area(trace: go.Scatter) -> go.Scatter:
                         line={"width": 0.6, "dash": "solid"}, hoverinfo="none", hovertemplate=None)
 
 
-def _figure(traces: Sequence[go.Scatter], unit: str, x: str, *, height: int, focus: str | None,
-            note: str) -> go.Figure:
+def framed(traces: Sequence[go.Scatter], axis: Axis, *, unit: str, said: Sequence[str] = (), height: int = 300,
+           focus: str | None = None, note: str = "") -> go.Figure:
+    """Lines with their axes.
+
+    Args:
+        traces: as :func:`line` gives them.
+        axis: what stands on x.
+        unit: of y; stands at the upper left.
+        said: what else a reader must know (smoothing, decimation), behind the unit.
+        height: pixels.
+        focus: the domain that stands out.
+        note: stands in the middle where there is nothing to see.
+    """
     for trace in traces:
         if focus is not None and trace.meta[0] != focus:
             trace.update(opacity=FAINT * trace.opacity)
-    axis = {"gridcolor": RULE, "zeroline": False, "showline": False, "ticks": "", "exponentformat": "B",
-            "automargin": True, "autorange": True, "tickfont": {"size": 11}, "nticks": 6}
+    style = {"gridcolor": RULE, "zeroline": False, "showline": False, "ticks": "", "exponentformat": "B",
+             "automargin": True, "autorange": True, "tickfont": {"size": 11}, "nticks": 6}
     word = {"xref": "paper", "yref": "paper", "showarrow": False, "font": {"size": 11}}
     figure = go.Figure(list(traces))
     figure.update_layout(
@@ -286,9 +251,9 @@ def _figure(traces: Sequence[go.Scatter], unit: str, x: str, *, height: int, foc
         font={"family": FONT, "size": 12, "color": MUTED}, meta={"stacked": False, "unit": unit},
         hovermode="closest", hoverdistance=20, dragmode="zoom",
         legend={"groupclick": "togglegroup", "itemdoubleclick": "toggleothers", "font": {"size": 11}},
-        xaxis=axis | {"showgrid": False, "title": {"text": x, "font": {"size": 11}, "standoff": 6}}, yaxis=axis,
+        xaxis=style | {"showgrid": False, "title": {"text": axis.title, "font": {"size": 11}, "standoff": 6}}, yaxis=style,
         annotations=[
-            word | {"text": unit, "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "yshift": 3},
+            word | {"text": " · ".join(filter(None, [unit, *said])), "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "yshift": 3},
             word | {"text": plain(note, 120) if note else "", "x": 0.5, "y": 0.5, "xanchor": "center"},
         ],
     )
