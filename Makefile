@@ -1,6 +1,6 @@
 # make demo    set up .venv, open JupyterLab on the quickstart   (BROWSER=none only serves; PORT=9000 insists on a port)
 # make test    set up .venv and Chromium, run every check
-# make test-frameworks   the same for the exports alone, in every training framework that installs
+# make test-frameworks   the exports, logs and steering alone, in every training framework that installs
 # make lint    ruff and mypy alone          make methods    write METHODS.md and the README's table of exporters anew
 # make clean   remove what these made
 #
@@ -51,13 +51,13 @@ demo: .venv/.ready
 .venvs/%/.ready: tests/frameworks/environments/%.txt .venv/.ready
 	@$(BIN)/python tests/frameworks/environments.py $* > /dev/null && touch $@
 
-test-frameworks: .venvs/core/.ready .venvs/torchtitan/.ready .venvs/transformers4/.ready .venvs/nanotron/.ready .venvs/energon/.ready
-	$(BIN)/python -m pytest tests/exporters $(PYTEST_ARGS)
+test-frameworks: $(patsubst tests/frameworks/environments/%.txt,.venvs/%/.ready,$(wildcard tests/frameworks/environments/*.txt))
+	$(BIN)/python -m pytest tests/exporters tests/test_log_formats.py tests/test_steering.py $(PYTEST_ARGS)
 
 # Small matrices on few cores: threads of the linear algebra that wait for each other make the laws' tests many times slower.
 test test-frameworks: export OPENBLAS_NUM_THREADS ?= 1
 
-test: .venv/.ready tests/js/node_modules/.ready .venvs/core/.ready .venvs/torchtitan/.ready
+test: .venv/.ready tests/js/node_modules/.ready .venvs/core/.ready .venvs/torchtitan/.ready .venvs/loggers/.ready
 	@path=$$($(BIN)/python tests/browser/chromium.py) && echo "Chromium: $$path"
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

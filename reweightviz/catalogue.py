@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
 from importlib import import_module
@@ -23,7 +24,7 @@ VERBS = {"laws": ("fit",), "mixers": ("init", "update"), "scorers": ("score",), 
 TABLE_BEGINS, TABLE_ENDS = "<!-- exporters: written by make methods -->", "<!-- end -->"
 COUNTS = {"tokens": "sequences of one length (tokens)", "examples": "documents", "fraction": "the fraction of a dataset that is kept",
           "copies": "copies of each document"}
-KINDS = ("law", "mixer", "scorer", "selector", "exporter")
+KINDS = ("law", "mixer", "scorer", "selector", "reader", "exporter")
 TRAINER_KNOWS = ("prior", "tokens", "documents")
 """What the reference trainer hands to a mixer's start by itself."""
 OUR_OWN = ("json", "yaml", "csv")
@@ -50,7 +51,11 @@ def _rows() -> Iterator[dict[str, Any]]:
                 "verified": getattr(method, "verified", ""),
             }
     from reweightviz import exporters
+    from reweightviz.readers import logs
 
+    for name, reader in logs.FORMATS.items():
+        yield {"name": name, "kind": "reader", "summary": _first_line(sys.modules[reader.__module__]), "needs": reader.needs,
+               "defaults": "", "paper": "", "verified": ""}
     for name, exporter in exporters.FRAMEWORKS.items():
         options = [f"{option}={value!r}" for option, value in (exporter.render.__kwdefaults__ or {}).items()]
         required = [f"{option} (required)" for option, needed in needs(exporter.render).items() if needed]
@@ -150,8 +155,12 @@ def markdown() -> str:
     methods, checked = table(), checks(Path(__file__).parents[1] / "tests")
     titles = {"law": "Mixing laws: `rv.fit(swarm, rv.laws.X())`", "mixer": "Mixers: `rv.mix(signals, rv.mixers.X())`",
               "scorer": "Scorers: `rv.score(corpus, rv.scorers.X())`", "selector": "Selectors: `rv.select(corpus, rv.selectors.X(), k=)`",
-              "exporter": 'Exporters: `rv.export(mixture, "x", path)`'}
+              "reader": "Readers of run logs: `rv.read_log(path)`", "exporter": 'Exporters: `rv.export(mixture, "x", path)`'}
     for kind in KINDS:
+        if kind == "reader":
+            rows = [_row(f"`{name}`", row.summary, row.needs) for name, row in methods[methods.kind == kind].iterrows()]
+            lines += [f"## {titles[kind]}", "", _row("name", "what it reads", "package"), _row(*["---"] * 3), *rows, ""]
+            continue
         heads = ("options", "unit of the numbers", "checked against", "how shown") if kind == "exporter" else (
             "defaults", "paper", "checked against", "formulas", *(["driven by the reference trainer"] if kind == "mixer" else []))
         lines += [f"## {titles[kind]}", "", _row("name", "what it does", "needs", *heads), _row(*["---"] * (3 + len(heads)))]

@@ -14,7 +14,7 @@ from reweightviz.core.errors import ReweightvizError, unknown_name
 
 WIDTH = 100
 TITLES = {"law": "Mixing laws, for rv.fit", "mixer": "Mixers, for rv.mix", "scorer": "Scorers, for rv.score",
-          "selector": "Selectors, for rv.select", "exporter": "Exporters, for reweightviz export --to NAME"}
+          "selector": "Selectors, for rv.select", "reader": "Run logs, for rv.read_log", "exporter": "Exporters, for reweightviz export --to NAME"}
 
 
 def listing() -> str:
@@ -45,6 +45,9 @@ def _page(name: str, row: Mapping[str, Any]) -> Iterator[str]:
     from reweightviz import exporters
 
     yield from _wrapped(f"{name} ({row['kind']}): {row['summary']}.")
+    if row["kind"] == "reader":
+        yield from _facts({"needs": row["needs"]})
+        return
     if row["kind"] != "exporter":
         method = getattr(import_module(f"reweightviz.{row['kind']}s"), name)
         yield from _facts({"needs": row["needs"], "paper": row["paper"], "formulas": row["verified"]})
