@@ -86,6 +86,8 @@ def importance_of(targets: Sequence[str], named: Mapping[str, float]) -> Array:
         raise ReweightvizError(f"objective must be 'mean', 'worst', a target or target to importance; got {named!r:.80}.")
     importance = np.zeros(len(targets))
     for target, value in named.items():
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+            raise ReweightvizError(f"the importance of {target!r} must be a number >= 0; got {value!r:.80}.")
         importance[place(targets, target)] = value
     if not np.isfinite(importance).all() or (importance < 0).any() or not importance.any():
         raise ReweightvizError(f"importance must be numbers >= 0, at least one above 0; got {dict(named)!r:.200}.")

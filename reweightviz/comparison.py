@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 from scipy.stats import rankdata
 
+from reweightviz.core.asked import whole
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.core.protocols import Law, LawSpec
 from reweightviz.core.swarm import Swarm
-from reweightviz.held_out import Signals, fitted, given_of, group_of, part_of
+from reweightviz.held_out import Signals, fitted, fitted_to_some, given_of, group_of, part_of
 from reweightviz.learning_curve import LearningCurve, learning_curve
+from reweightviz.numerics.quantiles import between
 from reweightviz.widgets.figures import FONT, MUTED, RULE, plain
 from reweightviz.widgets.palette import colors
 
@@ -111,7 +113,7 @@ class Comparison:
         each = np.bincount(group, wrong[1] - wrong[0])
         counts = np.bincount(group)
         chosen = np.random.default_rng(self.seed).integers(0, len(each), (draws, len(each)))
-        low, high = np.quantile(each[chosen].sum(1) / counts[chosen].sum(1), [0.05, 0.95])
+        low, high = between(each[chosen].sum(1) / counts[chosen].sum(1))
         return float(low), float(high)
 
     def _degenerate(self, name: str) -> list[str]:
@@ -226,9 +228,11 @@ def compare(swarm: Swarm, specs: Sequence[LawSpec] | Mapping[str, LawSpec], *, f
         ReweightvizError: no spec, or fewer different mixtures than folds. A spec that cannot be fitted is listed in
             ``skipped`` with the reason.
     """
-    named = _named(specs)
+    if not isinstance(swarm, Swarm):
+        raise ReweightvizError(f"compare takes a Swarm and laws; got {swarm!r:.80} as the swarm.")
+    named, folds = _named(specs), whole("folds", folds, 2)
     group = group_of(swarm)
-    if not 2 <= folds <= group.max() + 1:
+    if not folds <= group.max() + 1:
         raise ReweightvizError(f"compare needs 2 folds or more, and no more than there are different mixtures ({group.max() + 1}); "
                                f"got {folds}.")
     part = np.random.default_rng(seed).permutation(group.max() + 1) % folds
@@ -261,6 +265,9 @@ def _named(specs: Sequence[LawSpec] | Mapping[str, LawSpec]) -> dict[str, Any]:
     classes = [name for name, spec in named.items() if isinstance(spec, type)]
     if classes:
         raise ReweightvizError(f"compare takes laws with their parameters; got the class {named[classes[0]].__name__}: add ().")
+    strange = [spec for spec in named.values() if not isinstance(spec, LawSpec)]
+    if strange:
+        raise ReweightvizError(f"compare takes laws' settings, such as rv.laws.Olmix(), and fits them itself; got {strange[0]!r:.80}.")
     if not named:
         raise ReweightvizError("compare needs at least one spec, such as rv.laws.Olmix(); got none.")
     if BASELINE in named:
@@ -275,7 +282,7 @@ def _tried(swarm: Swarm, spec: Any, part: NDArray[np.int64], signals: Signals) -
     predicted, low, high = (np.full(swarm.losses.shape, np.nan) for _ in range(3))
     for fold in range(part.max() + 1):
         held, known = np.flatnonzero(part == fold), np.flatnonzero(part != fold)
-        partly, asked = fitted(swarm.take(known), spec, part_of(signals, known, len(swarm))), swarm.take(held)
+        partly, asked = fitted_to_some(swarm.take(known), spec, part_of(signals, known, len(swarm))), swarm.take(held)
         given = given_of(partly, asked, part_of(signals, held, len(swarm)))
         predicted[held] = partly.predict(asked.mixtures, **given)
         low[held], high[held] = partly.interval(asked.mixtures, LEVEL, **given)
@@ -288,7 +295,7 @@ def _baseline(swarm: Swarm, part: NDArray[np.int64]) -> Trial:
     for fold in range(part.max() + 1):
         known = swarm.losses[part != fold]
         predicted[part == fold] = known.mean(0)
-        low[part == fold], high[part == fold] = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+        low[part == fold], high[part == fold] = between(known, LEVEL)
     return Trial(None, predicted, low, high, None, 0.0, np.zeros(len(swarm.targets)))
 
 

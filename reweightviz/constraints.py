@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reweightviz.core.asked import mapping
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Sources, count
@@ -78,6 +79,8 @@ class Space:
         A fixed part has the weight that makes ``KL(mixture || near)`` the KL of the free weights: where its inner
         ratios are those of ``near``, the sum of its domains there.
         """
+        if near is not None and not isinstance(near, Mapping):
+            raise ReweightvizError(f"near must be a mixture, a mapping of domain to weight; got {near!r:.80}.")
         if near is None:
             weights = np.full(len(self.domains), 1 / len(self.domains))
         elif set(near) == set(self.names) and set(near) != set(self.domains):
@@ -140,7 +143,8 @@ def _sentence(asked: Limit, beside: str, reach: float) -> str:
         return (f"no mixture meets all constraints: {beside}, the {worst} predicted {asked.name!r} is {asked.shown(reach):.4g} "
                 f"and its cap is {asked.shown(asked.most):.4g}.")
     who = f"group {asked.name!r}" if asked.kind.endswith("group") else repr(asked.name)
-    reached = f"{MOST if asked.side == LEAST else LEAST} {asked.shown(reach):.4g}"
+    shown = round(asked.shown(reach), 12) + 0.0  # never "-0"
+    reached = f"{MOST if asked.side == LEAST else LEAST} {shown:.4g}"
     return (f"no mixture meets all constraints: {beside}, {who} gets {reached}; "
             f"{asked.side} {asked.shown(asked.most):.4g} was asked for ({asked.kind.removesuffix(' of group')}).")
 
@@ -176,14 +180,14 @@ def space_of(domains: Sequence[str], *, fixed: Mapping[str, Mapping[str, float]]
     Raises:
         ReweightvizError: an unknown name, a limit that is no pair of numbers, a domain in two fixed parts.
     """
-    space = _spread(tuple(domains), fixed or {})
+    space = _spread(tuple(domains), mapping("fixed", fixed, "name to a mixture"))
     limits: list[Limit] = []
-    for name, pair in (bounds or {}).items():
+    for name, pair in mapping("bounds", bounds, "domain to (lowest, highest) weight").items():
         low, high = _pair(f"bounds of {name!r}", pair)
         row = space.row(name)
         limits += [Limit("upper bound", name, row, high)] if high < 1 else []
         limits += [Limit("lower bound", name, -row, -low, _minus)] if low > 0 else []
-    for name, members in (groups or {}).items():
+    for name, members in mapping("groups", groups, "name to (domains, lowest, highest)").items():
         if not isinstance(members, tuple | list) or len(members) != 3 or isinstance(members[0], str):
             raise ReweightvizError(f"group {name!r} must be (domains, lowest, highest), such as (['code', 'math'], 0.2, 0.5); "
                                    f"got {members!r:.80}.")

@@ -25,8 +25,8 @@ ENDINGS = (".md", ".markdown", ".html", ".htm")
 
 def decision_record(mixture: Mapping[str, float], path: str | os.PathLike[str], *, reference: Mapping[str, float] | None = None,
                     law: Law | None = None, sources: Sources | Mapping[str, Any] | None = None, tokens: float | str | None = None,
-                    rejected: Mapping[str, Any] | None = None, files: Sequence[str | os.PathLike[str]] = (), title: str | None = None,
-                    overwrite: bool = False) -> Path:
+                    given: Mapping[str, Any] | None = None, rejected: Mapping[str, Any] | None = None,
+                    files: Sequence[str | os.PathLike[str]] = (), title: str | None = None, overwrite: bool = False) -> Path:
     """Write one page on a decision: ``<path>.md``, and the same with pictures, standalone, in ``<path>.html``.
 
     Args:
@@ -36,6 +36,7 @@ def decision_record(mixture: Mapping[str, float], path: str | os.PathLike[str], 
         law: predicts every target under both, with 90 % intervals and whether the difference exceeds its own.
         sources: what there is of each domain, for natural weights and epochs.
         tokens: budget of the run; the one in the mixture's source when not given.
+        given: what else the law predicts from, such as ``{"size": 1e9}``; what the mixture was proposed with when not given.
         rejected: name to (mixture, reason) of what was not chosen.
         files: what was exported; each is read back and its unit and provenance are stated.
         title: of the page.
@@ -49,7 +50,7 @@ def decision_record(mixture: Mapping[str, float], path: str | os.PathLike[str], 
     chosen = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
     table = Sources.of(sources)
     found = facts(chosen, reference=reference, law=law, sources=table, tokens=None if tokens is None else count(tokens), rejected=rejected,
-                  files=[files] if isinstance(files, str | os.PathLike) else files, title=title)
+                  files=[files] if isinstance(files, str | os.PathLike) else files, title=title, given=given)
     given = Path(path)
     base = given.with_suffix("") if given.suffix.lower() in ENDINGS else given
     page, text = base.with_name(base.name + ".html"), base.with_name(base.name + ".md")

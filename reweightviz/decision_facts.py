@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reweightviz.core.asked import mapping
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.plain import plain
@@ -21,6 +22,8 @@ from reweightviz.core.sources import Sources
 from reweightviz.core.version import VERSION
 from reweightviz.exporters import provenance
 from reweightviz.exporters.check import check, exporter_of
+from reweightviz.numerics.quantiles import between
+from reweightviz.proposal_task import given_for
 from reweightviz.widgets.palette import colors
 
 LEVEL = 0.9
@@ -135,12 +138,14 @@ class Decision:
 
 
 def facts(mixture: Mixture, *, reference: Mapping[str, float] | None, law: Law | None, sources: Sources | None, tokens: float | None,
-          rejected: Mapping[str, Any] | None, files: Sequence[str | os.PathLike[str]], title: str | None) -> Decision:
+          rejected: Mapping[str, Any] | None, files: Sequence[str | os.PathLike[str]], title: str | None,
+          given: Mapping[str, Any] | None = None) -> Decision:
     """Work a decision out; arguments as :func:`reweightviz.decision.decision_record`."""
     budget = tokens if tokens is not None else _number(mixture.source.get("budget"))
     base, called = _reference(mixture, reference, sources)
     domains = tuple(dict.fromkeys([*mixture, *(base or ())]))
-    comparisons, averaged, paired = _compared(law, [mixture] if base is None else [mixture, base])
+    told = _told(law, mixture, given, tokens, budget, sources)
+    comparisons, averaged, paired = _compared(law, [mixture] if base is None else [mixture, base], told)
     limit = _number(mixture.source.get("max_epochs")) or provenance.MAX_EPOCHS
     others = {str(name): _rejected(str(name), entry) for name, entry in (rejected or {}).items()}
     epochs = _epochs(mixture, sources, budget)
@@ -154,7 +159,7 @@ def facts(mixture: Mixture, *, reference: Mapping[str, float] | None, law: Law |
         tuple(sorted(rows, key=lambda row: -row.weight)), None if base is None else _moved(mixture, base), budget,
         sources.tokenizer if sources is not None else None, limit, comparisons[0] if comparisons else None,
         tuple(sorted(comparisons[1:], key=_gain)), averaged, _law(law), paired, _constraints(mixture.source),
-        tuple(_judged(name, other, reason, mixture, law, sources, budget) for name, (other, reason) in others.items()),
+        tuple(_judged(name, other, reason, mixture, law, sources, budget, told) for name, (other, reason) in others.items()),
         tuple(_written(path, sources, tokens) for path in files))
 
 
@@ -194,16 +199,28 @@ def _moved(one: Mixture, other: Mixture) -> float:
 # ---- predictions
 
 
-def _compared(law: Law | None, mixtures: Sequence[Mixture]) -> tuple[list[Comparison], int, int]:
+def _told(law: Law | None, mixture: Mixture, given: Mapping[str, Any] | None, tokens: float | None, budget: float | None,
+          sources: Sources | None) -> dict[str, Any]:
+    """What the law predicts from beside the weights: as given, else as it was when the mixture was proposed, else budget and sources."""
+    if law is None:
+        return {}
+    takes, asked = getattr(law, "takes", getattr(law, "given", ())), mixture.source.get("given")
+    known = {name: value for name, value in (asked if isinstance(asked, Mapping) else {}).items() if name in takes}
+    if tokens is not None:
+        known.pop("run_tokens", None)
+    return given_for(law, known | mapping("given", given, "name to what the law takes"), budget, sources)
+
+
+def _compared(law: Law | None, mixtures: Sequence[Mixture], told: Mapping[str, Any]) -> tuple[list[Comparison], int, int]:
     """The mean and every target under the first mixture beside the second; how many are averaged; how many draws are paired."""
     if law is None:
         return [], 0, 0
     weights = np.stack([_weights(law, mixture) for mixture in mixtures])
     better = np.asarray(law.lower_is_better, bool)
     pool = better if better.any() else ~better
-    values, samples = law.predict(weights), _samples(law, weights)
+    values, samples = law.predict(weights, **told), _samples(law, weights, told)
     values = np.column_stack([values[:, pool].mean(1), values])
-    low, high = _interval(law, weights, samples, pool)
+    low, high = _interval(law, weights, samples, pool, told)
     names = [f"mean of {int(pool.sum())}" if pool.sum() > 1 else law.targets[int(np.argmax(pool))], *law.targets]
     directions = [bool(better[pool].all()), *better.tolist()]
     found = []
@@ -222,22 +239,21 @@ def _weights(law: Law, mixture: Mixture) -> NDArray[np.float64]:
     return np.array([mixture.get(domain, 0.0) for domain in law.domains], np.float64)
 
 
-def _samples(law: Law, weights: NDArray[np.float64]) -> NDArray[np.float64] | None:
+def _samples(law: Law, weights: NDArray[np.float64], told: Mapping[str, Any]) -> NDArray[np.float64] | None:
     sampled = getattr(law, "samples", None)
-    drawn = np.asarray(sampled(weights), np.float64) if sampled is not None else None
+    drawn = np.asarray(sampled(weights, **told), np.float64) if sampled is not None else None
     return drawn if drawn is not None and len(drawn) else None
 
 
 def _interval(law: Law, weights: NDArray[np.float64], samples: NDArray[np.float64] | None,
-              pool: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+              pool: NDArray[np.bool_], told: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Low and high (n, 1 + M), the mean first; without samples the mean has none."""
     if samples is None:
-        low, high = law.interval(weights, LEVEL)
+        low, high = law.interval(weights, LEVEL, **told)
         absent = np.full((len(weights), 1), np.nan)
         return np.hstack([absent, low]), np.hstack([absent, high])
     both = np.concatenate([samples[:, :, pool].mean(2, keepdims=True), samples], axis=2)
-    low, high = np.quantile(both, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    return low, high
+    return between(both, LEVEL)
 
 
 def _change(chosen: Estimate, before: Estimate, samples: NDArray[np.float64] | None, pool: NDArray[np.bool_], m: int) -> Estimate:
@@ -246,7 +262,7 @@ def _change(chosen: Estimate, before: Estimate, samples: NDArray[np.float64] | N
     if samples is None:
         return Estimate(value, chosen.low - before.high, chosen.high - before.low)
     drawn = samples[:, :, pool].mean(2) if m == 0 else samples[:, :, m - 1]
-    low, high = np.quantile(drawn[:, 0] - drawn[:, 1], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = between(drawn[:, 0] - drawn[:, 1], LEVEL)
     return Estimate(value, float(low), float(high))
 
 
@@ -302,7 +318,8 @@ def _law(law: Law | None) -> tuple[tuple[str, str], ...]:
             continue
         beyond = str(name).lower().startswith(OUT_OF_SAMPLE)
         (outside if beyond else found).append((FIT.get(str(name), str(name).replace("_", " ")), _spread(numbers)))
-    found += outside or [("out of sample", "not known: the law does not say its error on runs that it was not fitted to")]
+    absent = "not known: the law does not say its error on runs that it was not fitted to; rv.compare measures it"
+    found += outside or [("out of sample", absent)]
     return tuple(found)
 
 
@@ -342,8 +359,8 @@ def _rejected(name: str, entry: Any) -> tuple[Mixture, str]:
 
 
 def _judged(name: str, other: Mixture, reason: str, chosen: Mixture, law: Law | None, sources: Sources | None,
-            budget: float | None) -> Rejected:
-    mean = _compared(law, [other, chosen])[0][:1]
+            budget: float | None, told: Mapping[str, Any]) -> Rejected:
+    mean = _compared(law, [other, chosen], told)[0][:1]
     epochs = max(_epochs(other, sources, budget).values(), default=None)
     return Rejected(name, reason, _moved(chosen, other), epochs, mean[0].chosen if mean else None, mean[0].change if mean else None,
                     mean[0].verdict if mean else "unknown")

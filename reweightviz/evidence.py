@@ -15,9 +15,9 @@ from reweightviz.core.errors import warn
 from reweightviz.core.protocols import Law
 from reweightviz.core.swarm import Swarm
 from reweightviz.numerics.hull import distance_outside
+from reweightviz.numerics.quantiles import between
 
 Array = NDArray[np.float64]
-TAILS = (0.05, 0.95)
 NORMAL_90 = 1.6449
 OUTSIDE = 0.01
 """Share of tokens outside the hull that is worth a warning; less is rounding."""
@@ -93,12 +93,12 @@ def evidence_of(task: Question, aim: Aim, free: Array, refits: Array) -> Evidenc
                             "predicted": float(scores[1] - scores[0]), "interval_90": None, "noise": None}
     if len(drawn):
         sampled = aim.score(drawn)
-        record["predicted_interval_90"] = np.sort(np.quantile(aim.shown(sampled[:, 0]), TAILS, method="weibull")).tolist()
-        each = np.quantile(drawn[:, 0], TAILS, axis=0, method="weibull")
+        record["predicted_interval_90"] = [float(end) for end in between(aim.shown(sampled[:, 0]))]
+        each = np.stack(between(drawn[:, 0]))
         record["predicted_intervals_90"] = dict(zip(task.law.targets, each.T.tolist(), strict=True))
-        gain["interval_90"] = np.quantile(sampled[:, 1] - sampled[:, 0], TAILS, method="weibull").tolist()
+        gain["interval_90"] = [float(end) for end in between(sampled[:, 1] - sampled[:, 0])]
     if len(refits):
-        low, high = np.quantile(refits @ task.space.spread.T, TAILS, axis=0)
+        low, high = between(refits @ task.space.spread.T)
         record["weights_interval_90"] = {d: [lo, hi] for d, lo, hi in zip(task.space.domains, low.tolist(), high.tolist(), strict=True)}
         record["refits"] = len(refits)
     gain["noise"] = run_noise(task.swarm, aim)

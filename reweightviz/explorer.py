@@ -14,10 +14,11 @@ from uuid import uuid4
 
 import ipywidgets as w
 import numpy as np
+import pandas as pd
 
 from reweightviz import api, exporters, proposals
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, warn
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed, warn
 from reweightviz.core.files import write_atomically
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import ConvexLaw, Law
@@ -30,6 +31,7 @@ from reweightviz.widgets.curves import LossCurves, WeightTrajectories
 from reweightviz.widgets.export_bar import ExportBar
 from reweightviz.widgets.map import Map
 from reweightviz.widgets.mixture_editor import MixtureEditor
+from reweightviz.widgets.pareto import ParetoFront
 
 SETTINGS = "explorer.json"
 OPTIMUM, UNCAPPED = "law's optimum", "law's optimum, no epoch cap"
@@ -48,6 +50,7 @@ class Explorer(w.VBox):
         budget: tokens to train on; all that there are when not given.
         max_epochs: passes over a domain past which the editor warns; also caps the law's optimum.
         presets: more mixtures for the editor, by name.
+        front: what ``rv.pareto`` gave, drawn under the editor; a click on a point takes its mixture. It is not saved.
         color_by: what the map's colours show.
         height: of the map, in pixels.
         autosave: folder to save to after every change; when an explorer of the same documents was saved there,
@@ -63,7 +66,8 @@ class Explorer(w.VBox):
     def __init__(self, corpus: Corpus | None = None, *, tokens: Mapping[str, float] | Sources | None = None, law: Law | None = None,
                  logs: Sequence[RunLog] = (), mixture: Mapping[str, float] | None = None, reference: Mapping[str, float] | None = None,
                  budget: float | None = None, max_epochs: float = 4.0, presets: Mapping[str, Mapping[str, float]] | None = None,
-                 color_by: str = "domain", height: int = 440, autosave: str | os.PathLike[str] | None = None) -> None:
+                 front: pd.DataFrame | None = None, color_by: str = "domain", height: int = 440,
+                 autosave: str | os.PathLike[str] | None = None) -> None:
         if corpus is None and tokens is None:
             raise ReweightvizError("an Explorer needs a corpus, or tokens={'web': 1.2e12, ...}; got neither.")
         self.corpus, self.law, self.logs, self.sources = corpus, law, list(logs), _sources(corpus, tokens)
@@ -83,6 +87,7 @@ class Explorer(w.VBox):
         known = colours if all(set(log.domains) <= set(colours) for log in self.logs) else None
         self.losses = LossCurves(self.logs, link=link, colors=known, smooth=10) if self.logs else None
         self.weights = WeightTrajectories(self.logs, link=link, colors=known) if self.logs else None
+        self.front = self._front(front) if front is not None else None
         self.exporting = ExportBar({name: (found.title, found.units[0].sentence) for name, found in exporters.FRAMEWORKS.items()},
                                    self._export_draft)
         super().__init__(self._rows())
@@ -123,6 +128,14 @@ class Explorer(w.VBox):
     def redo(self) -> None:
         """Do it again."""
         self.state.redo()
+
+    def _front(self, table: pd.DataFrame) -> ParetoFront:
+        shown = ParetoFront(table, lambda mixture: setattr(self, "mixture", mixture))
+        strange = set(table["weight"].columns) ^ set(self.sources)
+        if strange:
+            raise ReweightvizError(f"the front must be over the explorer's domains, {listed(self.sources)}; it differs in "
+                                   f"{listed(sorted(strange))}.")
+        return shown
 
     # ---- out
 
@@ -298,6 +311,8 @@ class Explorer(w.VBox):
             rows.append(_side_by_side(self.map, self.editor))
         else:
             rows.append(self.editor)
+        if self.front is not None:
+            rows.append(self.front)
         if self.losses is not None and self.weights is not None:
             for curves in (self.losses, self.weights):
                 curves.layout = w.Layout(flex="1 1 380px", min_width="320px")

@@ -11,13 +11,19 @@ from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
 from reweightviz.aims import Aim, importance_of
+from reweightviz.core.asked import whole
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law
-from reweightviz.evidence import TAILS, outside_hull
+from reweightviz.evidence import outside_hull
+from reweightviz.numerics.quantiles import between
+from reweightviz.numerics.simplex_search import moved
 from reweightviz.proposal_task import EVALUATIONS, Found, Task, some_of, task_of
 
 Array = NDArray[np.float64]
+CONSTRAINTS = ("tokens", "sources", "max_epochs", "bounds", "near", "caps", "groups", "fixed", "given", "swarm")
+ROUNDS, MOVES = 6, 1500
+"""Of a front that is not convex: rounds of ever shorter moves away from its mixtures, and how many each."""
 
 
 def pareto(law: Law, targets: Sequence[str] | Mapping[str, Any], points: int = 25, *, kl: float = 0.05,
@@ -25,7 +31,8 @@ def pareto(law: Law, targets: Sequence[str] | Mapping[str, Any], points: int = 2
     """Mixtures between which no target gets better without another getting worse.
 
     Each is what :func:`reweightviz.proposals.optimize` proposes for one importance of the targets; importances are added
-    where neighbours lie furthest apart. With ``kl`` above 0 every target carries the
+    where neighbours lie furthest apart. Where higher is better for a target, or the law has steps, the front may bend inwards, where
+    no importance leads: then it is searched as a whole, and ``importance`` is NaN. With ``kl`` above 0 every target carries the
     pull, and the front is that of both; 0 gives the bare front.
 
     Args:
@@ -50,10 +57,14 @@ def pareto(law: Law, targets: Sequence[str] | Mapping[str, Any], points: int = 2
         >>> front["predicted"].round(2).values.tolist()
         [[1.05, 2.0], [1.08, 1.59], [1.13, 1.39], [1.22, 1.22], [1.37, 1.14]]
     """
+    strange = [name for name in constraints if name not in CONSTRAINTS]
+    if strange:
+        why = ": the targets are the objective" if "objective" in strange else ""
+        raise ReweightvizError(f"rv.pareto takes no {listed(strange)}{why}; beside law, targets, points, kl, references and seed there is "
+                               f"{listed(CONSTRAINTS)}.")
     task = task_of(law, kl=kl, seed=seed, **constraints)
     axes = _axes(law, targets)
-    if points < len(axes):
-        raise ReweightvizError(f"a front of {len(axes)} targets needs at least {len(axes)} points; got {points}.")
+    points = whole(f"points of a front of {len(axes)} targets", points, len(axes))
     names, importance = list(axes), np.array(list(axes.values()))
     sign = np.array([1.0 if law.lower_is_better[row > 0].all() else -1.0 for row in importance])
     free, share, found = _swept(task, importance, sign, points)
@@ -70,7 +81,7 @@ def pareto(law: Law, targets: Sequence[str] | Mapping[str, Any], points: int = 2
 
 def _axes(law: Law, targets: Sequence[str] | Mapping[str, Any]) -> dict[str, Array]:
     """Name to importance (M,), which sums to 1."""
-    if isinstance(targets, str) or len(targets) not in (2, 3):
+    if isinstance(targets, str) or not isinstance(targets, Sequence | Mapping) or len(targets) not in (2, 3):
         raise ReweightvizError("a front needs two or three targets, or names of groups of them, as in ['a', 'b'] or "
                                f"{{'code': ['a', 'b'], 'text': 'c'}}; got {targets!r:.80}.")
     named = targets if isinstance(targets, Mapping) else {name: name for name in targets}
@@ -99,7 +110,7 @@ def _swept(task: Task, importance: Array, sign: Array, points: int) -> tuple[Arr
     free = [corner.free for corner in corners]
     if corners[0].pool is not None:
         tried = np.concatenate([some_of(corner.pool.pool, 1000) for corner in corners if corner.pool is not None])
-        if not corners[0].pool.smooth:
+        if not corners[0].pool.smooth or (sign < 0).any():
             return *_pooled(task, importance, sign, points, tried), corners[0]
     shares = list(share)
     while len(free) < points:
@@ -112,19 +123,29 @@ def _swept(task: Task, importance: Array, sign: Array, points: int) -> tuple[Arr
 
 
 def _pooled(task: Task, importance: Array, sign: Array, points: int, tried: Array) -> tuple[Array, Array]:
-    """Of a law with steps: the front of everything that a few searches between the targets have tried, evenly thinned."""
+    """The front of everything that a few searches between the targets have tried, and of moves away from it, evenly thinned."""
     between = np.concatenate([np.full((1, len(importance)), 1 / len(importance)), 0.5 * np.eye(len(importance)) + 0.5 / len(importance)])
     for part in between:
         found = task.solve(_aim(task, part @ importance), evaluations=EVALUATIONS // 4, tried=tried[:2000])
         tried = np.concatenate([found.free[None], tried] + ([some_of(found.pool.pool, 1000)] if found.pool is not None else []))
-    tried = tried[task.allowed(tried)]
-    scores = task.predict(tried) @ importance.T * sign + task.pull(tried)[:, None]
-    kept = _best_of_their_kind(scores)
-    tried, scores = tried[kept], scores[kept] / np.maximum(np.ptp(scores[kept], axis=0), 1e-12)
+    tried, scores = _front_of(task, tried, importance, sign)
+    rng, where, pool = np.random.default_rng(task.seed), task.region(), tried
+    for turn in range(ROUNDS):
+        fresh = where.within(moved(tried, pool, MOVES, 0.5 ** turn, rng))
+        tried, scores = _front_of(task, np.concatenate([tried, fresh]), importance, sign)
+    scores = scores / np.maximum(np.ptp(scores, axis=0), 1e-12)
     chosen = list(dict.fromkeys(scores.argmin(0).tolist()))
     while len(chosen) < min(points, len(tried)):
         chosen.append(int(np.linalg.norm(scores[:, None] - scores[chosen][None], axis=2).min(1).argmax()))
     return tried[chosen], np.full((len(chosen), len(importance)), np.nan)
+
+
+def _front_of(task: Task, free: Array, importance: Array, sign: Array) -> tuple[Array, Array]:
+    """Those of the free weights (n, Z) that meet the caps and that none beats, and their scores (n, axes)."""
+    free = free[task.allowed(free)]
+    scores = task.predict(free) @ importance.T * sign + task.pull(free)[:, None]
+    kept = _best_of_their_kind(scores)
+    return free[kept], scores[kept]
 
 
 def _aim(task: Task, importance: Array) -> Aim:
@@ -150,11 +171,13 @@ def _widest(shares: Array, values: Array) -> tuple[int, int] | None:
 def _best_of_their_kind(scores: Array) -> NDArray[np.int64]:
     """Rows that no other row beats or equals in every column."""
     span = np.maximum(np.ptp(scores, axis=0), 1e-12)
-    _, first = np.unique(np.round(scores / span, 6), axis=0, return_index=True)
-    chosen = scores[np.sort(first)]
-    as_good = np.all(chosen[None] <= chosen[:, None], axis=2)
-    beaten = np.any(as_good & np.any(chosen[None] < chosen[:, None], axis=2), axis=1)
-    return np.asarray(np.sort(first)[~beaten], np.int64)
+    _, left = np.unique(np.round(scores / span, 6), axis=0, return_index=True)
+    left = left[np.argsort((scores[left] / span).sum(1), kind="stable")]
+    kept = []
+    while len(left):  # of those that are left, none beats the first
+        kept.append(left[0])
+        left = left[(scores[left] < scores[left[0]]).any(1)]
+    return np.sort(np.array(kept, np.int64))
 
 
 def _front_table(task: Task, names: Sequence[str], importance: Array, free: Array, share: Array) -> pd.DataFrame:
@@ -172,8 +195,7 @@ def _interval(task: Task, free: Array, importance: Array) -> tuple[Array, Array]
     drawn = task.samples(free)
     if not len(drawn):
         return np.full((len(free), len(importance)), np.nan), np.full((len(free), len(importance)), np.nan)
-    low, high = np.quantile(drawn @ importance.T, TAILS, axis=0, method="weibull")
-    return low, high
+    return between(drawn @ importance.T)
 
 
 def _references(task: Task, known: Mapping[str, Mapping[str, float]], names: Sequence[str], importance: Array) -> dict[str, Any]:

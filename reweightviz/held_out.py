@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed
 from reweightviz.core.protocols import Law
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.types import SIGNALS
@@ -53,6 +54,13 @@ def fitted(swarm: Swarm, spec: Any, signals: Signals | None = None) -> Law:
     from reweightviz import api  # it names the modules that name this one
 
     return api.fit(swarm, spec, **dict(signals or {}))
+
+
+def fitted_to_some(swarm: Swarm, spec: Any, signals: Signals | None = None) -> Law:
+    """A law fitted to a part of the runs, without the warnings, which that of all runs gives."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReweightvizWarning)
+        return fitted(swarm, spec, signals)
 
 
 def without_intervals(spec: Any) -> Any:

@@ -15,7 +15,7 @@ from scipy.optimize import least_squares
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.swarm import Swarm
-from reweightviz.held_out import Signals, fitted, given_of, group_of, part_of, without_intervals
+from reweightviz.held_out import Signals, fitted_to_some, given_of, group_of, part_of, without_intervals
 from reweightviz.widgets.figures import FONT, MUTED, RULE
 from reweightviz.widgets.palette import colors
 
@@ -116,7 +116,7 @@ def learning_curve(swarm: Swarm, spec: Any, sizes: Sequence[int] | None = None, 
             out, known = (np.flatnonzero(np.isin(group, part)) for part in (order[:held], order[held:held + size]))
             asked = swarm.take(out)
             try:
-                law = fitted(swarm.take(known), quick, part_of(signals or {}, known, len(swarm)))
+                law = fitted_to_some(swarm.take(known), quick, part_of(signals or {}, known, len(swarm)))
             except (ReweightvizError, ImportError) as reason:
                 left[size] = str(reason)
                 break

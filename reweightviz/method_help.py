@@ -14,7 +14,8 @@ from reweightviz.core.errors import ReweightvizError, unknown_name
 
 WIDTH = 100
 TITLES = {"law": "Mixing laws, for rv.fit", "mixer": "Mixers, for rv.mix", "scorer": "Scorers, for rv.score",
-          "selector": "Selectors, for rv.select", "reader": "Run logs, for rv.read_log", "exporter": "Exporters, for reweightviz export --to NAME"}
+          "selector": "Selectors, for rv.select", "reader": "Run logs, for rv.read_log",
+          "exporter": "Exporters, for reweightviz export --to NAME"}
 
 
 def listing() -> str:

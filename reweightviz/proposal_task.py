@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from reweightviz.aims import Aim, place
 from reweightviz.constraints import Limit, Space, space_of
-from reweightviz.core.errors import ReweightvizError, listed
-from reweightviz.core.protocols import ConvexLaw, Law
+from reweightviz.core.asked import mapping, whole
+from reweightviz.core.errors import ReweightvizError, listed, warn
+from reweightviz.core.protocols import ConvexLaw, Law, LawSpec
 from reweightviz.core.sources import Sources, count
 from reweightviz.core.swarm import Swarm
 from reweightviz.laws.log_linear import LogLinearLaw
@@ -249,8 +250,12 @@ def task_of(law: Law, *, near: Mapping[str, float] | None = None, kl: float = 0.
             given: Mapping[str, Any] | None = None, swarm: Swarm | None = None, seed: int = 0, tokens: float | None = None,
             **constraints: Any) -> Task:
     """Check what was asked for; see :func:`reweightviz.proposals.optimize` for the arguments."""
-    if not kl >= 0:
-        raise ReweightvizError(f"kl must be a number >= 0; got {kl}.")
+    fitted_law(law)
+    if isinstance(kl, bool) or not isinstance(kl, int | float | np.number) or not kl >= 0:
+        raise ReweightvizError(f"kl must be a number >= 0; got {kl!r:.80}.")
+    if swarm is not None and not isinstance(swarm, Swarm):
+        raise ReweightvizError(f"swarm must be the Swarm behind the law; got {swarm!r:.80}.")
+    caps, known = mapping("caps", caps, "target to the worst predicted value"), mapping("given", given, "name to what the law takes")
     space = space_of(law.domains, tokens=tokens, **constraints)
     prior = space.prior(near)
     _, upper, _ = space.compiled()
@@ -258,23 +263,37 @@ def task_of(law: Law, *, near: Mapping[str, float] | None = None, kl: float = 0.
     if kl > 0 and left_out.any():
         raise ReweightvizError(f"near gives 0 to {listed(np.array(space.names, object)[left_out])}, so no proposal could use what "
                                "the runs did: give it a small weight, set kl=0, or leave it out by bounds={...: (0, 0)}.")
-    for target, cap in (caps or {}).items():
+    for target, cap in caps.items():
         place(law.targets, target)
         if isinstance(cap, bool) or not isinstance(cap, int | float | np.number) or not np.isfinite(cap):
             raise ReweightvizError(f"the cap on {target!r} must be a number, the worst predicted value that is allowed; got {cap!r}.")
     if swarm is not None and set(swarm.domains) != set(law.domains):
         raise ReweightvizError(f"the swarm has the domains {listed(swarm.domains)}, the law {listed(law.domains)}.")
-    return Task(law, space, prior, float(kl), dict(caps or {}), _given(law, given, tokens, constraints.get("sources")), swarm, seed,
+    return Task(law, space, prior, float(kl), caps, given_for(law, known, tokens, constraints.get("sources")), swarm, whole("seed", seed),
                 "uniform" if near is None else "near")
 
 
-def _given(law: Law, given: Mapping[str, Any] | None, tokens: Any, sources: Any) -> dict[str, Any]:
+def fitted_law(law: Any) -> None:
+    """Refuse what is no fitted law."""
+    if isinstance(law, LawSpec) or (isinstance(law, type) and hasattr(law, "fit")):
+        name = law.__name__ if isinstance(law, type) else type(law).__name__
+        raise ReweightvizError(f"a proposal needs a fitted law, and {name} is only its settings: fit it first, as in "
+                               f"rv.fit(swarm, rv.laws.{name}()).")
+    if not isinstance(law, Law):
+        raise ReweightvizError(f"a proposal needs a law, which rv.fit gives; got {law!r:.80}.")
+
+
+def given_for(law: Law, given: Mapping[str, Any], tokens: Any, sources: Any) -> dict[str, Any]:
     """What the law predicts from beside the weights: as told, and the budget and what there is where it takes them."""
     wanted = getattr(law, "given", ())
     takes = getattr(law, "takes", wanted)
-    known = {name: count(value) if isinstance(value, str) else _in_order(law, name, value) for name, value in (given or {}).items()}
+    known = {name: count(value) if isinstance(value, str) else _in_order(law, name, value) for name, value in given.items()}
     if tokens is not None and "run_tokens" in wanted:
         known.setdefault("run_tokens", count(tokens))
+    held = getattr(law, "held", {}).get("run_tokens")
+    if tokens is not None and held is not None and "run_tokens" not in known and not np.isclose(float(held), count(tokens), rtol=1e-6):
+        warn(f"the law holds run_tokens at {float(held):.4g}, so what it predicts is for runs of that length and not for the budget of "
+             f"{count(tokens):.4g} tokens; given={{'run_tokens': {count(tokens):.4g}}} asks for the budget's.")
     if sources is not None and "available" in takes:
         table = sources if isinstance(sources, Sources) else Sources(sources)
         known.setdefault("available", _in_order(law, "available", table.token_table))

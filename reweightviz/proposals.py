@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reweightviz.aims import Objective, aim_of
+from reweightviz.core.asked import whole
 from reweightviz.core.mixture import Mixture
+from reweightviz.core.plain import plain
 from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
 from reweightviz.core.swarm import Swarm
@@ -69,6 +71,7 @@ def optimize(law: Law, *, objective: Objective = "mean", tokens: float | None = 
         >>> mixture, mixture.source["certificate"]["method"]
         (Mixture({'web': 0.9486, 'code': 0.05144}), 'convex program')
     """
+    draws = whole("draws", draws)
     task = task_of(law, tokens=tokens, sources=sources, max_epochs=max_epochs, bounds=bounds, near=near, kl=kl, caps=caps,
                    groups=groups, fixed=fixed, given=given, swarm=swarm, seed=seed)
     aim = aim_of(law, objective, task.predict(task.reference[None])[0])
@@ -78,12 +81,8 @@ def optimize(law: Law, *, objective: Objective = "mean", tokens: float | None = 
              "kl": kl, "near": dict(near) if near is not None else "uniform", "bounds": {d: list(b) for d, b in (bounds or {}).items()},
              "max_epochs": max_epochs, "budget": tokens, "caps": dict(caps or {}),
              "groups": {name: [list(members), low, high] for name, (members, low, high) in (groups or {}).items()},
-             "fixed": {name: dict(inner) for name, inner in (fixed or {}).items()}, "given": _written(given),
+             "fixed": {name: dict(inner) for name, inner in (fixed or {}).items()}, "given": plain(task.given),
              "certificate": found.certificate}
     mixture = task.space.mixture(found.free, asked | facts.record)
     say(facts.warnings)
     return mixture
-
-
-def _written(given: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {name: np.asarray(value).tolist() for name, value in (given or {}).items()}

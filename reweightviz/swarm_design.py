@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reweightviz.constraints import Limit, Space, space_of
+from reweightviz.core.asked import whole
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
 from reweightviz.core.protocols import Law
@@ -76,9 +77,8 @@ def design_swarm(sources: Sources | Mapping[str, float] | Sequence[str], runs: i
     """
     if method not in METHODS:
         raise unknown_name("method of a design", method, METHODS)
-    if isinstance(runs, bool) or runs < 2:
-        raise ReweightvizError(f"a design needs at least 2 runs; got {runs}.")
-    if not 0 < strengths[0] <= strengths[1] or not 0 <= least < 0.5:
+    runs = whole("runs", runs, 2)
+    if not isinstance(strengths, tuple | list) or len(strengths) != 2 or not 0 < strengths[0] <= strengths[1] or not 0 <= least < 0.5:
         raise ReweightvizError("strengths must be (least, largest) above 0 and least a weight from 0 to 0.5; "
                                f"got {strengths} and {least}.")
     natural, centre, table = _centre(sources, exponent)
@@ -113,9 +113,9 @@ def _centre(sources: Sources | Mapping[str, float] | Sequence[str], exponent: fl
             return given, given, None
         table = numbers
     else:
-        if isinstance(sources, str):
+        if isinstance(sources, str) or not isinstance(sources, Sequence):
             raise ReweightvizError("design_swarm takes Sources, domain to tokens, a mixture, or a list of domains; "
-                                   f"got the text {sources!r:.60}.")
+                                   f"got {sources!r:.60}.")
         even = Mixture.uniform(sources)
         return even, even, None
     return Mixture.natural(table), Mixture.temper(table, exponent), table

@@ -192,8 +192,9 @@ def test_what_a_law_predicts_from_comes_from_the_runs():
 
 
 @pytest.mark.parametrize(("specs", "asked", "sentence"), [
-    ([], {}, "at least one spec"), ([Olmix], {}, "got the class Olmix: add ()"), ([Lazy()], {"folds": 1}, "2 folds or more"),
+    ([], {}, "at least one spec"), ([Olmix], {}, "got the class Olmix: add ()"), ([Lazy()], {"folds": 1}, "folds must be a whole number of at least 2"),
     ([Lazy()], {"folds": 90}, r"different mixtures \(54\); got 90"), ({BASELINE: Lazy()}, {}, "give your law another"),
+    ([Lazy()], {"folds": "5"}, "folds must be a whole number of at least 2; got '5'"), ([swarm], {}, "takes laws' settings, such as rv.laws.Olmix"),
 ])
 def test_wrong_questions_are_one_sentence(specs, asked, sentence):
     with pytest.raises(ReweightvizError, match=sentence):

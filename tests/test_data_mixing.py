@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import spearmanr
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.protocols import ConvexLaw
 from reweightviz.laws.curve_law import ConvexCurveLaw, CurveLaw
 from reweightviz.laws.data_mixing import DataMixing
@@ -109,6 +109,8 @@ def test_intervals_of_hidden_domains_hold_new_runs():
 
 def test_record_of_a_convex_law_comes_back_convex():
     law = fitted(*swarm(40), DataMixing(implicit=2, draws=3))
+    with pytest.warns(ReweightvizWarning, match=r"fits 9 numbers a target to 30 runs; below some 36 runs it may miss new ones"):
+        fitted(*swarm(30), DataMixing(implicit=2, draws=3))
     again = CurveLaw.from_dict(law.to_dict())
     assert isinstance(again, ConvexCurveLaw)
     np.testing.assert_array_equal(again.minimise(kl=0.1), law.minimise(kl=0.1))

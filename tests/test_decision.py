@@ -130,6 +130,22 @@ def test_the_law_says_its_error_out_of_sample_or_that_it_does_not():
     assert dict(work(law=silent).law)["out of sample"].startswith("not known")
 
 
+def test_a_law_is_told_what_the_mixture_was_proposed_with():
+    rng = np.random.default_rng(0)
+    mixtures, tokens = rng.dirichlet(np.ones(3), 60), rng.choice([1e8, 1e9, 1e10], 60)
+    losses = 1 + np.exp(-mixtures @ np.array([[0.5], [1.0], [0.2]])) + (tokens[:, None] / 1e8) ** -0.3
+    law = rv.laws.ScalingMixtures(draws=20).fit(domains=MIXTURE.domains, targets=("loss",), mixtures=mixtures, losses=losses, run_tokens=tokens)
+    assert law.given == ("run_tokens",)
+    chosen = rv.optimize(law, tokens=2e9, draws=0)
+    long, short = (law.predict(chosen.array, run_tokens=count).item() for count in (2e9, 2e8))
+    assert work(chosen, law=law).mean.chosen.value == pytest.approx(long)
+    assert work(chosen, law=law, tokens=2e8).mean.chosen.value == pytest.approx(short)
+    assert work(chosen, law=law, given={"run_tokens": 2e8}).mean.chosen.value == pytest.approx(short)
+    assert work(rv.Mixture(dict(chosen)), law=law, tokens=2e8).mean.chosen.value == pytest.approx(short)
+    with pytest.raises(ReweightvizError, match="predicts from 'run_tokens' too"):
+        work(rv.Mixture(dict(chosen)), law=law)
+
+
 def test_constraints_come_from_the_mixture():
     said = dict(work().constraints)
     assert said == {"method": "optimize", "objective": "mean", "pull towards the prior (KL)": "0.05", "prior": "uniform", "bounds": "math 0.1 to 0.2",

@@ -137,7 +137,7 @@ def test_diagnostics_say_what_the_design_is_good_for():
 @pytest.mark.filterwarnings("ignore::reweightviz.core.errors.ReweightvizWarning")
 @pytest.mark.parametrize(("asked", "sentence"), [
     ({"method": "sobol"}, "no method of a design 'sobol'"),
-    ({"runs": 1}, "at least 2 runs"),
+    ({"runs": 1}, "runs must be a whole number of at least 2; got 1"),
     ({"strengths": (0, 1)}, "strengths must be .least, largest. above 0"),
     ({"usage": 0}, "usage must be a number above 0"),
     ({"max_epochs": 1}, "max_epochs needs tokens="),
@@ -146,7 +146,8 @@ def test_diagnostics_say_what_the_design_is_good_for():
     ({"bounds": {"wiki": (0.5, 1)}}, r"'wiki' gets at most 0\.06944; at least 0\.5 was asked for .lower bound."),
     ({"groups": {"g": (["web", "code"], 0, 0.1)}, "usage": 2}, "with the usage caps of 'books', 'math', 'wiki', group 'g' gets at least"),
     ({"law": "x", "method": "optimal"}, "made around a log-linear law of the same domains, 'web'"),
-    ({"sources": "web"}, "got the text 'web'"),
+    ({"runs": 10.5}, "runs must be a whole number of at least 2; got 10.5"),
+    ({"sources": "web"}, "or a list of domains; got 'web'"),
 ])
 def test_wrong_questions_are_one_sentence(asked, sentence):
     with pytest.raises(ReweightvizError, match=sentence):

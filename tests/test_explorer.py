@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import reweightviz as rv
-from reweightviz.core.errors import ReweightvizWarning
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 
 NAMES = ["web", 'co"de <b>', "🦜"]
 
@@ -47,6 +47,20 @@ def test_one_state_and_every_widget_follows(x):
     assert x.mixture == MIX == dict(x.map.mixture)
     x.redo()
     assert x.editor.mixture["web"] == pytest.approx(1 / 3)
+
+
+def test_a_point_of_the_front_becomes_the_mixture_and_can_be_undone(corpus, law):
+    front = rv.pareto(law, NAMES[:2], points=5, kl=0)
+    x = rv.Explorer(corpus, law=law, front=front)
+    natural = x.mixture
+    x.front.picked = 2
+    assert dict(x.mixture) == dict(x.editor.mixture) == dict(x.map.mixture) == pytest.approx(front["weight"].iloc[2].to_dict(), abs=1e-6)
+    assert x.mixture.source["method"] == "pareto"
+    x.undo()
+    assert x.mixture == natural
+    assert x.front in x.children and rv.Explorer(corpus, law=law).front is None
+    with pytest.raises(ReweightvizError, match="the front must be over the explorer's domains, 'a', 'b'; it differs in"):
+        rv.Explorer(tokens={"a": 1, "b": 2}, front=front)
 
 
 def test_the_editors_own_undo_is_the_same_journal(x):

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import check_grad
 from scipy.stats import spearmanr
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.laws.gaussian_process import GaussianProcess
 from reweightviz.laws.gaussian_process_law import GaussianProcessLaw
 from reweightviz.numerics.gaussian_process import Kernel, fit_kernel, log_likelihood, posterior
@@ -49,8 +49,12 @@ def test_posterior_and_likelihood_are_those_of_scikit_learn():
     mean, covariance = theirs.predict(new, return_cov=True)
     known = posterior(inputs, y, kernel)
     np.testing.assert_allclose(known.mean(new), mean, atol=1e-7)
-    np.testing.assert_allclose(known.covariance(new) + np.exp(-2.0) * np.eye(5), covariance, atol=1e-7)
     np.testing.assert_allclose(known.variance(new) + np.exp(-2.0), np.diag(covariance), atol=1e-7)
+
+
+    rng = np.random.default_rng(2)
+    drawn = known.deviations(rng.standard_normal((2000, 3)), rng.standard_normal((4000, 20_000)), rng.standard_normal((len(y), 20_000)))(new)
+    np.testing.assert_allclose(np.cov(drawn) + np.exp(-2.0) * np.eye(5), covariance, atol=0.01)
 
 
 def test_the_gradient_is_that_of_the_likelihood():
@@ -128,9 +132,30 @@ def test_draws_have_the_interval_and_move_together():
     assert (drawn[:, 0] - drawn[:, 1]).std() < 0.2 * drawn[:, 0].std()
 
 
-def test_too_many_joint_draws_are_refused():
-    with pytest.raises(ReweightvizError, match="at most 4000; got 4001"):
-        GaussianProcess().fit(**runs(20)).samples(np.full((4001, 3), 1 / 3))
+def test_a_draw_is_the_same_function_whenever_it_is_asked():
+    law = GaussianProcess().fit(**runs(40))
+    weights = np.random.default_rng(5).dirichlet(np.ones(3), 3000)
+    together = law.samples(weights)
+    np.testing.assert_allclose(law.samples(weights[[7, 3]]), together[:, [7, 3]], rtol=1e-9)
+    np.testing.assert_array_equal(law.samples(weights[:2]), law.samples(weights[:2]))
+
+
+@pytest.mark.parametrize("count", [8, 12, 24])
+def test_intervals_of_few_runs_are_wide_enough(count):
+    """Without the fits that leave runs out they held half of the new ones."""
+    inside = []
+    for seed in range(8):
+        given = runs(count + 100, noise=0.02, targets=2, seed=seed)
+        law = GaussianProcess().fit(**given | {"mixtures": given["mixtures"][:count], "losses": given["losses"][:count]})
+        low, high = law.interval(given["mixtures"][count:])
+        inside.append(((low <= given["losses"][count:]) & (given["losses"][count:] <= high)).mean())
+    assert 0.82 <= np.mean(inside) <= 0.99
+
+
+def test_hardly_any_runs_are_warned_of():
+    with pytest.warns(ReweightvizWarning, match=r"knows 3 domains and has 6 runs: with fewer than 7"):
+        GaussianProcess().fit(**runs(6))
+    GaussianProcess(draws=0).fit(**runs(6))
 
 
 def test_no_draws_no_interval():
@@ -147,6 +172,9 @@ def test_equal_losses_make_a_constant_law():
     law = GaussianProcess().fit(**given)
     np.testing.assert_allclose(law.predict(given["mixtures"])[:, 1], 2.5)
     assert law.diagnostics["constant"] == [False, True]
+    low, high = law.interval(given["mixtures"][:3])
+    assert (low[:, 1] == 2.5).all() and (high[:, 1] == 2.5).all() and (low[:, 0] < high[:, 0]).all()
+    np.testing.assert_allclose(law.samples(given["mixtures"][:3])[:, :, 1], 2.5)
 
 
 def test_survives_json():

@@ -134,9 +134,10 @@ def test_direction_of_the_targets_is_kept(spec):
 
 def test_says_how_well_it_fits(law):
     said = law.diagnostics
-    assert {"r2", "mae", "runs", "degenerate", "constant"} <= said.keys()
+    assert {"r2", "mae", "held_out_r2", "held_out_mae", "runs", "degenerate", "constant"} <= said.keys()
     assert all(len(values) == 2 for values in said.values())
     assert min(said["r2"]) > 0.5 and max(said["mae"]) < 0.2
+    assert min(said["held_out_r2"]) > 0 and (np.array(said["held_out_mae"]) >= 0.8 * np.array(said["mae"])).all()
 
 
 @every_spec

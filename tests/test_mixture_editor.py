@@ -48,7 +48,7 @@ class LogLinear:
         return self.curve(self.coef, np.asarray(weights))
 
     def interval(self, weights, level=0.9):
-        return tuple(np.quantile(self.drawn(weights), [(1 - level) / 2, (1 + level) / 2], axis=0))
+        return tuple(np.quantile(self.drawn(weights), [(1 - level) / 2, (1 + level) / 2], axis=0, method="weibull"))
 
     def browser_form(self):
         return BrowserForm(self.header, self.data)
@@ -75,7 +75,7 @@ def make_golden():
 def expected(law, weights, level):
     low, high = law.interval(weights, level)
     means = law.drawn(weights).mean(-1)
-    edges = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    edges = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0, method="weibull")
     mean = np.stack([law.predict(weights).mean(1), *edges], 1)
     arrays = {"predictions": law.predict(weights), "low": low, "high": high, "mean": mean}
     return {name: values.tolist() for name, values in arrays.items()}

@@ -12,7 +12,7 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Sources
 from reweightviz.core.swarm import Swarm
 from reweightviz.fronts import pareto
-from reweightviz.laws import Olmix, Repeated
+from reweightviz.laws import Olmix, Repeated, ScalingMixtures
 from reweightviz.laws.log_linear import LogLinearLaw
 from reweightviz.proposals import optimize
 from reweightviz.readers import swarms
@@ -222,6 +222,7 @@ def test_what_else_a_law_predicts_from_is_asked_for():
     sized = Plain(law(), given=("size",))
     assert optimize(sized, given={"size": 2.0}).source["predicted"]["chat"] == pytest.approx(2 * sized.inner.predict(
         optimize(sized, given={"size": 2.0}).array)[0, 0])
+    assert optimize(sized, given={"size": "2K"}).source["given"] == {"size": 2000.0}
     with pytest.raises(ReweightvizError, match="predicts from 'size' too: give it, as in given="):
         optimize(sized)
     with pytest.raises(ReweightvizError, match="does not predict from 'size'; it takes mixtures alone"):
@@ -253,6 +254,12 @@ def test_what_else_a_law_predicts_from_is_asked_for():
     ({"groups": {"g": ("web", 0, 1)}}, "group 'g' must be .domains, lowest, highest."),
     ({"max_epochs": 4}, "max_epochs needs tokens="),
     ({"kl": -1}, "kl must be a number >= 0"),
+    ({"kl": "x"}, "kl must be a number >= 0; got 'x'"),
+    ({"draws": -1}, "draws must be a whole number of at least 0; got -1"),
+    ({"near": 3}, "near must be a mixture, a mapping of domain to weight; got 3"),
+    ({"bounds": ["web"]}, r"bounds must be a mapping of domain to \(lowest, highest\) weight"),
+    ({"objective": {"chat": "x"}}, "importance of 'chat' must be a number >= 0; got 'x'"),
+    ({"swarm": 3}, "swarm must be the Swarm behind the law; got 3"),
 ])
 @pytest.mark.parametrize("kind", [lambda inner: inner, Plain], ids=["convex", "searched"])
 def test_what_cannot_be_is_named(kind, asked, sentence):
@@ -295,7 +302,7 @@ def test_the_weights_interval_is_that_of_the_refits():
     fitted = law(draws=60)
     best = optimize(fitted, draws=1000)
     by_hand = np.array([LogLinearLaw(DOMAINS, TARGETS, np.ones(3, bool), draw.astype(float)).minimise() for draw in fitted.draws])
-    low, high = np.quantile(by_hand, [0.05, 0.95], axis=0)
+    low, high = np.quantile(by_hand, [0.05, 0.95], axis=0, method="weibull")
     np.testing.assert_allclose(list(best.source["weights_interval_90"].values()), np.column_stack([low, high]), atol=1e-6)
     searched = optimize(Plain(fitted)).source["weights_interval_90"]
     np.testing.assert_allclose(list(searched.values()), np.column_stack([low, high]), atol=0.08)
@@ -397,7 +404,41 @@ def test_the_front_of_groups_of_three_and_of_scores():
     assert (np.diff(values[:, 0]) > 0).all() and (np.diff(values[:, 1]) > 0).all()
 
 
+def test_a_front_that_bends_inwards_is_searched_as_a_whole():
+    """Scores that rise with an exponential of the weights: every weighted mean of them is best at an end point."""
+    coef = np.array([[-1.0, 1.2, -0.5, 0.2, -1.0], [-1.0, -0.7, 1.3, 0.1, -1.0]])
+    scores = LogLinearLaw(DOMAINS, ("chat", "python"), np.zeros(2, bool), coef)
+    found = pareto(scores, ["chat", "python"], points=15, kl=0)
+    values = found["predicted"].to_numpy()
+    assert len(found) == 15 and not dominated(-values).any()
+    line = np.interp(values[:, 0], values[[0, -1], 0], values[[0, -1], 1])
+    assert (values[1:-1, 1] < line[1:-1] - 0.05).all(), "between the ends it lies below their blends"
+    assert np.diff(values[:, 0]).max() < 0.3 * np.ptp(values[:, 0])
+    share = np.linspace(0, 1, 2001)[:, None]
+    edge = scores.predict(share * [1, 0, 0, 0] + (1 - share) * [0, 1, 0, 0])
+    reached = np.array([edge[edge[:, 0] >= value[0] - 1e-9, 1].max() for value in values])
+    assert (values[:, 1] >= reached - 0.01).all(), "blends of the two best domains are not better"
+
+
+def test_what_is_no_fitted_law_is_said():
+    for call in (optimize, lambda law: pareto(law, ["chat", "python"])):
+        with pytest.raises(ReweightvizError, match=r"Olmix is only its settings: fit it first, as in rv.fit\(swarm, rv.laws.Olmix\(\)\)"):
+            call(Olmix())
+        with pytest.raises(ReweightvizError, match="needs a law, which rv.fit gives; got None"):
+            call(None)
+    with pytest.raises(ReweightvizError, match="rv.pareto takes no 'objective': the targets are the objective"):
+        pareto(law(), ["chat", "python"], objective="mean")
+    with pytest.raises(ReweightvizError, match="points of a front of 2 targets must be a whole number of at least 2; got 2.5"):
+        pareto(law(), ["chat", "python"], points=2.5)
+
+
+def test_nothing_is_at_most_minus_zero():
+    with pytest.raises(ReweightvizError, match=r"'code' gets at most 0; at least 0\.1"):
+        optimize(law(), bounds={"code": (0.1, 1)}, tokens=1e9, sources={"web": 1e9, "code": 0, "math": 1e9, "books": 1e9}, max_epochs=1)
+
+
 @pytest.mark.parametrize(("targets", "sentence"), [
+    (3, "needs two or three targets"),
     (["chat"], "needs two or three targets"), ("chat", "needs two or three targets"), (["chat", "pyton"], "did you mean 'python'"),
     (["chat", "chat"], "must differ"),
 ])
@@ -503,6 +544,22 @@ def test_what_there_is_reaches_a_law_that_takes_it_whatever_the_order_or_form():
         warnings.simplefilter("ignore")
         rich, poor = (optimize(law, objective="a", tokens="1B", sources=sources, kl=0.01, draws=0) for sources in (plenty, scarce))
     assert poor["code"] < rich["code"]
+
+
+def test_a_held_budget_beside_another_is_said():
+    rng = np.random.default_rng(0)
+    mixtures, tokens = rng.dirichlet(np.ones(2), 40), rng.choice([1e8, 1e9], 40)
+    losses = 1 + np.exp(-mixtures @ np.array([[0.5, 1.0], [1.0, 0.5]])) + (tokens[:, None] / 1e8) ** -0.3
+    law = ScalingMixtures(draws=5).fit(domains=("web", "code"), targets=("a", "b"), mixtures=mixtures, losses=losses, run_tokens=tokens,
+                                       size=np.full(40, 1e8))
+    held = law.at(**dict.fromkeys(law.given, 1e9))
+    with pytest.warns(ReweightvizWarning, match="the law holds run_tokens at 1e\\+09, so what it predicts is for runs of that length"):
+        optimize(held, tokens=2e9, draws=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ReweightvizWarning)
+        optimize(held, tokens=1e9, draws=0)
+        told = optimize(held, tokens=2e9, given={"run_tokens": 2e9}, draws=0)
+    assert told.source["given"]["run_tokens"] == 2e9
 
 
 def test_counts_are_taken_as_text_and_a_wrong_cap_is_a_sentence():

@@ -7,9 +7,10 @@ import pytest
 from scipy.stats import spearmanr
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.laws.ensemble_law import EnsembleLaw, fold_of_runs
+from reweightviz.laws.ensemble_law import EnsembleLaw
 from reweightviz.laws.regmix import RegMix
 from reweightviz.laws.regressors import TreeRegressor
+from reweightviz.laws.runs import fold_of_runs
 from reweightviz.readers import swarms
 
 needs_lightgbm = pytest.mark.optional("lightgbm")
@@ -137,9 +138,16 @@ def test_equal_losses_make_a_constant_law():
     assert law.diagnostics["r2"][1] is None
 
 
+def test_one_domain_is_one_sentence():
+    given = {"domains": ("web",), "targets": ("loss",), "mixtures": np.ones((8, 1)), "losses": np.linspace(2, 3, 8)[:, None]}
+    for spec in (RegMix(), LINEAR):
+        with pytest.raises(ReweightvizError, match="needs 2 domains or more; got 1"):
+            spec.fit(**given)
+
+
 def test_noise_alone_is_flagged():
     given = runs(80)
-    given["losses"][:, 0] = np.random.default_rng(5).normal(3, 1, 80)
+    given["losses"][:, 0] = np.random.default_rng(6).normal(3, 1, 80)
     assert LINEAR.fit(**given).diagnostics["degenerate"] == [True, False]
 
 

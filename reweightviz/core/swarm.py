@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, listed
 
 SUM_SLACK = 0.005
 """Rows of tables that were rounded to 3 decimals sum to .995 to 1.005 and are kept as read."""
@@ -41,6 +41,10 @@ class Swarm:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for what, names in (("domain", self.domains), ("target", self.targets)):
+            if len(set(names)) < len(names):
+                twice = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
+                raise ReweightvizError(f"each {what} may stand once in a Swarm; {listed(twice)} came more often.")
         mixtures, losses = np.asarray(self.mixtures, np.float64), np.asarray(self.losses, np.float64)
         expected = (len(self.runs), len(self.domains)), (len(self.runs), len(self.targets))
         if (mixtures.shape, losses.shape) != expected:

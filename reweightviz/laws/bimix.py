@@ -41,8 +41,8 @@ class BiMix:
         every_domain: sum such a power over all domains for each target, so that targets need not be domains.
         least: the smallest weight that counts.
         huber: delta, where the squared error turns absolute, in the unit of the losses.
-        draws: bootstrap resamples of the runs, B; 0 for no intervals.
-        seed: of the resamples.
+        draws: refits to redrawn losses, B; 0 for no intervals, and no error on runs left out.
+        seed: of the draws.
 
     Example:
         >>> mixtures = np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8], [0.7, 0.3]])
@@ -97,7 +97,7 @@ class BiMix:
         fixed = {"least": np.array(self.least), "unit": np.array(np.exp(np.log(tokens).mean())), "own": np.array(own, np.float64)}
         points = Points(w, {"run_tokens": tokens} if told else {}, fixed)
         done = fit_curve(CURVES[form.kind], points, y, form.start(points, y), delta=self.huber, draws=self.draws, seed=self.seed)
-        said = fit_diagnostics(y, done.values, (form.split(done.theta)[1] <= 1e-6).all(1))
+        said = fit_diagnostics(y, done.values, (form.split(done.theta)[1] <= 1e-6).all(1)) | done.unseen
         return ConvexCurveLaw(form.kind, names, goals, better, done.theta, done.draws, done.noise, fixed, said)
 
 

@@ -14,6 +14,7 @@ from reweightviz.core.protocols import BrowserForm
 from reweightviz.laws.arrays import decoded, encoded
 from reweightviz.laws.curves import CURVES, WIDE, Curve, Points
 from reweightviz.laws.runs import checked_given, checked_importance
+from reweightviz.numerics.quantiles import between
 
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
@@ -31,7 +32,7 @@ class CurveLaw:
         targets: names (M,).
         lower_is_better: (M,).
         theta: (M, P), the curve's parameters.
-        draws: (B, M, P) float32, the same refitted with the runs counting unevenly.
+        draws: (B, M, P) float32, the same refitted to redrawn losses.
         noise: (B, M) float32, residuals of runs in the unit of the losses; a row comes from one run.
         fixed: arrays that the curve needs and that were not fitted.
         diagnostics: what the fit says of itself: a list of M values a name.
@@ -92,10 +93,7 @@ class CurveLaw:
         return self._sampled(self._points(weights, given))
 
     def interval(self, weights: ArrayLike, level: float = 0.9, **given: ArrayLike) -> tuple[Array, Array]:
-        """Low and high (n, M): where a new run lands with probability ``level``; NaN without draws.
-
-        The quantiles are those that B draws leave a next one between as often as ``level`` says, however few B are.
-        """
+        """Low and high (n, M): where a new run lands with probability ``level``; NaN without draws."""
         if not 0 < level < 1:
             raise ReweightvizError(f"level must be a probability between 0 and 1, such as 0.9; got {level}.")
         points = self._points(weights, given)
@@ -103,9 +101,8 @@ class CurveLaw:
         if not len(self.draws):
             absent = np.full((count, len(self.targets)), np.nan)
             return absent, absent.copy()
-        rows, tails = max(1, BLOCK // self.draws.size), [(1 - level) / 2, (1 + level) / 2]
-        parts = [np.quantile(self._sampled(_part(points, slice(first, first + rows))), tails, axis=0, method="weibull")
-                 for first in range(0, count, rows)]
+        rows = max(1, BLOCK // self.draws.size)
+        parts = [between(self._sampled(_part(points, slice(first, first + rows))), level) for first in range(0, count, rows)]
         low, high = np.concatenate(parts, axis=1) if parts else np.empty((2, 0, len(self.targets)))
         return low, high
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.laws.runs import whole_runs
+from reweightviz.laws.runs import held_out, redrawn_losses
 from reweightviz.numerics.batched_fit import Fits, Setting, fit_batch, leverage
 
 if TYPE_CHECKING:
@@ -71,20 +71,20 @@ class Start(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """Parameters (M, P), values at the runs (R, M), refits (B, M, P) and residuals of whole runs (B, M)."""
+    """Parameters (M, P), values at the runs (R, M), refits (B, M, P), residuals of whole runs (B, M), and the error on runs left out."""
 
     theta: Array
     values: Array
     draws: Single
     noise: Single
+    unseen: dict[str, list[Any]]
 
 
 def fit_curve(curve: Curve, points: Points, losses: Array, start: Start, *, delta: float, draws: int, seed: int) -> Fitted:
-    """Fit every target from all starts, then again with the runs counting unevenly.
+    """Fit every target from all starts, then again to redrawn losses.
 
     First roughly, by least squares, from every start; then to the end, under the Huber loss, from the best few. The
-    refits are a Bayesian bootstrap (Donald B. Rubin, 1981, https://doi.org/10.1214/aos/1176345338): every run counts
-    something, so that none of a curve's numbers is left without runs, as it is when runs are drawn with repeats.
+    refits are to redrawn losses, so that none of a curve's numbers is left without runs, as it is when runs are redrawn.
 
     Args:
         curve: the form.
@@ -93,21 +93,24 @@ def fit_curve(curve: Curve, points: Points, losses: Array, start: Start, *, delt
         start: starts and bounds.
         delta: where the Huber loss turns linear, in the unit of the losses.
         draws: refits, B.
-        seed: of how much each run counts in them.
+        seed: of the draws.
     """
     theta = _best(curve, points, losses, start, delta)
-    targets, size = theta.shape
+    (targets, size), rng = theta.shape, np.random.default_rng(seed)
     values = curve.value(theta, points)
-    slopes = curve.jacobian(theta, points)
-    slopes = slopes * ((theta > start.low) & (theta < start.high))[:, None, :]
-    residuals = (losses - values.T) / np.sqrt(1 - leverage(slopes).T)
-    rng = np.random.default_rng(seed)
-    runs = len(losses)
-    counts = rng.dirichlet(np.ones(runs), draws) * runs
+    slopes = curve.jacobian(theta, points) * ((theta > start.low) & (theta < start.high))[:, None, :]
+    numbers = round(float(leverage(slopes, most=1.0).sum(1).max()))
+    noise, redrawn = redrawn_losses(losses, values.T, leverage(slopes).T, numbers, draws, rng)
     setting = Setting(delta, start.low, start.high, 1e-4, 30)
-    again = _fit(curve, points, np.tile(losses.T, (draws, 1)), np.tile(theta, (draws, 1)), setting, np.repeat(counts, targets, 0))
-    refits = again.theta.reshape(draws, targets, size).astype(np.float32)
-    return Fitted(theta, values.T, refits, whole_runs(residuals, draws, rng).astype(np.float32))
+    again = _fit(curve, points, redrawn, np.tile(theta, (draws, 1)), setting)
+
+    def refitted(counts: Array) -> Array:
+        times = len(counts) // targets
+        left = _fit(curve, points, np.tile(losses.T, (times, 1)), np.tile(theta, (times, 1)), setting, counts)
+        return np.concatenate([curve.value(part, points) for part in np.split(left.theta, times)])
+
+    unseen = held_out(points.weights, losses, numbers, refitted, seed) if draws else {}
+    return Fitted(theta, values.T, again.theta.reshape(draws, targets, size).astype(np.float32), noise.astype(np.float32), unseen)
 
 
 def _best(curve: Curve, points: Points, losses: Array, start: Start, delta: float) -> Array:

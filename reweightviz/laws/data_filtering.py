@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,8 +43,8 @@ class DataFiltering:
 
     Args:
         huber: delta, where the squared error turns absolute, in the unit of the losses.
-        draws: bootstrap resamples of the runs, B; 0 for no intervals.
-        seed: of the resamples.
+        draws: refits to redrawn losses, B; 0 for no intervals, and no error on runs left out.
+        seed: of the draws.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -91,7 +91,7 @@ class DataFiltering:
                  "available": checked_given("DataFiltering", "available", available, len(w), len(names))}
         points = Points(w, given, {"unit": np.array(np.exp(np.log(given["run_tokens"]).mean()))})
         done = fit_curve(CURVES[KIND], points, y, _start(points, y), delta=self.huber, draws=self.draws, seed=self.seed)
-        said: dict[str, Any] = fit_diagnostics(y, done.values, done.theta[:, 0] <= 1e-3 * y.mean(0))
+        said = fit_diagnostics(y, done.values, done.theta[:, 0] <= 1e-3 * y.mean(0)) | done.unseen
         held = {name: values[0] for name, values in given.items() if (values == values[0]).all()}
         return CurveLaw(KIND, names, goals, better, done.theta, done.draws, done.noise, points.fixed, said, held)
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, warn
 from reweightviz.laws.curve_law import ConvexCurveLaw, CurveLaw
 from reweightviz.laws.curves import CURVES, Curve, Points, Start, fit_curve
 from reweightviz.laws.log_linear import LogLinearLaw
@@ -29,6 +29,8 @@ from reweightviz.numerics.curve_fit import SLOPES, fit_log_linear, log_linear_st
 
 Array = NDArray[np.float64]
 KIND = "hidden-domains"
+ENOUGH = 4
+"""Runs a fitted number, from which on hidden domains predict new runs."""
 HIGHEST = 10.0
 """A hidden domain's part stays below so many times the largest loss, or few runs would let it explode between them."""
 
@@ -41,6 +43,10 @@ class DataMixing:
     model size, from power laws over its runs, and the mixing law is fitted to those. Its intervals hold how the mixtures
     scatter about the law, not how far the extrapolation itself may be off.
 
+    Hidden domains bend better and cost J K + 1 numbers a target: on the public RegMix runs (17 domains) two of them explain 96 % of
+    the variance of runs left out, where one explains 90 %, with 512 runs. Below some 4 runs a number they may miss new runs by more
+    than their mean does, and a fit warns.
+
     A floor c that runs to 0 is degenerate: the diagnostics say so beside R squared.
 
     Args:
@@ -49,8 +55,8 @@ class DataMixing:
         to_size: model parameters that the losses are extrapolated to; None takes them as they are.
         huber: delta, where the squared error turns absolute, in the unit of the losses.
         starts: how many starts a target.
-        draws: bootstrap resamples of the runs, B; 0 for no intervals.
-        seed: of the resamples.
+        draws: refits to redrawn losses, B; 0 for no intervals, and no error on runs left out.
+        seed: of the draws.
 
     Example:
         >>> mixtures = np.array([[1, 0], [0, 1], [0.5, 0.5], [0.8, 0.2], [0.3, 0.7]])
@@ -99,6 +105,9 @@ class DataMixing:
         Raises:
             ReweightvizError: fewer runs than numbers to fit, losses that are missing or not above 0, mixtures that leave a
                 domain's effect undetermined, or runs of several lengths or sizes and nothing to extrapolate to.
+
+        Warns:
+            ReweightvizWarning: hidden domains, and fewer than 4 runs a number.
         """
         names, goals = tuple(domains), tuple(targets)
         w, y = checked_runs("DataMixing", names, goals, mixtures, losses, needed=1 + max(1, self.implicit) * len(names))
@@ -125,12 +134,16 @@ class DataMixing:
     def _hidden(self, names: tuple[str, ...], goals: tuple[str, ...], w: Array, y: Array, lower_is_better: ArrayLike | None) -> CurveLaw:
         better = checked_directions(lower_is_better, goals)
         w, y = checked_runs("DataMixing", names, goals, w, y, needed=1 + self.implicit * len(names))
+        numbers = 1 + self.implicit * len(names)
+        if len(w) < ENOUGH * numbers:
+            warn(f"DataMixing(implicit={self.implicit}) fits {numbers} numbers a target to {len(w)} runs; below some {ENOUGH * numbers} "
+                 "runs it may miss new ones by more than their mean does: take fewer hidden domains, or look at held_out_r2.")
         points = Points(w, {}, {})
         theta = _starts(w, y, self.implicit, self.starts, self.huber)
         low = np.concatenate([[0.0], np.full(theta.shape[2] - 1, SLOPES[0])])
         high = np.concatenate([[np.inf], np.full(theta.shape[2] - 1, np.log(HIGHEST * y.max()))])
         done = fit_curve(CURVES[KIND], points, y, Start(theta, low, high), delta=self.huber, draws=self.draws, seed=self.seed)
-        said = fit_diagnostics(y, done.values, done.theta[:, 0] <= 1e-3 * y.mean(0))
+        said = fit_diagnostics(y, done.values, done.theta[:, 0] <= 1e-3 * y.mean(0)) | done.unseen
         return ConvexCurveLaw(KIND, names, goals, better, done.theta, done.draws, done.noise, {}, said)
 
 

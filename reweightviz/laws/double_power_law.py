@@ -37,8 +37,8 @@ class DoublePowerLaw:
     Args:
         least: the smallest weight that counts.
         huber: delta, where the squared error turns absolute, in the unit of the losses.
-        draws: bootstrap resamples of the runs, B; 0 for no intervals.
-        seed: of the resamples.
+        draws: refits to redrawn losses, B; 0 for no intervals, and no error on runs left out.
+        seed: of the draws.
 
     Example:
         >>> share = np.linspace(0.05, 0.95, 12)
@@ -93,7 +93,7 @@ class DoublePowerLaw:
                  "unit": np.array(np.exp(np.log(amounts[:, own]).mean()) if given and amounts is not None else 1.0)}
         points = Points(w, given, fixed)
         done = fit_curve(CURVES[form.kind], points, y, form.start(y), delta=self.huber, draws=self.draws, seed=self.seed)
-        said = fit_diagnostics(y, done.values, done.theta[:, 0] <= 1e-3 * y.mean(0))
+        said = fit_diagnostics(y, done.values, done.theta[:, 0] <= 1e-3 * y.mean(0)) | done.unseen
         lowest = form.lowest(done.theta, points)
         return CurveLaw(form.kind, names, goals, better, done.theta, done.draws, done.noise, fixed, {**said, "lowest_at": lowest.tolist()})
 

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.laws.regressors import LinearRegressor, Regressor, TreeRegressor
-from reweightviz.laws.runs import fit_diagnostics
 from reweightviz.laws.sampled_law import Array, SampledLaw, damaged, packed, unpacked
 from reweightviz.numerics.simplex import share
 
@@ -128,22 +127,6 @@ class EnsembleLaw(SampledLaw):
         if weights.size != count:
             raise ReweightvizError(f"the prior has {weights.size} weights; there are {count} domains.")
         return weights
-
-
-def ensemble_diagnostics(losses: Array, fitted: Array, residuals: Array) -> dict[str, list[Any]]:
-    """In-sample fit, and the same on runs that the model did not see; degenerate: there no better than the mean."""
-    unseen = fit_diagnostics(losses, losses - residuals, np.zeros(losses.shape[1], bool)) if len(residuals) else None
-    degenerate = [r2 is not None and r2 <= 0 for r2 in unseen["r2"]] if unseen else np.zeros(losses.shape[1], bool)
-    said = fit_diagnostics(losses, fitted, degenerate)
-    return said | {"held_out_r2": unseen["r2"], "held_out_mae": unseen["mae"]} if unseen else said
-
-
-def fold_of_runs(mixtures: Array, folds: int, seed: int) -> NDArray[np.int64]:
-    """Which of at most ``folds`` parts each run (R,) belongs to; repeats of one mixture stay together."""
-    _, group = np.unique(np.round(mixtures, 6), axis=0, return_inverse=True)
-    group = group.ravel()
-    order = np.random.default_rng(seed).permutation(group.max() + 1)
-    return np.asarray(order[group] % min(folds, len(order)), np.int64)
 
 
 def _dirichlet(prior: Array, draws: int, seed: int) -> Array:

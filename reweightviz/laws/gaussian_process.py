@@ -11,23 +11,27 @@ spread is set by the runs left out one at a time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.laws.gaussian_process_law import GaussianProcessLaw, standard
+from reweightviz.laws.gaussian_process_law import GaussianProcessLaw, deviation, flat, standard, stretch_of
 from reweightviz.laws.parallel import at_once
-from reweightviz.laws.runs import checked_directions, checked_runs
-from reweightviz.numerics.gaussian_process import Kernel, fit_kernel
+from reweightviz.laws.runs import FOLDS, checked_directions, checked_runs, fold_of_runs, say_few_runs
+from reweightviz.numerics.gaussian_process import Kernel, fit_kernel, posterior
 
 Array = NDArray[np.float64]
 POWERS = (1.0, 0.5, 0.25)
 """Powers of the weights that are tried."""
 SOME_RUNS = 192
 """On how many runs the powers are compared."""
+FEW_RUNS = 96
+"""Up to so many runs the intervals come from fits that left a part of them out."""
+LEAST, MOST = 0.7, 6.0
+"""The least and the most that they are stretched by."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class GaussianProcess:
     """Loss of each target by a Gaussian process on the weights, raised to a power.
 
     Follows any smooth bend and is the surest of the laws near the runs; far from them it returns to their mean loss, with
-    intervals as wide as the runs spread.
+    intervals as wide as the runs spread. Up to 96 runs the intervals are stretched to what kernels miss that were found
+    without a part of the runs.
 
     Args:
         power: of the weights; when not given, the best of 1, 1/2 and 1/4 for each target.
@@ -84,7 +89,29 @@ class GaussianProcess:
         powers, kernels = (tuple(column) for column in zip(*found, strict=True))
         better = checked_directions(lower_is_better, goals)
         law = GaussianProcessLaw(names, goals, better, w, y, np.array(powers), kernels, self.draws, self.seed)
-        return law.diagnosed()
+        return self._widened(law).diagnosed()
+
+    def _widened(self, law: GaussianProcessLaw) -> GaussianProcessLaw:
+        """With few runs the kernels follow each of them, so that only kernels found without a run can say how far off it is."""
+        w, y = law.mixtures, law.losses
+        if not self.draws or len(w) > FEW_RUNS:
+            return law
+        fold = fold_of_runs(w, FOLDS, self.seed)
+        if len(w) <= 2 * w.shape[1]:
+            say_few_runs(f"the Gaussian process knows {w.shape[1]} domains", len(w), 2 * w.shape[1] + 1)
+        missed, spread = np.zeros_like(y), np.ones_like(y)
+
+        def left_out(job: tuple[int, int]) -> None:
+            out, m = fold == job[0], job[1]
+            known = standard(y[~out, m])
+            power, kernel = self._kernel(w[~out], known, np.arange(len(known)))
+            unseeing = posterior(w[~out] ** power, known, kernel)
+            inputs = w[out] ** power
+            missed[out, m] = (y[out, m] - y[~out, m].mean()) / deviation(y[~out, m]) - unseeing.mean(inputs)
+            spread[out, m] = np.sqrt(unseeing.variance(inputs) + np.exp(kernel.noise))
+
+        at_once(left_out, [(part, m) for part in range(fold.max() + 1) for m in np.flatnonzero(~flat(y)).tolist()])
+        return replace(law, stretch=stretch_of(missed, spread, LEAST, MOST))
 
     def _kernel(self, w: Array, y: Array, rows: NDArray[np.int64]) -> tuple[float, Kernel]:
         """The power and the kernel of one target: all kinds on some runs, the best on all."""

@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from reweightviz.core.errors import ReweightvizError
 from reweightviz.laws.parallel import at_once
-from reweightviz.laws.runs import fit_diagnostics
+from reweightviz.laws.runs import fit_diagnostics, held_out_diagnostics
 from reweightviz.laws.sampled_law import Array, SampledLaw, damaged, packed, unpacked
-from reweightviz.numerics.gaussian_process import Kernel, Posterior, posterior
+from reweightviz.numerics.gaussian_process import Deviations, Kernel, Posterior, posterior
 
-MOST_JOINT = 4000
-"""Mixtures that are drawn jointly, at most: their covariance has a row and a column each."""
+WAVES = 512
+"""Directions of the waves that a drawn function is made of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +34,7 @@ class GaussianProcessLaw(SampledLaw):
         kernels: M of them, for losses of mean 0 and variance 1.
         count: how many draws ``samples`` gives, B.
         seed: of the draws.
+        stretch: (M,), what the standard deviations are multiplied with; None for what the runs left out one at a time ask for.
         diagnostics: what the fit says of itself: a list of M values a name.
     """
 
@@ -47,6 +47,7 @@ class GaussianProcessLaw(SampledLaw):
     kernels: tuple[Kernel, ...]
     count: int = 200
     seed: int = 0
+    stretch: Array | None = None
     diagnostics: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     kind: ClassVar[str] = "gaussian-process"
@@ -68,22 +69,13 @@ class GaussianProcessLaw(SampledLaw):
     def samples(self, weights: ArrayLike) -> Array:  # type: ignore[override]
         """Losses (B, n, M) that a new run at each of the mixtures (n, K) might reach, one a draw.
 
-        A draw is one function a target, the same for all mixtures of the call, and the noise of one run; targets that
-        the runs miss together move together.
+        A draw is one function a target and the noise of one run, the same whenever it is asked; targets that the runs miss
+        together move together.
         """
-        mixtures, count = self._mixtures(weights), len(self.targets)
-        if len(mixtures) > MOST_JOINT:
-            raise ReweightvizError(f"samples draws all mixtures jointly, at most {MOST_JOINT}; got {len(mixtures)}: ask for some "
-                                   "at a time, or for interval.")
-        rng = np.random.default_rng(self.seed)
-        mixed = rng.standard_normal((self.count, len(mixtures) + 1, count)) @ np.linalg.cholesky(self._together).T
-        drawn = np.empty((self.count, len(mixtures), count))
-        for m, known in enumerate(self._known):
-            covariance = known.covariance(self._inputs(mixtures, m))
-            values, vectors = np.linalg.eigh(covariance)
-            root = vectors * np.sqrt(np.maximum(values, 0))
-            drawn[:, :, m] = mixed[:, :-1, m] @ root.T + np.exp(known.kernel.noise / 2) * mixed[:, -1:, m]
-        return np.asarray(self.predict(mixtures) + drawn * self._stretch * self._scale, np.float64)
+        mixtures = self._mixtures(weights)
+        functions, noise = self._functions
+        drawn = np.stack(at_once(lambda m: functions[m](self._inputs(mixtures, m)).T, range(len(self.targets))), axis=2)
+        return np.asarray(self.predict(mixtures) + (drawn + noise[:, None]) * self._reach, np.float64)
 
     def interval(self, weights: ArrayLike, level: float = 0.9) -> tuple[Array, Array]:  # type: ignore[override]
         """Low and high (n, M): where a new run lands with probability ``level``; NaN without draws.
@@ -95,23 +87,23 @@ class GaussianProcessLaw(SampledLaw):
         mixtures = self._mixtures(weights)
         variance = at_once(lambda m: self._known[m].variance(self._inputs(mixtures, m)), range(len(self.targets)))
         noise = np.exp([kernel.noise for kernel in self.kernels])
-        reach = ndtri((1 + level) / 2) * np.sqrt(np.stack(variance, axis=1) + noise) * self._stretch * self._scale
+        reach = ndtri((1 + level) / 2) * np.sqrt(np.stack(variance, axis=1) + noise) * self._reach
         middle = self.predict(mixtures)
         return middle - reach, middle + reach
 
     def diagnosed(self) -> GaussianProcessLaw:
         """The same law, with what its fit says of itself."""
-        unseen = fit_diagnostics(self.losses, self.losses - self._left_out[0] * self._scale, np.zeros(len(self.targets), bool))
-        said = fit_diagnostics(self.losses, self.predict(self.mixtures), [r2 is not None and r2 <= 0 for r2 in unseen["r2"]])
+        unseen = held_out_diagnostics(self.losses, self.losses - self._left_out[0] * self._scale)
+        said = fit_diagnostics(self.losses, self.predict(self.mixtures), [r2 is not None and r2 <= 0 for r2 in unseen["held_out_r2"]])
         lengths = [np.exp(kernel.lengths).tolist() for kernel in self.kernels]
-        more = {"held_out_r2": unseen["r2"], "held_out_mae": unseen["mae"], "power": self.powers.tolist(), "lengths": lengths}
-        return replace(self, diagnostics=said | more)
+        return replace(self, diagnostics=said | unseen | {"power": self.powers.tolist(), "lengths": lengths})
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON can hold it: the runs and the kernels, from which the rest follows."""
         kernels = np.array([[kernel.amplitude, kernel.noise, *kernel.lengths] for kernel in self.kernels])
         return {**self._record(), "mixtures": packed(self.mixtures), "losses": packed(self.losses), "powers": packed(self.powers),
-                "kernels": packed(kernels), "draws": self.count, "seed": self.seed}
+                "kernels": packed(kernels), "draws": self.count, "seed": self.seed,
+                "stretch": None if self.stretch is None else self.stretch.tolist()}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> GaussianProcessLaw:
@@ -119,8 +111,10 @@ class GaussianProcessLaw(SampledLaw):
         common = cls._read(record)
         try:
             kernels = tuple(Kernel(row[0], row[1], row[2:]) for row in unpacked(record["kernels"]))
+            stretch = None if record.get("stretch") is None else np.array(record["stretch"], np.float64)
             return cls(**common, mixtures=unpacked(record["mixtures"]), losses=unpacked(record["losses"]),
-                       powers=unpacked(record["powers"]), kernels=kernels, count=int(record["draws"]), seed=int(record["seed"]))
+                       powers=unpacked(record["powers"]), kernels=kernels, count=int(record["draws"]), seed=int(record["seed"]),
+                       stretch=stretch)
         except (KeyError, TypeError, ValueError) as error:
             raise damaged(error) from error
 
@@ -133,17 +127,26 @@ class GaussianProcessLaw(SampledLaw):
                      for m, column in enumerate(self.losses.T))
 
     @cached_property
+    def _functions(self) -> tuple[list[Deviations], Array]:
+        """B functions a target, and the noise (B, M) of one run each."""
+        rng, together = np.random.default_rng(self.seed), np.linalg.cholesky(self._together).T
+        features = rng.standard_normal((WAVES, len(self.domains)))
+        weights, noise, run = (rng.standard_normal((rows, self.count, len(self.targets))) @ together
+                               for rows in (2 * WAVES, len(self.mixtures), 1))
+        deviations = at_once(lambda m: self._known[m].deviations(features, weights[:, :, m], noise[:, :, m]), range(len(self.targets)))
+        return deviations, np.asarray(run[0] * np.exp([kernel.noise / 2 for kernel in self.kernels]), np.float64)
+
+    @cached_property
     def _left_out(self) -> tuple[Array, Array]:
         """Runs left out one at a time, (R, M): how far off, and the standard deviation of that."""
         missed, spread = zip(*(known.left_out() for known in self._known), strict=True)
         return np.stack(missed, axis=1), np.stack(spread, axis=1)
 
     @cached_property
-    def _stretch(self) -> Array:
-        """What the standard deviations (M,) are multiplied with, so that 90 of 100 runs left out lie where they should."""
-        missed, spread = self._left_out
-        reach = np.quantile(np.abs(missed / spread), 0.9, axis=0, method="weibull") / ndtri(0.95)
-        return np.asarray(np.clip(reach, 0.5, 3), np.float64)
+    def _reach(self) -> Array:
+        """What standard deviations (M,) of the process are multiplied with to be those of a new run's loss; 0 for equal losses."""
+        stretch = stretch_of(*self._left_out) if self.stretch is None else self.stretch
+        return np.asarray(stretch * np.where(flat(self.losses), 0.0, self._scale), np.float64)
 
     @cached_property
     def _together(self) -> Array:
@@ -161,14 +164,22 @@ class GaussianProcessLaw(SampledLaw):
         return deviation(self.losses)
 
 
+def stretch_of(missed: Array, spread: Array, least: float = 0.5, most: float = 3.0) -> Array:
+    """What the standard deviations (M,) must be multiplied with, so that 90 of 100 runs left out (R, M) lie where they should."""
+    reach = np.quantile(np.abs(missed / spread), 0.9, axis=0, method="weibull") / ndtri(0.95)
+    return np.asarray(np.clip(reach, least, most), np.float64)
+
+
+def flat(losses: Array) -> NDArray[np.bool_]:
+    """Which targets (M,) have the same loss in all runs."""
+    return np.asarray(losses.std(0) <= 1e-6 * np.sqrt((losses ** 2).mean(0)))
+
+
 def deviation(losses: Array) -> Array:
-    """Standard deviation, 1 where all losses are equal."""
-    spread = losses.std(0)
-    return np.asarray(np.where(spread > 1e-6 * np.sqrt((losses ** 2).mean(0)), spread, 1.0), np.float64)
+    """Standard deviation (M,), 1 where all losses are equal."""
+    return np.asarray(np.where(flat(losses), 1.0, losses.std(0)), np.float64)
 
 
 def standard(column: Array) -> Array:
     """One target's losses (R,) at mean 0 and variance 1; zeros where all are equal."""
-    spread = column.std()
-    flat = spread <= 1e-6 * np.sqrt((column ** 2).mean())
-    return np.zeros_like(column) if flat else np.asarray((column - column.mean()) / spread, np.float64)
+    return np.zeros_like(column) if flat(column) else np.asarray((column - column.mean()) / column.std(), np.float64)

@@ -1,4 +1,4 @@
-"""The log-linear law: the loss of a target is c + exp(t.w), with bootstrap draws for its interval."""
+"""The log-linear law: the loss of a target is c + exp(t.w), with draws for its interval."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from reweightviz.core.protocols import BrowserForm
 from reweightviz.laws.arrays import decoded, encoded
 from reweightviz.laws.runs import checked_importance
 from reweightviz.numerics.convex import minimise_exponentials
+from reweightviz.numerics.quantiles import between
 
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
@@ -30,7 +31,7 @@ class LogLinearLaw:
         targets: names (M,).
         lower_is_better: (M,).
         coef: (M, 1 + K), rows [log c, t_1..t_K].
-        draws: (B, M, 1 + K) float32, the same refitted to resampled runs.
+        draws: (B, M, 1 + K) float32, the same refitted to redrawn losses.
         noise: (B, M) float32, residuals of runs in the unit of the losses; a row comes from one run.
         diagnostics: what the fit says of itself: a list of M values a name.
 
@@ -73,8 +74,8 @@ class LogLinearLaw:
     def samples(self, weights: ArrayLike) -> Array:
         """Losses (B, n, M) that a new run at each of the mixtures (n, K) might reach, one a draw.
 
-        A draw has one resample of the runs and the residuals of one run for all targets, so sums and
-        differences over targets or mixtures keep their correlation.
+        A draw has one refit and the residuals of one run for all targets, so sums and differences over targets or
+        mixtures keep their correlation.
         """
         mixtures = self._mixtures(weights)
         drawn = _losses(self.draws.reshape(-1, self.draws.shape[2]).astype(np.float64), mixtures)
@@ -90,9 +91,7 @@ class LogLinearLaw:
             absent = np.full((len(mixtures), len(self.targets)), np.nan)
             return absent, absent.copy()
         rows = max(1, BLOCK // self.noise.size)
-        tails = [(1 - level) / 2, (1 + level) / 2]
-        parts = [np.quantile(self.samples(mixtures[first:first + rows]), tails, axis=0)
-                 for first in range(0, len(mixtures), rows)]
+        parts = [between(self.samples(mixtures[first:first + rows]), level) for first in range(0, len(mixtures), rows)]
         low, high = np.concatenate(parts, axis=1) if parts else np.empty((2, 0, len(self.targets)))
         return low, high
 

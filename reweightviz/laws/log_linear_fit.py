@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.laws.log_linear import LogLinearLaw
-from reweightviz.laws.runs import checked_directions, checked_runs, fit_diagnostics, whole_runs
+from reweightviz.laws.runs import checked_directions, checked_runs, fit_diagnostics, held_out, redrawn_losses
 from reweightviz.numerics.curve_fit import Curves, fit_log_linear, log_linear_starts
 
 Array = NDArray[np.float64]
@@ -19,7 +19,7 @@ LEAST_FLOOR = 1e-9
 
 def fitted_log_linear(who: str, domains: Sequence[str], targets: Sequence[str], mixtures: ArrayLike, losses: ArrayLike,
                       lower_is_better: ArrayLike | None, *, huber: float, starts: int, draws: int, seed: int) -> LogLinearLaw:
-    """The law ``exp(log c) + exp(t.w)`` of every target, with refits to resampled runs and whole runs' residuals.
+    """The law ``exp(log c) + exp(t.w)`` of every target, with refits to redrawn losses and whole runs' residuals.
 
     Args:
         who: name of the method, for the error sentences.
@@ -30,17 +30,20 @@ def fitted_log_linear(who: str, domains: Sequence[str], targets: Sequence[str], 
         lower_is_better: (M,); all true when not given.
         huber: delta, where the squared error turns absolute, in the unit of the losses.
         starts: how many starting floors c are tried a target.
-        draws: bootstrap resamples of the runs, B; 0 for no intervals.
-        seed: of the resamples.
+        draws: refits to redrawn losses, B; 0 for no intervals.
+        seed: of the draws.
     """
     names, goals = tuple(domains), tuple(targets)
     w, y = checked_runs(who, names, goals, mixtures, losses, needed=len(names) + 1)
     better = checked_directions(lower_is_better, goals)
     best = _best(w, y, huber, starts)
     fitted = best.floor + np.exp(w @ best.slopes.T)
-    refits, noise = _resampled(w, y, best, fitted, huber, draws, seed)
-    said = fit_diagnostics(y, fitted, best.floor <= 1e-3 * y.mean(0))
-    return LogLinearLaw(names, goals, better, _coefficients(best, y), refits, noise, said)
+    noise, redrawn = redrawn_losses(y, fitted, _leverage(w, best), 1 + len(names), draws, np.random.default_rng(seed))
+    start = Curves(*(np.tile(column, (draws, *[1] * (column.ndim - 1))) for column in best))
+    again = fit_log_linear(w, redrawn, start, delta=huber, tolerance=1e-5, steps=60)
+    refits = _coefficients(again, np.tile(y, (1, draws))).reshape(draws, len(goals), 1 + len(names))
+    said = fit_diagnostics(y, fitted, best.floor <= 1e-3 * y.mean(0)) | (_unseen(w, y, best, huber, seed) if draws else {})
+    return LogLinearLaw(names, goals, better, _coefficients(best, y), refits.astype(np.float32), noise.astype(np.float32), said)
 
 
 def _best(w: Array, y: Array, huber: float, starts: int) -> Curves:
@@ -50,16 +53,14 @@ def _best(w: Array, y: Array, huber: float, starts: int) -> Curves:
     return Curves(*(column[lowest] for column in tried))
 
 
-def _resampled(w: Array, y: Array, best: Curves, fitted: Array, huber: float, draws: int, seed: int) -> tuple[Any, Any]:
-    """Refits to runs drawn with repeats, from the point estimate, and the residuals of whole runs."""
-    runs, targets, rng = len(w), y.shape[1], np.random.default_rng(seed)
-    counts = rng.multinomial(runs, np.full(runs, 1 / runs), draws).astype(np.float64)
-    start = Curves(*(np.tile(column, (draws, *[1] * (column.ndim - 1))) for column in best))
-    refits = fit_log_linear(w, np.tile(y.T, (draws, 1)), start, counts=np.repeat(counts, targets, 0),
-                            delta=huber, tolerance=1e-5, steps=60)
-    shaped = _coefficients(refits, np.tile(y, (1, draws))).reshape(draws, targets, 1 + w.shape[1])
-    residuals = (y - fitted) / np.sqrt(1 - _leverage(w, best))
-    return shaped.astype(np.float32), whole_runs(residuals, draws, rng).astype(np.float32)
+def _unseen(w: Array, y: Array, best: Curves, huber: float, seed: int) -> dict[str, list[Any]]:
+    def refitted(counts: Array) -> Array:
+        times = len(counts) // y.shape[1]
+        start = Curves(*(np.tile(column, (times, *[1] * (column.ndim - 1))) for column in best))
+        again = fit_log_linear(w, np.tile(y.T, (times, 1)), start, counts=counts, delta=huber, tolerance=1e-5, steps=60)
+        return np.asarray(again.floor[:, None] + np.exp(again.slopes @ w.T), np.float64)
+
+    return held_out(w, y, 1 + w.shape[1], refitted, seed)
 
 
 def _coefficients(curves: Curves, y: Array) -> Array:

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from reweightviz.core.errors import ReweightvizError, unknown_name
 from reweightviz.core.protocols import Law
 from reweightviz.laws.loss_to_loss_law import LossToLossLaw
-from reweightviz.laws.runs import checked_directions, checked_runs, fit_diagnostics, whole_runs
+from reweightviz.laws.runs import checked_directions, checked_runs, fit_diagnostics, held_out_diagnostics, whole_runs
 from reweightviz.numerics.shifted_power import evaluate, fit_line, fit_shifted_power, slopes
 
 Array = NDArray[np.float64]
@@ -121,7 +121,8 @@ class LossToLoss:
             forms.append(form)
         fitted = evaluate(theta, x)
         noise = whole_runs((y - fitted) / np.sqrt(1 - pulled), self.draws, rng)
-        said = fit_diagnostics(y, fitted, theta[:, 2] == 0) | {"source": followed, "form": forms}
+        said = fit_diagnostics(y, fitted, theta[:, 2] == 0) | held_out_diagnostics(y, y - (y - fitted) / (1 - pulled))
+        said |= {"source": followed, "form": forms}
         return replace(plain, theta=theta, refits=draws, noise=noise, diagnostics=said)
 
     def _form(self, x: Array, y: Array, sign: float) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.laws.mixmin_law import MixMinLaw
-from reweightviz.laws.runs import checked_directions, checked_runs, fit_diagnostics, whole_runs
+from reweightviz.laws.runs import checked_directions, checked_runs, fit_diagnostics, held_out_diagnostics, whole_runs
 
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
@@ -99,7 +99,8 @@ class MixMin:
         pulled = np.minimum(1 / len(y) + apart / np.maximum(apart.sum(0), 1e-300), 0.9)
         noise = whole_runs((y - fitted) / np.sqrt(1 - pulled), self.draws, rng)
         flat = line[:, 1] == 0
-        lines, said = _line(x, y, counts, upwards), fit_diagnostics(y, fitted, flat)
+        lines = _line(x, y, counts, upwards)
+        said = fit_diagnostics(y, fitted, flat) | held_out_diagnostics(y, y - (y - fitted) / (1 - pulled))
         return replace(plain, line=line, lines=lines, noise=noise, diagnostics=said)
 
 

@@ -26,14 +26,15 @@ from reweightviz.laws.log_linear_fit import fitted_log_linear
 class Olmix:
     """Loss of target m under weights w: ``exp(log c_m) + exp(t_m.w)``.
 
-    The interval is that of a new run: refits to resampled runs plus whole runs' residuals, each enlarged for the
-    pull of its run on the fit. Below some 4 runs a parameter it errs on the wide side.
+    The interval is that of a new run: refits to losses redrawn with the runs' residuals, plus the residuals of whole runs, each
+    enlarged for the pull of its run on the fit, and all for how little few runs say of the noise. A fit warns with fewer than
+    3 runs beyond its K + 1 numbers a target.
 
     Args:
         huber: delta, where the squared error turns absolute, in the unit of the losses.
         starts: how many starting floors c are tried a target.
-        draws: bootstrap resamples of the runs, B; 0 for no intervals.
-        seed: of the resamples.
+        draws: refits to redrawn losses, B; 0 for no intervals, and no error on runs left out.
+        seed: of the draws.
 
     Example:
         >>> import numpy as np

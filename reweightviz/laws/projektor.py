@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.laws.projektor_law import ProjektorLaw, features
-from reweightviz.laws.runs import checked_directions, checked_given, checked_runs, fit_diagnostics, whole_runs
+from reweightviz.laws.runs import checked_directions, checked_given, checked_runs, fit_diagnostics, held_out_diagnostics, whole_runs
 from reweightviz.numerics.transport import Distances, cuts
 
 Array = NDArray[np.float64]
@@ -109,7 +109,7 @@ class Projektor:
                 table = features(w[rows], distance)
                 coef[one, m], draws[:, one, m], fitted[rows, m], pulled[rows, m] = _least_squares(table, y[rows, m], counts)
         noise = whole_runs((y - fitted) / np.sqrt(1 - pulled), self.draws, rng)
-        said = fit_diagnostics(y, fitted, np.zeros(shape[1], bool))
+        said = fit_diagnostics(y, fitted, np.zeros(shape[1], bool)) | held_out_diagnostics(y, y - (y - fitted) / (1 - pulled))
         said["degenerate"] = [r2 is not None and r2 <= 0 for r2 in said["r2"]]
         shares = (~law.lower_is_better) & (y.min(0) >= 0) & (y.max(0) <= 1)
         return ProjektorLaw(law.domains, law.targets, law.lower_is_better, law.distances, law.scales, coef, draws.astype(np.float32),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, listed, warn
 
 Array = NDArray[np.float64]
 
@@ -114,6 +114,86 @@ def fit_diagnostics(losses: Array, fitted: Array, degenerate: ArrayLike) -> dict
     r2 = [None if flat else 1 - m / s for flat, m, s in zip(constant, missed.tolist(), spread.tolist(), strict=True)]
     return {"r2": r2, "mae": np.abs(losses - fitted).mean(0).tolist(), "runs": [len(losses)] * losses.shape[1],
             "degenerate": np.asarray(degenerate, bool).tolist(), "constant": constant.tolist()}
+
+
+FOLDS = 5
+"""Parts of the runs that are left out in turn for the error on runs that a fit has not seen."""
+FREEDOM = 3
+"""With fewer runs beyond the numbers that are fitted, the residuals hardly tell how large the noise is."""
+
+
+def say_few_runs(who: str, runs: int, enough: int) -> None:
+    """Warn that intervals rest on few runs."""
+    warn(f"{who} and has {runs} runs: with fewer than {enough} they hardly tell how large the noise is, so the intervals may be far off.")
+
+
+def redrawn_losses(losses: Array, fitted: Array, pull: Array, numbers: int, draws: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """What the intervals of a fitted curve are made of: the noise (B, M) of new runs, and losses (B M, R) to fit it to again.
+
+    A new run's noise is a whole run's residuals, enlarged for its pull on the fit and for the numbers fitted. The losses are the
+    fitted ones with other runs' residuals, as large as if each run had been left out, so that they hold what the curve misses,
+    too. In each draw all of it grows or shrinks by how little the runs say of the noise, as Student's t does. Where as many numbers
+    were fitted as there are runs, no residuals are left over: the losses' own spread stands for them.
+
+    Args:
+        losses: (R, M).
+        fitted: (R, M).
+        pull: of each run on its own fitted losses, (R, M), below 1.
+        numbers: how many were fitted a target.
+        draws: B.
+        rng: what draws.
+
+    Warns:
+        ReweightvizWarning: hardly more runs than numbers.
+    """
+    runs, freedom = len(losses), len(losses) - numbers
+    if draws and freedom < FREEDOM:
+        say_few_runs(f"the law fits {numbers} numbers a target", runs, numbers + FREEDOM)
+    if freedom < 1:
+        residuals = left_out = losses - losses.mean(0)
+        wider = np.ones((draws, 1))
+    else:
+        missed = losses - fitted
+        residuals = missed / np.sqrt(1 - pull)
+        least = np.sqrt((missed ** 2).sum(0) / freedom)
+        residuals = residuals * np.maximum(1, least / np.maximum(np.sqrt((residuals ** 2).mean(0)), 1e-300))
+        left_out = residuals / np.sqrt(1 - pull)
+        wider = np.sqrt(freedom / rng.chisquare(freedom, draws))[:, None]
+    redrawn = fitted + (left_out - left_out.mean(0))[rng.integers(0, runs, (draws, runs))] * wider[:, None]
+    return whole_runs(residuals, draws, rng) * wider, redrawn.transpose(0, 2, 1).reshape(-1, runs)
+
+
+def held_out_diagnostics(losses: Array, predicted: Array) -> dict[str, list[Any]]:
+    """The error on runs (R, M) whose losses were predicted by fits that had not seen them."""
+    unseen = fit_diagnostics(losses, predicted, np.zeros(losses.shape[1], bool))
+    return {"held_out_r2": unseen["r2"], "held_out_mae": unseen["mae"]}
+
+
+def fold_of_runs(mixtures: Array, folds: int, seed: int) -> NDArray[np.int64]:
+    """Which of at most ``folds`` parts each run (R,) belongs to; repeats of one mixture stay together."""
+    _, group = np.unique(np.round(mixtures, 6), axis=0, return_inverse=True)
+    group = group.ravel()
+    order = np.random.default_rng(seed).permutation(group.max() + 1)
+    return np.asarray(order[group] % min(folds, len(order)), np.int64)
+
+
+def held_out(mixtures: Array, losses: Array, numbers: int, refitted: Callable[[Array], Array], seed: int) -> dict[str, list[Any]]:
+    """The error of a curve on runs left out, by five parts; empty where too few runs would be left for the ``numbers`` it fits.
+
+    Args:
+        mixtures: (R, K).
+        losses: (R, M).
+        numbers: how many are fitted a target.
+        refitted: from how often each run counts (5 M, R), part after part, to predictions (5 M, R).
+        seed: of the parts.
+    """
+    fold = fold_of_runs(mixtures, FOLDS, seed)
+    parts = fold.max() + 1
+    seen = fold != np.arange(parts)[:, None]
+    if seen.sum(1).min() <= numbers:
+        return {}
+    predicted = refitted(np.repeat(seen.astype(np.float64), losses.shape[1], 0)).reshape(parts, losses.shape[1], -1)
+    return held_out_diagnostics(losses, predicted[fold, :, np.arange(len(fold))])
 
 
 def whole_runs(residuals: Array, draws: int, rng: np.random.Generator) -> Array:

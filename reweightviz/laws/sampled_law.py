@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.protocols import BrowserForm
+from reweightviz.numerics.quantiles import between
 
 Array = NDArray[np.float64]
 BLOCK = 1 << 22
@@ -54,10 +55,9 @@ class SampledLaw:
         if not self.draws:
             absent = np.full((len(mixtures), len(self.targets)), np.nan)
             return absent, absent.copy()
-        rows, tails = min(max(1, BLOCK // (self.draws * len(self.targets))), MOST_ROWS), [(1 - level) / 2, (1 + level) / 2]
-        # "weibull": of B draws, the outermost bound 1 - 2 / (B + 1), so that few draws do not make the interval too short
-        parts = [np.quantile(self.samples(mixtures[first:first + rows], **_part(given, len(mixtures), slice(first, first + rows))),
-                             tails, axis=0, method="weibull") for first in range(0, len(mixtures), rows)]
+        rows = min(max(1, BLOCK // (self.draws * len(self.targets))), MOST_ROWS)
+        parts = [between(self.samples(mixtures[first:first + rows], **_part(given, len(mixtures), slice(first, first + rows))), level)
+                 for first in range(0, len(mixtures), rows)]
         low, high = np.concatenate(parts, axis=1) if parts else np.empty((2, 0, len(self.targets)))
         return low, high
 

@@ -48,8 +48,8 @@ class ScalingMixtures:
     Args:
         joint: whether A and B depend on the weights.
         huber: delta, where the squared error turns absolute, in the unit of the losses.
-        draws: bootstrap resamples of the runs, B; 0 for no intervals.
-        seed: of the resamples.
+        draws: refits to redrawn losses, B; 0 for no intervals, and no error on runs left out.
+        seed: of the draws.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -101,7 +101,7 @@ class ScalingMixtures:
         fixed = {f"unit_{name}": np.array(np.exp(np.log(values).mean())) for name, values in given.items()}
         points = Points(w, given, {**fixed, "least_sum": np.array(1 / (HIGHEST * y.max()))})
         done = fit_curve(CURVES[form.kind], points, y, form.start(points, y), delta=self.huber, draws=self.draws, seed=self.seed)
-        said = fit_diagnostics(y, done.values, done.theta[:, 0] <= 1e-3 * y.mean(0))
+        said = fit_diagnostics(y, done.values, done.theta[:, 0] <= 1e-3 * y.mean(0)) | done.unseen
         law = CurveLaw if self.joint else ConvexCurveLaw
         return law(form.kind, names, goals, better, done.theta, done.draws, done.noise, points.fixed, said)
 

@@ -58,11 +58,6 @@ class Posterior(NamedTuple):
         parts = [self._unexplained(inputs[i:i + block]) for i in range(0, len(inputs), block)]
         return np.concatenate(parts) if parts else np.empty(0)
 
-    def covariance(self, inputs: Array) -> Array:
-        """Covariance of f (n, n), without the noise."""
-        solved = solve_triangular(self.root, self.kernel.between(self.inputs, inputs), lower=True)
-        return np.asarray(self.kernel.between(inputs, inputs) - solved.T @ solved, np.float64)
-
     def deviations(self, features: Array, weights: Array, noise: Array) -> Deviations:
         """Draws of f less its mean, B functions that are the same wherever they are asked.
 

@@ -64,10 +64,10 @@ function estimate(value, draws, level) {
   return { value, low: quantileSorted(draws, (1 - level) / 2), high: quantileSorted(draws, (1 + level) / 2) };
 }
 
-/** Linear interpolation between order statistics, numpy's default. @param {Float64Array} sorted @param {number} q */
+/** What a next draw lies below as often as q says, Weibull's place q (B + 1), as in Python. @param {Float64Array} sorted @param {number} q */
 export function quantileSorted(sorted, q) {
   if (!sorted.length) return NaN;
-  const place = q * (sorted.length - 1);
+  const place = Math.min(Math.max(q * (sorted.length + 1) - 1, 0), sorted.length - 1);
   const below = Math.floor(place);
   const above = Math.min(below + 1, sorted.length - 1);
   return sorted[below] + (sorted[above] - sorted[below]) * (place - below);

@@ -46,8 +46,9 @@ test("a law without draws has no interval", () => {
   assert.ok(Number.isNaN(first.low) && Number.isNaN(first.high));
 });
 
-test("quantiles interpolate as numpy's do", () => {
-  assert.equal(quantileSorted(Float64Array.of(1, 2, 4), 0.75), 3);
+test("quantiles interpolate as Python's do", () => {
+  assert.equal(quantileSorted(Float64Array.of(1, 2, 4), 0.625), 3);
+  assert.equal(quantileSorted(Float64Array.of(1, 2, 4), 0.95), 4);
   assert.equal(quantileSorted(Float64Array.of(5), 0.05), 5);
 });
 
