@@ -26,6 +26,7 @@ from reweightviz.core.runlog import RunLog
 from reweightviz.core.selection import Selection
 from reweightviz.core.sources import Sources
 from reweightviz.core.store import open_corpus, same_documents
+from reweightviz.core.tail import Tail
 from reweightviz.explorer_state import ExplorerState
 from reweightviz.widgets.curves import LossCurves, WeightTrajectories
 from reweightviz.widgets.export_bar import ExportBar
@@ -44,7 +45,7 @@ class Explorer(w.VBox):
         corpus: documents with ``xy``; None for an explorer without a map.
         tokens: domain to tokens available, or Sources; those of the corpus when not given.
         law: predicts every target's loss in the editor and proposes its optimum as a preset.
-        logs: training runs whose curves are drawn.
+        logs: training runs whose curves are drawn; a Tail (``rv.read_log(path, follow=True)``) is followed.
         mixture: where to start; natural when not given.
         reference: what the editor compares with; natural when not given.
         budget: tokens to train on; all that there are when not given.
@@ -64,13 +65,14 @@ class Explorer(w.VBox):
     """
 
     def __init__(self, corpus: Corpus | None = None, *, tokens: Mapping[str, float] | Sources | None = None, law: Law | None = None,
-                 logs: Sequence[RunLog] = (), mixture: Mapping[str, float] | None = None, reference: Mapping[str, float] | None = None,
+                 logs: Sequence[RunLog | Tail] = (), mixture: Mapping[str, float] | None = None,
+                 reference: Mapping[str, float] | None = None,
                  budget: float | None = None, max_epochs: float = 4.0, presets: Mapping[str, Mapping[str, float]] | None = None,
                  front: pd.DataFrame | None = None, color_by: str = "domain", height: int = 440,
                  autosave: str | os.PathLike[str] | None = None) -> None:
         if corpus is None and tokens is None:
             raise ReweightvizError("an Explorer needs a corpus, or tokens={'web': 1.2e12, ...}; got neither.")
-        self.corpus, self.law, self.logs, self.sources = corpus, law, list(logs), _sources(corpus, tokens)
+        self.corpus, self.law, self._runs, self.sources = corpus, law, list(logs), _sources(corpus, tokens)
         self._folder: Path | None = None
         self._quiet = False
         link = f"explorer-{uuid4().hex}"
@@ -85,8 +87,8 @@ class Explorer(w.VBox):
         self.map = Map(corpus, natural=natural, mixture=start, color_by=color_by, link=link, height=height) if corpus is not None else None
         colours = dict(zip(self.editor.domains, self.editor.colors, strict=True))
         known = colours if all(set(log.domains) <= set(colours) for log in self.logs) else None
-        self.losses = LossCurves(self.logs, link=link, colors=known, smooth=10) if self.logs else None
-        self.weights = WeightTrajectories(self.logs, link=link, colors=known) if self.logs else None
+        self.losses = LossCurves(self._runs, link=link, colors=known, smooth=10) if self._runs else None
+        self.weights = WeightTrajectories(self._runs, link=link, colors=known) if self._runs else None
         self.front = self._front(front) if front is not None else None
         self.exporting = ExportBar({name: (found.title, found.units[0].sentence) for name, found in exporters.FRAMEWORKS.items()},
                                    self._export_draft)
@@ -95,6 +97,11 @@ class Explorer(w.VBox):
         self._join()
         if autosave is not None:
             self._take_up(Path(autosave))
+
+    @property
+    def logs(self) -> list[RunLog]:
+        """The runs whose curves are drawn, a followed one as it is now."""
+        return [run.log if isinstance(run, Tail) else run for run in self._runs]
 
     # ---- what a person chose
 

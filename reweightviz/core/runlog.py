@@ -82,7 +82,7 @@ class RunLog:
         return len(self.steps)
 
     def __repr__(self) -> str:
-        return f"RunLog({self.name!r}, {len(self)} steps, {len(self.domains)} domains, signals: {', '.join(self.signals)})"
+        return f"RunLog({self.name!r}, {len(self)} steps, {len(self.domains)} domains, signals: {', '.join(self.signals) or 'none'})"
 
     def __getitem__(self, signal: str) -> NDArray[np.float64]:
         if signal not in self.signals:

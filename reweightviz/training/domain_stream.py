@@ -41,7 +41,7 @@ class DomainStream:
         seed: of the shuffles and of the draw of domains.
     """
 
-    def __init__(self, blocks: list[NDArray[np.uint8]], seed: int) -> None:
+    def __init__(self, blocks: list[NDArray[np.uint8]], seed: int | tuple[int, int]) -> None:
         self._blocks = blocks
         self._rng = np.random.default_rng(seed)
         self._orders = [self._rng.permutation(len(block)) for block in blocks]

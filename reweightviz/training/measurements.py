@@ -28,13 +28,13 @@ class Update(NamedTuple):
 
 
 class Measurements:
-    """Measures a model on fresh training sequences and on the validation half of the held-out documents.
+    """Measures a model on training sequences in an order of their own and on the validation half of the held-out documents.
 
     Args:
         data: sequences of K domains.
         model: to measure; its parameters are the same before and after.
         probe_blocks: validation sequences a domain for its loss, the same ones every time.
-        gradient_batch: sequences a domain for a gradient, fresh ones every time.
+        gradient_batch: sequences a domain for a gradient, other ones every time.
         layers: gradients of the last so many blocks and the final norm only, which is cheaper; None means all parameters.
         seed: of what is drawn.
     """
@@ -45,7 +45,8 @@ class Measurements:
         self._place = next(model.parameters()).device
         self._parameters = model.last_parameters(layers)
         self._probes = spread(data.validation, probe_blocks)
-        self._training, self._validation = DomainStream(data.training, seed), DomainStream(data.validation, seed)
+        # An order of their own: with the trainer's seed they would be the sequences that were just trained on.
+        self._training, self._validation = DomainStream(data.training, (seed, 1)), DomainStream(data.validation, (seed, 2))
 
     def validation(self, batch: int) -> Tensor:
         """A fresh batch of validation sequences, the domains evenly."""
