@@ -39,3 +39,10 @@ def test_mixers_replays_five_methods_and_shows_where_they_lead(run):
     assert "Aioli tries a mixture of its own by step 10" in shown and "DoReMi needs 'excess_loss'; the log 'natural'" in shown
     assert all(f"\n{name}: as even as" in shown for name in ("DoReMi", "ODM", "SkillIt", "ADO", "DoGE"))
     assert "eta from 0.002 to 2 (own value 0.02)" in shown
+
+
+def test_watch_steers_a_run_and_ends_it(run, tmp_path):
+    shown = run("watch")
+    assert "the weight of 'code' is kept between 0.05 and 0.6; got 0.01." in shown
+    assert "of the last 20 records: {'code': 0." in shown
+    assert (tmp_path / "watched" / "run.html").stat().st_size > 1_000_000
