@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FRAMEWORKS = ROOT / "tests" / "frameworks"
 CHECKOUTS = Path(os.environ.get("REWEIGHTVIZ_CHECKOUTS", ROOT / ".checkouts"))
-collect_ignore_glob = ["frameworks/*"]  # they run in environments of their own
+collect_ignore_glob = ["frameworks/*", "steering/*"]  # they run in environments or processes of their own
 PUBLIC_TABLES = ROOT.parent / "shared" / "data"
 
 
