@@ -17,7 +17,7 @@ import argparse
 import json
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -59,17 +59,18 @@ SHORT: dict[str, dict[str, Any]] = {  # what the defaults, for long runs, become
     "DoGE": {"every": 5}, "ODM": {"warmup": 5}, "Aioli": {"lp_rounds": 2, "every": 100}, "SkillIt": {"every": 50},
     "ADO": {"start": 50, "every": 50, "skip": 25, "window": 21},
 }
-METHODS: dict[str, dict[str, Any]] = {  # the settings that --tune chose
+CHOSEN: dict[str, dict[str, Any]] = {  # the settings that --tune chose
     "uniform": {}, "natural": {}, "DoReMi": {"eta": 0.1}, "DoGE": {"rate": 0.002}, "ODM": {"variant": "smoothed_mean"},
     "Aioli": {"eta": 2.0}, "ADO": {}, "SkillIt": {"eta": 0.8}, "log-linear": {"kl": 0.0},
 }
-GRID: dict[str, list[dict[str, Any]]] = {
+TRIED: dict[str, list[dict[str, Any]]] = {
     "uniform": [{}], "DoReMi": [{"eta": 0.02}, {"eta": 0.1}],
     "DoGE": [{"rate": 0.002}, {"rate": 0.01}, {"rate": 0.05}], "ODM": [{}, {"variant": "smoothed_mean"}],
     "Aioli": [{"eta": 0.2}, {"eta": 0.5}, {"eta": 2.0}], "ADO": [{"prior": "natural"}, {}],
     "SkillIt": [{"eta": 0.2}, {"eta": 0.8}], "log-linear": [{"kl": 0.0}, {"kl": 0.05}],
 }
-Play = Callable[[ProxyData, str, dict[str, Any], int], tuple[TrainingRun, TrainingRun, int]]
+METHODS = {name: SHORT.get(name, {}) | settings for name, settings in CHOSEN.items()}
+GRID = {name: [SHORT.get(name, {}) | settings for settings in tried] for name, tried in TRIED.items()}
 
 
 def there() -> list[str]:
@@ -79,7 +80,7 @@ def there() -> list[str]:
 
 def made(name: str, settings: Mapping[str, Any]) -> Any:
     """A mixer; its prior is no hyperparameter, it goes to the trainer."""
-    return getattr(rv.mixers, name)(**SHORT.get(name, {}), **{key: value for key, value in settings.items() if key != "prior"})
+    return getattr(rv.mixers, name)(**{key: value for key, value in settings.items() if key != "prior"})
 
 
 # ---- data
@@ -276,7 +277,7 @@ def report(book: Book) -> None:
         "date": datetime.now(UTC).isoformat(timespec="minutes"), "machine": f"{os.cpu_count()} cores, {platform.machine()}, one thread",
         "versions": {name: version(name) for name in ("torch", "numpy")}, "config": repr(CONFIG), "tokens_a_run": CONFIG.tokens,
         "corpus": book.facts["corpus"], "unit": "nats per byte, test half of the held-out documents", "level": LEVEL,
-        "settings": {name: SHORT.get(name, {}) | METHODS[name] for name in METHODS}, "swarm": {group: swarm_size(group) for group in groups}, "groups": groups}, indent=1) + "\n")
+        "settings": METHODS, "swarm": {group: swarm_size(group) for group in groups}, "groups": groups}, indent=1) + "\n")
 
 
 def tables(groups: dict[str, Any]) -> Iterator[str]:
