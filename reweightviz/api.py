@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError, listed, missing_column
+from reweightviz.core.errors import ReweightvizError, listed, missing_column, unknown_name
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law, LawSpec, Mixer, Scorer, Selector, needs, supply
 from reweightviz.core.runlog import RunLog
@@ -20,7 +20,8 @@ from reweightviz.core.schedule import Schedule
 from reweightviz.core.selection import Selection
 from reweightviz.core.sources import Source, Sources
 from reweightviz.core.swarm import Swarm
-from reweightviz.core.types import kind_of
+from reweightviz.core.types import SIGNALS, kind_of
+from reweightviz.numerics.simplex import numbers
 
 if TYPE_CHECKING:
     from reweightviz.core.tail import Tail
@@ -220,7 +221,8 @@ def mix(signals: Mapping[str, Mapping[str, Any]] | RunLog, mixer: Mixer, **other
     """Let a mixer weigh the domains.
 
     Args:
-        signals: signal to domain to a number (or, for an online mixer, to its values step by step); or a run log.
+        signals: signal to domain to a number (or, for an online mixer, to its values step by step, as many of each); or a run log,
+            of which the answer is that of ``rv.replay(log, mixer, **others)``: a line stands for the steps since the line before.
         mixer: one of ``rv.mixers``.
         **others: what the mixer names that is not one number a domain, such as ``law=`` of MetaRater, ``target_head=`` of
             ActiveMultiTask or ``lengths=`` of MixMinWeights.
@@ -233,8 +235,15 @@ def mix(signals: Mapping[str, Mapping[str, Any]] | RunLog, mixer: Mixer, **other
         >>> mix({"tokens": {"web": 3e11, "code": 1e11}}, Natural())["code"]
         0.25
     """
-    _instance(mixer, "rv.mix", "rv.mixers.Natural()")
+    _instance(mixer, "rv.mix", "rv.mixers.Natural()", Mixer)
+    if isinstance(signals, RunLog):
+        return _mixed(signals, mixer, others)
     domains, arrays = _signal_arrays(signals)
+    update = getattr(mixer, "update", None)
+    known = SIGNALS | needs(mixer.init) | (needs(update) if update is not None else {})
+    for name in [*arrays, *others]:
+        if name not in known:
+            raise unknown_name("signal", name, known)
     who, named = type(mixer).__name__, getattr(others.get("law"), "domains", domains)
     if tuple(named) != domains:
         raise ReweightvizError(f"the law names the domains {listed(named)}; the signals must too, in that order: "
@@ -242,46 +251,62 @@ def mix(signals: Mapping[str, Mapping[str, Any]] | RunLog, mixer: Mixer, **other
     arrays.update(others)
     arrays.setdefault("prior", np.full(len(domains), 1 / len(domains)))
     state = mixer.init(**supply(who, mixer.init, arrays))
-    source = {"method": who, "parameters": repr(mixer)}
     if hasattr(mixer, "stages"):
-        table = {step: dict(zip(domains, weights.tolist(), strict=True)) for step, weights in mixer.stages(state).items()}
-        return Schedule(table, steps=getattr(mixer, "steps", None), source=source)
-    update = getattr(mixer, "update", None)
+        return _schedule(domains, mixer, state)
     if update is not None:
-        told = supply(who, update, arrays)
-        steps = {name: np.atleast_2d(values) for name, values in told.items()}
-        for t in range(min(map(len, steps.values()))):
+        steps = {name: np.atleast_2d(values) for name, values in supply(who, update, arrays).items()}
+        lengths = {name: len(values) for name, values in steps.items()}
+        if len(set(lengths.values())) > 1:
+            told = ", ".join(f"{name!r} {length}" for name, length in lengths.items())
+            raise ReweightvizError(f"{who} is told its signals step by step, as many steps of each; these have {told}.")
+        for t in range(next(iter(lengths.values()), 0)):
             state = update(state, **{name: values[t] for name, values in steps.items()})
-    weights = np.asarray(mixer.result(state), np.float64)
-    return Mixture(zip(domains, weights.tolist(), strict=True), source=source)
+    return _answer(domains, mixer, mixer.result(state))
 
 
-def _instance(method: Any, verb: str, example: str) -> None:
+def _mixed(log: RunLog, mixer: Any, others: Mapping[str, Any]) -> Mixture | Schedule:
+    """The answer of a mixer that was told a log."""
+    from reweightviz import replaying
+
+    if hasattr(mixer, "stages"):
+        return _schedule(log.domains, mixer, replaying.start(log, mixer, **others))
+    return _answer(log.domains, mixer, replaying.replay(log, mixer, **others).meta["result"])
+
+
+def _answer(domains: tuple[str, ...], mixer: Mixer, weights: Any) -> Mixture:
+    source = {"method": type(mixer).__name__, "parameters": repr(mixer)}
+    return Mixture(zip(domains, np.asarray(weights, np.float64).tolist(), strict=True), source=source)
+
+
+def _schedule(domains: tuple[str, ...], mixer: Any, state: Any) -> Schedule:
+    table = {step: dict(zip(domains, weights.tolist(), strict=True)) for step, weights in mixer.stages(state).items()}
+    return Schedule(table, steps=getattr(mixer, "steps", None), source={"method": type(mixer).__name__, "parameters": repr(mixer)})
+
+
+def _instance(method: Any, verb: str, example: str, kind: Any = object) -> None:
     if isinstance(method, type):
         raise ReweightvizError(f"{verb} takes a method with its parameters, such as {example}; got the class {method.__name__}: add ().")
+    if not isinstance(method, kind):
+        raise ReweightvizError(f"{verb} takes a method with its parameters, such as {example}; got {method!r:.60}.")
 
 
-def _signal_arrays(signals: Mapping[str, Mapping[str, Any]] | RunLog) -> tuple[tuple[str, ...], dict[str, NDArray[np.float64]]]:
-    if isinstance(signals, RunLog):
-        return signals.domains, dict(signals.signals)
+def _signal_arrays(signals: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[str, ...], dict[str, NDArray[np.float64]]]:
     if isinstance(signals, Sources):
         return signals.domains, {"tokens": signals.tokens}
-    if not signals:
+    if isinstance(signals, Mapping) and not signals:
         raise ReweightvizError("rv.mix needs at least one signal, such as {'tokens': {'web': 1e12, 'code': 3e11}}; got none.")
-    if not all(isinstance(table, Mapping) for table in signals.values()):
-        raise ReweightvizError("rv.mix takes signal to domain to number, such as {'tokens': {'web': 1e12, 'code': 3e11}}; "
-                               f"got numbers for {listed(signals)}.")
+    if not isinstance(signals, Mapping) or not all(isinstance(table, Mapping) and table for table in signals.values()):
+        came = f"numbers, or no domains, for {listed(signals)}" if isinstance(signals, Mapping) else f"{signals!r:.60}"
+        raise ReweightvizError("rv.mix takes signal to domain to number, such as {'tokens': {'web': 1e12, 'code': 3e11}}, or a run log; "
+                               f"got {came}.")
     tables = {name: {d: value.tokens if isinstance(value, Source) else value for d, value in table.items()}
               for name, table in signals.items()}
     domains = tuple(next(iter(tables.values())))
     for name, table in tables.items():
         if set(table) != set(domains):
             raise ReweightvizError(f"signal {name!r} names the domains {listed(table)}, not {listed(domains)}.")
-    try:
-        found = {name: np.array([table[d] for d in domains], np.float64) for name, table in tables.items()}
-        return domains, {name: values if name == "graph" else values.T for name, values in found.items()}
-    except (TypeError, ValueError) as error:
-        raise ReweightvizError(f"a signal must hold a number, or numbers step by step, for every domain: {error}.") from error
+    found = {name: numbers([table[d] for d in domains], f"signal {name!r}") for name, table in tables.items()}
+    return domains, {name: values if name == "graph" else values.T for name, values in found.items()}
 
 
 # ---- ship

@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.mixture import Mixture
+from reweightviz.core.protocols import needs
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources, count
-from reweightviz.replaying import steps_of
+from reweightviz.numerics.simplex import numbers
+from reweightviz.replaying import shares_of, steps_of
 
 Array = NDArray[np.float64]
 ONE_HOT = 0.9
@@ -35,8 +37,8 @@ FLOOR = 0.2
 """Below this share of the uniform weight, the lowest weight of all is a floor."""
 MOST_EPOCHS = 4.0
 """More passes over a domain teach clearly less than new text would (N. Muennighoff et al., https://arxiv.org/abs/2305.16264)."""
-ROUNDS = 10
-"""How many parts a run is cut into."""
+ROUNDS, LATE = 10, 3
+"""How many parts a run is cut into, and how many of them the last is held against."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,8 @@ class Diagnosis:
             and ``a_batch`` (sequences of it in a mean batch). NaN where it is not known.
         by_step: a row a line: ``effective`` number of domains (exp of the entropy), change to the line before in ``l1`` and ``kl``.
         rounds: the same for a tenth of the run, a stage of the schedule or a round, with the domain that ``moved`` most.
-        settled: whether the last round changed less than 0.02 in L1; None for one mixture, or a schedule, which changes on purpose.
+        settled: whether the last round changed less than 0.02 in L1, and of a run whether none of the three tenths before the last is
+            further from it; None for one mixture, a schedule, which changes on purpose, and a mixer that probes.
         findings: what stands out, a sentence each, with what would help.
     """
 
@@ -101,9 +104,10 @@ def diagnose(course: RunLog | Mapping[Any, Any] | Sequence[Any], sources: Source
     """Look for what usually goes wrong with domain weights.
 
     Looked for: one domain with over 90 % of the weight; weights that have not settled, which they have when the last tenth of
-    the run (the last round) differs from the one before by less than 0.02 in L1; a domain absent from over 5 %
-    of the log's lines; over 1 % of the tokens drawn from other domains than planned, where the weights draw; domains that stay
-    together, or while others move, on the lowest weight of the run; over 4 passes over a domain.
+    the run differs from each of the three before (the last round from the one before) by less than 0.02 in L1; a domain absent from
+    over 5 % of the log's lines; over 1 % of the tokens drawn from other domains than planned, where the weights draw; domains that stay
+    together, or while others move, on the lowest weight of the run; over 4 passes over a domain. Of a mixer that probes (Aioli), the
+    lines hold now a probe and now what it found, so only its answer and the passes are then looked at.
 
     Args:
         course: a mixture, a schedule, the log of a run, or a list of them, round after round.
@@ -126,11 +130,14 @@ def diagnose(course: RunLog | Mapping[Any, Any] | Sequence[Any], sources: Source
                           "lowest": seen.weights.min(0), "highest": seen.weights.max(0)}, index=pd.Index(seen.domains, name="domain"))
     table = table.join(_drawn(seen, table["mean"].to_numpy()))
     table.insert(5, "epochs", _epochs(seen, table, sources, tokens))
-    by_step, rounds = _changes(seen.domains, seen.at, seen.weights, seen.kind), _rounds(seen)
-    on_purpose = seen.log is None and seen.kind == "step"
-    settled = None if len(rounds) < 2 or on_purpose else bool(rounds["l1"].iloc[-1] < SETTLED)
-    findings = (*_one_hot(seen), *_unsettled(seen, rounds, settled), *_absent(table), *_off_plan(seen, table), *_floor(seen),
-                *_repeated(table))
+    at, means = _rounds(seen)
+    by_step, rounds = (_changes(seen.domains, *course, seen.kind) for course in ((seen.at, seen.weights), (at, means)))
+    probes = _probes(seen)
+    on_purpose = probes or (seen.log is None and seen.kind == "step")
+    settled = None if len(rounds) < 2 or on_purpose else bool(_drift(seen, means).sum() < SETTLED)
+    findings = (*_one_hot(_answered(seen)), *_repeated(table)) if probes else (
+        *_one_hot(seen), *_unsettled(seen, rounds, means, settled), *_absent(table), *_off_plan(seen, table), *_floor(seen),
+        *_repeated(table))
     return Diagnosis(seen.name, table, by_step, rounds, settled, findings)
 
 
@@ -139,11 +146,12 @@ def diagnose(course: RunLog | Mapping[Any, Any] | Sequence[Any], sources: Source
 
 def _course(given: Any) -> _Course:
     if isinstance(given, RunLog):
-        known = np.isfinite(given.weights).all(1)
+        weights = shares_of(given)
+        known = np.isfinite(weights).all(1)
         if not known.any():
             raise ReweightvizError(f"the log {given.name!r} says no weights, so there is nothing to diagnose.")
         counts = steps_of(given).astype(np.float64)[known]
-        return _Course(given.name, "step", given.domains, given.steps[known].tolist(), given.weights[known], counts, given)
+        return _Course(given.name, "step", given.domains, given.steps[known].tolist(), weights[known], counts, given)
     if isinstance(given, Schedule):
         lasted = None if given.steps is None else np.diff([*given, given.steps]).astype(np.float64)
         rows = np.array([mixture.aligned(given.domains) for mixture in given.values()])
@@ -162,22 +170,49 @@ def _course(given: Any) -> _Course:
 def _answer(one: Any) -> Mixture:
     """The mixture that a round came to."""
     if isinstance(one, RunLog):
-        seen = _course(one)
-        answer = one.meta.get("result") or np.average(seen.weights, axis=0, weights=seen.counts).tolist()
-        return Mixture.normalized(zip(one.domains, answer, strict=True))
+        return Mixture.normalized(zip(one.domains, _answered(_course(one)).weights[0].tolist(), strict=True))
     if isinstance(one, Schedule):
         return one.mean()
     return one if isinstance(one, Mixture) else Mixture(one)
 
 
+def _answered(seen: _Course) -> _Course:
+    """What a run came to: the answer of its mixer, or else the mean of its weights."""
+    said = None if seen.log is None else _said(seen.log, "result", (len(seen.domains),))
+    answer = np.average(seen.weights, axis=0, weights=seen.counts) if said is None else said
+    return _Course(seen.name, "mixture", seen.domains, [1], answer[None], np.ones(1))
+
+
+def _said(log: RunLog, key: str, shape: tuple[int, ...]) -> Array | None:
+    """A number of the log's meta, or one a domain; None where it says nothing."""
+    value = log.meta.get(key)
+    if value is None:
+        return None
+    found = numbers(value, f"meta[{key!r}] of the log {log.name!r}")
+    if found.shape != shape:
+        what = f"{shape[0]} numbers, one a domain" if shape else "one number"
+        raise ReweightvizError(f"meta[{key!r}] of the log {log.name!r} must be {what}; got {value!r:.60}.")
+    return found
+
+
+def _mixer_of(seen: _Course) -> Any:
+    """The class of the mixer that a log names, of ours; None for any other."""
+    from reweightviz import mixers
+
+    name = str(seen.log.meta.get("mixer")).partition("(")[0] if seen.log is not None else ""
+    return getattr(mixers, name) if name in mixers.__all__ else None
+
+
 def _scales_loss(seen: _Course) -> bool:
     """Whether the weights scaled the loss and drew nothing."""
     meta = seen.log.meta if seen.log is not None else {}
-    if "applies_to" in meta:
-        return bool(meta["applies_to"] == "loss")
-    from reweightviz import mixers
+    return bool(meta.get("applies_to", getattr(_mixer_of(seen), "applies_to", "")) == "loss")
 
-    return getattr(getattr(mixers, str(meta.get("mixer")).partition("(")[0], None), "applies_to", "") == "loss"
+
+def _probes(seen: _Course) -> bool:
+    """Whether a mixer trained on mixtures to see what they do, and not because it takes them for good."""
+    update = getattr(_mixer_of(seen), "update", None)
+    return update is not None and "probe_loss" in needs(update)
 
 
 # ---- numbers
@@ -202,12 +237,19 @@ def _changes(domains: tuple[str, ...], at: Sequence[int], weights: Array, kind: 
                          "moved": moved}, index=pd.Index(at, name=kind))
 
 
-def _rounds(seen: _Course) -> pd.DataFrame:
+def _rounds(seen: _Course) -> tuple[Sequence[int], Array]:
+    """Where each round ends, and the mean of its weights."""
     if seen.log is None:
-        return _changes(seen.domains, seen.at, seen.weights, seen.kind)
+        return seen.at, seen.weights
     parts = np.array_split(np.arange(len(seen.weights)), min(ROUNDS, len(seen.weights)))
     means = np.array([np.average(seen.weights[part], axis=0, weights=seen.counts[part]) for part in parts])  # type: ignore[index]
-    return _changes(seen.domains, [seen.at[part[-1]] for part in parts], means, "step")
+    return [seen.at[part[-1]] for part in parts], means
+
+
+def _drift(seen: _Course, means: Array) -> Array:
+    """How far each weight (K,) of the last round is from that one of the rounds before that differs most: of three, of a run."""
+    far = np.abs(means[-1] - means[-2 if seen.log is None else -1 - min(LATE, len(means) - 1) : -1])
+    return np.asarray(far[far.sum(1).argmax()], np.float64)
 
 
 def _drawn(seen: _Course, mean: Array) -> pd.DataFrame:
@@ -223,11 +265,13 @@ def _drawn(seen: _Course, mean: Array) -> pd.DataFrame:
     if there is not None and measured.any():
         gone = ~(np.nan_to_num(there[measured]) > 0) if tokens is not None else np.isnan(there[measured])
         counts = steps_of(seen.log)[measured]
-        batches = seen.log.meta.get("absent")
-        table["absent"] = gone.mean(0) if batches is None else batches
-        table["longest_gap"] = [_longest(gone[:, k], counts) for k in range(gone.shape[1])]
+        batches = _said(seen.log, "absent", (len(seen.domains),))
+        logged = np.ones(gone.shape[1], bool) if tokens is not None else ~gone.all(0)  # a loss that is never logged says nothing
+        table["absent"] = np.where(logged, gone.mean(0), np.nan) if batches is None else batches
+        table["longest_gap"] = np.where(logged, [_longest(gone[:, k], counts) for k in range(gone.shape[1])], np.nan)
     share = table["drawn"].to_numpy() if table["drawn"].notna().all() else mean
-    table["a_batch"] = share * float(seen.log.meta.get("batch") or np.nan)
+    batch = _said(seen.log, "batch", ())
+    table["a_batch"] = share * (np.nan if batch is None else float(batch))
     return table
 
 
@@ -302,13 +346,19 @@ def _one_hot(seen: _Course) -> Iterator[str]:
            "batch help.")
 
 
-def _unsettled(seen: _Course, rounds: pd.DataFrame, settled: bool | None) -> Iterator[str]:
+def _unsettled(seen: _Course, rounds: pd.DataFrame, means: Array, settled: bool | None) -> Iterator[str]:
     if settled is not False:
         return
     last = rounds.iloc[-1]
     part, more = "the last round", "Do another round."
     if seen.log is not None:
-        part, more = "the last tenth of the run", "Train longer, lower the step size, or take the mean of the weights."
+        part = "the last tenth of the run" if len(seen.weights) >= ROUNDS else "the last line"
+        more = "Train longer, lower the step size, or take the mean of the weights."
+    if last["l1"] < SETTLED:
+        drift, before = _drift(seen, means), min(LATE, len(means) - 1)
+        yield (f"Not settled: {part} changed the weights little, but they drift, by {drift.sum():.2g} in L1 over the {before} before it, "
+               f"{listed([seen.domains[int(drift.argmax())]])} most; under {SETTLED:g} they count as settled. {more}")
+        return
     yield (f"Not settled: {part} changed the weights by {last['l1']:.2g} in L1 (KL {last['kl']:.2g}), {listed([last['moved']])} most; "
            f"under {SETTLED:g} they count as settled. {more}")
 
@@ -317,21 +367,27 @@ def _absent(table: pd.DataFrame) -> Iterator[str]:
     often = table[(table["absent"] > ABSENT) & (table["absent"] < 1)]
     if not often.empty:
         gaps = _named(dict(100 * often["absent"]), "({:.0f} %)")
-        yield (f"Absent from batches: {gaps}; the lines of the log lack one for up to {often['longest_gap'].max():.0f} steps. A mixer "
-               "hears nothing of it there: a larger batch, or at least one sequence of every domain in each, helps.")
+        longest = often["longest_gap"].max()
+        lines = f"; the lines of the log lack one for up to {longest:.0f} steps" if longest > 0 else ""
+        yield (f"Absent from batches: {gaps}{lines}. A mixer hears nothing of it there: a larger batch, or at least one sequence of "
+               "every domain in each, helps.")
     never = list(table.index[table["absent"] == 1])
     if never:
         yield f"Never trained: {listed(never)}. Leave such domains out, or give them a lowest weight."
 
 
 def _off_plan(seen: _Course, table: pd.DataFrame) -> Iterator[str]:
-    off = table["drawn"] - table["mean"]
+    tokens = None if seen.log is None else seen.log.signals.get("drawn_tokens")
+    if seen.log is None or tokens is None or _scales_loss(seen):
+        return
+    drawn = pd.Series(np.nansum(tokens[np.isfinite(shares_of(seen.log)).all(1)], axis=0), table.index)  # where weights are known
+    off = drawn / drawn.sum() - table["mean"] if drawn.sum() > 0 else 0 * table["mean"]
     moved = float(off.abs().sum() / 2)
-    if moved > OFF_PLAN and not _scales_loss(seen):
+    if moved > OFF_PLAN:
         worst = str(off.abs().idxmax())
-        drawn, planned = (_percent(float(table.loc[worst, column]), 1) for column in ("drawn", "mean"))
+        came, planned = _percent(float(drawn[worst] / drawn.sum()), 1), _percent(float(table.loc[worst, "mean"]), 1)
         yield (f"Off plan: {_percent(moved, 1)} of the tokens came from other domains than the weights say, {listed([worst])} most "
-               f"({drawn} drawn, {planned} planned). See whether a domain ran out, or whether the weights count documents, not tokens.")
+               f"({came} drawn, {planned} planned). See whether a domain ran out, or whether the weights count documents, not tokens.")
 
 
 def _floor(seen: _Course) -> Iterator[str]:

@@ -14,6 +14,7 @@ from reweightviz.core.protocols import Mixer, needs, supply
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.sources import Source, Sources
 from reweightviz.core.types import COSTLY_SIGNALS, LOG_SIGNALS, SIGNALS
+from reweightviz.numerics.simplex import numbers
 
 Array = NDArray[np.float64]
 NOTE = "weights only: under these weights the run would have reached other losses, and the mixer would have been told those"
@@ -33,7 +34,8 @@ def replay(log: RunLog, mixer: Mixer, *, sources: Sources | Mapping[str, Any] | 
     shared out among them; before the first line there were no more steps than between the first two. Weights at a line are
     those of its step, as the reference trainer logs them: with a line a step, what the mixer would train with before it is
     told that line, and replaying the log's own mixer gives its own weights exactly. A line that lacks what the mixer is told
-    at every step passes by; the next one stands for its steps too. A costly signal is told at the steps that the mixer names.
+    at every step passes by; the next one stands for its steps too. A costly signal is told at the steps that the mixer names,
+    and a mixer that remembers what was trained (it has ``trained_on``) remembers the log's weights.
 
     Args:
         log: the run; it stays as it is.
@@ -59,15 +61,10 @@ def replay(log: RunLog, mixer: Mixer, *, sources: Sources | Mapping[str, Any] | 
         >>> replayed.name, replayed.weights.round(3).tolist()
         ('doremi on mine', [[0.333, 0.333, 0.333], [0.439, 0.266, 0.294]])
     """
-    if isinstance(mixer, type) or not isinstance(mixer, Mixer):
-        raise ReweightvizError(f"rv.replay takes a mixer with its parameters, such as rv.mixers.ODM(); got {mixer!r:.60}.")
-    who, facts = type(mixer).__name__, _facts(log, sources, given)
+    check_replayed("rv.replay", log, mixer)
+    who = type(mixer).__name__
     lines = _lines(who, mixer, log)
-    lacking = [wanted for wanted, required in needs(mixer.init).items() if required and wanted not in facts]
-    if lacking:
-        raise ReweightvizError(f"{who} starts from {listed(lacking)}, which the log {log.name!r} does not say: "
-                               f"rv.replay(log, mixer, {'=..., '.join(lacking)}=...).")
-    state = mixer.init(**supply(who, mixer.init, facts))
+    state = start(log, mixer, sources=sources, **given)
     weights, teacher = np.empty((len(log), len(log.domains))), _Teacher(mixer, log, lines)
     for t, line in enumerate(lines):
         for _ in range(line.steps - 1):
@@ -82,6 +79,28 @@ def replay(log: RunLog, mixer: Mixer, *, sources: Sources | Mapping[str, Any] | 
     return RunLog(log.domains, log.steps, weights, {}, name or f"{who.lower()} on {log.name}", meta, times=log.times, tokens=log.tokens)
 
 
+def check_replayed(verb: str, log: Any, mixer: Any) -> None:
+    """Refuse what is no run log, or no mixer with its parameters."""
+    if not isinstance(log, RunLog):
+        raise ReweightvizError(f"{verb} takes a run log, as rv.read_log returns one; got {log!r:.60}.")
+    if isinstance(mixer, type) or not isinstance(mixer, Mixer):
+        raise ReweightvizError(f"{verb} takes a mixer with its parameters, such as rv.mixers.ODM(); got {mixer!r:.60}.")
+
+
+def start(log: RunLog, mixer: Mixer, *, sources: Sources | Mapping[str, Any] | None = None, **given: Any) -> Any:
+    """The mixer's state before the first line of a log; arguments as :func:`replay`."""
+    who, facts = type(mixer).__name__, _facts(log, sources, given)
+    lacking = [wanted for wanted, required in needs(mixer.init).items() if required and wanted not in facts]
+    if lacking:
+        raise ReweightvizError(f"{who} starts from {listed(lacking)}, which the log {log.name!r} does not say: "
+                               f"rv.replay(log, mixer, {'=..., '.join(lacking)}=...).")
+    state = mixer.init(**supply(who, mixer.init, facts))
+    if mixer.weights(state).shape != (len(log.domains),):
+        raise ReweightvizError(f"{who} weighs {mixer.weights(state).size} domains, and the log {log.name!r} has {len(log.domains)}: "
+                               "what is handed over must hold one number for each.")
+    return state
+
+
 class _Line(NamedTuple):
     """What a line tells: how often, what at every step, and what was measured for it, each (K,)."""
 
@@ -91,7 +110,7 @@ class _Line(NamedTuple):
 
 
 def steps_of(log: RunLog) -> NDArray[np.int64]:
-    """How many steps (T,) each line of a log stands for.
+    """How many steps (T,) each line of a log stands for; a line alone for one, because nothing says how many there were.
 
     >>> steps_of(RunLog(("web",), [10, 20, 40], [[1.0]] * 3)).tolist()
     [10, 10, 20]
@@ -99,8 +118,20 @@ def steps_of(log: RunLog) -> NDArray[np.int64]:
     if not len(log):
         return np.zeros(0, np.int64)
     between = np.diff(log.steps)
-    first = np.clip(log.steps[0], 1, between[0] if len(between) else None)
+    first = np.clip(log.steps[0], 1, between[0] if len(between) else 1)
     return np.append(first, between).astype(np.int64)
+
+
+def shares_of(log: RunLog) -> Array:
+    """The weights (T, K) of a log, those of a line divided by their sum if it is not 1; NaN where there are none.
+
+    >>> shares_of(RunLog(("web", "code"), [1, 2], [[2.0, 6.0], [0.0, 0.0]])).tolist()
+    [[0.25, 0.75], [nan, nan]]
+    """
+    totals = log.weights.sum(1, keepdims=True)
+    good = (log.weights >= 0).all(1, keepdims=True) & (totals > 0) & np.isfinite(totals)
+    shares = np.divide(log.weights, totals, out=np.full(log.weights.shape, np.nan), where=good)
+    return np.where(good & (np.abs(totals - 1) < SAME), log.weights, shares)
 
 
 def _lines(who: str, mixer: Any, log: RunLog) -> list[_Line]:
@@ -116,6 +147,8 @@ def _lines(who: str, mixer: Any, log: RunLog) -> list[_Line]:
     told = {name: measured[name] for name in wanted if name in measured and name not in COSTLY_SIGNALS}
     costly = {name: measured[name] for name in wanted if name in measured and name in COSTLY_SIGNALS}
     counts, since, lines = steps_of(log), 0, []
+    if hasattr(mixer, "stages") and len(log):  # its weights are those of the run's own steps, also where a log starts late
+        counts[0] = max(log.steps[0], 0)
     for t, count in enumerate(counts.tolist()):
         since += count
         here = since if all(np.isfinite(values[t]).any() for values in told.values()) else 0
@@ -132,6 +165,7 @@ class _Teacher:
         self._mixer, self._log, self._lines = mixer, log, lines
         self._who, self._nothing = type(mixer).__name__, np.full(len(log.domains), np.nan)
         self._asked: dict[str, list[int]] = {}
+        self._trained = shares_of(log)
         self.read = [*lines[0].told, *lines[0].costly] if lines else []
 
     def tell(self, state: Any, t: int) -> Any:
@@ -145,6 +179,9 @@ class _Teacher:
         for signal in named:
             self._asked.setdefault(signal, []).append(t)
         costly = {signal: row if signal in named else self._nothing for signal, row in line.costly.items()}
+        heard = any(np.isfinite(row).any() for row in costly.values())
+        if heard and hasattr(self._mixer, "trained_on") and np.isfinite(self._trained[t]).all():
+            state = self._mixer.trained_on(state, self._trained[t])
         return self._mixer.update(state, **line.told, **costly)
 
     def _fits(self, state: Any, t: int) -> None:
@@ -194,20 +231,21 @@ def _facts(log: RunLog, sources: Sources | Mapping[str, Any] | None, given: Mapp
         if all(source.documents for source in there.values()):
             facts["documents"] = _aligned("documents", {domain: source.documents for domain, source in there.items()}, log)
     if "graph" in log.meta:
-        facts["graph"] = np.asarray(log.meta["graph"], np.float64)
+        facts["graph"] = _aligned("graph", log.meta["graph"], log)
     return facts | {name: _aligned(name, value, log) for name, value in given.items()}
 
 
 def _aligned(name: str, value: Any, log: RunLog) -> Any:
     """A table by domain in the order of the log's domains; anything else as it is."""
     if isinstance(value, pd.DataFrame):
-        value = {row: dict(zip(value.columns, numbers, strict=True)) for row, numbers in zip(value.index, value.to_numpy(), strict=True)}
+        value = {row: dict(zip(value.columns, edges, strict=True)) for row, edges in zip(value.index, value.to_numpy(), strict=True)}
     if not isinstance(value, Mapping):
-        return np.asarray(value, np.float64) if isinstance(value, list | tuple) else value
+        return numbers(value, repr(name)) if isinstance(value, list | tuple | str | int | float) else value
     absent = [domain for domain in log.domains if domain not in value]
     if absent:
         raise ReweightvizError(f"{name!r} has nothing for {listed(absent)} of the log {log.name!r}; it names {listed(value)}.")
     rows = [value[domain] for domain in log.domains]
     if all(isinstance(row, Mapping) for row in rows):
         return np.stack([_aligned(name, row, log) for row in rows])
-    return np.array([row.tokens if isinstance(row, Source) else row for row in rows], np.float64).T
+    table = numbers([row.tokens if isinstance(row, Source) else row for row in rows], repr(name))
+    return table if name == "graph" else table.T  # a graph has a row a domain, as the domain gave it; all else a column a domain

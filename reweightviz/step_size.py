@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -15,7 +16,8 @@ from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, unknow
 from reweightviz.core.protocols import Mixer
 from reweightviz.core.runlog import RunLog
 from reweightviz.diagnostics import ONE_HOT, effective_domains
-from reweightviz.replaying import replay
+from reweightviz.numerics.simplex import numbers
+from reweightviz.replaying import check_replayed, replay
 from reweightviz.widgets.replay_figure import sensitivity_figure
 
 FACTORS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -84,14 +86,15 @@ def sensitivity(log: RunLog, mixer: Mixer, parameter: str = "eta", values: Seque
         >>> sensitivity(log, DoReMi(), values=[0.1, 10]).table["effective"].round(3).to_dict()
         {0.1: 1.998, 1.0: 1.864, 10.0: 1.041}
     """
-    numbers = [each.name for each in fields(mixer) if each.init and _is_number(getattr(mixer, each.name))]  # type: ignore[arg-type]
-    if parameter not in numbers:
-        raise unknown_name(f"number of {type(mixer).__name__} called", parameter, numbers)
+    check_replayed("rv.sensitivity", log, mixer)
+    known = [each.name for each in fields(mixer) if each.init and _is_number(getattr(mixer, each.name))]  # type: ignore[arg-type]
+    if parameter not in known:
+        raise unknown_name(f"number of {type(mixer).__name__} called", parameter, known)
     own = float(getattr(mixer, parameter))
     if values is None and own == 0:
         raise ReweightvizError(f"{parameter} is 0 in this mixer, so there is nothing to multiply: name values=[...].")
     whole = isinstance(getattr(mixer, parameter), int)
-    tried = sorted({own, *(map(float, values) if values is not None else (factor * own for factor in FACTORS))})
+    tried = sorted({own, *(_values(values) if values is not None else (factor * own for factor in FACTORS))})
     replays, skipped = {}, {}
     for value in dict.fromkeys(float(round(value)) for value in tried) if whole else tried:
         try:
@@ -109,6 +112,13 @@ def sensitivity(log: RunLog, mixer: Mixer, parameter: str = "eta", values: Seque
         "top": weights.idxmax(axis=1), "top_weight": weights.max(axis=1), "l1": (weights - weights.loc[own]).abs().sum(axis=1)},
         index=weights.index)
     return Sensitivity(parameter, own, table, weights, replays, skipped)
+
+
+def _values(values: Any) -> list[float]:
+    found = numbers(values, "the values to try")
+    if found.ndim != 1 or not np.isfinite(found).all():
+        raise ReweightvizError(f"values= is a list of finite numbers to try; got {values!r:.60}.")
+    return [float(value) for value in found]
 
 
 def _is_number(value: object) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.mixers import ADO
+from reweightviz.mixers import ADO, ado
 from reweightviz.numerics.loss_curves import evaluate, fit_loss_curves, slope, smooth
 
 NAN = float("nan")
@@ -98,6 +98,49 @@ def test_the_policy_of_the_public_code():
         np.testing.assert_allclose(state.mean, mean, atol=1e-7)
 
 
+def test_with_one_law_the_policy_tends_to_the_square_of_the_prior():
+    prior = np.array([0.2, 0.3, 0.5])
+    for power, mixer in ((2, ADO(every=10**9, memory=0.0, fresh=1.0)), (4, ADO(every=10**9, memory=0.0, fresh=1.0, power=0.75))):
+        state = mixer.init(prior=prior)._replace(laws=np.tile([0.68, 1.09, 0.29], (3, 1)))
+        for _ in range(300):
+            state = mixer.update(state, loss=[NAN] * 3, drawn_tokens=mixer.weights(state))
+        np.testing.assert_allclose(mixer.weights(state), prior ** power / (prior ** power).sum(), atol=1e-6)
+
+
+def test_the_first_steps_are_left_out_of_the_fit():
+    n = np.arange(1.0, 201)
+    law = np.array([1.5, 0.6, 0.3])
+    losses = world([law, law], n)
+    losses[:60, 1] = 20.0
+    skipped, used = (driven(ADO(start=200, every=200, skip=skip, window=1), losses)[-1].laws for skip in (60, 0))
+    np.testing.assert_allclose(skipped, [law, law], atol=1e-2)
+    assert np.abs(used[1] - law).max() > 0.1
+
+
+def test_the_window_is_in_steps_however_many_a_point_stands_for(monkeypatch):
+    windows = []
+    monkeypatch.setattr(ado, "smooth", lambda losses, window: windows.append(window) or losses)
+    mixer, points = ADO(window=101), np.column_stack([np.arange(1.0, 1001), world([[1.5, 0.6, 0.3]], np.arange(1.0, 1001))])
+    for stride in (1, 4):
+        mixer._laws(mixer.init(prior=[1.0])._replace(points=points, stride=stride))
+    assert windows == [101, 25]
+
+
+def test_no_exponent_is_above_the_public_bound():
+    n = np.arange(1.0, 400)
+    assert fit_loss_curves(n, world([[1.5, 0.7, 1.6]], n))[0, 2] == pytest.approx(0.8, abs=1e-9)
+
+
+def test_the_law_of_a_domain_does_not_depend_on_the_others():
+    n = np.arange(1.0, 400)
+    losses = world([[1.0, 0.2, 0.4], [0.5, -0.4, 0.3], [3.0, 1.0, 0.5]], n)
+    losses[:, 0] = np.maximum(losses[:, 0], 1.66)  # above the least floor of 1.65, below which its law would go if it could
+    together = fit_loss_curves(n, losses)
+    for k in range(3):
+        np.testing.assert_array_equal(together[k], fit_loss_curves(n, losses[:, [k]])[0])
+    assert together[0, 1] >= 0.5 > together[1, 1]
+
+
 def test_the_smallest_preference_can_be_below_least():
     n = np.arange(1.0, 61)
     mixer = ADO(start=60, every=60, skip=0, window=1, fresh=1.0, least=0.1)
@@ -151,3 +194,5 @@ def test_ado_refuses():
         ADO(window=0)
     with pytest.raises(ReweightvizError, match="memory from 0 to below 1"):
         ADO(memory=1)
+    with pytest.raises(ReweightvizError, match="ADO needs least_floor as a finite number; got nan"):
+        ADO(least_floor=NAN)

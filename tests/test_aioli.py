@@ -68,6 +68,16 @@ def test_it_finds_the_law_of_its_world(ema):
     assert np.argsort(mixer.result(states[-1])).tolist() == np.argsort(law.sum(0)).tolist()
 
 
+def test_the_average_keeps_its_share_of_the_past_where_the_world_changes():
+    mixer = Aioli(lp_rounds=1, lp_steps=1, every=1, one_hot=1.0, ema=0.3)
+    laws = [np.array([[0.4, 0.1], [0.2, 0.3]]), np.array([[0.1, 0.1], [0.0, 0.8]])]
+    state, losses = mixer.init(prior=[0.5, 0.5]), np.full(2, 5.0)
+    for step in range(1 + 2 + 1 + 2):
+        losses = losses - laws[step > 3] @ mixer.weights(state)
+        state = mixer.update(state, probe_loss=losses if mixer.measures(state) else [NAN, NAN])
+    np.testing.assert_allclose(state.law, 0.3 * laws[0] / laws[0].sum() + 0.7 * laws[1] / laws[1].sum(), atol=1e-12)
+
+
 def test_with_an_average_it_never_leaves_uniform_by_more_than_its_step():
     law = np.zeros((3, 3))
     law[:, 0] = 1.0
@@ -114,8 +124,10 @@ def test_rounding_alone_tells_no_domains_apart():
 def test_aioli_refuses():
     with pytest.raises(ReweightvizError, match="one_hot above 1 / 4 to tell 4 domains apart; got 0.25"):
         Aioli(one_hot=0.25).init(prior=np.full(4, 0.25))
-    with pytest.raises(ReweightvizError, match="prior_steps of at least 1"):
+    with pytest.raises(ReweightvizError, match="prior_steps of at least 1 and a seed of at least 0"):
         Aioli(prior_steps=0)
+    with pytest.raises(ReweightvizError, match="a seed of at least 0; got 4, 4, 250, 1 and -1"):
+        Aioli(seed=-1)
     with pytest.raises(ReweightvizError, match="ema None or from 0 to below 1"):
         Aioli(ema=1)
 

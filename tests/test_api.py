@@ -6,6 +6,7 @@ import pytest
 
 import reweightviz as rv
 from reweightviz import catalogue
+from reweightviz.replaying import steps_of
 
 
 @pytest.mark.filterwarnings("ignore::reweightviz.core.errors.ReweightvizWarning")  # on gains and hulls: tests/test_proposals.py
@@ -50,8 +51,14 @@ def test_an_online_mixer_runs_over_a_log():
     mixture = rv.mix(log, rv.mixers.DoReMi(eta=0.1))
     assert mixture.domains == log.domains
     assert mixture.source["method"] == "DoReMi"
-    by_hand = {"excess_loss": dict(zip(log.domains, log["excess_loss"].T.tolist(), strict=True))}
-    assert rv.mix(by_hand, rv.mixers.DoReMi(eta=0.1)) == mixture
+    assert list(mixture.values()) == pytest.approx(rv.replay(log, rv.mixers.DoReMi(eta=0.1)).meta["result"])
+    every_step = log["excess_loss"].repeat(steps_of(log), axis=0)  # a line stands for the steps since the line before
+    by_hand = {"excess_loss": dict(zip(log.domains, every_step.T.tolist(), strict=True))}
+    assert dict(rv.mix(by_hand, rv.mixers.DoReMi(eta=0.1))) == pytest.approx(dict(mixture))
+    tokens = dict.fromkeys(log.domains, 1.0) | {"json": 2.0}
+    assert rv.mix(log, rv.mixers.Natural(), tokens=tokens)["json"] == pytest.approx(2 / 16)
+    schedule = rv.mix(log, rv.mixers.TwoPhase(switch=100, steps=300, large=1), tokens=tokens)
+    assert list(schedule) == [0, 100] and schedule[0]["json"] == 1 and schedule[100]["json"] == pytest.approx(1 / 15)
 
 
 def test_every_method_is_in_the_table_and_in_methods_md(root):
@@ -109,12 +116,12 @@ def test_the_readmes_ten_lines_run(root, tmp_path, monkeypatch):
     import re
 
     blocks = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text("utf-8"), re.DOTALL)
-    for name, block in zip(("ten", "table", "ship", "laws"), blocks, strict=True):
+    written = {"ten": "mixture/mixture.yaml", "table": "mixture/mixture.yaml", "ship": "interleave/mixture.yaml", "watch": "mix.json"}
+    for name, block in zip(("ten", "table", "ship", "mixers", "watch", "laws"), blocks, strict=True):
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
         exec(compile(block, "README.md", "exec"), {"rv": rv})  # noqa: S102
-        if name != "laws":
-            assert (tmp_path / name / ("interleave" if name == "ship" else "mixture") / "mixture.yaml").exists()
+        assert (tmp_path / name / written.get(name, "")).exists()
     assert "/data/" in (tmp_path / "table" / "blend.txt").read_text()
 
 
@@ -132,8 +139,20 @@ def test_bad_input_to_the_verbs_is_one_sentence(tmp_path):
             call()
     with pytest.raises(rv.ReweightvizError, match="takes signal to domain to number"):
         rv.mix({"web": 1e12}, rv.mixers.Natural())
-    with pytest.raises(rv.ReweightvizError, match="must hold a number"):
-        rv.mix({"tokens": {"web": "many"}}, rv.mixers.Natural())
+    two = {"excess_loss": {"web": [1, 2], "code": [1, 2]}}
+    for signals, mixer, others, sentence in (
+        ({"tokens": {"web": "many"}}, rv.mixers.Natural(), {}, "signal 'tokens' must be numbers, in rows of one length"),
+        ({"excess_loss": {"web": [1, 2], "code": [1]}}, rv.mixers.DoReMi(), {}, "signal 'excess_loss' must be numbers, in rows of one length"),
+        (3, rv.mixers.Natural(), {}, "takes signal to domain to number, .* or a run log; got 3"),
+        ({"tokens": {}}, rv.mixers.Natural(), {}, "got numbers, or no domains, for 'tokens'"),
+        (two, "DoReMi", {}, "rv.mix takes a method with its parameters, such as rv.mixers.Natural.*; got 'DoReMi'"),
+        (two, rv.mixers.DoReMi(), {"pior": [1, 0]}, "no signal 'pior'; did you mean 'prior'"),
+        ({"loss": {"web": [1, 2], "code": [1, 2]}, "drawn_tokens": {"web": 1, "code": 1}}, rv.mixers.ADO(), {},
+         "ADO is told its signals step by step, as many steps of each; these have 'loss' 2, 'drawn_tokens' 1"),
+        ({"prior": {"web": 1.0}}, rv.mixers.MetaRater(), {"law": "x"}, "MetaRater searches a fitted law, such as rv.fit returns; got 'x'"),
+    ):
+        with pytest.raises(rv.ReweightvizError, match=sentence):
+            rv.mix(signals, mixer, **others)
     with pytest.raises(rv.ReweightvizError, match="no option of JSON 'overwite'; did you mean 'overwrite'"):
         rv.export({"a": 1.0}, "json", tmp_path / "m.json", overwite=True)
     with pytest.raises(rv.ReweightvizError, match="writes a mixture, a mapping of domain to weight, a Schedule or a Selection; got list"):

@@ -59,6 +59,48 @@ def test_unsettled_weights_say_by_how_much():
     assert "under 0.02 they count as settled" in sentence and diagnosis.settled is False
 
 
+def test_a_round_is_the_mean_over_steps_and_not_over_lines():
+    steps = np.cumsum(np.where(np.arange(20) % 2, 9, 1))
+    weights = np.tile([[0.8, 0.1, 0.1], [0.2, 0.4, 0.4]], (10, 1))
+    weights[-2:] = [[0.2, 0.4, 0.4], [0.8, 0.1, 0.1]]
+    diagnosis = rv.diagnose(rv.RunLog(DOMAINS, steps, weights))
+    means = np.array([[0.1 * a + 0.9 * b for a, b in zip(*weights[t:t + 2], strict=True)] for t in (16, 18)])
+    assert diagnosis.rounds["l1"].iloc[-1] == pytest.approx(np.abs(means[1] - means[0]).sum())
+    assert diagnosis.table.loc["web", "mean"] == pytest.approx(0.9 * 0.26 + 0.1 * 0.74)
+
+
+def test_a_slow_and_steady_drift_has_not_settled():
+    web = 0.3 + 0.008 * np.arange(10).repeat(4)
+    diagnosis = rv.diagnose(log_of(np.stack([web, 0.4 * np.ones(40), 0.6 - web], 1)))
+    (sentence,) = found(diagnosis, "Not settled: the last tenth of the run changed the weights little, but they drift")
+    assert diagnosis.rounds["l1"].iloc[-1] == pytest.approx(0.016) and diagnosis.settled is False
+    assert "by 0.048 in L1 over the 3 before it, 'web' most" in sentence
+    few = rv.diagnose(log_of([[0.3, 0.4, 0.3], [0.308, 0.4, 0.292], [0.316, 0.4, 0.284]]))
+    assert "the last line changed the weights little, but they drift, by 0.032 in L1 over the 2 before it" in found(few, "Not settled")[0]
+    (two,) = found(rv.diagnose(log_of([[0.3, 0.4, 0.3], [0.5, 0.2, 0.3]])), "Not settled")
+    assert "the last line changed the weights by 0.4" in two
+
+
+def test_the_probes_of_a_mixer_are_not_its_weights():
+    probes = np.tile(np.repeat(0.98 * np.eye(3) + 0.01 * (1 - np.eye(3)), 2, axis=0), (5, 1))
+    drawn = 100 * np.roll(probes, 1, axis=0) * (np.roll(probes, 1, axis=0) > 0.5)
+    meta = {"mixer": "Aioli(eta=0.2)", "result": [0.4, 0.3, 0.3]}
+    diagnosis = rv.diagnose(log_of(probes, drawn, **meta))
+    assert diagnosis.findings == () and diagnosis.settled is None
+    assert len(rv.diagnose(log_of(probes, drawn)).findings) >= 3
+    sure = rv.diagnose(log_of(probes, drawn, **meta | {"result": [0.96, 0.02, 0.02]}), TOKENS, 1e6)
+    assert found(sure, "One-hot: 'web' has 96 %") and found(sure, "Repeated more than 4 times: 'math'")
+
+
+def test_lines_without_weights_and_weights_that_do_not_sum_to_1():
+    weights = np.tile([0.6, 0.3, 0.1], (40, 1))
+    drawn = 1000 * weights
+    weights[:10], drawn[:10] = np.nan, [1, 1, 998]
+    diagnosis = rv.diagnose(log_of(weights, drawn))
+    assert diagnosis.findings == () and diagnosis.table["mean"].tolist() == pytest.approx([0.6, 0.3, 0.1])
+    assert rv.diagnose(log_of(7 * weights, drawn)).table["mean"].tolist() == pytest.approx([0.6, 0.3, 0.1])
+
+
 def test_rounds_of_doremi_are_compared():
     rounds = [{"web": 0.5, "code": 0.5}, {"code": 0.4, "web": 0.6}, rv.Mixture({"web": 0.603, "code": 0.397})]
     assert rv.diagnose(rounds).settled is True and rv.diagnose(rounds[:2]).settled is False
@@ -81,8 +123,14 @@ def test_a_domain_absent_from_batches_is_named(signal):
 
 def test_absence_in_batches_comes_from_the_trainers_own_count():
     diagnosis = rv.diagnose(log_of(np.full((4, 3), 1 / 3), np.ones((4, 3)), absent=[0.0, 0.0, 0.6], batch=2))
-    assert "'math' (60 %)" in found(diagnosis, "Absent")[0]
+    assert "'math' (60 %). A mixer hears nothing" in found(diagnosis, "Absent")[0]  # and no "up to 0 steps": every line has it
     assert diagnosis.table["a_batch"].tolist() == pytest.approx([2 / 3] * 3)
+
+
+def test_a_loss_that_is_never_logged_says_nothing_of_absence():
+    loss = np.tile([2.0, 2.0, np.nan], (10, 1))
+    diagnosis = rv.diagnose(log_of(np.full((10, 3), 1 / 3), loss=loss))
+    assert diagnosis.findings == () and np.isnan(diagnosis.table.loc["math", ["absent", "longest_gap"]].to_numpy(float)).all()
 
 
 def test_realised_shares_are_held_against_the_plan_where_the_weights_draw():
@@ -150,6 +198,10 @@ def test_effective_domains_of_corners():
     ([], "rv.diagnose takes a mixture"), ("web", "rv.diagnose takes a mixture"),
     (rv.RunLog(("a",), [1], [[np.nan]], name="bare"), "the log 'bare' says no weights"),
     ([{"a": 1.0}, {"b": 1.0}], "name different domains"),
+    (log_of(np.ones((2, 3)), batch="many"), r"meta\['batch'\] of the log 'run' must be numbers, in rows of one length; got 'many'"),
+    (log_of(np.ones((2, 3)), batch=[8, 8]), r"meta\['batch'\] of the log 'run' must be one number; got \[8, 8\]"),
+    (log_of(np.ones((2, 3)), np.ones((2, 3)), absent=[0, 1]), r"meta\['absent'\] of the log 'run' must be 3 numbers, one a domain"),
+    ([log_of(np.ones((2, 3)), result=[0.5, 0.5])], r"meta\['result'\] of the log 'run' must be 3 numbers, one a domain"),
 ])
 def test_what_cannot_be_diagnosed_is_one_sentence(course, sentence):
     with pytest.raises(rv.ReweightvizError, match=sentence):

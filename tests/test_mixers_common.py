@@ -9,7 +9,7 @@ import json
 import pickle
 import re
 import sys
-from dataclasses import MISSING, FrozenInstanceError, fields
+from dataclasses import MISSING, FrozenInstanceError, fields, replace
 from types import ModuleType
 
 import numpy as np
@@ -37,7 +37,9 @@ ARGS = {  # fields without a default, and intervals so short that a test sees ev
     "TwoPhase": {"switch": 6, "steps": 12},
     "UniMax": {"budget": BUDGET},
 }
-LONG = {"ADO": {"every": 5000}, "DataMixingAgent": {"every": 20}}  # the same where 20,000 updates are to take seconds
+LONG = {"ADO": {"every": 5000}, "DataMixingAgent": {"every": 20}, "Aioli": {"one_hot": 0.9}}  # 20,000 updates in seconds, no probe with a 0
+BARE = [("DoReMi", {"smoothing": 0}), ("Aioli", {"one_hot": 0.9, "ema": None}), ("DoGE", {"every": 1, "scale": "mu", "mu": 1e3})]
+"""Where nothing holds a weight up: no smoothing, no average, steps that take all."""
 AXES = {"graph": (0, 1), "sizes": (1,), "size_losses": (1,), "log_probs": (1,), "task_heads": (1,), "target_head": (), "lengths": ()}
 """Which axes of a signal are domains; the first one if not said."""
 TOLERANCE = {"MetaRater": 0.25, "ADO": 1e-6, "EquitableAllocation": 1e-6, "MixMinWeights": 1e-5, "ActiveMultiTask": 1e-8}
@@ -156,6 +158,16 @@ def test_is_frozen_and_written_as_it_is_made(make):
 
 
 @every_mixer
+def test_a_field_of_another_kind_is_one_sentence(make):
+    mixer, wrong = make(), {"int": ("x", 2.5, True, None, [1]), "float": ("x", float("nan"), True, [1]), "bool": ("x", 1, None), "str": (1, [1])}
+    for field in fields(mixer):
+        for value in wrong.get(str(field.type).partition(" | ")[0], ()):
+            with pytest.raises(ReweightvizError, match=f"{field.name}|a count") as caught:
+                replace(mixer, **{field.name: value})
+            assert "\n" not in str(caught.value)
+
+
+@every_mixer
 def test_names_its_paper_signals_and_use(make):
     mixer = make()
     module = __import__(type(mixer).__module__, fromlist=["State"])
@@ -266,6 +278,22 @@ def test_other_domains_and_infinite_signals_are_one_sentence(make):
 
 
 @every_learner
+def test_signals_that_overflow_are_one_sentence_or_weights(make):
+    mixer, given = make(), signals(THREE)
+    state = started(mixer, given)
+    for t in range(12):
+        huge = np.array([1.7e308, 1.0, -1.7e308])[:: 1 if t % 2 else -1]
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                state = step(mixer, state, {name: values if name in needs(mixer.init) else huge for name, values in given.items()})
+        except ReweightvizError as error:
+            assert "too large" in str(error)  # noqa: PT017
+            return
+        on_the_simplex(mixer.weights(state), 3)
+        on_the_simplex(mixer.result(state), 3)
+
+
+@every_learner
 def test_updates_without_any_measurement_teach_nothing(make):
     mixer, given = make(), signals(THREE)
     state = learned = started(mixer, given)
@@ -283,10 +311,11 @@ def test_a_prior_that_is_none_is_one_sentence(make):
             mixer.init(**asked(mixer, mixer.init, given | {"prior": wrong}))
 
 
-@pytest.mark.parametrize("name", LEARNING)
-def test_extreme_losses_for_long_keep_states_finite(name):
+@pytest.mark.parametrize(("name", "args"), [pytest.param(name, args, id=f"{name}{args or ''}") for name, args in
+                                            [*((name, LONG.get(name, {})) for name in LEARNING), *BARE]])
+def test_extreme_losses_for_long_keep_states_finite_and_weights_above_0(name, args):
     """20,000 updates one way and the other, the last as if after a million."""
-    mixer, rng = made(name, **LONG.get(name, {}))(), np.random.default_rng(0)
+    mixer, rng = made(name, **args)(), np.random.default_rng(0)
     given = signals([(5e3, 1.0, False), (2e3, 1.0, False), (9e4, 1.0, False), (1e4, 1.0, False)])
     state = started(mixer, given)
     for t in range(20_000):
@@ -299,8 +328,9 @@ def test_extreme_losses_for_long_keep_states_finite(name):
                 "drawn_tokens": np.where(np.isnan(loss), 0.0, 1e4)}
         state = step(mixer, state, now)
         if t % 1000 == 0:
-            on_the_simplex(mixer.weights(state), 4)
-            on_the_simplex(mixer.result(state), 4)
+            for weights in (mixer.weights(state), mixer.result(state)):
+                on_the_simplex(weights, 4)
+                assert (weights.astype(np.float32) > 0).all()
     for part in state:
         assert part is None or not np.isinf(part).any()
 

@@ -10,7 +10,7 @@ import pytest
 
 import reweightviz as rv
 from reweightviz.core.corpus import Corpus
-from reweightviz.mixers import ODM, Aioli, DoGE, DoReMi, Natural, SkillIt, Temperature, Uniform
+from reweightviz.mixers import ODM, Aioli, DataMixingAgent, DoGE, DoReMi, Natural, SkillIt, Temperature, TwoPhase, Uniform
 from reweightviz.replaying import steps_of
 from reweightviz.training import ModelConfig, TrainConfig, train
 
@@ -46,7 +46,7 @@ ONLINE = [DoReMi(eta=0.02), ODM(), DoGE(rate=0.01), SkillIt(every=50)]
 
 @pytest.mark.parametrize("mixer", [
     DoReMi(), ODM(), ODM("smoothed_mean", warmup=5), DoGE(rate=0.01, every=3), SkillIt(every=7), Aioli(lp_rounds=1, lp_steps=2, every=5),
-    Natural(), Uniform()], ids=repr)
+    DataMixingAgent(every=3), Natural(), Uniform()], ids=repr)
 def test_a_mixer_replayed_on_its_own_run_weighs_what_it_weighed(mixer, corpus, reference):
     run = train(corpus, mixer, config=TINY, reference=reference, given={"graph": GRAPH} if isinstance(mixer, SkillIt) else None)
     replayed = rv.replay(run.log, mixer, sources=corpus.sources, **({"graph": GRAPH} if isinstance(mixer, SkillIt) else {}))
@@ -92,7 +92,7 @@ def test_a_line_stands_for_its_steps():
     assert replayed.meta["result"][0] == pytest.approx(500)
 
 
-@pytest.mark.parametrize(("steps", "lines"), [([1, 10, 20], [1, 9, 10]), ([0, 1, 2], [1, 1, 1]), ([5000, 5010], [10, 10]), ([7], [7]), ([], [])])
+@pytest.mark.parametrize(("steps", "lines"), [([1, 10, 20], [1, 9, 10]), ([0, 1, 2], [1, 1, 1]), ([5000, 5010], [10, 10]), ([7], [1]), ([], [])])
 def test_the_first_line_stands_for_no_more_than_the_second(steps, lines):
     assert steps_of(rv.RunLog(("a",), steps, np.ones((len(steps), 1)))).tolist() == lines
 
@@ -133,7 +133,28 @@ def test_a_start_comes_by_domain_or_in_order(log):
     assert rv.replay(log, DoReMi(eta=0, smoothing=0), prior=prior).weights[7] == pytest.approx([0.5, 0.3, 0.2])
     order = ["dots", "letters", "digits"]
     table = pd.DataFrame(GRAPH, DOMAINS, DOMAINS).loc[order, order]
-    np.testing.assert_array_equal(rv.replay(log, SkillIt(), graph=table).weights, rv.replay(log, SkillIt(), graph=GRAPH).weights)
+    right = rv.replay(log, SkillIt(), graph=GRAPH).weights
+    rows = {name: GRAPH[DOMAINS.index(name)].tolist() for name in order}
+    for graph in (table, table.T.to_dict(), rows, GRAPH.tolist()):
+        np.testing.assert_array_equal(rv.replay(log, SkillIt(), graph=graph).weights, right)
+    np.testing.assert_array_equal(rv.replay(replace(log, meta={"graph": rows}), SkillIt()).weights, right)
+
+
+def test_a_schedule_goes_by_the_steps_of_the_run():
+    log = rv.RunLog(("a", "b"), [5000, 5010], np.full((2, 2), 0.5))
+    assert rv.replay(log, TwoPhase(switch=5004, steps=6000), tokens=[3, 1], prior=[0.5, 0.5]).weights.tolist() == [[1, 0], [0.5, 0.5]]
+
+
+def test_an_agent_is_told_the_weights_that_were_trained_with():
+    class Spy:
+        def next_weights(self, weights, feedback):
+            told.append((weights, feedback))
+            return np.full(3, 1 / 3)
+
+    told, rng = [], np.random.default_rng(0)
+    weights, losses = rng.dirichlet(np.ones(3), 6), rng.uniform(1, 3, (6, 3))
+    rv.replay(rv.RunLog(DOMAINS, range(1, 7), weights, {"held_out_loss": losses}), DataMixingAgent(every=2), policy=Spy())
+    np.testing.assert_allclose(told[-1], [weights[1::2], losses[1::2]])
 
 
 def test_what_the_mixer_may_look_at_goes_before_the_final_comparison(log):
@@ -149,6 +170,9 @@ def test_what_the_mixer_may_look_at_goes_before_the_final_comparison(log):
     (Natural(), {"tokens": {"letters": 1.0}}, "'tokens' has nothing for 'digits', 'dots' of the log 'thin'"),
     (SkillIt(every=7), {"graph": GRAPH}, r"asks for 'held_out_loss' at steps 7, 14, 21; the log 'thin' holds it at steps 10, 20: give the mixer"),
     (ODM, {}, "rv.replay takes a mixer with its parameters, such as rv.mixers.ODM"),
+    (Natural(), {"tokens": [2, 1]}, "Natural weighs 2 domains, and the log 'thin' has 3"),
+    (Natural(), {"tokens": "many"}, "'tokens' must be numbers, in rows of one length; got 'many'"),
+    (ODM(), {"prior": {"letters": "half", "digits": 0, "dots": 0}}, r"'prior' must be numbers, in rows of one length; got \['half', 0, 0\]"),
     (ODM(), {"loss": [[1.0]]}, "rv.replay reads 'loss' from the log"),
     (ODM(), {"tokns": 1}, "no signal 'tokns'; did you mean 'tokens'"),
 ])
@@ -196,6 +220,13 @@ def test_a_replay_is_saved_and_read_again(log, tmp_path):
     assert again.meta["replayed"] == replayed.meta["replayed"]
 
 
+@pytest.mark.parametrize("verb", [rv.replay, rv.sensitivity])
+def test_only_a_log_and_a_mixer_are_replayed(verb, log):
+    for asked, sentence in (((DOMAINS, ODM()), "takes a run log, as rv.read_log returns one"), ((log, "ODM"), "takes a mixer with its parameters")):
+        with pytest.raises(rv.ReweightvizError, match=f"rv.{verb.__name__} {sentence}"):
+            verb(*asked)
+
+
 def test_an_empty_log_has_nothing_to_tell():
     assert rv.replay(rv.RunLog(("a", "b"), [], np.empty((0, 2))), Uniform()).meta["result"] == [0.5, 0.5]
 
@@ -219,6 +250,9 @@ def test_sensitivity_of_a_whole_number_and_of_what_is_none(log):
     assert found.table.index.tolist() == [0, 100]
     with pytest.raises(rv.ReweightvizError, match="no number of ODM called 'eta'; .*there is 'scale', 'smoothing', 'warmup'"):
         rv.sensitivity(log, ODM())
+    for values in (["x"], 3, [float("nan")]):
+        with pytest.raises(rv.ReweightvizError, match="the values to try must be numbers|a list of finite numbers to try"):
+            rv.sensitivity(log, ODM(), "scale", values)
     with pytest.raises(rv.ReweightvizError, match="warmup is 0 in this mixer"):
         rv.sensitivity(log, ODM(), "warmup")
     assert rv.sensitivity(log, Temperature(2.0), "temperature", [1.0], tokens=[1, 2, 3]).weights.loc[1.0].tolist() == pytest.approx([1 / 6, 1 / 3, 1 / 2])

@@ -84,7 +84,15 @@ def test_lone_domains_keep_their_prior():
     assert mixer.weights(state)[2] == pytest.approx(1 / 3)
     joined = np.exp(2 * graph[:2, :2] @ [3, 4])
     np.testing.assert_allclose(mixer.weights(state)[:2], 2 / 3 * joined / joined.sum())
-    np.testing.assert_allclose(started(mixer, np.eye(3), [0.5, 0.3, 0.2]).weights, [0.5, 0.3, 0.2])
+    for alone in (np.eye(3), np.diag([1.0, 2.0, 3.0])):
+        np.testing.assert_allclose(started(mixer, alone, [0.5, 0.3, 0.2]).weights, [0.5, 0.3, 0.2])
+
+
+def test_a_domain_whose_first_loss_is_0_does_not_count_beside_the_first_round():
+    mixer = SkillIt(eta=1.0, every=1, window=1, normalize_loss=True)
+    state = mixer.update(started(mixer, np.eye(3)), held_out_loss=[0.0, 2.0, 2.0])
+    state = mixer.update(state, held_out_loss=[1.0, 1.0, 2.0])
+    np.testing.assert_allclose(mixer.weights(state), np.exp([0, 0.5, 1]) / np.exp([0, 0.5, 1]).sum())
 
 
 def test_a_domain_without_a_measurement_is_not_average():
@@ -104,7 +112,7 @@ def test_an_empty_graph_is_the_prior_and_a_prior_of_zero_stays():
 
 def test_large_losses_do_not_overflow():
     mixer = SkillIt(every=1)
-    assert mixer.update(started(mixer, SLIMPAJAMA), held_out_loss=[1e6, 1.0, 1e5]).weights.tolist() == [1.0, 0.0, 0.0]
+    assert mixer.update(started(mixer, SLIMPAJAMA), held_out_loss=[1e6, 1.0, 1e5]).weights.tolist() == [1.0, 1e-30, 1e-30]
 
 
 def test_skill_it_refuses():

@@ -14,6 +14,7 @@ from reweightviz.mixers import (
     ActiveMultiTask,
     Cooldown,
     DifficultyFlip,
+    DoReMi,
     EquitableAllocation,
     MaxCap,
     MetaRater,
@@ -554,3 +555,23 @@ def test_heads_that_are_the_same_do_not_stop_the_lasso():
     assert (nu[0] + nu[1], nu[2]) == pytest.approx((2.5, 1.5))
     assert lasso(heads, wanted, np.full(3, 5.0)).tolist() == [0, 0, 0]
     assert lasso(np.zeros((2, 2)), wanted, np.ones(2)).tolist() == [0, 0]
+
+
+def test_what_explores_costs_every_domain_the_same():
+    sizes = [[100, 100], [200, 200], [400, 400]]
+    state = EquitableAllocation(budget=900, explore=0.5).init(sizes=sizes, size_losses=[[1 / n, 2.0] for n, _ in sizes], cost=[1, 4])
+    assert state.sizes[1] == pytest.approx(0.5 * 900 / 2 / 4)  # a flat domain gets its part of explore alone
+    assert state.sizes @ [1, 4] == pytest.approx(900)
+
+
+def test_costs_have_no_unit():
+    heads, target = np.array([[1.0, 0.4, 0.1], [0.2, 1.0, 0.3], [0.0, 0.5, 1.0]]), np.array([1.0, 0.7, 0.4])
+    one, other = (ActiveMultiTask(penalty=0.1).init(task_heads=heads, target_head=target, cost=scale * np.array([1.0, 2, 3])) for scale in (1, 10))
+    np.testing.assert_allclose(one.relevance, other.relevance, atol=1e-9)
+    assert np.abs(one.relevance).max() > 0.1
+
+
+def test_a_schedule_refuses_the_state_of_another_method():
+    for mixer in (Cooldown(((0, 5), (8, 1)), steps=12), TwoPhase(switch=3, steps=10)):
+        with pytest.raises(ReweightvizError, match="goes on from a state that its init or update returned; got reweightviz.mixers.doremi.State"):
+            mixer.update(DoReMi().init(prior=[0.5, 0.5]))

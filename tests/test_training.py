@@ -10,11 +10,14 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import needs
 from reweightviz.core.runlog import RunLog
+from reweightviz.core.schedule import Schedule
 from reweightviz.core.types import COSTLY_SIGNALS
 from reweightviz.mixers import DoGE, DoReMi, DreamPRM, Natural, ScaleBiO
 from reweightviz.training import ByteTransformer, ModelConfig, ProxyData, TrainConfig, evaluate, train
 from reweightviz.training.device import repeatable
 from reweightviz.training.domain_stream import DomainStream, held_out_rows
+from reweightviz.training.driver import Driver
+from reweightviz.training.learner import Learner
 from reweightviz.training.measurements import Measurements, Update, mean_losses
 from reweightviz.training.proxy_data import spread
 from reweightviz.training.skills import skill_graph
@@ -182,7 +185,7 @@ def measuring(data, layers=None):
     torch.manual_seed(5)
     model = ByteTransformer(TINY.model).double()
     return (model, Measurements(data, model, probe_blocks=4, gradient_batch=3, layers=layers, seed=7),
-            DomainStream(data.training, 7), DomainStream(data.validation, 7))
+            DomainStream(data.training, (7, 1)), DomainStream(data.validation, (7, 2)))
 
 
 def gradient(model, blocks, parameters=None):
@@ -190,6 +193,13 @@ def gradient(model, blocks, parameters=None):
     model.zero_grad(set_to_none=True)
     model.token_losses(torch.from_numpy(blocks.astype(np.int64))).mean().backward()
     return torch.cat([p.grad.flatten() for p in (parameters or model.parameters())])
+
+
+def test_what_is_measured_is_not_what_was_just_trained_on(data):
+    measured, trained = (measuring(data)[1]._training, DomainStream(data.training, 7))
+    for k in range(3):
+        one, two = ({block.tobytes() for block in stream.of(k, 40)} for stream in (measured, trained))
+        assert len(data.training[k]) > 500 and len(one & two) < 10
 
 
 @pytest.mark.parametrize("layers", [None, 1])
@@ -314,6 +324,54 @@ def test_costly_mixers_are_driven_for_real_and_repeat_exactly(data, mixer):
         assert torch.equal(weights, two.model.state_dict()[name]), name
 
 
+def test_excess_is_clipped_token_by_token_and_then_averaged(data):
+    torch.manual_seed(8)
+    reference = ByteTransformer(TINY.model)  # as untrained as the model, so better on some tokens and worse on others
+    run = train(data, DoReMi(), config=replace(TINY, steps=1, log_every=1), reference=reference, seed=3)
+    torch.manual_seed(3)
+    blocks, domains = DomainStream(data.training, 3).draw(np.full(3, 1 / 3), TINY.batch)
+    sequences = torch.from_numpy(blocks.astype(np.int64))
+    with torch.no_grad():
+        excess = ByteTransformer(TINY.model).token_losses(sequences) - reference.token_losses(sequences)
+    assert (excess < 0).any() and (excess > 0).any()
+    expected = [float(excess[domains == k].clamp(min=0).mean()) for k in range(3)]
+    np.testing.assert_allclose(run.log["excess_loss"][0], expected, rtol=1e-5)
+
+
+def test_a_token_counts_by_weight_over_the_share_of_its_domain_in_the_batches():
+    driver = Driver(DoReMi(), ("a", "b", "c", "d"), {"prior": [0.5, 0.3, 0.2, 0.0]}, has_reference=True)
+    np.testing.assert_allclose(driver.loss_scale(np.array([0.2, 0.3, 0.4, 0.1])), [0.4, 1, 2, 0])
+    assert driver.sampling(np.array([0.2, 0.3, 0.4, 0.1])).tolist() == [0.5, 0.3, 0.2, 0.0]
+    drawing = Driver(Natural(), ("a", "b"), {"tokens": np.array([3.0, 1.0])}, has_reference=False)
+    assert drawing.loss_scale(drawing.weights).tolist() == [1, 1] and drawing.sampling(drawing.weights).tolist() == [0.75, 0.25]
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_batch_is_rescaled_to_a_mean_count_of_one(data, accumulate, monkeypatch):
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *_: None)
+    torch.manual_seed(0)
+    model, twin = ByteTransformer(TINY.model), ByteTransformer(TINY.model)
+    twin.load_state_dict(model.state_dict())
+    sequences = torch.from_numpy(data.training[0][:4].astype(np.int64))
+    scales = np.array([4.0, 0.0, 1.0, 3.0])
+    Learner(model, 1e-3, 10, accumulate).update(sequences, scales)
+    (twin.token_losses(sequences).mean(1) * torch.tensor(scales / 8, dtype=torch.float32)).sum().backward()
+    for one, two in zip(model.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, two.grad, atol=1e-6, rtol=1e-4)
+
+
+def test_a_batch_that_counts_nothing_changes_nothing_and_a_lost_training_says_so(data):
+    model = ByteTransformer(TINY.model)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    learner, sequences = Learner(model, 1e-2, 10), torch.from_numpy(data.training[0][:4].astype(np.int64))
+    assert torch.isfinite(learner.update(sequences, np.zeros(4))).all()
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    torch.nn.init.constant_(model.embed.weight, float("nan"))
+    with pytest.raises(ReweightvizError, match="the loss is no longer finite, at a learning rate of"):
+        learner.update(sequences, np.ones(4))
+
+
 def test_a_split_batch_is_one_update_with_fresh_weights(data):
     reference = train(data, Mixture.uniform(data.domains), config=TINY).model
     config = replace(TINY, log_every=1, rate=1e-3)
@@ -382,6 +440,33 @@ def test_a_schedule_is_driven_and_init_gets_what_is_given(data):
     assert (run.log["drawn_tokens"] > 0).tolist() == [[True, False, False], [False, False, True], [False, False, True]]
     with pytest.raises(ReweightvizError, match="Staged needs 'graph'; there is 'prior', 'tokens', 'documents'"):
         train(data, mixer, config=TINY)
+
+
+def test_a_schedule_and_a_plain_table_are_trained_on(data):
+    first, then = {"dots": 0.0, "letters": 1.0, "digits": 0.0}, {"letters": 0.0, "digits": 0.5, "dots": 0.5}
+    run = train(data, Schedule({0: first, 20: then}, steps=30), config=TINY)
+    assert run.log.weights.tolist() == [[1, 0, 0], [1, 0, 0], [0, 0.5, 0.5]]
+    assert run.log.meta["result"] == pytest.approx([2 / 3, 1 / 6, 1 / 6]) and run.log.name == "schedule"
+    assert (run.log["drawn_tokens"][2, 0], run.log["drawn_tokens"][1, 0]) == (0, 1280)
+    plain, mixture = (train(data, kind(then), config=replace(TINY, steps=3)) for kind in (dict, Mixture))
+    np.testing.assert_array_equal(plain.held_out, mixture.held_out)
+
+
+@pytest.mark.parametrize(("asked", "sentence"), [
+    ({"mixture": "doremi"}, "a training takes domain weights, a schedule, or a mixer .* got 'doremi'"),
+    ({"mixture": DoReMi}, "a training takes domain weights"), ({"given": {"prior": [1, 0]}}, "the prior must be 3 weights, one a domain; got 2"),
+    ({"given": {"prior": "natural"}}, "the prior must be numbers, in rows of one length; got 'natural'"),
+    ({"given": {"priors": [1, 0, 0]}}, "called 'priors'; did you mean 'prior'"), ({"given": {"loss": [1, 0, 0]}}, "called 'loss'"),
+    ({"given": {"tokens": np.ones(2)}}, "Natural weighs 2 domains of the 3 that there are"),
+    ({"seed": -1}, "a seed is a whole number of at least 0; got -1"), ({"config": {"steps": 0}}, "steps as a whole number of at least 1; got 0"),
+    ({"config": {"batch": 0}}, "TrainConfig needs batch"), ({"config": {"log_every": 0}}, "TrainConfig needs log_every"),
+    ({"config": {"accumulate": 0}}, "TrainConfig needs accumulate"), ({"config": {"rate": float("nan")}}, "TrainConfig needs a rate above 0"),
+    ({"config": {"model": ModelConfig(width=16, layers=1, heads=2, context=32)}}, r"sequences of 16 bytes .* context is 32: .*ProxyData\(corpus, 32\)"),
+])
+def test_what_cannot_be_trained_is_one_sentence(data, asked, sentence):
+    with pytest.raises(ReweightvizError, match=sentence) as caught:
+        train(data, **{"mixture": Natural()} | asked | {"config": replace(TINY, **asked.get("config", {}))})
+    assert "\n" not in str(caught.value)
 
 
 def test_a_mixer_that_cannot_be_driven_is_one_sentence(data):

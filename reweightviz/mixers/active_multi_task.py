@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from reweightviz.core.errors import ReweightvizError, warn
 from reweightviz.mixers.amounts import amounts
 from reweightviz.mixers.fixed import Fixed
+from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.numerics.lasso import lasso, least_absolute
 from reweightviz.numerics.simplex import lifted
 
@@ -60,6 +61,7 @@ class ActiveMultiTask(Fixed):
     verified: ClassVar[str] = "not verified against the paper"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not 0 <= self.penalty < np.inf or self.power not in (1, 2) or not 0 <= self.floor <= 1:
             raise ReweightvizError("ActiveMultiTask needs a penalty of at least 0, a power of 1 or 2 and a floor between 0 and 1; "
                                    f"got {self.penalty!r}, {self.power!r} and {self.floor!r}.")

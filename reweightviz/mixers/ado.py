@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.mixers.checked import checked
+from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.numerics.loss_curves import fit_loss_curves, smooth
 from reweightviz.numerics.simplex import log_softmax, share
 
@@ -54,7 +55,8 @@ class ADO:
     default up to a unit. ``drawn`` is a moving average of the shares really drawn. The preference is raised to
     ``least`` and divided by its sum, so its smallest entry can be below ``least``, as in the public code; the policy
     is 0.9 of the preferences' mean over the run and 0.1 of the last. Domains with the same law and a uniform prior
-    stay uniform; with another prior the policy tends to ``prior * sqrt(prior)``.
+    stay uniform. With another prior the first preference is ``prior ** (1 + power)``; as what is drawn follows the policy, it
+    tends to ``prior ** (1 / (1 - power))``, by default the square, slowly: the mean over the run holds it back.
 
     The defaults are for runs of 60,000 steps: nothing changes before step 2000. For a run of 300 steps take, say,
     ``ADO(start=50, every=25, skip=10, window=21)``.
@@ -97,6 +99,7 @@ class ADO:
     verified: ClassVar[str] = "law, preference and policy checked against the public code (yidingjiang/ado, src/data_selectors/ado.py)"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if min(self.start, self.every, self.window) < 1 or self.skip < 0:
             raise ReweightvizError("ADO needs start, every and window of at least 1 step and skip of at least 0; "
                                    f"got {self.start}, {self.every}, {self.window} and {self.skip}.")

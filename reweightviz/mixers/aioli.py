@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.mixers.checked import checked
-from reweightviz.numerics.simplex import log_softmax, share
+from reweightviz.mixers.hyperparameters import check_fields
+from reweightviz.numerics.simplex import ascended, share, softmax
 
 Array = NDArray[np.float64]
 
@@ -85,9 +86,10 @@ class Aioli:
     verified: ClassVar[str] = "LearnParams and the update checked against the public code (HazyResearch/aioli, trainer/aioli_trainer.py)"
 
     def __post_init__(self) -> None:
-        if min(self.lp_rounds, self.lp_steps, self.every, self.prior_steps) < 1:
-            raise ReweightvizError("Aioli needs lp_rounds, lp_steps, every and prior_steps of at least 1; "
-                                   f"got {self.lp_rounds}, {self.lp_steps}, {self.every} and {self.prior_steps}.")
+        check_fields(self)
+        if min(self.lp_rounds, self.lp_steps, self.every, self.prior_steps) < 1 or self.seed < 0:
+            raise ReweightvizError("Aioli needs lp_rounds, lp_steps, every and prior_steps of at least 1 and a seed of at least 0; "
+                                   f"got {self.lp_rounds}, {self.lp_steps}, {self.every}, {self.prior_steps} and {self.seed}.")
         if not (np.isfinite(self.eta) and 0 < self.one_hot <= 1 and (self.ema is None or 0 <= self.ema < 1)):
             raise ReweightvizError("Aioli needs a finite eta, one_hot above 0 and up to 1, and ema None or from 0 to below 1; "
                                    f"got {self.eta}, {self.one_hot} and {self.ema}.")
@@ -156,10 +158,9 @@ class Aioli:
         law[measured] = _normalised(mixing_law(state.gains[measured], self.one_hot))
         if self.ema is not None:
             law = np.where(np.isfinite(law) & np.isfinite(state.law), (1 - self.ema) * law + self.ema * state.law, law)
-        ascent = self.eta * np.nansum(law, axis=0)
-        log_weights = log_softmax(ascent + (0.0 if self.ema is not None else state.log_weights))
-        main = np.exp(log_weights)
-        return state._replace(main=main / main.sum(), log_weights=log_weights, law=law)
+        before = state.log_weights if self.ema is None else np.zeros(len(law))
+        log_weights = ascended(before, self.eta, np.nansum(law, axis=0))
+        return state._replace(main=softmax(log_weights), log_weights=log_weights, law=law)
 
 
 def mixing_law(gains: Array, one_hot: float) -> Array:

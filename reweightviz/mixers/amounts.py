@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.numerics.simplex import numbers
 
 
 def amounts(values: ArrayLike, what: str, count: int | None = None, *, positive: bool = False) -> NDArray[np.float64]:
@@ -14,7 +15,7 @@ def amounts(values: ArrayLike, what: str, count: int | None = None, *, positive:
     >>> amounts([3, 0], "documents", 2).tolist()
     [3.0, 0.0]
     """
-    found = np.asarray(values, np.float64)
+    found = numbers(values, what)
     good = found.ndim == 1 and found.size > 0 and np.isfinite(found).all() and found.any()
     if not good or (found < 0).any() or (positive and (found == 0).any()) or (count is not None and found.size != count):
         many = "(K,)" if count is None else f"({count},)"

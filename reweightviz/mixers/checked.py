@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.numerics.simplex import numbers
 
 Array = NDArray[np.float64]
 
@@ -33,7 +34,7 @@ def checked(mixer: object, kind: type[tuple[object, ...]], state: tuple[object, 
         raise ReweightvizError(f"{who} goes on from a state that its init or update returned; "
                                f"got {type(state).__module__}.{type(state).__name__}.")
     domains = np.asarray(state[0]).size
-    came = {name: np.asarray(values, np.float64) for name, values in signals.items()}
+    came = {name: numbers(values, f"{name!r} of {who}") for name, values in signals.items()}
     for name, values in came.items():
         if values.shape != (domains,) or np.isinf(values).any():
             article = "an" if name[0] in "aeiou" else "a"

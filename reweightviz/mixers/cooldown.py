@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, unknown_name
 from reweightviz.core.schedule import PATHS, checked_temperatures, cooldown_stages
+from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.mixers.scheduled import Scheduled, State
 
 
@@ -53,6 +54,7 @@ class Cooldown(Scheduled):
     verified: ClassVar[str] = "not verified against the paper"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         pairs = checked_temperatures(self.temperatures)
         object.__setattr__(self, "temperatures", tuple(pairs))
         self._longer_than(pairs[-1][0])

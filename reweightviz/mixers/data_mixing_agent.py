@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.mixers.checked import checked
+from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.mixers.mixing_policy import Policy, towards
 from reweightviz.numerics.simplex import share
 
@@ -72,6 +73,7 @@ class DataMixingAgent:
     verified: ClassVar[str] = "the paper's interface (its abstract) with policies of ours; no public code"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not (self.eta >= 0 and self.trust >= 0 and 0 <= self.memory < 1 and self.every >= 1 and self.history >= 2):
             raise ReweightvizError("DataMixingAgent needs eta and trust of at least 0, memory from 0 to below 1, every of at least 1 and "
                                    f"history of at least 2; got {self}.")
@@ -91,6 +93,13 @@ class DataMixingAgent:
     def measures(self, state: State) -> tuple[str, ...]:
         """The held-out losses at the end of every round."""
         return ("held_out_loss",) if (state.step + 1) % self.every == 0 else ()
+
+    def trained_on(self, state: State, weights: ArrayLike) -> State:
+        """The state of an agent whose round was trained with ``weights`` (K,) and not with its own, as on the log of another run.
+
+        The losses told next are then feedback on these, and the next weights go on from them.
+        """
+        return state._replace(weights=share(weights, "the weights trained with"))
 
     def update(self, state: State, *, held_out_loss: ArrayLike) -> State:
         """One step.

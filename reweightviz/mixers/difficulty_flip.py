@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.mixers.fixed import Fixed, State
+from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.numerics.simplex import share
 
 Array = NDArray[np.float64]
@@ -49,6 +50,7 @@ class DifficultyFlip(Fixed):
     verified: ClassVar[str] = "not verified against the paper"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not 0 <= self.strength < np.inf:
             raise ReweightvizError(f"DifficultyFlip needs a strength of at least 0; got {self.strength}.")
 

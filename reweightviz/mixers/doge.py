@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.mixers.checked import checked
-from reweightviz.numerics.simplex import log_smooth, log_softmax, share
+from reweightviz.mixers.hyperparameters import check_fields
+from reweightviz.numerics.simplex import ascended, log_smooth, numbers, share, softmax
 
 Array = NDArray[np.float64]
 
@@ -74,12 +75,14 @@ class DoGE:
     verified: ClassVar[str] = "against the authors' public code"
 
     def __post_init__(self) -> None:
-        if self.scale not in {"lr/mu", "mu"}:
+        check_fields(self)
+        if self.scale not in ("lr/mu", "mu"):
             raise ReweightvizError(f"scale of DoGE is 'lr/mu' or 'mu'; got {self.scale!r}.")
         if not (0 < self.mu < np.inf and 0 <= self.rate < np.inf and 0 <= self.smoothing <= 1 and self.every >= 1):
             raise ReweightvizError("DoGE needs mu above 0, rate of at least 0, smoothing between 0 and 1 and every of at least 1; "
                                    f"got {self.mu}, {self.rate}, {self.smoothing} and {self.every}.")
-        if self.clip is not None and not (len(self.clip) == 2 and self.clip[0] <= self.clip[1]):
+        bounds = None if self.clip is None else numbers(self.clip, "clip of DoGE")
+        if bounds is not None and not (bounds.shape == (2,) and bounds[0] <= bounds[1]):
             raise ReweightvizError(f"clip of DoGE is (least, most) or None; got {self.clip}.")
 
     def init(self, *, prior: ArrayLike) -> State:
@@ -109,19 +112,14 @@ class DoGE:
         scores = scores if self.clip is None else np.clip(scores, *self.clip)
         scores = np.where(np.isnan(scores), state.scores, scores)
         size = self.mu if self.scale == "mu" else self.rate / self.mu
-        log_weights = log_smooth(log_softmax(state.log_weights + size * scores), self.smoothing)
+        log_weights = log_smooth(ascended(state.log_weights, size, scores), self.smoothing)
         learned = state.learned + 1
-        return State(log_weights, scores, state.mean + (_weights(log_weights) - state.mean) / learned, learned, state.step + 1)
+        return State(log_weights, scores, (state.learned * state.mean + softmax(log_weights)) / learned, learned, state.step + 1)
 
     def weights(self, state: State) -> Array:
         """What to train with now, (K,)."""
-        return _weights(state.log_weights)
+        return softmax(state.log_weights)
 
     def result(self, state: State) -> Array:
         """The answer, (K,): the mean of the weights over all updates; the prior before the first."""
         return np.asarray(state.mean / state.mean.sum(), np.float64)
-
-
-def _weights(log_weights: Array) -> Array:
-    weights = np.exp(log_weights)
-    return np.asarray(weights / weights.sum(), np.float64)

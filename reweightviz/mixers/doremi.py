@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.mixers.checked import checked
-from reweightviz.numerics.simplex import log_smooth, log_softmax, share
+from reweightviz.mixers.hyperparameters import check_fields
+from reweightviz.numerics.simplex import ascended, log_smooth, share, softmax
 
 Array = NDArray[np.float64]
 
@@ -38,8 +39,10 @@ class DoReMi:
     (uniform, or any ``prior``), and a token of domain i counts ``alpha_i / sampling_i`` in the loss, rescaled to a
     mean of 1 over the batch. The final model then samples by :meth:`result`.
 
-    A domain whose prior is 0 starts at 0 and receives only its share of the smoothing. A step without any excess
-    loss (all NaN) teaches nothing.
+    A domain whose prior is 0 starts at 0. Where it is trained on in spite of that, as on a log in ``rv.mix`` and ``rv.replay``, it
+    is at ``smoothing / K`` after one step and grows from there by its excess loss; where the batches are drawn by the prior, as by
+    the trainer here, it is never measured, keeps an excess of 0 and receives only the smoothing. A step without any excess loss
+    (all NaN) teaches nothing.
 
     Public versions differ in three places:
 
@@ -71,6 +74,7 @@ class DoReMi:
     verified: ClassVar[str] = "update rule checked against the public code (sangmichaelxie/doremi, doremi/trainer.py)"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not (np.isfinite(self.eta) and self.eta >= 0 and 0 <= self.smoothing <= 1):
             raise ReweightvizError("DoReMi needs eta of at least 0 and smoothing between 0 and 1; "
                                    f"got {self.eta} and {self.smoothing}.")
@@ -93,20 +97,14 @@ class DoReMi:
         if np.isnan(came).all():
             return state
         excess = np.where(np.isnan(came), state.excess_loss, np.maximum(came, 0.0))
-        ascended = log_softmax(state.log_weights + self.eta * excess)
-        log_weights = log_smooth(ascended, self.smoothing)
+        log_weights = log_smooth(ascended(state.log_weights, self.eta, excess), self.smoothing)
         step = state.step + 1
-        return State(log_weights, excess, state.mean + (_weights(log_weights) - state.mean) / step, step)
+        return State(log_weights, excess, (state.step * state.mean + softmax(log_weights)) / step, step)
 
     def weights(self, state: State) -> Array:
         """What to train with now, (K,)."""
-        return _weights(state.log_weights)
+        return softmax(state.log_weights)
 
     def result(self, state: State) -> Array:
         """The answer, (K,): the mean of the weights over all steps; the prior before the first."""
         return np.asarray(state.mean / state.mean.sum(), np.float64)
-
-
-def _weights(log_weights: Array) -> Array:
-    weights = np.exp(log_weights)
-    return np.asarray(weights / weights.sum(), np.float64)

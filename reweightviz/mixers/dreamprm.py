@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.mixers.checked import checked
-from reweightviz.numerics.simplex import log_softmax, share
+from reweightviz.mixers.hyperparameters import check_fields
+from reweightviz.numerics.simplex import log_softmax, share, softmax
 
 Array = NDArray[np.float64]
 BETAS, TINY = (0.9, 0.999), 1e-8  # of AdamW
@@ -61,6 +62,7 @@ class DreamPRM:
     verified: ClassVar[str] = "against the authors' public code"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not (0 <= self.rate < np.inf and 0 <= self.rate * self.weight_decay < 1 and self.every >= 1):
             raise ReweightvizError("DreamPRM needs rate and weight_decay of at least 0 and every of at least 1; "
                                    f"got {self.rate}, {self.weight_decay} and {self.every}.")
@@ -92,14 +94,15 @@ class DreamPRM:
         learned = state.learned + 1
         first = BETAS[0] * state.first + (1 - BETAS[0]) * gradient
         second = BETAS[1] * state.second + (1 - BETAS[1]) * gradient**2
+        if not np.isfinite(second).all():
+            raise ReweightvizError(f"the hypergradient is too large to be squared: {came}; divide it by a number, which changes nothing.")
         move = first / (1 - BETAS[0] ** learned) / (np.sqrt(second / (1 - BETAS[1] ** learned)) + TINY)
         table = state.table * (1 - self.rate * self.weight_decay) - self.rate * move
         return State(table, first, second, learned, state.step + 1)
 
     def weights(self, state: State) -> Array:
         """What to train with now, (K,): the paper's weights divided by K."""
-        weights = np.exp(log_softmax(_log_softplus(state.table)))
-        return np.asarray(weights / weights.sum(), np.float64)
+        return softmax(log_softmax(_log_softplus(state.table)))
 
     def result(self, state: State) -> Array:
         """The answer, (K,): the last weights."""

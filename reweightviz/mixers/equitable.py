@@ -19,6 +19,7 @@ from reweightviz.core.errors import ReweightvizError, unknown_name, warn
 from reweightviz.core.sources import count
 from reweightviz.mixers.amounts import amounts
 from reweightviz.mixers.fixed import Fixed
+from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.numerics.allocation import fit_learning_curves, spread_for_mean, spread_for_worst
 from reweightviz.numerics.simplex import share
 
@@ -71,7 +72,8 @@ class EquitableAllocation(Fixed):
             raise unknown_name("objective of EquitableAllocation", self.objective, ("mean", "worst"))
         if isinstance(self.budget, str):
             object.__setattr__(self, "budget", count(self.budget))
-        if not 0 < self.budget < np.inf or not 0 <= self.explore <= 1:
+        check_fields(self)
+        if not self.budget > 0 or not 0 <= self.explore <= 1:
             raise ReweightvizError("EquitableAllocation needs a budget above 0 and explore between 0 and 1; "
                                    f"got {self.budget!r} and {self.explore!r}.")
 

@@ -19,6 +19,7 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import temperature_weights
 from reweightviz.mixers.amounts import amounts
 from reweightviz.mixers.fixed import Fixed, State
+from reweightviz.mixers.hyperparameters import check_fields
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class MaxCap(Fixed):
     verified: ClassVar[str] = "against the authors' public code"
 
     def __post_init__(self) -> None:
+        check_fields(self, "cap", "temperature")
         if not (self.cap > 0 and self.temperature > 0):
             raise ReweightvizError(f"MaxCap needs a cap, in documents, and a temperature above 0; got {self.cap} and {self.temperature}.")
 

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from reweightviz.core.errors import ReweightvizError, warn
 from reweightviz.core.protocols import Law
 from reweightviz.mixers.fixed import Fixed, State
+from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.numerics.dirichlet_search import mean_of_best
 from reweightviz.numerics.ratings import standardised, variance_inflation
 from reweightviz.numerics.simplex import share
@@ -59,8 +60,10 @@ class MetaRater(Fixed):
     verified: ClassVar[str] = "not verified against the paper"
 
     def __post_init__(self) -> None:
-        if not 1 <= self.top <= self.draws:
-            raise ReweightvizError(f"MetaRater needs top of at least 1 and at most the number of draws; got {self.top} of {self.draws}.")
+        check_fields(self)
+        if not 1 <= self.top <= self.draws or self.seed < 0:
+            raise ReweightvizError("MetaRater needs top of at least 1 and at most the number of draws, and a seed of at least 0; "
+                                   f"got {self.top} of {self.draws}, and {self.seed}.")
 
     def init(self, *, law: Law, prior: ArrayLike | None = None) -> State:
         """Search the law.
@@ -69,6 +72,8 @@ class MetaRater(Fixed):
             law: fitted to weights of the K raters; several targets count alike, those where higher is better with a minus.
             prior: (K,) around which the draws spread, as Dirichlet(K * prior); uniform when not given.
         """
+        if not hasattr(law, "predict"):
+            raise ReweightvizError(f"MetaRater searches a fitted law, such as rv.fit returns; got {law!r:.60}.")
         raters = len(law.domains)
         centre = np.full(raters, 1 / raters) if prior is None else share(prior, "the prior")
         if centre.size != raters:

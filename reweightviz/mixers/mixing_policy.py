@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.numerics.simplex import log_softmax
+from reweightviz.numerics.simplex import log_softmax, softmax
 
 Array = NDArray[np.float64]
 
@@ -105,7 +105,7 @@ def towards(weights: Array, scores: Array, eta: float, trust: float) -> Array:
 
     def at(way: float) -> tuple[Array, float]:
         log_moved = log_softmax((1 - way) * log_start + way * goal)
-        return np.exp(log_moved), float(np.exp(log_moved) @ (log_moved - log_start))
+        return softmax(log_moved), float(np.exp(log_moved) @ (log_moved - log_start))
 
     low, high = (1.0, 1.0) if at(1.0)[1] <= trust else (0.0, 1.0)
     for _ in range(60 if low < high else 0):
@@ -113,4 +113,4 @@ def towards(weights: Array, scores: Array, eta: float, trust: float) -> Array:
         low, high = (middle, high) if at(middle)[1] <= trust else (low, middle)
     moved = np.zeros_like(weights)
     moved[alive] = at(low)[0]
-    return np.asarray(moved / moved.sum(), np.float64)
+    return moved

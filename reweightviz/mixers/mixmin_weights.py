@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.mixers.amounts import amounts
 from reweightviz.mixers.fixed import Fixed, State
+from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.numerics.mixture_likelihood import documents, minimise_mixture_loss
 
 
@@ -43,7 +44,8 @@ class MixMinWeights(Fixed):
     verified: ClassVar[str] = "against the authors' public code"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.kl < np.inf:
+        check_fields(self)
+        if self.kl < 0:
             raise ReweightvizError(f"MixMinWeights needs kl of at least 0; got {self.kl}.")
 
     def init(self, *, log_probs: ArrayLike, lengths: ArrayLike | None = None, prior: ArrayLike | None = None) -> State:

@@ -15,13 +15,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.mixers.checked import checked
+from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.numerics.simplex import log_softmax, share
 
 Array = NDArray[np.float64]
 
 
 class State(NamedTuple):
-    """The policy (K,), the estimated rewards (K,), the exploration rate of the last update, and the steps seen."""
+    """Of "exp3": the policy (K,), the estimated rewards (K,), the exploration rate of the last update, and the steps seen."""
+
+    policy: Array
+    reward: Array
+    rate: float
+    step: int
+
+
+class MeanState(NamedTuple):
+    """The same of "smoothed_mean", whose rewards (K,) are logs of perplexities."""
 
     policy: Array
     reward: Array
@@ -72,44 +82,51 @@ class ODM:
     verified: ClassVar[str] = "both update rules checked against the public code (alon-albalak/online-data-mixing, data_sampling_utils.py)"
 
     def __post_init__(self) -> None:
-        if self.variant not in {"exp3", "smoothed_mean"}:
+        check_fields(self)
+        if self.variant not in ("exp3", "smoothed_mean"):
             raise ReweightvizError(f"the variants of ODM are 'exp3' and 'smoothed_mean'; got {self.variant!r}.")
         if not (self.warmup >= 0 and self.scale > 0 and 0 <= self.smoothing < 1):
             raise ReweightvizError("ODM needs a warmup of at least 0 steps, a scale above 0 and smoothing from 0 to below 1; "
                                    f"got {self.warmup}, {self.scale} and {self.smoothing}.")
 
-    def init(self, *, prior: ArrayLike) -> State:
+    def init(self, *, prior: ArrayLike) -> State | MeanState:
         """Start at ``prior`` (K,)."""
         start = share(prior, "the prior")
-        return State(start, np.full(start.size, 0.0 if self.variant == "exp3" else -np.inf), 1 / start.size, 0)
+        return self._kind(start, np.full(start.size, 0.0 if self.variant == "exp3" else -np.inf), 1 / start.size, 0)
 
-    def update(self, state: State, *, loss: ArrayLike) -> State:
+    def update(self, state: State | MeanState, *, loss: ArrayLike) -> State | MeanState:
         """One step.
 
         Args:
             state: the last one; stays as it is.
             loss: (K,) nats per token, NaN for a domain absent from the batch; without any, only the step advances.
         """
-        (losses,) = checked(self, State, state, loss=loss)
+        (losses,) = checked(self, self._kind, state, loss=loss)
         step, K = state.step + 1, losses.size
         if step <= self.warmup or np.isnan(losses).all():
             return state._replace(step=step)
         rate = min(1 / K, float(np.sqrt(np.log(K) / (K * step))))
         seen, losses = ~np.isnan(losses), np.nan_to_num(losses)
         if self.variant == "exp3":
-            reward = state.reward + losses / self.scale / np.maximum(state.policy, rate)
+            with np.errstate(over="ignore"):  # log_softmax says so
+                reward = state.reward + losses / self.scale / np.maximum(state.policy, rate)
             best = np.exp(log_softmax(state.rate * reward))
         else:  # the rewards are logs: a perplexity overflows at a loss of 710
             past = np.log(max(self.smoothing, 1e-300)) + state.reward
             reward = np.where(seen, np.logaddexp(past, np.log1p(-self.smoothing) + losses), state.reward)
             best = np.exp(log_softmax(reward))
         policy = (1 - K * rate) * best + rate
-        return State(np.asarray(policy / policy.sum(), np.float64), reward, rate, step)
+        return self._kind(np.asarray(policy / policy.sum(), np.float64), reward, rate, step)
 
-    def weights(self, state: State) -> Array:
+    def weights(self, state: State | MeanState) -> Array:
         """What to train with now, (K,)."""
         return state.policy
 
-    def result(self, state: State) -> Array:
+    def result(self, state: State | MeanState) -> Array:
         """The answer, (K,): the policy of now. The model that ODM trains is its product, not one mixture."""
         return state.policy
+
+    @property
+    def _kind(self) -> type[State | MeanState]:
+        """The state of this variant; the other's would be taken for other rewards."""
+        return State if self.variant == "exp3" else MeanState

@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.mixers.checked import checked
-from reweightviz.numerics.simplex import log_softmax, share
+from reweightviz.mixers.hyperparameters import check_fields
+from reweightviz.numerics.simplex import ascended, share, softmax
 
 Array = NDArray[np.float64]
 
@@ -57,6 +58,7 @@ class ScaleBiO:
     verified: ClassVar[str] = "against the authors' public code"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not (0 < self.alpha < np.inf and 0 <= self.rate < np.inf):
             raise ReweightvizError(f"ScaleBiO needs alpha above 0 and rate of at least 0; got {self.alpha} and {self.rate}.")
 
@@ -78,12 +80,11 @@ class ScaleBiO:
             penalty_gap: (K,) nats, loss under the model less that under the follower; NaN for a domain absent from the batch.
         """
         (gap,) = checked(self, State, state, penalty_gap=penalty_gap)
-        return State(log_softmax(state.log_weights - self.rate * self.alpha * _gradient(self.weights(state), gap)))
+        return State(ascended(state.log_weights, -self.rate * self.alpha, _gradient(self.weights(state), gap)))
 
     def weights(self, state: State) -> Array:
         """What to train with now, (K,)."""
-        weights = np.exp(state.log_weights)
-        return np.asarray(weights / weights.sum(), np.float64)
+        return softmax(state.log_weights)
 
     def result(self, state: State) -> Array:
         """The answer, (K,): the last weights."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.schedule import mean_over_steps
+from reweightviz.mixers.checked import checked
 
 Array = NDArray[np.float64]
 
@@ -30,6 +31,7 @@ class Scheduled:
 
     def update(self, state: State) -> State:
         """One step on; the last stage holds for ever."""
+        checked(self, State, state)
         return state._replace(step=state.step + 1)
 
     def weights(self, state: State) -> Array:
@@ -48,6 +50,6 @@ class Scheduled:
         return State(np.array(list(stages.values())), np.array(list(stages), np.int64), 0)
 
     def _longer_than(self, last: int) -> None:
-        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps <= last:
+        if self.steps <= last:
             raise ReweightvizError(f"{type(self).__name__} needs steps, the length of the run, as a whole number above {last}, "
                                    f"where its last stage begins; got {self.steps!r}.")

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.mixers.checked import checked
-from reweightviz.numerics.simplex import log_softmax, share
+from reweightviz.mixers.hyperparameters import check_fields
+from reweightviz.numerics.simplex import ascended, numbers, share, softmax
 
 Array = NDArray[np.float64]
 
@@ -48,7 +49,7 @@ class SkillIt:
         eta: step size, one number for graph and losses together.
         every: steps a round; the held-out losses are measured at the end of each.
         window: rounds whose losses are summed, the public code's default.
-        normalize_loss: divide the losses by those of the first round.
+        normalize_loss: divide the losses by those of the first round; a domain whose first loss is 0 then counts not at all.
         eta_schedule: divide eta by how far the total loss has come down since the first round.
         keep_lone: domains that no edge joins to another keep their prior; the others share what is left.
 
@@ -71,6 +72,7 @@ class SkillIt:
     verified: ClassVar[str] = "update rule checked against the public code (HazyResearch/skill-it, trainer/mw_trainer.py)"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not (np.isfinite(self.eta) and self.eta >= 0 and self.every >= 1 and self.window >= 1):
             raise ReweightvizError("SkillIt needs a finite eta of at least 0, and every and window of at least 1; "
                                    f"got {self.eta}, {self.every} and {self.window}.")
@@ -83,7 +85,7 @@ class SkillIt:
             prior: (K,) to restart from every round; the paper's is uniform.
         """
         start = share(prior, "the prior")
-        edges = np.asarray(graph, np.float64)
+        edges = numbers(graph, "the graph")
         if edges.shape != (start.size, start.size) or not np.isfinite(edges).all():
             raise ReweightvizError(f"SkillIt needs a graph of {start.size} x {start.size} finite numbers, a row for each domain "
                                    f"trained on; got {edges.shape}.")
@@ -112,7 +114,8 @@ class SkillIt:
         recent = np.vstack([state.recent, losses])[-self.window:]
         seen = ~np.isnan(losses)
         eta = self.eta * first[seen].sum() / losses[seen].sum() if self.eta_schedule and losses[seen].sum() > 0 else self.eta
-        total = np.nansum(recent / first if self.normalize_loss else recent, axis=0)
+        counted = np.divide(recent, first, out=np.zeros_like(recent), where=first != 0) if self.normalize_loss else recent
+        total = np.nansum(counted, axis=0)
         return state._replace(weights=self._weights(state.prior, state.graph, total, eta), first=first, recent=recent)
 
     def weights(self, state: State) -> Array:
@@ -125,10 +128,9 @@ class SkillIt:
 
     def _weights(self, prior: Array, graph: Array, losses: Array, eta: float) -> Array:
         with np.errstate(divide="ignore"):
-            weights = np.exp(log_softmax(np.log(prior) + eta * (graph @ losses)))
+            weights = softmax(ascended(np.log(prior), eta, graph @ losses))
         edges = (graph != 0) & ~np.eye(len(graph), dtype=bool)
         lone = ~(edges.any(0) | edges.any(1)) & self.keep_lone
         joined = weights[~lone].sum()
-        if joined > 0:
-            weights = np.where(lone, prior, weights * (prior[~lone].sum() / joined))
+        weights = np.where(lone, prior, weights * (prior[~lone].sum() / joined if joined > 0 else 0.0))
         return np.asarray(weights / weights.sum(), np.float64)

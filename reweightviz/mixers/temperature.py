@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import temperature_weights
 from reweightviz.mixers.fixed import Fixed, State
+from reweightviz.mixers.hyperparameters import check_fields
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Temperature(Fixed):
     verified: ClassVar[str] = "not verified against the paper"
 
     def __post_init__(self) -> None:
+        check_fields(self, "temperature")
         if not self.temperature > 0:
             raise ReweightvizError(f"temperature must be above 0 (1 natural, larger is flatter); got {self.temperature}.")
 

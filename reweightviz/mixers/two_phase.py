@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import temperature_weights
+from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.mixers.scheduled import Scheduled, State
 from reweightviz.numerics.simplex import share
 
@@ -50,7 +51,8 @@ class TwoPhase(Scheduled):
     verified: ClassVar[str] = "not verified against the paper"
 
     def __post_init__(self) -> None:
-        if isinstance(self.switch, bool) or not isinstance(self.switch, int) or self.switch < 1 or not 0 < self.large <= 1:
+        check_fields(self)
+        if self.switch < 1 or not 0 < self.large <= 1:
             raise ReweightvizError("TwoPhase needs a switch at a whole step of at least 1 and large above 0, at most 1; "
                                    f"got {self.switch!r} and {self.large!r}.")
         self._longer_than(self.switch)

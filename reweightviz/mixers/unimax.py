@@ -17,6 +17,7 @@ from reweightviz.core.errors import ReweightvizError, warn
 from reweightviz.core.mixture import temperature_weights
 from reweightviz.core.sources import count
 from reweightviz.mixers.fixed import Fixed, State
+from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.numerics.simplex import water_fill
 
 
@@ -54,6 +55,7 @@ class UniMax(Fixed):
                                    f"got {self.budget!r} and {self.max_epochs!r}.")
         if isinstance(self.budget, str):
             object.__setattr__(self, "budget", budget)
+        check_fields(self, "max_epochs")
 
     def init(self, *, tokens: ArrayLike) -> State:
         """Weights for the tokens (K,) available in each domain; one without any gets 0."""

@@ -34,7 +34,7 @@ class Fits(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """How to fit: ``delta`` of the Huber loss (() or (Q,)), bounds (P,), when a problem is done, and how many steps at most."""
+    """How to fit: ``delta`` of the Huber loss (() or (Q,)), bounds ((P,) or (Q, P)), when a problem is done, and how many steps at most."""
 
     delta: ArrayLike
     low: Array
@@ -157,7 +157,7 @@ class _Problem(NamedTuple):
 
     def step(self, here: _Point, damping: Array) -> Array:
         """Where one damped Gauss-Newton step leads; a parameter at its bound that is pushed outwards stays."""
-        low, high = self.setting.low, self.setting.high
+        low, high = (bound if bound.ndim == 1 else bound[self.which] for bound in (self.setting.low, self.setting.high))
         size = np.abs(here.residual)
         weight = self.counts * np.where(size <= self.delta, 1.0, self.delta / np.maximum(size, self.delta))
         gradient, normal = self.equations(here.theta, self.which, weight, here.residual)

@@ -66,7 +66,7 @@ def fit_loss_curves(n: Array, losses: Array, *, least_floor: float = 0.5) -> Arr
     Args:
         n: (T,) training steps or samples, above 0.
         losses: (T, K) above 0; NaN and what is not above 0 do not count.
-        least_floor: log of the least irreducible loss; where a loss is itself below it, the floor is free.
+        least_floor: log of the least irreducible loss; of a domain with a loss below it, the floor is free.
 
     Returns:
         (K, 3), NaN for a domain with too few points.
@@ -85,8 +85,11 @@ def fit_loss_curves(n: Array, losses: Array, *, least_floor: float = 0.5) -> Arr
     if not fitted.any():
         return theta
     counts, observed = counts[fitted], np.log(np.where(counts > 0, losses.T, 1.0))[fitted]
-    lowest = least_floor if observed[counts > 0].min() > least_floor else -4.0
-    setting = Setting(DELTA, np.array([-20.0, lowest, 0.001]), np.array([6.5, max(observed.max(), lowest), 0.8]))
+    least, most = (np.where(counts > 0, observed, empty) for empty in (np.inf, -np.inf))
+    lowest = np.where(least.min(1) > least_floor, least_floor, -4.0)
+    low, high = np.tile([-20.0, 0.0, 0.001], (len(counts), 1)), np.tile([6.5, 0.0, 0.8], (len(counts), 1))
+    low[:, 1], high[:, 1] = lowest, np.maximum(most.max(1), lowest)
+    setting = Setting(DELTA, low, high)
     theta[fitted] = _best(np.log(n), observed, counts, setting)
     return theta
 
@@ -103,10 +106,12 @@ def _best(log_n: Array, observed: Array, counts: Array, setting: Setting) -> Arr
         share = parts(theta)[1]
         return np.stack([share, 1 - share, -share * log_n], axis=2)
 
-    starts = np.clip(STARTS, setting.low, setting.high)
-    values = parts(starts)[0]
-    costs = np.stack([(count * huber(values - row, DELTA)).sum(1) for row, count in zip(observed, counts, strict=True)])
-    chosen = starts[np.argsort(costs, axis=1, kind="stable")[:, :TRIED]].reshape(-1, 3)
+    starts = []
+    for row, count, low, high in zip(observed, counts, setting.low, setting.high, strict=True):
+        tried = np.clip(STARTS, low, high)
+        cost = (count * huber(parts(tried)[0] - row, DELTA)).sum(1)
+        starts.append(tried[np.argsort(cost, kind="stable")[:TRIED]])
+    chosen, setting = np.concatenate(starts), setting._replace(low=setting.low.repeat(TRIED, 0), high=setting.high.repeat(TRIED, 0))
     fits = fit_batch(lambda theta, _: parts(theta)[0], jacobian, observed.repeat(TRIED, 0), chosen, setting, counts=counts.repeat(TRIED, 0))
     best = np.argmin(fits.cost.reshape(-1, TRIED), axis=1)
     return np.asarray(fits.theta.reshape(-1, TRIED, 3)[np.arange(len(best)), best], np.float64)

@@ -9,6 +9,16 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import SUM_TOLERANCE
 
 Array = NDArray[np.float64]
+LEAST = 1e-30
+"""What a weight that would underflow is: above 0 in 32 bits too, and too small for the sum to notice."""
+
+
+def numbers(values: ArrayLike, what: str) -> Array:
+    """``values`` as float64, of any shape; one sentence names what cannot be that."""
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ReweightvizError(f"{what} must be numbers, in rows of one length; got {values!r:.60}.") from error
 
 
 def share(weights: ArrayLike, what: str = "weights") -> Array:
@@ -17,7 +27,7 @@ def share(weights: ArrayLike, what: str = "weights") -> Array:
     Raises:
         ReweightvizError: a weight is negative or not finite, or the sum is further than 1e-6 from 1.
     """
-    w = np.asarray(weights, np.float64)
+    w = numbers(weights, what)
     if w.ndim != 1 or not w.size or not np.isfinite(w).all() or (w < 0).any():
         raise ReweightvizError(f"{what} must be (K,) finite numbers >= 0, one a domain; got {w}.")
     if abs(w.sum() - 1) > SUM_TOLERANCE:
@@ -28,11 +38,33 @@ def share(weights: ArrayLike, what: str = "weights") -> Array:
 def log_softmax(scores: Array) -> Array:
     """Log of the weights (K,) proportional to ``exp(scores)``; -inf is a weight of 0.
 
-    >>> np.exp(log_softmax(np.array([0.0, -1e7]))).tolist()
-    [1.0, 0.0]
+    Raises:
+        ReweightvizError: a score is NaN or infinite, because the step or the signal was too large.
+
+    Example:
+        >>> log_softmax(np.array([0.0, -1e7])).tolist()
+        [0.0, -10000000.0]
     """
+    if np.isnan(scores).any() or (scores == np.inf).any():
+        raise ReweightvizError(f"the step is too large for a weight to be a number: the scores are {scores}; take a smaller step size.")
     shifted = scores - scores.max()
     return np.asarray(shifted - np.log(np.exp(shifted).sum()), np.float64)
+
+
+def ascended(log_weights: Array, rate: float, scores: Array) -> Array:
+    """Log weights (K,) after a step of exponentiated gradient, up ``scores``; a step that overflows is one sentence."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return log_softmax(log_weights + rate * scores)
+
+
+def softmax(log_weights: Array) -> Array:
+    """The weights (K,) of their logs, which :func:`log_softmax` made; only -inf is a weight of 0, the others are at least 1e-30.
+
+    >>> softmax(np.array([0.0, -1e7, -np.inf])).tolist()
+    [1.0, 1e-30, 0.0]
+    """
+    weights = np.where(log_weights > -np.inf, np.maximum(np.exp(log_weights), LEAST), 0.0)
+    return np.asarray(weights / weights.sum(), np.float64)
 
 
 def log_smooth(log_weights: Array, amount: float) -> Array:

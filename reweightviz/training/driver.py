@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Mixer, needs, supply
-from reweightviz.core.types import COSTLY_SIGNALS
+from reweightviz.core.schedule import Schedule
+from reweightviz.core.types import COSTLY_SIGNALS, LOG_SIGNALS, SIGNALS
+from reweightviz.numerics.simplex import share
 
 Array = NDArray[np.float64]
 
@@ -23,19 +25,17 @@ class Driver:
     alpha times the training loss, and a second model, the follower, the training loss alone.
 
     Args:
-        mixture: domain weights, or a mixer.
+        mixture: domain weights, a schedule, or a mixer.
         domains: of the data (K,).
         given: what ``init`` may name: tokens (K,), documents (K,), a prior (K,), a graph (K, K), and so on.
         has_reference: whether there will be reference_loss and excess_loss.
     """
 
-    def __init__(self, mixture: Mixture | Mixer, domains: tuple[str, ...], given: Mapping[str, Any], *, has_reference: bool) -> None:
-        self.name = type(mixture).__name__.lower()
-        self._mixer: Any = mixture
-        if isinstance(mixture, Mixture):
-            self.name, self._mixer = str(mixture.source.get("method", "mixture")), _Static(mixture.aligned(domains))
+    def __init__(self, mixture: Mapping[Any, Any] | Mixer, domains: tuple[str, ...], given: Mapping[str, Any], *,
+                 has_reference: bool) -> None:
+        self.name, self._mixer = _driven(mixture, domains)
         self._who = type(mixture).__name__
-        self._start = np.asarray(given.get("prior", np.full(len(domains), 1 / len(domains))), np.float64)
+        self._start = _prior(given, len(domains))
         self._learns, self._scales_loss = hasattr(self._mixer, "update"), self._mixer.applies_to == "loss"
         self._costly: list[str] = []
         if self._learns:
@@ -47,6 +47,9 @@ class Driver:
                 raise ReweightvizError(f"{self._who}.update names {listed(self._costly)}, so {self._who} needs {what!r}.")
         self.alpha: float | None = float(self._mixer.alpha) if "penalty_gap" in self._costly else None
         self._state = self._mixer.init(**supply(self._who, self._mixer.init, {"prior": self._start, **given}))
+        if self.weights.shape != (len(domains),):
+            raise ReweightvizError(f"{self._who} weighs {self.weights.size} domains of the {len(domains)} that there are: "
+                                   "given= must hold one number for each.")
 
     @property
     def looks(self) -> bool:
@@ -87,6 +90,53 @@ class Driver:
         if self._learns:
             nothing = dict.fromkeys(self._costly, np.full(len(self._start), np.nan))
             self._state = self._mixer.update(self._state, **supply(self._who, self._mixer.update, {**nothing, **signals}))
+
+
+def _driven(mixture: Any, domains: tuple[str, ...]) -> tuple[str, Any]:
+    """The name of a run, and its mixer: what was given, or one that answers with the given weights."""
+    if isinstance(mixture, Schedule):
+        return "schedule", _Staged(mixture, domains)
+    if isinstance(mixture, Mapping):
+        fixed = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
+        return str(fixed.source.get("method", "mixture")), _Static(fixed.aligned(domains))
+    if isinstance(mixture, type) or not isinstance(mixture, Mixer):
+        raise ReweightvizError("a training takes domain weights, a schedule, or a mixer with its parameters, such as rv.mixers.DoReMi(); "
+                               f"got {mixture!r:.60}.")
+    return type(mixture).__name__.lower(), mixture
+
+
+def _prior(given: Mapping[str, Any], count: int) -> Array:
+    """The prior (K,) of what is given, uniform without one; refuses what no mixer starts from."""
+    for name in given:
+        if name in LOG_SIGNALS or name not in SIGNALS:
+            raise unknown_name("signal that a mixer starts from called", name, set(SIGNALS) - set(LOG_SIGNALS))
+    prior = given.get("prior", np.full(count, 1 / count))
+    if share(prior, "the prior").size != count:
+        raise ReweightvizError(f"the prior must be {count} weights, one a domain; got {np.size(prior)}.")
+    return np.asarray(prior, np.float64)
+
+
+class _Staged:
+    """A schedule as a mixer; its state is the number of steps so far."""
+
+    applies_to = "sampling"
+
+    def __init__(self, schedule: Schedule, domains: tuple[str, ...]) -> None:
+        self._starts, self._rows = list(schedule), np.array([mixture.aligned(domains) for mixture in schedule.values()])
+
+    def init(self) -> int:
+        return 0
+
+    def update(self, state: int) -> int:
+        return state + 1
+
+    def weights(self, state: int) -> Array:
+        return np.asarray(self._rows[np.searchsorted(self._starts, state, side="right") - 1], np.float64)
+
+    def result(self, state: int) -> Array:
+        """The mean over the steps so far."""
+        lasted = np.diff(np.minimum([*self._starts, state], state))
+        return np.asarray(lasted @ self._rows / state, np.float64) if state else self.weights(0)
 
 
 class _Static:

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reweightviz.core.errors import ReweightvizError
 from reweightviz.training.model import ByteTransformer
 
 
@@ -35,22 +36,29 @@ class Learner:
         """One update on (B, L) sequences that count ``scales`` (B,) in the loss; the losses (B, L-1) from before it.
 
         With ``validation`` sequences the objective is (L_validation + alpha L_training) / (1 + alpha); AdamW does not
-        see the constant, clipping does.
+        see the constant, clipping does. A batch in which every sequence counts 0 teaches nothing.
+
+        Raises:
+            ReweightvizError: a loss is not finite; the model stays as it was.
         """
         scale = torch.as_tensor(scales, dtype=torch.float32, device=sequences.device)
-        total, own = scale.sum(), 1.0 if validation is None else alpha / (1 + alpha)
+        total, own = float(scale.sum()), 1.0 if validation is None else alpha / (1 + alpha)
         self._optimiser.zero_grad(set_to_none=True)
         parts = []
         for part, counts in zip(sequences.chunk(self._accumulate), scale.chunk(self._accumulate), strict=True):
             losses = self.model.token_losses(part)
-            torch.autograd.backward((losses.mean(1) * counts).sum() / total * own)
+            if total > 0:
+                torch.autograd.backward((losses.mean(1) * counts).sum() / total * own)
             parts.append(losses.detach())
         if validation is not None:
             torch.autograd.backward(self.model.token_losses(validation).mean() / (1 + alpha))
+        found = torch.cat(parts)
+        if not bool(torch.isfinite(found).all()):
+            raise ReweightvizError(f"the loss is no longer finite, at a learning rate of {self.rate:.3g}; take a lower rate.")
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self._optimiser.step()
         self._schedule.step()
-        return torch.cat(parts)
+        return found
 
 
 def _rate(step: int, steps: int) -> float:

@@ -28,7 +28,7 @@ class ProxyData:
     """
 
     def __init__(self, corpus: Corpus, context: int) -> None:
-        self._corpus, self._length = corpus, context + 1
+        self._corpus, self._length, self.context = corpus, context + 1, context
         self._rows = held_out_rows(corpus)
         self.domains = corpus.domains
         self.tokens = corpus.sources.tokens

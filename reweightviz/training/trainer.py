@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.mixture import Mixture
+from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.protocols import Mixer
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import LOG_SIGNALS
@@ -61,6 +62,13 @@ class TrainConfig:
     gradient_layers: int | None = None
     test_only: bool = False
 
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "log_every", "evaluate_every", "accumulate", "probe_blocks", "gradient_batch"):
+            if not _whole(getattr(self, name), 1):
+                raise ReweightvizError(f"TrainConfig needs {name} as a whole number of at least 1; got {getattr(self, name)!r:.60}.")
+        if not isinstance(self.rate, int | float) or not 0 < self.rate < float("inf"):
+            raise ReweightvizError(f"TrainConfig needs a rate above 0; got {self.rate!r:.60}.")
+
     @property
     def tokens(self) -> int:
         """Bytes trained on."""
@@ -76,10 +84,14 @@ class TrainingRun:
     held_out: Array
 
 
-def train(corpus: Corpus | ProxyData, mixture: Mixture | Mixer, *, seed: int = 0, config: TrainConfig = TrainConfig(),
+def _whole(value: object, least: int) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+
+
+def train(corpus: Corpus | ProxyData, mixture: Mapping[Any, Any] | Mixer, *, seed: int = 0, config: TrainConfig = TrainConfig(),
           reference: ByteTransformer | None = None, given: Mapping[str, Any] | None = None, device: str = "auto",
           name: str | None = None, progress: Callable[[int, int], None] | None = None) -> TrainingRun:
-    """Train a proxy model on ``corpus`` under a fixed mixture, or under a mixer that changes it.
+    """Train a proxy model on ``corpus`` under a fixed mixture, a schedule, or a mixer that changes it.
 
     The log's ``held_out_loss`` is the evaluation every ``evaluate_every`` steps; what a mixer saw of the validation half is
     ``probe_loss``. Its meta says how long the mixer (``mixer_seconds``) and what it had measured (``signal_seconds``) took of
@@ -87,7 +99,7 @@ def train(corpus: Corpus | ProxyData, mixture: Mixture | Mixer, *, seed: int = 0
 
     Args:
         corpus: documents, or :class:`ProxyData` made from them when there are many runs.
-        mixture: domain weights, or a mixer; a mixer is told the training signals it names after every update: loss,
+        mixture: domain weights, a Schedule by the step, or a mixer; a mixer is told the training signals it names after every update: loss,
             reference_loss, excess_loss, drawn_tokens, and the costly ones that its ``measures`` names.
         seed: of the initial weights and of the data order. On the same machine, with the same device, versions and
             number of threads, the same seed gives the same run bit by bit; elsewhere the losses are only close.
@@ -95,16 +107,25 @@ def train(corpus: Corpus | ProxyData, mixture: Mixture | Mixer, *, seed: int = 0
         given: more of what the mixer's ``init`` names, such as a graph from :func:`skill_graph`; ``prior`` replaces uniform.
         device: "auto" takes CUDA where there is one.
 
+    Raises:
+        ReweightvizError: something else came, a mixer lacks a signal, the data are of another context than the model's, or the
+            loss is no longer finite.
+
     Example:
         >>> from reweightviz.core.corpus import Corpus
         >>> corpus = Corpus({"text": ["abcd" * 99, "wxyz" * 99] * 40, "domain": ["a", "b"] * 40})
         >>> tiny = TrainConfig(steps=4, batch=4, model=ModelConfig(width=16, layers=1, heads=2, context=16))
-        >>> run = train(corpus, Mixture({"a": 0.5, "b": 0.5}), config=tiny)
+        >>> run = train(corpus, {"a": 0.5, "b": 0.5}, config=tiny)
         >>> run.held_out.shape, run.log.steps.tolist()[-1]
         ((2,), 4)
     """
     started = time.perf_counter()
     data = corpus if isinstance(corpus, ProxyData) else ProxyData(corpus, config.model.context)
+    if data.context != config.model.context:
+        raise ReweightvizError(f"these ProxyData are sequences of {data.context} bytes and the model's context is {config.model.context}: "
+                               f"make them with ProxyData(corpus, {config.model.context}).")
+    if not _whole(seed, 0):
+        raise ReweightvizError(f"a seed is a whole number of at least 0; got {seed!r:.60}.")
     place = choose(device)
     torch.manual_seed(seed)
     model = ByteTransformer(config.model).to(place)
