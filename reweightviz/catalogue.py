@@ -124,10 +124,9 @@ def frameworks() -> str:
     rows = []
     for exporter in sorted(exporters.FRAMEWORKS.values(), key=lambda exporter: (exporter.name in OUR_OWN, exporter.title.lower())):
         counts = "tokens" if exporter.name in OUR_OWN else ", or ".join(COUNTS[unit.key] for unit in exporter.units)
-        found = checked.get(exporter.name, [])
-        shown = "; ".join(found) if found else _shown(exporter.name, found)
+        shown = _shown(exporter.name, checked.get(exporter.name, []))
         rows.append(_row(exporter.title, f"`{exporter.name}`", counts, "yes" if exporter.schedules else "", shown))
-    return "\n".join([_row("framework", "name", "its numbers count", "schedule", "loaded by"), _row(*["---"] * 5), *rows])
+    return "\n".join([_row("framework", "name", "its numbers count", "schedule", "how shown"), _row(*["---"] * 5), *rows])
 
 
 def filled(readme: str) -> str:

@@ -225,7 +225,8 @@ class Explorer(w.VBox):
         same = set(settings["sources"]) == set(self.sources) and (
             self.corpus is None or (settings["corpus"] and same_documents(folder / "corpus.lance", self.corpus)))
         if not same:
-            raise ReweightvizError(f"{folder} holds an explorer of other documents; Explorer.load opens it, or name another folder.")
+            raise ReweightvizError(f"{folder} holds an explorer of other documents, which Explorer.load opens: delete or rename it, or "
+                                   "name another folder.")
         self._restore(folder, view, state)
         self.save(folder)
 

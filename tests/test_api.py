@@ -116,7 +116,7 @@ def test_the_readmes_ten_lines_run(root, tmp_path, monkeypatch):
     import re
 
     blocks = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text("utf-8"), re.DOTALL)
-    written = {"ten": "mixture/mixture.yaml", "table": "mixture/mixture.yaml", "ship": "interleave/mixture.yaml", "watch": "mix.json"}
+    written = {"ten": "mixture/mixture.yaml", "table": "packed/mixture.yaml", "ship": "interleave/mixture.yaml", "watch": "mix.json"}
     for name, block in zip(("ten", "table", "ship", "mixers", "watch", "laws"), blocks, strict=True):
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
