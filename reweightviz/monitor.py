@@ -82,8 +82,7 @@ class Monitor(w.VBox):
         self._show()
         self.observe(lambda _: self._show(), "view")
         for tail in self._tails:
-            Pulse.of(tail)._every = every  # noqa: SLF001
-            Pulse.of(tail).listen(self._news)
+            Pulse.of(tail, every).listen(self._news)
 
     @property
     def logs(self) -> tuple[RunLog, ...]:

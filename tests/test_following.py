@@ -109,6 +109,15 @@ def test_a_line_longer_than_a_block(tmp_path, monkeypatch):
     assert lines.rest == b"y" * 50
 
 
+def test_a_long_unfinished_line_costs_what_it_is_long(tmp_path, monkeypatch):
+    monkeypatch.setattr("reweightviz.core.tail._BLOCK", 4096)
+    path = tmp_path / "log"
+    path.write_bytes(b"x" * (16 << 20))
+    began = time.perf_counter()
+    assert list(Lines(path)) == []
+    assert time.perf_counter() - began < 0.5  # copied with every block it takes many seconds
+
+
 # ---- the growing table
 
 
@@ -134,6 +143,22 @@ def test_restarts_repeats_gaps_and_late_domains_are_said():
     assert before["loss"][:2, 0].tolist() == [1, 2]
     with pytest.raises(ValueError, match="read-only"):
         log["loss"][0, 0] = 1
+
+
+def test_many_restarts_are_counted_and_copy_nothing_that_nobody_holds():
+    records = Records(["web"])
+    records.extend(np.arange(10), scalars={name: np.ones(10) for name in "fedcba"})
+    held = records.snapshot()
+    assert list(held.scalars) == list("fedcba")
+    for _ in range(6):
+        records.add(9, scalars={"a": 2.0})
+        shown = records._steps
+        records.add(5, scalars={"a": 3.0, "z": 1.0, "y": 1.0})
+        records.add(12)
+    assert records._steps is shown
+    assert held.steps.tolist() == list(range(10))
+    assert list(records.snapshot().scalars) == [*"fedcba", "z", "y"]
+    assert records.notes[-1] == "8 more such restart changes."
 
 
 def test_rows_at_once_are_the_rows_one_by_one():
@@ -226,6 +251,22 @@ def test_many_lines_at_once_are_the_lines_one_by_one(tmp_path, monkeypatch, odd)
     for name in ("loss", "held_out_loss"):
         np.testing.assert_array_equal(slow[name], fast[name])
     np.testing.assert_array_equal(slow.scalars["lr"], fast.scalars["lr"])
+
+
+ODD = ['{"step": Infinity, "loss": [1, 2]}', '{"step": 1e300, "loss": [1, 2]}', '{"step": -9223372036854775809}',
+       '{"domains": ["web", "code"], "meta": [1]}', '{"domains": ["web", "code"], "meta": {"notes": 5}}', "[" * 100_000]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
+@pytest.mark.parametrize("many", [1 << 16, 1 << 8], ids=["line-by-line", "at-once"])
+def test_an_odd_line_costs_no_other_line(tmp_path, monkeypatch, odd, many):
+    monkeypatch.setattr("reweightviz.core.run_lines._MANY", many)
+    path = tmp_path / "r.jsonl"
+    path.write_text(text(HEADER, *steps(1, 40)) + odd + "\n" + text(*steps(41, 80)))
+    tail = followed(path)
+    with pytest.raises(ReweightvizError, match="line 42"):
+        tail.poll()
+    assert tail.log.steps.tolist() == list(range(1, 81))
 
 
 def test_a_second_header_goes_on_in_its_own_order(tmp_path):

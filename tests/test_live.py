@@ -155,6 +155,44 @@ def test_a_file_written_by_hand_needs_only_weights(live):
     assert live.mixture == LATER and live.guards == Guards()
 
 
+@pytest.mark.parametrize("keeps_the_rest", [False, True])
+def test_a_change_by_hand_is_a_version_in_the_old_order_under_the_old_guards(live, keeps_the_rest):
+    live.guard(locked=["math"], max_change=0.05, author="ann", note="careful")
+    live.journal.decide(10, [(0, np.array([0.7, 0.2, 0.1]))], version=2, author="ann")
+    wanted = {"math": 0.1, "code": 0.4, "web": 0.5}
+    rest = json.loads(live.path.read_text()) if keeps_the_rest else {}
+    live.path.write_text(json.dumps(rest | {"weights": wanted}))
+    for reader in (LiveMixture(live.path), live, LiveMixture(live.path)):
+        assert (reader.version, reader.domains, reader.mixture) == (3, tuple(START), Mixture(wanted))
+        assert (reader.guards, reader.read().author, reader.read().note) == (Guards(max_change=0.05, locked=("math",)), "", "written by hand")
+    assert LiveMixture(live.path).history() == Schedule({0: START})
+    with pytest.raises(ReweightvizError, match="is at version 3 by '', not at 2"):
+        live.set(START, author="ben", after=2)
+    live.path.write_text(json.dumps(rest | {"weights": START}))
+    assert live.set(START, author="ben") == 5
+    assert live.changes()["code"].tolist() == [0.2, 0.2, 0.4, 0.2, 0.2]
+    live.path.write_text(json.dumps({"weights": LATER}))
+    with pytest.warns(ReweightvizWarning, match="'math' is locked; .*; version 5 stays in force"):
+        assert live.mixture == START
+
+
+def test_a_journal_is_read_in_the_order_of_the_mixture(live):
+    live.journal.decide(10, [(0, np.array([0.7, 0.2, 0.1]))], version=1, author="ann")
+    turned = Journal(live.journal.path, ("math", "code", "web"))
+    turned.poll()
+    turned.decide(20, [(10, np.array([0.2, 0.3, 0.5]))], version=2, author="ann")
+    assert turned.at(0).tolist() == [0.1, 0.2, 0.7] and live.history() == turned.schedule() == Schedule({0: START, 10: LATER})
+
+
+def test_a_version_whose_writer_was_killed_before_it_was_recorded_is_recorded(live, monkeypatch):
+    with monkeypatch.context() as killed:
+        killed.setattr(LineWriter, "write", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            live.set(LATER, author="ben", note="lost?")
+    LiveMixture(live.path).set(START, author="ann", note=np.float32(1))
+    assert live.changes()[["author", "note"]].to_numpy().tolist() == [["ann", None], ["ben", "lost?"], ["ann", 1.0]]
+
+
 @pytest.mark.parametrize("content", ["", "{}", '{"weights": 3}', '{"weights": {"a": 1}, "guards": {"speed": 3}}'])
 def test_what_is_no_live_mixture_is_one_sentence(tmp_path, content):
     path = tmp_path / "mix.json"
@@ -212,8 +250,20 @@ def test_a_journal_cut_at_any_byte_goes_on(tmp_path):
 def test_the_journal_of_other_domains_is_one_sentence(tmp_path, live):
     live.journal.decide(10, [(0, np.array([0.7, 0.2, 0.1]))], version=1, author="ann")
     other = Journal(live.journal.path, ("web", "prose"))
-    with pytest.raises(ReweightvizError, match=r"is the journal of other domains, \['web', 'code', 'math'\]"):
-        other.poll()
+    for _ in range(2):
+        with pytest.raises(ReweightvizError, match=r"is the journal of other domains, \['web', 'code', 'math'\]"):
+            other.poll()
+
+
+def test_a_spoilt_line_of_a_journal_is_said_every_time(live):
+    live.journal.decide(10, [(0, np.array([0.7, 0.2, 0.1]))], version=1, author="ann")
+    with live.journal.path.open("a") as file:
+        file.write("\0\0\0\n")
+    live.journal.decide(20, [(10, np.array([0.5, 0.3, 0.2]))], version=2, author="ann")
+    for reader in (LiveMixture(live.path), live):
+        for _ in range(2):
+            with pytest.raises(ReweightvizError, match=r"line 3, is no decision; got b'\\x00"):
+                reader.history()
 
 
 def test_a_writer_killed_at_work_leaves_a_whole_file(tmp_path, live, root):
@@ -244,6 +294,13 @@ def test_a_full_disk_leaves_whole_lines(tmp_path, monkeypatch):
     monkeypatch.undo()
     writer.write({"step": 3})
     assert path.read_text() == '{"step": 1}\n{"step": 3}\n'
+
+
+def test_what_json_cannot_hold_is_one_sentence(tmp_path):
+    writer = LineWriter(tmp_path / "log.jsonl")
+    for record in ({"step": float("nan")}, {"name": "\ud800"}, {"step": {1}}):
+        with pytest.raises(ReweightvizError, match="JSON in UTF-8 cannot hold"):
+            writer.write(record)
 
 
 def test_no_such_folder_is_one_sentence(tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from ipywidgets import Widget
 
+from reweightviz.core.errors import ReweightvizWarning
 from reweightviz.core.records import Records
 from reweightviz.core.run_lines import RunLines
 from reweightviz.core.tail import Tail
@@ -82,8 +83,68 @@ def test_curves_follow_a_run_from_its_header_to_its_end(run):
     assert curves._status.runs[0]["state"] == "live"
     run.say(ended=True)
     until(lambda: curves._status.runs[0]["state"] == "ended")
-    until(lambda: not Pulse.of(run.tail).beating)
     assert curves._status.runs[0]["step"] == 4
+
+
+def test_a_run_that_goes_on_after_its_end_is_followed_on(run, monkeypatch):
+    monkeypatch.setattr(live, "_AGAIN", 0.2)
+    curves = LossCurves(run.tail)
+    run.write(2)
+    run.say(ended=True)
+    until(lambda: curves._status.runs[0]["state"] == "ended")
+    run.write(1)
+    until(lambda: ends(curves) == [3, 3] and curves._status.runs[0]["state"] == "live")
+
+
+class Listener:
+    def __init__(self, fails=False):
+        self.heard, self.fails = 0, fails
+
+    def hear(self):
+        self.heard += 1
+        if self.fails:
+            raise RuntimeError("no room")
+
+
+def test_a_listener_that_fails_stops_no_other(run):
+    bad, good = Listener(fails=True), Listener()
+
+    def hear_twice():
+        for each in (bad, good):
+            Pulse.of(run.tail).listen(each.hear)
+        until(lambda: good.heard)
+        run.write(1)
+        until(lambda: good.heard > 1 < bad.heard)
+
+    with pytest.warns(ReweightvizWarning, match=r"a drawing of .*run\.jsonl failed: RuntimeError: no room"):
+        hear_twice()
+
+
+def test_whoever_listens_while_the_thread_ends_is_heard(run, monkeypatch):
+    pulse, one, two = Pulse(run.tail, 0.01), Listener(), Listener()
+
+    class Slow:
+        """A lock for which the thread waits so long that the other listener comes before it."""
+
+        def __init__(self, lock):
+            self.lock = lock
+
+        def __enter__(self):
+            if threading.current_thread() is pulse._thread:
+                time.sleep(0.1)
+            self.lock.acquire()
+
+        def __exit__(self, *_):
+            self.lock.release()
+
+    monkeypatch.setattr(pulse, "_lock", Slow(pulse._lock))
+    pulse.listen(one.hear)
+    pulse.leave(one.hear)
+    time.sleep(0.05)
+    pulse.listen(two.hear)
+    time.sleep(0.15)
+    run.write(1)
+    until(lambda: two.heard)
 
 
 def test_a_restart_is_drawn_from_where_it_begins_again(run):

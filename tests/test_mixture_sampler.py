@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import threading
@@ -17,12 +18,12 @@ from torch.utils.data import DataLoader
 
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.live import LiveMixture
-from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
-from reweightviz.mixers import ODM, DoReMi
+from reweightviz.mixers import ODM, Aioli, DoReMi, SkillIt
 from reweightviz.numerics.permutation import mixed, permuted
 from reweightviz.training import MixtureDataset, MixtureSampler, WithDomains
 from reweightviz.training.draws import Draws
+from reweightviz.training.live_driver import measuring
 
 SIZES = {"web": 500, "code": 40, "math": 7}
 START, LATER = {"web": 0.7, "code": 0.2, "math": 0.1}, {"web": 0.2, "code": 0.3, "math": 0.5}
@@ -169,6 +170,24 @@ def test_a_second_start_on_a_used_file_says_so(live):
         assert first(MixtureSampler(SIZES, LiveMixture(live.path), batch=16), 5) == rows
 
 
+def test_whoever_draws_for_one_training_is_no_other_training(live):
+    sampler = MixtureSampler(SIZES, live, batch=16, every=2)
+    first(sampler, 6)
+    worker = copy.deepcopy(sampler)  # as a DataLoader makes it
+    rows = first(worker, 10)
+    assert first(sampler, 30)[:10] == rows
+    worker.seek(0)
+    assert first(worker, 50)[6:16] == rows
+
+
+def test_a_file_that_is_begun_anew_stops_the_training_that_follows_it(live):
+    sampler = MixtureSampler(SIZES, live, batch=16, every=2)
+    first(sampler, 4)
+    LiveMixture.create(live.path, LATER, overwrite=True)
+    with pytest.raises(ReweightvizError, match=r"mix\.journal\.jsonl was taken away or begun anew under this training"):
+        first(sampler, 10)
+
+
 def test_two_trainings_on_one_file_are_one_sentence(live):
     one = MixtureSampler(SIZES, live, batch=16)
     first(one, 5)
@@ -230,6 +249,15 @@ def test_workers_take_turns_and_follow_the_same_changes(live, workers):
     assert sampler.state_dict(80)["seen"] == np.bincount(codes(batches), minlength=3).tolist()
 
 
+def test_workers_that_live_on_are_not_asked_twice(live, monkeypatch):
+    data = MixtureDataset(Numbers(), MixtureSampler(SIZES, live, batch=16))
+    first(data, 2), first(data, 2)
+    monkeypatch.setattr("reweightviz.training.mixture_dataset.get_worker_info", object)  # as in a worker
+    first(data, 2)
+    with pytest.raises(ReweightvizError, match="leave persistent_workers=False"):
+        first(data, 2)
+
+
 def test_a_batch_sampler_works_with_the_loader_of_torch(live):
     sampler = MixtureSampler(SIZES, live, batch=16)
     loader = DataLoader(WithDomains(Numbers(), sampler), batch_sampler=sampler, num_workers=2, multiprocessing_context="spawn")
@@ -241,7 +269,10 @@ def test_a_batch_sampler_works_with_the_loader_of_torch(live):
 @pytest.mark.parametrize(("call", "sentence"), [
     ({"follow": {"web": 1.0}}, "name different domains"), ({"batch": 0}, "batch must be a whole number"),
     ({"batch": 9, "accumulation": 2}, "a multiple of 1 ranks times 2 batches; got 9"), ({"data": {}}, "at least one above 0"),
-    ({"data": []}, "there are no rows"), ({"seed": -1}, "seed must be"), ({"every": 0}, "every is a number of steps"),
+    ({"data": []}, "there are no rows"), ({"seed": -1}, "seed must be"), ({"data": ["web", None]}, "some without a domain"),
+    ({"every": 0}, "every must be a whole number of at least 1; got 0"), ({"every": 2.5}, "every must be a whole number"),
+    ({"accumulation": 0}, "accumulation must be a whole number"), ({"rank": 1}, "given together, 0 <= rank < ranks; got 1 of None"),
+    ({"rank": 5, "ranks": 2}, "0 <= rank < ranks; got 5 of 2"),
     ({"data": {**SIZES, "math": 0}}, "'math' has weight but no documents; give it weight 0"), ({"data": {"web": -3}}, "maps domains to their number"),
     ({"mixer": ODM()}, "a mixer steers through a LiveMixture"),
 ])
@@ -262,6 +293,11 @@ def test_weight_for_a_domain_without_documents_is_not_followed(tmp_path):
     assert max(map(max, rows)) < 50 and len(live.history()) == 1
     with pytest.raises(ReweightvizError, match="'poems' has weight but no documents"):
         first(MixtureSampler({"web": 50, "poems": 0}, LiveMixture.create(tmp_path / "b.json", {"web": 0.5, "poems": 0.5}), batch=4), 1)
+
+
+def test_a_history_of_fewer_steps_ends_before_the_later_stages():
+    schedule = Schedule({0: START, 50: LATER}, steps=100)
+    assert MixtureSampler(SIZES, schedule, batch=16).history(steps=50) == Schedule({0: START}, steps=50)
 
 
 def test_a_file_that_disappears_is_followed_by_its_last_weights(live):
@@ -295,12 +331,58 @@ def test_a_mixer_steers_and_its_run_replays(live):
     np.testing.assert_array_equal(resumed._driver.weights, sampler._driver.weights)
 
 
+@pytest.mark.parametrize("updates", [0, 3])
+def test_what_a_mixer_keeps_survives_json(live, updates):
+    def made():
+        return MixtureSampler(SIZES, LiveMixture(live.path), batch=16, mixer=SkillIt(every=2), given={"graph": np.eye(3)})
+
+    def learn(sampler):
+        sampler.update(dict.fromkeys(("loss", *sampler.measures), [1.0, 2.0, 3.0]))
+
+    one, two = made(), made()
+    for _ in range(updates):
+        learn(one)
+    two.load_state_dict(json.loads(json.dumps(one.state_dict(0))))  # an array without rows among it
+    for _ in range(4):
+        for kept, again in zip(one._driver._state, two._driver._state, strict=True):
+            np.testing.assert_array_equal(again, kept, strict=True)
+        learn(one), learn(two)
+
+
+def test_a_mixer_that_probes_learns_from_what_is_measured(live):
+    """Losses fall by what is drawn: math's twice as fast as the others'."""
+    sampler = MixtureSampler(SIZES, live, batch=16, mixer=Aioli(every=8, lp_rounds=1, lp_steps=2, eta=0.5))
+    with pytest.raises(ReweightvizError, match="learns from signals that must be measured: measure="):
+        measuring(sampler, None)
+    losses, asked = np.full(3, 4.0), 0
+    for step in range(120):
+        first(sampler, 1)
+        losses = losses - 0.02 * np.array([*sampler.weights(step).values()]) * [1, 1, 2]
+        if sampler.measures:
+            assert sampler.measures == ("probe_loss",)
+            with pytest.raises(ReweightvizError, match="Aioli needs 'probe_loss' after this step, as MixtureSampler.measures says; update got 'loss'"):
+                sampler.update({"loss": losses})
+            asked += 1
+        sampler.update(dict.fromkeys(("loss", *sampler.measures), losses))
+    found = live.history(steps=120)
+    probes = [mixture for mixture in found.values() if max(mixture.values()) == pytest.approx(0.625)]
+    assert asked == 36 and len(probes) == 27
+    assert sampler._driver.result.argmax() == 2 and set(live.changes()["author"]) == {"", "Aioli"}
+    assert MixtureSampler(SIZES, START, batch=16).measures == () and not measuring(sampler, dict)(())
+
+
 def test_a_mixer_that_would_break_a_guard_is_said_once(live):
     live.guard(locked=True, author="ann")
     sampler = MixtureSampler(SIZES, live, batch=16, mixer=ODM())
-    with pytest.warns(ReweightvizWarning, match="ODM would leave what the live mixture allows.*locked"):
-        _ = [sampler.update({"loss": [1.0, 2.0, 3.0]}) for _ in range(20)]
-    assert live.mixture == Mixture(START)
+    for _ in range(2):
+        before = live.mixture
+        with pytest.warns(ReweightvizWarning, match="ODM cannot set the live mixture, and the weights stay as they are: .*locked") as said:
+            _ = [sampler.update({"loss": [1.0, 2.0, 3.0]}) for _ in range(20)]
+        assert len(said) == 1 and live.mixture == before
+        live.guard(locked=False, author="ann")
+        sampler.update({"loss": [1.0, 2.0, 3.0]})  # which is written, so that the next refusal is said again
+        assert live.mixture != before
+        live.guard(locked=True, author="ann")
     with pytest.raises(ReweightvizError, match="DoReMi scales the loss"):
         MixtureSampler(SIZES, live, batch=16, mixer=DoReMi())
     with pytest.raises(ReweightvizError, match="has no mixer to update"):

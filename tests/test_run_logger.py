@@ -76,6 +76,27 @@ def test_a_real_kill_leaves_a_log_and_the_next_run_goes_on(tmp_path, root):
         assert last > 100 and log.steps.tolist() == list(range(last + 1)) and log["loss"][:, 1].tolist() == list(range(last + 1))
 
 
+def test_a_loss_that_was_nan_is_a_counted_gap_and_one_that_was_not_measured_is_none(tmp_path):
+    with RunLogger(tmp_path / "run.jsonl", domains=DOMAINS) as log:
+        log.write(step=1, losses={"web": float("nan")}, tokens=float("nan"), time=float("inf"))
+        log.write(step=2, losses=np.array([np.nan, np.nan]), drawn_tokens=[10, 0])
+        log.write(step=3, losses=[float("inf"), None], excess_loss=[np.nan, 1.0], scalars={"lr": np.nan})
+    log = RunLog.load(tmp_path / "run.jsonl")
+    assert np.isnan(log["loss"]).all() and np.isnan(log.tokens).all()
+    assert log.meta["notes"] == ["loss: 3 values are NaN or infinite; drawn as gaps.", "lr: 1 value is NaN or infinite; drawn as a gap."]
+
+
+def test_numbers_of_any_kind_are_written(tmp_path):
+    with RunLogger(tmp_path / "run.jsonl", domains=DOMAINS) as log:
+        log.write(step=torch.tensor(1), losses=torch.tensor([1.0, 2.0], dtype=torch.bfloat16), drawn_tokens=[123_456_789, 1])
+        log.write(step=np.int64(2), losses=torch.tensor([1.0, 2.0], requires_grad=True), scalars={"tokens_seen": 12_345_678_901})
+        log.write(step=3, losses={"web": torch.tensor(1.5, requires_grad=True)}, time=1_795_272_001.25, tokens=12_345_678_901.5)
+    log = RunLog.load(tmp_path / "run.jsonl")
+    assert log["loss"][:2].tolist() == [[1, 2], [1, 2]] and log["loss"][2, 0] == 1.5 and log["drawn_tokens"][0].tolist() == [123_456_789, 1]
+    assert log.scalars["tokens_seen"][1] == 12_345_678_901
+    assert (log.times[2], log.tokens[2]) == (1_795_272_001.25, 12_345_678_901.5)
+
+
 def test_other_ranks_write_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
@@ -86,12 +107,16 @@ def test_other_ranks_write_nothing(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("call", "sentence"), [
     ({"losses": {"poems": 1.0}}, "loss names 'poems'; the log has 'web', 'code'"), ({"losses": [1.0]}, "loss must be 2 numbers"),
+    ({"losses": {"web": "much"}}, "loss needs numbers; got 'much'"), ({"losses": 3.0}, "loss must be 2 numbers"),
+    ({"losses": [1.0, torch.ones(2)]}, "loss needs numbers"), ({"scalars": {"lr": "auto"}}, "lr needs numbers; got 'auto'"),
+    ({"tokens": "many"}, "tokens needs numbers"), ({"step": "last"}, "step is a whole number; got 'last'"),
+    ({"step": float("nan")}, "step is a whole number"), ({"scalars": {"\ud800": 1}}, "JSON in UTF-8 cannot hold"),
     ({"happiness": [1.0, 1.0]}, "no signal of a run 'happiness'"), ({"weights": {"prose": 1}}, "weights names 'prose'"),
 ])
 def test_what_cannot_be_logged_is_one_sentence(tmp_path, call, sentence):
     log = RunLogger(tmp_path / "run.jsonl", domains=DOMAINS)
     with pytest.raises(ReweightvizError, match=sentence):
-        log.write(step=1, **call)
+        log.write(**{"step": 1, **call})
     assert len(RunLog.load(tmp_path / "run.jsonl")) == 0
 
 
@@ -99,9 +124,14 @@ def test_the_log_of_another_run_is_not_written_to(tmp_path):
     path = written(tmp_path / "run.jsonl")
     with pytest.raises(ReweightvizError, match="is the log of 'web', 'code'; these are 'a': name another file"):
         RunLogger(path, domains=["a"])
-    (tmp_path / "notes.txt").write_text("hello\n")
-    with pytest.raises(ReweightvizError, match="exists and is no run log"):
-        RunLogger(tmp_path / "notes.txt", domains=["a"])
+    for notes in ("hello\n", '{"domains": null}\n'):
+        (tmp_path / "notes.txt").write_text(notes)
+        with pytest.raises(ReweightvizError, match="exists and is no run log"):
+            RunLogger(tmp_path / "notes.txt", domains=["a"])
+    log = RunLogger(path, domains=DOMAINS)
+    log.expect(MixtureSampler({"web": 2, "code": 1}, {"web": 0.5, "code": 0.5}, batch=1).domains)
+    with pytest.raises(ReweightvizError, match="has the domains 'web', 'code', the sampler 'code', 'web': RunLogger.path, domains=sampler"):
+        log.expect(MixtureSampler(["web", "code", "web"], {"web": 0.5, "code": 0.5}, batch=1).domains)
     with pytest.raises(ReweightvizError, match="domains are names, each once"):
         RunLogger(tmp_path / "x", domains=["a", "a"])
 

@@ -13,7 +13,7 @@ from reweightviz.widgets.run_amounts import Derived, effective_domains, exhausti
 from reweightviz.widgets.run_panels import EFFECTIVE, compare_figure, scalars_figure
 from reweightviz.widgets.run_svg import svg_text
 from reweightviz.widgets.run_views import epochs_figure, excess_figure, phase_figure, shares_figure
-from reweightviz.widgets.runs import Axis, axis_of
+from reweightviz.widgets.runs import Axis, abscissa, axis_of, tokens_per_step
 
 NAMES = ("web", "code", "math")
 TOKENS = {"web": 50_000.0, "code": 20_000.0, "math": 1_000.0}
@@ -54,6 +54,13 @@ def test_excess_is_interpolated_at_the_references_own_steps_or_tokens():
     assert line(by_step, "books", "raw").visible is False
     assert "nats per token above old at the same step" in by_step.layout.annotations[0].text
     assert "at the same tokens" in by_tokens.layout.annotations[0].text
+
+
+def test_a_last_row_without_time_or_tokens_changes_no_axis():
+    log = run(3, times=[0.0, 1e5, np.nan], tokens=[10.0, 20.0, np.nan], meta={"batch": 2, "context": 3})
+    assert axis_of([log], "time").title == "hours since the start"
+    np.testing.assert_array_equal(abscissa(log, axis_of([log], "tokens"), slice(None)), [10, 20, np.nan])
+    assert tokens_per_step(run(3, meta={"batch": "auto", "context": 3})) is None
 
 
 def test_shares_are_of_the_tokens_that_were_drawn():

@@ -23,7 +23,7 @@ class Guards:
         bounds: domain to (lowest, highest) weight; domains without bounds are free.
         max_change: share of the tokens that may move from one training step to the next (:meth:`Mixture.distance`);
             a larger change is allowed and becomes a ramp over several steps.
-        locked: domains whose weight must stay as it is, or True for all of them.
+        locked: domains whose weight no change may move, or True for all of them; a ramp to an earlier change still arrives.
 
     Example:
         >>> guards = Guards(bounds={"web": (0.2, 0.8)}, max_change=0.1)

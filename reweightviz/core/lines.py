@@ -37,9 +37,12 @@ class LineWriter:
         """Append a line a record, all in one write; ``durable`` waits until they are on the disk.
 
         Raises:
-            ReweightvizError: the disk is full, or the file may not be written; the file ends as it did before.
+            ReweightvizError: the disk is full, the file may not be written, or JSON cannot hold it; the file ends as it did before.
         """
-        data = "".join(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records).encode()
+        try:
+            data = "".join(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records).encode()
+        except (TypeError, ValueError) as error:
+            raise ReweightvizError(f"cannot write {self.path}: JSON in UTF-8 cannot hold {list(records)!r:.80}.") from error
         try:
             file = self._opened()
             before = os.lseek(file, 0, os.SEEK_END)

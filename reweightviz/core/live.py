@@ -23,10 +23,14 @@ from reweightviz.core.guards import Guards, names
 from reweightviz.core.lines import LineWriter
 from reweightviz.core.live_journal import Journal
 from reweightviz.core.mixture import Mixture
+from reweightviz.core.plain import plain
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.tail import Lines
 
 FORMAT = "reweightviz.live/1"
+_ROUNDING = 1e-9
+_NEAR_END = 1 << 20  # bytes in which the last record of the changes is looked for
+_BY_HAND = 0  # the version of what a person wrote into the file, until it is counted
 _SETTLED = 0.1  # seconds after which a file's time stamp tells a further change apart
 
 
@@ -85,7 +89,7 @@ class LiveMixture:
             locked: domains whose weight must stay, or True for all.
             author: who made it.
             note: why.
-            overwrite: replace a file that is there, and what was recorded beside it.
+            overwrite: replace a file that is there, and what was recorded beside it; a training that still follows it stops.
         """
         made = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
         guards = Guards(bounds or {}, max_change, locked if isinstance(locked, bool) else names(locked))
@@ -99,7 +103,9 @@ class LiveMixture:
         with _alone(target):
             for file in beside:
                 file.unlink(missing_ok=True)
-            _write(target, Version(1, made, author, round(time.time(), 3), note, guards))
+            first = Version(1, made, str(author), round(time.time(), 3), plain(note), guards)
+            _write(target, first)
+            LineWriter(beside[1]).write(_record(first))
         return cls(target)
 
     def __repr__(self) -> str:
@@ -109,14 +115,19 @@ class LiveMixture:
     def read(self) -> Version:
         """What is wanted now; costs one ``stat`` while nothing changes.
 
-        A file that disappears or is spoilt is said once; the last good version stays in force.
+        A file that disappears or is spoilt is said once; the last good version stays in force. What a person wrote into the file by
+        hand becomes a version of its own, under the guards that it does not replace.
         """
         try:
             here = self.path.stat()
             stamp = (here.st_mtime_ns, here.st_size, here.st_ino)
             if stamp == self._stamp and self._held is not None:
                 return self._held
-            self._held, self._told = _parsed(self.path, self._held), ""
+            found = self._parsed()
+            if found.version == _BY_HAND:
+                with _alone(self.path):
+                    found = self._adopted(self._parsed())
+            self._held, self._told = found, ""
             self._stamp = stamp if abs(time.time() - here.st_mtime) > _SETTLED else ()
         except OSError as error:
             self._lost(f"cannot read {self.path}: {error.strerror or error}")
@@ -161,7 +172,7 @@ class LiveMixture:
         with self._writing(after) as now:
             made = Mixture(zip(now.mixture, made.aligned(now.mixture).tolist(), strict=True), source=made.source)
             now.guards.check_change(now.mixture, made)
-            return self._accept(now, mixture=made, author=author, note=note)
+            return self._accept(now, mixture=made, author=author, note=note).version
 
     def guard(self, *, author: str, bounds: Mapping[str, tuple[float, float]] | None = None, max_change: float | None = None,
               locked: bool | Iterable[str] | None = None, note: str | None = None, after: int | None = None) -> int:
@@ -172,7 +183,7 @@ class LiveMixture:
                          old.locked if locked is None else locked if isinstance(locked, bool) else names(locked))
             new.check_domains(now.mixture)
             new.check_bounds(now.mixture)
-            return self._accept(now, guards=new, author=author, note=note)
+            return self._accept(now, guards=new, author=author, note=note).version
 
     def history(self, *, steps: int | None = None) -> Schedule:
         """What samplers drew by, by training step: the run, to be replayed.
@@ -214,7 +225,7 @@ class LiveMixture:
     def _writing(self, after: int | None) -> Iterator[Version]:
         with _alone(self.path):
             try:
-                now = _parsed(self.path, self._held)
+                now = self._adopted(self._parsed())
             except OSError as error:
                 raise ReweightvizError(f"cannot read {self.path}: {error.strerror or error}; "
                                        "LiveMixture.create(...) makes it anew.") from error
@@ -223,15 +234,32 @@ class LiveMixture:
                                        "read it again, then set.")
             yield now
 
-    def _accept(self, now: Version, **changed: Any) -> int:
+    def _accept(self, now: Version, **changed: Any) -> Version:
+        changed |= {"author": str(changed["author"]), "note": plain(changed["note"])}
         new = now._replace(version=now.version + 1, time=round(time.time(), 3), **changed)
         changes = LineWriter(self._beside("changes"))
-        if not changes.path.exists():
-            changes.write(_record(now))
+        if (last := _last(changes.path)) is None or last.version < now.version:
+            changes.write(_record(now))  # its writer was killed before it did
         _write(self.path, new)
         changes.write(_record(new))
         self._held, self._stamp = new, ()
-        return new.version
+        return new
+
+    def _parsed(self) -> Version:
+        """What the file says."""
+        return _parsed(self.path, self._known())
+
+    def _known(self) -> Version | None:
+        """The newest version that is held or recorded."""
+        known = [each for each in (self._held, _last(self._beside("changes"))) if each is not None]
+        return max(known, key=lambda each: each.version, default=None)
+
+    def _adopted(self, found: Version) -> Version:
+        """What the file says; what a person wrote into it becomes a version. Only for who holds the lock."""
+        before = self._known()
+        if found.version != _BY_HAND or before is None:
+            return found
+        return self._accept(before, mixture=found.mixture, guards=found.guards, author=found.author, note=found.note)
 
     def _beside(self, name: str) -> Path:
         return self.path.with_suffix(f".{name}.jsonl")
@@ -258,18 +286,41 @@ def _parsed(path: Path, held: Version | None) -> Version:
     """What the file says; one that a person wrote by hand may leave out all but the weights."""
     try:
         record = json.loads(path.read_text("utf-8"))
-        mixture = Mixture(record["weights"])
-        if held is not None:
-            mixture = Mixture(zip(held.mixture, mixture.aligned(held.mixture).tolist(), strict=True))
-        guards = Guards(**record.get("guards", {}))
-        guards.check_domains(mixture)
-        guards.check_bounds(mixture)
-        written = float(record.get("time", path.stat().st_mtime))
-        return Version(int(record.get("version", 1)), mixture, str(record.get("author", "")), written, record.get("note"), guards)
+        made = _version({"version": 1, "time": path.stat().st_mtime} | record, held)
+        made.guards.check_domains(made.mixture)
+        made.guards.check_bounds(made.mixture)
+        if held is None:
+            return made
+        # Whoever changes the weights with an editor leaves the version and the time as they were, or out.
+        old = made.version <= held.version and made.time <= held.time
+        if "version" in record and not (old and made.mixture.distance(held.mixture) > _ROUNDING):
+            return made
+        made.guards.check_change(held.mixture, made.mixture)
+        author, note = ("", None) if old else (made.author, made.note)
+        return made._replace(version=_BY_HAND, author=author, note=note or "written by hand")
     except ReweightvizError as error:
         raise ReweightvizError(f"{path}: {error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ReweightvizError(f"{path} is no live mixture (JSON with 'weights'): {str(error).rstrip('.')}.") from error
+
+
+def _version(record: Mapping[str, Any], held: Version | None = None) -> Version:
+    """A record as a version; its domains in the order of the one before, with the guards of that one where it has none."""
+    mixture = Mixture(record["weights"])
+    if held is not None:
+        mixture = Mixture(zip(held.mixture, mixture.aligned(held.mixture).tolist(), strict=True))
+    guards = held.guards if held is not None and "guards" not in record else Guards(**record.get("guards", {}))
+    return Version(int(record["version"]), mixture, str(record.get("author", "")), float(record.get("time", 0)), record.get("note"), guards)
+
+
+def _last(path: Path) -> Version | None:
+    """The last whole record of the changes, where there is one."""
+    with suppress(OSError), path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _NEAR_END))
+        for line in reversed(file.read().split(b"\n")[:-1]):
+            with suppress(ValueError, KeyError, TypeError):
+                return _version(json.loads(line))
+    return None
 
 
 @contextmanager

@@ -4,8 +4,8 @@ JSON lines: a header with the domains, then a line a block of steps, written by 
 rank draws that block. ``through`` is the step up to which all is decided; ``stages`` are the new weights with their first steps.
 
     {"format": "reweightviz.live-journal/1", "domains": ["web", "code"]}
-    {"through": 10, "stages": [[0, [0.5, 0.5]]], "version": 1, "author": "ann", "time": 1767225600.0}
-    {"through": 20}
+    {"through": 10, "by": "3f2a9c01", "stages": [[0, [0.5, 0.5]]], "version": 1, "author": "ann", "time": 1767225600.0}
+    {"through": 20, "by": "3f2a9c01"}
 """
 
 from __future__ import annotations
@@ -55,15 +55,23 @@ class Journal:
         """All steps below this one are decided."""
         self.effects: list[dict[str, Any]] = []
         """The decisions with new weights: first and last step of the change, version, author, time."""
+        self.by = ""
+        """Which training decided last."""
         self._starts: list[int] = []
         self._weights: list[Array] = []
         self._lines, self._writer, self._process = Lines(path), LineWriter(path), os.getpid()
+        self._order = np.arange(len(self.domains))  # where in the file's order each of our domains is
+
+    @property
+    def lost(self) -> bool:
+        """The file that decisions were read from or written to is not there any more."""
+        return bool(self._starts) and (self._lines.gone or self._lines.rotations > 0)
 
     def poll(self) -> bool:
         """Read what is new; True when there was something.
 
         Raises:
-            ReweightvizError: it is the journal of other domains.
+            ReweightvizError: it is the journal of other domains, or a line is spoilt; the next call says so again.
         """
         if self._process != os.getpid():  # after a fork the place in an open file would be shared
             self._lines, self._writer, self._process = Lines(self.path), LineWriter(self.path), os.getpid()
@@ -71,26 +79,27 @@ class Journal:
         for line in self._lines:
             try:
                 record = json.loads(line)
-                if "domains" in record and tuple(record["domains"]) != self.domains:
-                    raise ReweightvizError(f"{self.path} is the journal of other domains, {record['domains']!r:.60}; "
-                                           "move it away, or make the live mixture anew.")
+                if "domains" in record:
+                    self._order = self._order_in(record["domains"])
                 if record.get("through", 0) > self.through:
                     self._take(record)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+                number, self._lines = self._lines.number, Lines(self.path)  # from the start again: nothing is passed over
                 if isinstance(error, ReweightvizError):
                     raise
-                raise ReweightvizError(f"{self.path}, line {self._lines.number}, is no decision; got {line[:60]!r}.") from error
+                raise ReweightvizError(f"{self.path}, line {number}, is no decision; got {line[:60]!r}.") from error
         return self.through > before
 
     def at(self, step: int) -> Array:
         """The weights (K,) of a step that is decided."""
         return self._weights[bisect_right(self._starts, step) - 1]
 
-    def decide(self, through: int, stages: Sequence[tuple[int, Array]], **why: Any) -> None:
-        """Write a decision, whole or not at all; ``why`` is version, author, note."""
-        record: dict[str, Any] = {"through": through}
+    def decide(self, through: int, stages: Sequence[tuple[int, Array]], *, by: str = "", **why: Any) -> None:
+        """Write a decision, whole or not at all; ``by`` tells trainings apart, ``why`` is version, author, note."""
+        record: dict[str, Any] = {"through": through, **({"by": by} if by else {})}
         if stages:
-            record |= {"stages": [[step, weights.tolist()] for step, weights in stages], **why, "time": round(time.time(), 3)}
+            there = np.argsort(self._order)
+            record |= {"stages": [[step, weights[there].tolist()] for step, weights in stages], **why, "time": round(time.time(), 3)}
         header = [] if self._starts else [{"format": FORMAT, "domains": list(self.domains)}]
         self._writer.write(*header, record, durable=bool(stages))
         self._take(record)
@@ -104,14 +113,21 @@ class Journal:
         return Schedule(stages, steps=steps, source={"method": "live", "through": self.through})
 
     def _take(self, record: dict[str, Any]) -> None:
-        stages = [(int(step), np.array(weights, np.float64).reshape(len(self.domains))) for step, weights in record.get("stages", ())]
+        stages = [(int(step), np.array(weights, np.float64).reshape(len(self.domains))[self._order])
+                  for step, weights in record.get("stages", ())]
         if not stages and not self._starts:
             raise ReweightvizError(f"{self.path} begins without weights; the start of it is lost.")
         if stages:
             self._starts += [step for step, _ in stages]
             self._weights += [weights for _, weights in stages]
             self.effects.append({**record, "first": stages[0][0], "last": stages[-1][0]})
-        self.through = int(record["through"])
+        self.through, self.by = int(record["through"]), str(record.get("by", ""))
+
+    def _order_in(self, theirs: Sequence[str]) -> NDArray[np.int64]:
+        if sorted(theirs) != sorted(self.domains):
+            raise ReweightvizError(f"{self.path} is the journal of other domains, {theirs!r:.60}; "
+                                   "move it away, or make the live mixture anew.")
+        return np.array([list(theirs).index(domain) for domain in self.domains])
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path, "domains": self.domains}

@@ -52,11 +52,13 @@ class Records:
         self._domains: dict[str, int] = {}
         self._meta = dict(meta or {})
         self._first_notes: list[str] = list(self._meta.pop("notes", ()))
-        self._told: dict[str, list[str]] = {"late": [], "restart": []}
+        self._told: dict[str, list[str]] = {"late": [], "restart": []}  # the first three of each
+        self._untold = dict.fromkeys(self._told, 0)
         self._again = 0
         self._again_step: int | None = None
         self._gaps: dict[str, int] = {}
         self._n, self._room = 0, 0
+        self._handed = False  # whether a log was handed out that shows these arrays
         self._steps = np.empty(0, np.int64)
         self._columns: dict[str, Array] = {"time": np.empty(0), "tokens": np.empty(0)}
         self._scalars: dict[str, Array] = {}
@@ -92,7 +94,7 @@ class Records:
         before = self._n and (step is None or step > self._steps[0])
         if before:
             verb = "is" if len(new) == 1 else "are"
-            self._told["late"].append(f"{listed(new)} {verb} first seen after step {self._steps[self._n - 1]:,}.")
+            self._tell("late", f"{listed(new)} {verb} first seen after step {self._steps[self._n - 1]:,}.")
 
     def add(self, step: int, *, weights: Cells | None = None, signals: Mapping[str, Cells] | None = None,
             scalars: Mapping[str, float | None] | None = None, time: float | None = None, tokens: float | None = None) -> None:
@@ -106,6 +108,8 @@ class Records:
             time: Unix seconds.
             tokens: trained so far.
         """
+        if not abs(step) < 2**63:
+            raise ReweightvizError(f"a step is a whole number of at most 63 bits; got {step!r:.40}.")
         given = {name: cells for name, cells in {"weights": weights, **(signals or {})}.items() if cells is not None}
         for cells in given.values():
             if isinstance(cells, Mapping):
@@ -114,8 +118,7 @@ class Records:
         numbers = {name: self._number(name, value) for name, value in (scalars or {}).items()}
         for name in rows:
             self._table(name)
-        for name in numbers.keys() - self._scalars.keys():
-            self._scalars[name] = np.full(self._room, np.nan)
+        self._add_scalars(numbers)
         n = self._place(int(step))
         cells_again = [self._merged(self._tables[name][n], row) for name, row in rows.items()]
         for name, value in numbers.items():
@@ -148,7 +151,7 @@ class Records:
 
         Rows keep their numbers, but for the last one: until the next step it may still be filled in.
         """
-        n = self._n
+        n, self._handed = self._n, True
         tables = {name: _view(table, n) for name, table in self._tables.items()}
         return RunLog.of_views(
             domains=self.domains, steps=_view(self._steps, n), weights=tables.pop("weights"), signals=tables, name=self.name,
@@ -161,8 +164,7 @@ class Records:
         """What was found, in plain sentences."""
         found = [*self._first_notes]
         for kind, sentences in self._told.items():
-            rest = len(sentences) - 3
-            found += sentences[:3] + ([f"{rest} more such {kind} changes."] if rest > 0 else [])
+            found += sentences + ([f"{self._untold[kind]:,} more such {kind} changes."] if self._untold[kind] else [])
         if self._again:
             found.append(f"{self._again:,} {'step was' if self._again == 1 else 'steps were'} logged again; the last value stands.")
         for name, count in self._gaps.items():
@@ -206,6 +208,12 @@ class Records:
             return np.nan
         return number
 
+    def _tell(self, kind: str, sentence: str) -> None:
+        if len(self._told[kind]) < 3:
+            self._told[kind].append(sentence)
+        else:
+            self._untold[kind] += 1
+
     def _count(self, name: str, gaps: int) -> None:
         if gaps:
             self._gaps[name] = self._gaps.get(name, 0) + gaps
@@ -216,9 +224,10 @@ class Records:
         if last is not None and step < last:
             keep = int(np.searchsorted(self._steps[: self._n], step))
             dropped = _count(self._n - keep, "row")
-            self._told["restart"].append(f"The steps went back from {last:,} to {step:,}: a restart; {dropped} dropped.")
+            self._tell("restart", f"The steps went back from {last:,} to {step:,}: a restart; {dropped} dropped.")
             self._n, self.generation = keep, self.generation + 1
-            self._move(self._room)  # logs that were handed out keep the rows that are dropped
+            if self._handed:
+                self._move(self._room)  # logs that were handed out keep the rows that are dropped
         elif step == last:
             return self._n - 1
         self._reserve(1)
@@ -241,8 +250,7 @@ class Records:
         if not count:
             return
         self._reserve(count)
-        for name in scalars.keys() - self._scalars.keys():
-            self._scalars[name] = np.full(self._room, np.nan)
+        self._add_scalars(scalars)
         here = slice(self._n, self._n + count)
         self._steps[here] = steps[rows]
         for values in self._all():
@@ -268,6 +276,9 @@ class Records:
             self._tables[name] = np.full((self._room, len(self._domains)), np.nan)
         return self._tables[name]
 
+    def _add_scalars(self, names: Iterable[str]) -> None:
+        self._scalars |= {name: np.full(self._room, np.nan) for name in names if name not in self._scalars}
+
     def _reserve(self, more: int) -> None:
         if self._n + more > self._room:
             self._move(max(self._n + more, 2 * self._room, 256))
@@ -279,7 +290,7 @@ class Records:
             wider[: self._n] = values[: self._n]
             return wider
 
-        self._room, self._steps = room, moved(self._steps)
+        self._room, self._steps, self._handed = room, moved(self._steps), False
         for columns in (self._columns, self._scalars, self._tables):
             columns.update({name: moved(values) for name, values in columns.items()})
 

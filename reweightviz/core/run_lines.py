@@ -72,8 +72,7 @@ class RunLines:
         for block in self._lines.blocks():
             if self._rotation != self._lines.rotations:
                 self._rotation, self._lines.number = self._lines.rotations, 0
-            if len(block) < _MANY or not self._many(block, records):
-                faults += self._each(block, records)
+            faults += self._block(block, records)
             news = True
         # A JSON object is whole when its last brace is there, with or without the line's end.
         if self._lines.rest.rstrip().endswith(b"}") and _is_json(self._lines.rest):
@@ -83,6 +82,15 @@ class RunLines:
         if faults:
             raise faults[0]
         return news
+
+    def _block(self, block: bytes, records: Records) -> list[ReweightvizError]:
+        """At once as far as it goes: around an odd line it is halved until the rest is small."""
+        if len(block) < _MANY:
+            return self._each(block, records)
+        if self._many(block, records):
+            return []
+        middle = block.rfind(b"\n", 0, len(block) // 2) + 1
+        return self._block(block[:middle], records) + self._block(block[middle:], records) if middle else self._each(block, records)
 
     def _each(self, block: bytes, records: Records) -> list[ReweightvizError]:
         """Line by line; what was wrong comes back, so that the other lines are not lost."""
@@ -100,7 +108,7 @@ class RunLines:
         number = self._lines.number
         try:
             content = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if self._order is None:
                 raise self._no_header() from error
             raise ReweightvizError(f"{self.path} is no run log: line {number} is not JSON; got {line[:60]!r}.") from error
@@ -120,8 +128,12 @@ class RunLines:
             anew = self._order is None or "format" in content
             self._order = tuple(dict.fromkeys([*(() if anew else self._order or ()), *map(str, domains)]))
             records.add_domains(self._order)
-            records.name = content.get("name", records.name)
-            records.extend_meta(**content.get("meta") or {})
+            records.name = str(content.get("name", records.name))
+            meta = content.get("meta") or {}
+            if not isinstance(meta, dict) or not isinstance(meta.get("notes", []), list):
+                raise ReweightvizError(f"{self.path}, line {self._lines.number}: meta must be an object, and its notes a list; "
+                                       f"got {meta!r:.60}.")
+            records.extend_meta(**meta | {"notes": [str(note) for note in meta.get("notes", ())]})
         records.ended = bool(content.get("ended"))
 
     def _step(self, content: Mapping[str, Any], records: Records) -> None:
@@ -131,7 +143,7 @@ class RunLines:
             scalars = {str(name): None if value is None else float(value) for name, value in (content.get("scalars") or {}).items()}
             clocks = {name: float(content[name]) for name in ("time", "tokens") if content.get(name) is not None}
             records.add(int(content["step"]), weights=tables.pop("weights", None), signals=tables, scalars=scalars, **clocks)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             where = f"{self.path}, line {self._lines.number}"
             needs = f"a step needs 'step', 'weights', and {len(order)} numbers a name"
             raise ReweightvizError(f"{where}: {needs}; got {dict(content)!r:.80}.") from error
@@ -147,7 +159,7 @@ class RunLines:
 
     def _many(self, block: bytes, records: Records) -> bool:
         """A whole block at once; False where a line of it is no plain step."""
-        if self._order is None or self._order != records.domains:
+        if self._order is None or self._order != records.domains or b"NaN" in block:  # which pyarrow would take for "not measured"
             return False
         options = pa.json.ParseOptions(explicit_schema=_SCHEMA, unexpected_field_behavior="infer")
         try:
@@ -160,6 +172,8 @@ class RunLines:
             names = [field.name for field in table.schema.field("scalars").type] if len(scalars) else []
             columns = {name: values.to_numpy(zero_copy_only=False).astype(np.float64) for name, values in zip(names, scalars, strict=True)}
             clocks = {name: table[name].to_numpy() for name in ("time", "tokens") if table[name].null_count < len(table)}
+            if not (np.abs(step.to_numpy()) < 2**53).all():
+                return False
             steps = step.to_numpy().astype(np.int64)
         except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError, TypeError):
             return False
@@ -188,6 +202,6 @@ def _rows(column: pa.ChunkedArray, K: int) -> Array | None:
 def _is_json(text: bytes) -> bool:
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True

@@ -1,6 +1,7 @@
 """RunLog: one training run. Weights by step, named signals by step and domain, scalars by step.
 
-On disk JSON lines: the first a header (domains, units), then one whole line a step; null is "not measured".
+On disk JSON lines: the first a header (domains, units), then one whole line a step. null is "not measured"; "nan", "inf" and "-inf"
+(text, as JSON has no such numbers) were measured, and are gaps that are counted.
 
     {"format": "reweightviz.runlog/1", "name": "doremi", "domains": ["web", "code"], "units": {"loss": "nats per token"}, "meta": {}}
     {"step": 10, "time": 1767225600.0, "tokens": 40960, "weights": [0.5, 0.5], "loss": [3.1, null], "scalars": {"lr": 0.001}}
@@ -82,7 +83,10 @@ class RunLog:
         return len(self.steps)
 
     def __repr__(self) -> str:
-        return f"RunLog({self.name!r}, {len(self)} steps, {len(self.domains)} domains, signals: {', '.join(self.signals) or 'none'})"
+        notes = self.meta.get("notes")
+        notes = notes if isinstance(notes, list) else []
+        said = f", {len(notes)} note{'s' if notes[1:] else ''}: {listed(notes, 3)}" if notes else ""
+        return f"RunLog({self.name!r}, {len(self)} steps, {len(self.domains)} domains, signals: {', '.join(self.signals) or 'none'}{said})"
 
     def __getitem__(self, signal: str) -> NDArray[np.float64]:
         if signal not in self.signals:
@@ -140,4 +144,9 @@ def _column(name: str, values: ArrayLike | None, T: int) -> NDArray[np.float64]:
 
 
 def _numbers(row: Iterable[float]) -> list[float | None]:
-    return [float(f"{value:.7g}") if np.isfinite(value) else None for value in row]
+    return [seven_digits(float(value)) if np.isfinite(value) else None for value in row]
+
+
+def seven_digits(value: float) -> float:
+    """As it is written: whole numbers stay whole."""
+    return value if value.is_integer() and abs(value) < 2**53 else float(f"{value:.7g}")

@@ -91,9 +91,10 @@ class Lines:
     def _more(self) -> Iterator[bytes]:
         while self._file is not None:
             self._file.seek(self._read)
-            block = self._file.read(_BLOCK)
-            while b"\n" not in block and (more := self._file.read(_BLOCK)):
-                block += more
+            parts = [self._file.read(_BLOCK)]
+            while parts[-1] and b"\n" not in parts[-1]:
+                parts.append(self._file.read(_BLOCK))
+            block = b"".join(parts)
             end = block.rfind(b"\n") + 1
             # Half a line is read again until it is whole: a writer that was killed may take it away.
             self.rest = block[end:]

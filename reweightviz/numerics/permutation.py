@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Whole = NDArray[np.uint64]
 
-ROUNDS = 10  # four make a pseudo-random permutation of a large set; sets of a few rows need more to reach every order alike
+ROUNDS = 10  # four make a pseudo-random permutation of a large set; small sets need more (and of 9, 25, 49, ... rows only even orders come)
 GOLDEN = 0x9E3779B97F4A7C15  # 2**64 divided by the golden ratio, odd
 
 

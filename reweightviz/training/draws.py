@@ -32,7 +32,7 @@ class Draws:
 
     def __init__(self, sizes: NDArray[np.int64] | list[int], batch: int, seed: int) -> None:
         self.sizes = np.asarray(sizes, np.int64)
-        self.batch, self.seed = _whole("batch", batch, 1), _whole("seed", seed, 0)
+        self.batch, self.seed = whole("batch", batch, 1), whole("seed", seed, 0)
         self._offset = int(mixed(seed))
         self._slots = np.arange(batch)
 
@@ -52,7 +52,8 @@ class Draws:
         return permuted(places, sizes, mixed(self.seed, chosen, epochs))
 
 
-def _whole(name: str, value: int, least: int) -> int:
+def whole(name: str, value: int, least: int) -> int:
+    """The value, when it is a whole number of at least ``least``."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value < 2**62:
         raise ReweightvizError(f"{name} must be a whole number of at least {least}; got {value!r}.")
     return int(value)

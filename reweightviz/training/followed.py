@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -38,7 +39,10 @@ class FollowedSchedule:
 
     def history(self, steps: int | None) -> Schedule:
         """The schedule itself."""
-        return Schedule(dict(self._schedule), steps=steps, source=self._schedule.source) if steps else self._schedule
+        if not steps:
+            return self._schedule
+        begun = {start: mixture for start, mixture in self._schedule.items() if start < steps}
+        return Schedule(begun, steps=steps, source=self._schedule.source)
 
 
 class FollowedLive:
@@ -59,7 +63,8 @@ class FollowedLive:
         self.live, self._domains, self._full = live, tuple(domains), full
         self._leads, self._every, self._timeout = leads, every, timeout
         self._order = np.array([live.domains.index(domain) for domain in domains])
-        self._decided = -1  # through which step this process decided
+        self._training = uuid.uuid4().hex[:8]  # the same in the workers that a DataLoader starts
+        self._decided = False
         self._target: Array | None = None
         self._refused = -1
 
@@ -78,8 +83,11 @@ class FollowedLive:
 
     def _decide(self, step: int) -> None:
         journal = self.live.journal
-        if self._decided >= 0 and journal.through != self._decided:
+        if self._decided and journal.by != self._training:
             raise ReweightvizError(f"another training follows {self.live.path} too; each needs a live mixture of its own.")
+        if journal.lost:
+            raise ReweightvizError(f"{journal.path} was taken away or begun anew under this training, so that nothing of it is recorded "
+                                   "any more; a new training takes a live mixture of its own.")
         while journal.through <= step:
             wanted = self.live.read()
             start, through = journal.through, journal.through + self._every
@@ -90,8 +98,8 @@ class FollowedLive:
                     break
                 now = target if now is None else wanted.guards.step(now, target)
                 stages.append((t, now))
-            journal.decide(through, stages, version=wanted.version, author=wanted.author, note=wanted.note)
-        self._decided = journal.through
+            journal.decide(through, stages, by=self._training, version=wanted.version, author=wanted.author, note=wanted.note)
+        self._decided = True
 
     def _allowed(self, mixture: Mixture, version: int, now: Array | None) -> Array:
         """What to go to: the mixture, or the last one where it gives weight to a domain without documents."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from reweightviz.core.errors import MissingPackageError
 from reweightviz.training.domain_losses import DomainLosses
+from reweightviz.training.live_driver import Measure, measuring
 from reweightviz.training.mixture_sampler import MixtureSampler
 from reweightviz.training.run_logger import RunLogger
 
@@ -25,12 +26,19 @@ class LightningSteering(Callback):  # type: ignore[misc]
     Args:
         sampler: that the training draws by, as ``DataLoader(..., batch_sampler=sampler)``.
         logger: of the run.
+        measure: called with the names of the costly signals that the sampler's mixer asks for after a step, returns each (K,), the same
+            on every rank; Lightning draws a batch ahead, so what the mixer sets holds a step later.
+
+    Raises:
+        ReweightvizError: the mixer needs costly signals, and there is no ``measure``; or the log has other domains.
     """
 
-    def __init__(self, sampler: MixtureSampler, logger: RunLogger | None = None) -> None:
+    def __init__(self, sampler: MixtureSampler, logger: RunLogger | None = None, measure: Measure | None = None) -> None:
         if Callback is object:
             raise MissingPackageError("LightningSteering needs lightning: pip install lightning.")
-        self._sampler, self._logger = sampler, logger
+        self._sampler, self._logger, self._measure = sampler, logger, measuring(sampler, measure)
+        if logger is not None:
+            logger.expect(sampler.domains)
         self.losses = DomainLosses(sampler.domains)
         self._step = 0
         self._tokens = 0.0
@@ -52,7 +60,7 @@ class LightningSteering(Callback):  # type: ignore[misc]
         signals = self.losses.take()
         self._tokens += float(signals["drawn_tokens"].sum())
         if self._sampler.has_mixer:
-            self._sampler.update(signals)
+            self._sampler.update({**signals, **self._measure(self._sampler.measures)})
         if self._logger is not None:
             rates = {f"lr{n or ''}": optimiser.param_groups[0]["lr"] for n, optimiser in enumerate(trainer.optimizers)}
             self._logger.write(step=self._step, losses=signals["loss"], drawn_tokens=signals["drawn_tokens"], scalars=rates,

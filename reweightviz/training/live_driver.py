@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reweightviz.core.errors import ReweightvizError, warn
+from reweightviz.core.errors import ReweightvizError, listed, warn
 from reweightviz.core.live import LiveMixture
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.plain import plain
 from reweightviz.core.protocols import Mixer
 from reweightviz.training.driver import Driver
+
+if TYPE_CHECKING:
+    from reweightviz.training.mixture_sampler import MixtureSampler
+
+Measure = Callable[[tuple[str, ...]], Mapping[str, ArrayLike]]
+"""Takes names of costly signals and returns each (K,), in the order of the sampler's domains."""
 
 
 class LiveDriver(Driver):
@@ -33,10 +39,14 @@ class LiveDriver(Driver):
         prior = live.mixture.aligned(domains)
         super().__init__(mixer, tuple(domains), {"prior": prior, **given}, has_reference=True)
         self._live, self._domains, self._writes = live, tuple(domains), writes
-        self._complaint = ""
+        self._complained = False
 
     def update(self, signals: Mapping[str, ArrayLike]) -> None:
         """Learn from the signals (K,) of a step, and set the live mixture where the weights have changed."""
+        absent = [name for name in self.measures if name not in signals]
+        if absent:
+            raise ReweightvizError(f"{self._who} needs {listed(absent)} after this step, as MixtureSampler.measures says; "
+                                   f"update got {listed(signals) or 'nothing'}.")
         super().update({name: np.asarray(values, np.float64) for name, values in signals.items()})
         if not self._writes:
             return
@@ -45,10 +55,11 @@ class LiveDriver(Driver):
             return
         try:
             self._live.set(wanted, author=self._who)
-        except ReweightvizError as error:  # a guard holds: the training goes on by the last weights
-            if str(error) != self._complaint:
-                self._complaint = str(error)
-                warn(f"{self._who} would leave what the live mixture allows, and the weights stay as they are: {error}")
+            self._complained = False
+        except ReweightvizError as error:  # a guard holds, or the file is gone: the training goes on by the last weights
+            if not self._complained:
+                warn(f"{self._who} cannot set the live mixture, and the weights stay as they are: {error}")
+            self._complained = True
 
     def state_dict(self) -> Any:
         """The mixer's state, ready for JSON."""
@@ -57,6 +68,14 @@ class LiveDriver(Driver):
     def load_state_dict(self, stored: Any) -> None:
         """Put a stored state in the place of this one."""
         self._state = _unpacked(stored, self._state)
+
+
+def measuring(sampler: MixtureSampler, measure: Measure | None) -> Measure:
+    """What answers when a sampler's mixer asks for costly signals; refuses a mixer that would never get an answer."""
+    if sampler.looks and measure is None:
+        raise ReweightvizError("the sampler's mixer learns from signals that must be measured: measure=, a function of their names that "
+                               'returns each (K,), such as {"held_out_loss": [...]}.')
+    return lambda names: measure(names) if measure is not None and names else {}
 
 
 def _packed(value: Any) -> Any:
@@ -73,8 +92,8 @@ def _unpacked(stored: Any, like: Any) -> Any:
         items = [_unpacked(item, old) for item, old in zip(stored, like, strict=True)]
         return type(like)(*items) if hasattr(like, "_fields") else tuple(items)
     if isinstance(like, np.ndarray):
-        values = np.array(stored, object)
-        return np.where(values == "nan", np.nan, values).astype(like.dtype)
-    if isinstance(like, np.generic):
+        values = np.array(stored, object).astype(like.dtype)
+        return values if values.size else values.reshape(like.shape)
+    if isinstance(like, np.generic | float):
         return type(like)(stored)
     return stored

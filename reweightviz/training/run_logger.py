@@ -6,16 +6,16 @@ import json
 import os
 import time as clock
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.core.lines import LineWriter
 from reweightviz.core.plain import plain
-from reweightviz.core.runlog import FORMAT
+from reweightviz.core.runlog import FORMAT, seven_digits
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
 from reweightviz.training.ranks import here
 
@@ -63,26 +63,39 @@ class RunLogger:
 
         Args:
             step: of the training.
-            losses: training loss of each domain, nats per token: domain to number, or (K,); what is left out was not measured.
+            losses: training loss of each domain, nats per token: domain to number, or (K,); what is left out or None was not measured.
+                A NaN in a mapping is a loss that was NaN, a gap that readers count; in an array it is one where ``drawn_tokens`` are.
             weights: that the step was drawn by.
             scalars: any other numbers by name, such as lr or grad_norm.
             tokens: trained so far.
             time: Unix seconds; now when not given.
             **signals: more of :data:`reweightviz.core.types.LOG_SIGNALS`, as the losses.
+
+        Raises:
+            ReweightvizError: what is no number or no signal, other domains, or a disk that is full.
         """
         if self._file is None:
             return
-        line: dict[str, Any] = {"step": int(step), "time": round(clock.time() if time is None else time, 3)}
-        if tokens is not None:
-            line["tokens"] = float(tokens)
+        line: dict[str, Any] = {"step": _whole(step)}
+        for name, value in (("time", clock.time() if time is None else time), ("tokens", tokens)):
+            if isinstance(_number(name, value), float):
+                line[name] = round(float(value), 3)  # type: ignore[arg-type]
         line["weights"] = self._row("weights", weights)
         for name, values in (({"loss": losses} if losses is not None else {}) | signals).items():
             if name not in LOG_SIGNALS:
                 raise unknown_name("signal of a run", name, LOG_SIGNALS)
             line[name] = self._row(name, values)
+        if losses is not None and not isinstance(losses, Mapping) and (drawn := line.get("drawn_tokens")):
+            line["loss"] = ["nan" if loss is None and count else loss for loss, count in zip(line["loss"], drawn, strict=True)]
         if scalars:
-            line["scalars"] = {str(name): _number(value) for name, value in scalars.items()}
+            line["scalars"] = {str(name): _number(str(name), value) for name, value in scalars.items()}
         self._file.write(line)
+
+    def expect(self, domains: Sequence[str]) -> None:
+        """Refuse a training that counts other domains, or the same in another order: numbers without names would change places."""
+        if tuple(domains) != self.domains:
+            raise ReweightvizError(f"the log {self.path} has the domains {listed(self.domains)}, the sampler {listed(domains)}: "
+                                   "RunLogger(path, domains=sampler.domains).")
 
     def close(self) -> None:
         """Say that the run has ended; one that goes on later just writes on."""
@@ -105,27 +118,41 @@ class RunLogger:
         if not first:
             return False
         try:
-            domains = json.loads(first)["domains"]
+            domains = tuple(json.loads(first)["domains"])
         except (ValueError, KeyError, TypeError) as error:
             raise ReweightvizError(f"{self.path} exists and is no run log; name another file.") from error
-        if tuple(domains) != self.domains:
+        if domains != self.domains:
             raise ReweightvizError(f"{self.path} is the log of {listed(domains)}; these are {listed(self.domains)}: name another file.")
         return True
 
-    def _row(self, name: str, values: Values | None) -> list[float | None]:
+    def _row(self, name: str, values: Values | None) -> list[float | str | None]:
         if values is None:
             return [None] * len(self.domains)
         if not isinstance(values, Mapping):
-            row = np.asarray(values, np.float64)
-            if row.shape != (len(self.domains),):
-                raise ReweightvizError(f"{name} must be {len(self.domains)} numbers, one a domain, or a mapping; got shape {row.shape}.")
-            return [_number(value) for value in row]
+            numbers = values.tolist() if hasattr(values, "tolist") else values  # a tensor too, whatever its type and its gradient
+            if not isinstance(numbers, list | tuple) or len(numbers) != len(self.domains):
+                raise ReweightvizError(f"{name} must be {len(self.domains)} numbers, one a domain, or a mapping; got {numbers!r:.60}.")
+            row = [_number(name, number) for number in numbers]
+            return [None if number == "nan" else number for number in row]
         strange = [domain for domain in values if domain not in self._places]
         if strange:
             raise ReweightvizError(f"{name} names {listed(strange)}; the log has {listed(self.domains)}.")
-        return [_number(values.get(domain)) for domain in self.domains]
+        return [_number(name, values.get(domain)) for domain in self.domains]
 
 
-def _number(value: Any) -> float | None:
-    """Seven digits; what is not finite was not measured."""
-    return float(f"{float(value):.7g}") if value is not None and np.isfinite(float(value)) else None
+def _whole(step: Any) -> int:
+    try:
+        return int(step)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        raise ReweightvizError(f"step is a whole number; got {step!r:.60}.") from error
+
+
+def _number(name: str, value: Any) -> float | str | None:
+    """Seven digits, or "nan", "inf", "-inf"; None was not measured."""
+    if value is None:
+        return None
+    try:
+        number = float(value.item() if hasattr(value, "item") else value)  # a tensor with its gradient too
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        raise ReweightvizError(f"{name} needs numbers; got {value!r:.60}.") from error
+    return seven_digits(number) if isfinite(number) else str(number)

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from reweightviz.core.errors import MissingPackageError, ReweightvizError
 from reweightviz.training.domain_losses import DomainLosses
+from reweightviz.training.live_driver import Measure, measuring
 from reweightviz.training.mixture_dataset import MixtureDataset, WithDomains
 from reweightviz.training.mixture_sampler import MixtureSampler
 from reweightviz.training.run_logger import RunLogger
@@ -32,41 +33,55 @@ class SteeringCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         sampler: that the training draws by.
         losses: of the domains, added to by the loss function.
         logger: of the run, written when the Trainer logs (``logging_steps``).
+        measure: gives the costly signals (K,) that a mixer asks for, by name.
+
+    Raises:
+        ReweightvizError: the mixer needs costly signals, and there is no ``measure``; or the log has other domains.
     """
 
-    def __init__(self, sampler: MixtureSampler, losses: DomainLosses, logger: RunLogger | None = None) -> None:
+    def __init__(self, sampler: MixtureSampler, losses: DomainLosses, logger: RunLogger | None = None,
+                 measure: Measure | None = None) -> None:
         if TrainerCallback is object:
             raise MissingPackageError("SteeringCallback needs transformers: pip install transformers accelerate.")
-        self._sampler, self._losses, self._logger = sampler, losses, logger
+        self._sampler, self._losses, self._logger, self._measure = sampler, losses, logger, measuring(sampler, measure)
+        if logger is not None:
+            logger.expect(sampler.domains)
         self._step = 0
         self._sums = torch.zeros(2, len(sampler.domains), dtype=torch.float64)
         self._tokens = 0.0
 
     def state(self) -> dict[str, Any]:
         """What the Trainer puts into ``trainer_state.json``."""
-        return {"args": {}, "attributes": {"sampler": self._sampler.state_dict(self._step), "tokens": self._tokens}}
+        return {"args": {}, "attributes": {"sampler": self._sampler.state_dict(self._step), "tokens": self._tokens,
+                                           "sums": self._sums.tolist()}}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Go on where the checkpoint was."""
+        """Go on where the checkpoint was.
+
+        Raises:
+            ReweightvizError: the Trainer begins at 0 and the sampler does not.
+        """
         self._step = state.global_step
         kept = (state.stateful_callbacks or {}).get(type(self).__name__, {}).get("attributes", {})
         if kept.get("sampler", {}).get("step") == self._step and self._step:
             self._sampler.load_state_dict(kept["sampler"])
-            self._tokens = kept["tokens"]
+            self._tokens, self._sums = kept["tokens"], torch.as_tensor(kept.get("sums", self._sums), dtype=torch.float64)
         elif self._step:
             self._sampler.seek(self._step)
+        elif self._sampler.step:
+            raise ReweightvizError(f"the sampler stands at step {self._sampler.step}, the Trainer begins at 0: "
+                                   "train(resume_from_checkpoint=...) goes on, "
+                                   "sampler.seek(0) draws the same rows again, a new run takes a new sampler.")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Reduce the losses of the step over the ranks, and tell the mixer."""
         self._step = state.global_step
-        if not (self._sampler.has_mixer or self._logger):
-            return
-        signals = self._losses.take()
-        tokens = torch.from_numpy(signals["drawn_tokens"])
-        self._sums += torch.stack([torch.from_numpy(signals["loss"]).nan_to_num() * tokens, tokens])
+        signals = self._losses.take()  # on every rank, whatever each is to do with it
+        loss, tokens = (torch.from_numpy(signals[name]) for name in ("loss", "drawn_tokens"))
+        self._sums += torch.stack([torch.where(tokens > 0, loss, 0) * tokens, tokens])
         self._tokens += float(tokens.sum())
         if self._sampler.has_mixer:
-            self._sampler.update(signals)
+            self._sampler.update({**signals, **self._measure(self._sampler.measures)})
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any) -> None:
         """Write the means since the last line."""
@@ -82,7 +97,8 @@ class SteeringCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         self._sums.zero_()
 
 
-def steer(trainer: Any, sampler: MixtureSampler, logger: RunLogger | None = None, *, streams: bool = False) -> SteeringCallback:
+def steer(trainer: Any, sampler: MixtureSampler, logger: RunLogger | None = None, *, measure: Measure | None = None,
+          streams: bool = False) -> SteeringCallback:
     """Make a Trainer draw its batches by ``sampler``, and log the loss of each domain.
 
     The Trainer keeps its class. Its data loader, its loss function (next-token loss of a causal model, the mean over the tokens of a
@@ -92,10 +108,13 @@ def steer(trainer: Any, sampler: MixtureSampler, logger: RunLogger | None = None
         trainer: a ``transformers.Trainer`` whose train_dataset has rows as the sampler counts them.
         sampler: its batch_size must be per_device_train_batch_size, its accumulation gradient_accumulation_steps.
         logger: of the run.
+        measure: called with the names of the costly signals that the sampler's mixer asks for after a step, returns each (K,), the same
+            on every rank; the Trainer draws a batch ahead, so what the mixer sets holds a step later.
         streams: let the workers of the data loader draw for themselves, rather than this process for them.
 
     Raises:
-        ReweightvizError: batch sizes that do not agree, no max_steps, or a loss function that is set already.
+        ReweightvizError: batch sizes that do not agree, no max_steps, a loss function that is set already, or a mixer that needs
+            ``measure``.
     """
     args = trainer.args
     if (args.per_device_train_batch_size, args.gradient_accumulation_steps) != (sampler.batch_size, sampler.accumulation):
@@ -107,12 +126,12 @@ def steer(trainer: Any, sampler: MixtureSampler, logger: RunLogger | None = None
     if trainer.compute_loss_func is not None:
         raise ReweightvizError("the Trainer has a compute_loss_func already; steer sets one that keeps the loss of each domain.")
     losses = DomainLosses(sampler.domains)
+    callback = SteeringCallback(sampler, losses, logger, measure)
     ids = _DomainIds()
     trainer.model.register_forward_pre_hook(ids, with_kwargs=True)
     trainer.compute_loss_func = _loss_function(losses, ids)
     trainer.get_train_dataloader = lambda: _loader(trainer, sampler, streams=streams)
     args.ignore_data_skip = True  # the sampler begins where the checkpoint was by itself
-    callback = SteeringCallback(sampler, losses, logger)
     trainer.add_callback(callback)
     return callback
 
@@ -146,6 +165,19 @@ def _loader(trainer: Any, sampler: MixtureSampler, *, streams: bool) -> DataLoad
     args = trainer.args
     how = {"num_workers": args.dataloader_num_workers, "pin_memory": args.dataloader_pin_memory,
            "prefetch_factor": args.dataloader_prefetch_factor, "persistent_workers": args.dataloader_persistent_workers}
+    collate = _Collator(trainer._get_collator_with_removed_columns(trainer.data_collator, description="training"))  # noqa: SLF001
     if streams:
-        return DataLoader(MixtureDataset(trainer.train_dataset, sampler, trainer.data_collator), batch_size=None, **how)
-    return DataLoader(WithDomains(trainer.train_dataset, sampler), batch_sampler=sampler, collate_fn=trainer.data_collator, **how)
+        return DataLoader(MixtureDataset(trainer.train_dataset, sampler, collate), batch_size=None, **how)
+    return DataLoader(WithDomains(trainer.train_dataset, sampler), batch_sampler=sampler, collate_fn=collate, **how)
+
+
+class _Collator:
+    """The Trainer's own collator, which sees no ``domain_ids``."""
+
+    def __init__(self, collate: Callable[[list[Any]], Any]) -> None:
+        self._collate = collate
+
+    def __call__(self, rows: list[dict[str, Any]]) -> Any:
+        batch = self._collate([{name: value for name, value in row.items() if name != "domain_ids"} for row in rows])
+        batch["domain_ids"] = torch.tensor([row["domain_ids"] for row in rows])
+        return batch

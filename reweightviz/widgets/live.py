@@ -13,11 +13,13 @@ from typing import Any, ClassVar
 import anywidget
 import traitlets as t
 
+from reweightviz.core.errors import warn
 from reweightviz.core.tail import Tail
 from reweightviz.widgets.assemble import assemble
 
 EVERY = 1.0
 """Seconds between two looks; more where a look and what it draws take long."""
+_AGAIN = 10.0  # seconds between two looks at a run that said that it ended, and may go on all the same
 _SHARE = 4  # at most this fraction of the time goes into looking
 _HERE = Path(__file__).parent
 
@@ -25,7 +27,7 @@ Listener = Callable[[], None]
 
 
 class Pulse:
-    """Looks for news of a run, in a thread of its own, while somebody listens and the run has not ended.
+    """Looks for news of a run, in a thread of its own, while somebody listens; seldom when the run has ended.
 
     A thread, not a task on the kernel's loop: a training loop in a cell keeps that loop busy, and the curves move all the same. What the
     page says (a click, a choice) still waits for the cell. Listeners are bound methods, held weakly.
@@ -41,12 +43,13 @@ class Pulse:
         self._tail, self._every = weakref.ref(tail), every
         self._listeners: list[weakref.WeakMethod[Listener]] = []
         self._lock = threading.Lock()
+        self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 
     @classmethod
-    def of(cls, tail: Tail) -> Pulse:
-        """The one pulse of that run, however many widgets draw it."""
-        return cls._all.setdefault(tail, cls(tail))
+    def of(cls, tail: Tail, every: float = EVERY) -> Pulse:
+        """The one pulse of that run, however many widgets draw it; ``every`` is that of the first."""
+        return cls._all.setdefault(tail, cls(tail, every))
 
     @property
     def beating(self) -> bool:
@@ -57,6 +60,7 @@ class Pulse:
         """Call it after every look that brought something, or after which the run stands differently."""
         with self._lock:
             self._listeners = [each for each in self._listeners if each() not in (None, listener)] + [weakref.WeakMethod(listener)]
+            self._wake.set()
             if not self.beating:
                 self._thread = threading.Thread(target=self._run, name="reweightviz follows a run", daemon=True)
                 self._thread.start()
@@ -65,23 +69,23 @@ class Pulse:
         """Call it no more; without listeners the thread ends."""
         with self._lock:
             self._listeners = [each for each in self._listeners if each() not in (None, listener)]
+            self._wake.set()
 
     def _run(self) -> None:
-        said, cost = "", 0.0
+        said, cost, ended = "", 0.0, False
         while True:
             time.sleep(max(self._every, _SHARE * cost))
+            if ended:
+                self._wake.wait(_AGAIN)
             began = time.perf_counter()
-            tail, listeners = self._tail(), [listener for each in self._listeners if (listener := each())]
             with self._lock:
+                self._wake.clear()
+                tail, listeners = self._tail(), [listener for each in self._listeners if (listener := each())]
                 if tail is None or not listeners:
                     self._thread = None
                     return
-            said = _look(tail, listeners, said)
+            said, ended = _look(tail, listeners, said), tail.ended
             cost = time.perf_counter() - began
-            with self._lock:
-                if tail.ended:
-                    self._thread = None
-                    return
             del tail, listeners  # nothing is kept alive by sleeping
 
 
@@ -93,7 +97,10 @@ def _look(tail: Tail, listeners: Sequence[Listener], said: str) -> str:
     stands = f"{state_of(tail)} {tail.problem}"
     if news or stands != said:
         for listener in listeners:
-            listener()
+            try:
+                listener()
+            except Exception as error:  # noqa: BLE001  the others draw on
+                warn(f"a drawing of {tail.path} failed: {type(error).__name__}: {error}")
     return stands
 
 

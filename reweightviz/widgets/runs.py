@@ -17,6 +17,8 @@ MUTED = "#808080"
 _PREFERRED = ("loss", "held_out_loss", "excess_loss", "reference_loss", "drawn_tokens")
 _CLOCKS = ((2 * 60, 1.0, "seconds"), (2 * 3600, 60.0, "minutes"), (float("inf"), 3600.0, "hours"))
 
+_RECENT = 1000  # rows from the end in which a last value is looked for first
+
 Array = NDArray[np.float64]
 Colors = Mapping[str, str] | Sequence[str] | None
 Within = tuple[float, float] | None
@@ -171,15 +173,18 @@ def axis_of(logs: Sequence[RunLog], x: str, kept: Kept | None = None) -> Axis:
         raise ReweightvizError(f"x={x!r} needs {needs[x]}; {lacking} lacks them.")
     if x != "time":
         return Axis(x, x, 1.0)
-    longest = max(float(np.nan_to_num(log.times[-1])) - _began(log) for log in logs)
+    longest = max(np.nan_to_num(_last(log.times)) - _began(log) for log in logs)
     unit, word = next((unit, word) for limit, unit, word in _CLOCKS if longest < limit)
     return Axis(x, f"{word} since the start", unit)
 
 
 def tokens_per_step(log: RunLog) -> float | None:
     """Batch times context, as the trainer wrote them; None where it did not."""
-    batch, context = log.meta.get("batch"), log.meta.get("context")
-    return float(batch) * float(context) if batch and context else None
+    try:
+        each = float(log.meta.get("batch") or 0) * float(log.meta.get("context") or 0)
+    except (TypeError, ValueError):  # such as "auto"
+        return None
+    return each if 0 < each < float("inf") else None
 
 
 def abscissa(log: RunLog, axis: Axis, rows: NDArray[np.int64] | slice) -> Array:
@@ -189,7 +194,7 @@ def abscissa(log: RunLog, axis: Axis, rows: NDArray[np.int64] | slice) -> Array:
     if axis.kind == "step":
         return log.steps[rows].astype(np.float64)
     each = tokens_per_step(log)
-    counted = each is None or (len(log) and np.isfinite(log.tokens[-1]))
+    counted = each is None or np.isfinite(log.tokens[-_RECENT:]).any()
     return log.tokens[rows] if counted else log.steps[rows] * (each or 1.0)
 
 
@@ -200,6 +205,15 @@ def rows_within(log: RunLog, axis: Axis, within: Within) -> tuple[int, int] | No
     x = log.steps if axis.kind == "step" else np.nan_to_num(abscissa(log, axis, slice(None)))
     low, high = np.searchsorted(x, [min(within), max(within)])
     return max(int(low) - 1, 0), min(int(high) + 1, len(log))
+
+
+def _last(values: Array) -> float:
+    """The last finite value (T,), NaN when there is none; at once where it is near the end."""
+    for part in (values[-_RECENT:], values):
+        finite = part[np.isfinite(part)]
+        if finite.size:
+            return float(finite[-1])
+    return float("nan")
 
 
 def _began(log: RunLog) -> float:

@@ -17,7 +17,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from reweightviz.core.live import LiveMixture
-from reweightviz.mixers import ODM
+from reweightviz.mixers import ODM, Aioli
 from reweightviz.training import MixtureSampler, RunLogger, steer
 
 LENGTH = 64
@@ -41,8 +41,9 @@ def main(job):
     torch.set_num_threads(1)
     folder, rank = Path(job["folder"]), int(os.environ.get("RANK", "0"))
     stored = np.load(folder / "data.npz")
-    sampler = MixtureSampler(stored["domains"], LiveMixture(folder / "mix.json"), batch=job["batch"], seed=5, every=5,
-                             accumulation=job.get("accumulation", 1), mixer=ODM() if job.get("mixer") else None)
+    mixer = {"ODM": ODM(), "Aioli": Aioli(every=4, lp_rounds=1, lp_steps=2, eta=0.5)}.get(job.get("mixer", ""))
+    sampler = MixtureSampler(stored["domains"], LiveMixture(folder / "mix.json"), batch=job["batch"], seed=5, every=None if mixer else 5,
+                             accumulation=job.get("accumulation", 1), mixer=mixer)
     torch.manual_seed(0)
     model = GPT2LMHeadModel(GPT2Config(vocab_size=256, n_positions=LENGTH, n_embd=32, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0))
     args = TrainingArguments(
@@ -51,11 +52,23 @@ def main(job):
         save_total_limit=2, logging_steps=10, use_cpu=True, report_to=[], disable_tqdm=True, learning_rate=1e-3, seed=0,
         ddp_backend="gloo" if "RANK" in os.environ else None)
     trainer = Trainer(model, args, train_dataset=Blocks(stored["blocks"]), data_collator=default_data_collator)
-    logger = RunLogger(folder / "run.jsonl", domains=sampler.domains)
-    steer(trainer, sampler, logger, streams=job.get("streams", False))
+    logger = RunLogger(folder / "run.jsonl", domains=sampler.domains) if rank == 0 else None
+
+    def measure(names):
+        """The loss of the last blocks of each domain."""
+        blocks = [torch.from_numpy(stored["blocks"][stored["domains"] == domain][-8:].astype(np.int64)) for domain in sampler.domains]
+        model.eval()
+        with torch.no_grad():
+            losses = [float(model(input_ids=block, labels=block).loss) for block in blocks]
+        model.train()
+        return dict.fromkeys(names, losses)
+
+    steer(trainer, sampler, logger, measure=measure, streams=job.get("streams", False))
     trained = (folder / f"trained.{rank}.{job['attempt']}.jsonl").open("a")
 
     def record(module, args, kwargs):
+        if not module.training:
+            return
         marks = [zlib.crc32(row.numpy().astype(np.uint8).tobytes()) for row in kwargs["input_ids"]]
         print(json.dumps([trainer.state.global_step, marks]), file=trained, flush=True)
 
