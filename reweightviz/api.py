@@ -18,7 +18,7 @@ from reweightviz.core.protocols import Law, LawSpec, Mixer, Scorer, Selector, ne
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.selection import Selection
-from reweightviz.core.sources import Source, Sources
+from reweightviz.core.sources import Source, Sources, count
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.types import SIGNALS, kind_of
 from reweightviz.numerics.simplex import numbers
@@ -160,6 +160,7 @@ def losses(corpus: Corpus, model: Any = "proxy", **options: Any) -> Corpus:
 
 def score(corpus: Corpus, scorer: Scorer) -> Corpus:
     """Add ``score:<scorer>`` (N,), higher is better, from the columns that the scorer names."""
+    _instance(scorer, "rv.score", "rv.scorers.Loss()", Scorer)
     who = type(scorer).__name__
     available = {name: corpus[_column(corpus, name, who)] for name in needs(scorer.score)}
     values = np.asarray(scorer.score(**available), np.float64)
@@ -180,6 +181,7 @@ def _column(corpus: Corpus, kind: str, who: str) -> str:
 
 def select(corpus: Corpus, selector: Selector, *, k: int, score: str | None = None) -> Selection:
     """Choose ``k`` documents by a score column (the only one, or the one named)."""
+    _instance(selector, "rv.select", "rv.selectors.TopK()", Selector)
     name = score or _column(corpus, "score", type(selector).__name__)
     rows = np.asarray(selector.select(score=corpus[name], k=k), np.int64)
     return Selection(rows, corpus.ids[rows], {"selector": repr(selector), "score": name, "k": k})
@@ -213,7 +215,9 @@ def fit(swarm: Swarm, spec: LawSpec, **signals: Any) -> Law:
         spec: one of ``rv.laws``, with its hyperparameters.
         **signals: what else the law names, such as ``law=`` and ``proxy_losses=`` of LossToLoss.
     """
-    _instance(spec, "rv.fit", "rv.laws.Olmix()")
+    _instance(spec, "rv.fit", "rv.laws.Olmix()", LawSpec)
+    if not isinstance(swarm, Swarm):
+        raise ReweightvizError(f"rv.fit takes a swarm, as rv.read_swarm returns one; got {swarm!r:.60}.")
     return spec.fit(**supply(type(spec).__name__, spec.fit, swarm.signals() | signals))
 
 
@@ -221,8 +225,9 @@ def mix(signals: Mapping[str, Mapping[str, Any]] | RunLog, mixer: Mixer, **other
     """Let a mixer weigh the domains.
 
     Args:
-        signals: signal to domain to a number (or, for an online mixer, to its values step by step, as many of each); or a run log,
-            of which the answer is that of ``rv.replay(log, mixer, **others)``: a line stands for the steps since the line before.
+        signals: signal to domain to a number (or, for an online mixer, to its values step by step, as many of each), tokens and
+            documents also as "1.2T"; or a run log, of which the answer is that of ``rv.replay(log, mixer, **others)``: a line stands
+            for the steps since the line before.
         mixer: one of ``rv.mixers``.
         **others: what the mixer names that is not one number a domain, such as ``law=`` of MetaRater, ``target_head=`` of
             ActiveMultiTask or ``lengths=`` of MixMinWeights.
@@ -299,14 +304,20 @@ def _signal_arrays(signals: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[str,
         came = f"numbers, or no domains, for {listed(signals)}" if isinstance(signals, Mapping) else f"{signals!r:.60}"
         raise ReweightvizError("rv.mix takes signal to domain to number, such as {'tokens': {'web': 1e12, 'code': 3e11}}, or a run log; "
                                f"got {came}.")
-    tables = {name: {d: value.tokens if isinstance(value, Source) else value for d, value in table.items()}
-              for name, table in signals.items()}
+    tables = {name: {d: _signal(name, value) for d, value in table.items()} for name, table in signals.items()}
     domains = tuple(next(iter(tables.values())))
     for name, table in tables.items():
         if set(table) != set(domains):
             raise ReweightvizError(f"signal {name!r} names the domains {listed(table)}, not {listed(domains)}.")
     found = {name: numbers([table[d] for d in domains], f"signal {name!r}") for name, table in tables.items()}
     return domains, {name: values if name == "graph" else values.T for name, values in found.items()}
+
+
+def _signal(name: str, value: Any) -> Any:
+    """The value of a signal as numbers; tokens and documents may be written as people write them."""
+    if isinstance(value, Source):
+        return value.tokens
+    return count(value) if isinstance(value, str) and name in ("tokens", "documents") else value
 
 
 # ---- ship

@@ -106,7 +106,12 @@ def _convert(options: argparse.Namespace) -> int:
         known = table.get(domain, Source(0.0))
         carried += [] if known.paths else paths
         table[domain] = Source(known.tokens, known.documents, known.paths or tuple(paths))
-    return _write(mixture, Sources(table, tokenizer=given.tokenizer if given else None), options, carried)
+    try:
+        return _write(mixture, Sources(table, tokenizer=given.tokenizer if given else None), options, carried)
+    except ReweightvizError as error:
+        if given is not None and not any(path in str(error) for path in carried):
+            raise
+        raise ReweightvizError(str(error).replace("sources= has", f"{options.mixture} has")) from error
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -29,6 +29,8 @@ Array = NDArray[np.float64]
 BASELINE = "mean of the runs"
 ALL = "mean of targets"
 LEVEL = 0.9
+FOLDS = 5
+"""Parts that the runs are left out in, where there are as many different mixtures."""
 H100 = 4e14
 """Floating-point operations a second of one H100 at some 40 % of its bf16 peak of 989e12."""
 
@@ -203,7 +205,7 @@ class Comparison:
                 + (f"<p>Not compared:</p><ul>{left}</ul>" if left else ""))
 
 
-def compare(swarm: Swarm, specs: Sequence[LawSpec] | Mapping[str, LawSpec], *, folds: int = 5, seed: int = 0,
+def compare(swarm: Swarm, specs: Sequence[LawSpec] | Mapping[str, LawSpec], *, folds: int | None = None, seed: int = 0,
             **signals: Any) -> Comparison:
     """Fit every spec without a part of the runs in turn, and score what it predicts of them.
 
@@ -213,7 +215,7 @@ def compare(swarm: Swarm, specs: Sequence[LawSpec] | Mapping[str, LawSpec], *, f
     Args:
         swarm: the proxy runs.
         specs: laws' specs, or name to spec; named by their class when not named.
-        folds: parts of the runs.
+        folds: parts of the runs; 5, or as many as there are different mixtures, when not given.
         seed: of the parts.
         **signals: what else the laws name, as in ``rv.fit``; those with a value a run are cut as the runs are.
 
@@ -230,12 +232,14 @@ def compare(swarm: Swarm, specs: Sequence[LawSpec] | Mapping[str, LawSpec], *, f
     """
     if not isinstance(swarm, Swarm):
         raise ReweightvizError(f"compare takes a Swarm and laws; got {swarm!r:.80} as the swarm.")
-    named, folds = _named(specs), whole("folds", folds, 2)
-    group = group_of(swarm)
-    if not folds <= group.max() + 1:
-        raise ReweightvizError(f"compare needs 2 folds or more, and no more than there are different mixtures ({group.max() + 1}); "
-                               f"got {folds}.")
-    part = np.random.default_rng(seed).permutation(group.max() + 1) % folds
+    named, group = _named(specs), group_of(swarm)
+    mixtures = int(group.max()) + 1
+    if mixtures < 2:
+        raise ReweightvizError(f"compare needs runs of 2 different mixtures or more; got {mixtures}.")
+    folds = min(FOLDS, mixtures) if folds is None else whole("folds", folds, 2)
+    if folds > mixtures:
+        raise ReweightvizError(f"compare needs 2 folds or more, and no more than there are different mixtures ({mixtures}); got {folds}.")
+    part = np.random.default_rng(seed).permutation(mixtures) % folds
     trials: dict[str, Trial] = {BASELINE: _baseline(swarm, part[group])}
     skipped: dict[str, str] = {}
     for name, spec in named.items():

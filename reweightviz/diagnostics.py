@@ -22,7 +22,7 @@ from reweightviz.core.runlog import RunLog
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources, count
 from reweightviz.numerics.simplex import numbers
-from reweightviz.replaying import shares_of, steps_of
+from reweightviz.replaying import reading, shares_of, steps_of
 
 Array = NDArray[np.float64]
 ONE_HOT = 0.9
@@ -129,16 +129,19 @@ def diagnose(course: RunLog | Mapping[Any, Any] | Sequence[Any], sources: Source
     table = pd.DataFrame({"weight": seen.weights[-1], "mean": whole.mean(0) if seen.counts is not None else np.nan,
                           "lowest": seen.weights.min(0), "highest": seen.weights.max(0)}, index=pd.Index(seen.domains, name="domain"))
     table = table.join(_drawn(seen, table["mean"].to_numpy()))
-    table.insert(5, "epochs", _epochs(seen, table, sources, tokens))
+    there = _sources(seen, sources)
+    budget = count(tokens) if tokens is not None else _budget(seen)
+    table.insert(5, "epochs", _epochs(table, there, budget))
     at, means = _rounds(seen)
     by_step, rounds = (_changes(seen.domains, *course, seen.kind) for course in ((seen.at, seen.weights), (at, means)))
     probes = _probes(seen)
     on_purpose = probes or (seen.log is None and seen.kind == "step")
     settled = None if len(rounds) < 2 or on_purpose else bool(_drift(seen, means).sum() < SETTLED)
-    findings = (*_one_hot(_answered(seen)), *_repeated(table)) if probes else (
-        *_one_hot(seen), *_unsettled(seen, rounds, means, settled), *_absent(table), *_off_plan(seen, table), *_floor(seen),
-        *_repeated(table))
-    return Diagnosis(seen.name, table, by_step, rounds, settled, findings)
+    findings = _one_hot(_answered(seen)) if probes else (
+        *_one_hot(seen), *_unsettled(seen, rounds, means, settled), *_absent(seen, table), *_off_plan(seen, table), *_floor(seen))
+    asked = sources is not None or tokens is not None
+    untold = _untold(seen, there, budget) if asked and table["epochs"].isna().all() else ()
+    return Diagnosis(seen.name, table, by_step, rounds, settled, (*findings, *_repeated(table), *untold))
 
 
 # ---- what was given
@@ -164,7 +167,7 @@ def _course(given: Any) -> _Course:
         domains = rounds[0].domains
         return _Course(f"{len(rounds)} rounds", "round", domains, range(1, len(rounds) + 1),
                        np.array([mixture.aligned(domains) for mixture in rounds]), None)
-    raise ReweightvizError(f"rv.diagnose takes a mixture, a schedule, a run log or a list of them; got {given!r:.60}.")
+    raise ReweightvizError(f"rv.diagnose takes a mixture, a schedule, a run log or a list of them; got {given!r:.60}{reading(given)}.")
 
 
 def _answer(one: Any) -> Mixture:
@@ -284,16 +287,20 @@ def _longest(gone: NDArray[np.bool_], counts: NDArray[np.int64]) -> int:
     return longest
 
 
-def _epochs(seen: _Course, table: pd.DataFrame, sources: Any, tokens: float | str | None) -> Array:
+def _sources(seen: _Course, given: Any) -> Sources | None:
+    """What there is of every domain, as it was given or as the log says."""
     meta = seen.log.meta if seen.log is not None else {}
-    there = Sources.of(sources if sources is not None else meta.get("sources"))
-    budget = count(tokens) if tokens is not None else _budget(seen)
+    there = Sources.of(given if given is not None else meta.get("sources"))
+    absent = [domain for domain in seen.domains if there is not None and domain not in there]
+    if there is not None and absent:
+        raise ReweightvizError(f"the sources say nothing of {listed(absent)}; they name {listed(there)}.")
+    return there
+
+
+def _epochs(table: pd.DataFrame, there: Sources | None, budget: float | None) -> Array:
     if there is None or budget is None:
         return np.full(len(table), np.nan)
-    absent = [domain for domain in seen.domains if domain not in there]
-    if absent:
-        raise ReweightvizError(f"the sources say nothing of {listed(absent)}; they name {listed(there)}.")
-    available = np.array([there[domain].tokens for domain in seen.domains])
+    available = np.array([there[domain].tokens for domain in table.index])
     wanted = table["drawn"].fillna(table["mean"]).to_numpy() * budget
     return np.asarray(np.divide(wanted, available, out=np.where(wanted > 0, np.inf, 0.0), where=available > 0), np.float64)
 
@@ -325,8 +332,14 @@ def _named(numbers: Mapping[str, float], form: str, most: int = 3) -> str:
 
 
 def _moves(seen: _Course) -> bool:
-    """Whether a mixer was at work: the log of weights that change."""
+    """Whether weights change in a log."""
     return seen.log is not None and not bool((seen.weights == seen.weights[0]).all())
+
+
+def _mixed(seen: _Course) -> bool:
+    """Whether a mixer was at work, as the log says: weights also change by hand, or by a plan."""
+    named = str(seen.log.meta.get("mixer") or "") if seen.log is not None else ""
+    return _moves(seen) and bool(named) and not named.startswith(("Mixture(", "Schedule("))
 
 
 def _one_hot(seen: _Course) -> Iterator[str]:
@@ -341,9 +354,11 @@ def _one_hot(seen: _Course) -> Iterator[str]:
         yield f"One-hot{where}: {who} has {_percent(most[t])} of the weight. Bound it, or pull towards a prior."
         return
     lines = "to the end" if full[t:].all() else f"at {int(full.sum())} of {len(full)} lines"
-    yield (f"One-hot: a domain has more than {_percent(ONE_HOT)} of the weight, from step {seen.at[t]} {lines}, {who} first. A smaller "
-           "step size (rv.sensitivity tries some), a reference trained on natural weights, shuffled data, and every domain in every "
-           "batch help.")
+    helps = "Bound it, or pull towards a prior."
+    if _mixed(seen):
+        helps = ("A smaller step size (rv.sensitivity tries some), a reference trained on natural weights, shuffled data, and every "
+                 "domain in every batch help.")
+    yield f"One-hot: a domain has more than {_percent(ONE_HOT)} of the weight, from step {seen.at[t]} {lines}, {who} first. {helps}"
 
 
 def _unsettled(seen: _Course, rounds: pd.DataFrame, means: Array, settled: bool | None) -> Iterator[str]:
@@ -353,7 +368,8 @@ def _unsettled(seen: _Course, rounds: pd.DataFrame, means: Array, settled: bool 
     part, more = "the last round", "Do another round."
     if seen.log is not None:
         part = "the last tenth of the run" if len(seen.weights) >= ROUNDS else "the last line"
-        more = "Train longer, lower the step size, or take the mean of the weights."
+        more = ("Train longer, lower the step size, or take the mean of the weights." if _mixed(seen) else
+                "Where they do not change on purpose, take their mean.")
     if last["l1"] < SETTLED:
         drift, before = _drift(seen, means), min(LATE, len(means) - 1)
         yield (f"Not settled: {part} changed the weights little, but they drift, by {drift.sum():.2g} in L1 over the {before} before it, "
@@ -363,14 +379,14 @@ def _unsettled(seen: _Course, rounds: pd.DataFrame, means: Array, settled: bool 
            f"under {SETTLED:g} they count as settled. {more}")
 
 
-def _absent(table: pd.DataFrame) -> Iterator[str]:
+def _absent(seen: _Course, table: pd.DataFrame) -> Iterator[str]:
     often = table[(table["absent"] > ABSENT) & (table["absent"] < 1)]
     if not often.empty:
         gaps = _named(dict(100 * often["absent"]), "({:.0f} %)")
         longest = often["longest_gap"].max()
         lines = f"; the lines of the log lack one for up to {longest:.0f} steps" if longest > 0 else ""
-        yield (f"Absent from batches: {gaps}{lines}. A mixer hears nothing of it there: a larger batch, or at least one sequence of "
-               "every domain in each, helps.")
+        hears = "A mixer hears nothing of it there" if _mixed(seen) else "Its loss is not measured there"
+        yield (f"Absent from batches: {gaps}{lines}. {hears}: a larger batch, or at least one sequence of every domain in each, helps.")
     never = list(table.index[table["absent"] == 1])
     if never:
         yield f"Never trained: {listed(never)}. Leave such domains out, or give them a lowest weight."
@@ -385,9 +401,13 @@ def _off_plan(seen: _Course, table: pd.DataFrame) -> Iterator[str]:
     moved = float(off.abs().sum() / 2)
     if moved > OFF_PLAN:
         worst = str(off.abs().idxmax())
+        in_order = np.sort(drawn / drawn.sum()) - np.sort(table["mean"])  # as near as any order of the domains comes
+        why = ("What was drawn is what the weights give to other domains: are the weights in the order of the domains?"
+               if np.abs(in_order).sum() / 2 < moved / 4 else
+               "See whether a domain ran out, or whether the weights count documents, not tokens.")
         came, planned = _percent(float(drawn[worst] / drawn.sum()), 1), _percent(float(table.loc[worst, "mean"]), 1)
         yield (f"Off plan: {_percent(moved, 1)} of the tokens came from other domains than the weights say, {listed([worst])} most "
-               f"({came} drawn, {planned} planned). See whether a domain ran out, or whether the weights count documents, not tokens.")
+               f"({came} drawn, {planned} planned). {why}")
 
 
 def _floor(seen: _Course) -> Iterator[str]:
@@ -397,8 +417,17 @@ def _floor(seen: _Course) -> Iterator[str]:
     late = seen.weights[-max(len(seen.weights) // ROUNDS, 1):]
     on_it = [name for name, low in zip(seen.domains, np.all(late < 1.05 * lowest, axis=0), strict=True) if low]
     if len(on_it) > 1 or (on_it and np.ptp(late, axis=0).max() > lowest):  # one that rests where all rest may have been sent there
-        yield (f"On the floor: {listed(on_it, 3)} ended at {100 * lowest:.2g} %, the lowest weight of the run. The signal alone would send "
-               "them lower: smooth more if they must be learned, or leave them out.")
+        helps = ("The signal alone would send them lower: smooth more if they must be learned, or leave them out." if _mixed(seen) else
+                 "Give them more if they must be learned, or leave them out.")
+        yield f"On the floor: {listed(on_it, 3)} ended at {100 * lowest:.2g} %, the lowest weight of the run. {helps}"
+
+
+def _untold(seen: _Course, there: Sources | None, budget: float | None) -> Iterator[str]:
+    """Why the epochs that were asked for are not known."""
+    tokens = "the log counts no tokens" if seen.log is not None else "nothing says how many tokens are trained on"
+    why = ("nothing says what there is of each domain; pass sources=" if there is None else f"{tokens}; pass tokens=" if budget is None else
+           f"how long each {'stage' if seen.kind == 'step' else 'round'} lasts is not said")
+    yield f"Epochs are not known: {why}."
 
 
 def _repeated(table: pd.DataFrame) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -79,10 +80,15 @@ def replay(log: RunLog, mixer: Mixer, *, sources: Sources | Mapping[str, Any] | 
     return RunLog(log.domains, log.steps, weights, {}, name or f"{who.lower()} on {log.name}", meta, times=log.times, tokens=log.tokens)
 
 
+def reading(given: object) -> str:
+    """What would do where a path came instead of a log."""
+    return f": rv.read_log({str(given)!r}) reads one" if isinstance(given, str | os.PathLike) else ""
+
+
 def check_replayed(verb: str, log: Any, mixer: Any) -> None:
     """Refuse what is no run log, or no mixer with its parameters."""
     if not isinstance(log, RunLog):
-        raise ReweightvizError(f"{verb} takes a run log, as rv.read_log returns one; got {log!r:.60}.")
+        raise ReweightvizError(f"{verb} takes a run log, as rv.read_log returns one; got {log!r:.60}{reading(log)}.")
     if isinstance(mixer, type) or not isinstance(mixer, Mixer):
         raise ReweightvizError(f"{verb} takes a mixer with its parameters, such as rv.mixers.ODM(); got {mixer!r:.60}.")
 

@@ -40,6 +40,7 @@ def test_mix_reads_what_the_mixer_names():
     tokens = {"web": 1000.0, "code": 100.0}
     assert rv.mix({"tokens": tokens}, rv.mixers.Natural())["code"] == pytest.approx(1 / 11)
     assert rv.mix({"tokens": tokens}, rv.mixers.Uniform())["code"] == 0.5
+    assert rv.mix({"tokens": {"web": "1.2T", "code": "300B"}}, rv.mixers.Natural())["code"] == pytest.approx(0.2)
     with pytest.raises(rv.ReweightvizError, match="DoReMi needs 'excess_loss'; there is 'tokens', 'prior'"):
         rv.mix({"tokens": tokens}, rv.mixers.DoReMi())
     with pytest.raises(rv.ReweightvizError, match="at least one signal"):
@@ -137,11 +138,23 @@ def test_bad_input_to_the_verbs_is_one_sentence(tmp_path):
     for call in (lambda: rv.fit(rv.demo_swarm(), rv.laws.Olmix), lambda: rv.mix({"tokens": {"web": 1.0}}, rv.mixers.Natural)):
         with pytest.raises(rv.ReweightvizError, match=r"got the class \w+: add \(\)"):
             call()
+    corpus = rv.Corpus({"text": ["a"], "domain": ["x"], "score:mine": [0.1], "loss": [2.0]})
+    for call, sentence in (
+            (lambda: rv.fit(rv.demo_swarm(), "olmix"), r"rv.fit takes a method with its parameters, such as rv.laws.Olmix\(\); got 'olmix'"),
+            (lambda: rv.fit("runs", rv.laws.Olmix()), "rv.fit takes a swarm, as rv.read_swarm returns one; got 'runs'"),
+            (lambda: rv.score(corpus, "loss"), "rv.score takes a method with its parameters, .* got 'loss'"),
+            (lambda: rv.score(corpus, rv.scorers.Loss), r"got the class Loss: add \(\)"),
+            (lambda: rv.select(corpus, "top", k=1), "rv.select takes a method with its parameters, .* got 'top'"),
+            (lambda: rv.optimize("olmix"), "a proposal needs a law, which rv.fit gives; got 'olmix'"),
+            (lambda: rv.pareto("olmix", ["a", "b"]), "a proposal needs a law, which rv.fit gives; got 'olmix'")):
+        with pytest.raises(rv.ReweightvizError, match=sentence):
+            call()
     with pytest.raises(rv.ReweightvizError, match="takes signal to domain to number"):
         rv.mix({"web": 1e12}, rv.mixers.Natural())
     two = {"excess_loss": {"web": [1, 2], "code": [1, 2]}}
     for signals, mixer, others, sentence in (
-        ({"tokens": {"web": "many"}}, rv.mixers.Natural(), {}, "signal 'tokens' must be numbers, in rows of one length"),
+        ({"tokens": {"web": "many"}}, rv.mixers.Natural(), {}, r"a count must be a number >= 0, such as 1.2e12 or '1.2T' \(K, M, B, T\); got 'many'"),
+        ({"loss": {"web": "many"}}, rv.mixers.DoReMi(), {}, "signal 'loss' must be numbers, in rows of one length"),
         ({"excess_loss": {"web": [1, 2], "code": [1]}}, rv.mixers.DoReMi(), {}, "signal 'excess_loss' must be numbers, in rows of one length"),
         (3, rv.mixers.Natural(), {}, "takes signal to domain to number, .* or a run log; got 3"),
         ({"tokens": {}}, rv.mixers.Natural(), {}, "got numbers, or no domains, for 'tokens'"),

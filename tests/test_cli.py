@@ -173,6 +173,19 @@ def test_convert_says_whose_the_paths_are(here, capsys):
     assert run("convert c.txt --to nanotron --out n2.yaml --sources s.yaml", capsys)[2] == "", "the paths are those of the sources"
 
 
+@pytest.mark.parametrize(("options", "whose"), [
+    ("", "t.yaml"), ("--sources tokens.csv", "t.yaml"), ("--sources paths.json", "--sources")])
+def test_convert_says_whose_the_paths_are_that_it_cannot_take(here, capsys, options, whose):
+    (here / "tokens.csv").write_text("domain,tokens\nweb,8B\ncode,1B\n")
+    texts = {"web": {"tokens": 8e9, "paths": ["mine/web.jsonl"]}, "code": {"tokens": 1e9, "paths": ["mine/code.jsonl"]}}
+    (here / "paths.json").write_text(json.dumps(texts))
+    components = {name: {"source": {"type": "url", "train_urls": [f"data/{name}.jsonl"]}} for name in ("web", "code")}
+    (here / "t.yaml").write_text(json.dumps({"data": {"components": components, "train_weights": {"web": 0.75, "code": 0.25}}}))
+    code, _, err = run(f"convert t.yaml --from levanter --to nanotron --out n.yaml {options}", capsys)
+    folder = "mine" if whose == "--sources" else "data"
+    assert code == 2 and f"not files of text; {whose} has '{folder}/web.jsonl' for 'web'." in err
+
+
 def test_a_schedule_is_converted_stage_by_stage(here, capsys):
     rv.Schedule({0: {"web": 0.75, "code": 0.25}, 1024: {"web": 0.25, "code": 0.75}}, steps=4096).save("sched.json")
     assert run("export sched.json --to levanter --out l.yaml --sources s.yaml --tokens 1B --record why.md", capsys)[0] == 0

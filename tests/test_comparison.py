@@ -201,6 +201,18 @@ def test_wrong_questions_are_one_sentence(specs, asked, sentence):
         compare(swarm(), specs, **asked)
 
 
+@pytest.mark.parametrize("runs", [2, 3, 4])
+def test_few_runs_are_left_out_one_by_one(runs):
+    assert compare(swarm().take(np.arange(runs)), [Lazy()]).folds == runs
+    with pytest.raises(ReweightvizError, match=rf"different mixtures \({runs}\); got 5"):
+        compare(swarm().take(np.arange(runs)), [Lazy()], folds=5)
+
+
+def test_one_run_cannot_be_compared():
+    with pytest.raises(ReweightvizError, match="compare needs runs of 2 different mixtures or more; got 1"):
+        compare(swarm().take([0]), [Lazy()])
+
+
 @pytest.mark.shared
 def test_on_the_public_swarm_the_curve_beats_the_mean_and_keeps_its_coverage(public_tables):
     train = swarms.read(public_tables / "regmix/train_mixture_1m.csv", public_tables / "regmix/train_pile_loss_1m.csv")

@@ -123,7 +123,7 @@ def test_a_domain_absent_from_batches_is_named(signal):
 
 def test_absence_in_batches_comes_from_the_trainers_own_count():
     diagnosis = rv.diagnose(log_of(np.full((4, 3), 1 / 3), np.ones((4, 3)), absent=[0.0, 0.0, 0.6], batch=2))
-    assert "'math' (60 %). A mixer hears nothing" in found(diagnosis, "Absent")[0]  # and no "up to 0 steps": every line has it
+    assert "'math' (60 %). Its loss is not measured there" in found(diagnosis, "Absent")[0]  # and no "up to 0 steps": every line has it
     assert diagnosis.table["a_batch"].tolist() == pytest.approx([2 / 3] * 3)
 
 
@@ -140,6 +140,40 @@ def test_realised_shares_are_held_against_the_plan_where_the_weights_draw():
     assert "26.7 % of the tokens" in sentence and "'web' most (60.0 % drawn, 33.3 % planned)" in sentence
     assert not found(rv.diagnose(log_of(planned, drawn, mixer="DoReMi(eta=1.0)")), "Off plan")
     assert not found(rv.diagnose(log_of(planned, drawn, applies_to="loss")), "Off plan")
+
+
+def test_what_was_drawn_in_another_order_of_the_domains_is_said():
+    planned, drawn = np.tile([0.6, 0.3, 0.1], (40, 1)), np.tile([11.0, 59, 30], (40, 1))
+    (sentence,) = found(rv.diagnose(log_of(planned, drawn)), "Off plan")
+    assert "'web' most (11.0 % drawn, 60.0 % planned). What was drawn is what the weights give to other domains: are the weights" in sentence
+    (sentence,) = found(rv.diagnose(log_of(planned, np.tile([50.0, 45, 5], (40, 1)))), "Off plan")
+    assert "ran out" in sentence and "order" not in sentence
+
+
+@pytest.mark.parametrize("mixer", [None, "Mixture({'web': 1.0})", "Schedule({})"])
+def test_a_run_without_a_mixer_gets_no_advice_for_one(mixer):
+    weights = moving([0.998, 0.001, 0.001])
+    weights[-4:, :2] = np.stack([web := np.array([0.95, 0.9, 0.8, 0.7]), 0.999 - web], 1)
+    gone = np.where(np.arange(40)[:, None] % 5 == [9, 9, 0], np.nan, 2.0)
+    with_mixer, without = (repr(rv.diagnose(log_of(weights, loss=gone, mixer=name))) for name in ("ODM()", mixer))
+    for kind in ("One-hot", "Not settled", "Absent", "On the floor"):
+        assert kind in with_mixer and kind in without
+    for advice in ("step size", "A mixer hears", "The signal alone"):
+        assert advice in with_mixer and advice not in without
+    assert "Bound it" in without and "take their mean" in without and "Give them more" in without
+
+
+def test_epochs_that_cannot_be_known_are_said():
+    log = log_of(np.tile([0.6, 0.3, 0.1], (40, 1)))
+    for course, told, said in (
+            (log, {"sources": TOKENS}, "the log counts no tokens; pass tokens=."),
+            (log, {"tokens": 1e6}, "nothing says what there is of each domain; pass sources=."),
+            ({"web": 0.5, "code": 0.5}, {"sources": TOKENS}, "nothing says how many tokens are trained on; pass tokens=."),
+            (rv.Schedule({0: {"web": 1.0}, 9: {"web": 1.0}}), {"sources": TOKENS, "tokens": 1e6}, "how long each stage lasts is not said.")):
+        assert rv.diagnose(course, **told).findings[-1:] == (f"Epochs are not known: {said}",)
+    assert not found(rv.diagnose(log), "Epochs") and not found(rv.diagnose(log, TOKENS, 1e6), "Epochs")
+    with pytest.raises(rv.ReweightvizError, match="the sources say nothing of 'web', 'code', 'math'; they name 'Web'"):
+        rv.diagnose(log, {"Web": 1e6})
 
 
 def test_the_floor_and_the_epochs_are_named():
@@ -195,7 +229,7 @@ def test_effective_domains_of_corners():
 
 @pytest.mark.parametrize(("course", "sentence"), [
     (3, "rv.diagnose takes a mixture, a schedule, a run log or a list of them; got 3"),
-    ([], "rv.diagnose takes a mixture"), ("web", "rv.diagnose takes a mixture"),
+    ([], "rv.diagnose takes a mixture"), ("my.csv", r"list of them; got 'my.csv': rv.read_log\('my.csv'\) reads one."),
     (rv.RunLog(("a",), [1], [[np.nan]], name="bare"), "the log 'bare' says no weights"),
     ([{"a": 1.0}, {"b": 1.0}], "name different domains"),
     (log_of(np.ones((2, 3)), batch="many"), r"meta\['batch'\] of the log 'run' must be numbers, in rows of one length; got 'many'"),

@@ -151,6 +151,31 @@ def test_a_row_that_is_no_row_is_left_out_and_said(tmp_path):
     assert log.steps.tolist() == [1, 2] and any("Line 2 and perhaps others are no rows" in note for note in log.meta["notes"])
 
 
+ROW = "step,loss/web,loss/code", "1,3,2", "2,2.5,1.5"
+LINE = '{"step": 1, "loss": {"web": 3, "code": 2}}', '{"step": 2, "loss": {"web": 2.5, "code": 1.5}}'
+STATE = '{"current_steps": 1, "total_steps": 2, "loss/web": 3, "loss/code": 2}', '{"current_steps": 2, "total_steps": 2, "loss/web": 2.5, "loss/code": 1.5}'
+PRINTED = " iteration 1/ 2 | web loss: 3.0E+00 | code loss: 2.0E+00 |", " iteration 2/ 2 | web loss: 2.5E+00 | code loss: 1.5E+00 |"
+
+
+@pytest.mark.parametrize(("name", "rows", "half"), [
+    ("a.csv", ROW, 5), ("a.jsonl", LINE, 3), ("trainer_log.jsonl", STATE, 1), ("a.out", PRINTED, 4),
+])
+def test_a_last_line_without_its_end_is_read_and_half_of_one_is_not(name, rows, half, tmp_path):
+    path = tmp_path / name
+    path.write_text("\n".join(rows))
+    log = rv.read_log(path)
+    assert log.steps.tolist() == [1, 2] and log["loss"].tolist() == [[3, 2], [2.5, 1.5]]
+    assert "The last line lacks its end; it is read as it stands." in log.meta["notes"]
+    tail = rv.read_log(path, follow=True)
+    assert len(tail.log) == 1
+    with path.open("a") as file:
+        file.write("\n")
+    assert tail.poll() and len(tail.log) == 2
+    path.write_text("\n".join(rows)[:-half])
+    log = rv.read_log(path)
+    assert log.steps.tolist() == [1] and "The last line is cut off, and left out." in log.meta["notes"]
+
+
 def test_following_a_table_reads_only_what_is_new(tmp_path):
     path = tmp_path / "metrics.csv"
     tail = rv.read_log(path, follow=True)
@@ -186,6 +211,27 @@ def test_no_series_by_domain(tmp_path):
     with pytest.warns(ReweightvizWarning, match=r"plain.csv has no series by domain; it has 'loss', 'lr'"):
         log = rv.read_log(path)
     assert log.domains == () and log.scalars["loss"].tolist() == [3.0] and log.weights.shape == (1, 0)
+
+
+def test_columns_with_nothing_but_the_names_of_domains(tmp_path):
+    path = csv(tmp_path / "bare.csv", "step,web,code", "1,0.6,0.4")
+    with pytest.warns(ReweightvizWarning, match=r"bare.csv has no series by domain; .* pattern='\{domain\}' takes each for a domain's loss"):
+        rv.read_log(path)
+    assert rv.read_log(path, pattern="{domain}")["loss"].tolist() == [[0.6, 0.4]]
+    assert rv.read_log(path, pattern={"weights": "{domain}"}).weights.tolist() == [[0.6, 0.4]]
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_a_table_in_memory_is_no_path(follow):
+    for table in (pd.DataFrame({"step": [1]}), {"step": [1]}):
+        with pytest.raises(rv.ReweightvizError, match=rf"the path of a file or folder; got {type(table).__name__}: DataFrame.to_csv"):
+            rv.read_log(table, follow=follow)
+
+
+def test_the_notes_of_a_log_show(tmp_path):
+    log = rv.read_log(csv(tmp_path / "a.csv", "step,loss/web,loss/code", "1,3,2"))
+    assert repr(log).startswith("RunLog('a', 1 steps, 2 domains, signals: loss, 1 note: \"loss is read from 'loss/{domain}', as the names")
+    assert len(repr(log)) < 150 and "note" not in repr(rv.RunLog(("web",), [1], [[1.0]]))
 
 
 def test_files_that_are_no_log(tmp_path):

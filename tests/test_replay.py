@@ -222,7 +222,9 @@ def test_a_replay_is_saved_and_read_again(log, tmp_path):
 
 @pytest.mark.parametrize("verb", [rv.replay, rv.sensitivity])
 def test_only_a_log_and_a_mixer_are_replayed(verb, log):
-    for asked, sentence in (((DOMAINS, ODM()), "takes a run log, as rv.read_log returns one"), ((log, "ODM"), "takes a mixer with its parameters")):
+    for asked, sentence in (((DOMAINS, ODM()), "takes a run log, as rv.read_log returns one"),
+                            (("my.csv", ODM()), r"takes a run log, .* got 'my.csv': rv.read_log\('my.csv'\) reads one."),
+                            ((log, "ODM"), "takes a mixer with its parameters")):
         with pytest.raises(rv.ReweightvizError, match=f"rv.{verb.__name__} {sentence}"):
             verb(*asked)
 

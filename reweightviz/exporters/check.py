@@ -186,7 +186,11 @@ class _Findings:
             at = f" at {self.tokens:.4g} tokens" if self.tokens else ""
             said = ", ".join(f"{domain[:60]!r} {passes:.3g}" for domain, passes in list(often.items())[:12])
             yield f"More than {limit:g} passes over a domain{at}: {said}."
-        names = {*self.domains, *self.domains.values(), *(path for paths in self.config.paths.values() for path in paths)}
+        paths = [path for held in self.config.paths.values() for path in held] + [*(self.domains if self.exporter.by_path else ())]
+        raw = self.exporter.raw(paths)
+        if raw:
+            yield f"{self.exporter.title} reads {self.exporter.prepared}, not files of text; this names {listed(raw, 3)}."
+        names = {*self.domains, *self.domains.values(), *paths}
         numbers = {value for stage in self.config.stages.values() for value in stage.values()}
         if not (self.document.path.suffix in NATIVE or _is_json(self.document.text)):
             for reading in yaml_versions.readings(self.document.text):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
@@ -220,6 +220,10 @@ class Exporter:
         counts = [*guesses.values(), *set(known.values())]
         return {name: known[name] if name in known else guesses[name] if counts.count(guesses[name]) == 1 else name for name in names}
 
+    def raw(self, paths: Iterable[str]) -> list[str]:
+        """Those that are files of text, where the framework reads them only once they are prepared."""
+        return [path for path in paths if self.prepared and TEXT.search(path.lower())]
+
     def guess(self, name: str) -> str:
         """The domain that a path seems to hold: its last part, without endings."""
         last = PurePosixPath(name.rstrip("/")).name
@@ -286,8 +290,8 @@ class Exporter:
         for domain in drawn:
             if sources is not None and domain not in sources and whole[domain]:
                 raise unknown_name("domain in sources=", domain, sources)
-            raw = [path for path in _paths(domain, sources) if TEXT.search(path.lower())]
-            if raw and self.prepared:
+            raw = self.raw(_paths(domain, sources))
+            if raw:
                 raise ReweightvizError(f"{self.title} reads {self.prepared}, not files of text; sources= has {listed(raw, 2)} for "
                                        f"{listed([domain])}.")
 

@@ -37,7 +37,6 @@ class GptNeox(Megatron):
     title = "GPT-NeoX"
     schedules = False
     merges = True
-    prepared = "indexed datasets (.bin and .idx) by their prefix"
     main = ""
     traps = ("GPT-NeoX repeats a dataset that is used up, as often as its weight asks, and says nothing.",)
 

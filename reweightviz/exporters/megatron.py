@@ -38,6 +38,7 @@ class Megatron(Exporter):
     aliases = ("megatron-core", "megatron-lm", "mcore")
     title = "Megatron"
     by_path = True
+    prepared = "indexed datasets (.bin and .idx) by their prefix"
     schedules = True
     main = "phases.txt"
     traps = ("Megatron repeats a source that is used up, as often as its weight asks, and says nothing.",)

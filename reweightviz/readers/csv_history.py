@@ -70,7 +70,7 @@ class CsvHistory(LogReader):
     def poll(self, records: Records) -> bool:
         """Feed the rows that are new."""
         news = False
-        for block in self._lines.blocks():
+        for block in self.blocks(self._lines, records):
             rows = block
             if self._rotation != self._lines.rotations:
                 self._rotation, self._rows = self._lines.rotations, 0
@@ -80,6 +80,11 @@ class CsvHistory(LogReader):
                 news = True
                 self._feed(records, rows)
         return news
+
+    def is_whole(self, line: bytes) -> bool:
+        """It has a field a column; of the last field nobody can tell."""
+        fields = next(csv.reader([line.decode("utf-8", "replace")], delimiter=self._separator), [])
+        return len(fields) == len(self._header)
 
     def _feed(self, records: Records, rows: bytes) -> None:
         try:

@@ -40,7 +40,7 @@ class JsonRows(LogReader):
     def poll(self, records: Records) -> bool:
         """Feed the new lines; one that is no JSON object with a step is left out, and said."""
         news = False
-        for block in self._lines.blocks():
+        for block in self.blocks(self._lines, records):
             if self._rotation != self._lines.rotations:
                 self._rotation, self._lines.number = self._lines.rotations, 0
             rows = [row for line in block.splitlines() if (row := self._row(line, records)) is not None]
@@ -48,6 +48,10 @@ class JsonRows(LogReader):
                 news = True
                 self.feed(records, rows)
         return news
+
+    def is_whole(self, line: bytes) -> bool:
+        """It is JSON."""
+        return _object(line) is not None
 
     def _row(self, line: bytes, records: Records) -> Mapping[str, Any] | None:
         self._lines.number += 1

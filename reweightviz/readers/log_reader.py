@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 from reweightviz.core.records import Records
+from reweightviz.core.tail import Lines
 from reweightviz.readers.naming import Pattern
 from reweightviz.readers.series import Series
 
@@ -31,6 +32,9 @@ class LogReader(ABC):
     files: ClassVar[tuple[str, ...]] = ()
     """Names of files, as patterns, by which it is known before there is anything in them."""
 
+    over = False
+    """Nobody writes on, or nobody waits for it: a last line that is whole counts without its end."""
+
     def __init__(self, where: Any, pattern: Pattern | None = None) -> None:
         self.where = where
         self.series = Series(pattern)
@@ -53,6 +57,21 @@ class LogReader(ABC):
     @abstractmethod
     def poll(self, records: Records) -> bool:
         """Feed what is new into the records; True when there was something."""
+
+    def blocks(self, lines: Lines, records: Records) -> Iterator[bytes]:
+        """The new lines, many at once; of a log that is over, its last line too, which may lack its end."""
+        yield from lines.blocks()
+        rest = lines.take_rest() if self.over else b""
+        if rest.strip():
+            whole = self.is_whole(rest)
+            records.extend_meta(notes=["The last line lacks its end; it is read as it stands." if whole else
+                                       "The last line is cut off, and left out."])
+            if whole:
+                yield rest + b"\n"
+
+    def is_whole(self, line: bytes) -> bool:
+        """Whether a line that lacks its end lacks nothing else."""
+        raise NotImplementedError
 
 
 def head_of(path: Path) -> bytes:

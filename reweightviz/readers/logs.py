@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -18,7 +19,7 @@ from reweightviz.readers.log_reader import LogReader, head_of
 from reweightviz.readers.megatron_log import MegatronLog
 from reweightviz.readers.mixer_logs import DataFlex, FmsOdm
 from reweightviz.readers.mlflow_store import MLflow
-from reweightviz.readers.naming import Pattern
+from reweightviz.readers.naming import NO_DOMAINS, Pattern
 from reweightviz.readers.run_jsonl import RunJsonl
 from reweightviz.readers.tensorboard_events import TensorBoard
 from reweightviz.readers.trackio_store import Trackio
@@ -46,7 +47,7 @@ def recognise(path: str | os.PathLike[str]) -> str:
         >>> recognise(path)
         'csv'
     """
-    return _found(Path(path), None)[0].name
+    return _found(_path(path), None)[0].name
 
 
 def read(path: str | os.PathLike[str], *, name: str | None = None, pattern: Pattern | None = None, format: str | None = None) -> RunLog:  # noqa: A002
@@ -70,26 +71,35 @@ def read(path: str | os.PathLike[str], *, name: str | None = None, pattern: Patt
         >>> log.domains, log["loss"].tolist(), log.meta["pattern"]
         (('web', 'code'), [[3.0, 2.0], [2.5, nan]], {'loss': ['train_loss_{domain}']})
     """
-    tail = _opened(Path(path), name, pattern, format, absent=False)
-    log = tail.log
+    log = _opened(_path(path), name, pattern, format, follow=False).log
     if not log.domains and len(log):
-        warn(f"{path} has no series by domain; it has {listed(sorted(log.scalars))}. pattern='train/{{domain}}/loss' would name them.")
+        plain = all(set(re.findall(r"[a-z0-9]+", tag.lower())).isdisjoint(NO_DOMAINS) for tag in log.scalars)
+        hint = ("pattern='{domain}' takes each for a domain's loss, pattern={'weights': '{domain}'} for its weight" if plain and log.scalars
+                else "pattern='train/{domain}/loss' would name them")
+        warn(f"{path} has no series by domain; it has {listed(sorted(log.scalars))}. {hint}.")
     return log
 
 
 def open_log(path: str | os.PathLike[str], *, name: str | None = None, pattern: Pattern | None = None, format: str | None = None) -> Tail:  # noqa: A002
     """Follow a run log, which need not be there yet; the arguments are those of :func:`read`."""
-    return _opened(Path(path), name, pattern, format, absent=True)
+    return _opened(_path(path), name, pattern, format, follow=True)
 
 
-def _opened(path: Path, name: str | None, pattern: Pattern | None, format: str | None, *, absent: bool) -> Tail:  # noqa: A002
-    """The run, read as far as it goes."""
+def _path(given: Any) -> Path:
+    if not isinstance(given, str | os.PathLike):
+        raise ReweightvizError(f"rv.read_log takes the path of a file or folder; got {type(given).__name__}: "
+                               "DataFrame.to_csv('run.csv', index=False) writes a table to one.")
+    return Path(given)
+
+
+def _opened(path: Path, name: str | None, pattern: Pattern | None, format: str | None, *, follow: bool) -> Tail:  # noqa: A002
+    """The run, read as far as it goes; one that is followed need not be there yet."""
     if format is not None and format not in FORMATS:
         raise unknown_name("format of run logs", format, FORMATS)
     try:
         reader, runs = _found(path, format)
     except ReweightvizError:
-        expected = _expected(path, format) if absent else None
+        expected = _expected(path, format) if follow else None
         if expected is None:
             raise
         reader, runs = expected, {path.stem: expected.at(path)}
@@ -103,6 +113,7 @@ def _opened(path: Path, name: str | None, pattern: Pattern | None, format: str |
     if beside:
         records.extend_meta(notes=[f"Read as {reader.title}; the folder also holds {listed(beside)}: format= reads that."])
     source = reader(runs[run], pattern)
+    source.over = not follow
     tail = Tail(source, records, path)
     tail.poll()
     naming = source.series.naming

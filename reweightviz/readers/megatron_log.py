@@ -45,14 +45,17 @@ class MegatronLog(LogReader):
     def poll(self, records: Records) -> bool:
         """Feed the lines that speak of an iteration; all others are somebody else's output."""
         news = False
-        for line in self._lines:
-            entry = _entry(line)
-            if entry is not None:
+        for block in self.blocks(self._lines, records):
+            for entry in filter(None, map(_entry, block.splitlines())):
                 step, time, numbers = entry
                 for tag, value in numbers.items():
                     self.series.point(tag, step, value, time)
                 news = True
         return self.series.flush(records) and news
+
+    def is_whole(self, line: bytes) -> bool:
+        """Nothing of ours, or closed by its last bar."""
+        return _entry(line) is None or line.rstrip().endswith(b"|")
 
 
 def _entry(line: bytes) -> tuple[int, float, Mapping[str, float]] | None:

@@ -215,6 +215,14 @@ def test_epochs_follow_an_edit_only_where_the_sources_are_known(tmp_path):
     assert any("'web' inf" in trap for trap in check(path, sources=infinite).traps)
 
 
+def test_files_of_text_in_a_config_that_wants_prepared_data_are_said(tmp_path):
+    (tmp_path / "blend").write_text("0.8 data/web.jsonl 0.2 data/code_text_document\n")
+    report = check(tmp_path / "blend", "megatron")
+    assert "Megatron reads indexed datasets (.bin and .idx) by their prefix, not files of text; this names 'data/web.jsonl'." in report.traps
+    (tmp_path / "blend").write_text("0.8 data/web_text_document 0.2 data/code_text_document\n")
+    assert not any("files of text" in trap for trap in check(tmp_path / "blend", "megatron").traps)
+
+
 def test_copies_are_epochs(tmp_path):
     passes = [name for name in FRAMEWORKS if exporters.find(name).units[0].passes and exporters.find(name).most > 10]
     for framework in passes:

@@ -200,6 +200,21 @@ def test_a_budget_needs_the_tokens_of_every_domain(framework, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+PREPARED = [name for name in FRAMEWORKS if exporters.find(name).prepared]
+
+
+def test_what_trains_on_prepared_data_says_so():
+    assert {"gpt-neox", "litdata", "llm-foundry", "megatron", "nanotron", "nemo", "olmix", "olmo-core", "streaming"} == set(PREPARED)
+
+
+@pytest.mark.parametrize("framework", PREPARED)
+def test_files_of_text_are_refused_where_they_must_be_prepared(framework, tmp_path):
+    sources = {"web": Source(1e9, 1e6, ("data/web.jsonl.gz",)), "code": Source(1e9, 1e6, ("data/code",))}
+    with pytest.raises(ReweightvizError, match=r"not files of text; sources= has 'data/web.jsonl.gz' for 'web'"):
+        exporters.find(framework).write(Mixture({"web": 0.5, "code": 0.5}), place(framework, tmp_path), sources=sources)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_reading_what_is_not_there_or_is_something_else(framework, tmp_path):
     exporter = exporters.find(framework)
