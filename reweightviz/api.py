@@ -22,6 +22,7 @@ from reweightviz.core.sources import Source, Sources, count
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.types import SIGNALS, kind_of
 from reweightviz.numerics.simplex import numbers
+from reweightviz.numerics.threads import one_thread
 
 if TYPE_CHECKING:
     from reweightviz.core.tail import Tail
@@ -207,6 +208,7 @@ def split_domain(corpus: Corpus, selection: Selection | Sequence[int] | NDArray[
 # ---- mix
 
 
+@one_thread
 def fit(swarm: Swarm, spec: LawSpec, **signals: Any) -> Law:
     """Fit a mixing law to proxy runs.
 

@@ -22,6 +22,7 @@ from reweightviz.core.swarm import Swarm
 from reweightviz.held_out import Signals, fitted, fitted_to_some, given_of, group_of, part_of
 from reweightviz.learning_curve import LearningCurve, learning_curve
 from reweightviz.numerics.quantiles import between
+from reweightviz.numerics.threads import one_thread
 from reweightviz.widgets.figures import FONT, MUTED, RULE, plain
 from reweightviz.widgets.palette import colors
 
@@ -205,6 +206,7 @@ class Comparison:
                 + (f"<p>Not compared:</p><ul>{left}</ul>" if left else ""))
 
 
+@one_thread
 def compare(swarm: Swarm, specs: Sequence[LawSpec] | Mapping[str, LawSpec], *, folds: int | None = None, seed: int = 0,
             **signals: Any) -> Comparison:
     """Fit every spec without a part of the runs in turn, and score what it predicts of them.

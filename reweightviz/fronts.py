@@ -18,6 +18,7 @@ from reweightviz.core.protocols import Law
 from reweightviz.evidence import outside_hull
 from reweightviz.numerics.quantiles import between
 from reweightviz.numerics.simplex_search import moved
+from reweightviz.numerics.threads import one_thread
 from reweightviz.proposal_task import EVALUATIONS, Found, Task, some_of, task_of
 
 Array = NDArray[np.float64]
@@ -26,6 +27,7 @@ ROUNDS, MOVES = 6, 1500
 """Of a front that is not convex: rounds of ever shorter moves away from its mixtures, and how many each."""
 
 
+@one_thread
 def pareto(law: Law, targets: Sequence[str] | Mapping[str, Any], points: int = 25, *, kl: float = 0.05,
            references: Mapping[str, Mapping[str, float]] | None = None, seed: int = 0, **constraints: Any) -> pd.DataFrame:
     """Mixtures between which no target gets better without another getting worse.

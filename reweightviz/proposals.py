@@ -16,6 +16,7 @@ from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
 from reweightviz.core.swarm import Swarm
 from reweightviz.evidence import evidence_of, say
+from reweightviz.numerics.threads import one_thread
 from reweightviz.proposal_task import task_of
 
 Array = NDArray[np.float64]
@@ -23,6 +24,7 @@ DRAWS = 50
 """Refits of the law that are optimised again for the interval of the weights."""
 
 
+@one_thread
 def optimize(law: Law, *, objective: Objective = "mean", tokens: float | None = None,
              sources: Sources | Mapping[str, float] | None = None, max_epochs: float | None = None,
              bounds: Mapping[str, tuple[float, float]] | None = None, near: Mapping[str, float] | None = None, kl: float = 0.05,

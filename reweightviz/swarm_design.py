@@ -32,6 +32,7 @@ from reweightviz.numerics.designs import (
 )
 from reweightviz.numerics.hull import distance_outside
 from reweightviz.numerics.simplex_search import Region, region
+from reweightviz.numerics.threads import one_thread
 
 Array = NDArray[np.float64]
 METHODS = ("dirichlet", "optimal", "space-filling")
@@ -39,6 +40,7 @@ CURVES = 8
 """Curves with random slopes that an optimal design is made for, where no law is known yet."""
 
 
+@one_thread
 def design_swarm(sources: Sources | Mapping[str, float] | Sequence[str], runs: int, *, method: str = "dirichlet", seed: int = 0,
                  bounds: Mapping[str, tuple[float, float]] | None = None,
                  groups: Mapping[str, tuple[Sequence[str], float, float]] | None = None, tokens: float | None = None,
