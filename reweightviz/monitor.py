@@ -24,6 +24,7 @@ from reweightviz.widgets import run_export
 from reweightviz.widgets.curve_widget import checked_runs, read
 from reweightviz.widgets.live import Pulse
 from reweightviz.widgets.palette import colors as palette
+from reweightviz.widgets.run_amounts import whole_tokens
 from reweightviz.widgets.run_svg import svg_text
 from reweightviz.widgets.steering import Steering
 
@@ -41,6 +42,8 @@ class Monitor(w.VBox):
         live: the mixture that the run follows, or its path; shows the editor that steers.
         law: predicts losses in that editor.
         max_epochs: passes over a domain up to which it may be repeated.
+        budget: tokens of the whole run, a number or text such as "2T": the editor shows the epochs at its end. Where it is not
+            given, what the log's meta names: ``tokens``, or else ``steps``, ``batch`` and ``context``.
         every: seconds between two looks at a run that goes on.
         view: which view to begin with.
 
@@ -57,20 +60,26 @@ class Monitor(w.VBox):
     view = t.Unicode("loss", help="what is drawn; one of `views`")
     focus = t.Unicode(None, allow_none=True, help="the domain that stands out")
     hidden = t.List(t.Unicode(), help="domains that are not drawn")
+    _runs: Sequence[RunLog | Tail] = ()
 
     def __init__(self, logs: Run | Sequence[Run], *, reference: Run | None = None, sources: Mapping[str, Any] | None = None,
-                 live: LiveMixture | Path | None = None, law: Law | None = None, max_epochs: float | None = None, every: float = 1.5,
-                 view: str = "loss", height: int = 320) -> None:
+                 live: LiveMixture | Path | None = None, law: Law | None = None, max_epochs: float | None = None,
+                 every: float = 1.5, view: str = "loss", height: int = 320, budget: float | str | None = None) -> None:
+        self._drawn: dict[str, views.RunView] = {}
         single = isinstance(logs, RunLog | Tail | str | os.PathLike)
         self._runs = checked_runs([_opened(run) for run in ([logs] if single else logs)])
         self.live = live if live is None or isinstance(live, LiveMixture) else LiveMixture(live)
         known = Sources.of(sources)
         tokens = None if known is None else known.token_table
+        if budget is not None and tokens is None:
+            raise ReweightvizError("budget= is for the epochs of each domain, which need sources=, the tokens available.")
         link, colors = f"monitor-{uuid4().hex}", self._colors()
-        self._drawn: dict[str, views.RunView] = {}
         self._lock = threading.RLock()
         self.steering = None if self.live is None else Steering(
-            self.live, tokens=tokens, law=law, max_epochs=max_epochs or 4.0, link=link, colors=colors, changed=self._remark)
+            self.live, tokens=tokens, law=law, max_epochs=max_epochs or 4.0, link=link, colors=colors, changed=self._remark,
+            budget=budget, ended=lambda: bool(self._tails) and all(tail.ended for tail in self._tails))
+        self._guesses_budget = budget is None and tokens is not None
+        self._guess_budget()
         marks = self.steering.marks if self.steering is not None else list
         self._kinds = self._made(reference, tokens, max_epochs, {"link": link, "colors": colors, "height": height, "marks": marks})
         self._tabs = w.ToggleButtons(options=[(_TITLES[name], name) for name in self._kinds], style={"button_width": "auto"})
@@ -201,6 +210,14 @@ class Monitor(w.VBox):
         if self.steering is not None:
             with suppress(Exception):  # the file may be gone for a moment; the next news look again
                 self.steering.poll()
+            self._guess_budget()
+
+    def _guess_budget(self) -> None:
+        """The tokens of the whole run, once, as soon as a log names them."""
+        named = next(filter(None, map(whole_tokens, self.logs)), None) if self.steering and self._guesses_budget else None
+        if named and self.steering:
+            self._guesses_budget = False
+            self.steering.editor.budget = self.steering.editor.budget or named
 
     def _remark(self) -> None:
         """The changes have changed: the view that is shown marks them."""

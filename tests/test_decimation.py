@@ -119,7 +119,7 @@ def test_a_figure_says_what_it_leaves_out():
     assert len(raw.x) <= LIMIT + 2
     assert raw.x[np.nanargmax(raw.y)] == 31_416
     assert figure.layout.annotations[0].text == \
-        "nats per token · EMA over 5 points, raw behind it · every extreme of 50,000 points, drawn as 2,000"
+        "nats per token · EMA of 5 points over raw · every extreme of 50,000 points, drawn as 2,000"
     assert loss_figure(long_log(LIMIT)).layout.annotations[0].text == "nats per token"
     stacked = weight_figure(long_log(), stacked=True)
     np.testing.assert_allclose(sum(trace.y for trace in stacked.data), 100)

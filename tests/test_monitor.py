@@ -15,6 +15,7 @@ from reweightviz.core.runlog import RunLog
 from reweightviz.monitor import Monitor
 from reweightviz.training.mixture_sampler import MixtureSampler
 from reweightviz.training.run_logger import RunLogger
+from reweightviz.widgets.steering import Steering
 
 NAMES = ["web", "code", "</script>"]
 START = {"web": 0.5, "code": 0.3, "</script>": 0.2}
@@ -81,6 +82,59 @@ def test_steering_is_written_recorded_and_marked(monitor, live, train):
     drawn = monitor.logs[0]["drawn_tokens"][effect:].sum(0)
     assert np.abs(drawn / drawn.sum() - [0.2, 0.3, 0.5]).max() < 0.02
     assert "&lt;/script&gt; 20.0 to 50.0 %" in monitor.steering.changes.value
+
+
+def test_a_change_of_many_domains_says_how_many_more(monitor, live):
+    monitor.steer({"web": 0.2, "code": 0.5, "</script>": 0.3})
+    assert "more" not in monitor.steering.changes.value
+    names = list("abcde")
+    other = LiveMixture.create(live.path.with_name("five.json"), dict.fromkeys(names, 0.2))
+    five = Steering(other)
+    five.steer({"a": 0.4, "b": 0.3, "c": 0.17, "d": 0.08, "e": 0.05})
+    assert "a 20.0 to 40.0 %, e 20.0 to 5.0 %, d 20.0 to 8.0 % and 2 more" in five.changes.value
+
+
+def test_a_run_that_ended_takes_nothing_up_until_it_goes_on(monitor, tmp_path):
+    assert "has ended" not in monitor.steering.guarded.value
+    with (tmp_path / "run.jsonl").open("a") as file:
+        file.write('{"ended": true}\n')
+    monitor._runs[0].poll()
+    assert monitor._runs[0].ended and monitor.steering.poll()
+    assert "The run has ended: a change waits until it goes on." in monitor.steering.guarded.value
+    monitor.steer({"web": 0.2, "code": 0.5, "</script>": 0.3})
+    assert "Version 2 is written; the run has ended" in monitor.steering.said.value
+
+
+def test_epochs_in_the_editor_are_those_at_the_end_of_the_run(monitor, live, tmp_path):
+    sources, log = dict.fromkeys(NAMES, "10k"), monitor.logs[0]
+    assert monitor.editor.budget is None
+    given = Monitor(log, live=live, sources=sources, budget="20k")
+    assert given.editor.budget == 20_000 and given.editor.epochs == pytest.approx({"web": 1.0, "code": 0.6, "</script>": 0.4})
+    named = RunLog(log.domains, log.steps, log.weights, log.signals, meta={"steps": 100, "batch": 20, "context": 10})
+    assert Monitor(named, live=live, sources=sources).editor.budget == 20_000
+    assert Monitor(named, live=live).editor.budget is None
+    with pytest.raises(ReweightvizError, match="budget= .* need sources="):
+        Monitor(log, live=live, budget="20k")
+    later = Monitor(tmp_path / "later.jsonl", live=live, sources=sources)
+    with RunLogger(tmp_path / "later.jsonl", domains=NAMES, meta={"tokens": 3e4}) as file:
+        file.write(step=1, losses=[2.0] * 3, weights=list(START.values()))
+    later._runs[0].poll()
+    later._news()
+    assert later.editor.budget == 30_000
+    later.close()
+
+
+def test_panels_are_as_many_in_a_row_as_there_is_room_for(monitor):
+    log = monitor.logs[0]
+    both = Monitor([log, log], view="runs")
+    view = both.shown
+    assert len({axis.domain for axis in view._chart.select_xaxes()}) == 3
+    assert view._key.value.count("<svg") == 2
+    before = view._chart.layout.height
+    view._labels.room = 370
+    assert len({axis.domain for axis in view._chart.select_xaxes()}) == 2 and view._chart.layout.height == view._labels.height > before
+    both.view = "shares"
+    assert both.shown._key.value == ""  # one run is drawn, and the control names it
 
 
 def test_refusals_are_sentences_and_change_nothing(monitor, live):

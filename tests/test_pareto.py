@@ -33,10 +33,10 @@ def front(rows=6, targets=("chat", "py<i>"), draws=True, away=0.0, **attrs):
 
 
 def test_points_intervals_references_and_the_ring_are_drawn():
-    bars, line, points, marks, ring = front_figure(front(), picked=2).data
+    line, points, marks, ring = front_figure(front(), picked=2).data
     np.testing.assert_allclose(points.x, front()["predicted"]["chat"])
-    np.testing.assert_allclose(bars.error_x.array, 0.05)
-    np.testing.assert_allclose(bars.error_y.arrayminus, 0.05)
+    np.testing.assert_allclose(ring.error_x.array, [0.05])
+    np.testing.assert_allclose(ring.error_y.arrayminus, [0.05])
     assert len(line.x) == 6
     assert (marks.x[0], marks.y[0], marks.text[0]) == (1.6, 2.6, "uniform")
     assert (ring.x[0], ring.y[0]) == (points.x[2], points.y[2])
@@ -46,8 +46,17 @@ def test_points_intervals_references_and_the_ring_are_drawn():
 def test_three_targets_have_a_colour_and_no_line():
     figure = front_figure(front(targets=("a", "b", "c")))
     np.testing.assert_allclose(figure.data[POINTS].marker.color, front(targets=("a", "b", "c"))["predicted"]["c"])
-    assert len(figure.data[1].x) == 0
+    assert len(figure.data[0].x) == 0
     assert figure.data[POINTS].marker.colorbar.title.text == "c"
+
+
+def test_any_interval_fits_unless_the_front_would_be_lost_in_it():
+    table = front()
+    low, high = front_figure(table).layout.xaxis.range
+    assert low < table["low"]["chat"].min() and high > table["high"]["chat"].max()
+    least, most = front_figure(_widened(table)).layout.xaxis.range
+    shown = np.append(table["predicted"]["chat"], 1.6)
+    assert shown.min() - 1.1 * np.ptp(shown) < least < low and most == high
 
 
 def test_what_a_reader_should_know_is_written():
@@ -71,8 +80,7 @@ def _widened(table):
 
 
 def test_without_draws_there_are_no_intervals():
-    figure = front_figure(front(draws=False))
-    assert not figure.data[0].error_x.visible
+    assert not front_figure(front(draws=False), picked=2).data[RING].error_x.visible
     assert "to" not in hover_of(front(draws=False), 0).split("<br>")[0]
 
 

@@ -103,8 +103,21 @@ def test_effective_domains_and_scalars_have_a_panel_each():
     figure = scalars_figure([run(), run(name="other", seed=1)])
     titles = [words.text for words in figure.layout.annotations[2:]]
     assert titles == [EFFECTIVE, "grad_norm"]
-    assert len(figure.data) == 4 and {trace.xaxis for trace in figure.data} == {"x", "x2"}
+    seen = [trace for trace in figure.data if trace.visible]
+    assert [(trace.xaxis, trace.meta[1]) for trace in seen] == [("x", "mine"), ("x", "other"), ("x2", "mine"), ("x2", "other")]
+    assert {trace.line.color for trace in seen if trace.meta[1] == "mine"}.isdisjoint(trace.line.color for trace in seen if trace.meta[1] == "other")
     assert effective_domains(run())[0, 0] == pytest.approx(np.exp(-sum(p * np.log(p) for p in (0.6, 0.3, 0.1))))
+
+
+def test_only_a_noisy_scalar_is_averaged_and_it_is_said():
+    log = run(100)
+    figure = scalars_figure(log, smooth=20)
+    assert {trace.meta[0] for trace in figure.data if trace.visible and trace.meta[2] == "smooth"} == {"grad_norm"}
+    raw, smooth = (line(figure, "grad_norm", role) for role in ("raw", "smooth"))
+    assert raw.opacity == 0.2 and np.ptp(smooth.y[30:]) < 0.7 * np.ptp(raw.y) and line(figure, EFFECTIVE, "raw").opacity == 1
+    assert "where noisy, EMA of 20 points over raw" in figure.layout.annotations[0].text
+    log.scalars["grad_norm"][:] = np.linspace(1, 2, 100)
+    assert "EMA" not in scalars_figure(log, smooth=20).layout.annotations[0].text
 
 
 def test_runs_side_by_side_show_the_domains_that_differ_most():

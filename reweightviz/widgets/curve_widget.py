@@ -53,6 +53,7 @@ class CurveLabels(ReportedErrors, anywidget.AnyWidget):
     hidden = t.List(t.Unicode(), help="domains that are not drawn").tag(sync=True)
     within = t.List(t.Float(), help="from where to where on x the plot is zoomed; nothing where it shows all").tag(sync=True)
     height = t.Int(help="of the plot, in pixels").tag(sync=True)
+    room = t.Int(help="width of the plot in pixels, which the page says; 0 until then").tag(sync=True)
     link = t.Unicode(help="widgets of a page with the same link share focus, hover and hidden domains").tag(sync=True)
 
 
@@ -246,7 +247,8 @@ class Curves(ipywidgets.VBox):
             with self._labels.hold_sync():
                 self._labels.domains, self._labels.colors = list(paint), list(paint.values())
         names = runs.run_names(self._logs)
-        self._key.value = "".join(_run_sample(r, name) for r, name in enumerate(names)) if len(names) > 1 else ""
+        dashes = [figures.DASHES[r % len(figures.DASHES)] for r in range(len(names))]
+        self._key.value = "".join(map(run_sample, names, dashes)) if len(names) > 1 else ""
         self._notes.value = _notes({name: log.meta.get("notes", ()) for name, log in zip(names, self._logs, strict=True)})
         self._notes.layout.display = None if self._notes.value else "none"
 
@@ -315,10 +317,10 @@ def count(things: Sequence[Any], noun: str) -> str:
     return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
-def _run_sample(r: int, name: str) -> str:
-    stroke = _STROKES[figures.DASHES[r % len(figures.DASHES)]]
+def run_sample(name: str, dash: str, color: str = "currentColor") -> str:
+    """A line as the run's lines are, and the run's name."""
     return (f'<span title="{html.escape(name)}"><svg width="28" height="8" aria-hidden="true"><path d="M0 4H28" '
-            f'stroke="currentColor" stroke-width="1.6" stroke-dasharray="{stroke}"/></svg>{html.escape(name)}</span>')
+            f'stroke="{color}" stroke-width="1.6" stroke-dasharray="{_STROKES[dash]}"/></svg>{html.escape(name)}</span>')
 
 
 def _notes(said: Mapping[str, Sequence[str]]) -> str:

@@ -7,6 +7,7 @@ import { tokensText } from "./format.js";
 const ROW = 15; // pixels a label
 const LEADER = 18; // pixels between a line's end and its label
 const RETRY = 60; // milliseconds until plotly has drawn
+const SETTLED = 200; // milliseconds after which a width is no longer being dragged
 
 /**
  * Where labels of ROW pixels go so that none overlaps: as near as possible to where they want to be.
@@ -19,6 +20,9 @@ export function spread(wanted, top, bottom) {
   for (let i = placed.length - 1; i >= 0; i--, limit -= ROW) placed[i] = Math.min(placed[i], limit);
   return placed;
 }
+
+/** The line of a domain that goes on where the run has not been yet; nothing is read from it. @param {any} trace */
+const isAhead = (trace) => trace.meta[2] === "ahead";
 
 /** The last row at or before `x` that holds a number; -1 where there is none. @param {any} trace @param {number} x */
 function rowAt(trace, x) {
@@ -41,7 +45,7 @@ function valueText(value, unit) {
 function readable(traces, run) {
   const chosen = new Map();
   const reach = (/** @type {any} */ trace) => [trace.meta[1] === run ? 1 : 0, trace.x[trace.x.length - 1], trace.meta[2] === "smooth" ? 1 : 0];
-  for (const trace of traces) {
+  for (const trace of traces.filter((each) => !isAhead(each))) {
     const [mine, other] = [reach(trace), chosen.has(trace.meta[0]) ? reach(chosen.get(trace.meta[0])) : [-1, 0, 0]];
     const first = mine.findIndex((value, i) => value !== other[i]);
     if (first >= 0 && mine[first] > other[first]) chosen.set(trace.meta[0], trace);
@@ -55,7 +59,8 @@ function render({ model, el }) {
   const scope = `rv-${Math.random().toString(36).slice(2)}`;
   const emphasis = element("style");
   const leaders = drawing("svg", { class: "rv-curves-leaders", "aria-hidden": "true" });
-  const at = element("div", { class: "rv-curves-at" });
+  const [atRun, atPlace] = [element("span"), element("span")];
+  const at = element("div", { class: "rv-curves-at" }, atRun, atPlace);
   const alarm = errorLine(model, "rv-curves-error");
   const root = element("div", { class: "rv-curves-labels", role: "group", "aria-label": "domains" }, leaders, at, alarm.node);
   /** @type {Map<string, any>} */
@@ -112,30 +117,36 @@ function render({ model, el }) {
     const { xaxis, yaxis, meta } = plot._fullLayout;
     const edge = Math.max(...xaxis.range);
     const unit = meta?.unit ?? "";
-    const chosen = readable(drawn(), moment?.run ?? null);
+    const traces = drawn();
+    const chosen = readable(traces, moment?.run ?? null);
+    const aheads = new Map(traces.filter(isAhead).map((/** @type {any} */ trace) => [trace.meta[0], trace.y.at(-1)]));
     const ends = new Map();
     let below = 0;
     for (const [name, trace] of chosen) {
       const end = rowAt(trace, edge);
       const read = moment ? rowAt(trace, moment.x) : end;
       const y = end < 0 ? NaN : trace.y[end];
-      ends.set(name, { y: yaxis._offset + yaxis.l2p(meta?.stacked ? below + y / 2 : y), text: read < 0 ? "" : valueText(trace.y[read], unit) });
+      const leaves = aheads.get(name) ?? (meta?.stacked ? below + y / 2 : y);
+      ends.set(name, { y: yaxis._offset + yaxis.l2p(leaves), text: read < 0 ? "" : valueText(trace.y[read], unit) });
       below += y;
     }
     const any = chosen.values().next().value;
     const x = moment?.x ?? (any ? any.x[Math.max(rowAt(any, edge), 0)] : NaN);
-    return { ends, top: yaxis._offset, bottom: yaxis._offset + yaxis._length, note: any ? noteOf(any.meta[1], x) : "" };
+    const several = new Set(traces.map((/** @type {any} */ trace) => trace.meta[1])).size > 1;
+    return { ends, top: yaxis._offset, bottom: yaxis._offset + yaxis._length, run: any && several ? any.meta[1] : "", where: any ? placeText(x) : "" };
   }
 
-  function noteOf(/** @type {string} */ run, /** @type {number} */ x) {
+  /** @param {number} x where on the axis the values are read */
+  function placeText(x) {
     const axis = plot.layout.xaxis?.title?.text ?? "step";
-    return `${run}, ${axis} ${axis === "tokens" ? tokensText(x) : x.toLocaleString("en-US")}`;
+    const number = axis === "tokens" ? tokensText(x) : x.toLocaleString("en-US", { maximumFractionDigits: 2 });
+    return axis.endsWith("since the start") ? `${number} ${axis.split(" ")[0]}` : `${axis} ${number}`;
   }
 
   /** Labels at the ends of their lines; a sorted list that scrolls where they do not fit. */
   function place() {
     if (!plot?._fullLayout?.yaxis) return;
-    const { ends, top, bottom, note } = readPlot();
+    const { ends, top, bottom, run, where } = readPlot();
     const height = (/** @type {string} */ name) => Math.min(Math.max(ends.get(name)?.y ?? bottom, top), bottom);
     const order = [...rows.keys()].sort((a, b) => Number(!ends.has(a)) - Number(!ends.has(b)) || height(a) - height(b));
     const listed = order.length * ROW > model.get("height") - 20;
@@ -149,7 +160,8 @@ function render({ model, el }) {
       if (node.nextSibling !== (rows.get(order[i + 1])?.node ?? at)) root.insertBefore(node, at);
       say(value, ends.get(name)?.text ?? "");
     });
-    say(at, note, note);
+    say(atRun, run && `${run},`, run);
+    say(atPlace, where);
     leaders.setAttribute("height", String(model.get("height")));
     leaders.replaceChildren(...order.flatMap((name, i) => (ends.has(name) ? [leader(name, height(name), places[i])] : [])));
     emphasise();
@@ -207,7 +219,7 @@ function render({ model, el }) {
 
   function onHover(/** @type {any} */ data) {
     const found = under(data);
-    moment = found && { x: found.x, run: found.trace.meta[1] };
+    moment = found && !isAhead(found.trace) ? { x: found.x, run: found.trace.meta[1] } : null;
     emitHover(found?.trace.meta[0] ?? null);
     place();
   }
@@ -230,10 +242,17 @@ function render({ model, el }) {
   };
   const handlers = /** @type {[string, (data: any) => void][]} */ ([["plotly_hover", onHover], ["plotly_unhover", onUnhover], ["plotly_click", onClick], ["plotly_afterplot", () => place()], ["plotly_relayout", onZoom]]);
 
+  /** @type {any} */
+  let settling;
   const resized = new ResizeObserver(() => {
     // plotly listens to the window alone; a side bar that opens must be told to it.
     const room = plot.clientWidth;
-    if (room && Math.abs(room - plot._fullLayout.width) > 1) globalThis.dispatchEvent(new Event("resize"));
+    if (room && Math.abs(room - plot._fullLayout.width) > 1) {
+      delete plot.layout.width; // a layout that Python set as a whole leaves one, and plotly would keep to it
+      globalThis.dispatchEvent(new Event("resize"));
+    }
+    clearTimeout(settling);
+    settling = setTimeout(() => room && room !== model.get("room") && put("room", room), SETTLED);
   });
 
   /** The figure is drawn by another widget of the same box, some time. */
@@ -245,7 +264,7 @@ function render({ model, el }) {
     plot = found;
     box.classList.add(scope);
     handlers.forEach(([kind, handler]) => plot.on(kind, handler));
-    plot.style.height = `${model.get("height")}px`;
+    fit();
     resized.observe(plot);
     place();
   }
@@ -278,11 +297,14 @@ function render({ model, el }) {
     if (last.filter(known).join("\n") !== hidden.join("\n")) channel.emit("hidden", { domains: [...last.filter((/** @type {string} */ each) => !known(each)), ...hidden] });
     place();
   };
+  const fit = () => {
+    if (plot) plot.style.height = `${model.get("height")}px`;
+  };
   const rebuild = () => {
     buildRows();
     place();
   };
-  const listeners = /** @type {[string, () => void][]} */ ([["change:focus", tellFocus], ["change:hidden", tellHidden], ["change:colors", rebuild], ["change:domains", rebuild]]);
+  const listeners = /** @type {[string, () => void][]} */ ([["change:focus", tellFocus], ["change:hidden", tellHidden], ["change:colors", rebuild], ["change:domains", rebuild], ["change:height", fit]]);
   listeners.forEach(([kind, listener]) => model.on(kind, listener));
   buildRows();
   tellFocus();
@@ -290,6 +312,7 @@ function render({ model, el }) {
   meetPlot();
   return () => {
     disposed = true;
+    clearTimeout(settling);
     alarm.dispose();
     offs.forEach((off) => off());
     listeners.forEach(([kind, listener]) => model.off(kind, listener));

@@ -86,7 +86,7 @@ def loss_figure(logs: RunLog | Sequence[RunLog], *, signal: str | None = None, x
                 opacity = 0.2 if smooth and role == "raw" else 1.0
                 traces.append(line(log, place, points, markers=sparse, visible=name not in hidden, opacity=opacity))
     note = "" if any(trace.visible for trace in traces) or hidden else _why_empty(logs, signal)
-    smoothed = f"EMA over {smooth} points, raw behind it" if smooth else ""
+    smoothed = f"EMA of {smooth} points over raw" if smooth else ""
     return framed(traces, axis, unit=unit, said=[smoothed, reduced(logs)], height=height, focus=focus, note=note)
 
 

@@ -13,21 +13,22 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.widgets.figures import FONT, MUTED, RULE, plain
-from reweightviz.widgets.palette import colors, rgb, sequential
+from reweightviz.widgets.palette import colors, sequential
 
 Array = NDArray[np.float64]
 OUTSIDE = 0.01
 """Share of tokens outside the runs' hull from which a point is drawn hollow."""
+LEFT = 54
+"""Pixels left of the plot."""
 FRONT, PICKED = colors(2)
-BAR = "rgba({},{},{},{})"
 
 
 def front_figure(front: pd.DataFrame, *, picked: int | None = None, height: int = 380) -> go.Figure:
-    """Predictions of two targets against each other, the third as colour; bars are the 90 % interval of a new run.
+    """Predictions of two targets against each other, the third as colour; the picked one has the 90 % interval of a new run.
 
     Args:
         front: what ``rv.pareto`` gave.
-        picked: the row that is ringed.
+        picked: the row that is ringed, and whose interval is drawn.
         height: pixels.
 
     Raises:
@@ -36,12 +37,12 @@ def front_figure(front: pd.DataFrame, *, picked: int | None = None, height: int 
     names = targets_of(front)
     values = front["predicted"].to_numpy(np.float64)
     references = front.attrs.get("references", {})
-    figure = go.Figure([_bars(front, names), _line(values, names), _points(front, names, values), _marks(references, names),
+    figure = go.Figure([_line(values, names), _points(front, names, values), _marks(references, names),
                         ring_of(front, picked)])
     x, y = ([_axis(front, names[i], values[:, i], [each["predicted"][names[i]] for each in references.values()]) for i in (0, 1)])
     word = {"xref": "paper", "yref": "paper", "showarrow": False, "font": {"size": 11}}
     figure.update_layout(
-        template="none", height=height, autosize=True, margin={"l": 54, "r": 12, "t": 26, "b": 46, "pad": 4},
+        template="none", height=height, autosize=True, margin={"l": LEFT, "r": 12, "t": 26, "b": 46, "pad": 4},
         paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"family": FONT, "size": 12, "color": MUTED},
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": MUTED, "activecolor": FRONT},
         hovermode="closest", hoverdistance=25, dragmode="zoom", showlegend=False, xaxis=x, yaxis=y,
@@ -83,26 +84,21 @@ def outside(front: pd.DataFrame) -> NDArray[np.bool_]:
 
 def _axis(front: pd.DataFrame, name: str, values: Array, others: list[float]) -> dict[str, Any]:
     drawn = np.concatenate([values, np.array(others, np.float64)])
-    pad = 0.08 * (np.ptp(drawn) or 1.0)
+    pad, reach = 0.08 * (np.ptp(drawn) or 1.0), np.ptp(drawn)
+    low, high = drawn.min(), drawn.max()
+    if front["low"][name].notna().any():  # the interval of whichever is picked is seen whole, unless the front would be lost in it
+        low, high = max(min(low, front["low"][name].min()), low - reach), min(max(high, front["high"][name].max()), high + reach)
     rises = name in front.attrs.get("higher_is_better", ())
     way = "higher is better" if rises else "lower is better"
     return {"gridcolor": RULE, "zeroline": False, "showline": False, "ticks": "", "automargin": True, "nticks": 6,
-            "tickfont": {"size": 11}, "range": [float(drawn.min() - pad), float(drawn.max() + pad)],
+            "tickfont": {"size": 11}, "range": [float(low - pad), float(high + pad)],
             "title": {"text": f"{plain(name)} ({way})", "font": {"size": 11}}}
 
 
-def _bars(front: pd.DataFrame, names: list[str]) -> go.Scatter:
-    at = front["predicted"].to_numpy(np.float64)
-    across, up = _intervals(front, names, list(range(len(front))), FRONT, 0.18, 1.0)
-    return go.Scatter(x=at[:, 0], y=at[:, 1], mode="markers", marker={"size": 1, "opacity": 0}, error_x=across, error_y=up,
-                      hoverinfo="skip", name="interval")
-
-
-def _intervals(front: pd.DataFrame, names: list[str], rows: list[int], color: str, alpha: float, thickness: float,
-               ) -> list[dict[str, Any]]:
+def _intervals(front: pd.DataFrame, names: list[str], rows: list[int]) -> list[dict[str, Any]]:
     """Error bars to the right and upwards; none without intervals."""
     low, high, at = (front[part][names[:2]].to_numpy(np.float64)[rows] for part in ("low", "high", "predicted"))
-    style = {"type": "data", "symmetric": False, "color": BAR.format(*rgb(color), alpha), "thickness": thickness, "width": 0,
+    style = {"type": "data", "symmetric": False, "color": PICKED, "thickness": 1.6, "width": 0,
              "visible": bool(np.isfinite(low).all())}
     return [style | {"array": high[:, i] - at[:, i], "arrayminus": at[:, i] - low[:, i]} for i in (0, 1)]
 
@@ -152,7 +148,7 @@ def ring_of(front: pd.DataFrame, picked: int | None) -> go.Scatter:
     """A ring around the picked point, and its interval."""
     rows, names = [] if picked is None else [picked], targets_of(front)
     at = front["predicted"].to_numpy(np.float64)[rows]
-    across, up = _intervals(front, names, rows, PICKED, 0.9, 1.6)
+    across, up = _intervals(front, names, rows)
     return go.Scatter(x=at[:, 0], y=at[:, 1], mode="markers", hoverinfo="skip", name="picked", error_x=across, error_y=up,
                       marker={"symbol": "circle-open", "size": 19, "color": PICKED, "line": {"width": 2.4}})
 

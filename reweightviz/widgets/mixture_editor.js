@@ -493,7 +493,7 @@ class EditorView {
     row.fill.style.width = share(weight);
     row.tick.style.left = share(before);
     row.over.style.left = share(limit);
-    row.bar.title = `${percentText(weight)} %, ${this.model.get("reference_name")} ${percentText(before)} %${limit < this.axisMax ? `; ${most} epochs at ${percentText(limit)} %` : ""}`;
+    row.bar.title = `${percentText(weight)} %, ${this.model.get("reference_name")} ${percentText(before)} %${limit < this.axisMax ? `; on the brown line, from ${percentText(limit)} % on, more than ${most} epochs` : ""}`;
     row.bar.setAttribute("aria-valuenow", (100 * weight).toFixed(3));
     row.bar.setAttribute("aria-valuetext", `${percentText(weight)} percent`);
     row.bar.setAttribute("aria-disabled", String(locked));
@@ -517,7 +517,8 @@ class EditorView {
     const { entries, at } = this.model.get("journal");
     this.undoButton.disabled = at <= 0;
     this.redoButton.disabled = at >= entries.length - 1;
-    const budget = budgetText(this.model.get("budget"));
+    const tokens = this.model.get("budget");
+    const budget = budgetText(tokens);
     if (/** @type {any} */ (this.root.getRootNode()).activeElement !== this.budgetInput) this.budgetInput.value = budget;
     this.paintReferences();
     const over = epochs?.filter((each) => each > most).length ?? 0;
@@ -525,10 +526,11 @@ class EditorView {
     const total = 100 * weights.reduce((sum, w) => sum + w, 0);
     const facts = [["sum", `${Number(total.toFixed(6))} %`], ["effective domains", effectiveDomains(weights).toFixed(1)]];
     if (epochs) facts.push(["most epochs", `${epochsText(worst)} (${this.rows[epochs.indexOf(worst)].name.slice(0, 24)})`], [`over ${most} epochs`, over ? `${over} ${over === 1 ? "domain" : "domains"}` : "none"]);
-    const key = JSON.stringify(facts);
+    const limited = this.model.get("tokens").some((n) => most * n < this.axisMax * tokens);
+    const key = JSON.stringify([facts, limited]);
     if (key !== this.factsShown) {
       this.factsShown = key;
-      this.facts.replaceChildren(...facts.map(([label, value]) => element("span", { class: label.startsWith("over") && over ? "rv-warn" : null }, `${label} `, element("b", {}, value))));
+      this.facts.replaceChildren(...facts.map(([label, value]) => element("span", label.startsWith("over") ? { class: `${over ? "rv-warn" : ""} ${limited ? "rv-limit" : ""}`, title: "the brown lines under the bars" } : {}, `${label} `, element("b", {}, value))));
     }
     const text = this.model.get("error") || this.note || "";
     say(this.messageText, text);

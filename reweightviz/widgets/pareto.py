@@ -16,9 +16,9 @@ import traitlets as t
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.widgets.assemble import assemble
-from reweightviz.widgets.front_figure import front_figure, front_svg, ring_of, targets_of
+from reweightviz.widgets.front_figure import LEFT, front_figure, front_svg, ring_of, targets_of
 
-POINTS, RING, NOTHING = 2, 4, -1
+POINTS, RING, NOTHING = 1, 3, -1
 _CONFIG = {"displaylogo": False, "displayModeBar": "hover", "typesetMath": False, "responsive": True,
            "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "sendChartToCloud"]}
 MOST = 8
@@ -34,7 +34,7 @@ class FrontRoom(anywidget.AnyWidget):
 class ParetoFront(w.VBox):
     """Mixtures between which no target gets better without another getting worse.
 
-    Click a point, or move the slider, to pick its mixture; grey bars are the 90 % interval of a new run, diamonds the
+    Click a point, or move the slider, to pick its mixture and see the 90 % interval of a new run; diamonds are the
     reference mixtures, hollow points lie outside the hull of the runs.
 
     Args:
@@ -54,9 +54,11 @@ class ParetoFront(w.VBox):
         # plotly's FigureWidget has no other door to the modebar's settings.
         self._chart._config = self._chart._config | _CONFIG  # noqa: SLF001
         self._chart.data[POINTS].on_click(lambda _, points, __: self._clicked(points.point_inds))
-        self._slider = w.SelectionSlider(options=[("none", NOTHING), *((f"{row + 1} of {len(front)}", row) for row in range(len(front)))],
-                                         description="mixture", continuous_update=False, layout=w.Layout(width="min(420px, 100%)"))
-        self._said = w.HTML(layout=w.Layout(width="auto", margin="0"))
+        rows = [(f"{row + 1} of {len(front)}", row) for row in range(len(front))]
+        self._slider = w.SelectionSlider(
+            options=[("none", NOTHING), *rows], description="mixture", continuous_update=False, style={"description_width": "initial"},
+            layout=w.Layout(width=f"min(420px, 100% - {LEFT}px)", margin=f"0 0 0 {LEFT}px"))
+        self._said = w.HTML(layout=w.Layout(width="auto", margin=f"0 0 0 {LEFT}px"))
         # A grid, because its cells fill the width and plotly asks its cell.
         plot = w.Box([self._chart], layout=w.Layout(display="grid", grid_template_columns="minmax(0, 1fr)", width="100%"))
         super().__init__([plot, self._slider, self._said, FrontRoom()], layout=w.Layout(width="100%"))

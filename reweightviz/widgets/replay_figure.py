@@ -161,10 +161,10 @@ def sensitivity_figure(weights: pd.DataFrame, effective: pd.Series[float], *, pa
     figure.add_trace(go.Scatter(x=effective.index, y=effective, mode="lines+markers", showlegend=False, line={"color": MUTED, "width": 2},
                                 hovertemplate=f"{parameter} %{{x:.3g}} · %{{y:.1f}} domains<extra></extra>"), row=2, col=1)
     for row in (1, 2):
-        figure.add_vline(x=own, line={"color": MUTED, "width": 1, "dash": "dot"}, row=row, col=1)
+        figure.add_vline(x=own, line={"color": MUTED, "width": 1, "dash": "dash"}, row=row, col=1)
     ratio = bool(weights.index.min() > 0) and len(weights) > 1
     figure.update_xaxes(**_AXIS | {"type": "log" if ratio else "linear", "dtick": 1 if ratio else None})
-    figure.update_xaxes(title={"text": f"{parameter} (dotted: {own:g}, the mixer's own)", "font": {"size": 11}}, row=2)
+    figure.update_xaxes(title={"text": f"{parameter} (dashed: {own:g}, the mixer's own)", "font": {"size": 11}}, row=2)
     figure.update_yaxes(**_AXIS | {"rangemode": "tozero"})
     figure.update_yaxes(ticksuffix=" %", title={"text": "weight in the answer", "font": {"size": 11}}, row=1)
     figure.update_yaxes(title={"text": "effective<br>domains", "font": {"size": 11}}, range=[0, 1.08 * weights.shape[1]], row=2)

@@ -52,6 +52,19 @@ class Derived(Kept):
         self._tables.clear()
 
 
+def whole_tokens(log: RunLog) -> float | None:
+    """Tokens that the whole run is to have, as its meta names them; None where it does not.
+
+    >>> whole_tokens(RunLog((), [], np.empty((0, 0)), meta={"steps": 100, "batch": 8, "context": 64}))
+    51200.0
+    """
+    try:
+        tokens = float(log.meta.get("tokens") or 0) or float(log.meta.get("steps") or 0) * (tokens_per_step(log) or 0)
+    except (TypeError, ValueError):  # such as "all"
+        return None
+    return tokens if 0 < tokens < float("inf") else None
+
+
 def known_weights(log: RunLog, kept: Derived, r: int = 0) -> Array:
     """Weights (T, K); where a row is unknown those before it hold, before the first known one NaN."""
     def rows(start: int, done: Array) -> Array:

@@ -12,9 +12,10 @@ import traitlets as t
 
 from reweightviz.core.runlog import RunLog
 from reweightviz.widgets import run_panels, run_views, runs
-from reweightviz.widgets.curve_widget import Curves
+from reweightviz.widgets.curve_widget import Curves, run_sample
 from reweightviz.widgets.curves import LossCurves, WeightTrajectories
 from reweightviz.widgets.figures import plain
+from reweightviz.widgets.palette import colors as palette
 from reweightviz.widgets.run_amounts import Derived
 from reweightviz.widgets.run_svg import svg_text
 from reweightviz.widgets.runs import MUTED
@@ -22,6 +23,7 @@ from reweightviz.widgets.sent import Sent
 
 _SPANS = (0, 5, 10, 20, 50, 100)
 _PATIENCE = 10  # seconds after which a page that a busy kernel does not hear is taken to show the figure
+_PANEL = 180  # pixels of width that a panel needs
 _ROOM = 0.035  # of the width, that the label of a mark takes
 
 
@@ -46,7 +48,7 @@ class RunView(Curves):
 
     def __init__(self, logs: Any, *, marks: Marks = list, **options: Any) -> None:
         self._marks, self._derived, self._frame = marks, Derived(), ""
-        self._axes: dict[str, str] | None = None
+        self._axes: dict[str, tuple[Any, ...]] | None = None
         self._plotted, self._made = False, time.monotonic()
         super().__init__(logs, **{"link": None, "colors": None, "height": 300} | options)
         self._chart.observe(self._answered, "_js2py_traceDeltas")
@@ -172,7 +174,15 @@ class Excess(RunView):
         return {"signal": _signals(signals), "smooth": _spans(), "x": self._x_options()}
 
 
-class Shares(RunView):
+class _OneRun(RunView):
+    """Of several runs the one that the control names."""
+
+    def _name_lines(self) -> None:
+        super()._name_lines()
+        self._key.value = ""
+
+
+class Shares(_OneRun):
     """Realised against planned shares."""
 
     _controls: ClassVar = ("window", "run", "x")
@@ -185,7 +195,7 @@ class Shares(RunView):
         return {"window": [("whole run", 0), *spans], "run": self._run_options(), "x": self._x_options()}
 
 
-class Epochs(RunView):
+class Epochs(_OneRun):
     """Epochs consumed, and when a domain is used up."""
 
     _controls: ClassVar = ("run", "window", "x")
@@ -212,8 +222,9 @@ class _Unlabelled(RunView):
 
 
 class _Panels(_Unlabelled):
-    """Panels, which keep the height that they begin with."""
+    """Panels, as many in a row as there is room for; they keep the height that they begin with."""
 
+    _most: ClassVar = 4
     _fixed: int | None = None
 
     def __init__(self, logs: Any, **options: Any) -> None:
@@ -221,9 +232,25 @@ class _Panels(_Unlabelled):
         began = any(map(len, self._logs))
         self._fixed = self._labels.height = int(self._chart.layout.height) if began else self._height
         self._chart.layout.height = self._fixed
+        self._across = self._fitting
+        self._labels.observe(self._fit, "room")
+
+    @property
+    def _fitting(self) -> int:
+        """Panels in a row."""
+        room = self._labels.room
+        return max(min(self._most, room // _PANEL), 1) if room else self._most
+
+    def _fit(self, _: t.Bunch) -> None:
+        """The page has another width."""
+        with self._lock:
+            if self._across != self._fitting and any(map(len, self._logs)):
+                self._across, self._fixed = self._fitting, None
+                self._fixed = self._labels.height = int(self.figure.layout.height)
+                self._redraw()
 
 
-class Phase(_Unlabelled):
+class Phase(_Unlabelled, _OneRun):
     """Loss against weight."""
 
     _controls: ClassVar = ("signal", "smooth", "run")
@@ -252,7 +279,7 @@ class Comparison(_Panels):
 
     def _plain(self) -> go.Figure:
         return run_panels.compare_figure(self._logs, signal=self._bar["signal"].value or "loss", smooth=self._bar["smooth"].value or 0,
-                                         **self._shared() | {"height": self._fixed})
+                                         across=self._fitting, **self._shared() | {"height": self._fixed})
 
     def _options(self) -> dict[str, list[tuple[str, Any]]]:
         return {"signal": _signals(run_panels.comparable(self._logs, self._derived)), "smooth": _spans(), "x": self._x_options()}
@@ -261,18 +288,26 @@ class Comparison(_Panels):
 class Scalars(_Panels):
     """The effective number of domains, and every scalar."""
 
-    _controls: ClassVar = ("x",)
+    _controls: ClassVar = ("smooth", "x")
+    _most: ClassVar = 3
+
+    def __init__(self, logs: Any, **options: Any) -> None:
+        super().__init__(logs, **options)
+        self._bar["smooth"].value = 20
 
     def _plain(self) -> go.Figure:
         shared = {name: value for name, value in self._shared().items() if name in ("x", "within", "kept")}
-        return run_panels.scalars_figure(self._logs, height=self._fixed, **shared)
+        return run_panels.scalars_figure(self._logs, smooth=self._bar["smooth"].value or 0, across=self._fitting, height=self._fixed,
+                                         **shared)
 
     def _options(self) -> dict[str, list[tuple[str, Any]]]:
-        return {"x": self._x_options()}
+        return {"smooth": _spans(), "x": self._x_options()}
 
     def _name_lines(self) -> None:
         super()._name_lines()
         self._labels.domains, self._labels.colors = [], []  # no domain is in focus here
+        names = runs.run_names(self._logs)
+        self._key.value = "".join(map(run_sample, names, ["solid"] * len(names), palette(len(names)))) if len(names) > 1 else ""
 
     @t.validate("hidden")
     def _checked_hidden(self, proposal: t.Bunch) -> list[str]:
@@ -283,9 +318,10 @@ class Scalars(_Panels):
         return proposal["value"]
 
 
-def _axes(figure: go.Figure) -> dict[str, str]:
-    """In which panel each trace is."""
-    return {trace.uid: trace.xaxis or "x" for trace in figure.data}
+def _axes(figure: go.Figure) -> dict[str, tuple[Any, ...]]:
+    """In which panel each trace is, and where that is."""
+    axes = [(trace.uid, trace.xaxis or "x", trace.yaxis or "y") for trace in figure.data]
+    return {uid: (x, figure.layout[x.replace("x", "xaxis")].domain, figure.layout[y.replace("y", "yaxis")].domain) for uid, x, y in axes}
 
 
 def _signals(names: Sequence[str]) -> list[tuple[str, Any]]:

@@ -12,6 +12,7 @@ from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import SIGNALS
 from reweightviz.widgets.figures import Place, framed, line, plain, reduced
+from reweightviz.widgets.palette import colors as palette
 from reweightviz.widgets.run_amounts import Derived, effective_domains
 from reweightviz.widgets.runs import (
     Axis,
@@ -26,7 +27,7 @@ from reweightviz.widgets.runs import (
 )
 
 EFFECTIVE = "effective domains"
-_INK = "#116d8a"
+_LAST, _FEW = 2000, 20  # values by which it is seen whether a scalar is noisy, and fewer than which say nothing
 _ROW, _AROUND = 150, 90  # pixels of a row of panels, and of what stands around them
 
 
@@ -72,23 +73,24 @@ def compare_figure(logs: RunLog | Sequence[RunLog], *, signal: str = "loss", x: 
                 panels.append(panel)
     left_out = f"the {len(shown)} of {len(paint) - len(hidden)} domains in which the runs end furthest apart" if len(shown) < len(
         paint) - len(hidden) else ""
-    smoothed = f"EMA over {smooth} points" if smooth else ""
+    smoothed = f"EMA of {smooth} points" if smooth else ""
     titles = [f'<span style="color:{paint[name]}">■</span> {plain(name, 28)}' for name in shown]
     note = "" if any(trace.visible for trace in traces) or hidden else _nothing(logs, signal)
     return _panelled(traces, panels, titles, axis, across=across, height=height, focus=focus, note=note,
                      said=[_words(signal, unit), smoothed, left_out, reduced(logs)])
 
 
-def scalars_figure(logs: RunLog | Sequence[RunLog], *, names: Sequence[str] | None = None, x: str = "step", across: int = 3,
-                   height: int | None = None, within: Within = None, kept: Derived | None = None) -> go.Figure:
+def scalars_figure(logs: RunLog | Sequence[RunLog], *, names: Sequence[str] | None = None, x: str = "step", smooth: int = 0,
+                   across: int = 3, height: int | None = None, within: Within = None, kept: Derived | None = None) -> go.Figure:
     """Numbers of the whole run, a panel each: the effective number of domains, the length of the gradient, the learning rate, ...
 
     The effective number of domains is exp of the entropy of the weights: all of them where the mixture is even, 1 where one has everything.
 
     Args:
-        logs: one run or several; they differ by dash.
+        logs: one run or several; they differ by colour.
         names: which scalars; all when not given, at most eleven.
         x: ``"step"``, ``"tokens"``, ``"time"``.
+        smooth: span of the moving average of the scalars that are noisy; their raw line stays, faint. 0 is raw.
         across: panels in a row.
         height: pixels; by the number of rows when not given.
         within: from where to where on x lines are drawn in more detail.
@@ -96,7 +98,7 @@ def scalars_figure(logs: RunLog | Sequence[RunLog], *, names: Sequence[str] | No
 
     Example:
         >>> log = RunLog(("web", "code"), [1, 2], [[0.5, 0.5]] * 2, scalars={"lr": [0.1, 0.2]})
-        >>> [trace.y.tolist() for trace in scalars_figure(log).data]
+        >>> [trace.y.tolist() for trace in scalars_figure(log).data if trace.visible]
         [[2.0, 2.0], [0.1, 0.2]]
     """
     logs, kept = checked_logs(logs), kept or Derived()
@@ -105,19 +107,24 @@ def scalars_figure(logs: RunLog | Sequence[RunLog], *, names: Sequence[str] | No
     if strangers:
         raise ReweightvizError(f"no log has the scalar {listed(strangers)}; there is {listed(there)}.")
     shown, axis = [EFFECTIVE, *(names if names is not None else there[:11])], axis_of(logs, x, kept)
-    traces, panels = [], []
+    traces, panels, paint, smoothed = [], [], palette(len(logs)), False
     for panel, name in enumerate(shown):
         for r, log in enumerate(logs):
             column = effective_domains(log, kept=kept, r=r) if name == EFFECTIVE else log.scalars.get(name, np.empty(0))[:, None]
             if len(column) == len(log):
-                lines = kept.lines((r, "scalar", name), column, between=rows_within(log, axis, within))
-                place = Place(r, run_names(logs)[r], name, "raw", axis, "", _INK)
                 sparse = np.isfinite(column[-200:]).mean() < 0.9 if len(log) else False
-                traces.append(line(_alone(log, name), place, lines.line(0, gaps=not sparse)).update(uid=f"r{r}{name}"))
-                panels.append(panel)
+                averaged = smooth > 0 and _noisy(column[:, 0])
+                for role, span in (("raw", 0), ("smooth", smooth if averaged else 0)):
+                    lines = kept.lines((r, "scalar", name), column, smooth=span, between=rows_within(log, axis, within))
+                    place = Place(r, run_names(logs)[r], name, role, axis, "", paint[r])
+                    points = lines.line(0, gaps=not sparse) if span or role == "raw" else None
+                    trace = line(_alone(log, name), place, points, opacity=0.2 if averaged and role == "raw" else 1)
+                    traces.append(trace.update(uid=f"r{r}{role}{name}", line={"dash": "solid"}))
+                    panels.append(panel)
+                smoothed = smoothed or averaged
     note = "" if any(trace.visible for trace in traces) else _nothing(logs, "weights")
-    return _panelled(traces, panels, [plain(name, 32) for name in shown], axis, across=min(across, len(shown)), height=height,
-                     note=note, said=["numbers of the whole run", reduced(logs)])
+    said = ["numbers of the whole run", f"where noisy, EMA of {smooth} points over raw" if smoothed else "", reduced(logs)]
+    return _panelled(traces, panels, [plain(name, 32) for name in shown], axis, across=across, height=height, note=note, said=said)
 
 
 def scalar_names(logs: Sequence[RunLog]) -> list[str]:
@@ -132,6 +139,13 @@ def comparable(logs: Sequence[RunLog], kept: Derived | None = None) -> list[str]
 
 
 # ---- parts
+
+
+def _noisy(values: np.ndarray) -> bool:
+    """Whether the last of the values (T,) go up and down rather than somewhere."""
+    last = values[-_LAST:]
+    turns = np.diff(last[np.isfinite(last)])
+    return len(turns) >= _FEW and bool((turns[1:] * turns[:-1] < 0).mean() > 1 / 3)
 
 
 def _furthest(logs: Sequence[RunLog], tables: Sequence[np.ndarray | None], names: Sequence[str], most: int) -> list[str]:
@@ -182,7 +196,7 @@ def _panelled(traces: Sequence[go.Scatter], panels: Sequence[int], titles: Seque
     figure.layout.annotations = [*words, *own]
     figure.update_layout(margin={"t": 48}, meta={"stacked": False, "unit": "", "unlabelled": True})
     title = x.pop("title")
-    figure.update_xaxes(**x | {"nticks": 4, "matches": "x" if len(titles) > 1 else None})
+    figure.update_xaxes(**x | {"nticks": 4, "tickangle": 0, "matches": "x" if len(titles) > 1 else None})
     figure.update_yaxes(**y | {"nticks": 4})
     for panel in range(max(len(titles) - across, 0), max(len(titles), 1)):
         figure.update_xaxes(title=title, row=panel // across + 1, col=panel % across + 1)

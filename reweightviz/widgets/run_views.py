@@ -34,6 +34,7 @@ Logs = RunLog | Sequence[RunLog]
 REACH = 2.5
 """How many times further than the run the picture of its epochs may look ahead."""
 _MOST = 3  # domains named in a sentence
+_EDGE = 8  # percent: a name left of a smaller weight would stand on the axis
 
 
 def excess_figure(logs: Logs, reference: RunLog, *, signal: str = "loss", x: str = "step", smooth: int = 0, colors: Colors = None,
@@ -173,7 +174,7 @@ def epochs_figure(logs: Logs, tokens: Mapping[str, float], *, run: str | None = 
     said = [guessed, _when(chosen_log, ends, axis, limit, now) if not note else "", reduced([chosen_log])]
     figure = framed(traces, axis, unit="epochs", said=said, height=height, focus=focus, note=note)
     if not note:
-        figure.add_hline(y=limit, line={"color": MUTED, "width": 1.2, "dash": "dash"})
+        figure.add_hline(y=limit, line={"color": MUTED, "width": 1})
         figure.update_layout(shapes=[figure.layout.shapes[0].update(
             label={"text": _epochs_word(limit), "textposition": "start", "yanchor": "bottom", "font": {"size": 11, "color": MUTED}})])
     return figure.update_yaxes(rangemode="tozero")
@@ -201,17 +202,18 @@ def phase_figure(logs: Logs, *, run: str | None = None, signal: str = "loss", sm
         ([50.0, 40.0], [3.0, 2.8])
     """
     logs, kept = checked_logs(logs), kept or Derived()
-    axis, traces, unit = Axis("step", "step", 1.0), [], SIGNALS[signal].unit
+    axis, traces, ends, unit = Axis("step", "step", 1.0), [], [], SIGNALS[signal].unit
     for r, log, name, color, chosen in _lines_of(logs, colors, run):
         place, k, points = Place(r, run_names(logs)[r], name, "path", axis, unit, color), log.domains.index(name), None
         if chosen and signal in log.signals:
             points = kept.lines((r, signal, "path"), log.signals[signal], smooth=smooth).line(k, gaps=False)
-        path = _path(log, place, points, visible=name not in hidden)
-        traces += [path, _ends(path, place)]
+        traces.append(_path(log, place, points, visible=name not in hidden))
+        ends.append(_ends(traces[-1], place))
+    traces += ends  # names stand on all lines
     chosen_log = logs[_number(logs, run)]
     note = "" if any(trace.visible for trace in traces) or hidden else _nothing(
         chosen_log, f"there is no step at which both the weights and {signal.replace('_', ' ')} are known")
-    said = [f"EMA over {smooth} points" if smooth else "", "ring: start, dot: now", reduced([chosen_log])]
+    said = [f"EMA of {smooth} points" if smooth else "", "ring: start, dot: now", reduced([chosen_log])]
     across = Axis("weight", "weight, % of training tokens", 1.0)
     figure = framed(traces, across, unit=unit, said=said, height=height, focus=focus, note=note)
     figure.update_xaxes(rangemode="tozero", ticksuffix="%", showgrid=True)
@@ -313,9 +315,11 @@ def _path(log: RunLog, place: Place, points: tuple[NDArray[np.int64], Array] | N
 def _ends(path: go.Scatter, place: Place) -> go.Scatter:
     """Where a path begins and where it is now."""
     ends = [0, -1] if path.visible else []
+    # The name stands on the side that the path did not come from, where there is room for it.
+    leftwards = path.visible and np.median(path.x) > path.x[-1] > _EDGE
     return go.Scatter(x=path.x[ends], y=path.y[ends], visible=path.visible, uid=f"{path.uid}ends",
                       meta=[*path.meta[:2], "ends", path.meta[3]], mode="markers+text", text=["", plain(place.domain, 24)],
-                      textposition="middle right", hoverinfo="skip", opacity=1.0, fill="none", cliponaxis=False, showlegend=False,
-                      textfont={"size": 11, "color": place.color}, legendgroup=place.domain,
+                      textposition="middle left" if leftwards else "middle right", hoverinfo="skip", opacity=1.0, fill="none",
+                      cliponaxis=False, showlegend=False, textfont={"size": 11, "color": place.color}, legendgroup=place.domain,
                       line={"color": place.color, "width": 1.6, "dash": "solid"},
-                      marker={"size": [7, 8], "symbol": ["circle-open", "circle"], "color": place.color})
+                      marker={"size": [7, 8], "symbol": ["circle-open", "circle"], "color": place.color, "opacity": 1})

@@ -22,6 +22,10 @@ from reweightviz.widgets.run_curves import Mark
 NOW = "the run now"
 _SAME = 1e-9
 _MOST = 200  # changes in the table
+_TOLD = 3  # moves of a change that are written out
+_SHORT = "text-align:left;padding:0 12px 0 0;vertical-align:top;white-space:nowrap"
+_LONG = "text-align:left;padding:0 12px 0 0;vertical-align:top;min-width:160px"
+_CELLS = (_SHORT, _SHORT, _SHORT, _SHORT, _LONG, _LONG)
 
 
 class Steering(w.VBox):
@@ -35,15 +39,18 @@ class Steering(w.VBox):
         link: of the widgets that show the same domains.
         colors: domain to CSS colour.
         changed: called after every change that is new here, whoever made it.
+        budget: tokens of the whole run, for the editor's epochs.
+        ended: says whether the run is over.
     """
 
     def __init__(self, live: LiveMixture, *, tokens: Mapping[str, float] | None = None, law: Law | None = None, max_epochs: float = 4.0,
-                 link: str | None = None, colors: Mapping[str, str] | None = None, changed: Callable[[], None] = lambda: None) -> None:
-        self.live, self._changed, self._lock = live, changed, threading.RLock()
+                 link: str | None = None, colors: Mapping[str, str] | None = None, changed: Callable[[], None] = lambda: None,
+                 budget: float | str | None = None, ended: Callable[[], bool] = lambda: False) -> None:
+        self.live, self._changed, self._ended, self._lock = live, changed, ended, threading.RLock()
         self._seen = live.read()
         domains = live.domains
         table = {name: (tokens or {}).get(name, 0.0) for name in domains}
-        self.editor = MixtureEditor(table, mixture=self._seen.mixture, law=law, max_epochs=max_epochs, link=link,
+        self.editor = MixtureEditor(table, mixture=self._seen.mixture, law=law, max_epochs=max_epochs, link=link, budget=budget,
                                     colors=None if colors is None else [colors[name] for name in domains])
         self.author = w.Text(value=_user(), placeholder="who", layout=w.Layout(width="130px"), tooltip="author of the change")
         self.note = w.Text(placeholder="why (kept with the change)", layout=w.Layout(flex="1 1 200px", width="auto"))
@@ -74,7 +81,8 @@ class Steering(w.VBox):
                                     after=self._seen.version)
             self.note.value = ""
             self.poll()
-            self._say(f"Version {version} is written; the run takes it up at its next look.")
+            when = "the run has ended: it takes it up when it goes on" if self._ended() else "the run takes it up at its next look"
+            self._say(f"Version {version} is written; {when}.")
             return version
 
     def poll(self) -> bool:
@@ -82,7 +90,8 @@ class Steering(w.VBox):
         with self._lock:
             now = self.live.read()
             self.live.journal.poll()
-            state = (now.version, len(self.live.journal.effects))
+            ended = self._ended()
+            state = (now.version, len(self.live.journal.effects), ended)
             if state == self._effects:
                 return False
             before, self._effects = self._seen, state
@@ -94,7 +103,8 @@ class Steering(w.VBox):
             self.editor.locked = [now.guards.locked is True or name in (now.guards.locked or ()) for name in self.live.domains]
             if untouched and not _same(self.editor.mixture, now.mixture):
                 self._take()
-            self.guarded.value = _small(_guards_in_words(now.guards))
+            over = "The run has ended: a change waits until it goes on. " if ended else ""
+            self.guarded.value = _small(over + _guards_in_words(now.guards))
             self.changes.value = _history(self._table, self.live.domains)
             self._show_button()
         self._changed()
@@ -161,18 +171,19 @@ def _history(table: pd.DataFrame, domains: Sequence[str]) -> str:
         at = "not yet" if pd.isna(row["step"]) else f"{row['step']:,}" + (
             f" to {row['reached']:,}" if pd.notna(row["reached"]) and row["reached"] > row["step"] else "")
         cells = [f"v{version}", f"{row['time']:%d %b %H:%M:%S}", row["author"], at, what, "" if pd.isna(row["note"]) else row["note"]]
-        rows.append("".join(f'<td style="text-align:left;padding:0 12px 0 0">{html.escape(str(cell))}</td>' for cell in cells))
+        rows.append("".join(f'<td style="{style}">{html.escape(str(cell))}</td>' for style, cell in zip(_CELLS, cells, strict=True)))
         before = weights
-    head = "".join(f'<th style="text-align:left;font-weight:600;padding:0 12px 0 0">{word}</th>'
+    head = "".join(f'<th style="{_SHORT};font-weight:600">{word}</th>'
                    for word in ("version", "time (UTC)", "author", "from step", "change", "note"))
     body = "".join(f"<tr>{row}</tr>" for row in rows[: -_MOST - 1 : -1])
     return (f'<details style="font-size:12px;line-height:1.6"{" open" if len(rows) > 1 else ""}><summary>{len(rows)} version'
-            f'{"s" if len(rows) != 1 else ""} of the mixture</summary><table style="border-collapse:collapse">'
-            f"<tr>{head}</tr>{body}</table></details>")
+            f'{"s" if len(rows) != 1 else ""} of the mixture</summary><div style="overflow-x:auto">'
+            f'<table style="border-collapse:collapse"><tr>{head}</tr>{body}</table></div></details>')
 
 
 def _moves(before: pd.Series[float], after: pd.Series[float]) -> str:
     """The largest moves, in percent."""
     order = (after - before).abs().sort_values(ascending=False)
-    told = [f"{name} {100 * before[name]:.1f} to {100 * after[name]:.1f} %" for name in order.index[:3] if order[name] > _SAME]
-    return ", ".join(told) or "guards"
+    told = [f"{name} {100 * before[name]:.1f} to {100 * after[name]:.1f} %" for name in order.index[:_TOLD] if order[name] > _SAME]
+    more = int((order.iloc[_TOLD:] > _SAME).sum())
+    return (", ".join(told) + (f" and {more} more" if more else "")) or "guards"

@@ -43,8 +43,8 @@ live = LiveMixture.create({folder!r} + "/mix.json", {{"web": 0.55, "code": 0.25,
                           author="setup", overwrite=True)
 reference = rv.RunLog(("web", "code", "math", "books"), range(0, 20000, 100), [[0.25] * 4] * 200,
                       {{"loss": [[6.5 / (1 + s / 500) + c for c in (2.6, 1.6, 2.2, 3.0)] for s in range(0, 20000, 100)]}}, "before")
-m = Monitor({folder!r} + "/run.jsonl", live=live, reference=reference, sources=dict.fromkeys(["web", "code", "math", "books"], 128_000.0),
-            max_epochs=4, every=0.5)
+m = Monitor({folder!r} + "/run.jsonl", live=live, reference=reference, sources=dict.fromkeys(["web", "code", "math", "books"], 1_280_000.0),
+            max_epochs=4, budget="15M", every=0.5)
 m
 """
 PLOT = "[...document.querySelectorAll('.rv-monitor .js-plotly-plot')].find((each) => each.offsetParent)"
@@ -95,7 +95,7 @@ def test_a_run_is_watched_and_steered(lab: Lab, tmp_path, training):
     slider.focus()
     for _ in range(8):
         slider.press("PageUp")
-    page.until("m.editor.mixture['math'] > 0.3")
+    page.until("m.editor.mixture['math'] > 0.499")  # all eight, of 5 points each
     wanted = page.python("m.editor.mixture['math']")
     assert page.python("live.version") == 1
     page.locator(".rv-steering input[placeholder^='why']").first.fill("math lags")
@@ -124,6 +124,10 @@ def test_a_run_is_watched_and_steered(lab: Lab, tmp_path, training):
 
     for title in ("Loss", "Excess loss", "Weights", "Realised shares", "Epochs", "Loss by weight", "Scalars"):
         choose(page, title)
+        if title == "Epochs":  # the numbers are of now, not of where the dotted lines lead
+            page.locator(".rv-monitor .rv-curves-at:visible", has_text="step ").wait_for()
+            shown = page.locator(".rv-monitor .rv-curves-label:visible", has_text="math").locator("span").last.inner_text()
+            assert abs(float(shown) - last(page, "math", "epochs")) < 0.1 < last(page, "math", "ahead") - float(shown)
         assert page.shot(f"monitor-{title.lower().replace(' ', '-')}", ".rv-monitor").stat().st_size > 10_000
     choose(page, "Realised shares")
     for theme in ("light", "dark"):

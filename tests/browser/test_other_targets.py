@@ -66,7 +66,7 @@ def test_targets_that_are_no_domains_show_and_move(lab: Lab, tmp_path):
     assert page.shot("other-targets", ".rv-explorer").stat().st_size > 20_000
 
     dragged = page.python("x.mixture.array.tolist()")
-    points = page.locator(".rv-pareto .scatterlayer .trace").nth(2).locator(".point")
+    points = page.locator(".rv-pareto .scatterlayer .trace").nth(1).locator(".point")
     points.nth(3).wait_for()
     points.nth(3).scroll_into_view_if_needed()
     page.page.wait_for_timeout(500)

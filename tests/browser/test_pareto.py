@@ -23,7 +23,7 @@ p
 def test_a_click_on_a_point_takes_its_mixture(lab: Lab):
     page = lab.open([CELL])
     page.run_all()
-    points = page.locator(".rv-pareto .scatterlayer .trace").nth(2).locator(".point")
+    points = page.locator(".rv-pareto .scatterlayer .trace").nth(1).locator(".point")
     points.nth(4).wait_for()
     page.until("True")
     plot, cell = page.locator(".rv-pareto .js-plotly-plot .main-svg").first, page.locator(".rv-pareto")
