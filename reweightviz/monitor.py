@@ -45,7 +45,7 @@ class Monitor(w.VBox):
         budget: tokens of the whole run, a number or text such as "2T": the editor shows the epochs at its end. Where it is not
             given, what the log's meta names: ``tokens``, or else ``steps``, ``batch`` and ``context``.
         every: seconds between two looks at a run that goes on.
-        view: which view to begin with.
+        view: which view to begin with; the first one that there is when not given.
 
     Example:
         >>> log = RunLog(("web", "code"), [1, 2], [[0.5, 0.5]] * 2, {"loss": [[3.0, 2.5], [2.8, 2.2]]}, "mine")
@@ -64,7 +64,7 @@ class Monitor(w.VBox):
 
     def __init__(self, logs: Run | Sequence[Run], *, reference: Run | None = None, sources: Mapping[str, Any] | None = None,
                  live: LiveMixture | Path | None = None, law: Law | None = None, max_epochs: float | None = None,
-                 every: float = 1.5, view: str = "loss", height: int = 320, budget: float | str | None = None) -> None:
+                 every: float = 1.5, view: str | None = None, height: int = 320, budget: float | str | None = None) -> None:
         self._drawn: dict[str, views.RunView] = {}
         single = isinstance(logs, RunLog | Tail | str | os.PathLike)
         self._runs = checked_runs([_opened(run) for run in ([logs] if single else logs)])
@@ -86,8 +86,8 @@ class Monitor(w.VBox):
         self._place = w.Box(layout=w.Layout(width="100%"))
         super().__init__([self._tabs, self._place, *([] if self.steering is None else [self.steering])], layout=w.Layout(width="100%"))
         self.add_class("rv-monitor")
+        self.view = view or next(iter(self._kinds))
         t.link((self, "view"), (self._tabs, "value"))
-        self.view = view
         self._show()
         self.observe(lambda _: self._show(), "view")
         for tail in self._tails:
@@ -167,13 +167,14 @@ class Monitor(w.VBox):
               options: dict[str, Any]) -> dict[str, Callable[[], views.RunView]]:
         """What makes each view, of those that there is something for."""
         against = None if reference is None else read([_opened(reference)])[0]
+        measured = any(log.signals or not len(log) for log in self.logs)
         made: dict[str, Callable[[], views.RunView] | None] = {
-            "loss": lambda: views.Losses(self._runs, smooth=10, **options),
+            "loss": None if not measured else lambda: views.Losses(self._runs, smooth=10, **options),
             "excess": None if against is None else lambda: views.Excess(self._runs, against, **options),
             "weights": lambda: views.Weights(self._runs, **options),
             "shares": lambda: views.Shares(self._runs, **options),
             "epochs": None if tokens is None else lambda: views.Epochs(self._runs, dict(tokens), max_epochs=max_epochs, **options),
-            "phase": lambda: views.Phase(self._runs, **options),
+            "phase": None if not measured else lambda: views.Phase(self._runs, **options),
             "runs": None if len(self._runs) < 2 else lambda: views.Comparison(self._runs, **options),
             "scalars": lambda: views.Scalars(self._runs, **options),
         }

@@ -51,6 +51,13 @@ def monitor(tmp_path, live, train):
     made.close()
 
 
+def test_a_log_of_weights_alone_shows_them():
+    monitor = Monitor(RunLog(("web", "code"), [1, 2], [[0.5, 0.5]] * 2))
+    for name in monitor.views:
+        monitor.view = name
+    assert monitor.views == ("weights", "shares", "scalars")
+
+
 def test_views_are_those_that_there_is_something_for(monitor):
     assert monitor.views == ("loss", "excess", "weights", "shares", "epochs", "phase", "scalars")
     for view in monitor.views:

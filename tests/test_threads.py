@@ -17,10 +17,10 @@ def test_a_fit_takes_one_thread_and_gives_the_others_back():
 
     class Law:
         def fit(self, *, mixtures):
-            seen.append(blas())
+            seen.append((len(mixtures), blas()))
             raise KeyError("no law")
 
     with threadpool_limits(2, user_api="blas"):
         with pytest.raises(KeyError):
             rv.fit(rv.demo_swarm(), Law())
-        assert (seen, blas()) == ([{1}], {2})
+        assert (seen, blas()) == ([(len(rv.demo_swarm()), {1})], {2})
