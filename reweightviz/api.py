@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError, listed, missing_column, unknown_name
+from reweightviz.core.errors import ReweightvizError, listed, missing_column, unknown_name, warn
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law, LawSpec, Mixer, Scorer, Selector, needs, supply
 from reweightviz.core.runlog import RunLog
@@ -21,6 +21,7 @@ from reweightviz.core.selection import Selection
 from reweightviz.core.sources import Source, Sources, count
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.types import SIGNALS, kind_of
+from reweightviz.fit_doubts import doubts
 from reweightviz.numerics.simplex import numbers
 from reweightviz.numerics.threads import one_thread
 
@@ -216,11 +217,17 @@ def fit(swarm: Swarm, spec: LawSpec, **signals: Any) -> Law:
         swarm: the runs. Their ``runs`` table gives ``size`` and ``run_tokens``, their ``tokens`` what was ``available``.
         spec: one of ``rv.laws``, with its hyperparameters.
         **signals: what else the law names, such as ``law=`` and ``proxy_losses=`` of LossToLoss.
+
+    Warns:
+        ReweightvizWarning: of targets that never change, that the law predicts no better than the mean does, or whose fit is degenerate.
     """
     _instance(spec, "rv.fit", "rv.laws.Olmix()", LawSpec)
     if not isinstance(swarm, Swarm):
         raise ReweightvizError(f"rv.fit takes a swarm, as rv.read_swarm returns one; got {swarm!r:.60}.")
-    return spec.fit(**supply(type(spec).__name__, spec.fit, swarm.signals() | signals))
+    law = spec.fit(**supply(type(spec).__name__, spec.fit, swarm.signals() | signals))
+    for sentence in doubts(law, type(spec).__name__):
+        warn(sentence)
+    return law
 
 
 def mix(signals: Mapping[str, Mapping[str, Any]] | RunLog, mixer: Mixer, **others: Any) -> Mixture | Schedule:
@@ -261,14 +268,23 @@ def mix(signals: Mapping[str, Mapping[str, Any]] | RunLog, mixer: Mixer, **other
     if hasattr(mixer, "stages"):
         return _schedule(domains, mixer, state)
     if update is not None:
-        steps = {name: np.atleast_2d(values) for name, values in supply(who, update, arrays).items()}
-        lengths = {name: len(values) for name, values in steps.items()}
-        if len(set(lengths.values())) > 1:
-            told = ", ".join(f"{name!r} {length}" for name, length in lengths.items())
-            raise ReweightvizError(f"{who} is told its signals step by step, as many steps of each; these have {told}.")
-        for t in range(next(iter(lengths.values()), 0)):
-            state = update(state, **{name: values[t] for name, values in steps.items()})
+        state = _learnt(who, update, state, supply(who, update, arrays))
     return _answer(domains, mixer, mixer.result(state))
+
+
+def _learnt(who: str, update: Any, state: Any, told: Mapping[str, Any]) -> Any:
+    """The state after every step of the signals, (T, K) each, or (K,) of one step."""
+    steps = {name: np.atleast_2d(values) for name, values in told.items()}
+    lengths = {name: len(values) for name, values in steps.items()}
+    if len(set(lengths.values())) > 1:
+        said = ", ".join(f"{name!r} {length}" for name, length in lengths.items())
+        raise ReweightvizError(f"{who} is told its signals step by step, as many steps of each; these have {said}.")
+    for name, values in steps.items():
+        if not np.isfinite(values).any():
+            raise ReweightvizError(f"{who} learns from {name!r}, which is nowhere a finite number here.")
+    for t in range(next(iter(lengths.values()), 0)):
+        state = update(state, **{name: values[t] for name, values in steps.items()})
+    return state
 
 
 def _mixed(log: RunLog, mixer: Any, others: Mapping[str, Any]) -> Mixture | Schedule:

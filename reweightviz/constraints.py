@@ -20,6 +20,8 @@ from reweightviz.core.sources import Sources, count
 from reweightviz.numerics.linear_constraints import Limits, conflict
 
 Array = NDArray[np.float64]
+Epochs = float | Mapping[str, float] | None
+"""Most passes over a domain: one number for all, or domain to number, the others free."""
 LEAST, MOST = "at least", "at most"
 
 
@@ -164,7 +166,7 @@ def _named(limits: Sequence[Limit]) -> str:
 def space_of(domains: Sequence[str], *, fixed: Mapping[str, Mapping[str, float]] | None = None,
              bounds: Mapping[str, tuple[float, float]] | None = None,
              groups: Mapping[str, tuple[Sequence[str], float, float]] | None = None, tokens: float | None = None,
-             sources: Sources | Mapping[str, float] | None = None, max_epochs: float | None = None) -> Space:
+             sources: Sources | Mapping[str, float] | None = None, max_epochs: Epochs = None) -> Space:
     """The mixtures of a law's domains (K,) that obey everything that was asked for.
 
     Args:
@@ -175,7 +177,7 @@ def space_of(domains: Sequence[str], *, fixed: Mapping[str, Mapping[str, float]]
         groups: name to (domains, lowest, highest) sum of their weights.
         tokens: training budget, for ``max_epochs``.
         sources: what there is of each domain that comes out, for ``max_epochs``.
-        max_epochs: most passes over a domain.
+        max_epochs: most passes over a domain, one number for all or domain to number.
 
     Raises:
         ReweightvizError: an unknown name, a limit that is no pair of numbers, a domain in two fixed parts.
@@ -217,17 +219,20 @@ def _pair(what: str, pair: Any) -> tuple[float, float]:
     return low, high
 
 
-def _epoch_caps(space: Space, tokens: float | None, sources: Sources | Mapping[str, float] | None,
-                max_epochs: float | None) -> list[Limit]:
+def _epoch_caps(space: Space, tokens: float | None, sources: Sources | Mapping[str, float] | None, max_epochs: Epochs) -> list[Limit]:
     if max_epochs is None:
         return []
     if tokens is None or sources is None:
         raise ReweightvizError("max_epochs needs tokens= (the budget) and sources= (what there is of each domain).")
-    if isinstance(max_epochs, bool) or not isinstance(max_epochs, int | float | np.number) or not max_epochs > 0:
-        raise ReweightvizError(f"max_epochs must be a number of passes above 0; got {max_epochs!r}.")
+    most = dict(max_epochs) if isinstance(max_epochs, Mapping) else dict.fromkeys(space.domains, max_epochs)
+    for domain, number in most.items():
+        if domain not in space.domains:
+            raise unknown_name("domain", domain, space.domains)
+        if isinstance(number, bool) or not isinstance(number, int | float | np.number) or not number > 0:
+            raise ReweightvizError(f"max_epochs must be a number of passes above 0, or one for each domain; got {number!r}.")
     table = (sources if isinstance(sources, Sources) else Sources(sources)).token_table
     passes = Mixture.uniform(space.domains).epochs(table, count(tokens))
-    caps = {domain: max_epochs / (len(space.domains) * passes[domain]) for domain in space.domains}
+    caps = {domain: number / (len(space.domains) * passes[domain]) for domain, number in most.items()}
     return [Limit("epoch cap", domain, space.row(domain), cap) for domain, cap in caps.items() if cap < 1 and space.row(domain).any()]
 
 

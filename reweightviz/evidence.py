@@ -14,6 +14,7 @@ from reweightviz.constraints import Space
 from reweightviz.core.errors import warn
 from reweightviz.core.protocols import Law
 from reweightviz.core.swarm import Swarm
+from reweightviz.fit_doubts import doubts
 from reweightviz.numerics.hull import distance_outside
 from reweightviz.numerics.quantiles import between
 
@@ -103,7 +104,7 @@ def evidence_of(task: Question, aim: Aim, free: Array, refits: Array) -> Evidenc
         record["refits"] = len(refits)
     gain["noise"] = run_noise(task.swarm, aim)
     record["gain"] = gain
-    sentences = [*_gain_sentences(gain), *_hull_sentences(task, free, record)]
+    sentences = [*doubts(task.law, "the law"), *_gain_sentences(gain), *_hull_sentences(task, free, record)]
     return Evidence(record | {"warnings": sentences}, tuple(sentences))
 
 

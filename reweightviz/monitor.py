@@ -168,11 +168,12 @@ class Monitor(w.VBox):
         """What makes each view, of those that there is something for."""
         against = None if reference is None else read([_opened(reference)])[0]
         measured = any(log.signals or not len(log) for log in self.logs)
+        weighed = any(log.domains or not len(log) for log in self.logs)
         made: dict[str, Callable[[], views.RunView] | None] = {
             "loss": None if not measured else lambda: views.Losses(self._runs, smooth=10, **options),
             "excess": None if against is None else lambda: views.Excess(self._runs, against, **options),
-            "weights": lambda: views.Weights(self._runs, **options),
-            "shares": lambda: views.Shares(self._runs, **options),
+            "weights": None if not weighed else lambda: views.Weights(self._runs, **options),
+            "shares": None if not weighed else lambda: views.Shares(self._runs, **options),
             "epochs": None if tokens is None else lambda: views.Epochs(self._runs, dict(tokens), max_epochs=max_epochs, **options),
             "phase": None if not measured else lambda: views.Phase(self._runs, **options),
             "runs": None if len(self._runs) < 2 else lambda: views.Comparison(self._runs, **options),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reweightviz.aims import Objective, aim_of
+from reweightviz.constraints import Epochs
 from reweightviz.core.asked import whole
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.plain import plain
@@ -26,7 +27,7 @@ DRAWS = 50
 
 @one_thread
 def optimize(law: Law, *, objective: Objective = "mean", tokens: float | None = None,
-             sources: Sources | Mapping[str, float] | None = None, max_epochs: float | None = None,
+             sources: Sources | Mapping[str, float] | None = None, max_epochs: Epochs = None,
              bounds: Mapping[str, tuple[float, float]] | None = None, near: Mapping[str, float] | None = None, kl: float = 0.05,
              caps: Mapping[str, float] | None = None, groups: Mapping[str, tuple[Sequence[str], float, float]] | None = None,
              fixed: Mapping[str, Mapping[str, float]] | None = None, given: Mapping[str, Any] | None = None,
@@ -42,7 +43,7 @@ def optimize(law: Law, *, objective: Objective = "mean", tokens: float | None = 
             "worst ratio" (the largest relative to the reference's).
         tokens: training budget; with ``sources`` and ``max_epochs`` no domain is repeated more often than that.
         sources: what there is of each domain.
-        max_epochs: the cap on passes over a domain.
+        max_epochs: the cap on passes over a domain: one number for all, or domain to number, the others free.
         bounds: domain, or fixed part, to (lowest, highest) weight.
         near: prior mixture of the KL term, and the reference that the gain is measured against; uniform when not given.
         kl: strength of the KL term in units of the loss; 0 leaves the prior out, inf leaves only the prior.
@@ -81,7 +82,7 @@ def optimize(law: Law, *, objective: Objective = "mean", tokens: float | None = 
     facts = evidence_of(task, aim, found.free, task.refits(aim, found, draws))
     asked = {"method": "optimize", "law": repr(law), "objective": objective if isinstance(objective, str) else dict(objective),
              "kl": kl, "near": dict(near) if near is not None else "uniform", "bounds": {d: list(b) for d, b in (bounds or {}).items()},
-             "max_epochs": max_epochs, "budget": tokens, "caps": dict(caps or {}),
+             "max_epochs": dict(max_epochs) if isinstance(max_epochs, Mapping) else max_epochs, "budget": tokens, "caps": dict(caps or {}),
              "groups": {name: [list(members), low, high] for name, (members, low, high) in (groups or {}).items()},
              "fixed": {name: dict(inner) for name, inner in (fixed or {}).items()}, "given": plain(task.given),
              "certificate": found.certificate}

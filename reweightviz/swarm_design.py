@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reweightviz.constraints import Limit, Space, space_of
+from reweightviz.constraints import Epochs, Limit, Space, space_of
 from reweightviz.core.asked import whole
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
@@ -44,7 +44,7 @@ CURVES = 8
 def design_swarm(sources: Sources | Mapping[str, float] | Sequence[str], runs: int, *, method: str = "dirichlet", seed: int = 0,
                  bounds: Mapping[str, tuple[float, float]] | None = None,
                  groups: Mapping[str, tuple[Sequence[str], float, float]] | None = None, tokens: float | None = None,
-                 max_epochs: float | None = None, usage: float | None = 15.0, strengths: tuple[float, float] = (0.1, 5.0),
+                 max_epochs: Epochs = None, usage: float | None = 15.0, strengths: tuple[float, float] = (0.1, 5.0),
                  exponent: float = 0.5, least: float = 2e-4, law: Law | None = None) -> pd.DataFrame:
     """Mixtures to train proxy runs on.
 
@@ -57,7 +57,7 @@ def design_swarm(sources: Sources | Mapping[str, float] | Sequence[str], runs: i
         bounds: domain to (lowest, highest) weight.
         groups: name to (domains, lowest, highest) sum of their weights.
         tokens: training tokens of one proxy run, for ``max_epochs``.
-        max_epochs: most passes over a domain in one run.
+        max_epochs: most passes over a domain in one run, one number for all or domain to number.
         usage: most times its natural share that a domain gets; None for no such cap.
         strengths: least and largest concentration of the Dirichlet draws.
         exponent: of the natural weights, before drawing; a mixture that is given is taken as it is.

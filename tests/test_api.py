@@ -149,6 +149,8 @@ def test_bad_input_to_the_verbs_is_one_sentence(tmp_path):
             (lambda: rv.pareto("olmix", ["a", "b"]), "a proposal needs a law, which rv.fit gives; got 'olmix'")):
         with pytest.raises(rv.ReweightvizError, match=sentence):
             call()
+    with pytest.raises(rv.ReweightvizError, match="ODM learns from 'loss', which is nowhere a finite number"):
+        rv.mix({"loss": {"web": [float("nan")] * 3, "code": [float("nan")] * 3}}, rv.mixers.ODM())
     with pytest.raises(rv.ReweightvizError, match="takes signal to domain to number"):
         rv.mix({"web": 1e12}, rv.mixers.Natural())
     two = {"excess_loss": {"web": [1, 2], "code": [1, 2]}}

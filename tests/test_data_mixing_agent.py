@@ -63,6 +63,7 @@ def test_the_rule_beats_uniform(seed):
     assert gap_closed(World(seed, fading=True)) > 0.05
 
 
+@pytest.mark.golden("DataMixingAgent", "an oracle: greedy weights in worlds of known linear dynamics")
 @pytest.mark.parametrize("seed", range(6))
 def test_the_fitted_policy_comes_within_15_percent_of_greedy(seed):
     world = World(seed)

@@ -58,6 +58,10 @@ def test_a_log_of_weights_alone_shows_them():
     assert monitor.views == ("weights", "shares", "scalars")
 
 
+def test_a_log_without_domains_shows_its_scalars():
+    assert Monitor(RunLog((), [1, 2], [[], []], scalars={"loss": [3.0, 2.0]})).views == ("scalars",)
+
+
 def test_views_are_those_that_there_is_something_for(monitor):
     assert monitor.views == ("loss", "excess", "weights", "shares", "epochs", "phase", "scalars")
     for view in monitor.views:

@@ -566,5 +566,9 @@ def test_counts_are_taken_as_text_and_a_wrong_cap_is_a_sentence():
     law = LogLinearLaw(("web", "code"), ("a",), np.ones(1, bool), np.array([[0, -1.0, -3.0]]))
     mixture = optimize(law, kl=0, tokens="2B", sources={"code": "0.5B", "web": "9B"}, max_epochs=2, draws=0)
     assert mixture["code"] == pytest.approx(0.5, abs=1e-6)
-    with pytest.raises(ReweightvizError, match="max_epochs must be a number of passes above 0; got '4'"):
+    each = optimize(law, kl=0, tokens="2B", sources={"code": "0.5B", "web": "9B"}, max_epochs={"code": 1}, draws=0)
+    assert each["code"] == pytest.approx(0.25, abs=1e-6) and each.source["max_epochs"] == {"code": 1}
+    with pytest.raises(ReweightvizError, match="no domain 'cod'; did you mean 'code'"):
+        optimize(law, tokens="2B", sources={"code": "0.5B", "web": "9B"}, max_epochs={"cod": 1})
+    with pytest.raises(ReweightvizError, match="max_epochs must be a number of passes above 0, or one for each domain; got '4'"):
         optimize(law, tokens="2B", sources={"code": "0.5B", "web": "9B"}, max_epochs="4")

@@ -57,8 +57,10 @@ class LineWriter:
     def close(self) -> None:
         """Let go of the file; the next line opens it again."""
         if self._file is not None:
-            os.close(self._file)
+            self._close(self._file)
             self._file = None
+
+    _close = staticmethod(os.close)  # when the interpreter ends, the name os may be gone first
 
     def _opened(self) -> int:
         if self._file is None:

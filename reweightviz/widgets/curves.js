@@ -4,10 +4,14 @@ import { drawing, element, say } from "./elements.js";
 import { errorLine } from "./error_line.js";
 import { tokensText } from "./format.js";
 
-const ROW = 15; // pixels a label
-const LEADER = 18; // pixels between a line's end and its label
-const RETRY = 60; // milliseconds until plotly has drawn
-const SETTLED = 200; // milliseconds after which a width is no longer being dragged
+// pixels a label
+const ROW = 15;
+// pixels between a line's end and its label
+const LEADER = 18;
+// milliseconds until plotly has drawn
+const RETRY = 60;
+// milliseconds after which a width is no longer being dragged
+const SETTLED = 200;
 
 /**
  * Where labels of ROW pixels go so that none overlaps: as near as possible to where they want to be.
@@ -248,7 +252,8 @@ function render({ model, el }) {
     // plotly listens to the window alone; a side bar that opens must be told to it.
     const room = plot.clientWidth;
     if (room && Math.abs(room - plot._fullLayout.width) > 1) {
-      delete plot.layout.width; // a layout that Python set as a whole leaves one, and plotly would keep to it
+      // a layout that Python set as a whole leaves one, and plotly would keep to it
+      delete plot.layout.width;
       globalThis.dispatchEvent(new Event("resize"));
     }
     clearTimeout(settling);

@@ -76,6 +76,9 @@ def main(job):
     done = trainer.train(resume_from_checkpoint=get_last_checkpoint(folder / "checkpoints") if job.get("resume") else None)
     if rank == 0:
         print("RESULT", json.dumps({"loss": done.training_loss, "step": trainer.state.global_step}))
+    if torch.distributed.is_initialized():  # gloo's threads end the process when the other rank goes first
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
 
 
 if __name__ == "__main__":
