@@ -149,6 +149,11 @@ def test_bad_input_to_the_verbs_is_one_sentence(tmp_path):
             (lambda: rv.pareto("olmix", ["a", "b"]), "a proposal needs a law, which rv.fit gives; got 'olmix'")):
         with pytest.raises(rv.ReweightvizError, match=sentence):
             call()
+    mixture = rv.Mixture.uniform(tuple(reversed(law.domains)))
+    assert law.predict(mixture).tolist() == law.predict([dict(mixture)]).tolist() == law.predict(mixture.aligned(law.domains)).tolist()
+    for weights, sentence in (("x", "got 'x'"), ([0.5, 0.5], r"got shape \(2,\)"), ({"web": 1.0}, "name different domains")):
+        with pytest.raises(rv.ReweightvizError, match=sentence):
+            law.predict(weights)
     with pytest.raises(rv.ReweightvizError, match="ODM learns from 'loss', which is nowhere a finite number"):
         rv.mix({"loss": {"web": [float("nan")] * 3, "code": [float("nan")] * 3}}, rv.mixers.ODM())
     with pytest.raises(rv.ReweightvizError, match="takes signal to domain to number"):

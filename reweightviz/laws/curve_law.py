@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.protocols import BrowserForm
 from reweightviz.laws.arrays import decoded, encoded
+from reweightviz.laws.asked_mixtures import asked_mixtures
 from reweightviz.laws.curves import CURVES, WIDE, Curve, Points
 from reweightviz.laws.runs import checked_given, checked_importance
 from reweightviz.numerics.quantiles import between
@@ -139,10 +140,7 @@ class CurveLaw:
         return CURVES[self.kind]
 
     def _points(self, weights: ArrayLike, given: Mapping[str, ArrayLike]) -> Points:
-        mixtures = np.atleast_2d(np.asarray(weights, np.float64))
-        if mixtures.ndim != 2 or mixtures.shape[1] != len(self.domains):
-            raise ReweightvizError(f"the law takes weights (n, {len(self.domains)}), one for each of "
-                                   f"{listed(self.domains)}; got shape {mixtures.shape}.")
+        mixtures = asked_mixtures(weights, self.domains)
         self._check_names(given, needed=True)
         told = {**self.held, **given}
         return Points(mixtures, {name: self._checked(name, told[name], len(mixtures)) for name in self.takes}, self.fixed)

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.protocols import BrowserForm
 from reweightviz.laws.arrays import decoded, encoded
+from reweightviz.laws.asked_mixtures import asked_mixtures
 from reweightviz.laws.runs import checked_importance
 from reweightviz.numerics.convex import minimise_exponentials
 from reweightviz.numerics.quantiles import between
@@ -145,11 +146,7 @@ class LogLinearLaw:
             raise ReweightvizError(f"the record of the law is incomplete or damaged: {error}.") from error
 
     def _mixtures(self, weights: ArrayLike) -> Array:
-        mixtures = np.atleast_2d(np.asarray(weights, np.float64))
-        if mixtures.ndim != 2 or mixtures.shape[1] != len(self.domains):
-            raise ReweightvizError(f"the law takes weights (n, {len(self.domains)}), one for each of "
-                                   f"{listed(self.domains)}; got shape {mixtures.shape}.")
-        return mixtures
+        return asked_mixtures(weights, self.domains)
 
 
 def _losses(coef: Array, mixtures: Array) -> Array:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.protocols import BrowserForm, LawSpec, needs
+from reweightviz.laws.asked_mixtures import asked_mixtures
 from reweightviz.laws.olmix import Olmix
 from reweightviz.laws.runs import checked_given, checked_runs
 from reweightviz.numerics.effective_data import DATA_DECAY, effective_tokens
@@ -205,10 +206,7 @@ class RepeatedLaw:
         return checked_given("the law", name, value, count, len(self.domains) if name == "available" else None)
 
     def _effective(self, weights: ArrayLike, given: Mapping[str, ArrayLike]) -> tuple[Array, dict[str, Any]]:
-        mixtures = np.atleast_2d(np.asarray(weights, np.float64))
-        if mixtures.ndim != 2 or mixtures.shape[1] != len(self.domains):
-            raise ReweightvizError(f"the law takes weights (n, {len(self.domains)}), one for each of "
-                                   f"{listed(self.domains)}; got shape {mixtures.shape}.")
+        mixtures = asked_mixtures(weights, self.domains)
         if any(name not in given for name in self.given) or any(name not in self.takes for name in given):
             raise ReweightvizError(f"the law takes {listed(self.takes)} beside the weights; got {listed(given) if given else 'none'}.")
         told = {name: self._checked(name, {**self.held, **given}[name], len(mixtures)) for name in self.takes_itself}

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.protocols import BrowserForm
+from reweightviz.laws.asked_mixtures import asked_mixtures
 from reweightviz.numerics.quantiles import between
 
 Array = NDArray[np.float64]
@@ -66,11 +67,7 @@ class SampledLaw:
         return None
 
     def _mixtures(self, weights: ArrayLike) -> Array:
-        mixtures = np.atleast_2d(np.asarray(weights, np.float64))
-        if mixtures.ndim != 2 or mixtures.shape[1] != len(self.domains):
-            raise ReweightvizError(f"the law takes weights (n, {len(self.domains)}), one for each of "
-                                   f"{listed(self.domains)}; got shape {mixtures.shape}.")
-        return mixtures
+        return asked_mixtures(weights, self.domains)
 
     def _record(self) -> dict[str, Any]:
         """What every record begins with."""

@@ -1,0 +1,38 @@
+"""The mixtures that a law is asked about, however they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.mixture import Mixture
+
+Array = NDArray[np.float64]
+
+
+def asked_mixtures(weights: Any, domains: tuple[str, ...]) -> Array:
+    """Weights (n, K) in the order of ``domains`` from an array (K,) or (n, K), a mixture, or a list of mixtures.
+
+    Raises:
+        ReweightvizError: another number of weights, other domains, or no numbers.
+
+    Example:
+        >>> asked_mixtures({"code": 0.25, "web": 0.75}, ("web", "code")).tolist()
+        [[0.75, 0.25]]
+    """
+    if isinstance(weights, Mapping):
+        weights = [weights]
+    if isinstance(weights, list | tuple) and weights and all(isinstance(row, Mapping) for row in weights):
+        weights = [(row if isinstance(row, Mixture) else Mixture(row)).aligned(domains) for row in weights]
+    try:
+        mixtures = np.atleast_2d(np.asarray(weights, np.float64))
+    except (TypeError, ValueError):
+        mixtures = np.empty(0)
+    if mixtures.ndim != 2 or mixtures.shape[1] != len(domains):
+        raise ReweightvizError(f"the law takes weights (n, {len(domains)}), one for each of {listed(domains)}, or mixtures of them; "
+                               f"got {f'shape {np.shape(weights)}' if mixtures.size else f'{weights!r:.60}'}.")
+    return mixtures
