@@ -5,6 +5,7 @@
 .venv/bin/python benchmarks/laws.py --compare FOLDER    the same tables: speed against the RegMix authors' recipe on 1 and on 2 threads,
                                                         every law on the held-out runs, and one mixture while dragging;
                                                         writes benchmarks/results/laws.json (minutes)
+.venv/bin/python benchmarks/laws.py --browser FOLDER    after that: one mixture in Chromium, as the editor predicts it
 
 A busy machine slows the threads of the linear algebra down; OPENBLAS_NUM_THREADS=1 measures the fit itself. --compare limits the
 threads by itself and reads the processor's time too: on 1 thread what else runs hardly touches it; 2 threads also spin while they wait.
@@ -193,6 +194,39 @@ def dragging(name: str, law: Any, changes: int = 30) -> dict[str, float]:
     return found
 
 
+IN_THE_BROWSER = """async ([code, header, bytes, mixtures]) => {
+  const { readLaw, evaluateLaw } = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+  const law = readLaw(header, new DataView(Uint8Array.from(bytes).buffer), header.domains);
+  return mixtures.map((weights) => {
+    const began = performance.now();
+    for (let n = 0; n < 10; n++) evaluateLaw(law, weights, 0.9);
+    return (performance.now() - began) / 10;
+  });
+}"""
+
+
+def browsing(folder: Path) -> None:
+    """The same in Chromium, for a law that the browser evaluates by itself, by the module that the editor runs."""
+    import sys
+
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
+    import chromium
+    from playwright.sync_api import sync_playwright
+
+    results = json.loads(RESULTS.read_text())
+    code = (Path(rv.__file__).parent / "widgets" / "law.js").read_text("utf-8")
+    with sync_playwright() as playwright:
+        page = playwright.chromium.launch(executable_path=chromium.find(), args=["--no-sandbox"]).new_page()
+        for name, swarm in (("demo", rv.demo_swarm()), ("regmix", tables(folder)[0])):
+            form = rv.fit(swarm, LAWS["Olmix"]).browser_form()
+            rows = np.random.default_rng(0).dirichlet(np.ones(len(swarm.domains)), 100).tolist()
+            times = page.evaluate(IN_THE_BROWSER, [code, dict(form.header), list(form.data), rows])[20:]  # the first ones compile it
+            results["one_mixture"][name]["Olmix in Chromium"] = found = {
+                "median_ms": round(float(np.median(times)), 2), "p90_ms": round(float(np.quantile(times, 0.9)), 2)}
+            print(f"Olmix in Chromium, {name}, one mixture and its intervals: {found}")
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+
+
 def compare(folder: Path) -> None:
     """Every result is written as soon as it is there; the slowest law, GaussianProcess, comes last."""
     train, test = tables(folder)
@@ -232,8 +266,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--regmix", type=Path, metavar="FOLDER", help="folder of train_ and test_ mixture and pile_loss tables")
     parser.add_argument("--compare", type=Path, metavar="FOLDER", help="the same folder: speed, held-out runs and dragging, into results/laws.json")
+    parser.add_argument("--browser", type=Path, metavar="FOLDER", help="the same folder: one mixture in Chromium, into the same results")
     asked = parser.parse_args()
-    if asked.compare:
+    if asked.browser:
+        browsing(asked.browser)
+    elif asked.compare:
         compare(asked.compare)
     elif asked.regmix:
         regmix(asked.regmix)
