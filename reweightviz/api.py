@@ -22,6 +22,7 @@ from reweightviz.core.sources import Source, Sources, count
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.types import SIGNALS, kind_of
 from reweightviz.fit_doubts import doubts
+from reweightviz.held_out import fitted
 from reweightviz.numerics.simplex import numbers
 from reweightviz.numerics.threads import one_thread
 
@@ -224,7 +225,7 @@ def fit(swarm: Swarm, spec: LawSpec, **signals: Any) -> Law:
     _instance(spec, "rv.fit", "rv.laws.Olmix()", LawSpec)
     if not isinstance(swarm, Swarm):
         raise ReweightvizError(f"rv.fit takes a swarm, as rv.read_swarm returns one; got {swarm!r:.60}.")
-    law = spec.fit(**supply(type(spec).__name__, spec.fit, swarm.signals() | signals))
+    law = fitted(swarm, spec, signals)
     for sentence in doubts(law, type(spec).__name__):
         warn(sentence)
     return law

@@ -11,9 +11,10 @@ from reweightviz.core.protocols import Law
 
 def doubts(law: Law, who: str) -> Iterator[str]:
     """A sentence for each kind of target that ``who``, the law's name, cannot be asked about."""
-    said: dict[str, Any] = {target: {} for target in law.targets}
+    found = getattr(law, "diagnostics", None) or {}
+    said: dict[str, Any] = {target: {} for target in law.targets} if found else {}
     for name in ("constant", "degenerate", "r2", "held_out_r2"):
-        for target, value in zip(law.targets, (getattr(law, "diagnostics", None) or {}).get(name) or (), strict=False):
+        for target, value in zip(said, found.get(name) or (), strict=False):
             said[target][name] = value
     constant = [target for target, row in said.items() if row.get("constant")]
     varied = {target: row for target, row in said.items() if target not in constant}

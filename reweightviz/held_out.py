@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed
-from reweightviz.core.protocols import Law
+from reweightviz.core.protocols import Law, supply
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.types import SIGNALS
 
@@ -50,10 +50,9 @@ def given_of(law: Law, swarm: Swarm, signals: Signals | None = None) -> dict[str
 
 
 def fitted(swarm: Swarm, spec: Any, signals: Signals | None = None) -> Law:
-    """A law fitted to the runs, as ``rv.fit`` does."""
-    from reweightviz import api  # it names the modules that name this one
-
-    return api.fit(swarm, spec, **dict(signals or {}))
+    """A law fitted to the runs, told what it names of the swarm and of ``signals``."""
+    law: Law = spec.fit(**supply(type(spec).__name__, spec.fit, swarm.signals() | dict(signals or {})))
+    return law
 
 
 def fitted_to_some(swarm: Swarm, spec: Any, signals: Signals | None = None) -> Law:
