@@ -4,6 +4,7 @@
 .venv/bin/python benchmarks/mixers.py --report   tables from the runs that are there; writes benchmarks/results/mixers.json
 .venv/bin/python benchmarks/mixers.py --tune     the hyperparameters: two groups with a seed that the report does not use, on the documents
                                                  that mixers may look at
+.venv/bin/python benchmarks/mixers.py --overhead the same share of the step time of the mixers that are not compared, into the results (a minute)
 
 Every method ends in one run of CONFIG with the same seed, so the same initial model: fixed weights (uniform, natural, the answers of
 DoReMi, DoGE and the log-linear law) or weights that change as it goes (ODM, Aioli, ADO, Skill-It). What came before that run (a
@@ -53,6 +54,7 @@ GROUPS = {
 SEEDS, OTHER, LEVEL = range(5), 1000, 0.9  # OTHER: added to the seed of what comes before a main run
 SWARM = {"runs_a_domain": 4, "runs_at_least": 16}  # Dirichlet mixtures around uniform, log-spaced strengths
 TUNING_SEED, TUNING_GROUPS = 100, ("python", "web")
+OTHERS = ("ScaleBiO", "DreamPRM", "DataMixingAgent")
 STRENGTHS = np.geomspace(2.0, 60.0, 6)
 GRAPH_STEPS = CONFIG.steps // 10
 SHORT: dict[str, dict[str, Any]] = {  # what the defaults, for long runs, become in one of 500 steps
@@ -273,11 +275,24 @@ def report(book: Book) -> None:
         if "uniform" in rows and len(rows) > 1:
             groups[group] = {"domains": list(data_of(group).domains)} | judged(rows)
     print("\n".join(tables(groups)))
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     RESULTS.write_text(json.dumps({
         "date": datetime.now(UTC).isoformat(timespec="minutes"), "machine": f"{os.cpu_count()} cores, {platform.machine()}, one thread",
         "versions": {name: version(name) for name in ("torch", "numpy")}, "config": repr(CONFIG), "tokens_a_run": CONFIG.tokens,
         "corpus": book.facts["corpus"], "unit": "nats per byte, test half of the held-out documents", "level": LEVEL,
-        "settings": METHODS, "swarm": {group: swarm_size(group) for group in groups}, "groups": groups}, indent=1) + "\n")
+        "settings": METHODS, "swarm": {group: swarm_size(group) for group in groups}, "groups": groups,
+        "overhead_share_of_others": before.get("overhead_share_of_others", {})}, indent=1) + "\n")
+
+
+def overhead(_: Book) -> None:
+    """Seconds of the mixer and its signals by seconds of updates, less uniform's, one run each in the group python."""
+    data, shares = data_of("python"), {}
+    for name in ("Uniform", *OTHERS):
+        facts = train(data, getattr(rv.mixers, name)(), seed=0, config=CONFIG).log.meta
+        shares[name] = (facts["mixer_seconds"] + facts["signal_seconds"]) / facts["update_seconds"]
+    found = {name: round(shares[name] - shares["Uniform"], 4) for name in OTHERS}
+    print(found)
+    RESULTS.write_text(json.dumps(json.loads(RESULTS.read_text()) | {"overhead_share_of_others": found}, indent=1) + "\n")
 
 
 def tables(groups: dict[str, Any]) -> Iterator[str]:
@@ -316,10 +331,11 @@ def verdicts(differences: list[dict[str, float]]) -> tuple[int, int, int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--report", action="store_true", help="tables from the runs that are there")
+    parser.add_argument("--overhead", action="store_true", help="what the mixers that are not compared cost")
     parser.add_argument("--tune", action="store_true", help="try the settings of GRID")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    (report if asked.report else tune if asked.tune else runs)(Book())
+    (report if asked.report else tune if asked.tune else overhead if asked.overhead else runs)(Book())
 
 
 if __name__ == "__main__":
