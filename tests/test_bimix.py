@@ -71,6 +71,7 @@ def test_slopes_are_those_of_the_values(told, every):
         np.testing.assert_allclose(slopes[:, :, p], (there - here) / 2e-6, atol=1e-6)
 
 
+@pytest.mark.golden("BiMix", "closed form of the optimum of known coefficients")
 def test_the_optimum_is_the_closed_form():
     law = fitted(*swarm())
     best = law.minimise(kl=0)

@@ -146,6 +146,7 @@ def test_the_loss_turns_up_again_where_data_is_small():
     assert (np.diff(np.sign(np.diff(curve))) != 0).sum() == 1  # it turns once
 
 
+@pytest.mark.golden("DoublePowerLaw", "limit of much data, a power law alone")
 def test_more_data_takes_the_second_term_away():
     mixtures, losses, amounts = sweep(120, available="varied")
     law = doubled(mixtures, losses, amounts)

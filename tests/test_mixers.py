@@ -22,6 +22,7 @@ def test_natural():
     np.testing.assert_allclose(epochs, epochs[0])
 
 
+@pytest.mark.golden("Uniform", "full entropy")
 def test_uniform_has_full_entropy():
     w = answer(Uniform(), prior=[0.7, 0.2, 0.1])
     assert -(w * np.log(w)).sum() == pytest.approx(np.log(3))

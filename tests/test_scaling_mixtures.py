@@ -90,6 +90,7 @@ def test_slopes_are_those_of_the_values(joint, scales):
         np.testing.assert_allclose(slopes[:, :, p], (there - here) / 2e-6, atol=1e-5)
 
 
+@pytest.mark.golden("ScalingMixtures", "a general solver finds no better optimum; the additive law's is the same at every scale")
 def test_the_additive_law_is_convex_and_its_optimum_exact():
     law, rng = fitted(swarm(200, noise=0.01), draws=0), np.random.default_rng(5)
     held = law.at(size=1e9, run_tokens=1e11)
@@ -131,6 +132,7 @@ def test_the_barrier_reaches_closed_forms():
     np.testing.assert_allclose(minimise_convex(line, 4, lower=[0.1, 0.2, 0.3, 0.4]).x, [0.1, 0.2, 0.3, 0.4])
 
 
+@pytest.mark.golden("ScalingMixtures", "closed form: equal domains are best mixed evenly")
 def test_equal_domains_are_best_mixed_evenly():
     rng = np.random.default_rng(0)
     mixtures = rng.dirichlet(np.ones(3), 80)

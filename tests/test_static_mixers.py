@@ -135,6 +135,7 @@ def test_rv_mix_returns_the_schedule_of_a_cooldown():
     assert schedule.epochs(tokens, budget=1e9)["is"] == pytest.approx(1000 * share)
 
 
+@pytest.mark.golden("TwoPhase", "three domains by hand")
 def test_two_phases_are_the_large_domains_and_then_the_mixture():
     tokens, second = {"en": 8e9, "de": 4e9, "is": 1e6}, {"en": 0.5, "de": 0.3, "is": 0.2}
     schedule = rv.mix({"tokens": tokens, "prior": second}, TwoPhase(switch=900, steps=1000))
@@ -219,6 +220,7 @@ def test_learning_curves_are_recovered():
         np.testing.assert_allclose(fitted, true, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.golden("EquitableAllocation", "closed form for one exponent")
 def test_equal_groups_get_equal_shares_and_one_exponent_has_a_closed_form():
     same = curves_of(*[(1, 5, 0.4)] * 3)
     for objective in ("mean", "worst"):
@@ -261,6 +263,7 @@ def test_no_other_allocation_has_a_lower_worst_loss(rows):
     np.testing.assert_allclose(curves.at(found)[found > 1e-2], worst, rtol=1e-6)
 
 
+@pytest.mark.golden("EquitableAllocation", "brute force")
 def test_brute_force_agrees_with_the_closed_form():
     curves, cost, budget = curves_of((1.5, 8, 0.3), (1.0, 20, 0.5), (2.2, 3, 0.15)), np.array([1, 3, 0.5]), 2e4
 
@@ -418,6 +421,7 @@ class Bowl:
         return self.sign * (2 + ((weights - self.best) ** 2).sum(1, keepdims=True))
 
 
+@pytest.mark.golden("MetaRater", "a law whose optimum is known")
 def test_meta_rater_finds_the_optimum_of_its_law():
     best = [0.6, 0.3, 0.1, 0.0]
     for sign in (1, -1):
@@ -480,6 +484,7 @@ def test_what_meta_rater_refuses():
 # ---- difficulty flip
 
 
+@pytest.mark.golden("DifficultyFlip", "four groups by hand, after the paper's abstract")
 def test_the_flip_gives_hard_math_and_easy_code_the_larger_share():
     prior = {"easy math": 0.4, "hard math": 0.1, "easy code": 0.2, "hard code": 0.3}
     signals = {"prior": prior, "influence": dict(zip(prior, [-2, 3, 0.5, -0.1], strict=True)), "task": dict(zip(prior, [0, 0, 1, 1], strict=True))}
