@@ -126,11 +126,11 @@ class Monitor(w.VBox):
         """Write what is drawn; the ending says what.
 
         Args:
-            path: ``.html``: every view in one page that needs no network; ``.svg``, ``.png``: the view that is shown, ``.png`` by kaleido;
+            path: ``.html``: every view in one page that needs no network; ``.svg``, ``.png``: the view that is shown;
                 ``.csv``: a row a number (run, step, tokens, time, domain, signal, value).
 
         Raises:
-            ReweightvizError: another ending, or .png without kaleido.
+            ReweightvizError: another ending, or .png without resvg_py (the extra ``png``).
         """
         figures = {_TITLES[name]: self._view(name).figure for name in (self.views if str(path).endswith(".html") else [self.view])}
         title = ", ".join(log.name for log in self.logs)

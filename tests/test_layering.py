@@ -19,7 +19,7 @@ BELOW = {"core": set(), "numerics": {"core"}, "widgets": {"core", "numerics"}} |
 OTHERS = {
     "core": TABLES | {"lance", "tqdm"},
     "numerics": TABLES | {"scipy", "array_api_compat", "ot", "threadpoolctl"},
-    "widgets": TABLES | {"scipy", "anywidget", "ipywidgets", "plotly", "traitlets"},
+    "widgets": TABLES | {"scipy", "anywidget", "ipywidgets", "plotly", "traitlets", "resvg_py"},
 } | {family: TABLES | {"scipy", "tqdm"} for family in FAMILIES}
 for _package, _families in {
     "torch": "features scorers reweighters training", "transformers": "features training", "sklearn": "features laws scorers selectors",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
+import struct
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from reweightviz.core.runlog import RunLog
 from reweightviz.monitor import Monitor
 from reweightviz.training.mixture_sampler import MixtureSampler
 from reweightviz.training.run_logger import RunLogger
+from reweightviz.widgets import run_export
 from reweightviz.widgets.steering import Steering
 
 NAMES = ["web", "code", "</script>"]
@@ -182,12 +183,22 @@ def test_what_it_saves(monitor, tmp_path):
     body = page.partition("</script></head>")[2]
     assert page.count("plotly.js v") == 1 and body.count('class="plotly-graph-div"') == len(monitor.views)
     assert not re.search(r"<(?:script|link)[^>]+(?:src|href)=", page) and body.count("</script>") == body.count("<script")
-    assert monitor.save(tmp_path / "run.svg").read_text("utf-8").startswith("<svg")
+    picture = monitor.save(tmp_path / "run.svg").read_text("utf-8")
+    assert picture.startswith("<svg") and ">v2</text>" not in picture
     with pytest.raises(ReweightvizError, match=r"a monitor is saved as .html, .svg, .csv, .png; got 'run.pdf'"):
         monitor.save(tmp_path / "run.pdf")
-    if importlib.util.find_spec("kaleido") is None:
-        with pytest.raises(ReweightvizError, match="needs kaleido"):
-            monitor.save(tmp_path / "run.png")
+
+
+def test_a_png_is_the_svg_at_twice_its_size(monitor, tmp_path, monkeypatch):
+    height = monitor.shown.figure.layout.height
+    assert struct.unpack(">II", monitor.save(tmp_path / "run.png").read_bytes()[16:24]) == (2 * 900, 2 * height)
+    monkeypatch.setattr(run_export, "FONTS", "a font that nobody has")
+    with pytest.raises(ReweightvizError, match=r"again.png would have no words: no font of a font that nobody has is installed"):
+        monitor.save(tmp_path / "again.png")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ReweightvizError, match=r"again.png needs resvg_py: pip install 'reweightviz\[png\]'"):
+        monitor.save(tmp_path / "again.png")
+    assert not (tmp_path / "again.png").exists()
 
 
 def test_a_run_that_has_not_begun(tmp_path):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from xml.dom.minidom import parseString
 
 import numpy as np
 import pytest
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.runlog import RunLog
+from reweightviz.widgets.figures import loss_figure, weight_figure
 from reweightviz.widgets.run_amounts import Derived, effective_domains, exhaustion, shares
 from reweightviz.widgets.run_panels import EFFECTIVE, compare_figure, scalars_figure
 from reweightviz.widgets.run_svg import svg_text
@@ -192,3 +194,29 @@ def test_an_update_costs_what_is_new(name):
     updates = [seconds(140_000 + 10 * n) for n in range(1, 6)]
     assert min(updates) < max(first, 0.15), (first, updates)
     assert max(len(trace.x) for trace in FIGURES[name](log).data) <= 2100
+
+
+def parts(figure, tag):
+    return parseString(svg_text(figure)).getElementsByTagName(tag)  # noqa: S318
+
+
+def test_the_svg_has_round_numbers_and_every_name_once():
+    texts = {node.firstChild.data: node for node in parts(weight_figure(run(40)), "text") if node.firstChild}
+    assert [word for word in texts if word.endswith("%")] == [f"{share}%" for share in range(0, 61, 10)]
+    names = [float(texts[name].getAttribute("y")) for name in run(40).domains]
+    assert np.diff(sorted(names)).min() >= 12.9 and max(names) <= 320
+
+
+def test_the_svg_says_which_run_has_which_dash_and_where_a_path_begins():
+    both = [run(40), run(40, name="other")]
+    words = [node.firstChild.data for node in parts(loss_figure(both), "text") if node.firstChild]
+    assert words.count("other") == 1
+    circles = parts(phase_figure(run(40)), "circle")
+    assert [node.hasAttribute("fill") for node in circles] == [False, True] * 3
+    panel = [node.firstChild.data for node in parts(compare_figure(both), "text") if node.firstChild]
+    assert panel.count("other") == 3 and panel.count("web") == 1
+
+
+def test_the_svg_draws_the_limit_of_epochs():
+    figure = epochs_figure(run(40), TOKENS, max_epochs=1)
+    assert "1 epoch" in [node.firstChild.data for node in parts(figure, "text") if node.firstChild]

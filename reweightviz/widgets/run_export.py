@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import importlib.util
-import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from plotly.offline import get_plotlyjs
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.files import inside_folder, write_atomically
 from reweightviz.core.runlog import RunLog
+from reweightviz.widgets.curve_picture import FONTS
 from reweightviz.widgets.run_svg import svg_text
 from reweightviz.widgets.runs import run_names
 
@@ -47,7 +47,7 @@ def save(path: str | os.PathLike[str], *, title: str, figures: Mapping[str, go.F
     if target.suffix == ".csv":
         return _write_table(target, logs)
     if target.suffix == ".png":
-        return _write_png(target, figures[shown])
+        return write_atomically(target, _png(svg_text(figures[shown]), target.name))
     raise ReweightvizError(f"a monitor is saved as {', '.join(ENDINGS)}; got {target.name!r}.")
 
 
@@ -89,13 +89,21 @@ def _write_rows(file: TextIO, logs: Sequence[RunLog]) -> None:
             long_table(log, name, slice(start, start + _ROWS)).to_csv(file, header=False, index=False)
 
 
-def _write_png(path: Path, figure: go.Figure) -> Path:
-    if importlib.util.find_spec("kaleido") is None:
-        raise ReweightvizError(f"{path.name} needs kaleido, which draws in a browser: pip install kaleido. Without it: .svg, .html, "
-                               "or the camera above the picture.")
-    buffer = io.BytesIO()
-    figure.write_image(buffer, format="png", width=1100, height=int(figure.layout.height or 300) + 40, scale=2)
-    return write_atomically(path, buffer.getvalue())
+def _png(svg: str, name: str) -> bytes:
+    """The picture on white, two pixels for one."""
+    if importlib.util.find_spec("resvg_py") is None:
+        raise ReweightvizError(f"{name} needs resvg_py: pip install 'reweightviz[png]'. Without it: .svg, .html, or the camera "
+                               "above the picture.")
+    import resvg_py
+
+    def drawn(text: str) -> bytes:
+        return bytes(resvg_py.svg_to_bytes(svg_string=text, zoom=2, background="white"))
+
+    letter = f'<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20" font-family="{FONTS}"><text y="15">{{}}</text></svg>'
+    if drawn(letter.format("x")) == drawn(letter.format("")):
+        raise ReweightvizError(f"{name} would have no words: no font of {FONTS.replace(', sans-serif', '')} is installed here. "
+                               "Install one (fonts-dejavu-core), or save .svg or .html.")
+    return drawn(svg)
 
 
 def _page(title: str, figures: Mapping[str, go.Figure], notes: Sequence[str]) -> str:

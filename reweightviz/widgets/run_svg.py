@@ -4,40 +4,41 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from reweightviz.widgets.curve_picture import svg_of
+from reweightviz.widgets.curve_picture import FONTS, svg_of, words_at
 
-_WIDE, _NARROW = 900, 460
+_WIDE, _HIGH, _HEAD = 900, 200, 24  # pixels: of a picture, of a panel, of what stands over panels
 
 
 def svg_text(figure: go.Figure) -> str:
-    """The picture as an SVG document; of panels, each as a picture of its own with its title.
+    """The picture as an SVG document; of panels, each as a picture of its own under what all of them say.
 
     >>> from reweightviz.core.runlog import RunLog
     >>> from reweightviz.widgets.run_panels import scalars_figure
     >>> svg_text(scalars_figure(RunLog(("web",), [1, 2], [[1.0]] * 2, scalars={"lr": [0.1, 0.2]}))).count("<svg ")
     3
     """
-    words = figure.layout.annotations
-    figure = go.Figure([trace for trace in figure.data if "lines" in trace.mode], figure.layout)
-    if len(words) <= 2:
+    said, _, *titles = (words.text for words in figure.layout.annotations)
+    if not titles:
         return svg_of(figure, _WIDE, int(figure.layout.height or 300))
     places = list(dict.fromkeys(trace.xaxis or "x" for trace in figure.data))
-    panels = [_panel(figure, place, title.text) for place, title in zip(places, words[2:], strict=False)]
-    across, height = 2, 200
-    inside = "".join(panel.replace("<svg ", f'<svg x="{_NARROW * (n % across)}" y="{height * (n // across)}" ', 1)
+    across = min(len(places), 2)
+    width, height = _WIDE // across, _HEAD + _HIGH * -(-len(places) // across)
+    panels = [_panel(figure, place, title, width) for place, title in zip(places, titles, strict=False)]
+    inside = "".join(panel.replace("<svg ", f'<svg x="{width * (n % across)}" y="{_HEAD + _HIGH * (n // across)}" ', 1)
                      for n, panel in enumerate(panels))
-    down = -(-len(panels) // across)
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_NARROW * across} {height * down}">{inside}</svg>'
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDE} {height}" width="{_WIDE}" height="{height}" '
+            f'font-family="{FONTS}" font-size="11">{words_at(60, 14, said)}{inside}</svg>')
 
 
-def _panel(figure: go.Figure, place: str, title: str) -> str:
+def _panel(figure: go.Figure, place: str, title: str, width: int) -> str:
     traces = [trace.to_plotly_json() for trace in figure.data if (trace.xaxis or "x") == place]
     one = go.Figure([{name: value for name, value in trace.items() if name not in ("xaxis", "yaxis")} for trace in traces])
-    unit, note = (words.text for words in figure.layout.annotations[:2])
     last = [axis.title.text for axis in figure.select_xaxes() if axis.title.text]
     one.update_layout(meta={"stacked": False}, xaxis_title=last[-1] if last else "",
-                      annotations=[{"text": " · ".join(filter(None, [_bare(title), unit]))}, {"text": note}])
-    return svg_of(one, _NARROW, 190)
+                      annotations=[{"text": _bare(title)}, figure.layout.annotations[1]],
+                      shapes=[shape for shape in figure.layout.shapes if shape.xref == place])
+    several = len({trace.meta[1] for trace in one.data}) > 1
+    return svg_of(one, width, _HIGH - 10, ends="run" if several else "")
 
 
 def _bare(title: str) -> str:
