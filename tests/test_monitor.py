@@ -183,6 +183,9 @@ def test_what_it_saves(monitor, tmp_path):
     body = page.partition("</script></head>")[2]
     assert page.count("plotly.js v") == 1 and body.count('class="plotly-graph-div"') == len(monitor.views)
     assert not re.search(r"<(?:script|link)[^>]+(?:src|href)=", page) and body.count("</script>") == body.count("<script")
+    for view in monitor.views:
+        keys = [trace.name for trace in run_export._keyed(monitor._view(view).figure).data if trace.showlegend is not False]
+        assert keys == ([] if view == "scalars" else ["web", "code", "&lt;/script&gt;"]), view
     picture = monitor.save(tmp_path / "run.svg").read_text("utf-8")
     assert picture.startswith("<svg") and ">v2</text>" not in picture
     with pytest.raises(ReweightvizError, match=r"a monitor is saved as .html, .svg, .csv, .png; got 'run.pdf'"):

@@ -12,6 +12,7 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.runlog import RunLog
 from reweightviz.widgets.figures import loss_figure, weight_figure
 from reweightviz.widgets.run_amounts import Derived, effective_domains, exhaustion, shares
+from reweightviz.widgets.run_export import _keyed
 from reweightviz.widgets.run_panels import EFFECTIVE, compare_figure, scalars_figure
 from reweightviz.widgets.run_svg import svg_text
 from reweightviz.widgets.run_views import epochs_figure, excess_figure, phase_figure, shares_figure
@@ -220,3 +221,13 @@ def test_the_svg_says_which_run_has_which_dash_and_where_a_path_begins():
 def test_the_svg_draws_the_limit_of_epochs():
     figure = epochs_figure(run(40), TOKENS, max_epochs=1)
     assert "1 epoch" in [node.firstChild.data for node in parts(figure, "text") if node.firstChild]
+
+
+@pytest.mark.parametrize(("draw", "keys"), [
+    (loss_figure, [*NAMES, "mine", "other"]), (compare_figure, ["mine", "other"]), (scalars_figure, ["mine", "other"]), (shares_figure, list(NAMES)),
+])
+def test_the_legend_of_a_saved_page_names_domains_and_runs(draw, keys):
+    traces = [trace for trace in _keyed(draw([run(40), run(40, name="other")])).data if trace.showlegend is not False]
+    assert [trace.name for trace in traces] == keys and all(trace.opacity in (None, 1) for trace in traces)
+    looks = {(trace.line.color, trace.line.dash) for trace in traces[-2:]}
+    assert len(looks) == 2

@@ -19,7 +19,7 @@ from reweightviz.core.files import inside_folder, write_atomically
 from reweightviz.core.runlog import RunLog
 from reweightviz.widgets.curve_picture import FONTS
 from reweightviz.widgets.run_svg import svg_text
-from reweightviz.widgets.runs import run_names
+from reweightviz.widgets.runs import MUTED, run_names
 
 ENDINGS = (".html", ".svg", ".csv", ".png")
 _ROWS = 20_000  # of a log, written at once
@@ -109,12 +109,27 @@ def _png(svg: str, name: str) -> bytes:
 def _page(title: str, figures: Mapping[str, go.Figure], notes: Sequence[str]) -> str:
     parts = []
     for name, figure in figures.items():
-        drawn = go.Figure(figure).update_layout(showlegend=True, height=max(int(figure.layout.height or 0), 380))
+        drawn = _keyed(figure).update_layout(height=max(int(figure.layout.height or 0), 380), modebar={"bgcolor": "rgba(0,0,0,0)"})
         config = {"displaylogo": False, "responsive": True}
         parts.append(f"<h2>{html.escape(name)}</h2>{drawn.to_html(full_html=False, include_plotlyjs=False, config=config)}")
     told = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
     body = "".join(parts) + (f"<h2>Notes</h2><ul>{told}</ul>" if told else "")
     return _PAGE.format(title=html.escape(title), script=get_plotlyjs(), body=body)
+
+
+def _keyed(figure: go.Figure) -> go.Figure:
+    """With a legend: every domain by its strongest line, where no titles name them, and every run where there are several."""
+    made, strongest = go.Figure(figure), {}
+    if len(figure.layout.annotations) == 2:  # no panels
+        lines = [trace for trace in reversed(made.data) if trace.visible and "lines" in trace.mode and trace.meta[2] != "ahead"]
+        strongest = {trace.name: trace for trace in sorted(lines, key=lambda trace: trace.opacity)}
+    for trace in made.data:
+        trace.showlegend = trace is strongest.get(trace.name)
+    runs = {trace.meta[3]: trace.line for trace in made.data if trace.visible}
+    by_color = len({line.dash for line in runs.values()}) < len(runs)
+    for run, line in runs.items() if len(runs) > 1 else ():
+        made.add_scatter(x=[None], y=[None], mode="lines", name=run, line={"color": line.color if by_color else MUTED, "dash": line.dash})
+    return made.update_layout(showlegend=True)
 
 
 def notes_of(logs: Sequence[RunLog]) -> list[str]:
