@@ -13,9 +13,9 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.files import write_all
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law
-from reweightviz.core.sources import Sources, count
+from reweightviz.core.sources import Sources, count, counted
 from reweightviz.core.text import markdown as safe
-from reweightviz.decision_facts import Decision, Estimate, counted, facts, signed
+from reweightviz.decision_facts import Decision, Estimate, facts, signed
 
 WORDS = {"better": "better", "better on average": "better on average", "noise": "within the noise", "worse on average": "worse on average",
          "worse": "worse", "unknown": "no interval"}

@@ -18,7 +18,7 @@ from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.plain import plain
 from reweightviz.core.protocols import Law
-from reweightviz.core.sources import Sources
+from reweightviz.core.sources import Sources, counted
 from reweightviz.core.version import VERSION
 from reweightviz.exporters import provenance
 from reweightviz.exporters.check import check, exporter_of
@@ -161,18 +161,6 @@ def facts(mixture: Mixture, *, reference: Mapping[str, float] | None, law: Law |
         tuple(sorted(comparisons[1:], key=_gain)), averaged, _law(law), paired, _constraints(mixture.source),
         tuple(_judged(name, other, reason, mixture, law, sources, budget, told) for name, (other, reason) in others.items()),
         tuple(_written(path, sources, tokens) for path in files))
-
-
-def counted(tokens: float) -> str:
-    """A number of tokens in a few characters.
-
-    >>> counted(1.2e12), counted(38e6), counted(512)
-    ('1.2T', '38M', '512')
-    """
-    for power, letter in ((12, "T"), (9, "B"), (6, "M"), (3, "K")):
-        if tokens >= 0.9995 * 10**power:
-            return f"{tokens / 10**power:.3g}{letter}"
-    return f"{tokens:.3g}"
 
 
 def _reference(mixture: Mixture, reference: Mapping[str, float] | None, sources: Sources | None) -> tuple[Mixture | None, str]:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from reweightviz.core.sources import counted
 from reweightviz.core.text import marked
-from reweightviz.decision_facts import Comparison, Decision, Estimate, Rejected, Row, counted, signed
+from reweightviz.decision_facts import Comparison, Decision, Estimate, Rejected, Row, signed
 
 STYLE = Path(__file__).with_name("decision_page.css")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"

@@ -10,8 +10,8 @@ import pytest
 
 import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.core.sources import Source, Sources
-from reweightviz.decision_facts import counted, facts
+from reweightviz.core.sources import Source, Sources, counted
+from reweightviz.decision_facts import facts
 from reweightviz.laws.log_linear import LogLinearLaw
 
 MIXTURE = rv.Mixture({"web": 0.5, "code": 0.375, "math": 0.125}, source={

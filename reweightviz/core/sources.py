@@ -38,6 +38,18 @@ def count(value: object) -> float:
     return found
 
 
+def counted(tokens: float) -> str:
+    """A number of tokens in a few characters, as :func:`count` reads it.
+
+    >>> counted(1.2e12), counted(38e6), counted(512)
+    ('1.2T', '38M', '512')
+    """
+    for letter, power in reversed(POWERS.items()):
+        if tokens >= 0.9995 * 10**power:
+            return f"{tokens / 10**power:.3g}{letter}"
+    return f"{tokens:.3g}"
+
+
 def _number(text: str) -> float:
     power = POWERS.get(text[-1:].upper(), 0)
     digits = text[:-1].rstrip() if power else text

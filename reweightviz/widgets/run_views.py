@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.runlog import RunLog
+from reweightviz.core.sources import counted
 from reweightviz.core.types import SIGNALS
 from reweightviz.widgets.figures import Place, framed, line, loss_figure, plain, reduced
 from reweightviz.widgets.run_amounts import Derived, alike, available, drawn, excess, exhaustion, shares
@@ -292,8 +293,7 @@ def _at(place: float, axis: Axis) -> str:
         return f"step {place:,.0f}"
     if axis.kind == "time":
         return f"{place:,.1f} {axis.title.split()[0]}"
-    power, letter = next(((p, word) for p, word in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")) if place >= p), (1.0, ""))
-    return f"{place / power:.3g}{letter} tokens"
+    return f"{counted(place)} tokens"
 
 
 def _epochs_word(limit: float) -> str:
