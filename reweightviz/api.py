@@ -298,13 +298,16 @@ def _mixed(log: RunLog, mixer: Any, others: Mapping[str, Any]) -> Mixture | Sche
 
 
 def _answer(domains: tuple[str, ...], mixer: Mixer, weights: Any) -> Mixture:
-    source = {"method": type(mixer).__name__, "parameters": repr(mixer)}
-    return Mixture(zip(domains, np.asarray(weights, np.float64).tolist(), strict=True), source=source)
+    return Mixture(zip(domains, np.asarray(weights, np.float64).tolist(), strict=True), source=_source(mixer))
 
 
 def _schedule(domains: tuple[str, ...], mixer: Any, state: Any) -> Schedule:
     table = {step: dict(zip(domains, weights.tolist(), strict=True)) for step, weights in mixer.stages(state).items()}
-    return Schedule(table, steps=getattr(mixer, "steps", None), source={"method": type(mixer).__name__, "parameters": repr(mixer)})
+    return Schedule(table, steps=getattr(mixer, "steps", None), source=_source(mixer))
+
+
+def _source(mixer: Any) -> dict[str, str]:
+    return {"method": type(mixer).__name__, "parameters": repr(mixer)}
 
 
 def _instance(method: Any, verb: str, example: str, kind: Any = object) -> None:

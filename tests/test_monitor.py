@@ -15,7 +15,7 @@ from reweightviz.core.runlog import RunLog
 from reweightviz.monitor import Monitor
 from reweightviz.training.mixture_sampler import MixtureSampler
 from reweightviz.training.run_logger import RunLogger
-from reweightviz.widgets import run_export
+from reweightviz.widgets import run_export, svg_plane
 from reweightviz.widgets.steering import Steering
 
 NAMES = ["web", "code", "</script>"]
@@ -195,7 +195,7 @@ def test_what_it_saves(monitor, tmp_path):
 def test_a_png_is_the_svg_at_twice_its_size(monitor, tmp_path, monkeypatch):
     height = monitor.shown.figure.layout.height
     assert struct.unpack(">II", monitor.save(tmp_path / "run.png").read_bytes()[16:24]) == (2 * 900, 2 * height)
-    monkeypatch.setattr(run_export, "FONTS", "a font that nobody has")
+    monkeypatch.setattr(svg_plane, "FONTS", "a font that nobody has")
     with pytest.raises(ReweightvizError, match=r"again.png would have no words: no font of a font that nobody has is installed"):
         monitor.save(tmp_path / "again.png")
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)

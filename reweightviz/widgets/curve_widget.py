@@ -37,8 +37,6 @@ _HERE = Path(__file__).parent
 _CONFIG = {"displaylogo": False, "displayModeBar": "hover", "typesetMath": False, "responsive": True,
            "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "sendChartToCloud"]}
 _AXES = {"step": "by step", "tokens": "by tokens", "time": "by time"}
-_STROKES = {"solid": "", "dash": "7 4", "dot": "2 3", "dashdot": "7 3 2 3", "longdash": "11 4",
-            "longdashdot": "11 3 2 3"}
 
 
 class CurveLabels(ReportedErrors, anywidget.AnyWidget):
@@ -320,7 +318,7 @@ def count(things: Sequence[Any], noun: str) -> str:
 def run_sample(name: str, dash: str, color: str = "currentColor") -> str:
     """A line as the run's lines are, and the run's name."""
     return (f'<span title="{html.escape(name)}"><svg width="28" height="8" aria-hidden="true"><path d="M0 4H28" '
-            f'stroke="{color}" stroke-width="1.6" stroke-dasharray="{_STROKES[dash]}"/></svg>{html.escape(name)}</span>')
+            f'stroke="{color}" stroke-width="1.6" stroke-dasharray="{figures.STROKES[dash]}"/></svg>{html.escape(name)}</span>')
 
 
 def _notes(said: Mapping[str, Sequence[str]]) -> str:

@@ -36,6 +36,8 @@ from reweightviz.widgets.runs import (
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 """One a run; they repeat after six."""
+STROKES = dict(zip(DASHES, ("none", "7 4", "2 3", "7 3 2 3", "11 4", "11 3 2 3"), strict=True))
+"""The same as SVG's stroke-dasharray."""
 FONT = "var(--jp-ui-font-family, system-ui, sans-serif)"
 RULE = "rgba(128,128,128,0.22)"
 FAINT = 0.14

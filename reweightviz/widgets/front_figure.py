@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.widgets.figures import FONT, MUTED, RULE, plain
 from reweightviz.widgets.palette import colors, sequential
+from reweightviz.widgets.svg_plane import axes, document, scale_of, words_at
 
 Array = NDArray[np.float64]
 OUTSIDE = 0.01
@@ -158,35 +159,20 @@ def front_svg(front: pd.DataFrame, picked: int | None = None, width: int = 640, 
     names, values = targets_of(front), front["predicted"].to_numpy(np.float64)[:, :2]
     references = front.attrs.get("references", {})
     marks = np.array([[each["predicted"][name] for name in names[:2]] for each in references.values()]).reshape(-1, 2)
-    drawn = np.vstack([values, marks])
-    least, span = drawn.min(0), np.where(np.ptp(drawn, axis=0) > 0, np.ptp(drawn, axis=0), 1.0)
-    left, top, right, bottom = 64, 26, width - 24, height - 44
-
-    def place(point: Array) -> tuple[float, float]:
-        share = (point - least) / span
-        return left + (right - left) * float(share[0]), bottom - (bottom - top) * float(share[1])
-
-    parts = [_text(left, 14, note_of(front))]
-    for share in (0, 0.5, 1):
-        x, y = place(least + share * span)
-        parts += [f'<path d="M{left} {y:.1f}H{right}" stroke="{MUTED}" stroke-opacity=".25"/>',
-                  _text(left - 6, y + 4, f"{least[1] + share * span[1]:.3g}", "end"),
-                  _text(x, bottom + 16, f"{least[0] + share * span[0]:.3g}", "middle")]
-    parts += [_text((left + right) / 2, height - 8, names[0], "middle"), _text(left, top - 2, names[1])]
+    xs, ys = np.vstack([values, marks]).T
+    across, down = scale_of(xs, 64, width - 24, room=0.04), scale_of(ys, height - 44, 40, room=0.04)
+    parts = [words_at(64, 14, html.escape(note_of(front))), *axes(across, down, title=html.escape(names[0])),
+             words_at(64, 29, html.escape(names[1]))]
     if len(names) == 2:
-        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in map(place, values))
-        parts.append(f'<path d="M{path}" stroke="{FRONT}" stroke-opacity=".5" fill="none"/>')
-    for row, (point, hollow) in enumerate(zip(values, outside(front), strict=True)):
-        x, y = place(point)
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" stroke="{FRONT}" fill="{"none" if hollow else FRONT}"/>')
+        path = "L".join(f"{across.at(x):.1f} {down.at(y):.1f}" for x, y in values)
+        parts.append(f'<path d="M{path}" stroke="{FRONT}" stroke-opacity=".5"/>')
+    for row, ((x, y), hollow) in enumerate(zip(values, outside(front), strict=True)):
+        place = f'cx="{across.at(x):.1f}" cy="{down.at(y):.1f}"'
+        parts.append(f'<circle {place} r="4.5" stroke="{FRONT}" fill="{"none" if hollow else FRONT}"/>')
         if row == picked:
-            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="9" stroke="{PICKED}" stroke-width="2" fill="none"/>')
-    for name, point in zip(references, marks, strict=True):
-        x, y = place(point)
-        parts += [f'<path d="M{x:.1f} {y - 6:.1f}l5 6l-5 6l-5 -6Z" fill="{MUTED}"/>', _text(x, y - 9, name, "middle")]
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-            f'font-family="sans-serif" font-size="11">{"".join(parts)}</svg>')
-
-
-def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{MUTED}">{html.escape(str(text))}</text>'
+            parts.append(f'<circle {place} r="9" stroke="{PICKED}" stroke-width="2"/>')
+    for name, (x, y) in zip(references, marks, strict=True):
+        left, top = across.at(x), down.at(y)
+        parts += [f'<path d="M{left:.1f} {top - 6:.1f}l5 6l-5 6l-5 -6Z" fill="{MUTED}"/>',
+                  words_at(left, top - 9, html.escape(name), "middle")]
+    return document(width, height, parts)

@@ -17,7 +17,7 @@ from plotly.offline import get_plotlyjs
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.files import inside_folder, write_atomically
 from reweightviz.core.runlog import RunLog
-from reweightviz.widgets.curve_picture import FONTS
+from reweightviz.widgets import svg_plane
 from reweightviz.widgets.run_svg import svg_text
 from reweightviz.widgets.runs import MUTED, run_names
 
@@ -99,9 +99,8 @@ def _png(svg: str, name: str) -> bytes:
     def drawn(text: str) -> bytes:
         return bytes(resvg_py.svg_to_bytes(svg_string=text, zoom=2, background="white"))
 
-    letter = f'<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20" font-family="{FONTS}"><text y="15">{{}}</text></svg>'
-    if drawn(letter.format("x")) == drawn(letter.format("")):
-        raise ReweightvizError(f"{name} would have no words: no font of {FONTS.replace(', sans-serif', '')} is installed here. "
+    if drawn(svg_plane.document(20, 20, [svg_plane.words_at(0, 15, "x")])) == drawn(svg_plane.document(20, 20, [])):
+        raise ReweightvizError(f"{name} would have no words: no font of {svg_plane.FONTS.replace(', sans-serif', '')} is installed here. "
                                "Install one (fonts-dejavu-core), or save .svg or .html.")
     return drawn(svg)
 

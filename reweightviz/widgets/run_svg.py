@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from reweightviz.widgets.curve_picture import FONTS, svg_of, words_at
+from reweightviz.widgets.curve_picture import svg_of
+from reweightviz.widgets.svg_plane import document, words_at
 
 _WIDE, _HIGH, _HEAD = 900, 200, 24  # pixels: of a picture, of a panel, of what stands over panels
 
@@ -24,10 +25,9 @@ def svg_text(figure: go.Figure) -> str:
     across = min(len(places), 2)
     width, height = _WIDE // across, _HEAD + _HIGH * -(-len(places) // across)
     panels = [_panel(figure, place, title, width) for place, title in zip(places, titles, strict=False)]
-    inside = "".join(panel.replace("<svg ", f'<svg x="{width * (n % across)}" y="{_HEAD + _HIGH * (n // across)}" ', 1)
-                     for n, panel in enumerate(panels))
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDE} {height}" width="{_WIDE}" height="{height}" '
-            f'font-family="{FONTS}" font-size="11">{words_at(60, 14, said)}{inside}</svg>')
+    placed = [panel.replace("<svg ", f'<svg x="{width * (n % across)}" y="{_HEAD + _HIGH * (n // across)}" ', 1)
+              for n, panel in enumerate(panels)]
+    return document(_WIDE, height, [words_at(60, 14, said), *placed])
 
 
 def _panel(figure: go.Figure, place: str, title: str, width: int) -> str:
