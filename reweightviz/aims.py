@@ -48,6 +48,11 @@ class Aim:
             return np.asarray((losses / self.scale)[..., self.counted].max(-1), np.float64)
         return np.asarray(losses[..., self.counted] @ (self.importance * self.sign)[self.counted], np.float64)
 
+    def score_interval(self, low: Array, high: Array) -> tuple[Array, Array]:
+        """Return the lowest and the highest score of losses between ``low`` and ``high`` (..., M)."""
+        falls = self.sign > 0
+        return self.score(np.where(falls, low, high)), self.score(np.where(falls, high, low))
+
     def shown(self, score: Array) -> Array:
         """A score in the direction of its targets: higher is better only where that holds for all."""
         return -score if self.upwards else score

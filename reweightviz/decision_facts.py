@@ -22,7 +22,15 @@ from reweightviz.core.sources import Sources, counted
 from reweightviz.core.version import VERSION
 from reweightviz.exporters import provenance
 from reweightviz.exporters.check import check, exporter_of
-from reweightviz.numerics.quantiles import between
+from reweightviz.numerics.contrast import (
+    Contrast,
+    bound_runs,
+    contrast_mixtures,
+    directions,
+    draw_losses,
+    prepend_mean,
+    weigh_targets,
+)
 from reweightviz.proposal_task import given_for
 from reweightviz.widgets.palette import colors
 
@@ -59,8 +67,10 @@ class Row:
 class Comparison:
     """One target under the chosen and the reference mixture.
 
-    ``verdict`` is "better", "worse" (by more than half the interval of one new run), the same with " on average" (the difference
-    leaves 0 out, but is smaller), "noise" (its interval holds 0), or "unknown" (there is no interval, or no reference).
+    ``change`` and ``verdict`` are those of :mod:`reweightviz.numerics.contrast`: "better", "worse",
+    "noise" (the interval of the change holds 0) or "unknown" (there is no interval, or no
+    reference). " on average" follows "better" and "worse" where the change is less than half the
+    interval of one new run, so that one run may not show it.
     """
 
     target: str
@@ -204,19 +214,26 @@ def _compared(law: Law | None, mixtures: Sequence[Mixture], told: Mapping[str, A
     if law is None:
         return [], 0, 0
     weights = np.stack([_weights(law, mixture) for mixture in mixtures])
-    better = np.asarray(law.lower_is_better, bool)
-    pool = better if better.any() else ~better
-    values, samples = law.predict(weights, **told), _samples(law, weights, told)
-    values = np.column_stack([values[:, pool].mean(1), values])
-    low, high = _interval(law, weights, samples, pool, told)
-    names = [f"mean of {int(pool.sum())}" if pool.sum() > 1 else law.targets[int(np.argmax(pool))], *law.targets]
-    directions = [bool(better[pool].all()), *better.tolist()]
+    lower_is_better = directions(law)
+    shares = weigh_targets(lower_is_better)
+    averaged = int((shares > 0).sum())
+    values = prepend_mean(np.asarray(law.predict(weights, **told), np.float64), shares)
+    low, high = bound_runs(law, weights, shares, LEVEL, told)
+    first = int(np.argmax(shares))
+    names = [f"mean of {averaged}" if averaged > 1 else law.targets[first], *law.targets]
+    downwards = [bool(lower_is_better[first]), *lower_is_better.tolist()]
+    changes: Sequence[Contrast | None] = [None] * len(names)
+    if len(mixtures) > 1:
+        contrasts = contrast_mixtures(law, weights, level=LEVEL, given=told)
+        changes = [contrasts.mean, *contrasts.targets]
     found = []
-    for m, (name, lower) in enumerate(zip(names, directions, strict=True)):
+    for m, (name, lower, contrast) in enumerate(zip(names, downwards, changes, strict=True)):
         chosen, *rest = (Estimate(float(values[i, m]), float(low[i, m]), float(high[i, m])) for i in range(len(mixtures)))
-        change = _change(chosen, rest[0], samples, pool, m) if rest else None
-        found.append(Comparison(name, lower, chosen, rest[0] if rest else None, change, _verdict(chosen, change, lower=lower)))
-    return found, int(pool.sum()), 0 if samples is None else len(samples)
+        reference = rest[0] if rest else None
+        change = Estimate(contrast.change, contrast.low, contrast.high) if contrast else None
+        verdict = _verdict(chosen, contrast)
+        found.append(Comparison(name, lower, chosen, reference, change, verdict))
+    return found, averaged, len(draw_losses(law, weights[:1], told))
 
 
 def _weights(law: Law, mixture: Mixture) -> NDArray[np.float64]:
@@ -227,40 +244,13 @@ def _weights(law: Law, mixture: Mixture) -> NDArray[np.float64]:
     return np.array([mixture.get(domain, 0.0) for domain in law.domains], np.float64)
 
 
-def _samples(law: Law, weights: NDArray[np.float64], told: Mapping[str, Any]) -> NDArray[np.float64] | None:
-    sampled = getattr(law, "samples", None)
-    drawn = np.asarray(sampled(weights, **told), np.float64) if sampled is not None else None
-    return drawn if drawn is not None and len(drawn) else None
-
-
-def _interval(law: Law, weights: NDArray[np.float64], samples: NDArray[np.float64] | None,
-              pool: NDArray[np.bool_], told: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Low and high (n, 1 + M), the mean first; without samples the mean has none."""
-    if samples is None:
-        low, high = law.interval(weights, LEVEL, **told)
-        absent = np.full((len(weights), 1), np.nan)
-        return np.hstack([absent, low]), np.hstack([absent, high])
-    both = np.concatenate([samples[:, :, pool].mean(2, keepdims=True), samples], axis=2)
-    return between(both, LEVEL)
-
-
-def _change(chosen: Estimate, before: Estimate, samples: NDArray[np.float64] | None, pool: NDArray[np.bool_], m: int) -> Estimate:
-    """The difference: by paired draws; without them as far apart and as near as the two intervals allow."""
-    value = chosen.value - before.value
-    if samples is None:
-        return Estimate(value, chosen.low - before.high, chosen.high - before.low)
-    drawn = samples[:, :, pool].mean(2) if m == 0 else samples[:, :, m - 1]
-    low, high = between(drawn[:, 0] - drawn[:, 1], LEVEL)
-    return Estimate(value, float(low), float(high))
-
-
-def _verdict(chosen: Estimate, change: Estimate | None, *, lower: bool) -> str:
-    if change is None or math.isnan(change.low) or math.isnan(change.high):
+def _verdict(chosen: Estimate, contrast: Contrast | None) -> str:
+    if contrast is None:
         return "unknown"
-    if change.low <= 0 <= change.high:
-        return "noise"
-    word = "better" if (change.value < 0) == lower else "worse"
-    return word if abs(change.value) > (chosen.high - chosen.low) / 2 else f"{word} on average"
+    one_run = (chosen.high - chosen.low) / 2
+    if contrast.verdict in ("better", "worse") and abs(contrast.change) <= one_run:
+        return f"{contrast.verdict} on average"
+    return contrast.verdict
 
 
 def _gain(one: Comparison) -> float:

@@ -55,7 +55,8 @@ def footnote(found: Decision, dots: str = "") -> str:
                 f"“On average”{dots}: less than the noise of one run, which may not show it.{hopeful}")
     if all(math.isnan(one.chosen.low) for one in found.targets):
         return "The law gives no intervals, so it is not known whether a difference is more than noise." + hopeful
-    return ("Beside them 90 % intervals; that of the difference is as wide as the intervals of both allow, since the law gives no "
+    return ("Beside them 90 % intervals; that of a difference is as wide as the intervals of both "
+            "allow, and that of a mean as if all targets erred together, since the law gives no "
             "paired draws." + hopeful)
 
 

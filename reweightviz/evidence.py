@@ -15,6 +15,7 @@ from reweightviz.core.errors import warn
 from reweightviz.core.protocols import Law
 from reweightviz.core.swarm import Swarm
 from reweightviz.fit_doubts import doubts
+from reweightviz.numerics.contrast import Contrast, contrast_figure
 from reweightviz.numerics.hull import distance_outside
 from reweightviz.numerics.quantiles import between
 
@@ -65,6 +66,10 @@ class Question(Protocol):
         """Losses (B, n, M) that new runs might reach."""
         ...
 
+    def interval(self, free: Array) -> tuple[Array, Array]:
+        """Where (n, M) a new run lands nine times in ten."""
+        ...
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -92,19 +97,26 @@ def evidence_of(task: Question, aim: Aim, free: Array, refits: Array) -> Evidenc
         "weights_interval_90": None, "outside_hull": None}
     gain: dict[str, Any] = {"over": task.reference_name, "reference_objective": float(aim.shown(scores)[1]),
                             "predicted": float(scores[1] - scores[0]), "interval_90": None, "noise": None}
+    interval = None if len(drawn) else aim.score_interval(*task.interval(both))
+    contrast = contrast_figure(scores, aim.score(drawn), interval)
+    if contrast.verdict != "unknown":
+        gain["interval_90"] = [-contrast.high, -contrast.low]
     if len(drawn):
         sampled = aim.score(drawn)
         record["predicted_interval_90"] = [float(end) for end in between(aim.shown(sampled[:, 0]))]
         each = np.stack(between(drawn[:, 0]))
         record["predicted_intervals_90"] = dict(zip(task.law.targets, each.T.tolist(), strict=True))
-        gain["interval_90"] = [float(end) for end in between(sampled[:, 1] - sampled[:, 0])]
     if len(refits):
         low, high = between(refits @ task.space.spread.T)
         record["weights_interval_90"] = {d: [lo, hi] for d, lo, hi in zip(task.space.domains, low.tolist(), high.tolist(), strict=True)}
         record["refits"] = len(refits)
     gain["noise"] = run_noise(task.swarm, aim)
     record["gain"] = gain
-    sentences = [*doubts(task.law, "the law"), *_gain_sentences(gain), *_hull_sentences(task, free, record)]
+    sentences = [
+        *doubts(task.law, "the law"),
+        *_gain_sentences(gain, contrast),
+        *_hull_sentences(task, free, record),
+    ]
     return Evidence(record | {"warnings": sentences}, tuple(sentences))
 
 
@@ -121,16 +133,17 @@ def run_noise(swarm: Swarm | None, aim: Aim) -> float | None:
     return float(np.sqrt((off ** 2).sum() / freedom)) if freedom else None
 
 
-def _gain_sentences(gain: dict[str, Any]) -> list[str]:
-    won, noise, interval = gain["predicted"], gain["noise"], gain["interval_90"]
+def _gain_sentences(gain: dict[str, Any], contrast: Contrast) -> list[str]:
+    won = gain["predicted"]
+    noise = gain["noise"]
     found = []
     apart = None if noise is None else NORMAL_90 * np.sqrt(2) * noise
     if apart is not None and won < apart:
         found.append(f"gain smaller than noise: the predicted gain over {gain['over']} is {won:.3g}, "
                      f"and two runs of one mixture differ by up to {apart:.3g} (90 %).")
-    if interval is not None and interval[0] <= 0 < won:
+    if contrast.verdict == "noise" and won > 0:
         found.append(f"the predicted gain over {gain['over']}, {won:.3g}, may be none: its 90 % interval is "
-                     f"{interval[0]:.3g} to {interval[1]:.3g}.")
+                     f"{-contrast.high:.3g} to {-contrast.low:.3g}.")
     return found
 
 

@@ -18,6 +18,7 @@ from reweightviz.core.protocols import ConvexLaw, Law, LawSpec
 from reweightviz.core.sources import Sources, count
 from reweightviz.core.swarm import Swarm
 from reweightviz.laws.log_linear import LogLinearLaw
+from reweightviz.numerics.contrast import draw_losses
 from reweightviz.numerics.convex import Optimum, minimise_exponentials
 from reweightviz.numerics.interior_point import Ceilings
 from reweightviz.numerics.simplex_search import Best, Region, moved, region, search, tangent_gap
@@ -63,10 +64,11 @@ class Task:
 
     def samples(self, free: Array) -> Array:
         """Losses (B, n, M) that new runs at free weights (n, Z) might reach; B is 0 without draws."""
-        drawn = getattr(self.law, "samples", None)
-        if drawn is None:
-            return np.empty((0, len(free), len(self.law.targets)))
-        return np.asarray(drawn(free @ self.space.law_spread.T, **self.given), np.float64)
+        return draw_losses(self.law, free @ self.space.law_spread.T, self.given)
+
+    def interval(self, free: Array, level: float = 0.9) -> tuple[Array, Array]:
+        """Return low and high (n, M) of a new run at free weights (n, Z); NaN where not known."""
+        return self.law.interval(free @ self.space.law_spread.T, level, **self.given)
 
     def pull(self, free: Array) -> Array:
         """``kl * KL(w || prior)`` of free weights (n, Z)."""

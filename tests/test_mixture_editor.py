@@ -365,6 +365,10 @@ def test_a_law_without_a_browser_form_answers_from_the_kernel(golden, monkeypatc
     assert [one["value"] for one in replies[0]["now"]["targets"]] == pytest.approx(golden["predictions"][3])
     assert [one["low"] for one in replies[0]["before"]["targets"]] == pytest.approx(golden["low"][0])
     assert replies[0]["now"]["mean"]["value"] == pytest.approx(golden["mean"][3][0])
+    change = replies[0]["change"]["targets"]
+    expected = np.subtract(golden["predictions"][3], golden["predictions"][0])
+    assert [one["change"] for one in change] == pytest.approx(expected)
+    assert {one["verdict"] for one in change} <= {"better", "worse", "noise"}
     json.dumps(replies)
 
 
@@ -375,6 +379,8 @@ def test_a_law_of_the_kernel_without_an_interval_says_none(golden, monkeypatch):
     replies = sent(editor, monkeypatch)
     editor._answer(editor, {"id": "a:1", "type": "predict", "weights": [0.25] * 4, "reference": [0.25] * 4}, [])
     assert {(one["low"], one["high"]) for one in [*replies[0]["now"]["targets"], replies[0]["now"]["mean"]]} == {(None, None)}
+    change = replies[0]["change"]
+    assert {one["verdict"] for one in [*change["targets"], change["mean"]]} == {"unknown"}
     json.dumps(replies, allow_nan=False)
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import reweightviz as rv
 from reweightviz.laws.log_linear import LogLinearLaw
-from reweightviz.widgets.replay_figure import MEAN, consequence_figure, consequences, replay_figure
+from reweightviz.widgets.replay_figure import (
+    BETTER,
+    MEAN,
+    WORSE,
+    consequence_figure,
+    consequences,
+    replay_figure,
+)
 
 DOMAINS = ("web", "code", "<math>", "json")
 
@@ -53,21 +62,43 @@ def test_logs_of_other_domains_are_refused(logs):
 def test_consequences_are_the_laws_own_numbers(law):
     table = consequences(law, MIXTURES, "uniform")
     weights = np.array([list(mixture.values()) for mixture in MIXTURES.values()])
-    predicted, (low, high) = law.predict(weights), law.interval(weights, 0.9)
+    predicted, drawn = law.predict(weights), law.samples(weights)
+    low, high = np.quantile(drawn[:, 1] - drawn[:, 0], [0.05, 0.95], axis=0, method="weibull")
     np.testing.assert_allclose(table.loc["code"].loc[["loss a", "loss b"], "predicted"], predicted[1])
     np.testing.assert_allclose(table.loc["code"].loc[["loss a", "loss b"], "change"], predicted[1] - predicted[0])
-    np.testing.assert_allclose(table.loc["code"].loc["loss a", ["low", "high"]], [low[1, 0] - predicted[0, 0], high[1, 0] - predicted[0, 0]])
+    interval = table.loc["code"].loc[["loss a", "loss b"], ["low", "high"]]
+    np.testing.assert_allclose(interval.astype(float), np.stack([low, high], 1))
     assert table.loc[("code", MEAN), "change"] == pytest.approx((predicted[1] - predicted[0]).mean())
     assert (table["low"] <= table["change"] + 0.05).all() and (table["high"] >= table["change"] - 0.05).all()
-    assert (table.loc["uniform", "change"] == 0).all()
+    assert (table.loc["uniform", ["change", "low", "high"]] == 0).all(axis=None)
+    assert set(table.loc["uniform", "verdict"]) == {"noise"}
 
 
 def test_a_dot_is_full_only_where_the_bar_leaves_zero(law):
-    figure = consequence_figure(law, MIXTURES, "uniform")
+    # Loss a falls by web and math alike, so that moving weight between them changes nothing in it.
+    mixtures = MIXTURES | {"near": {"web": 0.2, "code": 0.25, "<math>": 0.3, "json": 0.25}}
+    figure = consequence_figure(law, mixtures, "uniform")
     code, near = figure.data
-    assert set(near.marker.symbol) == {"circle-open"} and set(code.marker.symbol[1:]) == {"circle"}
+    table = consequences(law, mixtures, "uniform")
+    leaves = (table["low"] > 0) | (table["high"] < 0)
+    assert set(leaves.drop("uniform")) == {True, False}
+    for name, trace in (("code", code), ("near", near)):
+        symbols = ["circle" if each else "circle-open" for each in leaves.loc[name]]
+        assert list(trace.marker.symbol) == symbols
+        ends = trace.x + trace.error_x.array
+        np.testing.assert_allclose(ends, table.loc[name, "high"].astype(float))
     assert code.x[1] < 0 < code.x[2] and code.marker.color[1] != code.marker.color[2]
     assert list(code.y) == ["<b>mean of targets</b>", "loss a", "loss b"]
     assert list(consequence_figure(law, MIXTURES, "uniform", most=1).data[0].y) == ["<b>mean of targets</b>", "loss b"]
     with pytest.raises(rv.ReweightvizError, match="compared with one of them, 'natural'; got 'uniform', 'code', 'near'"):
         consequence_figure(law, MIXTURES, "natural")
+
+
+def test_where_higher_is_better_a_rise_has_the_colour_of_the_better(law):
+    turned = replace(law, lower_is_better=np.array([True, False]))
+    laws = law, turned
+    plain, other = (consequence_figure(each, MIXTURES, "uniform").data[0] for each in laws)
+    assert plain.marker.color[1] == other.marker.color[1]
+    assert {plain.marker.color[2], other.marker.color[2]} == {BETTER, WORSE}
+    table = consequences(turned, MIXTURES, "uniform")["change"]
+    assert table["code", MEAN] == pytest.approx(table["code", "loss a"]), "the mean is of losses"

@@ -48,13 +48,21 @@ class Law(Protocol):
 
 
 @runtime_checkable
-class ConvexLaw(Law, Protocol):
-    """A law whose best mixture a convex program finds: ``minimise`` returns it, (K,), within (K,) bounds.
+class Sampled(Protocol):
+    """A law that draws losses (B, n, M) that new runs at the mixtures (n, K) might reach.
 
-    ``samples`` draws (B, n, M) losses that new runs at the mixtures (n, K) might reach.
+    A draw has one refit and the noise of one run for all its mixtures and targets, the same whenever
+    it is drawn, so differences between mixtures or targets keep their correlation. B is 0 for a law
+    without draws.
     """
 
     def samples(self, weights: ArrayLike) -> Array: ...
+
+
+@runtime_checkable
+class ConvexLaw(Law, Sampled, Protocol):
+    """A law whose best mixture (K,) a convex program finds, within (K,) bounds."""
+
     def minimise(self, importance: ArrayLike | None = None, *, kl: float = ..., prior: ArrayLike | None = None,
                  lower: ArrayLike | None = None, upper: ArrayLike | None = None) -> Array: ...
 

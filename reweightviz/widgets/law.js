@@ -2,9 +2,17 @@
 
 /**
  * @typedef {{kind: string, domains: string[], targets: string[], lower_is_better: boolean[], draws: number}} LawHeader
- * @typedef {{columns: number[], targets: number, draws: number, numbers: Float64Array}} LawForm
+ * @typedef {{columns: number[], targets: number, draws: number, numbers: Float64Array,
+ *   lowerIsBetter: boolean[]}} LawForm
  * @typedef {{value: number, low: number, high: number}} Estimate  low and high are NaN where there is no interval
+ * @typedef {"better"|"worse"|"noise"|"unknown"} Verdict
+ * @typedef {{change: number, low: number, high: number, verdict: Verdict}} Contrast
+ * @typedef {{value: number, draws: Float64Array}} Figure  a target or the mean, as predicted and as drawn
+ * @typedef {{targets: Figure[], mean: Figure}} Figures
  */
+
+/** Changes of a loss up to this are rounding, not changes; the same in Python. */
+const ROUNDING = 1e-9;
 
 /** One sentence when the law cannot serve these domains, else "". @param {LawHeader} header @param {string[]} domains */
 export function lawProblem(header, domains) {
@@ -27,15 +35,65 @@ export function readLaw(header, data, domains) {
   if (header.kind !== "log-linear") throw new Error(`The browser knows no law of kind “${header.kind}”.`);
   if (data.byteLength !== 4 * count) throw new Error(`The law's form should hold ${4 * count} bytes; ${data.byteLength} came.`);
   const numbers = Float64Array.from({ length: count }, (_, i) => data.getFloat32(4 * i, true));
-  return { columns: header.domains.map((name) => domains.indexOf(name)), targets: M, draws: B, numbers };
+  const columns = header.domains.map((name) => domains.indexOf(name));
+  return { columns, targets: M, draws: B, numbers, lowerIsBetter: header.lower_is_better };
 }
 
 /**
- * Predictions of every target, and of their mean, with the interval at `level`.
+ * Predictions of every target, and of their mean, with the interval of one new run at `level`.
  * @param {LawForm} law @param {number[]} weights @param {number} level
  * @returns {{targets: Estimate[], mean: Estimate}}
  */
 export function evaluateLaw(law, weights, level) {
+  return estimates(figuresOf(law, weights), level);
+}
+
+/**
+ * Predictions of a mixture and of its reference, and the change between them by paired draws:
+ * numerics/contrast.py explains what its interval holds.
+ * @param {LawForm} law @param {number[]} weights @param {number[]} reference @param {number} level
+ */
+export function contrastMixtures(law, weights, reference, level) {
+  const now = figuresOf(law, weights);
+  const before = figuresOf(law, reference);
+  const falls = law.lowerIsBetter;
+  const targets = now.targets.map((figure, m) => contrastFigure(figure, before.targets[m], falls[m], level));
+  const mean = contrastFigure(now.mean, before.mean, falls.some(Boolean), level);
+  return { now: estimates(now, level), before: estimates(before, level), change: { targets, mean } };
+}
+
+/**
+ * @param {Figure} chosen @param {Figure} reference @param {boolean} lowerIsBetter @param {number} level
+ * @returns {Contrast}
+ */
+function contrastFigure(chosen, reference, lowerIsBetter, level) {
+  const change = chosen.value - reference.value;
+  const differences = new Float64Array(chosen.draws.length);
+  for (let b = 0; b < differences.length; b++) differences[b] = chosen.draws[b] - reference.draws[b];
+  const [low, high] = interval(differences, level);
+  return { change, low, high, verdict: verdictOn(change, low, high, lowerIsBetter) };
+}
+
+/**
+ * "better" or "worse" where the change and its whole interval lie on one side of 0.
+ * @param {number} change @param {number} low @param {number} high @param {boolean} lowerIsBetter
+ * @returns {Verdict}
+ */
+export function verdictOn(change, low, high, lowerIsBetter) {
+  const ends = [change, low, high];
+  if (!ends.every(Number.isFinite)) return "unknown";
+  const fell = Math.max(...ends) < -ROUNDING;
+  const rose = Math.min(...ends) > ROUNDING;
+  if (!fell && !rose) return "noise";
+  return fell === lowerIsBetter ? "better" : "worse";
+}
+
+/**
+ * Every target and their mean under one mixture. The mean is that of the losses, or, where there is
+ * no loss, of all targets.
+ * @param {LawForm} law @param {number[]} weights @returns {Figures}
+ */
+function figuresOf(law, weights) {
   const { columns, targets: M, draws: B, numbers } = law;
   const w = columns.map((k) => weights[k]);
   const width = 1 + w.length;
@@ -45,23 +103,35 @@ export function evaluateLaw(law, weights, level) {
     return Math.exp(numbers[row * width]) + Math.exp(exponent);
   };
   const noise = M * width * (1 + B);
-  const drawn = Array.from({ length: M }, () => new Float64Array(B));
-  const means = new Float64Array(B);
-  for (let b = 0; b < B; b++) {
-    for (let m = 0; m < M; m++) {
-      drawn[m][b] = curve(M * (1 + b) + m) + numbers[noise + b * M + m];
-      means[b] += drawn[m][b] / M;
-    }
+  // Plain loops: this runs in every frame of a drag.
+  const targets = Array.from({ length: M }, (_, m) => {
+    const draws = new Float64Array(B);
+    for (let b = 0; b < B; b++) draws[b] = curve(M * (1 + b) + m) + numbers[noise + b * M + m];
+    return { value: curve(m), draws };
+  });
+  const losses = targets.filter((_, m) => law.lowerIsBetter[m]);
+  const averaged = losses.length ? losses : targets;
+  const mean = { value: 0, draws: new Float64Array(B) };
+  for (const { value, draws } of averaged) {
+    mean.value += value / averaged.length;
+    for (let b = 0; b < B; b++) mean.draws[b] += draws[b] / averaged.length;
   }
-  const values = drawn.map((_, m) => curve(m));
-  const mean = values.reduce((sum, value) => sum + value / M, 0);
-  return { targets: values.map((value, m) => estimate(value, drawn[m], level)), mean: estimate(mean, means, level) };
+  return { targets, mean };
 }
 
-/** @param {number} value @param {Float64Array} draws @param {number} level @returns {Estimate} */
-function estimate(value, draws, level) {
-  draws.sort();
-  return { value, low: quantileSorted(draws, (1 - level) / 2), high: quantileSorted(draws, (1 + level) / 2) };
+/** @param {Figures} figures @param {number} level @returns {{targets: Estimate[], mean: Estimate}} */
+function estimates(figures, level) {
+  const estimate = (/** @type {Figure} */ figure) => {
+    const [low, high] = interval(figure.draws, level);
+    return { value: figure.value, low, high };
+  };
+  return { targets: figures.targets.map(estimate), mean: estimate(figures.mean) };
+}
+
+/** @param {Float64Array} draws @param {number} level @returns {[number, number]} */
+function interval(draws, level) {
+  const sorted = draws.slice().sort();
+  return [quantileSorted(sorted, (1 - level) / 2), quantileSorted(sorted, (1 + level) / 2)];
 }
 
 /** What a next draw lies below as often as q says, Weibull's place q (B + 1), as in Python. @param {Float64Array} sorted @param {number} q */
@@ -71,15 +141,4 @@ export function quantileSorted(sorted, q) {
   const below = Math.floor(place);
   const above = Math.min(below + 1, sorted.length - 1);
   return sorted[below] + (sorted[above] - sorted[below]) * (place - below);
-}
-
-/**
- * A change counts when it is larger than the interval is wide on either side; without an interval nobody can tell.
- * @param {Estimate} estimated @param {number} change @param {boolean} lowerIsBetter @returns {"unknown"|"noise"|"good"|"bad"}
- */
-export function verdictOn(estimated, change, lowerIsBetter) {
-  const half = (estimated.high - estimated.low) / 2;
-  if (!Number.isFinite(half)) return "unknown";
-  if (Math.abs(change) <= Math.max(half, 1e-9)) return "noise";
-  return change < 0 === lowerIsBetter ? "good" : "bad";
 }

@@ -17,6 +17,13 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.plain import plain
 from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
+from reweightviz.numerics.contrast import (
+    bound_runs,
+    contrast_mixtures,
+    directions,
+    prepend_mean,
+    weigh_targets,
+)
 from reweightviz.widgets.assemble import assemble
 from reweightviz.widgets.mixture_border import (
     JOURNAL_LENGTH,
@@ -280,9 +287,9 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
             return
         reply: dict[str, Any] = {"id": content.get("id")}
         try:
-            for part, asked in (("now", "weights"), ("before", "reference")):
-                weights = np.array(checked_weights(asked, content.get(asked), len(self.domains)))
-                reply[part] = _estimates(self.law, self.domains, weights, self.level)
+            names = "weights", "reference"
+            pair = [checked_weights(name, content.get(name), len(self.domains)) for name in names]
+            reply |= _predicted(self.law, self.domains, np.array(pair), self.level)
         except Exception as problem:  # noqa: BLE001
             # The law is the person's own code: whatever it raises is shown where the figures would be.
             self.error = f"the law could not predict: {type(problem).__name__}: {problem}"
@@ -336,20 +343,33 @@ def _entry(mixture: Mixture) -> dict[str, Any]:
 
 
 def _kernel_header(law: Law) -> dict[str, Any]:
-    lower = getattr(law, "lower_is_better", None)
     return {"kind": "kernel", "domains": list(law.domains), "targets": list(law.targets),
-            "lower_is_better": [True] * len(law.targets) if lower is None else [bool(each) for each in lower]}
+            "lower_is_better": directions(law).tolist()}
 
 
-def _estimates(law: Law, domains: Sequence[str], weights: np.ndarray, level: float) -> dict[str, Any]:
+def _predicted(law: Law, domains: Sequence[str], pair: np.ndarray, level: float) -> dict[str, Any]:
+    """Return what is predicted ``now`` and ``before``, from weights (2, K), and the ``change``."""
     columns = [list(domains).index(name) for name in law.domains]
-    row = weights[columns][None]
-    value = np.asarray(law.predict(row), float)[0]
-    low, high = (np.asarray(edge, float)[0] for edge in law.interval(row, level))
-    rows = np.stack([value, low, high], 1)
-    # The interval of the mean needs the draws, which stay in the law: mean edges are on the careful side.
-    rows = np.concatenate([rows, rows.mean(0, keepdims=True)])
-    # JSON has no NaN: an edge that the law does not know is None.
-    parts = [{name: number if np.isfinite(number) else None for name, number in zip(("value", "low", "high"), row, strict=True)}
-             for row in rows.tolist()]
-    return {"targets": parts[:-1], "mean": parts[-1]}
+    weights = pair[:, columns]
+    shares = weigh_targets(directions(law))
+    value = prepend_mean(np.asarray(law.predict(weights), float), shares)
+    low, high = bound_runs(law, weights, shares, level)
+    parts: dict[str, Any] = {}
+    for row, part in enumerate(("now", "before")):
+        edges = np.stack([value[row], low[row], high[row]], axis=1).tolist()
+        parts[part] = _message([dict(zip(("value", "low", "high"), each, strict=True)) for each in edges])
+    mean, targets = contrast_mixtures(law, weights, level=level)
+    parts["change"] = _message([vars(each) for each in (mean, *targets)])
+    return parts
+
+
+def _message(figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the mean, which comes first, and the targets, as JSON can hold them."""
+    mean, *targets = ({name: _finite(value) for name, value in figure.items()} for figure in figures)
+    return {"targets": targets, "mean": mean}
+
+
+def _finite(value: float | str) -> float | str | None:
+    """Return what JSON has for a number: it has no NaN, so what is not known is None."""
+    unknown = isinstance(value, float) and not np.isfinite(value)
+    return None if unknown else value

@@ -2,10 +2,13 @@
 
 import { element, drawing, say } from "./elements.js";
 import { signedText } from "./format.js";
-import { evaluateLaw, lawProblem, readLaw, verdictOn } from "./law.js";
+import { contrastMixtures, lawProblem, readLaw } from "./law.js";
 
 const GLYPH = { width: 76, height: 18 };
-const WORDS = { unknown: "no interval: noise unknown", noise: "within noise", good: "better than the reference", bad: "worse than the reference" };
+const WORDS = {
+  unknown: "no interval: noise unknown", noise: "within the noise",
+  better: "better than the reference", worse: "worse than the reference",
+};
 const PATIENCE = 10_000;
 
 /**
@@ -20,7 +23,12 @@ export function predictionPanel(model, actions) {
   let lines = [];
   let limit = 0;
   const kernel = kernelPredictor(model, (reply) => {
-    for (const each of [...reply.now.targets, reply.now.mean]) [each.low, each.high] = [each.low ?? NaN, each.high ?? NaN];
+    for (const part of [reply.now, reply.change]) {
+      for (const each of [...part.targets, part.mean]) {
+        each.low ??= NaN;
+        each.high ??= NaN;
+      }
+    }
     answer = reply;
     draw(true);
   });
@@ -46,8 +54,8 @@ export function predictionPanel(model, actions) {
     const level = Math.round(100 * model.get("level"));
     const head = element("div", { class: "rv-line rv-line-head" },
       element("span", {}, "predicted loss"), element("span", { class: "rv-num" }, "value"),
-      element("span", { class: "rv-mid", title: `Bar: ${level} % interval. Centre line: the reference mixture.` }, `${level} % interval`),
-      element("span", { class: "rv-num", title: "Change against the reference mixture; grey where it is within the noise." }, "change"));
+      element("span", { class: "rv-mid", title: barTitle(level) }, `${level} % interval`),
+      element("span", { class: "rv-num", title: changeTitle(level) }, "change"));
     const sameWay = new Set(header.lower_is_better).size <= 1;
     lines = header.targets.map((name, m) => targetLine(name, header.lower_is_better[m], false));
     if (sameWay && lines.length > 1) lines.push(targetLine("mean", header.lower_is_better[0], true));
@@ -66,7 +74,7 @@ export function predictionPanel(model, actions) {
     const tick = drawing("line", { x1: GLYPH.width / 2, x2: GLYPH.width / 2, y1: 0, y2: 18, class: "rv-origin" });
     const parts = {
       value: element("span", { class: "rv-num" }), change: element("span", { class: "rv-num", "data-rv": "target-delta" }),
-      bar, dot, lowerIsBetter,
+      bar, dot,
     };
     const place = model.get("domains").indexOf(name);
     const swatch = element("i", { class: "rv-swatch", style: place >= 0 && !isMean ? `background:${model.get("colors")[place]}` : null });
@@ -86,36 +94,52 @@ export function predictionPanel(model, actions) {
       node.classList.toggle("rv-stale", kernel.ask(weights, reference));
       return;
     }
-    const level = model.get("level");
-    answer = { now: evaluateLaw(form, weights, level), before: evaluateLaw(form, reference, level) };
+    answer = contrastMixtures(form, weights, reference, model.get("level"));
     draw(settled);
   }
 
   function draw(settled) {
     if (!answer || !lines.length) return;
-    const { now, before } = answer;
-    const [all, start] = [[...now.targets, now.mean], [...before.targets, before.mean]];
+    const { now, before, change } = answer;
+    const all = [...now.targets, now.mean];
+    const start = [...before.targets, before.mean];
+    const changes = [...change.targets, change.mean];
     const wanted = axisLimit(all.slice(0, lines.length), start);
     limit = settled ? wanted : Math.max(limit, wanted);
-    lines.forEach((line, m) => drawLine(line, all[m], start[m].value));
+    lines.forEach((line, m) => drawLine(line, all[m], start[m].value, changes[m]));
     node.classList.toggle("rv-stale", header.kind === "kernel" && kernel.waiting());
   }
 
-  function drawLine(line, estimated, before) {
-    const change = estimated.value - before;
+  function drawLine(line, estimated, before, contrast) {
+    const { change, verdict } = contrast;
     const at = (/** @type {number} */ x) => GLYPH.width / 2 * (1 + Math.max(-1.05, Math.min(1.05, (x - before) / limit)));
     const known = Number.isFinite(estimated.low) && Number.isFinite(estimated.high);
     line.bar.setAttribute("x1", at(known ? estimated.low : estimated.value));
     line.bar.setAttribute("x2", at(known ? estimated.high : estimated.value));
     line.dot.setAttribute("cx", at(estimated.value));
-    const verdict = verdictOn(estimated, change, line.lowerIsBetter);
     if (line.node.dataset.verdict !== verdict) line.node.dataset.verdict = verdict;
     Object.assign(line.node.dataset, { value: estimated.value, low: estimated.low, high: estimated.high, change });
     say(line.value, estimated.value.toFixed(3));
-    say(line.change, signedText(change, 3), WORDS[verdict] + (known ? `; interval ${estimated.low.toFixed(3)} to ${estimated.high.toFixed(3)}` : ""));
+    const words = [WORDS[verdict]];
+    if (verdict !== "unknown") {
+      words.push(`change ${signedText(contrast.low, 3)} to ${signedText(contrast.high, 3)}`);
+    }
+    if (known) words.push(`one run ${estimated.low.toFixed(3)} to ${estimated.high.toFixed(3)}`);
+    say(line.change, signedText(change, 3), words.join("; "));
   }
 
   return { node, load, show, dispose: () => kernel.dispose() };
+}
+
+/** @param {number} level in per cent */
+function barTitle(level) {
+  return `Bar: where one new run would land, ${level} %. Centre line: the reference mixture.`;
+}
+
+/** @param {number} level in per cent */
+function changeTitle(level) {
+  return "Change of the expected loss against the reference mixture; grey where its "
+    + `${level} % interval holds 0. One run each may not show a small change.`;
 }
 
 /** Half the width of the shared axis, in loss units: every change fits, typical intervals too; a very wide one may run off. */

@@ -14,13 +14,15 @@ from plotly.subplots import make_subplots
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.protocols import Law
 from reweightviz.core.runlog import RunLog
+from reweightviz.numerics.contrast import contrast_mixtures, directions, prepend_mean, weigh_targets
 from reweightviz.widgets.figures import FONT, RULE, plain
 from reweightviz.widgets.palette import rgb
 from reweightviz.widgets.runs import MUTED, Colors, checked_logs, colors_of, run_names
 
 REST = "rgba(128,128,128,0.25)"
 MEAN = "mean of targets"
-HOVER = "%{y}<br>predicted %{customdata[0]:.4f}, %{x:+.4f} (%{customdata[1]:+.4f} to %{customdata[2]:+.4f})<extra></extra>"
+HOVER = ("%{y}<br>predicted %{customdata[0]:.4f}<br>"
+         "change %{x:+.4f} (%{customdata[1]:+.4f} to %{customdata[2]:+.4f}): %{customdata[3]}<extra></extra>")
 BETTER, WORSE = "#116d8a", "#ee4c21"
 _AXIS: dict[str, Any] = {"gridcolor": RULE, "zeroline": False, "ticks": "", "nticks": 5, "tickfont": {"size": 11}}
 
@@ -73,11 +75,13 @@ def consequence_figure(law: Law, mixtures: Mapping[str, Mapping[str, float]], ba
                        height: int | None = None) -> go.Figure:
     """What a fitted law predicts under each mixture: the change to a baseline, a panel a mixture, a row a target.
 
-    The bar is where one new run lands with probability ``level``, so it holds the law's own doubt and the noise of a run. A dot
-    is full where the whole bar lies on its side of 0.
+    The bar is the interval of the change (:mod:`reweightviz.numerics.contrast`): the expected loss
+    changes by that much with probability ``level``, as far as the law's draws can be trusted; the
+    noise of one run is not in it. A dot is full where the change and its whole bar lie on one side
+    of 0, and coloured by whether that side is the better one.
 
     Args:
-        law: fitted to runs of the same domains, whose targets are losses.
+        law: fitted to runs of the same domains.
         mixtures: name to domain weights, the baseline among them.
         baseline: name of the mixture that the others are compared with.
         level: probability of the bars.
@@ -98,14 +102,16 @@ def consequence_figure(law: Law, mixtures: Mapping[str, Mapping[str, float]], ba
     figure, places = _panels([plain(name, 24) for name in others], len(others), shared_y=True)
     for name, place in zip(others, places, strict=True):
         part = table.loc[name].loc[rows]
-        sure = (part["low"] > 0) | (part["high"] < 0)
-        paint = [WORSE if value > 0 else BETTER for value in part["change"]]
+        known = part["verdict"].isin(["better", "worse"])
+        good = (part["change"] < 0) == part["lower_is_better"]
+        paint = [BETTER if each else WORSE for each in good]
+        symbols = ["circle" if each else "circle-open" for each in known]
         figure.add_trace(go.Scatter(
             x=part["change"], y=[f"<b>{row}</b>" if row == MEAN else plain(row, 28) for row in rows], mode="markers", showlegend=False,
-            marker={"size": 8, "color": paint, "symbol": ["circle" if each else "circle-open" for each in sure], "line": {"width": 1.5}},
+            marker={"size": 8, "color": paint, "symbol": symbols, "line": {"width": 1.5}},
             error_x={"type": "data", "symmetric": False, "array": part["high"] - part["change"], "arrayminus": part["change"] - part["low"],
                      "color": MUTED, "thickness": 1, "width": 0},
-            customdata=part[["predicted", "low", "high"]],
+            customdata=part[["predicted", "low", "high", "verdict"]],
             hovertemplate=HOVER,
         ), **place)
         figure.add_vline(x=0, line={"color": MUTED, "width": 1, "dash": "dot"}, **place)
@@ -117,23 +123,25 @@ def consequence_figure(law: Law, mixtures: Mapping[str, Mapping[str, float]], ba
 
 
 def consequences(law: Law, mixtures: Mapping[str, Mapping[str, float]], baseline: str, *, level: float = 0.9) -> pd.DataFrame:
-    """A row a mixture and target, and one of their mean: ``predicted`` loss, its ``change`` to the baseline, ``low`` and ``high`` of that.
+    """Return what a law predicts: a row a mixture and target, and one of their mean.
 
-    The interval of the mean is that of runs, where the law says by drawing what they reach; NaN where it does not.
+    ``predicted`` is the loss, ``change`` its difference to the baseline's, ``low`` and ``high`` the
+    interval of that change and ``verdict`` what it amounts to, as
+    :mod:`reweightviz.numerics.contrast` has them. Where targets differ in direction, the mean is
+    that of the losses; ``lower_is_better`` is each row's direction.
     """
     weights = np.array([[mixture[domain] for domain in law.domains] for mixture in mixtures.values()], np.float64)
-    predicted, (low, high) = law.predict(weights), law.interval(weights, level)
-    samples = getattr(law, "samples", None)
-    drawn = samples(weights).mean(2) if samples is not None else np.empty((0, len(weights)))
-    tails = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0) if len(drawn) else np.full((2, len(weights)), np.nan)
-    start = predicted[list(mixtures).index(baseline)]
+    lower = directions(law)
+    shares = weigh_targets(lower)
+    predicted = prepend_mean(np.asarray(law.predict(weights), np.float64), shares)
+    start = weights[list(mixtures).index(baseline)]
     tables = {}
     for r, name in enumerate(mixtures):
-        own = np.append(predicted[r].mean(), predicted[r])
-        against = np.append(start.mean(), start)
-        tables[name] = pd.DataFrame({"predicted": own, "change": own - against, "low": np.append(tails[0][r], low[r]) - against,
-                                     "high": np.append(tails[1][r], high[r]) - against},
-                                    index=pd.Index([MEAN, *law.targets], name="target"))
+        mean, targets = contrast_mixtures(law, np.stack([weights[r], start]), level=level)
+        rows = pd.DataFrame([mean, *targets], index=pd.Index([MEAN, *law.targets], name="target"))
+        rows.insert(0, "predicted", predicted[r])
+        rows["lower_is_better"] = [bool(lower.any()), *lower.tolist()]
+        tables[name] = rows
     return pd.concat(tables, names=["mixture"])
 
 

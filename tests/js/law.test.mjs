@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { evaluateLaw, lawProblem, quantileSorted, readLaw, verdictOn } from "../../reweightviz/widgets/law.js";
+import {
+  contrastMixtures, evaluateLaw, lawProblem, quantileSorted, readLaw, verdictOn,
+} from "../../reweightviz/widgets/law.js";
 
 const golden = JSON.parse(readFileSync(new URL("../golden/law_form.json", import.meta.url), "utf-8"));
+const expected = new URL("../golden/contrast.json", import.meta.url);
+const contrasts = JSON.parse(readFileSync(expected, "utf-8"));
 const bytes = Buffer.from(golden.data, "base64");
 const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const near = (got, wanted) => assert.ok(Math.abs(got - wanted) < 1e-12 * Math.max(1, Math.abs(wanted)), `${got} is not ${wanted}`);
@@ -52,15 +56,50 @@ test("quantiles interpolate as Python's do", () => {
   assert.equal(quantileSorted(Float64Array.of(5), 0.05), 5);
 });
 
-test("a change counts beyond half the interval", () => {
-  const estimated = { value: 1, low: 0.9, high: 1.1 };
-  assert.deepEqual([-0.2, 0.2, 0.05, -0.05].map((change) => verdictOn(estimated, change, true)), ["good", "bad", "noise", "noise"]);
-  assert.deepEqual([-0.2, 0.2].map((change) => verdictOn(estimated, change, false)), ["bad", "good"]);
-  assert.equal(verdictOn({ value: 1, low: 1, high: 1 }, 1e-12, true), "noise");
+test("a change and its verdict are Python's", () => {
+  const verdicts = new Set(contrasts.cases.map((each) => each.mean.verdict));
+  assert.deepEqual(verdicts, new Set(["better", "worse", "noise"]));
+  for (const { lower_is_better, pair, level, mean, targets } of contrasts.cases) {
+    const law = readLaw({ ...golden.header, lower_is_better }, view, golden.header.domains);
+    const { change } = contrastMixtures(law, pair[0], pair[1], level);
+    const wanted = [mean, ...targets];
+    [change.mean, ...change.targets].forEach((got, m) => {
+      for (const end of ["change", "low", "high"]) near(got[end], wanted[m][end]);
+      assert.equal(got.verdict, wanted[m].verdict);
+    });
+  }
 });
 
-test("without an interval nobody can tell a change from noise", () => {
-  for (const low of [Number.NaN, -Infinity]) {
-    for (const change of [-0.2, 0, 0.2]) assert.equal(verdictOn({ value: 1, low, high: Number.NaN }, change, true), "unknown");
-  }
+test("a mixture against itself has changed by exactly 0", () => {
+  const law = readLaw(golden.header, view, golden.header.domains);
+  const { change } = contrastMixtures(law, golden.weights[1], golden.weights[1], 0.9);
+  const nothing = { change: 0, low: 0, high: 0, verdict: "noise" };
+  for (const each of [change.mean, ...change.targets]) assert.deepEqual(each, nothing);
+});
+
+test("what is drawn of one mixture is what evaluateLaw gives", () => {
+  const law = readLaw(golden.header, view, golden.header.domains);
+  const { now, before } = contrastMixtures(law, golden.weights[1], golden.weights[2], 0.9);
+  assert.deepEqual(now, evaluateLaw(law, golden.weights[1], 0.9));
+  assert.deepEqual(before, evaluateLaw(law, golden.weights[2], 0.9));
+});
+
+test("a verdict needs the change and its whole interval on one side of 0", () => {
+  assert.equal(verdictOn(-0.2, -0.3, -0.1, true), "better");
+  assert.equal(verdictOn(-0.2, -0.3, -0.1, false), "worse");
+  assert.equal(verdictOn(0.2, 0.1, 0.3, true), "worse");
+  assert.equal(verdictOn(-0.2, -0.3, 0.1, true), "noise");
+  assert.equal(verdictOn(0.2, -0.3, -0.1, true), "noise");
+  assert.equal(verdictOn(-1e-12, -1e-12, -1e-12, true), "noise");
+});
+
+test("without an interval the verdict is unknown", () => {
+  assert.equal(verdictOn(-0.2, Number.NaN, Number.NaN, true), "unknown");
+  assert.equal(verdictOn(-0.2, -Infinity, -0.1, true), "unknown");
+  const [K, M] = [golden.header.domains.length, golden.header.targets.length];
+  const coefficients = new DataView(bytes.buffer, bytes.byteOffset, 4 * M * (1 + K));
+  const law = readLaw({ ...golden.header, draws: 0 }, coefficients, golden.header.domains);
+  const { change } = contrastMixtures(law, golden.weights[1], golden.weights[2], 0.9);
+  assert.equal(change.mean.verdict, "unknown");
+  near(change.targets[0].change, golden.predictions[1][0] - golden.predictions[2][0]);
 });
