@@ -177,11 +177,14 @@ class _Problem(NamedTuple):
         size = np.abs(here.residual)
         weight = self.counts * np.where(size <= self.delta, 1.0, self.delta / np.maximum(size, self.delta))
         gradient, normal = self.equations(here.theta, self.which, weight, here.residual)
-        free = ~(((here.theta <= low) & (gradient > 0)) | ((here.theta >= high) & (gradient < 0)))
-        normal *= free[:, :, None] & free[:, None, :]
+        pushed_out = ((here.theta <= low) & (gradient > 0)) | ((here.theta >= high) & (gradient < 0))
+        problem, parameter = np.nonzero(pushed_out)
+        normal[problem, parameter] = 0.0
+        normal[problem, :, parameter] = 0.0
+        gradient[problem, parameter] = 0.0
         diagonal = np.einsum("qpp->qp", normal)
         diagonal += damping[:, None] * diagonal + 1e-12 * diagonal.max(1, keepdims=True) + 1e-300
-        move = np.linalg.solve(normal, -(gradient * free)[:, :, None])[:, :, 0]
+        move = np.linalg.solve(normal, -gradient[:, :, None])[:, :, 0]
         return np.asarray(np.clip(here.theta + move, low, high), np.float64)
 
 
