@@ -1,7 +1,7 @@
 """The log-linear curve ``y = c + exp(t.w)`` of one target, and how many of them are fitted at once.
 
-All problems (starts, targets, bootstrap draws) share the runs' mixtures and differ in their losses and in
-how often each run counts, so that one matrix product makes the normal equations of all of them.
+All problems (starts, targets, bootstrap draws) share the runs' mixtures and differ in their losses
+and in how often each run counts, so that one matrix product makes the normal equations of all of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Curves(NamedTuple):
 
 
 def log_linear_starts(mixtures: Array, losses: Array, starts: int) -> Curves:
-    """Make starting curves for M targets: for floors spread over [0, min y), a linear fit of log(y - c).
+    """Make starting curves for M targets: floors spread over [0, min y), each with log(y - c) fitted.
 
     Args:
         mixtures: (R, K).
@@ -42,7 +42,7 @@ def log_linear_starts(mixtures: Array, losses: Array, starts: int) -> Curves:
         starts: how many floors a target.
 
     Returns:
-        Curves of M * starts problems, the starts of a target side by side; the cost is not computed.
+        Curves of M * starts problems, the starts of a target side by side; without their cost.
     """
     fractions = 1 - np.geomspace(1.0, 0.01, starts) if starts > 1 else np.array([0.5])
     floors = np.outer(losses.min(0), fractions)
@@ -54,7 +54,7 @@ def log_linear_starts(mixtures: Array, losses: Array, starts: int) -> Curves:
 
 def fit_log_linear(mixtures: Array, losses: Array, start: Curves, *, counts: Array | None = None,
                    delta: float = 0.02, tolerance: float = 1e-10, steps: int = 300) -> Curves:
-    """Minimise sum_r counts * huber(c + exp(t.w_r) - y_r) over c >= 0 and t, for P problems at once.
+    """Minimise sum_r counts * huber(c + exp(t.w_r) - y_r) over c >= 0 and t, for P problems.
 
     Args:
         mixtures: (R, K), the same for all problems.
@@ -85,7 +85,7 @@ def fit_log_linear(mixtures: Array, losses: Array, start: Curves, *, counts: Arr
 
 
 def log_linear_jacobian(mixtures: Array, slopes: Array) -> Array:
-    """Return the derivatives (P, R, 1 + K) by floor and slopes, at slopes (P, K) and mixtures (R, K).
+    """Return the derivatives (P, R, 1 + K) by floor and slopes (P, K) at mixtures (R, K).
 
     >>> log_linear_jacobian(np.array([[0.0, 1.0]]), np.zeros((1, 2))).tolist()
     [[[1.0, 0.0, 1.0]]]
@@ -104,7 +104,8 @@ def _equations(mixtures: Array, losses: Array) -> Equations:
     row, column = np.triu_indices(domains)
     pairs = mixtures[:, row] * mixtures[:, column]
 
-    def equations(theta: Array, which: Index, weight: Array, residual: Array) -> tuple[Array, Array]:
+    def equations(theta: Array, which: Index, weight: Array,
+                  residual: Array) -> tuple[Array, Array]:
         # The residual holds the exponential already; a second one would cost a tenth of the fit.
         bend = residual + losses[which] - theta[:, :1]
         sloped = weight * bend
