@@ -17,7 +17,7 @@ FAMILIES = ("readers", "features", "laws", "mixers", "scorers", "selectors", "re
 TABLES = {"numpy", "pandas", "pyarrow"}
 BELOW = {"core": set(), "numerics": {"core"}, "widgets": {"core", "numerics"}} | {family: {"core", "numerics"} for family in FAMILIES}
 OTHERS = {
-    "core": TABLES | {"lance", "tqdm"},
+    "core": TABLES | {"filelock", "lance", "tqdm"},
     "numerics": TABLES | {"scipy", "array_api_compat", "ot", "threadpoolctl"},
     "widgets": TABLES | {"scipy", "anywidget", "ipywidgets", "plotly", "traitlets", "resvg_py"},
 } | {family: TABLES | {"scipy", "tqdm"} for family in FAMILIES}

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import copy
+import errno
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.guards import Guards
@@ -281,6 +287,99 @@ def test_a_writer_killed_at_work_leaves_a_whole_file(tmp_path, live, root):
         table = now.changes()
         assert table.index[-1] == now.version and table["author"].iloc[-1] == "after"
     assert live.version > 10
+
+
+def lock_of(live):
+    return live.path.with_name(f".{live.path.name}.lock")
+
+
+def test_a_process_killed_with_the_lock_blocks_nobody(live, root):
+    code = ("import sys, time\nfrom pathlib import Path\nfrom reweightviz.core.live import _alone\n"
+            "with _alone(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(600)\n")
+    process = subprocess.Popen([sys.executable, "-c", code, live.path], stdout=subprocess.PIPE, cwd=root)
+    process.stdout.readline()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert lock_of(live).exists()
+    assert live.set(LATER, author="ann") == 2
+
+
+def test_a_lock_that_is_not_given_back_is_one_sentence(live, monkeypatch):
+    monkeypatch.setattr("reweightviz.core.live._PATIENCE", 0.02)
+    with FileLock(lock_of(live)):
+        with pytest.raises(ReweightvizError, match=r"another process has held .*\.mix\.json\.lock for 0\.02 seconds; end that") as caught:
+            live.set(LATER, author="ann")
+        live.path.write_text(json.dumps({"weights": LATER}))
+        with pytest.warns(ReweightvizWarning, match=r"another process has held .*; version 1 stays in force"):
+            assert live.mixture == START
+    assert "\n" not in str(caught.value)
+    assert live.mixture == LATER
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="0.3.0 locked by flock where there is one")
+def test_the_lock_of_0_3_0_is_the_same_and_one_that_it_left_blocks_nobody(live, monkeypatch):
+    import fcntl
+
+    lock_of(live).unlink(missing_ok=True)
+    lock_of(live).touch()
+    assert live.set(LATER, author="ann") == 2
+    monkeypatch.setattr("reweightviz.core.live._PATIENCE", 0.02)
+    with lock_of(live).open("a+b") as older:
+        fcntl.flock(older, fcntl.LOCK_EX)
+        with pytest.raises(ReweightvizError, match="another process has held"):
+            live.set(START, author="ben")
+    assert live.set(START, author="ben") == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions of folders are POSIX's")
+def test_a_read_only_folder_is_one_sentence():
+    folder = Path(tempfile.mkdtemp())
+    try:
+        live = LiveMixture.create(folder / "mix.json", START)
+        lock_of(live).unlink()
+        folder.chmod(0o555)
+        with as_a_user_without_rights(), pytest.raises(ReweightvizError, match=r"lock cannot be locked, Permission denied; choose a f") as caught:
+            live.set(LATER, author="ann")
+        assert "\n" not in str(caught.value)
+        assert live.mixture == START
+    finally:
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def as_a_user_without_rights():
+    """Root may write to any folder, so it becomes nobody for a moment."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows locks everywhere")
+def test_a_file_system_that_cannot_lock_is_one_sentence(live, monkeypatch):
+    import fcntl
+
+    def missing(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", missing)
+    with pytest.raises(ReweightvizError, match="lock cannot be locked, Function not implemented"):
+        live.set(LATER, author="ann")
+    assert live.version == 1
+
+
+def test_threads_of_one_process_lose_nothing(live):
+    writers = [threading.Thread(target=_writes, args=(live.path, name, 10)) for name in ("ann", "ben", "eve")]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    assert live.changes()["author"][1:].value_counts().to_dict() == {"ann": 10, "ben": 10, "eve": 10}
 
 
 def test_a_full_disk_leaves_whole_lines(tmp_path, monkeypatch):

@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import minimize
+from scipy.optimize import least_squares, minimize
 
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.numerics import log_linear
 from reweightviz.numerics.convex import minimise_exponentials
-from reweightviz.numerics.curve_fit import Curves, fit_log_linear, huber, log_linear_starts
+from reweightviz.numerics.levenberg_marquardt import fit_batch, huber
+from reweightviz.numerics.log_linear import Curves, fit_log_linear, log_linear_starts
 from reweightviz.numerics.simplex import log_smooth, log_softmax, share, water_fill
 
 
@@ -92,9 +94,49 @@ def test_the_fit_is_no_worse_than_scipy():
         assert found.cost[m] <= theirs.fun * (1 + 1e-6)
 
 
+def test_the_quick_equations_are_those_of_the_jacobian(monkeypatch):
+    mixtures, _, _, losses = curves(seed=4)
+    losses += np.random.default_rng(4).normal(0, 0.02, losses.shape)
+    start = log_linear_starts(mixtures, losses, 3)
+    observed = np.repeat(losses.T, 3, 0)
+    quick = fit_log_linear(mixtures, observed, start)
+
+    def fit_through_the_jacobian(*parts, **options):
+        return fit_batch(*parts, **(options | {"equations": None}))
+
+    monkeypatch.setattr(log_linear, "fit_batch", fit_through_the_jacobian)
+    through_jacobian = fit_log_linear(mixtures, observed, start)
+    np.testing.assert_allclose(quick.cost, through_jacobian.cost, rtol=1e-9)
+    np.testing.assert_allclose(quick.at(mixtures), through_jacobian.at(mixtures), atol=1e-6)
+
+
+def test_a_floor_pushed_below_zero_stays_there_and_the_slopes_are_best_for_it():
+    mixtures, _, _, losses = curves(seed=5, runs=80, targets=3)
+    below = losses - losses.min(0) * 0.9 - 0.4 * np.ptp(losses, 0) * mixtures[:, :1]
+    below = np.maximum(below, 0.01)
+    found = fit_log_linear(mixtures, below.T, log_linear_starts(mixtures, below, 1))
+    assert (found.floor == 0).any()
+    for floor, slopes, cost, y in zip(*found, below.T, strict=True):
+        assert floor >= 0
+        theirs = least_squares(lambda theta, y=y: theta[0] + np.exp(mixtures @ theta[1:]) - y, [floor + 1e-9, *slopes],
+                               bounds=([0, *[-1000] * 5], [np.inf, *[50] * 5]), loss="huber", f_scale=0.02)
+        assert cost <= theirs.cost * (1 + 1e-6)
+
+
+def test_slopes_stay_within_their_bounds():
+    mixtures = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0], [0.2, 0.8]])
+    falling = np.array([[3.0, 1.0, 1.0, 1.0]])
+    start = Curves(np.array([0.9]), np.array([[0.0, log_linear.SLOPES[0] * 2]]), np.full(1, np.nan))
+    found = fit_log_linear(mixtures, falling, start)
+    assert (found.slopes >= log_linear.SLOPES[0]).all()
+    assert (found.slopes <= log_linear.SLOPES[1]).all()
+    np.testing.assert_allclose(found.at(mixtures), falling, atol=1e-6)
+
+
 def test_no_problems_need_no_work():
     nothing = Curves(np.empty(0), np.empty((0, 2)), np.empty(0))
-    assert fit_log_linear(np.eye(2), np.empty((0, 2)), nothing) is nothing
+    found = fit_log_linear(np.eye(2), np.empty((0, 2)), nothing)
+    assert [column.shape for column in found] == [column.shape for column in nothing]
 
 
 # ---- the convex program

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
+from filelock import FileLock, Timeout
 
 from reweightviz.core.errors import ReweightvizError, warn
 from reweightviz.core.files import inside_folder, write_atomically
@@ -32,6 +32,8 @@ _ROUNDING = 1e-9
 _NEAR_END = 1 << 20  # bytes in which the last record of the changes is looked for
 _BY_HAND = 0  # the version of what a person wrote into the file, until it is counted
 _SETTLED = 0.1  # seconds after which a file's time stamp tells a further change apart
+_PATIENCE = 10.0  # seconds for a lock that its holder needs for milliseconds
+_POLL = 0.005  # seconds between two tries
 
 
 class Version(NamedTuple):
@@ -325,15 +327,21 @@ def _last(path: Path) -> Version | None:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Only one writer at a time; the lock goes with the process that held it."""
-    with inside_folder(path.with_name(f".{path.name}.lock")).open("a+b") as lock:
-        if sys.platform == "win32":
-            import msvcrt
+    """Admit one writer at a time; the operating system takes the lock from a process that ends.
 
-            lock.seek(0)
-            msvcrt.locking(lock.fileno(), msvcrt.LK_LOCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    Raises:
+        ReweightvizError: the lock cannot be made here, or another process keeps it.
+    """
+    file = inside_folder(path.with_name(f".{path.name}.lock"))
+    # A file system that cannot lock is refused: a lock of filelock's other kind outlives its process.
+    lock = FileLock(file, timeout=_PATIENCE, poll_interval=_POLL, fallback_to_soft=False)
+    try:
+        held = lock.acquire()
+    except Timeout as error:
+        raise ReweightvizError(f"cannot write {path}: another process has held {file} for "
+                               f"{_PATIENCE:g} seconds; end that process, then set again.") from error
+    except OSError as error:
+        raise ReweightvizError(f"cannot write {path}: {file} cannot be locked, {error.strerror or error}; "
+                               "choose a folder that this process may write to.") from error
+    with held:
         yield

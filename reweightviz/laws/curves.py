@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reweightviz.laws.runs import held_out, redrawn_losses
-from reweightviz.numerics.batched_fit import Fits, Setting, fit_batch, leverage
+from reweightviz.numerics.levenberg_marquardt import Fits, Setting, fit_batch, leverage
 
 if TYPE_CHECKING:
     from reweightviz.laws.curve_law import CurveLaw

@@ -25,7 +25,7 @@ from reweightviz.laws.log_linear_fit import fitted_log_linear
 from reweightviz.laws.nested import Extrapolated, extrapolate
 from reweightviz.laws.runs import checked_directions, checked_given, checked_runs, fit_diagnostics
 from reweightviz.numerics.convex import minimise_exponentials
-from reweightviz.numerics.curve_fit import SLOPES, fit_log_linear, log_linear_starts
+from reweightviz.numerics.log_linear import SLOPES, fit_log_linear, log_linear_starts
 
 Array = NDArray[np.float64]
 KIND = "hidden-domains"

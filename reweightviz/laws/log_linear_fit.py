@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.laws.log_linear import LogLinearLaw
 from reweightviz.laws.runs import checked_directions, checked_runs, fit_diagnostics, held_out, redrawn_losses
-from reweightviz.numerics.curve_fit import Curves, fit_log_linear, log_linear_starts
+from reweightviz.numerics.levenberg_marquardt import leverage
+from reweightviz.numerics.log_linear import Curves, fit_log_linear, log_linear_jacobian, log_linear_starts
 
 Array = NDArray[np.float64]
 LEAST_FLOOR = 1e-9
@@ -37,8 +38,9 @@ def fitted_log_linear(who: str, domains: Sequence[str], targets: Sequence[str], 
     w, y = checked_runs(who, names, goals, mixtures, losses, needed=len(names) + 1)
     better = checked_directions(lower_is_better, goals)
     best = _best(w, y, huber, starts)
-    fitted = best.floor + np.exp(w @ best.slopes.T)
-    noise, redrawn = redrawn_losses(y, fitted, _leverage(w, best), 1 + len(names), draws, np.random.default_rng(seed))
+    fitted = best.at(w).T
+    pull = leverage(log_linear_jacobian(w, best.slopes)).T
+    noise, redrawn = redrawn_losses(y, fitted, pull, 1 + len(names), draws, np.random.default_rng(seed))
     start = Curves(*(np.tile(column, (draws, *[1] * (column.ndim - 1))) for column in best))
     again = fit_log_linear(w, redrawn, start, delta=huber, tolerance=1e-5, steps=60)
     refits = _coefficients(again, np.tile(y, (1, draws))).reshape(draws, len(goals), 1 + len(names))
@@ -58,7 +60,7 @@ def _unseen(w: Array, y: Array, best: Curves, huber: float, seed: int) -> dict[s
         times = len(counts) // y.shape[1]
         start = Curves(*(np.tile(column, (times, *[1] * (column.ndim - 1))) for column in best))
         again = fit_log_linear(w, np.tile(y.T, (times, 1)), start, counts=counts, delta=huber, tolerance=1e-5, steps=60)
-        return np.asarray(again.floor[:, None] + np.exp(again.slopes @ w.T), np.float64)
+        return again.at(w)
 
     return held_out(w, y, 1 + w.shape[1], refitted, seed)
 
@@ -66,11 +68,3 @@ def _unseen(w: Array, y: Array, best: Curves, huber: float, seed: int) -> dict[s
 def _coefficients(curves: Curves, y: Array) -> Array:
     floor = np.log(np.maximum(curves.floor, LEAST_FLOOR * y.mean(0)))
     return np.column_stack([floor, curves.slopes])
-
-
-def _leverage(w: Array, curves: Curves) -> Array:
-    """How much a run pulls its own fitted value, (R, M); at most 0.9, or few runs would seem all noise."""
-    bend = np.exp(w @ curves.slopes.T)
-    jacobian = np.concatenate([np.ones((bend.shape[1], len(w), 1)), bend.T[:, :, None] * w], axis=2)
-    basis, _ = np.linalg.qr(jacobian)
-    return np.asarray(np.minimum((basis ** 2).sum(2).T, 0.9), np.float64)

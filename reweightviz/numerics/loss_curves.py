@@ -10,8 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.numerics.batched_fit import Setting, fit_batch
-from reweightviz.numerics.curve_fit import huber
+from reweightviz.numerics.levenberg_marquardt import Setting, fit_batch, huber
 
 Array = NDArray[np.float64]
 STARTS = np.stack(np.meshgrid(np.arange(-2, 6), np.arange(-2, 2, 0.5), np.arange(0, 0.8, 0.1)), axis=-1).reshape(-1, 3).astype(np.float64)

@@ -22,8 +22,8 @@ Jacobian = Callable[[Array, Index], Array]
 """The same to the derivatives (q, R, P)."""
 Equations = Callable[[Array, Index, Array, Array], tuple[Array, Array]]
 """Parameters and numbers, with the weights and residuals (q, R) of the runs, to gradient (q, P) and J'WJ (q, P, P)."""
-BLOCK = 1 << 19
-"""Problems times runs times parameters that are worked on at once: arrays of 4 MB, which a cache holds."""
+BLOCK = 1 << 18
+"""Numbers in an array of the problems that are worked on at once: 2 MB, which a cache holds."""
 
 
 class Fits(NamedTuple):
@@ -43,6 +43,17 @@ class Setting(NamedTuple):
     steps: int = 300
 
 
+def huber(residual: Array, delta: ArrayLike) -> Array:
+    """Return half the square of the residuals up to ``delta``, which broadcasts, and a line beyond.
+
+    >>> huber(np.array([0.01, 1.0]), 0.02).round(6).tolist()
+    [5e-05, 0.0198]
+    """
+    size = np.abs(residual)
+    inside = np.minimum(size, delta)
+    return np.asarray(inside * (size - 0.5 * inside), np.float64)
+
+
 def fit_batch(curve: Curve, jacobian: Jacobian, observed: Array, start: Array, setting: Setting, *,
               counts: Array | None = None, equations: Equations | None = None) -> Fits:
     """Minimise ``sum_r counts * huber(curve_r(theta) - observed_r)`` over ``low <= theta <= high``, for Q problems at once.
@@ -54,7 +65,8 @@ def fit_batch(curve: Curve, jacobian: Jacobian, observed: Array, start: Array, s
         start: (Q, P), brought within the bounds.
         setting: the Huber delta, the bounds and when to stop.
         counts: (Q, R) how often each run counts; once when not given.
-        equations: a quicker way to the normal equations than through the jacobian, for a curve that has one.
+        equations: a quicker way to the normal equations than through the jacobian, for a curve that has one;
+            the jacobian is not called then.
 
     Returns:
         Q fits, each at least as good as its start; a start where the curve is not finite stays, at infinite cost.
@@ -72,7 +84,7 @@ def fit_batch(curve: Curve, jacobian: Jacobian, observed: Array, start: Array, s
     theta = np.clip(start, setting.low, setting.high)
     if not len(theta):
         return Fits(theta, np.empty(0))
-    rows = max(1, BLOCK // max(1, observed.shape[1] * theta.shape[1]))
+    rows = _problems_in_a_block(observed.shape[1], theta.shape[1], through_jacobian=equations is None)
     delta = np.broadcast_to(np.asarray(setting.delta, np.float64), (len(theta),))
     parts = []
     for first in range(0, len(theta), rows):
@@ -96,6 +108,12 @@ def leverage(jacobian: Array, *, most: float = 0.9) -> Array:
     left, sizes, _ = np.linalg.svd(scaled, full_matrices=False)
     real = sizes > 1e-7 * np.maximum(sizes[:, :1], 1e-300)
     return np.asarray(np.minimum(((left * real[:, None, :]) ** 2).sum(2), most), np.float64)
+
+
+def _problems_in_a_block(runs: int, parameters: int, *, through_jacobian: bool) -> int:
+    """Count the problems whose largest array is a block: derivatives (q, R, P), or values (q, R) and J'WJ (q, P, P)."""
+    largest = runs * parameters if through_jacobian else max(runs, parameters ** 2)
+    return max(1, BLOCK // max(1, largest))
 
 
 def _through(jacobian: Jacobian) -> Equations:
@@ -129,9 +147,7 @@ class _Problem(NamedTuple):
     def at(self, theta: Array) -> _Point:
         with np.errstate(over="ignore", invalid="ignore"):
             residual = self.curve(theta, self.which) - self.observed
-            size = np.abs(residual)
-            inside = np.minimum(size, self.delta)
-            cost = (self.counts * (inside * (size - 0.5 * inside))).sum(1)
+            cost = (self.counts * huber(residual, self.delta)).sum(1)
         return _Point(theta, residual, np.where(np.isfinite(cost), cost, np.inf))
 
     def solve(self, theta: Array) -> Fits:
@@ -161,11 +177,14 @@ class _Problem(NamedTuple):
         size = np.abs(here.residual)
         weight = self.counts * np.where(size <= self.delta, 1.0, self.delta / np.maximum(size, self.delta))
         gradient, normal = self.equations(here.theta, self.which, weight, here.residual)
-        free = ~(((here.theta <= low) & (gradient > 0)) | ((here.theta >= high) & (gradient < 0)))
-        normal *= free[:, :, None] & free[:, None, :]
+        pushed_out = ((here.theta <= low) & (gradient > 0)) | ((here.theta >= high) & (gradient < 0))
+        problem, parameter = np.nonzero(pushed_out)
+        normal[problem, parameter] = 0.0
+        normal[problem, :, parameter] = 0.0
+        gradient[problem, parameter] = 0.0
         diagonal = np.einsum("qpp->qp", normal)
         diagonal += damping[:, None] * diagonal + 1e-12 * diagonal.max(1, keepdims=True) + 1e-300
-        move = np.linalg.solve(normal, -(gradient * free)[:, :, None])[:, :, 0]
+        move = np.linalg.solve(normal, -gradient[:, :, None])[:, :, 0]
         return np.asarray(np.clip(here.theta + move, low, high), np.float64)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from reweightviz.numerics.batched_fit import Setting, fit_batch, leverage
+from reweightviz.numerics.levenberg_marquardt import Setting, fit_batch, leverage
 from reweightviz.numerics.power_laws import fit_power_laws
 
 X = np.linspace(0.1, 4, 30)
@@ -36,7 +36,7 @@ def test_blocks_and_problem_numbers_make_no_difference(monkeypatch):
     theta = truths()
     observed = curve(theta, None) + np.random.default_rng(1).normal(0, 0.02, (12, 30))
     whole = fit_batch(curve, jacobian, observed, np.ones((12, 3)), Setting(0.1, *WIDE))
-    monkeypatch.setattr("reweightviz.numerics.batched_fit.BLOCK", 5 * 30 * 3)
+    monkeypatch.setattr("reweightviz.numerics.levenberg_marquardt.BLOCK", 5 * 30 * 3)
     seen = []
 
     def watched(parameters, which):
