@@ -1,8 +1,8 @@
-# make demo    set up .venv, open JupyterLab on the quickstart   (BROWSER=none only serves; PORT=9000 insists on a port)
+# make demo    set up .venv, open JupyterLab on demo/, copies of the notebooks   (BROWSER=none only serves; PORT=9000 insists on a port)
 # make test    set up .venv and Chromium, run every check
 # make test-frameworks   the exports, logs and steering alone, in every training framework that installs
 # make lint    ruff and mypy alone          make methods    write METHODS.md and the README's table of exporters anew
-# make clean   remove what these made
+# make clean   remove what these made; demo/ stays, it may hold work of yours
 #
 # PYTHON=python3.12 chooses the interpreter. On Linux PyPI's torch brings 2 GB of CUDA libraries; without an NVIDIA GPU
 # TORCH_INDEX=https://download.pytorch.org/whl/cpu takes the small build of the same version.
@@ -21,7 +21,7 @@ PORT ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --constraint constraints.txt
 # The start page is set, rather than a file named, because only then does the printed URL lead to the notebook.
-LAB := $(BIN)/jupyter lab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/$(NOTEBOOK) $(if $(filter none,$(BROWSER)),--no-browser) \
+LAB := $(BIN)/jupyter lab --ServerApp.root_dir=demo --LabApp.default_url=/lab/tree/$(NOTEBOOK) $(if $(filter none,$(BROWSER)),--no-browser) \
 	$(if $(PORT),--port=$(PORT) --ServerApp.port_retries=0) $(if $(filter 0,$(shell id -u)),--allow-root)
 
 setup: .venv/.ready
@@ -44,7 +44,14 @@ tests/js/node_modules/.ready: tests/js/package.json .venv/.ready
 		install --prefix tests/js --silent --no-audit --no-fund --no-package-lock
 	@touch $@
 
-demo: .venv/.ready
+# JupyterLab saves outputs into what it opens, so git's notebooks are opened as copies. One that has become newer takes the place
+# of its copy, which stays beside it under the time of the change.
+demo/%.ipynb: notebooks/%.ipynb
+	@mkdir -p demo
+	@! test -e $@ || mv $@ demo/$*.$$(date +%Y%m%d-%H%M%S).ipynb
+	@cp $< $@
+
+demo: .venv/.ready $(patsubst notebooks/%,demo/%,$(wildcard notebooks/*.ipynb))
 	@exec $(LAB)
 
 # The real training frameworks that load our exports live in environments of their own, beside .venv.

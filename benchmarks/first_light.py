@@ -144,8 +144,6 @@ def demo() -> dict[str, Any]:
     from lab import FLAGS
     from playwright.sync_api import sync_playwright
 
-    notebook = ROOT / "notebooks" / "quickstart.ipynb"
-    clean = notebook.read_bytes()  # JupyterLab saves its outputs by itself
     began = time.perf_counter()
     with tempfile.TemporaryFile("w+") as log:
         server = subprocess.Popen(["make", "demo", "BROWSER=none"], cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
@@ -171,7 +169,6 @@ def demo() -> dict[str, Any]:
         finally:
             os.killpg(server.pid, 15)
             server.wait(30)
-            notebook.write_bytes(clean)
 
 
 def law() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parents[1]
 FRAMEWORKS = ROOT / "tests" / "frameworks"
@@ -18,6 +19,10 @@ CHECKOUTS = Path(os.environ.get("REWEIGHTVIZ_CHECKOUTS", ROOT / ".checkouts"))
 collect_ignore_glob = ["frameworks/*", "steering/*"]  # they run in environments or processes of their own
 PUBLIC_TABLES = ROOT.parent / "shared" / "data"
 
+# A busy machine is no fault of a test, and what CI finds is to be found again.
+settings.register_profile("reweightviz", deadline=None, derandomize=bool(os.environ.get("CI")),
+                          suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("reweightviz")
 
 _spec = importlib.util.spec_from_file_location("environments", FRAMEWORKS / "environments.py")
 environments = importlib.util.module_from_spec(_spec)

@@ -1,6 +1,5 @@
 """ADO: its laws against known ones, its preference against the formula, its long and its short runs."""
 
-import time
 
 import numpy as np
 import pytest
@@ -56,16 +55,6 @@ def test_losses_below_the_least_floor_free_it():
     n = np.arange(1.0, 400)
     bytes_law = np.array([0.5, -0.1, 0.4])  # as for bytes, below 1.65 nats
     assert fit_loss_curves(n, world([bytes_law], n))[0] == pytest.approx(bytes_law, abs=2e-3)
-
-
-def test_a_refit_of_15_domains_is_quick():
-    rng, n = np.random.default_rng(1), np.arange(1.0, 1025)
-    laws = np.stack([rng.uniform(0, 2, 15), rng.uniform(0.5, 1, 15), rng.uniform(0.1, 0.6, 15)], axis=1)
-    losses = smooth(world(laws, n) * np.exp(rng.normal(0, 0.02, (1024, 15))), 101)
-    fit_loss_curves(n, losses)
-    started = time.process_time()
-    fit_loss_curves(n, losses)
-    assert time.process_time() - started < 1
 
 
 def test_identical_domains_stay_at_a_uniform_prior():

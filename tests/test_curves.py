@@ -152,7 +152,7 @@ def test_what_a_callback_raises_is_shown_and_raised():
     with pytest.raises(KeyError):
         curves._labels.set_state({"focus": "code"})
     assert curves._labels.error == "KeyError in a Python callback: 'mine'"
-    with pytest.raises(ReweightvizError):
+    with pytest.raises(ReweightvizError, match="no domain 'poems' in these curves"):
         curves._labels.set_state({"focus": "poems"})
     assert curves._labels.error == "no domain 'poems' in these curves; there is 'web', 'code', 'math'."
 

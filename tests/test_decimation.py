@@ -71,7 +71,7 @@ def test_infinite_values_are_gaps():
     assert not np.isinf(loss_figure(log).data[0].y).any()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.lists(st.integers(0, 3000), min_size=1, max_size=12), st.sampled_from([0, 5]), st.sampled_from([0.0, 0.3]),
        st.sampled_from([0, 1700]))
 def test_grown_bit_by_bit_it_keeps_the_extremes_too(seed, growth, smooth, holes, start):

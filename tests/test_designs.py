@@ -18,7 +18,7 @@ from reweightviz.swarm_design import METHODS, design_swarm
 TOKENS = {"web": 6e11, "code": 2e11, "books": 5e10, "math": 1e10, "wiki": 4e9}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(2, 9), st.integers(0, 10_000), st.sampled_from(METHODS), st.floats(1.5, 40), st.floats(0, 0.02))
 def test_every_row_is_a_mixture_within_the_caps_after_normalisation(domains, seed, method, loose, least):
     rng = np.random.default_rng(seed)

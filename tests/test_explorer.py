@@ -189,9 +189,14 @@ def test_it_works_from_a_table_of_tokens_alone():
         rv.Explorer()
 
 
-@pytest.mark.parametrize("bad", [{"web": -1, 'co"de <b>': 1, "🦜": 1}, dict.fromkeys(NAMES, 0), dict.fromkeys(NAMES, float("nan")), {"web": 1.0}])
-def test_bad_weights_change_nothing(x, bad):
+@pytest.mark.parametrize(("bad", "sentence"), [
+    ({"web": -1, 'co"de <b>': 1, "🦜": 1}, "weights must be finite and >= 0; 'web' has -1"),
+    (dict.fromkeys(NAMES, 0), "must sum to 1; these sum to 0"),
+    (dict.fromkeys(NAMES, float("nan")), "weights must be finite and >= 0; 'web' has nan"),
+    ({"web": 1.0}, "name different domains"),
+])
+def test_bad_weights_change_nothing(x, bad, sentence):
     before = x.mixture
-    with pytest.raises(rv.ReweightvizError):
+    with pytest.raises(rv.ReweightvizError, match=sentence):
         x.mixture = bad
     assert x.mixture == before == x.editor.mixture

@@ -44,7 +44,7 @@ def test_a_column_is_computed_once(corpus, monkeypatch):
     first = embed(corpus)
     monkeypatch.setattr(sys.modules["reweightviz.features.embed"], "_ngrams", lambda *_: pytest.fail("computed again"))
     np.testing.assert_array_equal(embed(corpus)["embedding"], first["embedding"])
-    with pytest.raises(pytest.fail.Exception):
+    with pytest.raises(pytest.fail.Exception, match="computed again"):
         embed(corpus.take(np.arange(50)))  # other data is another digest
 
 

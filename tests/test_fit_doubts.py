@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,7 +35,10 @@ def test_noise_and_constants_are_said_with_r2_and_again_of_a_proposal(spec):
 
 def test_what_was_learnt_is_not_doubted():
     noise = 0.01 * np.random.default_rng(2).normal(size=(60, 2))
-    rv.fit(swarm(lambda w: 2 + np.exp(-2 * w[:, :2]) + noise), rv.laws.Olmix(draws=20))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        rv.fit(swarm(lambda w: 2 + np.exp(-2 * w[:, :2]) + noise), rv.laws.Olmix(draws=20))
+    assert [str(warning.message) for warning in caught] == []
 
 
 def test_a_degenerate_fit_is_said_though_it_predicts():

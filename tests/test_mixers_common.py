@@ -194,7 +194,7 @@ def test_measures_what_its_update_is_to_get(make):
 
 
 @every_mixer
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(rows=domains)
 def test_weights_are_on_the_simplex(make, rows):
     mixer = make()
@@ -206,7 +206,7 @@ def test_weights_are_on_the_simplex(make, rows):
 
 
 @every_mixer
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(rows=domains, seed=st.integers(0, 1000))
 def test_permuting_domains_permutes_weights(make, rows, seed):
     mixer, order, given = make(), np.random.default_rng(seed).permutation(len(rows)), signals(rows)

@@ -42,7 +42,7 @@ def live(tmp_path):
     return LiveMixture.create(tmp_path / "mix.json", START)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(size=st.integers(1, 3000), key=st.integers(0, 2**63))
 def test_a_keyed_permutation_is_a_permutation(size, key):
     assert np.array_equal(np.sort(permuted(np.arange(size), size, mixed(key))), np.arange(size))
@@ -87,7 +87,7 @@ def test_epochs_are_exact_and_in_new_orders():
     assert len(set(web[:500].tolist())) == 500
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(weights=st.lists(st.floats(0, 1), min_size=3, max_size=3).filter(lambda w: sum(w) > 1e-3), step=st.integers(0, 2**40), batch=st.integers(1, 64))
 def test_counts_are_floor_or_ceil_and_nothing_is_drawn_without_weight(weights, step, batch):
     shares = np.array(weights) / sum(weights)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import struct
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ from reweightviz.core.runlog import RunLog
 from reweightviz.monitor import Monitor
 from reweightviz.training.mixture_sampler import MixtureSampler
 from reweightviz.training.run_logger import RunLogger
-from reweightviz.widgets import run_export, svg_plane
+from reweightviz.widgets import run_export
 from reweightviz.widgets.steering import Steering
 
 NAMES = ["web", "code", "</script>"]
@@ -192,16 +194,37 @@ def test_what_it_saves(monitor, tmp_path):
         monitor.save(tmp_path / "run.pdf")
 
 
-def test_a_png_is_the_svg_at_twice_its_size(monitor, tmp_path, monkeypatch):
+@pytest.fixture
+def fonts(monkeypatch):
+    """``fonts(files)`` makes those the only fonts that there are, whatever this machine has."""
+    resvg = pytest.importorskip("resvg_py", reason="needs resvg_py, which is not installed")
+    draw = resvg.svg_to_bytes
+
+    def install(*files: Path) -> None:
+        only = {"skip_system_fonts": True, "font_files": [str(file) for file in files], "sans_serif_family": "Boxes"}
+        monkeypatch.setattr(resvg, "svg_to_bytes", partial(draw, **only))
+
+    return install
+
+
+def test_a_png_is_the_svg_at_twice_its_size(monitor, tmp_path, fonts, root):
+    fonts(root / "tests" / "fonts" / "boxes.ttf")  # our own: every character of ASCII is a box
     height = monitor.shown.figure.layout.height
     assert struct.unpack(">II", monitor.save(tmp_path / "run.png").read_bytes()[16:24]) == (2 * 900, 2 * height)
-    monkeypatch.setattr(svg_plane, "FONTS", "a font that nobody has")
-    with pytest.raises(ReweightvizError, match=r"again.png would have no words: no font of a font that nobody has is installed"):
-        monitor.save(tmp_path / "again.png")
+
+
+def test_a_png_without_words_is_refused(monitor, tmp_path, fonts):
+    fonts()
+    with pytest.raises(ReweightvizError, match=r"run.png would have no words: no font of Arial, .*'Noto Sans' is installed here"):
+        monitor.save(tmp_path / "run.png")
+    assert not (tmp_path / "run.png").exists()
+
+
+def test_a_png_needs_what_draws_it(monitor, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(ReweightvizError, match=r"again.png needs resvg_py: pip install 'reweightviz\[png\]'"):
-        monitor.save(tmp_path / "again.png")
-    assert not (tmp_path / "again.png").exists()
+    with pytest.raises(ReweightvizError, match=r"run.png needs resvg_py: pip install 'reweightviz\[png\]'"):
+        monitor.save(tmp_path / "run.png")
+    assert not (tmp_path / "run.png").exists()
 
 
 def test_a_run_that_has_not_begun(tmp_path):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+
 import nbformat
 import pytest
 from nbclient import NotebookClient
@@ -19,6 +23,28 @@ def run(root, tmp_path):
                        for output in cell.get("outputs", []))
 
     return execute
+
+
+def test_the_demo_opens_copies_and_keeps_what_was_changed_in_them(root, tmp_path):
+    shutil.copy(root / "Makefile", tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    ours, copy = tmp_path / "notebooks" / "quickstart.ipynb", tmp_path / "demo" / "quickstart.ipynb"
+
+    def make(text: str, time: int) -> None:
+        ours.write_text(text)
+        os.utime(ours, (time, time))
+        subprocess.run(["make", "demo/quickstart.ipynb"], cwd=tmp_path, check=True, capture_output=True)
+
+    make("first", 1)
+    assert copy.read_text() == "first"
+    copy.write_text("with outputs")
+    os.utime(copy, (5, 5))
+    make("first", 1)
+    assert copy.read_text() == "with outputs"
+    make("second", 9)
+    assert sorted(path.read_text() for path in copy.parent.iterdir()) == ["second", "with outputs"]
+    assert copy.read_text() == "second"
+    assert ours.read_text() == "second"
 
 
 def test_ship_changes_only_the_weights_and_writes_the_record(run, tmp_path):

@@ -295,7 +295,7 @@ def test_the_source_says_how_sure():
     assert best.source["refits"] == 40
     assert best.source["gain"]["over"] == "uniform"
     assert best.source["gain"]["noise"] == pytest.approx(0.01 / np.sqrt(3), rel=0.8)
-    assert json.loads(json.dumps(best.source)) == json.loads(json.dumps(best.source))
+    assert json.loads(json.dumps(best.source)) == best.source
 
 
 def test_the_weights_interval_is_that_of_the_refits():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 import warnings
 
 import numpy as np
@@ -226,13 +225,29 @@ def test_when_every_line_is_bad_nothing_is_made_up(tmp_path):
         read_corpus(tmp_path / "a.jsonl", on_error="skip")
 
 
-def test_what_takes_longer_than_a_second_shows_how_far_it_is(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def clock(monkeypatch):
+    """``clock(seconds)`` lets the time of progress bars go on by so much with every value that is read."""
+    now, as_read = [0.0], jsonl._value
+
+    def tick(seconds: float) -> None:
+        def value(*line):
+            now[0] += seconds
+            return as_read(*line)
+
+        monkeypatch.setattr(jsonl, "_value", value)
+
+    monkeypatch.setattr("tqdm.std.time", lambda: now[0])
+    return tick
+
+
+def test_what_takes_longer_than_a_second_shows_how_far_it_is(tmp_path, clock, capsys):
     for name in ("a.jsonl", "b.jsonl"):
         (tmp_path / name).write_text(LINES)
+    clock(0.01)
     read_corpus(str(tmp_path / "*.jsonl"))
     assert capsys.readouterr().err == ""
-    as_read = jsonl._value
-    monkeypatch.setattr(jsonl, "_value", lambda *value: (time.sleep(0.2), as_read(*value))[1])
+    clock(0.6)
     same(read_corpus(tmp_path / "a.jsonl"), ["a:1", "a:2", "a:3"])
     assert "a.jsonl: 3 lines" in capsys.readouterr().err
     read_corpus(str(tmp_path / "*.jsonl"))

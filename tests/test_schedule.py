@@ -42,5 +42,5 @@ def test_what_a_schedule_refuses(make, sentence):
 def test_a_file_that_is_no_schedule(tmp_path):
     for text in ("", "[]", "{}", '{"stages": [{"step": 0}]}', '{"stages": 3}'):
         (tmp_path / "s.json").write_text(text)
-        with pytest.raises(ReweightvizError):
+        with pytest.raises(ReweightvizError, match=r"s\.json is no schedule file \(JSON with 'stages'\): "):
             Schedule.load(tmp_path / "s.json")

@@ -232,7 +232,7 @@ def test_equal_groups_get_equal_shares_and_one_exponent_has_a_closed_form():
     assert cost @ state.sizes == pytest.approx(3e5)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.floats(0, 3), st.floats(0.5, 20), st.floats(0.1, 1), st.floats(0.2, 5)), min_size=2, max_size=4), st.floats(0, 0.6))
 def test_no_other_allocation_has_a_lower_mean(rows, explore):
     *shape, cost = np.array(rows).T
@@ -250,7 +250,7 @@ def test_no_other_allocation_has_a_lower_mean(rows, explore):
     assert curves.at(found).mean() <= curves.at(np.concatenate([tried, near])).mean(1).min() + 1e-9
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.floats(0, 3), st.floats(0.5, 20), st.floats(0.1, 1), st.floats(0.2, 5)), min_size=2, max_size=4))
 def test_no_other_allocation_has_a_lower_worst_loss(rows):
     *shape, cost = np.array(rows).T

@@ -393,11 +393,10 @@ def test_batches_that_scale_the_loss_hold_every_domain(data):
 
 
 def test_the_log_says_what_the_mixer_cost(data):
-    plain, costly = (train(data, mixer, config=TINY).log.meta for mixer in (Mixture.uniform(data.domains), DoGE(every=1)))
-    for meta in (plain, costly):
-        assert 0 <= meta["mixer_seconds"] + meta["signal_seconds"] <= meta["update_seconds"] + 1e-3
-    shares = [meta["signal_seconds"] / meta["update_seconds"] for meta in (plain, costly)]
-    assert shares[1] > max(0.2, 2 * shares[0])  # four gradients beside the one of the update
+    meta = train(data, DoGE(every=1), config=TINY).log.meta
+    assert meta["mixer_seconds"] > 0
+    assert meta["signal_seconds"] > 0
+    assert meta["mixer_seconds"] + meta["signal_seconds"] <= meta["update_seconds"] + 1e-3  # they are parts of it, each rounded
 
 
 def test_a_skill_graph_knows_which_domain_helps_which(data):

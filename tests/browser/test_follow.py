@@ -30,6 +30,13 @@ tail = rv.read_log({path!r}, follow=True)
 curves, weights = rv.LossCurves(tail, smooth=10, link="follow"), rv.WeightTrajectories(tail, stacked=True, link="follow")
 display(curves, weights)
 """
+BUSY = """
+import time
+from pathlib import Path
+
+while not Path({go!r}).exists():
+    time.sleep(0.05)
+"""
 PLOT = "document.querySelector('.rv-curves .js-plotly-plot')"
 
 
@@ -60,11 +67,11 @@ def writing(tmp_path):
 
 
 def test_curves_grow_while_another_process_writes(lab: Lab, tmp_path, writing):
-    page = lab.open([CELL.format(path=str(tmp_path / "run.jsonl")), "import time; time.sleep(5)"])
+    page = lab.open([CELL.format(path=str(tmp_path / "run.jsonl")), BUSY.format(go=str(tmp_path / "go"))])
     page.run(0)
     status = page.locator(".rv-live button").first
     page.locator(".rv-live button", has_text="waiting for run.jsonl").first.wait_for()
-    writing(60)
+    writing(600)
     first = grown(page, 20)
     page.locator(".rv-live button", has_text="live · step").first.wait_for()
     assert grown(page, first) > first
@@ -75,6 +82,7 @@ def test_curves_grow_while_another_process_writes(lab: Lab, tmp_path, writing):
     now = points(page)
     assert grown(page, now) > now
     assert page.page.evaluate("window.rvRuns[1]") is False
+    (tmp_path / "go").touch()
     page.wait(1)
 
     # What a person chose stays: the zoom, the hidden domain, the focus.

@@ -81,7 +81,7 @@ def last(page: NotebookPage, domain: str, role: str) -> float:
 def test_a_run_is_watched_and_steered(lab: Lab, tmp_path, training):
     page = lab.open([CELL.format(folder=str(tmp_path))], size=(1400, 1250))
     page.run(0)
-    training(150)
+    training(600)
     page.locator(".rv-monitor .rv-live button:visible", has_text="live · step").first.wait_for(timeout=30_000)
     choose(page, "Realised shares")
     page.page.wait_for_timeout(4000)

