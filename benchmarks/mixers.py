@@ -35,7 +35,7 @@ from scipy.stats import t as student
 import reweightviz as rv
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.swarm import Swarm
-from reweightviz.training.model import ModelConfig
+from reweightviz.models.byte_transformer import ModelConfig
 from reweightviz.training.proxy_data import ProxyData
 from reweightviz.training.skills import skill_graph
 from reweightviz.training.trainer import TrainConfig, TrainingRun, evaluate, train

@@ -150,8 +150,8 @@ def losses(corpus: Corpus, model: Any = "proxy", **options: Any) -> Corpus:
     from reweightviz import features
 
     if isinstance(model, str | os.PathLike):
+        from reweightviz.models.byte_transformer import ByteTransformer
         from reweightviz.readers import demo_runs
-        from reweightviz.training.model import ByteTransformer
 
         path = demo_runs.proxy_path() if model == "proxy" else Path(model)
         if not path.exists():

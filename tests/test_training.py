@@ -13,8 +13,8 @@ from reweightviz.core.runlog import RunLog
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.types import COSTLY_SIGNALS
 from reweightviz.mixers import DoGE, DoReMi, DreamPRM, Natural, ScaleBiO
+from reweightviz.models.device import repeatable
 from reweightviz.training import ByteTransformer, ModelConfig, ProxyData, TrainConfig, evaluate, train
-from reweightviz.training.device import repeatable
 from reweightviz.training.domain_stream import DomainStream, held_out_rows
 from reweightviz.training.driver import Driver
 from reweightviz.training.learner import Learner

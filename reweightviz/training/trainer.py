@@ -18,12 +18,12 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.protocols import Mixer
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import LOG_SIGNALS
-from reweightviz.training.device import choose, repeatable
+from reweightviz.models.byte_transformer import ByteTransformer, ModelConfig
+from reweightviz.models.device import choose_device, repeatable
 from reweightviz.training.domain_stream import DomainStream
 from reweightviz.training.driver import Driver
 from reweightviz.training.learner import Learner
 from reweightviz.training.measurements import Measurements, Update, by_domain, mean_losses
-from reweightviz.training.model import ByteTransformer, ModelConfig
 from reweightviz.training.proxy_data import EVALUATED, Blocks, ProxyData
 
 __all__ = ["EVALUATED", "ProxyData", "TrainConfig", "TrainingRun", "evaluate", "train"]
@@ -126,7 +126,7 @@ def train(corpus: Corpus | ProxyData, mixture: Mapping[Any, Any] | Mixer, *, see
                                f"make them with ProxyData(corpus, {config.model.context}).")
     if not _whole(seed, 0):
         raise ReweightvizError(f"a seed is a whole number of at least 0; got {seed!r:.60}.")
-    place = choose(device)
+    place = choose_device(device)
     torch.manual_seed(seed)
     model = ByteTransformer(config.model).to(place)
     driver = Driver(mixture, data.domains, {"tokens": data.tokens, "documents": data.documents, **(given or {})},
