@@ -160,7 +160,7 @@ class Schedule(Mapping[int, Mixture]):
         weights = mean_over_steps(list(self), [mixture.aligned(self.domains) for mixture in self.values()], self.steps)
         return Mixture.normalized(zip(self.domains, weights.tolist(), strict=True), source={"method": "mean of a schedule", **self.source})
 
-    def epochs(self, tokens: Mapping[str, float], budget: float) -> dict[str, float]:
+    def epochs(self, tokens: Mapping[str, float | str], budget: float | str) -> dict[str, float]:
         """Passes over each domain by the end of the run, ``budget`` tokens in all."""
         return self.mean().epochs(tokens, budget)
 

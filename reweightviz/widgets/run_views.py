@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.runlog import RunLog
-from reweightviz.core.sources import counted
+from reweightviz.core.token_counts import format_count
 from reweightviz.core.types import SIGNALS
 from reweightviz.widgets.figures import Place, framed, line, loss_figure, plain, reduced
 from reweightviz.widgets.run_amounts import Derived, alike, available, drawn, excess, exhaustion, shares
@@ -293,7 +293,7 @@ def _at(place: float, axis: Axis) -> str:
         return f"step {place:,.0f}"
     if axis.kind == "time":
         return f"{place:,.1f} {axis.title.split()[0]}"
-    return f"{counted(place)} tokens"
+    return f"{format_count(place)} tokens"
 
 
 def _epochs_word(limit: float) -> str:

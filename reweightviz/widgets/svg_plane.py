@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.sources import POWERS
+from reweightviz.core.token_counts import POWERS
 from reweightviz.widgets.runs import MUTED
 
 Floats = NDArray[np.float64]
