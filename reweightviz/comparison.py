@@ -18,8 +18,10 @@ from scipy.stats import rankdata
 from reweightviz.core.asked import whole
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.core.protocols import Law, LawSpec
+from reweightviz.core.repeats import group_equal_mixtures
 from reweightviz.core.swarm import Swarm
-from reweightviz.held_out import Signals, fitted, fitted_to_some, given_of, group_of, part_of
+from reweightviz.core.token_counts import parse_count
+from reweightviz.held_out import Signals, fitted, fitted_to_some, given_of, part_of
 from reweightviz.learning_curve import LearningCurve, learning_curve
 from reweightviz.numerics.quantiles import between
 from reweightviz.numerics.threads import one_thread
@@ -112,7 +114,7 @@ class Comparison:
                 raise unknown_name("law in this comparison", name, self.trials)
         scale = np.maximum(np.abs(self.swarm.losses - self.trials[BASELINE].predicted).mean(0), 1e-300)
         wrong = [(np.abs(self.swarm.losses - self.trials[name].predicted) / scale).mean(1) for name in (one, other)]
-        group = group_of(self.swarm)
+        group = group_equal_mixtures(self.swarm.mixtures)
         each = np.bincount(group, wrong[1] - wrong[0])
         counts = np.bincount(group)
         chosen = np.random.default_rng(self.seed).integers(0, len(each), (draws, len(each)))
@@ -183,7 +185,7 @@ class Comparison:
             return self.trials[spec].spec
         return spec
 
-    def cost(self, size: float | None = None, tokens: float | None = None, flops_per_second: float = H100) -> dict[str, float]:
+    def cost(self, size: float | str | None = None, tokens: float | str | None = None, flops_per_second: float = H100) -> dict[str, float]:
         """What the swarm costs: runs, FLOPs (6 a parameter and token) and GPU-hours.
 
         Args:
@@ -234,7 +236,7 @@ def compare(swarm: Swarm, specs: Sequence[LawSpec] | Mapping[str, LawSpec], *, f
     """
     if not isinstance(swarm, Swarm):
         raise ReweightvizError(f"compare takes a Swarm and laws; got {swarm!r:.80} as the swarm.")
-    named, group = _named(specs), group_of(swarm)
+    named, group = _named(specs), group_equal_mixtures(swarm.mixtures)
     mixtures = int(group.max()) + 1
     if mixtures < 2:
         raise ReweightvizError(f"compare needs runs of 2 different mixtures or more; got {mixtures}.")
@@ -351,14 +353,15 @@ def _short(spec: Any) -> str:
     return f"{type(spec).__name__}({', '.join(own)})"
 
 
-def swarm_cost(swarm: Swarm, size: float | None = None, tokens: float | None = None, flops_per_second: float = H100) -> dict[str, float]:
+def swarm_cost(swarm: Swarm, size: float | str | None = None, tokens: float | str | None = None,
+               flops_per_second: float = H100) -> dict[str, float]:
     """What the runs cost; see :meth:`Comparison.cost`."""
     both, known = [], swarm.signals()
     for what, value, name in (("size", size, "size"), ("tokens", tokens, "run_tokens")):
         if value is None and name not in known:
             raise ReweightvizError(f"the cost of a swarm needs {what}=, or a column {name!r} in its runs; "
                                    f"there is {listed(swarm.runs.columns)}.")
-        numbers = np.full(len(swarm), float(value)) if value is not None else known[name]
+        numbers = known[name] if value is None else np.full(len(swarm), parse_count(value, what, positive=True))
         if not np.isfinite(numbers).all() or (numbers <= 0).any():
             raise ReweightvizError(f"{what} must be numbers above 0, parameters and tokens of a run; got {numbers.min():.4g}.")
         both.append(numbers)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.repeats import group_equal_mixtures
 from reweightviz.core.swarm import Swarm
-from reweightviz.held_out import Signals, fitted_to_some, given_of, group_of, part_of, without_intervals
+from reweightviz.held_out import Signals, fitted_to_some, given_of, part_of, without_intervals
 from reweightviz.widgets.figures import FONT, MUTED, RULE
 from reweightviz.widgets.palette import colors
 
@@ -98,7 +99,7 @@ class LearningCurve:
 def learning_curve(swarm: Swarm, spec: Any, sizes: Sequence[int] | None = None, *, repeats: int = 4, seed: int = 0,
                    signals: Signals | None = None) -> LearningCurve:
     """The error of a law by how many runs it is fitted to; see :meth:`reweightviz.comparison.Comparison.learning_curve`."""
-    group = group_of(swarm)
+    group = group_equal_mixtures(swarm.mixtures)
     mixtures = group.max() + 1
     held = max(1, round(mixtures / 5))
     most = mixtures - held
