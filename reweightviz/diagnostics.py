@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
-from reweightviz.core.mixture import Mixture
+from reweightviz.core.mixture import Mixture, effective_domains
 from reweightviz.core.protocols import needs
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.schedule import Schedule
@@ -220,15 +220,6 @@ def _probes(seen: _Course) -> bool:
 
 
 # ---- numbers
-
-
-def effective_domains(weights: Array) -> Array:
-    """Exp of the entropy of weights (..., K): between 1 and K.
-
-    >>> effective_domains(np.array([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]])).round(6).tolist()
-    [2.0, 1.0]
-    """
-    return np.asarray(np.exp(-(weights * np.log(np.where(weights > 0, weights, 1.0))).sum(-1)), np.float64)
 
 
 def _changes(domains: tuple[str, ...], at: Sequence[int], weights: Array, kind: str) -> pd.DataFrame:

@@ -20,6 +20,21 @@ SUM_TOLERANCE = 1e-6
 FORMAT = "reweightviz.mixture/1"
 
 
+def effective_domains(weights: ArrayLike) -> NDArray[np.float64]:
+    """Return the effective number of domains of weights (..., K): exp of their entropy, between 1 and K.
+
+    A weight that is not known (NaN) counts as 0; where none is known the number is NaN. The same as
+    effectiveDomains in widgets/simplex.js; tests/golden/effective_domains.json holds both.
+
+    >>> effective_domains([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]]).tolist()
+    [2.0, 1.0]
+    """
+    given = np.asarray(weights, np.float64)
+    share = np.where(given > 0, given, 0.0)
+    entropy = -(share * np.log(np.where(share > 0, share, 1.0))).sum(-1)
+    return np.asarray(np.where(np.isnan(given).all(-1), np.nan, np.exp(entropy)), np.float64)
+
+
 def temperature_weights(tokens: ArrayLike, exponent: float) -> NDArray[np.float64]:
     """Weights (K,) proportional to ``tokens ** exponent``; empty domains get 0.
 
@@ -171,9 +186,7 @@ class Mixture(Mapping[str, float]):
     @property
     def effective_domains(self) -> float:
         """Perplexity of the weights: exp of their entropy, between 1 and K."""
-        w = self.array
-        w = w[w > 0]
-        return float(np.exp(-(w * np.log(w)).sum()))
+        return float(effective_domains(self.array))
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
         """Write JSON: weights in token shares, full precision, and the source."""
