@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 from scipy.stats import rankdata
 
-from reweightviz.core.asked import whole
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.core.protocols import Law, LawSpec
 from reweightviz.core.repeats import group_equal_mixtures
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.token_counts import parse_count
+from reweightviz.core.validation import whole_number
 from reweightviz.held_out import Signals, fitted, fitted_to_some, given_of, part_of
 from reweightviz.learning_curve import LearningCurve, learning_curve
 from reweightviz.numerics.quantiles import between
@@ -240,7 +240,7 @@ def compare(swarm: Swarm, specs: Sequence[LawSpec] | Mapping[str, LawSpec], *, f
     mixtures = int(group.max()) + 1
     if mixtures < 2:
         raise ReweightvizError(f"compare needs runs of 2 different mixtures or more; got {mixtures}.")
-    folds = min(FOLDS, mixtures) if folds is None else whole("folds", folds, 2)
+    folds = min(FOLDS, mixtures) if folds is None else whole_number("folds", folds, 2)
     if folds > mixtures:
         raise ReweightvizError(f"compare needs 2 folds or more, and no more than there are different mixtures ({mixtures}); got {folds}.")
     part = np.random.default_rng(seed).permutation(mixtures) % folds

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.asked import mapping
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Sources
+from reweightviz.core.validation import mapping
 from reweightviz.numerics.linear_constraints import Limits, conflict
 
 Array = NDArray[np.float64]

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.asked import mapping
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.plain import plain
 from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import format_count
+from reweightviz.core.validation import mapping
 from reweightviz.core.version import VERSION
 from reweightviz.exporters import provenance
 from reweightviz.exporters.check import check, exporter_of

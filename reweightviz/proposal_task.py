@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from reweightviz.aims import Aim, place
 from reweightviz.constraints import Limit, Space, space_of
-from reweightviz.core.asked import mapping, whole
 from reweightviz.core.errors import ReweightvizError, listed, warn
 from reweightviz.core.protocols import ConvexLaw, Law, LawSpec
 from reweightviz.core.sources import Sources
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.token_counts import parse_budget, parse_count
+from reweightviz.core.validation import mapping, whole_number
 from reweightviz.laws.log_linear import LogLinearLaw
 from reweightviz.numerics.convex import Optimum, minimise_exponentials
 from reweightviz.numerics.interior_point import Ceilings
@@ -270,7 +270,8 @@ def task_of(law: Law, *, near: Mapping[str, float] | None = None, kl: float = 0.
             raise ReweightvizError(f"the cap on {target!r} must be a number, the worst predicted value that is allowed; got {cap!r}.")
     if swarm is not None and set(swarm.domains) != set(law.domains):
         raise ReweightvizError(f"the swarm has the domains {listed(swarm.domains)}, the law {listed(law.domains)}.")
-    return Task(law, space, prior, float(kl), caps, given_for(law, known, tokens, constraints.get("sources")), swarm, whole("seed", seed),
+    return Task(law, space, prior, float(kl), caps, given_for(law, known, tokens, constraints.get("sources")), swarm,
+                whole_number("seed", seed),
                 "uniform" if near is None else "near")
 
 

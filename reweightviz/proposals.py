@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from reweightviz.aims import Objective, aim_of
 from reweightviz.constraints import Epochs
-from reweightviz.core.asked import whole
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.plain import plain
 from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.token_counts import parse_budget
+from reweightviz.core.validation import whole_number
 from reweightviz.evidence import evidence_of, say
 from reweightviz.numerics.threads import one_thread
 from reweightviz.proposal_task import task_of
@@ -75,7 +75,7 @@ def optimize(law: Law, *, objective: Objective = "mean", tokens: float | str | N
         >>> mixture, mixture.source["certificate"]["method"]
         (Mixture({'web': 0.9486, 'code': 0.05144}), 'convex program')
     """
-    draws = whole("draws", draws)
+    draws = whole_number("draws", draws)
     tokens = parse_budget(tokens)
     task = task_of(law, tokens=tokens, sources=sources, max_epochs=max_epochs, bounds=bounds, near=near, kl=kl, caps=caps,
                    groups=groups, fixed=fixed, given=given, swarm=swarm, seed=seed)

@@ -15,12 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reweightviz.constraints import Epochs, Limit, Space, space_of
-from reweightviz.core.asked import whole
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
 from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_budget, parse_count
+from reweightviz.core.validation import whole_number
 from reweightviz.laws.log_linear import LogLinearLaw
 from reweightviz.numerics.designs import (
     Drawn,
@@ -80,7 +80,7 @@ def design_swarm(sources: Sources | Mapping[str, float] | Sequence[str], runs: i
     """
     if method not in METHODS:
         raise unknown_name("method of a design", method, METHODS)
-    runs = whole("runs", runs, 2)
+    runs = whole_number("runs", runs, 2)
     tokens = parse_budget(tokens)
     if not isinstance(strengths, tuple | list) or len(strengths) != 2 or not 0 < strengths[0] <= strengths[1] or not 0 <= least < 0.5:
         raise ReweightvizError("strengths must be (least, largest) above 0 and least a weight from 0 to 0.5; "
