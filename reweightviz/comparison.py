@@ -25,8 +25,9 @@ from reweightviz.held_out import Signals, fitted, fitted_to_some, given_of, part
 from reweightviz.learning_curve import LearningCurve, learning_curve
 from reweightviz.numerics.quantiles import between
 from reweightviz.numerics.threads import one_thread
-from reweightviz.widgets.figures import FONT, MUTED, RULE, plain
+from reweightviz.widgets.figures import plain
 from reweightviz.widgets.palette import colors
+from reweightviz.widgets.theme import MUTED, SMALL, axis_style, dress_panels, title_style
 
 Array = NDArray[np.float64]
 BASELINE = "mean of the runs"
@@ -150,16 +151,11 @@ class Comparison:
                     showlegend=place == 0 and len(shown) > 1, marker={"size": 4, "color": paint[m], "opacity": 0.65},
                     customdata=np.arange(len(self.swarm)),
                     hovertemplate=f"{title}, run %{{customdata}}<br>observed %{{x:.4f}}, predicted %{{y:.4f}}<extra></extra>"), **at)
-        axis = {"gridcolor": RULE, "zeroline": False, "ticks": "", "nticks": 5, "tickfont": {"size": 11}}
-        figure.update_xaxes(**axis)
-        figure.update_yaxes(**axis)
-        figure.update_xaxes(title={"text": "observed", "font": {"size": 11}}, row=down)
-        figure.update_yaxes(title={"text": "predicted without the run", "font": {"size": 11}}, col=1)
-        figure.update_layout(template="none", height=height * down, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
-                             font={"family": FONT, "size": 12, "color": MUTED}, margin={"l": 54, "r": 10, "t": 44, "b": 44},
-                             legend={"font": {"size": 11}, "itemsizing": "constant"})
-        figure.update_annotations(font={"size": 12, "color": MUTED})
-        return figure
+        figure.update_xaxes(axis_style())
+        figure.update_yaxes(axis_style())
+        figure.update_xaxes(title=title_style("observed"), row=down)
+        figure.update_yaxes(title=title_style("predicted without the run"), col=1)
+        return dress_panels(figure, height * down, top=44, bottom=44, legend={"font": SMALL, "itemsizing": "constant"})
 
     def learning_curve(self, spec: LawSpec | str | None = None, sizes: Sequence[int] | None = None, *, repeats: int = 4,
                        ) -> LearningCurve:

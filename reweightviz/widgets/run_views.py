@@ -18,7 +18,6 @@ from reweightviz.core.types import SIGNALS
 from reweightviz.widgets.figures import Place, framed, line, loss_figure, plain, reduced
 from reweightviz.widgets.run_amounts import Derived, alike, available, drawn, excess, exhaustion, shares
 from reweightviz.widgets.runs import (
-    MUTED,
     Axis,
     Colors,
     Within,
@@ -29,6 +28,7 @@ from reweightviz.widgets.runs import (
     rows_within,
     run_names,
 )
+from reweightviz.widgets.theme import MUTED, SMALL
 
 Array = NDArray[np.float64]
 Logs = RunLog | Sequence[RunLog]
@@ -177,7 +177,7 @@ def epochs_figure(logs: Logs, tokens: Mapping[str, float], *, run: str | None = 
     if not note:
         figure.add_hline(y=limit, line={"color": MUTED, "width": 1})
         figure.update_layout(shapes=[figure.layout.shapes[0].update(
-            label={"text": _epochs_word(limit), "textposition": "start", "yanchor": "bottom", "font": {"size": 11, "color": MUTED}})])
+            label={"text": _epochs_word(limit), "textposition": "start", "yanchor": "bottom", "font": SMALL | {"color": MUTED}})])
     return figure.update_yaxes(rangemode="tozero")
 
 

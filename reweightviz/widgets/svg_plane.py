@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reweightviz.core.token_counts import POWERS
-from reweightviz.widgets.runs import MUTED
+from reweightviz.widgets.theme import MUTED
 
 Floats = NDArray[np.float64]
 FONTS = "Arial, Helvetica, 'Liberation Sans', 'DejaVu Sans', 'Noto Sans', sans-serif"
