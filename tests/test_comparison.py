@@ -177,7 +177,7 @@ def test_the_cost_of_a_swarm(compared):
     assert told["flops"] == pytest.approx(60 * 9e15)
     with pytest.raises(ReweightvizError, match="needs size=, or a column 'size' in its runs"):
         compared.cost()
-    with pytest.raises(ReweightvizError, match="size must be numbers above 0"):
+    with pytest.raises(ReweightvizError, match="size must be a number above 0"):
         compared.cost(size=0, tokens=1)
 
 
