@@ -34,8 +34,9 @@ from scipy.stats import t as student
 
 import reweightviz as rv
 from reweightviz.core.corpus import Corpus
+from reweightviz.core.mixture import effective_domains
 from reweightviz.core.swarm import Swarm
-from reweightviz.training.model import ModelConfig
+from reweightviz.models.byte_transformer import ModelConfig
 from reweightviz.training.proxy_data import ProxyData
 from reweightviz.training.skills import skill_graph
 from reweightviz.training.trainer import TrainConfig, TrainingRun, evaluate, train
@@ -263,7 +264,7 @@ def judged(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
             "steps_to_uniform": first_step(steps, curves[name], curves["uniform"][-1]),
             "overhead_share": round(max(costs[name] - costs["uniform"], 0.0), 4), "steps_besides": mine[0]["steps_besides"],
             "absent_share": round(float(np.mean([row["absent"] for row in mine])), 4), "answer": answers.mean(0).round(4).tolist(),
-            "effective_domains": round(float(np.exp(-(answers * np.log(np.maximum(answers, 1e-300))).sum(1)).mean()), 2)}
+            "effective_domains": round(float(effective_domains(answers).mean()), 2)}
     return found
 
 

@@ -27,8 +27,8 @@ import reweightviz as rv
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture, temperature_weights
+from reweightviz.models.byte_transformer import ModelConfig
 from reweightviz.readers import demo
-from reweightviz.training.model import ModelConfig
 from reweightviz.training.skills import skill_graph
 from reweightviz.training.trainer import ProxyData, TrainConfig, train
 

@@ -18,8 +18,9 @@ from reweightviz.core.protocols import Law, LawSpec, Mixer, Scorer, Selector, ne
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.selection import Selection
-from reweightviz.core.sources import Source, Sources, count
+from reweightviz.core.sources import Source, Sources
 from reweightviz.core.swarm import Swarm
+from reweightviz.core.token_counts import parse_count
 from reweightviz.core.types import SIGNALS, kind_of
 from reweightviz.fit_doubts import doubts
 from reweightviz.held_out import fitted
@@ -150,8 +151,8 @@ def losses(corpus: Corpus, model: Any = "proxy", **options: Any) -> Corpus:
     from reweightviz import features
 
     if isinstance(model, str | os.PathLike):
+        from reweightviz.models.byte_transformer import ByteTransformer
         from reweightviz.readers import demo_runs
-        from reweightviz.training.model import ByteTransformer
 
         path = demo_runs.proxy_path() if model == "proxy" else Path(model)
         if not path.exists():
@@ -339,7 +340,7 @@ def _signal(name: str, value: Any) -> Any:
     """The value of a signal as numbers; tokens and documents may be written as people write them."""
     if isinstance(value, Source):
         return value.tokens
-    return count(value) if isinstance(value, str) and name in ("tokens", "documents") else value
+    return parse_count(value) if isinstance(value, str) and name in ("tokens", "documents") else value
 
 
 # ---- ship

@@ -18,7 +18,8 @@ from reweightviz.core.files import inside_folder
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import needs
 from reweightviz.core.schedule import Schedule
-from reweightviz.core.sources import Source, Sources, count
+from reweightviz.core.sources import Source, Sources
+from reweightviz.core.token_counts import parse_budget
 
 if TYPE_CHECKING:
     from reweightviz.exporters import Exporter
@@ -219,7 +220,7 @@ def _sources(options: argparse.Namespace) -> Sources | None:
 
 
 def _tokens(options: argparse.Namespace) -> float | None:
-    return None if options.tokens is None else count(options.tokens)
+    return parse_budget(options.tokens, "--tokens")
 
 
 def _own(pairs: list[str], exporter: Exporter) -> dict[str, Any]:

@@ -15,16 +15,19 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 from scipy.stats import rankdata
 
-from reweightviz.core.asked import whole
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.core.protocols import Law, LawSpec
+from reweightviz.core.repeats import group_equal_mixtures
 from reweightviz.core.swarm import Swarm
-from reweightviz.held_out import Signals, fitted, fitted_to_some, given_of, group_of, part_of
+from reweightviz.core.token_counts import parse_count
+from reweightviz.core.validation import whole_number
+from reweightviz.held_out import Signals, fitted, fitted_to_some, given_of, part_of
 from reweightviz.learning_curve import LearningCurve, learning_curve
 from reweightviz.numerics.quantiles import between
 from reweightviz.numerics.threads import one_thread
-from reweightviz.widgets.figures import FONT, MUTED, RULE, plain
+from reweightviz.widgets.figures import plain
 from reweightviz.widgets.palette import colors
+from reweightviz.widgets.theme import MUTED, SMALL, axis_style, dress_panels, title_style
 
 Array = NDArray[np.float64]
 BASELINE = "mean of the runs"
@@ -112,7 +115,7 @@ class Comparison:
                 raise unknown_name("law in this comparison", name, self.trials)
         scale = np.maximum(np.abs(self.swarm.losses - self.trials[BASELINE].predicted).mean(0), 1e-300)
         wrong = [(np.abs(self.swarm.losses - self.trials[name].predicted) / scale).mean(1) for name in (one, other)]
-        group = group_of(self.swarm)
+        group = group_equal_mixtures(self.swarm.mixtures)
         each = np.bincount(group, wrong[1] - wrong[0])
         counts = np.bincount(group)
         chosen = np.random.default_rng(self.seed).integers(0, len(each), (draws, len(each)))
@@ -148,16 +151,11 @@ class Comparison:
                     showlegend=place == 0 and len(shown) > 1, marker={"size": 4, "color": paint[m], "opacity": 0.65},
                     customdata=np.arange(len(self.swarm)),
                     hovertemplate=f"{title}, run %{{customdata}}<br>observed %{{x:.4f}}, predicted %{{y:.4f}}<extra></extra>"), **at)
-        axis = {"gridcolor": RULE, "zeroline": False, "ticks": "", "nticks": 5, "tickfont": {"size": 11}}
-        figure.update_xaxes(**axis)
-        figure.update_yaxes(**axis)
-        figure.update_xaxes(title={"text": "observed", "font": {"size": 11}}, row=down)
-        figure.update_yaxes(title={"text": "predicted without the run", "font": {"size": 11}}, col=1)
-        figure.update_layout(template="none", height=height * down, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
-                             font={"family": FONT, "size": 12, "color": MUTED}, margin={"l": 54, "r": 10, "t": 44, "b": 44},
-                             legend={"font": {"size": 11}, "itemsizing": "constant"})
-        figure.update_annotations(font={"size": 12, "color": MUTED})
-        return figure
+        figure.update_xaxes(axis_style())
+        figure.update_yaxes(axis_style())
+        figure.update_xaxes(title=title_style("observed"), row=down)
+        figure.update_yaxes(title=title_style("predicted without the run"), col=1)
+        return dress_panels(figure, height * down, top=44, bottom=44, legend={"font": SMALL, "itemsizing": "constant"})
 
     def learning_curve(self, spec: LawSpec | str | None = None, sizes: Sequence[int] | None = None, *, repeats: int = 4,
                        ) -> LearningCurve:
@@ -183,7 +181,7 @@ class Comparison:
             return self.trials[spec].spec
         return spec
 
-    def cost(self, size: float | None = None, tokens: float | None = None, flops_per_second: float = H100) -> dict[str, float]:
+    def cost(self, size: float | str | None = None, tokens: float | str | None = None, flops_per_second: float = H100) -> dict[str, float]:
         """What the swarm costs: runs, FLOPs (6 a parameter and token) and GPU-hours.
 
         Args:
@@ -234,11 +232,11 @@ def compare(swarm: Swarm, specs: Sequence[LawSpec] | Mapping[str, LawSpec], *, f
     """
     if not isinstance(swarm, Swarm):
         raise ReweightvizError(f"compare takes a Swarm and laws; got {swarm!r:.80} as the swarm.")
-    named, group = _named(specs), group_of(swarm)
+    named, group = _named(specs), group_equal_mixtures(swarm.mixtures)
     mixtures = int(group.max()) + 1
     if mixtures < 2:
         raise ReweightvizError(f"compare needs runs of 2 different mixtures or more; got {mixtures}.")
-    folds = min(FOLDS, mixtures) if folds is None else whole("folds", folds, 2)
+    folds = min(FOLDS, mixtures) if folds is None else whole_number("folds", folds, 2)
     if folds > mixtures:
         raise ReweightvizError(f"compare needs 2 folds or more, and no more than there are different mixtures ({mixtures}); got {folds}.")
     part = np.random.default_rng(seed).permutation(mixtures) % folds
@@ -351,14 +349,15 @@ def _short(spec: Any) -> str:
     return f"{type(spec).__name__}({', '.join(own)})"
 
 
-def swarm_cost(swarm: Swarm, size: float | None = None, tokens: float | None = None, flops_per_second: float = H100) -> dict[str, float]:
+def swarm_cost(swarm: Swarm, size: float | str | None = None, tokens: float | str | None = None,
+               flops_per_second: float = H100) -> dict[str, float]:
     """What the runs cost; see :meth:`Comparison.cost`."""
     both, known = [], swarm.signals()
     for what, value, name in (("size", size, "size"), ("tokens", tokens, "run_tokens")):
         if value is None and name not in known:
             raise ReweightvizError(f"the cost of a swarm needs {what}=, or a column {name!r} in its runs; "
                                    f"there is {listed(swarm.runs.columns)}.")
-        numbers = np.full(len(swarm), float(value)) if value is not None else known[name]
+        numbers = known[name] if value is None else np.full(len(swarm), parse_count(value, what, positive=True))
         if not np.isfinite(numbers).all() or (numbers <= 0).any():
             raise ReweightvizError(f"{what} must be numbers above 0, parameters and tokens of a run; got {numbers.min():.4g}.")
         both.append(numbers)

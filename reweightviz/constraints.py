@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.asked import mapping
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.core.mixture import Mixture
-from reweightviz.core.sources import Sources, count
+from reweightviz.core.sources import Sources
+from reweightviz.core.validation import mapping
 from reweightviz.numerics.linear_constraints import Limits, conflict
 
 Array = NDArray[np.float64]
@@ -231,7 +231,7 @@ def _epoch_caps(space: Space, tokens: float | None, sources: Sources | Mapping[s
         if isinstance(number, bool) or not isinstance(number, int | float | np.number) or not number > 0:
             raise ReweightvizError(f"max_epochs must be a number of passes above 0, or one for each domain; got {number!r}.")
     table = (sources if isinstance(sources, Sources) else Sources(sources)).token_table
-    passes = Mixture.uniform(space.domains).epochs(table, count(tokens))
+    passes = Mixture.uniform(space.domains).epochs(table, tokens)
     caps = {domain: number / (len(space.domains) * passes[domain]) for domain, number in most.items()}
     return [Limit("epoch cap", domain, space.row(domain), cap) for domain, cap in caps.items() if cap < 1 and space.row(domain).any()]
 

@@ -13,8 +13,9 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.files import write_all
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law
-from reweightviz.core.sources import Sources, count, counted
+from reweightviz.core.sources import Sources
 from reweightviz.core.text import markdown as safe
+from reweightviz.core.token_counts import format_count, parse_budget
 from reweightviz.decision_facts import Decision, Estimate, facts, signed
 
 WORDS = {"better": "better", "better on average": "better on average", "noise": "within the noise", "worse on average": "worse on average",
@@ -49,7 +50,7 @@ def decision_record(mixture: Mapping[str, float], path: str | os.PathLike[str], 
         raise ReweightvizError(f"rv.decision_record takes a mixture, a mapping of domain to weight; got {type(mixture).__name__}.")
     chosen = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
     table = Sources.of(sources)
-    found = facts(chosen, reference=reference, law=law, sources=table, tokens=None if tokens is None else count(tokens), rejected=rejected,
+    found = facts(chosen, reference=reference, law=law, sources=table, tokens=parse_budget(tokens), rejected=rejected,
                   files=[files] if isinstance(files, str | os.PathLike) else files, title=title, given=given)
     given = Path(path)
     base = given.with_suffix("") if given.suffix.lower() in ENDINGS else given
@@ -115,7 +116,7 @@ def _points(share: float, before: float | None) -> str:
 
 
 def _tokens(value: float | None) -> str:
-    return "" if value is None else counted(value)
+    return "" if value is None else format_count(value)
 
 
 def _estimate(one: Estimate | None, *, sign: bool = False) -> str:

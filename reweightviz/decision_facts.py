@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.asked import mapping
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.plain import plain
 from reweightviz.core.protocols import Law
-from reweightviz.core.sources import Sources, counted
+from reweightviz.core.sources import Sources
+from reweightviz.core.token_counts import format_count
+from reweightviz.core.validation import mapping
 from reweightviz.core.version import VERSION
 from reweightviz.exporters import provenance
 from reweightviz.exporters.check import check, exporter_of
@@ -142,7 +143,7 @@ class Decision:
         if most is not None and self.budget is not None:
             often = [row.domain for row in self.rows if (row.epochs or 0) > self.limit * (1 + 1e-6)]
             over = f"; above {self.limit:g}: {listed(often)}" if often else ""
-            found.append(f"At {counted(self.budget)} tokens the most repeated domain is {most.domain[:60]!r}, "
+            found.append(f"At {format_count(self.budget)} tokens the most repeated domain is {most.domain[:60]!r}, "
                          f"{most.epochs:.3g} epochs{over}.")
         return found
 
@@ -314,7 +315,7 @@ def _constraints(source: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 def _said(key: str, value: Any) -> str:
     if key == "budget" and _number(value) is not None:
-        return f"{counted(float(value))} tokens"
+        return f"{format_count(float(value))} tokens"
     if isinstance(value, Mapping):
         numbers = set(map(_number, value.values()))
         if len(value) > 2 and len(numbers) == 1 and None not in numbers:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from reweightviz.core.sources import counted
 from reweightviz.core.text import marked
+from reweightviz.core.token_counts import format_count
 from reweightviz.decision_facts import Comparison, Decision, Estimate, Rejected, Row, signed
 
 STYLE = Path(__file__).with_name("decision_page.css")
@@ -65,7 +65,7 @@ def _figures(found: Decision) -> str:
     if found.moved is not None:
         items.append((f"{100 * found.moved:.3g} %", f"of the tokens move, against {found.reference}", ""))
     if found.budget is not None:
-        items.append((counted(found.budget), "tokens to train on", ""))
+        items.append((format_count(found.budget), "tokens to train on", ""))
     most = max((row for row in found.rows if row.epochs is not None), key=lambda row: row.epochs or 0, default=None)
     if most is not None and most.epochs is not None:
         items.append((f"{most.epochs:.3g}", f"epochs at most: {most.domain}", "over" if _over(most, found) else ""))
@@ -102,13 +102,13 @@ def _mixture(found: Decision) -> str:
         if compared:
             cells += [_cell(_percent(row.reference), "soft"), _cell(signed(100 * (row.weight - (row.reference or 0.0)), 1))]
         if tokens:
-            cells.append(_cell("" if row.available is None else counted(row.available), "soft"))
+            cells.append(_cell("" if row.available is None else format_count(row.available), "soft"))
         if epochs:
             cells.append(_cell("" if row.epochs is None else f"{row.epochs:.2f}" if row.epochs < 100 else f"{row.epochs:.3g}",
                                "over" if _over(row, found) else ""))
         body.append("".join(cells))
     note = f"Bar: the weight; tick: {marked(found.reference)}; change in points. " if compared else "Bar: the weight. "
-    note += f"Epochs at {counted(found.budget)} tokens, red above {found.limit:g}." if epochs and found.budget else ""
+    note += f"Epochs at {format_count(found.budget)} tokens, red above {found.limit:g}." if epochs and found.budget else ""
     return _section("Mixture", _table(head, body) + f"<small>{note}</small>")
 
 

@@ -16,11 +16,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
-from reweightviz.core.mixture import Mixture
+from reweightviz.core.mixture import Mixture, effective_domains
 from reweightviz.core.protocols import needs
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.schedule import Schedule
-from reweightviz.core.sources import Sources, count
+from reweightviz.core.sources import Sources
+from reweightviz.core.token_counts import parse_budget
 from reweightviz.numerics.simplex import numbers
 from reweightviz.replaying import reading, shares_of, steps_of
 
@@ -130,7 +131,7 @@ def diagnose(course: RunLog | Mapping[Any, Any] | Sequence[Any], sources: Source
                           "lowest": seen.weights.min(0), "highest": seen.weights.max(0)}, index=pd.Index(seen.domains, name="domain"))
     table = table.join(_drawn(seen, table["mean"].to_numpy()))
     there = _sources(seen, sources)
-    budget = count(tokens) if tokens is not None else _budget(seen)
+    budget = parse_budget(tokens) if tokens is not None else _budget(seen)
     table.insert(5, "epochs", _epochs(table, there, budget))
     at, means = _rounds(seen)
     by_step, rounds = (_changes(seen.domains, *course, seen.kind) for course in ((seen.at, seen.weights), (at, means)))
@@ -219,15 +220,6 @@ def _probes(seen: _Course) -> bool:
 
 
 # ---- numbers
-
-
-def effective_domains(weights: Array) -> Array:
-    """Exp of the entropy of weights (..., K): between 1 and K.
-
-    >>> effective_domains(np.array([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]])).round(6).tolist()
-    [2.0, 1.0]
-    """
-    return np.asarray(np.exp(-(weights * np.log(np.where(weights > 0, weights, 1.0))).sum(-1)), np.float64)
 
 
 def _changes(domains: tuple[str, ...], at: Sequence[int], weights: Array, kind: str) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from reweightviz.aims import Aim
 from reweightviz.constraints import Space
 from reweightviz.core.errors import warn
 from reweightviz.core.protocols import Law
+from reweightviz.core.repeats import group_equal_mixtures, noise_of_repeats
 from reweightviz.core.swarm import Swarm
 from reweightviz.fit_doubts import doubts
 from reweightviz.numerics.contrast import Contrast, contrast_figure
@@ -124,13 +125,9 @@ def run_noise(swarm: Swarm | None, aim: Aim) -> float | None:
     """Standard deviation of the objective over repeats of one mixture, pooled; None without repeats."""
     if swarm is None or len(swarm.targets) != len(aim.importance):
         return None
-    _, group = np.unique(np.round(swarm.mixtures, 6), axis=0, return_inverse=True)
-    group = group.ravel()
-    counts = np.bincount(group)
-    values = aim.score(swarm.losses)
-    off = (values - (np.bincount(group, values) / counts)[group])[counts[group] > 1]
-    freedom = int((counts[counts > 1] - 1).sum())
-    return float(np.sqrt((off ** 2).sum() / freedom)) if freedom else None
+    scores = aim.score(swarm.losses)
+    noise = float(noise_of_repeats(scores[:, None], group_equal_mixtures(swarm.mixtures))[0])
+    return noise if np.isfinite(noise) else None
 
 
 def _gain_sentences(gain: dict[str, Any], contrast: Contrast) -> list[str]:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
 from reweightviz.aims import Aim, importance_of
-from reweightviz.core.asked import whole
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law
+from reweightviz.core.validation import whole_number
 from reweightviz.evidence import outside_hull
 from reweightviz.numerics.quantiles import between
 from reweightviz.numerics.simplex_search import moved
@@ -66,7 +66,7 @@ def pareto(law: Law, targets: Sequence[str] | Mapping[str, Any], points: int = 2
                                f"{listed(CONSTRAINTS)}.")
     task = task_of(law, kl=kl, seed=seed, **constraints)
     axes = _axes(law, targets)
-    points = whole(f"points of a front of {len(axes)} targets", points, len(axes))
+    points = whole_number(f"points of a front of {len(axes)} targets", points, len(axes))
     names, importance = list(axes), np.array(list(axes.values()))
     sign = np.array([1.0 if law.lower_is_better[row > 0].all() else -1.0 for row in importance])
     free, share, found = _swept(task, importance, sign, points)

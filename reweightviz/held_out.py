@@ -19,12 +19,6 @@ Array = NDArray[np.float64]
 Signals = Mapping[str, Any]
 
 
-def group_of(swarm: Swarm, decimals: int = 6) -> NDArray[np.int64]:
-    """Which runs (R,) share a mixture: repeats, and the same mixture at another size or budget."""
-    _, group = np.unique(np.round(swarm.mixtures, decimals), axis=0, return_inverse=True)
-    return np.asarray(group.ravel(), np.int64)
-
-
 def part_of(signals: Signals, rows: NDArray[np.int64], runs: int) -> dict[str, Any]:
     """The signals of some of the runs: those with a value a run are cut, the others stay."""
     return {name: np.asarray(value)[rows] if _is_by_run(name, value, runs) else value for name, value in signals.items()}

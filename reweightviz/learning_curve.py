@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.repeats import group_equal_mixtures
 from reweightviz.core.swarm import Swarm
-from reweightviz.held_out import Signals, fitted_to_some, given_of, group_of, part_of, without_intervals
-from reweightviz.widgets.figures import FONT, MUTED, RULE
+from reweightviz.held_out import Signals, fitted_to_some, given_of, part_of, without_intervals
 from reweightviz.widgets.palette import colors
+from reweightviz.widgets.theme import axis_style, layout_style, title_style
 
 Array = NDArray[np.float64]
 
@@ -81,13 +82,12 @@ class LearningCurve:
             shown.append(go.Scatter(x=n, y=[self.error(each) for each in n], mode="lines", line={"color": paint[1], "width": 1.4},
                                     name="curve"))
         figure = go.Figure(shown)
-        axis = {"gridcolor": RULE, "zeroline": False, "ticks": "", "tickfont": {"size": 11}}
         ticks, top = [*table.index.tolist(), self.runs, 2 * self.runs, 4 * self.runs], 1.08 * min(float(table["high"].max()), 1.2)
-        words = [{"text": text, "font": {"size": 11}} for text in ("runs", "error, of that of the mean")]
-        figure.update_layout(template="none", height=height, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", showlegend=False,
-                             font={"family": FONT, "size": 12, "color": MUTED}, margin={"l": 54, "r": 10, "t": 16, "b": 44},
-                             xaxis=axis | {"type": "log", "title": words[0], "tickvals": ticks, "ticktext": [str(n) for n in ticks]},
-                             yaxis=axis | {"range": [0, top], "tickformat": ".0%", "title": words[1]})
+        words = [str(n) for n in ticks]
+        figure.update_layout(layout_style(
+            height, left=54, right=10, top=16, bottom=44, showlegend=False,
+            xaxis=axis_style(type="log", title=title_style("runs"), tickvals=ticks, ticktext=words),
+            yaxis=axis_style(range=[0, top], tickformat=".0%", title=title_style("error, of that of the mean"))))
         return figure
 
     def _repr_html_(self) -> str:
@@ -98,7 +98,7 @@ class LearningCurve:
 def learning_curve(swarm: Swarm, spec: Any, sizes: Sequence[int] | None = None, *, repeats: int = 4, seed: int = 0,
                    signals: Signals | None = None) -> LearningCurve:
     """The error of a law by how many runs it is fitted to; see :meth:`reweightviz.comparison.Comparison.learning_curve`."""
-    group = group_of(swarm)
+    group = group_equal_mixtures(swarm.mixtures)
     mixtures = group.max() + 1
     held = max(1, round(mixtures / 5))
     most = mixtures - held

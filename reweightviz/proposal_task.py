@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from reweightviz.aims import Aim, place
 from reweightviz.constraints import Limit, Space, space_of
-from reweightviz.core.asked import mapping, whole
 from reweightviz.core.errors import ReweightvizError, listed, warn
 from reweightviz.core.protocols import ConvexLaw, Law, LawSpec
-from reweightviz.core.sources import Sources, count
+from reweightviz.core.sources import Sources
 from reweightviz.core.swarm import Swarm
+from reweightviz.core.token_counts import parse_budget, parse_count
+from reweightviz.core.validation import mapping, whole_number
 from reweightviz.laws.log_linear import LogLinearLaw
 from reweightviz.numerics.contrast import draw_losses
 from reweightviz.numerics.convex import Optimum, minimise_exponentials
@@ -249,7 +250,7 @@ def some_of(pool: Array, count: int) -> Array:
 
 
 def task_of(law: Law, *, near: Mapping[str, float] | None = None, kl: float = 0.05, caps: Mapping[str, float] | None = None,
-            given: Mapping[str, Any] | None = None, swarm: Swarm | None = None, seed: int = 0, tokens: float | None = None,
+            given: Mapping[str, Any] | None = None, swarm: Swarm | None = None, seed: int = 0, tokens: float | str | None = None,
             **constraints: Any) -> Task:
     """Check what was asked for; see :func:`reweightviz.proposals.optimize` for the arguments."""
     fitted_law(law)
@@ -271,7 +272,8 @@ def task_of(law: Law, *, near: Mapping[str, float] | None = None, kl: float = 0.
             raise ReweightvizError(f"the cap on {target!r} must be a number, the worst predicted value that is allowed; got {cap!r}.")
     if swarm is not None and set(swarm.domains) != set(law.domains):
         raise ReweightvizError(f"the swarm has the domains {listed(swarm.domains)}, the law {listed(law.domains)}.")
-    return Task(law, space, prior, float(kl), caps, given_for(law, known, tokens, constraints.get("sources")), swarm, whole("seed", seed),
+    return Task(law, space, prior, float(kl), caps, given_for(law, known, tokens, constraints.get("sources")), swarm,
+                whole_number("seed", seed),
                 "uniform" if near is None else "near")
 
 
@@ -289,13 +291,14 @@ def given_for(law: Law, given: Mapping[str, Any], tokens: Any, sources: Any) -> 
     """What the law predicts from beside the weights: as told, and the budget and what there is where it takes them."""
     wanted = getattr(law, "given", ())
     takes = getattr(law, "takes", wanted)
-    known = {name: count(value) if isinstance(value, str) else _in_order(law, name, value) for name, value in given.items()}
+    tokens = parse_budget(tokens)
+    known = {name: parse_count(value) if isinstance(value, str) else _in_order(law, name, value) for name, value in given.items()}
     if tokens is not None and "run_tokens" in wanted:
-        known.setdefault("run_tokens", count(tokens))
+        known.setdefault("run_tokens", tokens)
     held = getattr(law, "held", {}).get("run_tokens")
-    if tokens is not None and held is not None and "run_tokens" not in known and not np.isclose(float(held), count(tokens), rtol=1e-6):
+    if tokens is not None and held is not None and "run_tokens" not in known and not np.isclose(float(held), tokens, rtol=1e-6):
         warn(f"the law holds run_tokens at {float(held):.4g}, so what it predicts is for runs of that length and not for the budget of "
-             f"{count(tokens):.4g} tokens; given={{'run_tokens': {count(tokens):.4g}}} asks for the budget's.")
+             f"{tokens:.4g} tokens; given={{'run_tokens': {tokens:.4g}}} asks for the budget's.")
     if sources is not None and "available" in takes:
         table = sources if isinstance(sources, Sources) else Sources(sources)
         known.setdefault("available", _in_order(law, "available", table.token_table))
@@ -315,7 +318,7 @@ def _in_order(law: Law, name: str, value: Any) -> Any:
     absent = [domain for domain in law.domains if domain not in value]
     if absent:
         raise ReweightvizError(f"{name} must name every domain of the law; it has none for {listed(absent)}.")
-    return np.array([count(value[domain]) for domain in law.domains])
+    return np.array([parse_count(value[domain]) for domain in law.domains])
 
 
 def _loss(floor: float, side: float, value: float) -> float:

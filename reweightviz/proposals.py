@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from reweightviz.aims import Objective, aim_of
 from reweightviz.constraints import Epochs
-from reweightviz.core.asked import whole
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.plain import plain
 from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
 from reweightviz.core.swarm import Swarm
+from reweightviz.core.token_counts import parse_budget
+from reweightviz.core.validation import whole_number
 from reweightviz.evidence import evidence_of, say
 from reweightviz.numerics.threads import one_thread
 from reweightviz.proposal_task import task_of
@@ -26,7 +27,7 @@ DRAWS = 50
 
 
 @one_thread
-def optimize(law: Law, *, objective: Objective = "mean", tokens: float | None = None,
+def optimize(law: Law, *, objective: Objective = "mean", tokens: float | str | None = None,
              sources: Sources | Mapping[str, float] | None = None, max_epochs: Epochs = None,
              bounds: Mapping[str, tuple[float, float]] | None = None, near: Mapping[str, float] | None = None, kl: float = 0.05,
              caps: Mapping[str, float] | None = None, groups: Mapping[str, tuple[Sequence[str], float, float]] | None = None,
@@ -74,7 +75,8 @@ def optimize(law: Law, *, objective: Objective = "mean", tokens: float | None = 
         >>> mixture, mixture.source["certificate"]["method"]
         (Mixture({'web': 0.9486, 'code': 0.05144}), 'convex program')
     """
-    draws = whole("draws", draws)
+    draws = whole_number("draws", draws)
+    tokens = parse_budget(tokens)
     task = task_of(law, tokens=tokens, sources=sources, max_epochs=max_epochs, bounds=bounds, near=near, kl=kl, caps=caps,
                    groups=groups, fixed=fixed, given=given, swarm=swarm, seed=seed)
     aim = aim_of(law, objective, task.predict(task.reference[None])[0])

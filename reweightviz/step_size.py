@@ -13,9 +13,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, unknown_name
+from reweightviz.core.mixture import effective_domains
 from reweightviz.core.protocols import Mixer
 from reweightviz.core.runlog import RunLog
-from reweightviz.diagnostics import ONE_HOT, effective_domains
+from reweightviz.diagnostics import ONE_HOT
 from reweightviz.numerics.simplex import numbers
 from reweightviz.replaying import check_replayed, replay
 from reweightviz.widgets.replay_figure import sensitivity_figure

@@ -15,11 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reweightviz.constraints import Epochs, Limit, Space, space_of
-from reweightviz.core.asked import whole
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
 from reweightviz.core.protocols import Law
-from reweightviz.core.sources import Sources, count
+from reweightviz.core.sources import Sources
+from reweightviz.core.token_counts import parse_budget, parse_count
+from reweightviz.core.validation import whole_number
 from reweightviz.laws.log_linear import LogLinearLaw
 from reweightviz.numerics.designs import (
     Drawn,
@@ -43,7 +44,7 @@ CURVES = 8
 @one_thread
 def design_swarm(sources: Sources | Mapping[str, float] | Sequence[str], runs: int, *, method: str = "dirichlet", seed: int = 0,
                  bounds: Mapping[str, tuple[float, float]] | None = None,
-                 groups: Mapping[str, tuple[Sequence[str], float, float]] | None = None, tokens: float | None = None,
+                 groups: Mapping[str, tuple[Sequence[str], float, float]] | None = None, tokens: float | str | None = None,
                  max_epochs: Epochs = None, usage: float | None = 15.0, strengths: tuple[float, float] = (0.1, 5.0),
                  exponent: float = 0.5, least: float = 2e-4, law: Law | None = None) -> pd.DataFrame:
     """Mixtures to train proxy runs on.
@@ -79,7 +80,8 @@ def design_swarm(sources: Sources | Mapping[str, float] | Sequence[str], runs: i
     """
     if method not in METHODS:
         raise unknown_name("method of a design", method, METHODS)
-    runs = whole("runs", runs, 2)
+    runs = whole_number("runs", runs, 2)
+    tokens = parse_budget(tokens)
     if not isinstance(strengths, tuple | list) or len(strengths) != 2 or not 0 < strengths[0] <= strengths[1] or not 0 <= least < 0.5:
         raise ReweightvizError("strengths must be (least, largest) above 0 and least a weight from 0 to 0.5; "
                                f"got {strengths} and {least}.")
@@ -109,7 +111,7 @@ def _centre(sources: Sources | Mapping[str, float] | Sequence[str], exponent: fl
     if isinstance(sources, Sources):
         table: Mapping[str, float] = sources.token_table
     elif isinstance(sources, Mapping):
-        numbers = {str(name): count(value) for name, value in sources.items()}
+        numbers = {str(name): parse_count(value) for name, value in sources.items()}
         if abs(sum(numbers.values()) - 1) <= SUM_TOLERANCE:
             given = Mixture(numbers)
             return given, given, None

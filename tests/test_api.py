@@ -130,7 +130,7 @@ def test_bad_input_to_the_verbs_is_one_sentence(tmp_path):
     law = rv.fit(rv.demo_swarm(), rv.laws.Olmix(draws=5))
     for keywords, sentence in (
         ({"bounds": {"json": 0.3}}, r"bounds of 'json' must be \(lowest, highest\)"),
-        ({"max_epochs": 4, "tokens": 0, "sources": rv.demo_swarm().tokens}, "budget must be a number of tokens above 0"),
+        ({"max_epochs": 4, "tokens": 0, "sources": rv.demo_swarm().tokens}, "tokens must be a number above 0"),
         ({"max_epochs": 4, "tokens": 1e6, "sources": {"json": 1.0}}, "no token count for"),
     ):
         with pytest.raises(rv.ReweightvizError, match=sentence):
@@ -160,7 +160,7 @@ def test_bad_input_to_the_verbs_is_one_sentence(tmp_path):
         rv.mix({"web": 1e12}, rv.mixers.Natural())
     two = {"excess_loss": {"web": [1, 2], "code": [1, 2]}}
     for signals, mixer, others, sentence in (
-        ({"tokens": {"web": "many"}}, rv.mixers.Natural(), {}, r"a count must be a number >= 0, such as 1.2e12 or '1.2T' \(K, M, B, T\); got 'many'"),
+        ({"tokens": {"web": "many"}}, rv.mixers.Natural(), {}, r"a count must be a number >= 0, such as 1.2e12 or '1.2T' \(K, M, B or G, T\); got 'many'"),
         ({"loss": {"web": "many"}}, rv.mixers.DoReMi(), {}, "signal 'loss' must be numbers, in rows of one length"),
         ({"excess_loss": {"web": [1, 2], "code": [1]}}, rv.mixers.DoReMi(), {}, "signal 'excess_loss' must be numbers, in rows of one length"),
         (3, rv.mixers.Natural(), {}, "takes signal to domain to number, .* or a run log; got 3"),

@@ -8,8 +8,9 @@ import pytest
 
 from reweightviz.comparison import ALL, BASELINE, compare
 from reweightviz.core.errors import MissingPackageError, ReweightvizError
+from reweightviz.core.repeats import group_equal_mixtures
 from reweightviz.core.swarm import Swarm
-from reweightviz.held_out import given_of, group_of
+from reweightviz.held_out import given_of
 from reweightviz.laws import Olmix
 from reweightviz.readers import swarms
 
@@ -88,7 +89,8 @@ def test_the_numbers_are_those_of_left_out_runs(compared):
     assert row["r2"] < row["r2_within"] <= 1
     # The nearest known run would be the run itself, or a repeat of it, were any of them left in.
     assert np.abs(compared.trials["Lazy()"].predicted - runs.losses).min() > 0
-    repeated = group_of(runs) == group_of(runs)[-1]
+    group = group_equal_mixtures(runs.mixtures)
+    repeated = group == group[-1]
     assert np.ptp(compared.trials["Lazy()"].predicted[repeated], axis=0).max() == 0
     assert np.abs(compared.trials["Lazy()"].predicted[repeated] - runs.losses[repeated]).mean() > 0.02
 
@@ -175,7 +177,7 @@ def test_the_cost_of_a_swarm(compared):
     assert told["flops"] == pytest.approx(60 * 9e15)
     with pytest.raises(ReweightvizError, match="needs size=, or a column 'size' in its runs"):
         compared.cost()
-    with pytest.raises(ReweightvizError, match="size must be numbers above 0"):
+    with pytest.raises(ReweightvizError, match="size must be a number above 0"):
         compared.cost(size=0, tokens=1)
 
 

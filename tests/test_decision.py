@@ -10,7 +10,7 @@ import pytest
 
 import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.core.sources import Source, Sources, counted
+from reweightviz.core.sources import Source, Sources
 from reweightviz.decision_facts import facts
 from reweightviz.laws.log_linear import LogLinearLaw
 
@@ -173,11 +173,6 @@ def test_a_law_that_does_not_know_a_domain_is_one_sentence():
     with pytest.raises(ReweightvizError, match="the law does not know 'spam', so it cannot predict this mixture"):
         work(rv.Mixture({"web": 0.5, "spam": 0.5}), sources=None, law=LinearLaw())
     assert work(rv.Mixture({"web": 0.5, "code": 0.5, "spam": 0.0}), sources=None, law=LinearLaw()).mean is not None
-
-
-@pytest.mark.parametrize(("tokens", "text"), [(999, "999"), (1000, "1K"), (999_700, "1M"), (1.25e9, "1.25B"), (3e15, "3e+03T"), (0, "0")])
-def test_counts_are_short(tokens, text):
-    assert counted(tokens) == text
 
 
 # ---- what is written

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reweightviz as rv
-from reweightviz.diagnostics import effective_domains
 
 DOMAINS = ("web", "code", "math")
 TOKENS = {"web": 1e6, "code": 1e5, "math": 1e4}
@@ -221,10 +220,6 @@ def test_permuted_domains_permute_the_table(rows, order):
     np.testing.assert_allclose(two.rounds[["effective", "l1", "kl"]], one.rounds[["effective", "l1", "kl"]], atol=1e-9)
     assert len(two.findings) == len(one.findings)
     assert ((one.by_step["effective"] + 1e-9 >= 1) & (one.by_step["effective"] <= 3 + 1e-9)).all() and (one.rounds["kl"].dropna() >= -1e-12).all()
-
-
-def test_effective_domains_of_corners():
-    assert effective_domains(np.eye(4)).tolist() == [1] * 4 and effective_domains(np.full(8, 1 / 8)) == pytest.approx(8)
 
 
 @pytest.mark.parametrize(("course", "sentence"), [

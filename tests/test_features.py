@@ -9,7 +9,7 @@ from reweightviz.core import store
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import MissingPackageError, ReweightvizError
 from reweightviz.features import cluster, embed, losses, project
-from reweightviz.training import ByteTransformer, ModelConfig
+from reweightviz.training import ByteTransformer, ModelConfig, train
 
 TOPICS = {"cooking": "salt pepper onion garlic soup butter flour oven", "sailing": "mast rudder harbour anchor tide wind knot keel",
           "chess": "rook bishop pawn castle mate gambit queen board"}
@@ -101,7 +101,9 @@ def test_a_local_encoder_that_was_trained_again_is_run_again(corpus, tmp_path, m
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "mps"])
 def test_a_device_that_is_not_there_is_one_sentence(corpus, device):
     model = ByteTransformer(ModelConfig(width=16, layers=1, heads=2, context=8))
-    for call in (lambda: losses(corpus, model, device=device), lambda: embed(corpus, "minilm", device=device)):
+    verbs = (lambda: losses(corpus, model, device=device), lambda: embed(corpus, "minilm", device=device),
+             lambda: train(corpus, corpus.natural, device=device))
+    for call in verbs:
         with pytest.raises(ReweightvizError, match=f"this machine has no torch device '{device}'; 'auto', 'cpu' or"):
             call()
 

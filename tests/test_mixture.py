@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.core.mixture import Mixture, temperature_weights
+from reweightviz.core.mixture import Mixture, effective_domains, temperature_weights
 
 GOLDEN = {  # n = (1000, 100, 10, 1) at temperatures 1, 2, 3.33, 5
     1: (0.90009, 0.090009, 0.009001, 0.0009), 2: (0.690679, 0.218412, 0.069068, 0.021841),
@@ -86,7 +87,18 @@ def test_blend_and_distance():
     a, b = Mixture({"x": 1.0, "y": 0.0}), Mixture({"y": 1.0, "x": 0.0})
     assert a.distance(b) == 1
     assert a.blend(b, 0.25)["y"] == 0.25
-    assert Mixture.uniform("wxyz").effective_domains == pytest.approx(4)
+
+
+def test_effective_domains_are_the_golden_numbers():
+    golden = json.loads((Path(__file__).parent / "golden" / "effective_domains.json").read_text("utf-8"))
+    for weights, number in zip(golden["weights"], golden["effective"], strict=True):
+        assert effective_domains(weights) == pytest.approx(number, abs=1e-12)
+        assert Mixture(enumerate(weights)).effective_domains == pytest.approx(number, abs=1e-12)
+
+
+def test_effective_domains_of_tables_and_of_what_is_not_known():
+    assert effective_domains(np.eye(4)).tolist() == [1] * 4
+    assert effective_domains([[0.5, np.nan, 0.5], [np.nan] * 3]).tolist() == pytest.approx([2, np.nan], nan_ok=True)
 
 
 def test_equal_mixtures_hash_alike_in_any_order():

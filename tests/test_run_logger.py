@@ -109,8 +109,8 @@ def test_other_ranks_write_nothing(tmp_path, monkeypatch):
     ({"losses": {"poems": 1.0}}, "loss names 'poems'; the log has 'web', 'code'"), ({"losses": [1.0]}, "loss must be 2 numbers"),
     ({"losses": {"web": "much"}}, "loss needs numbers; got 'much'"), ({"losses": 3.0}, "loss must be 2 numbers"),
     ({"losses": [1.0, torch.ones(2)]}, "loss needs numbers"), ({"scalars": {"lr": "auto"}}, "lr needs numbers; got 'auto'"),
-    ({"tokens": "many"}, "tokens needs numbers"), ({"step": "last"}, "step is a whole number; got 'last'"),
-    ({"step": float("nan")}, "step is a whole number"), ({"scalars": {"\ud800": 1}}, "JSON in UTF-8 cannot hold"),
+    ({"tokens": "many"}, "tokens needs numbers"), ({"step": "last"}, "step must be a whole number; got 'last'"),
+    ({"step": float("nan")}, "step must be a whole number; got nan"), ({"scalars": {"\ud800": 1}}, "JSON in UTF-8 cannot hold"),
     ({"happiness": [1.0, 1.0]}, "no signal of a run 'happiness'"), ({"weights": {"prose": 1}}, "weights names 'prose'"),
 ])
 def test_what_cannot_be_logged_is_one_sentence(tmp_path, call, sentence):

@@ -10,7 +10,7 @@ import pytest
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.runlog import RunLog
 from reweightviz.widgets.figures import loss_figure, weight_figure
-from reweightviz.widgets.run_amounts import Derived, effective_domains, exhaustion, shares
+from reweightviz.widgets.run_amounts import Derived, effective_by_step, exhaustion, shares
 from reweightviz.widgets.run_export import _keyed
 from reweightviz.widgets.run_panels import EFFECTIVE, compare_figure, scalars_figure
 from reweightviz.widgets.run_svg import svg_text
@@ -114,7 +114,7 @@ def test_effective_domains_and_scalars_have_a_panel_each():
     seen = [trace for trace in figure.data if trace.visible]
     assert [(trace.xaxis, trace.meta[1]) for trace in seen] == [("x", "mine"), ("x", "other"), ("x2", "mine"), ("x2", "other")]
     assert {trace.line.color for trace in seen if trace.meta[1] == "mine"}.isdisjoint(trace.line.color for trace in seen if trace.meta[1] == "other")
-    assert effective_domains(run())[0, 0] == pytest.approx(np.exp(-sum(p * np.log(p) for p in (0.6, 0.3, 0.1))))
+    assert effective_by_step(run())[0, 0] == pytest.approx(np.exp(-sum(p * np.log(p) for p in (0.6, 0.3, 0.1))))
 
 
 def test_only_a_noisy_scalar_is_averaged_and_it_is_said():

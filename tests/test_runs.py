@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.repeats import group_equal_mixtures, noise_of_repeats
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.swarm import Swarm
 
@@ -83,6 +84,19 @@ def swarm(**over):
     given = {"domains": ("a", "b"), "mixtures": [[0.5, 0.5], [0.5, 0.5], [1.0, 0.0]], "targets": ("t",), "losses": [[1.0], [3.0], [5.0]],
              "runs": pd.DataFrame({"run": [0, 1, 2]})}
     return Swarm(**(given | over))
+
+
+def test_equal_mixtures_are_one_group_up_to_the_sixth_decimal():
+    mixtures = [[0.5, 0.5], [0.2, 0.8], [0.5 + 4e-7, 0.5 - 4e-7], [0.500002, 0.499998]]
+    assert group_equal_mixtures(mixtures).tolist() == [1, 0, 1, 2]
+    assert group_equal_mixtures(mixtures, decimals=3).tolist() == [1, 0, 1, 1]
+
+
+def test_the_noise_of_repeats_is_pooled_over_groups():
+    values = np.array([[1.0, 0.0], [3.0, 0.0], [5.0, 9.0], [6.0, 1.0], [8.0, 1.0], [10.0, 1.0]])
+    noise = noise_of_repeats(values, np.array([0, 0, 1, 2, 2, 2]))
+    np.testing.assert_allclose(noise, [np.sqrt((2 + 8) / 3), 0])
+    assert np.isnan(noise_of_repeats(values, np.arange(6))).all()
 
 
 def test_the_noise_floor_comes_from_repeats():

@@ -76,7 +76,7 @@ def test_ties_are_in_row_order_and_missing_scores_last(selector):
 @every_selector
 @pytest.mark.parametrize("k", [4, -1, 1.5, True, "2"])
 def test_k_is_a_number_of_documents_that_exist(selector, k):
-    with pytest.raises(ReweightvizError, match="whole number of documents from 0 to 3"):
+    with pytest.raises(ReweightvizError, match="k must be a whole number of at least 0 and at most 3"):
         selector.select(score=np.ones(3), k=k)
 
 

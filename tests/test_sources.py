@@ -6,34 +6,10 @@ import json
 
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.core.sources import Source, Sources, count
-
-# ---- counts
-
-
-@pytest.mark.parametrize(("text", "value"), [
-    ("100B", 1e11), ("1.2T", 1.2e12), ("1.2 T", 1.2e12), ("3k", 3e3), ("7m", 7e6), (" 5 ", 5.0), ("1_000_000", 1e6), ("1,200,000", 1.2e6),
-    ("2.5e9", 2.5e9), ("1e3 M", 1e9), (".5K", 500.0), ("0", 0.0), (7, 7.0), (1.5, 1.5),
-])
-def test_a_count_as_a_person_writes_it(text, value):
-    assert count(text) == value
-
-
-@pytest.mark.parametrize("text", ["", "T", "many", "-1", "-1T", "nan", "inf", "1e400", "1,2T", "12,00", "1 2", "1.2TB", "1TT", True, None, [], 10**400])
-def test_what_is_no_count_is_one_sentence(text):
-    with pytest.raises(ReweightvizError, match=r"a count must be a number >= 0, such as 1.2e12 or '1.2T' \(K, M, B, T\); got"):
-        count(text)
-
-
-@given(st.integers(0, 10**6), st.sampled_from(["", "K", "M", "B", "T"]))
-def test_a_count_is_exact(number, suffix):
-    assert count(f"{number}{suffix}") == number * 10 ** {"": 0, "K": 3, "M": 6, "B": 9, "T": 12}[suffix]
-
+from reweightviz.core.sources import Source, Sources
 
 # ---- Sources
 

@@ -303,7 +303,7 @@ def test_what_was_not_measured_is_left_out_and_flat_curves_get_their_exploration
 
 
 @pytest.mark.parametrize(("make", "sentence"), [
-    (lambda: EquitableAllocation(0), "a budget above 0"),
+    (lambda: EquitableAllocation(0), "the budget of EquitableAllocation must be a number above 0"),
     (lambda: EquitableAllocation(10, explore=2), "explore between 0 and 1"),
     (lambda: EquitableAllocation(10, "median"), "no objective of EquitableAllocation 'median'"),
     (lambda: EquitableAllocation(10).init(sizes=[[1, 1], [2, 2]], size_losses=[[3, 3], [2, 2]]), "three different sizes or more; domain 0 has 2"),

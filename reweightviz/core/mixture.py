@@ -14,9 +14,25 @@ from numpy.typing import ArrayLike, NDArray
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.files import write_atomically
 from reweightviz.core.plain import plain
+from reweightviz.core.token_counts import parse_count
 
 SUM_TOLERANCE = 1e-6
 FORMAT = "reweightviz.mixture/1"
+
+
+def effective_domains(weights: ArrayLike) -> NDArray[np.float64]:
+    """Return the effective number of domains of weights (..., K): exp of their entropy, between 1 and K.
+
+    A weight that is not known (NaN) counts as 0; where none is known the number is NaN. The same as
+    effectiveDomains in widgets/simplex.js; tests/golden/effective_domains.json holds both.
+
+    >>> effective_domains([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]]).tolist()
+    [2.0, 1.0]
+    """
+    given = np.asarray(weights, np.float64)
+    share = np.where(given > 0, given, 0.0)
+    entropy = -(share * np.log(np.where(share > 0, share, 1.0))).sum(-1)
+    return np.asarray(np.where(np.isnan(given).all(-1), np.nan, np.exp(entropy)), np.float64)
 
 
 def temperature_weights(tokens: ArrayLike, exponent: float) -> NDArray[np.float64]:
@@ -125,14 +141,15 @@ class Mixture(Mapping[str, float]):
         return cls.normalized([(name, 1.0) for name in names], source={"method": "uniform"})
 
     @classmethod
-    def natural(cls, tokens: Mapping[str, float]) -> Mixture:
+    def natural(cls, tokens: Mapping[str, float | str]) -> Mixture:
         """Weights proportional to the tokens available in each domain."""
         return cls.temper(tokens, exponent=1.0)
 
     @classmethod
-    def temper(cls, tokens: Mapping[str, float], exponent: float) -> Mixture:
+    def temper(cls, tokens: Mapping[str, float | str], exponent: float) -> Mixture:
         """Weights proportional to ``tokens ** exponent`` (the exponent is 1/T; 1 natural, 0 uniform)."""
-        weights = temperature_weights(list(tokens.values()), exponent)
+        counts = [parse_count(value, f"the tokens of {str(domain)[:60]!r}") for domain, value in tokens.items()]
+        weights = temperature_weights(counts, exponent)
         method = "natural" if exponent == 1 else "temperature"
         return cls(zip(tokens, weights.tolist(), strict=True), source={"method": method, "exponent": exponent})
 
@@ -147,14 +164,13 @@ class Mixture(Mapping[str, float]):
             )
         return np.array([self[name] for name in names], np.float64)
 
-    def epochs(self, tokens: Mapping[str, float], budget: float) -> dict[str, float]:
-        """Passes over each domain when ``budget`` tokens are trained: weight * budget / tokens."""
-        if not np.isfinite(budget) or budget <= 0:
-            raise ReweightvizError(f"budget must be a number of tokens above 0; got {budget}.")
+    def epochs(self, tokens: Mapping[str, float | str], budget: float | str) -> dict[str, float]:
+        """Return the passes over each domain when ``budget`` tokens are trained: weight * budget / tokens."""
+        trained = parse_count(budget, "budget", positive=True)
         absent = [d for d in self if d not in tokens]
         if absent:
             raise ReweightvizError(f"no token count for {listed(absent)}; there is {listed(tokens)}.")
-        return {d: _passes(w * budget, float(tokens[d])) for d, w in self.items()}
+        return {d: _passes(w * trained, parse_count(tokens[d], f"the tokens of {d[:60]!r}")) for d, w in self.items()}
 
     def blend(self, other: Mixture, share: float) -> Mixture:
         """``(1 - share) * self + share * other``."""
@@ -170,9 +186,7 @@ class Mixture(Mapping[str, float]):
     @property
     def effective_domains(self) -> float:
         """Perplexity of the weights: exp of their entropy, between 1 and K."""
-        w = self.array
-        w = w[w > 0]
-        return float(np.exp(-(w * np.log(w)).sum()))
+        return float(effective_domains(self.array))
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
         """Write JSON: weights in token shares, full precision, and the source."""

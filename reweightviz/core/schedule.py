@@ -17,6 +17,7 @@ from reweightviz.core.errors import ReweightvizError, unknown_name
 from reweightviz.core.files import write_atomically
 from reweightviz.core.mixture import Mixture, temperature_weights
 from reweightviz.core.plain import plain
+from reweightviz.core.validation import whole_number
 
 FORMAT = "reweightviz.schedule/1"
 PATHS: dict[str, Callable[[float], float]] = {
@@ -43,8 +44,7 @@ def cooldown_stages(tokens: ArrayLike, temperatures: Sequence[tuple[int, float]]
     pairs = checked_temperatures(temperatures)
     if path not in PATHS:
         raise unknown_name("path of a cooldown", path, PATHS)
-    if _step(every) == 0:
-        raise ReweightvizError(f"every= is how many steps a stage lasts, at least 1; got {every}.")
+    every = whole_number("every", every, 1)
     exponents = {pairs[-1][0]: 1 / pairs[-1][1]}
     for (begin, hot), (end, cold) in pairwise(pairs):
         for step in (range(begin, end, every) if path != "step" else (begin,)):
@@ -55,7 +55,7 @@ def cooldown_stages(tokens: ArrayLike, temperatures: Sequence[tuple[int, float]]
 def checked_temperatures(temperatures: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
     """The (step, temperature) pairs of a cooldown, in order; refuses what is none."""
     try:
-        pairs = [(_step(step), float(temperature)) for step, temperature in temperatures]
+        pairs = [(whole_number("a step", step), float(temperature)) for step, temperature in temperatures]
     except (TypeError, ValueError) as error:
         raise ReweightvizError("temperatures are (step, temperature) pairs, such as ((0, 5), (8000, 1)); "
                                f"got {temperatures!r:.60}.") from error
@@ -96,14 +96,14 @@ class Schedule(Mapping[int, Mixture]):
         if not isinstance(stages, Mapping) or not stages:
             raise ReweightvizError("a Schedule takes a mapping of first step to mixture, such as {0: start, 8000: end}; "
                                    f"got {stages!r:.60}.")
-        starts = [_step(start) for start in stages]
+        starts = [whole_number("a step", start) for start in stages]
         if min(starts) != 0 or len(set(starts)) < len(starts):
             raise ReweightvizError(f"the first stage of a Schedule begins at step 0, each at a step of its own; got {starts[:12]}.")
         self._stages = {start: mixture if isinstance(mixture, Mixture) else Mixture(mixture)
                         for start, mixture in sorted(zip(starts, stages.values(), strict=True), key=lambda stage: stage[0])}
         for mixture in self._stages.values():
             mixture.aligned(self.domains)
-        self.steps = None if steps is None else _step(steps)
+        self.steps = None if steps is None else whole_number("steps", steps)
         if self.steps is not None and self.steps <= max(starts):
             raise ReweightvizError(f"steps= is the length of the run, more than the last stage's first step {max(starts)}; got {steps}.")
         self.source = dict(source or {})
@@ -151,7 +151,7 @@ class Schedule(Mapping[int, Mixture]):
     def at(self, step: int) -> Mixture:
         """The mixture that is trained at a step."""
         starts = list(self._stages)
-        return self._stages[starts[bisect_right(starts, _step(step)) - 1]]
+        return self._stages[starts[bisect_right(starts, whole_number("a step", step)) - 1]]
 
     def mean(self) -> Mixture:
         """The mixture of the whole run: each stage counts by its steps."""
@@ -160,7 +160,7 @@ class Schedule(Mapping[int, Mixture]):
         weights = mean_over_steps(list(self), [mixture.aligned(self.domains) for mixture in self.values()], self.steps)
         return Mixture.normalized(zip(self.domains, weights.tolist(), strict=True), source={"method": "mean of a schedule", **self.source})
 
-    def epochs(self, tokens: Mapping[str, float], budget: float) -> dict[str, float]:
+    def epochs(self, tokens: Mapping[str, float | str], budget: float | str) -> dict[str, float]:
         """Passes over each domain by the end of the run, ``budget`` tokens in all."""
         return self.mean().epochs(tokens, budget)
 
@@ -181,9 +181,3 @@ class Schedule(Mapping[int, Mixture]):
             raise ReweightvizError(f"cannot read {path}: {error.strerror or error}.") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ReweightvizError(f"{path} is no schedule file (JSON with 'stages'): {str(error).rstrip('.')}.") from error
-
-
-def _step(step: object) -> int:
-    if isinstance(step, bool) or not isinstance(step, int | np.integer) or step < 0:
-        raise ReweightvizError(f"a step must be a whole number >= 0; got {step!r}.")
-    return int(step)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,45 +14,9 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.core.files import write_atomically
+from reweightviz.core.token_counts import parse_count
 
 FORMAT = "reweightviz.sources/1"
-POWERS = {"K": 3, "M": 6, "B": 9, "T": 12}
-"""What a letter behind a count stands for, as a power of ten."""
-
-
-def count(value: object) -> float:
-    """A number of tokens or documents, as a person writes it.
-
-    >>> count("100B"), count("1.2 t"), count("3_000"), count("1,200,000"), count(5)
-    (100000000000.0, 1200000000000.0, 3000.0, 1200000.0, 5.0)
-    """
-    try:
-        found = _number(value.strip()) if isinstance(value, str) else math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
-    except (ArithmeticError, TypeError, ValueError):
-        found = math.nan
-    if not 0 <= found < math.inf:
-        raise ReweightvizError(f"a count must be a number >= 0, such as 1.2e12 or '1.2T' (K, M, B, T); got {value!r:.60}.")
-    return found
-
-
-def counted(tokens: float) -> str:
-    """A number of tokens in a few characters, as :func:`count` reads it.
-
-    >>> counted(1.2e12), counted(38e6), counted(512)
-    ('1.2T', '38M', '512')
-    """
-    for letter, power in reversed(POWERS.items()):
-        if tokens >= 0.9995 * 10**power:
-            return f"{tokens / 10**power:.3g}{letter}"
-    return f"{tokens:.3g}"
-
-
-def _number(text: str) -> float:
-    power = POWERS.get(text[-1:].upper(), 0)
-    digits = text[:-1].rstrip() if power else text
-    if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", digits):
-        digits = digits.replace(",", "")
-    return float(Decimal(digits).scaleb(power))
 
 
 @dataclass(frozen=True)
@@ -162,17 +123,9 @@ def _source(domain: str, entry: Any) -> Source:
     if given.get("tokens") is None:
         raise ReweightvizError(f"{domain[:60]!r} has no tokens: give it a number of tokens, or a mapping with 'tokens' and perhaps "
                                f"'documents' and 'paths'; got {entry!r:.80}.")
-    documents = given.get("documents")
-    return Source(_counted(domain, "tokens", given["tokens"]), None if documents is None else _counted(domain, "documents", documents),
-                  _paths(domain, given.get("paths")))
-
-
-def _counted(domain: str, what: str, value: object) -> float:
-    try:
-        return count(value)
-    except ReweightvizError:
-        raise ReweightvizError(f"the {what} of {domain[:60]!r} must be a number >= 0, such as 1.2e12 or '1.2T' (K, M, B, T); "
-                               f"got {value!r:.80}.") from None
+    counts = {name: parse_count(given[name], f"the {name} of {domain[:60]!r}")
+              for name in ("tokens", "documents") if given.get(name) is not None}
+    return Source(**counts, paths=_paths(domain, given.get("paths")))
 
 
 def _paths(domain: str, paths: Any) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.repeats import DECIMALS, group_equal_mixtures, noise_of_repeats
 
 SUM_SLACK = 0.005
 """Rows of tables that were rounded to 3 decimals sum to .995 to 1.005 and are kept as read."""
@@ -86,12 +87,6 @@ class Swarm:
             found["available"] = np.array([self.tokens[domain] for domain in self.domains], np.float64)
         return found
 
-    def noise_floor(self, decimals: int = 6) -> NDArray[np.float64]:
-        """Standard deviation (M,) of the losses over repeats of one mixture, pooled; NaN without repeats."""
-        _, group = np.unique(np.round(self.mixtures, decimals), axis=0, return_inverse=True)
-        group = group.ravel()
-        counts = np.bincount(group)
-        means = np.stack([np.bincount(group, self.losses[:, m]) / counts for m in range(len(self.targets))], 1)
-        square = ((self.losses - means[group]) ** 2)[counts[group] > 1].sum(0)
-        freedom = (counts[counts > 1] - 1).sum()
-        return np.sqrt(square / freedom) if freedom else np.full(len(self.targets), np.nan)
+    def noise_floor(self, decimals: int = DECIMALS) -> NDArray[np.float64]:
+        """Return the standard deviation (M,) of the losses over repeats of one mixture, pooled; NaN without repeats."""
+        return noise_of_repeats(self.losses, group_equal_mixtures(self.mixtures, decimals))

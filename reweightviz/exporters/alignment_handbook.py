@@ -15,6 +15,7 @@ from typing import Any
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.sources import Sources
+from reweightviz.core.validation import whole_number
 from reweightviz.exporters import hub, yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.huggingface import builder
@@ -54,7 +55,7 @@ class AlignmentHandbook(hub.HubExporter):
                 # Rows are cut off, so the last bit of a float counts: 0.37499999999999994 of 600 rows are 224.
                 yaml_text.put(entry, ["weight"], min(float(f"{plan.numbers[name]:.15g}"), 1.0))
             if old is None:
-                yaml_text.put(root, ["dataset_mixture", "seed"], int(seed))
+                yaml_text.put(root, ["dataset_mixture", "seed"], whole_number("seed", seed))
 
         return {"": self.filled(plan, old, fill)}
 

@@ -13,7 +13,8 @@ import pandas as pd
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.schedule import Schedule
-from reweightviz.core.sources import Sources, count
+from reweightviz.core.sources import Sources
+from reweightviz.core.token_counts import parse_budget
 from reweightviz.exporters import FRAMEWORKS, find, provenance, yaml_text, yaml_versions
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.exporter import Exporter
@@ -46,7 +47,7 @@ def check(path: PathLike, framework: str | None = None, *, sources: Sources | Ma
         config = exporter.parse(document)
     for name in (name for numbers in config.stages.values() for name in numbers):
         yaml_text.check_text(name)
-    found = _Findings(exporter, document, config, sources, None if tokens is None else count(tokens))
+    found = _Findings(exporter, document, config, sources, parse_budget(tokens))
     return Report(Path(path), exporter.name, exporter.title, known.by, found.unit.sentence, found.table(), refused=tuple(config.refused),
                   traps=(*config.traps, *found.traps(), *exporter.traps),
                   notes=(*_strange_record(whole, document, exporter), *found.notes))

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.validation import whole_number
 from reweightviz.exporters import llama_factory, yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -59,7 +60,9 @@ class DataFlex(Exporter):
             dataset_dir: where ``dataset_info.json`` will lie, seen from where training starts; "." is a start in the folder itself.
             column: the column of a new dataset that holds the text.
         """
-        _check(component_name, reference_model_path, warmup_steps, update_step)
+        _check(component_name, reference_model_path)
+        warmup_steps = whole_number("warmup_steps", warmup_steps, 1)
+        update_step = whole_number("update_step", update_step, 1)
         before = {} if old is None else old.mapping
         if old is not None and _unit(before) != plan.unit.key:
             raise ReweightvizError(f"as {old.path} has it, the numbers of DataFlex count {_unit(before)}: pass unit={_unit(before)!r}.")
@@ -113,14 +116,11 @@ class DataFlex(Exporter):
         return bool(llama_factory.words(document.mapping.get("dataset")) and llama_factory.DATAFLEX & set(document.mapping))
 
 
-def _check(component_name: str | None, reference_model_path: str | None, warmup_steps: int, update_step: int) -> None:
+def _check(component_name: str | None, reference_model_path: str | None) -> None:
     if component_name not in (None, *COMPONENTS):
         raise unknown_name("mixer of DataFlex that starts with given weights", str(component_name), COMPONENTS)
     if component_name == "doremi" and not reference_model_path:
         raise ReweightvizError("DoReMi compares with a reference model; DataFlex goes on silently without one: pass reference_model_path=.")
-    for key, steps in (("warmup_steps", warmup_steps), ("update_step", update_step)):
-        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-            raise ReweightvizError(f"{key} must be a whole number of steps, at least 1; got {steps!r}.")
 
 
 def _unit(content: Mapping[str, Any]) -> str:

@@ -16,7 +16,8 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.plain import plain
 from reweightviz.core.protocols import needs
 from reweightviz.core.schedule import Schedule
-from reweightviz.core.sources import Sources, count
+from reweightviz.core.sources import Sources
+from reweightviz.core.token_counts import parse_budget
 from reweightviz.exporters import provenance, yaml_text
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.draft import Draft
@@ -130,7 +131,7 @@ class Exporter:
             raise ReweightvizError(f"max_epochs must be a number above 0; got {max_epochs}.")
         old = self._old(target) if merge else None
         table = Sources.of(sources)
-        budget = None if tokens is None else count(tokens)
+        budget = parse_budget(tokens)
         plan = self._plan(mixture, table, budget, self.unit(unit), max_epochs, old, (self.render.__kwdefaults__ or {}) | options)
         if old is not None:
             self._check_strangers(plan, old)

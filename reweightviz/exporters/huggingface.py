@@ -13,10 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
 from reweightviz.core.mixture import SUM_TOLERANCE
+from reweightviz.core.validation import whole_number
 from reweightviz.exporters import python_calls, yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -90,14 +89,15 @@ class HuggingFace(Exporter):
             split: of every dataset.
         """
         strategy = stopping_strategy or _strategy(plan)
-        _check_options(strategy, seed)
+        _check_strategy(strategy)
+        seed = whole_number("seed", seed)
         if strategy == "first_exhausted":
             _warn_of_early_end(plan.record)
         sizes = plan.record.get("sizes") or {}
 
         def fill(root: Any) -> None:
             if old is None:
-                for key, value in (("format", FORMAT), ("unit", plan.unit.key), ("seed", int(seed)), ("stopping_strategy", strategy)):
+                for key, value in (("format", FORMAT), ("unit", plan.unit.key), ("seed", seed), ("stopping_strategy", strategy)):
                     yaml_text.put(root, [key], value)
             for name, entry in yaml_text.rows(root, ["datasets"], plan.numbers, lambda entry: entry.get("name"), gone=plan.gone):
                 if not entry:
@@ -195,14 +195,12 @@ def _python(document: Document) -> Config:
                            f"without running it{why}.")
 
 
-def _check_options(stopping_strategy: str, seed: int) -> None:
+def _check_strategy(stopping_strategy: str) -> None:
     if stopping_strategy == LOSES:
         raise ReweightvizError(f"stopping_strategy={LOSES!r} loses the weights, it ends at the sizes of the datasets: "
                                "use 'first_exhausted' or 'all_exhausted'.")
     if stopping_strategy not in STRATEGIES:
         raise unknown_name("stopping_strategy", stopping_strategy, STRATEGIES)
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ReweightvizError(f"seed must be a whole number >= 0; got {seed!r}.")
 
 
 def _warn_of_early_end(found: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
+from reweightviz.core.validation import whole_number
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import COMPRESSED, DATA, Exporter
@@ -60,6 +61,7 @@ class Levanter(Exporter):
             raise unknown_name("stop_strategy", stop_strategy, STRATEGIES)
         keys, data = _data(old) if old is not None else (["data"], {})
         block = mixture_block_size or data.get("mixture_block_size") or _block(plan.stages.values())
+        block = whole_number("mixture_block_size", block, 1, 2**16 - 1)
         _check(plan, block, batch_size if batch_size is not None or old is None else _batches(old))
         key = "configs" if "configs" in data else "components"
         there = set(map(str, old.at(*keys, key))) if old is not None else set()
@@ -199,8 +201,6 @@ def _block(stages: Iterable[Numbers]) -> int:
 
 
 def _check(plan: Plan, block: Any, batches: Any) -> None:
-    if not _is_block(block):
-        raise ReweightvizError(f"mixture_block_size must be a whole number below {2**16}; got {block!r}.")
     lost, late = _vanishing(plan.stages, block), _late(plan.stages, batches, block)
     if lost:
         raise ReweightvizError(lost[0].rstrip(".") + ": raise mixture_block_size= or the weight, or set it to 0.")

@@ -12,6 +12,7 @@ import math
 from typing import Any
 
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.validation import whole_number
 from reweightviz.exporters import python_calls, python_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -49,7 +50,8 @@ class LitData(Exporter):
             seed: of the draws.
         """
         rows = [{"path": name, "weight": value} for name, value in plan.numbers.items()]
-        return {"": python_text.module(plan.comment("Training mixture for litdata"), {"SEED": int(seed), "SOURCES": rows}, SCRIPT)}
+        constants = {"SEED": whole_number("seed", seed), "SOURCES": rows}
+        return {"": python_text.module(plan.comment("Training mixture for litdata"), constants, SCRIPT)}
 
     def parse(self, document: Document) -> Config:
         """``SOURCES`` of our module, or the first ``CombinedStreamingDataset(...)`` whose weights are written out."""

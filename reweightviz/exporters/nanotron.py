@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.validation import whole_number
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -45,7 +46,7 @@ class Nanotron(Exporter):
         """
         stages = _merged(list(_stages(old)) if old is not None else [], plan)
         if not stages:
-            data = {"num_loading_workers": int(num_loading_workers), "seed": int(seed)}
+            data = {"num_loading_workers": whole_number("num_loading_workers", num_loading_workers), "seed": whole_number("seed", seed)}
             stages = [{"name": f"stage {place}", "start_training_step": start + 1, "data": {"dataset": _dataset({}, numbers)} | data}
                       for place, (start, numbers) in enumerate(plan.stages.items(), 1)]
 

@@ -11,6 +11,7 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
+from reweightviz.core.validation import whole_number
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -85,7 +86,4 @@ def faults(stages: Mapping[int, Mapping[str, float]]) -> tuple[str, ...]:
 
 
 def _step(value: object, document: Document) -> int:
-    whole = number(value) if isinstance(value, int | float) else math.nan
-    if not whole.is_integer():
-        raise ReweightvizError(f"the steps in {document.path} must be whole numbers >= 0; got {value!r:.60}.")
-    return int(whole)
+    return whole_number(f"a step in {document.path}", value)

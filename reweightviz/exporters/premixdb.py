@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.validation import whole_number
 from reweightviz.exporters import python_calls, python_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -47,7 +48,8 @@ class Premixdb(Exporter):
             replacement: documents may be drawn again; without it, where the budget asks for more than one epoch of something.
         """
         tokens = None if plan.tokens is None else round(plan.tokens)
-        constants = {"SEED": int(seed), "TOKENS": tokens, "REPLACEMENT": plan.repeats if replacement is None else bool(replacement),
+        constants = {"SEED": whole_number("seed", seed), "TOKENS": tokens,
+                     "REPLACEMENT": plan.repeats if replacement is None else bool(replacement),
                      "WEIGHTS": plan.numbers}
         return {"": python_text.module(plan.comment("Training mixture for PremixDB"), constants, SCRIPT)}
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.core.sources import Sources
+from reweightviz.core.validation import whole_number
 from reweightviz.exporters import hub, provenance, python_calls, python_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -99,7 +100,7 @@ class TorchTitan(Exporter):
             found = hub.made(domain, paths, split) if paths else {}
             rows.append({"name": name, "weight": value} | {"config" if key == "name" else key: item for key, item in found.items()})
         head = "\nfrom functools import partial\n\n" if form == "0.3" else ""
-        constants = {"SEED": int(seed), "UNIT": plan.unit.key, "SOURCES": rows}
+        constants = {"SEED": whole_number("seed", seed), "UNIT": plan.unit.key, "SOURCES": rows}
         comment = plan.comment(f"Training mixture for torchtitan ({form})")
         return {"": python_text.module(comment + head, constants, INTERLEAVED if form == "0.3" else GRAIN)}
 

@@ -14,8 +14,8 @@ from tqdm.auto import tqdm
 from reweightviz.core.cache import cached
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError, missing_package
-from reweightviz.features.device import torch_device
 from reweightviz.features.vectors import Matrix, checked, numbers
+from reweightviz.models.device import choose_device
 
 Embedder = Callable[[list[str]], ArrayLike]
 CHUNK = 2048
@@ -101,7 +101,7 @@ def _encoder(corpus: Corpus, name: str, device: str) -> Matrix:
         from transformers import AutoModel, AutoTokenizer
     except ImportError:
         raise missing_package(f"rv.embed(model={name!r})", "torch and transformers", "minilm") from None
-    place = torch_device(device)
+    place = choose_device(device)
     folder = _packaged_minilm() if name == "minilm" else name
     try:
         tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).to(place).eval()

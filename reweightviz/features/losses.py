@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from reweightviz.core.cache import cached
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError, missing_package
-from reweightviz.features.device import torch_device
+from reweightviz.models.device import choose_device
 
 ROWS = 512  # sequences a forward pass
 
@@ -37,7 +37,7 @@ def losses(corpus: Corpus, model: Any, *, label: str = "proxy", longest: int = 2
         raise missing_package("rv.losses", "torch", "torch") from None
     weights = b"".join(value.detach().cpu().numpy().tobytes() for value in model.state_dict().values())
     key = (corpus.digest("text"), hashlib.blake2b(weights, digest_size=12).hexdigest(), longest)
-    place = torch_device(device)
+    place = choose_device(device)
 
     def compute() -> dict[str, NDArray[np.float32]]:
         sequences, owners, counts = _windows(corpus, model.config.context + 1, longest)

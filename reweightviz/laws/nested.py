@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.repeats import group_equal_mixtures
 from reweightviz.numerics.power_laws import fit_power_laws
 
 Array = NDArray[np.float64]
-DECIMALS = 6
-"""Mixtures that agree to so many decimals are one."""
 
 
 class Extrapolated(NamedTuple):
@@ -72,8 +71,8 @@ def extrapolate(mixtures: Array, losses: Array, *, run_tokens: Array | None = No
 
 def _read(w: Array, y: Array, x: Array, where: float, what: str) -> tuple[Array, Array, float]:
     """One row a mixture, at ``where``, and the exponent."""
-    _, first, group = np.unique(np.round(w, DECIMALS), axis=0, return_index=True, return_inverse=True)
-    group = group.ravel()
+    group = group_equal_mixtures(w)
+    _, first = np.unique(group, return_index=True)
     different = np.array([len(np.unique(x[group == g])) for g in range(len(first))])
     if (different < 2).any() or different.max() < 3:
         run = int(first[np.argmin(different)])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed, warn
+from reweightviz.core.repeats import group_equal_mixtures
 
 Array = NDArray[np.float64]
 
@@ -171,8 +172,7 @@ def held_out_diagnostics(losses: Array, predicted: Array) -> dict[str, list[Any]
 
 def fold_of_runs(mixtures: Array, folds: int, seed: int) -> NDArray[np.int64]:
     """Which of at most ``folds`` parts each run (R,) belongs to; repeats of one mixture stay together."""
-    _, group = np.unique(np.round(mixtures, 6), axis=0, return_inverse=True)
-    group = group.ravel()
+    group = group_equal_mixtures(mixtures)
     order = np.random.default_rng(seed).permutation(group.max() + 1)
     return np.asarray(order[group] % min(folds, len(order)), np.int64)
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError, unknown_name, warn
-from reweightviz.core.sources import count
+from reweightviz.core.token_counts import parse_count
 from reweightviz.mixers.amounts import amounts
 from reweightviz.mixers.fixed import Fixed
 from reweightviz.mixers.hyperparameters import check_fields
@@ -70,12 +70,12 @@ class EquitableAllocation(Fixed):
     def __post_init__(self) -> None:
         if self.objective not in ("mean", "worst"):
             raise unknown_name("objective of EquitableAllocation", self.objective, ("mean", "worst"))
+        budget = parse_count(self.budget, "the budget of EquitableAllocation", positive=True)
         if isinstance(self.budget, str):
-            object.__setattr__(self, "budget", count(self.budget))
+            object.__setattr__(self, "budget", budget)
         check_fields(self)
-        if not self.budget > 0 or not 0 <= self.explore <= 1:
-            raise ReweightvizError("EquitableAllocation needs a budget above 0 and explore between 0 and 1; "
-                                   f"got {self.budget!r} and {self.explore!r}.")
+        if not 0 <= self.explore <= 1:
+            raise ReweightvizError(f"EquitableAllocation needs explore between 0 and 1; got {self.explore!r}.")
 
     def init(self, *, sizes: ArrayLike, size_losses: ArrayLike, cost: ArrayLike | None = None, prior: ArrayLike | None = None) -> State:
         """Fit the curves and spend the budget.

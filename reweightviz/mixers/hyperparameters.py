@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.validation import whole_number
 
 KINDS: dict[str, tuple[type, str]] = {
-    "int": (Integral, "a whole number"), "float": (Real, "a finite number"), "bool": (bool, "True or False"), "str": (str, "text")}
+    "float": (Real, "a finite number"), "bool": (bool, "True or False"), "str": (str, "text")}
 
 
 def check_fields(mixer: Any, *endless: str) -> None:
-    """Fields written ``int``, ``float``, ``bool`` or ``str`` hold that, or None where they say so.
+    """Check that fields written ``int``, ``float``, ``bool`` or ``str`` hold that, or None where they say so.
 
-    A float is finite, but for those that are named ``endless``.
+    A whole number such as 8.0 becomes an int; a float is finite, but for those that are named ``endless``.
 
     Raises:
         ReweightvizError: names the mixer, the field and what it holds.
@@ -24,7 +25,12 @@ def check_fields(mixer: Any, *endless: str) -> None:
     for field in fields(mixer):
         name, *none = str(field.type).split(" | ")
         value = getattr(mixer, field.name)
-        if name not in KINDS or (none and value is None):
+        if none and value is None:
+            continue
+        if name == "int":
+            whole = whole_number(f"{field.name} of {type(mixer).__name__}", value, None)
+            object.__setattr__(mixer, field.name, whole)
+        if name not in KINDS:
             continue
         kind, what = KINDS[name]
         right = isinstance(value, kind) and (name == "bool" or not isinstance(value, bool))

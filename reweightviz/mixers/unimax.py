@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, warn
 from reweightviz.core.mixture import temperature_weights
-from reweightviz.core.sources import count
+from reweightviz.core.token_counts import parse_count
 from reweightviz.mixers.fixed import Fixed, State
 from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.numerics.simplex import water_fill
@@ -45,17 +45,12 @@ class UniMax(Fixed):
     verified: ClassVar[str] = "not verified against the paper"
 
     def __post_init__(self) -> None:
-        try:
-            budget = count(self.budget)
-            good = budget > 0 and self.max_epochs > 0
-        except (ReweightvizError, TypeError):
-            good = False
-        if not good:
-            raise ReweightvizError("UniMax needs a budget of tokens, such as 3e11 or '300B', and max_epochs, both above 0; "
-                                   f"got {self.budget!r} and {self.max_epochs!r}.")
+        budget = parse_count(self.budget, "the budget of UniMax", positive=True)
         if isinstance(self.budget, str):
             object.__setattr__(self, "budget", budget)
         check_fields(self, "max_epochs")
+        if not self.max_epochs > 0:
+            raise ReweightvizError(f"UniMax needs max_epochs above 0; got {self.max_epochs!r}.")
 
     def init(self, *, tokens: ArrayLike) -> State:
         """Weights for the tokens (K,) available in each domain; one without any gets 0."""

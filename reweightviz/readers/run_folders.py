@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from reweightviz.core.errors import ReweightvizError, listed, warn
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.swarm import Swarm
+from reweightviz.core.validation import whole_number
 
 Array = NDArray[np.float64]
 Row: TypeAlias = tuple[Path, RunLog, Array, Array]
@@ -44,8 +45,7 @@ def read(folder: str | os.PathLike[str], *, signal: str = "held_out_loss", patte
     """
     if on_error not in ("raise", "skip"):
         raise ReweightvizError(f"on_error must be 'raise' or 'skip'; got {on_error!r}.")
-    if last < 1:
-        raise ReweightvizError(f"last must be a count of measurements of at least 1; got {last}.")
+    last = whole_number("last", last, 1)
     rows, left = _usable(Path(folder), pattern, signal, last, skip=on_error == "skip")
     domains = rows[0][1].domains
     strange = [str(path) for path, log, _, _ in rows if set(log.domains) != set(domains)]

@@ -15,7 +15,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
-from reweightviz.core.sources import Sources, count
+from reweightviz.core.sources import Sources
+from reweightviz.core.token_counts import parse_count
 
 COLUMNS = ("domain", "tokens", "documents", "path", "paths")
 HEAD = {"format", "tokenizer", "domains"}
@@ -95,7 +96,7 @@ def _is_empty(value: Any) -> bool:
 
 def _counts(value: Any) -> bool:
     try:
-        count(value)
+        parse_count(value)
     except ReweightvizError:
         return isinstance(value, Mapping)
     return True
@@ -143,7 +144,7 @@ def _add(table: dict[str, dict[str, Any]], row: Mapping[str, Any], number: int) 
         raise ReweightvizError(f"{name} names a domain again without a path of its own: a domain stands once, or once a path.")
     if ("documents" in found) != ("documents" in known):
         raise ReweightvizError(f"{name} must say its documents, or no row of that domain.")
-    known |= {what: count(known[what]) + count(value) for what, value in found.items()} | {"paths": known["paths"] + paths}
+    known |= {what: parse_count(known[what]) + parse_count(value) for what, value in found.items()} | {"paths": known["paths"] + paths}
 
 
 def _blank(value: Any) -> bool:

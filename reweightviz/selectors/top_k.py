@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.validation import whole_number
 
 Rows = NDArray[np.int64]
 
@@ -38,7 +39,6 @@ class TopK:
         values = np.asarray(score, np.float64)
         if values.ndim != 1:
             raise ReweightvizError(f"TopK needs one score a document, shape (N,); got shape {values.shape}.")
-        if not isinstance(k, (int, np.integer)) or isinstance(k, bool) or not 0 <= k <= values.size:
-            raise ReweightvizError(f"k must be a whole number of documents from 0 to {values.size}; got {k!r}.")
+        best = whole_number("k", k, most=values.size)
         falling = np.where(np.isfinite(values), -values, np.inf)
-        return np.argsort(falling, kind="stable")[:k].astype(np.int64)
+        return np.argsort(falling, kind="stable")[:best].astype(np.int64)

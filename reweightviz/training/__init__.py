@@ -11,10 +11,13 @@ from typing import Any
 from reweightviz.core.errors import MissingPackageError
 
 _HOMES = {
-    "ByteTransformer": "model", "DomainLosses": "domain_losses", "DomainSums": "domain_losses", "LightningSteering": "lightning_callback",
-    "LiveMixture": "mixture_sampler", "MixtureDataset": "mixture_dataset", "MixtureSampler": "mixture_sampler", "ModelConfig": "model",
-    "ProxyData": "trainer", "RunLogger": "run_logger", "SteeringCallback": "transformers_trainer", "TrainConfig": "trainer",
-    "TrainingRun": "trainer", "WithDomains": "mixture_dataset", "domain_loss": "domain_losses", "evaluate": "trainer",
+    "ByteTransformer": ".models.byte_transformer",  # beside this room, not in it
+    "DomainLosses": "domain_losses", "DomainSums": "domain_losses",
+    "LightningSteering": "lightning_callback", "LiveMixture": "mixture_sampler",
+    "MixtureDataset": "mixture_dataset", "MixtureSampler": "mixture_sampler",
+    "ModelConfig": ".models.byte_transformer", "ProxyData": "trainer", "RunLogger": "run_logger",
+    "SteeringCallback": "transformers_trainer", "TrainConfig": "trainer", "TrainingRun": "trainer",
+    "WithDomains": "mixture_dataset", "domain_loss": "domain_losses", "evaluate": "trainer",
     "skill_graph": "skills", "steer": "transformers_trainer", "train": "trainer",
 }
 
@@ -25,7 +28,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'reweightviz.training' has no attribute {name!r}")
     try:
-        value = getattr(import_module(f"reweightviz.training.{_HOMES[name]}"), name)
+        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
     except ModuleNotFoundError as error:
         raise MissingPackageError(f"rv.training.{name} needs {error.name}: pip install {error.name}.") from error
     globals()[name] = value

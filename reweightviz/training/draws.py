@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.validation import whole_number
 from reweightviz.numerics.permutation import GOLDEN, mixed, permuted
 
 Counts = NDArray[np.int64]
@@ -32,9 +32,10 @@ class Draws:
 
     def __init__(self, sizes: NDArray[np.int64] | list[int], batch: int, seed: int) -> None:
         self.sizes = np.asarray(sizes, np.int64)
-        self.batch, self.seed = whole("batch", batch, 1), whole("seed", seed, 0)
-        self._offset = int(mixed(seed))
-        self._slots = np.arange(batch)
+        self.batch = whole_number("batch", batch, 1)
+        self.seed = whole_number("seed", seed, most=2**63 - 1)
+        self._offset = int(mixed(self.seed))
+        self._slots = np.arange(self.batch)
 
     def domains(self, step: int, weights: NDArray[np.float64]) -> Counts:
         """The domain (B,) of every document of a step, in the order of the domains."""
@@ -50,10 +51,3 @@ class Draws:
         sizes = self.sizes[chosen]
         epochs, places = np.divmod(nth, sizes)
         return permuted(places, sizes, mixed(self.seed, chosen, epochs))
-
-
-def whole(name: str, value: int, least: int) -> int:
-    """The value, when it is a whole number of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value < 2**62:
-        raise ReweightvizError(f"{name} must be a whole number of at least {least}; got {value!r}.")
-    return int(value)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.training.model import ByteTransformer
+from reweightviz.models.byte_transformer import ByteTransformer
 
 
 class Learner:

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reweightviz.models.byte_transformer import ByteTransformer
 from reweightviz.training.domain_stream import DomainStream
-from reweightviz.training.model import ByteTransformer
 from reweightviz.training.proxy_data import Blocks, ProxyData, spread
 
 Array = NDArray[np.float64]

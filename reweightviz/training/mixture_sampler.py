@@ -15,7 +15,8 @@ from reweightviz.core.live import LiveMixture
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Mixer
 from reweightviz.core.schedule import Schedule
-from reweightviz.training.draws import Draws, whole
+from reweightviz.core.validation import whole_number
+from reweightviz.training.draws import Draws
 from reweightviz.training.followed import FollowedLive, follower
 from reweightviz.training.live_driver import LiveDriver
 from reweightviz.training.ranks import here, worker
@@ -62,13 +63,13 @@ class MixtureSampler:
                  given: Mapping[str, Any] | None = None) -> None:
         self.domains, self._rows, sizes = _by_domain(data)
         self._rank, self.ranks = _place(rank, ranks)
-        self.accumulation = whole("accumulation", accumulation, 1)
-        every = whole("every", (1 if mixer is not None else 10) if every is None else every, 1)
+        self.accumulation = whole_number("accumulation", accumulation, 1)
+        every = whole_number("every", (1 if mixer is not None else 10) if every is None else every, 1)
         self._draws = Draws(sizes, batch, seed)
-        self._parts = self.ranks * accumulation
-        if batch % self._parts:
+        self._parts = self.ranks * self.accumulation
+        if self._draws.batch % self._parts:
             raise ReweightvizError(f"batch counts the rows of a step over all ranks, a multiple of {self.ranks} ranks times "
-                                   f"{accumulation} batches; got {batch}.")
+                                   f"{self.accumulation} batches; got {batch}.")
         self._followed = follower(follow, self.domains, sizes > 0, leads=self._leads, every=every, timeout=timeout)
         self._driver = None
         if mixer is not None:
@@ -218,9 +219,10 @@ def _place(rank: int | None, ranks: int | None) -> tuple[int, int]:
     """Rank and number of ranks."""
     if rank is None and ranks is None:
         return here()
-    if rank is None or ranks is None or not 0 <= whole("rank", rank, 0) < whole("ranks", ranks, 1):
+    if rank is None or ranks is None:
         raise ReweightvizError(f"rank and ranks are given together, 0 <= rank < ranks; got {rank!r} of {ranks!r}.")
-    return rank, ranks
+    number = whole_number("ranks", ranks, 1)
+    return whole_number("rank", rank, most=number - 1), number
 
 
 class _Seen:

@@ -17,6 +17,7 @@ from reweightviz.core.lines import LineWriter
 from reweightviz.core.plain import plain
 from reweightviz.core.runlog import FORMAT, seven_digits
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
+from reweightviz.core.validation import whole_number
 from reweightviz.training.ranks import here
 
 Values = Mapping[str, float] | ArrayLike
@@ -76,7 +77,7 @@ class RunLogger:
         """
         if self._file is None:
             return
-        line: dict[str, Any] = {"step": _whole(step)}
+        line: dict[str, Any] = {"step": whole_number("step", step, None)}
         for name, value in (("time", clock.time() if time is None else time), ("tokens", tokens)):
             if isinstance(_number(name, value), float):
                 line[name] = round(float(value), 3)  # type: ignore[arg-type]
@@ -138,13 +139,6 @@ class RunLogger:
         if strange:
             raise ReweightvizError(f"{name} names {listed(strange)}; the log has {listed(self.domains)}.")
         return [_number(name, values.get(domain)) for domain in self.domains]
-
-
-def _whole(step: Any) -> int:
-    try:
-        return int(step)
-    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
-        raise ReweightvizError(f"step is a whole number; got {step!r:.60}.") from error
 
 
 def _number(name: str, value: Any) -> float | str | None:

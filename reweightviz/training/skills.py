@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.mixture import Mixture
+from reweightviz.models.byte_transformer import ByteTransformer
 from reweightviz.training.measurements import mean_losses
-from reweightviz.training.model import ByteTransformer
 from reweightviz.training.proxy_data import ProxyData
 from reweightviz.training.trainer import TrainConfig, train
 

@@ -6,7 +6,6 @@ import copy
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -18,12 +17,13 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.protocols import Mixer
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import LOG_SIGNALS
-from reweightviz.training.device import choose, repeatable
+from reweightviz.core.validation import whole_number
+from reweightviz.models.byte_transformer import ByteTransformer, ModelConfig
+from reweightviz.models.device import choose_device, repeatable
 from reweightviz.training.domain_stream import DomainStream
 from reweightviz.training.driver import Driver
 from reweightviz.training.learner import Learner
 from reweightviz.training.measurements import Measurements, Update, by_domain, mean_losses
-from reweightviz.training.model import ByteTransformer, ModelConfig
 from reweightviz.training.proxy_data import EVALUATED, Blocks, ProxyData
 
 __all__ = ["EVALUATED", "ProxyData", "TrainConfig", "TrainingRun", "evaluate", "train"]
@@ -64,8 +64,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "log_every", "evaluate_every", "accumulate", "probe_blocks", "gradient_batch"):
-            if not _whole(getattr(self, name), 1):
-                raise ReweightvizError(f"TrainConfig needs {name} as a whole number of at least 1; got {getattr(self, name)!r:.60}.")
+            object.__setattr__(self, name, whole_number(f"{name} of TrainConfig", getattr(self, name), 1))
         if not isinstance(self.rate, int | float) or not 0 < self.rate < float("inf"):
             raise ReweightvizError(f"TrainConfig needs a rate above 0; got {self.rate!r:.60}.")
 
@@ -82,10 +81,6 @@ class TrainingRun:
     log: RunLog
     model: ByteTransformer
     held_out: Array
-
-
-def _whole(value: object, least: int) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
 
 
 def train(corpus: Corpus | ProxyData, mixture: Mapping[Any, Any] | Mixer, *, seed: int = 0, config: TrainConfig = TrainConfig(),
@@ -124,9 +119,8 @@ def train(corpus: Corpus | ProxyData, mixture: Mapping[Any, Any] | Mixer, *, see
     if data.context != config.model.context:
         raise ReweightvizError(f"these ProxyData are sequences of {data.context} bytes and the model's context is {config.model.context}: "
                                f"make them with ProxyData(corpus, {config.model.context}).")
-    if not _whole(seed, 0):
-        raise ReweightvizError(f"a seed is a whole number of at least 0; got {seed!r:.60}.")
-    place = choose(device)
+    seed = whole_number("seed", seed, most=2**63 - 1)
+    place = choose_device(device)
     torch.manual_seed(seed)
     model = ByteTransformer(config.model).to(place)
     driver = Driver(mixture, data.domains, {"tokens": data.tokens, "documents": data.documents, **(given or {})},

@@ -18,9 +18,7 @@ from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
 from reweightviz.widgets.decimation import LIMIT
-from reweightviz.widgets.palette import rgb
 from reweightviz.widgets.runs import (
-    MUTED,
     Axis,
     Colors,
     Kept,
@@ -33,13 +31,12 @@ from reweightviz.widgets.runs import (
     run_names,
     signals_of,
 )
+from reweightviz.widgets.theme import SMALL, axis_style, layout_style, tint, title_style, word_style
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 """One a run; they repeat after six."""
 STROKES = dict(zip(DASHES, ("none", "7 4", "2 3", "7 3 2 3", "11 4", "11 3 2 3"), strict=True))
 """The same as SVG's stroke-dasharray."""
-FONT = "var(--jp-ui-font-family, system-ui, sans-serif)"
-RULE = "rgba(128,128,128,0.22)"
 FAINT = 0.14
 
 
@@ -222,8 +219,7 @@ def line(log: RunLog, place: Place, points: tuple[NDArray[np.int64], NDArray[np.
 
 
 def _area(trace: go.Scatter) -> go.Scatter:
-    red, green, blue = rgb(trace.line.color) if trace.line.color.startswith("#") else (128, 128, 128)
-    return trace.update(stackgroup="weights", fill="tonexty", fillcolor=f"rgba({red},{green},{blue},0.62)",
+    return trace.update(stackgroup="weights", fill="tonexty", fillcolor=tint(trace.line.color, 0.62),
                         line={"width": 0.6, "dash": "solid"}, hoverinfo="none", hovertemplate=None)
 
 
@@ -243,20 +239,17 @@ def framed(traces: Sequence[go.Scatter], axis: Axis, *, unit: str, said: Sequenc
     for trace in traces:
         if focus is not None and trace.meta[0] != focus:
             trace.update(opacity=FAINT * trace.opacity)
-    style = {"gridcolor": RULE, "zeroline": False, "showline": False, "ticks": "", "exponentformat": "B",
-             "automargin": True, "autorange": True, "tickfont": {"size": 11}, "nticks": 6}
-    word = {"xref": "paper", "yref": "paper", "showarrow": False, "font": {"size": 11}}
+    style = axis_style(nticks=6, exponentformat="B", automargin=True, autorange=True)
+    title = title_style(axis.title, standoff=6)
     figure = go.Figure(list(traces))
-    figure.update_layout(
-        template="none", height=height, autosize=True, margin={"l": 44, "r": 4, "t": 22, "b": 40, "pad": 4},
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": FONT, "size": 12, "color": MUTED}, meta={"stacked": False, "unit": unit},
-        hovermode="closest", hoverdistance=20, dragmode="zoom",
-        legend={"groupclick": "togglegroup", "itemdoubleclick": "toggleothers", "font": {"size": 11}},
-        xaxis=style | {"showgrid": False, "title": {"text": axis.title, "font": {"size": 11}, "standoff": 6}}, yaxis=style,
+    figure.update_layout(layout_style(
+        height, left=44, right=4, top=22, bottom=40, margin={"pad": 4}, autosize=True,
+        meta={"stacked": False, "unit": unit}, hovermode="closest", hoverdistance=20, dragmode="zoom",
+        legend={"groupclick": "togglegroup", "itemdoubleclick": "toggleothers", "font": SMALL},
+        xaxis=style | {"showgrid": False, "title": title}, yaxis=style,
         annotations=[
-            word | {"text": " · ".join(filter(None, [unit, *said])), "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "yshift": 3},
-            word | {"text": plain(note, 120) if note else "", "x": 0.5, "y": 0.5, "xanchor": "center"},
+            word_style(" · ".join(filter(None, [unit, *said])), x=0, y=1, xanchor="left", yanchor="bottom", yshift=3),
+            word_style(plain(note, 120) if note else "", x=0.5, y=0.5, xanchor="center"),
         ],
-    )
+    ))
     return figure

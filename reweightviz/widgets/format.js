@@ -18,22 +18,6 @@ export function budgetText(tokens) {
   return `${Number((tokens / size).toPrecision(4))}${unit}`;
 }
 
-/** "2T", "300 B", "1,000,000", "2e12" -> tokens; null where the text is no such number. @param {string} text */
-export function parseTokens(text) {
-  const match = /^([\d.]+(?:e\+?\d+)?)\s*([kmbgt]?)$/i.exec(text.replace(/[,_\s]/g, ""));
-  if (!match) return null;
-  const size = { k: 1e3, m: 1e6, b: 1e9, g: 1e9, t: 1e12 }[match[2].toLowerCase()] ?? 1;
-  const tokens = Number(match[1]) * size;
-  return Number.isFinite(tokens) && tokens > 0 ? tokens : null;
-}
-
-/** "12.5", "12.5 %", "12,5" -> 0.125: always percent; null outside 0 to 100. @param {string} text */
-export function parsePercent(text) {
-  const plain = text.trim().replace(/\s*%$/, "").replace(",", ".");
-  const share = /^(\d+\.?\d*|\.\d+)(e-?\d+)?$/i.test(plain) ? Number(plain) / 100 : NaN;
-  return share >= 0 && share <= 1 ? share : null;
-}
-
 /** A share in percent, without the sign. @param {number} share */
 export function percentText(share) {
   const percent = 100 * share;

@@ -12,9 +12,10 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
-from reweightviz.widgets.figures import FONT, MUTED, RULE, plain
+from reweightviz.widgets.figures import plain
 from reweightviz.widgets.palette import colors, sequential
 from reweightviz.widgets.svg_plane import axes, document, scale_of, words_at
+from reweightviz.widgets.theme import CLEAR, MUTED, SMALL, axis_style, layout_style, title_style, word_style
 
 Array = NDArray[np.float64]
 OUTSIDE = 0.01
@@ -41,14 +42,12 @@ def front_figure(front: pd.DataFrame, *, picked: int | None = None, height: int 
     figure = go.Figure([_line(values, names), _points(front, names, values), _marks(references, names),
                         ring_of(front, picked)])
     x, y = ([_axis(front, names[i], values[:, i], [each["predicted"][names[i]] for each in references.values()]) for i in (0, 1)])
-    word = {"xref": "paper", "yref": "paper", "showarrow": False, "font": {"size": 11}}
-    figure.update_layout(
-        template="none", height=height, autosize=True, margin={"l": LEFT, "r": 12, "t": 26, "b": 46, "pad": 4},
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"family": FONT, "size": 12, "color": MUTED},
-        modebar={"bgcolor": "rgba(0,0,0,0)", "color": MUTED, "activecolor": FRONT},
-        hovermode="closest", hoverdistance=25, dragmode="zoom", showlegend=False, xaxis=x, yaxis=y,
-        annotations=[word | {"text": plain(note_of(front), 200), "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "yshift": 4}],
-    )
+    note = word_style(plain(note_of(front), 200), x=0, y=1, xanchor="left", yanchor="bottom", yshift=4)
+    figure.update_layout(layout_style(
+        height, left=LEFT, right=12, top=26, bottom=46, margin={"pad": 4}, autosize=True,
+        modebar={"bgcolor": CLEAR, "color": MUTED, "activecolor": FRONT},
+        hovermode="closest", hoverdistance=25, dragmode="zoom", showlegend=False, xaxis=x, yaxis=y, annotations=[note],
+    ))
     return figure
 
 
@@ -91,9 +90,8 @@ def _axis(front: pd.DataFrame, name: str, values: Array, others: list[float]) ->
         low, high = max(min(low, front["low"][name].min()), low - reach), min(max(high, front["high"][name].max()), high + reach)
     rises = name in front.attrs.get("higher_is_better", ())
     way = "higher is better" if rises else "lower is better"
-    return {"gridcolor": RULE, "zeroline": False, "showline": False, "ticks": "", "automargin": True, "nticks": 6,
-            "tickfont": {"size": 11}, "range": [float(low - pad), float(high + pad)],
-            "title": {"text": f"{plain(name)} ({way})", "font": {"size": 11}}}
+    return axis_style(nticks=6, automargin=True, range=[float(low - pad), float(high + pad)],
+                      title=title_style(f"{plain(name)} ({way})"))
 
 
 def _intervals(front: pd.DataFrame, names: list[str], rows: list[int]) -> list[dict[str, Any]]:
@@ -116,7 +114,7 @@ def _points(front: pd.DataFrame, names: list[str], values: Array) -> go.Scatter:
     marker: dict[str, Any] = {"size": 10, "color": FRONT, "symbol": shapes, "line": {"width": np.where(hollow, 1.6, 0)}}
     if len(names) == 3:
         ramp = [[i / 8, f"rgb({r},{g},{b})"] for i, (r, g, b) in enumerate(sequential()[np.linspace(0, 255, 9).astype(int)])]
-        bar = {"title": {"text": plain(names[2], 24), "font": {"size": 11}}, "thickness": 10, "outlinewidth": 0, "tickfont": {"size": 11}}
+        bar = {"title": title_style(plain(names[2], 24)), "thickness": 10, "outlinewidth": 0, "tickfont": SMALL}
         marker |= {"color": values[:, 2], "colorscale": ramp, "showscale": True, "colorbar": bar}
     return go.Scatter(x=values[:, 0], y=values[:, 1], mode="markers", marker=marker, name="mixtures",
                       text=[hover_of(front, row) for row in range(len(front))], hovertemplate="%{text}<extra></extra>")
@@ -141,7 +139,7 @@ def _marks(references: Mapping[str, Any], names: list[str]) -> go.Scatter:
     words = ["<br>".join([f"<b>{plain(name)}</b>", *(f"{plain(n, 28)} {each['predicted'][n]:.3f}" for n in names)])
              for name, each in references.items()]
     return go.Scatter(x=at[:, 0], y=at[:, 1], mode="markers+text", marker={"symbol": "diamond", "size": 9, "color": MUTED},
-                      text=[plain(name, 24) for name in references], textposition="top center", textfont={"size": 11, "color": MUTED},
+                      text=[plain(name, 24) for name in references], textposition="top center", textfont=SMALL | {"color": MUTED},
                       hovertext=words, hovertemplate="%{hovertext}<extra></extra>", name="references", cliponaxis=False)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,10 +10,9 @@ import traitlets as t
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import SUM_TOLERANCE
+from reweightviz.core.token_counts import parse_budget
 
 JOURNAL_LENGTH = 50
-_COUNT = re.compile(r"([0-9.]+(?:e\+?[0-9]+)?)([kmbgt]?)", re.IGNORECASE)
-_UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
 
 
 class Positive(t.Float):
@@ -60,27 +58,11 @@ def checked_locks(value: Any, count: int) -> Any:
 
 def checked_positive(name: str, value: Any) -> float | None:
     """A finite number above 0; for a budget also text such as "2T", and None."""
-    is_budget = name == "budget"
-    if value is None and is_budget:
-        return None
-    number = token_count(value) if is_budget and isinstance(value, str) else value
-    if not _is_number(number) or not np.isfinite(number) or number <= 0:
-        hint = ", or text such as '2T' or '300B'" if is_budget else ""
-        raise ReweightvizError(f"{name} must be a number above 0{hint}; got {value!r:.40}.")
-    return float(number)
-
-
-def token_count(text: str) -> float | None:
-    """Tokens as people write them, read as the budget field of the page does; None where the text is no such number.
-
-    >>> token_count("1.5B"), token_count("300 b"), token_count("two")
-    (1500000000.0, 300000000000.0, None)
-    """
-    match = _COUNT.fullmatch(re.sub(r"[,_\s]", "", text))
-    try:
-        return float(match[1]) * _UNITS[match[2].lower()] if match else None
-    except ValueError:
-        return None
+    if name == "budget":
+        return parse_budget(value, name)
+    if not _is_number(value) or not np.isfinite(value) or value <= 0:
+        raise ReweightvizError(f"{name} must be a number above 0; got {value!r:.40}.")
+    return float(value)
 
 
 def _is_number(value: Any) -> bool:

@@ -2,7 +2,8 @@
 
 import { join } from "./bus.js";
 import { element, lineIcon, say } from "./elements.js";
-import { budgetText, epochsText, parsePercent, parseTokens, percentText, ratioText, signedText, tokensText } from "./format.js";
+import { budgetText, epochsText, percentText, ratioText, signedText, tokensText } from "./format.js";
+import { parsePercent, parseTokens } from "./parse.js";
 import { predictionPanel } from "./predictions.js";
 import { applyTarget, axisEnd, effectiveDomains, freeShare, moveWeight, passes, temperWeights, unimaxWeights } from "./simplex.js";
 

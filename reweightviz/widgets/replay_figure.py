@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,16 +14,14 @@ from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.protocols import Law
 from reweightviz.core.runlog import RunLog
 from reweightviz.numerics.contrast import contrast_mixtures, directions, prepend_mean, weigh_targets
-from reweightviz.widgets.figures import FONT, RULE, plain
-from reweightviz.widgets.palette import rgb
-from reweightviz.widgets.runs import MUTED, Colors, checked_logs, colors_of, run_names
+from reweightviz.widgets.figures import plain
+from reweightviz.widgets.runs import Colors, checked_logs, colors_of, run_names
+from reweightviz.widgets.theme import BETTER, MUTED, REST, SMALL, WORSE, axis_style, dress_panels, tint, title_style
 
-REST = "rgba(128,128,128,0.25)"
 MEAN = "mean of targets"
 HOVER = ("%{y}<br>predicted %{customdata[0]:.4f}<br>"
          "change %{x:+.4f} (%{customdata[1]:+.4f} to %{customdata[2]:+.4f}): %{customdata[3]}<extra></extra>")
-BETTER, WORSE = "#116d8a", "#ee4c21"
-_AXIS: dict[str, Any] = {"gridcolor": RULE, "zeroline": False, "ticks": "", "nticks": 5, "tickfont": {"size": 11}}
+LEGEND = {"font": SMALL, "itemsizing": "constant", "traceorder": "reversed"}
 
 
 def replay_figure(logs: Sequence[RunLog], *, most: int = 6, across: int = 3, colors: Colors = None, height: int = 230) -> go.Figure:
@@ -65,10 +62,10 @@ def replay_figure(logs: Sequence[RunLog], *, most: int = 6, across: int = 3, col
         if rest:
             others = f"{len(rest)} others" if len(rest) > 1 else domains[rest[0]]
             figure.add_trace(_area(log, log.weights[:, rest].sum(1), others, REST, first=place == places[0]), **place)
-    figure.update_xaxes(**_AXIS | {"showgrid": False})
-    figure.update_yaxes(**_AXIS | {"range": [0, 100], "ticksuffix": " %"})
-    figure.update_xaxes(title={"text": "step", "font": {"size": 11}}, row=-(-len(logs) // across))
-    return _dressed(figure, height * -(-len(logs) // across) + 60)
+    figure.update_xaxes(axis_style(showgrid=False))
+    figure.update_yaxes(axis_style(range=[0, 100], ticksuffix=" %"))
+    figure.update_xaxes(title=title_style("step"), row=-(-len(logs) // across))
+    return dress_panels(figure, height * -(-len(logs) // across) + 60, top=40, bottom=46, legend=LEGEND)
 
 
 def consequence_figure(law: Law, mixtures: Mapping[str, Mapping[str, float]], baseline: str, *, level: float = 0.9, most: int | None = None,
@@ -116,10 +113,10 @@ def consequence_figure(law: Law, mixtures: Mapping[str, Mapping[str, float]], ba
         ), **place)
         figure.add_vline(x=0, line={"color": MUTED, "width": 1, "dash": "dot"}, **place)
     reach = float(np.nanmax(np.abs(table.loc[others].loc[(slice(None), rows), ["low", "high", "change"]].to_numpy())))
-    figure.update_xaxes(**_AXIS | {"range": [-1.08 * reach, 1.08 * reach], "nticks": 4})
-    figure.update_yaxes(**_AXIS | {"autorange": "reversed", "type": "category", "nticks": 0, "dtick": 1, "automargin": True})
-    figure.update_xaxes(title={"text": f"predicted change to {plain(baseline, 20)}", "font": {"size": 11}}, col=(len(others) + 1) // 2)
-    return _dressed(figure, height or 110 + 20 * len(rows))
+    figure.update_xaxes(axis_style(range=[-1.08 * reach, 1.08 * reach], nticks=4))
+    figure.update_yaxes(axis_style(autorange="reversed", type="category", nticks=0, dtick=1, automargin=True))
+    figure.update_xaxes(title=title_style(f"predicted change to {plain(baseline, 20)}"), col=(len(others) + 1) // 2)
+    return dress_panels(figure, height or 110 + 20 * len(rows), top=40, bottom=46, legend=LEGEND)
 
 
 def consequences(law: Law, mixtures: Mapping[str, Mapping[str, float]], baseline: str, *, level: float = 0.9) -> pd.DataFrame:
@@ -171,12 +168,12 @@ def sensitivity_figure(weights: pd.DataFrame, effective: pd.Series[float], *, pa
     for row in (1, 2):
         figure.add_vline(x=own, line={"color": MUTED, "width": 1, "dash": "dash"}, row=row, col=1)
     ratio = bool(weights.index.min() > 0) and len(weights) > 1
-    figure.update_xaxes(**_AXIS | {"type": "log" if ratio else "linear", "dtick": 1 if ratio else None})
-    figure.update_xaxes(title={"text": f"{parameter} (dashed: {own:g}, the mixer's own)", "font": {"size": 11}}, row=2)
-    figure.update_yaxes(**_AXIS | {"rangemode": "tozero"})
-    figure.update_yaxes(ticksuffix=" %", title={"text": "weight in the answer", "font": {"size": 11}}, row=1)
-    figure.update_yaxes(title={"text": "effective<br>domains", "font": {"size": 11}}, range=[0, 1.08 * weights.shape[1]], row=2)
-    return _dressed(figure, height)
+    figure.update_xaxes(axis_style(type="log" if ratio else "linear", dtick=1 if ratio else None))
+    figure.update_xaxes(title=title_style(f"{parameter} (dashed: {own:g}, the mixer's own)"), row=2)
+    figure.update_yaxes(axis_style(rangemode="tozero"))
+    figure.update_yaxes(ticksuffix=" %", title=title_style("weight in the answer"), row=1)
+    figure.update_yaxes(title=title_style("effective<br>domains"), range=[0, 1.08 * weights.shape[1]], row=2)
+    return dress_panels(figure, height, top=40, bottom=46, legend=LEGEND)
 
 
 # ---- the drawing
@@ -190,17 +187,7 @@ def _panels(titles: Sequence[str], across: int, *, shared_y: bool = True) -> tup
 
 
 def _area(log: RunLog, weights: NDArray[np.float64], name: str, color: str, *, first: bool) -> go.Scatter:
-    red, green, blue = rgb(color) if color.startswith("#") else (128, 128, 128)
-    alpha = 0.75 if color.startswith("#") else 0.2
+    opacity = 0.75 if color.startswith("#") else 0.2
     return go.Scatter(x=log.steps, y=100 * weights, name=plain(name, 28), legendgroup=name, showlegend=first, stackgroup="weights",
-                      mode="lines", line={"width": 0.6, "color": f"rgb({red},{green},{blue})"},
-                      fillcolor=f"rgba({red},{green},{blue},{alpha})",
+                      mode="lines", line={"width": 0.6, "color": tint(color, 1)}, fillcolor=tint(color, opacity),
                       hovertemplate=f"<b>{plain(name, 28)}</b><br>step %{{x:,}} · %{{y:.3~f}} %<extra></extra>")
-
-
-def _dressed(figure: go.Figure, height: int) -> go.Figure:
-    figure.update_layout(template="none", height=height, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
-                         font={"family": FONT, "size": 12, "color": MUTED}, margin={"l": 54, "r": 10, "t": 40, "b": 46},
-                         legend={"font": {"size": 11}, "itemsizing": "constant", "traceorder": "reversed"})
-    figure.update_annotations(font={"size": 12, "color": MUTED})
-    return figure

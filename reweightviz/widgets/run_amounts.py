@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from reweightviz.core.mixture import effective_domains
 from reweightviz.core.runlog import RunLog
 from reweightviz.widgets.runs import Axis, Kept, abscissa, axes_of, tokens_per_step
 
@@ -175,17 +176,14 @@ def alike(log: RunLog, reference: RunLog, x: str) -> str:
     return "tokens" if "tokens" in axes_of([log, reference]) else "step"
 
 
-def effective_domains(log: RunLog, *, kept: Derived | None = None, r: int = 0) -> Array:
-    """Exp of the entropy of the weights (T, 1): K where all are alike, 1 where one has everything.
+def effective_by_step(log: RunLog, *, kept: Derived | None = None, r: int = 0) -> Array:
+    """Return the effective number of domains (T, 1) of a run's weights.
 
-    >>> effective_domains(RunLog(("web", "code"), [1, 2], [[0.5, 0.5], [1.0, 0.0]])).ravel().tolist()
+    >>> effective_by_step(RunLog(("web", "code"), [1, 2], [[0.5, 0.5], [1.0, 0.0]])).ravel().tolist()
     [2.0, 1.0]
     """
     def rows(start: int, _: Array) -> Array:
-        weights = log.weights[start:]
-        share = np.nan_to_num(weights)
-        entropy = -(share * np.log(np.where(share > 0, share, 1))).sum(axis=1, keepdims=True)
-        return np.where(np.isfinite(weights).any(axis=1, keepdims=True), np.exp(entropy), np.nan)
+        return effective_domains(log.weights[start:])[:, None]
 
     return (kept or Derived()).grown((r, "effective domains"), len(log), 1, rows)
 

@@ -18,8 +18,8 @@ from reweightviz.widgets.figures import plain
 from reweightviz.widgets.palette import colors as palette
 from reweightviz.widgets.run_amounts import Derived
 from reweightviz.widgets.run_svg import svg_text
-from reweightviz.widgets.runs import MUTED
 from reweightviz.widgets.sent import Sent
+from reweightviz.widgets.theme import MUTED
 
 _SPANS = (0, 5, 10, 20, 50, 100)
 _PATIENCE = 10  # seconds after which a page that a busy kernel does not hear is taken to show the figure

@@ -19,7 +19,8 @@ from reweightviz.core.files import inside_folder, write_atomically
 from reweightviz.core.runlog import RunLog
 from reweightviz.widgets import svg_plane
 from reweightviz.widgets.run_svg import svg_text
-from reweightviz.widgets.runs import MUTED, run_names
+from reweightviz.widgets.runs import run_names
+from reweightviz.widgets.theme import CLEAR, MUTED
 
 ENDINGS = (".html", ".svg", ".csv", ".png")
 _ROWS = 20_000  # of a log, written at once
@@ -108,7 +109,7 @@ def _png(svg: str, name: str) -> bytes:
 def _page(title: str, figures: Mapping[str, go.Figure], notes: Sequence[str]) -> str:
     parts = []
     for name, figure in figures.items():
-        drawn = _keyed(figure).update_layout(height=max(int(figure.layout.height or 0), 380), modebar={"bgcolor": "rgba(0,0,0,0)"})
+        drawn = _keyed(figure).update_layout(height=max(int(figure.layout.height or 0), 380), modebar={"bgcolor": CLEAR})
         config = {"displaylogo": False, "responsive": True}
         parts.append(f"<h2>{html.escape(name)}</h2>{drawn.to_html(full_html=False, include_plotlyjs=False, config=config)}")
     told = "".join(f"<li>{html.escape(note)}</li>" for note in notes)

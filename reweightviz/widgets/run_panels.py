@@ -13,7 +13,7 @@ from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import SIGNALS
 from reweightviz.widgets.figures import Place, framed, line, plain, reduced
 from reweightviz.widgets.palette import colors as palette
-from reweightviz.widgets.run_amounts import Derived, effective_domains
+from reweightviz.widgets.run_amounts import Derived, effective_by_step
 from reweightviz.widgets.runs import (
     Axis,
     Colors,
@@ -110,7 +110,7 @@ def scalars_figure(logs: RunLog | Sequence[RunLog], *, names: Sequence[str] | No
     traces, panels, paint, smoothed = [], [], palette(len(logs)), False
     for panel, name in enumerate(shown):
         for r, log in enumerate(logs):
-            column = effective_domains(log, kept=kept, r=r) if name == EFFECTIVE else log.scalars.get(name, np.empty(0))[:, None]
+            column = effective_by_step(log, kept=kept, r=r) if name == EFFECTIVE else log.scalars.get(name, np.empty(0))[:, None]
             if len(column) == len(log):
                 sparse = np.isfinite(column[-200:]).mean() < 0.9 if len(log) else False
                 averaged = smooth > 0 and _noisy(column[:, 0])

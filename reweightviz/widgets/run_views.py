@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.runlog import RunLog
-from reweightviz.core.sources import counted
+from reweightviz.core.token_counts import format_count
 from reweightviz.core.types import SIGNALS
 from reweightviz.widgets.figures import Place, framed, line, loss_figure, plain, reduced
 from reweightviz.widgets.run_amounts import Derived, alike, available, drawn, excess, exhaustion, shares
 from reweightviz.widgets.runs import (
-    MUTED,
     Axis,
     Colors,
     Within,
@@ -29,6 +28,7 @@ from reweightviz.widgets.runs import (
     rows_within,
     run_names,
 )
+from reweightviz.widgets.theme import MUTED, SMALL
 
 Array = NDArray[np.float64]
 Logs = RunLog | Sequence[RunLog]
@@ -177,7 +177,7 @@ def epochs_figure(logs: Logs, tokens: Mapping[str, float], *, run: str | None = 
     if not note:
         figure.add_hline(y=limit, line={"color": MUTED, "width": 1})
         figure.update_layout(shapes=[figure.layout.shapes[0].update(
-            label={"text": _epochs_word(limit), "textposition": "start", "yanchor": "bottom", "font": {"size": 11, "color": MUTED}})])
+            label={"text": _epochs_word(limit), "textposition": "start", "yanchor": "bottom", "font": SMALL | {"color": MUTED}})])
     return figure.update_yaxes(rangemode="tozero")
 
 
@@ -293,7 +293,7 @@ def _at(place: float, axis: Axis) -> str:
         return f"step {place:,.0f}"
     if axis.kind == "time":
         return f"{place:,.1f} {axis.title.split()[0]}"
-    return f"{counted(place)} tokens"
+    return f"{format_count(place)} tokens"
 
 
 def _epochs_word(limit: float) -> str:

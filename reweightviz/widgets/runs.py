@@ -12,8 +12,8 @@ from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.runlog import RunLog
 from reweightviz.widgets.decimation import LIMIT, Decimated
 from reweightviz.widgets.palette import colors as palette
+from reweightviz.widgets.theme import MUTED
 
-MUTED = "#808080"
 _PREFERRED = ("loss", "held_out_loss", "excess_loss", "reference_loss", "drawn_tokens")
 _CLOCKS = ((2 * 60, 1.0, "seconds"), (2 * 3600, 60.0, "minutes"), (float("inf"), 3600.0, "hours"))
 

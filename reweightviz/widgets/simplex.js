@@ -77,7 +77,10 @@ export function passes(weight, tokens, budget) {
   return weight > 0 ? Infinity : 0;
 }
 
-/** exp of the entropy: between 1 and K. @param {Weights} weights */
+/**
+ * The effective number of domains: exp of the entropy, between 1 and K. The same as effective_domains in
+ * core/mixture.py; tests/golden/effective_domains.json holds both. @param {Weights} weights
+ */
 export function effectiveDomains(weights) {
   return Math.exp(-sumOf(weights.map((w) => (w > 0 ? w * Math.log(w) : 0))));
 }

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.sources import POWERS
-from reweightviz.widgets.runs import MUTED
+from reweightviz.core.token_counts import POWERS
+from reweightviz.widgets.theme import MUTED
 
 Floats = NDArray[np.float64]
 FONTS = "Arial, Helvetica, 'Liberation Sans', 'DejaVu Sans', 'Noto Sans', sans-serif"

@@ -225,8 +225,8 @@ def test_other_training_types_are_read_as_llama_factory_reads_them(tmp_path):
 @pytest.mark.parametrize(("options", "sentence"), [
     ({"component_name": "doremi"}, "goes on silently without one: pass reference_model_path="),
     ({"component_name": "random"}, "no mixer of DataFlex that starts with given weights 'random'"),
-    ({"component_name": "odm", "warmup_steps": 0}, "warmup_steps must be a whole number of steps, at least 1; got 0"),
-    ({"component_name": "odm", "update_step": 1.5}, "update_step must be a whole number of steps"),
+    ({"component_name": "odm", "warmup_steps": 0}, "warmup_steps must be a whole number of at least 1; got 0"),
+    ({"component_name": "odm", "update_step": 1.5}, "update_step must be a whole number of at least 1; got 1.5"),
     ({"unit": "examples"}, "must give tokens and documents of 'web', 'code', 'math'"),
 ])
 def test_what_cannot_be_written(tmp_path, options, sentence):

@@ -116,7 +116,7 @@ def test_hugging_face_paths(tmp_path, paths, place):
     ({"unit": "token"}, "did you mean 'tokens'"),
     ({"unit": "tokens", "stopping_strategy": "all_exhausted_without_replacement"}, "loses the weights"),
     ({"unit": "tokens", "stopping_strategy": "all_exausted"}, "did you mean 'all_exhausted'"),
-    ({"unit": "tokens", "seed": 1.5}, "seed must be a whole number >= 0; got 1.5"),
+    ({"unit": "tokens", "seed": 1.5}, "seed must be a whole number of at least 0; got 1.5"),
     ({"unit": "tokens", "sources": {"web": Source(1e9, 1e6, ("a.json", "b.csv")), "code": 1}}, "files of one kind"),
     ({"unit": "tokens", "sources": {"web": Source(1e9, 1e6, ("a/b", "c/d")), "code": 1}}, "or one dataset name; got 'a/b', 'c/d'"),
 ])

@@ -50,7 +50,7 @@ def test_a_file_of_ones_own_is_read(tmp_path):
 @pytest.mark.parametrize(("text", "sentence"), [("weights: [1]", "is no mixture"), ("stages: [{weights: {web: 1}}]", "is no mixture"),
                                                 ("stages: 3", "is no mixture"), ("weights: {web: x}", "that of 'web' is not"),
                                                 ("weights: {web: 0}", "at least one weight"), ("weights: {web: 3, code: 1}", "must sum to 1; they sum to 4"),
-                                                ("stages: [{step: 0.9, weights: {web: 1}}]", "whole numbers >= 0; got 0.9")])
+                                                ("stages: [{step: 0.9, weights: {web: 1}}]", "a whole number of at least 0; got 0.9")])
 def test_other_files_are_refused(tmp_path, text, sentence):
     (tmp_path / "mix.yaml").write_text(text)
     with pytest.raises(ReweightvizError, match=sentence):

@@ -1,0 +1,58 @@
+"""Arguments, checked: whole numbers and mappings, or one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reweightviz.core.errors import ReweightvizError
+
+
+def whole_number(name: str, value: Any, least: int | None = 0, most: int | None = None) -> int:
+    """Return a whole number within its limits as an int; 8.0 is one, True is none.
+
+    Args:
+        name: stands in the sentence.
+        value: what came.
+        least: the smallest that will do; None sets no limit.
+        most: the largest that will do; None sets no limit.
+
+    Raises:
+        ReweightvizError: it is no whole number, or beyond a limit.
+
+    Example:
+        >>> whole_number("runs", 12.0, 2)
+        12
+    """
+    number = _as_int(value)
+    if number is None or (least is not None and number < least) or (most is not None and number > most):
+        raise ReweightvizError(f"{name} must be a whole number{_limits(least, most)}; got {value!r:.80}.")
+    return number
+
+
+def _as_int(value: Any) -> int | None:
+    # A number of numpy, or an array or tensor without a shape, is the number that it holds.
+    held = value.item() if getattr(value, "shape", None) == () else value
+    if isinstance(held, float) and held.is_integer():
+        return int(held)
+    return held if isinstance(held, int) and not isinstance(held, bool) else None
+
+
+def _limits(least: int | None, most: int | None) -> str:
+    parts = []
+    if least is not None:
+        parts.append(f"at least {least}")
+    if most is not None:
+        parts.append(f"at most {most}")
+    return f" of {' and '.join(parts)}" if parts else ""
+
+
+def mapping(name: str, value: Any, form: str) -> dict[Any, Any]:
+    """Return a mapping as a dict, empty for None; ``form`` says what it should look like.
+
+    >>> mapping("caps", None, "target to the worst value")
+    {}
+    """
+    if value is not None and not isinstance(value, Mapping):
+        raise ReweightvizError(f"{name} must be a mapping of {form}; got {value!r:.80}.")
+    return dict(value or {})

@@ -1,0 +1,1 @@
+"""Torch, once: the device that a model runs on, and the small models of our own."""
