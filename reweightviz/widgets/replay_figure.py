@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.lineage import Lineage
 from reweightviz.core.protocols import Law
 from reweightviz.core.runlog import RunLog
 from reweightviz.widgets.figures import FONT, RULE, plain
@@ -121,7 +122,7 @@ def consequences(law: Law, mixtures: Mapping[str, Mapping[str, float]], baseline
 
     The interval of the mean is that of runs, where the law says by drawing what they reach; NaN where it does not.
     """
-    weights = np.array([[mixture[domain] for domain in law.domains] for mixture in mixtures.values()], np.float64)
+    weights = np.array([Lineage().summed(mixture, law.domains).array for mixture in mixtures.values()])
     predicted, (low, high) = law.predict(weights), law.interval(weights, level)
     samples = getattr(law, "samples", None)
     drawn = samples(weights).mean(2) if samples is not None else np.empty((0, len(weights)))
