@@ -88,6 +88,13 @@ class EditorView {
     return this.gesture?.weights ?? this.model.get("draft") ?? this.model.get("weights");
   }
 
+  /** What a proposal's source warns of, while it is the mixture; locks make it another mixture. @returns {string[]} */
+  get warnings() {
+    const { entries, at } = this.model.get("journal");
+    const source = entries[at]?.source;
+    return source?.locked ? [] : source?.warnings ?? [];
+  }
+
   begin() {
     this.gesture ??= { start: [...this.model.get("weights")], weights: this.model.get("weights"), source: null };
     return this.gesture;
@@ -222,10 +229,11 @@ class EditorView {
   }
 
   openMenu() {
+    const doubts = ({ warnings = [] }) => (warnings.length ? element("small", {}, `${warnings.length} ${warnings.length === 1 ? "warning" : "warnings"}`) : "");
     const choose = ([name, weights, source]) => element("button", {
-      type: "button", class: "rv-choice", "data-rv": "preset-item", "data-preset": name, title: name,
+      type: "button", class: "rv-choice", "data-rv": "preset-item", "data-preset": name, title: [name, ...(source.warnings ?? [])].join("\n"),
       onclick: () => { this.menu.hidePopover(); this.commit(...this.take(weights, source)); },
-    }, element("span", { class: "rv-text" }, name));
+    }, element("span", { class: "rv-text" }, name), doubts(source));
     this.menu.replaceChildren(...this.presets().map(choose), this.unimaxChoice(), this.temperatureChoice());
     this.menu.showPopover();
     const [anchor, menu] = [this.menuButton.getBoundingClientRect(), this.menu.getBoundingClientRect()];
@@ -467,7 +475,7 @@ class EditorView {
     const epochs = budget ? this.model.get("tokens").map((n, k) => passes(weights[k], n, budget)) : null;
     for (const row of this.rows) this.paintRow(row, weights[row.index], reference[row.index], locked[row.index], epochs?.[row.index], most, budget);
     this.paintFrame(weights, epochs, most);
-    this.panel.show(weights, !this.gesture);
+    this.panel.show(weights, !this.gesture, this.gesture ? [] : this.warnings);
     const others = !this.gesture && !this.moved && this.channel.last("weights")?.dragging;
     if (!others) this.emit(Boolean(this.gesture?.source));
   }
