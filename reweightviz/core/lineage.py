@@ -126,7 +126,7 @@ def natural_inside(shares: Array, tokens: Array) -> Array:
     empty = amounts.sum(1) == 0
     amounts[empty] = shares[empty]
     totals = amounts.sum(1, keepdims=True)
-    return np.divide(amounts, totals, out=np.zeros_like(amounts), where=totals > 0).T
+    return np.asarray(np.divide(amounts, totals, out=np.zeros_like(amounts), where=totals > 0).T, np.float64)
 
 
 def _path(domain: str, before: Sequence[str]) -> Path:

@@ -152,7 +152,7 @@ class Sources(Mapping[str, Source]):
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
         """Write JSON that ``rv.read_sources`` reads."""
         domains = {domain: asdict(source) for domain, source in self._table.items()}
-        record = {"format": FORMAT, "tokenizer": self.tokenizer, "domains": domains}
+        record: dict[str, Any] = {"format": FORMAT, "tokenizer": self.tokenizer, "domains": domains}
         if self.lineage:
             record["lineage"] = self.lineage.to_jsonable()
         return write_atomically(path, json.dumps(record, indent=2, ensure_ascii=False) + "\n", overwrite=overwrite)

@@ -32,6 +32,11 @@ function render({ model, el }) {
 
 export default { initialize, render };
 
+/** What a mixture's source warns of; a source may hold anything. @param {any} source @returns {string[]} */
+function warningsIn(source) {
+  return Array.isArray(source?.warnings) ? source.warnings.map(String) : [];
+}
+
 class EditorView {
   constructor(model, el) {
     this.model = model;
@@ -92,7 +97,7 @@ class EditorView {
   get warnings() {
     const { entries, at } = this.model.get("journal");
     const source = entries[at]?.source;
-    return source?.locked ? [] : source?.warnings ?? [];
+    return source?.locked ? [] : warningsIn(source);
   }
 
   begin() {
@@ -229,9 +234,12 @@ class EditorView {
   }
 
   openMenu() {
-    const doubts = ({ warnings = [] }) => (warnings.length ? element("small", {}, `${warnings.length} ${warnings.length === 1 ? "warning" : "warnings"}`) : "");
+    const doubts = (source) => {
+      const found = warningsIn(source).length;
+      return found ? element("small", {}, `${found} ${found === 1 ? "warning" : "warnings"}`) : "";
+    };
     const choose = ([name, weights, source]) => element("button", {
-      type: "button", class: "rv-choice", "data-rv": "preset-item", "data-preset": name, title: [name, ...(source.warnings ?? [])].join("\n"),
+      type: "button", class: "rv-choice", "data-rv": "preset-item", "data-preset": name, title: [name, ...warningsIn(source)].join("\n"),
       onclick: () => { this.menu.hidePopover(); this.commit(...this.take(weights, source)); },
     }, element("span", { class: "rv-text" }, name), doubts(source));
     this.menu.replaceChildren(...this.presets().map(choose), this.unimaxChoice(), this.temperatureChoice());
