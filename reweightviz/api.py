@@ -193,8 +193,8 @@ def select(corpus: Corpus, selector: Selector, *, k: int, score: str | None = No
 def split_domain(corpus: Corpus, selection: Selection | Sequence[int] | NDArray[Any], name: str) -> Corpus:
     """Make the selected documents a domain of their own, called ``name``.
 
-    The corpus remembers where they lay, so that a law of the former domains can still be asked: the new domain's weight
-    counts as its parents', by the tokens that came from each.
+    The corpus remembers where they lay, so that a law of the former domains can still be asked: the
+    new domain's weight counts as its parents', by the tokens that came from each.
     """
     rows = selection.rows if isinstance(selection, Selection) else np.asarray(selection)
     rows = np.flatnonzero(rows) if rows.dtype == bool else rows

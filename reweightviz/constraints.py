@@ -55,7 +55,8 @@ class Space:
         spread: (D, Z) from free weights to the mixture; columns sum to 1.
         law_spread: (K, Z) from free weights to the weights that the law takes.
         limits: what was asked for.
-        uniform: (D,) the mixture that gives each of the law's domains the same; the same for every domain when None.
+        uniform: (D,) the mixture that gives each of the law's domains the same; None where that is
+            the same for every domain.
     """
 
     names: tuple[str, ...]
@@ -87,7 +88,8 @@ class Space:
         if near is not None and not isinstance(near, Mapping):
             raise ReweightvizError(f"near must be a mixture, a mapping of domain to weight; got {near!r:.80}.")
         if near is None:
-            weights = np.full(len(self.domains), 1 / len(self.domains)) if self.uniform is None else self.uniform
+            even = np.full(len(self.domains), 1 / len(self.domains))
+            weights = even if self.uniform is None else self.uniform
         elif set(near) == set(self.names) and set(near) != set(self.domains):
             return Mixture(near).aligned(self.names)
         else:
@@ -179,8 +181,8 @@ def space_of(domains: Sequence[str], *, fixed: Mapping[str, Mapping[str, float]]
         bounds: domain, or name of a fixed part, to (lowest, highest) weight.
         groups: name to (domains, lowest, highest) sum of their weights.
         tokens: training budget, for ``max_epochs``.
-        sources: what there is of each domain that comes out, for ``max_epochs``. Where they are split domains of the law's,
-            the mixture is over them: the parts of one domain of the law keep their natural shares.
+        sources: what there is of each domain that comes out, for ``max_epochs``. Where domains of the
+            law were split, the mixture is over the parts, which keep their natural shares.
         max_epochs: most passes over a domain, one number for all or domain to number.
 
     Raises:
@@ -210,16 +212,18 @@ def space_of(domains: Sequence[str], *, fixed: Mapping[str, Mapping[str, float]]
 
 
 def _over_parts(space: Space, domains: tuple[str, ...], sources: Sources) -> Space:
-    """Return the space of mixtures over the parts of a law's domains; itself where the sources are those domains.
+    """Return the space of mixtures over the parts of a law's domains.
 
-    A part that holds tokens of two domains counts as both, so the law's weights are those of the mixture that comes out.
+    It is the same space where the sources are the law's domains. A part that holds tokens of two
+    domains counts as both, so the law is asked about the mixture that comes out.
     """
     if set(space.domains) != set(domains) or set(sources) == set(domains):
         return space
     shares = sources.lineage.onto(sources.domains, domains)
     absent = [domain for domain, row in zip(domains, shares, strict=True) if not row.any()]
     if absent:
-        raise ReweightvizError(f"the law knows {listed(absent)}, of which the sources hold no part; they hold {listed(sources)}.")
+        raise ReweightvizError(f"the law knows {listed(absent)}, of which the sources hold no part; "
+                               f"they hold {listed(sources)}.")
     order = [space.domains.index(domain) for domain in domains]
     inside = natural_inside(shares, sources.tokens)
     spread = inside @ space.spread[order]

@@ -11,14 +11,23 @@ from reweightviz.core.lineage import Lineage, natural_inside
 from reweightviz.laws.log_linear import LogLinearLaw
 from reweightviz.widgets.mixture_editor import MixtureEditor
 
-LAW = LogLinearLaw(("web", "code"), ("a", "b"), np.ones(2, bool), np.array([[0.0, -1.0, 0.5], [-0.5, 0.3, -2.0]]))
+LAW = LogLinearLaw(
+    ("web", "code"), ("a", "b"), np.ones(2, bool), np.array([[0.0, -1.0, 0.5], [-0.5, 0.3, -2.0]])
+)
 
 
 @pytest.fixture
 def corpus():
     """Web: 6 documents of 10 tokens, code: 4 of 5."""
-    return rv.Corpus({"id": [str(i) for i in range(10)], "text": [f"text {i}" for i in range(10)], "domain": ["web"] * 6 + ["code"] * 4,
-                      "tokens": [10] * 6 + [5] * 4, "xy": np.random.default_rng(0).normal(size=(10, 2))})
+    return rv.Corpus(
+        {
+            "id": [str(i) for i in range(10)],
+            "text": [f"text {i}" for i in range(10)],
+            "domain": ["web"] * 6 + ["code"] * 4,
+            "tokens": [10] * 6 + [5] * 4,
+            "xy": np.random.default_rng(0).normal(size=(10, 2)),
+        }
+    )
 
 
 def mean_loss(corpus, mixture=None):
@@ -44,27 +53,40 @@ def test_a_split_alone_changes_no_prediction(corpus, splits):
     np.testing.assert_allclose(shares.sum(0), 1)
     np.testing.assert_allclose(shares @ split.natural.array, corpus.natural.array)
     assert mean_loss(split) == pytest.approx(mean_loss(corpus), abs=1e-12)
-    with pytest.raises(ReweightvizError, match=rf"name different domains: only in the mixture .*'{splits[0][1]}'"):
+    with pytest.raises(
+        ReweightvizError, match=rf"name different domains: only in the mixture .*'{splits[0][1]}'"
+    ):
         LAW.predict(split.natural)
 
 
 def test_a_domain_of_two_parents_counts_as_both_by_tokens(corpus):
     split = rv.split_domain(corpus, [0, 1, 6, 7], "mine")  # 20 tokens of web, 10 of code
-    assert split.lineage == Lineage({"mine": {("web",): pytest.approx(2 / 3), ("code",): pytest.approx(1 / 3)}})
+    assert split.lineage == Lineage(
+        {"mine": {("web",): pytest.approx(2 / 3), ("code",): pytest.approx(1 / 3)}}
+    )
     known = split.lineage.summed({"web": 0.1, "code": 0.3, "mine": 0.6}, LAW.domains)
     assert known == pytest.approx({"web": 0.5, "code": 0.5})
 
 
 def test_a_split_of_a_split_knows_which_of_its_documents_came_from_where(corpus):
     split = rv.split_domain(rv.split_domain(corpus, [0, 1, 6], "mine"), [6], "code of mine")
-    assert split.lineage.former == {"mine": {("web",): 1.0}, "code of mine": {("mine", "code"): 1.0}}
+    assert split.lineage.former == {
+        "mine": {("web",): 1.0},
+        "code of mine": {("mine", "code"): 1.0},
+    }
     middle = ("web", "code", "mine")
-    np.testing.assert_array_equal(split.lineage.onto(split.domains, middle), [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1]])
+    np.testing.assert_array_equal(
+        split.lineage.onto(split.domains, middle), [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1]]
+    )
 
 
 def test_the_lineage_is_saved_and_carried_by_every_corpus_made_from_it(corpus, tmp_path):
     split = rv.split_domain(corpus, [0, 1, 6], "mine")
-    for again in (rv.open_corpus(split.save(tmp_path / "c")), split.with_column("score:x", np.zeros(10)), split.take(np.arange(10))):
+    for again in (
+        rv.open_corpus(split.save(tmp_path / "c")),
+        split.with_column("score:x", np.zeros(10)),
+        split.take(np.arange(10)),
+    ):
         assert again.lineage == split.lineage
     assert split.take([0, 1, 2]).lineage.former == {"mine": {("web",): 1.0}}
     path = split.sources.with_paths({"mine": "/data"}).save(tmp_path / "sources.json")
@@ -96,7 +118,10 @@ def test_a_domain_without_documents_outlives_a_split():
 
 
 def test_strangers_are_refused_and_may_weigh_nothing():
-    with pytest.raises(ReweightvizError, match="the law does not know 'spam', so it cannot predict this mixture; it knows 'web', 'code'"):
+    with pytest.raises(
+        ReweightvizError,
+        match="the law does not know 'spam', so it cannot predict this mixture; it knows 'web', 'code'",
+    ):
         Lineage().summed({"web": 0.5, "spam": 0.5}, LAW.domains)
     assert Lineage().summed({"web": 1.0, "spam": 0.0}, LAW.domains) == {"web": 1.0, "code": 0.0}
 
@@ -124,7 +149,9 @@ def test_a_law_of_the_kernel_is_asked_about_its_own_domains(corpus, monkeypatch)
     editor, replies = MixtureEditor(split, law=LAW), []
     monkeypatch.setattr(editor, "send", replies.append)
     natural = split.natural.array.tolist()
-    editor._answer(editor, {"id": "a:1", "type": "predict", "weights": natural, "reference": natural}, [])
+    editor._answer(
+        editor, {"id": "a:1", "type": "predict", "weights": natural, "reference": natural}, []
+    )
     assert editor.law_header["kind"] == "kernel"
     assert replies[0]["now"]["mean"]["value"] == pytest.approx(mean_loss(corpus))
 
@@ -134,7 +161,9 @@ def test_the_laws_optimum_is_spread_over_the_parts_by_their_tokens(corpus):
     whole = rv.optimize(LAW, tokens=100, sources=corpus.sources, max_epochs=2, draws=0)
     parts = rv.optimize(LAW, tokens=100, sources=split.sources, max_epochs=2, draws=0)
     assert parts.domains == split.domains
-    assert parts == pytest.approx({"web": whole["web"] * 2 / 3, "code": whole["code"], "mine": whole["web"] / 3}, abs=1e-6)
+    assert parts == pytest.approx(
+        {"web": whole["web"] * 2 / 3, "code": whole["code"], "mine": whole["web"] / 3}, abs=1e-6
+    )
     assert parts.source["predicted"] == pytest.approx(whole.source["predicted"], abs=1e-6)
     assert max(parts.epochs(split.sources.token_table, 100).values()) <= 2 + 1e-6
 
@@ -147,29 +176,44 @@ def test_a_cap_on_a_part_bounds_its_parent_and_one_too_narrow_is_named(corpus):
     with pytest.raises(ReweightvizError, match="no mixture meets all constraints: .*'web'"):
         rv.optimize(LAW, sources=split.sources, bounds={"mine": (0, 0.1), "web": (0.5, 1)}, draws=0)
     with pytest.raises(ReweightvizError, match="the law does not know 'code', 'of code'"):
-        rv.optimize(LogLinearLaw(("web",), ("a",), np.ones(1, bool), np.zeros((1, 2))),
-                    sources=rv.split_domain(corpus, [6], "of code").sources, draws=0)
+        rv.optimize(
+            LogLinearLaw(("web",), ("a",), np.ones(1, bool), np.zeros((1, 2))),
+            sources=rv.split_domain(corpus, [6], "of code").sources,
+            draws=0,
+        )
 
 
 def test_a_proposal_over_mixed_parts_is_predicted_as_it_comes_out(corpus):
     split = rv.split_domain(corpus, [0, 1, 6, 7], "mine")
     found = rv.optimize(LAW, tokens=200, sources=split.sources, max_epochs=4, draws=0)
     predicted = LAW.predict(split.lineage.summed(found, LAW.domains))[0]
-    assert found.source["predicted"] == pytest.approx(dict(zip(LAW.targets, predicted, strict=True)))
-    pulled = rv.optimize(LAW, near={"web": 0.9, "code": 0.1}, kl=np.inf, sources=split.sources, draws=0)
+    assert found.source["predicted"] == pytest.approx(
+        dict(zip(LAW.targets, predicted, strict=True))
+    )
+    pulled = rv.optimize(
+        LAW, near={"web": 0.9, "code": 0.1}, kl=np.inf, sources=split.sources, draws=0
+    )
     inside = natural_inside(split.lineage.onto(split.domains, LAW.domains), split.sources.tokens)
     assert list(pulled.values()) == pytest.approx(inside @ [0.9, 0.1], abs=1e-6)
 
 
 def test_a_decision_record_counts_the_parts(corpus, tmp_path):
     split = rv.split_domain(corpus, [0, 1, 6], "mine")
-    text = rv.decision_record(split.natural, tmp_path / "d", law=LAW, sources=split.sources, rejected={"before": corpus.natural}).read_text()
+    text = rv.decision_record(
+        split.natural,
+        tmp_path / "d",
+        law=LAW,
+        sources=split.sources,
+        rejected={"before": corpus.natural},
+    ).read_text()
     assert f"{mean_loss(corpus):.3f}" in text
     with pytest.raises(ReweightvizError, match="the law does not know 'mine'"):
         rv.decision_record(split.natural, tmp_path / "e", law=LAW)
 
 
-def test_an_explorer_of_a_split_corpus_offers_the_laws_optimum_and_is_opened_again(corpus, tmp_path):
+def test_an_explorer_of_a_split_corpus_offers_the_laws_optimum_and_is_opened_again(
+    corpus, tmp_path
+):
     split = rv.split_domain(corpus, [0, 1], "mine")
     x = rv.Explorer(split, law=LAW)
     optimum = next(preset for preset in x.editor.presets if preset["name"] == "law's optimum")
@@ -190,8 +234,17 @@ def test_an_explorer_saved_without_a_lineage_opens(corpus, tmp_path):
 
 
 def test_the_law_s_optimum_carries_its_warnings():
-    noisy = LogLinearLaw(LAW.domains, LAW.targets, np.ones(2, bool), LAW.coef, draws=np.stack([LAW.coef, LAW.coef[:, [0, 2, 1]]] * 10),
-                         noise=np.random.default_rng(0).normal(0, 1, (20, 2)))
+    noisy = LogLinearLaw(
+        LAW.domains,
+        LAW.targets,
+        np.ones(2, bool),
+        LAW.coef,
+        draws=np.stack([LAW.coef, LAW.coef[:, [0, 2, 1]]] * 10),
+        noise=np.random.default_rng(0).normal(0, 1, (20, 2)),
+    )
     x = rv.Explorer(tokens={"web": 3e11, "code": 1e11}, law=noisy)
     optimum = next(preset for preset in x.editor.presets if preset["name"] == "law's optimum")
-    assert any("may be none: its 90 % interval is" in sentence for sentence in optimum["source"]["warnings"])
+    assert any(
+        "may be none: its 90 % interval is" in sentence
+        for sentence in optimum["source"]["warnings"]
+    )

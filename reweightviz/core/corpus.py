@@ -177,7 +177,9 @@ class Corpus:
     # ---- where domains came from
 
     def with_domain(self, rows: NDArray[np.int64], name: str) -> Corpus:
-        """Return a corpus whose documents ``rows`` are the domain ``name``; every document keeps its former domain.
+        """Return a corpus whose documents ``rows`` are the domain ``name``.
+
+        Every document remembers its former domain.
 
         Raises:
             ReweightvizError: other documents lay in a domain of that name before.
@@ -186,15 +188,16 @@ class Corpus:
         for column in self._former:
             once |= np.asarray(self[column].to_numpy() == name)
         if once.any() and not once[rows].all():
-            raise ReweightvizError(f"other documents lay in a domain {name!r} before; give the new one another name.")
+            raise ReweightvizError(f"other documents lay in a domain {name!r} before; "
+                                   "give the new one another name.")
         domain = np.array(self.domains, object)[self.domain_codes]
         held = set(domain)
         domain[rows] = name
         emptied = held - set(domain)
         kept = [known for known in self.domains if known not in emptied]
         before = {f"former_domain:{len(self._former) + 1}": self["domain"]}
-        return Corpus({column: self[column] for column in self.columns} | before | {"domain": domain},
-                      domains=[*kept, name], tokenizer=self.tokenizer, meta=self.meta)
+        columns = {column: self[column] for column in self.columns}
+        return Corpus(columns | before | {"domain": domain}, domains=[*kept, name], tokenizer=self.tokenizer, meta=self.meta)
 
     @property
     def _former(self) -> list[str]:
@@ -207,8 +210,9 @@ class Corpus:
         """Where each domain's tokens lay before the splits."""
         if not self._former:
             return Lineage()
-        names = [np.array(self.domains, object)[self.domain_codes], *(self[name].to_numpy() for name in self._former)]
-        return Lineage.traced(names, np.asarray(self.tokens, np.float64))
+        now = np.array(self.domains, object)[self.domain_codes]
+        before = [self[name].to_numpy() for name in self._former]
+        return Lineage.traced([now, *before], np.asarray(self.tokens, np.float64))
 
     # ---- out
 

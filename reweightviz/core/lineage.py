@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
@@ -21,10 +22,12 @@ Path = tuple[str, ...]
 class Lineage:
     """Shares of each domain's tokens, by the domains in which they lay before.
 
-    A law of the domains before a split is asked through it, so that its weights sum to 1 over its own domains.
+    A law of the domains before a split is asked through it: its weights then sum to 1 over its own
+    domains.
 
     Args:
-        former: domain to {former domains: share of its tokens}; a domain that no split moved is left out.
+        former: domain to {former domains: share of its tokens}; a domain that no split moved is
+            left out.
 
     Example:
         >>> lineage = Lineage({"mine": {("web",): 0.75, ("code",): 0.25}})
@@ -51,14 +54,16 @@ class Lineage:
             return cls()
         group = np.zeros(len(amounts), np.int64)
         for column in names:
-            _, codes = np.unique(column.astype(str), return_inverse=True)
-            _, group = np.unique(group * (codes.max() + 1) + codes, return_inverse=True)
+            codes, known = pd.factorize(column)
+            group, _ = pd.factorize(group * len(known) + codes)
         _, first = np.unique(group, return_index=True)
         totals: dict[str, dict[Path, float]] = {}
         for row, amount in zip(first, np.bincount(group, amounts), strict=True):
             domain, *before = (str(column[row]) for column in names)
             totals.setdefault(domain, {})[_path(domain, before)] = float(amount)
-        return cls({domain: _shares(paths) for domain, paths in totals.items() if set(paths) != {()}})
+        return cls(
+            {domain: _shares(paths) for domain, paths in totals.items() if set(paths) != {()}}
+        )
 
     @classmethod
     def from_jsonable(cls, record: Mapping[str, Any] | None) -> Lineage:
@@ -68,18 +73,28 @@ class Lineage:
             ReweightvizError: it is no lineage.
         """
         try:
-            table = {domain: {tuple(path): float(share) for path, share in pairs} for domain, pairs in (record or {}).items()}
+            table = {
+                domain: {tuple(path): float(share) for path, share in pairs}
+                for domain, pairs in (record or {}).items()
+            }
         except (AttributeError, TypeError, ValueError):
-            raise ReweightvizError("a lineage maps a domain to pairs of its former domains and a share, such as "
-                                   f"{{'mine': [[['web'], 1.0]]}}; got {record!r:.80}.") from None
+            raise ReweightvizError(
+                "a lineage maps a domain to pairs of its former domains and a share, such as "
+                f"{{'mine': [[['web'], 1.0]]}}; got {record!r:.80}."
+            ) from None
         return cls(table)
 
     def to_jsonable(self) -> dict[str, list[list[Any]]]:
         """Return it as JSON holds it: domain to [former domains, share] pairs."""
-        return {domain: [[list(path), share] for path, share in paths.items()] for domain, paths in self.former.items()}
+        return {
+            domain: [[list(path), share] for path, share in paths.items()]
+            for domain, paths in self.former.items()
+        }
 
     def onto(self, domains: Sequence[str], law_domains: Sequence[str]) -> Array:
-        """Return the share (M, K) of each of ``domains`` that counts as each of a law's; every column sums to 1.
+        """Return how much of each of ``domains`` counts as each of a law's: shares (M, K).
+
+        Every column sums to 1.
 
         Tokens count as the latest of their domains that the law knows.
 
@@ -87,10 +102,14 @@ class Lineage:
             ReweightvizError: tokens of a domain never lay in one that the law knows.
         """
         shares = self.known(domains, law_domains)
-        strangers = [domain for domain, total in zip(domains, shares.sum(0), strict=True) if total < 1 - 1e-9]
+        strangers = [
+            domain for domain, total in zip(domains, shares.sum(0), strict=True) if total < 1 - 1e-9
+        ]
         if strangers:
-            raise ReweightvizError(f"the law does not know {listed(strangers)}, so it cannot predict this mixture; "
-                                   f"it knows {listed(law_domains)}.")
+            raise ReweightvizError(
+                f"the law does not know {listed(strangers)}, so it cannot predict this mixture; "
+                f"it knows {listed(law_domains)}."
+            )
         return np.asarray(shares / shares.sum(0), np.float64)
 
     def known(self, domains: Sequence[str], law_domains: Sequence[str]) -> Array:
@@ -105,10 +124,15 @@ class Lineage:
         return shares
 
     def summed(self, mixture: Mapping[str, float], law_domains: Sequence[str]) -> Mixture:
-        """Return a mixture as one of a law's domains; one of weight 0 may be anything. See :meth:`onto`."""
+        """Return a mixture as one of a law's domains, as :meth:`onto` counts them.
+
+        A domain of weight 0 may be a stranger to the law.
+        """
         given = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
         weighed = {domain: weight for domain, weight in given.items() if weight}
-        weights = self.onto(tuple(weighed), law_domains) @ np.fromiter(weighed.values(), np.float64, len(weighed))
+        weights = self.onto(tuple(weighed), law_domains) @ np.fromiter(
+            weighed.values(), np.float64, len(weighed)
+        )
         return Mixture(zip(law_domains, weights.tolist(), strict=True), source=given.source)
 
 
@@ -126,7 +150,9 @@ def natural_inside(shares: Array, tokens: Array) -> Array:
     empty = amounts.sum(1) == 0
     amounts[empty] = shares[empty]
     totals = amounts.sum(1, keepdims=True)
-    return np.asarray(np.divide(amounts, totals, out=np.zeros_like(amounts), where=totals > 0).T, np.float64)
+    return np.asarray(
+        np.divide(amounts, totals, out=np.zeros_like(amounts), where=totals > 0).T, np.float64
+    )
 
 
 def _path(domain: str, before: Sequence[str]) -> Path:
