@@ -192,7 +192,11 @@ def select(corpus: Corpus, selector: Selector, *, k: int, score: str | None = No
 
 
 def split_domain(corpus: Corpus, selection: Selection | Sequence[int] | NDArray[Any], name: str) -> Corpus:
-    """Make the selected documents a domain of their own, called ``name``."""
+    """Make the selected documents a domain of their own, called ``name``.
+
+    The corpus remembers where they lay, so that a law of the former domains can still be asked: the
+    new domain's weight counts as its parents', by the tokens that came from each.
+    """
     rows = selection.rows if isinstance(selection, Selection) else np.asarray(selection)
     rows = np.flatnonzero(rows) if rows.dtype == bool else rows
     if name in corpus.domains:
@@ -201,11 +205,7 @@ def split_domain(corpus: Corpus, selection: Selection | Sequence[int] | NDArray[
         raise ReweightvizError("the selection is empty; lasso some documents first.")
     if rows.min() < 0 or rows.max() >= len(corpus):
         raise ReweightvizError(f"rows must be between 0 and {len(corpus) - 1}; got {rows.min()} to {rows.max()}.")
-    domain = np.array(corpus.domains, object)[corpus.domain_codes]
-    domain[rows] = name
-    left = [known for known in corpus.domains if (domain == known).any()]
-    columns = {column: corpus[column] for column in corpus.columns} | {"domain": domain}
-    return Corpus(columns, domains=[*left, name], tokenizer=corpus.tokenizer, meta=corpus.meta)
+    return corpus.with_domain(rows, name)
 
 
 # ---- mix

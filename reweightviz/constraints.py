@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.lineage import natural_inside
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Sources
 from reweightviz.core.validation import mapping
@@ -54,6 +55,8 @@ class Space:
         spread: (D, Z) from free weights to the mixture; columns sum to 1.
         law_spread: (K, Z) from free weights to the weights that the law takes.
         limits: what was asked for.
+        uniform: (D,) the mixture that gives each of the law's domains the same; None where that is
+            the same for every domain.
     """
 
     names: tuple[str, ...]
@@ -61,6 +64,7 @@ class Space:
     spread: Array
     law_spread: Array
     limits: tuple[Limit, ...] = field(default=())
+    uniform: Array | None = None
 
     def row(self, name: str) -> Array:
         """The weight of a domain, or of a fixed part, as a row (Z,) over the free weights."""
@@ -84,7 +88,8 @@ class Space:
         if near is not None and not isinstance(near, Mapping):
             raise ReweightvizError(f"near must be a mixture, a mapping of domain to weight; got {near!r:.80}.")
         if near is None:
-            weights = np.full(len(self.domains), 1 / len(self.domains))
+            even = np.full(len(self.domains), 1 / len(self.domains))
+            weights = even if self.uniform is None else self.uniform
         elif set(near) == set(self.names) and set(near) != set(self.domains):
             return Mixture(near).aligned(self.names)
         else:
@@ -176,13 +181,16 @@ def space_of(domains: Sequence[str], *, fixed: Mapping[str, Mapping[str, float]]
         bounds: domain, or name of a fixed part, to (lowest, highest) weight.
         groups: name to (domains, lowest, highest) sum of their weights.
         tokens: training budget, for ``max_epochs``.
-        sources: what there is of each domain that comes out, for ``max_epochs``.
+        sources: what there is of each domain that comes out, for ``max_epochs``. Where domains of the
+            law were split, the mixture is over the parts, which keep their natural shares.
         max_epochs: most passes over a domain, one number for all or domain to number.
 
     Raises:
         ReweightvizError: an unknown name, a limit that is no pair of numbers, a domain in two fixed parts.
     """
     space = _spread(tuple(domains), mapping("fixed", fixed, "name to a mixture"))
+    if isinstance(sources, Sources) and sources.lineage:
+        space = _over_parts(space, tuple(domains), sources)
     limits: list[Limit] = []
     for name, pair in mapping("bounds", bounds, "domain to (lowest, highest) weight").items():
         low, high = _pair(f"bounds of {name!r}", pair)
@@ -201,6 +209,25 @@ def space_of(domains: Sequence[str], *, fixed: Mapping[str, Mapping[str, float]]
         limits += [Limit("upper limit of group", name, row, high)] if high < 1 else []
         limits += [Limit("lower limit of group", name, -row, -low, _minus)] if low > 0 else []
     return space.with_limits([*limits, *_epoch_caps(space, tokens, sources, max_epochs)])
+
+
+def _over_parts(space: Space, domains: tuple[str, ...], sources: Sources) -> Space:
+    """Return the space of mixtures over the parts of a law's domains.
+
+    It is the same space where the sources are the law's domains. A part that holds tokens of two
+    domains counts as both, so the law is asked about the mixture that comes out.
+    """
+    if set(space.domains) != set(domains) or set(sources) == set(domains):
+        return space
+    shares = sources.lineage.onto(sources.domains, domains)
+    absent = [domain for domain, row in zip(domains, shares, strict=True) if not row.any()]
+    if absent:
+        raise ReweightvizError(f"the law knows {listed(absent)}, of which the sources hold no part; "
+                               f"they hold {listed(sources)}.")
+    order = [space.domains.index(domain) for domain in domains]
+    inside = natural_inside(shares, sources.tokens)
+    spread = inside @ space.spread[order]
+    return Space(space.names, sources.domains, spread, shares @ spread, uniform=inside.mean(1))
 
 
 def _minus(value: float) -> float:

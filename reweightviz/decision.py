@@ -35,7 +35,8 @@ def decision_record(mixture: Mapping[str, float], path: str | os.PathLike[str], 
         path: of the Markdown; the HTML lies beside it under the same name.
         reference: what it is compared with; the natural mixture of ``sources`` when not given.
         law: predicts every target under both, with 90 % intervals and whether the difference exceeds its own.
-        sources: what there is of each domain, for natural weights and epochs.
+        sources: what there is of each domain, for natural weights and epochs; those of a corpus know which domains were split,
+            and from which of the law's.
         tokens: budget of the run; the one in the mixture's source when not given.
         given: what else the law predicts from, such as ``{"size": 1e9}``; what the mixture was proposed with when not given.
         rejected: name to (mixture, reason) of what was not chosen.

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.lineage import Lineage
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.plain import plain
 from reweightviz.core.protocols import Law
@@ -156,7 +156,8 @@ def facts(mixture: Mixture, *, reference: Mapping[str, float] | None, law: Law |
     base, called = _reference(mixture, reference, sources)
     domains = tuple(dict.fromkeys([*mixture, *(base or ())]))
     told = _told(law, mixture, given, tokens, budget, sources)
-    comparisons, averaged, paired = _compared(law, [mixture] if base is None else [mixture, base], told)
+    asked = [_as_the_law_knows(law, one, sources) for one in (mixture, base) if one is not None]
+    comparisons, averaged, paired = _compared(law, asked, told)
     limit = _number(mixture.source.get("max_epochs")) or provenance.MAX_EPOCHS
     others = {str(name): _rejected(str(name), entry) for name, entry in (rejected or {}).items()}
     epochs = _epochs(mixture, sources, budget)
@@ -214,7 +215,7 @@ def _compared(law: Law | None, mixtures: Sequence[Mixture], told: Mapping[str, A
     """The mean and every target under the first mixture beside the second; how many are averaged; how many draws are paired."""
     if law is None:
         return [], 0, 0
-    weights = np.stack([_weights(law, mixture) for mixture in mixtures])
+    weights = np.stack([mixture.aligned(law.domains) for mixture in mixtures])
     lower_is_better = directions(law)
     shares = weigh_targets(lower_is_better)
     averaged = int((shares > 0).sum())
@@ -237,12 +238,12 @@ def _compared(law: Law | None, mixtures: Sequence[Mixture], told: Mapping[str, A
     return found, averaged, len(draw_losses(law, weights[:1], told))
 
 
-def _weights(law: Law, mixture: Mixture) -> NDArray[np.float64]:
-    strangers = [domain for domain, weight in mixture.items() if weight and domain not in law.domains]
-    if strangers:
-        raise ReweightvizError(f"the law does not know {listed(strangers)}, so it cannot predict this mixture; "
-                               f"it knows {listed(law.domains)}.")
-    return np.array([mixture.get(domain, 0.0) for domain in law.domains], np.float64)
+def _as_the_law_knows(law: Law | None, mixture: Mixture, sources: Sources | None) -> Mixture:
+    """Return the mixture as one of the law's domains: what was split off counts as what it was split from."""
+    if law is None:
+        return mixture
+    lineage = Lineage() if sources is None else sources.lineage
+    return lineage.summed(mixture, law.domains)
 
 
 def _verdict(chosen: Estimate, contrast: Contrast | None) -> str:
@@ -339,7 +340,8 @@ def _rejected(name: str, entry: Any) -> tuple[Mixture, str]:
 
 def _judged(name: str, other: Mixture, reason: str, chosen: Mixture, law: Law | None, sources: Sources | None,
             budget: float | None, told: Mapping[str, Any]) -> Rejected:
-    mean = _compared(law, [other, chosen], told)[0][:1]
+    asked = [_as_the_law_knows(law, one, sources) for one in (other, chosen)]
+    mean = _compared(law, asked, told)[0][:1]
     epochs = max(_epochs(other, sources, budget).values(), default=None)
     return Rejected(name, reason, _moved(chosen, other), epochs, mean[0].chosen if mean else None, mean[0].change if mean else None,
                     mean[0].verdict if mean else "unknown")

@@ -20,6 +20,7 @@ from reweightviz import api, exporters, proposals
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed, warn
 from reweightviz.core.files import write_atomically
+from reweightviz.core.lineage import Lineage
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import ConvexLaw, Law
 from reweightviz.core.runlog import RunLog
@@ -79,7 +80,7 @@ class Explorer(w.VBox):
         natural = Mixture.natural(self.sources.token_table)
         start = natural if mixture is None else _ordered(mixture, self.sources.domains)
         self.state = ExplorerState(start, len(corpus) if corpus is not None else 0)
-        self.editor = MixtureEditor(self.sources.token_table, mixture=start, reference=reference, presets=presets, law=law, link=link,
+        self.editor = MixtureEditor(self.sources, mixture=start, reference=reference, presets=presets, law=law, link=link,
                                     budget=float(self.sources.tokens.sum()) if budget is None else budget, max_epochs=max_epochs)
         self._propose()
         for name, result in self._results().items():
@@ -179,6 +180,7 @@ class Explorer(w.VBox):
         if self.law is not None and described is None:
             warn(f"{type(self.law).__name__} cannot be saved; pass it again: Explorer.load(path, law=...).")
         settings = {
+            "lineage": self.sources.lineage.to_jsonable(),
             "sources": {domain: asdict(source) for domain, source in self.sources.items()}, "tokenizer": self.sources.tokenizer,
             "logs": len(self.logs), "corpus": self.corpus is not None,
             "law": described() if described else None,
@@ -209,7 +211,8 @@ class Explorer(w.VBox):
 
             law = restored(settings["law"])
         x = cls(open_corpus(folder / "corpus.lance") if settings["corpus"] else None, law=law,
-                tokens=Sources(settings["sources"], tokenizer=settings["tokenizer"]),
+                tokens=Sources(settings["sources"], tokenizer=settings["tokenizer"],
+                               lineage=Lineage.from_jsonable(settings.get("lineage"))),
                 logs=[RunLog.load(folder / f"log-{number}.jsonl") for number in range(settings["logs"])],
                 reference=view["reference"], budget=view["budget"], max_epochs=view["max_epochs"], presets=settings["presets"],
                 color_by=view["color_by"])
@@ -289,18 +292,21 @@ class Explorer(w.VBox):
             self._quiet = before
 
     def _propose(self) -> None:
-        """The law's optimum depends on the budget and the cap."""
-        if not isinstance(self.law, ConvexLaw) or set(self.law.domains) != set(self.sources):
+        """Offer the law's optimum, which depends on the budget and the cap, with the warnings that belong to it."""
+        if not isinstance(self.law, ConvexLaw) or not self._law_knows():
             return
         self.editor.presets = [preset for preset in self.editor.presets if preset["name"] not in (OPTIMUM, UNCAPPED)]
         budget = self.editor.budget or float(self.sources.tokens.sum())
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ReweightvizWarning)  # the editor shows the intervals itself
-            # Without the cap where the budget is more than the data at it.
-            for name, cap in ((OPTIMUM, {"max_epochs": self.editor.max_epochs}), (UNCAPPED, {})):
-                with suppress(ReweightvizError):
-                    self.editor.add_preset(name, proposals.optimize(self.law, tokens=budget, sources=self.sources, draws=0, **cap))
-                    break
+        # Without the cap where the budget is more than the data at it.
+        for name, cap in ((OPTIMUM, {"max_epochs": self.editor.max_epochs}), (UNCAPPED, {})):
+            with suppress(ReweightvizError):
+                self.editor.add_preset(name, _optimum(self.law, tokens=budget, sources=self.sources, **cap))
+                break
+
+    def _law_knows(self) -> bool:
+        """Return whether the law's domains are the explorer's, or those from which they were split."""
+        shares = self.sources.lineage.known(self.sources.domains, self.law.domains)
+        return bool(np.allclose(shares.sum(0), 1)) and bool(shares.any(1).all())
 
     def _results(self) -> dict[str, Mixture]:
         """What the mixers of the logs came to."""
@@ -337,6 +343,18 @@ class Explorer(w.VBox):
         return bundle
 
 
+def _optimum(law: Law, **constraints: Any) -> Mixture:
+    """Return the law's optimum; its warnings go into its source, for they stand in the page where its figures do."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ReweightvizWarning)
+        found = proposals.optimize(law, draws=0, **constraints)
+    own = [one for one in caught if issubclass(one.category, ReweightvizWarning)]
+    for other in caught:
+        if other not in own:
+            warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
+    return Mixture(found, source=found.source | {"warnings": [str(one.message) for one in own]})
+
+
 def _side_by_side(*widgets: w.Widget) -> w.Box:
     return w.Box(widgets, layout=w.Layout(display="flex", flex_flow="row wrap", align_items="stretch", grid_gap="12px", width="100%"))
 
@@ -362,4 +380,5 @@ def _sources(corpus: Corpus | None, tokens: Mapping[str, float] | Sources | None
     if corpus is not None and set(given) != set(corpus.domains):
         raise ReweightvizError(f"tokens must name the corpus' domains, {', '.join(corpus.domains)}; got {', '.join(given)}.")
     order = corpus.domains if corpus is not None else given.domains
-    return Sources({domain: given[domain] for domain in order}, tokenizer=given.tokenizer)
+    lineage = given.lineage or (corpus.lineage if corpus is not None else None)
+    return Sources({domain: given[domain] for domain in order}, tokenizer=given.tokenizer, lineage=lineage)

@@ -130,7 +130,9 @@ class Task:
     def _plain(self, aim: Aim) -> bool:
         """Whether the law's own ``minimise`` covers all that was asked for."""
         simple = not self.caps and not len(self.space.compiled()[2].most) and self.space.names == tuple(self.law.domains)
-        return isinstance(self.law, ConvexLaw) and simple and self._falls(aim) and np.isfinite(self.kl)
+        # Parts that hold tokens of two domains blur the law's weights.
+        direct = simple and np.allclose(self.space.law_spread, np.eye(len(self.law.domains)), rtol=0, atol=1e-12)
+        return isinstance(self.law, ConvexLaw) and direct and self._falls(aim) and np.isfinite(self.kl)
 
     def _by_the_law(self, aim: Aim) -> Found:
         lower, upper, _ = self.space.compiled()
@@ -301,7 +303,7 @@ def given_for(law: Law, given: Mapping[str, Any], tokens: Any, sources: Any) -> 
              f"{tokens:.4g} tokens; given={{'run_tokens': {tokens:.4g}}} asks for the budget's.")
     if sources is not None and "available" in takes:
         table = sources if isinstance(sources, Sources) else Sources(sources)
-        known.setdefault("available", _in_order(law, "available", table.token_table))
+        known.setdefault("available", _available(law, table))
     strange, absent = [name for name in known if name not in takes], [name for name in wanted if name not in known]
     if strange:
         raise ReweightvizError(f"the law does not predict from {listed(strange)}; it takes {listed(takes) or 'mixtures alone'}.")
@@ -309,6 +311,13 @@ def given_for(law: Law, given: Mapping[str, Any], tokens: Any, sources: Any) -> 
         raise ReweightvizError(f"the law predicts from {listed(absent)} too: give it, as in given={{{absent[0]!r}: 1e9}}, or hold it by "
                                f"law.at({absent[0]}=1e9).")
     return known
+
+
+def _available(law: Law, sources: Sources) -> Any:
+    """Return the tokens (K,) of each of the law's domains, those of its split parts together."""
+    if sources.lineage:
+        return sources.lineage.known(sources.domains, law.domains) @ sources.tokens
+    return _in_order(law, "available", sources.token_table)
 
 
 def _in_order(law: Law, name: str, value: Any) -> Any:

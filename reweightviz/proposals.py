@@ -43,7 +43,8 @@ def optimize(law: Law, *, objective: Objective = "mean", tokens: float | str | N
         objective: "mean" over the targets, one target, target to importance, "worst" (the largest predicted loss) or
             "worst ratio" (the largest relative to the reference's).
         tokens: training budget; with ``sources`` and ``max_epochs`` no domain is repeated more often than that.
-        sources: what there is of each domain.
+        sources: what there is of each domain. Of a corpus in which domains of the law were split, the proposal is over the
+            parts, which keep their natural shares of the domain.
         max_epochs: the cap on passes over a domain: one number for all, or domain to number, the others free.
         bounds: domain, or fixed part, to (lowest, highest) weight.
         near: prior mixture of the KL term, and the reference that the gain is measured against; uniform when not given.

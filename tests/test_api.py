@@ -151,7 +151,8 @@ def test_bad_input_to_the_verbs_is_one_sentence(tmp_path):
             call()
     mixture = rv.Mixture.uniform(tuple(reversed(law.domains)))
     assert law.predict(mixture).tolist() == law.predict([dict(mixture)]).tolist() == law.predict(mixture.aligned(law.domains)).tolist()
-    for weights, sentence in (("x", "got 'x'"), ([0.5, 0.5], r"got shape \(2,\)"), ({"web": 1.0}, "name different domains")):
+    strange = "the law and the mixture name different domains: only in the mixture 'web'; only in the law '"
+    for weights, sentence in (("x", "got 'x'"), ([0.5, 0.5], r"got shape \(2,\)"), ({"web": 1.0}, strange)):
         with pytest.raises(rv.ReweightvizError, match=sentence):
             law.predict(weights)
     with pytest.raises(rv.ReweightvizError, match="ODM learns from 'loss', which is nowhere a finite number"):

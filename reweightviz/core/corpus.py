@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +17,14 @@ import pyarrow.compute
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError, missing_column, unknown_name
+from reweightviz.core.lineage import Lineage
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
 from reweightviz.core.types import COLUMNS, kind_of
 
 Column: TypeAlias = Any  # NDArray or pa.ChunkedArray; pyarrow ships no types
 STRINGS = ("id", "text", "domain")
+FORMER = re.compile(r"former_domain:([0-9]+)")
 
 
 class Corpus:
@@ -164,12 +167,52 @@ class Corpus:
         tokens = np.bincount(self.domain_codes, self.tokens, K)
         documents = np.bincount(self.domain_codes, minlength=K)
         table = {name: Source(float(t), float(n)) for name, t, n in zip(self.domains, tokens, documents, strict=True)}
-        return Sources(table, tokenizer=self.tokenizer)
+        return Sources(table, tokenizer=self.tokenizer, lineage=self.lineage)
 
     @property
     def natural(self) -> Mixture:
         """Each domain's share of the tokens."""
         return Mixture.natural(self.sources.token_table)
+
+    # ---- where domains came from
+
+    def with_domain(self, rows: NDArray[np.int64], name: str) -> Corpus:
+        """Return a corpus whose documents ``rows`` are the domain ``name``.
+
+        Every document remembers its former domain.
+
+        Raises:
+            ReweightvizError: other documents lay in a domain of that name before.
+        """
+        once = np.zeros(len(self), bool)
+        for column in self._former:
+            once |= np.asarray(self[column].to_numpy() == name)
+        if once.any() and not once[rows].all():
+            raise ReweightvizError(f"other documents lay in a domain {name!r} before; "
+                                   "give the new one another name.")
+        domain = np.array(self.domains, object)[self.domain_codes]
+        held = set(domain)
+        domain[rows] = name
+        emptied = held - set(domain)
+        kept = [known for known in self.domains if known not in emptied]
+        before = {f"former_domain:{len(self._former) + 1}": self["domain"]}
+        columns = {column: self[column] for column in self.columns}
+        return Corpus(columns | before | {"domain": domain}, domains=[*kept, name], tokenizer=self.tokenizer, meta=self.meta)
+
+    @property
+    def _former(self) -> list[str]:
+        """Columns of the former domains, the latest first."""
+        numbers = sorted(int(found[1]) for found in map(FORMER.fullmatch, self._columns) if found)
+        return [f"former_domain:{number}" for number in reversed(numbers)]
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """Where each domain's tokens lay before the splits."""
+        if not self._former:
+            return Lineage()
+        now = np.array(self.domains, object)[self.domain_codes]
+        before = [self[name].to_numpy() for name in self._former]
+        return Lineage.traced([now, *before], np.asarray(self.tokens, np.float64))
 
     # ---- out
 

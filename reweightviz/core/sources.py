@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
 from reweightviz.core.files import write_atomically
+from reweightviz.core.lineage import Lineage
 from reweightviz.core.token_counts import parse_count
 
 FORMAT = "reweightviz.sources/1"
@@ -46,6 +47,7 @@ class Sources(Mapping[str, Source]):
         table: domain to a Source, to a number of tokens, or to a mapping of a Source's fields; numbers may be
             written as in "1.2T".
         tokenizer: name of the tokenizer that counted.
+        lineage: where each domain's tokens lay before splits, for a law of the domains of then.
 
     Example:
         >>> sources = Sources({"web": 1.2e12, "code": Source(3e11, documents=1e8, paths=("/data/code",))})
@@ -55,13 +57,14 @@ class Sources(Mapping[str, Source]):
         1200000000000.0
     """
 
-    def __init__(self, table: Mapping[str, Any], *, tokenizer: str | None = None) -> None:
+    def __init__(self, table: Mapping[str, Any], *, tokenizer: str | None = None, lineage: Lineage | None = None) -> None:
         if not isinstance(table, Mapping):
             raise ReweightvizError(f"Sources takes a mapping of domain to tokens; got {type(table).__name__}.")
         if not table:
             raise ReweightvizError("Sources needs at least one domain; got none.")
         self._table = {str(domain): _source(str(domain), entry) for domain, entry in table.items()}
         self.tokenizer = tokenizer
+        self.lineage = Lineage() if lineage is None else lineage
 
     @classmethod
     def of(cls, given: Sources | Mapping[str, Any] | None) -> Sources | None:
@@ -105,12 +108,14 @@ class Sources(Mapping[str, Source]):
             domain: Source(source.tokens, source.documents, _paths(domain, paths[domain])) if domain in paths else source
             for domain, source in self._table.items()
         }
-        return Sources(table, tokenizer=self.tokenizer)
+        return Sources(table, tokenizer=self.tokenizer, lineage=self.lineage)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
         """Write JSON that ``rv.read_sources`` reads."""
         domains = {domain: asdict(source) for domain, source in self._table.items()}
-        record = {"format": FORMAT, "tokenizer": self.tokenizer, "domains": domains}
+        record: dict[str, Any] = {"format": FORMAT, "tokenizer": self.tokenizer, "domains": domains}
+        if self.lineage:
+            record["lineage"] = self.lineage.to_jsonable()
         return write_atomically(path, json.dumps(record, indent=2, ensure_ascii=False) + "\n", overwrite=overwrite)
 
 

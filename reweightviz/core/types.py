@@ -17,6 +17,7 @@ COLUMNS: dict[str, Kind] = {
     "id": Kind("(N,)", "text", "name of a document, unique in its corpus"),
     "text": Kind("(N,)", "text", "the document"),
     "domain": Kind("(N,)", "text", "which domain the document belongs to"),
+    "former_domain": Kind("(N,)", "text", "the domain before a split; `former_domain:1` before the first"),
     "tokens": Kind("(N,)", "tokens", "length of the document under the corpus' tokenizer"),
     "embedding": Kind("(N, D)", "1", "a vector a document"),
     "xy": Kind("(N, 2)", "1", "place on the map"),

@@ -27,7 +27,7 @@ def asked_mixtures(weights: Any, domains: tuple[str, ...]) -> Array:
     if isinstance(weights, Mapping):
         weights = [weights]
     if isinstance(weights, list | tuple) and weights and all(isinstance(row, Mapping) for row in weights):
-        weights = [(row if isinstance(row, Mixture) else Mixture(row)).aligned(domains) for row in weights]
+        weights = [_aligned(row, domains) for row in weights]
     try:
         mixtures = np.atleast_2d(np.asarray(weights, np.float64))
     except (TypeError, ValueError):
@@ -36,3 +36,14 @@ def asked_mixtures(weights: Any, domains: tuple[str, ...]) -> Array:
         raise ReweightvizError(f"the law takes weights (n, {len(domains)}), one for each of {listed(domains)}, or mixtures of them; "
                                f"got {f'shape {np.shape(weights)}' if mixtures.size else f'{weights!r:.60}'}.")
     return mixtures
+
+
+def _aligned(mixture: Mapping[str, float], domains: tuple[str, ...]) -> Array:
+    given = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
+    unknown = sorted(set(given) - set(domains))
+    absent = sorted(set(domains) - set(given))
+    if unknown or absent:
+        raise ReweightvizError(f"the law and the mixture name different domains: only in the mixture {listed(unknown) or 'none'}; only in "
+                               f"the law {listed(absent) or 'none'}. After a split, corpus.lineage.summed(mixture, law.domains) gives the "
+                               "law's.")
+    return given.aligned(domains)

@@ -15,11 +15,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.lineage import Lineage
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_count
 
 COLUMNS = ("domain", "tokens", "documents", "path", "paths")
-HEAD = {"format", "tokenizer", "domains"}
+HEAD = {"format", "tokenizer", "domains", "lineage"}
 EMPTY = ("", "~", "null", "Null", "NULL")
 """How YAML writes that there is no value."""
 
@@ -40,10 +41,8 @@ def read(path: str | os.PathLike[str]) -> Sources:
     kind = file.suffix.lower()
     try:
         if kind in (".csv", ".tsv", ".parquet", ".pq"):
-            table, tokenizer = _rows(_frame(file, kind)), None
-        else:
-            table, tokenizer = _unwrapped(_content(file.read_text("utf-8-sig"), kind))
-        return Sources(table, tokenizer=tokenizer)
+            return Sources(_rows(_frame(file, kind)))
+        return _unwrapped(_content(file.read_text("utf-8-sig"), kind))
     except OSError as error:
         raise ReweightvizError(f"cannot read {file}: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
@@ -73,15 +72,16 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _unwrapped(content: Any) -> tuple[dict[str, Any], str | None]:
+def _unwrapped(content: Any) -> Sources:
     if not isinstance(content, Mapping):
         raise ReweightvizError("the file must map each domain to its tokens, as in 'web: 1.2T', or to a mapping with 'tokens' and perhaps "
                                f"'documents' and 'paths'; it holds {_named(content)}.")
     if isinstance(content.get("domains"), Mapping) and set(content) <= HEAD:
-        return _present(content["domains"]), content.get("tokenizer") or None
+        return Sources(_present(content["domains"]), tokenizer=content.get("tokenizer") or None,
+                       lineage=Lineage.from_jsonable(content.get("lineage")))
     if "tokenizer" in content and not _counts(content["tokenizer"]):
         raise ReweightvizError("beside 'tokenizer' the domains stand below 'domains': {tokenizer: name, domains: {web: 1.2T}}.")
-    return _present(content), None
+    return Sources(_present(content))
 
 
 def _present(table: Mapping[str, Any]) -> dict[str, Any]:

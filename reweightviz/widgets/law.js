@@ -1,8 +1,9 @@
 // A mixing law as coefficients: the same numbers as Python's, without the kernel. No DOM.
 
 /**
- * @typedef {{kind: string, domains: string[], targets: string[], lower_is_better: boolean[], draws: number}} LawHeader
- * @typedef {{columns: number[], targets: number, draws: number, numbers: Float64Array,
+ * @typedef {[row: number, column: number, share: number]} Share  how much of an editor's domain counts as one of the law's
+ * @typedef {{kind: string, domains: string[], targets: string[], lower_is_better: boolean[], draws: number, shares?: Share[]}} LawHeader
+ * @typedef {{shares: Share[], domains: number, targets: number, draws: number, numbers: Float64Array,
  *   lowerIsBetter: boolean[]}} LawForm
  * @typedef {{value: number, low: number, high: number}} Estimate  low and high are NaN where there is no interval
  * @typedef {"better"|"worse"|"noise"|"unknown"} Verdict
@@ -14,19 +15,50 @@
 /** Changes of a loss up to this are rounding, not changes; the same in Python. */
 const ROUNDING = 1e-9;
 
-/** One sentence when the law cannot serve these domains, else "". @param {LawHeader} header @param {string[]} domains */
+/**
+ * What each of the editor's domains counts as: by Python's shares where domains were split, else by name.
+ * @param {LawHeader} header @param {string[]} domains @returns {Share[]}
+ */
+export function lawShares(header, domains) {
+  if (header.shares) return header.shares;
+  return header.domains.map((name, row) => /** @type {Share} */ ([row, domains.indexOf(name), 1])).filter(([, column]) => column >= 0);
+}
+
+/**
+ * One sentence when the law cannot serve these domains, else "". It serves them when whatever they weigh, the weights sum
+ * to 1 over its own domains. @param {LawHeader} header @param {string[]} domains
+ */
 export function lawProblem(header, domains) {
-  const absent = header.domains.filter((name) => !domains.includes(name));
-  if (!absent.length) return "";
-  const shown = absent.slice(0, 3).map((name) => `“${name.slice(0, 40)}”`).join(", ");
-  const rest = absent.length > 3 ? ` and ${absent.length - 3} more` : "";
-  return `The law was fitted with ${shown}${rest}, which this mixture does not have; no losses can be predicted.`;
+  const shares = lawShares(header, domains);
+  const absent = header.domains.filter((_, k) => !shares.some(([row]) => row === k));
+  if (absent.length) return `The law was fitted with ${quoted(absent)}, which this mixture does not have; no losses can be predicted.`;
+  const totals = domains.map(() => 0);
+  for (const [, column, share] of shares) totals[column] += share;
+  const strangers = domains.filter((_, k) => Math.abs(totals[k] - 1) > 1e-9);
+  if (strangers.length) return `The law was fitted without ${quoted(strangers)}, which this mixture has; no losses can be predicted.`;
+  return "";
+}
+
+/** One sentence on the domains that were split off and count as others, else "". @param {LawHeader} header @param {string[]} domains */
+export function splitNote(header, domains) {
+  const parts = domains.map((name, k) => {
+    const own = lawShares(header, domains).filter(([row, column]) => column === k && header.domains[row] !== name);
+    const counted = own.map(([row, , share]) => `${share > 1 - 1e-9 ? "" : `${Math.round(100 * share)} % `}${quoted([header.domains[row]])}`);
+    return own.length ? `${quoted([name])} as ${counted.join(" and ")}` : "";
+  }).filter(Boolean);
+  return parts.length ? `The law was fitted before a split; it counts ${parts.join(", ")}.` : "";
+}
+
+/** The first three names. @param {string[]} names */
+function quoted(names) {
+  const shown = names.slice(0, 3).map((name) => `“${name.slice(0, 40)}”`).join(", ");
+  return shown + (names.length > 3 ? ` and ${names.length - 3} more` : "");
 }
 
 /**
  * The log-linear form: float32, little-endian: coef (M, 1+K) rows [log c, t_1..t_K], draws (B, M, 1+K), noise (B, M).
- * Throws one sentence when the bytes do not fit the header.
- * @param {LawHeader} header @param {DataView} data @param {string[]} domains  the editor's, matched by name
+ * Throws one sentence when the bytes do not fit the header, or the law does not fit the domains.
+ * @param {LawHeader} header @param {DataView} data @param {string[]} domains  the editor's
  * @returns {LawForm}
  */
 export function readLaw(header, data, domains) {
@@ -34,9 +66,11 @@ export function readLaw(header, data, domains) {
   const count = M * (1 + K) + B * M * (1 + K) + B * M;
   if (header.kind !== "log-linear") throw new Error(`The browser knows no law of kind “${header.kind}”.`);
   if (data.byteLength !== 4 * count) throw new Error(`The law's form should hold ${4 * count} bytes; ${data.byteLength} came.`);
+  const problem = lawProblem(header, domains);
+  if (problem) throw new Error(problem);
   const numbers = Float64Array.from({ length: count }, (_, i) => data.getFloat32(4 * i, true));
-  const columns = header.domains.map((name) => domains.indexOf(name));
-  return { columns, targets: M, draws: B, numbers, lowerIsBetter: header.lower_is_better };
+  const lowerIsBetter = header.lower_is_better;
+  return { shares: lawShares(header, domains), domains: K, targets: M, draws: B, numbers, lowerIsBetter };
 }
 
 /**
@@ -94,8 +128,9 @@ export function verdictOn(change, low, high, lowerIsBetter) {
  * @param {LawForm} law @param {number[]} weights @returns {Figures}
  */
 function figuresOf(law, weights) {
-  const { columns, targets: M, draws: B, numbers } = law;
-  const w = columns.map((k) => weights[k]);
+  const { shares, targets: M, draws: B, numbers } = law;
+  const w = new Float64Array(law.domains);
+  for (const [row, column, share] of shares) w[row] += share * weights[column];
   const width = 1 + w.length;
   const curve = (/** @type {number} */ row) => {
     let exponent = 0;

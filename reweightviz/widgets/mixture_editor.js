@@ -33,6 +33,11 @@ function render({ model, el }) {
 
 export default { initialize, render };
 
+/** What a mixture's source warns of; a source may hold anything. @param {any} source @returns {string[]} */
+function warningsIn(source) {
+  return Array.isArray(source?.warnings) ? source.warnings.map(String) : [];
+}
+
 class EditorView {
   constructor(model, el) {
     this.model = model;
@@ -87,6 +92,13 @@ class EditorView {
 
   get weights() {
     return this.gesture?.weights ?? this.model.get("draft") ?? this.model.get("weights");
+  }
+
+  /** What a proposal's source warns of, while it is the mixture; locks make it another mixture. @returns {string[]} */
+  get warnings() {
+    const { entries, at } = this.model.get("journal");
+    const source = entries[at]?.source;
+    return source?.locked ? [] : warningsIn(source);
   }
 
   begin() {
@@ -223,10 +235,14 @@ class EditorView {
   }
 
   openMenu() {
+    const doubts = (source) => {
+      const found = warningsIn(source).length;
+      return found ? element("small", {}, `${found} ${found === 1 ? "warning" : "warnings"}`) : "";
+    };
     const choose = ([name, weights, source]) => element("button", {
-      type: "button", class: "rv-choice", "data-rv": "preset-item", "data-preset": name, title: name,
+      type: "button", class: "rv-choice", "data-rv": "preset-item", "data-preset": name, title: [name, ...warningsIn(source)].join("\n"),
       onclick: () => { this.menu.hidePopover(); this.commit(...this.take(weights, source)); },
-    }, element("span", { class: "rv-text" }, name));
+    }, element("span", { class: "rv-text" }, name), doubts(source));
     this.menu.replaceChildren(...this.presets().map(choose), this.unimaxChoice(), this.temperatureChoice());
     this.menu.showPopover();
     const [anchor, menu] = [this.menuButton.getBoundingClientRect(), this.menu.getBoundingClientRect()];
@@ -468,7 +484,7 @@ class EditorView {
     const epochs = budget ? this.model.get("tokens").map((n, k) => passes(weights[k], n, budget)) : null;
     for (const row of this.rows) this.paintRow(row, weights[row.index], reference[row.index], locked[row.index], epochs?.[row.index], most, budget);
     this.paintFrame(weights, epochs, most);
-    this.panel.show(weights, !this.gesture);
+    this.panel.show(weights, !this.gesture, this.gesture ? [] : this.warnings);
     const others = !this.gesture && !this.moved && this.channel.last("weights")?.dragging;
     if (!others) this.emit(Boolean(this.gesture?.source));
   }

@@ -13,6 +13,7 @@ import numpy as np
 import traitlets as t
 
 from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.lineage import Lineage
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.plain import plain
 from reweightviz.core.protocols import Law
@@ -54,7 +55,8 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
     """Choose how much of each domain; every weight is a share of training tokens.
 
     Args:
-        tokens: domain to tokens available (K domains), or Sources, or a Corpus.
+        tokens: domain to tokens available (K domains), or Sources, or a Corpus; the last two know which domains were split,
+            so that a law of the former domains can be asked.
         mixture: where to start; natural (proportional to tokens) when not given.
         reference: what changes are shown against; natural when not given.
         budget: tokens to train on, for the epochs: a number, or text such as "2T"; it can be typed in the widget too.
@@ -94,7 +96,8 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
     reference_name = t.Unicode("natural", help="what the reference is called").tag(sync=True)
     presets = t.List(t.Dict(), help="mixtures to offer: {name, weights (K,), source}").tag(sync=True)
     journal = t.Dict(help="the last 50 changes: {entries: [{weights, source}], at}; restore() sets it").tag(sync=True)
-    law_header = t.Dict(help="{}: no law; kind 'kernel': ask Python; else of the browser form").tag(sync=True)
+    law_header = t.Dict(help="{}: no law; kind 'kernel': ask Python; else of the browser form; shares where domains "
+                        "were split: [row of the law, column here, share] triples").tag(sync=True)
     law_data = t.Bytes(b"", help="the browser form's numbers, float32").tag(
         sync=True, from_json=lambda value, _: bytes(value))
     level = Level(0.9, help="coverage of the predicted intervals").tag(sync=True)
@@ -130,6 +133,7 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
             self.add_preset("reference", against)
         for name, preset in (presets or {}).items():
             self.add_preset(name, preset)
+        self._lineage = getattr(tokens, "lineage", Lineage())
         self.law = law
         self.on_msg(self._answer)
 
@@ -277,9 +281,12 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
     def _send_law(self, _: Any) -> None:
         form = self.law.browser_form() if hasattr(self.law, "browser_form") else None
         header = _kernel_header(self.law) if self.law is not None else {}
+        header = header if form is None else dict(form.header)
+        if self.law is not None and self._lineage:
+            header |= {"shares": _triples(self._lineage.known(self.domains, self.law.domains))}
         with self.hold_sync():
             self.law_data = b"" if form is None else bytes(form.data)
-            self.law_header = header if form is None else dict(form.header)
+            self.law_header = header
 
     def _answer(self, _: Any, content: Any, __: Any) -> None:
         """A law without a browser form: the browser asks, one question at a time."""
@@ -289,7 +296,8 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
         try:
             names = "weights", "reference"
             pair = [checked_weights(name, content.get(name), len(self.domains)) for name in names]
-            reply |= _predicted(self.law, self.domains, np.array(pair), self.level)
+            known = [self._lineage.summed(dict(zip(self.domains, each, strict=True)), self.law.domains) for each in pair]
+            reply |= _predicted(self.law, np.stack([mixture.array for mixture in known]), self.level)
         except Exception as problem:  # noqa: BLE001
             # The law is the person's own code: whatever it raises is shown where the figures would be.
             self.error = f"the law could not predict: {type(problem).__name__}: {problem}"
@@ -347,10 +355,12 @@ def _kernel_header(law: Law) -> dict[str, Any]:
             "lower_is_better": directions(law).tolist()}
 
 
-def _predicted(law: Law, domains: Sequence[str], pair: np.ndarray, level: float) -> dict[str, Any]:
-    """Return what is predicted ``now`` and ``before``, from weights (2, K), and the ``change``."""
-    columns = [list(domains).index(name) for name in law.domains]
-    weights = pair[:, columns]
+def _triples(shares: np.ndarray) -> list[list[float]]:
+    return [[int(row), int(column), float(shares[row, column])] for row, column in np.argwhere(shares)]
+
+
+def _predicted(law: Law, weights: np.ndarray, level: float) -> dict[str, Any]:
+    """Return what is predicted ``now`` and ``before``, from weights (2, K) of the law's domains, and the ``change``."""
     shares = weigh_targets(directions(law))
     value = prepend_mean(np.asarray(law.predict(weights), float), shares)
     low, high = bound_runs(law, weights, shares, level)

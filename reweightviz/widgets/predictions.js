@@ -2,7 +2,7 @@
 
 import { element, drawing, say } from "./elements.js";
 import { signedText } from "./format.js";
-import { contrastMixtures, lawProblem, readLaw } from "./law.js";
+import { contrastMixtures, lawProblem, readLaw, splitNote } from "./law.js";
 
 const GLYPH = { width: 76, height: 18 };
 const WORDS = {
@@ -13,10 +13,11 @@ const PATIENCE = 10_000;
 
 /**
  * @param {any} model @param {{hover(domain: string|null): void}} actions
- * @returns {{node: HTMLElement, load(): void, show(weights: number[], settled: boolean): void, dispose(): void}}
+ * @returns {{node: HTMLElement, load(): void, show(weights: number[], settled: boolean, warnings: string[]): void, dispose(): void}}
  */
 export function predictionPanel(model, actions) {
   const node = element("section", { class: "rv-law", "data-rv": "law", "aria-label": "Predicted losses" });
+  const doubts = element("div", { class: "rv-note rv-doubts", "data-rv": "law-warnings", role: "note", hidden: "" });
   /** @type {any} */ let header = {};
   /** @type {any} */ let form = null;
   /** @type {any} */ let answer = null;
@@ -60,12 +61,9 @@ export function predictionPanel(model, actions) {
     lines = header.targets.map((name, m) => targetLine(name, header.lower_is_better[m], false));
     if (sameWay && lines.length > 1) lines.push(targetLine("mean", header.lower_is_better[0], true));
     const ordered = lines.length > header.targets.length ? [lines[lines.length - 1], ...lines.slice(0, -1)] : lines;
-    node.append(head, ...ordered.map((line) => line.node));
-    const unseen = model.get("domains").filter((name) => !header.domains.includes(name));
-    if (unseen.length) {
-      const text = `The law does not know ${unseen.length === 1 ? `“${unseen[0]}”` : `${unseen.length} of the domains`}: their weight has no effect on these figures.`;
-      node.append(element("p", { class: "rv-note", title: unseen.join(", ") }, text));
-    }
+    const split = splitNote(header, model.get("domains"));
+    node.append(head, ...ordered.map((line) => line.node), doubts);
+    if (split) node.append(element("p", { class: "rv-note rv-short", "data-rv": "law-split", title: split }, split));
   }
 
   function targetLine(name, lowerIsBetter, isMean) {
@@ -86,9 +84,11 @@ export function predictionPanel(model, actions) {
     return { node: line, ...parts };
   }
 
-  /** @param {number[]} weights @param {boolean} settled */
-  function show(weights, settled) {
+  /** @param {number[]} weights @param {boolean} settled @param {string[]} warnings  of the proposal that these weights are */
+  function show(weights, settled, warnings) {
     if (!lines.length) return;
+    doubts.hidden = !warnings.length;
+    if (doubts.textContent !== warnings.join("")) doubts.replaceChildren(...warnings.map((sentence) => element("p", {}, sentence)));
     const reference = model.get("reference");
     if (header.kind === "kernel") {
       node.classList.toggle("rv-stale", kernel.ask(weights, reference));

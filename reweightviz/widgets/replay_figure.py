@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.lineage import Lineage
 from reweightviz.core.protocols import Law
 from reweightviz.core.runlog import RunLog
 from reweightviz.numerics.contrast import contrast_mixtures, directions, prepend_mean, weigh_targets
@@ -127,7 +128,7 @@ def consequences(law: Law, mixtures: Mapping[str, Mapping[str, float]], baseline
     :mod:`reweightviz.numerics.contrast` has them. Where targets differ in direction, the mean is
     that of the losses; ``lower_is_better`` is each row's direction.
     """
-    weights = np.array([[mixture[domain] for domain in law.domains] for mixture in mixtures.values()], np.float64)
+    weights = np.array([Lineage().summed(mixture, law.domains).array for mixture in mixtures.values()])
     lower = directions(law)
     shares = weigh_targets(lower)
     predicted = prepend_mean(np.asarray(law.predict(weights), np.float64), shares)

@@ -112,6 +112,39 @@ def test_everything_answers_while_the_kernel_is_busy(six: NotebookPage, tmp_path
     assert six.python("law.predict(x.mixture.array[None])[0, 0].item()") == pytest.approx(shown, abs=1e-5)
 
 
+def test_warnings_of_a_proposal_stand_under_its_predicted_losses(six: NotebookPage):
+    doubt = "the predicted gain over uniform, 0.01, may be none."
+    six.execute(f"""
+near = dict.fromkeys(names, 0.1) | {{"web": 0.5}}
+x.editor.add_preset("doubtful", rv.Mixture(near, source={{"method": "optimize", "warnings": [{doubt!r}]}}))
+""")
+    shown = six.locator("[data-rv=law-warnings]")
+    assert not shown.is_visible()
+    six.locator("[data-rv=preset]").click()
+    choice = six.locator("[data-preset=doubtful]")
+    choice.wait_for()
+    assert choice.get_attribute("title") == f"doubtful\n{doubt}"
+    assert choice.locator("small").inner_text() == "1 warning"
+    choice.click()
+    shown.get_by_text(doubt).wait_for()
+    six.until("x.mixture.source.get('preset') == 'doubtful'")
+    six.locator("[data-rv=undo]").click()
+    shown.wait_for(state="hidden")
+
+
+def test_a_split_domain_counts_as_its_parents_and_a_stranger_hides_the_figures(six: NotebookPage):
+    mean = six.locator("[data-rv=target-mean]")
+    before = float(mean.get_attribute("data-value"))
+    parts = six.lab.open([SIX.rpartition("x = ")[0] + """
+split = rv.split_domain(corpus, [0, 1, 2, 400], "mine")
+rv.MixtureEditor(split, law=law)""", "rv.MixtureEditor(dict(split.sources.token_table), law=law)"])
+    parts.run_all()
+    parts.locator("[data-rv=law-split]", has_text="it counts “mine” as 75 % “web” and 25 % “code”.").wait_for()
+    assert float(parts.locator("[data-rv=target-mean]").get_attribute("data-value")) == pytest.approx(before, abs=1e-6)
+    parts.locator("[data-rv=law-problem]", has_text="fitted without “mine”, which this mixture has").wait_for()
+    assert parts.locator("[data-rv=target-mean]").count() == 1
+
+
 def test_a_lasso_arrives_as_the_ids_inside_it(six: NotebookPage):
     seen = np.argwhere(ink(drawn(six)))
     height, width = drawn(six).shape[:2]

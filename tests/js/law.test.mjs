@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import {
-  contrastMixtures, evaluateLaw, lawProblem, quantileSorted, readLaw, verdictOn,
+  contrastMixtures, evaluateLaw, lawProblem, quantileSorted, readLaw, splitNote, verdictOn,
 } from "../../reweightviz/widgets/law.js";
 
 const golden = JSON.parse(readFileSync(new URL("../golden/law_form.json", import.meta.url), "utf-8"));
@@ -28,11 +28,45 @@ test("the browser gives numpy's numbers", () => {
   });
 });
 
-test("domains are matched by name, extra ones have no effect", () => {
-  const domains = ["stranger", ...golden.header.domains].reverse();
-  const law = readLaw(golden.header, view, domains);
-  const weights = [0, ...golden.weights[1]].reverse();
-  near(evaluateLaw(law, weights, golden.level).targets[0].value, golden.predictions[1][0]);
+test("domains are matched by name", () => {
+  const law = readLaw(golden.header, view, golden.header.domains.toReversed());
+  near(evaluateLaw(law, golden.weights[1].toReversed(), golden.level).targets[0].value, golden.predictions[1][0]);
+});
+
+test("a domain that the law does not know is refused with its name, and no figure is made", () => {
+  const domains = ["stranger", ...golden.header.domains];
+  assert.match(lawProblem(golden.header, domains), /fitted without “stranger”, which this mixture has; no losses can be predicted/);
+  assert.throws(() => readLaw(golden.header, view, domains), /fitted without “stranger”/);
+});
+
+/** The golden law, asked of its domains and one that was split off two of them. */
+function afterSplit() {
+  const names = golden.header.domains;
+  const shares = [...names.map((_, k) => [k, k, 1]), [0, names.length, 0.75], [1, names.length, 0.25]];
+  return [{ ...golden.header, shares }, [...names, "mine"]];
+}
+
+test("a split domain counts as its parents, and a split alone changes no prediction", () => {
+  const [header, domains] = afterSplit();
+  assert.equal(lawProblem(header, domains), "");
+  const law = readLaw(header, view, domains);
+  golden.weights.forEach((weights, n) => {
+    const moved = Math.min(weights[0] / 0.75, weights[1] / 0.25) / 2;
+    const parts = [weights[0] - 0.75 * moved, weights[1] - 0.25 * moved, ...weights.slice(2), moved];
+    const { targets, mean } = evaluateLaw(law, parts, golden.level);
+    targets.forEach((one, m) => near(one.value, golden.predictions[n][m]));
+    near(mean.value, golden.mean[n][0]);
+    near(mean.low, golden.mean[n][1]);
+  });
+});
+
+test("what is split off is named with its parents", () => {
+  const [header, domains] = afterSplit();
+  const [first, second] = domains;
+  assert.equal(splitNote(header, domains), `The law was fitted before a split; it counts “mine” as 75 % “${first}” and 25 % “${second}”.`);
+  assert.equal(splitNote(golden.header, golden.header.domains), "");
+  header.shares.pop();
+  assert.match(lawProblem(header, domains), /fitted without “mine”/);
 });
 
 test("what does not fit is refused with one sentence", () => {
