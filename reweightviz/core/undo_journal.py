@@ -33,7 +33,7 @@ def new_id() -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """One change: the values after it, by what was changed; the first entry holds a value of each."""
+    """One change: the values after it, by what changed; the first entry holds a value of each."""
 
     values: Mapping[str, Any]
     id: str = field(default_factory=new_id)

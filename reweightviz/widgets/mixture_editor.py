@@ -87,7 +87,8 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
     reference = t.List(t.Float(), help="the weights to compare with (K,)").tag(sync=True)
     reference_name = t.Unicode("natural", help="what the reference is called").tag(sync=True)
     presets = t.List(t.Dict(), help="mixtures to offer: {name, weights (K,), source}").tag(sync=True)
-    # One side writes each: the kernel the journal, the page what it did since. No message is in another's way.
+    # One side writes each, the kernel the journal, the page what it did since: no message crosses
+    # another of the same trait.
     journal = t.Dict(
         read_only=True,
         help="the last 50 changes: {entries: [{id, version, what, weights, source}], at: id of the present one, "
@@ -225,7 +226,8 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
     @t.observe("weights")
     def _record_weights(self, _: Any) -> None:
         if self.weights != self._present_weights():
-            self._journal.record("mixture", self._mixture_of({"weights": self.weights, "source": {"method": "given"}}))
+            given = {"weights": self.weights, "source": {"method": "given"}}
+            self._journal.record("mixture", self._mixture_of(given))
 
     @t.observe("mixture")
     def _record_mixture(self, _: Any) -> None:
@@ -234,10 +236,11 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
 
     @t.observe("page_steps")
     def _take_page_steps(self, _: Any) -> None:
-        self._journal.follow([
-            PageStep(step["id"], step["at"], step["seen"], {"mixture": self._mixture_of(step)} if "weights" in step else {})
-            for step in self.page_steps
-        ])
+        steps = []
+        for step in self.page_steps:
+            values = {"mixture": self._mixture_of(step)} if "weights" in step else {}
+            steps.append(PageStep(step["id"], step["at"], step["seen"], values))
+        self._journal.follow(steps)
 
     def _present_weights(self) -> list[float]:
         weights: list[float] = self._journal.value("mixture").aligned(self.domains).tolist()
@@ -257,9 +260,10 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
         for entry in self._journal.entries:
             mixture = entry.values.get("mixture")
             held = {} if mixture is None else _entry(_over(self.domains, mixture, "the mixture"))
-            entries.append({"id": entry.id, "version": entry.version, "what": sorted(entry.values), **held})
-        journal = self._journal
-        return {"entries": entries, "at": journal.at, "version": journal.version, "heard": journal.heard}
+            named = {"id": entry.id, "version": entry.version, "what": sorted(entry.values)}
+            entries.append(named | held)
+        place = {name: getattr(self._journal, name) for name in ("at", "version", "heard")}
+        return {"entries": entries, **place}
 
     # ---- the border
 

@@ -9,12 +9,12 @@ const PAGE = `page-${Math.random().toString(36).slice(2)}`;
 let stepCount = 0;
 
 /**
- * What moves now. `source` is null while nothing has moved; `keys` is the value that keys have reached.
+ * What moves now: `source` is null while nothing has moved, `keys` the value that keys reached.
  * @typedef {{start: number[], weights: number[], source: any, keys?: {value: number}}} Gesture
  */
 
 export class MixtureState {
-  /** @param {any} model @param {() => void} changed  called where a gesture changed what is shown */
+  /** @param {any} model @param {() => void} changed  called where what is shown changed */
   constructor(model, changed) {
     this.model = model;
     this.changed = changed;
@@ -59,7 +59,7 @@ export class MixtureState {
     return this.gesture;
   }
 
-  /** Show weights that are not yet committed; the kernel receives the latest about ten times a second. */
+  /** Show weights that are not committed; the kernel receives the latest ten times a second. */
   preview(/** @type {number[]} */ weights, /** @type {any} */ source) {
     Object.assign(this.begin(), { weights, source });
     this.changed();
@@ -110,7 +110,8 @@ export class MixtureState {
   add(/** @type {{at: string, weights?: number[], source?: any}} */ step) {
     const latest = this.model.get("journal");
     const before = unheardSteps(this.model.get("page_steps"), latest);
-    this.model.set("page_steps", [...before, { id: `${PAGE}:${(stepCount += 1)}`, seen: latest.version, ...step }]);
+    const id = `${PAGE}:${(stepCount += 1)}`;
+    this.model.set("page_steps", [...before, { id, seen: latest.version, ...step }]);
   }
 
   // ---- locks

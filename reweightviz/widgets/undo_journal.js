@@ -11,17 +11,26 @@
 
 export const STEPS_KEPT = 50;
 
-/** The steps that the kernel has not taken yet. @param {PageStep[]} steps @param {Journal} journal */
+/**
+ * The steps that the kernel has not taken yet.
+ * @param {PageStep[]} steps @param {Journal} journal
+ */
 export function unheardSteps(steps, journal) {
   return steps.slice(1 + steps.findIndex((step) => step.id === journal.heard));
 }
 
-/** The journal after the page's steps. @param {Journal} journal @param {PageStep[]} steps @returns {Journal} */
+/**
+ * The journal after the page's steps.
+ * @param {Journal} journal @param {PageStep[]} steps @returns {Journal}
+ */
 export function followSteps(journal, steps) {
   return steps.reduce((now, step) => append(stand(now, step), step), journal);
 }
 
-/** Id of the entry that lies `by` away from the present one, or undefined. @param {Journal} journal @param {number} by */
+/**
+ * Id of the entry that lies `by` away from the present one, or undefined.
+ * @param {Journal} journal @param {number} by
+ */
 export function neighbour(journal, by) {
   return journal.entries[placeOf(journal, journal.at) + by]?.id;
 }
@@ -42,7 +51,8 @@ function stand(journal, step) {
   const place = placeOf(journal, step.at);
   if (place < 0) return journal;
   const passed = journal.entries.slice(place + 1, placeOf(journal, journal.at) + 1);
-  const unseen = passed.filter((entry) => entry.version > step.seen && pageOf(entry.id) !== pageOf(step.id));
+  const later = passed.filter((entry) => entry.version > step.seen);
+  const unseen = later.filter((entry) => pageOf(entry.id) !== pageOf(step.id));
   const undone = journal.entries.slice(place + 1).filter((entry) => !unseen.includes(entry));
   const entries = [...journal.entries.slice(0, place + 1), ...unseen, ...undone];
   return { ...journal, entries, at: entries[place + unseen.length].id };
@@ -54,7 +64,8 @@ const pageOf = (id) => id.split(":")[0];
 /** @param {Journal} journal @param {PageStep} step @returns {Journal} */
 function append(journal, step) {
   if (!step.weights) return journal;
-  const added = { id: step.id, version: step.seen, what: ["mixture"], weights: step.weights, source: step.source };
+  const { id, seen, weights, source } = step;
+  const added = { id, version: seen, what: ["mixture"], weights, source };
   const entries = [...journal.entries.slice(0, placeOf(journal, journal.at) + 1), added];
   // What lies furthest back is forgotten; the first entry always holds weights.
   while (entries.length > STEPS_KEPT + 1) entries.splice(0, 2, { ...entries[0], ...entries[1] });
