@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -75,13 +75,13 @@ class Explorer(w.VBox):
             raise ReweightvizError("an Explorer needs a corpus, or tokens={'web': 1.2e12, ...}; got neither.")
         self.corpus, self.law, self._runs, self.sources = corpus, law, list(logs), _sources(corpus, tokens)
         self._folder: Path | None = None
-        self._quiet = False
         link = f"explorer-{uuid4().hex}"
         natural = Mixture.natural(self.sources.token_table)
         start = natural if mixture is None else _ordered(mixture, self.sources.domains)
         self.state = ExplorerState(start, len(corpus) if corpus is not None else 0)
         self.editor = MixtureEditor(self.sources, mixture=start, reference=reference, presets=presets, law=law, link=link,
                                     budget=float(self.sources.tokens.sum()) if budget is None else budget, max_epochs=max_epochs)
+        self.editor.share(self.state.journal)
         self._propose()
         for name, result in self._results().items():
             self.editor.add_preset(name, result)
@@ -197,7 +197,7 @@ class Explorer(w.VBox):
         editor = self.editor
         view = {"reference": dict(zip(editor.domains, editor.reference, strict=True)), "budget": editor.budget,
                 "max_epochs": editor.max_epochs, "locked": list(editor.locked),
-                "color_by": self.map.color_by if self.map else "domain", "journal": editor.journal}
+                "color_by": self.map.color_by if self.map else "domain"}
         write_atomically(self._folder / "view.json", json.dumps(view))
         self.state.save(self._folder / "state.json")
 
@@ -234,62 +234,32 @@ class Explorer(w.VBox):
         self.save(folder)
 
     def _restore(self, folder: Path, view: Mapping[str, Any], state: ExplorerState) -> None:
-        self.state = state
-        with self._hushed():
-            self.editor.locked = view["locked"]
-            self.editor.restore(view["journal"])
-            if self.map is not None:
-                self.map.mixture, self.map.selection, self.map.hidden = state.mixture, state.selection, list(state.hidden)
-        self.state.listen(self._show)
+        self.editor.locked = view["locked"]
+        self.state.restore(state)
         self._folder = folder
 
-    # ---- the joints: widgets tell the state, the state tells the widgets; while it tells them, nobody answers back
+    # ---- the joints: the editor steps through the state's own journal, the map writes to the state and follows it
 
     def _join(self) -> None:
         self.state.listen(self._show)
-        self.editor.observe(lambda change: self._told(self.state.set_mixture, change["new"]), "mixture")
         self.editor.observe(lambda _: self._propose(), ["budget", "max_epochs"])
         self.editor.observe(self._autosave, ["locked", "reference", "budget", "max_epochs"])
         if self.map is not None:
-            self.map.observe(lambda _: self._told(self.state.set_selection, self.map.selected_rows), "selection")
-            self.map.observe(lambda change: self._told(self.state.set_hidden, change["new"]), "hidden")
+            # When the map only follows, the state holds this value already: no change.
+            self.map.observe(lambda _: self.state.set_selection(self.map.selected_rows), "selection")
+            self.map.observe(lambda change: self.state.set_hidden(change["new"]), "hidden")
             self.map.observe(self._autosave, "color_by")
 
-    def _told(self, set_state: Callable[[Any], None], value: Any) -> None:
-        if not self._quiet:
-            set_state(value)
-
     def _show(self, what: str) -> None:
-        """The state changed: every widget that does not know it yet is told."""
-        with self._hushed():
+        """Let the map follow what changed, and save it."""
+        if self.map is not None:
             if what == "mixture":
-                self._tell_editor()
-                if self.map is not None:
-                    self.map.mixture = self.mixture
-            elif self.map is not None and what == "selection" and not np.array_equal(self.map.selected_rows, self.state.selection):
-                self.map.selection = self.state.selection
-            elif self.map is not None and what == "hidden":
+                self.map.mixture = self.mixture
+            elif what == "hidden":
                 self.map.hidden = list(self.state.hidden)
+            elif not np.array_equal(self.map.selected_rows, self.state.selection):
+                self.map.selection = self.state.selection
         self._autosave()
-
-    def _tell_editor(self) -> None:
-        """An undo is an undo in the editor's journal too, not one entry more."""
-        if self.editor.mixture == self.mixture:
-            return
-        entries, at = self.editor.journal["entries"], self.editor.journal["at"]
-        for step, travel in ((at - 1, self.editor.undo), (at + 1, self.editor.redo)):
-            if 0 <= step < len(entries) and np.allclose(entries[step]["weights"], self.mixture.array, rtol=0, atol=1e-12):
-                travel()
-                return
-        self.editor.mixture = self.mixture
-
-    @contextmanager
-    def _hushed(self) -> Iterator[None]:
-        before, self._quiet = self._quiet, True
-        try:
-            yield
-        finally:
-            self._quiet = before
 
     def _propose(self) -> None:
         """Offer the law's optimum, which depends on the budget and the cap, with the warnings that belong to it."""

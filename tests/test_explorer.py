@@ -1,4 +1,7 @@
 import json
+import shutil
+from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -6,6 +9,7 @@ import pytest
 import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 
+GOLDEN = Path(__file__).parent / "golden"
 NAMES = ["web", 'co"de <b>', "🦜"]
 
 
@@ -72,6 +76,52 @@ def test_the_editors_own_undo_is_the_same_journal(x):
     assert x.mixture == MIX == dict(x.editor.mixture)
 
 
+def page_step(x, by, **step):
+    """Send what the page sends on undo (-1), redo (1) or, with weights, a change (0)."""
+    journal = x.editor.journal
+    ids = [entry["id"] for entry in journal["entries"]]
+    at = ids[ids.index(journal["at"]) + by]
+    sent = {"id": f"page-1:{uuid4()}", "at": at, "seen": journal["version"], **step}
+    x.editor.set_state({"draft": None, "page_steps": [sent]})
+
+
+def test_a_visit_of_equal_weights_is_a_step_of_its_own(x):
+    uniform = dict.fromkeys(NAMES, 1 / 3)
+    x.mixture = uniform
+    x.mixture = MIX
+    x.mixture = uniform
+    x.undo()
+    assert x.mixture == MIX == dict(x.editor.mixture) == dict(x.map.mixture)
+    x.undo()
+    assert x.mixture == uniform
+    x.redo()
+    assert x.mixture == MIX
+
+
+def test_the_pages_undo_and_pythons_step_through_one_journal(x):
+    natural = x.mixture
+    x.mixture = MIX
+    x.map.set_state({"selection_bits": b"\x0f" + bytes(7)})  # a lasso in the page
+    rows = x.state.selection.tolist()
+    page_step(x, 0, weights=[0.2, 0.3, 0.5], source={"method": "by hand"})
+    x.map.set_state({"hidden": ["web"]})
+    assert (len(rows), x.mixture["web"], x.state.hidden) == (4, 0.2, ("web",))
+    page_step(x, -1)
+    assert (x.state.hidden, x.map.hidden) == ((), [])
+    x.undo()
+    assert x.mixture == MIX == dict(x.map.mixture)
+    page_step(x, -1)
+    assert len(x.selection) == 0 == len(x.map.selection)
+    x.editor.undo()
+    assert x.mixture == natural
+    for by in (1, 1):
+        page_step(x, by)
+    assert x.map.selected_rows.tolist() == rows
+    x.redo(), x.redo()
+    assert (x.mixture["web"], x.map.hidden) == (0.2, ["web"])
+    assert [entry["what"] for entry in x.editor.journal["entries"]][1:] == [["mixture"], ["selection"], ["mixture"], ["hidden"]]
+
+
 def test_presets_hold_the_law_and_the_log(x):
     names = [preset["name"] for preset in x.editor.presets]
     assert "law's optimum" in names
@@ -97,6 +147,28 @@ def test_saved_loaded_and_kept_up_to_date(x, tmp_path):
     again.undo(), again.undo(), again.undo()
     assert again.mixture == x.corpus.natural
     assert rv.Explorer.load(tmp_path / "x").mixture == x.corpus.natural
+
+
+def test_an_explorer_of_0_3_opens_with_its_undo_steps(corpus, tmp_path):
+    folder = shutil.copytree(GOLDEN / "explorer_0.3.0", tmp_path / "x")
+    corpus.save(folder / "corpus.lance")
+    x = rv.Explorer.load(folder)
+
+    def now():
+        return [round(weight, 6) for weight in x.mixture.values()], x.selection.ids.tolist(), x.map.hidden
+
+    assert now() == ([0.25, 0.25, 0.5], ["d1", "d3"], ["🦜"])
+    assert x.mixture.source == {"method": "by hand", "moved": "🦜"}
+    x.redo(), x.redo()
+    assert now() == ([0.1, 0.2, 0.7], ["d4", "d5", "d6"], ["🦜"])
+    for _ in range(3):
+        x.undo()
+    assert now() == ([0.25, 0.25, 0.5], ["d1", "d3"], [])
+    x.undo()
+    assert now() == ([0.5, 0.3, 0.2], ["d1", "d3"], [])
+    assert rv.Explorer.load(folder).selection.ids.tolist() == ["d1", "d3"], "saved anew, in today's form"
+    x.undo(), x.undo(), x.undo()
+    assert now() == ([0.166667, 0.333333, 0.5], [], [])
 
 
 def test_running_the_cell_again_takes_up_what_was_chosen(corpus, law, tmp_path):

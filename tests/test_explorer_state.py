@@ -39,15 +39,35 @@ def test_a_new_change_forgets_what_was_undone(state):
     assert state.mixture == A
 
 
-def test_an_undo_made_elsewhere_is_the_same_step(state):
+def test_equal_values_are_visited_step_by_step(state):
+    for mixture in (B, A, B, C, B, A):
+        state.set_mixture(mixture)
+    seen = [state.mixture for _ in range(7) if state.undo()]
+    assert seen == [B, C, B, A, B, A]
+    seen = [state.mixture for _ in range(7) if state.redo()]
+    assert seen == [B, A, B, C, B, A]
+
+
+def test_selection_and_mixture_are_undone_in_the_order_of_the_changes(state):
     state.set_mixture(B)
-    state.set_mixture(C)
-    state.set_mixture(B)  # the editor's own undo button
-    assert state.undo()
-    assert state.mixture == A
-    state.set_mixture(B)  # and its redo button
-    assert state.redo()
-    assert state.mixture == C
+    state.set_selection([1])
+    state.set_mixture(A)
+    state.set_selection([])
+    places = [(state.mixture, state.selection.tolist())]
+    while state.undo():
+        places.append((state.mixture, state.selection.tolist()))
+    assert places == [(A, []), (A, [1]), (B, [1]), (B, []), (A, [])]
+
+
+def test_fifty_changes_are_kept_and_the_rest_stays_done(state):
+    state.set_hidden(["x"])
+    for step in range(60):
+        state.set_selection([step % 20])
+    undone = 0
+    while state.undo():
+        undone += 1
+    assert undone == 50
+    assert (state.hidden, state.selection.tolist()) == (("x",), [9])
 
 
 def test_listeners_hear_what_changed_and_only_changes(state):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import shutil
 import subprocess
@@ -104,10 +105,16 @@ def sent(editor, monkeypatch):
 
 def change(editor, weights, **source):
     """What the browser sends on release."""
-    before = editor.journal["entries"][: editor.journal["at"] + 1]
-    entries = [*before, {"weights": weights, "source": source}]
-    journal = {"entries": entries, "at": len(entries) - 1}
-    editor.set_state({"weights": weights, "draft": None, "journal": journal})
+    step = {"weights": weights, "source": source}
+    editor.set_state({"draft": None, "page_steps": [page_step(editor, editor.journal["at"], **step)]})
+
+
+numbers = itertools.count(1)
+
+
+def page_step(editor, at, **step):
+    """What mixture_state.js adds to page_steps."""
+    return {"id": f"page-1:{next(numbers)}", "at": at, "seen": editor.journal["version"], **step}
 
 
 def test_starts_natural_from_a_table_alone(editor):
@@ -155,15 +162,23 @@ def test_the_browser_moves_a_weight_and_observers_hear_once(editor):
     seen = []
     editor.observe(lambda event: seen.append((event.new, editor.journal["at"])), "mixture")
     change(editor, [0.5, 0.25, 0.25], method="by hand", moved="web")
-    assert seen == [({"web": 0.5, "code": 0.25, "math": 0.25}, 1)]
+    step = editor.page_steps[0]["id"]
+    assert seen == [({"web": 0.5, "code": 0.25, "math": 0.25}, step)]
+    assert (editor.weights, editor.journal["heard"]) == ([0.5, 0.25, 0.25], step)
     assert editor.mixture.source == {"method": "by hand", "moved": "web"}
     assert len(editor.journal["entries"]) == 2
 
 
 def browser_travels(editor, steps):
     """What the page's undo and redo buttons send."""
-    at = editor.journal["at"] + steps
-    editor.set_state({"weights": editor.journal["entries"][at]["weights"], "journal": {**editor.journal, "at": at}})
+    ids = [entry["id"] for entry in editor.journal["entries"]]
+    at = ids[ids.index(editor.journal["at"]) + steps]
+    editor.set_state({"page_steps": [page_step(editor, at)]})
+
+
+def held(journal):
+    """The mixtures of a journal, without ids."""
+    return [(entry["weights"], entry["source"]) for entry in journal["entries"]]
 
 
 def test_a_journal_is_restored_with_its_place(editor):
@@ -175,7 +190,7 @@ def test_a_journal_is_restored_with_its_place(editor):
     new, seen = MixtureEditor(TOKENS, mixture={"web": 0, "code": 0, "math": 1}), []
     new.observe(lambda event: seen.append(event.new), "mixture")
     new.restore(kept)
-    assert new.journal == kept
+    assert held(new.journal) == held(kept)
     assert (new.weights, new.mixture.source) == ([0.5, 0.25, 0.25], {"method": "by hand"})
     assert seen == [editor.mixture]
     new.redo()
@@ -184,7 +199,7 @@ def test_a_journal_is_restored_with_its_place(editor):
     assert new.mixture == start
     browser_travels(new, 1)
     assert new.mixture == editor.mixture
-    assert (new.journal, new.error) == (kept, "")
+    assert (held(new.journal), new.error) == (held(kept), "")
 
 
 def test_a_restored_journal_of_the_same_weights_brings_its_sources(editor):
@@ -196,12 +211,39 @@ def test_a_restored_journal_of_the_same_weights_brings_its_sources(editor):
     assert len(other.journal["entries"]) == 2
 
 
-@pytest.mark.parametrize(("at", "first"), [(79, 30), (40, 30), (10, 10)])
-def test_a_long_journal_keeps_the_entries_around_its_place(editor, at, first):
+def test_a_journal_of_0_3_is_restored(editor):
     entries = [{"weights": [k / 100, 1 - k / 100, 0.0]} for k in range(80)]
-    editor.restore({"entries": entries, "at": at})
-    assert editor.weights == entries[at]["weights"]
-    assert editor.journal == {"entries": entries[first : first + 50], "at": at - first}
+    editor.restore({"entries": entries, "at": 40})
+    assert editor.weights == entries[40]["weights"]
+    assert held(editor.journal) == [(entry["weights"], {}) for entry in entries[29:]]
+    editor.undo()
+    assert editor.weights == entries[39]["weights"]
+
+
+def test_every_visit_of_equal_weights_is_a_step(editor):
+    a, b = [0.5, 0.3, 0.2], [0.2, 0.3, 0.5]
+    editor.weights = a
+    editor.mixture = dict(zip(TOKENS, b, strict=True))
+    change(editor, a)
+    editor.mixture = dict(zip(TOKENS, b, strict=True))
+    visits = []
+    for travel in (editor.undo, lambda: browser_travels(editor, -1), editor.undo, editor.redo, lambda: browser_travels(editor, 1)):
+        travel()
+        visits.append(editor.weights)
+    assert visits == [a, b, a, b, a]
+
+
+def test_what_crosses_on_the_wire_is_kept(editor):
+    start = editor.journal["at"]
+    late = page_step(editor, start, weights=[0.0, 0.0, 1.0], source={"method": "by hand"})
+    editor.mixture = Mixture({"web": 0.5, "code": 0.3, "math": 0.2}, source={"method": "olmix"})
+    editor.set_state({"page_steps": [late]})
+    assert editor.weights == [0.0, 0.0, 1.0]
+    editor.undo()
+    assert editor.mixture.source == {"method": "olmix"}
+    editor.set_state({"page_steps": [late, page_step(editor, late["id"])]})  # the first is not taken again
+    assert editor.weights == [0.0, 0.0, 1.0]
+    assert len(editor.journal["entries"]) == 3
 
 
 class Wire:
@@ -227,7 +269,13 @@ def test_the_page_hears_of_a_restored_journal_in_one_message(editor):
     wire.states.clear()
     journal = {"entries": [{"weights": [1.0, 0.0, 0.0]}, {"weights": [0.0, 1.0, 0.0]}], "at": 1}
     editor.restore(journal)
-    assert wire.states == [{"journal": journal, "weights": [0.0, 1.0, 0.0]}]
+    assert wire.states == [{"journal": editor.journal, "weights": [0.0, 1.0, 0.0]}]
+
+
+def test_the_page_sends_what_is_new_and_hears_one_message(editor):
+    editor.comm = wire = Wire()
+    change(editor, [0.5, 0.25, 0.25])
+    assert [set(state) - {"draft"} for state in wire.states if set(state) - {"draft"}] == [{"journal", "weights"}]
 
 
 @pytest.mark.parametrize(("text", "tokens"), COUNTS["read"].items())
@@ -266,8 +314,12 @@ def test_the_draft_is_not_the_mixture(editor):
     ({"draft": [2, 0, 0]}, "sum to 1"),
     ({"locked": [True]}, "list of 3 booleans"),
     ({"budget": -5}, "budget must be a number above 0"),
-    ({"journal": {"entries": [], "at": 0}}, "journal must be"),
-    ({"journal": {"entries": [{"weights": [1, 0, 0], "source": "me"}], "at": 0}}, "journal must be"),
+    ({"journal": {"entries": [], "at": ""}}, "the kernel alone writes the journal"),
+    ({"page_steps": {}}, "page_steps must be"),
+    ({"page_steps": [{"id": "p:1", "seen": 0}]}, "page_steps must be"),
+    ({"page_steps": [{"id": "p:1", "at": "", "seen": "0"}]}, "page_steps must be"),
+    ({"page_steps": [{"id": "p:1", "at": "", "seen": 0, "source": "me"}]}, "page_steps must be"),
+    ({"page_steps": [{"id": "p:1", "at": "", "seen": 0, "weights": [1, 1, 0]}]}, "weights must sum to 1"),
 ])
 def test_the_border_refuses_whole_and_sends_the_old_back(editor, monkeypatch, state, sentence):
     before, back = dict(editor.get_state()), []
@@ -291,7 +343,9 @@ def test_the_border_refuses_whole_and_sends_the_old_back(editor, monkeypatch, st
     (lambda e: setattr(e, "level", "much"), "level must lie between 0 and 1, such as 0.9; got 'much'"),
     (lambda _: MixtureEditor(TOKENS, budget="lots"), "budget must be a number above 0"),
     (lambda e: e.restore(7), "journal must be"),
-    (lambda e: e.restore(e.journal | {"at": 1}), "with at inside the entries"),
+    (lambda e: e.restore(e.journal | {"at": 1}), "with at the id of an entry"),
+    (lambda e: e.restore(e.journal | {"at": "nowhere"}), "with at the id of an entry"),
+    (lambda e: e.restore({"entries": [{"weights": [1, 0, 0], "source": "me"}], "at": 0}), "journal must be"),
     (lambda e: e.restore(MixtureEditor({"web": 1}).journal), "list of 3 numbers"),
     (lambda e: setattr(e, "law", "olmix"), "str has no 'domains'"),
     (lambda e: e.add_preset("natural", e.mixture), "is always there"),
@@ -334,7 +388,7 @@ def test_presets_locks_and_a_reference():
 def test_the_journal_stays_short(editor):
     for share in np.linspace(0.1, 0.9, 80):
         editor.weights = [share, 1 - share, 0.0]
-    assert len(editor.journal["entries"]) == 50
+    assert len(editor.journal["entries"]) == 51, "where it starts, and 50 changes"
     assert editor.journal["entries"][-1]["weights"] == editor.weights
 
 

@@ -12,8 +12,6 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import SUM_TOLERANCE
 from reweightviz.core.token_counts import parse_budget
 
-JOURNAL_LENGTH = 50
-
 
 class Positive(t.Float):
     """A number above 0; text such as "2T" passes for a budget."""
@@ -69,16 +67,41 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
-def checked_journal(value: Any, count: int) -> Any:
-    """{entries: [{weights (K,), source}], at}; the source may be left out."""
+def checked_steps(value: Any, count: int) -> Any:
+    """[{id, at, seen}], each with or without weights (K,) and a source."""
+    fits = isinstance(value, list | tuple)
+    for step in value if fits else ():
+        fits &= isinstance(step, Mapping) and _is_step(step)
+        if fits and "weights" in step:
+            checked_weights("weights", step["weights"], count)
+    if not fits:
+        raise ReweightvizError(f"page_steps must be [{{id, at, seen, weights, source}}]; got {value!r:.80}.")
+    return value
+
+
+def _is_step(step: Mapping[str, Any]) -> bool:
+    named = all(isinstance(step.get(name), str) for name in ("id", "at"))
+    return named and isinstance(step.get("seen"), int) and isinstance(step.get("source"), Mapping | None)
+
+
+def read_journal(value: Any, count: int) -> tuple[list[Mapping[str, Any]], int]:
+    """Return the entries of a journal that hold weights, and the place of the present one among them.
+
+    The place is given by id; by number in a journal of version 0.3, whose entries have no id.
+    """
     try:
         entries, at = value["entries"], value["at"]
-        fits = isinstance(at, int) and 0 <= at < len(entries)
-        for entry in entries:
+        place = at if isinstance(at, int) else [entry["id"] for entry in entries].index(at)
+        held = [entry for entry in entries if "weights" in entry]
+        passed = sum("weights" in entry for entry in entries[: place + 1])
+        fits = 0 <= place < len(entries) and passed > 0
+        for entry in held:
             checked_weights("weights", entry["weights"], count)
             fits &= isinstance(entry.get("source"), Mapping | None)
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, ReweightvizError):
+            raise
         fits = False
     if not fits:
-        raise ReweightvizError("journal must be {entries: [{weights, source}], at} with at inside the entries.")
-    return value
+        raise ReweightvizError("journal must be {entries: [{id, weights, source}], at} with at the id of an entry.")
+    return held, passed - 1

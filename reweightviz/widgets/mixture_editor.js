@@ -3,9 +3,10 @@
 import { join } from "./bus.js";
 import { element, lineIcon, say } from "./elements.js";
 import { budgetText, epochsText, percentText, ratioText, signedText, tokensText } from "./format.js";
+import { MixtureState } from "./mixture_state.js";
 import { parsePercent, parseTokens } from "./parse.js";
 import { predictionPanel } from "./predictions.js";
-import { applyTarget, axisEnd, effectiveDomains, freeShare, moveWeight, passes, temperWeights, unimaxWeights } from "./simplex.js";
+import { axisEnd, effectiveDomains, passes, temperWeights, unimaxWeights } from "./simplex.js";
 
 const ICONS = {
   undo: "M6 3 2.5 6.5 6 10 M2.5 6.5 H10 a3.5 3.5 0 0 1 0 7 H6",
@@ -14,8 +15,6 @@ const ICONS = {
   shut: "M4 7.5 h8 v6 h-8 z M5.7 7.5 V5 a2.3 2.3 0 0 1 4.6 0 V7.5",
 };
 const STEPS = { ArrowUp: 0.001, ArrowRight: 0.001, ArrowDown: -0.001, ArrowLeft: -0.001, PageUp: 0.05, PageDown: -0.05 };
-const DRAFT_EVERY = 100;
-const JOURNAL_LENGTH = 50;
 const GRAB = 9;
 let editorCount = 0;
 
@@ -43,7 +42,7 @@ class EditorView {
     this.model = model;
     this.name = `rv-editor-${(editorCount += 1)}`;
     this.channel = join(model.get("link"));
-    this.gesture = null; // what moves now: {start, weights, source}
+    this.state = new MixtureState(model, () => this.refresh());
     this.order = { by: "given", down: false };
     this.wanted = ""; // the filter's text
     this.emitted = "";
@@ -61,9 +60,8 @@ class EditorView {
   }
 
   dispose() {
-    if (this.gesture) this.cancel();
+    this.state.dispose();
     cancelAnimationFrame(this.frame);
-    clearTimeout(this.draftTimer);
     for (const off of this.offs) off();
     if (this.channel.last("weights")?.dragging && this.moved) this.emit(false);
     this.panel.dispose();
@@ -77,7 +75,7 @@ class EditorView {
         this.offs.push(() => this.model.off(`change:${name}`, listener));
       }
     };
-    on(["weights", "draft", "budget", "max_epochs", "locked", "reference", "reference_name", "journal", "presets", "error"], () => this.refresh());
+    on(["journal", "page_steps", "draft", "budget", "max_epochs", "locked", "reference", "reference_name", "presets", "error"], () => this.refresh());
     on(["domains", "tokens", "colors"], () => { this.rebuild(); this.panel.load(); this.refresh(); });
     on(["law_header", "law_data", "level"], () => { this.panel.load(); this.refresh(); });
     this.offs.push(this.channel.on("hover", ({ domain }) => this.mark("rv-hover", domain)));
@@ -88,94 +86,40 @@ class EditorView {
     for (const row of this.rows) row.node.classList.toggle(style, row.name === domain);
   }
 
-  // ---- weights: committed, moving, undone
-
-  get weights() {
-    return this.gesture?.weights ?? this.model.get("draft") ?? this.model.get("weights");
-  }
+  // ---- weights: what the state's steps change in the view
 
   /** What a proposal's source warns of, while it is the mixture; locks make it another mixture. @returns {string[]} */
   get warnings() {
-    const { entries, at } = this.model.get("journal");
-    const source = entries[at]?.source;
+    const { source } = this.state;
     return source?.locked ? [] : warningsIn(source);
   }
 
-  begin() {
-    this.gesture ??= { start: [...this.model.get("weights")], weights: this.model.get("weights"), source: null };
-    return this.gesture;
-  }
-
-  /** Show weights that are not yet committed; Python hears of the latest about ten times a second. */
-  preview(weights, source) {
-    Object.assign(this.begin(), { weights, source });
-    this.refresh();
-    this.draftTimer ??= setTimeout(() => {
-      this.draftTimer = null;
-      if (!this.gesture) return;
-      this.model.set("draft", this.gesture.weights);
-      this.model.save_changes();
-    }, DRAFT_EVERY);
+  commit(weights, source) {
+    this.state.commit(weights, source);
+    this.arrange();
   }
 
   finish() {
-    const moved = this.gesture;
-    this.gesture = null;
-    if (moved?.source) this.commit(moved.weights, moved.source);
-    else this.refresh();
-  }
-
-  cancel() {
-    this.gesture = null;
-    this.model.set("draft", null);
-    this.model.save_changes();
-    this.refresh();
-  }
-
-  commit(weights, source) {
-    const { entries, at } = this.model.get("journal");
-    this.model.set("draft", null);
-    if (weights.some((w, k) => w !== this.model.get("weights")[k])) {
-      const kept = [...entries.slice(0, at + 1), { weights, source }].slice(-JOURNAL_LENGTH);
-      this.model.set("weights", weights);
-      this.model.set("journal", { entries: kept, at: kept.length - 1 });
-    }
-    this.model.save_changes();
-    this.arrange();
-    this.refresh();
-  }
-
-  travel(steps) {
-    const { entries, at } = this.model.get("journal");
-    if (!entries[at + steps]) return;
-    this.model.set("weights", entries[at + steps].weights);
-    this.model.set("journal", { entries, at: at + steps });
-    this.model.save_changes();
+    this.state.finish();
     this.arrange();
   }
 
-  /** Move one weight within what the locks leave; says so when they stop it. */
-  move(index, value, start = this.model.get("weights")) {
-    const locked = this.model.get("locked");
-    const free = locked.filter((is, k) => !is && k !== index).length;
-    const room = freeShare(start, locked);
-    if (locked[index]) this.tell(`${this.quoted(index)} is locked.`);
-    else if (!free) this.tell(`Nothing can make room for ${this.quoted(index)}: every other domain is locked.`);
-    else if (value > room + 1e-9 && room < 1 - 1e-9) this.tell(`The locked domains leave at most ${percentText(room)} %.`);
-    else this.tell("");
-    return moveWeight(start, index, value, locked);
+  travel(by) {
+    this.state.travel(by);
+    this.arrange();
   }
 
-  quoted(index) {
-    const name = this.model.get("domains")[index];
-    return `“${name.length > 40 ? `${name.slice(0, 39)}…` : name}”`;
+  move(index, value, start) {
+    const { weights, note } = this.state.move(index, value, start);
+    this.tell(note);
+    return weights;
   }
 
+  /** @returns {[number[], any]} */
   take(weights, source) {
-    const locked = this.model.get("locked");
-    const held = locked.filter(Boolean).length;
-    this.tell(held ? `${held} locked ${held === 1 ? "domain keeps its weight" : "domains keep their weights"}.` : "");
-    return held ? [applyTarget(this.model.get("weights"), weights, locked), { ...source, locked: held }] : [[...weights], source];
+    const taken = this.state.take(weights, source);
+    this.tell(taken.note);
+    return [taken.weights, taken.source];
   }
 
   // ---- toolbar
@@ -268,7 +212,7 @@ class EditorView {
     const show = (slider) => {
       this.exponent = Number(slider.value);
       say(figure, this.exponent.toFixed(2));
-      this.preview(...this.take(temperWeights(this.model.get("tokens"), this.exponent), { method: "temperature", exponent: this.exponent }));
+      this.state.preview(...this.take(temperWeights(this.model.get("tokens"), this.exponent), { method: "temperature", exponent: this.exponent }));
     };
     const slider = element("input", {
       type: "range", min: 0, max: 1.5, step: 0.05, value: this.exponent ?? 0.7, "data-rv": "temperature", "aria-label": "Exponent of the temperature mixture",
@@ -281,7 +225,7 @@ class EditorView {
   readReference() {
     const name = this.referenceSelect.value;
     const found = this.presets().find(([preset]) => preset === name);
-    const weights = name === "current" ? this.weights : found?.[1];
+    const weights = name === "current" ? this.state.weights : found?.[1];
     if (!weights) return;
     this.model.set("reference", [...weights]);
     this.model.set("reference_name", name);
@@ -312,7 +256,7 @@ class EditorView {
   rebuild() {
     this.rows = this.model.get("domains").map((name, index) => this.row(name, index));
     this.filterInput.hidden = this.rows.length <= 12;
-    this.gesture = null;
+    this.state.gesture = null;
     this.arrange();
   }
 
@@ -324,19 +268,19 @@ class EditorView {
     row.bar = element("div", {
       class: "rv-bar", "data-rv": "bar", role: "slider", tabindex: 0, "aria-label": `Weight of ${name}`, "aria-valuemin": 0, "aria-valuemax": 100,
       onpointerdown: (event) => this.grab(row, event), onkeydown: (event) => this.barKey(row, event),
-      onkeyup: (event) => event.key in STEPS && this.finish(), onblur: () => this.gesture?.keys && this.finish(),
+      onkeyup: (event) => event.key in STEPS && this.finish(), onblur: () => this.state.gesture?.keys && this.finish(),
     }, element("div", { class: "rv-track" }, row.over, row.fill), row.tick);
     row.input = element("input", {
       class: "rv-field rv-num", "data-rv": "weight-input", "aria-label": `Weight of ${name} in percent`, inputmode: "decimal", spellcheck: "false", autocomplete: "off",
       onfocus: () => row.input.select(), oninput: () => { row.typing = true; }, onblur: () => this.readWeight(row), onkeydown: (event) => this.inputKey(row, event),
-      onkeyup: (event) => event.key in STEPS && this.gesture?.keys && this.finish(),
+      onkeyup: (event) => event.key in STEPS && this.state.gesture?.keys && this.finish(),
     });
-    row.lock = element("button", { type: "button", class: "rv-lock", "data-rv": "lock", "aria-label": `Lock ${name}`, onclick: () => this.toggleLock(index) }, lineIcon(ICONS.open), lineIcon(ICONS.shut));
+    row.lock = element("button", { type: "button", class: "rv-lock", "data-rv": "lock", "aria-label": `Lock ${name}`, onclick: () => this.state.toggleLock(index) }, lineIcon(ICONS.open), lineIcon(ICONS.shut));
     for (const part of ["delta", "ratio", "epochs"]) row[part] = element("span", { class: `rv-num rv-${part}`, "data-rv": part });
     const tokens = this.model.get("tokens")[index];
     row.node = element("div", {
       class: "rv-row", "data-rv": "row", "data-domain": name, style: `--rv-colour:${this.model.get("colors")[index]}`,
-      onpointerenter: () => !this.gesture && this.channel.emit("hover", { domain: name }), onpointerleave: () => !this.gesture && this.channel.emit("hover", { domain: null }),
+      onpointerenter: () => !this.state.gesture && this.channel.emit("hover", { domain: name }), onpointerleave: () => !this.state.gesture && this.channel.emit("hover", { domain: null }),
     }, element("i", { class: "rv-swatch" }),
     element("button", { type: "button", class: "rv-name rv-text", "data-rv": "name", tabindex: -1, title: name, onclick: () => this.focusDomain(name) }, name),
     element("span", { class: "rv-num rv-tokens", title: `${tokens.toLocaleString("en")} tokens available` }, tokensText(tokens)),
@@ -356,7 +300,7 @@ class EditorView {
   /** Order and filter the rows; the focus stays where it was. */
   arrange() {
     const { by, down } = this.order;
-    const values = by === "given" ? null : this.model.get(by === "weight" ? "weights" : "tokens");
+    const values = { given: null, tokens: this.model.get("tokens"), weight: this.state.committed }[by];
     const rank = (row) => (values ? values[row.index] : row.index);
     const sorted = [...this.rows].sort((a, b) => (down ? -1 : 1) * (rank(a) - rank(b)) || a.index - b.index);
     for (const row of this.rows) row.node.hidden = !row.name.toLowerCase().includes(this.wanted);
@@ -368,11 +312,6 @@ class EditorView {
     for (const head of this.heads) head.dataset.order = head.dataset.sort === by ? (down ? "down" : "up") : "";
   }
 
-  toggleLock(index) {
-    this.model.set("locked", this.model.get("locked").map((is, k) => (k === index ? !is : is)));
-    this.model.save_changes();
-  }
-
   /** Drag: near the bar's end it is picked up where it is, elsewhere it jumps to the pointer; shift is ten times finer. */
   grab(row, event) {
     if (event.button !== 0) return;
@@ -380,11 +319,11 @@ class EditorView {
     row.bar.focus({ preventScroll: true });
     const box = row.bar.getBoundingClientRect();
     const perPixel = this.axisMax / box.width;
-    const { start } = this.begin();
+    const { start } = this.state.begin();
     const end = box.left + start[row.index] / perPixel;
     let [value, x] = [Math.abs(event.clientX - end) <= GRAB ? start[row.index] : (event.clientX - box.left) * perPixel, event.clientX];
     const source = { method: "by hand", moved: row.name };
-    const follow = () => this.gesture && this.preview(this.move(row.index, value, start), source);
+    const follow = () => this.state.gesture && this.state.preview(this.move(row.index, value, start), source);
     const onMove = (/** @type {PointerEvent} */ moved) => {
       value += (moved.clientX - x) * perPixel * (moved.shiftKey ? 0.1 : 1);
       x = moved.clientX;
@@ -393,7 +332,7 @@ class EditorView {
     const release = () => {
       row.bar.removeEventListener("pointermove", onMove);
       row.node.classList.remove("rv-dragged");
-      if (this.gesture) this.finish();
+      if (this.state.gesture) this.finish();
     };
     row.bar.setPointerCapture(event.pointerId);
     row.bar.addEventListener("pointermove", onMove);
@@ -407,9 +346,9 @@ class EditorView {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (key in STEPS) this.nudge(row, STEPS[key] * (event.shiftKey && Math.abs(STEPS[key]) < 0.01 ? 10 : 1));
     else if (key === "Home" || key === "End") this.commit(this.move(row.index, key === "End" ? 1 : 0), { method: "by hand", moved: row.name });
-    else if (key === "Escape" && this.gesture) this.cancel();
+    else if (key === "Escape" && this.state.gesture) this.state.cancel();
     else if (key === "Enter") this.focusDomain(row.name);
-    else if (key === "l") this.toggleLock(row.index);
+    else if (key === "l") this.state.toggleLock(row.index);
     else if (/^[\d.]$/.test(key)) Object.assign(row.input, { value: "" }).focus();
     else return;
     if (!/^[\d.]$/.test(key)) event.preventDefault();
@@ -417,10 +356,10 @@ class EditorView {
 
   /** A held key is one entry of the journal: it is committed on release. */
   nudge(row, step) {
-    const gesture = this.begin();
+    const gesture = this.state.begin();
     gesture.keys ??= { value: gesture.start[row.index] };
     gesture.keys.value = Math.min(Math.max(gesture.keys.value + step, 0), 1);
-    this.preview(this.move(row.index, gesture.keys.value, gesture.start), { method: "by hand", moved: row.name });
+    this.state.preview(this.move(row.index, gesture.keys.value, gesture.start), { method: "by hand", moved: row.name });
   }
 
   inputKey(row, event) {
@@ -432,7 +371,7 @@ class EditorView {
   }
 
   readWeight(row) {
-    if (this.gesture?.keys) this.finish();
+    if (this.state.gesture?.keys) this.finish();
     if (!row.typing) return;
     row.typing = false;
     const share = parsePercent(row.input.value);
@@ -478,19 +417,19 @@ class EditorView {
 
   paint() {
     this.frame = null;
-    const weights = this.weights;
+    const weights = this.state.weights;
     const [reference, locked, budget, most] = ["reference", "locked", "budget", "max_epochs"].map((name) => this.model.get(name));
-    if (!this.gesture || !this.axisMax) this.setAxis(axisEnd([...weights, ...reference]));
+    if (!this.state.gesture || !this.axisMax) this.setAxis(axisEnd([...weights, ...reference]));
     const epochs = budget ? this.model.get("tokens").map((n, k) => passes(weights[k], n, budget)) : null;
     for (const row of this.rows) this.paintRow(row, weights[row.index], reference[row.index], locked[row.index], epochs?.[row.index], most, budget);
     this.paintFrame(weights, epochs, most);
-    this.panel.show(weights, !this.gesture, this.gesture ? [] : this.warnings);
-    const others = !this.gesture && !this.moved && this.channel.last("weights")?.dragging;
-    if (!others) this.emit(Boolean(this.gesture?.source));
+    this.panel.show(weights, !this.state.gesture, this.state.gesture ? [] : this.warnings);
+    const others = !this.state.gesture && !this.moved && this.channel.last("weights")?.dragging;
+    if (!others) this.emit(Boolean(this.state.gesture?.source));
   }
 
   emit(dragging) {
-    const detail = { domains: this.model.get("domains"), weights: [...this.weights], dragging };
+    const detail = { domains: this.model.get("domains"), weights: [...this.state.weights], dragging };
     const same = JSON.stringify(detail);
     if (same === this.emitted) return;
     [this.emitted, this.moved] = [same, dragging];
@@ -531,9 +470,8 @@ class EditorView {
   }
 
   paintFrame(weights, epochs, most) {
-    const { entries, at } = this.model.get("journal");
-    this.undoButton.disabled = at <= 0;
-    this.redoButton.disabled = at >= entries.length - 1;
+    this.undoButton.disabled = !this.state.canUndo;
+    this.redoButton.disabled = !this.state.canRedo;
     const tokens = this.model.get("budget");
     const budget = budgetText(tokens);
     if (/** @type {any} */ (this.root.getRootNode()).activeElement !== this.budgetInput) this.budgetInput.value = budget;

@@ -18,6 +18,7 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.plain import plain
 from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
+from reweightviz.core.undo_journal import Entry, PageStep, UndoJournal
 from reweightviz.numerics.contrast import (
     bound_runs,
     contrast_mixtures,
@@ -27,12 +28,12 @@ from reweightviz.numerics.contrast import (
 )
 from reweightviz.widgets.assemble import assemble
 from reweightviz.widgets.mixture_border import (
-    JOURNAL_LENGTH,
     Level,
     Positive,
-    checked_journal,
     checked_locks,
+    checked_steps,
     checked_weights,
+    read_journal,
 )
 from reweightviz.widgets.palette import colors as palette
 from reweightviz.widgets.reported_errors import ReportedErrors
@@ -95,7 +96,16 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
     reference = t.List(t.Float(), help="the weights to compare with (K,)").tag(sync=True)
     reference_name = t.Unicode("natural", help="what the reference is called").tag(sync=True)
     presets = t.List(t.Dict(), help="mixtures to offer: {name, weights (K,), source}").tag(sync=True)
-    journal = t.Dict(help="the last 50 changes: {entries: [{weights, source}], at}; restore() sets it").tag(sync=True)
+    # One side writes each, the kernel the journal, the page what it did since: no message crosses
+    # another of the same trait.
+    journal = t.Dict(
+        read_only=True,
+        help="the last 50 changes: {entries: [{id, version, what, weights, source}], at: id of the present one, "
+             "version, heard: id of the last page step in it}; weights only where the mixture changed",
+    ).tag(sync=True)
+    page_steps = t.List(
+        t.Dict(), help="steps of the page that the journal does not hold yet: [{id, at, seen, weights, source}]",
+    ).tag(sync=True, echo_update=False)
     law_header = t.Dict(help="{}: no law; kind 'kernel': ask Python; else of the browser form; shares where domains "
                         "were split: [row of the law, column here, share] triples").tag(sync=True)
     law_data = t.Bytes(b"", help="the browser form's numbers, float32").tag(
@@ -123,12 +133,14 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
         shown = list(colors) if colors is not None else palette(len(table))
         if len(shown) != len(table):
             raise ReweightvizError(f"colors must name one colour a domain: {len(table)}; got {len(shown)}.")
+        self._journal = UndoJournal({"mixture": start})
         super().__init__(
             domains=list(table), tokens=list(table.values()), colors=shown, locked=[False] * len(table),
             budget=budget, max_epochs=max_epochs, level=level, weights=start.array.tolist(),
             reference=against.array.tolist(), reference_name="natural" if against == natural else "reference",
-            journal={"entries": [_entry(start)], "at": 0}, link=link or f"editor-{uuid4().hex}",
+            link=link or f"editor-{uuid4().hex}",
         )
+        self._journal.listen(self._mirror)
         if against != natural:
             self.add_preset("reference", against)
         for name, preset in (presets or {}).items():
@@ -152,15 +164,23 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
         return self.mixture.epochs(dict(zip(self.domains, self.tokens, strict=True)), self.budget or 0)
 
     def undo(self) -> None:
-        """Back to the weights before the last change; nothing happens at the first."""
-        self._travel(-1)
+        """Take the last change of the journal back; nothing happens at the first."""
+        self._journal.undo()
 
     def redo(self) -> None:
-        """Forward again."""
-        self._travel(1)
+        """Do it again."""
+        self._journal.redo()
+
+    def share(self, journal: UndoJournal) -> None:
+        """Step through a journal that others step through too; its "mixture" becomes this editor's."""
+        self._journal = journal
+        journal.listen(self._mirror)
+        self._mirror()
 
     def restore(self, journal: Mapping[str, Any]) -> None:
-        """Put a journal back, as :attr:`journal` gave it: the weights are those it stands at, undo and redo go on from there.
+        """Put a journal back, as :attr:`journal` gave it, here or in version 0.3.
+
+        The weights are those that it stands at; undo and redo go on from there.
 
         Raises:
             ReweightvizError: it is no journal, or not one of this many domains.
@@ -174,10 +194,9 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
             >>> new.mixture
             Mixture({'web': 0.75, 'code': 0.25})
         """
-        entries, at = (checked_journal(journal, len(self.domains))[part] for part in ("entries", "at"))
-        # Where it is too long, what lies furthest back is forgotten, and then what lies furthest ahead.
-        first = min(at, max(0, len(entries) - JOURNAL_LENGTH))
-        self._stand({"entries": list(entries[first:first + JOURNAL_LENGTH]), "at": at - first})
+        held, place = read_journal(journal, len(self.domains))
+        entries = [Entry({"mixture": self._mixture_of(entry)}) for entry in held]
+        self._journal.restore(entries, entries[place].id)
 
     def add_preset(self, name: str, mixture: Mapping[str, float]) -> None:
         """Offer a mixture in the menu; one of the same name is replaced."""
@@ -202,45 +221,60 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
         self.locked = [locked if not domains or name in domains else now
                        for name, now in zip(self.domains, self.locked, strict=True)]
 
-    def _travel(self, steps: int) -> None:
-        at = self.journal["at"] + steps
-        if 0 <= at < len(self.journal["entries"]):
-            self._stand({**self.journal, "at": at})
-
-    def _stand(self, journal: dict[str, Any]) -> None:
-        """The weights and the mixture are those of the journal's place."""
-        entry = journal["entries"][journal["at"]]
-        with self.hold_sync():
-            self.journal = journal
-            self.weights = list(entry["weights"])
-            # Also where only the source differs.
-            self.mixture = Mixture(zip(self.domains, self.weights, strict=True), source=entry.get("source"))
-
     @t.default("mixture")
     def _first_mixture(self) -> Mixture:
-        entry = self.journal["entries"][self.journal["at"]]
-        return Mixture(zip(self.domains, self.weights, strict=True), source=entry.get("source"))
+        return _over(self.domains, self._journal.value("mixture"), "the mixture")
+
+    @t.default("journal")
+    def _first_journal(self) -> dict[str, Any]:
+        return self._wire()
+
+    def _mixture_of(self, entry: Mapping[str, Any]) -> Mixture:
+        return Mixture(zip(self.domains, entry["weights"], strict=True), source=entry.get("source"))
+
+    # Setting what is there already is no change: so the traits may follow the journal, too.
 
     @t.observe("weights")
-    def _follow_weights(self, _: Any) -> None:
-        """Whoever set them: the journal and the mixture agree with the weights."""
-        entries, at = self.journal["entries"], self.journal["at"]
-        if entries[at]["weights"] != self.weights:
-            self._remember({"weights": self.weights, "source": {"method": "given"}})
-        source = self.journal["entries"][self.journal["at"]].get("source")
-        if list(self.mixture.values()) != self.weights:
-            self.mixture = Mixture(zip(self.domains, self.weights, strict=True), source=source)
+    def _record_weights(self, _: Any) -> None:
+        if self.weights != self._present_weights():
+            given = {"weights": self.weights, "source": {"method": "given"}}
+            self._journal.record("mixture", self._mixture_of(given))
 
     @t.observe("mixture")
-    def _follow_mixture(self, _: Any) -> None:
-        if list(self.mixture.values()) != self.weights:
-            with self.hold_sync():
-                self._remember(_entry(self.mixture))
-                self.weights = self.mixture.array.tolist()
+    def _record_mixture(self, _: Any) -> None:
+        if list(self.mixture.values()) != self._present_weights():
+            self._journal.record("mixture", self.mixture)
 
-    def _remember(self, entry: dict[str, Any]) -> None:
-        entries = [*self.journal["entries"][: self.journal["at"] + 1], entry][-JOURNAL_LENGTH:]
-        self.journal = {"entries": entries, "at": len(entries) - 1}
+    @t.observe("page_steps")
+    def _take_page_steps(self, _: Any) -> None:
+        steps = []
+        for step in self.page_steps:
+            values = {"mixture": self._mixture_of(step)} if "weights" in step else {}
+            steps.append(PageStep(step["id"], step["at"], step["seen"], values))
+        self._journal.follow(steps)
+
+    def _present_weights(self) -> list[float]:
+        weights: list[float] = self._journal.value("mixture").aligned(self.domains).tolist()
+        return weights
+
+    def _mirror(self, _: Any = None) -> None:
+        """Show where the journal stands: in one message to the page."""
+        with self.hold_sync():
+            self.set_trait("journal", self._wire())
+            self.weights = self._present_weights()
+            # Also where only the source differs.
+            self.mixture = self._first_mixture()
+
+    def _wire(self) -> dict[str, Any]:
+        """Return the journal as the page holds it: without the values that are not the editor's."""
+        entries = []
+        for entry in self._journal.entries:
+            mixture = entry.values.get("mixture")
+            held = {} if mixture is None else _entry(_over(self.domains, mixture, "the mixture"))
+            named = {"id": entry.id, "version": entry.version, "what": sorted(entry.values)}
+            entries.append(named | held)
+        place = {name: getattr(self._journal, name) for name in ("at", "version", "heard")}
+        return {"entries": entries, **place}
 
     # ---- the border
 
@@ -252,9 +286,9 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
     def _check_locked(self, proposal: Any) -> Any:
         return checked_locks(proposal["value"], len(self.domains))
 
-    @t.validate("journal")
-    def _check_journal(self, proposal: Any) -> Any:
-        return checked_journal(proposal["value"], len(self.domains))
+    @t.validate("page_steps")
+    def _check_steps(self, proposal: Any) -> Any:
+        return checked_steps(proposal["value"], len(self.domains))
 
     def _admit(self, name: str, value: Any) -> None:
         # Before the traits' own checks, which write a paragraph where a list holds a wrong thing.
@@ -262,8 +296,10 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
             checked_weights(name, value, len(self.domains))
         elif name == "locked":
             checked_locks(value, len(self.domains))
+        elif name == "page_steps":
+            checked_steps(value, len(self.domains))
         elif name == "journal":
-            checked_journal(value, len(self.domains))
+            raise ReweightvizError("the kernel alone writes the journal; a page sends page_steps.")
         super()._admit(name, value)
 
     # ---- the law

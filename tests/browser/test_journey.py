@@ -145,6 +145,45 @@ rv.MixtureEditor(split, law=law)""", "rv.MixtureEditor(dict(split.sources.token_
     assert parts.locator("[data-rv=target-mean]").count() == 1
 
 
+def test_undo_in_the_page_while_the_kernel_sleeps_is_pythons_undo(six: NotebookPage):
+    def wait_until_shown(percent: float) -> None:
+        six.page.wait_for_function(
+            "([field, percent]) => Math.abs(document.querySelector(field).value - percent) < 0.01",
+            arg=[row("web", "weight-input"), percent])
+
+    def type_weight(percent: int) -> None:
+        field = six.locator(row("web", "weight-input"))
+        field.fill(str(percent))
+        field.press("Enter")
+
+    type_weight(50)
+    six.until("abs(x.mixture['web'] - 0.5) < 1e-9")
+    six.execute("x.selection = [5, 6]")
+    six.locator("[data-rv=map-status]", has_text="2 of 2,400").wait_for()
+    undo = six.locator("[data-rv=undo]")
+    six.start(1)
+    six.page.wait_for_timeout(500)
+    for percent in (20, 50, 20):  # each equal weight is a step of its own
+        type_weight(percent)
+    for percent in (50, 20, 50, 50, 100 / 6):  # three weights, the selection, the first weight
+        undo.click()
+        wait_until_shown(percent)
+    assert six.page.evaluate("window.rvRuns[1]") is False, "the kernel slept too short to tell"
+    assert undo.is_disabled()
+    assert six.shot("undone-while-the-kernel-sleeps", ".rv-explorer").stat().st_size > 20_000
+    six.wait(1)
+    six.until("abs(x.mixture['web'] - 1 / 6) < 1e-9 and len(x.selection) == 0")
+    six.locator("[data-rv=map-status]", has_text="2,400 documents").wait_for()
+    six.execute("x.redo(); x.redo(); x.redo()")
+    assert six.python("(round(x.mixture['web'], 6), x.selection.ids.tolist())") == (0.2, ["d5", "d6"])
+    wait_until_shown(20)
+    undo.click()
+    undo.click()
+    six.until("len(x.selection) == 0")
+    six.locator("[data-rv=map-status]", has_text="2,400 documents").wait_for()
+    assert six.python("x.mixture['web']") == pytest.approx(0.5)
+
+
 def test_a_lasso_arrives_as_the_ids_inside_it(six: NotebookPage):
     seen = np.argwhere(ink(drawn(six)))
     height, width = drawn(six).shape[:2]
