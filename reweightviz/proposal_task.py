@@ -18,8 +18,8 @@ from reweightviz.core.protocols import ConvexLaw, Law, LawSpec
 from reweightviz.core.sources import Sources, count
 from reweightviz.core.swarm import Swarm
 from reweightviz.laws.log_linear import LogLinearLaw
-from reweightviz.numerics.convex import Optimum, minimise_exponentials
-from reweightviz.numerics.interior_point import Ceilings
+from reweightviz.numerics.convex import Ceilings, minimise_exponentials
+from reweightviz.numerics.programs import Optimum
 from reweightviz.numerics.simplex_search import Best, Region, moved, region, search, tangent_gap
 
 Array = NDArray[np.float64]

@@ -18,7 +18,7 @@ TABLES = {"numpy", "pandas", "pyarrow"}
 BELOW = {"core": set(), "numerics": {"core"}, "widgets": {"core", "numerics"}} | {family: {"core", "numerics"} for family in FAMILIES}
 OTHERS = {
     "core": TABLES | {"lance", "tqdm"},
-    "numerics": TABLES | {"scipy", "array_api_compat", "ot", "threadpoolctl"},
+    "numerics": TABLES | {"scipy", "clarabel", "array_api_compat", "ot", "threadpoolctl"},
     "widgets": TABLES | {"scipy", "anywidget", "ipywidgets", "plotly", "traitlets", "resvg_py"},
 } | {family: TABLES | {"scipy", "tqdm"} for family in FAMILIES}
 for _package, _families in {
