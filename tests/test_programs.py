@@ -119,6 +119,28 @@ def test_tiny_weights_are_those_of_gibbs():
     np.testing.assert_allclose(found.x, expected / expected.sum(), rtol=1e-4)
 
 
+@pytest.mark.parametrize("bounds", [{"upper": [0.5, 0.3, 0.2]}, {"lower": [0.5, 0.3, 0.2]},
+                                    {"lower": [0.5, 0.3, 0.2], "upper": [0.5, 0.3, 0.2]}])
+@pytest.mark.parametrize("kl", [0.0, 0.1])
+def test_bounds_that_leave_one_mixture_give_it(bounds, kl):
+    only, logs = [0.5, 0.3, 0.2], np.random.default_rng(0).normal(0, 1, (20, 3))
+    np.testing.assert_allclose(minimise_mixture_loss(documents(logs), np.full(20, 0.05), kl=kl, **bounds).x, only)
+    np.testing.assert_allclose(minimise_powers(np.ones((3, 2)), np.full((3, 2), 0.5), kl=kl, **bounds).x, only)
+    np.testing.assert_allclose(minimise_exponentials(logs[:2], np.ones(2), kl=kl, **bounds).x, only)
+
+
+def test_one_weight_may_be_held_while_the_others_move():
+    bounds = {"lower": [0.4, 0, 0, 0], "upper": [0.4, 1, 1, 1]}
+    factors = np.array([9.0, 1.0, 4.0, 1.0])
+    found = minimise_powers(factors[:, None], np.ones((4, 1)), **bounds)
+    np.testing.assert_allclose(found.x, [0.4, 0.15, 0.3, 0.15], atol=1e-7)
+    assert found.value == pytest.approx(9 / 0.4 + 1 / 0.15 + 4 / 0.3 + 1 / 0.15)
+    logs = np.random.default_rng(1).normal(0, 2, (200, 4))
+    found = minimise_mixture_loss(documents(logs), np.full(200, 1 / 200), kl=0.05, **bounds)
+    assert found.x[0] == 0.4
+    assert found.gap < 1e-9
+
+
 # ---- the proof
 
 

@@ -4,8 +4,8 @@ Mustafa Shukor, Louis Bethune, Dan Busbridge, David Grangier, Enrico Fini, Alaae
 Laws for Optimal Data Mixtures", 2025, https://arxiv.org/abs/2507.09404. Followed: equations 2.4 (additive) and 2.5
 (joint) and the Huber loss of 2.6 with delta 0.001, read in the paper. Ours: Levenberg-Marquardt from a grid of starts
 made from the data, where they use basin-hopping over L-BFGS; gamma of at most 1, which makes the additive law convex (on
-the public RegMix swarm it also predicts new runs a little better); the additive optimum by Newton's method, where they
-use mirror descent; the bootstrap with its prediction intervals. A size or a number of tokens that is the same in all
+the public RegMix swarm it also predicts new runs a little better); the additive optimum by power cones, where they use
+mirror descent; the bootstrap with its prediction intervals. A size or a number of tokens that is the same in all
 runs is left out, as its term could not be told from E.
 """
 

@@ -2,6 +2,8 @@
 
     minimise    sum_m s_m exp(A_m . x)  +  max_j (a_j + S_j . exp(A x))  +  kl * KL(x || q)
     subject to  sum x = 1,  lower <= x <= upper,  R x <= h,  a_j + S_j . exp(A x) <= 0 for the other rows j
+
+Exponential cones of :mod:`reweightviz.numerics.programs`; a single exponential is a linear program.
 """
 
 from __future__ import annotations

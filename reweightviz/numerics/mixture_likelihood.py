@@ -2,8 +2,9 @@
 
     minimise  -sum_x c_x log sum_i p_i P_i(x) + kl * KL(p || q)   subject to  sum p = 1,  lower <= p <= upper
 
-Convex in p: an exponential cone a document, where expectation maximisation and exponentiated gradient, which reach the
-same weights, take thousands of passes over the documents.
+Convex in p. An exponential cone a document states it too, but 20,000 documents took Clarabel 4 s that way, and take 0.3 s
+by some ten of Newton's steps, each a quadratic program of the K weights. Expectation maximisation and exponentiated
+gradient, which reach the same weights, take thousands of passes over the documents.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.numerics.bounds import weight_bounds
-from reweightviz.numerics.programs import Optimum, Program
+from reweightviz.numerics.programs import CHECKED, Optimum, Program
 from reweightviz.numerics.simplex import share
 
 Array = NDArray[np.float64]
 STEPS = 100
-LENGTHS = 1.0, 0.99, *(0.5**n for n in range(1, 30))
+"""Newton's steps, of which some ten are enough."""
+LENGTHS = (1.0, 0.99, *(0.5**n for n in range(1, 30)))
+"""Shares of a step that are tried: all of it, all but what would leave a document impossible, and ever less."""
 BLOCK = 1 << 22
 """Documents times mixtures that are held at once."""
 
@@ -104,23 +107,26 @@ def minimise_mixture_loss(texts: Documents, shares: Array, *, kl: float = 0.0, p
 
     def value(x: Array) -> float:
         some = x > 0
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore"):
             loss = -float(shares @ np.log(ratios @ x))
-            return loss + (kl * float((x[some] * np.log(x[some] / prior[some])).sum()) if kl else 0.0)
+        return loss + kl * float((x[some] * np.log(x[some] / np.where(prior > 0, prior, 1.0)[some])).sum())
 
     x = low + (high - low) * ((1 - low.sum()) / max((high - low).sum(), 1e-300))
     for _ in range(STEPS):
         weighed = shares / (ratios @ x)
+        slope = -weighed @ ratios
         bend = (ratios.T * (weighed**2 / shares)) @ ratios
-        slope = (-weighed @ ratios)[None] @ program.weights
-        ahead = program.step(slope + pull, bend, x, size) - x
-        for length in LENGTHS:
-            if value(x + length * ahead) <= value(x) + 1e-15 * size:
-                x = x + length * ahead
-                break
-        if ahead @ bend @ ahead < 1e-14 * size:
+        ahead = program.step(slope[None] @ program.weights + pull, bend, x, size) - x
+        before = value(x) + 1e-15 * size
+        length = next((each for each in LENGTHS if value(x + each * ahead) <= before), 0.0)
+        x = x + length * ahead
+        if length == 0 or ahead @ bend @ ahead < 1e-14 * size:
             break
+    # The tangent at x lies below the loss; its own minimum, with the pull, is certified.
     slope = -(shares / (ratios @ x)) @ ratios
     lowest = program.minimise(slope[None] @ program.weights + pull, size=size)
     bound = -float(shares @ np.log(ratios @ x)) - float(slope @ x) + lowest.value - lowest.gap
-    return Optimum(x, value(x) - float(shares @ texts.top[counted]), max(value(x) - bound, 0.0))
+    gap = max(value(x) - bound, 0.0)
+    if gap > CHECKED * size:
+        raise ReweightvizError(f"the optimiser stopped up to {gap:.2g} above the minimum; wider bounds make the problem better posed.")
+    return Optimum(x, value(x) - float(shares @ texts.top[counted]), gap)

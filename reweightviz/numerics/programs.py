@@ -82,7 +82,10 @@ class _Objective(NamedTuple):
 
 
 class _Solution(NamedTuple):
-    """Weights (K,) and multipliers: of floors and caps (K,), of what is kept, of the worst (J,); slopes of functions."""
+    """Weights (K,) and multipliers: of floors and caps (K,), of what is kept, and of the worst (J,).
+
+    Those of the functions' arguments are the slopes of their tangents.
+    """
 
     x: Array
     below: Array
@@ -96,9 +99,9 @@ class _Table:
     """Rows ``matrix @ variables + offset`` and the cones in which they lie."""
 
     def __init__(self, sizes: list[int]) -> None:
-        self._starts = np.cumsum([0, *sizes])
-        self._entries: list[tuple[Array, Array, Array]] = []
-        self._offsets: list[tuple[Array, Array]] = []
+        self._starts: Rows = np.cumsum([0, *sizes])
+        self._entries: list[tuple[Rows, Rows, Array]] = []
+        self._offsets: list[tuple[Rows, Array]] = []
         self._cones: list[Any] = []
         self._count = 0
 
@@ -116,8 +119,8 @@ class _Table:
         count = len(function.r.offset)
         first = self._count + 3 * np.arange(count)
         self._put(function.r, first + function.argument)
-        own = first + function.own, self._starts[block] + np.arange(count), np.full(count, function.sign)
-        self._entries.append(own)
+        columns = self._starts[block] + np.arange(count)
+        self._entries.append((first + function.own, columns, np.full(count, function.sign)))
         self._offsets.append((first + 3 - function.argument - function.own, function.constant))
         powers = function.powers
         if powers is None:
@@ -133,7 +136,8 @@ class _Table:
         offset = np.zeros(self._count)
         for rows, values in self._offsets:
             offset[rows] = values
-        row, column, value = (np.concatenate(parts) for parts in zip(*self._entries, strict=True))
+        row, column = (np.concatenate([each[i] for each in self._entries]) for i in (0, 1))
+        value = np.concatenate([each[2] for each in self._entries])
         matrix = sparse.csc_array((-value, (row, column)), shape=(self._count, columns))
         slope = np.zeros(columns)
         for b, block in cost.blocks.items():
@@ -181,6 +185,7 @@ class Program:
         self._low = low
         self._high = high
         self._free = high - low > ROOM
+        self._settled = high.sum() <= 1 + ROOM or low.sum() >= 1 - ROOM
         self._functions: list[Function] = []
         self._places: list[Rows | None] = []
         self._kept: list[Affine] = []
@@ -227,7 +232,7 @@ class Program:
 
     def _places_of(self, r: Affine) -> Rows | None:
         """Return the domain of each part (n,), where each is the weight of one domain."""
-        if set(r.blocks) != {0} or r.offset.any():
+        if set(r.blocks) != {0} or r.offset.any() or not r.offset.size:
             return None
         block = r.blocks[0]
         alone = (np.count_nonzero(block, axis=1) == 1) & (block.sum(1) == 1)
@@ -248,7 +253,7 @@ class Program:
         """
         objective = _Objective(cost, worst, size)
         low, high = self._low, self._high
-        if high.sum() <= 1 + ROOM or low.sum() >= 1 - ROOM:
+        if self._settled:
             only = high if high.sum() <= 1 + ROOM else low
             return self._checked(self._measure(only / only.sum(), objective, np.inf), 0.0)
         best, missed = None, np.inf
@@ -270,9 +275,12 @@ class Program:
         return self._checked(best, missed)
 
     def step(self, cost: Affine, bend: Array, x: Array, size: float) -> Array:
-        """Return the weights with the least ``cost + (y - x) . bend (y - x) / 2``, without proof: a step of Newton's."""
+        """Return the weights y with the least ``cost + (y - x) . bend (y - x) / 2``, without proof.
+
+        A step of Newton's, within bounds, from weights x (K,) where the Hessian is ``bend`` (K, K).
+        """
         objective = _Objective(cost, None, size)
-        solution = self._solve(objective, size, bend, x)
+        solution = None if self._settled else self._solve(objective, size, bend, x)
         if solution is None:
             return x
         _, touched = self._lower_bound(solution, objective)
@@ -345,14 +353,16 @@ class Program:
 
         Also the weights (K,) at which the tangents touch, NaN where no function is of one weight alone.
         """
-        line, touched = objective.cost, np.full(len(self._low), np.nan)
+        line = objective.cost
+        touched = np.full(len(self._low), np.nan)
         if objective.worst is not None:
             shares = np.maximum(solution.worst, 0.0)
             line = line + (shares / max(shares.sum(), 1e-300))[None] @ objective.worst
         for multipliers, kept in zip(solution.kept, self._kept, strict=True):
             line = line + -(np.maximum(multipliers, 0.0)[None] @ kept)
         for block in range(len(self._functions), 0, -1):
-            function, slope = self._functions[block - 1], solution.slopes[block - 1]
+            function = self._functions[block - 1]
+            slope = solution.slopes[block - 1]
             weight = np.ravel(line.blocks.get(block, 0.0)) * (-1.0 if function.concave else 1.0)
             if not (weight >= 0).all():
                 return -np.inf, touched
@@ -364,8 +374,9 @@ class Program:
                 if (places := self._places[block - 1]) is not None:
                     touched[places[counted]] = function.touching(weight, slope)[counted]
             line = line + slope[None] @ function.r + intercepts[counted].sum()
-        slopes, low, high = np.ravel(line.blocks.get(0, np.zeros(int(self._free.sum())))), self._low[self._free], self._high[self._free]
-        lowest = vertex(slopes, low, high, 1 - self._low[~self._free].sum())
+        slopes = np.ravel(line.blocks.get(0, np.zeros((1, int(self._free.sum())))))
+        total = 1 - self._low[~self._free].sum()
+        lowest = vertex(slopes, self._low[self._free], self._high[self._free], total)
         return float(line.offset[0] + slopes @ lowest), touched
 
     def _measure(self, x: Array, objective: _Objective, bound: float) -> Optimum:
@@ -383,7 +394,8 @@ class Program:
         if self._limits is not None and len(self._limits.most):
             _, room = interior(self._limits, self._low, self._high)
             if room < -CHECKED:
-                raise ReweightvizError(f"no weights meet every limit: some limit is missed by at least {-room:.2g} of its span.")
+                raise ReweightvizError("no weights meet every limit: some limit is missed by at least "
+                                       f"{-room:.2g} of its span.")
         if found is None:
             raise ReweightvizError("no weights meet every limit.")
         if found.excess > CHECKED:
