@@ -20,8 +20,8 @@ from reweightviz.core.token_counts import parse_budget, parse_count
 from reweightviz.core.validation import mapping, whole_number
 from reweightviz.laws.log_linear import LogLinearLaw
 from reweightviz.numerics.contrast import draw_losses
-from reweightviz.numerics.convex import Optimum, minimise_exponentials
-from reweightviz.numerics.interior_point import Ceilings
+from reweightviz.numerics.convex import Ceilings, minimise_exponentials
+from reweightviz.numerics.programs import Optimum
 from reweightviz.numerics.simplex_search import Best, Region, moved, region, search, tangent_gap
 
 Array = NDArray[np.float64]

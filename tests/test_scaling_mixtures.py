@@ -9,7 +9,6 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.protocols import ConvexLaw
 from reweightviz.laws.curves import CURVES, Points
 from reweightviz.laws.scaling_mixtures import ScalingMixtures
-from reweightviz.numerics.barrier import minimise_convex
 from reweightviz.readers import swarms
 
 NAMES = ("web", "code", "math")
@@ -113,23 +112,6 @@ def test_the_additive_law_is_convex_and_its_optimum_exact():
     with pytest.raises(ReweightvizError, match="sum to 0.6"):
         held.minimise(upper=np.full(3, 0.2))
     np.testing.assert_allclose(held.minimise(upper=[0.2, 0.3, 0.5]), [0.2, 0.3, 0.5])
-
-
-def test_the_barrier_reaches_closed_forms():
-    factors = np.array([0.3, 1.0, 2.0, 4.0])
-
-    def curved(x):
-        return float((factors / x).sum()), -factors / x ** 2, np.diag(2 * factors / x ** 3)
-
-    found = minimise_convex(curved, 4)
-    np.testing.assert_allclose(found.x, np.sqrt(factors) / np.sqrt(factors).sum(), atol=1e-7)
-    assert 0 <= found.gap < 1e-9 * found.value
-
-    def line(x):
-        return float(factors @ x), factors, np.zeros((4, 4))
-
-    np.testing.assert_allclose(minimise_convex(line, 4, upper=[0.4, 0.5, 1, 1]).x, [0.4, 0.5, 0.1, 0], atol=1e-8)
-    np.testing.assert_allclose(minimise_convex(line, 4, lower=[0.1, 0.2, 0.3, 0.4]).x, [0.1, 0.2, 0.3, 0.4])
 
 
 @pytest.mark.golden("ScalingMixtures", "closed form: equal domains are best mixed evenly")

@@ -4,8 +4,8 @@ Ce Ge, Zhijian Ma, Daoyuan Chen, Yaliang Li and Bolin Ding, "BiMix: Bivariate Da
 Pretraining", 2024, https://arxiv.org/abs/2405.14908. Followed: equation 3, ``L_i = A_i / r_i^alpha_i (B_i / s^beta_i +
 C_i)``, read in version 4 of the paper, with A_i = 1, which B_i and C_i make redundant. For targets that are not domains:
 ``sum_i F_i r_i^-alpha_i``, as in Olmix' public code, times the same term in s. Ours: tokens for steps s, the Huber
-loss, Levenberg-Marquardt where they use a trust region, the bootstrap, and the optimum by one root (the paper's section
-5.3 uses a general solver).
+loss, Levenberg-Marquardt where they use a trust region, the bootstrap, and the optimum by power cones (the paper's
+section 5.3 uses a general solver).
 """
 
 from __future__ import annotations

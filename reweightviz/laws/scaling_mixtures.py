@@ -4,8 +4,8 @@ Mustafa Shukor, Louis Bethune, Dan Busbridge, David Grangier, Enrico Fini, Alaae
 Laws for Optimal Data Mixtures", 2025, https://arxiv.org/abs/2507.09404. Followed: equations 2.4 (additive) and 2.5
 (joint) and the Huber loss of 2.6 with delta 0.001, read in the paper. Ours: Levenberg-Marquardt from a grid of starts
 made from the data, where they use basin-hopping over L-BFGS; gamma of at most 1, which makes the additive law convex (on
-the public RegMix swarm it also predicts new runs a little better); the additive optimum by Newton's method, where they
-use mirror descent; the bootstrap with its prediction intervals. A size or a number of tokens that is the same in all
+the public RegMix swarm it also predicts new runs a little better); the additive optimum by power cones, where they use
+mirror descent; the bootstrap with its prediction intervals. A size or a number of tokens that is the same in all
 runs is left out, as its term could not be told from E.
 """
 
@@ -23,7 +23,8 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.laws.curve_law import ConvexCurveLaw, CurveLaw
 from reweightviz.laws.curves import CURVES, Curve, Points, Start, fit_curve
 from reweightviz.laws.runs import checked_directions, checked_given, checked_runs, fit_diagnostics
-from reweightviz.numerics.barrier import minimise_convex
+from reweightviz.numerics.bounds import weight_bounds
+from reweightviz.numerics.programs import Program
 from reweightviz.numerics.simplex import share
 
 Array = NDArray[np.float64]
@@ -167,22 +168,19 @@ class _Form(NamedTuple):
         weighed, kl = shares[shares > 0], options["kl"]
         prior = np.full(domains, 1 / domains) if options["prior"] is None else share(options["prior"], "the prior")
 
-        def curved(h: Array) -> tuple[float, Array, Array]:
-            some = h > 0
-            powers = factors * np.where(some, h, 1.0) ** exponents * some
-            first = exponents * powers / np.where(some, h, 1.0)
-            second = (exponents - 1) * first / np.where(some, h, 1.0)
-            summed = np.maximum(powers.sum(1), LEAST_SUM)
-            value, slope = float((weighed / summed).sum()), -(weighed / summed ** 2) @ first
-            bend = (first.T * (2 * weighed / summed ** 3)) @ first - np.diag((weighed / summed ** 2) @ second)
-            if kl:
-                ratio = np.where(some & (prior > 0), np.where(some, h, 1.0) / np.where(prior > 0, prior, 1.0), 1.0)
-                value += kl * float((h * np.log(ratio)).sum())
-                slope, bend = slope + kl * (np.log(ratio) + 1), bend + np.diag(kl / np.where(some, h, 1.0))
-            return value, slope, bend
-
-        return minimise_convex(curved, domains, lower=options["lower"], upper=options["upper"], names=options["names"],
-                               closed=prior if kl else None).x
+        low, high = weight_bounds(domains, options["lower"], options["upper"], prior if kl else None, options["names"])
+        program = Program(low, high)
+        bent = (factors > 0) & (exponents < 1)
+        target, domain = np.nonzero(bent)
+        roots = program.root(program.weights.rows(domain), exponents[bent])
+        # Each target's sum of C h ** gamma: roots, and what is straight where gamma is 1.
+        summed = (factors[bent] * (np.arange(len(factors))[:, None] == target)) @ roots
+        summed = summed + np.where(bent, 0.0, factors) @ program.weights
+        reached = (factors @ high) > 0
+        cost = weighed[reached][None] @ program.inverse_power(summed.rows(reached), np.ones(int(reached.sum())))
+        if kl:
+            cost = cost + np.full((1, 1), kl) @ program.divergence(prior)
+        return program.minimise(cost, size=kl).x
 
     def _bounds(self, domains: int) -> tuple[Array, Array]:
         least = [0.0, *[-30.0] * domains, -STEEPEST] if self.joint else [0.0, 0.0]

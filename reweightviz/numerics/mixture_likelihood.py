@@ -2,8 +2,9 @@
 
     minimise  -sum_x c_x log sum_i p_i P_i(x) + kl * KL(p || q)   subject to  sum p = 1,  lower <= p <= upper
 
-Convex in p: some tens of Newton steps of one K x K solve, where expectation maximisation and exponentiated gradient,
-which reach the same weights, take thousands of passes over the documents.
+Convex in p. An exponential cone a document states it too, but 20,000 documents took Clarabel 4 s that way, and take 0.3 s
+by some ten of Newton's steps, each a quadratic program of the K weights. Expectation maximisation and exponentiated
+gradient, which reach the same weights, take thousands of passes over the documents.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.numerics.barrier import minimise_convex
-from reweightviz.numerics.convex import Optimum
+from reweightviz.numerics.bounds import weight_bounds
+from reweightviz.numerics.programs import CHECKED, Optimum, Program
 from reweightviz.numerics.simplex import share
 
 Array = NDArray[np.float64]
+STEPS = 100
+"""Newton's steps, of which some ten are enough."""
+LENGTHS = (1.0, 0.99, *(0.5**n for n in range(1, 30)))
+"""Shares of a step that are tried: all of it, all but what would leave a document impossible, and ever less."""
 BLOCK = 1 << 22
 """Documents times mixtures that are held at once."""
 
@@ -94,23 +99,34 @@ def minimise_mixture_loss(texts: Documents, shares: Array, *, kl: float = 0.0, p
     ratios, shares = texts.ratios[counted], shares[counted]
     if (ratios @ allowed == 0).any():
         raise ReweightvizError("some document has probability 0 under every domain that the bounds and the prior allow.")
-    size = float(shares.sum()) + kl  # a loss of one nat a document more, so that a perfect domain leaves something to compare with
+    low, high = weight_bounds(count, lower, upper, prior if kl else None, names)
+    # A loss of one nat a document more, so that a perfect domain leaves something to compare a gap with.
+    size = float(shares.sum()) + kl
+    program = Program(low, high)
+    pull = np.full((1, 1), kl) @ program.divergence(prior) if kl else 0.0
 
-    def curved(x: Array) -> tuple[float, Array, Array]:
-        mixed, some = ratios @ x, x > 0
-        pull = np.where(some, np.log(np.where(some, x, 1.0) / np.where(prior > 0, prior, 1.0)), 0.0)
-        slope = -(shares / mixed) @ ratios + kl * (pull + 1)
-        bend = (ratios.T * (shares / mixed ** 2)) @ ratios + np.diag(np.where(some, kl / np.where(some, x, 1.0), 0.0))
-        return size - float(shares @ np.log(mixed)) + kl * float(x @ pull), slope, bend
+    def value(x: Array) -> float:
+        some = x > 0
+        with np.errstate(divide="ignore"):
+            loss = -float(shares @ np.log(ratios @ x))
+        return loss + kl * float((x[some] * np.log(x[some] / np.where(prior > 0, prior, 1.0)[some])).sum())
 
-    found = minimise_convex(curved, count, lower=lower, upper=upper, closed=prior if kl else None, names=names)
-    x = found.x if kl else _at_the_bounds(found.x, lower)
-    return Optimum(x, curved(x)[0] - size - float(shares @ texts.top[counted]), found.gap)
-
-
-def _at_the_bounds(x: Array, lower: ArrayLike | None) -> Array:
-    """Weights that the barrier held a little above their bound are put on it."""
-    low = np.zeros_like(x) if lower is None else np.asarray(lower, np.float64) + np.zeros_like(x)
-    x = np.where(x - low < 1e-9, low, x)
-    x[int(np.argmax(x - low))] += 1 - x.sum()
-    return x
+    x = low + (high - low) * ((1 - low.sum()) / max((high - low).sum(), 1e-300))
+    for _ in range(STEPS):
+        weighed = shares / (ratios @ x)
+        slope = -weighed @ ratios
+        bend = (ratios.T * (weighed**2 / shares)) @ ratios
+        ahead = program.step(slope[None] @ program.weights + pull, bend, x, size) - x
+        before = value(x) + 1e-15 * size
+        length = next((each for each in LENGTHS if value(x + each * ahead) <= before), 0.0)
+        x = x + length * ahead
+        if length == 0 or ahead @ bend @ ahead < 1e-14 * size:
+            break
+    # The tangent at x lies below the loss; its own minimum, with the pull, is certified.
+    slope = -(shares / (ratios @ x)) @ ratios
+    lowest = program.minimise(slope[None] @ program.weights + pull, size=size)
+    bound = -float(shares @ np.log(ratios @ x)) - float(slope @ x) + lowest.value - lowest.gap
+    gap = max(value(x) - bound, 0.0)
+    if gap > CHECKED * size:
+        raise ReweightvizError(f"the optimiser stopped up to {gap:.2g} above the minimum; wider bounds make the problem better posed.")
+    return Optimum(x, value(x) - float(shares @ texts.top[counted]), gap)
