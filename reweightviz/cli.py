@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from reweightviz import api
 from reweightviz.core import text
-from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed, unknown_name
+from reweightviz.core.errors import (
+    InvalidArgument,
+    ReweightvizError,
+    ReweightvizWarning,
+    UnknownName,
+    UnwritableFile,
+    listed,
+)
 from reweightviz.core.files import inside_folder
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import needs
@@ -200,10 +207,10 @@ def _check_record(options: argparse.Namespace) -> None:
     """Refuse a record that could not be written, before anything is."""
     for page in _pages(options):
         if inside_folder(page).is_dir():
-            raise ReweightvizError(f"cannot write {page}: it is a folder; name a file.")
+            raise UnwritableFile(path=page, reason="it is a folder; name a file")
         if page.exists() and not options.overwrite:
             again = "name another file for the record" if options.merge else "pass --overwrite to replace it, or name another file"
-            raise ReweightvizError(f"{page} exists already; {again}.")
+            raise UnwritableFile(path=page, reason=f"it exists already; {again}")
 
 
 def _mixture(options: argparse.Namespace, sources: Sources | None) -> Mixture | Schedule:
@@ -229,7 +236,9 @@ def _own(pairs: list[str], exporter: Exporter) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         name = key.strip().replace("-", "_")
         if not equals:
-            raise ReweightvizError(f"--option takes KEY=VALUE, such as --option seed=3; got {pair!r}.")
+            raise InvalidArgument(
+                name="--option", value=pair, expected="KEY=VALUE, such as --option seed=3"
+            )
         _check_option(name, exporter)
         try:
             found[name] = json.loads(value)
@@ -245,8 +254,8 @@ def _check_option(name: str, exporter: Exporter) -> None:
     if name in ELSEWHERE:
         raise ReweightvizError(f"--option is for what {exporter.title} alone takes; {name!r} is given by {ELSEWHERE[name]}.")
     if not known:
-        raise ReweightvizError(f"{exporter.title} takes no --option; got {name!r:.60}.")
-    raise unknown_name(f"option of {exporter.title}", name, known)
+        raise InvalidArgument(name=exporter.title, value=name, expected="no --option")
+    raise UnknownName(kind=f"option of {exporter.title}", name=name, known=known)
 
 
 def _flagged(sentence: str, options: argparse.Namespace) -> str:

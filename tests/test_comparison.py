@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from reweightviz.comparison import ALL, BASELINE, compare
-from reweightviz.core.errors import MissingPackageError, ReweightvizError
+from reweightviz.core.errors import MissingPackage, ReweightvizError
 from reweightviz.core.swarm import Swarm
 from reweightviz.held_out import given_of, group_of
 from reweightviz.laws import Olmix
@@ -37,7 +37,7 @@ class Lazy:
         if len(mixtures) < self.least:
             raise ReweightvizError(f"Lazy needs at least {self.least} runs; got {len(mixtures)}.")
         if self.package:
-            raise MissingPackageError('Lazy needs idle: pip install "reweightviz[idle]".')
+            raise MissingPackage('Lazy needs idle: pip install "reweightviz[idle]".')
         return Nearest(mixtures, losses, self.spread)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import InvalidValue, ReweightvizError, UnknownName, listed
 from reweightviz.exporters import llama_factory, yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -115,12 +115,18 @@ class DataFlex(Exporter):
 
 def _check(component_name: str | None, reference_model_path: str | None, warmup_steps: int, update_step: int) -> None:
     if component_name not in (None, *COMPONENTS):
-        raise unknown_name("mixer of DataFlex that starts with given weights", str(component_name), COMPONENTS)
+        raise UnknownName(
+            kind="mixer of DataFlex that starts with given weights",
+            name=str(component_name),
+            known=COMPONENTS,
+        )
     if component_name == "doremi" and not reference_model_path:
         raise ReweightvizError("DoReMi compares with a reference model; DataFlex goes on silently without one: pass reference_model_path=.")
     for key, steps in (("warmup_steps", warmup_steps), ("update_step", update_step)):
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-            raise ReweightvizError(f"{key} must be a whole number of steps, at least 1; got {steps!r}.")
+            raise InvalidValue(
+                name=key, value=steps, expected="a whole number of steps, at least 1"
+            )
 
 
 def _unit(content: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import InvalidArgument, listed
 from reweightviz.core.mixture import Mixture
 
 Array = NDArray[np.float64]
@@ -33,6 +33,11 @@ def asked_mixtures(weights: Any, domains: tuple[str, ...]) -> Array:
     except (TypeError, ValueError):
         mixtures = np.empty(0)
     if mixtures.ndim != 2 or mixtures.shape[1] != len(domains):
-        raise ReweightvizError(f"the law takes weights (n, {len(domains)}), one for each of {listed(domains)}, or mixtures of them; "
-                               f"got {f'shape {np.shape(weights)}' if mixtures.size else f'{weights!r:.60}'}.")
+        raise InvalidArgument(
+            name="the law",
+            value=weights,
+            expected=f"weights (n, {len(domains)}), one for each of {listed(domains)}, or "
+            "mixtures of them",
+            got=f"shape {np.shape(weights)}" if mixtures.size else None,
+        )
     return mixtures

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reweightviz.core.errors import ReweightvizError, warn
+from reweightviz.core.errors import ReweightvizError, UnmetNeed, warn
 from reweightviz.core.mixture import temperature_weights
 from reweightviz.core.sources import count
 from reweightviz.mixers.fixed import Fixed, State
@@ -51,8 +51,13 @@ class UniMax(Fixed):
         except (ReweightvizError, TypeError):
             good = False
         if not good:
-            raise ReweightvizError("UniMax needs a budget of tokens, such as 3e11 or '300B', and max_epochs, both above 0; "
-                                   f"got {self.budget!r} and {self.max_epochs!r}.")
+            raise UnmetNeed(
+                name="UniMax",
+                value=(self.budget, self.max_epochs),
+                expected="a budget of tokens, such as 3e11 or '300B', and max_epochs, both "
+                "above 0",
+                got=f"{self.budget!r} and {self.max_epochs!r}",
+            )
         if isinstance(self.budget, str):
             object.__setattr__(self, "budget", budget)
         check_fields(self, "max_epochs")

@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import InvalidValue, UnmetNeed
 
 Rows = NDArray[np.int64]
 
@@ -37,8 +37,15 @@ class TopK:
         """
         values = np.asarray(score, np.float64)
         if values.ndim != 1:
-            raise ReweightvizError(f"TopK needs one score a document, shape (N,); got shape {values.shape}.")
+            raise UnmetNeed(
+                name="TopK",
+                value=values.shape,
+                expected="one score a document, shape (N,)",
+                got=f"shape {values.shape}",
+            )
         if not isinstance(k, (int, np.integer)) or isinstance(k, bool) or not 0 <= k <= values.size:
-            raise ReweightvizError(f"k must be a whole number of documents from 0 to {values.size}; got {k!r}.")
+            raise InvalidValue(
+                name="k", value=k, expected=f"a whole number of documents from 0 to {values.size}"
+            )
         falling = np.where(np.isfinite(values), -values, np.inf)
         return np.argsort(falling, kind="stable")[:k].astype(np.int64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import InvalidValue
 from reweightviz.numerics.permutation import GOLDEN, mixed, permuted
 
 Counts = NDArray[np.int64]
@@ -55,5 +55,5 @@ class Draws:
 def whole(name: str, value: int, least: int) -> int:
     """The value, when it is a whole number of at least ``least``."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value < 2**62:
-        raise ReweightvizError(f"{name} must be a whole number of at least {least}; got {value!r}.")
+        raise InvalidValue(name=name, value=value, expected=f"a whole number of at least {least}")
     return int(value)

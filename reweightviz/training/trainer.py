@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import InvalidValue, ReweightvizError, UnmetNeed
 from reweightviz.core.protocols import Mixer
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import LOG_SIGNALS
@@ -65,9 +65,13 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "log_every", "evaluate_every", "accumulate", "probe_blocks", "gradient_batch"):
             if not _whole(getattr(self, name), 1):
-                raise ReweightvizError(f"TrainConfig needs {name} as a whole number of at least 1; got {getattr(self, name)!r:.60}.")
+                raise UnmetNeed(
+                    name="TrainConfig",
+                    value=getattr(self, name),
+                    expected=f"{name} as a whole number of at least 1",
+                )
         if not isinstance(self.rate, int | float) or not 0 < self.rate < float("inf"):
-            raise ReweightvizError(f"TrainConfig needs a rate above 0; got {self.rate!r:.60}.")
+            raise UnmetNeed(name="TrainConfig", value=self.rate, expected="a rate above 0")
 
     @property
     def tokens(self) -> int:
@@ -125,7 +129,7 @@ def train(corpus: Corpus | ProxyData, mixture: Mapping[Any, Any] | Mixer, *, see
         raise ReweightvizError(f"these ProxyData are sequences of {data.context} bytes and the model's context is {config.model.context}: "
                                f"make them with ProxyData(corpus, {config.model.context}).")
     if not _whole(seed, 0):
-        raise ReweightvizError(f"a seed is a whole number of at least 0; got {seed!r:.60}.")
+        raise InvalidValue(name="a seed", value=seed, expected="a whole number of at least 0")
     place = choose(device)
     torch.manual_seed(seed)
     model = ByteTransformer(config.model).to(place)
