@@ -15,6 +15,7 @@ from reweightviz import api
 from reweightviz.core import text
 from reweightviz.core.errors import (
     InvalidArgument,
+    RefusedByFramework,
     ReweightvizError,
     ReweightvizWarning,
     UnknownName,
@@ -115,10 +116,11 @@ def _convert(options: argparse.Namespace) -> int:
         table[domain] = Source(known.tokens, known.documents, known.paths or tuple(paths))
     try:
         return _write(mixture, Sources(table, tokenizer=given.tokenizer if given else None), options, carried)
-    except ReweightvizError as error:
-        if given is not None and not any(path in str(error) for path in carried):
+    except RefusedByFramework as error:
+        if given is not None and not any(path in error.reason for path in carried):
             raise
-        raise ReweightvizError(str(error).replace("sources= has", f"{options.mixture} has")) from error
+        reason = error.reason.replace("sources= has", f"{options.mixture} has")
+        raise RefusedByFramework(framework=error.framework, reason=reason) from error
 
 
 def _check(options: argparse.Namespace) -> int:

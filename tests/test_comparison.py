@@ -37,7 +37,7 @@ class Lazy:
         if len(mixtures) < self.least:
             raise ReweightvizError(f"Lazy needs at least {self.least} runs; got {len(mixtures)}.")
         if self.package:
-            raise MissingPackage('Lazy needs idle: pip install "reweightviz[idle]".')
+            raise MissingPackage(package="idle", extra="idle", who="Lazy")
         return Nearest(mixtures, losses, self.spread)
 
 

@@ -141,7 +141,7 @@ def test_focus_and_hidden_reach_the_browser_and_come_back():
     curves.focus, curves.hidden = None, []
     assert curves._labels.focus is None
     assert len(shown(curves._chart)) == 3
-    with pytest.raises(ReweightvizError, match="no domain 'poems' in these curves; there is 'web', 'code', 'math'"):
+    with pytest.raises(ReweightvizError, match="no domain 'poems'; there is 'code', 'math', 'web'"):
         curves.focus = "poems"
     assert curves.link == curves._labels.link == "page"
 
@@ -154,7 +154,7 @@ def test_what_a_callback_raises_is_shown_and_raised():
     assert curves._labels.error == "KeyError in a Python callback: 'mine'"
     with pytest.raises(ReweightvizError):
         curves._labels.set_state({"focus": "poems"})
-    assert curves._labels.error == "no domain 'poems' in these curves; there is 'web', 'code', 'math'."
+    assert curves._labels.error == "no domain 'poems'; there is 'code', 'math', 'web'."
 
 
 def test_controls_change_the_chart_in_place():

@@ -102,7 +102,7 @@ def test_a_locked_file_unlocks(live):
 
 
 @pytest.mark.parametrize(("guards", "sentence"), [
-    ({"bounds": {"web": (0.9, 0.2)}}, "0 <= lowest <= highest <= 1"), ({"bounds": {"poems": (0, 1)}}, "the guards name 'poems'"),
+    ({"bounds": {"web": (0.9, 0.2)}}, "0 <= lowest <= highest <= 1"), ({"bounds": {"poems": (0, 1)}}, "only in the guards 'poems'"),
     ({"bounds": {"web": 0.3}}, "guards are bounds="), ({"max_change": 0}, "max_change is a share of the tokens"),
     ({"locked": "web"}, "locked is True, False or a list"), ({"bounds": {"web": (0.0, 0.5)}}, "the weight of 'web' is kept between 0 and 0.5"),
 ])

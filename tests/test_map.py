@@ -281,7 +281,7 @@ def test_the_page_is_refused_whole_and_hears_the_old(corpus, monkeypatch):
     widget, back = Map(corpus, selection=[4]), []
     monkeypatch.setattr(widget, "send_state", lambda key=None: back.append(key))
     for state, sentence in [({"selection_bits": memoryview(b"abc")}, "selection_bits must be 26 bytes or none; got 3."),
-                            ({"hidden": ["plain", "x"], "color_by": "cluster"}, "no domain 'x' to hide"), ({"height": "tall"}, "height")]:
+                            ({"hidden": ["plain", "x"], "color_by": "cluster"}, "no domain 'x'; there is"), ({"height": "tall"}, "height")]:
         back.clear()
         widget.set_state(state)
         assert sentence in widget.error
@@ -295,7 +295,7 @@ def test_the_page_is_refused_whole_and_hears_the_old(corpus, monkeypatch):
 def test_hidden_names_domains(corpus):
     widget = Map(corpus)
     widget.hidden = [ODD_NAMES[2]]
-    with pytest.raises(ReweightvizError, match="no domain 'x' to hide"):
+    with pytest.raises(ReweightvizError, match="no domain 'x'; there is"):
         widget.hidden = ["x"]
     assert widget.hidden == [ODD_NAMES[2]]
 

@@ -118,5 +118,5 @@ def test_odm_refuses():
 
 def test_the_state_of_the_other_variant_is_refused():
     for one, other in (("exp3", "smoothed_mean"), ("smoothed_mean", "exp3")):
-        with pytest.raises(ReweightvizError, match=r"ODM goes on from a state that its init or update returned; got reweightviz.mixers.odm"):
+        with pytest.raises(ReweightvizError, match=r"ODM takes a state that its init or update returned; got reweightviz.mixers.odm"):
             ODM(one).update(ODM(other).init(prior=[0.5, 0.5]), loss=[3.0, 2.0])

@@ -578,5 +578,5 @@ def test_costs_have_no_unit():
 
 def test_a_schedule_refuses_the_state_of_another_method():
     for mixer in (Cooldown(((0, 5), (8, 1)), steps=12), TwoPhase(switch=3, steps=10)):
-        with pytest.raises(ReweightvizError, match="goes on from a state that its init or update returned; got reweightviz.mixers.doremi.State"):
+        with pytest.raises(ReweightvizError, match="takes a state that its init or update returned; got reweightviz.mixers.doremi.State"):
             mixer.update(DoReMi().init(prior=[0.5, 0.5]))

@@ -241,6 +241,7 @@ def _whole(name: str, column: Column) -> Column:
                 name=f"row {int(np.argmax(bad))} of column 'tokens'",
                 value=column[int(np.argmax(bad))],
                 expected="a number >= 0",
+                got=str(column[int(np.argmax(bad))]),
             )
     return column
 

@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
+from os import PathLike
 from typing import Any, ClassVar
 
 from reweightviz.core.notebook_traceback import traceback_lines
@@ -229,6 +230,7 @@ class UnreadableFile(ReweightvizError):
     """
 
     sentence = "cannot read {path}{line}{wanted}: {reason}."
+    after_line: ClassVar[str] = ""
 
     def __init__(
         self, *, path: object, reason: object, line: int | None = None, wanted: str = ""
@@ -240,7 +242,7 @@ class UnreadableFile(ReweightvizError):
         super().__init__(
             self.sentence.format(
                 path=path,
-                line="" if line is None else f", line {line}",
+                line="" if line is None else f", line {line}{self.after_line}",
                 wanted=wanted and f" as {wanted}",
                 reason=self.reason,
             )
@@ -251,6 +253,7 @@ class WrongContent(UnreadableFile):
     """A file was read and holds something else than it should; ``reason`` goes on from its path."""
 
     sentence = "{path}{line} {reason}."
+    after_line = ","
 
 
 class UnwritableFile(ReweightvizError):
@@ -344,7 +347,9 @@ def _short(name: str, width: int = 60) -> str:
 
 
 def _shown(value: Any) -> str:
-    # The repr of a numpy number names its type, which says nothing to a person.
+    if isinstance(value, PathLike):
+        return repr(str(value))
+    # The repr of a numpy number names its type, which is nothing to a person.
     text = str(value) if hasattr(value, "dtype") else repr(value)
     return text[:80]
 

@@ -150,7 +150,7 @@ class Sources(Mapping[str, Source]):
         """The same sources with files or dataset names; every named domain must exist."""
         strangers = [domain for domain in paths if domain not in self]
         if strangers:
-            raise UnknownName(kind="domain in these sources", name=strangers[0], known=self)
+            raise UnknownName(kind="domain", name=strangers[0], known=self)
         table = {
             domain: Source(source.tokens, source.documents, _paths(domain, paths[domain])) if domain in paths else source
             for domain, source in self._table.items()

@@ -13,7 +13,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from reweightviz.core.errors import InvalidValue, ReweightvizError, UnknownName, listed
+from reweightviz.core.errors import (
+    InvalidValue,
+    ReweightvizError,
+    UnknownName,
+    UnreadableFile,
+    listed,
+)
 from reweightviz.exporters import llama_factory, yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -137,7 +143,7 @@ def _unit(content: Mapping[str, Any]) -> str:
 def _beside(document: Document, name: str) -> Document | None:
     try:
         return document.beside(str(PurePosixPath(name)))
-    except ReweightvizError:
+    except UnreadableFile:
         return None
 
 

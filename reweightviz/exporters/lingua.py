@@ -92,7 +92,10 @@ class Lingua(Exporter):
         paths = {domain: sources[domain].paths if sources is not None and domain in sources else () for domain in domains}
         several = [domain for domain in domains if len(_folders(paths[domain])) > 1]
         if several:
-            raise ReweightvizError(f"a source of Lingua is one folder; sources= has more for {listed(several)}.")
+            raise RefusedByFramework(
+                framework="Lingua",
+                reason=f"reads one folder a source; sources= has more for {listed(several)}",
+            )
         folders = {domain: _folders(found)[0] for domain, found in paths.items() if found}
         names = _below(folders, options.get("root_dir"))
         found: dict[str, Entry] = {}

@@ -19,6 +19,7 @@ from reweightviz.core.errors import (
     RefusedByFramework,
     ReweightvizError,
     UnknownName,
+    UnreadableFile,
     WrongContent,
     listed,
 )
@@ -219,7 +220,7 @@ def _info(document: Document) -> Mapping[str, Any] | None:
     for name in () if _elsewhere(folder) else (str(PurePosixPath(folder) / INFO), INFO):
         try:
             text = document.beside(name).text
-        except ReweightvizError:
+        except UnreadableFile:
             continue
         try:
             found = json.loads(text)

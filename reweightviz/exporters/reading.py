@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent
+from reweightviz.core.errors import UnreadableFile, WrongContent
 
 MOST_BYTES = 4 * 2**20
 """A larger file is no config."""
@@ -49,7 +49,7 @@ def text(file: Path, most: int = MOST_BYTES) -> str:
         with file.open("rb") as opened:
             data = opened.read(most + 1)
     except (OSError, ValueError) as error:
-        if isinstance(error, ReweightvizError):
+        if isinstance(error, UnreadableFile):
             raise
         raise UnreadableFile(path=file, reason=getattr(error, "strerror", None) or error) from error
     if len(data) > most:
@@ -72,8 +72,10 @@ def record(sidecar: Path, name: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         if shared and json.dumps(name) not in content:
             return {}
-        said = str(error).removesuffix(".") if isinstance(error, ReweightvizError) else f"the provenance {sidecar} is damaged, {error}"
-        raise ReweightvizError(f"{said}: {mend}.") from error
+        if isinstance(error, UnreadableFile):
+            raise type(error)(path=sidecar, reason=f"{error.reason}: {mend}") from error
+        reason = f"the provenance is damaged, {error}: {mend}"
+        raise UnreadableFile(path=sidecar, reason=reason) from error
     if shared and not (isinstance(found, dict) and found.get("file") == name):
         return {}
     if not isinstance(found, dict):

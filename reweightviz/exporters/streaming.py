@@ -15,13 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from reweightviz.core.errors import (
-    RefusedByFramework,
-    ReweightvizError,
-    UnknownName,
-    WrongContent,
-    listed,
-)
+from reweightviz.core.errors import RefusedByFramework, UnknownName, WrongContent, listed
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import DATA, Exporter
@@ -150,9 +144,17 @@ def faults(streams: Mapping[str, Any]) -> Sequence[str]:
 
 def _places(entry: Entry, cache: str, split: str | None) -> dict[str, Any]:
     if len(entry.paths) > 1:
-        raise ReweightvizError(f"a stream is one MDS folder; sources= has {len(entry.paths)} paths for {listed([entry.domain])}.")
+        raise RefusedByFramework(
+            framework="Streaming",
+            reason=f"reads one MDS folder a stream; sources= has {len(entry.paths)} paths for "
+            f"{listed([entry.domain])}",
+        )
     path = entry.paths[0] if entry.paths else ""
     if PurePosixPath(path).suffix.lower() in DATA:
-        raise ReweightvizError(f"a stream is one MDS folder; sources= has the file {path[:80]!r} for {listed([entry.domain])}.")
+        raise RefusedByFramework(
+            framework="Streaming",
+            reason=f"reads one MDS folder a stream; sources= has the file {path[:80]!r} for "
+            f"{listed([entry.domain])}",
+        )
     places = {"remote": path, "local": cache} if re.match(r"\w{2,}:/", path) else {"local": path or cache}
     return places | ({"split": split} if split else {})

@@ -16,7 +16,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from reweightviz.core.errors import ReweightvizError, WrongContent, listed
+from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent, listed
 from reweightviz.exporters import yaml_load
 from reweightviz.exporters.yaml_replay import alike, indents, replayed
 
@@ -183,7 +183,7 @@ def _text(yaml: YAML, content: Any) -> str:
 def _safely(text: str) -> Any:
     try:
         return parsed(text, "")
-    except ReweightvizError:
+    except UnreadableFile:
         return None
 
 

@@ -234,7 +234,7 @@ class Curves(ipywidgets.VBox):
     def _choose(self, name: str, value: Any, what: str) -> None:
         known = [each for _, each in self._bar[name].options]
         if value not in known:
-            raise UnknownName(kind=f"{what} of these curves", name=value, known=known)
+            raise UnknownName(kind=what, name=value, known=known)
         self._bar[name].value = value
 
     # ---- drawing
@@ -264,7 +264,7 @@ class Curves(ipywidgets.VBox):
     def _refuse_strangers(self, names: Sequence[str]) -> None:
         strangers = [name for name in names if name not in self.domains]
         if strangers:
-            raise UnknownName(kind="domain in these curves", name=strangers[0], known=self.domains)
+            raise UnknownName(kind="domain", name=strangers[0], known=self.domains)
 
     def _redraw(self, change: Any = None) -> None:
         """Send what changed; the page keeps its zoom, unless a person chose to see something else."""

@@ -155,7 +155,7 @@ def _checked_signal(logs: Sequence[RunLog], signal: str | None, kept: Kept) -> s
         return measured[0] if measured else next(iter(sorted(named)), None)
     if signal not in named and (measured or named or signal not in LOG_SIGNALS):
         raise UnknownName(
-            kind="signal of these logs", name=signal, known=measured or named or LOG_SIGNALS
+            kind="signal", name=signal, known=measured or named or LOG_SIGNALS
         )
     return signal
 

@@ -162,7 +162,7 @@ class Map(ReportedErrors, anywidget.AnyWidget):
     def _checked_hidden(self, proposal: t.Bunch) -> list[str]:
         strangers = [name for name in proposal["value"] if name not in self.domains]
         if strangers:
-            raise UnknownName(kind="domain to hide", name=strangers[0], known=self.domains)
+            raise UnknownName(kind="domain", name=strangers[0], known=self.domains)
         return proposal["value"]
 
     def _in_drawing_order(self, values: bytes) -> bytes:

@@ -105,7 +105,7 @@ def scalars_figure(logs: RunLog | Sequence[RunLog], *, names: Sequence[str] | No
     there = scalar_names(logs)
     strangers = [name for name in names or () if name not in there]
     if strangers:
-        raise UnknownName(kind="scalar of these logs", name=strangers[0], known=there)
+        raise UnknownName(kind="scalar", name=strangers[0], known=there)
     shown, axis = [EFFECTIVE, *(names if names is not None else there[:11])], axis_of(logs, x, kept)
     traces, panels, paint, smoothed = [], [], palette(len(logs)), False
     for panel, name in enumerate(shown):

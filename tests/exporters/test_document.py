@@ -145,7 +145,7 @@ def test_a_damaged_provenance_is_a_sentence(tmp_path, damage):
 def test_a_provenance_that_is_no_record_is_a_sentence(tmp_path, text):
     path, sidecar = exported(tmp_path)
     sidecar.write_text(text)
-    with pytest.raises(ReweightvizError, match="a.yaml.provenance.json is damaged, .*: mend it, or delete it"):
+    with pytest.raises(ReweightvizError, match="a.yaml.provenance.json: the provenance is damaged, .*: mend it, or delete it"):
         check(path)
     rv.export(MIXTURE, "levanter", path, sources=SOURCES, overwrite=True)
     assert check(path).recognised == "provenance"
