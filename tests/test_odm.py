@@ -110,7 +110,7 @@ def test_the_bandit_finds_the_hard_domain():
 
 
 def test_odm_refuses():
-    with pytest.raises(ReweightvizError, match="the variants of ODM are 'exp3' and 'smoothed_mean'; got 'ucb'"):
+    with pytest.raises(ReweightvizError, match="no variant of ODM 'ucb'; there is 'exp3', 'smoothed_mean'"):
         ODM("ucb")
     with pytest.raises(ReweightvizError, match="smoothing from 0 to below 1; got 0, 10.0 and 1"):
         ODM(smoothing=1)

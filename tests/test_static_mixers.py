@@ -439,7 +439,7 @@ def test_meta_rater_searches_a_fitted_law():
     assert (law.predict(found[None]).mean() < np.quantile(law.predict(drawn).mean(1), 0.005))
     mixture = rv.mix({"prior": dict.fromkeys(law.domains, 1 / len(law.domains))}, ours, law=law)
     assert mixture.array.tolist() == found.tolist()
-    with pytest.raises(ReweightvizError, match="the signals must too, in that order"):
+    with pytest.raises(ReweightvizError, match="the signals and the law name different domains: .* in that order"):
         rv.mix({"prior": dict.fromkeys(law.domains[::-1], 1 / len(law.domains))}, ours, law=law)
 
 

@@ -458,7 +458,7 @@ def test_a_schedule_and_a_plain_table_are_trained_on(data):
     ({"given": {"prior": "natural"}}, "the prior must be numbers, in rows of one length; got 'natural'"),
     ({"given": {"priors": [1, 0, 0]}}, "called 'priors'; did you mean 'prior'"), ({"given": {"loss": [1, 0, 0]}}, "called 'loss'"),
     ({"given": {"tokens": np.ones(2)}}, "Natural weighs 2 domains of the 3 that there are"),
-    ({"seed": -1}, "a seed is a whole number of at least 0; got -1"), ({"config": {"steps": 0}}, "steps as a whole number of at least 1; got 0"),
+    ({"seed": -1}, "a seed must be a whole number of at least 0; got -1"), ({"config": {"steps": 0}}, "steps as a whole number of at least 1; got 0"),
     ({"config": {"batch": 0}}, "TrainConfig needs batch"), ({"config": {"log_every": 0}}, "TrainConfig needs log_every"),
     ({"config": {"accumulate": 0}}, "TrainConfig needs accumulate"), ({"config": {"rate": float("nan")}}, "TrainConfig needs a rate above 0"),
     ({"config": {"model": ModelConfig(width=16, layers=1, heads=2, context=32)}}, r"sequences of 16 bytes .* context is 32: .*ProxyData\(corpus, 32\)"),

@@ -113,6 +113,7 @@ class WrongDomains(ReweightvizError):
     """
 
     sentence = "{who} and {other} name different domains: {difference}{hint}."
+    sentence_of_a_part = "{who} must name domains of {other}, {there}; got {unknown}{hint}."
 
     def __init__(
         self,
@@ -131,8 +132,16 @@ class WrongDomains(ReweightvizError):
         self.unknown = tuple(name for name in self.asked if name not in self.there)
         self.absent = () if part else tuple(name for name in self.there if name not in self.asked)
         self.hint = hint
+        sentence = self.sentence_of_a_part if part else self.sentence
         super().__init__(
-            self.sentence.format(who=who, other=other, difference=self._difference(), hint=hint and f": {hint}")
+            sentence.format(
+                who=who,
+                other=other,
+                there=_choice(self.there),
+                unknown=listed(self.unknown),
+                difference=self._difference(),
+                hint=hint and f": {hint}",
+            )
         )
 
     def _difference(self) -> str:
@@ -143,8 +152,6 @@ class WrongDomains(ReweightvizError):
             found.append(f"only in {self.who} {listed(self.unknown)}")
         if self.absent:
             found.append(f"only in {self.other} {listed(self.absent)}")
-        else:
-            found.append(f"there is {_choice(self.there)}")
         return "; ".join(found)
 
 

@@ -80,7 +80,7 @@ class Guards:
                 raise InvalidValue(
                     name=f"the weight of {domain[:60]!r}",
                     value=mixture[domain],
-                    expected=f"kept between {low:g} and {high:g}",
+                    expected=f"between {low:g} and {high:g}",
                     got=f"{mixture[domain]:.4g}",
                 )
 

@@ -109,7 +109,7 @@ class RunLogger:
             raise WrongDomains(
                 who="the sampler",
                 asked=domains,
-                other=f"the log {self.path}",
+                other="the log",
                 there=self.domains,
                 hint="RunLogger(path, domains=sampler.domains)",
             )
@@ -144,9 +144,9 @@ class RunLogger:
             raise WrongDomains(
                 who="this run",
                 asked=self.domains,
-                other=f"the log {self.path}",
+                other="the log there",
                 there=domains,
-                hint="name another file",
+                hint=f"name another file than {self.path}",
             )
         return True
 

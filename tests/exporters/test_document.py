@@ -51,8 +51,7 @@ def test_a_fifo_for_a_provenance_does_not_hang(tmp_path):
     ("c", "a: b: c", "c is no YAML file: mapping values"), ("c.sh", "a: b: c", ""), ("c.txt", "a: b: c", ""), ("c", "#!/bin/sh\na: b: c", ""),
     ("c.yaml", "a: 1", ""), ("c.py", "x = 1", ""), ("c.csv", "a: b: c", "")])
 def test_faults_of_a_language_are_told_where_the_file_holds_one(tmp_path, name, text, fault):
-    fault = Document(tmp_path / name, text).fault
-    found = str(fault or "").replace(f"{tmp_path}/", "")
+    found = str(Document(tmp_path / name, text).fault or "").replace(f"{tmp_path}/", "")
     assert found.startswith(fault)
     assert bool(found) == bool(fault)
 
