@@ -57,7 +57,9 @@ def sentence(call: ast.Call) -> str:
         return str(kind(*map(template, call.args)))
     fields = {}
     for keyword in call.keywords:
-        literal = isinstance(keyword.value, ast.Constant) and not isinstance(keyword.value.value, str)
+        literal = isinstance(keyword.value, ast.Constant) and not isinstance(
+            keyword.value.value, str
+        )
         text = Shown(template(keyword.value))
         several = keyword.arg in {"asked", "available", "known", "names", "there"}
         fields[keyword.arg] = keyword.value.value if literal else text
@@ -71,7 +73,11 @@ def sentences() -> Iterator[str]:
     for file in sorted((ROOT / "reweightviz").rglob("*.py")):
         module = file.relative_to(ROOT).as_posix()
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS:
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in KINDS
+            ):
                 text = sentence(node).replace("\n", " ")
                 yield f"{module}: {node.func.id}: {text}"
 
@@ -106,37 +112,81 @@ def test_most_errors_are_of_a_kind():
 
 MADE = [
     (
-        errors.MissingColumn(column="xy", available=["id", "text"], who="a Map", hint="rv.project makes it."),
+        errors.MissingColumn(
+            column="xy", available=["id", "text"], who="a Map", hint="rv.project makes it."
+        ),
         "a Map needs column 'xy'; there is 'id', 'text'. rv.project makes it.",
     ),
-    (errors.UnknownName(kind="law", name="olmx", known=["olmix", "regmix"]), "no law 'olmx'; did you mean 'olmix'? there is 'olmix', 'regmix'."),
-    (errors.UnknownName(kind="{law}", name="{x}", known=["{xy}"]), "no {law} '{x}'; did you mean '{xy}'? there is '{xy}'."),
-    (errors.DuplicateName(kind="id", names=["a"], where="a corpus"), "each id may stand once in a corpus; 'a' came more often."),
     (
-        errors.WrongDomains(who="the mixture", asked=["web", "cod"], other="the data", there=["web", "code"]),
+        errors.UnknownName(kind="law", name="olmx", known=["olmix", "regmix"]),
+        "no law 'olmx'; did you mean 'olmix'? there is 'olmix', 'regmix'.",
+    ),
+    (
+        errors.UnknownName(kind="{law}", name="{x}", known=["{xy}"]),
+        "no {law} '{x}'; did you mean '{xy}'? there is '{xy}'.",
+    ),
+    (
+        errors.DuplicateName(kind="id", names=["a"], where="a corpus"),
+        "each id may stand once in a corpus; 'a' came more often.",
+    ),
+    (
+        errors.WrongDomains(
+            who="the mixture", asked=["web", "cod"], other="the data", there=["web", "code"]
+        ),
         "the mixture and the data name different domains: only in the mixture 'cod'; only in the data 'code'.",
     ),
     (
-        errors.WrongDomains(who="the guards", asked=["cod"], other="the mixture", there=["web", "code"], part=True),
+        errors.WrongDomains(
+            who="the guards", asked=["cod"], other="the mixture", there=["web", "code"], part=True
+        ),
         "the guards must name domains of the mixture, 'web', 'code'; got 'cod'.",
     ),
     (
-        errors.WrongDomains(who="the signals", asked=["b", "a"], other="the law", there=["a", "b"], hint="sort them"),
+        errors.WrongDomains(
+            who="the signals", asked=["b", "a"], other="the law", there=["a", "b"], hint="sort them"
+        ),
         "the signals and the law name different domains: 'b', 'a' and 'a', 'b', in that order: sort them.",
     ),
-    (errors.MissingSignal(signals="loss", available=[], who="DoReMi"), "DoReMi needs 'loss'; there is none."),
-    (errors.InvalidValue(name="level", value=2, expected="a probability"), "level must be a probability; got 2."),
-    (errors.UnmetNeed(name="Olmix", value=(0, 1), expected="huber above 0", got="huber 0"), "Olmix needs huber above 0; got huber 0."),
-    (errors.InvalidArgument(name="rv.fit", value="x", expected="a swarm"), "rv.fit takes a swarm; got 'x'."),
-    (errors.UnreadableFile(path="a.csv", reason="No such file", wanted="CSV"), "cannot read a.csv as CSV: No such file."),
-    (errors.WrongContent(path="a.jsonl", line=3, reason="is not JSON."), "a.jsonl, line 3, is not JSON."),
-    (errors.UnwritableFile(path="a.csv", reason="the disk is full"), "cannot write a.csv: the disk is full."),
-    (errors.RefusedByFramework(framework="Lingua", reason="reads local folders"), "Lingua reads local folders."),
+    (
+        errors.MissingSignal(signals="loss", available=[], who="DoReMi"),
+        "DoReMi needs 'loss'; there is none.",
+    ),
+    (
+        errors.InvalidValue(name="level", value=2, expected="a probability"),
+        "level must be a probability; got 2.",
+    ),
+    (
+        errors.UnmetNeed(name="Olmix", value=(0, 1), expected="huber above 0", got="huber 0"),
+        "Olmix needs huber above 0; got huber 0.",
+    ),
+    (
+        errors.InvalidArgument(name="rv.fit", value="x", expected="a swarm"),
+        "rv.fit takes a swarm; got 'x'.",
+    ),
+    (
+        errors.UnreadableFile(path="a.csv", reason="No such file", wanted="CSV"),
+        "cannot read a.csv as CSV: No such file.",
+    ),
+    (
+        errors.WrongContent(path="a.jsonl", line=3, reason="is not JSON."),
+        "a.jsonl, line 3, is not JSON.",
+    ),
+    (
+        errors.UnwritableFile(path="a.csv", reason="the disk is full"),
+        "cannot write a.csv: the disk is full.",
+    ),
+    (
+        errors.RefusedByFramework(framework="Lingua", reason="reads local folders"),
+        "Lingua reads local folders.",
+    ),
     (
         errors.MissingPackage(package="POT", extra="laws", who="Optimal transport"),
         'Optimal transport needs POT: pip install "reweightviz[laws]".',
     ),
-    (errors.MissingPackage(package="lightning", who="x"), "x needs lightning: pip install lightning."),
+    (
+        errors.MissingPackage(package="lightning", who="x"),
+        "x needs lightning: pip install lightning.",
+    ),
 ]
 
 
@@ -156,7 +206,9 @@ def test_a_missing_package_is_an_import_error_and_a_wrong_content_an_unreadable_
     assert issubclass(errors.WrongContent, errors.UnreadableFile)
 
 
-@pytest.mark.parametrize("error", [error for error, _ in MADE] + [errors.ReweightvizError("one sentence.")])
+@pytest.mark.parametrize(
+    "error", [error for error, _ in MADE] + [errors.ReweightvizError("one sentence.")]
+)
 @pytest.mark.parametrize("again", [copy.copy, lambda error: pickle.loads(pickle.dumps(error))])  # noqa: S301  made here
 def test_an_error_survives_a_pickle(error, again):
     back = again(error)
@@ -191,7 +243,9 @@ def test_a_notebook_shows_the_sentence_and_the_callers_line(tmp_path):
     client = pytest.importorskip("nbclient").NotebookClient
     cells = [nbformat.v4.new_code_cell(cell) for cell in CELLS]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    client(notebook, timeout=300, allow_errors=True, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    client(
+        notebook, timeout=300, allow_errors=True, resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
     first, short, asked, bug, full = (plain(cell) for cell in notebook.cells)
     assert first == ""
     lines = short.splitlines()
@@ -210,7 +264,11 @@ def test_a_notebook_shows_the_sentence_and_the_callers_line(tmp_path):
 
 def plain(cell) -> str:
     """Return the trace that a cell shows, without colours."""
-    shown = "\n".join(line for output in cell.outputs for line in output.get("traceback", [output.get("text", "")]))
+    shown = "\n".join(
+        line
+        for output in cell.outputs
+        for line in output.get("traceback", [output.get("text", "")])
+    )
     return re.sub(r"\x1b\[[0-9;]*m", "", shown)
 
 

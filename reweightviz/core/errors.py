@@ -1,8 +1,8 @@
-"""The kinds of error: each builds one sentence from its fields, what was asked, what came, what would do.
+"""The kinds of error: each builds one sentence of what was asked, what came, what would do.
 
-Every kind is a ``ReweightvizError``, which is a ``ValueError``, and keeps its fields as attributes, so that a caller
-matches the kind and never the sentence. A sentence that no kind fits is raised as a plain ``ReweightvizError``.
-"""
+Every kind is a ``ReweightvizError``, which is a ``ValueError``, and keeps its fields as attributes,
+Every kind is a ``ReweightvizError``, which is a ``ValueError``, and keeps its fields as attributes:
+a caller matches the kind and never the sentence. What fits no kind is a plain ``ReweightvizError``.
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from reweightviz.core.notebook_traceback import traceback_lines
 class ReweightvizError(ValueError):
     """Bad input, in one sentence.
 
-    In a notebook it shows its sentence and the line that led to it. ``%tb`` shows the whole trace of the last
-    error, the environment variable ``REWEIGHTVIZ_TRACEBACK=full`` that of every one.
+    In a notebook it shows its sentence and the line that led to it. ``%tb`` shows the whole trace
+    of the last error, the environment variable ``REWEIGHTVIZ_TRACEBACK=full`` that of every one.
     """
 
     sentence: ClassVar[str] = "{sentence}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the sentence and the fields, since a kind is made by keywords and may hold any value."""
+        """Return what pickle needs: a kind is made by keywords, and its fields may be anything."""
         fields = {name: _picklable(value) for name, value in vars(self).items()}
         return _restored, (type(self), self.args, fields)
 
@@ -47,14 +47,19 @@ class MissingColumn(ReweightvizError):
 
     sentence = "{who} needs column {column}; there is {available}.{hint}"
 
-    def __init__(self, *, column: str, available: Iterable[object], who: str, hint: str = "") -> None:
+    def __init__(
+        self, *, column: str, available: Iterable[object], who: str, hint: str = ""
+    ) -> None:
         self.column = column
         self.available = tuple(available)
         self.who = who
         self.hint = hint
         super().__init__(
             self.sentence.format(
-                who=who, column=repr(column), available=_choice(self.available), hint=hint and f" {hint}"
+                who=who,
+                column=repr(column),
+                available=_choice(self.available),
+                hint=hint and f" {hint}",
             )
         )
 
@@ -78,7 +83,9 @@ class UnknownName(ReweightvizError):
         sentence = self.sentence
         if near:
             sentence = sentence.replace("there is", f"did you mean {_braced(near[0])}? there is", 1)
-        super().__init__(sentence.format(kind=kind, name=_short(str(name)), known=_choice(self.known, 40)))
+        super().__init__(
+            sentence.format(kind=kind, name=_short(str(name)), known=_choice(self.known, 40))
+        )
 
 
 class DuplicateName(ReweightvizError):
@@ -210,7 +217,9 @@ class InvalidValue(ReweightvizError):
         self.value = value
         self.expected = expected
         super().__init__(
-            self.sentence.format(name=name, expected=expected, value=_shown(value) if got is None else got)
+            self.sentence.format(
+                name=name, expected=expected, value=_shown(value) if got is None else got
+            )
         )
 
 
@@ -307,18 +316,14 @@ class MissingPackage(ReweightvizError, ImportError):
 
     sentence = "{who} needs {package}: pip install {extra}.{hint}"
 
-    def __init__(
-        self, *, package: str, who: str, extra: str | None = None, hint: str = ""
-    ) -> None:
+    def __init__(self, *, package: str, who: str, extra: str | None = None, hint: str = "") -> None:
         self.package = package
         self.extra = extra
         self.who = who
         self.hint = hint
         wanted = f'"reweightviz[{extra}]"' if extra else package.replace(" and ", " ")
         super().__init__(
-            self.sentence.format(
-                who=who, package=package, extra=wanted, hint=hint and f" {hint}"
-            )
+            self.sentence.format(who=who, package=package, extra=wanted, hint=hint and f" {hint}")
         )
 
 
@@ -329,7 +334,10 @@ class ReweightvizWarning(UserWarning):
 def warn(sentence: str) -> None:
     """Warn at the line of the caller's own code that led here, the first outside this package."""
     level, frame = 2, sys._getframe(1)  # noqa: SLF001
-    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "reweightviz":
+    while (
+        frame.f_back is not None
+        and str(frame.f_globals.get("__name__")).partition(".")[0] == "reweightviz"
+    ):
         level, frame = level + 1, frame.f_back
     warnings.warn(sentence, ReweightvizWarning, stacklevel=level)
 
@@ -373,7 +381,9 @@ def _picklable(value: Any) -> Any:
     return value
 
 
-def _restored(kind: type[ReweightvizError], args: tuple[Any, ...], fields: dict[str, Any]) -> ReweightvizError:
+def _restored(
+    kind: type[ReweightvizError], args: tuple[Any, ...], fields: dict[str, Any]
+) -> ReweightvizError:
     error = kind.__new__(kind, *args)
     error.args = args
     error.__dict__.update(fields)

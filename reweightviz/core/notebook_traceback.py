@@ -15,8 +15,8 @@ SWITCH = "REWEIGHTVIZ_TRACEBACK"
 def traceback_lines(error: BaseException) -> list[str]:
     """Return what IPython shows for ``error``, by its protocol of ``_render_traceback_``.
 
-    The whole trace comes where ``REWEIGHTVIZ_TRACEBACK`` is "full", and for ``%tb``: that asks again about an error
-    which is no longer being handled.
+    The whole trace comes where ``REWEIGHTVIZ_TRACEBACK`` is "full", and for ``%tb``, which comes back
+    to an error that is no longer being handled.
     """
     shell = _shell()
     if os.environ.get(SWITCH) == "full" or sys.exc_info()[1] is not error:
@@ -31,7 +31,7 @@ def traceback_lines(error: BaseException) -> list[str]:
 
 
 def _callers_line(trace: TracebackType | None) -> tuple[FrameType, int] | None:
-    """Return the last line before this package, the one that called it, or that raised the error itself."""
+    """Return the last line before this package: the one that called it, or raised the error."""
     found = None
     for frame, number in _steps(trace):
         if str(frame.f_globals.get("__name__")).partition(".")[0] == "reweightviz":
@@ -54,12 +54,14 @@ def _shell() -> Any:
 def _full(error: BaseException, shell: Any) -> list[str]:
     if shell is None:
         return "".join(traceback.format_exception(error)).splitlines()
-    lines: list[str] = shell.InteractiveTB.structured_traceback(type(error), error, error.__traceback__)
+    lines: list[str] = shell.InteractiveTB.structured_traceback(
+        type(error), error, error.__traceback__
+    )
     return lines
 
 
 def _title(filename: str, shell: Any) -> str:
-    """Return "Cell In[3]" for a cell, which has no file of its own, and the file's name for all else."""
+    """Return "Cell In[3]" for a cell, which has no file of its own, else the name of the file."""
     named = getattr(getattr(shell, "compile", None), "format_code_name", None)
     label = named(filename) if named is not None else None
     return " ".join(label) if label else f"File {filename}"
