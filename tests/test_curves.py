@@ -97,7 +97,7 @@ def test_tokens_on_the_axis_when_the_logs_count_them():
 @pytest.mark.parametrize(("given", "keywords", "sentence"), [
     ([], {}, "need at least one RunLog; got none"),
     ([{"loss": 1}], {}, "drawn from RunLogs, as rv.read_log gives; got 'dict'"),
-    ([log()], {"signal": "excess_loss"}, "no signal 'excess_loss'; did you mean 'held_out_loss'. there is 'held_out_loss', 'loss'"),
+    ([log()], {"signal": "excess_loss"}, "no signal 'excess_loss'; did you mean 'loss'. there is 'held_out_loss', 'loss'"),
     ([log(signals=())], {}, "no signal to draw"),
     ([log()], {"smooth": -1}, "0 or more; got -1"),
     ([log()], {"colors": ["#123456"]}, "one colour a domain: 3; got 1"),

@@ -1,8 +1,8 @@
 """The kinds of error: each builds one sentence of what was asked, what came, what would do.
 
-Every kind is a ``ReweightvizError``, which is a ``ValueError``, and keeps its fields as attributes,
 Every kind is a ``ReweightvizError``, which is a ``ValueError``, and keeps its fields as attributes:
 a caller matches the kind and never the sentence. What fits no kind is a plain ``ReweightvizError``.
+"""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ SWITCH = "REWEIGHTVIZ_TRACEBACK"
 def traceback_lines(error: BaseException) -> list[str]:
     """Return what IPython shows for ``error``, by its protocol of ``_render_traceback_``.
 
-    The whole trace comes where ``REWEIGHTVIZ_TRACEBACK`` is "full", and for ``%tb``, which comes back
-    to an error that is no longer being handled.
+    The whole trace comes where ``REWEIGHTVIZ_TRACEBACK`` is "full", and for ``%tb``, which
+    comes back to an error that is no longer being handled.
     """
     shell = _shell()
     if os.environ.get(SWITCH) == "full" or sys.exc_info()[1] is not error:

@@ -112,7 +112,7 @@ def test_the_provenance_of_a_folder_is_for_the_file_that_it_names(tmp_path):
         (tmp_path / "provenance.json").write_text(other)
         assert check(tmp_path / "b.yaml").recognised == "content"
     (tmp_path / "provenance.json").write_text('{"file": "b.yaml", half')
-    with pytest.raises(ReweightvizError, match="provenance.json is damaged"):
+    with pytest.raises(ReweightvizError, match="the provenance is damaged"):
         check(tmp_path / "b.yaml")
 
 
