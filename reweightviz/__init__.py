@@ -26,13 +26,13 @@ _HOMES = dict.fromkeys(_VERBS, "api") | {
     "Selection": "core.selection", "Source": "core.sources", "Sources": "core.sources", "Swarm": "core.swarm",
     "WeightTrajectories": "widgets.curves",
 }
-_FAMILIES = ("laws", "mixers", "scorers", "selectors", "training")
+_MODULES = {name: name for name in ("laws", "mixers", "scorers", "selectors", "training")} | {"errors": "core.errors"}
 
-__all__ = sorted([*_HOMES, *_FAMILIES])  # noqa: PLE0605  sorted makes a list
+__all__ = sorted([*_HOMES, *_MODULES])  # noqa: PLE0605  sorted makes a list
 
 def __getattr__(name: str) -> Any:
-    if name in _FAMILIES:
-        value: Any = import_module(f"reweightviz.{name}")
+    if name in _MODULES:
+        value: Any = import_module(f"reweightviz.{_MODULES[name]}")
     elif name in _HOMES:
         value = getattr(import_module(f"reweightviz.{_HOMES[name]}"), name)
     else:

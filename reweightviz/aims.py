@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import InvalidValue, ReweightvizError, UnknownName, listed
 from reweightviz.core.protocols import Law
 
 Array = NDArray[np.float64]
@@ -88,19 +88,27 @@ def aim_of(law: Law, objective: Objective, reference: Array) -> Aim:
 def importance_of(targets: Sequence[str], named: Mapping[str, float]) -> Array:
     """Importance (M,) that sums to 1, from target to a number >= 0."""
     if not isinstance(named, Mapping):
-        raise ReweightvizError(f"objective must be 'mean', 'worst', a target or target to importance; got {named!r:.80}.")
+        raise InvalidValue(
+            name="objective",
+            value=named,
+            expected="'mean', 'worst', a target or target to importance",
+        )
     importance = np.zeros(len(targets))
     for target, value in named.items():
         if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-            raise ReweightvizError(f"the importance of {target!r} must be a number >= 0; got {value!r:.80}.")
+            raise InvalidValue(
+                name=f"the importance of {target!r}", value=value, expected="a number >= 0"
+            )
         importance[place(targets, target)] = value
     if not np.isfinite(importance).all() or (importance < 0).any() or not importance.any():
-        raise ReweightvizError(f"importance must be numbers >= 0, at least one above 0; got {dict(named)!r:.200}.")
+        raise InvalidValue(
+            name="importance", value=dict(named), expected="numbers >= 0, at least one above 0"
+        )
     return np.asarray(importance / importance.sum(), np.float64)
 
 
 def place(names: Sequence[str], name: str, kind: str = "target of the law") -> int:
     """Where a name stands; a sentence suggests the nearest where it does not."""
     if name not in names:
-        raise unknown_name(kind, name, names)
+        raise UnknownName(kind=kind, name=name, known=names)
     return list(names).index(name)

@@ -12,7 +12,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError, listed, missing_column, unknown_name, warn
+from reweightviz.core.errors import (
+    InvalidArgument,
+    InvalidValue,
+    MissingColumn,
+    ReweightvizError,
+    UnknownName,
+    UnmetNeed,
+    WrongDomains,
+    listed,
+    warn,
+)
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law, LawSpec, Mixer, Scorer, Selector, needs, supply
 from reweightviz.core.runlog import RunLog
@@ -176,7 +186,7 @@ def _column(corpus: Corpus, kind: str, who: str) -> str:
     labelled = [name for name in corpus.columns if kind_of(name) == kind]
     if kind in corpus.columns or not labelled:
         if kind not in corpus:
-            raise missing_column(who, kind, corpus.columns)
+            raise MissingColumn(column=kind, available=corpus.columns, who=who)
         return kind
     if len(labelled) > 1:
         raise ReweightvizError(f"{who} needs one column {kind!r}; the corpus has {listed(labelled)}: keep one of them.")
@@ -204,7 +214,12 @@ def split_domain(corpus: Corpus, selection: Selection | Sequence[int] | NDArray[
     if not len(rows):
         raise ReweightvizError("the selection is empty; lasso some documents first.")
     if rows.min() < 0 or rows.max() >= len(corpus):
-        raise ReweightvizError(f"rows must be between 0 and {len(corpus) - 1}; got {rows.min()} to {rows.max()}.")
+        raise InvalidValue(
+            name="rows",
+            value=(rows.min(), rows.max()),
+            expected=f"between 0 and {len(corpus) - 1}",
+            got=f"{rows.min()} to {rows.max()}",
+        )
     return corpus.with_domain(rows, name)
 
 
@@ -225,7 +240,9 @@ def fit(swarm: Swarm, spec: LawSpec, **signals: Any) -> Law:
     """
     _instance(spec, "rv.fit", "rv.laws.Olmix()", LawSpec)
     if not isinstance(swarm, Swarm):
-        raise ReweightvizError(f"rv.fit takes a swarm, as rv.read_swarm returns one; got {swarm!r:.60}.")
+        raise InvalidArgument(
+            name="rv.fit", value=swarm, expected="a swarm, as rv.read_swarm returns one"
+        )
     law = fitted(swarm, spec, signals)
     for sentence in doubts(law, type(spec).__name__):
         warn(sentence)
@@ -259,11 +276,16 @@ def mix(signals: Mapping[str, Mapping[str, Any]] | RunLog, mixer: Mixer, **other
     known = SIGNALS | needs(mixer.init) | (needs(update) if update is not None else {})
     for name in [*arrays, *others]:
         if name not in known:
-            raise unknown_name("signal", name, known)
+            raise UnknownName(kind="signal", name=name, known=known)
     who, named = type(mixer).__name__, getattr(others.get("law"), "domains", domains)
     if tuple(named) != domains:
-        raise ReweightvizError(f"the law names the domains {listed(named)}; the signals must too, in that order: "
-                               f"they name {listed(domains)}.")
+        raise WrongDomains(
+            who="the signals",
+            asked=domains,
+            other="the law",
+            there=named,
+            hint="name them in the order of the law",
+        )
     arrays.update(others)
     arrays.setdefault("prior", np.full(len(domains), 1 / len(domains)))
     state = mixer.init(**supply(who, mixer.init, arrays))
@@ -313,25 +335,44 @@ def _source(mixer: Any) -> dict[str, str]:
 
 def _instance(method: Any, verb: str, example: str, kind: Any = object) -> None:
     if isinstance(method, type):
-        raise ReweightvizError(f"{verb} takes a method with its parameters, such as {example}; got the class {method.__name__}: add ().")
+        raise InvalidArgument(
+            name=verb,
+            value=method,
+            expected=f"a method with its parameters, such as {example}",
+            got=f"the class {method.__name__}: add ()",
+        )
     if not isinstance(method, kind):
-        raise ReweightvizError(f"{verb} takes a method with its parameters, such as {example}; got {method!r:.60}.")
+        raise InvalidArgument(
+            name=verb, value=method, expected=f"a method with its parameters, such as {example}"
+        )
 
 
 def _signal_arrays(signals: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[str, ...], dict[str, NDArray[np.float64]]]:
     if isinstance(signals, Sources):
         return signals.domains, {"tokens": signals.tokens}
     if isinstance(signals, Mapping) and not signals:
-        raise ReweightvizError("rv.mix needs at least one signal, such as {'tokens': {'web': 1e12, 'code': 3e11}}; got none.")
+        raise UnmetNeed(
+            name="rv.mix",
+            value=None,
+            expected="at least one signal, such as {'tokens': {'web': 1e12, 'code': 3e11}}",
+            got="none",
+        )
     if not isinstance(signals, Mapping) or not all(isinstance(table, Mapping) and table for table in signals.values()):
         came = f"numbers, or no domains, for {listed(signals)}" if isinstance(signals, Mapping) else f"{signals!r:.60}"
-        raise ReweightvizError("rv.mix takes signal to domain to number, such as {'tokens': {'web': 1e12, 'code': 3e11}}, or a run log; "
-                               f"got {came}.")
+        raise InvalidArgument(
+            name="rv.mix",
+            value=signals,
+            expected="signal to domain to number, such as {'tokens': {'web': 1e12, "
+            "'code': 3e11}}, or a run log",
+            got=came,
+        )
     tables = {name: {d: _signal(name, value) for d, value in table.items()} for name, table in signals.items()}
     domains = tuple(next(iter(tables.values())))
     for name, table in tables.items():
         if set(table) != set(domains):
-            raise ReweightvizError(f"signal {name!r} names the domains {listed(table)}, not {listed(domains)}.")
+            raise WrongDomains(
+                who=f"signal {name!r}", asked=table, other="the other signals", there=domains
+            )
     found = {name: numbers([table[d] for d in domains], f"signal {name!r}") for name, table in tables.items()}
     return domains, {name: values if name == "graph" else values.T for name, values in found.items()}
 
@@ -380,8 +421,12 @@ def _shipped(mixture: Any) -> Mixture | Schedule:
     if isinstance(mixture, Mixture | Schedule):
         return mixture
     if not isinstance(mixture, Mapping):
-        raise ReweightvizError("rv.export writes a mixture, a mapping of domain to weight, a Schedule or a Selection; "
-                               f"got {type(mixture).__name__}.")
+        raise InvalidArgument(
+            name="rv.export",
+            value=mixture,
+            expected="a mixture, a mapping of domain to weight, a Schedule or a Selection",
+            got=type(mixture).__name__,
+        )
     return Schedule(mixture) if mixture and all(isinstance(stage, Mapping) for stage in mixture.values()) else Mixture(mixture)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from reweightviz.core.errors import unknown_name
+from reweightviz.core.errors import UnknownName
 from reweightviz.core.protocols import needs
 from reweightviz.core.types import LOG_SIGNALS
 
@@ -35,7 +35,7 @@ OUR_OWN = ("json", "yaml", "csv")
 def table(kind: str | None = None) -> pd.DataFrame:
     """Methods indexed by name: kind, needs, defaults, paper, verified; all, or one kind ("law", "mixer", ...)."""
     if kind is not None and kind not in KINDS:
-        raise unknown_name("kind of method", kind, KINDS)
+        raise UnknownName(kind="kind of method", name=kind, known=KINDS)
     rows = [row for row in _rows() if kind in (None, row["kind"])]
     return pd.DataFrame(rows).set_index("name").sort_values(["kind", "name"])
 

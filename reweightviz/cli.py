@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from reweightviz import api
 from reweightviz.core import text
-from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed, unknown_name
+from reweightviz.core.errors import (
+    InvalidArgument,
+    RefusedByFramework,
+    ReweightvizError,
+    ReweightvizWarning,
+    UnknownName,
+    UnwritableFile,
+    listed,
+)
 from reweightviz.core.files import inside_folder
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import needs
@@ -109,10 +117,11 @@ def _convert(options: argparse.Namespace) -> int:
         table[domain] = Source(known.tokens, known.documents, known.paths or tuple(paths))
     try:
         return _write(mixture, Sources(table, tokenizer=given.tokenizer if given else None), options, carried)
-    except ReweightvizError as error:
-        if given is not None and not any(path in str(error) for path in carried):
+    except RefusedByFramework as error:
+        if given is not None and not any(path in error.reason for path in carried):
             raise
-        raise ReweightvizError(str(error).replace("sources= has", f"{options.mixture} has")) from error
+        reason = error.reason.replace("sources= has", f"{options.mixture} has")
+        raise RefusedByFramework(framework=error.framework, reason=reason) from error
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -201,10 +210,10 @@ def _check_record(options: argparse.Namespace) -> None:
     """Refuse a record that could not be written, before anything is."""
     for page in _pages(options):
         if inside_folder(page).is_dir():
-            raise ReweightvizError(f"cannot write {page}: it is a folder; name a file.")
+            raise UnwritableFile(path=page, reason="it is a folder; name a file")
         if page.exists() and not options.overwrite:
             again = "name another file for the record" if options.merge else "pass --overwrite to replace it, or name another file"
-            raise ReweightvizError(f"{page} exists already; {again}.")
+            raise UnwritableFile(path=page, reason=f"it exists already; {again}")
 
 
 def _mixture(options: argparse.Namespace, sources: Sources | None) -> Mixture | Schedule:
@@ -230,7 +239,9 @@ def _own(pairs: list[str], exporter: Exporter) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         name = key.strip().replace("-", "_")
         if not equals:
-            raise ReweightvizError(f"--option takes KEY=VALUE, such as --option seed=3; got {pair!r}.")
+            raise InvalidArgument(
+                name="--option", value=pair, expected="KEY=VALUE, such as --option seed=3"
+            )
         _check_option(name, exporter)
         try:
             found[name] = json.loads(value)
@@ -246,8 +257,8 @@ def _check_option(name: str, exporter: Exporter) -> None:
     if name in ELSEWHERE:
         raise ReweightvizError(f"--option is for what {exporter.title} alone takes; {name!r} is given by {ELSEWHERE[name]}.")
     if not known:
-        raise ReweightvizError(f"{exporter.title} takes no --option; got {name!r:.60}.")
-    raise unknown_name(f"option of {exporter.title}", name, known)
+        raise InvalidArgument(name=exporter.title, value=name, expected="no --option")
+    raise UnknownName(kind=f"option of {exporter.title}", name=name, known=known)
 
 
 def _flagged(sentence: str, options: argparse.Namespace) -> str:

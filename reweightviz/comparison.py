@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 from scipy.stats import rankdata
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import (
+    InvalidArgument,
+    InvalidValue,
+    MissingColumn,
+    ReweightvizError,
+    UnknownName,
+    UnmetNeed,
+    listed,
+)
 from reweightviz.core.protocols import Law, LawSpec
 from reweightviz.core.repeats import group_equal_mixtures
 from reweightviz.core.swarm import Swarm
@@ -112,7 +120,7 @@ class Comparison:
         """How much larger the relative error of ``other`` is than that of ``one``: a 90 % interval over resampled runs."""
         for name in (one, other):
             if name not in self.trials:
-                raise unknown_name("law in this comparison", name, self.trials)
+                raise UnknownName(kind="law in this comparison", name=name, known=self.trials)
         scale = np.maximum(np.abs(self.swarm.losses - self.trials[BASELINE].predicted).mean(0), 1e-300)
         wrong = [(np.abs(self.swarm.losses - self.trials[name].predicted) / scale).mean(1) for name in (one, other)]
         group = group_equal_mixtures(self.swarm.mixtures)
@@ -129,7 +137,7 @@ class Comparison:
     def figure(self, target: str | None = None, *, height: int = 320) -> go.Figure:
         """Predicted against observed losses of the left-out runs, a panel a law, a colour a target."""
         if target is not None and target not in self.swarm.targets:
-            raise unknown_name("target", target, self.swarm.targets)
+            raise UnknownName(kind="target", name=target, known=self.swarm.targets)
         names = [name for name in self.ranking if name != BASELINE] or [BASELINE]
         across = min(3, len(names))
         down = -(-len(names) // across)
@@ -177,7 +185,7 @@ class Comparison:
         if isinstance(spec, str):
             known = [name for name in self.trials if name != BASELINE]
             if spec not in known:
-                raise unknown_name("law in this comparison", spec, known)
+                raise UnknownName(kind="law in this comparison", name=spec, known=known)
             return self.trials[spec].spec
         return spec
 
@@ -231,14 +239,26 @@ def compare(swarm: Swarm, specs: Sequence[LawSpec] | Mapping[str, LawSpec], *, f
             ``skipped`` with the reason.
     """
     if not isinstance(swarm, Swarm):
-        raise ReweightvizError(f"compare takes a Swarm and laws; got {swarm!r:.80} as the swarm.")
+        raise InvalidArgument(
+            name="compare",
+            value=swarm,
+            expected="a Swarm and laws",
+            got=f"{swarm!r:.80} as the swarm",
+        )
     named, group = _named(specs), group_equal_mixtures(swarm.mixtures)
     mixtures = int(group.max()) + 1
     if mixtures < 2:
-        raise ReweightvizError(f"compare needs runs of 2 different mixtures or more; got {mixtures}.")
+        raise UnmetNeed(
+            name="compare", value=mixtures, expected="runs of 2 different mixtures or more"
+        )
     folds = min(FOLDS, mixtures) if folds is None else whole_number("folds", folds, 2)
     if folds > mixtures:
-        raise ReweightvizError(f"compare needs 2 folds or more, and no more than there are different mixtures ({mixtures}); got {folds}.")
+        raise UnmetNeed(
+            name="compare",
+            value=folds,
+            expected="2 folds or more, and no more than there are different mixtures "
+            f"({mixtures})",
+        )
     part = np.random.default_rng(seed).permutation(mixtures) % folds
     trials: dict[str, Trial] = {BASELINE: _baseline(swarm, part[group])}
     skipped: dict[str, str] = {}
@@ -268,12 +288,26 @@ def _named(specs: Sequence[LawSpec] | Mapping[str, LawSpec]) -> dict[str, Any]:
             named[unique] = spec
     classes = [name for name, spec in named.items() if isinstance(spec, type)]
     if classes:
-        raise ReweightvizError(f"compare takes laws with their parameters; got the class {named[classes[0]].__name__}: add ().")
+        raise InvalidArgument(
+            name="compare",
+            value=named[classes[0]].__name__,
+            expected="laws with their parameters",
+            got=f"the class {named[classes[0]].__name__}: add ()",
+        )
     strange = [spec for spec in named.values() if not isinstance(spec, LawSpec)]
     if strange:
-        raise ReweightvizError(f"compare takes laws' settings, such as rv.laws.Olmix(), and fits them itself; got {strange[0]!r:.80}.")
+        raise InvalidArgument(
+            name="compare",
+            value=strange[0],
+            expected="laws' settings, such as rv.laws.Olmix(), and fits them itself",
+        )
     if not named:
-        raise ReweightvizError("compare needs at least one spec, such as rv.laws.Olmix(); got none.")
+        raise UnmetNeed(
+            name="compare",
+            value=None,
+            expected="at least one spec, such as rv.laws.Olmix()",
+            got="none",
+        )
     if BASELINE in named:
         raise ReweightvizError(f"{BASELINE!r} is the baseline's name; give your law another.")
     return named
@@ -355,14 +389,23 @@ def swarm_cost(swarm: Swarm, size: float | str | None = None, tokens: float | st
     both, known = [], swarm.signals()
     for what, value, name in (("size", size, "size"), ("tokens", tokens, "run_tokens")):
         if value is None and name not in known:
-            raise ReweightvizError(f"the cost of a swarm needs {what}=, or a column {name!r} in its runs; "
-                                   f"there is {listed(swarm.runs.columns)}.")
+            raise MissingColumn(
+                column=name,
+                available=swarm.runs.columns,
+                who="the cost of a swarm",
+                hint=f"{what}= would do too.",
+            )
         numbers = known[name] if value is None else np.full(len(swarm), parse_count(value, what, positive=True))
         if not np.isfinite(numbers).all() or (numbers <= 0).any():
-            raise ReweightvizError(f"{what} must be numbers above 0, parameters and tokens of a run; got {numbers.min():.4g}.")
+            raise InvalidValue(
+                name=what,
+                value=numbers.min(),
+                expected="numbers above 0, parameters and tokens of a run",
+                got=f"{numbers.min():.4g}",
+            )
         both.append(numbers)
     if not flops_per_second > 0:
-        raise ReweightvizError(f"flops_per_second must be above 0; got {flops_per_second}.")
+        raise InvalidValue(name="flops_per_second", value=flops_per_second, expected="above 0")
     flops = float(6 * (both[0] * both[1]).sum())
     hours = flops / flops_per_second / 3600
     return {"runs": len(swarm), "flops": flops, "gpu_hours": hours, "gpu_hours_a_run": hours / len(swarm)}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import InvalidValue, ReweightvizError, UnknownName, listed
 from reweightviz.core.lineage import natural_inside
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Sources
@@ -72,7 +72,7 @@ class Space:
             return np.asarray(self.spread[self.domains.index(name)], np.float64)
         if name in self.names:
             return np.asarray(np.eye(len(self.names))[self.names.index(name)], np.float64)
-        raise unknown_name("domain of the law", name, {*self.domains, *self.names})
+        raise UnknownName(kind="domain of the law", name=name, known={*self.domains, *self.names})
 
     def mixture(self, free: Array, source: Mapping[str, Any]) -> Mixture:
         """The mixture that free weights (Z,) stand for."""
@@ -86,7 +86,9 @@ class Space:
         ratios are those of ``near``, the sum of its domains there.
         """
         if near is not None and not isinstance(near, Mapping):
-            raise ReweightvizError(f"near must be a mixture, a mapping of domain to weight; got {near!r:.80}.")
+            raise InvalidValue(
+                name="near", value=near, expected="a mixture, a mapping of domain to weight"
+            )
         if near is None:
             even = np.full(len(self.domains), 1 / len(self.domains))
             weights = even if self.uniform is None else self.uniform
@@ -199,8 +201,11 @@ def space_of(domains: Sequence[str], *, fixed: Mapping[str, Mapping[str, float]]
         limits += [Limit("lower bound", name, -row, -low, _minus)] if low > 0 else []
     for name, members in mapping("groups", groups, "name to (domains, lowest, highest)").items():
         if not isinstance(members, tuple | list) or len(members) != 3 or isinstance(members[0], str):
-            raise ReweightvizError(f"group {name!r} must be (domains, lowest, highest), such as (['code', 'math'], 0.2, 0.5); "
-                                   f"got {members!r:.80}.")
+            raise InvalidValue(
+                name=f"group {name!r}",
+                value=members,
+                expected="(domains, lowest, highest), such as (['code', 'math'], 0.2, 0.5)",
+            )
         low, high = _pair(f"limits of group {name!r}", members[1:])
         named = dict.fromkeys(members[0])
         if not named:
@@ -236,13 +241,17 @@ def _minus(value: float) -> float:
 
 def _pair(what: str, pair: Any) -> tuple[float, float]:
     if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise ReweightvizError(f"{what} must be (lowest, highest) weight; got {pair!r}.")
+        raise InvalidValue(name=what, value=pair, expected="(lowest, highest) weight")
     try:
         low, high = float(pair[0]), float(pair[1])
     except (TypeError, ValueError):
-        raise ReweightvizError(f"{what} must be two numbers, (lowest, highest) weight; got {pair!r}.") from None
+        raise InvalidValue(
+            name=what, value=pair, expected="two numbers, (lowest, highest) weight"
+        ) from None
     if not low <= high or high < 0 or low > 1:
-        raise ReweightvizError(f"{what} must be (lowest, highest) with 0 <= lowest <= highest <= 1; got {pair!r}.")
+        raise InvalidValue(
+            name=what, value=pair, expected="(lowest, highest) with 0 <= lowest <= highest <= 1"
+        )
     return low, high
 
 
@@ -254,9 +263,13 @@ def _epoch_caps(space: Space, tokens: float | None, sources: Sources | Mapping[s
     most = dict(max_epochs) if isinstance(max_epochs, Mapping) else dict.fromkeys(space.domains, max_epochs)
     for domain, number in most.items():
         if domain not in space.domains:
-            raise unknown_name("domain", domain, space.domains)
+            raise UnknownName(kind="domain", name=domain, known=space.domains)
         if isinstance(number, bool) or not isinstance(number, int | float | np.number) or not number > 0:
-            raise ReweightvizError(f"max_epochs must be a number of passes above 0, or one for each domain; got {number!r}.")
+            raise InvalidValue(
+                name="max_epochs",
+                value=number,
+                expected="a number of passes above 0, or one for each domain",
+            )
     table = (sources if isinstance(sources, Sources) else Sources(sources)).token_table
     passes = Mixture.uniform(space.domains).epochs(table, tokens)
     caps = {domain: number / (len(space.domains) * passes[domain]) for domain, number in most.items()}

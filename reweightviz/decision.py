@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reweightviz import decision_page
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import InvalidArgument
 from reweightviz.core.files import write_all
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law
@@ -48,7 +48,12 @@ def decision_record(mixture: Mapping[str, float], path: str | os.PathLike[str], 
         The path of the Markdown.
     """
     if not isinstance(mixture, Mapping):
-        raise ReweightvizError(f"rv.decision_record takes a mixture, a mapping of domain to weight; got {type(mixture).__name__}.")
+        raise InvalidArgument(
+            name="rv.decision_record",
+            value=mixture,
+            expected="a mixture, a mapping of domain to weight",
+            got=type(mixture).__name__,
+        )
     chosen = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
     table = Sources.of(sources)
     found = facts(chosen, reference=reference, law=law, sources=table, tokens=parse_budget(tokens), rejected=rejected,

@@ -15,7 +15,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import (
+    InvalidArgument,
+    InvalidValue,
+    ReweightvizError,
+    WrongDomains,
+    listed,
+)
 from reweightviz.core.mixture import Mixture, effective_domains
 from reweightviz.core.protocols import needs
 from reweightviz.core.runlog import RunLog
@@ -168,7 +174,12 @@ def _course(given: Any) -> _Course:
         domains = rounds[0].domains
         return _Course(f"{len(rounds)} rounds", "round", domains, range(1, len(rounds) + 1),
                        np.array([mixture.aligned(domains) for mixture in rounds]), None)
-    raise ReweightvizError(f"rv.diagnose takes a mixture, a schedule, a run log or a list of them; got {given!r:.60}{reading(given)}.")
+    raise InvalidArgument(
+        name="rv.diagnose",
+        value=given,
+        expected="a mixture, a schedule, a run log or a list of them",
+        got=f"{given!r:.60}{reading(given)}",
+    )
 
 
 def _answer(one: Any) -> Mixture:
@@ -195,7 +206,9 @@ def _said(log: RunLog, key: str, shape: tuple[int, ...]) -> Array | None:
     found = numbers(value, f"meta[{key!r}] of the log {log.name!r}")
     if found.shape != shape:
         what = f"{shape[0]} numbers, one a domain" if shape else "one number"
-        raise ReweightvizError(f"meta[{key!r}] of the log {log.name!r} must be {what}; got {value!r:.60}.")
+        raise InvalidValue(
+            name=f"meta[{key!r}] of the log {log.name!r}", value=value, expected=what
+        )
     return found
 
 
@@ -285,7 +298,9 @@ def _sources(seen: _Course, given: Any) -> Sources | None:
     there = Sources.of(given if given is not None else meta.get("sources"))
     absent = [domain for domain in seen.domains if there is not None and domain not in there]
     if there is not None and absent:
-        raise ReweightvizError(f"the sources say nothing of {listed(absent)}; they name {listed(there)}.")
+        raise WrongDomains(
+            who="the sources", asked=there, other="the mixture", there=seen.domains
+        )
     return there
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
 from reweightviz.aims import Aim, importance_of
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, UnmetNeed, listed
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law
 from reweightviz.core.validation import whole_number
@@ -84,8 +84,12 @@ def pareto(law: Law, targets: Sequence[str] | Mapping[str, Any], points: int = 2
 def _axes(law: Law, targets: Sequence[str] | Mapping[str, Any]) -> dict[str, Array]:
     """Name to importance (M,), which sums to 1."""
     if isinstance(targets, str) or not isinstance(targets, Sequence | Mapping) or len(targets) not in (2, 3):
-        raise ReweightvizError("a front needs two or three targets, or names of groups of them, as in ['a', 'b'] or "
-                               f"{{'code': ['a', 'b'], 'text': 'c'}}; got {targets!r:.80}.")
+        raise UnmetNeed(
+            name="a front",
+            value=targets,
+            expected="two or three targets, or names of groups of them, as in ['a', 'b'] or "
+            "{'code': ['a', 'b'], 'text': 'c'}",
+        )
     named = targets if isinstance(targets, Mapping) else {name: name for name in targets}
     axes = {}
     for name, what in named.items():

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, listed
 from reweightviz.core.repeats import group_equal_mixtures
 from reweightviz.core.swarm import Swarm
 from reweightviz.held_out import Signals, fitted_to_some, given_of, part_of, without_intervals
@@ -104,8 +104,13 @@ def learning_curve(swarm: Swarm, spec: Any, sizes: Sequence[int] | None = None, 
     most = mixtures - held
     chosen = sorted({int(n) for n in (np.geomspace(max(3, most / 5), most, 6) if sizes is None else sizes)})
     if not chosen or chosen[0] < 2 or chosen[-1] > most:
-        raise ReweightvizError(f"sizes must be between 2 and {most}, as a fifth of the {mixtures} mixtures is held out; "
-                               f"got {listed(chosen)}.")
+        raise InvalidValue(
+            name="sizes",
+            value=chosen,
+            expected=f"between 2 and {most}, as a fifth of the {mixtures} mixtures is held "
+            "out",
+            got=listed(chosen),
+        )
     rng = np.random.default_rng(seed)
     orders = [rng.permutation(mixtures) for _ in range(repeats)]
     quick = without_intervals(spec)

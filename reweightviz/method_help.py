@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from reweightviz import catalogue
-from reweightviz.core.errors import ReweightvizError, unknown_name
+from reweightviz.core.errors import UnknownName
 
 WIDTH = 100
 TITLES = {"law": "Mixing laws, for rv.fit", "mixer": "Mixers, for rv.mix", "scorer": "Scorers, for rv.score",
@@ -36,8 +36,8 @@ def page(name: str) -> str:
     if not found:
         try:
             exporter = exporters.find(name)
-        except ReweightvizError:
-            raise unknown_name("method", name, map(str, methods.index)) from None
+        except UnknownName:
+            raise UnknownName(kind="method", name=name, known=map(str, methods.index)) from None
         found = [(known, row.to_dict()) for known, row in methods.iterrows() if known == exporter.name and row["kind"] == "exporter"]
     return "\n\n".join("\n".join(_page(str(known), row)) for known, row in found)
 

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from reweightviz.aims import Aim, place
 from reweightviz.constraints import Limit, Space, space_of
-from reweightviz.core.errors import ReweightvizError, listed, warn
+from reweightviz.core.errors import (
+    InvalidValue,
+    ReweightvizError,
+    UnmetNeed,
+    WrongDomains,
+    listed,
+    warn,
+)
 from reweightviz.core.protocols import ConvexLaw, Law, LawSpec
 from reweightviz.core.sources import Sources
 from reweightviz.core.swarm import Swarm
@@ -257,9 +264,9 @@ def task_of(law: Law, *, near: Mapping[str, float] | None = None, kl: float = 0.
     """Check what was asked for; see :func:`reweightviz.proposals.optimize` for the arguments."""
     fitted_law(law)
     if isinstance(kl, bool) or not isinstance(kl, int | float | np.number) or not kl >= 0:
-        raise ReweightvizError(f"kl must be a number >= 0; got {kl!r:.80}.")
+        raise InvalidValue(name="kl", value=kl, expected="a number >= 0")
     if swarm is not None and not isinstance(swarm, Swarm):
-        raise ReweightvizError(f"swarm must be the Swarm behind the law; got {swarm!r:.80}.")
+        raise InvalidValue(name="swarm", value=swarm, expected="the Swarm behind the law")
     caps, known = mapping("caps", caps, "target to the worst predicted value"), mapping("given", given, "name to what the law takes")
     space = space_of(law.domains, tokens=tokens, **constraints)
     prior = space.prior(near)
@@ -271,9 +278,13 @@ def task_of(law: Law, *, near: Mapping[str, float] | None = None, kl: float = 0.
     for target, cap in caps.items():
         place(law.targets, target)
         if isinstance(cap, bool) or not isinstance(cap, int | float | np.number) or not np.isfinite(cap):
-            raise ReweightvizError(f"the cap on {target!r} must be a number, the worst predicted value that is allowed; got {cap!r}.")
+            raise InvalidValue(
+                name=f"the cap on {target!r}",
+                value=cap,
+                expected="a number, the worst predicted value that is allowed",
+            )
     if swarm is not None and set(swarm.domains) != set(law.domains):
-        raise ReweightvizError(f"the swarm has the domains {listed(swarm.domains)}, the law {listed(law.domains)}.")
+        raise WrongDomains(who="the swarm", asked=swarm.domains, other="the law", there=law.domains)
     return Task(law, space, prior, float(kl), caps, given_for(law, known, tokens, constraints.get("sources")), swarm,
                 whole_number("seed", seed),
                 "uniform" if near is None else "near")
@@ -286,7 +297,7 @@ def fitted_law(law: Any) -> None:
         raise ReweightvizError(f"a proposal needs a fitted law, and {name} is only its settings: fit it first, as in "
                                f"rv.fit(swarm, rv.laws.{name}()).")
     if not isinstance(law, Law):
-        raise ReweightvizError(f"a proposal needs a law, which rv.fit gives; got {law!r:.80}.")
+        raise UnmetNeed(name="a proposal", value=law, expected="a law, which rv.fit gives")
 
 
 def given_for(law: Law, given: Mapping[str, Any], tokens: Any, sources: Any) -> dict[str, Any]:
@@ -326,7 +337,12 @@ def _in_order(law: Law, name: str, value: Any) -> Any:
         return value
     absent = [domain for domain in law.domains if domain not in value]
     if absent:
-        raise ReweightvizError(f"{name} must name every domain of the law; it has none for {listed(absent)}.")
+        raise WrongDomains(
+            who=name,
+            asked=[domain for domain in law.domains if domain in value],
+            other="the law",
+            there=law.domains,
+        )
     return np.array([parse_count(value[domain]) for domain in law.domains])
 
 

@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
+from reweightviz.core.errors import (
+    InvalidArgument,
+    MissingSignal,
+    ReweightvizError,
+    UnknownName,
+    listed,
+    warn,
+)
 from reweightviz.core.protocols import Mixer, needs, supply
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.sources import Source, Sources
@@ -88,9 +95,16 @@ def reading(given: object) -> str:
 def check_replayed(verb: str, log: Any, mixer: Any) -> None:
     """Refuse what is no run log, or no mixer with its parameters."""
     if not isinstance(log, RunLog):
-        raise ReweightvizError(f"{verb} takes a run log, as rv.read_log returns one; got {log!r:.60}{reading(log)}.")
+        raise InvalidArgument(
+            name=verb,
+            value=log,
+            expected="a run log, as rv.read_log returns one",
+            got=f"{log!r:.60}{reading(log)}",
+        )
     if isinstance(mixer, type) or not isinstance(mixer, Mixer):
-        raise ReweightvizError(f"{verb} takes a mixer with its parameters, such as rv.mixers.ODM(); got {mixer!r:.60}.")
+        raise InvalidArgument(
+            name=verb, value=mixer, expected="a mixer with its parameters, such as rv.mixers.ODM()"
+        )
 
 
 def start(log: RunLog, mixer: Mixer, *, sources: Sources | Mapping[str, Any] | None = None, **given: Any) -> Any:
@@ -148,8 +162,14 @@ def _lines(who: str, mixer: Any, log: RunLog) -> list[_Line]:
         measured["held_out_loss"] = measured["probe_loss"]
     for name in (name for name, required in wanted.items() if required and name not in measured):
         held = "holds it as NaN throughout; it has" if name in log.signals else "has"
-        raise ReweightvizError(f"{who} needs {name!r}; the log {log.name!r} {held} {listed(measured) or 'no signal'}: replay a mixer "
-                               f"that reads what there is, or train a run that records {name!r}.")
+        raise MissingSignal(
+            signals=name,
+            available=measured,
+            who=who,
+            where=f"the log {log.name!r} {held}",
+            hint="replay a mixer that reads what there is, or train a run that "
+            f"records {name!r}",
+        )
     told = {name: measured[name] for name in wanted if name in measured and name not in COSTLY_SIGNALS}
     costly = {name: measured[name] for name in wanted if name in measured and name in COSTLY_SIGNALS}
     counts, since, lines = steps_of(log), 0, []
@@ -229,7 +249,7 @@ def _facts(log: RunLog, sources: Sources | Mapping[str, Any] | None, given: Mapp
         if name in LOG_SIGNALS:
             raise ReweightvizError(f"rv.replay reads {name!r} from the log; only what a mixer starts from can be handed over.")
         if name not in SIGNALS:
-            raise unknown_name("signal", name, set(SIGNALS) - set(LOG_SIGNALS))
+            raise UnknownName(kind="signal", name=name, known=set(SIGNALS) - set(LOG_SIGNALS))
     facts: dict[str, Any] = {"prior": np.full(len(log.domains), 1 / len(log.domains))}
     there = Sources.of(sources if sources is not None else log.meta.get("sources"))
     if there is not None:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, unknown_name
+from reweightviz.core.errors import InvalidValue, ReweightvizError, ReweightvizWarning, UnknownName
 from reweightviz.core.mixture import effective_domains
 from reweightviz.core.protocols import Mixer
 from reweightviz.core.runlog import RunLog
@@ -90,7 +90,9 @@ def sensitivity(log: RunLog, mixer: Mixer, parameter: str = "eta", values: Seque
     check_replayed("rv.sensitivity", log, mixer)
     known = [each.name for each in fields(mixer) if each.init and _is_number(getattr(mixer, each.name))]  # type: ignore[arg-type]
     if parameter not in known:
-        raise unknown_name(f"number of {type(mixer).__name__} called", parameter, known)
+        raise UnknownName(
+            kind=f"number of {type(mixer).__name__} called", name=parameter, known=known
+        )
     own = float(getattr(mixer, parameter))
     if values is None and own == 0:
         raise ReweightvizError(f"{parameter} is 0 in this mixer, so there is nothing to multiply: name values=[...].")
@@ -118,7 +120,7 @@ def sensitivity(log: RunLog, mixer: Mixer, parameter: str = "eta", values: Seque
 def _values(values: Any) -> list[float]:
     found = numbers(values, "the values to try")
     if found.ndim != 1 or not np.isfinite(found).all():
-        raise ReweightvizError(f"values= is a list of finite numbers to try; got {values!r:.60}.")
+        raise InvalidValue(name="values=", value=values, expected="a list of finite numbers to try")
     return [float(value) for value in found]
 
 

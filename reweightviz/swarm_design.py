@@ -15,7 +15,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reweightviz.constraints import Epochs, Limit, Space, space_of
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
+from reweightviz.core.errors import (
+    InvalidArgument,
+    InvalidValue,
+    UnknownName,
+    listed,
+    warn,
+)
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
 from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
@@ -79,12 +85,16 @@ def design_swarm(sources: Sources | Mapping[str, float] | Sequence[str], runs: i
         ((12, 3), True)
     """
     if method not in METHODS:
-        raise unknown_name("method of a design", method, METHODS)
+        raise UnknownName(kind="method of a design", name=method, known=METHODS)
     runs = whole_number("runs", runs, 2)
     tokens = parse_budget(tokens)
     if not isinstance(strengths, tuple | list) or len(strengths) != 2 or not 0 < strengths[0] <= strengths[1] or not 0 <= least < 0.5:
-        raise ReweightvizError("strengths must be (least, largest) above 0 and least a weight from 0 to 0.5; "
-                               f"got {strengths} and {least}.")
+        raise InvalidValue(
+            name="strengths",
+            value=(strengths, least),
+            expected="(least, largest) above 0 and least a weight from 0 to 0.5",
+            got=f"{strengths} and {least}",
+        )
     natural, centre, table = _centre(sources, exponent)
     domains = tuple(natural)
     space = space_of(domains, bounds=bounds, groups=groups, tokens=tokens, sources=table, max_epochs=max_epochs)
@@ -118,8 +128,11 @@ def _centre(sources: Sources | Mapping[str, float] | Sequence[str], exponent: fl
         table = numbers
     else:
         if isinstance(sources, str) or not isinstance(sources, Sequence):
-            raise ReweightvizError("design_swarm takes Sources, domain to tokens, a mixture, or a list of domains; "
-                                   f"got {sources!r:.60}.")
+            raise InvalidArgument(
+                name="design_swarm",
+                value=sources,
+                expected="Sources, domain to tokens, a mixture, or a list of domains",
+            )
         even = Mixture.uniform(sources)
         return even, even, None
     return Mixture.natural(table), Mixture.temper(table, exponent), table
@@ -132,7 +145,9 @@ def _drawable(centre: Array) -> Array:
 def _region(space: Space, natural: Mixture, usage: float | None) -> Region:
     if usage is not None:
         if not usage > 0:
-            raise ReweightvizError(f"usage must be a number above 0, times the natural share; got {usage}.")
+            raise InvalidValue(
+                name="usage", value=usage, expected="a number above 0, times the natural share"
+            )
         caps = [Limit("usage cap", domain, space.row(domain), usage * share) for domain, share in natural.items() if usage * share < 1]
         space = space.with_limits(caps)
     space.refuse_conflict()
@@ -158,8 +173,13 @@ def _slopes(law: Law | None, domains: tuple[str, ...], rng: np.random.Generator)
     if law is None:
         return rng.normal(0, 1, (CURVES, len(domains)))
     if not isinstance(law, LogLinearLaw) or set(law.domains) != set(domains):
-        raise ReweightvizError(f"an optimal design is made around a log-linear law of the same domains, {listed(domains)}; got {law!r:.80} "
-                               f"of {listed(getattr(law, 'domains', ()))}.")
+        raise InvalidValue(
+            name="an optimal design",
+            value=law,
+            expected="made around a log-linear law of the same domains, "
+            f"{listed(domains)}",
+            got=f"{law!r:.80} of {listed(getattr(law, 'domains', ()))}",
+        )
     order = [law.domains.index(domain) for domain in domains]
     return np.asarray(np.clip(law.coef[:, 1:][:, order], -20, 20), np.float64)
 

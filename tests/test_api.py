@@ -151,7 +151,7 @@ def test_bad_input_to_the_verbs_is_one_sentence(tmp_path):
             call()
     mixture = rv.Mixture.uniform(tuple(reversed(law.domains)))
     assert law.predict(mixture).tolist() == law.predict([dict(mixture)]).tolist() == law.predict(mixture.aligned(law.domains)).tolist()
-    strange = "the law and the mixture name different domains: only in the mixture 'web'; only in the law '"
+    strange = "the mixture and the law name different domains: only in the mixture 'web'; only in the law '"
     for weights, sentence in (("x", "got 'x'"), ([0.5, 0.5], r"got shape \(2,\)"), ({"web": 1.0}, strange)):
         with pytest.raises(rv.ReweightvizError, match=sentence):
             law.predict(weights)
@@ -170,13 +170,13 @@ def test_bad_input_to_the_verbs_is_one_sentence(tmp_path):
         (two, rv.mixers.DoReMi(), {"pior": [1, 0]}, "no signal 'pior'; did you mean 'prior'"),
         ({"loss": {"web": [1, 2], "code": [1, 2]}, "drawn_tokens": {"web": 1, "code": 1}}, rv.mixers.ADO(), {},
          "ADO is told its signals step by step, as many steps of each; these have 'loss' 2, 'drawn_tokens' 1"),
-        ({"prior": {"web": 1.0}}, rv.mixers.MetaRater(), {"law": "x"}, "MetaRater searches a fitted law, such as rv.fit returns; got 'x'"),
+        ({"prior": {"web": 1.0}}, rv.mixers.MetaRater(), {"law": "x"}, "MetaRater takes a fitted law, such as rv.fit returns; got 'x'"),
     ):
         with pytest.raises(rv.ReweightvizError, match=sentence):
             rv.mix(signals, mixer, **others)
     with pytest.raises(rv.ReweightvizError, match="no option of JSON 'overwite'; did you mean 'overwrite'"):
         rv.export({"a": 1.0}, "json", tmp_path / "m.json", overwite=True)
-    with pytest.raises(rv.ReweightvizError, match="writes a mixture, a mapping of domain to weight, a Schedule or a Selection; got list"):
+    with pytest.raises(rv.ReweightvizError, match="takes a mixture, a mapping of domain to weight, a Schedule or a Selection; got list"):
         rv.export([1], "json", tmp_path / "m.json")
     assert rv.load_mixture(rv.export({"a": 1.0}, "json", tmp_path / "m.json")) == {"a": 1.0}
     corpus = rv.Corpus({"text": ["a", "b"], "domain": ["x", "y"]})

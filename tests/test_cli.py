@@ -54,8 +54,8 @@ def test_export_says_what_it_wrote_and_dropped_and_warns_on_stderr(here, capsys)
 
 
 @pytest.mark.parametrize(("line", "sentence"), [
-    ("export m.json --to megatron --sources s.yaml --out b.txt", "b.txt exists already; pass --overwrite to replace it."),
-    ("export m.json --to levanter --sources s.yaml --out l.yaml", "l.yaml exists already; --merge changes its mixture only, pass --overwrite to replace it."),
+    ("export m.json --to megatron --sources s.yaml --out b.txt", "cannot write b.txt: it exists already; pass --overwrite to replace it."),
+    ("export m.json --to levanter --sources s.yaml --out l.yaml", "cannot write l.yaml: it exists already; --merge changes its mixture only, pass --overwrite to replace it."),
     ("export m.json --to megatron --sources s.yaml --tokens 20B --out c.txt --max-epochs 4", "more than 4 epochs at 2e+10 tokens: 'code' 5"),
     ("export m.json --to megatron --out c.txt", "--sources has no paths for 'web', 'code' (Sources.with_paths sets them, --option prefix_dir= makes them)"),
     ("export m.json --to hf --out h", "so --sources must give tokens and documents of 'web', 'code'; --unit 'tokens' is for examples"),
@@ -77,8 +77,8 @@ def test_export_says_what_it_wrote_and_dropped_and_warns_on_stderr(here, capsys)
     ("export m.json --to csv --out c.csv --option seed=3", "CSV takes no --option; got 'seed'."),
     ("export m.json --to megatron --sources s.yaml --out c.txt --record l.yaml/why", "cannot write l.yaml/why.md: the folder l.yaml does not exist"),
     ("export m.json --to megatron --sources s.yaml --out c.txt --record no/why", "cannot write no/why.md: the folder no does not exist; create it first."),
-    ("export m.json --to megatron --sources s.yaml --out c.txt --record there", "there.html exists already; pass --overwrite to replace it, or name another file."),
-    ("export m.json --to levanter --out l.yaml --merge --record there.md", "there.html exists already; name another file for the record."),
+    ("export m.json --to megatron --sources s.yaml --out c.txt --record there", "cannot write there.html: it exists already; pass --overwrite to replace it, or name another file."),
+    ("export m.json --to levanter --out l.yaml --merge --record there.md", "cannot write there.html: it exists already; name another file for the record."),
     ("check broken.yaml", "broken.yaml is no YAML file: the key 'web' stands twice (line 2, column 1)."),
     ("check broken.yaml --framework levanter", "broken.yaml is no YAML file: the key 'web' stands twice (line 2, column 1)."),
     ("check /dev/zero", "cannot read /dev/zero: it is no regular file."),

@@ -52,9 +52,9 @@ def test_a_missing_column_names_those_there_and_the_verb(corpus):
     ({"domain": ["web", None]}, "every document needs its domain; 1 of 2 rows have none"),
     ({"text": [None, "b"]}, "every document needs its text; 1 of 2 rows have none"),
     ({"id": ["x", None]}, "every document needs its id"),
-    ({"tokens": [3, np.nan]}, "column 'tokens' must hold numbers >= 0; row 1 has nan"),
-    ({"tokens": [-1, 3]}, "row 0 has -1"),
-    ({"tokens": ["1", "2"]}, "row 0 has 1"),
+    ({"tokens": [3, np.nan]}, "row 1 of column 'tokens' must be a number >= 0; got nan"),
+    ({"tokens": [-1, 3]}, "got -1"),
+    ({"tokens": ["1", "2"]}, "row 0 .*; got 1"),
 ])
 def test_documents_that_lack_something_are_refused(columns, sentence):
     whole = {"text": ["a", "b"], "domain": ["web", "code"]}
@@ -113,7 +113,7 @@ def test_other_documents_are_not_overwritten(corpus, tmp_path):
         other.save(path)
     assert open_corpus(path).text([0]) == ["one"]
     assert len(open_corpus(other.save(path, overwrite=True))) == 1
-    with pytest.raises(ReweightvizError, match="there is no corpus at"):
+    with pytest.raises(ReweightvizError, match="cannot read .*: there is no corpus"):
         open_corpus(tmp_path / "none")
 
 

@@ -97,7 +97,7 @@ def test_tokens_on_the_axis_when_the_logs_count_them():
 @pytest.mark.parametrize(("given", "keywords", "sentence"), [
     ([], {}, "need at least one RunLog; got none"),
     ([{"loss": 1}], {}, "drawn from RunLogs, as rv.read_log gives; got 'dict'"),
-    ([log()], {"signal": "excess_loss"}, "no log has the signal 'excess_loss'; there is 'loss', 'held_out_loss'"),
+    ([log()], {"signal": "excess_loss"}, "no signal 'excess_loss'; did you mean 'loss'. there is 'held_out_loss', 'loss'"),
     ([log(signals=())], {}, "no signal to draw"),
     ([log()], {"smooth": -1}, "0 or more; got -1"),
     ([log()], {"colors": ["#123456"]}, "one colour a domain: 3; got 1"),
@@ -141,7 +141,7 @@ def test_focus_and_hidden_reach_the_browser_and_come_back():
     curves.focus, curves.hidden = None, []
     assert curves._labels.focus is None
     assert len(shown(curves._chart)) == 3
-    with pytest.raises(ReweightvizError, match="no domain 'poems' in these curves; there is 'web', 'code', 'math'"):
+    with pytest.raises(ReweightvizError, match="no domain 'poems'; did you mean 'code'. there is 'code', 'math', 'web'"):
         curves.focus = "poems"
     assert curves.link == curves._labels.link == "page"
 
@@ -154,7 +154,7 @@ def test_what_a_callback_raises_is_shown_and_raised():
     assert curves._labels.error == "KeyError in a Python callback: 'mine'"
     with pytest.raises(ReweightvizError, match="no domain 'poems' in these curves"):
         curves._labels.set_state({"focus": "poems"})
-    assert curves._labels.error == "no domain 'poems' in these curves; there is 'web', 'code', 'math'."
+    assert curves._labels.error == "no domain 'poems'; did you mean 'code'? there is 'code', 'math', 'web'."
 
 
 def test_controls_change_the_chart_in_place():
@@ -166,7 +166,7 @@ def test_controls_change_the_chart_in_place():
     for drawn, wanted in zip(curves._chart.data, curves.figure.data, strict=True):
         np.testing.assert_array_equal(drawn.y, wanted.y)
         assert (drawn.visible, drawn.mode, drawn.opacity) == (wanted.visible, wanted.mode, wanted.opacity)
-    with pytest.raises(ReweightvizError, match="no signal 'drawn_tokens' here"):
+    with pytest.raises(ReweightvizError, match="no signal 'drawn_tokens'; there is"):
         curves.signal = "drawn_tokens"
 
 

@@ -171,7 +171,7 @@ def test_epochs_that_cannot_be_known_are_said():
             (rv.Schedule({0: {"web": 1.0}, 9: {"web": 1.0}}), {"sources": TOKENS, "tokens": 1e6}, "how long each stage lasts is not said.")):
         assert rv.diagnose(course, **told).findings[-1:] == (f"Epochs are not known: {said}",)
     assert not found(rv.diagnose(log), "Epochs") and not found(rv.diagnose(log, TOKENS, 1e6), "Epochs")
-    with pytest.raises(rv.ReweightvizError, match="the sources say nothing of 'web', 'code', 'math'; they name 'Web'"):
+    with pytest.raises(rv.ReweightvizError, match="the sources and the mixture name different domains: only in the sources 'Web'; only in the mixture 'web', 'code', 'math'"):
         rv.diagnose(log, {"Web": 1e6})
 
 
@@ -238,5 +238,5 @@ def test_what_cannot_be_diagnosed_is_one_sentence(course, sentence):
 
 
 def test_sources_that_lack_a_domain_are_refused():
-    with pytest.raises(rv.ReweightvizError, match="the sources say nothing of 'math'; they name 'web', 'code'"):
+    with pytest.raises(rv.ReweightvizError, match="the sources and the mixture name different domains: only in the mixture 'math'"):
         rv.diagnose(log_of(np.full((2, 3), 1 / 3)), {"web": 1, "code": 1}, 10)

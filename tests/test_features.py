@@ -7,7 +7,7 @@ from tqdm import tqdm
 from reweightviz import api
 from reweightviz.core import store
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import MissingPackageError, ReweightvizError
+from reweightviz.core.errors import MissingPackage, ReweightvizError
 from reweightviz.features import cluster, embed, losses, project
 from reweightviz.training import ByteTransformer, ModelConfig, train
 
@@ -138,7 +138,7 @@ def test_an_unknown_encoder_is_one_sentence(corpus, monkeypatch):
 
 def test_a_missing_package_says_what_to_install(corpus, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.decomposition", None)
-    with pytest.raises(MissingPackageError, match=r'rv\.embed needs scikit-learn: pip install "reweightviz\[features\]"'):
+    with pytest.raises(MissingPackage, match=r'rv\.embed needs scikit-learn: pip install "reweightviz\[features\]"'):
         embed(corpus)
 
 

@@ -239,8 +239,8 @@ def test_a_domain_without_a_prior_does_not_come_back(mixer, signals):
 
 
 @pytest.mark.parametrize(("make", "sentence"), [
-    (lambda: DoGE(mu=0), "DoGE needs mu above 0"), (lambda: DoGE(scale="lr"), "scale of DoGE is 'lr/mu' or 'mu'; got 'lr'"),
-    (lambda: DoGE(clip=(5, 0)), r"clip of DoGE is \(least, most\) or None"), (lambda: DoGE(every=0), "every of at least 1"),
+    (lambda: DoGE(mu=0), "DoGE needs mu above 0"), (lambda: DoGE(scale="lr"), "scale of DoGE must be 'lr/mu' or 'mu'; got 'lr'"),
+    (lambda: DoGE(clip=(5, 0)), r"clip of DoGE must be \(least, most\) or None"), (lambda: DoGE(every=0), "every of at least 1"),
     (lambda: ScaleBiO(alpha=0), "ScaleBiO needs alpha above 0"), (lambda: ScaleBiO(rate=-1), "rate of at least 0"),
     (lambda: DreamPRM(every=0), "every of at least 1"), (lambda: DreamPRM(rate=NAN), "DreamPRM needs rate"),
     (lambda: ScaleBiO().update(ScaleBiO().init(prior=THIRDS), penalty_gap=[1.0, 2.0]), "a penalty gap for each of 3 domains"),

@@ -180,7 +180,7 @@ def test_survives_json(law):
     np.testing.assert_array_equal(again.interval(weights, **told(law, 5)), law.interval(weights, **told(law, 5)))
     assert getattr(again.browser_form(), "data", None) == getattr(law.browser_form(), "data", None)
     assert again.diagnostics == law.diagnostics
-    with pytest.raises(ReweightvizError, match="expected a law of kind"):
+    with pytest.raises(ReweightvizError, match="the kind of the law must be"):
         type(law).from_dict({"kind": "other"})
     with pytest.raises(ReweightvizError, match="incomplete or damaged"):
         type(law).from_dict({"kind": law.kind})

@@ -88,7 +88,7 @@ def test_writers_at_the_same_time_lose_nothing(live):
 @pytest.mark.parametrize(("mixture", "sentence"), [
     ({"web": 0.7, "code": 0.3}, "name different domains"),
     ({**START, "poetry": 0.0}, "only in the mixture 'poetry'"),
-    ({"web": 0.2, "code": 0.7, "math": 0.1}, "the weight of 'code' is kept between 0.1 and 0.6; got 0.7"),
+    ({"web": 0.2, "code": 0.7, "math": 0.1}, "the weight of 'code' must be between 0.1 and 0.6; got 0.7"),
     ({"web": 0.6, "code": 0.2, "math": 0.2}, "'math' is locked"),
     ({"web": 0.7, "code": 0.7, "math": 0.1}, "must sum to 1"),
 ])
@@ -108,9 +108,9 @@ def test_a_locked_file_unlocks(live):
 
 
 @pytest.mark.parametrize(("guards", "sentence"), [
-    ({"bounds": {"web": (0.9, 0.2)}}, "0 <= lowest <= highest <= 1"), ({"bounds": {"poems": (0, 1)}}, "the guards name 'poems'"),
-    ({"bounds": {"web": 0.3}}, "guards are bounds="), ({"max_change": 0}, "max_change is a share of the tokens"),
-    ({"locked": "web"}, "locked is True, False or a list"), ({"bounds": {"web": (0.0, 0.5)}}, "the weight of 'web' is kept between 0 and 0.5"),
+    ({"bounds": {"web": (0.9, 0.2)}}, "0 <= lowest <= highest <= 1"), ({"bounds": {"poems": (0, 1)}}, "the guards must name domains of the mixture, .*; got 'poems'"),
+    ({"bounds": {"web": 0.3}}, "guards must be bounds="), ({"max_change": 0}, "max_change must be a share of the tokens"),
+    ({"locked": "web"}, "locked must be True, False or a list"), ({"bounds": {"web": (0.0, 0.5)}}, "the weight of 'web' must be between 0 and 0.5"),
 ])
 def test_bad_guards_are_one_sentence(tmp_path, guards, sentence):
     with pytest.raises(ReweightvizError, match=sentence) as caught:

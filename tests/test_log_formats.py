@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import reweightviz as rv
-from reweightviz.core.errors import MissingPackageError, ReweightvizWarning
+from reweightviz.core.errors import MissingPackage, ReweightvizWarning
 
 DOMAINS = ["web", "code", "pile-cc"]
 STEPS = 40
@@ -145,9 +145,9 @@ def test_a_reader_says_which_package_it_needs(tmp_path, monkeypatch):
     (tmp_path / "run-1.wandb").write_bytes(b":W&B\xe1\xbe\x00")
     for module in ("tensorboard.compat.proto.event_pb2", "wandb.proto.wandb_internal_pb2"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(MissingPackageError, match=r'a TensorBoard log needs tensorboard: pip install "reweightviz\[tensorboard\]"'):
+    with pytest.raises(MissingPackage, match=r'a TensorBoard log needs tensorboard: pip install "reweightviz\[tensorboard\]"'):
         rv.read_log(tmp_path / "events.out.tfevents.1")
-    with pytest.raises(MissingPackageError, match=r'a \.wandb file needs wandb: pip install "reweightviz\[wandb\]"'):
+    with pytest.raises(MissingPackage, match=r'a \.wandb file needs wandb: pip install "reweightviz\[wandb\]"'):
         rv.read_log(tmp_path / "run-1.wandb")
 
 

@@ -239,7 +239,7 @@ def test_files_that_are_no_log(tmp_path):
     (tmp_path / "notes.md").write_text("# notes\n")
     (tmp_path / "picture.bin").write_bytes(bytes(range(256)))
     (tmp_path / "nothing").mkdir()
-    for name, said in (("empty.jsonl", "is empty: no run log yet"), ("absent.jsonl", "there is no run log at"), ("nothing", "it holds nothing; known are"),
+    for name, said in (("empty.jsonl", "is empty: no run log yet"), ("absent.jsonl", "there is no run log"), ("nothing", "it holds nothing; known are"),
                        ("notes.md", r"begins with b'# notes\\n'; known are 'reweightviz JSON lines', 'TensorBoard event files'"),
                        ("picture.bin", "is no run log that is known")):
         with pytest.raises(rv.ReweightvizError, match=said):

@@ -136,7 +136,7 @@ def test_a_weight_change_sends_little(corpus):
 
 
 @pytest.mark.parametrize(("mixture", "sentence"), [
-    ({"nowhere": 1.0}, "the mixture names 'nowhere'; the map's domains are 'plain'"),
+    ({"nowhere": 1.0}, "the mixture must name domains of the map, 'plain'"),
     ({"plain": 0.4}, "sum to 1"), ({"plain": -1.0, "long " * 60: 2.0}, ">= 0"), (0.5, "mapping of domain to weight; got float")])
 def test_bad_mixture(corpus, mixture, sentence):
     widget = Map(corpus)
@@ -252,7 +252,7 @@ def test_summary_counts_tokens(corpus):
 
 
 @pytest.mark.parametrize(("value", "sentence"), [
-    ([N], f"rows of this map are 0 to {N - 1}; got {N} to {N}"), ([-1], "got -1 to -1"), ([True, False], "mask must have one entry a document, 203; got 2"),
+    ([N], f"rows of this map must be 0 to {N - 1}; got {N} to {N}"), ([-1], "got -1 to -1"), ([True, False], "mask must have one entry a document, 203; got 2"),
     (["d1", "nobody"], "no document 'nobody' on this map of 203"), ([[1, 2]], r"got shape \(1, 2\)"), ([0.5], "no document '0.5'")])
 def test_bad_selection(corpus, value, sentence):
     widget = Map(corpus, selection=[3])
@@ -281,7 +281,7 @@ def test_the_page_is_refused_whole_and_hears_the_old(corpus, monkeypatch):
     widget, back = Map(corpus, selection=[4]), []
     monkeypatch.setattr(widget, "send_state", lambda key=None: back.append(key))
     for state, sentence in [({"selection_bits": memoryview(b"abc")}, "selection_bits must be 26 bytes or none; got 3."),
-                            ({"hidden": ["plain", "x"], "color_by": "cluster"}, "no domain 'x' to hide"), ({"height": "tall"}, "height")]:
+                            ({"hidden": ["plain", "x"], "color_by": "cluster"}, "no domain 'x'; there is"), ({"height": "tall"}, "height")]:
         back.clear()
         widget.set_state(state)
         assert sentence in widget.error
@@ -295,7 +295,7 @@ def test_the_page_is_refused_whole_and_hears_the_old(corpus, monkeypatch):
 def test_hidden_names_domains(corpus):
     widget = Map(corpus)
     widget.hidden = [ODD_NAMES[2]]
-    with pytest.raises(ReweightvizError, match="no domain 'x' to hide"):
+    with pytest.raises(ReweightvizError, match="no domain 'x'; there is"):
         widget.hidden = ["x"]
     assert widget.hidden == [ODD_NAMES[2]]
 
@@ -369,7 +369,7 @@ def test_picture_follows_weights_and_hidden(corpus):
     ([[[0, 0]]], {"ids": []}, "ids must have one entry a document, 1; got 0"),
     ([[[0, 0]]], {"columns": {"x": [1, 2]}}, "column 'x' must have one entry"),
     ([[[0, 0]]], {"columns": {"x": ["a"]}}, r"column 'x' must be \(N,\) numbers"),
-    ([[[0, 0]]], {"natural": {"b": 1}}, "it lacks 'all'"),
+    ([[[0, 0]]], {"natural": {"b": 1}}, "only in the map 'all'"),
     ([[[0, 0]]], {"color_by": "loss"}, "got 'loss', there is 'domain'"),
 ])
 def test_bad_input_is_one_sentence(arguments, keywords, sentence):
@@ -379,7 +379,7 @@ def test_bad_input_is_one_sentence(arguments, keywords, sentence):
 
 
 def test_corpus_without_places():
-    with pytest.raises(ReweightvizError, match=r"needs column 'xy'; the corpus has 'text', 'domain'\. rv.project"):
+    with pytest.raises(ReweightvizError, match=r"needs column 'xy'; there is 'text', 'domain'\. rv.project"):
         Map(Corpus({"text": ["a"], "domain": ["d"]}))
 
 

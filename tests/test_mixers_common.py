@@ -261,7 +261,7 @@ def test_a_saved_state_goes_on_as_if_never_saved(make):
 def test_another_methods_state_is_one_sentence(make):
     mixer, given = make(), signals(THREE)
     other = fixed.State(np.full(3, 1 / 3))
-    with pytest.raises(ReweightvizError, match=r"goes on from a state that its init or update returned; got reweightviz.mixers.fixed.State"):
+    with pytest.raises(ReweightvizError, match=r"takes a state that its init or update returned; got reweightviz.mixers.fixed.State"):
         mixer.update(other, **asked(mixer, mixer.update, given))
 
 

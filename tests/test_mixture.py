@@ -27,8 +27,8 @@ def test_empty_domains_get_no_weight():
 
 @pytest.mark.parametrize(("weights", "sentence"), [
     ({"a": 0.5, "b": 0.6}, r"sum to 1; these sum to 1\.1: Mixture\.normalized"),
-    ({"a": -0.5, "b": 1.5}, "'a' has -0.5"),
-    ({"a": float("nan")}, "'a' has nan"),
+    ({"a": -0.5, "b": 1.5}, "'a' must be finite and >= 0; got -0.5"),
+    ({"a": float("nan")}, "'a' must be finite and >= 0; got nan"),
     ({}, "at least one domain"),
     ([("a", 0.5), ("a", 0.5)], "each domain may stand once"),
     ({"a": "much"}, "must be a number; got 'much'"),

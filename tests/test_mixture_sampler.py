@@ -273,7 +273,7 @@ def test_a_batch_sampler_works_with_the_loader_of_torch(live):
     ({"every": 0}, "every must be a whole number of at least 1; got 0"), ({"every": 2.5}, "every must be a whole number"),
     ({"accumulation": 0}, "accumulation must be a whole number"), ({"rank": 1}, "given together, 0 <= rank < ranks; got 1 of None"),
     ({"rank": 5, "ranks": 2}, "rank must be a whole number of at least 0 and at most 1; got 5"),
-    ({"data": {**SIZES, "math": 0}}, "'math' has weight but no documents; give it weight 0"), ({"data": {"web": -3}}, "maps domains to their number"),
+    ({"data": {**SIZES, "math": 0}}, "'math' has weight but no documents; give it weight 0"), ({"data": {"web": -3}}, "must be domains to their number"),
     ({"mixer": ODM()}, "a mixer steers through a LiveMixture"),
 ])
 def test_what_cannot_be_sampled_is_one_sentence(call, sentence):

@@ -154,7 +154,7 @@ def test_panels_are_as_many_in_a_row_as_there_is_room_for(monitor):
 def test_refusals_are_sentences_and_change_nothing(monitor, live):
     monitor.editor.mixture = {"web": 0.9, "code": 0.05, "</script>": 0.05}
     monitor.steering.button.click()
-    assert "the weight of &#x27;code&#x27; is kept between 0.1 and 0.6" in monitor.steering.said.value
+    assert "the weight of &#x27;code&#x27; must be between 0.1 and 0.6" in monitor.steering.said.value
     assert live.version == 1
     LiveMixture(live.path).set({"web": 0.4, "code": 0.4, "</script>": 0.2}, author="ben")
     monitor.editor.mixture = {"web": 0.3, "code": 0.5, "</script>": 0.2}
@@ -190,7 +190,7 @@ def test_what_it_saves(monitor, tmp_path):
         assert keys == ([] if view == "scalars" else ["web", "code", "&lt;/script&gt;"]), view
     picture = monitor.save(tmp_path / "run.svg").read_text("utf-8")
     assert picture.startswith("<svg") and ">v2</text>" not in picture
-    with pytest.raises(ReweightvizError, match=r"a monitor is saved as .html, .svg, .csv, .png; got 'run.pdf'"):
+    with pytest.raises(ReweightvizError, match=r"a monitor must be saved as .html, .svg, .csv, .png; got 'run.pdf'"):
         monitor.save(tmp_path / "run.pdf")
 
 

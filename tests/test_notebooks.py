@@ -69,6 +69,6 @@ def test_mixers_replays_five_methods_and_shows_where_they_lead(run):
 
 def test_watch_steers_a_run_and_ends_it(run, tmp_path):
     shown = run("watch")
-    assert "the weight of 'code' is kept between 0.05 and 0.6; got 0.01." in shown
+    assert "the weight of 'code' must be between 0.05 and 0.6; got 0.01." in shown
     assert "of the last 20 records: {'code': 0." in shown
     assert (tmp_path / "watched" / "run.html").stat().st_size > 1_000_000

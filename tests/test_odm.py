@@ -110,7 +110,7 @@ def test_the_bandit_finds_the_hard_domain():
 
 
 def test_odm_refuses():
-    with pytest.raises(ReweightvizError, match="the variants of ODM are 'exp3' and 'smoothed_mean'; got 'ucb'"):
+    with pytest.raises(ReweightvizError, match="no variant of ODM 'ucb'; there is 'exp3', 'smoothed_mean'"):
         ODM("ucb")
     with pytest.raises(ReweightvizError, match="smoothing from 0 to below 1; got 0, 10.0 and 1"):
         ODM(smoothing=1)
@@ -118,5 +118,5 @@ def test_odm_refuses():
 
 def test_the_state_of_the_other_variant_is_refused():
     for one, other in (("exp3", "smoothed_mean"), ("smoothed_mean", "exp3")):
-        with pytest.raises(ReweightvizError, match=r"ODM goes on from a state that its init or update returned; got reweightviz.mixers.odm"):
+        with pytest.raises(ReweightvizError, match=r"ODM takes a state that its init or update returned; got reweightviz.mixers.odm"):
             ODM(one).update(ODM(other).init(prior=[0.5, 0.5]), loss=[3.0, 2.0])

@@ -350,7 +350,7 @@ def test_a_swarm_of_other_domains_is_refused_and_another_order_is_understood():
     one = swarm()
     turned = Swarm(tuple(DOMAINS[i] for i in order), one.mixtures[:, order], TARGETS, one.losses, one.runs)
     assert optimize(law(), swarm=turned).source["outside_hull"] == optimize(law(), swarm=one).source["outside_hull"]
-    with pytest.raises(ReweightvizError, match="the swarm has the domains 'a'"):
+    with pytest.raises(ReweightvizError, match="the swarm and the law name different domains"):
         optimize(law(), swarm=Swarm(("a",), np.ones((2, 1)), TARGETS, np.ones((2, 3)), pd.DataFrame(index=range(2))))
 
 

@@ -76,7 +76,7 @@ def test_several_files_in_sorted_order_with_unique_ids(tmp_path):
     assert len(set(mixed.ids)) == len(mixed) == 9
     assert mixed.ids[0] == "c:1"
     assert mixed.meta["read_from"] == [str(tmp_path / name) for name in ("c.parquet", "a.jsonl", "x/a.jsonl")]
-    with pytest.raises(ReweightvizError, match="named more than once"):
+    with pytest.raises(ReweightvizError, match="each file may stand once in the list of a corpus"):
         read_corpus([tmp_path / "a.jsonl", tmp_path / "*.jsonl"])
 
 
@@ -209,8 +209,8 @@ def test_files_that_cannot_be_read(tmp_path, name, data, sentence):
 
 
 def test_sources_that_are_none(tmp_path):
-    for source, sentence in ((tmp_path, "is a folder; name its files"), (tmp_path / "no.jsonl", "there is no file"),
-                             (str(tmp_path / "*.parquet"), "there is no file"), ([], "a list must hold paths"),
+    for source, sentence in ((tmp_path, "is a folder; name its files"), (tmp_path / "no.jsonl", "there is no such file"),
+                             (str(tmp_path / "*.parquet"), "there is no such file"), ([], "a list must hold paths"),
                              ([{"text": "x"}], "a list must hold paths"), (7, "got int"), (None, "got NoneType"),
                              (pd.DataFrame({"text": [], "domain": []}, dtype=str), "the table has no documents"),
                              (pd.DataFrame({"text": [[1]], "domain": ["a"]}), "must hold text; it holds list"),
@@ -332,7 +332,7 @@ def test_tables_that_are_none(tmp_path, ratios, sentence):
 
 
 def test_a_table_that_is_not_there(tmp_path):
-    with pytest.raises(ReweightvizError, match="there is no file '.*absent.csv' of metrics"):
+    with pytest.raises(ReweightvizError, match="cannot read .*absent.csv as a table of metrics: there is no such file"):
         read_swarm(pd.DataFrame({"index": [1], "a": [1.0]}), tmp_path / "absent.csv")
 
 

@@ -141,7 +141,7 @@ def test_equal_losses_make_a_constant_law():
 def test_one_domain_is_one_sentence():
     given = {"domains": ("web",), "targets": ("loss",), "mixtures": np.ones((8, 1)), "losses": np.linspace(2, 3, 8)[:, None]}
     for spec in (RegMix(), LINEAR):
-        with pytest.raises(ReweightvizError, match="needs 2 domains or more; got 1"):
+        with pytest.raises(ReweightvizError, match="needs 2 domains or more, as it learns what the weights do; got 1"):
             spec.fit(**given)
 
 

@@ -106,12 +106,12 @@ def test_other_ranks_write_nothing(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("call", "sentence"), [
-    ({"losses": {"poems": 1.0}}, "loss names 'poems'; the log has 'web', 'code'"), ({"losses": [1.0]}, "loss must be 2 numbers"),
+    ({"losses": {"poems": 1.0}}, "loss must name domains of the log, 'web', 'code'; got 'poems'"), ({"losses": [1.0]}, "loss must be 2 numbers"),
     ({"losses": {"web": "much"}}, "loss needs numbers; got 'much'"), ({"losses": 3.0}, "loss must be 2 numbers"),
     ({"losses": [1.0, torch.ones(2)]}, "loss needs numbers"), ({"scalars": {"lr": "auto"}}, "lr needs numbers; got 'auto'"),
     ({"tokens": "many"}, "tokens needs numbers"), ({"step": "last"}, "step must be a whole number; got 'last'"),
     ({"step": float("nan")}, "step must be a whole number; got nan"), ({"scalars": {"\ud800": 1}}, "JSON in UTF-8 cannot hold"),
-    ({"happiness": [1.0, 1.0]}, "no signal of a run 'happiness'"), ({"weights": {"prose": 1}}, "weights names 'prose'"),
+    ({"happiness": [1.0, 1.0]}, "no signal of a run 'happiness'"), ({"weights": {"prose": 1}}, "weights must name domains of the log, .*; got 'prose'"),
 ])
 def test_what_cannot_be_logged_is_one_sentence(tmp_path, call, sentence):
     log = RunLogger(tmp_path / "run.jsonl", domains=DOMAINS)
@@ -122,7 +122,7 @@ def test_what_cannot_be_logged_is_one_sentence(tmp_path, call, sentence):
 
 def test_the_log_of_another_run_is_not_written_to(tmp_path):
     path = written(tmp_path / "run.jsonl")
-    with pytest.raises(ReweightvizError, match="is the log of 'web', 'code'; these are 'a': name another file"):
+    with pytest.raises(ReweightvizError, match="only in this run 'a'; only in the log there 'web', 'code': name another file"):
         RunLogger(path, domains=["a"])
     for notes in ("hello\n", '{"domains": null}\n'):
         (tmp_path / "notes.txt").write_text(notes)
@@ -130,9 +130,9 @@ def test_the_log_of_another_run_is_not_written_to(tmp_path):
             RunLogger(tmp_path / "notes.txt", domains=["a"])
     log = RunLogger(path, domains=DOMAINS)
     log.expect(MixtureSampler({"web": 2, "code": 1}, {"web": 0.5, "code": 0.5}, batch=1).domains)
-    with pytest.raises(ReweightvizError, match="has the domains 'web', 'code', the sampler 'code', 'web': RunLogger.path, domains=sampler"):
+    with pytest.raises(ReweightvizError, match="the sampler and the log name different domains: 'code', 'web' and 'web', 'code', in that order: RunLogger.path, domains=sampler"):
         log.expect(MixtureSampler(["web", "code", "web"], {"web": 0.5, "code": 0.5}, batch=1).domains)
-    with pytest.raises(ReweightvizError, match="domains are names, each once"):
+    with pytest.raises(ReweightvizError, match="domains must be names, each once"):
         RunLogger(tmp_path / "x", domains=["a", "a"])
 
 

@@ -165,11 +165,11 @@ def test_every_axis(name, x):
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ReweightvizError, match="no run 'x' here; there is 'mine'"):
+    with pytest.raises(ReweightvizError, match="no run 'x'; there is 'mine'"):
         shares_figure(run(), run="x")
-    with pytest.raises(ReweightvizError, match="no log has the scalar 'x'; there is 'grad_norm'"):
+    with pytest.raises(ReweightvizError, match="no scalar 'x'; there is 'grad_norm'"):
         scalars_figure(run(), names=["x"])
-    with pytest.raises(ReweightvizError, match="the reference 'old' has no signal 'loss'"):
+    with pytest.raises(ReweightvizError, match="this view needs 'loss'; the reference 'old' has"):
         excess_figure(run(), run(name="old", loss=False))
 
 

@@ -35,7 +35,7 @@ def test_bad_logs_are_one_sentence(tmp_path):
         RunLog(("a",), [1], [[1.0]], {"los": [[1.0]]})
     with pytest.raises(ReweightvizError, match="must increase"):
         RunLog(("a",), [2, 1], [[1.0], [1.0]])
-    with pytest.raises(ReweightvizError, match="has no signal 'excess_loss'; it has 'loss'"):
+    with pytest.raises(ReweightvizError, match="needs 'excess_loss'; the log .* has 'loss'"):
         log()["excess_loss"]
     (tmp_path / "x.jsonl").write_text("what\n")
     with pytest.raises(ReweightvizError, match="no run log"):

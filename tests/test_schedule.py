@@ -31,7 +31,7 @@ def test_it_comes_back_from_disk_as_it_was(tmp_path):
     (lambda: Schedule({10: EARLY}), r"begins at step 0, .* got \[10\]"),
     (lambda: Schedule({0: EARLY, 1.5: LATE}), "a step must be a whole number of at least 0; got 1.5"),
     (lambda: Schedule({0: EARLY, 10: LATE}, steps=10), "more than the last stage's first step 10; got 10"),
-    (lambda: Schedule({0: EARLY, 10: {"web": 1.0}}), "name different domains: .* only in the data 'math'"),
+    (lambda: Schedule({0: EARLY, 10: {"web": 1.0}}), "name different domains: only in the data 'math'"),
     (lambda: Schedule({0: EARLY, 10: LATE}).mean(), "needs the length of the run: Schedule\\(stages, steps=...\\)"),
 ])
 def test_what_a_schedule_refuses(make, sentence):

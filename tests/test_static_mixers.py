@@ -439,7 +439,7 @@ def test_meta_rater_searches_a_fitted_law():
     assert (law.predict(found[None]).mean() < np.quantile(law.predict(drawn).mean(1), 0.005))
     mixture = rv.mix({"prior": dict.fromkeys(law.domains, 1 / len(law.domains))}, ours, law=law)
     assert mixture.array.tolist() == found.tolist()
-    with pytest.raises(ReweightvizError, match="the signals must too, in that order"):
+    with pytest.raises(ReweightvizError, match="the signals and the law name different domains: .* in that order"):
         rv.mix({"prior": dict.fromkeys(law.domains[::-1], 1 / len(law.domains))}, ours, law=law)
 
 
@@ -578,5 +578,5 @@ def test_costs_have_no_unit():
 
 def test_a_schedule_refuses_the_state_of_another_method():
     for mixer in (Cooldown(((0, 5), (8, 1)), steps=12), TwoPhase(switch=3, steps=10)):
-        with pytest.raises(ReweightvizError, match="goes on from a state that its init or update returned; got reweightviz.mixers.doremi.State"):
+        with pytest.raises(ReweightvizError, match="takes a state that its init or update returned; got reweightviz.mixers.doremi.State"):
             mixer.update(DoReMi().init(prior=[0.5, 0.5]))

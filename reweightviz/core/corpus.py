@@ -16,7 +16,14 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, missing_column, unknown_name
+from reweightviz.core.errors import (
+    DuplicateName,
+    InvalidValue,
+    MissingColumn,
+    ReweightvizError,
+    UnknownName,
+    UnmetNeed,
+)
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
@@ -49,7 +56,7 @@ class Corpus:
                  tokenizer: str = "utf-8 bytes", meta: Mapping[str, Any] | None = None,
                  fetch_text: Callable[[Any], list[str]] | None = None) -> None:
         if "domain" not in columns:
-            raise missing_column("a Corpus", "domain", columns)
+            raise MissingColumn(column="domain", available=columns, who="a Corpus")
         self._columns: dict[str, Any] = dict(columns)
         self.tokenizer = tokenizer
         self.meta: dict[str, Any] = dict(meta or {})
@@ -58,12 +65,16 @@ class Corpus:
         encoded = _whole("domain", _strings(self._resolved("domain"))).dictionary_encode().combine_chunks()
         encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
         if not len(encoded):
-            raise ReweightvizError("a Corpus needs at least one document; got none.")
+            raise UnmetNeed(
+                name="a Corpus", value=None, expected="at least one document", got="none"
+            )
         present = encoded.dictionary.to_pylist()
         self.domains: tuple[str, ...] = tuple(domains) if domains is not None else tuple(present)
         strangers = set(present) - set(self.domains)
         if strangers:
-            raise unknown_name("domain of this corpus", min(map(str, strangers)), self.domains)
+            raise UnknownName(
+                kind="domain of this corpus", name=min(map(str, strangers)), known=self.domains
+            )
         order = {name: code for code, name in enumerate(self.domains)}
         recode = np.array([order[name] for name in present], np.int32)
         self.domain_codes: NDArray[np.int32] = recode[encoded.indices.to_numpy(zero_copy_only=False)]
@@ -91,7 +102,9 @@ class Corpus:
         if name == "tokens":
             return self.tokens
         if name not in self._columns:
-            raise missing_column("this call", name, self._columns, _verb_for(name))
+            raise MissingColumn(
+                column=name, available=self._columns, who="this call", hint=_verb_for(name)
+            )
         return self._resolved(name)
 
     def _resolved(self, name: str) -> Any:
@@ -107,7 +120,7 @@ class Corpus:
         if isinstance(column, np.ndarray):
             shape = COLUMNS[kind_of(name)].shape if kind_of(name) in COLUMNS else "(N,)"
             if column.ndim != shape.count(",") + (not shape.endswith(",)")):
-                raise ReweightvizError(f"column {name!r} must be {shape}; got {column.shape}.")
+                raise InvalidValue(name=f"column {name!r}", value=column.shape, expected=shape)
             column.setflags(write=False)  # of the view; the caller's own array stays as it is
         return _whole(name, column)
 
@@ -146,7 +159,7 @@ class Corpus:
         """Rows of the documents with these ids."""
         known = pd.Index(self.ids)
         if not known.is_unique:
-            raise ReweightvizError(f"each id may stand once in a corpus; {known[known.duplicated()][0]!r} came more often.")
+            raise DuplicateName(kind="id", names=known[known.duplicated()][:1], where="a corpus")
         index = known.get_indexer(pd.Index(list(ids), dtype=object))
         if (index < 0).any():
             raise ReweightvizError(f"no document {list(ids)[int(np.argmin(index))]!r} in this corpus of {len(self):,}.")
@@ -267,7 +280,12 @@ def _whole(name: str, column: Column) -> Column:
         numbers = isinstance(column, np.ndarray) and column.dtype.kind in "iuf"
         bad = ~(np.isfinite(column) & (column >= 0)) if numbers else np.ones(len(column), bool)
         if bad.any():
-            raise ReweightvizError(f"column 'tokens' must hold numbers >= 0; row {int(np.argmax(bad))} has {column[int(np.argmax(bad))]}.")
+            raise InvalidValue(
+                name=f"row {int(np.argmax(bad))} of column 'tokens'",
+                value=column[int(np.argmax(bad))],
+                expected="a number >= 0",
+                got=str(column[int(np.argmax(bad))]),
+            )
     return column
 
 

@@ -1,19 +1,330 @@
-"""The error sentences: what was asked, what came, what would do."""
+"""The kinds of error: each builds one sentence of what was asked, what came, what would do.
+
+Every kind is a ``ReweightvizError``, which is a ``ValueError``, and keeps its fields as attributes:
+a caller matches the kind and never the sentence. What fits no kind is a plain ``ReweightvizError``.
+"""
 
 from __future__ import annotations
 
+import pickle
 import sys
 import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
+from os import PathLike
+from typing import Any, ClassVar
+
+from reweightviz.core.notebook_traceback import traceback_lines
 
 
 class ReweightvizError(ValueError):
-    """Bad input, said in one sentence."""
+    """Bad input, in one sentence.
+
+    In a notebook it shows its sentence and the line that led to it. ``%tb`` shows the whole trace
+    of the last error, the environment variable ``REWEIGHTVIZ_TRACEBACK=full`` that of every one.
+    """
+
+    sentence: ClassVar[str] = "{sentence}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what pickle needs: a kind is made by keywords, and its fields may be anything."""
+        fields = {name: _picklable(value) for name, value in vars(self).items()}
+        return _restored, (type(self), self.args, fields)
+
+    def _render_traceback_(self) -> list[str]:
+        return traceback_lines(self)
 
 
-class MissingPackageError(ReweightvizError, ImportError):
-    """An optional package is not installed."""
+class MissingColumn(ReweightvizError):
+    """A table lacks a column.
+
+    Attributes:
+        column: the column that is needed.
+        available: the columns that are there.
+        who: the call or the file that needs it.
+        hint: what would make it, as one more sentence.
+    """
+
+    sentence = "{who} needs column {column}; there is {available}.{hint}"
+
+    def __init__(
+        self, *, column: str, available: Iterable[object], who: str, hint: str = ""
+    ) -> None:
+        self.column = column
+        self.available = tuple(available)
+        self.who = who
+        self.hint = hint
+        super().__init__(
+            self.sentence.format(
+                who=who,
+                column=repr(column),
+                available=_choice(self.available),
+                hint=hint and f" {hint}",
+            )
+        )
+
+
+class UnknownName(ReweightvizError):
+    """A name is not in a closed list; the sentence suggests the nearest one.
+
+    Attributes:
+        kind: what the name is a name of, such as "domain of this corpus".
+        name: the name that came.
+        known: the names that would do, sorted.
+    """
+
+    sentence = "no {kind} {name}; there is {known}."
+
+    def __init__(self, *, kind: str, name: object, known: Iterable[object]) -> None:
+        self.kind = kind
+        self.name = name
+        self.known = tuple(sorted(map(str, known)))
+        near = get_close_matches(str(name).lower(), self.known, n=1, cutoff=0.4)
+        sentence = self.sentence
+        if near:
+            sentence = sentence.replace("there is", f"did you mean {_braced(near[0])}? there is", 1)
+        super().__init__(
+            sentence.format(kind=kind, name=_short(str(name)), known=_choice(self.known, 40))
+        )
+
+
+class DuplicateName(ReweightvizError):
+    """A name stands more than once where each may stand once.
+
+    Attributes:
+        kind: what the names are names of, such as "domain".
+        names: those that came more often.
+        where: what holds them, such as "a Mixture".
+    """
+
+    sentence = "each {kind} may stand once in {where}; {names} came more often."
+
+    def __init__(self, *, kind: str, names: Iterable[object], where: str) -> None:
+        self.kind = kind
+        self.names = tuple(names)
+        self.where = where
+        super().__init__(self.sentence.format(kind=kind, where=where, names=listed(self.names)))
+
+
+class WrongDomains(ReweightvizError):
+    """The domains asked for differ from those that are there.
+
+    Attributes:
+        who: what names the domains asked for, such as "the mixture".
+        asked: these domains.
+        other: what holds the domains that are there, such as "the data".
+        there: these domains.
+        unknown: asked for and not there.
+        absent: there and not asked for; empty where ``part`` of the domains would do.
+        hint: what would do.
+    """
+
+    sentence = "{who} and {other} name different domains: {difference}{hint}."
+    sentence_of_a_part = "{who} must name domains of {other}, {there}; got {unknown}{hint}."
+
+    def __init__(
+        self,
+        *,
+        who: str,
+        asked: Iterable[object],
+        other: str,
+        there: Iterable[object],
+        part: bool = False,
+        hint: str = "",
+    ) -> None:
+        self.who = who
+        self.asked = tuple(asked)
+        self.other = other
+        self.there = tuple(there)
+        self.unknown = tuple(name for name in self.asked if name not in self.there)
+        self.absent = () if part else tuple(name for name in self.there if name not in self.asked)
+        self.hint = hint
+        sentence = self.sentence_of_a_part if part else self.sentence
+        super().__init__(
+            sentence.format(
+                who=who,
+                other=other,
+                there=_choice(self.there),
+                unknown=listed(self.unknown),
+                difference=self._difference(),
+                hint=hint and f": {hint}",
+            )
+        )
+
+    def _difference(self) -> str:
+        if not self.unknown and not self.absent:
+            return f"{listed(self.asked)} and {listed(self.there)}, in that order"
+        found = []
+        if self.unknown:
+            found.append(f"only in {self.who} {listed(self.unknown)}")
+        if self.absent:
+            found.append(f"only in {self.other} {listed(self.absent)}")
+        return "; ".join(found)
+
+
+class MissingSignal(ReweightvizError):
+    """A method or a picture needs a signal that was not measured.
+
+    Attributes:
+        who: the method or the call that needs it.
+        signals: the names of what it needs.
+        available: the names of what is there.
+        where: where they are, such as "the log 'a' has".
+        hint: what would do.
+    """
+
+    sentence = "{who} needs {signals}; {where} {available}{hint}."
+
+    def __init__(
+        self,
+        *,
+        signals: str | Iterable[str],
+        available: Iterable[object],
+        who: str,
+        where: str = "there is",
+        hint: str = "",
+    ) -> None:
+        self.signals = (signals,) if isinstance(signals, str) else tuple(signals)
+        self.available = tuple(available)
+        self.who = who
+        self.where = where
+        self.hint = hint
+        super().__init__(
+            self.sentence.format(
+                who=who,
+                where=where,
+                signals=listed(self.signals),
+                available=_choice(self.available),
+                hint=hint and f": {hint}",
+            )
+        )
+
+
+class InvalidValue(ReweightvizError):
+    """A value is not what it must be.
+
+    Attributes:
+        name: what the value is of, such as "level".
+        value: the value that came.
+        expected: what would do, such as "a probability between 0 and 1".
+    """
+
+    sentence = "{name} must be {expected}; got {value}."
+
+    def __init__(self, *, name: str, value: Any, expected: str, got: str | None = None) -> None:
+        """Take ``got`` for how the value stands in the sentence, where its repr would not do."""
+        self.name = name
+        self.value = value
+        self.expected = expected
+        super().__init__(
+            self.sentence.format(
+                name=name, expected=expected, value=_shown(value) if got is None else got
+            )
+        )
+
+
+class UnmetNeed(InvalidValue):
+    """A method or a noun needs other settings or data than it got; ``name`` is the method."""
+
+    sentence = "{name} needs {expected}; got {value}."
+
+
+class InvalidArgument(InvalidValue):
+    """A call was handed another kind of thing than it takes; ``name`` is the call."""
+
+    sentence = "{name} takes {expected}; got {value}."
+
+
+class UnreadableFile(ReweightvizError):
+    """A file cannot be read, or does not hold what it should.
+
+    Attributes:
+        path: the file or folder.
+        line: the line at fault, counted from 1, where one is.
+        wanted: what it was read as, such as "CSV".
+        reason: why not, and what would do.
+    """
+
+    sentence = "cannot read {path}{line}{wanted}: {reason}."
+    after_line: ClassVar[str] = ""
+
+    def __init__(
+        self, *, path: object, reason: object, line: int | None = None, wanted: str = ""
+    ) -> None:
+        self.path = path
+        self.line = line
+        self.wanted = wanted
+        self.reason = str(reason).rstrip(".")
+        super().__init__(
+            self.sentence.format(
+                path=path,
+                line="" if line is None else f", line {line}{self.after_line}",
+                wanted=wanted and f" as {wanted}",
+                reason=self.reason,
+            )
+        )
+
+
+class WrongContent(UnreadableFile):
+    """A file was read and holds something else than it should; ``reason`` goes on from its path."""
+
+    sentence = "{path}{line} {reason}."
+    after_line = ","
+
+
+class UnwritableFile(ReweightvizError):
+    """A file or folder cannot be written.
+
+    Attributes:
+        path: the file or folder.
+        reason: why not, and what would do.
+    """
+
+    sentence = "cannot write {path}: {reason}."
+
+    def __init__(self, *, path: object, reason: object) -> None:
+        self.path = path
+        self.reason = str(reason).rstrip(".")
+        super().__init__(self.sentence.format(path=path, reason=self.reason))
+
+
+class RefusedByFramework(ReweightvizError):
+    """A training framework would refuse or misread what was asked for.
+
+    Attributes:
+        framework: its title.
+        reason: what it does and what would do; the sentence goes on from the title.
+    """
+
+    sentence = "{framework} {reason}."
+
+    def __init__(self, *, framework: str, reason: str) -> None:
+        self.framework = framework
+        self.reason = reason.rstrip(".")
+        super().__init__(self.sentence.format(framework=framework, reason=self.reason))
+
+
+class MissingPackage(ReweightvizError, ImportError):
+    """An optional package is not installed; the sentence is the command that installs it.
+
+    Attributes:
+        package: the package or packages that are needed.
+        extra: the extra of reweightviz that brings them, None where none does.
+        who: the call that needs them.
+        hint: what would do without them, as one more sentence.
+    """
+
+    sentence = "{who} needs {package}: pip install {extra}.{hint}"
+
+    def __init__(self, *, package: str, who: str, extra: str | None = None, hint: str = "") -> None:
+        self.package = package
+        self.extra = extra
+        self.who = who
+        self.hint = hint
+        wanted = f'"reweightviz[{extra}]"' if extra else package.replace(" and ", " ")
+        super().__init__(
+            self.sentence.format(who=who, package=package, extra=wanted, hint=hint and f" {hint}")
+        )
 
 
 class ReweightvizWarning(UserWarning):
@@ -23,7 +334,10 @@ class ReweightvizWarning(UserWarning):
 def warn(sentence: str) -> None:
     """Warn at the line of the caller's own code that led here, the first outside this package."""
     level, frame = 2, sys._getframe(1)  # noqa: SLF001
-    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "reweightviz":
+    while (
+        frame.f_back is not None
+        and str(frame.f_globals.get("__name__")).partition(".")[0] == "reweightviz"
+    ):
         level, frame = level + 1, frame.f_back
     warnings.warn(sentence, ReweightvizWarning, stacklevel=level)
 
@@ -39,24 +353,38 @@ def listed(names: Iterable[object], limit: int = 12) -> str:
     return ", ".join(shown[:limit]) + (f" and {rest} more" if rest > 0 else "")
 
 
+def _choice(names: Iterable[object], limit: int = 12) -> str:
+    return listed(names, limit) or "none"
+
+
 def _short(name: str, width: int = 60) -> str:
     return repr(name if len(name) <= width else name[: width - 1] + "…")
 
 
-def missing_column(who: str, wanted: str, present: Iterable[str], hint: str = "") -> ReweightvizError:
-    """A column that a verb needs is not there; the sentence names those that are."""
-    tail = f" {hint}" if hint else ""
-    return ReweightvizError(f"{who} needs column {wanted!r}; there is {listed(present)}.{tail}")
+def _shown(value: Any) -> str:
+    if isinstance(value, PathLike):
+        return repr(str(value))
+    # The repr of a numpy number names its type, which is nothing to a person.
+    text = str(value) if hasattr(value, "dtype") else repr(value)
+    return text[:80]
 
 
-def unknown_name(kind: str, wanted: str, known: Iterable[str]) -> ReweightvizError:
-    """A name outside a closed list; the sentence suggests the nearest one."""
-    known = sorted(known)
-    near = get_close_matches(str(wanted).lower(), known, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return ReweightvizError(f"no {kind} {_short(str(wanted))}; {hint}there is {listed(known, 40)}.")
+def _braced(name: str) -> str:
+    return repr(name).replace("{", "{{").replace("}", "}}")
 
 
-def missing_package(who: str, package: str, extra: str) -> MissingPackageError:
-    """An optional package is missing; the sentence is the command that installs it."""
-    return MissingPackageError(f'{who} needs {package}: pip install "reweightviz[{extra}]".')
+def _picklable(value: Any) -> Any:
+    try:
+        pickle.dumps(value)
+    except Exception:  # noqa: BLE001  a foreign object may fail in any way
+        return repr(value)[:200]
+    return value
+
+
+def _restored(
+    kind: type[ReweightvizError], args: tuple[Any, ...], fields: dict[str, Any]
+) -> ReweightvizError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(fields)
+    return error

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnwritableFile
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes, *, overwrite: bool = True) -> Path:
@@ -31,7 +31,7 @@ def write_all(files: Mapping[Path, str | bytes], *, overwrite: bool = True) -> N
             try:
                 draft.replace(path)
             except OSError as error:
-                raise ReweightvizError(f"cannot write {path}: {error.strerror or error}.") from error
+                raise UnwritableFile(path=path, reason=error.strerror or error) from error
     finally:
         for draft in drafts.values():
             draft.unlink(missing_ok=True)
@@ -40,11 +40,13 @@ def write_all(files: Mapping[Path, str | bytes], *, overwrite: bool = True) -> N
 def _beside(path: Path, content: str | bytes, *, overwrite: bool) -> Path:
     target = inside_folder(path)
     if target.is_dir():
-        raise ReweightvizError(f"cannot write {target}: it is a folder; name a file.")
+        raise UnwritableFile(path=target, reason="it is a folder; name a file")
     if target.exists() and not overwrite:
-        raise ReweightvizError(f"{target} exists already; pass overwrite=True to replace it.")
+        raise UnwritableFile(
+            path=target, reason="it exists already; pass overwrite=True to replace it"
+        )
     if target.exists() and not target.stat().st_mode & 0o222:
-        raise ReweightvizError(f"cannot write {target}: it is read-only.")
+        raise UnwritableFile(path=target, reason="it is read-only")
     data = _encoded(content, target) if isinstance(content, str) else content
     try:
         handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
@@ -56,7 +58,7 @@ def _beside(path: Path, content: str | bytes, *, overwrite: bool) -> Path:
             Path(draft).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise ReweightvizError(f"cannot write {target}: {error.strerror or error}.") from error
+        raise UnwritableFile(path=target, reason=error.strerror or error) from error
     return Path(draft)
 
 
@@ -64,7 +66,9 @@ def inside_folder(path: str | os.PathLike[str]) -> Path:
     """The path, when the folder it lies in exists: a mistyped path makes no folders."""
     target = Path(path)
     if not target.parent.is_dir():
-        raise ReweightvizError(f"cannot write {target}: the folder {target.parent} does not exist; create it first.")
+        raise UnwritableFile(
+            path=target, reason=f"the folder {target.parent} does not exist; create it first"
+        )
     return target
 
 
@@ -72,8 +76,11 @@ def _encoded(content: str, target: Path) -> bytes:
     try:
         return content.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise ReweightvizError(f"cannot write {target}: {content[error.start]!r} is half a character, which UTF-8 does not hold; "
-                               "rename what it stands in.") from error
+        raise UnwritableFile(
+            path=target,
+            reason=f"{content[error.start]!r} is half a character, which UTF-8 does not "
+            "hold; rename what it stands in",
+        ) from error
 
 
 def _umask() -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, WrongDomains, listed
 from reweightviz.core.mixture import Mixture
 
 _ROUNDING = 1e-9
@@ -40,13 +40,26 @@ class Guards:
             bounds = {str(domain): (float(low), float(high)) for domain, (low, high) in self.bounds.items()}
             change = float(self.max_change)
         except (TypeError, ValueError, AttributeError) as error:
-            raise ReweightvizError('guards are bounds={"web": (0.2, 0.8)}, max_change=0.05, locked=("code",); '
-                                   f"got bounds={self.bounds!r:.60}, max_change={self.max_change!r:.20}.") from error
+            raise InvalidValue(
+                name="guards",
+                value=(self.bounds, self.max_change),
+                expected='bounds={"web": (0.2, 0.8)}, max_change=0.05, locked=("code",)',
+                got=f"bounds={self.bounds!r:.60}, max_change={self.max_change!r:.20}",
+            ) from error
         wrong = [f"{domain!r} {pair}" for domain, pair in bounds.items() if not 0 <= pair[0] <= pair[1] <= 1]
         if wrong:
-            raise ReweightvizError(f"bounds are (lowest, highest) with 0 <= lowest <= highest <= 1; got {', '.join(wrong[:4])}.")
+            raise InvalidValue(
+                name="bounds",
+                value=self.bounds,
+                expected="(lowest, highest) with 0 <= lowest <= highest <= 1",
+                got=", ".join(wrong[:4]),
+            )
         if not 0 < change <= 1:
-            raise ReweightvizError(f"max_change is a share of the tokens, above 0 and at most 1 (1 is no limit); got {self.max_change}.")
+            raise InvalidValue(
+                name="max_change",
+                value=self.max_change,
+                expected="a share of the tokens, above 0 and at most 1 (1 is no limit)",
+            )
         locked = self.locked if isinstance(self.locked, bool) else names(self.locked)
         for name, value in (("bounds", bounds), ("max_change", change), ("locked", locked)):
             object.__setattr__(self, name, value)
@@ -56,13 +69,20 @@ class Guards:
         known = list(domains)
         strange = [d for d in [*self.bounds, *(() if isinstance(self.locked, bool) else self.locked)] if d not in known]
         if strange:
-            raise ReweightvizError(f"the guards name {listed(strange)}; the mixture has {listed(known)}.")
+            raise WrongDomains(
+                who="the guards", asked=strange, other="the mixture", there=known, part=True
+            )
 
     def check_bounds(self, mixture: Mixture) -> None:
         """Refuse a mixture that is out of bounds."""
         for domain, (low, high) in self.bounds.items():
             if not low - _ROUNDING <= mixture[domain] <= high + _ROUNDING:
-                raise ReweightvizError(f"the weight of {domain[:60]!r} is kept between {low:g} and {high:g}; got {mixture[domain]:.4g}.")
+                raise InvalidValue(
+                    name=f"the weight of {domain[:60]!r}",
+                    value=mixture[domain],
+                    expected=f"between {low:g} and {high:g}",
+                    got=f"{mixture[domain]:.4g}",
+                )
 
     def check_change(self, old: Mixture, new: Mixture) -> None:
         """Refuse a change that moves what is locked or leaves the bounds."""
@@ -87,5 +107,5 @@ class Guards:
 def names(locked: object) -> tuple[str, ...]:
     """The locked domains, when it is a list of names."""
     if isinstance(locked, str) or not isinstance(locked, Iterable):
-        raise ReweightvizError(f"locked is True, False or a list of domains; got {locked!r:.60}.")
+        raise InvalidValue(name="locked", value=locked, expected="True, False or a list of domains")
     return tuple(str(name) for name in locked)

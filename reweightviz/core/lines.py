@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnwritableFile
 from reweightviz.core.files import inside_folder
 
 _BACK = 1 << 16  # bytes looked at in one go for the end of the last line
@@ -42,17 +42,19 @@ class LineWriter:
         try:
             data = "".join(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records).encode()
         except (TypeError, ValueError) as error:
-            raise ReweightvizError(f"cannot write {self.path}: JSON in UTF-8 cannot hold {list(records)!r:.80}.") from error
+            raise UnwritableFile(
+                path=self.path, reason=f"JSON in UTF-8 cannot hold {list(records)!r:.80}"
+            ) from error
         try:
             file = self._opened()
             before = os.lseek(file, 0, os.SEEK_END)
             if os.write(file, data) < len(data):
                 os.ftruncate(file, before)
-                raise ReweightvizError(f"cannot write {self.path}: the disk is full.")
+                raise UnwritableFile(path=self.path, reason="the disk is full")
             if durable:
                 os.fsync(file)
         except OSError as error:
-            raise ReweightvizError(f"cannot write {self.path}: {error.strerror or error}.") from error
+            raise UnwritableFile(path=self.path, reason=error.strerror or error) from error
 
     def close(self) -> None:
         """Let go of the file; the next line opens it again."""

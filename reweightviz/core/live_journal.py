@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, WrongContent
 from reweightviz.core.lines import LineWriter
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
@@ -87,7 +87,9 @@ class Journal:
                 number, self._lines = self._lines.number, Lines(self.path)  # from the start again: nothing is passed over
                 if isinstance(error, ReweightvizError):
                     raise
-                raise ReweightvizError(f"{self.path}, line {number}, is no decision; got {line[:60]!r}.") from error
+                raise WrongContent(
+                    path=self.path, line=number, reason=f"is no decision; got {line[:60]!r}"
+                ) from error
         return self.through > before
 
     def at(self, step: int) -> Array:
@@ -116,7 +118,9 @@ class Journal:
         stages = [(int(step), np.array(weights, np.float64).reshape(len(self.domains))[self._order])
                   for step, weights in record.get("stages", ())]
         if not stages and not self._starts:
-            raise ReweightvizError(f"{self.path} begins without weights; the start of it is lost.")
+            raise WrongContent(
+                path=self.path, reason="begins without weights; the start of it is lost"
+            )
         if stages:
             self._starts += [step for step, _ in stages]
             self._weights += [weights for _, weights in stages]
@@ -125,8 +129,11 @@ class Journal:
 
     def _order_in(self, theirs: Sequence[str]) -> NDArray[np.int64]:
         if sorted(theirs) != sorted(self.domains):
-            raise ReweightvizError(f"{self.path} is the journal of other domains, {theirs!r:.60}; "
-                                   "move it away, or make the live mixture anew.")
+            raise WrongContent(
+                path=self.path,
+                reason=f"is the journal of other domains, {theirs!r:.60}; move it away, or "
+                "make the live mixture anew",
+            )
         return np.array([list(theirs).index(domain) for domain in self.domains])
 
     def __getstate__(self) -> dict[str, Any]:

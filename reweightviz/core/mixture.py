@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import (
+    DuplicateName,
+    InvalidArgument,
+    InvalidValue,
+    ReweightvizError,
+    UnmetNeed,
+    UnreadableFile,
+    WrongContent,
+    WrongDomains,
+    listed,
+)
 from reweightviz.core.files import write_atomically
 from reweightviz.core.plain import plain
 from reweightviz.core.token_counts import parse_count
@@ -43,9 +53,13 @@ def temperature_weights(tokens: ArrayLike, exponent: float) -> NDArray[np.float6
     """
     n = np.asarray(tokens, np.float64)
     if n.ndim != 1 or not n.size or not np.isfinite(n).all() or (n < 0).any() or not n.any():
-        raise ReweightvizError(f"tokens must be (K,) numbers >= 0, at least one above 0; got {n}.")
+        raise InvalidValue(
+            name="tokens", value=n, expected="(K,) numbers >= 0, at least one above 0"
+        )
     if not np.isfinite(exponent):
-        raise ReweightvizError(f"exponent must be a finite number (1 natural, 0 uniform); got {exponent}.")
+        raise InvalidValue(
+            name="exponent", value=exponent, expected="a finite number (1 natural, 0 uniform)"
+        )
     if exponent == 1:
         return np.asarray(n / n.sum(), np.float64)
     filled = n > 0
@@ -157,11 +171,7 @@ class Mixture(Mapping[str, float]):
         """Weights (K,) in the order of ``domains``; refuses when the names differ."""
         names = list(domains)
         if set(names) != set(self) or len(names) != len(self):
-            unknown, absent = sorted(set(self) - set(names)), sorted(set(names) - set(self))
-            raise ReweightvizError(
-                "the mixture and the data name different domains: "
-                f"only in the mixture {listed(unknown) or 'none'}; only in the data {listed(absent) or 'none'}."
-            )
+            raise WrongDomains(who="the mixture", asked=self, other="the data", there=names)
         return np.array([self[name] for name in names], np.float64)
 
     def epochs(self, tokens: Mapping[str, float | str], budget: float | str) -> dict[str, float]:
@@ -200,9 +210,12 @@ class Mixture(Mapping[str, float]):
             record = json.loads(Path(path).read_text("utf-8"))
             return cls(record["weights"], source=record.get("source"))
         except OSError as error:
-            raise ReweightvizError(f"cannot read {path}: {error.strerror or error}.") from error
+            raise UnreadableFile(path=path, reason=error.strerror or error) from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ReweightvizError(f"{path} is no mixture file (JSON with 'weights'): {str(error).rstrip('.')}.") from error
+            raise WrongContent(
+                path=path,
+                reason=f"is no mixture file (JSON with 'weights'): {str(error).rstrip('.')}",
+            ) from error
 
 
 def _passes(wanted: float, available: float) -> float:
@@ -219,20 +232,28 @@ def _checked(weights: Mapping[str, float] | Iterable[tuple[str, float]]) -> dict
     try:
         pairs = [(str(domain), weight) for domain, weight in (weights.items() if isinstance(weights, Mapping) else weights)]
     except (TypeError, ValueError):
-        raise ReweightvizError(f"a Mixture takes a mapping of domain to weight, or pairs of the two; got {weights!r:.60}.") from None
+        raise InvalidArgument(
+            name="a Mixture",
+            value=weights,
+            expected="a mapping of domain to weight, or pairs of the two",
+        ) from None
     names = [domain for domain, _ in pairs]
     if not pairs:
-        raise ReweightvizError("a Mixture needs at least one domain; got none.")
+        raise UnmetNeed(name="a Mixture", value=None, expected="at least one domain", got="none")
     if len(set(names)) != len(names):
         twice = sorted({n for n in names if names.count(n) > 1})
-        raise ReweightvizError(f"each domain may stand once in a Mixture; {listed(twice)} came more often.")
+        raise DuplicateName(kind="domain", names=twice, where="a Mixture")
     checked = {}
     for name, weight in pairs:
         try:
             value = float(weight)
         except (TypeError, ValueError):
-            raise ReweightvizError(f"the weight of {name!r} must be a number; got {weight!r}.") from None
+            raise InvalidValue(
+                name=f"the weight of {name!r}", value=weight, expected="a number"
+            ) from None
         if not np.isfinite(value) or value < 0:
-            raise ReweightvizError(f"weights must be finite and >= 0; {name[:60]!r} has {value}.")
+            raise InvalidValue(
+                name=f"the weight of {name[:60]!r}", value=value, expected="finite and >= 0"
+            )
         checked[name] = value
     return checked

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import MissingSignal
 
 Array = NDArray[np.float64]
 
@@ -118,5 +118,5 @@ def supply(who: str, verb: Callable[..., Any], available: Mapping[str, Any]) -> 
     wanted = needs(verb)
     absent = [name for name, required in wanted.items() if required and name not in available]
     if absent:
-        raise ReweightvizError(f"{who} needs {listed(absent)}; there is {listed(available)}.")
+        raise MissingSignal(signals=absent, available=available, who=who)
     return {name: available[name] for name in wanted if name in available}

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import InvalidValue, UnknownName, UnmetNeed, listed
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import LOG_SIGNALS
 
@@ -109,7 +109,9 @@ class Records:
             tokens: trained so far.
         """
         if not abs(step) < 2**63:
-            raise ReweightvizError(f"a step is a whole number of at most 63 bits; got {step!r:.40}.")
+            raise InvalidValue(
+                name="a step", value=step, expected="a whole number of at most 63 bits"
+            )
         given = {name: cells for name, cells in {"weights": weights, **(signals or {})}.items() if cells is not None}
         for cells in given.values():
             if isinstance(cells, Mapping):
@@ -177,7 +179,7 @@ class Records:
     def _row(self, name: str, cells: Cells) -> Array:
         """Cells as (K,), NaN where there is none."""
         if name != "weights" and name not in LOG_SIGNALS:
-            raise unknown_name("signal of a run", name, LOG_SIGNALS)
+            raise UnknownName(kind="signal of a run", name=name, known=LOG_SIGNALS)
         K = len(self._domains)
         try:
             if isinstance(cells, Mapping):
@@ -186,9 +188,9 @@ class Records:
             else:
                 row = np.array(cells, np.float64)
         except (TypeError, ValueError) as error:
-            raise ReweightvizError(f"{name} needs a number a domain; got {cells!r:.80}.") from error
+            raise UnmetNeed(name=name, value=cells, expected="a number a domain") from error
         if row.shape != (K,):
-            raise ReweightvizError(f"{name} needs {K} numbers, one a domain; got {row.shape}.")
+            raise UnmetNeed(name=name, value=row.shape, expected=f"{K} numbers, one a domain")
         bad = ~np.isfinite(row)
         if bad.any():
             measured = K if isinstance(cells, np.ndarray) else sum(value is not None for value in _values(cells))
@@ -201,7 +203,7 @@ class Records:
         try:
             number = np.nan if value is None else float(value)
         except (TypeError, ValueError) as error:
-            raise ReweightvizError(f"{name} needs a number; got {value!r:.80}.") from error
+            raise UnmetNeed(name=name, value=value, expected="a number") from error
         if not np.isfinite(number):
             absent = value is None or (isinstance(value, np.floating) and np.isnan(value))  # as in an array
             self._count(name, int(not absent))
@@ -272,7 +274,7 @@ class Records:
     def _table(self, name: str) -> Array:
         if name not in self._tables:
             if name not in LOG_SIGNALS:
-                raise unknown_name("signal of a run", name, LOG_SIGNALS)
+                raise UnknownName(kind="signal of a run", name=name, known=LOG_SIGNALS)
             self._tables[name] = np.full((self._room, len(self._domains)), np.nan)
         return self._tables[name]
 

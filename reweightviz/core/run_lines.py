@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.json
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent
 from reweightviz.core.records import Records
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.tail import Lines
@@ -57,7 +57,7 @@ class RunLines:
         records = Records(name=self.path.stem)
         self.poll(records)
         if self._lines.gone:
-            raise ReweightvizError(f"cannot read {self.path}: No such file or directory.")
+            raise UnreadableFile(path=self.path, reason="No such file or directory")
         if self._order is None:
             raise self._no_header()
         return records.snapshot()
@@ -111,9 +111,15 @@ class RunLines:
         except (ValueError, RecursionError) as error:
             if self._order is None:
                 raise self._no_header() from error
-            raise ReweightvizError(f"{self.path} is no run log: line {number} is not JSON; got {line[:60]!r}.") from error
+            raise WrongContent(
+                path=self.path,
+                reason=f"is no run log: line {number} is not JSON; got {line[:60]!r}",
+            ) from error
         if not isinstance(content, dict):
-            raise ReweightvizError(f"{self.path} is no run log: line {number} must be a JSON object; got {content!r:.60}.")
+            raise WrongContent(
+                path=self.path,
+                reason=f"is no run log: line {number} must be a JSON object; got {content!r:.60}",
+            )
         if self._order is None or ("step" not in content and not content.keys().isdisjoint({"domains", "ended"})):
             self._told(content, records)
         else:
@@ -131,8 +137,12 @@ class RunLines:
             records.name = str(content.get("name", records.name))
             meta = content.get("meta") or {}
             if not isinstance(meta, dict) or not isinstance(meta.get("notes", []), list):
-                raise ReweightvizError(f"{self.path}, line {self._lines.number}: meta must be an object, and its notes a list; "
-                                       f"got {meta!r:.60}.")
+                raise UnreadableFile(
+                    path=self.path,
+                    line=self._lines.number,
+                    reason="meta must be an object, and its notes a list; "
+                    f"got {meta!r:.60}",
+                )
             records.extend_meta(**meta | {"notes": [str(note) for note in meta.get("notes", ())]})
         records.ended = bool(content.get("ended"))
 
@@ -183,7 +193,10 @@ class RunLines:
         return True
 
     def _no_header(self) -> ReweightvizError:
-        return ReweightvizError(f"{self.path} is no run log: its first line must be a JSON header with 'domains'.")
+        return WrongContent(
+            path=self.path,
+            reason="is no run log: its first line must be a JSON header with 'domains'",
+        )
 
 
 def _rows(column: pa.ChunkedArray, K: int) -> Array | None:

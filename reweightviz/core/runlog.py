@@ -19,7 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import (
+    InvalidValue,
+    MissingSignal,
+    ReweightvizError,
+    UnknownName,
+    listed,
+)
 from reweightviz.core.files import write_atomically
 from reweightviz.core.plain import plain
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
@@ -60,7 +66,7 @@ class RunLog:
         signals = {}
         for name, values in self.signals.items():
             if name not in LOG_SIGNALS:
-                raise unknown_name("signal of a run", name, LOG_SIGNALS)
+                raise UnknownName(kind="signal of a run", name=name, known=LOG_SIGNALS)
             signals[name] = _table(name, values, shape)
         if (np.diff(steps) <= 0).any():
             raise ReweightvizError("the steps of a RunLog must increase.")
@@ -90,7 +96,12 @@ class RunLog:
 
     def __getitem__(self, signal: str) -> NDArray[np.float64]:
         if signal not in self.signals:
-            raise ReweightvizError(f"the log {self.name!r} has no signal {signal!r}; it has {listed(self.signals)}.")
+            raise MissingSignal(
+                signals=signal,
+                available=self.signals,
+                who="this call",
+                where=f"the log {self.name!r} has",
+            )
         return self.signals[signal]
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -129,7 +140,12 @@ def _table(name: str, values: ArrayLike, shape: tuple[int, int]) -> NDArray[np.f
     except (TypeError, ValueError):
         array, got = np.empty(0), "rows of different lengths, or no numbers"
     if array.shape != shape:
-        raise ReweightvizError(f"{name} of a RunLog of {shape[0]} steps and {shape[1]} domains must be {shape}; got {got}.")
+        raise InvalidValue(
+            name=f"{name} of a RunLog of {shape[0]} steps and {shape[1]} domains",
+            value=values,
+            expected=str(shape),
+            got=got,
+        )
     return array
 
 
@@ -139,7 +155,9 @@ def _column(name: str, values: ArrayLike | None, T: int) -> NDArray[np.float64]:
     except (TypeError, ValueError):
         column = np.empty((0, 0))
     if column.shape != (T,):
-        raise ReweightvizError(f"{name} of a RunLog of {T} steps must be {T} numbers; got {column.shape}.")
+        raise InvalidValue(
+            name=f"{name} of a RunLog of {T} steps", value=column.shape, expected=f"{T} numbers"
+        )
     return column
 
 

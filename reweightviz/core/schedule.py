@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, unknown_name
+from reweightviz.core.errors import (
+    InvalidArgument,
+    InvalidValue,
+    ReweightvizError,
+    UnknownName,
+    UnreadableFile,
+    WrongContent,
+)
 from reweightviz.core.files import write_atomically
 from reweightviz.core.mixture import Mixture, temperature_weights
 from reweightviz.core.plain import plain
@@ -43,7 +50,7 @@ def cooldown_stages(tokens: ArrayLike, temperatures: Sequence[tuple[int, float]]
     """
     pairs = checked_temperatures(temperatures)
     if path not in PATHS:
-        raise unknown_name("path of a cooldown", path, PATHS)
+        raise UnknownName(kind="path of a cooldown", name=path, known=PATHS)
     every = whole_number("every", every, 1)
     exponents = {pairs[-1][0]: 1 / pairs[-1][1]}
     for (begin, hot), (end, cold) in pairwise(pairs):
@@ -57,13 +64,20 @@ def checked_temperatures(temperatures: Sequence[tuple[int, float]]) -> list[tupl
     try:
         pairs = [(whole_number("a step", step), float(temperature)) for step, temperature in temperatures]
     except (TypeError, ValueError) as error:
-        raise ReweightvizError("temperatures are (step, temperature) pairs, such as ((0, 5), (8000, 1)); "
-                               f"got {temperatures!r:.60}.") from error
+        raise InvalidValue(
+            name="temperatures",
+            value=temperatures,
+            expected="(step, temperature) pairs, such as ((0, 5), (8000, 1))",
+        ) from error
     steps = [step for step, _ in pairs]
     if not pairs or steps[0] != 0 or any(later <= earlier for earlier, later in pairwise(steps)):
         raise ReweightvizError(f"the temperatures of a cooldown begin at step 0, each later than the one before; got steps {steps[:12]}.")
     if not all(temperature > 0 for _, temperature in pairs):
-        raise ReweightvizError(f"every temperature must be above 0 (1 natural, larger is flatter); got {[t for _, t in pairs][:12]}.")
+        raise InvalidValue(
+            name="every temperature",
+            value=[t for _, t in pairs][:12],
+            expected="above 0 (1 natural, larger is flatter)",
+        )
     return pairs
 
 
@@ -94,8 +108,11 @@ class Schedule(Mapping[int, Mixture]):
     def __init__(self, stages: Mapping[int, Mapping[str, float]], *, steps: int | None = None,
                  source: Mapping[str, Any] | None = None) -> None:
         if not isinstance(stages, Mapping) or not stages:
-            raise ReweightvizError("a Schedule takes a mapping of first step to mixture, such as {0: start, 8000: end}; "
-                                   f"got {stages!r:.60}.")
+            raise InvalidArgument(
+                name="a Schedule",
+                value=stages,
+                expected="a mapping of first step to mixture, such as {0: start, 8000: end}",
+            )
         starts = [whole_number("a step", start) for start in stages]
         if min(starts) != 0 or len(set(starts)) < len(starts):
             raise ReweightvizError(f"the first stage of a Schedule begins at step 0, each at a step of its own; got {starts[:12]}.")
@@ -105,7 +122,12 @@ class Schedule(Mapping[int, Mixture]):
             mixture.aligned(self.domains)
         self.steps = None if steps is None else whole_number("steps", steps)
         if self.steps is not None and self.steps <= max(starts):
-            raise ReweightvizError(f"steps= is the length of the run, more than the last stage's first step {max(starts)}; got {steps}.")
+            raise InvalidValue(
+                name="steps=",
+                value=steps,
+                expected="the length of the run, more than the last stage's first step "
+                f"{max(starts)}",
+            )
         self.source = dict(source or {})
 
     @classmethod
@@ -178,6 +200,9 @@ class Schedule(Mapping[int, Mixture]):
             stages = {stage["step"]: Mixture(stage["weights"]) for stage in record["stages"]}
             return cls(stages, steps=record.get("steps"), source=record.get("source"))
         except OSError as error:
-            raise ReweightvizError(f"cannot read {path}: {error.strerror or error}.") from error
+            raise UnreadableFile(path=path, reason=error.strerror or error) from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ReweightvizError(f"{path} is no schedule file (JSON with 'stages'): {str(error).rstrip('.')}.") from error
+            raise WrongContent(
+                path=path,
+                reason=f"is no schedule file (JSON with 'stages'): {str(error).rstrip('.')}",
+            ) from error

@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import (
+    InvalidArgument,
+    InvalidValue,
+    ReweightvizError,
+    UnknownName,
+    UnmetNeed,
+)
 from reweightviz.core.files import write_atomically
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.token_counts import parse_count
@@ -59,9 +65,14 @@ class Sources(Mapping[str, Source]):
 
     def __init__(self, table: Mapping[str, Any], *, tokenizer: str | None = None, lineage: Lineage | None = None) -> None:
         if not isinstance(table, Mapping):
-            raise ReweightvizError(f"Sources takes a mapping of domain to tokens; got {type(table).__name__}.")
+            raise InvalidArgument(
+                name="Sources",
+                value=table,
+                expected="a mapping of domain to tokens",
+                got=type(table).__name__,
+            )
         if not table:
-            raise ReweightvizError("Sources needs at least one domain; got none.")
+            raise UnmetNeed(name="Sources", value=None, expected="at least one domain", got="none")
         self._table = {str(domain): _source(str(domain), entry) for domain, entry in table.items()}
         self.tokenizer = tokenizer
         self.lineage = Lineage() if lineage is None else lineage
@@ -103,7 +114,7 @@ class Sources(Mapping[str, Source]):
         """The same sources with files or dataset names; every named domain must exist."""
         strangers = [domain for domain in paths if domain not in self]
         if strangers:
-            raise ReweightvizError(f"no domain {listed(strangers)} in these sources; there is {listed(self)}.")
+            raise UnknownName(kind="domain", name=strangers[0], known=self)
         table = {
             domain: Source(source.tokens, source.documents, _paths(domain, paths[domain])) if domain in paths else source
             for domain, source in self._table.items()
@@ -124,7 +135,9 @@ def _source(domain: str, entry: Any) -> Source:
     known = [field.name for field in fields(Source)]
     strange = [name for name in given if name not in known]
     if strange:
-        raise unknown_name(f"field of {domain[:60]!r} in these sources", str(strange[0]), known)
+        raise UnknownName(
+            kind=f"field of {domain[:60]!r} in these sources", name=str(strange[0]), known=known
+        )
     if given.get("tokens") is None:
         raise ReweightvizError(f"{domain[:60]!r} has no tokens: give it a number of tokens, or a mapping with 'tokens' and perhaps "
                                f"'documents' and 'paths'; got {entry!r:.80}.")
@@ -136,5 +149,7 @@ def _source(domain: str, entry: Any) -> Source:
 def _paths(domain: str, paths: Any) -> tuple[str, ...]:
     found = (paths,) if isinstance(paths, str | os.PathLike) else () if paths is None else paths
     if not isinstance(found, list | tuple) or not all(isinstance(path, str | os.PathLike) for path in found):
-        raise ReweightvizError(f"the paths of {domain[:60]!r} must be a path or a list of them; got {paths!r:.80}.")
+        raise InvalidValue(
+            name=f"the paths of {domain[:60]!r}", value=paths, expected="a path or a list of them"
+        )
     return tuple(str(path) for path in found)

@@ -15,7 +15,13 @@ import pyarrow as pa
 from tqdm.auto import tqdm
 
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError, missing_package
+from reweightviz.core.errors import (
+    MissingPackage,
+    ReweightvizError,
+    UnreadableFile,
+    UnwritableFile,
+    WrongContent,
+)
 from reweightviz.core.files import inside_folder
 from reweightviz.core.plain import plain
 
@@ -57,7 +63,11 @@ def _update(lance: Any, target: Path, corpus: Corpus, header: dict[str, Any]) ->
     before, old = dataset.version, _header(dataset, target)
     known, digests = old["digests"], header["digests"]
     if not _same(known, digests):
-        raise ReweightvizError(f"{target} holds other documents; pass overwrite=True to replace it, or name another path.")
+        raise UnwritableFile(
+            path=target,
+            reason="it holds other documents; pass overwrite=True to replace it, or "
+            "name another path",
+        )
     changed = [name for name in digests if digests[name] != known.get(name)]
     stale = [_field(name) for name in changed if name in known]
     header = header | {"digests": known | digests, "meta": old["meta"] | header["meta"]}
@@ -88,7 +98,7 @@ def open_corpus(path: str | os.PathLike[str]) -> Corpus:
     """Open a saved corpus; columns are read when they are first asked for."""
     target = Path(path)
     if not target.exists():
-        raise ReweightvizError(f"there is no corpus at {target}.")
+        raise UnreadableFile(path=target, reason="there is no corpus")
     dataset = _dataset(target)
     header = _header(dataset, target)
     columns: dict[str, Any] = {name: partial(_column, dataset, name) for name in header["digests"]}
@@ -101,7 +111,7 @@ def _lance(who: str) -> Any:
     try:
         import lance
     except ImportError:
-        raise missing_package(who, "pylance", "store") from None
+        raise MissingPackage(package="pylance", extra="store", who=who) from None
     return lance
 
 
@@ -125,7 +135,11 @@ def _dataset(path: Path) -> LanceDataset:
 def _header(dataset: LanceDataset, path: Path) -> dict[str, Any]:
     stored = {key.decode() if isinstance(key, bytes) else key: value for key, value in (dataset.schema.metadata or {}).items()}
     if KEY not in stored:
-        raise ReweightvizError(f"{path} is a Lance dataset, but not one that a Corpus saved; rv.read_corpus reads its table.")
+        raise WrongContent(
+            path=path,
+            reason="is a Lance dataset, but not one that a Corpus saved; rv.read_corpus "
+            "reads its table",
+        )
     header: dict[str, Any] = json.loads(stored[KEY])
     return header
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import DuplicateName, ReweightvizError, UnmetNeed
 from reweightviz.core.repeats import DECIMALS, group_equal_mixtures, noise_of_repeats
 
 SUM_SLACK = 0.005
@@ -45,12 +45,16 @@ class Swarm:
         for what, names in (("domain", self.domains), ("target", self.targets)):
             if len(set(names)) < len(names):
                 twice = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
-                raise ReweightvizError(f"each {what} may stand once in a Swarm; {listed(twice)} came more often.")
+                raise DuplicateName(kind=what, names=twice, where="a Swarm")
         mixtures, losses = np.asarray(self.mixtures, np.float64), np.asarray(self.losses, np.float64)
         expected = (len(self.runs), len(self.domains)), (len(self.runs), len(self.targets))
         if (mixtures.shape, losses.shape) != expected:
-            raise ReweightvizError(f"a Swarm of {len(self.runs)} runs needs mixtures {expected[0]} and losses {expected[1]}; "
-                                   f"got {mixtures.shape} and {losses.shape}.")
+            raise UnmetNeed(
+                name=f"a Swarm of {len(self.runs)} runs",
+                value=(mixtures.shape, losses.shape),
+                expected=f"mixtures {expected[0]} and losses {expected[1]}",
+                got=f"{mixtures.shape} and {losses.shape}",
+            )
         if not np.isfinite(mixtures).all() or (mixtures < 0).any():
             raise ReweightvizError("the mixtures of a Swarm must be finite and >= 0.")
         off = np.abs(mixtures.sum(1) - 1) > SUM_SLACK

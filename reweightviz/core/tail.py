@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnreadableFile
 from reweightviz.core.records import Records
 from reweightviz.core.runlog import RunLog
 
@@ -120,7 +120,7 @@ class Lines:
             self.gone = True
             return None
         except OSError as error:
-            raise ReweightvizError(f"cannot read {self.path}: {error.strerror or error}.") from error
+            raise UnreadableFile(path=self.path, reason=error.strerror or error) from error
 
     def _cut(self) -> bool:
         """Whether the held file was truncated, even if it has grown again since."""

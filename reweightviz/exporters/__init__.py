@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reweightviz.core.errors import unknown_name
+from reweightviz.core.errors import UnknownName
 from reweightviz.exporters.alignment_handbook import AlignmentHandbook
 from reweightviz.exporters.axolotl import Axolotl
 from reweightviz.exporters.dataflex import DataFlex
@@ -51,7 +51,7 @@ def find(framework: str) -> Exporter:
     for exporter in FRAMEWORKS.values():
         if name == exporter.name or name in exporter.aliases:
             return exporter
-    raise unknown_name("framework", framework, FRAMEWORKS)
+    raise UnknownName(kind="framework", name=framework, known=FRAMEWORKS)
 
 
 __all__ = ["FRAMEWORKS", "Exporter", "find"]

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import RefusedByFramework, ReweightvizError, WrongContent, listed
 from reweightviz.core.sources import Sources
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters import hub, yaml_text
@@ -66,8 +66,11 @@ class AlignmentHandbook(hub.HubExporter):
             sentence = "dataset_mixer is gone from alignment-handbook: it reads dataset_mixture.datasets, entries with id and weight."
             return Config({0: {str(name): number(weight) for name, weight in mixer.items()}}, refused=(sentence,))
         if not entries or not all("id" in entry for entry in entries):
-            raise ReweightvizError(f"{document.path} is no mixture for alignment-handbook: it needs 'dataset_mixture' with 'datasets', a "
-                                   "list whose entries have 'id' and 'weight'.")
+            raise WrongContent(
+                path=document.path,
+                reason="is no mixture for alignment-handbook: it needs 'dataset_mixture' with "
+                "'datasets', a list whose entries have 'id' and 'weight'",
+            )
         kept = [{**entry, "weight": 1.0 if entry.get("weight") is None else entry["weight"]} for entry in entries]
         above = [_name(entry) for entry in kept if number(entry["weight"]) > 1 + 1e-9]
         refused = (f"a weight is the fraction of that dataset to keep, at most 1; that of {listed(above)} is more.",) if above else ()
@@ -113,6 +116,9 @@ def _folder(domain: str, paths: Sequence[str]) -> Sequence[str]:
     others = sorted(set(there) - {PurePosixPath(path).name for path in paths})
     if folders or others:
         beside = f"; {listed(others, 3)} lie beside them" if others else ""
-        raise ReweightvizError(f"alignment-handbook loads a folder whole, not files: the files of {domain[:60]!r} must be all that lies in "
-                               f"one folder{beside}.")
+        raise RefusedByFramework(
+            framework="alignment-handbook",
+            reason=f"loads a folder whole, not files: the files of {domain[:60]!r} must be "
+            f"all that lies in one folder{beside}",
+        )
     return (folder,)

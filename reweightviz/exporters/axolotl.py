@@ -25,7 +25,7 @@ from ruamel.yaml.scalarfloat import ScalarFloat
 from ruamel.yaml.scalarint import ScalarInt
 from ruamel.yaml.scalarstring import ScalarString
 
-from reweightviz.core.errors import ReweightvizError, listed, warn
+from reweightviz.core.errors import RefusedByFramework, ReweightvizError, WrongContent, listed, warn
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import hub, slices, yaml_text
@@ -82,7 +82,11 @@ class Axolotl(hub.HubExporter):
             sentence = "Axolotl streams the first entry of pretraining_dataset only: for a mixture use datasets with type: completion."
             return Config({0: {}}, refused=(sentence,))
         if not entries or not all("path" in entry for entry in entries):
-            raise ReweightvizError(f"{document.path} is no mixture for Axolotl: it needs 'datasets', a list whose entries have 'path'.")
+            raise WrongContent(
+                path=document.path,
+                reason="is no mixture for Axolotl: it needs 'datasets', a list whose entries "
+                "have 'path'",
+            )
         numbers = _numbers(document, {})
         return Config({0: numbers}, paths=hub.files(entries, _name), refused=_faults(entries, numbers, config),
                       traps=_surprises(numbers, config))
@@ -114,8 +118,11 @@ def _made(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
     if files is None:
         return found
     if len(files) > 1 and "://" in files[0]:
-        raise ReweightvizError(f"Axolotl reads several files of one dataset from disk only; those of {domain[:60]!r} are elsewhere: give "
-                               "it one file.")
+        raise RefusedByFramework(
+            framework="Axolotl",
+            reason="reads several files of one dataset from disk only; those of "
+            f"{domain[:60]!r} are elsewhere: give it one file",
+        )
     several = {"path": str(PurePosixPath(files[0]).parent), "data_files": files}
     return ({"path": files[0]} if len(files) == 1 else several) | {"ds_type": found["path"], "split": found["split"]}
 
@@ -152,8 +159,12 @@ def _check_percent(domain: str, passes: float, rows: float | None) -> None:
     whole, rest = slices.cut(passes, None)
     taken = whole + slices.passes("train" + rest, None) * bool(rest)
     if not taken:
-        raise ReweightvizError(f"Axolotl slices {domain[:60]!r} by whole percents, of which it needs {100 * passes:.2g}: give sources= its "
-                               "documents, so that rows are counted.")
+        raise RefusedByFramework(
+            framework="Axolotl",
+            reason=f"slices {domain[:60]!r} by whole percents, of which it needs "
+            f"{100 * passes:.2g}: give sources= its documents, so that rows are "
+            "counted",
+        )
     if abs(taken - passes) > 0.02 * passes:
         warn(f"{domain[:60]!r} is taken {taken:g} times instead of {passes:.4g}, for Axolotl slices by whole percents where sources= has "
              "no documents.")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, WrongContent, listed
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_budget
@@ -95,15 +95,20 @@ def _recognised(path: Path) -> Known:
     if len(found) == 1:
         return next(iter(found.values()))
     if found:
-        raise ReweightvizError(f"{path} could be a config of {listed(found)}: name one with framework=.")
+        raise WrongContent(
+            path=path, reason=f"could be a config of {listed(found)}: name one with framework="
+        )
     for document in documents:
-        if document.fault:
-            raise ReweightvizError(document.fault)
+        if document.fault is not None:
+            raise document.fault
     if recorded:
         return recorded[0]
     held = " and ".join(_held(document) for document in documents[:2])
-    raise ReweightvizError(f"{path} is no config that is known here, it holds {held}; name the framework with framework=, "
-                           f"one of {listed(sorted(FRAMEWORKS), 40)}.")
+    raise WrongContent(
+        path=path,
+        reason=f"is no config that is known here, it holds {held}; name the framework "
+        f"with framework=, one of {listed(sorted(FRAMEWORKS), 40)}",
+    )
 
 
 def _recognises(exporter: Exporter, document: Document) -> bool:
@@ -127,7 +132,11 @@ def _documents(path: Path) -> list[Document]:
     documents = [Document.open(path / name) for name in names if (path / name).is_file()]
     if not documents:
         there = sorted(one.name for one in path.iterdir())
-        raise ReweightvizError(f"the folder {path} has no config of a framework ({listed(names)}); it has {listed(there) or 'nothing'}.")
+        raise WrongContent(
+            path=path,
+            reason=f"is a folder without a config of a framework ({listed(names)}); it has "
+            f"{listed(there) or 'nothing'}",
+        )
     return documents
 
 

@@ -13,7 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import (
+    ReweightvizError,
+    UnknownName,
+    UnreadableFile,
+    listed,
+)
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters import llama_factory, yaml_text
 from reweightviz.exporters.document import Document
@@ -118,7 +123,11 @@ class DataFlex(Exporter):
 
 def _check(component_name: str | None, reference_model_path: str | None) -> None:
     if component_name not in (None, *COMPONENTS):
-        raise unknown_name("mixer of DataFlex that starts with given weights", str(component_name), COMPONENTS)
+        raise UnknownName(
+            kind="mixer of DataFlex that starts with given weights",
+            name=str(component_name),
+            known=COMPONENTS,
+        )
     if component_name == "doremi" and not reference_model_path:
         raise ReweightvizError("DoReMi compares with a reference model; DataFlex goes on silently without one: pass reference_model_path=.")
 
@@ -131,7 +140,7 @@ def _unit(content: Mapping[str, Any]) -> str:
 def _beside(document: Document, name: str) -> Document | None:
     try:
         return document.beside(str(PurePosixPath(name)))
-    except ReweightvizError:
+    except UnreadableFile:
         return None
 
 

@@ -16,7 +16,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import (
+    RefusedByFramework,
+    ReweightvizError,
+    UnknownName,
+    WrongContent,
+    listed,
+)
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
@@ -53,9 +59,9 @@ class Dclm(Exporter):
         """What :meth:`write` would write; the form tells the unit."""
         form = options.get("form", "frequencies")
         if form not in UNITS:
-            raise unknown_name("form of DCLM", form, UNITS)
+            raise UnknownName(kind="form of DCLM", name=form, known=UNITS)
         if unit not in {None, UNITS[form].key}:
-            raise unknown_name(f"unit of DCLM's {form}", unit, [UNITS[form].key])
+            raise UnknownName(kind=f"unit of DCLM's {form}", name=unit, known=[UNITS[form].key])
         return super().draft(mixture, path, unit=UNITS[form].key, **options)
 
     def render(self, plan: Plan, old: Document | None, *, form: str = "frequencies",
@@ -95,7 +101,11 @@ class Dclm(Exporter):
         weights = [number(word) for word in arguments.get("train-data-mix-weights", ())]
         names = arguments.get("dataset-manifest") or arguments.get("train-data") or []
         if not names:
-            raise ReweightvizError(f"{document.path} has neither sampling_frequencies nor --dataset-manifest or --train-data.")
+            raise WrongContent(
+                path=document.path,
+                reason="has neither sampling_frequencies nor --dataset-manifest or "
+                "--train-data",
+            )
         if weights and (len(weights) != len(names) or not all(weight >= 0 for weight in weights)):
             return Config({0: dict.fromkeys(names, math.nan)}, unit=TOKENS.key,
                           refused=(f"--train-data-mix-weights must be one number >= 0 for each of {len(names)} sources.",))
@@ -152,8 +162,11 @@ def _frequencies(document: Document) -> Config:
         markers = {str(row["source"]): [str(marker) for marker in row["markers"]] for row in rows or ()}
         numbers = {str(name): number(value) for name, value in table.items()}
     except (TypeError, KeyError, AttributeError) as error:
-        raise ReweightvizError(f"{document.path} must map sources to sampling_frequencies, and list each source with its markers: "
-                               f"{type(error).__name__} {error}.") from error
+        raise WrongContent(
+            path=document.path,
+            reason="must map sources to sampling_frequencies, and list each source with "
+            f"its markers: {type(error).__name__} {error}",
+        ) from error
     refused = []
     if len(markers) < len(rows or ()):
         refused.append("a source stands twice in the list; each may stand once.")
@@ -185,7 +198,9 @@ def _arguments(document: Document) -> dict[str, list[str]]:
     try:
         words = shlex.split(document.text.replace("\\\n", " "), comments=True)
     except ValueError as error:
-        raise ReweightvizError(f"{document.path} cannot be read as arguments: {error}.") from error
+        raise WrongContent(
+            path=document.path, reason=f"cannot be read as arguments: {error}"
+        ) from error
     flag = ""
     for word in words:
         flag, value = word[2:].partition("=")[::2] if word.startswith("--") else (flag, word)
@@ -197,8 +212,12 @@ def _arguments_text(plan: Plan, samples: int | None) -> str:
     names, weights = list(plan.numbers), list(plan.numbers.values())
     shares = _drawn([_shards(name, Path()) for name in names], weights, samples, 1)
     if max(abs(one - two) for one, two in zip(shares, weights, strict=True)) > NEAR:
-        raise ReweightvizError(f"open_lm takes one shard of every manifest in turn, whatever the weights: these manifests give "
-                               f"{_percent(shares)}, not {_percent(weights)}. Use form='frequencies', or cut shards in proportion.")
+        raise RefusedByFramework(
+            framework="open_lm",
+            reason="takes one shard of every manifest in turn, whatever the weights: "
+            f"these manifests give {_percent(shares)}, not {_percent(weights)}. Use "
+            "form='frequencies', or cut shards in proportion",
+        )
     lines = [f"--dataset-manifest {shlex.join(names)}\n", f"--train-data-mix-weights {' '.join(map(repr, weights))}\n"]
     lines += [f"--train-num-samples {samples}\n"] if samples else []
     return plan.comment("open_lm arguments") + f"# Shares that the shards give: {_percent(shares)}.\n" + "".join(lines)
@@ -212,9 +231,13 @@ def _shards(path: str, folder: Path) -> list[int]:
         rows = [json.loads(line) for line in lines]
         sizes = [int(row["num_sequences"] if "num_sequences" in row else row["num_chunks"]) for row in rows]
     except (ValueError, KeyError, TypeError) as error:
-        raise ReweightvizError(f"{path} is no manifest, lines of JSON with 'shard' and 'num_sequences': {error!r}.") from error
+        raise WrongContent(
+            path=path,
+            reason="is no manifest, lines of JSON with 'shard' and 'num_sequences': "
+            f"{error!r}",
+        ) from error
     if not sizes or min(sizes) <= 0:
-        raise ReweightvizError(f"{path} needs at least one shard, and sequences in each.")
+        raise WrongContent(path=path, reason="needs at least one shard, and sequences in each")
     return sizes
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent
 from reweightviz.exporters import python_calls, reading, yaml_text
 from reweightviz.exporters.python_names import Names
 
@@ -67,10 +67,10 @@ class Document:
         return node if isinstance(node, Mapping) else {}
 
     @property
-    def fault(self) -> str:
-        """What is wrong with the YAML, JSON or Python of the file, as a sentence; "" where nothing is, or it holds something else."""
+    def fault(self) -> ReweightvizError | None:
+        """What is wrong with the YAML, JSON or Python of the file; None where nothing is, or it holds something else."""
         if self.path.suffix not in LANGUAGES or (self.text.startswith("#!") and self.path.suffix != ".py"):
-            return ""
+            return None
         return self._parsed[1] if self.path.suffix == ".py" else self._loaded[1]
 
     @contextmanager
@@ -79,11 +79,11 @@ class Document:
         try:
             yield
         except ReweightvizError as error:
-            if self.fault:
-                raise ReweightvizError(self.fault) from error
+            if self.fault is not None:
+                raise self.fault from error
             raise
         except (MemoryError, RecursionError) as error:
-            raise ReweightvizError(f"{self.path} cannot be read: it is nested too deeply.") from error
+            raise UnreadableFile(path=self.path, reason="it is nested too deeply") from error
 
     @cached_property
     def record(self) -> dict[str, Any]:
@@ -130,26 +130,26 @@ class Document:
         return {name: value for name, value in found.items() if value is not None}
 
     @cached_property
-    def _loaded(self) -> tuple[Any, str]:
+    def _loaded(self) -> tuple[Any, ReweightvizError | None]:
         """What YAML or JSON the text holds, and what is wrong with it."""
         if self.path.suffix in {".py", ".csv", ".tsv"} or (self.path.suffix in WORDS and not self.text.lstrip().startswith("{")):
-            return None, ""
+            return None, None
         try:
-            return yaml_text.parsed(self.text, self.path), ""
+            return yaml_text.parsed(self.text, self.path), None
         except ReweightvizError as error:
-            return None, str(error)
+            return None, error
 
     @cached_property
-    def _parsed(self) -> tuple[ast.Module, str]:
+    def _parsed(self) -> tuple[ast.Module, ReweightvizError | None]:
         """The syntax tree of a Python file, and what is wrong with it."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return ast.parse(self.text.removeprefix("\ufeff") if self.path.suffix == ".py" else ""), ""
+                return ast.parse(self.text.removeprefix("\ufeff") if self.path.suffix == ".py" else ""), None
         except SyntaxError as error:
             fault = error.msg.partition(";")[0] + (f" (line {error.lineno})" if error.lineno else "")
         except (MemoryError, RecursionError):
             fault = "it is nested too deeply"
         except ValueError as error:
             fault = str(error)
-        return ast.Module([], []), f"{self.path} is no Python file: {fault}."
+        return ast.Module([], []), WrongContent(path=self.path, reason=f"is no Python file: {fault}")

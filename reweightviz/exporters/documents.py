@@ -15,7 +15,14 @@ import numpy as np
 import pandas as pd
 
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError, unknown_name
+from reweightviz.core.errors import (
+    MissingColumn,
+    ReweightvizError,
+    UnknownName,
+    UnreadableFile,
+    UnwritableFile,
+    WrongContent,
+)
 from reweightviz.core.files import write_all
 from reweightviz.core.plain import plain
 from reweightviz.core.selection import Selection
@@ -37,10 +44,12 @@ def write(selection: Selection, framework: str, path: PathLike, *, corpus: Corpu
         overwrite: replace what is there.
     """
     if framework not in FORMATS:
-        raise unknown_name("format of selected documents", framework, FORMATS)
+        raise UnknownName(kind="format of selected documents", name=framework, known=FORMATS)
     target = Path(path)
     if target.exists() and not overwrite:
-        raise ReweightvizError(f"{target} exists already; pass overwrite=True to replace it.")
+        raise UnwritableFile(
+            path=target, reason="it exists already; pass overwrite=True to replace it"
+        )
     table = _table(selection, corpus)
     record = provenance.stamp(framework, UNIT) | {"how": plain(selection.how), "documents": len(selection)}
     if "tokens" in table:
@@ -56,9 +65,9 @@ def read(path: PathLike, corpus: Corpus) -> Selection:
     try:
         table = {".parquet": pd.read_parquet, ".csv": _read_csv}.get(file.suffix, _read_lines)(file)
     except (OSError, ValueError) as error:
-        raise ReweightvizError(f"cannot read {file}: {error}.") from error
+        raise UnreadableFile(path=file, reason=error) from error
     if "id" not in table:
-        raise ReweightvizError(f"{file} has no column 'id'; there is {', '.join(map(str, table))}.")
+        raise MissingColumn(column="id", available=table, who=str(file))
     ids = table["id"].astype(str).tolist()
     weight = table["weight"].to_numpy(np.float64) if "weight" in table else None
     return Selection(corpus.rows(ids), np.array(ids, object), {"read_from": str(file)}, weight)
@@ -90,5 +99,5 @@ def _read_csv(file: Path) -> pd.DataFrame:
 def _read_lines(file: Path) -> pd.DataFrame:
     rows = [json.loads(line) for line in file.read_text("utf-8").splitlines() if line.strip()]
     if not all(isinstance(row, Mapping) for row in rows):
-        raise ReweightvizError(f"{file} is no file of JSON lines, each a mapping with 'id'.")
+        raise WrongContent(path=file, reason="is no file of JSON lines, each a mapping with 'id'")
     return pd.DataFrame(rows)

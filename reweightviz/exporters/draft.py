@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnwritableFile
 from reweightviz.core.files import inside_folder, write_all
 
 
@@ -63,10 +63,12 @@ def _free(path: Path) -> Path:
 
 def _make(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
-        raise ReweightvizError(f"cannot write the folder {folder}: a file of that name is there.")
+        raise UnwritableFile(path=folder, reason="a file of that name is there")
     if not folder.parent.is_dir():
-        raise ReweightvizError(f"cannot write {folder}: the folder {folder.parent} does not exist; create it first.")
+        raise UnwritableFile(
+            path=folder, reason=f"the folder {folder.parent} does not exist; create it first"
+        )
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise ReweightvizError(f"cannot write {folder}: {error.strerror or error}.") from error
+        raise UnwritableFile(path=folder, reason=error.strerror or error) from error

@@ -11,7 +11,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
+from reweightviz.core.errors import (
+    InvalidValue,
+    RefusedByFramework,
+    ReweightvizError,
+    UnknownName,
+    UnreadableFile,
+    UnwritableFile,
+    WrongContent,
+    listed,
+    warn,
+)
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.plain import plain
 from reweightviz.core.protocols import needs
@@ -121,14 +131,19 @@ class Exporter:
         known = needs(self.render)
         for option in options:
             if option not in known:
-                raise unknown_name(f"option of {self.title}", option, [*known, *needs(self.write)])
+                raise UnknownName(
+                    kind=f"option of {self.title}", name=option, known=[*known, *needs(self.write)]
+                )
         target = Path(path)
         if not target.name.endswith((self.suffix, *self.also)):
-            raise ReweightvizError(f"{self.title} reads a file that ends in {self.suffix}; got {target.name!r}.")
+            raise RefusedByFramework(
+                framework=self.title,
+                reason=f"reads a file that ends in {self.suffix}; got {target.name!r}",
+            )
         if merge and overwrite:
             raise ReweightvizError("merge=True changes a config that is there and overwrite=True replaces it; pass one of them.")
         if max_epochs is not None and not (math.isfinite(max_epochs) and max_epochs > 0):
-            raise ReweightvizError(f"max_epochs must be a number above 0; got {max_epochs}.")
+            raise InvalidValue(name="max_epochs", value=max_epochs, expected="a number above 0")
         old = self._old(target) if merge else None
         table = Sources.of(sources)
         budget = parse_budget(tokens)
@@ -139,18 +154,27 @@ class Exporter:
         key = "" if "" in texts else self.main
         folder = key != "" and not (merge and target.is_file())
         if folder and target.suffix in CONFIGS and not target.is_dir():
-            raise ReweightvizError(f"{self.title} needs {listed(texts)}, so a folder is written; got the name of a file, {target.name!r}.")
+            raise RefusedByFramework(
+                framework=self.title,
+                reason=f"needs {listed(texts)}, so a folder is written; got the name of a "
+                f"file, {target.name!r}",
+            )
         files = {target / name if folder else target: text for name, text in texts.items() if folder or name == key}
         there = [file for file in files if file.exists()]
         if there and not overwrite and not merge:
             hint = "merge=True changes its mixture only, " if self.merges else ""
-            raise ReweightvizError(f"{there[-1]} exists already; {hint}pass overwrite=True to replace it.")
+            raise UnwritableFile(
+                path=there[-1], reason=f"it exists already; {hint}pass overwrite=True to replace it"
+            )
         main = target / key if folder else target
         beside = Document(main, "").sidecar
         sidecar = target / "provenance.json" if folder and not (target / "provenance.json").exists() else beside
         written = self.parse(Document(main, files[main], {file.name: text for file, text in files.items()}))
         if written.refused:
-            raise ReweightvizError(f"{self.title} would not take what was to be written: {written.refused[0]}")
+            raise RefusedByFramework(
+                framework=self.title,
+                reason=f"would not take what was to be written: {written.refused[0]}",
+            )
         self._check_written(plan, written)
         shown = options if merge else (self.render.__kwdefaults__ or {}) | options
         record = plan.record | {"file": main.name, "digest": digest(written),
@@ -167,7 +191,11 @@ class Exporter:
         """
         schedule = self.read_schedule(path, sources=sources)
         if len(schedule) > 1:
-            raise ReweightvizError(f"{path} holds a schedule of {len(schedule)} stages, not one mixture: rv.load_schedule reads it.")
+            raise WrongContent(
+                path=path,
+                reason=f"holds a schedule of {len(schedule)} stages, not one mixture: "
+                "rv.load_schedule reads it",
+            )
         return schedule[0]
 
     def read_schedule(self, path: PathLike, *, sources: Sources | Mapping[str, Any] | None = None) -> Schedule:
@@ -197,7 +225,11 @@ class Exporter:
         """What a config says, in shares of tokens by domain."""
         record = document.record
         if 0 not in config.stages:
-            raise ReweightvizError(f"the first stage of {document.path} must begin at step 0; the stages begin at {[*config.stages][:12]}.")
+            raise UnreadableFile(
+                path=document.path,
+                reason="the first stage must begin at step 0; the stages begin at "
+                f"{[*config.stages][:12]}",
+            )
         table = Sources.of(sources)
         unit = self.unit(config.unit or record.get("unit_key"))
         domains = self.domains(config, record)
@@ -253,15 +285,21 @@ class Exporter:
         """What a ``by_path`` format knows a domain by: its only path."""
         if len(paths) != 1:
             got = f"{len(paths)} paths" if paths else "no path"
-            raise ReweightvizError(f"{self.title} needs one path for each domain; sources= has {got} for {listed([domain])} "
-                                   "(`paths` of a domain, or Sources.with_paths).")
+            raise RefusedByFramework(
+                framework=self.title,
+                reason=f"needs one path for each domain; sources= has {got} for "
+                f"{listed([domain])} (`paths` of a domain, or Sources.with_paths)",
+            )
         return paths[0]
 
     def _plan(self, mixture: Mixture | Schedule, sources: Sources | None, tokens: float | None, unit: Unit, max_epochs: float | None,
               old: Document | None, options: Mapping[str, Any]) -> Plan:
         if isinstance(mixture, Schedule) and not self.schedules and len(mixture) > 1:
-            raise ReweightvizError(f"{self.title} trains on one mixture, not on a schedule of {len(mixture)} stages: export "
-                                   "schedule.mean(), or each stage to a run of its own.")
+            raise RefusedByFramework(
+                framework=self.title,
+                reason=f"trains on one mixture, not on a schedule of {len(mixture)} stages: "
+                "export schedule.mean(), or each stage to a run of its own",
+            )
         stages = mixture if isinstance(mixture, Schedule) else {0: mixture}
         steps = mixture.steps if isinstance(mixture, Schedule) else None
         whole = mixture if isinstance(mixture, Mixture) else mixture.mean() if tokens is not None or steps else mixture[0]
@@ -290,11 +328,14 @@ class Exporter:
     def _check_sources(self, drawn: Sequence[str], whole: Mixture, sources: Sources | None) -> None:
         for domain in drawn:
             if sources is not None and domain not in sources and whole[domain]:
-                raise unknown_name("domain in sources=", domain, sources)
+                raise UnknownName(kind="domain in sources=", name=domain, known=sources)
             raw = self.raw(_paths(domain, sources))
             if raw:
-                raise ReweightvizError(f"{self.title} reads {self.prepared}, not files of text; sources= has {listed(raw, 2)} for "
-                                       f"{listed([domain])}.")
+                raise RefusedByFramework(
+                    framework=self.title,
+                    reason=f"reads {self.prepared}, not files of text; sources= has "
+                    f"{listed(raw, 2)} for {listed([domain])}",
+                )
 
     def _held(self, whole: Mixture, sources: Sources | None, tokens: float | None) -> float | None:
         """The tokens of one pass, where less than the budget, for a framework that repeats nothing."""
@@ -314,7 +355,11 @@ class Exporter:
             slack = {name: 0.01 * (max(value, 1.0) if plan.unit.passes else value * scale) for name, value in numbers.items()}
             off = [name for name, value in numbers.items() if not abs(found.get(name, math.nan) - value * scale) <= slack[name]]
             if off:
-                raise ReweightvizError(f"{self.title} would not train on what was planned: the weight of {listed(off)} would be another.")
+                raise RefusedByFramework(
+                    framework=self.title,
+                    reason=f"would not train on what was planned: the weight of {listed(off)} "
+                    "would be another",
+                )
 
     def _check_strangers(self, plan: Plan, old: Document) -> None:
         try:
@@ -332,9 +377,12 @@ class Exporter:
         over = {domain: number for domain, number in numbers.items() if number > self.most * (1 + 1e-9)}
         if over:
             worst = max(over, key=lambda domain: over[domain])
-            raise ReweightvizError(f"{self.title} takes numbers up to {self.most:g}, but at {tokens:.4g} tokens {listed([worst])} would be "
-                                   f"needed {over[worst]:.4g} times: tokens={tokens * self.most / over[worst]:.4g} is the most."  # type: ignore[operator]
-                                   )
+            raise RefusedByFramework(
+                framework=self.title,
+                reason=f"takes numbers up to {self.most:g}, but at {tokens:.4g} tokens "
+                f"{listed([worst])} would be needed {over[worst]:.4g} times: "
+                f"tokens={tokens * self.most / over[worst]:.4g} is the most",
+            )
         parts = {name: numbers[entry.domain] * entry.part for name, entry in entries.items() if entry.domain in numbers}
         if not self.exact or unit.passes:
             return parts
@@ -344,15 +392,15 @@ class Exporter:
         """The unit of a key; the default without one."""
         units = {unit.key: unit for unit in self.units}
         if key is not None and key not in units:
-            raise unknown_name(f"unit of {self.title}", key, units)
+            raise UnknownName(kind=f"unit of {self.title}", name=key, known=units)
         return self.units[0] if key is None else units[key]
 
     def _old(self, target: Path) -> Document:
         if not self.merges:
             raise ReweightvizError(f"merge=True changes a YAML or JSON config; what {self.title} reads is written whole: leave merge out.")
         document = self.open(target).of(self.name)
-        if document.fault:
-            raise ReweightvizError(document.fault)
+        if document.fault is not None:
+            raise document.fault
         return document
 
     def _sizes(self, unit: Unit, config: Config, record: Mapping[str, Any], domains: Mapping[str, str], sources: Sources | None,

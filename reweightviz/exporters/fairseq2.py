@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import WrongContent, listed
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -46,7 +46,11 @@ class Fairseq2(Exporter):
         """``dataset.config_overrides.sources``; a source without a weight has 1."""
         rows = _sources(document)
         if not isinstance(rows, list) or not rows or not all(isinstance(row, Mapping) and row.get("path") for row in rows):
-            raise ReweightvizError(f"{document.path} has no {'.'.join(SOURCES)}: it must list sources, each with a path and a weight.")
+            raise WrongContent(
+                path=document.path,
+                reason=f"has no {'.'.join(SOURCES)}: it must list sources, each with a path "
+                "and a weight",
+            )
         numbers = {str(row["path"]): number(row.get("weight", 1.0)) for row in rows}
         bad = [path for path, value in numbers.items() if not value >= 0]
         refused = [f"the weights of sources must be numbers >= 0; those of {listed(bad)} are not."] if bad else []

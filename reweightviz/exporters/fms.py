@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import ReweightvizError, UnknownName, WrongContent, listed
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -127,7 +127,11 @@ class FmsHfTuning(Exporter):
 def _entries(document: Document) -> list[Mapping[str, Any]]:
     entries = document.mapping.get("datasets")
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, Mapping) for entry in entries):
-        raise ReweightvizError(f"{document.path} is no data config of fms-hf-tuning: it needs 'datasets', with 'name' and 'data_paths'.")
+        raise WrongContent(
+            path=document.path,
+            reason="is no data config of fms-hf-tuning: it needs 'datasets', with 'name' "
+            "and 'data_paths'",
+        )
     return entries
 
 
@@ -152,12 +156,12 @@ def _place(paths: Sequence[str]) -> dict[str, Any]:
 
 def _check(strategy: str | None, bandit: Mapping[str, Any], *, online: bool) -> None:
     if strategy not in (None, *STRATEGIES):
-        raise unknown_name("sampling_stopping_strategy", str(strategy), STRATEGIES)
+        raise UnknownName(kind="sampling_stopping_strategy", name=str(strategy), known=STRATEGIES)
     given = [key for key, value in bandit.items() if value is not None]
     if given and not online:
         raise ReweightvizError(f"{listed(given)} belong to online mixing: pass online=True too.")
     if bandit["reward_type"] not in (None, *REWARDS):
-        raise unknown_name("reward_type", str(bandit["reward_type"]), REWARDS)
+        raise UnknownName(kind="reward_type", name=str(bandit["reward_type"]), known=REWARDS)
 
 
 def _compensated(numbers: Numbers, gamma: float) -> Numbers:

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import RefusedByFramework, ReweightvizError, WrongContent, listed
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
@@ -72,7 +72,9 @@ class GptNeox(Megatron):
         settings = _settings(document)
         paths = settings.get(PATHS)
         if not isinstance(paths, list) or not paths:
-            raise ReweightvizError(f"{document.path} has no list {PATHS}, so it gives GPT-NeoX no mixture.")
+            raise WrongContent(
+                path=document.path, reason=f"has no list {PATHS}, so it gives GPT-NeoX no mixture"
+            )
         given = settings.get(WEIGHTS)
         weights = [1.0] * len(paths) if given is None else _list(given)
         numbers: Numbers = {}
@@ -94,7 +96,10 @@ class GptNeox(Megatron):
         """Prefix to domain, as in Megatron; a YAML list holds white space too."""
         found = super().entries(domains, sources, {**options, "form": "per_split"})
         if len(found) > MOST_DATASETS:
-            raise ReweightvizError(f"GPT-NeoX blends at most {MOST_DATASETS} datasets; got {len(found):,}.")
+            raise RefusedByFramework(
+                framework="GPT-NeoX",
+                reason=f"blends at most {MOST_DATASETS} datasets; got {len(found):,}",
+            )
         return found
 
 
@@ -158,8 +163,11 @@ def _spliced(old: Document, root: MappingNode, wanted: Mapping[str, list[Any]]) 
         new = new[:start] + text + new[end:]
     after = {str(key).replace("-", "_"): value for key, value in (Document(old.path, new).mapping or {}).items()}
     if after != _settings(old) | wanted:
-        raise ReweightvizError(f"{old.path} is written in a way that its mixture cannot be changed in place: write {PATHS} and {WEIGHTS} "
-                               "as plain lists.")
+        raise WrongContent(
+            path=old.path,
+            reason="is written in a way that its mixture cannot be changed in place: "
+            f"write {PATHS} and {WEIGHTS} as plain lists",
+        )
     return new
 
 

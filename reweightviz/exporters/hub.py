@@ -12,7 +12,7 @@ from typing import Any
 
 from ruamel.yaml.comments import CommentedMap
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import RefusedByFramework, ReweightvizError, listed
 from reweightviz.exporters import endings, yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -31,8 +31,11 @@ class HubExporter(Exporter):
     def identity(self, domain: str, paths: Sequence[str], options: Mapping[str, Any]) -> str:
         """The files, or the name of the dataset with its configuration and split."""
         if not paths:
-            raise ReweightvizError(f"{self.title} needs the files or the dataset name of each domain; sources= has no path for "
-                                   f"{listed([domain])} (Sources.with_paths sets them).")
+            raise RefusedByFramework(
+                framework=self.title,
+                reason="needs the files or the dataset name of each domain; sources= has no "
+                f"path for {listed([domain])} (Sources.with_paths sets them)",
+            )
         found = made(domain, paths, str(options.get("split") or "train"))
         return named(found["path"], found.get("name"), found["split"], found.get("data_files"))
 

@@ -13,7 +13,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
+from reweightviz.core.errors import (
+    ReweightvizError,
+    UnknownName,
+    WrongContent,
+    listed,
+    warn,
+)
 from reweightviz.core.mixture import SUM_TOLERANCE
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters import python_calls, yaml_text
@@ -117,8 +123,11 @@ class HuggingFace(Exporter):
             entries = [dict(entry) for entry in document.mapping["datasets"]]
             numbers = {str(entry["name"]): number(entry["probability"]) for entry in entries}
         except (KeyError, TypeError, ValueError) as error:
-            raise ReweightvizError(f"{document.path} is no mixture for Hugging Face datasets: it needs 'datasets', each "
-                                   f"with 'name' and 'probability' ({type(error).__name__}: {error}).") from error
+            raise WrongContent(
+                path=document.path,
+                reason="is no mixture for Hugging Face datasets: it needs 'datasets', each "
+                f"with 'name' and 'probability' ({type(error).__name__}: {error})",
+            ) from error
         repeated = len(entries) - len(numbers)
         refused = (f"each name may stand once; {repeated} came again.",) if repeated else ()
         sizes = {str(entry["name"]): entry["mean_tokens"] for entry in entries if entry.get("mean_tokens")}
@@ -191,8 +200,11 @@ def _python(document: Document) -> Config:
             traps = _strategy_traps(str(given.get("stopping_strategy"))) + python_calls.others(found, call, "interleave_datasets")
             return Config({0: numbers}, refused=_faults(numbers), traps=traps)
     why = python_calls.unread(document, found, "datasets", "probabilities", 0, 1)
-    raise ReweightvizError(f"{document.path} has no interleave_datasets with datasets and probabilities that can be read "
-                           f"without running it{why}.")
+    raise WrongContent(
+        path=document.path,
+        reason="has no interleave_datasets with datasets and probabilities that can "
+        f"be read without running it{why}",
+    )
 
 
 def _check_strategy(stopping_strategy: str) -> None:
@@ -200,7 +212,7 @@ def _check_strategy(stopping_strategy: str) -> None:
         raise ReweightvizError(f"stopping_strategy={LOSES!r} loses the weights, it ends at the sizes of the datasets: "
                                "use 'first_exhausted' or 'all_exhausted'.")
     if stopping_strategy not in STRATEGIES:
-        raise unknown_name("stopping_strategy", stopping_strategy, STRATEGIES)
+        raise UnknownName(kind="stopping_strategy", name=stopping_strategy, known=STRATEGIES)
 
 
 def _warn_of_early_end(found: Mapping[str, Any]) -> None:

@@ -18,7 +18,14 @@ from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
+from reweightviz.core.errors import (
+    ReweightvizError,
+    UnknownName,
+    UnreadableFile,
+    WrongContent,
+    listed,
+    warn,
+)
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
@@ -58,7 +65,7 @@ class Levanter(Exporter):
             batch_size: sequences in a batch, to check that the stages of a schedule begin on blocks; a config tells it itself.
         """
         if stop_strategy is not None and stop_strategy not in STRATEGIES:
-            raise unknown_name("stop_strategy", stop_strategy, STRATEGIES)
+            raise UnknownName(kind="stop_strategy", name=stop_strategy, known=STRATEGIES)
         keys, data = _data(old) if old is not None else (["data"], {})
         block = mixture_block_size or data.get("mixture_block_size") or _block(plan.stages.values())
         block = whole_number("mixture_block_size", block, 1, 2**16 - 1)
@@ -93,10 +100,17 @@ class Levanter(Exporter):
             pairs = [(0, weights)] if isinstance(weights, Mapping) else [(step, table) for step, table in weights or ()]
             stages = {int(step): {str(name): number(weight) for name, weight in table.items()} for step, table in pairs}
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise ReweightvizError(f"data.train_weights in {document.path} must map components to weights, or list "
-                                   f"[step, weights] pairs: {error}.") from error
+            raise UnreadableFile(
+                path=document.path,
+                reason="data.train_weights must map components to weights, or list "
+                f"[step, weights] pairs: {error}",
+            ) from error
         if not stages.get(0):
-            raise ReweightvizError(f"{document.path} has no data.train_weights from step 0 on, so Levanter does not train on a mixture.")
+            raise WrongContent(
+                path=document.path,
+                reason="has no data.train_weights from step 0 on, so Levanter does not train "
+                "on a mixture",
+            )
         refused = list(_faults(stages, components))
         odd = [step for step, _ in pairs if isinstance(step, bool | float)]
         if odd:

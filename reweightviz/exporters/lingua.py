@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import RefusedByFramework, ReweightvizError, WrongContent, listed
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import provenance, yaml_text
 from reweightviz.exporters.document import Document
@@ -67,7 +67,11 @@ class Lingua(Exporter):
         data = document.at("data")
         sources = data.get("sources")
         if not isinstance(sources, Mapping) or not sources:
-            raise ReweightvizError(f"{document.path} has no data.sources: it must map sub-folders of data.root_dir to weights.")
+            raise WrongContent(
+                path=document.path,
+                reason="has no data.sources: it must map sub-folders of data.root_dir to "
+                "weights",
+            )
         numbers = {str(name): number(value) for name, value in sources.items()}
         bad = [name for name, value in numbers.items() if not value >= 0]
         refused = [f"data.sources must be numbers >= 0; those of {listed(bad)} are not."] if bad else []
@@ -88,7 +92,10 @@ class Lingua(Exporter):
         paths = {domain: sources[domain].paths if sources is not None and domain in sources else () for domain in domains}
         several = [domain for domain in domains if len(_folders(paths[domain])) > 1]
         if several:
-            raise ReweightvizError(f"a source of Lingua is one folder; sources= has more for {listed(several)}.")
+            raise RefusedByFramework(
+                framework="Lingua",
+                reason=f"reads one folder a source; sources= has more for {listed(several)}",
+            )
         folders = {domain: _folders(found)[0] for domain, found in paths.items() if found}
         names = _below(folders, options.get("root_dir"))
         found: dict[str, Entry] = {}
@@ -119,7 +126,10 @@ def _below(folders: Mapping[str, str], root: str | None) -> dict[str, str]:
     """Domain to its folder below the root, which all must have in common."""
     remote = [domain for domain, folder in folders.items() if ":/" in folder]
     if remote:
-        raise ReweightvizError(f"Lingua reads local folders; the path of {listed(remote)} is remote.")
+        raise RefusedByFramework(
+            framework="Lingua",
+            reason=f"reads local folders; the path of {listed(remote)} is remote",
+        )
     common = posixpath.normpath(root) if root else _common(list(folders.values()))
     names = {domain: posixpath.relpath(folder, common) for domain, folder in folders.items() if common is not None}
     outside = [domain for domain in folders if names.get(domain, "..").startswith("..") or names[domain] == "."]

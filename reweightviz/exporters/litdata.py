@@ -11,7 +11,7 @@ import ast
 import math
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import WrongContent
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters import python_calls, python_text
 from reweightviz.exporters.document import Document
@@ -73,8 +73,11 @@ class LitData(Exporter):
                     refused = ("batching_method='per_stream' never draws one dataset twice in a row, which loses the weights.", *refused)
                 return Config({0: numbers}, refused=refused, traps=python_calls.others(found, call, "CombinedStreamingDataset"))
         why = python_calls.unread(document, found, "datasets", "weights", 0, 2, table="SOURCES")
-        raise ReweightvizError(f"{document.path} has no SOURCES and no CombinedStreamingDataset with weights that can be read "
-                               f"without running it{why}.")
+        raise WrongContent(
+            path=document.path,
+            reason="has no SOURCES and no CombinedStreamingDataset with weights that can "
+            f"be read without running it{why}",
+        )
 
     def recognises(self, document: Document) -> bool:
         """A Python file that calls CombinedStreamingDataset."""

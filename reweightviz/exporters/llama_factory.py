@@ -15,7 +15,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import (
+    RefusedByFramework,
+    ReweightvizError,
+    UnknownName,
+    UnreadableFile,
+    WrongContent,
+    listed,
+)
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -67,7 +74,7 @@ class LlamaFactory(Exporter):
             raise ReweightvizError(f"mix_strategy={mix_strategy!r} loses the weights, it {LOSES[mix_strategy]}: use {listed(STRATEGIES)}.")
         if strategy not in STRATEGIES:
             if mix_strategy is not None:
-                raise unknown_name("mix_strategy", mix_strategy, STRATEGIES)
+                raise UnknownName(kind="mix_strategy", name=mix_strategy, known=STRATEGIES)
             strategy = STRATEGIES[0 if plan.repeats else 1]
         names = ordered(plan, before)
         values: dict[str, Any] = {"dataset": alike(names, before.get("dataset"))}
@@ -142,7 +149,10 @@ def named(document: Document, title: str) -> list[str]:
     """The names in ``dataset``; one sentence where there are none."""
     names = words(document.mapping.get("dataset"))
     if not names:
-        raise ReweightvizError(f"{document.path} is no config of {title}: it needs 'dataset', the names of datasets.")
+        raise WrongContent(
+            path=document.path,
+            reason=f"is no config of {title}: it needs 'dataset', the names of datasets",
+        )
     return names
 
 
@@ -165,7 +175,11 @@ def registry(plan: Plan, old: Document | None, folder: object, column: str) -> d
     except ValueError:
         return {}
     if not isinstance(there, dict):
-        raise ReweightvizError(f"{INFO} must map the names of datasets to what they are; here it holds a {type(there).__name__}.")
+        raise WrongContent(
+            path=INFO,
+            reason="must map the names of datasets to what they are; here it holds a "
+            f"{type(there).__name__}",
+        )
     entries = {name: _entry(name, entry, column) for name, entry in plan.entries.items() if name not in there}
     return {INFO: _extended(text, entries)} if entries else {}
 
@@ -182,14 +196,22 @@ def _extended(text: str, entries: Mapping[str, Any]) -> str:
 def _entry(name: str, entry: Entry, column: str) -> dict[str, Any]:
     domain, _, paths = entry
     if len(paths) > 1:
-        raise ReweightvizError(f"LLaMA-Factory reads one file or folder for a dataset; sources= has {len(paths)} paths for "
-                               f"{listed([domain])}: put the files into one folder, and give that.")
+        raise RefusedByFramework(
+            framework="LLaMA-Factory",
+            reason=f"reads one file or folder for a dataset; sources= has {len(paths)} "
+            f"paths for {listed([domain])}: put the files into one folder, and give "
+            "that",
+        )
     path = paths[0] if paths else f"{name}.jsonl"
     yaml_text.check_text(path)
     ending = PurePosixPath(path).suffix
     hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", path) and builder(path) is None
     if ending and ending not in ENDINGS and not hub and not path.endswith("/"):
-        raise ReweightvizError(f"LLaMA-Factory reads files that end in {listed(ENDINGS)}; got {path!r} for {listed([domain])}.")
+        raise RefusedByFramework(
+            framework="LLaMA-Factory",
+            reason=f"reads files that end in {listed(ENDINGS)}; got {path!r} for "
+            f"{listed([domain])}",
+        )
     return {"hf_hub_url" if hub else "file_name": path, "columns": {"prompt": column}}
 
 
@@ -198,7 +220,7 @@ def _info(document: Document) -> Mapping[str, Any] | None:
     for name in () if _elsewhere(folder) else (str(PurePosixPath(folder) / INFO), INFO):
         try:
             text = document.beside(name).text
-        except ReweightvizError:
+        except UnreadableFile:
             continue
         try:
             found = json.loads(text)

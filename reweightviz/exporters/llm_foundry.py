@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, WrongContent
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -89,7 +89,11 @@ class LlmFoundry(Exporter):
         content = document.mapping
         streams, dataset = _streams(content, _at(content, STREAMS)), _at(content, DATASET)
         if not isinstance(streams, Mapping) or not streams:
-            raise ReweightvizError(f"{document.path} has no train_loader.dataset.streams, so LLM-Foundry trains on one dataset.")
+            raise WrongContent(
+                path=document.path,
+                reason="has no train_loader.dataset.streams, so LLM-Foundry trains on one "
+                "dataset",
+            )
         unit = EXAMPLES.key if _finetunes(content) else None
         first = streams_config(streams, dataset, unit)
         curriculum = _at(content, CURRICULUM)

@@ -14,7 +14,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import (
+    RefusedByFramework,
+    ReweightvizError,
+    UnknownName,
+    WrongContent,
+    listed,
+)
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import provenance, shell_text
 from reweightviz.exporters.document import Document
@@ -54,7 +60,7 @@ class Megatron(Exporter):
             prefix_dir: where domains without paths lie, as ``<prefix_dir>/<name>_text_document``.
         """
         if form not in FORMS:
-            raise unknown_name(f"form of a {self.title} blend", form, FORMS)
+            raise UnknownName(kind=f"form of a {self.title} blend", name=form, known=FORMS)
         if len(plan.stages) == 1:
             return {"": _blend_text(plan.numbers, form)}
         starts = list(plan.stages)
@@ -77,7 +83,10 @@ class Megatron(Exporter):
             blends = [_read_blend(_words(document.beside(name))) for _, name in lines[1:]]
             stages = {start: numbers for start, (numbers, _) in zip(starts, blends, strict=True)}
         except (IndexError, ValueError) as error:
-            raise ReweightvizError(f"{document.path} must name the transitions and one blend for each phase: {error}.") from error
+            raise WrongContent(
+                path=document.path,
+                reason=f"must name the transitions and one blend for each phase: {error}",
+            ) from error
         return Config(stages, refused=tuple(sentence for _, found in blends for sentence in found))
 
     def recognises(self, document: Document) -> bool:
@@ -110,10 +119,18 @@ class Megatron(Exporter):
                 prefixes[domain] = [f"{options['prefix_dir']}/{short}{SUFFIX}"]
         absent = [domain for domain, found in prefixes.items() if not found]
         if absent:
-            raise ReweightvizError(f"{self.title} needs a prefix for each indexed dataset: sources= has no paths for "
-                                   f"{listed(absent)} (Sources.with_paths sets them, prefix_dir= makes them).")
+            raise RefusedByFramework(
+                framework=self.title,
+                reason="needs a prefix for each indexed dataset: sources= has no paths for "
+                f"{listed(absent)} (Sources.with_paths sets them, prefix_dir= makes "
+                "them)",
+            )
         if sum(map(len, prefixes.values())) > MOST:
-            raise ReweightvizError(f"{self.title} blends at most {MOST:,} datasets; got {sum(map(len, prefixes.values())):,}.")
+            raise RefusedByFramework(
+                framework=self.title,
+                reason=f"blends at most {MOST:,} datasets; got "
+                f"{sum(map(len, prefixes.values())):,}",
+            )
         entries: dict[str, Entry] = {}
         for domain, found in prefixes.items():
             for prefix, part in zip(found, _parts(domain, found), strict=True):
@@ -207,14 +224,21 @@ def _words(document: Document) -> list[Any]:
     if words is not None:
         unknown = shell_text.unknown(words) or next((word for word in words[::2] if "$" in word), None)
         if unknown is not None:
-            raise ReweightvizError(f"{document.path} takes the words of --data-path from {unknown[:60]!r}, which it does not set by plain "
-                                   "assignments: write the weights and prefixes out, or put them into a file for --data-args-path.")
+            raise WrongContent(
+                path=document.path,
+                reason=f"takes the words of --data-path from {unknown[:60]!r}, which it does "
+                "not set by plain assignments: write the weights and prefixes out, or "
+                "put them into a file for --data-args-path",
+            )
         return words
     if not text.lstrip().startswith("{"):
         return text.split()
     try:
         train = json.loads(text)["train"]
     except (ValueError, KeyError, RecursionError) as error:
-        raise ReweightvizError(f"{document.path} is no Megatron blend, neither weights and prefixes nor JSON with "
-                               f"'train': {error}.") from error
+        raise WrongContent(
+            path=document.path,
+            reason="is no Megatron blend, neither weights and prefixes nor JSON with "
+            f"'train': {error}",
+        ) from error
     return train.split() if isinstance(train, str) else train if isinstance(train, list) else []

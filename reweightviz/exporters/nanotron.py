@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent, listed
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
@@ -88,10 +88,16 @@ class Nanotron(Exporter):
 def _stages(document: Document) -> Iterator[Mapping[str, Any]]:
     stages = document.mapping.get("data_stages")
     if not isinstance(stages, list) or not stages:
-        raise ReweightvizError(f"{document.path} has no list data_stages, so it is no config of Nanotron with a mixture.")
+        raise WrongContent(
+            path=document.path,
+            reason="has no list data_stages, so it is no config of Nanotron with a mixture",
+        )
     for stage in stages:
         if not isinstance(stage, Mapping) or not isinstance(stage.get("start_training_step"), int):
-            raise ReweightvizError(f"each of data_stages in {document.path} needs a start_training_step, a whole number.")
+            raise UnreadableFile(
+                path=document.path,
+                reason="each of data_stages needs a start_training_step, a whole number",
+            )
         yield stage
 
 

@@ -13,7 +13,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import UnknownName, WrongContent, listed
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
@@ -80,7 +80,7 @@ class Nemo(Megatron):
             prefix_dir: where domains without paths lie, as ``<prefix_dir>/<name>_text_document``.
         """
         if form not in FORMS:
-            raise unknown_name("form of a NeMo blend", form, FORMS)
+            raise UnknownName(kind="form of a NeMo blend", name=form, known=FORMS)
         constants = {"blend": [list(plan.numbers), list(plan.numbers.values())], "split": split}
         return {"": python_text.module(plan.comment("Training mixture for NeMo's Megatron-Bridge"), constants, SCRIPT)}
 
@@ -92,8 +92,11 @@ class Nemo(Megatron):
         blends = [blend for blend in given if blend.key not in FLAT] or given
         if not blends:
             why = python_calls.unclear(document, (value for key, value, _ in _set(document) if key in KEYS and isinstance(value, ast.expr)))
-            raise ReweightvizError(f"{document.path} has no blend, [[prefixes], [weights]], and no data_paths= with weights and prefixes "
-                                   f"in turn, that can be read without running it{why}.")
+            raise WrongContent(
+                path=document.path,
+                reason="has no blend, [[prefixes], [weights]], and no data_paths= with "
+                f"weights and prefixes in turn, that can be read without running it{why}",
+            )
         _, prefixes, weights, node = blends[-1]
         numbers = dict(zip(prefixes, map(number, weights or ()), strict=False))
         refused = []
@@ -150,7 +153,11 @@ class Energon(Exporter):
         entries = train.get("blend", train.get("datasets"))
         if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
             why = "counts repetitions there, not weights" if "blend_epochized" in train else "has none"
-            raise ReweightvizError(f"{document.path} must have splits.train.blend, a list of datasets with weights; it {why}.")
+            raise WrongContent(
+                path=document.path,
+                reason="must have splits.train.blend, a list of datasets with weights; it "
+                f"{why}",
+            )
         numbers = {_entry_name(entry): number(entry.get("weight", 1.0)) for entry in entries}
         refused = []
         if len(numbers) < len(entries):

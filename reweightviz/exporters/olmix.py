@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, WrongContent, listed
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -58,7 +58,11 @@ class Olmix(Exporter):
         """``mix``, as ``olmix.aliases.flatten_mix`` reads it."""
         mix = document.at("mix")
         if not mix:
-            raise ReweightvizError(f"{document.path} has no 'mix' of names to weights, so it is no launch config of Olmix with a mixture.")
+            raise WrongContent(
+                path=document.path,
+                reason="has no 'mix' of names to weights, so it is no launch config of Olmix "
+                "with a mixture",
+            )
         leaves, known = _leaves(mix), dict(_names(_sources(document)))
         numbers = {name: number(weight) for name, (weight, _) in leaves.items()}
         unused = [name for name in known if name not in numbers]

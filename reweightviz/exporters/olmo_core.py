@@ -14,7 +14,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import (
+    RefusedByFramework,
+    ReweightvizError,
+    UnknownName,
+    WrongContent,
+    listed,
+)
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.exporters import python_calls, python_text, yaml_text
@@ -87,7 +93,7 @@ class OlmoCore(Exporter):
             form: "sources" for ``SourceMixtureList.from_yaml``, "composable" for a Python module with a ``mixture(...)``.
         """
         if form not in FORMS:
-            raise unknown_name("form of an OLMo-core mixture", form, FORMS)
+            raise UnknownName(kind="form of an OLMo-core mixture", name=form, known=FORMS)
         if form == "composable":
             return {"": _module(plan, old)}
 
@@ -108,7 +114,10 @@ class OlmoCore(Exporter):
         rows = list(_python(document) if python else _yaml(document))
         if not rows:
             what = "MixingInstanceSourceSpecConfig or SourceMixtureConfig" if python else "'sources' with 'source_name' and 'target_ratio'"
-            raise ReweightvizError(f"{document.path} is no mixture of OLMo-core: it has no {what} that can be read.")
+            raise WrongContent(
+                path=document.path,
+                reason=f"is no mixture of OLMo-core: it has no {what} that can be read",
+            )
         numbers = {row.name: number(row.ratio) for row in rows}
         paths = {row.name: list(map(str, row.paths)) for row in rows if isinstance(row.paths, list)}
         normalises = python and not any(document.calls("SourceMixtureConfig"))
@@ -139,16 +148,23 @@ def repetitions(plan: Plan, name: str, title: str, *, there: Any = None, part: f
     ratio = max(1.0, min(math.ceil(epochs[domain] / part * MARGIN * 100) / 100, limit))
     if not int(size * part * ratio) >= needed:
         share = "" if part == 1 else f"{part:g} of "
-        raise ReweightvizError(f"{title} would refuse {listed([domain])}: {plan.tokens:.4g} tokens ask for {needed:,} of it, and {ratio:g} "
-                               f"times {share}its {size:,.0f} are fewer: lower its weight or tokens=, or raise max_epochs.")
+        raise RefusedByFramework(
+            framework=title,
+            reason=f"would refuse {listed([domain])}: {plan.tokens:.4g} tokens ask for "
+            f"{needed:,} of it, and {ratio:g} times {share}its {size:,.0f} are "
+            "fewer: lower its weight or tokens=, or raise max_epochs",
+        )
     return ratio
 
 
 def _paths(plan: Plan, name: str) -> list[str]:
     paths = plan.entries[name].paths
     if not paths:
-        raise ReweightvizError("OLMo-core needs the token files of each source; sources= has no paths for "
-                               f"{listed([plan.entries[name].domain])} (Sources.with_paths sets them).")
+        raise RefusedByFramework(
+            framework="OLMo-core",
+            reason="needs the token files of each source; sources= has no paths for "
+            f"{listed([plan.entries[name].domain])} (Sources.with_paths sets them)",
+        )
     return list(paths)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import WrongContent
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.plain_json import faults
@@ -40,7 +40,10 @@ class PlainCsv(Exporter):
         table = _rows(document)
         header = [cell.strip().lower() for cell in table[0]] if table else []
         if not {"domain", "weight"} <= set(header):
-            raise ReweightvizError(f"{document.path} is no mixture: its first row must name the columns domain and weight.")
+            raise WrongContent(
+                path=document.path,
+                reason="is no mixture: its first row must name the columns domain and weight",
+            )
         stages: dict[int, dict[str, float]] = {}
         refused = []
         for cells in table[1:]:
@@ -51,7 +54,10 @@ class PlainCsv(Exporter):
                 refused.append(f"{domain[:60]!r} stands twice; each domain has one row (at each step).")
             numbers[domain] = number(row.get("weight", "").strip().replace(",", "."))
         if -1 in stages or 0 not in stages:
-            raise ReweightvizError(f"{document.path} needs rows below its header, and whole numbers from 0 up as steps.")
+            raise WrongContent(
+                path=document.path,
+                reason="needs rows below its header, and whole numbers from 0 up as steps",
+            )
         return Config(stages, refused=(*refused, *faults(stages)))
 
     def recognises(self, document: Document) -> bool:

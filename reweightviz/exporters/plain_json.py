@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reweightviz.core import mixture, schedule
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnreadableFile, WrongContent
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
@@ -44,12 +44,18 @@ class PlainJson(Exporter):
         try:
             pairs = [(stage["step"], {str(name): number(weight) for name, weight in stage["weights"].items()}) for stage in stages]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ReweightvizError(f"{document.path} is no mixture ({self.title} with 'weights') or schedule (with 'stages'): "
-                                   f"{error}.") from error
+            raise WrongContent(
+                path=document.path,
+                reason=f"is no mixture ({self.title} with 'weights') or schedule (with "
+                f"'stages'): {error}",
+            ) from error
         found = {_step(start, document): numbers for start, numbers in pairs}
         if len(found) < len(pairs):
             starts = [start for start, _ in pairs]
-            raise ReweightvizError(f"each stage of {document.path} must begin at a step of its own; got {starts[:12]}.")
+            raise UnreadableFile(
+                path=document.path,
+                reason=f"each stage must begin at a step of its own; got {starts[:12]}",
+            )
         steps = content.get("steps")
         return Config(found, steps=None if steps is None else _step(steps, document), refused=faults(found))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import WrongContent, listed
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters import python_calls, python_text
 from reweightviz.exporters.document import Document
@@ -62,7 +62,11 @@ class Premixdb(Exporter):
                 numbers = {str(name): number(weight) for name, weight in weights.items()}
                 return Config({0: numbers}, refused=_faults(numbers), traps=python_calls.others(found, call, "mix(weights=...)"))
         why = python_calls.unread(document, found, "weights")
-        raise ReweightvizError(f"{document.path} has no query.mix(weights={{...}}) that can be read without running it{why}.")
+        raise WrongContent(
+            path=document.path,
+            reason="has no query.mix(weights={...}) that can be read without running "
+            f"it{why}",
+        )
 
     def recognises(self, document: Document) -> bool:
         """A Python file that calls ``mix`` with weights by name."""

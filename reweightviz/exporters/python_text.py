@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pprint import pformat
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnreadableFile
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.plan import Numbers, number
 
@@ -29,9 +29,12 @@ def table(document: Document, rows: Sequence[Any], name: str, weight: str) -> Nu
     try:
         numbers = {str(row[name]): number(row[weight]) for row in rows}
     except (KeyError, TypeError) as error:
-        raise ReweightvizError(f"each row of the table in {document.path} needs {name!r} and {weight!r}: {error}.") from error
+        raise UnreadableFile(
+            path=document.path,
+            reason=f"each row of its table needs {name!r} and {weight!r}: {error}",
+        ) from error
     if len(numbers) < len(rows):
-        raise ReweightvizError(f"each {name} may stand once in the table of {document.path}.")
+        raise UnreadableFile(path=document.path, reason=f"each {name} may stand once in its table")
     return numbers
 
 

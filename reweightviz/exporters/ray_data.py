@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import RefusedByFramework, WrongContent, listed
 from reweightviz.exporters import python_calls, python_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -78,7 +78,11 @@ class RayData(Exporter):
                 return Config({0: numbers}, refused=_faults(numbers), traps=(
                     *python_calls.others(found, call, "mix(...)"), *(() if SHORTEST in python_calls.said(stop) else (late,))))
         why = python_calls.unread(document, found, "weights", table="SOURCES")
-        raise ReweightvizError(f"{document.path} has no SOURCES and no a.mix(b, weights=[...]) that can be read without running it{why}.")
+        raise WrongContent(
+            path=document.path,
+            reason="has no SOURCES and no a.mix(b, weights=[...]) that can be read "
+            f"without running it{why}",
+        )
 
     def recognises(self, document: Document) -> bool:
         """A Python file that imports ray and calls ``mix`` on a dataset."""
@@ -94,8 +98,11 @@ def _read(domain: str, paths: Sequence[str]) -> dict[str, object]:
         return {}
     kinds = {READERS.get(builder(path) or "") for path in paths}
     if len(kinds) > 1 or None in kinds:
-        raise ReweightvizError(f"Ray Data reads files of one kind ({listed(READERS)}); those of {domain[:60]!r} are {listed(paths, 4)}: "
-                               "leave them out, and hand the dataset over.")
+        raise RefusedByFramework(
+            framework="Ray Data",
+            reason=f"reads files of one kind ({listed(READERS)}); those of {domain[:60]!r} "
+            f"are {listed(paths, 4)}: leave them out, and hand the dataset over",
+        )
     return {"read": kinds.pop(), "paths": list(paths)}
 
 

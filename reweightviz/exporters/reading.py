@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnreadableFile, WrongContent
 
 MOST_BYTES = 4 * 2**20
 """A larger file is no config."""
@@ -45,19 +45,19 @@ def text(file: Path, most: int = MOST_BYTES) -> str:
         kind = file.stat().st_mode
         if not stat.S_ISREG(kind):
             what = "a folder; name the file in it" if stat.S_ISDIR(kind) else "no regular file"
-            raise ReweightvizError(f"cannot read {file}: it is {what}.")
+            raise UnreadableFile(path=file, reason=f"it is {what}")
         with file.open("rb") as opened:
             data = opened.read(most + 1)
     except (OSError, ValueError) as error:
-        if isinstance(error, ReweightvizError):
+        if isinstance(error, UnreadableFile):
             raise
-        raise ReweightvizError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}.") from error
+        raise UnreadableFile(path=file, reason=getattr(error, "strerror", None) or error) from error
     if len(data) > most:
-        raise ReweightvizError(f"{file} has more than {most:,} bytes, which no config has.")
+        raise WrongContent(path=file, reason=f"has more than {most:,} bytes, which no config has")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ReweightvizError(f"{file} is no text in UTF-8: {error}.") from error
+        raise WrongContent(path=file, reason=f"is no text in UTF-8: {error}") from error
 
 
 def record(sidecar: Path, name: str) -> dict[str, Any]:
@@ -72,13 +72,21 @@ def record(sidecar: Path, name: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         if shared and json.dumps(name) not in content:
             return {}
-        said = str(error).removesuffix(".") if isinstance(error, ReweightvizError) else f"the provenance {sidecar} is damaged, {error}"
-        raise ReweightvizError(f"{said}: {mend}.") from error
+        if isinstance(error, UnreadableFile):
+            raise type(error)(path=sidecar, reason=f"{error.reason}: {mend}") from error
+        reason = f"the provenance is damaged, {error}: {mend}"
+        raise UnreadableFile(path=sidecar, reason=reason) from error
     if shared and not (isinstance(found, dict) and found.get("file") == name):
         return {}
     if not isinstance(found, dict):
-        raise ReweightvizError(f"the provenance {sidecar} is damaged, it must hold a mapping: {mend}.")
+        raise UnreadableFile(
+            path=sidecar, reason=f"the provenance is damaged, it must hold a mapping: {mend}"
+        )
     for key, (what, fits) in FIELDS.items():
         if found.get(key) is not None and not fits(found[key]):
-            raise ReweightvizError(f"the provenance {sidecar} is damaged, its {key!r} must be {what}; got {found[key]!r:.60}: {mend}.")
+            raise UnreadableFile(
+                path=sidecar,
+                reason=f"the provenance is damaged, its {key!r} must be {what}; "
+                f"got {found[key]!r:.60}: {mend}",
+            )
     return found

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import RefusedByFramework, UnknownName, WrongContent, listed
 from reweightviz.exporters import yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import DATA, Exporter
@@ -53,9 +53,13 @@ class Streaming(Exporter):
             batching_method: "random", "stratified", or "per_stream" and "device_per_stream" for batches of one stream each.
         """
         if batching_method is not None and batching_method not in BATCHING:
-            raise unknown_name("batching_method", batching_method, BATCHING)
+            raise UnknownName(kind="batching_method", name=batching_method, known=BATCHING)
         if epoch_size is not None and plan.unit is COPIES:
-            raise ReweightvizError("Streaming takes no epoch_size beside repeat: the copies alone tell how long an epoch is.")
+            raise RefusedByFramework(
+                framework="Streaming",
+                reason="takes no epoch_size beside repeat: the copies alone tell how long an "
+                "epoch is",
+            )
         there = old.mapping.get("streams") if old is not None else None
         streams = filled_streams(plan, plan.numbers, there, cache_dir, split)
         chosen = [number(one.get("choose")) for one in there.values()] if isinstance(there, Mapping) and not faults(there) else [math.nan]
@@ -73,7 +77,10 @@ class Streaming(Exporter):
         """``streams``."""
         streams = document.mapping.get("streams")
         if not isinstance(streams, Mapping) or not streams:
-            raise ReweightvizError(f"{document.path} has no streams: it must map names to what a Stream takes.")
+            raise WrongContent(
+                path=document.path,
+                reason="has no streams: it must map names to what a Stream takes",
+            )
         return streams_config(streams, document.mapping)
 
     def recognises(self, document: Document) -> bool:
@@ -137,9 +144,17 @@ def faults(streams: Mapping[str, Any]) -> Sequence[str]:
 
 def _places(entry: Entry, cache: str, split: str | None) -> dict[str, Any]:
     if len(entry.paths) > 1:
-        raise ReweightvizError(f"a stream is one MDS folder; sources= has {len(entry.paths)} paths for {listed([entry.domain])}.")
+        raise RefusedByFramework(
+            framework="Streaming",
+            reason=f"reads one MDS folder a stream; sources= has {len(entry.paths)} paths for "
+            f"{listed([entry.domain])}",
+        )
     path = entry.paths[0] if entry.paths else ""
     if PurePosixPath(path).suffix.lower() in DATA:
-        raise ReweightvizError(f"a stream is one MDS folder; sources= has the file {path[:80]!r} for {listed([entry.domain])}.")
+        raise RefusedByFramework(
+            framework="Streaming",
+            reason=f"reads one MDS folder a stream; sources= has the file {path[:80]!r} for "
+            f"{listed([entry.domain])}",
+        )
     places = {"remote": path, "local": cache} if re.match(r"\w{2,}:/", path) else {"local": path or cache}
     return places | ({"split": split} if split else {})

@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import RefusedByFramework, UnknownName, WrongContent, listed
 from reweightviz.core.sources import Sources
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters import hub, provenance, python_calls, python_text
@@ -91,9 +91,13 @@ class TorchTitan(Exporter):
             split: of every dataset.
         """
         if form not in FORMS:
-            raise unknown_name("form of torchtitan", form, FORMS)
+            raise UnknownName(kind="form of torchtitan", name=form, known=FORMS)
         if form == "0.3" and plan.unit.key == "examples":
-            raise ReweightvizError("torchtitan 0.3 packs before it mixes, so its weights count tokens; unit='examples' needs form='grain'.")
+            raise RefusedByFramework(
+                framework="torchtitan 0.3",
+                reason="packs before it mixes, so its weights count tokens; unit='examples' "
+                "needs form='grain'",
+            )
         rows = []
         for name, value in plan.numbers.items():
             domain, _, paths = plan.entries[name]
@@ -117,8 +121,11 @@ class TorchTitan(Exporter):
         taken = next((node for node in lists if len(_siblings(document, node, kind)) == len(node.elts)), None)
         if taken is None:
             why = python_calls.unclear(document, ["SOURCES", *lists])
-            raise ReweightvizError(f"{document.path} has no SOURCES, no HFDataSource and no WeightedDataset in a list "
-                                   f"that can be read without running it{why}.")
+            raise WrongContent(
+                path=document.path,
+                reason="has no SOURCES, no HFDataSource and no WeightedDataset in a list that "
+                f"can be read without running it{why}",
+            )
         found = [python_calls.arguments(document, call) for call in _siblings(document, taken, kind)]
         names = [python_calls.said(_name(one, found)) for one in found]
         numbers: Numbers = {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, unknown_name
+from reweightviz.core.errors import ReweightvizError, UnknownName, WrongContent
 from reweightviz.exporters import hub, yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.plan import Config, Plan
@@ -43,7 +43,7 @@ class Torchtune(hub.HubExporter):
         if stop_criteria == LOSES:
             raise ReweightvizError(f"stop_criteria={LOSES!r} loses the weights, it ends at the sizes of the datasets: use {CYCLE!r}.")
         if stop_criteria is not None and stop_criteria not in CRITERIA:
-            raise unknown_name("stop_criteria of torchtune", stop_criteria, CRITERIA)
+            raise UnknownName(kind="stop_criteria of torchtune", name=stop_criteria, known=CRITERIA)
 
         def fill(root: Any) -> None:
             if old is None:
@@ -67,8 +67,11 @@ class Torchtune(hub.HubExporter):
             sentence = f"a list under 'dataset' is put together whole by torchtune: weights stand in 'datasets', for the recipe {RECIPE}."
             return Config({0: {}}, refused=(sentence,))
         if not entries or not all("source" in entry for entry in entries):
-            raise ReweightvizError(f"{document.path} is no mixture for torchtune: it needs 'datasets', a list whose entries have 'source' "
-                                   "and 'weight'.")
+            raise WrongContent(
+                path=document.path,
+                reason="is no mixture for torchtune: it needs 'datasets', a list whose "
+                "entries have 'source' and 'weight'",
+            )
         numbers = hub.summed(entries, _name, "weight")
         loader = config.get("dataloader")
         lost = isinstance(loader, Mapping) and str(loader.get("stop_criteria")) == LOSES

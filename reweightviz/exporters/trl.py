@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import WrongContent, listed
 from reweightviz.exporters import hub, yaml_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.plan import Config, Plan
@@ -52,8 +52,11 @@ class Trl(hub.HubExporter):
         """``datasets[].fraction``."""
         entries = hub.entries(document, "datasets")
         if not entries or not all("path" in entry for entry in entries):
-            raise ReweightvizError(f"{document.path} is no mixture for TRL: it needs 'datasets', a list whose entries have 'path' and "
-                                   "'fraction'.")
+            raise WrongContent(
+                path=document.path,
+                reason="is no mixture for TRL: it needs 'datasets', a list whose entries have "
+                "'path' and 'fraction'",
+            )
         absent = [_name(entry) for entry in entries if entry.get("fraction") is None]
         if len(absent) == len(entries):
             sentence = "no dataset has a fraction, so TRL puts them together whole, by their sizes."

@@ -7,7 +7,7 @@ ends by its steps. Checked with webdataset 1.0.2.
 
 from __future__ import annotations
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import WrongContent
 from reweightviz.exporters import hub, python_calls, python_text
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -69,8 +69,11 @@ class WebDataset(Exporter):
                 return Config({0: numbers}, refused=refused + hub.faults(numbers, "a probability"),
                               traps=python_calls.others(found, call, "RandomMix"))
         why = python_calls.unread(document, found, "datasets", "probs", 0, 1, table="SOURCES")
-        raise ReweightvizError(f"{document.path} has no SOURCES and no RandomMix whose datasets and probs can be read "
-                               f"without running it{why}.")
+        raise WrongContent(
+            path=document.path,
+            reason="has no SOURCES and no RandomMix whose datasets and probs can be read "
+            f"without running it{why}",
+        )
 
     def recognises(self, document: Document) -> bool:
         """A Python file that calls RandomMix."""

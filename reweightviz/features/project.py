@@ -9,7 +9,7 @@ from tqdm.auto import tqdm
 
 from reweightviz.core.cache import cached
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError, missing_package, unknown_name
+from reweightviz.core.errors import MissingPackage, ReweightvizError, UnknownName
 from reweightviz.features.vectors import Matrix, checked
 
 METHODS = ("pca", "umap")
@@ -33,7 +33,7 @@ def project(corpus: Corpus, method: str = "umap", *, neighbours: int = 15, sprea
         McInnes, Healy, Melville, "UMAP: Uniform Manifold Approximation and Projection", 2018, https://arxiv.org/abs/1802.03426
     """
     if method not in METHODS:
-        raise unknown_name("projection", method, METHODS)
+        raise UnknownName(kind="projection", name=method, known=METHODS)
     vectors = checked(corpus[embedding], len(corpus))
     key = (corpus.digest(embedding), method, neighbours, spread, epochs, seed)
 
@@ -64,7 +64,9 @@ def _umap(flat: Matrix, neighbours: int, spread: float, epochs: int | None, seed
         import faiss
         import umap
     except ImportError:
-        raise missing_package("rv.project", "umap-learn and faiss-cpu", "features") from None
+        raise MissingPackage(
+            package="umap-learn and faiss-cpu", extra="features", who="rv.project"
+        ) from None
     index = faiss.IndexFlatL2(flat.shape[1])
     index.add(flat)
     parts = np.array_split(flat, len(flat) // PART + 1)

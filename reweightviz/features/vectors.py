@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import InvalidValue, ReweightvizError
 
 Matrix = NDArray[np.float32]
 
@@ -17,7 +17,12 @@ def numbers(values: Any) -> Matrix:
     try:
         return np.asarray(values, np.float32)
     except (TypeError, ValueError) as error:
-        raise ReweightvizError(f"an embedding must be (N, D) numbers, rows of one length; got {type(values).__name__}.") from error
+        raise InvalidValue(
+            name="an embedding",
+            value=values,
+            expected="(N, D) numbers, rows of one length",
+            got=type(values).__name__,
+        ) from error
 
 
 def checked(values: Any, N: int) -> Matrix:
@@ -28,7 +33,11 @@ def checked(values: Any, N: int) -> Matrix:
     """
     matrix = numbers(values)
     if matrix.ndim != 2 or len(matrix) != N:
-        raise ReweightvizError(f"an embedding must be (N, D) with a row a document, N = {N}; got {matrix.shape}.")
+        raise InvalidValue(
+            name="an embedding",
+            value=matrix.shape,
+            expected=f"(N, D) with a row a document, N = {N}",
+        )
     bad = ~np.isfinite(matrix).all(1)
     if bad.any():
         raise ReweightvizError(f"the embedding has NaN or inf in {bad.sum()} of {N} rows, the first is row {int(np.argmax(bad))}; "

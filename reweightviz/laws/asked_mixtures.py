@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import InvalidArgument, WrongDomains, listed
 from reweightviz.core.mixture import Mixture
 
 Array = NDArray[np.float64]
@@ -33,17 +33,24 @@ def asked_mixtures(weights: Any, domains: tuple[str, ...]) -> Array:
     except (TypeError, ValueError):
         mixtures = np.empty(0)
     if mixtures.ndim != 2 or mixtures.shape[1] != len(domains):
-        raise ReweightvizError(f"the law takes weights (n, {len(domains)}), one for each of {listed(domains)}, or mixtures of them; "
-                               f"got {f'shape {np.shape(weights)}' if mixtures.size else f'{weights!r:.60}'}.")
+        raise InvalidArgument(
+            name="the law",
+            value=weights,
+            expected=f"weights (n, {len(domains)}), one for each of {listed(domains)}, or "
+            "mixtures of them",
+            got=f"shape {np.shape(weights)}" if mixtures.size else None,
+        )
     return mixtures
 
 
 def _aligned(mixture: Mapping[str, float], domains: tuple[str, ...]) -> Array:
     given = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
-    unknown = sorted(set(given) - set(domains))
-    absent = sorted(set(domains) - set(given))
-    if unknown or absent:
-        raise ReweightvizError(f"the law and the mixture name different domains: only in the mixture {listed(unknown) or 'none'}; only in "
-                               f"the law {listed(absent) or 'none'}. After a split, corpus.lineage.summed(mixture, law.domains) gives the "
-                               "law's.")
+    if set(given) != set(domains):
+        raise WrongDomains(
+            who="the mixture",
+            asked=given,
+            other="the law",
+            there=domains,
+            hint="after a split, corpus.lineage.summed(mixture, law.domains) gives the law's",
+        )
     return given.aligned(domains)

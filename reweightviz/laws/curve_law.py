@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, listed
 from reweightviz.core.protocols import BrowserForm
 from reweightviz.laws.arrays import decoded, encoded
 from reweightviz.laws.asked_mixtures import asked_mixtures
@@ -96,7 +96,9 @@ class CurveLaw:
     def interval(self, weights: ArrayLike, level: float = 0.9, **given: ArrayLike) -> tuple[Array, Array]:
         """Low and high (n, M): where a new run lands with probability ``level``; NaN without draws."""
         if not 0 < level < 1:
-            raise ReweightvizError(f"level must be a probability between 0 and 1, such as 0.9; got {level}.")
+            raise InvalidValue(
+                name="level", value=level, expected="a probability between 0 and 1, such as 0.9"
+            )
         points = self._points(weights, given)
         count = len(points.weights)
         if not len(self.draws):
@@ -125,7 +127,9 @@ class CurveLaw:
         """What :meth:`to_dict` gave; a law of a convex curve comes as a :class:`ConvexCurveLaw`."""
         kind = record.get("kind")
         if kind not in CURVES:
-            raise ReweightvizError(f"expected a law of kind {listed(sorted(CURVES))}; got {kind!r}.")
+            raise InvalidValue(
+                name="the kind of the law", value=kind, expected=f"one of {listed(sorted(CURVES))}"
+            )
         law = CurveLaw if CURVES[kind].minimise is None else ConvexCurveLaw
         try:
             fixed = {name: decoded(part["data"], "<f8").reshape(part["shape"]) for name, part in record["fixed"].items()}

@@ -19,7 +19,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnmetNeed
 from reweightviz.laws.curve_law import CurveLaw
 from reweightviz.laws.curves import CURVES, Curve, Points, Start, fit_curve
 from reweightviz.laws.runs import checked_directions, checked_given, checked_runs, fit_diagnostics
@@ -65,7 +65,12 @@ class DataFiltering:
 
     def __post_init__(self) -> None:
         if not self.huber > 0 or self.draws < 0:
-            raise ReweightvizError(f"DataFiltering needs huber above 0 and draws of at least 0; got {self.huber}, {self.draws}.")
+            raise UnmetNeed(
+                name="DataFiltering",
+                value=(self.huber, self.draws),
+                expected="huber above 0 and draws of at least 0",
+                got=f"{self.huber}, {self.draws}",
+            )
 
     def fit(self, *, domains: Sequence[str], targets: Sequence[str], mixtures: ArrayLike, losses: ArrayLike,
             run_tokens: ArrayLike, available: ArrayLike, lower_is_better: ArrayLike | None = None) -> CurveLaw:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, warn
+from reweightviz.core.errors import ReweightvizError, UnmetNeed, warn
 from reweightviz.laws.curve_law import ConvexCurveLaw, CurveLaw
 from reweightviz.laws.curves import CURVES, Curve, Points, Start, fit_curve
 from reweightviz.laws.log_linear import LogLinearLaw
@@ -79,11 +79,20 @@ class DataMixing:
 
     def __post_init__(self) -> None:
         if self.implicit < 0 or not self.huber > 0 or self.starts < 1 or self.draws < 0:
-            raise ReweightvizError("DataMixing needs implicit of at least 0, huber above 0, starts of at least 1 and draws of at least 0; "
-                                   f"got {self.implicit}, {self.huber}, {self.starts}, {self.draws}.")
+            raise UnmetNeed(
+                name="DataMixing",
+                value=(self.implicit, self.huber, self.starts, self.draws),
+                expected="implicit of at least 0, huber above 0, starts of at least 1 and draws "
+                "of at least 0",
+                got=f"{self.implicit}, {self.huber}, {self.starts}, {self.draws}",
+            )
         if any(value is not None and not 0 < value < np.inf for value in (self.to_tokens, self.to_size)):
-            raise ReweightvizError("DataMixing extrapolates to tokens and a size that are finite and above 0; "
-                                   f"got {self.to_tokens} and {self.to_size}.")
+            raise UnmetNeed(
+                name="DataMixing",
+                value=(self.to_tokens, self.to_size),
+                expected="to_tokens and to_size that are finite and above 0",
+                got=f"{self.to_tokens} and {self.to_size}",
+            )
 
     def fit(self, *, domains: Sequence[str], targets: Sequence[str], mixtures: ArrayLike, losses: ArrayLike,
             lower_is_better: ArrayLike | None = None, run_tokens: ArrayLike | None = None, size: ArrayLike | None = None,

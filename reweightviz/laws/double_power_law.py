@@ -17,7 +17,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, UnmetNeed, listed
 from reweightviz.laws.curve_law import CurveLaw
 from reweightviz.laws.curves import CURVES, Curve, Points, Start, fit_curve
 from reweightviz.laws.runs import checked_directions, checked_given, checked_runs, fit_diagnostics
@@ -59,8 +59,12 @@ class DoublePowerLaw:
 
     def __post_init__(self) -> None:
         if not 0 < self.least < 1 or not self.huber > 0 or self.draws < 0:
-            raise ReweightvizError("DoublePowerLaw needs least between 0 and 1, huber above 0 and draws of at least 0; "
-                                   f"got {self.least}, {self.huber}, {self.draws}.")
+            raise UnmetNeed(
+                name="DoublePowerLaw",
+                value=(self.least, self.huber, self.draws),
+                expected="least between 0 and 1, huber above 0 and draws of at least 0",
+                got=f"{self.least}, {self.huber}, {self.draws}",
+            )
 
     def fit(self, *, domains: Sequence[str], targets: Sequence[str], mixtures: ArrayLike, losses: ArrayLike,
             lower_is_better: ArrayLike | None = None, available: ArrayLike | None = None) -> CurveLaw:

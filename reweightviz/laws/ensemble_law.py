@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, listed
 from reweightviz.laws.regressors import LinearRegressor, Regressor, TreeRegressor
 from reweightviz.laws.sampled_law import Array, SampledLaw, damaged, packed, unpacked
 from reweightviz.numerics.simplex import share
@@ -89,10 +89,19 @@ class EnsembleLaw(SampledLaw):
         """
         given = np.ones(len(self.targets)) if importance is None else np.asarray(importance, np.float64)
         if given.shape != (len(self.targets),) or not np.isfinite(given).all() or (given < 0).any() or not given.any():
-            raise ReweightvizError(f"importance must be {len(self.targets)} numbers >= 0, at least one above 0, "
-                                   f"one for each of {listed(self.targets)}; got {given}.")
+            raise InvalidValue(
+                name="importance",
+                value=given,
+                expected=f"{len(self.targets)} numbers >= 0, at least one above 0, one for each "
+                f"of {listed(self.targets)}",
+            )
         if not 1 <= top <= draws:
-            raise ReweightvizError(f"top must be between 1 and the number of draws; got {top} of {draws}.")
+            raise InvalidValue(
+                name="top",
+                value=(top, draws),
+                expected="between 1 and the number of draws",
+                got=f"{top} of {draws}",
+            )
         mixtures = _dirichlet(self._prior(prior), draws, seed)
         shares = np.where(self.lower_is_better, 1.0, -1.0) * given / given.sum()
         rows, value = self.model.lowest(mixtures, shares, top)

@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnmetNeed
 from reweightviz.laws.gaussian_process_law import GaussianProcessLaw, deviation, flat, standard, stretch_of
 from reweightviz.laws.parallel import at_once
 from reweightviz.laws.runs import FOLDS, checked_directions, checked_runs, fold_of_runs, say_few_runs
@@ -66,7 +66,12 @@ class GaussianProcess:
 
     def __post_init__(self) -> None:
         if (self.power is not None and not self.power > 0) or self.draws < 0:
-            raise ReweightvizError(f"GaussianProcess needs a power above 0 and draws of at least 0; got {self.power}, {self.draws}.")
+            raise UnmetNeed(
+                name="GaussianProcess",
+                value=(self.power, self.draws),
+                expected="a power above 0 and draws of at least 0",
+                got=f"{self.power}, {self.draws}",
+            )
 
     def fit(self, *, domains: Sequence[str], targets: Sequence[str], mixtures: ArrayLike, losses: ArrayLike,
             lower_is_better: ArrayLike | None = None) -> GaussianProcessLaw:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import InvalidValue, ReweightvizError
 from reweightviz.core.protocols import BrowserForm
 from reweightviz.laws.arrays import decoded, encoded
 from reweightviz.laws.asked_mixtures import asked_mixtures
@@ -86,7 +86,9 @@ class LogLinearLaw:
     def interval(self, weights: ArrayLike, level: float = 0.9) -> tuple[Array, Array]:
         """Low and high (n, M): where a new run lands with probability ``level``; NaN without draws."""
         if not 0 < level < 1:
-            raise ReweightvizError(f"level must be a probability between 0 and 1, such as 0.9; got {level}.")
+            raise InvalidValue(
+                name="level", value=level, expected="a probability between 0 and 1, such as 0.9"
+            )
         mixtures = self._mixtures(weights)
         if not len(self.draws):
             absent = np.full((len(mixtures), len(self.targets)), np.nan)
@@ -137,7 +139,9 @@ class LogLinearLaw:
     def from_dict(cls, record: Mapping[str, Any]) -> LogLinearLaw:
         """What :meth:`to_dict` gave."""
         if record.get("kind") != cls.kind:
-            raise ReweightvizError(f"expected a law of kind {cls.kind!r}; got {record.get('kind')!r}.")
+            raise InvalidValue(
+                name="the kind of the law", value=record.get("kind"), expected=repr(cls.kind)
+            )
         try:
             return cls(tuple(record["domains"]), tuple(record["targets"]), np.array(record["lower_is_better"], bool),
                        decoded(record["coef"], "<f8"), decoded(record["draws"], "<f4"), decoded(record["noise"], "<f4"),

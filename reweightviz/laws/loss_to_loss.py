@@ -18,7 +18,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, unknown_name
+from reweightviz.core.errors import (
+    InvalidValue,
+    ReweightvizError,
+    UnknownName,
+    UnmetNeed,
+    WrongDomains,
+)
 from reweightviz.core.protocols import Law
 from reweightviz.laws.loss_to_loss_law import LossToLossLaw
 from reweightviz.laws.runs import checked_directions, checked_runs, fit_diagnostics, held_out_diagnostics, whole_runs
@@ -66,9 +72,9 @@ class LossToLoss:
 
     def __post_init__(self) -> None:
         if self.form is not None and self.form not in FORMS:
-            raise unknown_name("form of LossToLoss", self.form, FORMS)
+            raise UnknownName(kind="form of LossToLoss", name=self.form, known=FORMS)
         if self.draws < 0:
-            raise ReweightvizError(f"LossToLoss needs draws of at least 0; got {self.draws}.")
+            raise UnmetNeed(name="LossToLoss", value=self.draws, expected="draws of at least 0")
 
     def fit(self, *, domains: Sequence[str], targets: Sequence[str], mixtures: ArrayLike, losses: ArrayLike, law: Law,
             proxy_losses: ArrayLike | None = None, lower_is_better: ArrayLike | None = None) -> LossToLossLaw:
@@ -89,7 +95,9 @@ class LossToLoss:
         """
         names, goals = tuple(domains), tuple(targets)
         if set(names) != set(law.domains) or len(names) != len(law.domains):
-            raise ReweightvizError(f"the runs and the law beneath must have the same domains; got {names} and {tuple(law.domains)}.")
+            raise WrongDomains(
+                who="the runs", asked=names, other="the law beneath", there=law.domains
+            )
         if told := getattr(law, "given", ()):
             raise ReweightvizError(f"LossToLoss needs a law that takes the weights alone; this takes {', '.join(told)}: "
                                    "hold them with law.at(...).")
@@ -98,8 +106,13 @@ class LossToLoss:
         w = w[:, [names.index(name) for name in law.domains]]
         below = law.predict(w) if proxy_losses is None else np.asarray(proxy_losses, np.float64)
         if below.shape != (len(w), len(law.targets)) or not np.isfinite(below).all():
-            raise ReweightvizError(f"proxy_losses must be ({len(w)}, {len(law.targets)}) finite numbers, one a run and target of the law "
-                                   f"beneath; got shape {below.shape}.")
+            raise InvalidValue(
+                name="proxy_losses",
+                value=below.shape,
+                expected=f"({len(w)}, {len(law.targets)}) finite numbers, one a run and target "
+                "of the law beneath",
+                got=f"shape {below.shape}",
+            )
         better = checked_directions(lower_is_better, goals)
         blend, followed = self._followed(goals, law, below, y, better)
         known = _spread(law, w) if proxy_losses is None else np.zeros((len(law.targets), len(law.targets)))
@@ -140,7 +153,7 @@ class LossToLoss:
         """What of the law beneath each target follows, as a column (P, M), and its name."""
         names = (*law.targets, MEAN)
         if self.source is not None and self.source not in names:
-            raise unknown_name("target of the law beneath", self.source, names)
+            raise UnknownName(kind="target of the law beneath", name=self.source, known=names)
         columns = np.column_stack([np.eye(len(law.targets)), np.full(len(law.targets), 1 / len(law.targets))])
         picked = []
         for m, goal in enumerate(goals):

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, UnmetNeed, listed
 from reweightviz.laws.mixmin_law import MixMinLaw
 from reweightviz.laws.runs import checked_directions, checked_runs, fit_diagnostics, held_out_diagnostics, whole_runs
 
@@ -53,7 +53,7 @@ class MixMin:
 
     def __post_init__(self) -> None:
         if self.draws < 0:
-            raise ReweightvizError(f"MixMin needs draws of at least 0; got {self.draws}.")
+            raise UnmetNeed(name="MixMin", value=self.draws, expected="draws of at least 0")
 
     def fit(self, *, domains: Sequence[str], targets: Sequence[str], log_probs: ArrayLike | Mapping[str, ArrayLike],
             lengths: ArrayLike | Mapping[str, ArrayLike] | None = None, mixtures: ArrayLike | None = None,
@@ -144,6 +144,10 @@ def _log_probs(name: str, given: ArrayLike, domains: int) -> Single:
 def _shares(name: str, lengths: ArrayLike | None, count: int) -> Array:
     tokens = np.ones(count) if lengths is None else np.asarray(lengths, np.float64)
     if tokens.shape != (count,) or not np.isfinite(tokens).all() or (tokens <= 0).any():
-        raise ReweightvizError(f"lengths must be ({count},) numbers of tokens above 0, one a document of {name!r}; "
-                               f"got shape {tokens.shape}.")
+        raise InvalidValue(
+            name="lengths",
+            value=tokens.shape,
+            expected=f"({count},) numbers of tokens above 0, one a document of {name!r}",
+            got=f"shape {tokens.shape}",
+        )
     return np.asarray(1 / (count * tokens), np.float64)

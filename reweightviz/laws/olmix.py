@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from numpy.typing import ArrayLike
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnmetNeed
 from reweightviz.laws.log_linear import LogLinearLaw
 from reweightviz.laws.log_linear_fit import fitted_log_linear
 
@@ -55,8 +55,12 @@ class Olmix:
 
     def __post_init__(self) -> None:
         if not self.huber > 0 or self.starts < 1 or self.draws < 0:
-            raise ReweightvizError("Olmix needs huber above 0, starts of at least 1 and draws of at least 0; "
-                                   f"got {self.huber}, {self.starts}, {self.draws}.")
+            raise UnmetNeed(
+                name="Olmix",
+                value=(self.huber, self.starts, self.draws),
+                expected="huber above 0, starts of at least 1 and draws of at least 0",
+                got=f"{self.huber}, {self.starts}, {self.draws}",
+            )
 
     def fit(self, *, domains: Sequence[str], targets: Sequence[str], mixtures: ArrayLike, losses: ArrayLike,
             lower_is_better: ArrayLike | None = None) -> LogLinearLaw:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, UnmetNeed, listed
 from reweightviz.laws.projektor_law import ProjektorLaw, features
 from reweightviz.laws.runs import checked_directions, checked_given, checked_runs, fit_diagnostics, held_out_diagnostics, whole_runs
 from reweightviz.numerics.transport import Distances, cuts
@@ -59,8 +59,12 @@ class Projektor:
 
     def __post_init__(self) -> None:
         if self.documents < 1 or self.cuts < 1 or not self.entropy >= 0 or self.draws < 0:
-            raise ReweightvizError("Projektor needs documents and cuts of at least 1, entropy and draws of at least 0; "
-                                   f"got {self.documents}, {self.cuts}, {self.entropy}, {self.draws}.")
+            raise UnmetNeed(
+                name="Projektor",
+                value=(self.documents, self.cuts, self.entropy, self.draws),
+                expected="documents and cuts of at least 1, entropy and draws of at least 0",
+                got=f"{self.documents}, {self.cuts}, {self.entropy}, {self.draws}",
+            )
 
     def fit(self, *, domains: Sequence[str], targets: Sequence[str], mixtures: ArrayLike, losses: ArrayLike,
             embedding: Mapping[str, ArrayLike] | Sequence[ArrayLike] | None = None,
@@ -121,8 +125,12 @@ class Projektor:
         if domain_distances is not None:
             told = np.asarray(domain_distances, np.float64)
             if told.shape not in ((len(names),), (len(goals), len(names))) or not np.isfinite(told).all():
-                raise ReweightvizError(f"domain_distances must be ({len(names)},) or ({len(goals)}, {len(names)}) numbers; "
-                                       f"got shape {told.shape}.")
+                raise InvalidValue(
+                    name="domain_distances",
+                    value=told.shape,
+                    expected=f"({len(names)},) or ({len(goals)}, {len(names)}) numbers",
+                    got=f"shape {told.shape}",
+                )
             found = [Distances(row[None], np.zeros(1)) for row in np.atleast_2d(told)]
             return tuple(found * len(goals) if told.ndim == 1 else found)
         if embedding is None or target_embedding is None:
@@ -140,7 +148,12 @@ class Projektor:
         """At most so many documents, unit length left as it is."""
         rows = np.asarray(given, np.float64)
         if rows.ndim != 2 or not len(rows) or not np.isfinite(rows).all():
-            raise ReweightvizError(f"embeddings must be (X, D) finite numbers, one row a document; got shape {rows.shape}.")
+            raise InvalidValue(
+                name="embeddings",
+                value=rows.shape,
+                expected="(X, D) finite numbers, one row a document",
+                got=f"shape {rows.shape}",
+            )
         return rows[np.sort(rng.permutation(len(rows))[:self.documents])]
 
 

@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reweightviz.core.errors import ReweightvizError, unknown_name
+from reweightviz.core.errors import UnknownName, UnmetNeed
 from reweightviz.laws.ensemble_law import EnsembleLaw
 from reweightviz.laws.regressors import LinearRegressor, Regressor, boosted
 from reweightviz.laws.runs import checked_directions, checked_runs, fit_diagnostics, fold_of_runs, held_out_diagnostics
@@ -68,12 +68,20 @@ class RegMix:
 
     def __post_init__(self) -> None:
         if self.model not in ("lightgbm", "linear"):
-            raise unknown_name("model of RegMix", self.model, ("lightgbm", "linear"))
+            raise UnknownName(kind="model of RegMix", name=self.model, known=("lightgbm", "linear"))
         if self.trees < 1 or not self.rate > 0 or self.leaves < 2 or (self.least is not None and self.least < 1):
-            raise ReweightvizError("RegMix needs trees and least of at least 1, a rate above 0 and leaves of at least 2; "
-                                   f"got {self.trees}, {self.least}, {self.rate}, {self.leaves}.")
+            raise UnmetNeed(
+                name="RegMix",
+                value=(self.trees, self.least, self.rate, self.leaves),
+                expected="trees and least of at least 1, a rate above 0 and leaves of at least 2",
+                got=f"{self.trees}, {self.least}, {self.rate}, {self.leaves}",
+            )
         if self.folds < 0 or self.folds == 1:
-            raise ReweightvizError(f"RegMix needs folds of at least 2, or 0 for no intervals; got {self.folds}.")
+            raise UnmetNeed(
+                name="RegMix",
+                value=self.folds,
+                expected="folds of at least 2, or 0 for no intervals",
+            )
 
     def fit(self, *, domains: Sequence[str], targets: Sequence[str], mixtures: ArrayLike, losses: ArrayLike,
             lower_is_better: ArrayLike | None = None) -> EnsembleLaw:
@@ -91,7 +99,11 @@ class RegMix:
         """
         names, goals, linear = tuple(domains), tuple(targets), self.model == "linear"
         if len(names) < 2:
-            raise ReweightvizError(f"RegMix learns what the weights do, so it needs 2 domains or more; got {len(names)}.")
+            raise UnmetNeed(
+                name="RegMix",
+                value=len(names),
+                expected="2 domains or more, as it learns what the weights do",
+            )
         w, y = checked_runs(f"RegMix(model={self.model!r})", names, goals, mixtures, losses, positive=False, spanning=linear,
                             needed=len(names) + 1 if linear else 6, parametric=linear)
         fold = fold_of_runs(w, self.folds, self.seed) if self.folds else np.empty(0, np.int64)

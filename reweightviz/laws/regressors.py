@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import missing_package
+from reweightviz.core.errors import MissingPackage
 from reweightviz.laws.parallel import at_once
 from reweightviz.laws.sampled_law import packed, unpacked
 
@@ -187,5 +187,7 @@ def _lightgbm() -> Any:
     try:
         import lightgbm
     except ImportError as error:
-        raise missing_package("RegMix(model='lightgbm')", "lightgbm", "laws") from error
+        raise MissingPackage(
+            package="lightgbm", extra="laws", who="RegMix(model='lightgbm')"
+        ) from error
     return lightgbm

@@ -16,7 +16,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import (
+    InvalidArgument,
+    InvalidValue,
+    ReweightvizError,
+    UnmetNeed,
+    listed,
+)
 from reweightviz.core.protocols import BrowserForm, LawSpec, needs
 from reweightviz.laws.asked_mixtures import asked_mixtures
 from reweightviz.laws.olmix import Olmix
@@ -60,9 +66,15 @@ class Repeated:
 
     def __post_init__(self) -> None:
         if not isinstance(self.law, LawSpec) or isinstance(self.law, type | Repeated):
-            raise ReweightvizError(f"Repeated takes a law's settings, such as Repeated(Olmix()); got {self.law!r}.")
+            raise InvalidArgument(
+                name="Repeated",
+                value=self.law,
+                expected="a law's settings, such as Repeated(Olmix())",
+            )
         if not self.decay > 0:
-            raise ReweightvizError(f"Repeated needs a decay above 0, in repetitions; got {self.decay}.")
+            raise UnmetNeed(
+                name="Repeated", value=self.decay, expected="a decay above 0, in repetitions"
+            )
 
     def fit(self, *, domains: Sequence[str], targets: Sequence[str], mixtures: ArrayLike, losses: ArrayLike,
             run_tokens: ArrayLike, available: ArrayLike, lower_is_better: ArrayLike | None = None,
@@ -191,7 +203,9 @@ class RepeatedLaw:
     def from_dict(cls, record: Mapping[str, Any]) -> RepeatedLaw:
         """What :meth:`to_dict` gave."""
         if record.get("kind") != cls.kind:
-            raise ReweightvizError(f"expected a law of kind {cls.kind!r}; got {record.get('kind')!r}.")
+            raise InvalidValue(
+                name="the kind of the law", value=record.get("kind"), expected=repr(cls.kind)
+            )
         try:
             module, _, name = record["law"]["class"].partition(":")
             if not module.startswith("reweightviz.laws."):
@@ -208,7 +222,12 @@ class RepeatedLaw:
     def _effective(self, weights: ArrayLike, given: Mapping[str, ArrayLike]) -> tuple[Array, dict[str, Any]]:
         mixtures = asked_mixtures(weights, self.domains)
         if any(name not in given for name in self.given) or any(name not in self.takes for name in given):
-            raise ReweightvizError(f"the law takes {listed(self.takes)} beside the weights; got {listed(given) if given else 'none'}.")
+            raise InvalidArgument(
+                name="the law",
+                value=given,
+                expected=f"{listed(self.takes)} beside the weights",
+                got=listed(given) or "none",
+            )
         told = {name: self._checked(name, {**self.held, **given}[name], len(mixtures)) for name in self.takes_itself}
         shares, lost, worth = _effective(mixtures, told["run_tokens"], told["available"], self.decay)
         inner: dict[str, Any] = {name: value for name, value in given.items() if name not in self.takes_itself}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from reweightviz.core.errors import unknown_name
+from reweightviz.core.errors import UnknownName
 from reweightviz.core.protocols import Law
 from reweightviz.laws.curves import CURVES
 
@@ -27,7 +27,7 @@ def restored(record: Mapping[str, Any]) -> Law:
     kind = record.get("kind") if isinstance(record, Mapping) else None
     homes = HOMES | dict.fromkeys(CURVES, ("curve_law", "CurveLaw"))
     if kind not in homes:
-        raise unknown_name("kind of law", str(kind), homes)
+        raise UnknownName(kind="kind of law", name=str(kind), known=homes)
     module, name = homes[kind]
     law: Law = getattr(import_module(f"reweightviz.laws.{module}"), name).from_dict(record)
     return law

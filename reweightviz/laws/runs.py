@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed, warn
+from reweightviz.core.errors import InvalidValue, ReweightvizError, UnmetNeed, listed, warn
 from reweightviz.core.repeats import group_equal_mixtures
 
 Array = NDArray[np.float64]
@@ -36,8 +36,12 @@ def checked_runs(who: str, domains: Sequence[str], targets: Sequence[str], mixtu
     names, goals = tuple(domains), tuple(targets)
     w, y = np.asarray(mixtures, np.float64), np.asarray(losses, np.float64)
     if w.ndim != 2 or y.ndim != 2 or w.shape[1] != len(names) or y.shape != (len(w), len(goals)):
-        raise ReweightvizError(f"{who} needs mixtures (R, {len(names)}) and losses (R, {len(goals)}); "
-                               f"got {w.shape} and {y.shape}.")
+        raise UnmetNeed(
+            name=who,
+            value=(w.shape, y.shape),
+            expected=f"mixtures (R, {len(names)}) and losses (R, {len(goals)})",
+            got=f"{w.shape} and {y.shape}",
+        )
     if len(w) < needed:
         fits = f"fits {needed} numbers a target for {len(names)} domains and " if parametric else ""
         raise ReweightvizError(f"{who} {fits}needs at least {needed} runs; got {len(w)}.")
@@ -80,9 +84,15 @@ def checked_given(who: str, name: str, values: ArrayLike, count: int, width: int
     else:
         fits, wanted = given.shape in ((width,), (1, width), (count, width)), f"({width},) or ({count}, {width})"
     if not fits:
-        raise ReweightvizError(f"{who} needs {name} as {wanted}; got shape {given.shape}.")
+        raise UnmetNeed(
+            name=who, value=given.shape, expected=f"{name} as {wanted}", got=f"shape {given.shape}"
+        )
     if not np.isfinite(given).all() or (given <= 0).any():
-        raise ReweightvizError(f"{name} must be finite numbers above 0; got {given[~(np.isfinite(given) & (given > 0))].ravel()[:3]}.")
+        raise InvalidValue(
+            name=name,
+            value=given[~(np.isfinite(given) & (given > 0))].ravel()[:3],
+            expected="finite numbers above 0",
+        )
     return np.broadcast_to(given.reshape(-1), (count,)).copy() if width is None else np.broadcast_to(given, (count, width)).copy()
 
 
@@ -90,7 +100,12 @@ def checked_directions(lower_is_better: ArrayLike | None, targets: Sequence[str]
     """Whether lower is better for each target, (M,); all true when not given."""
     better = np.ones(len(targets), bool) if lower_is_better is None else np.asarray(lower_is_better, bool)
     if better.shape != (len(targets),):
-        raise ReweightvizError(f"lower_is_better must be ({len(targets)},), one a target; got shape {better.shape}.")
+        raise InvalidValue(
+            name="lower_is_better",
+            value=better.shape,
+            expected=f"({len(targets)},), one a target",
+            got=f"shape {better.shape}",
+        )
     return better
 
 
@@ -98,8 +113,12 @@ def checked_importance(importance: ArrayLike | None, targets: Sequence[str], low
     """How much each target counts, (M,), rescaled to sum 1; refuses targets where higher is better."""
     given = np.ones(len(targets)) if importance is None else np.asarray(importance, np.float64)
     if given.shape != (len(targets),) or not np.isfinite(given).all() or (given < 0).any() or not given.any():
-        raise ReweightvizError(f"importance must be {len(targets)} numbers >= 0, at least one above 0, "
-                               f"one for each of {listed(targets)}; got {given}.")
+        raise InvalidValue(
+            name="importance",
+            value=given,
+            expected=f"{len(targets)} numbers >= 0, at least one above 0, one for each of "
+            f"{listed(targets)}",
+        )
     upwards = (given > 0) & ~lower_is_better
     if upwards.any():
         raise ReweightvizError("the convex optimiser needs targets where lower is better; higher is better for "

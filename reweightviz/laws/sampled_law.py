@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import InvalidValue, ReweightvizError
 from reweightviz.core.protocols import BrowserForm
 from reweightviz.laws.asked_mixtures import asked_mixtures
 from reweightviz.numerics.quantiles import between
@@ -51,7 +51,9 @@ class SampledLaw:
     def interval(self, weights: ArrayLike, level: float = 0.9, **given: ArrayLike) -> tuple[Array, Array]:
         """Low and high (n, M): where a new run lands with probability ``level``; NaN without draws."""
         if not 0 < level < 1:
-            raise ReweightvizError(f"level must be a probability between 0 and 1, such as 0.9; got {level}.")
+            raise InvalidValue(
+                name="level", value=level, expected="a probability between 0 and 1, such as 0.9"
+            )
         mixtures = self._mixtures(weights)
         if not self.draws:
             absent = np.full((len(mixtures), len(self.targets)), np.nan)
@@ -79,7 +81,9 @@ class SampledLaw:
     def _read(cls, record: Mapping[str, Any]) -> dict[str, Any]:
         """What :meth:`_record` gave, as arguments; refuses another kind of law."""
         if record.get("kind") != cls.kind:
-            raise ReweightvizError(f"expected a law of kind {cls.kind!r}; got {record.get('kind')!r}.")
+            raise InvalidValue(
+                name="the kind of the law", value=record.get("kind"), expected=repr(cls.kind)
+            )
         try:
             return {"domains": tuple(record["domains"]), "targets": tuple(record["targets"]),
                     "lower_is_better": np.array(record["lower_is_better"], bool), "diagnostics": dict(record["diagnostics"])}

@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, warn
+from reweightviz.core.errors import ReweightvizError, UnmetNeed, warn
 from reweightviz.mixers.amounts import amounts
 from reweightviz.mixers.fixed import Fixed
 from reweightviz.mixers.hyperparameters import check_fields
@@ -63,8 +63,12 @@ class ActiveMultiTask(Fixed):
     def __post_init__(self) -> None:
         check_fields(self)
         if not 0 <= self.penalty < np.inf or self.power not in (1, 2) or not 0 <= self.floor <= 1:
-            raise ReweightvizError("ActiveMultiTask needs a penalty of at least 0, a power of 1 or 2 and a floor between 0 and 1; "
-                                   f"got {self.penalty!r}, {self.power!r} and {self.floor!r}.")
+            raise UnmetNeed(
+                name="ActiveMultiTask",
+                value=(self.penalty, self.power, self.floor),
+                expected="a penalty of at least 0, a power of 1 or 2 and a floor between 0 and 1",
+                got=f"{self.penalty!r}, {self.power!r} and {self.floor!r}",
+            )
 
     def init(self, *, task_heads: ArrayLike, target_head: ArrayLike, cost: ArrayLike | None = None) -> State:
         """Find nu and the weights.
@@ -78,8 +82,13 @@ class ActiveMultiTask(Fixed):
         heads, wanted = np.asarray(task_heads, np.float64), np.asarray(target_head, np.float64)
         finite = np.isfinite(heads).all() and np.isfinite(wanted).all()
         if heads.ndim != 2 or not heads.size or wanted.shape != heads.shape[:1] or not finite:
-            raise ReweightvizError("ActiveMultiTask needs finite task_heads (D, K) and a target_head (D,) on the same representation; "
-                                   f"got shapes {heads.shape} and {wanted.shape}.")
+            raise UnmetNeed(
+                name="ActiveMultiTask",
+                value=(heads.shape, wanted.shape),
+                expected="finite task_heads (D, K) and a target_head (D,) on the same "
+                "representation",
+                got=f"shapes {heads.shape} and {wanted.shape}",
+            )
         if cost is not None and self.power == 2:
             raise ReweightvizError("ActiveMultiTask takes a cost with power=1 alone; the L2 baseline knows none.")
         domains = heads.shape[1]

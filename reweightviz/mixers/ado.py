@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, UnmetNeed
 from reweightviz.mixers.checked import checked
 from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.numerics.loss_curves import fit_loss_curves, smooth
@@ -101,11 +101,20 @@ class ADO:
     def __post_init__(self) -> None:
         check_fields(self)
         if min(self.start, self.every, self.window) < 1 or self.skip < 0:
-            raise ReweightvizError("ADO needs start, every and window of at least 1 step and skip of at least 0; "
-                                   f"got {self.start}, {self.every}, {self.window} and {self.skip}.")
+            raise UnmetNeed(
+                name="ADO",
+                value=(self.start, self.every, self.window, self.skip),
+                expected="start, every and window of at least 1 step and skip of at least 0",
+                got=f"{self.start}, {self.every}, {self.window} and {self.skip}",
+            )
         if not (self.power >= 0 and 0 <= self.least < 1 and 0 <= self.memory < 1 and 0 <= self.fresh <= 1):
-            raise ReweightvizError("ADO needs power of at least 0, least and memory from 0 to below 1, fresh from 0 to 1; "
-                                   f"got {self.power}, {self.least}, {self.memory} and {self.fresh}.")
+            raise UnmetNeed(
+                name="ADO",
+                value=(self.power, self.least, self.memory, self.fresh),
+                expected="power of at least 0, least and memory from 0 to below 1, fresh from 0 "
+                "to 1",
+                got=f"{self.power}, {self.least}, {self.memory} and {self.fresh}",
+            )
 
     def init(self, *, prior: ArrayLike) -> State:
         """Start at ``prior`` (K,); the paper's is natural."""

@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnmetNeed
 from reweightviz.mixers.checked import checked
 from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.numerics.simplex import ascended, share, softmax
@@ -88,18 +88,33 @@ class Aioli:
     def __post_init__(self) -> None:
         check_fields(self)
         if min(self.lp_rounds, self.lp_steps, self.every, self.prior_steps) < 1 or self.seed < 0:
-            raise ReweightvizError("Aioli needs lp_rounds, lp_steps, every and prior_steps of at least 1 and a seed of at least 0; "
-                                   f"got {self.lp_rounds}, {self.lp_steps}, {self.every}, {self.prior_steps} and {self.seed}.")
+            raise UnmetNeed(
+                name="Aioli",
+                value=(self.lp_rounds, self.lp_steps, self.every, self.prior_steps, self.seed),
+                expected="lp_rounds, lp_steps, every and prior_steps of at least 1 and a seed "
+                "of at least 0",
+                got=f"{self.lp_rounds}, {self.lp_steps}, {self.every}, {self.prior_steps} "
+                f"and {self.seed}",
+            )
         if not (np.isfinite(self.eta) and 0 < self.one_hot <= 1 and (self.ema is None or 0 <= self.ema < 1)):
-            raise ReweightvizError("Aioli needs a finite eta, one_hot above 0 and up to 1, and ema None or from 0 to below 1; "
-                                   f"got {self.eta}, {self.one_hot} and {self.ema}.")
+            raise UnmetNeed(
+                name="Aioli",
+                value=(self.eta, self.one_hot, self.ema),
+                expected="a finite eta, one_hot above 0 and up to 1, and ema None or from 0 to "
+                "below 1",
+                got=f"{self.eta}, {self.one_hot} and {self.ema}",
+            )
 
     def init(self, *, prior: ArrayLike) -> State:
         """Start at ``prior`` (K,)."""
         start = share(prior, "the prior")
         K = start.size
         if K > 1 and self.one_hot <= 1 / K:
-            raise ReweightvizError(f"Aioli needs one_hot above 1 / {K} to tell {K} domains apart; got {self.one_hot}.")
+            raise UnmetNeed(
+                name="Aioli",
+                value=self.one_hot,
+                expected=f"one_hot above 1 / {K} to tell {K} domains apart",
+            )
         return State(start, np.zeros(K), np.full((K, K), np.nan), np.zeros((K, K)), np.full(K, np.nan), 0)
 
     def measures(self, state: State) -> tuple[str, ...]:

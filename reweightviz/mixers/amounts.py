@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import InvalidValue
 from reweightviz.numerics.simplex import numbers
 
 
@@ -20,5 +20,5 @@ def amounts(values: ArrayLike, what: str, count: int | None = None, *, positive:
     if not good or (found < 0).any() or (positive and (found == 0).any()) or (count is not None and found.size != count):
         many = "(K,)" if count is None else f"({count},)"
         least = "above 0" if positive else ">= 0, at least one above 0"
-        raise ReweightvizError(f"{what} must be {many} numbers {least}, one a domain; got {found}.")
+        raise InvalidValue(name=what, value=found, expected=f"{many} numbers {least}, one a domain")
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import InvalidArgument, UnmetNeed
 from reweightviz.numerics.simplex import numbers
 
 Array = NDArray[np.float64]
@@ -31,13 +31,21 @@ def checked(mixer: object, kind: type[tuple[object, ...]], state: tuple[object, 
     """
     who = mixer if isinstance(mixer, str) else type(mixer).__name__
     if not isinstance(state, kind):
-        raise ReweightvizError(f"{who} goes on from a state that its init or update returned; "
-                               f"got {type(state).__module__}.{type(state).__name__}.")
+        raise InvalidArgument(
+            name=who,
+            value=state,
+            expected="a state that its init or update returned",
+            got=f"{type(state).__module__}.{type(state).__name__}",
+        )
     domains = np.asarray(state[0]).size
     came = {name: numbers(values, f"{name!r} of {who}") for name, values in signals.items()}
     for name, values in came.items():
         if values.shape != (domains,) or np.isinf(values).any():
             article = "an" if name[0] in "aeiou" else "a"
-            raise ReweightvizError(f"{who} needs {article} {name.replace('_', ' ')} for each of {domains} domains, finite or NaN; "
-                                   f"got {values}.")
+            raise UnmetNeed(
+                name=who,
+                value=values,
+                expected=f"{article} {name.replace('_', ' ')} for each of {domains} domains, "
+                "finite or NaN",
+            )
     return list(came.values())

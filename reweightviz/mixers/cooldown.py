@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from numpy.typing import ArrayLike
 
-from reweightviz.core.errors import ReweightvizError, unknown_name
+from reweightviz.core.errors import UnknownName, UnmetNeed
 from reweightviz.core.schedule import PATHS, checked_temperatures, cooldown_stages
 from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.mixers.scheduled import Scheduled, State
@@ -59,9 +59,9 @@ class Cooldown(Scheduled):
         object.__setattr__(self, "temperatures", tuple(pairs))
         self._longer_than(pairs[-1][0])
         if self.path not in PATHS:
-            raise unknown_name("path of Cooldown", self.path, PATHS)
+            raise UnknownName(kind="path of Cooldown", name=self.path, known=PATHS)
         if not self.every >= 1:
-            raise ReweightvizError(f"Cooldown needs every of at least 1 step; got {self.every}.")
+            raise UnmetNeed(name="Cooldown", value=self.every, expected="every of at least 1 step")
 
     def init(self, *, tokens: ArrayLike) -> State:
         """Weights of every stage for the tokens (K,) available in each domain."""

@@ -16,7 +16,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, UnmetNeed
 from reweightviz.mixers.checked import checked
 from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.mixers.mixing_policy import Policy, towards
@@ -75,8 +75,13 @@ class DataMixingAgent:
     def __post_init__(self) -> None:
         check_fields(self)
         if not (self.eta >= 0 and self.trust >= 0 and 0 <= self.memory < 1 and self.every >= 1 and self.history >= 2):
-            raise ReweightvizError("DataMixingAgent needs eta and trust of at least 0, memory from 0 to below 1, every of at least 1 and "
-                                   f"history of at least 2; got {self}.")
+            raise UnmetNeed(
+                name="DataMixingAgent",
+                value=self,
+                expected="eta and trust of at least 0, memory from 0 to below 1, every of at "
+                "least 1 and history of at least 2",
+                got=str(self),
+            )
 
     def init(self, *, prior: ArrayLike, policy: Policy | None = None) -> State:
         """Start at ``prior`` (K,).

@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnmetNeed
 from reweightviz.mixers.fixed import Fixed, State
 from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.numerics.simplex import share
@@ -52,7 +52,9 @@ class DifficultyFlip(Fixed):
     def __post_init__(self) -> None:
         check_fields(self)
         if not 0 <= self.strength < np.inf:
-            raise ReweightvizError(f"DifficultyFlip needs a strength of at least 0; got {self.strength}.")
+            raise UnmetNeed(
+                name="DifficultyFlip", value=self.strength, expected="a strength of at least 0"
+            )
 
     def init(self, *, influence: ArrayLike, prior: ArrayLike, task: ArrayLike | None = None) -> State:
         """Deal the weights out.
@@ -65,8 +67,13 @@ class DifficultyFlip(Fixed):
         before, helps = share(prior, "the prior"), np.asarray(influence, np.float64)
         tasks = np.zeros(before.shape) if task is None else np.asarray(task, np.float64)
         if helps.shape != before.shape or tasks.shape != before.shape or np.isinf(helps).any() or not np.isfinite(tasks).all():
-            raise ReweightvizError(f"DifficultyFlip needs an influence, finite or NaN, and a task for each of {before.size} groups; "
-                                   f"got {helps} and {tasks}.")
+            raise UnmetNeed(
+                name="DifficultyFlip",
+                value=(helps, tasks),
+                expected=f"an influence, finite or NaN, and a task for each of {before.size} "
+                "groups",
+                got=f"{helps} and {tasks}",
+            )
         after = before.copy()
         for one in np.unique(tasks):
             rows = np.flatnonzero((tasks == one) & ~np.isnan(helps))

@@ -15,7 +15,7 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import InvalidValue, UnmetNeed
 from reweightviz.mixers.checked import checked
 from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.numerics.simplex import ascended, log_smooth, numbers, share, softmax
@@ -77,13 +77,20 @@ class DoGE:
     def __post_init__(self) -> None:
         check_fields(self)
         if self.scale not in ("lr/mu", "mu"):
-            raise ReweightvizError(f"scale of DoGE is 'lr/mu' or 'mu'; got {self.scale!r}.")
+            raise InvalidValue(name="scale of DoGE", value=self.scale, expected="'lr/mu' or 'mu'")
         if not (0 < self.mu < np.inf and 0 <= self.rate < np.inf and 0 <= self.smoothing <= 1 and self.every >= 1):
-            raise ReweightvizError("DoGE needs mu above 0, rate of at least 0, smoothing between 0 and 1 and every of at least 1; "
-                                   f"got {self.mu}, {self.rate}, {self.smoothing} and {self.every}.")
+            raise UnmetNeed(
+                name="DoGE",
+                value=(self.mu, self.rate, self.smoothing, self.every),
+                expected="mu above 0, rate of at least 0, smoothing between 0 and 1 and every "
+                "of at least 1",
+                got=f"{self.mu}, {self.rate}, {self.smoothing} and {self.every}",
+            )
         bounds = None if self.clip is None else numbers(self.clip, "clip of DoGE")
         if bounds is not None and not (bounds.shape == (2,) and bounds[0] <= bounds[1]):
-            raise ReweightvizError(f"clip of DoGE is (least, most) or None; got {self.clip}.")
+            raise InvalidValue(
+                name="clip of DoGE", value=self.clip, expected="(least, most) or None"
+            )
 
     def init(self, *, prior: ArrayLike) -> State:
         """Start at ``prior`` (K,); the paper starts uniform."""

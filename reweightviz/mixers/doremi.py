@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnmetNeed
 from reweightviz.mixers.checked import checked
 from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.numerics.simplex import ascended, log_smooth, share, softmax
@@ -76,8 +76,12 @@ class DoReMi:
     def __post_init__(self) -> None:
         check_fields(self)
         if not (np.isfinite(self.eta) and self.eta >= 0 and 0 <= self.smoothing <= 1):
-            raise ReweightvizError("DoReMi needs eta of at least 0 and smoothing between 0 and 1; "
-                                   f"got {self.eta} and {self.smoothing}.")
+            raise UnmetNeed(
+                name="DoReMi",
+                value=(self.eta, self.smoothing),
+                expected="eta of at least 0 and smoothing between 0 and 1",
+                got=f"{self.eta} and {self.smoothing}",
+            )
 
     def init(self, *, prior: ArrayLike) -> State:
         """Start at ``prior`` (K,); the paper starts uniform."""

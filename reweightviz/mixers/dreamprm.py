@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, UnmetNeed
 from reweightviz.mixers.checked import checked
 from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.numerics.simplex import log_softmax, share, softmax
@@ -64,8 +64,12 @@ class DreamPRM:
     def __post_init__(self) -> None:
         check_fields(self)
         if not (0 <= self.rate < np.inf and 0 <= self.rate * self.weight_decay < 1 and self.every >= 1):
-            raise ReweightvizError("DreamPRM needs rate and weight_decay of at least 0 and every of at least 1; "
-                                   f"got {self.rate}, {self.weight_decay} and {self.every}.")
+            raise UnmetNeed(
+                name="DreamPRM",
+                value=(self.rate, self.weight_decay, self.every),
+                expected="rate and weight_decay of at least 0 and every of at least 1",
+                got=f"{self.rate}, {self.weight_decay} and {self.every}",
+            )
 
     def init(self, *, prior: ArrayLike) -> State:
         """Start at ``prior`` (K,); the paper starts uniform, at a table of 0."""

@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, unknown_name, warn
+from reweightviz.core.errors import UnknownName, UnmetNeed, warn
 from reweightviz.core.token_counts import parse_count
 from reweightviz.mixers.amounts import amounts
 from reweightviz.mixers.fixed import Fixed
@@ -69,13 +69,21 @@ class EquitableAllocation(Fixed):
 
     def __post_init__(self) -> None:
         if self.objective not in ("mean", "worst"):
-            raise unknown_name("objective of EquitableAllocation", self.objective, ("mean", "worst"))
+            raise UnknownName(
+                kind="objective of EquitableAllocation",
+                name=self.objective,
+                known=("mean", "worst"),
+            )
         budget = parse_count(self.budget, "the budget of EquitableAllocation", positive=True)
         if isinstance(self.budget, str):
             object.__setattr__(self, "budget", budget)
         check_fields(self)
         if not 0 <= self.explore <= 1:
-            raise ReweightvizError(f"EquitableAllocation needs explore between 0 and 1; got {self.explore!r}.")
+            raise UnmetNeed(
+                name="EquitableAllocation",
+                value=self.explore,
+                expected="explore between 0 and 1",
+            )
 
     def init(self, *, sizes: ArrayLike, size_losses: ArrayLike, cost: ArrayLike | None = None, prior: ArrayLike | None = None) -> State:
         """Fit the curves and spend the budget.
@@ -92,7 +100,12 @@ class EquitableAllocation(Fixed):
         price = np.ones(domains) if cost is None else amounts(cost, "the cost", domains, positive=True)
         importance = np.full(domains, 1 / domains) if prior is None else share(prior, "the prior")
         if importance.size != domains:
-            raise ReweightvizError(f"EquitableAllocation needs a prior for each of {domains} domains; got {importance.size} weights.")
+            raise UnmetNeed(
+                name="EquitableAllocation",
+                value=importance.size,
+                expected=f"a prior for each of {domains} domains",
+                got=f"{importance.size} weights",
+            )
         curves = fit_learning_curves(n, loss)
         least = self.explore * self.budget / domains / price
         if not (curves.scale * (importance if self.objective == "mean" else 1) > 0).any():
@@ -108,6 +121,11 @@ class EquitableAllocation(Fixed):
 def _measured(sizes: ArrayLike, losses: ArrayLike) -> tuple[Array, Array]:
     n, loss = np.asarray(sizes, np.float64), np.asarray(losses, np.float64)
     if n.ndim != 2 or n.shape != loss.shape or not n.size or (n <= 0).any() or (loss <= 0).any() or np.isinf([n, loss]).any():
-        raise ReweightvizError("EquitableAllocation needs sizes and size_losses (S, K), one of each a measurement, above 0, finite or NaN; "
-                               f"got shapes {n.shape} and {loss.shape}.")
+        raise UnmetNeed(
+            name="EquitableAllocation",
+            value=(n.shape, loss.shape),
+            expected="sizes and size_losses (S, K), one of each a measurement, above 0, "
+            "finite or NaN",
+            got=f"shapes {n.shape} and {loss.shape}",
+        )
     return n, loss

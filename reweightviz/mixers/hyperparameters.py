@@ -7,7 +7,7 @@ from dataclasses import fields
 from numbers import Real
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.validation import whole_number
 
 KINDS: dict[str, tuple[type, str]] = {
@@ -37,4 +37,6 @@ def check_fields(mixer: Any, *endless: str) -> None:
         if right and name == "float" and field.name not in endless:
             right = math.isfinite(value)
         if not right:
-            raise ReweightvizError(f"{type(mixer).__name__} needs {field.name} as {what}; got {value!r:.60}.")
+            raise UnmetNeed(
+                name=type(mixer).__name__, value=value, expected=f"{field.name} as {what}"
+            )

@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, UnmetNeed
 from reweightviz.core.mixture import temperature_weights
 from reweightviz.mixers.amounts import amounts
 from reweightviz.mixers.fixed import Fixed, State
@@ -51,7 +51,12 @@ class MaxCap(Fixed):
     def __post_init__(self) -> None:
         check_fields(self, "cap", "temperature")
         if not (self.cap > 0 and self.temperature > 0):
-            raise ReweightvizError(f"MaxCap needs a cap, in documents, and a temperature above 0; got {self.cap} and {self.temperature}.")
+            raise UnmetNeed(
+                name="MaxCap",
+                value=(self.cap, self.temperature),
+                expected="a cap, in documents, and a temperature above 0",
+                got=f"{self.cap} and {self.temperature}",
+            )
 
     def init(self, *, documents: ArrayLike, tokens: ArrayLike | None = None) -> State:
         """Weights for the documents (K,) in each domain and, for shares of tokens, the tokens (K,) in them."""

@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, warn
+from reweightviz.core.errors import InvalidArgument, ReweightvizError, UnmetNeed, warn
 from reweightviz.core.protocols import Law
 from reweightviz.mixers.fixed import Fixed, State
 from reweightviz.mixers.hyperparameters import check_fields
@@ -62,8 +62,13 @@ class MetaRater(Fixed):
     def __post_init__(self) -> None:
         check_fields(self)
         if not 1 <= self.top <= self.draws or self.seed < 0:
-            raise ReweightvizError("MetaRater needs top of at least 1 and at most the number of draws, and a seed of at least 0; "
-                                   f"got {self.top} of {self.draws}, and {self.seed}.")
+            raise UnmetNeed(
+                name="MetaRater",
+                value=(self.top, self.draws, self.seed),
+                expected="top of at least 1 and at most the number of draws, and a seed of at "
+                "least 0",
+                got=f"{self.top} of {self.draws}, and {self.seed}",
+            )
 
     def init(self, *, law: Law, prior: ArrayLike | None = None) -> State:
         """Search the law.
@@ -73,11 +78,18 @@ class MetaRater(Fixed):
             prior: (K,) around which the draws spread, as Dirichlet(K * prior); uniform when not given.
         """
         if not hasattr(law, "predict"):
-            raise ReweightvizError(f"MetaRater searches a fitted law, such as rv.fit returns; got {law!r:.60}.")
+            raise InvalidArgument(
+                name="MetaRater", value=law, expected="a fitted law, such as rv.fit returns"
+            )
         raters = len(law.domains)
         centre = np.full(raters, 1 / raters) if prior is None else share(prior, "the prior")
         if centre.size != raters:
-            raise ReweightvizError(f"MetaRater needs a prior for each of {raters} raters of the law; got {centre.size} weights.")
+            raise UnmetNeed(
+                name="MetaRater",
+                value=centre.size,
+                expected=f"a prior for each of {raters} raters of the law",
+                got=f"{centre.size} weights",
+            )
         signs = np.where(law.lower_is_better, 1.0, -1.0) / len(law.targets)
         concentration = np.round(raters * centre, 9)  # numpy draws 1 and 1 - 1e-16 in different ways
         best = mean_of_best(lambda weights: law.predict(weights) @ signs, concentration, draws=self.draws, top=self.top, seed=self.seed)
@@ -93,7 +105,11 @@ class MetaRater(Fixed):
         """
         z = standardised(ratings)
         if z.shape[1] != state.weights.size:
-            raise ReweightvizError(f"MetaRater.combine needs a column for each of {state.weights.size} raters; got {z.shape[1]}.")
+            raise UnmetNeed(
+                name="MetaRater.combine",
+                value=z.shape[1],
+                expected=f"a column for each of {state.weights.size} raters",
+            )
         inflated = np.flatnonzero((variance_inflation(z) > INFLATED) & z.any(0)) if len(z) > z.shape[1] else ()
         if len(inflated):
             warn(f"MetaRater: the others nearly give the ratings of column {', '.join(map(str, inflated))}, so their weights say little; "

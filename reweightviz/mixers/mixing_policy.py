@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnmetNeed
 from reweightviz.numerics.simplex import log_softmax, softmax
 
 Array = NDArray[np.float64]
@@ -75,8 +75,12 @@ def fit_linear_dynamics(runs: Sequence[tuple[ArrayLike, ArrayLike]], *, ridge: f
     """
     logged = [(np.asarray(weights, np.float64), np.asarray(feedback, np.float64)) for weights, feedback in runs]
     if not logged or any(w.ndim != 2 or w.shape != f.shape or len(w) < 2 or w.shape[1] != logged[0][0].shape[1] for w, f in logged):
-        raise ReweightvizError("a fitted policy needs runs of weights (H, K) and feedback (H, K), of the same K domains and "
-                               f"H of at least 2; got {[(w.shape, f.shape) for w, f in logged]}.")
+        raise UnmetNeed(
+            name="a fitted policy",
+            value=[(w.shape, f.shape) for w, f in logged],
+            expected="runs of weights (H, K) and feedback (H, K), of the same K domains and "
+            "H of at least 2",
+        )
     used = np.concatenate([w[1:] for w, _ in logged])
     before = np.concatenate([f[:-1] for _, f in logged])
     fell = before - np.concatenate([f[1:] for _, f in logged])

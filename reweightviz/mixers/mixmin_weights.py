@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnmetNeed
 from reweightviz.mixers.amounts import amounts
 from reweightviz.mixers.fixed import Fixed, State
 from reweightviz.mixers.hyperparameters import check_fields
@@ -46,7 +46,7 @@ class MixMinWeights(Fixed):
     def __post_init__(self) -> None:
         check_fields(self)
         if self.kl < 0:
-            raise ReweightvizError(f"MixMinWeights needs kl of at least 0; got {self.kl}.")
+            raise UnmetNeed(name="MixMinWeights", value=self.kl, expected="kl of at least 0")
 
     def init(self, *, log_probs: ArrayLike, lengths: ArrayLike | None = None, prior: ArrayLike | None = None) -> State:
         """Solve it.
@@ -59,8 +59,13 @@ class MixMinWeights(Fixed):
         """
         logs = np.asarray(log_probs, np.float64)
         if logs.ndim != 2 or not logs.size or np.isnan(logs).any() or (logs == np.inf).any():
-            raise ReweightvizError("MixMinWeights needs log_probs (X, K), one a document and domain, none NaN or infinitely likely; "
-                                   f"got shape {logs.shape}.")
+            raise UnmetNeed(
+                name="MixMinWeights",
+                value=logs.shape,
+                expected="log_probs (X, K), one a document and domain, none NaN or infinitely "
+                "likely",
+                got=f"shape {logs.shape}",
+            )
         tokens = np.ones(len(logs)) if lengths is None else amounts(lengths, "lengths", len(logs), positive=True)
         found = minimise_mixture_loss(documents(logs), 1 / (len(logs) * tokens), kl=self.kl, prior=prior)
         return State(found.x / found.x.sum())

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnknownName, UnmetNeed
 from reweightviz.mixers.checked import checked
 from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.numerics.simplex import log_softmax, share
@@ -84,10 +84,17 @@ class ODM:
     def __post_init__(self) -> None:
         check_fields(self)
         if self.variant not in ("exp3", "smoothed_mean"):
-            raise ReweightvizError(f"the variants of ODM are 'exp3' and 'smoothed_mean'; got {self.variant!r}.")
+            raise UnknownName(
+                kind="variant of ODM", name=self.variant, known=("exp3", "smoothed_mean")
+            )
         if not (self.warmup >= 0 and self.scale > 0 and 0 <= self.smoothing < 1):
-            raise ReweightvizError("ODM needs a warmup of at least 0 steps, a scale above 0 and smoothing from 0 to below 1; "
-                                   f"got {self.warmup}, {self.scale} and {self.smoothing}.")
+            raise UnmetNeed(
+                name="ODM",
+                value=(self.warmup, self.scale, self.smoothing),
+                expected="a warmup of at least 0 steps, a scale above 0 and smoothing from 0 to "
+                "below 1",
+                got=f"{self.warmup}, {self.scale} and {self.smoothing}",
+            )
 
     def init(self, *, prior: ArrayLike) -> State | MeanState:
         """Start at ``prior`` (K,)."""

@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnmetNeed
 from reweightviz.mixers.checked import checked
 from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.numerics.simplex import ascended, share, softmax
@@ -60,7 +60,12 @@ class ScaleBiO:
     def __post_init__(self) -> None:
         check_fields(self)
         if not (0 < self.alpha < np.inf and 0 <= self.rate < np.inf):
-            raise ReweightvizError(f"ScaleBiO needs alpha above 0 and rate of at least 0; got {self.alpha} and {self.rate}.")
+            raise UnmetNeed(
+                name="ScaleBiO",
+                value=(self.alpha, self.rate),
+                expected="alpha above 0 and rate of at least 0",
+                got=f"{self.alpha} and {self.rate}",
+            )
 
     def init(self, *, prior: ArrayLike) -> State:
         """Start at ``prior`` (K,); the paper starts uniform."""

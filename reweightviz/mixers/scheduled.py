@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.schedule import mean_over_steps
 from reweightviz.mixers.checked import checked
 
@@ -51,5 +51,9 @@ class Scheduled:
 
     def _longer_than(self, last: int) -> None:
         if self.steps <= last:
-            raise ReweightvizError(f"{type(self).__name__} needs steps, the length of the run, as a whole number above {last}, "
-                                   f"where its last stage begins; got {self.steps!r}.")
+            raise UnmetNeed(
+                name=type(self).__name__,
+                value=self.steps,
+                expected=f"steps, the length of the run, as a whole number above {last}, where "
+                "its last stage begins",
+            )

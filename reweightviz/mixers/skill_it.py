@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnmetNeed
 from reweightviz.mixers.checked import checked
 from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.numerics.simplex import ascended, numbers, share, softmax
@@ -74,8 +74,12 @@ class SkillIt:
     def __post_init__(self) -> None:
         check_fields(self)
         if not (np.isfinite(self.eta) and self.eta >= 0 and self.every >= 1 and self.window >= 1):
-            raise ReweightvizError("SkillIt needs a finite eta of at least 0, and every and window of at least 1; "
-                                   f"got {self.eta}, {self.every} and {self.window}.")
+            raise UnmetNeed(
+                name="SkillIt",
+                value=(self.eta, self.every, self.window),
+                expected="a finite eta of at least 0, and every and window of at least 1",
+                got=f"{self.eta}, {self.every} and {self.window}",
+            )
 
     def init(self, *, graph: ArrayLike, prior: ArrayLike) -> State:
         """Weights for losses of 1.
@@ -87,8 +91,12 @@ class SkillIt:
         start = share(prior, "the prior")
         edges = numbers(graph, "the graph")
         if edges.shape != (start.size, start.size) or not np.isfinite(edges).all():
-            raise ReweightvizError(f"SkillIt needs a graph of {start.size} x {start.size} finite numbers, a row for each domain "
-                                   f"trained on; got {edges.shape}.")
+            raise UnmetNeed(
+                name="SkillIt",
+                value=edges.shape,
+                expected=f"a graph of {start.size} x {start.size} finite numbers, a row for each "
+                "domain trained on",
+            )
         unknown = np.full(start.size, np.nan)
         weights = self._weights(start, edges, np.ones(start.size), self.eta)
         return State(weights, start, edges, unknown, np.empty((0, start.size)), 0)

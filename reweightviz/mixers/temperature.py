@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from numpy.typing import ArrayLike
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import InvalidValue
 from reweightviz.core.mixture import temperature_weights
 from reweightviz.mixers.fixed import Fixed, State
 from reweightviz.mixers.hyperparameters import check_fields
@@ -50,13 +50,19 @@ class Temperature(Fixed):
     def __post_init__(self) -> None:
         check_fields(self, "temperature")
         if not self.temperature > 0:
-            raise ReweightvizError(f"temperature must be above 0 (1 natural, larger is flatter); got {self.temperature}.")
+            raise InvalidValue(
+                name="temperature",
+                value=self.temperature,
+                expected="above 0 (1 natural, larger is flatter)",
+            )
 
     @classmethod
     def from_exponent(cls, exponent: float) -> Temperature:
         """The mixer with ``tokens ** exponent``: 1 natural, 0 uniform."""
         if not 0 <= exponent < float("inf"):
-            raise ReweightvizError(f"the exponent must be at least 0 (1 natural, 0 uniform); got {exponent}.")
+            raise InvalidValue(
+                name="the exponent", value=exponent, expected="at least 0 (1 natural, 0 uniform)"
+            )
         return cls(1 / exponent if exponent else float("inf"))
 
     @property

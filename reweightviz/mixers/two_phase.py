@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.mixture import temperature_weights
 from reweightviz.mixers.hyperparameters import check_fields
 from reweightviz.mixers.scheduled import Scheduled, State
@@ -53,8 +53,12 @@ class TwoPhase(Scheduled):
     def __post_init__(self) -> None:
         check_fields(self)
         if self.switch < 1 or not 0 < self.large <= 1:
-            raise ReweightvizError("TwoPhase needs a switch at a whole step of at least 1 and large above 0, at most 1; "
-                                   f"got {self.switch!r} and {self.large!r}.")
+            raise UnmetNeed(
+                name="TwoPhase",
+                value=(self.switch, self.large),
+                expected="a switch at a whole step of at least 1 and large above 0, at most 1",
+                got=f"{self.switch!r} and {self.large!r}",
+            )
         self._longer_than(self.switch)
 
     def init(self, *, tokens: ArrayLike, prior: ArrayLike) -> State:
@@ -62,6 +66,11 @@ class TwoPhase(Scheduled):
         temperature_weights(tokens, 1.0)
         available, second = np.asarray(tokens, np.float64), share(prior, "the prior")
         if second.size != available.size:
-            raise ReweightvizError(f"TwoPhase needs a prior for each of {available.size} domains; got {second.size} weights.")
+            raise UnmetNeed(
+                name="TwoPhase",
+                value=second.size,
+                expected=f"a prior for each of {available.size} domains",
+                got=f"{second.size} weights",
+            )
         first = temperature_weights(np.where(available >= self.large * available.max(), available, 0.0), 1.0)
         return self._state({0: first, self.switch: second})

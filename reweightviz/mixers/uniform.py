@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnmetNeed
 from reweightviz.mixers.fixed import Fixed, State
 
 
@@ -37,5 +37,7 @@ class Uniform(Fixed):
         """One weight for each entry of ``prior`` (K,)."""
         count = np.size(prior)
         if not count:
-            raise ReweightvizError("Uniform needs a prior with one entry a domain; got none.")
+            raise UnmetNeed(
+                name="Uniform", value=None, expected="a prior with one entry a domain", got="none"
+            )
         return State(np.full(count, 1 / count))

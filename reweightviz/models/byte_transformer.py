@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnreadableFile, WrongContent
 
 VOCABULARY = 256
 
@@ -98,9 +98,11 @@ class ByteTransformer(nn.Module):
             model = cls(ModelConfig(**settings))
             model.load_state_dict(weights)
         except OSError as error:
-            raise ReweightvizError(f"cannot read {path}: {error.strerror or error}.") from error
+            raise UnreadableFile(path=path, reason=error.strerror or error) from error
         except (ValueError, TypeError, AttributeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-            raise ReweightvizError(f"{path} is no proxy model; a model is what ByteTransformer.save writes.") from error
+            raise WrongContent(
+                path=path, reason="is no proxy model; a model is what ByteTransformer.save writes"
+            ) from error
         return model.eval()
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import InvalidValue, ReweightvizError
 from reweightviz.numerics.simplex import share
 
 Array = NDArray[np.float64]
@@ -66,5 +66,5 @@ def least_variance_sampling(target: ArrayLike, squared_norms: ArrayLike) -> Arra
 def _squared(norms: ArrayLike) -> Array:
     values = np.asarray(norms, np.float64)
     if values.ndim != 1 or not values.size or not np.isfinite(values).all() or (values < 0).any():
-        raise ReweightvizError(f"squared_norms must be (K,) finite numbers >= 0; got {values}.")
+        raise InvalidValue(name="squared_norms", value=values, expected="(K,) finite numbers >= 0")
     return values

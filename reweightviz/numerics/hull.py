@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linprog
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnmetNeed
 
 Array = NDArray[np.float64]
 
@@ -26,8 +26,12 @@ def distance_outside(mixtures: ArrayLike, sampled: ArrayLike) -> Array:
     """
     asked, corners = np.atleast_2d(np.asarray(mixtures, np.float64)), np.asarray(sampled, np.float64)
     if corners.ndim != 2 or not len(corners) or asked.shape[1] != corners.shape[1]:
-        raise ReweightvizError(f"the hull needs mixtures (n, K) and sampled mixtures (R, K) of the same domains; "
-                               f"got {asked.shape} and {corners.shape}.")
+        raise UnmetNeed(
+            name="the hull",
+            value=(asked.shape, corners.shape),
+            expected="mixtures (n, K) and sampled mixtures (R, K) of the same domains",
+            got=f"{asked.shape} and {corners.shape}",
+        )
     asked, corners = asked / asked.sum(1, keepdims=True), corners / corners.sum(1, keepdims=True)
     corners = np.unique(corners, axis=0)
     domains, runs = asked.shape[1], len(corners)

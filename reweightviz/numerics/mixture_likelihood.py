@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import InvalidValue, ReweightvizError
 from reweightviz.numerics.bounds import weight_bounds
 from reweightviz.numerics.programs import CHECKED, Optimum, Program
 from reweightviz.numerics.simplex import share
@@ -88,9 +88,14 @@ def minimise_mixture_loss(texts: Documents, shares: Array, *, kl: float = 0.0, p
     """
     count = texts.ratios.shape[1]
     if shares.shape != texts.top.shape or not np.isfinite(shares).all() or (shares < 0).any() or not shares.any():
-        raise ReweightvizError(f"shares must be {len(texts.top)} finite numbers >= 0, one a document, not all 0; got shape {shares.shape}.")
+        raise InvalidValue(
+            name="shares",
+            value=shares.shape,
+            expected=f"{len(texts.top)} finite numbers >= 0, one a document, not all 0",
+            got=f"shape {shares.shape}",
+        )
     if not np.isfinite(kl) or kl < 0:
-        raise ReweightvizError(f"kl must be a finite number >= 0; got {kl}.")
+        raise InvalidValue(name="kl", value=kl, expected="a finite number >= 0")
     prior = np.full(count, 1 / count) if prior is None else share(prior, "the prior")
     if prior.size != count:
         raise ReweightvizError(f"the prior has {prior.size} weights; there are {count} domains.")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import InvalidValue
 from reweightviz.numerics.bounds import weight_bounds
 from reweightviz.numerics.programs import Optimum, Program
 from reweightviz.numerics.simplex import share
@@ -47,7 +47,12 @@ def minimise_powers(factors: Array, exponents: Array, *, kl: float = 0.0, prior:
     """
     factors, exponents = np.asarray(factors, np.float64), np.asarray(exponents, np.float64)
     if factors.shape != exponents.shape or factors.ndim != 2 or (factors < 0).any() or (exponents < 0).any():
-        raise ReweightvizError(f"factors and exponents must be (K, T) numbers >= 0; got {factors.shape} and {exponents.shape}.")
+        raise InvalidValue(
+            name="factors and exponents",
+            value=(factors.shape, exponents.shape),
+            expected="(K, T) numbers >= 0",
+            got=f"{factors.shape} and {exponents.shape}",
+        )
     count = len(factors)
     prior = np.full(count, 1 / count) if prior is None else share(prior, "the prior")
     low, high = weight_bounds(count, lower, upper, prior if kl > 0 else None, names)

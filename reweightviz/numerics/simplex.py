@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import InvalidValue, ReweightvizError
 from reweightviz.core.mixture import SUM_TOLERANCE
 
 Array = NDArray[np.float64]
@@ -18,7 +18,9 @@ def numbers(values: ArrayLike, what: str) -> Array:
     try:
         return np.asarray(values, np.float64)
     except (TypeError, ValueError) as error:
-        raise ReweightvizError(f"{what} must be numbers, in rows of one length; got {values!r:.60}.") from error
+        raise InvalidValue(
+            name=what, value=values, expected="numbers, in rows of one length"
+        ) from error
 
 
 def share(weights: ArrayLike, what: str = "weights") -> Array:
@@ -29,7 +31,7 @@ def share(weights: ArrayLike, what: str = "weights") -> Array:
     """
     w = numbers(weights, what)
     if w.ndim != 1 or not w.size or not np.isfinite(w).all() or (w < 0).any():
-        raise ReweightvizError(f"{what} must be (K,) finite numbers >= 0, one a domain; got {w}.")
+        raise InvalidValue(name=what, value=w, expected="(K,) finite numbers >= 0, one a domain")
     if abs(w.sum() - 1) > SUM_TOLERANCE:
         raise ReweightvizError(f"{what} must sum to 1; these sum to {w.sum():.6g}: divide them by their sum.")
     return np.asarray(w / w.sum(), np.float64)

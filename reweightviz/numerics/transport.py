@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, missing_package
+from reweightviz.core.errors import MissingPackage, ReweightvizError
 
 Array = NDArray[np.float64]
 MOST_PAIRS = 4_000_000
@@ -119,5 +119,5 @@ def _pot() -> Any:
     try:
         import ot
     except ImportError as error:
-        raise missing_package("Optimal transport", "POT", "laws") from error
+        raise MissingPackage(package="POT", extra="laws", who="Optimal transport") from error
     return ot

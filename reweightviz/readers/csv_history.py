@@ -10,7 +10,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import pandas as pd
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnreadableFile
 from reweightviz.core.records import Records
 from reweightviz.core.tail import Lines
 from reweightviz.readers.json_rows import seconds
@@ -91,7 +91,9 @@ class CsvHistory(LogReader):
             table = pd.read_csv(io.BytesIO(rows), sep=self._separator, names=self._header, header=None, index_col=False, dtype=object,
                                 keep_default_na=False, na_values=[""])
         except (ValueError, pd.errors.ParserError) as error:
-            raise ReweightvizError(f"cannot read {self.where.file} as CSV: {' '.join(str(error).split())}.") from error
+            raise UnreadableFile(
+                path=self.where.file, wanted="CSV", reason=" ".join(str(error).split())
+            ) from error
         prefix = self.where.prefix
         if prefix:
             kept = [name for name in table if RUN not in name or name.startswith(prefix)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reweightviz.core.errors import ReweightvizError, unknown_name
+from reweightviz.core.errors import ReweightvizError, UnknownName
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.swarm import Swarm
 
@@ -43,7 +43,7 @@ def log_names() -> list[str]:
 def read_log(name: str = "doremi") -> RunLog:
     """A run log by name."""
     if name not in log_names():
-        raise unknown_name("demo log", name, log_names())
+        raise UnknownName(kind="demo log", name=name, known=log_names())
     return RunLog.load(folder("logs") / f"{name}.jsonl")
 
 

@@ -13,10 +13,12 @@ from typing import Any
 import pyarrow as pa
 from tqdm.auto import tqdm
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, UnreadableFile
 
 ROW = "__row__"
 """Column of line or row numbers, counted from 1."""
+
+SKIPPING = "on_error='skip' leaves such rows out"
 
 
 @dataclass
@@ -28,9 +30,18 @@ class Faults:
     first: str = ""
 
     def add(self, sentence: str) -> None:
-        """Raise, or count one more."""
+        """Raise, or count one more row of a table."""
+        self._count(ReweightvizError(f"{sentence}; {SKIPPING}."), sentence)
+
+    def add_line(self, path: Path, reason: str, line: int | None = None) -> None:
+        """Raise, or count one more line of a file."""
+        error = UnreadableFile(path=path, line=line, reason=f"{reason}; {SKIPPING}")
+        place = path if line is None else f"{path}, line {line}"
+        self._count(error, f"{place}: {reason}")
+
+    def _count(self, error: ReweightvizError, sentence: str) -> None:
         if not self.skip:
-            raise ReweightvizError(f"{sentence}; on_error='skip' leaves such rows out.")
+            raise error
         self.first = self.first or sentence
         self.count += 1
 
@@ -51,7 +62,7 @@ def read(path: Path, columns: Mapping[str, str], faults: Faults) -> tuple[pa.Tab
         found = {role: _value(role, record.get(name)) for role, name in columns.items()}
         fault = next((value for value in found.values() if isinstance(value, _Fault)), None)
         if fault:
-            faults.add(f"{path}, line {number}: {fault.why}")
+            faults.add_line(path, fault.why, number)
             continue
         rows.append(number)
         for role, value in found.items():
@@ -59,7 +70,9 @@ def read(path: Path, columns: Mapping[str, str], faults: Faults) -> tuple[pa.Tab
     try:
         arrays = {role: _array(role, column) for role, column in values.items()}
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
-        raise ReweightvizError(f"{path}: a column mixes kinds of values: {error}.") from error
+        raise UnreadableFile(
+            path=path, reason=f"a column mixes kinds of values: {error}"
+        ) from error
     return pa.table({ROW: pa.array(rows, pa.int64())} | arrays), list(keys)
 
 
@@ -99,15 +112,15 @@ def _records(path: Path, faults: Faults) -> Iterator[tuple[int, dict[str, Any]]]
         try:
             record = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
         except UnicodeDecodeError as error:
-            faults.add(f"{path}, line {number}: not UTF-8 (byte {error.start + 1} of the line)")
+            faults.add_line(path, f"not UTF-8 (byte {error.start + 1} of the line)", number)
         except (ValueError, RecursionError) as error:
             why = error.msg if isinstance(error, json.JSONDecodeError) else error  # its own text counts lines anew
-            faults.add(f"{path}, line {number}: no JSON ({why})")
+            faults.add_line(path, f"no JSON ({why})", number)
         else:
             if isinstance(record, dict):
                 yield number, record
             else:
-                faults.add(f"{path}, line {number}: no JSON object but a {type(record).__name__}")
+                faults.add_line(path, f"no JSON object but a {type(record).__name__}", number)
 
 
 def _lines(path: Path, faults: Faults) -> Iterator[tuple[int, bytes]]:
@@ -119,6 +132,6 @@ def _lines(path: Path, faults: Faults) -> Iterator[tuple[int, bytes]]:
                 if line.strip():
                     yield number, line
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        faults.add(f"{path}, after line {number}: broken gzip ({error})")
+        faults.add_line(path, f"broken gzip after line {number} ({error})")
     except OSError as error:
-        raise ReweightvizError(f"cannot read {path}: {error.strerror or error}.") from error
+        raise UnreadableFile(path=path, reason=error.strerror or error) from error

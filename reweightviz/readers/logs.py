@@ -9,7 +9,15 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
+from reweightviz.core.errors import (
+    InvalidArgument,
+    ReweightvizError,
+    UnknownName,
+    UnreadableFile,
+    WrongContent,
+    listed,
+    warn,
+)
 from reweightviz.core.records import Records
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.tail import Tail
@@ -87,15 +95,20 @@ def open_log(path: str | os.PathLike[str], *, name: str | None = None, pattern: 
 
 def _path(given: Any) -> Path:
     if not isinstance(given, str | os.PathLike):
-        raise ReweightvizError(f"rv.read_log takes the path of a file or folder; got {type(given).__name__}: "
-                               "DataFrame.to_csv('run.csv', index=False) writes a table to one.")
+        raise InvalidArgument(
+            name="rv.read_log",
+            value=given,
+            expected="the path of a file or folder",
+            got=f"{type(given).__name__}: DataFrame.to_csv('run.csv', index=False) "
+            "writes a table to one",
+        )
     return Path(given)
 
 
 def _opened(path: Path, name: str | None, pattern: Pattern | None, format: str | None, *, follow: bool) -> Tail:  # noqa: A002
     """The run, read as far as it goes; one that is followed need not be there yet."""
     if format is not None and format not in FORMATS:
-        raise unknown_name("format of run logs", format, FORMATS)
+        raise UnknownName(kind="format of run logs", name=format, known=FORMATS)
     try:
         reader, runs = _found(path, format)
     except ReweightvizError:
@@ -105,7 +118,9 @@ def _opened(path: Path, name: str | None, pattern: Pattern | None, format: str |
         reader, runs = expected, {path.stem: expected.at(path)}
     if len(runs) > 1 and name not in runs:
         what = f"none of {listed([name])}" if name else f"{len(runs)} runs"
-        raise ReweightvizError(f"{path} holds {what}: there is {listed(runs, 20)}; name= picks one.")
+        raise WrongContent(
+            path=path, reason=f"holds {what}: there is {listed(runs, 20)}; name= picks one"
+        )
     run = name if name in runs else next(iter(runs))
     records = Records(name=name or run, meta={"path": str(path), "format": reader.name})
     others = [other for other in FORMATS.values() if other not in (reader, JsonRows)] if path.is_dir() and format is None else []
@@ -133,14 +148,16 @@ def _found(path: Path, format: str | None) -> tuple[type[LogReader], Mapping[str
             return reader, runs
     known = listed((reader.title for reader in FORMATS.values()), 20)
     if not path.exists():
-        raise ReweightvizError(f"there is no run log at {path}.")
+        raise UnreadableFile(path=path, reason="there is no run log")
     if path.is_file() and not path.stat().st_size:
-        raise ReweightvizError(f"{path} is empty: no run log yet.")
+        raise WrongContent(path=path, reason="is empty: no run log yet")
     if format is not None:
-        raise ReweightvizError(f"{path} holds no {FORMATS[format].title}.")
+        raise WrongContent(path=path, reason=f"holds no {FORMATS[format].title}")
     inside = listed(sorted(item.name for item in path.iterdir())) if path.is_dir() else ""
     what = f"begins with {head_of(path)[:40]!r}" if path.is_file() else f"holds {inside or 'nothing'}"
-    raise ReweightvizError(f"{path} is no run log that is known, it {what}; known are {known}.")
+    raise WrongContent(
+        path=path, reason=f"is no run log that is known, it {what}; known are {known}"
+    )
 
 
 def _expected(path: Path, format: str | None) -> type[LogReader] | None:  # noqa: A002

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import ReweightvizError, UnknownName, listed
 from reweightviz.core.types import LOG_SIGNALS
 
 Pattern: TypeAlias = str | Mapping[str, str | Sequence[str]]
@@ -152,7 +152,11 @@ def _given(pattern: Pattern | None) -> Mapping[str, str | Sequence[str]]:
         pattern = {_signal(words) or "loss": pattern}
     for signal, patterns in (pattern or {}).items():
         if signal not in (*LOG_SIGNALS, "weights", *EXTRAS):
-            raise unknown_name("signal that a pattern could name,", signal, (*LOG_SIGNALS, "weights", *EXTRAS))
+            raise UnknownName(
+                kind="signal that a pattern could name,",
+                name=signal,
+                known=(*LOG_SIGNALS, "weights", *EXTRAS),
+            )
         for text in [patterns] if isinstance(patterns, str) else patterns:
             if signal not in EXTRAS and text.count("{domain}") != 1:
                 raise ReweightvizError(f"a pattern names the place of the domain once, as in 'train/{{domain}}/loss'; got {text!r}.")

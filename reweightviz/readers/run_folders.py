@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed, warn
+from reweightviz.core.errors import InvalidValue, ReweightvizError, WrongContent, listed, warn
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.validation import whole_number
@@ -44,7 +44,7 @@ def read(folder: str | os.PathLike[str], *, signal: str = "held_out_loss", patte
         ReweightvizError: one sentence naming the file.
     """
     if on_error not in ("raise", "skip"):
-        raise ReweightvizError(f"on_error must be 'raise' or 'skip'; got {on_error!r}.")
+        raise InvalidValue(name="on_error", value=on_error, expected="'raise' or 'skip'")
     last = whole_number("last", last, 1)
     rows, left = _usable(Path(folder), pattern, signal, last, skip=on_error == "skip")
     domains = rows[0][1].domains
@@ -94,11 +94,13 @@ def _mixture(log: RunLog) -> Array:
 def _reached(path: Path, log: RunLog, signal: str, last: int) -> Array:
     values = log.signals.get(signal)
     if values is None:
-        raise ReweightvizError(f"{path} has no {signal!r}; it has {listed(log.signals) or 'no signals'}.")
+        raise WrongContent(
+            path=path, reason=f"has no {signal!r}; it has {listed(log.signals) or 'no signals'}"
+        )
     columns = [column[np.isfinite(column)][-last:] for column in values.T]
     never = [domain for domain, column in zip(log.domains, columns, strict=True) if not len(column)]
     if never:
-        raise ReweightvizError(f"{path} never measured {signal!r} of {listed(never)}.")
+        raise WrongContent(path=path, reason=f"never measured {signal!r} of {listed(never)}")
     return np.array([column.mean() for column in columns])
 
 

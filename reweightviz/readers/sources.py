@@ -14,7 +14,14 @@ import pyarrow as pa
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import (
+    MissingColumn,
+    ReweightvizError,
+    UnknownName,
+    UnreadableFile,
+    WrongContent,
+    listed,
+)
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_count
@@ -44,11 +51,11 @@ def read(path: str | os.PathLike[str]) -> Sources:
             return Sources(_rows(_frame(file, kind)))
         return _unwrapped(_content(file.read_text("utf-8-sig"), kind))
     except OSError as error:
-        raise ReweightvizError(f"cannot read {file}: {error.strerror or error}.") from error
+        raise UnreadableFile(path=file, reason=error.strerror or error) from error
     except UnicodeDecodeError as error:
-        raise ReweightvizError(f"{file} is no text in UTF-8: {error}.") from error
+        raise WrongContent(path=file, reason=f"is no text in UTF-8: {error}") from error
     except ReweightvizError as error:
-        raise ReweightvizError(f"{file}: {error}") from error
+        raise UnreadableFile(path=file, reason=error) from error
 
 
 def _content(text: str, kind: str) -> Any:
@@ -119,10 +126,10 @@ def _frame(file: Path, kind: str) -> pd.DataFrame:
 def _rows(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
     for column in frame.columns:
         if column not in COLUMNS:
-            raise unknown_name("column of a table of sources", column, COLUMNS)
+            raise UnknownName(kind="column of a table of sources", name=column, known=COLUMNS)
     absent = [column for column in ("domain", "tokens") if column not in frame.columns]
     if absent:
-        raise ReweightvizError(f"a table of sources needs the columns 'domain' and 'tokens'; there is {listed(frame.columns)}.")
+        raise MissingColumn(column=absent[0], available=frame.columns, who="a table of sources")
     table: dict[str, dict[str, Any]] = {}
     for number, row in enumerate(frame.to_dict("records"), 1):
         _add(table, row, number)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnreadableFile
 from reweightviz.readers.log_reader import head_of
 
 MAGIC = b"SQLite format 3\0"
@@ -27,7 +27,7 @@ def opened(file: Path) -> Iterator[sqlite3.Connection]:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        raise ReweightvizError(f"cannot read {file} as an SQLite store: {error}.") from error
+        raise UnreadableFile(path=file, wanted="an SQLite store", reason=error) from error
 
 
 def columns_of(file: Path, table: str) -> set[str]:

@@ -16,7 +16,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name, warn
+from reweightviz.core.errors import (
+    DuplicateName,
+    InvalidValue,
+    ReweightvizError,
+    UnknownName,
+    UnreadableFile,
+    listed,
+    warn,
+)
 from reweightviz.core.swarm import Swarm
 
 KEYS = ("run", "name", "index")
@@ -51,7 +59,7 @@ def read(ratios: Table, metrics: Table, *, keys: Sequence[str] = KEYS, strip: bo
         ReweightvizError: one sentence naming the table and the column or run.
     """
     if on_error not in ("raise", "skip"):
-        raise ReweightvizError(f"on_error must be 'raise' or 'skip'; got {on_error!r}.")
+        raise InvalidValue(name="on_error", value=on_error, expected="'raise' or 'skip'")
     left, right = _table("ratios", ratios), _table("metrics", metrics)
     shared = [key for key in keys if key in left.columns and key in right.columns]
     if not shared:
@@ -69,7 +77,7 @@ def read(ratios: Table, metrics: Table, *, keys: Sequence[str] = KEYS, strip: bo
     targets = _stripped(losses.columns, strip=strip)
     for name in higher_is_better:
         if name not in targets:
-            raise unknown_name("target", name, targets)
+            raise UnknownName(kind="target", name=name, known=targets)
     extra = [key for key in keys if key in right.columns and key not in shared]
     runs = left.iloc[rows][[key for key in keys if key in left.columns]].reset_index(drop=True)
     runs = pd.concat([runs, right.iloc[partner][extra].reset_index(drop=True)], axis=1)
@@ -87,9 +95,13 @@ def _table(role: str, source: Table) -> pd.DataFrame:
         try:
             table = pd.read_csv(source, encoding="utf-8-sig")
         except FileNotFoundError:
-            raise ReweightvizError(f"there is no file {str(source)!r} of {role}.") from None
+            raise UnreadableFile(
+                path=source, wanted=f"a table of {role}", reason="there is no such file"
+            ) from None
         except (OSError, UnicodeDecodeError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
-            raise ReweightvizError(f"cannot read {source} as a CSV table of {role}: {error}.") from error
+            raise UnreadableFile(
+                path=source, wanted=f"a CSV table of {role}", reason=error
+            ) from error
     table = table.drop(columns=[name for name in table.columns if re.fullmatch(r"Unnamed: \d+", name)])
     if not len(table) or not len(table.columns):
         raise ReweightvizError(f"the table of {role} has no rows.")
@@ -114,7 +126,7 @@ def _runs(role: str, table: pd.DataFrame, shared: Sequence[str]) -> pd.Index:
     index = pd.MultiIndex.from_frame(table[list(shared)].astype(str))
     twice = index[index.duplicated()]
     if len(twice):
-        raise ReweightvizError(f"each run may stand once in {role}; {twice[0]} came again.")
+        raise DuplicateName(kind="run", names=twice[:1], where=role)
     return index
 
 

@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError, listed, missing_column, warn
+from reweightviz.core.errors import (
+    DuplicateName,
+    InvalidValue,
+    MissingColumn,
+    ReweightvizError,
+    UnreadableFile,
+    WrongContent,
+    listed,
+    warn,
+)
 from reweightviz.readers import jsonl
 from reweightviz.readers.jsonl import ROW, Faults
 
@@ -58,7 +67,7 @@ def read(source: Any, *, text: str = "text", domain: str | None = "domain",
         ('web', 'code')
     """
     if on_error not in ("raise", "skip"):
-        raise ReweightvizError(f"on_error must be 'raise' or 'skip'; got {on_error!r}.")
+        raise InvalidValue(name="on_error", value=on_error, expected="'raise' or 'skip'")
     if tokenizer is not None and tokens is None:
         raise ReweightvizError(f"tokenizer={tokenizer!r} says what counted a column; name it with tokens=.")
     roles = {"text": text, "domain": domain, "id": id, "tokens": tokens} | {name: name for name in keep}
@@ -95,14 +104,18 @@ def _files(source: Any) -> list[Path]:
 def _matches(name: str) -> list[Path]:
     path = Path(name).expanduser()
     if path.is_dir():
-        raise ReweightvizError(f"{path} is a folder; name its files, {str(path / '*.parquet')!r} say.")
+        raise WrongContent(
+            path=path, reason=f"is a folder; name its files, {str(path / '*.parquet')!r} say"
+        )
     matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207  a pattern may be absolute
     found = [path] if path.exists() else [Path(match) for match in matches]
     if not found:
-        raise ReweightvizError(f"there is no file {name!r}.")
+        raise UnreadableFile(path=name, reason="there is no such file")
     strange = [file for file in found if not file.name.lower().endswith(FORMATS)]
     if strange:
-        raise ReweightvizError(f"{strange[0]} is of no known kind; a corpus is read from {listed(FORMATS)}.")
+        raise WrongContent(
+            path=strange[0], reason=f"is of no known kind; a corpus is read from {listed(FORMATS)}"
+        )
     return found
 
 
@@ -115,7 +128,7 @@ def _labels(files: Sequence[Path]) -> dict[Path, str]:
     """What the ids of a file begin with: its stem, or its path where two stems are the same."""
     twice = [path for path, n in Counter(files).items() if n > 1]
     if twice:
-        raise ReweightvizError(f"{listed(twice)} was named more than once.")
+        raise DuplicateName(kind="file", names=twice, where="the list of a corpus")
     stems = Counter(_stem(path) for path in files)
     return {path: _stem(path) if stems[_stem(path)] == 1 else path.as_posix() for path in files}
 
@@ -126,7 +139,7 @@ def _file(path: Path, columns: Mapping[str, str], faults: Faults) -> pa.Table:
         if keys:
             _check_columns(str(path), columns, keys)
         if not len(table) and not faults.count:
-            raise ReweightvizError(f"{path} is empty.")
+            raise WrongContent(path=path, reason="is empty")
         return table
     try:
         with pq.ParquetFile(path) as file:
@@ -135,7 +148,7 @@ def _file(path: Path, columns: Mapping[str, str], faults: Faults) -> pa.Table:
     except (pa.ArrowException, OSError) as error:
         empty = path.is_file() and not path.stat().st_size
         why = "it is empty" if empty else str(error).rstrip(".")
-        raise ReweightvizError(f"cannot read {path} as Parquet: {why}.") from error
+        raise UnreadableFile(path=path, wanted="Parquet", reason=why) from error
     return _picked(str(path), table, columns, faults)
 
 
@@ -161,8 +174,13 @@ def _table(source: Any, columns: Mapping[str, str], faults: Faults) -> pa.Table:
             raise ReweightvizError(f"a column of the table mixes kinds of values: {error}.") from error
         return _picked("the table", table, columns, faults)
     if not isinstance(source, pa.Table) and not hasattr(source, "__arrow_c_stream__"):
-        raise ReweightvizError("a corpus is read from a path, a glob, a list of paths, a pandas, Arrow or "
-                               f"Polars table, or a Hugging Face Dataset; got {type(source).__name__}.")
+        raise InvalidValue(
+            name="a corpus",
+            value=source,
+            expected="read from a path, a glob, a list of paths, a pandas, Arrow or Polars "
+            "table, or a Hugging Face Dataset",
+            got=type(source).__name__,
+        )
     table = source if isinstance(source, pa.Table) else pa.table(source)
     _check_columns("the table", columns, table.column_names)
     return _picked("the table", table, columns, faults)
@@ -174,7 +192,9 @@ def _check_columns(where: str, columns: Mapping[str, str], present: Iterable[str
         if name not in names:
             ways = {"text": "text= names another.",
                     "domain": "domain= names another, domain=None takes the file's name."}
-            raise missing_column(f"reading {where}", name, names, ways.get(role, ""))
+            raise MissingColumn(
+                column=name, available=names, who=f"reading {where}", hint=ways.get(role, "")
+            )
         if names.count(name) > 1:
             raise ReweightvizError(f"{where} has {names.count(name)} columns named {name!r}; rename all but one.")
 
@@ -262,7 +282,7 @@ def _corpus(table: pa.Table, tokenizer: str, meta: dict[str, Any]) -> Corpus:
     counted = pc.value_counts(columns["id"])
     twice = [entry["values"] for entry in counted.filter(pc.greater(counted.field("counts"), 1)).to_pylist()]
     if twice:
-        raise ReweightvizError(f"each id may stand once in a corpus; {listed(twice, 3)} came more often.")
+        raise DuplicateName(kind="id", names=twice, where="a corpus")
     corpus = Corpus(columns, tokenizer=tokenizer, meta=meta)
     corpus.meta["zero_token_documents"] = int((corpus.tokens == 0).sum())
     return corpus

@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
-from reweightviz.core.errors import missing_package
+from reweightviz.core.errors import MissingPackage
 from reweightviz.core.records import Records
 from reweightviz.readers.log_reader import LogReader, head_of
 from reweightviz.readers.naming import Pattern
@@ -103,7 +103,9 @@ def _event_class() -> Any:
     try:
         from tensorboard.compat.proto.event_pb2 import Event
     except ImportError as error:
-        raise missing_package("a TensorBoard log", "tensorboard", "tensorboard") from error
+        raise MissingPackage(
+            package="tensorboard", extra="tensorboard", who="a TensorBoard log"
+        ) from error
     return Event
 
 

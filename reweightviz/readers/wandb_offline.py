@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from reweightviz.core.errors import missing_package
+from reweightviz.core.errors import MissingPackage
 from reweightviz.core.records import Records
 from reweightviz.readers.log_reader import LogReader, head_of
 from reweightviz.readers.naming import Pattern
@@ -95,7 +95,7 @@ def _record_class() -> Any:
     try:
         from wandb.proto.wandb_internal_pb2 import Record
     except ImportError as error:
-        raise missing_package("a .wandb file", "wandb", "wandb") from error
+        raise MissingPackage(package="wandb", extra="wandb", who="a .wandb file") from error
     return Record
 
 

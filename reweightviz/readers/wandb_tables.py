@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reweightviz.core.errors import ReweightvizError, listed, missing_column, warn
+from reweightviz.core.errors import MissingColumn, ReweightvizError, UnreadableFile, listed, warn
 from reweightviz.core.swarm import SUM_SLACK, Swarm
 from reweightviz.readers import swarms
 
@@ -65,7 +65,7 @@ def read(source: Any, *, weights: str | Sequence[str] | None = None, metrics: st
     for target, column in (("size", size), ("run_tokens", run_tokens)):
         if column is not None:
             if column not in table:
-                raise missing_column("the table of runs", column, table.columns)
+                raise MissingColumn(column=column, available=table.columns, who="the table of runs")
             swarm.runs[target] = pd.to_numeric(table[column].loc[rows], errors="coerce").to_numpy(np.float64)
     return swarm
 
@@ -76,9 +76,11 @@ def _table(source: Any) -> pd.DataFrame:
     try:
         return pd.read_csv(source, encoding="utf-8-sig").rename(columns=str)
     except FileNotFoundError:
-        raise ReweightvizError(f"there is no file {str(source)!r} of runs.") from None
+        raise UnreadableFile(
+            path=source, wanted="a table of runs", reason="there is no such file"
+        ) from None
     except (OSError, ValueError, pd.errors.ParserError) as error:
-        raise ReweightvizError(f"cannot read {source} as a CSV table of runs: {error}.") from error
+        raise UnreadableFile(path=source, wanted="a CSV table of runs", reason=error) from error
 
 
 def _finished(table: pd.DataFrame) -> pd.DataFrame:
@@ -96,7 +98,7 @@ def _finished(table: pd.DataFrame) -> pd.DataFrame:
 
 def _named(table: pd.DataFrame, name: str | None) -> pd.Series:
     if name is not None and name not in table:
-        raise missing_column("the table of runs", name, table.columns)
+        raise MissingColumn(column=name, available=table.columns, who="the table of runs")
     chosen = name or next((column for column in NAMES if column in table and table[column].is_unique), None)
     return table[chosen].astype(str) if chosen else pd.Series([f"run {row}" for row in range(len(table))])
 
@@ -106,7 +108,9 @@ def _chosen(table: pd.DataFrame, what: str, asked: str | Sequence[str]) -> list[
     if not isinstance(asked, str):
         absent = [column for column in asked if column not in table]
         if absent:
-            raise missing_column(f"the {what} of the runs", absent[0], table.columns)
+            raise MissingColumn(
+                column=absent[0], available=table.columns, who=f"the {what} of the runs"
+            )
         return list(asked)
     found = [column for column in table if fnmatchcase(column, asked) or column.startswith(asked)]
     if not found:

@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnmetNeed
 
 Array = NDArray[np.float64]
 
@@ -39,5 +39,10 @@ class Loss:
         """Scores (N,) in nats per token, NaN where the loss (N,) is not finite (a document without tokens)."""
         values = np.asarray(loss, np.float64)
         if values.ndim != 1:
-            raise ReweightvizError(f"Loss needs one loss a document, shape (N,); got shape {values.shape}.")
+            raise UnmetNeed(
+                name="Loss",
+                value=values.shape,
+                expected="one loss a document, shape (N,)",
+                got=f"shape {values.shape}",
+            )
         return np.where(np.isfinite(values), values, np.nan)

@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.validation import whole_number
 
 Rows = NDArray[np.int64]
@@ -38,7 +38,12 @@ class TopK:
         """
         values = np.asarray(score, np.float64)
         if values.ndim != 1:
-            raise ReweightvizError(f"TopK needs one score a document, shape (N,); got shape {values.shape}.")
+            raise UnmetNeed(
+                name="TopK",
+                value=values.shape,
+                expected="one score a document, shape (N,)",
+                got=f"shape {values.shape}",
+            )
         best = whole_number("k", k, most=values.size)
         falling = np.where(np.isfinite(values), -values, np.inf)
         return np.argsort(falling, kind="stable")[:best].astype(np.int64)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from reweightviz.core.errors import MissingPackageError
+from reweightviz.core.errors import MissingPackage
 
 _HOMES = {
     "ByteTransformer": ".models.byte_transformer",  # beside this room, not in it
@@ -30,7 +30,7 @@ def __getattr__(name: str) -> Any:
     try:
         value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
     except ModuleNotFoundError as error:
-        raise MissingPackageError(f"rv.training.{name} needs {error.name}: pip install {error.name}.") from error
+        raise MissingPackage(package=str(error.name), who=f"rv.training.{name}") from error
     globals()[name] = value
     return value
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import InvalidValue, ReweightvizError
 
 
 class DomainSums(NamedTuple):
@@ -44,7 +44,12 @@ def domain_loss(token_losses: Tensor, domain_ids: Tensor, domains: int, mask: Te
     ids = ids.expand(token_losses.shape).reshape(-1)
     counted = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.reshape(-1).bool()
     if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < domains:
-        raise ReweightvizError(f"domain_ids must be 0 to {domains - 1}; got {int(ids.min())} to {int(ids.max())}.")
+        raise InvalidValue(
+            name="domain_ids",
+            value=(int(ids.min()), int(ids.max())),
+            expected=f"0 to {domains - 1}",
+            got=f"{int(ids.min())} to {int(ids.max())}",
+        )
     losses = torch.where(counted, token_losses.reshape(-1).to(exact), 0)
     empty = torch.zeros(domains, dtype=exact, device=token_losses.device)
     return DomainSums(empty.index_add(0, ids, losses), empty.index_add(0, ids, counted.to(exact)))

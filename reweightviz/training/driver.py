@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import (
+    InvalidArgument,
+    InvalidValue,
+    ReweightvizError,
+    UnknownName,
+    listed,
+)
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Mixer, needs, supply
 from reweightviz.core.schedule import Schedule
@@ -100,8 +106,12 @@ def _driven(mixture: Any, domains: tuple[str, ...]) -> tuple[str, Any]:
         fixed = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
         return str(fixed.source.get("method", "mixture")), _Static(fixed.aligned(domains))
     if isinstance(mixture, type) or not isinstance(mixture, Mixer):
-        raise ReweightvizError("a training takes domain weights, a schedule, or a mixer with its parameters, such as rv.mixers.DoReMi(); "
-                               f"got {mixture!r:.60}.")
+        raise InvalidArgument(
+            name="a training",
+            value=mixture,
+            expected="domain weights, a schedule, or a mixer with its parameters, such as "
+            "rv.mixers.DoReMi()",
+        )
     return type(mixture).__name__.lower(), mixture
 
 
@@ -109,10 +119,16 @@ def _prior(given: Mapping[str, Any], count: int) -> Array:
     """The prior (K,) of what is given, uniform without one; refuses what no mixer starts from."""
     for name in given:
         if name in LOG_SIGNALS or name not in SIGNALS:
-            raise unknown_name("signal that a mixer starts from called", name, set(SIGNALS) - set(LOG_SIGNALS))
+            raise UnknownName(
+                kind="signal that a mixer starts from called",
+                name=name,
+                known=set(SIGNALS) - set(LOG_SIGNALS),
+            )
     prior = given.get("prior", np.full(count, 1 / count))
     if share(prior, "the prior").size != count:
-        raise ReweightvizError(f"the prior must be {count} weights, one a domain; got {np.size(prior)}.")
+        raise InvalidValue(
+            name="the prior", value=np.size(prior), expected=f"{count} weights, one a domain"
+        )
     return np.asarray(prior, np.float64)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reweightviz.core.errors import MissingPackageError
+from reweightviz.core.errors import MissingPackage
 from reweightviz.training.domain_losses import DomainLosses
 from reweightviz.training.live_driver import Measure, measuring
 from reweightviz.training.mixture_sampler import MixtureSampler
@@ -35,7 +35,7 @@ class LightningSteering(Callback):  # type: ignore[misc]
 
     def __init__(self, sampler: MixtureSampler, logger: RunLogger | None = None, measure: Measure | None = None) -> None:
         if Callback is object:
-            raise MissingPackageError("LightningSteering needs lightning: pip install lightning.")
+            raise MissingPackage(package="lightning", who="LightningSteering")
         self._sampler, self._logger, self._measure = sampler, logger, measuring(sampler, measure)
         if logger is not None:
             logger.expect(sampler.domains)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, warn
+from reweightviz.core.errors import InvalidValue, ReweightvizError, WrongContent, warn
 from reweightviz.core.live import LiveMixture
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Mixer
@@ -178,8 +178,11 @@ class MixtureSampler:
             journal = self._followed.live.journal
             journal.poll()
             if step > journal.through:
-                raise ReweightvizError(f"{journal.path} records {journal.through} steps, the checkpoint is at {step}: "
-                                       "bring back the journal that belongs to it.")
+                raise WrongContent(
+                    path=journal.path,
+                    reason=f"records {journal.through} steps, the checkpoint is at {step}: bring "
+                    "back the journal that belongs to it",
+                )
         if seen is not None:
             self._drawn = self._kept = _Seen(len(seen), step, seen)
         self._place, self._resumed = step * self.accumulation, True
@@ -220,7 +223,12 @@ def _place(rank: int | None, ranks: int | None) -> tuple[int, int]:
     if rank is None and ranks is None:
         return here()
     if rank is None or ranks is None:
-        raise ReweightvizError(f"rank and ranks are given together, 0 <= rank < ranks; got {rank!r} of {ranks!r}.")
+        raise InvalidValue(
+            name="rank and ranks",
+            value=(rank, ranks),
+            expected="given together, 0 <= rank < ranks",
+            got=f"{rank!r} of {ranks!r}",
+        )
     number = whole_number("ranks", ranks, 1)
     return whole_number("rank", rank, most=number - 1), number
 
@@ -258,7 +266,11 @@ def _by_domain(data: Mapping[str, int] | Sequence[str] | NDArray[Any]) -> tuple[
     if isinstance(data, Mapping):
         sizes = np.array(list(data.values()))
         if not sizes.size or sizes.dtype.kind not in "iu" or (sizes < 0).any() or not sizes.any():
-            raise ReweightvizError(f"data maps domains to their number of rows, at least one above 0; got {dict(data)!r:.80}.")
+            raise InvalidValue(
+                name="data",
+                value=dict(data),
+                expected="domains to their number of rows, at least one above 0",
+            )
         domains, order, digest = tuple(map(str, data)), None, ""
     else:
         codes, found = pd.factorize(np.asarray(data, object))  # ten times as fast as np.unique

@@ -12,7 +12,14 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from reweightviz.core.errors import ReweightvizError, listed, unknown_name
+from reweightviz.core.errors import (
+    InvalidValue,
+    UnknownName,
+    UnmetNeed,
+    UnwritableFile,
+    WrongDomains,
+    listed,
+)
 from reweightviz.core.lines import LineWriter
 from reweightviz.core.plain import plain
 from reweightviz.core.runlog import FORMAT, seven_digits
@@ -50,7 +57,12 @@ class RunLogger:
         self.path, self.domains = Path(path), tuple(map(str, domains))
         self._places = {domain: place for place, domain in enumerate(self.domains)}
         if not self.domains or len(self._places) < len(self.domains):
-            raise ReweightvizError(f"domains are names, each once, at least one; got {listed(self.domains) or 'none'}.")
+            raise InvalidValue(
+                name="domains",
+                value=self.domains,
+                expected="names, each once, at least one",
+                got=listed(self.domains) or "none",
+            )
         self._file = LineWriter(path) if here()[0] == 0 else None
         if self._file is not None:
             units = {signal: SIGNALS[signal].unit for signal in LOG_SIGNALS}
@@ -84,7 +96,7 @@ class RunLogger:
         line["weights"] = self._row("weights", weights)
         for name, values in (({"loss": losses} if losses is not None else {}) | signals).items():
             if name not in LOG_SIGNALS:
-                raise unknown_name("signal of a run", name, LOG_SIGNALS)
+                raise UnknownName(kind="signal of a run", name=name, known=LOG_SIGNALS)
             line[name] = self._row(name, values)
         if losses is not None and not isinstance(losses, Mapping) and (drawn := line.get("drawn_tokens")):
             line["loss"] = ["nan" if loss is None and count else loss for loss, count in zip(line["loss"], drawn, strict=True)]
@@ -95,8 +107,13 @@ class RunLogger:
     def expect(self, domains: Sequence[str]) -> None:
         """Refuse a training that counts other domains, or the same in another order: numbers without names would change places."""
         if tuple(domains) != self.domains:
-            raise ReweightvizError(f"the log {self.path} has the domains {listed(self.domains)}, the sampler {listed(domains)}: "
-                                   "RunLogger(path, domains=sampler.domains).")
+            raise WrongDomains(
+                who="the sampler",
+                asked=domains,
+                other="the log",
+                there=self.domains,
+                hint="RunLogger(path, domains=sampler.domains)",
+            )
 
     def close(self) -> None:
         """Say that the run has ended; one that goes on later just writes on."""
@@ -121,9 +138,17 @@ class RunLogger:
         try:
             domains = tuple(json.loads(first)["domains"])
         except (ValueError, KeyError, TypeError) as error:
-            raise ReweightvizError(f"{self.path} exists and is no run log; name another file.") from error
+            raise UnwritableFile(
+                path=self.path, reason="it exists and is no run log; name another file"
+            ) from error
         if domains != self.domains:
-            raise ReweightvizError(f"{self.path} is the log of {listed(domains)}; these are {listed(self.domains)}: name another file.")
+            raise WrongDomains(
+                who="this run",
+                asked=self.domains,
+                other="the log there",
+                there=domains,
+                hint=f"name another file than {self.path}",
+            )
         return True
 
     def _row(self, name: str, values: Values | None) -> list[float | str | None]:
@@ -132,12 +157,18 @@ class RunLogger:
         if not isinstance(values, Mapping):
             numbers = values.tolist() if hasattr(values, "tolist") else values  # a tensor too, whatever its type and its gradient
             if not isinstance(numbers, list | tuple) or len(numbers) != len(self.domains):
-                raise ReweightvizError(f"{name} must be {len(self.domains)} numbers, one a domain, or a mapping; got {numbers!r:.60}.")
+                raise InvalidValue(
+                    name=name,
+                    value=numbers,
+                    expected=f"{len(self.domains)} numbers, one a domain, or a mapping",
+                )
             row = [_number(name, number) for number in numbers]
             return [None if number == "nan" else number for number in row]
         strange = [domain for domain in values if domain not in self._places]
         if strange:
-            raise ReweightvizError(f"{name} names {listed(strange)}; the log has {listed(self.domains)}.")
+            raise WrongDomains(
+                who=name, asked=strange, other="the log", there=self.domains, part=True
+            )
         return [_number(name, values.get(domain)) for domain in self.domains]
 
 
@@ -148,5 +179,5 @@ def _number(name: str, value: Any) -> float | str | None:
     try:
         number = float(value.item() if hasattr(value, "item") else value)  # a tensor with its gradient too
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
-        raise ReweightvizError(f"{name} needs numbers; got {value!r:.60}.") from error
+        raise UnmetNeed(name=name, value=value, expected="numbers") from error
     return seven_digits(number) if isfinite(number) else str(number)

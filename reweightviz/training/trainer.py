@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, UnmetNeed
 from reweightviz.core.protocols import Mixer
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import LOG_SIGNALS
@@ -66,7 +66,7 @@ class TrainConfig:
         for name in ("steps", "batch", "log_every", "evaluate_every", "accumulate", "probe_blocks", "gradient_batch"):
             object.__setattr__(self, name, whole_number(f"{name} of TrainConfig", getattr(self, name), 1))
         if not isinstance(self.rate, int | float) or not 0 < self.rate < float("inf"):
-            raise ReweightvizError(f"TrainConfig needs a rate above 0; got {self.rate!r:.60}.")
+            raise UnmetNeed(name="TrainConfig", value=self.rate, expected="a rate above 0")
 
     @property
     def tokens(self) -> int:

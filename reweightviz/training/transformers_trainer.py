@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from reweightviz.core.errors import MissingPackageError, ReweightvizError
+from reweightviz.core.errors import MissingPackage, ReweightvizError
 from reweightviz.training.domain_losses import DomainLosses
 from reweightviz.training.live_driver import Measure, measuring
 from reweightviz.training.mixture_dataset import MixtureDataset, WithDomains
@@ -42,7 +42,7 @@ class SteeringCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     def __init__(self, sampler: MixtureSampler, losses: DomainLosses, logger: RunLogger | None = None,
                  measure: Measure | None = None) -> None:
         if TrainerCallback is object:
-            raise MissingPackageError("SteeringCallback needs transformers: pip install transformers accelerate.")
+            raise MissingPackage(package="transformers and accelerate", who="SteeringCallback")
         self._sampler, self._losses, self._logger, self._measure = sampler, losses, logger, measuring(sampler, measure)
         if logger is not None:
             logger.expect(sampler.domains)

@@ -19,7 +19,7 @@ import ipywidgets
 import plotly.graph_objects as go
 import traitlets as t
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, UnknownName
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.tail import Tail
 from reweightviz.widgets import figures, runs
@@ -234,7 +234,7 @@ class Curves(ipywidgets.VBox):
     def _choose(self, name: str, value: Any, what: str) -> None:
         known = [each for _, each in self._bar[name].options]
         if value not in known:
-            raise ReweightvizError(f"no {what} {value!r} here; there is {listed(known)}.")
+            raise UnknownName(kind=what, name=value, known=known)
         self._bar[name].value = value
 
     # ---- drawing
@@ -264,7 +264,7 @@ class Curves(ipywidgets.VBox):
     def _refuse_strangers(self, names: Sequence[str]) -> None:
         strangers = [name for name in names if name not in self.domains]
         if strangers:
-            raise ReweightvizError(f"no domain {listed(strangers)} in these curves; there is {listed(self.domains)}.")
+            raise UnknownName(kind="domain", name=strangers[0], known=self.domains)
 
     def _redraw(self, change: Any = None) -> None:
         """Send what changed; the page keeps its zoom, unless a person chose to see something else."""

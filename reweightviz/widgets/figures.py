@@ -14,7 +14,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, UnknownName, listed
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
 from reweightviz.widgets.decimation import LIMIT
@@ -71,7 +71,9 @@ def loss_figure(logs: RunLog | Sequence[RunLog], *, signal: str | None = None, x
     logs, kept = checked_logs(logs), kept or Kept()
     signal = _checked_signal(logs, signal, kept)
     if smooth < 0:
-        raise ReweightvizError(f"smooth is the span of a moving average, 0 or more; got {smooth}.")
+        raise InvalidValue(
+            name="smooth", value=smooth, expected="the span of a moving average, 0 or more"
+        )
     axis, paint, runs, traces = axis_of(logs, x, kept), colors_of(logs, colors), run_names(logs), []
     sparse, unit = signal == "held_out_loss", SIGNALS[signal].unit if signal else ""
     for r, log in enumerate(logs):
@@ -117,7 +119,7 @@ def weight_figure(logs: RunLog | Sequence[RunLog], *, stacked: bool = False, run
     logs, kept = checked_logs(logs), kept or Kept()
     axis, paint, runs = axis_of(logs, x, kept), colors_of(logs, colors), run_names(logs)
     if run is not None and run not in runs:
-        raise ReweightvizError(f"no run {run!r} here; there is {listed(runs)}.")
+        raise UnknownName(kind="run", name=run, known=runs)
     traces = []
     for r, log in enumerate(logs):
         drawn = not stacked or runs[r] == (run or runs[0])
@@ -149,8 +151,9 @@ def _checked_signal(logs: Sequence[RunLog], signal: str | None, kept: Kept) -> s
             raise ReweightvizError(f"these logs have no signal to draw; a log may hold {listed(LOG_SIGNALS)}.")
         return measured[0] if measured else next(iter(sorted(named)), None)
     if signal not in named and (measured or named or signal not in LOG_SIGNALS):
-        there = listed(measured or sorted(named) or LOG_SIGNALS)
-        raise ReweightvizError(f"no log has the signal {signal!r}; there is {there}.")
+        raise UnknownName(
+            kind="signal", name=signal, known=measured or named or LOG_SIGNALS
+        )
     return signal
 
 

@@ -12,7 +12,15 @@ import numpy as np
 import traitlets as t
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import (
+    InvalidArgument,
+    InvalidValue,
+    ReweightvizError,
+    UnknownName,
+    UnmetNeed,
+    WrongDomains,
+    listed,
+)
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.selection import Selection
 from reweightviz.widgets.assemble import assemble
@@ -121,10 +129,17 @@ class Map(ReportedErrors, anywidget.AnyWidget):
         if value is None:
             return Mixture(zip(self.domains, self.natural, strict=True), source={"method": "natural"})
         if not isinstance(value, Mapping):
-            raise ReweightvizError(f"map.mixture takes a mapping of domain to weight; got {type(value).__name__}.")
+            raise InvalidArgument(
+                name="map.mixture",
+                value=value,
+                expected="a mapping of domain to weight",
+                got=type(value).__name__,
+            )
         strangers = [name for name in value if name not in self.domains]
         if strangers:
-            raise ReweightvizError(f"the mixture names {listed(strangers)}; the map's domains are {listed(self.domains)}.")
+            raise WrongDomains(
+                who="the mixture", asked=strangers, other="the map", there=self.domains, part=True
+            )
         return value if isinstance(value, Mixture) else Mixture(value)
 
     @t.observe("mixture")
@@ -147,7 +162,7 @@ class Map(ReportedErrors, anywidget.AnyWidget):
     def _checked_hidden(self, proposal: t.Bunch) -> list[str]:
         strangers = [name for name in proposal["value"] if name not in self.domains]
         if strangers:
-            raise ReweightvizError(f"no domain {listed(strangers)} to hide; the map's domains are {listed(self.domains)}.")
+            raise UnknownName(kind="domain", name=strangers[0], known=self.domains)
         return proposal["value"]
 
     def _in_drawing_order(self, values: bytes) -> bytes:
@@ -173,7 +188,12 @@ class Map(ReportedErrors, anywidget.AnyWidget):
         n = len(self._points)
         chosen = np.asarray(value)
         if chosen.ndim != 1:
-            raise ReweightvizError(f"map.selection takes rows, ids or a mask ({n:,},); got shape {chosen.shape}.")
+            raise InvalidArgument(
+                name="map.selection",
+                value=chosen.shape,
+                expected=f"rows, ids or a mask ({n:,},)",
+                got=f"shape {chosen.shape}",
+            )
         if not len(chosen):
             return np.zeros(0, np.int64)
         if chosen.dtype == bool:
@@ -183,7 +203,12 @@ class Map(ReportedErrors, anywidget.AnyWidget):
         if chosen.dtype.kind not in "iu":
             return self._rows_of_ids(chosen)
         if chosen.min() < 0 or chosen.max() >= n:
-            raise ReweightvizError(f"rows of this map are 0 to {n - 1:,}; got {int(chosen.min()):,} to {int(chosen.max()):,}.")
+            raise InvalidValue(
+                name="rows of this map",
+                value=(int(chosen.min()), int(chosen.max())),
+                expected=f"0 to {n - 1:,}",
+                got=f"{int(chosen.min()):,} to {int(chosen.max()):,}",
+            )
         return np.unique(chosen).astype(np.int64)
 
     def _rows_of_ids(self, ids: NDArray[Any]) -> NDArray[np.int64]:
@@ -209,7 +234,12 @@ class Map(ReportedErrors, anywidget.AnyWidget):
     def _checked_bits(self, proposal: t.Bunch) -> bytes:
         expected = (len(self) + 7) // 8
         if len(proposal["value"]) not in (0, expected):
-            raise ReweightvizError(f"selection_bits must be {expected:,} bytes or none; got {len(proposal['value']):,}.")
+            raise InvalidValue(
+                name="selection_bits",
+                value=len(proposal["value"]),
+                expected=f"{expected:,} bytes or none",
+                got=f"{len(proposal['value']):,}",
+            )
         return proposal["value"]
 
     @t.observe("selection_bits")
@@ -243,7 +273,12 @@ class Map(ReportedErrors, anywidget.AnyWidget):
     def picture(self, width: int = 800, height: int = 500) -> bytes:
         """A transparent PNG of the map under the present mixture, drawn without a browser; hidden domains are left out."""
         if min(width, height) < 1:
-            raise ReweightvizError(f"a picture needs a width and a height of at least 1 pixel; got {width} and {height}.")
+            raise UnmetNeed(
+                name="a picture",
+                value=(width, height),
+                expected="a width and a height of at least 1 pixel",
+                got=f"{width} and {height}",
+            )
         drawn = np.where([name in self.hidden for name in self.domains], 0.0, self.weights)
         return draw_map(self._points.xy, self._points.codes, self.palette, weights=drawn,
                         natural=self._points.natural, width=width, height=height)

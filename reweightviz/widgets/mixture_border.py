@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import traitlets as t
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import InvalidValue, ReweightvizError
 from reweightviz.core.mixture import SUM_TOLERANCE
 from reweightviz.core.token_counts import parse_budget
 
@@ -27,7 +27,7 @@ class Level(t.Float):
     def validate(self, obj: Any, value: Any) -> float:  # noqa: ARG002
         """Refused with one sentence, where traitlets would write a paragraph."""
         if not _is_number(value) or not 0 < value < 1:
-            raise ReweightvizError(f"{self.name} must lie between 0 and 1, such as 0.9; got {value!r:.40}.")
+            raise InvalidValue(name=self.name, value=value, expected="between 0 and 1, such as 0.9")
         return float(value)
 
 
@@ -37,10 +37,12 @@ def checked_weights(name: str, value: Any, count: int) -> Any:
         return None
     if not isinstance(value, list | tuple) or len(value) != count:
         got = f"{len(value)} of them" if isinstance(value, list | tuple) else type(value).__name__
-        raise ReweightvizError(f"{name} must be a list of {count} numbers, one a domain; got {got}.")
+        raise InvalidValue(
+            name=name, value=got, expected=f"a list of {count} numbers, one a domain", got=got
+        )
     for weight in value:
         if not _is_number(weight) or not np.isfinite(weight) or weight < 0:
-            raise ReweightvizError(f"{name} must be finite and >= 0; got {weight!r:.40}.")
+            raise InvalidValue(name=name, value=weight, expected="finite and >= 0")
     if abs(sum(value) - 1) > SUM_TOLERANCE:
         raise ReweightvizError(f"{name} must sum to 1; got a sum of {sum(value):.6g}.")
     return value
@@ -50,7 +52,9 @@ def checked_locks(value: Any, count: int) -> Any:
     """Booleans (K,)."""
     is_list = isinstance(value, list | tuple) and len(value) == count
     if not is_list or not all(isinstance(each, bool) for each in value):
-        raise ReweightvizError(f"locked must be a list of {count} booleans, one a domain; got {value!r:.80}.")
+        raise InvalidValue(
+            name="locked", value=value, expected=f"a list of {count} booleans, one a domain"
+        )
     return value
 
 
@@ -59,7 +63,7 @@ def checked_positive(name: str, value: Any) -> float | None:
     if name == "budget":
         return parse_budget(value, name)
     if not _is_number(value) or not np.isfinite(value) or value <= 0:
-        raise ReweightvizError(f"{name} must be a number above 0; got {value!r:.40}.")
+        raise InvalidValue(name=name, value=value, expected="a number above 0")
     return float(value)
 
 

@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import UnmetNeed
 
 _COLORS = (
     "#60a7ff", "#ee4c21", "#db9f1a", "#116d8a", "#e160bd", "#639c6f", "#9442d9", "#b52b5b", "#c8a9bc", "#935105",
@@ -33,7 +33,7 @@ def colors(k: int) -> list[str]:
     ['#60a7ff', '#ee4c21']
     """
     if k < 0:
-        raise ReweightvizError(f"colors(k) needs a count of 0 or more; got {k}.")
+        raise UnmetNeed(name="colors(k)", value=k, expected="a count of 0 or more")
     return [_COLORS[i % len(_COLORS)] for i in range(k)]
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import traitlets as t
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import InvalidValue, ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.widgets.assemble import assemble
 from reweightviz.widgets.front_figure import LEFT, front_figure, front_svg, ring_of, targets_of
@@ -93,7 +93,11 @@ class ParetoFront(w.VBox):
     def _checked(self, proposal: t.Bunch) -> int | None:
         row = proposal["value"]
         if row is not None and not 0 <= row < len(self._front):
-            raise ReweightvizError(f"picked must be a row of the front, 0 to {len(self._front) - 1}; got {row}.")
+            raise InvalidValue(
+                name="picked",
+                value=row,
+                expected=f"a row of the front, 0 to {len(self._front) - 1}",
+            )
         return row
 
     def _clicked(self, rows: list[int]) -> None:

@@ -9,7 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import (
+    InvalidValue,
+    MissingColumn,
+    ReweightvizError,
+    UnmetNeed,
+    WrongDomains,
+    listed,
+)
 from reweightviz.core.mixture import Mixture
 from reweightviz.numerics.grids import quantised
 from reweightviz.widgets.palette import MISSING, colors, rgb, sequential
@@ -65,8 +72,11 @@ class Points:
         if color_by == "domain":
             return Coloring(b"", bytes(768), {"kind": "domain", "title": "domain"})
         if color_by not in self.columns:
-            raise ReweightvizError(
-                f"a Map is coloured by 'domain' or a numeric column; got {color_by!r}, there is {listed(self.color_options, 40)}."
+            raise InvalidValue(
+                name="a Map",
+                value=color_by,
+                expected="coloured by 'domain' or a numeric column",
+                got=f"{color_by!r}, there is {listed(self.color_options, 40)}",
             )
         column = self.columns[color_by]
         return self._categories(column) if color_by == "cluster" else _numbers(color_by, column)
@@ -122,7 +132,9 @@ def points_of(data: Any, *, domains: Sequence[str] | None = None, natural: Mappi
 
 def _from_corpus(corpus: Any, natural: Mapping[str, float] | None, extra: Mapping[str, ArrayLike] | None) -> Points:
     if "xy" not in corpus.columns:
-        raise ReweightvizError(f"a Map needs column 'xy'; the corpus has {listed(corpus.columns)}. rv.project(corpus) makes it.")
+        raise MissingColumn(
+            column="xy", available=corpus.columns, who="a Map", hint="rv.project(corpus) makes it."
+        )
     names = tuple(corpus.domains)
     numeric = {name: corpus[name] for name in corpus.columns if _is_numeric(corpus[name])}
     numeric = {"tokens": corpus.tokens} | numeric | _numeric_columns(extra, len(corpus))
@@ -157,9 +169,19 @@ def _places(xy: Any) -> NDArray[np.uint16]:
     try:
         places = np.asarray(xy, np.float64)
     except (TypeError, ValueError):
-        raise ReweightvizError(f"a Map needs places (N, 2) of numbers, or a corpus; got {type(xy).__name__}.") from None
+        raise UnmetNeed(
+            name="a Map",
+            value=xy,
+            expected="places (N, 2) of numbers, or a corpus",
+            got=type(xy).__name__,
+        ) from None
     if places.ndim != 2 or places.shape[1] != 2 or not len(places):
-        raise ReweightvizError(f"a Map needs places (N, 2) of at least one document; got shape {places.shape}.")
+        raise UnmetNeed(
+            name="a Map",
+            value=places.shape,
+            expected="places (N, 2) of at least one document",
+            got=f"shape {places.shape}",
+        )
     bad = ~np.isfinite(places).all(axis=1)
     if bad.any():
         raise ReweightvizError(
@@ -171,7 +193,12 @@ def _places(xy: Any) -> NDArray[np.uint16]:
 def _shares(natural: Mapping[str, float], names: tuple[str, ...]) -> NDArray[np.float64]:
     absent = [name for name in names if name not in natural]
     if absent:
-        raise ReweightvizError(f"natural must name every domain of the map; it lacks {listed(absent)}.")
+        raise WrongDomains(
+            who="natural",
+            asked=[name for name in names if name in natural],
+            other="the map",
+            there=names,
+        )
     return Mixture.normalized([(name, float(natural[name])) for name in names]).array
 
 
@@ -188,7 +215,12 @@ def _numeric_columns(columns: Mapping[str, ArrayLike] | None, n: int) -> dict[st
     numeric = {str(name): np.asarray(values) for name, values in (columns or {}).items()}
     for name, values in numeric.items():
         if not _is_numeric(values):
-            raise ReweightvizError(f"column {name!r} must be (N,) numbers; got {values.dtype} of shape {values.shape}.")
+            raise InvalidValue(
+                name=f"column {name!r}",
+                value=(values.dtype, values.shape),
+                expected="(N,) numbers",
+                got=f"{values.dtype} of shape {values.shape}",
+            )
         _same_length(f"column {name!r}", values, n)
     return numeric
 

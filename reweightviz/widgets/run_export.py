@@ -14,7 +14,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import InvalidValue, MissingPackage, ReweightvizError, UnwritableFile
 from reweightviz.core.files import inside_folder, write_atomically
 from reweightviz.core.runlog import RunLog
 from reweightviz.widgets import svg_plane
@@ -49,7 +49,9 @@ def save(path: str | os.PathLike[str], *, title: str, figures: Mapping[str, go.F
         return _write_table(target, logs)
     if target.suffix == ".png":
         return write_atomically(target, _png(svg_text(figures[shown]), target.name))
-    raise ReweightvizError(f"a monitor is saved as {', '.join(ENDINGS)}; got {target.name!r}.")
+    raise InvalidValue(
+        name="a monitor", value=target.name, expected=f"saved as {', '.join(ENDINGS)}"
+    )
 
 
 def long_table(log: RunLog, name: str, rows: slice = slice(None)) -> pd.DataFrame:
@@ -77,7 +79,7 @@ def _write_table(path: Path, logs: Sequence[RunLog]) -> Path:
             _write_rows(file, logs)
         draft.replace(path)
     except OSError as error:
-        raise ReweightvizError(f"cannot write {path}: {error.strerror or error}.") from error
+        raise UnwritableFile(path=path, reason=error.strerror or error) from error
     finally:
         draft.unlink(missing_ok=True)
     return path
@@ -93,8 +95,12 @@ def _write_rows(file: TextIO, logs: Sequence[RunLog]) -> None:
 def _png(svg: str, name: str) -> bytes:
     """The picture on white, two pixels for one."""
     if importlib.util.find_spec("resvg_py") is None:
-        raise ReweightvizError(f"{name} needs resvg_py: pip install 'reweightviz[png]'. Without it: .svg, .html, or the camera "
-                               "above the picture.")
+        raise MissingPackage(
+            package="resvg_py",
+            extra="png",
+            who=name,
+            hint="Without it: .svg, .html, or the camera above the picture.",
+        )
     import resvg_py
 
     def drawn(text: str) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import UnknownName, listed
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import SIGNALS
 from reweightviz.widgets.figures import Place, framed, line, plain, reduced
@@ -105,7 +105,7 @@ def scalars_figure(logs: RunLog | Sequence[RunLog], *, names: Sequence[str] | No
     there = scalar_names(logs)
     strangers = [name for name in names or () if name not in there]
     if strangers:
-        raise ReweightvizError(f"no log has the scalar {listed(strangers)}; there is {listed(there)}.")
+        raise UnknownName(kind="scalar", name=strangers[0], known=there)
     shown, axis = [EFFECTIVE, *(names if names is not None else there[:11])], axis_of(logs, x, kept)
     traces, panels, paint, smoothed = [], [], palette(len(logs)), False
     for panel, name in enumerate(shown):

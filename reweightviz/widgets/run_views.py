@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import MissingSignal, UnknownName
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.token_counts import format_count
 from reweightviz.core.types import SIGNALS
@@ -65,7 +65,12 @@ def excess_figure(logs: Logs, reference: RunLog, *, signal: str = "loss", x: str
     """
     logs, kept = checked_logs(logs), kept or Derived()
     if signal not in reference.signals:
-        raise ReweightvizError(f"the reference {reference.name!r} has no signal {signal!r}; it has {listed(reference.signals)}.")
+        raise MissingSignal(
+            signals=signal,
+            available=reference.signals,
+            who="this view",
+            where=f"the reference {reference.name!r} has",
+        )
     by, tables = alike(logs[0], reference, x), []
     for r, log in enumerate(logs):
         table = excess(log, reference, signal, by=by, kept=kept, r=r) if signal in log.signals else np.full(log.weights.shape, np.nan)
@@ -236,7 +241,7 @@ def _lines_of(logs: Sequence[RunLog], colors: Colors, run: str | None) -> Iterat
 def _number(logs: Sequence[RunLog], run: str | None) -> int:
     names = run_names(logs)
     if run is not None and run not in names:
-        raise ReweightvizError(f"no run {run!r} here; there is {listed(names)}.")
+        raise UnknownName(kind="run", name=run, known=names)
     return 0 if run is None else names.index(run)
 
 

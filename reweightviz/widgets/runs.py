@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, listed
 from reweightviz.core.runlog import RunLog
 from reweightviz.widgets.decimation import LIMIT, Decimated
 from reweightviz.widgets.palette import colors as palette
@@ -102,7 +102,12 @@ def checked_logs(logs: RunLog | Sequence[RunLog]) -> list[RunLog]:
         raise ReweightvizError("curves need at least one RunLog; got none.")
     strangers = [type(log).__name__ for log in given if not isinstance(log, RunLog)]
     if strangers:
-        raise ReweightvizError(f"curves are drawn from RunLogs, as rv.read_log gives; got {listed(strangers)}.")
+        raise InvalidValue(
+            name="curves",
+            value=strangers,
+            expected="drawn from RunLogs, as rv.read_log gives",
+            got=listed(strangers),
+        )
     return given
 
 
@@ -165,7 +170,7 @@ def axis_of(logs: Sequence[RunLog], x: str, kept: Kept | None = None) -> Axis:
         ReweightvizError: no such axis, or a log that cannot be drawn against it.
     """
     if x not in ("step", "tokens", "time"):
-        raise ReweightvizError(f"x must be 'step', 'tokens' or 'time'; got {x!r}.")
+        raise InvalidValue(name="x", value=x, expected="'step', 'tokens' or 'time'")
     if x not in axes_of(logs, kept):
         lacking = listed(name for log, name in zip(logs, run_names(logs), strict=True) if x not in axes_of([log]))
         needs = {"tokens": "'batch' and 'context' in the meta of every log, or the tokens of its steps",

@@ -112,7 +112,7 @@ def test_a_run_is_watched_and_steered(lab: Lab, tmp_path, training):
     # A guard refuses with its sentence, and the mixture stays.
     page.execute("m.editor.mixture = {'web': 0.5, 'code': 0.25, 'math': 0.24, 'books': 0.01}")
     steer.click()
-    page.locator(".rv-steering [role=status]", has_text="'books' is kept between 0.05 and 0.5").first.wait_for()
+    page.locator(".rv-steering [role=status]", has_text="'books' must be between 0.05 and 0.5").first.wait_for()
     assert page.python("live.version") == 2
 
     # Somebody else steers too: it is shown, and an editor that was not touched follows.

@@ -136,7 +136,7 @@ def test_a_folder_is_known_by_the_config_in_it(tmp_path):
     path = export("huggingface", tmp_path)
     assert recognise(path).name == recognise(path / "mixture.yaml").name == "huggingface"
     (path / "mixture.yaml").unlink()
-    with pytest.raises(ReweightvizError, match=r"the folder .* has no config of a framework \(.*'mixture.yaml'.*\); it has 'load_mixture.py'"):
+    with pytest.raises(ReweightvizError, match=r"is a folder without a config of a framework \(.*'mixture.yaml'.*\); it has 'load_mixture.py'"):
         recognise(path)
     with pytest.raises(ReweightvizError, match="cannot read .*absent"):
         recognise(tmp_path / "absent")

@@ -63,7 +63,7 @@ def test_folders_that_lingua_cannot_join_are_refused(tmp_path, paths, options, s
     sources = {name: Source(1e6, 1e3, (path,)) for name, path in zip(["web", "code"], paths, strict=True)}
     with pytest.raises(ReweightvizError, match=sentence):
         LINGUA.write(Mixture.uniform(sources), tmp_path / "c.yaml", sources=sources, **options)
-    with pytest.raises(ReweightvizError, match="a source of Lingua is one folder; sources= has more for 'web'"):
+    with pytest.raises(ReweightvizError, match="Lingua reads one folder a source; sources= has more for 'web'"):
         LINGUA.write(Mixture({"web": 1.0}), tmp_path / "c.yaml", sources={"web": Source(1e6, 1e3, ("/d/a", "/d/b"))})
 
 

@@ -90,7 +90,7 @@ def test_asking_whose_a_deep_file_is_never_fails(tmp_path, monkeypatch):
     (tmp_path / "c.py").write_text("interleave_datasets([a, b], probabilities=[0.5, 0.5])\nRandomMix([a, b], [0.5, 0.5])\n")
     assert check(tmp_path / "c.py").framework == "webdataset"
     monkeypatch.setattr(type(find("huggingface")), "parse", deep)
-    with pytest.raises(ReweightvizError, match="cannot be read: it is nested too deeply"):
+    with pytest.raises(ReweightvizError, match="cannot read .*: it is nested too deeply"):
         check(tmp_path / "c.py", "hf")
 
 

@@ -52,7 +52,7 @@ def test_names_stay_below_the_cache_and_options_are_checked(tmp_path):
         assert len(one["local"]) < 110
     with pytest.raises(ReweightvizError, match="no batching_method 'per_streem'; did you mean 'per_stream'"):
         STREAMING.write(MIXTURE, tmp_path / "n.yaml", batching_method="per_streem")
-    with pytest.raises(ReweightvizError, match="a stream is one MDS folder; sources= has 2 paths for 'web'"):
+    with pytest.raises(ReweightvizError, match="Streaming reads one MDS folder a stream; sources= has 2 paths for 'web'"):
         STREAMING.write(Mixture({"web": 1.0}), tmp_path / "n.yaml", sources={"web": Source(1.0, 1, ("a", "b"))})
 
 
@@ -105,7 +105,7 @@ def test_a_remote_path_is_remote_and_a_local_one_local(tmp_path, path, places):
 
 
 @pytest.mark.parametrize(("path", "sentence"), [("/d/web.jsonl.gz", "reads folders of MDS shards, not files of text"),
-                                                ("s3://b/web.npy", "a stream is one MDS folder; sources= has the file 's3://b/web.npy' for 'web'")])
+                                                ("s3://b/web.npy", "Streaming reads one MDS folder a stream; sources= has the file 's3://b/web.npy' for 'web'")])
 def test_files_are_no_streams(tmp_path, path, sentence):
     with pytest.raises(ReweightvizError, match=sentence):
         STREAMING.write(Mixture({"web": 1.0}), tmp_path / "mix.yaml", sources={"web": Source(1e6, 1e4, (path,))})
