@@ -59,7 +59,7 @@ demo: .venv/.ready $(patsubst notebooks/%,demo/%,$(wildcard notebooks/*.ipynb))
 	@$(BIN)/python tests/frameworks/environments.py $* > /dev/null && touch $@
 
 test-frameworks: $(patsubst tests/frameworks/environments/%.txt,.venvs/%/.ready,$(wildcard tests/frameworks/environments/*.txt))
-	$(BIN)/python -m pytest tests/exporters tests/test_log_formats.py tests/test_steering.py $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/exporters tests/readers/test_log_formats.py tests/training/test_steering.py $(PYTEST_ARGS)
 
 # Small matrices on few cores: threads of the linear algebra that wait for each other make the laws' tests many times slower.
 test test-frameworks: export OPENBLAS_NUM_THREADS ?= 1
@@ -74,7 +74,7 @@ lint: .venv/.ready
 	$(BIN)/mypy
 
 methods: .venv/.ready
-	$(BIN)/python -m reweightviz.cli methods --markdown > METHODS.md
+	$(BIN)/python -m reweightviz.cli.commands methods --markdown > METHODS.md
 	$(BIN)/python -c 'from pathlib import Path; from reweightviz.catalogue import filled; p = Path("README.md"); p.write_text(filled(p.read_text("utf-8")), "utf-8")'
 
 clean:

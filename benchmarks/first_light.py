@@ -131,7 +131,7 @@ x = rv.Explorer(corpus, budget={n}.0); x
             took = page.page.evaluate(_DRAG, ["[data-rv=bar]", MAP, 15])
             found[f"{points}"] = {"drag_to_pixels_ms_median": round(statistics.median(took), 1), "worst_ms": round(max(took), 1)}
             lab.close_pages()
-    from reweightviz.widgets.assemble import assemble
+    from reweightviz.widgets.common.assemble import assemble
 
     widgets = ROOT / "reweightviz" / "widgets"
     found["javascript_bytes"] = {path.name: len(assemble(path).encode()) for path in sorted(widgets.glob("*.js")) if path.with_suffix(".py").exists()}

@@ -51,11 +51,11 @@ def measured(path: Path) -> dict[str, Any]:
     """Open the log, draw it, and follow it."""
     import ipywidgets
 
-    from reweightviz.core.records import Records
-    from reweightviz.core.run_lines import RunLines
     from reweightviz.core.runlog import RunLog
-    from reweightviz.core.tail import Tail
-    from reweightviz.widgets.curves import LossCurves
+    from reweightviz.readers.logs._records import Records
+    from reweightviz.readers.logs._run_lines import RunLines
+    from reweightviz.readers.logs._tail import Tail
+    from reweightviz.widgets.curves.curves import LossCurves
 
     LossCurves(RunLog(("web",), [1], [[1.0]], {"loss": [[1.0]]}))  # what is imported at the first drawing counts as nobody's
     before, began, used = resident(), time.perf_counter(), time.process_time()

@@ -34,7 +34,7 @@ import reweightviz as rv
 from reweightviz.core.swarm import Swarm
 from reweightviz.laws import GaussianProcess, Olmix, RegMix, ScalingMixtures
 from reweightviz.numerics.hull import distance_outside
-from reweightviz.readers import swarms
+from reweightviz.readers.swarms import two_tables as swarms
 
 RESULTS = Path(__file__).parent / "results" / "laws.json"
 LAWS = {"Olmix": Olmix(), "RegMix linear": RegMix(model="linear"), "RegMix": RegMix(), "ScalingMixtures": ScalingMixtures(),

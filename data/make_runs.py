@@ -28,7 +28,7 @@ from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture, temperature_weights
 from reweightviz.models.byte_transformer import ModelConfig
-from reweightviz.readers import demo
+from reweightviz.readers.demo import corpus as demo
 from reweightviz.training.skills import skill_graph
 from reweightviz.training.trainer import ProxyData, TrainConfig, train
 

@@ -18,13 +18,14 @@ _VERBS = (
     "read_swarm", "score", "select", "split_domain",
 )
 _HOMES = dict.fromkeys(_VERBS, "api") | {
-    "compare": "comparison", "design_swarm": "swarm_design", "diagnose": "diagnostics", "optimize": "proposals", "pareto": "fronts",
-    "replay": "replaying", "sensitivity": "step_size",
-    "Corpus": "core.corpus", "Explorer": "explorer", "LiveMixture": "core.live", "LossCurves": "widgets.curves", "Map": "widgets.map",
-    "Mixture": "core.mixture", "MixtureEditor": "widgets.mixture_editor", "Monitor": "monitor", "ParetoFront": "widgets.pareto",
+    "compare": "evaluation.compare", "design_swarm": "proposals.design_swarm", "diagnose": "diagnostics.diagnose",
+    "optimize": "proposals.optimize", "pareto": "proposals.pareto",
+    "replay": "diagnostics.replay", "sensitivity": "diagnostics.sensitivity",
+    "Corpus": "core.corpus", "Explorer": "apps.explorer.explorer", "LiveMixture": "core.live", "LossCurves": "widgets.curves.curves", "Map": "widgets.map.map",
+    "Mixture": "core.mixture", "MixtureEditor": "widgets.editor.mixture_editor", "Monitor": "apps.monitor.monitor", "ParetoFront": "widgets.front.pareto",
     "ReweightvizError": "core.errors", "ReweightvizWarning": "core.errors", "RunLog": "core.runlog", "Schedule": "core.schedule",
     "Selection": "core.selection", "Source": "core.sources", "Sources": "core.sources", "Swarm": "core.swarm",
-    "WeightTrajectories": "widgets.curves",
+    "WeightTrajectories": "widgets.curves.curves",
 }
 _MODULES = {name: name for name in ("laws", "mixers", "scorers", "selectors", "training")} | {"errors": "core.errors"}
 

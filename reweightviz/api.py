@@ -32,35 +32,35 @@ from reweightviz.core.sources import Source, Sources
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.token_counts import parse_count
 from reweightviz.core.types import SIGNALS, kind_of
-from reweightviz.fit_doubts import doubts
-from reweightviz.held_out import fitted
+from reweightviz.evaluation.doubts import doubts
+from reweightviz.evaluation.held_out import fitted
 from reweightviz.numerics.simplex import numbers
 from reweightviz.numerics.threads import one_thread
 
 if TYPE_CHECKING:
-    from reweightviz.core.tail import Tail
     from reweightviz.exporters.check import Report
+    from reweightviz.readers.logs._tail import Tail
 
 # ---- map
 
 
 def demo_corpus() -> Corpus:
     """Real text from the packages installed beside reweightviz: no network, the same for the same environment, cached."""
-    from reweightviz.readers import demo
+    from reweightviz.readers.demo import corpus as demo
 
     return demo.read()
 
 
 def demo_swarm() -> Swarm:
     """Real proxy runs on the demo corpus: 96 mixtures and 6 repeats of one, with every domain's held-out loss."""
-    from reweightviz.readers import demo_runs
+    from reweightviz.readers.demo import runs as demo_runs
 
     return demo_runs.read_swarm()
 
 
 def demo_log(name: str = "doremi") -> RunLog:
     """A real training run on the demo corpus: "natural", "uniform", "doremi", or "signals", with every signal that one model gives."""
-    from reweightviz.readers import demo_runs
+    from reweightviz.readers.demo import runs as demo_runs
 
     return demo_runs.read_log(name)
 
@@ -76,7 +76,7 @@ def read_corpus(source: Any, *, text: str = "text", domain: str | None = "domain
             **without them a document's UTF-8 bytes are counted as its tokens**; ``id``, ``keep`` (more columns),
             ``on_error`` ("raise" or "skip").
     """
-    from reweightviz.readers import tables
+    from reweightviz.readers.documents import tables
 
     return tables.read(source, text=text, domain=domain, **options)
 
@@ -95,10 +95,18 @@ def read_swarm(ratios: Any, metrics: Any = None, **options: Any) -> Swarm:
         ratios: the mixtures, a CSV file or table, in the layouts of RegMix and Olmix as they are; or one exported table of W&B,
             Aim or MLflow with a row a run; or a folder of run logs.
         metrics: what the runs reached, the second of two tables, joined on their run columns.
-        **options: those of :func:`reweightviz.readers.swarms.read`, :func:`reweightviz.readers.wandb_tables.read` or
-            :func:`reweightviz.readers.run_folders.read`.
+        **options: those of :func:`reweightviz.readers.swarms.two_tables.read`, :func:`reweightviz.readers.swarms.tracker_table.read` or
+            :func:`reweightviz.readers.swarms.run_folder.read`.
     """
-    from reweightviz.readers import run_folders, swarms, wandb_tables
+    from reweightviz.readers.swarms import (
+        run_folder as run_folders,
+    )
+    from reweightviz.readers.swarms import (
+        tracker_table as wandb_tables,
+    )
+    from reweightviz.readers.swarms import (
+        two_tables as swarms,
+    )
 
     if metrics is not None:
         return swarms.read(ratios, metrics, **options)
@@ -112,12 +120,12 @@ def read_log(path: str | os.PathLike[str], *, follow: bool = False, **options: A
 
     Args:
         path: a file, or the folder of a run.
-        follow: return a :class:`reweightviz.core.tail.Tail` instead, whose ``poll()`` reads what is new and whose ``log`` is the run
+        follow: return a :class:`reweightviz.readers.logs._tail.Tail` instead, whose ``poll()`` reads what is new and whose ``log`` is the run
             so far; the file need not be there yet.
         **options: ``pattern``, which tag is which domain, as in "train/{domain}/loss"; ``name``, which of several runs; ``format``.
-            See :func:`reweightviz.readers.logs.read`.
+            See :func:`reweightviz.readers.logs.read_log.read`.
     """
-    from reweightviz.readers import logs
+    from reweightviz.readers.logs import read_log as logs
 
     return logs.open_log(path, **options) if follow else logs.read(path, **options)
 
@@ -162,7 +170,7 @@ def losses(corpus: Corpus, model: Any = "proxy", **options: Any) -> Corpus:
 
     if isinstance(model, str | os.PathLike):
         from reweightviz.models.byte_transformer import ByteTransformer
-        from reweightviz.readers import demo_runs
+        from reweightviz.readers.demo import runs as demo_runs
 
         path = demo_runs.proxy_path() if model == "proxy" else Path(model)
         if not path.exists():
@@ -313,7 +321,7 @@ def _learnt(who: str, update: Any, state: Any, told: Mapping[str, Any]) -> Any:
 
 def _mixed(log: RunLog, mixer: Any, others: Mapping[str, Any]) -> Mixture | Schedule:
     """The answer of a mixer that was told a log."""
-    from reweightviz import replaying
+    from reweightviz.diagnostics import replay as replaying
 
     if hasattr(mixer, "stages"):
         return _schedule(log.domains, mixer, replaying.start(log, mixer, **others))
@@ -473,9 +481,9 @@ def check(path: str | os.PathLike[str], framework: str | None = None, *, sources
 def decision_record(mixture: Mapping[str, float], path: str | os.PathLike[str], **options: Any) -> Path:
     """Write one page, Markdown and HTML, that says which mixture was chosen, beside what, and why.
 
-    See :func:`reweightviz.decision.decision_record`.
+    See :func:`reweightviz.decision.decision_record.decision_record`.
     """
-    from reweightviz import decision
+    from reweightviz.decision import decision_record as decision
 
     return decision.decision_record(mixture, path, **options)
 

@@ -52,7 +52,7 @@ def _rows() -> Iterator[dict[str, Any]]:
                 "verified": getattr(method, "verified", ""),
             }
     from reweightviz import exporters
-    from reweightviz.readers import logs
+    from reweightviz.readers.logs import read_log as logs
 
     for name, reader in logs.FORMATS.items():
         yield {"name": name, "kind": "reader", "summary": _first_line(sys.modules[reader.__module__]), "needs": reader.needs,

@@ -104,6 +104,6 @@ def public_tables() -> Path:
 @pytest.fixture(scope="session")
 def demo_corpus():
     """The real demo corpus of this environment (about 10 seconds, once)."""
-    from reweightviz.readers import demo
+    from reweightviz.readers.demo import corpus as demo
 
     return demo.read()

@@ -1,83 +1,100 @@
-"""Imports only point down, siblings never import each other, and a heavy package has one kind of place.
+"""The house: imports only point down, no two modules import each other, heavy packages have one place.
 
-core <- numerics and models <- families <- widgets (which know no family) <- the files at the top. Imports inside functions count.
+Imports inside functions count. The floors and the picture of them are in tools/house.py.
 """
 
 from __future__ import annotations
 
-import ast
+import importlib.util
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "reweightviz"
-FAMILIES = ("readers", "features", "laws", "mixers", "scorers", "selectors", "reweighters", "training", "exporters")
-TABLES = {"numpy", "pandas", "pyarrow"}
-BELOW = {
-    "core": set(), "numerics": {"core"}, "models": {"core"}, "widgets": {"core", "numerics"},
-} | {family: {"core", "numerics"} for family in FAMILIES}
-for _family in ("features", "scorers", "reweighters", "training"):
-    BELOW[_family] |= {"models"}
+ROOT = Path(__file__).parents[1]
+_spec = importlib.util.spec_from_file_location("house", ROOT / "tools" / "house.py")
+house = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(house)
+
+TABLES = frozenset({"numpy", "pandas", "pyarrow"})
 OTHERS = {
-    "core": TABLES | {"filelock", "lance", "tqdm"},
-    "numerics": TABLES | {"scipy", "clarabel", "array_api_compat", "ot", "threadpoolctl"},
-    "models": {"numpy", "torch"},
-    "widgets": TABLES | {"scipy", "anywidget", "ipywidgets", "plotly", "traitlets", "resvg_py"},
-} | {family: TABLES | {"scipy", "tqdm"} for family in FAMILIES}
-for _package, _families in {
-    "torch": "features scorers reweighters training", "transformers": "features training", "sklearn": "features laws scorers selectors",
-    "lightning": "training", "faiss": "features", "umap": "features", "ray": "features", "lightgbm": "laws", "ruamel": "exporters readers", "tensorboard": "readers", "wandb": "readers",
-}.items():
-    for _family in _families.split():
-        OTHERS[_family].add(_package)
+    "core": {"lance", "tqdm", "filelock"},
+    "numerics": {"scipy", "ot", "threadpoolctl", "clarabel"},
+    "models": {"torch"},
+    "figures": {"scipy", "plotly"},
+    "readers": {"tqdm", "ruamel", "tensorboard", "wandb"},
+    "features": {"torch", "transformers", "sklearn", "faiss", "umap", "tqdm"},
+    "laws": {"scipy", "sklearn", "lightgbm"},
+    "mixers": {"scipy"},
+    "training": {"torch", "transformers", "lightning", "tqdm"},
+    "exporters": {"ruamel"},
+    "evaluation": {"tqdm", "plotly"},
+    "diagnostics": set(),
+    "proposals": {"tqdm"},
+    "widgets": {"anywidget", "ipywidgets", "plotly", "traitlets"},
+    "apps": {"ipywidgets", "plotly", "traitlets", "resvg_py"},
+}
+"""Room to the packages that it may import beside TABLES and the standard library."""
+ROOMS = sorted({house.room(name) for name in house.modules()} - {"reweightviz"})
 
 
-def imports(file: Path) -> Iterator[str]:
-    """Every module that a file names in an import, wherever it stands, relative ones made absolute."""
-    here = ("reweightviz", *file.relative_to(PACKAGE).parts[:-1])
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            start = ".".join(here[: len(here) - node.level + 1]) + "." if node.level else ""
-            module = (start + (node.module or "")).strip(".")
-            yield from (f"{module}.{alias.name}" for alias in node.names)
-
-
-def breaches(file: Path) -> list[str]:
-    folder = file.relative_to(PACKAGE).parts[0]
+def breaches(path: Path) -> list[str]:
+    """Return the imports of a file that its room may not have."""
+    own = house.room(".".join(("reweightviz", *path.relative_to(house.PACKAGE).with_suffix("").parts)))
+    allowed = TABLES | OTHERS.get(own, set()) | sys.stdlib_module_names
     wrong = []
-    for name in imports(file):
-        top, _, rest = name.partition(".")
+    for name, _ in house.imports(path):
+        top = name.partition(".")[0]
         if top == "reweightviz":
-            allowed = rest.partition(".")[0] in BELOW[folder] | {folder}
+            fine = name.count(".") and house.room(name) in house.rooms_below(own) | {own}
         else:
-            allowed = top in sys.stdlib_module_names or top in OTHERS[folder]
-        wrong += [] if allowed else [f"{file.relative_to(PACKAGE)} imports {name}"]
+            fine = top in allowed
+        if not fine:
+            wrong.append(f"{path.relative_to(house.PACKAGE)} imports {name}")
     return wrong
 
 
-@pytest.mark.parametrize("folder", BELOW)
-def test_imports_only_point_down(folder):
-    files = sorted((PACKAGE / folder).rglob("*.py"))
-    assert [breach for file in files for breach in breaches(file)] == []
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_only_point_down(room):
+    files = [path for name, path in house.modules().items() if house.room(name) == room]
+    assert files
+    assert [breach for path in files for breach in breaches(path)] == []
 
 
-def test_every_folder_has_a_layer():
-    folders = {path.parent.name for path in PACKAGE.glob("*/*.py")}
-    assert folders <= set(BELOW)
-    assert folders >= {"core", "numerics", "models", "widgets"}
+def test_the_root_holds_only_names():
+    allowed = {"__init__.py", "catalogue.py"}
+    assert {path.name for path in house.PACKAGE.glob("*.py")} == allowed
+    own = [name for name, _ in house.imports(house.PACKAGE / "__init__.py") if "reweightviz" in name]
+    assert own == ["reweightviz.core.version.VERSION"]
 
 
-@pytest.mark.parametrize("line", [
-    "import torch", "def f():\n    from reweightviz.laws import olmix", "from ..features import embed", "from reweightviz import api",
-    "import reweightviz.widgets.map",
-])
+def test_no_modules_import_each_other():
+    assert house.circles(house.graph(types=False)) == []
+
+
+def test_the_picture_of_the_house_is_of_today():
+    drawn = house.PICTURE.read_text("utf-8")
+    assert drawn == house.draw(), "python tools/house.py draws docs/house.svg anew"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import torch",
+        "def f():\n    from reweightviz.laws import olmix",
+        "from ..features import embed",
+        "from reweightviz import api",
+        "import reweightviz.widgets.map",
+    ],
+)
 def test_a_breach_is_found(line, tmp_path, monkeypatch):
-    monkeypatch.setitem(globals(), "PACKAGE", tmp_path)
+    monkeypatch.setattr(house, "PACKAGE", tmp_path)
     (tmp_path / "mixers").mkdir()
     file = tmp_path / "mixers" / "doremi.py"
-    file.write_text(f"from __future__ import annotations\nimport numpy as np\nfrom ..core import mixture\n{line}\n")
+    file.write_text(f"import numpy as np\nfrom ..core import mixture\n{line}\n")
     assert len(breaches(file)) == 1
+
+
+def test_a_circle_is_found():
+    arrows = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}
+    assert house.circles(arrows) == [["b", "c"]]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.mixture import Mixture
+from reweightviz.core.types import Array
 
-Array = NDArray[np.float64]
 Path = tuple[str, ...]
 """Former domains, the latest first; empty for tokens that no split moved."""
 

@@ -20,12 +20,12 @@ from filelock import FileLock, Timeout
 from reweightviz.core.errors import ReweightvizError, warn
 from reweightviz.core.files import inside_folder, write_atomically
 from reweightviz.core.guards import Guards, names
+from reweightviz.core.jsonable import plain
 from reweightviz.core.lines import LineWriter
 from reweightviz.core.live_journal import Journal
 from reweightviz.core.mixture import Mixture
-from reweightviz.core.plain import plain
 from reweightviz.core.schedule import Schedule
-from reweightviz.core.tail import Lines
+from reweightviz.readers.logs._tail import Lines
 
 FORMAT = "reweightviz.live/1"
 _ROUNDING = 1e-9

@@ -16,7 +16,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +25,10 @@ from reweightviz.core.errors import ReweightvizError, WrongContent
 from reweightviz.core.lines import LineWriter
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
-from reweightviz.core.tail import Lines
+from reweightviz.core.types import Array
+from reweightviz.readers.logs._tail import Lines
 
 FORMAT = "reweightviz.live-journal/1"
-Array: TypeAlias = NDArray[np.float64]
 
 
 class Journal:

@@ -23,7 +23,7 @@ from reweightviz.core.errors import (
     listed,
 )
 from reweightviz.core.files import write_atomically
-from reweightviz.core.plain import plain
+from reweightviz.core.jsonable import plain
 from reweightviz.core.token_counts import parse_count
 
 SUM_TOLERANCE = 1e-6

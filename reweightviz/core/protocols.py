@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import MissingSignal
-
-Array = NDArray[np.float64]
+from reweightviz.core.types import Array
 
 
 @runtime_checkable

@@ -27,7 +27,7 @@ from reweightviz.core.errors import (
     listed,
 )
 from reweightviz.core.files import write_atomically
-from reweightviz.core.plain import plain
+from reweightviz.core.jsonable import plain
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
 
 FORMAT = "reweightviz.runlog/1"
@@ -126,7 +126,7 @@ class RunLog:
         Raises:
             ReweightvizError: the file, the number of the line and what is wrong with it.
         """
-        from reweightviz.core.run_lines import RunLines
+        from reweightviz.readers.logs._run_lines import RunLines
 
         return RunLines(path).read()
 

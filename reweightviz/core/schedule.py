@@ -22,8 +22,8 @@ from reweightviz.core.errors import (
     WrongContent,
 )
 from reweightviz.core.files import write_atomically
+from reweightviz.core.jsonable import plain
 from reweightviz.core.mixture import Mixture, temperature_weights
-from reweightviz.core.plain import plain
 from reweightviz.core.validation import whole_number
 
 FORMAT = "reweightviz.schedule/1"

@@ -23,7 +23,7 @@ from reweightviz.core.errors import (
     WrongContent,
 )
 from reweightviz.core.files import inside_folder
-from reweightviz.core.plain import plain
+from reweightviz.core.jsonable import plain
 
 if TYPE_CHECKING:
     from lance import LanceDataset

@@ -1,8 +1,16 @@
-"""The closed lists: kinds of corpus columns, signals of a run, with shape and unit."""
+"""Types of arrays, and the closed lists: kinds of corpus columns and signals of a run, with shape and unit."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+"""Numbers, of any shape."""
+Rows: TypeAlias = NDArray[np.int64]
+"""Row numbers."""
 
 
 class Kind(NamedTuple):

@@ -15,11 +15,12 @@ from reweightviz.core.errors import ReweightvizError, WrongContent, listed
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_budget
-from reweightviz.exporters import FRAMEWORKS, find, provenance, yaml_text, yaml_versions
+from reweightviz.exporters import FRAMEWORKS, find, provenance
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.plan import Config, digest
 from reweightviz.exporters.report import Report
+from reweightviz.exporters.text import yaml_text, yaml_versions
 from reweightviz.exporters.units import Unit
 
 NATIVE = (".py", ".json", ".jsonl", ".csv", ".txt")

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent
-from reweightviz.exporters import python_calls, reading, yaml_text
-from reweightviz.exporters.python_names import Names
+from reweightviz.exporters import reading
+from reweightviz.exporters.text import python_calls, yaml_text
+from reweightviz.exporters.text.python_names import Names
 
 PathLike = str | os.PathLike[str]
 LANGUAGES = (".py", ".json", ".yaml", ".yml", "")

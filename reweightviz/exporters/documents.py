@@ -24,7 +24,7 @@ from reweightviz.core.errors import (
     WrongContent,
 )
 from reweightviz.core.files import write_all
-from reweightviz.core.plain import plain
+from reweightviz.core.jsonable import plain
 from reweightviz.core.selection import Selection
 from reweightviz.exporters import provenance
 from reweightviz.exporters.document import PathLike

@@ -22,16 +22,17 @@ from reweightviz.core.errors import (
     listed,
     warn,
 )
+from reweightviz.core.jsonable import plain
 from reweightviz.core.mixture import Mixture
-from reweightviz.core.plain import plain
 from reweightviz.core.protocols import needs
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_budget
-from reweightviz.exporters import provenance, yaml_text
+from reweightviz.exporters import provenance
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.draft import Draft
 from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, digest
+from reweightviz.exporters.text import yaml_text
 from reweightviz.exporters.units import TOKENS, Unit, exact_shares
 
 CONFIGS = {".yaml", ".yml", ".json", ".py", ".txt", ".csv"}

@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from reweightviz.core.errors import ReweightvizError, listed, warn
+from reweightviz.core.jsonable import plain
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
-from reweightviz.core.plain import plain
 from reweightviz.core.sources import Sources
 from reweightviz.core.version import VERSION
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from reweightviz.core import text
-from reweightviz.core.plain import plain
+from reweightviz.core.jsonable import plain
 
 HEADINGS = {"name": "in the file", "share": "share of tokens", "share_of_examples": "share of examples"}
 KNOWN_BY = {"provenance": "known by its provenance", "content": "known by its content", "asked": "as asked"}

@@ -9,7 +9,7 @@ from tqdm.auto import tqdm
 from reweightviz.core.cache import cached
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import InvalidValue, MissingPackage
-from reweightviz.features.vectors import Matrix, checked
+from reweightviz.features._vectors import Matrix, checked
 
 WORDS = 3
 READ = 200  # documents a cluster whose words are counted

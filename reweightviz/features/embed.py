@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from reweightviz.core.cache import cached
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import MissingPackage, ReweightvizError
-from reweightviz.features.vectors import Matrix, checked, numbers
+from reweightviz.features._vectors import Matrix, checked, numbers
 from reweightviz.models.device import choose_device
 
 Embedder = Callable[[list[str]], ArrayLike]

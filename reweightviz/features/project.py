@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 from reweightviz.core.cache import cached
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import MissingPackage, ReweightvizError, UnknownName
-from reweightviz.features.vectors import Matrix, checked
+from reweightviz.features._vectors import Matrix, checked
 
 METHODS = ("pca", "umap")
 PART = 4096  # documents between two steps of a progress bar

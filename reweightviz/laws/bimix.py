@@ -16,15 +16,15 @@ from itertools import product
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, UnmetNeed, listed
-from reweightviz.laws.curve_law import ConvexCurveLaw, CurveLaw
-from reweightviz.laws.curves import CURVES, Curve, Points, Start, fit_curve
-from reweightviz.laws.runs import checked_directions, checked_given, checked_runs, fit_diagnostics
+from reweightviz.core.types import Array
+from reweightviz.laws._curve_law import ConvexCurveLaw, CurveLaw
+from reweightviz.laws._curves import CURVES, Curve, Points, Start, fit_curve
+from reweightviz.laws._runs import checked_directions, checked_given, checked_runs, fit_diagnostics
 from reweightviz.numerics.separable import minimise_powers
 
-Array = NDArray[np.float64]
 STEEPEST = 5.0
 """Exponents are looked for up to this; those of the paper are below 0.5."""
 

@@ -17,15 +17,15 @@ from itertools import product
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnmetNeed
-from reweightviz.laws.curve_law import CurveLaw
-from reweightviz.laws.curves import CURVES, Curve, Points, Start, fit_curve
-from reweightviz.laws.runs import checked_directions, checked_given, checked_runs, fit_diagnostics
+from reweightviz.core.types import Array
+from reweightviz.laws._curve_law import CurveLaw
+from reweightviz.laws._curves import CURVES, Curve, Points, Start, fit_curve
+from reweightviz.laws._runs import checked_directions, checked_given, checked_runs, fit_diagnostics
 from reweightviz.numerics.effective_data import worn_log
 
-Array = NDArray[np.float64]
 KIND = "data-filtering"
 HALF_LIFE = 5.0
 """Epochs; where no run repeats a domain its half-life stays at this. The authors search 1 to 10."""

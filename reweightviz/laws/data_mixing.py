@@ -15,19 +15,19 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, UnmetNeed, warn
-from reweightviz.laws.curve_law import ConvexCurveLaw, CurveLaw
-from reweightviz.laws.curves import CURVES, Curve, Points, Start, fit_curve
-from reweightviz.laws.log_linear import LogLinearLaw
-from reweightviz.laws.log_linear_fit import fitted_log_linear
-from reweightviz.laws.nested import Extrapolated, extrapolate
-from reweightviz.laws.runs import checked_directions, checked_given, checked_runs, fit_diagnostics
+from reweightviz.core.types import Array
+from reweightviz.laws._curve_law import ConvexCurveLaw, CurveLaw
+from reweightviz.laws._curves import CURVES, Curve, Points, Start, fit_curve
+from reweightviz.laws._log_linear import LogLinearLaw
+from reweightviz.laws._log_linear_fit import fitted_log_linear
+from reweightviz.laws._nested import Extrapolated, extrapolate
+from reweightviz.laws._runs import checked_directions, checked_given, checked_runs, fit_diagnostics
 from reweightviz.numerics.convex import minimise_exponentials
 from reweightviz.numerics.log_linear import SLOPES, fit_log_linear, log_linear_starts
 
-Array = NDArray[np.float64]
 KIND = "hidden-domains"
 ENOUGH = 4
 """Runs a fitted number, from which on hidden domains predict new runs."""

@@ -15,14 +15,14 @@ from itertools import product
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, UnmetNeed, listed
-from reweightviz.laws.curve_law import CurveLaw
-from reweightviz.laws.curves import CURVES, Curve, Points, Start, fit_curve
-from reweightviz.laws.runs import checked_directions, checked_given, checked_runs, fit_diagnostics
+from reweightviz.core.types import Array
+from reweightviz.laws._curve_law import CurveLaw
+from reweightviz.laws._curves import CURVES, Curve, Points, Start, fit_curve
+from reweightviz.laws._runs import checked_directions, checked_given, checked_runs, fit_diagnostics
 
-Array = NDArray[np.float64]
 STEEPEST = 5.0
 
 

@@ -18,12 +18,24 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import UnmetNeed
-from reweightviz.laws.gaussian_process_law import GaussianProcessLaw, deviation, flat, standard, stretch_of
-from reweightviz.laws.parallel import at_once
-from reweightviz.laws.runs import FOLDS, checked_directions, checked_runs, fold_of_runs, say_few_runs
+from reweightviz.core.types import Array
+from reweightviz.laws._gaussian_process_law import (
+    GaussianProcessLaw,
+    deviation,
+    flat,
+    standard,
+    stretch_of,
+)
+from reweightviz.laws._parallel import at_once
+from reweightviz.laws._runs import (
+    FOLDS,
+    checked_directions,
+    checked_runs,
+    fold_of_runs,
+    say_few_runs,
+)
 from reweightviz.numerics.gaussian_process import Kernel, fit_kernel, posterior
 
-Array = NDArray[np.float64]
 POWERS = (1.0, 0.5, 0.25)
 """Powers of the weights that are tried."""
 SOME_RUNS = 192

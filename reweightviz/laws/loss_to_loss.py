@@ -26,11 +26,17 @@ from reweightviz.core.errors import (
     WrongDomains,
 )
 from reweightviz.core.protocols import Law
-from reweightviz.laws.loss_to_loss_law import LossToLossLaw
-from reweightviz.laws.runs import checked_directions, checked_runs, fit_diagnostics, held_out_diagnostics, whole_runs
+from reweightviz.core.types import Array
+from reweightviz.laws._loss_to_loss_law import LossToLossLaw
+from reweightviz.laws._runs import (
+    checked_directions,
+    checked_runs,
+    fit_diagnostics,
+    held_out_diagnostics,
+    whole_runs,
+)
 from reweightviz.numerics.shifted_power import evaluate, fit_line, fit_shifted_power, slopes
 
-Array = NDArray[np.float64]
 FORMS = ("linear", "power")
 MEAN = "mean"
 """Stands for the mean of all targets of the law beneath."""

@@ -17,10 +17,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import InvalidValue, ReweightvizError, UnmetNeed, listed
-from reweightviz.laws.mixmin_law import MixMinLaw
-from reweightviz.laws.runs import checked_directions, checked_runs, fit_diagnostics, held_out_diagnostics, whole_runs
+from reweightviz.core.types import Array
+from reweightviz.laws._mixmin_law import MixMinLaw
+from reweightviz.laws._runs import (
+    checked_directions,
+    checked_runs,
+    fit_diagnostics,
+    held_out_diagnostics,
+    whole_runs,
+)
 
-Array = NDArray[np.float64]
 Single = NDArray[np.float32]
 
 

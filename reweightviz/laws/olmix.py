@@ -18,8 +18,8 @@ from typing import ClassVar
 from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnmetNeed
-from reweightviz.laws.log_linear import LogLinearLaw
-from reweightviz.laws.log_linear_fit import fitted_log_linear
+from reweightviz.laws._log_linear import LogLinearLaw
+from reweightviz.laws._log_linear_fit import fitted_log_linear
 
 
 @dataclass(frozen=True)

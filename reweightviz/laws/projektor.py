@@ -18,11 +18,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import InvalidValue, ReweightvizError, UnmetNeed, listed
-from reweightviz.laws.projektor_law import ProjektorLaw, features
-from reweightviz.laws.runs import checked_directions, checked_given, checked_runs, fit_diagnostics, held_out_diagnostics, whole_runs
+from reweightviz.core.types import Array
+from reweightviz.laws._projektor_law import ProjektorLaw, features
+from reweightviz.laws._runs import (
+    checked_directions,
+    checked_given,
+    checked_runs,
+    fit_diagnostics,
+    held_out_diagnostics,
+    whole_runs,
+)
 from reweightviz.numerics.transport import Distances, cuts
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnknownName, UnmetNeed
-from reweightviz.laws.ensemble_law import EnsembleLaw
-from reweightviz.laws.regressors import LinearRegressor, Regressor, boosted
-from reweightviz.laws.runs import checked_directions, checked_runs, fit_diagnostics, fold_of_runs, held_out_diagnostics
-from reweightviz.laws.sampled_law import Array
+from reweightviz.core.types import Array
+from reweightviz.laws._ensemble_law import EnsembleLaw
+from reweightviz.laws._regressors import LinearRegressor, Regressor, boosted
+from reweightviz.laws._runs import (
+    checked_directions,
+    checked_runs,
+    fit_diagnostics,
+    fold_of_runs,
+    held_out_diagnostics,
+)
 
 STEP = 0.05
 """Learning rate of the models that leave runs out, where the law's is smaller: with as many times fewer trees they miss runs by the

@@ -24,12 +24,12 @@ from reweightviz.core.errors import (
     listed,
 )
 from reweightviz.core.protocols import BrowserForm, LawSpec, needs
-from reweightviz.laws.asked_mixtures import asked_mixtures
+from reweightviz.core.types import Array
+from reweightviz.laws._mixtures import asked_mixtures
+from reweightviz.laws._runs import checked_given, checked_runs
 from reweightviz.laws.olmix import Olmix
-from reweightviz.laws.runs import checked_given, checked_runs
 from reweightviz.numerics.effective_data import DATA_DECAY, effective_tokens
 
-Array = NDArray[np.float64]
 LEAST_LOST = 0.01
 """Runs that lose no larger share of their tokens than this cannot say what losing them costs."""
 LOST = "(repeated)"

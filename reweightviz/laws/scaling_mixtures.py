@@ -17,17 +17,17 @@ from itertools import pairwise, product
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnmetNeed
-from reweightviz.laws.curve_law import ConvexCurveLaw, CurveLaw
-from reweightviz.laws.curves import CURVES, Curve, Points, Start, fit_curve
-from reweightviz.laws.runs import checked_directions, checked_given, checked_runs, fit_diagnostics
+from reweightviz.core.types import Array
+from reweightviz.laws._curve_law import ConvexCurveLaw, CurveLaw
+from reweightviz.laws._curves import CURVES, Curve, Points, Start, fit_curve
+from reweightviz.laws._runs import checked_directions, checked_given, checked_runs, fit_diagnostics
 from reweightviz.numerics.bounds import weight_bounds
 from reweightviz.numerics.programs import Program
 from reweightviz.numerics.simplex import share
 
-Array = NDArray[np.float64]
 SCALES = ("size", "run_tokens")
 STEEPEST = 3.0
 """Exponents of size and tokens are looked for up to this."""

@@ -13,16 +13,15 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, UnmetNeed, warn
-from reweightviz.mixers.amounts import amounts
-from reweightviz.mixers.fixed import Fixed
-from reweightviz.mixers.hyperparameters import check_fields
+from reweightviz.core.types import Array
+from reweightviz.mixers._amounts import amounts
+from reweightviz.mixers._fixed import Fixed
+from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.numerics.lasso import lasso, least_absolute
 from reweightviz.numerics.simplex import lifted
-
-Array = NDArray[np.float64]
 
 
 class State(NamedTuple):

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, UnmetNeed
-from reweightviz.mixers.checked import checked
-from reweightviz.mixers.hyperparameters import check_fields
+from reweightviz.core.types import Array
+from reweightviz.mixers._hyperparameters import check_fields
+from reweightviz.mixers._signals import checked
 from reweightviz.numerics.loss_curves import fit_loss_curves, smooth
 from reweightviz.numerics.simplex import log_softmax, share
 
-Array = NDArray[np.float64]
 MOST = 1024
 """Points of the loss curves that are kept; beyond, each two become one, so that a long run stays small."""
 SLOWEST = 0.05

@@ -18,8 +18,8 @@ from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnknownName, UnmetNeed
 from reweightviz.core.schedule import PATHS, checked_temperatures, cooldown_stages
-from reweightviz.mixers.hyperparameters import check_fields
-from reweightviz.mixers.scheduled import Scheduled, State
+from reweightviz.mixers._hyperparameters import check_fields
+from reweightviz.mixers._scheduled import Scheduled, State
 
 
 @dataclass(frozen=True)

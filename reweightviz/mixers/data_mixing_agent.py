@@ -5,7 +5,7 @@ Learning to Re-weight Domains for Continual Pre-training", 2025, https://arxiv.o
 agent that maps the history of domain weights and evaluation feedback to the next weights, trained by reinforcement
 learning on many logged runs of small models. Ours, for no code or weights are public: the same interface with two
 policies that need no reinforcement learning, a rule without training and one fitted to logged runs by ridge
-regression (:func:`reweightviz.mixers.mixing_policy.fit_linear_dynamics`). Nothing here reproduces the paper's agent.
+regression (:func:`reweightviz.mixers._mixing_policy.fit_linear_dynamics`). Nothing here reproduces the paper's agent.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, UnmetNeed
-from reweightviz.mixers.checked import checked
-from reweightviz.mixers.hyperparameters import check_fields
-from reweightviz.mixers.mixing_policy import Policy, towards
+from reweightviz.core.types import Array
+from reweightviz.mixers._hyperparameters import check_fields
+from reweightviz.mixers._mixing_policy import Policy, towards
+from reweightviz.mixers._signals import checked
 from reweightviz.numerics.simplex import share
-
-Array = NDArray[np.float64]
 
 
 class State(NamedTuple):

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnmetNeed
-from reweightviz.mixers.fixed import Fixed, State
-from reweightviz.mixers.hyperparameters import check_fields
+from reweightviz.core.types import Array
+from reweightviz.mixers._fixed import Fixed, State
+from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.numerics.simplex import share
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import InvalidValue, UnmetNeed
-from reweightviz.mixers.checked import checked
-from reweightviz.mixers.hyperparameters import check_fields
+from reweightviz.core.types import Array
+from reweightviz.mixers._hyperparameters import check_fields
+from reweightviz.mixers._signals import checked
 from reweightviz.numerics.simplex import ascended, log_smooth, numbers, share, softmax
-
-Array = NDArray[np.float64]
 
 
 class State(NamedTuple):

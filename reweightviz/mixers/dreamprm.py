@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, UnmetNeed
-from reweightviz.mixers.checked import checked
-from reweightviz.mixers.hyperparameters import check_fields
+from reweightviz.core.types import Array
+from reweightviz.mixers._hyperparameters import check_fields
+from reweightviz.mixers._signals import checked
 from reweightviz.numerics.simplex import log_softmax, share, softmax
 
-Array = NDArray[np.float64]
 BETAS, TINY = (0.9, 0.999), 1e-8  # of AdamW
 
 

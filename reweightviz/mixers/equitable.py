@@ -13,17 +13,16 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnknownName, UnmetNeed, warn
 from reweightviz.core.token_counts import parse_count
-from reweightviz.mixers.amounts import amounts
-from reweightviz.mixers.fixed import Fixed
-from reweightviz.mixers.hyperparameters import check_fields
+from reweightviz.core.types import Array
+from reweightviz.mixers._amounts import amounts
+from reweightviz.mixers._fixed import Fixed
+from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.numerics.allocation import fit_learning_curves, spread_for_mean, spread_for_worst
 from reweightviz.numerics.simplex import share
-
-Array = NDArray[np.float64]
 
 
 class State(NamedTuple):

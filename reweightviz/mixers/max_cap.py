@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, UnmetNeed
 from reweightviz.core.mixture import temperature_weights
-from reweightviz.mixers.amounts import amounts
-from reweightviz.mixers.fixed import Fixed, State
-from reweightviz.mixers.hyperparameters import check_fields
+from reweightviz.mixers._amounts import amounts
+from reweightviz.mixers._fixed import Fixed, State
+from reweightviz.mixers._hyperparameters import check_fields
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import InvalidArgument, ReweightvizError, UnmetNeed, warn
 from reweightviz.core.protocols import Law
-from reweightviz.mixers.fixed import Fixed, State
-from reweightviz.mixers.hyperparameters import check_fields
+from reweightviz.core.types import Array
+from reweightviz.mixers._fixed import Fixed, State
+from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.numerics.dirichlet_search import mean_of_best
 from reweightviz.numerics.ratings import standardised, variance_inflation
 from reweightviz.numerics.simplex import share
 
-Array = NDArray[np.float64]
 INFLATED = 10.0
 """Variance inflation above which a rater's weight is hardly its own."""
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnmetNeed
-from reweightviz.mixers.amounts import amounts
-from reweightviz.mixers.fixed import Fixed, State
-from reweightviz.mixers.hyperparameters import check_fields
+from reweightviz.mixers._amounts import amounts
+from reweightviz.mixers._fixed import Fixed, State
+from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.numerics.mixture_likelihood import documents, minimise_mixture_loss
 
 

@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import InvalidValue
 from reweightviz.core.mixture import temperature_weights
-from reweightviz.mixers.fixed import Fixed, State
-from reweightviz.mixers.hyperparameters import check_fields
+from reweightviz.mixers._fixed import Fixed, State
+from reweightviz.mixers._hyperparameters import check_fields
 
 
 @dataclass(frozen=True)

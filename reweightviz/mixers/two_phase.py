@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.mixture import temperature_weights
-from reweightviz.mixers.hyperparameters import check_fields
-from reweightviz.mixers.scheduled import Scheduled, State
+from reweightviz.mixers._hyperparameters import check_fields
+from reweightviz.mixers._scheduled import Scheduled, State
 from reweightviz.numerics.simplex import share
 
 

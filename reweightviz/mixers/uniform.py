@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnmetNeed
-from reweightviz.mixers.fixed import Fixed, State
+from reweightviz.mixers._fixed import Fixed, State
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 from reweightviz.core.errors import ReweightvizError, warn
 from reweightviz.core.mixture import temperature_weights
 from reweightviz.core.token_counts import parse_count
-from reweightviz.mixers.fixed import Fixed, State
-from reweightviz.mixers.hyperparameters import check_fields
+from reweightviz.mixers._fixed import Fixed, State
+from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.numerics.simplex import water_fill
 
 

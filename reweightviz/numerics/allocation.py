@@ -16,13 +16,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.types import Array
 from reweightviz.numerics.power_laws import fit_power_laws
 
-Array = NDArray[np.float64]
 MOST = 700.0
 """Logarithms of the price and the level are looked for between this and its negative."""
 

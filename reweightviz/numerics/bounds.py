@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.types import Array
 
-Array = NDArray[np.float64]
 ROOM = 1e-12
 """Sums of bounds are compared with 1 up to this."""
 

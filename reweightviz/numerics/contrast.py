@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.protocols import Law, Sampled
+from reweightviz.core.types import Array
 from reweightviz.numerics.quantiles import between
 
 __all__ = [
@@ -46,7 +47,6 @@ __all__ = [
     "weigh_targets",
 ]
 
-Array = NDArray[np.float64]
 Verdict = Literal["better", "worse", "noise", "unknown"]
 ROUNDING = 1e-9
 """Changes of a loss up to this are rounding, not changes."""

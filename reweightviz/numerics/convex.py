@@ -16,12 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linprog
 
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.types import Array
 from reweightviz.numerics.bounds import weight_bounds
 from reweightviz.numerics.linear_constraints import Limits
 from reweightviz.numerics.programs import Optimum, Program
 from reweightviz.numerics.simplex import share
-
-Array = NDArray[np.float64]
 
 
 class Ceilings(NamedTuple):

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.types import Array
 from reweightviz.numerics.simplex_search import Region
 
-Array = NDArray[np.float64]
 LEVELS = 15
 """Strengths between the least and the largest, as RegMix takes."""
 BATCHES = 60

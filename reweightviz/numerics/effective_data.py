@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import exp1
 
-Array = NDArray[np.float64]
+from reweightviz.core.types import Array
+
 DATA_DECAY = 15.387756
 """R*_D of Muennighoff et al.: repetitions after which what a further one adds has fallen to 1/e of fresh data."""
 SIZE_DECAY = 5.309743

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import cho_solve, lapack, solve_triangular
 from scipy.optimize import minimize
 
-Array = NDArray[np.float64]
+from reweightviz.core.types import Array
+
 AMPLITUDE, LENGTH, NOISE = (-6.0, 8.0), (-5.0, 4.0), (-14.0, 2.0)
 """Bounds of the logarithms, for y of variance 1."""
 

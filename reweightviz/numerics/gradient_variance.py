@@ -13,12 +13,11 @@ domains. With gradients of one length the best sampler is the target itself: ups
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import InvalidValue, ReweightvizError
+from reweightviz.core.types import Array
 from reweightviz.numerics.simplex import share
-
-Array = NDArray[np.float64]
 
 
 def gradient_variance(target: ArrayLike, sampling: ArrayLike, squared_norms: ArrayLike, mean_squared_norm: float = 0.0) -> float:

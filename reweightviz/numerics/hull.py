@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 
 from reweightviz.core.errors import UnmetNeed
-
-Array = NDArray[np.float64]
+from reweightviz.core.types import Array
 
 
 def distance_outside(mixtures: ArrayLike, sampled: ArrayLike) -> Array:

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.types import Array
 
-Array = NDArray[np.float64]
 TINY = 1e-12
 
 

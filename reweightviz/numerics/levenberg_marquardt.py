@@ -14,13 +14,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
-Curve = Callable[[Array, Index], Array]
+from reweightviz.core.types import Array, Rows
+
+Curve = Callable[[Array, Rows], Array]
 """From parameters (q, P) of the problems with those numbers (q,) to the values at the runs (q, R)."""
-Jacobian = Callable[[Array, Index], Array]
+Jacobian = Callable[[Array, Rows], Array]
 """The same to the derivatives (q, R, P)."""
-Equations = Callable[[Array, Index, Array, Array], tuple[Array, Array]]
+Equations = Callable[[Array, Rows, Array, Array], tuple[Array, Array]]
 """Parameters and numbers, with the weights and residuals (q, R) of the runs, to gradient (q, P) and J'WJ (q, P, P)."""
 BLOCK = 1 << 18
 """Numbers in an array of the problems that are worked on at once: 2 MB, which a cache holds."""
@@ -117,7 +117,7 @@ def _problems_in_a_block(runs: int, parameters: int, *, through_jacobian: bool) 
 
 
 def _through(jacobian: Jacobian) -> Equations:
-    def equations(theta: Array, which: Index, weight: Array, residual: Array) -> tuple[Array, Array]:
+    def equations(theta: Array, which: Rows, weight: Array, residual: Array) -> tuple[Array, Array]:
         sloped = jacobian(theta, which)
         gradient = np.matmul((weight * residual)[:, None, :], sloped)[:, 0]
         sloped *= np.sqrt(weight)[:, :, None]
@@ -138,7 +138,7 @@ class _Problem(NamedTuple):
     observed: Array
     counts: Array
     delta: Array
-    which: Index
+    which: Rows
     setting: Setting
 
     def rows(self, keep: NDArray[np.bool_]) -> _Problem:

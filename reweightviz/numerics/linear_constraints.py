@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.types import Array
 
-Array = NDArray[np.float64]
 TOLERANCE = 1e-9
 
 

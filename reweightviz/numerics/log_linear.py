@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from reweightviz.numerics.levenberg_marquardt import Equations, Index, Setting, fit_batch
+from reweightviz.core.types import Array, Rows
+from reweightviz.numerics.levenberg_marquardt import Equations, Setting, fit_batch
 
-Array = NDArray[np.float64]
 SLOPES = -1000.0, 50.0
 """Slopes stay within these, so that no mixture's prediction overflows, in float32 neither.
 
@@ -69,10 +68,10 @@ def fit_log_linear(mixtures: Array, losses: Array, start: Curves, *, counts: Arr
         P curves, each at least as good as its start.
     """
 
-    def curve(theta: Array, _: Index) -> Array:
+    def curve(theta: Array, _: Rows) -> Array:
         return theta[:, :1] + _bend(mixtures, theta[:, 1:])
 
-    def jacobian(theta: Array, _: Index) -> Array:
+    def jacobian(theta: Array, _: Rows) -> Array:
         return log_linear_jacobian(mixtures, theta[:, 1:])
 
     domains = mixtures.shape[1]
@@ -104,7 +103,7 @@ def _equations(mixtures: Array, losses: Array) -> Equations:
     row, column = np.triu_indices(domains)
     pairs = mixtures[:, row] * mixtures[:, column]
 
-    def equations(theta: Array, which: Index, weight: Array,
+    def equations(theta: Array, which: Rows, weight: Array,
                   residual: Array) -> tuple[Array, Array]:
         # The residual holds the exponential already; a second one would cost a tenth of the fit.
         bend = residual + losses[which] - theta[:, :1]

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reweightviz.core.types import Array
 from reweightviz.numerics.levenberg_marquardt import Setting, fit_batch, huber
 
-Array = NDArray[np.float64]
 STARTS = np.stack(np.meshgrid(np.arange(-2, 6), np.arange(-2, 2, 0.5), np.arange(0, 0.8, 0.1)), axis=-1).reshape(-1, 3).astype(np.float64)
 """Where a fit starts: scale, floor and exponent (512, 3)."""
 TRIED, POINTS, FEWEST, DELTA = 6, 256, 8, 1e-3

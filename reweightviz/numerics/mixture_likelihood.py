@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import InvalidValue, ReweightvizError
+from reweightviz.core.types import Array
 from reweightviz.numerics.bounds import weight_bounds
 from reweightviz.numerics.programs import CHECKED, Optimum, Program
 from reweightviz.numerics.simplex import share
 
-Array = NDArray[np.float64]
 STEPS = 100
 """Newton's steps, of which some ten are enough."""
 LENGTHS = (1.0, 0.99, *(0.5**n for n in range(1, 30)))

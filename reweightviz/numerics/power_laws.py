@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
-Array = NDArray[np.float64]
+from reweightviz.core.types import Array
+
 EXPONENTS = np.geomspace(0.01, 4.0, 60)
 """Where the shared exponent is looked for; the best of these is then refined."""
 

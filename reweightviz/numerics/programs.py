@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 
 import clarabel
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.types import Array, Rows
 from reweightviz.numerics.convex_functions import (
     Affine,
     Entropy,
@@ -32,8 +32,6 @@ from reweightviz.numerics.convex_functions import (
 )
 from reweightviz.numerics.linear_constraints import Limits, interior
 
-Array = NDArray[np.float64]
-Rows = NDArray[np.int64]
 CHECKED = 1e-6
 """An answer that may lie above the minimum by a larger share of the objective is not given."""
 AIM = 1e-9

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[np.float64]
+from reweightviz.core.types import Array
 
 
 def between(draws: ArrayLike, level: float = 0.9) -> tuple[Array, Array]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError
-
-Array = NDArray[np.float64]
+from reweightviz.core.types import Array
 
 
 def standardised(ratings: ArrayLike) -> Array:

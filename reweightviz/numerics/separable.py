@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import InvalidValue
+from reweightviz.core.types import Array
 from reweightviz.numerics.bounds import weight_bounds
 from reweightviz.numerics.programs import Optimum, Program
 from reweightviz.numerics.simplex import share
-
-Array = NDArray[np.float64]
 
 
 def minimise_powers(factors: Array, exponents: Array, *, kl: float = 0.0, prior: ArrayLike | None = None,

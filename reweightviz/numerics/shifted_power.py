@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from reweightviz.core.types import Array
+
 SHIFTS = -1.3, 1.5
 """How far e lies below the least x: ten to this power, in spans of x."""
 POWERS = -0.7, 0.7

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import InvalidValue, ReweightvizError
 from reweightviz.core.mixture import SUM_TOLERANCE
+from reweightviz.core.types import Array
 
-Array = NDArray[np.float64]
 LEAST = 1e-30
 """What a weight that would underflow is: above 0 in 32 bits too, and too small for the sum to notice."""
 

@@ -11,13 +11,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linprog, minimize
 
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.types import Array
 from reweightviz.numerics.linear_constraints import Limits, interior
 
-Array = NDArray[np.float64]
 Score = Callable[[Array], Array]
 """Weights (n, K) to what is minimised (n,)."""
 ROUNDS, KEPT, FIRST = 20, 24, 0.3

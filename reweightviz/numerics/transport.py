@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import MissingPackage, ReweightvizError
+from reweightviz.core.types import Array
 
-Array = NDArray[np.float64]
 MOST_PAIRS = 4_000_000
 """Pairs of documents, at most: the costs are held at once."""
 

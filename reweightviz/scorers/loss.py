@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnmetNeed
-
-Array = NDArray[np.float64]
+from reweightviz.core.types import Array
 
 
 @dataclass(frozen=True)

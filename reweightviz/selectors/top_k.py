@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnmetNeed
+from reweightviz.core.types import Rows
 from reweightviz.core.validation import whole_number
-
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reweightviz.core.errors import (
     InvalidArgument,
@@ -18,10 +17,8 @@ from reweightviz.core.errors import (
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Mixer, needs, supply
 from reweightviz.core.schedule import Schedule
-from reweightviz.core.types import COSTLY_SIGNALS, LOG_SIGNALS, SIGNALS
+from reweightviz.core.types import COSTLY_SIGNALS, LOG_SIGNALS, SIGNALS, Array
 from reweightviz.numerics.simplex import share
-
-Array = NDArray[np.float64]
 
 
 class Driver:

@@ -14,8 +14,7 @@ from reweightviz.core.errors import ReweightvizError, listed, warn
 from reweightviz.core.live import LiveMixture
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
-
-Array = NDArray[np.float64]
+from reweightviz.core.types import Array
 
 
 class Followed(Protocol):

@@ -1,6 +1,7 @@
 """Lightning: the sampler's place in its checkpoints, and the run's log."""
 # ruff: noqa: ARG002  hooks are called with more than they need
 
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, listed, warn
+from reweightviz.core.jsonable import plain
 from reweightviz.core.live import LiveMixture
 from reweightviz.core.mixture import Mixture
-from reweightviz.core.plain import plain
 from reweightviz.core.protocols import Mixer
 from reweightviz.training.driver import Driver
 

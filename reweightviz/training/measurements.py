@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reweightviz.core.types import Array
 from reweightviz.models.byte_transformer import ByteTransformer
 from reweightviz.training.domain_stream import DomainStream
 from reweightviz.training.proxy_data import Blocks, ProxyData, spread
 
-Array = NDArray[np.float64]
 RADIUS = 3e-3  # how far the finite difference goes; Betty's "darts" goes 0.01, whose error is ten times larger
 
 

@@ -15,14 +15,13 @@ from reweightviz.core.live import LiveMixture
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Mixer
 from reweightviz.core.schedule import Schedule
+from reweightviz.core.types import Rows
 from reweightviz.core.validation import whole_number
 from reweightviz.training.draws import Draws
 from reweightviz.training.followed import FollowedLive, follower
 from reweightviz.training.live_driver import LiveDriver
 from reweightviz.training.ranks import here, worker
 
-Array = NDArray[np.float64]
-Rows = NDArray[np.int64]
 FORMAT = "reweightviz.sampler/1"
 
 

@@ -20,8 +20,8 @@ from reweightviz.core.errors import (
     WrongDomains,
     listed,
 )
+from reweightviz.core.jsonable import plain
 from reweightviz.core.lines import LineWriter
-from reweightviz.core.plain import plain
 from reweightviz.core.runlog import FORMAT, seven_digits
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
 from reweightviz.core.validation import whole_number

@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError, UnmetNeed
 from reweightviz.core.protocols import Mixer
 from reweightviz.core.runlog import RunLog
-from reweightviz.core.types import LOG_SIGNALS
+from reweightviz.core.types import LOG_SIGNALS, Array
 from reweightviz.core.validation import whole_number
 from reweightviz.models.byte_transformer import ByteTransformer, ModelConfig
 from reweightviz.models.device import choose_device, repeatable
@@ -28,7 +27,6 @@ from reweightviz.training.proxy_data import EVALUATED, Blocks, ProxyData
 
 __all__ = ["EVALUATED", "ProxyData", "TrainConfig", "TrainingRun", "evaluate", "train"]
 
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The Trainer of transformers, steered and logged: ``steer(trainer, sampler, logger)`` before ``trainer.train()``."""
 # ruff: noqa: ARG002  hooks are called with more than they need
 
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping

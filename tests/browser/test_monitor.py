@@ -37,7 +37,7 @@ with RunLogger(folder + "/run.jsonl", domains=names, name="mine") as log:
 CELL = """
 import reweightviz as rv
 from reweightviz.core.live import LiveMixture
-from reweightviz.monitor import Monitor
+from reweightviz.apps.monitor.monitor import Monitor
 
 live = LiveMixture.create({folder!r} + "/mix.json", {{"web": 0.55, "code": 0.25, "math": 0.1, "books": 0.1}}, bounds={{"books": (0.05, 0.5)}},
                           author="setup", overwrite=True)

@@ -6,9 +6,9 @@ from lab import Lab
 
 CELL = """
 import numpy as np
-from reweightviz.fronts import pareto
-from reweightviz.laws.log_linear import LogLinearLaw
-from reweightviz.widgets.pareto import ParetoFront
+from reweightviz.proposals.pareto import pareto
+from reweightviz.laws._log_linear import LogLinearLaw
+from reweightviz.widgets.front.pareto import ParetoFront
 
 rng = np.random.default_rng(0)
 coef = np.column_stack([np.zeros(3), rng.normal(-0.6, 0.9, (3, 4))])

@@ -10,7 +10,7 @@ import yaml
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
-from reweightviz.exporters.alignment_handbook import AlignmentHandbook
+from reweightviz.exporters.frameworks.alignment_handbook import AlignmentHandbook
 
 HANDBOOK = AlignmentHandbook()
 WORDS = {"web": 10, "code": 40, "math": 100}

@@ -10,8 +10,8 @@ import yaml
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
-from reweightviz.exporters import slices
-from reweightviz.exporters.axolotl import Axolotl
+from reweightviz.exporters.frameworks import _slices as slices
+from reweightviz.exporters.frameworks.axolotl import Axolotl
 
 AXOLOTL = Axolotl()
 WORDS = {"web": 10, "code": 40, "math": 100}

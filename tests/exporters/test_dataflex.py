@@ -11,7 +11,7 @@ import yaml
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
-from reweightviz.exporters.dataflex import DataFlex
+from reweightviz.exporters.frameworks.dataflex import DataFlex
 
 DATAFLEX = DataFlex()
 DRAWS = 2000

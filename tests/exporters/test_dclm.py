@@ -11,8 +11,8 @@ import yaml
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
-from reweightviz.exporters.dclm import Dclm
 from reweightviz.exporters.document import Document
+from reweightviz.exporters.frameworks.dclm import Dclm
 
 DCLM = Dclm()
 MIXTURE = Mixture({"web": 0.7, "code": 0.2, "math": 0.1, "spam": 0.0}, source={"method": "test"})

@@ -9,7 +9,7 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.fairseq2 import Fairseq2
+from reweightviz.exporters.frameworks.fairseq2 import Fairseq2
 
 FAIRSEQ2 = Fairseq2()
 MIXTURE = Mixture({"web": 0.7, "code": 0.3, "spam": 0.0}, source={"method": "test"})

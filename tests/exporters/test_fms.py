@@ -12,7 +12,7 @@ import yaml
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
-from reweightviz.exporters.fms import FmsHfTuning
+from reweightviz.exporters.frameworks.fms import FmsHfTuning
 
 FMS = FmsHfTuning()
 DRAWS = 2000

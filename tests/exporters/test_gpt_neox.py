@@ -12,7 +12,7 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.gpt_neox import GptNeox
+from reweightviz.exporters.frameworks.gpt_neox import GptNeox
 
 NEOX = GptNeox()
 MIXTURE = Mixture({"web": 0.7, "code": 0.3, "spam": 0.0}, source={"method": "test"})

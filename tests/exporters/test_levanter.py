@@ -10,7 +10,7 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Source, Sources
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.levanter import Levanter
+from reweightviz.exporters.frameworks.levanter import Levanter
 
 LEVANTER = Levanter()
 MIXTURE = Mixture({"web": 0.7, "no": 0.2, "code-1.0/py": 0.1, "spam": 0.0}, source={"method": "test"})

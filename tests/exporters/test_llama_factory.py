@@ -12,7 +12,7 @@ import yaml
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
-from reweightviz.exporters.llama_factory import LlamaFactory
+from reweightviz.exporters.frameworks.llama_factory import LlamaFactory
 
 LLAMA = LlamaFactory()
 DRAWS = 2000

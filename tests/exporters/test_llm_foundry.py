@@ -10,8 +10,8 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Source, Sources
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.llm_foundry import LlmFoundry
-from reweightviz.exporters.streaming import Streaming
+from reweightviz.exporters.frameworks.llm_foundry import LlmFoundry
+from reweightviz.exporters.frameworks.streaming import Streaming
 
 FOUNDRY = LlmFoundry()
 MIXTURE = Mixture({"web": 0.7, "code": 0.2, "math": 0.1, "spam": 0.0}, source={"method": "test"})

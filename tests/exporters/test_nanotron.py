@@ -12,7 +12,7 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Source, Sources
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.nanotron import Nanotron
+from reweightviz.exporters.frameworks.nanotron import Nanotron
 
 NANOTRON = Nanotron()
 SOURCES = Sources({name: Source(1e9, documents, (f"s3://data/{name}",)) for name, documents in (("web", 1e6), ("code", 1e4), ("math", 1e5))})

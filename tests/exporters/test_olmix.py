@@ -12,7 +12,7 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.olmix import Olmix
+from reweightviz.exporters.frameworks.olmix import Olmix
 
 OLMIX = Olmix()
 HEAD = """# Code-heavy mix

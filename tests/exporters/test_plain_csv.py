@@ -11,7 +11,7 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.plain_csv import PlainCsv
+from reweightviz.exporters.frameworks.plain_csv import PlainCsv
 
 CSV = PlainCsv()
 

@@ -10,8 +10,8 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.plain_json import PlainJson
-from reweightviz.exporters.plain_yaml import PlainYaml
+from reweightviz.exporters.frameworks.plain_json import PlainJson
+from reweightviz.exporters.frameworks.plain_yaml import PlainYaml
 
 JSON = PlainJson()
 LATE = '{"weights": {"web": 1.0}, "step": '

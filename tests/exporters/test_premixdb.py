@@ -6,7 +6,7 @@ import pytest
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
-from reweightviz.exporters.premixdb import Premixdb
+from reweightviz.exporters.frameworks.premixdb import Premixdb
 
 PREMIX = Premixdb()
 MIXTURE = Mixture({"web": 0.7, "Côde: x": 0.2, "math": 0.1, "spam": 0.0})

@@ -7,9 +7,10 @@ import ast
 import pytest
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.exporters import find, python_calls
+from reweightviz.exporters import find
 from reweightviz.exporters.check import check
 from reweightviz.exporters.document import Document
+from reweightviz.exporters.text import python_calls
 
 CALL = "interleave_datasets([a, b], probabilities=W)\n"
 

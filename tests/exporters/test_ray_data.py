@@ -9,7 +9,7 @@ import pytest
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source
-from reweightviz.exporters.ray_data import RayData
+from reweightviz.exporters.frameworks.ray_data import RayData
 
 RAY = RayData()
 DRAWS = 2000

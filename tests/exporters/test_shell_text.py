@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reweightviz.exporters.shell_text import unknown, words
+from reweightviz.exporters.text.shell_text import unknown, words
 
 BLEND = ["0.6", "/d/web", "0.4", "/d/code"]
 

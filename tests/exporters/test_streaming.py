@@ -9,7 +9,7 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.streaming import Streaming
+from reweightviz.exporters.frameworks.streaming import Streaming
 
 STREAMING = Streaming()
 MIXTURE = Mixture({"web": 0.7, "code": 0.2, "no": 0.1, "spam": 0.0}, source={"method": "test"})

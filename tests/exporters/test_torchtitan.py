@@ -10,7 +10,7 @@ import pytest
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source
-from reweightviz.exporters.torchtitan import TorchTitan
+from reweightviz.exporters.frameworks.torchtitan import TorchTitan
 
 TITAN = TorchTitan()
 DRAWS = 2000

@@ -11,7 +11,7 @@ import yaml
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
-from reweightviz.exporters.torchtune import Torchtune
+from reweightviz.exporters.frameworks.torchtune import Torchtune
 
 TUNE = Torchtune()
 DRAWS = 2000

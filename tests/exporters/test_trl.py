@@ -11,7 +11,7 @@ import yaml
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
-from reweightviz.exporters.trl import Trl
+from reweightviz.exporters.frameworks.trl import Trl
 
 TRL = Trl()
 MIXTURE = Mixture({"web": 0.5, "code": 0.3, "math": 0.2, "spam": 0.0})

@@ -9,7 +9,7 @@ import pytest
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
-from reweightviz.exporters.webdataset import WebDataset
+from reweightviz.exporters.frameworks.webdataset import WebDataset
 
 WDS = WebDataset()
 DRAWS = 2000

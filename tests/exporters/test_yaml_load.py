@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.exporters.yaml_load import load
+from reweightviz.exporters.text.yaml_load import load
 
 
 def bomb(levels: int, times: int = 11, merge: str = "") -> str:

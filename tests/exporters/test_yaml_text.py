@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.exporters import yaml_text
+from reweightviz.exporters.text import yaml_text
 
 CONFIG = """\
 # run 12: do not touch

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from reweightviz.exporters.yaml_versions import Reading, readings, taken
+from reweightviz.exporters.text.yaml_versions import Reading, readings, taken
 
 WORDS = ["yes", "No", "ON", "off", "y", "n", "true", "~", "null", "1e-5", "1.5e5", "1.5e-05", "1.0e-05", "0o17", "017", "08", "07", "1_000", "1:30",
          "190:20:30", ".5", "-.5", "-.5e-3", "1.", "0x1F", "2024-01-01", "web", "-1e5", "1E5", ".inf", "nan", "0", "00"]

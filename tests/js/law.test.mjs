@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import {
   contrastMixtures, evaluateLaw, lawProblem, quantileSorted, readLaw, splitNote, verdictOn,
-} from "../../reweightviz/widgets/law.js";
+} from "../../reweightviz/widgets/editor/law.js";
 
 const golden = JSON.parse(readFileSync(new URL("../golden/law_form.json", import.meta.url), "utf-8"));
 const expected = new URL("../golden/contrast.json", import.meta.url);

@@ -1,7 +1,7 @@
 // How a followed run stands, in words.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ago, standing } from "../../reweightviz/widgets/live.js";
+import { ago, standing } from "../../reweightviz/widgets/curves/live.js";
 
 const run = { state: "live", step: 1234, heard: 1000, quiet: 300, file: "run.jsonl" };
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { mock, test } from "node:test";
-import { MixtureState } from "../../reweightviz/widgets/mixture_state.js";
-import { STEPS_KEPT, followSteps, unheardSteps } from "../../reweightviz/widgets/undo_journal.js";
+import { MixtureState } from "../../reweightviz/widgets/editor/mixture_state.js";
+import { STEPS_KEPT, followSteps, unheardSteps } from "../../reweightviz/widgets/editor/undo_journal.js";
 
 const HAND = { method: "by hand" };
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as picking from "../../reweightviz/widgets/picking.js";
+import * as picking from "../../reweightviz/widgets/map/picking.js";
 
 /** A seeded generator (mulberry32). */
 function generator(seed) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import * as scales from "../../reweightviz/widgets/scales.js";
+import * as scales from "../../reweightviz/widgets/common/scales.js";
 
 const golden = JSON.parse(readFileSync(new URL("../golden/scales.json", import.meta.url), "utf8"));
 const close = (got, wanted) => {

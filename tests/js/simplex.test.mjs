@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { budgetText, epochsText, percentText, ratioText, signedText, tokensText } from "../../reweightviz/widgets/format.js";
-import { parsePercent, parseTokens } from "../../reweightviz/widgets/parse.js";
-import { applyTarget, axisEnd, effectiveDomains, freeShare, moveWeight, passes, temperWeights, unimaxWeights } from "../../reweightviz/widgets/simplex.js";
+import { budgetText, epochsText, percentText, ratioText, signedText, tokensText } from "../../reweightviz/widgets/common/format.js";
+import { parsePercent, parseTokens } from "../../reweightviz/widgets/common/parse.js";
+import { applyTarget, axisEnd, effectiveDomains, freeShare, moveWeight, passes, temperWeights, unimaxWeights } from "../../reweightviz/widgets/common/simplex.js";
 
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const close = (got, wanted, slack = 1e-12) => got.forEach((value, k) => assert.ok(Math.abs(value - wanted[k]) <= slack, `${got} is not ${wanted}`));

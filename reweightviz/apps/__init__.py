@@ -1,0 +1,1 @@
+"""Applications: what joins widgets, verbs and nouns into one instrument."""

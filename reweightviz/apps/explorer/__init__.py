@@ -1,0 +1,1 @@
+"""Explorer: map, mixture editor and curves around one state."""

@@ -1,0 +1,166 @@
+"""The explorer's one state and its undo journal: a plain class, for widgets, other hosts and tests."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.files import write_atomically
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.undo_journal import Entry, UndoJournal
+
+FORMAT = "reweightviz.apps.explorer.explorer/2"
+OF_0_3 = "reweightviz.apps.explorer.explorer/1"  # steps with the value before and after, in two lists
+
+
+class ExplorerState:
+    """Mixture, selection and hidden domains, each change journalled.
+
+    Args:
+        mixture: where to start.
+        documents: N, for the selection; 0 when there is no corpus.
+    """
+
+    def __init__(self, mixture: Mixture, documents: int = 0) -> None:
+        self._documents = documents
+        self.journal = UndoJournal(
+            {"mixture": mixture, "selection": np.empty(0, np.int64), "hidden": ()}
+        )
+
+    @property
+    def mixture(self) -> Mixture:
+        """The committed mixture."""
+        value: Mixture = self.journal.value("mixture")
+        return value
+
+    @property
+    def selection(self) -> NDArray[np.int64]:
+        """Selected rows, sorted."""
+        rows: NDArray[np.int64] = self.journal.value("selection")
+        return rows
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Domains that the map does not show."""
+        value: tuple[str, ...] = self.journal.value("hidden")
+        return value
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Call ``listener(what)`` after every change: of "mixture", "selection" or "hidden"."""
+
+        def spread(changed: frozenset[str]) -> None:
+            for what in sorted(changed):
+                listener(what)
+
+        self.journal.listen(spread)
+
+    # Setting what is there already is no change, so no step of the journal.
+
+    def set_mixture(self, mixture: Mixture) -> None:
+        """Commit a mixture of the same domains."""
+        weights = mixture.aligned(self.mixture.domains)
+        if not np.array_equal(weights, self.mixture.array):
+            self.journal.record("mixture", mixture)
+
+    def set_selection(self, rows: Iterable[int] | NDArray[Any]) -> None:
+        """Select rows of the corpus."""
+        given = rows if isinstance(rows, np.ndarray) else list(rows)
+        chosen = np.unique(np.asarray(given, np.int64))
+        if len(chosen) and (chosen[0] < 0 or chosen[-1] >= self._documents):
+            last = self._documents - 1
+            raise ReweightvizError(f"rows must be between 0 and {last}; got {chosen[0]} to {chosen[-1]}.")
+        if not np.array_equal(chosen, self.selection):
+            self.journal.record("selection", chosen)
+
+    def set_hidden(self, domains: Iterable[str]) -> None:
+        """Hide domains."""
+        chosen = tuple(domains)
+        if chosen != self.hidden:
+            self.journal.record("hidden", chosen)
+
+    def undo(self) -> bool:
+        """Take the last change back; False when there is none."""
+        return self.journal.undo()
+
+    def redo(self) -> bool:
+        """Do the last undone change again; False when there is none."""
+        return self.journal.redo()
+
+    def restore(self, saved: ExplorerState) -> None:
+        """Stand where a saved state stood, with its journal."""
+        self.journal.restore(saved.journal.entries, saved.journal.at)
+
+    # ---- on disk
+
+    def save(self, path: Path) -> None:
+        """Write JSON; a selection as a bitmask."""
+        entries = [
+            {"id": entry.id, "values": self._encode_values(entry.values)}
+            for entry in self.journal.entries
+        ]
+        record = {"format": FORMAT, "documents": self._documents, "entries": entries, "at": self.journal.at}
+        write_atomically(path, json.dumps(record))
+
+    @classmethod
+    def load(cls, path: Path) -> ExplorerState:
+        """Read what :meth:`save` wrote, here or in version 0.3."""
+        try:
+            record = json.loads(path.read_text("utf-8"))
+            documents = record["documents"]
+            entries, at = _entries_of_0_3(record) if record["format"] == OF_0_3 else (record["entries"], record["at"])
+            read = [Entry(_decode_values(entry["values"], documents), entry["id"]) for entry in entries]
+            state = cls(read[0].values["mixture"], documents)
+            state.journal.restore(read, at)
+        except (OSError, ValueError, KeyError, TypeError, IndexError, zlib.error) as error:
+            raise ReweightvizError(f"{path} is no saved explorer: {error}.") from error
+        return state
+
+    def _encode_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {what: self._encode(what, value) for what, value in values.items()}
+
+    def _encode(self, what: str, value: Any) -> Any:
+        if what == "mixture":
+            return {"weights": dict(value), "source": value.source}
+        if what == "hidden":
+            return list(value)
+        if not len(value):
+            return ""
+        mask = np.zeros(self._documents, bool)
+        mask[value] = True
+        return base64.b64encode(zlib.compress(np.packbits(mask).tobytes(), 1)).decode()
+
+
+def _decode_values(values: Mapping[str, Any], documents: int) -> dict[str, Any]:
+    return {what: _decode(what, value, documents) for what, value in values.items()}
+
+
+def _decode(what: str, value: Any, documents: int) -> Any:
+    if what == "mixture":
+        return Mixture(value["weights"], source=value["source"])
+    if what == "hidden":
+        return tuple(value)
+    mask = zlib.decompress(base64.b64decode(value)) if value else b""
+    bits = np.unpackbits(np.frombuffer(mask, np.uint8))
+    return np.flatnonzero(bits[:documents]).astype(np.int64)
+
+
+def _entries_of_0_3(record: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
+    """Return the entries, each with the value after it, and the id of the present one."""
+    pool = record["pool"]
+    steps = [*record["done"], *reversed(record["undone"])]
+    # What lies before all steps: the earliest value of each, or the present one where none changed it.
+    start = dict(record["values"])
+    for what, before, _ in reversed(steps):
+        start[what] = pool[before]
+    entries = [{"id": "step 0", "values": start}]
+    for number, (what, _, after) in enumerate(steps, 1):
+        entries.append({"id": f"step {number}", "values": {what: pool[after]}})
+    return entries, f"step {len(record['done'])}"

@@ -1,0 +1,1 @@
+"""Monitor: a training run as it goes on."""

@@ -1,0 +1,1 @@
+"""The command line: ``reweightviz export | check | convert | methods``."""

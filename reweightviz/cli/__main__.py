@@ -1,0 +1,6 @@
+"""Run ``python -m reweightviz.cli``."""
+
+from reweightviz.cli.commands import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""The decision record: which mixture was chosen, beside what, and why."""

@@ -1,0 +1,128 @@
+"""Sensitivity: how much a mixer's answer hangs on one of its numbers, tried by replaying one log."""
+
+from __future__ import annotations
+
+import html
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from reweightviz.core.errors import InvalidValue, ReweightvizError, ReweightvizWarning, UnknownName
+from reweightviz.core.mixture import effective_domains
+from reweightviz.core.protocols import Mixer
+from reweightviz.core.runlog import RunLog
+from reweightviz.diagnostics.diagnose import ONE_HOT
+from reweightviz.diagnostics.replay import check_replayed, replay
+from reweightviz.figures.replay import sensitivity_figure
+from reweightviz.numerics.simplex import numbers
+
+FACTORS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+"""Times the mixer's own value, where no values are given."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sensitivity:
+    """What :func:`sensitivity` found.
+
+    Args:
+        parameter: that was changed.
+        own: its value in the mixer.
+        table: a row a value: ``effective`` number of domains of the answer, the least of them on the way (``least``), the ``top``
+            domain of the answer and its ``top_weight``, and the answer's distance to that with the mixer's own value, ``l1``.
+        weights: a row a value, a column a domain: the answers.
+        replays: value to what was replayed.
+        skipped: value to why the mixer does not take it.
+    """
+
+    parameter: str
+    own: float
+    table: pd.DataFrame
+    weights: pd.DataFrame
+    replays: Mapping[float, RunLog]
+    skipped: Mapping[float, str]
+
+    @property
+    def summary(self) -> str:
+        """How far the answer moves, in one sentence."""
+        table, hot = self.table, self.table.index[self.table["top_weight"] >= ONE_HOT]
+        said = (f"{self.parameter} from {table.index.min():g} to {table.index.max():g} (own value {self.own:g}): the answer moves by up to "
+                f"{table['l1'].max():.2g} in L1, and is as even as {table['effective'].min():.1f} to {table['effective'].max():.1f} of "
+                f"{self.weights.shape[1]} domains.")
+        return said + (f" One-hot at {', '.join(f'{value:g}' for value in hot)}." if len(hot) else "")
+
+    def figure(self, *, height: int = 420) -> go.Figure:
+        """The answer's weights by value, and how even they are."""
+        return sensitivity_figure(self.weights, self.table["effective"], parameter=self.parameter, own=self.own, height=height)
+
+    def __repr__(self) -> str:
+        left = [f"- not tried: {self.parameter}={value:g}: {why}" for value, why in self.skipped.items()]
+        return "\n".join([self.summary, *left])
+
+    def _repr_html_(self) -> str:
+        left = "".join(f"<li>not tried: {self.parameter}={value:g}: {html.escape(why)}</li>" for value, why in self.skipped.items())
+        return f"<p>{html.escape(self.summary)}</p>{self.table.to_html(float_format=lambda x: f'{x:.3g}', border=0)}<ul>{left}</ul>"
+
+
+def sensitivity(log: RunLog, mixer: Mixer, parameter: str = "eta", values: Sequence[float] | None = None, **given: Any) -> Sensitivity:
+    """Replay a log with several values of one of a mixer's numbers.
+
+    Args:
+        log: the run.
+        mixer: one of ``rv.mixers``; its other numbers stay.
+        parameter: name of the number, such as a step size.
+        values: to try; a hundredth to ten times the mixer's own when not given. Its own is always among them.
+        **given: as in :func:`reweightviz.replay`.
+
+    Raises:
+        ReweightvizError: the mixer has no such number; no value is one that it takes; the log lacks a signal.
+
+    Example:
+        >>> from reweightviz.mixers import DoReMi
+        >>> log = RunLog(("web", "code"), [1, 2, 3], [[0.5, 0.5]] * 3, {"excess_loss": [[0.5, 0.1]] * 3})
+        >>> sensitivity(log, DoReMi(), values=[0.1, 10]).table["effective"].round(3).to_dict()
+        {0.1: 1.998, 1.0: 1.864, 10.0: 1.041}
+    """
+    check_replayed("rv.sensitivity", log, mixer)
+    known = [each.name for each in fields(mixer) if each.init and _is_number(getattr(mixer, each.name))]  # type: ignore[arg-type]
+    if parameter not in known:
+        raise UnknownName(
+            kind=f"number of {type(mixer).__name__} called", name=parameter, known=known
+        )
+    own = float(getattr(mixer, parameter))
+    if values is None and own == 0:
+        raise ReweightvizError(f"{parameter} is 0 in this mixer, so there is nothing to multiply: name values=[...].")
+    whole = isinstance(getattr(mixer, parameter), int)
+    tried = sorted({own, *(_values(values) if values is not None else (factor * own for factor in FACTORS))})
+    replays, skipped = {}, {}
+    for value in dict.fromkeys(float(round(value)) for value in tried) if whole else tried:
+        try:
+            changed = replace(mixer, **{parameter: int(value) if whole else value})  # type: ignore[type-var]
+        except ReweightvizError as reason:
+            skipped[value] = str(reason)
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("default" if value == own else "ignore", ReweightvizWarning)  # said once is enough
+            replays[value] = replay(log, changed, name=f"{parameter} {value:g}", **given)
+    weights = pd.DataFrame({value: one.meta["result"] for value, one in replays.items()}, index=list(log.domains)).T
+    weights.index.name = parameter
+    table = pd.DataFrame({
+        "effective": effective_domains(weights.to_numpy()), "least": [effective_domains(one.weights).min() for one in replays.values()],
+        "top": weights.idxmax(axis=1), "top_weight": weights.max(axis=1), "l1": (weights - weights.loc[own]).abs().sum(axis=1)},
+        index=weights.index)
+    return Sensitivity(parameter, own, table, weights, replays, skipped)
+
+
+def _values(values: Any) -> list[float]:
+    found = numbers(values, "the values to try")
+    if found.ndim != 1 or not np.isfinite(found).all():
+        raise InvalidValue(name="values=", value=values, expected="a list of finite numbers to try")
+    return [float(value) for value in found]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

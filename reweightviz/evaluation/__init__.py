@@ -1,0 +1,1 @@
+"""Laws on trial: compare them on runs held out, and doubt what they learnt."""

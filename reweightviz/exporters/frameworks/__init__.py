@@ -1,0 +1,1 @@
+"""One file a training framework: how its config differs from every other."""

@@ -1,0 +1,1 @@
+"""Texts that configs are written in: YAML, Python, shell. Nothing in them is executed."""

@@ -1,0 +1,1 @@
+"""Pure functions to plotly figures and SVG."""

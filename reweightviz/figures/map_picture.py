@@ -1,0 +1,94 @@
+"""The map as a PNG, drawn from the density grids: what a page shows where no widget runs."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reweightviz.figures.palette import rgb
+from reweightviz.numerics.grids import density_grids, emphasis
+
+MARGIN = 0.04
+
+
+def draw_map(xy: NDArray[np.uint16], codes: NDArray[np.int32], palette: Sequence[str], *, weights: NDArray[np.float64],
+             natural: NDArray[np.float64], width: int, height: int) -> bytes:
+    """A transparent PNG of the map under ``weights``.
+
+    Args:
+        xy: (N, 2) quantised places, y upwards.
+        codes: (N,) domain of each document.
+        palette: (K,) hex colours.
+        weights: (K,) shares of training tokens.
+        natural: (K,) the shares that draw every domain neutrally.
+        width: of the picture, in pixels.
+        height: of the picture, in pixels.
+    """
+    pixels = place(xy, width, height)
+    grids = density_grids(pixels, codes, len(palette), (height, width))
+    return encode_png(blend(grids, emphasis(weights, natural), palette, dot=dot_diameter(len(xy), width, height)))
+
+
+def place(xy: NDArray[np.uint16], width: int, height: int) -> NDArray[np.float64]:
+    """Pixel positions (N, 2) that fit the points' box into the picture, y downwards."""
+    low, high = xy.min(axis=0).astype(float), xy.max(axis=0).astype(float)
+    room = np.array([width, height]) * (1 - 2 * MARGIN)
+    scale = (room / np.maximum(high - low, 1)).min()
+    centred = (xy - (low + high) / 2) * scale
+    return centred * [1, -1] + [width / 2, height / 2]
+
+
+def dot_diameter(n: int, width: int, height: int) -> float:
+    """Pixels across a neutral point, so that n of them cover about a third of the picture."""
+    return float(np.clip(np.sqrt(0.4 * width * height / max(n, 1)), 1.0, 6.0))
+
+
+def blend(grids: NDArray[np.float32], e: NDArray[np.float64], palette: Sequence[str], *, dot: float) -> NDArray[np.uint8]:
+    """RGBA (height, width, 4): the mean colour of the ink ``e_k C_k``, opaque where there is much of it."""
+    colours = np.array([(*rgb(color), 1) for color in palette], np.float32)
+    per_domain = np.asarray(e, np.float32)[:, None] * colours
+    ink = np.tensordot(grids, per_domain, axes=(0, 0))
+    ink = _spread(ink, dot)
+    total = ink[..., 3:]
+    colour = np.divide(ink[..., :3], total, out=np.zeros_like(ink[..., :3]), where=total > 0)
+    alpha = 255 * (1 - np.exp(-1.6 * total))
+    return np.rint(np.concatenate([colour, alpha], axis=2)).astype(np.uint8)
+
+
+def _spread(ink: NDArray[np.float32], dot: float) -> NDArray[np.float32]:
+    """Gives every document the area of its dot: a small round kernel, its peak 1."""
+    reach = int(np.ceil(dot / 2))
+    out = np.zeros_like(ink)
+    for dy in range(-reach, reach + 1):
+        for dx in range(-reach, reach + 1):
+            cover = float(np.clip(dot / 2 + 0.5 - np.hypot(dx, dy), 0, 1))
+            if cover > 0:
+                out += cover * _shifted(ink, dy, dx)
+    return out
+
+
+def _shifted(ink: NDArray[np.float32], dy: int, dx: int) -> NDArray[np.float32]:
+    moved = np.zeros_like(ink)
+    h, w = ink.shape[:2]
+    moved[max(dy, 0):h + min(dy, 0), max(dx, 0):w + min(dx, 0)] = \
+        ink[max(-dy, 0):h + min(-dy, 0), max(-dx, 0):w + min(-dx, 0)]
+    return moved
+
+
+def encode_png(rgba: NDArray[np.uint8]) -> bytes:
+    """A PNG of (height, width, 4) bytes."""
+    height, width = rgba.shape[:2]
+    # Transparent pixels carry no colour: long runs of zeros compress well.
+    rgba = np.where(rgba[..., 3:] > 0, rgba, 0)
+    lines = np.concatenate([np.zeros((height, 1), np.uint8), rgba.reshape(height, -1)], axis=1)
+    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes(), 6)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in parts)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

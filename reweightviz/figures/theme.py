@@ -1,0 +1,60 @@
+"""The look of every plotly figure: colours that stand on light and dark pages, axes, titles, the layout around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import plotly.graph_objects as go
+
+from reweightviz.figures.palette import colors, rgb
+
+FONT = "var(--jp-ui-font-family, system-ui, sans-serif)"
+MUTED = "#808080"
+"""Words, and lines that are no data."""
+RULE = "rgba(128,128,128,0.22)"
+"""Grid lines."""
+REST = "rgba(128,128,128,0.25)"
+"""Domains without a colour of their own."""
+CLEAR = "rgba(0,0,0,0)"
+WORSE, BETTER = colors(4)[1::2]
+SMALL = {"size": 11}
+
+
+def axis_style(**own: Any) -> dict[str, Any]:
+    """Return the settings of an axis: faint grid lines, small numbers, and ``own`` above these."""
+    plain = {"gridcolor": RULE, "zeroline": False, "showline": False, "ticks": "", "nticks": 5, "tickfont": SMALL}
+    return plain | own
+
+
+def title_style(text: str, **own: Any) -> dict[str, Any]:
+    """Return the title of an axis or a colour bar."""
+    return {"text": text, "font": SMALL} | own
+
+
+def word_style(text: str, **own: Any) -> dict[str, Any]:
+    """Return an annotation placed on the paper, without an arrow."""
+    return {"text": text, "xref": "paper", "yref": "paper", "showarrow": False, "font": SMALL} | own
+
+
+def layout_style(height: int, *, left: int, right: int, top: int, bottom: int, **own: Any) -> dict[str, Any]:
+    """Return the layout of a figure: transparent, muted words, margins in pixels, and ``own`` beside these."""
+    margin = {"l": left, "r": right, "t": top, "b": bottom} | own.pop("margin", {})
+    return {"template": "none", "height": height, "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR,
+            "font": {"family": FONT, "size": 12, "color": MUTED}, "margin": margin} | own
+
+
+def dress_panels(figure: go.Figure, height: int, *, top: int, bottom: int, **own: Any) -> go.Figure:
+    """Lay out a figure of panels with a title each."""
+    figure.update_layout(layout_style(height, left=54, right=10, top=top, bottom=bottom, **own))
+    figure.update_annotations(font={"size": 12, "color": MUTED})
+    return figure
+
+
+def tint(color: str, opacity: float) -> str:
+    """Return a hex colour with an opacity; any other colour becomes grey.
+
+    >>> tint("#60a7ff", 0.62)
+    'rgba(96,167,255,0.62)'
+    """
+    red, green, blue = rgb(color) if color.startswith("#") else rgb(MUTED)
+    return f"rgba({red},{green},{blue},{opacity})"

@@ -1,0 +1,1 @@
+"""Run logs: one file a format -> RunLog, whole or followed."""

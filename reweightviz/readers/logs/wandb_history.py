@@ -1,0 +1,59 @@
+"""Exported history of a W&B run: JSON lines with ``_step``, or Parquet (its history artifact, ``run.history().to_parquet``).
+
+Lukas Biewald, "Experiment Tracking with Weights and Biases", 2020, https://www.wandb.com. A CSV, of a run or of a chart, is read as
+every CSV is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reweightviz.readers.logs._log_reader import files_of
+from reweightviz.readers.logs._naming import Pattern
+from reweightviz.readers.logs._records import Records
+from reweightviz.readers.logs.csv_history import feed_table, step_of
+from reweightviz.readers.logs.json_rows import JsonRows
+
+
+class WandbHistory(JsonRows):
+    """History of one run."""
+
+    name = "wandb"
+    title = "exported W&B history"
+    files: ClassVar[tuple[str, ...]] = ("*.jsonl", "*.ndjson", "*.parquet")
+    steps: ClassVar[tuple[str, ...]] = ("_step",)
+    times: ClassVar[tuple[str, ...]] = ("_timestamp",)
+
+    def __init__(self, where: Path, pattern: Pattern | None = None) -> None:
+        super().__init__(where, pattern)
+        self._seen, self._rows = 0, 0
+
+    @classmethod
+    def runs(cls, path: Path) -> dict[str, Path]:
+        """JSON lines with ``_step``, and Parquet files with a column of steps."""
+        tables = {name: file for name, file in files_of(path, "*.parquet").items() if step_of(_names(file))}
+        return super().runs(path) | tables
+
+    def poll(self, records: Records) -> bool:
+        """Feed what is new; a Parquet file that was written anew is longer than before."""
+        if self.where.suffix != ".parquet":
+            return super().poll(records)
+        written = self.where.stat().st_mtime_ns if self.where.is_file() else self._seen
+        if written == self._seen:
+            return False
+        self._seen = written
+        table = pq.read_table(self.where).to_pandas().iloc[self._rows :]
+        feed_table(self.series, records, table.reset_index(drop=True), self._rows)
+        self._rows += len(table)
+        return bool(len(table))
+
+
+def _names(file: Path) -> list[str]:
+    try:
+        return [str(name) for name in pq.read_schema(file).names] if file.suffix == ".parquet" else []
+    except (pa.ArrowException, OSError):
+        return []

@@ -1,0 +1,1 @@
+"""Proxy runs: tables and folders -> Swarm."""

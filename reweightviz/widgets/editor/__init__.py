@@ -1,0 +1,1 @@
+"""The mixture editor: one row a domain."""

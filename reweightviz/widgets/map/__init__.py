@@ -1,0 +1,1 @@
+"""The embedding map, drawn as the mixture would see it."""

@@ -1,0 +1,178 @@
+"""The data-filtering law and the double power law: known parameters, slopes, repetition, turning points."""
+
+import numpy as np
+import pytest
+
+from reweightviz.core.errors import ReweightvizError
+from reweightviz.laws._curves import CURVES, Points
+from reweightviz.laws.data_filtering import DataFiltering
+from reweightviz.laws.double_power_law import DoublePowerLaw
+from reweightviz.numerics.effective_data import utility_loss
+
+NAMES = ("web", "code", "math")
+UTILITY, HALF_LIFE = np.array([[-.20, -.12, -.16], [-.10, -.18, -.14]]), np.array([[4.0, 3.0, 6.0], [5.0, 2.0, 4.0]])
+FLOOR, FACTOR = np.array([1.0, 1.4]), np.array([2.0, 2.5])
+
+
+def truth(mixtures, tokens, available):
+    theta = np.column_stack([FLOOR, np.log(FACTOR), [np.log(1e-3)] * 2, UTILITY, 1 / HALF_LIFE])
+    points = Points(mixtures, {"run_tokens": tokens, "available": np.broadcast_to(available, mixtures.shape)}, {"unit": np.array(1e9)})
+    return CURVES["data-filtering"].value(theta, points).T
+
+
+def runs(count=150, noise=0.0, available=(1e12, 4e8, 3e8), seed=0):
+    rng = np.random.default_rng(seed)
+    mixtures, tokens = rng.dirichlet(np.ones(3), count), rng.choice([5e8, 1e9, 2e9, 4e9, 8e9], count)
+    losses = truth(mixtures, tokens, np.array(available))
+    return {"mixtures": mixtures, "losses": losses + rng.normal(0, noise, losses.shape), "run_tokens": tokens, "available": available}
+
+
+def fitted(given, draws=10, names=NAMES):
+    return DataFiltering(draws=draws).fit(domains=names, targets=("a", "b"), **given)
+
+
+def test_pools_of_one_size_mixed_evenly_are_those_of_the_paper():
+    utilities, half_lives, each = [-.18, -.16, -.14], [3.0, 4.0, 5.0], 100.0
+    for pools in (1, 2, 3):
+        theta = np.array([[0.1, 0.0, 0.0, *utilities[:pools], *(1 / np.array(half_lives[:pools]))]])
+        for samples in (30.0, 100.0, 350.0, 2000.0):
+            points = Points(np.full((1, pools), 1 / pools), {"run_tokens": np.array([samples]), "available": np.full((1, pools), each)},
+                            {"unit": np.array(1.0)})
+            direct = utility_loss(samples, each * pools, utilities[:pools], half_lives[:pools], rate=1.0, floor=0.1)
+            assert CURVES["data-filtering"].value(theta, points).item() == pytest.approx(direct, rel=1e-12)
+
+
+def test_slopes_are_those_of_the_values():
+    rng = np.random.default_rng(0)
+    theta = np.column_stack([FLOOR, np.log(FACTOR), [-5.0, -3.0], UTILITY, 1 / HALF_LIFE])
+    points = Points(rng.dirichlet(np.ones(3), 9), {"run_tokens": rng.uniform(5e8, 8e9, 9), "available": np.full((9, 3), 3e8)},
+                    {"unit": np.array(1e9)})
+    slopes = CURVES["data-filtering"].jacobian(theta, points)
+    for p in range(theta.shape[1]):
+        step = np.zeros_like(theta)
+        step[:, p] = 1e-6
+        there, here = (CURVES["data-filtering"].value(theta + sign * step, points) for sign in (1, -1))
+        np.testing.assert_allclose(slopes[:, :, p], (there - here) / 2e-6, atol=1e-6)
+
+
+def test_losses_and_their_wear_are_recovered_and_carried_to_other_amounts():
+    given = runs()
+    law = fitted(given)
+    assert law.given == ("run_tokens",) and law.takes == ("run_tokens", "available")
+    np.testing.assert_allclose(law.predict(given["mixtures"], run_tokens=given["run_tokens"]), given["losses"], atol=1e-4)
+    new = runs(100, available=(1e10, 1e9, 2e8), seed=3)
+    np.testing.assert_allclose(law.predict(new["mixtures"], run_tokens=new["run_tokens"], available=new["available"]), new["losses"], atol=5e-3)
+    np.testing.assert_allclose(law.theta[:, 0], FLOOR, atol=0.02)
+
+
+def test_repeating_a_domain_without_end_gains_nothing():
+    law = fitted(runs())
+    tokens = np.array([1e9, 1e10, 1e11, 1e12, 1e13])
+    code = law.predict(np.tile([0.0, 1, 0], (5, 1)), run_tokens=tokens)
+    web = law.predict(np.tile([1.0, 0, 0], (5, 1)), run_tokens=tokens)
+    assert (np.diff(code[:, 0]) <= 1e-9).all()
+    assert code[3, 0] - code[4, 0] < 0.01 * (code[0, 0] - code[4, 0])
+    assert web[3, 0] - web[4, 0] > 0.01
+
+
+def test_runs_of_one_length_are_taken_for_granted_and_the_order_of_domains_is_not_seen():
+    given = runs()
+    given = {**given, "run_tokens": np.full(150, 2e9), "losses": truth(given["mixtures"], np.full(150, 2e9), np.array(given["available"]))}
+    law, order = fitted(given), [1, 2, 0]
+    assert law.given == ()
+    np.testing.assert_allclose(law.predict(given["mixtures"]), given["losses"], atol=2e-3)
+    permuted = {**given, "mixtures": given["mixtures"][:, order], "available": tuple(given["available"][i] for i in order)}
+    np.testing.assert_allclose(fitted(permuted, names=tuple(NAMES[i] for i in order)).predict(permuted["mixtures"]),
+                               law.predict(given["mixtures"]), atol=2e-3)
+
+
+def test_intervals_hold_new_runs():
+    law, new = fitted(runs(noise=0.02), draws=150), runs(400, 0.02, seed=2)
+    low, high = law.interval(new["mixtures"], 0.9, run_tokens=new["run_tokens"])
+    assert 0.85 <= ((low <= new["losses"]) & (new["losses"] <= high)).mean() <= 0.95
+
+
+def test_record_keeps_what_is_taken_for_granted():
+    given = runs()
+    law = fitted(given)
+    again = type(law).from_dict(law.to_dict())
+    np.testing.assert_array_equal(again.predict(given["mixtures"], run_tokens=1e10), law.predict(given["mixtures"], run_tokens=1e10))
+    with pytest.raises(ReweightvizError, match="takes 'run_tokens', 'available' beside the weights; got none"):
+        law.predict(given["mixtures"])
+    with pytest.raises(ReweightvizError, match="fits 9 numbers a target for 3 domains and needs at least 9 runs; got 5"):
+        fitted({name: value if name == "available" else value[:5] for name, value in given.items()})
+
+
+# ---- double power law
+
+
+def sweep(count=40, noise=0.0, available=None, seed=0):
+    rng = np.random.default_rng(seed)
+    mixtures = rng.dirichlet(np.ones(3), count)
+    amounts = rng.choice([1e6, 1e7, 1e8], (count, 3)) if available == "varied" else np.full((count, 3), 1e7)
+    factor = 0.05 + 0.5 * (amounts / 1e7) ** -0.4
+    losses = [1.0, 1.2, 0.9] + [0.3, 0.2, 0.25] * mixtures ** -0.3 + factor * mixtures ** [1.5, 1.2, 2.0]
+    return mixtures, losses + rng.normal(0, noise, losses.shape), amounts
+
+
+def doubled(mixtures, losses, amounts=None, targets=NAMES, draws=20):
+    return DoublePowerLaw(draws=draws).fit(domains=NAMES, targets=targets, mixtures=mixtures, losses=losses, available=amounts)
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_double_power_slopes_are_those_of_the_values(told):
+    rng = np.random.default_rng(0)
+    kind = "double-power-law-data" if told else "double-power-law"
+    theta = rng.uniform(0.2, 0.9, (3, 7 if told else 5))
+    points = Points(rng.dirichlet(np.ones(3), 9), {"available": rng.uniform(1e6, 1e8, (9, 3))} if told else {},
+                    {"least": np.array(1e-4), "own": np.array([2.0, 0, 1]), "unit": np.array(1e7)})
+    slopes = CURVES[kind].jacobian(theta, points)
+    for p in range(theta.shape[1]):
+        step = np.zeros_like(theta)
+        step[:, p] = 1e-6
+        there, here = (CURVES[kind].value(theta + sign * step, points) for sign in (1, -1))
+        np.testing.assert_allclose(slopes[:, :, p], (there - here) / 2e-6, atol=1e-6)
+
+
+def test_the_loss_turns_up_again_where_data_is_small():
+    mixtures, losses, _ = sweep()
+    law = doubled(mixtures, losses)
+    np.testing.assert_allclose(law.predict(mixtures), losses, atol=2e-3)
+    share = np.linspace(0.001, 0.999, 2000)
+    curve = law.predict(np.column_stack([share, 1 - share, np.zeros(2000)]))[:, 0]
+    turn = share[curve.argmin()]
+    assert law.diagnostics["lowest_at"][0] == pytest.approx(turn, abs=2e-3)
+    assert 0.05 < turn < 0.9
+    assert (np.diff(np.sign(np.diff(curve))) != 0).sum() == 1  # it turns once
+
+
+@pytest.mark.golden("DoublePowerLaw", "limit of much data, a power law alone")
+def test_more_data_takes_the_second_term_away():
+    mixtures, losses, amounts = sweep(120, available="varied")
+    law = doubled(mixtures, losses, amounts)
+    assert law.given == ("available",)
+    new, expected, other = sweep(60, available="varied", seed=4)
+    np.testing.assert_allclose(law.predict(new, available=other), expected, atol=5e-3)
+    lone = np.array([[0.9, 0.05, 0.05]])
+    few, many = (law.predict(lone, available=[amount] * 3)[0, 0] for amount in (1e6, 1e15))
+    assert many < few
+    power = law.theta[0, 0] + law.theta[0, 1] * 0.9 ** -law.theta[0, 2]
+    assert many == pytest.approx(power + law.theta[0, 5] * 0.9 ** law.theta[0, 3], abs=2e-3)
+
+
+def test_double_power_intervals_hold_new_runs():
+    mixtures, losses, _ = sweep(500, noise=0.02)
+    law = doubled(mixtures[:100], losses[:100], draws=200)
+    low, high = law.interval(mixtures[100:], 0.9)
+    assert 0.85 <= ((low <= losses[100:]) & (losses[100:] <= high)).mean() <= 0.95
+
+
+def test_double_power_needs_domains_for_targets_and_enough_runs():
+    mixtures, losses, amounts = sweep()
+    with pytest.raises(ReweightvizError, match="'bench' is not among the domains"):
+        doubled(mixtures, losses, targets=("web", "bench", "math"))
+    with pytest.raises(ReweightvizError, match="needs at least 5 runs; got 4"):
+        doubled(mixtures[:4], losses[:4])
+    assert doubled(mixtures, losses, amounts).given == ()
+    with pytest.raises(ReweightvizError, match="least between 0 and 1"):
+        DoublePowerLaw(least=2)
