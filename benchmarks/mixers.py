@@ -4,11 +4,13 @@
 .venv/bin/python benchmarks/mixers.py --report   tables from the runs that are there; writes benchmarks/results/mixers.json
 .venv/bin/python benchmarks/mixers.py --tune     the hyperparameters: two groups with a seed that the report does not use, on the documents
                                                  that mixers may look at
-.venv/bin/python benchmarks/mixers.py --overhead the same share of the step time of the mixers that are not compared, into the results (a minute)
+.venv/bin/python benchmarks/mixers.py --overhead the same share of the step time of the mixers that
+are not compared, into the results (a minute)
 
-Every method ends in one run of CONFIG with the same seed, so the same initial model: fixed weights (uniform, natural, the answers of
-DoReMi, DoGE and the log-linear law) or weights that change as it goes (ODM, Aioli, ADO, Skill-It). What came before that run (a
-reference, a proxy, a graph, a swarm) is reported as training steps beside it. Losses are of the test half of the held-out
+Every method ends in one run of CONFIG with the same seed, so the same initial model: fixed weights
+(uniform, natural, the answers of DoReMi, DoGE and the log-linear law) or weights that change as it
+goes (ODM, Aioli, ADO, Skill-It). What came before that run (a reference, a proxy, a graph, a
+swarm) is reported as training steps beside it. Losses are of the test half of the held-out
 documents; mixers, the law and the tuning see only the other half.
 """
 
@@ -43,8 +45,17 @@ from reweightviz.training.trainer import TrainConfig, TrainingRun, evaluate, tra
 
 HERE = Path(__file__).parents[1]
 ROWS, RESULTS = HERE / "data" / "mixers.jsonl", HERE / "benchmarks" / "results" / "mixers.json"
-CONFIG = TrainConfig(steps=500, batch=16, rate=1e-2, log_every=10, evaluate_every=50, gradient_batch=4, probe_blocks=16, test_only=True,
-                     model=ModelConfig(width=32, layers=1, heads=2, context=64))
+CONFIG = TrainConfig(
+    steps=500,
+    batch=16,
+    rate=1e-2,
+    log_every=10,
+    evaluate_every=50,
+    gradient_batch=4,
+    probe_blocks=16,
+    test_only=True,
+    model=ModelConfig(width=32, layers=1, heads=2, context=64),
+)
 GROUPS = {
     "python": ("python source", "python tests", "docstrings", "type stubs"),
     "compiled": ("cython", "c headers", "c++ headers", "c source"),
@@ -52,38 +63,67 @@ GROUPS = {
     "text": ("docstrings", "markdown", "package descriptions", "licences"),
     "all": (),
 }
-SEEDS, OTHER, LEVEL = range(5), 1000, 0.9  # OTHER: added to the seed of what comes before a main run
-SWARM = {"runs_a_domain": 4, "runs_at_least": 16}  # Dirichlet mixtures around uniform, log-spaced strengths
+SEEDS, OTHER, LEVEL = (
+    range(5),
+    1000,
+    0.9,
+)  # OTHER: added to the seed of what comes before a main run
+SWARM = {
+    "runs_a_domain": 4,
+    "runs_at_least": 16,
+}  # Dirichlet mixtures around uniform, log-spaced strengths
 TUNING_SEED, TUNING_GROUPS = 100, ("python", "web")
 OTHERS = ("ScaleBiO", "DreamPRM", "DataMixingAgent")
 STRENGTHS = np.geomspace(2.0, 60.0, 6)
 GRAPH_STEPS = CONFIG.steps // 10
 SHORT: dict[str, dict[str, Any]] = {  # what the defaults, for long runs, become in one of 500 steps
-    "DoGE": {"every": 5}, "ODM": {"warmup": 5}, "Aioli": {"lp_rounds": 2, "every": 100}, "SkillIt": {"every": 50},
+    "DoGE": {"every": 5},
+    "ODM": {"warmup": 5},
+    "Aioli": {"lp_rounds": 2, "every": 100},
+    "SkillIt": {"every": 50},
     "ADO": {"start": 50, "every": 50, "skip": 25, "window": 21},
 }
 CHOSEN: dict[str, dict[str, Any]] = {  # the settings that --tune chose
-    "uniform": {}, "natural": {}, "DoReMi": {"eta": 0.1}, "DoGE": {"rate": 0.002}, "ODM": {"variant": "smoothed_mean"},
-    "Aioli": {"eta": 2.0}, "ADO": {}, "SkillIt": {"eta": 0.8}, "log-linear": {"kl": 0.0},
+    "uniform": {},
+    "natural": {},
+    "DoReMi": {"eta": 0.1},
+    "DoGE": {"rate": 0.002},
+    "ODM": {"variant": "smoothed_mean"},
+    "Aioli": {"eta": 2.0},
+    "ADO": {},
+    "SkillIt": {"eta": 0.8},
+    "log-linear": {"kl": 0.0},
 }
 TRIED: dict[str, list[dict[str, Any]]] = {
-    "uniform": [{}], "DoReMi": [{"eta": 0.02}, {"eta": 0.1}],
-    "DoGE": [{"rate": 0.002}, {"rate": 0.01}, {"rate": 0.05}], "ODM": [{}, {"variant": "smoothed_mean"}],
-    "Aioli": [{"eta": 0.2}, {"eta": 0.5}, {"eta": 2.0}], "ADO": [{"prior": "natural"}, {}],
-    "SkillIt": [{"eta": 0.2}, {"eta": 0.8}], "log-linear": [{"kl": 0.0}, {"kl": 0.05}],
+    "uniform": [{}],
+    "DoReMi": [{"eta": 0.02}, {"eta": 0.1}],
+    "DoGE": [{"rate": 0.002}, {"rate": 0.01}, {"rate": 0.05}],
+    "ODM": [{}, {"variant": "smoothed_mean"}],
+    "Aioli": [{"eta": 0.2}, {"eta": 0.5}, {"eta": 2.0}],
+    "ADO": [{"prior": "natural"}, {}],
+    "SkillIt": [{"eta": 0.2}, {"eta": 0.8}],
+    "log-linear": [{"kl": 0.0}, {"kl": 0.05}],
 }
 METHODS = {name: SHORT.get(name, {}) | settings for name, settings in CHOSEN.items()}
-GRID = {name: [SHORT.get(name, {}) | settings for settings in tried] for name, tried in TRIED.items()}
+GRID = {
+    name: [SHORT.get(name, {}) | settings for settings in tried] for name, tried in TRIED.items()
+}
 
 
 def there() -> list[str]:
     """The methods whose mixers this installation has."""
-    return [name for name in METHODS if name in {"uniform", "natural", "log-linear"} or hasattr(rv.mixers, name)]
+    return [
+        name
+        for name in METHODS
+        if name in {"uniform", "natural", "log-linear"} or hasattr(rv.mixers, name)
+    ]
 
 
 def made(name: str, settings: Mapping[str, Any]) -> Any:
     """A mixer; its prior is no hyperparameter, it goes to the trainer."""
-    return getattr(rv.mixers, name)(**{key: value for key, value in settings.items() if key != "prior"})
+    return getattr(rv.mixers, name)(
+        **{key: value for key, value in settings.items() if key != "prior"}
+    )
 
 
 # ---- data
@@ -94,7 +134,9 @@ def corpus_of(group: str) -> Corpus:
     corpus = rv.demo_corpus()
     if not GROUPS[group]:
         return corpus
-    part = corpus.take(np.isin(corpus.domain_codes, [corpus.domains.index(name) for name in GROUPS[group]]))
+    part = corpus.take(
+        np.isin(corpus.domain_codes, [corpus.domains.index(name) for name in GROUPS[group]])
+    )
     return Corpus({name: part[name] for name in ("id", "text", "domain")}, domains=GROUPS[group])
 
 
@@ -107,13 +149,28 @@ class Book:
     """The runs that are there, of this corpus and this configuration; new ones are appended at once."""
 
     def __init__(self) -> None:
-        self.facts = {"corpus": rv.demo_corpus().digest("text", "domain"), "config": blake2b(repr(CONFIG).encode(), digest_size=6).hexdigest()}
-        rows = [json.loads(line) for line in ROWS.read_text().splitlines() if line.endswith("}")] if ROWS.exists() else []
-        self.rows = [row for row in rows if row["corpus"] == self.facts["corpus"] and row["config"] == self.facts["config"]]
+        self.facts = {
+            "corpus": rv.demo_corpus().digest("text", "domain"),
+            "config": blake2b(repr(CONFIG).encode(), digest_size=6).hexdigest(),
+        }
+        rows = (
+            [json.loads(line) for line in ROWS.read_text().splitlines() if line.endswith("}")]
+            if ROWS.exists()
+            else []
+        )
+        self.rows = [
+            row
+            for row in rows
+            if row["corpus"] == self.facts["corpus"] and row["config"] == self.facts["config"]
+        ]
 
     def of(self, part: str, **wanted: Any) -> list[dict[str, Any]]:
         """The rows of a part that are as wanted."""
-        return [row for row in self.rows if row["part"] == part and all(row[name] == value for name, value in wanted.items())]
+        return [
+            row
+            for row in self.rows
+            if row["part"] == part and all(row[name] == value for name, value in wanted.items())
+        ]
 
     def add(self, part: str, **row: Any) -> dict[str, Any]:
         """Append a row."""
@@ -128,7 +185,12 @@ class Book:
 
 
 def fixed(data: ProxyData, weights: Any, seed: int) -> TrainingRun:
-    return train(data, rv.Mixture.normalized(zip(data.domains, np.asarray(weights).tolist(), strict=True)), seed=seed, config=CONFIG)
+    return train(
+        data,
+        rv.Mixture.normalized(zip(data.domains, np.asarray(weights).tolist(), strict=True)),
+        seed=seed,
+        config=CONFIG,
+    )
 
 
 @cache
@@ -137,7 +199,9 @@ def uniform(group: str, seed: int) -> TrainingRun:
     return fixed(data, np.ones(len(data.domains)), seed)
 
 
-def play(book: Book, group: str, name: str, settings: dict[str, Any], seed: int) -> tuple[TrainingRun, TrainingRun, int]:
+def play(
+    book: Book, group: str, name: str, settings: dict[str, Any], seed: int
+) -> tuple[TrainingRun, TrainingRun, int]:
     """The run to be compared, the run in which the mixer worked, and the training steps that were taken besides the former."""
     data, before = data_of(group), OTHER + seed
     if name == "uniform":
@@ -145,11 +209,22 @@ def play(book: Book, group: str, name: str, settings: dict[str, Any], seed: int)
     if name == "natural":
         return (run := fixed(data, data.tokens, seed)), run, 0
     if name == "log-linear":
-        return (run := fixed(data, optimum(book, group, **settings), seed)), run, CONFIG.steps * swarm_size(group)
-    if name in {"DoReMi", "DoGE"}:  # a proxy of the same size and length; DoReMi's reference is the uniform run
+        return (
+            (run := fixed(data, optimum(book, group, **settings), seed)),
+            run,
+            CONFIG.steps * swarm_size(group),
+        )
+    if name in {
+        "DoReMi",
+        "DoGE",
+    }:  # a proxy of the same size and length; DoReMi's reference is the uniform run
         reference = uniform(group, seed).model if name == "DoReMi" else None
         proxy = train(data, made(name, settings), seed=before, config=CONFIG, reference=reference)
-        return fixed(data, proxy.log.meta["result"], seed), proxy, CONFIG.steps * (2 if reference else 1)
+        return (
+            fixed(data, proxy.log.meta["result"], seed),
+            proxy,
+            CONFIG.steps * (2 if reference else 1),
+        )
     given = {"prior": data.tokens / data.tokens.sum()} if settings.get("prior") == "natural" else {}
     if name == "SkillIt":
         given["graph"] = skill_graph(data, replace(CONFIG, steps=GRAPH_STEPS), (before,))
@@ -169,16 +244,27 @@ def swarm(book: Book, group: str) -> list[dict[str, Any]]:
         weights = rng.dirichlet(np.full(K, STRENGTHS[run % len(STRENGTHS)] / K))
         if not book.of("swarm", group=group, seed=5000 + run):
             trained = fixed(data, weights, 5000 + run)
-            book.add("swarm", group=group, seed=5000 + run, weights=weights.round(8).tolist(),
-                     validation=evaluate(trained.model, data, "validation").round(6).tolist(), seconds=trained.log.meta["seconds"])
+            book.add(
+                "swarm",
+                group=group,
+                seed=5000 + run,
+                weights=weights.round(8).tolist(),
+                validation=evaluate(trained.model, data, "validation").round(6).tolist(),
+                seconds=trained.log.meta["seconds"],
+            )
     return book.of("swarm", group=group)
 
 
 @cache
 def law_of(book: Book, group: str) -> Any:
     rows, data = swarm(book, group), data_of(group)
-    runs = Swarm(data.domains, np.array([row["weights"] for row in rows]), data.domains, np.array([row["validation"] for row in rows]),
-                 pd.DataFrame({"seed": [row["seed"] for row in rows]}))
+    runs = Swarm(
+        data.domains,
+        np.array([row["weights"] for row in rows]),
+        data.domains,
+        np.array([row["validation"] for row in rows]),
+        pd.DataFrame({"seed": [row["seed"] for row in rows]}),
+    )
     return rv.fit(runs, rv.laws.Olmix(draws=0))
 
 
@@ -200,28 +286,78 @@ def runs(book: Book) -> None:
                 logged = np.isfinite(run.log["held_out_loss"]).all(1)
                 facts = worked.log.meta
                 row = book.add(
-                    "main", group=group, method=name, settings=settings, seed=seed, test=run.held_out.round(6).tolist(),
-                    steps=run.log.steps[logged].tolist(), curve=run.log["held_out_loss"][logged].mean(1).round(6).tolist(),
-                    weights=np.round(run.log.weights.mean(0), 6).tolist(), result=np.round(facts["result"], 6).tolist(),
-                    steps_besides=besides, absent=facts["absent"], seconds=run.log.meta["seconds"],
-                    **{f"{what}_seconds": facts[f"{what}_seconds"] for what in ("mixer", "signal", "update")})
-                print(seed, group, name, f"mean {run.held_out.mean():.4f} worst {run.held_out.max():.4f}", row["seconds"], flush=True)
+                    "main",
+                    group=group,
+                    method=name,
+                    settings=settings,
+                    seed=seed,
+                    test=run.held_out.round(6).tolist(),
+                    steps=run.log.steps[logged].tolist(),
+                    curve=run.log["held_out_loss"][logged].mean(1).round(6).tolist(),
+                    weights=np.round(run.log.weights.mean(0), 6).tolist(),
+                    result=np.round(facts["result"], 6).tolist(),
+                    steps_besides=besides,
+                    absent=facts["absent"],
+                    seconds=run.log.meta["seconds"],
+                    **{
+                        f"{what}_seconds": facts[f"{what}_seconds"]
+                        for what in ("mixer", "signal", "update")
+                    },
+                )
+                print(
+                    seed,
+                    group,
+                    name,
+                    f"mean {run.held_out.mean():.4f} worst {run.held_out.max():.4f}",
+                    row["seconds"],
+                    flush=True,
+                )
 
 
 def tune(book: Book) -> None:
     """Every setting of GRID on one seed and two groups, by the validation half."""
     for group in TUNING_GROUPS:
-        for name, settings in [(method, tried) for method in GRID if method in there() for tried in GRID[method]]:
+        for name, settings in [
+            (method, tried) for method in GRID if method in there() for tried in GRID[method]
+        ]:
             if not book.of("tune", group=group, method=name, settings=settings):
                 run, _, _ = play(book, group, name, settings, TUNING_SEED)
-                book.add("tune", group=group, method=name, settings=settings, seed=TUNING_SEED,
-                         validation=evaluate(run.model, data_of(group), "validation").round(6).tolist())
+                book.add(
+                    "tune",
+                    group=group,
+                    method=name,
+                    settings=settings,
+                    seed=TUNING_SEED,
+                    validation=evaluate(run.model, data_of(group), "validation").round(6).tolist(),
+                )
         base = book.of("tune", group=group, method="uniform")[0]
-        print(group, f"uniform {np.mean(base['validation']):.4f}", {f"{row['method']} {row['settings']}": round(float(
-            np.mean(row["validation"]) - np.mean(base["validation"])), 4) for row in book.of("tune", group=group)}, flush=True)
-    table = pd.DataFrame([{"method": f"{row['method']} {row['settings']}", "group": row["group"], "loss": np.mean(row["validation"])}
-                          for row in book.of("tune")]).pivot_table(index="method", columns="group", values="loss")
-    print((table - table.loc["uniform {}"]).assign(mean=lambda found: found.mean(axis=1)).round(4).to_string())
+        print(
+            group,
+            f"uniform {np.mean(base['validation']):.4f}",
+            {
+                f"{row['method']} {row['settings']}": round(
+                    float(np.mean(row["validation"]) - np.mean(base["validation"])), 4
+                )
+                for row in book.of("tune", group=group)
+            },
+            flush=True,
+        )
+    table = pd.DataFrame(
+        [
+            {
+                "method": f"{row['method']} {row['settings']}",
+                "group": row["group"],
+                "loss": np.mean(row["validation"]),
+            }
+            for row in book.of("tune")
+        ]
+    ).pivot_table(index="method", columns="group", values="loss")
+    print(
+        (table - table.loc["uniform {}"])
+        .assign(mean=lambda found: found.mean(axis=1))
+        .round(4)
+        .to_string()
+    )
 
 
 # ---- the report
@@ -229,7 +365,11 @@ def tune(book: Book) -> None:
 
 def interval(values: np.ndarray) -> dict[str, float]:
     """Mean over seeds and half the width of its 90 % interval by Student's t."""
-    half = student.ppf((1 + LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
+    half = (
+        student.ppf((1 + LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+        if len(values) > 1
+        else float("nan")
+    )
     return {"mean": round(float(values.mean()), 4), "half_width": round(float(half), 4)}
 
 
@@ -239,50 +379,98 @@ def first_step(steps: list[int], curve: np.ndarray, loss: float) -> float | None
     if not below.size:
         return None
     n = int(below[0])
-    return float(steps[0] if n == 0 else np.interp(-loss, -curve[n - 1 : n + 1], steps[n - 1 : n + 1]))
+    return float(
+        steps[0] if n == 0 else np.interp(-loss, -curve[n - 1 : n + 1], steps[n - 1 : n + 1])
+    )
 
 
 def judged(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """What one group says of every method, over the seeds that all of them have."""
     seeds = set.intersection(*({row["seed"] for row in found} for found in rows.values()))
-    rows = {name: sorted((row for row in found if row["seed"] in seeds), key=lambda row: row["seed"]) for name, found in rows.items()}
+    rows = {
+        name: sorted((row for row in found if row["seed"] in seeds), key=lambda row: row["seed"])
+        for name, found in rows.items()
+    }
     tests = {name: np.array([row["test"] for row in found]) for name, found in rows.items()}
-    curves = {name: np.array([row["curve"] for row in found]).mean(0) for name, found in rows.items()}
+    curves = {
+        name: np.array([row["curve"] for row in found]).mean(0) for name, found in rows.items()
+    }
     steps = rows["uniform"][0]["steps"]
     order = sorted(tests, key=lambda name: tests[name].mean())
-    found: dict[str, Any] = {"seeds": sorted(seeds), "best": order[0], "runner_up": order[1],
-                             "steps_of_the_best_to_the_runner_up": first_step(steps, curves[order[0]], curves[order[1]][-1]), "methods": {}}
-    costs = {name: float(np.median([(row["mixer_seconds"] + row["signal_seconds"]) / row["update_seconds"] for row in mine]))
-             for name, mine in rows.items()}
+    found: dict[str, Any] = {
+        "seeds": sorted(seeds),
+        "best": order[0],
+        "runner_up": order[1],
+        "steps_of_the_best_to_the_runner_up": first_step(
+            steps, curves[order[0]], curves[order[1]][-1]
+        ),
+        "methods": {},
+    }
+    costs = {
+        name: float(
+            np.median(
+                [
+                    (row["mixer_seconds"] + row["signal_seconds"]) / row["update_seconds"]
+                    for row in mine
+                ]
+            )
+        )
+        for name, mine in rows.items()
+    }
     for name, mine in rows.items():  # uniform too pays for the sums by domain
-        answers = np.array([row["result"] for row in mine])  # the log's lines sample a policy that probes
+        answers = np.array(
+            [row["result"] for row in mine]
+        )  # the log's lines sample a policy that probes
         found["methods"][name] = {
-            "mean": interval(tests[name].mean(1)), "worst": interval(tests[name].max(1)),
+            "mean": interval(tests[name].mean(1)),
+            "worst": interval(tests[name].max(1)),
             "mean_less_uniform": interval(tests[name].mean(1) - tests["uniform"].mean(1)),
-            "mean_less_uniform_by_seed": (tests[name].mean(1) - tests["uniform"].mean(1)).round(4).tolist(),
+            "mean_less_uniform_by_seed": (tests[name].mean(1) - tests["uniform"].mean(1))
+            .round(4)
+            .tolist(),
             "worst_less_uniform": interval(tests[name].max(1) - tests["uniform"].max(1)),
             "steps_to_uniform": first_step(steps, curves[name], curves["uniform"][-1]),
-            "overhead_share": round(max(costs[name] - costs["uniform"], 0.0), 4), "steps_besides": mine[0]["steps_besides"],
-            "absent_share": round(float(np.mean([row["absent"] for row in mine])), 4), "answer": answers.mean(0).round(4).tolist(),
-            "effective_domains": round(float(effective_domains(answers).mean()), 2)}
+            "overhead_share": round(max(costs[name] - costs["uniform"], 0.0), 4),
+            "steps_besides": mine[0]["steps_besides"],
+            "absent_share": round(float(np.mean([row["absent"] for row in mine])), 4),
+            "answer": answers.mean(0).round(4).tolist(),
+            "effective_domains": round(float(effective_domains(answers).mean()), 2),
+        }
     return found
 
 
 def report(book: Book) -> None:
     groups = {}
     for group in GROUPS:
-        rows = {name: book.of("main", group=group, method=name, settings=METHODS[name]) for name in METHODS}
+        rows = {
+            name: book.of("main", group=group, method=name, settings=METHODS[name])
+            for name in METHODS
+        }
         rows = {name: found for name, found in rows.items() if found}
         if "uniform" in rows and len(rows) > 1:
             groups[group] = {"domains": list(data_of(group).domains)} | judged(rows)
     print("\n".join(tables(groups)))
     before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    RESULTS.write_text(json.dumps({
-        "date": datetime.now(UTC).isoformat(timespec="minutes"), "machine": f"{os.cpu_count()} cores, {platform.machine()}, one thread",
-        "versions": {name: version(name) for name in ("torch", "numpy")}, "config": repr(CONFIG), "tokens_a_run": CONFIG.tokens,
-        "corpus": book.facts["corpus"], "unit": "nats per byte, test half of the held-out documents", "level": LEVEL,
-        "settings": METHODS, "swarm": {group: swarm_size(group) for group in groups}, "groups": groups,
-        "overhead_share_of_others": before.get("overhead_share_of_others", {})}, indent=1) + "\n")
+    RESULTS.write_text(
+        json.dumps(
+            {
+                "date": datetime.now(UTC).isoformat(timespec="minutes"),
+                "machine": f"{os.cpu_count()} cores, {platform.machine()}, one thread",
+                "versions": {name: version(name) for name in ("torch", "numpy")},
+                "config": repr(CONFIG),
+                "tokens_a_run": CONFIG.tokens,
+                "corpus": book.facts["corpus"],
+                "unit": "nats per byte, test half of the held-out documents",
+                "level": LEVEL,
+                "settings": METHODS,
+                "swarm": {group: swarm_size(group) for group in groups},
+                "groups": groups,
+                "overhead_share_of_others": before.get("overhead_share_of_others", {}),
+            },
+            indent=1,
+        )
+        + "\n"
+    )
 
 
 def overhead(_: Book) -> None:
@@ -293,32 +481,49 @@ def overhead(_: Book) -> None:
         shares[name] = (facts["mixer_seconds"] + facts["signal_seconds"]) / facts["update_seconds"]
     found = {name: round(shares[name] - shares["Uniform"], 4) for name in OTHERS}
     print(found)
-    RESULTS.write_text(json.dumps(json.loads(RESULTS.read_text()) | {"overhead_share_of_others": found}, indent=1) + "\n")
+    RESULTS.write_text(
+        json.dumps(json.loads(RESULTS.read_text()) | {"overhead_share_of_others": found}, indent=1)
+        + "\n"
+    )
 
 
 def tables(groups: dict[str, Any]) -> Iterator[str]:
     """Markdown: a table a group, then wins and losses against uniform."""
+
     def shown(value: dict[str, float]) -> str:
         return f"{value['mean']:.4f} ± {value['half_width']:.4f}"
 
     for group, found in groups.items():
         first = found["steps_of_the_best_to_the_runner_up"]
-        yield (f"\n**{group}** ({', '.join(found['domains'])}; {len(found['seeds'])} seeds). Best: {found['best']}, which reaches the final loss of "
-               f"{found['runner_up']} at step {first:.0f} of {CONFIG.steps}.\n")
+        yield (
+            f"\n**{group}** ({', '.join(found['domains'])}; {len(found['seeds'])} seeds). "
+            f"Best: {found['best']}, which reaches the final loss of "
+            f"{found['runner_up']} at step {first:.0f} of {CONFIG.steps}.\n"
+        )
         yield "| method | mean loss | worst domain | mean less uniform | worst less uniform | step at uniform's loss | overhead | steps besides |"
         yield "|---|---|---|---|---|---|---|---|"
         for name, row in sorted(found["methods"].items(), key=lambda item: item[1]["mean"]["mean"]):
-            reached = "never" if row["steps_to_uniform"] is None else f"{row['steps_to_uniform']:.0f}"
-            yield (f"| {name} | {shown(row['mean'])} | {shown(row['worst'])} | {shown(row['mean_less_uniform'])} | {shown(row['worst_less_uniform'])} "
-                   f"| {reached} | {100 * row['overhead_share']:.1f} % | {row['steps_besides']} |")
+            reached = (
+                "never" if row["steps_to_uniform"] is None else f"{row['steps_to_uniform']:.0f}"
+            )
+            yield (
+                f"| {name} | {shown(row['mean'])} | {shown(row['worst'])} | "
+                f"{shown(row['mean_less_uniform'])} | {shown(row['worst_less_uniform'])} "
+                f"| {reached} | {100 * row['overhead_share']:.1f} % | {row['steps_besides']} |"
+            )
     yield "\n| method | less uniform, mean of the groups | groups better than uniform | worse | no difference shown | the same of the worst domain |"
     yield "|---|---|---|---|---|---|"
     for name in METHODS:
         mine = [found["methods"][name] for found in groups.values() if name in found["methods"]]
         if name != "uniform" and mine:
-            mean, worst = (verdicts([row[what] for row in mine]) for what in ("mean_less_uniform", "worst_less_uniform"))
+            mean, worst = (
+                verdicts([row[what] for row in mine])
+                for what in ("mean_less_uniform", "worst_less_uniform")
+            )
             seeds = min(len(row["mean_less_uniform_by_seed"]) for row in mine)
-            overall = interval(np.mean([row["mean_less_uniform_by_seed"][:seeds] for row in mine], axis=0))
+            overall = interval(
+                np.mean([row["mean_less_uniform_by_seed"][:seeds] for row in mine], axis=0)
+            )
             yield f"| {name} | {shown(overall)} | {mean[0]} | {mean[1]} | {mean[2]} | {worst[0]}, {worst[1]}, {worst[2]} |"
 
 
@@ -330,13 +535,19 @@ def verdicts(differences: list[dict[str, float]]) -> tuple[int, int, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--report", action="store_true", help="tables from the runs that are there")
-    parser.add_argument("--overhead", action="store_true", help="what the mixers that are not compared cost")
+    parser.add_argument(
+        "--overhead", action="store_true", help="what the mixers that are not compared cost"
+    )
     parser.add_argument("--tune", action="store_true", help="try the settings of GRID")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    (report if asked.report else tune if asked.tune else overhead if asked.overhead else runs)(Book())
+    (report if asked.report else tune if asked.tune else overhead if asked.overhead else runs)(
+        Book()
+    )
 
 
 if __name__ == "__main__":

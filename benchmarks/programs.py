@@ -2,8 +2,9 @@
 
 .venv/bin/python benchmarks/programs.py    two aims at 5, 17 and 60 domains, 10 random laws each, one thread (a minute)
 
-BEFORE are stored medians of the interior point of version 0.3.0, in milliseconds on two cores of a busy x86 machine, from
-one run with Clarabel's, stored beside them: only their ratio says something here.
+BEFORE are stored medians of the interior point of version 0.3.0, in milliseconds on two cores of a
+busy x86 machine, from one run with Clarabel's, stored beside them: only their ratio says something
+here.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def by_clarabel(aim, floors, slopes, caps):
         found = minimise_exponentials(slopes, np.full(targets, 1 / targets), kl=PULL, upper=caps)
         return found.value + floors.mean()
     ceilings = Ceilings(np.eye(targets), floors, np.ones(targets, bool))
-    return minimise_exponentials(slopes, np.zeros(targets), kl=PULL, upper=caps, ceilings=ceilings).value
+    return minimise_exponentials(
+        slopes, np.zeros(targets), kl=PULL, upper=caps, ceilings=ceilings
+    ).value
 
 
 def by_slsqp(aim, floors, slopes, caps):
@@ -74,7 +77,9 @@ def by_slsqp(aim, floors, slopes, caps):
         under = lambda z: z[-1] - floors - np.exp(slopes @ z[:domains])  # noqa: E731
         rules.append({"type": "ineq", "fun": under})
     options = {"maxiter": 500, "ftol": 1e-10}
-    return minimize(cost, start, jac=True, method="SLSQP", bounds=bounds, constraints=rules, options=options).fun
+    return minimize(
+        cost, start, jac=True, method="SLSQP", bounds=bounds, constraints=rules, options=options
+    ).fun
 
 
 def main():
@@ -92,8 +97,11 @@ def main():
                 above.append((values[1] - values[0]) / abs(values[0]))
             ours, theirs = (np.median(times) for times in spent.values())
             before, then = BEFORE[aim, domains]
-            print(f"{aim:6s} {domains:7d} {targets:7d} {ours:6.1f} ms {theirs:6.1f} ms {max(above):15.0e}"
-                  f"   {before:.1f} / {then:.1f} ms = {before / then:.1f}")
+            print(
+                f"{aim:6s} {domains:7d} {targets:7d} {ours:6.1f} ms {theirs:6.1f} ms "
+                f"{max(above):15.0e}"
+                f"   {before:.1f} / {then:.1f} ms = {before / then:.1f}"
+            )
     refused = 0
     for seed in range(40):
         rng = np.random.default_rng(seed)

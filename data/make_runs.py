@@ -33,8 +33,14 @@ from reweightviz.training.skills import skill_graph
 from reweightviz.training.trainer import ProxyData, TrainConfig, train
 
 HERE = Path(__file__).parent
-CONFIG = TrainConfig(steps=1500, batch=16, rate=1e-2, log_every=10, evaluate_every=250,
-                     model=ModelConfig(width=64, layers=2, heads=4, context=64))
+CONFIG = TrainConfig(
+    steps=1500,
+    batch=16,
+    rate=1e-2,
+    log_every=10,
+    evaluate_every=250,
+    model=ModelConfig(width=64, layers=2, heads=4, context=64),
+)
 RUNS, REPEATS, SEEDS, SEED = 96, 6, 5, 20261121
 DOREMI_ETA = 0.02  # the paper's 1 is for batches of 512 sequences; on 16 the weights jump from one domain to the next
 STRENGTHS = np.geomspace(1.0, 60.0, 12)  # total concentration: from a few domains to nearly even
@@ -54,10 +60,17 @@ def design(corpus: Corpus) -> Iterator[tuple[str, float, np.ndarray]]:
 def provenance(corpus: Corpus) -> dict[str, object]:
     """What the runs were made from and with."""
     return {
-        "domains": list(corpus.domains), "tokens": dict(corpus.sources.token_table), "documents": len(corpus),
-        "corpus_digest": corpus.digest("text", "domain"), "tokenizer": corpus.tokenizer, "unit": "nats per byte, held-out documents",
-        "config": repr(CONFIG), "tokens_a_run": CONFIG.tokens, "seed": SEED,
-        "versions": {name: version(name) for name in ("torch", "numpy")} | {"python": platform.python_version()},
+        "domains": list(corpus.domains),
+        "tokens": dict(corpus.sources.token_table),
+        "documents": len(corpus),
+        "corpus_digest": corpus.digest("text", "domain"),
+        "tokenizer": corpus.tokenizer,
+        "unit": "nats per byte, held-out documents",
+        "config": repr(CONFIG),
+        "tokens_a_run": CONFIG.tokens,
+        "seed": SEED,
+        "versions": {name: version(name) for name in ("torch", "numpy")}
+        | {"python": platform.python_version()},
         "machine": f"{platform.machine()}, one CPU thread",
     }
 
@@ -71,16 +84,34 @@ def swarm(corpus: Corpus) -> None:
     before = json.loads(described.read_text()) if described.exists() else facts
     changed = [name for name in ("corpus_digest", "config", "seed") if before[name] != facts[name]]
     if changed:
-        raise ReweightvizError(f"{folder} was made with another {' and '.join(changed)}: move it away to start anew.")
+        raise ReweightvizError(
+            f"{folder} was made with another {' and '.join(changed)}: move it away to start anew."
+        )
     described.write_text(json.dumps(facts, indent=1) + "\n")
-    done = {json.loads(line)["run"] for line in lines.read_text().splitlines()} if lines.exists() else set()
+    done = (
+        {json.loads(line)["run"] for line in lines.read_text().splitlines()}
+        if lines.exists()
+        else set()
+    )
     data = ProxyData(corpus, CONFIG.model.context)
     for run, (kind, strength, weights) in enumerate(design(corpus)):
         if run in done:
             continue
-        result = train(data, Mixture(zip(corpus.domains, weights.tolist(), strict=True)), seed=1000 + run, config=CONFIG)
-        record = {"run": run, "kind": kind, "strength": strength, "seed": 1000 + run, "weights": weights.round(8).tolist(),
-                  "losses": result.held_out.round(6).tolist(), "seconds": result.log.meta["seconds"]}
+        result = train(
+            data,
+            Mixture(zip(corpus.domains, weights.tolist(), strict=True)),
+            seed=1000 + run,
+            config=CONFIG,
+        )
+        record = {
+            "run": run,
+            "kind": kind,
+            "strength": strength,
+            "seed": 1000 + run,
+            "weights": weights.round(8).tolist(),
+            "losses": result.held_out.round(6).tolist(),
+            "seconds": result.log.meta["seconds"],
+        }
         with lines.open("a") as file:
             file.write(json.dumps(record) + "\n")
         print(run, record["seconds"], f"{result.held_out.mean():.4f}", flush=True)
@@ -89,10 +120,24 @@ def swarm(corpus: Corpus) -> None:
 def logs(corpus: Corpus) -> None:
     """Train natural and uniform, then DoReMi against the uniform run as its reference; keep the natural model as the proxy."""
     data = ProxyData(corpus, CONFIG.model.context)
-    facts = {"corpus_digest": corpus.digest("text", "domain"), "versions": provenance(corpus)["versions"]}
-    runs = {"natural": train(data, corpus.natural, seed=1, config=CONFIG, name="natural"),
-            "uniform": train(data, Mixture.uniform(corpus.domains), seed=1, config=CONFIG, name="uniform")}
-    runs["doremi"] = train(data, rv.mixers.DoReMi(eta=DOREMI_ETA), seed=1, config=CONFIG, reference=runs["uniform"].model, name="doremi")
+    facts = {
+        "corpus_digest": corpus.digest("text", "domain"),
+        "versions": provenance(corpus)["versions"],
+    }
+    runs = {
+        "natural": train(data, corpus.natural, seed=1, config=CONFIG, name="natural"),
+        "uniform": train(
+            data, Mixture.uniform(corpus.domains), seed=1, config=CONFIG, name="uniform"
+        ),
+    }
+    runs["doremi"] = train(
+        data,
+        rv.mixers.DoReMi(eta=DOREMI_ETA),
+        seed=1,
+        config=CONFIG,
+        reference=runs["uniform"].model,
+        name="doremi",
+    )
     for folder in ("logs", "proxy"):
         (HERE / folder).mkdir(exist_ok=True)
     for name, run in runs.items():
@@ -126,10 +171,21 @@ class Recorder:
 
     def measures(self, state: Seen) -> tuple[str, ...]:
         """What to measure right after the coming step."""
-        return () if (state.step + 1) % self.every else ("held_out_loss", "gradient_products", "gradient_norm", "hypergradient")
+        return (
+            ()
+            if (state.step + 1) % self.every
+            else ("held_out_loss", "gradient_products", "gradient_norm", "hypergradient")
+        )
 
-    def update(self, state: Seen, *, held_out_loss: np.ndarray, gradient_products: np.ndarray,  # noqa: ARG002  they go to the log
-               gradient_norm: np.ndarray, hypergradient: np.ndarray) -> Seen:  # noqa: ARG002
+    def update(
+        self,
+        state: Seen,
+        *,
+        held_out_loss: np.ndarray,  # noqa: ARG002
+        gradient_products: np.ndarray,  # noqa: ARG002  they go to the log
+        gradient_norm: np.ndarray,  # noqa: ARG002
+        hypergradient: np.ndarray,  # noqa: ARG002
+    ) -> Seen:
         """One step more."""
         return Seen(state.weights, state.step + 1)
 
@@ -146,8 +202,12 @@ def signals(corpus: Corpus) -> None:
     reference = train(data, Mixture.uniform(corpus.domains), seed=1, config=CONFIG).model
     run = train(data, Recorder(), seed=2, config=CONFIG, reference=reference, name="signals")
     graph = skill_graph(data, replace(CONFIG, steps=CONFIG.steps // 10))
-    facts = {"corpus_digest": corpus.digest("text", "domain"), "versions": provenance(corpus)["versions"],
-             "sources": dict(corpus.sources.token_table), "graph": graph.round(6).tolist()}
+    facts = {
+        "corpus_digest": corpus.digest("text", "domain"),
+        "versions": provenance(corpus)["versions"],
+        "sources": dict(corpus.sources.token_table),
+        "graph": graph.round(6).tolist(),
+    }
     replace(run.log, meta=dict(run.log.meta) | facts).save(HERE / "logs" / "signals.jsonl")
     print(run.log, run.log.meta["seconds"], f"{run.held_out.mean():.4f}", flush=True)
 
@@ -157,16 +217,31 @@ def validation(corpus: Corpus) -> None:
     observed = rv.demo_swarm()
     dirichlet = observed.take(np.flatnonzero(observed.runs.kind == "dirichlet"))
     best = int(dirichlet.losses.mean(1).argmin())
-    laws = {"Olmix": rv.fit(dirichlet, rv.laws.Olmix()), "ScalingMixtures": rv.fit(dirichlet, rv.laws.ScalingMixtures()),
-            "GaussianProcess": rv.fit(dirichlet, rv.laws.GaussianProcess())}
+    laws = {
+        "Olmix": rv.fit(dirichlet, rv.laws.Olmix()),
+        "ScalingMixtures": rv.fit(dirichlet, rv.laws.ScalingMixtures()),
+        "GaussianProcess": rv.fit(dirichlet, rv.laws.GaussianProcess()),
+    }
     doremi = rv.demo_log("doremi").meta["result"]
     mixtures = {
         "natural": corpus.natural,
         "uniform": Mixture.uniform(corpus.domains),
         "doremi": Mixture.normalized(zip(corpus.domains, doremi, strict=True)),
-        "best observed": Mixture.normalized(zip(corpus.domains, dirichlet.mixtures[best].tolist(), strict=True)),
-    } | {f"{name}, kl {kl:g}": rv.optimize(laws[name], tokens=CONFIG.tokens, sources=observed.tokens, max_epochs=4, kl=kl)
-         for name, kl in (("Olmix", 0.0), ("Olmix", 0.05), ("ScalingMixtures", 0.0), ("ScalingMixtures", 0.05), ("GaussianProcess", 0.0))}
+        "best observed": Mixture.normalized(
+            zip(corpus.domains, dirichlet.mixtures[best].tolist(), strict=True)
+        ),
+    } | {
+        f"{name}, kl {kl:g}": rv.optimize(
+            laws[name], tokens=CONFIG.tokens, sources=observed.tokens, max_epochs=4, kl=kl
+        )
+        for name, kl in (
+            ("Olmix", 0.0),
+            ("Olmix", 0.05),
+            ("ScalingMixtures", 0.0),
+            ("ScalingMixtures", 0.05),
+            ("GaussianProcess", 0.0),
+        )
+    }
     path = HERE / "validation.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     digest = corpus.digest("text", "domain")
@@ -178,20 +253,36 @@ def validation(corpus: Corpus) -> None:
                 continue
             run = train(data, mixture, seed=5000 + seed, config=CONFIG)
             weights = mixture.aligned(observed.domains)[None]
-            predicted = {law: round(float(fitted.predict(weights).mean()), 6) for law, fitted in laws.items()}
-            record = {"mixture": name, "seed": seed, "losses": run.held_out.round(6).tolist(), "predicted": predicted,
-                      "weights": mixture.aligned(corpus.domains).round(6).tolist(), "seconds": run.log.meta["seconds"], "corpus": digest}
+            predicted = {
+                law: round(float(fitted.predict(weights).mean()), 6) for law, fitted in laws.items()
+            }
+            record = {
+                "mixture": name,
+                "seed": seed,
+                "losses": run.held_out.round(6).tolist(),
+                "predicted": predicted,
+                "weights": mixture.aligned(corpus.domains).round(6).tolist(),
+                "seconds": run.log.meta["seconds"],
+                "corpus": digest,
+            }
             with path.open("a") as file:
                 file.write(json.dumps(record) + "\n")
             print(name, seed, f"{run.held_out.mean():.4f}", predicted, flush=True)
 
 
-PARTS: dict[str, Callable[[Corpus], None]] = {"swarm": swarm, "logs": logs, "signals": signals, "validation": validation}
+PARTS: dict[str, Callable[[Corpus], None]] = {
+    "swarm": swarm,
+    "logs": logs,
+    "signals": signals,
+    "validation": validation,
+}
 
 
 def main() -> None:
     """Run one part."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("part", choices=PARTS)
     part = parser.parse_args().part
     torch.set_num_threads(1)

@@ -65,16 +65,18 @@ def demo_log(name: str = "doremi") -> RunLog:
     return demo_runs.read_log(name)
 
 
-def read_corpus(source: Any, *, text: str = "text", domain: str | None = "domain", **options: Any) -> Corpus:
+def read_corpus(
+    source: Any, *, text: str = "text", domain: str | None = "domain", **options: Any
+) -> Corpus:
     """Read documents: Parquet, JSONL (also .gz), a pandas or Arrow table, a Hugging Face Dataset; several files by glob.
 
     Args:
         source: a path, a glob, a list of paths, or a table.
         text: name of the text column.
         domain: name of the domain column; None takes each file's name as its domain.
-        **options: ``tokens``, the column that holds each document's length under your tokenizer, and ``tokenizer``, its name:
-            **without them a document's UTF-8 bytes are counted as its tokens**; ``id``, ``keep`` (more columns),
-            ``on_error`` ("raise" or "skip").
+        **options: ``tokens``, the column that holds each document's length under your tokenizer,
+            and ``tokenizer``, its name: **without them a document's UTF-8 bytes are counted as its
+            tokens**; ``id``, ``keep`` (more columns), ``on_error`` ("raise" or "skip").
     """
     from reweightviz.readers.documents import tables
 
@@ -92,10 +94,11 @@ def read_swarm(ratios: Any, metrics: Any = None, **options: Any) -> Swarm:
     """Read proxy runs: two tables, one table of a tracker, or a folder of run logs.
 
     Args:
-        ratios: the mixtures, a CSV file or table, in the layouts of RegMix and Olmix as they are; or one exported table of W&B,
-            Aim or MLflow with a row a run; or a folder of run logs.
+        ratios: the mixtures, a CSV file or table, in the layouts of RegMix and Olmix as they are;
+            or one exported table of W&B, Aim or MLflow with a row a run; or a folder of run logs.
         metrics: what the runs reached, the second of two tables, joined on their run columns.
-        **options: those of :func:`reweightviz.readers.swarms.two_tables.read`, :func:`reweightviz.readers.swarms.tracker_table.read` or
+        **options: those of :func:`reweightviz.readers.swarms.two_tables.read`,
+            :func:`reweightviz.readers.swarms.tracker_table.read` or
             :func:`reweightviz.readers.swarms.run_folder.read`.
     """
     from reweightviz.readers.swarms import (
@@ -115,15 +118,17 @@ def read_swarm(ratios: Any, metrics: Any = None, **options: Any) -> Swarm:
     return wandb_tables.read(ratios, **options)
 
 
-def read_log(path: str | os.PathLike[str], *, follow: bool = False, **options: Any) -> RunLog | Tail:
+def read_log(
+    path: str | os.PathLike[str], *, follow: bool = False, **options: Any
+) -> RunLog | Tail:
     """Read the log of a training run, in whichever of ``rv.methods("reader")`` it was written; the path tells.
 
     Args:
         path: a file, or the folder of a run.
-        follow: return a :class:`reweightviz.readers.logs._tail.Tail` instead, whose ``poll()`` reads what is new and whose ``log`` is the run
-            so far; the file need not be there yet.
-        **options: ``pattern``, which tag is which domain, as in "train/{domain}/loss"; ``name``, which of several runs; ``format``.
-            See :func:`reweightviz.readers.logs.read_log.read`.
+        follow: return a :class:`reweightviz.readers.logs._tail.Tail` instead, whose ``poll()``
+            reads what is new and whose ``log`` is the run so far; the file need not be there yet.
+        **options: ``pattern``, which tag is which domain, as in "train/{domain}/loss"; ``name``,
+            which of several runs; ``format``. See :func:`reweightviz.readers.logs.read_log.read`.
     """
     from reweightviz.readers.logs import read_log as logs
 
@@ -174,7 +179,10 @@ def losses(corpus: Corpus, model: Any = "proxy", **options: Any) -> Corpus:
 
         path = demo_runs.proxy_path() if model == "proxy" else Path(model)
         if not path.exists():
-            raise ReweightvizError(f"rv.losses found no model at {path}; 'proxy' is the demo's, a ByteTransformer can be passed itself.")
+            raise ReweightvizError(
+                f"rv.losses found no model at {path}; 'proxy' is the demo's, a "
+                "ByteTransformer can be passed itself."
+            )
         options.setdefault("label", "proxy" if model == "proxy" else path.stem)
         model = ByteTransformer.load(path)
     return features.losses(corpus, model, **options)
@@ -186,7 +194,9 @@ def score(corpus: Corpus, scorer: Scorer) -> Corpus:
     who = type(scorer).__name__
     available = {name: corpus[_column(corpus, name, who)] for name in needs(scorer.score)}
     values = np.asarray(scorer.score(**available), np.float64)
-    return corpus.with_column(f"score:{who.lower()}", values if scorer.higher_is_better else -values)
+    return corpus.with_column(
+        f"score:{who.lower()}", values if scorer.higher_is_better else -values
+    )
 
 
 def _column(corpus: Corpus, kind: str, who: str) -> str:
@@ -197,7 +207,9 @@ def _column(corpus: Corpus, kind: str, who: str) -> str:
             raise MissingColumn(column=kind, available=corpus.columns, who=who)
         return kind
     if len(labelled) > 1:
-        raise ReweightvizError(f"{who} needs one column {kind!r}; the corpus has {listed(labelled)}: keep one of them.")
+        raise ReweightvizError(
+            f"{who} needs one column {kind!r}; the corpus has {listed(labelled)}: keep one of them."
+        )
     return labelled[0]
 
 
@@ -209,7 +221,9 @@ def select(corpus: Corpus, selector: Selector, *, k: int, score: str | None = No
     return Selection(rows, corpus.ids[rows], {"selector": repr(selector), "score": name, "k": k})
 
 
-def split_domain(corpus: Corpus, selection: Selection | Sequence[int] | NDArray[Any], name: str) -> Corpus:
+def split_domain(
+    corpus: Corpus, selection: Selection | Sequence[int] | NDArray[Any], name: str
+) -> Corpus:
     """Make the selected documents a domain of their own, called ``name``.
 
     The corpus remembers where they lay, so that a law of the former domains can still be asked: the
@@ -218,7 +232,9 @@ def split_domain(corpus: Corpus, selection: Selection | Sequence[int] | NDArray[
     rows = selection.rows if isinstance(selection, Selection) else np.asarray(selection)
     rows = np.flatnonzero(rows) if rows.dtype == bool else rows
     if name in corpus.domains:
-        raise ReweightvizError(f"there is a domain {name!r} already; give the new one another name.")
+        raise ReweightvizError(
+            f"there is a domain {name!r} already; give the new one another name."
+        )
     if not len(rows):
         raise ReweightvizError("the selection is empty; lasso some documents first.")
     if rows.min() < 0 or rows.max() >= len(corpus):
@@ -239,12 +255,14 @@ def fit(swarm: Swarm, spec: LawSpec, **signals: Any) -> Law:
     """Fit a mixing law to proxy runs.
 
     Args:
-        swarm: the runs. Their ``runs`` table gives ``size`` and ``run_tokens``, their ``tokens`` what was ``available``.
+        swarm: the runs. Their ``runs`` table gives ``size`` and ``run_tokens``, their ``tokens``
+            what was ``available``.
         spec: one of ``rv.laws``, with its hyperparameters.
         **signals: what else the law names, such as ``law=`` and ``proxy_losses=`` of LossToLoss.
 
     Warns:
-        ReweightvizWarning: of targets that never change, that the law predicts no better than the mean does, or whose fit is degenerate.
+        ReweightvizWarning: of targets that never change, that the law predicts no better than the
+            mean does, or whose fit is degenerate.
     """
     _instance(spec, "rv.fit", "rv.laws.Olmix()", LawSpec)
     if not isinstance(swarm, Swarm):
@@ -257,19 +275,23 @@ def fit(swarm: Swarm, spec: LawSpec, **signals: Any) -> Law:
     return law
 
 
-def mix(signals: Mapping[str, Mapping[str, Any]] | RunLog, mixer: Mixer, **others: Any) -> Mixture | Schedule:
+def mix(
+    signals: Mapping[str, Mapping[str, Any]] | RunLog, mixer: Mixer, **others: Any
+) -> Mixture | Schedule:
     """Let a mixer weigh the domains.
 
     Args:
-        signals: signal to domain to a number (or, for an online mixer, to its values step by step, as many of each), tokens and
-            documents also as "1.2T"; or a run log, of which the answer is that of ``rv.replay(log, mixer, **others)``: a line stands
-            for the steps since the line before.
+        signals: signal to domain to a number (or, for an online mixer, to its values step by step,
+            as many of each), tokens and documents also as "1.2T"; or a run log, of which the
+            answer is that of ``rv.replay(log, mixer, **others)``: a line stands for the steps
+            since the line before.
         mixer: one of ``rv.mixers``.
-        **others: what the mixer names that is not one number a domain, such as ``law=`` of MetaRater, ``target_head=`` of
-            ActiveMultiTask or ``lengths=`` of MixMinWeights.
+        **others: what the mixer names that is not one number a domain, such as ``law=`` of
+            MetaRater, ``target_head=`` of ActiveMultiTask or ``lengths=`` of MixMinWeights.
 
     Returns:
-        A Mixture; of a mixer whose weights change by the step whatever happens (Cooldown, TwoPhase), a Schedule.
+        A Mixture; of a mixer whose weights change by the step whatever happens (Cooldown,
+        TwoPhase), a Schedule.
 
     Example:
         >>> from reweightviz.mixers import Natural
@@ -310,10 +332,14 @@ def _learnt(who: str, update: Any, state: Any, told: Mapping[str, Any]) -> Any:
     lengths = {name: len(values) for name, values in steps.items()}
     if len(set(lengths.values())) > 1:
         said = ", ".join(f"{name!r} {length}" for name, length in lengths.items())
-        raise ReweightvizError(f"{who} is told its signals step by step, as many steps of each; these have {said}.")
+        raise ReweightvizError(
+            f"{who} is told its signals step by step, as many steps of each; these have {said}."
+        )
     for name, values in steps.items():
         if not np.isfinite(values).any():
-            raise ReweightvizError(f"{who} learns from {name!r}, which is nowhere a finite number here.")
+            raise ReweightvizError(
+                f"{who} learns from {name!r}, which is nowhere a finite number here."
+            )
     for t in range(next(iter(lengths.values()), 0)):
         state = update(state, **{name: values[t] for name, values in steps.items()})
     return state
@@ -329,11 +355,16 @@ def _mixed(log: RunLog, mixer: Any, others: Mapping[str, Any]) -> Mixture | Sche
 
 
 def _answer(domains: tuple[str, ...], mixer: Mixer, weights: Any) -> Mixture:
-    return Mixture(zip(domains, np.asarray(weights, np.float64).tolist(), strict=True), source=_source(mixer))
+    return Mixture(
+        zip(domains, np.asarray(weights, np.float64).tolist(), strict=True), source=_source(mixer)
+    )
 
 
 def _schedule(domains: tuple[str, ...], mixer: Any, state: Any) -> Schedule:
-    table = {step: dict(zip(domains, weights.tolist(), strict=True)) for step, weights in mixer.stages(state).items()}
+    table = {
+        step: dict(zip(domains, weights.tolist(), strict=True))
+        for step, weights in mixer.stages(state).items()
+    }
     return Schedule(table, steps=getattr(mixer, "steps", None), source=_source(mixer))
 
 
@@ -355,7 +386,9 @@ def _instance(method: Any, verb: str, example: str, kind: Any = object) -> None:
         )
 
 
-def _signal_arrays(signals: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[str, ...], dict[str, NDArray[np.float64]]]:
+def _signal_arrays(
+    signals: Mapping[str, Mapping[str, Any]],
+) -> tuple[tuple[str, ...], dict[str, NDArray[np.float64]]]:
     if isinstance(signals, Sources):
         return signals.domains, {"tokens": signals.tokens}
     if isinstance(signals, Mapping) and not signals:
@@ -365,8 +398,14 @@ def _signal_arrays(signals: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[str,
             expected="at least one signal, such as {'tokens': {'web': 1e12, 'code': 3e11}}",
             got="none",
         )
-    if not isinstance(signals, Mapping) or not all(isinstance(table, Mapping) and table for table in signals.values()):
-        came = f"numbers, or no domains, for {listed(signals)}" if isinstance(signals, Mapping) else f"{signals!r:.60}"
+    if not isinstance(signals, Mapping) or not all(
+        isinstance(table, Mapping) and table for table in signals.values()
+    ):
+        came = (
+            f"numbers, or no domains, for {listed(signals)}"
+            if isinstance(signals, Mapping)
+            else f"{signals!r:.60}"
+        )
         raise InvalidArgument(
             name="rv.mix",
             value=signals,
@@ -374,43 +413,68 @@ def _signal_arrays(signals: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[str,
             "'code': 3e11}}, or a run log",
             got=came,
         )
-    tables = {name: {d: _signal(name, value) for d, value in table.items()} for name, table in signals.items()}
+    tables = {
+        name: {d: _signal(name, value) for d, value in table.items()}
+        for name, table in signals.items()
+    }
     domains = tuple(next(iter(tables.values())))
     for name, table in tables.items():
         if set(table) != set(domains):
             raise WrongDomains(
                 who=f"signal {name!r}", asked=table, other="the other signals", there=domains
             )
-    found = {name: numbers([table[d] for d in domains], f"signal {name!r}") for name, table in tables.items()}
-    return domains, {name: values if name == "graph" else values.T for name, values in found.items()}
+    found = {
+        name: numbers([table[d] for d in domains], f"signal {name!r}")
+        for name, table in tables.items()
+    }
+    return domains, {
+        name: values if name == "graph" else values.T for name, values in found.items()
+    }
 
 
 def _signal(name: str, value: Any) -> Any:
     """The value of a signal as numbers; tokens and documents may be written as people write them."""
     if isinstance(value, Source):
         return value.tokens
-    return parse_count(value) if isinstance(value, str) and name in ("tokens", "documents") else value
+    return (
+        parse_count(value) if isinstance(value, str) and name in ("tokens", "documents") else value
+    )
 
 
 # ---- ship
 
 
-def export(mixture: Mapping[str, float] | Schedule | Selection, framework: str, path: str | os.PathLike[str], *,
-           sources: Sources | Mapping[str, Any] | None = None, tokens: float | str | None = None, unit: str | None = None,
-           max_epochs: float | None = None, overwrite: bool = False, merge: bool = False, backup: bool = True, **options: Any) -> Path:
+def export(
+    mixture: Mapping[str, float] | Schedule | Selection,
+    framework: str,
+    path: str | os.PathLike[str],
+    *,
+    sources: Sources | Mapping[str, Any] | None = None,
+    tokens: float | str | None = None,
+    unit: str | None = None,
+    max_epochs: float | None = None,
+    overwrite: bool = False,
+    merge: bool = False,
+    backup: bool = True,
+    **options: Any,
+) -> Path:
     """Write a mixture as the config of a training framework; the unit and where it came from stand in it or beside it.
 
     Args:
-        mixture: domain weights, shares of training tokens; or a Schedule, where the framework takes one; or a Selection,
-            whose documents are written as "parquet", "jsonl" or "csv" (``corpus=`` adds their text and domain).
+        mixture: domain weights, shares of training tokens; or a Schedule, where the framework
+            takes one; or a Selection, whose documents are written as "parquet", "jsonl" or "csv"
+            (``corpus=`` adds their text and domain).
         framework: a name of ``rv.methods("exporter")``.
         path: the file (or folder, for several files) to write.
-        sources: files, tokens and documents of each domain, where the format or its unit needs them.
+        sources: files, tokens and documents of each domain, where the format or its unit needs
+            them.
         tokens: training budget; epochs are computed and warned about.
         unit: what the numbers in the file count, where the framework leaves it open.
-        max_epochs: refuse to pass over a domain more often; without it, more than 4 passes are warned about.
+        max_epochs: refuse to pass over a domain more often; without it, more than 4 passes are
+            warned about.
         overwrite: replace what is there.
-        merge: change only the mixture in a config that is there; comments and all other settings stay.
+        merge: change only the mixture in a config that is there; comments and all other settings
+            stay.
         backup: keep what a merge changes as ``<file>.bak``.
         **options: the framework's own, such as ``stopping_strategy="all_exhausted"``.
     """
@@ -420,8 +484,17 @@ def export(mixture: Mapping[str, float] | Schedule | Selection, framework: str, 
     if isinstance(mixture, Selection):
         return documents.write(mixture, framework, path, overwrite=overwrite, **options)
     return exporters.find(framework).write(
-        _shipped(mixture), path, sources=sources, tokens=tokens, unit=unit, max_epochs=max_epochs, overwrite=overwrite, merge=merge,
-        backup=backup, **options)
+        _shipped(mixture),
+        path,
+        sources=sources,
+        tokens=tokens,
+        unit=unit,
+        max_epochs=max_epochs,
+        overwrite=overwrite,
+        merge=merge,
+        backup=backup,
+        **options,
+    )
 
 
 def _shipped(mixture: Any) -> Mixture | Schedule:
@@ -435,25 +508,38 @@ def _shipped(mixture: Any) -> Mixture | Schedule:
             expected="a mixture, a mapping of domain to weight, a Schedule or a Selection",
             got=type(mixture).__name__,
         )
-    return Schedule(mixture) if mixture and all(isinstance(stage, Mapping) for stage in mixture.values()) else Mixture(mixture)
+    return (
+        Schedule(mixture)
+        if mixture and all(isinstance(stage, Mapping) for stage in mixture.values())
+        else Mixture(mixture)
+    )
 
 
-def load_mixture(path: str | os.PathLike[str], framework: str | None = None, *,
-                 sources: Sources | Mapping[str, Any] | None = None) -> Mixture:
+def load_mixture(
+    path: str | os.PathLike[str],
+    framework: str | None = None,
+    *,
+    sources: Sources | Mapping[str, Any] | None = None,
+) -> Mixture:
     """Read a mixture back from a framework's config, in shares of training tokens.
 
     Args:
         path: the config, as it is now; the provenance beside it gives names and sizes.
         framework: whose config it is; told from the file when not given.
-        sources: tokens and documents of each domain, for a file that counts something else and has no provenance.
+        sources: tokens and documents of each domain, for a file that counts something else and has
+            no provenance.
     """
     from reweightviz.exporters import check as checks
 
     return checks.exporter_of(path, framework).read(path, sources=sources)
 
 
-def load_schedule(path: str | os.PathLike[str], framework: str | None = None, *,
-                  sources: Sources | Mapping[str, Any] | None = None) -> Schedule:
+def load_schedule(
+    path: str | os.PathLike[str],
+    framework: str | None = None,
+    *,
+    sources: Sources | Mapping[str, Any] | None = None,
+) -> Schedule:
     """Read a schedule back from a framework's config; a config of one mixture has one stage. Arguments as :func:`load_mixture`."""
     from reweightviz.exporters import check as checks
 
@@ -467,8 +553,13 @@ def load_selection(path: str | os.PathLike[str], corpus: Corpus) -> Selection:
     return documents.read(path, corpus)
 
 
-def check(path: str | os.PathLike[str], framework: str | None = None, *, sources: Sources | Mapping[str, Any] | None = None,
-          tokens: float | None = None) -> Report:
+def check(
+    path: str | os.PathLike[str],
+    framework: str | None = None,
+    *,
+    sources: Sources | Mapping[str, Any] | None = None,
+    tokens: float | None = None,
+) -> Report:
     """What a framework would make of a config: unit, shares of tokens, epochs, what it would refuse, what to know of.
 
     See :func:`reweightviz.exporters.check.check`.
@@ -478,7 +569,9 @@ def check(path: str | os.PathLike[str], framework: str | None = None, *, sources
     return checks.check(path, framework, sources=sources, tokens=tokens)
 
 
-def decision_record(mixture: Mapping[str, float], path: str | os.PathLike[str], **options: Any) -> Path:
+def decision_record(
+    mixture: Mapping[str, float], path: str | os.PathLike[str], **options: Any
+) -> Path:
     """Write one page, Markdown and HTML, that says which mixture was chosen, beside what, and why.
 
     See :func:`reweightviz.decision.decision_record.decision_record`.

@@ -21,10 +21,19 @@ from reweightviz.core.types import LOG_SIGNALS
 if TYPE_CHECKING:
     from reweightviz.exporters import Exporter
 
-VERBS = {"laws": ("fit",), "mixers": ("init", "update"), "scorers": ("score",), "selectors": ("select",)}
+VERBS = {
+    "laws": ("fit",),
+    "mixers": ("init", "update"),
+    "scorers": ("score",),
+    "selectors": ("select",),
+}
 TABLE_BEGINS, TABLE_ENDS = "<!-- exporters: written by make methods -->", "<!-- end -->"
-COUNTS = {"tokens": "sequences of one length (tokens)", "examples": "documents", "fraction": "the fraction of a dataset that is kept",
-          "copies": "copies of each document"}
+COUNTS = {
+    "tokens": "sequences of one length (tokens)",
+    "examples": "documents",
+    "fraction": "the fraction of a dataset that is kept",
+    "copies": "copies of each document",
+}
 KINDS = ("law", "mixer", "scorer", "selector", "reader", "exporter")
 TRAINER_KNOWS = ("prior", "tokens", "documents")
 """What the reference trainer hands to a mixer's start by itself."""
@@ -45,24 +54,48 @@ def _rows() -> Iterator[dict[str, Any]]:
         module = import_module(f"reweightviz.{family}")
         for name in module.__all__:
             method = getattr(module, name)
-            wanted = dict.fromkeys(n for verb in verbs if hasattr(method, verb) for n in needs(getattr(method, verb)))
+            wanted = dict.fromkeys(
+                n for verb in verbs if hasattr(method, verb) for n in needs(getattr(method, verb))
+            )
             yield {
-                "name": name, "kind": family.removesuffix("s"), "summary": _first_line(method), "needs": ", ".join(wanted),
-                "defaults": ", ".join(map(_default, fields(method))), "paper": getattr(method, "paper", ""),
+                "name": name,
+                "kind": family.removesuffix("s"),
+                "summary": _first_line(method),
+                "needs": ", ".join(wanted),
+                "defaults": ", ".join(map(_default, fields(method))),
+                "paper": getattr(method, "paper", ""),
                 "verified": getattr(method, "verified", ""),
             }
     from reweightviz import exporters
     from reweightviz.readers.logs import read_log as logs
 
     for name, reader in logs.FORMATS.items():
-        yield {"name": name, "kind": "reader", "summary": _first_line(sys.modules[reader.__module__]), "needs": reader.needs,
-               "defaults": "", "paper": "", "verified": ""}
+        yield {
+            "name": name,
+            "kind": "reader",
+            "summary": _first_line(sys.modules[reader.__module__]),
+            "needs": reader.needs,
+            "defaults": "",
+            "paper": "",
+            "verified": "",
+        }
     for name, exporter in exporters.FRAMEWORKS.items():
-        options = [f"{option}={value!r}" for option, value in (exporter.render.__kwdefaults__ or {}).items()]
-        required = [f"{option} (required)" for option, needed in needs(exporter.render).items() if needed]
-        yield {"name": name, "kind": "exporter", "summary": _first_line(exporter), "needs": ", ".join(_wanted(exporter)),
-               "defaults": ", ".join([*required, *options]), "paper": "; or ".join(unit.sentence for unit in exporter.units),
-               "verified": ""}
+        options = [
+            f"{option}={value!r}"
+            for option, value in (exporter.render.__kwdefaults__ or {}).items()
+        ]
+        required = [
+            f"{option} (required)" for option, needed in needs(exporter.render).items() if needed
+        ]
+        yield {
+            "name": name,
+            "kind": "exporter",
+            "summary": _first_line(exporter),
+            "needs": ", ".join(_wanted(exporter)),
+            "defaults": ", ".join([*required, *options]),
+            "paper": "; or ".join(unit.sentence for unit in exporter.units),
+            "verified": "",
+        }
 
 
 SIZES = {"mean_tokens": "tokens and documents of each domain", "tokens": "tokens of each domain"}
@@ -81,13 +114,19 @@ def _wanted(exporter: Exporter) -> Iterator[str]:
 
 
 def _first_line(thing: Any) -> str:
-    return (inspect.getdoc(thing) or "").splitlines()[0].rstrip(".") if inspect.getdoc(thing) else ""
+    return (
+        (inspect.getdoc(thing) or "").splitlines()[0].rstrip(".") if inspect.getdoc(thing) else ""
+    )
 
 
 def _default(field: Field[Any]) -> str:
     if field.default is MISSING:
         return f"{field.name} (required)"
-    return f"{field.name}={field.default:.6g}" if isinstance(field.default, float) else f"{field.name}={field.default!r}"
+    return (
+        f"{field.name}={field.default:.6g}"
+        if isinstance(field.default, float)
+        else f"{field.name}={field.default!r}"
+    )
 
 
 def checks(tests: Path) -> dict[str, list[str]]:
@@ -95,8 +134,14 @@ def checks(tests: Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for path in sorted(tests.rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "golden":
-                method, source = (argument.value for argument in node.args if isinstance(argument, ast.Constant))
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr == "golden"
+            ):
+                method, source = (
+                    argument.value for argument in node.args if isinstance(argument, ast.Constant)
+                )
                 if source not in found.setdefault(str(method), []):
                     found[str(method)].append(str(source))
     return found
@@ -122,11 +167,32 @@ def frameworks() -> str:
 
     checked = checks(Path(__file__).parents[1] / "tests")
     rows = []
-    for exporter in sorted(exporters.FRAMEWORKS.values(), key=lambda exporter: (exporter.name in OUR_OWN, exporter.title.lower())):
-        counts = "tokens" if exporter.name in OUR_OWN else ", or ".join(COUNTS[unit.key] for unit in exporter.units)
+    for exporter in sorted(
+        exporters.FRAMEWORKS.values(),
+        key=lambda exporter: (exporter.name in OUR_OWN, exporter.title.lower()),
+    ):
+        counts = (
+            "tokens"
+            if exporter.name in OUR_OWN
+            else ", or ".join(COUNTS[unit.key] for unit in exporter.units)
+        )
         shown = _shown(exporter.name, checked.get(exporter.name, []))
-        rows.append(_row(exporter.title, f"`{exporter.name}`", counts, "yes" if exporter.schedules else "", shown))
-    return "\n".join([_row("framework", "name", "its numbers count", "schedule", "how shown"), _row(*["---"] * 5), *rows])
+        rows.append(
+            _row(
+                exporter.title,
+                f"`{exporter.name}`",
+                counts,
+                "yes" if exporter.schedules else "",
+                shown,
+            )
+        )
+    return "\n".join(
+        [
+            _row("framework", "name", "its numbers count", "schedule", "how shown"),
+            _row(*["---"] * 5),
+            *rows,
+        ]
+    )
 
 
 def filled(readme: str) -> str:
@@ -138,7 +204,11 @@ def filled(readme: str) -> str:
 def driven(name: str) -> str:
     """How the reference trainer drives a mixer, in a few words."""
     mixer = getattr(import_module("reweightviz.mixers"), name)
-    given = [wanted for wanted, required in needs(mixer.init).items() if required and wanted not in TRAINER_KNOWS]
+    given = [
+        wanted
+        for wanted, required in needs(mixer.init).items()
+        if required and wanted not in TRAINER_KNOWS
+    ]
     handed = f", given {' and '.join(given)}" if given else ""
     if not hasattr(mixer, "update"):
         return f"weights once, before training{handed}"
@@ -146,7 +216,11 @@ def driven(name: str) -> str:
     unmeasured = [signal for signal in told if signal not in LOG_SIGNALS]
     if unmeasured:
         return f"no: nothing measures {' and '.join(unmeasured)}"
-    return f"yes, told {', '.join(told)} while training{handed}" if told else f"yes, by the step{handed}"
+    return (
+        f"yes, told {', '.join(told)} while training{handed}"
+        if told
+        else f"yes, by the step{handed}"
+    )
 
 
 def against_uniform(results: Path) -> dict[str, str]:
@@ -157,32 +231,85 @@ def against_uniform(results: Path) -> dict[str, str]:
             less = row["mean_less_uniform"]
             found.setdefault(name.lower(), []).append((less["mean"], less["half_width"]))
     del found["uniform"]
-    return {name: f"{min(rows)[0]:+.3f} to {max(rows)[0]:+.3f} nats a byte; better in {sum(mean < -half for mean, half in rows)}, "
-                  f"worse in {sum(mean > half for mean, half in rows)} of {len(rows)} groups" for name, rows in found.items()}
+    return {
+        name: f"{min(rows)[0]:+.3f} to {max(rows)[0]:+.3f} nats a byte; better in "
+        f"{sum(mean < -half for mean, half in rows)}, "
+        f"worse in {sum(mean > half for mean, half in rows)} of {len(rows)} groups"
+        for name, rows in found.items()
+    }
 
 
 def markdown() -> str:
     """METHODS.md."""
-    lines = ["# Methods", "", "Generated by `make methods` from the methods themselves and the markers of their tests; do not edit.", ""]
+    lines = [
+        "# Methods",
+        "",
+        "Generated by `make methods` from the methods themselves and the markers of "
+        "their tests; do not edit.",
+        "",
+    ]
     root = Path(__file__).parents[1]
     methods, checked = table(), checks(root / "tests")
     results = against_uniform(root / "benchmarks" / "results" / "mixers.json")
-    titles = {"law": "Mixing laws: `rv.fit(swarm, rv.laws.X())`", "mixer": "Mixers: `rv.mix(signals, rv.mixers.X())`",
-              "scorer": "Scorers: `rv.score(corpus, rv.scorers.X())`", "selector": "Selectors: `rv.select(corpus, rv.selectors.X(), k=)`",
-              "reader": "Readers of run logs: `rv.read_log(path)`", "exporter": 'Exporters: `rv.export(mixture, "x", path)`'}
+    titles = {
+        "law": "Mixing laws: `rv.fit(swarm, rv.laws.X())`",
+        "mixer": "Mixers: `rv.mix(signals, rv.mixers.X())`",
+        "scorer": "Scorers: `rv.score(corpus, rv.scorers.X())`",
+        "selector": "Selectors: `rv.select(corpus, rv.selectors.X(), k=)`",
+        "reader": "Readers of run logs: `rv.read_log(path)`",
+        "exporter": 'Exporters: `rv.export(mixture, "x", path)`',
+    }
     for kind in KINDS:
         if kind == "reader":
-            rows = [_row(f"`{name}`", row.summary, row.needs) for name, row in methods[methods.kind == kind].iterrows()]
-            lines += [f"## {titles[kind]}", "", _row("name", "what it reads", "package"), _row(*["---"] * 3), *rows, ""]
+            rows = [
+                _row(f"`{name}`", row.summary, row.needs)
+                for name, row in methods[methods.kind == kind].iterrows()
+            ]
+            lines += [
+                f"## {titles[kind]}",
+                "",
+                _row("name", "what it reads", "package"),
+                _row(*["---"] * 3),
+                *rows,
+                "",
+            ]
             continue
-        heads = ("options", "unit of the numbers", "checked against", "how shown") if kind == "exporter" else (
-            "defaults", "paper", "checked against", "formulas")
-        heads += ("driven by the reference trainer", "trained: loss less uniform's (benchmarks/mixers.py)") if kind == "mixer" else ()
-        lines += [f"## {titles[kind]}", "", _row("name", "what it does", "needs", *heads), _row(*["---"] * (3 + len(heads)))]
+        heads = (
+            ("options", "unit of the numbers", "checked against", "how shown")
+            if kind == "exporter"
+            else ("defaults", "paper", "checked against", "formulas")
+        )
+        heads += (
+            (
+                "driven by the reference trainer",
+                "trained: loss less uniform's (benchmarks/mixers.py)",
+            )
+            if kind == "mixer"
+            else ()
+        )
+        lines += [
+            f"## {titles[kind]}",
+            "",
+            _row("name", "what it does", "needs", *heads),
+            _row(*["---"] * (3 + len(heads))),
+        ]
         for name, row in methods[methods.kind == kind].iterrows():
             found = checked.get(str(name), [])
             last = _shown(str(name), found) if kind == "exporter" else row.verified
-            more = [driven(str(name)), results.get(str(name).lower(), "")] if kind == "mixer" else []
-            lines.append(_row(f"`{name}`", row.summary, row.needs, row.defaults, row.paper, "; ".join(found), last, *more))
+            more = (
+                [driven(str(name)), results.get(str(name).lower(), "")] if kind == "mixer" else []
+            )
+            lines.append(
+                _row(
+                    f"`{name}`",
+                    row.summary,
+                    row.needs,
+                    row.defaults,
+                    row.paper,
+                    "; ".join(found),
+                    last,
+                    *more,
+                )
+            )
         lines.append("")
     return "\n".join(lines)

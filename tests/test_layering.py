@@ -40,7 +40,9 @@ ROOMS = sorted({house.room(name) for name in house.modules()} - {"reweightviz"})
 
 def breaches(path: Path) -> list[str]:
     """Return the imports of a file that its room may not have."""
-    own = house.room(".".join(("reweightviz", *path.relative_to(house.PACKAGE).with_suffix("").parts)))
+    own = house.room(
+        ".".join(("reweightviz", *path.relative_to(house.PACKAGE).with_suffix("").parts))
+    )
     allowed = TABLES | OTHERS.get(own, set()) | sys.stdlib_module_names
     wrong = []
     for name, _ in house.imports(path):
@@ -64,7 +66,9 @@ def test_imports_only_point_down(room):
 def test_the_root_holds_only_names():
     allowed = {"__init__.py", "catalogue.py"}
     assert {path.name for path in house.PACKAGE.glob("*.py")} == allowed
-    own = [name for name, _ in house.imports(house.PACKAGE / "__init__.py") if "reweightviz" in name]
+    own = [
+        name for name, _ in house.imports(house.PACKAGE / "__init__.py") if "reweightviz" in name
+    ]
     assert own == ["reweightviz.core.version.VERSION"]
 
 

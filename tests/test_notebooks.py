@@ -17,10 +17,20 @@ def run(root, tmp_path):
 
     def execute(name: str) -> str:
         notebook = nbformat.read(root / "notebooks" / f"{name}.ipynb", as_version=4)
-        assert not any(cell.get("outputs") for cell in notebook.cells), "outputs do not belong into git"
-        NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
-        return "".join(str(output.get("text") or output.get("data", {}).get("text/plain")) for cell in notebook.cells
-                       for output in cell.get("outputs", []))
+        assert not any(cell.get("outputs") for cell in notebook.cells), (
+            "outputs do not belong into git"
+        )
+        NotebookClient(
+            notebook,
+            timeout=300,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(tmp_path)}},
+        ).execute()
+        return "".join(
+            str(output.get("text") or output.get("data", {}).get("text/plain"))
+            for cell in notebook.cells
+            for output in cell.get("outputs", [])
+        )
 
     return execute
 
@@ -33,7 +43,9 @@ def test_the_demo_opens_copies_and_keeps_what_was_changed_in_them(root, tmp_path
     def make(text: str, time: int) -> None:
         ours.write_text(text)
         os.utime(ours, (time, time))
-        subprocess.run(["make", "demo/quickstart.ipynb"], cwd=tmp_path, check=True, capture_output=True)
+        subprocess.run(
+            ["make", "demo/quickstart.ipynb"], cwd=tmp_path, check=True, capture_output=True
+        )
 
     make("first", 1)
     assert copy.read_text() == "first"
@@ -62,8 +74,13 @@ def test_mix_compares_proposes_and_warns(run):
 
 def test_mixers_replays_five_methods_and_shows_where_they_lead(run):
     shown = run("mixers")
-    assert "Aioli tries a mixture of its own by step 10" in shown and "DoReMi needs 'excess_loss'; the log 'natural'" in shown
-    assert all(f"\n{name}: as even as" in shown for name in ("DoReMi", "ODM", "SkillIt", "ADO", "DoGE"))
+    assert (
+        "Aioli tries a mixture of its own by step 10" in shown
+        and "DoReMi needs 'excess_loss'; the log 'natural'" in shown
+    )
+    assert all(
+        f"\n{name}: as even as" in shown for name in ("DoReMi", "ODM", "SkillIt", "ADO", "DoGE")
+    )
     assert "eta from 0.002 to 2 (own value 0.02)" in shown
 
 

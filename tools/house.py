@@ -2,8 +2,8 @@
 
     python tools/house.py                # writes docs/house.svg, prints rooms, arrows, circles
 
-The picture is made from the imports alone, those inside functions included. tests/test_layering.py holds the
-code to the floors that stand here.
+The picture is made from the imports alone, those inside functions included. tests/test_layering.py
+holds the code to the floors that stand here.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ def modules() -> dict[str, Path]:
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
     """Yield each dotted name that a file imports, and whether only the type checker does.
 
-    A name from a module is given with that module: ``reweightviz.core.mixture.Mixture``. Relative imports are
-    made absolute.
+    A name from a module is given with that module: ``reweightviz.core.mixture.Mixture``. Relative
+    imports are made absolute.
     """
     tree = ast.parse(path.read_text("utf-8"))
     here = ("reweightviz", *path.relative_to(PACKAGE).parts[:-1])
@@ -195,7 +195,8 @@ def draw() -> str:
         parts += [
             f'<rect x="{x}" y="{y}" width="{width}" height="{BOX_HEIGHT}" rx="5" fill="#f4f6f8" '
             'stroke="#6b7785"/>',
-            f'<text x="{x + 8}" y="{y + 17}" font-weight="600" font-size="13" fill="#1c2733">{name}'
+            f'<text x="{x + 8}" y="{y + 17}" font-weight="600" font-size="13" '
+            f'fill="#1c2733">{name}'
             f'<tspan dx="6" font-weight="400" font-size="10" fill="#6b7785">{files[name]} {plural}'
             "</tspan></text>",
             f'<text x="{x + 8}" y="{y + 33}" fill="#46525e">{escape(NOTES[name])}</text>',
@@ -220,7 +221,9 @@ def _places(files: Counter[str]) -> dict[str, tuple[float, float, float]]:
         start = 20 + (room_width - width * len(rooms) - 10 * (len(rooms) - 1)) / 2
         for place, name in enumerate(rooms):
             places[name] = (round(start + place * (width + 10), 1), y, round(width, 1))
-    above_figures = next(level for level, rooms in enumerate(reversed(floors)) if "figures" in rooms) - 1
+    above_figures = (
+        next(level for level, rooms in enumerate(reversed(floors)) if "figures" in rooms) - 1
+    )
     y = 16 + FLOOR_HEIGHT * above_figures
     places[WIDGETS] = (WIDTH - WIDGETS_WIDTH - 20, y, WIDGETS_WIDTH)
     return places
@@ -235,8 +238,10 @@ def _arrow(
     colour = "#8fa3b8" if y2 > y1 else "#d1495b"
     bend = (y2 - y1) / 2
     return (
-        f'<path d="M{x1:.1f} {y1:.1f} C{x1:.1f} {y1 + bend:.1f} {x2:.1f} {y2 - bend:.1f} {x2:.1f} {y2:.1f}" '
-        f'fill="none" stroke="{colour}" stroke-opacity="0.7" stroke-width="{0.8 + 3 * strength:.1f}"/>'
+        f'<path d="M{x1:.1f} {y1:.1f} C{x1:.1f} {y1 + bend:.1f} {x2:.1f} {y2 - bend:.1f} '
+        f'{x2:.1f} {y2:.1f}" '
+        f'fill="none" stroke="{colour}" stroke-opacity="0.7" '
+        f'stroke-width="{0.8 + 3 * strength:.1f}"/>'
     )
 
 

@@ -1,8 +1,8 @@
 """Measure the style of Python packages side by side: how long a reader of a line needs.
 
-    python tools/words.py                                   # reweightviz
-    python tools/words.py reweightviz path/to/optax         # beside others; tests are left out
-    python tools/words.py --download optax httpx            # beside the newest on PyPI
+python tools/words.py                                   # reweightviz
+python tools/words.py reweightviz path/to/optax         # beside others; tests are left out
+python tools/words.py --download optax httpx            # beside the newest on PyPI
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ PARTICIPLES = frozenset(
     "built drawn found given gone heard held kept known learnt left lost made read_back said sent "
     "shown split_off taken told understood worn written".split()
 )
-NOT_PARTICIPLES = frozenset("bleed embed exceed feed indeed need proceed seed shed shred speed".split())
+NOT_PARTICIPLES = frozenset(
+    "bleed embed exceed feed indeed need proceed seed shed shred speed".split()
+)
 """Words that end in -ed and are verbs or nouns."""
 ROWS = (
     "lines",
@@ -89,7 +91,9 @@ def source_files(package: Path) -> Iterator[Path]:
     """Yield the Python files of a package that are no tests."""
     for path in sorted(package.rglob("*.py")):
         parts = path.relative_to(package).parts
-        if not any(part.strip("_").startswith("test") or part.endswith("_test.py") for part in parts):
+        if not any(
+            part.strip("_").startswith("test") or part.endswith("_test.py") for part in parts
+        ):
             yield path
 
 
@@ -132,14 +136,20 @@ def _body_length(
         return 0
     first, last = body[0].lineno, function.end_lineno or 0
     layout = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
-    return sum(
-        first <= token.start[0] <= last and token.type not in layout for token in tokens
-    )
+    return sum(first <= token.start[0] <= last and token.type not in layout for token in tokens)
 
 
 def download(name: str, folder: Path) -> tuple[str, Path]:
     """Fetch the newest wheel of a package; return its name with the version, and its folder."""
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "-qq", "--no-deps"]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "download",
+        "-qq",
+        "--no-deps",
+    ]
     subprocess.run([*pip, "--dest", folder / name, name], check=True)
     wheel = next((folder / name).glob("*.whl"))
     zipfile.ZipFile(wheel).extractall(folder / name)

@@ -43,23 +43,64 @@ class Steering(w.VBox):
         ended: says whether the run is over.
     """
 
-    def __init__(self, live: LiveMixture, *, tokens: Mapping[str, float] | None = None, law: Law | None = None, max_epochs: float = 4.0,
-                 link: str | None = None, colors: Mapping[str, str] | None = None, changed: Callable[[], None] = lambda: None,
-                 budget: float | str | None = None, ended: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        live: LiveMixture,
+        *,
+        tokens: Mapping[str, float] | None = None,
+        law: Law | None = None,
+        max_epochs: float = 4.0,
+        link: str | None = None,
+        colors: Mapping[str, str] | None = None,
+        changed: Callable[[], None] = lambda: None,
+        budget: float | str | None = None,
+        ended: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.live, self._changed, self._ended, self._lock = live, changed, ended, threading.RLock()
         self._seen = live.read()
         domains = live.domains
         table = {name: (tokens or {}).get(name, 0.0) for name in domains}
-        self.editor = MixtureEditor(table, mixture=self._seen.mixture, law=law, max_epochs=max_epochs, link=link, budget=budget,
-                                    colors=None if colors is None else [colors[name] for name in domains])
-        self.author = w.Text(value=_user(), placeholder="who", layout=w.Layout(width="130px"), tooltip="author of the change")
-        self.note = w.Text(placeholder="why (kept with the change)", layout=w.Layout(flex="1 1 200px", width="auto"))
-        self.button = w.Button(description="Steer the run", button_style="primary", layout=w.Layout(width="130px"))
-        self.back = w.Button(description="Back to the run's", tooltip="the weights that are wanted now", layout=w.Layout(width="140px"))
+        self.editor = MixtureEditor(
+            table,
+            mixture=self._seen.mixture,
+            law=law,
+            max_epochs=max_epochs,
+            link=link,
+            budget=budget,
+            colors=None if colors is None else [colors[name] for name in domains],
+        )
+        self.author = w.Text(
+            value=_user(),
+            placeholder="who",
+            layout=w.Layout(width="130px"),
+            tooltip="author of the change",
+        )
+        self.note = w.Text(
+            placeholder="why (kept with the change)",
+            layout=w.Layout(flex="1 1 200px", width="auto"),
+        )
+        self.button = w.Button(
+            description="Steer the run", button_style="primary", layout=w.Layout(width="130px")
+        )
+        self.back = w.Button(
+            description="Back to the run's",
+            tooltip="the weights that are wanted now",
+            layout=w.Layout(width="140px"),
+        )
         self.said, self.guarded, self.changes = w.HTML(), w.HTML(), w.HTML()
-        bar = w.Box([self.author, self.note, self.button, self.back],
-                    layout=w.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="6px", width="100%"))
-        super().__init__([self.editor, bar, self.said, self.guarded, self.changes], layout=w.Layout(width="100%"))
+        bar = w.Box(
+            [self.author, self.note, self.button, self.back],
+            layout=w.Layout(
+                display="flex",
+                flex_flow="row wrap",
+                align_items="center",
+                grid_gap="6px",
+                width="100%",
+            ),
+        )
+        super().__init__(
+            [self.editor, bar, self.said, self.guarded, self.changes], layout=w.Layout(width="100%")
+        )
         self.add_class("rv-steering")
         self.button.on_click(lambda _: self._press())
         self.back.on_click(lambda _: self._take())
@@ -69,7 +110,13 @@ class Steering(w.VBox):
         self._table, self._effects = pd.DataFrame(), -1
         self.poll()
 
-    def steer(self, mixture: Mapping[str, float] | None = None, *, author: str | None = None, note: str | None = None) -> int:
+    def steer(
+        self,
+        mixture: Mapping[str, float] | None = None,
+        *,
+        author: str | None = None,
+        note: str | None = None,
+    ) -> int:
         """Write a mixture to the live file, the editor's when none is given; returns the new version.
 
         Raises:
@@ -77,11 +124,19 @@ class Steering(w.VBox):
         """
         with self._lock:
             wanted = self.editor.mixture if mixture is None else mixture
-            version = self.live.set(wanted, author=self.author.value or "somebody" if author is None else author, note=note,
-                                    after=self._seen.version)
+            version = self.live.set(
+                wanted,
+                author=self.author.value or "somebody" if author is None else author,
+                note=note,
+                after=self._seen.version,
+            )
             self.note.value = ""
             self.poll()
-            when = "the run has ended: it takes it up when it goes on" if self._ended() else "the run takes it up at its next look"
+            when = (
+                "the run has ended: it takes it up when it goes on"
+                if self._ended()
+                else "the run takes it up at its next look"
+            )
             self._say(f"Version {version} is written; {when}.")
             return version
 
@@ -100,7 +155,10 @@ class Steering(w.VBox):
             self.editor.add_preset(NOW, now.mixture)
             if self.editor.reference_name == NOW:
                 self.editor.reference = now.mixture.array.tolist()
-            self.editor.locked = [now.guards.locked is True or name in (now.guards.locked or ()) for name in self.live.domains]
+            self.editor.locked = [
+                now.guards.locked is True or name in (now.guards.locked or ())
+                for name in self.live.domains
+            ]
             if untouched and not _same(self.editor.mixture, now.mixture):
                 self._take()
             over = "The run has ended: a change waits until it goes on. " if ended else ""
@@ -112,7 +170,11 @@ class Steering(w.VBox):
 
     def marks(self) -> Sequence[Mark]:
         """The changes after the first one, where their effect began."""
-        there = self._table[self._table["step"].notna() & (self._table.index > 1)] if len(self._table) else self._table
+        there = (
+            self._table[self._table["step"].notna() & (self._table.index > 1)]
+            if len(self._table)
+            else self._table
+        )
         return [Mark(int(row["step"]), f"v{version}") for version, row in there.iterrows()]
 
     def _press(self) -> None:
@@ -123,7 +185,9 @@ class Steering(w.VBox):
             self._say(str(refusal), wrong=True)
 
     def _take(self) -> None:
-        self.editor.mixture = Mixture(dict(self._seen.mixture), source={"method": "live", "version": self._seen.version})
+        self.editor.mixture = Mixture(
+            dict(self._seen.mixture), source={"method": "live", "version": self._seen.version}
+        )
 
     def _moved(self) -> None:
         self.said.value = ""
@@ -135,11 +199,15 @@ class Steering(w.VBox):
 
     def _say(self, sentence: str, *, wrong: bool = False) -> None:
         tone = "var(--jp-error-color1, #c62828)" if wrong else "var(--jp-ui-font-color1, inherit)"
-        self.said.value = f'<div role="status" style="color:{tone};line-height:1.5">{html.escape(sentence)}</div>'
+        self.said.value = (
+            f'<div role="status" style="color:{tone};line-height:1.5">{html.escape(sentence)}</div>'
+        )
 
 
 def _same(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
-    return bool(np.allclose([one[name] for name in other], list(other.values()), rtol=0, atol=_SAME))
+    return bool(
+        np.allclose([one[name] for name in other], list(other.values()), rtol=0, atol=_SAME)
+    )
 
 
 def _user() -> str:
@@ -150,9 +218,22 @@ def _user() -> str:
 
 
 def _guards_in_words(guards: Guards) -> str:
-    bounds = [f"{name} stays between {100 * low:g} and {100 * high:g} %" for name, (low, high) in guards.bounds.items()]
-    slow = [f"at most {100 * guards.max_change:g} % of the tokens move from one step to the next"] if guards.max_change < 1 else []
-    locked = ["everything is locked"] if guards.locked is True else [f"{', '.join(guards.locked)} locked"] if guards.locked else []
+    bounds = [
+        f"{name} stays between {100 * low:g} and {100 * high:g} %"
+        for name, (low, high) in guards.bounds.items()
+    ]
+    slow = (
+        [f"at most {100 * guards.max_change:g} % of the tokens move from one step to the next"]
+        if guards.max_change < 1
+        else []
+    )
+    locked = (
+        ["everything is locked"]
+        if guards.locked is True
+        else [f"{', '.join(guards.locked)} locked"]
+        if guards.locked
+        else []
+    )
     told = [*bounds, *slow, *locked]
     return f"Guards: {'; '.join(told)}." if told else ""
 
@@ -168,22 +249,51 @@ def _history(table: pd.DataFrame, domains: Sequence[str]) -> str:
     for version, row in table.iterrows():
         weights = row[list(domains)].astype(float)
         what = _moves(before, weights) if before is not None else "start"
-        at = "not yet" if pd.isna(row["step"]) else f"{row['step']:,}" + (
-            f" to {row['reached']:,}" if pd.notna(row["reached"]) and row["reached"] > row["step"] else "")
-        cells = [f"v{version}", f"{row['time']:%d %b %H:%M:%S}", row["author"], at, what, "" if pd.isna(row["note"]) else row["note"]]
-        rows.append("".join(f'<td style="{style}">{html.escape(str(cell))}</td>' for style, cell in zip(_CELLS, cells, strict=True)))
+        at = (
+            "not yet"
+            if pd.isna(row["step"])
+            else f"{row['step']:,}"
+            + (
+                f" to {row['reached']:,}"
+                if pd.notna(row["reached"]) and row["reached"] > row["step"]
+                else ""
+            )
+        )
+        cells = [
+            f"v{version}",
+            f"{row['time']:%d %b %H:%M:%S}",
+            row["author"],
+            at,
+            what,
+            "" if pd.isna(row["note"]) else row["note"],
+        ]
+        rows.append(
+            "".join(
+                f'<td style="{style}">{html.escape(str(cell))}</td>'
+                for style, cell in zip(_CELLS, cells, strict=True)
+            )
+        )
         before = weights
-    head = "".join(f'<th style="{_SHORT};font-weight:600">{word}</th>'
-                   for word in ("version", "time (UTC)", "author", "from step", "change", "note"))
+    head = "".join(
+        f'<th style="{_SHORT};font-weight:600">{word}</th>'
+        for word in ("version", "time (UTC)", "author", "from step", "change", "note")
+    )
     body = "".join(f"<tr>{row}</tr>" for row in rows[: -_MOST - 1 : -1])
-    return (f'<details style="font-size:12px;line-height:1.6"{" open" if len(rows) > 1 else ""}><summary>{len(rows)} version'
-            f'{"s" if len(rows) != 1 else ""} of the mixture</summary><div style="overflow-x:auto">'
-            f'<table style="border-collapse:collapse"><tr>{head}</tr>{body}</table></div></details>')
+    return (
+        "<details "
+        f'style="font-size:12px;line-height:1.6"{" open" if len(rows) > 1 else ""}><summary>{len(rows)} version'
+        f'{"s" if len(rows) != 1 else ""} of the mixture</summary><div style="overflow-x:auto">'
+        f'<table style="border-collapse:collapse"><tr>{head}</tr>{body}</table></div></details>'
+    )
 
 
 def _moves(before: pd.Series[float], after: pd.Series[float]) -> str:
     """The largest moves, in percent."""
     order = (after - before).abs().sort_values(ascending=False)
-    told = [f"{name} {100 * before[name]:.1f} to {100 * after[name]:.1f} %" for name in order.index[:_TOLD] if order[name] > _SAME]
+    told = [
+        f"{name} {100 * before[name]:.1f} to {100 * after[name]:.1f} %"
+        for name in order.index[:_TOLD]
+        if order[name] > _SAME
+    ]
     more = int((order.iloc[_TOLD:] > _SAME).sum())
     return (", ".join(told) + (f" and {more} more" if more else "")) or "guards"

@@ -35,9 +35,17 @@ if TYPE_CHECKING:
 
 FLAGS = ("sources", "tokens", "framework", "unit", "max_epochs", "overwrite", "merge")
 """Arguments of the verbs that are flags here."""
-ELSEWHERE = {name: f"--{name.replace('_', '-')}" for name in (*FLAGS, "no_backup", "diff", "record", "out", "to")} | {
-    "framework": "--to", "from": "--from", "backup": "--no-backup", "path": "--out", "mixture": "the first argument",
-    "config": "the first argument"}
+ELSEWHERE = {
+    name: f"--{name.replace('_', '-')}"
+    for name in (*FLAGS, "no_backup", "diff", "record", "out", "to")
+} | {
+    "framework": "--to",
+    "from": "--from",
+    "backup": "--no-backup",
+    "path": "--out",
+    "mixture": "the first argument",
+    "config": "the first argument",
+}
 """What is no option of a framework's own, and how it is given."""
 
 
@@ -52,25 +60,41 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="reweightviz", description="Choose the training mix of a language model by looking at it.")
+    parser = argparse.ArgumentParser(
+        prog="reweightviz",
+        description="Choose the training mix of a language model by looking at it.",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     sources, writing = _shared()
 
-    exporting = commands.add_parser("export", parents=[sources, writing], help="write a mixture as a trainer's config")
-    exporting.add_argument("mixture", help="a file that Mixture.save or Schedule.save wrote, or any config that check recognises")
+    exporting = commands.add_parser(
+        "export", parents=[sources, writing], help="write a mixture as a trainer's config"
+    )
+    exporting.add_argument(
+        "mixture",
+        help="a file that Mixture.save or Schedule.save wrote, or any config that check recognises",
+    )
     exporting.set_defaults(run=_export)
 
-    converting = commands.add_parser("convert", parents=[sources, writing], help="write one trainer's config as another's")
-    converting.add_argument("mixture", metavar="config", help="the config; its paths become those of the new one")
+    converting = commands.add_parser(
+        "convert", parents=[sources, writing], help="write one trainer's config as another's"
+    )
+    converting.add_argument(
+        "mixture", metavar="config", help="the config; its paths become those of the new one"
+    )
     converting.set_defaults(run=_convert)
 
-    checking = commands.add_parser("check", parents=[sources], help="say what a trainer would make of its config")
+    checking = commands.add_parser(
+        "check", parents=[sources], help="say what a trainer would make of its config"
+    )
     checking.add_argument("config", help="the config, or the folder that was written")
     checking.add_argument("--framework", help="whose config it is, where the file does not tell")
     checking.add_argument("--json", action="store_true", help="print JSON")
     checking.set_defaults(run=_check)
 
-    listing = commands.add_parser("methods", help="list every method, or say what one needs and which options it takes")
+    listing = commands.add_parser(
+        "methods", help="list every method, or say what one needs and which options it takes"
+    )
     listing.add_argument("name", nargs="?", metavar="NAME", help="a method or a framework")
     listing.add_argument("--markdown", action="store_true", help="print METHODS.md")
     listing.set_defaults(run=_methods)
@@ -80,20 +104,54 @@ def _parser() -> argparse.ArgumentParser:
 def _shared() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     """What several commands take: what there is, and how to write."""
     sources = argparse.ArgumentParser(add_help=False)
-    sources.add_argument("--sources", metavar="FILE", help="YAML, JSON, CSV or Parquet: domain to tokens, documents, paths")
+    sources.add_argument(
+        "--sources",
+        metavar="FILE",
+        help="YAML, JSON, CSV or Parquet: domain to tokens, documents, paths",
+    )
     sources.add_argument("--tokens", metavar="N", help="budget of the run, such as 100B or 1.2e12")
     writing = argparse.ArgumentParser(add_help=False)
-    writing.add_argument("--to", required=True, metavar="FRAMEWORK", help="whose config to write: `reweightviz methods` lists them")
-    writing.add_argument("--out", required=True, metavar="PATH", help="the file, or the folder for several")
-    writing.add_argument("--from", dest="framework", metavar="FRAMEWORK", help="whose config is read, where the file does not tell")
-    writing.add_argument("--unit", help="what the numbers count, where the framework leaves it open")
-    writing.add_argument("--max-epochs", type=float, metavar="N", help="refuse to pass over a domain more often")
-    writing.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the framework's own, and again")
+    writing.add_argument(
+        "--to",
+        required=True,
+        metavar="FRAMEWORK",
+        help="whose config to write: `reweightviz methods` lists them",
+    )
+    writing.add_argument(
+        "--out", required=True, metavar="PATH", help="the file, or the folder for several"
+    )
+    writing.add_argument(
+        "--from",
+        dest="framework",
+        metavar="FRAMEWORK",
+        help="whose config is read, where the file does not tell",
+    )
+    writing.add_argument(
+        "--unit", help="what the numbers count, where the framework leaves it open"
+    )
+    writing.add_argument(
+        "--max-epochs", type=float, metavar="N", help="refuse to pass over a domain more often"
+    )
+    writing.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="an option of the framework's own, and again",
+    )
     writing.add_argument("--overwrite", action="store_true", help="replace what is there")
-    writing.add_argument("--merge", action="store_true", help="change only the mixture in the config that is there")
-    writing.add_argument("--no-backup", action="store_true", help="keep no .bak of what a merge changes")
-    writing.add_argument("--diff", action="store_true", help="print what would change, and write nothing")
-    writing.add_argument("--record", metavar="FILE", help="write a decision record, Markdown and HTML, too")
+    writing.add_argument(
+        "--merge", action="store_true", help="change only the mixture in the config that is there"
+    )
+    writing.add_argument(
+        "--no-backup", action="store_true", help="keep no .bak of what a merge changes"
+    )
+    writing.add_argument(
+        "--diff", action="store_true", help="print what would change, and write nothing"
+    )
+    writing.add_argument(
+        "--record", metavar="FILE", help="write a decision record, Markdown and HTML, too"
+    )
     return sources, writing
 
 
@@ -107,7 +165,9 @@ def _convert(options: argparse.Namespace) -> int:
 
     given = _sources(options)
     if given is None and options.tokens is not None:
-        raise ReweightvizError("epochs at a budget need sources=, the tokens of each domain; got none.")
+        raise ReweightvizError(
+            "epochs at a budget need sources=, the tokens of each domain; got none."
+        )
     mixture = _mixture(options, given)
     table: dict[str, Source] = dict(given or {})
     carried: list[str] = []
@@ -116,7 +176,9 @@ def _convert(options: argparse.Namespace) -> int:
         carried += [] if known.paths else paths
         table[domain] = Source(known.tokens, known.documents, known.paths or tuple(paths))
     try:
-        return _write(mixture, Sources(table, tokenizer=given.tokenizer if given else None), options, carried)
+        return _write(
+            mixture, Sources(table, tokenizer=given.tokenizer if given else None), options, carried
+        )
     except RefusedByFramework as error:
         if given is not None and not any(path in error.reason for path in carried):
             raise
@@ -125,7 +187,9 @@ def _convert(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    report = api.check(options.config, options.framework, sources=_sources(options), tokens=_tokens(options))
+    report = api.check(
+        options.config, options.framework, sources=_sources(options), tokens=_tokens(options)
+    )
     _say(json.dumps(report.to_dict(), indent=2) if options.json else _flagged(str(report), options))
     return 0 if report.ok else 1
 
@@ -141,34 +205,65 @@ def _methods(options: argparse.Namespace) -> int:
     return 0
 
 
-def _write(mixture: Mixture | Schedule, sources: Sources | None, options: argparse.Namespace, carried: Sequence[str] = ()) -> int:
+def _write(
+    mixture: Mixture | Schedule,
+    sources: Sources | None,
+    options: argparse.Namespace,
+    carried: Sequence[str] = (),
+) -> int:
     """Write a config and its record; ``carried`` are paths that another config named."""
     from reweightviz import exporters
 
     exporter = exporters.find(options.to)
     own = _own(options.option, exporter)
     if options.merge and options.overwrite:
-        raise ReweightvizError("--merge changes the config that is there and --overwrite replaces it: give one of them.")
+        raise ReweightvizError(
+            "--merge changes the config that is there and --overwrite replaces it: give "
+            "one of them."
+        )
     if options.record and not options.diff:
         _check_record(options)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", ReweightvizWarning)
-        draft = exporter.draft(mixture, options.out, sources=sources, tokens=_tokens(options), unit=options.unit,
-                               max_epochs=options.max_epochs, overwrite=options.overwrite, merge=options.merge,
-                               backup=not options.no_backup, **own)
-    for sentence in (*(f"warning: {warning.message}" for warning in said), *_notes(draft, exporter, carried, options)):
+        draft = exporter.draft(
+            mixture,
+            options.out,
+            sources=sources,
+            tokens=_tokens(options),
+            unit=options.unit,
+            max_epochs=options.max_epochs,
+            overwrite=options.overwrite,
+            merge=options.merge,
+            backup=not options.no_backup,
+            **own,
+        )
+    for sentence in (
+        *(f"warning: {warning.message}" for warning in said),
+        *_notes(draft, exporter, carried, options),
+    ):
         _complain(sentence, options)
     if options.diff:
         _say(draft.diff(), end="")
         return 0
     kept = draft.backups()
     draft.save()
-    for line in (*(f"wrote {path}" for path in reversed(draft.files)), *(f"kept {path}" for path in kept), *_facts(draft, exporter)):
+    for line in (
+        *(f"wrote {path}" for path in reversed(draft.files)),
+        *(f"kept {path}" for path in kept),
+        *_facts(draft, exporter),
+    ):
         _say(line)
     if options.record:
         whole = mixture.mean() if isinstance(mixture, Schedule) else mixture
         known = sources if sources is not None and options.sources else None
-        api.decision_record(whole, options.record, sources=known, tokens=_tokens(options), files=[options.out], overwrite=options.overwrite)
+        api.decision_record(
+            whole,
+            options.record,
+            sources=known,
+            tokens=_tokens(options),
+            files=[options.out],
+            overwrite=options.overwrite,
+        )
         for page in _pages(options):
             _say(f"wrote {page}")
     return 0
@@ -182,15 +277,25 @@ def _facts(draft: Draft, exporter: Exporter) -> Iterator[str]:
         yield f"left out, weight 0: {listed(record['dropped'])}"
     epochs = record.get("epochs")
     if epochs:
-        shown = [f"{text.line(domain, 40)!r} {passes:.3g}" for domain, passes in [*epochs.items()][:12]]
+        shown = [
+            f"{text.line(domain, 40)!r} {passes:.3g}" for domain, passes in [*epochs.items()][:12]
+        ]
         more = f" and {len(epochs) - 12} more" if len(epochs) > 12 else ""
         yield f"epochs at {record['tokens']:.4g} tokens: {', '.join(shown)}{more}"
 
 
-def _notes(draft: Draft, exporter: Exporter, carried: Sequence[str], options: argparse.Namespace) -> Iterator[str]:
+def _notes(
+    draft: Draft, exporter: Exporter, carried: Sequence[str], options: argparse.Namespace
+) -> Iterator[str]:
     """What to know of paths that came from another config."""
-    written = [words for path, words in draft.files.items() if not path.name.endswith("provenance.json")]
-    used = [path for path in carried if any(path in words or json.dumps(path)[1:-1] in words for words in written)]
+    written = [
+        words for path, words in draft.files.items() if not path.name.endswith("provenance.json")
+    ]
+    used = [
+        path
+        for path in carried
+        if any(path in words or json.dumps(path)[1:-1] in words for words in written)
+    ]
     if used:
         yield f"note: the paths are those of {options.mixture} as they stand; check that {exporter.title} can read them."
     variables = [path for path in used if "$" in path]
@@ -213,7 +318,11 @@ def _check_record(options: argparse.Namespace) -> None:
         if inside_folder(page).is_dir():
             raise UnwritableFile(path=page, reason="it is a folder; name a file")
         if page.exists() and not options.overwrite:
-            again = "name another file for the record" if options.merge else "pass --overwrite to replace it, or name another file"
+            again = (
+                "name another file for the record"
+                if options.merge
+                else "pass --overwrite to replace it, or name another file"
+            )
             raise UnwritableFile(path=page, reason=f"it exists already; {again}")
 
 
@@ -256,7 +365,10 @@ def _check_option(name: str, exporter: Exporter) -> None:
     if name in known:
         return
     if name in ELSEWHERE:
-        raise ReweightvizError(f"--option is for what {exporter.title} alone takes; {name!r} is given by {ELSEWHERE[name]}.")
+        raise ReweightvizError(
+            f"--option is for what {exporter.title} alone takes; {name!r} is given by "
+            f"{ELSEWHERE[name]}."
+        )
     if not known:
         raise InvalidArgument(name=exporter.title, value=name, expected="no --option")
     raise UnknownName(kind=f"option of {exporter.title}", name=name, known=known)
@@ -273,7 +385,9 @@ def _flagged(sentence: str, options: argparse.Namespace) -> str:
         word = "from" if name == "framework" and writes else name.replace("_", "-")
         return f"--{word}" if true or not follows else f"--{word} "
 
-    return re.sub(r"(?<![\w'\"=/.-])(?<!--option )([a-z][a-z_]*)=(True\b)?(?=([\w'])?)", flag, sentence)
+    return re.sub(
+        r"(?<![\w'\"=/.-])(?<!--option )([a-z][a-z_]*)=(True\b)?(?=([\w'])?)", flag, sentence
+    )
 
 
 def _say(line: str, end: str = "\n") -> None:

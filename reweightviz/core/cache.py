@@ -25,7 +25,11 @@ def cache_folder() -> Path | None:
     named = os.environ.get("REWEIGHTVIZ_CACHE", "")
     if named == "off":
         return None
-    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reweightviz"
+    base = (
+        Path(named)
+        if named
+        else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reweightviz"
+    )
     try:
         base.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -38,7 +42,9 @@ def cache_path(name: str, *key: object, suffix: str = ".npz") -> Path | None:
     folder = cache_folder()
     if folder is None:
         return None
-    digest = hashlib.blake2b(json.dumps([VERSION, *map(str, key)]).encode(), digest_size=12).hexdigest()
+    digest = hashlib.blake2b(
+        json.dumps([VERSION, *map(str, key)]).encode(), digest_size=12
+    ).hexdigest()
     return folder / f"{name}-{digest}{suffix}"
 
 

@@ -38,9 +38,10 @@ class Corpus:
     """Documents with an id, a domain, a length and any number of derived columns.
 
     Args:
-        columns: name to (N, ...) values, or to a function that loads them when they are first asked for.
-            Names are kinds from :data:`reweightviz.core.types.COLUMNS`, with a label after a colon where
-            there are several of a kind (``loss:proxy``); ``package`` and other names of the caller's stay text.
+        columns: name to (N, ...) values, or to a function that loads them when they are first
+            asked for. Names are kinds from :data:`reweightviz.core.types.COLUMNS`, with a label
+            after a colon where there are several of a kind (``loss:proxy``); ``package`` and other
+            names of the caller's stay text.
         domains: order of the domains (K,); order of first appearance when not given.
         tokenizer: what counted the ``tokens`` column.
         meta: anything JSON can hold that belongs to the columns (names of clusters, say).
@@ -52,9 +53,15 @@ class Corpus:
         (2, ('web', 'code'), [3, 1])
     """
 
-    def __init__(self, columns: Mapping[str, ArrayLike | Callable[[], ArrayLike]], *, domains: Sequence[str] | None = None,
-                 tokenizer: str = "utf-8 bytes", meta: Mapping[str, Any] | None = None,
-                 fetch_text: Callable[[Any], list[str]] | None = None) -> None:
+    def __init__(
+        self,
+        columns: Mapping[str, ArrayLike | Callable[[], ArrayLike]],
+        *,
+        domains: Sequence[str] | None = None,
+        tokenizer: str = "utf-8 bytes",
+        meta: Mapping[str, Any] | None = None,
+        fetch_text: Callable[[Any], list[str]] | None = None,
+    ) -> None:
         if "domain" not in columns:
             raise MissingColumn(column="domain", available=columns, who="a Corpus")
         self._columns: dict[str, Any] = dict(columns)
@@ -62,7 +69,11 @@ class Corpus:
         self.meta: dict[str, Any] = dict(meta or {})
         self._fetch_text = fetch_text
         self._digests: dict[str, bytes] = {}
-        encoded = _whole("domain", _strings(self._resolved("domain"))).dictionary_encode().combine_chunks()
+        encoded = (
+            _whole("domain", _strings(self._resolved("domain")))
+            .dictionary_encode()
+            .combine_chunks()
+        )
         encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
         if not len(encoded):
             raise UnmetNeed(
@@ -77,7 +88,9 @@ class Corpus:
             )
         order = {name: code for code, name in enumerate(self.domains)}
         recode = np.array([order[name] for name in present], np.int32)
-        self.domain_codes: NDArray[np.int32] = recode[encoded.indices.to_numpy(zero_copy_only=False)]
+        self.domain_codes: NDArray[np.int32] = recode[
+            encoded.indices.to_numpy(zero_copy_only=False)
+        ]
         for name, value in self._columns.items():
             if not callable(value):
                 self._columns[name] = self._checked(name, value)
@@ -110,13 +123,19 @@ class Corpus:
     def _resolved(self, name: str) -> Any:
         value = self._columns[name]
         if callable(value):
-            value = self._columns[name] = self._checked(name, value()) if name != "domain" else value()
+            value = self._columns[name] = (
+                self._checked(name, value()) if name != "domain" else value()
+            )
         return value
 
     def _checked(self, name: str, value: ArrayLike) -> Column:
-        column: Column = _strings(value) if name in STRINGS or _is_text(value) else np.asarray(value).view()
+        column: Column = (
+            _strings(value) if name in STRINGS or _is_text(value) else np.asarray(value).view()
+        )
         if len(column) != len(self):
-            raise ReweightvizError(f"column {name!r} must have a row a document, {len(self)}; got {len(column)}.")
+            raise ReweightvizError(
+                f"column {name!r} must have a row a document, {len(self)}; got {len(column)}."
+            )
         if isinstance(column, np.ndarray):
             shape = COLUMNS[kind_of(name)].shape if kind_of(name) in COLUMNS else "(N,)"
             if column.ndim != shape.count(",") + (not shape.endswith(",)")):
@@ -124,10 +143,17 @@ class Corpus:
             column.setflags(write=False)  # of the view; the caller's own array stays as it is
         return _whole(name, column)
 
-    def with_column(self, name: str, values: ArrayLike | Callable[[], ArrayLike], **meta: Any) -> Corpus:
+    def with_column(
+        self, name: str, values: ArrayLike | Callable[[], ArrayLike], **meta: Any
+    ) -> Corpus:
         """A corpus with one column more (or replaced); nothing of this one is copied."""
-        more = Corpus(self._columns | {name: values}, domains=self.domains, tokenizer=self.tokenizer,
-                      meta=self.meta | meta, fetch_text=self._fetch_text)
+        more = Corpus(
+            self._columns | {name: values},
+            domains=self.domains,
+            tokenizer=self.tokenizer,
+            meta=self.meta | meta,
+            fetch_text=self._fetch_text,
+        )
         more._digests = {known: digest for known, digest in self._digests.items() if known != name}
         return more
 
@@ -162,7 +188,9 @@ class Corpus:
             raise DuplicateName(kind="id", names=known[known.duplicated()][:1], where="a corpus")
         index = known.get_indexer(pd.Index(list(ids), dtype=object))
         if (index < 0).any():
-            raise ReweightvizError(f"no document {list(ids)[int(np.argmin(index))]!r} in this corpus of {len(self):,}.")
+            raise ReweightvizError(
+                f"no document {list(ids)[int(np.argmin(index))]!r} in this corpus of {len(self):,}."
+            )
         return np.asarray(index, np.int64)
 
     def text(self, rows: Sequence[int] | NDArray[np.int64]) -> list[str]:
@@ -179,7 +207,10 @@ class Corpus:
         K = len(self.domains)
         tokens = np.bincount(self.domain_codes, self.tokens, K)
         documents = np.bincount(self.domain_codes, minlength=K)
-        table = {name: Source(float(t), float(n)) for name, t, n in zip(self.domains, tokens, documents, strict=True)}
+        table = {
+            name: Source(float(t), float(n))
+            for name, t, n in zip(self.domains, tokens, documents, strict=True)
+        }
         return Sources(table, tokenizer=self.tokenizer, lineage=self.lineage)
 
     @property
@@ -201,8 +232,9 @@ class Corpus:
         for column in self._former:
             once |= np.asarray(self[column].to_numpy() == name)
         if once.any() and not once[rows].all():
-            raise ReweightvizError(f"other documents lay in a domain {name!r} before; "
-                                   "give the new one another name.")
+            raise ReweightvizError(
+                f"other documents lay in a domain {name!r} before; give the new one another name."
+            )
         domain = np.array(self.domains, object)[self.domain_codes]
         held = set(domain)
         domain[rows] = name
@@ -210,7 +242,12 @@ class Corpus:
         kept = [known for known in self.domains if known not in emptied]
         before = {f"former_domain:{len(self._former) + 1}": self["domain"]}
         columns = {column: self[column] for column in self.columns}
-        return Corpus(columns | before | {"domain": domain}, domains=[*kept, name], tokenizer=self.tokenizer, meta=self.meta)
+        return Corpus(
+            columns | before | {"domain": domain},
+            domains=[*kept, name],
+            tokenizer=self.tokenizer,
+            meta=self.meta,
+        )
 
     @property
     def _former(self) -> list[str]:
@@ -259,14 +296,22 @@ class Corpus:
 
     def to_pandas(self) -> pd.DataFrame:
         """A data frame of the one-dimensional columns."""
-        flat = [name for name in self._columns if isinstance(self[name], pa.ChunkedArray) or self[name].ndim == 1]
+        flat = [
+            name
+            for name in self._columns
+            if isinstance(self[name], pa.ChunkedArray) or self[name].ndim == 1
+        ]
         return self.to_arrow(flat).to_pandas()
 
 
 def _strings(values: Any) -> pa.ChunkedArray:
     if isinstance(values, pa.ChunkedArray) and values.type == pa.large_string():
         return values
-    array = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, from_pandas=True)
+    array = (
+        values
+        if isinstance(values, pa.Array | pa.ChunkedArray)
+        else pa.array(values, from_pandas=True)
+    )
     array = array.cast(pa.large_string())
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
 
@@ -274,8 +319,11 @@ def _strings(values: Any) -> pa.ChunkedArray:
 def _whole(name: str, column: Column) -> Column:
     """The column, when no document lacks its id, text, domain or length."""
     if name in STRINGS and column.null_count:
-        raise ReweightvizError(f"every document needs its {name}; {column.null_count} of {len(column)} rows have none: "
-                               "drop or fill them.")
+        raise ReweightvizError(
+            f"every document needs its {name}; {column.null_count} of {len(column)} rows "
+            "have none: "
+            "drop or fill them."
+        )
     if name == "tokens":
         numbers = isinstance(column, np.ndarray) and column.dtype.kind in "iuf"
         bad = ~(np.isfinite(column) & (column >= 0)) if numbers else np.ones(len(column), bool)
@@ -302,7 +350,9 @@ def _picked(column: Column, rows: NDArray[np.int64]) -> Column:
 def _arrow(column: Column) -> pa.Array | pa.ChunkedArray:
     if isinstance(column, pa.ChunkedArray) or column.ndim == 1:
         return column if isinstance(column, pa.ChunkedArray) else pa.array(column)
-    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(column).reshape(-1)), column.shape[1])
+    return pa.FixedSizeListArray.from_arrays(
+        pa.array(np.ascontiguousarray(column).reshape(-1)), column.shape[1]
+    )
 
 
 def _digest(column: Column) -> bytes:
@@ -318,6 +368,12 @@ def _digest(column: Column) -> bytes:
 
 
 def _verb_for(name: str) -> str:
-    verbs = {"embedding": "rv.embed", "xy": "rv.project", "cluster": "rv.cluster", "loss": "rv.losses", "score": "rv.score"}
+    verbs = {
+        "embedding": "rv.embed",
+        "xy": "rv.project",
+        "cluster": "rv.cluster",
+        "loss": "rv.losses",
+        "score": "rv.score",
+    }
     verb = verbs.get(kind_of(name))
     return f"{verb}(corpus) makes it." if verb else ""

@@ -10,7 +10,9 @@ from pathlib import Path
 from reweightviz.core.errors import UnwritableFile
 
 
-def write_atomically(path: str | os.PathLike[str], content: str | bytes, *, overwrite: bool = True) -> Path:
+def write_atomically(
+    path: str | os.PathLike[str], content: str | bytes, *, overwrite: bool = True
+) -> Path:
     """Write beside the target, then rename: a reader never sees half a file, a failure loses nothing."""
     target = Path(path)
     write_all({target: content}, overwrite=overwrite)
@@ -53,7 +55,9 @@ def _beside(path: Path, content: str | bytes, *, overwrite: bool) -> Path:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-            Path(draft).chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
+            Path(draft).chmod(
+                target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+            )
         except BaseException:
             Path(draft).unlink(missing_ok=True)
             raise

@@ -21,9 +21,11 @@ class Guards:
 
     Args:
         bounds: domain to (lowest, highest) weight; domains without bounds are free.
-        max_change: share of the tokens that may move from one training step to the next (:meth:`Mixture.distance`);
-            a larger change is allowed and becomes a ramp over several steps.
-        locked: domains whose weight no change may move, or True for all of them; a ramp to an earlier change still arrives.
+        max_change: share of the tokens that may move from one training step to the next
+            (:meth:`Mixture.distance`); a larger change is allowed and becomes a ramp over several
+            steps.
+        locked: domains whose weight no change may move, or True for all of them; a ramp to an
+            earlier change still arrives.
 
     Example:
         >>> guards = Guards(bounds={"web": (0.2, 0.8)}, max_change=0.1)
@@ -37,7 +39,10 @@ class Guards:
 
     def __post_init__(self) -> None:
         try:
-            bounds = {str(domain): (float(low), float(high)) for domain, (low, high) in self.bounds.items()}
+            bounds = {
+                str(domain): (float(low), float(high))
+                for domain, (low, high) in self.bounds.items()
+            }
             change = float(self.max_change)
         except (TypeError, ValueError, AttributeError) as error:
             raise InvalidValue(
@@ -46,7 +51,11 @@ class Guards:
                 expected='bounds={"web": (0.2, 0.8)}, max_change=0.05, locked=("code",)',
                 got=f"bounds={self.bounds!r:.60}, max_change={self.max_change!r:.20}",
             ) from error
-        wrong = [f"{domain!r} {pair}" for domain, pair in bounds.items() if not 0 <= pair[0] <= pair[1] <= 1]
+        wrong = [
+            f"{domain!r} {pair}"
+            for domain, pair in bounds.items()
+            if not 0 <= pair[0] <= pair[1] <= 1
+        ]
         if wrong:
             raise InvalidValue(
                 name="bounds",
@@ -67,7 +76,11 @@ class Guards:
     def check_domains(self, domains: Iterable[str]) -> None:
         """Refuse guards for domains that there are not."""
         known = list(domains)
-        strange = [d for d in [*self.bounds, *(() if isinstance(self.locked, bool) else self.locked)] if d not in known]
+        strange = [
+            d
+            for d in [*self.bounds, *(() if isinstance(self.locked, bool) else self.locked)]
+            if d not in known
+        ]
         if strange:
             raise WrongDomains(
                 who="the guards", asked=strange, other="the mixture", there=known, part=True
@@ -89,19 +102,29 @@ class Guards:
         fixed = tuple(old) if self.locked is True else self.locked or ()
         moved = [domain for domain in fixed if abs(new[domain] - old[domain]) > _ROUNDING]
         if moved:
-            raise ReweightvizError(f"{listed(moved)} {'are' if len(moved) > 1 else 'is'} locked; guard(locked=...) unlocks.")
+            raise ReweightvizError(
+                f"{listed(moved)} {'are' if len(moved) > 1 else 'is'} locked; "
+                "guard(locked=...) unlocks."
+            )
         self.check_bounds(new)
 
     def step(self, now: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
         """The weights (K,) of the next training step on the straight way from now to the target."""
         way = target - now
         distance = float(np.abs(way).sum() / 2)
-        return target if distance <= self.max_change * (1 + _ROUNDING) else now + way * (self.max_change / distance)
+        return (
+            target
+            if distance <= self.max_change * (1 + _ROUNDING)
+            else now + way * (self.max_change / distance)
+        )
 
     def record(self) -> dict[str, Any]:
         """What JSON can hold; ``Guards(**record)`` is the way back."""
-        return {"bounds": {d: list(pair) for d, pair in self.bounds.items()}, "max_change": self.max_change,
-                "locked": self.locked if isinstance(self.locked, bool) else list(self.locked)}
+        return {
+            "bounds": {d: list(pair) for d, pair in self.bounds.items()},
+            "max_change": self.max_change,
+            "locked": self.locked if isinstance(self.locked, bool) else list(self.locked),
+        }
 
 
 def names(locked: object) -> tuple[str, ...]:

@@ -37,10 +37,13 @@ class LineWriter:
         """Append a line a record, all in one write; ``durable`` waits until they are on the disk.
 
         Raises:
-            ReweightvizError: the disk is full, the file may not be written, or JSON cannot hold it; the file ends as it did before.
+            ReweightvizError: the disk is full, the file may not be written, or JSON cannot hold
+                it; the file ends as it did before.
         """
         try:
-            data = "".join(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records).encode()
+            data = "".join(
+                json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records
+            ).encode()
         except (TypeError, ValueError) as error:
             raise UnwritableFile(
                 path=self.path, reason=f"JSON in UTF-8 cannot hold {list(records)!r:.80}"
@@ -66,7 +69,11 @@ class LineWriter:
 
     def _opened(self) -> int:
         if self._file is None:
-            self._file = os.open(inside_folder(self.path), os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+            self._file = os.open(
+                inside_folder(self.path),
+                os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0),
+                0o666,
+            )
             _mend(self._file)
         return self._file
 

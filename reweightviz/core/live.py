@@ -1,7 +1,9 @@
 """LiveMixture: a small file with a version that a person, a widget or a mixer writes and samplers follow.
 
-Three files, each with one kind of writer: ``mix.json`` is what is wanted now, ``mix.changes.jsonl`` every accepted change with its author
-(both by :meth:`LiveMixture.set`), ``mix.journal.jsonl`` the training step from which it held (by the sampler, see core/live_journal.py).
+Three files, each with one kind of writer: ``mix.json`` is what is wanted now,
+``mix.changes.jsonl`` every accepted change with its author (both by :meth:`LiveMixture.set`),
+``mix.journal.jsonl`` the training step from which it held (by the sampler, see
+core/live_journal.py).
 """
 
 from __future__ import annotations
@@ -78,9 +80,18 @@ class LiveMixture:
         self.journal = Journal(self._beside("journal"), self.domains)
 
     @classmethod
-    def create(cls, path: str | os.PathLike[str], mixture: Mapping[str, float], *, bounds: Mapping[str, tuple[float, float]] | None = None,
-               max_change: float = 1.0, locked: bool | Iterable[str] = (), author: str = "", note: str | None = None,
-               overwrite: bool = False) -> LiveMixture:
+    def create(
+        cls,
+        path: str | os.PathLike[str],
+        mixture: Mapping[str, float],
+        *,
+        bounds: Mapping[str, tuple[float, float]] | None = None,
+        max_change: float = 1.0,
+        locked: bool | Iterable[str] = (),
+        author: str = "",
+        note: str | None = None,
+        overwrite: bool = False,
+    ) -> LiveMixture:
         """Begin a new file at version 1.
 
         Args:
@@ -91,17 +102,23 @@ class LiveMixture:
             locked: domains whose weight must stay, or True for all.
             author: who made it.
             note: why.
-            overwrite: replace a file that is there, and what was recorded beside it; a training that still follows it stops.
+            overwrite: replace a file that is there, and what was recorded beside it; a training
+                that still follows it stops.
         """
         made = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
-        guards = Guards(bounds or {}, max_change, locked if isinstance(locked, bool) else names(locked))
+        guards = Guards(
+            bounds or {}, max_change, locked if isinstance(locked, bool) else names(locked)
+        )
         guards.check_domains(made)
         guards.check_bounds(made)
         target = inside_folder(path)
         beside = [target.with_suffix(f".{name}.jsonl") for name in ("journal", "changes")]
         there = [file for file in (target, *beside) if file.exists()]
         if there and not overwrite:
-            raise ReweightvizError(f"{there[0]} exists already: LiveMixture({str(target)!r}) goes on with it, overwrite=True begins anew.")
+            raise ReweightvizError(
+                f"{there[0]} exists already: LiveMixture({str(target)!r}) goes on with "
+                "it, overwrite=True begins anew."
+            )
         with _alone(target):
             for file in beside:
                 file.unlink(missing_ok=True)
@@ -117,8 +134,9 @@ class LiveMixture:
     def read(self) -> Version:
         """What is wanted now; costs one ``stat`` while nothing changes.
 
-        A file that disappears or is spoilt is said once; the last good version stays in force. What a person wrote into the file by
-        hand becomes a version of its own, under the guards that it does not replace.
+        A file that disappears or is spoilt is said once; the last good version stays in force.
+        What a person wrote into the file by hand becomes a version of its own, under the guards
+        that it does not replace.
         """
         try:
             here = self.path.stat()
@@ -158,7 +176,14 @@ class LiveMixture:
         """The domains, in order."""
         return self.read().mixture.domains
 
-    def set(self, mixture: Mapping[str, float], *, author: str, note: str | None = None, after: int | None = None) -> int:
+    def set(
+        self,
+        mixture: Mapping[str, float],
+        *,
+        author: str,
+        note: str | None = None,
+        after: int | None = None,
+    ) -> int:
         """Ask for new weights; returns the new version.
 
         Args:
@@ -172,17 +197,35 @@ class LiveMixture:
         """
         made = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
         with self._writing(after) as now:
-            made = Mixture(zip(now.mixture, made.aligned(now.mixture).tolist(), strict=True), source=made.source)
+            made = Mixture(
+                zip(now.mixture, made.aligned(now.mixture).tolist(), strict=True),
+                source=made.source,
+            )
             now.guards.check_change(now.mixture, made)
             return self._accept(now, mixture=made, author=author, note=note).version
 
-    def guard(self, *, author: str, bounds: Mapping[str, tuple[float, float]] | None = None, max_change: float | None = None,
-              locked: bool | Iterable[str] | None = None, note: str | None = None, after: int | None = None) -> int:
+    def guard(
+        self,
+        *,
+        author: str,
+        bounds: Mapping[str, tuple[float, float]] | None = None,
+        max_change: float | None = None,
+        locked: bool | Iterable[str] | None = None,
+        note: str | None = None,
+        after: int | None = None,
+    ) -> int:
         """Change the guards that are given; returns the new version."""
         with self._writing(after) as now:
             old = now.guards
-            new = Guards(old.bounds if bounds is None else bounds, old.max_change if max_change is None else max_change,
-                         old.locked if locked is None else locked if isinstance(locked, bool) else names(locked))
+            new = Guards(
+                old.bounds if bounds is None else bounds,
+                old.max_change if max_change is None else max_change,
+                old.locked
+                if locked is None
+                else locked
+                if isinstance(locked, bool)
+                else names(locked),
+            )
             new.check_domains(now.mixture)
             new.check_bounds(now.mixture)
             return self._accept(now, guards=new, author=author, note=note).version
@@ -208,8 +251,18 @@ class LiveMixture:
         rows = {record["version"]: record for record in self._recorded()}
         now = self.read()
         rows[now.version] = _record(now)
-        table = pd.DataFrame([{"version": v, "time": row["time"], "author": row["author"], "note": row["note"], **row["weights"]}
-                              for v, row in sorted(rows.items())]).set_index("version")
+        table = pd.DataFrame(
+            [
+                {
+                    "version": v,
+                    "time": row["time"],
+                    "author": row["author"],
+                    "note": row["note"],
+                    **row["weights"],
+                }
+                for v, row in sorted(rows.items())
+            ]
+        ).set_index("version")
         table["time"] = pd.to_datetime(table["time"], unit="s", utc=True)
         effects = [effect for effect in self.journal.effects if effect["version"] in table.index]
         first = {effect["version"]: effect["first"] for effect in reversed(effects)}
@@ -229,11 +282,16 @@ class LiveMixture:
             try:
                 now = self._adopted(self._parsed())
             except OSError as error:
-                raise ReweightvizError(f"cannot read {self.path}: {error.strerror or error}; "
-                                       "LiveMixture.create(...) makes it anew.") from error
+                raise ReweightvizError(
+                    f"cannot read {self.path}: {error.strerror or error}; "
+                    "LiveMixture.create(...) makes it anew."
+                ) from error
             if after is not None and now.version != after:
-                raise ReweightvizError(f"{self.path} is at version {now.version} by {now.author[:60]!r}, not at {after}: "
-                                       "read it again, then set.")
+                raise ReweightvizError(
+                    f"{self.path} is at version {now.version} by {now.author[:60]!r}, not "
+                    f"at {after}: "
+                    "read it again, then set."
+                )
             yield now
 
     def _accept(self, now: Version, **changed: Any) -> Version:
@@ -261,7 +319,9 @@ class LiveMixture:
         before = self._known()
         if found.version != _BY_HAND or before is None:
             return found
-        return self._accept(before, mixture=found.mixture, guards=found.guards, author=found.author, note=found.note)
+        return self._accept(
+            before, mixture=found.mixture, guards=found.guards, author=found.author, note=found.note
+        )
 
     def _beside(self, name: str) -> Path:
         return self.path.with_suffix(f".{name}.jsonl")
@@ -275,8 +335,14 @@ class LiveMixture:
 
 
 def _record(version: Version) -> dict[str, Any]:
-    return {"version": version.version, "weights": dict(version.mixture), "author": version.author, "time": version.time,
-            "note": version.note, "guards": version.guards.record()}
+    return {
+        "version": version.version,
+        "weights": dict(version.mixture),
+        "author": version.author,
+        "time": version.time,
+        "note": version.note,
+        "guards": version.guards.record(),
+    }
 
 
 def _write(path: Path, version: Version) -> None:
@@ -293,7 +359,8 @@ def _parsed(path: Path, held: Version | None) -> Version:
         made.guards.check_bounds(made.mixture)
         if held is None:
             return made
-        # Whoever changes the weights with an editor leaves the version and the time as they were, or out.
+        # Whoever changes the weights with an editor leaves the version and the time as they were,
+        # or out.
         old = made.version <= held.version and made.time <= held.time
         if "version" in record and not (old and made.mixture.distance(held.mixture) > _ROUNDING):
             return made
@@ -303,7 +370,9 @@ def _parsed(path: Path, held: Version | None) -> Version:
     except ReweightvizError as error:
         raise ReweightvizError(f"{path}: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise ReweightvizError(f"{path} is no live mixture (JSON with 'weights'): {str(error).rstrip('.')}.") from error
+        raise ReweightvizError(
+            f"{path} is no live mixture (JSON with 'weights'): {str(error).rstrip('.')}."
+        ) from error
 
 
 def _version(record: Mapping[str, Any], held: Version | None = None) -> Version:
@@ -311,8 +380,19 @@ def _version(record: Mapping[str, Any], held: Version | None = None) -> Version:
     mixture = Mixture(record["weights"])
     if held is not None:
         mixture = Mixture(zip(held.mixture, mixture.aligned(held.mixture).tolist(), strict=True))
-    guards = held.guards if held is not None and "guards" not in record else Guards(**record.get("guards", {}))
-    return Version(int(record["version"]), mixture, str(record.get("author", "")), float(record.get("time", 0)), record.get("note"), guards)
+    guards = (
+        held.guards
+        if held is not None and "guards" not in record
+        else Guards(**record.get("guards", {}))
+    )
+    return Version(
+        int(record["version"]),
+        mixture,
+        str(record.get("author", "")),
+        float(record.get("time", 0)),
+        record.get("note"),
+        guards,
+    )
 
 
 def _last(path: Path) -> Version | None:
@@ -333,15 +413,20 @@ def _alone(path: Path) -> Iterator[None]:
         ReweightvizError: the lock cannot be made here, or another process keeps it.
     """
     file = inside_folder(path.with_name(f".{path.name}.lock"))
-    # A file system that cannot lock is refused: a lock of filelock's other kind outlives its process.
+    # A file system that cannot lock is refused: a lock of filelock's other kind outlives its
+    # process.
     lock = FileLock(file, timeout=_PATIENCE, poll_interval=_POLL, fallback_to_soft=False)
     try:
         held = lock.acquire()
     except Timeout as error:
-        raise ReweightvizError(f"cannot write {path}: another process has held {file} for "
-                               f"{_PATIENCE:g} seconds; end that process, then set again.") from error
+        raise ReweightvizError(
+            f"cannot write {path}: another process has held {file} for "
+            f"{_PATIENCE:g} seconds; end that process, then set again."
+        ) from error
     except OSError as error:
-        raise ReweightvizError(f"cannot write {path}: {file} cannot be locked, {error.strerror or error}; "
-                               "choose a folder that this process may write to.") from error
+        raise ReweightvizError(
+            f"cannot write {path}: {file} cannot be locked, {error.strerror or error}; "
+            "choose a folder that this process may write to."
+        ) from error
     with held:
         yield

@@ -1,10 +1,11 @@
 """What was trained by when: the journal that a sampler keeps beside a live mixture.
 
-JSON lines: a header with the domains, then a line a block of steps, written by one sampler (of rank 0, its first worker) before any
-rank draws that block. ``through`` is the step up to which all is decided; ``stages`` are the new weights with their first steps.
+JSON lines: a header with the domains, then a line a block of steps, written by one sampler (of
+rank 0, its first worker) before any rank draws that block. ``through`` is the step up to which all
+is decided; ``stages`` are the new weights with their first steps.
 
-    {"format": "reweightviz.live-journal/1", "domains": ["web", "code"]}
-    {"through": 10, "by": "3f2a9c01", "stages": [[0, [0.5, 0.5]]], "version": 1, "author": "ann", "time": 1767225600.0}
+    {"format": "reweightviz.live-journal/1", "domains": ["web", "code"]} {"through": 10, "by":
+    "3f2a9c01", "stages": [[0, [0.5, 0.5]]], "version": 1, "author": "ann", "time": 1767225600.0}
     {"through": 20, "by": "3f2a9c01"}
 """
 
@@ -60,7 +61,9 @@ class Journal:
         self._starts: list[int] = []
         self._weights: list[Array] = []
         self._lines, self._writer, self._process = Lines(path), LineWriter(path), os.getpid()
-        self._order = np.arange(len(self.domains))  # where in the file's order each of our domains is
+        self._order = np.arange(
+            len(self.domains)
+        )  # where in the file's order each of our domains is
 
     @property
     def lost(self) -> bool:
@@ -71,10 +74,15 @@ class Journal:
         """Read what is new; True when there was something.
 
         Raises:
-            ReweightvizError: it is the journal of other domains, or a line is spoilt; the next call says so again.
+            ReweightvizError: it is the journal of other domains, or a line is spoilt; the next
+                call says so again.
         """
         if self._process != os.getpid():  # after a fork the place in an open file would be shared
-            self._lines, self._writer, self._process = Lines(self.path), LineWriter(self.path), os.getpid()
+            self._lines, self._writer, self._process = (
+                Lines(self.path),
+                LineWriter(self.path),
+                os.getpid(),
+            )
         before = self.through
         for line in self._lines:
             try:
@@ -84,7 +92,10 @@ class Journal:
                 if record.get("through", 0) > self.through:
                     self._take(record)
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-                number, self._lines = self._lines.number, Lines(self.path)  # from the start again: nothing is passed over
+                number, self._lines = (
+                    self._lines.number,
+                    Lines(self.path),
+                )  # from the start again: nothing is passed over
                 if isinstance(error, ReweightvizError):
                     raise
                 raise WrongContent(
@@ -96,12 +107,18 @@ class Journal:
         """The weights (K,) of a step that is decided."""
         return self._weights[bisect_right(self._starts, step) - 1]
 
-    def decide(self, through: int, stages: Sequence[tuple[int, Array]], *, by: str = "", **why: Any) -> None:
+    def decide(
+        self, through: int, stages: Sequence[tuple[int, Array]], *, by: str = "", **why: Any
+    ) -> None:
         """Write a decision, whole or not at all; ``by`` tells trainings apart, ``why`` is version, author, note."""
         record: dict[str, Any] = {"through": through, **({"by": by} if by else {})}
         if stages:
             there = np.argsort(self._order)
-            record |= {"stages": [[step, weights[there].tolist()] for step, weights in stages], **why, "time": round(time.time(), 3)}
+            record |= {
+                "stages": [[step, weights[there].tolist()] for step, weights in stages],
+                **why,
+                "time": round(time.time(), 3),
+            }
         header = [] if self._starts else [{"format": FORMAT, "domains": list(self.domains)}]
         self._writer.write(*header, record, durable=bool(stages))
         self._take(record)
@@ -109,14 +126,21 @@ class Journal:
     def schedule(self, *, steps: int | None = None) -> Schedule:
         """What was decided so far, as a schedule."""
         if not self._starts:
-            raise ReweightvizError(f"no sampler has drawn by it yet: {self.path} holds no decision.")
-        stages = {start: Mixture(zip(self.domains, weights.tolist(), strict=True))
-                  for start, weights in zip(self._starts, self._weights, strict=True) if steps is None or start < steps}
+            raise ReweightvizError(
+                f"no sampler has drawn by it yet: {self.path} holds no decision."
+            )
+        stages = {
+            start: Mixture(zip(self.domains, weights.tolist(), strict=True))
+            for start, weights in zip(self._starts, self._weights, strict=True)
+            if steps is None or start < steps
+        }
         return Schedule(stages, steps=steps, source={"method": "live", "through": self.through})
 
     def _take(self, record: dict[str, Any]) -> None:
-        stages = [(int(step), np.array(weights, np.float64).reshape(len(self.domains))[self._order])
-                  for step, weights in record.get("stages", ())]
+        stages = [
+            (int(step), np.array(weights, np.float64).reshape(len(self.domains))[self._order])
+            for step, weights in record.get("stages", ())
+        ]
         if not stages and not self._starts:
             raise WrongContent(
                 path=self.path, reason="begins without weights; the start of it is lost"

@@ -91,13 +91,18 @@ class Mixture(Mapping[str, float]):
     _weights: dict[str, float]
     source: dict[str, Any]
 
-    def __init__(self, weights: Mapping[str, float] | Iterable[tuple[str, float]],
-                 *, source: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        weights: Mapping[str, float] | Iterable[tuple[str, float]],
+        *,
+        source: Mapping[str, Any] | None = None,
+    ) -> None:
         checked = _checked(weights)
         total = sum(checked.values())
         if abs(total - 1.0) > SUM_TOLERANCE:
             raise ReweightvizError(
-                f"the weights of a Mixture must sum to 1; these sum to {total:.6g}: Mixture.normalized(...) rescales them."
+                f"the weights of a Mixture must sum to 1; these sum to {total:.6g}: "
+                "Mixture.normalized(...) rescales them."
             )
         object.__setattr__(self, "_weights", checked)
         object.__setattr__(self, "source", dict(source or {}))
@@ -137,13 +142,19 @@ class Mixture(Mapping[str, float]):
         return np.fromiter(self._weights.values(), np.float64, len(self))
 
     @classmethod
-    def normalized(cls, weights: Mapping[str, float] | Iterable[tuple[str, float]],
-                   *, source: Mapping[str, Any] | None = None) -> Mixture:
+    def normalized(
+        cls,
+        weights: Mapping[str, float] | Iterable[tuple[str, float]],
+        *,
+        source: Mapping[str, Any] | None = None,
+    ) -> Mixture:
         """Rescale non-negative numbers to sum 1."""
         checked = _checked(weights)
         top = max(checked.values())
         if top <= 0:
-            raise ReweightvizError("all weights are 0; at least one domain must have a weight above 0.")
+            raise ReweightvizError(
+                "all weights are 0; at least one domain must have a weight above 0."
+            )
         scaled = {d: w / top for d, w in checked.items()}
         total = sum(scaled.values())
         return cls({d: w / total for d, w in scaled.items()}, source=source)
@@ -162,10 +173,16 @@ class Mixture(Mapping[str, float]):
     @classmethod
     def temper(cls, tokens: Mapping[str, float | str], exponent: float) -> Mixture:
         """Weights proportional to ``tokens ** exponent`` (the exponent is 1/T; 1 natural, 0 uniform)."""
-        counts = [parse_count(value, f"the tokens of {str(domain)[:60]!r}") for domain, value in tokens.items()]
+        counts = [
+            parse_count(value, f"the tokens of {str(domain)[:60]!r}")
+            for domain, value in tokens.items()
+        ]
         weights = temperature_weights(counts, exponent)
         method = "natural" if exponent == 1 else "temperature"
-        return cls(zip(tokens, weights.tolist(), strict=True), source={"method": method, "exponent": exponent})
+        return cls(
+            zip(tokens, weights.tolist(), strict=True),
+            source={"method": method, "exponent": exponent},
+        )
 
     def aligned(self, domains: Iterable[str]) -> NDArray[np.float64]:
         """Weights (K,) in the order of ``domains``; refuses when the names differ."""
@@ -179,15 +196,22 @@ class Mixture(Mapping[str, float]):
         trained = parse_count(budget, "budget", positive=True)
         absent = [d for d in self if d not in tokens]
         if absent:
-            raise ReweightvizError(f"no token count for {listed(absent)}; there is {listed(tokens)}.")
-        return {d: _passes(w * trained, parse_count(tokens[d], f"the tokens of {d[:60]!r}")) for d, w in self.items()}
+            raise ReweightvizError(
+                f"no token count for {listed(absent)}; there is {listed(tokens)}."
+            )
+        return {
+            d: _passes(w * trained, parse_count(tokens[d], f"the tokens of {d[:60]!r}"))
+            for d, w in self.items()
+        }
 
     def blend(self, other: Mixture, share: float) -> Mixture:
         """``(1 - share) * self + share * other``."""
         theirs = other.aligned(self.domains)
         mixed = (1 - share) * self.array + share * theirs
-        return Mixture.normalized(zip(self.domains, mixed.tolist(), strict=True),
-                                  source={"method": "blend", "share": share})
+        return Mixture.normalized(
+            zip(self.domains, mixed.tolist(), strict=True),
+            source={"method": "blend", "share": share},
+        )
 
     def distance(self, other: Mixture) -> float:
         """Total variation: the share of tokens that would have to move."""
@@ -200,8 +224,15 @@ class Mixture(Mapping[str, float]):
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
         """Write JSON: weights in token shares, full precision, and the source."""
-        record = {"format": FORMAT, "unit": "share of training tokens", "weights": dict(self), "source": plain(self.source)}
-        return write_atomically(path, json.dumps(record, indent=2, ensure_ascii=False) + "\n", overwrite=overwrite)
+        record = {
+            "format": FORMAT,
+            "unit": "share of training tokens",
+            "weights": dict(self),
+            "source": plain(self.source),
+        }
+        return write_atomically(
+            path, json.dumps(record, indent=2, ensure_ascii=False) + "\n", overwrite=overwrite
+        )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Mixture:
@@ -230,7 +261,10 @@ def _restore(weights: dict[str, float], source: dict[str, Any]) -> Mixture:
 
 def _checked(weights: Mapping[str, float] | Iterable[tuple[str, float]]) -> dict[str, float]:
     try:
-        pairs = [(str(domain), weight) for domain, weight in (weights.items() if isinstance(weights, Mapping) else weights)]
+        pairs = [
+            (str(domain), weight)
+            for domain, weight in (weights.items() if isinstance(weights, Mapping) else weights)
+        ]
     except (TypeError, ValueError):
         raise InvalidArgument(
             name="a Mixture",

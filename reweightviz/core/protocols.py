@@ -18,12 +18,14 @@ from reweightviz.core.types import Array
 class Mixer(Protocol):
     """How much of each domain, now? ``init`` and ``update`` name what they need as keyword-only parameters.
 
-    ``weights(state)`` is what to train with now, (K,); ``result(state)`` the method's answer, (K,).
-    A static mixer has no ``update``; one whose answer changes by the step has ``stages(state)``, first step to weights (K,).
-    ``applies_to`` says whether a trainer should draw by the weights ("sampling") or scale the loss by them ("loss").
-    An ``update`` that names costly signals (``core.types.COSTLY_SIGNALS``) needs ``measures(state)``, the names that are to
-    be measured right after the coming training step; where it does not name them, ``update`` gets NaN (K,). One that names
-    ``penalty_gap`` has a field ``alpha``, by which the trainer weighs the training loss.
+    ``weights(state)`` is what to train with now, (K,); ``result(state)`` the method's answer,
+    (K,). A static mixer has no ``update``; one whose answer changes by the step has
+    ``stages(state)``, first step to weights (K,). ``applies_to`` says whether a trainer should
+    draw by the weights ("sampling") or scale the loss by them ("loss"). An ``update`` that names
+    costly signals (``core.types.COSTLY_SIGNALS``) needs ``measures(state)``, the names that are to
+    be measured right after the coming training step; where it does not name them, ``update`` gets
+    NaN (K,). One that names ``penalty_gap`` has a field ``alpha``, by which the trainer weighs the
+    training loss.
     """
 
     applies_to: str
@@ -50,9 +52,9 @@ class Law(Protocol):
 class Sampled(Protocol):
     """A law that draws losses (B, n, M) that new runs at the mixtures (n, K) might reach.
 
-    A draw has one refit and the noise of one run for all its mixtures and targets, the same whenever
-    it is drawn, so differences between mixtures or targets keep their correlation. B is 0 for a law
-    without draws.
+    A draw has one refit and the noise of one run for all its mixtures and targets, the same
+    whenever it is drawn, so differences between mixtures or targets keep their correlation. B is 0
+    for a law without draws.
     """
 
     def samples(self, weights: ArrayLike) -> Array: ...
@@ -62,15 +64,24 @@ class Sampled(Protocol):
 class ConvexLaw(Law, Sampled, Protocol):
     """A law whose best mixture (K,) a convex program finds, within (K,) bounds."""
 
-    def minimise(self, importance: ArrayLike | None = None, *, kl: float = ..., prior: ArrayLike | None = None,
-                 lower: ArrayLike | None = None, upper: ArrayLike | None = None) -> Array: ...
+    def minimise(
+        self,
+        importance: ArrayLike | None = None,
+        *,
+        kl: float = ...,
+        prior: ArrayLike | None = None,
+        lower: ArrayLike | None = None,
+        upper: ArrayLike | None = None,
+    ) -> Array: ...
 
 
 @runtime_checkable
 class LawSpec(Protocol):
     """Hyperparameters of a law; ``fit`` names what it needs and returns a :class:`Law`."""
 
-    def fit(self, *, domains: Sequence[str], targets: Sequence[str], mixtures: Array, losses: Array) -> Law: ...
+    def fit(
+        self, *, domains: Sequence[str], targets: Sequence[str], mixtures: Array, losses: Array
+    ) -> Law: ...
 
 
 @runtime_checkable
@@ -93,8 +104,9 @@ class Selector(Protocol):
 class BrowserForm:
     """A law that a browser evaluates by itself: a JSON header and little-endian float32 numbers.
 
-    ``log-linear``: coef (M, 1+K) rows [log c, t_1..t_K], draws (B, M, 1+K), noise (B, M). The prediction is
-    exp(log c) + exp(t.w); the interval at a level is the quantiles over b of prediction_b + noise_b.
+    ``log-linear``: coef (M, 1+K) rows [log c, t_1..t_K], draws (B, M, 1+K), noise (B, M). The
+    prediction is exp(log c) + exp(t.w); the interval at a level is the quantiles over b of
+    prediction_b + noise_b.
     """
 
     header: Mapping[str, Any]

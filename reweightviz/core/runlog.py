@@ -1,10 +1,12 @@
 """RunLog: one training run. Weights by step, named signals by step and domain, scalars by step.
 
-On disk JSON lines: the first a header (domains, units), then one whole line a step. null is "not measured"; "nan", "inf" and "-inf"
-(text, as JSON has no such numbers) were measured, and are gaps that are counted.
+On disk JSON lines: the first a header (domains, units), then one whole line a step. null is "not
+measured"; "nan", "inf" and "-inf" (text, as JSON has no such numbers) were measured, and are gaps
+that are counted.
 
-    {"format": "reweightviz.runlog/1", "name": "doremi", "domains": ["web", "code"], "units": {"loss": "nats per token"}, "meta": {}}
-    {"step": 10, "time": 1767225600.0, "tokens": 40960, "weights": [0.5, 0.5], "loss": [3.1, null], "scalars": {"lr": 0.001}}
+    {"format": "reweightviz.runlog/1", "name": "doremi", "domains": ["web", "code"], "units":
+    {"loss": "nats per token"}, "meta": {}} {"step": 10, "time": 1767225600.0, "tokens": 40960,
+    "weights": [0.5, 0.5], "loss": [3.1, null], "scalars": {"lr": 0.001}}
 """
 
 from __future__ import annotations
@@ -41,10 +43,13 @@ class RunLog:
         domains: names (K,).
         steps: (T,) int64, increasing.
         weights: (T, K) the weights the trainer drew by at that step.
-        signals: name from :data:`reweightviz.core.types.LOG_SIGNALS` to (T, K); NaN where nothing was measured.
+        signals: name from :data:`reweightviz.core.types.LOG_SIGNALS` to (T, K); NaN where nothing
+            was measured.
         name: what the run is called in legends.
-        meta: how it was made (seed, steps, model, corpus digest, wall time); ``notes`` says what was found in the log.
-        scalars: any name to (T,): learning rate, length of the gradient; NaN where nothing was measured.
+        meta: how it was made (seed, steps, model, corpus digest, wall time); ``notes`` says what
+            was found in the log.
+        scalars: any name to (T,): learning rate, length of the gradient; NaN where nothing was
+            measured.
         times: (T,) Unix seconds, NaN where unknown.
         tokens: (T,) tokens trained so far, NaN where unknown.
     """
@@ -71,8 +76,17 @@ class RunLog:
         if (np.diff(steps) <= 0).any():
             raise ReweightvizError("the steps of a RunLog must increase.")
         scalars = {name: _column(name, values, len(steps)) for name, values in self.scalars.items()}
-        times, tokens = (_column(name, getattr(self, name), len(steps)) for name in ("times", "tokens"))
-        self._set(steps=steps, weights=weights, signals=signals, scalars=scalars, times=times, tokens=tokens)
+        times, tokens = (
+            _column(name, getattr(self, name), len(steps)) for name in ("times", "tokens")
+        )
+        self._set(
+            steps=steps,
+            weights=weights,
+            signals=signals,
+            scalars=scalars,
+            times=times,
+            tokens=tokens,
+        )
 
     @classmethod
     def of_views(cls, **columns: Any) -> RunLog:
@@ -107,15 +121,30 @@ class RunLog:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write JSON lines."""
         units = {name: SIGNALS[name].unit for name in self.signals}
-        header = {"format": FORMAT, "name": self.name, "domains": list(self.domains), "units": units, "meta": plain(self.meta)}
+        header = {
+            "format": FORMAT,
+            "name": self.name,
+            "domains": list(self.domains),
+            "units": units,
+            "meta": plain(self.meta),
+        }
         lines = [json.dumps(header, ensure_ascii=False)]
         for t, step in enumerate(self.steps.tolist()):
             record: dict[str, Any] = {"step": step}
             clocks = (("time", self.times[t]), ("tokens", self.tokens[t]))
             record |= {name: round(float(value), 3) for name, value in clocks if np.isfinite(value)}
-            record |= {name: _numbers(values[t]) for name, values in {"weights": self.weights, **self.signals}.items()}
+            record |= {
+                name: _numbers(values[t])
+                for name, values in {"weights": self.weights, **self.signals}.items()
+            }
             if self.scalars:
-                record["scalars"] = dict(zip(self.scalars, _numbers([values[t] for values in self.scalars.values()]), strict=True))
+                record["scalars"] = dict(
+                    zip(
+                        self.scalars,
+                        _numbers([values[t] for values in self.scalars.values()]),
+                        strict=True,
+                    )
+                )
             lines.append(json.dumps(record))
         return write_atomically(path, "\n".join(lines) + "\n")
 

@@ -28,19 +28,28 @@ from reweightviz.core.validation import whole_number
 
 FORMAT = "reweightviz.schedule/1"
 PATHS: dict[str, Callable[[float], float]] = {
-    "step": lambda _: 0.0, "linear": lambda part: part, "cosine": lambda part: (1 - float(np.cos(np.pi * part))) / 2,
+    "step": lambda _: 0.0,
+    "linear": lambda part: part,
+    "cosine": lambda part: (1 - float(np.cos(np.pi * part))) / 2,
 }
 """How far the exponent has come from one temperature to the next, by how much of the way there is done."""
 
 
-def cooldown_stages(tokens: ArrayLike, temperatures: Sequence[tuple[int, float]], *, path: str = "step",
-                    every: int = 100) -> dict[int, NDArray[np.float64]]:
+def cooldown_stages(
+    tokens: ArrayLike,
+    temperatures: Sequence[tuple[int, float]],
+    *,
+    path: str = "step",
+    every: int = 100,
+) -> dict[int, NDArray[np.float64]]:
     """First step to weights (K,), proportional to ``tokens ** (1 / temperature)``, as the temperature changes by the step.
 
     Args:
         tokens: (K,) available in each domain; one without any gets 0.
-        temperatures: (step, temperature) pairs, the first at step 0; the last temperature holds to the end.
-        path: "step" holds each temperature until the next; "linear" and "cosine" go there in the exponent, 1 / temperature.
+        temperatures: (step, temperature) pairs, the first at step 0; the last temperature holds to
+            the end.
+        path: "step" holds each temperature until the next; "linear" and "cosine" go there in the
+            exponent, 1 / temperature.
         every: steps that a stage lasts on the way; each has the temperature of its first step.
 
     Example:
@@ -54,15 +63,19 @@ def cooldown_stages(tokens: ArrayLike, temperatures: Sequence[tuple[int, float]]
     every = whole_number("every", every, 1)
     exponents = {pairs[-1][0]: 1 / pairs[-1][1]}
     for (begin, hot), (end, cold) in pairwise(pairs):
-        for step in (range(begin, end, every) if path != "step" else (begin,)):
-            exponents[step] = 1 / hot + (1 / cold - 1 / hot) * PATHS[path]((step - begin) / (end - begin))
+        for step in range(begin, end, every) if path != "step" else (begin,):
+            exponents[step] = 1 / hot + (1 / cold - 1 / hot) * PATHS[path](
+                (step - begin) / (end - begin)
+            )
     return {step: temperature_weights(tokens, exponents[step]) for step in sorted(exponents)}
 
 
 def checked_temperatures(temperatures: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
     """The (step, temperature) pairs of a cooldown, in order; refuses what is none."""
     try:
-        pairs = [(whole_number("a step", step), float(temperature)) for step, temperature in temperatures]
+        pairs = [
+            (whole_number("a step", step), float(temperature)) for step, temperature in temperatures
+        ]
     except (TypeError, ValueError) as error:
         raise InvalidValue(
             name="temperatures",
@@ -71,7 +84,10 @@ def checked_temperatures(temperatures: Sequence[tuple[int, float]]) -> list[tupl
         ) from error
     steps = [step for step, _ in pairs]
     if not pairs or steps[0] != 0 or any(later <= earlier for earlier, later in pairwise(steps)):
-        raise ReweightvizError(f"the temperatures of a cooldown begin at step 0, each later than the one before; got steps {steps[:12]}.")
+        raise ReweightvizError(
+            "the temperatures of a cooldown begin at step 0, each later than the one "
+            f"before; got steps {steps[:12]}."
+        )
     if not all(temperature > 0 for _, temperature in pairs):
         raise InvalidValue(
             name="every temperature",
@@ -91,12 +107,14 @@ class Schedule(Mapping[int, Mixture]):
     """Mixture by the step at which it begins; it holds until the next begins.
 
     Args:
-        stages: first step to the mixture from there on, in optimiser steps; the first stage begins at step 0.
+        stages: first step to the mixture from there on, in optimiser steps; the first stage begins
+            at step 0.
         steps: steps of the whole run, where known. Some frameworks and the epochs need it.
         source: where it came from.
 
     Raises:
-        ReweightvizError: no stage at 0, a step that is no whole number, or stages that name different domains.
+        ReweightvizError: no stage at 0, a step that is no whole number, or stages that name
+            different domains.
 
     Example:
         >>> late = Mixture({"web": 0.5, "math": 0.5})
@@ -105,8 +123,13 @@ class Schedule(Mapping[int, Mixture]):
         (True, 0.18)
     """
 
-    def __init__(self, stages: Mapping[int, Mapping[str, float]], *, steps: int | None = None,
-                 source: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        stages: Mapping[int, Mapping[str, float]],
+        *,
+        steps: int | None = None,
+        source: Mapping[str, Any] | None = None,
+    ) -> None:
         if not isinstance(stages, Mapping) or not stages:
             raise InvalidArgument(
                 name="a Schedule",
@@ -115,9 +138,16 @@ class Schedule(Mapping[int, Mixture]):
             )
         starts = [whole_number("a step", start) for start in stages]
         if min(starts) != 0 or len(set(starts)) < len(starts):
-            raise ReweightvizError(f"the first stage of a Schedule begins at step 0, each at a step of its own; got {starts[:12]}.")
-        self._stages = {start: mixture if isinstance(mixture, Mixture) else Mixture(mixture)
-                        for start, mixture in sorted(zip(starts, stages.values(), strict=True), key=lambda stage: stage[0])}
+            raise ReweightvizError(
+                "the first stage of a Schedule begins at step 0, each at a step of its "
+                f"own; got {starts[:12]}."
+            )
+        self._stages = {
+            start: mixture if isinstance(mixture, Mixture) else Mixture(mixture)
+            for start, mixture in sorted(
+                zip(starts, stages.values(), strict=True), key=lambda stage: stage[0]
+            )
+        }
         for mixture in self._stages.values():
             mixture.aligned(self.domains)
         self.steps = None if steps is None else whole_number("steps", steps)
@@ -131,11 +161,19 @@ class Schedule(Mapping[int, Mixture]):
         self.source = dict(source or {})
 
     @classmethod
-    def cooldown(cls, tokens: Mapping[str, float], temperatures: Sequence[tuple[int, float]], *, steps: int, path: str = "step",
-                 every: int = 100) -> Schedule:
+    def cooldown(
+        cls,
+        tokens: Mapping[str, float],
+        temperatures: Sequence[tuple[int, float]],
+        *,
+        steps: int,
+        path: str = "step",
+        every: int = 100,
+    ) -> Schedule:
         """Flat at first, for the small domains to be learnt fast, natural at the end, for them not to be overfitted.
 
-        What ``rv.mixers.Cooldown`` answers, where its paper is named; :func:`cooldown_stages` says what the arguments mean.
+        What ``rv.mixers.Cooldown`` answers, where its paper is named; :func:`cooldown_stages` says
+        what the arguments mean.
 
         Example:
             >>> schedule = Schedule.cooldown({"en": 1e9, "is": 1e6}, ((0, 5), (8000, 1)), steps=10_000)
@@ -143,12 +181,21 @@ class Schedule(Mapping[int, Mixture]):
             (True, 161)
         """
         stages = cooldown_stages(list(tokens.values()), temperatures, path=path, every=every)
-        source = {"method": "cooldown", "temperatures": [list(pair) for pair in temperatures], "path": path}
-        mixtures = {step: Mixture(zip(tokens, weights.tolist(), strict=True)) for step, weights in stages.items()}
+        source = {
+            "method": "cooldown",
+            "temperatures": [list(pair) for pair in temperatures],
+            "path": path,
+        }
+        mixtures = {
+            step: Mixture(zip(tokens, weights.tolist(), strict=True))
+            for step, weights in stages.items()
+        }
         return cls(mixtures, steps=steps, source=source)
 
     @classmethod
-    def two_phase(cls, first: Mapping[str, float], second: Mapping[str, float], *, switch: int, steps: int) -> Schedule:
+    def two_phase(
+        cls, first: Mapping[str, float], second: Mapping[str, float], *, switch: int, steps: int
+    ) -> Schedule:
         """One mixture until the step ``switch``, another from there on; what ``rv.mixers.TwoPhase`` answers."""
         return cls({0: first, switch: second}, steps=steps, source={"method": "two phases"})
 
@@ -178,9 +225,16 @@ class Schedule(Mapping[int, Mixture]):
     def mean(self) -> Mixture:
         """The mixture of the whole run: each stage counts by its steps."""
         if self.steps is None:
-            raise ReweightvizError("the mean of a Schedule needs the length of the run: Schedule(stages, steps=...).")
-        weights = mean_over_steps(list(self), [mixture.aligned(self.domains) for mixture in self.values()], self.steps)
-        return Mixture.normalized(zip(self.domains, weights.tolist(), strict=True), source={"method": "mean of a schedule", **self.source})
+            raise ReweightvizError(
+                "the mean of a Schedule needs the length of the run: Schedule(stages, steps=...)."
+            )
+        weights = mean_over_steps(
+            list(self), [mixture.aligned(self.domains) for mixture in self.values()], self.steps
+        )
+        return Mixture.normalized(
+            zip(self.domains, weights.tolist(), strict=True),
+            source={"method": "mean of a schedule", **self.source},
+        )
 
     def epochs(self, tokens: Mapping[str, float | str], budget: float | str) -> dict[str, float]:
         """Passes over each domain by the end of the run, ``budget`` tokens in all."""
@@ -188,9 +242,18 @@ class Schedule(Mapping[int, Mixture]):
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
         """Write JSON: weights in token shares by first step, full precision."""
-        record = {"format": FORMAT, "unit": "share of training tokens", "steps": self.steps,
-                  "stages": [{"step": start, "weights": dict(mixture)} for start, mixture in self.items()], "source": plain(self.source)}
-        return write_atomically(path, json.dumps(record, indent=2, ensure_ascii=False) + "\n", overwrite=overwrite)
+        record = {
+            "format": FORMAT,
+            "unit": "share of training tokens",
+            "steps": self.steps,
+            "stages": [
+                {"step": start, "weights": dict(mixture)} for start, mixture in self.items()
+            ],
+            "source": plain(self.source),
+        }
+        return write_atomically(
+            path, json.dumps(record, indent=2, ensure_ascii=False) + "\n", overwrite=overwrite
+        )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Schedule:

@@ -50,8 +50,8 @@ class Sources(Mapping[str, Source]):
     """Domain to :class:`Source`. Epochs, caps and unit conversions come from here.
 
     Args:
-        table: domain to a Source, to a number of tokens, or to a mapping of a Source's fields; numbers may be
-            written as in "1.2T".
+        table: domain to a Source, to a number of tokens, or to a mapping of a Source's fields;
+            numbers may be written as in "1.2T".
         tokenizer: name of the tokenizer that counted.
         lineage: where each domain's tokens lay before splits, for a law of the domains of then.
 
@@ -63,7 +63,13 @@ class Sources(Mapping[str, Source]):
         1200000000000.0
     """
 
-    def __init__(self, table: Mapping[str, Any], *, tokenizer: str | None = None, lineage: Lineage | None = None) -> None:
+    def __init__(
+        self,
+        table: Mapping[str, Any],
+        *,
+        tokenizer: str | None = None,
+        lineage: Lineage | None = None,
+    ) -> None:
         if not isinstance(table, Mapping):
             raise InvalidArgument(
                 name="Sources",
@@ -116,7 +122,9 @@ class Sources(Mapping[str, Source]):
         if strangers:
             raise UnknownName(kind="domain", name=strangers[0], known=self)
         table = {
-            domain: Source(source.tokens, source.documents, _paths(domain, paths[domain])) if domain in paths else source
+            domain: Source(source.tokens, source.documents, _paths(domain, paths[domain]))
+            if domain in paths
+            else source
             for domain, source in self._table.items()
         }
         return Sources(table, tokenizer=self.tokenizer, lineage=self.lineage)
@@ -127,11 +135,19 @@ class Sources(Mapping[str, Source]):
         record: dict[str, Any] = {"format": FORMAT, "tokenizer": self.tokenizer, "domains": domains}
         if self.lineage:
             record["lineage"] = self.lineage.to_jsonable()
-        return write_atomically(path, json.dumps(record, indent=2, ensure_ascii=False) + "\n", overwrite=overwrite)
+        return write_atomically(
+            path, json.dumps(record, indent=2, ensure_ascii=False) + "\n", overwrite=overwrite
+        )
 
 
 def _source(domain: str, entry: Any) -> Source:
-    given = asdict(entry) if isinstance(entry, Source) else dict(entry) if isinstance(entry, Mapping) else {"tokens": entry}
+    given = (
+        asdict(entry)
+        if isinstance(entry, Source)
+        else dict(entry)
+        if isinstance(entry, Mapping)
+        else {"tokens": entry}
+    )
     known = [field.name for field in fields(Source)]
     strange = [name for name in given if name not in known]
     if strange:
@@ -139,16 +155,24 @@ def _source(domain: str, entry: Any) -> Source:
             kind=f"field of {domain[:60]!r} in these sources", name=str(strange[0]), known=known
         )
     if given.get("tokens") is None:
-        raise ReweightvizError(f"{domain[:60]!r} has no tokens: give it a number of tokens, or a mapping with 'tokens' and perhaps "
-                               f"'documents' and 'paths'; got {entry!r:.80}.")
-    counts = {name: parse_count(given[name], f"the {name} of {domain[:60]!r}")
-              for name in ("tokens", "documents") if given.get(name) is not None}
+        raise ReweightvizError(
+            f"{domain[:60]!r} has no tokens: give it a number of tokens, or a mapping "
+            "with 'tokens' and perhaps "
+            f"'documents' and 'paths'; got {entry!r:.80}."
+        )
+    counts = {
+        name: parse_count(given[name], f"the {name} of {domain[:60]!r}")
+        for name in ("tokens", "documents")
+        if given.get(name) is not None
+    }
     return Source(**counts, paths=_paths(domain, given.get("paths")))
 
 
 def _paths(domain: str, paths: Any) -> tuple[str, ...]:
     found = (paths,) if isinstance(paths, str | os.PathLike) else () if paths is None else paths
-    if not isinstance(found, list | tuple) or not all(isinstance(path, str | os.PathLike) for path in found):
+    if not isinstance(found, list | tuple) or not all(
+        isinstance(path, str | os.PathLike) for path in found
+    ):
         raise InvalidValue(
             name=f"the paths of {domain[:60]!r}", value=paths, expected="a path or a list of them"
         )

@@ -38,19 +38,32 @@ def save_corpus(corpus: Corpus, path: str | os.PathLike[str], *, overwrite: bool
     Columns that lie there and that this corpus lacks are kept.
 
     Raises:
-        ReweightvizError: ``path`` holds other documents and ``overwrite`` is False, or something that is no saved corpus.
+        ReweightvizError: ``path`` holds other documents and ``overwrite`` is False, or something
+            that is no saved corpus.
     """
     lance, target = _lance("saving a corpus"), inside_folder(path)
     occupied = target.is_file() or (target.is_dir() and any(target.iterdir()))
     dataset = _dataset(target) if occupied else None
-    with tqdm(total=len(corpus.columns) + 1, desc="saving", unit="column", delay=1, leave=False) as bar, _plainly(f"cannot save {target}"):
+    with (
+        tqdm(
+            total=len(corpus.columns) + 1, desc="saving", unit="column", delay=1, leave=False
+        ) as bar,
+        _plainly(f"cannot save {target}"),
+    ):
         digests = {}
         for name in corpus.columns:
             digests[name] = corpus.digest(name)
             bar.update()
-        header = {"digests": digests, "domains": list(corpus.domains), "tokenizer": corpus.tokenizer, "meta": plain(corpus.meta)}
+        header = {
+            "digests": digests,
+            "domains": list(corpus.domains),
+            "tokenizer": corpus.tokenizer,
+            "meta": plain(corpus.meta),
+        }
         if dataset is None or overwrite:
-            table = _table(corpus, corpus.columns).replace_schema_metadata({KEY: json.dumps(header)})
+            table = _table(corpus, corpus.columns).replace_schema_metadata(
+                {KEY: json.dumps(header)}
+            )
             lance.write_dataset(table, str(target), mode="overwrite" if occupied else "create")
         else:
             _update(lance, target, corpus, header)
@@ -87,7 +100,10 @@ def same_documents(path: str | os.PathLike[str], corpus: Corpus) -> bool:
     target = Path(path)
     if not target.exists():
         return False
-    return _same(_header(_dataset(target), target)["digests"], {name: corpus.digest(name) for name in ROWS if name in corpus.columns})
+    return _same(
+        _header(_dataset(target), target)["digests"],
+        {name: corpus.digest(name) for name in ROWS if name in corpus.columns},
+    )
 
 
 def _same(known: Mapping[str, str], digests: Mapping[str, str]) -> bool:
@@ -102,8 +118,13 @@ def open_corpus(path: str | os.PathLike[str]) -> Corpus:
     dataset = _dataset(target)
     header = _header(dataset, target)
     columns: dict[str, Any] = {name: partial(_column, dataset, name) for name in header["digests"]}
-    return Corpus(columns, domains=header["domains"], tokenizer=header["tokenizer"], meta=header["meta"],
-                  fetch_text=partial(_texts, dataset))
+    return Corpus(
+        columns,
+        domains=header["domains"],
+        tokenizer=header["tokenizer"],
+        meta=header["meta"],
+        fetch_text=partial(_texts, dataset),
+    )
 
 
 def _lance(who: str) -> Any:
@@ -123,7 +144,9 @@ def _plainly(what: str) -> Iterator[None]:
     except ReweightvizError:
         raise
     except (OSError, ValueError) as error:
-        raise ReweightvizError(f"{what}: {str(error).partition(', /')[0].splitlines()[0].rstrip('.')}.") from error
+        raise ReweightvizError(
+            f"{what}: {str(error).partition(', /')[0].splitlines()[0].rstrip('.')}."
+        ) from error
 
 
 def _dataset(path: Path) -> LanceDataset:
@@ -133,7 +156,10 @@ def _dataset(path: Path) -> LanceDataset:
 
 
 def _header(dataset: LanceDataset, path: Path) -> dict[str, Any]:
-    stored = {key.decode() if isinstance(key, bytes) else key: value for key, value in (dataset.schema.metadata or {}).items()}
+    stored = {
+        key.decode() if isinstance(key, bytes) else key: value
+        for key, value in (dataset.schema.metadata or {}).items()
+    }
     if KEY not in stored:
         raise WrongContent(
             path=path,
@@ -162,8 +188,17 @@ def _column(dataset: LanceDataset, name: str) -> Any:
     if pa.types.is_fixed_size_list(column.type):
         width = column.type.list_size
         return column.combine_chunks().flatten().to_numpy().reshape(-1, width)
-    return column if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) else column.to_numpy()
+    return (
+        column
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+        else column.to_numpy()
+    )
 
 
 def _texts(dataset: LanceDataset, rows: Any) -> list[str]:
-    return [str(text) for text in dataset.take(np.asarray(rows, np.int64).tolist(), columns=["text"]).column(0).to_pylist()]
+    return [
+        str(text)
+        for text in dataset.take(np.asarray(rows, np.int64).tolist(), columns=["text"])
+        .column(0)
+        .to_pylist()
+    ]

@@ -46,7 +46,10 @@ class Swarm:
             if len(set(names)) < len(names):
                 twice = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
                 raise DuplicateName(kind=what, names=twice, where="a Swarm")
-        mixtures, losses = np.asarray(self.mixtures, np.float64), np.asarray(self.losses, np.float64)
+        mixtures, losses = (
+            np.asarray(self.mixtures, np.float64),
+            np.asarray(self.losses, np.float64),
+        )
         expected = (len(self.runs), len(self.domains)), (len(self.runs), len(self.targets))
         if (mixtures.shape, losses.shape) != expected:
             raise UnmetNeed(
@@ -60,10 +63,20 @@ class Swarm:
         off = np.abs(mixtures.sum(1) - 1) > SUM_SLACK
         if off.any():
             row = int(np.argmax(off))
-            raise ReweightvizError(f"the weights of run {row} sum to {mixtures[row].sum():.4f}, not 1 "
-                                   f"({off.sum()} such runs): were columns dropped?")
-        better = np.ones(len(self.targets), bool) if self.lower_is_better is None else np.asarray(self.lower_is_better, bool)
-        for name, value in (("mixtures", mixtures), ("losses", losses), ("lower_is_better", better)):
+            raise ReweightvizError(
+                f"the weights of run {row} sum to {mixtures[row].sum():.4f}, not 1 "
+                f"({off.sum()} such runs): were columns dropped?"
+            )
+        better = (
+            np.ones(len(self.targets), bool)
+            if self.lower_is_better is None
+            else np.asarray(self.lower_is_better, bool)
+        )
+        for name, value in (
+            ("mixtures", mixtures),
+            ("losses", losses),
+            ("lower_is_better", better),
+        ):
             object.__setattr__(self, name, value)
 
     def __len__(self) -> int:
@@ -75,20 +88,35 @@ class Swarm:
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> Swarm:
         """The runs ``rows``, in that order."""
         rows = np.asarray(rows)
-        return Swarm(self.domains, self.mixtures[rows], self.targets, self.losses[rows],
-                     self.runs.iloc[rows].reset_index(drop=True), self.tokens, self.lower_is_better, self.meta)
+        return Swarm(
+            self.domains,
+            self.mixtures[rows],
+            self.targets,
+            self.losses[rows],
+            self.runs.iloc[rows].reset_index(drop=True),
+            self.tokens,
+            self.lower_is_better,
+            self.meta,
+        )
 
     def signals(self) -> dict[str, Any]:
         """What a law may ask for, by name: mixtures, losses and, where they are known, size, run_tokens and available."""
-        found: dict[str, Any] = {"domains": self.domains, "targets": self.targets, "mixtures": self.mixtures, "losses": self.losses,
-                                 "lower_is_better": self.lower_is_better}
+        found: dict[str, Any] = {
+            "domains": self.domains,
+            "targets": self.targets,
+            "mixtures": self.mixtures,
+            "losses": self.losses,
+            "lower_is_better": self.lower_is_better,
+        }
         for name in ("size", "run_tokens"):
             if name in self.runs:
                 found[name] = self.runs[name].to_numpy(np.float64)
         if "run_tokens" not in found and "tokens_a_run" in self.meta:
             found["run_tokens"] = np.full(len(self), float(self.meta["tokens_a_run"]))
         if self.tokens is not None and all(domain in self.tokens for domain in self.domains):
-            found["available"] = np.array([self.tokens[domain] for domain in self.domains], np.float64)
+            found["available"] = np.array(
+                [self.tokens[domain] for domain in self.domains], np.float64
+            )
         return found
 
     def noise_floor(self, decimals: int = DECIMALS) -> NDArray[np.float64]:

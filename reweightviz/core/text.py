@@ -12,7 +12,10 @@ def line(text: object, width: int = 0) -> str:
     >>> line("web\n\x1b[31m"), line("a long name", 6)
     ('web\\n\\x1b[31m', 'a lon…')
     """
-    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in str(text))
+    shown = "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in str(text)
+    )
     return shown if not width or len(shown) <= width else shown[: width - 1] + "…"
 
 
@@ -22,7 +25,11 @@ def markdown(text: object, width: int = 0) -> str:
     >>> markdown("<b>|*web*|</b>"), markdown("- a_b (c)")
     ('&lt;b&gt;\\|\\*web\\*\\|&lt;/b&gt;', '\\- a_b (c)')
     """
-    safe = re.sub(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", html.escape(line(text, width), quote=False))
+    safe = re.sub(
+        r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])",
+        r"\\\g<0>",
+        html.escape(line(text, width), quote=False),
+    )
     return re.sub(r"^(\s*\d+(?=[.)](?:\s|$))|\s*(?=[-+=#]+(?:\s|$)))", r"\1\\", safe)
 
 

@@ -13,19 +13,23 @@ POWERS = {"K": 3, "M": 6, "G": 9, "B": 9, "T": 12}
 """What a letter behind a count stands for, as a power of ten; G is read as B."""
 FORM = "such as 1.2e12 or '1.2T' (K, M, B or G, T)"
 # The same grammar as parseTokens in widgets/parse.js; tests/golden/token_counts.json holds both.
-_COUNT = re.compile(r"""
+_COUNT = re.compile(
+    r"""
     (?P<whole> [0-9]{1,3}(?:[,_\s][0-9]{3})+ | [0-9]+ )?
     (?P<part> \.[0-9]* )?
     (?: [eE](?P<power> [+-]?[0-9]{1,4}) )?
     \s* (?P<letter> [kKmMgGbBtT]? )
-""", re.VERBOSE)
+""",
+    re.VERBOSE,
+)
 
 
 def parse_count(value: object, what: str = "a count", *, positive: bool = False) -> float:
     """Return a number of tokens or documents, given as a number or as a person writes it.
 
     Args:
-        value: a number, or text with decimals, an exponent, separators of thousands, a letter of ``POWERS``.
+        value: a number, or text with decimals, an exponent, separators of thousands, a letter of
+            ``POWERS``.
         what: stands in the sentence.
         positive: 0 is refused too.
 

@@ -25,13 +25,17 @@ COLUMNS: dict[str, Kind] = {
     "id": Kind("(N,)", "text", "name of a document, unique in its corpus"),
     "text": Kind("(N,)", "text", "the document"),
     "domain": Kind("(N,)", "text", "which domain the document belongs to"),
-    "former_domain": Kind("(N,)", "text", "the domain before a split; `former_domain:1` before the first"),
+    "former_domain": Kind(
+        "(N,)", "text", "the domain before a split; `former_domain:1` before the first"
+    ),
     "tokens": Kind("(N,)", "tokens", "length of the document under the corpus' tokenizer"),
     "embedding": Kind("(N, D)", "1", "a vector a document"),
     "xy": Kind("(N, 2)", "1", "place on the map"),
     "cluster": Kind("(N,)", "index", "which cluster; names in meta['cluster_names']"),
     "score": Kind("(N,)", "the scorer's", "what a document is worth; `score:<method>`"),
-    "loss": Kind("(N,)", "nats per token", "mean loss of the document under a model; `loss:<model>`"),
+    "loss": Kind(
+        "(N,)", "nats per token", "mean loss of the document under a model; `loss:<model>`"
+    ),
     "gradient": Kind("(N, D)", "1", "projected gradient of the document's loss"),
 }
 """Kinds of corpus columns. Several of a kind carry a label after a colon: ``score:loss``."""
@@ -39,23 +43,57 @@ COLUMNS: dict[str, Kind] = {
 SIGNALS: dict[str, Kind] = {
     "tokens": Kind("(K,)", "tokens", "tokens available in each domain"),
     "documents": Kind("(K,)", "documents", "documents available in each domain"),
-    "cost": Kind("(K,)", "any currency", "what a token of each domain costs; all alike when not given"),
-    "sizes": Kind("(S, K)", "tokens", "sizes at which each domain's loss was measured; NaN for none"),
+    "cost": Kind(
+        "(K,)", "any currency", "what a token of each domain costs; all alike when not given"
+    ),
+    "sizes": Kind(
+        "(S, K)", "tokens", "sizes at which each domain's loss was measured; NaN for none"
+    ),
     "size_losses": Kind("(S, K)", "nats per token", "each domain's loss at those sizes"),
-    "task_heads": Kind("(D, K)", "1", "the last layer that each domain's task needs on a common representation"),
-    "target_head": Kind("(D,)", "1", "the last layer that the target task needs on the same representation"),
-    "influence": Kind("(K,)", "any, higher is better", "how much more of each domain lowers the target's loss; NaN where not known"),
-    "task": Kind("(K,)", "index", "which task each domain belongs to, such as hard math and easy math to math"),
+    "task_heads": Kind(
+        "(D, K)", "1", "the last layer that each domain's task needs on a common representation"
+    ),
+    "target_head": Kind(
+        "(D,)", "1", "the last layer that the target task needs on the same representation"
+    ),
+    "influence": Kind(
+        "(K,)",
+        "any, higher is better",
+        "how much more of each domain lowers the target's loss; NaN where not known",
+    ),
+    "task": Kind(
+        "(K,)",
+        "index",
+        "which task each domain belongs to, such as hard math and easy math to math",
+    ),
     "prior": Kind("(K,)", "share of tokens", "weights to start from; uniform when not given"),
     "loss": Kind("(T, K)", "nats per token", "training loss of the model on each domain"),
-    "reference_loss": Kind("(T, K)", "nats per token", "loss of a frozen reference model on the same tokens"),
-    "excess_loss": Kind("(T, K)", "nats per token", "mean over tokens of max(loss - reference loss, 0)"),
-    "held_out_loss": Kind("(T, K)", "nats per token", "loss on documents that are never trained on"),
-    "probe_loss": Kind("(T, K)", "nats per token", "loss on the held-out documents that mixers may look at"),
-    "gradient_products": Kind("(T, K)", "1", "inner product of each domain's gradient with that of the mean held-out loss"),
+    "reference_loss": Kind(
+        "(T, K)", "nats per token", "loss of a frozen reference model on the same tokens"
+    ),
+    "excess_loss": Kind(
+        "(T, K)", "nats per token", "mean over tokens of max(loss - reference loss, 0)"
+    ),
+    "held_out_loss": Kind(
+        "(T, K)", "nats per token", "loss on documents that are never trained on"
+    ),
+    "probe_loss": Kind(
+        "(T, K)", "nats per token", "loss on the held-out documents that mixers may look at"
+    ),
+    "gradient_products": Kind(
+        "(T, K)", "1", "inner product of each domain's gradient with that of the mean held-out loss"
+    ),
     "gradient_norm": Kind("(T, K)", "1", "length of each domain's training gradient"),
-    "hypergradient": Kind("(T, K)", "nats per token", "derivative of the mean held-out loss after an update, by each domain's weight"),
-    "penalty_gap": Kind("(T, K)", "nats per token", "loss under the model less that under a follower of the training loss alone"),
+    "hypergradient": Kind(
+        "(T, K)",
+        "nats per token",
+        "derivative of the mean held-out loss after an update, by each domain's weight",
+    ),
+    "penalty_gap": Kind(
+        "(T, K)",
+        "nats per token",
+        "loss under the model less that under a follower of the training loss alone",
+    ),
     "drawn_tokens": Kind("(T, K)", "tokens", "tokens drawn since the last record"),
     "score": Kind("(N,)", "the scorer's", "higher is better, NaN last"),
     "mixtures": Kind("(R, K)", "share of tokens", "domain weights of the proxy runs"),
@@ -64,21 +102,48 @@ SIGNALS: dict[str, Kind] = {
     "run_tokens": Kind("(R,)", "tokens", "training tokens of the proxy runs"),
     "available": Kind("(R, K) or (K,)", "tokens", "tokens that there were of each domain"),
     "law": Kind("()", "law", "a fitted law on the losses of smaller models"),
-    "proxy_losses": Kind("(R, P)", "the proxy target's", "what a small model reached at the same mixtures"),
-    "log_probs": Kind("(X, K)", "nats", "log probability of the target's documents under a model of each domain; or one array a target"),
-    "lengths": Kind("(X,)", "tokens", "length of those documents; log_probs are then of whole documents"),
+    "proxy_losses": Kind(
+        "(R, P)", "the proxy target's", "what a small model reached at the same mixtures"
+    ),
+    "log_probs": Kind(
+        "(X, K)",
+        "nats",
+        "log probability of the target's documents under a model of each domain; or one "
+        "array a target",
+    ),
+    "lengths": Kind(
+        "(X,)", "tokens", "length of those documents; log_probs are then of whole documents"
+    ),
     "embedding": Kind("(X, D)", "1", "documents of each domain; a mapping of domain to array"),
-    "target_embedding": Kind("(Y, D)", "1", "documents of the targets; or a mapping of target to array"),
-    "domain_distances": Kind("(K,) or (M, K)", "1", "transport distance of each domain to the targets"),
+    "target_embedding": Kind(
+        "(Y, D)", "1", "documents of the targets; or a mapping of target to array"
+    ),
+    "domain_distances": Kind(
+        "(K,) or (M, K)", "1", "transport distance of each domain to the targets"
+    ),
     "lower_is_better": Kind("(M,)", "bool", "direction of each target"),
-    "graph": Kind("(K, K)", "1", "skills graph: the share of the column's loss that training on the row's domain alone takes off"),
-    "policy": Kind("()", "policy", "what says the next weights from the history of weights and held-out losses"),
+    "graph": Kind(
+        "(K, K)",
+        "1",
+        "skills graph: the share of the column's loss that training on the row's domain "
+        "alone takes off",
+    ),
+    "policy": Kind(
+        "()", "policy", "what says the next weights from the history of weights and held-out losses"
+    ),
     "k": Kind("()", "documents", "how many documents to select"),
     "rng": Kind("()", "generator", "numpy Generator made from the verb's seed"),
 }
 """Names that a method may ask for as keyword-only parameters, as a pytest test names its fixtures."""
 
-COSTLY_SIGNALS = ("held_out_loss", "probe_loss", "gradient_products", "gradient_norm", "hypergradient", "penalty_gap")
+COSTLY_SIGNALS = (
+    "held_out_loss",
+    "probe_loss",
+    "gradient_products",
+    "gradient_norm",
+    "hypergradient",
+    "penalty_gap",
+)
 """What takes extra passes to measure: a trainer does so on the steps that a mixer's ``measures`` names; NaN on all others."""
 
 LOG_SIGNALS = ("loss", "reference_loss", "excess_loss", "drawn_tokens", *COSTLY_SIGNALS)

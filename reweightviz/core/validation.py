@@ -25,8 +25,14 @@ def whole_number(name: str, value: Any, least: int | None = 0, most: int | None 
         12
     """
     number = _as_int(value)
-    if number is None or (least is not None and number < least) or (most is not None and number > most):
-        raise ReweightvizError(f"{name} must be a whole number{_limits(least, most)}; got {value!r:.80}.")
+    if (
+        number is None
+        or (least is not None and number < least)
+        or (most is not None and number > most)
+    ):
+        raise ReweightvizError(
+            f"{name} must be a whole number{_limits(least, most)}; got {value!r:.80}."
+        )
     return number
 
 

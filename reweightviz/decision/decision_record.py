@@ -18,27 +18,45 @@ from reweightviz.core.token_counts import format_count, parse_budget
 from reweightviz.decision import page as decision_page
 from reweightviz.decision.facts import Decision, Estimate, facts, signed
 
-WORDS = {"better": "better", "better on average": "better on average", "noise": "within the noise", "worse on average": "worse on average",
-         "worse": "worse", "unknown": "no interval"}
+WORDS = {
+    "better": "better",
+    "better on average": "better on average",
+    "noise": "within the noise",
+    "worse on average": "worse on average",
+    "worse": "worse",
+    "unknown": "no interval",
+}
 TEXTS = ("domain", "target", "mixture", "why", "verdict")
 ENDINGS = (".md", ".markdown", ".html", ".htm")
 
 
-def decision_record(mixture: Mapping[str, float], path: str | os.PathLike[str], *, reference: Mapping[str, float] | None = None,
-                    law: Law | None = None, sources: Sources | Mapping[str, Any] | None = None, tokens: float | str | None = None,
-                    given: Mapping[str, Any] | None = None, rejected: Mapping[str, Any] | None = None,
-                    files: Sequence[str | os.PathLike[str]] = (), title: str | None = None, overwrite: bool = False) -> Path:
+def decision_record(
+    mixture: Mapping[str, float],
+    path: str | os.PathLike[str],
+    *,
+    reference: Mapping[str, float] | None = None,
+    law: Law | None = None,
+    sources: Sources | Mapping[str, Any] | None = None,
+    tokens: float | str | None = None,
+    given: Mapping[str, Any] | None = None,
+    rejected: Mapping[str, Any] | None = None,
+    files: Sequence[str | os.PathLike[str]] = (),
+    title: str | None = None,
+    overwrite: bool = False,
+) -> Path:
     """Write one page on a decision: ``<path>.md``, and the same with pictures, standalone, in ``<path>.html``.
 
     Args:
         mixture: what was chosen; its ``source`` says by which method and constraints.
         path: of the Markdown; the HTML lies beside it under the same name.
         reference: what it is compared with; the natural mixture of ``sources`` when not given.
-        law: predicts every target under both, with 90 % intervals and whether the difference exceeds its own.
-        sources: what there is of each domain, for natural weights and epochs; those of a corpus know which domains were split,
-            and from which of the law's.
+        law: predicts every target under both, with 90 % intervals and whether the difference
+            exceeds its own.
+        sources: what there is of each domain, for natural weights and epochs; those of a corpus
+            know which domains were split, and from which of the law's.
         tokens: budget of the run; the one in the mixture's source when not given.
-        given: what else the law predicts from, such as ``{"size": 1e9}``; what the mixture was proposed with when not given.
+        given: what else the law predicts from, such as ``{"size": 1e9}``; what the mixture was
+            proposed with when not given.
         rejected: name to (mixture, reason) of what was not chosen.
         files: what was exported; each is read back and its unit and provenance are stated.
         title: of the page.
@@ -56,43 +74,105 @@ def decision_record(mixture: Mapping[str, float], path: str | os.PathLike[str], 
         )
     chosen = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
     table = Sources.of(sources)
-    found = facts(chosen, reference=reference, law=law, sources=table, tokens=parse_budget(tokens), rejected=rejected,
-                  files=[files] if isinstance(files, str | os.PathLike) else files, title=title, given=given)
+    found = facts(
+        chosen,
+        reference=reference,
+        law=law,
+        sources=table,
+        tokens=parse_budget(tokens),
+        rejected=rejected,
+        files=[files] if isinstance(files, str | os.PathLike) else files,
+        title=title,
+        given=given,
+    )
     given = Path(path)
     base = given.with_suffix("") if given.suffix.lower() in ENDINGS else given
     page, text = base.with_name(base.name + ".html"), base.with_name(base.name + ".md")
-    write_all({page: decision_page.html(found), text: "\n".join(_lines(found)) + "\n"}, overwrite=overwrite)
+    write_all(
+        {page: decision_page.html(found), text: "\n".join(_lines(found)) + "\n"},
+        overwrite=overwrite,
+    )
     return text
 
 
 def _lines(found: Decision) -> Iterator[str]:
-    yield from (f"# {safe(found.title)}", "", f"Decision record, {found.created}, {found.versions}.", "")
+    yield from (
+        f"# {safe(found.title)}",
+        "",
+        f"Decision record, {found.created}, {found.versions}.",
+        "",
+    )
     yield from (f"- {safe(sentence)}" for sentence in found.highlights())
     by = f", as counted by {safe(found.tokenizer)}" if found.tokenizer else ""
     beside = f" Compared with {safe(found.reference)}." if found.reference else ""
     yield from ("", "## Mixture", "", f"A weight is a share of training tokens{by}.{beside}", "")
-    yield from _table(["domain", "weight", "reference", "change (points)", "available", "drawn", "epochs"], [
-        [row.domain, _percent(row.weight), _percent(row.reference), _points(row.weight, row.reference), _tokens(row.available),
-         _tokens(row.drawn), "" if row.epochs is None else f"{row.epochs:.3g}" + (" !" if row.epochs > found.limit * (1 + 1e-6) else "")]
-        for row in found.rows])
+    yield from _table(
+        ["domain", "weight", "reference", "change (points)", "available", "drawn", "epochs"],
+        [
+            [
+                row.domain,
+                _percent(row.weight),
+                _percent(row.reference),
+                _points(row.weight, row.reference),
+                _tokens(row.available),
+                _tokens(row.drawn),
+                ""
+                if row.epochs is None
+                else f"{row.epochs:.3g}" + (" !" if row.epochs > found.limit * (1 + 1e-6) else ""),
+            ]
+            for row in found.rows
+        ],
+    )
     yield from ("", "## Predicted losses", "")
     if found.mean is None:
         yield "No law was given, so nothing is predicted."
     else:
-        both = [found.mean, *found.targets] if found.averaged > 1 or len(found.targets) > 1 else [*found.targets]
-        yield from _table(["target", "chosen", "reference", "difference", "verdict"], [
-            [one.target + ("" if one.lower_is_better else " (higher is better)"), _estimate(one.chosen), _estimate(one.reference),
-             _estimate(one.change, sign=True), WORDS[one.verdict] if one.change else ""] for one in both])
+        both = (
+            [found.mean, *found.targets]
+            if found.averaged > 1 or len(found.targets) > 1
+            else [*found.targets]
+        )
+        yield from _table(
+            ["target", "chosen", "reference", "difference", "verdict"],
+            [
+                [
+                    one.target + ("" if one.lower_is_better else " (higher is better)"),
+                    _estimate(one.chosen),
+                    _estimate(one.reference),
+                    _estimate(one.change, sign=True),
+                    WORDS[one.verdict] if one.change else "",
+                ]
+                for one in both
+            ],
+        )
         yield from ("", decision_page.footnote(found))
         yield from ("", "## The law", "", *_pairs(found.law))
     if found.constraints:
         yield from ("", "## Where the mixture came from", "", *_pairs(found.constraints))
     if found.rejected:
         yield from ("", "## Rejected", "")
-        yield from _table(["mixture", "why", "predicted mean", "against the chosen", "tokens that differ", "most epochs"], [
-            [one.name, one.reason, _estimate(one.mean),
-             _estimate(one.change, sign=True) + (f", {WORDS[one.verdict]}" if one.change else ""), _percent(one.moved),
-             "" if one.epochs is None else f"{one.epochs:.3g}"] for one in found.rejected])
+        yield from _table(
+            [
+                "mixture",
+                "why",
+                "predicted mean",
+                "against the chosen",
+                "tokens that differ",
+                "most epochs",
+            ],
+            [
+                [
+                    one.name,
+                    one.reason,
+                    _estimate(one.mean),
+                    _estimate(one.change, sign=True)
+                    + (f", {WORDS[one.verdict]}" if one.change else ""),
+                    _percent(one.moved),
+                    "" if one.epochs is None else f"{one.epochs:.3g}",
+                ]
+                for one in found.rejected
+            ],
+        )
     if found.files:
         yield from ("", "## Files", "")
         for file in found.files:
@@ -129,4 +209,6 @@ def _estimate(one: Estimate | None, *, sign: bool = False) -> str:
     if one is None:
         return ""
     shown = signed if sign else "{:.3f}".format
-    return shown(one.value) + ("" if math.isnan(one.low) else f" ({shown(one.low)} to {shown(one.high)})")
+    return shown(one.value) + (
+        "" if math.isnan(one.low) else f" ({shown(one.low)} to {shown(one.high)})"
+    )

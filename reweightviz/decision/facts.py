@@ -36,11 +36,21 @@ from reweightviz.numerics.contrast import (
 from reweightviz.proposals.task import given_for
 
 LEVEL = 0.9
-LABELS = {"kl": "pull towards the prior (KL)", "near": "prior", "max_epochs": "most epochs", "read_from": "read from"}
+LABELS = {
+    "kl": "pull towards the prior (KL)",
+    "near": "prior",
+    "max_epochs": "most epochs",
+    "read_from": "read from",
+}
 OUT_OF_SAMPLE = ("cv", "cross", "held", "out_of", "oos", "loo", "test")
 """What the name of a diagnostic begins with where it was measured on runs that the law was not fitted to."""
-FIT = {"r2": "R² in sample", "mae": "mean absolute error in sample", "held_out_r2": "R² out of sample",
-       "held_out_mae": "mean absolute error out of sample", "runs": "proxy runs"}
+FIT = {
+    "r2": "R² in sample",
+    "mae": "mean absolute error in sample",
+    "held_out_r2": "R² out of sample",
+    "held_out_mae": "mean absolute error out of sample",
+    "runs": "proxy runs",
+}
 
 
 class Estimate(NamedTuple):
@@ -133,24 +143,50 @@ class Decision:
         if self.mean is not None:
             found.append(_of_mean(self.mean, self.reference, self.averaged))
         if self.targets and self.mean is not None and self.mean.change is not None:
-            counts = {word: sum(one.verdict.startswith(word) for one in self.targets) for word in ("better", "worse", "noise", "unknown")}
-            words = {"better": "better", "worse": "worse", "noise": "within the noise", "unknown": "without an interval"}
+            counts = {
+                word: sum(one.verdict.startswith(word) for one in self.targets)
+                for word in ("better", "worse", "noise", "unknown")
+            }
+            words = {
+                "better": "better",
+                "worse": "worse",
+                "noise": "within the noise",
+                "unknown": "without an interval",
+            }
             parts = [f"{count} {words[word]}" for word, count in counts.items() if count]
             found.append(f"Of {len(self.targets)} targets: {', '.join(parts)}.")
         if self.moved is not None:
-            found.append(f"{100 * self.moved:.3g} % of the training tokens move, against {self.reference}.")
-        most = max((row for row in self.rows if row.epochs is not None), key=lambda row: row.epochs or 0.0, default=None)
+            found.append(
+                f"{100 * self.moved:.3g} % of the training tokens move, against {self.reference}."
+            )
+        most = max(
+            (row for row in self.rows if row.epochs is not None),
+            key=lambda row: row.epochs or 0.0,
+            default=None,
+        )
         if most is not None and self.budget is not None:
             often = [row.domain for row in self.rows if (row.epochs or 0) > self.limit * (1 + 1e-6)]
             over = f"; above {self.limit:g}: {listed(often)}" if often else ""
-            found.append(f"At {format_count(self.budget)} tokens the most repeated domain is {most.domain[:60]!r}, "
-                         f"{most.epochs:.3g} epochs{over}.")
+            found.append(
+                f"At {format_count(self.budget)} tokens the most repeated domain is "
+                f"{most.domain[:60]!r}, "
+                f"{most.epochs:.3g} epochs{over}."
+            )
         return found
 
 
-def facts(mixture: Mixture, *, reference: Mapping[str, float] | None, law: Law | None, sources: Sources | None, tokens: float | None,
-          rejected: Mapping[str, Any] | None, files: Sequence[str | os.PathLike[str]], title: str | None,
-          given: Mapping[str, Any] | None = None) -> Decision:
+def facts(
+    mixture: Mixture,
+    *,
+    reference: Mapping[str, float] | None,
+    law: Law | None,
+    sources: Sources | None,
+    tokens: float | None,
+    rejected: Mapping[str, Any] | None,
+    files: Sequence[str | os.PathLike[str]],
+    title: str | None,
+    given: Mapping[str, Any] | None = None,
+) -> Decision:
     """Work a decision out; arguments as :func:`reweightviz.decision.decision_record.decision_record`."""
     budget = tokens if tokens is not None else _number(mixture.source.get("budget"))
     base, called = _reference(mixture, reference, sources)
@@ -161,31 +197,61 @@ def facts(mixture: Mixture, *, reference: Mapping[str, float] | None, law: Law |
     limit = _number(mixture.source.get("max_epochs")) or provenance.MAX_EPOCHS
     others = {str(name): _rejected(str(name), entry) for name, entry in (rejected or {}).items()}
     epochs = _epochs(mixture, sources, budget)
-    rows = [Row(domain, color, mixture.get(domain, 0.0), None if base is None else base.get(domain, 0.0),
-                sources[domain].tokens if sources is not None and domain in sources else None,
-                None if budget is None else budget * mixture.get(domain, 0.0), epochs.get(domain))
-            for domain, color in zip(domains, colors(len(domains)), strict=True)]
+    rows = [
+        Row(
+            domain,
+            color,
+            mixture.get(domain, 0.0),
+            None if base is None else base.get(domain, 0.0),
+            sources[domain].tokens if sources is not None and domain in sources else None,
+            None if budget is None else budget * mixture.get(domain, 0.0),
+            epochs.get(domain),
+        )
+        for domain, color in zip(domains, colors(len(domains)), strict=True)
+    ]
     return Decision(
-        title or "Training mixture", dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        f"reweightviz {VERSION}, Python {platform.python_version()}, NumPy {np.__version__}", called,
-        tuple(sorted(rows, key=lambda row: -row.weight)), None if base is None else _moved(mixture, base), budget,
-        sources.tokenizer if sources is not None else None, limit, comparisons[0] if comparisons else None,
-        tuple(sorted(comparisons[1:], key=_gain)), averaged, _law(law), paired, _constraints(mixture.source),
-        tuple(_judged(name, other, reason, mixture, law, sources, budget, told) for name, (other, reason) in others.items()),
-        tuple(_written(path, sources, tokens) for path in files))
+        title or "Training mixture",
+        dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        f"reweightviz {VERSION}, Python {platform.python_version()}, NumPy {np.__version__}",
+        called,
+        tuple(sorted(rows, key=lambda row: -row.weight)),
+        None if base is None else _moved(mixture, base),
+        budget,
+        sources.tokenizer if sources is not None else None,
+        limit,
+        comparisons[0] if comparisons else None,
+        tuple(sorted(comparisons[1:], key=_gain)),
+        averaged,
+        _law(law),
+        paired,
+        _constraints(mixture.source),
+        tuple(
+            _judged(name, other, reason, mixture, law, sources, budget, told)
+            for name, (other, reason) in others.items()
+        ),
+        tuple(_written(path, sources, tokens) for path in files),
+    )
 
 
-def _reference(mixture: Mixture, reference: Mapping[str, float] | None, sources: Sources | None) -> tuple[Mixture | None, str]:
+def _reference(
+    mixture: Mixture, reference: Mapping[str, float] | None, sources: Sources | None
+) -> tuple[Mixture | None, str]:
     if reference is not None:
         given = reference if isinstance(reference, Mixture) else Mixture(reference)
-        return given, f"the reference ({given.source['method']})" if given.source.get("method") else "the reference"
+        return given, f"the reference ({given.source['method']})" if given.source.get(
+            "method"
+        ) else "the reference"
     if sources is None:
         return None, ""
     absent = [domain for domain in mixture if domain not in sources]
     if absent:
-        raise ReweightvizError(f"the natural mixture needs the tokens of {listed(absent)}, which sources= lacks; "
-                               "reference= takes another mixture to compare with.")
-    return Mixture.natural({domain: sources[domain].tokens for domain in mixture}), "the natural mixture"
+        raise ReweightvizError(
+            f"the natural mixture needs the tokens of {listed(absent)}, which sources= lacks; "
+            "reference= takes another mixture to compare with."
+        )
+    return Mixture.natural(
+        {domain: sources[domain].tokens for domain in mixture}
+    ), "the natural mixture"
 
 
 def _epochs(mixture: Mixture, sources: Sources | None, budget: float | None) -> dict[str, float]:
@@ -199,19 +265,33 @@ def _moved(one: Mixture, other: Mixture) -> float:
 # ---- predictions
 
 
-def _told(law: Law | None, mixture: Mixture, given: Mapping[str, Any] | None, tokens: float | None, budget: float | None,
-          sources: Sources | None) -> dict[str, Any]:
+def _told(
+    law: Law | None,
+    mixture: Mixture,
+    given: Mapping[str, Any] | None,
+    tokens: float | None,
+    budget: float | None,
+    sources: Sources | None,
+) -> dict[str, Any]:
     """What the law predicts from beside the weights: as given, else as it was when the mixture was proposed, else budget and sources."""
     if law is None:
         return {}
     takes, asked = getattr(law, "takes", getattr(law, "given", ())), mixture.source.get("given")
-    known = {name: value for name, value in (asked if isinstance(asked, Mapping) else {}).items() if name in takes}
+    known = {
+        name: value
+        for name, value in (asked if isinstance(asked, Mapping) else {}).items()
+        if name in takes
+    }
     if tokens is not None:
         known.pop("run_tokens", None)
-    return given_for(law, known | mapping("given", given, "name to what the law takes"), budget, sources)
+    return given_for(
+        law, known | mapping("given", given, "name to what the law takes"), budget, sources
+    )
 
 
-def _compared(law: Law | None, mixtures: Sequence[Mixture], told: Mapping[str, Any]) -> tuple[list[Comparison], int, int]:
+def _compared(
+    law: Law | None, mixtures: Sequence[Mixture], told: Mapping[str, Any]
+) -> tuple[list[Comparison], int, int]:
     """The mean and every target under the first mixture beside the second; how many are averaged; how many draws are paired."""
     if law is None:
         return [], 0, 0
@@ -230,7 +310,10 @@ def _compared(law: Law | None, mixtures: Sequence[Mixture], told: Mapping[str, A
         changes = [contrasts.mean, *contrasts.targets]
     found = []
     for m, (name, lower, contrast) in enumerate(zip(names, downwards, changes, strict=True)):
-        chosen, *rest = (Estimate(float(values[i, m]), float(low[i, m]), float(high[i, m])) for i in range(len(mixtures)))
+        chosen, *rest = (
+            Estimate(float(values[i, m]), float(low[i, m]), float(high[i, m]))
+            for i in range(len(mixtures))
+        )
         reference = rest[0] if rest else None
         change = Estimate(contrast.change, contrast.low, contrast.high) if contrast else None
         verdict = _verdict(chosen, contrast)
@@ -265,8 +348,10 @@ def _of_mean(mean: Comparison, reference: str, averaged: int) -> str:
     what = f"Predicted {named}: {mean.chosen.value:.3f}{_bracket(mean.chosen)}"
     if mean.change is None or mean.reference is None:
         return f"{what}."
-    said = {"noise": "the difference is within its 90 % interval", "unknown": "how large the noise is, is not known"}.get(
-        mean.verdict, "the difference exceeds its 90 % interval")
+    said = {
+        "noise": "the difference is within its 90 % interval",
+        "unknown": "how large the noise is, is not known",
+    }.get(mean.verdict, "the difference exceeds its 90 % interval")
     before = f"{signed(mean.change.value)} against {mean.reference.value:.3f} of {reference}"
     return f"{what}, {before}; {said}{_bracket(mean.change, sign=True)}."
 
@@ -279,7 +364,11 @@ def signed(value: float, digits: int = 3) -> str:
 def _bracket(one: Estimate, *, sign: bool = False) -> str:
     if math.isnan(one.low):
         return ""
-    return f" ({signed(one.low)} to {signed(one.high)})" if sign else f" ({one.low:.3f} to {one.high:.3f})"
+    return (
+        f" ({signed(one.low)} to {signed(one.high)})"
+        if sign
+        else f" ({one.low:.3f} to {one.high:.3f})"
+    )
 
 
 # ---- the law, the constraints, the others, the files
@@ -293,11 +382,19 @@ def _law(law: Law | None) -> tuple[tuple[str, str], ...]:
     outside: list[tuple[str, str]] = []
     found = [("law", repr(law))]
     for name, values in diagnostics.items():
-        numbers = [float(value) for value in np.atleast_1d(np.asarray(values, object)) if _number(value) is not None]
-        if not numbers or all(isinstance(value, bool) for value in np.atleast_1d(np.asarray(values, object))):
+        numbers = [
+            float(value)
+            for value in np.atleast_1d(np.asarray(values, object))
+            if _number(value) is not None
+        ]
+        if not numbers or all(
+            isinstance(value, bool) for value in np.atleast_1d(np.asarray(values, object))
+        ):
             continue
         beyond = str(name).lower().startswith(OUT_OF_SAMPLE)
-        (outside if beyond else found).append((FIT.get(str(name), str(name).replace("_", " ")), _spread(numbers)))
+        (outside if beyond else found).append(
+            (FIT.get(str(name), str(name).replace("_", " ")), _spread(numbers))
+        )
     absent = "not known: the law does not say its error on runs that it was not fitted to; rv.compare measures it"
     found += outside or [("out of sample", absent)]
     return tuple(found)
@@ -305,13 +402,23 @@ def _law(law: Law | None) -> tuple[tuple[str, str], ...]:
 
 def _spread(numbers: Sequence[float]) -> str:
     low, middle, high = min(numbers), float(np.median(numbers)), max(numbers)
-    return f"{middle:.4g}" if low == high else f"{middle:.3g} (median over targets; {low:.3g} to {high:.3g})"
+    return (
+        f"{middle:.4g}"
+        if low == high
+        else f"{middle:.3g} (median over targets; {low:.3g} to {high:.3g})"
+    )
 
 
 def _constraints(source: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Where the mixture came from: label to text."""
-    shown = {str(key): _said(str(key), plain(value)) for key, value in source.items() if key != "predicted_interval_90"}
-    return tuple((LABELS.get(key, key.replace("_", " ")), value) for key, value in shown.items() if value)
+    shown = {
+        str(key): _said(str(key), plain(value))
+        for key, value in source.items()
+        if key != "predicted_interval_90"
+    }
+    return tuple(
+        (LABELS.get(key, key.replace("_", " ")), value) for key, value in shown.items() if value
+    )
 
 
 def _said(key: str, value: Any) -> str:
@@ -321,8 +428,11 @@ def _said(key: str, value: Any) -> str:
         numbers = set(map(_number, value.values()))
         if len(value) > 2 and len(numbers) == 1 and None not in numbers:
             return f"all {len(value)} alike, {numbers.pop():.4g}"
-        parts = [f"{name} {' to '.join(_said('', one) for one in item) if isinstance(item, list) else _said('', item)}"
-                 for name, item in value.items()]
+        parts = [
+            f"{name} "
+            f"{' to '.join(_said('', one) for one in item) if isinstance(item, list) else _said('', item)}"
+            for name, item in value.items()
+        ]
         return ", ".join(parts[:24]) + (f" and {len(parts) - 24} more" if len(parts) > 24 else "")
     if isinstance(value, list):
         return ", ".join(_said("", one) for one in value[:24])
@@ -334,33 +444,71 @@ def _said(key: str, value: Any) -> str:
 def _rejected(name: str, entry: Any) -> tuple[Mixture, str]:
     pair = entry if isinstance(entry, tuple | list) else (entry, "")
     if len(pair) != 2 or not isinstance(pair[0], Mapping):
-        raise ReweightvizError(f"rejected= maps a name to (mixture, reason); that of {name[:60]!r} is {type(entry).__name__}.")
+        raise ReweightvizError(
+            f"rejected= maps a name to (mixture, reason); that of {name[:60]!r} is "
+            f"{type(entry).__name__}."
+        )
     return pair[0] if isinstance(pair[0], Mixture) else Mixture(pair[0]), str(pair[1])
 
 
-def _judged(name: str, other: Mixture, reason: str, chosen: Mixture, law: Law | None, sources: Sources | None,
-            budget: float | None, told: Mapping[str, Any]) -> Rejected:
+def _judged(
+    name: str,
+    other: Mixture,
+    reason: str,
+    chosen: Mixture,
+    law: Law | None,
+    sources: Sources | None,
+    budget: float | None,
+    told: Mapping[str, Any],
+) -> Rejected:
     asked = [_as_the_law_knows(law, one, sources) for one in (other, chosen)]
     mean = _compared(law, asked, told)[0][:1]
     epochs = max(_epochs(other, sources, budget).values(), default=None)
-    return Rejected(name, reason, _moved(chosen, other), epochs, mean[0].chosen if mean else None, mean[0].change if mean else None,
-                    mean[0].verdict if mean else "unknown")
+    return Rejected(
+        name,
+        reason,
+        _moved(chosen, other),
+        epochs,
+        mean[0].chosen if mean else None,
+        mean[0].change if mean else None,
+        mean[0].verdict if mean else "unknown",
+    )
 
 
-def _written(path: str | os.PathLike[str], sources: Sources | None, tokens: float | None) -> Written:
+def _written(
+    path: str | os.PathLike[str], sources: Sources | None, tokens: float | None
+) -> Written:
     try:
         report = check(path, sources=sources, tokens=tokens)
     except ReweightvizError:
         return Written(str(path), "", "", ())
     record = exporter_of(path).open(path).record
-    written = (f"written by {record['written_by']} at {record['created']}",) if record.get("created") else ()
+    written = (
+        (f"written by {record['written_by']} at {record['created']}",)
+        if record.get("created")
+        else ()
+    )
     options = (f"options: {_said('', record['options'])}",) if record.get("options") else ()
-    state = f"{report.title} would refuse: {report.refused[0]}" if report.refused else "read back, nothing that would be refused"
-    dropped = [row["domain"] for row in report.table.to_dict("records") if not isinstance(row["name"], str)]
+    state = (
+        f"{report.title} would refuse: {report.refused[0]}"
+        if report.refused
+        else "read back, nothing that would be refused"
+    )
+    dropped = [
+        row["domain"] for row in report.table.to_dict("records") if not isinstance(row["name"], str)
+    ]
     left_out = (f"left out, weight 0: {listed(dropped)}",) if dropped else ()
     edited = tuple(note for note in report.notes if "edited since" in note)
-    return Written(str(path), report.title, report.unit, (*written, *options, *left_out, state, *edited))
+    return Written(
+        str(path), report.title, report.unit, (*written, *options, *left_out, state, *edited)
+    )
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value) else None
+    return (
+        float(value)
+        if isinstance(value, int | float | np.number)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        else None
+    )

@@ -1,7 +1,8 @@
 """Diagnosis: what usually goes wrong with domain weights, looked for in a mixture, a schedule, a run, or rounds of them.
 
-The questions are those that users of DoReMi's public code asked in https://github.com/sangmichaelxie/doremi/issues/5 (weights
-that become one-hot) and https://github.com/sangmichaelxie/doremi/issues/11 (weights that do not settle after three rounds).
+The questions are those that users of DoReMi's public code asked in
+https://github.com/sangmichaelxie/doremi/issues/5 (weights that become one-hot) and
+https://github.com/sangmichaelxie/doremi/issues/11 (weights that do not settle after three rounds).
 """
 
 from __future__ import annotations
@@ -54,14 +55,18 @@ class Diagnosis:
 
     Args:
         name: of what was looked at.
-        table: a row a domain: ``weight`` (of the last line), ``mean``, ``lowest`` and ``highest`` (over the steps), ``drawn``
-            (its share of the tokens drawn), ``epochs``, ``absent`` (share of the batches
-            without it where the log's meta says so, of the lines otherwise), ``longest_gap`` (in steps)
-            and ``a_batch`` (sequences of it in a mean batch). NaN where it is not known.
-        by_step: a row a line: ``effective`` number of domains (exp of the entropy), change to the line before in ``l1`` and ``kl``.
-        rounds: the same for a tenth of the run, a stage of the schedule or a round, with the domain that ``moved`` most.
-        settled: whether the last round changed less than 0.02 in L1, and of a run whether none of the three tenths before the last is
-            further from it; None for one mixture, a schedule, which changes on purpose, and a mixer that probes.
+        table: a row a domain: ``weight`` (of the last line), ``mean``, ``lowest`` and ``highest``
+            (over the steps), ``drawn`` (its share of the tokens drawn), ``epochs``, ``absent``
+            (share of the batches without it where the log's meta says so, of the lines otherwise),
+            ``longest_gap`` (in steps) and ``a_batch`` (sequences of it in a mean batch). NaN where
+            it is not known.
+        by_step: a row a line: ``effective`` number of domains (exp of the entropy), change to the
+            line before in ``l1`` and ``kl``.
+        rounds: the same for a tenth of the run, a stage of the schedule or a round, with the
+            domain that ``moved`` most.
+        settled: whether the last round changed less than 0.02 in L1, and of a run whether none of
+            the three tenths before the last is further from it; None for one mixture, a schedule,
+            which changes on purpose, and a mixer that probes.
         findings: what stands out, a sentence each, with what would help.
     """
 
@@ -78,19 +83,38 @@ class Diagnosis:
         effective = self.by_step["effective"]
         if len(effective) == 1:
             return f"{self.name}: as even as {effective.iloc[0]:.1f} of {len(self.table)} domains would be."
-        settled = "" if self.settled is None else " The weights have settled." if self.settled else " The weights have not settled."
-        return (f"{self.name}: as even as {effective.iloc[0]:.1f} of {len(self.table)} domains at first, {effective.iloc[-1]:.1f} at last, "
-                f"{effective.min():.1f} at the least ({self.by_step.index.name} {effective.idxmin()}).{settled}")
+        settled = (
+            ""
+            if self.settled is None
+            else " The weights have settled."
+            if self.settled
+            else " The weights have not settled."
+        )
+        return (
+            f"{self.name}: as even as {effective.iloc[0]:.1f} of {len(self.table)} "
+            f"domains at first, {effective.iloc[-1]:.1f} at last, "
+            f"{effective.min():.1f} at the least ({self.by_step.index.name} "
+            f"{effective.idxmin()}).{settled}"
+        )
 
     def __repr__(self) -> str:
         found = [f"- {finding}" for finding in self.findings] or ["- nothing stands out."]
         return "\n".join([self.summary, *found])
 
     def _repr_html_(self) -> str:
-        form: dict[str, Any] = {"float_format": lambda value: f"{value:.3g}", "na_rep": "", "border": 0}
-        found = "".join(f"<li>{html.escape(finding)}</li>" for finding in self.findings) or "<li>nothing stands out.</li>"
-        tables = "".join(f"<details><summary>{title}</summary>{table.dropna(axis=1, how='all').to_html(**form)}</details>"
-                         for title, table in (("every domain", self.table), ("round by round", self.rounds)))
+        form: dict[str, Any] = {
+            "float_format": lambda value: f"{value:.3g}",
+            "na_rep": "",
+            "border": 0,
+        }
+        found = (
+            "".join(f"<li>{html.escape(finding)}</li>" for finding in self.findings)
+            or "<li>nothing stands out.</li>"
+        )
+        tables = "".join(
+            f"<details><summary>{title}</summary>{table.dropna(axis=1, how='all').to_html(**form)}</details>"
+            for title, table in (("every domain", self.table), ("round by round", self.rounds))
+        )
         return f"<p>{html.escape(self.summary)}</p><ul>{found}</ul>{tables}"
 
 
@@ -106,21 +130,28 @@ class _Course(NamedTuple):
     log: RunLog | None = None
 
 
-def diagnose(course: RunLog | Mapping[Any, Any] | Sequence[Any], sources: Sources | Mapping[str, Any] | None = None,
-             tokens: float | str | None = None) -> Diagnosis:
+def diagnose(
+    course: RunLog | Mapping[Any, Any] | Sequence[Any],
+    sources: Sources | Mapping[str, Any] | None = None,
+    tokens: float | str | None = None,
+) -> Diagnosis:
     """Look for what usually goes wrong with domain weights.
 
-    Looked for: one domain with over 90 % of the weight; weights that have not settled, which they have when the last tenth of
-    the run differs from each of the three before (the last round from the one before) by less than 0.02 in L1; a domain absent from
-    over 5 % of the log's lines; over 1 % of the tokens drawn from other domains than planned, where the weights draw; domains that stay
-    together, or while others move, on the lowest weight of the run; over 4 passes over a domain. Of a mixer that probes (Aioli), the
-    lines hold now a probe and now what it found, so only its answer and the passes are then looked at.
+    Looked for: one domain with over 90 % of the weight; weights that have not settled, which they
+    have when the last tenth of the run differs from each of the three before (the last round from
+    the one before) by less than 0.02 in L1; a domain absent from over 5 % of the log's lines; over
+    1 % of the tokens drawn from other domains than planned, where the weights draw; domains that
+    stay together, or while others move, on the lowest weight of the run; over 4 passes over a
+    domain. Of a mixer that probes (Aioli), the lines hold now a probe and now what it found, so
+    only its answer and the passes are then looked at.
 
     Args:
         course: a mixture, a schedule, the log of a run, or a list of them, round after round.
-        sources: tokens available in each domain, for the epochs; ``log.meta["sources"]`` when not given.
-        tokens: training tokens, for the epochs; those of the log when not given. Where a mixer scales the loss, the epochs are
-            those of the run, not of a model that will be trained by the mixer's answer: diagnose that mixture for it.
+        sources: tokens available in each domain, for the epochs; ``log.meta["sources"]`` when not
+            given.
+        tokens: training tokens, for the epochs; those of the log when not given. Where a mixer
+            scales the loss, the epochs are those of the run, not of a model that will be trained
+            by the mixer's answer: diagnose that mixture for it.
 
     Raises:
         ReweightvizError: something else came, or the sources lack a domain.
@@ -132,23 +163,48 @@ def diagnose(course: RunLog | Mapping[Any, Any] | Sequence[Any], sources: Source
         - Repeated more than 4 times: 'web' 9.5 times and 'code' 5.0 times. Cap the epochs (max_epochs=), or find more text.
     """
     seen = _course(course)
-    whole = seen.weights if seen.counts is None else np.atleast_2d(np.average(seen.weights, axis=0, weights=seen.counts))
-    table = pd.DataFrame({"weight": seen.weights[-1], "mean": whole.mean(0) if seen.counts is not None else np.nan,
-                          "lowest": seen.weights.min(0), "highest": seen.weights.max(0)}, index=pd.Index(seen.domains, name="domain"))
+    whole = (
+        seen.weights
+        if seen.counts is None
+        else np.atleast_2d(np.average(seen.weights, axis=0, weights=seen.counts))
+    )
+    table = pd.DataFrame(
+        {
+            "weight": seen.weights[-1],
+            "mean": whole.mean(0) if seen.counts is not None else np.nan,
+            "lowest": seen.weights.min(0),
+            "highest": seen.weights.max(0),
+        },
+        index=pd.Index(seen.domains, name="domain"),
+    )
     table = table.join(_drawn(seen, table["mean"].to_numpy()))
     there = _sources(seen, sources)
     budget = parse_budget(tokens) if tokens is not None else _budget(seen)
     table.insert(5, "epochs", _epochs(table, there, budget))
     at, means = _rounds(seen)
-    by_step, rounds = (_changes(seen.domains, *course, seen.kind) for course in ((seen.at, seen.weights), (at, means)))
+    by_step, rounds = (
+        _changes(seen.domains, *course, seen.kind)
+        for course in ((seen.at, seen.weights), (at, means))
+    )
     probes = _probes(seen)
     on_purpose = probes or (seen.log is None and seen.kind == "step")
     settled = None if len(rounds) < 2 or on_purpose else bool(_drift(seen, means).sum() < SETTLED)
-    findings = _one_hot(_answered(seen)) if probes else (
-        *_one_hot(seen), *_unsettled(seen, rounds, means, settled), *_absent(seen, table), *_off_plan(seen, table), *_floor(seen))
+    findings = (
+        _one_hot(_answered(seen))
+        if probes
+        else (
+            *_one_hot(seen),
+            *_unsettled(seen, rounds, means, settled),
+            *_absent(seen, table),
+            *_off_plan(seen, table),
+            *_floor(seen),
+        )
+    )
     asked = sources is not None or tokens is not None
     untold = _untold(seen, there, budget) if asked and table["epochs"].isna().all() else ()
-    return Diagnosis(seen.name, table, by_step, rounds, settled, (*findings, *_repeated(table), *untold))
+    return Diagnosis(
+        seen.name, table, by_step, rounds, settled, (*findings, *_repeated(table), *untold)
+    )
 
 
 # ---- what was given
@@ -159,21 +215,44 @@ def _course(given: Any) -> _Course:
         weights = shares_of(given)
         known = np.isfinite(weights).all(1)
         if not known.any():
-            raise ReweightvizError(f"the log {given.name!r} says no weights, so there is nothing to diagnose.")
+            raise ReweightvizError(
+                f"the log {given.name!r} says no weights, so there is nothing to diagnose."
+            )
         counts = steps_of(given).astype(np.float64)[known]
-        return _Course(given.name, "step", given.domains, given.steps[known].tolist(), weights[known], counts, given)
+        return _Course(
+            given.name,
+            "step",
+            given.domains,
+            given.steps[known].tolist(),
+            weights[known],
+            counts,
+            given,
+        )
     if isinstance(given, Schedule):
         lasted = None if given.steps is None else np.diff([*given, given.steps]).astype(np.float64)
         rows = np.array([mixture.aligned(given.domains) for mixture in given.values()])
         return _Course("schedule", "step", given.domains, list(given), rows, lasted)
     if isinstance(given, Mapping):
         mixture = given if isinstance(given, Mixture) else Mixture(given)
-        return _Course(str(mixture.source.get("method", "mixture")), "mixture", mixture.domains, [1], mixture.array[None], np.ones(1))
+        return _Course(
+            str(mixture.source.get("method", "mixture")),
+            "mixture",
+            mixture.domains,
+            [1],
+            mixture.array[None],
+            np.ones(1),
+        )
     if isinstance(given, Sequence) and not isinstance(given, str) and given:
         rounds = [_answer(one) for one in given]
         domains = rounds[0].domains
-        return _Course(f"{len(rounds)} rounds", "round", domains, range(1, len(rounds) + 1),
-                       np.array([mixture.aligned(domains) for mixture in rounds]), None)
+        return _Course(
+            f"{len(rounds)} rounds",
+            "round",
+            domains,
+            range(1, len(rounds) + 1),
+            np.array([mixture.aligned(domains) for mixture in rounds]),
+            None,
+        )
     raise InvalidArgument(
         name="rv.diagnose",
         value=given,
@@ -185,7 +264,9 @@ def _course(given: Any) -> _Course:
 def _answer(one: Any) -> Mixture:
     """The mixture that a round came to."""
     if isinstance(one, RunLog):
-        return Mixture.normalized(zip(one.domains, _answered(_course(one)).weights[0].tolist(), strict=True))
+        return Mixture.normalized(
+            zip(one.domains, _answered(_course(one)).weights[0].tolist(), strict=True)
+        )
     if isinstance(one, Schedule):
         return one.mean()
     return one if isinstance(one, Mixture) else Mixture(one)
@@ -235,14 +316,26 @@ def _probes(seen: _Course) -> bool:
 # ---- numbers
 
 
-def _changes(domains: tuple[str, ...], at: Sequence[int], weights: Array, kind: str) -> pd.DataFrame:
+def _changes(
+    domains: tuple[str, ...], at: Sequence[int], weights: Array, kind: str
+) -> pd.DataFrame:
     before, after = weights[:-1], weights[1:]
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(after > 0, after * np.log(after / before), 0.0)
     change = np.abs(after - before)
-    moved = ["", *(domains[k] if row[k] else "" for row, k in zip(change, change.argmax(1), strict=True))]
-    return pd.DataFrame({"effective": effective_domains(weights), "l1": [np.nan, *change.sum(1)], "kl": [np.nan, *terms.sum(1)],
-                         "moved": moved}, index=pd.Index(at, name=kind))
+    moved = [
+        "",
+        *(domains[k] if row[k] else "" for row, k in zip(change, change.argmax(1), strict=True)),
+    ]
+    return pd.DataFrame(
+        {
+            "effective": effective_domains(weights),
+            "l1": [np.nan, *change.sum(1)],
+            "kl": [np.nan, *terms.sum(1)],
+            "moved": moved,
+        },
+        index=pd.Index(at, name=kind),
+    )
 
 
 def _rounds(seen: _Course) -> tuple[Sequence[int], Array]:
@@ -250,7 +343,9 @@ def _rounds(seen: _Course) -> tuple[Sequence[int], Array]:
     if seen.log is None:
         return seen.at, seen.weights
     parts = np.array_split(np.arange(len(seen.weights)), min(ROUNDS, len(seen.weights)))
-    means = np.array([np.average(seen.weights[part], axis=0, weights=seen.counts[part]) for part in parts])  # type: ignore[index]
+    means = np.array(
+        [np.average(seen.weights[part], axis=0, weights=seen.counts[part]) for part in parts]
+    )  # type: ignore[index]
     return [seen.at[part[-1]] for part in parts], means
 
 
@@ -262,7 +357,11 @@ def _drift(seen: _Course, means: Array) -> Array:
 
 def _drawn(seen: _Course, mean: Array) -> pd.DataFrame:
     """Columns drawn, absent, longest_gap and a_batch."""
-    table = pd.DataFrame(np.nan, index=pd.Index(seen.domains, name="domain"), columns=["drawn", "absent", "longest_gap", "a_batch"])
+    table = pd.DataFrame(
+        np.nan,
+        index=pd.Index(seen.domains, name="domain"),
+        columns=["drawn", "absent", "longest_gap", "a_batch"],
+    )
     if seen.log is None:
         return table
     tokens, loss = (seen.log.signals.get(name) for name in ("drawn_tokens", "loss"))
@@ -271,12 +370,20 @@ def _drawn(seen: _Course, mean: Array) -> pd.DataFrame:
     there = tokens if tokens is not None else loss
     measured = np.isfinite(there).any(1) if there is not None else np.zeros(0, bool)
     if there is not None and measured.any():
-        gone = ~(np.nan_to_num(there[measured]) > 0) if tokens is not None else np.isnan(there[measured])
+        gone = (
+            ~(np.nan_to_num(there[measured]) > 0)
+            if tokens is not None
+            else np.isnan(there[measured])
+        )
         counts = steps_of(seen.log)[measured]
         batches = _said(seen.log, "absent", (len(seen.domains),))
-        logged = np.ones(gone.shape[1], bool) if tokens is not None else ~gone.all(0)  # a loss that is never logged says nothing
+        logged = (
+            np.ones(gone.shape[1], bool) if tokens is not None else ~gone.all(0)
+        )  # a loss that is never logged says nothing
         table["absent"] = np.where(logged, gone.mean(0), np.nan) if batches is None else batches
-        table["longest_gap"] = np.where(logged, [_longest(gone[:, k], counts) for k in range(gone.shape[1])], np.nan)
+        table["longest_gap"] = np.where(
+            logged, [_longest(gone[:, k], counts) for k in range(gone.shape[1])], np.nan
+        )
     share = table["drawn"].to_numpy() if table["drawn"].notna().all() else mean
     batch = _said(seen.log, "batch", ())
     table["a_batch"] = share * (np.nan if batch is None else float(batch))
@@ -298,9 +405,7 @@ def _sources(seen: _Course, given: Any) -> Sources | None:
     there = Sources.of(given if given is not None else meta.get("sources"))
     absent = [domain for domain in seen.domains if there is not None and domain not in there]
     if there is not None and absent:
-        raise WrongDomains(
-            who="the sources", asked=there, other="the mixture", there=seen.domains
-        )
+        raise WrongDomains(who="the sources", asked=there, other="the mixture", there=seen.domains)
     return there
 
 
@@ -309,7 +414,10 @@ def _epochs(table: pd.DataFrame, there: Sources | None, budget: float | None) ->
         return np.full(len(table), np.nan)
     available = np.array([there[domain].tokens for domain in table.index])
     wanted = table["drawn"].fillna(table["mean"]).to_numpy() * budget
-    return np.asarray(np.divide(wanted, available, out=np.where(wanted > 0, np.inf, 0.0), where=available > 0), np.float64)
+    return np.asarray(
+        np.divide(wanted, available, out=np.where(wanted > 0, np.inf, 0.0), where=available > 0),
+        np.float64,
+    )
 
 
 def _budget(seen: _Course) -> float | None:
@@ -363,27 +471,42 @@ def _one_hot(seen: _Course) -> Iterator[str]:
     lines = "to the end" if full[t:].all() else f"at {int(full.sum())} of {len(full)} lines"
     helps = "Bound it, or pull towards a prior."
     if _mixed(seen):
-        helps = ("A smaller step size (rv.sensitivity tries some), a reference trained on natural weights, shuffled data, and every "
-                 "domain in every batch help.")
+        helps = (
+            "A smaller step size (rv.sensitivity tries some), a reference trained on "
+            "natural weights, shuffled data, and every "
+            "domain in every batch help."
+        )
     yield f"One-hot: a domain has more than {_percent(ONE_HOT)} of the weight, from step {seen.at[t]} {lines}, {who} first. {helps}"
 
 
-def _unsettled(seen: _Course, rounds: pd.DataFrame, means: Array, settled: bool | None) -> Iterator[str]:
+def _unsettled(
+    seen: _Course, rounds: pd.DataFrame, means: Array, settled: bool | None
+) -> Iterator[str]:
     if settled is not False:
         return
     last = rounds.iloc[-1]
     part, more = "the last round", "Do another round."
     if seen.log is not None:
         part = "the last tenth of the run" if len(seen.weights) >= ROUNDS else "the last line"
-        more = ("Train longer, lower the step size, or take the mean of the weights." if _mixed(seen) else
-                "Where they do not change on purpose, take their mean.")
+        more = (
+            "Train longer, lower the step size, or take the mean of the weights."
+            if _mixed(seen)
+            else "Where they do not change on purpose, take their mean."
+        )
     if last["l1"] < SETTLED:
         drift, before = _drift(seen, means), min(LATE, len(means) - 1)
-        yield (f"Not settled: {part} changed the weights little, but they drift, by {drift.sum():.2g} in L1 over the {before} before it, "
-               f"{listed([seen.domains[int(drift.argmax())]])} most; under {SETTLED:g} they count as settled. {more}")
+        yield (
+            f"Not settled: {part} changed the weights little, but they drift, by "
+            f"{drift.sum():.2g} in L1 over the {before} before it, "
+            f"{listed([seen.domains[int(drift.argmax())]])} most; under {SETTLED:g} they "
+            f"count as settled. {more}"
+        )
         return
-    yield (f"Not settled: {part} changed the weights by {last['l1']:.2g} in L1 (KL {last['kl']:.2g}), {listed([last['moved']])} most; "
-           f"under {SETTLED:g} they count as settled. {more}")
+    yield (
+        f"Not settled: {part} changed the weights by {last['l1']:.2g} in L1 (KL "
+        f"{last['kl']:.2g}), {listed([last['moved']])} most; "
+        f"under {SETTLED:g} they count as settled. {more}"
+    )
 
 
 def _absent(seen: _Course, table: pd.DataFrame) -> Iterator[str]:
@@ -391,9 +514,18 @@ def _absent(seen: _Course, table: pd.DataFrame) -> Iterator[str]:
     if not often.empty:
         gaps = _named(dict(100 * often["absent"]), "({:.0f} %)")
         longest = often["longest_gap"].max()
-        lines = f"; the lines of the log lack one for up to {longest:.0f} steps" if longest > 0 else ""
-        hears = "A mixer hears nothing of it there" if _mixed(seen) else "Its loss is not measured there"
-        yield (f"Absent from batches: {gaps}{lines}. {hears}: a larger batch, or at least one sequence of every domain in each, helps.")
+        lines = (
+            f"; the lines of the log lack one for up to {longest:.0f} steps" if longest > 0 else ""
+        )
+        hears = (
+            "A mixer hears nothing of it there"
+            if _mixed(seen)
+            else "Its loss is not measured there"
+        )
+        yield (
+            f"Absent from batches: {gaps}{lines}. {hears}: a larger batch, or at least "
+            "one sequence of every domain in each, helps."
+        )
     never = list(table.index[table["absent"] == 1])
     if never:
         yield f"Never trained: {listed(never)}. Leave such domains out, or give them a lowest weight."
@@ -403,37 +535,69 @@ def _off_plan(seen: _Course, table: pd.DataFrame) -> Iterator[str]:
     tokens = None if seen.log is None else seen.log.signals.get("drawn_tokens")
     if seen.log is None or tokens is None or _scales_loss(seen):
         return
-    drawn = pd.Series(np.nansum(tokens[np.isfinite(shares_of(seen.log)).all(1)], axis=0), table.index)  # where weights are known
+    drawn = pd.Series(
+        np.nansum(tokens[np.isfinite(shares_of(seen.log)).all(1)], axis=0), table.index
+    )  # where weights are known
     off = drawn / drawn.sum() - table["mean"] if drawn.sum() > 0 else 0 * table["mean"]
     moved = float(off.abs().sum() / 2)
     if moved > OFF_PLAN:
         worst = str(off.abs().idxmax())
-        in_order = np.sort(drawn / drawn.sum()) - np.sort(table["mean"])  # as near as any order of the domains comes
-        why = ("What was drawn is what the weights give to other domains: are the weights in the order of the domains?"
-               if np.abs(in_order).sum() / 2 < moved / 4 else
-               "See whether a domain ran out, or whether the weights count documents, not tokens.")
-        came, planned = _percent(float(drawn[worst] / drawn.sum()), 1), _percent(float(table.loc[worst, "mean"]), 1)
-        yield (f"Off plan: {_percent(moved, 1)} of the tokens came from other domains than the weights say, {listed([worst])} most "
-               f"({came} drawn, {planned} planned). {why}")
+        in_order = np.sort(drawn / drawn.sum()) - np.sort(
+            table["mean"]
+        )  # as near as any order of the domains comes
+        why = (
+            "What was drawn is what the weights give to other domains: are the weights "
+            "in the order of the domains?"
+            if np.abs(in_order).sum() / 2 < moved / 4
+            else "See whether a domain ran out, or whether the weights count documents, not tokens."
+        )
+        came, planned = (
+            _percent(float(drawn[worst] / drawn.sum()), 1),
+            _percent(float(table.loc[worst, "mean"]), 1),
+        )
+        yield (
+            f"Off plan: {_percent(moved, 1)} of the tokens came from other domains than "
+            f"the weights say, {listed([worst])} most "
+            f"({came} drawn, {planned} planned). {why}"
+        )
 
 
 def _floor(seen: _Course) -> Iterator[str]:
     lowest = float(seen.weights.min())
     if not _moves(seen) or not 0 < lowest < FLOOR / len(seen.domains):
         return
-    late = seen.weights[-max(len(seen.weights) // ROUNDS, 1):]
-    on_it = [name for name, low in zip(seen.domains, np.all(late < 1.05 * lowest, axis=0), strict=True) if low]
-    if len(on_it) > 1 or (on_it and np.ptp(late, axis=0).max() > lowest):  # one that rests where all rest may have been sent there
-        helps = ("The signal alone would send them lower: smooth more if they must be learned, or leave them out." if _mixed(seen) else
-                 "Give them more if they must be learned, or leave them out.")
+    late = seen.weights[-max(len(seen.weights) // ROUNDS, 1) :]
+    on_it = [
+        name
+        for name, low in zip(seen.domains, np.all(late < 1.05 * lowest, axis=0), strict=True)
+        if low
+    ]
+    if len(on_it) > 1 or (
+        on_it and np.ptp(late, axis=0).max() > lowest
+    ):  # one that rests where all rest may have been sent there
+        helps = (
+            "The signal alone would send them lower: smooth more if they must be "
+            "learned, or leave them out."
+            if _mixed(seen)
+            else "Give them more if they must be learned, or leave them out."
+        )
         yield f"On the floor: {listed(on_it, 3)} ended at {100 * lowest:.2g} %, the lowest weight of the run. {helps}"
 
 
 def _untold(seen: _Course, there: Sources | None, budget: float | None) -> Iterator[str]:
     """Why the epochs that were asked for are not known."""
-    tokens = "the log counts no tokens" if seen.log is not None else "nothing says how many tokens are trained on"
-    why = ("nothing says what there is of each domain; pass sources=" if there is None else f"{tokens}; pass tokens=" if budget is None else
-           f"how long each {'stage' if seen.kind == 'step' else 'round'} lasts is not said")
+    tokens = (
+        "the log counts no tokens"
+        if seen.log is not None
+        else "nothing says how many tokens are trained on"
+    )
+    why = (
+        "nothing says what there is of each domain; pass sources="
+        if there is None
+        else f"{tokens}; pass tokens="
+        if budget is None
+        else f"how long each {'stage' if seen.kind == 'step' else 'round'} lasts is not said"
+    )
     yield f"Epochs are not known: {why}."
 
 

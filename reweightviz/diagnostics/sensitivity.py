@@ -32,8 +32,9 @@ class Sensitivity:
     Args:
         parameter: that was changed.
         own: its value in the mixer.
-        table: a row a value: ``effective`` number of domains of the answer, the least of them on the way (``least``), the ``top``
-            domain of the answer and its ``top_weight``, and the answer's distance to that with the mixer's own value, ``l1``.
+        table: a row a value: ``effective`` number of domains of the answer, the least of them on
+            the way (``least``), the ``top`` domain of the answer and its ``top_weight``, and the
+            answer's distance to that with the mixer's own value, ``l1``.
         weights: a row a value, a column a domain: the answers.
         replays: value to what was replayed.
         skipped: value to why the mixer does not take it.
@@ -50,36 +51,61 @@ class Sensitivity:
     def summary(self) -> str:
         """How far the answer moves, in one sentence."""
         table, hot = self.table, self.table.index[self.table["top_weight"] >= ONE_HOT]
-        said = (f"{self.parameter} from {table.index.min():g} to {table.index.max():g} (own value {self.own:g}): the answer moves by up to "
-                f"{table['l1'].max():.2g} in L1, and is as even as {table['effective'].min():.1f} to {table['effective'].max():.1f} of "
-                f"{self.weights.shape[1]} domains.")
-        return said + (f" One-hot at {', '.join(f'{value:g}' for value in hot)}." if len(hot) else "")
+        said = (
+            f"{self.parameter} from {table.index.min():g} to {table.index.max():g} (own "
+            f"value {self.own:g}): the answer moves by up to "
+            f"{table['l1'].max():.2g} in L1, and is as even as "
+            f"{table['effective'].min():.1f} to {table['effective'].max():.1f} of "
+            f"{self.weights.shape[1]} domains."
+        )
+        return said + (
+            f" One-hot at {', '.join(f'{value:g}' for value in hot)}." if len(hot) else ""
+        )
 
     def figure(self, *, height: int = 420) -> go.Figure:
         """The answer's weights by value, and how even they are."""
-        return sensitivity_figure(self.weights, self.table["effective"], parameter=self.parameter, own=self.own, height=height)
+        return sensitivity_figure(
+            self.weights,
+            self.table["effective"],
+            parameter=self.parameter,
+            own=self.own,
+            height=height,
+        )
 
     def __repr__(self) -> str:
-        left = [f"- not tried: {self.parameter}={value:g}: {why}" for value, why in self.skipped.items()]
+        left = [
+            f"- not tried: {self.parameter}={value:g}: {why}" for value, why in self.skipped.items()
+        ]
         return "\n".join([self.summary, *left])
 
     def _repr_html_(self) -> str:
-        left = "".join(f"<li>not tried: {self.parameter}={value:g}: {html.escape(why)}</li>" for value, why in self.skipped.items())
+        left = "".join(
+            f"<li>not tried: {self.parameter}={value:g}: {html.escape(why)}</li>"
+            for value, why in self.skipped.items()
+        )
         return f"<p>{html.escape(self.summary)}</p>{self.table.to_html(float_format=lambda x: f'{x:.3g}', border=0)}<ul>{left}</ul>"
 
 
-def sensitivity(log: RunLog, mixer: Mixer, parameter: str = "eta", values: Sequence[float] | None = None, **given: Any) -> Sensitivity:
+def sensitivity(
+    log: RunLog,
+    mixer: Mixer,
+    parameter: str = "eta",
+    values: Sequence[float] | None = None,
+    **given: Any,
+) -> Sensitivity:
     """Replay a log with several values of one of a mixer's numbers.
 
     Args:
         log: the run.
         mixer: one of ``rv.mixers``; its other numbers stay.
         parameter: name of the number, such as a step size.
-        values: to try; a hundredth to ten times the mixer's own when not given. Its own is always among them.
+        values: to try; a hundredth to ten times the mixer's own when not given. Its own is always
+            among them.
         **given: as in :func:`reweightviz.replay`.
 
     Raises:
-        ReweightvizError: the mixer has no such number; no value is one that it takes; the log lacks a signal.
+        ReweightvizError: the mixer has no such number; no value is one that it takes; the log
+            lacks a signal.
 
     Example:
         >>> from reweightviz.mixers import DoReMi
@@ -88,16 +114,22 @@ def sensitivity(log: RunLog, mixer: Mixer, parameter: str = "eta", values: Seque
         {0.1: 1.998, 1.0: 1.864, 10.0: 1.041}
     """
     check_replayed("rv.sensitivity", log, mixer)
-    known = [each.name for each in fields(mixer) if each.init and _is_number(getattr(mixer, each.name))]  # type: ignore[arg-type]
+    known = [
+        each.name for each in fields(mixer) if each.init and _is_number(getattr(mixer, each.name))
+    ]  # type: ignore[arg-type]
     if parameter not in known:
         raise UnknownName(
             kind=f"number of {type(mixer).__name__} called", name=parameter, known=known
         )
     own = float(getattr(mixer, parameter))
     if values is None and own == 0:
-        raise ReweightvizError(f"{parameter} is 0 in this mixer, so there is nothing to multiply: name values=[...].")
+        raise ReweightvizError(
+            f"{parameter} is 0 in this mixer, so there is nothing to multiply: name values=[...]."
+        )
     whole = isinstance(getattr(mixer, parameter), int)
-    tried = sorted({own, *(_values(values) if values is not None else (factor * own for factor in FACTORS))})
+    tried = sorted(
+        {own, *(_values(values) if values is not None else (factor * own for factor in FACTORS))}
+    )
     replays, skipped = {}, {}
     for value in dict.fromkeys(float(round(value)) for value in tried) if whole else tried:
         try:
@@ -106,14 +138,24 @@ def sensitivity(log: RunLog, mixer: Mixer, parameter: str = "eta", values: Seque
             skipped[value] = str(reason)
             continue
         with warnings.catch_warnings():
-            warnings.simplefilter("default" if value == own else "ignore", ReweightvizWarning)  # said once is enough
+            warnings.simplefilter(
+                "default" if value == own else "ignore", ReweightvizWarning
+            )  # said once is enough
             replays[value] = replay(log, changed, name=f"{parameter} {value:g}", **given)
-    weights = pd.DataFrame({value: one.meta["result"] for value, one in replays.items()}, index=list(log.domains)).T
+    weights = pd.DataFrame(
+        {value: one.meta["result"] for value, one in replays.items()}, index=list(log.domains)
+    ).T
     weights.index.name = parameter
-    table = pd.DataFrame({
-        "effective": effective_domains(weights.to_numpy()), "least": [effective_domains(one.weights).min() for one in replays.values()],
-        "top": weights.idxmax(axis=1), "top_weight": weights.max(axis=1), "l1": (weights - weights.loc[own]).abs().sum(axis=1)},
-        index=weights.index)
+    table = pd.DataFrame(
+        {
+            "effective": effective_domains(weights.to_numpy()),
+            "least": [effective_domains(one.weights).min() for one in replays.values()],
+            "top": weights.idxmax(axis=1),
+            "top_weight": weights.max(axis=1),
+            "l1": (weights - weights.loc[own]).abs().sum(axis=1),
+        },
+        index=weights.index,
+    )
     return Sensitivity(parameter, own, table, weights, replays, skipped)
 
 

@@ -102,18 +102,32 @@ class Comparison:
         if first == BASELINE:
             return "no law predicts a run it has not seen better than the mean of the runs does: do not trust any of them here."
         row = self.table.loc[(first, ALL)]
-        said = (f"{first} predicts runs it has not seen best: its mean error is {100 * row['relative']:.0f} % of that of predicting the "
-                f"mean (R2 {row['r2']:.3f}, Spearman {row['spearman']:.3f})")
+        said = (
+            f"{first} predicts runs it has not seen best: its mean error is "
+            f"{100 * row['relative']:.0f} % of that of predicting the "
+            f"mean (R2 {row['r2']:.3f}, Spearman {row['spearman']:.3f})"
+        )
         floor = row["over_noise"]
-        said += f", {floor:.1f} times what the noise between repeats explains" if np.isfinite(floor) else ""
+        said += (
+            f", {floor:.1f} times what the noise between repeats explains"
+            if np.isfinite(floor)
+            else ""
+        )
         rivals = [name for name in others if name != BASELINE]
         if rivals:
             low, high = self.difference(first, rivals[0])
             close = "that may be chance" if low <= 0 else "more than chance"
-            said += (f". {rivals[0]} comes next; its error is larger by {100 * low:.1f} to {100 * high:.1f} % of that of the mean (90 %), "
-                     f"{close}")
+            said += (
+                f". {rivals[0]} comes next; its error is larger by {100 * low:.1f} to "
+                f"{100 * high:.1f} % of that of the mean (90 %), "
+                f"{close}"
+            )
         weak = self._degenerate(first)
-        said += f". Its fit is degenerate for {listed(weak, 3)}: look at those targets' rows" if weak else ""
+        said += (
+            f". Its fit is degenerate for {listed(weak, 3)}: look at those targets' rows"
+            if weak
+            else ""
+        )
         return said + "."
 
     def difference(self, one: str, other: str, draws: int = 2000) -> tuple[float, float]:
@@ -121,8 +135,13 @@ class Comparison:
         for name in (one, other):
             if name not in self.trials:
                 raise UnknownName(kind="law in this comparison", name=name, known=self.trials)
-        scale = np.maximum(np.abs(self.swarm.losses - self.trials[BASELINE].predicted).mean(0), 1e-300)
-        wrong = [(np.abs(self.swarm.losses - self.trials[name].predicted) / scale).mean(1) for name in (one, other)]
+        scale = np.maximum(
+            np.abs(self.swarm.losses - self.trials[BASELINE].predicted).mean(0), 1e-300
+        )
+        wrong = [
+            (np.abs(self.swarm.losses - self.trials[name].predicted) / scale).mean(1)
+            for name in (one, other)
+        ]
         group = group_equal_mixtures(self.swarm.mixtures)
         each = np.bincount(group, wrong[1] - wrong[0])
         counts = np.bincount(group)
@@ -132,7 +151,11 @@ class Comparison:
 
     def _degenerate(self, name: str) -> list[str]:
         rows = self.table.loc[name]
-        return [str(target) for target in rows.index if target != ALL and bool(rows.loc[target, "degenerate"])]
+        return [
+            str(target)
+            for target in rows.index
+            if target != ALL and bool(rows.loc[target, "degenerate"])
+        ]
 
     def figure(self, target: str | None = None, *, height: int = 320) -> go.Figure:
         """Predicted against observed losses of the left-out runs, a panel a law, a colour a target."""
@@ -142,45 +165,90 @@ class Comparison:
         across = min(3, len(names))
         down = -(-len(names) // across)
         row = target or ALL
-        titles = [f"{plain(name, 30)}<br>R2 {self.table.loc[(name, row), 'r2']:.3f}" for name in names]
-        figure = make_subplots(down, across, subplot_titles=titles, shared_xaxes=True, shared_yaxes=True, horizontal_spacing=0.04,
-                               vertical_spacing=0.12 if down > 1 else 0)
+        titles = [
+            f"{plain(name, 30)}<br>R2 {self.table.loc[(name, row), 'r2']:.3f}" for name in names
+        ]
+        figure = make_subplots(
+            down,
+            across,
+            subplot_titles=titles,
+            shared_xaxes=True,
+            shared_yaxes=True,
+            horizontal_spacing=0.04,
+            vertical_spacing=0.12 if down > 1 else 0,
+        )
         shown = [m for m, each in enumerate(self.swarm.targets) if target in (None, each)]
         paint = colors(len(self.swarm.targets))
         ends = [float(f(self.swarm.losses[:, shown])) for f in (np.nanmin, np.nanmax)]
         for place, name in enumerate(names):
             at = {"row": place // across + 1, "col": place % across + 1}
-            figure.add_trace(go.Scatter(x=ends, y=ends, mode="lines", line={"color": MUTED, "width": 1, "dash": "dot"}, hoverinfo="skip",
-                                        showlegend=False), **at)
+            figure.add_trace(
+                go.Scatter(
+                    x=ends,
+                    y=ends,
+                    mode="lines",
+                    line={"color": MUTED, "width": 1, "dash": "dot"},
+                    hoverinfo="skip",
+                    showlegend=False,
+                ),
+                **at,
+            )
             for m in shown:
                 title = plain(self.swarm.targets[m], 28)
-                figure.add_trace(go.Scatter(
-                    x=self.swarm.losses[:, m], y=self.trials[name].predicted[:, m], mode="markers", name=title, legendgroup=title,
-                    showlegend=place == 0 and len(shown) > 1, marker={"size": 4, "color": paint[m], "opacity": 0.65},
-                    customdata=np.arange(len(self.swarm)),
-                    hovertemplate=f"{title}, run %{{customdata}}<br>observed %{{x:.4f}}, predicted %{{y:.4f}}<extra></extra>"), **at)
+                figure.add_trace(
+                    go.Scatter(
+                        x=self.swarm.losses[:, m],
+                        y=self.trials[name].predicted[:, m],
+                        mode="markers",
+                        name=title,
+                        legendgroup=title,
+                        showlegend=place == 0 and len(shown) > 1,
+                        marker={"size": 4, "color": paint[m], "opacity": 0.65},
+                        customdata=np.arange(len(self.swarm)),
+                        hovertemplate=f"{title}, run %{{customdata}}<br>observed "
+                        f"%{{x:.4f}}, predicted %{{y:.4f}}<extra></extra>",
+                    ),
+                    **at,
+                )
         figure.update_xaxes(axis_style())
         figure.update_yaxes(axis_style())
         figure.update_xaxes(title=title_style("observed"), row=down)
         figure.update_yaxes(title=title_style("predicted without the run"), col=1)
-        return dress_panels(figure, height * down, top=44, bottom=44, legend={"font": SMALL, "itemsizing": "constant"})
+        return dress_panels(
+            figure,
+            height * down,
+            top=44,
+            bottom=44,
+            legend={"font": SMALL, "itemsizing": "constant"},
+        )
 
-    def learning_curve(self, spec: LawSpec | str | None = None, sizes: Sequence[int] | None = None, *, repeats: int = 4,
-                       ) -> LearningCurve:
+    def learning_curve(
+        self,
+        spec: LawSpec | str | None = None,
+        sizes: Sequence[int] | None = None,
+        *,
+        repeats: int = 4,
+    ) -> LearningCurve:
         """How the error falls with the number of runs, and what more of them would bring.
 
         Args:
             spec: a spec, or the name of a law in this comparison; the best when not given.
-            sizes: numbers of runs to fit to; six between a fifth and all but the held-out fifth when not given.
+            sizes: numbers of runs to fit to; six between a fifth and all but the held-out fifth
+                when not given.
             repeats: random choices of runs a size; a fifth of the runs is held out in each.
         """
         chosen = self._spec(spec)
-        return learning_curve(self.swarm, chosen, sizes, repeats=repeats, seed=self.seed, signals=self.signals)
+        return learning_curve(
+            self.swarm, chosen, sizes, repeats=repeats, seed=self.seed, signals=self.signals
+        )
 
     def _spec(self, spec: LawSpec | str | None) -> Any:
         if spec is None:
             if self.best is None:
-                raise ReweightvizError("no law here beats the mean of the runs, so there is none to draw a curve of: name a spec.")
+                raise ReweightvizError(
+                    "no law here beats the mean of the runs, so there is none to draw a "
+                    "curve of: name a spec."
+                )
             return self.best
         if isinstance(spec, str):
             known = [name for name in self.trials if name != BASELINE]
@@ -189,13 +257,19 @@ class Comparison:
             return self.trials[spec].spec
         return spec
 
-    def cost(self, size: float | str | None = None, tokens: float | str | None = None, flops_per_second: float = H100) -> dict[str, float]:
+    def cost(
+        self,
+        size: float | str | None = None,
+        tokens: float | str | None = None,
+        flops_per_second: float = H100,
+    ) -> dict[str, float]:
         """What the swarm costs: runs, FLOPs (6 a parameter and token) and GPU-hours.
 
         Args:
             size: model parameters of a run; the runs' column ``size`` when not given.
             tokens: training tokens of a run; the runs' column ``run_tokens`` when not given.
-            flops_per_second: what one GPU really does; that of an H100 at 40 % utilisation when not given.
+            flops_per_second: what one GPU really does; that of an H100 at 40 % utilisation when
+                not given.
         """
         return swarm_cost(self.swarm, size, tokens, flops_per_second)
 
@@ -205,38 +279,58 @@ class Comparison:
     def _repr_html_(self) -> str:
         means = self.table.xs(ALL, level="target")
         each = self.table.drop(index=ALL, level="target")
-        form: dict[str, Any] = {"float_format": lambda value: f"{value:.3g}", "na_rep": "", "border": 0, "index_names": False}
+        form: dict[str, Any] = {
+            "float_format": lambda value: f"{value:.3g}",
+            "na_rep": "",
+            "border": 0,
+            "index_names": False,
+        }
         shown, rest = means.drop(columns=["constant"]).to_html(**form), each.to_html(**form)
-        left = "".join(f"<li>{html.escape(name)}: {html.escape(why)}</li>" for name, why in self.skipped.items())
-        return (f"<p>{html.escape(self.verdict)}</p>{shown}<details><summary>every target</summary>{rest}</details>"
-                + (f"<p>Not compared:</p><ul>{left}</ul>" if left else ""))
+        left = "".join(
+            f"<li>{html.escape(name)}: {html.escape(why)}</li>"
+            for name, why in self.skipped.items()
+        )
+        return (
+            f"<p>{html.escape(self.verdict)}</p>{shown}<details><summary>every "
+            f"target</summary>{rest}</details>"
+            + (f"<p>Not compared:</p><ul>{left}</ul>" if left else "")
+        )
 
 
 @one_thread
-def compare(swarm: Swarm, specs: Sequence[LawSpec] | Mapping[str, LawSpec], *, folds: int | None = None, seed: int = 0,
-            **signals: Any) -> Comparison:
+def compare(
+    swarm: Swarm,
+    specs: Sequence[LawSpec] | Mapping[str, LawSpec],
+    *,
+    folds: int | None = None,
+    seed: int = 0,
+    **signals: Any,
+) -> Comparison:
     """Fit every spec without a part of the runs in turn, and score what it predicts of them.
 
-    Repeats of one mixture are left out together. The mean of the runs is compared too: a law that does not beat it
-    knows nothing.
+    Repeats of one mixture are left out together. The mean of the runs is compared too: a law that
+    does not beat it knows nothing.
 
     Args:
         swarm: the proxy runs.
         specs: laws' specs, or name to spec; named by their class when not named.
         folds: parts of the runs; 5, or as many as there are different mixtures, when not given.
         seed: of the parts.
-        **signals: what else the laws name, as in ``rv.fit``; those with a value a run are cut as the runs are.
+        **signals: what else the laws name, as in ``rv.fit``; those with a value a run are cut as
+            the runs are.
 
     Returns:
-        A Comparison. Its ``table`` has a row a law and target, and one of their mean, the most accurate law first:
-        ``mae`` and ``mre`` (mean absolute and relative error), ``r2``, ``spearman``, ``relative`` (mae over that of predicting
-        the mean of the runs), ``over_noise`` (mae over what repeats of a run differ by), ``coverage`` and ``width`` of the 90 %
-        interval, all of left-out runs; ``r2_within`` of the fit to all runs; ``seconds`` that fit took; ``degenerate``,
+        A Comparison. Its ``table`` has a row a law and target, and one of their mean, the most
+        accurate law first: ``mae`` and ``mre`` (mean absolute and relative error), ``r2``,
+        ``spearman``, ``relative`` (mae over that of predicting the mean of the runs),
+        ``over_noise`` (mae over what repeats of a run differ by), ``coverage`` and ``width`` of
+        the 90 % interval, all of left-out runs; ``r2_within`` of the fit to all runs; ``seconds``
+        that fit took; ``degenerate``,
         ``constant``: what the fit says of itself.
 
     Raises:
-        ReweightvizError: no spec, or fewer different mixtures than folds. A spec that cannot be fitted is listed in
-            ``skipped`` with the reason.
+        ReweightvizError: no spec, or fewer different mixtures than folds. A spec that cannot be
+            fitted is listed in ``skipped`` with the reason.
     """
     if not isinstance(swarm, Swarm):
         raise InvalidArgument(
@@ -256,8 +350,7 @@ def compare(swarm: Swarm, specs: Sequence[LawSpec] | Mapping[str, LawSpec], *, f
         raise UnmetNeed(
             name="compare",
             value=folds,
-            expected="2 folds or more, and no more than there are different mixtures "
-            f"({mixtures})",
+            expected=f"2 folds or more, and no more than there are different mixtures ({mixtures})",
         )
     part = np.random.default_rng(seed).permutation(mixtures) % folds
     trials: dict[str, Trial] = {BASELINE: _baseline(swarm, part[group])}
@@ -267,7 +360,10 @@ def compare(swarm: Swarm, specs: Sequence[LawSpec] | Mapping[str, LawSpec], *, f
             trials[name] = _tried(swarm, spec, part[group], signals)
         except (ReweightvizError, ImportError) as reason:
             skipped[name] = str(reason)
-    table = pd.concat({name: _scores(swarm, trial, trials[BASELINE]) for name, trial in trials.items()}, names=["law", "target"])
+    table = pd.concat(
+        {name: _scores(swarm, trial, trials[BASELINE]) for name, trial in trials.items()},
+        names=["law", "target"],
+    )
     means = table.xs(ALL, level="target")["relative"]
     order = sorted(trials, key=lambda name: (means[name], name == BASELINE))
     return Comparison(swarm, trials, skipped, folds, seed, table.loc[order], signals)
@@ -320,7 +416,10 @@ def _tried(swarm: Swarm, spec: Any, part: NDArray[np.int64], signals: Signals) -
     predicted, low, high = (np.full(swarm.losses.shape, np.nan) for _ in range(3))
     for fold in range(part.max() + 1):
         held, known = np.flatnonzero(part == fold), np.flatnonzero(part != fold)
-        partly, asked = fitted_to_some(swarm.take(known), spec, part_of(signals, known, len(swarm))), swarm.take(held)
+        partly, asked = (
+            fitted_to_some(swarm.take(known), spec, part_of(signals, known, len(swarm))),
+            swarm.take(held),
+        )
         given = given_of(partly, asked, part_of(signals, held, len(swarm)))
         predicted[held] = partly.predict(asked.mixtures, **given)
         low[held], high[held] = partly.interval(asked.mixtures, LEVEL, **given)
@@ -340,14 +439,22 @@ def _baseline(swarm: Swarm, part: NDArray[np.int64]) -> Trial:
 def _r2(predicted: Array, observed: Array) -> Array:
     spread = ((observed - observed.mean(0)) ** 2).sum(0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(spread > 1e-12 * (observed ** 2).sum(0), 1 - ((observed - predicted) ** 2).sum(0) / spread, np.nan)
+        return np.where(
+            spread > 1e-12 * (observed**2).sum(0),
+            1 - ((observed - predicted) ** 2).sum(0) / spread,
+            np.nan,
+        )
 
 
 def _spearman(predicted: Array, observed: Array) -> Array:
     ranks = [rankdata(values, axis=0) for values in (predicted, observed)]
     centred = [each - each.mean(0) for each in ranks]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray((centred[0] * centred[1]).sum(0) / np.sqrt((centred[0] ** 2).sum(0) * (centred[1] ** 2).sum(0)), np.float64)
+        return np.asarray(
+            (centred[0] * centred[1]).sum(0)
+            / np.sqrt((centred[0] ** 2).sum(0) * (centred[1] ** 2).sum(0)),
+            np.float64,
+        )
 
 
 def _scores(swarm: Swarm, trial: Trial, baseline: Trial) -> pd.DataFrame:
@@ -359,11 +466,19 @@ def _scores(swarm: Swarm, trial: Trial, baseline: Trial) -> pd.DataFrame:
     with np.errstate(divide="ignore", invalid="ignore"):
         # Of a normal error with this standard deviation.
         noise = swarm.noise_floor() * np.sqrt(2 / np.pi)
-        columns = {"mae": mae, "mre": (missed / np.abs(swarm.losses)).mean(0), "r2": _r2(trial.predicted, swarm.losses),
-                   "spearman": np.full(mae.shape, np.nan) if trial.law is None else _spearman(trial.predicted, swarm.losses),
-                   "relative": np.where(plain_mae > 0, mae / plain_mae, np.nan), "over_noise": mae / noise,
-                   "coverage": np.where(told, inside.mean(0), np.nan), "width": np.where(told, (trial.high - trial.low).mean(0), np.nan),
-                   "r2_within": trial.r2_within}
+        columns = {
+            "mae": mae,
+            "mre": (missed / np.abs(swarm.losses)).mean(0),
+            "r2": _r2(trial.predicted, swarm.losses),
+            "spearman": np.full(mae.shape, np.nan)
+            if trial.law is None
+            else _spearman(trial.predicted, swarm.losses),
+            "relative": np.where(plain_mae > 0, mae / plain_mae, np.nan),
+            "over_noise": mae / noise,
+            "coverage": np.where(told, inside.mean(0), np.nan),
+            "width": np.where(told, (trial.high - trial.low).mean(0), np.nan),
+            "r2_within": trial.r2_within,
+        }
     table = pd.DataFrame(columns, index=pd.Index(swarm.targets, name="target"))
     whole = table.mean().to_frame(ALL).T
     said = getattr(trial.law, "diagnostics", {}) or {}
@@ -379,12 +494,20 @@ def _short(spec: Any) -> str:
     """A spec by its class and what is not its default."""
     if not is_dataclass(spec):
         return repr(spec)
-    own = [f"{each.name}={getattr(spec, each.name)!r}" for each in fields(spec) if each.init and getattr(spec, each.name) != each.default]
+    own = [
+        f"{each.name}={getattr(spec, each.name)!r}"
+        for each in fields(spec)
+        if each.init and getattr(spec, each.name) != each.default
+    ]
     return f"{type(spec).__name__}({', '.join(own)})"
 
 
-def swarm_cost(swarm: Swarm, size: float | str | None = None, tokens: float | str | None = None,
-               flops_per_second: float = H100) -> dict[str, float]:
+def swarm_cost(
+    swarm: Swarm,
+    size: float | str | None = None,
+    tokens: float | str | None = None,
+    flops_per_second: float = H100,
+) -> dict[str, float]:
     """What the runs cost; see :meth:`Comparison.cost`."""
     both, known = [], swarm.signals()
     for what, value, name in (("size", size, "size"), ("tokens", tokens, "run_tokens")):
@@ -395,7 +518,11 @@ def swarm_cost(swarm: Swarm, size: float | str | None = None, tokens: float | st
                 who="the cost of a swarm",
                 hint=f"{what}= would do too.",
             )
-        numbers = known[name] if value is None else np.full(len(swarm), parse_count(value, what, positive=True))
+        numbers = (
+            known[name]
+            if value is None
+            else np.full(len(swarm), parse_count(value, what, positive=True))
+        )
         if not np.isfinite(numbers).all() or (numbers <= 0).any():
             raise InvalidValue(
                 name=what,
@@ -408,4 +535,9 @@ def swarm_cost(swarm: Swarm, size: float | str | None = None, tokens: float | st
         raise InvalidValue(name="flops_per_second", value=flops_per_second, expected="above 0")
     flops = float(6 * (both[0] * both[1]).sum())
     hours = flops / flops_per_second / 3600
-    return {"runs": len(swarm), "flops": flops, "gpu_hours": hours, "gpu_hours_a_run": hours / len(swarm)}
+    return {
+        "runs": len(swarm),
+        "flops": flops,
+        "gpu_hours": hours,
+        "gpu_hours_a_run": hours / len(swarm),
+    }

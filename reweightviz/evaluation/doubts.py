@@ -18,23 +18,39 @@ def doubts(law: Law, who: str) -> Iterator[str]:
             said[target][name] = value
     constant = [target for target, row in said.items() if row.get("constant")]
     varied = {target: row for target, row in said.items() if target not in constant}
-    blind = {target: row for target, row in varied.items()
-             if any(row.get(name) is not None and row[name] <= 0 for name in ("r2", "held_out_r2"))}
-    weak = {target: row for target, row in varied.items() if row.get("degenerate") and target not in blind}
+    blind = {
+        target: row
+        for target, row in varied.items()
+        if any(row.get(name) is not None and row[name] <= 0 for name in ("r2", "held_out_r2"))
+    }
+    weak = {
+        target: row
+        for target, row in varied.items()
+        if row.get("degenerate") and target not in blind
+    }
     if constant:
         yield f"{listed(constant, 3)}: every run has the same loss, so there is nothing to learn."
     if blind:
-        yield (f"{who} learnt nothing of {listed(blind, 3)}, {_fits(blind.values())}: no better than the mean of the runs. "
-               "rv.compare tells whether another law does.")
+        yield (
+            f"{who} learnt nothing of {listed(blind, 3)}, {_fits(blind.values())}: no "
+            "better than the mean of the runs. "
+            "rv.compare tells whether another law does."
+        )
     if weak:
-        yield (f"the fit of {who} is degenerate for {listed(weak, 3)}, {_fits(weak.values())}: a part of its form has no effect there. "
-               "rv.compare tells whether another law does better.")
+        yield (
+            f"the fit of {who} is degenerate for {listed(weak, 3)}, "
+            f"{_fits(weak.values())}: a part of its form has no effect there. "
+            "rv.compare tells whether another law does better."
+        )
 
 
 def _fits(rows: Iterable[dict[str, Any]]) -> str:
     rows = list(rows)
-    parts = [f"{words} {_range([row[name] for row in rows if row.get(name) is not None])}"
-             for name, words in (("r2", "R²"), ("held_out_r2", "of runs left out")) if any(row.get(name) is not None for row in rows)]
+    parts = [
+        f"{words} {_range([row[name] for row in rows if row.get(name) is not None])}"
+        for name, words in (("r2", "R²"), ("held_out_r2", "of runs left out"))
+        if any(row.get(name) is not None for row in rows)
+    ]
     return ", ".join(parts)
 
 

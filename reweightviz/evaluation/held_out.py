@@ -20,7 +20,10 @@ Signals = Mapping[str, Any]
 
 def part_of(signals: Signals, rows: NDArray[np.int64], runs: int) -> dict[str, Any]:
     """The signals of some of the runs: those with a value a run are cut, the others stay."""
-    return {name: np.asarray(value)[rows] if _is_by_run(name, value, runs) else value for name, value in signals.items()}
+    return {
+        name: np.asarray(value)[rows] if _is_by_run(name, value, runs) else value
+        for name, value in signals.items()
+    }
 
 
 def _is_by_run(name: str, value: Any, runs: int) -> bool:
@@ -36,15 +39,19 @@ def given_of(law: Law, swarm: Swarm, signals: Signals | None = None) -> dict[str
     found = {}
     for name in getattr(law, "given", ()):
         if name not in known:
-            raise ReweightvizError(f"the law predicts from {name!r}, which the swarm does not tell; its runs have "
-                                   f"{listed(swarm.runs.columns)}.")
+            raise ReweightvizError(
+                f"the law predicts from {name!r}, which the swarm does not tell; its runs have "
+                f"{listed(swarm.runs.columns)}."
+            )
         found[name] = known[name]
     return found
 
 
 def fitted(swarm: Swarm, spec: Any, signals: Signals | None = None) -> Law:
     """A law fitted to the runs, told what it names of the swarm and of ``signals``."""
-    law: Law = spec.fit(**supply(type(spec).__name__, spec.fit, swarm.signals() | dict(signals or {})))
+    law: Law = spec.fit(
+        **supply(type(spec).__name__, spec.fit, swarm.signals() | dict(signals or {}))
+    )
     return law
 
 
@@ -57,7 +64,11 @@ def fitted_to_some(swarm: Swarm, spec: Any, signals: Signals | None = None) -> L
 
 def without_intervals(spec: Any) -> Any:
     """The same spec without draws or folds, which only its intervals need."""
-    extra: dict[str, Any] = {each.name: 0 for each in fields(spec) if each.name in ("draws", "folds")} if is_dataclass(spec) else {}
+    extra: dict[str, Any] = (
+        {each.name: 0 for each in fields(spec) if each.name in ("draws", "folds")}
+        if is_dataclass(spec)
+        else {}
+    )
     try:
         return replace(spec, **extra) if extra else spec
     except ReweightvizError:  # one of them is more to this law

@@ -33,11 +33,39 @@ from reweightviz.exporters.frameworks.torchtune import Torchtune
 from reweightviz.exporters.frameworks.trl import Trl
 from reweightviz.exporters.frameworks.webdataset import WebDataset
 
-FRAMEWORKS: dict[str, Exporter] = {exporter.name: exporter for exporter in (
-    AlignmentHandbook(), Axolotl(), DataFlex(), Dclm(), Fairseq2(), FmsHfTuning(), GptNeox(), HuggingFace(), Levanter(), Lingua(),
-    LitData(), LlamaFactory(), LlmFoundry(), Megatron(), Nanotron(), Nemo(), Olmix(), OlmoCore(), PlainCsv(), PlainJson(), PlainYaml(),
-    Premixdb(), RayData(), Streaming(), TorchTitan(), Torchtune(), Trl(), WebDataset(),
-)}
+FRAMEWORKS: dict[str, Exporter] = {
+    exporter.name: exporter
+    for exporter in (
+        AlignmentHandbook(),
+        Axolotl(),
+        DataFlex(),
+        Dclm(),
+        Fairseq2(),
+        FmsHfTuning(),
+        GptNeox(),
+        HuggingFace(),
+        Levanter(),
+        Lingua(),
+        LitData(),
+        LlamaFactory(),
+        LlmFoundry(),
+        Megatron(),
+        Nanotron(),
+        Nemo(),
+        Olmix(),
+        OlmoCore(),
+        PlainCsv(),
+        PlainJson(),
+        PlainYaml(),
+        Premixdb(),
+        RayData(),
+        Streaming(),
+        TorchTitan(),
+        Torchtune(),
+        Trl(),
+        WebDataset(),
+    )
+}
 """Name of a format to its exporter."""
 
 

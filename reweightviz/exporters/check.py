@@ -27,8 +27,13 @@ NATIVE = (".py", ".json", ".jsonl", ".csv", ".txt")
 """Endings of files that no reader of YAML opens."""
 
 
-def check(path: PathLike, framework: str | None = None, *, sources: Sources | Mapping[str, Any] | None = None,
-          tokens: float | str | None = None) -> Report:
+def check(
+    path: PathLike,
+    framework: str | None = None,
+    *,
+    sources: Sources | Mapping[str, Any] | None = None,
+    tokens: float | str | None = None,
+) -> Report:
     """What a framework would make of a config, as it is now.
 
     Args:
@@ -49,9 +54,17 @@ def check(path: PathLike, framework: str | None = None, *, sources: Sources | Ma
     for name in (name for numbers in config.stages.values() for name in numbers):
         yaml_text.check_text(name)
     found = _Findings(exporter, document, config, sources, parse_budget(tokens))
-    return Report(Path(path), exporter.name, exporter.title, known.by, found.unit.sentence, found.table(), refused=tuple(config.refused),
-                  traps=(*config.traps, *found.traps(), *exporter.traps),
-                  notes=(*_strange_record(whole, document, exporter), *found.notes))
+    return Report(
+        Path(path),
+        exporter.name,
+        exporter.title,
+        known.by,
+        found.unit.sentence,
+        found.table(),
+        refused=tuple(config.refused),
+        traps=(*config.traps, *found.traps(), *exporter.traps),
+        notes=(*_strange_record(whole, document, exporter), *found.notes),
+    )
 
 
 def recognise(path: PathLike) -> Exporter:
@@ -72,7 +85,9 @@ def paths_in(path: PathLike, framework: str | None = None) -> dict[str, list[str
         config = exporter.parse(document)
     found: dict[str, list[str]] = {}
     for name, domain in exporter.domains(config, document.record).items():
-        found.setdefault(domain, []).extend(config.paths.get(name) or ([name] if exporter.by_path else []))
+        found.setdefault(domain, []).extend(
+            config.paths.get(name) or ([name] if exporter.by_path else [])
+        )
     return found
 
 
@@ -86,13 +101,21 @@ class Known(NamedTuple):
 
 def _recognised(path: Path) -> Known:
     documents = _documents(path)
-    recorded = [Known(FRAMEWORKS[named], "provenance", document) for document in documents
-                if (named := str(document.record.get("framework"))) in FRAMEWORKS]
+    recorded = [
+        Known(FRAMEWORKS[named], "provenance", document)
+        for document in documents
+        if (named := str(document.record.get("framework"))) in FRAMEWORKS
+    ]
     for known in recorded:
         if _recognises(known.exporter, known.document):
             return known
-    found = {exporter.name: Known(exporter, "content", document) for document in documents for exporter in FRAMEWORKS.values()
-             if (not path.is_dir() or exporter.main == document.path.name) and _recognises(exporter, document)}
+    found = {
+        exporter.name: Known(exporter, "content", document)
+        for document in documents
+        for exporter in FRAMEWORKS.values()
+        if (not path.is_dir() or exporter.main == document.path.name)
+        and _recognises(exporter, document)
+    }
     if len(found) == 1:
         return next(iter(found.values()))
     if found:
@@ -122,8 +145,11 @@ def _recognises(exporter: Exporter, document: Document) -> bool:
 def _strange_record(whole: Document, document: Document, exporter: Exporter) -> Iterator[str]:
     """A sentence where the provenance beside a file was left out of account."""
     if document is not whole:
-        yield (f"{whole.sidecar.name} says that this is a config for {whole.record['framework']!r}, not for {exporter.name!r}: the names "
-               "and sizes in it were left out of account.")
+        yield (
+            f"{whole.sidecar.name} says that this is a config for "
+            f"{whole.record['framework']!r}, not for {exporter.name!r}: the names "
+            "and sizes in it were left out of account."
+        )
 
 
 def _documents(path: Path) -> list[Document]:
@@ -151,31 +177,53 @@ def _held(document: Document) -> str:
         return f"Python that calls {listed(sorted(filter(None, called))) or 'nothing'}"
     if document.mapping:
         return f"the keys {listed(document.mapping)}"
-    return "a list" if isinstance(document.data, list) else f"text that begins with {document.text.strip()[:40]!r}"
+    return (
+        "a list"
+        if isinstance(document.data, list)
+        else f"text that begins with {document.text.strip()[:40]!r}"
+    )
 
 
 class _Findings:
     """What is worked out from a config; ``notes`` fill while it is."""
 
-    def __init__(self, exporter: Exporter, document: Document, config: Config, sources: Sources | Mapping[str, Any] | None,
-                 tokens: float | None) -> None:
-        self.exporter, self.config, self.document, self.record = exporter, config, document, document.record
+    def __init__(
+        self,
+        exporter: Exporter,
+        document: Document,
+        config: Config,
+        sources: Sources | Mapping[str, Any] | None,
+        tokens: float | None,
+    ) -> None:
+        self.exporter, self.config, self.document, self.record = (
+            exporter,
+            config,
+            document,
+            document.record,
+        )
         self.sources = Sources.of(sources)
         self.tokens = self.record.get("tokens") if tokens is None else tokens
         self.domains = exporter.domains(config, self.record)
         key = config.unit or self.record.get("unit_key")
-        self.unit: Unit = next((unit for unit in exporter.units if unit.key == key), exporter.units[0])
+        self.unit: Unit = next(
+            (unit for unit in exporter.units if unit.key == key), exporter.units[0]
+        )
         self.edited = bool(self.record) and self.record.get("digest") != digest(config)
         self.notes: list[str] = []
         if self.edited:
-            self.notes.append(f"The weights were edited since {self.record.get('written_by', 'reweightviz')} wrote them "
-                              f"at {self.record.get('created')}.")
+            self.notes.append(
+                "The weights were edited since "
+                f"{self.record.get('written_by', 'reweightviz')} wrote them "
+                f"at {self.record.get('created')}."
+            )
         self.schedule = self._schedule()
         self.epochs = self._epochs()
 
     def table(self) -> pd.DataFrame:
         """A row a domain."""
-        names: dict[str, list[str]] = {domain: [] for domain in (self.schedule.domains if self.schedule else ())}
+        names: dict[str, list[str]] = {
+            domain: [] for domain in (self.schedule.domains if self.schedule else ())
+        }
         for name, domain in self.domains.items():
             names.setdefault(domain, []).append(name)
         rows = []
@@ -184,20 +232,30 @@ class _Findings:
             for start, numbers in self.config.stages.items():
                 values = [numbers[name] for name in held if name in numbers]
                 row[self._column("number", start)] = math.fsum(values) if values else math.nan
-            left_out = self.schedule is not None and not any(mixture[domain] for mixture in self.schedule.values())
+            left_out = self.schedule is not None and not any(
+                mixture[domain] for mixture in self.schedule.values()
+            )
             unknown = 0.0 if self.epochs and left_out else math.nan
             rows.append(row | self._shares(domain) | {"epochs": self.epochs.get(domain, unknown)})
-        return pd.DataFrame(rows, columns=None if rows else ["domain", "name", "number", "share", "epochs"])
+        return pd.DataFrame(
+            rows, columns=None if rows else ["domain", "name", "number", "share", "epochs"]
+        )
 
     def traps(self) -> Iterator[str]:
         """What a person should know of this very config."""
         limit = self.record.get("max_epochs") or provenance.MAX_EPOCHS
-        often = {domain: passes for domain, passes in self.epochs.items() if passes > limit * (1 + 1e-6)}
+        often = {
+            domain: passes for domain, passes in self.epochs.items() if passes > limit * (1 + 1e-6)
+        }
         if often:
             at = f" at {self.tokens:.4g} tokens" if self.tokens else ""
-            said = ", ".join(f"{domain[:60]!r} {passes:.3g}" for domain, passes in list(often.items())[:12])
+            said = ", ".join(
+                f"{domain[:60]!r} {passes:.3g}" for domain, passes in list(often.items())[:12]
+            )
             yield f"More than {limit:g} passes over a domain{at}: {said}."
-        paths = [path for held in self.config.paths.values() for path in held] + [*(self.domains if self.exporter.by_path else ())]
+        paths = [path for held in self.config.paths.values() for path in held] + [
+            *(self.domains if self.exporter.by_path else ())
+        ]
         raw = self.exporter.raw(paths)
         if raw:
             yield f"{self.exporter.title} reads {self.exporter.prepared}, not files of text; this names {listed(raw, 3)}."
@@ -206,8 +264,11 @@ class _Findings:
         if not (self.document.path.suffix in NATIVE or _is_json(self.document.text)):
             for reading in yaml_versions.readings(self.document.text):
                 if reading.word in names or _as_number(reading.word) in numbers:
-                    yield (f"Line {reading.line}: PyYAML, with which most frameworks read YAML, takes the bare {reading.word!r} for "
-                           f"{reading.taken}: {_mended(reading)}.")
+                    yield (
+                        f"Line {reading.line}: PyYAML, with which most frameworks read "
+                        f"YAML, takes the bare {reading.word!r} for "
+                        f"{reading.taken}: {_mended(reading)}."
+                    )
 
     def _column(self, kind: str, start: int) -> str:
         return kind if len(self.config.stages) == 1 else f"{kind}@{start}"
@@ -224,17 +285,29 @@ class _Findings:
 
     def _shares(self, domain: str) -> dict[str, float]:
         if self.schedule is not None:
-            return {self._column("share", start): mixture[domain] for start, mixture in self.schedule.items()}
+            return {
+                self._column("share", start): mixture[domain]
+                for start, mixture in self.schedule.items()
+            }
         if self.unit.size != "mean_tokens" or self.config.refused:
             return {self._column("share", start): math.nan for start in self.config.stages}
         shares = {}
         for start, numbers in self.config.stages.items():
-            held = math.fsum(value for name, value in numbers.items() if self.domains[name] == domain)
-            shares[self._column("share_of_examples", start)] = held / (math.fsum(numbers.values()) or math.nan)
+            held = math.fsum(
+                value for name, value in numbers.items() if self.domains[name] == domain
+            )
+            shares[self._column("share_of_examples", start)] = held / (
+                math.fsum(numbers.values()) or math.nan
+            )
         return shares
 
     def _epochs(self) -> Mapping[str, float]:
-        if self.sources is None and self.tokens == self.record.get("tokens") and not self.edited and self.record.get("epochs"):
+        if (
+            self.sources is None
+            and self.tokens == self.record.get("tokens")
+            and not self.edited
+            and self.record.get("epochs")
+        ):
             return {str(domain): float(passes) for domain, passes in self.record["epochs"].items()}
         if self.schedule is not None and self.sources is not None and self.tokens is not None:
             try:
@@ -246,12 +319,19 @@ class _Findings:
         if self.unit.passes and len(self.config.stages) == 1:
             return {domain: self.config.stages[0][name] for name, domain in self.domains.items()}
         if self.schedule is not None:
-            self.notes.append("Epochs are not known: they need sources=, the tokens of each domain, and tokens=, the budget.")
+            self.notes.append(
+                "Epochs are not known: they need sources=, the tokens of each domain, "
+                "and tokens=, the budget."
+            )
         return {}
 
 
 def _shortened(names: list[str]) -> str | None:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") if names else None
+    return (
+        ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        if names
+        else None
+    )
 
 
 def _as_number(word: str) -> float | None:

@@ -48,7 +48,11 @@ class Document:
     def beside(self, name: str) -> Document:
         """Another file of the same folder."""
         text = self.drafts.get(name)
-        return Document.open(self.path.parent / name) if text is None else Document(self.path.parent / name, text)
+        return (
+            Document.open(self.path.parent / name)
+            if text is None
+            else Document(self.path.parent / name, text)
+        )
 
     @property
     def data(self) -> Any:
@@ -70,7 +74,9 @@ class Document:
     @property
     def fault(self) -> ReweightvizError | None:
         """What is wrong with the YAML, JSON or Python of the file; None where nothing is, or it holds something else."""
-        if self.path.suffix not in LANGUAGES or (self.text.startswith("#!") and self.path.suffix != ".py"):
+        if self.path.suffix not in LANGUAGES or (
+            self.text.startswith("#!") and self.path.suffix != ".py"
+        ):
             return None
         return self._parsed[1] if self.path.suffix == ".py" else self._loaded[1]
 
@@ -94,12 +100,19 @@ class Document:
     @property
     def sidecar(self) -> Path:
         """Where the provenance stands: beside the file, or in ``provenance.json`` for the folder that it is the config of."""
-        own, shared = self.path.with_name(self.path.name + ".provenance.json"), self.path.with_name("provenance.json")
+        own, shared = (
+            self.path.with_name(self.path.name + ".provenance.json"),
+            self.path.with_name("provenance.json"),
+        )
         return shared if not own.exists() and reading.record(shared, self.path.name) else own
 
     def of(self, framework: str) -> Document:
         """The document, without its provenance where that says that the file is another framework's."""
-        return self if self.record.get("framework") in (None, framework) else replace(self, recorded=False)
+        return (
+            self
+            if self.record.get("framework") in (None, framework)
+            else replace(self, recorded=False)
+        )
 
     @property
     def tree(self) -> ast.Module:
@@ -122,7 +135,10 @@ class Document:
 
     def names(self, argument: Any) -> list[str]:
         """What stands in a list or tuple argument, as a person would name it: text as it is, code as written."""
-        return [python_calls.said(python_calls.value(self, item)) for item in python_calls.items(self, argument)]
+        return [
+            python_calls.said(python_calls.value(self, item))
+            for item in python_calls.items(self, argument)
+        ]
 
     @property
     def constants(self) -> dict[str, Any]:
@@ -133,7 +149,9 @@ class Document:
     @cached_property
     def _loaded(self) -> tuple[Any, ReweightvizError | None]:
         """What YAML or JSON the text holds, and what is wrong with it."""
-        if self.path.suffix in {".py", ".csv", ".tsv"} or (self.path.suffix in WORDS and not self.text.lstrip().startswith("{")):
+        if self.path.suffix in {".py", ".csv", ".tsv"} or (
+            self.path.suffix in WORDS and not self.text.lstrip().startswith("{")
+        ):
             return None, None
         try:
             return yaml_text.parsed(self.text, self.path), None
@@ -146,11 +164,17 @@ class Document:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return ast.parse(self.text.removeprefix("\ufeff") if self.path.suffix == ".py" else ""), None
+                return ast.parse(
+                    self.text.removeprefix("\ufeff") if self.path.suffix == ".py" else ""
+                ), None
         except SyntaxError as error:
-            fault = error.msg.partition(";")[0] + (f" (line {error.lineno})" if error.lineno else "")
+            fault = error.msg.partition(";")[0] + (
+                f" (line {error.lineno})" if error.lineno else ""
+            )
         except (MemoryError, RecursionError):
             fault = "it is nested too deeply"
         except ValueError as error:
             fault = str(error)
-        return ast.Module([], []), WrongContent(path=self.path, reason=f"is no Python file: {fault}")
+        return ast.Module([], []), WrongContent(
+            path=self.path, reason=f"is no Python file: {fault}"
+        )

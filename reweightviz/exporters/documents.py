@@ -1,7 +1,8 @@
 """Selected documents as a file that any trainer reads: Parquet, JSON lines or CSV, in the order they were picked.
 
-With the corpus, each row holds ``id``, ``domain``, ``text`` and ``tokens``; without it the ids alone, for a pipeline that
-has the documents. A ``weight`` stands beside each where the selection has weights.
+With the corpus, each row holds ``id``, ``domain``, ``text`` and ``tokens``; without it the ids
+alone, for a pipeline that has the documents. A ``weight`` stands beside each where the selection
+has weights.
 """
 
 from __future__ import annotations
@@ -33,12 +34,20 @@ FORMATS = {"parquet": ".parquet", "jsonl": ".jsonl", "csv": ".csv"}
 UNIT = "one row is one selected document, in the order it was picked"
 
 
-def write(selection: Selection, framework: str, path: PathLike, *, corpus: Corpus | None = None, overwrite: bool = False) -> Path:
+def write(
+    selection: Selection,
+    framework: str,
+    path: PathLike,
+    *,
+    corpus: Corpus | None = None,
+    overwrite: bool = False,
+) -> Path:
     """Write the documents of a selection, and how they were chosen in ``<path>.provenance.json``.
 
     Args:
         selection: (n,) documents.
-        framework: "parquet", "jsonl" or "csv"; datasets, TRL, LLaMA-Factory and the like read all three.
+        framework: "parquet", "jsonl" or "csv"; datasets, TRL, LLaMA-Factory and the like read all
+            three.
         path: the file.
         corpus: what the selection was made from; adds domain, text and tokens.
         overwrite: replace what is there.
@@ -51,7 +60,10 @@ def write(selection: Selection, framework: str, path: PathLike, *, corpus: Corpu
             path=target, reason="it exists already; pass overwrite=True to replace it"
         )
     table = _table(selection, corpus)
-    record = provenance.stamp(framework, UNIT) | {"how": plain(selection.how), "documents": len(selection)}
+    record = provenance.stamp(framework, UNIT) | {
+        "how": plain(selection.how),
+        "documents": len(selection),
+    }
     if "tokens" in table:
         record["tokens"] = int(table["tokens"].sum())
     sidecar = target.with_name(target.name + ".provenance.json")
@@ -77,19 +89,30 @@ def _table(selection: Selection, corpus: Corpus | None) -> pd.DataFrame:
     columns: dict[str, Any] = {"id": selection.ids}
     if corpus is not None:
         rows = corpus.rows([str(one) for one in selection.ids])
-        columns |= {"domain": np.array(corpus.domains, object)[corpus.domain_codes[rows]], "text": corpus.text(rows),
-                    "tokens": corpus.tokens[rows]}
-    return pd.DataFrame(columns | ({"weight": selection.weight} if selection.weight is not None else {}))
+        columns |= {
+            "domain": np.array(corpus.domains, object)[corpus.domain_codes[rows]],
+            "text": corpus.text(rows),
+            "tokens": corpus.tokens[rows],
+        }
+    return pd.DataFrame(
+        columns | ({"weight": selection.weight} if selection.weight is not None else {})
+    )
 
 
 def _encoded(table: pd.DataFrame, framework: str) -> bytes:
     try:
         if framework == "parquet":
             return table.to_parquet(index=False)
-        text = table.to_csv(index=False) if framework == "csv" else table.to_json(orient="records", lines=True, force_ascii=False)
+        text = (
+            table.to_csv(index=False)
+            if framework == "csv"
+            else table.to_json(orient="records", lines=True, force_ascii=False)
+        )
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise ReweightvizError(f"a selected document holds half a character, which {framework} cannot: {error.reason}.") from error
+        raise ReweightvizError(
+            f"a selected document holds half a character, which {framework} cannot: {error.reason}."
+        ) from error
 
 
 def _read_csv(file: Path) -> pd.DataFrame:

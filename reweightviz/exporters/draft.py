@@ -27,13 +27,23 @@ class Draft:
 
     def diff(self) -> str:
         """What would change, as a unified diff, the config first; the provenance, which changes always, is left out."""
-        return "".join(line for path, text in reversed(self.files.items()) if not path.name.endswith("provenance.json")
-                       for line in _compared(path, text))
+        return "".join(
+            line
+            for path, text in reversed(self.files.items())
+            if not path.name.endswith("provenance.json")
+            for line in _compared(path, text)
+        )
 
     def backups(self) -> dict[Path, bytes]:
         """Path to content of what is kept of the files that would change."""
-        return {_free(path): path.read_bytes() for path, text in self.files.items() if self.backup and path.exists()
-                and not path.name.endswith("provenance.json") and path.read_bytes() != text.encode()}
+        return {
+            _free(path): path.read_bytes()
+            for path, text in self.files.items()
+            if self.backup
+            and path.exists()
+            and not path.name.endswith("provenance.json")
+            and path.read_bytes() != text.encode()
+        }
 
     def save(self) -> Path:
         """Write all files or none, and return ``path``."""

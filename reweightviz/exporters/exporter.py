@@ -37,16 +37,31 @@ from reweightviz.exporters.units import TOKENS, Unit, exact_shares
 
 CONFIGS = {".yaml", ".yml", ".json", ".py", ".txt", ".csv"}
 COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
-DATA = (".jsonl", ".json", ".ndjson", ".parquet", ".csv", ".txt", ".arrow", ".bin", ".idx", ".npy", ".tar", ".mds")
+DATA = (
+    ".jsonl",
+    ".json",
+    ".ndjson",
+    ".parquet",
+    ".csv",
+    ".txt",
+    ".arrow",
+    ".bin",
+    ".idx",
+    ".npy",
+    ".tar",
+    ".mds",
+)
 TEXT = re.compile(r"\.(jsonl|json|ndjson|parquet|csv|txt|arrow)(\.(gz|zst|bz2|xz))?$")
 """Files of text, as they are before a framework's own preprocessing."""
+
 
 class Exporter:
     """One framework's config. A subclass says how it differs, in ``render``, ``parse`` and ``recognises``.
 
-    ``render(plan, old, *, options)`` returns name to text: {"": text} for a single file, or the config under ``main`` with
-    what else belongs in the folder. ``old`` is the file to merge into, or None. ``parse(document)`` returns a :class:`Config`.
-    ``recognises(document)`` tells this framework's file from any other.
+    ``render(plan, old, *, options)`` returns name to text: {"": text} for a single file, or the
+    config under ``main`` with what else belongs in the folder. ``old`` is the file to merge into,
+    or None. ``parse(document)`` returns a :class:`Config`. ``recognises(document)`` tells this
+    framework's file from any other.
     """
 
     name: ClassVar[str] = ""
@@ -98,19 +113,33 @@ class Exporter:
         """Whether the file is this framework's."""
         raise NotImplementedError
 
-    def write(self, mixture: Mixture | Schedule, path: PathLike, *, sources: Sources | Mapping[str, Any] | None = None,
-              tokens: float | str | None = None, unit: str | None = None, max_epochs: float | None = None, overwrite: bool = False,
-              merge: bool = False, backup: bool = True, **options: Any) -> Path:
+    def write(
+        self,
+        mixture: Mixture | Schedule,
+        path: PathLike,
+        *,
+        sources: Sources | Mapping[str, Any] | None = None,
+        tokens: float | str | None = None,
+        unit: str | None = None,
+        max_epochs: float | None = None,
+        overwrite: bool = False,
+        merge: bool = False,
+        backup: bool = True,
+        **options: Any,
+    ) -> Path:
         """Write the config, and what it says of itself in ``<path>.provenance.json`` (``provenance.json`` in a folder).
 
         Args:
-            mixture: (K,) weights, shares of training tokens; or a Schedule, where the framework takes one. Domains of
-                weight 0 are left out, and said so.
+            mixture: (K,) weights, shares of training tokens; or a Schedule, where the framework
+                takes one. Domains of weight 0 are left out, and said so.
             path: the file or folder; the folder that it lies in must be there.
-            sources: what there is of each domain: files, tokens, documents, where the format or its unit needs them.
-            tokens: budget of the run, in tokens, such as 1e11 or "100B"; adds the epochs of each domain.
+            sources: what there is of each domain: files, tokens, documents, where the format or
+                its unit needs them.
+            tokens: budget of the run, in tokens, such as 1e11 or "100B"; adds the epochs of each
+                domain.
             unit: what the numbers count, where the framework leaves it open.
-            max_epochs: refuse to pass over a domain more often; without it, more than 4 passes are warned about.
+            max_epochs: refuse to pass over a domain more often; without it, more than 4 passes are
+                warned about.
             overwrite: replace what is there.
             merge: change only the mixture in a config that is there.
             backup: keep what a merge changes as ``<file>.bak``.
@@ -122,12 +151,33 @@ class Exporter:
         Raises:
             ReweightvizError: one sentence; nothing was replaced.
         """
-        return self.draft(mixture, path, sources=sources, tokens=tokens, unit=unit, max_epochs=max_epochs, overwrite=overwrite,
-                          merge=merge, backup=backup, **options).save()
+        return self.draft(
+            mixture,
+            path,
+            sources=sources,
+            tokens=tokens,
+            unit=unit,
+            max_epochs=max_epochs,
+            overwrite=overwrite,
+            merge=merge,
+            backup=backup,
+            **options,
+        ).save()
 
-    def draft(self, mixture: Mixture | Schedule, path: PathLike, *, sources: Sources | Mapping[str, Any] | None = None,
-              tokens: float | str | None = None, unit: str | None = None, max_epochs: float | None = None, overwrite: bool = False,
-              merge: bool = False, backup: bool = True, **options: Any) -> Draft:
+    def draft(
+        self,
+        mixture: Mixture | Schedule,
+        path: PathLike,
+        *,
+        sources: Sources | Mapping[str, Any] | None = None,
+        tokens: float | str | None = None,
+        unit: str | None = None,
+        max_epochs: float | None = None,
+        overwrite: bool = False,
+        merge: bool = False,
+        backup: bool = True,
+        **options: Any,
+    ) -> Draft:
         """What :meth:`write` would write; arguments as there."""
         known = needs(self.render)
         for option in options:
@@ -142,13 +192,24 @@ class Exporter:
                 reason=f"reads a file that ends in {self.suffix}; got {target.name!r}",
             )
         if merge and overwrite:
-            raise ReweightvizError("merge=True changes a config that is there and overwrite=True replaces it; pass one of them.")
+            raise ReweightvizError(
+                "merge=True changes a config that is there and overwrite=True replaces "
+                "it; pass one of them."
+            )
         if max_epochs is not None and not (math.isfinite(max_epochs) and max_epochs > 0):
             raise InvalidValue(name="max_epochs", value=max_epochs, expected="a number above 0")
         old = self._old(target) if merge else None
         table = Sources.of(sources)
         budget = parse_budget(tokens)
-        plan = self._plan(mixture, table, budget, self.unit(unit), max_epochs, old, (self.render.__kwdefaults__ or {}) | options)
+        plan = self._plan(
+            mixture,
+            table,
+            budget,
+            self.unit(unit),
+            max_epochs,
+            old,
+            (self.render.__kwdefaults__ or {}) | options,
+        )
         if old is not None:
             self._check_strangers(plan, old)
         texts = self.render(plan, old, **options)
@@ -160,7 +221,11 @@ class Exporter:
                 reason=f"needs {listed(texts)}, so a folder is written; got the name of a "
                 f"file, {target.name!r}",
             )
-        files = {target / name if folder else target: text for name, text in texts.items() if folder or name == key}
+        files = {
+            target / name if folder else target: text
+            for name, text in texts.items()
+            if folder or name == key
+        }
         there = [file for file in files if file.exists()]
         if there and not overwrite and not merge:
             hint = "merge=True changes its mixture only, " if self.merges else ""
@@ -169,8 +234,14 @@ class Exporter:
             )
         main = target / key if folder else target
         beside = Document(main, "").sidecar
-        sidecar = target / "provenance.json" if folder and not (target / "provenance.json").exists() else beside
-        written = self.parse(Document(main, files[main], {file.name: text for file, text in files.items()}))
+        sidecar = (
+            target / "provenance.json"
+            if folder and not (target / "provenance.json").exists()
+            else beside
+        )
+        written = self.parse(
+            Document(main, files[main], {file.name: text for file, text in files.items()})
+        )
         if written.refused:
             raise RefusedByFramework(
                 framework=self.title,
@@ -178,17 +249,27 @@ class Exporter:
             )
         self._check_written(plan, written)
         shown = options if merge else (self.render.__kwdefaults__ or {}) | options
-        record = plan.record | {"file": main.name, "digest": digest(written),
-                                "options": plain({name: value for name, value in shown.items() if value is not None})}
-        ordered = {sidecar: yaml_text.json_text(record)} | {f: t for f, t in files.items() if f != main} | {main: files[main]}
+        record = plan.record | {
+            "file": main.name,
+            "digest": digest(written),
+            "options": plain({name: value for name, value in shown.items() if value is not None}),
+        }
+        ordered = (
+            {sidecar: yaml_text.json_text(record)}
+            | {f: t for f, t in files.items() if f != main}
+            | {main: files[main]}
+        )
         return Draft(target, ordered, backup=merge and backup)
 
-    def read(self, path: PathLike, *, sources: Sources | Mapping[str, Any] | None = None) -> Mixture:
+    def read(
+        self, path: PathLike, *, sources: Sources | Mapping[str, Any] | None = None
+    ) -> Mixture:
         """The mixture, in shares of tokens, that the file asks for now; the provenance beside it gives names and sizes.
 
         Args:
             path: the file, or the folder that was written.
-            sources: tokens and documents of each domain, for a file that counts something else and has no provenance.
+            sources: tokens and documents of each domain, for a file that counts something else and
+                has no provenance.
         """
         schedule = self.read_schedule(path, sources=sources)
         if len(schedule) > 1:
@@ -199,7 +280,9 @@ class Exporter:
             )
         return schedule[0]
 
-    def read_schedule(self, path: PathLike, *, sources: Sources | Mapping[str, Any] | None = None) -> Schedule:
+    def read_schedule(
+        self, path: PathLike, *, sources: Sources | Mapping[str, Any] | None = None
+    ) -> Schedule:
         """The same as a Schedule; a file without stages has one, at step 0."""
         document = self.open(path).of(self.name)
         with document.blamed():
@@ -215,14 +298,16 @@ class Exporter:
             return plan.comment(title) + yaml_text.made(change)
         text = yaml_text.edited(old.text, change, old.path)
         ours = re.match(rf"# {re.escape(title)}, written by .*\n(#.*\n)*", text)
-        return text if ours is None else plan.comment(title) + text[ours.end():]
+        return text if ours is None else plan.comment(title) + text[ours.end() :]
 
     def open(self, path: PathLike) -> Document:
         """The document of a config file, or of the one in the folder that was written."""
         target = Path(path)
         return Document.open(target / self.main if self.main and target.is_dir() else target)
 
-    def schedule(self, config: Config, document: Document, sources: Sources | Mapping[str, Any] | None = None) -> Schedule:
+    def schedule(
+        self, config: Config, document: Document, sources: Sources | Mapping[str, Any] | None = None
+    ) -> Schedule:
         """What a config says, in shares of tokens by domain."""
         record = document.record
         if 0 not in config.stages:
@@ -243,16 +328,28 @@ class Exporter:
                 shares[domains[name]] = shares.get(domains[name], 0.0) + number * sizes[name]
             stages[start] = provenance.restored(shares, record, document.path, edited=edited)
         every = dict.fromkeys(domain for mixture in stages.values() for domain in mixture)
-        whole = {start: Mixture([(d, mixture.get(d, 0.0)) for d in every], source=mixture.source) for start, mixture in stages.items()}
+        whole = {
+            start: Mixture([(d, mixture.get(d, 0.0)) for d in every], source=mixture.source)
+            for start, mixture in stages.items()
+        }
         return Schedule(whole, steps=config.steps, source=stages[0].source)
 
     def domains(self, config: Config, record: Mapping[str, Any]) -> dict[str, str]:
         """Name in the file to domain: from the provenance, else the name, or the end of the path, itself."""
         known = {str(name): str(domain) for name, domain in (record.get("names") or {}).items()}
         names = list(dict.fromkeys(name for numbers in config.stages.values() for name in numbers))
-        guesses = {name: self.guess(name) if self.by_path else name for name in names if name not in known}
+        guesses = {
+            name: self.guess(name) if self.by_path else name for name in names if name not in known
+        }
         counts = [*guesses.values(), *set(known.values())]
-        return {name: known[name] if name in known else guesses[name] if counts.count(guesses[name]) == 1 else name for name in names}
+        return {
+            name: known[name]
+            if name in known
+            else guesses[name]
+            if counts.count(guesses[name]) == 1
+            else name
+            for name in names
+        }
 
     def raw(self, paths: Iterable[str]) -> list[str]:
         """Those that are files of text, where the framework reads them only once they are prepared."""
@@ -265,7 +362,9 @@ class Exporter:
             last = last.rpartition(".")[0]
         return last or name
 
-    def entries(self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]) -> dict[str, Entry]:
+    def entries(
+        self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]
+    ) -> dict[str, Entry]:
         """Name in the file to what it stands for: one entry a domain, by name, or by path for ``by_path``."""
         found: dict[str, Entry] = {}
         taken: set[str] = set()
@@ -274,10 +373,15 @@ class Exporter:
             if self.by_path:
                 name = self.identity(domain, paths, options)
             else:
-                name = domain if re.fullmatch(self.holds, domain) else provenance.slug(domain, taken)
+                name = (
+                    domain if re.fullmatch(self.holds, domain) else provenance.slug(domain, taken)
+                )
             if name in found:
-                raise ReweightvizError(f"{listed([found[name].domain, domain])} would both be read from {name!r}; each needs a place of "
-                                       "its own.")
+                raise ReweightvizError(
+                    f"{listed([found[name].domain, domain])} would both be read from "
+                    f"{name!r}; each needs a place of "
+                    "its own."
+                )
             taken.add(name.lower())
             found[name] = Entry(domain, 1.0, tuple(paths))
         return found
@@ -293,8 +397,16 @@ class Exporter:
             )
         return paths[0]
 
-    def _plan(self, mixture: Mixture | Schedule, sources: Sources | None, tokens: float | None, unit: Unit, max_epochs: float | None,
-              old: Document | None, options: Mapping[str, Any]) -> Plan:
+    def _plan(
+        self,
+        mixture: Mixture | Schedule,
+        sources: Sources | None,
+        tokens: float | None,
+        unit: Unit,
+        max_epochs: float | None,
+        old: Document | None,
+        options: Mapping[str, Any],
+    ) -> Plan:
         if isinstance(mixture, Schedule) and not self.schedules and len(mixture) > 1:
             raise RefusedByFramework(
                 framework=self.title,
@@ -303,28 +415,60 @@ class Exporter:
             )
         stages = mixture if isinstance(mixture, Schedule) else {0: mixture}
         steps = mixture.steps if isinstance(mixture, Schedule) else None
-        whole = mixture if isinstance(mixture, Mixture) else mixture.mean() if tokens is not None or steps else mixture[0]
+        whole = (
+            mixture
+            if isinstance(mixture, Mixture)
+            else mixture.mean()
+            if tokens is not None or steps
+            else mixture[0]
+        )
         for domain in whole:
             yaml_text.check_text(domain)
-        drawn = [domain for domain in whole if self.zeros or any(stage[domain] for stage in stages.values())]
+        drawn = [
+            domain
+            for domain in whole
+            if self.zeros or any(stage[domain] for stage in stages.values())
+        ]
         self._check_sources(drawn, whole, sources)
         sizes = unit.sizes(drawn, sources, self.title)
         entries = self.entries(drawn, sources, options)
-        known = {domain: name for name, domain in (old.record.get("names") or {}).items()} if old is not None else {}
+        known = (
+            {domain: name for name, domain in (old.record.get("names") or {}).items()}
+            if old is not None
+            else {}
+        )
         if not self.by_path:
             entries = {known.get(entry.domain, name): entry for name, entry in entries.items()}
-        numbers = {start: self._numbers({d: w for d, w in stage.items() if w or self.zeros}, entries, sizes, unit, tokens)
-                   for start, stage in stages.items()}
+        numbers = {
+            start: self._numbers(
+                {d: w for d, w in stage.items() if w or self.zeros}, entries, sizes, unit, tokens
+            )
+            for start, stage in stages.items()
+        }
         trained = self._held(whole, sources, tokens) if self.once else tokens
-        record = provenance.record(self.name, unit.sentence, whole, sources=sources, tokens=trained, max_epochs=max_epochs)
-        record |= {"source": plain(mixture.source), "dropped": [domain for domain in whole if domain not in drawn], "unit_key": unit.key,
-                   "names": {name: entry.domain for name, entry in entries.items() if name != entry.domain}}
+        record = provenance.record(
+            self.name, unit.sentence, whole, sources=sources, tokens=trained, max_epochs=max_epochs
+        )
+        record |= {
+            "source": plain(mixture.source),
+            "dropped": [domain for domain in whole if domain not in drawn],
+            "unit_key": unit.key,
+            "names": {
+                name: entry.domain for name, entry in entries.items() if name != entry.domain
+            },
+        }
         if unit.size:
             record["sizes"] = sizes
-        gone = [name for domain in record["dropped"] for name in (domain, known.get(domain, domain), *_paths(domain, sources))]
+        gone = [
+            name
+            for domain in record["dropped"]
+            for name in (domain, known.get(domain, domain), *_paths(domain, sources))
+        ]
         with contextlib.suppress(ReweightvizError):
             gone += self.entries(record["dropped"], sources, options)
-        return Plan(entries, numbers, tuple(dict.fromkeys(gone)), unit, sources, tokens, steps, record)
+        return Plan(
+            entries, numbers, tuple(dict.fromkeys(gone)), unit, sources, tokens, steps, record
+        )
 
     def _check_sources(self, drawn: Sequence[str], whole: Mixture, sources: Sources | None) -> None:
         for domain in drawn:
@@ -342,19 +486,35 @@ class Exporter:
         """The tokens of one pass, where less than the budget, for a framework that repeats nothing."""
         if tokens is None or sources is None:
             return tokens
-        held, first = min((sources[domain].tokens / weight, domain) for domain, weight in whole.items() if weight)
+        held, first = min(
+            (sources[domain].tokens / weight, domain) for domain, weight in whole.items() if weight
+        )
         if not 0 < held < tokens * (1 - 1e-6):
             return tokens
-        warn(f"{self.title} repeats nothing: this mixture holds {held:.4g} of the {tokens:.4g} tokens, until {first[:60]!r} is used up.")
+        warn(
+            f"{self.title} repeats nothing: this mixture holds {held:.4g} of the "
+            f"{tokens:.4g} tokens, until {first[:60]!r} is used up."
+        )
         return held
 
     def _check_written(self, plan: Plan, written: Config) -> None:
         """What will be read back is what was planned."""
         for start, numbers in plan.stages.items():
             found = written.stages.get(start, {})
-            scale = 1.0 if plan.unit.passes else (sum(found.values()) or math.nan) / sum(numbers.values())
-            slack = {name: 0.01 * (max(value, 1.0) if plan.unit.passes else value * scale) for name, value in numbers.items()}
-            off = [name for name, value in numbers.items() if not abs(found.get(name, math.nan) - value * scale) <= slack[name]]
+            scale = (
+                1.0
+                if plan.unit.passes
+                else (sum(found.values()) or math.nan) / sum(numbers.values())
+            )
+            slack = {
+                name: 0.01 * (max(value, 1.0) if plan.unit.passes else value * scale)
+                for name, value in numbers.items()
+            }
+            off = [
+                name
+                for name, value in numbers.items()
+                if not abs(found.get(name, math.nan) - value * scale) <= slack[name]
+            ]
             if off:
                 raise RefusedByFramework(
                     framework=self.title,
@@ -367,15 +527,31 @@ class Exporter:
             there = self.parse(old).stages
         except ReweightvizError:
             return
-        strangers = [name for numbers in there.values() for name, value in numbers.items()
-                     if value and name not in plan.entries and name not in plan.gone]
+        strangers = [
+            name
+            for numbers in there.values()
+            for name, value in numbers.items()
+            if value and name not in plan.entries and name not in plan.gone
+        ]
         if strangers:
-            raise ReweightvizError(f"{old.path} trains on {listed(dict.fromkeys(strangers))}, which the mixture does not name: give them a "
-                                   "weight (0 takes them out), or take them out of the config.")
+            raise ReweightvizError(
+                f"{old.path} trains on {listed(dict.fromkeys(strangers))}, which the "
+                "mixture does not name: give them a "
+                "weight (0 takes them out), or take them out of the config."
+            )
 
-    def _numbers(self, weights: Numbers, entries: Mapping[str, Entry], sizes: Numbers, unit: Unit, tokens: float | None) -> Numbers:
+    def _numbers(
+        self,
+        weights: Numbers,
+        entries: Mapping[str, Entry],
+        sizes: Numbers,
+        unit: Unit,
+        tokens: float | None,
+    ) -> Numbers:
         numbers = unit.numbers(weights, sizes, tokens)
-        over = {domain: number for domain, number in numbers.items() if number > self.most * (1 + 1e-9)}
+        over = {
+            domain: number for domain, number in numbers.items() if number > self.most * (1 + 1e-9)
+        }
         if over:
             worst = max(over, key=lambda domain: over[domain])
             raise RefusedByFramework(
@@ -384,7 +560,11 @@ class Exporter:
                 f"{listed([worst])} would be needed {over[worst]:.4g} times: "
                 f"tokens={tokens * self.most / over[worst]:.4g} is the most",
             )
-        parts = {name: numbers[entry.domain] * entry.part for name, entry in entries.items() if entry.domain in numbers}
+        parts = {
+            name: numbers[entry.domain] * entry.part
+            for name, entry in entries.items()
+            if entry.domain in numbers
+        }
         if not self.exact or unit.passes:
             return parts
         return dict(zip(parts, exact_shares(np.array(list(parts.values()))).tolist(), strict=True))
@@ -398,25 +578,46 @@ class Exporter:
 
     def _old(self, target: Path) -> Document:
         if not self.merges:
-            raise ReweightvizError(f"merge=True changes a YAML or JSON config; what {self.title} reads is written whole: leave merge out.")
+            raise ReweightvizError(
+                f"merge=True changes a YAML or JSON config; what {self.title} reads is "
+                "written whole: leave merge out."
+            )
         document = self.open(target).of(self.name)
         if document.fault is not None:
             raise document.fault
         return document
 
-    def _sizes(self, unit: Unit, config: Config, record: Mapping[str, Any], domains: Mapping[str, str], sources: Sources | None,
-               path: Path) -> Numbers:
+    def _sizes(
+        self,
+        unit: Unit,
+        config: Config,
+        record: Mapping[str, Any],
+        domains: Mapping[str, str],
+        sources: Sources | None,
+        path: Path,
+    ) -> Numbers:
         if not unit.size:
             return dict.fromkeys(domains, 1.0)
         known = record.get("sizes") or {}
         found = {}
         for name, domain in domains.items():
-            given = getattr(sources[domain], unit.size) if sources is not None and domain in sources else None
-            found[name] = _positive(given) or _positive(config.sizes.get(name)) or _positive(known.get(domain))
+            given = (
+                getattr(sources[domain], unit.size)
+                if sources is not None and domain in sources
+                else None
+            )
+            found[name] = (
+                _positive(given)
+                or _positive(config.sizes.get(name))
+                or _positive(known.get(domain))
+            )
         absent = [domains[name] for name, size in found.items() if not size]
         if absent:
             wanted = "tokens and documents" if unit.size == "mean_tokens" else "tokens"
-            raise ReweightvizError(f"in {path} {unit.sentence}, so shares of tokens need the {wanted} of {listed(absent)}: pass sources=.")
+            raise ReweightvizError(
+                f"in {path} {unit.sentence}, so shares of tokens need the {wanted} of "
+                f"{listed(absent)}: pass sources=."
+            )
         return {name: float(size) for name, size in found.items() if size}
 
 
@@ -425,4 +626,8 @@ def _paths(domain: str, sources: Sources | None) -> tuple[str, ...]:
 
 
 def _positive(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) and value > 0 else None
+    return (
+        float(value)
+        if isinstance(value, int | float) and math.isfinite(value) and value > 0
+        else None
+    )

@@ -28,9 +28,10 @@ class Plan:
     """What a file is to say, in the unit of its framework.
 
     Args:
-        entries: name in the file to what it stands for, in order; domains of weight 0 are not among them.
-        stages: first step to the numbers from there on, by name in the file; a mixture has one stage, at 0.
-            A stage leaves out what it does not draw.
+        entries: name in the file to what it stands for, in order; domains of weight 0 are not
+            among them.
+        stages: first step to the numbers from there on, by name in the file; a mixture has one
+            stage, at 0. A stage leaves out what it does not draw.
         gone: names in the file of the domains whose weight is 0, for a merge to take out.
         unit: of the numbers.
         sources: what there is of each domain, where it is known.
@@ -73,7 +74,8 @@ class Config:
         paths: name to the files or datasets that it stands for.
         sizes: name to what its share of tokens was divided by, where the file itself tells it.
         steps: length of the run in steps, where the file tells it.
-        refused: sentences, what the framework would refuse or read as something else; ``read`` raises the first.
+        refused: sentences, what the framework would refuse or read as something else; ``read``
+            raises the first.
         traps: sentences, what the framework takes but a person should know of.
     """
 
@@ -88,14 +90,26 @@ class Config:
 
 def digest(config: Config) -> str:
     """A short hash of the numbers of a config and of what they count, to see later whether it was edited."""
-    numbers = {f"{start} {name}": number for start, stage in config.stages.items() for name, number in stage.items()}
-    return provenance.digest(numbers | {f"size {name}": size for name, size in config.sizes.items()} | {f"unit {config.unit}": 0.0})
+    numbers = {
+        f"{start} {name}": number
+        for start, stage in config.stages.items()
+        for name, number in stage.items()
+    }
+    return provenance.digest(
+        numbers
+        | {f"size {name}": size for name, size in config.sizes.items()}
+        | {f"unit {config.unit}": 0.0}
+    )
 
 
 def number(value: object) -> float:
     """A finite number >= 0 as a framework would take it from a config; nan where it is none."""
     try:
-        found = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
+        found = (
+            float(value)
+            if isinstance(value, int | float | str) and not isinstance(value, bool)
+            else math.nan
+        )
     except ValueError:
         return math.nan
     return found if math.isfinite(found) and found >= 0 else math.nan

@@ -24,11 +24,23 @@ MAX_EPOCHS = 4.0
 def stamp(framework: str, unit: str) -> dict[str, Any]:
     """Who wrote a file, when, in which format, and what its numbers count."""
     created = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"written_by": f"reweightviz {VERSION}", "created": created, "framework": framework, "unit": unit}
+    return {
+        "written_by": f"reweightviz {VERSION}",
+        "created": created,
+        "framework": framework,
+        "unit": unit,
+    }
 
 
-def record(framework: str, unit: str, mixture: Mixture, *, sources: Sources | None, tokens: float | None,
-           max_epochs: float | None = None) -> dict[str, Any]:
+def record(
+    framework: str,
+    unit: str,
+    mixture: Mixture,
+    *,
+    sources: Sources | None,
+    tokens: float | None,
+    max_epochs: float | None = None,
+) -> dict[str, Any]:
     """What a file says of itself, ready for JSON.
 
     Args:
@@ -37,10 +49,12 @@ def record(framework: str, unit: str, mixture: Mixture, *, sources: Sources | No
         mixture: (K,) weights, shares of training tokens.
         sources: tokens available in each domain; needed for epochs only.
         tokens: budget of the run, in tokens; adds the epochs of each domain.
-        max_epochs: a domain that is passed over more often is refused; None warns above ``MAX_EPOCHS``.
+        max_epochs: a domain that is passed over more often is refused; None warns above
+            ``MAX_EPOCHS``.
 
     Raises:
-        ReweightvizError: ``tokens`` without ``sources``, a weight on a domain that holds nothing, or more than ``max_epochs``.
+        ReweightvizError: ``tokens`` without ``sources``, a weight on a domain that holds nothing,
+            or more than ``max_epochs``.
     """
     found: dict[str, Any] = stamp(framework, unit) | {
         "source": plain(mixture.source),
@@ -50,14 +64,26 @@ def record(framework: str, unit: str, mixture: Mixture, *, sources: Sources | No
     if tokens is not None:
         epochs = _epochs(mixture, sources, tokens)
         _check_epochs(epochs, mixture, sources, tokens, max_epochs)
-        counted = f"tokens as counted by {sources.tokenizer}" if sources is not None and sources.tokenizer else "tokens"
-        found |= {"tokens": tokens, "counted": counted, "max_epochs": max_epochs or MAX_EPOCHS, "epochs": epochs}
+        counted = (
+            f"tokens as counted by {sources.tokenizer}"
+            if sources is not None and sources.tokenizer
+            else "tokens"
+        )
+        found |= {
+            "tokens": tokens,
+            "counted": counted,
+            "max_epochs": max_epochs or MAX_EPOCHS,
+            "epochs": epochs,
+        }
     return found
 
 
 def comment(found: Mapping[str, Any], *, title: str) -> str:
     """A record as ``#`` lines; names are quoted so that none can leave its line."""
-    lines = [f"{title}, written by {found['written_by']} at {found['created']}.", f"Unit: {found['unit']}."]
+    lines = [
+        f"{title}, written by {found['written_by']} at {found['created']}.",
+        f"Unit: {found['unit']}.",
+    ]
     if found["source"]:
         lines.append(f"Mixture: {_short(found['source'])}")
     if found["dropped"]:
@@ -65,8 +91,10 @@ def comment(found: Mapping[str, Any], *, title: str) -> str:
     if "epochs" in found:
         lines.append(f"Epochs at {found['tokens']:.6g} tokens:")
         limit = found["max_epochs"]
-        lines += [f"  {name[:60]!r} {passes:.4g}" + (f" (above {limit:g})" if passes > limit else "")
-                  for name, passes in found["epochs"].items()]
+        lines += [
+            f"  {name[:60]!r} {passes:.4g}" + (f" (above {limit:g})" if passes > limit else "")
+            for name, passes in found["epochs"].items()
+        ]
     return "".join(f"# {line}\n" for line in lines)
 
 
@@ -76,7 +104,9 @@ def digest(weights: Mapping[str, float]) -> str:
     return hashlib.blake2b(json.dumps(pairs).encode(), digest_size=8).hexdigest()
 
 
-def restored(shares: Mapping[str, float], found: Mapping[str, Any], path: object, *, edited: bool) -> Mixture:
+def restored(
+    shares: Mapping[str, float], found: Mapping[str, Any], path: object, *, edited: bool
+) -> Mixture:
     """The mixture that a file holds: its own weights, with the domains that were left out at 0.
 
     Args:
@@ -89,7 +119,9 @@ def restored(shares: Mapping[str, float], found: Mapping[str, Any], path: object
     order = [str(name) for name in found.get("domains", ()) if name in shares or name in dropped]
     weights = dict.fromkeys(order, 0.0) | dict.fromkeys(dropped, 0.0) | dict(shares)
     before = dict(found.get("source") or {})
-    source = ({"method": "edited by hand", "before": before} if edited else before) | {"read_from": str(path)}
+    source = ({"method": "edited by hand", "before": before} if edited else before) | {
+        "read_from": str(path)
+    }
     exact = abs(math.fsum(weights.values()) - 1) <= SUM_TOLERANCE
     return Mixture(weights, source=source) if exact else Mixture.normalized(weights, source=source)
 
@@ -117,25 +149,42 @@ def _short(source: Mapping[str, Any]) -> str:
 
 def _epochs(mixture: Mixture, sources: Sources | None, tokens: float) -> dict[str, float]:
     if sources is None:
-        raise ReweightvizError("epochs at a budget need sources=, the tokens of each domain; got none.")
+        raise ReweightvizError(
+            "epochs at a budget need sources=, the tokens of each domain; got none."
+        )
     drawn = Mixture({domain: weight for domain, weight in mixture.items() if weight})
     epochs = drawn.epochs(sources.token_table, tokens)
     empty = [domain for domain, passes in epochs.items() if math.isinf(passes)]
     if empty:
-        raise ReweightvizError(f"{listed(empty)} has a weight above 0 but no tokens: set its weight to 0.")
+        raise ReweightvizError(
+            f"{listed(empty)} has a weight above 0 but no tokens: set its weight to 0."
+        )
     return epochs
 
 
-def _check_epochs(epochs: Mapping[str, float], mixture: Mixture, sources: Sources | None, tokens: float,
-                  max_epochs: float | None) -> None:
+def _check_epochs(
+    epochs: Mapping[str, float],
+    mixture: Mixture,
+    sources: Sources | None,
+    tokens: float,
+    max_epochs: float | None,
+) -> None:
     limit = MAX_EPOCHS if max_epochs is None else max_epochs
-    often = [f"{domain[:60]!r} {passes:.3g}" for domain, passes in epochs.items() if passes > limit * (1 + 1e-6)]
+    often = [
+        f"{domain[:60]!r} {passes:.3g}"
+        for domain, passes in epochs.items()
+        if passes > limit * (1 + 1e-6)
+    ]
     if not often:
         return
     sentence = f"more than {limit:g} epochs at {tokens:.4g} tokens: {', '.join(often[:12])}"
     if max_epochs is None:
         warn(f"{sentence}.")
         return
-    there = limit * float(sum(sources[d].tokens for d in mixture if sources is not None and mixture[d]))
+    there = limit * float(
+        sum(sources[d].tokens for d in mixture if sources is not None and mixture[d])
+    )
     whole = f" (all its data {limit:g} times is {there:.4g} tokens)" if there < tokens else ""
-    raise ReweightvizError(f"{sentence}{whole}: lower their weights or tokens=, or raise max_epochs.")
+    raise ReweightvizError(
+        f"{sentence}{whole}: lower their weights or tokens=, or raise max_epochs."
+    )

@@ -22,7 +22,10 @@ def _is_number(value: object) -> bool:
 
 
 def _all(kind: type, part: Callable[[object], bool]) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, kind) and all(map(part, value.values() if isinstance(value, dict) else value))  # type: ignore[attr-defined]
+    return lambda value: (
+        isinstance(value, kind)
+        and all(map(part, value.values() if isinstance(value, dict) else value))
+    )  # type: ignore[attr-defined]
 
 
 def _is_text(value: object) -> bool:
@@ -30,11 +33,18 @@ def _is_text(value: object) -> bool:
 
 
 FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
-    "file": ("text", _is_text), "framework": ("text", _is_text), "unit_key": ("text", _is_text), "digest": ("text", _is_text),
-    "names": ("names to domains", _all(dict, _is_text)), "domains": ("a list of names", _all(list, _is_text)),
-    "dropped": ("a list of names", _all(list, _is_text)), "sizes": ("domains to numbers", _all(dict, _is_number)),
-    "epochs": ("domains to numbers", _all(dict, _is_number)), "source": ("a mapping", _all(dict, lambda _: True)),
-    "tokens": ("a number", _is_number), "max_epochs": ("a number", _is_number),
+    "file": ("text", _is_text),
+    "framework": ("text", _is_text),
+    "unit_key": ("text", _is_text),
+    "digest": ("text", _is_text),
+    "names": ("names to domains", _all(dict, _is_text)),
+    "domains": ("a list of names", _all(list, _is_text)),
+    "dropped": ("a list of names", _all(list, _is_text)),
+    "sizes": ("domains to numbers", _all(dict, _is_number)),
+    "epochs": ("domains to numbers", _all(dict, _is_number)),
+    "source": ("a mapping", _all(dict, lambda _: True)),
+    "tokens": ("a number", _is_number),
+    "max_epochs": ("a number", _is_number),
 }
 """What the fields of a provenance hold that are read back; each may be missing, or null."""
 

@@ -40,6 +40,9 @@ def checked(values: Any, N: int) -> Matrix:
         )
     bad = ~np.isfinite(matrix).all(1)
     if bad.any():
-        raise ReweightvizError(f"the embedding has NaN or inf in {bad.sum()} of {N} rows, the first is row {int(np.argmax(bad))}; "
-                               "drop or replace those rows.")
+        raise ReweightvizError(
+            f"the embedding has NaN or inf in {bad.sum()} of {N} rows, the first is row "
+            f"{int(np.argmax(bad))}; "
+            "drop or replace those rows."
+        )
     return matrix

@@ -17,13 +17,16 @@ from reweightviz.models.device import choose_device
 ROWS = 512  # sequences a forward pass
 
 
-def losses(corpus: Corpus, model: Any, *, label: str = "proxy", longest: int = 256, device: str = "auto") -> Corpus:
+def losses(
+    corpus: Corpus, model: Any, *, label: str = "proxy", longest: int = 256, device: str = "auto"
+) -> Corpus:
     """Add column ``loss:<label>`` (N,): mean loss in nats per token under a byte-level model; NaN for an empty document.
 
     Args:
         corpus: documents.
-        model: a torch module with ``token_losses((B, L) bytes) -> (B, L-1)`` and ``config.context``, such as
-            :class:`reweightviz.training.ByteTransformer`; its ``state_dict()`` is part of the cache's key.
+        model: a torch module with ``token_losses((B, L) bytes) -> (B, L-1)`` and
+            ``config.context``, such as :class:`reweightviz.training.ByteTransformer`; its
+            ``state_dict()`` is part of the cache's key.
         label: what the column is called after the colon.
         longest: bytes of a document that are read, from its beginning.
         device: torch device; "auto" takes CUDA where there is one.
@@ -39,7 +42,9 @@ def losses(corpus: Corpus, model: Any, *, label: str = "proxy", longest: int = 2
         import torch
     except ImportError:
         raise MissingPackage(package="torch", extra="torch", who="rv.losses") from None
-    weights = b"".join(value.detach().cpu().numpy().tobytes() for value in model.state_dict().values())
+    weights = b"".join(
+        value.detach().cpu().numpy().tobytes() for value in model.state_dict().values()
+    )
     key = (corpus.digest("text"), hashlib.blake2b(weights, digest_size=12).hexdigest(), longest)
     place = choose_device(device)
 
@@ -50,7 +55,11 @@ def losses(corpus: Corpus, model: Any, *, label: str = "proxy", longest: int = 2
         with torch.no_grad():
             for start in tqdm(range(0, len(sequences), ROWS), desc="losses", delay=1, leave=False):
                 part = slice(start, start + ROWS)
-                found = model.token_losses(torch.from_numpy(sequences[part].astype(np.int64)).to(place)).cpu().numpy()
+                found = (
+                    model.token_losses(torch.from_numpy(sequences[part].astype(np.int64)).to(place))
+                    .cpu()
+                    .numpy()
+                )
                 seen = np.arange(found.shape[1]) < counts[part, None]
                 np.add.at(sums, owners[part], (found * seen).sum(1))
         total = np.bincount(owners, counts, len(corpus))
@@ -60,7 +69,9 @@ def losses(corpus: Corpus, model: Any, *, label: str = "proxy", longest: int = 2
     return corpus.with_column(f"loss:{label}", cached("losses", key, compute)["loss"])
 
 
-def _windows(corpus: Corpus, length: int, longest: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+def _windows(
+    corpus: Corpus, length: int, longest: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
     """Zero-padded sequences (S, length), the document of each, and how many next-byte losses of each count."""
     parts: list[bytes] = []
     owners: list[int] = []
@@ -72,5 +83,7 @@ def _windows(corpus: Corpus, length: int, longest: int) -> tuple[NDArray[np.uint
                 parts.append(piece)
                 owners.append(row)
     counts = np.array([len(piece) - 1 for piece in parts], np.int64)
-    padded = np.frombuffer(b"".join(piece.ljust(length, b"\0") for piece in parts), np.uint8).reshape(-1, length)
+    padded = np.frombuffer(
+        b"".join(piece.ljust(length, b"\0") for piece in parts), np.uint8
+    ).reshape(-1, length)
     return padded, np.array(owners, np.int64), counts

@@ -1,7 +1,8 @@
 """Curves as plotly figures: pure functions from run logs, and what every figure of curves is built from.
 
-A figure is :func:`line` (of a :class:`Place`) for every line and :func:`framed` around them; :mod:`reweightviz.figures.runs` says what the
-logs hold. The traces' ``meta`` is [domain, run, role, run as plotly text], by which the widgets join them with each other.
+A figure is :func:`line` (of a :class:`Place`) for every line and :func:`framed` around them;
+:mod:`reweightviz.figures.runs` says what the logs hold. The traces' ``meta`` is [domain, run,
+role, run as plotly text], by which the widgets join them with each other.
 """
 
 from __future__ import annotations
@@ -40,24 +41,38 @@ STROKES = dict(zip(DASHES, ("none", "7 4", "2 3", "7 3 2 3", "11 4", "11 3 2 3")
 FAINT = 0.14
 
 
-def loss_figure(logs: RunLog | Sequence[RunLog], *, signal: str | None = None, x: str = "step",
-                smooth: int = 0, colors: Colors = None, hidden: Collection[str] = (), focus: str | None = None,
-                height: int = 300, within: Within = None, kept: Kept | None = None) -> go.Figure:
+def loss_figure(
+    logs: RunLog | Sequence[RunLog],
+    *,
+    signal: str | None = None,
+    x: str = "step",
+    smooth: int = 0,
+    colors: Colors = None,
+    hidden: Collection[str] = (),
+    focus: str | None = None,
+    height: int = 300,
+    within: Within = None,
+    kept: Kept | None = None,
+) -> go.Figure:
     """A signal of every domain over training: colour by domain, dash by run.
 
-    Gaps stay gaps, except for a held-out loss: it is measured now and then, so its points are joined. Of a line of more than 2,000
-    points the extremes are drawn, and the figure says so.
+    Gaps stay gaps, except for a held-out loss: it is measured now and then, so its points are
+    joined. Of a line of more than 2,000 points the extremes are drawn, and the figure says so.
 
     Args:
-        logs: one run or several; domains are matched by name, a line stands where its run has the domain.
-        signal: name from :data:`reweightviz.core.types.LOG_SIGNALS`; the first measured one when not given.
+        logs: one run or several; domains are matched by name, a line stands where its run has the
+            domain.
+        signal: name from :data:`reweightviz.core.types.LOG_SIGNALS`; the first measured one when
+            not given.
         x: ``"step"``; ``"tokens"`` or ``"time"`` since the start, where every log knows them.
-        smooth: span of an exponential moving average over the measured points; 0 draws them as they are.
+        smooth: span of an exponential moving average over the measured points; 0 draws them as
+            they are.
         colors: domain to CSS colour, or one a domain in order of first appearance.
         hidden: domains that are not drawn.
         focus: the domain that stands out.
         height: pixels.
-        within: from where to where on x lines are drawn in more detail; elsewhere as far as they fit the whole picture.
+        within: from where to where on x lines are drawn in more detail; elsewhere as far as they
+            fit the whole picture.
         kept: what a widget keeps from drawing to drawing, so that the cost is that of new steps.
 
     Raises:
@@ -80,20 +95,51 @@ def loss_figure(logs: RunLog | Sequence[RunLog], *, signal: str | None = None, x
         for role, span in (("raw", 0), ("smooth", smooth)):
             drawn = signal in log.signals and (role == "raw" or smooth > 0)
             between = rows_within(log, axis, within)
-            lines = kept.lines((r, signal), log.signals[signal or ""], smooth=span, between=between) if drawn else None
+            lines = (
+                kept.lines((r, signal), log.signals[signal or ""], smooth=span, between=between)
+                if drawn
+                else None
+            )
             for name in _present(paint, log):
                 place = Place(r, runs[r], name, role, axis, unit, paint[name])
                 points = lines.line(log.domains.index(name), gaps=not sparse) if lines else None
                 opacity = 0.2 if smooth and role == "raw" else 1.0
-                traces.append(line(log, place, points, markers=sparse, visible=name not in hidden, opacity=opacity))
+                traces.append(
+                    line(
+                        log,
+                        place,
+                        points,
+                        markers=sparse,
+                        visible=name not in hidden,
+                        opacity=opacity,
+                    )
+                )
     note = "" if any(trace.visible for trace in traces) or hidden else _why_empty(logs, signal)
     smoothed = f"EMA of {smooth} points over raw" if smooth else ""
-    return framed(traces, axis, unit=unit, said=[smoothed, reduced(logs)], height=height, focus=focus, note=note)
+    return framed(
+        traces,
+        axis,
+        unit=unit,
+        said=[smoothed, reduced(logs)],
+        height=height,
+        focus=focus,
+        note=note,
+    )
 
 
-def weight_figure(logs: RunLog | Sequence[RunLog], *, stacked: bool = False, run: str | None = None, x: str = "step",
-                  colors: Colors = None, hidden: Collection[str] = (), focus: str | None = None, height: int = 300,
-                  within: Within = None, kept: Kept | None = None) -> go.Figure:
+def weight_figure(
+    logs: RunLog | Sequence[RunLog],
+    *,
+    stacked: bool = False,
+    run: str | None = None,
+    x: str = "step",
+    colors: Colors = None,
+    hidden: Collection[str] = (),
+    focus: str | None = None,
+    height: int = 300,
+    within: Within = None,
+    kept: Kept | None = None,
+) -> go.Figure:
     """The weight of every domain over training, in percent of training tokens.
 
     Args:
@@ -133,10 +179,24 @@ def weight_figure(logs: RunLog | Sequence[RunLog], *, stacked: bool = False, run
             trace = line(log, place, (at, 100 * y), visible=drawn and name not in hidden)
             traces.append(_area(trace) if stacked else trace)
     note = "" if any(trace.visible for trace in traces) or hidden else _why_empty(logs, None)
-    figure = framed(traces, axis, unit="% of training tokens", said=[reduced(logs, extremes=not stacked)], height=height, focus=focus,
-                    note=note)
-    figure.update_yaxes(range=[0, 100] if stacked else None, autorange=not stacked, rangemode="tozero", ticksuffix="%")
-    figure.update_layout(meta={"stacked": stacked, "unit": "%"}, hoverdistance=-1 if stacked else 20)
+    figure = framed(
+        traces,
+        axis,
+        unit="% of training tokens",
+        said=[reduced(logs, extremes=not stacked)],
+        height=height,
+        focus=focus,
+        note=note,
+    )
+    figure.update_yaxes(
+        range=[0, 100] if stacked else None,
+        autorange=not stacked,
+        rangemode="tozero",
+        ticksuffix="%",
+    )
+    figure.update_layout(
+        meta={"stacked": stacked, "unit": "%"}, hoverdistance=-1 if stacked else 20
+    )
     return figure
 
 
@@ -148,12 +208,12 @@ def _checked_signal(logs: Sequence[RunLog], signal: str | None, kept: Kept) -> s
     measured, named = signals_of(logs, kept), {name for log in logs for name in log.signals}
     if signal is None:
         if not measured and not named and any(len(log) for log in logs):
-            raise ReweightvizError(f"these logs have no signal to draw; a log may hold {listed(LOG_SIGNALS)}.")
+            raise ReweightvizError(
+                f"these logs have no signal to draw; a log may hold {listed(LOG_SIGNALS)}."
+            )
         return measured[0] if measured else next(iter(sorted(named)), None)
     if signal not in named and (measured or named or signal not in LOG_SIGNALS):
-        raise UnknownName(
-            kind="signal", name=signal, known=measured or named or LOG_SIGNALS
-        )
+        raise UnknownName(kind="signal", name=signal, known=measured or named or LOG_SIGNALS)
     return signal
 
 
@@ -182,7 +242,11 @@ def reduced(logs: Sequence[RunLog], *, extremes: bool = True) -> str:
     longest = max(map(len, logs), default=0)
     if longest <= LIMIT:
         return ""
-    return f"every extreme of {longest:,} points, drawn as {LIMIT:,}" if extremes else f"{LIMIT:,} of {longest:,} points"
+    return (
+        f"every extreme of {longest:,} points, drawn as {LIMIT:,}"
+        if extremes
+        else f"{LIMIT:,} of {longest:,} points"
+    )
 
 
 class Place(NamedTuple):
@@ -197,8 +261,15 @@ class Place(NamedTuple):
     color: str
 
 
-def line(log: RunLog, place: Place, points: tuple[NDArray[np.int64], NDArray[np.float64]] | None, *, markers: bool = False,
-         visible: bool = True, opacity: float = 1.0) -> go.Scatter:
+def line(
+    log: RunLog,
+    place: Place,
+    points: tuple[NDArray[np.int64], NDArray[np.float64]] | None,
+    *,
+    markers: bool = False,
+    visible: bool = True,
+    opacity: float = 1.0,
+) -> go.Scatter:
     """One line: rows (P,) of the log and the values (P,) there, as :meth:`reweightviz.figures.runs.Lines.line` gives them.
 
     Without a number it is there but not visible, so that the traces of a figure keep their places.
@@ -211,23 +282,48 @@ def line(log: RunLog, place: Place, points: tuple[NDArray[np.int64], NDArray[np.
     at = "%{x:.3~f}" if place.axis.kind == "time" else "%{x:,}"
     what = f"<b>%{{fullData.name}}</b> · %{{meta[3]}}<br>{place.axis.title} {at} · %{{y:.4~f}} {place.unit}"
     return go.Scatter(
-        x=abscissa(log, place.axis, rows), y=np.where(seen, y, np.nan), name=plain(place.domain), mode=shown, fill="none",
-        uid=f"r{place.r}{place.role}{log.domains.index(place.domain)}", connectgaps=False,
-        meta=[place.domain, place.run, place.role, plain(place.run)], visible=visible and bool(seen.any()), opacity=opacity,
+        x=abscissa(log, place.axis, rows),
+        y=np.where(seen, y, np.nan),
+        name=plain(place.domain),
+        mode=shown,
+        fill="none",
+        uid=f"r{place.r}{place.role}{log.domains.index(place.domain)}",
+        connectgaps=False,
+        meta=[place.domain, place.run, place.role, plain(place.run)],
+        visible=visible and bool(seen.any()),
+        opacity=opacity,
         line={"color": place.color, "width": 1.6, "dash": DASHES[place.r % len(DASHES)]},
-        marker={"color": place.color, "size": 5 if markers else np.where(lone, 5, 0) if lone.any() else 0},
-        legendgroup=place.domain, showlegend=place.r == 0 and place.role == "raw",
+        marker={
+            "color": place.color,
+            "size": 5 if markers else np.where(lone, 5, 0) if lone.any() else 0,
+        },
+        legendgroup=place.domain,
+        showlegend=place.r == 0 and place.role == "raw",
         hovertemplate=what + "<extra></extra>",
     )
 
 
 def _area(trace: go.Scatter) -> go.Scatter:
-    return trace.update(stackgroup="weights", fill="tonexty", fillcolor=tint(trace.line.color, 0.62),
-                        line={"width": 0.6, "dash": "solid"}, hoverinfo="none", hovertemplate=None)
+    return trace.update(
+        stackgroup="weights",
+        fill="tonexty",
+        fillcolor=tint(trace.line.color, 0.62),
+        line={"width": 0.6, "dash": "solid"},
+        hoverinfo="none",
+        hovertemplate=None,
+    )
 
 
-def framed(traces: Sequence[go.Scatter], axis: Axis, *, unit: str, said: Sequence[str] = (), height: int = 300,
-           focus: str | None = None, note: str = "") -> go.Figure:
+def framed(
+    traces: Sequence[go.Scatter],
+    axis: Axis,
+    *,
+    unit: str,
+    said: Sequence[str] = (),
+    height: int = 300,
+    focus: str | None = None,
+    note: str = "",
+) -> go.Figure:
     """Lines with their axes.
 
     Args:
@@ -245,14 +341,33 @@ def framed(traces: Sequence[go.Scatter], axis: Axis, *, unit: str, said: Sequenc
     style = axis_style(nticks=6, exponentformat="B", automargin=True, autorange=True)
     title = title_style(axis.title, standoff=6)
     figure = go.Figure(list(traces))
-    figure.update_layout(layout_style(
-        height, left=44, right=4, top=22, bottom=40, margin={"pad": 4}, autosize=True,
-        meta={"stacked": False, "unit": unit}, hovermode="closest", hoverdistance=20, dragmode="zoom",
-        legend={"groupclick": "togglegroup", "itemdoubleclick": "toggleothers", "font": SMALL},
-        xaxis=style | {"showgrid": False, "title": title}, yaxis=style,
-        annotations=[
-            word_style(" · ".join(filter(None, [unit, *said])), x=0, y=1, xanchor="left", yanchor="bottom", yshift=3),
-            word_style(plain(note, 120) if note else "", x=0.5, y=0.5, xanchor="center"),
-        ],
-    ))
+    figure.update_layout(
+        layout_style(
+            height,
+            left=44,
+            right=4,
+            top=22,
+            bottom=40,
+            margin={"pad": 4},
+            autosize=True,
+            meta={"stacked": False, "unit": unit},
+            hovermode="closest",
+            hoverdistance=20,
+            dragmode="zoom",
+            legend={"groupclick": "togglegroup", "itemdoubleclick": "toggleothers", "font": SMALL},
+            xaxis=style | {"showgrid": False, "title": title},
+            yaxis=style,
+            annotations=[
+                word_style(
+                    " · ".join(filter(None, [unit, *said])),
+                    x=0,
+                    y=1,
+                    xanchor="left",
+                    yanchor="bottom",
+                    yshift=3,
+                ),
+                word_style(plain(note, 120) if note else "", x=0.5, y=0.5, xanchor="center"),
+            ],
+        )
+    )
     return figure

@@ -25,10 +25,14 @@ def svg_of(figure: go.Figure, width: int = 720, height: int = 300, *, ends: str 
         figure: as :func:`reweightviz.figures.curves.framed` makes it.
         width: pixels.
         height: pixels.
-        ends: whose name stands at a line's end: the ``"domain"``'s, beside a key of the runs' dashes where there are several; the
-            ``"run"``'s; nobody's (``""``).
+        ends: whose name stands at a line's end: the ``"domain"``'s, beside a key of the runs'
+            dashes where there are several; the ``"run"``'s; nobody's (``""``).
     """
-    drawn = [(trace, np.asarray(trace.x, float), np.asarray(trace.y, float)) for trace in figure.data if trace.visible]
+    drawn = [
+        (trace, np.asarray(trace.x, float), np.asarray(trace.y, float))
+        for trace in figure.data
+        if trace.visible
+    ]
     if stacked := bool(figure.layout.meta["stacked"]):
         # Bands from the bottom up: each line is the sum of all before it.
         sums = np.cumsum([np.nan_to_num(y) for _, _, y in drawn], axis=0)
@@ -38,22 +42,38 @@ def svg_of(figure: go.Figure, width: int = 720, height: int = 300, *, ends: str 
     if drawn:
         xs, ys = (np.concatenate([row[i] for row in drawn]) for i in (1, 2))
         x_axis, y_axis = figure.layout.xaxis, figure.layout.yaxis
-        across, down = _scale(xs, x_axis, 60, width - (170 if ends else 16)), _scale(ys, y_axis, height - 44, 24, room=0.04)
-        parts += axes(across, down, title=x_axis.title.text or "", suffixes=(x_axis.ticksuffix, y_axis.ticksuffix))
-        parts += _shapes(figure, across, down) + (_runs(drawn, down.start + 34) if ends == "domain" else [])
+        across, down = (
+            _scale(xs, x_axis, 60, width - (170 if ends else 16)),
+            _scale(ys, y_axis, height - 44, 24, room=0.04),
+        )
+        parts += axes(
+            across,
+            down,
+            title=x_axis.title.text or "",
+            suffixes=(x_axis.ticksuffix, y_axis.ticksuffix),
+        )
+        parts += _shapes(figure, across, down) + (
+            _runs(drawn, down.start + 34) if ends == "domain" else []
+        )
         floor = np.full(len(drawn[0][1]), down.start)
         for trace, x, y in drawn:
             if stacked:
                 parts.append(_band(trace, across.at(x), down.at(y), floor))
                 floor = down.at(y)
-            parts += _line(trace, across.at(x), down.at(y)) + _marks(trace, across.at(x), down.at(y))
+            parts += _line(trace, across.at(x), down.at(y)) + _marks(
+                trace, across.at(x), down.at(y)
+            )
         parts += _names(drawn, ends, down, (across.end + 10, height)) if ends else []
     return document(width, height, parts)
 
 
 def _scale(values: Array, axis: Any, start: float, end: float, *, room: float = 0.0) -> Scale:
     """The range that the figure sets, or else that of the values."""
-    return Scale(*axis.range, start, end) if axis.range else scale_of(values, start, end, room=room, from_zero=axis.rangemode == "tozero")
+    return (
+        Scale(*axis.range, start, end)
+        if axis.range
+        else scale_of(values, start, end, room=room, from_zero=axis.rangemode == "tozero")
+    )
 
 
 def _shapes(figure: go.Figure, across: Scale, down: Scale) -> list[str]:
@@ -64,10 +84,15 @@ def _shapes(figure: go.Figure, across: Scale, down: Scale) -> list[str]:
         place, scale = (shape.x0, across) if upright else (shape.y0, down)
         at = scale.at(place)
         if upright and scale.low <= place <= scale.high:
-            parts += [rule(at, down.start, f"V{down.end}", dash=STROKES["dot"]), words_at(at + 3, down.end + 9, text)]
+            parts += [
+                rule(at, down.start, f"V{down.end}", dash=STROKES["dot"]),
+                words_at(at + 3, down.end + 9, text),
+            ]
         elif scale.low <= place <= scale.high:
-            parts += [rule(across.start, at, f"H{across.end}"),
-                      words_at(across.start + 4, at + (13 if at < down.end + 12 else -4), text)]
+            parts += [
+                rule(across.start, at, f"H{across.end}"),
+                words_at(across.start + 4, at + (13 if at < down.end + 12 else -4), text),
+            ]
     return parts
 
 
@@ -77,20 +102,40 @@ def _runs(drawn: Sequence[_Drawn], y: float) -> list[str]:
     if len(runs) < 2:
         return []
     width = min(480 / len(runs), 160)
-    return [part for n, (run, dash) in enumerate(runs.items())
-            for part in (rule(60 + n * width, y - 4, "h26", dash=STROKES[dash]), words_at(92 + n * width, y, run))]
+    return [
+        part
+        for n, (run, dash) in enumerate(runs.items())
+        for part in (
+            rule(60 + n * width, y - 4, "h26", dash=STROKES[dash]),
+            words_at(92 + n * width, y, run),
+        )
+    ]
 
 
 def _names(drawn: Sequence[_Drawn], of: str, down: Scale, corner: tuple[float, float]) -> list[str]:
     """Every name as near to where its line ends as the others let it."""
     left, height = corner
-    ends = {trace.meta[3] if of == "run" else trace.name: (down.at(y[np.isfinite(y)][-1]), trace.line.color)
-            for trace, _, y in drawn if "lines" in trace.mode}
+    ends = {
+        trace.meta[3] if of == "run" else trace.name: (
+            down.at(y[np.isfinite(y)][-1]),
+            trace.line.color,
+        )
+        for trace, _, y in drawn
+        if "lines" in trace.mode
+    }
     rows = sorted((end, name, color) for name, (end, color) in ends.items())
     steps = min(_LINE, (height - 12) / len(rows)) * np.arange(len(rows))
     last = max(down.start, 6 + steps[-1]) - steps[-1]
-    places = np.clip(isotonic_regression([end for end, _, _ in rows] - steps).x, min(down.end, last), last) + steps
-    return [words_at(left, place + 4, name, fill=color) for place, (_, name, color) in zip(places, rows, strict=True)]
+    places = (
+        np.clip(
+            isotonic_regression([end for end, _, _ in rows] - steps).x, min(down.end, last), last
+        )
+        + steps
+    )
+    return [
+        words_at(left, place + 4, name, fill=color)
+        for place, (_, name, color) in zip(places, rows, strict=True)
+    ]
 
 
 def _band(trace: go.Scatter, x: Array, y: Array, floor: Array) -> str:
@@ -105,8 +150,11 @@ def _line(trace: go.Scatter, x: Array, y: Array) -> list[str]:
     gaps = np.flatnonzero(~np.isfinite(y))
     pieces = [piece[np.isfinite(y[piece])] for piece in np.split(np.arange(len(y)), gaps)]
     # A piece of one point still leaves a mark: a line to itself, with round ends.
-    path = "".join("M" + "L".join(f"{x[i]:.1f} {y[i]:.1f}" for i in [*piece, piece[-1]])
-                   for piece in pieces if len(piece))
+    path = "".join(
+        "M" + "L".join(f"{x[i]:.1f} {y[i]:.1f}" for i in [*piece, piece[-1]])
+        for piece in pieces
+        if len(piece)
+    )
     style = f'stroke="{html.escape(trace.line.color)}" stroke-width="1.5" stroke-linecap="round" stroke-opacity="{trace.opacity:.2f}"'
     return [f'<path d="{path}" {style} stroke-dasharray="{STROKES[trace.line.dash]}"/>']
 
@@ -116,10 +164,18 @@ def _marks(trace: go.Scatter, x: Array, y: Array) -> list[str]:
     if "markers" not in trace.mode:
         return []
     color, marks = html.escape(trace.line.color), []
-    for left, top, size, symbol in np.broadcast(x, y, trace.marker.size, trace.marker.symbol or "circle"):
+    for left, top, size, symbol in np.broadcast(
+        x, y, trace.marker.size, trace.marker.symbol or "circle"
+    ):
         if size and np.isfinite(top):
             r = size / 2
-            shape = (f'<path d="M{left - r:.1f} {top - r:.1f}l{size} {size}m0 {-size}l{-size} {size}"' if symbol == "x"
-                     else f'<circle cx="{left:.1f}" cy="{top:.1f}" r="{r}"')
-            marks.append(f'{shape} {"fill" if symbol == "circle" else "stroke"}="{color}" opacity="{trace.opacity:.2f}"/>')
+            shape = (
+                f'<path d="M{left - r:.1f} {top - r:.1f}l{size} {size}m0 {-size}l{-size} {size}"'
+                if symbol == "x"
+                else f'<circle cx="{left:.1f}" cy="{top:.1f}" r="{r}"'
+            )
+            marks.append(
+                f'{shape} {"fill" if symbol == "circle" else "stroke"}="{color}" '
+                f'opacity="{trace.opacity:.2f}"/>'
+            )
     return marks

@@ -1,9 +1,10 @@
 """Decimation: lines of any length as at most about 2,000 points that keep every extreme, at a cost of what is new.
 
-The rows fall into buckets of equal length, and of each bucket the lowest and the highest point of every line are kept, so that no peak is
-lost at any width of the picture (the min-max of Uwe Jugel, Zbigniew Jerzak, Gregor Hackenbroich and Volker Markl, "M4: A Visualization-
-Oriented Time Series Data Aggregation", VLDB 2014, https://doi.org/10.14778/2732951.2732953, without its first and last of each pixel
-column). When the buckets become too many, two and two are joined.
+The rows fall into buckets of equal length, and of each bucket the lowest and the highest point of
+every line are kept, so that no peak is lost at any width of the picture (the min-max of Uwe Jugel,
+Zbigniew Jerzak, Gregor Hackenbroich and Volker Markl, "M4: A Visualization- Oriented Time Series
+Data Aggregation", VLDB 2014, https://doi.org/10.14778/2732951.2732953, without its first and last
+of each pixel column). When the buckets become too many, two and two are joined.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from reweightviz.figures.smoothing import Ema
 LIMIT = 2000
 """Points a line up to which nothing is left out, and about as many as are drawn of a longer one."""
 _CHUNK = 1 << 16  # rows taken at once
-
 
 
 class _Buckets(NamedTuple):
@@ -38,7 +38,8 @@ class Decimated:
     Rows that were seen are not looked at again, but for the last one, which may still be filled in.
 
     Args:
-        smooth: span of an exponential moving average that the lines are passed through first; 0 takes them as they are.
+        smooth: span of an exponential moving average that the lines are passed through first; 0
+            takes them as they are.
         start: rows before it are only smoothed over; the points begin with it.
 
     Example:
@@ -69,7 +70,9 @@ class Decimated:
         while self._settled < self.length - 1:
             self._fit(self.length - 1 - self._start)
             # Up to the end of the bucket that is open, then whole buckets.
-            room = (self._start - self._settled) % self._size or max(_CHUNK // self._size, 1) * self._size
+            room = (self._start - self._settled) % self._size or max(
+                _CHUNK // self._size, 1
+            ) * self._size
             rows = values[self._settled : min(self._settled + room, self.length - 1)]
             self._take(self._ema.push(rows) if self._ema else rows)
         self._fit(self.length - 1 - self._start)
@@ -81,7 +84,11 @@ class Decimated:
         kept: list[tuple[Rows, Array]] = []
         if self._buckets is not None:
             low, high, gap, low_value, high_value = (part[:, k] for part in self._buckets)
-            kept = [(low, low_value), (high, high_value), (np.array([self._start]), self._first[:, k])]
+            kept = [
+                (low, low_value),
+                (high, high_value),
+                (np.array([self._start]), self._first[:, k]),
+            ]
             kept += [(gap, np.full(len(gap), np.nan))] if gaps else []
         if self.length > self._start:
             kept.append((np.array([self.length - 1]), self._last[:, k]))
@@ -101,7 +108,11 @@ class Decimated:
 
     def _gaps(self) -> int:
         """Points that are drawn for gaps, of the line with the most; a bucket of one row has no other point."""
-        return 0 if self._buckets is None or self._size == 1 else int((self._buckets.gap >= 0).sum(axis=0).max(initial=0))
+        return (
+            0
+            if self._buckets is None or self._size == 1
+            else int((self._buckets.gap >= 0).sum(axis=0).max(initial=0))
+        )
 
     def _take(self, rows: Array) -> None:
         """Rows that begin a bucket, or that stay within the open one."""
@@ -112,9 +123,18 @@ class Decimated:
         for start, stop in ((0, whole), (whole, len(rows))):
             if start < stop:
                 size = self._size if stop == whole else stop - start
-                new = _scan(rows[start:stop].reshape(-1, size, rows.shape[1]), self._settled + start, size)
-                self._buckets = new if self._buckets is None else _joined(self._buckets, new) if opened else _Buckets(
-                    *(np.concatenate(parts) for parts in zip(self._buckets, new, strict=True)))
+                new = _scan(
+                    rows[start:stop].reshape(-1, size, rows.shape[1]), self._settled + start, size
+                )
+                self._buckets = (
+                    new
+                    if self._buckets is None
+                    else _joined(self._buckets, new)
+                    if opened
+                    else _Buckets(
+                        *(np.concatenate(parts) for parts in zip(self._buckets, new, strict=True))
+                    )
+                )
         self._settled += len(rows)
 
 
@@ -134,24 +154,43 @@ def _scan(values: NDArray[np.float64], start: int, size: int) -> _Buckets:
         between = nan & (np.arange(size)[:, None] > np.minimum(low, high)[:, None])
         gap = np.where(between.any(axis=1), between.argmax(axis=1), nan.argmax(axis=1))
         gap = np.where(nan.any(axis=1), begin + gap, -1)
-    return _Buckets(np.where(empty, -1, begin + low), np.where(empty, -1, begin + high), gap, low_value, high_value)
+    return _Buckets(
+        np.where(empty, -1, begin + low),
+        np.where(empty, -1, begin + high),
+        gap,
+        low_value,
+        high_value,
+    )
 
 
 def _joined(ones: _Buckets, others: _Buckets) -> _Buckets:
     """The last buckets of ``ones``, each with the one of ``others`` that follows it."""
-    before, last = zip(*((part[: -len(others.low)], part[-len(others.low) :]) for part in ones), strict=True)
+    before, last = zip(
+        *((part[: -len(others.low)], part[-len(others.low) :]) for part in ones), strict=True
+    )
     one = _Buckets(*last)
     lower = (others.low >= 0) & ((one.low < 0) | (others.low_value < one.low_value))
     higher = (others.high >= 0) & ((one.high < 0) | (others.high_value > one.high_value))
     low, high = np.where(lower, others.low, one.low), np.where(higher, others.high, one.high)
     fits = (one.gap > np.minimum(low, high)) & (one.gap < np.maximum(low, high))
     gap = np.where((one.gap >= 0) & (fits | (others.gap < 0)), one.gap, others.gap)
-    joined = _Buckets(low, high, gap, np.where(lower, others.low_value, one.low_value), np.where(higher, others.high_value, one.high_value))
+    joined = _Buckets(
+        low,
+        high,
+        gap,
+        np.where(lower, others.low_value, one.low_value),
+        np.where(higher, others.high_value, one.high_value),
+    )
     return _Buckets(*(np.concatenate(parts) for parts in zip(before, joined, strict=True)))
 
 
 def _paired(buckets: _Buckets) -> _Buckets:
     """Two and two joined; one that is left over stays."""
     even = len(buckets.low) // 2 * 2
-    pairs = _joined(_Buckets(*(part[:even:2] for part in buckets)), _Buckets(*(part[1:even:2] for part in buckets)))
-    return _Buckets(*(np.concatenate([pair, part[even:]]) for pair, part in zip(pairs, buckets, strict=True)))
+    pairs = _joined(
+        _Buckets(*(part[:even:2] for part in buckets)),
+        _Buckets(*(part[1:even:2] for part in buckets)),
+    )
+    return _Buckets(
+        *(np.concatenate([pair, part[even:]]) for pair, part in zip(pairs, buckets, strict=True))
+    )

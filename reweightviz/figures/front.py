@@ -47,26 +47,63 @@ def front_figure(front: pd.DataFrame, *, picked: int | None = None, height: int 
     names = targets_of(front)
     values = front["predicted"].to_numpy(np.float64)
     references = front.attrs.get("references", {})
-    figure = go.Figure([_line(values, names), _points(front, names, values), _marks(references, names),
-                        ring_of(front, picked)])
-    x, y = ([_axis(front, names[i], values[:, i], [each["predicted"][names[i]] for each in references.values()]) for i in (0, 1)])
-    note = word_style(plain(note_of(front), 200), x=0, y=1, xanchor="left", yanchor="bottom", yshift=4)
-    figure.update_layout(layout_style(
-        height, left=LEFT, right=12, top=26, bottom=46, margin={"pad": 4}, autosize=True,
-        modebar={"bgcolor": CLEAR, "color": MUTED, "activecolor": FRONT},
-        hovermode="closest", hoverdistance=25, dragmode="zoom", showlegend=False, xaxis=x, yaxis=y, annotations=[note],
-    ))
+    figure = go.Figure(
+        [
+            _line(values, names),
+            _points(front, names, values),
+            _marks(references, names),
+            ring_of(front, picked),
+        ]
+    )
+    x, y = [
+        _axis(
+            front,
+            names[i],
+            values[:, i],
+            [each["predicted"][names[i]] for each in references.values()],
+        )
+        for i in (0, 1)
+    ]
+    note = word_style(
+        plain(note_of(front), 200), x=0, y=1, xanchor="left", yanchor="bottom", yshift=4
+    )
+    figure.update_layout(
+        layout_style(
+            height,
+            left=LEFT,
+            right=12,
+            top=26,
+            bottom=46,
+            margin={"pad": 4},
+            autosize=True,
+            modebar={"bgcolor": CLEAR, "color": MUTED, "activecolor": FRONT},
+            hovermode="closest",
+            hoverdistance=25,
+            dragmode="zoom",
+            showlegend=False,
+            xaxis=x,
+            yaxis=y,
+            annotations=[note],
+        )
+    )
     return figure
 
 
 def targets_of(front: pd.DataFrame) -> list[str]:
     """The targets of a front."""
     needed = ("weight", "predicted", "low", "high")
-    there = set(front.columns.get_level_values(0)) if isinstance(front, pd.DataFrame) and front.columns.nlevels == 2 else set()
+    there = (
+        set(front.columns.get_level_values(0))
+        if isinstance(front, pd.DataFrame) and front.columns.nlevels == 2
+        else set()
+    )
     absent = [part for part in needed if part not in there]
     if absent or not len(front):
-        raise ReweightvizError("a ParetoFront draws what rv.pareto(law, targets) gives, with columns "
-                               f"{listed(needed)}; {'it has no rows' if not absent else f'there is no {listed(absent)}'}.")
+        raise ReweightvizError(
+            "a ParetoFront draws what rv.pareto(law, targets) gives, with columns "
+            f"{listed(needed)}; "
+            f"{'it has no rows' if not absent else f'there is no {listed(absent)}'}."
+        )
     return list(front["predicted"].columns)
 
 
@@ -74,10 +111,22 @@ def note_of(front: pd.DataFrame) -> str:
     """What a reader of the picture should know: hollow points, and intervals wider than the whole front."""
     parts = []
     values = front["predicted"].to_numpy(np.float64)
-    width = np.nanmedian((front["high"] - front["low"]).to_numpy(np.float64), axis=0) if front["low"].notna().any(axis=None) else None
+    width = (
+        np.nanmedian((front["high"] - front["low"]).to_numpy(np.float64), axis=0)
+        if front["low"].notna().any(axis=None)
+        else None
+    )
     if width is not None and (width > np.ptp(values, axis=0)).any():
-        wide = [name for name, each, span in zip(targets_of(front), width, np.ptp(values, axis=0), strict=True) if each > span]
-        parts.append(f"a new run's 90 % interval is wider than the whole front for {', '.join(wide)}")
+        wide = [
+            name
+            for name, each, span in zip(
+                targets_of(front), width, np.ptp(values, axis=0), strict=True
+            )
+            if each > span
+        ]
+        parts.append(
+            f"a new run's 90 % interval is wider than the whole front for {', '.join(wide)}"
+        )
     if outside(front).any():
         parts.append("hollow: outside the hull of the runs")
     return "; ".join(parts)
@@ -94,61 +143,135 @@ def _axis(front: pd.DataFrame, name: str, values: Array, others: list[float]) ->
     drawn = np.concatenate([values, np.array(others, np.float64)])
     pad, reach = 0.08 * (np.ptp(drawn) or 1.0), np.ptp(drawn)
     low, high = drawn.min(), drawn.max()
-    if front["low"][name].notna().any():  # the interval of whichever is picked is seen whole, unless the front would be lost in it
-        low, high = max(min(low, front["low"][name].min()), low - reach), min(max(high, front["high"][name].max()), high + reach)
+    if (
+        front["low"][name].notna().any()
+    ):  # the interval of whichever is picked is seen whole, unless the front would be lost in it
+        low, high = (
+            max(min(low, front["low"][name].min()), low - reach),
+            min(max(high, front["high"][name].max()), high + reach),
+        )
     rises = name in front.attrs.get("higher_is_better", ())
     way = "higher is better" if rises else "lower is better"
-    return axis_style(nticks=6, automargin=True, range=[float(low - pad), float(high + pad)],
-                      title=title_style(f"{plain(name)} ({way})"))
+    return axis_style(
+        nticks=6,
+        automargin=True,
+        range=[float(low - pad), float(high + pad)],
+        title=title_style(f"{plain(name)} ({way})"),
+    )
 
 
 def _intervals(front: pd.DataFrame, names: list[str], rows: list[int]) -> list[dict[str, Any]]:
     """Error bars to the right and upwards; none without intervals."""
-    low, high, at = (front[part][names[:2]].to_numpy(np.float64)[rows] for part in ("low", "high", "predicted"))
-    style = {"type": "data", "symmetric": False, "color": PICKED, "thickness": 1.6, "width": 0,
-             "visible": bool(np.isfinite(low).all())}
-    return [style | {"array": high[:, i] - at[:, i], "arrayminus": at[:, i] - low[:, i]} for i in (0, 1)]
+    low, high, at = (
+        front[part][names[:2]].to_numpy(np.float64)[rows] for part in ("low", "high", "predicted")
+    )
+    style = {
+        "type": "data",
+        "symmetric": False,
+        "color": PICKED,
+        "thickness": 1.6,
+        "width": 0,
+        "visible": bool(np.isfinite(low).all()),
+    }
+    return [
+        style | {"array": high[:, i] - at[:, i], "arrayminus": at[:, i] - low[:, i]} for i in (0, 1)
+    ]
 
 
 def _line(values: Array, names: list[str]) -> go.Scatter:
     shown = values if len(names) == 2 else np.empty((0, 2))
-    return go.Scatter(x=shown[:, 0], y=shown[:, 1], mode="lines", line={"color": FRONT, "width": 1.2}, opacity=0.5, hoverinfo="skip",
-                      name="front")
+    return go.Scatter(
+        x=shown[:, 0],
+        y=shown[:, 1],
+        mode="lines",
+        line={"color": FRONT, "width": 1.2},
+        opacity=0.5,
+        hoverinfo="skip",
+        name="front",
+    )
 
 
 def _points(front: pd.DataFrame, names: list[str], values: Array) -> go.Scatter:
     hollow = outside(front)
     shapes = np.where(hollow, "circle-open", "circle").tolist()
-    marker: dict[str, Any] = {"size": 10, "color": FRONT, "symbol": shapes, "line": {"width": np.where(hollow, 1.6, 0)}}
+    marker: dict[str, Any] = {
+        "size": 10,
+        "color": FRONT,
+        "symbol": shapes,
+        "line": {"width": np.where(hollow, 1.6, 0)},
+    }
     if len(names) == 3:
-        ramp = [[i / 8, f"rgb({r},{g},{b})"] for i, (r, g, b) in enumerate(sequential()[np.linspace(0, 255, 9).astype(int)])]
-        bar = {"title": title_style(plain(names[2], 24)), "thickness": 10, "outlinewidth": 0, "tickfont": SMALL}
+        ramp = [
+            [i / 8, f"rgb({r},{g},{b})"]
+            for i, (r, g, b) in enumerate(sequential()[np.linspace(0, 255, 9).astype(int)])
+        ]
+        bar = {
+            "title": title_style(plain(names[2], 24)),
+            "thickness": 10,
+            "outlinewidth": 0,
+            "tickfont": SMALL,
+        }
         marker |= {"color": values[:, 2], "colorscale": ramp, "showscale": True, "colorbar": bar}
-    return go.Scatter(x=values[:, 0], y=values[:, 1], mode="markers", marker=marker, name="mixtures",
-                      text=[hover_of(front, row) for row in range(len(front))], hovertemplate="%{text}<extra></extra>")
+    return go.Scatter(
+        x=values[:, 0],
+        y=values[:, 1],
+        mode="markers",
+        marker=marker,
+        name="mixtures",
+        text=[hover_of(front, row) for row in range(len(front))],
+        hovertemplate="%{text}<extra></extra>",
+    )
 
 
 def hover_of(front: pd.DataFrame, row: int) -> str:
     """A point in words: predictions with their intervals, the largest weights."""
     lines = []
     for name in targets_of(front):
-        value, low, high = (float(front[part][name].iloc[row]) for part in ("predicted", "low", "high"))
+        value, low, high = (
+            float(front[part][name].iloc[row]) for part in ("predicted", "low", "high")
+        )
         between = f" ({low:.3f} to {high:.3f})" if np.isfinite(low) else ""
         lines.append(f"<b>{plain(name, 28)}</b> {value:.3f}{between}")
     weights = front["weight"].iloc[row].sort_values(ascending=False)
-    lines += [f"{plain(str(domain), 28)} {100 * weight:.1f} %" for domain, weight in weights.head(6).items() if weight >= 0.0005]
+    lines += [
+        f"{plain(str(domain), 28)} {100 * weight:.1f} %"
+        for domain, weight in weights.head(6).items()
+        if weight >= 0.0005
+    ]
     if outside(front)[row]:
-        lines.append(f"{100 * float(front['outside']['hull'].iloc[row]):.1f} % of the tokens outside the runs' hull")
+        lines.append(
+            f"{100 * float(front['outside']['hull'].iloc[row]):.1f} % of the tokens "
+            "outside the runs' hull"
+        )
     return "<br>".join(lines)
 
 
 def _marks(references: Mapping[str, Any], names: list[str]) -> go.Scatter:
-    at = np.array([[each["predicted"][name] for name in names[:2]] for each in references.values()]).reshape(-1, 2)
-    words = ["<br>".join([f"<b>{plain(name)}</b>", *(f"{plain(n, 28)} {each['predicted'][n]:.3f}" for n in names)])
-             for name, each in references.items()]
-    return go.Scatter(x=at[:, 0], y=at[:, 1], mode="markers+text", marker={"symbol": "diamond", "size": 9, "color": MUTED},
-                      text=[plain(name, 24) for name in references], textposition="top center", textfont=SMALL | {"color": MUTED},
-                      hovertext=words, hovertemplate="%{hovertext}<extra></extra>", name="references", cliponaxis=False)
+    at = np.array(
+        [[each["predicted"][name] for name in names[:2]] for each in references.values()]
+    ).reshape(-1, 2)
+    words = [
+        "<br>".join(
+            [
+                f"<b>{plain(name)}</b>",
+                *(f"{plain(n, 28)} {each['predicted'][n]:.3f}" for n in names),
+            ]
+        )
+        for name, each in references.items()
+    ]
+    return go.Scatter(
+        x=at[:, 0],
+        y=at[:, 1],
+        mode="markers+text",
+        marker={"symbol": "diamond", "size": 9, "color": MUTED},
+        text=[plain(name, 24) for name in references],
+        textposition="top center",
+        textfont=SMALL | {"color": MUTED},
+        hovertext=words,
+        hovertemplate="%{hovertext}<extra></extra>",
+        name="references",
+        cliponaxis=False,
+    )
 
 
 def ring_of(front: pd.DataFrame, picked: int | None) -> go.Scatter:
@@ -156,29 +279,48 @@ def ring_of(front: pd.DataFrame, picked: int | None) -> go.Scatter:
     rows, names = [] if picked is None else [picked], targets_of(front)
     at = front["predicted"].to_numpy(np.float64)[rows]
     across, up = _intervals(front, names, rows)
-    return go.Scatter(x=at[:, 0], y=at[:, 1], mode="markers", hoverinfo="skip", name="picked", error_x=across, error_y=up,
-                      marker={"symbol": "circle-open", "size": 19, "color": PICKED, "line": {"width": 2.4}})
+    return go.Scatter(
+        x=at[:, 0],
+        y=at[:, 1],
+        mode="markers",
+        hoverinfo="skip",
+        name="picked",
+        error_x=across,
+        error_y=up,
+        marker={"symbol": "circle-open", "size": 19, "color": PICKED, "line": {"width": 2.4}},
+    )
 
 
-def front_svg(front: pd.DataFrame, picked: int | None = None, width: int = 640, height: int = 360) -> str:
+def front_svg(
+    front: pd.DataFrame, picked: int | None = None, width: int = 640, height: int = 360
+) -> str:
     """The front as a plain SVG: transparent, grey text."""
     names, values = targets_of(front), front["predicted"].to_numpy(np.float64)[:, :2]
     references = front.attrs.get("references", {})
-    marks = np.array([[each["predicted"][name] for name in names[:2]] for each in references.values()]).reshape(-1, 2)
+    marks = np.array(
+        [[each["predicted"][name] for name in names[:2]] for each in references.values()]
+    ).reshape(-1, 2)
     xs, ys = np.vstack([values, marks]).T
     across, down = scale_of(xs, 64, width - 24, room=0.04), scale_of(ys, height - 44, 40, room=0.04)
-    parts = [words_at(64, 14, html.escape(note_of(front))), *axes(across, down, title=html.escape(names[0])),
-             words_at(64, 29, html.escape(names[1]))]
+    parts = [
+        words_at(64, 14, html.escape(note_of(front))),
+        *axes(across, down, title=html.escape(names[0])),
+        words_at(64, 29, html.escape(names[1])),
+    ]
     if len(names) == 2:
         path = "L".join(f"{across.at(x):.1f} {down.at(y):.1f}" for x, y in values)
         parts.append(f'<path d="M{path}" stroke="{FRONT}" stroke-opacity=".5"/>')
     for row, ((x, y), hollow) in enumerate(zip(values, outside(front), strict=True)):
         place = f'cx="{across.at(x):.1f}" cy="{down.at(y):.1f}"'
-        parts.append(f'<circle {place} r="4.5" stroke="{FRONT}" fill="{"none" if hollow else FRONT}"/>')
+        parts.append(
+            f'<circle {place} r="4.5" stroke="{FRONT}" fill="{"none" if hollow else FRONT}"/>'
+        )
         if row == picked:
             parts.append(f'<circle {place} r="9" stroke="{PICKED}" stroke-width="2"/>')
     for name, (x, y) in zip(references, marks, strict=True):
         left, top = across.at(x), down.at(y)
-        parts += [f'<path d="M{left:.1f} {top - 6:.1f}l5 6l-5 6l-5 -6Z" fill="{MUTED}"/>',
-                  words_at(left, top - 9, html.escape(name), "middle")]
+        parts += [
+            f'<path d="M{left:.1f} {top - 6:.1f}l5 6l-5 6l-5 -6Z" fill="{MUTED}"/>',
+            words_at(left, top - 9, html.escape(name), "middle"),
+        ]
     return document(width, height, parts)

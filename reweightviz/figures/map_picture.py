@@ -15,8 +15,16 @@ from reweightviz.numerics.grids import density_grids, emphasis
 MARGIN = 0.04
 
 
-def draw_map(xy: NDArray[np.uint16], codes: NDArray[np.int32], palette: Sequence[str], *, weights: NDArray[np.float64],
-             natural: NDArray[np.float64], width: int, height: int) -> bytes:
+def draw_map(
+    xy: NDArray[np.uint16],
+    codes: NDArray[np.int32],
+    palette: Sequence[str],
+    *,
+    weights: NDArray[np.float64],
+    natural: NDArray[np.float64],
+    width: int,
+    height: int,
+) -> bytes:
     """A transparent PNG of the map under ``weights``.
 
     Args:
@@ -30,7 +38,9 @@ def draw_map(xy: NDArray[np.uint16], codes: NDArray[np.int32], palette: Sequence
     """
     pixels = place(xy, width, height)
     grids = density_grids(pixels, codes, len(palette), (height, width))
-    return encode_png(blend(grids, emphasis(weights, natural), palette, dot=dot_diameter(len(xy), width, height)))
+    return encode_png(
+        blend(grids, emphasis(weights, natural), palette, dot=dot_diameter(len(xy), width, height))
+    )
 
 
 def place(xy: NDArray[np.uint16], width: int, height: int) -> NDArray[np.float64]:
@@ -47,7 +57,9 @@ def dot_diameter(n: int, width: int, height: int) -> float:
     return float(np.clip(np.sqrt(0.4 * width * height / max(n, 1)), 1.0, 6.0))
 
 
-def blend(grids: NDArray[np.float32], e: NDArray[np.float64], palette: Sequence[str], *, dot: float) -> NDArray[np.uint8]:
+def blend(
+    grids: NDArray[np.float32], e: NDArray[np.float64], palette: Sequence[str], *, dot: float
+) -> NDArray[np.uint8]:
     """RGBA (height, width, 4): the mean colour of the ink ``e_k C_k``, opaque where there is much of it."""
     colours = np.array([(*rgb(color), 1) for color in palette], np.float32)
     per_domain = np.asarray(e, np.float32)[:, None] * colours
@@ -74,8 +86,9 @@ def _spread(ink: NDArray[np.float32], dot: float) -> NDArray[np.float32]:
 def _shifted(ink: NDArray[np.float32], dy: int, dx: int) -> NDArray[np.float32]:
     moved = np.zeros_like(ink)
     h, w = ink.shape[:2]
-    moved[max(dy, 0):h + min(dy, 0), max(dx, 0):w + min(dx, 0)] = \
-        ink[max(-dy, 0):h + min(-dy, 0), max(-dx, 0):w + min(-dx, 0)]
+    moved[max(dy, 0) : h + min(dy, 0), max(dx, 0) : w + min(dx, 0)] = ink[
+        max(-dy, 0) : h + min(-dy, 0), max(-dx, 0) : w + min(-dx, 0)
+    ]
     return moved
 
 

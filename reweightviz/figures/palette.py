@@ -1,8 +1,8 @@
 """Colours: one list for the domains of every widget, one ramp for numbers.
 
-The first eight keep an OKLab distance of at least 0.09 under protanopia, deuteranopia and tritanopia
-(Machado, Oliveira, Fernandes 2009), 0.15 under normal sight; all stand on white and on #111. They were
-searched for once; later ones were added farthest first.
+The first eight keep an OKLab distance of at least 0.09 under protanopia, deuteranopia and
+tritanopia (Machado, Oliveira, Fernandes 2009), 0.15 under normal sight; all stand on white and on
+#111. They were searched for once; later ones were added farthest first.
 """
 
 from __future__ import annotations
@@ -15,12 +15,66 @@ from numpy.typing import NDArray
 from reweightviz.core.errors import UnmetNeed
 
 _COLORS = (
-    "#60a7ff", "#ee4c21", "#db9f1a", "#116d8a", "#e160bd", "#639c6f", "#9442d9", "#b52b5b", "#c8a9bc", "#935105",
-    "#2a5efb", "#8f7890", "#77c565", "#a47ce3", "#c41aad", "#fd8298", "#2d9404", "#6467be", "#1798bf", "#be7f53",
-    "#4b693a", "#3ac2d6", "#f98be3", "#934f98", "#cf5cfc", "#cb5982", "#5282fa", "#f77c3d", "#653de9", "#795a65",
-    "#c91e0f", "#9fa02c", "#82774b", "#fd4275", "#dc0183", "#18856f", "#b558ca", "#c581a7", "#aca9fa", "#8ab598",
-    "#bd5a42", "#0466c6", "#09b856", "#cf8cfd", "#f762ef", "#e89f7f", "#7a60fd", "#ee063f", "#8b96cc", "#1ec4a4",
-    "#03741d", "#327fc7", "#9f2ca7", "#6d8205", "#b21b83", "#e86e72", "#916eb8", "#794aba", "#f134a4", "#a18220",
+    "#60a7ff",
+    "#ee4c21",
+    "#db9f1a",
+    "#116d8a",
+    "#e160bd",
+    "#639c6f",
+    "#9442d9",
+    "#b52b5b",
+    "#c8a9bc",
+    "#935105",
+    "#2a5efb",
+    "#8f7890",
+    "#77c565",
+    "#a47ce3",
+    "#c41aad",
+    "#fd8298",
+    "#2d9404",
+    "#6467be",
+    "#1798bf",
+    "#be7f53",
+    "#4b693a",
+    "#3ac2d6",
+    "#f98be3",
+    "#934f98",
+    "#cf5cfc",
+    "#cb5982",
+    "#5282fa",
+    "#f77c3d",
+    "#653de9",
+    "#795a65",
+    "#c91e0f",
+    "#9fa02c",
+    "#82774b",
+    "#fd4275",
+    "#dc0183",
+    "#18856f",
+    "#b558ca",
+    "#c581a7",
+    "#aca9fa",
+    "#8ab598",
+    "#bd5a42",
+    "#0466c6",
+    "#09b856",
+    "#cf8cfd",
+    "#f762ef",
+    "#e89f7f",
+    "#7a60fd",
+    "#ee063f",
+    "#8b96cc",
+    "#1ec4a4",
+    "#03741d",
+    "#327fc7",
+    "#9f2ca7",
+    "#6d8205",
+    "#b21b83",
+    "#e86e72",
+    "#916eb8",
+    "#794aba",
+    "#f134a4",
+    "#a18220",
 )
 MISSING = (150, 150, 150)
 """The grey of NaN and of documents in no category."""
@@ -51,8 +105,8 @@ def rgb(color: str) -> tuple[int, int, int]:
 def sequential() -> NDArray[np.uint8]:
     """A ramp (256, 3) for numbers, low to high: indigo, rose, amber.
 
-    Lightness and hue of OKLCH rise evenly (B. Ottosson, "A perceptual color space for image processing"),
-    so that equal steps look equal and order survives colour blindness.
+    Lightness and hue of OKLCH rise evenly (B. Ottosson, "A perceptual color space for image
+    processing"), so that equal steps look equal and order survives colour blindness.
     """
     t = np.linspace(0, 1, 256)
     lightness, hue = 0.43 + 0.40 * t, np.radians(275 + 170 * t)
@@ -73,14 +127,18 @@ def _smoothed(values: NDArray[np.float64], width: int = 41) -> NDArray[np.float6
     return np.convolve(padded, np.ones(width) / width, mode="valid")
 
 
-def _linear_rgb(lightness: NDArray[np.float64], chroma: NDArray[np.float64],
-                hue: NDArray[np.float64]) -> NDArray[np.float64]:
+def _linear_rgb(
+    lightness: NDArray[np.float64], chroma: NDArray[np.float64], hue: NDArray[np.float64]
+) -> NDArray[np.float64]:
     a, b = chroma * np.cos(hue), chroma * np.sin(hue)
     l = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
     m = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
     s = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
-    return np.stack([
-        4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
-        -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
-        -0.0041960863 * l - 0.7034186147 * m + 1.7076147010 * s,
-    ], axis=1)
+    return np.stack(
+        [
+            4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
+            -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
+            -0.0041960863 * l - 0.7034186147 * m + 1.7076147010 * s,
+        ],
+        axis=1,
+    )

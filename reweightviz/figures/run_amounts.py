@@ -1,6 +1,7 @@
 """What runs drew, and what follows from it: shares, epochs, when a domain is used up, excess over a reference, effective domains.
 
-Every table is computed from its new rows alone where a :class:`Derived` keeps what was there before.
+Every table is computed from its new rows alone where a :class:`Derived` keeps what was there
+before.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ class Derived(Kept):
         super().__init__()
         self._tables: dict[object, tuple[Array, int]] = {}
 
-    def grown(self, key: object, length: int, width: int, rows: Callable[[int, Array], Array]) -> Array:
+    def grown(
+        self, key: object, length: int, width: int, rows: Callable[[int, Array], Array]
+    ) -> Array:
         """The table (length, width) under that key; ``rows(start, done)`` gives those from ``start`` on, ``done`` are those before.
 
         The last row of before is asked for again: it may have been filled in since.
@@ -58,7 +61,9 @@ def whole_tokens(log: RunLog) -> float | None:
     51200.0
     """
     try:
-        tokens = float(log.meta.get("tokens") or 0) or float(log.meta.get("steps") or 0) * (tokens_per_step(log) or 0)
+        tokens = float(log.meta.get("tokens") or 0) or float(log.meta.get("steps") or 0) * (
+            tokens_per_step(log) or 0
+        )
     except (TypeError, ValueError):  # such as "all"
         return None
     return tokens if 0 < tokens < float("inf") else None
@@ -66,23 +71,30 @@ def whole_tokens(log: RunLog) -> float | None:
 
 def known_weights(log: RunLog, kept: Derived, r: int = 0) -> Array:
     """Weights (T, K); where a row is unknown those before it hold, before the first known one NaN."""
+
     def rows(start: int, done: Array) -> Array:
         new = np.concatenate([done[-1:], log.weights[start:]])
         known = np.isfinite(new).any(axis=1)
         new[known] = np.nan_to_num(new[known])
         latest = np.maximum.accumulate(np.where(known, np.arange(len(new)), 0))
-        return new[latest][len(done[-1:]):]
+        return new[latest][len(done[-1:]) :]
 
     return kept.grown((r, "known weights"), len(log), len(log.domains), rows)
 
 
 def drawn(log: RunLog, kept: Derived, r: int = 0) -> tuple[Array, bool]:
     """Tokens drawn of each domain up to each record (T, K), and whether they were measured; else they are the plan's."""
-    measured = kept.measured((r, "drawn_tokens"), log.signals["drawn_tokens"]) if "drawn_tokens" in log.signals else False
+    measured = (
+        kept.measured((r, "drawn_tokens"), log.signals["drawn_tokens"])
+        if "drawn_tokens" in log.signals
+        else False
+    )
     return (_measured(log, kept, r) if measured else _planned(log, kept, r)), measured
 
 
-def shares(log: RunLog, *, window: int = 0, kept: Derived | None = None, r: int = 0) -> tuple[Array, Array]:
+def shares(
+    log: RunLog, *, window: int = 0, kept: Derived | None = None, r: int = 0
+) -> tuple[Array, Array]:
     """Realised and planned share of the tokens of each domain, each (T, K).
 
     Both are of the same tokens: the plan counts every record's tokens by the weights that it names.
@@ -110,11 +122,20 @@ def available(log: RunLog, tokens: Mapping[str, float]) -> Array:
     return np.array([tokens.get(name) or np.nan for name in log.domains], np.float64)
 
 
-def exhaustion(log: RunLog, tokens: Mapping[str, float], axis: Axis, *, limit: float = 1.0, window: int = 50,
-               kept: Derived | None = None, r: int = 0) -> Array:
+def exhaustion(
+    log: RunLog,
+    tokens: Mapping[str, float],
+    axis: Axis,
+    *,
+    limit: float = 1.0,
+    window: int = 50,
+    kept: Derived | None = None,
+    r: int = 0,
+) -> Array:
     """Where on the axis each domain will have been seen ``limit`` times (K,), at the rate of the last ``window`` records.
 
-    Infinite where it is not drawn any more, NaN where nothing is known; a place before the last record where it has happened already.
+    Infinite where it is not drawn any more, NaN where nothing is known; a place before the last
+    record where it has happened already.
 
     Example:
         >>> log = RunLog(("web",), [10, 20], [[1.0]] * 2, {"drawn_tokens": [[100.0], [100.0]]})
@@ -129,12 +150,26 @@ def exhaustion(log: RunLog, tokens: Mapping[str, float], axis: Axis, *, limit: f
     rate = (used[-1] - used[first]) / (now - since)
     with np.errstate(divide="ignore", invalid="ignore"):
         ahead = now + (room - used[-1]) / rate
-    past = np.array([abscissa(log, axis, np.array([(used[:, k] >= most).argmax()]))[0] if used[-1, k] >= most else np.nan
-                     for k, most in enumerate(room)])
+    past = np.array(
+        [
+            abscissa(log, axis, np.array([(used[:, k] >= most).argmax()]))[0]
+            if used[-1, k] >= most
+            else np.nan
+            for k, most in enumerate(room)
+        ]
+    )
     return np.where(np.isfinite(past), past, ahead)
 
 
-def excess(log: RunLog, reference: RunLog, signal: str, *, by: str = "step", kept: Derived | None = None, r: int = 0) -> Array:
+def excess(
+    log: RunLog,
+    reference: RunLog,
+    signal: str,
+    *,
+    by: str = "step",
+    kept: Derived | None = None,
+    r: int = 0,
+) -> Array:
     """A signal less that of a reference run (T, K), which is interpolated between its points; NaN outside of them.
 
     Args:
@@ -180,6 +215,7 @@ def effective_by_step(log: RunLog, *, kept: Derived | None = None, r: int = 0) -
     >>> effective_by_step(RunLog(("web", "code"), [1, 2], [[0.5, 0.5], [1.0, 0.0]])).ravel().tolist()
     [2.0, 1.0]
     """
+
     def rows(start: int, _: Array) -> Array:
         return effective_domains(log.weights[start:])[:, None]
 
@@ -190,7 +226,9 @@ def effective_by_step(log: RunLog, *, kept: Derived | None = None, r: int = 0) -
 
 
 def _measured(log: RunLog, kept: Derived, r: int) -> Array:
-    return _cumulated(log, kept, (r, "drawn"), lambda start: np.nan_to_num(log.signals["drawn_tokens"][start:]))
+    return _cumulated(
+        log, kept, (r, "drawn"), lambda start: np.nan_to_num(log.signals["drawn_tokens"][start:])
+    )
 
 
 def _planned(log: RunLog, kept: Derived, r: int) -> Array:

@@ -27,13 +27,28 @@ from reweightviz.figures.runs import (
 )
 
 EFFECTIVE = "effective domains"
-_LAST, _FEW = 2000, 20  # values by which it is seen whether a scalar is noisy, and fewer than which say nothing
+_LAST, _FEW = (
+    2000,
+    20,
+)  # values by which it is seen whether a scalar is noisy, and fewer than which say nothing
 _ROW, _AROUND = 150, 90  # pixels of a row of panels, and of what stands around them
 
 
-def compare_figure(logs: RunLog | Sequence[RunLog], *, signal: str = "loss", x: str = "step", smooth: int = 0, most: int = 12,
-                   across: int = 4, colors: Colors = None, hidden: Collection[str] = (), focus: str | None = None,
-                   height: int | None = None, within: Within = None, kept: Derived | None = None) -> go.Figure:
+def compare_figure(
+    logs: RunLog | Sequence[RunLog],
+    *,
+    signal: str = "loss",
+    x: str = "step",
+    smooth: int = 0,
+    most: int = 12,
+    across: int = 4,
+    colors: Colors = None,
+    hidden: Collection[str] = (),
+    focus: str | None = None,
+    height: int | None = None,
+    within: Within = None,
+    kept: Derived | None = None,
+) -> go.Figure:
     """Several runs side by side: a panel a domain, the runs by dash, every panel with a scale of its own.
 
     Args:
@@ -66,31 +81,62 @@ def compare_figure(logs: RunLog | Sequence[RunLog], *, signal: str = "loss", x: 
             if name in log.domains:
                 points = None
                 if table is not None:
-                    lines = kept.lines((r, signal, "panel"), table, smooth=smooth, between=rows_within(log, axis, within))
+                    lines = kept.lines(
+                        (r, signal, "panel"),
+                        table,
+                        smooth=smooth,
+                        between=rows_within(log, axis, within),
+                    )
                     rows, y = lines.line(log.domains.index(name), gaps=signal != "held_out_loss")
                     points = rows, scale * y
-                traces.append(line(log, Place(r, names[r], name, "raw", axis, unit, paint[name]), points))
+                traces.append(
+                    line(log, Place(r, names[r], name, "raw", axis, unit, paint[name]), points)
+                )
                 panels.append(panel)
-    left_out = f"the {len(shown)} of {len(paint) - len(hidden)} domains in which the runs end furthest apart" if len(shown) < len(
-        paint) - len(hidden) else ""
+    left_out = (
+        f"the {len(shown)} of {len(paint) - len(hidden)} domains in which the runs end "
+        "furthest apart"
+        if len(shown) < len(paint) - len(hidden)
+        else ""
+    )
     smoothed = f"EMA of {smooth} points" if smooth else ""
     titles = [f'<span style="color:{paint[name]}">■</span> {plain(name, 28)}' for name in shown]
     note = "" if any(trace.visible for trace in traces) or hidden else _nothing(logs, signal)
-    return _panelled(traces, panels, titles, axis, across=across, height=height, focus=focus, note=note,
-                     said=[_words(signal, unit), smoothed, left_out, reduced(logs)])
+    return _panelled(
+        traces,
+        panels,
+        titles,
+        axis,
+        across=across,
+        height=height,
+        focus=focus,
+        note=note,
+        said=[_words(signal, unit), smoothed, left_out, reduced(logs)],
+    )
 
 
-def scalars_figure(logs: RunLog | Sequence[RunLog], *, names: Sequence[str] | None = None, x: str = "step", smooth: int = 0,
-                   across: int = 3, height: int | None = None, within: Within = None, kept: Derived | None = None) -> go.Figure:
+def scalars_figure(
+    logs: RunLog | Sequence[RunLog],
+    *,
+    names: Sequence[str] | None = None,
+    x: str = "step",
+    smooth: int = 0,
+    across: int = 3,
+    height: int | None = None,
+    within: Within = None,
+    kept: Derived | None = None,
+) -> go.Figure:
     """Numbers of the whole run, a panel each: the effective number of domains, the length of the gradient, the learning rate, ...
 
-    The effective number of domains is exp of the entropy of the weights: all of them where the mixture is even, 1 where one has everything.
+    The effective number of domains is exp of the entropy of the weights: all of them where the
+    mixture is even, 1 where one has everything.
 
     Args:
         logs: one run or several; they differ by colour.
         names: which scalars; all when not given, at most eleven.
         x: ``"step"``, ``"tokens"``, ``"time"``.
-        smooth: span of the moving average of the scalars that are noisy; their raw line stays, faint. 0 is raw.
+        smooth: span of the moving average of the scalars that are noisy; their raw line stays,
+            faint. 0 is raw.
         across: panels in a row.
         height: pixels; by the number of rows when not given.
         within: from where to where on x lines are drawn in more detail.
@@ -110,27 +156,66 @@ def scalars_figure(logs: RunLog | Sequence[RunLog], *, names: Sequence[str] | No
     traces, panels, paint, smoothed = [], [], palette(len(logs)), False
     for panel, name in enumerate(shown):
         for r, log in enumerate(logs):
-            column = effective_by_step(log, kept=kept, r=r) if name == EFFECTIVE else log.scalars.get(name, np.empty(0))[:, None]
+            column = (
+                effective_by_step(log, kept=kept, r=r)
+                if name == EFFECTIVE
+                else log.scalars.get(name, np.empty(0))[:, None]
+            )
             if len(column) == len(log):
                 sparse = np.isfinite(column[-200:]).mean() < 0.9 if len(log) else False
                 averaged = smooth > 0 and _noisy(column[:, 0])
                 for role, span in (("raw", 0), ("smooth", smooth if averaged else 0)):
-                    lines = kept.lines((r, "scalar", name), column, smooth=span, between=rows_within(log, axis, within))
+                    lines = kept.lines(
+                        (r, "scalar", name),
+                        column,
+                        smooth=span,
+                        between=rows_within(log, axis, within),
+                    )
                     place = Place(r, run_names(logs)[r], name, role, axis, "", paint[r])
                     points = lines.line(0, gaps=not sparse) if span or role == "raw" else None
-                    trace = line(_alone(log, name), place, points, opacity=0.2 if averaged and role == "raw" else 1)
+                    trace = line(
+                        _alone(log, name),
+                        place,
+                        points,
+                        opacity=0.2 if averaged and role == "raw" else 1,
+                    )
                     traces.append(trace.update(uid=f"r{r}{role}{name}", line={"dash": "solid"}))
                     panels.append(panel)
                 smoothed = smoothed or averaged
     note = "" if any(trace.visible for trace in traces) else _nothing(logs, "weights")
-    said = ["numbers of the whole run", f"where noisy, EMA of {smooth} points over raw" if smoothed else "", reduced(logs)]
-    return _panelled(traces, panels, [plain(name, 32) for name in shown], axis, across=across, height=height, note=note, said=said)
+    said = [
+        "numbers of the whole run",
+        f"where noisy, EMA of {smooth} points over raw" if smoothed else "",
+        reduced(logs),
+    ]
+    return _panelled(
+        traces,
+        panels,
+        [plain(name, 32) for name in shown],
+        axis,
+        across=across,
+        height=height,
+        note=note,
+        said=said,
+    )
 
 
 def scalar_names(logs: Sequence[RunLog]) -> list[str]:
     """Every scalar of the logs with a number in it: the gradient first, then the learning rate, then by name."""
-    found = {name for log in logs for name, values in log.scalars.items() if np.isfinite(values[-5000:]).any()}
-    return sorted(found, key=lambda name: ("grad" not in name.lower(), name.lower() not in ("lr", "learning_rate"), name))
+    found = {
+        name
+        for log in logs
+        for name, values in log.scalars.items()
+        if np.isfinite(values[-5000:]).any()
+    }
+    return sorted(
+        found,
+        key=lambda name: (
+            "grad" not in name.lower(),
+            name.lower() not in ("lr", "learning_rate"),
+            name,
+        ),
+    )
 
 
 def comparable(logs: Sequence[RunLog], kept: Derived | None = None) -> list[str]:
@@ -148,11 +233,22 @@ def _noisy(values: np.ndarray) -> bool:
     return len(turns) >= _FEW and bool((turns[1:] * turns[:-1] < 0).mean() > 1 / 3)
 
 
-def _furthest(logs: Sequence[RunLog], tables: Sequence[np.ndarray | None], names: Sequence[str], most: int) -> list[str]:
+def _furthest(
+    logs: Sequence[RunLog], tables: Sequence[np.ndarray | None], names: Sequence[str], most: int
+) -> list[str]:
     """The domains, in order, in which the runs end furthest apart."""
+
     def apart(name: str) -> float:
-        ends = [np.nanmean(end) for log, table in zip(logs, tables, strict=True) if table is not None and name in log.domains
-                if len(end := table[-20:, log.domains.index(name)][np.isfinite(table[-20:, log.domains.index(name)])])]
+        ends = [
+            np.nanmean(end)
+            for log, table in zip(logs, tables, strict=True)
+            if table is not None and name in log.domains
+            if len(
+                end := table[-20:, log.domains.index(name)][
+                    np.isfinite(table[-20:, log.domains.index(name)])
+                ]
+            )
+        ]
         return float(max(ends) - min(ends)) if ends else -1.0
 
     kept = set(sorted(names, key=apart, reverse=True)[:most])
@@ -160,7 +256,11 @@ def _furthest(logs: Sequence[RunLog], tables: Sequence[np.ndarray | None], names
 
 
 def _words(signal: str, unit: str) -> str:
-    return "weight, % of training tokens" if signal == "weights" else f"{signal.replace('_', ' ')}, {unit}"
+    return (
+        "weight, % of training tokens"
+        if signal == "weights"
+        else f"{signal.replace('_', ' ')}, {unit}"
+    )
 
 
 def _nothing(logs: Sequence[RunLog], signal: str) -> str:
@@ -172,22 +272,49 @@ def _nothing(logs: Sequence[RunLog], signal: str) -> str:
 
 def _alone(log: RunLog, name: str) -> RunLog:
     """The same steps, with that name as the only domain."""
-    return RunLog.of_views(domains=(name,), steps=log.steps, weights=np.empty((len(log), 1)), signals={}, name=log.name, meta=log.meta,
-                           scalars={}, times=log.times, tokens=log.tokens)
+    return RunLog.of_views(
+        domains=(name,),
+        steps=log.steps,
+        weights=np.empty((len(log), 1)),
+        signals={},
+        name=log.name,
+        meta=log.meta,
+        scalars={},
+        times=log.times,
+        tokens=log.tokens,
+    )
 
 
-def _panelled(traces: Sequence[go.Scatter], panels: Sequence[int], titles: Sequence[str], axis: Axis, *, across: int, height: int | None,
-              said: Sequence[str], focus: str | None = None, note: str = "") -> go.Figure:
+def _panelled(
+    traces: Sequence[go.Scatter],
+    panels: Sequence[int],
+    titles: Sequence[str],
+    axis: Axis,
+    *,
+    across: int,
+    height: int | None,
+    said: Sequence[str],
+    focus: str | None = None,
+    note: str = "",
+) -> go.Figure:
     """Traces in their panels, dressed as :func:`framed` dresses one picture."""
     across = max(min(across, len(titles)), 1)
     down = max(-(-len(titles) // across), 1)
     height = height or _ROW * down + _AROUND
     dress = framed(traces, axis, unit="", said=said, height=height, focus=focus, note=note)
-    figure = make_subplots(down, across, subplot_titles=list(titles) or None, horizontal_spacing=0.16 / across,
-                           vertical_spacing=min(46 / (height - _AROUND + 10), 0.9 / down) if down > 1 else 0)
+    figure = make_subplots(
+        down,
+        across,
+        subplot_titles=list(titles) or None,
+        horizontal_spacing=0.16 / across,
+        vertical_spacing=min(46 / (height - _AROUND + 10), 0.9 / down) if down > 1 else 0,
+    )
     for trace, panel in zip(traces, panels, strict=True):
         figure.add_trace(trace, row=panel // across + 1, col=panel % across + 1)
-    own = [title.to_plotly_json() | {"font": {"size": 12}, "yshift": 2} for title in figure.layout.annotations]
+    own = [
+        title.to_plotly_json() | {"font": {"size": 12}, "yshift": 2}
+        for title in figure.layout.annotations
+    ]
     look = dress.layout.to_plotly_json()
     x, y = look.pop("xaxis"), look.pop("yaxis")
     words = look.pop("annotations")
@@ -196,7 +323,9 @@ def _panelled(traces: Sequence[go.Scatter], panels: Sequence[int], titles: Seque
     figure.layout.annotations = [*words, *own]
     figure.update_layout(margin={"t": 48}, meta={"stacked": False, "unit": "", "unlabelled": True})
     title = x.pop("title")
-    figure.update_xaxes(**x | {"nticks": 4, "tickangle": 0, "matches": "x" if len(titles) > 1 else None})
+    figure.update_xaxes(
+        **x | {"nticks": 4, "tickangle": 0, "matches": "x" if len(titles) > 1 else None}
+    )
     figure.update_yaxes(**y | {"nticks": 4})
     for panel in range(max(len(titles) - across, 0), max(len(titles), 1)):
         figure.update_xaxes(title=title, row=panel // across + 1, col=panel % across + 1)

@@ -24,19 +24,33 @@ def svg_text(figure: go.Figure) -> str:
     places = list(dict.fromkeys(trace.xaxis or "x" for trace in figure.data))
     across = min(len(places), 2)
     width, height = _WIDE // across, _HEAD + _HIGH * -(-len(places) // across)
-    panels = [_panel(figure, place, title, width) for place, title in zip(places, titles, strict=False)]
-    placed = [panel.replace("<svg ", f'<svg x="{width * (n % across)}" y="{_HEAD + _HIGH * (n // across)}" ', 1)
-              for n, panel in enumerate(panels)]
+    panels = [
+        _panel(figure, place, title, width) for place, title in zip(places, titles, strict=False)
+    ]
+    placed = [
+        panel.replace(
+            "<svg ", f'<svg x="{width * (n % across)}" y="{_HEAD + _HIGH * (n // across)}" ', 1
+        )
+        for n, panel in enumerate(panels)
+    ]
     return document(_WIDE, height, [words_at(60, 14, said), *placed])
 
 
 def _panel(figure: go.Figure, place: str, title: str, width: int) -> str:
     traces = [trace.to_plotly_json() for trace in figure.data if (trace.xaxis or "x") == place]
-    one = go.Figure([{name: value for name, value in trace.items() if name not in ("xaxis", "yaxis")} for trace in traces])
+    one = go.Figure(
+        [
+            {name: value for name, value in trace.items() if name not in ("xaxis", "yaxis")}
+            for trace in traces
+        ]
+    )
     last = [axis.title.text for axis in figure.select_xaxes() if axis.title.text]
-    one.update_layout(meta={"stacked": False}, xaxis_title=last[-1] if last else "",
-                      annotations=[{"text": _bare(title)}, figure.layout.annotations[1]],
-                      shapes=[shape for shape in figure.layout.shapes if shape.xref == place])
+    one.update_layout(
+        meta={"stacked": False},
+        xaxis_title=last[-1] if last else "",
+        annotations=[{"text": _bare(title)}, figure.layout.annotations[1]],
+        shapes=[shape for shape in figure.layout.shapes if shape.xref == place],
+    )
     several = len({trace.meta[1] for trace in one.data}) > 1
     return svg_of(one, width, _HIGH - 10, ends="run" if several else "")
 

@@ -1,6 +1,7 @@
 """Views of runs as plotly figures, a line a domain: excess over a reference, realised shares, epochs consumed, loss against weight.
 
-Pure functions as those of :mod:`reweightviz.figures.curves`; what a reader must know of a picture stands in it.
+Pure functions as those of :mod:`reweightviz.figures.curves`; what a reader must know of a picture
+stands in it.
 """
 
 from __future__ import annotations
@@ -45,18 +46,31 @@ _MOST = 3  # domains named in a sentence
 _EDGE = 8  # percent: a name left of a smaller weight would stand on the axis
 
 
-def excess_figure(logs: Logs, reference: RunLog, *, signal: str = "loss", x: str = "step", smooth: int = 0, colors: Colors = None,
-                  hidden: Collection[str] = (), focus: str | None = None, height: int = 300, within: Within = None,
-                  kept: Derived | None = None) -> go.Figure:
+def excess_figure(
+    logs: Logs,
+    reference: RunLog,
+    *,
+    signal: str = "loss",
+    x: str = "step",
+    smooth: int = 0,
+    colors: Colors = None,
+    hidden: Collection[str] = (),
+    focus: str | None = None,
+    height: int = 300,
+    within: Within = None,
+    kept: Derived | None = None,
+) -> go.Figure:
     """What each domain's loss is above that of a reference run at the same step or token; below 0 is better.
 
-    The reference is interpolated between its points; outside of them, and where it lacks a domain, there is a gap.
+    The reference is interpolated between its points; outside of them, and where it lacks a domain,
+    there is a gap.
 
     Args:
         logs: one run or several.
         reference: what they are compared with.
         signal: which loss.
-        x: ``"step"``, ``"tokens"``, ``"time"``; by the time, points of the same tokens are compared, or else of the same step.
+        x: ``"step"``, ``"tokens"``, ``"time"``; by the time, points of the same tokens are
+            compared, or else of the same step.
         smooth: span of the moving average of the difference.
         colors: domain to CSS colour, or one a domain.
         hidden: domains that are not drawn.
@@ -80,10 +94,24 @@ def excess_figure(logs: Logs, reference: RunLog, *, signal: str = "loss", x: str
         )
     by, tables = alike(logs[0], reference, x), []
     for r, log in enumerate(logs):
-        table = excess(log, reference, signal, by=by, kept=kept, r=r) if signal in log.signals else np.full(log.weights.shape, np.nan)
+        table = (
+            excess(log, reference, signal, by=by, kept=kept, r=r)
+            if signal in log.signals
+            else np.full(log.weights.shape, np.nan)
+        )
         tables.append(_with(log, {"loss": table}))
-    figure = loss_figure(tables, signal="loss", x=x, smooth=smooth, colors=colors, hidden=hidden, focus=focus, height=height, within=within,
-                         kept=kept)
+    figure = loss_figure(
+        tables,
+        signal="loss",
+        x=x,
+        smooth=smooth,
+        colors=colors,
+        hidden=hidden,
+        focus=focus,
+        height=height,
+        within=within,
+        kept=kept,
+    )
     unit, note = figure.layout.annotations
     above = f"{SIGNALS[signal].unit} above {plain(reference.name)} at the same {by}"
     unit.text = unit.text.replace(SIGNALS["loss"].unit, above, 1)
@@ -94,9 +122,19 @@ def excess_figure(logs: Logs, reference: RunLog, *, signal: str = "loss", x: str
     return figure
 
 
-def shares_figure(logs: Logs, *, run: str | None = None, window: int = 0, x: str = "step", colors: Colors = None,
-                  hidden: Collection[str] = (), focus: str | None = None, height: int = 300, within: Within = None,
-                  kept: Derived | None = None) -> go.Figure:
+def shares_figure(
+    logs: Logs,
+    *,
+    run: str | None = None,
+    window: int = 0,
+    x: str = "step",
+    colors: Colors = None,
+    hidden: Collection[str] = (),
+    focus: str | None = None,
+    height: int = 300,
+    within: Within = None,
+    kept: Derived | None = None,
+) -> go.Figure:
     """What was really drawn of each domain, against what the weights planned for the same tokens.
 
     Args:
@@ -125,34 +163,67 @@ def shares_figure(logs: Logs, *, run: str | None = None, window: int = 0, x: str
         for role, table in zip(("realised", "planned"), tables, strict=True):
             points = None
             if table is not None:
-                rows, y = kept.lines((r, role, window), table, between=rows_within(log, axis, within)).line(k)
+                rows, y = kept.lines(
+                    (r, role, window), table, between=rows_within(log, axis, within)
+                ).line(k)
                 points = rows, 100 * y
             place = Place(r, run_names(logs)[r], name, role, axis, f"% {role}", color)
             trace = line(log, place, points, visible=name not in hidden)
-            traces.append(_styled(trace, dash="dot" if role == "planned" else "solid", width=1.2 if role == "planned" else 1.8))
+            traces.append(
+                _styled(
+                    trace,
+                    dash="dot" if role == "planned" else "solid",
+                    width=1.2 if role == "planned" else 1.8,
+                )
+            )
         if measured and not apart:
             apart = _apart(log, *tables)
     chosen_log = logs[_number(logs, run)]
-    note = "" if any(trace.visible for trace in traces) or hidden else _nothing(
-        chosen_log, "drawn_tokens was never measured: nothing says what was really drawn")
+    note = (
+        ""
+        if any(trace.visible for trace in traces) or hidden
+        else _nothing(
+            chosen_log, "drawn_tokens was never measured: nothing says what was really drawn"
+        )
+    )
     over = f"of the last {window} records" if window else "of the whole run up to there"
-    figure = framed(traces, axis, unit="% of the tokens", said=[f"{over}, dotted as planned", apart, reduced([chosen_log])], height=height,
-                    focus=focus, note=note)
+    figure = framed(
+        traces,
+        axis,
+        unit="% of the tokens",
+        said=[f"{over}, dotted as planned", apart, reduced([chosen_log])],
+        height=height,
+        focus=focus,
+        note=note,
+    )
     figure.update_yaxes(rangemode="tozero", ticksuffix="%")
     return figure.update_layout(meta={"stacked": False, "unit": "%"})
 
 
-def epochs_figure(logs: Logs, tokens: Mapping[str, float], *, run: str | None = None, max_epochs: float | None = None, window: int = 50,
-                  x: str = "step", colors: Colors = None, hidden: Collection[str] = (), focus: str | None = None, height: int = 300,
-                  within: Within = None, kept: Derived | None = None) -> go.Figure:
+def epochs_figure(
+    logs: Logs,
+    tokens: Mapping[str, float],
+    *,
+    run: str | None = None,
+    max_epochs: float | None = None,
+    window: int = 50,
+    x: str = "step",
+    colors: Colors = None,
+    hidden: Collection[str] = (),
+    focus: str | None = None,
+    height: int = 300,
+    within: Within = None,
+    kept: Derived | None = None,
+) -> go.Figure:
     """Passes over each domain so far, and dotted where they go at the rate of the last records.
 
     Args:
         logs: one run or several, of which one is drawn.
         tokens: domain to tokens available.
         run: which run; the first when not given.
-        max_epochs: passes up to which a domain may be repeated; 1 when not given. It is a line, and a cross stands where a domain
-            meets it, as far as that is within 2.5 times the run so far.
+        max_epochs: passes up to which a domain may be repeated; 1 when not given. It is a line,
+            and a cross stands where a domain meets it, as far as that is within 2.5 times the run
+            so far.
         window: records whose rate is taken.
         x: ``"step"``, ``"tokens"``, ``"time"``.
         colors: domain to CSS colour, or one a domain.
@@ -177,24 +248,56 @@ def epochs_figure(logs: Logs, tokens: Mapping[str, float], *, run: str | None = 
         k, names = log.domains.index(name), run_names(logs)
         place, points = Place(r, names[r], name, "epochs", axis, "epochs", color), None
         if chosen and np.isfinite(room[k]):
-            rows, y = kept.lines((r, "drawn so far"), used[0], between=rows_within(log, axis, within)).line(k)
+            rows, y = kept.lines(
+                (r, "drawn so far"), used[0], between=rows_within(log, axis, within)
+            ).line(k)
             points = rows, y / room[k]
         traces.append(_styled(line(log, place, points, visible=name not in hidden), width=1.8))
         traces.append(_ahead(log, place, traces[-1], now, ends[k] if chosen else np.nan, limit))
-    note = "" if any(trace.visible for trace in traces) or hidden else _nothing(
-        chosen_log, "nothing says how many tokens there are of these domains, or how many were drawn")
+    note = (
+        ""
+        if any(trace.visible for trace in traces) or hidden
+        else _nothing(
+            chosen_log,
+            "nothing says how many tokens there are of these domains, or how many were drawn",
+        )
+    )
     guessed = "" if used[1] or note else "as planned: what was drawn is not measured"
-    said = [guessed, _when(chosen_log, ends, axis, limit, now) if not note else "", reduced([chosen_log])]
+    said = [
+        guessed,
+        _when(chosen_log, ends, axis, limit, now) if not note else "",
+        reduced([chosen_log]),
+    ]
     figure = framed(traces, axis, unit="epochs", said=said, height=height, focus=focus, note=note)
     if not note:
         figure.add_hline(y=limit, line={"color": MUTED, "width": 1})
-        figure.update_layout(shapes=[figure.layout.shapes[0].update(
-            label={"text": _epochs_word(limit), "textposition": "start", "yanchor": "bottom", "font": SMALL | {"color": MUTED}})])
+        figure.update_layout(
+            shapes=[
+                figure.layout.shapes[0].update(
+                    label={
+                        "text": _epochs_word(limit),
+                        "textposition": "start",
+                        "yanchor": "bottom",
+                        "font": SMALL | {"color": MUTED},
+                    }
+                )
+            ]
+        )
     return figure.update_yaxes(rangemode="tozero")
 
 
-def phase_figure(logs: Logs, *, run: str | None = None, signal: str = "loss", smooth: int = 20, colors: Colors = None,
-                 hidden: Collection[str] = (), focus: str | None = None, height: int = 300, kept: Derived | None = None) -> go.Figure:
+def phase_figure(
+    logs: Logs,
+    *,
+    run: str | None = None,
+    signal: str = "loss",
+    smooth: int = 20,
+    colors: Colors = None,
+    hidden: Collection[str] = (),
+    focus: str | None = None,
+    height: int = 300,
+    kept: Derived | None = None,
+) -> go.Figure:
     """Each domain's path through weight and loss, from the ring to its name.
 
     Args:
@@ -217,16 +320,32 @@ def phase_figure(logs: Logs, *, run: str | None = None, signal: str = "loss", sm
     logs, kept = checked_logs(logs), kept or Derived()
     axis, traces, ends, unit = Axis("step", "step", 1.0), [], [], SIGNALS[signal].unit
     for r, log, name, color, chosen in _lines_of(logs, colors, run):
-        place, k, points = Place(r, run_names(logs)[r], name, "path", axis, unit, color), log.domains.index(name), None
+        place, k, points = (
+            Place(r, run_names(logs)[r], name, "path", axis, unit, color),
+            log.domains.index(name),
+            None,
+        )
         if chosen and signal in log.signals:
-            points = kept.lines((r, signal, "path"), log.signals[signal], smooth=smooth).line(k, gaps=False)
+            points = kept.lines((r, signal, "path"), log.signals[signal], smooth=smooth).line(
+                k, gaps=False
+            )
         traces.append(_path(log, place, points, visible=name not in hidden))
         ends.append(_ends(traces[-1], place))
     traces += ends  # names stand on all lines
     chosen_log = logs[_number(logs, run)]
-    note = "" if any(trace.visible for trace in traces) or hidden else _nothing(
-        chosen_log, f"there is no step at which both the weights and {signal.replace('_', ' ')} are known")
-    said = [f"EMA of {smooth} points" if smooth else "", "ring: start, dot: now", reduced([chosen_log])]
+    note = (
+        ""
+        if any(trace.visible for trace in traces) or hidden
+        else _nothing(
+            chosen_log,
+            f"there is no step at which both the weights and {signal.replace('_', ' ')} are known",
+        )
+    )
+    said = [
+        f"EMA of {smooth} points" if smooth else "",
+        "ring: start, dot: now",
+        reduced([chosen_log]),
+    ]
     across = Axis("weight", "weight, % of training tokens", 1.0)
     figure = framed(traces, across, unit=unit, said=said, height=height, focus=focus, note=note)
     figure.update_xaxes(rangemode="tozero", ticksuffix="%", showgrid=True)
@@ -236,7 +355,9 @@ def phase_figure(logs: Logs, *, run: str | None = None, signal: str = "loss", sm
 # ---- parts
 
 
-def _lines_of(logs: Sequence[RunLog], colors: Colors, run: str | None) -> Iterator[tuple[int, RunLog, str, str, bool]]:
+def _lines_of(
+    logs: Sequence[RunLog], colors: Colors, run: str | None
+) -> Iterator[tuple[int, RunLog, str, str, bool]]:
     """Of every domain of every run: number of the run, run, domain, colour, and whether that run is drawn."""
     paint, chosen = colors_of(logs, colors), _number(logs, run)
     for r, log in enumerate(logs):
@@ -253,8 +374,17 @@ def _number(logs: Sequence[RunLog], run: str | None) -> int:
 
 
 def _with(log: RunLog, signals: Mapping[str, Array]) -> RunLog:
-    return RunLog.of_views(domains=log.domains, steps=log.steps, weights=log.weights, signals=signals, name=log.name, meta=log.meta,
-                           scalars={}, times=log.times, tokens=log.tokens)
+    return RunLog.of_views(
+        domains=log.domains,
+        steps=log.steps,
+        weights=log.weights,
+        signals=signals,
+        name=log.name,
+        meta=log.meta,
+        scalars={},
+        times=log.times,
+        tokens=log.tokens,
+    )
 
 
 def _styled(trace: go.Scatter, *, width: float, dash: str = "solid") -> go.Scatter:
@@ -276,26 +406,43 @@ def _apart(log: RunLog, realised: Array, planned: Array) -> str:
     return f"furthest apart now: {plain(log.domains[k], 24)}, {100 * gap[k]:.1f} points"
 
 
-def _ahead(log: RunLog, place: Place, trace: go.Scatter, now: Array, end: float, limit: float) -> go.Scatter:
+def _ahead(
+    log: RunLog, place: Place, trace: go.Scatter, now: Array, end: float, limit: float
+) -> go.Scatter:
     """From the last point of a line to where it meets the limit, as far as the picture reaches."""
-    ahead = line(log, place._replace(role="ahead"), None).update(marker={"symbol": "x"}, line={"dash": "dot", "width": 1.3})
+    ahead = line(log, place._replace(role="ahead"), None).update(
+        marker={"symbol": "x"}, line={"dash": "dot", "width": 1.3}
+    )
     if not (trace.visible and np.isfinite(end) and end > now[0] > 0):
         return ahead
     last = float(trace.y[np.isfinite(trace.y)][-1])
     far = min(end, REACH * now[0])
     height = last + (limit - last) * (far - now[0]) / (end - now[0])
     what = f"<b>{plain(place.domain)}</b> · at this rate<br>{_epochs_word(limit)} at {_at(end, place.axis)}<extra></extra>"
-    return ahead.update(x=np.array([now[0], far]), y=np.array([last, height]), visible=True, mode="lines+markers", hovertemplate=what,
-                        marker={"size": np.array([0, 8 if far == end else 0])})
+    return ahead.update(
+        x=np.array([now[0], far]),
+        y=np.array([last, height]),
+        visible=True,
+        mode="lines+markers",
+        hovertemplate=what,
+        marker={"size": np.array([0, 8 if far == end else 0])},
+    )
 
 
 def _when(log: RunLog, ends: Array, axis: Axis, limit: float, now: Array) -> str:
     """When the first domains reach the limit, in words."""
     order = [int(k) for k in np.argsort(ends) if np.isfinite(ends[k])]
     if not order:
-        return "no domain is drawn fast enough to say when it is used up" if len(log) > 1 else "one record has no rate yet"
-    told = [f"{plain(log.domains[k], 24)} {'at' if n else f'{_epochs_word(limit)} at'} {_at(ends[k], axis)}"
-            + (" (passed)" if ends[k] <= now[0] else "") for n, k in enumerate(order[:_MOST])]
+        return (
+            "no domain is drawn fast enough to say when it is used up"
+            if len(log) > 1
+            else "one record has no rate yet"
+        )
+    told = [
+        f"{plain(log.domains[k], 24)} {'at' if n else f'{_epochs_word(limit)} at'} "
+        f"{_at(ends[k], axis)}" + (" (passed)" if ends[k] <= now[0] else "")
+        for n, k in enumerate(order[:_MOST])
+    ]
     rest = len(order) - _MOST
     return f"at this rate: {', '.join(told)}" + (f", {rest} more later" if rest > 0 else "")
 
@@ -312,7 +459,9 @@ def _epochs_word(limit: float) -> str:
     return f"{limit:g} epoch{'' if limit == 1 else 's'}"
 
 
-def _path(log: RunLog, place: Place, points: tuple[NDArray[np.int64], Array] | None, *, visible: bool) -> go.Scatter:
+def _path(
+    log: RunLog, place: Place, points: tuple[NDArray[np.int64], Array] | None, *, visible: bool
+) -> go.Scatter:
     """Loss over weight."""
     k = log.domains.index(place.domain)
     if points is not None:
@@ -329,9 +478,27 @@ def _ends(path: go.Scatter, place: Place) -> go.Scatter:
     ends = [0, -1] if path.visible else []
     # The name stands on the side that the path did not come from, where there is room for it.
     leftwards = path.visible and np.median(path.x) > path.x[-1] > _EDGE
-    return go.Scatter(x=path.x[ends], y=path.y[ends], visible=path.visible, uid=f"{path.uid}ends",
-                      meta=[*path.meta[:2], "ends", path.meta[3]], mode="markers+text", text=["", plain(place.domain, 24)],
-                      textposition="middle left" if leftwards else "middle right", hoverinfo="skip", opacity=1.0, fill="none",
-                      cliponaxis=False, showlegend=False, textfont={"size": 11, "color": place.color}, legendgroup=place.domain,
-                      line={"color": place.color, "width": 1.6, "dash": "solid"},
-                      marker={"size": [7, 8], "symbol": ["circle-open", "circle"], "color": place.color, "opacity": 1})
+    return go.Scatter(
+        x=path.x[ends],
+        y=path.y[ends],
+        visible=path.visible,
+        uid=f"{path.uid}ends",
+        meta=[*path.meta[:2], "ends", path.meta[3]],
+        mode="markers+text",
+        text=["", plain(place.domain, 24)],
+        textposition="middle left" if leftwards else "middle right",
+        hoverinfo="skip",
+        opacity=1.0,
+        fill="none",
+        cliponaxis=False,
+        showlegend=False,
+        textfont={"size": 11, "color": place.color},
+        legendgroup=place.domain,
+        line={"color": place.color, "width": 1.6, "dash": "solid"},
+        marker={
+            "size": [7, 8],
+            "symbol": ["circle-open", "circle"],
+            "color": place.color,
+            "opacity": 1,
+        },
+    )

@@ -40,7 +40,9 @@ class Lines(NamedTuple):
             return rows, y
         inside, its_y = self.fine.line(k, gaps=gaps)
         left, right = np.searchsorted(rows, [self.low, self.high])
-        return np.concatenate([rows[:left], inside, rows[right:]]), np.concatenate([y[:left], its_y, y[right:]])
+        return np.concatenate([rows[:left], inside, rows[right:]]), np.concatenate(
+            [y[:left], its_y, y[right:]]
+        )
 
     def rows(self) -> NDArray[np.int64]:
         """Rows at which every line has a point: those of all lines together, thinned again to about as many as one has."""
@@ -61,7 +63,14 @@ class Kept:
         self._fine: dict[object, tuple[int, Decimated]] = {}
         self._scanned: dict[object, tuple[int, bool]] = {}
 
-    def lines(self, key: tuple[object, ...], values: Array, *, smooth: int = 0, between: tuple[int, int] | None = None) -> Lines:
+    def lines(
+        self,
+        key: tuple[object, ...],
+        values: Array,
+        *,
+        smooth: int = 0,
+        between: tuple[int, int] | None = None,
+    ) -> Lines:
         """The lines of the table (T, K) under that key, with more detail between those rows."""
         key = (*key, smooth)
         coarse = self._coarse.get(key)
@@ -129,8 +138,14 @@ def signals_of(logs: Sequence[RunLog], kept: Kept | None = None) -> list[str]:
     """The signals with at least one measured value in one of the logs."""
     kept = kept or Kept()
     named = [*_PREFERRED, *sorted({name for log in logs for name in log.signals} - set(_PREFERRED))]
-    return [name for name in named
-            if any(name in log.signals and kept.measured((r, name), log.signals[name]) for r, log in enumerate(logs))]
+    return [
+        name
+        for name in named
+        if any(
+            name in log.signals and kept.measured((r, name), log.signals[name])
+            for r, log in enumerate(logs)
+        )
+    ]
 
 
 def colors_of(logs: Sequence[RunLog], colors: Colors = None) -> dict[str, str]:
@@ -140,7 +155,9 @@ def colors_of(logs: Sequence[RunLog], colors: Colors = None) -> dict[str, str]:
         return {name: colors.get(name, MUTED) for name in names}
     chosen = palette(len(names)) if colors is None else list(colors)
     if len(chosen) < len(names):
-        raise ReweightvizError(f"colors must name one colour a domain: {len(names)}; got {len(chosen)}.")
+        raise ReweightvizError(
+            f"colors must name one colour a domain: {len(names)}; got {len(chosen)}."
+        )
     return dict(zip(names, chosen, strict=False))
 
 
@@ -158,7 +175,10 @@ class Axis(NamedTuple):
 def axes_of(logs: Sequence[RunLog], kept: Kept | None = None) -> list[str]:
     """The axes that all logs can be drawn against: ``"step"``, ``"tokens"``, ``"time"``."""
     kept = kept or Kept()
-    counted = all(tokens_per_step(log) or kept.measured((r, "tokens"), log.tokens) for r, log in enumerate(logs))
+    counted = all(
+        tokens_per_step(log) or kept.measured((r, "tokens"), log.tokens)
+        for r, log in enumerate(logs)
+    )
     timed = all(kept.measured((r, "time"), log.times) for r, log in enumerate(logs))
     return ["step", *(["tokens"] if counted else []), *(["time"] if timed else [])]
 
@@ -172,9 +192,13 @@ def axis_of(logs: Sequence[RunLog], x: str, kept: Kept | None = None) -> Axis:
     if x not in ("step", "tokens", "time"):
         raise InvalidValue(name="x", value=x, expected="'step', 'tokens' or 'time'")
     if x not in axes_of(logs, kept):
-        lacking = listed(name for log, name in zip(logs, run_names(logs), strict=True) if x not in axes_of([log]))
-        needs = {"tokens": "'batch' and 'context' in the meta of every log, or the tokens of its steps",
-                 "time": "the times of every log's steps"}
+        lacking = listed(
+            name for log, name in zip(logs, run_names(logs), strict=True) if x not in axes_of([log])
+        )
+        needs = {
+            "tokens": "'batch' and 'context' in the meta of every log, or the tokens of its steps",
+            "time": "the times of every log's steps",
+        }
         raise ReweightvizError(f"x={x!r} needs {needs[x]}; {lacking} lacks them.")
     if x != "time":
         return Axis(x, x, 1.0)

@@ -43,9 +43,13 @@ class Ema:
         for columns, rows in _alike(there):
             count = int(rows.sum())
             if count:
-                measured = np.ascontiguousarray((values if rows.all() else values[rows])[:, columns].T)
+                measured = np.ascontiguousarray(
+                    (values if rows.all() else values[rows])[:, columns].T
+                )
                 sums, _ = lfilter([1.0], [1.0, -keep], measured, zi=keep * total[columns, None])
-                mass = (1 - keep ** seen[columns, None] * keep ** np.arange(1, count + 1)) / (1 - keep)
+                mass = (1 - keep ** seen[columns, None] * keep ** np.arange(1, count + 1)) / (
+                    1 - keep
+                )
                 smoothed[np.ix_(rows, columns)] = (sums / mass).T
                 total[columns], seen[columns] = sums[:, -1], seen[columns] + count
         return smoothed, total, seen

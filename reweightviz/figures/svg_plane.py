@@ -32,11 +32,20 @@ class Scale(NamedTuple):
 
     def ticks(self, suffix: str | None = None) -> list[tuple[float, str]]:
         """Pixel and words of round numbers, as many as there is room for."""
-        found = round_numbers(self.low, self.high, max(int(abs(self.end - self.start) // _APART[self.end > self.start]), 2))
-        return [(self.at(value), words + (suffix or "")) for value, words in zip(found, _numbers(found), strict=True)]
+        found = round_numbers(
+            self.low,
+            self.high,
+            max(int(abs(self.end - self.start) // _APART[self.end > self.start]), 2),
+        )
+        return [
+            (self.at(value), words + (suffix or ""))
+            for value, words in zip(found, _numbers(found), strict=True)
+        ]
 
 
-def scale_of(values: Array, start: float, end: float, *, room: float = 0.0, from_zero: bool = False) -> Scale:
+def scale_of(
+    values: Array, start: float, end: float, *, room: float = 0.0, from_zero: bool = False
+) -> Scale:
     """From the least to the greatest and a share of room around; from 0 where all are above; a lone value in the middle."""
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     if from_zero := from_zero and low >= 0:
@@ -54,15 +63,28 @@ def round_numbers(low: float, high: float, most: int) -> list[float]:
     least = (high - low) / most
     size = 10.0 ** math.floor(math.log10(least))
     step = size * next(factor for factor in (1, 2, 5, 10) if size * factor >= least)
-    return [n * step for n in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+    return [
+        n * step for n in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
+    ]
 
 
-def axes(across: Scale, down: Scale, *, title: str = "", suffixes: tuple[str | None, str | None] = (None, None)) -> list[str]:
+def axes(
+    across: Scale,
+    down: Scale,
+    *,
+    title: str = "",
+    suffixes: tuple[str | None, str | None] = (None, None),
+) -> list[str]:
     """Rules with their numbers, the numbers below, and what stands on x."""
     parts = [words_at(across.end, down.start + 34, title, "end")]
     for at, words in down.ticks(suffixes[1]):
-        parts += [rule(across.start, at, f"H{across.end}", opacity=0.25), words_at(across.start - 6, at + 4, words, "end")]
-    return parts + [words_at(at, down.start + 16, words, "middle") for at, words in across.ticks(suffixes[0])]
+        parts += [
+            rule(across.start, at, f"H{across.end}", opacity=0.25),
+            words_at(across.start - 6, at + 4, words, "end"),
+        ]
+    return parts + [
+        words_at(at, down.start + 16, words, "middle") for at, words in across.ticks(suffixes[0])
+    ]
 
 
 def rule(x: float, y: float, to: str, *, opacity: float = 1.0, dash: str = "none") -> str:
@@ -77,8 +99,11 @@ def words_at(x: float, y: float, text: str, anchor: str = "start", fill: str = M
 
 def document(width: float, height: float, parts: Iterable[str]) -> str:
     """The SVG of its parts: transparent, and nothing filled that does not say so."""
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-            f'font-family="{FONTS}" font-size="11" fill="none">{"".join(parts)}</svg>')
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        f'width="{width}" height="{height}" '
+        f'font-family="{FONTS}" font-size="11" fill="none">{"".join(parts)}</svg>'
+    )
 
 
 def _numbers(values: Sequence[float]) -> list[str]:
@@ -88,7 +113,13 @@ def _numbers(values: Sequence[float]) -> list[str]:
     (['0.1', '0.3'], ['500', '1,000'], ['0.5B', '1B'], ['0', '0.5e-4', '1e-4'])
     """
     largest = max(map(abs, values), default=0.0)
-    unit, words = next(((10.0**p, letter) for letter, p in reversed(POWERS.items()) if p > 3 and largest >= 10**p), (1.0, ""))
+    unit, words = next(
+        ((10.0**p, letter) for letter, p in reversed(POWERS.items()) if p > 3 and largest >= 10**p),
+        (1.0, ""),
+    )
     if 0 < largest < 1e-3:
-        unit, words = (size := 10.0 ** math.floor(math.log10(largest) + 1e-9)), f"e{math.log10(size):.0f}"
+        unit, words = (
+            (size := 10.0 ** math.floor(math.log10(largest) + 1e-9)),
+            f"e{math.log10(size):.0f}",
+        )
     return [f"{value / unit:,.6g}{words}" if value else "0" for value in values]

@@ -22,7 +22,14 @@ SMALL = {"size": 11}
 
 def axis_style(**own: Any) -> dict[str, Any]:
     """Return the settings of an axis: faint grid lines, small numbers, and ``own`` above these."""
-    plain = {"gridcolor": RULE, "zeroline": False, "showline": False, "ticks": "", "nticks": 5, "tickfont": SMALL}
+    plain = {
+        "gridcolor": RULE,
+        "zeroline": False,
+        "showline": False,
+        "ticks": "",
+        "nticks": 5,
+        "tickfont": SMALL,
+    }
     return plain | own
 
 
@@ -36,11 +43,19 @@ def word_style(text: str, **own: Any) -> dict[str, Any]:
     return {"text": text, "xref": "paper", "yref": "paper", "showarrow": False, "font": SMALL} | own
 
 
-def layout_style(height: int, *, left: int, right: int, top: int, bottom: int, **own: Any) -> dict[str, Any]:
+def layout_style(
+    height: int, *, left: int, right: int, top: int, bottom: int, **own: Any
+) -> dict[str, Any]:
     """Return the layout of a figure: transparent, muted words, margins in pixels, and ``own`` beside these."""
     margin = {"l": left, "r": right, "t": top, "b": bottom} | own.pop("margin", {})
-    return {"template": "none", "height": height, "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR,
-            "font": {"family": FONT, "size": 12, "color": MUTED}, "margin": margin} | own
+    return {
+        "template": "none",
+        "height": height,
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
+        "font": {"family": FONT, "size": 12, "color": MUTED},
+        "margin": margin,
+    } | own
 
 
 def dress_panels(figure: go.Figure, height: int, *, top: int, bottom: int, **own: Any) -> go.Figure:

@@ -16,6 +16,16 @@ from reweightviz.laws.repetition import Repeated
 from reweightviz.laws.scaling_mixtures import ScalingMixtures
 
 __all__ = [
-    "BiMix", "DataFiltering", "DataMixing", "DoublePowerLaw", "GaussianProcess", "LossToLoss", "MixMin", "Olmix", "Projektor", "RegMix",
-    "Repeated", "ScalingMixtures",
+    "BiMix",
+    "DataFiltering",
+    "DataMixing",
+    "DoublePowerLaw",
+    "GaussianProcess",
+    "LossToLoss",
+    "MixMin",
+    "Olmix",
+    "Projektor",
+    "RegMix",
+    "Repeated",
+    "ScalingMixtures",
 ]

@@ -34,10 +34,12 @@ class CurveLaw:
         lower_is_better: (M,).
         theta: (M, P), the curve's parameters.
         draws: (B, M, P) float32, the same refitted to redrawn losses.
-        noise: (B, M) float32, residuals of runs in the unit of the losses; a row comes from one run.
+        noise: (B, M) float32, residuals of runs in the unit of the losses; a row comes from one
+            run.
         fixed: arrays that the curve needs and that were not fitted.
         diagnostics: what the fit says of itself: a list of M values a name.
-        held: what is taken for granted where :meth:`predict` is not told, name to array; :meth:`at` adds to it.
+        held: what is taken for granted where :meth:`predict` is not told, name to array;
+            :meth:`at` adds to it.
     """
 
     kind: str
@@ -54,15 +56,22 @@ class CurveLaw:
     def __post_init__(self) -> None:
         theta = np.asarray(self.theta, np.float64).reshape(len(self.targets), -1)
         draws = np.asarray(self.draws, np.float32).reshape(-1, *theta.shape)
-        checked = {"theta": theta, "draws": draws, "noise": np.asarray(self.noise, np.float32).reshape(len(draws), len(theta)),
-                   "lower_is_better": np.asarray(self.lower_is_better, bool).reshape(len(theta))}
+        checked = {
+            "theta": theta,
+            "draws": draws,
+            "noise": np.asarray(self.noise, np.float32).reshape(len(draws), len(theta)),
+            "lower_is_better": np.asarray(self.lower_is_better, bool).reshape(len(theta)),
+        }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         held = "".join(f", {name}={value:g}" for name, value in self.held.items() if not value.ndim)
-        return (f"{type(self).__name__}({self.kind}, {len(self.domains)} domains, {len(self.targets)} targets, "
-                f"{len(self.draws)} draws{held})")
+        return (
+            f"{type(self).__name__}({self.kind}, {len(self.domains)} domains, "
+            f"{len(self.targets)} targets, "
+            f"{len(self.draws)} draws{held})"
+        )
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -78,7 +87,9 @@ class CurveLaw:
         """The same law with some of ``takes`` fixed, one number each, so that it need not be told them."""
         self._check_names(given, needed=False)
         fixed = {name: self._checked(name, value, 1)[0] for name, value in given.items()}
-        return replace(self, held={**self.held, **{name: np.asarray(value) for name, value in fixed.items()}})
+        return replace(
+            self, held={**self.held, **{name: np.asarray(value) for name, value in fixed.items()}}
+        )
 
     def predict(self, weights: ArrayLike, **given: ArrayLike) -> Array:
         """Losses (n, M) under mixtures (n, K)."""
@@ -93,7 +104,9 @@ class CurveLaw:
         """
         return self._sampled(self._points(weights, given))
 
-    def interval(self, weights: ArrayLike, level: float = 0.9, **given: ArrayLike) -> tuple[Array, Array]:
+    def interval(
+        self, weights: ArrayLike, level: float = 0.9, **given: ArrayLike
+    ) -> tuple[Array, Array]:
         """Low and high (n, M): where a new run lands with probability ``level``; NaN without draws."""
         if not 0 < level < 1:
             raise InvalidValue(
@@ -105,7 +118,10 @@ class CurveLaw:
             absent = np.full((count, len(self.targets)), np.nan)
             return absent, absent.copy()
         rows = max(1, BLOCK // self.draws.size)
-        parts = [between(self._sampled(_part(points, slice(first, first + rows))), level) for first in range(0, count, rows)]
+        parts = [
+            between(self._sampled(_part(points, slice(first, first + rows))), level)
+            for first in range(0, count, rows)
+        ]
         low, high = np.concatenate(parts, axis=1) if parts else np.empty((2, 0, len(self.targets)))
         return low, high
 
@@ -115,12 +131,21 @@ class CurveLaw:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON can hold it; arrays are base64 of little-endian bytes."""
-        return {"kind": self.kind, "domains": list(self.domains), "targets": list(self.targets),
-                "lower_is_better": self.lower_is_better.tolist(), "theta": encoded(self.theta, "<f8"), "draws": encoded(self.draws, "<f4"),
-                "noise": encoded(self.noise, "<f4"),
-                "held": {name: np.asarray(value).tolist() for name, value in self.held.items()},
-                "fixed": {name: {"shape": list(value.shape), "data": encoded(value, "<f8")} for name, value in self.fixed.items()},
-                "diagnostics": {name: list(values) for name, values in self.diagnostics.items()}}
+        return {
+            "kind": self.kind,
+            "domains": list(self.domains),
+            "targets": list(self.targets),
+            "lower_is_better": self.lower_is_better.tolist(),
+            "theta": encoded(self.theta, "<f8"),
+            "draws": encoded(self.draws, "<f4"),
+            "noise": encoded(self.noise, "<f4"),
+            "held": {name: np.asarray(value).tolist() for name, value in self.held.items()},
+            "fixed": {
+                name: {"shape": list(value.shape), "data": encoded(value, "<f8")}
+                for name, value in self.fixed.items()
+            },
+            "diagnostics": {name: list(values) for name, values in self.diagnostics.items()},
+        }
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> CurveLaw:
@@ -132,12 +157,26 @@ class CurveLaw:
             )
         law = CurveLaw if CURVES[kind].minimise is None else ConvexCurveLaw
         try:
-            fixed = {name: decoded(part["data"], "<f8").reshape(part["shape"]) for name, part in record["fixed"].items()}
-            return law(kind, tuple(record["domains"]), tuple(record["targets"]), np.array(record["lower_is_better"], bool),
-                       decoded(record["theta"], "<f8"), decoded(record["draws"], "<f4"), decoded(record["noise"], "<f4"), fixed,
-                       dict(record["diagnostics"]), {name: np.array(value, np.float64) for name, value in record["held"].items()})
+            fixed = {
+                name: decoded(part["data"], "<f8").reshape(part["shape"])
+                for name, part in record["fixed"].items()
+            }
+            return law(
+                kind,
+                tuple(record["domains"]),
+                tuple(record["targets"]),
+                np.array(record["lower_is_better"], bool),
+                decoded(record["theta"], "<f8"),
+                decoded(record["draws"], "<f4"),
+                decoded(record["noise"], "<f4"),
+                fixed,
+                dict(record["diagnostics"]),
+                {name: np.array(value, np.float64) for name, value in record["held"].items()},
+            )
         except (KeyError, TypeError, ValueError) as error:
-            raise ReweightvizError(f"the record of the law is incomplete or damaged: {error}.") from error
+            raise ReweightvizError(
+                f"the record of the law is incomplete or damaged: {error}."
+            ) from error
 
     @property
     def _curve(self) -> Curve:
@@ -147,16 +186,26 @@ class CurveLaw:
         mixtures = asked_mixtures(weights, self.domains)
         self._check_names(given, needed=True)
         told = {**self.held, **given}
-        return Points(mixtures, {name: self._checked(name, told[name], len(mixtures)) for name in self.takes}, self.fixed)
+        return Points(
+            mixtures,
+            {name: self._checked(name, told[name], len(mixtures)) for name in self.takes},
+            self.fixed,
+        )
 
     def _checked(self, name: str, value: ArrayLike, count: int) -> Array:
-        return checked_given("the law", name, value, count, len(self.domains) if name in WIDE else None)
+        return checked_given(
+            "the law", name, value, count, len(self.domains) if name in WIDE else None
+        )
 
     def _check_names(self, given: Mapping[str, Any], *, needed: bool) -> None:
         absent = [name for name in self.given if name not in given] if needed else []
         unknown = [name for name in given if name not in self.takes]
         if absent or unknown:
-            takes = f"takes {listed(self.takes)} beside the weights" if self.takes else "takes the weights alone"
+            takes = (
+                f"takes {listed(self.takes)} beside the weights"
+                if self.takes
+                else "takes the weights alone"
+            )
             raise ReweightvizError(f"the law {takes}; got {listed(given) if given else 'none'}.")
 
     def _sampled(self, points: Points) -> Array:
@@ -167,12 +216,20 @@ class CurveLaw:
 class ConvexCurveLaw(CurveLaw):
     """A :class:`CurveLaw` that is convex in the weights, so that its best mixture is found and certain."""
 
-    def minimise(self, importance: ArrayLike | None = None, *, kl: float = 0.05, prior: ArrayLike | None = None,
-                 lower: ArrayLike | None = None, upper: ArrayLike | None = None, **given: ArrayLike) -> Array:
+    def minimise(
+        self,
+        importance: ArrayLike | None = None,
+        *,
+        kl: float = 0.05,
+        prior: ArrayLike | None = None,
+        lower: ArrayLike | None = None,
+        upper: ArrayLike | None = None,
+        **given: ArrayLike,
+    ) -> Array:
         """The mixture (K,) with the lowest mean loss.
 
-        Minimises ``mean_m loss_m(w) + kl * KL(w || prior)``, weighted by ``importance``. The mean has the unit of
-        the losses, so the same ``kl`` pulls harder on targets with small losses.
+        Minimises ``mean_m loss_m(w) + kl * KL(w || prior)``, weighted by ``importance``. The mean
+        has the unit of the losses, so the same ``kl`` pulls harder on targets with small losses.
 
         Args:
             importance: (M,) >= 0, rescaled to sum 1; all targets alike when not given.
@@ -183,16 +240,26 @@ class ConvexCurveLaw(CurveLaw):
             given: what the law takes beside the weights, one number each.
 
         Raises:
-            ReweightvizError: the bounds leave no mixture, or a weighted target is one where higher is better
-                (the problem is then not convex).
+            ReweightvizError: the bounds leave no mixture, or a weighted target is one where higher
+                is better (the problem is then not convex).
         """
         self._check_names(given, needed=True)
         shares = checked_importance(importance, self.targets, self.lower_is_better)
         law, solve = self.at(**given) if given else self, self._curve.minimise
         if solve is None:
-            raise ReweightvizError(f"a law of kind {self.kind!r} is not convex in the weights: search its predictions instead.")
-        return solve(law, shares, {"kl": kl, "prior": prior, "lower": lower, "upper": upper, "names": self.domains})
+            raise ReweightvizError(
+                f"a law of kind {self.kind!r} is not convex in the weights: search its "
+                "predictions instead."
+            )
+        return solve(
+            law,
+            shares,
+            {"kl": kl, "prior": prior, "lower": lower, "upper": upper, "names": self.domains},
+        )
 
 
 def _part(points: Points, rows: slice) -> Points:
-    return points._replace(weights=points.weights[rows], given={name: value[rows] for name, value in points.given.items()})
+    return points._replace(
+        weights=points.weights[rows],
+        given={name: value[rows] for name, value in points.given.items()},
+    )

@@ -35,7 +35,8 @@ class GaussianProcessLaw(SampledLaw):
         kernels: M of them, for losses of mean 0 and variance 1.
         count: how many draws ``samples`` gives, B.
         seed: of the draws.
-        stretch: (M,), what the standard deviations are multiplied with; None for what the runs left out one at a time ask for.
+        stretch: (M,), what the standard deviations are multiplied with; None for what the runs
+            left out one at a time ask for.
         diagnostics: what the fit says of itself: a list of M values a name.
     """
 
@@ -64,19 +65,26 @@ class GaussianProcessLaw(SampledLaw):
     def predict(self, weights: ArrayLike) -> Array:  # type: ignore[override]
         """Losses (n, M) under mixtures (n, K)."""
         mixtures = self._mixtures(weights)
-        means = at_once(lambda m: self._known[m].mean(self._inputs(mixtures, m)), range(len(self.targets)))
+        means = at_once(
+            lambda m: self._known[m].mean(self._inputs(mixtures, m)), range(len(self.targets))
+        )
         return np.asarray(np.stack(means, axis=1) * self._scale + self._level, np.float64)
 
     def samples(self, weights: ArrayLike) -> Array:  # type: ignore[override]
         """Losses (B, n, M) that a new run at each of the mixtures (n, K) might reach, one a draw.
 
-        A draw is one function a target and the noise of one run, the same whenever it is asked; targets that the runs miss
-        together move together.
+        A draw is one function a target and the noise of one run, the same whenever it is asked;
+        targets that the runs miss together move together.
         """
         mixtures = self._mixtures(weights)
         functions, noise = self._functions
-        drawn = np.stack(at_once(lambda m: functions[m](self._inputs(mixtures, m)).T, range(len(self.targets))), axis=2)
-        return np.asarray(self.predict(mixtures) + (drawn + noise[:, None]) * self._reach, np.float64)
+        drawn = np.stack(
+            at_once(lambda m: functions[m](self._inputs(mixtures, m)).T, range(len(self.targets))),
+            axis=2,
+        )
+        return np.asarray(
+            self.predict(mixtures) + (drawn + noise[:, None]) * self._reach, np.float64
+        )
 
     def interval(self, weights: ArrayLike, level: float = 0.9) -> tuple[Array, Array]:  # type: ignore[override]
         """Low and high (n, M): where a new run lands with probability ``level``; NaN without draws.
@@ -86,7 +94,9 @@ class GaussianProcessLaw(SampledLaw):
         if not 0 < level < 1 or not self.count:
             return super().interval(weights, level)
         mixtures = self._mixtures(weights)
-        variance = at_once(lambda m: self._known[m].variance(self._inputs(mixtures, m)), range(len(self.targets)))
+        variance = at_once(
+            lambda m: self._known[m].variance(self._inputs(mixtures, m)), range(len(self.targets))
+        )
         noise = np.exp([kernel.noise for kernel in self.kernels])
         reach = ndtri((1 + level) / 2) * np.sqrt(np.stack(variance, axis=1) + noise) * self._reach
         middle = self.predict(mixtures)
@@ -95,16 +105,31 @@ class GaussianProcessLaw(SampledLaw):
     def diagnosed(self) -> GaussianProcessLaw:
         """The same law, with what its fit says of itself."""
         unseen = held_out_diagnostics(self.losses, self.losses - self._left_out[0] * self._scale)
-        said = fit_diagnostics(self.losses, self.predict(self.mixtures), [r2 is not None and r2 <= 0 for r2 in unseen["held_out_r2"]])
+        said = fit_diagnostics(
+            self.losses,
+            self.predict(self.mixtures),
+            [r2 is not None and r2 <= 0 for r2 in unseen["held_out_r2"]],
+        )
         lengths = [np.exp(kernel.lengths).tolist() for kernel in self.kernels]
-        return replace(self, diagnostics=said | unseen | {"power": self.powers.tolist(), "lengths": lengths})
+        return replace(
+            self, diagnostics=said | unseen | {"power": self.powers.tolist(), "lengths": lengths}
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON can hold it: the runs and the kernels, from which the rest follows."""
-        kernels = np.array([[kernel.amplitude, kernel.noise, *kernel.lengths] for kernel in self.kernels])
-        return {**self._record(), "mixtures": packed(self.mixtures), "losses": packed(self.losses), "powers": packed(self.powers),
-                "kernels": packed(kernels), "draws": self.count, "seed": self.seed,
-                "stretch": None if self.stretch is None else self.stretch.tolist()}
+        kernels = np.array(
+            [[kernel.amplitude, kernel.noise, *kernel.lengths] for kernel in self.kernels]
+        )
+        return {
+            **self._record(),
+            "mixtures": packed(self.mixtures),
+            "losses": packed(self.losses),
+            "powers": packed(self.powers),
+            "kernels": packed(kernels),
+            "draws": self.count,
+            "seed": self.seed,
+            "stretch": None if self.stretch is None else self.stretch.tolist(),
+        }
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> GaussianProcessLaw:
@@ -112,10 +137,19 @@ class GaussianProcessLaw(SampledLaw):
         common = cls._read(record)
         try:
             kernels = tuple(Kernel(row[0], row[1], row[2:]) for row in unpacked(record["kernels"]))
-            stretch = None if record.get("stretch") is None else np.array(record["stretch"], np.float64)
-            return cls(**common, mixtures=unpacked(record["mixtures"]), losses=unpacked(record["losses"]),
-                       powers=unpacked(record["powers"]), kernels=kernels, count=int(record["draws"]), seed=int(record["seed"]),
-                       stretch=stretch)
+            stretch = (
+                None if record.get("stretch") is None else np.array(record["stretch"], np.float64)
+            )
+            return cls(
+                **common,
+                mixtures=unpacked(record["mixtures"]),
+                losses=unpacked(record["losses"]),
+                powers=unpacked(record["powers"]),
+                kernels=kernels,
+                count=int(record["draws"]),
+                seed=int(record["seed"]),
+                stretch=stretch,
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise damaged(error) from error
 
@@ -124,18 +158,27 @@ class GaussianProcessLaw(SampledLaw):
 
     @cached_property
     def _known(self) -> tuple[Posterior, ...]:
-        return tuple(posterior(self._inputs(self.mixtures, m), standard(column), self.kernels[m])
-                     for m, column in enumerate(self.losses.T))
+        return tuple(
+            posterior(self._inputs(self.mixtures, m), standard(column), self.kernels[m])
+            for m, column in enumerate(self.losses.T)
+        )
 
     @cached_property
     def _functions(self) -> tuple[list[Deviations], Array]:
         """B functions a target, and the noise (B, M) of one run each."""
         rng, together = np.random.default_rng(self.seed), np.linalg.cholesky(self._together).T
         features = rng.standard_normal((WAVES, len(self.domains)))
-        weights, noise, run = (rng.standard_normal((rows, self.count, len(self.targets))) @ together
-                               for rows in (2 * WAVES, len(self.mixtures), 1))
-        deviations = at_once(lambda m: self._known[m].deviations(features, weights[:, :, m], noise[:, :, m]), range(len(self.targets)))
-        return deviations, np.asarray(run[0] * np.exp([kernel.noise / 2 for kernel in self.kernels]), np.float64)
+        weights, noise, run = (
+            rng.standard_normal((rows, self.count, len(self.targets))) @ together
+            for rows in (2 * WAVES, len(self.mixtures), 1)
+        )
+        deviations = at_once(
+            lambda m: self._known[m].deviations(features, weights[:, :, m], noise[:, :, m]),
+            range(len(self.targets)),
+        )
+        return deviations, np.asarray(
+            run[0] * np.exp([kernel.noise / 2 for kernel in self.kernels]), np.float64
+        )
 
     @cached_property
     def _left_out(self) -> tuple[Array, Array]:
@@ -153,8 +196,10 @@ class GaussianProcessLaw(SampledLaw):
     def _together(self) -> Array:
         """Correlation (M, M) of what the runs miss the targets by."""
         missed = np.divide(*self._left_out)
-        missed = missed / np.maximum(np.sqrt((missed ** 2).mean(0)), 1e-9)
-        return np.asarray(0.99 * (missed.T @ missed) / len(missed) + 0.01 * np.eye(missed.shape[1]), np.float64)
+        missed = missed / np.maximum(np.sqrt((missed**2).mean(0)), 1e-9)
+        return np.asarray(
+            0.99 * (missed.T @ missed) / len(missed) + 0.01 * np.eye(missed.shape[1]), np.float64
+        )
 
     @property
     def _level(self) -> Array:
@@ -173,7 +218,7 @@ def stretch_of(missed: Array, spread: Array, least: float = 0.5, most: float = 3
 
 def flat(losses: Array) -> NDArray[np.bool_]:
     """Which targets (M,) have the same loss in all runs."""
-    return np.asarray(losses.std(0) <= 1e-6 * np.sqrt((losses ** 2).mean(0)))
+    return np.asarray(losses.std(0) <= 1e-6 * np.sqrt((losses**2).mean(0)))
 
 
 def deviation(losses: Array) -> Array:
@@ -183,4 +228,8 @@ def deviation(losses: Array) -> Array:
 
 def standard(column: Array) -> Array:
     """One target's losses (R,) at mean 0 and variance 1; zeros where all are equal."""
-    return np.zeros_like(column) if flat(column) else np.asarray((column - column.mean()) / column.std(), np.float64)
+    return (
+        np.zeros_like(column)
+        if flat(column)
+        else np.asarray((column - column.mean()) / column.std(), np.float64)
+    )

@@ -33,7 +33,8 @@ class LogLinearLaw:
         lower_is_better: (M,).
         coef: (M, 1 + K), rows [log c, t_1..t_K].
         draws: (B, M, 1 + K) float32, the same refitted to redrawn losses.
-        noise: (B, M) float32, residuals of runs in the unit of the losses; a row comes from one run.
+        noise: (B, M) float32, residuals of runs in the unit of the losses; a row comes from one
+            run.
         diagnostics: what the fit says of itself: a list of M values a name.
 
     Example:
@@ -58,15 +59,20 @@ class LogLinearLaw:
     def __post_init__(self) -> None:
         shape = len(self.targets), 1 + len(self.domains)
         draws = np.asarray(self.draws, np.float32).reshape(-1, *shape)
-        checked = {"coef": np.asarray(self.coef, np.float64).reshape(shape), "draws": draws,
-                   "noise": np.asarray(self.noise, np.float32).reshape(len(draws), len(self.targets)),
-                   "lower_is_better": np.asarray(self.lower_is_better, bool).reshape(len(self.targets))}
+        checked = {
+            "coef": np.asarray(self.coef, np.float64).reshape(shape),
+            "draws": draws,
+            "noise": np.asarray(self.noise, np.float32).reshape(len(draws), len(self.targets)),
+            "lower_is_better": np.asarray(self.lower_is_better, bool).reshape(len(self.targets)),
+        }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
-        return (f"LogLinearLaw({len(self.domains)} domains, {len(self.targets)} targets, "
-                f"{len(self.draws)} draws)")
+        return (
+            f"LogLinearLaw({len(self.domains)} domains, {len(self.targets)} targets, "
+            f"{len(self.draws)} draws)"
+        )
 
     def predict(self, weights: ArrayLike) -> Array:
         """Losses (n, M) under mixtures (n, K)."""
@@ -75,8 +81,8 @@ class LogLinearLaw:
     def samples(self, weights: ArrayLike) -> Array:
         """Losses (B, n, M) that a new run at each of the mixtures (n, K) might reach, one a draw.
 
-        A draw has one refit and the residuals of one run for all targets, so sums and differences over targets or
-        mixtures keep their correlation.
+        A draw has one refit and the residuals of one run for all targets, so sums and differences
+        over targets or mixtures keep their correlation.
         """
         mixtures = self._mixtures(weights)
         drawn = _losses(self.draws.reshape(-1, self.draws.shape[2]).astype(np.float64), mixtures)
@@ -94,17 +100,27 @@ class LogLinearLaw:
             absent = np.full((len(mixtures), len(self.targets)), np.nan)
             return absent, absent.copy()
         rows = max(1, BLOCK // self.noise.size)
-        parts = [between(self.samples(mixtures[first:first + rows]), level) for first in range(0, len(mixtures), rows)]
+        parts = [
+            between(self.samples(mixtures[first : first + rows]), level)
+            for first in range(0, len(mixtures), rows)
+        ]
         low, high = np.concatenate(parts, axis=1) if parts else np.empty((2, 0, len(self.targets)))
         return low, high
 
-    def minimise(self, importance: ArrayLike | None = None, *, kl: float = 0.05, prior: ArrayLike | None = None,
-                 lower: ArrayLike | None = None, upper: ArrayLike | None = None) -> Array:
+    def minimise(
+        self,
+        importance: ArrayLike | None = None,
+        *,
+        kl: float = 0.05,
+        prior: ArrayLike | None = None,
+        lower: ArrayLike | None = None,
+        upper: ArrayLike | None = None,
+    ) -> Array:
         """The mixture (K,) with the lowest mean loss, exactly: a convex program.
 
-        Minimises ``mean_m exp(t_m.w) + kl * KL(w || prior)``, weighted by ``importance``, with the constants c
-        dropped, as Olmix does. The mean has the unit of the losses, so the same ``kl`` pulls harder on targets
-        with small losses, and 0.05 fits losses of some nats.
+        Minimises ``mean_m exp(t_m.w) + kl * KL(w || prior)``, weighted by ``importance``, with the
+        constants c dropped, as Olmix does. The mean has the unit of the losses, so the same ``kl``
+        pulls harder on targets with small losses, and 0.05 fits losses of some nats.
 
         Args:
             importance: (M,) >= 0, rescaled to sum 1; all targets alike when not given.
@@ -114,26 +130,46 @@ class LogLinearLaw:
             upper: (K,) largest weights, such as epochs * tokens / budget.
 
         Raises:
-            ReweightvizError: the bounds leave no mixture, or a weighted target is one where higher is better
-                (the problem is then not convex).
+            ReweightvizError: the bounds leave no mixture, or a weighted target is one where higher
+                is better (the problem is then not convex).
         """
         shares = checked_importance(importance, self.targets, self.lower_is_better)
-        return minimise_exponentials(self.coef[:, 1:], shares, kl=kl, prior=prior, lower=lower, upper=upper,
-                                     names=self.domains).x
+        return minimise_exponentials(
+            self.coef[:, 1:],
+            shares,
+            kl=kl,
+            prior=prior,
+            lower=lower,
+            upper=upper,
+            names=self.domains,
+        ).x
 
     def browser_form(self) -> BrowserForm:
         """Header and float32 bytes, from which a browser computes the same numbers."""
-        header = {"kind": self.kind, "domains": list(self.domains), "targets": list(self.targets),
-                  "lower_is_better": self.lower_is_better.tolist(), "draws": len(self.draws)}
-        data = b"".join(part.astype("<f4").tobytes() for part in (self.coef, self.draws, self.noise))
+        header = {
+            "kind": self.kind,
+            "domains": list(self.domains),
+            "targets": list(self.targets),
+            "lower_is_better": self.lower_is_better.tolist(),
+            "draws": len(self.draws),
+        }
+        data = b"".join(
+            part.astype("<f4").tobytes() for part in (self.coef, self.draws, self.noise)
+        )
         return BrowserForm(header, data)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON can hold it; arrays are base64 of little-endian bytes."""
-        return {"kind": self.kind, "domains": list(self.domains), "targets": list(self.targets),
-                "lower_is_better": self.lower_is_better.tolist(), "draws": encoded(self.draws, "<f4"),
-                "coef": encoded(self.coef, "<f8"), "noise": encoded(self.noise, "<f4"),
-                "diagnostics": {name: list(values) for name, values in self.diagnostics.items()}}
+        return {
+            "kind": self.kind,
+            "domains": list(self.domains),
+            "targets": list(self.targets),
+            "lower_is_better": self.lower_is_better.tolist(),
+            "draws": encoded(self.draws, "<f4"),
+            "coef": encoded(self.coef, "<f8"),
+            "noise": encoded(self.noise, "<f4"),
+            "diagnostics": {name: list(values) for name, values in self.diagnostics.items()},
+        }
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> LogLinearLaw:
@@ -143,11 +179,19 @@ class LogLinearLaw:
                 name="the kind of the law", value=record.get("kind"), expected=repr(cls.kind)
             )
         try:
-            return cls(tuple(record["domains"]), tuple(record["targets"]), np.array(record["lower_is_better"], bool),
-                       decoded(record["coef"], "<f8"), decoded(record["draws"], "<f4"), decoded(record["noise"], "<f4"),
-                       dict(record["diagnostics"]))
+            return cls(
+                tuple(record["domains"]),
+                tuple(record["targets"]),
+                np.array(record["lower_is_better"], bool),
+                decoded(record["coef"], "<f8"),
+                decoded(record["draws"], "<f4"),
+                decoded(record["noise"], "<f4"),
+                dict(record["diagnostics"]),
+            )
         except (KeyError, TypeError, ValueError) as error:
-            raise ReweightvizError(f"the record of the law is incomplete or damaged: {error}.") from error
+            raise ReweightvizError(
+                f"the record of the law is incomplete or damaged: {error}."
+            ) from error
 
     def _mixtures(self, weights: ArrayLike) -> Array:
         return asked_mixtures(weights, self.domains)

@@ -18,14 +18,30 @@ from reweightviz.laws._runs import (
     redrawn_losses,
 )
 from reweightviz.numerics.levenberg_marquardt import leverage
-from reweightviz.numerics.log_linear import Curves, fit_log_linear, log_linear_jacobian, log_linear_starts
+from reweightviz.numerics.log_linear import (
+    Curves,
+    fit_log_linear,
+    log_linear_jacobian,
+    log_linear_starts,
+)
 
 LEAST_FLOOR = 1e-9
 """A floor c that ran to 0 is written as this share of the mean loss, so that its logarithm is finite."""
 
 
-def fitted_log_linear(who: str, domains: Sequence[str], targets: Sequence[str], mixtures: ArrayLike, losses: ArrayLike,
-                      lower_is_better: ArrayLike | None, *, huber: float, starts: int, draws: int, seed: int) -> LogLinearLaw:
+def fitted_log_linear(
+    who: str,
+    domains: Sequence[str],
+    targets: Sequence[str],
+    mixtures: ArrayLike,
+    losses: ArrayLike,
+    lower_is_better: ArrayLike | None,
+    *,
+    huber: float,
+    starts: int,
+    draws: int,
+    seed: int,
+) -> LogLinearLaw:
     """The law ``exp(log c) + exp(t.w)`` of every target, with refits to redrawn losses and whole runs' residuals.
 
     Args:
@@ -46,12 +62,24 @@ def fitted_log_linear(who: str, domains: Sequence[str], targets: Sequence[str], 
     best = _best(w, y, huber, starts)
     fitted = best.at(w).T
     pull = leverage(log_linear_jacobian(w, best.slopes)).T
-    noise, redrawn = redrawn_losses(y, fitted, pull, 1 + len(names), draws, np.random.default_rng(seed))
+    noise, redrawn = redrawn_losses(
+        y, fitted, pull, 1 + len(names), draws, np.random.default_rng(seed)
+    )
     start = Curves(*(np.tile(column, (draws, *[1] * (column.ndim - 1))) for column in best))
     again = fit_log_linear(w, redrawn, start, delta=huber, tolerance=1e-5, steps=60)
     refits = _coefficients(again, np.tile(y, (1, draws))).reshape(draws, len(goals), 1 + len(names))
-    said = fit_diagnostics(y, fitted, best.floor <= 1e-3 * y.mean(0)) | (_unseen(w, y, best, huber, seed) if draws else {})
-    return LogLinearLaw(names, goals, better, _coefficients(best, y), refits.astype(np.float32), noise.astype(np.float32), said)
+    said = fit_diagnostics(y, fitted, best.floor <= 1e-3 * y.mean(0)) | (
+        _unseen(w, y, best, huber, seed) if draws else {}
+    )
+    return LogLinearLaw(
+        names,
+        goals,
+        better,
+        _coefficients(best, y),
+        refits.astype(np.float32),
+        noise.astype(np.float32),
+        said,
+    )
 
 
 def _best(w: Array, y: Array, huber: float, starts: int) -> Curves:
@@ -65,7 +93,9 @@ def _unseen(w: Array, y: Array, best: Curves, huber: float, seed: int) -> dict[s
     def refitted(counts: Array) -> Array:
         times = len(counts) // y.shape[1]
         start = Curves(*(np.tile(column, (times, *[1] * (column.ndim - 1))) for column in best))
-        again = fit_log_linear(w, np.tile(y.T, (times, 1)), start, counts=counts, delta=huber, tolerance=1e-5, steps=60)
+        again = fit_log_linear(
+            w, np.tile(y.T, (times, 1)), start, counts=counts, delta=huber, tolerance=1e-5, steps=60
+        )
         return again.at(w)
 
     return held_out(w, y, 1 + w.shape[1], refitted, seed)

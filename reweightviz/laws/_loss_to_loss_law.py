@@ -19,9 +19,9 @@ from reweightviz.numerics.shifted_power import evaluate
 class LossToLossLaw(SampledLaw):
     """A monotone curve a target over the losses of a law beneath.
 
-    Where the curve was fitted to what the law beneath predicts, its residuals hold that law's errors at those mixtures,
-    and only what it is less sure of elsewhere is added. Where it was fitted to losses that a small model really reached,
-    all of the law's uncertainty is added.
+    Where the curve was fitted to what the law beneath predicts, its residuals hold that law's
+    errors at those mixtures, and only what it is less sure of elsewhere is added. Where it was
+    fitted to losses that a small model really reached, all of the law's uncertainty is added.
 
     Args:
         domains: names (K,), in the order of the weights.
@@ -29,7 +29,8 @@ class LossToLossLaw(SampledLaw):
         lower_is_better: (M,).
         law: the law beneath, with P targets.
         blend: (P, M), what each target follows.
-        known: (P, P), how the law beneath errs where the curve was fitted; zeros where it was not used for that.
+        known: (P, P), how the law beneath errs where the curve was fitted; zeros where it was not
+            used for that.
         theta: (M, 4), [E_a, kappa, K, E_b].
         refits: (B, M, 4), the same refitted to resampled runs.
         noise: (B, M), residuals of runs; a row comes from one run.
@@ -70,24 +71,35 @@ class LossToLossLaw(SampledLaw):
     def samples(self, weights: ArrayLike) -> Array:  # type: ignore[override]
         """Losses (B, n, M) that a new run at each of the mixtures (n, K) might reach, one a draw.
 
-        A draw has one draw of the law beneath, one refit of the curves and the residuals of one run.
+        A draw has one draw of the law beneath, one refit of the curves and the residuals of one
+        run.
         """
         mixtures = self._mixtures(weights)
         middle = self._beneath(mixtures)
         drawn = self.law.samples(mixtures) if hasattr(self.law, "samples") else np.empty((0, 0, 0))
         if not len(drawn):
-            return np.asarray(evaluate(self.refits[:, None], middle) + self.noise[:, None, :], np.float64)
+            return np.asarray(
+                evaluate(self.refits[:, None], middle) + self.noise[:, None, :], np.float64
+            )
         beneath = drawn @ self.blend
         held = np.einsum("pm,pq,qm->m", self.blend, self.known, self.blend)
         spread = ((beneath - middle) ** 2).mean(0)
         added = np.sqrt(np.maximum(1 - held / np.maximum(spread, 1e-300), 0))
         moved = middle + added * (beneath[np.arange(self.draws) % len(beneath)] - middle)
-        return np.asarray(evaluate(self.refits[:, None], moved) + self.noise[:, None, :], np.float64)
+        return np.asarray(
+            evaluate(self.refits[:, None], moved) + self.noise[:, None, :], np.float64
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON can hold it, with the law beneath."""
-        return {**self._record(), "law": self.law.to_dict(),
-                **{name: packed(getattr(self, name)) for name in ("blend", "known", "theta", "refits", "noise")}}
+        return {
+            **self._record(),
+            "law": self.law.to_dict(),
+            **{
+                name: packed(getattr(self, name))
+                for name in ("blend", "known", "theta", "refits", "noise")
+            },
+        }
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> LossToLossLaw:
@@ -95,8 +107,18 @@ class LossToLossLaw(SampledLaw):
         common = cls._read(record)
         try:
             beneath = restored(record["law"])
-            blend, known, theta, refits, noise = (unpacked(record[name]) for name in ("blend", "known", "theta", "refits", "noise"))
-            return cls(**common, law=beneath, blend=blend, known=known, theta=theta, refits=refits, noise=noise)
+            blend, known, theta, refits, noise = (
+                unpacked(record[name]) for name in ("blend", "known", "theta", "refits", "noise")
+            )
+            return cls(
+                **common,
+                law=beneath,
+                blend=blend,
+                known=known,
+                theta=theta,
+                refits=refits,
+                noise=noise,
+            )
         except (KeyError, TypeError) as error:
             raise damaged(error) from error
 

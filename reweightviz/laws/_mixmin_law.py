@@ -57,12 +57,24 @@ class MixMinLaw(SampledLaw):
         if not self.diagnostics:
             many = len(self.targets)
             alike = [bool(texts.ratios.min() == 1) for texts in self._documents]
-            object.__setattr__(self, "diagnostics", {"r2": [None] * many, "mae": [None] * many, "runs": [0] * many,
-                                                     "degenerate": [False] * many, "constant": alike})
+            object.__setattr__(
+                self,
+                "diagnostics",
+                {
+                    "r2": [None] * many,
+                    "mae": [None] * many,
+                    "runs": [0] * many,
+                    "degenerate": [False] * many,
+                    "constant": alike,
+                },
+            )
 
     def __repr__(self) -> str:
-        return (f"MixMinLaw({len(self.domains)} domains, {len(self.targets)} targets, "
-                f"{sum(len(one) for one in self.log_probs)} documents{'' if self.line is None else ', on a line'})")
+        return (
+            f"MixMinLaw({len(self.domains)} domains, {len(self.targets)} targets, "
+            f"{sum(len(one) for one in self.log_probs)} "
+            f"documents{'' if self.line is None else ', on a line'})"
+        )
 
     @property
     def draws(self) -> int:
@@ -72,24 +84,44 @@ class MixMinLaw(SampledLaw):
     def predict(self, weights: ArrayLike) -> Array:  # type: ignore[override]
         """Losses (n, M) under mixtures (n, K)."""
         plain = self._objective(self._mixtures(weights))
-        return plain if self.line is None else np.asarray(self.line[:, 0] + self.line[:, 1] * plain, np.float64)
+        return (
+            plain
+            if self.line is None
+            else np.asarray(self.line[:, 0] + self.line[:, 1] * plain, np.float64)
+        )
 
     def samples(self, weights: ArrayLike) -> Array:  # type: ignore[override]
         """Losses (B, n, M), one a draw: that a new run might reach, or, without runs, on other such documents."""
         mixtures = self._mixtures(weights)
         if self.line is not None:
-            drawn = self.lines[:, None, :, 0] + self.lines[:, None, :, 1] * self._objective(mixtures)
+            drawn = self.lines[:, None, :, 0] + self.lines[:, None, :, 1] * self._objective(
+                mixtures
+            )
             return np.asarray(drawn + self.noise[:, None, :], np.float64)
         parts = zip(self._documents, self.shares, strict=True)
-        return np.stack([self._resampled(mixtures, texts, shares, m) for m, (texts, shares) in enumerate(parts)], axis=2)
+        return np.stack(
+            [
+                self._resampled(mixtures, texts, shares, m)
+                for m, (texts, shares) in enumerate(parts)
+            ],
+            axis=2,
+        )
 
-    def minimise(self, importance: ArrayLike | None = None, *, kl: float = 0.0, prior: ArrayLike | None = None,
-                 lower: ArrayLike | None = None, upper: ArrayLike | None = None) -> Array:
+    def minimise(
+        self,
+        importance: ArrayLike | None = None,
+        *,
+        kl: float = 0.0,
+        prior: ArrayLike | None = None,
+        lower: ArrayLike | None = None,
+        upper: ArrayLike | None = None,
+    ) -> Array:
         """The mixture (K,) with the lowest mean loss, exactly: a convex program.
 
         Args:
             importance: (M,) >= 0, rescaled to sum 1; all targets alike when not given.
-            kl: strength of the pull towards the prior, in the unit of the losses; the paper has none.
+            kl: strength of the pull towards the prior, in the unit of the losses; the paper has
+                none.
             prior: (K,); uniform when not given.
             lower: (K,) least weights.
             upper: (K,) largest weights, such as epochs * tokens / budget.
@@ -98,28 +130,52 @@ class MixMinLaw(SampledLaw):
             ReweightvizError: the bounds leave no mixture, or nothing depends on the weights.
         """
         better = self.lower_is_better if self.line is None else np.ones(len(self.targets), bool)
-        counted = checked_importance(importance, self.targets, better) * (1.0 if self.line is None else np.abs(self.line[:, 1]))
+        counted = checked_importance(importance, self.targets, better) * (
+            1.0 if self.line is None else np.abs(self.line[:, 1])
+        )
         if not counted.any():
-            raise ReweightvizError("what the runs reached does not follow MixMin's objective, so it says nothing of the best mixture.")
+            raise ReweightvizError(
+                "what the runs reached does not follow MixMin's objective, so it says "
+                "nothing of the best mixture."
+            )
         used = np.flatnonzero(counted)
-        texts = Documents(np.concatenate([self._documents[m].ratios for m in used]), np.concatenate([self._documents[m].top for m in used]))
+        texts = Documents(
+            np.concatenate([self._documents[m].ratios for m in used]),
+            np.concatenate([self._documents[m].top for m in used]),
+        )
         shares = np.concatenate([counted[m] * self.shares[m] for m in used])
-        return minimise_mixture_loss(texts, shares, kl=kl, prior=prior, lower=lower, upper=upper, names=self.domains).x
+        return minimise_mixture_loss(
+            texts, shares, kl=kl, prior=prior, lower=lower, upper=upper, names=self.domains
+        ).x
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON can hold it."""
-        return {**self._record(), "log_probs": [packed(one) for one in self.log_probs], "shares": [packed(one) for one in self.shares],
-                "line": None if self.line is None else packed(self.line), "lines": packed(self.lines), "noise": packed(self.noise),
-                "draws": self.count, "seed": self.seed}
+        return {
+            **self._record(),
+            "log_probs": [packed(one) for one in self.log_probs],
+            "shares": [packed(one) for one in self.shares],
+            "line": None if self.line is None else packed(self.line),
+            "lines": packed(self.lines),
+            "noise": packed(self.noise),
+            "draws": self.count,
+            "seed": self.seed,
+        }
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> MixMinLaw:
         """What :meth:`to_dict` gave."""
         common = cls._read(record)
         try:
-            return cls(**common, log_probs=tuple(map(unpacked, record["log_probs"])), shares=tuple(map(unpacked, record["shares"])),
-                       line=None if record["line"] is None else unpacked(record["line"]), lines=unpacked(record["lines"]),
-                       noise=unpacked(record["noise"]), count=int(record["draws"]), seed=int(record["seed"]))
+            return cls(
+                **common,
+                log_probs=tuple(map(unpacked, record["log_probs"])),
+                shares=tuple(map(unpacked, record["shares"])),
+                line=None if record["line"] is None else unpacked(record["line"]),
+                lines=unpacked(record["lines"]),
+                noise=unpacked(record["noise"]),
+                count=int(record["draws"]),
+                seed=int(record["seed"]),
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise damaged(error) from error
 
@@ -138,6 +194,8 @@ class MixMinLaw(SampledLaw):
         for first in range(0, len(shares), AT_ONCE):
             rows = slice(first, first + AT_ONCE)
             times = rng.exponential(size=(self.count, len(shares[rows])))
-            drawn += Documents(texts.ratios[rows], texts.top[rows]).loss(mixtures, times * shares[rows])
+            drawn += Documents(texts.ratios[rows], texts.top[rows]).loss(
+                mixtures, times * shares[rows]
+            )
             total += times.sum(1, keepdims=True)
         return np.asarray(drawn * len(shares) / total, np.float64)

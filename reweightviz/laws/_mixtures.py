@@ -24,7 +24,11 @@ def asked_mixtures(weights: Any, domains: tuple[str, ...]) -> Array:
     """
     if isinstance(weights, Mapping):
         weights = [weights]
-    if isinstance(weights, list | tuple) and weights and all(isinstance(row, Mapping) for row in weights):
+    if (
+        isinstance(weights, list | tuple)
+        and weights
+        and all(isinstance(row, Mapping) for row in weights)
+    ):
         weights = [_aligned(row, domains) for row in weights]
     try:
         mixtures = np.atleast_2d(np.asarray(weights, np.float64))

@@ -1,10 +1,11 @@
 """Nested scaling laws: the loss that each mixture would reach at other training tokens and another model size.
 
-The first two steps of Jiasheng Ye et al., "Data Mixing Laws: Optimizing Data Mixtures by Predicting Language Modeling
-Performance", ICLR 2025, https://arxiv.org/abs/2403.16952: a power law over training tokens, then one over model size,
-each with an exponent that all mixtures and targets share; the mixing law is then fitted to what they give. Followed:
-the form in the authors' public code, ``exp(log c) + exp(alpha (log x0 - log x))``. Ours: least squares with the linear
-part solved exactly, where they use L-BFGS from a grid under a Huber loss.
+The first two steps of Jiasheng Ye et al., "Data Mixing Laws: Optimizing Data Mixtures by
+Predicting Language Modeling Performance", ICLR 2025, https://arxiv.org/abs/2403.16952: a power law
+over training tokens, then one over model size, each with an exponent that all mixtures and targets
+share; the mixing law is then fitted to what they give. Followed: the form in the authors' public
+code, ``exp(log c) + exp(alpha (log x0 - log x))``. Ours: least squares with the linear part solved
+exactly, where they use L-BFGS from a grid under a Huber loss.
 """
 
 from __future__ import annotations
@@ -27,12 +28,20 @@ class Extrapolated(NamedTuple):
     exponents: dict[str, list[float]]
 
 
-def extrapolate(mixtures: Array, losses: Array, *, run_tokens: Array | None = None, tokens: float | None = None,
-                size: Array | None = None, to_size: float | None = None) -> Extrapolated:
+def extrapolate(
+    mixtures: Array,
+    losses: Array,
+    *,
+    run_tokens: Array | None = None,
+    tokens: float | None = None,
+    size: Array | None = None,
+    to_size: float | None = None,
+) -> Extrapolated:
     """Losses of each mixture at ``tokens`` training tokens and ``to_size`` parameters.
 
     Args:
-        mixtures: (R, K); rows of one mixture at several tokens or sizes are runs, or checkpoints, of it.
+        mixtures: (R, K); rows of one mixture at several tokens or sizes are runs, or checkpoints,
+            of it.
         losses: (R, M), above 0.
         run_tokens: (R,), needed with ``tokens``.
         tokens: training tokens to read the curves at; None leaves the tokens alone.
@@ -54,14 +63,29 @@ def extrapolate(mixtures: Array, losses: Array, *, run_tokens: Array | None = No
     exponents: dict[str, list[float]] = {}
     if tokens is not None:
         if run_tokens is None:
-            raise ReweightvizError("to extrapolate over tokens, run_tokens must say how long each run trained.")
-        parts = [_read(w[sizes == one], y[sizes == one], run_tokens[sizes == one], tokens, "training tokens") for one in np.unique(sizes)]
+            raise ReweightvizError(
+                "to extrapolate over tokens, run_tokens must say how long each run trained."
+            )
+        parts = [
+            _read(
+                w[sizes == one],
+                y[sizes == one],
+                run_tokens[sizes == one],
+                tokens,
+                "training tokens",
+            )
+            for one in np.unique(sizes)
+        ]
         exponents["tokens"] = [exponent for _, _, exponent in parts]
-        sizes = np.concatenate([np.full(len(part[0]), one) for part, one in zip(parts, np.unique(sizes), strict=True)])
+        sizes = np.concatenate(
+            [np.full(len(part[0]), one) for part, one in zip(parts, np.unique(sizes), strict=True)]
+        )
         w, y = (np.concatenate([part[column] for part in parts]) for column in (0, 1))
     if to_size is not None:
         if size is None:
-            raise ReweightvizError("to extrapolate over model size, size must say how many parameters each run had.")
+            raise ReweightvizError(
+                "to extrapolate over model size, size must say how many parameters each run had."
+            )
         w, y, exponent = _read(w, y, sizes, to_size, "model sizes")
         exponents["size"] = [exponent]
     return Extrapolated(w, y, exponents)
@@ -74,8 +98,12 @@ def _read(w: Array, y: Array, x: Array, where: float, what: str) -> tuple[Array,
     different = np.array([len(np.unique(x[group == g])) for g in range(len(first))])
     if (different < 2).any() or different.max() < 3:
         run = int(first[np.argmin(different)])
-        raise ReweightvizError(f"a curve over {what} needs at least two of them for every mixture and three for one; that of run "
-                               f"{run} has {different.min()}, and the most is {different.max()}: add runs or checkpoints.")
+        raise ReweightvizError(
+            f"a curve over {what} needs at least two of them for every mixture and three "
+            "for one; that of run "
+            f"{run} has {different.min()}, and the most is {different.max()}: add runs or "
+            "checkpoints."
+        )
     laws = fit_power_laws(x, y, group)
     order = np.argsort(first)
     return w[first[order]], laws.at(where)[order], laws.exponent

@@ -64,8 +64,12 @@ class ProjektorLaw(SampledLaw):
     def predict(self, weights: ArrayLike, **given: ArrayLike) -> Array:
         """Losses (n, M) under mixtures (n, K), after ``run_tokens`` where there are several scales."""
         mixtures, line = self._told(weights, given)
-        losses = [np.einsum("np,sp,ns->n", features(mixtures, distance), self.coef[:, m], line, optimize=True)
-                  for m, distance in enumerate(self.distances)]
+        losses = [
+            np.einsum(
+                "np,sp,ns->n", features(mixtures, distance), self.coef[:, m], line, optimize=True
+            )
+            for m, distance in enumerate(self.distances)
+        ]
         return np.stack(losses, axis=1)
 
     def samples(self, weights: ArrayLike, **given: ArrayLike) -> Array:
@@ -73,7 +77,13 @@ class ProjektorLaw(SampledLaw):
         mixtures, line = self._told(weights, given)
         drawn = np.empty((self.draws, len(mixtures), len(self.targets)))
         for m, distance in enumerate(self.distances):
-            drawn[:, :, m] = np.einsum("np,bsp,ns->bn", features(mixtures, distance), self.refits[:, :, m], line, optimize=True)
+            drawn[:, :, m] = np.einsum(
+                "np,bsp,ns->bn",
+                features(mixtures, distance),
+                self.refits[:, :, m],
+                line,
+                optimize=True,
+            )
         return np.asarray(drawn + self.noise[:, None, :], np.float64)
 
     def beyond(self, weights: ArrayLike, **given: ArrayLike) -> NDArray[np.bool_]:
@@ -87,24 +97,39 @@ class ProjektorLaw(SampledLaw):
         count = len(self.domains)
         slopes = np.empty((len(mixtures), len(self.targets), count))
         for m, distance in enumerate(self.distances):
-            plain, once, twice = (line @ self.coef[:, m, part * count:(part + 1) * count] for part in range(3))
+            plain, once, twice = (
+                line @ self.coef[:, m, part * count : (part + 1) * count] for part in range(3)
+            )
             far = distance.at(mixtures)[:, None]
             worth = (mixtures * (once + mixtures * twice)).sum(1, keepdims=True)
-            slopes[:, m] = plain + far * (once + 2 * mixtures * twice) + worth * distance.slope(mixtures)
+            slopes[:, m] = (
+                plain + far * (once + 2 * mixtures * twice) + worth * distance.slope(mixtures)
+            )
         return slopes
 
-    def propose(self, importance: ArrayLike | None = None, *, start: ArrayLike | None = None, steps: int = 300,
-                **given: float) -> Array:
+    def propose(
+        self,
+        importance: ArrayLike | None = None,
+        *,
+        start: ArrayLike | None = None,
+        steps: int = 300,
+        **given: float,
+    ) -> Array:
         """Weights (K,) that gradient descent reaches, as in the paper, by exponentiated steps that stay weights.
 
         Args:
             importance: (M,) >= 0, rescaled to sum 1; all targets alike when not given.
-            start: (K,) weights to begin with; uniform when not given. The problem is not convex: others may lead elsewhere.
+            start: (K,) weights to begin with; uniform when not given. The problem is not convex:
+                others may lead elsewhere.
             steps: at most.
             given: run_tokens, where there are several scales.
         """
-        counted = checked_importance(importance, self.targets, np.ones(len(self.targets), bool)) * np.where(self.lower_is_better, 1, -1)
-        here = self._mixtures(np.full(len(self.domains), 1 / len(self.domains)) if start is None else start)
+        counted = checked_importance(
+            importance, self.targets, np.ones(len(self.targets), bool)
+        ) * np.where(self.lower_is_better, 1, -1)
+        here = self._mixtures(
+            np.full(len(self.domains), 1 / len(self.domains)) if start is None else start
+        )
         here, rate = here / here.sum(), 1.0
         value = float(self.predict(here, **given)[0] @ counted)
         for _ in range(steps):
@@ -125,19 +150,37 @@ class ProjektorLaw(SampledLaw):
         """Everything, as JSON can hold it."""
         same = all(one is self.distances[0] for one in self.distances)
         told = self.distances[:1] if same else self.distances
-        return {**self._record(), "distances": [{"slopes": packed(one.slopes), "levels": packed(one.levels)} for one in told],
-                "scales": packed(self.scales), "coef": packed(self.coef), "refits": packed(self.refits), "noise": packed(self.noise),
-                "shares": self.shares.tolist()}
+        return {
+            **self._record(),
+            "distances": [
+                {"slopes": packed(one.slopes), "levels": packed(one.levels)} for one in told
+            ],
+            "scales": packed(self.scales),
+            "coef": packed(self.coef),
+            "refits": packed(self.refits),
+            "noise": packed(self.noise),
+            "shares": self.shares.tolist(),
+        }
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> ProjektorLaw:
         """What :meth:`to_dict` gave."""
         common = cls._read(record)
         try:
-            told = tuple(Distances(unpacked(one["slopes"]), unpacked(one["levels"])) for one in record["distances"])
+            told = tuple(
+                Distances(unpacked(one["slopes"]), unpacked(one["levels"]))
+                for one in record["distances"]
+            )
             distances = told * len(common["targets"]) if len(told) == 1 else told
-            return cls(**common, distances=distances, scales=unpacked(record["scales"]), coef=unpacked(record["coef"]),
-                       refits=unpacked(record["refits"]), noise=unpacked(record["noise"]), shares=np.array(record["shares"], bool))
+            return cls(
+                **common,
+                distances=distances,
+                scales=unpacked(record["scales"]),
+                coef=unpacked(record["coef"]),
+                refits=unpacked(record["refits"]),
+                noise=unpacked(record["noise"]),
+                shares=np.array(record["shares"], bool),
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise damaged(error) from error
 
@@ -145,16 +188,20 @@ class ProjektorLaw(SampledLaw):
         """Weights (n, K) that sum to 1, and what each scale counts (n, S)."""
         mixtures = self._mixtures(weights)
         if set(given) != set(self.given):
-            takes = "takes run_tokens beside the weights" if self.given else "takes the weights alone"
+            takes = (
+                "takes run_tokens beside the weights" if self.given else "takes the weights alone"
+            )
             raise ReweightvizError(f"the law {takes}; got {', '.join(given) or 'none'}.")
-        tokens = checked_given("the law", "run_tokens", given.get("run_tokens", self.scales[0]), len(mixtures))
+        tokens = checked_given(
+            "the law", "run_tokens", given.get("run_tokens", self.scales[0]), len(mixtures)
+        )
         return mixtures / mixtures.sum(1, keepdims=True), on_the_line(self.scales, tokens)
 
 
 def features(weights: Array, distance: Distances) -> Array:
     """What the losses are linear in, (n, 3K): weights, times distance, and that times the weights."""
     far = distance.at(weights)[:, None]
-    return np.concatenate([weights, weights * far, weights ** 2 * far], axis=1)
+    return np.concatenate([weights, weights * far, weights**2 * far], axis=1)
 
 
 def on_the_line(scales: Array, tokens: Array) -> Array:
@@ -169,4 +216,7 @@ def on_the_line(scales: Array, tokens: Array) -> Array:
         return np.ones((len(tokens), 1))
     middle = np.log(scales).mean()
     table = np.column_stack([np.ones(len(scales)), np.log(scales) - middle])
-    return np.asarray(np.column_stack([np.ones(len(tokens)), np.log(tokens) - middle]) @ np.linalg.pinv(table), np.float64)
+    return np.asarray(
+        np.column_stack([np.ones(len(tokens)), np.log(tokens) - middle]) @ np.linalg.pinv(table),
+        np.float64,
+    )

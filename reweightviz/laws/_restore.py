@@ -11,9 +11,13 @@ from reweightviz.core.protocols import Law
 from reweightviz.laws._curves import CURVES
 
 HOMES = {
-    "ensemble": ("_ensemble_law", "EnsembleLaw"), "gaussian-process": ("_gaussian_process_law", "GaussianProcessLaw"),
-    "log-linear": ("_log_linear", "LogLinearLaw"), "loss-to-loss": ("_loss_to_loss_law", "LossToLossLaw"),
-    "mixmin": ("_mixmin_law", "MixMinLaw"), "projektor": ("_projektor_law", "ProjektorLaw"), "repeated": ("repetition", "RepeatedLaw"),
+    "ensemble": ("_ensemble_law", "EnsembleLaw"),
+    "gaussian-process": ("_gaussian_process_law", "GaussianProcessLaw"),
+    "log-linear": ("_log_linear", "LogLinearLaw"),
+    "loss-to-loss": ("_loss_to_loss_law", "LossToLossLaw"),
+    "mixmin": ("_mixmin_law", "MixMinLaw"),
+    "projektor": ("_projektor_law", "ProjektorLaw"),
+    "repeated": ("repetition", "RepeatedLaw"),
 }
 """Kind to the module and class of its law, imported when it is met; every other is a curve, which its own file enters in CURVES."""
 

@@ -13,8 +13,18 @@ from reweightviz.core.repeats import group_equal_mixtures
 from reweightviz.core.types import Array
 
 
-def checked_runs(who: str, domains: Sequence[str], targets: Sequence[str], mixtures: ArrayLike, losses: ArrayLike, *,
-                 needed: int, positive: bool = True, spanning: bool = True, parametric: bool = True) -> tuple[Array, Array]:
+def checked_runs(
+    who: str,
+    domains: Sequence[str],
+    targets: Sequence[str],
+    mixtures: ArrayLike,
+    losses: ArrayLike,
+    *,
+    needed: int,
+    positive: bool = True,
+    spanning: bool = True,
+    parametric: bool = True,
+) -> tuple[Array, Array]:
     """Mixtures (R, K) and losses (R, M) as float64, or one sentence that says what is wrong with them.
 
     Args:
@@ -25,12 +35,13 @@ def checked_runs(who: str, domains: Sequence[str], targets: Sequence[str], mixtu
         losses: (R, M).
         needed: the least number of runs, R.
         positive: whether losses must be above 0.
-        spanning: whether the mixtures must vary in all K directions; if not, two different ones will do.
+        spanning: whether the mixtures must vary in all K directions; if not, two different ones
+            will do.
         parametric: whether ``needed`` is how many numbers are fitted a target.
 
     Raises:
-        ReweightvizError: wrong shapes, too few runs, mixtures or losses that are missing, losses that are not
-            above 0, or mixtures that do not vary enough.
+        ReweightvizError: wrong shapes, too few runs, mixtures or losses that are missing, losses
+            that are not above 0, or mixtures that do not vary enough.
     """
     names, goals = tuple(domains), tuple(targets)
     w, y = np.asarray(mixtures, np.float64), np.asarray(losses, np.float64)
@@ -45,29 +56,41 @@ def checked_runs(who: str, domains: Sequence[str], targets: Sequence[str], mixtu
         fits = f"fits {needed} numbers a target for {len(names)} domains and " if parametric else ""
         raise ReweightvizError(f"{who} {fits}needs at least {needed} runs; got {len(w)}.")
     if not np.isfinite(w).all():
-        raise ReweightvizError("the mixtures must be finite; drop the runs whose weights are missing.")
+        raise ReweightvizError(
+            "the mixtures must be finite; drop the runs whose weights are missing."
+        )
     wrong = ~(np.isfinite(y) & (y > 0)) if positive else ~np.isfinite(y)
     if wrong.any():
         run, goal = np.argwhere(wrong)[0]
-        raise ReweightvizError(f"losses must be {'numbers above 0' if positive else 'finite numbers'}; {goals[goal]!r} is "
-                               f"{y[run, goal]} in run {run} ({wrong.any(1).sum()} such runs): drop them.")
+        raise ReweightvizError(
+            f"losses must be {'numbers above 0' if positive else 'finite numbers'}; "
+            f"{goals[goal]!r} is "
+            f"{y[run, goal]} in run {run} ({wrong.any(1).sum()} such runs): drop them."
+        )
     _check_variety(w, names, spanning)
     return w, y
 
 
 def _check_variety(w: Array, names: tuple[str, ...], spanning: bool) -> None:
     if len(names) > 1 and (w == w[0]).all():
-        raise ReweightvizError(f"the mixtures of the runs differ in only 1 of {len(names)} directions, so the effect of "
-                               "each domain cannot be told; all runs have the same mixture: vary it.")
+        raise ReweightvizError(
+            f"the mixtures of the runs differ in only 1 of {len(names)} directions, so "
+            "the effect of "
+            "each domain cannot be told; all runs have the same mixture: vary it."
+        )
     rank = np.linalg.matrix_rank(w) if spanning else len(names)
     if rank < len(names):
         unseen = np.array(names, object)[(w == 0).all(0)]
         why = f"; no run has any of {listed(unseen)}" if len(unseen) else ""
-        raise ReweightvizError(f"the mixtures of the runs differ in only {rank} of {len(names)} directions, so the "
-                               f"effect of each domain cannot be told{why}: vary the mixtures more.")
+        raise ReweightvizError(
+            f"the mixtures of the runs differ in only {rank} of {len(names)} directions, so the "
+            f"effect of each domain cannot be told{why}: vary the mixtures more."
+        )
 
 
-def checked_given(who: str, name: str, values: ArrayLike, count: int, width: int | None = None) -> Array:
+def checked_given(
+    who: str, name: str, values: ArrayLike, count: int, width: int | None = None
+) -> Array:
     """A number above 0 for each of ``count`` runs or mixtures, (count,); a scalar stands for all.
 
     With ``width``, one for each domain too, (count, width); a row stands for all runs.
@@ -81,7 +104,10 @@ def checked_given(who: str, name: str, values: ArrayLike, count: int, width: int
     if width is None:
         fits, wanted = given.ndim <= 1 and given.size in (1, count), f"one number or ({count},)"
     else:
-        fits, wanted = given.shape in ((width,), (1, width), (count, width)), f"({width},) or ({count}, {width})"
+        fits, wanted = (
+            given.shape in ((width,), (1, width), (count, width)),
+            f"({width},) or ({count}, {width})",
+        )
     if not fits:
         raise UnmetNeed(
             name=who, value=given.shape, expected=f"{name} as {wanted}", got=f"shape {given.shape}"
@@ -92,12 +118,22 @@ def checked_given(who: str, name: str, values: ArrayLike, count: int, width: int
             value=given[~(np.isfinite(given) & (given > 0))].ravel()[:3],
             expected="finite numbers above 0",
         )
-    return np.broadcast_to(given.reshape(-1), (count,)).copy() if width is None else np.broadcast_to(given, (count, width)).copy()
+    return (
+        np.broadcast_to(given.reshape(-1), (count,)).copy()
+        if width is None
+        else np.broadcast_to(given, (count, width)).copy()
+    )
 
 
-def checked_directions(lower_is_better: ArrayLike | None, targets: Sequence[str]) -> NDArray[np.bool_]:
+def checked_directions(
+    lower_is_better: ArrayLike | None, targets: Sequence[str]
+) -> NDArray[np.bool_]:
     """Whether lower is better for each target, (M,); all true when not given."""
-    better = np.ones(len(targets), bool) if lower_is_better is None else np.asarray(lower_is_better, bool)
+    better = (
+        np.ones(len(targets), bool)
+        if lower_is_better is None
+        else np.asarray(lower_is_better, bool)
+    )
     if better.shape != (len(targets),):
         raise InvalidValue(
             name="lower_is_better",
@@ -108,10 +144,17 @@ def checked_directions(lower_is_better: ArrayLike | None, targets: Sequence[str]
     return better
 
 
-def checked_importance(importance: ArrayLike | None, targets: Sequence[str], lower_is_better: NDArray[np.bool_]) -> Array:
+def checked_importance(
+    importance: ArrayLike | None, targets: Sequence[str], lower_is_better: NDArray[np.bool_]
+) -> Array:
     """How much each target counts, (M,), rescaled to sum 1; refuses targets where higher is better."""
     given = np.ones(len(targets)) if importance is None else np.asarray(importance, np.float64)
-    if given.shape != (len(targets),) or not np.isfinite(given).all() or (given < 0).any() or not given.any():
+    if (
+        given.shape != (len(targets),)
+        or not np.isfinite(given).all()
+        or (given < 0).any()
+        or not given.any()
+    ):
         raise InvalidValue(
             name="importance",
             value=given,
@@ -120,8 +163,10 @@ def checked_importance(importance: ArrayLike | None, targets: Sequence[str], low
         )
     upwards = (given > 0) & ~lower_is_better
     if upwards.any():
-        raise ReweightvizError("the convex optimiser needs targets where lower is better; higher is better for "
-                               f"{listed(np.array(targets, object)[upwards])}: give them importance 0.")
+        raise ReweightvizError(
+            "the convex optimiser needs targets where lower is better; higher is better for "
+            f"{listed(np.array(targets, object)[upwards])}: give them importance 0."
+        )
     return np.asarray(given / given.sum(), np.float64)
 
 
@@ -129,10 +174,18 @@ def fit_diagnostics(losses: Array, fitted: Array, degenerate: ArrayLike) -> dict
     """How well the runs (R, M) are met: no R squared where all losses are equal; ``degenerate`` (M,) comes from the law."""
     spread = ((losses - losses.mean(0)) ** 2).sum(0)
     missed = ((losses - fitted) ** 2).sum(0)
-    constant = spread <= 1e-12 * (losses ** 2).sum(0)
-    r2 = [None if flat else 1 - m / s for flat, m, s in zip(constant, missed.tolist(), spread.tolist(), strict=True)]
-    return {"r2": r2, "mae": np.abs(losses - fitted).mean(0).tolist(), "runs": [len(losses)] * losses.shape[1],
-            "degenerate": np.asarray(degenerate, bool).tolist(), "constant": constant.tolist()}
+    constant = spread <= 1e-12 * (losses**2).sum(0)
+    r2 = [
+        None if flat else 1 - m / s
+        for flat, m, s in zip(constant, missed.tolist(), spread.tolist(), strict=True)
+    ]
+    return {
+        "r2": r2,
+        "mae": np.abs(losses - fitted).mean(0).tolist(),
+        "runs": [len(losses)] * losses.shape[1],
+        "degenerate": np.asarray(degenerate, bool).tolist(),
+        "constant": constant.tolist(),
+    }
 
 
 FOLDS = 5
@@ -143,16 +196,23 @@ FREEDOM = 3
 
 def say_few_runs(who: str, runs: int, enough: int) -> None:
     """Warn that intervals rest on few runs."""
-    warn(f"{who} and has {runs} runs: with fewer than {enough} they hardly tell how large the noise is, so the intervals may be far off.")
+    warn(
+        f"{who} and has {runs} runs: with fewer than {enough} they hardly tell how large "
+        "the noise is, so the intervals may be far off."
+    )
 
 
-def redrawn_losses(losses: Array, fitted: Array, pull: Array, numbers: int, draws: int, rng: np.random.Generator) -> tuple[Array, Array]:
+def redrawn_losses(
+    losses: Array, fitted: Array, pull: Array, numbers: int, draws: int, rng: np.random.Generator
+) -> tuple[Array, Array]:
     """What the intervals of a fitted curve are made of: the noise (B, M) of new runs, and losses (B M, R) to fit it to again.
 
-    A new run's noise is a whole run's residuals, enlarged for its pull on the fit and for the numbers fitted. The losses are the
-    fitted ones with other runs' residuals, as large as if each run had been left out, so that they hold what the curve misses,
-    too. In each draw all of it grows or shrinks by how little the runs say of the noise, as Student's t does. Where as many numbers
-    were fitted as there are runs, no residuals are left over: the losses' own spread stands for them.
+    A new run's noise is a whole run's residuals, enlarged for its pull on the fit and for the
+    numbers fitted. The losses are the fitted ones with other runs' residuals, as large as if each
+    run had been left out, so that they hold what the curve misses, too. In each draw all of it
+    grows or shrinks by how little the runs say of the noise, as Student's t does. Where as many
+    numbers were fitted as there are runs, no residuals are left over: the losses' own spread
+    stands for them.
 
     Args:
         losses: (R, M).
@@ -174,11 +234,16 @@ def redrawn_losses(losses: Array, fitted: Array, pull: Array, numbers: int, draw
     else:
         missed = losses - fitted
         residuals = missed / np.sqrt(1 - pull)
-        least = np.sqrt((missed ** 2).sum(0) / freedom)
-        residuals = residuals * np.maximum(1, least / np.maximum(np.sqrt((residuals ** 2).mean(0)), 1e-300))
+        least = np.sqrt((missed**2).sum(0) / freedom)
+        residuals = residuals * np.maximum(
+            1, least / np.maximum(np.sqrt((residuals**2).mean(0)), 1e-300)
+        )
         left_out = residuals / np.sqrt(1 - pull)
         wider = np.sqrt(freedom / rng.chisquare(freedom, draws))[:, None]
-    redrawn = fitted + (left_out - left_out.mean(0))[rng.integers(0, runs, (draws, runs))] * wider[:, None]
+    redrawn = (
+        fitted
+        + (left_out - left_out.mean(0))[rng.integers(0, runs, (draws, runs))] * wider[:, None]
+    )
     return whole_runs(residuals, draws, rng) * wider, redrawn.transpose(0, 2, 1).reshape(-1, runs)
 
 
@@ -195,7 +260,9 @@ def fold_of_runs(mixtures: Array, folds: int, seed: int) -> NDArray[np.int64]:
     return np.asarray(order[group] % min(folds, len(order)), np.int64)
 
 
-def held_out(mixtures: Array, losses: Array, numbers: int, refitted: Callable[[Array], Array], seed: int) -> dict[str, list[Any]]:
+def held_out(
+    mixtures: Array, losses: Array, numbers: int, refitted: Callable[[Array], Array], seed: int
+) -> dict[str, list[Any]]:
     """The error of a curve on runs left out, by five parts; empty where too few runs would be left for the ``numbers`` it fits.
 
     Args:
@@ -210,7 +277,9 @@ def held_out(mixtures: Array, losses: Array, numbers: int, refitted: Callable[[A
     seen = fold != np.arange(parts)[:, None]
     if seen.sum(1).min() <= numbers:
         return {}
-    predicted = refitted(np.repeat(seen.astype(np.float64), losses.shape[1], 0)).reshape(parts, losses.shape[1], -1)
+    predicted = refitted(np.repeat(seen.astype(np.float64), losses.shape[1], 0)).reshape(
+        parts, losses.shape[1], -1
+    )
     return held_out_diagnostics(losses, predicted[fold, :, np.arange(len(fold))])
 
 

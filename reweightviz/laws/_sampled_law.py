@@ -48,7 +48,9 @@ class SampledLaw:
         """Losses (B, n, M) that a new run at each of the mixtures (n, K) might reach, one a draw."""
         raise NotImplementedError
 
-    def interval(self, weights: ArrayLike, level: float = 0.9, **given: ArrayLike) -> tuple[Array, Array]:
+    def interval(
+        self, weights: ArrayLike, level: float = 0.9, **given: ArrayLike
+    ) -> tuple[Array, Array]:
         """Low and high (n, M): where a new run lands with probability ``level``; NaN without draws."""
         if not 0 < level < 1:
             raise InvalidValue(
@@ -59,8 +61,16 @@ class SampledLaw:
             absent = np.full((len(mixtures), len(self.targets)), np.nan)
             return absent, absent.copy()
         rows = min(max(1, BLOCK // (self.draws * len(self.targets))), MOST_ROWS)
-        parts = [between(self.samples(mixtures[first:first + rows], **_part(given, len(mixtures), slice(first, first + rows))), level)
-                 for first in range(0, len(mixtures), rows)]
+        parts = [
+            between(
+                self.samples(
+                    mixtures[first : first + rows],
+                    **_part(given, len(mixtures), slice(first, first + rows)),
+                ),
+                level,
+            )
+            for first in range(0, len(mixtures), rows)
+        ]
         low, high = np.concatenate(parts, axis=1) if parts else np.empty((2, 0, len(self.targets)))
         return low, high
 
@@ -73,9 +83,13 @@ class SampledLaw:
 
     def _record(self) -> dict[str, Any]:
         """What every record begins with."""
-        return {"kind": self.kind, "domains": list(self.domains), "targets": list(self.targets),
-                "lower_is_better": self.lower_is_better.tolist(),
-                "diagnostics": {name: list(values) for name, values in self.diagnostics.items()}}
+        return {
+            "kind": self.kind,
+            "domains": list(self.domains),
+            "targets": list(self.targets),
+            "lower_is_better": self.lower_is_better.tolist(),
+            "diagnostics": {name: list(values) for name, values in self.diagnostics.items()},
+        }
 
     @classmethod
     def _read(cls, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,8 +99,12 @@ class SampledLaw:
                 name="the kind of the law", value=record.get("kind"), expected=repr(cls.kind)
             )
         try:
-            return {"domains": tuple(record["domains"]), "targets": tuple(record["targets"]),
-                    "lower_is_better": np.array(record["lower_is_better"], bool), "diagnostics": dict(record["diagnostics"])}
+            return {
+                "domains": tuple(record["domains"]),
+                "targets": tuple(record["targets"]),
+                "lower_is_better": np.array(record["lower_is_better"], bool),
+                "diagnostics": dict(record["diagnostics"]),
+            }
         except (KeyError, TypeError, ValueError) as error:
             raise damaged(error) from error
 
@@ -104,15 +122,26 @@ def packed(values: NDArray[Any]) -> dict[str, Any]:
     """
     plain = np.ascontiguousarray(values)
     plain = plain.astype(plain.dtype.newbyteorder("<"), copy=False)
-    return {"shape": list(plain.shape), "dtype": plain.dtype.str, "data": base64.b64encode(plain.tobytes()).decode("ascii")}
+    return {
+        "shape": list(plain.shape),
+        "dtype": plain.dtype.str,
+        "data": base64.b64encode(plain.tobytes()).decode("ascii"),
+    }
 
 
 def unpacked(record: Mapping[str, Any]) -> NDArray[Any]:
     """What :func:`packed` gave."""
-    return np.frombuffer(base64.b64decode(record["data"]), record["dtype"]).reshape(record["shape"]).copy()
+    return (
+        np.frombuffer(base64.b64decode(record["data"]), record["dtype"])
+        .reshape(record["shape"])
+        .copy()
+    )
 
 
 def _part(given: Mapping[str, ArrayLike], count: int, rows: slice) -> dict[str, ArrayLike]:
     """The rows of what has a value a mixture; one number stays."""
     arrays = {name: np.asarray(value) for name, value in given.items()}
-    return {name: value[rows] if value.ndim and len(value) == count and count > 1 else value for name, value in arrays.items()}
+    return {
+        name: value[rows] if value.ndim and len(value) == count and count > 1 else value
+        for name, value in arrays.items()
+    }

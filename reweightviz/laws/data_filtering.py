@@ -1,12 +1,14 @@
 """Data-filtering scaling law: every domain has a utility, and it wears off as the domain is repeated.
 
-Sachin Goyal, Pratyush Maini, Zachary C. Lipton, Aditi Raghunathan and J. Zico Kolter, "Scaling Laws for Data Filtering:
-Data Curation cannot be Compute Agnostic", CVPR 2024, https://arxiv.org/abs/2404.07177. Followed: the utility that halves
-every tau epochs, its mean over the pools of a mixture, and half-lives that grow with the number of pools (theorem 1);
-checked against the numbers of the authors' public code in ``numerics/effective_data.py``, where the floor d is
-multiplied too; here it stays outside, as in the formula. Ours: pools of any size and weight, by integrating the utility
-over training with 1 / weight in place of the number of pools; factor, unit and floor fitted; Levenberg-Marquardt where
-they use a grid; the bootstrap with its prediction intervals.
+Sachin Goyal, Pratyush Maini, Zachary C. Lipton, Aditi Raghunathan and J. Zico Kolter, "Scaling
+Laws for Data Filtering: Data Curation cannot be Compute Agnostic", CVPR 2024,
+https://arxiv.org/abs/2404.07177. Followed: the utility that halves every tau epochs, its mean over
+the pools of a mixture, and half-lives that grow with the number of pools (theorem 1); checked
+against the numbers of the authors' public code in ``numerics/effective_data.py``, where the floor
+d is multiplied too; here it stays outside, as in the formula. Ours: pools of any size and weight,
+by integrating the utility over training with 1 / weight in place of the number of pools; factor,
+unit and floor fitted; Levenberg-Marquardt where they use a grid; the bootstrap with its prediction
+intervals.
 """
 
 from __future__ import annotations
@@ -36,10 +38,11 @@ STEEPEST, FASTEST = 5.0, 3.0
 class DataFiltering:
     """Loss under weights w and T tokens: ``d + A exp(sum_i w_i b_i log(worn_i / u))``.
 
-    b_i <= 0 is the utility of domain i, and worn_i the tokens seen, with each further pass over the domain counting in its
-    logarithm by half after tau_i epochs. Without repetition it is ``d + A (T / u)^(w.b)``. The law takes ``run_tokens``
-    and ``available``; what all runs share of them is taken for granted where a prediction is not told. Runs of one length
-    cannot say how the loss falls with more tokens: extrapolate over tokens only from runs that differ in them.
+    b_i <= 0 is the utility of domain i, and worn_i the tokens seen, with each further pass over
+    the domain counting in its logarithm by half after tau_i epochs. Without repetition it is ``d +
+    A (T / u)^(w.b)``. The law takes ``run_tokens`` and ``available``; what all runs share of them
+    is taken for granted where a prediction is not told. Runs of one length cannot say how the loss
+    falls with more tokens: extrapolate over tokens only from runs that differ in them.
 
     Args:
         huber: delta, where the squared error turns absolute, in the unit of the losses.
@@ -72,8 +75,17 @@ class DataFiltering:
                 got=f"{self.huber}, {self.draws}",
             )
 
-    def fit(self, *, domains: Sequence[str], targets: Sequence[str], mixtures: ArrayLike, losses: ArrayLike,
-            run_tokens: ArrayLike, available: ArrayLike, lower_is_better: ArrayLike | None = None) -> CurveLaw:
+    def fit(
+        self,
+        *,
+        domains: Sequence[str],
+        targets: Sequence[str],
+        mixtures: ArrayLike,
+        losses: ArrayLike,
+        run_tokens: ArrayLike,
+        available: ArrayLike,
+        lower_is_better: ArrayLike | None = None,
+    ) -> CurveLaw:
         """Fit every target.
 
         Args:
@@ -86,19 +98,33 @@ class DataFiltering:
             lower_is_better: (M,); all true when not given.
 
         Raises:
-            ReweightvizError: fewer runs than numbers to fit, losses that are missing or not above 0, or mixtures that
-                leave a domain's effect undetermined.
+            ReweightvizError: fewer runs than numbers to fit, losses that are missing or not above
+                0, or mixtures that leave a domain's effect undetermined.
         """
         names, goals = tuple(domains), tuple(targets)
-        w, y = checked_runs("DataFiltering", names, goals, mixtures, losses, needed=3 + 2 * len(names))
+        w, y = checked_runs(
+            "DataFiltering", names, goals, mixtures, losses, needed=3 + 2 * len(names)
+        )
         better = checked_directions(lower_is_better, goals)
-        given = {"run_tokens": checked_given("DataFiltering", "run_tokens", run_tokens, len(w)),
-                 "available": checked_given("DataFiltering", "available", available, len(w), len(names))}
+        given = {
+            "run_tokens": checked_given("DataFiltering", "run_tokens", run_tokens, len(w)),
+            "available": checked_given("DataFiltering", "available", available, len(w), len(names)),
+        }
         points = Points(w, given, {"unit": np.array(np.exp(np.log(given["run_tokens"]).mean()))})
-        done = fit_curve(CURVES[KIND], points, y, _start(points, y), delta=self.huber, draws=self.draws, seed=self.seed)
+        done = fit_curve(
+            CURVES[KIND],
+            points,
+            y,
+            _start(points, y),
+            delta=self.huber,
+            draws=self.draws,
+            seed=self.seed,
+        )
         said = fit_diagnostics(y, done.values, done.theta[:, 0] <= 1e-3 * y.mean(0)) | done.unseen
         held = {name: values[0] for name, values in given.items() if (values == values[0]).all()}
-        return CurveLaw(KIND, names, goals, better, done.theta, done.draws, done.noise, points.fixed, said, held)
+        return CurveLaw(
+            KIND, names, goals, better, done.theta, done.draws, done.noise, points.fixed, said, held
+        )
 
 
 def _start(points: Points, y: Array) -> Start:
@@ -110,7 +136,17 @@ def _start(points: Points, y: Array) -> Start:
         level = np.linalg.lstsq(weights, np.log(y - floor * y.min(0)), rcond=None)[0]
         most = level.max(0) + 0.05
         utility = np.clip((level - most) / -unit, -STEEPEST, -1e-3).T
-        made.append(np.column_stack([floor * y.min(0), most, np.full(targets, unit), utility, np.full((targets, domains), 1 / HALF_LIFE)]))
+        made.append(
+            np.column_stack(
+                [
+                    floor * y.min(0),
+                    most,
+                    np.full(targets, unit),
+                    utility,
+                    np.full((targets, domains), 1 / HALF_LIFE),
+                ]
+            )
+        )
     low = np.array([0.0, -20.0, -25.0, *[-STEEPEST] * domains, *[0.0] * domains])
     high = np.array([np.inf, 20.0, -0.5, *[0.0] * domains, *[FASTEST] * domains])
     return Start(np.stack(made), low, high)
@@ -121,11 +157,11 @@ def _logs(theta: Array, points: Points) -> tuple[Array, Array, Array]:
     weights, tokens = points.weights, points.given["run_tokens"]
     domains = weights.shape[1]
     epochs = weights * tokens[:, None] / points.given["available"]
-    wear = theta[..., None, 3 + domains:] * (np.log(2) * weights)
+    wear = theta[..., None, 3 + domains :] * (np.log(2) * weights)
     extra, slope = worn_log(epochs, wear)
     first = np.log(tokens / points.fixed["unit"])[:, None] - np.log(np.maximum(epochs, 1.0))
     logs = first - theta[..., 2][..., None, None] + extra
-    bent = np.exp(theta[..., 1:2] + (theta[..., None, 3:3 + domains] * weights * logs).sum(-1))
+    bent = np.exp(theta[..., 1:2] + (theta[..., None, 3 : 3 + domains] * weights * logs).sum(-1))
     return logs, slope * (np.log(2) * weights), bent
 
 
@@ -136,10 +172,15 @@ def _value(theta: Array, points: Points) -> Array:
 def _jacobian(theta: Array, points: Points) -> Array:
     logs, slope, bent = _logs(theta, points)
     weights = points.weights
-    utility = theta[..., None, 3:3 + weights.shape[1]]
+    utility = theta[..., None, 3 : 3 + weights.shape[1]]
     by_unit = -bent[..., None] * (utility * weights).sum(-1, keepdims=True)
-    parts = [np.ones_like(by_unit), bent[..., None], by_unit, bent[..., None] * weights * logs,
-             bent[..., None] * weights * utility * slope]
+    parts = [
+        np.ones_like(by_unit),
+        bent[..., None],
+        by_unit,
+        bent[..., None] * weights * logs,
+        bent[..., None] * weights * utility * slope,
+    ]
     return np.concatenate(parts, axis=-1)
 
 

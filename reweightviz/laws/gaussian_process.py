@@ -1,11 +1,13 @@
 """A Gaussian process a target: no fixed curve, and a posterior that says by itself how sure it is.
 
-Carl Edward Rasmussen and Christopher K. I. Williams, Gaussian Processes for Machine Learning, MIT Press, 2006,
+Carl Edward Rasmussen and Christopher K. I. Williams, Gaussian Processes for Machine Learning, MIT
+Press, 2006,
 https://gaussianprocess.org/gpml/. As a mixing law it stands in Olmix (Mayee F. Chen et al., 2026,
-https://arxiv.org/abs/2602.12237), whose public code fits constant times RBF plus white noise to normalised losses. Ours:
-weights enter as a power of themselves, because losses bend sharply where a weight nears 0; that power, and whether all
-domains share one length, are chosen by the marginal likelihood; lengths are found on some runs and refined on all; the
-spread is set by the runs left out one at a time.
+https://arxiv.org/abs/2602.12237), whose public code fits constant times RBF plus white noise to
+    normalised losses. Ours:
+weights enter as a power of themselves, because losses bend sharply where a weight nears 0; that
+power, and whether all domains share one length, are chosen by the marginal likelihood; lengths are
+found on some runs and refined on all; the spread is set by the runs left out one at a time.
 """
 
 from __future__ import annotations
@@ -50,13 +52,14 @@ LEAST, MOST = 0.7, 6.0
 class GaussianProcess:
     """Loss of each target by a Gaussian process on the weights, raised to a power.
 
-    Follows any smooth bend and is the surest of the laws near the runs; far from them it returns to their mean loss, with
-    intervals as wide as the runs spread. Up to 96 runs the intervals are stretched to what kernels miss that were found
-    without a part of the runs.
+    Follows any smooth bend and is the surest of the laws near the runs; far from them it returns
+    to their mean loss, with intervals as wide as the runs spread. Up to 96 runs the intervals are
+    stretched to what kernels miss that were found without a part of the runs.
 
     Args:
         power: of the weights; when not given, the best of 1, 1/2 and 1/4 for each target.
-        isotropic: whether a target has one length for all domains; when not given, whichever is better.
+        isotropic: whether a target has one length for all domains; when not given, whichever is
+            better.
         draws: posterior draws, B; 0 for no intervals.
         seed: of the draws, and of the runs on which powers are compared.
 
@@ -85,8 +88,15 @@ class GaussianProcess:
                 got=f"{self.power}, {self.draws}",
             )
 
-    def fit(self, *, domains: Sequence[str], targets: Sequence[str], mixtures: ArrayLike, losses: ArrayLike,
-            lower_is_better: ArrayLike | None = None) -> GaussianProcessLaw:
+    def fit(
+        self,
+        *,
+        domains: Sequence[str],
+        targets: Sequence[str],
+        mixtures: ArrayLike,
+        losses: ArrayLike,
+        lower_is_better: ArrayLike | None = None,
+    ) -> GaussianProcessLaw:
         """Fit every target.
 
         Args:
@@ -100,12 +110,24 @@ class GaussianProcess:
             ReweightvizError: too few runs, losses that are missing, or mixtures that do not vary.
         """
         names, goals = tuple(domains), tuple(targets)
-        w, y = checked_runs("GaussianProcess", names, goals, mixtures, losses, needed=5, positive=False, spanning=False, parametric=False)
+        w, y = checked_runs(
+            "GaussianProcess",
+            names,
+            goals,
+            mixtures,
+            losses,
+            needed=5,
+            positive=False,
+            spanning=False,
+            parametric=False,
+        )
         rows = np.random.default_rng(self.seed).permutation(len(w))[:SOME_RUNS]
         found = at_once(lambda column: self._kernel(w, standard(column), rows), list(y.T))
         powers, kernels = (tuple(column) for column in zip(*found, strict=True))
         better = checked_directions(lower_is_better, goals)
-        law = GaussianProcessLaw(names, goals, better, w, y, np.array(powers), kernels, self.draws, self.seed)
+        law = GaussianProcessLaw(
+            names, goals, better, w, y, np.array(powers), kernels, self.draws, self.seed
+        )
         return self._widened(law).diagnosed()
 
     def _widened(self, law: GaussianProcessLaw) -> GaussianProcessLaw:
@@ -115,7 +137,9 @@ class GaussianProcess:
             return law
         fold = fold_of_runs(w, FOLDS, self.seed)
         if len(w) <= 2 * w.shape[1]:
-            say_few_runs(f"the Gaussian process knows {w.shape[1]} domains", len(w), 2 * w.shape[1] + 1)
+            say_few_runs(
+                f"the Gaussian process knows {w.shape[1]} domains", len(w), 2 * w.shape[1] + 1
+            )
         missed, spread = np.zeros_like(y), np.ones_like(y)
 
         def left_out(job: tuple[int, int]) -> None:
@@ -124,10 +148,19 @@ class GaussianProcess:
             power, kernel = self._kernel(w[~out], known, np.arange(len(known)))
             unseeing = posterior(w[~out] ** power, known, kernel)
             inputs = w[out] ** power
-            missed[out, m] = (y[out, m] - y[~out, m].mean()) / deviation(y[~out, m]) - unseeing.mean(inputs)
+            missed[out, m] = (y[out, m] - y[~out, m].mean()) / deviation(
+                y[~out, m]
+            ) - unseeing.mean(inputs)
             spread[out, m] = np.sqrt(unseeing.variance(inputs) + np.exp(kernel.noise))
 
-        at_once(left_out, [(part, m) for part in range(fold.max() + 1) for m in np.flatnonzero(~flat(y)).tolist()])
+        at_once(
+            left_out,
+            [
+                (part, m)
+                for part in range(fold.max() + 1)
+                for m in np.flatnonzero(~flat(y)).tolist()
+            ],
+        )
         return replace(law, stretch=stretch_of(missed, spread, LEAST, MOST))
 
     def _kernel(self, w: Array, y: Array, rows: NDArray[np.int64]) -> tuple[float, Kernel]:
@@ -146,7 +179,7 @@ class GaussianProcess:
                 tried.append((_score(height, 2 + w.shape[1], len(rows)), power, kernel, False))
         _, power, kernel, isotropic = max(tried, key=lambda one: one[0])
         if len(rows) < len(w):
-            kernel, _ = fit_kernel(w ** power, y, kernel, isotropic=isotropic, steps=15)
+            kernel, _ = fit_kernel(w**power, y, kernel, isotropic=isotropic, steps=15)
         return power, kernel
 
 

@@ -1,11 +1,12 @@
 """Loss-to-loss: what a small model's law says, carried to a bigger model or to a downstream metric, by a curve a target.
 
-David Brandfonbrener, Nikhil Anand, Nikhil Vyas, Eran Malach and Sham Kakade, "Loss-to-Loss Prediction: Scaling Laws for
-All Datasets", TMLR 2025, https://arxiv.org/abs/2411.12925. Followed: the shifted power law of the authors' public
-notebooks, ``L_b = K (L_a - E_a)^kappa + E_b``, least squares over a grid of shifts. Ours: E_a is found with the rest,
-where they take it from a scaling law of its own; a straight line where the pairs do not tell a bend; targets where
-higher is better, which fall; what follows what; the uncertainty of both laws. Not verified: the paper's equations, of
-which the abstract and the code were seen.
+David Brandfonbrener, Nikhil Anand, Nikhil Vyas, Eran Malach and Sham Kakade, "Loss-to-Loss
+Prediction: Scaling Laws for All Datasets", TMLR 2025, https://arxiv.org/abs/2411.12925. Followed:
+the shifted power law of the authors' public notebooks, ``L_b = K (L_a - E_a)^kappa + E_b``, least
+squares over a grid of shifts. Ours: E_a is found with the rest, where they take it from a scaling
+law of its own; a straight line where the pairs do not tell a bend; targets where higher is better,
+which fall; what follows what; the uncertainty of both laws. Not verified: the paper's equations,
+of which the abstract and the code were seen.
 """
 
 from __future__ import annotations
@@ -46,14 +47,15 @@ MEAN = "mean"
 class LossToLoss:
     """Loss of a target as ``K (L - E_a)^kappa + E_b`` of a loss L that another law predicts.
 
-    Many runs of a small model make the law beneath; a few runs of the bigger model, at the same mixtures or at others,
-    make the curve.
+    Many runs of a small model make the law beneath; a few runs of the bigger model, at the same
+    mixtures or at others, make the curve.
 
     Args:
-        form: "power", or "linear" for kappa = 1; when not given, the better of the two by AICc, the Akaike criterion
-            corrected for few runs.
-        source: which target of the law beneath every target follows, or "mean" for the mean of them; when not given, the
-            one of the same name, or else the one whose order the runs follow most closely.
+        form: "power", or "linear" for kappa = 1; when not given, the better of the two by AICc,
+            the Akaike criterion corrected for few runs.
+        source: which target of the law beneath every target follows, or "mean" for the mean of
+            them; when not given, the one of the same name, or else the one whose order the runs
+            follow most closely.
         draws: bootstrap resamples of the runs, B; 0 for no intervals.
         seed: of the resamples.
 
@@ -82,8 +84,17 @@ class LossToLoss:
         if self.draws < 0:
             raise UnmetNeed(name="LossToLoss", value=self.draws, expected="draws of at least 0")
 
-    def fit(self, *, domains: Sequence[str], targets: Sequence[str], mixtures: ArrayLike, losses: ArrayLike, law: Law,
-            proxy_losses: ArrayLike | None = None, lower_is_better: ArrayLike | None = None) -> LossToLossLaw:
+    def fit(
+        self,
+        *,
+        domains: Sequence[str],
+        targets: Sequence[str],
+        mixtures: ArrayLike,
+        losses: ArrayLike,
+        law: Law,
+        proxy_losses: ArrayLike | None = None,
+        lower_is_better: ArrayLike | None = None,
+    ) -> LossToLossLaw:
         """Fit a curve a target.
 
         Args:
@@ -91,13 +102,15 @@ class LossToLoss:
             targets: names (M,).
             mixtures: (R, K) weights of the bigger model's runs, as read.
             losses: (R, M) what they reached.
-            law: the law beneath, with P targets, which takes the weights alone (``law.at(...)`` holds the rest).
-            proxy_losses: (R, P) what the small model reached at these mixtures, where it was trained on them; when not
-                given, what the law beneath predicts.
+            law: the law beneath, with P targets, which takes the weights alone (``law.at(...)``
+                holds the rest).
+            proxy_losses: (R, P) what the small model reached at these mixtures, where it was
+                trained on them; when not given, what the law beneath predicts.
             lower_is_better: (M,); all true when not given.
 
         Raises:
-            ReweightvizError: other domains than the law's, too few runs, or losses that are missing.
+            ReweightvizError: other domains than the law's, too few runs, or losses that are
+                missing.
         """
         names, goals = tuple(domains), tuple(targets)
         if set(names) != set(law.domains) or len(names) != len(law.domains):
@@ -105,10 +118,23 @@ class LossToLoss:
                 who="the runs", asked=names, other="the law beneath", there=law.domains
             )
         if told := getattr(law, "given", ()):
-            raise ReweightvizError(f"LossToLoss needs a law that takes the weights alone; this takes {', '.join(told)}: "
-                                   "hold them with law.at(...).")
+            raise ReweightvizError(
+                "LossToLoss needs a law that takes the weights alone; this takes "
+                f"{', '.join(told)}: "
+                "hold them with law.at(...)."
+            )
         least = 5 if self.form == "power" else 3
-        w, y = checked_runs("LossToLoss", names, goals, mixtures, losses, needed=least, positive=False, spanning=False, parametric=False)
+        w, y = checked_runs(
+            "LossToLoss",
+            names,
+            goals,
+            mixtures,
+            losses,
+            needed=least,
+            positive=False,
+            spanning=False,
+            parametric=False,
+        )
         w = w[:, [names.index(name) for name in law.domains]]
         below = law.predict(w) if proxy_losses is None else np.asarray(proxy_losses, np.float64)
         if below.shape != (len(w), len(law.targets)) or not np.isfinite(below).all():
@@ -121,10 +147,21 @@ class LossToLoss:
             )
         better = checked_directions(lower_is_better, goals)
         blend, followed = self._followed(goals, law, below, y, better)
-        known = _spread(law, w) if proxy_losses is None else np.zeros((len(law.targets), len(law.targets)))
-        return self._curves(LossToLossLaw(tuple(law.domains), goals, better, law, blend, known), below @ blend, y, followed)
+        known = (
+            _spread(law, w)
+            if proxy_losses is None
+            else np.zeros((len(law.targets), len(law.targets)))
+        )
+        return self._curves(
+            LossToLossLaw(tuple(law.domains), goals, better, law, blend, known),
+            below @ blend,
+            y,
+            followed,
+        )
 
-    def _curves(self, plain: LossToLossLaw, x: Array, y: Array, followed: list[str]) -> LossToLossLaw:
+    def _curves(
+        self, plain: LossToLossLaw, x: Array, y: Array, followed: list[str]
+    ) -> LossToLossLaw:
         rng, runs = np.random.default_rng(self.seed), len(y)
         counts = rng.multinomial(runs, np.full(runs, 1 / runs), self.draws).astype(np.float64)
         theta, draws = np.empty((y.shape[1], 4)), np.empty((self.draws, y.shape[1], 4))
@@ -135,12 +172,16 @@ class LossToLoss:
             fit = fit_line if form == "linear" else fit_shifted_power
             theta[m] = fit(x[:, m], y[:, m], np.ones((1, runs)), sign)[0][0]
             draws[:, m] = fit(x[:, m], y[:, m], counts, sign)[0]
-            basis, _ = np.linalg.qr(slopes(theta[m], x[:, m])[:, slice(2, 4) if form == "linear" else slice(None)])
-            pulled[:, m] = np.minimum((basis ** 2).sum(1), 0.9)
+            basis, _ = np.linalg.qr(
+                slopes(theta[m], x[:, m])[:, slice(2, 4) if form == "linear" else slice(None)]
+            )
+            pulled[:, m] = np.minimum((basis**2).sum(1), 0.9)
             forms.append(form)
         fitted = evaluate(theta, x)
         noise = whole_runs((y - fitted) / np.sqrt(1 - pulled), self.draws, rng)
-        said = fit_diagnostics(y, fitted, theta[:, 2] == 0) | held_out_diagnostics(y, y - (y - fitted) / (1 - pulled))
+        said = fit_diagnostics(y, fitted, theta[:, 2] == 0) | held_out_diagnostics(
+            y, y - (y - fitted) / (1 - pulled)
+        )
         said |= {"source": followed, "form": forms}
         return replace(plain, theta=theta, refits=draws, noise=noise, diagnostics=said)
 
@@ -151,16 +192,22 @@ class LossToLoss:
         for form, fit, fitted in (("linear", fit_line, 2), ("power", fit_shifted_power, 4)):
             left = len(x) - fitted - 2
             if left > 0:
-                missed = max(float(fit(x, y, np.ones((1, len(x))), sign)[1][0]), 1e-20 * float(y @ y))
+                missed = max(
+                    float(fit(x, y, np.ones((1, len(x))), sign)[1][0]), 1e-20 * float(y @ y)
+                )
                 scores[form] = len(x) * np.log(missed / len(x)) + 2 * (fitted + 1) * len(x) / left
         return min(scores, key=lambda form: scores[form]) if scores else "linear"
 
-    def _followed(self, goals: tuple[str, ...], law: Law, x: Array, y: Array, better: NDArray[np.bool_]) -> tuple[Array, list[str]]:
+    def _followed(
+        self, goals: tuple[str, ...], law: Law, x: Array, y: Array, better: NDArray[np.bool_]
+    ) -> tuple[Array, list[str]]:
         """What of the law beneath each target follows, as a column (P, M), and its name."""
         names = (*law.targets, MEAN)
         if self.source is not None and self.source not in names:
             raise UnknownName(kind="target of the law beneath", name=self.source, known=names)
-        columns = np.column_stack([np.eye(len(law.targets)), np.full(len(law.targets), 1 / len(law.targets))])
+        columns = np.column_stack(
+            [np.eye(len(law.targets)), np.full(len(law.targets), 1 / len(law.targets))]
+        )
         picked = []
         for m, goal in enumerate(goals):
             name = self.source or (goal if goal in law.targets else None)
@@ -181,8 +228,15 @@ def _agreement(x: Array, y: Array) -> float:
 
 def _spread(law: Law, w: Array) -> Array:
     """Mean covariance (P, P) of what the law draws at mixtures: how sure it is where the pairs are."""
-    drawn = law.samples(w[:1000]) if hasattr(law, "samples") else np.empty((0, len(w), len(law.targets)))
+    drawn = (
+        law.samples(w[:1000])
+        if hasattr(law, "samples")
+        else np.empty((0, len(w), len(law.targets)))
+    )
     if len(drawn) < 2:
         return np.zeros((len(law.targets), len(law.targets)))
     apart = drawn - drawn.mean(0)
-    return np.asarray(np.einsum("bnp,bnq->pq", apart, apart, optimize=True) / ((len(drawn) - 1) * drawn.shape[1]), np.float64)
+    return np.asarray(
+        np.einsum("bnp,bnq->pq", apart, apart, optimize=True) / ((len(drawn) - 1) * drawn.shape[1]),
+        np.float64,
+    )

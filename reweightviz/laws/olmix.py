@@ -1,12 +1,13 @@
 """Olmix' mixing law: one log-linear curve a target, fitted robustly to a swarm of proxy runs.
 
-Mayee F. Chen, Tyler Murray, David Heineman, Matt Jordan, Hannaneh Hajishirzi, Christopher Ré, Luca Soldaini
-and Kyle Lo, "Olmix: A Framework for Data Mixing Throughout LM Development", 2026,
-https://arxiv.org/abs/2602.12237. The curve is that of Jiasheng Ye et al., "Data Mixing Laws: Optimizing Data
-Mixtures by Predicting Language Modeling Performance", ICLR 2025, https://arxiv.org/abs/2403.16952, with k = 1,
-which the simplex makes redundant. Followed: the authors' public code (Huber loss, delta 0.02, summed). Ours: the
-optimiser (Levenberg-Marquardt from starts made from the data, instead of L-BFGS from random ones) and the
-bootstrap with its prediction intervals.
+Mayee F. Chen, Tyler Murray, David Heineman, Matt Jordan, Hannaneh Hajishirzi, Christopher Ré, Luca
+Soldaini and Kyle Lo, "Olmix: A Framework for Data Mixing Throughout LM Development", 2026,
+https://arxiv.org/abs/2602.12237. The curve is that of Jiasheng Ye et al., "Data Mixing Laws:
+    Optimizing Data
+Mixtures by Predicting Language Modeling Performance", ICLR 2025, https://arxiv.org/abs/2403.16952,
+with k = 1, which the simplex makes redundant. Followed: the authors' public code (Huber loss,
+delta 0.02, summed). Ours: the optimiser (Levenberg-Marquardt from starts made from the data,
+instead of L-BFGS from random ones) and the bootstrap with its prediction intervals.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from reweightviz.laws._log_linear_fit import fitted_log_linear
 class Olmix:
     """Loss of target m under weights w: ``exp(log c_m) + exp(t_m.w)``.
 
-    The interval is that of a new run: refits to losses redrawn with the runs' residuals, plus the residuals of whole runs, each
-    enlarged for the pull of its run on the fit, and all for how little few runs say of the noise. A fit warns with fewer than
-    3 runs beyond its K + 1 numbers a target.
+    The interval is that of a new run: refits to losses redrawn with the runs' residuals, plus the
+    residuals of whole runs, each enlarged for the pull of its run on the fit, and all for how
+    little few runs say of the noise. A fit warns with fewer than 3 runs beyond its K + 1 numbers a
+    target.
 
     Args:
         huber: delta, where the squared error turns absolute, in the unit of the losses.
@@ -62,8 +64,15 @@ class Olmix:
                 got=f"{self.huber}, {self.starts}, {self.draws}",
             )
 
-    def fit(self, *, domains: Sequence[str], targets: Sequence[str], mixtures: ArrayLike, losses: ArrayLike,
-            lower_is_better: ArrayLike | None = None) -> LogLinearLaw:
+    def fit(
+        self,
+        *,
+        domains: Sequence[str],
+        targets: Sequence[str],
+        mixtures: ArrayLike,
+        losses: ArrayLike,
+        lower_is_better: ArrayLike | None = None,
+    ) -> LogLinearLaw:
         """Fit every target.
 
         Args:
@@ -74,8 +83,18 @@ class Olmix:
             lower_is_better: (M,); all true when not given.
 
         Raises:
-            ReweightvizError: fewer than K + 1 runs, losses that are missing or not above 0, or mixtures that
-                leave a domain's effect undetermined.
+            ReweightvizError: fewer than K + 1 runs, losses that are missing or not above 0, or
+                mixtures that leave a domain's effect undetermined.
         """
-        return fitted_log_linear("Olmix", domains, targets, mixtures, losses, lower_is_better,
-                                 huber=self.huber, starts=self.starts, draws=self.draws, seed=self.seed)
+        return fitted_log_linear(
+            "Olmix",
+            domains,
+            targets,
+            mixtures,
+            losses,
+            lower_is_better,
+            huber=self.huber,
+            starts=self.starts,
+            draws=self.draws,
+            seed=self.seed,
+        )

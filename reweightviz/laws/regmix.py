@@ -1,10 +1,12 @@
 """RegMix: a regressor from weights to losses, boosted trees or least squares, and the best of many simulated mixtures.
 
-Qian Liu, Xiaosen Zheng, Niklas Muennighoff, Guangtao Zeng, Longxu Dou, Tianyu Pang, Jing Jiang and Min Lin, "RegMix:
-Data Mixture as Regression for Language Model Pre-training", ICLR 2025, https://arxiv.org/abs/2407.01492. Followed: the
-authors' public notebook (LightGBM with a rate of 0.01 and 1,000 trees, one model a target; the mean of the best 128 of
-100,000 draws from Dirichlet(natural weights), seed 42). Ours: no early stopping, where the authors stop on the runs that
-they test on; smaller leaves below 500 runs, where LightGBM's 20 runs a leaf would leave no tree; the intervals.
+Qian Liu, Xiaosen Zheng, Niklas Muennighoff, Guangtao Zeng, Longxu Dou, Tianyu Pang, Jing Jiang and
+Min Lin, "RegMix: Data Mixture as Regression for Language Model Pre-training", ICLR 2025,
+https://arxiv.org/abs/2407.01492. Followed: the authors' public notebook (LightGBM with a rate of
+0.01 and 1,000 trees, one model a target; the mean of the best 128 of 100,000 draws from
+Dirichlet(natural weights), seed 42). Ours: no early stopping, where the authors stop on the runs
+that they test on; smaller leaves below 500 runs, where LightGBM's 20 runs a leaf would leave no
+tree; the intervals.
 """
 
 from __future__ import annotations
@@ -39,16 +41,19 @@ RUNS_A_LEAF = 25
 class RegMix:
     """Loss of each target by a regressor of its own, with the search for a mixture that the paper makes.
 
-    Trees follow sharp bends that a curve misses, and predict nothing beyond the runs: outside their hull they stay flat.
+    Trees follow sharp bends that a curve misses, and predict nothing beyond the runs: outside
+    their hull they stay flat.
 
     Args:
         model: "lightgbm" for boosted trees, "linear" for least squares.
         trees: how many trees a target.
         rate: learning rate of the trees.
         leaves: most leaves a tree.
-        least: fewest runs a leaf; when not given, 20 as LightGBM, or a 25th of the runs where that is less.
-        folds: parts of the runs that are left out in turn, for the intervals, F; each costs another, quicker fit. 0 for none. Models of
-            fewer runs miss more, so few folds err on the wide side: with 5 the intervals are some 4 % longer.
+        least: fewest runs a leaf; when not given, 20 as LightGBM, or a 25th of the runs where that
+            is less.
+        folds: parts of the runs that are left out in turn, for the intervals, F; each costs
+            another, quicker fit. 0 for none. Models of fewer runs miss more, so few folds err on
+            the wide side: with 5 the intervals are some 4 % longer.
         seed: of the folds, and of LightGBM.
 
     Example:
@@ -75,7 +80,12 @@ class RegMix:
     def __post_init__(self) -> None:
         if self.model not in ("lightgbm", "linear"):
             raise UnknownName(kind="model of RegMix", name=self.model, known=("lightgbm", "linear"))
-        if self.trees < 1 or not self.rate > 0 or self.leaves < 2 or (self.least is not None and self.least < 1):
+        if (
+            self.trees < 1
+            or not self.rate > 0
+            or self.leaves < 2
+            or (self.least is not None and self.least < 1)
+        ):
             raise UnmetNeed(
                 name="RegMix",
                 value=(self.trees, self.least, self.rate, self.leaves),
@@ -89,8 +99,15 @@ class RegMix:
                 expected="folds of at least 2, or 0 for no intervals",
             )
 
-    def fit(self, *, domains: Sequence[str], targets: Sequence[str], mixtures: ArrayLike, losses: ArrayLike,
-            lower_is_better: ArrayLike | None = None) -> EnsembleLaw:
+    def fit(
+        self,
+        *,
+        domains: Sequence[str],
+        targets: Sequence[str],
+        mixtures: ArrayLike,
+        losses: ArrayLike,
+        lower_is_better: ArrayLike | None = None,
+    ) -> EnsembleLaw:
         """Fit every target.
 
         Args:
@@ -101,7 +118,8 @@ class RegMix:
             lower_is_better: (M,); all true when not given.
 
         Raises:
-            ReweightvizError: one domain, too few runs, losses that are missing, or mixtures that do not vary.
+            ReweightvizError: one domain, too few runs, losses that are missing, or mixtures that
+                do not vary.
         """
         names, goals, linear = tuple(domains), tuple(targets), self.model == "linear"
         if len(names) < 2:
@@ -110,8 +128,17 @@ class RegMix:
                 value=len(names),
                 expected="2 domains or more, as it learns what the weights do",
             )
-        w, y = checked_runs(f"RegMix(model={self.model!r})", names, goals, mixtures, losses, positive=False, spanning=linear,
-                            needed=len(names) + 1 if linear else 6, parametric=linear)
+        w, y = checked_runs(
+            f"RegMix(model={self.model!r})",
+            names,
+            goals,
+            mixtures,
+            losses,
+            positive=False,
+            spanning=linear,
+            needed=len(names) + 1 if linear else 6,
+            parametric=linear,
+        )
         fold = fold_of_runs(w, self.folds, self.seed) if self.folds else np.empty(0, np.int64)
         model = self._models([(w, y)])[0]
         kept = [fold != left for left in range(fold.max(initial=-1) + 1)]
@@ -120,13 +147,32 @@ class RegMix:
         for left, unseeing in enumerate(folds):
             residuals[fold == left] = y[fold == left] - unseeing.predict(w[fold == left])
         unseen = held_out_diagnostics(y, y - residuals) if len(fold) else {}
-        said = fit_diagnostics(y, model.predict(w), [r2 is not None and r2 <= 0 for r2 in unseen.get("held_out_r2", [None] * len(goals))])
-        return EnsembleLaw(names, goals, checked_directions(lower_is_better, goals), model, tuple(folds), residuals, fold, said | unseen)
+        said = fit_diagnostics(
+            y,
+            model.predict(w),
+            [r2 is not None and r2 <= 0 for r2 in unseen.get("held_out_r2", [None] * len(goals))],
+        )
+        return EnsembleLaw(
+            names,
+            goals,
+            checked_directions(lower_is_better, goals),
+            model,
+            tuple(folds),
+            residuals,
+            fold,
+            said | unseen,
+        )
 
     def _models(self, tables: list[tuple[Array, Array]], stride: int = 1) -> Sequence[Regressor]:
         if self.model == "linear" or not tables:
             return [LinearRegressor.fitted(*table) for table in tables]
         least = self.least or min(20, max(1, len(tables[0][0]) // RUNS_A_LEAF))
-        settings = {"objective": "regression", "learning_rate": self.rate * stride, "num_leaves": self.leaves, "min_data_in_leaf": least,
-                    "min_data_in_bin": min(3, least), "seed": self.seed}
+        settings = {
+            "objective": "regression",
+            "learning_rate": self.rate * stride,
+            "num_leaves": self.leaves,
+            "min_data_in_leaf": least,
+            "min_data_in_bin": min(3, least),
+            "seed": self.seed,
+        }
         return boosted(tables, trees=max(1, self.trees // stride), settings=settings)

@@ -1,12 +1,13 @@
 """Scaling laws for optimal data mixtures: one law over the weights, the model's size and the training tokens.
 
-Mustafa Shukor, Louis Bethune, Dan Busbridge, David Grangier, Enrico Fini, Alaaeldin El-Nouby and Pierre Ablin, "Scaling
-Laws for Optimal Data Mixtures", 2025, https://arxiv.org/abs/2507.09404. Followed: equations 2.4 (additive) and 2.5
-(joint) and the Huber loss of 2.6 with delta 0.001, read in the paper. Ours: Levenberg-Marquardt from a grid of starts
-made from the data, where they use basin-hopping over L-BFGS; gamma of at most 1, which makes the additive law convex (on
-the public RegMix swarm it also predicts new runs a little better); the additive optimum by power cones, where they use
-mirror descent; the bootstrap with its prediction intervals. A size or a number of tokens that is the same in all
-runs is left out, as its term could not be told from E.
+Mustafa Shukor, Louis Bethune, Dan Busbridge, David Grangier, Enrico Fini, Alaaeldin El-Nouby and
+Pierre Ablin, "Scaling Laws for Optimal Data Mixtures", 2025, https://arxiv.org/abs/2507.09404.
+Followed: equations 2.4 (additive) and 2.5 (joint) and the Huber loss of 2.6 with delta 0.001, read
+in the paper. Ours: Levenberg-Marquardt from a grid of starts made from the data, where they use
+basin-hopping over L-BFGS; gamma of at most 1, which makes the additive law convex (on the public
+RegMix swarm it also predicts new runs a little better); the additive optimum by power cones, where
+they use mirror descent; the bootstrap with its prediction intervals. A size or a number of tokens
+that is the same in all runs is left out, as its term could not be told from E.
 """
 
 from __future__ import annotations
@@ -40,11 +41,14 @@ HIGHEST = 10.0
 class ScalingMixtures:
     """Loss under weights h, size N and tokens D: ``E + 1 / sum_i C_i h_i^gamma_i + A / N^alpha + B / D^beta``.
 
-    Additive: A and B are numbers, so the law is convex and the best mixture the same at every size and length. Joint: they
-    depend on the weights, ``(sum_i CA_i h_i)^gammaA`` and ``(sum_i CB_i h_i)^gammaB``, and so does the best mixture on N
-    and D. The law takes ``size`` and ``run_tokens`` wherever the runs differ in them.
+    Additive: A and B are numbers, so the law is convex and the best mixture the same at every size
+        and length. Joint: they
+    depend on the weights, ``(sum_i CA_i h_i)^gammaA`` and ``(sum_i CB_i h_i)^gammaB``, and so does
+    the best mixture on N and D. The law takes ``size`` and ``run_tokens`` wherever the runs differ
+    in them.
 
-    Runs that are checkpoints of one training are not independent; the intervals take them as if they were.
+    Runs that are checkpoints of one training are not independent; the intervals take them as if
+    they were.
 
     Args:
         joint: whether A and B depend on the weights.
@@ -79,8 +83,17 @@ class ScalingMixtures:
                 got=f"{self.huber}, {self.draws}",
             )
 
-    def fit(self, *, domains: Sequence[str], targets: Sequence[str], mixtures: ArrayLike, losses: ArrayLike,
-            lower_is_better: ArrayLike | None = None, size: ArrayLike | None = None, run_tokens: ArrayLike | None = None) -> CurveLaw:
+    def fit(
+        self,
+        *,
+        domains: Sequence[str],
+        targets: Sequence[str],
+        mixtures: ArrayLike,
+        losses: ArrayLike,
+        lower_is_better: ArrayLike | None = None,
+        size: ArrayLike | None = None,
+        run_tokens: ArrayLike | None = None,
+    ) -> CurveLaw:
         """Fit every target.
 
         Args:
@@ -93,23 +106,42 @@ class ScalingMixtures:
             run_tokens: (R,) training tokens of the runs or checkpoints.
 
         Raises:
-            ReweightvizError: fewer runs than numbers to fit, losses that are missing or not above 0, or mixtures that
-                leave a domain's effect undetermined.
+            ReweightvizError: fewer runs than numbers to fit, losses that are missing or not above
+                0, or mixtures that leave a domain's effect undetermined.
         """
         names, goals = tuple(domains), tuple(targets)
-        told = {name: values for name, values in zip(SCALES, (size, run_tokens), strict=True)
-                if values is not None and len(np.unique(np.asarray(values, np.float64))) > 1}
+        told = {
+            name: values
+            for name, values in zip(SCALES, (size, run_tokens), strict=True)
+            if values is not None and len(np.unique(np.asarray(values, np.float64))) > 1
+        }
         form = _Form(self.joint, tuple(told))
         needed = 1 + 2 * len(names) + len(told) * (2 + (len(names) if self.joint else 0))
         w, y = checked_runs("ScalingMixtures", names, goals, mixtures, losses, needed=needed)
         better = checked_directions(lower_is_better, goals)
-        given = {name: checked_given("ScalingMixtures", name, values, len(w)) for name, values in told.items()}
-        fixed = {f"unit_{name}": np.array(np.exp(np.log(values).mean())) for name, values in given.items()}
+        given = {
+            name: checked_given("ScalingMixtures", name, values, len(w))
+            for name, values in told.items()
+        }
+        fixed = {
+            f"unit_{name}": np.array(np.exp(np.log(values).mean()))
+            for name, values in given.items()
+        }
         points = Points(w, given, {**fixed, "least_sum": np.array(1 / (HIGHEST * y.max()))})
-        done = fit_curve(CURVES[form.kind], points, y, form.start(points, y), delta=self.huber, draws=self.draws, seed=self.seed)
+        done = fit_curve(
+            CURVES[form.kind],
+            points,
+            y,
+            form.start(points, y),
+            delta=self.huber,
+            draws=self.draws,
+            seed=self.seed,
+        )
         said = fit_diagnostics(y, done.values, done.theta[:, 0] <= 1e-3 * y.mean(0)) | done.unseen
         law = CurveLaw if self.joint else ConvexCurveLaw
-        return law(form.kind, names, goals, better, done.theta, done.draws, done.noise, points.fixed, said)
+        return law(
+            form.kind, names, goals, better, done.theta, done.draws, done.noise, points.fixed, said
+        )
 
 
 class _Form(NamedTuple):
@@ -126,8 +158,11 @@ class _Form(NamedTuple):
         """C and gamma (..., K), and the parameters of each scale's term (..., 2) or (..., K + 2)."""
         each = domains + 2 if self.joint else 2
         ends = [1 + 2 * domains + each * s for s in range(len(self.scales) + 1)]
-        return (theta[..., 1:1 + domains], theta[..., 1 + domains:1 + 2 * domains],
-                [theta[..., first:last] for first, last in pairwise(ends)])
+        return (
+            theta[..., 1 : 1 + domains],
+            theta[..., 1 + domains : 1 + 2 * domains],
+            [theta[..., first:last] for first, last in pairwise(ends)],
+        )
 
     def value(self, theta: Array, points: Points) -> Array:
         factors, exponents, terms = self.split(theta, points.weights.shape[1])
@@ -140,8 +175,12 @@ class _Form(NamedTuple):
         factors, exponents, terms = self.split(theta, points.weights.shape[1])
         powers, summed = self._sum(factors, exponents, points)
         inside = summed > points.fixed["least_sum"]
-        by_factor = -powers * (inside / summed ** 2)[..., None, :]
-        parts = [np.ones_like(summed)[..., None, :], by_factor, by_factor * factors[..., None] * _logs(points)]
+        by_factor = -powers * (inside / summed**2)[..., None, :]
+        parts = [
+            np.ones_like(summed)[..., None, :],
+            by_factor,
+            by_factor * factors[..., None] * _logs(points),
+        ]
         for name, term in zip(self.scales, terms, strict=True):
             front, by_front = self._front(term, points)
             relative, fade = self._fade(name, term, points)
@@ -151,18 +190,38 @@ class _Form(NamedTuple):
     def start(self, points: Points, y: Array) -> Start:
         """A grid of exponents and floors; C from the loss that a straight line gives at each vertex."""
         domains = points.weights.shape[1]
-        told = [np.log(points.given[name] / points.fixed[f"unit_{name}"])[:, None] for name in self.scales]
+        told = [
+            np.log(points.given[name] / points.fixed[f"unit_{name}"])[:, None]
+            for name in self.scales
+        ]
         line = np.linalg.lstsq(np.concatenate([points.weights, *told], axis=1), y, rcond=None)[0]
         made = []
-        for floor, gamma, alpha in product((0.5, 0.8, 0.95), (0.2, 0.5, 1.0), (0.2, 0.6) if told else (0.0,)):
+        for floor, gamma, alpha in product(
+            (0.5, 0.8, 0.95), (0.2, 0.5, 1.0), (0.2, 0.6) if told else (0.0,)
+        ):
             least = floor * y.min(0)
             share = 1 / (1 + len(told))
             spare = np.maximum(np.maximum(line[:domains], y.min(0)) - least, 0.02 * y.mean(0))
             front = share * (y.mean(0) - least)
-            scale = ([np.column_stack([np.full(len(front), alpha), np.repeat(np.log(front)[:, None], domains, 1), np.ones(len(front))])]
-                     if self.joint else [np.column_stack([np.full(len(front), alpha), front])])
+            scale = (
+                [
+                    np.column_stack(
+                        [
+                            np.full(len(front), alpha),
+                            np.repeat(np.log(front)[:, None], domains, 1),
+                            np.ones(len(front)),
+                        ]
+                    )
+                ]
+                if self.joint
+                else [np.column_stack([np.full(len(front), alpha), front])]
+            )
             bias = domains ** (gamma - 1) / (share * spare.T)
-            made.append(np.concatenate([least[:, None], bias, np.full_like(bias, gamma), *(scale * len(told))], axis=1))
+            made.append(
+                np.concatenate(
+                    [least[:, None], bias, np.full_like(bias, gamma), *(scale * len(told))], axis=1
+                )
+            )
         low, high = self._bounds(domains)
         return Start(np.stack(made), low, high)
 
@@ -171,9 +230,15 @@ class _Form(NamedTuple):
         domains = len(law.domains)
         factors, exponents, _ = self.split(law.theta[shares > 0], domains)
         weighed, kl = shares[shares > 0], options["kl"]
-        prior = np.full(domains, 1 / domains) if options["prior"] is None else share(options["prior"], "the prior")
+        prior = (
+            np.full(domains, 1 / domains)
+            if options["prior"] is None
+            else share(options["prior"], "the prior")
+        )
 
-        low, high = weight_bounds(domains, options["lower"], options["upper"], prior if kl else None, options["names"])
+        low, high = weight_bounds(
+            domains, options["lower"], options["upper"], prior if kl else None, options["names"]
+        )
         program = Program(low, high)
         bent = (factors > 0) & (exponents < 1)
         target, domain = np.nonzero(bent)
@@ -182,7 +247,9 @@ class _Form(NamedTuple):
         summed = (factors[bent] * (np.arange(len(factors))[:, None] == target)) @ roots
         summed = summed + np.where(bent, 0.0, factors) @ program.weights
         reached = (factors @ high) > 0
-        cost = weighed[reached][None] @ program.inverse_power(summed.rows(reached), np.ones(int(reached.sum())))
+        cost = weighed[reached][None] @ program.inverse_power(
+            summed.rows(reached), np.ones(int(reached.sum()))
+        )
         if kl:
             cost = cost + np.full((1, 1), kl) @ program.divergence(prior)
         return program.minimise(cost, size=kl).x
@@ -221,5 +288,11 @@ def _logs(points: Points) -> Array:
     return np.asarray(np.log(np.where(points.weights > 0, points.weights, 1.0)).T, np.float64)
 
 
-for _form in (_Form(joint, scales) for joint in (False, True) for scales in ((), SCALES[:1], SCALES[1:], SCALES)):
-    CURVES[_form.kind] = Curve(_form.value, _form.jacobian, _form.scales, minimise=None if _form.joint else _form.minimise)
+for _form in (
+    _Form(joint, scales)
+    for joint in (False, True)
+    for scales in ((), SCALES[:1], SCALES[1:], SCALES)
+):
+    CURVES[_form.kind] = Curve(
+        _form.value, _form.jacobian, _form.scales, minimise=None if _form.joint else _form.minimise
+    )

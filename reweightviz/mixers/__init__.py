@@ -25,7 +25,25 @@ from reweightviz.mixers.uniform import Uniform
 from reweightviz.mixers.unimax import UniMax
 
 __all__ = [  # noqa: RUF022 -- plainly sorted, as every family's
-    "ADO", "ActiveMultiTask", "Aioli", "Cooldown", "DataMixingAgent", "DifficultyFlip", "DoGE", "DoReMi", "DreamPRM",
-    "EquitableAllocation", "MaxCap", "MetaRater", "MixMinWeights", "Natural", "ODM", "ScaleBiO", "SkillIt", "Temperature",
-    "TwoPhase", "UniMax", "Uniform",
+    "ADO",
+    "ActiveMultiTask",
+    "Aioli",
+    "Cooldown",
+    "DataMixingAgent",
+    "DifficultyFlip",
+    "DoGE",
+    "DoReMi",
+    "DreamPRM",
+    "EquitableAllocation",
+    "MaxCap",
+    "MetaRater",
+    "MixMinWeights",
+    "Natural",
+    "ODM",
+    "ScaleBiO",
+    "SkillIt",
+    "Temperature",
+    "TwoPhase",
+    "UniMax",
+    "Uniform",
 ]

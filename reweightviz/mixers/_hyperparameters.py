@@ -11,13 +11,17 @@ from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.validation import whole_number
 
 KINDS: dict[str, tuple[type, str]] = {
-    "float": (Real, "a finite number"), "bool": (bool, "True or False"), "str": (str, "text")}
+    "float": (Real, "a finite number"),
+    "bool": (bool, "True or False"),
+    "str": (str, "text"),
+}
 
 
 def check_fields(mixer: Any, *endless: str) -> None:
     """Check that fields written ``int``, ``float``, ``bool`` or ``str`` hold that, or None where they say so.
 
-    A whole number such as 8.0 becomes an int; a float is finite, but for those that are named ``endless``.
+    A whole number such as 8.0 becomes an int; a float is finite, but for those that are named
+    ``endless``.
 
     Raises:
         ReweightvizError: names the mixer, the field and what it holds.

@@ -1,7 +1,8 @@
 """Policies for the data-mixing agent: from the history of weights and feedback to the next weights.
 
-A policy is any object with ``next_weights(weights (H, K), feedback (H, K)) -> (K,)``: feedback t was measured after
-training at weights t. Here is one that is fitted to logged runs; a person may bring another.
+A policy is any object with ``next_weights(weights (H, K), feedback (H, K)) -> (K,)``: feedback t
+was measured after training at weights t. Here is one that is fitted to logged runs; a person may
+bring another.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ class Policy(Protocol):
 class LinearDynamics:
     """Greedy steps on dynamics fitted by :func:`fit_linear_dynamics`.
 
-    A round at weights w is taken to lower loss i by ``sum_j (constant_ij + share_ij loss_i) w_j``, so that what a domain
-    has left to give fades as the losses fall. The policy solves the next round's linear mixing with an entropy term,
-    softmax of eta times the gains, and moves there as far as the trust region allows.
+    A round at weights w is taken to lower loss i by ``sum_j (constant_ij + share_ij loss_i) w_j``,
+    so that what a domain has left to give fades as the losses fall. The policy solves the next
+    round's linear mixing with an entropy term, softmax of eta times the gains, and moves there as
+    far as the trust region allows.
 
     Args:
         constant: (K, K), rows the loss, columns the domain trained on.
@@ -56,12 +58,18 @@ class LinearDynamics:
         return towards(weights[-1], self.gains(feedback[-1]), self.eta, self.trust)
 
 
-def fit_linear_dynamics(runs: Sequence[tuple[ArrayLike, ArrayLike]], *, ridge: float = 1e-6, eta: float = 10.0,
-                        trust: float = 0.3) -> LinearDynamics:
+def fit_linear_dynamics(
+    runs: Sequence[tuple[ArrayLike, ArrayLike]],
+    *,
+    ridge: float = 1e-6,
+    eta: float = 10.0,
+    trust: float = 0.3,
+) -> LinearDynamics:
     """Ridge regression of what each round took off each loss, on the weights of the round and on these times the loss.
 
     Args:
-        runs: logged runs, each weights (H, K) and feedback (H, K), H at least 2; feedback t after training at weights t.
+        runs: logged runs, each weights (H, K) and feedback (H, K), H at least 2; feedback t after
+            training at weights t.
         ridge: penalty, as a share of the mean square of the features.
         eta: of the policy.
         trust: of the policy.
@@ -72,8 +80,14 @@ def fit_linear_dynamics(runs: Sequence[tuple[ArrayLike, ArrayLike]], *, ridge: f
         >>> fit_linear_dynamics([(weights, losses)]).gains(losses[-1]).round(2).tolist()
         [0.1, 0.07]
     """
-    logged = [(np.asarray(weights, np.float64), np.asarray(feedback, np.float64)) for weights, feedback in runs]
-    if not logged or any(w.ndim != 2 or w.shape != f.shape or len(w) < 2 or w.shape[1] != logged[0][0].shape[1] for w, f in logged):
+    logged = [
+        (np.asarray(weights, np.float64), np.asarray(feedback, np.float64))
+        for weights, feedback in runs
+    ]
+    if not logged or any(
+        w.ndim != 2 or w.shape != f.shape or len(w) < 2 or w.shape[1] != logged[0][0].shape[1]
+        for w, f in logged
+    ):
         raise UnmetNeed(
             name="a fitted policy",
             value=[(w.shape, f.shape) for w, f in logged],
@@ -90,7 +104,9 @@ def fit_linear_dynamics(runs: Sequence[tuple[ArrayLike, ArrayLike]], *, ridge: f
         features = np.hstack([used, used * before[:, i, None]])[seen]
         normal = features.T @ features
         penalty = ridge * max(np.trace(normal) / (2 * K), 1e-300) * np.eye(2 * K)
-        constant[i], share[i] = np.linalg.solve(normal + penalty, features.T @ fell[seen, i]).reshape(2, K)
+        constant[i], share[i] = np.linalg.solve(
+            normal + penalty, features.T @ fell[seen, i]
+        ).reshape(2, K)
     return LinearDynamics(constant, share, eta, trust)
 
 

@@ -35,7 +35,10 @@ class Scheduled:
 
     def weights(self, state: State) -> Array:
         """What to train with now, (K,)."""
-        return np.asarray(state.stage_weights[np.searchsorted(state.starts, state.step, side="right") - 1], np.float64)
+        return np.asarray(
+            state.stage_weights[np.searchsorted(state.starts, state.step, side="right") - 1],
+            np.float64,
+        )
 
     def result(self, state: State) -> Array:
         """The mean mixture of the whole run, (K,): what its epochs follow from, and not what any one step trains."""

@@ -10,18 +10,21 @@ from reweightviz.core.types import Array
 from reweightviz.numerics.simplex import numbers
 
 
-def checked(mixer: object, kind: type[tuple[object, ...]], state: tuple[object, ...], **signals: ArrayLike) -> list[Array]:
+def checked(
+    mixer: object, kind: type[tuple[object, ...]], state: tuple[object, ...], **signals: ArrayLike
+) -> list[Array]:
     """The signals as (K,) float64, finite or NaN, for the K domains of the state's first entry.
 
     Args:
         mixer: whose update this is; it is named in the sentences.
         kind: the mixer's own State, whose first entry has one number a domain.
         state: what the update was given.
-        signals: name to (K,). NaN is a domain without a measurement, such as one absent from the batch; it is never
-            taken for a number. All NaN teaches nothing.
+        signals: name to (K,). NaN is a domain without a measurement, such as one absent from the
+            batch; it is never taken for a number. All NaN teaches nothing.
 
     Raises:
-        ReweightvizError: the state is another method's, a signal has another length, or it is infinite.
+        ReweightvizError: the state is another method's, a signal has another length, or it is
+            infinite.
 
     Example:
         >>> from reweightviz.mixers._fixed import State

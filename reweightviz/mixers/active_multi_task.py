@@ -1,10 +1,12 @@
 """L1 A-MTRL: the source tasks of which the target task's last layer is made, and few of them.
 
-Yiping Wang, Yifang Chen, Kevin Jamieson and Simon S. Du, "Improved Active Multi-Task Representation Learning via Lasso",
-ICML 2023, https://arxiv.org/abs/2306.02556; with ``power=2`` the earlier strategy that it improves on, of Yifang Chen, Kevin
-Jamieson and Simon S. Du, "Active Multi-Task Representation Learning", ICML 2022. Seen: the first one's abstract, by which the
-allocation follows the relevance of smallest L1 norm (before: L2), estimated by a lasso, and costs may differ. Ours: that
-the cost multiplies the penalty of its task, and that the floor is kept exactly.
+Yiping Wang, Yifang Chen, Kevin Jamieson and Simon S. Du, "Improved Active Multi-Task
+Representation Learning via Lasso", ICML 2023, https://arxiv.org/abs/2306.02556; with ``power=2``
+the earlier strategy that it improves on, of Yifang Chen, Kevin Jamieson and Simon S. Du, "Active
+Multi-Task Representation Learning", ICML 2022. Seen: the first one's abstract, by which the
+allocation follows the relevance of smallest L1 norm (before: L2), estimated by a lasso, and costs
+may differ. Ours: that the cost multiplies the penalty of its task, and that the floor is kept
+exactly.
 """
 
 from __future__ import annotations
@@ -35,15 +37,18 @@ class State(NamedTuple):
 class ActiveMultiTask(Fixed):
     """Weights proportional to ``|nu| ** power``, where the domains' task heads times nu make up the target's.
 
-    With heads w_k on a common representation, nu is the solution of ``sum_k nu_k w_k = w_target`` with the smallest L1 norm,
-    or of the lasso ``|sum_k nu_k w_k - w_target|^2 / 2 + penalty |nu|_1``. Train a while, fit the heads anew, ask again: the
-    epochs of the paper. Where a penalty leaves no domain, or the target's head is 0, the weights are uniform, with a
+    With heads w_k on a common representation, nu is the solution of ``sum_k nu_k w_k = w_target``
+    with the smallest L1 norm, or of the lasso ``|sum_k nu_k w_k - w_target|^2 / 2 + penalty
+    |nu|_1``. Train a while, fit the heads anew, ask again: the epochs of the paper. Where a
+    penalty leaves no domain, or the target's head is 0, the weights are uniform, with a
     :class:`ReweightvizWarning`.
 
     Args:
         penalty: lambda; 0 for the exact solution, by a linear program.
-        power: 1 for the L1 strategy, 2 for the L2 baseline, which takes nu of the smallest L2 norm (ridge, with a penalty).
-        floor: the least weight of every domain, at most 1 / K, so that its head can be fitted again.
+        power: 1 for the L1 strategy, 2 for the L2 baseline, which takes nu of the smallest L2 norm
+            (ridge, with a penalty).
+        floor: the least weight of every domain, at most 1 / K, so that its head can be fitted
+            again.
 
     Example:
         >>> mixer = ActiveMultiTask(floor=0.1)
@@ -69,14 +74,16 @@ class ActiveMultiTask(Fixed):
                 got=f"{self.penalty!r}, {self.power!r} and {self.floor!r}",
             )
 
-    def init(self, *, task_heads: ArrayLike, target_head: ArrayLike, cost: ArrayLike | None = None) -> State:
+    def init(
+        self, *, task_heads: ArrayLike, target_head: ArrayLike, cost: ArrayLike | None = None
+    ) -> State:
         """Find nu and the weights.
 
         Args:
             task_heads: (D, K), the head of each domain's task.
             target_head: (D,), the target's.
-            cost: (K,) above 0, of a token of each domain; its mean is taken for 1. A domain at twice the cost must be twice
-                as relevant. Not for ``power=2``.
+            cost: (K,) above 0, of a token of each domain; its mean is taken for 1. A domain at
+                twice the cost must be twice as relevant. Not for ``power=2``.
         """
         heads, wanted = np.asarray(task_heads, np.float64), np.asarray(target_head, np.float64)
         finite = np.isfinite(heads).all() and np.isfinite(wanted).all()
@@ -89,14 +96,21 @@ class ActiveMultiTask(Fixed):
                 got=f"shapes {heads.shape} and {wanted.shape}",
             )
         if cost is not None and self.power == 2:
-            raise ReweightvizError("ActiveMultiTask takes a cost with power=1 alone; the L2 baseline knows none.")
+            raise ReweightvizError(
+                "ActiveMultiTask takes a cost with power=1 alone; the L2 baseline knows none."
+            )
         domains = heads.shape[1]
-        price = np.ones(domains) if cost is None else amounts(cost, "the cost", domains, positive=True)
+        price = (
+            np.ones(domains) if cost is None else amounts(cost, "the cost", domains, positive=True)
+        )
         nu = self._relevance(heads, wanted, price / price.mean())
         size = float(np.abs(nu).max())
         if size == 0 and domains > 1:
-            warn(f"ActiveMultiTask: with a penalty of {self.penalty:g} no domain is relevant to the target, so the weights are uniform; "
-                 "a smaller penalty, or a target head that is not 0, would tell them apart.")
+            warn(
+                f"ActiveMultiTask: with a penalty of {self.penalty:g} no domain is "
+                "relevant to the target, so the weights are uniform; "
+                "a smaller penalty, or a target head that is not 0, would tell them apart."
+            )
         parts = (np.abs(nu) / size) ** self.power if size else np.ones(domains)
         return State(lifted(parts / parts.sum(), self.floor), nu)
 

@@ -1,8 +1,9 @@
 """ADO, adaptive data optimization: more of the domains whose own scaling law says that they still learn fast.
 
-Yiding Jiang, Allan Zhou, Zhili Feng, Sadhika Malladi and J. Zico Kolter, "Adaptive Data Optimization: Dynamic Sample
-Selection with Scaling Laws", ICLR 2025, https://arxiv.org/abs/2410.11820. Followed: the authors' public code after
-its correction of the credit (their commit bc3d8d0), with every domain's law over the steps of the whole run.
+Yiding Jiang, Allan Zhou, Zhili Feng, Sadhika Malladi and J. Zico Kolter, "Adaptive Data
+Optimization: Dynamic Sample Selection with Scaling Laws", ICLR 2025,
+https://arxiv.org/abs/2410.11820. Followed: the authors' public code after its correction of the
+credit (their commit bc3d8d0), with every domain's law over the steps of the whole run.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ SLOWEST = 0.05
 class State(NamedTuple):
     """Policy and prior (K,), mean of the preferences, shares drawn lately and last losses (K,), laws (K, 3).
 
-    Of the loss curves there are ``points`` (P, 1 + K), a step and the losses, each the mean over ``stride`` steps; of the
-    next point there is the sum (1 + K,) of its first ``pended`` steps.
+    Of the loss curves there are ``points`` (P, 1 + K), a step and the losses, each the mean over
+    ``stride`` steps; of the next point there is the sum (1 + K,) of its first ``pended`` steps.
     """
 
     policy: Array
@@ -50,19 +51,21 @@ class State(NamedTuple):
 class ADO:
     """Preference for domain k: ``prior_k * drawn_k ** power * exponent_k * (loss_k - floor_k)``, from its fitted law.
 
-    Every ``every`` steps from ``start`` on, each domain's training loss, smoothed and without the first ``skip``
-    steps, is fitted by ``exp(floor) + exp(scale) n ** -exponent``, with n the steps of the run, which is the public
-    default up to a unit. ``drawn`` is a moving average of the shares really drawn. The preference is raised to
-    ``least`` and divided by its sum, so its smallest entry can be below ``least``, as in the public code; the policy
-    is 0.9 of the preferences' mean over the run and 0.1 of the last. Domains with the same law and a uniform prior
-    stay uniform. With another prior the first preference is ``prior ** (1 + power)``; as what is drawn follows the policy, it
-    tends to ``prior ** (1 / (1 - power))``, by default the square, slowly: the mean over the run holds it back.
+    Every ``every`` steps from ``start`` on, each domain's training loss, smoothed and without the
+    first ``skip`` steps, is fitted by ``exp(floor) + exp(scale) n ** -exponent``, with n the steps
+    of the run, which is the public default up to a unit. ``drawn`` is a moving average of the
+    shares really drawn. The preference is raised to ``least`` and divided by its sum, so its
+    smallest entry can be below ``least``, as in the public code; the policy is 0.9 of the
+    preferences' mean over the run and 0.1 of the last. Domains with the same law and a uniform
+    prior stay uniform. With another prior the first preference is ``prior ** (1 + power)``; as
+    what is drawn follows the policy, it tends to ``prior ** (1 / (1 - power))``, by default the
+    square, slowly: the mean over the run holds it back.
 
-    The defaults are for runs of 60,000 steps: nothing changes before step 2000. For a run of 300 steps take, say,
-    ``ADO(start=50, every=25, skip=10, window=21)``.
+    The defaults are for runs of 60,000 steps: nothing changes before step 2000. For a run of 300
+    steps take, say, ``ADO(start=50, every=25, skip=10, window=21)``.
 
-    A domain absent from the batch (NaN) counts with its last loss; one that never came has no law and keeps the share
-    of the prior. A prior of 0 comes back through ``least``.
+    A domain absent from the batch (NaN) counts with its last loss; one that never came has no law
+    and keeps the share of the prior. A prior of 0 comes back through ``least``.
 
     Args:
         start: first step at which laws are fitted.
@@ -73,7 +76,8 @@ class ADO:
         least: delta_min, under any preference.
         memory: of the shares drawn, per step.
         fresh: share of the last preference in the policy.
-        least_floor: log of the least irreducible loss, 1.65 nats a token; it does not bind where losses are below, as for bytes.
+        least_floor: log of the least irreducible loss, 1.65 nats a token; it does not bind where
+            losses are below, as for bytes.
 
     Example:
         >>> mixer, n = ADO(start=20, every=20, skip=0, window=5), np.arange(1.0, 201)
@@ -96,7 +100,10 @@ class ADO:
 
     applies_to: ClassVar[str] = "sampling"
     paper: ClassVar[str] = "https://arxiv.org/abs/2410.11820"
-    verified: ClassVar[str] = "law, preference and policy checked against the public code (yidingjiang/ado, src/data_selectors/ado.py)"
+    verified: ClassVar[str] = (
+        "law, preference and policy checked against the public code (yidingjiang/ado, "
+        "src/data_selectors/ado.py)"
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -107,7 +114,12 @@ class ADO:
                 expected="start, every and window of at least 1 step and skip of at least 0",
                 got=f"{self.start}, {self.every}, {self.window} and {self.skip}",
             )
-        if not (self.power >= 0 and 0 <= self.least < 1 and 0 <= self.memory < 1 and 0 <= self.fresh <= 1):
+        if not (
+            self.power >= 0
+            and 0 <= self.least < 1
+            and 0 <= self.memory < 1
+            and 0 <= self.fresh <= 1
+        ):
             raise UnmetNeed(
                 name="ADO",
                 value=(self.power, self.least, self.memory, self.fresh),
@@ -121,16 +133,32 @@ class ADO:
         start = share(prior, "the prior")
         K = start.size
         if K * self.least > 1:
-            raise ReweightvizError(f"ADO cannot give each of {K} domains a preference of {self.least}; take least of at most {1 / K:.3g}.")
+            raise ReweightvizError(
+                f"ADO cannot give each of {K} domains a preference of {self.least}; take "
+                f"least of at most {1 / K:.3g}."
+            )
         unknown = np.full(K, np.nan)
-        return State(start, start, start, start, np.full((K, 3), np.nan), unknown, np.empty((0, 1 + K)), np.zeros(1 + K), 0, 1, 0)
+        return State(
+            start,
+            start,
+            start,
+            start,
+            np.full((K, 3), np.nan),
+            unknown,
+            np.empty((0, 1 + K)),
+            np.zeros(1 + K),
+            0,
+            1,
+            0,
+        )
 
     def update(self, state: State, *, loss: ArrayLike, drawn_tokens: ArrayLike) -> State:
         """One step.
 
         Args:
             state: the last one; stays as it is.
-            loss: (K,) nats per token, NaN for a domain absent from the batch; without any, no point is added.
+            loss: (K,) nats per token, NaN for a domain absent from the batch; without any, no
+                point is added.
             drawn_tokens: (K,) tokens of each domain in the batch.
         """
         losses, drawn = checked(self, State, state, loss=loss, drawn_tokens=drawn_tokens)
@@ -139,7 +167,9 @@ class ADO:
             state = _recorded(state, losses)
         total = np.nansum(drawn)
         if total > 0:
-            state = state._replace(drawn=self.memory * state.drawn + (1 - self.memory) * np.nan_to_num(drawn) / total)
+            state = state._replace(
+                drawn=self.memory * state.drawn + (1 - self.memory) * np.nan_to_num(drawn) / total
+            )
         if state.step >= self.start and state.step % self.every == 0:
             state = state._replace(laws=self._laws(state))
         return self._steered(state)
@@ -180,7 +210,12 @@ class ADO:
 
 def _recorded(state: State, losses: Array) -> State:
     last = np.where(np.isnan(losses), state.last, losses)
-    pending, pended, stride, points = state.pending + np.append(state.step, last), state.pended + 1, state.stride, state.points
+    pending, pended, stride, points = (
+        state.pending + np.append(state.step, last),
+        state.pended + 1,
+        state.stride,
+        state.points,
+    )
     if pended == stride:
         points, pending, pended = np.vstack([points, pending / stride]), np.zeros_like(pending), 0
     if len(points) == MOST:

@@ -1,12 +1,13 @@
 """Cooldown: flat weights while everything is new, natural ones before the small domains are overfitted.
 
-Tianjian Li, Haoran Xu, Weiting Tan, Kenton Murray and Daniel Khashabi, "Upsample or Upweight? Balanced Training on
-Heavily Imbalanced Datasets", NAACL 2025, https://arxiv.org/abs/2410.04579. Seen: the abstract, by which the sampling
-temperature starts high and is lowered during training. The steps and temperatures of its experiments were not seen, so
-they have no default here; the linear and cosine paths are ours.
+Tianjian Li, Haoran Xu, Weiting Tan, Kenton Murray and Daniel Khashabi, "Upsample or Upweight?
+Balanced Training on Heavily Imbalanced Datasets", NAACL 2025, https://arxiv.org/abs/2410.04579.
+Seen: the abstract, by which the sampling temperature starts high and is lowered during training.
+The steps and temperatures of its experiments were not seen, so they have no default here; the
+linear and cosine paths are ours.
 
-The paper's reason, in ``numerics/gradient_variance.py``: drawing a small domain more often and weighing its loss more
-have the same mean gradient, but drawing has the lower variance.
+The paper's reason, in ``numerics/gradient_variance.py``: drawing a small domain more often and
+weighing its loss more have the same mean gradient, but drawing has the lower variance.
 """
 
 from __future__ import annotations
@@ -26,14 +27,15 @@ from reweightviz.mixers._scheduled import Scheduled, State
 class Cooldown(Scheduled):
     """Weights proportional to ``tokens ** (1 / temperature)``, with a temperature that falls during the run.
 
-    The answer is a schedule: ``rv.mix`` returns it, ``stages`` has it, and ``result`` is its mean over the run. A domain
-    without tokens gets 0 at every step.
+    The answer is a schedule: ``rv.mix`` returns it, ``stages`` has it, and ``result`` is its mean
+    over the run. A domain without tokens gets 0 at every step.
 
     Args:
-        temperatures: (step, temperature) pairs, the first at step 0; the last temperature holds to the end.
+        temperatures: (step, temperature) pairs, the first at step 0; the last temperature holds to
+            the end.
         steps: of the whole run.
-        path: "step" holds each temperature until the next; "linear" and "cosine" go there in 1 / temperature, in which
-            the weights stay smooth.
+        path: "step" holds each temperature until the next; "linear" and "cosine" go there in 1 /
+            temperature, in which the weights stay smooth.
         every: steps that a stage lasts on the way.
 
     Example:
@@ -65,4 +67,6 @@ class Cooldown(Scheduled):
 
     def init(self, *, tokens: ArrayLike) -> State:
         """Weights of every stage for the tokens (K,) available in each domain."""
-        return self._state(cooldown_stages(tokens, self.temperatures, path=self.path, every=self.every))
+        return self._state(
+            cooldown_stages(tokens, self.temperatures, path=self.path, every=self.every)
+        )

@@ -1,11 +1,13 @@
 """A data-mixing agent: a policy reads the history of weights and of held-out losses, and says the next weights.
 
-Kailai Yang, Xiao Liu, Lei Ji, Hao Li, Xiao Liang, Zhiwei Liu, Yeyun Gong, Peng Cheng and Mao Yang, "Data Mixing Agent:
-Learning to Re-weight Domains for Continual Pre-training", 2025, https://arxiv.org/abs/2507.15640. The paper's: an
-agent that maps the history of domain weights and evaluation feedback to the next weights, trained by reinforcement
-learning on many logged runs of small models. Ours, for no code or weights are public: the same interface with two
-policies that need no reinforcement learning, a rule without training and one fitted to logged runs by ridge
-regression (:func:`reweightviz.mixers._mixing_policy.fit_linear_dynamics`). Nothing here reproduces the paper's agent.
+Kailai Yang, Xiao Liu, Lei Ji, Hao Li, Xiao Liang, Zhiwei Liu, Yeyun Gong, Peng Cheng and Mao Yang,
+"Data Mixing Agent: Learning to Re-weight Domains for Continual Pre-training", 2025,
+https://arxiv.org/abs/2507.15640. The paper's: an agent that maps the history of domain weights and
+evaluation feedback to the next weights, trained by reinforcement learning on many logged runs of
+small models. Ours, for no code or weights are public: the same interface with two policies that
+need no reinforcement learning, a rule without training and one fitted to logged runs by ridge
+regression (:func:`reweightviz.mixers._mixing_policy.fit_linear_dynamics`). Nothing here reproduces
+the paper's agent.
 """
 
 from __future__ import annotations
@@ -38,15 +40,17 @@ class State(NamedTuple):
 class DataMixingAgent:
     """Weights that a policy chooses anew every ``every`` steps, from the last ``history`` rounds.
 
-    Without a ``policy`` the rule is: what a round took off a domain's loss, per weight that it had, averaged with
-    memory; then the exponentiated gradient of that average from uniform, as far as a trust region around the last
-    weights allows. It credits a domain with its own loss only. A domain whose prior is 0 stays at 0 under both
-    policies of ours. One whose loss is not measured (NaN) keeps its last average, which before two measurements is
-    the lowest of the others. In simulated trainings with linear dynamics the rule closes about half of the way from
-    uniform to the greedy optimum, and the fitted policy 85% or more.
+    Without a ``policy`` the rule is: what a round took off a domain's loss, per weight that it
+    had, averaged with memory; then the exponentiated gradient of that average from uniform, as far
+    as a trust region around the last weights allows. It credits a domain with its own loss only. A
+    domain whose prior is 0 stays at 0 under both policies of ours. One whose loss is not measured
+    (NaN) keeps its last average, which before two measurements is the lowest of the others. In
+    simulated trainings with linear dynamics the rule closes about half of the way from uniform to
+    the greedy optimum, and the fitted policy 85% or more.
 
     Args:
-        eta: step size of the rule, on improvements divided by the largest, so that losses of any unit do.
+        eta: step size of the rule, on improvements divided by the largest, so that losses of any
+            unit do.
         trust: most KL divergence between the weights of two rounds, in nats.
         memory: share of the past in the rule's averages.
         every: steps a round; the held-out losses are measured at its end.
@@ -69,11 +73,19 @@ class DataMixingAgent:
 
     applies_to: ClassVar[str] = "sampling"
     paper: ClassVar[str] = "https://arxiv.org/abs/2507.15640"
-    verified: ClassVar[str] = "the paper's interface (its abstract) with policies of ours; no public code"
+    verified: ClassVar[str] = (
+        "the paper's interface (its abstract) with policies of ours; no public code"
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if not (self.eta >= 0 and self.trust >= 0 and 0 <= self.memory < 1 and self.every >= 1 and self.history >= 2):
+        if not (
+            self.eta >= 0
+            and self.trust >= 0
+            and 0 <= self.memory < 1
+            and self.every >= 1
+            and self.history >= 2
+        ):
             raise UnmetNeed(
                 name="DataMixingAgent",
                 value=self,
@@ -87,11 +99,15 @@ class DataMixingAgent:
 
         Args:
             prior: (K,).
-            policy: anything with ``next_weights(weights (H, K), feedback (H, K)) -> (K,)``; the class's own rule when not given.
+            policy: anything with ``next_weights(weights (H, K), feedback (H, K)) -> (K,)``; the
+                class's own rule when not given.
         """
         start = share(prior, "the prior")
         if policy is not None and not callable(getattr(policy, "next_weights", None)):
-            raise ReweightvizError(f"a policy has next_weights(weights, feedback), both (H, K); got {type(policy).__name__}.")
+            raise ReweightvizError(
+                "a policy has next_weights(weights, feedback), both (H, K); got "
+                f"{type(policy).__name__}."
+            )
         return State(start, np.empty((0, start.size)), np.empty((0, start.size)), policy, 0)
 
     def measures(self, state: State) -> tuple[str, ...]:
@@ -110,21 +126,27 @@ class DataMixingAgent:
 
         Args:
             state: the last one; stays as it is.
-            held_out_loss: (K,) nats per token where :meth:`measures` asked for it; without any, only the step advances.
+            held_out_loss: (K,) nats per token where :meth:`measures` asked for it; without any,
+                only the step advances.
         """
         (losses,) = checked(self, State, state, held_out_loss=held_out_loss)
         state = state._replace(step=state.step + 1)
         if np.isnan(losses).all():
             return state
-        weights = np.vstack([state.past_weights, state.weights])[-self.history:]
-        feedback = np.vstack([state.past_feedback, losses])[-self.history:]
+        weights = np.vstack([state.past_weights, state.weights])[-self.history :]
+        feedback = np.vstack([state.past_feedback, losses])[-self.history :]
         state = state._replace(past_weights=weights, past_feedback=feedback)
         if state.policy is None:
             return state._replace(weights=self._rule(weights, feedback))
         chosen = np.asarray(state.policy.next_weights(weights, feedback), np.float64)
         if chosen.shape != losses.shape:
-            raise ReweightvizError(f"the policy {type(state.policy).__name__} must return {losses.size} weights; got {chosen}.")
-        return state._replace(weights=share(chosen, f"the weights of the policy {type(state.policy).__name__}"))
+            raise ReweightvizError(
+                f"the policy {type(state.policy).__name__} must return {losses.size} "
+                f"weights; got {chosen}."
+            )
+        return state._replace(
+            weights=share(chosen, f"the weights of the policy {type(state.policy).__name__}")
+        )
 
     def weights(self, state: State) -> Array:
         """What to train with now, (K,)."""
@@ -135,11 +157,15 @@ class DataMixingAgent:
         return state.weights
 
     def _rule(self, weights: Array, feedback: Array) -> Array:
-        least = 1 / (4 * weights.shape[1])  # less weight than this is not taken for less effort, or noise would win
+        least = 1 / (
+            4 * weights.shape[1]
+        )  # less weight than this is not taken for less effort, or noise would win
         credit = np.full(weights.shape[1], np.nan)
         for used, before, after in zip(weights[1:], feedback[:-1], feedback[1:], strict=True):
             fell = (before - after) / np.maximum(used, least)
-            average = np.where(np.isnan(credit), fell, self.memory * credit + (1 - self.memory) * fell)
+            average = np.where(
+                np.isnan(credit), fell, self.memory * credit + (1 - self.memory) * fell
+            )
             credit = np.where(np.isnan(fell), credit, average)
         if np.isnan(credit).all():
             return np.asarray(weights[-1], np.float64)

@@ -1,10 +1,12 @@
 """Difficulty flip: within each task, the larger share to the difficulty that helps the target more.
 
-Siqi Kou, Qingyuan Tian, Hanwen Xu, Zihao Zeng and Zhijie Deng, "Which Data Attributes Stimulate Math and Code Reasoning? An
-Investigation via Influence Functions" (Infra), 2025, https://arxiv.org/abs/2505.19949. Seen: the abstract. The paper's are
-the influence functions, the finding (hard math helps math and code; easy code helps code most), and that the data are
-reweighted by flipping the difficulty. Ours is all that the abstract leaves open: a flip is the rearrangement of the
-weights within a task into the order of the influences, and ``strength`` a tilt by their size.
+Siqi Kou, Qingyuan Tian, Hanwen Xu, Zihao Zeng and Zhijie Deng, "Which Data Attributes Stimulate
+Math and Code Reasoning? An Investigation via Influence Functions" (Infra), 2025,
+https://arxiv.org/abs/2505.19949. Seen: the abstract. The paper's are the influence functions, the
+finding (hard math helps math and code; easy code helps code most), and that the data are
+reweighted by flipping the difficulty. Ours is all that the abstract leaves open: a flip is the
+rearrangement of the weights within a task into the order of the influences, and ``strength`` a
+tilt by their size.
 """
 
 from __future__ import annotations
@@ -26,14 +28,16 @@ from reweightviz.numerics.simplex import share
 class DifficultyFlip(Fixed):
     """The prior's weights of one task, dealt out anew: the largest to the group with the most influence.
 
-    A domain here is a group of one task and one difficulty. Every task keeps its share, so easy and hard math change places
-    where hard math helps more and has less. Without influence functions, the paper's plain rule is an influence of 1 for
-    hard math and easy code and -1 for the others. A group whose influence is not known (NaN) keeps its weight. A prior
-    of 0 is dealt out like any other.
+    A domain here is a group of one task and one difficulty. Every task keeps its share, so easy
+    and hard math change places where hard math helps more and has less. Without influence
+    functions, the paper's plain rule is an influence of 1 for hard math and easy code and -1 for
+    the others. A group whose influence is not known (NaN) keeps its weight. A prior of 0 is dealt
+    out like any other.
 
     Args:
-        strength: 0 for the flip alone; above it, each weight is also multiplied by ``exp(strength * influence)``, the
-            influence divided by the largest in its task without its sign, and each task brought back to its share.
+        strength: 0 for the flip alone; above it, each weight is also multiplied by ``exp(strength
+            * influence)``, the influence divided by the largest in its task without its sign, and
+            each task brought back to its share.
 
     Example:
         >>> mixer = DifficultyFlip()
@@ -55,17 +59,25 @@ class DifficultyFlip(Fixed):
                 name="DifficultyFlip", value=self.strength, expected="a strength of at least 0"
             )
 
-    def init(self, *, influence: ArrayLike, prior: ArrayLike, task: ArrayLike | None = None) -> State:
+    def init(
+        self, *, influence: ArrayLike, prior: ArrayLike, task: ArrayLike | None = None
+    ) -> State:
         """Deal the weights out.
 
         Args:
-            influence: (K,) how much more of each group lowers the target's loss, in any unit; NaN where not known.
+            influence: (K,) how much more of each group lowers the target's loss, in any unit; NaN
+                where not known.
             prior: (K,) the weights as they are.
             task: (K,) which task each group belongs to; all to one when not given.
         """
         before, helps = share(prior, "the prior"), np.asarray(influence, np.float64)
         tasks = np.zeros(before.shape) if task is None else np.asarray(task, np.float64)
-        if helps.shape != before.shape or tasks.shape != before.shape or np.isinf(helps).any() or not np.isfinite(tasks).all():
+        if (
+            helps.shape != before.shape
+            or tasks.shape != before.shape
+            or np.isinf(helps).any()
+            or not np.isfinite(tasks).all()
+        ):
             raise UnmetNeed(
                 name="DifficultyFlip",
                 value=(helps, tasks),

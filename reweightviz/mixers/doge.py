@@ -1,10 +1,12 @@
 """DoGE: more weight to domains whose training gradient points where the target's does.
 
-Simin Fan, Matteo Pagliardini and Martin Jaggi, "DoGE: Domain Reweighting with Generalization Estimation", ICML 2024,
-https://arxiv.org/abs/2310.15393. Followed: the authors' public code (and Aioli's port of it), which divides the inner
-products by the mean length of the gradients and clips them before the step; both are fields here. In its universal setting
-the authors' code takes the sum of the products with the other domains' training gradients; here, as in the port, the
-target is the gradient of the mean validation loss.
+Simin Fan, Matteo Pagliardini and Martin Jaggi, "DoGE: Domain Reweighting with Generalization
+Estimation", ICML 2024,
+https://arxiv.org/abs/2310.15393. Followed: the authors' public code (and Aioli's port of it),
+    which divides the inner
+products by the mean length of the gradients and clips them before the step; both are fields here.
+In its universal setting the authors' code takes the sum of the products with the other domains'
+training gradients; here, as in the port, the target is the gradient of the mean validation loss.
 """
 
 from __future__ import annotations
@@ -36,20 +38,23 @@ class State(NamedTuple):
 class DoGE:
     """Mirror ascent on ``<g_i, g_target>``; the answer is the mean of the weights over all updates.
 
-    ``log w_i += s * clip(W_i / mean length of the gradients)``, where s is ``rate / mu`` (the paper, its code and Aioli's
-    port) or ``mu`` itself (the authors' later GRAPE, with ``normalise=False, clip=None, every=10, mu=1.5``). In the paper
-    the rate is the proxy's learning rate of that step; here it is a constant. The public code also clips every gradient to
+    ``log w_i += s * clip(W_i / mean length of the gradients)``, where s is ``rate / mu`` (the
+    paper, its code and Aioli's port) or ``mu`` itself (the authors' later GRAPE, with
+    ``normalise=False, clip=None, every=10, mu=1.5``). In the paper the rate is the proxy's
+    learning rate of that step; here it is a constant. The public code also clips every gradient to
     length 1 first, which the signals here are not.
 
-    A domain without a product keeps its last score, 0 before the first. One whose prior is 0 stays at 0 unless smoothed.
+    A domain without a product keeps its last score, 0 before the first. One whose prior is 0 stays
+    at 0 unless smoothed.
 
     Args:
-        mu: strength of the pull to the last weights (in "lr/mu"), or the step size itself (in "mu").
+        mu: strength of the pull to the last weights (in "lr/mu"), or the step size itself (in
+            "mu").
         rate: learning rate of the proxy, for "lr/mu".
         scale: which of the two conventions.
         normalise: divide the products by the mean length of the domains' gradients.
-        clip: least and most that a score may be after that; None for any. The code's (0, 5) never punishes a domain by
-            more than no reward.
+        clip: least and most that a score may be after that; None for any. The code's (0, 5) never
+            punishes a domain by more than no reward.
         smoothing: share of uniform mixed in after each update.
         every: steps between measurements.
 
@@ -77,7 +82,12 @@ class DoGE:
         check_fields(self)
         if self.scale not in ("lr/mu", "mu"):
             raise InvalidValue(name="scale of DoGE", value=self.scale, expected="'lr/mu' or 'mu'")
-        if not (0 < self.mu < np.inf and 0 <= self.rate < np.inf and 0 <= self.smoothing <= 1 and self.every >= 1):
+        if not (
+            0 < self.mu < np.inf
+            and 0 <= self.rate < np.inf
+            and 0 <= self.smoothing <= 1
+            and self.every >= 1
+        ):
             raise UnmetNeed(
                 name="DoGE",
                 value=(self.mu, self.rate, self.smoothing, self.every),
@@ -99,19 +109,27 @@ class DoGE:
 
     def measures(self, state: State) -> tuple[str, ...]:
         """What to measure right after the coming step."""
-        wanted = ("gradient_products", "gradient_norm") if self.normalise else ("gradient_products",)
+        wanted = (
+            ("gradient_products", "gradient_norm") if self.normalise else ("gradient_products",)
+        )
         return wanted if (state.step + 1) % self.every == 0 else ()
 
-    def update(self, state: State, *, gradient_products: ArrayLike, gradient_norm: ArrayLike) -> State:
+    def update(
+        self, state: State, *, gradient_products: ArrayLike, gradient_norm: ArrayLike
+    ) -> State:
         """One step.
 
         Args:
             state: the last one; stays as it is.
-            gradient_products: (K,) inner products of each domain's training gradient with the target's; NaN where a domain
-                was not measured, all NaN on a step without a measurement.
-            gradient_norm: (K,) lengths of the domains' gradients; not looked at without ``normalise``.
+            gradient_products: (K,) inner products of each domain's training gradient with the
+                target's; NaN where a domain was not measured, all NaN on a step without a
+                measurement.
+            gradient_norm: (K,) lengths of the domains' gradients; not looked at without
+                ``normalise``.
         """
-        products, norms = checked(self, State, state, gradient_products=gradient_products, gradient_norm=gradient_norm)
+        products, norms = checked(
+            self, State, state, gradient_products=gradient_products, gradient_norm=gradient_norm
+        )
         if np.isnan(products).all() or (self.normalise and np.isnan(norms).all()):
             return state._replace(step=state.step + 1)
         scores = products / (np.nanmean(norms) + 1e-6) if self.normalise else products
@@ -120,7 +138,13 @@ class DoGE:
         size = self.mu if self.scale == "mu" else self.rate / self.mu
         log_weights = log_smooth(ascended(state.log_weights, size, scores), self.smoothing)
         learned = state.learned + 1
-        return State(log_weights, scores, (state.learned * state.mean + softmax(log_weights)) / learned, learned, state.step + 1)
+        return State(
+            log_weights,
+            scores,
+            (state.learned * state.mean + softmax(log_weights)) / learned,
+            learned,
+            state.step + 1,
+        )
 
     def weights(self, state: State) -> Array:
         """What to train with now, (K,)."""

@@ -1,9 +1,12 @@
 """DoReMi: more weight to domains on which a small proxy model still lags behind a reference model.
 
-Sang Michael Xie, Hieu Pham, Xuanyi Dong, Nan Du, Hanxiao Liu, Yifeng Lu, Percy Liang, Quoc V. Le, Tengyu Ma and
-Adams Wei Yu, "DoReMi: Optimizing Data Mixtures Speeds Up Language Model Pretraining", NeurIPS 2023,
-https://arxiv.org/abs/2305.10429. Followed: the authors' public code, where the excess loss is clipped per token and
-then averaged over the tokens of a domain, and a domain absent from the batch keeps its last excess loss.
+Sang Michael Xie, Hieu Pham, Xuanyi Dong, Nan Du, Hanxiao Liu, Yifeng Lu, Percy Liang, Quoc V. Le,
+Tengyu Ma and Adams Wei Yu, "DoReMi: Optimizing Data Mixtures Speeds Up Language Model
+Pretraining", NeurIPS 2023,
+https://arxiv.org/abs/2305.10429. Followed: the authors' public code, where the excess loss is
+    clipped per token and
+then averaged over the tokens of a domain, and a domain absent from the batch keeps its last excess
+loss.
 """
 
 from __future__ import annotations
@@ -34,28 +37,33 @@ class State(NamedTuple):
 class DoReMi:
     """Exponentiated-gradient ascent on the excess loss; the answer is the mean of the weights over all steps.
 
-    The weights reweight the proxy's loss, they do not draw its batches: batches are drawn by fixed weights
-    (uniform, or any ``prior``), and a token of domain i counts ``alpha_i / sampling_i`` in the loss, rescaled to a
-    mean of 1 over the batch. The final model then samples by :meth:`result`.
+    The weights reweight the proxy's loss, they do not draw its batches: batches are drawn by fixed
+    weights (uniform, or any ``prior``), and a token of domain i counts ``alpha_i / sampling_i`` in
+    the loss, rescaled to a mean of 1 over the batch. The final model then samples by
+    :meth:`result`.
 
-    A domain whose prior is 0 starts at 0. Where it is trained on in spite of that, as on a log in ``rv.mix`` and ``rv.replay``, it
-    is at ``smoothing / K`` after one step and grows from there by its excess loss; where the batches are drawn by the prior, as by
-    the trainer here, it is never measured, keeps an excess of 0 and receives only the smoothing. A step without any excess loss
+    A domain whose prior is 0 starts at 0. Where it is trained on in spite of that, as on a log in
+    ``rv.mix`` and ``rv.replay``, it is at ``smoothing / K`` after one step and grows from there by
+    its excess loss; where the batches are drawn by the prior, as by the trainer here, it is never
+    measured, keeps an excess of 0 and receives only the smoothing. A step without any excess loss
     (all NaN) teaches nothing.
 
     Public versions differ in three places:
 
-    - What is clipped at 0. Here each token, before the mean, as in the paper's code. The port in HazyResearch/aioli clips
-      the mean of a domain: hand ``maximum(loss - reference_loss, 0)`` over as the excess loss to have that.
-    - What the proxy's loss is divided by. The authors' code divides all tokens of the batch by one normaliser, and
-      their paper each domain by its own tokens (sangmichaelxie/doremi, issues 9 and 33). That is the trainer's
-      choice, not the mixer's: the update is the same.
-    - DataFlex subtracts the mean over the present domains and gives absent ones 0, that is the average. This is
-      not offered: an absent domain would lose weight or gain it for not being there.
+    - What is clipped at 0. Here each token, before the mean, as in the paper's code. The port in
+      HazyResearch/aioli clips the mean of a domain: hand ``maximum(loss - reference_loss, 0)``
+      over as the excess loss to have that.
+    - What the proxy's loss is divided by. The authors' code divides all tokens of the batch by one
+      normaliser, and their paper each domain by its own tokens (sangmichaelxie/doremi, issues 9
+      and 33). That is the trainer's choice, not the mixer's: the update is the same.
+    - DataFlex subtracts the mean over the present domains and gives absent ones 0, that is the
+      average. This is not offered: an absent domain would lose weight or gain it for not being
+      there.
 
     Args:
         eta: step size; 0.1 when the weights become one-hot.
-        smoothing: c, the share of uniform mixed in after each step, so that no weight is below c / K.
+        smoothing: c, the share of uniform mixed in after each step, so that no weight is below c /
+            K.
 
     Example:
         >>> mixer = DoReMi()
@@ -70,7 +78,9 @@ class DoReMi:
 
     applies_to: ClassVar[str] = "loss"
     paper: ClassVar[str] = "https://arxiv.org/abs/2305.10429"
-    verified: ClassVar[str] = "update rule checked against the public code (sangmichaelxie/doremi, doremi/trainer.py)"
+    verified: ClassVar[str] = (
+        "update rule checked against the public code (sangmichaelxie/doremi, doremi/trainer.py)"
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -93,8 +103,9 @@ class DoReMi:
 
         Args:
             state: the last one; stays as it is.
-            excess_loss: (K,) nats, the mean over the tokens of each domain of max(loss - reference loss, 0), so
-                clipped before averaging; NaN for a domain absent from the batch. Negative values count as 0.
+            excess_loss: (K,) nats, the mean over the tokens of each domain of max(loss - reference
+                loss, 0), so clipped before averaging; NaN for a domain absent from the batch.
+                Negative values count as 0.
         """
         (came,) = checked(self, State, state, excess_loss=excess_loss)
         if np.isnan(came).all():
@@ -102,7 +113,9 @@ class DoReMi:
         excess = np.where(np.isnan(came), state.excess_loss, np.maximum(came, 0.0))
         log_weights = log_smooth(ascended(state.log_weights, self.eta, excess), self.smoothing)
         step = state.step + 1
-        return State(log_weights, excess, (state.step * state.mean + softmax(log_weights)) / step, step)
+        return State(
+            log_weights, excess, (state.step * state.mean + softmax(log_weights)) / step, step
+        )
 
     def weights(self, state: State) -> Array:
         """What to train with now, (K,)."""

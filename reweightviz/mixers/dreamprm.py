@@ -1,9 +1,10 @@
 """DreamPRM: a table of domain weights, learned by the gradient of the validation loss through one training step.
 
-Qi Cao, Ruiyi Wang, Ruiyi Zhang, Sai Ashish Somayajula and Pengtao Xie, "DreamPRM: Domain-Reweighted Process Reward Model
-for Multimodal Reasoning", 2025, https://arxiv.org/abs/2505.20241. The paper weighs the domains of a process reward
-model's training data; only its weights are here. Followed: the authors' public code, a softplus table under AdamW and
-the hypergradient by finite differences of the Betty library.
+Qi Cao, Ruiyi Wang, Ruiyi Zhang, Sai Ashish Somayajula and Pengtao Xie, "DreamPRM:
+Domain-Reweighted Process Reward Model for Multimodal Reasoning", 2025,
+https://arxiv.org/abs/2505.20241. The paper weighs the domains of a process reward model's training
+data; only its weights are here. Followed: the authors' public code, a softplus table under AdamW
+and the hypergradient by finite differences of the Betty library.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ class State(NamedTuple):
 class DreamPRM:
     """Weights ``softplus(table)``, moved against the hypergradient by AdamW.
 
-    In the paper the weights average 1, ``K * weights(state)``; here they are that divided by K, to be on the simplex. They
-    scale the loss, they do not draw the batches. A domain without a hypergradient adds nothing to the moments but is moved by
-    those of before. One whose prior is 0 stays at 0.
+    In the paper the weights average 1, ``K * weights(state)``; here they are that divided by K, to
+    be on the simplex. They scale the loss, they do not draw the batches. A domain without a
+    hypergradient adds nothing to the moments but is moved by those of before. One whose prior is 0
+    stays at 0.
 
     Args:
         rate: of AdamW, the code's meta_lr.
@@ -63,7 +65,9 @@ class DreamPRM:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if not (0 <= self.rate < np.inf and 0 <= self.rate * self.weight_decay < 1 and self.every >= 1):
+        if not (
+            0 <= self.rate < np.inf and 0 <= self.rate * self.weight_decay < 1 and self.every >= 1
+        ):
             raise UnmetNeed(
                 name="DreamPRM",
                 value=(self.rate, self.weight_decay, self.every),
@@ -88,8 +92,9 @@ class DreamPRM:
 
         Args:
             state: the last one; stays as it is.
-            hypergradient: (K,) derivative of the validation loss after an update by what each domain counts in it; NaN for a
-                domain absent from the batch, all NaN on a step without a measurement. Its scale does not matter to AdamW.
+            hypergradient: (K,) derivative of the validation loss after an update by what each
+                domain counts in it; NaN for a domain absent from the batch, all NaN on a step
+                without a measurement. Its scale does not matter to AdamW.
         """
         (came,) = checked(self, State, state, hypergradient=hypergradient)
         if np.isnan(came).all():
@@ -99,8 +104,13 @@ class DreamPRM:
         first = BETAS[0] * state.first + (1 - BETAS[0]) * gradient
         second = BETAS[1] * state.second + (1 - BETAS[1]) * gradient**2
         if not np.isfinite(second).all():
-            raise ReweightvizError(f"the hypergradient is too large to be squared: {came}; divide it by a number, which changes nothing.")
-        move = first / (1 - BETAS[0] ** learned) / (np.sqrt(second / (1 - BETAS[1] ** learned)) + TINY)
+            raise ReweightvizError(
+                f"the hypergradient is too large to be squared: {came}; divide it by a "
+                "number, which changes nothing."
+            )
+        move = (
+            first / (1 - BETAS[0] ** learned) / (np.sqrt(second / (1 - BETAS[1] ** learned)) + TINY)
+        )
         table = state.table * (1 - self.rate * self.weight_decay) - self.rate * move
         return State(table, first, second, learned, state.step + 1)
 
@@ -125,7 +135,11 @@ def _through_the_table(table: Array, hypergradient: Array) -> Array:
     p = np.exp(log_softmax(log_soft))
     seen = np.where(np.isnan(hypergradient), 0.0, p)
     known = np.nan_to_num(hypergradient)
-    centred = np.where(np.isnan(hypergradient), 0.0, known - seen @ known / seen.sum() if seen.sum() > 0 else 0.0)
+    centred = np.where(
+        np.isnan(hypergradient), 0.0, known - seen @ known / seen.sum() if seen.sum() > 0 else 0.0
+    )
     with np.errstate(invalid="ignore"):
         slope = np.exp(-np.logaddexp(0.0, -table) - log_soft)  # sigmoid / softplus
-    return np.asarray(np.where(np.isfinite(table), slope * p * table.size * centred, 0.0), np.float64)
+    return np.asarray(
+        np.where(np.isfinite(table), slope * p * table.size * centred, 0.0), np.float64
+    )

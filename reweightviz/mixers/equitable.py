@@ -1,9 +1,10 @@
 """Equitable allocation: what to collect of each group for the lowest mean, or the lowest worst, loss within a budget.
 
-William Cai, Ro Encarnacion, Bobbie Chern, Sam Corbett-Davies, Miranda Bogen, Stevie Bergman and Sharad Goel, "Adaptive
-Sampling Strategies to Construct Equitable Training Datasets", FAccT 2023, https://arxiv.org/abs/2202.01327. Seen: the
-abstract, by which a function of the groups' losses is optimised under a budget, from estimated learning curves and the
-costs of the groups, in rounds where the curves are not known. Ours: the curve with a floor, the two roots in
+William Cai, Ro Encarnacion, Bobbie Chern, Sam Corbett-Davies, Miranda Bogen, Stevie Bergman and
+Sharad Goel, "Adaptive Sampling Strategies to Construct Equitable Training Datasets", FAccT 2023,
+https://arxiv.org/abs/2202.01327. Seen: the abstract, by which a function of the groups' losses is
+optimised under a budget, from estimated learning curves and the costs of the groups, in rounds
+where the curves are not known. Ours: the curve with a floor, the two roots in
 ``numerics/allocation.py``, and that exploring is an even share of the budget.
 """
 
@@ -40,16 +41,19 @@ class State(NamedTuple):
 class EquitableAllocation(Fixed):
     """The budget where it lowers the losses most, by learning curves ``floor + scale * tokens ** -exponent``.
 
-    Measure each domain's loss at three sizes or more, and ask again when more is measured: the rounds of the paper. The
-    weights are the shares of the tokens, the budget is in the unit of ``cost``. A domain whose loss does not fall gets
-    its part of ``explore`` alone; when none falls, all get the same money, with a :class:`ReweightvizWarning`.
-    A curve that is fitted to few sizes says little beyond them.
+    Measure each domain's loss at three sizes or more, and ask again when more is measured: the
+    rounds of the paper. The weights are the shares of the tokens, the budget is in the unit of
+    ``cost``. A domain whose loss does not fall gets its part of ``explore`` alone; when none
+    falls, all get the same money, with a :class:`ReweightvizWarning`. A curve that is fitted to
+    few sizes says little beyond them.
 
     Args:
-        budget: what all tokens together may cost; text such as "3B" will do. Without ``cost`` it is a number of tokens.
-        objective: "mean" for the lowest mean loss, weighted by ``prior``; "worst" for the lowest largest loss, in which
-            ``prior`` plays no part.
-        explore: share of the budget that is spent evenly on all domains, so that the next round can measure them.
+        budget: what all tokens together may cost; text such as "3B" will do. Without ``cost`` it
+            is a number of tokens.
+        objective: "mean" for the lowest mean loss, weighted by ``prior``; "worst" for the lowest
+            largest loss, in which ``prior`` plays no part.
+        explore: share of the budget that is spent evenly on all domains, so that the next round
+            can measure them.
 
     Example:
         >>> mixer = EquitableAllocation(budget=900)
@@ -84,19 +88,29 @@ class EquitableAllocation(Fixed):
                 expected="explore between 0 and 1",
             )
 
-    def init(self, *, sizes: ArrayLike, size_losses: ArrayLike, cost: ArrayLike | None = None, prior: ArrayLike | None = None) -> State:
+    def init(
+        self,
+        *,
+        sizes: ArrayLike,
+        size_losses: ArrayLike,
+        cost: ArrayLike | None = None,
+        prior: ArrayLike | None = None,
+    ) -> State:
         """Fit the curves and spend the budget.
 
         Args:
-            sizes: (S, K) tokens of each domain that a model was trained on, above 0; NaN for what was not measured.
+            sizes: (S, K) tokens of each domain that a model was trained on, above 0; NaN for what
+                was not measured.
             size_losses: (S, K) the domain's loss then, nats per token, above 0.
             cost: (K,) of a token; 1 when not given.
-            prior: (K,) what each loss counts in the mean; uniform when not given. A loss with 0 counts nothing, and its
-                domain gets its part of ``explore`` alone.
+            prior: (K,) what each loss counts in the mean; uniform when not given. A loss with 0
+                counts nothing, and its domain gets its part of ``explore`` alone.
         """
         n, loss = _measured(sizes, size_losses)
         domains = n.shape[1]
-        price = np.ones(domains) if cost is None else amounts(cost, "the cost", domains, positive=True)
+        price = (
+            np.ones(domains) if cost is None else amounts(cost, "the cost", domains, positive=True)
+        )
         importance = np.full(domains, 1 / domains) if prior is None else share(prior, "the prior")
         if importance.size != domains:
             raise UnmetNeed(
@@ -108,10 +122,16 @@ class EquitableAllocation(Fixed):
         curves = fit_learning_curves(n, loss)
         least = self.explore * self.budget / domains / price
         if not (curves.scale * (importance if self.objective == "mean" else 1) > 0).any():
-            warn("EquitableAllocation: no loss that counts falls with more tokens, so every domain gets the same money; "
-                 "measure larger sizes.")
-        bought = (spread_for_mean(curves, importance, price, self.budget, least) if self.objective == "mean"
-                  else spread_for_worst(curves, price, self.budget, least))
+            warn(
+                "EquitableAllocation: no loss that counts falls with more tokens, so "
+                "every domain gets the same money; "
+                "measure larger sizes."
+            )
+        bought = (
+            spread_for_mean(curves, importance, price, self.budget, least)
+            if self.objective == "mean"
+            else spread_for_worst(curves, price, self.budget, least)
+        )
         with np.errstate(divide="ignore"):
             predicted = np.where(curves.scale > 0, curves.at(bought), curves.floor)
         return State(bought / bought.sum(), bought, *curves, predicted)
@@ -119,7 +139,14 @@ class EquitableAllocation(Fixed):
 
 def _measured(sizes: ArrayLike, losses: ArrayLike) -> tuple[Array, Array]:
     n, loss = np.asarray(sizes, np.float64), np.asarray(losses, np.float64)
-    if n.ndim != 2 or n.shape != loss.shape or not n.size or (n <= 0).any() or (loss <= 0).any() or np.isinf([n, loss]).any():
+    if (
+        n.ndim != 2
+        or n.shape != loss.shape
+        or not n.size
+        or (n <= 0).any()
+        or (loss <= 0).any()
+        or np.isinf([n, loss]).any()
+    ):
         raise UnmetNeed(
             name="EquitableAllocation",
             value=(n.shape, loss.shape),

@@ -1,9 +1,12 @@
 """Max-cap: proportional to the examples, up to a limit on every domain.
 
-Colin Raffel et al., "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer" (T5), JMLR 2020,
-https://arxiv.org/abs/1910.10683, examples-proportional and temperature-scaled mixing; Srinivasan Iyer et al., "OPT-IML:
+Colin Raffel et al., "Exploring the Limits of Transfer Learning with a Unified Text-to-Text
+Transformer" (T5), JMLR 2020,
+https://arxiv.org/abs/1910.10683, examples-proportional and temperature-scaled mixing; Srinivasan
+    Iyer et al., "OPT-IML:
 Scaling Language Model Instruction Meta Learning through the Lens of Generalization", 2022,
-https://arxiv.org/abs/2212.12017, where the limit is called EPS. Followed: T5's public code (seqio), which limits first and
+https://arxiv.org/abs/2212.12017, where the limit is called EPS. Followed: T5's public code
+    (seqio), which limits first and
 takes the temperature then.
 """
 
@@ -26,12 +29,14 @@ from reweightviz.mixers._hyperparameters import check_fields
 class MaxCap(Fixed):
     """Examples drawn in proportion to ``min(documents, cap) ** (1 / temperature)``.
 
-    The papers count examples, a weight here is a share of tokens. So with ``tokens`` the rate of a domain is multiplied by
-    the tokens of its mean document; without them the shares of examples are returned as they are, which is right where the
-    documents of all domains are of one length. A domain without documents or tokens gets 0.
+    The papers count examples, a weight here is a share of tokens. So with ``tokens`` the rate of a
+    domain is multiplied by the tokens of its mean document; without them the shares of examples
+    are returned as they are, which is right where the documents of all domains are of one length.
+    A domain without documents or tokens gets 0.
 
     Args:
-        cap: K, the most documents that count of one domain; T5 uses 2**21 with a temperature, FLAN 3000.
+        cap: K, the most documents that count of one domain; T5 uses 2**21 with a temperature, FLAN
+            3000.
         temperature: T, 1 for none.
 
     Example:
@@ -66,7 +71,10 @@ class MaxCap(Fixed):
             return State(rates)
         available = amounts(tokens, "tokens", found.size)
         if (available[found == 0] > 0).any():
-            raise ReweightvizError(f"MaxCap got tokens without documents in domain {int(np.argmax((found == 0) & (available > 0)))}: "
-                                   "count its documents, or give it no tokens.")
+            raise ReweightvizError(
+                "MaxCap got tokens without documents in domain "
+                f"{int(np.argmax((found == 0) & (available > 0)))}: "
+                "count its documents, or give it no tokens."
+            )
         length = np.divide(available, found, out=np.zeros_like(found), where=found > 0)
         return State(temperature_weights(rates * length / length.max(), 1.0))

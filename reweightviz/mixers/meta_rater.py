@@ -1,9 +1,12 @@
 """Meta-rater: what each of several quality ratings should count, from proxy runs on the documents that they select.
 
-Xinlin Zhuang, Jiahui Peng, Ren Ma, Yinfan Wang, Tianyi Bai, Xingjian Wei, Jiantao Qiu, Chi Zhang, Ying Qian and Conghui He,
-"Meta-rater: A Multi-dimensional Data Selection Method for Pre-training Language Models", ACL 2025,
-https://arxiv.org/abs/2504.14194. It is RegMix with raters for domains: 256 random weight vectors over 25 raters, each the
-selection of one proxy run; a regressor from the weights to the validation loss; the mean of the best 128 of many draws.
+Xinlin Zhuang, Jiahui Peng, Ren Ma, Yinfan Wang, Tianyi Bai, Xingjian Wei, Jiantao Qiu, Chi Zhang,
+Ying Qian and Conghui He, "Meta-rater: A Multi-dimensional Data Selection Method for Pre-training
+Language Models", ACL 2025,
+https://arxiv.org/abs/2504.14194. It is RegMix with raters for domains: 256 random weight vectors
+    over 25 raters, each the
+selection of one proxy run; a regressor from the weights to the validation loss; the mean of the
+best 128 of many draws.
 Ours: the warning where raters are collinear, and that the draws may follow a prior.
 """
 
@@ -32,11 +35,12 @@ INFLATED = 10.0
 class MetaRater(Fixed):
     """Weights over quality raters, not over domains: ``combine`` makes of them one score a document.
 
-    Fit a law to the proxy runs, with the raters for its domains: ``rv.fit(swarm, rv.laws.RegMix())`` is the paper's. A rater
-    with a prior of 0 stays at 0.
+    Fit a law to the proxy runs, with the raters for its domains: ``rv.fit(swarm,
+    rv.laws.RegMix())`` is the paper's. A rater with a prior of 0 stays at 0.
 
     Args:
-        draws: weight vectors that the law judges; the authors' script draws 200,000, the text says 1,000,000.
+        draws: weight vectors that the law judges; the authors' script draws 200,000, the text says
+            1,000,000.
         top: of how many of the best the mean is taken.
         seed: of the draws.
 
@@ -74,8 +78,10 @@ class MetaRater(Fixed):
         """Search the law.
 
         Args:
-            law: fitted to weights of the K raters; several targets count alike, those where higher is better with a minus.
-            prior: (K,) around which the draws spread, as Dirichlet(K * prior); uniform when not given.
+            law: fitted to weights of the K raters; several targets count alike, those where higher
+                is better with a minus.
+            prior: (K,) around which the draws spread, as Dirichlet(K * prior); uniform when not
+                given.
         """
         if not hasattr(law, "predict"):
             raise InvalidArgument(
@@ -91,17 +97,27 @@ class MetaRater(Fixed):
                 got=f"{centre.size} weights",
             )
         signs = np.where(law.lower_is_better, 1.0, -1.0) / len(law.targets)
-        concentration = np.round(raters * centre, 9)  # numpy draws 1 and 1 - 1e-16 in different ways
-        best = mean_of_best(lambda weights: law.predict(weights) @ signs, concentration, draws=self.draws, top=self.top, seed=self.seed)
+        concentration = np.round(
+            raters * centre, 9
+        )  # numpy draws 1 and 1 - 1e-16 in different ways
+        best = mean_of_best(
+            lambda weights: law.predict(weights) @ signs,
+            concentration,
+            draws=self.draws,
+            top=self.top,
+            seed=self.seed,
+        )
         if not np.isfinite(best).all():
-            raise ReweightvizError("MetaRater found no weights for which the law predicts a finite loss.")
+            raise ReweightvizError(
+                "MetaRater found no weights for which the law predicts a finite loss."
+            )
         return State(best)
 
     def combine(self, state: State, ratings: ArrayLike) -> Array:
         """One score a document, (N,), higher is better: the weighted mean of the standardised ratings (N, K).
 
-        A :class:`ReweightvizWarning` names the raters that the others nearly give (:func:`variance_inflation` above 10):
-        their weights could as well be those of the others.
+        A :class:`ReweightvizWarning` names the raters that the others nearly give
+        (:func:`variance_inflation` above 10): their weights could as well be those of the others.
         """
         z = standardised(ratings)
         if z.shape[1] != state.weights.size:
@@ -110,8 +126,15 @@ class MetaRater(Fixed):
                 value=z.shape[1],
                 expected=f"a column for each of {state.weights.size} raters",
             )
-        inflated = np.flatnonzero((variance_inflation(z) > INFLATED) & z.any(0)) if len(z) > z.shape[1] else ()
+        inflated = (
+            np.flatnonzero((variance_inflation(z) > INFLATED) & z.any(0))
+            if len(z) > z.shape[1]
+            else ()
+        )
         if len(inflated):
-            warn(f"MetaRater: the others nearly give the ratings of column {', '.join(map(str, inflated))}, so their weights say little; "
-                 "drop some of them.")
+            warn(
+                "MetaRater: the others nearly give the ratings of column "
+                f"{', '.join(map(str, inflated))}, so their weights say little; "
+                "drop some of them."
+            )
         return np.asarray(z @ state.weights, np.float64)

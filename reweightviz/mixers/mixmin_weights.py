@@ -1,9 +1,10 @@
 """MixMin's weights: the mixture of one model a domain that best explains the target's documents; no runs, one convex program.
 
-Anvith Thudi, Evianne Rovers, Yangjun Ruan, Tristan Thrush and Chris J. Maddison, "MixMin: Finding Data Mixtures via
-Convex Minimization", ICML 2025, https://arxiv.org/abs/2502.10510. Followed: the objective of the authors' public code
-(LLM_DataMixing/mixmin_gen.py). Ours: Newton steps to a checked optimum, where theirs stops after 100 exponentiated
-gradients. ``rv.laws.MixMin`` is the same objective as a law, to look at before its optimum is taken.
+Anvith Thudi, Evianne Rovers, Yangjun Ruan, Tristan Thrush and Chris J. Maddison, "MixMin: Finding
+Data Mixtures via Convex Minimization", ICML 2025, https://arxiv.org/abs/2502.10510. Followed: the
+objective of the authors' public code (LLM_DataMixing/mixmin_gen.py). Ours: Newton steps to a
+checked optimum, where theirs stops after 100 exponentiated gradients. ``rv.laws.MixMin`` is the
+same objective as a law, to look at before its optimum is taken.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from reweightviz.numerics.mixture_likelihood import documents, minimise_mixture_
 class MixMinWeights(Fixed):
     """The weights p with the lowest ``-mean_x log sum_i p_i P_i(x) / length_x + kl * KL(p || prior)``.
 
-    P_i(x) is the probability of the target's document x under a model trained on domain i alone. Where no lengths are
-    given, expectation maximisation for mixture weights has the same optimum. A domain with a prior of 0 stays at 0
-    when kl is above 0; without kl the prior plays no part.
+    P_i(x) is the probability of the target's document x under a model trained on domain i alone.
+    Where no lengths are given, expectation maximisation for mixture weights has the same optimum.
+    A domain with a prior of 0 stays at 0 when kl is above 0; without kl the prior plays no part.
 
     Args:
         kl: pull towards the prior, in nats per token; 0 is the paper's.
@@ -48,13 +49,20 @@ class MixMinWeights(Fixed):
         if self.kl < 0:
             raise UnmetNeed(name="MixMinWeights", value=self.kl, expected="kl of at least 0")
 
-    def init(self, *, log_probs: ArrayLike, lengths: ArrayLike | None = None, prior: ArrayLike | None = None) -> State:
+    def init(
+        self,
+        *,
+        log_probs: ArrayLike,
+        lengths: ArrayLike | None = None,
+        prior: ArrayLike | None = None,
+    ) -> State:
         """Solve it.
 
         Args:
-            log_probs: (X, K), log probability of each of the target's X documents under a model of each domain.
-            lengths: (X,) tokens of the documents, where the log probabilities are of whole documents, as in the paper;
-                taken as they are, such as per token, when not given.
+            log_probs: (X, K), log probability of each of the target's X documents under a model of
+                each domain.
+            lengths: (X,) tokens of the documents, where the log probabilities are of whole
+                documents, as in the paper; taken as they are, such as per token, when not given.
             prior: (K,); uniform when not given.
         """
         logs = np.asarray(log_probs, np.float64)
@@ -66,6 +74,12 @@ class MixMinWeights(Fixed):
                 "likely",
                 got=f"shape {logs.shape}",
             )
-        tokens = np.ones(len(logs)) if lengths is None else amounts(lengths, "lengths", len(logs), positive=True)
-        found = minimise_mixture_loss(documents(logs), 1 / (len(logs) * tokens), kl=self.kl, prior=prior)
+        tokens = (
+            np.ones(len(logs))
+            if lengths is None
+            else amounts(lengths, "lengths", len(logs), positive=True)
+        )
+        found = minimise_mixture_loss(
+            documents(logs), 1 / (len(logs) * tokens), kl=self.kl, prior=prior
+        )
         return State(found.x / found.x.sum())

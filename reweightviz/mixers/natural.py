@@ -1,8 +1,9 @@
 """Natural: every token is as likely as any other.
 
-Colin Raffel et al., "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer",
-JMLR 2020, https://arxiv.org/abs/1910.10683, section 3.5.2, examples-proportional mixing without its limit. The
-unit here is the token, so the answer depends on the tokenizer that counted.
+Colin Raffel et al., "Exploring the Limits of Transfer Learning with a Unified Text-to-Text
+Transformer", JMLR 2020, https://arxiv.org/abs/1910.10683, section 3.5.2, examples-proportional
+mixing without its limit. The unit here is the token, so the answer depends on the tokenizer that
+counted.
 """
 
 from __future__ import annotations

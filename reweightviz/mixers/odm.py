@@ -1,8 +1,8 @@
 """ODM, online data mixing: a bandit that draws more from domains whose training loss is high.
 
-Alon Albalak, Liangming Pan, Colin Raffel and William Yang Wang, "Efficient Online Data Mixing For Language Model
-Pre-Training", 2023, https://arxiv.org/abs/2312.02406. Followed: the authors' public code, whose trainer tells the
-bandit all domains of a mixed batch at once.
+Alon Albalak, Liangming Pan, Colin Raffel and William Yang Wang, "Efficient Online Data Mixing For
+Language Model Pre-Training", 2023, https://arxiv.org/abs/2312.02406. Followed: the authors' public
+code, whose trainer tells the bandit all domains of a mixed batch at once.
 """
 
 from __future__ import annotations
@@ -44,21 +44,25 @@ class ODM:
 
     Two variants of the public code:
 
-    - "exp3": rewards add up, each divided by the probability with which its domain was drawn, and the policy is a
-      softmax of them, whose temperature is the exploration rate of the step before.
-    - "smoothed_mean": a moving average of ``exp(loss)``, without that division. The public code has two rules for
-      it that disagree: told one domain, a softmax of perplexities, which overflows; told a whole batch, shares in
-      proportion to them. The second is followed, because it is what the public trainer calls. It does not change
-      when a constant is added to all losses.
+    - "exp3": rewards add up, each divided by the probability with which its domain was drawn, and
+      the policy is a softmax of them, whose temperature is the exploration rate of the step
+      before.
+    - "smoothed_mean": a moving average of ``exp(loss)``, without that division. The public code
+      has two rules for it that disagree: told one domain, a softmax of perplexities, which
+      overflows; told a whole batch, shares in proportion to them. The second is followed, because
+      it is what the public trainer calls. It does not change when a constant is added to all
+      losses.
 
-    A domain absent from the batch (NaN) keeps its reward. One whose prior is 0 comes back with the exploration
-    rate after the warm-up. A first step may not count a reward more than the rate allows, so that a tiny prior
-    cannot win by its first loss. The exploration rate is never above 1 / K and falls below it after K ln K steps,
-    so no number of domains keeps the policy uniform forever, as a fixed floor does in other ports.
+    A domain absent from the batch (NaN) keeps its reward. One whose prior is 0 comes back with the
+    exploration rate after the warm-up. A first step may not count a reward more than the rate
+    allows, so that a tiny prior cannot win by its first loss. The exploration rate is never above
+    1 / K and falls below it after K ln K steps, so no number of domains keeps the policy uniform
+    forever, as a fixed floor does in other ports.
 
     Args:
         variant: "exp3" or "smoothed_mean".
-        warmup: steps at the prior before the first update; the paper takes about 1% of the training.
+        warmup: steps at the prior before the first update; the paper takes about 1% of the
+            training.
         scale: what "exp3" divides losses by, 10 in the public code.
         smoothing: share of the past in the moving average, the paper's alpha.
 
@@ -78,7 +82,10 @@ class ODM:
 
     applies_to: ClassVar[str] = "sampling"
     paper: ClassVar[str] = "https://arxiv.org/abs/2312.02406"
-    verified: ClassVar[str] = "both update rules checked against the public code (alon-albalak/online-data-mixing, data_sampling_utils.py)"
+    verified: ClassVar[str] = (
+        "both update rules checked against the public code "
+        "(alon-albalak/online-data-mixing, data_sampling_utils.py)"
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -98,14 +105,20 @@ class ODM:
     def init(self, *, prior: ArrayLike) -> State | MeanState:
         """Start at ``prior`` (K,)."""
         start = share(prior, "the prior")
-        return self._kind(start, np.full(start.size, 0.0 if self.variant == "exp3" else -np.inf), 1 / start.size, 0)
+        return self._kind(
+            start,
+            np.full(start.size, 0.0 if self.variant == "exp3" else -np.inf),
+            1 / start.size,
+            0,
+        )
 
     def update(self, state: State | MeanState, *, loss: ArrayLike) -> State | MeanState:
         """One step.
 
         Args:
             state: the last one; stays as it is.
-            loss: (K,) nats per token, NaN for a domain absent from the batch; without any, only the step advances.
+            loss: (K,) nats per token, NaN for a domain absent from the batch; without any, only
+                the step advances.
         """
         (losses,) = checked(self, self._kind, state, loss=loss)
         step, K = state.step + 1, losses.size
@@ -119,7 +132,9 @@ class ODM:
             best = np.exp(log_softmax(state.rate * reward))
         else:  # the rewards are logs: a perplexity overflows at a loss of 710
             past = np.log(max(self.smoothing, 1e-300)) + state.reward
-            reward = np.where(seen, np.logaddexp(past, np.log1p(-self.smoothing) + losses), state.reward)
+            reward = np.where(
+                seen, np.logaddexp(past, np.log1p(-self.smoothing) + losses), state.reward
+            )
             best = np.exp(log_softmax(reward))
         policy = (1 - K * rate) * best + rate
         return self._kind(np.asarray(policy / policy.sum(), np.float64), reward, rate, step)

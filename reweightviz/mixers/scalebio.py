@@ -1,9 +1,11 @@
 """ScaleBiO: domain weights as the outer variables of a bilevel problem, by first-order steps alone.
 
-Rui Pan, Dylan Zhang, Hanning Zhang, Xingyuan Pan, Minrui Xu, Jipeng Zhang, Renjie Pi, Xiaoyu Wang and Tong Zhang,
-"ScaleBiO: Scalable Bilevel Optimization for LLM Data Reweighting", ACL 2025, https://arxiv.org/abs/2406.19976. The problem
-``min over w, logits, max over u`` of ``L_val(w) + alpha (L_train(w, p) - L_train(u, p))``, p the softmax of the logits.
-Followed: the gradient of the public code, down which the logits take plain steps as in the paper's minimax problem; the code
+Rui Pan, Dylan Zhang, Hanning Zhang, Xingyuan Pan, Minrui Xu, Jipeng Zhang, Renjie Pi, Xiaoyu Wang
+and Tong Zhang, "ScaleBiO: Scalable Bilevel Optimization for LLM Data Reweighting", ACL 2025,
+https://arxiv.org/abs/2406.19976. The problem ``min over w, logits, max over u`` of ``L_val(w) +
+alpha (L_train(w, p) - L_train(u, p))``, p the softmax of the logits.
+Followed: the gradient of the public code, down which the logits take plain steps as in the paper's
+    minimax problem; the code
 gives them to AdamW, and its memory-saving part (LISA) belongs to the trainer.
 """
 
@@ -32,14 +34,17 @@ class State(NamedTuple):
 class ScaleBiO:
     """Less weight to domains on which the model loses more than a follower that minimises the training loss alone.
 
-    The trainer keeps both models: w follows ``L_val + alpha L_train``, the follower u follows ``L_train``, and a sequence of
-    domain i counts ``p_i`` in L_train. A domain on which w is worse than u by more than the average is one that the
-    validation loss has to fight, and its logit falls by ``rate * alpha * p_i (gap_i - mean gap)``.
+    The trainer keeps both models: w follows ``L_val + alpha L_train``, the follower u follows
+    ``L_train``, and a sequence of domain i counts ``p_i`` in L_train. A domain on which w is worse
+    than u by more than the average is one that the validation loss has to fight, and its logit
+    falls by ``rate * alpha * p_i (gap_i - mean gap)``.
 
-    A domain absent from the batch is left out of the mean and its logit stays. One whose prior is 0 stays at 0.
+    A domain absent from the batch is left out of the mean and its logit stays. One whose prior is
+    0 stays at 0.
 
     Args:
-        alpha: how much the training loss counts beside the validation loss; the trainer reads it too.
+        alpha: how much the training loss counts beside the validation loss; the trainer reads it
+            too.
         rate: step size of the logits.
 
     Example:
@@ -81,10 +86,15 @@ class ScaleBiO:
 
         Args:
             state: the last one; stays as it is.
-            penalty_gap: (K,) nats, loss under the model less that under the follower; NaN for a domain absent from the batch.
+            penalty_gap: (K,) nats, loss under the model less that under the follower; NaN for a
+                domain absent from the batch.
         """
         (gap,) = checked(self, State, state, penalty_gap=penalty_gap)
-        return State(ascended(state.log_weights, -self.rate * self.alpha, _gradient(self.weights(state), gap)))
+        return State(
+            ascended(
+                state.log_weights, -self.rate * self.alpha, _gradient(self.weights(state), gap)
+            )
+        )
 
     def weights(self, state: State) -> Array:
         """What to train with now, (K,)."""

@@ -1,8 +1,10 @@
 """Skill-It: more weight to domains that help the domains whose held-out loss is still high.
 
-Mayee F. Chen, Nicholas Roberts, Kush Bhatia, Jue Wang, Ce Zhang, Frederic Sala and Christopher Ré, "Skill-it! A
-Data-Driven Skills Framework for Understanding and Training Language Models", NeurIPS 2023,
-https://arxiv.org/abs/2307.14430. Followed: the authors' public code, whose every round restarts from the prior.
+Mayee F. Chen, Nicholas Roberts, Kush Bhatia, Jue Wang, Ce Zhang, Frederic Sala and Christopher Ré,
+"Skill-it! A Data-Driven Skills Framework for Understanding and Training Language Models", NeurIPS
+2023,
+https://arxiv.org/abs/2307.14430. Followed: the authors' public code, whose every round restarts
+    from the prior.
 """
 
 from __future__ import annotations
@@ -35,22 +37,25 @@ class State(NamedTuple):
 class SkillIt:
     """Weights proportional to ``prior_i exp(eta sum_j A_ij L_j)``, with L the held-out losses of the last rounds, summed.
 
-    The graph A has a row for each domain that is trained on and a column for each that is measured: ``A_ij`` is what
-    training on i alone takes off the loss of j, as a share of that loss. Transposed, it gives other weights, and
-    nothing can tell; one public analysis of the method was run so by accident. A graph of zeros gives the prior, and
-    one that is nearly complete says little, as its authors write. They halve off-diagonal entries that are exactly
-    1, because their synthetic graphs hold only 0 and 1; here the graph is taken as it is.
+    The graph A has a row for each domain that is trained on and a column for each that is
+    measured: ``A_ij`` is what training on i alone takes off the loss of j, as a share of that
+    loss. Transposed, it gives other weights, and nothing can tell; one public analysis of the
+    method was run so by accident. A graph of zeros gives the prior, and one that is nearly
+    complete says little, as its authors write. They halve off-diagonal entries that are exactly 1,
+    because their synthetic graphs hold only 0 and 1; here the graph is taken as it is.
 
-    A domain whose prior is 0 stays at 0. One whose held-out loss is not measured (NaN) counts with its last
-    measured loss, and not at all before the first.
+    A domain whose prior is 0 stays at 0. One whose held-out loss is not measured (NaN) counts with
+    its last measured loss, and not at all before the first.
 
     Args:
         eta: step size, one number for graph and losses together.
         every: steps a round; the held-out losses are measured at the end of each.
         window: rounds whose losses are summed, the public code's default.
-        normalize_loss: divide the losses by those of the first round; a domain whose first loss is 0 then counts not at all.
+        normalize_loss: divide the losses by those of the first round; a domain whose first loss is
+            0 then counts not at all.
         eta_schedule: divide eta by how far the total loss has come down since the first round.
-        keep_lone: domains that no edge joins to another keep their prior; the others share what is left.
+        keep_lone: domains that no edge joins to another keep their prior; the others share what is
+            left.
 
     Example:
         >>> mixer = SkillIt(eta=0.8)
@@ -68,7 +73,9 @@ class SkillIt:
 
     applies_to: ClassVar[str] = "sampling"
     paper: ClassVar[str] = "https://arxiv.org/abs/2307.14430"
-    verified: ClassVar[str] = "update rule checked against the public code (HazyResearch/skill-it, trainer/mw_trainer.py)"
+    verified: ClassVar[str] = (
+        "update rule checked against the public code (HazyResearch/skill-it, trainer/mw_trainer.py)"
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -109,7 +116,8 @@ class SkillIt:
 
         Args:
             state: the last one; stays as it is.
-            held_out_loss: (K,) nats per token where :meth:`measures` asked for it; without any, only the step advances.
+            held_out_loss: (K,) nats per token where :meth:`measures` asked for it; without any,
+                only the step advances.
         """
         (came,) = checked(self, State, state, held_out_loss=held_out_loss)
         state = state._replace(step=state.step + 1)
@@ -118,12 +126,22 @@ class SkillIt:
         last = state.recent[-1] if len(state.recent) else state.first
         losses = np.where(np.isnan(came), last, came)
         first = np.where(np.isnan(state.first), losses, state.first)
-        recent = np.vstack([state.recent, losses])[-self.window:]
+        recent = np.vstack([state.recent, losses])[-self.window :]
         seen = ~np.isnan(losses)
-        eta = self.eta * first[seen].sum() / losses[seen].sum() if self.eta_schedule and losses[seen].sum() > 0 else self.eta
-        counted = np.divide(recent, first, out=np.zeros_like(recent), where=first != 0) if self.normalize_loss else recent
+        eta = (
+            self.eta * first[seen].sum() / losses[seen].sum()
+            if self.eta_schedule and losses[seen].sum() > 0
+            else self.eta
+        )
+        counted = (
+            np.divide(recent, first, out=np.zeros_like(recent), where=first != 0)
+            if self.normalize_loss
+            else recent
+        )
         total = np.nansum(counted, axis=0)
-        return state._replace(weights=self._weights(state.prior, state.graph, total, eta), first=first, recent=recent)
+        return state._replace(
+            weights=self._weights(state.prior, state.graph, total, eta), first=first, recent=recent
+        )
 
     def weights(self, state: State) -> Array:
         """What to train with now, (K,)."""
@@ -139,5 +157,7 @@ class SkillIt:
         edges = (graph != 0) & ~np.eye(len(graph), dtype=bool)
         lone = ~(edges.any(0) | edges.any(1)) & self.keep_lone
         joined = weights[~lone].sum()
-        weights = np.where(lone, prior, weights * (prior[~lone].sum() / joined if joined > 0 else 0.0))
+        weights = np.where(
+            lone, prior, weights * (prior[~lone].sum() / joined if joined > 0 else 0.0)
+        )
         return np.asarray(weights / weights.sum(), np.float64)

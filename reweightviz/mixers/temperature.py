@@ -1,9 +1,9 @@
 """Temperature sampling: between natural and uniform.
 
-Naveen Arivazhagan et al., "Massively Multilingual Neural Machine Translation in the Wild: Findings and
-Challenges", 2019, https://arxiv.org/abs/1907.05019, with the temperature; Alexis Conneau et al., "Unsupervised
-Cross-lingual Representation Learning at Scale" (XLM-R), ACL 2020, https://arxiv.org/abs/1911.02116, with the
-exponent 0.3 that is the default here.
+Naveen Arivazhagan et al., "Massively Multilingual Neural Machine Translation in the Wild: Findings
+and Challenges", 2019, https://arxiv.org/abs/1907.05019, with the temperature; Alexis Conneau et
+al., "Unsupervised Cross-lingual Representation Learning at Scale" (XLM-R), ACL 2020,
+https://arxiv.org/abs/1911.02116, with the exponent 0.3 that is the default here.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Temperature(Fixed):
         temperature T    1 natural    2    3.33    5    infinity uniform     Arivazhagan et al., Cooldown; here
         exponent alpha   1 natural   0.5   0.3    0.2          0 uniform     XLM-R and mT5 (0.3), RegMix and Olmix (0.5)
 
-    ``Temperature(2)`` and ``Temperature.from_exponent(0.5)`` are the same mixer. Uniform is over the domains that hold
-    anything; one without tokens gets 0 at every temperature.
+    ``Temperature(2)`` and ``Temperature.from_exponent(0.5)`` are the same mixer. Uniform is over
+    the domains that hold anything; one without tokens gets 0 at every temperature.
 
     Args:
         temperature: T, above 0; the default is an exponent of 0.3.

@@ -1,10 +1,13 @@
 """Two phases: first the large domains alone, then a mixture of all.
 
-Dami Choi, Derrick Xin, Hamid Dadkhahi, Justin Gilmer, Ankush Garg, Orhan Firat, Chih-Kuan Yeh, Andrew M. Dai and
-Behrooz Ghorbani, "Order Matters in the Presence of Dataset Imbalance for Multilingual Learning", NeurIPS 2023,
-https://arxiv.org/abs/2312.06134. Seen: the abstract, pre-training on the high-resource tasks and then fine-tuning on a mixture
-of high- and low-resource tasks. Ours: which domains count as large, natural weights among them, and that the step of
-the switch is left to the user; the learning rate, which a fine-tuning would start anew, is the trainer's.
+Dami Choi, Derrick Xin, Hamid Dadkhahi, Justin Gilmer, Ankush Garg, Orhan Firat, Chih-Kuan Yeh,
+Andrew M. Dai and Behrooz Ghorbani, "Order Matters in the Presence of Dataset Imbalance for
+Multilingual Learning", NeurIPS 2023,
+https://arxiv.org/abs/2312.06134. Seen: the abstract, pre-training on the high-resource tasks and
+    then fine-tuning on a mixture
+of high- and low-resource tasks. Ours: which domains count as large, natural weights among them,
+and that the step of the switch is left to the user; the learning rate, which a fine-tuning would
+start anew, is the trainer's.
 """
 
 from __future__ import annotations
@@ -26,13 +29,14 @@ from reweightviz.numerics.simplex import share
 class TwoPhase(Scheduled):
     """The large domains by their tokens until the step ``switch``, then the mixture ``prior``.
 
-    The answer is a schedule: ``rv.mix`` returns it, ``stages`` has it, and ``result`` is its mean over the run. A domain
-    with a prior of 0 is never trained after the switch.
+    The answer is a schedule: ``rv.mix`` returns it, ``stages`` has it, and ``result`` is its mean
+    over the run. A domain with a prior of 0 is never trained after the switch.
 
     Args:
         switch: the step at which the second phase begins.
         steps: of the whole run.
-        large: a domain is large that has at least this share of the tokens of the largest one; 1 for the largest alone.
+        large: a domain is large that has at least this share of the tokens of the largest one; 1
+            for the largest alone.
 
     Example:
         >>> mixer = TwoPhase(switch=800, steps=1000)
@@ -72,5 +76,7 @@ class TwoPhase(Scheduled):
                 expected=f"a prior for each of {available.size} domains",
                 got=f"{second.size} weights",
             )
-        first = temperature_weights(np.where(available >= self.large * available.max(), available, 0.0), 1.0)
+        first = temperature_weights(
+            np.where(available >= self.large * available.max(), available, 0.0), 1.0
+        )
         return self._state({0: first, self.switch: second})

@@ -1,8 +1,9 @@
 """Uniform: the same weight for every domain, whatever its size; the baseline that is hard to beat.
 
-Mayee F. Chen, Michael Y. Hu, Nicholas Lourie, Kyunghyun Cho and Christopher Ré, "Aioli: A Unified Optimization
-Framework for Language Model Data Mixing", ICLR 2025, https://arxiv.org/abs/2411.05735, where it is called
-stratified sampling and no earlier method beats it on every data set.
+Mayee F. Chen, Michael Y. Hu, Nicholas Lourie, Kyunghyun Cho and Christopher Ré, "Aioli: A Unified
+Optimization Framework for Language Model Data Mixing", ICLR 2025,
+https://arxiv.org/abs/2411.05735, where it is called stratified sampling and no earlier method
+beats it on every data set.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from reweightviz.mixers._fixed import Fixed, State
 class Uniform(Fixed):
     """Weight ``1 / K`` for each of K domains.
 
-    Of ``prior`` only the length is used: a domain that holds nothing still gets its share, so look at the
-    epochs before training on it.
+    Of ``prior`` only the length is used: a domain that holds nothing still gets its share, so look
+    at the epochs before training on it.
 
     Example:
         >>> mixer = Uniform()

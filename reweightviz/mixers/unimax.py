@@ -1,8 +1,10 @@
 """UniMax: as uniform as a cap on the epochs of each domain allows.
 
-Hyung Won Chung, Noah Constant, Xavier Garcia, Adam Roberts, Yi Tay, Sharan Narang and Orhan Firat, "UniMax: Fairer
-and More Effective Language Sampling for Large-Scale Multilingual Pretraining", ICLR 2023,
-https://arxiv.org/abs/2304.09151. The paper counts characters; any unit does, as long as the budget has the same.
+Hyung Won Chung, Noah Constant, Xavier Garcia, Adam Roberts, Yi Tay, Sharan Narang and Orhan Firat,
+"UniMax: Fairer and More Effective Language Sampling for Large-Scale Multilingual Pretraining",
+ICLR 2023,
+https://arxiv.org/abs/2304.09151. The paper counts characters; any unit does, as long as the budget
+    has the same.
 """
 
 from __future__ import annotations
@@ -56,12 +58,18 @@ class UniMax(Fixed):
         """Weights for the tokens (K,) available in each domain; one without any gets 0."""
         natural = temperature_weights(tokens, 1.0)
         available = np.asarray(tokens, np.float64)
-        caps = np.where(available > 0, self.max_epochs * np.where(available > 0, available, 1.0), 0.0)
+        caps = np.where(
+            available > 0, self.max_epochs * np.where(available > 0, available, 1.0), 0.0
+        )
         unused = self.budget - caps.sum()
         if unused > 1e-12 * self.budget:
-            warn(f"UniMax: {self.max_epochs:g} epochs of everything are {caps.sum():.6g} tokens, so "
-                          f"{unused:.6g} of the budget of {self.budget:.6g} stay unused and the weights are natural; "
-                          "allow more epochs or a smaller budget.")
+            warn(
+                f"UniMax: {self.max_epochs:g} epochs of everything are {caps.sum():.6g} "
+                "tokens, so "
+                f"{unused:.6g} of the budget of {self.budget:.6g} stay unused and the "
+                "weights are natural; "
+                "allow more epochs or a smaller budget."
+            )
             return State(natural)
         filled = water_fill(caps, self.budget)
         return State(filled / filled.sum())

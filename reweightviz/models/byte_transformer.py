@@ -62,7 +62,9 @@ class ByteTransformer(nn.Module):
     def token_losses(self, sequences: Tensor) -> Tensor:
         """Negative log-likelihood (B, L-1) of every next byte of (B, L) sequences, in nats."""
         logits = self(sequences[:, :-1])
-        return F.cross_entropy(logits.flatten(0, 1), sequences[:, 1:].flatten(), reduction="none").view(len(sequences), -1)
+        return F.cross_entropy(
+            logits.flatten(0, 1), sequences[:, 1:].flatten(), reduction="none"
+        ).view(len(sequences), -1)
 
     @property
     def parameters_count(self) -> int:
@@ -73,12 +75,21 @@ class ByteTransformer(nn.Module):
         """Parameters of the last ``layers`` blocks and the final norm; all parameters where it is None."""
         if layers is None:
             return list(self.parameters())
-        return [p for part in (*self.blocks[max(len(self.blocks) - layers, 0) :], self.norm) for p in part.parameters()]
+        return [
+            p
+            for part in (*self.blocks[max(len(self.blocks) - layers, 0) :], self.norm)
+            for p in part.parameters()
+        ]
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write weights as float16 in an .npz file."""
-        arrays = {name: value.detach().cpu().numpy().astype(np.float16) for name, value in self.state_dict().items()}
-        settings = {f"config.{name}": np.int64(value) for name, value in asdict(self.config).items()}
+        arrays = {
+            name: value.detach().cpu().numpy().astype(np.float16)
+            for name, value in self.state_dict().items()
+        }
+        settings = {
+            f"config.{name}": np.int64(value) for name, value in asdict(self.config).items()
+        }
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays, **settings)
         Path(path).write_bytes(buffer.getvalue())
@@ -93,13 +104,29 @@ class ByteTransformer(nn.Module):
         """
         try:
             with np.load(path, allow_pickle=False) as stored:
-                settings = {name.partition(".")[2]: int(stored[name]) for name in stored if name.startswith("config.")}
-                weights = {name: torch.from_numpy(stored[name].astype(np.float32)) for name in stored if not name.startswith("config.")}
+                settings = {
+                    name.partition(".")[2]: int(stored[name])
+                    for name in stored
+                    if name.startswith("config.")
+                }
+                weights = {
+                    name: torch.from_numpy(stored[name].astype(np.float32))
+                    for name in stored
+                    if not name.startswith("config.")
+                }
             model = cls(ModelConfig(**settings))
             model.load_state_dict(weights)
         except OSError as error:
             raise UnreadableFile(path=path, reason=error.strerror or error) from error
-        except (ValueError, TypeError, AttributeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        except (
+            ValueError,
+            TypeError,
+            AttributeError,
+            EOFError,
+            RuntimeError,
+            zipfile.BadZipFile,
+            zlib.error,
+        ) as error:
             raise WrongContent(
                 path=path, reason="is no proxy model; a model is what ByteTransformer.save writes"
             ) from error
@@ -119,7 +146,11 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         batch, length, width = x.shape
-        q, k, v = self.qkv(self.attention_norm(x)).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        q, k, v = (
+            self.qkv(self.attention_norm(x))
+            .view(batch, length, 3, self.heads, -1)
+            .permute(2, 0, 3, 1, 4)
+        )
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.out(mixed.transpose(1, 2).reshape(batch, length, width))
         return x + self.down(F.gelu(self.up(self.mlp_norm(x))))

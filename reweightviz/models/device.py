@@ -27,8 +27,10 @@ def choose_device(name: str | torch.device) -> torch.device:
         # A name alone is no proof that the device is there: an array on it is.
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError, TypeError) as error:
-        raise ReweightvizError(f"this machine has no torch device {str(name)!r:.60}; "
-                               "'auto', 'cpu' or, with a GPU, 'cuda' would do.") from error
+        raise ReweightvizError(
+            f"this machine has no torch device {str(name)!r:.60}; "
+            "'auto', 'cpu' or, with a GPU, 'cuda' would do."
+        ) from error
 
 
 @contextmanager
@@ -39,7 +41,9 @@ def repeatable(device: torch.device) -> Iterator[None]:
     if device.type != "cuda":
         yield
         return
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it torch refuses matrix products in this mode
+    os.environ.setdefault(
+        "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+    )  # without it torch refuses matrix products in this mode
     before = torch.are_deterministic_algorithms_enabled()
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
     torch.use_deterministic_algorithms(True)

@@ -6,8 +6,9 @@ Lowest weighted mean loss: the marginal gain of a coin is the same in every grou
 
     n_g = (w_g scale_g exponent_g / (price cost_g)) ** (1 / (1 + exponent_g))
 
-with the one price at which the budget is spent (the KKT conditions). Lowest worst loss: the one level to which every group
-comes, n_g = (scale_g / (level - floor_g)) ** (1 / exponent_g). Both are one root in one dimension.
+with the one price at which the budget is spent (the KKT conditions). Lowest worst loss: the one
+level to which every group comes, n_g = (scale_g / (level - floor_g)) ** (1 / exponent_g). Both are
+one root in one dimension.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class LearningCurves(NamedTuple):
 
     def at(self, sizes: Array) -> Array:
         """Losses (K,) at sizes (K,) or (n, K)."""
-        return np.asarray(self.floor + self.scale * sizes ** -self.exponent, np.float64)
+        return np.asarray(self.floor + self.scale * sizes**-self.exponent, np.float64)
 
 
 def fit_learning_curves(sizes: Array, losses: Array) -> LearningCurves:
@@ -52,14 +53,18 @@ def fit_learning_curves(sizes: Array, losses: Array) -> LearningCurves:
     for group, (n, loss) in enumerate(zip(sizes.T, losses.T, strict=True)):
         told = np.isfinite(n) & np.isfinite(loss)
         if np.unique(n[told]).size < 3:
-            raise ReweightvizError("a learning curve needs losses at three different sizes or more; "
-                                   f"domain {group} has {np.unique(n[told]).size}.")
+            raise ReweightvizError(
+                "a learning curve needs losses at three different sizes or more; "
+                f"domain {group} has {np.unique(n[told]).size}."
+            )
         law = fit_power_laws(n[told], loss[told][:, None], np.zeros(int(told.sum()), np.int64))
-        found.append((law.floor[0, 0], law.scale[0, 0] * law.unit ** law.exponent, law.exponent))
+        found.append((law.floor[0, 0], law.scale[0, 0] * law.unit**law.exponent, law.exponent))
     return LearningCurves(*np.array(found, np.float64).T)
 
 
-def spread_for_mean(curves: LearningCurves, importance: Array, cost: Array, budget: float, least: Array) -> Array:
+def spread_for_mean(
+    curves: LearningCurves, importance: Array, cost: Array, budget: float, least: Array
+) -> Array:
     """Sizes (K,) with the lowest ``importance @ losses``.
 
     >>> curves = LearningCurves(np.zeros(2), np.array([1.0, 4.0]), np.ones(2))
@@ -79,7 +84,12 @@ def spread_for_worst(curves: LearningCurves, cost: Array, budget: float, least: 
     """
     scale, learns = _log(curves.scale), curves.scale > 0
     below = np.where(learns, curves.floor[learns].max(initial=0.0) - curves.floor, 1.0)
-    return _spent(lambda log_level: (scale - _log(below + np.exp(log_level))) / curves.exponent, cost, budget, least)
+    return _spent(
+        lambda log_level: (scale - _log(below + np.exp(log_level))) / curves.exponent,
+        cost,
+        budget,
+        least,
+    )
 
 
 def _spent(log_sizes: Callable[[float], Array], cost: Array, budget: float, least: Array) -> Array:
@@ -88,10 +98,14 @@ def _spent(log_sizes: Callable[[float], Array], cost: Array, budget: float, leas
         return least
     all_of_it = np.log(budget) - np.log(cost)
     if np.isneginf(log_sizes(0.0)).all():
-        return np.asarray(least + np.exp(all_of_it) * (1 - cost @ least / budget) / cost.size, np.float64)
+        return np.asarray(
+            least + np.exp(all_of_it) * (1 - cost @ least / budget) / cost.size, np.float64
+        )
 
     def sizes(x: float) -> Array:
-        return np.asarray(np.maximum(least, np.exp(np.minimum(log_sizes(x), all_of_it + 1))), np.float64)
+        return np.asarray(
+            np.maximum(least, np.exp(np.minimum(log_sizes(x), all_of_it + 1))), np.float64
+        )
 
     def over(x: float) -> float:
         return float(np.log(max(float(cost @ sizes(x)), 1e-300) / budget))

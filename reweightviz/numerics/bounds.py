@@ -32,23 +32,33 @@ def weight_bounds(
     """
     low = np.broadcast_to(np.asarray(0.0 if lower is None else lower, np.float64), (domains,))
     high = np.broadcast_to(np.asarray(1.0 if upper is None else upper, np.float64), (domains,))
-    labels = np.array(names if names is not None else [f"domain {i}" for i in range(domains)], object)
+    labels = np.array(
+        names if names is not None else [f"domain {i}" for i in range(domains)], object
+    )
     if np.isnan(low).any() or np.isnan(high).any():
         bad = np.isnan(low) | np.isnan(high)
         raise ReweightvizError(f"bounds must be numbers; that of {listed(labels[bad])} is NaN.")
     low, high = np.maximum(low, 0.0), np.minimum(high, 1.0)
     if prior is not None:
         if ((prior == 0) & (low > 0)).any():
-            raise ReweightvizError("a domain with prior 0 stays at 0 under a KL penalty, but the lower bound of "
-                                   f"{listed(labels[(prior == 0) & (low > 0)])} is above 0.")
+            raise ReweightvizError(
+                "a domain with prior 0 stays at 0 under a KL penalty, but the lower bound of "
+                f"{listed(labels[(prior == 0) & (low > 0)])} is above 0."
+            )
         high = np.where(prior == 0, 0.0, high)
     if (low > high).any():
         bad = low > high
-        raise ReweightvizError(f"the lower bound is above the upper bound (cap) for {listed(labels[bad])}: "
-                               f"{low[bad][0]:.4g} > {high[bad][0]:.4g}.")
+        raise ReweightvizError(
+            f"the lower bound is above the upper bound (cap) for {listed(labels[bad])}: "
+            f"{low[bad][0]:.4g} > {high[bad][0]:.4g}."
+        )
     if high.sum() < 1 - ROOM:
-        raise ReweightvizError(f"the upper bounds (caps) sum to {high.sum():.4g}, so no weights can sum to 1: "
-                               "allow more epochs, fewer tokens, or add domains.")
+        raise ReweightvizError(
+            f"the upper bounds (caps) sum to {high.sum():.4g}, so no weights can sum to 1: "
+            "allow more epochs, fewer tokens, or add domains."
+        )
     if low.sum() > 1 + ROOM:
-        raise ReweightvizError(f"the lower bounds sum to {low.sum():.4g}, more than 1: lower some of them.")
+        raise ReweightvizError(
+            f"the lower bounds sum to {low.sum():.4g}, more than 1: lower some of them."
+        )
     return low, high

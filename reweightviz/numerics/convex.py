@@ -31,10 +31,18 @@ class Ceilings(NamedTuple):
     worst: NDArray[np.bool_]
 
 
-def minimise_exponentials(rates: Array, shares: Array, *, kl: float = 0.0, prior: ArrayLike | None = None,
-                          lower: ArrayLike | None = None, upper: ArrayLike | None = None,
-                          names: Sequence[str] | None = None, limits: Limits | None = None,
-                          ceilings: Ceilings | None = None) -> Optimum:
+def minimise_exponentials(
+    rates: Array,
+    shares: Array,
+    *,
+    kl: float = 0.0,
+    prior: ArrayLike | None = None,
+    lower: ArrayLike | None = None,
+    upper: ArrayLike | None = None,
+    names: Sequence[str] | None = None,
+    limits: Limits | None = None,
+    ceilings: Ceilings | None = None,
+) -> Optimum:
     """Minimise ``sum_m s_m exp(A_m . x) + kl * KL(x || q)`` over the simplex within bounds.
 
     Args:
@@ -58,7 +66,9 @@ def minimise_exponentials(rates: Array, shares: Array, *, kl: float = 0.0, prior
     rates, shares = np.atleast_2d(np.asarray(rates, np.float64)), np.asarray(shares, np.float64)
     domains = rates.shape[1]
     if shares.shape != rates.shape[:1] or not np.isfinite(shares).all() or (shares < 0).any():
-        raise ReweightvizError(f"shares must be {rates.shape[0]} finite numbers >= 0, one a target; got {shares}.")
+        raise ReweightvizError(
+            f"shares must be {rates.shape[0]} finite numbers >= 0, one a target; got {shares}."
+        )
     ceilings = ceilings or Ceilings(np.empty((0, len(rates))), np.empty(0), np.empty(0, bool))
     if not shares.any() and not kl and not ceilings.worst.any():
         raise ReweightvizError("there is nothing to minimise: all shares are 0 and so is kl.")
@@ -83,7 +93,9 @@ def minimise_exponentials(rates: Array, shares: Array, *, kl: float = 0.0, prior
     return program.minimise(cost, worst=over.rows(worst) if worst.any() else None, size=kl)
 
 
-def _vertex_of(slopes: Array, size: float, low: Array, high: Array, limits: Limits | None) -> Optimum:
+def _vertex_of(
+    slopes: Array, size: float, low: Array, high: Array, limits: Limits | None
+) -> Optimum:
     """Return where one exponential is least: where its exponent is, a linear program whose vertex is exact."""
     rows, most = (None, None) if limits is None or not len(limits.most) else limits
     found = linprog(

@@ -1,7 +1,7 @@
 """Convex and concave functions of one number: their values, their tangents, and the cone that each of them is.
 
-A tangent is chosen by its slope, not by the point where it touches: where a weight is tiny its slope is known well and
-itself hardly. The intercepts are those of Fenchel's conjugates.
+A tangent is chosen by its slope, not by the point where it touches: where a weight is tiny its
+slope is known well and itself hardly. The intercepts are those of Fenchel's conjugates.
 """
 
 from __future__ import annotations
@@ -81,9 +81,10 @@ class Values:
 class Function(ABC):
     """A function f of the n parts of an argument r.
 
-    A cone of three rows holds it: ``argument`` and ``own`` are the rows of r and of the variable that stands for f(r),
-    the third is ``constant``. ``sign`` is -1 where the cone holds the variable's negative, ``slopes`` are the least and
-    the largest slope of f, or of -f where it is concave.
+    A cone of three rows holds it: ``argument`` and ``own`` are the rows of r and of the variable
+    that stands for f(r), the third is ``constant``. ``sign`` is -1 where the cone holds the
+    variable's negative, ``slopes`` are the least and the largest slope of f, or of -f where it is
+    concave.
     """
 
     argument: ClassVar[int]

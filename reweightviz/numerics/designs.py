@@ -37,11 +37,19 @@ def cleaned(points: Array, where: Region, least: float) -> Array:
     return np.asarray(np.divide(kept, total, out=points.copy(), where=total > 0), np.float64)
 
 
-def dirichlet_design(prior: Array, count: int, where: Region, *, strengths: tuple[float, float] = (0.1, 5.0), least: float = 2e-4,
-                     rng: np.random.Generator) -> Drawn:
+def dirichlet_design(
+    prior: Array,
+    count: int,
+    where: Region,
+    *,
+    strengths: tuple[float, float] = (0.1, 5.0),
+    least: float = 2e-4,
+    rng: np.random.Generator,
+) -> Drawn:
     """Dirichlet draws around a prior, of log-spaced strengths: from nearly single domains to mixtures like the prior.
 
-    Bounds and limits are checked after small weights were dropped and the rest was normalised, so they hold in the end.
+    Bounds and limits are checked after small weights were dropped and the rest was normalised, so
+    they hold in the end.
 
     Args:
         prior: (K,), sums to 1.
@@ -64,11 +72,14 @@ def dirichlet_design(prior: Array, count: int, where: Region, *, strengths: tupl
     return _completed(found, seen, count, where, least, rng)
 
 
-def space_filling_design(count: int, where: Region, *, least: float = 2e-4, rng: np.random.Generator) -> Drawn:
+def space_filling_design(
+    count: int, where: Region, *, least: float = 2e-4, rng: np.random.Generator
+) -> Drawn:
     """Mixtures far apart: of many quasi-random ones, spread evenly over the region, each time the furthest from those chosen.
 
-    The greedy rule is that of T. F. Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985: the
-    least distance between chosen points is at least half of the largest that is possible within the pool.
+    The greedy rule is that of T. F. Gonzalez, "Clustering to minimize the maximum intercluster
+    distance", 1985: the least distance between chosen points is at least half of the largest that
+    is possible within the pool.
     """
     domains = len(where.lower)
     pool = np.empty((0, domains))
@@ -98,7 +109,9 @@ def log_linear_features(points: Array, slopes: Array) -> Array:
     """What a run tells of ``c + exp(t.w)``: its derivatives (S, n, 1 + K) at each of the slopes t (S, K)."""
     bend = np.exp(points @ slopes.T).T
     bend /= bend.mean(1, keepdims=True)
-    return np.concatenate([np.ones((len(slopes), len(points), 1)), bend[:, :, None] * points], axis=2)
+    return np.concatenate(
+        [np.ones((len(slopes), len(points), 1)), bend[:, :, None] * points], axis=2
+    )
 
 
 def information(features: Array) -> Array:
@@ -107,11 +120,14 @@ def information(features: Array) -> Array:
     return np.asarray(np.linalg.slogdet(gram)[1], np.float64)
 
 
-def optimal_design(pool: Array, slopes: Array, count: int, *, rng: np.random.Generator, sweeps: int = 6) -> NDArray[np.int64]:
+def optimal_design(
+    pool: Array, slopes: Array, count: int, *, rng: np.random.Generator, sweeps: int = 6
+) -> NDArray[np.int64]:
     """Rows (count,) of a pool (N, K) that tell the parameters of log-linear curves best.
 
-    D-optimal by exchange (V. V. Fedorov, Theory of Optimal Experiments, 1972): while some swap of a chosen mixture for
-    another raises the mean log determinant of the information over the curves, the best one is made.
+    D-optimal by exchange (V. V. Fedorov, Theory of Optimal Experiments, 1972): while some swap of
+    a chosen mixture for another raises the mean log determinant of the information over the
+    curves, the best one is made.
 
     Args:
         pool: candidate mixtures.
@@ -122,7 +138,10 @@ def optimal_design(pool: Array, slopes: Array, count: int, *, rng: np.random.Gen
     """
     features = log_linear_features(pool, slopes)
     if count > len(pool):
-        raise ReweightvizError(f"an optimal design of {count} runs needs at least as many candidates; there are {len(pool)}.")
+        raise ReweightvizError(
+            f"an optimal design of {count} runs needs at least as many candidates; there "
+            f"are {len(pool)}."
+        )
     chosen = rng.permutation(len(pool))[:count]
     free = np.ones(len(pool), bool)
     free[chosen] = False
@@ -133,7 +152,7 @@ def optimal_design(pool: Array, slopes: Array, count: int, *, rng: np.random.Gen
         out = chosen[place]
         with_out = (projected @ features[:, out, :, None])[:, :, 0]
         # By how much the determinant grows when a candidate takes this place.
-        ratio = (1 + each) * (1 - each[:, [out]]) + with_out ** 2
+        ratio = (1 + each) * (1 - each[:, [out]]) + with_out**2
         gain = np.where(free, np.log(np.maximum(ratio, 1e-300)).mean(0), -np.inf)
         best = int(gain.argmax())
         since += 1
@@ -159,7 +178,9 @@ def different(points: Array) -> Array:
     return points[np.sort(first)]
 
 
-def _completed(found: Array, seen: Array, count: int, where: Region, least: float, rng: np.random.Generator) -> Drawn:
+def _completed(
+    found: Array, seen: Array, count: int, where: Region, least: float, rng: np.random.Generator
+) -> Drawn:
     """``count`` of the mixtures found; where they are too few, others are pulled within the limits."""
     if len(found) >= count:
         return Drawn(found[np.sort(rng.permutation(len(found))[:count])], 0)
@@ -171,8 +192,13 @@ def _completed(found: Array, seen: Array, count: int, where: Region, least: floa
         pulled = np.where(fine[:, None], dropped, where.within(dropped))
     pulled = different(pulled[meets(pulled, where)])
     known = {tuple(row) for row in np.round(found, 5)}
-    fresh = np.array([row for row in pulled if tuple(np.round(row, 5)) not in known]).reshape(-1, found.shape[1])
+    fresh = np.array([row for row in pulled if tuple(np.round(row, 5)) not in known]).reshape(
+        -1, found.shape[1]
+    )
     missing = count - len(found)
     if len(fresh) < missing:
-        raise ReweightvizError(f"bounds and caps leave only {len(found) + len(fresh)} different mixtures; {count} runs were asked for.")
+        raise ReweightvizError(
+            f"bounds and caps leave only {len(found) + len(fresh)} different mixtures; "
+            f"{count} runs were asked for."
+        )
     return Drawn(np.concatenate([found, fresh[rng.permutation(len(fresh))[:missing]]]), missing)

@@ -12,7 +12,9 @@ BLOCK = 1 << 16
 """Weights that are drawn and scored at once."""
 
 
-def mean_of_best(score: Callable[[Array], Array], concentration: Array, *, draws: int, top: int, seed: int) -> Array:
+def mean_of_best(
+    score: Callable[[Array], Array], concentration: Array, *, draws: int, top: int, seed: int
+) -> Array:
     """The mean (K,) of the ``top`` weights with the lowest score among ``draws`` from Dirichlet(concentration).
 
     Args:
@@ -32,8 +34,15 @@ def mean_of_best(score: Callable[[Array], Array], concentration: Array, *, draws
         some = np.zeros((min(BLOCK, draws - first), concentration.size))
         some[:, drawn] = rng.dirichlet(concentration[drawn], len(some))
         found = np.asarray(score(some), np.float64)
-        best, scores = np.concatenate([best, some]), np.concatenate([scores, np.where(np.isfinite(found), found, np.inf)])
+        best, scores = (
+            np.concatenate([best, some]),
+            np.concatenate([scores, np.where(np.isfinite(found), found, np.inf)]),
+        )
         kept = np.argsort(scores, kind="stable")[:top]
         best, scores = best[kept], scores[kept]
-    mean = best[np.isfinite(scores)].mean(0) if np.isfinite(scores).any() else np.full(concentration.size, np.nan)
+    mean = (
+        best[np.isfinite(scores)].mean(0)
+        if np.isfinite(scores).any()
+        else np.full(concentration.size, np.nan)
+    )
     return np.asarray(mean / mean.sum(), np.float64)

@@ -22,13 +22,16 @@ def effective_tokens(tokens: ArrayLike, unique: ArrayLike, decay: float = DATA_D
     """How many fresh tokens ``tokens`` are worth of which only ``unique`` are different.
 
     Niklas Muennighoff et al., "Scaling Data-Constrained Language Models", NeurIPS 2023,
-    https://arxiv.org/abs/2305.16264, equation 5: ``U + U R* (1 - exp(-R / R*))`` with ``R = tokens / U - 1``; fewer than
+    https://arxiv.org/abs/2305.16264, equation 5: ``U + U R* (1 - exp(-R / R*))`` with ``R = tokens
+        / U - 1``; fewer than
     ``unique`` tokens are worth themselves.
 
     >>> effective_tokens([0.5, 1, 4, 1e9], 1.0).round(6).tolist()
     [0.5, 1.0, 3.725673, 16.387756]
     """
-    total, fresh = np.broadcast_arrays(np.asarray(tokens, np.float64), np.asarray(unique, np.float64))
+    total, fresh = np.broadcast_arrays(
+        np.asarray(tokens, np.float64), np.asarray(unique, np.float64)
+    )
     seen = np.minimum(total, fresh)
     again = np.divide(total - seen, seen, out=np.zeros(seen.shape), where=seen > 0)
     return np.asarray(seen * (1 - decay * np.expm1(-again / decay)), np.float64)
@@ -37,25 +40,38 @@ def effective_tokens(tokens: ArrayLike, unique: ArrayLike, decay: float = DATA_D
 def data_constrained_loss(size: ArrayLike, tokens: ArrayLike, unique: ArrayLike) -> Array:
     """Loss in nats per token of a model of ``size`` parameters after ``tokens``, of which ``unique`` are different.
 
-    The parametric fit in the same authors' public code. Parameters too count less beyond what ``unique`` tokens can use.
+    The parametric fit in the same authors' public code. Parameters too count less beyond what
+    ``unique`` tokens can use.
 
     >>> float(data_constrained_loss(6.34e9, 242e9, 25e9).round(6))
     2.225644
     """
     fresh = np.minimum(np.asarray(unique, np.float64), tokens)
     ratio = np.exp((LOG_A - LOG_B) / (2 * ALPHA))
-    usable = np.minimum(np.asarray(size, np.float64), fresh * ratio ** 2)
+    usable = np.minimum(np.asarray(size, np.float64), fresh * ratio**2)
     parameters, data = effective_tokens(size, usable, SIZE_DECAY), effective_tokens(tokens, fresh)
-    return np.asarray(np.exp(LOG_E) + np.exp(LOG_A) * parameters ** -ALPHA + np.exp(LOG_B) * data ** -ALPHA, np.float64)
+    return np.asarray(
+        np.exp(LOG_E) + np.exp(LOG_A) * parameters**-ALPHA + np.exp(LOG_B) * data**-ALPHA,
+        np.float64,
+    )
 
 
-def utility_loss(samples: float, per_epoch: float, utilities: ArrayLike, half_lives: ArrayLike, *, rate: float, floor: float,
-                 floor_decays: bool = False) -> float:
+def utility_loss(
+    samples: float,
+    per_epoch: float,
+    utilities: ArrayLike,
+    half_lives: ArrayLike,
+    *,
+    rate: float,
+    floor: float,
+    floor_decays: bool = False,
+) -> float:
     """Loss after ``samples`` of one or more equal pools mixed evenly, each of whose utility halves by the epoch.
 
-    Sachin Goyal et al., "Scaling Laws for Data Filtering", CVPR 2024, https://arxiv.org/abs/2404.07177: after the first
-    epoch ``floor + (rate n)^b``, and each further one multiplies by ``(n_k / n_{k-1})^{b_k}``, where b_k is the mean over
-    the pools of their utility, halved every ``half_lives`` epochs times the number of pools.
+    Sachin Goyal et al., "Scaling Laws for Data Filtering", CVPR 2024,
+    https://arxiv.org/abs/2404.07177: after the first epoch ``floor + (rate n)^b``, and each
+    further one multiplies by ``(n_k / n_{k-1})^{b_k}``, where b_k is the mean over the pools of
+    their utility, halved every ``half_lives`` epochs times the number of pools.
 
     Args:
         samples: seen in all.
@@ -64,12 +80,16 @@ def utility_loss(samples: float, per_epoch: float, utilities: ArrayLike, half_li
         half_lives: tau (p,), in epochs.
         rate: a, in 1 over samples.
         floor: d, the loss that stays.
-        floor_decays: multiply the floor too, as the authors' public code does; the formula keeps it outside.
+        floor_decays: multiply the floor too, as the authors' public code does; the formula keeps
+            it outside.
 
     >>> round(utility_loss(25.6e6, 12.8e6, [-0.15], [3.0], rate=2e-7, floor=0.1, floor_decays=True), 6)
     0.891775
     """
-    b, tau = np.atleast_1d(np.asarray(utilities, np.float64)), np.atleast_1d(np.asarray(half_lives, np.float64))
+    b, tau = (
+        np.atleast_1d(np.asarray(utilities, np.float64)),
+        np.atleast_1d(np.asarray(half_lives, np.float64)),
+    )
     epochs = np.arange(int(-(-samples // per_epoch)))
     utility = (b[:, None] * 0.5 ** (epochs / (len(b) * tau[:, None]))).mean(0)
     ends = np.minimum(per_epoch * (epochs + 1), samples)
@@ -81,20 +101,23 @@ def utility_loss(samples: float, per_epoch: float, utilities: ArrayLike, half_li
 def halving_samples(samples: float, per_epoch: float, half_life: float) -> float:
     """How many fresh samples ``samples`` are worth when each epoch over ``per_epoch`` counts by half after ``half_life``.
 
-    The alternative of the same paper: the samples wear, not the utility; the loss is then ``floor + (rate n)^b``.
+    The alternative of the same paper: the samples wear, not the utility; the loss is then ``floor
+    + (rate n)^b``.
 
     >>> halving_samples(3.0, 1.0, 1.0)
     1.75
     """
     starts = np.arange(int(-(-samples // per_epoch))) * per_epoch
-    return float((np.minimum(per_epoch, samples - starts) * 0.5 ** (starts / per_epoch / half_life)).sum())
+    return float(
+        (np.minimum(per_epoch, samples - starts) * 0.5 ** (starts / per_epoch / half_life)).sum()
+    )
 
 
 def worn_log(epochs: Array, wear: Array) -> tuple[Array, Array]:
     """``sum over passes k of exp(-k wear) log(end_k / start_k)`` after the first, and its derivative by ``wear``.
 
-    What training beyond the first pass adds to ``log n`` when the k-th repetition counts ``exp(-k wear)``. Passes up to
-    64 are summed, later ones integrated.
+    What training beyond the first pass adds to ``log n`` when the k-th repetition counts ``exp(-k
+    wear)``. Passes up to 64 are summed, later ones integrated.
 
     Args:
         epochs: (n, K), passes over each pool; up to one adds nothing.

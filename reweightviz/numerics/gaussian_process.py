@@ -2,8 +2,10 @@
 
     y = f(x) + noise,  cov f(x), f(x') = a exp(-sum_d (x_d - x'_d)^2 / (2 l_d^2)),  var noise = s
 
-Carl Edward Rasmussen and Christopher K. I. Williams, Gaussian Processes for Machine Learning, MIT Press, 2006,
-https://gaussianprocess.org/gpml/: algorithm 2.1, equations 5.8 and 5.9, 5.10 to 5.12. The gradient over D lengths costs
+Carl Edward Rasmussen and Christopher K. I. Williams, Gaussian Processes for Machine Learning, MIT
+Press, 2006,
+https://gaussianprocess.org/gpml/: algorithm 2.1, equations 5.8 and 5.9, 5.10 to 5.12. The gradient
+    over D lengths costs
 no more than the likelihood: the sum over pairs of B_ij (x_id - x_jd)^2 is two matrix products.
 """
 
@@ -32,7 +34,7 @@ class Kernel(NamedTuple):
     def between(self, left: Array, right: Array) -> Array:
         """Covariance (n, m) of f between inputs (n, D) and (m, D)."""
         left, right = left * np.exp(-self.lengths), right * np.exp(-self.lengths)
-        square = (left ** 2).sum(1)[:, None] + (right ** 2).sum(1)
+        square = (left**2).sum(1)[:, None] + (right**2).sum(1)
         square -= 2 * (left @ right.T)
         np.maximum(square, 0, out=square)
         square *= -0.5
@@ -50,19 +52,23 @@ class Posterior(NamedTuple):
 
     def mean(self, inputs: Array, block: int = 4096) -> Array:
         """Mean of f (n,)."""
-        parts = [self.kernel.between(inputs[i:i + block], self.inputs) @ self.alpha for i in range(0, len(inputs), block)]
+        parts = [
+            self.kernel.between(inputs[i : i + block], self.inputs) @ self.alpha
+            for i in range(0, len(inputs), block)
+        ]
         return np.concatenate(parts) if parts else np.empty(0)
 
     def variance(self, inputs: Array, block: int = 4096) -> Array:
         """Variance of f (n,), without the noise."""
-        parts = [self._unexplained(inputs[i:i + block]) for i in range(0, len(inputs), block)]
+        parts = [self._unexplained(inputs[i : i + block]) for i in range(0, len(inputs), block)]
         return np.concatenate(parts) if parts else np.empty(0)
 
     def deviations(self, features: Array, weights: Array, noise: Array) -> Deviations:
         """Draws of f less its mean, B functions that are the same wherever they are asked.
 
-        A function of the prior is drawn, and the data pull it back by what they would say of it (James T. Wilson et al.,
-        "Efficiently Sampling Functions from Gaussian Process Posteriors", ICML 2020, https://arxiv.org/abs/2002.09309).
+        A function of the prior is drawn, and the data pull it back by what they would say of it
+        (James T. Wilson et al., "Efficiently Sampling Functions from Gaussian Process Posteriors",
+        ICML 2020, https://arxiv.org/abs/2002.09309).
 
         Args:
             features: (F, D) standard normal directions of the prior's waves.
@@ -76,11 +82,15 @@ class Posterior(NamedTuple):
     def left_out(self) -> tuple[Array, Array]:
         """Of each run (R,), how far it lies above what the others say of it, and the standard deviation of that."""
         certain = np.diag(_inverse(self.root))
-        return np.asarray(self.alpha / certain, np.float64), np.asarray(1 / np.sqrt(certain), np.float64)
+        return np.asarray(self.alpha / certain, np.float64), np.asarray(
+            1 / np.sqrt(certain), np.float64
+        )
 
     def _unexplained(self, inputs: Array) -> Array:
         known = solve_triangular(self.root, self.kernel.between(self.inputs, inputs), lower=True)
-        return np.asarray(np.maximum(np.exp(self.kernel.amplitude) - (known ** 2).sum(0), 0), np.float64)
+        return np.asarray(
+            np.maximum(np.exp(self.kernel.amplitude) - (known**2).sum(0), 0), np.float64
+        )
 
 
 class Deviations(NamedTuple):
@@ -95,8 +105,14 @@ class Deviations(NamedTuple):
         """Values (n, B) at inputs (n, D)."""
         kernel = self.known.kernel
         phase = (inputs * np.exp(-kernel.lengths)) @ self.features.T
-        waves = np.hstack([np.cos(phase), np.sin(phase)]) * np.exp(kernel.amplitude / 2) / np.sqrt(len(self.features))
-        return np.asarray(waves @ self.weights - kernel.between(inputs, self.known.inputs) @ self.pull, np.float64)
+        waves = (
+            np.hstack([np.cos(phase), np.sin(phase)])
+            * np.exp(kernel.amplitude / 2)
+            / np.sqrt(len(self.features))
+        )
+        return np.asarray(
+            waves @ self.weights - kernel.between(inputs, self.known.inputs) @ self.pull, np.float64
+        )
 
 
 def posterior(inputs: Array, y: Array, kernel: Kernel) -> Posterior:
@@ -120,11 +136,13 @@ def log_likelihood(inputs: Array, y: Array, kernel: Kernel) -> tuple[float, Arra
     noise = 0.5 * np.exp(kernel.noise) * np.trace(pull)
     pull *= signal
     scaled = inputs * np.exp(-kernel.lengths)
-    lengths = pull.sum(1) @ scaled ** 2 - np.einsum("rd,rd->d", scaled, pull @ scaled)
+    lengths = pull.sum(1) @ scaled**2 - np.einsum("rd,rd->d", scaled, pull @ scaled)
     return float(value), np.concatenate([[0.5 * pull.sum(), noise], lengths])
 
 
-def fit_kernel(inputs: Array, y: Array, start: Kernel, *, isotropic: bool, steps: int = 100) -> tuple[Kernel, float]:
+def fit_kernel(
+    inputs: Array, y: Array, start: Kernel, *, isotropic: bool, steps: int = 100
+) -> tuple[Kernel, float]:
     """The kernel of the highest marginal likelihood near ``start``, and that likelihood's logarithm.
 
     Args:
@@ -149,7 +167,9 @@ def fit_kernel(inputs: Array, y: Array, start: Kernel, *, isotropic: bool, steps
     lengths = start.lengths[:1] if isotropic else start.lengths
     first = np.concatenate([[start.amplitude, start.noise], lengths])
     bounds: Sequence[tuple[float, float]] = [AMPLITUDE, NOISE, *[LENGTH] * len(lengths)]
-    best = minimize(downhill, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": steps})
+    best = minimize(
+        downhill, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": steps}
+    )
     return spread(best.x), -float(best.fun)
 
 

@@ -1,13 +1,14 @@
 """Drawing a domain more often, or weighing its loss more: the same mean gradient, not the same variance.
 
-A domain drawn with probability s_i whose loss counts p_i / s_i gives a gradient whose mean is that of the target p,
-whatever s. One example's variance around it is
+A domain drawn with probability s_i whose loss counts p_i / s_i gives a gradient whose mean is that
+of the target p, whatever s. One example's variance around it is
 
     sum_i p_i^2 / s_i E|g_i|^2  -  |sum_i p_i E g_i|^2
 
-which is smallest for s_i proportional to p_i sqrt(E|g_i|^2): importance sampling, as Tianjian Li et al., "Upsample or
-Upweight? Balanced Training on Heavily Imbalanced Datasets", NAACL 2025, https://arxiv.org/abs/2410.04579, apply it to
-domains. With gradients of one length the best sampler is the target itself: upsampling rather than upweighting.
+which is smallest for s_i proportional to p_i sqrt(E|g_i|^2): importance sampling, as Tianjian Li
+et al., "Upsample or Upweight? Balanced Training on Heavily Imbalanced Datasets", NAACL 2025,
+https://arxiv.org/abs/2410.04579, apply it to domains. With gradients of one length the best
+sampler is the target itself: upsampling rather than upweighting.
 """
 
 from __future__ import annotations
@@ -20,31 +21,43 @@ from reweightviz.core.types import Array
 from reweightviz.numerics.simplex import share
 
 
-def gradient_variance(target: ArrayLike, sampling: ArrayLike, squared_norms: ArrayLike, mean_squared_norm: float = 0.0) -> float:
+def gradient_variance(
+    target: ArrayLike, sampling: ArrayLike, squared_norms: ArrayLike, mean_squared_norm: float = 0.0
+) -> float:
     """Variance of one example's gradient, summed over the parameters; a batch of B has 1 / B of it.
 
     Args:
         target: p (K,), the mixture whose loss is minimised.
         sampling: s (K,), the mixture that draws; the loss of domain i counts p_i / s_i.
         squared_norms: (K,) mean squared length of one example's gradient in each domain.
-        mean_squared_norm: squared length of the mean gradient under the target. It is the same for every sampler, so
-            without it differences are still right.
+        mean_squared_norm: squared length of the mean gradient under the target. It is the same for
+            every sampler, so without it differences are still right.
 
     Raises:
-        ReweightvizError: a domain of the target is never drawn, so no weight of its loss makes up for it.
+        ReweightvizError: a domain of the target is never drawn, so no weight of its loss makes up
+            for it.
 
     Example:
         >>> gradient_variance([0.5, 0.5], [0.5, 0.5], [1, 1]), gradient_variance([0.5, 0.5], [0.9, 0.1], [1, 1])
         (1.0, 2.7777777777777777)
     """
-    p, s, norms = share(target, "the target"), share(sampling, "the sampling"), _squared(squared_norms)
+    p, s, norms = (
+        share(target, "the target"),
+        share(sampling, "the sampling"),
+        _squared(squared_norms),
+    )
     if not p.size == s.size == norms.size:
-        raise ReweightvizError("target, sampling and squared_norms must have one number a domain; "
-                               f"got {p.size}, {s.size} and {norms.size}.")
+        raise ReweightvizError(
+            "target, sampling and squared_norms must have one number a domain; "
+            f"got {p.size}, {s.size} and {norms.size}."
+        )
     wanted = p > 0
     if (s[wanted] == 0).any():
-        raise ReweightvizError(f"domain {int(np.argmax(wanted & (s == 0)))} has a weight in the target and is never drawn: "
-                               "give it a share of the sampling.")
+        raise ReweightvizError(
+            f"domain {int(np.argmax(wanted & (s == 0)))} has a weight in the target and "
+            "is never drawn: "
+            "give it a share of the sampling."
+        )
     return float((p[wanted] ** 2 / s[wanted] * norms[wanted]).sum() - mean_squared_norm)
 
 
@@ -56,7 +69,10 @@ def least_variance_sampling(target: ArrayLike, squared_norms: ArrayLike) -> Arra
     """
     p, norms = share(target, "the target"), _squared(squared_norms)
     if p.size != norms.size:
-        raise ReweightvizError(f"target and squared_norms must have one number a domain; got {p.size} and {norms.size}.")
+        raise ReweightvizError(
+            f"target and squared_norms must have one number a domain; got {p.size} and "
+            f"{norms.size}."
+        )
     longest = norms[p > 0].max()
     drawn = p * np.sqrt(norms / longest) if longest > 0 else p
     return np.asarray(drawn / drawn.sum(), np.float64)

@@ -1,7 +1,8 @@
 """Density grids of the map, and what a weight does to a point.
 
-The ink of domain k under weights w is linear, ``e_k * C_k`` with the emphasis ``e_k = w_k / natural_k``:
-a point's area times its opacity equals e below neutral. widgets/scales.js holds the same formulas.
+The ink of domain k under weights w is linear, ``e_k * C_k`` with the emphasis ``e_k = w_k /
+natural_k``: a point's area times its opacity equals e below neutral. widgets/scales.js holds the
+same formulas.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ LARGEST = 2.5
 def emphasis(weights: ArrayLike, natural: ArrayLike) -> NDArray[np.float64]:
     """Expected passes over each domain (K,) relative to the natural mixture: ``w / natural``.
 
-    A domain with weight but no natural share counts as far above neutral (1e6); without weight it is 0.
+    A domain with weight but no natural share counts as far above neutral (1e6); without weight it
+    is 0.
 
     >>> emphasis([0.5, 0.5, 0.0], [0.25, 0.25, 0.5]).tolist()
     [2.0, 2.0, 0.0]
@@ -59,7 +61,9 @@ def quantised(xy: ArrayLike) -> NDArray[np.uint16]:
     return steps
 
 
-def density_grids(pixels: ArrayLike, codes: ArrayLike, k: int, shape: tuple[int, int]) -> NDArray[np.float32]:
+def density_grids(
+    pixels: ArrayLike, codes: ArrayLike, k: int, shape: tuple[int, int]
+) -> NDArray[np.float32]:
     """Documents of each domain in each cell: C (K, height, width).
 
     Args:

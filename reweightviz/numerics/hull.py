@@ -13,7 +13,8 @@ from reweightviz.core.types import Array
 def distance_outside(mixtures: ArrayLike, sampled: ArrayLike) -> Array:
     """The share of tokens (n,) that would have to move for each mixture to become a blend of the sampled ones.
 
-    That is the least total variation between a mixture and the convex hull, a linear program each; 0 inside.
+    That is the least total variation between a mixture and the convex hull, a linear program each;
+    0 inside.
 
     Args:
         mixtures: (n, K), or (K,) for one.
@@ -23,7 +24,10 @@ def distance_outside(mixtures: ArrayLike, sampled: ArrayLike) -> Array:
         >>> distance_outside([[0.5, 0.5, 0.0], [0.0, 0.2, 0.8]], [[1.0, 0, 0], [0, 1, 0], [0.5, 0, 0.5]]).round(3).tolist()
         [0.0, 0.4]
     """
-    asked, corners = np.atleast_2d(np.asarray(mixtures, np.float64)), np.asarray(sampled, np.float64)
+    asked, corners = (
+        np.atleast_2d(np.asarray(mixtures, np.float64)),
+        np.asarray(sampled, np.float64),
+    )
     if corners.ndim != 2 or not len(corners) or asked.shape[1] != corners.shape[1]:
         raise UnmetNeed(
             name="the hull",
@@ -34,10 +38,13 @@ def distance_outside(mixtures: ArrayLike, sampled: ArrayLike) -> Array:
     asked, corners = asked / asked.sum(1, keepdims=True), corners / corners.sum(1, keepdims=True)
     corners = np.unique(corners, axis=0)
     domains, runs = asked.shape[1], len(corners)
-    # What is missing of a domain must be moved there: blend + lacking >= mixture, in the least amount.
+    # What is missing of a domain must be moved there: blend + lacking >= mixture, in the least
+    # amount.
     table = np.hstack([-corners.T, -np.eye(domains)])
     cost = np.append(np.zeros(runs), np.ones(domains))
     one = np.append(np.ones(runs), np.zeros(domains))[None]
-    found = [linprog(cost, A_ub=table, b_ub=-row, A_eq=one, b_eq=[1.0], method="highs") for row in asked]
+    found = [
+        linprog(cost, A_ub=table, b_ub=-row, A_eq=one, b_eq=[1.0], method="highs") for row in asked
+    ]
     distance = np.array([max(each.fun, 0.0) for each in found])
     return np.where(distance < 1e-9, 0.0, distance)

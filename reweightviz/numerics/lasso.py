@@ -15,9 +15,10 @@ TINY = 1e-12
 def lasso(columns: Array, target: Array, penalty: Array) -> Array:
     """Coefficients (K,) with the lowest ``|columns @ x - target|^2 / 2 + penalty @ |x|``.
 
-    Exact: the penalty falls from where all is 0, and between two events (a column joins or leaves) the solution is a
-    straight line (M. R. Osborne, B. Presnell and B. A. Turlach, "A new approach to variable selection in least squares
-    problems", 2000).
+    Exact: the penalty falls from where all is 0, and between two events (a column joins or leaves)
+        the solution is a
+    straight line (M. R. Osborne, B. Presnell and B. A. Turlach, "A new approach to variable
+    selection in least squares problems", 2000).
 
     Args:
         columns: (D, K); there may be more columns than rows.
@@ -25,7 +26,8 @@ def lasso(columns: Array, target: Array, penalty: Array) -> Array:
         penalty: (K,) above 0.
 
     Raises:
-        ReweightvizError: the conditions of the minimum are not met in the end: columns that are tied, or nearly the same.
+        ReweightvizError: the conditions of the minimum are not met in the end: columns that are
+            tied, or nearly the same.
 
     Example:
         >>> lasso(np.eye(3), np.array([3.0, -0.5, -2.0]), np.ones(3)).tolist()
@@ -44,10 +46,17 @@ def lasso(columns: Array, target: Array, penalty: Array) -> Array:
             break
         slope = product - gram @ z
         towards = np.zeros(len(z))
-        towards[joined] = np.linalg.lstsq(gram[np.ix_(joined, joined)], np.sign(slope[joined]), rcond=None)[0]
+        towards[joined] = np.linalg.lstsq(
+            gram[np.ix_(joined, joined)], np.sign(slope[joined]), rcond=None
+        )[0]
         falls = gram @ towards
-        steps = np.concatenate([_until(level - slope, 1 - falls, ~joined), _until(level + slope, 1 + falls, ~joined),
-                                _until(-z, towards, joined & (z * towards < 0))])
+        steps = np.concatenate(
+            [
+                _until(level - slope, 1 - falls, ~joined),
+                _until(level + slope, 1 + falls, ~joined),
+                _until(-z, towards, joined & (z * towards < 0)),
+            ]
+        )
         if left is not None:
             steps[left] = np.inf
         event = int(np.argmin(steps))
@@ -63,8 +72,11 @@ def lasso(columns: Array, target: Array, penalty: Array) -> Array:
     slope = product - gram @ z
     missed = np.where(z != 0, np.abs(slope - np.sign(z) * end), np.maximum(np.abs(slope) - end, 0))
     if missed.max() > exact:
-        raise ReweightvizError("the lasso did not reach its minimum: some columns are tied or nearly the same; drop one of them, "
-                               "or ask for the solution without a penalty.")
+        raise ReweightvizError(
+            "the lasso did not reach its minimum: some columns are tied or nearly the "
+            "same; drop one of them, "
+            "or ask for the solution without a penalty."
+        )
     return np.asarray(z * end / penalty + 0.0, np.float64)
 
 
@@ -88,8 +100,16 @@ def least_absolute(columns: Array, target: Array, cost: Array) -> Array:
     size = float(np.abs(wanted).max(initial=0.0))
     if size == 0:
         return np.zeros(columns.shape[1])
-    found = linprog(np.concatenate([cost, cost]), A_eq=np.hstack([rows, -rows]), b_eq=wanted / size, bounds=(0, None), method="highs-ds")
+    found = linprog(
+        np.concatenate([cost, cost]),
+        A_eq=np.hstack([rows, -rows]),
+        b_eq=wanted / size,
+        bounds=(0, None),
+        method="highs-ds",
+    )
     if found.x is None:
-        raise ReweightvizError(f"the linear program of the smallest coefficients failed: {found.message.rstrip('.')}.")
+        raise ReweightvizError(
+            f"the linear program of the smallest coefficients failed: {found.message.rstrip('.')}."
+        )
     up, down = np.split(found.x, 2)
     return np.asarray((up - down) * size, np.float64)

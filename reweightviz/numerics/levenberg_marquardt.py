@@ -1,9 +1,10 @@
 """Many curves of one kind fitted at once, robustly, by Levenberg-Marquardt within bounds.
 
-A problem is one target from one start, or one target under one resample of the runs. All problems of a batch share
-the form of the curve, and each step makes the normal equations of all of them with one matrix product. The step
-follows Kenneth Levenberg, 1944, and Donald Marquardt, 1963 (https://doi.org/10.1137/0111030); the Huber loss enters
-by its weights, so that the gradient is exact and the curvature is that of Gauss and Newton.
+A problem is one target from one start, or one target under one resample of the runs. All problems
+of a batch share the form of the curve, and each step makes the normal equations of all of them
+with one matrix product. The step follows Kenneth Levenberg, 1944, and Donald Marquardt, 1963
+(https://doi.org/10.1137/0111030); the Huber loss enters by its weights, so that the gradient is
+exact and the curvature is that of Gauss and Newton.
 """
 
 from __future__ import annotations
@@ -54,8 +55,16 @@ def huber(residual: Array, delta: ArrayLike) -> Array:
     return np.asarray(inside * (size - 0.5 * inside), np.float64)
 
 
-def fit_batch(curve: Curve, jacobian: Jacobian, observed: Array, start: Array, setting: Setting, *,
-              counts: Array | None = None, equations: Equations | None = None) -> Fits:
+def fit_batch(
+    curve: Curve,
+    jacobian: Jacobian,
+    observed: Array,
+    start: Array,
+    setting: Setting,
+    *,
+    counts: Array | None = None,
+    equations: Equations | None = None,
+) -> Fits:
     """Minimise ``sum_r counts * huber(curve_r(theta) - observed_r)`` over ``low <= theta <= high``, for Q problems at once.
 
     Args:
@@ -65,11 +74,12 @@ def fit_batch(curve: Curve, jacobian: Jacobian, observed: Array, start: Array, s
         start: (Q, P), brought within the bounds.
         setting: the Huber delta, the bounds and when to stop.
         counts: (Q, R) how often each run counts; once when not given.
-        equations: a quicker way to the normal equations than through the jacobian, for a curve that has one;
-            the jacobian is not called then.
+        equations: a quicker way to the normal equations than through the jacobian, for a curve
+            that has one; the jacobian is not called then.
 
     Returns:
-        Q fits, each at least as good as its start; a start where the curve is not finite stays, at infinite cost.
+        Q fits, each at least as good as its start; a start where the curve is not finite stays, at
+        infinite cost.
 
     Example:
         >>> x = np.array([0.0, 1.0, 2.0])
@@ -84,13 +94,23 @@ def fit_batch(curve: Curve, jacobian: Jacobian, observed: Array, start: Array, s
     theta = np.clip(start, setting.low, setting.high)
     if not len(theta):
         return Fits(theta, np.empty(0))
-    rows = _problems_in_a_block(observed.shape[1], theta.shape[1], through_jacobian=equations is None)
+    rows = _problems_in_a_block(
+        observed.shape[1], theta.shape[1], through_jacobian=equations is None
+    )
     delta = np.broadcast_to(np.asarray(setting.delta, np.float64), (len(theta),))
     parts = []
     for first in range(0, len(theta), rows):
         which = np.arange(first, min(first + rows, len(theta)))
         weight = np.ones((len(which), observed.shape[1])) if counts is None else counts[which]
-        problem = _Problem(curve, equations or _through(jacobian), observed[which], weight, delta[which, None], which, setting)
+        problem = _Problem(
+            curve,
+            equations or _through(jacobian),
+            observed[which],
+            weight,
+            delta[which, None],
+            which,
+            setting,
+        )
         parts.append(problem.solve(theta[which]))
     return Fits(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
@@ -103,7 +123,7 @@ def leverage(jacobian: Array, *, most: float = 0.9) -> Array:
     >>> leverage(np.ones((1, 4, 2))).round(3).tolist()
     [[0.25, 0.25, 0.25, 0.25]]
     """
-    scale = np.sqrt((jacobian ** 2).sum(1, keepdims=True))
+    scale = np.sqrt((jacobian**2).sum(1, keepdims=True))
     scaled = np.divide(jacobian, scale, out=np.zeros_like(jacobian), where=scale > 0)
     left, sizes, _ = np.linalg.svd(scaled, full_matrices=False)
     real = sizes > 1e-7 * np.maximum(sizes[:, :1], 1e-300)
@@ -112,7 +132,7 @@ def leverage(jacobian: Array, *, most: float = 0.9) -> Array:
 
 def _problems_in_a_block(runs: int, parameters: int, *, through_jacobian: bool) -> int:
     """Count the problems whose largest array is a block: derivatives (q, R, P), or values (q, R) and J'WJ (q, P, P)."""
-    largest = runs * parameters if through_jacobian else max(runs, parameters ** 2)
+    largest = runs * parameters if through_jacobian else max(runs, parameters**2)
     return max(1, BLOCK // max(1, largest))
 
 
@@ -142,7 +162,12 @@ class _Problem(NamedTuple):
     setting: Setting
 
     def rows(self, keep: NDArray[np.bool_]) -> _Problem:
-        return self._replace(observed=self.observed[keep], counts=self.counts[keep], delta=self.delta[keep], which=self.which[keep])
+        return self._replace(
+            observed=self.observed[keep],
+            counts=self.counts[keep],
+            delta=self.delta[keep],
+            which=self.which[keep],
+        )
 
     def at(self, theta: Array) -> _Point:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -165,19 +190,35 @@ class _Problem(NamedTuple):
             there = self.at(self.step(here, damping))
             better = there.cost < here.cost
             gain = np.where(better, here.cost - there.cost, 0.0)
-            done = (better & (damping < 1e-2) & (gain <= self.setting.tolerance * here.cost)) | (damping > 1e9) | (here.cost < 1e-26)
-            here = _Point(*(np.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old) for new, old in zip(there, here, strict=True)))
+            done = (
+                (better & (damping < 1e-2) & (gain <= self.setting.tolerance * here.cost))
+                | (damping > 1e9)
+                | (here.cost < 1e-26)
+            )
+            here = _Point(
+                *(
+                    np.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+                    for new, old in zip(there, here, strict=True)
+                )
+            )
             damping = np.where(better, np.maximum(damping * 0.2, 1e-12), damping * 5)
             found.theta[left], found.cost[left] = here.theta, here.cost
         return found
 
     def step(self, here: _Point, damping: Array) -> Array:
         """Where one damped Gauss-Newton step leads; a parameter at its bound that is pushed outwards stays."""
-        low, high = (bound if bound.ndim == 1 else bound[self.which] for bound in (self.setting.low, self.setting.high))
+        low, high = (
+            bound if bound.ndim == 1 else bound[self.which]
+            for bound in (self.setting.low, self.setting.high)
+        )
         size = np.abs(here.residual)
-        weight = self.counts * np.where(size <= self.delta, 1.0, self.delta / np.maximum(size, self.delta))
+        weight = self.counts * np.where(
+            size <= self.delta, 1.0, self.delta / np.maximum(size, self.delta)
+        )
         gradient, normal = self.equations(here.theta, self.which, weight, here.residual)
-        pushed_out = ((here.theta <= low) & (gradient > 0)) | ((here.theta >= high) & (gradient < 0))
+        pushed_out = ((here.theta <= low) & (gradient > 0)) | (
+            (here.theta >= high) & (gradient < 0)
+        )
         problem, parameter = np.nonzero(pushed_out)
         normal[problem, parameter] = 0.0
         normal[problem, :, parameter] = 0.0
@@ -186,5 +227,3 @@ class _Problem(NamedTuple):
         diagonal += damping[:, None] * diagonal + 1e-12 * diagonal.max(1, keepdims=True) + 1e-300
         move = np.linalg.solve(normal, -gradient[:, :, None])[:, :, 0]
         return np.asarray(np.clip(here.theta + move, low, high), np.float64)
-
-

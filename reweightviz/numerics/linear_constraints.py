@@ -30,9 +30,15 @@ class Limits(NamedTuple):
         least = self.rows.min(1, initial=np.inf)
         span = self.rows.max(1, initial=-np.inf) - least
         if (self.most[span == 0] < least[span == 0] - TOLERANCE).any():
-            raise ReweightvizError("a limit is the same for every domain and below what it limits, so no weights meet it.")
+            raise ReweightvizError(
+                "a limit is the same for every domain and below what it limits, so no "
+                "weights meet it."
+            )
         kept = span > 0
-        return Limits((self.rows - least[:, None])[kept] / span[kept, None], (self.most - least)[kept] / span[kept])
+        return Limits(
+            (self.rows - least[:, None])[kept] / span[kept, None],
+            (self.most - least)[kept] / span[kept],
+        )
 
 
 class Conflict(NamedTuple):
@@ -57,12 +63,19 @@ def interior(limits: Limits, low: Array, high: Array) -> tuple[Array, float]:
     domains = len(low)
     reach = np.minimum(high, 1.0)
     eye = np.eye(domains)
-    # x >= low + s and x <= high - s, each within half its own span, so that a fixed weight leaves room to the others.
+    # x >= low + s and x <= high - s, each within half its own span, so that a fixed weight leaves
+    # room to the others.
     span = np.minimum((reach - low) / 2, 1.0)
     table = np.block([[rows, np.ones((len(rows), 1))], [-eye, span[:, None]], [eye, span[:, None]]])
-    found = linprog(np.append(np.zeros(domains), -1.0), A_ub=table, b_ub=np.concatenate([most, -low, reach]),
-                    A_eq=np.append(np.ones(domains), 0.0)[None], b_eq=[1.0],
-                    bounds=[*[(None, None)] * domains, (None, 1.0)], method="highs")
+    found = linprog(
+        np.append(np.zeros(domains), -1.0),
+        A_ub=table,
+        b_ub=np.concatenate([most, -low, reach]),
+        A_eq=np.append(np.ones(domains), 0.0)[None],
+        b_eq=[1.0],
+        bounds=[*[(None, None)] * domains, (None, 1.0)],
+        method="highs",
+    )
     if found.x is None:
         return np.full(domains, np.nan), -np.inf
     return np.asarray(found.x[:-1], np.float64), float(found.x[-1])
@@ -75,8 +88,15 @@ def least_value(row: Array, rows: Array, most: Array) -> float:
     1.75
     """
     scale = np.maximum(np.abs(rows).max(1, initial=0.0), 1e-300) if len(rows) else np.ones(0)
-    found = linprog(row, A_ub=rows / scale[:, None] if len(rows) else None, b_ub=most / scale if len(rows) else None,
-                    A_eq=np.ones((1, len(row))), b_eq=[1.0], bounds=(0, 1), method="highs")
+    found = linprog(
+        row,
+        A_ub=rows / scale[:, None] if len(rows) else None,
+        b_ub=most / scale if len(rows) else None,
+        A_eq=np.ones((1, len(row))),
+        b_eq=[1.0],
+        bounds=(0, 1),
+        method="highs",
+    )
     return np.inf if found.x is None else float(found.fun)
 
 
@@ -85,8 +105,8 @@ def conflict(limits: Limits, order: Sequence[int] | None = None) -> Conflict | N
 
     Args:
         limits: rows (P, K) and most (P,).
-        order: which limits to take away first, if the rest still conflict (all of them, in their order, when not
-            given); the last that stays is the one that is ``asked``.
+        order: which limits to take away first, if the rest still conflict (all of them, in their
+            order, when not given); the last that stays is the one that is ``asked``.
 
     Example:
         >>> conflict(Limits(np.array([[1.0, 0], [0, 1], [0, 1]]), np.array([0.25, 0.5, 0.9])))
@@ -94,7 +114,11 @@ def conflict(limits: Limits, order: Sequence[int] | None = None) -> Conflict | N
     """
 
     def empty(kept: Sequence[int]) -> bool:
-        return not np.isfinite(least_value(np.zeros(limits.rows.shape[1]), limits.rows[list(kept)], limits.most[list(kept)]))
+        return not np.isfinite(
+            least_value(
+                np.zeros(limits.rows.shape[1]), limits.rows[list(kept)], limits.most[list(kept)]
+            )
+        )
 
     kept = list(range(len(limits.most))) if order is None else list(order)
     if not empty(kept):

@@ -1,7 +1,8 @@
 """The log-linear curve ``y = c + exp(t.w)`` of one target, and how many of them are fitted at once.
 
 All problems (starts, targets, bootstrap draws) share the runs' mixtures and differ in their losses
-and in how often each run counts, so that one matrix product makes the normal equations of all of them.
+and in how often each run counts, so that one matrix product makes the normal equations of all of
+them.
 """
 
 from __future__ import annotations
@@ -51,8 +52,16 @@ def log_linear_starts(mixtures: Array, losses: Array, starts: int) -> Curves:
     return Curves(floors.ravel(), slopes, np.full(floors.size, np.nan))
 
 
-def fit_log_linear(mixtures: Array, losses: Array, start: Curves, *, counts: Array | None = None,
-                   delta: float = 0.02, tolerance: float = 1e-10, steps: int = 300) -> Curves:
+def fit_log_linear(
+    mixtures: Array,
+    losses: Array,
+    start: Curves,
+    *,
+    counts: Array | None = None,
+    delta: float = 0.02,
+    tolerance: float = 1e-10,
+    steps: int = 300,
+) -> Curves:
     """Minimise sum_r counts * huber(c + exp(t.w_r) - y_r) over c >= 0 and t, for P problems.
 
     Args:
@@ -78,8 +87,15 @@ def fit_log_linear(mixtures: Array, losses: Array, start: Curves, *, counts: Arr
     low = np.array([0.0, *[SLOPES[0]] * domains])
     high = np.array([np.inf, *[SLOPES[1]] * domains])
     theta = np.column_stack([start.floor, start.slopes])
-    fits = fit_batch(curve, jacobian, losses, theta, Setting(delta, low, high, tolerance, steps),
-                     counts=counts, equations=_equations(mixtures, losses))
+    fits = fit_batch(
+        curve,
+        jacobian,
+        losses,
+        theta,
+        Setting(delta, low, high, tolerance, steps),
+        counts=counts,
+        equations=_equations(mixtures, losses),
+    )
     return Curves(fits.theta[:, 0], fits.theta[:, 1:], fits.cost)
 
 
@@ -103,8 +119,7 @@ def _equations(mixtures: Array, losses: Array) -> Equations:
     row, column = np.triu_indices(domains)
     pairs = mixtures[:, row] * mixtures[:, column]
 
-    def equations(theta: Array, which: Rows, weight: Array,
-                  residual: Array) -> tuple[Array, Array]:
+    def equations(theta: Array, which: Rows, weight: Array, residual: Array) -> tuple[Array, Array]:
         # The residual holds the exponential already; a second one would cost a tenth of the fit.
         bend = residual + losses[which] - theta[:, :1]
         sloped = weight * bend

@@ -1,8 +1,11 @@
 """Loss over training as a power law, ``exp(floor) + exp(scale) * n ** -exponent``, for many domains at once.
 
-The form, the grid of starts, the bounds and the smoothing are those of Yiding Jiang et al., "Adaptive Data
-Optimization: Dynamic Sample Selection with Scaling Laws", ICLR 2025, https://arxiv.org/abs/2410.11820, in their public
-code; the fit is by Levenberg-Marquardt from the best of the starts, where theirs is by L-BFGS from all of them.
+The form, the grid of starts, the bounds and the smoothing are those of Yiding Jiang et al.,
+"Adaptive Data
+Optimization: Dynamic Sample Selection with Scaling Laws", ICLR 2025,
+    https://arxiv.org/abs/2410.11820, in their public
+code; the fit is by Levenberg-Marquardt from the best of the starts, where theirs is by L-BFGS from
+all of them.
 """
 
 from __future__ import annotations
@@ -13,7 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 from reweightviz.core.types import Array
 from reweightviz.numerics.levenberg_marquardt import Setting, fit_batch, huber
 
-STARTS = np.stack(np.meshgrid(np.arange(-2, 6), np.arange(-2, 2, 0.5), np.arange(0, 0.8, 0.1)), axis=-1).reshape(-1, 3).astype(np.float64)
+STARTS = (
+    np.stack(np.meshgrid(np.arange(-2, 6), np.arange(-2, 2, 0.5), np.arange(0, 0.8, 0.1)), axis=-1)
+    .reshape(-1, 3)
+    .astype(np.float64)
+)
 """Where a fit starts: scale, floor and exponent (512, 3)."""
 TRIED, POINTS, FEWEST, DELTA = 6, 256, 8, 1e-3
 """Starts that are followed, points that are fitted at most and at least, and where the Huber loss of log losses turns linear."""
@@ -65,7 +72,8 @@ def fit_loss_curves(n: Array, losses: Array, *, least_floor: float = 0.5) -> Arr
     Args:
         n: (T,) training steps or samples, above 0.
         losses: (T, K) above 0; NaN and what is not above 0 do not count.
-        least_floor: log of the least irreducible loss; of a domain with a loss below it, the floor is free.
+        least_floor: log of the least irreducible loss; of a domain with a loss below it, the floor
+            is free.
 
     Returns:
         (K, 3), NaN for a domain with too few points.
@@ -86,7 +94,10 @@ def fit_loss_curves(n: Array, losses: Array, *, least_floor: float = 0.5) -> Arr
     counts, observed = counts[fitted], np.log(np.where(counts > 0, losses.T, 1.0))[fitted]
     least, most = (np.where(counts > 0, observed, empty) for empty in (np.inf, -np.inf))
     lowest = np.where(least.min(1) > least_floor, least_floor, -4.0)
-    low, high = np.tile([-20.0, 0.0, 0.001], (len(counts), 1)), np.tile([6.5, 0.0, 0.8], (len(counts), 1))
+    low, high = (
+        np.tile([-20.0, 0.0, 0.001], (len(counts), 1)),
+        np.tile([6.5, 0.0, 0.8], (len(counts), 1)),
+    )
     low[:, 1], high[:, 1] = lowest, np.maximum(most.max(1), lowest)
     setting = Setting(DELTA, low, high)
     theta[fitted] = _best(np.log(n), observed, counts, setting)
@@ -110,7 +121,17 @@ def _best(log_n: Array, observed: Array, counts: Array, setting: Setting) -> Arr
         tried = np.clip(STARTS, low, high)
         cost = (count * huber(parts(tried)[0] - row, DELTA)).sum(1)
         starts.append(tried[np.argsort(cost, kind="stable")[:TRIED]])
-    chosen, setting = np.concatenate(starts), setting._replace(low=setting.low.repeat(TRIED, 0), high=setting.high.repeat(TRIED, 0))
-    fits = fit_batch(lambda theta, _: parts(theta)[0], jacobian, observed.repeat(TRIED, 0), chosen, setting, counts=counts.repeat(TRIED, 0))
+    chosen, setting = (
+        np.concatenate(starts),
+        setting._replace(low=setting.low.repeat(TRIED, 0), high=setting.high.repeat(TRIED, 0)),
+    )
+    fits = fit_batch(
+        lambda theta, _: parts(theta)[0],
+        jacobian,
+        observed.repeat(TRIED, 0),
+        chosen,
+        setting,
+        counts=counts.repeat(TRIED, 0),
+    )
     best = np.argmin(fits.cost.reshape(-1, TRIED), axis=1)
     return np.asarray(fits.theta.reshape(-1, TRIED, 3)[np.arange(len(best)), best], np.float64)

@@ -2,9 +2,10 @@
 
     minimise  -sum_x c_x log sum_i p_i P_i(x) + kl * KL(p || q)   subject to  sum p = 1,  lower <= p <= upper
 
-Convex in p. An exponential cone a document states it too, but 20,000 documents took Clarabel 4 s that way, and take 0.3 s
-by some ten of Newton's steps, each a quadratic program of the K weights. Expectation maximisation and exponentiated
-gradient, which reach the same weights, take thousands of passes over the documents.
+Convex in p. An exponential cone a document states it too, but 20,000 documents took Clarabel 4 s
+that way, and take 0.3 s by some ten of Newton's steps, each a quadratic program of the K weights.
+Expectation maximisation and exponentiated gradient, which reach the same weights, take thousands
+of passes over the documents.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ class Documents(NamedTuple):
     def loss(self, weights: Array, shares: Array) -> Array:
         """``-sum_x c_x log sum_i p_i P_i(x)`` for mixtures (n, K) and document shares c (..., X): (..., n)."""
         rows = max(1, BLOCK // max(len(self.top), 1))
-        parts = [shares @ self.each(weights[first:first + rows]) for first in range(0, len(weights), rows)]
+        parts = [
+            shares @ self.each(weights[first : first + rows])
+            for first in range(0, len(weights), rows)
+        ]
         return np.concatenate(parts, axis=-1) if parts else np.empty((*shares.shape[:-1], 0))
 
     def each(self, weights: Array) -> Array:
@@ -56,14 +60,23 @@ def documents(log_probs: Array) -> Documents:
     top = log_probs.max(1)
     if not np.isfinite(top).all():
         first = int(np.argmin(np.isfinite(top)))
-        raise ReweightvizError("every document needs a finite log probability under one domain at least; "
-                               f"document {first} has {log_probs[first]}.")
+        raise ReweightvizError(
+            "every document needs a finite log probability under one domain at least; "
+            f"document {first} has {log_probs[first]}."
+        )
     return Documents(np.exp(log_probs - top[:, None]), top)
 
 
-def minimise_mixture_loss(texts: Documents, shares: Array, *, kl: float = 0.0, prior: ArrayLike | None = None,
-                          lower: ArrayLike | None = None, upper: ArrayLike | None = None,
-                          names: Sequence[str] | None = None) -> Optimum:
+def minimise_mixture_loss(
+    texts: Documents,
+    shares: Array,
+    *,
+    kl: float = 0.0,
+    prior: ArrayLike | None = None,
+    lower: ArrayLike | None = None,
+    upper: ArrayLike | None = None,
+    names: Sequence[str] | None = None,
+) -> Optimum:
     """Minimise ``-sum_x c_x log sum_i p_i P_i(x) + kl * KL(p || q)`` over the simplex within bounds.
 
     Args:
@@ -79,7 +92,8 @@ def minimise_mixture_loss(texts: Documents, shares: Array, *, kl: float = 0.0, p
         The optimum and its gap: the minimum is at least ``value - gap``.
 
     Raises:
-        ReweightvizError: no p meets the bounds, or a document has probability 0 under all that the bounds allow.
+        ReweightvizError: no p meets the bounds, or a document has probability 0 under all that the
+            bounds allow.
 
     Example:
         >>> halves = documents(np.log([[0.9, 0.1], [0.1, 0.9], [0.1, 0.9]]))
@@ -87,7 +101,12 @@ def minimise_mixture_loss(texts: Documents, shares: Array, *, kl: float = 0.0, p
         [0.2917, 0.7083]
     """
     count = texts.ratios.shape[1]
-    if shares.shape != texts.top.shape or not np.isfinite(shares).all() or (shares < 0).any() or not shares.any():
+    if (
+        shares.shape != texts.top.shape
+        or not np.isfinite(shares).all()
+        or (shares < 0).any()
+        or not shares.any()
+    ):
         raise InvalidValue(
             name="shares",
             value=shares.shape,
@@ -99,13 +118,19 @@ def minimise_mixture_loss(texts: Documents, shares: Array, *, kl: float = 0.0, p
     prior = np.full(count, 1 / count) if prior is None else share(prior, "the prior")
     if prior.size != count:
         raise ReweightvizError(f"the prior has {prior.size} weights; there are {count} domains.")
-    allowed = np.broadcast_to(1.0 if upper is None else np.asarray(upper, np.float64), (count,)) * ((prior > 0) | (kl == 0))
+    allowed = np.broadcast_to(1.0 if upper is None else np.asarray(upper, np.float64), (count,)) * (
+        (prior > 0) | (kl == 0)
+    )
     counted = shares > 0
     ratios, shares = texts.ratios[counted], shares[counted]
     if (ratios @ allowed == 0).any():
-        raise ReweightvizError("some document has probability 0 under every domain that the bounds and the prior allow.")
+        raise ReweightvizError(
+            "some document has probability 0 under every domain that the bounds and the "
+            "prior allow."
+        )
     low, high = weight_bounds(count, lower, upper, prior if kl else None, names)
-    # A loss of one nat a document more, so that a perfect domain leaves something to compare a gap with.
+    # A loss of one nat a document more, so that a perfect domain leaves something to compare a gap
+    # with.
     size = float(shares.sum()) + kl
     program = Program(low, high)
     pull = np.full((1, 1), kl) @ program.divergence(prior) if kl else 0.0
@@ -114,7 +139,9 @@ def minimise_mixture_loss(texts: Documents, shares: Array, *, kl: float = 0.0, p
         some = x > 0
         with np.errstate(divide="ignore"):
             loss = -float(shares @ np.log(ratios @ x))
-        return loss + kl * float((x[some] * np.log(x[some] / np.where(prior > 0, prior, 1.0)[some])).sum())
+        return loss + kl * float(
+            (x[some] * np.log(x[some] / np.where(prior > 0, prior, 1.0)[some])).sum()
+        )
 
     x = low + (high - low) * ((1 - low.sum()) / max((high - low).sum(), 1e-300))
     for _ in range(STEPS):
@@ -133,5 +160,8 @@ def minimise_mixture_loss(texts: Documents, shares: Array, *, kl: float = 0.0, p
     bound = -float(shares @ np.log(ratios @ x)) - float(slope @ x) + lowest.value - lowest.gap
     gap = max(value(x) - bound, 0.0)
     if gap > CHECKED * size:
-        raise ReweightvizError(f"the optimiser stopped up to {gap:.2g} above the minimum; wider bounds make the problem better posed.")
+        raise ReweightvizError(
+            f"the optimiser stopped up to {gap:.2g} above the minimum; wider bounds make "
+            "the problem better posed."
+        )
     return Optimum(x, value(x) - float(shares @ texts.top[counted]), gap)

@@ -1,9 +1,10 @@
 """Shuffles without a table: place to row by a keyed permutation, so that any epoch of any domain is a formula of its seed.
 
-A Feistel network on pairs of digits whose product of ranges just covers the set, walked on until it lands inside:
-John Black and Phillip Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002, https://doi.org/10.1007/3-540-45760-7_9.
-The round function is the finaliser of SplitMix64 (Guy Steele, Doug Lea and Christine Flood, "Fast Splittable Pseudorandom
-Number Generators", OOPSLA 2014, https://doi.org/10.1145/2660193.2660195). Whole numbers alone: the same on every machine and
+A Feistel network on pairs of digits whose product of ranges just covers the set, walked on until
+it lands inside: John Black and Phillip Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA
+2002, https://doi.org/10.1007/3-540-45760-7_9. The round function is the finaliser of SplitMix64
+(Guy Steele, Doug Lea and Christine Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA
+2014, https://doi.org/10.1145/2660193.2660195). Whole numbers alone: the same on every machine and
 in every version of numpy.
 """
 
@@ -45,7 +46,9 @@ def permuted(places: ArrayLike, sizes: ArrayLike, keys: Whole) -> NDArray[np.int
         >>> sorted(permuted(np.arange(7), 7, mixed(3)).tolist())
         [0, 1, 2, 3, 4, 5, 6]
     """
-    place, size, key = np.broadcast_arrays(np.asarray(places).astype(np.uint64), np.asarray(sizes).astype(np.uint64), keys)
+    place, size, key = np.broadcast_arrays(
+        np.asarray(places).astype(np.uint64), np.asarray(sizes).astype(np.uint64), keys
+    )
     lefts = np.vectorize(lambda n: isqrt(int(n) - 1) + 1, otypes=[np.uint64])
     unique, inverse = np.unique(size, return_inverse=True)
     left = lefts(unique)[inverse].reshape(size.shape)

@@ -25,7 +25,7 @@ class PowerLaws(NamedTuple):
     def at(self, x: ArrayLike) -> Array:
         """Values (G, M) at ``x``, one number or (G,)."""
         relative = np.asarray(x, np.float64).reshape(-1, 1) / self.unit
-        return np.asarray(self.floor + self.scale * relative ** -self.exponent, np.float64)
+        return np.asarray(self.floor + self.scale * relative**-self.exponent, np.float64)
 
 
 def fit_power_laws(x: Array, y: Array, group: NDArray[np.int64]) -> PowerLaws:
@@ -53,14 +53,18 @@ def fit_power_laws(x: Array, y: Array, group: NDArray[np.int64]) -> PowerLaws:
     tried = np.log(EXPONENTS)
     best = int(np.argmin([cost(value) for value in tried]))
     around = tried[max(best - 1, 0)], tried[min(best + 1, len(tried) - 1)]
-    exponent = float(np.exp(minimize_scalar(cost, bounds=around, method="bounded", options={"xatol": 1e-10}).x))
+    exponent = float(
+        np.exp(minimize_scalar(cost, bounds=around, method="bounded", options={"xatol": 1e-10}).x)
+    )
     floor, scale, _ = _linear(relative, y, group, exponent)
     return PowerLaws(floor, scale, exponent, unit)
 
 
-def _linear(x: Array, y: Array, group: NDArray[np.int64], exponent: float) -> tuple[Array, Array, float]:
+def _linear(
+    x: Array, y: Array, group: NDArray[np.int64], exponent: float
+) -> tuple[Array, Array, float]:
     """Floors and scales (G, M), both >= 0, and what remains squared."""
-    bent = x ** -exponent
+    bent = x**-exponent
     count = np.bincount(group).astype(np.float64)
 
     def total(values: Array) -> Array:
@@ -70,10 +74,10 @@ def _linear(x: Array, y: Array, group: NDArray[np.int64], exponent: float) -> tu
 
     mean_bent, mean_y = total(bent[:, None]) / count[:, None], total(y) / count[:, None]
     apart = bent[:, None] - mean_bent[group]
-    scale = np.maximum(total(apart * y) / total(apart ** 2), 0.0)
+    scale = np.maximum(total(apart * y) / total(apart**2), 0.0)
     floor = mean_y - scale * mean_bent
     through_zero = total(bent[:, None] * y) / total(bent[:, None] ** 2)
     scale = np.where(floor < 0, through_zero, scale)
     floor = np.maximum(floor, 0.0)
     missed = y - floor[group] - scale[group] * bent[:, None]
-    return floor, scale, float((missed ** 2).sum())
+    return floor, scale, float((missed**2).sum())

@@ -2,12 +2,14 @@
 
     minimise  cost . y   subject to  sum x = 1,  lower <= x <= upper,  R x <= h
 
-where every variable y stands for a convex or concave function of the variables before it. Each function is a cone of
-Clarabel, an interior-point solver (Paul Goulart and Yuwen Chen, "Clarabel: An interior-point solver for conic programs
-with quadratic objectives", 2024, https://arxiv.org/abs/2405.12762).
+where every variable y stands for a convex or concave function of the variables before it. Each
+function is a cone of Clarabel, an interior-point solver (Paul Goulart and Yuwen Chen, "Clarabel:
+An interior-point solver for conic programs with quadratic objectives", 2024,
+https://arxiv.org/abs/2405.12762).
 
-The solver is not trusted. Its multipliers only choose a slope for every function, whose tangent lies below the
-function whatever the slope is; the sum of the tangents at its lowest vertex is a lower bound (Fenchel duality).
+The solver is not trusted. Its multipliers only choose a slope for every function, whose tangent
+lies below the function whatever the slope is; the sum of the tangents at its lowest vertex is a
+lower bound (Fenchel duality).
 """
 
 from __future__ import annotations
@@ -73,7 +75,9 @@ class _Objective(NamedTuple):
 
     def scale(self, variables: list[Array]) -> float:
         """Return the sum of the objective's terms without their signs."""
-        terms = sum(float((abs(block) @ abs(variables[b])).sum()) for b, block in self.cost.blocks.items())
+        terms = sum(
+            float((abs(block) @ abs(variables[b])).sum()) for b, block in self.cost.blocks.items()
+        )
         worst = 0.0 if self.worst is None else float(np.abs(self.worst.at(variables)).max())
         total = terms + worst + self.size
         return total if 0 < total < np.inf else 1.0
@@ -286,7 +290,11 @@ class Program:
         return last
 
     def _solve(
-        self, objective: _Objective, unit: float, bend: Array | None = None, centre: Array | None = None
+        self,
+        objective: _Objective,
+        unit: float,
+        bend: Array | None = None,
+        centre: Array | None = None,
     ) -> _Solution | None:
         """Return what Clarabel finds with the objective divided by ``unit``; None where nothing is allowed."""
         functions, worst = self._functions, objective.worst
@@ -303,7 +311,9 @@ class Program:
         if worst is not None:
             top = Affine({len(sizes): np.ones((1, 1))}, np.zeros(1))
             cost = cost + top
-            beaten = table.add(np.ones((len(worst.offset), 1)) @ top + -worst, clarabel.NonnegativeConeT)
+            beaten = table.add(
+                np.ones((len(worst.offset), 1)) @ top + -worst, clarabel.NonnegativeConeT
+            )
         arguments = [table.add_function(each, 1 + i) for i, each in enumerate(functions)]
         square = np.zeros((sizes[0], sizes[0]))
         if bend is not None and centre is not None:
@@ -312,17 +322,24 @@ class Program:
         solved = table.solve(np.full((1, 1), 1 / unit) @ cost, square / unit)
         z = unit * np.asarray(solved.z)
         x = self.weights.at([np.asarray(solved.x)[: sizes[0]]])
-        if "PrimalInfeasible" in str(solved.status) or not np.isfinite(x).all() or not np.isfinite(z).all():
+        if (
+            "PrimalInfeasible" in str(solved.status)
+            or not np.isfinite(x).all()
+            or not np.isfinite(z).all()
+        ):
             return None
         floors, caps = np.zeros((2, len(x)))
         floors[floored], caps[capped] = z[below], z[above]
-        return _Solution(x, floors, caps, [z[rows] for rows in kept], z[beaten], [-z[rows] for rows in arguments])
+        return _Solution(
+            x, floors, caps, [z[rows] for rows in kept], z[beaten], [-z[rows] for rows in arguments]
+        )
 
     def _candidates(self, solution: _Solution, touched: Array) -> Iterator[Array]:
         """Yield weights that meet the bounds and sum to 1, the better the later, if all is well.
 
-        Those found; those with what is held by a bound put on it; and those where the tangents touch, which are the
-        most exact, as near the minimum the multipliers tell weights apart and the value does not.
+        Those found; those with what is held by a bound put on it; and those where the tangents
+        touch, which are the most exact, as near the minimum the multipliers tell weights apart and
+        the value does not.
         """
         low, high = self._low, self._high
         x = np.clip(solution.x, low, high)
@@ -349,7 +366,8 @@ class Program:
     def _lower_bound(self, solution: _Solution, objective: _Objective) -> tuple[float, Array]:
         """Return what no weights within the bounds can be below, by replacing functions by tangents, last first.
 
-        Also the weights (K,) at which the tangents touch, NaN where no function is of one weight alone.
+        Also the weights (K,) at which the tangents touch, NaN where no function is of one weight
+        alone.
         """
         line = objective.cost
         touched = np.full(len(self._low), np.nan)
@@ -392,14 +410,20 @@ class Program:
         if self._limits is not None and len(self._limits.most):
             _, room = interior(self._limits, self._low, self._high)
             if room < -CHECKED:
-                raise ReweightvizError("no weights meet every limit: some limit is missed by at least "
-                                       f"{-room:.2g} of its span.")
+                raise ReweightvizError(
+                    "no weights meet every limit: some limit is missed by at least "
+                    f"{-room:.2g} of its span."
+                )
         if found is None:
             raise ReweightvizError("no weights meet every limit.")
         if found.excess > CHECKED:
-            raise ReweightvizError(f"no weights meet every limit: the nearest found miss one by {found.excess:.2g}.")
-        raise ReweightvizError(f"the optimiser stopped up to {missed:.2g} of the objective above the minimum; "
-                               "a larger kl or wider bounds make the problem better posed.")
+            raise ReweightvizError(
+                f"no weights meet every limit: the nearest found miss one by {found.excess:.2g}."
+            )
+        raise ReweightvizError(
+            f"the optimiser stopped up to {missed:.2g} of the objective above the minimum; "
+            "a larger kl or wider bounds make the problem better posed."
+        )
 
 
 def vertex(slopes: Array, low: Array, high: Array, total: float = 1.0) -> Array:

@@ -11,11 +11,14 @@ from reweightviz.core.types import Array
 def between(draws: ArrayLike, level: float = 0.9) -> tuple[Array, Array]:
     """Low and high (...): a next draw lies between them as often as ``level`` says, however few the draws (B, ...) are.
 
-    Of B draws the outermost bounds hold a share of (B - 1) / (B + 1), so plain quantiles of few draws are too narrow (Waloddi
-    Weibull, 1939: place q (B + 1) among the sorted draws). The browser does the same.
+    Of B draws the outermost bounds hold a share of (B - 1) / (B + 1), so plain quantiles of few
+    draws are too narrow (Waloddi Weibull, 1939: place q (B + 1) among the sorted draws). The
+    browser does the same.
 
     >>> [float(end) for end in between([1.0, 2.0, 3.0, 4.0], 0.6)]
     [1.0, 4.0]
     """
-    low, high = np.quantile(np.asarray(draws, np.float64), [(1 - level) / 2, (1 + level) / 2], axis=0, method="weibull")
+    low, high = np.quantile(
+        np.asarray(draws, np.float64), [(1 - level) / 2, (1 + level) / 2], axis=0, method="weibull"
+    )
     return low, high

@@ -13,8 +13,11 @@ def standardised(ratings: ArrayLike) -> Array:
     """Ratings (N, K) with mean 0 and variance 1 in each column; a column that never changes is 0."""
     found = np.asarray(ratings, np.float64)
     if found.ndim != 2 or not found.size or not np.isfinite(found).all():
-        raise ReweightvizError(f"ratings must be (N, K) finite numbers, one a document and rater; got shape {found.shape}"
-                               f"{'' if found.ndim != 2 else f' with {int((~np.isfinite(found)).sum())} that are not finite'}.")
+        raise ReweightvizError(
+            "ratings must be (N, K) finite numbers, one a document and rater; got shape "
+            f"{found.shape}"
+            f"{'' if found.ndim != 2 else f' with {int((~np.isfinite(found)).sum())} that are not finite'}."
+        )
     apart = found - found.mean(0)
     spread = apart.std(0)
     constant = spread <= 1e-12 * np.abs(found).max(0)
@@ -24,8 +27,9 @@ def standardised(ratings: ArrayLike) -> Array:
 def variance_inflation(ratings: ArrayLike) -> Array:
     """Variance inflation factors (K,): 1 / (1 - R^2) of each rater on all the others.
 
-    1 is a rater of its own; above 10, the customary warning, the others nearly give it, and its weight could as well be
-    theirs. inf where they give it exactly, and for a rater that never changes.
+    1 is a rater of its own; above 10, the customary warning, the others nearly give it, and its
+    weight could as well be theirs. inf where they give it exactly, and for a rater that never
+    changes.
 
     Example:
         >>> variance_inflation([[1, 1], [1, -1], [-1, 1], [-1, -1]]).tolist()
@@ -37,7 +41,11 @@ def variance_inflation(ratings: ArrayLike) -> Array:
     factors = np.full(z.shape[1], np.inf)
     for k in np.flatnonzero(z.any(0)):
         others = np.delete(z, k, axis=1)
-        left = z[:, k] - others @ np.linalg.lstsq(others, z[:, k], rcond=None)[0] if others.size else z[:, k]
-        unexplained = float((left ** 2).mean())
+        left = (
+            z[:, k] - others @ np.linalg.lstsq(others, z[:, k], rcond=None)[0]
+            if others.size
+            else z[:, k]
+        )
+        unexplained = float((left**2).mean())
         factors[k] = 1 / unexplained if unexplained > 1e-12 else np.inf
     return factors

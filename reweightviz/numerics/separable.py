@@ -2,7 +2,8 @@
 
     minimise  sum_i sum_t F_it x_i ** -a_it + kl * KL(x || q)   subject to  sum x = 1,  lower <= x <= upper
 
-With one power a domain and no prior the weight is ``(a F / p) ** (1 / (1 + a))``, p a price that is the same for all.
+With one power a domain and no prior the weight is ``(a F / p) ** (1 / (1 + a))``, p a price that
+is the same for all.
 """
 
 from __future__ import annotations
@@ -19,11 +20,20 @@ from reweightviz.numerics.programs import Optimum, Program
 from reweightviz.numerics.simplex import share
 
 
-def minimise_powers(factors: Array, exponents: Array, *, kl: float = 0.0, prior: ArrayLike | None = None,
-                    lower: ArrayLike | None = None, upper: ArrayLike | None = None, names: Sequence[str] | None = None) -> Optimum:
+def minimise_powers(
+    factors: Array,
+    exponents: Array,
+    *,
+    kl: float = 0.0,
+    prior: ArrayLike | None = None,
+    lower: ArrayLike | None = None,
+    upper: ArrayLike | None = None,
+    names: Sequence[str] | None = None,
+) -> Optimum:
     """Minimise ``sum_it F_it x_i ** -a_it + kl * KL(x || q)`` over the simplex within bounds.
 
-    A domain that is held at 0 by its bounds or by a prior of 0 is left out of the sum, where it would be infinite.
+    A domain that is held at 0 by its bounds or by a prior of 0 is left out of the sum, where it
+    would be infinite.
 
     Args:
         factors: F (K, T), >= 0.
@@ -45,7 +55,12 @@ def minimise_powers(factors: Array, exponents: Array, *, kl: float = 0.0, prior:
         [0.333333, 0.666667]
     """
     factors, exponents = np.asarray(factors, np.float64), np.asarray(exponents, np.float64)
-    if factors.shape != exponents.shape or factors.ndim != 2 or (factors < 0).any() or (exponents < 0).any():
+    if (
+        factors.shape != exponents.shape
+        or factors.ndim != 2
+        or (factors < 0).any()
+        or (exponents < 0).any()
+    ):
         raise InvalidValue(
             name="factors and exponents",
             value=(factors.shape, exponents.shape),

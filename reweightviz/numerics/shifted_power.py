@@ -28,7 +28,10 @@ def fit_line(x: Array, y: Array, counts: Array, sign: float) -> tuple[Array, Arr
     """Parameters (B, 4) with k = 1 and the summed squares (B,), for points (R,) that count (B, R); K has the sign or is 0."""
     height, floor, cost = _line(np.broadcast_to(x, (len(counts), 1, len(x))), y, counts, sign)
     zeros = np.zeros(len(counts))
-    return np.stack([zeros + x.min() - 1, zeros + 1, height[:, 0], floor[:, 0] + height[:, 0] * (x.min() - 1)], axis=1), cost[:, 0]
+    return np.stack(
+        [zeros + x.min() - 1, zeros + 1, height[:, 0], floor[:, 0] + height[:, 0] * (x.min() - 1)],
+        axis=1,
+    ), cost[:, 0]
 
 
 def fit_shifted_power(x: Array, y: Array, counts: Array, sign: float) -> tuple[Array, Array]:
@@ -54,15 +57,28 @@ def fit_shifted_power(x: Array, y: Array, counts: Array, sign: float) -> tuple[A
     for _ in range(ZOOMS):
         shift = np.clip(centre[:, 0, None] + reach[0] * steps, *SHIFTS).repeat(GRID, axis=1)
         power = np.tile(np.clip(centre[:, 1, None] + reach[1] * steps, *POWERS), (1, GRID))
-        start = x.min() - span * 10 ** shift
+        start = x.min() - span * 10**shift
         bent = np.maximum(x - start[:, :, None], 1e-12 * span) ** 10 ** power[:, :, None]
         size = bent.max(2, keepdims=True)
         height, floor, missed = _line(bent / size, y, counts, sign)
         pick = missed.argmin(1)
-        found = np.stack([start[rows, pick], 10 ** power[rows, pick], (height / size[:, :, 0])[rows, pick], floor[rows, pick]], axis=1)
+        found = np.stack(
+            [
+                start[rows, pick],
+                10 ** power[rows, pick],
+                (height / size[:, :, 0])[rows, pick],
+                floor[rows, pick],
+            ],
+            axis=1,
+        )
         better = missed[rows, pick] < cost
-        best, cost = np.where(better[:, None], found, best), np.where(better, missed[rows, pick], cost)
-        centre = np.where(better[:, None], np.stack([shift[rows, pick], power[rows, pick]], axis=1), centre)
+        best, cost = (
+            np.where(better[:, None], found, best),
+            np.where(better, missed[rows, pick], cost),
+        )
+        centre = np.where(
+            better[:, None], np.stack([shift[rows, pick], power[rows, pick]], axis=1), centre
+        )
         reach = reach * CLOSER
     return best, cost
 
@@ -71,8 +87,11 @@ def slopes(theta: Array, x: Array) -> Array:
     """Derivatives (R, 4) of the values at x (R,) by the parameters (4,)."""
     shift, power, height, _ = theta
     along = np.maximum(x - shift, 1e-12)
-    bent = along ** power
-    return np.stack([-height * power * bent / along, height * bent * np.log(along), bent, np.ones_like(x)], axis=1)
+    bent = along**power
+    return np.stack(
+        [-height * power * bent / along, height * bent * np.log(along), bent, np.ones_like(x)],
+        axis=1,
+    )
 
 
 def _line(bent: Array, y: Array, counts: Array, sign: float) -> tuple[Array, Array, Array]:
@@ -85,5 +104,9 @@ def _line(bent: Array, y: Array, counts: Array, sign: float) -> tuple[Array, Arr
     together = np.einsum("bgr,br->bg", apart, up * weight)
     slope = sign * np.maximum(sign * together, 0) / np.maximum(spread, 1e-300)
     slope[spread <= 1e-24] = 0.0
-    missed = (weight * up ** 2).sum(1)[:, None] - slope * (2 * together - slope * spread)
-    return slope, level[:, None] - slope * middle, np.maximum(missed, 0) * counts.sum(1, keepdims=True)
+    missed = (weight * up**2).sum(1)[:, None] - slope * (2 * together - slope * spread)
+    return (
+        slope,
+        level[:, None] - slope * middle,
+        np.maximum(missed, 0) * counts.sum(1, keepdims=True),
+    )

@@ -27,13 +27,16 @@ def share(weights: ArrayLike, what: str = "weights") -> Array:
     """``weights`` as (K,) float64 that sum to exactly 1, up to rounding.
 
     Raises:
-        ReweightvizError: a weight is negative or not finite, or the sum is further than 1e-6 from 1.
+        ReweightvizError: a weight is negative or not finite, or the sum is further than 1e-6 from
+            1.
     """
     w = numbers(weights, what)
     if w.ndim != 1 or not w.size or not np.isfinite(w).all() or (w < 0).any():
         raise InvalidValue(name=what, value=w, expected="(K,) finite numbers >= 0, one a domain")
     if abs(w.sum() - 1) > SUM_TOLERANCE:
-        raise ReweightvizError(f"{what} must sum to 1; these sum to {w.sum():.6g}: divide them by their sum.")
+        raise ReweightvizError(
+            f"{what} must sum to 1; these sum to {w.sum():.6g}: divide them by their sum."
+        )
     return np.asarray(w / w.sum(), np.float64)
 
 
@@ -48,7 +51,10 @@ def log_softmax(scores: Array) -> Array:
         [0.0, -10000000.0]
     """
     if np.isnan(scores).any() or (scores == np.inf).any():
-        raise ReweightvizError(f"the step is too large for a weight to be a number: the scores are {scores}; take a smaller step size.")
+        raise ReweightvizError(
+            f"the step is too large for a weight to be a number: the scores are {scores}; "
+            "take a smaller step size."
+        )
     shifted = scores - scores.max()
     return np.asarray(shifted - np.log(np.exp(shifted).sum()), np.float64)
 
@@ -108,8 +114,10 @@ def lifted(weights: Array, floor: float) -> Array:
         [0.72, 0.18, 0.1]
     """
     if weights.size * floor > 1 + 1e-12:
-        raise ReweightvizError(f"a floor of {floor:g} for each of {weights.size} domains adds up to more than 1; "
-                               f"at most {1 / weights.size:g} will do.")
+        raise ReweightvizError(
+            f"a floor of {floor:g} for each of {weights.size} domains adds up to more than 1; "
+            f"at most {1 / weights.size:g} will do."
+        )
     low = np.zeros(weights.shape, bool)
     for _ in range(weights.size):
         scaled = weights * ((1 - floor * low.sum()) / max(weights[~low].sum(), 1e-300))

@@ -1,8 +1,9 @@
 """Global search for the lowest score on the simplex under linear limits, for scores that no convex program finds.
 
-Random starts over all densities, rounds of finer moves around the best, and, where the score is smooth, sequential
-quadratic programming (D. Kraft, "A software package for sequential quadratic programming", 1988, as scipy's SLSQP)
-from the best of them. It proves nothing: the answer is the best that was tried.
+Random starts over all densities, rounds of finer moves around the best, and, where the score is
+smooth, sequential quadratic programming (D. Kraft, "A software package for sequential quadratic
+programming", 1988, as scipy's SLSQP) from the best of them. It proves nothing: the answer is the
+best that was tried.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ class Region(NamedTuple):
         moves = points - self.inside
         eye = np.eye(len(self.lower))
         rows = np.concatenate([-eye, eye, self.limits.rows])
-        room = np.maximum(np.concatenate([-self.lower, self.upper, self.limits.most]) - rows @ self.inside, 0)
+        room = np.maximum(
+            np.concatenate([-self.lower, self.upper, self.limits.most]) - rows @ self.inside, 0
+        )
         tight = room < 1e-9
         if tight.any():
             # Where the region is flat, only moves along it are left.
@@ -83,16 +86,36 @@ def region(lower: Array, upper: Array, limits: Limits) -> Region:
 def _middle(lower: Array, upper: Array, limits: Limits) -> Array:
     """The mean of the corners that are furthest along each axis: well inside a region that is flat."""
     eye = np.eye(len(lower))
-    found = [linprog(row, A_ub=limits.rows, b_ub=limits.most + 1e-9, A_eq=np.ones((1, len(lower))), b_eq=[1.0],
-                     bounds=np.column_stack([lower, upper]), method="highs-ds").x for row in (*eye, *-eye)]
+    found = [
+        linprog(
+            row,
+            A_ub=limits.rows,
+            b_ub=limits.most + 1e-9,
+            A_eq=np.ones((1, len(lower))),
+            b_eq=[1.0],
+            bounds=np.column_stack([lower, upper]),
+            method="highs-ds",
+        ).x
+        for row in (*eye, *-eye)
+    ]
     corners = [corner for corner in found if corner is not None]
     if not corners:
         raise ReweightvizError("no weights meet every limit.")
     return np.asarray(np.mean(corners, 0), np.float64)
 
 
-def search(score: Score, where: Region, *, prior: Array, seed: int = 0, evaluations: int = 20_000, starts: int = 8,
-           ceilings: Score | None = None, tried: Array | None = None, probe: Score | None = None) -> Best:
+def search(
+    score: Score,
+    where: Region,
+    *,
+    prior: Array,
+    seed: int = 0,
+    evaluations: int = 20_000,
+    starts: int = 8,
+    ceilings: Score | None = None,
+    tried: Array | None = None,
+    probe: Score | None = None,
+) -> Best:
     """The lowest score that a seeded search finds.
 
     Args:
@@ -104,7 +127,8 @@ def search(score: Score, where: Region, *, prior: Array, seed: int = 0, evaluati
         starts: how many of the best are polished.
         ceilings: weights (n, K) to (n, J) that should be at most 0; what exceeds them counts much.
         tried: (n, K) more weights to begin with, such as those of the runs.
-        probe: the part of the score that may have steps; polishing needs it smooth. The score itself when not given.
+        probe: the part of the score that may have steps; polishing needs it smooth. The score
+            itself when not given.
 
     Example:
         >>> box = region(np.zeros(2), np.ones(2), Limits(np.empty((0, 2)), np.empty(0)))
@@ -114,8 +138,14 @@ def search(score: Score, where: Region, *, prior: Array, seed: int = 0, evaluati
     rng = np.random.default_rng(seed)
 
     def judged(points: Array) -> Array:
-        parts = [points[i:i + BATCH] for i in range(0, len(points), BATCH)]
-        found = np.concatenate([score(part) + (0.0 if ceilings is None else 1e3 * np.maximum(ceilings(part), 0).sum(1)) for part in parts])
+        parts = [points[i : i + BATCH] for i in range(0, len(points), BATCH)]
+        found = np.concatenate(
+            [
+                score(part)
+                + (0.0 if ceilings is None else 1e3 * np.maximum(ceilings(part), 0).sum(1))
+                for part in parts
+            ]
+        )
         return np.where(np.isfinite(found), found, np.inf)
 
     pool = where.within(first_draws(prior, int(FIRST * evaluations), rng, tried))
@@ -123,12 +153,16 @@ def search(score: Score, where: Region, *, prior: Array, seed: int = 0, evaluati
     for turn in range(ROUNDS):
         order = np.argsort(scores, kind="stable")
         count = int((1 - FIRST) * evaluations) // ROUNDS
-        near = where.within(moved(pool[order[:KEPT]], pool[order[:2000]], count, 0.5 ** (8 * turn / ROUNDS), rng))
+        near = where.within(
+            moved(pool[order[:KEPT]], pool[order[:2000]], count, 0.5 ** (8 * turn / ROUNDS), rng)
+        )
         pool, scores = np.concatenate([pool, near]), np.concatenate([scores, judged(near)])
     order = np.argsort(scores, kind="stable")
     pool, scores = pool[order], scores[order]
     if not np.isfinite(scores[0]):
-        raise ReweightvizError("the score is not finite anywhere: the law does not predict these mixtures.")
+        raise ReweightvizError(
+            "the score is not finite anywhere: the law does not predict these mixtures."
+        )
     smooth = is_smooth(probe or score, 0.9 * pool[0] + 0.1 * where.inside)
     best, value = pool[0], float(scores[0])
     if smooth:
@@ -140,33 +174,42 @@ def search(score: Score, where: Region, *, prior: Array, seed: int = 0, evaluati
     return Best(best, value, len(pool), starts if smooth else 0, smooth, pool, scores)
 
 
-def first_draws(prior: Array, count: int, rng: np.random.Generator, tried: Array | None = None) -> Array:
+def first_draws(
+    prior: Array, count: int, rng: np.random.Generator, tried: Array | None = None
+) -> Array:
     """Weights (n, K) of every density.
 
-    What was ``tried``, the prior, the single domains, and Dirichlet draws of log-spaced strengths around the prior and
-    around uniform.
+    What was ``tried``, the prior, the single domains, and Dirichlet draws of log-spaced strengths
+    around the prior and around uniform.
     """
     domains = len(prior)
     centre = np.maximum(prior, 1e-3 / domains)
     centres = np.stack([centre / centre.sum(), np.full(domains, 1 / domains)])
     strengths = np.geomspace(0.2, 20 * domains, 15)
-    shape = np.maximum(centres[rng.integers(0, 2, count)] * strengths[rng.integers(0, 15, count), None], 1e-3)
+    shape = np.maximum(
+        centres[rng.integers(0, 2, count)] * strengths[rng.integers(0, 15, count), None], 1e-3
+    )
     drawn = rng.standard_gamma(shape)
     drawn[drawn.sum(1) <= 0] = 1.0
     parts = [prior[None], np.eye(domains), drawn / drawn.sum(1, keepdims=True)]
-    return np.concatenate([tried / tried.sum(1, keepdims=True), *parts] if tried is not None else parts)
+    return np.concatenate(
+        [tried / tried.sum(1, keepdims=True), *parts] if tried is not None else parts
+    )
 
 
 def moved(best: Array, pool: Array, count: int, reach: float, rng: np.random.Generator) -> Array:
     """Moves away from the best: towards others, between two domains, and by the difference of two others of the best.
 
-    The first two are ever shorter with a smaller ``reach``; the last are the moves of differential evolution (R. Storn and
-    K. Price, 1997), which grow as small as the best are close.
+    The first two are ever shorter with a smaller ``reach``; the last are the moves of differential
+    evolution (R. Storn and K. Price, 1997), which grow as small as the best are close.
     """
     domains = best.shape[1]
     start = best[rng.integers(0, len(best), count)]
     step = reach * np.exp(rng.uniform(np.log(1e-3), 0, count))[:, None]
-    others, corners = pool[rng.integers(0, len(pool), count)], np.eye(domains)[rng.integers(0, domains, count)]
+    others, corners = (
+        pool[rng.integers(0, len(pool), count)],
+        np.eye(domains)[rng.integers(0, domains, count)],
+    )
     towards = np.where(rng.random((count, 1)) < 0.5, others, corners)
     blended = start + step * (towards - start)
     taken, given = rng.integers(0, domains, (2, count))
@@ -190,19 +233,31 @@ def is_smooth(score: Score, x: Array, step: float = 1e-5) -> bool:
     change, twice = near - here, far - here
     scale = np.abs(change).max()
     # Sums of other lengths round otherwise, so a change of some 1e-16 is none.
-    return bool(np.isfinite(scale) and scale > 1e-9 * abs(here) and np.abs(twice - 2 * change).max() < 0.1 * scale)
+    return bool(
+        np.isfinite(scale)
+        and scale > 1e-9 * abs(here)
+        and np.abs(twice - 2 * change).max() < 0.1 * scale
+    )
 
 
 def tangent_gap(score: Score, x: Array, where: Region, step: float = 1e-6) -> float:
     """How far the tangent of the score at ``x`` falls within the region: 0 at a stationary point.
 
-    For a convex score it bounds how far ``x`` is above the minimum; otherwise it only says that ``x`` is a local one.
+    For a convex score it bounds how far ``x`` is above the minimum; otherwise it only says that
+    ``x`` is a local one.
     """
     domains = len(x)
     base = (1 - step) * x
     slope = (score(base + step * np.eye(domains)) - score(x[None])[0]) / step
-    found = linprog(slope, A_ub=where.limits.rows, b_ub=where.limits.most, A_eq=np.ones((1, domains)), b_eq=[1.0],
-                    bounds=np.column_stack([where.lower, where.upper]), method="highs")
+    found = linprog(
+        slope,
+        A_ub=where.limits.rows,
+        b_ub=where.limits.most,
+        A_eq=np.ones((1, domains)),
+        b_eq=[1.0],
+        bounds=np.column_stack([where.lower, where.upper]),
+        method="highs",
+    )
     return max(-float(found.fun), 0.0) if found.x is not None else 0.0
 
 
@@ -227,11 +282,30 @@ def _polished(score: Score, where: Region, start: Array, ceilings: Score | None)
 
     rules = [{"type": "eq", "fun": lambda x: x.sum() - 1, "jac": lambda _: np.ones((1, domains))}]
     if len(where.limits.most):
-        rules.append({"type": "ineq", "fun": lambda x: where.limits.most - where.limits.rows @ x, "jac": lambda _: -where.limits.rows})
+        rules.append(
+            {
+                "type": "ineq",
+                "fun": lambda x: where.limits.most - where.limits.rows @ x,
+                "jac": lambda _: -where.limits.rows,
+            }
+        )
     if ceilings is not None:
-        rules.append({"type": "ineq", "fun": lambda x: -ceilings(x[None])[0], "jac": lambda x: -jacobian(ceilings, x)})
-    found = minimize(lambda x: float(score(x[None])[0]) / scale, start, jac=lambda x: jacobian(score, x) / scale, method="SLSQP",
-                     bounds=np.column_stack([where.lower, where.upper]), constraints=rules, options={"maxiter": 200, "ftol": 1e-12})
+        rules.append(
+            {
+                "type": "ineq",
+                "fun": lambda x: -ceilings(x[None])[0],
+                "jac": lambda x: -jacobian(ceilings, x),
+            }
+        )
+    found = minimize(
+        lambda x: float(score(x[None])[0]) / scale,
+        start,
+        jac=lambda x: jacobian(score, x) / scale,
+        method="SLSQP",
+        bounds=np.column_stack([where.lower, where.upper]),
+        constraints=rules,
+        options={"maxiter": 200, "ftol": 1e-12},
+    )
     x = np.clip(found.x, where.lower, where.upper)
     if not np.isfinite(x).all() or x.sum() <= 0:
         return start

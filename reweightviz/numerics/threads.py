@@ -18,6 +18,7 @@ def one_thread(function: Callable[P, R]) -> Callable[P, R]:
     >>> one_thread(max)(1, 2)
     2
     """
+
     @wraps(function)
     def alone(*args: P.args, **kwargs: P.kwargs) -> R:
         with threadpool_limits(limits=1, user_api="blas"):

@@ -1,9 +1,11 @@
 """Optimal transport from a mixture of domains to a target: its distance, convex in the weights, by dual potentials.
 
-For one mixture, POT (Rémi Flamary et al., "POT: Python Optimal Transport", JMLR 2021, https://pythonot.github.io) finds
-potentials f over the documents and g over the target. Whatever the weights p, the mean of f over each domain's documents,
-weighed by p, plus the mean of g, is no more than the distance at p, and equal at the mixture that was solved: a cut. The
-largest of some cuts is the distance to within a little, without another problem to solve, and its slopes are the gradient.
+For one mixture, POT (Rémi Flamary et al., "POT: Python Optimal Transport", JMLR 2021,
+https://pythonot.github.io) finds potentials f over the documents and g over the target. Whatever
+the weights p, the mean of f over each domain's documents, weighed by p, plus the mean of g, is no
+more than the distance at p, and equal at the mixture that was solved: a cut. The largest of some
+cuts is the distance to within a little, without another problem to solve, and its slopes are the
+gradient.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ class Distances(NamedTuple):
 
     def slope(self, weights: Array) -> Array:
         """How the distance changes with each weight, (n, K): a subgradient."""
-        return np.asarray(self.slopes[(weights @ self.slopes.T + self.levels).argmax(1)], np.float64)
+        return np.asarray(
+            self.slopes[(weights @ self.slopes.T + self.levels).argmax(1)], np.float64
+        )
 
 
 class Potentials(NamedTuple):
@@ -55,10 +59,12 @@ def potentials(cost: Array, source: Array, target: Array, *, entropy: float = 0.
         cost: of moving one unit from a source to a target.
         source: sums to 1; some may be 0.
         target: sums to 1, all above 0.
-        entropy: 0 for the exact distance (network simplex); above 0 for Sinkhorn's, in the unit of the cost.
+        entropy: 0 for the exact distance (network simplex); above 0 for Sinkhorn's, in the unit of
+            the cost.
 
     Returns:
-        Potentials that are feasible for every source weight, so that ``source . f + target . g`` is the value.
+        Potentials that are feasible for every source weight, so that ``source . f + target . g``
+        is the value.
 
     Example:
         >>> near = potentials(np.array([[0.0, 2.0], [1.0, 3.0]]), np.array([0.5, 0.5]), np.array([0.5, 0.5]))
@@ -68,19 +74,36 @@ def potentials(cost: Array, source: Array, target: Array, *, entropy: float = 0.
     ot = _pot()
     some = source > 0
     if entropy:
-        _, log = ot.bregman.sinkhorn_log(source[some], target, cost[some], entropy, numItermax=2000, stopThr=1e-7, log=True, warn=False)
+        _, log = ot.bregman.sinkhorn_log(
+            source[some],
+            target,
+            cost[some],
+            entropy,
+            numItermax=2000,
+            stopThr=1e-7,
+            log=True,
+            warn=False,
+        )
         toward = entropy * (np.asarray(log["log_v"]) - np.log(target))
         lowered = (toward - cost) / entropy
         top = lowered.max(1, keepdims=True)
         away = -entropy * (top[:, 0] + np.log(np.exp(lowered - top) @ target))
     else:
-        _, log = ot.emd2(source[some], target, np.ascontiguousarray(cost[some]), numItermax=1_000_000, log=True)
+        _, log = ot.emd2(
+            source[some], target, np.ascontiguousarray(cost[some]), numItermax=1_000_000, log=True
+        )
         toward = np.asarray(log["v"], np.float64)
         away = (cost - toward).min(1)
-    return Potentials(float(source @ away + target @ toward), np.asarray(away, np.float64), np.asarray(toward, np.float64))
+    return Potentials(
+        float(source @ away + target @ toward),
+        np.asarray(away, np.float64),
+        np.asarray(toward, np.float64),
+    )
 
 
-def cuts(domains: Sequence[Array], target: Array, mixtures: Array, *, entropy: float = 0.0) -> Distances:
+def cuts(
+    domains: Sequence[Array], target: Array, mixtures: Array, *, entropy: float = 0.0
+) -> Distances:
     """The distance from any mixture of domains to a target, from the transports of some mixtures.
 
     Args:
@@ -94,8 +117,11 @@ def cuts(domains: Sequence[Array], target: Array, mixtures: Array, *, entropy: f
     """
     everywhere = np.concatenate(domains)
     if len(everywhere) * len(target) > MOST_PAIRS:
-        raise ReweightvizError(f"transport holds a cost for each pair of documents, at most {MOST_PAIRS:,}; got {len(everywhere):,} x "
-                               f"{len(target):,}: take fewer of each.")
+        raise ReweightvizError(
+            f"transport holds a cost for each pair of documents, at most {MOST_PAIRS:,}; "
+            f"got {len(everywhere):,} x "
+            f"{len(target):,}: take fewer of each."
+        )
     cost = squared_distances(everywhere, target)
     size, even = max(float(cost.mean()), 1e-300), np.full(len(target), 1 / len(target))
     first = np.cumsum([0, *(len(part) for part in domains)])[:-1]
@@ -104,14 +130,17 @@ def cuts(domains: Sequence[Array], target: Array, mixtures: Array, *, entropy: f
     for row, weights in enumerate(mixtures):
         shares = np.repeat(weights / (weights.sum() * lengths), lengths)
         solved = potentials(cost / size, shares / shares.sum(), even, entropy=entropy)
-        slopes[row], levels[row] = np.add.reduceat(solved.source, first) / lengths, solved.target.mean()
+        slopes[row], levels[row] = (
+            np.add.reduceat(solved.source, first) / lengths,
+            solved.target.mean(),
+        )
     return Distances(slopes * size, levels * size)
 
 
 def squared_distances(left: ArrayLike, right: ArrayLike) -> Array:
     """Squared Euclidean distances (n, m) between rows (n, D) and (m, D)."""
     left, right = np.asarray(left, np.float64), np.asarray(right, np.float64)
-    square = (left ** 2).sum(1)[:, None] + (right ** 2).sum(1) - 2 * left @ right.T
+    square = (left**2).sum(1)[:, None] + (right**2).sum(1) - 2 * left @ right.T
     return np.asarray(np.maximum(square, 0), np.float64)
 
 

@@ -46,7 +46,9 @@ class Aim:
         """What is minimised, of losses (..., M)."""
         if self.worst:
             return np.asarray((losses / self.scale)[..., self.counted].max(-1), np.float64)
-        return np.asarray(losses[..., self.counted] @ (self.importance * self.sign)[self.counted], np.float64)
+        return np.asarray(
+            losses[..., self.counted] @ (self.importance * self.sign)[self.counted], np.float64
+        )
 
     def score_interval(self, low: Array, high: Array) -> tuple[Array, Array]:
         """Return the lowest and the highest score of losses between ``low`` and ``high`` (..., M)."""
@@ -63,25 +65,30 @@ def aim_of(law: Law, objective: Objective, reference: Array) -> Aim:
 
     Args:
         law: whose targets it names.
-        objective: "mean", one target, target to importance, "worst" (the largest loss), or "worst ratio" (the largest
-            loss relative to the reference's).
+        objective: "mean", one target, target to importance, "worst" (the largest loss), or "worst
+            ratio" (the largest loss relative to the reference's).
         reference: (M,) predicted for the reference mixture.
 
     Raises:
-        ReweightvizError: an unknown target, an importance that is no number >= 0, or the worst of targets that differ
-            in direction.
+        ReweightvizError: an unknown target, an importance that is no number >= 0, or the worst of
+            targets that differ in direction.
     """
     sign = np.where(law.lower_is_better, 1.0, -1.0)
     ones = np.ones(len(law.targets))
     if isinstance(objective, str) and objective in (WORST, RATIO) and objective not in law.targets:
         if not np.asarray(law.lower_is_better).all():
             upwards = np.array(law.targets, object)[~np.asarray(law.lower_is_better)]
-            raise ReweightvizError(f"objective {objective!r} compares losses, but higher is better for {listed(upwards)}: "
-                                   "name the targets that count, as in objective={'a': 1, 'b': 1}.")
+            raise ReweightvizError(
+                f"objective {objective!r} compares losses, but higher is better for "
+                f"{listed(upwards)}: "
+                "name the targets that count, as in objective={'a': 1, 'b': 1}."
+            )
         return Aim(ones / len(ones), sign, reference if objective == RATIO else ones, worst=True)
     if isinstance(objective, str) and objective == "mean" and "mean" not in law.targets:
         return Aim(ones / len(ones), sign, ones)
-    importance = importance_of(law.targets, {objective: 1.0} if isinstance(objective, str) else objective)
+    importance = importance_of(
+        law.targets, {objective: 1.0} if isinstance(objective, str) else objective
+    )
     return Aim(importance, sign, ones)
 
 

@@ -93,10 +93,19 @@ def evidence_of(task: Question, aim: Aim, free: Array, refits: Array) -> Evidenc
     scores = aim.score(predicted)
     record: dict[str, Any] = {
         "predicted": dict(zip(task.law.targets, predicted[0].tolist(), strict=True)),
-        "predicted_objective": float(aim.shown(scores)[0]), "predicted_interval_90": None, "predicted_intervals_90": None,
-        "weights_interval_90": None, "outside_hull": None}
-    gain: dict[str, Any] = {"over": task.reference_name, "reference_objective": float(aim.shown(scores)[1]),
-                            "predicted": float(scores[1] - scores[0]), "interval_90": None, "noise": None}
+        "predicted_objective": float(aim.shown(scores)[0]),
+        "predicted_interval_90": None,
+        "predicted_intervals_90": None,
+        "weights_interval_90": None,
+        "outside_hull": None,
+    }
+    gain: dict[str, Any] = {
+        "over": task.reference_name,
+        "reference_objective": float(aim.shown(scores)[1]),
+        "predicted": float(scores[1] - scores[0]),
+        "interval_90": None,
+        "noise": None,
+    }
     interval = None if len(drawn) else aim.score_interval(*task.interval(both))
     contrast = contrast_figure(scores, aim.score(drawn), interval)
     if contrast.verdict != "unknown":
@@ -108,7 +117,10 @@ def evidence_of(task: Question, aim: Aim, free: Array, refits: Array) -> Evidenc
         record["predicted_intervals_90"] = dict(zip(task.law.targets, each.T.tolist(), strict=True))
     if len(refits):
         low, high = between(refits @ task.space.spread.T)
-        record["weights_interval_90"] = {d: [lo, hi] for d, lo, hi in zip(task.space.domains, low.tolist(), high.tolist(), strict=True)}
+        record["weights_interval_90"] = {
+            d: [lo, hi]
+            for d, lo, hi in zip(task.space.domains, low.tolist(), high.tolist(), strict=True)
+        }
         record["refits"] = len(refits)
     gain["noise"] = run_noise(task.swarm, aim)
     record["gain"] = gain
@@ -135,11 +147,16 @@ def _gain_sentences(gain: dict[str, Any], contrast: Contrast) -> list[str]:
     found = []
     apart = None if noise is None else NORMAL_90 * np.sqrt(2) * noise
     if apart is not None and won < apart:
-        found.append(f"gain smaller than noise: the predicted gain over {gain['over']} is {won:.3g}, "
-                     f"and two runs of one mixture differ by up to {apart:.3g} (90 %).")
+        found.append(
+            f"gain smaller than noise: the predicted gain over {gain['over']} is {won:.3g}, "
+            f"and two runs of one mixture differ by up to {apart:.3g} (90 %)."
+        )
     if contrast.verdict == "noise" and won > 0:
-        found.append(f"the predicted gain over {gain['over']}, {won:.3g}, may be none: its 90 % interval is "
-                     f"{-contrast.high:.3g} to {-contrast.low:.3g}.")
+        found.append(
+            f"the predicted gain over {gain['over']}, {won:.3g}, may be none: its 90 % "
+            "interval is "
+            f"{-contrast.high:.3g} to {-contrast.low:.3g}."
+        )
     return found
 
 
@@ -147,14 +164,21 @@ def _hull_sentences(task: Question, free: Array, record: dict[str, Any]) -> list
     sampled = _sampled(task)
     if sampled is None:
         return []
-    record["outside_hull"] = away = float(distance_outside(task.space.law_spread @ free, sampled)[0])
+    record["outside_hull"] = away = float(
+        distance_outside(task.space.law_spread @ free, sampled)[0]
+    )
     if away <= OUTSIDE:
         return []
     usual = usual_distance(sampled, task.seed)
     record["outside_hull_of_a_run"] = usual
-    sentence = (f"the proposal lies outside the hull of the runs: {100 * away:.1f} % of its tokens would have to move to make it a blend "
-                f"of them; a run itself lies {100 * usual:.1f} % outside the others'")
-    return [sentence + (", so the law extrapolates." if away > usual else ", so that is usual here.")]
+    sentence = (
+        f"the proposal lies outside the hull of the runs: {100 * away:.1f} % of its "
+        "tokens would have to move to make it a blend "
+        f"of them; a run itself lies {100 * usual:.1f} % outside the others'"
+    )
+    return [
+        sentence + (", so the law extrapolates." if away > usual else ", so that is usual here.")
+    ]
 
 
 def _sampled(task: Question) -> Array | None:
@@ -176,7 +200,9 @@ def usual_distance(sampled: Array, seed: int = 0, count: int = 24) -> float:
     if len(sampled) < 3:
         return 0.0
     chosen = np.random.default_rng(seed).permutation(len(sampled))[:count]
-    return float(np.median([distance_outside(sampled[i], np.delete(sampled, i, 0))[0] for i in chosen]))
+    return float(
+        np.median([distance_outside(sampled[i], np.delete(sampled, i, 0))[0] for i in chosen])
+    )
 
 
 def say(sentences: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """What a proposed mixture must obey: bounds, epoch caps, groups, caps on targets, and parts whose inner ratios are fixed.
 
-All of them are linear in the weights that are still free. Where they contradict each other, the sentence names a
-smallest set of them that does and says how far it reaches.
+All of them are linear in the weights that are still free. Where they contradict each other, the
+sentence names a smallest set of them that does and says how far it reaches.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ LEAST, MOST = "at least", "at most"
 class Limit:
     """One thing that was asked for: ``row . z <= most`` over the free weights z (Z,), and the words for it.
 
-    ``kind`` and ``name`` say what it is; ``shown`` turns a value of the row into the number a person wrote.
+    ``kind`` and ``name`` say what it is; ``shown`` turns a value of the row into the number a
+    person wrote.
     """
 
     kind: str
@@ -81,8 +82,8 @@ class Space:
     def prior(self, near: Mapping[str, float] | None) -> Array:
         """The prior over the free weights (Z,): the KL to it is that of the mixtures, up to a constant.
 
-        A fixed part has the weight that makes ``KL(mixture || near)`` the KL of the free weights: where its inner
-        ratios are those of ``near``, the sum of its domains there.
+        A fixed part has the weight that makes ``KL(mixture || near)`` the KL of the free weights:
+        where its inner ratios are those of ``near``, the sum of its domains there.
         """
         if near is not None and not isinstance(near, Mapping):
             raise InvalidValue(
@@ -96,10 +97,14 @@ class Space:
         else:
             weights = Mixture(near).aligned(self.domains)
         with np.errstate(divide="ignore", invalid="ignore"):
-            terms = np.where(self.spread > 0, self.spread * np.log(self.spread / weights[:, None]), 0.0)
+            terms = np.where(
+                self.spread > 0, self.spread * np.log(self.spread / weights[:, None]), 0.0
+            )
         prior = np.exp(-terms.sum(0))
         if not prior.any():
-            raise ReweightvizError("near gives 0 to every domain that may have a weight: name another prior.")
+            raise ReweightvizError(
+                "near gives 0 to every domain that may have a weight: name another prior."
+            )
         return np.asarray(prior / prior.sum(), np.float64)
 
     def compiled(self) -> tuple[Array, Array, Limits]:
@@ -125,7 +130,15 @@ class Space:
 
     def refuse_conflict(self) -> None:
         """Raise a sentence that names limits which contradict each other, if some do."""
-        ranks = ("usage cap", "upper bound", "epoch cap", "lower bound", "upper limit of group", "lower limit of group", "cap on target")
+        ranks = (
+            "usage cap",
+            "upper bound",
+            "epoch cap",
+            "lower bound",
+            "upper limit of group",
+            "lower limit of group",
+            "cap on target",
+        )
         order = sorted(range(len(self.limits)), key=lambda i: ranks.index(self.limits[i].kind))
         table = np.array([limit.row for limit in self.limits]).reshape(-1, len(self.names))
         found = conflict(Limits(table, np.array([limit.most for limit in self.limits])), order)
@@ -135,10 +148,16 @@ class Space:
         both = [*others, asked]
         if others and all(limit.kind in ranks[:3] for limit in both):
             total = sum(limit.most for limit in both)
-            raise ReweightvizError(f"{_named(both)} sum to {total:.4g}, so no weights can sum to 1: allow more epochs, fewer tokens, "
-                                   "or add domains.")
+            raise ReweightvizError(
+                f"{_named(both)} sum to {total:.4g}, so no weights can sum to 1: allow "
+                "more epochs, fewer tokens, "
+                "or add domains."
+            )
         if others and all(limit.kind == "lower bound" for limit in both):
-            raise ReweightvizError(f"{_named(both)} sum to {-sum(limit.most for limit in both):.4g}, more than 1: lower some of them.")
+            raise ReweightvizError(
+                f"{_named(both)} sum to {-sum(limit.most for limit in both):.4g}, more "
+                "than 1: lower some of them."
+            )
         beside = f"with {_named(others)}" if others else "by itself"
         if not np.isfinite(found.reach):
             raise ReweightvizError(f"no weights meet {_named(both)} together.")
@@ -148,13 +167,19 @@ class Space:
 def _sentence(asked: Limit, beside: str, reach: float) -> str:
     if asked.kind == "cap on target":
         worst = "lowest" if asked.shown(reach) > asked.shown(asked.most) else "highest"
-        return (f"no mixture meets all constraints: {beside}, the {worst} predicted {asked.name!r} is {asked.shown(reach):.4g} "
-                f"and its cap is {asked.shown(asked.most):.4g}.")
+        return (
+            f"no mixture meets all constraints: {beside}, the {worst} predicted "
+            f"{asked.name!r} is {asked.shown(reach):.4g} "
+            f"and its cap is {asked.shown(asked.most):.4g}."
+        )
     who = f"group {asked.name!r}" if asked.kind.endswith("group") else repr(asked.name)
     shown = round(asked.shown(reach), 12) + 0.0  # never "-0"
     reached = f"{MOST if asked.side == LEAST else LEAST} {shown:.4g}"
-    return (f"no mixture meets all constraints: {beside}, {who} gets {reached}; "
-            f"{asked.side} {asked.shown(asked.most):.4g} was asked for ({asked.kind.removesuffix(' of group')}).")
+    return (
+        f"no mixture meets all constraints: {beside}, {who} gets {reached}; "
+        f"{asked.side} {asked.shown(asked.most):.4g} was asked for "
+        f"({asked.kind.removesuffix(' of group')})."
+    )
 
 
 def _named(limits: Sequence[Limit]) -> str:
@@ -165,29 +190,41 @@ def _named(limits: Sequence[Limit]) -> str:
     parts = []
     for kind, names in kinds.items():
         own = kind.endswith("group") or kind.startswith("cap on")
-        parts.append(f"the {kind} {listed(names)}" if own else f"the {kind}{'s' if len(names) > 1 else ''} of {listed(names)}")
+        parts.append(
+            f"the {kind} {listed(names)}"
+            if own
+            else f"the {kind}{'s' if len(names) > 1 else ''} of {listed(names)}"
+        )
     return " and ".join(parts)
 
 
-def space_of(domains: Sequence[str], *, fixed: Mapping[str, Mapping[str, float]] | None = None,
-             bounds: Mapping[str, tuple[float, float]] | None = None,
-             groups: Mapping[str, tuple[Sequence[str], float, float]] | None = None, tokens: float | None = None,
-             sources: Sources | Mapping[str, float] | None = None, max_epochs: Epochs = None) -> Space:
+def space_of(
+    domains: Sequence[str],
+    *,
+    fixed: Mapping[str, Mapping[str, float]] | None = None,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    groups: Mapping[str, tuple[Sequence[str], float, float]] | None = None,
+    tokens: float | None = None,
+    sources: Sources | Mapping[str, float] | None = None,
+    max_epochs: Epochs = None,
+) -> Space:
     """The mixtures of a law's domains (K,) that obey everything that was asked for.
 
     Args:
         domains: that the law takes.
-        fixed: name to mixture whose inner ratios stay. Its domains are the law's: they then move together. Or the name
-            is itself a domain of the law (fitted with the part as one domain): the mixture that comes out is spread over it.
+        fixed: name to mixture whose inner ratios stay. Its domains are the law's: they then move
+            together. Or the name is itself a domain of the law (fitted with the part as one
+            domain): the mixture that comes out is spread over it.
         bounds: domain, or name of a fixed part, to (lowest, highest) weight.
         groups: name to (domains, lowest, highest) sum of their weights.
         tokens: training budget, for ``max_epochs``.
-        sources: what there is of each domain that comes out, for ``max_epochs``. Where domains of the
-            law were split, the mixture is over the parts, which keep their natural shares.
+        sources: what there is of each domain that comes out, for ``max_epochs``. Where domains of
+            the law were split, the mixture is over the parts, which keep their natural shares.
         max_epochs: most passes over a domain, one number for all or domain to number.
 
     Raises:
-        ReweightvizError: an unknown name, a limit that is no pair of numbers, a domain in two fixed parts.
+        ReweightvizError: an unknown name, a limit that is no pair of numbers, a domain in two
+            fixed parts.
     """
     space = _spread(tuple(domains), mapping("fixed", fixed, "name to a mixture"))
     if isinstance(sources, Sources) and sources.lineage:
@@ -199,7 +236,11 @@ def space_of(domains: Sequence[str], *, fixed: Mapping[str, Mapping[str, float]]
         limits += [Limit("upper bound", name, row, high)] if high < 1 else []
         limits += [Limit("lower bound", name, -row, -low, _minus)] if low > 0 else []
     for name, members in mapping("groups", groups, "name to (domains, lowest, highest)").items():
-        if not isinstance(members, tuple | list) or len(members) != 3 or isinstance(members[0], str):
+        if (
+            not isinstance(members, tuple | list)
+            or len(members) != 3
+            or isinstance(members[0], str)
+        ):
             raise InvalidValue(
                 name=f"group {name!r}",
                 value=members,
@@ -226,8 +267,10 @@ def _over_parts(space: Space, domains: tuple[str, ...], sources: Sources) -> Spa
     shares = sources.lineage.onto(sources.domains, domains)
     absent = [domain for domain, row in zip(domains, shares, strict=True) if not row.any()]
     if absent:
-        raise ReweightvizError(f"the law knows {listed(absent)}, of which the sources hold no part; "
-                               f"they hold {listed(sources)}.")
+        raise ReweightvizError(
+            f"the law knows {listed(absent)}, of which the sources hold no part; "
+            f"they hold {listed(sources)}."
+        )
     order = [space.domains.index(domain) for domain in domains]
     inside = natural_inside(shares, sources.tokens)
     spread = inside @ space.spread[order]
@@ -254,16 +297,31 @@ def _pair(what: str, pair: Any) -> tuple[float, float]:
     return low, high
 
 
-def _epoch_caps(space: Space, tokens: float | None, sources: Sources | Mapping[str, float] | None, max_epochs: Epochs) -> list[Limit]:
+def _epoch_caps(
+    space: Space,
+    tokens: float | None,
+    sources: Sources | Mapping[str, float] | None,
+    max_epochs: Epochs,
+) -> list[Limit]:
     if max_epochs is None:
         return []
     if tokens is None or sources is None:
-        raise ReweightvizError("max_epochs needs tokens= (the budget) and sources= (what there is of each domain).")
-    most = dict(max_epochs) if isinstance(max_epochs, Mapping) else dict.fromkeys(space.domains, max_epochs)
+        raise ReweightvizError(
+            "max_epochs needs tokens= (the budget) and sources= (what there is of each domain)."
+        )
+    most = (
+        dict(max_epochs)
+        if isinstance(max_epochs, Mapping)
+        else dict.fromkeys(space.domains, max_epochs)
+    )
     for domain, number in most.items():
         if domain not in space.domains:
             raise UnknownName(kind="domain", name=domain, known=space.domains)
-        if isinstance(number, bool) or not isinstance(number, int | float | np.number) or not number > 0:
+        if (
+            isinstance(number, bool)
+            or not isinstance(number, int | float | np.number)
+            or not number > 0
+        ):
             raise InvalidValue(
                 name="max_epochs",
                 value=number,
@@ -271,8 +329,14 @@ def _epoch_caps(space: Space, tokens: float | None, sources: Sources | Mapping[s
             )
     table = (sources if isinstance(sources, Sources) else Sources(sources)).token_table
     passes = Mixture.uniform(space.domains).epochs(table, tokens)
-    caps = {domain: number / (len(space.domains) * passes[domain]) for domain, number in most.items()}
-    return [Limit("epoch cap", domain, space.row(domain), cap) for domain, cap in caps.items() if cap < 1 and space.row(domain).any()]
+    caps = {
+        domain: number / (len(space.domains) * passes[domain]) for domain, number in most.items()
+    }
+    return [
+        Limit("epoch cap", domain, space.row(domain), cap)
+        for domain, cap in caps.items()
+        if cap < 1 and space.row(domain).any()
+    ]
 
 
 def _spread(domains: tuple[str, ...], fixed: Mapping[str, Mapping[str, float]]) -> Space:
@@ -283,15 +347,35 @@ def _spread(domains: tuple[str, ...], fixed: Mapping[str, Mapping[str, float]]) 
         expands = name in domains
         for member in inner:
             if member in owner:
-                raise ReweightvizError(f"{member!r} is in two fixed parts, {owner[member]!r} and {name!r}: keep it in one.")
+                raise ReweightvizError(
+                    f"{member!r} is in two fixed parts, {owner[member]!r} and {name!r}: "
+                    "keep it in one."
+                )
             if expands == (member in domains):
-                what = (f"{name!r} is a domain of the law, so its fixed parts must not be: {member!r} is one too" if expands else
-                        f"the fixed part {name!r} holds {member!r}, which is no domain of the law; there is {listed(domains)}")
+                what = (
+                    f"{name!r} is a domain of the law, so its fixed parts must not be: "
+                    f"{member!r} is one too"
+                    if expands
+                    else f"the fixed part {name!r} holds {member!r}, which is no domain "
+                    f"of the law; there is {listed(domains)}"
+                )
                 raise ReweightvizError(f"{what}.")
             owner[member] = name
     names = tuple(dict.fromkeys(owner.get(domain, domain) for domain in domains))
-    out = tuple(dict.fromkeys(member for domain in domains for member in parts.get(domain, (domain,))))
+    out = tuple(
+        dict.fromkeys(member for domain in domains for member in parts.get(domain, (domain,)))
+    )
     eye = np.eye(len(names))
-    spread = np.array([parts[owner[d]][d] * eye[names.index(owner[d])] if d in owner else eye[names.index(d)] for d in out])
-    law_spread = np.array([eye[names.index(d)] if d in names else parts[owner[d]][d] * eye[names.index(owner[d])] for d in domains])
+    spread = np.array(
+        [
+            parts[owner[d]][d] * eye[names.index(owner[d])] if d in owner else eye[names.index(d)]
+            for d in out
+        ]
+    )
+    law_spread = np.array(
+        [
+            eye[names.index(d)] if d in names else parts[owner[d]][d] * eye[names.index(owner[d])]
+            for d in domains
+        ]
+    )
     return Space(names, out, spread, law_spread)

@@ -23,47 +23,69 @@ DRAWS = 50
 
 
 @one_thread
-def optimize(law: Law, *, objective: Objective = "mean", tokens: float | str | None = None,
-             sources: Sources | Mapping[str, float] | None = None, max_epochs: Epochs = None,
-             bounds: Mapping[str, tuple[float, float]] | None = None, near: Mapping[str, float] | None = None, kl: float = 0.05,
-             caps: Mapping[str, float] | None = None, groups: Mapping[str, tuple[Sequence[str], float, float]] | None = None,
-             fixed: Mapping[str, Mapping[str, float]] | None = None, given: Mapping[str, Any] | None = None,
-             swarm: Swarm | None = None, seed: int = 0, draws: int = DRAWS) -> Mixture:
+def optimize(
+    law: Law,
+    *,
+    objective: Objective = "mean",
+    tokens: float | str | None = None,
+    sources: Sources | Mapping[str, float] | None = None,
+    max_epochs: Epochs = None,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    near: Mapping[str, float] | None = None,
+    kl: float = 0.05,
+    caps: Mapping[str, float] | None = None,
+    groups: Mapping[str, tuple[Sequence[str], float, float]] | None = None,
+    fixed: Mapping[str, Mapping[str, float]] | None = None,
+    given: Mapping[str, Any] | None = None,
+    swarm: Swarm | None = None,
+    seed: int = 0,
+    draws: int = DRAWS,
+) -> Mixture:
     """The mixture with the best predicted loss; its ``source`` says how it was found and how sure it is.
 
-    A log-linear law is minimised exactly, by a convex program with a certificate; every other law, and targets where
-    higher is better, by a seeded global search, and the source says so.
+    A log-linear law is minimised exactly, by a convex program with a certificate; every other law,
+    and targets where higher is better, by a seeded global search, and the source says so.
 
     Args:
         law: what ``rv.fit`` gave.
-        objective: "mean" over the targets, one target, target to importance, "worst" (the largest predicted loss) or
-            "worst ratio" (the largest relative to the reference's).
-        tokens: training budget; with ``sources`` and ``max_epochs`` no domain is repeated more often than that.
-        sources: what there is of each domain. Of a corpus in which domains of the law were split, the proposal is over the
-            parts, which keep their natural shares of the domain.
-        max_epochs: the cap on passes over a domain: one number for all, or domain to number, the others free.
+        objective: "mean" over the targets, one target, target to importance, "worst" (the largest
+            predicted loss) or "worst ratio" (the largest relative to the reference's).
+        tokens: training budget; with ``sources`` and ``max_epochs`` no domain is repeated more
+            often than that.
+        sources: what there is of each domain. Of a corpus in which domains of the law were split,
+            the proposal is over the parts, which keep their natural shares of the domain.
+        max_epochs: the cap on passes over a domain: one number for all, or domain to number, the
+            others free.
         bounds: domain, or fixed part, to (lowest, highest) weight.
-        near: prior mixture of the KL term, and the reference that the gain is measured against; uniform when not given.
-        kl: strength of the KL term in units of the loss; 0 leaves the prior out, inf leaves only the prior.
-        caps: target to the worst predicted value that is allowed: the largest loss, or the least where higher is better.
+        near: prior mixture of the KL term, and the reference that the gain is measured against;
+            uniform when not given.
+        kl: strength of the KL term in units of the loss; 0 leaves the prior out, inf leaves only
+            the prior.
+        caps: target to the worst predicted value that is allowed: the largest loss, or the least
+            where higher is better.
         groups: name to (domains, lowest, highest) sum of their weights.
-        fixed: name to a mixture whose inner ratios stay, as Olmix reuses one: of domains of the law, which then move
-            together; or, where the name is itself a domain of the law, what that domain is made of.
+        fixed: name to a mixture whose inner ratios stay, as Olmix reuses one: of domains of the
+            law, which then move together; or, where the name is itself a domain of the law, what
+            that domain is made of.
         given: what else the law predicts from, such as ``{"size": 1e9}``.
-        swarm: the runs behind the law: for its noise floor, and for how far the proposal leaves their hull.
+        swarm: the runs behind the law: for its noise floor, and for how far the proposal leaves
+            their hull.
         seed: of the global search.
         draws: refits that are optimised again for the interval of the weights; 0 for none.
 
     Returns:
-        A Mixture with, in ``source``: ``method``, ``law``, everything asked for, ``certificate``, ``predicted`` (target to
-        loss), ``predicted_intervals_90``, ``predicted_objective`` and its ``predicted_interval_90``, ``weights_interval_90``
-        (domain to low and high), ``gain`` over the reference, ``outside_hull`` (share of tokens) and ``warnings``.
+        A Mixture with, in ``source``: ``method``, ``law``, everything asked for, ``certificate``,
+        ``predicted`` (target to loss), ``predicted_intervals_90``, ``predicted_objective`` and its
+        ``predicted_interval_90``, ``weights_interval_90`` (domain to low and high), ``gain`` over
+        the reference, ``outside_hull`` (share of tokens) and ``warnings``.
 
     Raises:
-        ReweightvizError: constraints that no mixture can meet, by name; a prior of 0 for a domain that may be used.
+        ReweightvizError: constraints that no mixture can meet, by name; a prior of 0 for a domain
+            that may be used.
 
     Warns:
-        ReweightvizWarning: the proposal leaves the hull of the runs, or its gain is smaller than its interval or noise.
+        ReweightvizWarning: the proposal leaves the hull of the runs, or its gain is smaller than
+            its interval or noise.
 
     Example:
         >>> from reweightviz.laws._log_linear import LogLinearLaw
@@ -74,17 +96,42 @@ def optimize(law: Law, *, objective: Objective = "mean", tokens: float | str | N
     """
     draws = whole_number("draws", draws)
     tokens = parse_budget(tokens)
-    task = task_of(law, tokens=tokens, sources=sources, max_epochs=max_epochs, bounds=bounds, near=near, kl=kl, caps=caps,
-                   groups=groups, fixed=fixed, given=given, swarm=swarm, seed=seed)
+    task = task_of(
+        law,
+        tokens=tokens,
+        sources=sources,
+        max_epochs=max_epochs,
+        bounds=bounds,
+        near=near,
+        kl=kl,
+        caps=caps,
+        groups=groups,
+        fixed=fixed,
+        given=given,
+        swarm=swarm,
+        seed=seed,
+    )
     aim = aim_of(law, objective, task.predict(task.reference[None])[0])
     found = task.solve(aim)
     facts = evidence_of(task, aim, found.free, task.refits(aim, found, draws))
-    asked = {"method": "optimize", "law": repr(law), "objective": objective if isinstance(objective, str) else dict(objective),
-             "kl": kl, "near": dict(near) if near is not None else "uniform", "bounds": {d: list(b) for d, b in (bounds or {}).items()},
-             "max_epochs": dict(max_epochs) if isinstance(max_epochs, Mapping) else max_epochs, "budget": tokens, "caps": dict(caps or {}),
-             "groups": {name: [list(members), low, high] for name, (members, low, high) in (groups or {}).items()},
-             "fixed": {name: dict(inner) for name, inner in (fixed or {}).items()}, "given": plain(task.given),
-             "certificate": found.certificate}
+    asked = {
+        "method": "optimize",
+        "law": repr(law),
+        "objective": objective if isinstance(objective, str) else dict(objective),
+        "kl": kl,
+        "near": dict(near) if near is not None else "uniform",
+        "bounds": {d: list(b) for d, b in (bounds or {}).items()},
+        "max_epochs": dict(max_epochs) if isinstance(max_epochs, Mapping) else max_epochs,
+        "budget": tokens,
+        "caps": dict(caps or {}),
+        "groups": {
+            name: [list(members), low, high]
+            for name, (members, low, high) in (groups or {}).items()
+        },
+        "fixed": {name: dict(inner) for name, inner in (fixed or {}).items()},
+        "given": plain(task.given),
+        "certificate": found.certificate,
+    }
     mixture = task.space.mixture(found.free, asked | facts.record)
     say(facts.warnings)
     return mixture

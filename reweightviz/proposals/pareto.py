@@ -22,35 +22,59 @@ from reweightviz.proposals.aim import Aim, importance_of
 from reweightviz.proposals.evidence import outside_hull
 from reweightviz.proposals.task import EVALUATIONS, Found, Task, some_of, task_of
 
-CONSTRAINTS = ("tokens", "sources", "max_epochs", "bounds", "near", "caps", "groups", "fixed", "given", "swarm")
+CONSTRAINTS = (
+    "tokens",
+    "sources",
+    "max_epochs",
+    "bounds",
+    "near",
+    "caps",
+    "groups",
+    "fixed",
+    "given",
+    "swarm",
+)
 ROUNDS, MOVES = 6, 1500
 """Of a front that is not convex: rounds of ever shorter moves away from its mixtures, and how many each."""
 
 
 @one_thread
-def pareto(law: Law, targets: Sequence[str] | Mapping[str, Any], points: int = 25, *, kl: float = 0.05,
-           references: Mapping[str, Mapping[str, float]] | None = None, seed: int = 0, **constraints: Any) -> pd.DataFrame:
+def pareto(
+    law: Law,
+    targets: Sequence[str] | Mapping[str, Any],
+    points: int = 25,
+    *,
+    kl: float = 0.05,
+    references: Mapping[str, Mapping[str, float]] | None = None,
+    seed: int = 0,
+    **constraints: Any,
+) -> pd.DataFrame:
     """Mixtures between which no target gets better without another getting worse.
 
-    Each is what :func:`reweightviz.proposals.optimize.optimize` proposes for one importance of the targets; importances are added
-    where neighbours lie furthest apart. Where higher is better for a target, or the law has steps, the front may bend inwards, where
-    no importance leads: then it is searched as a whole, and ``importance`` is NaN. With ``kl`` above 0 every target carries the
+    Each is what :func:`reweightviz.proposals.optimize.optimize` proposes for one importance of the
+    targets; importances are added where neighbours lie furthest apart. Where higher is better for
+    a target, or the law has steps, the front may bend inwards, where no importance leads: then it
+    is searched as a whole, and ``importance`` is NaN. With ``kl`` above 0 every target carries the
     pull, and the front is that of both; 0 gives the bare front.
 
     Args:
         law: what ``rv.fit`` gave.
-        targets: two or three targets; or name to a target, a list of them (their mean) or target to importance.
+        targets: two or three targets; or name to a target, a list of them (their mean) or target
+            to importance.
         points: rows at most.
         kl: strength of the pull towards ``near``.
-        references: name to mixture, predicted beside the front in ``.attrs["references"]``; the prior is always there.
+        references: name to mixture, predicted beside the front in ``.attrs["references"]``; the
+            prior is always there.
         seed: of a global search, where the law is not convex.
-        **constraints: as in :func:`reweightviz.proposals.optimize.optimize`: ``tokens``, ``sources``, ``max_epochs``, ``bounds``,
-            ``near``, ``caps``, ``groups``, ``fixed``, ``given``, ``swarm``.
+        **constraints: as in :func:`reweightviz.proposals.optimize.optimize`: ``tokens``,
+            ``sources``, ``max_epochs``, ``bounds``, ``near``, ``caps``, ``groups``, ``fixed``,
+            ``given``, ``swarm``.
 
     Returns:
-        A row a mixture, sorted by the first target. Columns ("weight", domain), ("predicted", target), ("low", target) and
-        ("high", target), the 90 % interval of a new run, ("importance", target), and ("outside", "hull") where the runs are
-        known. ``.attrs`` says how it was found, which targets are better high, and what is predicted for the references.
+        A row a mixture, sorted by the first target. Columns ("weight", domain), ("predicted",
+        target), ("low", target) and ("high", target), the 90 % interval of a new run,
+        ("importance", target), and ("outside", "hull") where the runs are known. ``.attrs`` says
+        how it was found, which targets are better high, and what is predicted for the references.
 
     Example:
         >>> from reweightviz.laws._log_linear import LogLinearLaw
@@ -62,8 +86,11 @@ def pareto(law: Law, targets: Sequence[str] | Mapping[str, Any], points: int = 2
     strange = [name for name in constraints if name not in CONSTRAINTS]
     if strange:
         why = ": the targets are the objective" if "objective" in strange else ""
-        raise ReweightvizError(f"rv.pareto takes no {listed(strange)}{why}; beside law, targets, points, kl, references and seed there is "
-                               f"{listed(CONSTRAINTS)}.")
+        raise ReweightvizError(
+            f"rv.pareto takes no {listed(strange)}{why}; beside law, targets, points, kl, "
+            "references and seed there is "
+            f"{listed(CONSTRAINTS)}."
+        )
     task = task_of(law, kl=kl, seed=seed, **constraints)
     axes = _axes(law, targets)
     points = whole_number(f"points of a front of {len(axes)} targets", points, len(axes))
@@ -75,15 +102,25 @@ def pareto(law: Law, targets: Sequence[str] | Mapping[str, Any], points: int = 2
     kept = kept[np.argsort(values[kept, 0], kind="stable")]
     table = _front_table(task, names, importance, free[kept], share[kept])
     known = {task.reference_name: task.space.mixture(task.reference, {})} | dict(references or {})
-    table.attrs = {"method": "pareto", "law": repr(law), "kl": kl, "certificate": found.certificate, "domains": list(task.space.domains),
-                   "higher_is_better": [name for name, way in zip(names, sign, strict=True) if way < 0],
-                   "references": _references(task, known, names, importance)}
+    table.attrs = {
+        "method": "pareto",
+        "law": repr(law),
+        "kl": kl,
+        "certificate": found.certificate,
+        "domains": list(task.space.domains),
+        "higher_is_better": [name for name, way in zip(names, sign, strict=True) if way < 0],
+        "references": _references(task, known, names, importance),
+    }
     return table
 
 
 def _axes(law: Law, targets: Sequence[str] | Mapping[str, Any]) -> dict[str, Array]:
     """Name to importance (M,), which sums to 1."""
-    if isinstance(targets, str) or not isinstance(targets, Sequence | Mapping) or len(targets) not in (2, 3):
+    if (
+        isinstance(targets, str)
+        or not isinstance(targets, Sequence | Mapping)
+        or len(targets) not in (2, 3)
+    ):
         raise UnmetNeed(
             name="a front",
             value=targets,
@@ -93,11 +130,18 @@ def _axes(law: Law, targets: Sequence[str] | Mapping[str, Any]) -> dict[str, Arr
     named = targets if isinstance(targets, Mapping) else {name: name for name in targets}
     axes = {}
     for name, what in named.items():
-        members = what if isinstance(what, Mapping) else dict.fromkeys([what] if isinstance(what, str) else what, 1.0)
+        members = (
+            what
+            if isinstance(what, Mapping)
+            else dict.fromkeys([what] if isinstance(what, str) else what, 1.0)
+        )
         axes[name] = importance_of(law.targets, members)
         ways = set(np.asarray(law.lower_is_better)[axes[name] > 0].tolist())
         if len(ways) > 1:
-            raise ReweightvizError(f"{name!r} holds targets where lower and targets where higher is better: keep one kind.")
+            raise ReweightvizError(
+                f"{name!r} holds targets where lower and targets where higher is better: "
+                "keep one kind."
+            )
     if len(axes) < len(targets):
         raise ReweightvizError(f"the targets of a front must differ; got {listed(targets)}.")
     return axes
@@ -110,12 +154,16 @@ def _swept(task: Task, importance: Array, sign: Array, points: int) -> tuple[Arr
 
     def proposed(part: Array, pool: Array | None) -> Found:
         aim = _aim(task, part @ importance)
-        return task.solve(aim, evaluations=EVALUATIONS if pool is None else EVALUATIONS // 8, tried=pool)
+        return task.solve(
+            aim, evaluations=EVALUATIONS if pool is None else EVALUATIONS // 8, tried=pool
+        )
 
     corners = [proposed(part, None) for part in share]
     free = [corner.free for corner in corners]
     if corners[0].pool is not None:
-        tried = np.concatenate([some_of(corner.pool.pool, 1000) for corner in corners if corner.pool is not None])
+        tried = np.concatenate(
+            [some_of(corner.pool.pool, 1000) for corner in corners if corner.pool is not None]
+        )
         if not corners[0].pool.smooth or (sign < 0).any():
             return *_pooled(task, importance, sign, points, tried), corners[0]
     shares = list(share)
@@ -128,21 +176,35 @@ def _swept(task: Task, importance: Array, sign: Array, points: int) -> tuple[Arr
     return np.array(free), np.array(shares), corners[0]
 
 
-def _pooled(task: Task, importance: Array, sign: Array, points: int, tried: Array) -> tuple[Array, Array]:
+def _pooled(
+    task: Task, importance: Array, sign: Array, points: int, tried: Array
+) -> tuple[Array, Array]:
     """The front of everything that a few searches between the targets have tried, and of moves away from it, evenly thinned."""
-    between = np.concatenate([np.full((1, len(importance)), 1 / len(importance)), 0.5 * np.eye(len(importance)) + 0.5 / len(importance)])
+    between = np.concatenate(
+        [
+            np.full((1, len(importance)), 1 / len(importance)),
+            0.5 * np.eye(len(importance)) + 0.5 / len(importance),
+        ]
+    )
     for part in between:
-        found = task.solve(_aim(task, part @ importance), evaluations=EVALUATIONS // 4, tried=tried[:2000])
-        tried = np.concatenate([found.free[None], tried] + ([some_of(found.pool.pool, 1000)] if found.pool is not None else []))
+        found = task.solve(
+            _aim(task, part @ importance), evaluations=EVALUATIONS // 4, tried=tried[:2000]
+        )
+        tried = np.concatenate(
+            [found.free[None], tried]
+            + ([some_of(found.pool.pool, 1000)] if found.pool is not None else [])
+        )
     tried, scores = _front_of(task, tried, importance, sign)
     rng, where, pool = np.random.default_rng(task.seed), task.region(), tried
     for turn in range(ROUNDS):
-        fresh = where.within(moved(tried, pool, MOVES, 0.5 ** turn, rng))
+        fresh = where.within(moved(tried, pool, MOVES, 0.5**turn, rng))
         tried, scores = _front_of(task, np.concatenate([tried, fresh]), importance, sign)
     scores = scores / np.maximum(np.ptp(scores, axis=0), 1e-12)
     chosen = list(dict.fromkeys(scores.argmin(0).tolist()))
     while len(chosen) < min(points, len(tried)):
-        chosen.append(int(np.linalg.norm(scores[:, None] - scores[chosen][None], axis=2).min(1).argmax()))
+        chosen.append(
+            int(np.linalg.norm(scores[:, None] - scores[chosen][None], axis=2).min(1).argmax())
+        )
     return tried[chosen], np.full((len(chosen), len(importance)), np.nan)
 
 
@@ -166,7 +228,12 @@ def _widest(shares: Array, values: Array) -> tuple[int, int] | None:
         edges = np.stack([order[:-1], order[1:]], 1)
     else:
         corners = Delaunay(shares[:, :2]).simplices if len(shares) > 3 else np.array([[0, 1, 2]])
-        edges = np.unique(np.sort(np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [0, 2]]]), 1), axis=0)
+        edges = np.unique(
+            np.sort(
+                np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [0, 2]]]), 1
+            ),
+            axis=0,
+        )
     span = np.maximum(np.ptp(values, axis=0), 1e-12)
     width = np.linalg.norm((values[edges[:, 0]] - values[edges[:, 1]]) / span, axis=1)
     width[np.abs(shares[edges[:, 0]] - shares[edges[:, 1]]).max(1) < 1e-4] = 0
@@ -186,10 +253,17 @@ def _best_of_their_kind(scores: Array) -> NDArray[np.int64]:
     return np.sort(np.array(kept, np.int64))
 
 
-def _front_table(task: Task, names: Sequence[str], importance: Array, free: Array, share: Array) -> pd.DataFrame:
+def _front_table(
+    task: Task, names: Sequence[str], importance: Array, free: Array, share: Array
+) -> pd.DataFrame:
     low, high = _interval(task, free, importance)
     parts = {"weight": pd.DataFrame(free @ task.space.spread.T, columns=list(task.space.domains))}
-    for title, values in (("predicted", task.predict(free) @ importance.T), ("low", low), ("high", high), ("importance", share)):
+    for title, values in (
+        ("predicted", task.predict(free) @ importance.T),
+        ("low", low),
+        ("high", high),
+        ("importance", share),
+    ):
         parts[title] = pd.DataFrame(values, columns=list(names))
     away = outside_hull(task, free)
     if away is not None:
@@ -200,11 +274,15 @@ def _front_table(task: Task, names: Sequence[str], importance: Array, free: Arra
 def _interval(task: Task, free: Array, importance: Array) -> tuple[Array, Array]:
     drawn = task.samples(free)
     if not len(drawn):
-        return np.full((len(free), len(importance)), np.nan), np.full((len(free), len(importance)), np.nan)
+        return np.full((len(free), len(importance)), np.nan), np.full(
+            (len(free), len(importance)), np.nan
+        )
     return between(drawn @ importance.T)
 
 
-def _references(task: Task, known: Mapping[str, Mapping[str, float]], names: Sequence[str], importance: Array) -> dict[str, Any]:
+def _references(
+    task: Task, known: Mapping[str, Mapping[str, float]], names: Sequence[str], importance: Array
+) -> dict[str, Any]:
     found = {}
     for name, mixture in known.items():
         weights = Mixture(mixture).aligned(task.space.domains)
@@ -213,6 +291,10 @@ def _references(task: Task, known: Mapping[str, Mapping[str, float]], names: Seq
             continue  # it breaks a fixed part, so the law of the free weights cannot say
         low, high = _interval(task, free[None], importance)
         predicted = task.predict(free[None]) @ importance.T
-        found[name] = {"weight": dict(Mixture(mixture)), "predicted": dict(zip(names, predicted[0].tolist(), strict=True)),
-                       "low": dict(zip(names, low[0].tolist(), strict=True)), "high": dict(zip(names, high[0].tolist(), strict=True))}
+        found[name] = {
+            "weight": dict(Mixture(mixture)),
+            "predicted": dict(zip(names, predicted[0].tolist(), strict=True)),
+            "low": dict(zip(names, low[0].tolist(), strict=True)),
+            "high": dict(zip(names, high[0].tolist(), strict=True)),
+        }
     return found

@@ -36,9 +36,10 @@ def read(path: str | os.PathLike[str]) -> Sources:
     """Read a table of domains.
 
     Args:
-        path: YAML or JSON that maps each domain to its tokens or to ``{tokens, documents, paths}``, itself or below
-            ``domains`` with ``tokenizer`` beside it; or CSV, TSV or Parquet with the columns ``domain``, ``tokens`` and perhaps
-            ``documents`` and ``path`` or ``paths`` (in a CSV, several with ``;`` between them). Rows of one domain are its
+        path: YAML or JSON that maps each domain to its tokens or to ``{tokens, documents,
+            paths}``, itself or below ``domains`` with ``tokenizer`` beside it; or CSV, TSV or
+            Parquet with the columns ``domain``, ``tokens`` and perhaps ``documents`` and ``path``
+            or ``paths`` (in a CSV, several with ``;`` between them). Rows of one domain are its
             parts, each with a path of its own. A count may be written "1.2T".
 
     Raises:
@@ -68,7 +69,9 @@ def _content(text: str, kind: str) -> Any:
     try:
         return YAML(typ="base", pure=True).load(text)
     except (YAMLError, ValueError, RecursionError) as error:
-        raise ReweightvizError(f"the file is no YAML: {' '.join(str(error).split())[:200]}.") from error
+        raise ReweightvizError(
+            f"the file is no YAML: {' '.join(str(error).split())[:200]}."
+        ) from error
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -81,20 +84,35 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _unwrapped(content: Any) -> Sources:
     if not isinstance(content, Mapping):
-        raise ReweightvizError("the file must map each domain to its tokens, as in 'web: 1.2T', or to a mapping with 'tokens' and perhaps "
-                               f"'documents' and 'paths'; it holds {_named(content)}.")
+        raise ReweightvizError(
+            "the file must map each domain to its tokens, as in 'web: 1.2T', or to a "
+            "mapping with 'tokens' and perhaps "
+            f"'documents' and 'paths'; it holds {_named(content)}."
+        )
     if isinstance(content.get("domains"), Mapping) and set(content) <= HEAD:
-        return Sources(_present(content["domains"]), tokenizer=content.get("tokenizer") or None,
-                       lineage=Lineage.from_jsonable(content.get("lineage")))
+        return Sources(
+            _present(content["domains"]),
+            tokenizer=content.get("tokenizer") or None,
+            lineage=Lineage.from_jsonable(content.get("lineage")),
+        )
     if "tokenizer" in content and not _counts(content["tokenizer"]):
-        raise ReweightvizError("beside 'tokenizer' the domains stand below 'domains': {tokenizer: name, domains: {web: 1.2T}}.")
+        raise ReweightvizError(
+            "beside 'tokenizer' the domains stand below 'domains': {tokenizer: name, "
+            "domains: {web: 1.2T}}."
+        )
     return Sources(_present(content))
 
 
 def _present(table: Mapping[str, Any]) -> dict[str, Any]:
     """The table without fields that are written as empty."""
-    return {domain: {name: value for name, value in entry.items() if not _is_empty(value)} if isinstance(entry, Mapping) else
-            None if _is_empty(entry) else entry for domain, entry in table.items()}
+    return {
+        domain: {name: value for name, value in entry.items() if not _is_empty(value)}
+        if isinstance(entry, Mapping)
+        else None
+        if _is_empty(entry)
+        else entry
+        for domain, entry in table.items()
+    }
 
 
 def _is_empty(value: Any) -> bool:
@@ -117,8 +135,14 @@ def _frame(file: Path, kind: str) -> pd.DataFrame:
     try:
         if kind in (".parquet", ".pq"):
             return pd.read_parquet(io.BytesIO(file.read_bytes()))
-        return pd.read_csv(file, sep="\t" if kind == ".tsv" else ",", dtype=str, keep_default_na=False, encoding="utf-8-sig",
-                           skipinitialspace=True)
+        return pd.read_csv(
+            file,
+            sep="\t" if kind == ".tsv" else ",",
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+            skipinitialspace=True,
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, pa.ArrowInvalid) as error:
         raise ReweightvizError(f"the file is no table: {' '.join(str(error).split())}.") from error
 
@@ -148,10 +172,15 @@ def _add(table: dict[str, dict[str, Any]], row: Mapping[str, Any], number: int) 
         return
     known = table[domain]
     if not paths or set(paths) & set(known["paths"]):
-        raise ReweightvizError(f"{name} names a domain again without a path of its own: a domain stands once, or once a path.")
+        raise ReweightvizError(
+            f"{name} names a domain again without a path of its own: a domain stands "
+            "once, or once a path."
+        )
     if ("documents" in found) != ("documents" in known):
         raise ReweightvizError(f"{name} must say its documents, or no row of that domain.")
-    known |= {what: parse_count(known[what]) + parse_count(value) for what, value in found.items()} | {"paths": known["paths"] + paths}
+    known |= {
+        what: parse_count(known[what]) + parse_count(value) for what, value in found.items()
+    } | {"paths": known["paths"] + paths}
 
 
 def _blank(value: Any) -> bool:
@@ -161,5 +190,11 @@ def _blank(value: Any) -> bool:
 def _split(value: Any, mark: str | None) -> Sequence[str]:
     if _blank(value):
         return []
-    parts = value.split(mark) if isinstance(value, str) and mark else [value] if isinstance(value, str) else value
+    parts = (
+        value.split(mark)
+        if isinstance(value, str) and mark
+        else [value]
+        if isinstance(value, str)
+        else value
+    )
     return [str(part).strip() for part in parts if str(part).strip()]

@@ -1,9 +1,13 @@
 """Loss: a document is worth more when a language model finds it likely.
 
-Guillaume Wenzek et al., "CCNet: Extracting High Quality Monolingual Datasets from Web Crawl Data", LREC 2020,
-https://arxiv.org/abs/1911.00359, ranks web documents by the perplexity of a model trained on Wikipedia and keeps
-the lowest. Max Marion et al., "When Less is More: Investigating Data Pruning for Pretraining LLMs at Scale", 2023,
-https://arxiv.org/abs/2309.04564, find the middle of the ranking better for another model: look at both ends.
+Guillaume Wenzek et al., "CCNet: Extracting High Quality Monolingual Datasets from Web Crawl Data",
+LREC 2020,
+https://arxiv.org/abs/1911.00359, ranks web documents by the perplexity of a model trained on
+    Wikipedia and keeps
+the lowest. Max Marion et al., "When Less is More: Investigating Data Pruning for Pretraining LLMs
+at Scale", 2023,
+https://arxiv.org/abs/2309.04564, find the middle of the ranking better for another model: look at
+    both ends.
 """
 
 from __future__ import annotations
@@ -22,8 +26,9 @@ from reweightviz.core.types import Array
 class Loss:
     """The document's mean loss per token, as it is; lower is better.
 
-    The logarithm of the perplexity, so the ranking is that of CCNet. ``higher_is_better`` is False: ``score`` returns
-    nats, and :func:`reweightviz.score` stores them negated, so that in every score column higher is better.
+    The logarithm of the perplexity, so the ranking is that of CCNet. ``higher_is_better`` is
+    False: ``score`` returns nats, and :func:`reweightviz.score` stores them negated, so that in
+    every score column higher is better.
 
     Example:
         >>> Loss().score(loss=[2.5, float("inf"), 3.0]).tolist()

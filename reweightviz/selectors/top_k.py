@@ -1,7 +1,8 @@
 """Top-k: the documents with the highest scores.
 
-The rule with which, for example, Guillaume Wenzek et al., "CCNet: Extracting High Quality Monolingual Datasets from
-Web Crawl Data", LREC 2020, https://arxiv.org/abs/1911.00359, keep the head of a ranking.
+The rule with which, for example, Guillaume Wenzek et al., "CCNet: Extracting High Quality
+Monolingual Datasets from Web Crawl Data", LREC 2020, https://arxiv.org/abs/1911.00359, keep the
+head of a ranking.
 """
 
 from __future__ import annotations

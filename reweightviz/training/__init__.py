@@ -1,6 +1,7 @@
 """What runs inside a training job, and the small reference trainer behind the demo's numbers.
 
-Names are loaded when they are first used: the log and the sampler need no torch, the callbacks alone need transformers or lightning.
+Names are loaded when they are first used: the log and the sampler need no torch, the callbacks
+alone need transformers or lightning.
 """
 
 from __future__ import annotations
@@ -12,13 +13,24 @@ from reweightviz.core.errors import MissingPackage
 
 _HOMES = {
     "ByteTransformer": ".models.byte_transformer",  # beside this room, not in it
-    "DomainLosses": "domain_losses", "DomainSums": "domain_losses",
-    "LightningSteering": "lightning_callback", "LiveMixture": "mixture_sampler",
-    "MixtureDataset": "mixture_dataset", "MixtureSampler": "mixture_sampler",
-    "ModelConfig": ".models.byte_transformer", "ProxyData": "trainer", "RunLogger": "run_logger",
-    "SteeringCallback": "transformers_trainer", "TrainConfig": "trainer", "TrainingRun": "trainer",
-    "WithDomains": "mixture_dataset", "domain_loss": "domain_losses", "evaluate": "trainer",
-    "skill_graph": "skills", "steer": "transformers_trainer", "train": "trainer",
+    "DomainLosses": "domain_losses",
+    "DomainSums": "domain_losses",
+    "LightningSteering": "lightning_callback",
+    "LiveMixture": "mixture_sampler",
+    "MixtureDataset": "mixture_dataset",
+    "MixtureSampler": "mixture_sampler",
+    "ModelConfig": ".models.byte_transformer",
+    "ProxyData": "trainer",
+    "RunLogger": "run_logger",
+    "SteeringCallback": "transformers_trainer",
+    "TrainConfig": "trainer",
+    "TrainingRun": "trainer",
+    "WithDomains": "mixture_dataset",
+    "domain_loss": "domain_losses",
+    "evaluate": "trainer",
+    "skill_graph": "skills",
+    "steer": "transformers_trainer",
+    "train": "trainer",
 }
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605  sorted makes a list

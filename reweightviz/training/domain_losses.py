@@ -21,7 +21,9 @@ class DomainSums(NamedTuple):
 
 
 @torch.no_grad()
-def domain_loss(token_losses: Tensor, domain_ids: Tensor, domains: int, mask: Tensor | None = None) -> DomainSums:
+def domain_loss(
+    token_losses: Tensor, domain_ids: Tensor, domains: int, mask: Tensor | None = None
+) -> DomainSums:
     """Sum the losses of the tokens of each domain; ``loss / tokens`` is the mean.
 
     Args:
@@ -35,12 +37,23 @@ def domain_loss(token_losses: Tensor, domain_ids: Tensor, domains: int, mask: Te
         >>> (sums.loss / sums.tokens).tolist()
         [2.0, 5.0]
     """
-    if token_losses.shape[: domain_ids.ndim] != domain_ids.shape or (mask is not None and mask.shape != token_losses.shape):
-        shapes = [None if given is None else tuple(given.shape) for given in (token_losses, domain_ids, mask)]
-        raise ReweightvizError("domain_ids are one a sequence or one a token, and a mask is one a token; got losses {}, ids {}, mask {}."
-                               .format(*shapes))
+    if token_losses.shape[: domain_ids.ndim] != domain_ids.shape or (
+        mask is not None and mask.shape != token_losses.shape
+    ):
+        shapes = [
+            None if given is None else tuple(given.shape)
+            for given in (token_losses, domain_ids, mask)
+        ]
+        raise ReweightvizError(
+            "domain_ids are one a sequence or one a token, and a mask is one a token; "
+            "got losses {}, ids {}, mask {}.".format(*shapes)
+        )
     exact = torch.float32 if token_losses.device.type == "mps" else torch.float64
-    ids = domain_ids.to(token_losses.device).long().reshape(*domain_ids.shape, *[1] * (token_losses.ndim - domain_ids.ndim))
+    ids = (
+        domain_ids.to(token_losses.device)
+        .long()
+        .reshape(*domain_ids.shape, *[1] * (token_losses.ndim - domain_ids.ndim))
+    )
     ids = ids.expand(token_losses.shape).reshape(-1)
     counted = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.reshape(-1).bool()
     if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < domains:
@@ -84,10 +97,21 @@ class DomainLosses:
 
         Every rank must call it, as often as the others.
         """
-        sums = torch.zeros(2, len(self.domains), dtype=torch.float64) if self._sums is None else self._sums
+        sums = (
+            torch.zeros(2, len(self.domains), dtype=torch.float64)
+            if self._sums is None
+            else self._sums
+        )
         self._sums = None
         if torch.distributed.is_available() and torch.distributed.is_initialized():
-            sums = sums.to("cuda") if torch.distributed.get_backend() == "nccl" and sums.device.type == "cpu" else sums
+            sums = (
+                sums.to("cuda")
+                if torch.distributed.get_backend() == "nccl" and sums.device.type == "cpu"
+                else sums
+            )
             torch.distributed.all_reduce(sums)
         loss, tokens = sums.cpu().double().numpy()
-        return {"loss": np.divide(loss, tokens, out=np.full(len(tokens), np.nan), where=tokens > 0), "drawn_tokens": tokens}
+        return {
+            "loss": np.divide(loss, tokens, out=np.full(len(tokens), np.nan), where=tokens > 0),
+            "drawn_tokens": tokens,
+        }

@@ -17,7 +17,9 @@ SEPARATOR = b"\0"
 def held_out_rows(corpus: Corpus) -> NDArray[np.bool_]:
     """Which documents (N,) are held out: decided by a hash of the id, so the same for every run."""
     marks = (hashlib.blake2b(str(name).encode(), digest_size=4).digest() for name in corpus.ids)
-    return np.fromiter((int.from_bytes(mark, "little") % HELD_OUT_EVERY == 0 for mark in marks), bool, len(corpus))
+    return np.fromiter(
+        (int.from_bytes(mark, "little") % HELD_OUT_EVERY == 0 for mark in marks), bool, len(corpus)
+    )
 
 
 def domain_blocks(corpus: Corpus, rows: NDArray[np.bool_], length: int) -> list[NDArray[np.uint8]]:
@@ -25,10 +27,16 @@ def domain_blocks(corpus: Corpus, rows: NDArray[np.bool_], length: int) -> list[
     blocks = []
     for code, domain in enumerate(corpus.domains):
         chosen = np.flatnonzero(rows & (corpus.domain_codes == code))
-        stream = np.frombuffer(SEPARATOR.join(text.encode("utf-8", "replace") for text in corpus.text(chosen)), np.uint8)
+        stream = np.frombuffer(
+            SEPARATOR.join(text.encode("utf-8", "replace") for text in corpus.text(chosen)),
+            np.uint8,
+        )
         if len(stream) < length:
-            raise ReweightvizError(f"domain {domain[:60]!r} has {len(stream)} bytes here, less than one sequence of {length}; "
-                                   "drop or merge it.")
+            raise ReweightvizError(
+                f"domain {domain[:60]!r} has {len(stream)} bytes here, less than one "
+                f"sequence of {length}; "
+                "drop or merge it."
+            )
         blocks.append(stream[: len(stream) // length * length].reshape(-1, length))
     return blocks
 
@@ -47,13 +55,17 @@ class DomainStream:
         self._orders = [self._rng.permutation(len(block)) for block in blocks]
         self._places = [0] * len(blocks)
 
-    def draw(self, weights: NDArray[np.float64], batch: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def draw(
+        self, weights: NDArray[np.float64], batch: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """A batch (B, length) and the domain (B,) of each sequence.
 
         Counts follow the weights by systematic sampling: each domain gets floor or ceil of B * w_k.
         """
         edges = np.cumsum(weights / weights.sum()) * batch
-        domains = np.searchsorted(edges, np.arange(batch) + self._rng.random(), side="right").clip(0, len(weights) - 1)
+        domains = np.searchsorted(edges, np.arange(batch) + self._rng.random(), side="right").clip(
+            0, len(weights) - 1
+        )
         return np.stack([self._next(int(k)) for k in domains]), domains.astype(np.int64)
 
     def of(self, domain: int, count: int) -> NDArray[np.uint8]:

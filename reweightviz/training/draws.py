@@ -14,9 +14,10 @@ Counts = NDArray[np.int64]
 class Draws:
     """Draws global batches; it holds no state.
 
-    Counts follow the weights by systematic sampling: each domain gets floor or ceil of ``batch * w_k``, by an offset that
-    goes round by the golden ratio from step to step, so that the shares of many steps are as even as those of one.
-    A domain is drawn without repeats until it is exhausted, then in another order: epochs are exact.
+    Counts follow the weights by systematic sampling: each domain gets floor or ceil of ``batch *
+    w_k``, by an offset that goes round by the golden ratio from step to step, so that the shares
+    of many steps are as even as those of one. A domain is drawn without repeats until it is
+    exhausted, then in another order: epochs are exact.
 
     Args:
         sizes: documents of each domain (K,).
@@ -41,8 +42,12 @@ class Draws:
         """The domain (B,) of every document of a step, in the order of the domains."""
         heights = np.cumsum(weights)
         offset = ((self._offset + step * GOLDEN) % 2**64) / 2**64
-        found = np.searchsorted(heights * (self.batch / heights[-1]), self._slots + offset, side="right")
-        return found.clip(0, int(np.flatnonzero(weights)[-1]))  # rounding may not reach past the last domain that has weight
+        found = np.searchsorted(
+            heights * (self.batch / heights[-1]), self._slots + offset, side="right"
+        )
+        return found.clip(
+            0, int(np.flatnonzero(weights)[-1])
+        )  # rounding may not reach past the last domain that has weight
 
     def places(self, domains: Counts, seen: Counts, slots: slice = slice(None)) -> Counts:
         """Which document of its domain stands in each slot (B,), ``seen`` (K,) having been drawn before."""

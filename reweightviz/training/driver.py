@@ -24,35 +24,63 @@ from reweightviz.numerics.simplex import share
 class Driver:
     """A mixer at work: what to draw by, what to scale the loss by, what to measure, what to learn from.
 
-    A mixer whose ``update`` names ``penalty_gap`` has a field ``alpha``: the model then follows the validation loss plus
-    alpha times the training loss, and a second model, the follower, the training loss alone.
+    A mixer whose ``update`` names ``penalty_gap`` has a field ``alpha``: the model then follows
+    the validation loss plus alpha times the training loss, and a second model, the follower, the
+    training loss alone.
 
     Args:
         mixture: domain weights, a schedule, or a mixer.
         domains: of the data (K,).
-        given: what ``init`` may name: tokens (K,), documents (K,), a prior (K,), a graph (K, K), and so on.
+        given: what ``init`` may name: tokens (K,), documents (K,), a prior (K,), a graph (K, K),
+            and so on.
         has_reference: whether there will be reference_loss and excess_loss.
     """
 
-    def __init__(self, mixture: Mapping[Any, Any] | Mixer, domains: tuple[str, ...], given: Mapping[str, Any], *,
-                 has_reference: bool) -> None:
+    def __init__(
+        self,
+        mixture: Mapping[Any, Any] | Mixer,
+        domains: tuple[str, ...],
+        given: Mapping[str, Any],
+        *,
+        has_reference: bool,
+    ) -> None:
         self.name, self._mixer = _driven(mixture, domains)
         self._who = type(mixture).__name__
         self._start = _prior(given, len(domains))
-        self._learns, self._scales_loss = hasattr(self._mixer, "update"), self._mixer.applies_to == "loss"
+        self._learns, self._scales_loss = (
+            hasattr(self._mixer, "update"),
+            self._mixer.applies_to == "loss",
+        )
         self._costly: list[str] = []
         if self._learns:
-            known = dict.fromkeys(["loss", "drawn_tokens", *(["reference_loss", "excess_loss"] if has_reference else []), *COSTLY_SIGNALS])
+            known = dict.fromkeys(
+                [
+                    "loss",
+                    "drawn_tokens",
+                    *(["reference_loss", "excess_loss"] if has_reference else []),
+                    *COSTLY_SIGNALS,
+                ]
+            )
             supply(f"{self._who} in this trainer", self._mixer.update, known)
             self._costly = [name for name in needs(self._mixer.update) if name in COSTLY_SIGNALS]
         for wanted, what in ((self._costly, "measures"), ("penalty_gap" in self._costly, "alpha")):
             if wanted and not hasattr(self._mixer, what):
-                raise ReweightvizError(f"{self._who}.update names {listed(self._costly)}, so {self._who} needs {what!r}.")
-        self.alpha: float | None = float(self._mixer.alpha) if "penalty_gap" in self._costly else None
-        self._state = self._mixer.init(**supply(self._who, self._mixer.init, {"prior": self._start, **given}))
+                raise ReweightvizError(
+                    f"{self._who}.update names {listed(self._costly)}, so {self._who} "
+                    f"needs {what!r}."
+                )
+        self.alpha: float | None = (
+            float(self._mixer.alpha) if "penalty_gap" in self._costly else None
+        )
+        self._state = self._mixer.init(
+            **supply(self._who, self._mixer.init, {"prior": self._start, **given})
+        )
         if self.weights.shape != (len(domains),):
-            raise ReweightvizError(f"{self._who} weighs {self.weights.size} domains of the {len(domains)} that there are: "
-                                   "given= must hold one number for each.")
+            raise ReweightvizError(
+                f"{self._who} weighs {self.weights.size} domains of the {len(domains)} "
+                "that there are: "
+                "given= must hold one number for each."
+            )
 
     @property
     def looks(self) -> bool:
@@ -65,7 +93,10 @@ class Driver:
         names = tuple(self._mixer.measures(self._state)) if self._costly else ()
         strange = [name for name in names if name not in self._costly]
         if strange:
-            raise ReweightvizError(f"{self._who}.measures asks for {listed(strange)}; its update names {listed(self._costly)}.")
+            raise ReweightvizError(
+                f"{self._who}.measures asks for {listed(strange)}; its update names "
+                f"{listed(self._costly)}."
+            )
         return names
 
     @property
@@ -92,7 +123,9 @@ class Driver:
         """Tell the mixer what it asks for of an update's signals, each (K,); what was not measured is NaN."""
         if self._learns:
             nothing = dict.fromkeys(self._costly, np.full(len(self._start), np.nan))
-            self._state = self._mixer.update(self._state, **supply(self._who, self._mixer.update, {**nothing, **signals}))
+            self._state = self._mixer.update(
+                self._state, **supply(self._who, self._mixer.update, {**nothing, **signals})
+            )
 
 
 def _driven(mixture: Any, domains: tuple[str, ...]) -> tuple[str, Any]:
@@ -135,7 +168,10 @@ class _Staged:
     applies_to = "sampling"
 
     def __init__(self, schedule: Schedule, domains: tuple[str, ...]) -> None:
-        self._starts, self._rows = list(schedule), np.array([mixture.aligned(domains) for mixture in schedule.values()])
+        self._starts, self._rows = (
+            list(schedule),
+            np.array([mixture.aligned(domains) for mixture in schedule.values()]),
+        )
 
     def init(self) -> int:
         return 0
@@ -144,7 +180,9 @@ class _Staged:
         return state + 1
 
     def weights(self, state: int) -> Array:
-        return np.asarray(self._rows[np.searchsorted(self._starts, state, side="right") - 1], np.float64)
+        return np.asarray(
+            self._rows[np.searchsorted(self._starts, state, side="right") - 1], np.float64
+        )
 
     def result(self, state: int) -> Array:
         """The mean over the steps so far."""

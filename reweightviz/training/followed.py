@@ -34,7 +34,9 @@ class FollowedSchedule:
 
     def at(self, step: int) -> Array:
         """The weights (K,) of a step."""
-        return self._weights[int(self._starts[np.searchsorted(self._starts, step, side="right") - 1])]
+        return self._weights[
+            int(self._starts[np.searchsorted(self._starts, step, side="right") - 1])
+        ]
 
     def history(self, steps: int | None) -> Schedule:
         """The schedule itself."""
@@ -56,8 +58,16 @@ class FollowedLive:
         timeout: seconds to wait for the one that decides.
     """
 
-    def __init__(self, live: LiveMixture, domains: Sequence[str], full: NDArray[np.bool_], *, leads: Callable[[], bool], every: int,
-                 timeout: float) -> None:
+    def __init__(
+        self,
+        live: LiveMixture,
+        domains: Sequence[str],
+        full: NDArray[np.bool_],
+        *,
+        leads: Callable[[], bool],
+        every: int,
+        timeout: float,
+    ) -> None:
         live.mixture.aligned(domains)
         self.live, self._domains, self._full = live, tuple(domains), full
         self._leads, self._every, self._timeout = leads, every, timeout
@@ -83,10 +93,16 @@ class FollowedLive:
     def _decide(self, step: int) -> None:
         journal = self.live.journal
         if self._decided and journal.by != self._training:
-            raise ReweightvizError(f"another training follows {self.live.path} too; each needs a live mixture of its own.")
+            raise ReweightvizError(
+                f"another training follows {self.live.path} too; each needs a live "
+                "mixture of its own."
+            )
         if journal.lost:
-            raise ReweightvizError(f"{journal.path} was taken away or begun anew under this training, so that nothing of it is recorded "
-                                   "any more; a new training takes a live mixture of its own.")
+            raise ReweightvizError(
+                f"{journal.path} was taken away or begun anew under this training, so "
+                "that nothing of it is recorded "
+                "any more; a new training takes a live mixture of its own."
+            )
         while journal.through <= step:
             wanted = self.live.read()
             start, through = journal.through, journal.through + self._every
@@ -97,21 +113,37 @@ class FollowedLive:
                     break
                 now = target if now is None else wanted.guards.step(now, target)
                 stages.append((t, now))
-            journal.decide(through, stages, by=self._training, version=wanted.version, author=wanted.author, note=wanted.note)
+            journal.decide(
+                through,
+                stages,
+                by=self._training,
+                version=wanted.version,
+                author=wanted.author,
+                note=wanted.note,
+            )
         self._decided = True
 
     def _allowed(self, mixture: Mixture, version: int, now: Array | None) -> Array:
         """What to go to: the mixture, or the last one where it gives weight to a domain without documents."""
         wanted = mixture.array
-        empty = [domain for domain, full in zip(self._domains, self._full, strict=True) if not full and mixture[domain] > 0]
+        empty = [
+            domain
+            for domain, full in zip(self._domains, self._full, strict=True)
+            if not full and mixture[domain] > 0
+        ]
         if not empty:
             self._target = wanted
         elif now is None:
-            raise ReweightvizError(f"{listed(empty)} has weight but no documents; give it weight 0.")
+            raise ReweightvizError(
+                f"{listed(empty)} has weight but no documents; give it weight 0."
+            )
         elif version != self._refused:
             self._refused = version
-            warn(f"version {version} of {self.live.path} gives weight to {listed(empty)}, which holds no documents; "
-                 "the weights stay as they were.")
+            warn(
+                f"version {version} of {self.live.path} gives weight to {listed(empty)}, "
+                "which holds no documents; "
+                "the weights stay as they were."
+            )
         if self._target is None:
             assert now is not None
             return now
@@ -121,15 +153,25 @@ class FollowedLive:
         journal, start, pause = self.live.journal, time.monotonic(), 0.001
         while step >= journal.through:
             if time.monotonic() - start > self._timeout:
-                raise ReweightvizError(f"rank 0 decided no weights for step {step} within {self._timeout:g} s: is it running, "
-                                       f"and does {journal.path} lie where every rank reads it?")
+                raise ReweightvizError(
+                    f"rank 0 decided no weights for step {step} within {self._timeout:g} "
+                    "s: is it running, "
+                    f"and does {journal.path} lie where every rank reads it?"
+                )
             time.sleep(pause)
             pause = min(2 * pause, 0.05)
             journal.poll()
 
 
-def follower(what: object, domains: Sequence[str], full: NDArray[np.bool_], *, leads: Callable[[], bool], every: int,
-             timeout: float) -> Followed:
+def follower(
+    what: object,
+    domains: Sequence[str],
+    full: NDArray[np.bool_],
+    *,
+    leads: Callable[[], bool],
+    every: int,
+    timeout: float,
+) -> Followed:
     """The weights by step of a mixture, a schedule or a live mixture.
 
     Raises:
@@ -139,7 +181,11 @@ def follower(what: object, domains: Sequence[str], full: NDArray[np.bool_], *, l
         return FollowedLive(what, domains, full, leads=leads, every=every, timeout=timeout)
     schedule = what if isinstance(what, Schedule) else Schedule({0: what})  # type: ignore[dict-item]
     followed = FollowedSchedule(schedule, domains)
-    empty = [domain for domain, filled in zip(domains, full, strict=True) if not filled and any(m[domain] > 0 for m in schedule.values())]
+    empty = [
+        domain
+        for domain, filled in zip(domains, full, strict=True)
+        if not filled and any(m[domain] > 0 for m in schedule.values())
+    ]
     if empty:
         raise ReweightvizError(f"{listed(empty)} has weight but no documents; give it weight 0.")
     return followed

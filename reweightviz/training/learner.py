@@ -18,25 +18,39 @@ class Learner:
         model: to train.
         rate: peak learning rate.
         steps: updates in all.
-        accumulate: parts that a batch is split into to save memory; the update is that of the whole batch.
+        accumulate: parts that a batch is split into to save memory; the update is that of the
+            whole batch.
     """
 
-    def __init__(self, model: ByteTransformer, rate: float, steps: int, accumulate: int = 1) -> None:
+    def __init__(
+        self, model: ByteTransformer, rate: float, steps: int, accumulate: int = 1
+    ) -> None:
         self.model, self._accumulate = model, accumulate
-        self._optimiser = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.1)
-        self._schedule = torch.optim.lr_scheduler.LambdaLR(self._optimiser, lambda step: _rate(step, steps))
+        self._optimiser = torch.optim.AdamW(
+            model.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.1
+        )
+        self._schedule = torch.optim.lr_scheduler.LambdaLR(
+            self._optimiser, lambda step: _rate(step, steps)
+        )
 
     @property
     def rate(self) -> float:
         """Learning rate of the coming update."""
         return float(self._schedule.get_last_lr()[0])
 
-    def update(self, sequences: Tensor, scales: NDArray[np.float64], *, validation: Tensor | None = None,
-               alpha: float = 0.0) -> Tensor:
+    def update(
+        self,
+        sequences: Tensor,
+        scales: NDArray[np.float64],
+        *,
+        validation: Tensor | None = None,
+        alpha: float = 0.0,
+    ) -> Tensor:
         """One update on (B, L) sequences that count ``scales`` (B,) in the loss; the losses (B, L-1) from before it.
 
-        With ``validation`` sequences the objective is (L_validation + alpha L_training) / (1 + alpha); AdamW does not
-        see the constant, clipping does. A batch in which every sequence counts 0 teaches nothing.
+        With ``validation`` sequences the objective is (L_validation + alpha L_training) / (1 +
+        alpha); AdamW does not see the constant, clipping does. A batch in which every sequence
+        counts 0 teaches nothing.
 
         Raises:
             ReweightvizError: a loss is not finite; the model stays as it was.
@@ -45,7 +59,9 @@ class Learner:
         total, own = float(scale.sum()), 1.0 if validation is None else alpha / (1 + alpha)
         self._optimiser.zero_grad(set_to_none=True)
         parts = []
-        for part, counts in zip(sequences.chunk(self._accumulate), scale.chunk(self._accumulate), strict=True):
+        for part, counts in zip(
+            sequences.chunk(self._accumulate), scale.chunk(self._accumulate), strict=True
+        ):
             losses = self.model.token_losses(part)
             if total > 0:
                 torch.autograd.backward((losses.mean(1) * counts).sum() / total * own)
@@ -54,7 +70,10 @@ class Learner:
             torch.autograd.backward(self.model.token_losses(validation).mean() / (1 + alpha))
         found = torch.cat(parts)
         if not bool(torch.isfinite(found).all()):
-            raise ReweightvizError(f"the loss is no longer finite, at a learning rate of {self.rate:.3g}; take a lower rate.")
+            raise ReweightvizError(
+                f"the loss is no longer finite, at a learning rate of {self.rate:.3g}; "
+                "take a lower rate."
+            )
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self._optimiser.step()
         self._schedule.step()

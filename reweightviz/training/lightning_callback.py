@@ -1,7 +1,6 @@
 """Lightning: the sampler's place in its checkpoints, and the run's log."""
 # ruff: noqa: ARG002  hooks are called with more than they need
 
-
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -27,14 +26,21 @@ class LightningSteering(Callback):  # type: ignore[misc]
     Args:
         sampler: that the training draws by, as ``DataLoader(..., batch_sampler=sampler)``.
         logger: of the run.
-        measure: called with the names of the costly signals that the sampler's mixer asks for after a step, returns each (K,), the same
-            on every rank; Lightning draws a batch ahead, so what the mixer sets holds a step later.
+        measure: called with the names of the costly signals that the sampler's mixer asks for
+            after a step, returns each (K,), the same on every rank; Lightning draws a batch ahead,
+            so what the mixer sets holds a step later.
 
     Raises:
-        ReweightvizError: the mixer needs costly signals, and there is no ``measure``; or the log has other domains.
+        ReweightvizError: the mixer needs costly signals, and there is no ``measure``; or the log
+            has other domains.
     """
 
-    def __init__(self, sampler: MixtureSampler, logger: RunLogger | None = None, measure: Measure | None = None) -> None:
+    def __init__(
+        self,
+        sampler: MixtureSampler,
+        logger: RunLogger | None = None,
+        measure: Measure | None = None,
+    ) -> None:
         if Callback is object:
             raise MissingPackage(package="lightning", who="LightningSteering")
         self._sampler, self._logger, self._measure = sampler, logger, measuring(sampler, measure)
@@ -53,7 +59,9 @@ class LightningSteering(Callback):  # type: ignore[misc]
         self._sampler.load_state_dict(state_dict["sampler"])
         self._step, self._tokens = int(state_dict["sampler"]["step"]), float(state_dict["tokens"])
 
-    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         """After the last accumulated batch of a step: reduce over the ranks, tell the mixer, write a line."""
         if trainer.global_step == self._step:
             return
@@ -63,6 +71,15 @@ class LightningSteering(Callback):  # type: ignore[misc]
         if self._sampler.has_mixer:
             self._sampler.update({**signals, **self._measure(self._sampler.measures)})
         if self._logger is not None:
-            rates = {f"lr{n or ''}": optimiser.param_groups[0]["lr"] for n, optimiser in enumerate(trainer.optimizers)}
-            self._logger.write(step=self._step, losses=signals["loss"], drawn_tokens=signals["drawn_tokens"], scalars=rates,
-                               weights=self._sampler.weights(self._step - 1), tokens=self._tokens)
+            rates = {
+                f"lr{n or ''}": optimiser.param_groups[0]["lr"]
+                for n, optimiser in enumerate(trainer.optimizers)
+            }
+            self._logger.write(
+                step=self._step,
+                losses=signals["loss"],
+                drawn_tokens=signals["drawn_tokens"],
+                scalars=rates,
+                weights=self._sampler.weights(self._step - 1),
+                tokens=self._tokens,
+            )

@@ -33,9 +33,20 @@ class LiveDriver(Driver):
         writes: whether this process writes the file; all ranks update the mixer.
     """
 
-    def __init__(self, mixer: Mixer, live: LiveMixture, given: Mapping[str, Any], domains: Sequence[str], *, writes: bool) -> None:
+    def __init__(
+        self,
+        mixer: Mixer,
+        live: LiveMixture,
+        given: Mapping[str, Any],
+        domains: Sequence[str],
+        *,
+        writes: bool,
+    ) -> None:
         if mixer.applies_to == "loss":
-            raise ReweightvizError(f"{type(mixer).__name__} scales the loss and draws by fixed weights; it cannot drive a sampler.")
+            raise ReweightvizError(
+                f"{type(mixer).__name__} scales the loss and draws by fixed weights; it "
+                "cannot drive a sampler."
+            )
         prior = live.mixture.aligned(domains)
         super().__init__(mixer, tuple(domains), {"prior": prior, **given}, has_reference=True)
         self._live, self._domains, self._writes = live, tuple(domains), writes
@@ -45,20 +56,30 @@ class LiveDriver(Driver):
         """Learn from the signals (K,) of a step, and set the live mixture where the weights have changed."""
         absent = [name for name in self.measures if name not in signals]
         if absent:
-            raise ReweightvizError(f"{self._who} needs {listed(absent)} after this step, as MixtureSampler.measures says; "
-                                   f"update got {listed(signals) or 'nothing'}.")
+            raise ReweightvizError(
+                f"{self._who} needs {listed(absent)} after this step, as "
+                "MixtureSampler.measures says; "
+                f"update got {listed(signals) or 'nothing'}."
+            )
         super().update({name: np.asarray(values, np.float64) for name, values in signals.items()})
         if not self._writes:
             return
-        wanted = Mixture.normalized(zip(self._domains, self.weights.tolist(), strict=True), source={"method": self.name})
+        wanted = Mixture.normalized(
+            zip(self._domains, self.weights.tolist(), strict=True), source={"method": self.name}
+        )
         if wanted == self._live.mixture:
             return
         try:
             self._live.set(wanted, author=self._who)
             self._complained = False
-        except ReweightvizError as error:  # a guard holds, or the file is gone: the training goes on by the last weights
+        except (
+            ReweightvizError
+        ) as error:  # a guard holds, or the file is gone: the training goes on by the last weights
             if not self._complained:
-                warn(f"{self._who} cannot set the live mixture, and the weights stay as they are: {error}")
+                warn(
+                    f"{self._who} cannot set the live mixture, and the weights stay as "
+                    f"they are: {error}"
+                )
             self._complained = True
 
     def state_dict(self) -> Any:
@@ -73,8 +94,11 @@ class LiveDriver(Driver):
 def measuring(sampler: MixtureSampler, measure: Measure | None) -> Measure:
     """What answers when a sampler's mixer asks for costly signals; refuses a mixer that would never get an answer."""
     if sampler.looks and measure is None:
-        raise ReweightvizError("the sampler's mixer learns from signals that must be measured: measure=, a function of their names that "
-                               'returns each (K,), such as {"held_out_loss": [...]}.')
+        raise ReweightvizError(
+            "the sampler's mixer learns from signals that must be measured: measure=, a "
+            "function of their names that "
+            'returns each (K,), such as {"held_out_loss": [...]}.'
+        )
     return lambda names: measure(names) if measure is not None and names else {}
 
 

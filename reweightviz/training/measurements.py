@@ -35,18 +35,31 @@ class Measurements:
         model: to measure; its parameters are the same before and after.
         probe_blocks: validation sequences a domain for its loss, the same ones every time.
         gradient_batch: sequences a domain for a gradient, other ones every time.
-        layers: gradients of the last so many blocks and the final norm only, which is cheaper; None means all parameters.
+        layers: gradients of the last so many blocks and the final norm only, which is cheaper;
+            None means all parameters.
         seed: of what is drawn.
     """
 
-    def __init__(self, data: ProxyData, model: ByteTransformer, *, probe_blocks: int, gradient_batch: int, layers: int | None,
-                 seed: int) -> None:
+    def __init__(
+        self,
+        data: ProxyData,
+        model: ByteTransformer,
+        *,
+        probe_blocks: int,
+        gradient_batch: int,
+        layers: int | None,
+        seed: int,
+    ) -> None:
         self._model, self._batch, self._K = model, gradient_batch, len(data.domains)
         self._place = next(model.parameters()).device
         self._parameters = model.last_parameters(layers)
         self._probes = spread(data.validation, probe_blocks)
-        # An order of their own: with the trainer's seed they would be the sequences that were just trained on.
-        self._training, self._validation = DomainStream(data.training, (seed, 1)), DomainStream(data.validation, (seed, 2))
+        # An order of their own: with the trainer's seed they would be the sequences that were just
+        # trained on.
+        self._training, self._validation = (
+            DomainStream(data.training, (seed, 1)),
+            DomainStream(data.validation, (seed, 2)),
+        )
 
     def validation(self, batch: int) -> Tensor:
         """A fresh batch of validation sequences, the domains evenly."""
@@ -69,7 +82,10 @@ class Measurements:
 
     def _gradients(self) -> tuple[Array, Array]:
         target = _flat(self._of_validation())
-        own = [_flat(self._gradient(self._tensor(self._training.of(k, self._batch)))) for k in range(self._K)]
+        own = [
+            _flat(self._gradient(self._tensor(self._training.of(k, self._batch))))
+            for k in range(self._K)
+        ]
         return np.array([float(g @ target) for g in own]), np.array([float(g.norm()) for g in own])
 
     def _hypergradient(self, update: Update) -> Array:
@@ -83,8 +99,12 @@ class Measurements:
 
     @torch.no_grad()
     def _losses_at(self, update: Update, direction: tuple[Tensor, ...], step: float) -> Array:
-        _put(self._parameters, [w + step * v for w, v in zip(update.before, direction, strict=True)])
-        return by_domain(self._model.token_losses(update.sequences).mean(1), update.domains, self._K)
+        _put(
+            self._parameters, [w + step * v for w, v in zip(update.before, direction, strict=True)]
+        )
+        return by_domain(
+            self._model.token_losses(update.sequences).mean(1), update.domains, self._K
+        )
 
     def _of_validation(self) -> tuple[Tensor, ...]:
         return self._gradient(self.validation(self._batch * self._K))
@@ -109,7 +129,10 @@ def mean_losses(model: ByteTransformer, blocks: Blocks) -> Array:
     place = next(model.parameters()).device
     was_training = model.training
     model.eval()
-    losses = [float(model.token_losses(torch.from_numpy(block.astype(np.int64)).to(place)).mean()) for block in blocks]
+    losses = [
+        float(model.token_losses(torch.from_numpy(block.astype(np.int64)).to(place)).mean())
+        for block in blocks
+    ]
     model.train(was_training)
     return np.array(losses)
 

@@ -34,7 +34,8 @@ class WithDomains(Dataset[Any]):
 class MixtureDataset(IterableDataset[Any]):
     """Whole batches of this rank, without end: ``DataLoader(MixtureDataset(data, sampler), batch_size=None, num_workers=2)``.
 
-    The workers of a DataLoader take turns, so the batches come in the order of the sampler whatever their number.
+    The workers of a DataLoader take turns, so the batches come in the order of the sampler
+    whatever their number.
 
     Args:
         data: a map-style dataset of dicts.
@@ -45,13 +46,21 @@ class MixtureDataset(IterableDataset[Any]):
         ReweightvizError: a worker is to begin a second time (``persistent_workers=True``).
     """
 
-    def __init__(self, data: Any, sampler: MixtureSampler, collate: Callable[[list[Any]], Any] = default_collate) -> None:
+    def __init__(
+        self,
+        data: Any,
+        sampler: MixtureSampler,
+        collate: Callable[[list[Any]], Any] = default_collate,
+    ) -> None:
         self._rows, self._sampler, self._collate = WithDomains(data, sampler), sampler, collate
         self._begun = False  # in this worker
 
     def __iter__(self) -> Iterator[Any]:
         if self._begun:
-            raise ReweightvizError("a worker that lives on does not know where the sampler went since: leave persistent_workers=False.")
+            raise ReweightvizError(
+                "a worker that lives on does not know where the sampler went since: "
+                "leave persistent_workers=False."
+            )
         self._begun = get_worker_info() is not None
         mine, workers = worker()
         for place in count(self._sampler.step * self._sampler.accumulation + mine, workers):

@@ -28,26 +28,33 @@ FORMAT = "reweightviz.sampler/1"
 class MixtureSampler:
     """A torch batch sampler: lists of row numbers without end, in shares that follow a mixture.
 
-    The rows are a function of the seed and of the weights by step, so :meth:`history` (a :class:`Schedule`) with the same seed
-    gives the same rows again. All ranks decide the same global batch and each takes its part; a step is one update of the model,
-    which may be accumulated from several batches.
+    The rows are a function of the seed and of the weights by step, so :meth:`history` (a
+    :class:`Schedule`) with the same seed gives the same rows again. All ranks decide the same
+    global batch and each takes its part; a step is one update of the model, which may be
+    accumulated from several batches.
 
-    A change of a live mixture is drawn from the next block of ``every`` steps on, behind what the workers of a DataLoader have
-    drawn ahead (``num_workers * prefetch_factor`` batches on each rank). The history has the step whose batch it was, so it is exact.
+    A change of a live mixture is drawn from the next block of ``every`` steps on, behind what the
+    workers of a DataLoader have drawn ahead (``num_workers * prefetch_factor`` batches on each
+    rank). The history has the step whose batch it was, so it is exact.
 
     Args:
-        data: the domain of every row (N,), or domain to number of rows, one domain after the other (as ConcatDataset puts them).
-        follow: a mixture, a schedule, or a :class:`LiveMixture`, which rank 0 (its first worker) reads every ``every`` steps.
+        data: the domain of every row (N,), or domain to number of rows, one domain after the other
+            (as ConcatDataset puts them).
+        follow: a mixture, a schedule, or a :class:`LiveMixture`, which rank 0 (its first worker)
+            reads every ``every`` steps.
         batch: rows a step, over all ranks and accumulated batches.
         seed: of the order of the rows.
         accumulation: batches a step on each rank.
-        rank: of this process; asked of torch.distributed or the launcher when neither it nor ranks is given.
+        rank: of this process; asked of torch.distributed or the launcher when neither it nor ranks
+            is given.
         ranks: how many there are.
         every: steps between two looks at the live mixture; 10, or 1 with a mixer.
         timeout: seconds that a rank waits for the decision of rank 0.
-        mixer: a mixer that sets the live mixture, fed through :meth:`update`. One that needs costly signals (Aioli, SkillIt) names
-            them in :attr:`measures`; draw with ``num_workers=0`` where its weights are to hold from the very next step.
-        given: what the mixer's ``init`` may name beside ``tokens`` (here the rows) and ``prior`` (the live mixture).
+        mixer: a mixer that sets the live mixture, fed through :meth:`update`. One that needs
+            costly signals (Aioli, SkillIt) names them in :attr:`measures`; draw with
+            ``num_workers=0`` where its weights are to hold from the very next step.
+        given: what the mixer's ``init`` may name beside ``tokens`` (here the rows) and ``prior``
+            (the live mixture).
 
     Example:
         >>> sampler = MixtureSampler({"web": 90, "code": 10}, {"web": 0.75, "code": 0.25}, batch=8)
@@ -56,24 +63,47 @@ class MixtureSampler:
         (8, 2)
     """
 
-    def __init__(self, data: Mapping[str, int] | Sequence[str] | NDArray[Any], follow: Mapping[str, float] | Schedule | LiveMixture, *,
-                 batch: int, seed: int = 0, accumulation: int = 1, rank: int | None = None, ranks: int | None = None,
-                 every: int | None = None, timeout: float = 300.0, mixer: Mixer | None = None,
-                 given: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        data: Mapping[str, int] | Sequence[str] | NDArray[Any],
+        follow: Mapping[str, float] | Schedule | LiveMixture,
+        *,
+        batch: int,
+        seed: int = 0,
+        accumulation: int = 1,
+        rank: int | None = None,
+        ranks: int | None = None,
+        every: int | None = None,
+        timeout: float = 300.0,
+        mixer: Mixer | None = None,
+        given: Mapping[str, Any] | None = None,
+    ) -> None:
         self.domains, self._rows, sizes = _by_domain(data)
         self._rank, self.ranks = _place(rank, ranks)
         self.accumulation = whole_number("accumulation", accumulation, 1)
-        every = whole_number("every", (1 if mixer is not None else 10) if every is None else every, 1)
+        every = whole_number(
+            "every", (1 if mixer is not None else 10) if every is None else every, 1
+        )
         self._draws = Draws(sizes, batch, seed)
         self._parts = self.ranks * self.accumulation
         if self._draws.batch % self._parts:
-            raise ReweightvizError(f"batch counts the rows of a step over all ranks, a multiple of {self.ranks} ranks times "
-                                   f"{self.accumulation} batches; got {batch}.")
-        self._followed = follower(follow, self.domains, sizes > 0, leads=self._leads, every=every, timeout=timeout)
+            raise ReweightvizError(
+                "batch counts the rows of a step over all ranks, a multiple of "
+                f"{self.ranks} ranks times "
+                f"{self.accumulation} batches; got {batch}."
+            )
+        self._followed = follower(
+            follow, self.domains, sizes > 0, leads=self._leads, every=every, timeout=timeout
+        )
         self._driver = None
         if mixer is not None:
-            self._driver = LiveDriver(mixer, self._live("a mixer"), {"tokens": sizes.astype(float), **(given or {})}, self.domains,
-                                      writes=self._rank == 0)
+            self._driver = LiveDriver(
+                mixer,
+                self._live("a mixer"),
+                {"tokens": sizes.astype(float), **(given or {})},
+                self.domains,
+                writes=self._rank == 0,
+            )
         self._place = 0  # of the next batch of this rank
         self._drawn, self._kept = _Seen(len(sizes)), _Seen(len(sizes))
         self._resumed = False
@@ -143,14 +173,17 @@ class MixtureSampler:
             ReweightvizError: there is no mixer, or a signal is missing that :attr:`measures` names.
         """
         if self._driver is None:
-            raise ReweightvizError("this sampler has no mixer to update: MixtureSampler(..., mixer=...).")
+            raise ReweightvizError(
+                "this sampler has no mixer to update: MixtureSampler(..., mixer=...)."
+            )
         self._driver.update(signals)
 
     def state_dict(self, step: int | None = None) -> dict[str, Any]:
         """What to keep in a checkpoint, small and ready for JSON.
 
         Args:
-            step: updates done by the training. Without it, the steps drawn here, which is more where DataLoader workers draw ahead.
+            step: updates done by the training. Without it, the steps drawn here, which is more
+                where DataLoader workers draw ahead.
         """
         step = self.step if step is None else step
         state = {**self._identity(), "step": step, "seen": self.drawn(step).tolist()}
@@ -160,10 +193,15 @@ class MixtureSampler:
         """Go on from a checkpoint.
 
         Raises:
-            ReweightvizError: it is the state of other data, domains, batch or seed; or of steps that the live mixture's journal lacks.
+            ReweightvizError: it is the state of other data, domains, batch or seed; or of steps
+                that the live mixture's journal lacks.
         """
         mine = self._identity()
-        different = [f"{name} {state.get(name)!r:.60} instead of {mine[name]!r:.60}" for name in mine if state.get(name) != mine[name]]
+        different = [
+            f"{name} {state.get(name)!r:.60} instead of {mine[name]!r:.60}"
+            for name in mine
+            if state.get(name) != mine[name]
+        ]
         if different:
             raise ReweightvizError(f"this is the state of another sampler: {'; '.join(different)}.")
         step = int(state["step"])
@@ -192,19 +230,30 @@ class MixtureSampler:
             seen = self._kept if self._kept.step <= step else _Seen(len(self.domains))
         counts = seen.counts.copy()
         for t in range(seen.step, step):
-            counts += np.bincount(self._draws.domains(t, self._followed.at(t)), minlength=len(counts))
+            counts += np.bincount(
+                self._draws.domains(t, self._followed.at(t)), minlength=len(counts)
+            )
         return _Seen(len(counts), step, counts)
 
     def _identity(self) -> dict[str, Any]:
-        return {"format": FORMAT, "seed": self._draws.seed, "batch": self._draws.batch, "domains": list(self.domains),
-                "rows": self._draws.sizes.tolist(), "data": self._rows.digest}
+        return {
+            "format": FORMAT,
+            "seed": self._draws.seed,
+            "batch": self._draws.batch,
+            "domains": list(self.domains),
+            "rows": self._draws.sizes.tolist(),
+            "data": self._rows.digest,
+        }
 
     def _leads(self) -> bool:
         return self._rank == 0 and worker()[0] == 0
 
     def _live(self, who: str) -> LiveMixture:
         if not isinstance(self._followed, FollowedLive):
-            raise ReweightvizError(f"{who} steers through a LiveMixture, so that every change is recorded; make one and pass it as follow.")
+            raise ReweightvizError(
+                f"{who} steers through a LiveMixture, so that every change is recorded; "
+                "make one and pass it as follow."
+            )
         return self._followed.live
 
     def _say_if_used(self) -> None:
@@ -213,8 +262,11 @@ class MixtureSampler:
             journal = self._followed.live.journal
             journal.poll()
             if journal.through:
-                warn(f"{journal.path} holds the weights of {journal.through} steps of an earlier start, which are followed again; "
-                     "a new run takes a new live mixture.")
+                warn(
+                    f"{journal.path} holds the weights of {journal.through} steps of an "
+                    "earlier start, which are followed again; "
+                    "a new run takes a new live mixture."
+                )
 
 
 def _place(rank: int | None, ranks: int | None) -> tuple[int, int]:
@@ -256,11 +308,15 @@ class _Rows:
             return np.searchsorted(self._ends, rows, side="right")
         if self._codes is None:
             self._codes = np.empty(len(self._order), np.int64)
-            self._codes[self._order] = np.repeat(np.arange(len(self._ends)), self._ends - self._starts)
+            self._codes[self._order] = np.repeat(
+                np.arange(len(self._ends)), self._ends - self._starts
+            )
         return self._codes[rows]
 
 
-def _by_domain(data: Mapping[str, int] | Sequence[str] | NDArray[Any]) -> tuple[tuple[str, ...], _Rows, Rows]:
+def _by_domain(
+    data: Mapping[str, int] | Sequence[str] | NDArray[Any],
+) -> tuple[tuple[str, ...], _Rows, Rows]:
     """The domains, where their rows are, and how many each has."""
     if isinstance(data, Mapping):
         sizes = np.array(list(data.values()))
@@ -274,10 +330,17 @@ def _by_domain(data: Mapping[str, int] | Sequence[str] | NDArray[Any]) -> tuple[
     else:
         codes, found = pd.factorize(np.asarray(data, object))  # ten times as fast as np.unique
         if not found.size or codes.min() < 0:
-            raise ReweightvizError("there are no rows to draw from, or some without a domain; data is the domain of every row, "
-                                   "or domain to number of rows.")
+            raise ReweightvizError(
+                "there are no rows to draw from, or some without a domain; data is the "
+                "domain of every row, "
+                "or domain to number of rows."
+            )
         names, places = np.unique(np.asarray(found, str), return_inverse=True)
         codes = places[codes]
-        domains, order, sizes = tuple(names.tolist()), np.argsort(codes, kind="stable"), np.bincount(codes)
+        domains, order, sizes = (
+            tuple(names.tolist()),
+            np.argsort(codes, kind="stable"),
+            np.bincount(codes),
+        )
         digest = hashlib.blake2b(codes.astype("<i8").tobytes(), digest_size=8).hexdigest()
     return domains, _Rows(order, sizes.astype(np.int64), digest), sizes.astype(np.int64)

@@ -19,8 +19,9 @@ Blocks = list[NDArray[np.uint8]]
 class ProxyData:
     """Training and held-out sequences of each domain, (n_k, context + 1) bytes.
 
-    The held-out documents of every domain are dealt in turn, in the order of a hash of their ids, to two halves that share
-    no document: ``validation`` is what a mixer may look at while it trains, ``test`` is for the comparison afterwards.
+    The held-out documents of every domain are dealt in turn, in the order of a hash of their ids,
+    to two halves that share no document: ``validation`` is what a mixer may look at while it
+    trains, ``test`` is for the comparison afterwards.
 
     Args:
         corpus: documents.
@@ -32,7 +33,9 @@ class ProxyData:
         self._rows = held_out_rows(corpus)
         self.domains = corpus.domains
         self.tokens = corpus.sources.tokens
-        self.documents = np.array([corpus.sources[name].documents for name in corpus.domains], np.float64)
+        self.documents = np.array(
+            [corpus.sources[name].documents for name in corpus.domains], np.float64
+        )
         self.training = domain_blocks(corpus, ~self._rows, self._length)
         self.held_out = spread(domain_blocks(corpus, self._rows, self._length), EVALUATED)
 
@@ -50,7 +53,10 @@ class ProxyData:
         chosen = np.zeros(len(self._rows), bool)
         for code in range(len(self.domains)):
             rows = np.flatnonzero(self._rows & (self._corpus.domain_codes == code))
-            marks = [hashlib.blake2b(f"half {self._corpus.ids[row]}".encode(), digest_size=8).digest() for row in rows]
+            marks = [
+                hashlib.blake2b(f"half {self._corpus.ids[row]}".encode(), digest_size=8).digest()
+                for row in rows
+            ]
             chosen[rows[sorted(range(len(rows)), key=marks.__getitem__)[which::2]]] = True
         return chosen
 

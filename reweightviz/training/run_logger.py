@@ -33,8 +33,9 @@ Values = Mapping[str, float] | ArrayLike
 class RunLogger:
     """Appends a line a step, each in one write; ``rv.read_log(path)`` reads it, also while it grows.
 
-    A file that is there already is gone on with: half a line that a killed run left is taken away, and steps that are trained again
-    after a restart replace the ones from before when it is read. On other ranks than 0 nothing is written.
+    A file that is there already is gone on with: half a line that a killed run left is taken away,
+    and steps that are trained again after a restart replace the ones from before when it is read.
+    On other ranks than 0 nothing is written.
 
     Args:
         path: of the log, JSON lines.
@@ -52,8 +53,14 @@ class RunLogger:
         [[3.1, 2.5]]
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, domains: Sequence[str], name: str | None = None,
-                 meta: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        domains: Sequence[str],
+        name: str | None = None,
+        meta: Mapping[str, Any] | None = None,
+    ) -> None:
         self.path, self.domains = Path(path), tuple(map(str, domains))
         self._places = {domain: place for place, domain in enumerate(self.domains)}
         if not self.domains or len(self._places) < len(self.domains):
@@ -66,18 +73,33 @@ class RunLogger:
         self._file = LineWriter(path) if here()[0] == 0 else None
         if self._file is not None:
             units = {signal: SIGNALS[signal].unit for signal in LOG_SIGNALS}
-            header = {"format": FORMAT, "name": name or self.path.stem, "domains": list(self.domains), "units": units,
-                      "meta": plain(meta or {})}
+            header = {
+                "format": FORMAT,
+                "name": name or self.path.stem,
+                "domains": list(self.domains),
+                "units": units,
+                "meta": plain(meta or {}),
+            }
             self._file.write(*([] if self._goes_on() else [header]))
 
-    def write(self, *, step: int, losses: Values | None = None, weights: Values | None = None, scalars: Mapping[str, float] | None = None,
-              tokens: float | None = None, time: float | None = None, **signals: Values) -> None:
+    def write(
+        self,
+        *,
+        step: int,
+        losses: Values | None = None,
+        weights: Values | None = None,
+        scalars: Mapping[str, float] | None = None,
+        tokens: float | None = None,
+        time: float | None = None,
+        **signals: Values,
+    ) -> None:
         """Append a step.
 
         Args:
             step: of the training.
-            losses: training loss of each domain, nats per token: domain to number, or (K,); what is left out or None was not measured.
-                A NaN in a mapping is a loss that was NaN, a gap that readers count; in an array it is one where ``drawn_tokens`` are.
+            losses: training loss of each domain, nats per token: domain to number, or (K,); what
+                is left out or None was not measured. A NaN in a mapping is a loss that was NaN, a
+                gap that readers count; in an array it is one where ``drawn_tokens`` are.
             weights: that the step was drawn by.
             scalars: any other numbers by name, such as lr or grad_norm.
             tokens: trained so far.
@@ -98,10 +120,19 @@ class RunLogger:
             if name not in LOG_SIGNALS:
                 raise UnknownName(kind="signal of a run", name=name, known=LOG_SIGNALS)
             line[name] = self._row(name, values)
-        if losses is not None and not isinstance(losses, Mapping) and (drawn := line.get("drawn_tokens")):
-            line["loss"] = ["nan" if loss is None and count else loss for loss, count in zip(line["loss"], drawn, strict=True)]
+        if (
+            losses is not None
+            and not isinstance(losses, Mapping)
+            and (drawn := line.get("drawn_tokens"))
+        ):
+            line["loss"] = [
+                "nan" if loss is None and count else loss
+                for loss, count in zip(line["loss"], drawn, strict=True)
+            ]
         if scalars:
-            line["scalars"] = {str(name): _number(str(name), value) for name, value in scalars.items()}
+            line["scalars"] = {
+                str(name): _number(str(name), value) for name, value in scalars.items()
+            }
         self._file.write(line)
 
     def expect(self, domains: Sequence[str]) -> None:
@@ -155,7 +186,9 @@ class RunLogger:
         if values is None:
             return [None] * len(self.domains)
         if not isinstance(values, Mapping):
-            numbers = values.tolist() if hasattr(values, "tolist") else values  # a tensor too, whatever its type and its gradient
+            numbers = (
+                values.tolist() if hasattr(values, "tolist") else values
+            )  # a tensor too, whatever its type and its gradient
             if not isinstance(numbers, list | tuple) or len(numbers) != len(self.domains):
                 raise InvalidValue(
                     name=name,
@@ -177,7 +210,9 @@ def _number(name: str, value: Any) -> float | str | None:
     if value is None:
         return None
     try:
-        number = float(value.item() if hasattr(value, "item") else value)  # a tensor with its gradient too
+        number = float(
+            value.item() if hasattr(value, "item") else value
+        )  # a tensor with its gradient too
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise UnmetNeed(name=name, value=value, expected="numbers") from error
     return seven_digits(number) if isfinite(number) else str(number)

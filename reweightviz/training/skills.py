@@ -16,12 +16,18 @@ from reweightviz.training.proxy_data import ProxyData
 from reweightviz.training.trainer import TrainConfig, train
 
 
-def skill_graph(corpus: Corpus | ProxyData, config: TrainConfig, seeds: Sequence[int] = (0,), *,
-                device: str = "auto") -> NDArray[np.float64]:
+def skill_graph(
+    corpus: Corpus | ProxyData,
+    config: TrainConfig,
+    seeds: Sequence[int] = (0,),
+    *,
+    device: str = "auto",
+) -> NDArray[np.float64]:
     """The skills graph (K, K) that Skill-It starts from, learned by K short runs a seed.
 
-    Row i is the domain trained on, column j the domain looked at: which share of its validation loss a run on i alone takes
-    off, the mean over seeds; a harmful domain is negative. The documents looked at are the half that no final comparison uses.
+    Row i is the domain trained on, column j the domain looked at: which share of its validation
+    loss a run on i alone takes off, the mean over seeds; a harmful domain is negative. The
+    documents looked at are the half that no final comparison uses.
 
     Args:
         corpus: documents, or :class:`ProxyData` made from them.

@@ -1,7 +1,6 @@
 """The Trainer of transformers, steered and logged: ``steer(trainer, sampler, logger)`` before ``trainer.train()``."""
 # ruff: noqa: ARG002  hooks are called with more than they need
 
-
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -37,14 +36,25 @@ class SteeringCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         measure: gives the costly signals (K,) that a mixer asks for, by name.
 
     Raises:
-        ReweightvizError: the mixer needs costly signals, and there is no ``measure``; or the log has other domains.
+        ReweightvizError: the mixer needs costly signals, and there is no ``measure``; or the log
+            has other domains.
     """
 
-    def __init__(self, sampler: MixtureSampler, losses: DomainLosses, logger: RunLogger | None = None,
-                 measure: Measure | None = None) -> None:
+    def __init__(
+        self,
+        sampler: MixtureSampler,
+        losses: DomainLosses,
+        logger: RunLogger | None = None,
+        measure: Measure | None = None,
+    ) -> None:
         if TrainerCallback is object:
             raise MissingPackage(package="transformers and accelerate", who="SteeringCallback")
-        self._sampler, self._losses, self._logger, self._measure = sampler, losses, logger, measuring(sampler, measure)
+        self._sampler, self._losses, self._logger, self._measure = (
+            sampler,
+            losses,
+            logger,
+            measuring(sampler, measure),
+        )
         if logger is not None:
             logger.expect(sampler.domains)
         self._step = 0
@@ -53,8 +63,14 @@ class SteeringCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
 
     def state(self) -> dict[str, Any]:
         """What the Trainer puts into ``trainer_state.json``."""
-        return {"args": {}, "attributes": {"sampler": self._sampler.state_dict(self._step), "tokens": self._tokens,
-                                           "sums": self._sums.tolist()}}
+        return {
+            "args": {},
+            "attributes": {
+                "sampler": self._sampler.state_dict(self._step),
+                "tokens": self._tokens,
+                "sums": self._sums.tolist(),
+            },
+        }
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Go on where the checkpoint was.
@@ -66,13 +82,18 @@ class SteeringCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         kept = (state.stateful_callbacks or {}).get(type(self).__name__, {}).get("attributes", {})
         if kept.get("sampler", {}).get("step") == self._step and self._step:
             self._sampler.load_state_dict(kept["sampler"])
-            self._tokens, self._sums = kept["tokens"], torch.as_tensor(kept.get("sums", self._sums), dtype=torch.float64)
+            self._tokens, self._sums = (
+                kept["tokens"],
+                torch.as_tensor(kept.get("sums", self._sums), dtype=torch.float64),
+            )
         elif self._step:
             self._sampler.seek(self._step)
         elif self._sampler.step:
-            raise ReweightvizError(f"the sampler stands at step {self._sampler.step}, the Trainer begins at 0: "
-                                   "train(resume_from_checkpoint=...) goes on, "
-                                   "sampler.seek(0) draws the same rows again, a new run takes a new sampler.")
+            raise ReweightvizError(
+                f"the sampler stands at step {self._sampler.step}, the Trainer begins at 0: "
+                "train(resume_from_checkpoint=...) goes on, "
+                "sampler.seek(0) draws the same rows again, a new run takes a new sampler."
+            )
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Reduce the losses of the step over the ranks, and tell the mixer."""
@@ -84,48 +105,85 @@ class SteeringCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         if self._sampler.has_mixer:
             self._sampler.update({**signals, **self._measure(self._sampler.measures)})
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any) -> None:
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any
+    ) -> None:
         """Write the means since the last line."""
         if self._logger is None or logs is None or "loss" not in logs:
             return
         loss, tokens = self._sums.numpy()
         weights = self._sampler.weights(state.global_step - 1)
         names = {"learning_rate": "lr"}
-        scalars = {names.get(key, key): float(value) for key, value in logs.items() if isinstance(value, int | float)}
-        with_loss = {domain: loss[k] / tokens[k] for k, domain in enumerate(self._sampler.domains) if tokens[k]}
-        self._logger.write(step=state.global_step, losses=with_loss, weights=weights, scalars=scalars, tokens=self._tokens,
-                           drawn_tokens=tokens)
+        scalars = {
+            names.get(key, key): float(value)
+            for key, value in logs.items()
+            if isinstance(value, int | float)
+        }
+        with_loss = {
+            domain: loss[k] / tokens[k]
+            for k, domain in enumerate(self._sampler.domains)
+            if tokens[k]
+        }
+        self._logger.write(
+            step=state.global_step,
+            losses=with_loss,
+            weights=weights,
+            scalars=scalars,
+            tokens=self._tokens,
+            drawn_tokens=tokens,
+        )
         self._sums.zero_()
 
 
-def steer(trainer: Any, sampler: MixtureSampler, logger: RunLogger | None = None, *, measure: Measure | None = None,
-          streams: bool = False) -> SteeringCallback:
+def steer(
+    trainer: Any,
+    sampler: MixtureSampler,
+    logger: RunLogger | None = None,
+    *,
+    measure: Measure | None = None,
+    streams: bool = False,
+) -> SteeringCallback:
     """Make a Trainer draw its batches by ``sampler``, and log the loss of each domain.
 
-    The Trainer keeps its class. Its data loader, its loss function (next-token loss of a causal model, the mean over the tokens of a
-    step) and one callback are set; ``max_steps`` says how long it trains, and ``resume_from_checkpoint`` goes on with the same rows.
+    The Trainer keeps its class. Its data loader, its loss function (next-token loss of a causal
+    model, the mean over the tokens of a step) and one callback are set; ``max_steps`` says how
+    long it trains, and ``resume_from_checkpoint`` goes on with the same rows.
 
     Args:
         trainer: a ``transformers.Trainer`` whose train_dataset has rows as the sampler counts them.
-        sampler: its batch_size must be per_device_train_batch_size, its accumulation gradient_accumulation_steps.
+        sampler: its batch_size must be per_device_train_batch_size, its accumulation
+            gradient_accumulation_steps.
         logger: of the run.
-        measure: called with the names of the costly signals that the sampler's mixer asks for after a step, returns each (K,), the same
-            on every rank; the Trainer draws a batch ahead, so what the mixer sets holds a step later.
-        streams: let the workers of the data loader draw for themselves, rather than this process for them.
+        measure: called with the names of the costly signals that the sampler's mixer asks for
+            after a step, returns each (K,), the same on every rank; the Trainer draws a batch
+            ahead, so what the mixer sets holds a step later.
+        streams: let the workers of the data loader draw for themselves, rather than this process
+            for them.
 
     Raises:
-        ReweightvizError: batch sizes that do not agree, no max_steps, a loss function that is set already, or a mixer that needs
-            ``measure``.
+        ReweightvizError: batch sizes that do not agree, no max_steps, a loss function that is set
+            already, or a mixer that needs ``measure``.
     """
     args = trainer.args
-    if (args.per_device_train_batch_size, args.gradient_accumulation_steps) != (sampler.batch_size, sampler.accumulation):
-        raise ReweightvizError(f"the sampler makes batches of {sampler.batch_size}, {sampler.accumulation} a step; the Trainer has "
-                               f"per_device_train_batch_size={args.per_device_train_batch_size}, "
-                               f"gradient_accumulation_steps={args.gradient_accumulation_steps}.")
+    if (args.per_device_train_batch_size, args.gradient_accumulation_steps) != (
+        sampler.batch_size,
+        sampler.accumulation,
+    ):
+        raise ReweightvizError(
+            f"the sampler makes batches of {sampler.batch_size}, {sampler.accumulation} a "
+            "step; the Trainer has "
+            f"per_device_train_batch_size={args.per_device_train_batch_size}, "
+            f"gradient_accumulation_steps={args.gradient_accumulation_steps}."
+        )
     if args.max_steps <= 0:
-        raise ReweightvizError("a sampler has no end: TrainingArguments(max_steps=...) says how long to train.")
+        raise ReweightvizError(
+            "a sampler has no end: TrainingArguments(max_steps=...) says how long to train."
+        )
     if trainer.compute_loss_func is not None:
-        raise ReweightvizError("the Trainer has a compute_loss_func already; steer sets one that keeps the loss of each domain.")
+        raise ReweightvizError(
+            "the Trainer has a compute_loss_func already; steer sets one that keeps the "
+            "loss of each domain."
+        )
     losses = DomainLosses(sampler.domains)
     callback = SteeringCallback(sampler, losses, logger, measure)
     ids = _DomainIds()
@@ -143,7 +201,9 @@ class _DomainIds:
     def __init__(self) -> None:
         self.latest: Tensor | None = None
 
-    def __call__(self, module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def __call__(
+        self, module: Any, args: Any, kwargs: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
         self.latest = kwargs.pop("domain_ids", None)
         return args, kwargs
 
@@ -151,25 +211,44 @@ class _DomainIds:
 def _loss_function(losses: DomainLosses, ids: _DomainIds) -> Callable[..., Tensor]:
     """The mean next-token loss over the whole step, as the model would return it, computed once for both uses."""
 
-    def loss(outputs: Any, labels: Tensor, num_items_in_batch: Tensor | int | None = None) -> Tensor:
+    def loss(
+        outputs: Any, labels: Tensor, num_items_in_batch: Tensor | int | None = None
+    ) -> Tensor:
         logits = outputs["logits"][:, :-1].float()
         targets = labels[:, 1:].to(logits.device)
-        by_token = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none", ignore_index=IGNORED).view(targets.shape)
+        by_token = F.cross_entropy(
+            logits.flatten(0, 1), targets.flatten(), reduction="none", ignore_index=IGNORED
+        ).view(targets.shape)
         if ids.latest is not None and torch.is_grad_enabled():
             losses.add(by_token.detach(), ids.latest, targets != IGNORED)
-        return by_token.sum() / (num_items_in_batch if num_items_in_batch is not None else (targets != IGNORED).sum())
+        return by_token.sum() / (
+            num_items_in_batch if num_items_in_batch is not None else (targets != IGNORED).sum()
+        )
 
     return loss
 
 
 def _loader(trainer: Any, sampler: MixtureSampler, *, streams: bool) -> DataLoader[Any]:
     args = trainer.args
-    how = {"num_workers": args.dataloader_num_workers, "pin_memory": args.dataloader_pin_memory,
-           "prefetch_factor": args.dataloader_prefetch_factor, "persistent_workers": args.dataloader_persistent_workers}
-    collate = _Collator(trainer._get_collator_with_removed_columns(trainer.data_collator, description="training"))  # noqa: SLF001
+    how = {
+        "num_workers": args.dataloader_num_workers,
+        "pin_memory": args.dataloader_pin_memory,
+        "prefetch_factor": args.dataloader_prefetch_factor,
+        "persistent_workers": args.dataloader_persistent_workers,
+    }
+    collate = _Collator(
+        trainer._get_collator_with_removed_columns(trainer.data_collator, description="training")  # noqa: SLF001
+    )
     if streams:
-        return DataLoader(MixtureDataset(trainer.train_dataset, sampler, collate), batch_size=None, **how)
-    return DataLoader(WithDomains(trainer.train_dataset, sampler), batch_sampler=sampler, collate_fn=collate, **how)
+        return DataLoader(
+            MixtureDataset(trainer.train_dataset, sampler, collate), batch_size=None, **how
+        )
+    return DataLoader(
+        WithDomains(trainer.train_dataset, sampler),
+        batch_sampler=sampler,
+        collate_fn=collate,
+        **how,
+    )
 
 
 class _Collator:
@@ -179,6 +258,8 @@ class _Collator:
         self._collate = collate
 
     def __call__(self, rows: list[dict[str, Any]]) -> Any:
-        batch = self._collate([{name: value for name, value in row.items() if name != "domain_ids"} for row in rows])
+        batch = self._collate(
+            [{name: value for name, value in row.items() if name != "domain_ids"} for row in rows]
+        )
         batch["domain_ids"] = torch.tensor([row["domain_ids"] for row in rows])
         return batch

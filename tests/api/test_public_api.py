@@ -10,14 +10,31 @@ import pytest
 
 import reweightviz as rv
 
-HEAVY = ("torch", "umap", "plotly", "panel", "ray", "sklearn", "transformers", "faiss", "datasets", "lance", "numba", "anywidget")
-LOADED_AFTER = "import json, sys; {code}; print(json.dumps([m for m in {names!r} if m in sys.modules]))"
+HEAVY = (
+    "torch",
+    "umap",
+    "plotly",
+    "panel",
+    "ray",
+    "sklearn",
+    "transformers",
+    "faiss",
+    "datasets",
+    "lance",
+    "numba",
+    "anywidget",
+)
+LOADED_AFTER = (
+    "import json, sys; {code}; print(json.dumps([m for m in {names!r} if m in sys.modules]))"
+)
 
 
 def loaded_after(code):
     """Which of the heavy packages a fresh interpreter has loaded after running this line."""
     command = [sys.executable, "-c", LOADED_AFTER.format(code=code, names=HEAVY)]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+    return json.loads(
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+    )
 
 
 def test_names_are_sorted_and_listed():
@@ -39,11 +56,15 @@ def test_the_nouns_load_nothing_heavy():
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="'reweightviz' has no attribute 'nothing_of_the_kind'"):
+    with pytest.raises(
+        AttributeError, match="'reweightviz' has no attribute 'nothing_of_the_kind'"
+    ):
         rv.nothing_of_the_kind  # noqa: B018
 
 
 def test_a_warning_points_at_the_line_of_the_caller():
     with pytest.warns(rv.ReweightvizWarning) as said:
-        rv.mix({"tokens": {"web": 100.0, "code": 10.0}}, rv.mixers.UniMax(budget=1000, max_epochs=2))
+        rv.mix(
+            {"tokens": {"web": 100.0, "code": 10.0}}, rv.mixers.UniMax(budget=1000, max_epochs=2)
+        )
     assert said[0].filename == __file__

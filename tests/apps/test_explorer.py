@@ -18,19 +18,35 @@ def law():
     rng = np.random.default_rng(0)
     weights = rng.dirichlet(np.ones(3), 40)
     losses = 1 + np.exp(0.3 - weights @ np.eye(3)) + 0.01 * rng.standard_normal((40, 3))
-    return rv.laws.Olmix(draws=20).fit(domains=NAMES, targets=NAMES, mixtures=weights, losses=losses)
+    return rv.laws.Olmix(draws=20).fit(
+        domains=NAMES, targets=NAMES, mixtures=weights, losses=losses
+    )
 
 
 @pytest.fixture
 def corpus():
     rng = np.random.default_rng(0)
-    return rv.Corpus({"id": [f"d{i}" for i in range(60)], "text": [f"text {i}" for i in range(60)], "domain": NAMES * 20,
-                      "tokens": np.tile([10, 20, 30], 20), "xy": rng.standard_normal((60, 2))})
+    return rv.Corpus(
+        {
+            "id": [f"d{i}" for i in range(60)],
+            "text": [f"text {i}" for i in range(60)],
+            "domain": NAMES * 20,
+            "tokens": np.tile([10, 20, 30], 20),
+            "xy": rng.standard_normal((60, 2)),
+        }
+    )
 
 
 @pytest.fixture
 def x(corpus, law):
-    log = rv.RunLog(tuple(NAMES), [1, 2], np.full((2, 3), 1 / 3), {"loss": np.ones((2, 3))}, "doremi", {"result": [0.2, 0.3, 0.5]})
+    log = rv.RunLog(
+        tuple(NAMES),
+        [1, 2],
+        np.full((2, 3), 1 / 3),
+        {"loss": np.ones((2, 3))},
+        "doremi",
+        {"result": [0.2, 0.3, 0.5]},
+    )
     return rv.Explorer(corpus, law=law, logs=[log])
 
 
@@ -58,12 +74,20 @@ def test_a_point_of_the_front_becomes_the_mixture_and_can_be_undone(corpus, law)
     x = rv.Explorer(corpus, law=law, front=front)
     natural = x.mixture
     x.front.picked = 2
-    assert dict(x.mixture) == dict(x.editor.mixture) == dict(x.map.mixture) == pytest.approx(front["weight"].iloc[2].to_dict(), abs=1e-6)
+    assert (
+        dict(x.mixture)
+        == dict(x.editor.mixture)
+        == dict(x.map.mixture)
+        == pytest.approx(front["weight"].iloc[2].to_dict(), abs=1e-6)
+    )
     assert x.mixture.source["method"] == "pareto"
     x.undo()
     assert x.mixture == natural
     assert x.front in x.children and rv.Explorer(corpus, law=law).front is None
-    with pytest.raises(ReweightvizError, match="the front must be over the explorer's domains, 'a', 'b'; it differs in"):
+    with pytest.raises(
+        ReweightvizError,
+        match="the front must be over the explorer's domains, 'a', 'b'; it differs in",
+    ):
         rv.Explorer(tokens={"a": 1, "b": 2}, front=front)
 
 
@@ -119,7 +143,12 @@ def test_the_pages_undo_and_pythons_step_through_one_journal(x):
     assert x.map.selected_rows.tolist() == rows
     x.redo(), x.redo()
     assert (x.mixture["web"], x.map.hidden) == (0.2, ["web"])
-    assert [entry["what"] for entry in x.editor.journal["entries"]][1:] == [["mixture"], ["selection"], ["mixture"], ["hidden"]]
+    assert [entry["what"] for entry in x.editor.journal["entries"]][1:] == [
+        ["mixture"],
+        ["selection"],
+        ["mixture"],
+        ["hidden"],
+    ]
 
 
 def test_presets_hold_the_law_and_the_log(x):
@@ -155,7 +184,11 @@ def test_an_explorer_of_0_3_opens_with_its_undo_steps(corpus, tmp_path):
     x = rv.Explorer.load(folder)
 
     def now():
-        return [round(weight, 6) for weight in x.mixture.values()], x.selection.ids.tolist(), x.map.hidden
+        return (
+            [round(weight, 6) for weight in x.mixture.values()],
+            x.selection.ids.tolist(),
+            x.map.hidden,
+        )
 
     assert now() == ([0.25, 0.25, 0.5], ["d1", "d3"], ["🦜"])
     assert x.mixture.source == {"method": "by hand", "moved": "🦜"}
@@ -166,7 +199,9 @@ def test_an_explorer_of_0_3_opens_with_its_undo_steps(corpus, tmp_path):
     assert now() == ([0.25, 0.25, 0.5], ["d1", "d3"], [])
     x.undo()
     assert now() == ([0.5, 0.3, 0.2], ["d1", "d3"], [])
-    assert rv.Explorer.load(folder).selection.ids.tolist() == ["d1", "d3"], "saved anew, in today's form"
+    assert rv.Explorer.load(folder).selection.ids.tolist() == ["d1", "d3"], (
+        "saved anew, in today's form"
+    )
     x.undo(), x.undo(), x.undo()
     assert now() == ([0.166667, 0.333333, 0.5], [], [])
 
@@ -191,7 +226,12 @@ def test_running_the_cell_again_takes_up_what_was_chosen(corpus, law, tmp_path):
 
 
 def test_paths_and_documents_of_the_sources_survive(tmp_path):
-    sources = rv.Sources({"web": {"tokens": 1e9, "documents": 1e6, "paths": ["/d/web"]}, "code": {"tokens": 1e8, "documents": 1e4}})
+    sources = rv.Sources(
+        {
+            "web": {"tokens": 1e9, "documents": 1e6, "paths": ["/d/web"]},
+            "code": {"tokens": 1e8, "documents": 1e4},
+        }
+    )
     rv.Explorer(tokens=sources, budget=1e8).save(tmp_path / "x")
     assert dict(rv.Explorer.load(tmp_path / "x").sources) == dict(sources)
 
@@ -206,13 +246,19 @@ def test_one_domain_has_one_colour_whatever_the_order_of_the_table(corpus):
 
 def test_the_laws_optimum_follows_the_budget(x):
     def optimum():
-        return next((p["name"], dict(zip(NAMES, p["weights"], strict=True))) for p in x.editor.presets if p["name"].startswith("law's"))
+        return next(
+            (p["name"], dict(zip(NAMES, p["weights"], strict=True)))
+            for p in x.editor.presets
+            if p["name"].startswith("law's")
+        )
 
     name, small = optimum()
     x.editor.budget = 3600.0  # three times all there is, at most four epochs
     later, large = optimum()
     assert name == later == "law's optimum"
-    assert max(rv.Mixture.normalized(large).epochs(x.sources.token_table, 3600.0).values()) <= 4 + 1e-6
+    assert (
+        max(rv.Mixture.normalized(large).epochs(x.sources.token_table, 3600.0).values()) <= 4 + 1e-6
+    )
     assert small != large
     x.editor.budget = 1e9
     assert optimum()[0] == "law's optimum, no epoch cap"
@@ -244,7 +290,9 @@ def test_export_takes_the_editors_budget(x, tmp_path):
     x.mixture = MIX
     path = x.export("json", tmp_path / "m.json")
     assert rv.load_mixture(path) == MIX
-    with pytest.raises(rv.ReweightvizError, match="no framework 'megatrn'; did you mean 'megatron'"):
+    with pytest.raises(
+        rv.ReweightvizError, match="no framework 'megatrn'; did you mean 'megatron'"
+    ):
         x.export("megatrn", tmp_path / "x")
     with pytest.raises(rv.ReweightvizError, match="exists already"):
         x.export("json", path)
@@ -261,12 +309,15 @@ def test_it_works_from_a_table_of_tokens_alone():
         rv.Explorer()
 
 
-@pytest.mark.parametrize(("bad", "sentence"), [
-    ({"web": -1, 'co"de <b>': 1, "🦜": 1}, "weights must be finite and >= 0; 'web' has -1"),
-    (dict.fromkeys(NAMES, 0), "must sum to 1; these sum to 0"),
-    (dict.fromkeys(NAMES, float("nan")), "weights must be finite and >= 0; 'web' has nan"),
-    ({"web": 1.0}, "name different domains"),
-])
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        ({"web": -1, 'co"de <b>': 1, "🦜": 1}, "weights must be finite and >= 0; 'web' has -1"),
+        (dict.fromkeys(NAMES, 0), "must sum to 1; these sum to 0"),
+        (dict.fromkeys(NAMES, float("nan")), "weights must be finite and >= 0; 'web' has nan"),
+        ({"web": 1.0}, "name different domains"),
+    ],
+)
 def test_bad_weights_change_nothing(x, bad, sentence):
     before = x.mixture
     with pytest.raises(rv.ReweightvizError, match=sentence):

@@ -20,7 +20,13 @@ class Undoing(RuleBasedStateMachine):
     @initialize()
     def open(self):
         xy = np.random.default_rng(0).standard_normal((8, 2))
-        columns = {"id": list("abcdefgh"), "text": list("abcdefgh"), "domain": NAMES * 4, "tokens": [1] * 8, "xy": xy}
+        columns = {
+            "id": list("abcdefgh"),
+            "text": list("abcdefgh"),
+            "domain": NAMES * 4,
+            "tokens": [1] * 8,
+            "xy": xy,
+        }
         self.x = rv.Explorer(rv.Corpus(columns))
         self.numbers = itertools.count(1)
         self.states = [(0.5, (), ())]
@@ -75,7 +81,9 @@ class Undoing(RuleBasedStateMachine):
     @invariant()
     def every_widget_shows_the_state(self):
         share, rows, hidden = self.states[self.place]
-        assert self.x.mixture["web"] == self.x.editor.weights[0] == self.x.map.mixture["web"] == share
+        assert (
+            self.x.mixture["web"] == self.x.editor.weights[0] == self.x.map.mixture["web"] == share
+        )
         assert tuple(self.x.state.selection) == tuple(self.x.map.selected_rows) == rows
         assert self.x.state.hidden == tuple(self.x.map.hidden) == hidden
 

@@ -26,7 +26,9 @@ START = {"web": 0.5, "code": 0.3, "</script>": 0.2}
 
 @pytest.fixture
 def live(tmp_path):
-    return LiveMixture.create(tmp_path / "mix.json", START, bounds={"code": (0.1, 0.6)}, author="setup")
+    return LiveMixture.create(
+        tmp_path / "mix.json", START, bounds={"code": (0.1, 0.6)}, author="setup"
+    )
 
 
 @pytest.fixture
@@ -38,8 +40,14 @@ def train(tmp_path, live):
     def go(steps):
         for _ in range(steps):
             counts = np.bincount(sampler.domain_codes(next(batches)), minlength=3)
-            log.write(step=sampler.step, losses=3 - counts / 40, weights=sampler.weights(sampler.step - 1), drawn_tokens=10 * counts,
-                      tokens=200 * sampler.step, scalars={"grad_norm": 1.0})
+            log.write(
+                step=sampler.step,
+                losses=3 - counts / 40,
+                weights=sampler.weights(sampler.step - 1),
+                drawn_tokens=10 * counts,
+                tokens=200 * sampler.step,
+                scalars={"grad_norm": 1.0},
+            )
 
     yield go
     log.close()
@@ -48,8 +56,15 @@ def train(tmp_path, live):
 @pytest.fixture
 def monitor(tmp_path, live, train):
     train(20)
-    made = Monitor(tmp_path / "run.jsonl", live=live, sources=dict.fromkeys(NAMES, 1000.0), max_epochs=4,
-                   reference=RunLog(tuple(NAMES), [1, 100], [[1 / 3] * 3] * 2, {"loss": [[3, 3, 3], [2, 2, 2]]}, "before"))
+    made = Monitor(
+        tmp_path / "run.jsonl",
+        live=live,
+        sources=dict.fromkeys(NAMES, 1000.0),
+        max_epochs=4,
+        reference=RunLog(
+            tuple(NAMES), [1, 100], [[1 / 3] * 3] * 2, {"loss": [[3, 3, 3], [2, 2, 2]]}, "before"
+        ),
+    )
     yield made
     made.close()
 
@@ -123,8 +138,16 @@ def test_epochs_in_the_editor_are_those_at_the_end_of_the_run(monitor, live, tmp
     sources, log = dict.fromkeys(NAMES, "10k"), monitor.logs[0]
     assert monitor.editor.budget is None
     given = Monitor(log, live=live, sources=sources, budget="20k")
-    assert given.editor.budget == 20_000 and given.editor.epochs == pytest.approx({"web": 1.0, "code": 0.6, "</script>": 0.4})
-    named = RunLog(log.domains, log.steps, log.weights, log.signals, meta={"steps": 100, "batch": 20, "context": 10})
+    assert given.editor.budget == 20_000 and given.editor.epochs == pytest.approx(
+        {"web": 1.0, "code": 0.6, "</script>": 0.4}
+    )
+    named = RunLog(
+        log.domains,
+        log.steps,
+        log.weights,
+        log.signals,
+        meta={"steps": 100, "batch": 20, "context": 10},
+    )
     assert Monitor(named, live=live, sources=sources).editor.budget == 20_000
     assert Monitor(named, live=live).editor.budget is None
     with pytest.raises(ReweightvizError, match="budget= .* need sources="):
@@ -146,7 +169,10 @@ def test_panels_are_as_many_in_a_row_as_there_is_room_for(monitor):
     assert view._key.value.count("<svg") == 2
     before = view._chart.layout.height
     view._labels.room = 370
-    assert len({axis.domain for axis in view._chart.select_xaxes()}) == 2 and view._chart.layout.height == view._labels.height > before
+    assert (
+        len({axis.domain for axis in view._chart.select_xaxes()}) == 2
+        and view._chart.layout.height == view._labels.height > before
+    )
     both.view = "shares"
     assert both.shown._key.value == ""  # one run is drawn, and the control names it
 
@@ -154,7 +180,9 @@ def test_panels_are_as_many_in_a_row_as_there_is_room_for(monitor):
 def test_refusals_are_sentences_and_change_nothing(monitor, live):
     monitor.editor.mixture = {"web": 0.9, "code": 0.05, "</script>": 0.05}
     monitor.steering.button.click()
-    assert "the weight of &#x27;code&#x27; must be between 0.1 and 0.6" in monitor.steering.said.value
+    assert (
+        "the weight of &#x27;code&#x27; must be between 0.1 and 0.6" in monitor.steering.said.value
+    )
     assert live.version == 1
     LiveMixture(live.path).set({"web": 0.4, "code": 0.4, "</script>": 0.2}, author="ben")
     monitor.editor.mixture = {"web": 0.3, "code": 0.5, "</script>": 0.2}
@@ -169,9 +197,17 @@ def test_refusals_are_sentences_and_change_nothing(monitor, live):
 
 def test_an_editor_that_was_not_touched_follows_others(monitor, live):
     LiveMixture(live.path).set({"web": 0.4, "code": 0.4, "</script>": 0.2}, author="ben")
-    assert monitor.steering.poll() and dict(monitor.editor.mixture) == {"web": 0.4, "code": 0.4, "</script>": 0.2}
+    assert monitor.steering.poll() and dict(monitor.editor.mixture) == {
+        "web": 0.4,
+        "code": 0.4,
+        "</script>": 0.2,
+    }
     live.guard(author="ben", locked=["web"])
-    assert monitor.steering.poll() and monitor.editor.locked == [True, False, False] and "web locked" in monitor.steering.guarded.value
+    assert (
+        monitor.steering.poll()
+        and monitor.editor.locked == [True, False, False]
+        and "web locked" in monitor.steering.guarded.value
+    )
 
 
 def test_what_it_saves(monitor, tmp_path):
@@ -179,18 +215,35 @@ def test_what_it_saves(monitor, tmp_path):
     table = pd.read_csv(monitor.save(tmp_path / "run.csv"), keep_default_na=False)
     log = monitor.logs[0]
     assert list(table) == ["run", "step", "tokens", "time", "domain", "signal", "value"]
-    assert len(table) == len(log) * (3 * 3 + 1) and set(table.signal) == {"weight", "loss", "drawn_tokens", "grad_norm"}
-    assert table.query("signal == 'loss' and domain == 'code'").value.tolist() == pytest.approx(log["loss"][:, 1].tolist())
+    assert len(table) == len(log) * (3 * 3 + 1) and set(table.signal) == {
+        "weight",
+        "loss",
+        "drawn_tokens",
+        "grad_norm",
+    }
+    assert table.query("signal == 'loss' and domain == 'code'").value.tolist() == pytest.approx(
+        log["loss"][:, 1].tolist()
+    )
     page = monitor.save(tmp_path / "run.html").read_text("utf-8")
     body = page.partition("</script></head>")[2]
-    assert page.count("plotly.js v") == 1 and body.count('class="plotly-graph-div"') == len(monitor.views)
-    assert not re.search(r"<(?:script|link)[^>]+(?:src|href)=", page) and body.count("</script>") == body.count("<script")
+    assert page.count("plotly.js v") == 1 and body.count('class="plotly-graph-div"') == len(
+        monitor.views
+    )
+    assert not re.search(r"<(?:script|link)[^>]+(?:src|href)=", page) and body.count(
+        "</script>"
+    ) == body.count("<script")
     for view in monitor.views:
-        keys = [trace.name for trace in run_export._keyed(monitor._view(view).figure).data if trace.showlegend is not False]
+        keys = [
+            trace.name
+            for trace in run_export._keyed(monitor._view(view).figure).data
+            if trace.showlegend is not False
+        ]
         assert keys == ([] if view == "scalars" else ["web", "code", "&lt;/script&gt;"]), view
     picture = monitor.save(tmp_path / "run.svg").read_text("utf-8")
     assert picture.startswith("<svg") and ">v2</text>" not in picture
-    with pytest.raises(ReweightvizError, match=r"a monitor must be saved as .html, .svg, .csv, .png; got 'run.pdf'"):
+    with pytest.raises(
+        ReweightvizError, match=r"a monitor must be saved as .html, .svg, .csv, .png; got 'run.pdf'"
+    ):
         monitor.save(tmp_path / "run.pdf")
 
 
@@ -201,7 +254,11 @@ def fonts(monkeypatch):
     draw = resvg.svg_to_bytes
 
     def install(*files: Path) -> None:
-        only = {"skip_system_fonts": True, "font_files": [str(file) for file in files], "sans_serif_family": "Boxes"}
+        only = {
+            "skip_system_fonts": True,
+            "font_files": [str(file) for file in files],
+            "sans_serif_family": "Boxes",
+        }
         monkeypatch.setattr(resvg, "svg_to_bytes", partial(draw, **only))
 
     return install
@@ -210,19 +267,27 @@ def fonts(monkeypatch):
 def test_a_png_is_the_svg_at_twice_its_size(monitor, tmp_path, fonts, root):
     fonts(root / "tests" / "fonts" / "boxes.ttf")  # our own: every character of ASCII is a box
     height = monitor.shown.figure.layout.height
-    assert struct.unpack(">II", monitor.save(tmp_path / "run.png").read_bytes()[16:24]) == (2 * 900, 2 * height)
+    assert struct.unpack(">II", monitor.save(tmp_path / "run.png").read_bytes()[16:24]) == (
+        2 * 900,
+        2 * height,
+    )
 
 
 def test_a_png_without_words_is_refused(monitor, tmp_path, fonts):
     fonts()
-    with pytest.raises(ReweightvizError, match=r"run.png would have no words: no font of Arial, .*'Noto Sans' is installed here"):
+    with pytest.raises(
+        ReweightvizError,
+        match=r"run.png would have no words: no font of Arial, .*'Noto Sans' is installed here",
+    ):
         monitor.save(tmp_path / "run.png")
     assert not (tmp_path / "run.png").exists()
 
 
 def test_a_png_needs_what_draws_it(monitor, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(ReweightvizError, match=r"run.png needs resvg_py: pip install 'reweightviz\[png\]'"):
+    with pytest.raises(
+        ReweightvizError, match=r"run.png needs resvg_py: pip install 'reweightviz\[png\]'"
+    ):
         monitor.save(tmp_path / "run.png")
     assert not (tmp_path / "run.png").exists()
 

@@ -28,7 +28,9 @@ def _candidates() -> Iterator[str]:
     yield from filter(None, map(shutil.which, NAMES))
     # Playwright's own, asked in another process: its sync API cannot start where an event loop already runs.
     code = "from playwright.sync_api import sync_playwright as s\nwith s() as p: print(p.chromium.executable_path)"
-    yield subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stdout.strip()
+    yield subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    ).stdout.strip()
 
 
 def _runs(path: str) -> bool:
@@ -36,7 +38,12 @@ def _runs(path: str) -> bool:
     if not Path(path).is_file():
         return False
     try:
-        return subprocess.run([path, "--version"], capture_output=True, timeout=60, check=False).returncode == 0
+        return (
+            subprocess.run(
+                [path, "--version"], capture_output=True, timeout=60, check=False
+            ).returncode
+            == 0
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
 
@@ -45,13 +52,23 @@ def install() -> None:
     """The system's package where we may install one, otherwise Playwright's own build."""
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     if root and shutil.which("apt-get"):
-        quiet = {"stdout": sys.stderr, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "check": False}
+        quiet = {
+            "stdout": sys.stderr,
+            "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+            "check": False,
+        }
         subprocess.run(["apt-get", "-qq", "update"], **quiet)
-        subprocess.run(["apt-get", "-qq", "install", "-y", "--no-install-recommends", *PACKAGES], **quiet)
+        subprocess.run(
+            ["apt-get", "-qq", "install", "-y", "--no-install-recommends", *PACKAGES], **quiet
+        )
         if find():
             return
     extra = ["--with-deps"] if root and shutil.which("apt-get") else []
-    subprocess.run([sys.executable, "-m", "playwright", "install", *extra, "chromium"], stdout=sys.stderr, check=False)
+    subprocess.run(
+        [sys.executable, "-m", "playwright", "install", *extra, "chromium"],
+        stdout=sys.stderr,
+        check=False,
+    )
 
 
 def main() -> None:
@@ -60,9 +77,14 @@ def main() -> None:
     path = find()
     if not path:
         named = os.environ.get("REWEIGHTVIZ_CHROMIUM")
-        tried = f"REWEIGHTVIZ_CHROMIUM names {named}, which does not run." if named else (
-            "No Chromium for the browser tests: neither apt-get (as root) nor `playwright install chromium` brought one; "
-            "install chromium or google-chrome, or set REWEIGHTVIZ_CHROMIUM to the path of one.")
+        tried = (
+            f"REWEIGHTVIZ_CHROMIUM names {named}, which does not run."
+            if named
+            else (
+                "No Chromium for the browser tests: neither apt-get (as root) nor `playwright install chromium` brought one; "
+                "install chromium or google-chrome, or set REWEIGHTVIZ_CHROMIUM to the path of one."
+            )
+        )
         sys.exit(tried)
     print(path)
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # the harness lies beside the tests and is no part of the package
+sys.path.insert(
+    0, str(Path(__file__).parent)
+)  # the harness lies beside the tests and is no part of the package
 
 import chromium
 from lab import Lab
@@ -19,7 +21,9 @@ def lab_session(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     path = chromium.find()
     if path is None:
         pytest.fail(chromium.NOT_FOUND, pytrace=False)
-    with Lab(tmp_path_factory.mktemp("lab"), chromium=path, shots=root / "tests" / "shots") as session:
+    with Lab(
+        tmp_path_factory.mktemp("lab"), chromium=path, shots=root / "tests" / "shots"
+    ) as session:
         yield session
 
 

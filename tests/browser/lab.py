@@ -1,9 +1,9 @@
 """Drives a real JupyterLab in headless Chromium, and reads the same kernel from the side.
 
-    page = lab.open(["import reweightviz as rv", "m = rv.Map(rv.demo_corpus()); m"])
-    page.run_all()
-    page.locator(".rv-map canvas").hover()
-    assert page.python("len(m.selection)") == 12
+page = lab.open(["import reweightviz as rv", "m = rv.Map(rv.demo_corpus()); m"])
+page.run_all()
+page.locator(".rv-map canvas").hover()
+assert page.python("len(m.selection)") == 12
 """
 
 from __future__ import annotations
@@ -33,18 +33,30 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, sync_playwright
 
 # WebGL in software; and no request of Chromium's own, which a closed network would refuse many times over.
 FLAGS = [
-    "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
 ]
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
-    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},  # outputs outside the window stay in the page
+    "@jupyterlab/notebook-extension:tracker": {
+        "windowingMode": "none"
+    },  # outputs outside the window stay in the page
 }
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 # Errors of JupyterLab itself that say nothing about a widget: (pattern, why it is harmless).
 HARMLESS = (
-    ("Could not restore the debugger state: Canceled future", "the debugger's panel asks a kernel that was just restarted"),
+    (
+        "Could not restore the debugger state: Canceled future",
+        "the debugger's panel asks a kernel that was just restarted",
+    ),
 )
 
 RGBA = NDArray[np.uint8]
@@ -69,20 +81,44 @@ class Lab:
         self.url = f"http://127.0.0.1:{port}"
         for made in (self.root, self.runtime, self.shots, self._folder / "config" / "labconfig"):
             made.mkdir(parents=True, exist_ok=True)
-        (self._folder / "config" / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
+        (self._folder / "config" / "labconfig" / "default_setting_overrides.json").write_text(
+            json.dumps(SETTINGS)
+        )
         # Nothing of the person's own JupyterLab: neither settings nor workspaces nor extensions.
-        places = {"JUPYTER_RUNTIME_DIR": "runtime", "JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data",
-                  "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces", "IPYTHONDIR": "ipython"}
-        env = os.environ | {name: str(self._folder / place) for name, place in places.items()} | {"HF_HUB_OFFLINE": "1"}
-        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
-                   "--ServerApp.port_retries=0", f"--ServerApp.root_dir={self.root}", f"--IdentityProvider.token={self.token}",
-                   "--LabApp.expose_app_in_browser=True"]
+        places = {
+            "JUPYTER_RUNTIME_DIR": "runtime",
+            "JUPYTER_CONFIG_DIR": "config",
+            "JUPYTER_DATA_DIR": "data",
+            "JUPYTERLAB_SETTINGS_DIR": "settings",
+            "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+            "IPYTHONDIR": "ipython",
+        }
+        env = (
+            os.environ
+            | {name: str(self._folder / place) for name, place in places.items()}
+            | {"HF_HUB_OFFLINE": "1"}
+        )
+        command = [
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            "--allow-root",
+            "--ip=127.0.0.1",
+            f"--port={port}",
+            "--ServerApp.port_retries=0",
+            f"--ServerApp.root_dir={self.root}",
+            f"--IdentityProvider.token={self.token}",
+            "--LabApp.expose_app_in_browser=True",
+        ]
         with self.log.open("wb") as log:
             self._server = subprocess.Popen(command, env=env, stdout=log, stderr=log, cwd=self.root)
         try:
             self._wait_for_server()
             self._playwright = sync_playwright().start()
-            self._browser = self._playwright.chromium.launch(executable_path=self._chromium, headless=True, args=FLAGS)
+            self._browser = self._playwright.chromium.launch(
+                executable_path=self._chromium, headless=True, args=FLAGS
+            )
         except BaseException:
             self._server.kill()
             raise
@@ -98,15 +134,19 @@ class Lab:
         except subprocess.TimeoutExpired:
             self._server.kill()
 
-    def open(self, notebook: Sequence[str] | Path, *, size: tuple[int, int] = (1400, 900)) -> NotebookPage:
+    def open(
+        self, notebook: Sequence[str] | Path, *, size: tuple[int, int] = (1400, 900)
+    ) -> NotebookPage:
         """A page on a new notebook of these code cells, or on a copy of the notebook at a path; its kernel runs."""
         name = f"test{len(list(self.root.glob('*.ipynb')))}.ipynb"
         if isinstance(notebook, Path):
             shutil.copy(notebook, self.root / name)
         else:
             spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-            content = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in notebook],
-                                               metadata={"kernelspec": spec})
+            content = nbformat.v4.new_notebook(
+                cells=[nbformat.v4.new_code_cell(cell) for cell in notebook],
+                metadata={"kernelspec": spec},
+            )
             nbformat.write(content, self.root / name)
         context = self._browser.new_context(viewport={"width": size[0], "height": size[1]})
         page = NotebookPage(self, context.new_page(), name)
@@ -127,7 +167,8 @@ class Lab:
     def ask(self, path: str, method: str = "GET") -> Any:
         """The JSON answer of the Jupyter server's REST interface."""
         request = urllib.request.Request(
-            self.url + path, method=method, headers={"Authorization": f"token {self.token}"})
+            self.url + path, method=method, headers={"Authorization": f"token {self.token}"}
+        )
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read() or b"null")
 
@@ -160,10 +201,13 @@ class NotebookPage:
         """Load the page afresh, as a person who presses F5; the kernel goes on."""
         self.page.goto(f"{self.lab.url}/lab/tree/{self.name}?token={self.lab.token}&reset")
         # Not kernel.status === "idle", which some pages never report.
-        self.page.wait_for_function("""() => {
+        self.page.wait_for_function(
+            """() => {
             const session = window.jupyterapp?.shell?.currentWidget?.sessionContext;
             return session?.isReady && session.session?.kernel?.connectionStatus === "connected";
-        }""", timeout=timeout * 1000)
+        }""",
+            timeout=timeout * 1000,
+        )
         self.page.evaluate("jupyterapp.restored")
 
     # Cells
@@ -176,28 +220,38 @@ class NotebookPage:
     def run_all(self, timeout: float = 180) -> None:
         """Run the code cells one after another, ``timeout`` seconds in all."""
         deadline = time.monotonic() + timeout
-        for cell, kind in enumerate(self.page.evaluate("jupyterapp.shell.currentWidget.content.widgets.map(c => c.model.type)")):
+        for cell, kind in enumerate(
+            self.page.evaluate(
+                "jupyterapp.shell.currentWidget.content.widgets.map(c => c.model.type)"
+            )
+        ):
             if kind == "code":
                 self.run(cell, max(deadline - time.monotonic(), 0.1))
 
     def start(self, cell: int) -> None:
         """Run a cell and do not wait for it."""
-        self.page.evaluate("""async (cell) => {
+        self.page.evaluate(
+            """async (cell) => {
             const notebook = jupyterapp.shell.currentWidget.content;
             notebook.activeCellIndex = cell;
             notebook.deselectAll();
             const runs = (window.rvRuns ??= {});
             runs[cell] = false;
             jupyterapp.commands.execute("notebook:run-cell").finally(() => { runs[cell] = true; });
-        }""", cell)
+        }""",
+            cell,
+        )
 
     def wait(self, cell: int, timeout: float = 60) -> list[dict[str, Any]]:
         """Wait until a started cell has ended."""
         self.page.wait_for_function("cell => window.rvRuns[cell]", arg=cell, timeout=timeout * 1000)
-        source, outputs = self.page.evaluate("""cell => {
+        source, outputs = self.page.evaluate(
+            """cell => {
             const model = jupyterapp.shell.currentWidget.content.widgets[cell].model;
             return [model.sharedModel.getSource(), model.outputs.toJSON()];
-        }""", cell)
+        }""",
+            cell,
+        )
         for output in outputs:
             if output["output_type"] == "error":
                 traceback = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(output["traceback"]))
@@ -216,7 +270,9 @@ class NotebookPage:
 
     def python(self, expression: str, timeout: float = 60) -> Any:
         """The value of an expression in this notebook's kernel (anything that ``repr`` writes and Python reads back)."""
-        answer = self._ask_kernel("", timeout, {"value": f"repr({expression})"})["user_expressions"]["value"]
+        answer = self._ask_kernel("", timeout, {"value": f"repr({expression})"})[
+            "user_expressions"
+        ]["value"]
         if answer["status"] != "ok":
             raise CellError(f"{expression} raised {answer['ename']}: {answer['evalue']}")
         return ast.literal_eval(ast.literal_eval(answer["data"]["text/plain"]))
@@ -249,8 +305,13 @@ class NotebookPage:
 
     def theme(self, name: str) -> None:
         """Switch to the "light" or the "dark" theme."""
-        self.page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", THEMES[name])
-        self.page.wait_for_function("light => document.body.dataset.jpThemeLight === light", arg=str(name == "light").lower())
+        self.page.evaluate(
+            "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", THEMES[name]
+        )
+        self.page.wait_for_function(
+            "light => document.body.dataset.jpThemeLight === light",
+            arg=str(name == "light").lower(),
+        )
         self.page.wait_for_timeout(300)  # style sheets are swapped a moment after the attribute
 
     def shot(self, name: str, selector: str | None = None) -> Path:
@@ -287,20 +348,28 @@ class NotebookPage:
         self.page.context.close()
 
     def _heard(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and not any(re.search(pattern, message.text) for pattern, _ in HARMLESS):
+        if message.type == "error" and not any(
+            re.search(pattern, message.text) for pattern, _ in HARMLESS
+        ):
             self.errors.append(f"{message.text} ({message.location.get('url', '')})")
 
     def _ask_kernel(self, code: str, timeout: float, expressions: dict[str, str]) -> dict[str, Any]:
         def ask() -> dict[str, Any]:
             client = self._client or self._connect()
-            reply = client.execute(code, store_history=False, user_expressions=expressions, reply=True, timeout=timeout)
+            reply = client.execute(
+                code, store_history=False, user_expressions=expressions, reply=True, timeout=timeout
+            )
             return reply["content"]
 
         return self._aside.submit(ask).result(timeout + 60)
 
     def _connect(self) -> BlockingKernelClient:
-        kernel = next(s["kernel"]["id"] for s in self.lab.ask("/api/sessions") if s["path"] == self.name)
-        client = BlockingKernelClient(connection_file=str(self.lab.runtime / f"kernel-{kernel}.json"))
+        kernel = next(
+            s["kernel"]["id"] for s in self.lab.ask("/api/sessions") if s["path"] == self.name
+        )
+        client = BlockingKernelClient(
+            connection_file=str(self.lab.runtime / f"kernel-{kernel}.json")
+        )
         client.load_connection_file()
         client.start_channels()
         client.wait_for_ready(timeout=60)

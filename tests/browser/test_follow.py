@@ -42,13 +42,18 @@ PLOT = "document.querySelector('.rv-curves .js-plotly-plot')"
 
 def points(page: NotebookPage) -> int:
     """Points of the line that reaches furthest, as plotly has them."""
-    return page.page.evaluate(f"Math.max(0, ...({PLOT}?._fullData ?? []).map((trace) => trace.visible === true ? trace.x.length : 0))")
+    return page.page.evaluate(
+        f"Math.max(0, ...({PLOT}?._fullData ?? []).map((trace) => trace.visible === true ? trace.x.length : 0))"
+    )
 
 
 def grown(page: NotebookPage, before: int) -> int:
     """Wait until there are more points than that; how many there are then."""
-    page.page.wait_for_function(f"before => Math.max(0, ...({PLOT}?._fullData ?? []).map((trace) => trace.visible === true ? trace.x.length : 0)) > before",
-                                arg=before, timeout=20_000)
+    page.page.wait_for_function(
+        f"before => Math.max(0, ...({PLOT}?._fullData ?? []).map((trace) => trace.visible === true ? trace.x.length : 0)) > before",
+        arg=before,
+        timeout=20_000,
+    )
     return points(page)
 
 
@@ -58,7 +63,11 @@ def writing(tmp_path):
     started = []
 
     def start(seconds: float) -> None:
-        started.append(subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path / "run.jsonl"), str(seconds)]))
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-c", WRITER, str(tmp_path / "run.jsonl"), str(seconds)]
+            )
+        )
 
     yield start
     for process in started:
@@ -67,7 +76,9 @@ def writing(tmp_path):
 
 
 def test_curves_grow_while_another_process_writes(lab: Lab, tmp_path, writing):
-    page = lab.open([CELL.format(path=str(tmp_path / "run.jsonl")), BUSY.format(go=str(tmp_path / "go"))])
+    page = lab.open(
+        [CELL.format(path=str(tmp_path / "run.jsonl")), BUSY.format(go=str(tmp_path / "go"))]
+    )
     page.run(0)
     status = page.locator(".rv-live button").first
     page.locator(".rv-live button", has_text="waiting for run.jsonl").first.wait_for()
@@ -94,7 +105,10 @@ def test_curves_grow_while_another_process_writes(lab: Lab, tmp_path, writing):
     zoom = page.page.evaluate(f"[{PLOT}._fullLayout.xaxis.range, {PLOT}._fullLayout.yaxis.range]")
     now = points(page)
     assert grown(page, now) > now
-    assert page.page.evaluate(f"[{PLOT}._fullLayout.xaxis.range, {PLOT}._fullLayout.yaxis.range]") == zoom
+    assert (
+        page.page.evaluate(f"[{PLOT}._fullLayout.xaxis.range, {PLOT}._fullLayout.yaxis.range]")
+        == zoom
+    )
     assert page.python("(curves.hidden, curves.focus)") == (["books"], "code")
     page.locator(".rv-curves .js-plotly-plot .nsewdrag").first.dblclick()
     page.until("not curves._labels.within")
@@ -128,7 +142,9 @@ def test_the_end_and_a_file_that_disappears_are_said(lab: Lab, tmp_path, writing
     page.run(0)
     now = grown(page, 10)
     (tmp_path / "run.jsonl").rename(tmp_path / "old.jsonl")
-    page.locator(".rv-live button", has_text="gone: run.jsonl is not there any more").first.wait_for(timeout=20_000)
+    page.locator(
+        ".rv-live button", has_text="gone: run.jsonl is not there any more"
+    ).first.wait_for(timeout=20_000)
     assert points(page) >= now
     (tmp_path / "old.jsonl").rename(tmp_path / "run.jsonl")
     page.locator(".rv-live button", has_text="live · step").first.wait_for(timeout=20_000)

@@ -60,9 +60,18 @@ def changed_share(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Share (3 x 2 discs, left to right, bottom row first) of each disc's part of the picture that changed."""
     seen = np.argwhere(ink(before))
     (top, left), (bottom, right) = seen.min(0), seen.max(0)
-    rows, columns = np.linspace(top, bottom + 1, 3).astype(int), np.linspace(left, right + 1, 4).astype(int)
+    rows, columns = (
+        np.linspace(top, bottom + 1, 3).astype(int),
+        np.linspace(left, right + 1, 4).astype(int),
+    )
     changed = (np.abs(before.astype(int) - after.astype(int)) > 8).any(2)
-    return np.array([changed[rows[r] : rows[r + 1], columns[c] : columns[c + 1]].mean() for r in (1, 0) for c in range(3)])
+    return np.array(
+        [
+            changed[rows[r] : rows[r + 1], columns[c] : columns[c + 1]].mean()
+            for r in (1, 0)
+            for c in range(3)
+        ]
+    )
 
 
 @pytest.fixture
@@ -88,7 +97,9 @@ def test_dragging_one_weight_changes_those_two_domains_and_no_other(six: Noteboo
     six.until("x.mixture['web'] != 1/6")
     now = six.python("dict(x.mixture)")
     assert now["web"] + now["code"] == pytest.approx(2 / 6)
-    assert all(now[name] == pytest.approx(weights[name]) for name in ("math", "news", "law", "chat"))
+    assert all(
+        now[name] == pytest.approx(weights[name]) for name in ("math", "news", "law", "chat")
+    )
     share = changed_share(before, after)
     assert (share[:2] > 0.05).all(), share
     assert (share[2:] == 0).all(), share
@@ -109,7 +120,9 @@ def test_everything_answers_while_the_kernel_is_busy(six: NotebookPage, tmp_path
     six.wait(1)
     weight = six.python("x.mixture['web']")
     assert weight < 0.1
-    assert six.python("law.predict(x.mixture.array[None])[0, 0].item()") == pytest.approx(shown, abs=1e-5)
+    assert six.python("law.predict(x.mixture.array[None])[0, 0].item()") == pytest.approx(
+        shown, abs=1e-5
+    )
 
 
 def test_warnings_of_a_proposal_stand_under_its_predicted_losses(six: NotebookPage):
@@ -135,13 +148,25 @@ x.editor.add_preset("doubtful", rv.Mixture(near, source={{"method": "optimize", 
 def test_a_split_domain_counts_as_its_parents_and_a_stranger_hides_the_figures(six: NotebookPage):
     mean = six.locator("[data-rv=target-mean]")
     before = float(mean.get_attribute("data-value"))
-    parts = six.lab.open([SIX.rpartition("x = ")[0] + """
+    parts = six.lab.open(
+        [
+            SIX.rpartition("x = ")[0]
+            + """
 split = rv.split_domain(corpus, [0, 1, 2, 400], "mine")
-rv.MixtureEditor(split, law=law)""", "rv.MixtureEditor(dict(split.sources.token_table), law=law)"])
+rv.MixtureEditor(split, law=law)""",
+            "rv.MixtureEditor(dict(split.sources.token_table), law=law)",
+        ]
+    )
     parts.run_all()
-    parts.locator("[data-rv=law-split]", has_text="it counts “mine” as 75 % “web” and 25 % “code”.").wait_for()
-    assert float(parts.locator("[data-rv=target-mean]").get_attribute("data-value")) == pytest.approx(before, abs=1e-6)
-    parts.locator("[data-rv=law-problem]", has_text="fitted without “mine”, which this mixture has").wait_for()
+    parts.locator(
+        "[data-rv=law-split]", has_text="it counts “mine” as 75 % “web” and 25 % “code”."
+    ).wait_for()
+    assert float(
+        parts.locator("[data-rv=target-mean]").get_attribute("data-value")
+    ) == pytest.approx(before, abs=1e-6)
+    parts.locator(
+        "[data-rv=law-problem]", has_text="fitted without “mine”, which this mixture has"
+    ).wait_for()
     assert parts.locator("[data-rv=target-mean]").count() == 1
 
 
@@ -149,7 +174,8 @@ def test_undo_in_the_page_while_the_kernel_sleeps_is_pythons_undo(six: NotebookP
     def wait_until_shown(percent: float) -> None:
         six.page.wait_for_function(
             "([field, percent]) => Math.abs(document.querySelector(field).value - percent) < 0.01",
-            arg=[row("web", "weight-input"), percent])
+            arg=[row("web", "weight-input"), percent],
+        )
 
     def type_weight(percent: int) -> None:
         field = six.locator(row("web", "weight-input"))
@@ -175,7 +201,10 @@ def test_undo_in_the_page_while_the_kernel_sleeps_is_pythons_undo(six: NotebookP
     six.until("abs(x.mixture['web'] - 1 / 6) < 1e-9 and len(x.selection) == 0")
     six.locator("[data-rv=map-status]", has_text="2,400 documents").wait_for()
     six.execute("x.redo(); x.redo(); x.redo()")
-    assert six.python("(round(x.mixture['web'], 6), x.selection.ids.tolist())") == (0.2, ["d5", "d6"])
+    assert six.python("(round(x.mixture['web'], 6), x.selection.ids.tolist())") == (
+        0.2,
+        ["d5", "d6"],
+    )
     wait_until_shown(20)
     undo.click()
     undo.click()
@@ -190,7 +219,13 @@ def test_a_lasso_arrives_as_the_ids_inside_it(six: NotebookPage):
     (top, left), (bottom, right) = seen.min(0), seen.max(0)
     third = left + (right - left) * 0.36
     middle = (top + bottom) / 2
-    corners = [(left - 8, middle), (third, middle), (third, bottom + 8), (left - 8, bottom + 8), (left - 8, middle + 9)]
+    corners = [
+        (left - 8, middle),
+        (third, middle),
+        (third, bottom + 8),
+        (left - 8, bottom + 8),
+        (left - 8, middle + 9),
+    ]
     six.locator("[data-tool=lasso]").first.click()
     six.drag(CANVAS, [(px / width, py / height) for px, py in corners])
     six.until("len(x.selection) > 0")
@@ -219,7 +254,9 @@ def test_the_export_bar_previews_writes_and_says_what_is_wrong(six: NotebookPage
     bar = six.locator(".rv-export")
     bar.locator("select").first.select_option(label="Megatron")
     bar.locator("button", has_text="Export").click()
-    bar.locator("[role=status]", has_text="Megatron needs a prefix for each indexed dataset").wait_for()
+    bar.locator(
+        "[role=status]", has_text="Megatron needs a prefix for each indexed dataset"
+    ).wait_for()
     bar.locator("select").first.select_option(label="Hugging Face datasets")
     bar.locator("button", has_text="Preview").click()
     bar.locator("pre", has_text="+  probability: 0.1666").wait_for()
@@ -231,7 +268,9 @@ def test_the_export_bar_previews_writes_and_says_what_is_wrong(six: NotebookPage
     bar.locator("button", has_text="Export").click()
     bar.locator("[role=status]", has_text="Wrote mixture.").wait_for()
     assert "probability: 0.1666" in (folder / "mixture.yaml").read_text("utf-8")
-    six.execute("x.mixture = {'web': .5, 'code': .1, 'math': .1, 'news': .1, 'law': .1, 'chat': .1}")
+    six.execute(
+        "x.mixture = {'web': .5, 'code': .1, 'math': .1, 'news': .1, 'law': .1, 'chat': .1}"
+    )
     bar.locator("button", has_text="Export").click()
     bar.locator("[role=status]", has_text="exists already").wait_for()
     bar.locator("select").nth(1).select_option("merge into it")
@@ -263,7 +302,13 @@ def test_the_quickstart_runs_and_every_widget_is_kept_as_a_picture(lab: Lab, roo
     drawn(page)
     assert page.python("len(x.corpus)") >= 20_000
     assert "_text_document" in (lab.root / "blend.txt").read_text()
-    pictures = {"map": ".rv-map", "editor": ".rv-editor", "losses": ".rv-curves >> nth=0", "weights": ".rv-curves >> nth=1", "explorer": ".rv-explorer"}
+    pictures = {
+        "map": ".rv-map",
+        "editor": ".rv-editor",
+        "losses": ".rv-curves >> nth=0",
+        "weights": ".rv-curves >> nth=1",
+        "explorer": ".rv-explorer",
+    }
     for theme in ("light", "dark"):
         page.theme(theme)
         drawn(page)

@@ -67,7 +67,9 @@ def test_light_and_dark_are_seen_and_kept(lab: Lab):
 def test_a_cell_that_raises_says_so(lab: Lab):
     page = lab.open(["x = 1", "1 / 0", "x += 1"])
     page.run(0)
-    with pytest.raises(CellError, match=r"cell 1 raised:\n1 / 0\n(.|\n)*ZeroDivisionError: division by zero"):
+    with pytest.raises(
+        CellError, match=r"cell 1 raised:\n1 / 0\n(.|\n)*ZeroDivisionError: division by zero"
+    ):
         page.run(1)
     with pytest.raises(CellError, match="nothing_here raised NameError"):
         page.python("nothing_here")
@@ -95,7 +97,12 @@ def test_the_kernel_sleeps_and_the_page_does_not(lab: Lab):
 
 def test_errors_of_the_page_are_heard(lab: Lab):
     page = lab.open(["1"])
-    page.page.evaluate("console.error('said aloud'); setTimeout(() => { throw new Error('thrown') })")
+    page.page.evaluate(
+        "console.error('said aloud'); setTimeout(() => { throw new Error('thrown') })"
+    )
     page.page.wait_for_timeout(300)
-    assert [error.split("\n")[0].partition(" (")[0] for error in page.errors] == ["said aloud", "uncaught: Error: thrown"]
+    assert [error.split("\n")[0].partition(" (")[0] for error in page.errors] == [
+        "said aloud",
+        "uncaught: Error: thrown",
+    ]
     page.errors.clear()

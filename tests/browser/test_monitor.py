@@ -66,23 +66,30 @@ def training(tmp_path):
 
 def choose(page: NotebookPage, title: str) -> None:
     page.locator(".rv-monitor .widget-toggle-button").get_by_text(title, exact=True).or_(
-        page.page.get_by_role("button", name=title, exact=True)).first.click()
+        page.page.get_by_role("button", name=title, exact=True)
+    ).first.click()
     page.until(f"m._tabs.label == {title!r} and m.shown._chart is not None")
-    page.page.wait_for_function(f"{PLOT}?._fullData?.some((trace) => trace.visible === true)", timeout=20_000)
+    page.page.wait_for_function(
+        f"{PLOT}?._fullData?.some((trace) => trace.visible === true)", timeout=20_000
+    )
     page.page.wait_for_timeout(1500)
 
 
 def last(page: NotebookPage, domain: str, role: str) -> float:
     """Where a line of the picture ends."""
-    return page.page.evaluate(f"([domain, role]) => {PLOT}._fullData.find((trace) => trace.meta?.[0] === domain && trace.meta[2] === role).y.at(-1)",
-                              [domain, role])
+    return page.page.evaluate(
+        f"([domain, role]) => {PLOT}._fullData.find((trace) => trace.meta?.[0] === domain && trace.meta[2] === role).y.at(-1)",
+        [domain, role],
+    )
 
 
 def test_a_run_is_watched_and_steered(lab: Lab, tmp_path, training):
     page = lab.open([CELL.format(folder=str(tmp_path))], size=(1400, 1250))
     page.run(0)
     training(600)
-    page.locator(".rv-monitor .rv-live button:visible", has_text="live · step").first.wait_for(timeout=30_000)
+    page.locator(".rv-monitor .rv-live button:visible", has_text="live · step").first.wait_for(
+        timeout=30_000
+    )
     choose(page, "Realised shares")
     page.page.wait_for_timeout(4000)
     assert abs(last(page, "web", "realised") - 55) < 3
@@ -103,32 +110,65 @@ def test_a_run_is_watched_and_steered(lab: Lab, tmp_path, training):
     steer.click()
     page.until("live.version == 2")
     assert page.python("live.changes().note[2]") == "math lags"
-    page.locator(".rv-monitor .rv-curves-bar select:visible").first.select_option(label="last 20 records")
-    page.page.wait_for_function(f"want => Math.abs({PLOT}._fullData.find((trace) => trace.meta?.[0] === 'math' && trace.meta[2] === 'realised').y.at(-1) - want) < 2",
-                                arg=100 * wanted, timeout=20_000)
-    page.page.wait_for_function(f"{PLOT}.layout.shapes?.length === 1 && {PLOT}.layout.shapes[0].label.text === 'v2'", timeout=20_000)
-    assert page.page.evaluate(f"{PLOT}.layout.shapes[0].x0") == page.python("int(live.changes().step[2])")
+    page.locator(".rv-monitor .rv-curves-bar select:visible").first.select_option(
+        label="last 20 records"
+    )
+    page.page.wait_for_function(
+        f"want => Math.abs({PLOT}._fullData.find((trace) => trace.meta?.[0] === 'math' && trace.meta[2] === 'realised').y.at(-1) - want) < 2",
+        arg=100 * wanted,
+        timeout=20_000,
+    )
+    page.page.wait_for_function(
+        f"{PLOT}.layout.shapes?.length === 1 && {PLOT}.layout.shapes[0].label.text === 'v2'",
+        timeout=20_000,
+    )
+    assert page.page.evaluate(f"{PLOT}.layout.shapes[0].x0") == page.python(
+        "int(live.changes().step[2])"
+    )
 
     # A guard refuses with its sentence, and the mixture stays.
     page.execute("m.editor.mixture = {'web': 0.5, 'code': 0.25, 'math': 0.24, 'books': 0.01}")
     steer.click()
-    page.locator(".rv-steering [role=status]", has_text="'books' must be between 0.05 and 0.5").first.wait_for()
+    page.locator(
+        ".rv-steering [role=status]", has_text="'books' must be between 0.05 and 0.5"
+    ).first.wait_for()
     assert page.python("live.version") == 2
 
     # Somebody else steers too: it is shown, and an editor that was not touched follows.
     page.locator(".rv-steering button", has_text="Back to the run's").first.click()
     page.until("m.steering.button.disabled")
-    page.execute("LiveMixture(live.path).set({'web': 0.3, 'code': 0.3, 'math': 0.3, 'books': 0.1}, author='ben')")
+    page.execute(
+        "LiveMixture(live.path).set({'web': 0.3, 'code': 0.3, 'math': 0.3, 'books': 0.1}, author='ben')"
+    )
     page.locator(".rv-steering details", has_text="ben").first.wait_for(timeout=20_000)
     page.until("abs(m.editor.mixture['code'] - 0.3) < 1e-9")
 
-    for title in ("Loss", "Excess loss", "Weights", "Realised shares", "Epochs", "Loss by weight", "Scalars"):
+    for title in (
+        "Loss",
+        "Excess loss",
+        "Weights",
+        "Realised shares",
+        "Epochs",
+        "Loss by weight",
+        "Scalars",
+    ):
         choose(page, title)
         if title == "Epochs":  # the numbers are of now, not of where the dotted lines lead
             page.locator(".rv-monitor .rv-curves-at:visible", has_text="step ").wait_for()
-            shown = page.locator(".rv-monitor .rv-curves-label:visible", has_text="math").locator("span").last.inner_text()
-            assert abs(float(shown) - last(page, "math", "epochs")) < 0.1 < last(page, "math", "ahead") - float(shown)
-        assert page.shot(f"monitor-{title.lower().replace(' ', '-')}", ".rv-monitor").stat().st_size > 10_000
+            shown = (
+                page.locator(".rv-monitor .rv-curves-label:visible", has_text="math")
+                .locator("span")
+                .last.inner_text()
+            )
+            assert (
+                abs(float(shown) - last(page, "math", "epochs"))
+                < 0.1
+                < last(page, "math", "ahead") - float(shown)
+            )
+        assert (
+            page.shot(f"monitor-{title.lower().replace(' ', '-')}", ".rv-monitor").stat().st_size
+            > 10_000
+        )
     choose(page, "Realised shares")
     for theme in ("light", "dark"):
         page.theme(theme)

@@ -26,8 +26,14 @@ def test_a_click_on_a_point_takes_its_mixture(lab: Lab):
     points = page.locator(".rv-pareto .scatterlayer .trace").nth(1).locator(".point")
     points.nth(4).wait_for()
     page.until("True")
-    plot, cell = page.locator(".rv-pareto .js-plotly-plot .main-svg").first, page.locator(".rv-pareto")
-    page.page.wait_for_function("([plot, cell]) => Math.abs(plot.clientWidth - cell.clientWidth) < 4", arg=[plot.element_handle(), cell.element_handle()])
+    plot, cell = (
+        page.locator(".rv-pareto .js-plotly-plot .main-svg").first,
+        page.locator(".rv-pareto"),
+    )
+    page.page.wait_for_function(
+        "([plot, cell]) => Math.abs(plot.clientWidth - cell.clientWidth) < 4",
+        arg=[plot.element_handle(), cell.element_handle()],
+    )
     box = points.nth(4).bounding_box()
     page.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.until("p.picked == 4")

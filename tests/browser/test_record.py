@@ -14,16 +14,32 @@ def record(tmp_path):
     swarm = rv.demo_swarm()
     law = rv.fit(swarm, rv.laws.Olmix(draws=40))
     chosen = rv.optimize(law, tokens=2e7, sources=swarm.tokens, max_epochs=4)
-    sources = rv.Sources(swarm.tokens).with_paths({domain: f"data/{place}.jsonl" for place, domain in enumerate(swarm.tokens)})
+    sources = rv.Sources(swarm.tokens).with_paths(
+        {domain: f"data/{place}.jsonl" for place, domain in enumerate(swarm.tokens)}
+    )
     blend = rv.export(chosen, "levanter", tmp_path / "run.yaml", sources=sources, tokens=2e7)
-    rejected = {"uniform": (rv.Mixture.uniform(swarm.domains), "repeats small domains more often"),
-                "natural": (rv.Mixture.natural(swarm.tokens), "what there is")}
-    return rv.decision_record(chosen, tmp_path / "why", law=law, sources=swarm.tokens, tokens=2e7, rejected=rejected, files=[blend]).with_suffix(".html")
+    rejected = {
+        "uniform": (rv.Mixture.uniform(swarm.domains), "repeats small domains more often"),
+        "natural": (rv.Mixture.natural(swarm.tokens), "what there is"),
+    }
+    return rv.decision_record(
+        chosen,
+        tmp_path / "why",
+        law=law,
+        sources=swarm.tokens,
+        tokens=2e7,
+        rejected=rejected,
+        files=[blend],
+    ).with_suffix(".html")
 
 
-@pytest.mark.parametrize(("scheme", "paper"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(20, 23, 27)")])
+@pytest.mark.parametrize(
+    ("scheme", "paper"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(20, 23, 27)")]
+)
 def test_the_record_follows_the_theme_and_nothing_runs_over(lab_session, record, scheme, paper):
-    context = lab_session._browser.new_context(viewport={"width": 1180, "height": 900}, color_scheme=scheme)
+    context = lab_session._browser.new_context(
+        viewport={"width": 1180, "height": 900}, color_scheme=scheme
+    )
     page, errors = context.new_page(), []
     page.on("console", lambda message: errors.append(message.text))
     page.goto(record.as_uri())

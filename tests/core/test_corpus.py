@@ -12,7 +12,9 @@ NASTY = ['"quoted"', "<b>bold</b><script>alert(1)</script>", "🦜 parrots", "x"
 
 @pytest.fixture
 def corpus():
-    return Corpus({"id": ["a", "b", "c"], "text": ["one", "zwölf", ""], "domain": ["web", "code", "web"]})
+    return Corpus(
+        {"id": ["a", "b", "c"], "text": ["one", "zwölf", ""], "domain": ["web", "code", "web"]}
+    )
 
 
 def test_counts_tokens_as_bytes(corpus):
@@ -31,36 +33,52 @@ def test_a_new_column_copies_nothing(corpus):
     assert more["text"] is corpus["text"]
 
 
-@pytest.mark.parametrize(("name", "values", "sentence"), [
-    ("xy", np.zeros((2, 2)), r"row a document, 3; got 2"),
-    ("xy", np.zeros(3), r"'xy' must be \(N, 2\); got \(3,\)"),
-    ("loss:m", np.zeros((3, 1)), r"'loss:m' must be \(N,\)"),
-])
+@pytest.mark.parametrize(
+    ("name", "values", "sentence"),
+    [
+        ("xy", np.zeros((2, 2)), r"row a document, 3; got 2"),
+        ("xy", np.zeros(3), r"'xy' must be \(N, 2\); got \(3,\)"),
+        ("loss:m", np.zeros((3, 1)), r"'loss:m' must be \(N,\)"),
+    ],
+)
 def test_wrong_columns_are_refused(corpus, name, values, sentence):
     with pytest.raises(ReweightvizError, match=sentence):
         corpus.with_column(name, values)
 
 
 def test_a_missing_column_names_those_there_and_the_verb(corpus):
-    with pytest.raises(ReweightvizError, match=r"needs column 'xy'; there is 'id', 'text', 'domain'\. rv\.project\(corpus\) makes it"):
+    with pytest.raises(
+        ReweightvizError,
+        match=r"needs column 'xy'; there is 'id', 'text', 'domain'\. rv\.project\(corpus\) makes it",
+    ):
         corpus["xy"]
     with pytest.raises(ReweightvizError, match="needs column 'domain'; there is 'text'"):
         Corpus({"text": ["a"]})
 
 
-@pytest.mark.parametrize(("columns", "sentence"), [
-    ({"domain": ["web", None]}, "every document needs its domain; 1 of 2 rows have none"),
-    ({"text": [None, "b"]}, "every document needs its text; 1 of 2 rows have none"),
-    ({"id": ["x", None]}, "every document needs its id"),
-    ({"tokens": [3, np.nan]}, "row 1 of column 'tokens' must be a number >= 0; got nan"),
-    ({"tokens": [-1, 3]}, "got -1"),
-    ({"tokens": ["1", "2"]}, "row 0 .*; got 1"),
-])
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"domain": ["web", None]}, "every document needs its domain; 1 of 2 rows have none"),
+        ({"text": [None, "b"]}, "every document needs its text; 1 of 2 rows have none"),
+        ({"id": ["x", None]}, "every document needs its id"),
+        ({"tokens": [3, np.nan]}, "row 1 of column 'tokens' must be a number >= 0; got nan"),
+        ({"tokens": [-1, 3]}, "got -1"),
+        ({"tokens": ["1", "2"]}, "row 0 .*; got 1"),
+    ],
+)
 def test_documents_that_lack_something_are_refused(columns, sentence):
     whole = {"text": ["a", "b"], "domain": ["web", "code"]}
     with pytest.raises(ReweightvizError, match=sentence):
         Corpus(whole | columns)
-    late = Corpus(whole | {name: lambda values=values: values for name, values in columns.items() if name != "domain"})
+    late = Corpus(
+        whole
+        | {
+            name: lambda values=values: values
+            for name, values in columns.items()
+            if name != "domain"
+        }
+    )
     for name in set(columns) - {"domain"}:
         with pytest.raises(ReweightvizError, match=sentence):
             late.digest(name)
@@ -81,12 +99,16 @@ def test_rows_of_ids(corpus):
     assert corpus.rows(["c", "a"]).tolist() == [2, 0]
     with pytest.raises(ReweightvizError, match="no document 'z'"):
         corpus.rows(["z"])
-    with pytest.raises(ReweightvizError, match="each id may stand once in a corpus; 'a' came more often"):
+    with pytest.raises(
+        ReweightvizError, match="each id may stand once in a corpus; 'a' came more often"
+    ):
         Corpus({"id": ["a", "a"], "text": ["x", "y"], "domain": ["d", "d"]}).rows(["a"])
 
 
 def test_saved_and_opened_again(corpus, tmp_path):
-    full = corpus.with_column("xy", np.arange(6.0).reshape(3, 2)).with_column("cluster", np.array([0, 1, 0]), cluster_names=["x", "y"])
+    full = corpus.with_column("xy", np.arange(6.0).reshape(3, 2)).with_column(
+        "cluster", np.array([0, 1, 0]), cluster_names=["x", "y"]
+    )
     again = open_corpus(full.save(tmp_path / "c.lance"))
     assert again.domains == corpus.domains
     assert again.meta["cluster_names"] == ["x", "y"]
@@ -133,7 +155,11 @@ def test_a_save_that_breaks_off_loses_nothing(corpus, tmp_path, monkeypatch, ste
     path = corpus.with_column("loss:m", np.ones(3)).save(tmp_path / "c.lance")
     changed = corpus.with_column("loss:m", np.zeros(3))
     with monkeypatch.context() as broken:
-        broken.setattr(lance.LanceDataset, step, lambda *_: (_ for _ in ()).throw(OSError("disk is full, /lance.rs:3:4")))
+        broken.setattr(
+            lance.LanceDataset,
+            step,
+            lambda *_: (_ for _ in ()).throw(OSError("disk is full, /lance.rs:3:4")),
+        )
         with pytest.raises(ReweightvizError, match=r"cannot save .*c\.lance: disk is full\.$"):
             changed.save(path)
     assert open_corpus(path)["loss:m"].tolist() == [1, 1, 1]
@@ -157,7 +183,9 @@ def test_places_where_no_corpus_can_lie_are_one_sentence(corpus, tmp_path):
     (folder / "notes.txt").write_text("mine")
     for place in (file, folder):
         for overwrite in (False, True):
-            with pytest.raises(ReweightvizError, match=rf"{place.name} is no saved corpus: [^\n]*[^.]\.$"):
+            with pytest.raises(
+                ReweightvizError, match=rf"{place.name} is no saved corpus: [^\n]*[^.]\.$"
+            ):
                 corpus.save(place, overwrite=overwrite)
         with pytest.raises(ReweightvizError, match="is no saved corpus"):
             open_corpus(place)
@@ -171,7 +199,9 @@ def test_same_documents_is_told_from_the_header(corpus, tmp_path, monkeypatch):
     path = tmp_path / "c.lance"
     assert not same_documents(path, corpus)
     corpus.save(path)
-    monkeypatch.setattr("reweightviz.core.store._column", lambda *_: pytest.fail("read what is stored"))
+    monkeypatch.setattr(
+        "reweightviz.core.store._column", lambda *_: pytest.fail("read what is stored")
+    )
     assert same_documents(path, corpus.with_column("xy", np.zeros((3, 2))))
     assert not same_documents(path, corpus.take([0, 1]))
     assert not same_documents(path, corpus.with_column("text", ["x", "y", "z"]))
@@ -210,7 +240,9 @@ def test_half_a_file_in_the_cache_is_computed_again(tmp_path, monkeypatch, left)
     path.write_bytes(path.read_bytes()[:left])
     again = cached("verb", ("key",), lambda: {"x": np.arange(99)})["x"]
     np.testing.assert_array_equal(again, first)
-    np.testing.assert_array_equal(cached("verb", ("key",), lambda: pytest.fail("not kept"))["x"], first)
+    np.testing.assert_array_equal(
+        cached("verb", ("key",), lambda: pytest.fail("not kept"))["x"], first
+    )
 
 
 def test_another_version_computes_again(tmp_path, monkeypatch):

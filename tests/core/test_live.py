@@ -42,7 +42,12 @@ def test_a_change_is_seen_by_all_who_have_it_open(live):
     other = LiveMixture(live.path)
     assert (other.version, other.mixture) == (1, START)
     assert live.set(LATER, author="ben", note="why not") == 2
-    assert (other.version, other.mixture, other.read().author, other.read().note) == (2, LATER, "ben", "why not")
+    assert (other.version, other.mixture, other.read().author, other.read().note) == (
+        2,
+        LATER,
+        "ben",
+        "why not",
+    )
     assert copy.deepcopy(other).mixture == LATER
 
 
@@ -55,7 +60,10 @@ def test_order_of_the_names_does_not_matter_and_precision_is_kept(live):
 
 def test_a_second_writer_with_a_stale_version_is_one_sentence(live):
     live.set(LATER, author="ann", after=1)
-    with pytest.raises(ReweightvizError, match=r"mix\.json is at version 2 by 'ann', not at 1: read it again, then set\."):
+    with pytest.raises(
+        ReweightvizError,
+        match=r"mix\.json is at version 2 by 'ann', not at 1: read it again, then set\.",
+    ):
         live.set(START, author="ben", after=1)
     assert live.mixture == LATER
 
@@ -74,7 +82,9 @@ def _writes(path, author, rounds):
 
 def test_writers_at_the_same_time_lose_nothing(live):
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_writes, args=(live.path, name, 20)) for name in ("ann", "ben")]
+    writers = [
+        context.Process(target=_writes, args=(live.path, name, 20)) for name in ("ann", "ben")
+    ]
     for writer in writers:
         writer.start()
     for writer in writers:
@@ -85,13 +95,19 @@ def test_writers_at_the_same_time_lose_nothing(live):
     assert changes["step"].isna().all()
 
 
-@pytest.mark.parametrize(("mixture", "sentence"), [
-    ({"web": 0.7, "code": 0.3}, "name different domains"),
-    ({**START, "poetry": 0.0}, "only in the mixture 'poetry'"),
-    ({"web": 0.2, "code": 0.7, "math": 0.1}, "the weight of 'code' must be between 0.1 and 0.6; got 0.7"),
-    ({"web": 0.6, "code": 0.2, "math": 0.2}, "'math' is locked"),
-    ({"web": 0.7, "code": 0.7, "math": 0.1}, "must sum to 1"),
-])
+@pytest.mark.parametrize(
+    ("mixture", "sentence"),
+    [
+        ({"web": 0.7, "code": 0.3}, "name different domains"),
+        ({**START, "poetry": 0.0}, "only in the mixture 'poetry'"),
+        (
+            {"web": 0.2, "code": 0.7, "math": 0.1},
+            "the weight of 'code' must be between 0.1 and 0.6; got 0.7",
+        ),
+        ({"web": 0.6, "code": 0.2, "math": 0.2}, "'math' is locked"),
+        ({"web": 0.7, "code": 0.7, "math": 0.1}, "must sum to 1"),
+    ],
+)
 def test_what_a_guard_or_the_domains_refuse(live, mixture, sentence):
     live.guard(bounds={"code": (0.1, 0.6)}, locked=["math"], author="ann")
     with pytest.raises(ReweightvizError, match=sentence):
@@ -107,11 +123,20 @@ def test_a_locked_file_unlocks(live):
     assert live.set(LATER, author="ben") == 4
 
 
-@pytest.mark.parametrize(("guards", "sentence"), [
-    ({"bounds": {"web": (0.9, 0.2)}}, "0 <= lowest <= highest <= 1"), ({"bounds": {"poems": (0, 1)}}, "the guards must name domains of the mixture, .*; got 'poems'"),
-    ({"bounds": {"web": 0.3}}, "guards must be bounds="), ({"max_change": 0}, "max_change must be a share of the tokens"),
-    ({"locked": "web"}, "locked must be True, False or a list"), ({"bounds": {"web": (0.0, 0.5)}}, "the weight of 'web' must be between 0 and 0.5"),
-])
+@pytest.mark.parametrize(
+    ("guards", "sentence"),
+    [
+        ({"bounds": {"web": (0.9, 0.2)}}, "0 <= lowest <= highest <= 1"),
+        (
+            {"bounds": {"poems": (0, 1)}},
+            "the guards must name domains of the mixture, .*; got 'poems'",
+        ),
+        ({"bounds": {"web": 0.3}}, "guards must be bounds="),
+        ({"max_change": 0}, "max_change must be a share of the tokens"),
+        ({"locked": "web"}, "locked must be True, False or a list"),
+        ({"bounds": {"web": (0.0, 0.5)}}, "the weight of 'web' must be between 0 and 0.5"),
+    ],
+)
 def test_bad_guards_are_one_sentence(tmp_path, guards, sentence):
     with pytest.raises(ReweightvizError, match=sentence) as caught:
         LiveMixture.create(tmp_path / "mix.json", START, **guards)
@@ -119,7 +144,11 @@ def test_bad_guards_are_one_sentence(tmp_path, guards, sentence):
 
 
 def test_a_ramp_moves_no_more_than_allowed_and_arrives():
-    guards, now, target = Guards(max_change=0.03), np.array([0.7, 0.2, 0.1]), np.array([0.1, 0.2, 0.7])
+    guards, now, target = (
+        Guards(max_change=0.03),
+        np.array([0.7, 0.2, 0.1]),
+        np.array([0.1, 0.2, 0.7]),
+    )
     steps = 0
     while (now != target).any():
         new = guards.step(now, target)
@@ -129,7 +158,10 @@ def test_a_ramp_moves_no_more_than_allowed_and_arrives():
 
 
 def test_beginning_anew_is_asked_for(live):
-    with pytest.raises(ReweightvizError, match=r"exists already: LiveMixture\('.*mix.json'\) goes on with it, overwrite=True begins anew"):
+    with pytest.raises(
+        ReweightvizError,
+        match=r"exists already: LiveMixture\('.*mix.json'\) goes on with it, overwrite=True begins anew",
+    ):
         LiveMixture.create(live.path, START)
     live.set(LATER, author="ann")
     assert len(LiveMixture.create(live.path, START, overwrite=True).changes()) == 1
@@ -138,7 +170,10 @@ def test_beginning_anew_is_asked_for(live):
 def test_a_file_that_disappears_is_said_once_and_its_weights_stay(live):
     live.set(LATER, author="ann")
     live.path.unlink()
-    with pytest.warns(ReweightvizWarning, match=r"cannot read .*mix\.json: No such file.*; version 2 stays in force"):
+    with pytest.warns(
+        ReweightvizWarning,
+        match=r"cannot read .*mix\.json: No such file.*; version 2 stays in force",
+    ):
         assert live.mixture == LATER
     assert live.mixture == LATER  # a second warning would be an error
     with pytest.raises(ReweightvizError, match=r"LiveMixture\.create\(\.\.\.\) makes it anew"):
@@ -147,7 +182,16 @@ def test_a_file_that_disappears_is_said_once_and_its_weights_stay(live):
     assert live.mixture == START
 
 
-@pytest.mark.parametrize("content", ['{"weights": {"web": 0.9, "code": 0.05, "math"', "", "[]", '{"weights": {"web": 1}}', '{"weights": {"web": 0.9}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"weights": {"web": 0.9, "code": 0.05, "math"',
+        "",
+        "[]",
+        '{"weights": {"web": 1}}',
+        '{"weights": {"web": 0.9}}',
+    ],
+)
 def test_a_spoilt_file_keeps_the_last_weights(live, content):
     live.path.write_text(content)
     with pytest.warns(ReweightvizWarning, match=r"mix\.json.*; version 1 stays in force"):
@@ -169,8 +213,16 @@ def test_a_change_by_hand_is_a_version_in_the_old_order_under_the_old_guards(liv
     rest = json.loads(live.path.read_text()) if keeps_the_rest else {}
     live.path.write_text(json.dumps(rest | {"weights": wanted}))
     for reader in (LiveMixture(live.path), live, LiveMixture(live.path)):
-        assert (reader.version, reader.domains, reader.mixture) == (3, tuple(START), Mixture(wanted))
-        assert (reader.guards, reader.read().author, reader.read().note) == (Guards(max_change=0.05, locked=("math",)), "", "written by hand")
+        assert (reader.version, reader.domains, reader.mixture) == (
+            3,
+            tuple(START),
+            Mixture(wanted),
+        )
+        assert (reader.guards, reader.read().author, reader.read().note) == (
+            Guards(max_change=0.05, locked=("math",)),
+            "",
+            "written by hand",
+        )
     assert LiveMixture(live.path).history() == Schedule({0: START})
     with pytest.raises(ReweightvizError, match="is at version 3 by '', not at 2"):
         live.set(START, author="ben", after=2)
@@ -187,19 +239,31 @@ def test_a_journal_is_read_in_the_order_of_the_mixture(live):
     turned = Journal(live.journal.path, ("math", "code", "web"))
     turned.poll()
     turned.decide(20, [(10, np.array([0.2, 0.3, 0.5]))], version=2, author="ann")
-    assert turned.at(0).tolist() == [0.1, 0.2, 0.7] and live.history() == turned.schedule() == Schedule({0: START, 10: LATER})
+    assert turned.at(0).tolist() == [
+        0.1,
+        0.2,
+        0.7,
+    ] and live.history() == turned.schedule() == Schedule({0: START, 10: LATER})
 
 
 def test_a_version_whose_writer_was_killed_before_it_was_recorded_is_recorded(live, monkeypatch):
     with monkeypatch.context() as killed:
-        killed.setattr(LineWriter, "write", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        killed.setattr(
+            LineWriter, "write", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
         with pytest.raises(KeyboardInterrupt):
             live.set(LATER, author="ben", note="lost?")
     LiveMixture(live.path).set(START, author="ann", note=np.float32(1))
-    assert live.changes()[["author", "note"]].to_numpy().tolist() == [["ann", None], ["ben", "lost?"], ["ann", 1.0]]
+    assert live.changes()[["author", "note"]].to_numpy().tolist() == [
+        ["ann", None],
+        ["ben", "lost?"],
+        ["ann", 1.0],
+    ]
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"weights": 3}', '{"weights": {"a": 1}, "guards": {"speed": 3}}'])
+@pytest.mark.parametrize(
+    "content", ["", "{}", '{"weights": 3}', '{"weights": {"a": 1}, "guards": {"speed": 3}}']
+)
 def test_what_is_no_live_mixture_is_one_sentence(tmp_path, content):
     path = tmp_path / "mix.json"
     path.write_text(content)
@@ -223,10 +287,19 @@ def test_the_history_is_the_schedule_of_what_was_decided(live):
         live.history()
     live.set(LATER, author="ben")
     live.journal.decide(10, [(0, np.array([0.7, 0.2, 0.1]))], version=1, author="ann", note=None)
-    live.journal.decide(20, [(12, np.array([0.6, 0.25, 0.15])), (13, np.array([0.5, 0.3, 0.2]))], version=2, author="ben", note=None)
+    live.journal.decide(
+        20,
+        [(12, np.array([0.6, 0.25, 0.15])), (13, np.array([0.5, 0.3, 0.2]))],
+        version=2,
+        author="ben",
+        note=None,
+    )
     live.journal.decide(30, [])
     history = LiveMixture(live.path).history(steps=30)
-    assert history == Schedule({0: START, 12: {"web": 0.6, "code": 0.25, "math": 0.15}, 13: LATER}) and history.steps == 30
+    assert (
+        history == Schedule({0: START, 12: {"web": 0.6, "code": 0.25, "math": 0.15}, 13: LATER})
+        and history.steps == 30
+    )
     changes = live.changes()
     assert changes[["step", "reached"]].to_numpy().tolist() == [[0, 0], [12, 13]]
     assert changes.loc[2, "author"] == "ben" and changes["code"].tolist() == [0.2, 0.3]
@@ -236,7 +309,12 @@ def test_a_journal_cut_at_any_byte_goes_on(tmp_path):
     path, domains = tmp_path / "j.jsonl", ("web", "code")
     whole = Journal(path, domains)
     for block in range(4):
-        whole.decide(10 * block + 10, [(10 * block, np.array([1 - block / 8, block / 8]))], version=block + 1, author="ann")
+        whole.decide(
+            10 * block + 10,
+            [(10 * block, np.array([1 - block / 8, block / 8]))],
+            version=block + 1,
+            author="ann",
+        )
     content = path.read_bytes()
     ends = [n for n, byte in enumerate(content) if byte == 10]
     for size in range(len(content) + 1):
@@ -257,7 +335,9 @@ def test_the_journal_of_other_domains_is_one_sentence(tmp_path, live):
     live.journal.decide(10, [(0, np.array([0.7, 0.2, 0.1]))], version=1, author="ann")
     other = Journal(live.journal.path, ("web", "prose"))
     for _ in range(2):
-        with pytest.raises(ReweightvizError, match=r"is the journal of other domains, \['web', 'code', 'math'\]"):
+        with pytest.raises(
+            ReweightvizError, match=r"is the journal of other domains, \['web', 'code', 'math'\]"
+        ):
             other.poll()
 
 
@@ -273,10 +353,14 @@ def test_a_spoilt_line_of_a_journal_is_said_every_time(live):
 
 
 def test_a_writer_killed_at_work_leaves_a_whole_file(tmp_path, live, root):
-    code = ("import sys\nfrom reweightviz.core.live import LiveMixture\nlive = LiveMixture(sys.argv[1])\nn = 0\nprint('go', flush=True)\n"
-            "while True:\n    n += 1\n    live.set({'web': 0.7 - n % 7 / 10, 'code': 0.2, 'math': 0.1 + n % 7 / 10}, author='loop')\n")
+    code = (
+        "import sys\nfrom reweightviz.core.live import LiveMixture\nlive = LiveMixture(sys.argv[1])\nn = 0\nprint('go', flush=True)\n"
+        "while True:\n    n += 1\n    live.set({'web': 0.7 - n % 7 / 10, 'code': 0.2, 'math': 0.1 + n % 7 / 10}, author='loop')\n"
+    )
     for _ in range(3):
-        process = subprocess.Popen([sys.executable, "-c", code, live.path], stdout=subprocess.PIPE, cwd=root)
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, live.path], stdout=subprocess.PIPE, cwd=root
+        )
         process.stdout.readline()
         time.sleep(0.15)
         os.kill(process.pid, signal.SIGKILL)
@@ -294,9 +378,13 @@ def lock_of(live):
 
 
 def test_a_process_killed_with_the_lock_blocks_nobody(live, root):
-    code = ("import sys, time\nfrom pathlib import Path\nfrom reweightviz.core.live import _alone\n"
-            "with _alone(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(600)\n")
-    process = subprocess.Popen([sys.executable, "-c", code, live.path], stdout=subprocess.PIPE, cwd=root)
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom reweightviz.core.live import _alone\n"
+        "with _alone(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(600)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, live.path], stdout=subprocess.PIPE, cwd=root
+    )
     process.stdout.readline()
     process.kill()
     process.wait()
@@ -308,10 +396,15 @@ def test_a_process_killed_with_the_lock_blocks_nobody(live, root):
 def test_a_lock_that_is_not_given_back_is_one_sentence(live, monkeypatch):
     monkeypatch.setattr("reweightviz.core.live._PATIENCE", 0.02)
     with FileLock(lock_of(live)):
-        with pytest.raises(ReweightvizError, match=r"another process has held .*\.mix\.json\.lock for 0\.02 seconds; end that") as caught:
+        with pytest.raises(
+            ReweightvizError,
+            match=r"another process has held .*\.mix\.json\.lock for 0\.02 seconds; end that",
+        ) as caught:
             live.set(LATER, author="ann")
         live.path.write_text(json.dumps({"weights": LATER}))
-        with pytest.warns(ReweightvizWarning, match=r"another process has held .*; version 1 stays in force"):
+        with pytest.warns(
+            ReweightvizWarning, match=r"another process has held .*; version 1 stays in force"
+        ):
             assert live.mixture == START
     assert "\n" not in str(caught.value)
     assert live.mixture == LATER
@@ -339,7 +432,12 @@ def test_a_read_only_folder_is_one_sentence():
         live = LiveMixture.create(folder / "mix.json", START)
         lock_of(live).unlink()
         folder.chmod(0o555)
-        with as_a_user_without_rights(), pytest.raises(ReweightvizError, match=r"lock cannot be locked, Permission denied; choose a f") as caught:
+        with (
+            as_a_user_without_rights(),
+            pytest.raises(
+                ReweightvizError, match=r"lock cannot be locked, Permission denied; choose a f"
+            ) as caught,
+        ):
             live.set(LATER, author="ann")
         assert "\n" not in str(caught.value)
         assert live.mixture == START
@@ -374,12 +472,19 @@ def test_a_file_system_that_cannot_lock_is_one_sentence(live, monkeypatch):
 
 
 def test_threads_of_one_process_lose_nothing(live):
-    writers = [threading.Thread(target=_writes, args=(live.path, name, 10)) for name in ("ann", "ben", "eve")]
+    writers = [
+        threading.Thread(target=_writes, args=(live.path, name, 10))
+        for name in ("ann", "ben", "eve")
+    ]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join(60)
-    assert live.changes()["author"][1:].value_counts().to_dict() == {"ann": 10, "ben": 10, "eve": 10}
+    assert live.changes()["author"][1:].value_counts().to_dict() == {
+        "ann": 10,
+        "ben": 10,
+        "eve": 10,
+    }
 
 
 def test_a_full_disk_leaves_whole_lines(tmp_path, monkeypatch):

@@ -11,7 +11,14 @@ from reweightviz.core.swarm import Swarm
 def log(T=3):
     loss = np.arange(2.0 * T).reshape(T, 2)
     loss[0, 0] = np.nan
-    return RunLog(("a", 'b "q"'), np.arange(1, T + 1), np.full((T, 2), 0.5), {"loss": loss}, "run", {"seed": 1})
+    return RunLog(
+        ("a", 'b "q"'),
+        np.arange(1, T + 1),
+        np.full((T, 2), 0.5),
+        {"loss": loss},
+        "run",
+        {"seed": 1},
+    )
 
 
 def test_a_log_comes_back(tmp_path):
@@ -27,7 +34,10 @@ def test_a_log_cut_at_any_byte_opens_with_its_whole_lines(tmp_path):
     for cut in range(header, len(whole)):
         (tmp_path / "cut.jsonl").write_bytes(whole[:cut])
         only_the_newline_is_gone = whole[cut : cut + 1] == b"\n"
-        assert len(RunLog.load(tmp_path / "cut.jsonl")) == whole[:cut].count(b"\n") - 1 + only_the_newline_is_gone
+        assert (
+            len(RunLog.load(tmp_path / "cut.jsonl"))
+            == whole[:cut].count(b"\n") - 1 + only_the_newline_is_gone
+        )
 
 
 def test_bad_logs_are_one_sentence(tmp_path):
@@ -41,7 +51,10 @@ def test_bad_logs_are_one_sentence(tmp_path):
     with pytest.raises(ReweightvizError, match="no run log"):
         RunLog.load(tmp_path / "x.jsonl")
 
-    with pytest.raises(ReweightvizError, match=r"weights of a RunLog of 2 steps and 2 domains must be \(2, 2\); got rows of different lengths"):
+    with pytest.raises(
+        ReweightvizError,
+        match=r"weights of a RunLog of 2 steps and 2 domains must be \(2, 2\); got rows of different lengths",
+    ):
         RunLog(("a", "b"), [1, 2], [[1.0, 0.0], [1.0]])
 
 
@@ -54,16 +67,22 @@ def test_names_with_any_line_break_come_back(tmp_path, name):
 STEP = b'{"step": 1, "weights": [0.5, 0.5]}'
 
 
-@pytest.mark.parametrize(("line", "sentence"), [
-    (b"what", r"r\.jsonl is no run log: line 3 is not JSON; got b'what'\."),
-    (b"\xff", r"is no run log: line 3 is not JSON"),
-    (b"[1]", r"line 3 must be a JSON object; got \[1\]"),
-    (b'{"weights": [0.5, 0.5]}', r"r\.jsonl, line 3: a step needs 'step', 'weights', and 2 numbers a name"),
-    (b'{"step": 2, "weights": [1]}', "line 3: a step needs"),
-    (b'{"step": 2, "weights": [0.5, "x"]}', "line 3: a step needs"),
-    (b'{"step": 2, "weights": [0.5, 0.5], "loss": [1]}', "line 3: a step needs"),
-    (b'{"step": 2, "weights": [0.5, [0.5]]}', "line 3: a step needs"),
-])
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (b"what", r"r\.jsonl is no run log: line 3 is not JSON; got b'what'\."),
+        (b"\xff", r"is no run log: line 3 is not JSON"),
+        (b"[1]", r"line 3 must be a JSON object; got \[1\]"),
+        (
+            b'{"weights": [0.5, 0.5]}',
+            r"r\.jsonl, line 3: a step needs 'step', 'weights', and 2 numbers a name",
+        ),
+        (b'{"step": 2, "weights": [1]}', "line 3: a step needs"),
+        (b'{"step": 2, "weights": [0.5, "x"]}', "line 3: a step needs"),
+        (b'{"step": 2, "weights": [0.5, 0.5], "loss": [1]}', "line 3: a step needs"),
+        (b'{"step": 2, "weights": [0.5, [0.5]]}', "line 3: a step needs"),
+    ],
+)
 def test_a_broken_line_is_named(tmp_path, line, sentence):
     path = tmp_path / "r.jsonl"
     path.write_bytes(b"\n".join([b'{"domains": ["a", "b"]}', STEP, line, STEP, b""]))
@@ -71,18 +90,27 @@ def test_a_broken_line_is_named(tmp_path, line, sentence):
         RunLog.load(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b'{"name": "x"}\n', b'{"domains": "ab"}\n', b"what"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b'{"name": "x"}\n', b'{"domains": "ab"}\n', b"what"]
+)
 def test_a_log_without_a_header_is_one_sentence(tmp_path, content):
     (tmp_path / "x.jsonl").write_bytes(content)
-    with pytest.raises(ReweightvizError, match="is no run log: its first line must be a JSON header with 'domains'"):
+    with pytest.raises(
+        ReweightvizError, match="is no run log: its first line must be a JSON header with 'domains'"
+    ):
         RunLog.load(tmp_path / "x.jsonl")
     with pytest.raises(ReweightvizError, match=r"cannot read .*none\.jsonl: No such file"):
         RunLog.load(tmp_path / "none.jsonl")
 
 
 def swarm(**over):
-    given = {"domains": ("a", "b"), "mixtures": [[0.5, 0.5], [0.5, 0.5], [1.0, 0.0]], "targets": ("t",), "losses": [[1.0], [3.0], [5.0]],
-             "runs": pd.DataFrame({"run": [0, 1, 2]})}
+    given = {
+        "domains": ("a", "b"),
+        "mixtures": [[0.5, 0.5], [0.5, 0.5], [1.0, 0.0]],
+        "targets": ("t",),
+        "losses": [[1.0], [3.0], [5.0]],
+        "runs": pd.DataFrame({"run": [0, 1, 2]}),
+    }
     return Swarm(**(given | over))
 
 

@@ -25,15 +25,30 @@ def test_it_comes_back_from_disk_as_it_was(tmp_path):
     assert (dict(back), back.steps, back.source) == (dict(schedule), 10_000, {"method": "cooldown"})
 
 
-@pytest.mark.parametrize(("make", "sentence"), [
-    (lambda: Schedule({}), "takes a mapping of first step to mixture"),
-    (lambda: Schedule([EARLY]), "takes a mapping of first step to mixture"),
-    (lambda: Schedule({10: EARLY}), r"begins at step 0, .* got \[10\]"),
-    (lambda: Schedule({0: EARLY, 1.5: LATE}), "a step must be a whole number of at least 0; got 1.5"),
-    (lambda: Schedule({0: EARLY, 10: LATE}, steps=10), "more than the last stage's first step 10; got 10"),
-    (lambda: Schedule({0: EARLY, 10: {"web": 1.0}}), "name different domains: only in the data 'math'"),
-    (lambda: Schedule({0: EARLY, 10: LATE}).mean(), "needs the length of the run: Schedule\\(stages, steps=...\\)"),
-])
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: Schedule({}), "takes a mapping of first step to mixture"),
+        (lambda: Schedule([EARLY]), "takes a mapping of first step to mixture"),
+        (lambda: Schedule({10: EARLY}), r"begins at step 0, .* got \[10\]"),
+        (
+            lambda: Schedule({0: EARLY, 1.5: LATE}),
+            "a step must be a whole number of at least 0; got 1.5",
+        ),
+        (
+            lambda: Schedule({0: EARLY, 10: LATE}, steps=10),
+            "more than the last stage's first step 10; got 10",
+        ),
+        (
+            lambda: Schedule({0: EARLY, 10: {"web": 1.0}}),
+            "name different domains: only in the data 'math'",
+        ),
+        (
+            lambda: Schedule({0: EARLY, 10: LATE}).mean(),
+            "needs the length of the run: Schedule\\(stages, steps=...\\)",
+        ),
+    ],
+)
 def test_what_a_schedule_refuses(make, sentence):
     with pytest.raises(ReweightvizError, match=sentence):
         make()
@@ -42,5 +57,7 @@ def test_what_a_schedule_refuses(make, sentence):
 def test_a_file_that_is_no_schedule(tmp_path):
     for text in ("", "[]", "{}", '{"stages": [{"step": 0}]}', '{"stages": 3}'):
         (tmp_path / "s.json").write_text(text)
-        with pytest.raises(ReweightvizError, match=r"s\.json is no schedule file \(JSON with 'stages'\): "):
+        with pytest.raises(
+            ReweightvizError, match=r"s\.json is no schedule file \(JSON with 'stages'\): "
+        ):
             Schedule.load(tmp_path / "s.json")

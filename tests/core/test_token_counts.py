@@ -17,7 +17,13 @@ from reweightviz.evaluation.compare import swarm_cost
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "token_counts.json").read_text("utf-8"))
 SOURCES = {"web": "8G", "code": "1b"}
-SWARM = rv.Swarm(("web", "code"), [[0.5, 0.5], [0.6, 0.4]], ("loss",), [[1.0], [2.0]], pd.DataFrame({"size": [1e6, 1e6]}))
+SWARM = rv.Swarm(
+    ("web", "code"),
+    [[0.5, 0.5], [0.6, 0.4]],
+    ("loss",),
+    [[1.0], [2.0]],
+    pd.DataFrame({"size": [1e6, 1e6]}),
+)
 
 
 @pytest.mark.parametrize(("text", "value"), [*GOLDEN["read"].items(), (7, 7.0), (1.5, 1.5)])
@@ -32,9 +38,14 @@ def test_nothing_is_a_count_and_no_budget(text):
         parse_budget(text)
 
 
-@pytest.mark.parametrize("text", [*GOLDEN["refused"], True, b"5", [], 10**400, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    "text", [*GOLDEN["refused"], True, b"5", [], 10**400, -1, float("nan"), float("inf")]
+)
 def test_what_is_no_count_is_one_sentence(text):
-    with pytest.raises(ReweightvizError, match=r"a count must be a number >= 0, such as 1.2e12 or '1.2T' \(K, M, B or G, T\); got"):
+    with pytest.raises(
+        ReweightvizError,
+        match=r"a count must be a number >= 0, such as 1.2e12 or '1.2T' \(K, M, B or G, T\); got",
+    ):
         parse_count(text)
 
 
@@ -49,7 +60,10 @@ def test_a_count_is_exact(number, letter):
     assert parse_count(f"{number}{letter}") == number * 10 ** POWERS.get(letter, 0)
 
 
-@pytest.mark.parametrize(("tokens", "text"), [(999, "999"), (1000, "1K"), (999_700, "1M"), (1.25e9, "1.25B"), (3e15, "3e+03T"), (0, "0")])
+@pytest.mark.parametrize(
+    ("tokens", "text"),
+    [(999, "999"), (1000, "1K"), (999_700, "1M"), (1.25e9, "1.25B"), (3e15, "3e+03T"), (0, "0")],
+)
 def test_counts_are_short(tokens, text):
     assert format_count(tokens) == text
     assert parse_count(text) == pytest.approx(tokens, rel=5e-4)
@@ -57,8 +71,14 @@ def test_counts_are_short(tokens, text):
 
 VERBS = {
     "epochs": lambda tokens: rv.Mixture({"web": 0.5, "code": 0.5}).epochs(SOURCES, tokens),
-    "diagnose": lambda tokens: rv.diagnose({"web": 0.5, "code": 0.5}, sources=SOURCES, tokens=tokens).table["epochs"].tolist(),
-    "design_swarm": lambda tokens: rv.design_swarm(SOURCES, 4, tokens=tokens, max_epochs=4).attrs["diagnostics"]["epochs"],
+    "diagnose": lambda tokens: (
+        rv.diagnose({"web": 0.5, "code": 0.5}, sources=SOURCES, tokens=tokens)
+        .table["epochs"]
+        .tolist()
+    ),
+    "design_swarm": lambda tokens: rv.design_swarm(SOURCES, 4, tokens=tokens, max_epochs=4).attrs[
+        "diagnostics"
+    ]["epochs"],
     "cost": lambda tokens: swarm_cost(SWARM, tokens=tokens),
     "UniMax": lambda tokens: rv.mix({"tokens": SOURCES}, rv.mixers.UniMax(tokens)),
     "EquitableAllocation": rv.mixers.EquitableAllocation,
@@ -71,5 +91,7 @@ def test_a_verb_reads_a_budget_like_any_other(verb):
     ask = VERBS[verb]
     assert ask("2G") == ask("2 b") == ask(2e9)
     for refused in ("0", "1,2T", -1, True):
-        with pytest.raises(ReweightvizError, match="must be a number above 0, such as 1.2e12 or '1.2T'"):
+        with pytest.raises(
+            ReweightvizError, match="must be a number above 0, such as 1.2e12 or '1.2T'"
+        ):
             ask(refused)

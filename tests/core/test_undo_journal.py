@@ -15,7 +15,9 @@ CASES = json.loads((Path(__file__).parents[1] / "golden" / "undo_journal.json").
 
 def journal_of(case):
     journal = UndoJournal({"mixture": None})
-    journal.entries = [Entry({"mixture": one["id"]}, one["id"], one["version"]) for one in case["entries"]]
+    journal.entries = [
+        Entry({"mixture": one["id"]}, one["id"], one["version"]) for one in case["entries"]
+    ]
     journal.at, journal.version = case["at"], case["version"]
     journal.heard, journal._taken = case["heard"], {case["heard"]}
     return journal
@@ -25,7 +27,9 @@ def journal_of(case):
 def test_steps_of_a_page_meet_those_of_the_kernel(case):
     journal = journal_of(case)
     steps = [
-        PageStep(one["id"], one["at"], one["seen"], {"mixture": one["id"]} if "weights" in one else {})
+        PageStep(
+            one["id"], one["at"], one["seen"], {"mixture": one["id"]} if "weights" in one else {}
+        )
         for one in case["steps"]
     ]
     for _ in range(2):  # the second message is the first again
@@ -51,7 +55,9 @@ def test_a_restored_journal_keeps_the_entries_around_its_place():
     for at, first in ((79, 29), (40, 29), (10, 10)):
         journal = UndoJournal({"mixture": 0, "hidden": ("x",)})
         journal.restore(entries, str(at))
-        assert [entry.id for entry in journal.entries] == [str(n) for n in range(first, first + STEPS_KEPT + 1)]
+        assert [entry.id for entry in journal.entries] == [
+            str(n) for n in range(first, first + STEPS_KEPT + 1)
+        ]
         assert (journal.value("mixture"), journal.value("hidden")) == (at, ("x",))
     with pytest.raises(ReweightvizError, match="must stand at one of its entries; got '80'"):
         journal.restore(entries, "80")

@@ -15,14 +15,31 @@ from reweightviz.selectors import TopK
 from reweightviz.training import MixtureSampler, TrainConfig
 
 
-@pytest.mark.parametrize("value", [8, 8.0, np.int64(8), np.uint8(8), np.float32(8), np.array(8), np.array(8.0)])
+@pytest.mark.parametrize(
+    "value", [8, 8.0, np.int64(8), np.uint8(8), np.float32(8), np.array(8), np.array(8.0)]
+)
 def test_a_whole_number_is_an_int(value):
     found = whole_number("runs", value)
     assert found == 8
     assert type(found) is int
 
 
-@pytest.mark.parametrize("value", [True, np.True_, 8.5, float("nan"), float("inf"), "8", None, [8], np.array([8]), 1j, Fraction(8)])
+@pytest.mark.parametrize(
+    "value",
+    [
+        True,
+        np.True_,
+        8.5,
+        float("nan"),
+        float("inf"),
+        "8",
+        None,
+        [8],
+        np.array([8]),
+        1j,
+        Fraction(8),
+    ],
+)
 def test_what_is_no_whole_number_is_one_sentence(value):
     with pytest.raises(ReweightvizError, match="^runs must be a whole number of at least 2; got "):
         whole_number("runs", value, 2)
@@ -33,14 +50,18 @@ def test_limits_are_those_that_are_stated():
     assert whole_number("seed", 10**400) == 10**400
     assert whole_number("step", -3, None) == -3
     assert whole_number("k", 5, most=5) == 5
-    with pytest.raises(ReweightvizError, match="k must be a whole number of at least 0 and at most 5; got 6"):
+    with pytest.raises(
+        ReweightvizError, match="k must be a whole number of at least 0 and at most 5; got 6"
+    ):
         whole_number("k", 6, most=5)
     with pytest.raises(ReweightvizError, match="step must be a whole number; got 0.5"):
         whole_number("step", 0.5, None)
 
 
 VERBS = {
-    "MixtureSampler": lambda value: MixtureSampler({"web": 90}, {"web": 1.0}, batch=value)._draws.batch,
+    "MixtureSampler": lambda value: (
+        MixtureSampler({"web": 90}, {"web": 1.0}, batch=value)._draws.batch
+    ),
     "TrainConfig": lambda value: TrainConfig(steps=value).steps,
     "TwoPhase": lambda value: TwoPhase(switch=2, steps=value).steps,
     "Schedule": lambda value: Schedule({0: {"web": 1.0}}, steps=value).steps,

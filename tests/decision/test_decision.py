@@ -14,10 +14,27 @@ from reweightviz.core.sources import Source, Sources
 from reweightviz.decision.facts import facts
 from reweightviz.laws._log_linear import LogLinearLaw
 
-MIXTURE = rv.Mixture({"web": 0.5, "code": 0.375, "math": 0.125}, source={
-    "method": "optimize", "objective": "mean", "kl": 0.05, "near": "uniform", "bounds": {"math": [0.1, 0.2]}, "max_epochs": 3, "budget": 2e9,
-    "predicted_interval_90": [1.0, 2.0]})
-SOURCES = Sources({"web": Source(6e9, 1e6, ("/d/web",)), "code": Source(1e9, 1e6, ("/d/code",)), "math": Source("100M", 1e5, ("/d/math",))}, tokenizer="gpt2")
+MIXTURE = rv.Mixture(
+    {"web": 0.5, "code": 0.375, "math": 0.125},
+    source={
+        "method": "optimize",
+        "objective": "mean",
+        "kl": 0.05,
+        "near": "uniform",
+        "bounds": {"math": [0.1, 0.2]},
+        "max_epochs": 3,
+        "budget": 2e9,
+        "predicted_interval_90": [1.0, 2.0],
+    },
+)
+SOURCES = Sources(
+    {
+        "web": Source(6e9, 1e6, ("/d/web",)),
+        "code": Source(1e9, 1e6, ("/d/code",)),
+        "math": Source("100M", 1e5, ("/d/math",)),
+    },
+    tokenizer="gpt2",
+)
 
 
 class LinearLaw:
@@ -48,11 +65,22 @@ class SampledLaw(LinearLaw):
     def samples(self, weights):
         rng = np.random.default_rng(0)
         noise, wobble = rng.uniform(-0.2, 0.2, (400, 1, 2)), rng.normal(0, 0.01, (400, 2, 3))
-        return np.stack([np.atleast_2d(weights) @ (self.slopes + wobble[b]).T for b in range(400)]) + noise
+        return (
+            np.stack([np.atleast_2d(weights) @ (self.slopes + wobble[b]).T for b in range(400)])
+            + noise
+        )
 
 
 def work(mixture=MIXTURE, **given):
-    known = {"reference": None, "law": None, "sources": SOURCES, "tokens": None, "rejected": None, "files": (), "title": None}
+    known = {
+        "reference": None,
+        "law": None,
+        "sources": SOURCES,
+        "tokens": None,
+        "rejected": None,
+        "files": (),
+        "title": None,
+    }
     return facts(mixture, **(known | given))
 
 
@@ -64,7 +92,9 @@ def test_weights_epochs_and_the_natural_reference():
     assert found.reference == "the natural mixture"
     assert [row.domain for row in found.rows] == ["web", "code", "math"]
     web = found.rows[0]
-    assert (web.weight, web.reference, web.available, web.drawn, web.epochs) == pytest.approx((0.5, 6 / 7.1, 6e9, 1e9, 1 / 6))
+    assert (web.weight, web.reference, web.available, web.drawn, web.epochs) == pytest.approx(
+        (0.5, 6 / 7.1, 6e9, 1e9, 1 / 6)
+    )
     assert found.moved == pytest.approx(6 / 7.1 - 0.5)
     assert (found.budget, found.limit) == (2e9, 3)
     assert work(tokens=30e9).rows[2].epochs == pytest.approx(37.5)
@@ -83,32 +113,56 @@ def test_without_sources_there_is_neither_reference_nor_epochs():
 
 
 def test_a_difference_is_judged_by_paired_draws():
-    natural = {"web": 0.5, "code": 0.25, "math": 0.25}  # 0.125 from math to code: first falls by 0.125, second stays
+    natural = {
+        "web": 0.5,
+        "code": 0.25,
+        "math": 0.25,
+    }  # 0.125 from math to code: first falls by 0.125, second stays
     found = work(law=SampledLaw(), reference=natural)
     targets = {one.target: one for one in found.targets}
     first, second = targets["first"], targets["second"]
     assert first.chosen.value == pytest.approx(1.625)
     assert first.change.value == pytest.approx(-0.125)
-    assert -0.14 < first.change.low < -0.125 < first.change.high < -0.11, "the noise that both share cancels"
+    assert -0.14 < first.change.low < -0.125 < first.change.high < -0.11, (
+        "the noise that both share cancels"
+    )
     assert 0.3 < first.chosen.high - first.chosen.low < 0.4
-    assert first.verdict == "better on average", "it exceeds its own interval, but not the noise of one run"
+    assert first.verdict == "better on average", (
+        "it exceeds its own interval, but not the noise of one run"
+    )
     assert second.verdict == "noise"
     assert found.mean.change.value == pytest.approx(-0.0625)
     assert found.paired == 400
     far = work(law=SampledLaw(), reference={"web": 0.0, "code": 0.0, "math": 1.0})
-    assert {one.target: one.verdict for one in far.targets} == {"first": "better", "second": "worse"}
-    assert [one.target for one in far.targets] == ["first", "second"], "what gains most stands first"
+    assert {one.target: one.verdict for one in far.targets} == {
+        "first": "better",
+        "second": "worse",
+    }
+    assert [one.target for one in far.targets] == ["first", "second"], (
+        "what gains most stands first"
+    )
 
 
 def test_without_draws_two_intervals_must_not_overlap():
-    far, near = {"web": 0.25, "code": 0.375, "math": 0.375}, {"web": 0.5, "code": 0.3125, "math": 0.1875}
-    assert {one.target: one.verdict for one in work(law=LinearLaw(), reference=far).targets} == {"first": "better", "second": "worse"}
-    assert {one.target: one.verdict for one in work(law=LinearLaw(), reference=near).targets} == {"first": "noise", "second": "noise"}
+    far, near = (
+        {"web": 0.25, "code": 0.375, "math": 0.375},
+        {"web": 0.5, "code": 0.3125, "math": 0.1875},
+    )
+    assert {one.target: one.verdict for one in work(law=LinearLaw(), reference=far).targets} == {
+        "first": "better",
+        "second": "worse",
+    }
+    assert {one.target: one.verdict for one in work(law=LinearLaw(), reference=near).targets} == {
+        "first": "noise",
+        "second": "noise",
+    }
     mean = work(law=LinearLaw(), reference=far).mean
     # The mean reaches as far as if both targets erred together.
     assert mean.change == pytest.approx((-0.125, -0.225, -0.025))
     assert mean.verdict == "better"
-    silent = LogLinearLaw(MIXTURE.domains, ("loss",), np.array([True]), np.array([[0.0, -1.0, -2.0, 0.5]]))
+    silent = LogLinearLaw(
+        MIXTURE.domains, ("loss",), np.array([True]), np.array([[0.0, -1.0, -2.0, 0.5]])
+    )
     assert work(law=silent).mean.verdict == "unknown"
     assert "how large the noise is, is not known" in work(law=silent).highlights()[0]
 
@@ -117,7 +171,10 @@ def test_targets_where_higher_is_better_are_judged_the_other_way_and_not_average
     law = SampledLaw()
     law.lower_is_better = np.array([True, False])
     found = work(law=law, reference={"web": 0.0, "code": 0.0, "math": 1.0})
-    assert {one.target: one.verdict for one in found.targets} == {"first": "better", "second": "better"}
+    assert {one.target: one.verdict for one in found.targets} == {
+        "first": "better",
+        "second": "better",
+    }
     assert found.averaged == 1
     assert found.mean.change.value == pytest.approx(-1.375)
 
@@ -135,44 +192,87 @@ def test_the_law_says_its_error_out_of_sample_or_that_it_does_not():
 def test_a_law_is_told_what_the_mixture_was_proposed_with():
     rng = np.random.default_rng(0)
     mixtures, tokens = rng.dirichlet(np.ones(3), 60), rng.choice([1e8, 1e9, 1e10], 60)
-    losses = 1 + np.exp(-mixtures @ np.array([[0.5], [1.0], [0.2]])) + (tokens[:, None] / 1e8) ** -0.3
-    law = rv.laws.ScalingMixtures(draws=20).fit(domains=MIXTURE.domains, targets=("loss",), mixtures=mixtures, losses=losses, run_tokens=tokens)
+    losses = (
+        1 + np.exp(-mixtures @ np.array([[0.5], [1.0], [0.2]])) + (tokens[:, None] / 1e8) ** -0.3
+    )
+    law = rv.laws.ScalingMixtures(draws=20).fit(
+        domains=MIXTURE.domains,
+        targets=("loss",),
+        mixtures=mixtures,
+        losses=losses,
+        run_tokens=tokens,
+    )
     assert law.given == ("run_tokens",)
     chosen = rv.optimize(law, tokens=2e9, draws=0)
     long, short = (law.predict(chosen.array, run_tokens=count).item() for count in (2e9, 2e8))
     assert work(chosen, law=law).mean.chosen.value == pytest.approx(long)
     assert work(chosen, law=law, tokens=2e8).mean.chosen.value == pytest.approx(short)
-    assert work(chosen, law=law, given={"run_tokens": 2e8}).mean.chosen.value == pytest.approx(short)
-    assert work(rv.Mixture(dict(chosen)), law=law, tokens=2e8).mean.chosen.value == pytest.approx(short)
+    assert work(chosen, law=law, given={"run_tokens": 2e8}).mean.chosen.value == pytest.approx(
+        short
+    )
+    assert work(rv.Mixture(dict(chosen)), law=law, tokens=2e8).mean.chosen.value == pytest.approx(
+        short
+    )
     with pytest.raises(ReweightvizError, match="predicts from 'run_tokens' too"):
         work(rv.Mixture(dict(chosen)), law=law)
 
 
 def test_constraints_come_from_the_mixture():
     said = dict(work().constraints)
-    assert said == {"method": "optimize", "objective": "mean", "pull towards the prior (KL)": "0.05", "prior": "uniform", "bounds": "math 0.1 to 0.2",
-                    "most epochs": "3", "budget": "2B tokens"}
-    alike = rv.Mixture(MIXTURE, source={"near": dict.fromkeys("abcd", 0.25), "flag": True, "none": None, "list": [1, 2.5]})
-    assert dict(work(alike).constraints) == {"prior": "all 4 alike, 0.25", "flag": "true", "list": "1, 2.5"}
+    assert said == {
+        "method": "optimize",
+        "objective": "mean",
+        "pull towards the prior (KL)": "0.05",
+        "prior": "uniform",
+        "bounds": "math 0.1 to 0.2",
+        "most epochs": "3",
+        "budget": "2B tokens",
+    }
+    alike = rv.Mixture(
+        MIXTURE,
+        source={"near": dict.fromkeys("abcd", 0.25), "flag": True, "none": None, "list": [1, 2.5]},
+    )
+    assert dict(work(alike).constraints) == {
+        "prior": "all 4 alike, 0.25",
+        "flag": "true",
+        "list": "1, 2.5",
+    }
 
 
 def test_the_rejected_are_compared_with_the_chosen():
     uniform = rv.Mixture.uniform(MIXTURE)
-    found = work(law=SampledLaw(), rejected={"uniform": (uniform, "too much math"), "plain": {"web": 0.5, "code": 0.5, "math": 0.0}})
+    found = work(
+        law=SampledLaw(),
+        rejected={
+            "uniform": (uniform, "too much math"),
+            "plain": {"web": 0.5, "code": 0.5, "math": 0.0},
+        },
+    )
     one, two = found.rejected
-    assert (one.name, one.reason, one.moved) == ("uniform", "too much math", pytest.approx(MIXTURE.distance(uniform)))
+    assert (one.name, one.reason, one.moved) == (
+        "uniform",
+        "too much math",
+        pytest.approx(MIXTURE.distance(uniform)),
+    )
     assert one.mean.value == pytest.approx((2 + 7 / 3) / 2)
     assert one.epochs == pytest.approx(2e9 / 3 / 1e8)
     assert one.change.value == pytest.approx(one.mean.value - found.mean.chosen.value)
     assert two.reason == ""
-    with pytest.raises(ReweightvizError, match=r"maps a name to \(mixture, reason\); that of 'x' is str"):
+    with pytest.raises(
+        ReweightvizError, match=r"maps a name to \(mixture, reason\); that of 'x' is str"
+    ):
         work(rejected={"x": "y"})
 
 
 def test_a_law_that_does_not_know_a_domain_is_one_sentence():
-    with pytest.raises(ReweightvizError, match="the law does not know 'spam', so it cannot predict this mixture"):
+    with pytest.raises(
+        ReweightvizError, match="the law does not know 'spam', so it cannot predict this mixture"
+    ):
         work(rv.Mixture({"web": 0.5, "spam": 0.5}), sources=None, law=LinearLaw())
-    assert work(rv.Mixture({"web": 0.5, "code": 0.5, "spam": 0.0}), sources=None, law=LinearLaw()).mean is not None
+    assert (
+        work(rv.Mixture({"web": 0.5, "code": 0.5, "spam": 0.0}), sources=None, law=LinearLaw()).mean
+        is not None
+    )
 
 
 # ---- what is written
@@ -210,26 +310,91 @@ def written(tmp_path, mixture=MIXTURE, **options):
 
 def test_both_pages_say_the_same(tmp_path):
     config = rv.export(MIXTURE, "megatron", tmp_path / "blend.txt", sources=SOURCES)
-    markdown, page = written(tmp_path, law=SampledLaw(), files=[config, tmp_path / "picture.png"], title="Run 7",
-                             rejected={"uniform": (rv.Mixture.uniform(MIXTURE), "too much math")})
+    markdown, page = written(
+        tmp_path,
+        law=SampledLaw(),
+        files=[config, tmp_path / "picture.png"],
+        title="Run 7",
+        rejected={"uniform": (rv.Mixture.uniform(MIXTURE), "too much math")},
+    )
     assert page.open == []
     for text in (markdown, page.text):
-        for part in ("Run 7", "the natural mixture", "optimize", "too much math", "blend.txt", "Megatron", "picture.png", "gpt2", "2B",
-                     "a weight is a share of training sequences of one fixed length", "read back, nothing that would be refused",
-                     "written by reweightviz", rv.__version__, "mean absolute error out of sample", "400 paired draws"):
+        for part in (
+            "Run 7",
+            "the natural mixture",
+            "optimize",
+            "too much math",
+            "blend.txt",
+            "Megatron",
+            "picture.png",
+            "gpt2",
+            "2B",
+            "a weight is a share of training sequences of one fixed length",
+            "read back, nothing that would be refused",
+            "written by reweightviz",
+            rv.__version__,
+            "mean absolute error out of sample",
+            "400 paired draws",
+        ):
             assert part in text
-    assert re.search(r"\| web \| 50\.00 % \| 84\.51 % \| −34\.51 \| 6B \| 1B \| 0\.167 \|", markdown)
+    assert re.search(
+        r"\| web \| 50\.00 % \| 84\.51 % \| −34\.51 \| 6B \| 1B \| 0\.167 \|", markdown
+    )
     assert re.search(r"- Predicted mean over 2 targets: 2\.062 \(\d", markdown)
 
 
 def test_names_from_outside_are_text_in_both(tmp_path):
-    nasty = ['"><script>alert(1)</script>', "<b>bold</b>", "a|b", "\x1b[31m\nline", "'; x: url(http://evil)"]
+    nasty = [
+        '"><script>alert(1)</script>',
+        "<b>bold</b>",
+        "a|b",
+        "\x1b[31m\nline",
+        "'; x: url(http://evil)",
+    ]
     mixture = rv.Mixture.uniform(nasty)
     sources = Sources({name: Source(1e9, paths=("/d",)) for name in nasty}, tokenizer="<i>bpe</i>")
-    markdown, page = written(tmp_path, rv.Mixture(mixture, source={"method": "<u>m</u>", "near": {"<s>": 1.0}}), sources=sources, tokens=1e9,
-                             title="<h1>T</h1>", rejected={"<em>": (mixture, "<strong>why</strong>")}, files=["<a href=x>"])
-    assert set(page.tags) <= {"html", "head", "meta", "title", "style", "body", "main", "div", "span", "h1", "h2", "ul", "li", "b", "em", "section",
-                              "table", "tr", "th", "td", "i", "svg", "rect", "circle", "small", "p", "dl", "dt", "dd", "code", "br"}
+    markdown, page = written(
+        tmp_path,
+        rv.Mixture(mixture, source={"method": "<u>m</u>", "near": {"<s>": 1.0}}),
+        sources=sources,
+        tokens=1e9,
+        title="<h1>T</h1>",
+        rejected={"<em>": (mixture, "<strong>why</strong>")},
+        files=["<a href=x>"],
+    )
+    assert set(page.tags) <= {
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "main",
+        "div",
+        "span",
+        "h1",
+        "h2",
+        "ul",
+        "li",
+        "b",
+        "em",
+        "section",
+        "table",
+        "tr",
+        "th",
+        "td",
+        "i",
+        "svg",
+        "rect",
+        "circle",
+        "small",
+        "p",
+        "dl",
+        "dt",
+        "dd",
+        "code",
+        "br",
+    }
     assert page.open == []
     assert "<b>bold</b>" in page.text
     assert "<script>" not in markdown
@@ -266,7 +431,9 @@ def test_a_record_that_is_there_is_kept(tmp_path):
         rv.decision_record(MIXTURE, tmp_path / "v1.2")
     assert not first.exists(), "both are written, or neither"
     assert rv.decision_record(dict(MIXTURE), tmp_path / "v1.2", overwrite=True).exists()
-    with pytest.raises(ReweightvizError, match="takes a mixture, a mapping of domain to weight; got list"):
+    with pytest.raises(
+        ReweightvizError, match="takes a mixture, a mapping of domain to weight; got list"
+    ):
         rv.decision_record([1], tmp_path / "x")
     with pytest.raises(ReweightvizError, match="does not exist; create it first"):
         rv.decision_record(MIXTURE, tmp_path / "absent" / "x")

@@ -21,7 +21,11 @@ def swarm(runs=60, noise=0.01, repeats=6, seed=0, **columns):
     rng = np.random.default_rng(seed)
     mixtures = rng.dirichlet(np.ones(3), runs - repeats)
     mixtures = np.vstack([mixtures, np.tile(mixtures[:1], (repeats, 1))])
-    losses = 1.5 + np.exp(mixtures @ np.array([[1.0, -1], [-1, 0.5], [0.2, 0.3]])) + rng.normal(0, noise, (runs, 2))
+    losses = (
+        1.5
+        + np.exp(mixtures @ np.array([[1.0, -1], [-1, 0.5], [0.2, 0.3]]))
+        + rng.normal(0, noise, (runs, 2))
+    )
     return Swarm(DOMAINS, mixtures, TARGETS, losses, pd.DataFrame({"run": range(runs), **columns}))
 
 
@@ -64,8 +68,20 @@ def compared():
 
 def test_the_table_has_a_row_a_law_and_target_best_first(compared):
     table = compared.table
-    assert list(table.columns) == ["mae", "mre", "r2", "spearman", "relative", "over_noise", "coverage", "width", "r2_within", "seconds",
-                                   "degenerate", "constant"]
+    assert list(table.columns) == [
+        "mae",
+        "mre",
+        "r2",
+        "spearman",
+        "relative",
+        "over_noise",
+        "coverage",
+        "width",
+        "r2_within",
+        "seconds",
+        "degenerate",
+        "constant",
+    ]
     assert compared.ranking == ["Olmix", "Lazy()", BASELINE]
     assert table.loc["Olmix"].index.tolist() == [ALL, *TARGETS]
     means = table.xs(ALL, level="target")["relative"]
@@ -73,7 +89,9 @@ def test_the_table_has_a_row_a_law_and_target_best_first(compared):
     assert means[BASELINE] == pytest.approx(1)
     assert table.loc[("Lazy()", "python"), "degenerate"]
     assert not table.loc[("Lazy()", "chat"), "degenerate"]
-    np.testing.assert_allclose(table.loc[("Olmix", ALL), "mae"], table.loc["Olmix"].loc[list(TARGETS), "mae"].mean())
+    np.testing.assert_allclose(
+        table.loc[("Olmix", ALL), "mae"], table.loc["Olmix"].loc[list(TARGETS), "mae"].mean()
+    )
 
 
 def test_the_numbers_are_those_of_left_out_runs(compared):
@@ -82,9 +100,16 @@ def test_the_numbers_are_those_of_left_out_runs(compared):
     missed = trial.predicted[:, 0] - runs.losses[:, 0]
     assert row["mae"] == pytest.approx(np.abs(missed).mean())
     assert row["mre"] == pytest.approx((np.abs(missed) / runs.losses[:, 0]).mean())
-    assert row["r2"] == pytest.approx(1 - (missed**2).sum() / ((runs.losses[:, 0] - runs.losses[:, 0].mean())**2).sum())
-    assert row["spearman"] == pytest.approx(pd.Series(trial.predicted[:, 0]).corr(pd.Series(runs.losses[:, 0]), method="spearman"))
-    assert row["coverage"] == ((trial.low[:, 0] <= runs.losses[:, 0]) & (runs.losses[:, 0] <= trial.high[:, 0])).mean()
+    assert row["r2"] == pytest.approx(
+        1 - (missed**2).sum() / ((runs.losses[:, 0] - runs.losses[:, 0].mean()) ** 2).sum()
+    )
+    assert row["spearman"] == pytest.approx(
+        pd.Series(trial.predicted[:, 0]).corr(pd.Series(runs.losses[:, 0]), method="spearman")
+    )
+    assert (
+        row["coverage"]
+        == ((trial.low[:, 0] <= runs.losses[:, 0]) & (runs.losses[:, 0] <= trial.high[:, 0])).mean()
+    )
     assert 0.7 < row["coverage"] <= 1
     assert row["r2"] < row["r2_within"] <= 1
     # The nearest known run would be the run itself, or a repeat of it, were any of them left in.
@@ -92,12 +117,16 @@ def test_the_numbers_are_those_of_left_out_runs(compared):
     group = group_equal_mixtures(runs.mixtures)
     repeated = group == group[-1]
     assert np.ptp(compared.trials["Lazy()"].predicted[repeated], axis=0).max() == 0
-    assert np.abs(compared.trials["Lazy()"].predicted[repeated] - runs.losses[repeated]).mean() > 0.02
+    assert (
+        np.abs(compared.trials["Lazy()"].predicted[repeated] - runs.losses[repeated]).mean() > 0.02
+    )
 
 
 def test_the_best_law_is_named_with_a_reason(compared):
     assert compared.best == Olmix(draws=40)
-    assert compared.verdict.startswith("Olmix predicts runs it has not seen best: its mean error is")
+    assert compared.verdict.startswith(
+        "Olmix predicts runs it has not seen best: its mean error is"
+    )
     assert "times what the noise between repeats explains" in compared.verdict
     assert "Lazy() comes next" in compared.verdict
     assert "more than chance" in compared.verdict
@@ -111,7 +140,13 @@ def test_the_best_law_is_named_with_a_reason(compared):
 
 def test_a_law_that_knows_nothing_is_not_recommended():
     rng = np.random.default_rng(0)
-    pure = Swarm(DOMAINS, rng.dirichlet(np.ones(3), 40), TARGETS, rng.normal(2, 0.1, (40, 2)), pd.DataFrame(index=range(40)))
+    pure = Swarm(
+        DOMAINS,
+        rng.dirichlet(np.ones(3), 40),
+        TARGETS,
+        rng.normal(2, 0.1, (40, 2)),
+        pd.DataFrame(index=range(40)),
+    )
     found = compare(pure, [Lazy()])
     assert found.best is None
     assert found.ranking[0] == BASELINE
@@ -121,8 +156,10 @@ def test_a_law_that_knows_nothing_is_not_recommended():
 
 
 def test_what_cannot_be_fitted_is_listed_with_the_reason(compared):
-    assert compared.skipped == {"Lazy(least=99)": "Lazy needs at least 99 runs; got 60.",
-                                "Lazy(package=True)": 'Lazy needs idle: pip install "reweightviz[idle]".'}
+    assert compared.skipped == {
+        "Lazy(least=99)": "Lazy needs at least 99 runs; got 60.",
+        "Lazy(package=True)": 'Lazy needs idle: pip install "reweightviz[idle]".',
+    }
     page = compared._repr_html_()
     assert "Lazy needs at least 99 runs" in page
     assert "code &lt;b&gt;" not in page  # targets are listed, not domains
@@ -131,7 +168,9 @@ def test_what_cannot_be_fitted_is_listed_with_the_reason(compared):
 
 def test_same_seed_same_table(compared):
     again = compare(swarm(), [Lazy(), Olmix(draws=40), Lazy(least=99), Lazy(package=True)], folds=4)
-    pd.testing.assert_frame_equal(again.table.drop(columns="seconds"), compared.table.drop(columns="seconds"))
+    pd.testing.assert_frame_equal(
+        again.table.drop(columns="seconds"), compared.table.drop(columns="seconds")
+    )
     other = compare(swarm(), [Lazy()], folds=4, seed=1)
     assert (other.trials["Lazy"].predicted != compared.trials["Lazy()"].predicted).any()
 
@@ -172,10 +211,19 @@ def test_more_runs_help_until_they_do_not(compared):
 
 def test_the_cost_of_a_swarm(compared):
     cost = compared.cost(size=1e6, tokens=1e9, flops_per_second=1e12)
-    assert cost == {"runs": 60, "flops": 60 * 6e15, "gpu_hours": 100.0, "gpu_hours_a_run": pytest.approx(100 / 60)}
-    told = compare(swarm(size=[1e6] * 30 + [2e6] * 30, run_tokens=[1e9] * 60), [Lazy()]).cost(flops_per_second=1e12)
+    assert cost == {
+        "runs": 60,
+        "flops": 60 * 6e15,
+        "gpu_hours": 100.0,
+        "gpu_hours_a_run": pytest.approx(100 / 60),
+    }
+    told = compare(swarm(size=[1e6] * 30 + [2e6] * 30, run_tokens=[1e9] * 60), [Lazy()]).cost(
+        flops_per_second=1e12
+    )
     assert told["flops"] == pytest.approx(60 * 9e15)
-    with pytest.raises(ReweightvizError, match="needs column 'size'; there is .*size= would do too"):
+    with pytest.raises(
+        ReweightvizError, match="needs column 'size'; there is .*size= would do too"
+    ):
         compared.cost()
     with pytest.raises(ReweightvizError, match="size must be a number above 0"):
         compared.cost(size=0, tokens=1)
@@ -189,15 +237,24 @@ def test_what_a_law_predicts_from_comes_from_the_runs():
     told = given_of(Sized(), runs)
     assert told["size"].tolist() == [1e6] * 60
     assert told["run_tokens"][0] == 2e9
-    with pytest.raises(ReweightvizError, match="predicts from 'size', which the swarm does not tell"):
+    with pytest.raises(
+        ReweightvizError, match="predicts from 'size', which the swarm does not tell"
+    ):
         given_of(Sized(), swarm())
 
 
-@pytest.mark.parametrize(("specs", "asked", "sentence"), [
-    ([], {}, "at least one spec"), ([Olmix], {}, "got the class Olmix: add ()"), ([Lazy()], {"folds": 1}, "folds must be a whole number of at least 2"),
-    ([Lazy()], {"folds": 90}, r"different mixtures \(54\); got 90"), ({BASELINE: Lazy()}, {}, "give your law another"),
-    ([Lazy()], {"folds": "5"}, "folds must be a whole number of at least 2; got '5'"), ([swarm], {}, "takes laws' settings, such as rv.laws.Olmix"),
-])
+@pytest.mark.parametrize(
+    ("specs", "asked", "sentence"),
+    [
+        ([], {}, "at least one spec"),
+        ([Olmix], {}, "got the class Olmix: add ()"),
+        ([Lazy()], {"folds": 1}, "folds must be a whole number of at least 2"),
+        ([Lazy()], {"folds": 90}, r"different mixtures \(54\); got 90"),
+        ({BASELINE: Lazy()}, {}, "give your law another"),
+        ([Lazy()], {"folds": "5"}, "folds must be a whole number of at least 2; got '5'"),
+        ([swarm], {}, "takes laws' settings, such as rv.laws.Olmix"),
+    ],
+)
 def test_wrong_questions_are_one_sentence(specs, asked, sentence):
     with pytest.raises(ReweightvizError, match=sentence):
         compare(swarm(), specs, **asked)
@@ -211,13 +268,18 @@ def test_few_runs_are_left_out_one_by_one(runs):
 
 
 def test_one_run_cannot_be_compared():
-    with pytest.raises(ReweightvizError, match="compare needs runs of 2 different mixtures or more; got 1"):
+    with pytest.raises(
+        ReweightvizError, match="compare needs runs of 2 different mixtures or more; got 1"
+    ):
         compare(swarm().take([0]), [Lazy()])
 
 
 @pytest.mark.shared
 def test_on_the_public_swarm_the_curve_beats_the_mean_and_keeps_its_coverage(public_tables):
-    train = swarms.read(public_tables / "regmix/train_mixture_1m.csv", public_tables / "regmix/train_pile_loss_1m.csv")
+    train = swarms.read(
+        public_tables / "regmix/train_mixture_1m.csv",
+        public_tables / "regmix/train_pile_loss_1m.csv",
+    )
     found = compare(train, [Olmix(draws=100)], folds=3)
     row = found.table.loc[("Olmix", ALL)]
     assert row["relative"] < 0.35
@@ -229,7 +291,12 @@ def test_on_the_public_swarm_the_curve_beats_the_mean_and_keeps_its_coverage(pub
 def test_signals_with_a_value_a_run_are_cut_as_the_runs_are():
     from reweightviz.evaluation.held_out import part_of
 
-    given = {"proxy_losses": np.arange(12).reshape(6, 2), "law": "a law", "embedding": {"web": np.zeros((6, 3))}, "available": np.ones(6)}
+    given = {
+        "proxy_losses": np.arange(12).reshape(6, 2),
+        "law": "a law",
+        "embedding": {"web": np.zeros((6, 3))},
+        "available": np.ones(6),
+    }
     cut = part_of(given, np.array([1, 4]), 6)
     assert cut["proxy_losses"].tolist() == [[2, 3], [8, 9]]
     assert cut["law"] == "a law"

@@ -16,21 +16,38 @@ DOMAINS = tuple("abcd")
 
 def swarm(losses):
     mixtures = np.random.default_rng(0).dirichlet(np.ones(4), 60)
-    return rv.Swarm(DOMAINS, mixtures, ("chat", "code"), losses(mixtures), pd.DataFrame(index=range(60)))
+    return rv.Swarm(
+        DOMAINS, mixtures, ("chat", "code"), losses(mixtures), pd.DataFrame(index=range(60))
+    )
 
 
-@pytest.mark.parametrize("spec", [rv.laws.Olmix(draws=20), rv.laws.ScalingMixtures(draws=20), rv.laws.RegMix(model="linear")], ids=repr)
+@pytest.mark.parametrize(
+    "spec",
+    [rv.laws.Olmix(draws=20), rv.laws.ScalingMixtures(draws=20), rv.laws.RegMix(model="linear")],
+    ids=repr,
+)
 def test_noise_and_constants_are_said_with_r2_and_again_of_a_proposal(spec):
-    runs = swarm(lambda mixtures: np.stack([np.full(len(mixtures), 2.0), 2 + 0.1 * np.random.default_rng(4).normal(size=60)], axis=1))
+    runs = swarm(
+        lambda mixtures: np.stack(
+            [np.full(len(mixtures), 2.0), 2 + 0.1 * np.random.default_rng(4).normal(size=60)],
+            axis=1,
+        )
+    )
     name = type(spec).__name__
     with pytest.warns(ReweightvizWarning) as caught:
         law = rv.fit(runs, spec)
     said = [str(warning.message) for warning in caught]
     assert said[0] == "'chat': every run has the same loss, so there is nothing to learn."
-    assert said[1].startswith(f"{name} learnt nothing of 'code', R² 0.") and ", of runs left out -" in said[1] and len(said) == 2
+    assert (
+        said[1].startswith(f"{name} learnt nothing of 'code', R² 0.")
+        and ", of runs left out -" in said[1]
+        and len(said) == 2
+    )
     with pytest.warns(ReweightvizWarning):
         proposal = rv.optimize(law)
-    assert any("the law learnt nothing of 'code'" in sentence for sentence in proposal.source["warnings"])
+    assert any(
+        "the law learnt nothing of 'code'" in sentence for sentence in proposal.source["warnings"]
+    )
 
 
 def test_what_was_learnt_is_not_doubted():
@@ -42,5 +59,8 @@ def test_what_was_learnt_is_not_doubted():
 
 
 def test_a_degenerate_fit_is_said_though_it_predicts():
-    with pytest.warns(ReweightvizWarning, match=r"the fit of DoublePowerLaw is degenerate for 'python source', .* R² 0\.\d+ to 0\.\d+, of runs"):
+    with pytest.warns(
+        ReweightvizWarning,
+        match=r"the fit of DoublePowerLaw is degenerate for 'python source', .* R² 0\.\d+ to 0\.\d+, of runs",
+    ):
         rv.fit(rv.demo_swarm(), rv.laws.DoublePowerLaw(draws=5))

@@ -19,8 +19,15 @@ from reweightviz.exporters.check import check, paths_in, recognise
 from reweightviz.exporters.document import Document
 
 FRAMEWORKS = sorted(exporters.FRAMEWORKS)
-MIXTURE = rv.Mixture({"web": 0.625, "code": 0.25, "math": 0.125, "spam": 0.0}, source={"method": "test"})
-SOURCES = Sources({name: Source(1e9 * (i + 1), 1e6, (f"data/{i}/part_text_document",)) for i, name in enumerate(MIXTURE)})
+MIXTURE = rv.Mixture(
+    {"web": 0.625, "code": 0.25, "math": 0.125, "spam": 0.0}, source={"method": "test"}
+)
+SOURCES = Sources(
+    {
+        name: Source(1e9 * (i + 1), 1e6, (f"data/{i}/part_text_document",))
+        for i, name in enumerate(MIXTURE)
+    }
+)
 FILES = ("ray",)
 """Frameworks that must know a file by its ending."""
 
@@ -30,7 +37,13 @@ def export(framework: str, folder: Path, mixture=MIXTURE, **options) -> Path:
     sources = SOURCES.with_paths(files) if framework in FILES else SOURCES
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return rv.export(mixture, framework, folder / f"out{exporters.find(framework).suffix}", sources=sources, **options)
+        return rv.export(
+            mixture,
+            framework,
+            folder / f"out{exporters.find(framework).suffix}",
+            sources=sources,
+            **options,
+        )
 
 
 def strip_provenance(path: Path) -> None:
@@ -49,13 +62,20 @@ def rows(report) -> dict:
 def test_what_was_exported_is_recognised_and_would_not_be_refused(framework, tmp_path):
     path = export(framework, tmp_path, tokens=1e9)
     report = check(path)
-    assert (report.framework, report.recognised, report.refused, report.ok) == (framework, "provenance", (), True)
+    assert (report.framework, report.recognised, report.refused, report.ok) == (
+        framework,
+        "provenance",
+        (),
+        True,
+    )
     assert not [note for note in report.notes if "edited" in note]
     assert report.unit == exporters.find(framework).units[0].sentence
     shares = rows(report)
     for domain, weight in MIXTURE.items():
         assert shares[domain]["share"] == pytest.approx(weight, rel=1e-3)
-        assert shares[domain]["epochs"] == pytest.approx(weight * 1e9 / SOURCES[domain].tokens, rel=1e-3)
+        assert shares[domain]["epochs"] == pytest.approx(
+            weight * 1e9 / SOURCES[domain].tokens, rel=1e-3
+        )
     assert rv.load_mixture(path).array == pytest.approx(MIXTURE.array, rel=1e-3)
     strip_provenance(path)
     bare = check(path)
@@ -68,29 +88,71 @@ def test_what_was_exported_is_recognised_and_would_not_be_refused(framework, tmp
 def test_an_edit_is_said(framework, tmp_path):
     path = export(framework, tmp_path)
     main = exporters.find(framework).open(path).path
-    other = export(framework, tmp_path, rv.Mixture({"web": 0.5, "code": 0.25, "math": 0.25, "spam": 0.0}), overwrite=True)
+    other = export(
+        framework,
+        tmp_path,
+        rv.Mixture({"web": 0.5, "code": 0.25, "math": 0.25, "spam": 0.0}),
+        overwrite=True,
+    )
     kept = main.read_text()
     export(framework, tmp_path, overwrite=True)
     main.write_text(kept)
-    assert any(note.startswith("The weights were edited since reweightviz") for note in check(other).notes)
+    assert any(
+        note.startswith("The weights were edited since reweightviz") for note in check(other).notes
+    )
 
 
-@pytest.mark.parametrize("framework", [name for name in FRAMEWORKS if exporters.find(name).schedules])
+@pytest.mark.parametrize(
+    "framework", [name for name in FRAMEWORKS if exporters.find(name).schedules]
+)
 def test_every_stage_of_a_schedule_is_shown(framework, tmp_path):
     late = rv.Mixture({"web": 0.125, "code": 0.25, "math": 0.625, "spam": 0.0})
-    path = export(framework, tmp_path, rv.Schedule({0: MIXTURE, 1024: late}, steps=4096), tokens=1e9)
+    path = export(
+        framework, tmp_path, rv.Schedule({0: MIXTURE, 1024: late}, steps=4096), tokens=1e9
+    )
     math = rows(check(path))["math"]
     assert (math["share@0"], math["share@1024"]) == pytest.approx((0.125, 0.625))
-    assert math["epochs"] == pytest.approx((0.125 * 0.25 + 0.625 * 0.75) * 1e9 / SOURCES["math"].tokens)
+    assert math["epochs"] == pytest.approx(
+        (0.125 * 0.25 + 0.625 * 0.75) * 1e9 / SOURCES["math"].tokens
+    )
     assert list(rv.load_schedule(path)) == [0, 1024]
 
 
 @settings(max_examples=60)
-@given(text=st.one_of(st.text(max_size=80), st.sampled_from([
-    "data: 3", "data: {train_weights: 3}", "datasets: 5", "datasets: [1, 2]", "datasets: [{}]", "sources: {a: 1}", "- 1\n- 2", "streams: [x]", "mix: no",
-    "a: &a [*a]", "dataset: {dataset_folder: 3}", "data_stages: [3]", '{"train": 3}', "f(1)", "f(*a, **b)", "x = interleave_datasets", "0.5 a", "--data-path",
-    "train_data_paths: 3", "mixers: {static: 3}", "domain,weight\n", "weights: {a: b}", '{"weights": [1]}', "dataset_mixture: {datasets: 3}",
-])), suffix=st.sampled_from([".yaml", ".py", ".json", ".csv", ""]))
+@given(
+    text=st.one_of(
+        st.text(max_size=80),
+        st.sampled_from(
+            [
+                "data: 3",
+                "data: {train_weights: 3}",
+                "datasets: 5",
+                "datasets: [1, 2]",
+                "datasets: [{}]",
+                "sources: {a: 1}",
+                "- 1\n- 2",
+                "streams: [x]",
+                "mix: no",
+                "a: &a [*a]",
+                "dataset: {dataset_folder: 3}",
+                "data_stages: [3]",
+                '{"train": 3}',
+                "f(1)",
+                "f(*a, **b)",
+                "x = interleave_datasets",
+                "0.5 a",
+                "--data-path",
+                "train_data_paths: 3",
+                "mixers: {static: 3}",
+                "domain,weight\n",
+                "weights: {a: b}",
+                '{"weights": [1]}',
+                "dataset_mixture: {datasets: 3}",
+            ]
+        ),
+    ),
+    suffix=st.sampled_from([".yaml", ".py", ".json", ".csv", ""]),
+)
 def test_asking_whose_file_it_is_never_fails(text, suffix):
     document = Document(Path(f"absent/config{suffix}"), text)
     for framework in FRAMEWORKS:
@@ -100,7 +162,9 @@ def test_asking_whose_file_it_is_never_fails(text, suffix):
 def test_a_python_config_is_never_run(tmp_path):
     mark = tmp_path / "ran"
     config = tmp_path / "config.py"
-    config.write_text(f'open({str(mark)!r}, "w").write("x")\nmixed = interleave_datasets([open({str(mark)!r}, "w"), b], probabilities=[0.75, 0.25])\n')
+    config.write_text(
+        f'open({str(mark)!r}, "w").write("x")\nmixed = interleave_datasets([open({str(mark)!r}, "w"), b], probabilities=[0.75, 0.25])\n'
+    )
     report = check(config)
     assert report.framework == "huggingface"
     assert not mark.exists()
@@ -110,13 +174,20 @@ def test_a_python_config_is_never_run(tmp_path):
 # ---- whose it is
 
 
-@pytest.mark.parametrize(("name", "text", "sentence"), [
-    ("x.yaml", "model: gpt2\nlr: 3\n", "is no config that is known here, it holds the keys 'model', 'lr'; name the framework with framework=, one of 'alig"),
-    ("x.yaml", "- 1\n", "it holds a list"),
-    ("x.yaml", "", "it holds nothing"),
-    ("x.py", "import os\nos.system(f(2))\n", "it holds Python that calls 'f', 'system'"),
-    ("x.txt", "hello world", "it holds text that begins with 'hello world'"),
-])
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        (
+            "x.yaml",
+            "model: gpt2\nlr: 3\n",
+            "is no config that is known here, it holds the keys 'model', 'lr'; name the framework with framework=, one of 'alig",
+        ),
+        ("x.yaml", "- 1\n", "it holds a list"),
+        ("x.yaml", "", "it holds nothing"),
+        ("x.py", "import os\nos.system(f(2))\n", "it holds Python that calls 'f', 'system'"),
+        ("x.txt", "hello world", "it holds text that begins with 'hello world'"),
+    ],
+)
 def test_what_no_framework_knows_is_named(tmp_path, name, text, sentence):
     (tmp_path / name).write_text(text)
     with pytest.raises(ReweightvizError, match=sentence):
@@ -128,7 +199,9 @@ def test_what_several_know_is_asked_about(tmp_path, monkeypatch):
     for exporter in exporters.FRAMEWORKS.values():
         monkeypatch.setattr(type(exporter), "recognises", lambda *_: True)
     (tmp_path / "x.yaml").write_text("a: 1")
-    with pytest.raises(ReweightvizError, match="could be a config of .*'levanter'.*: name one with framework="):
+    with pytest.raises(
+        ReweightvizError, match="could be a config of .*'levanter'.*: name one with framework="
+    ):
         recognise(tmp_path / "x.yaml")
 
 
@@ -136,7 +209,10 @@ def test_a_folder_is_known_by_the_config_in_it(tmp_path):
     path = export("huggingface", tmp_path)
     assert recognise(path).name == recognise(path / "mixture.yaml").name == "huggingface"
     (path / "mixture.yaml").unlink()
-    with pytest.raises(ReweightvizError, match=r"is a folder without a config of a framework \(.*'mixture.yaml'.*\); it has 'load_mixture.py'"):
+    with pytest.raises(
+        ReweightvizError,
+        match=r"is a folder without a config of a framework \(.*'mixture.yaml'.*\); it has 'load_mixture.py'",
+    ):
         recognise(path)
     with pytest.raises(ReweightvizError, match="cannot read .*absent"):
         recognise(tmp_path / "absent")
@@ -154,10 +230,21 @@ def test_provenance_of_a_framework_that_is_not_known_here_is_passed_over(tmp_pat
     assert check(path).recognised == "content"
 
 
-@pytest.mark.parametrize(("name", "text"), [
-    ("notes.txt", "2024 report on things to do\n"), ("nums.txt", "1 2\n3 4\n"), ("list.json", "[1, 2, 3]"), (".gitlab-ci.yml", "stages:\n- build\n- test\n"),
-    ("coco.json", '{"train": ["a.jpg"], "valid": ["b.jpg"]}'), ("splits.json", '{"train": [1, 2, 3], "test": [4]}'), ("script.sh", "python t.py --data-path /imagenet --lr 0.1\n"),
-    ("people.csv", "name,weight\nann,60\n"), ("data.jsonl", '{"text": "a", "weight": 1}\n{"text": "b", "weight": 2}\n'), ("package.json", '{"name": "x", "dependencies": {}}')])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("notes.txt", "2024 report on things to do\n"),
+        ("nums.txt", "1 2\n3 4\n"),
+        ("list.json", "[1, 2, 3]"),
+        (".gitlab-ci.yml", "stages:\n- build\n- test\n"),
+        ("coco.json", '{"train": ["a.jpg"], "valid": ["b.jpg"]}'),
+        ("splits.json", '{"train": [1, 2, 3], "test": [4]}'),
+        ("script.sh", "python t.py --data-path /imagenet --lr 0.1\n"),
+        ("people.csv", "name,weight\nann,60\n"),
+        ("data.jsonl", '{"text": "a", "weight": 1}\n{"text": "b", "weight": 2}\n'),
+        ("package.json", '{"name": "x", "dependencies": {}}'),
+    ],
+)
 def test_files_of_other_kinds_are_not_taken_for_configs(tmp_path, name, text):
     (tmp_path / name).write_text(text)
     with pytest.raises(ReweightvizError, match="is no config that is known here"):
@@ -166,7 +253,9 @@ def test_files_of_other_kinds_are_not_taken_for_configs(tmp_path, name, text):
 
 def test_two_frameworks_in_one_python_file_are_asked_about(tmp_path):
     (tmp_path / "c.py").write_text("interleave_datasets(**x)\nRandomMix(*y)\n")
-    with pytest.raises(ReweightvizError, match="could be a config of 'huggingface', 'webdataset': name one"):
+    with pytest.raises(
+        ReweightvizError, match="could be a config of 'huggingface', 'webdataset': name one"
+    ):
         check(tmp_path / "c.py")
 
 
@@ -189,19 +278,29 @@ def test_documents_without_sizes_are_shown_as_shares_of_examples(tmp_path):
     assert report.ok
     assert "share" not in report.table
     assert report.table["share_of_examples"].tolist() == [0.8, 0.2]
-    assert any("need the tokens and documents of 'a', 'b': pass sources=. The shares shown are of examples." in note for note in report.notes)
+    assert any(
+        "need the tokens and documents of 'a', 'b': pass sources=. The shares shown are of examples."
+        in note
+        for note in report.notes
+    )
     assert "share of examples" in str(report)
     sources = {"a": Source(8e9, 1e6), "b": {"tokens": "1B", "documents": "1M"}}
     known = check(tmp_path / "c.py", sources=sources, tokens="66B")
     assert known.table["share"].tolist() == pytest.approx([32 / 33, 1 / 33])
     assert known.table["epochs"].tolist() == pytest.approx([8, 2])
-    assert known.traps[-2:] == ("More than 4 passes over a domain at 6.6e+10 tokens: 'a' 8.", *exporters.find("hf").traps)
+    assert known.traps[-2:] == (
+        "More than 4 passes over a domain at 6.6e+10 tokens: 'a' 8.",
+        *exporters.find("hf").traps,
+    )
 
 
 def test_the_cap_of_the_provenance_is_kept(tmp_path):
     path = export("levanter", tmp_path, tokens=4e9, max_epochs=3)
     assert not [trap for trap in check(path).traps if "passes over" in trap]
-    assert "More than 3 passes over a domain at 8e+09 tokens: 'web' 5." in check(path, sources=SOURCES, tokens=8e9).traps
+    assert (
+        "More than 3 passes over a domain at 8e+09 tokens: 'web' 5."
+        in check(path, sources=SOURCES, tokens=8e9).traps
+    )
 
 
 def test_epochs_follow_an_edit_only_where_the_sources_are_known(tmp_path):
@@ -210,21 +309,36 @@ def test_epochs_follow_an_edit_only_where_the_sources_are_known(tmp_path):
     assert check(path).table["epochs"].isna().all()
     assert any("Epochs are not known" in note for note in check(path).notes)
     assert rows(check(path, sources=SOURCES))["web"]["epochs"] == pytest.approx(0.8125)
-    assert any("no token count for 'web'" in note for note in check(path, sources={"code": 1e9}, tokens=1e9).notes)
-    infinite = Sources({domain: Source(0.0 if domain == "web" else source.tokens) for domain, source in SOURCES.items()})
+    assert any(
+        "no token count for 'web'" in note
+        for note in check(path, sources={"code": 1e9}, tokens=1e9).notes
+    )
+    infinite = Sources(
+        {
+            domain: Source(0.0 if domain == "web" else source.tokens)
+            for domain, source in SOURCES.items()
+        }
+    )
     assert any("'web' inf" in trap for trap in check(path, sources=infinite).traps)
 
 
 def test_files_of_text_in_a_config_that_wants_prepared_data_are_said(tmp_path):
     (tmp_path / "blend").write_text("0.8 data/web.jsonl 0.2 data/code_text_document\n")
     report = check(tmp_path / "blend", "megatron")
-    assert "Megatron reads indexed datasets (.bin and .idx) by their prefix, not files of text; this names 'data/web.jsonl'." in report.traps
+    assert (
+        "Megatron reads indexed datasets (.bin and .idx) by their prefix, not files of text; this names 'data/web.jsonl'."
+        in report.traps
+    )
     (tmp_path / "blend").write_text("0.8 data/web_text_document 0.2 data/code_text_document\n")
     assert not any("files of text" in trap for trap in check(tmp_path / "blend", "megatron").traps)
 
 
 def test_copies_are_epochs(tmp_path):
-    passes = [name for name in FRAMEWORKS if exporters.find(name).units[0].passes and exporters.find(name).most > 10]
+    passes = [
+        name
+        for name in FRAMEWORKS
+        if exporters.find(name).units[0].passes and exporters.find(name).most > 10
+    ]
     assert passes == ["axolotl", "dclm"]
     for framework in passes:
         (tmp_path / framework).mkdir()
@@ -235,11 +349,19 @@ def test_copies_are_epochs(tmp_path):
 
 def test_words_that_pyyaml_reads_otherwise_are_said(tmp_path):
     config = tmp_path / "run.yaml"
-    config.write_text("lr: 1e-4\ndata:\n  stop_strategy: restart\n  components: {no: {}, web: {}}\n  train_weights:\n    no: 1e-1\n    web: 0.9\n")
+    config.write_text(
+        "lr: 1e-4\ndata:\n  stop_strategy: restart\n  components: {no: {}, web: {}}\n  train_weights:\n    no: 1e-1\n    web: 0.9\n"
+    )
     traps = [trap for trap in check(config).traps if "PyYAML" in trap]
     assert len(traps) == 3
-    assert "Line 6: PyYAML, with which most frameworks read YAML, takes the bare 'no' for the truth value false: put it in quotes." in traps
-    assert "Line 6: PyYAML, with which most frameworks read YAML, takes the bare '1e-1' for text: write 0.1 for the number, or put it in quotes." in traps
+    assert (
+        "Line 6: PyYAML, with which most frameworks read YAML, takes the bare 'no' for the truth value false: put it in quotes."
+        in traps
+    )
+    assert (
+        "Line 6: PyYAML, with which most frameworks read YAML, takes the bare '1e-1' for text: write 0.1 for the number, or put it in quotes."
+        in traps
+    )
     config.write_text(config.read_text().replace("no:", '"no":').replace("1e-1", "0.1"))
     assert not [trap for trap in check(config).traps if "PyYAML" in trap]
     (tmp_path / "mix").write_text('{"weights": {"no": 1e-1, "web": 0.9}}')
@@ -247,7 +369,9 @@ def test_words_that_pyyaml_reads_otherwise_are_said(tmp_path):
 
 
 def test_paths_of_a_config_are_found_by_domain(tmp_path):
-    assert paths_in(export("megatron", tmp_path)) == {domain: [*SOURCES[domain].paths] for domain in ("web", "code", "math")}
+    assert paths_in(export("megatron", tmp_path)) == {
+        domain: [*SOURCES[domain].paths] for domain in ("web", "code", "math")
+    }
 
 
 # ---- how it reads
@@ -255,19 +379,33 @@ def test_paths_of_a_config_are_found_by_domain(tmp_path):
 
 def report_of(tmp_path, *names):
     sources = {name: Source(1e9 * (i + 1), 1e6, (f"d/{i}",)) for i, name in enumerate(names)}
-    return check(rv.export(rv.Mixture.uniform(names), "levanter", tmp_path / "c.yaml", sources=sources, tokens=1e9))
+    return check(
+        rv.export(
+            rv.Mixture.uniform(names), "levanter", tmp_path / "c.yaml", sources=sources, tokens=1e9
+        )
+    )
 
 
 def test_the_plain_text_of_a_report(tmp_path):
     path = export("levanter", tmp_path, tokens=1e9)
     shutil.move(path, tmp_path / "config.yaml")
     sidecar = tmp_path / "out.provenance.json"
-    (tmp_path / "config.yaml.provenance.json").write_text(sidecar.read_text().replace('"file": "out"', '"file": "config.yaml"'))
+    (tmp_path / "config.yaml.provenance.json").write_text(
+        sidecar.read_text().replace('"file": "out"', '"file": "config.yaml"')
+    )
     lines = str(check(tmp_path / "config.yaml")).splitlines()
     assert lines[0] == f"{tmp_path}/config.yaml: Levanter, known by its provenance"
-    assert lines[1] == "A weight is a share of training sequences of one fixed length, which is a share of tokens."
-    assert lines[3:8] == ["domain  number  share of tokens  epochs", "web      0.625          62.50 %   0.625", "code      0.25          25.00 %   0.125",
-                          "math     0.125          12.50 %  0.0417", "spam         –           0.00 %       0"]
+    assert (
+        lines[1]
+        == "A weight is a share of training sequences of one fixed length, which is a share of tokens."
+    )
+    assert lines[3:8] == [
+        "domain  number  share of tokens  epochs",
+        "web      0.625          62.50 %   0.625",
+        "code      0.25          25.00 %   0.125",
+        "math     0.125          12.50 %  0.0417",
+        "spam         –           0.00 %       0",
+    ]
     assert "To know:" in lines
 
 
@@ -288,5 +426,17 @@ def test_names_from_outside_stay_text(tmp_path):
 def test_a_report_as_json(tmp_path):
     content = json.loads(json.dumps(check(export("megatron", tmp_path)).to_dict(), allow_nan=False))
     assert content["ok"] is True
-    assert content["table"][0] == {"domain": "web", "name": "data/0/part_text_document", "number": 0.625, "share": 0.625, "epochs": None}
-    assert content["table"][3] == {"domain": "spam", "name": None, "number": None, "share": 0.0, "epochs": None}
+    assert content["table"][0] == {
+        "domain": "web",
+        "name": "data/0/part_text_document",
+        "number": 0.625,
+        "share": 0.625,
+        "epochs": None,
+    }
+    assert content["table"][3] == {
+        "domain": "spam",
+        "name": None,
+        "number": None,
+        "share": 0.0,
+        "epochs": None,
+    }

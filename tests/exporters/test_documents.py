@@ -12,10 +12,18 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.selection import Selection
 from reweightviz.exporters import documents
 
-CORPUS = Corpus({"id": ["001", "002", "a,b", "é"], "text": ['one "quoted"', "two\nlines", "three, with 🦜", "NA"],
-                 "domain": ["web", "web", "code", "math"], "tokens": [3, 2, 4, 1]})
+CORPUS = Corpus(
+    {
+        "id": ["001", "002", "a,b", "é"],
+        "text": ['one "quoted"', "two\nlines", "three, with 🦜", "NA"],
+        "domain": ["web", "web", "code", "math"],
+        "tokens": [3, 2, 4, 1],
+    }
+)
 ROWS = np.array([3, 0, 2])
-SELECTION = Selection(ROWS, CORPUS.ids[ROWS], {"selector": "TopK()", "k": 3}, np.array([0.5, 0.25, 0.25]))
+SELECTION = Selection(
+    ROWS, CORPUS.ids[ROWS], {"selector": "TopK()", "k": 3}, np.array([0.5, 0.25, 0.25])
+)
 
 
 @pytest.mark.optional("datasets")
@@ -25,16 +33,34 @@ def test_the_real_datasets_library_reads_what_was_selected_in_order(tmp_path, fr
 
     path = documents.write(SELECTION, framework, tmp_path / f"picked.{framework}", corpus=CORPUS)
     builder = {"jsonl": "json"}.get(framework, framework)
-    kinds = datasets.Features({"id": datasets.Value("string"), "domain": datasets.Value("string"), "text": datasets.Value("string"),
-                               "tokens": datasets.Value("int64"), "weight": datasets.Value("float64")})
+    kinds = datasets.Features(
+        {
+            "id": datasets.Value("string"),
+            "domain": datasets.Value("string"),
+            "text": datasets.Value("string"),
+            "tokens": datasets.Value("int64"),
+            "weight": datasets.Value("float64"),
+        }
+    )
     options = {"keep_default_na": False} if framework == "csv" else {}
-    rows = datasets.load_dataset(builder, data_files=str(path), split="train", features=kinds, cache_dir=str(tmp_path), **options)
+    rows = datasets.load_dataset(
+        builder,
+        data_files=str(path),
+        split="train",
+        features=kinds,
+        cache_dir=str(tmp_path),
+        **options,
+    )
     assert rows["id"][:] == ["é", "001", "a,b"]
     assert rows["text"][:] == ["NA", 'one "quoted"', "three, with 🦜"]
     assert rows["domain"][:] == ["math", "web", "code"]
     assert rows["weight"][:] == [0.5, 0.25, 0.25]
     record = json.loads((tmp_path / f"picked.{framework}.provenance.json").read_text())
-    assert (record["documents"], record["tokens"], record["how"]) == (3, 8, {"selector": "TopK()", "k": 3})
+    assert (record["documents"], record["tokens"], record["how"]) == (
+        3,
+        8,
+        {"selector": "TopK()", "k": 3},
+    )
 
 
 @pytest.mark.parametrize("framework", documents.FORMATS)
@@ -43,7 +69,9 @@ def test_a_selection_comes_back_as_rows_of_its_corpus(tmp_path, framework):
     back = documents.read(path, CORPUS)
     assert back.rows.tolist() == ROWS.tolist()
     assert back.weight.tolist() == [0.5, 0.25, 0.25]
-    plain = documents.write(Selection(ROWS, CORPUS.ids[ROWS]), framework, tmp_path / f"plain.{framework}")
+    plain = documents.write(
+        Selection(ROWS, CORPUS.ids[ROWS]), framework, tmp_path / f"plain.{framework}"
+    )
     assert documents.read(plain, CORPUS).weight is None
 
 
@@ -52,13 +80,19 @@ def test_what_is_refused_and_kept(tmp_path):
     before = path.read_bytes()
     with pytest.raises(ReweightvizError, match="exists already; pass overwrite=True"):
         documents.write(SELECTION, "jsonl", path)
-    with pytest.raises(ReweightvizError, match="no format of selected documents 'json'; did you mean 'jsonl'"):
+    with pytest.raises(
+        ReweightvizError, match="no format of selected documents 'json'; did you mean 'jsonl'"
+    ):
         documents.write(SELECTION, "json", path, overwrite=True)
     with pytest.raises(ReweightvizError, match="no document 'é' in this corpus of 2"):
         documents.write(SELECTION, "jsonl", path, corpus=CORPUS.take([0, 1]), overwrite=True)
     assert path.read_bytes() == before
-    for name, text, sentence in (("a.jsonl", "[1]\n", "no file of JSON lines, each a mapping with 'id'"), ("a.jsonl", "{", "Expecting property name"),
-                                 ("a.csv", "x,y\n1,2\n", "no column 'id'; there is x, y"), ("a.parquet", "no parquet", "cannot read")):
+    for name, text, sentence in (
+        ("a.jsonl", "[1]\n", "no file of JSON lines, each a mapping with 'id'"),
+        ("a.jsonl", "{", "Expecting property name"),
+        ("a.csv", "x,y\n1,2\n", "no column 'id'; there is x, y"),
+        ("a.parquet", "no parquet", "cannot read"),
+    ):
         (tmp_path / name).write_text(text)
         with pytest.raises(ReweightvizError, match=sentence):
             documents.read(tmp_path / name, CORPUS)

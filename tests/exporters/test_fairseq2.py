@@ -13,8 +13,13 @@ from reweightviz.exporters.frameworks.fairseq2 import Fairseq2
 
 FAIRSEQ2 = Fairseq2()
 MIXTURE = Mixture({"web": 0.7, "code": 0.3, "spam": 0.0}, source={"method": "test"})
-SOURCES = Sources({"web": Source(8e9, 8e6, ("/d/web",)), "code": Source(4e9, 1e6, ("/d/code.chunk.00.jsonl",)),
-                   "spam": Source(1e9, 1e6, ("/d/spam",))})
+SOURCES = Sources(
+    {
+        "web": Source(8e9, 8e6, ("/d/web",)),
+        "code": Source(4e9, 1e6, ("/d/code.chunk.00.jsonl",)),
+        "spam": Source(1e9, 1e6, ("/d/spam",)),
+    }
+)
 
 
 def loaded(path):
@@ -57,22 +62,45 @@ dataset:
 def test_a_merge_changes_the_weights_alone(tmp_path):
     file = tmp_path / "c.yaml"
     file.write_text(THEIRS)
-    documents = {name: Source(1e9, 1e6, (f"/d/{name}",)) for name in ("web", "code", "spam", "math")}
+    documents = {
+        name: Source(1e9, 1e6, (f"/d/{name}",)) for name in ("web", "code", "spam", "math")
+    }
     assert dict(FAIRSEQ2.read(file, sources=documents)) == {"web": 0.75, "code": 0.25, "spam": 0.0}
-    assert "'/d/spam' has weight 0, so it is never read to its end" in FAIRSEQ2.parse(Document.open(file)).traps[0]
+    assert (
+        "'/d/spam' has weight 0, so it is never read to its end"
+        in FAIRSEQ2.parse(Document.open(file)).traps[0]
+    )
     mixture = Mixture({"web": 0.5, "code": 0.25, "math": 0.25, "spam": 0.0})
     draft = FAIRSEQ2.draft(mixture, file, sources=documents, merge=True)
-    changed = [line for line in draft.diff().splitlines() if line[0] in "+-" and line[:3] not in {"+++", "---"}]
-    assert changed == ["-        weight: 3.0", "+        weight: 0.5", "-      - path: /d/spam", "-        weight: 0", "+        weight: 0.25",
-                       '+      - path: "/d/math"', "+        weight: 0.25"]
+    changed = [
+        line
+        for line in draft.diff().splitlines()
+        if line[0] in "+-" and line[:3] not in {"+++", "---"}
+    ]
+    assert changed == [
+        "-        weight: 3.0",
+        "+        weight: 0.5",
+        "-      - path: /d/spam",
+        "-        weight: 0",
+        "+        weight: 0.25",
+        '+      - path: "/d/math"',
+        "+        weight: 0.25",
+    ]
     draft.save()
     assert dict(FAIRSEQ2.read(file)) == pytest.approx(dict(mixture))
 
 
-@pytest.mark.parametrize(("sources", "sentence"), [
-    ("[{path: a, weight: -1}, {path: b}]", "must be numbers >= 0; those of 'a' are not"), ("[{path: a}, {path: a}]", "a path stands twice"),
-    ("[{path: a, weight: 0}]", "must be above 0"), ("[a, b]", "it must list sources"), ("[{weight: 1}]", "it must list sources"),
-    ("{a: 1}", "it must list sources")])
+@pytest.mark.parametrize(
+    ("sources", "sentence"),
+    [
+        ("[{path: a, weight: -1}, {path: b}]", "must be numbers >= 0; those of 'a' are not"),
+        ("[{path: a}, {path: a}]", "a path stands twice"),
+        ("[{path: a, weight: 0}]", "must be above 0"),
+        ("[a, b]", "it must list sources"),
+        ("[{weight: 1}]", "it must list sources"),
+        ("{a: 1}", "it must list sources"),
+    ],
+)
 def test_what_fairseq2_would_not_take_is_said(tmp_path, sources, sentence):
     (tmp_path / "c.yaml").write_text(f"dataset: {{config_overrides: {{sources: {sources}}}}}\n")
     with pytest.raises(ReweightvizError, match=sentence):
@@ -80,7 +108,9 @@ def test_what_fairseq2_would_not_take_is_said(tmp_path, sources, sentence):
 
 
 def test_other_recipes_are_not_taken_for_it(tmp_path):
-    (tmp_path / "c.yaml").write_text("dataset: {family: lm_sft, config_overrides: {sources: {train: [{path: a}]}}}\n")
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {family: lm_sft, config_overrides: {sources: {train: [{path: a}]}}}\n"
+    )
     assert not FAIRSEQ2.recognises(Document.open(tmp_path / "c.yaml"))
     (tmp_path / "c.yaml").write_text(THEIRS)
     assert FAIRSEQ2.recognises(Document.open(tmp_path / "c.yaml"))
@@ -88,11 +118,32 @@ def test_other_recipes_are_not_taken_for_it(tmp_path):
 
 @pytest.mark.checkout("fairseq2")
 def test_fairseq2s_own_config_is_recognised_and_merged(checkouts, tmp_path):
-    (tmp_path / "c.yaml").write_text((checkouts / "fairseq2" / "recipes" / "lm" / "train" / "configs" / "test_llama3_2_1b.yaml").read_text())
+    (tmp_path / "c.yaml").write_text(
+        (
+            checkouts
+            / "fairseq2"
+            / "recipes"
+            / "lm"
+            / "train"
+            / "configs"
+            / "test_llama3_2_1b.yaml"
+        ).read_text()
+    )
     document = Document.open(tmp_path / "c.yaml")
     assert FAIRSEQ2.recognises(document)
     path = rows(tmp_path / "c.yaml")[0]["path"]
     sources = {"web": Source(1e9, 1e6, (path,)), "math": Source(1e9, 1e6, ("/d/math",))}
-    draft = FAIRSEQ2.draft(Mixture({"web": 0.75, "math": 0.25}), tmp_path / "c.yaml", sources=sources, merge=True)
-    changed = [line.strip() for line in draft.diff().splitlines() if line[0] in "+-" and line[:3] not in {"+++", "---"}]
-    assert changed == ["-        weight: 1.0", "+        weight: 0.75", '+      - path: "/d/math"', "+        weight: 0.25"]
+    draft = FAIRSEQ2.draft(
+        Mixture({"web": 0.75, "math": 0.25}), tmp_path / "c.yaml", sources=sources, merge=True
+    )
+    changed = [
+        line.strip()
+        for line in draft.diff().splitlines()
+        if line[0] in "+-" and line[:3] not in {"+++", "---"}
+    ]
+    assert changed == [
+        "-        weight: 1.0",
+        "+        weight: 0.75",
+        '+      - path: "/d/math"',
+        "+        weight: 0.25",
+    ]

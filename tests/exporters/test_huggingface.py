@@ -16,7 +16,9 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
 
 HUGGINGFACE = exporters.find("huggingface")
-MIXTURE = Mixture({"web": 0.7, 'co"de: no': 0.2, "🦜 math": 0.1, "spam": 0.0}, source={"method": "test"})
+MIXTURE = Mixture(
+    {"web": 0.7, 'co"de: no': 0.2, "🦜 math": 0.1, "spam": 0.0}, source={"method": "test"}
+)
 DRAWS = 2000
 WORDS = {"web": 10, 'co"de: no': 40, "🦜 math": 100, "spam": 10}
 
@@ -50,7 +52,9 @@ def test_hugging_face_draws_the_asked_share_of_tokens(tmp_path, load_with):
 
 def test_hugging_face_probabilities_are_shares_of_documents_and_come_back_as_tokens(tmp_path):
     sources = {"web": Source(1e9, 1e7), "books": Source(1e9, 1e3)}
-    folder = HUGGINGFACE.write(Mixture({"web": 0.5, "books": 0.5}), tmp_path / "mix", sources=sources)
+    folder = HUGGINGFACE.write(
+        Mixture({"web": 0.5, "books": 0.5}), tmp_path / "mix", sources=sources
+    )
     web, books = yaml.safe_load((folder / "mixture.yaml").read_text("utf-8"))["datasets"]
     assert web["probability"] / books["probability"] == pytest.approx(1e4, rel=1e-3)
     assert (web["mean_tokens"], books["mean_tokens"]) == (100, 1e6)
@@ -60,14 +64,26 @@ def test_hugging_face_probabilities_are_shares_of_documents_and_come_back_as_tok
 def test_hugging_face_says_when_it_would_end_before_the_budget(tmp_path):
     sources = {"web": Source(8e9, 1e7), "code": Source(1e9, 1e7)}
     mixture = Mixture({"web": 0.75, "code": 0.25})
-    with pytest.warns(ReweightvizWarning, match="ends when 'code' is used up, at 4e\\+09 of 8e\\+09 tokens; 'all_exhausted'"):
-        HUGGINGFACE.write(mixture, tmp_path / "mix", sources=sources, tokens=8e9, stopping_strategy="first_exhausted")
+    with pytest.warns(
+        ReweightvizWarning,
+        match="ends when 'code' is used up, at 4e\\+09 of 8e\\+09 tokens; 'all_exhausted'",
+    ):
+        HUGGINGFACE.write(
+            mixture,
+            tmp_path / "mix",
+            sources=sources,
+            tokens=8e9,
+            stopping_strategy="first_exhausted",
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         repeated = HUGGINGFACE.write(mixture, tmp_path / "all", sources=sources, tokens=8e9)
         once = HUGGINGFACE.write(mixture, tmp_path / "less", sources=sources, tokens=4e9)
     for folder, strategy in ((repeated, "all_exhausted"), (once, "first_exhausted")):
-        assert yaml.safe_load((folder / "mixture.yaml").read_text("utf-8"))["stopping_strategy"] == strategy
+        assert (
+            yaml.safe_load((folder / "mixture.yaml").read_text("utf-8"))["stopping_strategy"]
+            == strategy
+        )
 
 
 def test_an_edit_of_the_yaml_is_followed_and_said(tmp_path):
@@ -83,7 +99,10 @@ def test_an_edit_of_the_yaml_is_followed_and_said(tmp_path):
     assert edited.source["method"] == "edited by hand"
     assert edited.source["before"] == {"method": "olmix"}
     file.write_text(text.replace(repr(web), "0.9"), "utf-8")
-    with pytest.raises(ReweightvizError, match=r"must be >= 0 and sum to 1, or datasets refuses them; they sum to 0\.99"):
+    with pytest.raises(
+        ReweightvizError,
+        match=r"must be >= 0 and sum to 1, or datasets refuses them; they sum to 0\.99",
+    ):
         HUGGINGFACE.read(file)
 
 
@@ -94,32 +113,62 @@ def test_the_yaml_means_the_same_to_a_reader_of_yaml_1_1(tmp_path):
     assert [entry["name"] for entry in content["datasets"]] == names
     assert sum(entry["probability"] for entry in content["datasets"]) == 1
     assert json.loads((folder / "provenance.json").read_text("utf-8"))["domains"] == names
-    assert (content["seed"], content["stopping_strategy"], content["unit"]) == (42, "first_exhausted", "tokens")
+    assert (content["seed"], content["stopping_strategy"], content["unit"]) == (
+        42,
+        "first_exhausted",
+        "tokens",
+    )
 
 
-@pytest.mark.parametrize(("paths", "place"), [
-    (("a.jsonl.gz", "b.json"), {"path": "json", "data_files": ["a.jsonl.gz", "b.json"], "split": "train"}),
-    (("x/*.parquet",), {"path": "parquet", "data_files": ["x/*.parquet"], "split": "train"}),
-    (("org/name.v2",), {"path": "org/name.v2", "split": "train"}),
-    ((), {}),
-])
+@pytest.mark.parametrize(
+    ("paths", "place"),
+    [
+        (
+            ("a.jsonl.gz", "b.json"),
+            {"path": "json", "data_files": ["a.jsonl.gz", "b.json"], "split": "train"},
+        ),
+        (("x/*.parquet",), {"path": "parquet", "data_files": ["x/*.parquet"], "split": "train"}),
+        (("org/name.v2",), {"path": "org/name.v2", "split": "train"}),
+        ((), {}),
+    ],
+)
 def test_hugging_face_paths(tmp_path, paths, place):
-    folder = HUGGINGFACE.write(Mixture({"web": 1.0}), tmp_path / "mix", sources={"web": Source(1e9, 1e6, paths)})
-    entry, = yaml.safe_load((folder / "mixture.yaml").read_text("utf-8"))["datasets"]
+    folder = HUGGINGFACE.write(
+        Mixture({"web": 1.0}), tmp_path / "mix", sources={"web": Source(1e9, 1e6, paths)}
+    )
+    (entry,) = yaml.safe_load((folder / "mixture.yaml").read_text("utf-8"))["datasets"]
     assert {key: entry[key] for key in ("path", "data_files", "split") if key in entry} == place
 
 
-@pytest.mark.parametrize(("options", "sentence"), [
-    ({}, "sources= must give tokens and documents of 'web', 'code'; unit='tokens' is for"),
-    ({"sources": {"web": Source(1e9, 1e6), "code": 1e9}}, "tokens and documents of 'code'"),
-    ({"sources": {"web": Source(1e9, 1e6), "code": Source(0, 1e6)}}, "tokens and documents of 'code'"),
-    ({"unit": "token"}, "did you mean 'tokens'"),
-    ({"unit": "tokens", "stopping_strategy": "all_exhausted_without_replacement"}, "loses the weights"),
-    ({"unit": "tokens", "stopping_strategy": "all_exausted"}, "did you mean 'all_exhausted'"),
-    ({"unit": "tokens", "seed": 1.5}, "seed must be a whole number of at least 0; got 1.5"),
-    ({"unit": "tokens", "sources": {"web": Source(1e9, 1e6, ("a.json", "b.csv")), "code": 1}}, "files of one kind"),
-    ({"unit": "tokens", "sources": {"web": Source(1e9, 1e6, ("a/b", "c/d")), "code": 1}}, "or one dataset name; got 'a/b', 'c/d'"),
-])
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({}, "sources= must give tokens and documents of 'web', 'code'; unit='tokens' is for"),
+        ({"sources": {"web": Source(1e9, 1e6), "code": 1e9}}, "tokens and documents of 'code'"),
+        (
+            {"sources": {"web": Source(1e9, 1e6), "code": Source(0, 1e6)}},
+            "tokens and documents of 'code'",
+        ),
+        ({"unit": "token"}, "did you mean 'tokens'"),
+        (
+            {"unit": "tokens", "stopping_strategy": "all_exhausted_without_replacement"},
+            "loses the weights",
+        ),
+        ({"unit": "tokens", "stopping_strategy": "all_exausted"}, "did you mean 'all_exhausted'"),
+        ({"unit": "tokens", "seed": 1.5}, "seed must be a whole number of at least 0; got 1.5"),
+        (
+            {
+                "unit": "tokens",
+                "sources": {"web": Source(1e9, 1e6, ("a.json", "b.csv")), "code": 1},
+            },
+            "files of one kind",
+        ),
+        (
+            {"unit": "tokens", "sources": {"web": Source(1e9, 1e6, ("a/b", "c/d")), "code": 1}},
+            "or one dataset name; got 'a/b', 'c/d'",
+        ),
+    ],
+)
 def test_what_hugging_face_refuses(tmp_path, options, sentence):
     with pytest.raises(ReweightvizError, match=sentence):
         HUGGINGFACE.write(Mixture({"web": 0.5, "code": 0.5}), tmp_path / "mix", **options)
@@ -137,9 +186,12 @@ train = interleave_datasets([web, code], probabilities=PROBABILITIES, seed=0, st
 """)
     sources = {"web": Source(1e9, 1e6), "code": Source(3e9, 1e6)}
     assert dict(HUGGINGFACE.read(script, sources=sources)) == {"web": 0.5, "code": 0.5}
-    with pytest.raises(ReweightvizError, match="shares of tokens need the tokens and documents of 'web', 'code': pass sources="):
+    with pytest.raises(
+        ReweightvizError,
+        match="shares of tokens need the tokens and documents of 'web', 'code': pass sources=",
+    ):
         HUGGINGFACE.read(script)
-    trap, = HUGGINGFACE.parse(HUGGINGFACE.open(script)).traps
+    (trap,) = HUGGINGFACE.parse(HUGGINGFACE.open(script)).traps
     assert "ends at the sizes of the datasets, whatever the probabilities" in trap
     assert not script.with_name("train.py.ran").exists()
 
@@ -149,11 +201,20 @@ def test_a_dataset_that_stands_twice_adds_up_and_bad_numbers_are_named(tmp_path)
     script.write_text("interleave_datasets([a, b, a], probabilities=[0.25, 0.5, 0.25])")
     assert HUGGINGFACE.parse(HUGGINGFACE.open(script)).stages[0] == {"a": 0.5, "b": 0.5}
     script.write_text("interleave_datasets([a, b], probabilities=[-1, 2])")
-    assert HUGGINGFACE.parse(HUGGINGFACE.open(script)).refused == ("the probabilities must be numbers >= 0, or datasets refuses them; that of 'a' is not.",)
+    assert HUGGINGFACE.parse(HUGGINGFACE.open(script)).refused == (
+        "the probabilities must be numbers >= 0, or datasets refuses them; that of 'a' is not.",
+    )
 
 
-@pytest.mark.parametrize(("name", "domain"), [
-    ("teknium/OpenHermes-2.5", "OpenHermes-2.5"), ("org/c4:en", "c4:en"), ("data/web.v2.jsonl.gz", "web.v2"), ("data/web-0.jsonl,data/web-1.jsonl", "web"),
-    ("/d/code/*.parquet", "code")])
+@pytest.mark.parametrize(
+    ("name", "domain"),
+    [
+        ("teknium/OpenHermes-2.5", "OpenHermes-2.5"),
+        ("org/c4:en", "c4:en"),
+        ("data/web.v2.jsonl.gz", "web.v2"),
+        ("data/web-0.jsonl,data/web-1.jsonl", "web"),
+        ("/d/code/*.parquet", "code"),
+    ],
+)
 def test_a_version_in_a_name_is_no_ending(name, domain):
     assert exporters.find("trl").guess(name) == domain

@@ -13,9 +13,17 @@ from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks.levanter import Levanter
 
 LEVANTER = Levanter()
-MIXTURE = Mixture({"web": 0.7, "no": 0.2, "code-1.0/py": 0.1, "spam": 0.0}, source={"method": "test"})
-SOURCES = Sources({"web": Source(8e9, 8e6, ("gs://b/web/*.jsonl.gz", "gs://b/more.jsonl")), "no": Source(4e9, 1e6, ("org/code-1.0",)),
-                   "code-1.0/py": Source(1e9, 1e6, ("org/the-code:python",)), "spam": Source(1e9, 1e6, ("/d/spam.jsonl",))})
+MIXTURE = Mixture(
+    {"web": 0.7, "no": 0.2, "code-1.0/py": 0.1, "spam": 0.0}, source={"method": "test"}
+)
+SOURCES = Sources(
+    {
+        "web": Source(8e9, 8e6, ("gs://b/web/*.jsonl.gz", "gs://b/more.jsonl")),
+        "no": Source(4e9, 1e6, ("org/code-1.0",)),
+        "code-1.0/py": Source(1e9, 1e6, ("org/the-code:python",)),
+        "spam": Source(1e9, 1e6, ("/d/spam.jsonl",)),
+    }
+)
 BARE = pytest.mark.filterwarnings("ignore:this config of Levanter has no files yet")
 
 
@@ -24,43 +32,114 @@ def loaded(path):
 
 
 def test_a_new_file_names_every_component(tmp_path):
-    file = LEVANTER.write(MIXTURE, tmp_path / "c.yaml", sources=SOURCES, tokenizer="org/tokenizer", stop_strategy="first_exhausted")
+    file = LEVANTER.write(
+        MIXTURE,
+        tmp_path / "c.yaml",
+        sources=SOURCES,
+        tokenizer="org/tokenizer",
+        stop_strategy="first_exhausted",
+    )
     plain = LEVANTER.write(MIXTURE, tmp_path / "plain.yaml", sources=SOURCES)
-    assert list(loaded(plain)["data"]) == ["cache_dir", "components", "train_weights", "stop_strategy", "mixture_block_size"]
-    assert loaded(file) == {"data": {
-        "tokenizer": "org/tokenizer", "cache_dir": "cache/",
-        "components": {"web": {"type": "cached", "source": {"type": "url", "train_urls": ["gs://b/web/*.jsonl.gz", "gs://b/more.jsonl"]}},
-                       "no": {"type": "cached", "source": {"type": "hf", "id": "org/code-1.0"}},
-                       "code-1.0/py": {"type": "cached", "source": {"type": "hf", "id": "org/the-code", "name": "python"}}},
-        "train_weights": {"web": 0.7, "no": 0.2, "code-1.0/py": 0.1}, "stop_strategy": "first_exhausted", "mixture_block_size": 2048}}
+    assert list(loaded(plain)["data"]) == [
+        "cache_dir",
+        "components",
+        "train_weights",
+        "stop_strategy",
+        "mixture_block_size",
+    ]
+    assert loaded(file) == {
+        "data": {
+            "tokenizer": "org/tokenizer",
+            "cache_dir": "cache/",
+            "components": {
+                "web": {
+                    "type": "cached",
+                    "source": {
+                        "type": "url",
+                        "train_urls": ["gs://b/web/*.jsonl.gz", "gs://b/more.jsonl"],
+                    },
+                },
+                "no": {"type": "cached", "source": {"type": "hf", "id": "org/code-1.0"}},
+                "code-1.0/py": {
+                    "type": "cached",
+                    "source": {"type": "hf", "id": "org/the-code", "name": "python"},
+                },
+            },
+            "train_weights": {"web": 0.7, "no": 0.2, "code-1.0/py": 0.1},
+            "stop_strategy": "first_exhausted",
+            "mixture_block_size": 2048,
+        }
+    }
     assert '"no": 0.2' in file.read_text("utf-8")
-    with pytest.raises(ReweightvizError, match="no stop_strategy 'restrat'; did you mean 'restart'"):
+    with pytest.raises(
+        ReweightvizError, match="no stop_strategy 'restrat'; did you mean 'restart'"
+    ):
         LEVANTER.write(MIXTURE, tmp_path / "d.yaml", stop_strategy="restrat")
     assert LEVANTER.parse(Document.open(file)).paths == {
-        "web": ["gs://b/web/*.jsonl.gz", "gs://b/more.jsonl"], "no": ["org/code-1.0"], "code-1.0/py": ["org/the-code:python"]}
+        "web": ["gs://b/web/*.jsonl.gz", "gs://b/more.jsonl"],
+        "no": ["org/code-1.0"],
+        "code-1.0/py": ["org/the-code:python"],
+    }
 
 
 def test_components_without_files_are_said_when_written_and_when_read(tmp_path):
-    with pytest.warns(ReweightvizWarning, match="has no files yet for 'web', 'code': give paths in sources=, or fill train_urls"):
+    with pytest.warns(
+        ReweightvizWarning,
+        match="has no files yet for 'web', 'code': give paths in sources=, or fill train_urls",
+    ):
         file = LEVANTER.write(Mixture.uniform(["web", "code"]), tmp_path / "c.yaml")
-    assert loaded(file)["data"]["components"]["web"] == {"type": "cached", "source": {"type": "url", "train_urls": []}}
-    assert "finds nothing to train on for 'web', 'code'" in LEVANTER.parse(Document.open(file)).traps[-1]
-    file.write_text("data: {components: {web: {cache_dir: c}, code: {source: {type: url}}, held: {source: {type: url}}}, train_weights: "
-                    "{web: 1, code: 1, held: 0}}\n")
-    assert LEVANTER.parse(Document.open(file)).traps == ("Levanter finds nothing to train on for 'code': its train_urls are empty.",)
+    assert loaded(file)["data"]["components"]["web"] == {
+        "type": "cached",
+        "source": {"type": "url", "train_urls": []},
+    }
+    assert (
+        "finds nothing to train on for 'web', 'code'"
+        in LEVANTER.parse(Document.open(file)).traps[-1]
+    )
+    file.write_text(
+        "data: {components: {web: {cache_dir: c}, code: {source: {type: url}}, held: {source: {type: url}}}, train_weights: "
+        "{web: 1, code: 1, held: 0}}\n"
+    )
+    assert LEVANTER.parse(Document.open(file)).traps == (
+        "Levanter finds nothing to train on for 'code': its train_urls are empty.",
+    )
 
 
-@pytest.mark.parametrize("path", ["/data/tok", "/d/web_text_document", "${data.dir}/web.jsonl", "s3://b/web", "gs://b/web/", "a/b/c", "d/x.tar",
-                                  "org/math::validation"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/data/tok",
+        "/d/web_text_document",
+        "${data.dir}/web.jsonl",
+        "s3://b/web",
+        "gs://b/web/",
+        "a/b/c",
+        "d/x.tar",
+        "org/math::validation",
+    ],
+)
 def test_what_levanter_reads_neither_as_a_file_nor_from_the_hub_is_said(tmp_path, path):
-    with pytest.warns(ReweightvizWarning, match="Levanter reads files that end in .json.* is neither: name the files"):
-        file = LEVANTER.write(Mixture({"web": 1.0}), tmp_path / "c.yaml", sources={"web": Source(1e9, 1e6, (path,))})
-    assert loaded(file)["data"]["components"]["web"]["source"] == {"type": "url", "train_urls": [path]}
+    with pytest.warns(
+        ReweightvizWarning,
+        match="Levanter reads files that end in .json.* is neither: name the files",
+    ):
+        file = LEVANTER.write(
+            Mixture({"web": 1.0}), tmp_path / "c.yaml", sources={"web": Source(1e9, 1e6, (path,))}
+        )
+    assert loaded(file)["data"]["components"]["web"]["source"] == {
+        "type": "url",
+        "train_urls": [path],
+    }
 
 
 @BARE
 def test_component_names_are_no_paths_that_climb(tmp_path):
-    names = loaded(LEVANTER.write(Mixture.uniform(["..", "a/../b", "/abs", "a//b", "a.", ".", "nemotron_cc/hq"]), tmp_path / "c.yaml"))
+    names = loaded(
+        LEVANTER.write(
+            Mixture.uniform(["..", "a/../b", "/abs", "a//b", "a.", ".", "nemotron_cc/hq"]),
+            tmp_path / "c.yaml",
+        )
+    )
     for name in names["data"]["components"]:
         assert not name.startswith("/") and not {"", ".", ".."} & set(name.split("/"))
     assert "nemotron_cc/hq" in names["data"]["components"]
@@ -70,13 +149,22 @@ def test_component_names_are_no_paths_that_climb(tmp_path):
 def test_a_block_has_a_place_for_every_weight(tmp_path):
     small = Mixture.normalized({"web": 1.0, "rare": 1 / 5000})
     assert loaded(LEVANTER.write(small, tmp_path / "c.yaml"))["data"]["mixture_block_size"] == 8192
-    with pytest.raises(ReweightvizError, match="'rare' would never be drawn: a share below 1/2048 .*raise mixture_block_size= or the weight"):
+    with pytest.raises(
+        ReweightvizError,
+        match="'rare' would never be drawn: a share below 1/2048 .*raise mixture_block_size= or the weight",
+    ):
         LEVANTER.write(small, tmp_path / "d.yaml", mixture_block_size=2048)
-    with pytest.raises(ReweightvizError, match="'rare' would never be drawn: a share below 1/32768"):
+    with pytest.raises(
+        ReweightvizError, match="'rare' would never be drawn: a share below 1/32768"
+    ):
         LEVANTER.write(Mixture.normalized({"web": 1.0, "rare": 1e-6}), tmp_path / "d.yaml")
-    with pytest.raises(ReweightvizError, match="'rare' would never be drawn: a share below 1/32768"):
+    with pytest.raises(
+        ReweightvizError, match="'rare' would never be drawn: a share below 1/32768"
+    ):
         LEVANTER.write(Mixture({"web": 1.0, "rare": 5e-324}), tmp_path / "d.yaml")
-    (tmp_path / "d.yaml").write_text("data: {train_weights: {web: 0.9999, rare: 0.0001, some: 0.0009}, mixture_block_size: 2048}\n")
+    (tmp_path / "d.yaml").write_text(
+        "data: {train_weights: {web: 0.9999, rare: 0.0001, some: 0.0009}, mixture_block_size: 2048}\n"
+    )
     config = LEVANTER.parse(Document.open(tmp_path / "d.yaml"))
     assert config.refused == ()
     assert "'rare' would never be drawn" in config.traps[0]
@@ -103,7 +191,11 @@ optimizer:
 
 
 def changes(draft) -> list[str]:
-    return [line for line in draft.diff().splitlines() if line[0] in "+-" and line[:3] not in {"+++", "---"}]
+    return [
+        line
+        for line in draft.diff().splitlines()
+        if line[0] in "+-" and line[:3] not in {"+++", "---"}
+    ]
 
 
 def test_a_merge_changes_the_weights_alone(tmp_path):
@@ -111,10 +203,20 @@ def test_a_merge_changes_the_weights_alone(tmp_path):
     file.write_text(THEIRS)
     assert dict(LEVANTER.read(file)) == {"owt": 0.6, "wikitext": 0.4}
     assert changes(LEVANTER.draft(Mixture({"owt": 0.5, "wikitext": 0.5}), file, merge=True)) == [
-        "-    owt: 0.6       # most of it", "-    wikitext: 0.4", "+    owt: 0.5       # most of it", "+    wikitext: 0.5"]
-    added = LEVANTER.draft(Mixture({"owt": 0.5, "wikitext": 0.25, "math": 0.25}), file, merge=True, sources={
-        "owt": 1.0, "wikitext": 1.0, "math": Source(1.0, 1, ("org/math",))})
-    assert changes(added)[:2] == ["+    math:", '+      id: "org/math"'], "the older tree has no 'type' and 'source'"
+        "-    owt: 0.6       # most of it",
+        "-    wikitext: 0.4",
+        "+    owt: 0.5       # most of it",
+        "+    wikitext: 0.5",
+    ]
+    added = LEVANTER.draft(
+        Mixture({"owt": 0.5, "wikitext": 0.25, "math": 0.25}),
+        file,
+        merge=True,
+        sources={"owt": 1.0, "wikitext": 1.0, "math": Source(1.0, 1, ("org/math",))},
+    )
+    assert changes(added)[:2] == ["+    math:", '+      id: "org/math"'], (
+        "the older tree has no 'type' and 'source'"
+    )
     assert "marin-levanter refuses data.configs" in LEVANTER.parse(Document.open(file)).traps[0]
 
 
@@ -137,7 +239,12 @@ def test_keys_that_yaml_takes_for_numbers_are_names(tmp_path):
     assert dict(LEVANTER.read(file)) == {"2023": 0.5, "2024": 0.5, "2025": 0.0}
     assert LEVANTER.parse(Document.open(file)).paths["2024"] == ["b.jsonl"]
     draft = LEVANTER.draft(Mixture({"2023": 0.75, "2024": 0.25}), file, merge=True)
-    assert changes(draft) == ["-    2023: 0.5   # the first", "-    2024: 0.5", "+    2023: 0.75  # the first", "+    2024: 0.25"]
+    assert changes(draft) == [
+        "-    2023: 0.5   # the first",
+        "-    2024: 0.5",
+        "+    2023: 0.75  # the first",
+        "+    2024: 0.25",
+    ]
 
 
 COMMENTED = """\
@@ -160,41 +267,84 @@ def test_a_schedule_keeps_the_comments_beside_the_weights(tmp_path):
     start, end = Mixture({"web": 0.75, "code": 0.25}), Mixture({"web": 0.25, "code": 0.75})
     LEVANTER.write(Schedule({0: start, 1000: end}), file, merge=True)
     text = file.read_text()
-    assert [text.count(comment) for comment in ("# the mixture", "# by hand", "# from the crawl", "# shrinks")] == [1] * 4
+    assert [
+        text.count(comment)
+        for comment in ("# the mixture", "# by hand", "# from the crawl", "# shrinks")
+    ] == [1] * 4
     back = LEVANTER.read_schedule(file)
-    assert {step: dict(mixture) for step, mixture in back.items()} == {0: dict(start), 1000: dict(end)}
+    assert {step: dict(mixture) for step, mixture in back.items()} == {
+        0: dict(start),
+        1000: dict(end),
+    }
     assert back.steps == 4000
     file.write_text(text.replace("code: 0.75", "code: 0.75  # anneals"))
     draft = LEVANTER.draft(Schedule({0: end, 1000: start}), file, merge=True)
-    assert [line.partition("# ")[2] for line in changes(draft)] == ["shrinks", "", "shrinks", "", "", "anneals", "", "anneals"]
+    assert [line.partition("# ")[2] for line in changes(draft)] == [
+        "shrinks",
+        "",
+        "shrinks",
+        "",
+        "",
+        "anneals",
+        "",
+        "anneals",
+    ]
     LEVANTER.write(start, draft.save(), merge=True)
     assert dict(LEVANTER.read(file)) == dict(start)
-    shared = "data:\n  train_weights:\n  - - 0\n    - &m {web: 0.5, code: 0.5}\n  - - 1024\n    - *m\n"
+    shared = (
+        "data:\n  train_weights:\n  - - 0\n    - &m {web: 0.5, code: 0.5}\n  - - 1024\n    - *m\n"
+    )
     file.write_text(shared)
-    LEVANTER.write(Schedule({0: start, 1024: end}), file, merge=True, sources={
-        "web": Source(1, 1, ("org/web",)), "code": Source(1, 1, ("org/code",))})
-    assert {step: dict(mixture) for step, mixture in LEVANTER.read_schedule(file).items()} == {0: dict(start), 1024: dict(end)}
+    LEVANTER.write(
+        Schedule({0: start, 1024: end}),
+        file,
+        merge=True,
+        sources={"web": Source(1, 1, ("org/web",)), "code": Source(1, 1, ("org/code",))},
+    )
+    assert {step: dict(mixture) for step, mixture in LEVANTER.read_schedule(file).items()} == {
+        0: dict(start),
+        1024: dict(end),
+    }
 
 
 def test_a_schedule_begins_on_blocks_of_the_configs_batches(tmp_path):
     file = tmp_path / "c.yaml"
     file.write_text(THEIRS)
     start, end = Mixture({"owt": 0.8, "wikitext": 0.2}), Mixture({"owt": 0.5, "wikitext": 0.5})
-    with pytest.raises(ReweightvizError, match="begins on a block of 2048 sequences, at a step that is a multiple of 8; step 1001 is "
-                                               "sequence 256256"):
+    with pytest.raises(
+        ReweightvizError,
+        match="begins on a block of 2048 sequences, at a step that is a multiple of 8; step 1001 is "
+        "sequence 256256",
+    ):
         LEVANTER.write(Schedule({0: start, 1001: end}), file, merge=True)
     LEVANTER.write(Schedule({0: start, 1000: end}), file, merge=True)
-    assert loaded(file)["data"]["train_weights"] == [[0, {"owt": 0.8, "wikitext": 0.2}], [1000, {"owt": 0.5, "wikitext": 0.5}]]
+    assert loaded(file)["data"]["train_weights"] == [
+        [0, {"owt": 0.8, "wikitext": 0.2}],
+        [1000, {"owt": 0.5, "wikitext": 0.5}],
+    ]
     back = LEVANTER.read_schedule(file)
-    assert {step: dict(mixture) for step, mixture in back.items()} == {0: dict(start), 1000: dict(end)}
+    assert {step: dict(mixture) for step, mixture in back.items()} == {
+        0: dict(start),
+        1000: dict(end),
+    }
     file.write_text(file.read_text().replace("- 1000", "- 1004"))
     with pytest.raises(ReweightvizError, match="step 1004 is sequence 257024"):
         LEVANTER.read_schedule(file)
     batches = "[{start: 0, value: 64}, {start: 64, value: 128}, {start: 256, value: 64}, {start: 1024, value: 256}]"
-    file.write_text(file.read_text().replace("- 1004", "- 1000").replace("train_batch_size: 256", f"train_batch_size: {batches}"))
-    with pytest.raises(ReweightvizError, match="begins on a block of 2048 sequences; step 1000 is sequence 76288"):
+    file.write_text(
+        file.read_text()
+        .replace("- 1004", "- 1000")
+        .replace("train_batch_size: 256", f"train_batch_size: {batches}")
+    )
+    with pytest.raises(
+        ReweightvizError, match="begins on a block of 2048 sequences; step 1000 is sequence 76288"
+    ):
         LEVANTER.read_schedule(file)
-    file.write_text(file.read_text().replace("  tokenizer: gpt2", "  tokenizer: gpt2\n  mixture_block_size: 128"))
+    file.write_text(
+        file.read_text().replace(
+            "  tokenizer: gpt2", "  tokenizer: gpt2\n  mixture_block_size: 128"
+        )
+    )
     assert list(LEVANTER.read_schedule(file)) == [0, 1000]
 
 
@@ -203,12 +353,15 @@ REFUSED = {
     "{web: 0.7, code: -0.3}": "must be numbers >= 0; those of 'code' are not",
     "{web: 0, code: 0}": "train_weights sum to 0",
     "[[0, {web: 1}], [2048, {code: 1}], [1024, {web: 1}]]": "the steps of train_weights must rise from 0",
-    "[[0, {web: 1}], [2048.5, {code: 1}]]": "the steps of train_weights must be whole numbers; '2048.5' is none"}
+    "[[0, {web: 1}], [2048.5, {code: 1}]]": "the steps of train_weights must be whole numbers; '2048.5' is none",
+}
 
 
 @pytest.mark.parametrize(("weights", "sentence"), REFUSED.items())
 def test_what_levanter_refuses_is_said(tmp_path, weights, sentence):
-    (tmp_path / "c.yaml").write_text(f"data: {{components: {{web: {{}}, code: {{}}}}, train_weights: {weights}}}\n")
+    (tmp_path / "c.yaml").write_text(
+        f"data: {{components: {{web: {{}}, code: {{}}}}, train_weights: {weights}}}\n"
+    )
     with pytest.raises(ReweightvizError, match=sentence):
         LEVANTER.read(tmp_path / "c.yaml")
 
@@ -216,10 +369,14 @@ def test_what_levanter_refuses_is_said(tmp_path, weights, sentence):
 def test_without_weights_all_components_count_alike_and_a_data_file_is_read_too(tmp_path):
     (tmp_path / "c.yaml").write_text("data: {tokenizer: gpt2, components: {web: {}, code: {}}}\n")
     assert dict(LEVANTER.read(tmp_path / "c.yaml")) == {"web": 0.5, "code": 0.5}
-    (tmp_path / "d.yaml").write_text("tokenizer: gpt2\nconfigs: {web: {}, code: {}}\ntrain_weights: {web: 3, code: 1}\n")
+    (tmp_path / "d.yaml").write_text(
+        "tokenizer: gpt2\nconfigs: {web: {}, code: {}}\ntrain_weights: {web: 3, code: 1}\n"
+    )
     assert LEVANTER.recognises(Document.open(tmp_path / "d.yaml"))
     assert dict(LEVANTER.read(tmp_path / "d.yaml")) == {"web": 0.75, "code": 0.25}
-    assert not LEVANTER.recognises(Document(tmp_path / "x.yaml", "data: {components: {button: 1}, cache_dir: x}"))
+    assert not LEVANTER.recognises(
+        Document(tmp_path / "x.yaml", "data: {components: {button: 1}, cache_dir: x}")
+    )
     LEVANTER.write(Mixture({"web": 0.5, "code": 0.5}), tmp_path / "d.yaml", merge=True)
     assert loaded(tmp_path / "d.yaml")["train_weights"] == {"web": 0.5, "code": 0.5}
     (tmp_path / "e.yaml").write_text("data: {train_weights: [[5, {web: 1}]]}\n")
@@ -234,7 +391,13 @@ def test_levanters_own_configs_are_read_and_merged(checkouts, tmp_path):
         file = tmp_path / name.replace("/", "-")
         file.write_text((folder / name).read_text())
         mixture = LEVANTER.read(file)
-        draft = LEVANTER.draft(Mixture.normalized({domain: weight**0.5 for domain, weight in mixture.items() if weight}), file, merge=True)
+        draft = LEVANTER.draft(
+            Mixture.normalized(
+                {domain: weight**0.5 for domain, weight in mixture.items() if weight}
+            ),
+            file,
+            merge=True,
+        )
         assert len(changes(draft)) == 2 * len([weight for weight in mixture.values() if weight])
     assert list(LEVANTER.read_schedule(folder / "gpt2_small_fast_batch_schedule.yaml")) == [0, 1000]
 
@@ -244,27 +407,68 @@ def test_levanters_own_configs_are_read_and_merged(checkouts, tmp_path):
 def test_levanter_draws_both_stages(tmp_path, load_with):
     """A block holds whole counts: what is left over of it goes to the largest."""
     names = {"web": 0, "no": 1, "code-1.0/py": 2}
-    head = {"tokenizer": "passthrough", "vocab_size": 100, "enforce_eos": False, "cache_dir": str(tmp_path / "cache"), "shuffle": False,
-            "components": {name: {"type": "cached", "format": {"type": "prebuilt"}, "source": {
-                "type": "url", "train_urls": [str(tmp_path / f"{token}.jsonl")], "format": {"type": "prebuilt"}}} for name, token in names.items()}}
+    head = {
+        "tokenizer": "passthrough",
+        "vocab_size": 100,
+        "enforce_eos": False,
+        "cache_dir": str(tmp_path / "cache"),
+        "shuffle": False,
+        "components": {
+            name: {
+                "type": "cached",
+                "format": {"type": "prebuilt"},
+                "source": {
+                    "type": "url",
+                    "train_urls": [str(tmp_path / f"{token}.jsonl")],
+                    "format": {"type": "prebuilt"},
+                },
+            }
+            for name, token in names.items()
+        },
+    }
     end = Mixture({"web": 0.1, "no": 0.2, "code-1.0/py": 0.7})
     stages = Schedule({0: Mixture({name: MIXTURE[name] for name in names}), 256: end}, steps=512)
     jobs = []
-    for number, mixture, options in ((0, MIXTURE, {}), (1, stages, {}), (2, MIXTURE, {"stop_strategy": "first_exhausted"}),
-                                     (3, MIXTURE, {"stop_strategy": "all_exhausted"})):
+    for number, mixture, options in (
+        (0, MIXTURE, {}),
+        (1, stages, {}),
+        (2, MIXTURE, {"stop_strategy": "first_exhausted"}),
+        (3, MIXTURE, {"stop_strategy": "all_exhausted"}),
+    ):
         file = tmp_path / f"{number}.yaml"
-        file.write_text(yaml.safe_dump({"data": head, "trainer": {"train_batch_size": 8}}, sort_keys=False))
+        file.write_text(
+            yaml.safe_dump({"data": head, "trainer": {"train_batch_size": 8}}, sort_keys=False)
+        )
         LEVANTER.write(mixture, file, merge=True, **options)
-        jobs.append({"config": file, "windows": [[0, 2048], [2048, 4096]][: 2 if number == 1 else 1]})
+        jobs.append(
+            {"config": file, "windows": [[0, 2048], [2048, 4096]][: 2 if number == 1 else 1]}
+        )
     for number, weights in enumerate(REFUSED, 4):
-        bad = {"data": head | {"train_weights": yaml.safe_load(weights.replace("code", "no").replace("cod:", "absent:"))}}
-        (tmp_path / f"{number}.yaml").write_text(yaml.safe_dump(bad | {"trainer": {"train_batch_size": 8}}))
+        bad = {
+            "data": head
+            | {
+                "train_weights": yaml.safe_load(
+                    weights.replace("code", "no").replace("cod:", "absent:")
+                )
+            }
+        }
+        (tmp_path / f"{number}.yaml").write_text(
+            yaml.safe_dump(bad | {"trainer": {"train_batch_size": 8}})
+        )
         jobs.append({"config": tmp_path / f"{number}.yaml", "windows": [[0, 8]]})
     late = Schedule({0: stages[0], 100: end})
-    (tmp_path / "late.yaml").write_text(yaml.safe_dump({"data": head | {"train_weights": [[s, dict(m)] for s, m in late.items()]}} | {
-        "trainer": {"train_batch_size": 8}}))
+    (tmp_path / "late.yaml").write_text(
+        yaml.safe_dump(
+            {"data": head | {"train_weights": [[s, dict(m)] for s, m in late.items()]}}
+            | {"trainer": {"train_batch_size": 8}}
+        )
+    )
     jobs.append({"config": tmp_path / "late.yaml", "windows": [[0, 8]]})
-    found = load_with("levanter_load.py", jobs=jobs, files={str(tmp_path / f"{token}.jsonl"): [token + 10, 2000] for token in names.values()})
+    found = load_with(
+        "levanter_load.py",
+        jobs=jobs,
+        files={str(tmp_path / f"{token}.jsonl"): [token + 10, 2000] for token in names.values()},
+    )
 
     def expected(mixture) -> dict:
         counts = {str(token + 10): int(mixture[name] * 2048) for name, token in names.items()}
@@ -275,6 +479,8 @@ def test_levanter_draws_both_stages(tmp_path, load_with):
     assert static["drawn"] == [expected(MIXTURE)] and static["block"] == 2048
     assert staged["drawn"] == [expected(MIXTURE), expected(end)]
     assert static["length"] is None and staged["length"] is None, "restart goes on for ever"
-    assert first["length"] == pytest.approx(2000 / 0.7, abs=100) and every["length"] == pytest.approx(2000 / 0.1, abs=2048)
+    assert first["length"] == pytest.approx(2000 / 0.7, abs=100) and every[
+        "length"
+    ] == pytest.approx(2000 / 0.1, abs=2048)
     assert all(one.get("error") for one in found[4:]), found[4:]
     assert "must be a multiple of block_size" in found[-1]["error"]

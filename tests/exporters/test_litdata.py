@@ -19,20 +19,38 @@ DRAWS = 2000
 
 
 def sources_in(folder) -> Sources:
-    return Sources({name: Source(1e6 * place, 1e3, (f"{folder}/{name}",)) for place, name in enumerate(MIXTURE, 1)})
+    return Sources(
+        {
+            name: Source(1e6 * place, 1e3, (f"{folder}/{name}",))
+            for place, name in enumerate(MIXTURE, 1)
+        }
+    )
 
 
 def test_the_module_holds_paths_and_weights_and_imports_nothing_until_asked(tmp_path):
     file = LITDATA.write(MIXTURE, tmp_path / "mix.py", sources=sources_in("/d"), seed=3)
     body = ast.parse(file.read_text("utf-8")).body
-    names = {node.targets[0].id: ast.literal_eval(node.value) for node in body if isinstance(node, ast.Assign)}
-    assert names == {"SEED": 3, "SOURCES": [{"path": "/d/web", "weight": 0.7}, {"path": "/d/code", "weight": 0.2},
-                                            {"path": "/d/math", "weight": 0.1}]}
+    names = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in body
+        if isinstance(node, ast.Assign)
+    }
+    assert names == {
+        "SEED": 3,
+        "SOURCES": [
+            {"path": "/d/web", "weight": 0.7},
+            {"path": "/d/code", "weight": 0.2},
+            {"path": "/d/math", "weight": 0.1},
+        ],
+    }
     assert [node.name for node in body if not isinstance(node, ast.Assign)] == ["dataset"]
 
 
 def test_every_domain_needs_one_path(tmp_path):
-    with pytest.raises(ReweightvizError, match="litdata needs one path for each domain; sources= has no path for 'web'"):
+    with pytest.raises(
+        ReweightvizError,
+        match="litdata needs one path for each domain; sources= has no path for 'web'",
+    ):
         LITDATA.write(MIXTURE, tmp_path / "mix.py")
     with pytest.raises(ReweightvizError, match="reads a file that ends in .py; got 'mix.yaml'"):
         LITDATA.write(MIXTURE, tmp_path / "mix.yaml", sources=sources_in("/d"))
@@ -69,16 +87,28 @@ class Mixed(DataModule):
 def test_a_data_module_in_the_way_of_litgpt_is_read(tmp_path):
     (tmp_path / "module.py").write_text(LIKE_LITGPT)
     assert LITDATA.recognises(Document.open(tmp_path / "module.py"))
-    assert dict(LITDATA.read(tmp_path / "module.py")) == pytest.approx({"slim": 0.693584, "starcoder": 0.306416})
+    assert dict(LITDATA.read(tmp_path / "module.py")) == pytest.approx(
+        {"slim": 0.693584, "starcoder": 0.306416}
+    )
 
 
-@pytest.mark.parametrize(("change", "sentence"), [
-    (("iterate_over_all=False", "iterate_over_all=True"), "weights only with iterate_over_all=False"),
-    ((", iterate_over_all=False", ""), "weights only with iterate_over_all=False"),
-    (("iterate_over_all=False", "iterate_over_all=False, batching_method='per_stream'"), "which loses the weights"),
-    (("(0.693584, 0.306416)", "(0.0, 0.0)"), "one of them above 0"),
-    (("(0.693584, 0.306416)", "compute_weights()"), "that can be read without running it"),
-    (("(0.693584, 0.306416)", "(1.0,)"), "that can be read without running it")])
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            ("iterate_over_all=False", "iterate_over_all=True"),
+            "weights only with iterate_over_all=False",
+        ),
+        ((", iterate_over_all=False", ""), "weights only with iterate_over_all=False"),
+        (
+            ("iterate_over_all=False", "iterate_over_all=False, batching_method='per_stream'"),
+            "which loses the weights",
+        ),
+        (("(0.693584, 0.306416)", "(0.0, 0.0)"), "one of them above 0"),
+        (("(0.693584, 0.306416)", "compute_weights()"), "that can be read without running it"),
+        (("(0.693584, 0.306416)", "(1.0,)"), "that can be read without running it"),
+    ],
+)
 def test_what_litdata_would_refuse_or_lose_is_said(tmp_path, change, sentence):
     (tmp_path / "module.py").write_text(LIKE_LITGPT.replace(*change))
     with pytest.raises(ReweightvizError, match=sentence):
@@ -88,7 +118,9 @@ def test_what_litdata_would_refuse_or_lose_is_said(tmp_path, change, sentence):
 @pytest.mark.checkout("litgpt")
 def test_litgpts_own_data_module_is_read(checkouts):
     mixture = LITDATA.read(checkouts / "litgpt" / "litgpt" / "data" / "tinyllama.py")
-    assert dict(mixture) == pytest.approx({"slimpajama_train": 0.693584, "starcoder_train": 0.306416})
+    assert dict(mixture) == pytest.approx(
+        {"slimpajama_train": 0.693584, "starcoder_train": 0.306416}
+    )
 
 
 @pytest.mark.framework("core")
@@ -97,7 +129,10 @@ def test_litdata_draws_the_mixture(tmp_path, load_with):
     sources = sources_in(tmp_path)
     file = LITDATA.write(MIXTURE, tmp_path / "mix.py", sources=sources)
     names = [name for name, weight in MIXTURE.items() if weight]
-    folders = {sources[name].paths[0]: [place, 4000 if name == "web" else 800] for place, name in enumerate(names)}
+    folders = {
+        sources[name].paths[0]: [place, 4000 if name == "web" else 800]
+        for place, name in enumerate(names)
+    }
     found = load_with("litdata_load.py", module=file, folders=folders, draws=DRAWS, block=17)
     for drawn in (found["drawn"], found["until_the_end"]):
         total = sum(drawn.values())
@@ -105,7 +140,9 @@ def test_litdata_draws_the_mixture(tmp_path, load_with):
             p = MIXTURE[name]
             assert abs(drawn[str(place)] / total - p) < 4 * math.sqrt(p * (1 - p) / total)
     assert sum(found["drawn"].values()) == DRAWS
-    assert max(found["until_the_end"]["1"], found["until_the_end"]["2"]) in range(790, 801), "it ends with the first that is used up"
+    assert max(found["until_the_end"]["1"], found["until_the_end"]["2"]) in range(790, 801), (
+        "it ends with the first that is used up"
+    )
     assert sum(found["until_the_end"].values()) < 5600
     assert "iterate_over_all" in found["refused"]
     assert found["lost"]["0"] / sum(found["lost"].values()) < 0.55, "per_stream loses the weights"

@@ -65,56 +65,123 @@ def check_draws(found: dict, asked: dict[str, float]) -> None:
     assert dict(zip(found["names"], found["probabilities"], strict=True)) == asked
     for name, p in asked.items():
         assert abs(found["documents"][name] / DRAWS - p) < 4 * math.sqrt(p * (1 - p) / DRAWS), found
-        assert found["tokens"][name] / sum(found["tokens"].values()) == pytest.approx(MIXTURE[name], abs=0.06)
+        assert found["tokens"][name] / sum(found["tokens"].values()) == pytest.approx(
+            MIXTURE[name], abs=0.06
+        )
 
 
 @pytest.mark.framework("transformers4")
-@pytest.mark.golden("llama-factory", "the real llamafactory 0.9.5: get_dataset of the exported YAML, packed, 2,000 documents")
+@pytest.mark.golden(
+    "llama-factory",
+    "the real llamafactory 0.9.5: get_dataset of the exported YAML, packed, 2,000 documents",
+)
 def test_llama_factory_draws_the_asked_share_of_tokens(tmp_path, load_with):
     folder = LLAMA.write(MIXTURE, tmp_path / "mix", sources=word_sources(tmp_path))
-    command = ["model_name_or_path=none", "stage=pt", "do_train=true", "output_dir=out", "report_to=none", "template=default"]
-    found = load_with("llama_factory_load.py", config=folder / "mixture.yaml", extra=command, draws=DRAWS)
+    command = [
+        "model_name_or_path=none",
+        "stage=pt",
+        "do_train=true",
+        "output_dir=out",
+        "report_to=none",
+        "template=default",
+    ]
+    found = load_with(
+        "llama_factory_load.py", config=folder / "mixture.yaml", extra=command, draws=DRAWS
+    )
     content = yaml.safe_load((folder / "mixture.yaml").read_text("utf-8"))
     assert found["packing"] is True
-    check_draws(found, dict(zip(["web", "code", "math"], map(float, content["interleave_probs"].split(",")), strict=True)))
+    check_draws(
+        found,
+        dict(
+            zip(
+                ["web", "code", "math"],
+                map(float, content["interleave_probs"].split(",")),
+                strict=True,
+            )
+        ),
+    )
 
 
 @pytest.mark.framework("transformers4")
-@pytest.mark.golden("llama-factory", "the real llamafactory 0.9.5: a training YAML after a merge, streamed, 2,000 documents")
+@pytest.mark.golden(
+    "llama-factory",
+    "the real llamafactory 0.9.5: a training YAML after a merge, streamed, 2,000 documents",
+)
 def test_llama_factory_takes_a_training_yaml_after_a_merge(tmp_path, load_with):
     sources = word_sources(tmp_path)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mixture.yaml").write_text(TRAINING)
-    (tmp_path / "run" / "dataset_info.json").write_text(json.dumps(
-        {name: {"file_name": str(tmp_path / f"{name}.jsonl"), "columns": {"prompt": "text"}} for name in ("web", "code")}))
+    (tmp_path / "run" / "dataset_info.json").write_text(
+        json.dumps(
+            {
+                name: {"file_name": str(tmp_path / f"{name}.jsonl"), "columns": {"prompt": "text"}}
+                for name in ("web", "code")
+            }
+        )
+    )
     LLAMA.write(MIXTURE, tmp_path / "run", sources=sources, merge=True)
     file = tmp_path / "run" / "mixture.yaml"
-    found = load_with("llama_factory_load.py", config=file, extra=["mix_strategy=interleave_over"], draws=DRAWS)
+    found = load_with(
+        "llama_factory_load.py", config=file, extra=["mix_strategy=interleave_over"], draws=DRAWS
+    )
     assert found["names"] == ["code", "web", "math"]
-    check_draws(found, dict(zip(found["names"], map(float, yaml.safe_load(file.read_text())["interleave_probs"].split(",")), strict=True)))
+    check_draws(
+        found,
+        dict(
+            zip(
+                found["names"],
+                map(float, yaml.safe_load(file.read_text())["interleave_probs"].split(",")),
+                strict=True,
+            )
+        ),
+    )
 
 
 def test_probabilities_are_shares_of_documents_and_come_back_as_tokens(tmp_path):
-    sources = {"web": Source(1e9, 1e7, ("web.jsonl",)), "books": Source(1e9, 1e3, ("/d/books/",)), "code": Source(1e9, 1e7, ("org/code",))}
+    sources = {
+        "web": Source(1e9, 1e7, ("web.jsonl",)),
+        "books": Source(1e9, 1e3, ("/d/books/",)),
+        "code": Source(1e9, 1e7, ("org/code",)),
+    }
     mixture = Mixture({"web": 0.25, "books": 0.5, "code": 0.25})
-    folder = LLAMA.write(mixture, tmp_path / "mix", sources=sources, dataset_dir="/d", streaming=True, column="content")
+    folder = LLAMA.write(
+        mixture,
+        tmp_path / "mix",
+        sources=sources,
+        dataset_dir="/d",
+        streaming=True,
+        column="content",
+    )
     content = yaml.safe_load((folder / "mixture.yaml").read_text())
     probabilities = content.pop("interleave_probs")
-    assert content == {"dataset": "web,books,code", "dataset_dir": "/d", "mix_strategy": "interleave_under", "streaming": True,
-                       "dataloader_num_workers": 1}
+    assert content == {
+        "dataset": "web,books,code",
+        "dataset_dir": "/d",
+        "mix_strategy": "interleave_under",
+        "streaming": True,
+        "dataloader_num_workers": 1,
+    }
     web, books, code = map(float, probabilities.split(","))
     assert web + books + code == 1
     assert web == pytest.approx(books * 1e4 / 2, rel=1e-2)
     columns = {"columns": {"prompt": "content"}}
     assert json.loads((folder / "dataset_info.json").read_text()) == {
-        "web": {"file_name": "web.jsonl"} | columns, "books": {"file_name": "/d/books/"} | columns, "code": {"hf_hub_url": "org/code"} | columns}
+        "web": {"file_name": "web.jsonl"} | columns,
+        "books": {"file_name": "/d/books/"} | columns,
+        "code": {"hf_hub_url": "org/code"} | columns,
+    }
     assert LLAMA.read(folder).array == pytest.approx(mixture.array, rel=5e-3)
     tokens = LLAMA.write(mixture, tmp_path / "tokens", unit="tokens")
-    assert yaml.safe_load((tokens / "mixture.yaml").read_text())["interleave_probs"] == "0.25,0.5,0.25"
+    assert (
+        yaml.safe_load((tokens / "mixture.yaml").read_text())["interleave_probs"] == "0.25,0.5,0.25"
+    )
 
 
 def test_the_strategy_repeats_where_the_budget_does(tmp_path):
-    sources, mixture = {"web": Source(8e9, 1e7), "code": Source(1e9, 1e7)}, Mixture({"web": 0.75, "code": 0.25})
+    sources, mixture = (
+        {"web": Source(8e9, 1e7), "code": Source(1e9, 1e7)},
+        Mixture({"web": 0.75, "code": 0.25}),
+    )
     for tokens, strategy in ((2e9, "interleave_under"), (8e9, "interleave_over")):
         folder = LLAMA.write(mixture, tmp_path / strategy, sources=sources, tokens=tokens)
         assert yaml.safe_load((folder / "mixture.yaml").read_text())["mix_strategy"] == strategy
@@ -124,20 +191,33 @@ def test_a_merge_changes_the_lines_of_the_mixture_only(tmp_path):
     file = tmp_path / "train.yaml"
     file.write_text(TRAINING)
     diff = LLAMA.draft(Mixture({"web": 0.75, "code": 0.25}), file, unit="tokens", merge=True).diff()
-    assert [line for line in diff.splitlines()[2:] if line[0] in "+-"] == ['+mix_strategy: "interleave_under"', '+interleave_probs: "0.25,0.75"']
+    assert [line for line in diff.splitlines()[2:] if line[0] in "+-"] == [
+        '+mix_strategy: "interleave_under"',
+        '+interleave_probs: "0.25,0.75"',
+    ]
     LLAMA.write(Mixture({"web": 0.75, "code": 0.25}), file, unit="tokens", merge=True)
     assert dict(LLAMA.read(file)) == {"web": 0.75, "code": 0.25}
-    diff = LLAMA.draft(Mixture({"web": 0.5, "code": 0.25, "math": 0.25}), file, unit="tokens", merge=True).diff()
+    diff = LLAMA.draft(
+        Mixture({"web": 0.5, "code": 0.25, "math": 0.25}), file, unit="tokens", merge=True
+    ).diff()
     assert [line for line in diff.splitlines()[2:] if line[0] in "+-"] == [
-        "-dataset: code, web      # first ours, then theirs", '+dataset: "code,web,math" # first ours, then theirs',
-        '-interleave_probs: "0.25,0.75"', '+interleave_probs: "0.25,0.5,0.25"']
+        "-dataset: code, web      # first ours, then theirs",
+        '+dataset: "code,web,math" # first ours, then theirs',
+        '-interleave_probs: "0.25,0.75"',
+        '+interleave_probs: "0.25,0.5,0.25"',
+    ]
 
 
 def test_a_merge_keeps_lists_and_takes_out_zeros(tmp_path):
     file = tmp_path / "train.yaml"
-    file.write_text("stage: sft\ndataset: [a, b, c]\nmix_strategy: interleave_over\ninterleave_probs: [0.5, 0.25, 0.25]  # mine\n")
+    file.write_text(
+        "stage: sft\ndataset: [a, b, c]\nmix_strategy: interleave_over\ninterleave_probs: [0.5, 0.25, 0.25]  # mine\n"
+    )
     LLAMA.write(Mixture({"a": 0.25, "b": 0.5, "c": 0.25}), file, unit="tokens", merge=True)
-    assert file.read_text() == "stage: sft\ndataset: [a, b, c]\nmix_strategy: interleave_over\ninterleave_probs: [0.25, 0.5, 0.25]  # mine\n"
+    assert (
+        file.read_text()
+        == "stage: sft\ndataset: [a, b, c]\nmix_strategy: interleave_over\ninterleave_probs: [0.25, 0.5, 0.25]  # mine\n"
+    )
     LLAMA.write(Mixture({"a": 0.25, "b": 0.0, "c": 0.75}), file, unit="tokens", merge=True)
     content = yaml.safe_load(file.read_text())
     assert (content["dataset"], content["interleave_probs"]) == (["a", "c"], [0.25, 0.75])
@@ -147,12 +227,22 @@ def test_dataset_info_is_extended_in_a_folder_and_asked_for_beside_a_file(tmp_pa
     info = '{\n  "web": {\n    "file_name": "wéb.json", "tags": {}\n  }\n}\n'
     (tmp_path / "mixture.yaml").write_text("dataset: web\ntemplate: default\ndataset_dir: .\n")
     (tmp_path / "dataset_info.json").write_text(info, "utf-8")
-    mixture, sources = Mixture({"web": 0.75, "code": 0.25}), {"web": Source(1e9, 1e6), "code": Source(1e9, 1e6, ("code.parquet",))}
-    with pytest.raises(ReweightvizError, match=r"LLaMA-Factory would not take .*dataset_info.json has no entry for 'code': add it there"):
+    mixture, sources = (
+        Mixture({"web": 0.75, "code": 0.25}),
+        {"web": Source(1e9, 1e6), "code": Source(1e9, 1e6, ("code.parquet",))},
+    )
+    with pytest.raises(
+        ReweightvizError,
+        match=r"LLaMA-Factory would not take .*dataset_info.json has no entry for 'code': add it there",
+    ):
         LLAMA.write(mixture, tmp_path / "mixture.yaml", sources=sources, merge=True)
     LLAMA.write(mixture, tmp_path, sources=sources, merge=True)
     text = (tmp_path / "dataset_info.json").read_text("utf-8")
-    assert text == info.removesuffix("\n}\n") + ',\n  "code": {\n    "file_name": "code.parquet",\n    "columns": {\n      "prompt": "text"\n    }\n  }\n}\n'
+    assert (
+        text
+        == info.removesuffix("\n}\n")
+        + ',\n  "code": {\n    "file_name": "code.parquet",\n    "columns": {\n      "prompt": "text"\n    }\n  }\n}\n'
+    )
     assert (tmp_path / "dataset_info.json.bak").read_text("utf-8") == info
     LLAMA.write(mixture, tmp_path / "mixture.yaml", sources=sources, merge=True)
     assert dict(LLAMA.read(tmp_path)) == {"web": 0.75, "code": 0.25}
@@ -161,25 +251,52 @@ def test_dataset_info_is_extended_in_a_folder_and_asked_for_beside_a_file(tmp_pa
 def test_dataset_info_that_is_no_mapping_is_said(tmp_path):
     (tmp_path / "mixture.yaml").write_text(TRAINING)
     (tmp_path / "dataset_info.json").write_text("[]")
-    with pytest.raises(ReweightvizError, match="dataset_info.json must map the names of datasets to what they are; here it holds a list"):
+    with pytest.raises(
+        ReweightvizError,
+        match="dataset_info.json must map the names of datasets to what they are; here it holds a list",
+    ):
         LLAMA.draft(Mixture({"web": 0.5, "code": 0.5}), tmp_path, unit="tokens", merge=True)
 
 
 def test_a_large_run_is_better_streamed(tmp_path):
     sources = {"web": Source(1e12, 1e9), "code": Source(1e12, 1e9)}
-    for place, (tokens, options, said) in enumerate((("60B", {}, True), ("60B", {"streaming": True}, False), ("40B", {}, False))):
-        path = LLAMA.write(Mixture.uniform(["web", "code"]), tmp_path / str(place), sources=sources, tokens=tokens, **options)
+    for place, (tokens, options, said) in enumerate(
+        (("60B", {}, True), ("60B", {"streaming": True}, False), ("40B", {}, False))
+    ):
+        path = LLAMA.write(
+            Mixture.uniform(["web", "code"]),
+            tmp_path / str(place),
+            sources=sources,
+            tokens=tokens,
+            **options,
+        )
         traps = LLAMA.parse(LLAMA.open(path)).traps
-        assert any("6e+10 tokens LLaMA-Factory loads and tokenises all documents before training" in trap for trap in traps) is said
+        assert (
+            any(
+                "6e+10 tokens LLaMA-Factory loads and tokenises all documents before training"
+                in trap
+                for trap in traps
+            )
+            is said
+        )
 
 
-@pytest.mark.parametrize(("content", "shares"), [
-    ("dataset: web, code\nmix_strategy: interleave_over\ninterleave_probs: 0.75, 0.25", {"web": 0.75, "code": 0.25}),
-    ("dataset: [web, code]\nmix_strategy: interleave_under\ninterleave_probs: [0.75, 0.25]", {"web": 0.75, "code": 0.25}),
-    ("dataset: web,code\nmix_strategy: interleave_under", {"web": 0.5, "code": 0.5}),
-    ("dataset: web\ntemplate: llama3", {"web": 1.0}),
-    ("dataset: web\nmix_strategy: interleave_under\ninterleave_probs: '0.5'", {"web": 1.0}),
-])
+@pytest.mark.parametrize(
+    ("content", "shares"),
+    [
+        (
+            "dataset: web, code\nmix_strategy: interleave_over\ninterleave_probs: 0.75, 0.25",
+            {"web": 0.75, "code": 0.25},
+        ),
+        (
+            "dataset: [web, code]\nmix_strategy: interleave_under\ninterleave_probs: [0.75, 0.25]",
+            {"web": 0.75, "code": 0.25},
+        ),
+        ("dataset: web,code\nmix_strategy: interleave_under", {"web": 0.5, "code": 0.5}),
+        ("dataset: web\ntemplate: llama3", {"web": 1.0}),
+        ("dataset: web\nmix_strategy: interleave_under\ninterleave_probs: '0.5'", {"web": 1.0}),
+    ],
+)
 def test_what_the_framework_reads_is_what_is_read(tmp_path, content, shares):
     (tmp_path / "train.yaml").write_text(content)
     document = LLAMA.open(tmp_path / "train.yaml")
@@ -187,23 +304,61 @@ def test_what_the_framework_reads_is_what_is_read(tmp_path, content, shares):
     assert LLAMA.parse(document).refused == ()
     sources = {"web": Source(1e9, 1e6), "code": Source(4e9, 1e6)}
     tokens = {name: share * sources[name].mean_tokens for name, share in shares.items()}
-    assert dict(LLAMA.read(tmp_path / "train.yaml", sources=sources)) == pytest.approx({n: t / sum(tokens.values()) for n, t in tokens.items()})
+    assert dict(LLAMA.read(tmp_path / "train.yaml", sources=sources)) == pytest.approx(
+        {n: t / sum(tokens.values()) for n, t in tokens.items()}
+    )
 
 
-@pytest.mark.parametrize(("content", "sentence"), [
-    ("dataset: a,b", "'concat' puts the datasets one after another, at their sizes"),
-    ("dataset: a,b\ninterleave_probs: 0.5,0.5", "only with an interleaving mix_strategy; here it is 'concat', the default"),
-    ("dataset: a,b\nmix_strategy: interleave_once\ninterleave_probs: 0.5,0.5", "ends at the sizes of the datasets, whatever interleave_probs says"),
-    ("dataset: a,b\nmix_strategy: interleave\ninterleave_probs: 0.5,0.5", "no mix_strategy 'interleave'; there is"),
-    ("dataset: a,b\nmix_strategy: interleave_over\ninterleave_probs: 0.5,0.3,0.2", "has 3 probabilities for the 2 names of dataset"),
-    ("dataset: a,b\neval_dataset: c\nmix_strategy: interleave_over\ninterleave_probs: 0.5,0.5", "2 probabilities for the 1 names of eval_dataset"),
-    ("dataset: a,b\nmix_strategy: interleave_over\ninterleave_probs: 0.8,0.3", r"numbers >= 0 that sum to 1; got \[0.8, 0.3\]"),
-    ("dataset: a,b\nmix_strategy: interleave_over\ninterleave_probs: 1.5,-0.5", "numbers >= 0 that sum to 1"),
-    ("dataset: a,b\nmix_strategy: interleave_over\ninterleave_probs: half,half", "numbers >= 0 that sum to 1"),
-    ("dataset: a\nmix_strategy: interleave_over\ninterleave_probs: 1.0", "must be text such as"),
-    ("dataset: a\ntrain_type: dynamic_mix", "is DataFlex's, which does not draw by interleave_probs"),
-    ("dataset: a,a\nmix_strategy: interleave_over\ninterleave_probs: 0.5,0.5", "each dataset may stand once; 'a' came again"),
-])
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("dataset: a,b", "'concat' puts the datasets one after another, at their sizes"),
+        (
+            "dataset: a,b\ninterleave_probs: 0.5,0.5",
+            "only with an interleaving mix_strategy; here it is 'concat', the default",
+        ),
+        (
+            "dataset: a,b\nmix_strategy: interleave_once\ninterleave_probs: 0.5,0.5",
+            "ends at the sizes of the datasets, whatever interleave_probs says",
+        ),
+        (
+            "dataset: a,b\nmix_strategy: interleave\ninterleave_probs: 0.5,0.5",
+            "no mix_strategy 'interleave'; there is",
+        ),
+        (
+            "dataset: a,b\nmix_strategy: interleave_over\ninterleave_probs: 0.5,0.3,0.2",
+            "has 3 probabilities for the 2 names of dataset",
+        ),
+        (
+            "dataset: a,b\neval_dataset: c\nmix_strategy: interleave_over\ninterleave_probs: 0.5,0.5",
+            "2 probabilities for the 1 names of eval_dataset",
+        ),
+        (
+            "dataset: a,b\nmix_strategy: interleave_over\ninterleave_probs: 0.8,0.3",
+            r"numbers >= 0 that sum to 1; got \[0.8, 0.3\]",
+        ),
+        (
+            "dataset: a,b\nmix_strategy: interleave_over\ninterleave_probs: 1.5,-0.5",
+            "numbers >= 0 that sum to 1",
+        ),
+        (
+            "dataset: a,b\nmix_strategy: interleave_over\ninterleave_probs: half,half",
+            "numbers >= 0 that sum to 1",
+        ),
+        (
+            "dataset: a\nmix_strategy: interleave_over\ninterleave_probs: 1.0",
+            "must be text such as",
+        ),
+        (
+            "dataset: a\ntrain_type: dynamic_mix",
+            "is DataFlex's, which does not draw by interleave_probs",
+        ),
+        (
+            "dataset: a,a\nmix_strategy: interleave_over\ninterleave_probs: 0.5,0.5",
+            "each dataset may stand once; 'a' came again",
+        ),
+    ],
+)
 def test_what_llama_factory_would_refuse_or_misread(tmp_path, content, sentence):
     (tmp_path / "train.yaml").write_text(content)
     with pytest.raises(ReweightvizError, match=sentence):
@@ -220,29 +375,62 @@ def test_an_edit_is_followed_and_said(tmp_path):
 
 
 def test_surprises_are_said(tmp_path):
-    (tmp_path / "train.yaml").write_text("dataset: a,b\neval_dataset: c,d\nmix_strategy: interleave_over\ninterleave_probs: 0.5,0.5\n"
-                                         "tokenized_path: cache\nstreaming: true\n")
+    (tmp_path / "train.yaml").write_text(
+        "dataset: a,b\neval_dataset: c,d\nmix_strategy: interleave_over\ninterleave_probs: 0.5,0.5\n"
+        "tokenized_path: cache\nstreaming: true\n"
+    )
     traps = " ".join(LLAMA.parse(LLAMA.open(tmp_path / "train.yaml")).traps)
-    for part in ("eval_dataset are interleaved", "ignores interleave_probs", "dataloader_num_workers of 1 or more"):
+    for part in (
+        "eval_dataset are interleaved",
+        "ignores interleave_probs",
+        "dataloader_num_workers of 1 or more",
+    ):
         assert part in traps
 
 
-@pytest.mark.parametrize(("options", "sentence"), [
-    ({}, "sources= must give tokens and documents of 'web', 'code'"),
-    ({"unit": "tokens", "mix_strategy": "interleave_once"}, "loses the weights, it ends at the sizes"),
-    ({"unit": "tokens", "mix_strategy": "concat"}, "loses the weights, it puts the datasets one after another"),
-    ({"unit": "tokens", "mix_strategy": "interleave_ower"}, "did you mean 'interleave_over'"),
-    ({"unit": "tokens", "sources": {"web": Source(1e9, 1e6, ("a.json", "b.json")), "code": 1}}, "2 paths for 'web': put the files into one folder"),
-    ({"unit": "tokens", "sources": {"web": Source(1e9, 1e6, ("d/a.json.gz",)), "code": 1}}, "reads files that end in .*; got 'd/a.json.gz'"),
-])
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({}, "sources= must give tokens and documents of 'web', 'code'"),
+        (
+            {"unit": "tokens", "mix_strategy": "interleave_once"},
+            "loses the weights, it ends at the sizes",
+        ),
+        (
+            {"unit": "tokens", "mix_strategy": "concat"},
+            "loses the weights, it puts the datasets one after another",
+        ),
+        ({"unit": "tokens", "mix_strategy": "interleave_ower"}, "did you mean 'interleave_over'"),
+        (
+            {
+                "unit": "tokens",
+                "sources": {"web": Source(1e9, 1e6, ("a.json", "b.json")), "code": 1},
+            },
+            "2 paths for 'web': put the files into one folder",
+        ),
+        (
+            {"unit": "tokens", "sources": {"web": Source(1e9, 1e6, ("d/a.json.gz",)), "code": 1}},
+            "reads files that end in .*; got 'd/a.json.gz'",
+        ),
+    ],
+)
 def test_what_cannot_be_written(tmp_path, options, sentence):
     with pytest.raises(ReweightvizError, match=sentence):
         LLAMA.write(Mixture({"web": 0.5, "code": 0.5}), tmp_path / "mix", **options)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", ["dataset: {_component_: torchtune.datasets.text}", "dataset: [{source: json}]\ntemplate: x", "dataset: a,b",
-                                     "dataset: a\ntrain_type: dynamic_mix\ntemplate: x", "data: {train_weights: {a: 1}}", "[1]"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "dataset: {_component_: torchtune.datasets.text}",
+        "dataset: [{source: json}]\ntemplate: x",
+        "dataset: a,b",
+        "dataset: a\ntrain_type: dynamic_mix\ntemplate: x",
+        "data: {train_weights: {a: 1}}",
+        "[1]",
+    ],
+)
 def test_configs_of_others_are_not_recognised(tmp_path, content):
     (tmp_path / "train.yaml").write_text(content)
     assert not LLAMA.recognises(LLAMA.open(tmp_path / "train.yaml"))

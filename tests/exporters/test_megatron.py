@@ -14,19 +14,36 @@ from reweightviz.core.sources import Source, Sources
 from reweightviz.exporters.document import Document
 
 MEGATRON = exporters.find("megatron")
-MIXTURE = Mixture({"web": 0.7, 'co"de: no': 0.2, "🦜 math": 0.1, "spam": 0.0}, source={"method": "test"})
+MIXTURE = Mixture(
+    {"web": 0.7, 'co"de: no': 0.2, "🦜 math": 0.1, "spam": 0.0}, source={"method": "test"}
+)
 DRAWS = 2000
 
 
-@pytest.mark.golden("megatron", "the real megatron-core 0.16.1: 2,000 draws of each form and phase, exact to one sample")
+@pytest.mark.golden(
+    "megatron",
+    "the real megatron-core 0.16.1: 2,000 draws of each form and phase, exact to one sample",
+)
 @pytest.mark.framework("core")
 def test_megatron_core_draws_the_asked_share_of_sequences(tmp_path, load_with):
-    prefixes = [str(tmp_path / name) for name in ("web_text_document", "code_text_document", "é_text_document")]
-    sources = Sources(dict.fromkeys(MIXTURE, 1e6)).with_paths(dict(zip(MIXTURE, prefixes, strict=False)))
+    prefixes = [
+        str(tmp_path / name)
+        for name in ("web_text_document", "code_text_document", "é_text_document")
+    ]
+    sources = Sources(dict.fromkeys(MIXTURE, 1e6)).with_paths(
+        dict(zip(MIXTURE, prefixes, strict=False))
+    )
     late = Mixture({"web": 0.1, 'co"de: no': 0.2, "🦜 math": 0.7, "spam": 0.0})
-    files = {form: MEGATRON.write(MIXTURE, tmp_path / f"blend.{form}", sources=sources, form=form) for form in ("text", "per_split", "arguments")}
-    phases = MEGATRON.write(Schedule({0: MIXTURE, 1000: late}), tmp_path / "phases", sources=sources)
-    found = load_with("megatron_load.py", prefixes=prefixes, draws=DRAWS, **files, phase=phases / "phase-1.txt")
+    files = {
+        form: MEGATRON.write(MIXTURE, tmp_path / f"blend.{form}", sources=sources, form=form)
+        for form in ("text", "per_split", "arguments")
+    }
+    phases = MEGATRON.write(
+        Schedule({0: MIXTURE, 1000: late}), tmp_path / "phases", sources=sources
+    )
+    found = load_with(
+        "megatron_load.py", prefixes=prefixes, draws=DRAWS, **files, phase=phases / "phase-1.txt"
+    )
     for form, counts in found["counts"].items():
         assert sum(counts) == DRAWS
         for count, name in zip(counts, ("web", 'co"de: no', "🦜 math"), strict=True):
@@ -38,43 +55,82 @@ def test_megatron_core_draws_the_asked_share_of_sequences(tmp_path, load_with):
 
 
 def test_a_command_line_is_read(tmp_path):
-    (tmp_path / "run.sh").write_text("torchrun pretrain_gpt.py --seq-length 4096 \\\n  --data-path 3 '/my data/web_text_document' \\\n 1 /d/code \\\n --split 99,1,0\n")
+    (tmp_path / "run.sh").write_text(
+        "torchrun pretrain_gpt.py --seq-length 4096 \\\n  --data-path 3 '/my data/web_text_document' \\\n 1 /d/code \\\n --split 99,1,0\n"
+    )
     assert dict(MEGATRON.read(tmp_path / "run.sh")) == {"web": 0.75, "code": 0.25}
     assert MEGATRON.recognises(MEGATRON.open(tmp_path / "run.sh"))
 
 
 def test_the_variables_of_a_script_are_followed(tmp_path):
     script = tmp_path / "pretrain.sh"
-    script.write_text('#!/bin/bash\nDATA=/my/data\nDATA_PATH="0.6 $DATA/web_text_document 0.4 $DATA/code_text_document"\n'
-                      "DATA_ARGS=(\n    --data-path $DATA_PATH\n    --split 99,1,0\n)\ntorchrun pretrain_gpt.py ${DATA_ARGS[@]}\n")
+    script.write_text(
+        '#!/bin/bash\nDATA=/my/data\nDATA_PATH="0.6 $DATA/web_text_document 0.4 $DATA/code_text_document"\n'
+        "DATA_ARGS=(\n    --data-path $DATA_PATH\n    --split 99,1,0\n)\ntorchrun pretrain_gpt.py ${DATA_ARGS[@]}\n"
+    )
     assert MEGATRON.recognises(MEGATRON.open(script))
     assert dict(MEGATRON.read(script)) == {"web": 0.6, "code": 0.4}
-    script.write_text("torchrun pretrain_gpt.py --data-path 0.6 $DATA/web_text_document 0.4 $DATA/code_text_document --split 99,1,0\n")
-    assert list(MEGATRON.parse(MEGATRON.open(script)).stages[0]) == ["$DATA/web_text_document", "$DATA/code_text_document"]
-    for text in ("torchrun pretrain_gpt.py --data-path $DATA_PATH", "torchrun pretrain_gpt.py --data-path 0.6 /d/web $W /d/code"):
+    script.write_text(
+        "torchrun pretrain_gpt.py --data-path 0.6 $DATA/web_text_document 0.4 $DATA/code_text_document --split 99,1,0\n"
+    )
+    assert list(MEGATRON.parse(MEGATRON.open(script)).stages[0]) == [
+        "$DATA/web_text_document",
+        "$DATA/code_text_document",
+    ]
+    for text in (
+        "torchrun pretrain_gpt.py --data-path $DATA_PATH",
+        "torchrun pretrain_gpt.py --data-path 0.6 /d/web $W /d/code",
+    ):
         script.write_text(text)
-        with pytest.raises(ReweightvizError, match=r"takes the words of --data-path from '\$(DATA_PATH|W)', which it does not set by plain assignments: write"):
+        with pytest.raises(
+            ReweightvizError,
+            match=r"takes the words of --data-path from '\$(DATA_PATH|W)', which it does not set by plain assignments: write",
+        ):
             MEGATRON.read(script)
         assert MEGATRON.recognises(MEGATRON.open(script))
 
 
-@pytest.mark.parametrize(("name", "text", "true"), [
-    ("blend.txt", "0.7 /d/web 0.3 /d/code", True), ("blend.txt", "0.7 web_text_document\n0.3 code_text_document", True), ("blend", "0.7 /d/web 0.3", True),
-    ("blend", "0.7 web 0.3 code", False), ("blend", "0.5 there 0.5 there", True), ("notes.txt", "2024 report on things to do", False), ("n.txt", "1 2\n3 4\n", False),
-    ("n.txt", "1\n2\n3\n", False), ("log", "0.5 foo 0.7 bar", False), ("dates.txt", "3 on 2024/05 1 off", False), ("run.sh", "python train.py --data-path /imagenet --lr 0.1", False),
-    ("run.sh", "python main.py --data-path $DATA --lr 0.1", False), ("run.sh", "torchrun pretrain_gpt.py --data-path $DATA", True),
-    ("run.sh", "x --data-path 0.5 web 0.5 code", True), ("a.py", "p.add_argument('--data-path')  # 0.5 /d/a 0.5 /d/b", False), ("a.yaml", "0.5 /d/web 0.5 /d/code", False),
-    ("p.json", '{"train": ["0.5", "/d/a", "0.5", "/d/b"], "valid": null, "test": null}', True), ("p.json", '{"train": "0.5 /d/a 0.5 /d/b"}', True),
-    ("p.json", '{"train": [0.5, "a", 0.5, "b"], "valid": ["1", "c"]}', True), ("coco.json", '{"train": ["a.jpg", "b.jpg"], "valid": ["c.jpg"]}', False),
-    ("p.json", '{"train": [1, 2, 3], "test": [4]}', False), ("p.json", '{"train": {"images": []}}', False), ("p.json", '{"train": null}', False),
-    ("p.json", '{"train": ["0.5", "/d/a"], "images": []}', False), ("phases.txt", "--phase-transition-iterations 10\n--data-args-path a.txt\n", True)])
+@pytest.mark.parametrize(
+    ("name", "text", "true"),
+    [
+        ("blend.txt", "0.7 /d/web 0.3 /d/code", True),
+        ("blend.txt", "0.7 web_text_document\n0.3 code_text_document", True),
+        ("blend", "0.7 /d/web 0.3", True),
+        ("blend", "0.7 web 0.3 code", False),
+        ("blend", "0.5 there 0.5 there", True),
+        ("notes.txt", "2024 report on things to do", False),
+        ("n.txt", "1 2\n3 4\n", False),
+        ("n.txt", "1\n2\n3\n", False),
+        ("log", "0.5 foo 0.7 bar", False),
+        ("dates.txt", "3 on 2024/05 1 off", False),
+        ("run.sh", "python train.py --data-path /imagenet --lr 0.1", False),
+        ("run.sh", "python main.py --data-path $DATA --lr 0.1", False),
+        ("run.sh", "torchrun pretrain_gpt.py --data-path $DATA", True),
+        ("run.sh", "x --data-path 0.5 web 0.5 code", True),
+        ("a.py", "p.add_argument('--data-path')  # 0.5 /d/a 0.5 /d/b", False),
+        ("a.yaml", "0.5 /d/web 0.5 /d/code", False),
+        ("p.json", '{"train": ["0.5", "/d/a", "0.5", "/d/b"], "valid": null, "test": null}', True),
+        ("p.json", '{"train": "0.5 /d/a 0.5 /d/b"}', True),
+        ("p.json", '{"train": [0.5, "a", 0.5, "b"], "valid": ["1", "c"]}', True),
+        ("coco.json", '{"train": ["a.jpg", "b.jpg"], "valid": ["c.jpg"]}', False),
+        ("p.json", '{"train": [1, 2, 3], "test": [4]}', False),
+        ("p.json", '{"train": {"images": []}}', False),
+        ("p.json", '{"train": null}', False),
+        ("p.json", '{"train": ["0.5", "/d/a"], "images": []}', False),
+        ("phases.txt", "--phase-transition-iterations 10\n--data-args-path a.txt\n", True),
+    ],
+)
 def test_its_blends_are_recognised_and_other_files_are_not(tmp_path, name, text, true):
     (tmp_path / "there.idx").write_text("")
     assert MEGATRON.recognises(Document(tmp_path / name, text)) is true
 
 
 def test_megatron_files_hold_weights_and_prefixes_only(tmp_path):
-    sources = {"web": Source(1e9, paths=("/d/web.bin",)), "code": Source(1e9, paths=("/d/code",)), "spam": 1.0}
+    sources = {
+        "web": Source(1e9, paths=("/d/web.bin",)),
+        "code": Source(1e9, paths=("/d/code",)),
+        "spam": 1.0,
+    }
     mixture = Mixture({"web": 0.1 + 0.2, "code": 0.7, "spam": 0.0})
     text = MEGATRON.write(mixture, tmp_path / "blend.txt", sources=sources)
     assert text.read_text() == "0.30000000000000004 /d/web\n0.7 /d/code\n"
@@ -106,33 +162,59 @@ def test_megatron_reads_its_own_file_not_the_sidecar(tmp_path):
 def test_several_prefixes_of_a_domain_share_its_weight_by_size(tmp_path):
     for name, size in (("p0", 100), ("p1", 300)):
         (tmp_path / f"{name}.bin").write_bytes(b"x" * size)
-    sources = {"web": Source(400, paths=(str(tmp_path / "p0.bin"), str(tmp_path / "p1.bin"), str(tmp_path / "p1.idx"))),
-               "code": Source(1, paths=("/d/code",))}
+    sources = {
+        "web": Source(
+            400,
+            paths=(str(tmp_path / "p0.bin"), str(tmp_path / "p1.bin"), str(tmp_path / "p1.idx")),
+        ),
+        "code": Source(1, paths=("/d/code",)),
+    }
     blend = MEGATRON.write(Mixture({"web": 0.8, "code": 0.2}), tmp_path / "blend", sources=sources)
-    assert [float(word) for word in blend.read_text().split()[::2]] == pytest.approx([0.2, 0.6, 0.2])
+    assert [float(word) for word in blend.read_text().split()[::2]] == pytest.approx(
+        [0.2, 0.6, 0.2]
+    )
     assert dict(MEGATRON.read(blend)) == pytest.approx({"web": 0.8, "code": 0.2})
 
 
-@pytest.mark.parametrize(("paths", "options", "sentence"), [
-    ((), {}, "sources= has no paths for 'web'"),
-    (("/my data/web",), {}, "has white space, where Megatron cuts; form='per_split' can hold it"),
-    (("/d/web\n",), {"form": "per_split"}, "begins or ends in white space"),
-    (("2024",), {}, "reads as a number, which Megatron may take for a weight; give it as './2024'"),
-    (("nan",), {"form": "per_split"}, "reads as a number"),
-    (("/d/code",), {}, "'web', 'code' have one prefix, '/d/code'"),
-    (("/d/p0", "/d/p1"), {}, "has 2 prefixes, to be shared out by the sizes of their .bin files, which cannot be read"),
-    (("/d/web",), {"form": "json"}, "no form of a Megatron blend 'json'"),
-])
+@pytest.mark.parametrize(
+    ("paths", "options", "sentence"),
+    [
+        ((), {}, "sources= has no paths for 'web'"),
+        (
+            ("/my data/web",),
+            {},
+            "has white space, where Megatron cuts; form='per_split' can hold it",
+        ),
+        (("/d/web\n",), {"form": "per_split"}, "begins or ends in white space"),
+        (
+            ("2024",),
+            {},
+            "reads as a number, which Megatron may take for a weight; give it as './2024'",
+        ),
+        (("nan",), {"form": "per_split"}, "reads as a number"),
+        (("/d/code",), {}, "'web', 'code' have one prefix, '/d/code'"),
+        (
+            ("/d/p0", "/d/p1"),
+            {},
+            "has 2 prefixes, to be shared out by the sizes of their .bin files, which cannot be read",
+        ),
+        (("/d/web",), {"form": "json"}, "no form of a Megatron blend 'json'"),
+    ],
+)
 def test_what_megatron_refuses(tmp_path, paths, options, sentence):
     sources = {"web": Source(1, paths=paths), "code": Source(1, paths=("/d/code",))}
     with pytest.raises(ReweightvizError, match=sentence):
-        MEGATRON.write(Mixture({"web": 0.5, "code": 0.5}), tmp_path / "blend", sources=sources, **options)
+        MEGATRON.write(
+            Mixture({"web": 0.5, "code": 0.5}), tmp_path / "blend", sources=sources, **options
+        )
     assert list(tmp_path.iterdir()) == []
 
 
 def test_megatron_takes_white_space_inside_a_prefix_per_split(tmp_path):
     sources = {"web": Source(1, paths=("/my data/web",))}
-    assert MEGATRON.read(MEGATRON.write(Mixture({"web": 1.0}), tmp_path / "b", sources=sources, form="per_split")) == {"web": 1.0}
+    assert MEGATRON.read(
+        MEGATRON.write(Mixture({"web": 1.0}), tmp_path / "b", sources=sources, form="per_split")
+    ) == {"web": 1.0}
 
 
 def test_megatron_blends_no_more_than_it_can(tmp_path):
@@ -142,16 +224,23 @@ def test_megatron_blends_no_more_than_it_can(tmp_path):
     assert MEGATRON.read(MEGATRON.write(most, tmp_path / "blend", prefix_dir="/d")) == most
 
 
-@pytest.mark.parametrize(("content", "sentence"), [
-    ("0.7 /d/web 0.3", "Megatron would take every word for a dataset"),
-    ("/d/web /d/code", "Megatron would take every word for a dataset"),
-    ("nan /d/web 0.5 /d/code", "with a finite weight above 0; that of '/d/web' is not"),
-    ("0 /d/web 0.5 /d/code", "that of '/d/web' is not"),
-    ("0.5 /d/web 0.5 /d/web", "a prefix stands there twice"),
-    ('{"valid": null}', "neither weights and prefixes nor JSON with 'train'"),
-    ('{"train": null}', "Megatron would take every word"), ('{"train": 3}', "Megatron would take every word"),
-    ("see --phase-transition-iterations", "must name the transitions and one blend for each phase"),
-])
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("0.7 /d/web 0.3", "Megatron would take every word for a dataset"),
+        ("/d/web /d/code", "Megatron would take every word for a dataset"),
+        ("nan /d/web 0.5 /d/code", "with a finite weight above 0; that of '/d/web' is not"),
+        ("0 /d/web 0.5 /d/code", "that of '/d/web' is not"),
+        ("0.5 /d/web 0.5 /d/web", "a prefix stands there twice"),
+        ('{"valid": null}', "neither weights and prefixes nor JSON with 'train'"),
+        ('{"train": null}', "Megatron would take every word"),
+        ('{"train": 3}', "Megatron would take every word"),
+        (
+            "see --phase-transition-iterations",
+            "must name the transitions and one blend for each phase",
+        ),
+    ],
+)
 def test_blends_that_megatron_would_misread(tmp_path, content, sentence):
     (tmp_path / "blend").write_text(content)
     with pytest.raises(ReweightvizError, match=sentence):

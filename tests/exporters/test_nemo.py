@@ -15,7 +15,12 @@ from reweightviz.exporters.frameworks.nemo import Nemo
 
 NEMO = Nemo()
 MIXTURE = Mixture({"web": 0.7, "code": 0.2, "math": 0.1, "spam": 0.0}, source={"method": "test"})
-SOURCES = Sources({name: Source(1e6, documents, (f"/d/{name}_text_document",)) for name, documents in (("web", 1e4), ("code", 1e3), ("math", 1e2), ("spam", 1))})
+SOURCES = Sources(
+    {
+        name: Source(1e6, documents, (f"/d/{name}_text_document",))
+        for name, documents in (("web", 1e4), ("code", 1e3), ("math", 1e2), ("spam", 1))
+    }
+)
 META = """__module__: megatron.energon
 __class__: MetadatasetV2
 splits:
@@ -41,22 +46,40 @@ def test_the_module_sets_the_blend_of_a_recipe(tmp_path):
     path = NEMO.write(MIXTURE, tmp_path / "mix.py", sources=SOURCES, split="99,1,0")
     names = {}
     exec(path.read_text(), names)  # noqa: S102
-    assert names["blend"] == [["/d/web_text_document", "/d/code_text_document", "/d/math_text_document"], [0.7, 0.2, 0.1]]
+    assert names["blend"] == [
+        ["/d/web_text_document", "/d/code_text_document", "/d/math_text_document"],
+        [0.7, 0.2, 0.1],
+    ]
     assert names["split"] == "99,1,0"
     assert NEMO.read(path) == MIXTURE
     path.write_text(path.read_text().replace("0.2, 0.1]", "0.1, 0.2]"))
     assert NEMO.read(path) == {"web": 0.7, "code": 0.1, "math": 0.2, "spam": 0.0}
 
 
-@pytest.mark.parametrize(("options", "name", "sentence"), [
-    ({"form": "list"}, "mix.py", "no form of a NeMo blend 'list'"),
-    ({}, "mix.yaml", "reads a file that ends in .py; got 'mix.yaml'"),
-    ({"form": "energon"}, "mix.py", "Megatron-Energon reads a file that ends in .yaml; got 'mix.py'"),
-    ({"sources": None}, "mix.py", "needs a prefix for each indexed dataset"),
-    ({"form": "energon", "sources": {"web": 1, "code": 1, "math": 1}}, "mix.yaml", "sources= must give tokens and documents of 'web'"),
-    ({"form": "energon", "unit": "tokens", "sources": None}, "mix.yaml", "Megatron-Energon needs one path for each domain; sources= has no path for 'web'"),
-    ({"form": "energon", "split": "9,1"}, "mix.yaml", "no option of Megatron-Energon 'split'"),
-])
+@pytest.mark.parametrize(
+    ("options", "name", "sentence"),
+    [
+        ({"form": "list"}, "mix.py", "no form of a NeMo blend 'list'"),
+        ({}, "mix.yaml", "reads a file that ends in .py; got 'mix.yaml'"),
+        (
+            {"form": "energon"},
+            "mix.py",
+            "Megatron-Energon reads a file that ends in .yaml; got 'mix.py'",
+        ),
+        ({"sources": None}, "mix.py", "needs a prefix for each indexed dataset"),
+        (
+            {"form": "energon", "sources": {"web": 1, "code": 1, "math": 1}},
+            "mix.yaml",
+            "sources= must give tokens and documents of 'web'",
+        ),
+        (
+            {"form": "energon", "unit": "tokens", "sources": None},
+            "mix.yaml",
+            "Megatron-Energon needs one path for each domain; sources= has no path for 'web'",
+        ),
+        ({"form": "energon", "split": "9,1"}, "mix.yaml", "no option of Megatron-Energon 'split'"),
+    ],
+)
 def test_what_is_refused(tmp_path, options, name, sentence):
     with pytest.raises(ReweightvizError, match=sentence):
         NEMO.write(MIXTURE, tmp_path / name, **{"sources": SOURCES} | options)
@@ -65,14 +88,32 @@ def test_what_is_refused(tmp_path, options, name, sentence):
         NEMO.write(MIXTURE, tmp_path / "there.py", sources=SOURCES, merge=True)
 
 
-@pytest.mark.parametrize(("text", "wanted"), [
-    ("cfg: ConfigContainer = recipe()\ncfg.dataset.blend = [['/d/a', '/d/b'], [0.25, 0.75]]\npretrain(cfg)", {"a": 0.25, "b": 0.75}),
-    ("cfg.dataset.blend = None\nif real:\n    cfg.dataset.blend = (('/d/a',), (2,))", {"a": 1.0}),
-    ("cfg.dataset.blend_per_split = [[['/d/a', '/d/b'], [1, 3]], None, None]", {"a": 0.25, "b": 0.75}),
-    ("d = GPTDatasetConfig(seq_length=8192, blend=[['/d/a', '/d/b_text_document'], [1, 3]], split='99,1,0')", {"a": 0.25, "b": 0.75}),
-    ("PATHS = ['0.8', '/d/a', '0.2', '/d/b']\ncfg = llama3_8b_pretrain_config(data_paths=PATHS)", {"a": 0.8, "b": 0.2}),
-    ("cfg.dataset.data_path = ['30', '/d/a', '70', '/d/b']", {"a": 0.3, "b": 0.7}),
-])
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (
+            "cfg: ConfigContainer = recipe()\ncfg.dataset.blend = [['/d/a', '/d/b'], [0.25, 0.75]]\npretrain(cfg)",
+            {"a": 0.25, "b": 0.75},
+        ),
+        (
+            "cfg.dataset.blend = None\nif real:\n    cfg.dataset.blend = (('/d/a',), (2,))",
+            {"a": 1.0},
+        ),
+        (
+            "cfg.dataset.blend_per_split = [[['/d/a', '/d/b'], [1, 3]], None, None]",
+            {"a": 0.25, "b": 0.75},
+        ),
+        (
+            "d = GPTDatasetConfig(seq_length=8192, blend=[['/d/a', '/d/b_text_document'], [1, 3]], split='99,1,0')",
+            {"a": 0.25, "b": 0.75},
+        ),
+        (
+            "PATHS = ['0.8', '/d/a', '0.2', '/d/b']\ncfg = llama3_8b_pretrain_config(data_paths=PATHS)",
+            {"a": 0.8, "b": 0.2},
+        ),
+        ("cfg.dataset.data_path = ['30', '/d/a', '70', '/d/b']", {"a": 0.3, "b": 0.7}),
+    ],
+)
 def test_recipes_are_read_without_running(tmp_path, text, wanted):
     (tmp_path / "run.py").write_text(text)
     assert NEMO.recognises(module(tmp_path, text))
@@ -80,29 +121,53 @@ def test_recipes_are_read_without_running(tmp_path, text, wanted):
 
 
 def test_a_yaml_of_overrides_is_read_too(tmp_path):
-    (tmp_path / "over.yaml").write_text("train: {train_iters: 20}\ndataset:\n  blend: [[/d/a, /d/b], [0.25, 0.75]]\n")
+    (tmp_path / "over.yaml").write_text(
+        "train: {train_iters: 20}\ndataset:\n  blend: [[/d/a, /d/b], [0.25, 0.75]]\n"
+    )
     assert NEMO.recognises(Document.open(tmp_path / "over.yaml"))
     assert NEMO.read(tmp_path / "over.yaml") == {"a": 0.25, "b": 0.75}
 
 
-@pytest.mark.parametrize(("text", "sentence"), [
-    ("cfg.dataset.blend = [['/d/a', '/d/b'], None]", "must give each prefix a weight; without weights Megatron blends by size"),
-    ("cfg.dataset.blend = [['/d/a', '/d/b'], [1.0]]", "must give each prefix a weight"),
-    ("cfg.dataset.blend = [['/d/a', '/d/b'], [1.0, 0]]", "must stand once, with a finite weight above 0"),
-    ("cfg.dataset.blend = [['/d/a', '/d/a'], [1.0, 1.0]]", "must stand once"),
-    ("cfg.dataset.blend = [[f'/d/{i}' for i in range(3)], None]", "has no blend, .* that can be read without running it"),
-    ("recipe(data_paths=['/d/a', '/d/b'])", "has no blend"),
-])
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "cfg.dataset.blend = [['/d/a', '/d/b'], None]",
+            "must give each prefix a weight; without weights Megatron blends by size",
+        ),
+        ("cfg.dataset.blend = [['/d/a', '/d/b'], [1.0]]", "must give each prefix a weight"),
+        (
+            "cfg.dataset.blend = [['/d/a', '/d/b'], [1.0, 0]]",
+            "must stand once, with a finite weight above 0",
+        ),
+        ("cfg.dataset.blend = [['/d/a', '/d/a'], [1.0, 1.0]]", "must stand once"),
+        (
+            "cfg.dataset.blend = [[f'/d/{i}' for i in range(3)], None]",
+            "has no blend, .* that can be read without running it",
+        ),
+        ("recipe(data_paths=['/d/a', '/d/b'])", "has no blend"),
+    ],
+)
 def test_blends_that_megatron_would_read_otherwise(tmp_path, text, sentence):
     (tmp_path / "run.py").write_text(text)
     with pytest.raises(ReweightvizError, match=sentence):
         NEMO.read(tmp_path / "run.py")
 
 
-@pytest.mark.parametrize(("name", "text", "true"), [
-    ("run.py", "cfg.dataset.blend = None", False), ("run.py", "interleave_datasets([a], probabilities=[1.0])", False),
-    ("run.py", "load(data_paths=['train.jsonl', 'more.jsonl'])", False), ("run.py", "x = (", False), ("run.py", "blend = [[1, 2], [3, 4]]", False), ("meta.yaml", META, True),
-    ("mix.yaml", "train_data_paths: [/d/a]", False), ("mix.yaml", "dataset: {path: x}", False), ("mix.yaml", "[", False)])
+@pytest.mark.parametrize(
+    ("name", "text", "true"),
+    [
+        ("run.py", "cfg.dataset.blend = None", False),
+        ("run.py", "interleave_datasets([a], probabilities=[1.0])", False),
+        ("run.py", "load(data_paths=['train.jsonl', 'more.jsonl'])", False),
+        ("run.py", "x = (", False),
+        ("run.py", "blend = [[1, 2], [3, 4]]", False),
+        ("meta.yaml", META, True),
+        ("mix.yaml", "train_data_paths: [/d/a]", False),
+        ("mix.yaml", "dataset: {path: x}", False),
+        ("mix.yaml", "[", False),
+    ],
+)
 def test_its_files_are_recognised(tmp_path, name, text, true):
     assert NEMO.recognises(Document(tmp_path / name, text)) is true
 
@@ -112,38 +177,101 @@ def test_energon_draws_samples_so_its_weights_are_shares_of_examples(tmp_path):
     found = yaml.safe_load(path.read_text())
     assert (found["__module__"], found["__class__"]) == ("megatron.energon", "MetadatasetV2")
     weights = {entry["path"]: entry["weight"] for entry in found["splits"]["train"]["blend"]}
-    assert weights == pytest.approx({"/d/web_text_document": 7 / 7.21, "/d/code_text_document": 0.2 / 7.21, "/d/math_text_document": 0.01 / 7.21})
+    assert weights == pytest.approx(
+        {
+            "/d/web_text_document": 7 / 7.21,
+            "/d/code_text_document": 0.2 / 7.21,
+            "/d/math_text_document": 0.01 / 7.21,
+        }
+    )
     assert dict(NEMO.read(path)) == pytest.approx(dict(MIXTURE))
     (tmp_path / "meta.yaml.provenance.json").unlink()
-    with pytest.raises(ReweightvizError, match="shares of tokens need the tokens and documents of 'web', 'code', 'math': pass sources="):
+    with pytest.raises(
+        ReweightvizError,
+        match="shares of tokens need the tokens and documents of 'web', 'code', 'math': pass sources=",
+    ):
         NEMO.read(path)
-    packed = NEMO.write(MIXTURE, path, sources=SOURCES, form="energon", unit="tokens", overwrite=True)
-    assert [entry["weight"] for entry in yaml.safe_load(packed.read_text())["splits"]["train"]["blend"]] == [0.7, 0.2, 0.1]
+    packed = NEMO.write(
+        MIXTURE, path, sources=SOURCES, form="energon", unit="tokens", overwrite=True
+    )
+    assert [
+        entry["weight"] for entry in yaml.safe_load(packed.read_text())["splits"]["train"]["blend"]
+    ] == [0.7, 0.2, 0.1]
     assert NEMO.read(packed) == MIXTURE
 
 
 def test_a_merge_into_a_metadataset_changes_weights_only(tmp_path):
     (tmp_path / "meta.yaml").write_text(META)
-    sources = Sources({"coco": Source(1e6, 1e3, ("./coco",)), "coyo": Source(1e6, 1e3, ("./coyo",)), "new": Source(1e6, 1e3, ("./new",))})
-    draft = NEMO.draft(Mixture({"coco": 0.6, "coyo": 0.4}), tmp_path / "meta.yaml", sources=sources, form="energon", merge=True)
-    lines = [line for line in draft.diff().splitlines() if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
-    assert lines == ["-      - weight: 5", "+      - weight: 0.6", "-      - weight: 2", "+      - weight: 0.4"]
+    sources = Sources(
+        {
+            "coco": Source(1e6, 1e3, ("./coco",)),
+            "coyo": Source(1e6, 1e3, ("./coyo",)),
+            "new": Source(1e6, 1e3, ("./new",)),
+        }
+    )
+    draft = NEMO.draft(
+        Mixture({"coco": 0.6, "coyo": 0.4}),
+        tmp_path / "meta.yaml",
+        sources=sources,
+        form="energon",
+        merge=True,
+    )
+    lines = [
+        line
+        for line in draft.diff().splitlines()
+        if line[:1] in "+-" and line[:3] not in {"+++", "---"}
+    ]
+    assert lines == [
+        "-      - weight: 5",
+        "+      - weight: 0.6",
+        "-      - weight: 2",
+        "+      - weight: 0.4",
+    ]
     assert dict(NEMO.read(draft.save())) == pytest.approx({"coco": 0.6, "coyo": 0.4})
-    NEMO.write(Mixture({"coco": 0.0, "coyo": 0.5, "new": 0.5}), tmp_path / "meta.yaml", sources=sources, form="energon", merge=True)
+    NEMO.write(
+        Mixture({"coco": 0.0, "coyo": 0.5, "new": 0.5}),
+        tmp_path / "meta.yaml",
+        sources=sources,
+        form="energon",
+        merge=True,
+    )
     found = yaml.safe_load((tmp_path / "meta.yaml").read_text())["splits"]
-    assert found["train"]["blend"] == [{"weight": 0.5, "path": "./coyo", "shuffle_over_epochs_multiplier": 3}, {"weight": 0.5, "path": "./new"}]
+    assert found["train"]["blend"] == [
+        {"weight": 0.5, "path": "./coyo", "shuffle_over_epochs_multiplier": 3},
+        {"weight": 0.5, "path": "./new"},
+    ]
     assert found["val"] == {"path": "./coco"}
-    with pytest.raises(ReweightvizError, match="trains on './new', which the mixture does not name"):
-        NEMO.write(Mixture({"coyo": 1.0}), tmp_path / "meta.yaml", sources=sources, form="energon", merge=True)
+    with pytest.raises(
+        ReweightvizError, match="trains on './new', which the mixture does not name"
+    ):
+        NEMO.write(
+            Mixture({"coyo": 1.0}),
+            tmp_path / "meta.yaml",
+            sources=sources,
+            form="energon",
+            merge=True,
+        )
 
 
-@pytest.mark.parametrize(("text", "sentence"), [
-    (META.replace("weight: 2", "weight: 0"), "refuses weights that are not above 0; that of './coyo' is not"),
-    (META.replace("./coyo", "./coco"), "each dataset may stand once; 1 came again"),
-    (META.replace("  val:", "    path: ./coco\n  val:"), "splits.train must be a blend, a path or a join, and is more than one of them"),
-    (META.replace("blend:", "blend_epochized:"), "must have splits.train.blend, a list of datasets with weights; it counts repetitions there"),
-    ("__class__: MetadatasetV2\nsplits: {train: {path: ./coco}}", "it has none"),
-])
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            META.replace("weight: 2", "weight: 0"),
+            "refuses weights that are not above 0; that of './coyo' is not",
+        ),
+        (META.replace("./coyo", "./coco"), "each dataset may stand once; 1 came again"),
+        (
+            META.replace("  val:", "    path: ./coco\n  val:"),
+            "splits.train must be a blend, a path or a join, and is more than one of them",
+        ),
+        (
+            META.replace("blend:", "blend_epochized:"),
+            "must have splits.train.blend, a list of datasets with weights; it counts repetitions there",
+        ),
+        ("__class__: MetadatasetV2\nsplits: {train: {path: ./coco}}", "it has none"),
+    ],
+)
 def test_metadatasets_that_energon_would_refuse_or_that_have_no_weights(tmp_path, text, sentence):
     (tmp_path / "meta.yaml").write_text(text)
     with pytest.raises(ReweightvizError, match=sentence):
@@ -159,36 +287,70 @@ splits:
       - {path: ./coyo, split_part: val}
       - {weight: 1, join: {a: {path: ./x}, b: {path: ./y}}, joiner: {}}
 """)
-    assert NEMO.parse(Document.open(tmp_path / "meta.yaml")).stages == {0: {"./coyo": 2.0, "./coyo (val)": 1.0, "./x + ./y": 1.0}}
+    assert NEMO.parse(Document.open(tmp_path / "meta.yaml")).stages == {
+        0: {"./coyo": 2.0, "./coyo (val)": 1.0, "./x + ./y": 1.0}
+    }
     first = META.replace("V2", "").replace("blend:", "datasets:")
     (tmp_path / "meta.yaml").write_text(first)
     sources = {"coco": Source(1e6, 1e3, ("./coco",)), "coyo": Source(1e6, 1e3, ("./coyo",))}
-    path = NEMO.write(Mixture({"coco": 0.6, "coyo": 0.4}), tmp_path / "meta.yaml", sources=sources, form="energon", merge=True)
-    assert [entry["weight"] for entry in yaml.safe_load(path.read_text())["splits"]["train"]["datasets"]] == [0.6, 0.4]
+    path = NEMO.write(
+        Mixture({"coco": 0.6, "coyo": 0.4}),
+        tmp_path / "meta.yaml",
+        sources=sources,
+        form="energon",
+        merge=True,
+    )
+    assert [
+        entry["weight"] for entry in yaml.safe_load(path.read_text())["splits"]["train"]["datasets"]
+    ] == [0.6, 0.4]
 
 
 @pytest.mark.framework("core")
-@pytest.mark.golden("nemo", "the real megatron-core 0.16.1, which Megatron-Bridge hands its blend to: 2,000 draws; the recipe's config is a stand-in")
+@pytest.mark.golden(
+    "nemo",
+    "the real megatron-core 0.16.1, which Megatron-Bridge hands its blend to: 2,000 draws; the recipe's config is a stand-in",
+)
 def test_the_blend_of_a_recipe_draws_the_asked_share_of_sequences(tmp_path, load_with):
-    prefixes = [str(tmp_path / name) for name in ("web_text_document", "my code", "é_text_document")]
-    sources = Sources(dict.fromkeys(("web", "code", "math"), 1e6)).with_paths(dict(zip(("web", "code", "math"), prefixes, strict=True)))
-    config = NEMO.write(Mixture({"web": 0.7, "code": 0.2, "math": 0.1}), tmp_path / "mix.py", sources=sources)
+    prefixes = [
+        str(tmp_path / name) for name in ("web_text_document", "my code", "é_text_document")
+    ]
+    sources = Sources(dict.fromkeys(("web", "code", "math"), 1e6)).with_paths(
+        dict(zip(("web", "code", "math"), prefixes, strict=True))
+    )
+    config = NEMO.write(
+        Mixture({"web": 0.7, "code": 0.2, "math": 0.1}), tmp_path / "mix.py", sources=sources
+    )
     found = load_with("nemo_load.py", config=config, prefixes=prefixes, draws=2000)
     assert found["counts"] == pytest.approx({"1": 1400, "2": 400, "3": 200}, abs=1)
     assert found["split"] == "9999,8,2"
 
 
 @pytest.mark.framework("energon")
-@pytest.mark.golden("nemo", "the real megatron-energon 7.4.1: 2,000 draws from a MetadatasetV2 of documents of different lengths")
+@pytest.mark.golden(
+    "nemo",
+    "the real megatron-energon 7.4.1: 2,000 draws from a MetadatasetV2 of documents of different lengths",
+)
 def test_energon_draws_the_asked_share_of_tokens(tmp_path, load_with):
     words, draws = {"web": 10, "code": 40, "math": 100}, 2000
     mixture = Mixture({"web": 0.7, "code": 0.2, "math": 0.1})
-    sources = Sources({name: Source(40 * size, 40, (str(tmp_path / f"{name}'s: #1"),)) for name, size in words.items()})
+    sources = Sources(
+        {
+            name: Source(40 * size, 40, (str(tmp_path / f"{name}'s: #1"),))
+            for name, size in words.items()
+        }
+    )
     config = NEMO.write(mixture, tmp_path / "meta.yaml", sources=sources, form="energon")
-    found = load_with("energon_load.py", config=config, folders={sources[name].paths[0]: size for name, size in words.items()}, draws=draws)
+    found = load_with(
+        "energon_load.py",
+        config=config,
+        folders={sources[name].paths[0]: size for name, size in words.items()},
+        draws=draws,
+    )
     counts = {name: found["counts"][str(size)] for name, size in words.items()}
     whole = sum(mixture[name] / size for name, size in words.items())
     for name, size in words.items():
         share = mixture[name] / size / whole
         assert abs(counts[name] / draws - share) < 4 * math.sqrt(share * (1 - share) / draws)
-        assert counts[name] * size / sum(counts[n] * words[n] for n in words) == pytest.approx(mixture[name], abs=0.05)
+        assert counts[name] * size / sum(counts[n] * words[n] for n in words) == pytest.approx(
+            mixture[name], abs=0.05
+        )

@@ -19,7 +19,9 @@ CSV = PlainCsv()
 def test_the_table_is_whole_and_others_read_it(tmp_path):
     mixture = Mixture({"web": 0.7, 'co"de, a': 0.2, "1.5": 0.1, "spam": 0.0})
     file = CSV.write(mixture, tmp_path / "mix.csv")
-    assert file.read_text() == '"domain","weight"\n"web",0.7\n"co""de, a",0.2\n"1.5",0.1\n"spam",0.0\n'
+    assert (
+        file.read_text() == '"domain","weight"\n"web",0.7\n"co""de, a",0.2\n"1.5",0.1\n"spam",0.0\n'
+    )
     table = pd.read_csv(file, dtype={"domain": str})
     assert dict(zip(table.domain, table.weight, strict=True)) == dict(mixture)
     assert CSV.read(file) == mixture
@@ -35,26 +37,46 @@ def test_no_cell_is_a_formula_and_no_name_is_lost(tmp_path):
 
 
 def test_a_schedule_has_a_row_for_each_step_and_domain(tmp_path):
-    schedule = Schedule({0: Mixture({"web": 0.75, "code": 0.25}), 100: Mixture({"web": 0.0, "code": 1.0})})
+    schedule = Schedule(
+        {0: Mixture({"web": 0.75, "code": 0.25}), 100: Mixture({"web": 0.0, "code": 1.0})}
+    )
     file = CSV.write(schedule, tmp_path / "mix.csv")
     assert file.read_text().splitlines()[3:] == ['100,"web",0.0', '100,"code",1.0']
     assert dict(CSV.read_schedule(file)) == dict(schedule)
 
 
-@pytest.mark.parametrize("text", ["\ufeffDomain;Weight;Note\r\nweb;0,75;x\r\ncode;0,25;\r\n", "domain\tweight\nweb\t.75\ncode\t.25\n",
-                                  "weight, domain\n0.75,web\n\n0.25,code\n", 'note,domain,weight\n"a,b",web,"0,75"\n,code,0.25\n'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffDomain;Weight;Note\r\nweb;0,75;x\r\ncode;0,25;\r\n",
+        "domain\tweight\nweb\t.75\ncode\t.25\n",
+        "weight, domain\n0.75,web\n\n0.25,code\n",
+        'note,domain,weight\n"a,b",web,"0,75"\n,code,0.25\n',
+    ],
+)
 def test_what_spreadsheets_save_is_read(tmp_path, text):
     (tmp_path / "mix.csv").write_text(text, "utf-8", newline="")
     assert CSV.recognises(Document.open(tmp_path / "mix.csv"))
     assert dict(CSV.read(tmp_path / "mix.csv")) == {"web": 0.75, "code": 0.25}
 
 
-@pytest.mark.parametrize(("text", "sentence"), [
-    ("name,share\nweb,1\n", "its first row must name the columns domain and weight"), ("domain,weight\n", "needs rows below its header"),
-    ("step,domain,weight\n0.5,web,1\n", "whole numbers from 0 up as steps"), ("domain,weight\nweb,1\nweb,2\n", "'web' stands twice"),
-    ("domain,weight\nweb,much\n", "must be numbers >= 0; that of 'web' is not"), ("domain,weight\nweb,0\n", "at least one weight"),
-    ("domain,weight\na.com,12\n", "must sum to 1; they sum to 12"),
-    ("step,domain,weight\n0,web,1\n9,web,0.5\n", "the weights from step 9 on are shares and must sum to 1"), ("domain,weight\nweb\n", "must be numbers >= 0; that of 'web' is not")])
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("name,share\nweb,1\n", "its first row must name the columns domain and weight"),
+        ("domain,weight\n", "needs rows below its header"),
+        ("step,domain,weight\n0.5,web,1\n", "whole numbers from 0 up as steps"),
+        ("domain,weight\nweb,1\nweb,2\n", "'web' stands twice"),
+        ("domain,weight\nweb,much\n", "must be numbers >= 0; that of 'web' is not"),
+        ("domain,weight\nweb,0\n", "at least one weight"),
+        ("domain,weight\na.com,12\n", "must sum to 1; they sum to 12"),
+        (
+            "step,domain,weight\n0,web,1\n9,web,0.5\n",
+            "the weights from step 9 on are shares and must sum to 1",
+        ),
+        ("domain,weight\nweb\n", "must be numbers >= 0; that of 'web' is not"),
+    ],
+)
 def test_other_tables_are_refused(tmp_path, text, sentence):
     (tmp_path / "mix.csv").write_text(text)
     with pytest.raises(ReweightvizError, match=sentence):
@@ -62,7 +84,9 @@ def test_other_tables_are_refused(tmp_path, text, sentence):
 
 
 def test_an_edit_is_followed(tmp_path):
-    file = CSV.write(Mixture({"web": 0.5, "code": 0.5}, source={"method": "olmix"}), tmp_path / "mix.csv")
+    file = CSV.write(
+        Mixture({"web": 0.5, "code": 0.5}, source={"method": "olmix"}), tmp_path / "mix.csv"
+    )
     file.write_text(file.read_text().replace('"code",0.5', '"code",0.75'))
     with pytest.raises(ReweightvizError, match="must sum to 1; they sum to 1.25"):
         CSV.read(file)

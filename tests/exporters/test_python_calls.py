@@ -29,41 +29,88 @@ def weights(text: str, tmp_path) -> list:
 # ---- names
 
 
-@pytest.mark.parametrize("text", [
-    f"W = [0.7, 0.3]\n{CALL}", f"W: list = [0.7, 0.3]\n{CALL}", f"W: list\nW = (0.7, 0.3)\n{CALL}", f"V = [0.7, 0.3]\nW = V\n{CALL}",
-    f"W, S = [0.7, 0.3], 1\n{CALL}", f"def f():\n    W = [0.7, 0.3]\n    return {CALL}", f"W = [1]\ndef f():\n    W = [0.7, 0.3]\n    return {CALL}",
-    f"W = [0.7, 0.3]\ndef g():\n    W = [1]\ndef f():\n    return {CALL}", f"class C:\n    W = [1]\n    def f(self):\n        {CALL}W = [0.7, 0.3]\n",
-    f"p = 0.7\nW = [p, 0.3]\n{CALL}", f"if x:\n    W = [0.7, 0.3]\n    {CALL}", f"W = [0.7, 0.3]\nprint(W[0], W.index(0.7))\n{CALL}",
-    f"def f():\n    global W\n    W = [0.7, 0.3]\n{CALL}", f"(W := [0.7, 0.3])\n{CALL}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"W = [0.7, 0.3]\n{CALL}",
+        f"W: list = [0.7, 0.3]\n{CALL}",
+        f"W: list\nW = (0.7, 0.3)\n{CALL}",
+        f"V = [0.7, 0.3]\nW = V\n{CALL}",
+        f"W, S = [0.7, 0.3], 1\n{CALL}",
+        f"def f():\n    W = [0.7, 0.3]\n    return {CALL}",
+        f"W = [1]\ndef f():\n    W = [0.7, 0.3]\n    return {CALL}",
+        f"W = [0.7, 0.3]\ndef g():\n    W = [1]\ndef f():\n    return {CALL}",
+        f"class C:\n    W = [1]\n    def f(self):\n        {CALL}W = [0.7, 0.3]\n",
+        f"p = 0.7\nW = [p, 0.3]\n{CALL}",
+        f"if x:\n    W = [0.7, 0.3]\n    {CALL}",
+        f"W = [0.7, 0.3]\nprint(W[0], W.index(0.7))\n{CALL}",
+        f"def f():\n    global W\n    W = [0.7, 0.3]\n{CALL}",
+        f"(W := [0.7, 0.3])\n{CALL}",
+    ],
+)
 def test_a_name_that_is_bound_once_is_followed_in_its_scope(text, tmp_path):
     assert weights(text, tmp_path) == [0.7, 0.3]
 
 
-@pytest.mark.parametrize(("text", "why"), [
-    (f"W = [0.7, 0.3]\nW = [0.5, 0.5]\n{CALL}", "'W' is bound or changed in lines 1, 2"),
-    (f"W = [0.7, 0.3]\nif x:\n    W = [0.5, 0.5]\n{CALL}", "'W' is bound or changed in lines 1, 3"),
-    (f"W = [0.7, 0.3]\ndef f(W):\n    return {CALL}", "'W' of line 2 is not written out"),
-    (f"W = [0.7, 0.3]\ndef f(*, W=[0.5, 0.5]):\n    return {CALL}", "'W' of line 2 is not written out"),
-    (f"W = [0.7, 0.3]\nf = lambda W: {CALL}", "'W' of line 2 is not written out"),
-    (f"W = [0.7]\nW += [0.3]\n{CALL}", "'W' is bound or changed in lines 1, 2"),
-    (f"W = [0.7, 0.3]\nW[0] = 0.1\n{CALL}", "'W' is bound or changed in lines 1, 2"),
-    (f"W = [0.7]\nW.append(0.3)\n{CALL}", "'W' is bound or changed in lines 1, 2"),
-    (f"W = [0.7, 0.3]\ndef f():\n    W[0] = 0.1\n{CALL}", "'W' is bound or changed in lines 1, 3"),
-    (f"W = [0.7, 0.3]\ndef f():\n    global W\n    W = [0.5, 0.5]\n{CALL}", "'W' is bound or changed in lines 1, 4"),
-    (f"def f():\n    W = [0.7, 0.3]\n    def g():\n        nonlocal W\n        W = [1]\n    return {CALL}", "'W' is bound or changed in lines 2, 5"),
-    (f"W = [0.7, 0.3]\nfor W in x:\n    {CALL}", "'W' is bound or changed in lines 1, 2"),
-    (f"W = [0.7, 0.3]\nwith x as W:\n    {CALL}", "'W' is bound or changed in lines 1, 2"),
-    (f"W = [0.7, 0.3]\ntry:\n    x\nexcept E as W:\n    {CALL}", "'W' is bound or changed in lines 1, 4"),
-    (f"W = [0.7, 0.3]\nmatch x:\n    case [1, W]:\n        {CALL}", "'W' is bound or changed in lines 1, 3"),
-    (f"W = [0.7, 0.3]\nfrom other import W\n{CALL}", "'W' is bound or changed in lines 1, 2"),
-    (f"from other import W\n{CALL}", "'W' of line 1 is not written out"),
-    (f"W = [0.7, 0.3]\ndef W(): pass\n{CALL}", "'W' is bound or changed in lines 1, 2"),
-    (f"W = [0.7, 0.3]\nx = [{CALL.strip()} for W in y]\n", "'W' of line 2 is not written out"),
-    (f"W = [0.7, 0.3]\ndel W\n{CALL}", "'W' is bound or changed in lines 1, 2"),
-    ("interleave_datasets([a, b], probabilities=[*W])", "the list of line 1 has more in it than is written out"),
-    ("interleave_datasets([*a, c], probabilities=[0.7, 0.3])", "the list of line 1 has more in it than is written out"),
-    ("interleave_datasets([a, b], **options)", r"some of the arguments stand behind \* or \*\*"),
-    ("interleave_datasets(*both)", r"some of the arguments stand behind \* or \*\*")])
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f"W = [0.7, 0.3]\nW = [0.5, 0.5]\n{CALL}", "'W' is bound or changed in lines 1, 2"),
+        (
+            f"W = [0.7, 0.3]\nif x:\n    W = [0.5, 0.5]\n{CALL}",
+            "'W' is bound or changed in lines 1, 3",
+        ),
+        (f"W = [0.7, 0.3]\ndef f(W):\n    return {CALL}", "'W' of line 2 is not written out"),
+        (
+            f"W = [0.7, 0.3]\ndef f(*, W=[0.5, 0.5]):\n    return {CALL}",
+            "'W' of line 2 is not written out",
+        ),
+        (f"W = [0.7, 0.3]\nf = lambda W: {CALL}", "'W' of line 2 is not written out"),
+        (f"W = [0.7]\nW += [0.3]\n{CALL}", "'W' is bound or changed in lines 1, 2"),
+        (f"W = [0.7, 0.3]\nW[0] = 0.1\n{CALL}", "'W' is bound or changed in lines 1, 2"),
+        (f"W = [0.7]\nW.append(0.3)\n{CALL}", "'W' is bound or changed in lines 1, 2"),
+        (
+            f"W = [0.7, 0.3]\ndef f():\n    W[0] = 0.1\n{CALL}",
+            "'W' is bound or changed in lines 1, 3",
+        ),
+        (
+            f"W = [0.7, 0.3]\ndef f():\n    global W\n    W = [0.5, 0.5]\n{CALL}",
+            "'W' is bound or changed in lines 1, 4",
+        ),
+        (
+            f"def f():\n    W = [0.7, 0.3]\n    def g():\n        nonlocal W\n        W = [1]\n    return {CALL}",
+            "'W' is bound or changed in lines 2, 5",
+        ),
+        (f"W = [0.7, 0.3]\nfor W in x:\n    {CALL}", "'W' is bound or changed in lines 1, 2"),
+        (f"W = [0.7, 0.3]\nwith x as W:\n    {CALL}", "'W' is bound or changed in lines 1, 2"),
+        (
+            f"W = [0.7, 0.3]\ntry:\n    x\nexcept E as W:\n    {CALL}",
+            "'W' is bound or changed in lines 1, 4",
+        ),
+        (
+            f"W = [0.7, 0.3]\nmatch x:\n    case [1, W]:\n        {CALL}",
+            "'W' is bound or changed in lines 1, 3",
+        ),
+        (f"W = [0.7, 0.3]\nfrom other import W\n{CALL}", "'W' is bound or changed in lines 1, 2"),
+        (f"from other import W\n{CALL}", "'W' of line 1 is not written out"),
+        (f"W = [0.7, 0.3]\ndef W(): pass\n{CALL}", "'W' is bound or changed in lines 1, 2"),
+        (f"W = [0.7, 0.3]\nx = [{CALL.strip()} for W in y]\n", "'W' of line 2 is not written out"),
+        (f"W = [0.7, 0.3]\ndel W\n{CALL}", "'W' is bound or changed in lines 1, 2"),
+        (
+            "interleave_datasets([a, b], probabilities=[*W])",
+            "the list of line 1 has more in it than is written out",
+        ),
+        (
+            "interleave_datasets([*a, c], probabilities=[0.7, 0.3])",
+            "the list of line 1 has more in it than is written out",
+        ),
+        (
+            "interleave_datasets([a, b], **options)",
+            r"some of the arguments stand behind \* or \*\*",
+        ),
+        ("interleave_datasets(*both)", r"some of the arguments stand behind \* or \*\*"),
+    ],
+)
 def test_other_names_are_not_and_the_sentence_says_why(text, why, tmp_path):
     found = document(text, tmp_path)
     with pytest.raises(ReweightvizError, match=f"can be read without running it \\(.*{why}"):
@@ -72,13 +119,15 @@ def test_other_names_are_not_and_the_sentence_says_why(text, why, tmp_path):
 
 def test_arguments_behind_a_star_have_no_place(tmp_path):
     found = document("f(1, *more, 2, k=3, **others)", tmp_path)
-    call, = python_calls.calls(found, "f")
+    (call,) = python_calls.calls(found, "f")
     assert python_calls.arguments(found, call) == {0: 1, "k": 3}
     assert python_calls.spread(call)
 
 
 def test_deep_code_is_named_by_its_line(tmp_path):
-    (tmp_path / "c.py").write_text("interleave_datasets([" + "a." * 2500 + "b, c], probabilities=[0.5, 0.5])\n")
+    (tmp_path / "c.py").write_text(
+        "interleave_datasets([" + "a." * 2500 + "b, c], probabilities=[0.5, 0.5])\n"
+    )
     assert check(tmp_path / "c.py").table["domain"].tolist() == ["the code in line 1", "c"]
     assert python_calls.said(ast.parse("a.b").body[0].value) == "a.b"
 
@@ -88,7 +137,9 @@ def test_asking_whose_a_deep_file_is_never_fails(tmp_path, monkeypatch):
         raise RecursionError
 
     monkeypatch.setattr(type(find("huggingface")), "recognises", deep)
-    (tmp_path / "c.py").write_text("interleave_datasets([a, b], probabilities=[0.5, 0.5])\nRandomMix([a, b], [0.5, 0.5])\n")
+    (tmp_path / "c.py").write_text(
+        "interleave_datasets([a, b], probabilities=[0.5, 0.5])\nRandomMix([a, b], [0.5, 0.5])\n"
+    )
     assert check(tmp_path / "c.py").framework == "webdataset"
     monkeypatch.setattr(type(find("huggingface")), "parse", deep)
     with pytest.raises(ReweightvizError, match="cannot read .*: it is nested too deeply"):
@@ -99,15 +150,36 @@ def test_asking_whose_a_deep_file_is_never_fails(tmp_path, monkeypatch):
 
 
 TWO = {
-    "huggingface": ("def late():\n    return interleave_datasets([c, d], probabilities=[0.5, 0.5])\n", "interleave_datasets([a, b], probabilities=[0.7, 0.3])\n",
-                    "interleave_datasets"),
-    "litdata": ("def late():\n    return CombinedStreamingDataset(['c', 'd'], weights=[1, 1], iterate_over_all=False)\n",
-                "CombinedStreamingDataset(['a', 'b'], weights=[0.7, 0.3], iterate_over_all=False)\n", "CombinedStreamingDataset"),
-    "webdataset": ("def late():\n    return RandomMix([c, d], [0.5, 0.5])\n", "RandomMix([a, b], [0.7, 0.3])\n", "RandomMix"),
-    "ray": ("import ray\ndef late():\n    return c.mix(d, weights=[1, 1])\n", "a.mix(b, weights=[0.7, 0.3])\n", "mix"),
-    "premixdb": ("def late():\n    return q.mix(weights={'c': 0.5, 'd': 0.5})\n", "q.mix(weights={'a': 0.7, 'b': 0.3})\n", "mix"),
-    "torchtitan": ("def late():\n    return [HFDataSource(dataset='c', weight=1), HFDataSource(dataset='d', weight=1)]\n",
-                   "x = [HFDataSource(dataset='a', weight=0.7), HFDataSource(dataset='b', weight=0.3)]\n", "HFDataSource"),
+    "huggingface": (
+        "def late():\n    return interleave_datasets([c, d], probabilities=[0.5, 0.5])\n",
+        "interleave_datasets([a, b], probabilities=[0.7, 0.3])\n",
+        "interleave_datasets",
+    ),
+    "litdata": (
+        "def late():\n    return CombinedStreamingDataset(['c', 'd'], weights=[1, 1], iterate_over_all=False)\n",
+        "CombinedStreamingDataset(['a', 'b'], weights=[0.7, 0.3], iterate_over_all=False)\n",
+        "CombinedStreamingDataset",
+    ),
+    "webdataset": (
+        "def late():\n    return RandomMix([c, d], [0.5, 0.5])\n",
+        "RandomMix([a, b], [0.7, 0.3])\n",
+        "RandomMix",
+    ),
+    "ray": (
+        "import ray\ndef late():\n    return c.mix(d, weights=[1, 1])\n",
+        "a.mix(b, weights=[0.7, 0.3])\n",
+        "mix",
+    ),
+    "premixdb": (
+        "def late():\n    return q.mix(weights={'c': 0.5, 'd': 0.5})\n",
+        "q.mix(weights={'a': 0.7, 'b': 0.3})\n",
+        "mix",
+    ),
+    "torchtitan": (
+        "def late():\n    return [HFDataSource(dataset='c', weight=1), HFDataSource(dataset='d', weight=1)]\n",
+        "x = [HFDataSource(dataset='a', weight=0.7), HFDataSource(dataset='b', weight=0.3)]\n",
+        "HFDataSource",
+    ),
 }
 
 
@@ -117,9 +189,16 @@ def test_the_first_call_of_the_file_is_read_and_others_are_said(framework, tmp_p
     config = find(framework).parse(document(inner + outer, tmp_path))
     assert list(config.stages[0]) == ["c", "d"], "a walk of the tree meets the outer one first"
     line = inner.count("\n")
-    assert any(f"more than one {'list of ' if framework == 'torchtitan' else ''}{what}" in trap
-               and f"this is the one of line {line}, another is in line {line + 1}." in trap for trap in config.traps)
-    assert not [trap for trap in find(framework).parse(document(outer, tmp_path)).traps if "more than one" in trap]
+    assert any(
+        f"more than one {'list of ' if framework == 'torchtitan' else ''}{what}" in trap
+        and f"this is the one of line {line}, another is in line {line + 1}." in trap
+        for trap in config.traps
+    )
+    assert not [
+        trap
+        for trap in find(framework).parse(document(outer, tmp_path)).traps
+        if "more than one" in trap
+    ]
 
 
 def test_the_last_blend_of_nemo_is_read_and_others_are_said(tmp_path):
@@ -127,15 +206,31 @@ def test_the_last_blend_of_nemo_is_read_and_others_are_said(tmp_path):
     text = "def late():\n    cfg.dataset.blend = [['/c'], [1.0]]\ncfg.dataset.blend = [['/a', '/b'], [0.7, 0.3]]\n"
     config = nemo.parse(document(text, tmp_path))
     assert config.stages[0] == {"/a": 0.7, "/b": 0.3}
-    assert config.traps == ("The file has more than one blend: this is the one of line 3, another is in line 2.",)
-    assert nemo.parse(document("blend = [['/a'], [1.0]]\ncfg.dataset.blend = blend\n", tmp_path)).traps == ()
-    with pytest.raises(ReweightvizError, match=r"without running it \('W' is bound or changed in lines 1, 2\)"):
-        nemo.parse(document("W = [['/a'], [1.0]]\nW = [['/b'], [1.0]]\ncfg.dataset.blend = W\n", tmp_path))
+    assert config.traps == (
+        "The file has more than one blend: this is the one of line 3, another is in line 2.",
+    )
+    assert (
+        nemo.parse(document("blend = [['/a'], [1.0]]\ncfg.dataset.blend = blend\n", tmp_path)).traps
+        == ()
+    )
+    with pytest.raises(
+        ReweightvizError, match=r"without running it \('W' is bound or changed in lines 1, 2\)"
+    ):
+        nemo.parse(
+            document("W = [['/a'], [1.0]]\nW = [['/b'], [1.0]]\ncfg.dataset.blend = W\n", tmp_path)
+        )
 
 
-@pytest.mark.parametrize(("framework", "text"), [
-    ("webdataset", "RandomMix([a, b], **options)"), ("ray", "import ray\na.mix(b, **options)"), ("litdata", "CombinedStreamingDataset([*a, b], weights=[0.5, 0.5])"),
-    ("torchtitan", "x = [*more, HFDataSource(dataset='a', weight=1)]"), ("premixdb", "W = {'a': 1}\nW['b'] = 0\nq.mix(weights=W)")])
+@pytest.mark.parametrize(
+    ("framework", "text"),
+    [
+        ("webdataset", "RandomMix([a, b], **options)"),
+        ("ray", "import ray\na.mix(b, **options)"),
+        ("litdata", "CombinedStreamingDataset([*a, b], weights=[0.5, 0.5])"),
+        ("torchtitan", "x = [*more, HFDataSource(dataset='a', weight=1)]"),
+        ("premixdb", "W = {'a': 1}\nW['b'] = 0\nq.mix(weights=W)"),
+    ],
+)
 def test_what_is_not_all_written_out_is_not_guessed(framework, text, tmp_path):
     with pytest.raises(ReweightvizError, match="can be read without running it \\("):
         find(framework).parse(document(text, tmp_path))
@@ -145,11 +240,20 @@ def test_a_table_that_is_bound_twice_is_not_taken(tmp_path):
     rows = "[{'name': 'a', 'probability': 1.0}]"
     with pytest.raises(ReweightvizError, match=r"\('SOURCES' is bound or changed in lines 1, 2\)"):
         find("webdataset").parse(document(f"SOURCES = {rows}\nSOURCES = {rows}\n", tmp_path))
-    assert find("webdataset").parse(document(f"SOURCES = {rows}\n", tmp_path)).stages == {0: {"a": 1.0}}
+    assert find("webdataset").parse(document(f"SOURCES = {rows}\n", tmp_path)).stages == {
+        0: {"a": 1.0}
+    }
 
 
 def test_weights_that_a_call_may_hold_elsewhere_are_no_ones(tmp_path):
-    config = find("torchtitan").parse(document("x = [HFDataSource(dataset='a', **more), HFDataSource(dataset='b')]", tmp_path))
+    config = find("torchtitan").parse(
+        document("x = [HFDataSource(dataset='a', **more), HFDataSource(dataset='b')]", tmp_path)
+    )
     assert "that of 'a' is none" in config.refused[0]
-    named = find("torchtitan").parse(document("one = HFDataSource(dataset='a', weight=2)\nx = [one, HFDataSource(dataset='b')]", tmp_path))
+    named = find("torchtitan").parse(
+        document(
+            "one = HFDataSource(dataset='a', weight=2)\nx = [one, HFDataSource(dataset='b')]",
+            tmp_path,
+        )
+    )
     assert named.stages[0] == {"a": 2.0, "b": 1.0}

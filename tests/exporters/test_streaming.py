@@ -13,8 +13,14 @@ from reweightviz.exporters.frameworks.streaming import Streaming
 
 STREAMING = Streaming()
 MIXTURE = Mixture({"web": 0.7, "code": 0.2, "no": 0.1, "spam": 0.0}, source={"method": "test"})
-SOURCES = Sources({"web": Source(8e6, 8e4, ("s3://b/web",)), "code": Source(4e6, 1e4, ("/data/code",)), "no": Source(1e6, 1e4),
-                   "spam": Source(1e6, 1e4, ("/data/spam",))})
+SOURCES = Sources(
+    {
+        "web": Source(8e6, 8e4, ("s3://b/web",)),
+        "code": Source(4e6, 1e4, ("/data/code",)),
+        "no": Source(1e6, 1e4),
+        "spam": Source(1e6, 1e4, ("/data/spam",)),
+    }
+)
 
 
 def loaded(path):
@@ -22,38 +28,76 @@ def loaded(path):
 
 
 def test_streams_have_places_and_shares(tmp_path):
-    file = STREAMING.write(MIXTURE, tmp_path / "mix.yaml", sources=SOURCES, split="train", epoch_size=2000, batching_method="stratified")
+    file = STREAMING.write(
+        MIXTURE,
+        tmp_path / "mix.yaml",
+        sources=SOURCES,
+        split="train",
+        epoch_size=2000,
+        batching_method="stratified",
+    )
     assert loaded(file) == {
-        "streams": {"web": {"remote": "s3://b/web", "local": "cache/web", "split": "train", "proportion": 0.7},
-                    "code": {"local": "/data/code", "split": "train", "proportion": 0.2},
-                    "no": {"local": "cache/no", "split": "train", "proportion": 0.1}},
-        "epoch_size": 2000, "batching_method": "stratified"}
+        "streams": {
+            "web": {
+                "remote": "s3://b/web",
+                "local": "cache/web",
+                "split": "train",
+                "proportion": 0.7,
+            },
+            "code": {"local": "/data/code", "split": "train", "proportion": 0.2},
+            "no": {"local": "cache/no", "split": "train", "proportion": 0.1},
+        },
+        "epoch_size": 2000,
+        "batching_method": "stratified",
+    }
     text = file.read_text("utf-8")
     assert "Left out, their weight is 0: 'spam'" in text and '"no":' in text
 
 
 def test_examples_and_copies_are_other_numbers_of_the_same_mixture(tmp_path):
-    documents = loaded(STREAMING.write(MIXTURE, tmp_path / "e.yaml", sources=SOURCES, unit="examples"))["streams"]
-    ratios = {name: one["proportion"] / documents["web"]["proportion"] for name, one in documents.items()}
+    documents = loaded(
+        STREAMING.write(MIXTURE, tmp_path / "e.yaml", sources=SOURCES, unit="examples")
+    )["streams"]
+    ratios = {
+        name: one["proportion"] / documents["web"]["proportion"] for name, one in documents.items()
+    }
     assert ratios == pytest.approx({"web": 1, "code": 0.2 / 400 / (0.7 / 100), "no": 1 / 7})
-    copies = STREAMING.write(MIXTURE, tmp_path / "c.yaml", sources=SOURCES, unit="copies", tokens=1e6)
-    assert {name: one["repeat"] for name, one in loaded(copies)["streams"].items()} == pytest.approx(
-        {"web": 0.7 / 8, "code": 0.2 / 4, "no": 0.1})
+    copies = STREAMING.write(
+        MIXTURE, tmp_path / "c.yaml", sources=SOURCES, unit="copies", tokens=1e6
+    )
+    assert {
+        name: one["repeat"] for name, one in loaded(copies)["streams"].items()
+    } == pytest.approx({"web": 0.7 / 8, "code": 0.2 / 4, "no": 0.1})
     for name in ("e", "c"):
         assert STREAMING.read(tmp_path / f"{name}.yaml").array == pytest.approx(MIXTURE.array)
     with pytest.raises(ReweightvizError, match="no epoch_size beside repeat"):
-        STREAMING.write(MIXTURE, tmp_path / "x.yaml", sources=SOURCES, unit="copies", tokens=1e6, epoch_size=10)
+        STREAMING.write(
+            MIXTURE, tmp_path / "x.yaml", sources=SOURCES, unit="copies", tokens=1e6, epoch_size=10
+        )
 
 
 def test_names_stay_below_the_cache_and_options_are_checked(tmp_path):
-    streams = loaded(STREAMING.write(Mixture.uniform(["..", "a/b", "../etc", "x" * 300]), tmp_path / "m.yaml"))["streams"]
+    streams = loaded(
+        STREAMING.write(Mixture.uniform(["..", "a/b", "../etc", "x" * 300]), tmp_path / "m.yaml")
+    )["streams"]
     for one in streams.values():
-        assert one["local"].startswith("cache/") and one["local"].count("/") == 1 and ".." not in one["local"]
+        assert (
+            one["local"].startswith("cache/")
+            and one["local"].count("/") == 1
+            and ".." not in one["local"]
+        )
         assert len(one["local"]) < 110
-    with pytest.raises(ReweightvizError, match="no batching_method 'per_streem'; did you mean 'per_stream'"):
+    with pytest.raises(
+        ReweightvizError, match="no batching_method 'per_streem'; did you mean 'per_stream'"
+    ):
         STREAMING.write(MIXTURE, tmp_path / "n.yaml", batching_method="per_streem")
-    with pytest.raises(ReweightvizError, match="Streaming reads one MDS folder a stream; sources= has 2 paths for 'web'"):
-        STREAMING.write(Mixture({"web": 1.0}), tmp_path / "n.yaml", sources={"web": Source(1.0, 1, ("a", "b"))})
+    with pytest.raises(
+        ReweightvizError,
+        match="Streaming reads one MDS folder a stream; sources= has 2 paths for 'web'",
+    ):
+        STREAMING.write(
+            Mixture({"web": 1.0}), tmp_path / "n.yaml", sources={"web": Source(1.0, 1, ("a", "b"))}
+        )
 
 
 THEIRS = """\
@@ -76,12 +120,24 @@ epoch_size: 10k
 def test_a_merge_changes_the_proportions_alone(tmp_path):
     file = tmp_path / "mix.yaml"
     file.write_text(THEIRS)
-    draft = STREAMING.draft(Mixture({"web": 0.25, "code": 0.5, "math": 0.25, "spam": 0.0}), file, merge=True)
-    changed = [line for line in draft.diff().splitlines() if line[0] in "+-" and line[:3] not in {"+++", "---"}]
-    assert changed == ["-  web: {<<: *streams-are, remote: 's3://b/web', local: /cache/web, proportion: 0.5}   # crawled",
-                       "+  web: {<<: *streams-are, remote: 's3://b/web', local: /cache/web, proportion: 0.25}  # crawled",
-                       "-    proportion: 0.4", "-  spam: {local: /cache/spam, proportion: 0.1}", "+    proportion: 0.5",
-                       "+  math:", '+    local: "cache/math"', "+    proportion: 0.25"]
+    draft = STREAMING.draft(
+        Mixture({"web": 0.25, "code": 0.5, "math": 0.25, "spam": 0.0}), file, merge=True
+    )
+    changed = [
+        line
+        for line in draft.diff().splitlines()
+        if line[0] in "+-" and line[:3] not in {"+++", "---"}
+    ]
+    assert changed == [
+        "-  web: {<<: *streams-are, remote: 's3://b/web', local: /cache/web, proportion: 0.5}   # crawled",
+        "+  web: {<<: *streams-are, remote: 's3://b/web', local: /cache/web, proportion: 0.25}  # crawled",
+        "-    proportion: 0.4",
+        "-  spam: {local: /cache/spam, proportion: 0.1}",
+        "+    proportion: 0.5",
+        "+  math:",
+        '+    local: "cache/math"',
+        "+    proportion: 0.25",
+    ]
     draft.save()
     assert loaded(file)["streams"]["web"]["download_retry"] == 3
     assert dict(STREAMING.read(file)) == {"web": 0.25, "code": 0.5, "math": 0.25, "spam": 0.0}
@@ -89,26 +145,52 @@ def test_a_merge_changes_the_proportions_alone(tmp_path):
 
 def test_keys_that_yaml_takes_for_numbers_are_names_and_keep_their_remote(tmp_path):
     file = tmp_path / "mix.yaml"
-    text = "streams:\n" + "".join(f"  {year}:\n    remote: s3://b/{year}\n    local: /c/{year}\n    proportion: 0.5\n" for year in (2023, 2024))
+    text = "streams:\n" + "".join(
+        f"  {year}:\n    remote: s3://b/{year}\n    local: /c/{year}\n    proportion: 0.5\n"
+        for year in (2023, 2024)
+    )
     file.write_text(text)
     draft = STREAMING.draft(Mixture({"2023": 0.75, "2024": 0.25}), file, merge=True)
     assert [line for line in draft.diff().splitlines()[3:] if line[0] in "+-"] == [
-        "-    proportion: 0.5", "+    proportion: 0.75", "-    proportion: 0.5", "+    proportion: 0.25"]
+        "-    proportion: 0.5",
+        "+    proportion: 0.75",
+        "-    proportion: 0.5",
+        "+    proportion: 0.25",
+    ]
 
 
-@pytest.mark.parametrize(("path", "places"), [
-    ("oci://b/web", {"remote": "oci://b/web", "local": "cache/web"}), ("hf://datasets/o/web", {"remote": "hf://datasets/o/web", "local": "cache/web"}),
-    ("dbfs:/Volumes/a/web", {"remote": "dbfs:/Volumes/a/web", "local": "cache/web"}), ("/d/web", {"local": "/d/web"}), ("C:/web", {"local": "C:/web"})])
+@pytest.mark.parametrize(
+    ("path", "places"),
+    [
+        ("oci://b/web", {"remote": "oci://b/web", "local": "cache/web"}),
+        ("hf://datasets/o/web", {"remote": "hf://datasets/o/web", "local": "cache/web"}),
+        ("dbfs:/Volumes/a/web", {"remote": "dbfs:/Volumes/a/web", "local": "cache/web"}),
+        ("/d/web", {"local": "/d/web"}),
+        ("C:/web", {"local": "C:/web"}),
+    ],
+)
 def test_a_remote_path_is_remote_and_a_local_one_local(tmp_path, path, places):
-    file = STREAMING.write(Mixture({"web": 1.0}), tmp_path / "mix.yaml", sources={"web": Source(1e6, 1e4, (path,))})
+    file = STREAMING.write(
+        Mixture({"web": 1.0}), tmp_path / "mix.yaml", sources={"web": Source(1e6, 1e4, (path,))}
+    )
     assert loaded(file)["streams"]["web"] == places | {"proportion": 1.0}
 
 
-@pytest.mark.parametrize(("path", "sentence"), [("/d/web.jsonl.gz", "reads folders of MDS shards, not files of text"),
-                                                ("s3://b/web.npy", "Streaming reads one MDS folder a stream; sources= has the file 's3://b/web.npy' for 'web'")])
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("/d/web.jsonl.gz", "reads folders of MDS shards, not files of text"),
+        (
+            "s3://b/web.npy",
+            "Streaming reads one MDS folder a stream; sources= has the file 's3://b/web.npy' for 'web'",
+        ),
+    ],
+)
 def test_files_are_no_streams(tmp_path, path, sentence):
     with pytest.raises(ReweightvizError, match=sentence):
-        STREAMING.write(Mixture({"web": 1.0}), tmp_path / "mix.yaml", sources={"web": Source(1e6, 1e4, (path,))})
+        STREAMING.write(
+            Mixture({"web": 1.0}), tmp_path / "mix.yaml", sources={"web": Source(1e6, 1e4, (path,))}
+        )
 
 
 def test_choices_are_read_and_become_proportions_of_as_many_samples(tmp_path):
@@ -116,8 +198,13 @@ def test_choices_are_read_and_become_proportions_of_as_many_samples(tmp_path):
     file.write_text("streams:\n  web: {local: a, choose: 700}\n  code: {local: b, choose: 300}\n")
     assert dict(STREAMING.read(file)) == {"web": 0.7, "code": 0.3}
     STREAMING.write(Mixture({"web": 0.5, "code": 0.5}), file, merge=True)
-    assert loaded(file) == {"streams": {"web": {"local": "a", "proportion": 0.5}, "code": {"local": "b", "proportion": 0.5}},
-                            "epoch_size": 1000}
+    assert loaded(file) == {
+        "streams": {
+            "web": {"local": "a", "proportion": 0.5},
+            "code": {"local": "b", "proportion": 0.5},
+        },
+        "epoch_size": 1000,
+    }
 
 
 def test_repeats_or_none_go_by_the_sizes(tmp_path):
@@ -127,7 +214,9 @@ def test_repeats_or_none_go_by_the_sizes(tmp_path):
         STREAMING.read(file)
     assert dict(STREAMING.read(file, sources=SOURCES)) == pytest.approx({"web": 0.5, "code": 0.5})
     file.write_text("streams:\n  web: {local: a}\n  code: {local: b}\n")
-    assert dict(STREAMING.read(file, sources=SOURCES)) == pytest.approx({"web": 2 / 3, "code": 1 / 3})
+    assert dict(STREAMING.read(file, sources=SOURCES)) == pytest.approx(
+        {"web": 2 / 3, "code": 1 / 3}
+    )
 
 
 REFUSED = {
@@ -135,11 +224,13 @@ REFUSED = {
     "{web: {local: a, proportion: 0.7}, code: {local: b}}": "proportion cannot be mixed",
     "{web: {local: a, proportion: 0.7, choose: 3}, code: {local: b}}": "one of proportion, repeat and choose; 'web' has more",
     "{web: {local: a, proportion: -1}, code: {local: b, proportion: 2}}": "must be numbers >= 0",
-    "{web: {local: a, proportion: 0.5}, code: {local: a, proportion: 0.5}}": "streams share the local folder 'a'"}
+    "{web: {local: a, proportion: 0.5}, code: {local: a, proportion: 0.5}}": "streams share the local folder 'a'",
+}
 SAID_ONLY = {
     "{web: {local: a, choose: 5}, code: {local: b, repeat: 2}}": "some streams say choose and others do not",
     "{web: 0.7, code: 0.3}": "each stream must map",
-    "{web: {local: a, proportion: .nan}, code: {local: b, proportion: 1}}": "must be numbers >= 0"}
+    "{web: {local: a, proportion: .nan}, code: {local: b, proportion: 1}}": "must be numbers >= 0",
+}
 
 
 @pytest.mark.parametrize(("streams", "sentence"), [*REFUSED.items(), *SAID_ONLY.items()])
@@ -151,8 +242,14 @@ def test_what_streaming_refuses_is_said(tmp_path, streams, sentence):
     assert STREAMING.recognises(Document.open(file)) == ("local" in streams)
 
 
-@pytest.mark.parametrize(("beside", "sentence"), [("epoch_size: 5", "epoch_size stands beside choose"), ("remote: s3://x", "local or remote"),
-                                                  ("batching_method: mixed", "batching_method must be one of 'random'")])
+@pytest.mark.parametrize(
+    ("beside", "sentence"),
+    [
+        ("epoch_size: 5", "epoch_size stands beside choose"),
+        ("remote: s3://x", "local or remote"),
+        ("batching_method: mixed", "batching_method must be one of 'random'"),
+    ],
+)
 def test_keys_beside_the_streams_are_checked(tmp_path, beside, sentence):
     file = tmp_path / "mix.yaml"
     file.write_text(f"streams: {{web: {{local: a, choose: 5}}}}\n{beside}\n")
@@ -161,35 +258,68 @@ def test_keys_beside_the_streams_are_checked(tmp_path, beside, sentence):
 
 
 @pytest.mark.framework("transformers4")
-@pytest.mark.golden("streaming", "the real mosaicml-streaming 0.13.0: epochs of 2,000 samples in three units")
+@pytest.mark.golden(
+    "streaming", "the real mosaicml-streaming 0.13.0: epochs of 2,000 samples in three units"
+)
 def test_streaming_draws_the_mixture(tmp_path, load_with):
     """The counts of an epoch are exact, to the one sample that Streaming hands out at random."""
     lengths = {"web": 10, "code": 40, "no": 20}
-    sources = Sources({name: Source(600 * length, 600, (str(tmp_path / name),)) for name, length in (lengths | {"spam": 10}).items()})
+    sources = Sources(
+        {
+            name: Source(600 * length, 600, (str(tmp_path / name),))
+            for name, length in (lengths | {"spam": 10}).items()
+        }
+    )
     packed, packed_sources = {}, {}
     for name in lengths:
         packed_sources[name] = Source(600 * 16, 600, (str(tmp_path / f"{name}-packed"),))
-    folders = {sources[name].paths[0]: [place, 600, length] for place, (name, length) in enumerate(lengths.items())}
-    folders |= {source.paths[0]: [place, 600, 16] for place, source in enumerate(packed_sources.values())}
+    folders = {
+        sources[name].paths[0]: [place, 600, length]
+        for place, (name, length) in enumerate(lengths.items())
+    }
+    folders |= {
+        source.paths[0]: [place, 600, 16] for place, source in enumerate(packed_sources.values())
+    }
     for method in ("random", "per_stream"):
-        packed[method] = STREAMING.write(MIXTURE, tmp_path / f"{method}.yaml", sources=packed_sources, epoch_size=2000,
-                                         batching_method=method)
-    examples = STREAMING.write(MIXTURE, tmp_path / "e.yaml", sources=sources, unit="examples", epoch_size=2000)
-    copies = STREAMING.write(MIXTURE, tmp_path / "c.yaml", sources=sources, unit="copies", tokens=30_000)
+        packed[method] = STREAMING.write(
+            MIXTURE,
+            tmp_path / f"{method}.yaml",
+            sources=packed_sources,
+            epoch_size=2000,
+            batching_method=method,
+        )
+    examples = STREAMING.write(
+        MIXTURE, tmp_path / "e.yaml", sources=sources, unit="examples", epoch_size=2000
+    )
+    copies = STREAMING.write(
+        MIXTURE, tmp_path / "c.yaml", sources=sources, unit="copies", tokens=30_000
+    )
     refused = []
     for place, streams in enumerate(REFUSED):
         refused.append(tmp_path / f"refused-{place}.yaml")
-        placed = streams.replace("local: a", f"local: {sources['web'].paths[0]}").replace("local: b", f"local: {sources['code'].paths[0]}")
+        placed = streams.replace("local: a", f"local: {sources['web'].paths[0]}").replace(
+            "local: b", f"local: {sources['code'].paths[0]}"
+        )
         refused[-1].write_text(f"streams: {placed}\n")
-    found = load_with("streaming_load.py", folders=folders, configs=[*packed.values(), examples, copies, *refused])
+    found = load_with(
+        "streaming_load.py", folders=folders, configs=[*packed.values(), examples, copies, *refused]
+    )
     weights = [MIXTURE[name] for name in lengths]
     random, per_stream, by_document, by_copies = found[:4]
-    assert [random["samples"][str(place)] for place in range(3)] == pytest.approx([2000 * weight for weight in weights], abs=1)
-    assert [per_stream["samples"][str(place)] for place in range(3)] == pytest.approx([2000 * weight for weight in weights], abs=8)
+    assert [random["samples"][str(place)] for place in range(3)] == pytest.approx(
+        [2000 * weight for weight in weights], abs=1
+    )
+    assert [per_stream["samples"][str(place)] for place in range(3)] == pytest.approx(
+        [2000 * weight for weight in weights], abs=8
+    )
     asked = [one["proportion"] for one in loaded(examples)["streams"].values()]
-    assert [by_document["samples"][str(place)] for place in range(3)] == pytest.approx([2000 * share for share in asked], abs=1)
+    assert [by_document["samples"][str(place)] for place in range(3)] == pytest.approx(
+        [2000 * share for share in asked], abs=1
+    )
     for drawn in (random, by_document, by_copies):
         total = sum(drawn["tokens"].values())
-        assert [drawn["tokens"][str(place)] / total for place in range(3)] == pytest.approx(weights, abs=2e-3)
+        assert [drawn["tokens"][str(place)] / total for place in range(3)] == pytest.approx(
+            weights, abs=2e-3
+        )
     assert sum(by_copies["tokens"].values()) == pytest.approx(30_000, rel=2e-3)
     assert all("error" in one for one in found[4:]), found[4:]

@@ -59,15 +59,24 @@ def config(tmp_path, text):
 def sources(tmp_path):
     table = {}
     for name, size in WORDS.items():
-        (tmp_path / f"{name}.jsonl").write_text((json.dumps({"text": " ".join([name] * size)}) + "\n") * 300, "utf-8")
+        (tmp_path / f"{name}.jsonl").write_text(
+            (json.dumps({"text": " ".join([name] * size)}) + "\n") * 300, "utf-8"
+        )
         table[name] = Source(size * 300, 300, (str(tmp_path / f"{name}.jsonl"),))
     return table
 
 
 def test_weights_are_shares_of_tokens_as_they_are_and_an_edit_is_followed(tmp_path):
-    path = TITAN.write(MIXTURE, tmp_path / "mix.py", sources={"web": Source(1.0, None, ("org/web:en",)), "code": 1.0, "math": 1.0})
+    path = TITAN.write(
+        MIXTURE,
+        tmp_path / "mix.py",
+        sources={"web": Source(1.0, None, ("org/web:en",)), "code": 1.0, "math": 1.0},
+    )
     text = path.read_text("utf-8")
-    assert "{'name': 'web', 'weight': 0.5, 'path': 'org/web', 'config': 'en', 'split': 'train'}" in text
+    assert (
+        "{'name': 'web', 'weight': 0.5, 'path': 'org/web', 'config': 'en', 'split': 'train'}"
+        in text
+    )
     assert "{'name': 'code', 'weight': 0.3}" in text
     assert "HFDataSource(" in text and "WeightedDataset" not in text
     assert TITAN.parse(TITAN.open(path)).paths == {"web": ("org/web:en",)}
@@ -79,11 +88,18 @@ def test_documents_are_counted_by_grain_only(tmp_path):
     table = {name: Source(1e6, 1e6 / size) for name, size in WORDS.items()}
     path = TITAN.write(MIXTURE, tmp_path / "mix.py", sources=table, form="grain", unit="examples")
     assert "UNIT = 'examples'" in path.read_text("utf-8")
-    assert TITAN.parse(TITAN.open(path)).stages[0] == pytest.approx({"web": 0.05 / 0.0595, "code": 0.0075 / 0.0595, "math": 0.002 / 0.0595})
+    assert TITAN.parse(TITAN.open(path)).stages[0] == pytest.approx(
+        {"web": 0.05 / 0.0595, "code": 0.0075 / 0.0595, "math": 0.002 / 0.0595}
+    )
     assert dict(TITAN.read(path)) == pytest.approx(dict(MIXTURE))
-    with pytest.raises(ReweightvizError, match="0.3 packs before it mixes, so its weights count tokens; unit='examples' needs form='grain'"):
+    with pytest.raises(
+        ReweightvizError,
+        match="0.3 packs before it mixes, so its weights count tokens; unit='examples' needs form='grain'",
+    ):
         TITAN.write(MIXTURE, tmp_path / "more.py", sources=table, unit="examples")
-    with pytest.raises(ReweightvizError, match="no form of torchtitan 'grains'; did you mean 'grain'"):
+    with pytest.raises(
+        ReweightvizError, match="no form of torchtitan 'grains'; did you mean 'grain'"
+    ):
         TITAN.write(MIXTURE, tmp_path / "more.py", form="grains")
 
 
@@ -102,27 +118,40 @@ def test_somebodys_interleaved_sources_are_read_from_the_first_list(tmp_path):
     assert TITAN.recognises(TITAN.open(tmp_path / "config.py"))
     assert found.stages[0] == {"c4": 0.7, "/d/code": 0.2, "/d/math": 1.0}
     assert not found.refused
-    mixed = config(tmp_path, THEIRS.replace("infinite=True, weight=0.7", "infinite=False, weight=0.7"))
+    mixed = config(
+        tmp_path, THEIRS.replace("infinite=True, weight=0.7", "infinite=False, weight=0.7")
+    )
     assert mixed.refused == ("infinite must be the same for all sources.",)
-    assert "each dataset needs a weight" in config(tmp_path, THEIRS.replace("weight=0.7", "weight=share")).refused[0]
+    assert (
+        "each dataset needs a weight"
+        in config(tmp_path, THEIRS.replace("weight=0.7", "weight=share")).refused[0]
+    )
     assert config(tmp_path, THEIRS.replace("weight=0.7", "weight=0")).refused == ()
 
 
 def test_somebodys_grain_mix_counts_what_its_children_emit(tmp_path):
     found = config(tmp_path, GRAIN)
     assert TITAN.recognises(TITAN.open(tmp_path / "config.py"))
-    assert (found.stages[0], found.unit) == ({"books_packed_ds": 0.75, "code_packed_ds": 0.25}, "tokens")
+    assert (found.stages[0], found.unit) == (
+        {"books_packed_ds": 0.75, "code_packed_ds": 0.25},
+        "tokens",
+    )
     documents = config(tmp_path, GRAIN.replace("dataset=code_packed_ds,", "dataset=code_ds,"))
     assert documents.unit == "examples"
     assert config(tmp_path, GRAIN.replace("weight=0.25", "weight=0")).refused == (
-        "DatasetMixConfig needs weights above 0; that of 'code_packed_ds' is not.",)
-    with pytest.raises(ReweightvizError, match="no SOURCES, no HFDataSource and no WeightedDataset"):
+        "DatasetMixConfig needs weights above 0; that of 'code_packed_ds' is not.",
+    )
+    with pytest.raises(
+        ReweightvizError, match="no SOURCES, no HFDataSource and no WeightedDataset"
+    ):
         config(tmp_path, "x = 1")
     assert not TITAN.recognises(TITAN.open(tmp_path / "config.py"))
 
 
 @pytest.mark.framework("torchtitan")
-@pytest.mark.golden("torchtitan", "the real torchtitan 0.3.0: 2,000 packed rows; the tokenizer is a stand-in")
+@pytest.mark.golden(
+    "torchtitan", "the real torchtitan 0.3.0: 2,000 packed rows; the tokenizer is a stand-in"
+)
 def test_torchtitan_draws_the_asked_share_of_packed_rows(tmp_path, load_with):
     path = TITAN.write(MIXTURE, tmp_path / "mix.py", sources=sources(tmp_path))
     found = load_with("torchtitan_load.py", config=path, draws=DRAWS, ids=IDS)
@@ -133,15 +162,31 @@ def test_torchtitan_draws_the_asked_share_of_packed_rows(tmp_path, load_with):
 
 @pytest.mark.framework("torchtitan")
 @pytest.mark.checkout("torchtitan")
-@pytest.mark.golden("torchtitan", "its source pytorch/torchtitan@b5bcd76 with grain 0.2.18: 2,000 packed rows; the tokenizer is a stand-in")
+@pytest.mark.golden(
+    "torchtitan",
+    "its source pytorch/torchtitan@b5bcd76 with grain 0.2.18: 2,000 packed rows; the tokenizer is a stand-in",
+)
 @pytest.mark.parametrize("unit", ["tokens", "examples"])
-def test_the_grain_pipeline_takes_the_asked_share_of_tokens(tmp_path, load_with, checkouts, root, unit):
+def test_the_grain_pipeline_takes_the_asked_share_of_tokens(
+    tmp_path, load_with, checkouts, root, unit
+):
     grain = next((root / ".venvs").glob("*/lib/*/site-packages/grain"), None)
     if grain is None:
         pytest.skip("needs an environment with grain")
-    path = TITAN.write(MIXTURE, tmp_path / "mix.py", sources=sources(tmp_path), form="grain", unit=unit)
-    found = load_with("torchtitan_load.py", config=path, draws=DRAWS, ids=IDS, source=checkouts / "torchtitan", grain=grain.parent)
+    path = TITAN.write(
+        MIXTURE, tmp_path / "mix.py", sources=sources(tmp_path), form="grain", unit=unit
+    )
+    found = load_with(
+        "torchtitan_load.py",
+        config=path,
+        draws=DRAWS,
+        ids=IDS,
+        source=checkouts / "torchtitan",
+        grain=grain.parent,
+    )
     assert found["kind"] == "GrainDataLoader"
     for name, share in MIXTURE.items():
-        assert found["tokens"][name] / sum(found["tokens"].values()) == pytest.approx(share, abs=2e-3)
+        assert found["tokens"][name] / sum(found["tokens"].values()) == pytest.approx(
+            share, abs=2e-3
+        )
         assert unit == "examples" or abs(found["rows"][name] - share * DRAWS) <= 1

@@ -18,24 +18,38 @@ SOURCES = Sources({"web": Source(1000, 100), "books": Source(1000, 10), "code": 
 WEIGHTS = {"web": 0.5, "books": 0.25, "code": 0.25}
 
 
-@pytest.mark.parametrize(("unit", "tokens", "expected"), [
-    (units.TOKENS, None, [0.5, 0.25, 0.25]),
-    (units.EXAMPLES, None, [0.625, 0.03125, 0.3125]),  # over 10, 100 and 10 tokens a document, times 12.5
-    (units.FRACTION, None, [1.0, 0.5, 1.0]),           # 1,000 tokens of web are half of 2,000
-    (units.COPIES, 4000, [2.0, 1.0, 2.0]),
-])
+@pytest.mark.parametrize(
+    ("unit", "tokens", "expected"),
+    [
+        (units.TOKENS, None, [0.5, 0.25, 0.25]),
+        (
+            units.EXAMPLES,
+            None,
+            [0.625, 0.03125, 0.3125],
+        ),  # over 10, 100 and 10 tokens a document, times 12.5
+        (units.FRACTION, None, [1.0, 0.5, 1.0]),  # 1,000 tokens of web are half of 2,000
+        (units.COPIES, 4000, [2.0, 1.0, 2.0]),
+    ],
+)
 def test_numbers_in_each_unit(unit, tokens, expected):
     sizes = unit.sizes(WEIGHTS, SOURCES, "X")
     numbers = unit.numbers(WEIGHTS, sizes, tokens)
     total = sum(expected) if not unit.passes else 1.0
     assert list(numbers.values()) == pytest.approx([value / total for value in expected])
     back = {domain: number * sizes[domain] for domain, number in numbers.items()}
-    assert {domain: share / sum(back.values()) for domain, share in back.items()} == pytest.approx(WEIGHTS)
+    assert {domain: share / sum(back.values()) for domain, share in back.items()} == pytest.approx(
+        WEIGHTS
+    )
 
 
 def test_a_unit_names_what_the_sources_lack():
-    with pytest.raises(ReweightvizError, match="in X a weight is a share of examples .* tokens and documents of 'books'; unit='tokens'"):
-        units.EXAMPLES.sizes(WEIGHTS, Sources({"web": Source(1, 1), "books": 5.0, "code": Source(1, 1)}), "X")
+    with pytest.raises(
+        ReweightvizError,
+        match="in X a weight is a share of examples .* tokens and documents of 'books'; unit='tokens'",
+    ):
+        units.EXAMPLES.sizes(
+            WEIGHTS, Sources({"web": Source(1, 1), "books": 5.0, "code": Source(1, 1)}), "X"
+        )
     with pytest.raises(ReweightvizError, match="must give tokens of 'web', 'books', 'code'"):
         units.COPIES.sizes(WEIGHTS, None, "X")
 
@@ -50,7 +64,9 @@ def test_exact_shares_sum_to_one_and_keep_what_is_above_zero(ratio):
     assert (shares * 2**40 % 1 == 0).all()
 
 
-@pytest.mark.parametrize("ratio", [[0.7, 0.2, 0.1], [1 / 3] * 3, [0.6, 0.4 - 1e-9, 1e-9, 1e-15], [1e-300, 1.0, 0.0]])
+@pytest.mark.parametrize(
+    "ratio", [[0.7, 0.2, 0.1], [1 / 3] * 3, [0.6, 0.4 - 1e-9, 1e-9, 1e-15], [1e-300, 1.0, 0.0]]
+)
 def test_exact_shares_sum_to_one_in_every_order(ratio):
     shares = units.exact_shares(np.array(ratio)).tolist()
     assert {sum(order) for order in permutations(shares)} == {1.0}

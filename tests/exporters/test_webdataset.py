@@ -15,7 +15,12 @@ WDS = WebDataset()
 DRAWS = 2000
 WORDS = {"web": 10, "code": 40, "math": 100}
 MIXTURE = Mixture({"web": 0.5, "code": 0.3, "math": 0.2})
-SOURCES = Sources({name: Source(1e6, 1e6 / size, (f"data/{name}-{{000000..000099}}.tar",)) for name, size in WORDS.items()})
+SOURCES = Sources(
+    {
+        name: Source(1e6, 1e6 / size, (f"data/{name}-{{000000..000099}}.tar",))
+        for name, size in WORDS.items()
+    }
+)
 THEIRS = """\
 import webdataset as wds
 from webdataset import RandomMix
@@ -38,11 +43,16 @@ def config(tmp_path, text):
 def test_probabilities_are_shares_of_samples_and_an_edit_is_followed(tmp_path):
     path = WDS.write(MIXTURE, tmp_path / "mix.py", sources=SOURCES)
     assert WDS.recognises(WDS.open(path))
-    assert "{'name': 'web', 'urls': ['data/web-{000000..000099}.tar'], 'probability': 0.84033" in path.read_text("utf-8")
+    assert (
+        "{'name': 'web', 'urls': ['data/web-{000000..000099}.tar'], 'probability': 0.84033"
+        in path.read_text("utf-8")
+    )
     assert dict(WDS.read(path)) == pytest.approx(dict(MIXTURE))
     assert WDS.parse(WDS.open(path)).paths["math"] == ("data/math-{000000..000099}.tar",)
     packed = WDS.write(MIXTURE, tmp_path / "packed.py", sources=SOURCES, unit="tokens")
-    packed.write_text(packed.read_text("utf-8").replace("'probability': 0.5", "'probability': 1.5"), "utf-8")
+    packed.write_text(
+        packed.read_text("utf-8").replace("'probability': 0.5", "'probability': 1.5"), "utf-8"
+    )
     assert dict(WDS.read(packed)) == pytest.approx({"web": 0.75, "code": 0.15, "math": 0.1})
 
 
@@ -51,22 +61,47 @@ def test_somebodys_mix_is_read_through_the_names_of_the_file(tmp_path):
     assert WDS.recognises(WDS.open(tmp_path / "data.py"))
     assert found.stages[0] == {"IMAGES": 0.6, "text": 0.3, "wds.WebDataset('extra.tar')": 0.1}
     assert config(tmp_path, THEIRS.replace(", probs=[0.6, 0.3, 0.1]", "")).stages[0]["text"] == 1.0
-    assert config(tmp_path, THEIRS.replace("probs=[0.6, 0.3, 0.1]", "(7, 2, 1), False")).stages[0]["IMAGES"] == 7
+    assert (
+        config(tmp_path, THEIRS.replace("probs=[0.6, 0.3, 0.1]", "(7, 2, 1), False")).stages[0][
+            "IMAGES"
+        ]
+        == 7
+    )
 
 
-@pytest.mark.parametrize(("edit", "sentence"), [
-    (("0.1])", "0.1], longest=True)"), "longest=True goes on without the datasets that are used up"),
-    (("0.1])", "0.1], True)"), ""),
-    (("0.3, 0.1", "-0.3, rest"), "each dataset needs a probability, a number >= 0; that of 'text', "),
-])
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        (
+            ("0.1])", "0.1], longest=True)"),
+            "longest=True goes on without the datasets that are used up",
+        ),
+        (("0.1])", "0.1], True)"), ""),
+        (
+            ("0.3, 0.1", "-0.3, rest"),
+            "each dataset needs a probability, a number >= 0; that of 'text', ",
+        ),
+    ],
+)
 def test_what_loses_the_weights_is_refused(tmp_path, edit, sentence):
-    text = THEIRS.replace(*edit) if sentence else THEIRS.replace("probs=[0.6, 0.3, 0.1])", "[0.6, 0.3, 0.1], True)")
+    text = (
+        THEIRS.replace(*edit)
+        if sentence
+        else THEIRS.replace("probs=[0.6, 0.3, 0.1])", "[0.6, 0.3, 0.1], True)")
+    )
     assert (sentence or "longest=True") in config(tmp_path, text).refused[0]
 
 
 def test_what_cannot_be_read_without_running_it(tmp_path):
-    for text in ("mix = RandomMix(make(), [0.5, 0.5])", "mix = RandomMix([a, b], weights_of(2))", "x = 1"):
-        with pytest.raises(ReweightvizError, match="no RandomMix whose datasets and probs can be read without running it"):
+    for text in (
+        "mix = RandomMix(make(), [0.5, 0.5])",
+        "mix = RandomMix([a, b], weights_of(2))",
+        "x = 1",
+    ):
+        with pytest.raises(
+            ReweightvizError,
+            match="no RandomMix whose datasets and probs can be read without running it",
+        ):
             config(tmp_path, text)
     assert not WDS.recognises(WDS.open(tmp_path / "data.py"))
 
@@ -81,4 +116,6 @@ def test_webdataset_draws_the_asked_share_of_tokens(tmp_path, load_with):
     assert found["kind"] == "RandomMix"
     for name, p in WDS.parse(WDS.open(path)).stages[0].items():
         assert abs(found["examples"][name] / DRAWS - p) < 4 * math.sqrt(p * (1 - p) / DRAWS)
-        assert found["tokens"][name] / sum(found["tokens"].values()) == pytest.approx(MIXTURE[name], abs=0.06)
+        assert found["tokens"][name] / sum(found["tokens"].values()) == pytest.approx(
+            MIXTURE[name], abs=0.06
+        )

@@ -40,13 +40,23 @@ def changed_lines(old: str, new: str) -> list[str]:
 
 
 def test_only_the_lines_of_the_weights_change():
-    new = yaml_text.edited(CONFIG, lambda root: yaml_text.put(root, ["data", "train_weights"], {"web": 0.25, "code": 0.75}), "f")
-    assert changed_lines(CONFIG, new) == ["-         web:  0.9   # was .8", "+         web: 0.25   # was .8",
-                                          "-         code: 0.1", "+         code: 0.75"]
+    new = yaml_text.edited(
+        CONFIG,
+        lambda root: yaml_text.put(root, ["data", "train_weights"], {"web": 0.25, "code": 0.75}),
+        "f",
+    )
+    assert changed_lines(CONFIG, new) == [
+        "-         web:  0.9   # was .8",
+        "+         web: 0.25   # was .8",
+        "-         code: 0.1",
+        "+         code: 0.75",
+    ]
 
 
 def test_what_an_alias_shares_is_split_before_it_changes():
-    new = yaml_text.edited(CONFIG, lambda root: yaml_text.put(root, ["data", "components", "code", "type"], "url"), "f")
+    new = yaml_text.edited(
+        CONFIG, lambda root: yaml_text.put(root, ["data", "components", "code", "type"], "url"), "f"
+    )
     components = yaml.safe_load(new)["data"]["components"]
     assert components == {"web": {"type": "cached"}, "code": {"type": "url"}}
 
@@ -60,39 +70,81 @@ def test_anchors_inside_what_is_split_stand_once():
 
     old, new = yaml.safe_load(text), yaml.safe_load(yaml_text.edited(text, change, "f"))
     assert new["datasets"] == [old["datasets"][0] | {"weight": 0.7}]
-    assert {key: new[key] for key in ("other", "third", "fourth")} == {key: old[key] for key in ("other", "third", "fourth")}
+    assert {key: new[key] for key in ("other", "third", "fourth")} == {
+        key: old[key] for key in ("other", "third", "fourth")
+    }
 
 
 def test_mixed_indents_stay_where_they_are():
     text = "a:\n    b:\n      # deep\n      web: 0.5\n      code: 0.5\n    c:   1\nd:\n  e: 2\n"
-    new = yaml_text.edited(text, lambda root: yaml_text.put(root, ["a", "b"], {"web": 0.25, "code": 0.75}), "f")
-    assert changed_lines(text, new) == ["-       web: 0.5", "+       web: 0.25", "-       code: 0.5", "+       code: 0.75"]
+    new = yaml_text.edited(
+        text, lambda root: yaml_text.put(root, ["a", "b"], {"web": 0.25, "code": 0.75}), "f"
+    )
+    assert changed_lines(text, new) == [
+        "-       web: 0.5",
+        "+       web: 0.25",
+        "-       code: 0.5",
+        "+       code: 0.75",
+    ]
 
 
 def test_rows_are_found_made_and_taken_out():
     def change(root):
-        for name, row in yaml_text.rows(root, ["datasets"], {"b": 1, "c": 1}, lambda row: row.get("path"), gone=["a.jsonl"]):
+        for name, row in yaml_text.rows(
+            root, ["datasets"], {"b": 1, "c": 1}, lambda row: row.get("path"), gone=["a.jsonl"]
+        ):
             yaml_text.put_all(row, {"path": name, "weight": 0.5})
 
     new = yaml_text.edited(CONFIG, change, "f")
-    assert yaml.safe_load(new)["datasets"] == [{"path": "b", "weight": 0.5}, {"path": "c", "weight": 0.5}]
+    assert yaml.safe_load(new)["datasets"] == [
+        {"path": "b", "weight": 0.5},
+        {"path": "c", "weight": 0.5},
+    ]
     assert "    note: 'kept as it is'   # yes\n" in new
-    with pytest.raises(ReweightvizError, match="datasets of this config has 'b', which the mixture does not name"):
-        yaml_text.edited(CONFIG, lambda root: list(yaml_text.rows(root, ["datasets"], {"a.jsonl": 1}, lambda row: row.get("path"))), "f")
+    with pytest.raises(
+        ReweightvizError, match="datasets of this config has 'b', which the mixture does not name"
+    ):
+        yaml_text.edited(
+            CONFIG,
+            lambda root: list(
+                yaml_text.rows(root, ["datasets"], {"a.jsonl": 1}, lambda row: row.get("path"))
+            ),
+            "f",
+        )
 
 
 def test_a_key_that_a_merge_key_brings_cannot_be_taken_out():
     text = "base: &b {web: 0.5, code: 0.5}\nweights:\n  <<: *b\n  math: 0.1\n"
     with pytest.raises(ReweightvizError, match="'web' comes into this config by a merge key"):
-        yaml_text.edited(text, lambda root: yaml_text.put(root, ["weights"], {"code": 0.5, "math": 0.5}), "f")
+        yaml_text.edited(
+            text, lambda root: yaml_text.put(root, ["weights"], {"code": 0.5, "math": 0.5}), "f"
+        )
 
 
 def test_what_is_filled_in_from_elsewhere_is_not_written_over():
-    for text in ("data: !include pile.yaml\n", "data: ${base.data}\n", "data: {weights: '${w}'}\n", "data: {weights: !include w.yaml}\n", "data: [1]\n"):
-        with pytest.raises(ReweightvizError, match="must be written out: merge into the file that it comes from"):
-            yaml_text.edited(text, lambda root: yaml_text.put(root, ["data", "weights"], {"web": 1.0}), "f")
-    with pytest.raises(ReweightvizError, match="must list mappings to take weights; it has 'org/web'"):
-        yaml_text.edited("datasets: [org/web]\n", lambda root: list(yaml_text.rows(root, ["datasets"], {"a": 1}, lambda row: row["path"])), "f")
+    for text in (
+        "data: !include pile.yaml\n",
+        "data: ${base.data}\n",
+        "data: {weights: '${w}'}\n",
+        "data: {weights: !include w.yaml}\n",
+        "data: [1]\n",
+    ):
+        with pytest.raises(
+            ReweightvizError, match="must be written out: merge into the file that it comes from"
+        ):
+            yaml_text.edited(
+                text, lambda root: yaml_text.put(root, ["data", "weights"], {"web": 1.0}), "f"
+            )
+    with pytest.raises(
+        ReweightvizError, match="must list mappings to take weights; it has 'org/web'"
+    ):
+        yaml_text.edited(
+            "datasets: [org/web]\n",
+            lambda root: list(
+                yaml_text.rows(root, ["datasets"], {"a": 1}, lambda row: row["path"])
+            ),
+            "f",
+        )
 
 
 def test_keys_that_are_numbers_keep_their_entries():
@@ -103,15 +155,23 @@ def test_keys_that_are_numbers_keep_their_entries():
             yaml_text.put(root, ["streams", name, "proportion"], weight)
 
     assert yaml.safe_load(yaml_text.edited(text, change, "f")) == {
-        "streams": {2023: {"remote": "s3://b/2023", "proportion": 0.25}, 2024: {"remote": "s3://b/2024", "proportion": 0.75}}}
+        "streams": {
+            2023: {"remote": "s3://b/2023", "proportion": 0.25},
+            2024: {"remote": "s3://b/2024", "proportion": 0.75},
+        }
+    }
 
 
 def test_markers_and_blank_lines_around_the_content_stay():
     text = "\n\n%YAML 1.2\n---\n# mine\nweights: {web: 0.5, code: 0.5}\n...\n"
     for _ in range(3):
-        new = yaml_text.edited(text, lambda root: yaml_text.put(root, ["weights"], {"web": 0.25, "code": 0.75}), "f")
+        new = yaml_text.edited(
+            text, lambda root: yaml_text.put(root, ["weights"], {"web": 0.25, "code": 0.75}), "f"
+        )
         assert new == text.replace("web: 0.5, code: 0.5", "web: 0.25, code: 0.75")
-    bare = yaml_text.edited("weights: {web: 0.5}", lambda root: yaml_text.put(root, ["weights"], {"web": 1.0}), "f")
+    bare = yaml_text.edited(
+        "weights: {web: 0.5}", lambda root: yaml_text.put(root, ["weights"], {"web": 1.0}), "f"
+    )
     assert bare == "weights: {web: 1.0}"
 
 
@@ -125,8 +185,14 @@ def test_a_merge_key_that_sets_the_weight_itself_is_left_alone():
     new = yaml_text.edited(text, change, "f")
     assert new == text.replace("0.7}", "0.25}").replace("0.3}", "0.75}")
     shared = "a: &a {w: {web: 0.5, code: 0.5}, n: &n 8}\nb: *a\nc: *n\n"
-    new = yaml_text.edited(shared, lambda root: yaml_text.put(root, ["a", "w"], {"web": 0.25, "code": 0.75}), "f")
-    assert yaml.safe_load(new) == {"a": {"w": {"web": 0.25, "code": 0.75}, "n": 8}, "b": {"w": {"web": 0.5, "code": 0.5}, "n": 8}, "c": 8}
+    new = yaml_text.edited(
+        shared, lambda root: yaml_text.put(root, ["a", "w"], {"web": 0.25, "code": 0.75}), "f"
+    )
+    assert yaml.safe_load(new) == {
+        "a": {"w": {"web": 0.25, "code": 0.75}, "n": 8},
+        "b": {"w": {"web": 0.5, "code": 0.5}, "n": 8},
+        "c": 8,
+    }
 
 
 def test_windows_line_ends_and_a_missing_last_one_stay():
@@ -137,24 +203,51 @@ def test_windows_line_ends_and_a_missing_last_one_stay():
 
 
 def test_what_is_no_mapping_is_refused():
-    for text, sentence in (("[1, 2]", "must hold a mapping"), ("a: [", "is no YAML file"), ("a: 1\n---\nb: 2\n", "is no YAML file")):
+    for text, sentence in (
+        ("[1, 2]", "must hold a mapping"),
+        ("a: [", "is no YAML file"),
+        ("a: 1\n---\nb: 2\n", "is no YAML file"),
+    ):
         with pytest.raises(ReweightvizError, match=sentence):
             yaml_text.edited(text, lambda root: yaml_text.put(root, ["a"], 2), "f")
 
 
 keys = st.text("abcdefgh", min_size=1, max_size=5)
-values = st.recursive(st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.booleans(), st.text(max_size=8)),
-                      lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3), max_leaves=12)
+values = st.recursive(
+    st.one_of(
+        st.integers(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.booleans(),
+        st.text(max_size=8),
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
+    max_leaves=12,
+)
 
 
-@given(config=st.dictionaries(keys, values, max_size=5), indent=st.sampled_from([2, 4]), flow=st.sampled_from([False, None]))
+@given(
+    config=st.dictionaries(keys, values, max_size=5),
+    indent=st.sampled_from([2, 4]),
+    flow=st.sampled_from([False, None]),
+)
 def test_any_config_keeps_its_content_and_its_lines(config, indent, flow):
-    text = "# mine\n" + yaml.safe_dump(config | {"weights": {"web": 0.5, "code": 0.5}}, indent=indent, default_flow_style=flow, sort_keys=False)
-    new = yaml_text.edited(text, lambda root: yaml_text.put(root, ["weights"], {"web": 0.125, "code": 0.875}), "f")
+    text = "# mine\n" + yaml.safe_dump(
+        config | {"weights": {"web": 0.5, "code": 0.5}},
+        indent=indent,
+        default_flow_style=flow,
+        sort_keys=False,
+    )
+    new = yaml_text.edited(
+        text, lambda root: yaml_text.put(root, ["weights"], {"web": 0.125, "code": 0.875}), "f"
+    )
     assert yaml.safe_load(new) == yaml.safe_load(text) | {"weights": {"web": 0.125, "code": 0.875}}
     assert len(changed_lines(text, new)) <= 4
 
 
-@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), st.floats(0, 1), max_size=5))
+@given(
+    st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=8), st.floats(0, 1), max_size=5
+    )
+)
 def test_new_text_means_the_same_to_yaml_1_1(table):
     assert yaml.safe_load(yaml_text.dumped({"weights": table})) == {"weights": table}

@@ -10,8 +10,41 @@ from ruamel.yaml import YAML
 
 from reweightviz.exporters.text.yaml_versions import Reading, readings, taken
 
-WORDS = ["yes", "No", "ON", "off", "y", "n", "true", "~", "null", "1e-5", "1.5e5", "1.5e-05", "1.0e-05", "0o17", "017", "08", "07", "1_000", "1:30",
-         "190:20:30", ".5", "-.5", "-.5e-3", "1.", "0x1F", "2024-01-01", "web", "-1e5", "1E5", ".inf", "nan", "0", "00"]
+WORDS = [
+    "yes",
+    "No",
+    "ON",
+    "off",
+    "y",
+    "n",
+    "true",
+    "~",
+    "null",
+    "1e-5",
+    "1.5e5",
+    "1.5e-05",
+    "1.0e-05",
+    "0o17",
+    "017",
+    "08",
+    "07",
+    "1_000",
+    "1:30",
+    "190:20:30",
+    ".5",
+    "-.5",
+    "-.5e-3",
+    "1.",
+    "0x1F",
+    "2024-01-01",
+    "web",
+    "-1e5",
+    "1E5",
+    ".inf",
+    "nan",
+    "0",
+    "00",
+]
 
 
 @settings(max_examples=400)
@@ -22,12 +55,20 @@ def test_a_word_is_named_exactly_where_the_two_readers_differ(word):
     except Exception:
         return
     same = type(old) is type(new) and (old == new or old != old)  # noqa: PLR0124
-    assert same == (not taken(word)) or not isinstance(old, str | int | float | bool), (word, old, new)
+    assert same == (not taken(word)) or not isinstance(old, str | int | float | bool), (
+        word,
+        old,
+        new,
+    )
 
 
 def test_words_are_found_where_they_stand_and_quoted_ones_are_left():
-    text = 'data:\n  weights: &w {no: 1e-5, "on": 0.5, web: \'1e-5\'}\n  again: *w\n  list:\n  - off\n  # no\n'
-    assert list(readings(text)) == [Reading(2, "no", "the truth value false"), Reading(2, "1e-5", "text"), Reading(5, "off", "the truth value false")]
+    text = "data:\n  weights: &w {no: 1e-5, \"on\": 0.5, web: '1e-5'}\n  again: *w\n  list:\n  - off\n  # no\n"
+    assert list(readings(text)) == [
+        Reading(2, "no", "the truth value false"),
+        Reading(2, "1e-5", "text"),
+        Reading(5, "off", "the truth value false"),
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "a: [", "\x00", "--- 1\n--- 2\n", "&a [*a]", "- !x no\n"])

@@ -11,8 +11,11 @@ from reweightviz.core.errors import MissingPackage, ReweightvizError
 from reweightviz.features import cluster, embed, losses, project
 from reweightviz.training import ByteTransformer, ModelConfig, train
 
-TOPICS = {"cooking": "salt pepper onion garlic soup butter flour oven", "sailing": "mast rudder harbour anchor tide wind knot keel",
-          "chess": "rook bishop pawn castle mate gambit queen board"}
+TOPICS = {
+    "cooking": "salt pepper onion garlic soup butter flour oven",
+    "sailing": "mast rudder harbour anchor tide wind knot keel",
+    "chess": "rook bishop pawn castle mate gambit queen board",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +26,11 @@ def own_cache(tmp_path, monkeypatch):
 @pytest.fixture
 def corpus():
     rng = np.random.default_rng(0)
-    rows = [(topic, " ".join(rng.choice(words.split(), 30))) for topic, words in TOPICS.items() for _ in range(40)]
+    rows = [
+        (topic, " ".join(rng.choice(words.split(), 30)))
+        for topic, words in TOPICS.items()
+        for _ in range(40)
+    ]
     return Corpus({"text": [text for _, text in rows], "domain": [topic for topic, _ in rows]})
 
 
@@ -42,7 +49,11 @@ def test_ngrams_put_a_topic_together(corpus):
 
 def test_a_column_is_computed_once(corpus, monkeypatch):
     first = embed(corpus)
-    monkeypatch.setattr(sys.modules["reweightviz.features.embed"], "_ngrams", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(
+        sys.modules["reweightviz.features.embed"],
+        "_ngrams",
+        lambda *_: pytest.fail("computed again"),
+    )
     np.testing.assert_array_equal(embed(corpus)["embedding"], first["embedding"])
     with pytest.raises(pytest.fail.Exception, match="computed again"):
         embed(corpus.take(np.arange(50)))  # other data is another digest
@@ -60,7 +71,9 @@ def test_nan_in_an_embedding_names_the_row(corpus):
     matrix[7, 1] = np.nan
     with pytest.raises(ReweightvizError, match="NaN or inf in 1 of 120 rows, the first is row 7"):
         embed(corpus, matrix)
-    with pytest.raises(ReweightvizError, match=r"\(N, D\) with a row a document, N = 120; got \(3, 3\)"):
+    with pytest.raises(
+        ReweightvizError, match=r"\(N, D\) with a row a document, N = 120; got \(3, 3\)"
+    ):
         embed(corpus, np.eye(3))
 
 
@@ -69,20 +82,29 @@ def test_an_embedding_from_elsewhere_is_checked_by_every_verb(corpus):
     matrix[7, 1] = np.nan
     foreign = corpus.with_column("embedding", matrix)
     for verb in (project, cluster):
-        with pytest.raises(ReweightvizError, match="NaN or inf in 1 of 120 rows, the first is row 7"):
+        with pytest.raises(
+            ReweightvizError, match="NaN or inf in 1 of 120 rows, the first is row 7"
+        ):
             verb(foreign)
 
 
-@pytest.mark.parametrize("model", [[["a", "b"]] * 120, [[1.0], [1.0, 2.0]] * 60, lambda texts: [["a"] for _ in texts]])
+@pytest.mark.parametrize(
+    "model", [[["a", "b"]] * 120, [[1.0], [1.0, 2.0]] * 60, lambda texts: [["a"] for _ in texts]]
+)
 def test_what_is_no_table_of_numbers_is_one_sentence(corpus, model):
-    with pytest.raises(ReweightvizError, match=r"an embedding must be \(N, D\) numbers, rows of one length; got list"):
+    with pytest.raises(
+        ReweightvizError,
+        match=r"an embedding must be \(N, D\) numbers, rows of one length; got list",
+    ):
         embed(corpus, model)
 
 
 def test_a_function_must_keep_to_one_width(corpus, monkeypatch):
     monkeypatch.setattr(sys.modules["reweightviz.features.embed"], "CHUNK", 60)
     widths = iter([2, 3])
-    with pytest.raises(ReweightvizError, match=r"must return \(n, D\) with one D; got \[\(60, 2\), \(60, 3\)\]"):
+    with pytest.raises(
+        ReweightvizError, match=r"must return \(n, D\) with one D; got \[\(60, 2\), \(60, 3\)\]"
+    ):
         embed(corpus, lambda texts: np.ones((len(texts), next(widths))))
 
 
@@ -90,7 +112,11 @@ def test_a_local_encoder_that_was_trained_again_is_run_again(corpus, tmp_path, m
     weights = tmp_path / "model" / "weights.bin"
     weights.parent.mkdir()
     calls = []
-    monkeypatch.setattr(sys.modules["reweightviz.features.embed"], "_encoder", lambda *_: calls.append(1) or np.ones((120, 2), np.float32))
+    monkeypatch.setattr(
+        sys.modules["reweightviz.features.embed"],
+        "_encoder",
+        lambda *_: calls.append(1) or np.ones((120, 2), np.float32),
+    )
     for content, runs in (("old", 1), ("old", 1), ("newer", 2)):
         if not weights.exists() or weights.read_text() != content:
             weights.write_text(content)
@@ -101,10 +127,15 @@ def test_a_local_encoder_that_was_trained_again_is_run_again(corpus, tmp_path, m
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "mps"])
 def test_a_device_that_is_not_there_is_one_sentence(corpus, device):
     model = ByteTransformer(ModelConfig(width=16, layers=1, heads=2, context=8))
-    verbs = (lambda: losses(corpus, model, device=device), lambda: embed(corpus, "minilm", device=device),
-             lambda: train(corpus, corpus.natural, device=device))
+    verbs = (
+        lambda: losses(corpus, model, device=device),
+        lambda: embed(corpus, "minilm", device=device),
+        lambda: train(corpus, corpus.natural, device=device),
+    )
     for call in verbs:
-        with pytest.raises(ReweightvizError, match=f"this machine has no torch device '{device}'; 'auto', 'cpu' or"):
+        with pytest.raises(
+            ReweightvizError, match=f"this machine has no torch device '{device}'; 'auto', 'cpu' or"
+        ):
             call()
 
 
@@ -116,10 +147,22 @@ def test_slow_work_shows_a_bar(corpus, tmp_path, monkeypatch):
             shown.append(settings["desc"])
             super().__init__(*args, **settings | {"disable": True})
 
-    for module in (sys.modules["reweightviz.features.embed"], sys.modules["reweightviz.features.project"], sys.modules["reweightviz.features.cluster"], store):
+    for module in (
+        sys.modules["reweightviz.features.embed"],
+        sys.modules["reweightviz.features.project"],
+        sys.modules["reweightviz.features.cluster"],
+        store,
+    ):
         monkeypatch.setattr(module, "tqdm", Bar)
     cluster(project(embed(corpus), epochs=11)).save(tmp_path / "c.lance")
-    assert shown == ["embed: words, TF-IDF, SVD", "embed", "components", "neighbours", "cluster: k-means, names", "saving"]
+    assert shown == [
+        "embed: words, TF-IDF, SVD",
+        "embed",
+        "components",
+        "neighbours",
+        "cluster: k-means, names",
+        "saving",
+    ]
 
 
 def test_the_shipped_encoder_loads_offline(corpus, monkeypatch):
@@ -138,7 +181,9 @@ def test_an_unknown_encoder_is_one_sentence(corpus, monkeypatch):
 
 def test_a_missing_package_says_what_to_install(corpus, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.decomposition", None)
-    with pytest.raises(MissingPackage, match=r'rv\.embed needs scikit-learn: pip install "reweightviz\[features\]"'):
+    with pytest.raises(
+        MissingPackage, match=r'rv\.embed needs scikit-learn: pip install "reweightviz\[features\]"'
+    ):
         embed(corpus)
 
 
@@ -164,7 +209,9 @@ def test_clusters_are_the_topics_and_named_by_their_words(corpus):
     found = cluster(embed(corpus, dimensions=8), 3)
     assert len({(a, b) for a, b in zip(found["cluster"], corpus.domain_codes, strict=True)}) == 3
     for code, name in enumerate(found.meta["cluster_names"]):
-        topic = corpus.domains[int(np.bincount(corpus.domain_codes[found["cluster"] == code]).argmax())]
+        topic = corpus.domains[
+            int(np.bincount(corpus.domain_codes[found["cluster"] == code]).argmax())
+        ]
         assert set(name.split(" · ")) <= set(TOPICS[topic].split())
     with pytest.raises(ReweightvizError, match="k must be between 1 and the 120 documents"):
         cluster(embed(corpus), 121)

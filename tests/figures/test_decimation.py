@@ -40,7 +40,10 @@ def test_every_extreme_is_there_in_at_most_the_points_promised(T, holes):
             assert rows.tolist() == list(range(T))
         elif np.isfinite(values).any():
             assert rows[0] == 0 and rows[-1] == T - 1
-            assert np.isfinite(values).any(0)[k] and np.isin([np.nanargmin(values[:, k]), np.nanargmax(values[:, k])], rows).all()
+            assert (
+                np.isfinite(values).any(0)[k]
+                and np.isin([np.nanargmin(values[:, k]), np.nanargmax(values[:, k])], rows).all()
+            )
             # No pixel of 300 columns loses its lowest or its highest point.
             for column in np.array_split(np.arange(T), 300):
                 if np.isfinite(values[column, k]).any() and T > 300 * 200:
@@ -72,8 +75,13 @@ def test_infinite_values_are_gaps():
 
 
 @settings(max_examples=60)
-@given(st.integers(0, 2**32), st.lists(st.integers(0, 3000), min_size=1, max_size=12), st.sampled_from([0, 5]), st.sampled_from([0.0, 0.3]),
-       st.sampled_from([0, 1700]))
+@given(
+    st.integers(0, 2**32),
+    st.lists(st.integers(0, 3000), min_size=1, max_size=12),
+    st.sampled_from([0, 5]),
+    st.sampled_from([0.0, 0.3]),
+    st.sampled_from([0, 1700]),
+)
 def test_grown_bit_by_bit_it_keeps_the_extremes_too(seed, growth, smooth, holes, start):
     values = noisy(sum(growth), seed=seed, holes=holes)
     lines, T = Decimated(smooth, start), 0
@@ -108,9 +116,15 @@ def test_smoothing_in_pieces_is_smoothing_at_once():
 
 def long_log(T=50_000):
     loss = 2 + 0.1 * noisy(T, 3)
-    loss[31_415 : 31_416, 1] = 9.0
+    loss[31_415:31_416, 1] = 9.0
     weights = np.abs(noisy(T, 3, seed=1)) + 0.1
-    return RunLog(("web", "code", "math"), np.arange(1, T + 1), weights / weights.sum(1, keepdims=True), {"loss": loss}, times=np.arange(T) * 1.0)
+    return RunLog(
+        ("web", "code", "math"),
+        np.arange(1, T + 1),
+        weights / weights.sum(1, keepdims=True),
+        {"loss": loss},
+        times=np.arange(T) * 1.0,
+    )
 
 
 def test_a_figure_says_what_it_leaves_out():
@@ -118,8 +132,10 @@ def test_a_figure_says_what_it_leaves_out():
     raw = figure.data[1]
     assert len(raw.x) <= LIMIT + 2
     assert raw.x[np.nanargmax(raw.y)] == 31_416
-    assert figure.layout.annotations[0].text == \
-        "nats per token · EMA of 5 points over raw · every extreme of 50,000 points, drawn as 2,000"
+    assert (
+        figure.layout.annotations[0].text
+        == "nats per token · EMA of 5 points over raw · every extreme of 50,000 points, drawn as 2,000"
+    )
     assert loss_figure(long_log(LIMIT)).layout.annotations[0].text == "nats per token"
     stacked = weight_figure(long_log(), stacked=True)
     np.testing.assert_allclose(sum(trace.y for trace in stacked.data), 100)
@@ -127,7 +143,10 @@ def test_a_figure_says_what_it_leaves_out():
     assert stacked.layout.annotations[0].text == "% of training tokens · 2,000 of 50,000 points"
 
 
-@pytest.mark.parametrize(("x", "within", "each"), [("step", (20_000, 21_000), 1), ("time", (20_000 / 3600, 21_000 / 3600), 1 / 3600)])
+@pytest.mark.parametrize(
+    ("x", "within", "each"),
+    [("step", (20_000, 21_000), 1), ("time", (20_000 / 3600, 21_000 / 3600), 1 / 3600)],
+)
 @pytest.mark.parametrize("smooth", [0, 9])
 def test_zooming_in_brings_every_point_back(x, within, each, smooth):
     log, kept = long_log(), Kept()

@@ -22,9 +22,11 @@ def decoded(png):
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     at, parts = 8, {}
     while at < len(png):
-        (length,) = struct.unpack(">I", png[at:at + 4])
-        kind, data = png[at + 4:at + 8], png[at + 8:at + 8 + length]
-        assert struct.unpack(">I", png[at + 8 + length:at + 12 + length])[0] == zlib.crc32(kind + data)
+        (length,) = struct.unpack(">I", png[at : at + 4])
+        kind, data = png[at + 4 : at + 8], png[at + 8 : at + 8 + length]
+        assert struct.unpack(">I", png[at + 8 + length : at + 12 + length])[0] == zlib.crc32(
+            kind + data
+        )
         parts[kind], at = data, at + 12 + length
     width, height, depth, colour = struct.unpack(">IIBB", parts[b"IHDR"][:10])
     assert (depth, colour) == (8, 6)
@@ -42,7 +44,11 @@ def test_golden_emphasis_size_opacity():
 
 def test_golden_places_and_dots():
     fit = GOLDEN["fit"]
-    np.testing.assert_allclose(place(np.array(fit["places"], np.uint16), fit["width"], fit["height"]), fit["pixels"], rtol=1e-12)
+    np.testing.assert_allclose(
+        place(np.array(fit["places"], np.uint16), fit["width"], fit["height"]),
+        fit["pixels"],
+        rtol=1e-12,
+    )
     for n, width, height, dot in GOLDEN["dots"]:
         assert dot_diameter(n, width, height) == pytest.approx(dot, rel=1e-12)
 

@@ -28,9 +28,25 @@ def run(length=60, *, name="mine", seed=0, drawn=True, loss=True, **more) -> Run
     weights[length // 2 :] = [0.3, 0.3, 0.4]
     signals = {"loss": 2 + rng.random((length, 3))} if loss else {}
     if drawn:
-        signals["drawn_tokens"] = np.stack([rng.multinomial(100, row) for row in weights]).astype(float) if length else np.empty((0, 3))
+        signals["drawn_tokens"] = (
+            np.stack([rng.multinomial(100, row) for row in weights]).astype(float)
+            if length
+            else np.empty((0, 3))
+        )
     steps = 10 * np.arange(1, length + 1)
-    return RunLog(NAMES, steps, weights, signals, name, **{"scalars": {"grad_norm": rng.random(length)}, "times": 1e9 + steps, "tokens": 10.0 * steps} | more)
+    return RunLog(
+        NAMES,
+        steps,
+        weights,
+        signals,
+        name,
+        **{
+            "scalars": {"grad_norm": rng.random(length)},
+            "times": 1e9 + steps,
+            "tokens": 10.0 * steps,
+        }
+        | more,
+    )
 
 
 FIGURES = {
@@ -45,8 +61,16 @@ FIGURES = {
 
 def head(log, length):
     """The run as it was after so many rows."""
-    return RunLog(NAMES, log.steps[:length], log.weights[:length], {key: values[:length] for key, values in log.signals.items()}, log.name,
-                  scalars={key: values[:length] for key, values in log.scalars.items()}, times=log.times[:length], tokens=log.tokens[:length])
+    return RunLog(
+        NAMES,
+        log.steps[:length],
+        log.weights[:length],
+        {key: values[:length] for key, values in log.signals.items()},
+        log.name,
+        scalars={key: values[:length] for key, values in log.scalars.items()},
+        times=log.times[:length],
+        tokens=log.tokens[:length],
+    )
 
 
 def line(figure, domain, role):
@@ -54,8 +78,21 @@ def line(figure, domain, role):
 
 
 def test_excess_is_interpolated_at_the_references_own_steps_or_tokens():
-    old = RunLog(("code", "web"), [0, 100], [[0.5, 0.5]] * 2, {"loss": [[2.0, 4.0], [1.0, 2.0]]}, "old", tokens=[0, 200])
-    new = RunLog(("web", "books"), [25, 50, 150], [[0.5, 0.5]] * 3, {"loss": [[3.0, 1.0], [2.5, 1.0], [2.0, 1.0]]}, tokens=[100, 200, 600])
+    old = RunLog(
+        ("code", "web"),
+        [0, 100],
+        [[0.5, 0.5]] * 2,
+        {"loss": [[2.0, 4.0], [1.0, 2.0]]},
+        "old",
+        tokens=[0, 200],
+    )
+    new = RunLog(
+        ("web", "books"),
+        [25, 50, 150],
+        [[0.5, 0.5]] * 3,
+        {"loss": [[3.0, 1.0], [2.5, 1.0], [2.0, 1.0]]},
+        tokens=[100, 200, 600],
+    )
     by_step, by_tokens = excess_figure(new, old), excess_figure(new, old, x="tokens")
     assert np.array_equal(line(by_step, "web", "raw").y, [3 - 3.5, 2.5 - 3, np.nan], equal_nan=True)
     assert np.array_equal(line(by_tokens, "web", "raw").y, [3 - 3, 2.5 - 2, np.nan], equal_nan=True)
@@ -65,9 +102,13 @@ def test_excess_is_interpolated_at_the_references_own_steps_or_tokens():
 
 
 def test_a_last_row_without_time_or_tokens_changes_no_axis():
-    log = run(3, times=[0.0, 1e5, np.nan], tokens=[10.0, 20.0, np.nan], meta={"batch": 2, "context": 3})
+    log = run(
+        3, times=[0.0, 1e5, np.nan], tokens=[10.0, 20.0, np.nan], meta={"batch": 2, "context": 3}
+    )
     assert axis_of([log], "time").title == "hours since the start"
-    np.testing.assert_array_equal(abscissa(log, axis_of([log], "tokens"), slice(None)), [10, 20, np.nan])
+    np.testing.assert_array_equal(
+        abscissa(log, axis_of([log], "tokens"), slice(None)), [10, 20, np.nan]
+    )
     assert tokens_per_step(run(3, meta={"batch": "auto", "context": 3})) is None
 
 
@@ -87,23 +128,35 @@ def test_shares_are_of_the_tokens_that_were_drawn():
 
 
 def test_exhaustion_at_the_rate_of_the_last_records():
-    log = RunLog(("web", "code", "idle"), [10, 20, 30], [[0.5, 0.5, 0.0]] * 3, {"drawn_tokens": [[50, 50, 0]] * 3})
+    log = RunLog(
+        ("web", "code", "idle"),
+        [10, 20, 30],
+        [[0.5, 0.5, 0.0]] * 3,
+        {"drawn_tokens": [[50, 50, 0]] * 3},
+    )
     ends = exhaustion(log, {"web": 300, "code": 120, "idle": 10}, STEP)
     assert ends[0] == 60 and ends[1] == 30 and np.isinf(ends[2])
     assert exhaustion(log, {"web": 300, "code": 120}, STEP, limit=4)[0] == 240
     figure = epochs_figure(log, {"web": 300, "code": 120, "idle": 10})
     assert "code 1 epoch at step 30 (passed), web at step 60" in figure.layout.annotations[0].text
-    assert line(figure, "web", "ahead").x.tolist() == [30, 60] and line(figure, "web", "ahead").y.tolist() == [0.5, 1.0]
+    assert line(figure, "web", "ahead").x.tolist() == [30, 60] and line(
+        figure, "web", "ahead"
+    ).y.tolist() == [0.5, 1.0]
     assert line(figure, "code", "epochs").y[-1] == pytest.approx(1.25)
     planned = RunLog(("web",), [10, 20], [[1.0]] * 2, meta={"batch": 2, "context": 5})
-    assert "as planned: what was drawn is not measured" in epochs_figure(planned, {"web": 1000}).layout.annotations[0].text
+    assert (
+        "as planned: what was drawn is not measured"
+        in epochs_figure(planned, {"web": 1000}).layout.annotations[0].text
+    )
     assert line(epochs_figure(planned, {"web": 1000}), "web", "epochs").y.tolist() == [0.1, 0.2]
 
 
 def test_the_phase_plot_walks_from_the_first_step_to_the_last():
     log = run(20)
     path, ends = (line(phase_figure(log, smooth=0), "math", role) for role in ("path", "ends"))
-    assert np.array_equal(path.x, 100 * log.weights[:, 2]) and np.array_equal(path.y, log["loss"][:, 2])
+    assert np.array_equal(path.x, 100 * log.weights[:, 2]) and np.array_equal(
+        path.y, log["loss"][:, 2]
+    )
     assert ends.x.tolist() == [10.0, 40.0] and ends.text[1] == "math"
 
 
@@ -112,17 +165,32 @@ def test_effective_domains_and_scalars_have_a_panel_each():
     titles = [words.text for words in figure.layout.annotations[2:]]
     assert titles == [EFFECTIVE, "grad_norm"]
     seen = [trace for trace in figure.data if trace.visible]
-    assert [(trace.xaxis, trace.meta[1]) for trace in seen] == [("x", "mine"), ("x", "other"), ("x2", "mine"), ("x2", "other")]
-    assert {trace.line.color for trace in seen if trace.meta[1] == "mine"}.isdisjoint(trace.line.color for trace in seen if trace.meta[1] == "other")
-    assert effective_by_step(run())[0, 0] == pytest.approx(np.exp(-sum(p * np.log(p) for p in (0.6, 0.3, 0.1))))
+    assert [(trace.xaxis, trace.meta[1]) for trace in seen] == [
+        ("x", "mine"),
+        ("x", "other"),
+        ("x2", "mine"),
+        ("x2", "other"),
+    ]
+    assert {trace.line.color for trace in seen if trace.meta[1] == "mine"}.isdisjoint(
+        trace.line.color for trace in seen if trace.meta[1] == "other"
+    )
+    assert effective_by_step(run())[0, 0] == pytest.approx(
+        np.exp(-sum(p * np.log(p) for p in (0.6, 0.3, 0.1)))
+    )
 
 
 def test_only_a_noisy_scalar_is_averaged_and_it_is_said():
     log = run(100)
     figure = scalars_figure(log, smooth=20)
-    assert {trace.meta[0] for trace in figure.data if trace.visible and trace.meta[2] == "smooth"} == {"grad_norm"}
+    assert {
+        trace.meta[0] for trace in figure.data if trace.visible and trace.meta[2] == "smooth"
+    } == {"grad_norm"}
     raw, smooth = (line(figure, "grad_norm", role) for role in ("raw", "smooth"))
-    assert raw.opacity == 0.2 and np.ptp(smooth.y[30:]) < 0.7 * np.ptp(raw.y) and line(figure, EFFECTIVE, "raw").opacity == 1
+    assert (
+        raw.opacity == 0.2
+        and np.ptp(smooth.y[30:]) < 0.7 * np.ptp(raw.y)
+        and line(figure, EFFECTIVE, "raw").opacity == 1
+    )
     assert "where noisy, EMA of 20 points over raw" in figure.layout.annotations[0].text
     log.scalars["grad_norm"][:] = np.linspace(1, 2, 100)
     assert "EMA" not in scalars_figure(log, smooth=20).layout.annotations[0].text
@@ -132,18 +200,33 @@ def test_runs_side_by_side_show_the_domains_that_differ_most():
     a, b = run(), run(name="other")
     b.signals["loss"][-20:, 1] += 5
     figure = compare_figure([a, b], most=1)
-    assert {trace.meta[0] for trace in figure.data} == {"code"} and [trace.line.dash for trace in figure.data] == ["solid", "dash"]
-    assert "the 1 of 3 domains in which the runs end furthest apart" in figure.layout.annotations[0].text
+    assert {trace.meta[0] for trace in figure.data} == {"code"} and [
+        trace.line.dash for trace in figure.data
+    ] == ["solid", "dash"]
+    assert (
+        "the 1 of 3 domains in which the runs end furthest apart"
+        in figure.layout.annotations[0].text
+    )
 
 
 @pytest.mark.parametrize("name", FIGURES)
-@pytest.mark.parametrize("log", [run(0), run(1), run(2), run(30, drawn=False, loss=False), RunLog((), [], np.empty((0, 0)))],
-                         ids=["no step", "one step", "two steps", "weights alone", "nothing"])
+@pytest.mark.parametrize(
+    "log",
+    [run(0), run(1), run(2), run(30, drawn=False, loss=False), RunLog((), [], np.empty((0, 0)))],
+    ids=["no step", "one step", "two steps", "weights alone", "nothing"],
+)
 def test_what_cannot_be_drawn_is_said(name, log):
     figure = FIGURES[name](log)
     drawn = any(trace.visible is not False for trace in figure.data)
     words = figure.layout.annotations[1].text
-    assert drawn or "recorded yet" in words or "measured" in words or "No " in words or "no step" in words or "nothing says" in words, words
+    assert (
+        drawn
+        or "recorded yet" in words
+        or "measured" in words
+        or "No " in words
+        or "no step" in words
+        or "nothing says" in words
+    ), words
     assert svg_text(figure).startswith("<svg")
 
 
@@ -160,7 +243,10 @@ def test_gaps_and_unknown_weights_are_gaps(name):
 @pytest.mark.parametrize("name", [name for name in FIGURES if name != "phase"])
 def test_every_axis(name, x):
     log = run()
-    assert FIGURES[name]([log, run(name="other")], x=x).layout.xaxis.title.text or name in ("compare", "scalars")
+    assert FIGURES[name]([log, run(name="other")], x=x).layout.xaxis.title.text or name in (
+        "compare",
+        "scalars",
+    )
     assert axis_of([log], x).kind == x
 
 
@@ -179,7 +265,11 @@ def test_drawing_as_it_grows_is_drawing_it_whole(name):
     for length in (1, 7, 8, 60, 61, 119, 120):
         figure = FIGURES[name](head(whole, length), kept=kept)
     for trace, fresh in zip(figure.data, FIGURES[name](whole).data, strict=True):
-        assert trace.uid == fresh.uid and np.allclose(trace.x, fresh.x) and np.allclose(trace.y, fresh.y, equal_nan=True)
+        assert (
+            trace.uid == fresh.uid
+            and np.allclose(trace.x, fresh.x)
+            and np.allclose(trace.y, fresh.y, equal_nan=True)
+        )
 
 
 @pytest.mark.parametrize("name", ["shares", "epochs", "excess", "scalars"])
@@ -188,10 +278,19 @@ def test_an_update_costs_what_is_new(name):
 
     class Counting(Derived):
         def grown(self, key, length, width, compute):
-            return super().grown(key, length, width, lambda start, done: rows.append(length - start) or compute(start, done))
+            return super().grown(
+                key,
+                length,
+                width,
+                lambda start, done: rows.append(length - start) or compute(start, done),
+            )
 
     kept = Counting()
-    for length, new in ((9_000, 9_000), (9_010, 11), (9_500, 491)):  # the last row of before may have been filled in since
+    for length, new in (
+        (9_000, 9_000),
+        (9_010, 11),
+        (9_500, 491),
+    ):  # the last row of before may have been filled in since
         rows.clear()
         FIGURES[name](head(log, length), kept=kept)
         assert rows
@@ -204,8 +303,14 @@ def parts(figure, tag):
 
 
 def test_the_svg_has_round_numbers_and_every_name_once():
-    texts = {node.firstChild.data: node for node in parts(weight_figure(run(40)), "text") if node.firstChild}
-    assert [word for word in texts if word.endswith("%")] == [f"{share}%" for share in range(0, 61, 10)]
+    texts = {
+        node.firstChild.data: node
+        for node in parts(weight_figure(run(40)), "text")
+        if node.firstChild
+    }
+    assert [word for word in texts if word.endswith("%")] == [
+        f"{share}%" for share in range(0, 61, 10)
+    ]
     names = [float(texts[name].getAttribute("y")) for name in run(40).domains]
     assert np.diff(sorted(names)).min() >= 12.9 and max(names) <= 320
 
@@ -216,7 +321,9 @@ def test_the_svg_says_which_run_has_which_dash_and_where_a_path_begins():
     assert words.count("other") == 1
     circles = parts(phase_figure(run(40)), "circle")
     assert [node.hasAttribute("fill") for node in circles] == [False, True] * 3
-    panel = [node.firstChild.data for node in parts(compare_figure(both), "text") if node.firstChild]
+    panel = [
+        node.firstChild.data for node in parts(compare_figure(both), "text") if node.firstChild
+    ]
     assert panel.count("other") == 3 and panel.count("web") == 1
 
 
@@ -225,11 +332,23 @@ def test_the_svg_draws_the_limit_of_epochs():
     assert "1 epoch" in [node.firstChild.data for node in parts(figure, "text") if node.firstChild]
 
 
-@pytest.mark.parametrize(("draw", "keys"), [
-    (loss_figure, [*NAMES, "mine", "other"]), (compare_figure, ["mine", "other"]), (scalars_figure, ["mine", "other"]), (shares_figure, list(NAMES)),
-])
+@pytest.mark.parametrize(
+    ("draw", "keys"),
+    [
+        (loss_figure, [*NAMES, "mine", "other"]),
+        (compare_figure, ["mine", "other"]),
+        (scalars_figure, ["mine", "other"]),
+        (shares_figure, list(NAMES)),
+    ],
+)
 def test_the_legend_of_a_saved_page_names_domains_and_runs(draw, keys):
-    traces = [trace for trace in _keyed(draw([run(40), run(40, name="other")])).data if trace.showlegend is not False]
-    assert [trace.name for trace in traces] == keys and all(trace.opacity in (None, 1) for trace in traces)
+    traces = [
+        trace
+        for trace in _keyed(draw([run(40), run(40, name="other")])).data
+        if trace.showlegend is not False
+    ]
+    assert [trace.name for trace in traces] == keys and all(
+        trace.opacity in (None, 1) for trace in traces
+    )
     looks = {(trace.line.color, trace.line.dash) for trace in traces[-2:]}
     assert len(looks) == 2

@@ -20,23 +20,41 @@ LOG = RunLog(("web", "code"), [1, 2], [[0.5, 0.5], [0.4, 0.6]], {"loss": [[3.0, 
 
 
 def front():
-    parts = {"weight": ["web", "code"]} | dict.fromkeys(("predicted", "low", "high"), ["chat", "python"])
-    columns = pd.MultiIndex.from_tuples([(part, name) for part, names in parts.items() for name in names])
+    parts = {"weight": ["web", "code"]} | dict.fromkeys(
+        ("predicted", "low", "high"), ["chat", "python"]
+    )
+    columns = pd.MultiIndex.from_tuples(
+        [(part, name) for part, names in parts.items() for name in names]
+    )
     return pd.DataFrame(np.linspace(1, 2, 16).reshape(2, 8), columns=columns)
 
 
 def comparison():
     mixtures = np.random.default_rng(0).dirichlet([1, 1], 12)
-    swarm = Swarm(("web", "code"), mixtures, ("loss",), 2 + np.exp(-mixtures[:, :1]), pd.DataFrame(index=range(12)))
+    swarm = Swarm(
+        ("web", "code"),
+        mixtures,
+        ("loss",),
+        2 + np.exp(-mixtures[:, :1]),
+        pd.DataFrame(index=range(12)),
+    )
     return compare(swarm, [Olmix(draws=0)], folds=2)
 
 
 FIGURES = {
-    "loss": lambda: loss_figure(LOG), "weights": lambda: weight_figure(LOG, stacked=True), "replay": lambda: replay_figure([LOG]),
-    "sensitivity": lambda: sensitivity_figure(pd.DataFrame([[0.5, 0.5], [0.9, 0.1]], [1.0, 2.0], ["web", "code"]), pd.Series([2.0, 1.4], [1.0, 2.0]),
-                                              parameter="rate", own=1.0),
+    "loss": lambda: loss_figure(LOG),
+    "weights": lambda: weight_figure(LOG, stacked=True),
+    "replay": lambda: replay_figure([LOG]),
+    "sensitivity": lambda: sensitivity_figure(
+        pd.DataFrame([[0.5, 0.5], [0.9, 0.1]], [1.0, 2.0], ["web", "code"]),
+        pd.Series([2.0, 1.4], [1.0, 2.0]),
+        parameter="rate",
+        own=1.0,
+    ),
     "front": lambda: front_figure(front()),
-    "learning curve": lambda: LearningCurve(pd.DataFrame({"relative": [0.5, 0.4], "low": [0.4, 0.3], "high": [0.6, 0.5]}, [8, 16]), 20).figure(),
+    "learning curve": lambda: LearningCurve(
+        pd.DataFrame({"relative": [0.5, 0.4], "low": [0.4, 0.3], "high": [0.6, 0.5]}, [8, 16]), 20
+    ).figure(),
     "comparison": lambda: comparison().figure(),
 }
 
@@ -45,14 +63,26 @@ FIGURES = {
 def test_every_figure_has_the_same_look(name):
     layout = FIGURES[name]().layout
     assert (layout.paper_bgcolor, layout.plot_bgcolor) == (theme.CLEAR, theme.CLEAR)
-    assert (layout.font.family, layout.font.size, layout.font.color) == (theme.FONT, 12, theme.MUTED)
+    assert (layout.font.family, layout.font.size, layout.font.color) == (
+        theme.FONT,
+        12,
+        theme.MUTED,
+    )
     for axis in (layout.xaxis, layout.yaxis):
-        assert (axis.gridcolor, axis.zeroline, axis.ticks, axis.tickfont.size) == (theme.RULE, False, "", 11)
+        assert (axis.gridcolor, axis.zeroline, axis.ticks, axis.tickfont.size) == (
+            theme.RULE,
+            False,
+            "",
+            11,
+        )
         assert axis.title.text is None or axis.title.font.size == 11
 
 
 def test_what_a_figure_sets_itself_stands_above_the_theme():
-    assert theme.axis_style(nticks=3, showgrid=False) == theme.axis_style() | {"nticks": 3, "showgrid": False}
+    assert theme.axis_style(nticks=3, showgrid=False) == theme.axis_style() | {
+        "nticks": 3,
+        "showgrid": False,
+    }
     margin = theme.layout_style(300, left=1, right=2, top=3, bottom=4, margin={"pad": 5})["margin"]
     assert margin == {"l": 1, "r": 2, "t": 3, "b": 4, "pad": 5}
 

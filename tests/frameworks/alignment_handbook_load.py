@@ -20,9 +20,19 @@ def main(job: dict) -> None:
     from alignment.configs import ScriptArguments
     from alignment.data import get_dataset
 
-    (arguments,) = trl.TrlParser((ScriptArguments,)).parse_args_and_config(["--config", job["config"]])
+    (arguments,) = trl.TrlParser((ScriptArguments,)).parse_args_and_config(
+        ["--config", job["config"]]
+    )
     texts = [text.split() for text in get_dataset(arguments)["train"]["text"]]
-    print("RESULT", json.dumps({"examples": Counter(text[0] for text in texts), "tokens": Counter(w for text in texts for w in text)}))
+    print(
+        "RESULT",
+        json.dumps(
+            {
+                "examples": Counter(text[0] for text in texts),
+                "tokens": Counter(w for text in texts for w in text),
+            }
+        ),
+    )
 
 
 if __name__ == "__main__":

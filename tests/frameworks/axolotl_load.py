@@ -31,21 +31,42 @@ def main(job: dict) -> None:
     for name in ("axolotl", "axolotl.utils", "axolotl.utils.data"):
         sys.modules[name] = types.ModuleType(name)
         sys.modules[name].__path__ = [str(Path(root, *name.split(".")[1:]))]
-    from axolotl.utils.data.shared import datasets_with_name_generator, load_dataset_with_config, merge_datasets
+    from axolotl.utils.data.shared import (
+        datasets_with_name_generator,
+        load_dataset_with_config,
+        merge_datasets,
+    )
     from axolotl.utils.dict import DictDefault
     from axolotl.utils.schemas.config import AxolotlInputConfig
 
     content = yaml.safe_load(Path(job["config"]).read_text("utf-8"))
-    needed = {"base_model": "none", "micro_batch_size": 1, "gradient_accumulation_steps": 1, "num_epochs": 1, "learning_rate": 1e-4}
+    needed = {
+        "base_model": "none",
+        "micro_batch_size": 1,
+        "gradient_accumulation_steps": 1,
+        "num_epochs": 1,
+        "learning_rate": 1e-4,
+    }
     config = AxolotlInputConfig(**(needed | content)).model_dump(exclude_none=True)
     entries = [DictDefault(entry) for entry in config["datasets"]]
-    parts = [load_dataset_with_config(entry, use_auth_token=False) for entry in datasets_with_name_generator(entries)]
+    parts = [
+        load_dataset_with_config(entry, use_auth_token=False)
+        for entry in datasets_with_name_generator(entries)
+    ]
     merged = merge_datasets(parts, DictDefault(config | {"seed": 1}))
     texts = [text.split() for text in merged["text"]]
-    print("RESULT", json.dumps({
-        "version": version("axolotl"), "parts": [len(part) for part in parts], "examples": Counter(text[0] for text in texts),
-        "tokens": Counter(word for text in texts for word in text),
-        "changes": sum(one[0] != other[0] for one, other in pairwise(texts))}))
+    print(
+        "RESULT",
+        json.dumps(
+            {
+                "version": version("axolotl"),
+                "parts": [len(part) for part in parts],
+                "examples": Counter(text[0] for text in texts),
+                "tokens": Counter(word for text in texts for word in text),
+                "changes": sum(one[0] != other[0] for one, other in pairwise(texts)),
+            }
+        ),
+    )
 
 
 if __name__ == "__main__":

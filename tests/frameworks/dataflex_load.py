@@ -16,9 +16,13 @@ def tokenizer(words: list[str]):
     from transformers import PreTrainedTokenizerFast
 
     vocabulary = ["<unk>", "</s>", "<pad>", *words]
-    model = Tokenizer(models.WordLevel({word: place for place, word in enumerate(vocabulary)}, unk_token="<unk>"))
+    model = Tokenizer(
+        models.WordLevel({word: place for place, word in enumerate(vocabulary)}, unk_token="<unk>")
+    )
     model.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(tokenizer_object=model, eos_token="</s>", pad_token="<pad>", unk_token="<unk>"), vocabulary
+    return PreTrainedTokenizerFast(
+        tokenizer_object=model, eos_token="</s>", pad_token="<pad>", unk_token="<unk>"
+    ), vocabulary
 
 
 def load(config: str, job: dict) -> dict:
@@ -34,7 +38,9 @@ def load(config: str, job: dict) -> dict:
     model_args, data_args, training_args, finetuning_args, _ = get_train_args(read_args())
     words, vocabulary = tokenizer(job["words"])
     template = get_template_and_fix_tokenizer(words, data_args)
-    manager = get_dataset(template, model_args, data_args, training_args, finetuning_args.stage, tokenizer=words)["mixture_manager"]
+    manager = get_dataset(
+        template, model_args, data_args, training_args, finetuning_args.stage, tokenizer=words
+    )["mixture_manager"]
     data = manager.rebuild(num_samples=job["draws"])
     rows, tokens = collections.Counter(), collections.Counter()
     for place in range(len(data)):
@@ -43,13 +49,25 @@ def load(config: str, job: dict) -> dict:
         tokens.update(vocabulary[token] for token in row["input_ids"])
     name = finetuning_args.component_name
     params = load_component("mixers", finetuning_args.components_cfg_file, name, runtime_vars={})
-    mixer = REGISTRY.build("mixer", name, runtime={"output_dir": None}, cfg=params | {"mixture_manager": manager})
+    mixer = REGISTRY.build(
+        "mixer", name, runtime={"output_dir": None}, cfg=params | {"mixture_manager": manager}
+    )
     if name == "doremi":
         mixer.reference_model_loaded = True
-        mixer.compute_batch_excess_losses = lambda *_: (np.zeros(manager.k), np.ones(manager.k, dtype=bool))
+        mixer.compute_batch_excess_losses = lambda *_: (
+            np.zeros(manager.k),
+            np.ones(manager.k, dtype=bool),
+        )
     later = mixer.mix(model=None, step_id=finetuning_args.warmup_step, batch={}, domain_ids=[])
-    return {"names": manager.names, "rows": rows, "tokens": {word: tokens[word] for word in manager.names}, "later": list(later),
-            "packing": data_args.packing, "static": finetuning_args.static_mix, "type": finetuning_args.train_type}
+    return {
+        "names": manager.names,
+        "rows": rows,
+        "tokens": {word: tokens[word] for word in manager.names},
+        "later": list(later),
+        "packing": data_args.packing,
+        "static": finetuning_args.static_mix,
+        "type": finetuning_args.train_type,
+    }
 
 
 def main(job: dict) -> None:
@@ -60,7 +78,12 @@ def main(job: dict) -> None:
     import dataflex.train.mixer  # noqa: F401
     from dataflex.version import __version__
 
-    print("RESULT", json.dumps({"version": __version__, "found": [load(config, job) for config in job["configs"]]}))
+    print(
+        "RESULT",
+        json.dumps(
+            {"version": __version__, "found": [load(config, job) for config in job["configs"]]}
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -42,8 +42,15 @@ def tokenised(job: dict) -> dict:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         text = " ".join([str(token)] * (job["length"] - 1))
         Path(path).write_text((json.dumps({"text": text}) + "\n") * documents, "utf-8")
-        rows = tokenize_shuffle.process_keys({"path": path}, tokenizer=(lambda text: [int(word) for word in text.split()], 1000),
-                                             seqlen=job["length"], seed=1, content_key="text", do_sample=True, sources=sources)
+        rows = tokenize_shuffle.process_keys(
+            {"path": path},
+            tokenizer=(lambda text: [int(word) for word in text.split()], 1000),
+            seqlen=job["length"],
+            seed=1,
+            content_key="text",
+            do_sample=True,
+            sources=sources,
+        )
         counts[str(token)] += sum(1 for _ in rows)
     return counts
 
@@ -54,8 +61,14 @@ def shards(file: str) -> dict:
 
     args = params.parse_args(shlex.split(Path(file).read_text("utf-8"), comments=True))
     try:
-        _, samples, _ = get_string_for_epoch(args.train_num_samples, [0] * len(args.dataset_manifest), args.dataset_manifest,
-                                             args.train_data_mix_weights, args.workers, 1)
+        _, samples, _ = get_string_for_epoch(
+            args.train_num_samples,
+            [0] * len(args.dataset_manifest),
+            args.dataset_manifest,
+            args.train_data_mix_weights,
+            args.workers,
+            1,
+        )
     except (AssertionError, IndexError) as error:
         return {"error": repr(error)}
     return {"samples": samples, "weights": args.train_data_mix_weights}
@@ -68,9 +81,20 @@ def main(job: dict) -> None:
     stand_in("loguru", logger=logging.getLogger())
     stand_in("webdataset")
     stand_in("xformers")
-    stand_in("xformers.ops", **{name: mock.MagicMock() for name in ("memory_efficient_attention", "LowerTriangularMask", "fmha")})
+    stand_in(
+        "xformers.ops",
+        **{
+            name: mock.MagicMock()
+            for name in ("memory_efficient_attention", "LowerTriangularMask", "fmha")
+        },
+    )
     sys.modules["xformers"].ops = sys.modules["xformers.ops"]
-    print("RESULT", json.dumps({"tokenised": tokenised(job), "shards": [shards(file) for file in job["arguments"]]}))
+    print(
+        "RESULT",
+        json.dumps(
+            {"tokenised": tokenised(job), "shards": [shards(file) for file in job["arguments"]]}
+        ),
+    )
 
 
 if __name__ == "__main__":

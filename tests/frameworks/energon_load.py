@@ -16,8 +16,16 @@ def write_dataset(folder: str, text: str) -> None:
     with webdataset.ShardWriter(f"{folder}/parts/data-%d.tar", maxcount=20, verbose=0) as shards:
         for key in range(40):
             shards.write({"__key__": f"{key:06d}", "txt": text.encode()})
-    BaseWebdatasetFactory.prepare_dataset(folder, ["parts/data-{0..1}.tar"], split_parts_ratio=[("train", 1.0)], shuffle_seed=None)
-    lines = ["sample_type:", "  __module__: megatron.energon", "  __class__: TextSample", "field_map:", "  text: txt"]
+    BaseWebdatasetFactory.prepare_dataset(
+        folder, ["parts/data-{0..1}.tar"], split_parts_ratio=[("train", 1.0)], shuffle_seed=None
+    )
+    lines = [
+        "sample_type:",
+        "  __module__: megatron.energon",
+        "  __class__: TextSample",
+        "field_map:",
+        "  text: txt",
+    ]
     (Path(folder) / ".nv-meta" / "dataset.yaml").write_text("\n".join(lines))
 
 
@@ -27,10 +35,19 @@ def main(job: dict) -> None:
     for folder, words in job["folders"].items():
         write_dataset(folder, "w " * words)
     workers = WorkerConfig(rank=0, world_size=1, num_workers=0, seed_offset=1)
-    dataset = get_train_dataset(job["config"], worker_config=workers, batch_size=10, shuffle_buffer_size=None, max_samples_per_sequence=None)
+    dataset = get_train_dataset(
+        job["config"],
+        worker_config=workers,
+        batch_size=10,
+        shuffle_buffer_size=None,
+        max_samples_per_sequence=None,
+    )
     batches = zip(range(job["draws"] // 10), get_loader(dataset), strict=False)
     counts = collections.Counter(len(text.split()) for _, batch in batches for text in batch.text)
-    print("RESULT", json.dumps({"version": importlib.metadata.version("megatron-energon"), "counts": counts}))
+    print(
+        "RESULT",
+        json.dumps({"version": importlib.metadata.version("megatron-energon"), "counts": counts}),
+    )
 
 
 if __name__ == "__main__":

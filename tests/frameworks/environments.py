@@ -16,7 +16,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LISTS = HERE / "environments"
-STAND_INS = HERE / "stand_ins"  # stand_ins/NAME, where it exists, holds empty modules for what NAME imports but never calls
+STAND_INS = (
+    HERE / "stand_ins"
+)  # stand_ins/NAME, where it exists, holds empty modules for what NAME imports but never calls
 MADE = HERE.parents[1] / ".venvs"
 
 
@@ -40,10 +42,16 @@ def make(name: str) -> Path:
     venv.create(place, clear=True, symlinks=True)
     interpreter = place / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(interpreter)]
-    subprocess.run([*pip, "install", "-qq", "--no-deps", "--no-compile", "--requirement", str(wanted)], check=True, stdout=sys.stderr)
+    subprocess.run(
+        [*pip, "install", "-qq", "--no-deps", "--no-compile", "--requirement", str(wanted)],
+        check=True,
+        stdout=sys.stderr,
+    )
     # Written last, so that pip sees only the environment itself. Python searches these folders after the environment's own.
     shared = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), str(STAND_INS / name)]
-    own = Path(sysconfig.get_path("purelib", "venv", {"base": str(place), "installed_base": str(place)}))
+    own = Path(
+        sysconfig.get_path("purelib", "venv", {"base": str(place), "installed_base": str(place)})
+    )
     (own / "shared.pth").write_text("\n".join(dict.fromkeys(shared)) + "\n", "utf-8")
     (place / ".ready").touch()
     return interpreter

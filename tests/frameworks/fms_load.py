@@ -30,11 +30,25 @@ def online(path: str):
     places = {name: place for place, name in enumerate(train)}
 
     def collate(rows):
-        return {"input_ids": torch.tensor([[places[row["text"].split()[0]]] * len(row["text"].split()) for row in rows])}
+        return {
+            "input_ids": torch.tensor(
+                [[places[row["text"].split()[0]]] * len(row["text"].split()) for row in rows]
+            )
+        }
 
     collators = dict.fromkeys(train, collate)
-    data = OnlineMixingDataset(train, collators, evaluation, collators, weights, gamma=settings.gamma, eta=settings.eta,
-                               output_dir=tempfile.mkdtemp(), sampling_interval=settings.sampling_interval, reward_type=settings.reward_type)
+    data = OnlineMixingDataset(
+        train,
+        collators,
+        evaluation,
+        collators,
+        weights,
+        gamma=settings.gamma,
+        eta=settings.eta,
+        output_dir=tempfile.mkdtemp(),
+        sampling_interval=settings.sampling_interval,
+        reward_type=settings.reward_type,
+    )
     names = list(places)
     documents = ((names[int(row["input_ids"][0])], len(row["input_ids"])) for row in data)
     return dict(zip(data.category_list, data.sampling_ratio, strict=True)), documents
@@ -53,8 +67,13 @@ def main(job: dict) -> None:
             counts[name] += 1
             tokens[name] += size
         found[kind] = {"documents": counts, "tokens": tokens}
-    versions = {name: importlib.metadata.version(name) for name in ("fms-hf-tuning", "fms-acceleration-odm")}
-    print("RESULT", json.dumps({"versions": versions, "ratio": ratio, "categories": list(ratio)} | found))
+    versions = {
+        name: importlib.metadata.version(name) for name in ("fms-hf-tuning", "fms-acceleration-odm")
+    }
+    print(
+        "RESULT",
+        json.dumps({"versions": versions, "ratio": ratio, "categories": list(ratio)} | found),
+    )
 
 
 if __name__ == "__main__":

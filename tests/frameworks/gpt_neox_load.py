@@ -16,14 +16,28 @@ import types
 from pathlib import Path
 from unittest.mock import MagicMock
 
-ABSENT = ("deepspeed", "sentencepiece", "best_download", "einops", "wandb", "ftfy", "lm_dataformat", "zstandard", "tiktoken")
+ABSENT = (
+    "deepspeed",
+    "sentencepiece",
+    "best_download",
+    "einops",
+    "wandb",
+    "ftfy",
+    "lm_dataformat",
+    "zstandard",
+    "tiktoken",
+)
 
 
 class StandIns(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Empty modules for what the checkout imports and never calls here."""
 
     def find_spec(self, name, *_):
-        return importlib.machinery.ModuleSpec(name, self, is_package=True) if name.split(".")[0] in ABSENT else None
+        return (
+            importlib.machinery.ModuleSpec(name, self, is_package=True)
+            if name.split(".")[0] in ABSENT
+            else None
+        )
 
     def create_module(self, spec):
         module = MagicMock(name=spec.name)
@@ -43,7 +57,9 @@ def prepare(checkout: str) -> None:
     sys.modules["pkg_resources"] = types.SimpleNamespace(packaging=packaging)
     runner = importlib.import_module("deepspeed.launcher.runner")
     runner.DLTS_HOSTFILE, runner.fetch_hostfile = "", lambda _: None
-    runner.parse_inclusion_exclusion = lambda pool, *_: {host: list(range(count)) for host, count in pool.items()}
+    runner.parse_inclusion_exclusion = lambda pool, *_: {
+        host: list(range(count)) for host, count in pool.items()
+    }
     torch.cuda.device_count = lambda: 1
     torch.cuda.LongTensor = torch.LongTensor
 
@@ -54,7 +70,20 @@ def compiled(checkout: str, folder: Path) -> None:
 
     target = folder / f"helpers{sysconfig.get_config_var('EXT_SUFFIX')}"
     include = [f"-I{path}" for path in (pybind11.get_include(), sysconfig.get_path("include"))]
-    subprocess.run(["g++", "-O0", "-shared", "-std=c++11", "-fPIC", *include, f"{checkout}/megatron/data/helpers.cpp", "-o", target], check=True)
+    subprocess.run(
+        [
+            "g++",
+            "-O0",
+            "-shared",
+            "-std=c++11",
+            "-fPIC",
+            *include,
+            f"{checkout}/megatron/data/helpers.cpp",
+            "-o",
+            target,
+        ],
+        check=True,
+    )
     spec = importlib.util.spec_from_file_location("helpers", target)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -85,15 +114,29 @@ def main(job: dict) -> None:
     compiled(job["checkout"], Path(job["work"]))
     for token, prefix in enumerate(job["prefixes"], 1):
         write_dataset(prefix, token)
-    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    torch.distributed.init_process_group(
+        "gloo", store=torch.distributed.HashStore(), rank=0, world_size=1
+    )
     mpu.initialize_model_parallel(1)
-    own = {"pipe_parallel_size": 0, "seq_length": 32, "train_iters": job["draws"] // 4, "train_micro_batch_size_per_gpu": 4,
-           "lr_decay_iters": job["draws"] // 4, "num_workers": 0, "data_impl": "mmap"}
-    arguments = NeoXArgs.from_ymls([f"{job['checkout']}/configs/125M.yml", job["config"]], overwrite_values=own)
+    own = {
+        "pipe_parallel_size": 0,
+        "seq_length": 32,
+        "train_iters": job["draws"] // 4,
+        "train_micro_batch_size_per_gpu": 4,
+        "lr_decay_iters": job["draws"] // 4,
+        "num_workers": 0,
+        "data_impl": "mmap",
+    }
+    arguments = NeoXArgs.from_ymls(
+        [f"{job['checkout']}/configs/125M.yml", job["config"]], overwrite_values=own
+    )
     train = build_train_valid_test_data_loaders(arguments)["train"].dataset
     counts = collections.Counter(int(train[place]["text"][0]) for place in range(job["draws"]))
     weights = dict(zip(arguments.train_data_paths, arguments.train_data_weights, strict=True))
-    print("RESULT", json.dumps({"counts": counts, "weights": weights, "valid": arguments.valid_data_paths}))
+    print(
+        "RESULT",
+        json.dumps({"counts": counts, "weights": weights, "valid": arguments.valid_data_paths}),
+    )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,10 @@ def main(folder: str, draws: int) -> None:
     streamed = Counter(row["source"] for row in islice(load(), draws))
     ready = {name: datasets.Dataset.from_dict({"source": [name] * draws}) for name in streamed}
     in_memory = Counter(row["source"] for row in islice(load(ready), draws))
-    print("RESULT", json.dumps({"version": datasets.__version__, "streamed": streamed, "in_memory": in_memory}))
+    print(
+        "RESULT",
+        json.dumps({"version": datasets.__version__, "streamed": streamed, "in_memory": in_memory}),
+    )
 
 
 if __name__ == "__main__":

@@ -29,16 +29,26 @@ def draw(config: str, windows: list) -> dict:
     try:
         whole = draccus.parse(TrainLmConfig, config, args=[])
         schedule = BatchSchedule(whole.trainer.train_batch_size)
-        data = whole.data.train_set(haliax.Axis("position", LENGTH), schedule, key=jax.random.PRNGKey(0))
+        data = whole.data.train_set(
+            haliax.Axis("position", LENGTH), schedule, key=jax.random.PRNGKey(0)
+        )
     except Exception as error:
         return {"error": f"{error.__cause__ or error}"}
     drawn = []
     for first, last in windows:
         examples = asyncio.run(data.get_batch(list(range(first, last))))
-        drawn.append(collections.Counter(str(int(np.asarray(example.tokens.array)[1])) for example in examples))
+        drawn.append(
+            collections.Counter(
+                str(int(np.asarray(example.tokens.array)[1])) for example in examples
+            )
+        )
     length = asyncio.run(data.async_len()) if data.is_finite() else None
-    return {"drawn": drawn, "length": length, "block": whole.data.mixture_block_size,
-            "batch_sizes": [schedule.batch_size_at_step(0), schedule.global_data_offset_by_step(1000)]}
+    return {
+        "drawn": drawn,
+        "length": length,
+        "block": whole.data.mixture_block_size,
+        "batch_sizes": [schedule.batch_size_at_step(0), schedule.global_data_offset_by_step(1000)],
+    }
 
 
 def main(job: dict) -> None:

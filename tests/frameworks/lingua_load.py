@@ -11,7 +11,13 @@ from pathlib import Path
 
 def main(job: dict) -> None:
     sys.path.insert(0, job["checkout"])
-    from lingua.data import DataArgs, build_dataloader_from_args, choose_source, init_dataloader_state_from_args, setup_sources
+    from lingua.data import (
+        DataArgs,
+        build_dataloader_from_args,
+        choose_source,
+        init_dataloader_state_from_args,
+        setup_sources,
+    )
     from omegaconf import OmegaConf
 
     for folder, (letter, size) in job["documents"].items():
@@ -19,18 +25,34 @@ def main(job: dict) -> None:
         line = json.dumps({"text": letter * size}) + "\n"
         (Path(folder) / f"{letter}.chunk.00.jsonl").write_text(line * 500, "utf-8")
     # As apps/main/train.py does with TrainArgs, of which data is this part.
-    args = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(DataArgs()), OmegaConf.load(job["config"]).data))
+    args = OmegaConf.to_object(
+        OmegaConf.merge(OmegaConf.structured(DataArgs()), OmegaConf.load(job["config"]).data)
+    )
     state = init_dataloader_state_from_args(args, rank=0, world_size=1)
     choice = state["it_state"]["it_state"]["it_state"]
-    drawn = choose_source(setup_sources(choice), choice["source_to_state"], choice["root_dir"], choice["sources"], choice["rng_state"])
+    drawn = choose_source(
+        setup_sources(choice),
+        choice["source_to_state"],
+        choice["root_dir"],
+        choice["sources"],
+        choice["rng_state"],
+    )
     documents = collections.Counter(next(drawn)[0]["text"][0] for _ in range(job["draws"]))
     tokens = collections.Counter()
     with build_dataloader_from_args(args, state) as batches:
         for _ in range(job["batches"]):
             tokens.update(next(batches)[0][:, :, 0].ravel().tolist())
     letters = [letter for letter, _ in job["documents"].values()]
-    print("RESULT", json.dumps({"documents": documents, "tokens": {letter: tokens[ord(letter)] for letter in letters},
-                                "tokenizer": args.tokenizer.name}))
+    print(
+        "RESULT",
+        json.dumps(
+            {
+                "documents": documents,
+                "tokens": {letter: tokens[ord(letter)] for letter in letters},
+                "tokenizer": args.tokenizer.name,
+            }
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -20,8 +20,15 @@ def tokens(_, token: int, size: int):
 def write_folder(path: str, token: int, blocks: int, block: int) -> None:
     from litdata import TokensLoader, optimize
 
-    optimize(fn=functools.partial(tokens, token=token, size=block * blocks // 10), inputs=list(range(10)), output_dir=path,
-             chunk_size=block * blocks // 10, num_workers=1, item_loader=TokensLoader(block_size=block), verbose=False)
+    optimize(
+        fn=functools.partial(tokens, token=token, size=block * blocks // 10),
+        inputs=list(range(10)),
+        output_dir=path,
+        chunk_size=block * blocks // 10,
+        num_workers=1,
+        item_loader=TokensLoader(block_size=block),
+        verbose=False,
+    )
 
 
 def counts(batches) -> dict:
@@ -38,10 +45,17 @@ def main(job: dict) -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     drawn = counts(itertools.islice(module.dataset(block), job["draws"]))
-    until_the_end = counts(row for batch in litdata.StreamingDataLoader(module.dataset(block), batch_size=8, num_workers=0) for row in batch)
+    until_the_end = counts(
+        row
+        for batch in litdata.StreamingDataLoader(module.dataset(block), batch_size=8, num_workers=0)
+        for row in batch
+    )
 
     def parts() -> list:
-        return [litdata.StreamingDataset(path, item_loader=litdata.TokensLoader(block_size=block)) for path in job["folders"]]
+        return [
+            litdata.StreamingDataset(path, item_loader=litdata.TokensLoader(block_size=block))
+            for path in job["folders"]
+        ]
 
     weights = [source["weight"] for source in module.SOURCES]
     try:
@@ -49,10 +63,26 @@ def main(job: dict) -> None:
         refused = ""
     except ValueError as error:
         refused = str(error)
-    by_batch = litdata.CombinedStreamingDataset(parts(), weights=weights, iterate_over_all=False, batching_method="per_stream")
-    lost = counts(row for batch in litdata.StreamingDataLoader(by_batch, batch_size=8, num_workers=0) for row in batch)
-    print("RESULT", json.dumps({"version": litdata.__version__, "drawn": drawn, "until_the_end": until_the_end, "refused": refused,
-                                "lost": lost}))
+    by_batch = litdata.CombinedStreamingDataset(
+        parts(), weights=weights, iterate_over_all=False, batching_method="per_stream"
+    )
+    lost = counts(
+        row
+        for batch in litdata.StreamingDataLoader(by_batch, batch_size=8, num_workers=0)
+        for row in batch
+    )
+    print(
+        "RESULT",
+        json.dumps(
+            {
+                "version": litdata.__version__,
+                "drawn": drawn,
+                "until_the_end": until_the_end,
+                "refused": refused,
+                "lost": lost,
+            }
+        ),
+    )
 
 
 if __name__ == "__main__":

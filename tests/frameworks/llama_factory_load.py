@@ -18,9 +18,13 @@ def tokenizer(names: list[str]):
     from transformers import PreTrainedTokenizerFast
 
     words = ["<unk>", "</s>", "<pad>", *names, *(f"<{name}>" for name in names)]
-    model = Tokenizer(models.WordLevel({word: place for place, word in enumerate(words)}, unk_token="<unk>"))
+    model = Tokenizer(
+        models.WordLevel({word: place for place, word in enumerate(words)}, unk_token="<unk>")
+    )
     model.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(tokenizer_object=model, eos_token="</s>", pad_token="<pad>", unk_token="<unk>"), words
+    return PreTrainedTokenizerFast(
+        tokenizer_object=model, eos_token="</s>", pad_token="<pad>", unk_token="<unk>"
+    ), words
 
 
 def arguments(config: str, extra: list[str]):
@@ -36,10 +40,14 @@ def main(job: dict) -> None:
     from llamafactory.data import get_dataset, get_template_and_fix_tokenizer
     from llamafactory.extras.env import VERSION
 
-    model_args, data_args, training_args, finetuning_args, _ = arguments(job["config"], job["extra"])
+    model_args, data_args, training_args, finetuning_args, _ = arguments(
+        job["config"], job["extra"]
+    )
     words, vocabulary = tokenizer(data_args.dataset)
     template = get_template_and_fix_tokenizer(words, data_args)
-    data = get_dataset(template, model_args, data_args, training_args, finetuning_args.stage, tokenizer=words)["train_dataset"]
+    data = get_dataset(
+        template, model_args, data_args, training_args, finetuning_args.stage, tokenizer=words
+    )["train_dataset"]
     documents, tokens = collections.Counter(), collections.Counter()
     for token in itertools.chain.from_iterable(row["input_ids"] for row in data):
         word = vocabulary[token]
@@ -50,8 +58,19 @@ def main(job: dict) -> None:
             break
         documents[name] += name != word
         tokens[name] += 1
-    print("RESULT", json.dumps({"version": VERSION, "names": data_args.dataset, "probabilities": data_args.interleave_probs,
-                                "packing": data_args.packing, "documents": documents, "tokens": tokens}))
+    print(
+        "RESULT",
+        json.dumps(
+            {
+                "version": VERSION,
+                "names": data_args.dataset,
+                "probabilities": data_args.interleave_probs,
+                "packing": data_args.packing,
+                "documents": documents,
+                "tokens": tokens,
+            }
+        ),
+    )
 
 
 if __name__ == "__main__":

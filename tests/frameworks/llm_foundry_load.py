@@ -75,7 +75,11 @@ def construct(name: str, *, registry: str, kwargs: dict, **_) -> Any:
         return build_text_dataloader(**kwargs)
     if registry == "dataset_replication_validators":
         return 1, kwargs["device_batch_size"]
-    return (torch.stack, kwargs["dataset_batch_size"]) if registry == "collators" else DataSpec(kwargs["dl"])
+    return (
+        (torch.stack, kwargs["dataset_batch_size"])
+        if registry == "collators"
+        else DataSpec(kwargs["dl"])
+    )
 
 
 def write_folder(path: str, token: int, samples: int, length: int) -> None:
@@ -98,7 +102,10 @@ def train(file: str) -> dict:
     clean_stale_shared_memory()
     config = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
     size = config["global_train_batch_size"]
-    state = State(Time.from_timestring(config["max_duration"]), build_dataloader(copy.deepcopy(config["train_loader"]), "", size).dataloader)
+    state = State(
+        Time.from_timestring(config["max_duration"]),
+        build_dataloader(copy.deepcopy(config["train_loader"]), "", size).dataloader,
+    )
     given = config.get("callbacks", {}).get("curriculum_learning")
     callback = given and CurriculumLearning(config | {"device_train_batch_size": size}, **given)
     if callback:

@@ -19,7 +19,17 @@ def model():
 
     torch.set_num_threads(1)
     set_seed(0)
-    return GPT2LMHeadModel(GPT2Config(vocab_size=64, n_positions=16, n_embd=16, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0))
+    return GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=64,
+            n_positions=16,
+            n_embd=16,
+            n_layer=1,
+            n_head=2,
+            bos_token_id=0,
+            eos_token_id=0,
+        )
+    )
 
 
 def data(rows: int = 32):
@@ -40,9 +50,23 @@ def llamafactory(out: Path, steps: int) -> dict:
     from transformers import Trainer, TrainingArguments
 
     sets = data()
-    args = TrainingArguments(output_dir=str(out), max_steps=steps, logging_steps=2, eval_strategy="steps", eval_steps=steps // 2, report_to=[], use_cpu=True,
-                             save_strategy="no")
-    trainer = Trainer(model(), args, train_dataset=concatenate_datasets(list(sets.values())), eval_dataset=sets, callbacks=[LogCallback()])
+    args = TrainingArguments(
+        output_dir=str(out),
+        max_steps=steps,
+        logging_steps=2,
+        eval_strategy="steps",
+        eval_steps=steps // 2,
+        report_to=[],
+        use_cpu=True,
+        save_strategy="no",
+    )
+    trainer = Trainer(
+        model(),
+        args,
+        train_dataset=concatenate_datasets(list(sets.values())),
+        eval_dataset=sets,
+        callbacks=[LogCallback()],
+    )
     trainer.train()
     trainer.save_state()
     return {"history": trainer.state.log_history}
@@ -73,7 +97,9 @@ def dataflex_doremi(out: Path, steps: int) -> dict:
     weights, excess = {}, {}
     for step in range(1, steps):
         rows = torch.tensor([data(4)[name][step % 4]["input_ids"] for name in DOMAINS])
-        mixer.mix(proxy, step, batch={"input_ids": rows, "labels": rows}, domain_ids=torch.arange(3))
+        mixer.mix(
+            proxy, step, batch={"input_ids": rows, "labels": rows}, domain_ids=torch.arange(3)
+        )
         weights[step], excess[step] = mixer.domain_weights.tolist(), mixer.perdomain_scores.tolist()
     return {"weights": weights, "excess": excess}
 
@@ -83,14 +109,28 @@ def fms_odm(out: Path, steps: int) -> dict:
     from fms_acceleration_odm import OnlineMixingDataset
 
     sets = DatasetDict(data())
-    collators = dict.fromkeys(DOMAINS, lambda rows: {"input_ids": torch.tensor([row["input_ids"] for row in rows])})
-    mixed = OnlineMixingDataset(sets, collators, {}, {}, {"code": 0.5, "math": 0.3, "web": 0.2}, output_dir=str(out), reward_type="train_loss")
-    accelerator = SimpleNamespace(device="cpu", prepare=lambda loader: loader, reduce=lambda tensor, **_: tensor)
+    collators = dict.fromkeys(
+        DOMAINS, lambda rows: {"input_ids": torch.tensor([row["input_ids"] for row in rows])}
+    )
+    mixed = OnlineMixingDataset(
+        sets,
+        collators,
+        {},
+        {},
+        {"code": 0.5, "math": 0.3, "web": 0.2},
+        output_dir=str(out),
+        reward_type="train_loss",
+    )
+    accelerator = SimpleNamespace(
+        device="cpu", prepare=lambda loader: loader, reduce=lambda tensor, **_: tensor
+    )
     ratios = {}
     for step in range(1, steps + 1):
         next(mixed)
         if step % 4 == 0:
-            mixed.update_sampling_weights(None, accelerator, SimpleNamespace(log_history=[{"loss": 3.0 / step}]))
+            mixed.update_sampling_weights(
+                None, accelerator, SimpleNamespace(log_history=[{"loss": 3.0 / step}])
+            )
             ratios[step] = list(mixed.sampling_ratio)
     return {"weights": ratios, "counts": mixed.curr_cat_count}
 

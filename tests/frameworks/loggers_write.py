@@ -17,8 +17,11 @@ def row(step: int) -> dict[str, float]:
     losses = {name: (k + 2) + math.exp(-step / (50 * (k + 1))) for k, name in enumerate(DOMAINS)}
     losses["code"] = math.nan if step == 20 else losses["code"]
     shares = {name: (k + 1) / 6 for k, name in enumerate(DOMAINS)}
-    return ({f"train/loss_{name}": value for name, value in losses.items()} | {f"weights/{name}": value for name, value in shares.items()}
-            | {"train/lr": 1e-3 / (step + 1)})
+    return (
+        {f"train/loss_{name}": value for name, value in losses.items()}
+        | {f"weights/{name}": value for name, value in shares.items()}
+        | {"train/lr": 1e-3 / (step + 1)}
+    )
 
 
 def tensorboard(out: Path, steps: range) -> None:
@@ -36,7 +39,15 @@ def tensorboard_scalars(out: Path, steps: range) -> None:
 
     with SummaryWriter(out) as writer:
         for step in steps:
-            writer.add_scalars("train/loss", {tag.partition("loss_")[2]: value for tag, value in row(step).items() if "loss_" in tag}, step)
+            writer.add_scalars(
+                "train/loss",
+                {
+                    tag.partition("loss_")[2]: value
+                    for tag, value in row(step).items()
+                    if "loss_" in tag
+                },
+                step,
+            )
             writer.add_scalar("train/lr", row(step)["train/lr"], step)
 
 
@@ -118,7 +129,10 @@ def lightning_tensorboard(out: Path, steps: range) -> None:
 def main(job: dict) -> None:
     steps = range(job.get("first", 0), job["steps"])
     globals()[job["logger"]](Path(job["out"]), steps)
-    rows = {step: {tag: None if math.isnan(value) else value for tag, value in row(step).items()} for step in steps}
+    rows = {
+        step: {tag: None if math.isnan(value) else value for tag, value in row(step).items()}
+        for step in steps
+    }
     print("RESULT", json.dumps({"domains": DOMAINS, "rows": rows}))
 
 

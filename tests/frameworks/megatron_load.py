@@ -38,15 +38,26 @@ def write_dataset(prefix: str, token: int) -> None:
 def draw(blend, draws: int, **split) -> list[int]:
     """How often each token, one a dataset, came first in ``draws`` samples."""
     config = GPTDatasetConfig(
-        random_seed=1, sequence_length=LENGTH, path_to_cache=None, tokenizer=Tokenizer(), reset_position_ids=False,
-        reset_attention_mask=False, eod_mask_loss=False, create_attention_mask=False, **blend, **split)
+        random_seed=1,
+        sequence_length=LENGTH,
+        path_to_cache=None,
+        tokenizer=Tokenizer(),
+        reset_position_ids=False,
+        reset_attention_mask=False,
+        eod_mask_loss=False,
+        create_attention_mask=False,
+        **blend,
+        **split,
+    )
     sizes = [draws, 0 if split else None, 0 if split else None]
     data = BlendedMegatronDatasetBuilder(GPTDataset, sizes, lambda: True, config).build()[0]
     counts = collections.Counter(int(data[sample]["tokens"][0]) for sample in range(draws))
     return [counts[token + 1] for token in range(max(counts))]
 
 
-def main(prefixes: list[str], draws: int, text: str, per_split: str, arguments: str, phase: str) -> None:
+def main(
+    prefixes: list[str], draws: int, text: str, per_split: str, arguments: str, phase: str
+) -> None:
     try:
         from megatron.core.datasets import helpers_cpp  # noqa: F401
     except ImportError:
@@ -60,10 +71,18 @@ def main(prefixes: list[str], draws: int, text: str, per_split: str, arguments: 
     parser.add_argument("--data-path", nargs="*")
     words = parser.parse_args(shlex.split(Path(arguments).read_text("utf-8"))).data_path
     counts = {
-        "text": draw({"blend": get_blend_from_list(Path(text).read_text("utf-8").split())}, draws, split="100,0,0"),
+        "text": draw(
+            {"blend": get_blend_from_list(Path(text).read_text("utf-8").split())},
+            draws,
+            split="100,0,0",
+        ),
         "per_split": draw({"blend_per_split": blends}, draws),
         "arguments": draw({"blend": get_blend_from_list(words)}, draws, split="100,0,0"),
-        "phase": draw({"blend": get_blend_from_list(Path(phase).read_text("utf-8").split())}, draws, split="100,0,0"),
+        "phase": draw(
+            {"blend": get_blend_from_list(Path(phase).read_text("utf-8").split())},
+            draws,
+            split="100,0,0",
+        ),
     }
     print("RESULT", json.dumps({"version": megatron.core.__version__, "counts": counts}))
 

@@ -22,7 +22,9 @@ def write_dataset(prefix: str, token: int) -> None:
 
 def main(job: dict) -> None:
     import megatron.core
-    from megatron.core.datasets.blended_megatron_dataset_builder import BlendedMegatronDatasetBuilder
+    from megatron.core.datasets.blended_megatron_dataset_builder import (
+        BlendedMegatronDatasetBuilder,
+    )
     from megatron.core.datasets.gpt_dataset import GPTDataset, GPTDatasetConfig
 
     for token, prefix in enumerate(job["prefixes"], 1):
@@ -30,14 +32,36 @@ def main(job: dict) -> None:
     spec = importlib.util.spec_from_file_location("exported", job["config"])
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    recipe = types.SimpleNamespace(dataset=types.SimpleNamespace(blend=None, blend_per_split=[None] * 3, split=None))
+    recipe = types.SimpleNamespace(
+        dataset=types.SimpleNamespace(blend=None, blend_per_split=[None] * 3, split=None)
+    )
     dataset = vars(module.apply(recipe).dataset) | {"split": "100,0,0"}
-    tokenizer = types.SimpleNamespace(vocab_size=1000, eod=0, pad=999, unique_identifiers=collections.OrderedDict(tokenizer="tiny"))
-    config = GPTDatasetConfig(random_seed=1, sequence_length=LENGTH, path_to_cache=None, tokenizer=tokenizer, reset_position_ids=False,
-                              reset_attention_mask=False, eod_mask_loss=False, **dataset)
-    train = BlendedMegatronDatasetBuilder(GPTDataset, [job["draws"], 0, 0], lambda: True, config).build()[0]
+    tokenizer = types.SimpleNamespace(
+        vocab_size=1000,
+        eod=0,
+        pad=999,
+        unique_identifiers=collections.OrderedDict(tokenizer="tiny"),
+    )
+    config = GPTDatasetConfig(
+        random_seed=1,
+        sequence_length=LENGTH,
+        path_to_cache=None,
+        tokenizer=tokenizer,
+        reset_position_ids=False,
+        reset_attention_mask=False,
+        eod_mask_loss=False,
+        **dataset,
+    )
+    train = BlendedMegatronDatasetBuilder(
+        GPTDataset, [job["draws"], 0, 0], lambda: True, config
+    ).build()[0]
     counts = collections.Counter(int(train[sample]["tokens"][0]) for sample in range(job["draws"]))
-    print("RESULT", json.dumps({"version": megatron.core.__version__, "split": recipe.dataset.split, "counts": counts}))
+    print(
+        "RESULT",
+        json.dumps(
+            {"version": megatron.core.__version__, "split": recipe.dataset.split, "counts": counts}
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -21,21 +21,45 @@ def main(job: dict) -> None:
     instances = mk_source_instances(launch.data.sources, launch.mix)
     training = launch.training
     config = TransformerConfigBuilder(
-        run_name=launch.name, sources=instances, chinchilla_multiple=training.chinchilla_multiple, group_id="test", cluster=launch.infra.cluster,
-        beaker_user="test", tokenizer=training.tokenizer, dtype=launch.data.dtype.name, model_identifier=training.proxy_model_id,
-        weka=launch.infra.weka, device_batch_size=training.device_batch_size, seed=training.seed, global_batch_size=training.global_batch_size,
+        run_name=launch.name,
+        sources=instances,
+        chinchilla_multiple=training.chinchilla_multiple,
+        group_id="test",
+        cluster=launch.infra.cluster,
+        beaker_user="test",
+        tokenizer=training.tokenizer,
+        dtype=launch.data.dtype.name,
+        model_identifier=training.proxy_model_id,
+        weka=launch.infra.weka,
+        device_batch_size=training.device_batch_size,
+        seed=training.seed,
+        global_batch_size=training.global_batch_size,
     ).build()
     config.dataset.work_dir = job["work"]
     dataset = config.dataset.build()
     dataset.prepare()
-    counts = collections.Counter(int(dataset[place]["input_ids"][0]) for place in range(len(dataset)))
+    counts = collections.Counter(
+        int(dataset[place]["input_ids"][0]) for place in range(len(dataset))
+    )
     names = {one.name: [one.ratio, one.repetition_factor] for one in instances}
-    print("RESULT", json.dumps({"counts": counts, "instances": names, "examples": examples(job["examples"], LaunchConfig)}))
+    print(
+        "RESULT",
+        json.dumps(
+            {
+                "counts": counts,
+                "instances": names,
+                "examples": examples(job["examples"], LaunchConfig),
+            }
+        ),
+    )
 
 
 def examples(paths: list[str], config: type) -> dict:
     """Path to name to weight, of launch configs as Olmix reads them."""
-    return {path: {name: entry.weight for name, entry in config.from_yaml(path).mix.items()} for path in paths}
+    return {
+        path: {name: entry.weight for name, entry in config.from_yaml(path).mix.items()}
+        for path in paths
+    }
 
 
 if __name__ == "__main__":

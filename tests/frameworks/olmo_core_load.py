@@ -18,13 +18,27 @@ def main(job: dict) -> None:
     from olmo_core.data.types import NumpyDatasetDType
 
     length, tokens = job["length"], job["tokens"]
-    tokenizer, dtype = TokenizerConfig(vocab_size=1000, eos_token_id=0, pad_token_id=1), NumpyDatasetDType.uint16
+    tokenizer, dtype = (
+        TokenizerConfig(vocab_size=1000, eos_token_id=0, pad_token_id=1),
+        NumpyDatasetDType.uint16,
+    )
     found = {"version": olmo_core.version.VERSION}
-    sources = SourceMixtureDatasetConfig(source_list=SourceMixtureList.from_yaml(job["config"]), requested_tokens=tokens,
-                                         global_batch_size=length * 8, render_tables=False, quiet=True)
+    sources = SourceMixtureDatasetConfig(
+        source_list=SourceMixtureList.from_yaml(job["config"]),
+        requested_tokens=tokens,
+        global_batch_size=length * 8,
+        render_tables=False,
+        quiet=True,
+    )
     try:
-        dataset = NumpyFSLDatasetConfig(tokenizer=tokenizer, source_mixture_config=sources, sequence_length=length, dtype=dtype,
-                                        work_dir=job["work"], generate_doc_lengths=False).build()
+        dataset = NumpyFSLDatasetConfig(
+            tokenizer=tokenizer,
+            source_mixture_config=sources,
+            sequence_length=length,
+            dtype=dtype,
+            work_dir=job["work"],
+            generate_doc_lengths=False,
+        ).build()
         dataset.prepare()
         found["sources"] = draw(dataset)
     except Exception as error:
@@ -33,7 +47,9 @@ def main(job: dict) -> None:
         spec = importlib.util.spec_from_file_location("exported", job["module"])
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        found["composable"] = draw(module.mixture(length, tokenizer, dtype=dtype).build(job["work"]))
+        found["composable"] = draw(
+            module.mixture(length, tokenizer, dtype=dtype).build(job["work"])
+        )
     print("RESULT", json.dumps(found))
 
 

@@ -9,12 +9,23 @@ import os
 import sys
 from collections import Counter
 
-os.environ |= {"RAY_AUTH_MODE": "disabled", "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+os.environ |= {
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
 import ray
 
 
 def main(job: dict) -> None:
-    ray.init(num_cpus=2, object_store_memory=200_000_000, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    ray.init(
+        num_cpus=2,
+        object_store_memory=200_000_000,
+        include_dashboard=False,
+        log_to_driver=False,
+        configure_logging=False,
+    )
     ray.data.DataContext.get_current().enable_progress_bars = False
     spec = importlib.util.spec_from_file_location("mixture", job["config"])
     module = importlib.util.module_from_spec(spec)
@@ -27,7 +38,9 @@ def main(job: dict) -> None:
         if examples.total() >= job["draws"]:
             break
     ray.shutdown()
-    print("RESULT", json.dumps({"version": ray.__version__, "examples": examples, "tokens": tokens}))
+    print(
+        "RESULT", json.dumps({"version": ray.__version__, "examples": examples, "tokens": tokens})
+    )
 
 
 if __name__ == "__main__":

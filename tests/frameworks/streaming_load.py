@@ -28,7 +28,9 @@ def draw(config: str) -> dict:
     options = yaml.safe_load(Path(config).read_text("utf-8"))
     try:
         streams = [Stream(**one) for one in options.pop("streams").values()]
-        dataset = StreamingDataset(streams=streams, batch_size=8, num_canonical_nodes=1, shuffle_seed=7, **options)
+        dataset = StreamingDataset(
+            streams=streams, batch_size=8, num_canonical_nodes=1, shuffle_seed=7, **options
+        )
     except ValueError as error:
         return {"error": str(error)}
     samples, tokens = collections.Counter(), collections.Counter()

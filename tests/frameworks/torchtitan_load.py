@@ -36,11 +36,24 @@ def main(job: dict) -> None:
     config = module.config(**job.get("options", {}))
     rows, tokens = Counter(), Counter()
     if "source" in job:
-        loader = config.build(dp_world_size=1, dp_rank=0, tokenizer=tokenizer, max_context_length=LENGTH, num_tokens_per_batch=LENGTH)
+        loader = config.build(
+            dp_world_size=1,
+            dp_rank=0,
+            tokenizer=tokenizer,
+            max_context_length=LENGTH,
+            num_tokens_per_batch=LENGTH,
+        )
     else:
         from torchtitan.hf_datasets.text_datasets import InterleavedHuggingFaceTextDataLoader
 
-        loader = InterleavedHuggingFaceTextDataLoader(config, dp_world_size=1, dp_rank=0, tokenizer=tokenizer, seq_len=LENGTH, local_batch_size=8)
+        loader = InterleavedHuggingFaceTextDataLoader(
+            config,
+            dp_world_size=1,
+            dp_rank=0,
+            tokenizer=tokenizer,
+            seq_len=LENGTH,
+            local_batch_size=8,
+        )
     for inputs, _ in loader:
         for row in inputs["input"].reshape(-1, LENGTH).tolist():
             words = [names[token] for token in row if token in names]
@@ -49,7 +62,12 @@ def main(job: dict) -> None:
         if rows.total() >= job["draws"]:
             break
     said = "source" if "source" in job else version("torchtitan")
-    print("RESULT", json.dumps({"version": said, "kind": type(loader).__name__, "rows": rows, "tokens": tokens}))
+    print(
+        "RESULT",
+        json.dumps(
+            {"version": said, "kind": type(loader).__name__, "rows": rows, "tokens": tokens}
+        ),
+    )
 
 
 if __name__ == "__main__":

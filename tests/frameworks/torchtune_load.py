@@ -26,21 +26,37 @@ class Tokenizer:
         self.ids: dict = {}
 
     def __call__(self, sample: dict) -> dict:
-        words = [word for message in sample.pop("messages") if message.role == "assistant" for word in message.text_content.split()]
+        words = [
+            word
+            for message in sample.pop("messages")
+            if message.role == "assistant"
+            for word in message.text_content.split()
+        ]
         tokens = [self.ids.setdefault(word, len(self.ids) + 1) for word in words]
         return {"tokens": tokens, "mask": [False] * len(tokens)}
 
 
 def main(job: dict) -> None:
-    path = Path(torchtune.__file__).parents[1] / "recipes" / "dev" / "lora_finetune_distributed_multi_dataset.py"
+    path = (
+        Path(torchtune.__file__).parents[1]
+        / "recipes"
+        / "dev"
+        / "lora_finetune_distributed_multi_dataset.py"
+    )
     spec = importlib.util.spec_from_file_location("recipe", path)
     recipe = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(recipe)
     tokenizer = Tokenizer()
-    owner = types.SimpleNamespace(_tokenizer=tokenizer, _loss_fn=types.SimpleNamespace(ignore_index=-100))
-    config = OmegaConf.merge(OmegaConf.load(job["config"]), {"dataloader": {"pin_memory": False}})  # which needs a GPU
+    owner = types.SimpleNamespace(
+        _tokenizer=tokenizer, _loss_fn=types.SimpleNamespace(ignore_index=-100)
+    )
+    config = OmegaConf.merge(
+        OmegaConf.load(job["config"]), {"dataloader": {"pin_memory": False}}
+    )  # which needs a GPU
     setup = recipe.LoRAFinetuneRecipeDistributed._setup_data
-    loader = setup(owner, cfg_dataloader=config.dataloader, cfg_datasets=config.datasets, batch_size=8)
+    loader = setup(
+        owner, cfg_dataloader=config.dataloader, cfg_datasets=config.datasets, batch_size=8
+    )
     examples, tokens = Counter(), Counter()
     for batch in loader:
         names = {number: name for name, number in tokenizer.ids.items()}
@@ -50,7 +66,10 @@ def main(job: dict) -> None:
             tokens.update(words)
         if examples.total() >= job["draws"]:
             break
-    print("RESULT", json.dumps({"version": version("torchtune"), "examples": examples, "tokens": tokens}))
+    print(
+        "RESULT",
+        json.dumps({"version": version("torchtune"), "examples": examples, "tokens": tokens}),
+    )
 
 
 if __name__ == "__main__":

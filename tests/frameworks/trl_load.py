@@ -14,12 +14,28 @@ from trl.scripts.sft import make_parser
 
 
 def main(job: dict) -> None:
-    words = ["--config", job["config"], "--output_dir", str(Path.cwd() / "out"), "--use_cpu", "true"]
+    words = [
+        "--config",
+        job["config"],
+        "--output_dir",
+        str(Path.cwd() / "out"),
+        "--use_cpu",
+        "true",
+    ]
     *_, mixture = make_parser().parse_args_and_config(words)
     texts = [text.split() for text in trl.get_dataset(mixture)["train"]["text"]]
     tokens = Counter(word for text in texts for word in text)
-    print("RESULT", json.dumps({"version": trl.__version__, "examples": Counter(text[0] for text in texts), "tokens": tokens,
-                                "changes": sum(one[0] != other[0] for one, other in pairwise(texts))}))
+    print(
+        "RESULT",
+        json.dumps(
+            {
+                "version": trl.__version__,
+                "examples": Counter(text[0] for text in texts),
+                "tokens": tokens,
+                "changes": sum(one[0] != other[0] for one, other in pairwise(texts)),
+            }
+        ),
+    )
 
 
 if __name__ == "__main__":

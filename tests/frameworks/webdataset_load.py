@@ -32,8 +32,17 @@ def main(job: dict) -> None:
     random.seed(1)
     mix = module.dataset(prepare=lambda part: part.decode(), shuffle=10)
     texts = [sample["txt"].split() for sample in islice(mix, job["draws"])]
-    print("RESULT", json.dumps({"version": version("webdataset"), "kind": type(mix).__name__, "examples": Counter(text[0] for text in texts),
-                                "tokens": Counter(word for text in texts for word in text)}))
+    print(
+        "RESULT",
+        json.dumps(
+            {
+                "version": version("webdataset"),
+                "kind": type(mix).__name__,
+                "examples": Counter(text[0] for text in texts),
+                "tokens": Counter(word for text in texts for word in text),
+            }
+        ),
+    )
 
 
 if __name__ == "__main__":

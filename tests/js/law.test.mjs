@@ -2,15 +2,27 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import {
-  contrastMixtures, evaluateLaw, lawProblem, quantileSorted, readLaw, splitNote, verdictOn,
+  contrastMixtures,
+  evaluateLaw,
+  lawProblem,
+  quantileSorted,
+  readLaw,
+  splitNote,
+  verdictOn,
 } from "../../reweightviz/widgets/editor/law.js";
 
-const golden = JSON.parse(readFileSync(new URL("../golden/law_form.json", import.meta.url), "utf-8"));
+const golden = JSON.parse(
+  readFileSync(new URL("../golden/law_form.json", import.meta.url), "utf-8"),
+);
 const expected = new URL("../golden/contrast.json", import.meta.url);
 const contrasts = JSON.parse(readFileSync(expected, "utf-8"));
 const bytes = Buffer.from(golden.data, "base64");
 const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-const near = (got, wanted) => assert.ok(Math.abs(got - wanted) < 1e-12 * Math.max(1, Math.abs(wanted)), `${got} is not ${wanted}`);
+const near = (got, wanted) =>
+  assert.ok(
+    Math.abs(got - wanted) < 1e-12 * Math.max(1, Math.abs(wanted)),
+    `${got} is not ${wanted}`,
+  );
 
 test("the browser gives numpy's numbers", () => {
   const law = readLaw(golden.header, view, golden.header.domains);
@@ -30,19 +42,29 @@ test("the browser gives numpy's numbers", () => {
 
 test("domains are matched by name", () => {
   const law = readLaw(golden.header, view, golden.header.domains.toReversed());
-  near(evaluateLaw(law, golden.weights[1].toReversed(), golden.level).targets[0].value, golden.predictions[1][0]);
+  near(
+    evaluateLaw(law, golden.weights[1].toReversed(), golden.level).targets[0].value,
+    golden.predictions[1][0],
+  );
 });
 
 test("a domain that the law does not know is refused with its name, and no figure is made", () => {
   const domains = ["stranger", ...golden.header.domains];
-  assert.match(lawProblem(golden.header, domains), /fitted without “stranger”, which this mixture has; no losses can be predicted/);
+  assert.match(
+    lawProblem(golden.header, domains),
+    /fitted without “stranger”, which this mixture has; no losses can be predicted/,
+  );
   assert.throws(() => readLaw(golden.header, view, domains), /fitted without “stranger”/);
 });
 
 /** The golden law, asked of its domains and one that was split off two of them. */
 function afterSplit() {
   const names = golden.header.domains;
-  const shares = [...names.map((_, k) => [k, k, 1]), [0, names.length, 0.75], [1, names.length, 0.25]];
+  const shares = [
+    ...names.map((_, k) => [k, k, 1]),
+    [0, names.length, 0.75],
+    [1, names.length, 0.25],
+  ];
   return [{ ...golden.header, shares }, [...names, "mine"]];
 }
 
@@ -52,7 +74,12 @@ test("a split domain counts as its parents, and a split alone changes no predict
   const law = readLaw(header, view, domains);
   golden.weights.forEach((weights, n) => {
     const moved = Math.min(weights[0] / 0.75, weights[1] / 0.25) / 2;
-    const parts = [weights[0] - 0.75 * moved, weights[1] - 0.25 * moved, ...weights.slice(2), moved];
+    const parts = [
+      weights[0] - 0.75 * moved,
+      weights[1] - 0.25 * moved,
+      ...weights.slice(2),
+      moved,
+    ];
     const { targets, mean } = evaluateLaw(law, parts, golden.level);
     targets.forEach((one, m) => near(one.value, golden.predictions[n][m]));
     near(mean.value, golden.mean[n][0]);
@@ -63,7 +90,10 @@ test("a split domain counts as its parents, and a split alone changes no predict
 test("what is split off is named with its parents", () => {
   const [header, domains] = afterSplit();
   const [first, second] = domains;
-  assert.equal(splitNote(header, domains), `The law was fitted before a split; it counts “mine” as 75 % “${first}” and 25 % “${second}”.`);
+  assert.equal(
+    splitNote(header, domains),
+    `The law was fitted before a split; it counts “mine” as 75 % “${first}” and 25 % “${second}”.`,
+  );
   assert.equal(splitNote(golden.header, golden.header.domains), "");
   header.shares.pop();
   assert.match(lawProblem(header, domains), /fitted without “mine”/);
@@ -71,14 +101,27 @@ test("what is split off is named with its parents", () => {
 
 test("what does not fit is refused with one sentence", () => {
   assert.equal(lawProblem(golden.header, golden.header.domains), "");
-  assert.match(lawProblem(golden.header, golden.header.domains.slice(1)), /fitted with “web”, which this mixture does not have/);
-  assert.throws(() => readLaw({ ...golden.header, draws: 3 }, view, golden.header.domains), /should hold \d+ bytes; \d+ came/);
-  assert.throws(() => readLaw({ ...golden.header, kind: "tree" }, view, golden.header.domains), /no law of kind “tree”/);
+  assert.match(
+    lawProblem(golden.header, golden.header.domains.slice(1)),
+    /fitted with “web”, which this mixture does not have/,
+  );
+  assert.throws(
+    () => readLaw({ ...golden.header, draws: 3 }, view, golden.header.domains),
+    /should hold \d+ bytes; \d+ came/,
+  );
+  assert.throws(
+    () => readLaw({ ...golden.header, kind: "tree" }, view, golden.header.domains),
+    /no law of kind “tree”/,
+  );
 });
 
 test("a law without draws has no interval", () => {
   const [K, M] = [golden.header.domains.length, golden.header.targets.length];
-  const law = readLaw({ ...golden.header, draws: 0 }, new DataView(bytes.buffer, bytes.byteOffset, 4 * M * (1 + K)), golden.header.domains);
+  const law = readLaw(
+    { ...golden.header, draws: 0 },
+    new DataView(bytes.buffer, bytes.byteOffset, 4 * M * (1 + K)),
+    golden.header.domains,
+  );
   const [first] = evaluateLaw(law, golden.weights[0], 0.9).targets;
   near(first.value, golden.predictions[0][0]);
   assert.ok(Number.isNaN(first.low) && Number.isNaN(first.high));

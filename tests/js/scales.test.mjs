@@ -6,18 +6,29 @@ import * as scales from "../../reweightviz/widgets/common/scales.js";
 const golden = JSON.parse(readFileSync(new URL("../golden/scales.json", import.meta.url), "utf8"));
 const close = (got, wanted) => {
   assert.equal(got.length, wanted.length);
-  got.forEach((value, i) => assert.ok(Math.abs(value - wanted[i]) <= 1e-12 * Math.max(1, Math.abs(wanted[i])), `${i}: ${value} for ${wanted[i]}`));
+  got.forEach((value, i) =>
+    assert.ok(
+      Math.abs(value - wanted[i]) <= 1e-12 * Math.max(1, Math.abs(wanted[i])),
+      `${i}: ${value} for ${wanted[i]}`,
+    ),
+  );
 };
 
 test("emphasis, size and opacity are the golden numbers", () => {
   const e = scales.emphasis(golden.weights, golden.natural);
   close(e, golden.emphasis);
   close(e.map(scales.sizeFactor), golden.size);
-  close(e.map((each) => scales.opacity(each, golden.neutral)), golden.opacity);
+  close(
+    e.map((each) => scales.opacity(each, golden.neutral)),
+    golden.opacity,
+  );
 });
 
 test("dots are the golden sizes", () => {
-  close(golden.dots.map(([n, w, h]) => scales.dotDiameter(n, w, h)), golden.dots.map((row) => row[3]));
+  close(
+    golden.dots.map(([n, w, h]) => scales.dotDiameter(n, w, h)),
+    golden.dots.map((row) => row[3]),
+  );
 });
 
 test("size and opacity grow with emphasis, from nothing", () => {
@@ -30,7 +41,8 @@ test("size and opacity grow with emphasis, from nothing", () => {
 });
 
 test("ink is the emphasis below neutral", () => {
-  for (const e of [0.001, 0.1, 0.7, 1]) assert.ok(Math.abs(scales.sizeFactor(e) ** 2 * scales.opacity(e, 0.5) - 0.5 * e) < 1e-12);
+  for (const e of [0.001, 0.1, 0.7, 1])
+    assert.ok(Math.abs(scales.sizeFactor(e) ** 2 * scales.opacity(e, 0.5) - 0.5 * e) < 1e-12);
 });
 
 test("the fitted view is the picture's", () => {

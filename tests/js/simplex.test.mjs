@@ -1,12 +1,31 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { budgetText, epochsText, percentText, ratioText, signedText, tokensText } from "../../reweightviz/widgets/common/format.js";
+import {
+  budgetText,
+  epochsText,
+  percentText,
+  ratioText,
+  signedText,
+  tokensText,
+} from "../../reweightviz/widgets/common/format.js";
 import { parsePercent, parseTokens } from "../../reweightviz/widgets/common/parse.js";
-import { applyTarget, axisEnd, effectiveDomains, freeShare, moveWeight, passes, temperWeights, unimaxWeights } from "../../reweightviz/widgets/common/simplex.js";
+import {
+  applyTarget,
+  axisEnd,
+  effectiveDomains,
+  freeShare,
+  moveWeight,
+  passes,
+  temperWeights,
+  unimaxWeights,
+} from "../../reweightviz/widgets/common/simplex.js";
 
 const sum = (values) => values.reduce((total, value) => total + value, 0);
-const close = (got, wanted, slack = 1e-12) => got.forEach((value, k) => assert.ok(Math.abs(value - wanted[k]) <= slack, `${got} is not ${wanted}`));
+const close = (got, wanted, slack = 1e-12) =>
+  got.forEach((value, k) =>
+    assert.ok(Math.abs(value - wanted[k]) <= slack, `${got} is not ${wanted}`),
+  );
 const none = (weights) => weights.map(() => false);
 
 test("the others make room in proportion", () => {
@@ -16,7 +35,7 @@ test("the others make room in proportion", () => {
 test("locked domains keep their weight, exactly", () => {
   const next = moveWeight([0.4, 0.3, 0.2, 0.1], 0, 0.6, [false, true, false, false]);
   assert.equal(next[1], 0.3);
-  close(next, [0.6, 0.3, 0.1 * 2 / 3, 0.1 / 3]);
+  close(next, [0.6, 0.3, (0.1 * 2) / 3, 0.1 / 3]);
 });
 
 test("a weight stops at what the locks leave, and at 0", () => {
@@ -49,11 +68,19 @@ test("a thousand random moves stay on the simplex", () => {
   let seed = 7;
   const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;
   for (const count of [2, 14, 60]) {
-    let weights = temperWeights(Array.from({ length: count }, () => Math.exp(20 * random())), 1);
+    let weights = temperWeights(
+      Array.from({ length: count }, () => Math.exp(20 * random())),
+      1,
+    );
     for (let i = 0; i < 1000; i++) {
       const locked = weights.map(() => random() < 0.3);
       const index = Math.floor(random() * count);
-      const next = moveWeight(weights, index, random() < 0.1 ? Math.round(random()) : random(), locked);
+      const next = moveWeight(
+        weights,
+        index,
+        random() < 0.1 ? Math.round(random()) : random(),
+        locked,
+      );
       assert.ok(Math.abs(sum(next) - 1) < 1e-12, `sum ${sum(next)}`);
       assert.ok(next.every((w) => w >= 0 && w <= 1));
       locked.forEach((is, k) => is && assert.equal(next[k], weights[k]));
@@ -85,22 +112,57 @@ test("epochs, effective domains and the axis", () => {
   assert.equal(passes(0.5, 10, 40), 2);
   assert.equal(passes(0.5, 0, 40), Infinity);
   assert.equal(passes(0, 0, 40), 0);
-  const golden = JSON.parse(readFileSync(new URL("../golden/effective_domains.json", import.meta.url), "utf-8"));
+  const golden = JSON.parse(
+    readFileSync(new URL("../golden/effective_domains.json", import.meta.url), "utf-8"),
+  );
   close(golden.weights.map(effectiveDomains), golden.effective);
   assert.equal(axisEnd([0.79, 0.2]), 1);
   assert.equal(axisEnd([0.17, 0.1]), 0.3);
 });
 
 test("figures as people write and type them", () => {
-  assert.deepEqual([1.2e12, 3e11, 2e10, 999.9e9, 512, 0].map(tokensText), ["1.20T", "300B", "20.0B", "1.00T", "512", "0"]);
+  assert.deepEqual([1.2e12, 3e11, 2e10, 999.9e9, 512, 0].map(tokensText), [
+    "1.20T",
+    "300B",
+    "20.0B",
+    "1.00T",
+    "512",
+    "0",
+  ]);
   assert.deepEqual([2e12, 1.5e9, null].map(budgetText), ["2T", "1.5B", ""]);
-  const { read, zero, refused } = JSON.parse(readFileSync(new URL("../golden/token_counts.json", import.meta.url), "utf-8"));
+  const { read, zero, refused } = JSON.parse(
+    readFileSync(new URL("../golden/token_counts.json", import.meta.url), "utf-8"),
+  );
   assert.deepEqual(Object.keys(read).map(parseTokens), Object.values(read));
   for (const text of [...zero, ...refused]) assert.equal(parseTokens(text), null, text);
-  assert.deepEqual(["12.5", "12,5 %", "100", ".5", "0"].map(parsePercent), [0.125, 0.125, 1, 0.005, 0]);
-  assert.deepEqual(["", "abc", "-1", "101", "1e9", "NaN", "1.2.3", "Infinity"].map(parsePercent), Array(8).fill(null));
-  assert.deepEqual([0.125, 1, 0, 0.000042, 1e-9].map(percentText), ["12.50", "100.00", "0.00", "0.0042", "<0.0001"]);
-  assert.deepEqual([0.5, 6.2, 44.9, 120, Infinity].map(epochsText), ["0.50", "6.20", "44.9", "120", "∞"]);
-  assert.deepEqual([signedText(1.23, 1), signedText(-1.23, 1), signedText(-0.001, 1)], ["+1.2", "−1.2", "0.0"]);
-  assert.deepEqual([ratioText(0.3, 0.2), ratioText(0.1, 0), ratioText(0, 0), ratioText(0.3, 0.01)], ["×1.5", "new", "", "×30"]);
+  assert.deepEqual(
+    ["12.5", "12,5 %", "100", ".5", "0"].map(parsePercent),
+    [0.125, 0.125, 1, 0.005, 0],
+  );
+  assert.deepEqual(
+    ["", "abc", "-1", "101", "1e9", "NaN", "1.2.3", "Infinity"].map(parsePercent),
+    Array(8).fill(null),
+  );
+  assert.deepEqual([0.125, 1, 0, 0.000042, 1e-9].map(percentText), [
+    "12.50",
+    "100.00",
+    "0.00",
+    "0.0042",
+    "<0.0001",
+  ]);
+  assert.deepEqual([0.5, 6.2, 44.9, 120, Infinity].map(epochsText), [
+    "0.50",
+    "6.20",
+    "44.9",
+    "120",
+    "∞",
+  ]);
+  assert.deepEqual(
+    [signedText(1.23, 1), signedText(-1.23, 1), signedText(-0.001, 1)],
+    ["+1.2", "−1.2", "0.0"],
+  );
+  assert.deepEqual(
+    [ratioText(0.3, 0.2), ratioText(0.1, 0), ratioText(0, 0), ratioText(0.3, 0.01)],
+    ["×1.5", "new", "", "×30"],
+  );
 });

@@ -19,8 +19,17 @@ NAMES = ("web", "code", "math")
 def runs(count=60, noise=0.01, targets=2, seed=0):
     rng = np.random.default_rng(seed)
     mixtures = rng.dirichlet(np.ones(3), count)
-    losses = 2 + np.exp(mixtures @ np.random.default_rng(9).normal(0, 1, (3, targets))) + rng.normal(0, noise, (count, targets))
-    return {"domains": NAMES, "targets": tuple(f"loss {m}" for m in range(targets)), "mixtures": mixtures, "losses": losses}
+    losses = (
+        2
+        + np.exp(mixtures @ np.random.default_rng(9).normal(0, 1, (3, targets)))
+        + rng.normal(0, noise, (count, targets))
+    )
+    return {
+        "domains": NAMES,
+        "targets": tuple(f"loss {m}" for m in range(targets)),
+        "mixtures": mixtures,
+        "losses": losses,
+    }
 
 
 def data(count=30, seed=0):
@@ -28,7 +37,6 @@ def data(count=30, seed=0):
     inputs = rng.random((count, 3))
     y = np.sin(3 * inputs[:, 0]) + inputs[:, 1] ** 2 + rng.normal(0, 0.1, count)
     return inputs, (y - y.mean()) / y.std()
-
 
 
 @pytest.mark.optional("sklearn")
@@ -39,8 +47,11 @@ def test_posterior_and_likelihood_are_those_of_scikit_learn():
 
     inputs, y = data()
     kernel = Kernel(0.3, -2.0, np.array([-0.2, 0.1, 0.5]))
-    theirs = GaussianProcessRegressor(ConstantKernel(np.exp(0.3)) * RBF(np.exp(kernel.lengths)) + WhiteKernel(np.exp(-2.0)),
-                                      optimizer=None, alpha=1e-10).fit(inputs, y)
+    theirs = GaussianProcessRegressor(
+        ConstantKernel(np.exp(0.3)) * RBF(np.exp(kernel.lengths)) + WhiteKernel(np.exp(-2.0)),
+        optimizer=None,
+        alpha=1e-10,
+    ).fit(inputs, y)
     value, slope = theirs.log_marginal_likelihood(theirs.kernel_.theta, eval_gradient=True)
     ours, ours_slope = log_likelihood(inputs, y, kernel)
     assert ours == pytest.approx(value, abs=1e-6)
@@ -51,17 +62,23 @@ def test_posterior_and_likelihood_are_those_of_scikit_learn():
     np.testing.assert_allclose(known.mean(new), mean, atol=1e-7)
     np.testing.assert_allclose(known.variance(new) + np.exp(-2.0), np.diag(covariance), atol=1e-7)
 
-
     rng = np.random.default_rng(2)
-    drawn = known.deviations(rng.standard_normal((2000, 3)), rng.standard_normal((4000, 20_000)), rng.standard_normal((len(y), 20_000)))(new)
+    drawn = known.deviations(
+        rng.standard_normal((2000, 3)),
+        rng.standard_normal((4000, 20_000)),
+        rng.standard_normal((len(y), 20_000)),
+    )(new)
     np.testing.assert_allclose(np.cov(drawn) + np.exp(-2.0) * np.eye(5), covariance, atol=0.01)
 
 
 def test_the_gradient_is_that_of_the_likelihood():
     inputs, y = data()
     at = np.array([0.2, -1.5, -0.4, 0.3, 1.0])
-    wrong = check_grad(lambda t: log_likelihood(inputs, y, Kernel(t[0], t[1], t[2:]))[0],
-                       lambda t: log_likelihood(inputs, y, Kernel(t[0], t[1], t[2:]))[1], at)
+    wrong = check_grad(
+        lambda t: log_likelihood(inputs, y, Kernel(t[0], t[1], t[2:]))[0],
+        lambda t: log_likelihood(inputs, y, Kernel(t[0], t[1], t[2:]))[1],
+        at,
+    )
     assert wrong < 1e-4
 
 
@@ -83,7 +100,9 @@ def test_leaving_one_out_at_once_is_leaving_one_out():
         others = np.arange(12) != run
         known = posterior(inputs[others], y[others], kernel)
         np.testing.assert_allclose(missed[run], y[run] - known.mean(inputs[[run]])[0], atol=1e-7)
-        np.testing.assert_allclose(spread[run] ** 2, known.variance(inputs[[run]])[0] + np.exp(-2.0), atol=1e-7)
+        np.testing.assert_allclose(
+            spread[run] ** 2, known.variance(inputs[[run]])[0] + np.exp(-2.0), atol=1e-7
+        )
 
 
 def test_smooth_losses_are_met_and_powers_chosen():
@@ -109,7 +128,9 @@ def test_intervals_hold_new_runs_as_often_as_they_say():
     inside = {0.9: [], 0.5: []}
     for seed in range(3):
         given = runs(240, noise=0.1, targets=4, seed=seed)
-        law = GaussianProcess().fit(**given | {"mixtures": given["mixtures"][:60], "losses": given["losses"][:60]})
+        law = GaussianProcess().fit(
+            **given | {"mixtures": given["mixtures"][:60], "losses": given["losses"][:60]}
+        )
         for level, found in inside.items():
             low, high = law.interval(given["mixtures"][60:], level)
             found.append(((low <= given["losses"][60:]) & (given["losses"][60:] <= high)).mean())
@@ -146,14 +167,18 @@ def test_intervals_of_few_runs_are_wide_enough(count):
     inside = []
     for seed in range(8):
         given = runs(count + 100, noise=0.02, targets=2, seed=seed)
-        law = GaussianProcess().fit(**given | {"mixtures": given["mixtures"][:count], "losses": given["losses"][:count]})
+        law = GaussianProcess().fit(
+            **given | {"mixtures": given["mixtures"][:count], "losses": given["losses"][:count]}
+        )
         low, high = law.interval(given["mixtures"][count:])
         inside.append(((low <= given["losses"][count:]) & (given["losses"][count:] <= high)).mean())
     assert 0.82 <= np.mean(inside) <= 0.99
 
 
 def test_hardly_any_runs_are_warned_of():
-    with pytest.warns(ReweightvizWarning, match=r"knows 3 domains and has 6 runs: with fewer than 7"):
+    with pytest.warns(
+        ReweightvizWarning, match=r"knows 3 domains and has 6 runs: with fewer than 7"
+    ):
         GaussianProcess().fit(**runs(6))
     GaussianProcess(draws=0).fit(**runs(6))
 
@@ -191,9 +216,16 @@ def test_wrong_settings_are_one_sentence():
 
 @pytest.mark.shared
 def test_held_out_runs_of_the_public_swarm(public_tables):
-    train, test = (swarms.read(public_tables / f"regmix/{part}_mixture_1m.csv", public_tables / f"regmix/{part}_pile_loss_1m.csv")
-                   for part in ("train", "test"))
-    law = GaussianProcess().fit(domains=train.domains, targets=train.targets, mixtures=train.mixtures, losses=train.losses)
+    train, test = (
+        swarms.read(
+            public_tables / f"regmix/{part}_mixture_1m.csv",
+            public_tables / f"regmix/{part}_pile_loss_1m.csv",
+        )
+        for part in ("train", "test")
+    )
+    law = GaussianProcess().fit(
+        domains=train.domains, targets=train.targets, mixtures=train.mixtures, losses=train.losses
+    )
     predicted, (low, high) = law.predict(test.mixtures), law.interval(test.mixtures)
     rho = [100 * spearmanr(predicted[:, m], test.losses[:, m])[0] for m in range(len(test.targets))]
     assert np.mean(rho) > 98.956  # more than LightGBM

@@ -37,7 +37,10 @@ def exponentiated_gradient(logs, shares, rate=1.0, steps=40_000):
 
 
 @pytest.mark.parametrize("spread", [0.3, 1, 5, 50])
-@pytest.mark.golden("MixMin", "expectation maximisation and the authors' exponentiated gradient reach the same weights")
+@pytest.mark.golden(
+    "MixMin",
+    "expectation maximisation and the authors' exponentiated gradient reach the same weights",
+)
 def test_the_optimum_is_that_of_both_slow_methods(spread):
     logs, shares = texts(spread=spread), np.full(400, 1 / 400)
     found = minimise_mixture_loss(documents(logs), shares)
@@ -52,7 +55,11 @@ def test_two_kinds_of_documents_have_a_closed_form():
     g, s = 2.0, 0.7
     logs = np.array([[g, 0.0]] * 7 + [[0.0, g]] * 3)
     a = np.expm1(g)
-    np.testing.assert_allclose(minimise_mixture_loss(documents(logs), np.full(10, 0.1)).x[0], (s * (2 + a) - 1) / a, atol=1e-9)
+    np.testing.assert_allclose(
+        minimise_mixture_loss(documents(logs), np.full(10, 0.1)).x[0],
+        (s * (2 + a) - 1) / a,
+        atol=1e-9,
+    )
 
 
 def test_a_domain_that_explains_all_takes_all():
@@ -63,7 +70,9 @@ def test_a_domain_that_explains_all_takes_all():
 
 
 def test_documents_of_one_domain_each_give_their_shares():
-    logs = np.where(np.arange(4) == np.repeat(np.arange(4), [10, 20, 30, 40])[:, None], -100.0, -np.inf)
+    logs = np.where(
+        np.arange(4) == np.repeat(np.arange(4), [10, 20, 30, 40])[:, None], -100.0, -np.inf
+    )
     law = MixMin().fit(domains=NAMES, targets=("t",), log_probs=logs)
     np.testing.assert_allclose(law.minimise(), [0.1, 0.2, 0.3, 0.4], atol=1e-9)
     assert law.predict([[1, 0, 0, 0]])[0, 0] == np.inf
@@ -73,10 +82,19 @@ def test_lengths_divide_each_documents_loss():
     logs, tokens = texts(60), np.random.default_rng(1).integers(10, 2000, 60)
     law = MixMin().fit(domains=NAMES, targets=("t",), log_probs=logs, lengths=tokens)
     weights = np.array([0.1, 0.2, 0.3, 0.4])
-    by_hand = np.mean([-(np.logaddexp.reduce(row + np.log(weights))) / n for row, n in zip(logs, tokens, strict=True)])
+    by_hand = np.mean(
+        [
+            -(np.logaddexp.reduce(row + np.log(weights))) / n
+            for row, n in zip(logs, tokens, strict=True)
+        ]
+    )
     np.testing.assert_allclose(law.predict(weights)[0, 0], by_hand, rtol=1e-6)
     shares = 1 / (60 * tokens)
-    np.testing.assert_allclose(law.minimise(), expectation_maximisation(logs.astype(np.float32).astype(float), shares), atol=1e-6)
+    np.testing.assert_allclose(
+        law.minimise(),
+        expectation_maximisation(logs.astype(np.float32).astype(float), shares),
+        atol=1e-6,
+    )
 
 
 def test_bounds_and_a_prior_against_a_general_solver():
@@ -88,8 +106,14 @@ def test_bounds_and_a_prior_against_a_general_solver():
         return law.predict(p)[0, 0] + 0.02 * (p * np.log(np.maximum(p, 1e-300) / prior)).sum()
 
     found = law.minimise(kl=0.02, prior=prior, lower=lower, upper=upper)
-    general = minimize(objective, prior, method="SLSQP", bounds=list(zip(lower, upper, strict=True)),
-                       constraints={"type": "eq", "fun": lambda p: p.sum() - 1}, options={"ftol": 1e-14, "maxiter": 500})
+    general = minimize(
+        objective,
+        prior,
+        method="SLSQP",
+        bounds=list(zip(lower, upper, strict=True)),
+        constraints={"type": "eq", "fun": lambda p: p.sum() - 1},
+        options={"ftol": 1e-14, "maxiter": 500},
+    )
     assert objective(found) <= objective(general.x) + 1e-9
     np.testing.assert_allclose(found, general.x, atol=1e-4)
     assert (found >= lower).all() and (found <= upper).all()
@@ -105,13 +129,24 @@ def test_several_targets_weigh_as_told():
     both = law.minimise([1, 3])
     others = np.random.default_rng(0).dirichlet(np.ones(4), 3000)
     assert law.predict(both) @ [1, 3] <= (law.predict(others) @ [1, 3]).min() + 1e-9
-    np.testing.assert_allclose(MixMin().fit(domains=NAMES, targets=("a", "b"), log_probs=[logs["a"], logs["b"]]).predict(others[:4]),
-                               law.predict(others[:4]))
+    np.testing.assert_allclose(
+        MixMin()
+        .fit(domains=NAMES, targets=("a", "b"), log_probs=[logs["a"], logs["b"]])
+        .predict(others[:4]),
+        law.predict(others[:4]),
+    )
 
 
 def test_the_law_is_convex_along_random_chords():
-    law, rng = MixMin().fit(domains=NAMES, targets=("t",), log_probs=texts(spread=4)), np.random.default_rng(5)
-    a, b, share = rng.dirichlet(np.ones(4), 200), rng.dirichlet(np.ones(4), 200), rng.random((200, 1))
+    law, rng = (
+        MixMin().fit(domains=NAMES, targets=("t",), log_probs=texts(spread=4)),
+        np.random.default_rng(5),
+    )
+    a, b, share = (
+        rng.dirichlet(np.ones(4), 200),
+        rng.dirichlet(np.ones(4), 200),
+        rng.random((200, 1)),
+    )
     chord = share * law.predict(a) + (1 - share) * law.predict(b)
     assert (law.predict(share * a + (1 - share) * b) <= chord + 1e-9).all()
 
@@ -126,12 +161,23 @@ def test_runs_put_the_objective_on_a_line():
     logs = texts() / 1000
     plain = MixMin().fit(domains=NAMES, targets=("t",), log_probs=logs)
     mixtures, losses = swarm(plain, 60, noise=0)
-    law = MixMin().fit(domains=NAMES, targets=("t",), log_probs=logs, mixtures=mixtures, losses=losses)
+    law = MixMin().fit(
+        domains=NAMES, targets=("t",), log_probs=logs, mixtures=mixtures, losses=losses
+    )
     np.testing.assert_allclose(law.line, [[1, 2]], atol=1e-4)
     np.testing.assert_allclose(law.minimise(), plain.minimise(), atol=1e-6)
-    accuracy = MixMin().fit(domains=NAMES, targets=("t",), log_probs=logs, mixtures=mixtures, losses=9 - losses, lower_is_better=[False])
+    accuracy = MixMin().fit(
+        domains=NAMES,
+        targets=("t",),
+        log_probs=logs,
+        mixtures=mixtures,
+        losses=9 - losses,
+        lower_is_better=[False],
+    )
     np.testing.assert_allclose(accuracy.minimise(), plain.minimise(), atol=1e-6)
-    unrelated = MixMin().fit(domains=NAMES, targets=("t",), log_probs=logs, mixtures=mixtures, losses=9 - losses)
+    unrelated = MixMin().fit(
+        domains=NAMES, targets=("t",), log_probs=logs, mixtures=mixtures, losses=9 - losses
+    )
     assert unrelated.diagnostics["degenerate"] == [True]
     with pytest.raises(ReweightvizError, match="says nothing of the best mixture"):
         unrelated.minimise()
@@ -142,7 +188,13 @@ def test_intervals_hold_new_runs_as_often_as_they_say():
     plain, inside = MixMin().fit(domains=NAMES, targets=("t",), log_probs=logs), []
     for seed in range(8):
         mixtures, losses = swarm(plain, 340, seed)
-        law = MixMin(seed=seed).fit(domains=NAMES, targets=("t",), log_probs=logs, mixtures=mixtures[:40], losses=losses[:40])
+        law = MixMin(seed=seed).fit(
+            domains=NAMES,
+            targets=("t",),
+            log_probs=logs,
+            mixtures=mixtures[:40],
+            losses=losses[:40],
+        )
         low, high = law.interval(mixtures[40:])
         inside.append(((low <= losses[40:]) & (losses[40:] <= high)).mean())
     assert 0.85 <= np.mean(inside) <= 0.95
@@ -153,12 +205,15 @@ def test_without_runs_the_interval_is_that_of_other_documents():
     truth = MixMin().fit(domains=NAMES, targets=("t",), log_probs=every).predict([[0.25] * 4])
     inside = 0
     for part in np.split(every, 40):
-        low, high = MixMin().fit(domains=NAMES, targets=("t",), log_probs=part).interval([[0.25] * 4])
+        low, high = (
+            MixMin().fit(domains=NAMES, targets=("t",), log_probs=part).interval([[0.25] * 4])
+        )
         inside += bool(low <= truth <= high)
     assert 31 <= inside <= 40
     law = MixMin(draws=2000).fit(domains=NAMES, targets=("t",), log_probs=every[:100])
     assert law.samples([[0.25] * 4])[:, 0, 0].std() == pytest.approx(
-        documents(every[:100]).each(np.full((1, 4), 0.25)).std() / 10, rel=0.1)
+        documents(every[:100]).each(np.full((1, 4), 0.25)).std() / 10, rel=0.1
+    )
 
 
 def test_survives_json():
@@ -171,14 +226,23 @@ def test_survives_json():
         np.testing.assert_array_equal(again.minimise(), law.minimise())
 
 
-@pytest.mark.parametrize(("wrong", "sentence"), [
-    ({"log_probs": texts(domains=3)}, r"log_probs \(X, 4\)"),
-    ({"log_probs": np.full((3, 4), -np.inf)}, "finite log probability under one domain at least; document 0"),
-    ({"log_probs": np.full((3, 4), np.nan)}, "must be numbers; 12 are not"),
-    ({"log_probs": texts(3), "lengths": [1, 2]}, r"lengths must be \(3,\) numbers of tokens above 0"),
-    ({"log_probs": {"u": texts(3)}}, "an array for each of 't'; got 'u'"),
-    ({"log_probs": [texts(3), texts(3)]}, "an array for each of 1 targets"),
-])
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"log_probs": texts(domains=3)}, r"log_probs \(X, 4\)"),
+        (
+            {"log_probs": np.full((3, 4), -np.inf)},
+            "finite log probability under one domain at least; document 0",
+        ),
+        ({"log_probs": np.full((3, 4), np.nan)}, "must be numbers; 12 are not"),
+        (
+            {"log_probs": texts(3), "lengths": [1, 2]},
+            r"lengths must be \(3,\) numbers of tokens above 0",
+        ),
+        ({"log_probs": {"u": texts(3)}}, "an array for each of 't'; got 'u'"),
+        ({"log_probs": [texts(3), texts(3)]}, "an array for each of 1 targets"),
+    ],
+)
 def test_documents_that_cannot_be_used_are_one_sentence(wrong, sentence):
     with pytest.raises(ReweightvizError, match=sentence):
         MixMin().fit(domains=NAMES, targets=("t",), **wrong).predict([[0.25] * 4])

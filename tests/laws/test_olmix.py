@@ -14,8 +14,25 @@ from reweightviz.laws._log_linear import LogLinearLaw
 from reweightviz.laws._runs import fold_of_runs
 from reweightviz.readers.swarms import two_tables as swarms
 
-TOKEN_PRIOR = [.11328527, .07960865, .00391349, .1853759, .05108136, .01596293, .10175077, .00370752, .06652935,
-               .00175077, .02708548, .23686921, .01184346, .00792997, .00803296, .03882595, .04644696]
+TOKEN_PRIOR = [
+    0.11328527,
+    0.07960865,
+    0.00391349,
+    0.1853759,
+    0.05108136,
+    0.01596293,
+    0.10175077,
+    0.00370752,
+    0.06652935,
+    0.00175077,
+    0.02708548,
+    0.23686921,
+    0.01184346,
+    0.00792997,
+    0.00803296,
+    0.03882595,
+    0.04644696,
+]
 NAMES = ("web", "code", "math", "books")
 
 
@@ -33,7 +50,9 @@ def swarm(seed=0, runs=60, noise=0.0, targets=3):
 
 def fitted(mixtures, losses, names=NAMES, spec=None, **options):
     targets = tuple(f"loss {m}" for m in range(losses.shape[1]))
-    return (spec or Olmix(draws=20)).fit(domains=names, targets=targets, mixtures=mixtures, losses=losses, **options)
+    return (spec or Olmix(draws=20)).fit(
+        domains=names, targets=targets, mixtures=mixtures, losses=losses, **options
+    )
 
 
 def test_known_coefficients_are_recovered():
@@ -64,7 +83,9 @@ def test_the_law_is_convex_along_random_chords():
 
 def test_seeds_repeat_and_differ():
     mixtures, losses = swarm(noise=0.02)
-    first, again, other = (fitted(mixtures, losses, spec=Olmix(draws=10, seed=seed)) for seed in (0, 0, 1))
+    first, again, other = (
+        fitted(mixtures, losses, spec=Olmix(draws=10, seed=seed)) for seed in (0, 0, 1)
+    )
     np.testing.assert_array_equal(first.draws, again.draws)
     np.testing.assert_array_equal(first.noise, again.noise)
     assert (first.draws != other.draws).any()
@@ -86,14 +107,19 @@ def test_intervals_of_few_runs_are_wide_enough(count):
     inside = []
     for seed in range(10):
         mixtures, losses = swarm(seed, runs=count + 100, noise=0.02)
-        low, high = fitted(mixtures[:count], losses[:count], spec=Olmix(draws=100)).interval(mixtures[count:])
+        low, high = fitted(mixtures[:count], losses[:count], spec=Olmix(draws=100)).interval(
+            mixtures[count:]
+        )
         inside.append(((low <= losses[count:]) & (losses[count:] <= high)).mean())
     assert 0.82 <= np.mean(inside) <= (1 if count < 8 else 0.98)
 
 
 def test_hardly_more_runs_than_numbers_are_warned_of():
     mixtures, losses = swarm(runs=7)
-    with pytest.warns(ReweightvizWarning, match="fits 5 numbers a target and has 7 runs: with fewer than 8 they hardly tell"):
+    with pytest.warns(
+        ReweightvizWarning,
+        match="fits 5 numbers a target and has 7 runs: with fewer than 8 they hardly tell",
+    ):
         fitted(mixtures, losses)
     fitted(mixtures, losses, spec=Olmix(draws=0))
     fitted(*swarm(runs=8))
@@ -105,18 +131,20 @@ def test_the_error_on_runs_left_out_is_that_of_fitting_without_them():
     missed = np.empty_like(losses)
     for part in range(5):
         out = fold == part
-        missed[out] = losses[out] - fitted(mixtures[~out], losses[~out], spec=Olmix(draws=0)).predict(mixtures[out])
+        missed[out] = losses[out] - fitted(
+            mixtures[~out], losses[~out], spec=Olmix(draws=0)
+        ).predict(mixtures[out])
     np.testing.assert_allclose(said["held_out_mae"], np.abs(missed).mean(0), rtol=0.02)
     assert "held_out_mae" not in fitted(mixtures, losses, spec=Olmix(draws=0)).diagnostics
 
 
 def test_two_domains_have_a_closed_form():
     # Aioli's static law: L_i = c_i + exp(k_i p_i + b_i); as the weights sum to 1, b_i joins every slope.
-    c1, k1, b1, c2, k2, b2 = 2.63558, -2.99978, -.61924, 3.03323, -2.64617, -.12864
+    c1, k1, b1, c2, k2, b2 = 2.63558, -2.99978, -0.61924, 3.03323, -2.64617, -0.12864
     coef = [[np.log(c1), k1 + b1, b1], [np.log(c2), b2, k2 + b2]]
     law = LogLinearLaw(("a", "b"), ("a", "b"), np.ones(2, bool), np.array(coef))
     weights = law.minimise(kl=0)
-    np.testing.assert_allclose(weights, [.404006, 1 - .404006], atol=1e-6)
+    np.testing.assert_allclose(weights, [0.404006, 1 - 0.404006], atol=1e-6)
     np.testing.assert_allclose(weights[0], (k2 + b2 - b1 + np.log(k2 / k1)) / (k1 + k2), atol=1e-9)
     np.testing.assert_allclose(law.predict(weights).mean(), 3.005337, atol=1e-6)
 
@@ -164,15 +192,24 @@ def test_a_floor_that_runs_to_zero_is_flagged_and_stays_finite():
     assert np.isfinite(law.draws).all()
 
 
-@pytest.mark.parametrize(("spoil", "sentence"), [
-    (lambda w, y: (w[:4], y[:4]), "fits 5 numbers a target for 4 domains and needs at least 5 runs; got 4"),
-    (lambda w, y: (np.tile(w[:1], (60, 1)), y), "differ in only 1 of 4 directions"),
-    (lambda w, y: (w * [1, 1, 0, 1], y), "no run has any of 'math'"),
-    (lambda w, y: (w, np.where(np.arange(60)[:, None] == 7, np.nan, y)), r"'loss 0' is nan in run 7 \(1 such runs\)"),
-    (lambda w, y: (w, y - 10), "losses must be numbers above 0"),
-    (lambda w, y: (w[:, :3], y), r"needs mixtures \(R, 4\)"),
-    (lambda w, y: (np.where(w > 0.99 * w.max(), np.nan, w), y), "mixtures must be finite"),
-])
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (
+            lambda w, y: (w[:4], y[:4]),
+            "fits 5 numbers a target for 4 domains and needs at least 5 runs; got 4",
+        ),
+        (lambda w, y: (np.tile(w[:1], (60, 1)), y), "differ in only 1 of 4 directions"),
+        (lambda w, y: (w * [1, 1, 0, 1], y), "no run has any of 'math'"),
+        (
+            lambda w, y: (w, np.where(np.arange(60)[:, None] == 7, np.nan, y)),
+            r"'loss 0' is nan in run 7 \(1 such runs\)",
+        ),
+        (lambda w, y: (w, y - 10), "losses must be numbers above 0"),
+        (lambda w, y: (w[:, :3], y), r"needs mixtures \(R, 4\)"),
+        (lambda w, y: (np.where(w > 0.99 * w.max(), np.nan, w), y), "mixtures must be finite"),
+    ],
+)
 def test_runs_that_cannot_be_fitted_are_one_sentence(spoil, sentence):
     mixtures, losses = spoil(*swarm())
     with pytest.raises(ReweightvizError, match=sentence):
@@ -202,16 +239,25 @@ def test_the_browser_form_is_the_law():
     form = law.browser_form()
     numbers = np.frombuffer(form.data, "<f4").astype(np.float64)
     M, K, B = 3, 4, 20
-    assert json.loads(json.dumps(form.header)) == {"kind": "log-linear", "domains": list(NAMES), "draws": B, "lower_is_better": [True] * 3,
-                                                   "targets": ["loss 0", "loss 1", "loss 2"]}
+    assert json.loads(json.dumps(form.header)) == {
+        "kind": "log-linear",
+        "domains": list(NAMES),
+        "draws": B,
+        "lower_is_better": [True] * 3,
+        "targets": ["loss 0", "loss 1", "loss 2"],
+    }
     coef, draws, noise = np.split(numbers, np.cumsum([M * (1 + K), B * M * (1 + K)]))
     w = np.array([0.1, 0.2, 0.3, 0.4])
     rows = coef.reshape(M, 1 + K)
-    np.testing.assert_allclose(np.exp(rows[:, 0]) + np.exp(rows[:, 1:] @ w), law.predict(w)[0], rtol=1e-6)
+    np.testing.assert_allclose(
+        np.exp(rows[:, 0]) + np.exp(rows[:, 1:] @ w), law.predict(w)[0], rtol=1e-6
+    )
     rows = draws.reshape(B, M, 1 + K)
     drawn = np.exp(rows[..., 0]) + np.exp(rows[..., 1:] @ w) + noise.reshape(B, M)
     low, high = law.interval(w, 0.8)
-    np.testing.assert_allclose(np.quantile(drawn, [0.1, 0.9], axis=0, method="weibull"), [low[0], high[0]], rtol=1e-12)
+    np.testing.assert_allclose(
+        np.quantile(drawn, [0.1, 0.9], axis=0, method="weibull"), [low[0], high[0]], rtol=1e-12
+    )
 
 
 def test_the_golden_form_gives_the_golden_numbers():
@@ -219,9 +265,20 @@ def test_the_golden_form_gives_the_golden_numbers():
     header, numbers = golden["header"], np.frombuffer(base64.b64decode(golden["data"]), "<f4")
     M, K, B = len(header["targets"]), len(header["domains"]), header["draws"]
     coef, draws, noise = np.split(numbers, np.cumsum([M * (1 + K), B * M * (1 + K)]))
-    law = LogLinearLaw(tuple(header["domains"]), tuple(header["targets"]), np.array(header["lower_is_better"]), coef, draws, noise)
+    law = LogLinearLaw(
+        tuple(header["domains"]),
+        tuple(header["targets"]),
+        np.array(header["lower_is_better"]),
+        coef,
+        draws,
+        noise,
+    )
     low, high = law.interval(golden["weights"], golden["level"])
-    for name, values in (("predictions", law.predict(golden["weights"])), ("low", low), ("high", high)):
+    for name, values in (
+        ("predictions", law.predict(golden["weights"])),
+        ("low", low),
+        ("high", high),
+    ):
         np.testing.assert_allclose(values, golden[name], rtol=1e-12)
     assert law.browser_form().data == base64.b64decode(golden["data"])
 
@@ -231,14 +288,21 @@ def test_the_golden_form_gives_the_golden_numbers():
 
 @pytest.fixture(scope="module")
 def regmix(public_tables):
-    return {part: swarms.read(public_tables / f"regmix/{part}_mixture_1m.csv", public_tables / f"regmix/{part}_pile_loss_1m.csv")
-            for part in ("train", "test")}
+    return {
+        part: swarms.read(
+            public_tables / f"regmix/{part}_mixture_1m.csv",
+            public_tables / f"regmix/{part}_pile_loss_1m.csv",
+        )
+        for part in ("train", "test")
+    }
 
 
 @pytest.fixture(scope="module")
 def pile_law(regmix):
     train = regmix["train"]
-    return Olmix(draws=100).fit(domains=train.domains, targets=train.targets, mixtures=train.mixtures, losses=train.losses)
+    return Olmix(draws=100).fit(
+        domains=train.domains, targets=train.targets, mixtures=train.mixtures, losses=train.losses
+    )
 
 
 @pytest.mark.shared
@@ -246,15 +310,25 @@ def pile_law(regmix):
 def test_rank_correlation_on_held_out_runs(regmix, pile_law):
     test = regmix["test"]
     predicted = pile_law.predict(test.mixtures)
-    rho = {name: 100 * spearmanr(predicted[:, m], test.losses[:, m])[0] for m, name in enumerate(test.targets)}
+    rho = {
+        name: 100 * spearmanr(predicted[:, m], test.losses[:, m])[0]
+        for m, name in enumerate(test.targets)
+    }
     assert np.mean(list(rho.values())) == pytest.approx(97.295, abs=0.3)
-    for name, expected in {"arxiv": 97.82, "freelaw": 98.55, "github": 97.71, "pile_cc": 96.15}.items():
+    for name, expected in {
+        "arxiv": 97.82,
+        "freelaw": 98.55,
+        "github": 97.71,
+        "pile_cc": 96.15,
+    }.items():
         assert rho[name] == pytest.approx(expected, abs=0.3), name
 
 
 @pytest.mark.shared
 @pytest.mark.golden("Olmix", "held-out Spearman and optima on the public RegMix swarm")
-@pytest.mark.parametrize(("kl", "weight"), [(0.01, .7470), (0.05, .5807), (0.1, .5130), (0.3, .4156)])
+@pytest.mark.parametrize(
+    ("kl", "weight"), [(0.01, 0.7470), (0.05, 0.5807), (0.1, 0.5130), (0.3, 0.4156)]
+)
 def test_optimum_for_pile_cc_under_kl(pile_law, kl, weight):
     importance = np.array(pile_law.targets) == "pile_cc"
     optimum = pile_law.minimise(importance, kl=kl, prior=np.array(TOKEN_PRIOR) / sum(TOKEN_PRIOR))

@@ -15,16 +15,44 @@ from reweightviz.readers.swarms import two_tables as swarms
 
 needs_lightgbm = pytest.mark.optional("lightgbm")
 NAMES = ("web", "code", "math")
-TOKEN_PRIOR = np.array([.11328527, .07960865, .00391349, .1853759, .05108136, .01596293, .10175077, .00370752, .06652935,
-                        .00175077, .02708548, .23686921, .01184346, .00792997, .00803296, .03882595, .04644696])
+TOKEN_PRIOR = np.array(
+    [
+        0.11328527,
+        0.07960865,
+        0.00391349,
+        0.1853759,
+        0.05108136,
+        0.01596293,
+        0.10175077,
+        0.00370752,
+        0.06652935,
+        0.00175077,
+        0.02708548,
+        0.23686921,
+        0.01184346,
+        0.00792997,
+        0.00803296,
+        0.03882595,
+        0.04644696,
+    ]
+)
 LINEAR = RegMix(model="linear")
 
 
 def runs(count=60, noise=0.01, targets=2, seed=0):
     rng = np.random.default_rng(seed)
     mixtures = rng.dirichlet(np.ones(3), count)
-    losses = 3 + mixtures @ np.random.default_rng(9).normal(0, 1, (3, targets)) + rng.normal(0, noise, (count, targets))
-    return {"domains": NAMES, "targets": tuple(f"loss {m}" for m in range(targets)), "mixtures": mixtures, "losses": losses}
+    losses = (
+        3
+        + mixtures @ np.random.default_rng(9).normal(0, 1, (3, targets))
+        + rng.normal(0, noise, (count, targets))
+    )
+    return {
+        "domains": NAMES,
+        "targets": tuple(f"loss {m}" for m in range(targets)),
+        "mixtures": mixtures,
+        "losses": losses,
+    }
 
 
 def test_linear_recovers_a_plane():
@@ -43,10 +71,14 @@ def test_trees_are_those_of_lightgbm():
     import lightgbm
 
     given = runs(600)
-    theirs = lightgbm.LGBMRegressor(n_estimators=30, learning_rate=0.1, seed=42, verbosity=-1, n_jobs=1)
+    theirs = lightgbm.LGBMRegressor(
+        n_estimators=30, learning_rate=0.1, seed=42, verbosity=-1, n_jobs=1
+    )
     theirs.fit(given["mixtures"], given["losses"][:, 1])
     law = RegMix(trees=30, rate=0.1, folds=0).fit(**given)
-    np.testing.assert_allclose(law.predict(given["mixtures"])[:, 1], theirs.predict(given["mixtures"]), rtol=1e-9)
+    np.testing.assert_allclose(
+        law.predict(given["mixtures"])[:, 1], theirs.predict(given["mixtures"]), rtol=1e-9
+    )
 
 
 @needs_lightgbm
@@ -78,12 +110,18 @@ def test_a_prior_of_zero_keeps_a_domain_out():
     np.testing.assert_allclose(best.sum(1), 1)
 
 
-@pytest.mark.parametrize("spec", [pytest.param(RegMix(trees=200, rate=0.05), marks=needs_lightgbm), LINEAR], ids=["lightgbm", "linear"])
+@pytest.mark.parametrize(
+    "spec",
+    [pytest.param(RegMix(trees=200, rate=0.05), marks=needs_lightgbm), LINEAR],
+    ids=["lightgbm", "linear"],
+)
 def test_intervals_hold_new_runs_as_often_as_they_say(spec):
     inside = {0.9: [], 0.5: []}
     for seed in range(4):
         given = runs(260, noise=0.1, targets=6, seed=seed)
-        law = spec.fit(**given | {"mixtures": given["mixtures"][:80], "losses": given["losses"][:80]})
+        law = spec.fit(
+            **given | {"mixtures": given["mixtures"][:80], "losses": given["losses"][:80]}
+        )
         for level, found in inside.items():
             low, high = law.interval(given["mixtures"][80:], level)
             found.append(((low <= given["losses"][80:]) & (given["losses"][80:] <= high)).mean())
@@ -99,7 +137,7 @@ def test_a_draw_is_one_model_and_one_run():
     assert drawn.shape == (40, 4, 2)
     for run in (0, 11, 39):
         unseeing = law.folds[law.fold[run]]
-        missed = given["losses"][run] - unseeing.predict(given["mixtures"][run:run + 1])[0]
+        missed = given["losses"][run] - unseeing.predict(given["mixtures"][run : run + 1])[0]
         np.testing.assert_allclose(drawn[run], unseeing.predict(weights) + missed)
 
 
@@ -125,7 +163,7 @@ def test_trees_survive_json_and_threads():
     np.testing.assert_array_equal(again.interval(weights[:5]), law.interval(weights[:5]))
     with ThreadPoolExecutor(4) as pool:
         for values in pool.map(law.predict, [weights, weights[:9], weights, weights[:9]]):
-            np.testing.assert_allclose(values, law.predict(weights)[:len(values)], rtol=1e-12)
+            np.testing.assert_allclose(values, law.predict(weights)[: len(values)], rtol=1e-12)
 
 
 @needs_lightgbm
@@ -139,9 +177,17 @@ def test_equal_losses_make_a_constant_law():
 
 
 def test_one_domain_is_one_sentence():
-    given = {"domains": ("web",), "targets": ("loss",), "mixtures": np.ones((8, 1)), "losses": np.linspace(2, 3, 8)[:, None]}
+    given = {
+        "domains": ("web",),
+        "targets": ("loss",),
+        "mixtures": np.ones((8, 1)),
+        "losses": np.linspace(2, 3, 8)[:, None],
+    }
     for spec in (RegMix(), LINEAR):
-        with pytest.raises(ReweightvizError, match="needs 2 domains or more, as it learns what the weights do; got 1"):
+        with pytest.raises(
+            ReweightvizError,
+            match="needs 2 domains or more, as it learns what the weights do; got 1",
+        ):
             spec.fit(**given)
 
 
@@ -151,20 +197,31 @@ def test_noise_alone_is_flagged():
     assert LINEAR.fit(**given).diagnostics["degenerate"] == [True, False]
 
 
-@pytest.mark.parametrize(("wrong", "sentence"), [
-    ({"model": "xgboost"}, "no model of RegMix 'xgboost'"), ({"folds": 1}, "folds of at least 2, or 0"), ({"rate": 0}, "a rate above 0"),
-])
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"model": "xgboost"}, "no model of RegMix 'xgboost'"),
+        ({"folds": 1}, "folds of at least 2, or 0"),
+        ({"rate": 0}, "a rate above 0"),
+    ],
+)
 def test_wrong_settings_are_one_sentence(wrong, sentence):
     with pytest.raises(ReweightvizError, match=sentence):
         RegMix(**wrong)
 
 
-@pytest.mark.parametrize(("call", "sentence"), [
-    (lambda law: law.propose([1, 1, 1]), "importance must be 2 numbers"),
-    (lambda law: law.propose(draws=10, top=11), "top must be between 1 and the number of draws"),
-    (lambda law: law.propose(prior=[0.5, 0.5]), "the prior has 2 weights; there are 3 domains"),
-    (lambda law: law.interval([[1, 0, 0]], 90), "level must be a probability"),
-])
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda law: law.propose([1, 1, 1]), "importance must be 2 numbers"),
+        (
+            lambda law: law.propose(draws=10, top=11),
+            "top must be between 1 and the number of draws",
+        ),
+        (lambda law: law.propose(prior=[0.5, 0.5]), "the prior has 2 weights; there are 3 domains"),
+        (lambda law: law.interval([[1, 0, 0]], 90), "level must be a probability"),
+    ],
+)
 def test_wrong_questions_are_one_sentence(call, sentence):
     with pytest.raises(ReweightvizError, match=sentence):
         call(LINEAR.fit(**runs()))
@@ -172,13 +229,20 @@ def test_wrong_questions_are_one_sentence(call, sentence):
 
 # ---- the public RegMix swarm
 
-on_the_swarm = pytest.mark.golden("RegMix", "the authors' notebook on the public RegMix swarm: Spearman, proposal for Pile-CC")
+on_the_swarm = pytest.mark.golden(
+    "RegMix", "the authors' notebook on the public RegMix swarm: Spearman, proposal for Pile-CC"
+)
 
 
 @pytest.fixture(scope="module")
 def regmix(public_tables):
-    return {part: swarms.read(public_tables / f"regmix/{part}_mixture_1m.csv", public_tables / f"regmix/{part}_pile_loss_1m.csv")
-            for part in ("train", "test")}
+    return {
+        part: swarms.read(
+            public_tables / f"regmix/{part}_mixture_1m.csv",
+            public_tables / f"regmix/{part}_pile_loss_1m.csv",
+        )
+        for part in ("train", "test")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -187,12 +251,17 @@ def pile_law(regmix):
 
 
 def fitted(spec, swarm):
-    return spec.fit(domains=swarm.domains, targets=swarm.targets, mixtures=swarm.mixtures, losses=swarm.losses)
+    return spec.fit(
+        domains=swarm.domains, targets=swarm.targets, mixtures=swarm.mixtures, losses=swarm.losses
+    )
 
 
 def spearman(law, swarm):
     predicted = law.predict(swarm.mixtures)
-    return {name: 100 * spearmanr(predicted[:, m], swarm.losses[:, m])[0] for m, name in enumerate(swarm.targets)}
+    return {
+        name: 100 * spearmanr(predicted[:, m], swarm.losses[:, m])[0]
+        for m, name in enumerate(swarm.targets)
+    }
 
 
 def coverage(law, swarm, level=0.9):
@@ -206,7 +275,12 @@ def coverage(law, swarm, level=0.9):
 def test_rank_correlation_of_trees(regmix, pile_law):
     rho = spearman(pile_law, regmix["test"])
     assert np.mean(list(rho.values())) == pytest.approx(98.956, abs=0.3)
-    for name, expected in {"arxiv": 99.66, "freelaw": 99.70, "github": 99.74, "pile_cc": 99.04}.items():
+    for name, expected in {
+        "arxiv": 99.66,
+        "freelaw": 99.70,
+        "github": 99.74,
+        "pile_cc": 99.04,
+    }.items():
         assert rho[name] == pytest.approx(expected, abs=0.3), name
 
 
@@ -216,7 +290,12 @@ def test_rank_correlation_of_least_squares(regmix):
     law = fitted(LINEAR, regmix["train"])
     rho = spearman(law, regmix["test"])
     assert np.mean(list(rho.values())) == pytest.approx(83.110, abs=0.01)
-    for name, expected in {"arxiv": 73.71, "freelaw": 77.47, "github": 83.58, "pile_cc": 90.21}.items():
+    for name, expected in {
+        "arxiv": 73.71,
+        "freelaw": 77.47,
+        "github": 83.58,
+        "pile_cc": 90.21,
+    }.items():
         assert rho[name] == pytest.approx(expected, abs=0.01), name
     assert 0.85 <= coverage(law, regmix["test"]) <= 0.95
 
@@ -228,13 +307,21 @@ def test_proposal_for_pile_cc(regmix, pile_law):
     importance = np.array(pile_law.targets) == "pile_cc"
     best, value = pile_law.candidates(importance, prior=TOKEN_PRIOR, top=1024)
     weights = dict(zip(pile_law.domains, best[:128].mean(0), strict=True))
-    assert weights["pile_cc"] == pytest.approx(.890924, abs=0.02)
-    assert sorted(weights, key=weights.get, reverse=True)[:3] == ["pile_cc", "ubuntu_irc", "pubmed_abstracts"]
+    assert weights["pile_cc"] == pytest.approx(0.890924, abs=0.02)
+    assert sorted(weights, key=weights.get, reverse=True)[:3] == [
+        "pile_cc",
+        "ubuntu_irc",
+        "pubmed_abstracts",
+    ]
     assert value[:128].mean() == pytest.approx(5.129203, abs=0.02)
-    assert best.mean(0)[pile_law.domains.index("pile_cc")] == pytest.approx(.915, abs=0.02)  # the best 1,024
+    assert best.mean(0)[pile_law.domains.index("pile_cc")] == pytest.approx(
+        0.915, abs=0.02
+    )  # the best 1,024
     assert value[-1] - value[0] < 0.05
     # what is best for Pile-CC is worse than uniform weights on the mean of all targets
-    assert pile_law.predict(best[:128].mean(0)).mean() > pile_law.predict(np.full(17, 1 / 17)).mean()
+    assert (
+        pile_law.predict(best[:128].mean(0)).mean() > pile_law.predict(np.full(17, 1 / 17)).mean()
+    )
 
 
 @pytest.mark.shared

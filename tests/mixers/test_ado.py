@@ -1,6 +1,5 @@
 """ADO: its laws against known ones, its preference against the formula, its long and its short runs."""
 
-
 import numpy as np
 import pytest
 
@@ -19,7 +18,9 @@ def world(theta, n):
 
 def driven(mixer, losses, prior=None):
     losses = np.asarray(losses, np.float64)
-    states = [mixer.init(prior=np.full(losses.shape[1], 1 / losses.shape[1]) if prior is None else prior)]
+    states = [
+        mixer.init(prior=np.full(losses.shape[1], 1 / losses.shape[1]) if prior is None else prior)
+    ]
     for row in losses:
         drawn = np.where(np.isnan(row), 0, 4096 * mixer.weights(states[-1]))
         states.append(mixer.update(states[-1], loss=row, drawn_tokens=drawn))
@@ -48,7 +49,11 @@ def test_the_slope_is_the_derivative():
     theta = np.array([[1.5, 0.6, 0.3], [0.2, -1.0, 0.7]])
     ahead, behind = evaluate(theta, 500.5), evaluate(theta, 499.5)
     np.testing.assert_allclose(slope(theta, 500.0), behind - ahead, rtol=1e-5)
-    np.testing.assert_allclose(slope(theta, 500.0), theta[:, 2] * (evaluate(theta, 500.0) - np.exp(theta[:, 1])) / 500, rtol=1e-12)
+    np.testing.assert_allclose(
+        slope(theta, 500.0),
+        theta[:, 2] * (evaluate(theta, 500.0) - np.exp(theta[:, 1])) / 500,
+        rtol=1e-12,
+    )
 
 
 def test_losses_below_the_least_floor_free_it():
@@ -59,14 +64,20 @@ def test_losses_below_the_least_floor_free_it():
 
 def test_identical_domains_stay_at_a_uniform_prior():
     n = np.arange(1.0, 201)
-    np.testing.assert_allclose(driven(SHORT, world([[1.0, 0.7, 0.3]] * 4, n))[-1].policy, np.full(4, 0.25), atol=1e-12)
+    np.testing.assert_allclose(
+        driven(SHORT, world([[1.0, 0.7, 0.3]] * 4, n))[-1].policy, np.full(4, 0.25), atol=1e-12
+    )
 
 
 def test_identical_domains_lean_towards_the_prior_and_its_root():
     prior, n = np.array([0.6, 0.3, 0.1]), np.arange(1.0, 61)
     mixer = ADO(start=60, every=60, skip=5, window=11, memory=0.0, fresh=1.0)
     expected = prior * np.sqrt(prior)
-    np.testing.assert_allclose(driven(mixer, world([[1.0, 0.7, 0.3]] * 3, n), prior)[-1].policy, expected / expected.sum(), rtol=1e-6)
+    np.testing.assert_allclose(
+        driven(mixer, world([[1.0, 0.7, 0.3]] * 3, n), prior)[-1].policy,
+        expected / expected.sum(),
+        rtol=1e-6,
+    )
 
 
 @pytest.mark.golden("ADO", "the public class AdoSelector, given its laws")
@@ -79,8 +90,18 @@ def test_the_policy_of_the_public_code():
         state = mixer.update(state, **batch)
         assert mixer.weights(state).tolist() == [0.5, 0.3, 0.2]
     state = state._replace(laws=laws)
-    for drawn, policy, mean in [([0.533875, 0.28645, 0.179675], [0.52881126, 0.288544, 0.18264474], [0.57202814, 0.27136, 0.15661186]),
-                                ([0.5429875, 0.282805, 0.1742075], [0.59455273, 0.26167334, 0.14377393], [0.61707732, 0.25198668, 0.13093601])]:
+    for drawn, policy, mean in [
+        (
+            [0.533875, 0.28645, 0.179675],
+            [0.52881126, 0.288544, 0.18264474],
+            [0.57202814, 0.27136, 0.15661186],
+        ),
+        (
+            [0.5429875, 0.282805, 0.1742075],
+            [0.59455273, 0.26167334, 0.14377393],
+            [0.61707732, 0.25198668, 0.13093601],
+        ),
+    ]:
         state = mixer.update(state, **batch)
         np.testing.assert_allclose(state.drawn, drawn, atol=1e-7)
         np.testing.assert_allclose(mixer.weights(state), policy, atol=1e-7)
@@ -89,11 +110,16 @@ def test_the_policy_of_the_public_code():
 
 def test_with_one_law_the_policy_tends_to_the_square_of_the_prior():
     prior = np.array([0.2, 0.3, 0.5])
-    for power, mixer in ((2, ADO(every=10**9, memory=0.0, fresh=1.0)), (4, ADO(every=10**9, memory=0.0, fresh=1.0, power=0.75))):
+    for power, mixer in (
+        (2, ADO(every=10**9, memory=0.0, fresh=1.0)),
+        (4, ADO(every=10**9, memory=0.0, fresh=1.0, power=0.75)),
+    ):
         state = mixer.init(prior=prior)._replace(laws=np.tile([0.68, 1.09, 0.29], (3, 1)))
         for _ in range(300):
             state = mixer.update(state, loss=[NAN] * 3, drawn_tokens=mixer.weights(state))
-        np.testing.assert_allclose(mixer.weights(state), prior ** power / (prior ** power).sum(), atol=1e-6)
+        np.testing.assert_allclose(
+            mixer.weights(state), prior**power / (prior**power).sum(), atol=1e-6
+        )
 
 
 def test_the_first_steps_are_left_out_of_the_fit():
@@ -101,7 +127,9 @@ def test_the_first_steps_are_left_out_of_the_fit():
     law = np.array([1.5, 0.6, 0.3])
     losses = world([law, law], n)
     losses[:60, 1] = 20.0
-    skipped, used = (driven(ADO(start=200, every=200, skip=skip, window=1), losses)[-1].laws for skip in (60, 0))
+    skipped, used = (
+        driven(ADO(start=200, every=200, skip=skip, window=1), losses)[-1].laws for skip in (60, 0)
+    )
     np.testing.assert_allclose(skipped, [law, law], atol=1e-2)
     assert np.abs(used[1] - law).max() > 0.1
 
@@ -109,7 +137,10 @@ def test_the_first_steps_are_left_out_of_the_fit():
 def test_the_window_is_in_steps_however_many_a_point_stands_for(monkeypatch):
     windows = []
     monkeypatch.setattr(ado, "smooth", lambda losses, window: windows.append(window) or losses)
-    mixer, points = ADO(window=101), np.column_stack([np.arange(1.0, 1001), world([[1.5, 0.6, 0.3]], np.arange(1.0, 1001))])
+    mixer, points = (
+        ADO(window=101),
+        np.column_stack([np.arange(1.0, 1001), world([[1.5, 0.6, 0.3]], np.arange(1.0, 1001))]),
+    )
     for stride in (1, 4):
         mixer._laws(mixer.init(prior=[1.0])._replace(points=points, stride=stride))
     assert windows == [101, 25]
@@ -123,7 +154,9 @@ def test_no_exponent_is_above_the_public_bound():
 def test_the_law_of_a_domain_does_not_depend_on_the_others():
     n = np.arange(1.0, 400)
     losses = world([[1.0, 0.2, 0.4], [0.5, -0.4, 0.3], [3.0, 1.0, 0.5]], n)
-    losses[:, 0] = np.maximum(losses[:, 0], 1.66)  # above the least floor of 1.65, below which its law would go if it could
+    losses[:, 0] = np.maximum(
+        losses[:, 0], 1.66
+    )  # above the least floor of 1.65, below which its law would go if it could
     together = fit_loss_curves(n, losses)
     for k in range(3):
         np.testing.assert_array_equal(together[k], fit_loss_curves(n, losses[:, [k]])[0])
@@ -133,7 +166,9 @@ def test_the_law_of_a_domain_does_not_depend_on_the_others():
 def test_the_smallest_preference_can_be_below_least():
     n = np.arange(1.0, 61)
     mixer = ADO(start=60, every=60, skip=0, window=1, fresh=1.0, least=0.1)
-    policy = driven(mixer, world([[3.0, 0.6, 0.5], [-3.0, 0.6, 0.02], [-3.0, 0.6, 0.02]], n))[-1].policy
+    policy = driven(mixer, world([[3.0, 0.6, 0.5], [-3.0, 0.6, 0.02], [-3.0, 0.6, 0.02]], n))[
+        -1
+    ].policy
     assert 0.08 < policy.min() < 0.1
 
 
@@ -148,7 +183,9 @@ def test_an_absent_domain_counts_with_its_last_loss_and_one_that_never_came_keep
     losses = world([[1.5, 0.6, 0.3], [1.0, 1.0, 0.5], [0.5, 1.2, 0.2]], n)
     gaps = losses.copy()
     gaps[rng.random(losses.shape) < 0.3] = NAN
-    np.testing.assert_allclose(driven(SHORT, gaps)[-1].policy, driven(SHORT, losses)[-1].policy, atol=0.1)
+    np.testing.assert_allclose(
+        driven(SHORT, gaps)[-1].policy, driven(SHORT, losses)[-1].policy, atol=0.1
+    )
     gaps[:, 2] = NAN
     states = driven(SHORT, gaps, prior=[0.4, 0.4, 0.2])
     assert states[-1].policy[2] == pytest.approx(0.2, abs=1e-9)
@@ -168,8 +205,12 @@ def test_a_long_run_stays_small():
     mixer = ADO(start=500, every=5000, skip=100)
     state = mixer.init(prior=np.full(3, 1 / 3))
     for n in range(1, 20_001):
-        state = mixer.update(state, loss=evaluate(np.array([[1.5, 0.6, 0.3], [1, 1, 0.5], [.5, 1.2, .2]]), float(n)) + rng.normal(0, 0.05, 3),
-                             drawn_tokens=[1, 1, 1])
+        state = mixer.update(
+            state,
+            loss=evaluate(np.array([[1.5, 0.6, 0.3], [1, 1, 0.5], [0.5, 1.2, 0.2]]), float(n))
+            + rng.normal(0, 0.05, 3),
+            drawn_tokens=[1, 1, 1],
+        )
     assert len(state.points) <= 1024
     assert state.stride == 32
     np.testing.assert_allclose(state.points[:, 0], np.arange(len(state.points)) * 32 + 16.5)
@@ -177,7 +218,10 @@ def test_a_long_run_stays_small():
 
 
 def test_ado_refuses():
-    with pytest.raises(ReweightvizError, match=r"cannot give each of 150 domains a preference of 0.01; take least of at most 0.00667"):
+    with pytest.raises(
+        ReweightvizError,
+        match=r"cannot give each of 150 domains a preference of 0.01; take least of at most 0.00667",
+    ):
         ADO().init(prior=np.full(150, 1 / 150))
     with pytest.raises(ReweightvizError, match="window of at least 1 step"):
         ADO(window=0)

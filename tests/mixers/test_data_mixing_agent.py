@@ -53,7 +53,10 @@ def gap_closed(world, **how):
 def logged_runs(world, seed):
     """Eight runs at random weights that change every few rounds."""
     rng = np.random.default_rng(100 + seed)
-    return [world.run(weights=rng.dirichlet(np.ones(K), ROUNDS).repeat(3, axis=0)[:ROUNDS]) for _ in range(8)]
+    return [
+        world.run(weights=rng.dirichlet(np.ones(K), ROUNDS).repeat(3, axis=0)[:ROUNDS])
+        for _ in range(8)
+    ]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -63,7 +66,9 @@ def test_the_rule_beats_uniform(seed):
     assert gap_closed(World(seed, fading=True)) > 0.05
 
 
-@pytest.mark.golden("DataMixingAgent", "an oracle: greedy weights in worlds of known linear dynamics")
+@pytest.mark.golden(
+    "DataMixingAgent", "an oracle: greedy weights in worlds of known linear dynamics"
+)
 @pytest.mark.parametrize("seed", range(6))
 def test_the_fitted_policy_comes_within_15_percent_of_greedy(seed):
     world = World(seed)
@@ -72,7 +77,9 @@ def test_the_fitted_policy_comes_within_15_percent_of_greedy(seed):
     np.testing.assert_allclose(policy.gains(world.start), gains, rtol=1e-3)
     assert gap_closed(world, policy=policy) > 0.85
     goal = np.exp(policy.eta * gains / gains.max())  # linear mixing's answer with an entropy term
-    np.testing.assert_allclose(world.run(DataMixingAgent(every=1), policy=policy)[0][-1], goal / goal.sum(), rtol=0.02)
+    np.testing.assert_allclose(
+        world.run(DataMixingAgent(every=1), policy=policy)[0][-1], goal / goal.sum(), rtol=0.02
+    )
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -80,9 +87,15 @@ def test_the_fitted_policy_in_a_world_that_fades_and_under_noise(seed):
     world, rng = World(seed, fading=True), np.random.default_rng(seed)
     logged = logged_runs(world, seed)
     policy = fit_linear_dynamics(logged)
-    np.testing.assert_allclose(policy.gains(world.start), (world.A * (world.start - world.floor)[:, None]).sum(0), rtol=0.05)
+    np.testing.assert_allclose(
+        policy.gains(world.start),
+        (world.A * (world.start - world.floor)[:, None]).sum(0),
+        rtol=0.05,
+    )
     assert gap_closed(world, policy=policy) > max(0.25, gap_closed(world))
-    rough = fit_linear_dynamics([(weights, losses + rng.normal(0, 0.003, losses.shape)) for weights, losses in logged])
+    rough = fit_linear_dynamics(
+        [(weights, losses + rng.normal(0, 0.003, losses.shape)) for weights, losses in logged]
+    )
     assert gap_closed(world, policy=rough, noise=0.003) > 0.2
 
 
@@ -131,7 +144,9 @@ def test_a_policy_of_ones_own():
             return np.roll([0.7, 0.2, 0.1], len(weights))
 
     mixer = DataMixingAgent(every=1)
-    state = mixer.update(mixer.init(prior=np.full(3, 1 / 3), policy=Alternate()), held_out_loss=[3, 3, 3])
+    state = mixer.update(
+        mixer.init(prior=np.full(3, 1 / 3), policy=Alternate()), held_out_loss=[3, 3, 3]
+    )
     assert mixer.weights(state).tolist() == pytest.approx([0.1, 0.7, 0.2])
 
     class Wrong:
@@ -140,19 +155,33 @@ def test_a_policy_of_ones_own():
 
     with pytest.raises(ReweightvizError, match="the weights of the policy Wrong must sum to 1"):
         mixer.update(mixer.init(prior=np.full(3, 1 / 3), policy=Wrong()), held_out_loss=[3, 3, 3])
-    with pytest.raises(ReweightvizError, match=r"a policy has next_weights\(weights, feedback\), both \(H, K\); got str"):
+    with pytest.raises(
+        ReweightvizError,
+        match=r"a policy has next_weights\(weights, feedback\), both \(H, K\); got str",
+    ):
         mixer.init(prior=[1.0], policy="greedy")
 
 
 def test_a_move_keeps_zeros_and_without_a_difference_leads_to_uniform():
-    assert towards(np.array([0.5, 0.5, 0.0]), np.array([0.0, 1.0, 9.0]), 1e9, np.inf).tolist() == pytest.approx([0, 1, 0])
-    assert towards(np.array([0.3, 0.7]), np.array([0.0, 0.0]), 1.0, 1.0).tolist() == pytest.approx([0.5, 0.5])
-    assert towards(np.array([0.3, 0.7]), np.array([1.0, 0.0]), 1.0, 0.0).tolist() == pytest.approx([0.3, 0.7])
+    assert towards(
+        np.array([0.5, 0.5, 0.0]), np.array([0.0, 1.0, 9.0]), 1e9, np.inf
+    ).tolist() == pytest.approx([0, 1, 0])
+    assert towards(np.array([0.3, 0.7]), np.array([0.0, 0.0]), 1.0, 1.0).tolist() == pytest.approx(
+        [0.5, 0.5]
+    )
+    assert towards(np.array([0.3, 0.7]), np.array([1.0, 0.0]), 1.0, 0.0).tolist() == pytest.approx(
+        [0.3, 0.7]
+    )
 
 
 def test_a_fitted_policy_refuses():
     with pytest.raises(ReweightvizError, match="of the same K domains and H of at least 2; got"):
         fit_linear_dynamics([(np.ones((1, 2)), np.ones((1, 2)))])
-    assert isinstance(LinearDynamics(np.eye(2), np.eye(2)).next_weights(np.full((1, 2), 0.5), np.array([[2.0, np.nan]])), np.ndarray)
+    assert isinstance(
+        LinearDynamics(np.eye(2), np.eye(2)).next_weights(
+            np.full((1, 2), 0.5), np.array([[2.0, np.nan]])
+        ),
+        np.ndarray,
+    )
     with pytest.raises(ReweightvizError, match="memory from 0 to below 1"):
         DataMixingAgent(memory=1)

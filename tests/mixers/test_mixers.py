@@ -16,7 +16,9 @@ def answer(mixer, **signals):
 
 @pytest.mark.golden("Natural", "golden numbers")
 def test_natural():
-    np.testing.assert_allclose(answer(Natural(), tokens=COUNTS), [0.90009, 0.090009, 0.009001, 0.0009], atol=1e-6)
+    np.testing.assert_allclose(
+        answer(Natural(), tokens=COUNTS), [0.90009, 0.090009, 0.009001, 0.0009], atol=1e-6
+    )
     budget = 5000
     epochs = budget * answer(Natural(), tokens=COUNTS) / np.array(COUNTS)
     np.testing.assert_allclose(epochs, epochs[0])
@@ -31,12 +33,15 @@ def test_uniform_has_full_entropy():
 
 
 @pytest.mark.golden("Temperature", "golden numbers at four temperatures")
-@pytest.mark.parametrize(("temperature", "weights"), [
-    (1, [0.90009, 0.090009, 0.009001, 0.0009]),
-    (2, [0.690679, 0.218412, 0.069068, 0.021841]),
-    (3.33, [0.532676, 0.266786, 0.133617, 0.066921]),
-    (5, [0.438548, 0.276705, 0.174589, 0.110158]),
-])
+@pytest.mark.parametrize(
+    ("temperature", "weights"),
+    [
+        (1, [0.90009, 0.090009, 0.009001, 0.0009]),
+        (2, [0.690679, 0.218412, 0.069068, 0.021841]),
+        (3.33, [0.532676, 0.266786, 0.133617, 0.066921]),
+        (5, [0.438548, 0.276705, 0.174589, 0.110158]),
+    ],
+)
 def test_temperature(temperature, weights):
     np.testing.assert_allclose(answer(Temperature(temperature), tokens=COUNTS), weights, atol=1e-6)
 
@@ -45,7 +50,9 @@ def test_temperature_keeps_ratios_and_flattens():
     tokens, entropy = np.array([1e12, 3e10, 5e3]), []
     for temperature in (0.5, 1, 1.5, 4, 100):
         w = answer(Temperature(temperature), tokens=tokens)
-        np.testing.assert_allclose(w[0] / w[1], (tokens[0] / tokens[1]) ** (1 / temperature), rtol=1e-9)
+        np.testing.assert_allclose(
+            w[0] / w[1], (tokens[0] / tokens[1]) ** (1 / temperature), rtol=1e-9
+        )
         entropy.append(-(w * np.log(w)).sum())
     assert entropy == sorted(entropy)
 
@@ -60,17 +67,23 @@ def test_temperature_limits():
 
 
 @pytest.mark.golden("UniMax", "golden numbers at four budgets")
-@pytest.mark.parametrize(("budget", "epochs", "weights"), [
-    (400, 1, [0.7225, 0.25, 0.025, 0.0025]),
-    (400, 4, [0.445, 0.445, 0.1, 0.01]),
-    (1111, 1, [0.90009, 0.090009, 0.009001, 0.0009]),
-])
+@pytest.mark.parametrize(
+    ("budget", "epochs", "weights"),
+    [
+        (400, 1, [0.7225, 0.25, 0.025, 0.0025]),
+        (400, 4, [0.445, 0.445, 0.1, 0.01]),
+        (1111, 1, [0.90009, 0.090009, 0.009001, 0.0009]),
+    ],
+)
 def test_unimax(budget, epochs, weights):
     np.testing.assert_allclose(answer(UniMax(budget, epochs), tokens=COUNTS), weights, atol=1e-6)
 
 
 def test_unimax_says_what_stays_unused():
-    with pytest.warns(ReweightvizWarning, match=r"3556 of the budget of 8000 stay unused and the weights are natural"):
+    with pytest.warns(
+        ReweightvizWarning,
+        match=r"3556 of the budget of 8000 stay unused and the weights are natural",
+    ):
         weights = answer(UniMax(8000, 4), tokens=COUNTS)
     np.testing.assert_allclose(weights, answer(Natural(), tokens=COUNTS))
 
@@ -86,8 +99,14 @@ def test_unimax_limits_and_empty_domains():
 def test_doremi():
     mixer = DoReMi()
     state = mixer.init(prior=np.full(3, 1 / 3))
-    expected = [(0.439097, 0.266457, 0.294446), (0.525145, 0.213811, 0.261044), (0.574364, 0.191682, 0.233954)]
-    for excess, weights in zip([[0.5, -0.2, 0.1], [0.4, 0, 0.1], [0.3, 0.1, 0.1]], expected, strict=True):
+    expected = [
+        (0.439097, 0.266457, 0.294446),
+        (0.525145, 0.213811, 0.261044),
+        (0.574364, 0.191682, 0.233954),
+    ]
+    for excess, weights in zip(
+        [[0.5, -0.2, 0.1], [0.4, 0, 0.1], [0.3, 0.1, 0.1]], expected, strict=True
+    ):
         state = mixer.update(state, excess_loss=excess)
         np.testing.assert_allclose(mixer.weights(state), weights, atol=1e-6)
     np.testing.assert_allclose(mixer.result(state), [0.512869, 0.223983, 0.263148], atol=1e-6)
@@ -105,7 +124,10 @@ def test_doremi_without_smoothing_has_a_closed_form():
 
 @pytest.mark.parametrize("smoothing", [0.0, 1e-3])
 def test_doremi_comes_back_from_a_million_steps_one_way(smoothing):
-    mixer, each = DoReMi(smoothing=smoothing), 1000.0  # a thousand steps, each a thousand steps' excess
+    mixer, each = (
+        DoReMi(smoothing=smoothing),
+        1000.0,
+    )  # a thousand steps, each a thousand steps' excess
     state = mixer.init(prior=[0.5, 0.5])
     for _ in range(1000):
         state = mixer.update(state, excess_loss=[each, 0.0])
@@ -122,10 +144,14 @@ def test_doremi_comes_back_from_a_million_steps_one_way(smoothing):
 def test_doremi_keeps_the_excess_of_an_absent_domain():
     mixer, nan = DoReMi(), float("nan")
     start = mixer.init(prior=[0.5, 0.5])
-    np.testing.assert_allclose(mixer.weights(mixer.update(start, excess_loss=[nan, nan])), [0.5, 0.5])
+    np.testing.assert_allclose(
+        mixer.weights(mixer.update(start, excess_loss=[nan, nan])), [0.5, 0.5]
+    )
     first = mixer.update(start, excess_loss=[0.4, 0.2])
-    np.testing.assert_array_equal(mixer.update(first, excess_loss=[nan, 0.1]).log_weights,
-                                  mixer.update(first, excess_loss=[0.4, 0.1]).log_weights)
+    np.testing.assert_array_equal(
+        mixer.update(first, excess_loss=[nan, 0.1]).log_weights,
+        mixer.update(first, excess_loss=[0.4, 0.1]).log_weights,
+    )
 
 
 def test_doremi_without_excess_drifts_to_uniform_at_its_smoothing():
@@ -145,8 +171,10 @@ def test_doremi_never_falls_below_its_floor():
 
 def test_doremi_does_not_see_a_constant_and_clips_what_it_is_handed():
     mixer, prior = DoReMi(eta=0.5), np.array([0.5, 0.3, 0.2])
-    plain, shifted, clipped = (mixer.update(mixer.init(prior=prior), excess_loss=excess)
-                               for excess in ([0.4, 0.0, 0.1], [1.4, 1.0, 1.1], [0.4, -3.0, 0.1]))
+    plain, shifted, clipped = (
+        mixer.update(mixer.init(prior=prior), excess_loss=excess)
+        for excess in ([0.4, 0.0, 0.1], [1.4, 1.0, 1.1], [0.4, -3.0, 0.1])
+    )
     np.testing.assert_allclose(mixer.weights(shifted), mixer.weights(plain), rtol=1e-12)
     np.testing.assert_array_equal(mixer.weights(clipped), mixer.weights(plain))
 
@@ -165,7 +193,9 @@ def test_doremi_gives_an_absent_domain_no_average():
     mixer, nan = DoReMi(smoothing=0), float("nan")
     state = mixer.update(mixer.init(prior=np.full(3, 1 / 3)), excess_loss=[0.9, 0.1, nan])
     ratios = mixer.weights(state) / mixer.weights(state)[2]
-    np.testing.assert_allclose(ratios, np.exp([0.9, 0.1, 0]))  # centred on the mean of the present it would be exp(0.4), exp(-0.4), 1
+    np.testing.assert_allclose(
+        ratios, np.exp([0.9, 0.1, 0])
+    )  # centred on the mean of the present it would be exp(0.4), exp(-0.4), 1
     assert mixer.update(state, excess_loss=[nan] * 3) is state
 
 
@@ -183,14 +213,26 @@ def test_a_budget_may_be_written_as_people_write_it():
     assert UniMax(budget="300B") == UniMax(budget=3e11)
     assert eval(repr(UniMax(budget="300B"))) == UniMax(budget="300B")  # noqa: S307
     for budget in ("many", "0", None, [1], float("inf")):
-        with pytest.raises(ReweightvizError, match="the budget of UniMax must be a number above 0, such as 1.2e12 or '1.2T'"):
+        with pytest.raises(
+            ReweightvizError,
+            match="the budget of UniMax must be a number above 0, such as 1.2e12 or '1.2T'",
+        ):
             UniMax(budget)
-    with pytest.raises(ReweightvizError, match="UniMax needs max_epochs as a finite number; got '2'"):
+    with pytest.raises(
+        ReweightvizError, match="UniMax needs max_epochs as a finite number; got '2'"
+    ):
         UniMax(5, max_epochs="2")
 
 
 def test_mixers_take_sources():
     sources = rv.Sources({"web": "900B", "code": {"tokens": "100B", "documents": "1M"}})
-    for signals in (sources, {"tokens": sources}, {"tokens": dict(sources)}, {"tokens": {"web": sources["web"], "code": 1e11}}):
+    for signals in (
+        sources,
+        {"tokens": sources},
+        {"tokens": dict(sources)},
+        {"tokens": {"web": sources["web"], "code": 1e11}},
+    ):
         assert dict(rv.mix(signals, Natural())) == pytest.approx({"web": 0.9, "code": 0.1})
-        assert dict(rv.mix(signals, UniMax(budget="400B"))) == pytest.approx({"web": 0.75, "code": 0.25})
+        assert dict(rv.mix(signals, UniMax(budget="400B"))) == pytest.approx(
+            {"web": 0.75, "code": 0.25}
+        )

@@ -37,29 +37,75 @@ ARGS = {  # fields without a default, and intervals so short that a test sees ev
     "TwoPhase": {"switch": 6, "steps": 12},
     "UniMax": {"budget": BUDGET},
 }
-LONG = {"ADO": {"every": 5000}, "DataMixingAgent": {"every": 20}, "Aioli": {"one_hot": 0.9}}  # 20,000 updates in seconds, no probe with a 0
-BARE = [("DoReMi", {"smoothing": 0}), ("Aioli", {"one_hot": 0.9, "ema": None}), ("DoGE", {"every": 1, "scale": "mu", "mu": 1e3})]
+LONG = {
+    "ADO": {"every": 5000},
+    "DataMixingAgent": {"every": 20},
+    "Aioli": {"one_hot": 0.9},
+}  # 20,000 updates in seconds, no probe with a 0
+BARE = [
+    ("DoReMi", {"smoothing": 0}),
+    ("Aioli", {"one_hot": 0.9, "ema": None}),
+    ("DoGE", {"every": 1, "scale": "mu", "mu": 1e3}),
+]
 """Where nothing holds a weight up: no smoothing, no average, steps that take all."""
-AXES = {"graph": (0, 1), "sizes": (1,), "size_losses": (1,), "log_probs": (1,), "task_heads": (1,), "target_head": (), "lengths": ()}
+AXES = {
+    "graph": (0, 1),
+    "sizes": (1,),
+    "size_losses": (1,),
+    "log_probs": (1,),
+    "task_heads": (1,),
+    "target_head": (),
+    "lengths": (),
+}
 """Which axes of a signal are domains; the first one if not said."""
-TOLERANCE = {"MetaRater": 0.25, "ADO": 1e-6, "EquitableAllocation": 1e-6, "MixMinWeights": 1e-5, "ActiveMultiTask": 1e-8}
+TOLERANCE = {
+    "MetaRater": 0.25,
+    "ADO": 1e-6,
+    "EquitableAllocation": 1e-6,
+    "MixMinWeights": 1e-5,
+    "ActiveMultiTask": 1e-8,
+}
 """How far the order of the domains may be seen: where weights are drawn, or found by iteration."""
 SEEDED = {"Aioli"}  # tries domains in an order of its own, so only its result does not see theirs
-UNMOVED_BY_A_CONSTANT = [("DoReMi", {}), ("Aioli", ARGS["Aioli"]), ("DataMixingAgent", {"every": 1}), ("ODM", {"variant": "smoothed_mean"}),
-                         ("ScaleBiO", {}), ("DreamPRM", {})]
+UNMOVED_BY_A_CONSTANT = [
+    ("DoReMi", {}),
+    ("Aioli", ARGS["Aioli"]),
+    ("DataMixingAgent", {"every": 1}),
+    ("ODM", {"variant": "smoothed_mean"}),
+    ("ScaleBiO", {}),
+    ("DreamPRM", {}),
+]
 
 
 def made(name, **more):
     """The mixer, with the arguments that it needs."""
     kind, args = getattr(mixers, name), ARGS.get(name, {}) | more
-    lacking = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING and f.name not in args]
-    return lambda: pytest.fail(f"{name} has no default for {lacking}: add them to ARGS in {__file__}") if lacking else kind(**args)
+    lacking = [
+        f.name
+        for f in fields(kind)
+        if f.default is MISSING and f.default_factory is MISSING and f.name not in args
+    ]
+    return lambda: (
+        pytest.fail(f"{name} has no default for {lacking}: add them to ARGS in {__file__}")
+        if lacking
+        else kind(**args)
+    )
 
 
-every_mixer = pytest.mark.parametrize("make", [pytest.param(made(name), id=name) for name in mixers.__all__])
-LEARNING = [name for name in mixers.__all__ if hasattr(getattr(mixers, name), "update") and needs(getattr(mixers, name).update)]
-every_learner = pytest.mark.parametrize("make", [pytest.param(made(name), id=name) for name in LEARNING])
-domains = st.lists(st.tuples(st.floats(BUDGET, 1e13), st.floats(-1, 20), st.booleans()), min_size=1, max_size=12)
+every_mixer = pytest.mark.parametrize(
+    "make", [pytest.param(made(name), id=name) for name in mixers.__all__]
+)
+LEARNING = [
+    name
+    for name in mixers.__all__
+    if hasattr(getattr(mixers, name), "update") and needs(getattr(mixers, name).update)
+]
+every_learner = pytest.mark.parametrize(
+    "make", [pytest.param(made(name), id=name) for name in LEARNING]
+)
+domains = st.lists(
+    st.tuples(st.floats(BUDGET, 1e13), st.floats(-1, 20), st.booleans()), min_size=1, max_size=12
+)
 THREE = [(5e3, 0.5, False), (2e3, 0.1, True), (9e4, -0.2, False)]
 
 
@@ -68,7 +114,11 @@ class TinyLaw:
 
     def __init__(self, best):
         self.best = np.asarray(best)
-        self.domains, self.targets, self.lower_is_better = tuple(map(str, range(len(best)))), ("loss",), np.array([True])
+        self.domains, self.targets, self.lower_is_better = (
+            tuple(map(str, range(len(best)))),
+            ("loss",),
+            np.array([True]),
+        )
 
     def predict(self, weights):
         return 2 + ((np.asarray(weights) - self.best) ** 2).sum(1, keepdims=True)
@@ -81,22 +131,43 @@ def signals(rows):
     """Every signal that a mixer may name, for K drawn domains; some are absent from the batch."""
     tokens, loss, absent = (np.array(column) for column in zip(*rows, strict=True))
     K, rng = len(rows), np.random.default_rng(len(rows))
-    told, share, sizes = np.where(absent, np.nan, loss), tokens / tokens.sum(), np.outer([1.0, 3.0, 10.0, 30.0, 100.0], np.ones(K)) * 1e3
+    told, share, sizes = (
+        np.where(absent, np.nan, loss),
+        tokens / tokens.sum(),
+        np.outer([1.0, 3.0, 10.0, 30.0, 100.0], np.ones(K)) * 1e3,
+    )
     return {
-        "tokens": tokens, "documents": np.ceil(tokens / 500), "prior": share, "available": tokens, "cost": 1 + share,
-        "loss": told, "reference_loss": 0 * told, "excess_loss": told, "drawn_tokens": np.where(absent, 0.0, 4096.0),
-        "held_out_loss": told, "probe_loss": told, "gradient_products": told - 3, "gradient_norm": np.abs(told) + 0.1,
-        "hypergradient": -told, "penalty_gap": told - 3,
-        "graph": np.outer(np.abs(loss), share) + np.eye(K), "influence": np.where(absent, np.nan, rng.normal(size=K)),
-        "task": np.arange(K) % 2, "sizes": sizes, "size_losses": 1 + (1 + np.abs(loss)) * sizes ** -0.3,
-        "task_heads": rng.normal(size=(4, K)), "target_head": rng.normal(size=4),
-        "log_probs": rng.normal(-3, 1, (40, K)), "lengths": rng.integers(1, 50, 40).astype(np.float64),
+        "tokens": tokens,
+        "documents": np.ceil(tokens / 500),
+        "prior": share,
+        "available": tokens,
+        "cost": 1 + share,
+        "loss": told,
+        "reference_loss": 0 * told,
+        "excess_loss": told,
+        "drawn_tokens": np.where(absent, 0.0, 4096.0),
+        "held_out_loss": told,
+        "probe_loss": told,
+        "gradient_products": told - 3,
+        "gradient_norm": np.abs(told) + 0.1,
+        "hypergradient": -told,
+        "penalty_gap": told - 3,
+        "graph": np.outer(np.abs(loss), share) + np.eye(K),
+        "influence": np.where(absent, np.nan, rng.normal(size=K)),
+        "task": np.arange(K) % 2,
+        "sizes": sizes,
+        "size_losses": 1 + (1 + np.abs(loss)) * sizes**-0.3,
+        "task_heads": rng.normal(size=(4, K)),
+        "target_head": rng.normal(size=4),
+        "log_probs": rng.normal(-3, 1, (40, K)),
+        "lengths": rng.integers(1, 50, 40).astype(np.float64),
         "law": TinyLaw(rng.dirichlet(np.ones(K))),
     }
 
 
 def permuted(given, order):
     """The same signals with the domains in another order."""
+
     def turned(name, values):
         if hasattr(values, "permuted"):
             return values.permuted(order)
@@ -111,7 +182,9 @@ def asked(mixer, verb, given):
     """What a verb names, of what there is."""
     lacking = [name for name, required in needs(verb).items() if required and name not in given]
     if lacking:
-        pytest.fail(f"{type(mixer).__name__} names {lacking}, which this test cannot supply: add them to signals() in {__file__}")
+        pytest.fail(
+            f"{type(mixer).__name__} names {lacking}, which this test cannot supply: add them to signals() in {__file__}"
+        )
     return {name: given[name] for name in needs(verb) if name in given}
 
 
@@ -119,8 +192,15 @@ def step(mixer, state, given):
     """One update; a costly signal that was not asked for is NaN."""
     measured = mixer.measures(state) if hasattr(mixer, "measures") else ()
     told = asked(mixer, mixer.update, given)
-    return mixer.update(state, **{name: np.full_like(value, np.nan) if name in COSTLY_SIGNALS and name not in measured else value
-                                  for name, value in told.items()})
+    return mixer.update(
+        state,
+        **{
+            name: np.full_like(value, np.nan)
+            if name in COSTLY_SIGNALS and name not in measured
+            else value
+            for name, value in told.items()
+        },
+    )
 
 
 def started(mixer, given):
@@ -131,7 +211,10 @@ def run(mixer, given, updates=12):
     """Init and some updates, with losses that change; returns every state."""
     states = [started(mixer, given)]
     for t in range(updates if hasattr(mixer, "update") else 0):
-        now = {name: values * (1 - 0.05 * t) if "loss" in name else values for name, values in given.items()}
+        now = {
+            name: values * (1 - 0.05 * t) if "loss" in name else values
+            for name, values in given.items()
+        }
         states.append(step(mixer, states[-1], now))
     return states
 
@@ -159,7 +242,15 @@ def test_is_frozen_and_written_as_it_is_made(make):
 
 @every_mixer
 def test_a_field_of_another_kind_is_one_sentence(make):
-    mixer, wrong = make(), {"int": ("x", 2.5, True, None, [1]), "float": ("x", float("nan"), True, [1]), "bool": ("x", 1, None), "str": (1, [1])}
+    mixer, wrong = (
+        make(),
+        {
+            "int": ("x", 2.5, True, None, [1]),
+            "float": ("x", float("nan"), True, [1]),
+            "bool": ("x", 1, None),
+            "str": (1, [1]),
+        },
+    )
     for field in fields(mixer):
         for value in wrong.get(str(field.type).partition(" | ")[0], ()):
             with pytest.raises(ReweightvizError, match=f"{field.name}|a count") as caught:
@@ -176,10 +267,17 @@ def test_names_its_paper_signals_and_use(make):
     assert mixer.verified
     assert mixer.applies_to in {"sampling", "loss"}
     assert "Example:" in type(mixer).__doc__
-    named = {name for verb in ("init", "update") if hasattr(mixer, verb) for name in needs(getattr(mixer, verb))}
+    named = {
+        name
+        for verb in ("init", "update")
+        if hasattr(mixer, verb)
+        for name in needs(getattr(mixer, verb))
+    }
     assert named <= SIGNALS.keys()
     if hasattr(mixer, "update") and "prior" in needs(mixer.init):
-        assert re.search(r"prior (is|of) 0|[Zz]ero", re.sub(r"\s+", " ", type(mixer).__doc__)), "does a prior of 0 ever come back?"
+        assert re.search(r"prior (is|of) 0|[Zz]ero", re.sub(r"\s+", " ", type(mixer).__doc__)), (
+            "does a prior of 0 ever come back?"
+        )
 
 
 @every_mixer
@@ -214,7 +312,9 @@ def test_permuting_domains_permutes_weights(make, rows, seed):
     tolerance = TOLERANCE.get(type(mixer).__name__, 1e-12)
     np.testing.assert_allclose(mixer.result(turned), mixer.result(straight)[order], atol=tolerance)
     if type(mixer).__name__ not in SEEDED:
-        np.testing.assert_allclose(mixer.weights(turned), mixer.weights(straight)[order], atol=tolerance)
+        np.testing.assert_allclose(
+            mixer.weights(turned), mixer.weights(straight)[order], atol=tolerance
+        )
 
 
 @every_mixer
@@ -247,8 +347,18 @@ def test_a_saved_state_goes_on_as_if_never_saved(make):
     revived = [pickle.loads(pickle.dumps(state))]  # noqa: S301
     if not any(part is not None and np.asarray(part).dtype == object for part in state):
         parts = json.loads(json.dumps(plain(state._asdict())))  # NaN is text in it
-        revived.append(type(state)(*(np.asarray(parts[name], part.dtype).reshape(part.shape) if isinstance(part, np.ndarray) else
-                                     None if part is None else type(part)(parts[name]) for name, part in state._asdict().items())))
+        revived.append(
+            type(state)(
+                *(
+                    np.asarray(parts[name], part.dtype).reshape(part.shape)
+                    if isinstance(part, np.ndarray)
+                    else None
+                    if part is None
+                    else type(part)(parts[name])
+                    for name, part in state._asdict().items()
+                )
+            )
+        )
     for other in revived:
         if hasattr(mixer, "update"):
             state_next, other = step(mixer, state, given), step(mixer, other, given)  # noqa: PLW2901
@@ -261,7 +371,10 @@ def test_a_saved_state_goes_on_as_if_never_saved(make):
 def test_another_methods_state_is_one_sentence(make):
     mixer, given = make(), signals(THREE)
     other = fixed.State(np.full(3, 1 / 3))
-    with pytest.raises(ReweightvizError, match=r"takes a state that its init or update returned; got reweightviz.mixers._fixed.State"):
+    with pytest.raises(
+        ReweightvizError,
+        match=r"takes a state that its init or update returned; got reweightviz.mixers._fixed.State",
+    ):
         mixer.update(other, **asked(mixer, mixer.update, given))
 
 
@@ -285,7 +398,14 @@ def test_signals_that_overflow_are_one_sentence_or_weights(make):
         huge = np.array([1.7e308, 1.0, -1.7e308])[:: 1 if t % 2 else -1]
         try:
             with np.errstate(over="ignore", invalid="ignore"):
-                state = step(mixer, state, {name: values if name in needs(mixer.init) else huge for name, values in given.items()})
+                state = step(
+                    mixer,
+                    state,
+                    {
+                        name: values if name in needs(mixer.init) else huge
+                        for name, values in given.items()
+                    },
+                )
         except ReweightvizError as error:
             assert "too large" in str(error)  # noqa: PT017
             return
@@ -311,8 +431,13 @@ def test_a_prior_that_is_none_is_one_sentence(make):
             mixer.init(**asked(mixer, mixer.init, given | {"prior": wrong}))
 
 
-@pytest.mark.parametrize(("name", "args"), [pytest.param(name, args, id=f"{name}{args or ''}") for name, args in
-                                            [*((name, LONG.get(name, {})) for name in LEARNING), *BARE]])
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        pytest.param(name, args, id=f"{name}{args or ''}")
+        for name, args in [*((name, LONG.get(name, {})) for name in LEARNING), *BARE]
+    ],
+)
 def test_extreme_losses_for_long_keep_states_finite_and_weights_above_0(name, args):
     """20,000 updates one way and the other, the last as if after a million."""
     mixer, rng = made(name, **args)(), np.random.default_rng(0)
@@ -323,9 +448,17 @@ def test_extreme_losses_for_long_keep_states_finite_and_weights_above_0(name, ar
             state = state._replace(step=10**6)
         loss = np.array([1e6, 3.0, 1e-6, 0.0])[:: 1 if t < 12_000 else -1] * rng.uniform(0.5, 1, 4)
         loss[rng.random(4) < 0.2] = np.nan
-        now = {name: (loss if name in SIGNALS and name.endswith("loss") else value) for name, value in given.items()}
-        now |= {"gradient_products": loss - 1e3, "gradient_norm": loss + 1, "hypergradient": -loss, "penalty_gap": loss - 1e5,
-                "drawn_tokens": np.where(np.isnan(loss), 0.0, 1e4)}
+        now = {
+            name: (loss if name in SIGNALS and name.endswith("loss") else value)
+            for name, value in given.items()
+        }
+        now |= {
+            "gradient_products": loss - 1e3,
+            "gradient_norm": loss + 1,
+            "hypergradient": -loss,
+            "penalty_gap": loss - 1e5,
+            "drawn_tokens": np.where(np.isnan(loss), 0.0, 1e4),
+        }
         state = step(mixer, state, now)
         if t % 1000 == 0:
             for weights in (mixer.weights(state), mixer.result(state)):
@@ -335,7 +468,14 @@ def test_extreme_losses_for_long_keep_states_finite_and_weights_above_0(name, ar
         assert part is None or not np.isinf(part).any()
 
 
-@pytest.mark.parametrize(("name", "args"), [pytest.param(*case, id=case[0]) for case in UNMOVED_BY_A_CONSTANT if case[0] in mixers.__all__])
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        pytest.param(*case, id=case[0])
+        for case in UNMOVED_BY_A_CONSTANT
+        if case[0] in mixers.__all__
+    ],
+)
 def test_a_constant_on_all_losses_moves_nothing(name, args):
     mixer, rng = made(name, **args)(), np.random.default_rng(0)
     told = rng.uniform(1, 5, (60, 4))
@@ -350,13 +490,20 @@ def test_a_constant_on_all_losses_moves_nothing(name, args):
 
 
 def test_the_example_of_contributing_is_a_mixer(root, monkeypatch):
-    code = re.search(r"```python\n(.*?)```", (root / "CONTRIBUTING.md").read_text("utf-8"), re.DOTALL)[1]
+    code = re.search(
+        r"```python\n(.*?)```", (root / "CONTRIBUTING.md").read_text("utf-8"), re.DOTALL
+    )[1]
     module = ModuleType("reweightviz.mixers.blend")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     exec(code, vars(module))  # noqa: S102
     monkeypatch.setattr(mixers, "Blend", module.Blend, raising=False)
     assert doctest.testmod(module) == (0, 2)
-    for check in (test_is_frozen_and_written_as_it_is_made, test_names_its_paper_signals_and_use, test_weights_are_on_the_simplex,
-                  test_permuting_domains_permutes_weights, test_old_states_and_signals_are_untouched_and_answers_repeat,
-                  test_one_domain_gets_everything):
+    for check in (
+        test_is_frozen_and_written_as_it_is_made,
+        test_names_its_paper_signals_and_use,
+        test_weights_are_on_the_simplex,
+        test_permuting_domains_permutes_weights,
+        test_old_states_and_signals_are_untouched_and_answers_repeat,
+        test_one_domain_gets_everything,
+    ):
         check(make=module.Blend)

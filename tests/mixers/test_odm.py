@@ -11,7 +11,9 @@ NAN = float("nan")
 
 def after(mixer, losses, start=None):
     losses = np.asarray(losses, np.float64)
-    state = mixer.init(prior=np.full(losses.shape[1], 1 / losses.shape[1]) if start is None else start)
+    state = mixer.init(
+        prior=np.full(losses.shape[1], 1 / losses.shape[1]) if start is None else start
+    )
     states = [state]
     for row in losses:
         states.append(mixer.update(states[-1], loss=row))
@@ -22,8 +24,12 @@ def after(mixer, losses, start=None):
 def test_exp3_of_whole_batches():
     states = after(ODM(), [[3, 2, 4]] * 1000)
     np.testing.assert_allclose(states[1].policy, np.full(3, 1 / 3))
-    for step, policy in {4: [0.331756, 0.322135, 0.346109], 10: [0.327532, 0.271756, 0.400712], 100: [0.334332, 0.231123, 0.434545],
-                         1000: [0.333679, 0.225099, 0.441222]}.items():
+    for step, policy in {
+        4: [0.331756, 0.322135, 0.346109],
+        10: [0.327532, 0.271756, 0.400712],
+        100: [0.334332, 0.231123, 0.434545],
+        1000: [0.333679, 0.225099, 0.441222],
+    }.items():
         np.testing.assert_allclose(states[step].policy, policy, atol=1e-6)
 
 
@@ -77,14 +83,20 @@ def test_an_absent_domain_keeps_its_reward_and_is_not_average(variant):
     assert states[-1].reward[2] == states[-2].reward[2]
     assert states[-1].policy[2] > states[-1].policy[0]
     never = after(ODM(variant), [[3, 2, NAN]] * 50)[-1]
-    np.testing.assert_allclose(never.policy[2], never.rate, rtol=1e-9 if variant == "smoothed_mean" else 0.5)
+    np.testing.assert_allclose(
+        never.policy[2], never.rate, rtol=1e-9 if variant == "smoothed_mean" else 0.5
+    )
     assert never.policy[2] < min(never.policy[:2])
 
 
 def test_smoothed_mean_does_not_see_a_constant():
     rng = np.random.default_rng(0)
     losses = rng.normal(3, 1, (50, 4))
-    np.testing.assert_allclose(after(ODM("smoothed_mean"), losses)[-1].policy, after(ODM("smoothed_mean"), losses + 7)[-1].policy, rtol=1e-10)
+    np.testing.assert_allclose(
+        after(ODM("smoothed_mean"), losses)[-1].policy,
+        after(ODM("smoothed_mean"), losses + 7)[-1].policy,
+        rtol=1e-10,
+    )
 
 
 def test_a_prior_of_zero_comes_back_after_the_warm_up():
@@ -94,7 +106,9 @@ def test_a_prior_of_zero_comes_back_after_the_warm_up():
 
 
 def test_a_tiny_prior_does_not_win_by_its_first_loss():
-    assert after(ODM(), [[3, 3]] * 50, start=[1 - 1e-12, 1e-12])[-1].policy == pytest.approx([0.5, 0.5], abs=0.01)
+    assert after(ODM(), [[3, 3]] * 50, start=[1 - 1e-12, 1e-12])[-1].policy == pytest.approx(
+        [0.5, 0.5], abs=0.01
+    )
 
 
 def test_the_bandit_finds_the_hard_domain():
@@ -110,7 +124,9 @@ def test_the_bandit_finds_the_hard_domain():
 
 
 def test_odm_refuses():
-    with pytest.raises(ReweightvizError, match="no variant of ODM 'ucb'; there is 'exp3', 'smoothed_mean'"):
+    with pytest.raises(
+        ReweightvizError, match="no variant of ODM 'ucb'; there is 'exp3', 'smoothed_mean'"
+    ):
         ODM("ucb")
     with pytest.raises(ReweightvizError, match="smoothing from 0 to below 1; got 0, 10.0 and 1"):
         ODM(smoothing=1)
@@ -118,5 +134,8 @@ def test_odm_refuses():
 
 def test_the_state_of_the_other_variant_is_refused():
     for one, other in (("exp3", "smoothed_mean"), ("smoothed_mean", "exp3")):
-        with pytest.raises(ReweightvizError, match=r"ODM takes a state that its init or update returned; got reweightviz.mixers.odm"):
+        with pytest.raises(
+            ReweightvizError,
+            match=r"ODM takes a state that its init or update returned; got reweightviz.mixers.odm",
+        ):
             ODM(one).update(ODM(other).init(prior=[0.5, 0.5]), loss=[3.0, 2.0])

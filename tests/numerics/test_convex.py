@@ -12,7 +12,13 @@ from scipy.optimize import LinearConstraint, NonlinearConstraint, minimize
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.numerics.convex import Ceilings, minimise_exponentials
 from reweightviz.numerics.hull import distance_outside
-from reweightviz.numerics.linear_constraints import Conflict, Limits, conflict, interior, least_value
+from reweightviz.numerics.linear_constraints import (
+    Conflict,
+    Limits,
+    conflict,
+    interior,
+    least_value,
+)
 from reweightviz.numerics.simplex_search import first_draws, is_smooth, region, search, tangent_gap
 
 
@@ -20,16 +26,27 @@ def program(seed):
     """A random feasible program: bounds, limits of both signs, and every third with the worst of M, or a ceiling on two."""
     rng = np.random.default_rng(seed)
     domains, targets = int(rng.integers(2, 13)), int(rng.integers(1, 9))
-    rates, kl, prior = rng.normal(0, rng.choice([0.3, 2, 5]), (targets, domains)), float(rng.choice([0, 0.01, 0.05, 1])), rng.dirichlet(np.ones(domains))
+    rates, kl, prior = (
+        rng.normal(0, rng.choice([0.3, 2, 5]), (targets, domains)),
+        float(rng.choice([0, 0.01, 0.05, 1])),
+        rng.dirichlet(np.ones(domains)),
+    )
     inside = rng.dirichlet(np.ones(domains))
-    upper = np.maximum(np.minimum(1, rng.random(domains) + 1.2 / domains), inside) if seed % 2 else np.ones(domains)
+    upper = (
+        np.maximum(np.minimum(1, rng.random(domains) + 1.2 / domains), inside)
+        if seed % 2
+        else np.ones(domains)
+    )
     rows = (rng.random((int(rng.integers(0, 4)), domains)) < 0.5) * rng.choice([-1.0, 1.0])
     if seed % 5 == 0:
         rows = np.vstack([rows, rates[:1]])
     limits = Limits(rows, rows @ inside + rng.choice([0.005, 0.02, 0.1], len(rows)))
     shares, ceilings = rng.random(targets), None
     if seed % 3 == 1:
-        shares, ceilings = np.zeros(targets), Ceilings(np.eye(targets), rng.uniform(0, 2, targets), np.ones(targets, bool))
+        shares, ceilings = (
+            np.zeros(targets),
+            Ceilings(np.eye(targets), rng.uniform(0, 2, targets), np.ones(targets, bool)),
+        )
     elif seed % 3 == 2 and targets > 2:
         both = np.zeros((1, targets))
         both[0, :2] = 0.5
@@ -46,7 +63,11 @@ def theirs(rates, shares, kl, prior, upper, limits, ceilings, inside, method):
 
     def cost(z):
         x, top = split(z)
-        return shares @ np.exp(rates @ x) + kl * (x * np.log(np.maximum(x, 1e-300) / prior)).sum() + top
+        return (
+            shares @ np.exp(rates @ x)
+            + kl * (x * np.log(np.maximum(x, 1e-300) / prior)).sum()
+            + top
+        )
 
     def over(z):
         x, top = split(z)
@@ -58,36 +79,51 @@ def theirs(rates, shares, kl, prior, upper, limits, ceilings, inside, method):
     one = np.append(np.ones(domains), np.zeros(pad.shape[1]))
     if method == "SLSQP":
         rules = [{"type": "eq", "fun": lambda z: one @ z - 1}]
-        rules += [{"type": "ineq", "fun": lambda z: limits.most - np.hstack([limits.rows, pad]) @ z}] if len(limits.most) else []
+        rules += (
+            [{"type": "ineq", "fun": lambda z: limits.most - np.hstack([limits.rows, pad]) @ z}]
+            if len(limits.most)
+            else []
+        )
         rules += [{"type": "ineq", "fun": lambda z: -over(z)}] if ceilings is not None else []
         options = {"maxiter": 500, "ftol": 1e-12}
     else:
         rules = [LinearConstraint(one[None], 1, 1)]
-        rules += [LinearConstraint(np.hstack([limits.rows, pad]), -np.inf, limits.most)] if len(limits.most) else []
+        rules += (
+            [LinearConstraint(np.hstack([limits.rows, pad]), -np.inf, limits.most)]
+            if len(limits.most)
+            else []
+        )
         rules += [NonlinearConstraint(over, -np.inf, 0)] if ceilings is not None else []
         options = {"maxiter": 400, "gtol": 1e-8}
     return minimize(cost, start, method=method, bounds=bounds, constraints=rules, options=options)
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("seed", "method"), [*[(seed, "SLSQP") for seed in range(45)], *[(seed, "trust-constr") for seed in (1, 2, 3, 10)]])
+@pytest.mark.parametrize(
+    ("seed", "method"),
+    [*[(seed, "SLSQP") for seed in range(45)], *[(seed, "trust-constr") for seed in (1, 2, 3, 10)]],
+)
 def test_optimum_meets_every_limit_and_is_as_low_as_scipy_finds(seed, method):
     rates, shares, kl, prior, upper, limits, ceilings, inside = program(seed)
-    found = minimise_exponentials(rates, shares, kl=kl, prior=prior, upper=upper, limits=limits, ceilings=ceilings)
+    found = minimise_exponentials(
+        rates, shares, kl=kl, prior=prior, upper=upper, limits=limits, ceilings=ceilings
+    )
     assert abs(found.x.sum() - 1) < 1e-12
     assert (found.x >= 0).all() and (found.x <= upper + 1e-15).all()
     assert (limits.rows @ found.x <= limits.most + 1e-8).all()
     assert found.excess <= 1e-8
     assert found.gap <= 1e-7 * (abs(found.value) + kl + 1)
     other = theirs(rates, shares, kl, prior, upper, limits, ceilings, inside, method)
-    if other.success and (limits.rows @ other.x[:len(prior)] <= limits.most + 1e-9).all():
+    if other.success and (limits.rows @ other.x[: len(prior)] <= limits.most + 1e-9).all():
         assert found.value <= other.fun + 1e-6 * (abs(other.fun) + 1)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2, 4, 16, 28, 35])
 def test_the_value_is_that_of_the_interior_point_before(seed):
     rates, shares, kl, prior, upper, limits, ceilings, _ = program(seed)
-    found = minimise_exponentials(rates, shares, kl=kl, prior=prior, upper=upper, limits=limits, ceilings=ceilings)
+    found = minimise_exponentials(
+        rates, shares, kl=kl, prior=prior, upper=upper, limits=limits, ceilings=ceilings
+    )
     golden = json.loads((Path(__file__).parents[1] / "golden" / "programs.json").read_text("utf-8"))
     assert found.value == pytest.approx(golden[f"program {seed}"], rel=1e-8)
 
@@ -95,11 +131,17 @@ def test_the_value_is_that_of_the_interior_point_before(seed):
 def test_the_gap_bounds_every_mixture_within_the_limits():
     for seed in (3, 4, 6, 7):
         rates, shares, kl, prior, upper, limits, ceilings, _ = program(seed)
-        found = minimise_exponentials(rates, shares, kl=kl, prior=prior, upper=upper, limits=limits, ceilings=ceilings)
-        others = region(np.zeros(len(prior)), upper, limits).within(np.random.default_rng(0).dirichlet(np.full(len(prior), 0.5), 2000))
+        found = minimise_exponentials(
+            rates, shares, kl=kl, prior=prior, upper=upper, limits=limits, ceilings=ceilings
+        )
+        others = region(np.zeros(len(prior)), upper, limits).within(
+            np.random.default_rng(0).dirichlet(np.full(len(prior), 0.5), 2000)
+        )
         assert len(others) > 100
         for x in others:
-            value = shares @ np.exp(rates @ x) + kl * (x * np.log(np.maximum(x, 1e-300) / prior)).sum()
+            value = (
+                shares @ np.exp(rates @ x) + kl * (x * np.log(np.maximum(x, 1e-300) / prior)).sum()
+            )
             if ceilings is not None:
                 value += (ceilings.offset + ceilings.shares @ np.exp(rates @ x)).max()
             assert value >= found.value - found.gap - 1e-9
@@ -111,22 +153,37 @@ def test_a_limit_without_room_still_has_its_optimum():
     found = minimise_exponentials(rates, np.ones(2), kl=0.05, limits=thin)
     assert found.x[:2].sum() == pytest.approx(0.4, abs=1e-8)
     assert found.gap < 1e-8
-    halves = minimise_exponentials(rates, np.ones(2), kl=0.05, upper=[0.4, 0.4, 0.6, 0.6], limits=thin)
+    halves = minimise_exponentials(
+        rates, np.ones(2), kl=0.05, upper=[0.4, 0.4, 0.6, 0.6], limits=thin
+    )
     np.testing.assert_allclose(halves.x, found.x, atol=1e-6)
 
 
 def test_one_exponential_under_limits_is_a_vertex():
     limits = Limits(np.array([[0.0, 1, 1]]), np.array([0.25]))
-    assert minimise_exponentials(np.array([[0.3, -2.0, -1.0]]), np.ones(1), limits=limits).x.tolist() == [0.75, 0.25, 0]
+    assert minimise_exponentials(
+        np.array([[0.3, -2.0, -1.0]]), np.ones(1), limits=limits
+    ).x.tolist() == [0.75, 0.25, 0]
     with pytest.raises(ReweightvizError, match="no weights meet every limit"):
-        minimise_exponentials(np.array([[0.3, -2.0, -1.0]]), np.ones(1), limits=Limits(np.array([[0.0, 1, 1], [1, 0, 0]]), np.array([0.25, 0.5])))
+        minimise_exponentials(
+            np.array([[0.3, -2.0, -1.0]]),
+            np.ones(1),
+            limits=Limits(np.array([[0.0, 1, 1], [1, 0, 0]]), np.array([0.25, 0.5])),
+        )
 
 
 def test_limits_that_leave_nothing_are_refused():
     with pytest.raises(ReweightvizError, match="no weights meet every limit"):
-        minimise_exponentials(np.eye(3), np.ones(3), kl=0.1, limits=Limits(np.array([[1.0, 1, 0], [-1, 0, 0]]), np.array([0.2, -0.3])))
+        minimise_exponentials(
+            np.eye(3),
+            np.ones(3),
+            kl=0.1,
+            limits=Limits(np.array([[1.0, 1, 0], [-1, 0, 0]]), np.array([0.2, -0.3])),
+        )
     with pytest.raises(ReweightvizError, match="the same for every domain"):
-        minimise_exponentials(np.eye(3), np.ones(3), limits=Limits(np.ones((1, 3)), np.array([0.9])))
+        minimise_exponentials(
+            np.eye(3), np.ones(3), limits=Limits(np.ones((1, 3)), np.array([0.9]))
+        )
     floor = Ceilings(np.ones((1, 3)), np.array([-1.0]), np.zeros(1, bool))
     with pytest.raises(ReweightvizError, match="no weights meet every limit|stopped up to"):
         minimise_exponentials(np.eye(3), np.ones(3), kl=0.1, ceilings=floor)
@@ -177,12 +234,18 @@ def test_distance_outside_the_hull():
 
 
 def test_a_region_keeps_what_is_drawn_within_it():
-    limits = Limits(np.array([[1.0, 1, 0, 0], [-1.0, -1, 0, 0], [0, 1, 1, 0]]), np.array([0.4, -0.4, 0.5]))
+    limits = Limits(
+        np.array([[1.0, 1, 0, 0], [-1.0, -1, 0, 0], [0, 1, 1, 0]]), np.array([0.4, -0.4, 0.5])
+    )
     where = region(np.array([0, 0.05, 0, 0]), np.array([1, 1, 0.4, 1]), limits)
     drawn = where.within(first_draws(np.full(4, 0.25), 500, np.random.default_rng(0), None))
     np.testing.assert_allclose(drawn.sum(1), 1)
     np.testing.assert_allclose(drawn[:, :2].sum(1), 0.4)
-    assert (drawn[:, 1] >= 0.05 - 1e-9).all() and (drawn[:, 2] <= 0.4 + 1e-9).all() and (drawn[:, 1:3].sum(1) <= 0.5 + 1e-9).all()
+    assert (
+        (drawn[:, 1] >= 0.05 - 1e-9).all()
+        and (drawn[:, 2] <= 0.4 + 1e-9).all()
+        and (drawn[:, 1:3].sum(1) <= 0.5 + 1e-9).all()
+    )
     assert np.ptp(drawn, axis=0).min() > 0.1  # although the region is flat
     with pytest.raises(ReweightvizError, match="no weights meet every limit"):
         region(np.zeros(4), np.full(4, 0.2), limits)
@@ -195,7 +258,9 @@ def test_the_search_finds_what_the_convex_program_proves(seed):
 
     def score(w):
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.exp(w @ rates.T) @ shares + kl * np.where(w > 0, w * np.log(w / prior), 0).sum(1)
+            return np.exp(w @ rates.T) @ shares + kl * np.where(
+                w > 0, w * np.log(w / prior), 0
+            ).sum(1)
 
     where = region(np.zeros(len(prior)), upper, limits)
     best = search(score, where, prior=prior, seed=seed, evaluations=6000)
@@ -214,7 +279,9 @@ def test_the_search_crosses_valleys_and_steps():
         return -np.exp(-60 * far) - 0.6 * np.exp(-20 * ((w - [0.7, 0.1, 0.2]) ** 2).sum(1))
 
     where = region(np.zeros(3), np.ones(3), Limits(np.empty((0, 3)), np.empty(0)))
-    np.testing.assert_allclose(search(valleys, where, prior=np.full(3, 1 / 3), evaluations=4000).x, centre, atol=0.01)
+    np.testing.assert_allclose(
+        search(valleys, where, prior=np.full(3, 1 / 3), evaluations=4000).x, centre, atol=0.01
+    )
 
     def steps(w):
         return np.floor(20 * ((w - centre) ** 2).sum(1))

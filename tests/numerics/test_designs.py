@@ -19,8 +19,16 @@ TOKENS = {"web": 6e11, "code": 2e11, "books": 5e10, "math": 1e10, "wiki": 4e9}
 
 
 @settings(max_examples=25)
-@given(st.integers(2, 9), st.integers(0, 10_000), st.sampled_from(METHODS), st.floats(1.5, 40), st.floats(0, 0.02))
-def test_every_row_is_a_mixture_within_the_caps_after_normalisation(domains, seed, method, loose, least):
+@given(
+    st.integers(2, 9),
+    st.integers(0, 10_000),
+    st.sampled_from(METHODS),
+    st.floats(1.5, 40),
+    st.floats(0, 0.02),
+)
+def test_every_row_is_a_mixture_within_the_caps_after_normalisation(
+    domains, seed, method, loose, least
+):
     rng = np.random.default_rng(seed)
     names = [f"d{i}" for i in range(domains)]
     sources = dict(zip(names, rng.lognormal(20, 2, domains), strict=True))
@@ -28,14 +36,25 @@ def test_every_row_is_a_mixture_within_the_caps_after_normalisation(domains, see
     bounds = {names[0]: (0.3 * inside[0], min(1, 3 * inside[0] + 0.2))}
     tokens = sum(sources.values())
     needed = max(inside[i] * tokens / sources[name] for i, name in enumerate(names))
-    design = design_swarm(sources, 12 + domains, method=method, seed=seed, bounds=bounds, tokens=tokens, max_epochs=needed * loose, usage=None,
-                          least=least)
+    design = design_swarm(
+        sources,
+        12 + domains,
+        method=method,
+        seed=seed,
+        bounds=bounds,
+        tokens=tokens,
+        max_epochs=needed * loose,
+        usage=None,
+        least=least,
+    )
     assert design.shape == (12 + domains, domains)
     assert design.columns.tolist() == names
     weights = design.to_numpy()
     np.testing.assert_allclose(weights.sum(1), 1, atol=1e-12)
     assert (weights >= 0).all()
-    assert (weights[:, 0] >= bounds[names[0]][0] - 1e-8).all() and (weights[:, 0] <= bounds[names[0]][1] + 1e-8).all()
+    assert (weights[:, 0] >= bounds[names[0]][0] - 1e-8).all() and (
+        weights[:, 0] <= bounds[names[0]][1] + 1e-8
+    ).all()
     passes = weights * tokens / np.array(list(sources.values()))
     assert passes.max() <= needed * loose * (1 + 1e-7)
     assert len(np.unique(weights.round(5), axis=0)) == len(weights)
@@ -78,11 +97,18 @@ def test_no_domain_is_used_more_than_fifteen_times_its_share():
 def test_space_filling_points_are_further_apart_and_optimal_ones_tell_more():
     names = ["a", "b", "c", "d", "e"]
     designs = {method: design_swarm(names, 30, method=method) for method in METHODS}
-    apart = {method: design.attrs["diagnostics"]["nearest_pair"] for method, design in designs.items()}
+    apart = {
+        method: design.attrs["diagnostics"]["nearest_pair"] for method, design in designs.items()
+    }
     assert apart["space-filling"] > 2 * max(apart["dirichlet"], apart["optimal"])
     slopes = np.random.default_rng(9).normal(0, 1, (12, 5))
-    features = log_linear_features(np.concatenate([design.to_numpy() for design in designs.values()]), slopes)
-    told = {method: information(features[:, 30 * i:30 * (i + 1)]).mean() for i, method in enumerate(designs)}
+    features = log_linear_features(
+        np.concatenate([design.to_numpy() for design in designs.values()]), slopes
+    )
+    told = {
+        method: information(features[:, 30 * i : 30 * (i + 1)]).mean()
+        for i, method in enumerate(designs)
+    }
     assert told["optimal"] > max(told["dirichlet"], told["space-filling"])
     assert designs["optimal"].attrs["diagnostics"]["information_against_dirichlet"] > 1.1
 
@@ -90,13 +116,22 @@ def test_space_filling_points_are_further_apart_and_optimal_ones_tell_more():
 def test_an_optimal_design_tells_a_known_law_better():
     rng = np.random.default_rng(0)
     slopes = rng.normal(-0.5, 1, (3, 4))
-    law = LogLinearLaw(("a", "b", "c", "d"), ("x", "y", "z"), np.ones(3, bool), np.column_stack([np.zeros(3), slopes]))
+    law = LogLinearLaw(
+        ("a", "b", "c", "d"),
+        ("x", "y", "z"),
+        np.ones(3, bool),
+        np.column_stack([np.zeros(3), slopes]),
+    )
 
     def error(design):
         mixtures, missed = design.to_numpy(), []
         for seed in range(12):
-            losses = law.predict(mixtures) + np.random.default_rng(seed).normal(0, 0.02, (len(mixtures), 3))
-            fitted = Olmix(draws=0).fit(domains=law.domains, targets=law.targets, mixtures=mixtures, losses=losses)
+            losses = law.predict(mixtures) + np.random.default_rng(seed).normal(
+                0, 0.02, (len(mixtures), 3)
+            )
+            fitted = Olmix(draws=0).fit(
+                domains=law.domains, targets=law.targets, mixtures=mixtures, losses=losses
+            )
             missed.append(np.abs(fitted.predict(asked) - law.predict(asked)).mean())
         return np.mean(missed)
 
@@ -121,13 +156,22 @@ def test_tight_caps_pull_draws_within_and_say_so():
         weights = design.to_numpy()
         assert weights.max() <= 0.24 + 1e-9
         assert len(np.unique(weights.round(5), axis=0)) == 40
-    assert design_swarm(TOKENS, 40, bounds=bounds, usage=None, strengths=(0.1, 0.1)).attrs["diagnostics"]["pulled"] > 0
-    with pytest.raises(ReweightvizError, match=r"leave only \d+ different mixtures; 20 runs were asked for"):
+    assert (
+        design_swarm(TOKENS, 40, bounds=bounds, usage=None, strengths=(0.1, 0.1)).attrs[
+            "diagnostics"
+        ]["pulled"]
+        > 0
+    )
+    with pytest.raises(
+        ReweightvizError, match=r"leave only \d+ different mixtures; 20 runs were asked for"
+    ):
         design_swarm(["a", "b"], 20, bounds={"a": (0.4, 0.4)})
 
 
 def test_diagnostics_say_what_the_design_is_good_for():
-    facts = design_swarm(TOKENS, 60, method="space-filling", tokens=1e9, max_epochs=2).attrs["diagnostics"]
+    facts = design_swarm(TOKENS, 60, method="space-filling", tokens=1e9, max_epochs=2).attrs[
+        "diagnostics"
+    ]
     assert facts["condition_number"] < 100
     assert 0 <= facts["natural_outside_hull"] < 0.3
     assert max(facts["epochs"].values()) <= 2 + 1e-9
@@ -135,30 +179,54 @@ def test_diagnostics_say_what_the_design_is_good_for():
 
 
 @pytest.mark.filterwarnings("ignore::reweightviz.core.errors.ReweightvizWarning")
-@pytest.mark.parametrize(("asked", "sentence"), [
-    ({"method": "sobol"}, "no method of a design 'sobol'"),
-    ({"runs": 1}, "runs must be a whole number of at least 2; got 1"),
-    ({"strengths": (0, 1)}, "strengths must be .least, largest. above 0"),
-    ({"usage": 0}, "usage must be a number above 0"),
-    ({"max_epochs": 1}, "max_epochs needs tokens="),
-    ({"bounds": {"wbe": (0, 1)}}, "did you mean 'web'"),
-    ({"tokens": 1e12, "max_epochs": 0.5}, "the epoch caps of .* sum to 0.432, so no weights can sum to 1"),
-    ({"bounds": {"wiki": (0.5, 1)}}, r"'wiki' gets at most 0\.06944; at least 0\.5 was asked for .lower bound."),
-    ({"groups": {"g": (["web", "code"], 0, 0.1)}, "usage": 2}, "with the usage caps of 'books', 'math', 'wiki', group 'g' gets at least"),
-    ({"law": "x", "method": "optimal"}, "made around a log-linear law of the same domains, 'web'"),
-    ({"runs": 10.5}, "runs must be a whole number of at least 2; got 10.5"),
-    ({"sources": "web"}, "or a list of domains; got 'web'"),
-])
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"method": "sobol"}, "no method of a design 'sobol'"),
+        ({"runs": 1}, "runs must be a whole number of at least 2; got 1"),
+        ({"strengths": (0, 1)}, "strengths must be .least, largest. above 0"),
+        ({"usage": 0}, "usage must be a number above 0"),
+        ({"max_epochs": 1}, "max_epochs needs tokens="),
+        ({"bounds": {"wbe": (0, 1)}}, "did you mean 'web'"),
+        (
+            {"tokens": 1e12, "max_epochs": 0.5},
+            "the epoch caps of .* sum to 0.432, so no weights can sum to 1",
+        ),
+        (
+            {"bounds": {"wiki": (0.5, 1)}},
+            r"'wiki' gets at most 0\.06944; at least 0\.5 was asked for .lower bound.",
+        ),
+        (
+            {"groups": {"g": (["web", "code"], 0, 0.1)}, "usage": 2},
+            "with the usage caps of 'books', 'math', 'wiki', group 'g' gets at least",
+        ),
+        (
+            {"law": "x", "method": "optimal"},
+            "made around a log-linear law of the same domains, 'web'",
+        ),
+        ({"runs": 10.5}, "runs must be a whole number of at least 2; got 10.5"),
+        ({"sources": "web"}, "or a list of domains; got 'web'"),
+    ],
+)
 def test_wrong_questions_are_one_sentence(asked, sentence):
     with pytest.raises(ReweightvizError, match=sentence):
         design_swarm(**({"sources": TOKENS, "runs": 20} | asked))
 
 
 def test_too_few_runs_are_warned_of():
-    with pytest.warns(ReweightvizWarning, match="4 runs are too few for a law: a log-linear one needs at least 6 for 5 domains"):
+    with pytest.warns(
+        ReweightvizWarning,
+        match="4 runs are too few for a law: a log-linear one needs at least 6 for 5 domains",
+    ):
         design_swarm(TOKENS, 4)
 
 
 def test_meeting_a_region_is_checked_by_every_rule():
-    where = region(np.array([0.1, 0, 0]), np.array([1, 0.5, 1]), Limits(np.array([[0, 1.0, 1]]), np.array([0.6])))
-    assert meets(np.array([[0.5, 0.3, 0.2], [0.05, 0.5, 0.45], [0.4, 0.6, 0], [0.3, 0.4, 0.3]]), where).tolist() == [True, False, False, False]
+    where = region(
+        np.array([0.1, 0, 0]),
+        np.array([1, 0.5, 1]),
+        Limits(np.array([[0, 1.0, 1]]), np.array([0.6])),
+    )
+    assert meets(
+        np.array([[0.5, 0.3, 0.2], [0.05, 0.5, 0.45], [0.4, 0.6, 0], [0.3, 0.4, 0.3]]), where
+    ).tolist() == [True, False, False, False]

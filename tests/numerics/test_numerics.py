@@ -50,7 +50,9 @@ def curves(seed=0, runs=60, domains=5, targets=4):
 
 def test_huber_is_quadratic_then_linear():
     r = np.array([-1.0, -0.01, 0.0, 0.02, 3.0])
-    np.testing.assert_allclose(huber(r, 0.02), np.where(abs(r) <= 0.02, r**2 / 2, 0.02 * (abs(r) - 0.01)))
+    np.testing.assert_allclose(
+        huber(r, 0.02), np.where(abs(r) <= 0.02, r**2 / 2, 0.02 * (abs(r) - 0.01))
+    )
 
 
 def test_noiseless_curves_are_recovered_from_every_start():
@@ -67,7 +69,11 @@ def test_outliers_hardly_move_a_curve():
     losses[::20] += 5
     found = fit_log_linear(mixtures, losses.T, log_linear_starts(mixtures, losses, 1))
     np.testing.assert_allclose(found.slopes, slopes, atol=0.1)
-    np.testing.assert_allclose(found.floor + np.exp(mixtures @ found.slopes.T), floor + np.exp(mixtures @ slopes.T), atol=0.005)
+    np.testing.assert_allclose(
+        found.floor + np.exp(mixtures @ found.slopes.T),
+        floor + np.exp(mixtures @ slopes.T),
+        atol=0.005,
+    )
 
 
 def test_counts_are_repeated_runs():
@@ -75,7 +81,9 @@ def test_counts_are_repeated_runs():
     losses += np.random.default_rng(1).normal(0, 0.02, losses.shape)
     counts = np.random.default_rng(2).integers(0, 3, 30)
     start = log_linear_starts(mixtures, losses, 1)
-    weighted = fit_log_linear(mixtures, losses.T, start, counts=np.tile(counts.astype(float), (4, 1)))
+    weighted = fit_log_linear(
+        mixtures, losses.T, start, counts=np.tile(counts.astype(float), (4, 1))
+    )
     repeated = fit_log_linear(np.repeat(mixtures, counts, 0), np.repeat(losses, counts, 0).T, start)
     np.testing.assert_allclose(weighted.cost, repeated.cost, rtol=1e-9)
     np.testing.assert_allclose(weighted.slopes, repeated.slopes, atol=1e-3)
@@ -118,8 +126,13 @@ def test_a_floor_pushed_below_zero_stays_there_and_the_slopes_are_best_for_it():
     assert (found.floor == 0).any()
     for floor, slopes, cost, y in zip(*found, below.T, strict=True):
         assert floor >= 0
-        theirs = least_squares(lambda theta, y=y: theta[0] + np.exp(mixtures @ theta[1:]) - y, [floor + 1e-9, *slopes],
-                               bounds=([0, *[-1000] * 5], [np.inf, *[50] * 5]), loss="huber", f_scale=0.02)
+        theirs = least_squares(
+            lambda theta, y=y: theta[0] + np.exp(mixtures @ theta[1:]) - y,
+            [floor + 1e-9, *slopes],
+            bounds=([0, *[-1000] * 5], [np.inf, *[50] * 5]),
+            loss="huber",
+            f_scale=0.02,
+        )
         assert cost <= theirs.cost * (1 + 1e-6)
 
 
@@ -149,7 +162,11 @@ def program(seed):
     rates, shares = rng.normal(0, rng.choice([0.3, 2, 6]), (targets, domains)), rng.random(targets)
     kl, prior = float(rng.choice([0, 0.01, 0.05, 1])), rng.dirichlet(np.ones(domains))
     upper = np.minimum(1, rng.random(domains) + 1.2 / domains) if seed % 2 else np.ones(domains)
-    lower = np.minimum(rng.random(domains) * 0.3 / domains, upper) if seed % 3 == 0 else np.zeros(domains)
+    lower = (
+        np.minimum(rng.random(domains) * 0.3 / domains, upper)
+        if seed % 3 == 0
+        else np.zeros(domains)
+    )
     return rates, shares, kl, prior, lower, upper
 
 
@@ -166,9 +183,15 @@ def test_optimum_is_feasible_and_as_low_as_scipy_finds(seed):
     assert (found.x <= upper + 1e-15).all()
     assert found.gap <= 1e-8 * (abs(found.value) + kl)
     np.testing.assert_allclose(found.value, objective(found.x, rates, shares, kl, prior), rtol=1e-9)
-    theirs = minimize(objective, lower + (upper - lower) * (1 - lower.sum()) / (upper - lower).sum(), (rates, shares, kl, prior),
-                      bounds=list(zip(np.maximum(lower, 1e-12), upper, strict=True)), method="SLSQP",
-                      constraints={"type": "eq", "fun": lambda x: x.sum() - 1}, options={"maxiter": 500, "ftol": 1e-12})
+    theirs = minimize(
+        objective,
+        lower + (upper - lower) * (1 - lower.sum()) / (upper - lower).sum(),
+        (rates, shares, kl, prior),
+        bounds=list(zip(np.maximum(lower, 1e-12), upper, strict=True)),
+        method="SLSQP",
+        constraints={"type": "eq", "fun": lambda x: x.sum() - 1},
+        options={"maxiter": 500, "ftol": 1e-12},
+    )
     if theirs.success:
         assert found.value <= theirs.fun + 1e-8 * (abs(theirs.fun) + 1)
 
@@ -183,14 +206,28 @@ def test_the_gap_bounds_every_other_mixture():
 def test_one_exponential_without_kl_gives_the_vertex_or_the_caps_exactly():
     rates = np.array([[0.3, -2.0, -1.0, 0.5]])
     assert minimise_exponentials(rates, np.ones(1)).x.tolist() == [0, 1, 0, 0]
-    assert minimise_exponentials(rates, np.ones(1), upper=[1, 0.25, 0.5, 1]).x.tolist() == [0.25, 0.25, 0.5, 0]
-    assert minimise_exponentials(rates, np.ones(1), lower=[0.25, 0, 0, 0.25]).x.tolist() == [0.25, 0.5, 0, 0.25]
+    assert minimise_exponentials(rates, np.ones(1), upper=[1, 0.25, 0.5, 1]).x.tolist() == [
+        0.25,
+        0.25,
+        0.5,
+        0,
+    ]
+    assert minimise_exponentials(rates, np.ones(1), lower=[0.25, 0, 0, 0.25]).x.tolist() == [
+        0.25,
+        0.5,
+        0,
+        0.25,
+    ]
 
 
 def test_strong_kl_gives_the_prior_and_weak_kl_of_two_targets_the_free_optimum():
     rates, prior = np.array([[-1.0, -3.0, 0.5], [-2.0, 0.0, 0.5]]), np.array([0.5, 0.3, 0.2])
-    np.testing.assert_allclose(minimise_exponentials(rates, np.ones(2), kl=1e9, prior=prior).x, prior, atol=1e-8)
-    np.testing.assert_allclose(minimise_exponentials(rates, np.ones(2)).x, [0.75, 0.25, 0], atol=1e-7)
+    np.testing.assert_allclose(
+        minimise_exponentials(rates, np.ones(2), kl=1e9, prior=prior).x, prior, atol=1e-8
+    )
+    np.testing.assert_allclose(
+        minimise_exponentials(rates, np.ones(2)).x, [0.75, 0.25, 0], atol=1e-7
+    )
 
 
 def test_kl_has_the_gibbs_form_when_the_objective_is_nearly_linear():
@@ -202,23 +239,31 @@ def test_kl_has_the_gibbs_form_when_the_objective_is_nearly_linear():
 
 
 def test_a_prior_of_zero_keeps_its_domain_at_zero():
-    found = minimise_exponentials(np.array([[-5.0, 0.0, 1.0]]), np.ones(1), kl=0.1, prior=[0, 0.5, 0.5])
+    found = minimise_exponentials(
+        np.array([[-5.0, 0.0, 1.0]]), np.ones(1), kl=0.1, prior=[0, 0.5, 0.5]
+    )
     assert found.x[0] == 0
 
 
 def test_caps_that_sum_to_one_are_the_answer():
-    np.testing.assert_allclose(minimise_exponentials(np.ones((2, 3)), np.ones(2), kl=0.1, upper=[0.5, 0.3, 0.2]).x, [0.5, 0.3, 0.2])
+    np.testing.assert_allclose(
+        minimise_exponentials(np.ones((2, 3)), np.ones(2), kl=0.1, upper=[0.5, 0.3, 0.2]).x,
+        [0.5, 0.3, 0.2],
+    )
 
 
-@pytest.mark.parametrize(("bounds", "sentence"), [
-    ({"upper": [0.5, 0.3]}, r"upper bounds \(caps\) sum to 0\.8"),
-    ({"lower": [0.8, 0.3]}, r"lower bounds sum to 1\.1"),
-    ({"lower": [0, 0.3], "upper": [1, 0.2]}, r"above the upper bound \(cap\) for 'code'"),
-    ({"upper": [1, float("nan")]}, "that of 'code' is NaN"),
-    ({"kl": 0.1, "prior": [1, 0], "lower": [0, 0.1]}, "lower bound of 'code' is above 0"),
-    ({"kl": 0.1, "prior": [1, 0, 0]}, "the prior has 3 weights; there are 2"),
-    ({"kl": -1}, "kl is -1"),
-])
+@pytest.mark.parametrize(
+    ("bounds", "sentence"),
+    [
+        ({"upper": [0.5, 0.3]}, r"upper bounds \(caps\) sum to 0\.8"),
+        ({"lower": [0.8, 0.3]}, r"lower bounds sum to 1\.1"),
+        ({"lower": [0, 0.3], "upper": [1, 0.2]}, r"above the upper bound \(cap\) for 'code'"),
+        ({"upper": [1, float("nan")]}, "that of 'code' is NaN"),
+        ({"kl": 0.1, "prior": [1, 0], "lower": [0, 0.1]}, "lower bound of 'code' is above 0"),
+        ({"kl": 0.1, "prior": [1, 0, 0]}, "the prior has 3 weights; there are 2"),
+        ({"kl": -1}, "kl is -1"),
+    ],
+)
 def test_impossible_programs_are_one_sentence(bounds, sentence):
     with pytest.raises(ReweightvizError, match=sentence):
         minimise_exponentials(np.array([[-1.0, -2.0]]), np.ones(1), names=["web", "code"], **bounds)

@@ -16,7 +16,12 @@ from reweightviz.readers.logs._records import Records
 from reweightviz.readers.logs._run_lines import RunLines
 from reweightviz.readers.logs._tail import Lines, Tail
 
-HEADER = {"format": "reweightviz.runlog/1", "name": "demo", "domains": ["web", "code"], "meta": {"seed": 1}}
+HEADER = {
+    "format": "reweightviz.runlog/1",
+    "name": "demo",
+    "domains": ["web", "code"],
+    "meta": {"seed": 1},
+}
 
 
 def text(*records):
@@ -24,7 +29,10 @@ def text(*records):
 
 
 def steps(first, last, **more):
-    return [{"step": step, "weights": [0.5, 0.5], "loss": [3 - step / 100, 2.0]} | more for step in range(first, last + 1)]
+    return [
+        {"step": step, "weights": [0.5, 0.5], "loss": [3 - step / 100, 2.0]} | more
+        for step in range(first, last + 1)
+    ]
 
 
 def followed(path):
@@ -118,7 +126,13 @@ def test_restarts_repeats_gaps_and_late_domains_are_said():
         records.add(step, signals={"loss": [float(step)]}, weights=[1.0])
     before = records.snapshot()
     records.add(3, signals={"loss": {"web": 9.0}})
-    records.add(2, signals={"loss": {"web": float("nan"), "code": 1.5}}, scalars={"lr": 0.1}, time=5.0, tokens=7)
+    records.add(
+        2,
+        signals={"loss": {"web": float("nan"), "code": 1.5}},
+        scalars={"lr": 0.1},
+        time=5.0,
+        tokens=7,
+    )
     records.add(3, signals={"loss": [None, float("inf")]})
     log = records.snapshot()
     assert log.steps.tolist() == [1, 2, 3]
@@ -128,8 +142,12 @@ def test_restarts_repeats_gaps_and_late_domains_are_said():
     np.testing.assert_array_equal(log.times, [np.nan, 5, np.nan])
     np.testing.assert_array_equal(log.tokens, [np.nan, 7, np.nan])
     assert log.meta["notes"] == [
-        "read by hand", "'code' is first seen after step 3.", "The steps went back from 3 to 2: a restart; 2 rows dropped.",
-        "1 step was logged again; the last value stands.", "loss: 2 values are NaN or infinite; drawn as gaps."]
+        "read by hand",
+        "'code' is first seen after step 3.",
+        "The steps went back from 3 to 2: a restart; 2 rows dropped.",
+        "1 step was logged again; the last value stands.",
+        "loss: 2 values are NaN or infinite; drawn as gaps.",
+    ]
     assert before.steps.tolist() == [1, 2, 3]
     assert before["loss"][:2, 0].tolist() == [1, 2]
     with pytest.raises(ValueError, match="read-only"):
@@ -159,10 +177,22 @@ def test_rows_at_once_are_the_rows_one_by_one():
     loss[rng.random(loss.shape) < 0.1] = np.nan
     one, many = Records("abc"), Records("abc")
     for row, step in enumerate(at.tolist()):
-        one.add(step, weights=loss[row] ** 2, signals={"loss": loss[row]}, scalars={"lr": lr[row]}, time=float(row))
+        one.add(
+            step,
+            weights=loss[row] ** 2,
+            signals={"loss": loss[row]},
+            scalars={"lr": lr[row]},
+            time=float(row),
+        )
     for start in range(0, len(at), 77):
         part = slice(start, start + 77)
-        many.extend(at[part], weights=loss[part] ** 2, signals={"loss": loss[part]}, scalars={"lr": lr[part]}, time=np.arange(len(at))[part] * 1.0)
+        many.extend(
+            at[part],
+            weights=loss[part] ** 2,
+            signals={"loss": loss[part]},
+            scalars={"lr": lr[part]},
+            time=np.arange(len(at))[part] * 1.0,
+        )
     one, many = one.snapshot(), many.snapshot()
     for column in ("steps", "weights", "times", "tokens"):
         np.testing.assert_array_equal(getattr(one, column), getattr(many, column))
@@ -171,12 +201,15 @@ def test_rows_at_once_are_the_rows_one_by_one():
     assert one.meta == many.meta
 
 
-@pytest.mark.parametrize(("row", "sentence"), [
-    ({"signals": {"los": {"web": 1}}}, "no signal of a run 'los'; did you mean 'loss'"),
-    ({"signals": {"loss": [1.0, 2.0]}}, r"loss needs 1 numbers, one a domain; got \(2,\)"),
-    ({"weights": {"web": "much"}}, "weights needs a number a domain"),
-    ({"scalars": {"lr": "fast"}}, "lr needs a number; got 'fast'"),
-])
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        ({"signals": {"los": {"web": 1}}}, "no signal of a run 'los'; did you mean 'loss'"),
+        ({"signals": {"loss": [1.0, 2.0]}}, r"loss needs 1 numbers, one a domain; got \(2,\)"),
+        ({"weights": {"web": "much"}}, "weights needs a number a domain"),
+        ({"scalars": {"lr": "fast"}}, "lr needs a number; got 'fast'"),
+    ],
+)
 def test_bad_rows_are_one_sentence_and_add_nothing(row, sentence):
     records = Records(["web"])
     with pytest.raises(ReweightvizError, match=sentence):
@@ -193,7 +226,11 @@ def test_a_row_and_a_snapshot_copy_nothing_that_came_before():
         records.add(step, signals={"loss": [3.0, 4.0]})
     last = records.snapshot()
     assert (len(first), len(last)) == (1001, 1901)
-    for before, after in ((first["loss"], last["loss"]), (first.steps, last.steps), (first.weights, last.weights)):
+    for before, after in (
+        (first["loss"], last["loss"]),
+        (first.steps, last.steps),
+        (first.weights, last.weights),
+    ):
         assert np.shares_memory(before[:1], after[:1])
 
 
@@ -201,14 +238,25 @@ def test_a_row_and_a_snapshot_copy_nothing_that_came_before():
 
 
 def test_scalars_times_and_tokens_come_back(tmp_path):
-    log = RunLog(("a", "b"), [1, 2], [[0.5, 0.5]] * 2, {"loss": [[1, np.nan], [2, 3]]}, "r", {"notes": ["one"]}, {"lr": [0.1, np.nan]},
-                 [1767225600.25, np.nan], [np.nan, 4096 * 10**6])
+    log = RunLog(
+        ("a", "b"),
+        [1, 2],
+        [[0.5, 0.5]] * 2,
+        {"loss": [[1, np.nan], [2, 3]]},
+        "r",
+        {"notes": ["one"]},
+        {"lr": [0.1, np.nan]},
+        [1767225600.25, np.nan],
+        [np.nan, 4096 * 10**6],
+    )
     again = RunLog.load(log.save(tmp_path / "r.jsonl"))
     for column in ("steps", "weights", "times", "tokens"):
         np.testing.assert_array_equal(getattr(again, column), getattr(log, column))
     np.testing.assert_array_equal(again.scalars["lr"], [0.1, np.nan])
     assert again.meta == {"notes": ["one"]}
-    with pytest.raises(ReweightvizError, match=r"times of a RunLog of 1 steps must be 1 numbers; got \(2,\)"):
+    with pytest.raises(
+        ReweightvizError, match=r"times of a RunLog of 1 steps must be 1 numbers; got \(2,\)"
+    ):
         RunLog(("a",), [1], [[1.0]], times=[1, 2])
     with pytest.raises(ReweightvizError, match="lr of a RunLog"):
         RunLog(("a",), [1], [[1.0]], scalars={"lr": "fast"})
@@ -219,14 +267,27 @@ def test_a_header_alone_is_a_run_of_no_steps(tmp_path):
     path.write_text(text(HEADER))
     assert (len(RunLog.load(path)), RunLog.load(path).domains) == (0, ("web", "code"))
     path.write_text(text(HEADER)[:-10])
-    with pytest.raises(ReweightvizError, match="is no run log: its first line must be a JSON header with 'domains'"):
+    with pytest.raises(
+        ReweightvizError, match="is no run log: its first line must be a JSON header with 'domains'"
+    ):
         RunLog.load(path)
 
 
-@pytest.mark.parametrize("odd", ["", '{"step": 100, "weights": [0.5, 0.5], "loss": [NaN, 1]}\n', '{"domains": ["late"]}\n', '{"step": 7, "loss": [1, 1]}\n'])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "",
+        '{"step": 100, "weights": [0.5, 0.5], "loss": [NaN, 1]}\n',
+        '{"domains": ["late"]}\n',
+        '{"step": 7, "loss": [1, 1]}\n',
+    ],
+)
 def test_many_lines_at_once_are_the_lines_one_by_one(tmp_path, monkeypatch, odd):
     path = tmp_path / "r.jsonl"
-    lines = text(*steps(1, 300, scalars={"lr": 0.1}, time=1.5), *steps(310, 320, held_out_loss=[1.0, None], weights=None))
+    lines = text(
+        *steps(1, 300, scalars={"lr": 0.1}, time=1.5),
+        *steps(310, 320, held_out_loss=[1.0, None], weights=None),
+    )
     path.write_text(text(HEADER) + lines + odd)
     at_once = []
     for many in (1 << 16, 1):
@@ -242,8 +303,14 @@ def test_many_lines_at_once_are_the_lines_one_by_one(tmp_path, monkeypatch, odd)
     np.testing.assert_array_equal(slow.scalars["lr"], fast.scalars["lr"])
 
 
-ODD = ['{"step": Infinity, "loss": [1, 2]}', '{"step": 1e300, "loss": [1, 2]}', '{"step": -9223372036854775809}',
-       '{"domains": ["web", "code"], "meta": [1]}', '{"domains": ["web", "code"], "meta": {"notes": 5}}', "[" * 100_000]
+ODD = [
+    '{"step": Infinity, "loss": [1, 2]}',
+    '{"step": 1e300, "loss": [1, 2]}',
+    '{"step": -9223372036854775809}',
+    '{"domains": ["web", "code"], "meta": [1]}',
+    '{"domains": ["web", "code"], "meta": {"notes": 5}}',
+    "[" * 100_000,
+]
 
 
 @pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
@@ -261,7 +328,9 @@ def test_an_odd_line_costs_no_other_line(tmp_path, monkeypatch, odd, many):
 def test_a_second_header_goes_on_in_its_own_order(tmp_path):
     path = tmp_path / "r.jsonl"
     again = HEADER | {"domains": ["code", "web", "math"]}
-    path.write_text(text(HEADER, *steps(1, 3), again, {"step": 4, "weights": [0.2, 0.3, 0.5]}, {"ended": True}))
+    path.write_text(
+        text(HEADER, *steps(1, 3), again, {"step": 4, "weights": [0.2, 0.3, 0.5]}, {"ended": True})
+    )
     log = RunLog.load(path)
     assert log.domains == ("web", "code", "math")
     assert log.weights[-1].tolist() == [0.3, 0.2, 0.5]
@@ -321,7 +390,11 @@ def test_how_a_run_stands_in_words(tmp_path):
     assert (tail.status(), tail.live) == ("live · step 1,234 · 0 s ago", True)
     path.rename(tmp_path / "away")
     assert not tail.poll()
-    assert (tail.status(), tail.live, len(tail.log)) == ("gone: r.jsonl is not there any more · step 1,234", False, 1234)
+    assert (tail.status(), tail.live, len(tail.log)) == (
+        "gone: r.jsonl is not there any more · step 1,234",
+        False,
+        1234,
+    )
     (tmp_path / "away").rename(path)
     path.open("a").write(text(*steps(1235, 1236), {"ended": True}))
     assert tail.poll()

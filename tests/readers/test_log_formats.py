@@ -14,14 +14,21 @@ from reweightviz.core.errors import MissingPackage, ReweightvizWarning
 
 DOMAINS = ["web", "code", "pile-cc"]
 STEPS = 40
-SAME_KIND = {"tensorboard": 1e-6, "tensorboard_scalars": 1e-6, "tensorboard_tensors": 1e-6, "lightning_tensorboard": 1e-6}
+SAME_KIND = {
+    "tensorboard": 1e-6,
+    "tensorboard_scalars": 1e-6,
+    "tensorboard_tensors": 1e-6,
+    "lightning_tensorboard": 1e-6,
+}
 """Event files hold 32-bit floats."""
 
 
 @pytest.fixture
 def packages(monkeypatch):
     """Lets tensorboard and wandb be imported from the environment of the loggers, behind what is installed here."""
-    found = next((Path(__file__).parents[2] / ".venvs" / "loggers" / "lib").glob("python*/site-packages"))
+    found = next(
+        (Path(__file__).parents[2] / ".venvs" / "loggers" / "lib").glob("python*/site-packages")
+    )
     monkeypatch.setattr(sys, "path", [*sys.path, str(found)])
 
 
@@ -31,25 +38,43 @@ def series(log, signal):
 
 
 def expected(rows, tag):
-    return np.array([[np.nan if row[f"{tag}{name}"] is None else row[f"{tag}{name}"] for name in DOMAINS] for row in rows.values()])
+    return np.array(
+        [
+            [np.nan if row[f"{tag}{name}"] is None else row[f"{tag}{name}"] for name in DOMAINS]
+            for row in rows.values()
+        ]
+    )
 
 
 @pytest.mark.framework("loggers")
-@pytest.mark.parametrize(("logger", "kind"), [
-    ("tensorboard", "tensorboard"), ("tensorboard_scalars", "tensorboard"), ("tensorboard_tensors", "tensorboard"),
-    ("lightning_tensorboard", "tensorboard"), ("lightning_csv", "csv"), ("wandb", "wandb_offline"), ("trackio", "trackio"),
-    ("mlflow_files", "mlflow"), ("mlflow_sqlite", "mlflow"),
-])
+@pytest.mark.parametrize(
+    ("logger", "kind"),
+    [
+        ("tensorboard", "tensorboard"),
+        ("tensorboard_scalars", "tensorboard"),
+        ("tensorboard_tensors", "tensorboard"),
+        ("lightning_tensorboard", "tensorboard"),
+        ("lightning_csv", "csv"),
+        ("wandb", "wandb_offline"),
+        ("trackio", "trackio"),
+        ("mlflow_files", "mlflow"),
+        ("mlflow_sqlite", "mlflow"),
+    ],
+)
 def test_what_a_logger_was_given_is_read(logger, kind, load_with, tmp_path, packages):
     rows = load_with("loggers_write.py", logger=logger, out=tmp_path / "logs", steps=STEPS)["rows"]
     log = rv.read_log(tmp_path / "logs", name="first")
     assert log.meta["format"] == kind and log.name == "first"
     assert log.steps.tolist() == list(range(STEPS))
-    np.testing.assert_allclose(series(log, "loss"), expected(rows, "train/loss_"), rtol=SAME_KIND.get(logger, 1e-12))
+    np.testing.assert_allclose(
+        series(log, "loss"), expected(rows, "train/loss_"), rtol=SAME_KIND.get(logger, 1e-12)
+    )
     assert "loss: 1 value is NaN or infinite; drawn as a gap." in log.meta["notes"]
     assert "train/lr" in log.scalars
     if logger != "tensorboard_scalars":
-        np.testing.assert_allclose(series(log, "weights"), expected(rows, "weights/"), rtol=SAME_KIND.get(logger, 1e-12))
+        np.testing.assert_allclose(
+            series(log, "weights"), expected(rows, "weights/"), rtol=SAME_KIND.get(logger, 1e-12)
+        )
         assert log.meta["pattern"]["weights"] == ["weights/{domain}"]
     if logger.startswith("lightning"):
         held_out = series(log, "held_out_loss")
@@ -60,7 +85,9 @@ def test_what_a_logger_was_given_is_read(logger, kind, load_with, tmp_path, pack
 
 
 @pytest.mark.framework("loggers")
-@pytest.mark.parametrize("logger", ["trackio", "mlflow_files", "mlflow_sqlite", "wandb", "tensorboard"])
+@pytest.mark.parametrize(
+    "logger", ["trackio", "mlflow_files", "mlflow_sqlite", "wandb", "tensorboard"]
+)
 def test_a_log_that_disappears_while_it_is_followed(logger, load_with, tmp_path, packages):
     load_with("loggers_write.py", logger=logger, out=tmp_path / "logs", steps=5)
     tail = rv.read_log(tmp_path / "logs", name="first", follow=True)
@@ -74,22 +101,36 @@ def test_a_log_that_disappears_while_it_is_followed(logger, load_with, tmp_path,
 @pytest.mark.parametrize("logger", ["trackio", "mlflow_files", "mlflow_sqlite"])
 def test_a_store_with_several_runs_names_them(logger, load_with, tmp_path):
     load_with("loggers_write.py", logger=logger, out=tmp_path / "logs", steps=5)
-    with pytest.raises(rv.ReweightvizError, match=r"holds 2 runs: there is 'first', 'second'; name= picks one"):
+    with pytest.raises(
+        rv.ReweightvizError, match=r"holds 2 runs: there is 'first', 'second'; name= picks one"
+    ):
         rv.read_log(tmp_path / "logs")
     assert len(rv.read_log(tmp_path / "logs", name="second")) == 3
 
 
 @pytest.mark.framework("loggers")
 def test_the_readers_of_one_training_agree(load_with, tmp_path, packages):
-    places = load_with("loggers_transformers.py", out=tmp_path / "run", steps=20, package=Path(rv.__file__).parents[1])
-    ours, events, state = (rv.read_log(places["lines"]), rv.read_log(places["events"]), rv.read_log(places["output"], format="trainer_state"))
+    places = load_with(
+        "loggers_transformers.py",
+        out=tmp_path / "run",
+        steps=20,
+        package=Path(rv.__file__).parents[1],
+    )
+    ours, events, state = (
+        rv.read_log(places["lines"]),
+        rv.read_log(places["events"]),
+        rv.read_log(places["output"], format="trainer_state"),
+    )
     assert ours.domains == events.domains == state.domains == ("code", "prose")
     assert ours.steps.tolist() == list(range(2, 21, 2))
     for other in (events, state):
         rows = np.isin(other.steps, ours.steps)
         np.testing.assert_allclose(other["loss"][rows], ours["loss"], rtol=2e-7)
-        np.testing.assert_allclose(other.scalars["train/learning_rate" if other is events else "learning_rate"][rows],
-                                   ours.scalars["learning_rate"], rtol=1e-6)
+        np.testing.assert_allclose(
+            other.scalars["train/learning_rate" if other is events else "learning_rate"][rows],
+            ours.scalars["learning_rate"],
+            rtol=1e-6,
+        )
     assert np.isfinite(ours["loss"]).any(axis=0).all()
     np.testing.assert_allclose(events["held_out_loss"], state["held_out_loss"], rtol=2e-7)
     assert np.isfinite(state["held_out_loss"][state.steps == 20]).all()
@@ -98,7 +139,9 @@ def test_the_readers_of_one_training_agree(load_with, tmp_path, packages):
 
 
 @pytest.mark.framework("loggers")
-def test_event_files_are_followed_and_a_second_file_goes_on_from_a_checkpoint(load_with, tmp_path, packages):
+def test_event_files_are_followed_and_a_second_file_goes_on_from_a_checkpoint(
+    load_with, tmp_path, packages
+):
     out = tmp_path / "run"
     load_with("loggers_write.py", logger="tensorboard", out=out, steps=20)
     event_file = next(out.glob("*tfevents*"))
@@ -145,20 +188,32 @@ def test_a_reader_says_which_package_it_needs(tmp_path, monkeypatch):
     (tmp_path / "run-1.wandb").write_bytes(b":W&B\xe1\xbe\x00")
     for module in ("tensorboard.compat.proto.event_pb2", "wandb.proto.wandb_internal_pb2"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(MissingPackage, match=r'a TensorBoard log needs tensorboard: pip install "reweightviz\[tensorboard\]"'):
+    with pytest.raises(
+        MissingPackage,
+        match=r'a TensorBoard log needs tensorboard: pip install "reweightviz\[tensorboard\]"',
+    ):
         rv.read_log(tmp_path / "events.out.tfevents.1")
-    with pytest.raises(MissingPackage, match=r'a \.wandb file needs wandb: pip install "reweightviz\[wandb\]"'):
+    with pytest.raises(
+        MissingPackage, match=r'a \.wandb file needs wandb: pip install "reweightviz\[wandb\]"'
+    ):
         rv.read_log(tmp_path / "run-1.wandb")
 
 
 @pytest.mark.framework("transformers4")
 def test_llama_factory_and_its_trainer_state(load_with, tmp_path):
-    history = load_with("loggers_mixers.py", what="llamafactory", out=tmp_path / "run", steps=12)["history"]
+    history = load_with("loggers_mixers.py", what="llamafactory", out=tmp_path / "run", steps=12)[
+        "history"
+    ]
     log = rv.read_log(tmp_path / "run")
     assert log.meta["format"] == "trainer_state" and log.domains == ("code", "math", "web")
-    last = {name: value for entry in history for name, value in entry.items() if entry["step"] == 12}
+    last = {
+        name: value for entry in history for name, value in entry.items() if entry["step"] == 12
+    }
     assert log["held_out_loss"][-1].tolist() == [last[f"eval_{name}_loss"] for name in log.domains]
-    with pytest.warns(ReweightvizWarning, match=r"trainer_log.jsonl has no series by domain; it has 'epoch', 'loss'"):
+    with pytest.warns(
+        ReweightvizWarning,
+        match=r"trainer_log.jsonl has no series by domain; it has 'epoch', 'loss'",
+    ):
         whole = rv.read_log(tmp_path / "run" / "trainer_log.jsonl")
     assert whole.meta["format"] == "llamafactory" and whole.steps.tolist() == [2, 4, 6, 8, 10, 12]
     assert whole.scalars["loss"].tolist() == [entry["loss"] for entry in history if "loss" in entry]
@@ -181,7 +236,9 @@ def test_fms_odm(load_with, tmp_path):
     told = load_with("loggers_mixers.py", what="fms_odm", out=tmp_path / "run", steps=12)
     log = rv.read_log(tmp_path / "run", pattern={"domains": ["code", "math", "web"]})
     assert log.meta["format"] == "fms_odm" and log.domains == ("code", "math", "web")
-    assert dict(zip(map(str, log.steps[1:]), log.weights[1:].tolist(), strict=True)) == told["weights"]
+    assert (
+        dict(zip(map(str, log.steps[1:]), log.weights[1:].tolist(), strict=True)) == told["weights"]
+    )
     assert [log.scalars[f"samples/{name}"][-1] for name in log.domains] == told["counts"]
     assert rv.read_log(tmp_path / "run").domains == ("category 0", "category 1", "category 2")
 
@@ -189,11 +246,25 @@ def test_fms_odm(load_with, tmp_path):
 @pytest.mark.checkout("megatron-lm")
 def test_megatron_lm(load_with, tmp_path, checkouts):
     path = tmp_path / "run.log"
-    rows = load_with("loggers_megatron.py", checkout=checkouts / "megatron-lm", out=path, steps=20, sets=["web", "pile-cc"])
+    rows = load_with(
+        "loggers_megatron.py",
+        checkout=checkouts / "megatron-lm",
+        out=path,
+        steps=20,
+        sets=["web", "pile-cc"],
+    )
     log = rv.read_log(path)
-    assert log.meta["format"] == "megatron" and log.domains == ("web", "pile-cc") and log.steps.tolist() == list(range(1, 21))
-    np.testing.assert_allclose(log.scalars["lm loss"], [row["lm loss"] for row in rows.values()], rtol=1e-6)
+    assert (
+        log.meta["format"] == "megatron"
+        and log.domains == ("web", "pile-cc")
+        and log.steps.tolist() == list(range(1, 21))
+    )
+    np.testing.assert_allclose(
+        log.scalars["lm loss"], [row["lm loss"] for row in rows.values()], rtol=1e-6
+    )
     evaluated = [row for row in rows.values() if "web" in row]
-    np.testing.assert_allclose(log["held_out_loss"][4::5], [[row["web"], row["pile-cc"]] for row in evaluated], rtol=1e-6)
+    np.testing.assert_allclose(
+        log["held_out_loss"][4::5], [[row["web"], row["pile-cc"]] for row in evaluated], rtol=1e-6
+    )
     assert np.isnan(log["held_out_loss"][:4]).all() and np.isnan(log.scalars["grad norm"][2])
     assert json.dumps(log.meta["notes"]).count("grad norm: 1 value is NaN") == 1

@@ -15,10 +15,19 @@ from reweightviz.readers.swarms import tracker_table as wandb_tables
 def table(**more):
     rng = np.random.default_rng(0)
     weights = rng.dirichlet(np.ones(3), 5)
-    columns = {"Name": [f"run-{i}" for i in range(5)], "State": ["finished"] * 5, "Tags": ["a"] * 5, "Runtime": [100.0] * 5,
-               **{f"data.mix.{domain}": weights[:, i] for i, domain in enumerate(("web", "code", "math"))}, "lr": [3e-4] * 5,
-               "eval/web/loss": weights[:, 0] + 2, "eval/code/loss": weights[:, 1] + 1, "train/loss": [2.0] * 5,
-               "params": [1e6] * 5, "seen": [1e9] * 5}
+    columns = {
+        "Name": [f"run-{i}" for i in range(5)],
+        "State": ["finished"] * 5,
+        "Tags": ["a"] * 5,
+        "Runtime": [100.0] * 5,
+        **{f"data.mix.{domain}": weights[:, i] for i, domain in enumerate(("web", "code", "math"))},
+        "lr": [3e-4] * 5,
+        "eval/web/loss": weights[:, 0] + 2,
+        "eval/code/loss": weights[:, 1] + 1,
+        "train/loss": [2.0] * 5,
+        "params": [1e6] * 5,
+        "seen": [1e9] * 5,
+    }
     return pd.DataFrame(columns | more), weights
 
 
@@ -39,8 +48,13 @@ def test_weights_and_losses_are_found_by_what_they_hold(tmp_path):
 def test_columns_can_be_named_by_prefix_pattern_or_list():
     runs, _ = table(accuracy=[0.5] * 5)
     for metrics in ("eval/", "eval/*/loss", ["eval/web/loss", "eval/code/loss"]):
-        assert wandb_tables.read(runs, weights="data.mix.", metrics=metrics).targets == ("web", "code")
-    swarm = wandb_tables.read(runs, metrics=["eval/web/loss", "accuracy"], higher_is_better=["accuracy"])
+        assert wandb_tables.read(runs, weights="data.mix.", metrics=metrics).targets == (
+            "web",
+            "code",
+        )
+    swarm = wandb_tables.read(
+        runs, metrics=["eval/web/loss", "accuracy"], higher_is_better=["accuracy"]
+    )
     assert swarm.lower_is_better.tolist() == [True, False]
 
 
@@ -52,7 +66,13 @@ def test_weights_in_one_cell_and_empty_cells():
         swarm = wandb_tables.read(runs.assign(mixture=[written(cell) for cell in cells]))
         np.testing.assert_allclose(swarm.mixtures, weights)
         assert swarm.domains == ("web", "code", "math")
-    sparse, _ = table(**{"data.mix.web": [0.4, np.nan, 1, 0.5, 0.5], "data.mix.code": [0.6, 1, np.nan, 0.5, 0.5], "data.mix.math": [np.nan] * 5})
+    sparse, _ = table(
+        **{
+            "data.mix.web": [0.4, np.nan, 1, 0.5, 0.5],
+            "data.mix.code": [0.6, 1, np.nan, 0.5, 0.5],
+            "data.mix.math": [np.nan] * 5,
+        }
+    )
     assert wandb_tables.read(sparse).mixtures[1].tolist() == [0, 1]
 
 
@@ -66,16 +86,31 @@ def test_runs_that_did_not_finish_are_left_out_and_counted():
         wandb_tables.read(runs.assign(State="failed"))
 
 
-@pytest.mark.parametrize(("change", "asked", "sentence"), [
-    ({}, {"weights": "nothing."}, "no column begins with, or is like, 'nothing.' for the weights"),
-    ({}, {"metrics": ["eval/wbe/loss"]}, "needs column 'eval/wbe/loss'"),
-    ({}, {"name": "nobody"}, "needs column 'nobody'"),
-    ({}, {"size": "n"}, "needs column 'n'"),
-    ({"data.mix.web": [2.0] * 5}, {}, r"no columns of the table hold weights"),
-    ({"real.a": [0.5] * 5, "real.b": [0.25] * 5, "real.c": [0.25] * 5}, {}, "several groups of columns sum to 1, those that begin with"),
-    ({"eval/web/loss": ["x"] * 5, "eval/code/loss": ["x"] * 5}, {}, "no column of the table speaks of a held-out loss"),
-    ({"eval/web/loss": [1, 2, np.nan, 4, 5]}, {}, "has no number in 'eval/web/loss'"),
-])
+@pytest.mark.parametrize(
+    ("change", "asked", "sentence"),
+    [
+        (
+            {},
+            {"weights": "nothing."},
+            "no column begins with, or is like, 'nothing.' for the weights",
+        ),
+        ({}, {"metrics": ["eval/wbe/loss"]}, "needs column 'eval/wbe/loss'"),
+        ({}, {"name": "nobody"}, "needs column 'nobody'"),
+        ({}, {"size": "n"}, "needs column 'n'"),
+        ({"data.mix.web": [2.0] * 5}, {}, r"no columns of the table hold weights"),
+        (
+            {"real.a": [0.5] * 5, "real.b": [0.25] * 5, "real.c": [0.25] * 5},
+            {},
+            "several groups of columns sum to 1, those that begin with",
+        ),
+        (
+            {"eval/web/loss": ["x"] * 5, "eval/code/loss": ["x"] * 5},
+            {},
+            "no column of the table speaks of a held-out loss",
+        ),
+        ({"eval/web/loss": [1, 2, np.nan, 4, 5]}, {}, "has no number in 'eval/web/loss'"),
+    ],
+)
 def test_tables_that_do_not_say_enough_are_one_sentence(change, asked, sentence):
     runs, _ = table(**change)
     with pytest.raises(ReweightvizError, match=sentence):
@@ -88,7 +123,14 @@ def logs(folder, runs=3, domains=("web", "code"), *, moving=False, signal="held_
         if moving:
             weights[2:] = [0.5, 0.5]
         held = np.array([[np.nan, np.nan], [3, 2], [np.nan, np.nan], [2 + run, 1 + run]])
-        log = RunLog(domains, [10, 20, 30, 40], weights, {signal: held}, f"run {run}", {"parameters": 1e6, "tokens": 1e9, "seed": run})
+        log = RunLog(
+            domains,
+            [10, 20, 30, 40],
+            weights,
+            {signal: held},
+            f"run {run}",
+            {"parameters": 1e6, "tokens": 1e9, "seed": run},
+        )
         (folder / f"part{run % 2}").mkdir(exist_ok=True)
         log.save(folder / f"part{run % 2}" / f"{run}.jsonl")
 

@@ -42,7 +42,9 @@ def test_scores_are_a_number_a_document(scorer):
     scores = scorer.score(**columns)
     assert (scores.shape, scores.dtype) == ((20,), np.float64)
     order = rng.permutation(20)
-    np.testing.assert_array_equal(scorer.score(**{name: values[order] for name, values in columns.items()}), scores[order])
+    np.testing.assert_array_equal(
+        scorer.score(**{name: values[order] for name, values in columns.items()}), scores[order]
+    )
 
 
 def test_loss_keeps_nats_and_their_direction():
@@ -76,13 +78,17 @@ def test_ties_are_in_row_order_and_missing_scores_last(selector):
 @every_selector
 @pytest.mark.parametrize("k", [4, -1, 1.5, True, "2"])
 def test_k_is_a_number_of_documents_that_exist(selector, k):
-    with pytest.raises(ReweightvizError, match="k must be a whole number of at least 0 and at most 3"):
+    with pytest.raises(
+        ReweightvizError, match="k must be a whole number of at least 0 and at most 3"
+    ):
         selector.select(score=np.ones(3), k=k)
 
 
 @given(values=st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=50))
 def test_top_k_takes_the_highest(values):
     score = np.array(values)
-    np.testing.assert_array_equal(score[selectors.TopK().select(score=score, k=len(score))], np.sort(score)[::-1])
+    np.testing.assert_array_equal(
+        score[selectors.TopK().select(score=score, k=len(score))], np.sort(score)[::-1]
+    )
     with pytest.raises(ReweightvizError, match="one score a document"):
         selectors.TopK().select(score=np.ones((2, 2)), k=1)

@@ -30,9 +30,27 @@ def collate(rows):
 
 def made(folder, steps):
     sampler = MixtureSampler({"code": 20, "web": 20}, {"code": 0.5, "web": 0.5}, batch=8)
-    model = GPT2LMHeadModel(GPT2Config(vocab_size=64, n_positions=LENGTH, n_embd=16, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0))
-    args = TrainingArguments(output_dir=folder / "checkpoints", max_steps=steps, per_device_train_batch_size=8, logging_steps=2, save_steps=3,
-                             use_cpu=True, report_to=[], disable_tqdm=True)
+    model = GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=64,
+            n_positions=LENGTH,
+            n_embd=16,
+            n_layer=1,
+            n_head=2,
+            bos_token_id=0,
+            eos_token_id=0,
+        )
+    )
+    args = TrainingArguments(
+        output_dir=folder / "checkpoints",
+        max_steps=steps,
+        per_device_train_batch_size=8,
+        logging_steps=2,
+        save_steps=3,
+        use_cpu=True,
+        report_to=[],
+        disable_tqdm=True,
+    )
     trainer = Trainer(model, args, train_dataset=Rows(), data_collator=collate)
     steer(trainer, sampler, RunLogger(folder / "run.jsonl", domains=sampler.domains))
     return trainer
@@ -46,7 +64,9 @@ def main(job):
 
     def spoil(module, args, kwargs, output):
         if trainer.state.global_step == 5:
-            output["logits"] = torch.where(kwargs["input_ids"][:, :1, None] < 20, torch.nan, output["logits"])
+            output["logits"] = torch.where(
+                kwargs["input_ids"][:, :1, None] < 20, torch.nan, output["logits"]
+            )
         return output
 
     trainer.model.register_forward_hook(spoil, with_kwargs=True)

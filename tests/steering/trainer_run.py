@@ -13,7 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments, default_data_collator
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    Trainer,
+    TrainingArguments,
+    default_data_collator,
+)
 from transformers.trainer_utils import get_last_checkpoint
 
 from reweightviz.core.live import LiveMixture
@@ -41,22 +47,57 @@ def main(job):
     torch.set_num_threads(1)
     folder, rank = Path(job["folder"]), int(os.environ.get("RANK", "0"))
     stored = np.load(folder / "data.npz")
-    mixer = {"ODM": ODM(), "Aioli": Aioli(every=4, lp_rounds=1, lp_steps=2, eta=0.5)}.get(job.get("mixer", ""))
-    sampler = MixtureSampler(stored["domains"], LiveMixture(folder / "mix.json"), batch=job["batch"], seed=5, every=None if mixer else 5,
-                             accumulation=job.get("accumulation", 1), mixer=mixer)
+    mixer = {"ODM": ODM(), "Aioli": Aioli(every=4, lp_rounds=1, lp_steps=2, eta=0.5)}.get(
+        job.get("mixer", "")
+    )
+    sampler = MixtureSampler(
+        stored["domains"],
+        LiveMixture(folder / "mix.json"),
+        batch=job["batch"],
+        seed=5,
+        every=None if mixer else 5,
+        accumulation=job.get("accumulation", 1),
+        mixer=mixer,
+    )
     torch.manual_seed(0)
-    model = GPT2LMHeadModel(GPT2Config(vocab_size=256, n_positions=LENGTH, n_embd=32, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0))
+    model = GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=256,
+            n_positions=LENGTH,
+            n_embd=32,
+            n_layer=1,
+            n_head=2,
+            bos_token_id=0,
+            eos_token_id=0,
+        )
+    )
     args = TrainingArguments(
-        output_dir=folder / "checkpoints", max_steps=job["steps"], per_device_train_batch_size=sampler.batch_size,
-        gradient_accumulation_steps=sampler.accumulation, dataloader_num_workers=job.get("workers", 0), save_steps=job["save_every"],
-        save_total_limit=2, logging_steps=10, use_cpu=True, report_to=[], disable_tqdm=True, learning_rate=1e-3, seed=0,
-        ddp_backend="gloo" if "RANK" in os.environ else None)
-    trainer = Trainer(model, args, train_dataset=Blocks(stored["blocks"]), data_collator=default_data_collator)
+        output_dir=folder / "checkpoints",
+        max_steps=job["steps"],
+        per_device_train_batch_size=sampler.batch_size,
+        gradient_accumulation_steps=sampler.accumulation,
+        dataloader_num_workers=job.get("workers", 0),
+        save_steps=job["save_every"],
+        save_total_limit=2,
+        logging_steps=10,
+        use_cpu=True,
+        report_to=[],
+        disable_tqdm=True,
+        learning_rate=1e-3,
+        seed=0,
+        ddp_backend="gloo" if "RANK" in os.environ else None,
+    )
+    trainer = Trainer(
+        model, args, train_dataset=Blocks(stored["blocks"]), data_collator=default_data_collator
+    )
     logger = RunLogger(folder / "run.jsonl", domains=sampler.domains) if rank == 0 else None
 
     def measure(names):
         """The loss of the last blocks of each domain."""
-        blocks = [torch.from_numpy(stored["blocks"][stored["domains"] == domain][-8:].astype(np.int64)) for domain in sampler.domains]
+        blocks = [
+            torch.from_numpy(stored["blocks"][stored["domains"] == domain][-8:].astype(np.int64))
+            for domain in sampler.domains
+        ]
         model.eval()
         with torch.no_grad():
             losses = [float(model(input_ids=block, labels=block).loss) for block in blocks]
@@ -73,7 +114,11 @@ def main(job):
         print(json.dumps([trainer.state.global_step, marks]), file=trained, flush=True)
 
     model.register_forward_pre_hook(record, with_kwargs=True)
-    done = trainer.train(resume_from_checkpoint=get_last_checkpoint(folder / "checkpoints") if job.get("resume") else None)
+    done = trainer.train(
+        resume_from_checkpoint=get_last_checkpoint(folder / "checkpoints")
+        if job.get("resume")
+        else None
+    )
     if rank == 0:
         print("RESULT", json.dumps({"loss": done.training_loss, "step": trainer.state.global_step}))
     if torch.distributed.is_initialized():  # all is written: what gloo's threads make of the interpreter's end (some abort it) is not tried here

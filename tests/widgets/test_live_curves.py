@@ -19,7 +19,12 @@ from reweightviz.widgets.curves import live
 from reweightviz.widgets.curves.curves import LossCurves, WeightTrajectories
 from reweightviz.widgets.curves.live import Pulse
 
-HEADER = json.dumps({"format": "reweightviz.runlog/1", "name": "demo", "domains": ["web", "code"], "meta": {}}) + "\n"
+HEADER = (
+    json.dumps(
+        {"format": "reweightviz.runlog/1", "name": "demo", "domains": ["web", "code"], "meta": {}}
+    )
+    + "\n"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +47,18 @@ class Run:
             for _ in range(steps):
                 self.step += 1
                 loss = [3 / self.step, 2 / self.step]
-                file.write(json.dumps({"step": self.step, "time": 1e9 + self.step, "weights": [0.5, 0.5], "loss": loss} | more) + "\n")
+                file.write(
+                    json.dumps(
+                        {
+                            "step": self.step,
+                            "time": 1e9 + self.step,
+                            "weights": [0.5, 0.5],
+                            "loss": loss,
+                        }
+                        | more
+                    )
+                    + "\n"
+                )
 
     def say(self, **record) -> None:
         with self.path.open("a") as file:
@@ -77,8 +93,11 @@ def test_curves_follow_a_run_from_its_header_to_its_end(run):
     assert curves.domains == ("web", "code", "late")
     assert curves._labels.domains == ["web", "code", "late"]
     assert [trace.meta[0] for trace in weights._chart.data] == ["web", "code", "late"]
-    for trace, wanted in zip(sorted(curves._chart.data, key=lambda trace: (trace.meta[2], trace.meta[0])),
-                             sorted(curves.figure.data, key=lambda trace: (trace.meta[2], trace.meta[0])), strict=True):
+    for trace, wanted in zip(
+        sorted(curves._chart.data, key=lambda trace: (trace.meta[2], trace.meta[0])),
+        sorted(curves.figure.data, key=lambda trace: (trace.meta[2], trace.meta[0])),
+        strict=True,
+    ):
         np.testing.assert_array_equal(trace.y, wanted.y)
     assert curves._status.runs[0]["state"] == "live"
     run.say(ended=True)
@@ -116,7 +135,9 @@ def test_a_listener_that_fails_stops_no_other(run):
         run.write(1)
         until(lambda: good.heard > 1 < bad.heard)
 
-    with pytest.warns(ReweightvizWarning, match=r"a drawing of .*run\.jsonl failed: RuntimeError: no room"):
+    with pytest.warns(
+        ReweightvizWarning, match=r"a drawing of .*run\.jsonl failed: RuntimeError: no room"
+    ):
         hear_twice()
 
 
@@ -157,7 +178,10 @@ def test_a_restart_is_drawn_from_where_it_begins_again(run):
     assert curves._chart.data[0].y[-1] == 7
     np.testing.assert_array_equal(curves._chart.data[2].y, curves.figure.data[2].y)
     assert "1 note on the log" in curves._notes.value
-    assert "demo: The steps went back from 20 to 10: a restart; 11 rows dropped." in curves._notes.value
+    assert (
+        "demo: The steps went back from 20 to 10: a restart; 11 rows dropped."
+        in curves._notes.value
+    )
 
 
 def test_only_what_changed_is_sent(run, monkeypatch):
@@ -168,13 +192,24 @@ def test_only_what_changed_is_sent(run, monkeypatch):
     curves.hidden = ["code"]
     sent = []
     send = Widget._send
-    monkeypatch.setattr(Widget, "_send", lambda self, message, buffers=None: (sent.append((self, message)), send(self, message, buffers)))
+    monkeypatch.setattr(
+        Widget,
+        "_send",
+        lambda self, message, buffers=None: (
+            sent.append((self, message)),
+            send(self, message, buffers),
+        ),
+    )
     curves._redraw()
     assert not [message for widget, message in sent if widget is curves._chart]
     run.write(5)
     run.tail.poll()
     curves._refresh()
-    updates = [message["state"]["_py2js_update"] for widget, message in sent if widget is curves._chart and message["state"].get("_py2js_update")]
+    updates = [
+        message["state"]["_py2js_update"]
+        for widget, message in sent
+        if widget is curves._chart and message["state"].get("_py2js_update")
+    ]
     (update,) = updates
     assert update["style_traces"] == [0, 2]
     assert set(update["style_data"]) == {"x", "y"}
@@ -208,7 +243,9 @@ def test_curves_that_no_page_shows_are_not_drawn_until_one_does(run):
 
 def test_one_thread_a_run_that_ends_with_its_last_widget(run):
     def following():
-        return {thread for thread in threading.enumerate() if thread.name == "reweightviz follows a run"}
+        return {
+            thread for thread in threading.enumerate() if thread.name == "reweightviz follows a run"
+        }
 
     before = following()
     several = [LossCurves(run.tail), LossCurves(run.tail), WeightTrajectories([run.tail])]

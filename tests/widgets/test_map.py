@@ -30,11 +30,22 @@ def corpus(xy):
     codes = rng.integers(0, 4, N)
     loss = rng.normal(2, 1, N)
     loss[3] = np.nan
-    base = Corpus({"id": [f"d{i}" for i in range(N)], "text": [f"text {i} " + "x" * 10 * i for i in range(N)],
-                   "domain": [ODD_NAMES[c] for c in codes], "tokens": rng.integers(1, 90, N), "package": ["p"] * N}, domains=ODD_NAMES)
+    base = Corpus(
+        {
+            "id": [f"d{i}" for i in range(N)],
+            "text": [f"text {i} " + "x" * 10 * i for i in range(N)],
+            "domain": [ODD_NAMES[c] for c in codes],
+            "tokens": rng.integers(1, 90, N),
+            "package": ["p"] * N,
+        },
+        domains=ODD_NAMES,
+    )
     clusters = rng.integers(0, 3, N)
-    return base.with_column("xy", xy).with_column("loss:proxy", loss).with_column(
-        "cluster", clusters, cluster_names=["a · b", "c · d", "e · f"])
+    return (
+        base.with_column("xy", xy)
+        .with_column("loss:proxy", loss)
+        .with_column("cluster", clusters, cluster_names=["a · b", "c · d", "e · f"])
+    )
 
 
 class Wire:
@@ -61,7 +72,9 @@ class Wire:
 
     @property
     def size(self):
-        return sum(len(json.dumps(data)) + sum(len(b) for b in buffers) for data, buffers in self.sent)
+        return sum(
+            len(json.dumps(data)) + sum(len(b) for b in buffers) for data, buffers in self.sent
+        )
 
 
 def points_of_map(widget):
@@ -103,9 +116,23 @@ def test_plain_places(xy):
 
 
 def test_every_sized_trait_is_bytes(corpus):
-    big, few = Map(corpus, color_by="loss:proxy", selection=[1]), Map(corpus.take(range(20)), color_by="loss:proxy", selection=[1])
-    size = {name: [len(json.dumps(w.get_state()[name])) for w in (big, few)] for name in
-            ("domains", "palette", "natural", "weights", "hidden", "legend", "summary", "color_options")}
+    big, few = (
+        Map(corpus, color_by="loss:proxy", selection=[1]),
+        Map(corpus.take(range(20)), color_by="loss:proxy", selection=[1]),
+    )
+    size = {
+        name: [len(json.dumps(w.get_state()[name])) for w in (big, few)]
+        for name in (
+            "domains",
+            "palette",
+            "natural",
+            "weights",
+            "hidden",
+            "legend",
+            "summary",
+            "color_options",
+        )
+    }
     assert all(a < b + 40 for a, b in size.values())
     for name in ("points", "values", "ramp", "selection_bits"):
         assert isinstance(getattr(big, name), bytes)
@@ -125,7 +152,12 @@ def test_mixture_is_set_and_read(corpus):
 
 def test_a_weight_change_sends_little(corpus):
     sizes = []
-    for data in (corpus, Corpus({"text": ["t"] * 4000, "domain": np.resize(ODD_NAMES, 4000)}).with_column("xy", np.random.default_rng(2).normal(size=(4000, 2)))):
+    for data in (
+        corpus,
+        Corpus({"text": ["t"] * 4000, "domain": np.resize(ODD_NAMES, 4000)}).with_column(
+            "xy", np.random.default_rng(2).normal(size=(4000, 2))
+        ),
+    ):
         widget = Map(data)
         wire = Wire(widget)
         wire.drained()
@@ -135,9 +167,15 @@ def test_a_weight_change_sends_little(corpus):
     assert sizes[0] == sizes[1] < 300
 
 
-@pytest.mark.parametrize(("mixture", "sentence"), [
-    ({"nowhere": 1.0}, "the mixture must name domains of the map, 'plain'"),
-    ({"plain": 0.4}, "sum to 1"), ({"plain": -1.0, "long " * 60: 2.0}, ">= 0"), (0.5, "mapping of domain to weight; got float")])
+@pytest.mark.parametrize(
+    ("mixture", "sentence"),
+    [
+        ({"nowhere": 1.0}, "the mixture must name domains of the map, 'plain'"),
+        ({"plain": 0.4}, "sum to 1"),
+        ({"plain": -1.0, "long " * 60: 2.0}, ">= 0"),
+        (0.5, "mapping of domain to weight; got float"),
+    ],
+)
 def test_bad_mixture(corpus, mixture, sentence):
     widget = Map(corpus)
     with pytest.raises(ReweightvizError, match=sentence):
@@ -163,7 +201,9 @@ def test_color_by_number(corpus):
     np.testing.assert_array_equal(table[1:], sequential()[1:])
     assert widget.legend["kind"] == "number"
     assert widget.legend["missing"] == 1
-    assert (widget.legend["low"], widget.legend["high"]) == pytest.approx(tuple(np.nanpercentile(loss, [1, 99])))
+    assert (widget.legend["low"], widget.legend["high"]) == pytest.approx(
+        tuple(np.nanpercentile(loss, [1, 99]))
+    )
 
 
 def test_color_by_cluster(corpus):
@@ -177,7 +217,9 @@ def test_color_by_cluster(corpus):
     values = np.frombuffer(widget.values, np.uint8)
     np.testing.assert_array_equal(order[values - 1], corpus["cluster"][widget._order])
     for slot, (x, y) in enumerate(legend["at"]):
-        np.testing.assert_allclose(np.median(points_of_map(widget)[values == slot + 1, :2], axis=0), [x, y], atol=0.51)
+        np.testing.assert_allclose(
+            np.median(points_of_map(widget)[values == slot + 1, :2], axis=0), [x, y], atol=0.51
+        )
     widget.color_by = "domain"
     assert (widget.values, widget.legend["kind"]) == (b"", "domain")
 
@@ -185,7 +227,9 @@ def test_color_by_cluster(corpus):
 def test_many_clusters(xy):
     n = 600
     places = np.random.default_rng(0).normal(size=(n, 2))
-    widget = Map(places, columns={"cluster": np.r_[np.zeros(300), np.arange(300)]}, color_by="cluster")
+    widget = Map(
+        places, columns={"cluster": np.r_[np.zeros(300), np.arange(300)]}, color_by="cluster"
+    )
     assert len(widget.legend["names"]) == 254
     assert (np.frombuffer(widget.values, np.uint8) == 0).sum() == 46
 
@@ -193,7 +237,10 @@ def test_many_clusters(xy):
 @pytest.mark.parametrize("wanted", ["package", "los", ""])
 def test_unknown_colour_names_those_there(corpus, wanted):
     widget = Map(corpus)
-    with pytest.raises(ReweightvizError, match=r"numeric column; got .*there is 'domain', 'cluster', 'loss:proxy', 'tokens'"):
+    with pytest.raises(
+        ReweightvizError,
+        match=r"numeric column; got .*there is 'domain', 'cluster', 'loss:proxy', 'tokens'",
+    ):
         widget.color_by = wanted
     assert widget.color_by == "domain"
     with pytest.raises(ReweightvizError, match="no finite value"):
@@ -209,8 +256,14 @@ def test_selection_by_rows_ids_mask_selection_none(corpus):
     widget.observe(lambda change: seen.append(len(change["new"])), "selection")
     mask = np.zeros(N, bool)
     mask[[9, 4]] = True
-    for value, rows in [([4, 9], [4, 9]), (["d9", "d4", "d11"], [4, 9, 11]), (mask, [4, 9]),
-                        (Selection(np.array([7, 2]), np.array(["d7", "d2"], object), {"how": "x"}), [2, 7]), (None, []), ([], [])]:
+    for value, rows in [
+        ([4, 9], [4, 9]),
+        (["d9", "d4", "d11"], [4, 9, 11]),
+        (mask, [4, 9]),
+        (Selection(np.array([7, 2]), np.array(["d7", "d2"], object), {"how": "x"}), [2, 7]),
+        (None, []),
+        ([], []),
+    ]:
         widget.selection = value
         assert widget.selected_rows.tolist() == rows
         assert widget.selected_rows.dtype == np.int64
@@ -225,7 +278,9 @@ def test_bits_and_rows_agree_both_ways(corpus):
     assert sorted(widget._order[np.flatnonzero(bits)].tolist()) == [5, 6, 200]
     drawn = np.zeros(N, bool)
     drawn[[0, 77, N - 1]] = True
-    widget.set_state({"selection_bits": memoryview(np.packbits(drawn, bitorder="little").tobytes())})
+    widget.set_state(
+        {"selection_bits": memoryview(np.packbits(drawn, bitorder="little").tobytes())}
+    )
     assert widget.selected_rows.tolist() == sorted(widget._order[[0, 77, N - 1]].tolist())
     assert widget.selection.ids.tolist() == [f"d{r}" for r in widget.selected_rows]
     assert widget.selection.how == {"how": "drawn on the map"}
@@ -251,9 +306,17 @@ def test_summary_counts_tokens(corpus):
     assert Map([[0, 0]], selection=[0]).summary["share"] is None
 
 
-@pytest.mark.parametrize(("value", "sentence"), [
-    ([N], f"rows of this map must be 0 to {N - 1}; got {N} to {N}"), ([-1], "got -1 to -1"), ([True, False], "mask must have one entry a document, 203; got 2"),
-    (["d1", "nobody"], "no document 'nobody' on this map of 203"), ([[1, 2]], r"got shape \(1, 2\)"), ([0.5], "no document '0.5'")])
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ([N], f"rows of this map must be 0 to {N - 1}; got {N} to {N}"),
+        ([-1], "got -1 to -1"),
+        ([True, False], "mask must have one entry a document, 203; got 2"),
+        (["d1", "nobody"], "no document 'nobody' on this map of 203"),
+        ([[1, 2]], r"got shape \(1, 2\)"),
+        ([0.5], "no document '0.5'"),
+    ],
+)
 def test_bad_selection(corpus, value, sentence):
     widget = Map(corpus, selection=[3])
     with pytest.raises(ReweightvizError, match=sentence):
@@ -280,13 +343,21 @@ def test_what_a_callback_raises_is_shown_and_raised(corpus):
 def test_the_page_is_refused_whole_and_hears_the_old(corpus, monkeypatch):
     widget, back = Map(corpus, selection=[4]), []
     monkeypatch.setattr(widget, "send_state", lambda key=None: back.append(key))
-    for state, sentence in [({"selection_bits": memoryview(b"abc")}, "selection_bits must be 26 bytes or none; got 3."),
-                            ({"hidden": ["plain", "x"], "color_by": "cluster"}, "no domain 'x'; there is"), ({"height": "tall"}, "height")]:
+    for state, sentence in [
+        ({"selection_bits": memoryview(b"abc")}, "selection_bits must be 26 bytes or none; got 3."),
+        ({"hidden": ["plain", "x"], "color_by": "cluster"}, "no domain 'x'; there is"),
+        ({"height": "tall"}, "height"),
+    ]:
         back.clear()
         widget.set_state(state)
         assert sentence in widget.error
         assert back == [list(state), "error"]
-        assert (widget.selected_rows.tolist(), widget.hidden, widget.color_by, widget.height) == ([4], [], "domain", 480)
+        assert (widget.selected_rows.tolist(), widget.hidden, widget.color_by, widget.height) == (
+            [4],
+            [],
+            "domain",
+            480,
+        )
 
 
 # ---- hidden, hover, picture
@@ -304,7 +375,7 @@ def ask(widget, point, number=17):
     wire = Wire(widget)
     wire.drained()
     widget._handle_custom_msg({"id": number, "type": "hover", "point": point}, [])
-    (data, _), = wire.drained()
+    ((data, _),) = wire.drained()
     return data["content"]
 
 
@@ -314,7 +385,7 @@ def test_hover_answers_for_the_same_document(corpus):
         row = int(widget._order[point])
         reply = ask(widget, point)
         assert (reply["id"], reply["type"], reply["name"]) == (17, "hover", f"d{row}")
-        assert reply["text"].startswith(f"text {row} x"[:6 + len(str(row))])
+        assert reply["text"].startswith(f"text {row} x"[: 6 + len(str(row))])
         assert len(reply["text"]) <= 601
         assert reply["scores"]["tokens"] == corpus.tokens[row]
     nan = int(np.flatnonzero(widget._order == 3)[0])
@@ -331,9 +402,12 @@ def test_hover_after_filter_select_and_recolour_is_the_same_document(corpus):
 def test_hover_says_what_failed(xy):
     def broken(rows):
         raise OSError("the disk is gone")
+
     assert ask(Map(xy, texts=broken), 4)["error"] == "OSError: the disk is gone"
     assert "IndexError" in ask(Map(xy), N + 4)["error"]
-    assert ask(Map(xy, texts=[f"t{i}" for i in range(N)], ids=np.arange(N)), 0)["text"].startswith("t")
+    assert ask(Map(xy, texts=[f"t{i}" for i in range(N)], ids=np.arange(N)), 0)["text"].startswith(
+        "t"
+    )
 
 
 def test_mimebundle_carries_a_picture(corpus):
@@ -359,19 +433,26 @@ def test_picture_follows_weights_and_hidden(corpus):
 # ---- bad input
 
 
-@pytest.mark.parametrize(("arguments", "keywords", "sentence"), [
-    ([[[0, np.nan], [1, 1], [np.inf, 0]]], {}, "2 of 3 rows of xy are not, the first is row 0"),
-    ([np.zeros((0, 2))], {}, r"at least one document; got shape \(0, 2\)"),
-    ([np.zeros((3, 3))], {}, r"places \(N, 2\) of at least one document; got shape \(3, 3\)"),
-    (["nonsense"], {}, "or a corpus; got str"),
-    ([[[0, 0], [1, 1]]], {"domains": ["a"]}, "domains must have one entry a document, 2; got 1"),
-    ([[[0, 0]]], {"texts": ["a", "b"]}, "texts must have one entry a document, 1; got 2"),
-    ([[[0, 0]]], {"ids": []}, "ids must have one entry a document, 1; got 0"),
-    ([[[0, 0]]], {"columns": {"x": [1, 2]}}, "column 'x' must have one entry"),
-    ([[[0, 0]]], {"columns": {"x": ["a"]}}, r"column 'x' must be \(N,\) numbers"),
-    ([[[0, 0]]], {"natural": {"b": 1}}, "only in the map 'all'"),
-    ([[[0, 0]]], {"color_by": "loss"}, "got 'loss', there is 'domain'"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "keywords", "sentence"),
+    [
+        ([[[0, np.nan], [1, 1], [np.inf, 0]]], {}, "2 of 3 rows of xy are not, the first is row 0"),
+        ([np.zeros((0, 2))], {}, r"at least one document; got shape \(0, 2\)"),
+        ([np.zeros((3, 3))], {}, r"places \(N, 2\) of at least one document; got shape \(3, 3\)"),
+        (["nonsense"], {}, "or a corpus; got str"),
+        (
+            [[[0, 0], [1, 1]]],
+            {"domains": ["a"]},
+            "domains must have one entry a document, 2; got 1",
+        ),
+        ([[[0, 0]]], {"texts": ["a", "b"]}, "texts must have one entry a document, 1; got 2"),
+        ([[[0, 0]]], {"ids": []}, "ids must have one entry a document, 1; got 0"),
+        ([[[0, 0]]], {"columns": {"x": [1, 2]}}, "column 'x' must have one entry"),
+        ([[[0, 0]]], {"columns": {"x": ["a"]}}, r"column 'x' must be \(N,\) numbers"),
+        ([[[0, 0]]], {"natural": {"b": 1}}, "only in the map 'all'"),
+        ([[[0, 0]]], {"color_by": "loss"}, "got 'loss', there is 'domain'"),
+    ],
+)
 def test_bad_input_is_one_sentence(arguments, keywords, sentence):
     with pytest.raises(ReweightvizError, match=sentence) as caught:
         Map(*arguments, **keywords)
@@ -379,7 +460,9 @@ def test_bad_input_is_one_sentence(arguments, keywords, sentence):
 
 
 def test_corpus_without_places():
-    with pytest.raises(ReweightvizError, match=r"needs column 'xy'; there is 'text', 'domain'\. rv.project"):
+    with pytest.raises(
+        ReweightvizError, match=r"needs column 'xy'; there is 'text', 'domain'\. rv.project"
+    ):
         Map(Corpus({"text": ["a"], "domain": ["d"]}))
 
 

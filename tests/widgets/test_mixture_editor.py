@@ -49,7 +49,11 @@ class LogLinear:
         return self.curve(self.coef, np.asarray(weights))
 
     def interval(self, weights, level=0.9):
-        return tuple(np.quantile(self.drawn(weights), [(1 - level) / 2, (1 + level) / 2], axis=0, method="weibull"))
+        return tuple(
+            np.quantile(
+                self.drawn(weights), [(1 - level) / 2, (1 + level) / 2], axis=0, method="weibull"
+            )
+        )
 
     def browser_form(self):
         return BrowserForm(self.header, self.data)
@@ -62,15 +66,27 @@ class Opaque(LogLinear):
 
 def make_golden():
     rng = np.random.default_rng(20)
-    domains, targets, draws, level = ["web", "code", "math", "books"], ["web", "arc", "code"], 37, 0.9
+    domains, targets, draws, level = (
+        ["web", "code", "math", "books"],
+        ["web", "arc", "code"],
+        37,
+        0.9,
+    )
     coef = np.concatenate([rng.normal(0.4, 0.2, (3, 1)), rng.normal(-0.5, 0.6, (3, 4))], 1)
     parts = [coef, coef + rng.normal(0, 0.05, (draws, 3, 5)), rng.normal(0, 0.01, (draws, 3))]
     data = b"".join(part.astype("<f4").tobytes() for part in parts)
-    header = {"kind": "log-linear", "domains": domains, "targets": targets, "lower_is_better": [True] * 3}
+    header = {
+        "kind": "log-linear",
+        "domains": domains,
+        "targets": targets,
+        "lower_is_better": [True] * 3,
+    }
     header["draws"] = draws
     weights = np.array([[0.25] * 4, [0.7, 0.2, 0.1, 0.0], [0, 0, 0, 1.0], [0.1, 0.2, 0.3, 0.4]])
     record = {"header": header, "data": base64.b64encode(data).decode(), "level": level}
-    return record | {"weights": weights.tolist()} | expected(LogLinear(header, data), weights, level)
+    return (
+        record | {"weights": weights.tolist()} | expected(LogLinear(header, data), weights, level)
+    )
 
 
 def expected(law, weights, level):
@@ -106,7 +122,9 @@ def sent(editor, monkeypatch):
 def change(editor, weights, **source):
     """What the browser sends on release."""
     step = {"weights": weights, "source": source}
-    editor.set_state({"draft": None, "page_steps": [page_step(editor, editor.journal["at"], **step)]})
+    editor.set_state(
+        {"draft": None, "page_steps": [page_step(editor, editor.journal["at"], **step)]}
+    )
 
 
 numbers = itertools.count(1)
@@ -132,7 +150,10 @@ def test_takes_sources_and_what_carries_them():
         sources = Sources(TOKENS)
 
     for given in (Sources(TOKENS), Corpus()):
-        assert dict(zip(MixtureEditor(given).domains, MixtureEditor(given).tokens, strict=True)) == TOKENS
+        assert (
+            dict(zip(MixtureEditor(given).domains, MixtureEditor(given).tokens, strict=True))
+            == TOKENS
+        )
 
 
 def test_setting_the_mixture_reorders_and_can_be_undone(editor):
@@ -227,7 +248,13 @@ def test_every_visit_of_equal_weights_is_a_step(editor):
     change(editor, a)
     editor.mixture = dict(zip(TOKENS, b, strict=True))
     visits = []
-    for travel in (editor.undo, lambda: browser_travels(editor, -1), editor.undo, editor.redo, lambda: browser_travels(editor, 1)):
+    for travel in (
+        editor.undo,
+        lambda: browser_travels(editor, -1),
+        editor.undo,
+        editor.redo,
+        lambda: browser_travels(editor, 1),
+    ):
         travel()
         visits.append(editor.weights)
     assert visits == [a, b, a, b, a]
@@ -241,7 +268,9 @@ def test_what_crosses_on_the_wire_is_kept(editor):
     assert editor.weights == [0.0, 0.0, 1.0]
     editor.undo()
     assert editor.mixture.source == {"method": "olmix"}
-    editor.set_state({"page_steps": [late, page_step(editor, late["id"])]})  # the first is not taken again
+    editor.set_state(
+        {"page_steps": [late, page_step(editor, late["id"])]}
+    )  # the first is not taken again
     assert editor.weights == [0.0, 0.0, 1.0]
     assert len(editor.journal["entries"]) == 3
 
@@ -275,7 +304,9 @@ def test_the_page_hears_of_a_restored_journal_in_one_message(editor):
 def test_the_page_sends_what_is_new_and_hears_one_message(editor):
     editor.comm = wire = Wire()
     change(editor, [0.5, 0.25, 0.25])
-    assert [set(state) - {"draft"} for state in wire.states if set(state) - {"draft"}] == [{"journal", "weights"}]
+    assert [set(state) - {"draft"} for state in wire.states if set(state) - {"draft"}] == [
+        {"journal", "weights"}
+    ]
 
 
 @pytest.mark.parametrize(("text", "tokens"), COUNTS["read"].items())
@@ -287,12 +318,16 @@ def test_a_budget_is_read_as_in_the_browser(text, tokens):
 
 @pytest.mark.parametrize("text", COUNTS["zero"] + COUNTS["refused"])
 def test_a_budget_that_is_no_number_is_refused_as_in_the_browser(text):
-    with pytest.raises(ReweightvizError, match="budget must be a number above 0, such as 1.2e12 or '1.2T' .*; got"):
+    with pytest.raises(
+        ReweightvizError, match="budget must be a number above 0, such as 1.2e12 or '1.2T' .*; got"
+    ):
         MixtureEditor(TOKENS, budget=text)
 
 
 def test_numbers_of_numpy_are_numbers():
-    editor = MixtureEditor(TOKENS, budget=np.int64(10), max_epochs=np.float32(2), level=np.float32(0.5))
+    editor = MixtureEditor(
+        TOKENS, budget=np.int64(10), max_epochs=np.float32(2), level=np.float32(0.5)
+    )
     assert (editor.budget, editor.max_epochs, editor.level) == (10.0, 2.0, 0.5)
 
 
@@ -305,58 +340,81 @@ def test_the_draft_is_not_the_mixture(editor):
     assert editor.draft_mixture == start
 
 
-@pytest.mark.parametrize(("state", "sentence"), [
-    ({"weights": [0.5, 0.5]}, "must be a list of 3 numbers"),
-    ({"weights": [1.5, -0.5, 0]}, "finite and >= 0; got -0.5"),
-    ({"weights": [None, 0.5, 0.5]}, "finite and >= 0; got None"),
-    ({"weights": [float("nan"), 0.5, 0.5]}, "finite and >= 0; got nan"),
-    ({"weights": [0, 0, 0]}, "sum to 1; got a sum of 0"),
-    ({"draft": [2, 0, 0]}, "sum to 1"),
-    ({"locked": [True]}, "list of 3 booleans"),
-    ({"budget": -5}, "budget must be a number above 0"),
-    ({"journal": {"entries": [], "at": ""}}, "the kernel alone writes the journal"),
-    ({"page_steps": {}}, "page_steps must be"),
-    ({"page_steps": [{"id": "p:1", "seen": 0}]}, "page_steps must be"),
-    ({"page_steps": [{"id": "p:1", "at": "", "seen": "0"}]}, "page_steps must be"),
-    ({"page_steps": [{"id": "p:1", "at": "", "seen": 0, "source": "me"}]}, "page_steps must be"),
-    ({"page_steps": [{"id": "p:1", "at": "", "seen": 0, "weights": [1, 1, 0]}]}, "weights must sum to 1"),
-])
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ({"weights": [0.5, 0.5]}, "must be a list of 3 numbers"),
+        ({"weights": [1.5, -0.5, 0]}, "finite and >= 0; got -0.5"),
+        ({"weights": [None, 0.5, 0.5]}, "finite and >= 0; got None"),
+        ({"weights": [float("nan"), 0.5, 0.5]}, "finite and >= 0; got nan"),
+        ({"weights": [0, 0, 0]}, "sum to 1; got a sum of 0"),
+        ({"draft": [2, 0, 0]}, "sum to 1"),
+        ({"locked": [True]}, "list of 3 booleans"),
+        ({"budget": -5}, "budget must be a number above 0"),
+        ({"journal": {"entries": [], "at": ""}}, "the kernel alone writes the journal"),
+        ({"page_steps": {}}, "page_steps must be"),
+        ({"page_steps": [{"id": "p:1", "seen": 0}]}, "page_steps must be"),
+        ({"page_steps": [{"id": "p:1", "at": "", "seen": "0"}]}, "page_steps must be"),
+        (
+            {"page_steps": [{"id": "p:1", "at": "", "seen": 0, "source": "me"}]},
+            "page_steps must be",
+        ),
+        (
+            {"page_steps": [{"id": "p:1", "at": "", "seen": 0, "weights": [1, 1, 0]}]},
+            "weights must sum to 1",
+        ),
+    ],
+)
 def test_the_border_refuses_whole_and_sends_the_old_back(editor, monkeypatch, state, sentence):
     before, back = dict(editor.get_state()), []
     monkeypatch.setattr(editor, "send_state", lambda key=None: back.append(key))
     editor.set_state(state | {"reference_name": "uniform"})
     assert sentence in editor.error
-    assert {name: editor.get_state()[name] for name in state} == {name: before[name] for name in state}
+    assert {name: editor.get_state()[name] for name in state} == {
+        name: before[name] for name in state
+    }
     assert editor.reference_name == "natural"
     assert set(back[0]) == {*state, "reference_name"}
 
 
-@pytest.mark.parametrize(("act", "sentence"), [
-    (lambda e: setattr(e, "mixture", {"web": 1.0}), "does not fit this editor"),
-    (lambda e: setattr(e, "mixture", {"web": 0.9, "code": 0.3, "math": 0.2}), "must sum to 1"),
-    (lambda e: setattr(e, "mixture", [1, 0, 0]), "must map domains to weights; got list"),
-    (lambda e: setattr(e, "weights", [0.5, 0.6, 0.0]), "weights must sum to 1"),
-    (lambda e: setattr(e, "budget", 0.0), "budget must be a number above 0"),
-    (lambda e: setattr(e, "budget", [1]), r"a number above 0, such as 1.2e12 or '1.2T' .*; got \[1\]"),
-    (lambda e: setattr(e, "max_epochs", "4"), "max_epochs must be a number above 0; got '4'"),
-    (lambda e: setattr(e, "level", 1.5), "level must be between 0 and 1"),
-    (lambda e: setattr(e, "level", "much"), "level must be between 0 and 1, such as 0.9; got 'much'"),
-    (lambda _: MixtureEditor(TOKENS, budget="lots"), "budget must be a number above 0"),
-    (lambda e: e.restore(7), "journal must be"),
-    (lambda e: e.restore(e.journal | {"at": 1}), "with at the id of an entry"),
-    (lambda e: e.restore(e.journal | {"at": "nowhere"}), "with at the id of an entry"),
-    (lambda e: e.restore({"entries": [{"weights": [1, 0, 0], "source": "me"}], "at": 0}), "journal must be"),
-    (lambda e: e.restore(MixtureEditor({"web": 1}).journal), "list of 3 numbers"),
-    (lambda e: setattr(e, "law", "olmix"), "str has no 'domains'"),
-    (lambda e: e.add_preset("natural", e.mixture), "is always there"),
-    (lambda e: e.add_preset("mine", {"web": 1.0}), "the preset 'mine' does not fit"),
-    (lambda e: e.lock("wiki"), "no domain 'wiki'; it has 'web', 'code', 'math'"),
-    (lambda _: MixtureEditor({}), "at least one domain"),
-    (lambda _: MixtureEditor(7), "tokens must map domains"),
-    (lambda _: MixtureEditor({"web": -1}), "must be a number >= 0"),
-    (lambda _: MixtureEditor(TOKENS, colors=["red"]), "one colour a domain: 3; got 1"),
-    (lambda _: MixtureEditor(TOKENS, reference={"web": 1.0}), "the reference does not fit"),
-])
+@pytest.mark.parametrize(
+    ("act", "sentence"),
+    [
+        (lambda e: setattr(e, "mixture", {"web": 1.0}), "does not fit this editor"),
+        (lambda e: setattr(e, "mixture", {"web": 0.9, "code": 0.3, "math": 0.2}), "must sum to 1"),
+        (lambda e: setattr(e, "mixture", [1, 0, 0]), "must map domains to weights; got list"),
+        (lambda e: setattr(e, "weights", [0.5, 0.6, 0.0]), "weights must sum to 1"),
+        (lambda e: setattr(e, "budget", 0.0), "budget must be a number above 0"),
+        (
+            lambda e: setattr(e, "budget", [1]),
+            r"a number above 0, such as 1.2e12 or '1.2T' .*; got \[1\]",
+        ),
+        (lambda e: setattr(e, "max_epochs", "4"), "max_epochs must be a number above 0; got '4'"),
+        (lambda e: setattr(e, "level", 1.5), "level must be between 0 and 1"),
+        (
+            lambda e: setattr(e, "level", "much"),
+            "level must be between 0 and 1, such as 0.9; got 'much'",
+        ),
+        (lambda _: MixtureEditor(TOKENS, budget="lots"), "budget must be a number above 0"),
+        (lambda e: e.restore(7), "journal must be"),
+        (lambda e: e.restore(e.journal | {"at": 1}), "with at the id of an entry"),
+        (lambda e: e.restore(e.journal | {"at": "nowhere"}), "with at the id of an entry"),
+        (
+            lambda e: e.restore({"entries": [{"weights": [1, 0, 0], "source": "me"}], "at": 0}),
+            "journal must be",
+        ),
+        (lambda e: e.restore(MixtureEditor({"web": 1}).journal), "list of 3 numbers"),
+        (lambda e: setattr(e, "law", "olmix"), "str has no 'domains'"),
+        (lambda e: e.add_preset("natural", e.mixture), "is always there"),
+        (lambda e: e.add_preset("mine", {"web": 1.0}), "the preset 'mine' does not fit"),
+        (lambda e: e.lock("wiki"), "no domain 'wiki'; it has 'web', 'code', 'math'"),
+        (lambda _: MixtureEditor({}), "at least one domain"),
+        (lambda _: MixtureEditor(7), "tokens must map domains"),
+        (lambda _: MixtureEditor({"web": -1}), "must be a number >= 0"),
+        (lambda _: MixtureEditor(TOKENS, colors=["red"]), "one colour a domain: 3; got 1"),
+        (lambda _: MixtureEditor(TOKENS, reference={"web": 1.0}), "the reference does not fit"),
+    ],
+)
 def test_python_is_told_in_one_sentence(editor, act, sentence):
     weights = list(editor.weights)
     with pytest.raises(ReweightvizError, match=sentence):
@@ -373,7 +431,9 @@ def test_errors_of_callbacks_show_in_the_widget(editor):
 
 def test_presets_locks_and_a_reference():
     optimum = Mixture({"code": 0.5, "web": 0.3, "math": 0.2}, source={"method": "law optimum"})
-    editor = MixtureEditor(TOKENS, presets={"law optimum": optimum}, reference=Mixture.uniform(TOKENS))
+    editor = MixtureEditor(
+        TOKENS, presets={"law optimum": optimum}, reference=Mixture.uniform(TOKENS)
+    )
     assert [preset["name"] for preset in editor.presets] == ["reference", "law optimum"]
     assert editor.presets[1]["weights"] == [0.3, 0.5, 0.2]
     assert editor.presets[1]["source"] == {"method": "law optimum"}
@@ -416,8 +476,12 @@ def test_a_law_without_a_browser_form_answers_from_the_kernel(golden, monkeypatc
     question = {"id": "a:1", "type": "predict", "weights": weights, "reference": [0.25] * 4 + [0.0]}
     editor._answer(editor, question, [])
     assert replies[0]["id"] == "a:1"
-    assert [one["value"] for one in replies[0]["now"]["targets"]] == pytest.approx(golden["predictions"][3])
-    assert [one["low"] for one in replies[0]["before"]["targets"]] == pytest.approx(golden["low"][0])
+    assert [one["value"] for one in replies[0]["now"]["targets"]] == pytest.approx(
+        golden["predictions"][3]
+    )
+    assert [one["low"] for one in replies[0]["before"]["targets"]] == pytest.approx(
+        golden["low"][0]
+    )
     assert replies[0]["now"]["mean"]["value"] == pytest.approx(golden["mean"][3][0])
     change = replies[0]["change"]["targets"]
     expected = np.subtract(golden["predictions"][3], golden["predictions"][0])
@@ -431,8 +495,13 @@ def test_a_law_of_the_kernel_without_an_interval_says_none(golden, monkeypatch):
     monkeypatch.setattr(law, "interval", lambda rows, _: (np.full((len(rows), 3), np.nan),) * 2)
     editor = MixtureEditor(dict.fromkeys(law.domains, 1.0), law=law)
     replies = sent(editor, monkeypatch)
-    editor._answer(editor, {"id": "a:1", "type": "predict", "weights": [0.25] * 4, "reference": [0.25] * 4}, [])
-    assert {(one["low"], one["high"]) for one in [*replies[0]["now"]["targets"], replies[0]["now"]["mean"]]} == {(None, None)}
+    editor._answer(
+        editor, {"id": "a:1", "type": "predict", "weights": [0.25] * 4, "reference": [0.25] * 4}, []
+    )
+    assert {
+        (one["low"], one["high"])
+        for one in [*replies[0]["now"]["targets"], replies[0]["now"]["mean"]]
+    } == {(None, None)}
     change = replies[0]["change"]
     assert {one["verdict"] for one in [*change["targets"], change["mean"]]} == {"unknown"}
     json.dumps(replies, allow_nan=False)
@@ -458,7 +527,11 @@ def test_a_page_without_javascript_shows_a_table():
 
 
 def test_the_module_is_whole():
-    module = MixtureEditor._esm if isinstance(MixtureEditor._esm, str) else str(MixtureEditor(TOKENS)._esm)
+    module = (
+        MixtureEditor._esm
+        if isinstance(MixtureEditor._esm, str)
+        else str(MixtureEditor(TOKENS)._esm)
+    )
     assert "export default" in module
     assert 'from "./' not in module
     assert "innerHTML" not in module
@@ -467,7 +540,9 @@ def test_the_module_is_whole():
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 def test_the_pure_modules_in_node():
     files = [str(JS_TESTS / f"{name}.test.mjs") for name in ("simplex", "law")]
-    run = subprocess.run(["node", "--test", *files], capture_output=True, text=True, check=False, timeout=120)
+    run = subprocess.run(
+        ["node", "--test", *files], capture_output=True, text=True, check=False, timeout=120
+    )
     assert run.returncode == 0, run.stdout + run.stderr
 
 

@@ -20,14 +20,20 @@ DOMAINS = ("web", "code <b>", "math")
 def front(rows=6, targets=("chat", "py<i>"), draws=True, away=0.0, **attrs):
     share = np.linspace(0, 1, rows)
     weights = np.column_stack([0.6 * share + 0.1, 0.7 - 0.6 * share, np.full(rows, 0.2)])
-    predicted = np.column_stack([1 + (1 - share) ** 2, 2 + share ** 2, 3 + share])[:, :len(targets)]
-    parts = {"weight": pd.DataFrame(weights, columns=list(DOMAINS)), "predicted": pd.DataFrame(predicted, columns=list(targets))}
+    predicted = np.column_stack([1 + (1 - share) ** 2, 2 + share**2, 3 + share])[:, : len(targets)]
+    parts = {
+        "weight": pd.DataFrame(weights, columns=list(DOMAINS)),
+        "predicted": pd.DataFrame(predicted, columns=list(targets)),
+    }
     for part, side in (("low", -0.05), ("high", 0.05)):
         parts[part] = parts["predicted"] + (side if draws else np.nan)
     parts["importance"] = parts["predicted"] * 0 + 0.5
     parts["outside"] = pd.DataFrame({"hull": np.where(share < 0.5, away, 0.0)})
     table = pd.concat(parts, axis=1)
-    reference = {"weight": dict.fromkeys(DOMAINS, 1 / 3), "predicted": dict(zip(targets, (1.6, 2.6, 3.5), strict=False))}
+    reference = {
+        "weight": dict.fromkeys(DOMAINS, 1 / 3),
+        "predicted": dict(zip(targets, (1.6, 2.6, 3.5), strict=False)),
+    }
     table.attrs = {"references": {"uniform": reference}, "law": "L", "kl": 0.05, **attrs}
     return table
 
@@ -45,7 +51,9 @@ def test_points_intervals_references_and_the_ring_are_drawn():
 
 def test_three_targets_have_a_colour_and_no_line():
     figure = front_figure(front(targets=("a", "b", "c")))
-    np.testing.assert_allclose(figure.data[POINTS].marker.color, front(targets=("a", "b", "c"))["predicted"]["c"])
+    np.testing.assert_allclose(
+        figure.data[POINTS].marker.color, front(targets=("a", "b", "c"))["predicted"]["c"]
+    )
     assert len(figure.data[0].x) == 0
     assert figure.data[POINTS].marker.colorbar.title.text == "c"
 
@@ -86,9 +94,11 @@ def test_without_draws_there_are_no_intervals():
 
 def test_the_svg_is_well_formed_and_holds_every_point():
     for targets in (("chat", "py<i>"), ("a", "b", "c")):
-        drawing = parseString(front_svg(front(targets=targets, away=0.2), picked=1)) # noqa: S318
+        drawing = parseString(front_svg(front(targets=targets, away=0.2), picked=1))  # noqa: S318
         assert len(drawing.getElementsByTagName("circle")) == 7
-        words = [text.firstChild.data for text in drawing.getElementsByTagName("text") if text.firstChild]
+        words = [
+            text.firstChild.data for text in drawing.getElementsByTagName("text") if text.firstChild
+        ]
         assert "uniform" in words
 
 
@@ -134,7 +144,9 @@ def test_the_widget_has_a_picture_without_javascript():
 
 
 def test_wrong_tables_and_rows_are_one_sentence():
-    with pytest.raises(ReweightvizError, match="draws what rv.pareto.* gives.*there is no 'weight'"):
+    with pytest.raises(
+        ReweightvizError, match="draws what rv.pareto.* gives.*there is no 'weight'"
+    ):
         ParetoFront(pd.DataFrame({"a": [1]}))
     with pytest.raises(ReweightvizError, match="it has no rows"):
         ParetoFront(front().iloc[:0])

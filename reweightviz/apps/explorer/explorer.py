@@ -47,17 +47,19 @@ class Explorer(w.VBox):
         corpus: documents with ``xy``; None for an explorer without a map.
         tokens: domain to tokens available, or Sources; those of the corpus when not given.
         law: predicts every target's loss in the editor and proposes its optimum as a preset.
-        logs: training runs whose curves are drawn; a Tail (``rv.read_log(path, follow=True)``) is followed.
+        logs: training runs whose curves are drawn; a Tail (``rv.read_log(path, follow=True)``) is
+            followed.
         mixture: where to start; natural when not given.
         reference: what the editor compares with; natural when not given.
         budget: tokens to train on; all that there are when not given.
         max_epochs: passes over a domain past which the editor warns; also caps the law's optimum.
         presets: more mixtures for the editor, by name.
-        front: what ``rv.pareto`` gave, drawn under the editor; a click on a point takes its mixture. It is not saved.
+        front: what ``rv.pareto`` gave, drawn under the editor; a click on a point takes its
+            mixture. It is not saved.
         color_by: what the map's colours show.
         height: of the map, in pixels.
-        autosave: folder to save to after every change; when an explorer of the same documents was saved there,
-            its mixture, selection and undo journal are taken up again.
+        autosave: folder to save to after every change; when an explorer of the same documents was
+            saved there, its mixture, selection and undo journal are taken up again.
 
     Example:
         >>> x = Explorer(tokens={"web": 3e11, "code": 1e11}, budget=2e11)
@@ -66,34 +68,73 @@ class Explorer(w.VBox):
         0.75
     """
 
-    def __init__(self, corpus: Corpus | None = None, *, tokens: Mapping[str, float] | Sources | None = None, law: Law | None = None,
-                 logs: Sequence[RunLog | Tail] = (), mixture: Mapping[str, float] | None = None,
-                 reference: Mapping[str, float] | None = None,
-                 budget: float | None = None, max_epochs: float = 4.0, presets: Mapping[str, Mapping[str, float]] | None = None,
-                 front: pd.DataFrame | None = None, color_by: str = "domain", height: int = 440,
-                 autosave: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        corpus: Corpus | None = None,
+        *,
+        tokens: Mapping[str, float] | Sources | None = None,
+        law: Law | None = None,
+        logs: Sequence[RunLog | Tail] = (),
+        mixture: Mapping[str, float] | None = None,
+        reference: Mapping[str, float] | None = None,
+        budget: float | None = None,
+        max_epochs: float = 4.0,
+        presets: Mapping[str, Mapping[str, float]] | None = None,
+        front: pd.DataFrame | None = None,
+        color_by: str = "domain",
+        height: int = 440,
+        autosave: str | os.PathLike[str] | None = None,
+    ) -> None:
         if corpus is None and tokens is None:
-            raise ReweightvizError("an Explorer needs a corpus, or tokens={'web': 1.2e12, ...}; got neither.")
-        self.corpus, self.law, self._runs, self.sources = corpus, law, list(logs), _sources(corpus, tokens)
+            raise ReweightvizError(
+                "an Explorer needs a corpus, or tokens={'web': 1.2e12, ...}; got neither."
+            )
+        self.corpus, self.law, self._runs, self.sources = (
+            corpus,
+            law,
+            list(logs),
+            _sources(corpus, tokens),
+        )
         self._folder: Path | None = None
         link = f"explorer-{uuid4().hex}"
         natural = Mixture.natural(self.sources.token_table)
         start = natural if mixture is None else _ordered(mixture, self.sources.domains)
         self.state = ExplorerState(start, len(corpus) if corpus is not None else 0)
-        self.editor = MixtureEditor(self.sources, mixture=start, reference=reference, presets=presets, law=law, link=link,
-                                    budget=float(self.sources.tokens.sum()) if budget is None else budget, max_epochs=max_epochs)
+        self.editor = MixtureEditor(
+            self.sources,
+            mixture=start,
+            reference=reference,
+            presets=presets,
+            law=law,
+            link=link,
+            budget=float(self.sources.tokens.sum()) if budget is None else budget,
+            max_epochs=max_epochs,
+        )
         self.editor.share(self.state.journal)
         self._propose()
         for name, result in self._results().items():
             self.editor.add_preset(name, result)
-        self.map = Map(corpus, natural=natural, mixture=start, color_by=color_by, link=link, height=height) if corpus is not None else None
+        self.map = (
+            Map(corpus, natural=natural, mixture=start, color_by=color_by, link=link, height=height)
+            if corpus is not None
+            else None
+        )
         colours = dict(zip(self.editor.domains, self.editor.colors, strict=True))
         known = colours if all(set(log.domains) <= set(colours) for log in self.logs) else None
-        self.losses = LossCurves(self._runs, link=link, colors=known, smooth=10) if self._runs else None
-        self.weights = WeightTrajectories(self._runs, link=link, colors=known) if self._runs else None
+        self.losses = (
+            LossCurves(self._runs, link=link, colors=known, smooth=10) if self._runs else None
+        )
+        self.weights = (
+            WeightTrajectories(self._runs, link=link, colors=known) if self._runs else None
+        )
         self.front = self._front(front) if front is not None else None
-        self.exporting = ExportBar({name: (found.title, found.units[0].sentence) for name, found in exporters.FRAMEWORKS.items()},
-                                   self._export_draft)
+        self.exporting = ExportBar(
+            {
+                name: (found.title, found.units[0].sentence)
+                for name, found in exporters.FRAMEWORKS.items()
+            },
+            self._export_draft,
+        )
         super().__init__(self._rows())
         self.add_class("rv-explorer")
         self._join()
@@ -142,50 +183,88 @@ class Explorer(w.VBox):
         shown = ParetoFront(table, lambda mixture: setattr(self, "mixture", mixture))
         strange = set(table["weight"].columns) ^ set(self.sources)
         if strange:
-            raise ReweightvizError(f"the front must be over the explorer's domains, {listed(self.sources)}; it differs in "
-                                   f"{listed(sorted(strange))}.")
+            raise ReweightvizError(
+                f"the front must be over the explorer's domains, {listed(self.sources)}; "
+                "it differs in "
+                f"{listed(sorted(strange))}."
+            )
         return shown
 
     # ---- out
 
-    def export(self, framework: str, path: str | os.PathLike[str], *, sources: Sources | None = None, tokens: float | None = None,
-               **options: Any) -> Path:
+    def export(
+        self,
+        framework: str,
+        path: str | os.PathLike[str],
+        *,
+        sources: Sources | None = None,
+        tokens: float | None = None,
+        **options: Any,
+    ) -> Path:
         """Write the mixture as a framework's config; see :func:`reweightviz.export`."""
-        return api.export(self.mixture, framework, path, sources=sources or self.sources,
-                          tokens=self.editor.budget if tokens is None else tokens, **options)
+        return api.export(
+            self.mixture,
+            framework,
+            path,
+            sources=sources or self.sources,
+            tokens=self.editor.budget if tokens is None else tokens,
+            **options,
+        )
 
     def _export_draft(self, framework: str, path: str, there: str) -> Any:
         if not path:
             raise ReweightvizError("name the file or folder to write.")
         options = {there: True} if there != "keep" else {}
-        return exporters.find(framework).draft(self.mixture, path, sources=self.sources, tokens=self.editor.budget, **options)
+        return exporters.find(framework).draft(
+            self.mixture, path, sources=self.sources, tokens=self.editor.budget, **options
+        )
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Save everything to a folder, and keep saving there after every change.
 
         Raises:
-            ReweightvizError: the folder holds something else, or another explorer and ``overwrite`` is False.
+            ReweightvizError: the folder holds something else, or another explorer and
+                ``overwrite`` is False.
         """
         folder = Path(path)
-        if folder.exists() and not (folder / SETTINGS).exists() and (folder.is_file() or any(folder.iterdir())):
-            raise ReweightvizError(f"{folder} holds something else; name a new folder, or one that an Explorer saved.")
+        if (
+            folder.exists()
+            and not (folder / SETTINGS).exists()
+            and (folder.is_file() or any(folder.iterdir()))
+        ):
+            raise ReweightvizError(
+                f"{folder} holds something else; name a new folder, or one that an Explorer saved."
+            )
         if (folder / SETTINGS).exists() and folder != self._folder and not overwrite:
-            raise ReweightvizError(f"{folder} holds an explorer; Explorer.load opens it, save(path, overwrite=True) replaces it.")
+            raise ReweightvizError(
+                f"{folder} holds an explorer; Explorer.load opens it, save(path, "
+                "overwrite=True) replaces it."
+            )
         folder.mkdir(parents=True, exist_ok=True)
         if self.corpus is not None:
             place = folder / "corpus.lance"
-            self.corpus.save(place, overwrite=place.exists() and not same_documents(place, self.corpus))
+            self.corpus.save(
+                place, overwrite=place.exists() and not same_documents(place, self.corpus)
+            )
         for number, log in enumerate(self.logs):
             log.save(folder / f"log-{number}.jsonl")
         described = getattr(self.law, "to_dict", None)
         if self.law is not None and described is None:
-            warn(f"{type(self.law).__name__} cannot be saved; pass it again: Explorer.load(path, law=...).")
+            warn(
+                f"{type(self.law).__name__} cannot be saved; pass it again: "
+                "Explorer.load(path, law=...)."
+            )
         settings = {
             "lineage": self.sources.lineage.to_jsonable(),
-            "sources": {domain: asdict(source) for domain, source in self.sources.items()}, "tokenizer": self.sources.tokenizer,
-            "logs": len(self.logs), "corpus": self.corpus is not None,
+            "sources": {domain: asdict(source) for domain, source in self.sources.items()},
+            "tokenizer": self.sources.tokenizer,
+            "logs": len(self.logs),
+            "corpus": self.corpus is not None,
             "law": described() if described else None,
-            "presets": {p["name"]: dict(zip(self.editor.domains, p["weights"], strict=True)) for p in self.editor.presets},
+            "presets": {
+                p["name"]: dict(zip(self.editor.domains, p["weights"], strict=True))
+                for p in self.editor.presets
+            },
         }
         write_atomically(folder / SETTINGS, json.dumps(settings))
         self._folder = folder
@@ -196,9 +275,13 @@ class Explorer(w.VBox):
         if self._folder is None:
             return
         editor = self.editor
-        view = {"reference": dict(zip(editor.domains, editor.reference, strict=True)), "budget": editor.budget,
-                "max_epochs": editor.max_epochs, "locked": list(editor.locked),
-                "color_by": self.map.color_by if self.map else "domain"}
+        view = {
+            "reference": dict(zip(editor.domains, editor.reference, strict=True)),
+            "budget": editor.budget,
+            "max_epochs": editor.max_epochs,
+            "locked": list(editor.locked),
+            "color_by": self.map.color_by if self.map else "domain",
+        }
         write_atomically(self._folder / "view.json", json.dumps(view))
         self.state.save(self._folder / "state.json")
 
@@ -211,12 +294,23 @@ class Explorer(w.VBox):
             from reweightviz.laws._restore import restored
 
             law = restored(settings["law"])
-        x = cls(open_corpus(folder / "corpus.lance") if settings["corpus"] else None, law=law,
-                tokens=Sources(settings["sources"], tokenizer=settings["tokenizer"],
-                               lineage=Lineage.from_jsonable(settings.get("lineage"))),
-                logs=[RunLog.load(folder / f"log-{number}.jsonl") for number in range(settings["logs"])],
-                reference=view["reference"], budget=view["budget"], max_epochs=view["max_epochs"], presets=settings["presets"],
-                color_by=view["color_by"])
+        x = cls(
+            open_corpus(folder / "corpus.lance") if settings["corpus"] else None,
+            law=law,
+            tokens=Sources(
+                settings["sources"],
+                tokenizer=settings["tokenizer"],
+                lineage=Lineage.from_jsonable(settings.get("lineage")),
+            ),
+            logs=[
+                RunLog.load(folder / f"log-{number}.jsonl") for number in range(settings["logs"])
+            ],
+            reference=view["reference"],
+            budget=view["budget"],
+            max_epochs=view["max_epochs"],
+            presets=settings["presets"],
+            color_by=view["color_by"],
+        )
         x._restore(folder, view, state)
         return x
 
@@ -227,10 +321,15 @@ class Explorer(w.VBox):
             return
         settings, view, state = _read(folder)
         same = set(settings["sources"]) == set(self.sources) and (
-            self.corpus is None or (settings["corpus"] and same_documents(folder / "corpus.lance", self.corpus)))
+            self.corpus is None
+            or (settings["corpus"] and same_documents(folder / "corpus.lance", self.corpus))
+        )
         if not same:
-            raise ReweightvizError(f"{folder} holds an explorer of other documents, which Explorer.load opens: delete or rename it, or "
-                                   "name another folder.")
+            raise ReweightvizError(
+                f"{folder} holds an explorer of other documents, which Explorer.load "
+                "opens: delete or rename it, or "
+                "name another folder."
+            )
         self._restore(folder, view, state)
         self.save(folder)
 
@@ -239,7 +338,8 @@ class Explorer(w.VBox):
         self.state.restore(state)
         self._folder = folder
 
-    # ---- the joints: the editor steps through the state's own journal, the map writes to the state and follows it
+    # ---- the joints: the editor steps through the state's own journal, the map writes to the
+    # state and follows it
 
     def _join(self) -> None:
         self.state.listen(self._show)
@@ -247,7 +347,9 @@ class Explorer(w.VBox):
         self.editor.observe(self._autosave, ["locked", "reference", "budget", "max_epochs"])
         if self.map is not None:
             # When the map only follows, the state holds this value already: no change.
-            self.map.observe(lambda _: self.state.set_selection(self.map.selected_rows), "selection")
+            self.map.observe(
+                lambda _: self.state.set_selection(self.map.selected_rows), "selection"
+            )
             self.map.observe(lambda change: self.state.set_hidden(change["new"]), "hidden")
             self.map.observe(self._autosave, "color_by")
 
@@ -266,12 +368,16 @@ class Explorer(w.VBox):
         """Offer the law's optimum, which depends on the budget and the cap, with the warnings that belong to it."""
         if not isinstance(self.law, ConvexLaw) or not self._law_knows():
             return
-        self.editor.presets = [preset for preset in self.editor.presets if preset["name"] not in (OPTIMUM, UNCAPPED)]
+        self.editor.presets = [
+            preset for preset in self.editor.presets if preset["name"] not in (OPTIMUM, UNCAPPED)
+        ]
         budget = self.editor.budget or float(self.sources.tokens.sum())
         # Without the cap where the budget is more than the data at it.
         for name, cap in ((OPTIMUM, {"max_epochs": self.editor.max_epochs}), (UNCAPPED, {})):
             with suppress(ReweightvizError):
-                self.editor.add_preset(name, _optimum(self.law, tokens=budget, sources=self.sources, **cap))
+                self.editor.add_preset(
+                    name, _optimum(self.law, tokens=budget, sources=self.sources, **cap)
+                )
                 break
 
     def _law_knows(self) -> bool:
@@ -284,8 +390,14 @@ class Explorer(w.VBox):
         found, domains = {}, self.sources.domains
         for log in self.logs:
             result = log.meta.get("result")
-            if log.name not in ("natural", "uniform") and result and set(log.domains) == set(domains):
-                found[f"{log.name} (log)"] = Mixture.normalized(zip(log.domains, result, strict=True), source={"method": log.name})
+            if (
+                log.name not in ("natural", "uniform")
+                and result
+                and set(log.domains) == set(domains)
+            ):
+                found[f"{log.name} (log)"] = Mixture.normalized(
+                    zip(log.domains, result, strict=True), source={"method": log.name}
+                )
         return found
 
     def _rows(self) -> list[w.Widget]:
@@ -307,7 +419,9 @@ class Explorer(w.VBox):
     def _repr_mimebundle_(self, **keywords: Any) -> Any:
         bundle = super()._repr_mimebundle_(**keywords)
         if self.map is not None and isinstance(bundle, dict):
-            static = self.map._repr_mimebundle_(**keywords)  # the picture stands in where no widget runs
+            static = self.map._repr_mimebundle_(
+                **keywords
+            )  # the picture stands in where no widget runs
             image = (static[0] if isinstance(static, tuple) else static or {}).get("image/png")
             if image:
                 bundle["image/png"] = image
@@ -327,7 +441,16 @@ def _optimum(law: Law, **constraints: Any) -> Mixture:
 
 
 def _side_by_side(*widgets: w.Widget) -> w.Box:
-    return w.Box(widgets, layout=w.Layout(display="flex", flex_flow="row wrap", align_items="stretch", grid_gap="12px", width="100%"))
+    return w.Box(
+        widgets,
+        layout=w.Layout(
+            display="flex",
+            flex_flow="row wrap",
+            align_items="stretch",
+            grid_gap="12px",
+            width="100%",
+        ),
+    )
 
 
 def _ordered(mixture: Mapping[str, float], domains: tuple[str, ...]) -> Mixture:
@@ -338,7 +461,9 @@ def _ordered(mixture: Mapping[str, float], domains: tuple[str, ...]) -> Mixture:
 
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Any], ExplorerState]:
     try:
-        settings, view = (json.loads((folder / name).read_text("utf-8")) for name in (SETTINGS, "view.json"))
+        settings, view = (
+            json.loads((folder / name).read_text("utf-8")) for name in (SETTINGS, "view.json")
+        )
     except (OSError, ValueError) as error:
         raise ReweightvizError(f"{folder} is no saved explorer: {error}.") from error
     return settings, view, ExplorerState.load(folder / "state.json")
@@ -349,7 +474,12 @@ def _sources(corpus: Corpus | None, tokens: Mapping[str, float] | Sources | None
         return corpus.sources
     given = tokens if isinstance(tokens, Sources) else Sources(tokens or {})
     if corpus is not None and set(given) != set(corpus.domains):
-        raise ReweightvizError(f"tokens must name the corpus' domains, {', '.join(corpus.domains)}; got {', '.join(given)}.")
+        raise ReweightvizError(
+            f"tokens must name the corpus' domains, {', '.join(corpus.domains)}; got "
+            f"{', '.join(given)}."
+        )
     order = corpus.domains if corpus is not None else given.domains
     lineage = given.lineage or (corpus.lineage if corpus is not None else None)
-    return Sources({domain: given[domain] for domain in order}, tokenizer=given.tokenizer, lineage=lineage)
+    return Sources(
+        {domain: given[domain] for domain in order}, tokenizer=given.tokenizer, lineage=lineage
+    )

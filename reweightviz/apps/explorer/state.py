@@ -18,7 +18,9 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.undo_journal import Entry, UndoJournal
 
 FORMAT = "reweightviz.apps.explorer.explorer/2"
-OF_0_3 = "reweightviz.apps.explorer.explorer/1"  # steps with the value before and after, in two lists
+OF_0_3 = (
+    "reweightviz.apps.explorer.explorer/1"  # steps with the value before and after, in two lists
+)
 
 
 class ExplorerState:
@@ -76,7 +78,9 @@ class ExplorerState:
         chosen = np.unique(np.asarray(given, np.int64))
         if len(chosen) and (chosen[0] < 0 or chosen[-1] >= self._documents):
             last = self._documents - 1
-            raise ReweightvizError(f"rows must be between 0 and {last}; got {chosen[0]} to {chosen[-1]}.")
+            raise ReweightvizError(
+                f"rows must be between 0 and {last}; got {chosen[0]} to {chosen[-1]}."
+            )
         if not np.array_equal(chosen, self.selection):
             self.journal.record("selection", chosen)
 
@@ -106,7 +110,12 @@ class ExplorerState:
             {"id": entry.id, "values": self._encode_values(entry.values)}
             for entry in self.journal.entries
         ]
-        record = {"format": FORMAT, "documents": self._documents, "entries": entries, "at": self.journal.at}
+        record = {
+            "format": FORMAT,
+            "documents": self._documents,
+            "entries": entries,
+            "at": self.journal.at,
+        }
         write_atomically(path, json.dumps(record))
 
     @classmethod
@@ -115,8 +124,14 @@ class ExplorerState:
         try:
             record = json.loads(path.read_text("utf-8"))
             documents = record["documents"]
-            entries, at = _entries_of_0_3(record) if record["format"] == OF_0_3 else (record["entries"], record["at"])
-            read = [Entry(_decode_values(entry["values"], documents), entry["id"]) for entry in entries]
+            entries, at = (
+                _entries_of_0_3(record)
+                if record["format"] == OF_0_3
+                else (record["entries"], record["at"])
+            )
+            read = [
+                Entry(_decode_values(entry["values"], documents), entry["id"]) for entry in entries
+            ]
             state = cls(read[0].values["mixture"], documents)
             state.journal.restore(read, at)
         except (OSError, ValueError, KeyError, TypeError, IndexError, zlib.error) as error:
@@ -156,7 +171,8 @@ def _entries_of_0_3(record: Mapping[str, Any]) -> tuple[list[dict[str, Any]], st
     """Return the entries, each with the value after it, and the id of the present one."""
     pool = record["pool"]
     steps = [*record["done"], *reversed(record["undone"])]
-    # What lies before all steps: the earliest value of each, or the present one where none changed it.
+    # What lies before all steps: the earliest value of each, or the present one where none changed
+    # it.
     start = dict(record["values"])
     for what, before, _ in reversed(steps):
         start[what] = pool[before]

@@ -33,8 +33,15 @@ h2 {{ font-size: 15px; margin: 28px 0 4px }} li {{ margin: 2px 0 }}
 """
 
 
-def save(path: str | os.PathLike[str], *, title: str, figures: Mapping[str, go.Figure], shown: str, logs: Sequence[RunLog],
-         notes: Sequence[str] = ()) -> Path:
+def save(
+    path: str | os.PathLike[str],
+    *,
+    title: str,
+    figures: Mapping[str, go.Figure],
+    shown: str,
+    logs: Sequence[RunLog],
+    notes: Sequence[str] = (),
+) -> Path:
     """Write a file; its ending says what: all figures and notes as .html, the one that is shown as .svg or .png, the numbers as .csv.
 
     Raises:
@@ -62,13 +69,27 @@ def long_table(log: RunLog, name: str, rows: slice = slice(None)) -> pd.DataFram
         >>> long_table(log, "run")[["step", "domain", "signal", "value"]].values.tolist()
         [[10, 'web', 'weight', 1.0], [10, 'web', 'loss', 3.0], [10, '', 'lr', 0.1]]
     """
-    tables = {"weight": (log.domains, log.weights[rows]), **{signal: (log.domains, values[rows]) for signal, values in log.signals.items()},
-              **{scalar: (("",), values[rows, None]) for scalar, values in log.scalars.items()}}
+    tables = {
+        "weight": (log.domains, log.weights[rows]),
+        **{signal: (log.domains, values[rows]) for signal, values in log.signals.items()},
+        **{scalar: (("",), values[rows, None]) for scalar, values in log.scalars.items()},
+    }
     parts = []
     for signal, (domains, values) in tables.items():
         t, k = np.nonzero(np.isfinite(values))
-        parts.append(pd.DataFrame({"run": name, "step": log.steps[rows][t], "tokens": log.tokens[rows][t], "time": log.times[rows][t],
-                                   "domain": np.array(domains, object)[k], "signal": signal, "value": values[t, k]}))
+        parts.append(
+            pd.DataFrame(
+                {
+                    "run": name,
+                    "step": log.steps[rows][t],
+                    "tokens": log.tokens[rows][t],
+                    "time": log.times[rows][t],
+                    "domain": np.array(domains, object)[k],
+                    "signal": signal,
+                    "value": values[t, k],
+                }
+            )
+        )
     return pd.concat(parts, ignore_index=True)
 
 
@@ -89,7 +110,9 @@ def _write_rows(file: TextIO, logs: Sequence[RunLog]) -> None:
     file.write("run,step,tokens,time,domain,signal,value\n")
     for name, log in zip(run_names(logs), logs, strict=True):
         for start in range(0, len(log), _ROWS):
-            long_table(log, name, slice(start, start + _ROWS)).to_csv(file, header=False, index=False)
+            long_table(log, name, slice(start, start + _ROWS)).to_csv(
+                file, header=False, index=False
+            )
 
 
 def _png(svg: str, name: str) -> bytes:
@@ -106,18 +129,27 @@ def _png(svg: str, name: str) -> bytes:
     def drawn(text: str) -> bytes:
         return bytes(resvg_py.svg_to_bytes(svg_string=text, zoom=2, background="white"))
 
-    if drawn(svg_plane.document(20, 20, [svg_plane.words_at(0, 15, "x")])) == drawn(svg_plane.document(20, 20, [])):
-        raise ReweightvizError(f"{name} would have no words: no font of {svg_plane.FONTS.replace(', sans-serif', '')} is installed here. "
-                               "Install one (fonts-dejavu-core), or save .svg or .html.")
+    if drawn(svg_plane.document(20, 20, [svg_plane.words_at(0, 15, "x")])) == drawn(
+        svg_plane.document(20, 20, [])
+    ):
+        raise ReweightvizError(
+            f"{name} would have no words: no font of "
+            f"{svg_plane.FONTS.replace(', sans-serif', '')} is installed here. "
+            "Install one (fonts-dejavu-core), or save .svg or .html."
+        )
     return drawn(svg)
 
 
 def _page(title: str, figures: Mapping[str, go.Figure], notes: Sequence[str]) -> str:
     parts = []
     for name, figure in figures.items():
-        drawn = _keyed(figure).update_layout(height=max(int(figure.layout.height or 0), 380), modebar={"bgcolor": CLEAR})
+        drawn = _keyed(figure).update_layout(
+            height=max(int(figure.layout.height or 0), 380), modebar={"bgcolor": CLEAR}
+        )
         config = {"displaylogo": False, "responsive": True}
-        parts.append(f"<h2>{html.escape(name)}</h2>{drawn.to_html(full_html=False, include_plotlyjs=False, config=config)}")
+        parts.append(
+            f"<h2>{html.escape(name)}</h2>{drawn.to_html(full_html=False, include_plotlyjs=False, config=config)}"
+        )
     told = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
     body = "".join(parts) + (f"<h2>Notes</h2><ul>{told}</ul>" if told else "")
     return _PAGE.format(title=html.escape(title), script=get_plotlyjs(), body=body)
@@ -127,19 +159,31 @@ def _keyed(figure: go.Figure) -> go.Figure:
     """With a legend: every domain by its strongest line, where no titles name them, and every run where there are several."""
     made, strongest = go.Figure(figure), {}
     if len(figure.layout.annotations) == 2:  # no panels
-        lines = [trace for trace in reversed(made.data) if trace.visible and "lines" in trace.mode and trace.meta[2] != "ahead"]
+        lines = [
+            trace
+            for trace in reversed(made.data)
+            if trace.visible and "lines" in trace.mode and trace.meta[2] != "ahead"
+        ]
         strongest = {trace.name: trace for trace in sorted(lines, key=lambda trace: trace.opacity)}
     for trace in made.data:
         trace.showlegend = trace is strongest.get(trace.name)
     runs = {trace.meta[3]: trace.line for trace in made.data if trace.visible}
     by_color = len({line.dash for line in runs.values()}) < len(runs)
     for run, line in runs.items() if len(runs) > 1 else ():
-        made.add_scatter(x=[None], y=[None], mode="lines", name=run, line={"color": line.color if by_color else MUTED, "dash": line.dash})
+        made.add_scatter(
+            x=[None],
+            y=[None],
+            mode="lines",
+            name=run,
+            line={"color": line.color if by_color else MUTED, "dash": line.dash},
+        )
     return made.update_layout(showlegend=True)
 
 
 def notes_of(logs: Sequence[RunLog]) -> list[str]:
     """What was found in the logs, each with the name of its run."""
-    return [f"{name}: {note}" for name, log in zip(run_names(logs), logs, strict=True) for note in log.meta.get("notes", ())]
-
-
+    return [
+        f"{name}: {note}"
+        for name, log in zip(run_names(logs), logs, strict=True)
+        for note in log.meta.get("notes", ())
+    ]

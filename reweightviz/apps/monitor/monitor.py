@@ -42,8 +42,9 @@ class Monitor(w.VBox):
         live: the mixture that the run follows, or its path; shows the editor that steers.
         law: predicts losses in that editor.
         max_epochs: passes over a domain up to which it may be repeated.
-        budget: tokens of the whole run, a number or text such as "2T": the editor shows the epochs at its end. Where it is not
-            given, what the log's meta names: ``tokens``, or else ``steps``, ``batch`` and ``context``.
+        budget: tokens of the whole run, a number or text such as "2T": the editor shows the epochs
+            at its end. Where it is not given, what the log's meta names: ``tokens``, or else
+            ``steps``, ``batch`` and ``context``.
         every: seconds between two looks at a run that goes on.
         view: which view to begin with; the first one that there is when not given.
 
@@ -62,9 +63,20 @@ class Monitor(w.VBox):
     hidden = t.List(t.Unicode(), help="domains that are not drawn")
     _runs: Sequence[RunLog | Tail] = ()
 
-    def __init__(self, logs: Run | Sequence[Run], *, reference: Run | None = None, sources: Mapping[str, Any] | None = None,
-                 live: LiveMixture | Path | None = None, law: Law | None = None, max_epochs: float | None = None,
-                 every: float = 1.5, view: str | None = None, height: int = 320, budget: float | str | None = None) -> None:
+    def __init__(
+        self,
+        logs: Run | Sequence[Run],
+        *,
+        reference: Run | None = None,
+        sources: Mapping[str, Any] | None = None,
+        live: LiveMixture | Path | None = None,
+        law: Law | None = None,
+        max_epochs: float | None = None,
+        every: float = 1.5,
+        view: str | None = None,
+        height: int = 320,
+        budget: float | str | None = None,
+    ) -> None:
         self._drawn: dict[str, views.RunView] = {}
         single = isinstance(logs, RunLog | Tail | str | os.PathLike)
         self._runs = checked_runs([_opened(run) for run in ([logs] if single else logs)])
@@ -72,19 +84,44 @@ class Monitor(w.VBox):
         known = Sources.of(sources)
         tokens = None if known is None else known.token_table
         if budget is not None and tokens is None:
-            raise ReweightvizError("budget= is for the epochs of each domain, which need sources=, the tokens available.")
+            raise ReweightvizError(
+                "budget= is for the epochs of each domain, which need sources=, the "
+                "tokens available."
+            )
         link, colors = f"monitor-{uuid4().hex}", self._colors()
         self._lock = threading.RLock()
-        self.steering = None if self.live is None else Steering(
-            self.live, tokens=tokens, law=law, max_epochs=max_epochs or 4.0, link=link, colors=colors, changed=self._remark,
-            budget=budget, ended=lambda: bool(self._tails) and all(tail.ended for tail in self._tails))
+        self.steering = (
+            None
+            if self.live is None
+            else Steering(
+                self.live,
+                tokens=tokens,
+                law=law,
+                max_epochs=max_epochs or 4.0,
+                link=link,
+                colors=colors,
+                changed=self._remark,
+                budget=budget,
+                ended=lambda: bool(self._tails) and all(tail.ended for tail in self._tails),
+            )
+        )
         self._guesses_budget = budget is None and tokens is not None
         self._guess_budget()
         marks = self.steering.marks if self.steering is not None else list
-        self._kinds = self._made(reference, tokens, max_epochs, {"link": link, "colors": colors, "height": height, "marks": marks})
-        self._tabs = w.ToggleButtons(options=[(_TITLES[name], name) for name in self._kinds], style={"button_width": "auto"})
+        self._kinds = self._made(
+            reference,
+            tokens,
+            max_epochs,
+            {"link": link, "colors": colors, "height": height, "marks": marks},
+        )
+        self._tabs = w.ToggleButtons(
+            options=[(_TITLES[name], name) for name in self._kinds], style={"button_width": "auto"}
+        )
         self._place = w.Box(layout=w.Layout(width="100%"))
-        super().__init__([self._tabs, self._place, *([] if self.steering is None else [self.steering])], layout=w.Layout(width="100%"))
+        super().__init__(
+            [self._tabs, self._place, *([] if self.steering is None else [self.steering])],
+            layout=w.Layout(width="100%"),
+        )
         self.add_class("rv-monitor")
         self.view = view or next(iter(self._kinds))
         t.link((self, "view"), (self._tabs, "value"))
@@ -118,7 +155,13 @@ class Monitor(w.VBox):
         """What was found in the logs: restarts, gaps."""
         return run_export.notes_of(self.logs)
 
-    def steer(self, mixture: Mapping[str, float] | None = None, *, author: str | None = None, note: str | None = None) -> int:
+    def steer(
+        self,
+        mixture: Mapping[str, float] | None = None,
+        *,
+        author: str | None = None,
+        note: str | None = None,
+    ) -> int:
         """Write a mixture to the live file, the editor's when none is given; returns the new version."""
         return self._steering().steer(mixture, author=author, note=note)
 
@@ -126,15 +169,26 @@ class Monitor(w.VBox):
         """Write what is drawn; the ending says what.
 
         Args:
-            path: ``.html``: every view in one page that needs no network; ``.svg``, ``.png``: the view that is shown;
-                ``.csv``: a row a number (run, step, tokens, time, domain, signal, value).
+            path: ``.html``: every view in one page that needs no network; ``.svg``, ``.png``: the
+                view that is shown; ``.csv``: a row a number (run, step, tokens, time, domain,
+                signal, value).
 
         Raises:
             ReweightvizError: another ending, or .png without resvg_py (the extra ``png``).
         """
-        figures = {_TITLES[name]: self._view(name).figure for name in (self.views if str(path).endswith(".html") else [self.view])}
+        figures = {
+            _TITLES[name]: self._view(name).figure
+            for name in (self.views if str(path).endswith(".html") else [self.view])
+        }
         title = ", ".join(log.name for log in self.logs)
-        return run_export.save(path, title=title, figures=figures, shown=_TITLES[self.view], logs=self.logs, notes=self.notes)
+        return run_export.save(
+            path,
+            title=title,
+            figures=figures,
+            shown=_TITLES[self.view],
+            logs=self.logs,
+            notes=self.notes,
+        )
 
     def close(self) -> None:
         """Stop following, and take the widget off the page."""
@@ -146,7 +200,9 @@ class Monitor(w.VBox):
 
     def __repr__(self) -> str:
         logs = self.logs
-        what = f"{logs[0].name!r}, {len(logs[0]):,} steps" if len(logs) == 1 else f"{len(logs)} runs"
+        what = (
+            f"{logs[0].name!r}, {len(logs[0]):,} steps" if len(logs) == 1 else f"{len(logs)} runs"
+        )
         live = f", live version {self.live.version}" if self.live is not None else ""
         return f"Monitor({what}, view {self.view!r}{live})"
 
@@ -160,23 +216,40 @@ class Monitor(w.VBox):
         """The same colour for a domain in the editor and in the curves."""
         if self.live is None:
             return None
-        domains = list(dict.fromkeys([*self.live.domains, *(name for log in self.logs for name in log.domains)]))
+        domains = list(
+            dict.fromkeys(
+                [*self.live.domains, *(name for log in self.logs for name in log.domains)]
+            )
+        )
         return dict(zip(domains, palette(len(domains)), strict=True))
 
-    def _made(self, reference: Run | None, tokens: Mapping[str, float] | None, max_epochs: float | None,
-              options: dict[str, Any]) -> dict[str, Callable[[], views.RunView]]:
+    def _made(
+        self,
+        reference: Run | None,
+        tokens: Mapping[str, float] | None,
+        max_epochs: float | None,
+        options: dict[str, Any],
+    ) -> dict[str, Callable[[], views.RunView]]:
         """What makes each view, of those that there is something for."""
         against = None if reference is None else read([_opened(reference)])[0]
         measured = any(log.signals or not len(log) for log in self.logs)
         weighed = any(log.domains or not len(log) for log in self.logs)
         made: dict[str, Callable[[], views.RunView] | None] = {
-            "loss": None if not measured else lambda: views.Losses(self._runs, smooth=10, **options),
-            "excess": None if against is None else lambda: views.Excess(self._runs, against, **options),
+            "loss": None
+            if not measured
+            else lambda: views.Losses(self._runs, smooth=10, **options),
+            "excess": None
+            if against is None
+            else lambda: views.Excess(self._runs, against, **options),
             "weights": None if not weighed else lambda: views.Weights(self._runs, **options),
             "shares": None if not weighed else lambda: views.Shares(self._runs, **options),
-            "epochs": None if tokens is None else lambda: views.Epochs(self._runs, dict(tokens), max_epochs=max_epochs, **options),
+            "epochs": None
+            if tokens is None
+            else lambda: views.Epochs(self._runs, dict(tokens), max_epochs=max_epochs, **options),
             "phase": None if not measured else lambda: views.Phase(self._runs, **options),
-            "runs": None if len(self._runs) < 2 else lambda: views.Comparison(self._runs, **options),
+            "runs": None
+            if len(self._runs) < 2
+            else lambda: views.Comparison(self._runs, **options),
             "scalars": lambda: views.Scalars(self._runs, **options),
         }
         return {name: make for name, make in made.items() if make is not None}
@@ -201,8 +274,15 @@ class Monitor(w.VBox):
     @t.validate("view")
     def _checked_view(self, proposal: t.Bunch) -> str:
         if proposal["value"] not in self._kinds:
-            why = {"excess": "; excess needs reference=", "epochs": "; epochs needs sources=", "runs": "; runs needs several logs"}
-            raise ReweightvizError(f"no view {proposal['value']!r} here; there is {listed(self._kinds)}{why.get(proposal['value'], '')}.")
+            why = {
+                "excess": "; excess needs reference=",
+                "epochs": "; epochs needs sources=",
+                "runs": "; runs needs several logs",
+            }
+            raise ReweightvizError(
+                f"no view {proposal['value']!r} here; there is "
+                f"{listed(self._kinds)}{why.get(proposal['value'], '')}."
+            )
         return proposal["value"]
 
     # ---- news
@@ -216,7 +296,11 @@ class Monitor(w.VBox):
 
     def _guess_budget(self) -> None:
         """The tokens of the whole run, once, as soon as a log names them."""
-        named = next(filter(None, map(whole_tokens, self.logs)), None) if self.steering and self._guesses_budget else None
+        named = (
+            next(filter(None, map(whole_tokens, self.logs)), None)
+            if self.steering and self._guesses_budget
+            else None
+        )
         if named and self.steering:
             self._guesses_budget = False
             self.steering.editor.budget = self.steering.editor.budget or named
@@ -228,7 +312,10 @@ class Monitor(w.VBox):
 
     def _steering(self) -> Steering:
         if self.steering is None:
-            raise ReweightvizError("this monitor steers nothing: Monitor(logs, live=...) names the live mixture that the run follows.")
+            raise ReweightvizError(
+                "this monitor steers nothing: Monitor(logs, live=...) names the live "
+                "mixture that the run follows."
+            )
         return self.steering
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
@@ -236,8 +323,16 @@ class Monitor(w.VBox):
         return bundle | {"text/plain": repr(self), "image/svg+xml": svg_text(self.shown.figure)}
 
 
-_TITLES = {"loss": "Loss", "excess": "Excess loss", "weights": "Weights", "shares": "Realised shares", "epochs": "Epochs",
-           "phase": "Loss by weight", "runs": "Runs by domain", "scalars": "Scalars"}
+_TITLES = {
+    "loss": "Loss",
+    "excess": "Excess loss",
+    "weights": "Weights",
+    "shares": "Realised shares",
+    "epochs": "Epochs",
+    "phase": "Loss by weight",
+    "runs": "Runs by domain",
+    "scalars": "Scalars",
+}
 
 
 def _opened(run: Run) -> RunLog | Tail:

@@ -1,7 +1,8 @@
 """Configs whose entries are what ``load_dataset`` takes: how an entry is told from another, and made.
 
-Files are told apart by their paths, joined with commas; a dataset of the Hugging Face Hub by ``org/name:config:split``,
-where what is left out is the default: ``org/name``, ``org/name:en``, ``org/name::validation``.
+Files are told apart by their paths, joined with commas; a dataset of the Hugging Face Hub by
+``org/name:config:split``, where what is left out is the default: ``org/name``, ``org/name:en``,
+``org/name::validation``.
 """
 
 from __future__ import annotations
@@ -46,11 +47,23 @@ class HubExporter(Exporter):
 
 def listed_files(data_files: object) -> tuple[str, ...]:
     """The files of an entry, which may be one, a list, or a mapping of splits to either."""
-    values = data_files.values() if isinstance(data_files, Mapping) else [data_files] if data_files else []
-    return tuple(str(file) for value in values for file in (value if isinstance(value, list | tuple) else [value]))
+    values = (
+        data_files.values()
+        if isinstance(data_files, Mapping)
+        else [data_files]
+        if data_files
+        else []
+    )
+    return tuple(
+        str(file)
+        for value in values
+        for file in (value if isinstance(value, list | tuple) else [value])
+    )
 
 
-def named(path: object, config: object = None, split: object = None, data_files: object = None) -> str:
+def named(
+    path: object, config: object = None, split: object = None, data_files: object = None
+) -> str:
     """What an entry is told by.
 
     >>> named("org/web"), named("org/web", "en"), named("org/web", None, "test"), named("json", data_files=["a.jsonl", "b.jsonl"])
@@ -58,32 +71,52 @@ def named(path: object, config: object = None, split: object = None, data_files:
     """
     if data_files:
         return ",".join(listed_files(data_files))
-    return ":".join([str(path), str(config or ""), "" if split in (None, "", "train") else str(split)]).rstrip(":")
+    return ":".join(
+        [str(path), str(config or ""), "" if split in (None, "", "train") else str(split)]
+    ).rstrip(":")
 
 
 def made(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
     """``path``, ``name``, ``data_files`` and ``split`` of a new entry."""
-    return {"name" if key == "config" else key: value for key, value in place(domain, paths, split).items()}
+    return {
+        "name" if key == "config" else key: value
+        for key, value in place(domain, paths, split).items()
+    }
 
 
 def entries(document: Document, *keys: str) -> list[Entry]:
     """The entries of a list in a config, [] where it is no list of mappings."""
     node = document.at(*keys[:-1]).get(keys[-1])
-    return list(node) if isinstance(node, list) and all(isinstance(item, Mapping) for item in node) else []
+    return (
+        list(node)
+        if isinstance(node, list) and all(isinstance(item, Mapping) for item in node)
+        else []
+    )
 
 
-def rows(root: CommentedMap, keys: Sequence[str], plan: Plan, name_of: Callable[[Entry], str]) -> Iterator[tuple[str, CommentedMap]]:
+def rows(
+    root: CommentedMap, keys: Sequence[str], plan: Plan, name_of: Callable[[Entry], str]
+) -> Iterator[tuple[str, CommentedMap]]:
     """:func:`yaml_text.rows` for a plan; refuses a list in which an entry stands twice."""
     names = [name_of(item) for item in _inner(root, keys) or [] if isinstance(item, Mapping)]
-    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1 and name in plan.numbers]
+    twice = [
+        name for name in dict.fromkeys(names) if names.count(name) > 1 and name in plan.numbers
+    ]
     if twice:
-        raise ReweightvizError(f"{'.'.join(keys)} of this config has {listed(twice)} more than once: keep one entry of each.")
+        raise ReweightvizError(
+            f"{'.'.join(keys)} of this config has {listed(twice)} more than once: keep "
+            "one entry of each."
+        )
     return yaml_text.rows(root, keys, plan.numbers, name_of, gone=plan.gone)
 
 
 def files(found: Iterable[Entry], name_of: Callable[[Entry], str]) -> dict[str, tuple[str, ...]]:
     """Name to the files of every entry that has any."""
-    return {name_of(entry): listed_files(entry.get("data_files")) for entry in found if entry.get("data_files")}
+    return {
+        name_of(entry): listed_files(entry.get("data_files"))
+        for entry in found
+        if entry.get("data_files")
+    }
 
 
 def summed(found: Iterable[Entry], name_of: Callable[[Entry], str], key: str) -> Numbers:
@@ -117,5 +150,9 @@ def _guess(name: str) -> str:
     if HUB.fullmatch(name) and ":" in name:
         return name.rpartition("/")[2]
     letters = takewhile(lambda letters: len(set(letters)) == 1, zip(*name.split(","), strict=False))
-    shared = "".join(each[0] for each in letters).rstrip("/-_.0123456789") if "," in name else name.partition("*")[0].rstrip("/-_.")
+    shared = (
+        "".join(each[0] for each in letters).rstrip("/-_.0123456789")
+        if "," in name
+        else name.partition("*")[0].rstrip("/-_.")
+    )
     return endings.bare(shared) or name

@@ -11,7 +11,9 @@ import re
 
 from ruamel.yaml.comments import CommentedMap
 
-PART = re.compile(r"(?P<split>[\w.-]+?)(\[((?P<start>-?[\d_]+)(?P<a>%)?)?:((?P<stop>-?[\d_]+)(?P<b>%)?)?\])?(\(\w+\))?")
+PART = re.compile(
+    r"(?P<split>[\w.-]+?)(\[((?P<start>-?[\d_]+)(?P<a>%)?)?:((?P<stop>-?[\d_]+)(?P<b>%)?)?\])?(\(\w+\))?"
+)
 ROWS = re.compile(r"\s*#\s*of ([\d_,]+) rows(;\s*)?")
 
 
@@ -35,11 +37,22 @@ def passes(split: object, rows: float | None) -> float:
     total = 0.0
     for text in str(split or "train").split("+"):
         part = PART.fullmatch(text.strip())
-        size = 1 if part and not part["start"] and not part["stop"] else 100 if part and (part["a"] or part["b"]) else rows
+        size = (
+            1
+            if part and not part["start"] and not part["stop"]
+            else 100
+            if part and (part["a"] or part["b"])
+            else rows
+        )
         if part is None or size is None:
             return math.nan
-        start, stop = (min(max(edge + size if edge < 0 else edge, 0), size)
-                       for edge in (float(part["start"] or 0), size if part["stop"] is None else float(part["stop"])))
+        start, stop = (
+            min(max(edge + size if edge < 0 else edge, 0), size)
+            for edge in (
+                float(part["start"] or 0),
+                size if part["stop"] is None else float(part["stop"]),
+            )
+        )
         total += max(stop - start, 0) / size
     return total
 
@@ -69,7 +82,7 @@ def say_rows(entry: CommentedMap, rows: float | None) -> None:
     """Put that behind ``split``, or take it away; what else is said there and on the lines below stays."""
     said, line, below = _said(entry).partition("\n")
     ours = ROWS.match(said)
-    theirs = said[ours.end() if ours else 0:].lstrip("# ")
+    theirs = said[ours.end() if ours else 0 :].lstrip("# ")
     comment = "; ".join(filter(None, (f"of {round(rows)} rows" if rows else "", theirs)))
     if rows or (ours and comment):
         entry.yaml_add_eol_comment(comment, key="split")

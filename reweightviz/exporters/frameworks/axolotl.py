@@ -1,13 +1,15 @@
 """Axolotl: entries of ``datasets``, whole as often as a domain is repeated, and a slice for the rest.
 
-Axolotl has no weights. What a mixture asks for are passes over each dataset: 2.3 is two whole entries and one with
-``split: train[:30%]``. Where sources tell the documents of a domain, the slice is exact to one row and says of how
+Axolotl has no weights. What a mixture asks for are passes over each dataset: 2.3 is two whole
+entries and one with
+``split: train[:30%]``. Where sources tell the documents of a domain, the slice is exact to one row
+    and says of how
 many, ``train[:12345]  # of 41150 rows``; else it is exact to one percent of the dataset. A slice in rows is read back
 by that comment, or by the documents of ``sources=``. Without ``tokens=`` no domain is taken more than once. Checked
 with axolotl 0.19, its schema and its loading of datasets.
 
-``pretraining_dataset`` cannot hold a mixture: Axolotl streams the first of its entries only. For plain text use
-``datasets`` with ``type="completion"``.
+``pretraining_dataset`` cannot hold a mixture: Axolotl streams the first of its entries only. For
+plain text use ``datasets`` with ``type="completion"``.
 """
 
 from __future__ import annotations
@@ -47,10 +49,20 @@ class Axolotl(hub.HubExporter):
     units = (COPIES,)
     precision = 1e-2
     most = 100.0
-    traps = ("Axolotl has no weights: a mixture is how often each dataset is entered, and the slice of the last entry.",
-             "Axolotl takes no notice of a slice of a folder that was written by save_to_disk.")
+    traps = (
+        "Axolotl has no weights: a mixture is how often each dataset is entered, and the "
+        "slice of the last entry.",
+        "Axolotl takes no notice of a slice of a folder that was written by save_to_disk.",
+    )
 
-    def render(self, plan: Plan, old: Document | None, *, type: str = "completion", split: str = "train") -> dict[str, str]:  # noqa: A002
+    def render(
+        self,
+        plan: Plan,
+        old: Document | None,
+        *,
+        type: str = "completion",  # noqa: A002
+        split: str = "train",
+    ) -> dict[str, str]:
         """The YAML with ``datasets`` and ``shuffle_merged_datasets``.
 
         Args:
@@ -63,13 +75,19 @@ class Axolotl(hub.HubExporter):
             _check_entries(hub.entries(old, "datasets"))
 
         def fill(root: Any) -> None:
-            for name, entry in yaml_text.rows(root, ["datasets"], plan.numbers, _name, gone=plan.gone):
+            for name, entry in yaml_text.rows(
+                root, ["datasets"], plan.numbers, _name, gone=plan.gone
+            ):
                 if not entry:
                     domain, _, paths = plan.entries[name]
                     yaml_text.put_all(entry, _made(domain, paths, split) | {"type": type})
             for name, passes in plan.numbers.items():
                 domain = plan.entries[name].domain
-                rows = plan.sources[domain].documents if plan.sources is not None and domain in plan.sources else None
+                rows = (
+                    plan.sources[domain].documents
+                    if plan.sources is not None and domain in plan.sources
+                    else None
+                )
                 _check_percent(domain, passes, rows)
                 _enter(root["datasets"], name, *slices.cut(passes, rows), rows)
             if old is None or old.mapping.get("shuffle_merged_datasets") is False:
@@ -90,28 +108,45 @@ class Axolotl(hub.HubExporter):
                 "have 'path'",
             )
         numbers = _numbers(document, {})
-        return Config({0: numbers}, paths=hub.files(entries, _name), refused=_faults(entries, numbers, config),
-                      traps=_surprises(numbers, config))
+        return Config(
+            {0: numbers},
+            paths=hub.files(entries, _name),
+            refused=_faults(entries, numbers, config),
+            traps=_surprises(numbers, config),
+        )
 
-    def schedule(self, config: Config, document: Document, sources: Sources | Mapping[str, Any] | None = None) -> Schedule:
+    def schedule(
+        self, config: Config, document: Document, sources: Sources | Mapping[str, Any] | None = None
+    ) -> Schedule:
         """Slices that do not say of how many rows they are take that from the documents of ``sources``."""
         if any(map(math.isnan, config.stages[0].values())):
             table = sources if isinstance(sources, Sources) else Sources(sources or {"": 0})
-            rows = {name: table[domain].documents for name, domain in self.domains(config, document.record).items() if domain in table}
+            rows = {
+                name: table[domain].documents
+                for name, domain in self.domains(config, document.record).items()
+                if domain in table
+            }
             config = replace(config, stages={0: _numbers(document, rows)})
         unknown = [name for name, passes in config.stages[0].items() if math.isnan(passes)]
         if unknown:
-            raise ReweightvizError(f"the slice of {listed(unknown)} counts rows, and {document.path} does not say of how many: put "
-                                   "'# of 41150 rows' behind it, or pass sources= with documents.")
+            raise ReweightvizError(
+                f"the slice of {listed(unknown)} counts rows, and {document.path} does "
+                "not say of how many: put "
+                "'# of 41150 rows' behind it, or pass sources= with documents."
+            )
         return super().schedule(config, document, sources)
 
     def recognises(self, document: Document) -> bool:
         """``datasets`` of paths with types, or beside what else Axolotl reads."""
         own = {"base_model", "shuffle_merged_datasets"} & set(document.mapping)
         entries = hub.entries(document, "datasets")
-        paths = bool(entries) and all("path" in entry and not {"fraction", "weight", "sampling"} & set(entry) for entry in entries)
+        paths = bool(entries) and all(
+            "path" in entry and not {"fraction", "weight", "sampling"} & set(entry)
+            for entry in entries
+        )
         return (paths and (bool(own) or all("type" in entry for entry in entries))) or (
-            "base_model" in own and bool(document.mapping.get("pretraining_dataset")))
+            "base_model" in own and bool(document.mapping.get("pretraining_dataset"))
+        )
 
 
 def _made(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
@@ -126,14 +161,19 @@ def _made(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
             f"{domain[:60]!r} are elsewhere: give it one file",
         )
     several = {"path": str(PurePosixPath(files[0]).parent), "data_files": files}
-    return ({"path": files[0]} if len(files) == 1 else several) | {"ds_type": found["path"], "split": found["split"]}
+    return ({"path": files[0]} if len(files) == 1 else several) | {
+        "ds_type": found["path"],
+        "split": found["split"],
+    }
 
 
 def _numbers(document: Document, rows: Mapping[str, float | None]) -> Numbers:
     numbers: Numbers = {}
     for entry in YAML(pure=True).load(document.text)["datasets"]:
         for name in _names(entry):
-            passes = slices.passes(entry.get("split"), slices.rows_said(entry) or rows.get(name)) / number(entry.get("shards") or 1)
+            passes = slices.passes(
+                entry.get("split"), slices.rows_said(entry) or rows.get(name)
+            ) / number(entry.get("shards") or 1)
             numbers[name] = numbers.get(name, 0.0) + passes
     return numbers
 
@@ -141,8 +181,10 @@ def _numbers(document: Document, rows: Mapping[str, float | None]) -> Numbers:
 def _names(entry: hub.Entry) -> list[str]:
     configs = entry.get("name")
     split = slices.base(entry.get("split"))
-    return [hub.named(entry.get("path"), config, split, entry.get("data_files"))
-            for config in (configs if isinstance(configs, list) else [configs])]
+    return [
+        hub.named(entry.get("path"), config, split, entry.get("data_files"))
+        for config in (configs if isinstance(configs, list) else [configs])
+    ]
 
 
 def _name(entry: hub.Entry) -> str:
@@ -150,9 +192,16 @@ def _name(entry: hub.Entry) -> str:
 
 
 def _check_entries(entries: Sequence[hub.Entry]) -> None:
-    several = [str(entry.get("path")) for entry in entries if len(_names(entry)) > 1 or "+" in slices.base(entry.get("split"))]
+    several = [
+        str(entry.get("path"))
+        for entry in entries
+        if len(_names(entry)) > 1 or "+" in slices.base(entry.get("split"))
+    ]
     if several:
-        raise ReweightvizError(f"an entry of {listed(several)} stands for several configurations or splits: write an entry for each.")
+        raise ReweightvizError(
+            f"an entry of {listed(several)} stands for several configurations or splits: "
+            "write an entry for each."
+        )
 
 
 def _check_percent(domain: str, passes: float, rows: float | None) -> None:
@@ -168,17 +217,22 @@ def _check_percent(domain: str, passes: float, rows: float | None) -> None:
             "counted",
         )
     if abs(taken - passes) > 0.02 * passes:
-        warn(f"{domain[:60]!r} is taken {taken:g} times instead of {passes:.4g}, for Axolotl slices by whole percents where sources= has "
-             "no documents.")
+        warn(
+            f"{domain[:60]!r} is taken {taken:g} times instead of {passes:.4g}, for "
+            "Axolotl slices by whole percents where sources= has "
+            "no documents."
+        )
 
 
-def _enter(entries: list[CommentedMap], name: str, whole: int, rest: str, rows: float | None) -> None:
+def _enter(
+    entries: list[CommentedMap], name: str, whole: int, rest: str, rows: float | None
+) -> None:
     """Change what stands for a dataset to ``whole`` entries and, where there is a rest, a slice."""
     places = [place for place, entry in enumerate(entries) if _name(entry) == name]
     wanted = [""] * whole + ([rest] if rest else [])
-    for place in reversed(places[len(wanted):]):
+    for place in reversed(places[len(wanted) :]):
         del entries[place]
-    for _ in wanted[len(places):]:
+    for _ in wanted[len(places) :]:
         entries.insert(places[-1] + 1, _again(entries[places[0]]))
         places.append(places[-1] + 1)
     for place, cut in zip(places, wanted, strict=False):
@@ -197,24 +251,45 @@ def _again(value: Any) -> Any:
         return CommentedMap((key, _again(item)) for key, item in value.items())
     if isinstance(value, list):
         return CommentedSeq(map(_again, value))
-    kind = next((kind for kind in (ScalarBoolean, ScalarInt, ScalarFloat) if isinstance(value, kind)), None)
+    kind = next(
+        (kind for kind in (ScalarBoolean, ScalarInt, ScalarFloat) if isinstance(value, kind)), None
+    )
     plain = {ScalarBoolean: bool, ScalarInt: int, ScalarFloat: float}
-    return plain[kind](value) if kind else type(value)(value) if isinstance(value, ScalarString) else value
+    return (
+        plain[kind](value)
+        if kind
+        else type(value)(value)
+        if isinstance(value, ScalarString)
+        else value
+    )
 
 
-def _faults(entries: Sequence[hub.Entry], numbers: Numbers, config: Mapping[str, Any]) -> tuple[str, ...]:
+def _faults(
+    entries: Sequence[hub.Entry], numbers: Numbers, config: Mapping[str, Any]
+) -> tuple[str, ...]:
     splits = [str(entry.get("split") or "train") for entry in entries]
     blind = [split for split in splits if math.isnan(slices.passes(split, 1.0))]
-    cloud = [entry["path"] for entry, split in zip(entries, splits, strict=True)
-             if "[" in split and str(entry["path"]).startswith(CLOUD) and builder(str(entry["path"])) is None]
-    sliced, repeated = any("[" in split for split in splits), any(passes > 1 for passes in numbers.values())
+    cloud = [
+        entry["path"]
+        for entry, split in zip(entries, splits, strict=True)
+        if "[" in split
+        and str(entry["path"]).startswith(CLOUD)
+        and builder(str(entry["path"])) is None
+    ]
+    sliced, repeated = (
+        any("[" in split for split in splits),
+        any(passes > 1 for passes in numbers.values()),
+    )
     sentences = {
         f"split {listed(blind)} is nothing that datasets can slice by.": blind,
-        f"Axolotl loads {listed(cloud)} whole, for it slices no folder in the cloud: give it files, or a name of the Hub.": cloud,
-        "with streaming: true Axolotl cannot slice, and with sample_packing it reads the first dataset only.":
-            config.get("streaming") and (len(entries) > 1 or sliced),
-        "dataset_exact_deduplication: true takes out again what is entered more than once.":
-            config.get("dataset_exact_deduplication") and repeated,
+        f"Axolotl loads {listed(cloud)} whole, for it slices no folder in the cloud: give "
+        "it files, or a name of the Hub.": cloud,
+        "with streaming: true Axolotl cannot slice, and with sample_packing it reads the "
+        "first dataset only.": config.get("streaming") and (len(entries) > 1 or sliced),
+        "dataset_exact_deduplication: true takes out again what is entered more than once.": config.get(
+            "dataset_exact_deduplication"
+        )
+        and repeated,
         "no dataset is taken at all.": not any(numbers.values()),
     }
     return tuple(sentence for sentence, holds in sentences.items() if holds)
@@ -223,8 +298,14 @@ def _faults(entries: Sequence[hub.Entry], numbers: Numbers, config: Mapping[str,
 def _surprises(numbers: Numbers, config: Mapping[str, Any]) -> tuple[str, ...]:
     found = []
     if config.get("shuffle_merged_datasets") is False or config.get("curriculum_sampling"):
-        found.append("the datasets are trained on one after the other: shuffle_merged_datasets is off, or curriculum_sampling is on.")
+        found.append(
+            "the datasets are trained on one after the other: shuffle_merged_datasets is "
+            "off, or curriculum_sampling is on."
+        )
     if config.get("val_set_size") and any(passes > 1 for passes in numbers.values()):
-        found.append("val_set_size cuts the validation set from the merged rows, so documents that are entered twice stand on both sides: "
-                     "name test_datasets instead.")
+        found.append(
+            "val_set_size cuts the validation set from the merged rows, so documents "
+            "that are entered twice stand on both sides: "
+            "name test_datasets instead."
+        )
     return tuple(found)

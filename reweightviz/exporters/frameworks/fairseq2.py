@@ -1,8 +1,9 @@
 """fairseq2: ``dataset.config_overrides.sources`` of the ``lm_train`` recipe's YAML.
 
-``DataPipeline.sample`` draws the source of each document, before it tokenises and packs: a weight is a share of documents, and an
-epoch ends when every source was read once, while the others go round. Read from facebookresearch/fairseq2 027bdeb (the keys from
-``recipes/lm/train/configs``); fairseq2n is built against given versions of torch and was not run.
+``DataPipeline.sample`` draws the source of each document, before it tokenises and packs: a weight
+is a share of documents, and an epoch ends when every source was read once, while the others go
+round. Read from facebookresearch/fairseq2 027bdeb (the keys from ``recipes/lm/train/configs``);
+fairseq2n is built against given versions of torch and was not run.
 """
 
 from __future__ import annotations
@@ -29,15 +30,21 @@ class Fairseq2(Exporter):
     units = (EXAMPLES, TOKENS)
     by_path = True
     merges = True
-    traps = ("fairseq2 goes round a source until every other was read once, as often as its weight asks, and says nothing.",
-             "every source of fairseq2 needs as many chunk files as there are data-parallel ranks.")
+    traps = (
+        "fairseq2 goes round a source until every other was read once, as often as its "
+        "weight asks, and says nothing.",
+        "every source of fairseq2 needs as many chunk files as there are data-parallel ranks.",
+    )
 
     def render(self, plan: Plan, old: Document | None) -> dict[str, str]:
         """The YAML with ``dataset``, without options."""
+
         def fill(root: Any) -> None:
             if old is None:
                 yaml_text.put(root, ["dataset", "family"], FAMILY)
-            for path, entry in yaml_text.rows(root, SOURCES, plan.numbers, lambda entry: entry.get("path"), gone=plan.gone):
+            for path, entry in yaml_text.rows(
+                root, SOURCES, plan.numbers, lambda entry: entry.get("path"), gone=plan.gone
+            ):
                 yaml_text.put_all(entry, {"path": path, "weight": plan.numbers[path]})
 
         return {"": self.filled(plan, old, fill)}
@@ -45,7 +52,11 @@ class Fairseq2(Exporter):
     def parse(self, document: Document) -> Config:
         """``dataset.config_overrides.sources``; a source without a weight has 1."""
         rows = _sources(document)
-        if not isinstance(rows, list) or not rows or not all(isinstance(row, Mapping) and row.get("path") for row in rows):
+        if (
+            not isinstance(rows, list)
+            or not rows
+            or not all(isinstance(row, Mapping) and row.get("path") for row in rows)
+        ):
             raise WrongContent(
                 path=document.path,
                 reason=f"has no {'.'.join(SOURCES)}: it must list sources, each with a path "
@@ -53,18 +64,32 @@ class Fairseq2(Exporter):
             )
         numbers = {str(row["path"]): number(row.get("weight", 1.0)) for row in rows}
         bad = [path for path, value in numbers.items() if not value >= 0]
-        refused = [f"the weights of sources must be numbers >= 0; those of {listed(bad)} are not."] if bad else []
+        refused = (
+            [f"the weights of sources must be numbers >= 0; those of {listed(bad)} are not."]
+            if bad
+            else []
+        )
         if len(numbers) < len(rows):
             refused.append("a path stands twice among the sources; each may stand once.")
         if not bad and not sum(numbers.values()):
             refused.append("at least one weight must be above 0.")
         zero = [path for path, value in numbers.items() if value == 0]
-        traps = (f"{listed(zero)} has weight 0, so it is never read to its end and the epoch never ends: take it out.",) if zero else ()
+        traps = (
+            (
+                f"{listed(zero)} has weight 0, so it is never read to its end and the "
+                "epoch never ends: take it out.",
+            )
+            if zero
+            else ()
+        )
         return Config({0: numbers}, refused=tuple(refused), traps=traps)
 
     def recognises(self, document: Document) -> bool:
         """The sources below ``dataset.config_overrides``, of this family or of none that is named."""
-        return isinstance(_sources(document), list) and document.at("dataset").get("family") in (None, FAMILY)
+        return isinstance(_sources(document), list) and document.at("dataset").get("family") in (
+            None,
+            FAMILY,
+        )
 
 
 def _sources(document: Document) -> Any:

@@ -1,8 +1,8 @@
 """Hugging Face datasets: a folder with ``mixture.yaml`` and a script that loads it.
 
-``interleave_datasets`` draws examples, so a probability is a share of documents: p_i is proportional to
-w_i / (mean tokens per document of i). Where the examples are packed to one length, ``unit="tokens"`` writes
-the weights as they are. Checked with datasets 5.2.
+``interleave_datasets`` draws examples, so a probability is a share of documents: p_i is
+proportional to w_i / (mean tokens per document of i). Where the examples are packed to one length,
+``unit="tokens"`` writes the weights as they are. Checked with datasets 5.2.
 """
 
 from __future__ import annotations
@@ -31,8 +31,15 @@ from reweightviz.exporters.units import EXAMPLES, TOKENS
 FORMAT = "reweightviz.huggingface/2"
 STRATEGIES = ("first_exhausted", "all_exhausted")
 LOSES = "all_exhausted_without_replacement"
-BUILDERS = {".parquet": "parquet", ".json": "json", ".jsonl": "json", ".ndjson": "json", ".csv": "csv",
-            ".txt": "text", ".arrow": "arrow"}
+BUILDERS = {
+    ".parquet": "parquet",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".csv": "csv",
+    ".txt": "text",
+    ".arrow": "arrow",
+}
 HUB = re.compile(r"([\w.-]+(?:/[\w.-]+)?)(?::([\w.-]*))?(?::([^/]+))?")
 """A dataset of the Hub, its configuration and its split: ``org/name``, ``org/name:en``, ``org/name::validation``."""
 COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
@@ -80,18 +87,29 @@ class HuggingFace(Exporter):
     main = "mixture.yaml"
     exact = True
     merges = True
-    traps = ("'all_exhausted' repeats a dataset that is used up, as often as its probability asks, and says nothing.",)
+    traps = (
+        "'all_exhausted' repeats a dataset that is used up, as often as its probability "
+        "asks, and says nothing.",
+    )
 
-    def render(self, plan: Plan, old: Document | None, *, seed: int = 42, stopping_strategy: str | None = None,
-               split: str = "train") -> dict[str, str]:
+    def render(
+        self,
+        plan: Plan,
+        old: Document | None,
+        *,
+        seed: int = 42,
+        stopping_strategy: str | None = None,
+        split: str = "train",
+    ) -> dict[str, str]:
         """The YAML and its loader.
 
         Args:
             plan: what to write.
             old: a ``mixture.yaml`` of ours to merge into.
             seed: of the draws.
-            stopping_strategy: "first_exhausted" ends with the first dataset that is used up, "all_exhausted" repeats it until
-                all were; without it the first, or the second where the budget asks for more than one epoch of something.
+            stopping_strategy: "first_exhausted" ends with the first dataset that is used up,
+                "all_exhausted" repeats it until all were; without it the first, or the second
+                where the budget asks for more than one epoch of something.
             split: of every dataset.
         """
         strategy = stopping_strategy or _strategy(plan)
@@ -103,9 +121,16 @@ class HuggingFace(Exporter):
 
         def fill(root: Any) -> None:
             if old is None:
-                for key, value in (("format", FORMAT), ("unit", plan.unit.key), ("seed", seed), ("stopping_strategy", strategy)):
+                for key, value in (
+                    ("format", FORMAT),
+                    ("unit", plan.unit.key),
+                    ("seed", seed),
+                    ("stopping_strategy", strategy),
+                ):
                     yaml_text.put(root, [key], value)
-            for name, entry in yaml_text.rows(root, ["datasets"], plan.numbers, lambda entry: entry.get("name"), gone=plan.gone):
+            for name, entry in yaml_text.rows(
+                root, ["datasets"], plan.numbers, lambda entry: entry.get("name"), gone=plan.gone
+            ):
                 if not entry:
                     domain, _, paths = plan.entries[name]
                     yaml_text.put_all(entry, {"name": name} | place(domain, paths, split))
@@ -130,11 +155,21 @@ class HuggingFace(Exporter):
             ) from error
         repeated = len(entries) - len(numbers)
         refused = (f"each name may stand once; {repeated} came again.",) if repeated else ()
-        sizes = {str(entry["name"]): entry["mean_tokens"] for entry in entries if entry.get("mean_tokens")}
+        sizes = {
+            str(entry["name"]): entry["mean_tokens"]
+            for entry in entries
+            if entry.get("mean_tokens")
+        }
         strategy = str(document.mapping.get("stopping_strategy"))
         paths = {str(entry["name"]): _places(entry) for entry in entries if "path" in entry}
-        return Config({0: numbers}, unit=document.mapping.get("unit"), paths=paths, sizes=sizes, refused=refused + _faults(numbers),
-                      traps=_strategy_traps(strategy))
+        return Config(
+            {0: numbers},
+            unit=document.mapping.get("unit"),
+            paths=paths,
+            sizes=sizes,
+            refused=refused + _faults(numbers),
+            traps=_strategy_traps(strategy),
+        )
 
     def recognises(self, document: Document) -> bool:
         """Our YAML, or a Python file that interleaves datasets."""
@@ -154,19 +189,25 @@ def place(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
         name, config, own = hub.groups() if hub else (paths[0], None, None)
         return {"path": name} | ({"config": config} if config else {}) | {"split": own or split}
     if len(kinds) > 1 or None in kinds:
-        raise ReweightvizError(f"the paths of {domain[:60]!r} must be files of one kind ({listed(BUILDERS)}) "
-                               f"or one dataset name; got {listed(paths, 4)}.")
+        raise ReweightvizError(
+            f"the paths of {domain[:60]!r} must be files of one kind ({listed(BUILDERS)}) "
+            f"or one dataset name; got {listed(paths, 4)}."
+        )
     return {"path": kinds.pop(), "data_files": list(paths), "split": split}
 
 
 def builder(path: str) -> str | None:
     """The builder of a file by its ending; None for what is no file."""
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes if suffix.lower() not in COMPRESSED]
+    suffixes = [
+        suffix.lower() for suffix in Path(path).suffixes if suffix.lower() not in COMPRESSED
+    ]
     return BUILDERS.get(suffixes[-1]) if suffixes else None
 
 
 def _places(entry: Mapping[str, Any]) -> list[str]:
-    files = entry.get("data_files") or ":".join([str(entry["path"]), *([str(entry["config"])] if entry.get("config") else [])])
+    files = entry.get("data_files") or ":".join(
+        [str(entry["path"]), *([str(entry["config"])] if entry.get("config") else [])]
+    )
     return [str(file) for file in files] if isinstance(files, list) else [str(files)]
 
 
@@ -177,27 +218,48 @@ def _strategy(plan: Plan) -> str:
 def _faults(numbers: Numbers) -> tuple[str, ...]:
     bad = [name for name, value in numbers.items() if not value >= 0]
     if bad:
-        return (f"the probabilities must be numbers >= 0, or datasets refuses them; that of {listed(bad)} is not.",)
+        return (
+            "the probabilities must be numbers >= 0, or datasets refuses them; that of "
+            f"{listed(bad)} is not.",
+        )
     total = math.fsum(numbers.values())
-    return () if abs(total - 1) <= SUM_TOLERANCE else (
-        f"the probabilities must be >= 0 and sum to 1, or datasets refuses them; they sum to {total:.6g}.",)
+    return (
+        ()
+        if abs(total - 1) <= SUM_TOLERANCE
+        else (
+            "the probabilities must be >= 0 and sum to 1, or datasets refuses them; they "
+            f"sum to {total:.6g}.",
+        )
+    )
 
 
 def _strategy_traps(strategy: str) -> tuple[str, ...]:
-    return (f"stopping_strategy={LOSES!r} ends at the sizes of the datasets, whatever the probabilities.",) if strategy == LOSES else ()
+    return (
+        (
+            f"stopping_strategy={LOSES!r} ends at the sizes of the datasets, whatever the "
+            "probabilities.",
+        )
+        if strategy == LOSES
+        else ()
+    )
 
 
 def _python(document: Document) -> Config:
     found = python_calls.calls(document, "interleave_datasets")
     for call in found:
         given = python_calls.arguments(document, call)
-        names = [python_calls.said(item) for item in python_calls.items(document, given.get("datasets", given.get(0)))]
+        names = [
+            python_calls.said(item)
+            for item in python_calls.items(document, given.get("datasets", given.get(0)))
+        ]
         weights = python_calls.items(document, given.get("probabilities", given.get(1)))
         if len(weights) == len(names) > 0:
             numbers: Numbers = {}
             for name, weight in zip(names, weights, strict=True):
                 numbers[name] = numbers.get(name, 0.0) + number(weight)
-            traps = _strategy_traps(str(given.get("stopping_strategy"))) + python_calls.others(found, call, "interleave_datasets")
+            traps = _strategy_traps(str(given.get("stopping_strategy"))) + python_calls.others(
+                found, call, "interleave_datasets"
+            )
             return Config({0: numbers}, refused=_faults(numbers), traps=traps)
     why = python_calls.unread(document, found, "datasets", "probabilities", 0, 1)
     raise WrongContent(
@@ -209,8 +271,11 @@ def _python(document: Document) -> Config:
 
 def _check_strategy(stopping_strategy: str) -> None:
     if stopping_strategy == LOSES:
-        raise ReweightvizError(f"stopping_strategy={LOSES!r} loses the weights, it ends at the sizes of the datasets: "
-                               "use 'first_exhausted' or 'all_exhausted'.")
+        raise ReweightvizError(
+            f"stopping_strategy={LOSES!r} loses the weights, it ends at the sizes of the "
+            "datasets: "
+            "use 'first_exhausted' or 'all_exhausted'."
+        )
     if stopping_strategy not in STRATEGIES:
         raise UnknownName(kind="stopping_strategy", name=stopping_strategy, known=STRATEGIES)
 
@@ -219,5 +284,7 @@ def _warn_of_early_end(found: Mapping[str, Any]) -> None:
     epochs, tokens = found.get("epochs", {}), found.get("tokens", 0)
     first = max(epochs, key=lambda domain: epochs[domain], default="")
     if epochs.get(first, 0) > 1 + 1e-6:
-        warn(f"stopping_strategy='first_exhausted' ends when {first[:60]!r} is used up, at "
-                      f"{tokens / epochs[first]:.4g} of {tokens:.4g} tokens; 'all_exhausted' repeats it.")
+        warn(
+            f"stopping_strategy='first_exhausted' ends when {first[:60]!r} is used up, at "
+            f"{tokens / epochs[first]:.4g} of {tokens:.4g} tokens; 'all_exhausted' repeats it."
+        )

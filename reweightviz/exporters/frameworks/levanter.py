@@ -1,11 +1,12 @@
 """Levanter and Marin: ``data.train_weights``, one mapping or a list of [step, mapping].
 
-Levanter mixes sequences of one fixed length in blocks of ``mixture_block_size`` with whole counts, so a weight below
-1 / ``mixture_block_size`` is never drawn. Checked with marin-levanter 0.2.20; ``configs`` is what the older
-stanford-crfm tree calls ``components``, which marin-levanter refuses.
+Levanter mixes sequences of one fixed length in blocks of ``mixture_block_size`` with whole counts,
+so a weight below 1 / ``mixture_block_size`` is never drawn. Checked with marin-levanter 0.2.20;
+``configs`` is what the older stanford-crfm tree calls ``components``, which marin-levanter
+refuses.
 
-A merge keeps the comments beside the weights, but for a mixture that takes the place of a schedule, or a schedule that of one
-with other steps: then the list is written anew.
+A merge keeps the comments beside the weights, but for a mixture that takes the place of a
+schedule, or a schedule that of one with other steps: then the list is written anew.
 """
 
 from __future__ import annotations
@@ -49,10 +50,22 @@ class Levanter(Exporter):
     holds = r"(?!.*\.(/|$))[\w.-]{1,60}(/[\w.-]{1,60}){0,3}"
     schedules = True
     merges = True
-    traps = ("with stop_strategy: restart or all_exhausted Levanter repeats a component that is used up, and says nothing.",)
+    traps = (
+        "with stop_strategy: restart or all_exhausted Levanter repeats a component that "
+        "is used up, and says nothing.",
+    )
 
-    def render(self, plan: Plan, old: Document | None, *, tokenizer: str | None = None, cache_dir: str = "cache/",
-               stop_strategy: str | None = None, mixture_block_size: int | None = None, batch_size: int | None = None) -> dict[str, str]:
+    def render(
+        self,
+        plan: Plan,
+        old: Document | None,
+        *,
+        tokenizer: str | None = None,
+        cache_dir: str = "cache/",
+        stop_strategy: str | None = None,
+        mixture_block_size: int | None = None,
+        batch_size: int | None = None,
+    ) -> dict[str, str]:
         """The YAML with ``data``.
 
         Args:
@@ -60,9 +73,12 @@ class Levanter(Exporter):
             old: a training config to merge into, or the file that holds its ``data``.
             tokenizer: name of the tokenizer in a new file; Levanter's own default without it.
             cache_dir: where Levanter keeps the tokenised components, in a new file.
-            stop_strategy: "restart", what Levanter does by itself, or "first_exhausted" or "all_exhausted", where training ends.
-            mixture_block_size: sequences in a block; what the config says, else 2048, or as many more as the smallest weight needs.
-            batch_size: sequences in a batch, to check that the stages of a schedule begin on blocks; a config tells it itself.
+            stop_strategy: "restart", what Levanter does by itself, or "first_exhausted" or
+                "all_exhausted", where training ends.
+            mixture_block_size: sequences in a block; what the config says, else 2048, or as many
+                more as the smallest weight needs.
+            batch_size: sequences in a batch, to check that the stages of a schedule begin on
+                blocks; a config tells it itself.
         """
         if stop_strategy is not None and stop_strategy not in STRATEGIES:
             raise UnknownName(kind="stop_strategy", name=stop_strategy, known=STRATEGIES)
@@ -77,7 +93,13 @@ class Levanter(Exporter):
 
         def fill(root: Any) -> None:
             if old is None:
-                yaml_text.put_all(root, {"data": ({"tokenizer": tokenizer} if tokenizer else {}) | {"cache_dir": cache_dir}})
+                yaml_text.put_all(
+                    root,
+                    {
+                        "data": ({"tokenizer": tokenizer} if tokenizer else {})
+                        | {"cache_dir": cache_dir}
+                    },
+                )
             for name, paths in new.items():
                 yaml_text.put(root, [*keys, key, name], _component(paths, key))
             _enter(root, keys, plan, data.get("train_weights"))
@@ -92,13 +114,22 @@ class Levanter(Exporter):
         """``data.train_weights``; without it every component has weight 1."""
         data = _data(document)[1]
         given = data.get("components") or data.get("configs")
-        components = {str(name): one for name, one in given.items()} if isinstance(given, Mapping) else {}
+        components = (
+            {str(name): one for name, one in given.items()} if isinstance(given, Mapping) else {}
+        )
         weights = data.get("train_weights")
         if weights is None:
             weights = dict.fromkeys(components, 1.0)
         try:
-            pairs = [(0, weights)] if isinstance(weights, Mapping) else [(step, table) for step, table in weights or ()]
-            stages = {int(step): {str(name): number(weight) for name, weight in table.items()} for step, table in pairs}
+            pairs = (
+                [(0, weights)]
+                if isinstance(weights, Mapping)
+                else [(step, table) for step, table in weights or ()]
+            )
+            stages = {
+                int(step): {str(name): number(weight) for name, weight in table.items()}
+                for step, table in pairs
+            }
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise UnreadableFile(
                 path=document.path,
@@ -114,34 +145,63 @@ class Levanter(Exporter):
         refused = list(_faults(stages, components))
         odd = [step for step, _ in pairs if isinstance(step, bool | float)]
         if odd:
-            refused.append(f"the steps of train_weights must be whole numbers; {listed(odd)} is none.")
+            refused.append(
+                f"the steps of train_weights must be whole numbers; {listed(odd)} is none."
+            )
         elif any(int(late) <= int(early) for (early, _), (late, _) in itertools.pairwise(pairs)):
-            refused.append(f"the steps of train_weights must rise from 0; they are {[step for step, _ in pairs]}.")
+            refused.append(
+                "the steps of train_weights must rise from 0; they are "
+                f"{[step for step, _ in pairs]}."
+            )
         block = data.get("mixture_block_size") or BLOCK
         if not _is_block(block):
-            refused.append(f"mixture_block_size must be a whole number below {2**16}; it is {block!r}.")
+            refused.append(
+                f"mixture_block_size must be a whole number below {2**16}; it is {block!r}."
+            )
             block = BLOCK
         strategy = data.get("stop_strategy", STRATEGIES[0])
         if strategy not in STRATEGIES:
-            refused.append(f"stop_strategy must be one of {listed(STRATEGIES)}; it is {strategy!r}.")
-        paths = {name: _paths(components.get(name)) for numbers in stages.values() for name in numbers}
+            refused.append(
+                f"stop_strategy must be one of {listed(STRATEGIES)}; it is {strategy!r}."
+            )
+        paths = {
+            name: _paths(components.get(name)) for numbers in stages.values() for name in numbers
+        }
         steps = document.at("trainer").get("num_train_steps")
-        return Config(stages, paths=paths, steps=steps if isinstance(steps, int) and steps > max(stages) else None,
-                      refused=(*refused, *_late(stages, _batches(document), block)),
-                      traps=(*_vanishing(stages, block), *_coarse(stages, block), *_surprises(stages, data, components)))
+        return Config(
+            stages,
+            paths=paths,
+            steps=steps if isinstance(steps, int) and steps > max(stages) else None,
+            refused=(*refused, *_late(stages, _batches(document), block)),
+            traps=(
+                *_vanishing(stages, block),
+                *_coarse(stages, block),
+                *_surprises(stages, data, components),
+            ),
+        )
 
     def recognises(self, document: Document) -> bool:
         """``train_weights`` or ``components``, in ``data`` or in a file of its own."""
         data = _data(document)[1]
         components = data.get("components")
-        made = isinstance(components, Mapping) and bool(components) and all(isinstance(one, Mapping) for one in components.values())
+        made = (
+            isinstance(components, Mapping)
+            and bool(components)
+            and all(isinstance(one, Mapping) for one in components.values())
+        )
         return "train_weights" in data or (made and bool({"tokenizer", "cache_dir"} & set(data)))
 
 
 def idle(before: Any, plan: Plan) -> dict[str, Any]:
     """The entries of weight 0 in a mapping that a merge leaves as they are: the mixture does not name them."""
-    table = {str(name): value for name, value in before.items()} if isinstance(before, Mapping) else {}
-    return {name: value for name, value in table.items() if number(value) == 0 and name not in {*plan.entries, *plan.gone}}
+    table = (
+        {str(name): value for name, value in before.items()} if isinstance(before, Mapping) else {}
+    )
+    return {
+        name: value
+        for name, value in table.items()
+        if number(value) == 0 and name not in {*plan.entries, *plan.gone}
+    }
 
 
 def _data(document: Document) -> tuple[list[str], Mapping[str, Any]]:
@@ -157,7 +217,9 @@ def _enter(root: Any, keys: Sequence[str], plan: Plan, before: Any) -> None:
     rows: list[Any] = [[start, dict(numbers)] for start, numbers in stages.items()]
     if isinstance(before, list) and [_start(row) for row in before] == list(stages):
         yaml_text.put(root, place, before)
-        for row, numbers in zip((root[keys[0]] if keys else root)["train_weights"], stages.values(), strict=True):
+        for row, numbers in zip(
+            (root[keys[0]] if keys else root)["train_weights"], stages.values(), strict=True
+        ):
             if row[1].anchor.value:
                 row[1] = yaml_text.quoted(numbers)
             else:
@@ -169,33 +231,61 @@ def _enter(root: Any, keys: Sequence[str], plan: Plan, before: Any) -> None:
         data = root[keys[0]] if keys else root
         first = data["train_weights"]
         first.ca.comment = None
-        data["train_weights"] = CommentedSeq([CommentedSeq([0, first]), *map(yaml_text.quoted, rows[1:])])
+        data["train_weights"] = CommentedSeq(
+            [CommentedSeq([0, first]), *map(yaml_text.quoted, rows[1:])]
+        )
 
 
 def _start(row: Any) -> Any:
-    return row[0] if isinstance(row, list) and len(row) == 2 and isinstance(row[1], Mapping) else None
+    return (
+        row[0] if isinstance(row, list) and len(row) == 2 and isinstance(row[1], Mapping) else None
+    )
 
 
 def _component(paths: Sequence[str], key: str) -> dict[str, Any]:
     hub = _hub(paths)
-    source = {part: value for part, value in zip(("id", "name"), hub, strict=True) if value} if hub else {"train_urls": list(paths)}
-    return source if key == "configs" else {"type": "cached", "source": {"type": "hf" if hub else "url"} | source}
+    source = (
+        {part: value for part, value in zip(("id", "name"), hub, strict=True) if value}
+        if hub
+        else {"train_urls": list(paths)}
+    )
+    return (
+        source
+        if key == "configs"
+        else {"type": "cached", "source": {"type": "hf" if hub else "url"} | source}
+    )
 
 
 def _hub(paths: Sequence[str]) -> tuple[str, str | None] | None:
     """Name and configuration of a domain's only path, where that is a dataset of the Hub."""
-    found = HUB.fullmatch(paths[0]) if len(paths) == 1 and not paths[0].lower().endswith((*DATA, *COMPRESSED)) else None
+    found = (
+        HUB.fullmatch(paths[0])
+        if len(paths) == 1 and not paths[0].lower().endswith((*DATA, *COMPRESSED))
+        else None
+    )
     return (found[1], found[2]) if found else None
 
 
 def _warn_of_places(new: Mapping[str, Sequence[str]]) -> None:
     bare = [name for name, paths in new.items() if not paths]
     if bare:
-        warn(f"this config of Levanter has no files yet for {listed(bare)}: give paths in sources=, or fill train_urls.")
-    odd = [path for paths in new.values() if not _hub(paths) for path in paths if not FILE.fullmatch(path)]
+        warn(
+            f"this config of Levanter has no files yet for {listed(bare)}: give paths in "
+            "sources=, or fill train_urls."
+        )
+    odd = [
+        path
+        for paths in new.values()
+        if not _hub(paths)
+        for path in paths
+        if not FILE.fullmatch(path)
+    ]
     if odd:
-        warn(f"Levanter reads files that end in .json, .jsonl, .parquet or .txt, and datasets of the Hub as org/name or org/name:config; "
-             f"{listed(odd, 4)} is neither: name the files, such as /data/web/*.jsonl.gz.")
+        warn(
+            "Levanter reads files that end in .json, .jsonl, .parquet or .txt, and "
+            "datasets of the Hub as org/name or org/name:config; "
+            f"{listed(odd, 4)} is neither: name the files, such as /data/web/*.jsonl.gz."
+        )
 
 
 def _paths(component: Any) -> list[str]:
@@ -210,14 +300,24 @@ def _paths(component: Any) -> list[str]:
 
 def _block(stages: Iterable[Numbers]) -> int:
     """The smallest block of 2048 times a power of 2 that has a place for every weight."""
-    least = min((value / sum(numbers.values()) for numbers in stages for value in numbers.values() if value), default=1.0)
+    least = min(
+        (
+            value / sum(numbers.values())
+            for numbers in stages
+            for value in numbers.values()
+            if value
+        ),
+        default=1.0,
+    )
     return max(BLOCK, 2 ** math.ceil(-math.log2(max(least, 1 / LARGEST_BLOCK))))
 
 
 def _check(plan: Plan, block: Any, batches: Any) -> None:
     lost, late = _vanishing(plan.stages, block), _late(plan.stages, batches, block)
     if lost:
-        raise ReweightvizError(lost[0].rstrip(".") + ": raise mixture_block_size= or the weight, or set it to 0.")
+        raise ReweightvizError(
+            lost[0].rstrip(".") + ": raise mixture_block_size= or the weight, or set it to 0."
+        )
     if late:
         raise ReweightvizError(late[0])
 
@@ -233,33 +333,73 @@ def _batches(document: Document) -> Any:
 def _late(stages: Iterable[int], batches: Any, block: int) -> tuple[str, ...]:
     """A sentence where a stage begins inside a block; ``batches`` is Levanter's batch size, a number or a list of starts and values."""
     try:
-        rows = [(0, int(batches))] if not isinstance(batches, list) else [(int(row["start"]), int(row["value"])) for row in batches]
+        rows = (
+            [(0, int(batches))]
+            if not isinstance(batches, list)
+            else [(int(row["start"]), int(row["value"])) for row in batches]
+        )
     except (TypeError, ValueError, KeyError, OverflowError):
         return ()
     if not rows:
         return ()
     ends = [start for start, _ in rows[1:]] + [math.inf]
     for step in stages:
-        begin = sum(int(min(end, step) - start) * value for (start, value), end in zip(rows, ends, strict=True) if start < step)
+        begin = sum(
+            int(min(end, step) - start) * value
+            for (start, value), end in zip(rows, ends, strict=True)
+            if start < step
+        )
         if begin % block:
-            every = f", at a step that is a multiple of {block // math.gcd(block, rows[0][1])}" if len(rows) == 1 else ""
-            return (f"a stage of Levanter begins on a block of {block} sequences{every}; step {step} is sequence {begin}.",)
+            every = (
+                f", at a step that is a multiple of {block // math.gcd(block, rows[0][1])}"
+                if len(rows) == 1
+                else ""
+            )
+            return (
+                f"a stage of Levanter begins on a block of {block} sequences{every}; step "
+                f"{step} is sequence {begin}.",
+            )
     return ()
 
 
 def _coarse(stages: Mapping[int, Numbers], block: int) -> tuple[str, ...]:
-    off = {name: share for numbers in stages.values() for name, value in numbers.items()
-           if (share := value / (sum(numbers.values()) or 1)) * block >= 1 and int(share * block) < 0.95 * share * block}
-    return (f"the share of {listed(off)} is rounded down by more than a twentieth, to a whole number of {block} sequences.",) if off else ()
+    off = {
+        name: share
+        for numbers in stages.values()
+        for name, value in numbers.items()
+        if (share := value / (sum(numbers.values()) or 1)) * block >= 1
+        and int(share * block) < 0.95 * share * block
+    }
+    return (
+        (
+            f"the share of {listed(off)} is rounded down by more than a twentieth, to a "
+            f"whole number of {block} sequences.",
+        )
+        if off
+        else ()
+    )
 
 
 def _vanishing(stages: Mapping[int, Numbers], block: int) -> tuple[str, ...]:
-    lost = {name: value for numbers in stages.values() for name, value in numbers.items()
-            if 0 < value / (sum(numbers.values()) or 1) < 1 / block}
-    return (f"{listed(lost)} would never be drawn: a share below 1/{block} has no place in a block of {block} sequences.",) if lost else ()
+    lost = {
+        name: value
+        for numbers in stages.values()
+        for name, value in numbers.items()
+        if 0 < value / (sum(numbers.values()) or 1) < 1 / block
+    }
+    return (
+        (
+            f"{listed(lost)} would never be drawn: a share below 1/{block} has no place "
+            f"in a block of {block} sequences.",
+        )
+        if lost
+        else ()
+    )
 
 
-def _surprises(stages: Mapping[int, Numbers], data: Mapping[str, Any], components: Mapping[str, Any]) -> Iterator[str]:
+def _surprises(
+    stages: Mapping[int, Numbers], data: Mapping[str, Any], components: Mapping[str, Any]
+) -> Iterator[str]:
     if data.get("stop_strategy") == STRATEGIES[1]:
         yield "with stop_strategy: first_exhausted Levanter ends when the first component is used up."
     if "configs" in data:
@@ -280,7 +420,11 @@ def _faults(stages: Mapping[int, Numbers], components: Mapping[str, Any]) -> tup
     for numbers in stages.values():
         bad = [name for name, value in numbers.items() if not value >= 0]
         if bad or not sum(numbers.values()):
-            return (f"train_weights must be numbers >= 0; those of {listed(bad)} are not." if bad else "train_weights sum to 0.",)
+            return (
+                f"train_weights must be numbers >= 0; those of {listed(bad)} are not."
+                if bad
+                else "train_weights sum to 0.",
+            )
         absent = [name for name in numbers if components and name not in components]
         if absent:
             return (f"train_weights names {listed(absent)}, which data.components does not hold.",)

@@ -1,8 +1,9 @@
 """litdata and LitGPT: a Python module with a ``CombinedStreamingDataset``.
 
-With ``TokensLoader`` blocks a weight is a share of tokens. litdata needs ``iterate_over_all=False`` beside weights, and
-ends with the first dataset that is used up. LitGPT has no key for weights in its YAML: its data modules build this
-object. Checked with litdata 0.2.76.
+With ``TokensLoader`` blocks a weight is a share of tokens. litdata needs
+``iterate_over_all=False`` beside weights, and ends with the first dataset that is used up. LitGPT
+has no key for weights in its YAML: its data modules build this object. Checked with litdata
+0.2.76.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ class LitData(Exporter):
         """
         rows = [{"path": name, "weight": value} for name, value in plan.numbers.items()]
         constants = {"SEED": whole_number("seed", seed), "SOURCES": rows}
-        return {"": python_text.module(plan.comment("Training mixture for litdata"), constants, SCRIPT)}
+        return {
+            "": python_text.module(plan.comment("Training mixture for litdata"), constants, SCRIPT)
+        }
 
     def parse(self, document: Document) -> Config:
         """``SOURCES`` of our module, or the first ``CombinedStreamingDataset(...)`` whose weights are written out."""
@@ -62,16 +65,33 @@ class LitData(Exporter):
         found = python_calls.calls(document, "CombinedStreamingDataset")
         for call in found:
             given = python_calls.arguments(document, call)
-            names = [_path(document, item) for item in python_calls.items(document, given.get("datasets", given.get(0)))]
+            names = [
+                _path(document, item)
+                for item in python_calls.items(document, given.get("datasets", given.get(0)))
+            ]
             weights = python_calls.items(document, given.get("weights", given.get(2)))
             if len(weights) == len(names) > 0:
                 numbers = dict(zip(names, map(number, weights), strict=True))
-                refused = _faults(numbers) if len(numbers) == len(names) else ("each dataset may stand once.",)
-                if given.get("iterate_over_all", given.get(3, True)) is not False and not python_calls.spread(call):
+                refused = (
+                    _faults(numbers)
+                    if len(numbers) == len(names)
+                    else ("each dataset may stand once.",)
+                )
+                if given.get(
+                    "iterate_over_all", given.get(3, True)
+                ) is not False and not python_calls.spread(call):
                     refused = ("litdata takes weights only with iterate_over_all=False.", *refused)
                 if "per_stream" in str(given.get("batching_method", given.get(4))):
-                    refused = ("batching_method='per_stream' never draws one dataset twice in a row, which loses the weights.", *refused)
-                return Config({0: numbers}, refused=refused, traps=python_calls.others(found, call, "CombinedStreamingDataset"))
+                    refused = (
+                        "batching_method='per_stream' never draws one dataset twice in a "
+                        "row, which loses the weights.",
+                        *refused,
+                    )
+                return Config(
+                    {0: numbers},
+                    refused=refused,
+                    traps=python_calls.others(found, call, "CombinedStreamingDataset"),
+                )
         why = python_calls.unread(document, found, "datasets", "weights", 0, 2, table="SOURCES")
         raise WrongContent(
             path=document.path,

@@ -1,8 +1,9 @@
 """LLaMA-Factory: ``dataset``, ``mix_strategy`` and ``interleave_probs`` of a training YAML, with ``dataset_info.json``.
 
-The datasets are interleaved before they are tokenised and packed, so a probability is a share of documents: p_i is
-proportional to w_i / (mean tokens per document of i). The YAML of a new folder holds the data only; ``merge=True`` puts
-the mixture into a training YAML that is there. Checked with llamafactory 0.9.5.
+The datasets are interleaved before they are tokenised and packed, so a probability is a share of
+documents: p_i is proportional to w_i / (mean tokens per document of i). The YAML of a new folder
+holds the data only; ``merge=True`` puts the mixture into a training YAML that is there. Checked
+with llamafactory 0.9.5.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ from reweightviz.exporters.text import yaml_text
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 STRATEGIES = ("interleave_over", "interleave_under")
-LOSES = {"interleave_once": "ends at the sizes of the datasets, whatever interleave_probs says",
-         "concat": "puts the datasets one after another, at their sizes"}
+LOSES = {
+    "interleave_once": "ends at the sizes of the datasets, whatever interleave_probs says",
+    "concat": "puts the datasets one after another, at their sizes",
+}
 INFO = "dataset_info.json"
 ENDINGS = (".arrow", ".csv", ".json", ".jsonl", ".parquet", ".txt")
 MUCH = 5e10
@@ -53,25 +56,43 @@ class LlamaFactory(Exporter):
     exact = True
     merges = True
     holds = r"(?!.*\.\.)\w[\w./+-]*( [\w./+-]+)*"
-    traps = ("interleave_under ends with the first dataset that is used up; interleave_over repeats it and says nothing.",)
+    traps = (
+        "interleave_under ends with the first dataset that is used up; interleave_over "
+        "repeats it and says nothing.",
+    )
 
-    def render(self, plan: Plan, old: Document | None, *, mix_strategy: str | None = None, streaming: bool | None = None,
-               dataset_dir: str | None = None, column: str = "text") -> dict[str, str]:
+    def render(
+        self,
+        plan: Plan,
+        old: Document | None,
+        *,
+        mix_strategy: str | None = None,
+        streaming: bool | None = None,
+        dataset_dir: str | None = None,
+        column: str = "text",
+    ) -> dict[str, str]:
         """The YAML and ``dataset_info.json``; a dataset that stands there already keeps its entry.
 
         Args:
-            plan: what to write; a path "owner/name" without an ending is taken for a dataset on the hub, "folder/" for a folder.
+            plan: what to write; a path "owner/name" without an ending is taken for a dataset on
+                the hub, "folder/" for a folder.
             old: a training YAML to merge into.
-            mix_strategy: "interleave_under" ends with the first dataset that is used up, "interleave_over" repeats it until all
-                were; without it what the YAML says, else the first, or the second where the budget asks for more than one epoch.
-            streaming: stream the datasets; sets ``dataloader_num_workers`` to 1 where it is 0, which leaves a file without a shard.
-            dataset_dir: where ``dataset_info.json`` will lie, seen from where training starts; "." is a start in the folder itself.
+            mix_strategy: "interleave_under" ends with the first dataset that is used up,
+                "interleave_over" repeats it until all were; without it what the YAML says, else
+                the first, or the second where the budget asks for more than one epoch.
+            streaming: stream the datasets; sets ``dataloader_num_workers`` to 1 where it is 0,
+                which leaves a file without a shard.
+            dataset_dir: where ``dataset_info.json`` will lie, seen from where training starts; "."
+                is a start in the folder itself.
             column: the column of a new dataset that holds the text.
         """
         before = {} if old is None else old.mapping
         strategy = mix_strategy or before.get("mix_strategy")
         if mix_strategy in LOSES:
-            raise ReweightvizError(f"mix_strategy={mix_strategy!r} loses the weights, it {LOSES[mix_strategy]}: use {listed(STRATEGIES)}.")
+            raise ReweightvizError(
+                f"mix_strategy={mix_strategy!r} loses the weights, it "
+                f"{LOSES[mix_strategy]}: use {listed(STRATEGIES)}."
+            )
         if strategy not in STRATEGIES:
             if mix_strategy is not None:
                 raise UnknownName(kind="mix_strategy", name=mix_strategy, known=STRATEGIES)
@@ -80,14 +101,20 @@ class LlamaFactory(Exporter):
         values: dict[str, Any] = {"dataset": alike(names, before.get("dataset"))}
         if old is None or dataset_dir is not None:
             values["dataset_dir"] = dataset_dir or "."
-        values |= {"mix_strategy": strategy,
-                   "interleave_probs": alike([plan.numbers[name] for name in names], before.get("interleave_probs"))}
+        values |= {
+            "mix_strategy": strategy,
+            "interleave_probs": alike(
+                [plan.numbers[name] for name in names], before.get("interleave_probs")
+            ),
+        }
         if old is None or streaming is not None:
             values["streaming"] = bool(streaming)
         if streaming and not before.get("dataloader_num_workers"):
             values["dataloader_num_workers"] = 1
         folder = dataset_dir or before.get("dataset_dir")
-        return {self.main: self.filled(plan, old, lambda root: yaml_text.put_all(root, values))} | registry(plan, old, folder, column)
+        return {
+            self.main: self.filled(plan, old, lambda root: yaml_text.put_all(root, values))
+        } | registry(plan, old, folder, column)
 
     def parse(self, document: Document) -> Config:
         """``interleave_probs`` as ``DataArguments`` and ``merge_dataset`` take them."""
@@ -97,17 +124,29 @@ class LlamaFactory(Exporter):
         shares = words(given)
         strategy = str(content.get("mix_strategy", "concat"))
         mixes = strategy != "concat" or len(names) == 1
-        values = [number(share) for share in shares] if shares else [1 / len(names) if mixes else math.nan] * len(names)
+        values = (
+            [number(share) for share in shares]
+            if shares
+            else [1 / len(names) if mixes else math.nan] * len(names)
+        )
         numbers = dict.fromkeys(names, math.nan) | dict(zip(names, values, strict=False))
         refused = [*absent(document, names), *_strategy_faults(strategy, shares, names)]
         if content.get("train_type") == "dynamic_mix":
-            refused.append("train_type 'dynamic_mix' is DataFlex's, which does not draw by interleave_probs: use 'dataflex'.")
+            refused.append(
+                "train_type 'dynamic_mix' is DataFlex's, which does not draw by "
+                "interleave_probs: use 'dataflex'."
+            )
         if given is not None and shares is None:
-            refused.append(f'interleave_probs must be text such as "0.7,0.3", or a list; got {given!r}.')
+            refused.append(
+                f'interleave_probs must be text such as "0.7,0.3", or a list; got {given!r}.'
+            )
         for key in ("dataset", "eval_dataset"):
             there = words(content.get(key))
             if shares and there and len(there) != len(shares):
-                refused.append(f"interleave_probs has {len(shares)} probabilities for the {len(there)} names of {key}.")
+                refused.append(
+                    f"interleave_probs has {len(shares)} probabilities for the "
+                    f"{len(there)} names of {key}."
+                )
         if shares:
             refused += _faults(numbers)
         traps = (*_surprises(content, shares, mixes and len(names) > 1), *_slow(document))
@@ -117,7 +156,9 @@ class LlamaFactory(Exporter):
         """``dataset`` as names, beside another key of LLaMA-Factory's."""
         content = document.mapping
         known = {"dataset_dir", "finetuning_type", "interleave_probs", "mix_strategy", "template"}
-        return bool(words(content.get("dataset")) and known & set(content)) and not DATAFLEX & set(content)
+        return bool(words(content.get("dataset")) and known & set(content)) and not DATAFLEX & set(
+            content
+        )
 
 
 def words(value: Any) -> list[str] | None:
@@ -128,7 +169,11 @@ def words(value: Any) -> list[str] | None:
     """
     if isinstance(value, str):
         return [item.strip() for item in value.split(",")]
-    flat = isinstance(value, list) and value and all(isinstance(item, str | int | float) for item in value)
+    flat = (
+        isinstance(value, list)
+        and value
+        and all(isinstance(item, str | int | float) for item in value)
+    )
     return [str(item) for item in value] if flat else None
 
 
@@ -162,7 +207,13 @@ def absent(document: Document, names: Sequence[str]) -> list[str]:
     unknown = [name for name in names if info is not None and name not in info]
     twice = sorted({name for name in names if names.count(name) > 1})
     return ([f"each dataset may stand once; {listed(twice)} came again."] if twice else []) + (
-        [f"{INFO} has no entry for {listed(unknown)}: add it there, or merge into the folder instead of the file."] if unknown else [])
+        [
+            f"{INFO} has no entry for {listed(unknown)}: add it there, or merge into the "
+            "folder instead of the file."
+        ]
+        if unknown
+        else []
+    )
 
 
 def registry(plan: Plan, old: Document | None, folder: object, column: str) -> dict[str, str]:
@@ -180,7 +231,11 @@ def registry(plan: Plan, old: Document | None, folder: object, column: str) -> d
             reason="must map the names of datasets to what they are; here it holds a "
             f"{type(there).__name__}",
         )
-    entries = {name: _entry(name, entry, column) for name, entry in plan.entries.items() if name not in there}
+    entries = {
+        name: _entry(name, entry, column)
+        for name, entry in plan.entries.items()
+        if name not in there
+    }
     return {INFO: _extended(text, entries)} if entries else {}
 
 
@@ -234,7 +289,9 @@ def _elsewhere(folder: str) -> bool:
     return folder == "ONLINE" or folder.startswith("REMOTE:")
 
 
-def _strategy_faults(strategy: str, shares: Sequence[str] | None, names: Sequence[str]) -> Iterable[str]:
+def _strategy_faults(
+    strategy: str, shares: Sequence[str] | None, names: Sequence[str]
+) -> Iterable[str]:
     if strategy not in (*STRATEGIES, *LOSES):
         yield f"LLaMA-Factory has no mix_strategy {strategy!r}; there is {listed([*STRATEGIES, *LOSES])}."
     elif strategy == "concat" and shares:
@@ -255,14 +312,24 @@ def _slow(document: Document) -> Iterable[str]:
     with contextlib.suppress(ReweightvizError):
         tokens = number(document.record.get("tokens"))
     if tokens > MUCH and not document.mapping.get("streaming"):
-        yield (f"for {tokens:.4g} tokens LLaMA-Factory loads and tokenises all documents before training begins: streaming: true does not, "
-               "with max_steps and a dataloader_num_workers of 1 or more.")
+        yield (
+            f"for {tokens:.4g} tokens LLaMA-Factory loads and tokenises all documents "
+            "before training begins: streaming: true does not, "
+            "with max_steps and a dataloader_num_workers of 1 or more."
+        )
 
 
-def _surprises(content: Mapping[str, Any], shares: Sequence[str] | None, several: bool) -> Iterable[str]:
+def _surprises(
+    content: Mapping[str, Any], shares: Sequence[str] | None, several: bool
+) -> Iterable[str]:
     if several and not shares:
         yield "without interleave_probs the datasets take turns, so all of them have one share of the examples."
-    if shares and len(shares) > 1 and words(content.get("eval_dataset")) and not content.get("eval_on_each_dataset"):
+    if (
+        shares
+        and len(shares) > 1
+        and words(content.get("eval_dataset"))
+        and not content.get("eval_on_each_dataset")
+    ):
         yield "the datasets of eval_dataset are interleaved by interleave_probs too."
     if content.get("tokenized_path"):
         yield "where tokenized_path exists already, LLaMA-Factory trains on what lies there and ignores interleave_probs."

@@ -1,8 +1,11 @@
 """LLM-Foundry: ``train_loader.dataset.streams`` of a training YAML, and its ``curriculum_learning`` callback for schedules.
 
-The streams are MosaicML Streaming's. The callback counts tokens or epochs, not steps, and its durations must sum to
-``max_duration``: a step is ``global_train_batch_size * max_seq_len`` tokens. The first mixture is ``train_loader``'s.
-Checked with the source of llm-foundry 0.22 (8c8dd48): its loader and callback run, with stand-ins for composer's trainer.
+The streams are MosaicML Streaming's. The callback counts tokens or epochs, not steps, and its
+durations must sum to
+``max_duration``: a step is ``global_train_batch_size * max_seq_len`` tokens. The first mixture is
+    ``train_loader``'s.
+Checked with the source of llm-foundry 0.22 (8c8dd48): its loader and callback run, with stand-ins
+for composer's trainer.
 """
 
 from __future__ import annotations
@@ -45,14 +48,23 @@ class LlmFoundry(Exporter):
     prepared = PREPARED
     traps = (REPEATS,)
 
-    def render(self, plan: Plan, old: Document | None, *, cache_dir: str = "cache", split: str | None = None,
-               max_seq_len: int = 2048, global_train_batch_size: int = 256) -> dict[str, str]:
+    def render(
+        self,
+        plan: Plan,
+        old: Document | None,
+        *,
+        cache_dir: str = "cache",
+        split: str | None = None,
+        max_seq_len: int = 2048,
+        global_train_batch_size: int = 256,
+    ) -> dict[str, str]:
         """The YAML with ``train_loader`` and, for a schedule, ``max_duration`` and the callback.
 
         Args:
             plan: what to write.
             old: a training YAML to merge into.
-            cache_dir: where streams with a remote path, or with none, lie on the machine that trains, each in a folder of its name.
+            cache_dir: where streams with a remote path, or with none, lie on the machine that
+                trains, each in a folder of its name.
             split: the sub-folder of every stream that is new in the file.
             max_seq_len: of a new file; a merge goes by the config's own.
             global_train_batch_size: of a new file, in sequences; a merge goes by the config's own.
@@ -60,9 +72,15 @@ class LlmFoundry(Exporter):
         sizes = {"max_seq_len": max_seq_len, "global_train_batch_size": global_train_batch_size}
         content = old.mapping if old is not None else sizes
         if _finetunes(content) and plan.unit is Streaming.units[0]:
-            raise ReweightvizError("a finetuning loader draws examples, not sequences of one length: pass unit='examples'.")
+            raise ReweightvizError(
+                "a finetuning loader draws examples, not sequences of one length: pass "
+                "unit='examples'."
+            )
         there = _at(content, STREAMS)
-        streams = [filled_streams(plan, numbers, _known(content), cache_dir, split) for numbers in plan.stages.values()]
+        streams = [
+            filled_streams(plan, numbers, _known(content), cache_dir, split)
+            for numbers in plan.stages.values()
+        ]
         durations = _durations(plan, content) if len(streams) > 1 else []
 
         def fill(root: Any) -> None:
@@ -81,8 +99,10 @@ class LlmFoundry(Exporter):
             if durations:
                 if _time(_at(content, ["max_duration"])) != (sum(durations), "tok"):
                     yaml_text.put(root, ["max_duration"], f"{sum(durations)}tok")
-                schedule = [{"duration": f"{duration}tok", "dataset": {"streams": later}}
-                            for duration, later in zip(durations[1:], streams[1:], strict=True)]
+                schedule = [
+                    {"duration": f"{duration}tok", "dataset": {"streams": later}}
+                    for duration, later in zip(durations[1:], streams[1:], strict=True)
+                ]
                 yaml_text.put(root, [*CURRICULUM, "duration"], f"{durations[0]}tok")
                 yaml_text.put(root, [*CURRICULUM, "schedule"], schedule)
             elif _at(content, CURRICULUM) is not None:
@@ -97,8 +117,7 @@ class LlmFoundry(Exporter):
         if not isinstance(streams, Mapping) or not streams:
             raise WrongContent(
                 path=document.path,
-                reason="has no train_loader.dataset.streams, so LLM-Foundry trains on one "
-                "dataset",
+                reason="has no train_loader.dataset.streams, so LLM-Foundry trains on one dataset",
             )
         unit = EXAMPLES.key if _finetunes(content) else None
         first = streams_config(streams, dataset, unit)
@@ -108,15 +127,26 @@ class LlmFoundry(Exporter):
         later = curriculum.get("schedule")
         steps, refused = _steps(curriculum, later, content)
         if refused:
-            return Config(first.stages, unit=first.unit, paths=first.paths, refused=(*first.refused, *refused))
+            return Config(
+                first.stages, unit=first.unit, paths=first.paths, refused=(*first.refused, *refused)
+            )
         datasets = [{**dataset, **stage["dataset"]} for stage in later]
-        configs = [first, *(streams_config(_streams(content, one["streams"]), one, unit) for one in datasets)]
+        configs = [
+            first,
+            *(streams_config(_streams(content, one["streams"]), one, unit) for one in datasets),
+        ]
         starts = [sum(steps[:place]) for place in range(len(steps))]
         if len({config.unit for config in configs}) > 1:
-            refused = ("the stages of the curriculum must all weigh by proportion, or all by repeat.",)
-        return Config({start: config.stages[0] for start, config in zip(starts, configs, strict=True)}, unit=first.unit, steps=sum(steps),
-                      paths={name: paths for config in configs for name, paths in config.paths.items()},
-                      refused=(*(sentence for config in configs for sentence in config.refused), *refused))
+            refused = (
+                "the stages of the curriculum must all weigh by proportion, or all by repeat.",
+            )
+        return Config(
+            {start: config.stages[0] for start, config in zip(starts, configs, strict=True)},
+            unit=first.unit,
+            steps=sum(steps),
+            paths={name: paths for config in configs for name, paths in config.paths.items()},
+            refused=(*(sentence for config in configs for sentence in config.refused), *refused),
+        )
 
     def recognises(self, document: Document) -> bool:
         """``train_loader.dataset.streams``."""
@@ -134,9 +164,18 @@ def _at(content: Mapping[str, Any], keys: Sequence[str]) -> Any:
 def _known(content: Mapping[str, Any]) -> dict[str, Any]:
     """Name to stream, of all stages; the first that names it tells."""
     later = _at(content, (*CURRICULUM, "schedule"))
-    stages = [_at(stage, ("dataset", "streams")) for stage in later if isinstance(stage, Mapping)] if isinstance(later, list) else []
+    stages = (
+        [_at(stage, ("dataset", "streams")) for stage in later if isinstance(stage, Mapping)]
+        if isinstance(later, list)
+        else []
+    )
     tables = [_at(content, STREAMS), *stages]
-    return {str(name): one for table in reversed(tables) if isinstance(table, Mapping) for name, one in table.items()}
+    return {
+        str(name): one
+        for table in reversed(tables)
+        if isinstance(table, Mapping)
+        for name, one in table.items()
+    }
 
 
 def _value(content: Mapping[str, Any], node: Any) -> Any:
@@ -155,8 +194,12 @@ def _streams(content: Mapping[str, Any], streams: Any) -> Any:
     """Streams with their values filled in."""
     if not isinstance(streams, Mapping):
         return streams
-    return {name: {key: _value(content, value) for key, value in one.items()} if isinstance(one, Mapping) else one
-            for name, one in streams.items()}
+    return {
+        name: {key: _value(content, value) for key, value in one.items()}
+        if isinstance(one, Mapping)
+        else one
+        for name, one in streams.items()
+    }
 
 
 def _finetunes(content: Mapping[str, Any]) -> bool:
@@ -164,7 +207,9 @@ def _finetunes(content: Mapping[str, Any]) -> bool:
 
 
 def _tokens_of_a_step(content: Mapping[str, Any]) -> int | None:
-    size = math.prod(number(_at(content, [key])) for key in ("global_train_batch_size", "max_seq_len"))
+    size = math.prod(
+        number(_at(content, [key])) for key in ("global_train_batch_size", "max_seq_len")
+    )
     return int(size) if size > 0 else None
 
 
@@ -172,13 +217,21 @@ def _durations(plan: Plan, content: Mapping[str, Any]) -> list[int]:
     """Tokens of each stage."""
     size = _tokens_of_a_step(content)
     if plan.steps is None or size is None:
-        absent = "Schedule(stages, steps=...)" if plan.steps is None else "global_train_batch_size and max_seq_len in the config"
-        raise ReweightvizError(f"LLM-Foundry's curriculum counts the tokens of every stage, which needs {absent}.")
+        absent = (
+            "Schedule(stages, steps=...)"
+            if plan.steps is None
+            else "global_train_batch_size and max_seq_len in the config"
+        )
+        raise ReweightvizError(
+            f"LLM-Foundry's curriculum counts the tokens of every stage, which needs {absent}."
+        )
     whole = _at(content, ["max_duration"])
     value, unit = _time(whole)
     if unit and (value, unit) not in {(plan.steps, "ba"), (plan.steps * size, "tok")}:
-        raise ReweightvizError(f"max_duration of this config is {whole!r}, but the schedule has {plan.steps} steps, "
-                               f"which are {plan.steps * size}tok: make them agree.")
+        raise ReweightvizError(
+            f"max_duration of this config is {whole!r}, but the schedule has {plan.steps} steps, "
+            f"which are {plan.steps * size}tok: make them agree."
+        )
     bounds = [*plan.stages, plan.steps]
     return [(end - start) * size for start, end in itertools.pairwise(bounds)]
 
@@ -186,7 +239,11 @@ def _durations(plan: Plan, content: Mapping[str, Any]) -> list[int]:
 def _time(value: object) -> tuple[float, str]:
     """Number and unit of one of Composer's durations; (nan, "") for none. A bare number counts epochs."""
     found = re.fullmatch(r"\s*(.+?)(iter|ep|ba|sp|tok|dur|sec)\s*", str(value), re.IGNORECASE)
-    return (number(found[1]), found[2].lower()) if found else (number(value), "" if value is None else "ep")
+    return (
+        (number(found[1]), found[2].lower())
+        if found
+        else (number(value), "" if value is None else "ep")
+    )
 
 
 def _is_stage(stage: Any) -> bool:
@@ -194,17 +251,32 @@ def _is_stage(stage: Any) -> bool:
     return isinstance(dataset, Mapping) and isinstance(dataset.get("streams", dataset), Mapping)
 
 
-def _steps(curriculum: Mapping[str, Any], later: Any, content: Mapping[str, Any]) -> tuple[list[int], tuple[str, ...]]:
+def _steps(
+    curriculum: Mapping[str, Any], later: Any, content: Mapping[str, Any]
+) -> tuple[list[int], tuple[str, ...]]:
     """Steps of each stage, and what the callback would refuse."""
     if not isinstance(later, list) or not later or not all(map(_is_stage, later)):
-        return [], ("curriculum_learning.schedule must list stages, each with a duration and a dataset.",)
+        return [], (
+            "curriculum_learning.schedule must list stages, each with a duration and a dataset.",
+        )
     times = [_time(_value(content, one.get("duration"))) for one in (curriculum, *later)]
     whole = _at(content, ["max_duration"])
-    if not all(value > 0 and value == int(value) and unit in {"tok", "ep"} for value, unit in times):
-        return [], ("every stage of curriculum_learning needs a duration in tokens (tok) or epochs (ep), a whole number above 0.",)
+    if not all(
+        value > 0 and value == int(value) and unit in {"tok", "ep"} for value, unit in times
+    ):
+        return [], (
+            "every stage of curriculum_learning needs a duration in tokens (tok) or "
+            "epochs (ep), a whole number above 0.",
+        )
     if (math.fsum(value for value, _ in times), *{unit for _, unit in times}) != _time(whole):
-        return [], (f"the durations of curriculum_learning must sum to max_duration, {whole!r}, in its unit.",)
+        return [], (
+            f"the durations of curriculum_learning must sum to max_duration, {whole!r}, "
+            "in its unit.",
+        )
     size = _tokens_of_a_step(content)
     if times[0][1] == "ep" or size is None:
-        return [], ("to count the steps of the curriculum takes durations in tok, global_train_batch_size and max_seq_len.",)
+        return [], (
+            "to count the steps of the curriculum takes durations in tok, "
+            "global_train_batch_size and max_seq_len.",
+        )
     return [math.ceil(value / size) for value, _ in times], ()

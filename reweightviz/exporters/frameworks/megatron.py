@@ -1,7 +1,7 @@
 """Megatron-LM and megatron-core: the blend, in every form that the command line takes.
 
-Megatron blends sequences of one fixed length, so its weights are shares of tokens and are written in full.
-Checked with megatron-core 0.16.1; the phases are read from the source of 0.20.
+Megatron blends sequences of one fixed length, so its weights are shares of tokens and are written
+in full. Checked with megatron-core 0.16.1; the phases are read from the source of 0.20.
 """
 
 from __future__ import annotations
@@ -34,7 +34,15 @@ SUFFIX = "_text_document"
 """What Megatron's preprocess_data.py appends to an output prefix."""
 PHASES = "--phase-transition-iterations"
 OPTION = "--(?:train-)?data-path"
-MARKS = ("megatron", "Megatron", "MEGATRON", "pretrain_", "--micro-batch-size", "--seq-length", "--tokenizer-type")
+MARKS = (
+    "megatron",
+    "Megatron",
+    "MEGATRON",
+    "pretrain_",
+    "--micro-batch-size",
+    "--seq-length",
+    "--tokenizer-type",
+)
 """What tells a script that runs Megatron from others that have a --data-path."""
 
 
@@ -48,16 +56,20 @@ class Megatron(Exporter):
     prepared = "indexed datasets (.bin and .idx) by their prefix"
     schedules = True
     main = "phases.txt"
-    traps = ("Megatron repeats a source that is used up, as often as its weight asks, and says nothing.",)
+    traps = (
+        "Megatron repeats a source that is used up, as often as its weight asks, and says nothing.",
+    )
 
-    def render(self, plan: Plan, old: Document | None, *, form: str = "text", prefix_dir: str | None = None) -> dict[str, str]:
+    def render(
+        self, plan: Plan, old: Document | None, *, form: str = "text", prefix_dir: str | None = None
+    ) -> dict[str, str]:
         """The blend, or for a schedule a folder: one blend a phase, and the arguments in ``phases.txt``.
 
         Args:
             plan: what to write.
             old: not used; a blend is written whole.
-            form: "text" for ``--data-args-path``, "per_split" for ``--per-split-data-args-path`` (train only),
-                "arguments" for a line with ``--data-path``.
+            form: "text" for ``--data-args-path``, "per_split" for ``--per-split-data-args-path``
+                (train only), "arguments" for a line with ``--data-path``.
             prefix_dir: where domains without paths lie, as ``<prefix_dir>/<name>_text_document``.
         """
         if form not in FORMS:
@@ -65,13 +77,26 @@ class Megatron(Exporter):
         if len(plan.stages) == 1:
             return {"": _blend_text(plan.numbers, form)}
         starts = list(plan.stages)
-        names = {start: f"phase-{phase}.{'json' if form == 'per_split' else 'txt'}" for phase, start in enumerate(starts)}
+        names = {
+            start: f"phase-{phase}.{'json' if form == 'per_split' else 'txt'}"
+            for phase, start in enumerate(starts)
+        }
         flag = {"text": "--data-args-path", "per_split": "--per-split-data-args-path"}.get(form)
         if flag is None:
-            raise ReweightvizError("the phases of a schedule are files: form='text' or 'per_split'.")
-        lines = [plan.comment("Megatron phases; training saves and exits at each transition, start it again with the next blend"),
-                 f"{PHASES} {','.join(map(str, starts[1:]))}\n", *(f"{flag} {name}\n" for name in names.values())]
-        return {self.main: "".join(lines)} | {names[start]: _blend_text(numbers, form) for start, numbers in plan.stages.items()}
+            raise ReweightvizError(
+                "the phases of a schedule are files: form='text' or 'per_split'."
+            )
+        lines = [
+            plan.comment(
+                "Megatron phases; training saves and exits at each transition, start it "
+                "again with the next blend"
+            ),
+            f"{PHASES} {','.join(map(str, starts[1:]))}\n",
+            *(f"{flag} {name}\n" for name in names.values()),
+        ]
+        return {self.main: "".join(lines)} | {
+            names[start]: _blend_text(numbers, form) for start, numbers in plan.stages.items()
+        }
 
     def parse(self, document: Document) -> Config:
         """The blend as ``megatron.core.datasets.utils.get_blend_from_list`` reads it."""
@@ -96,20 +121,34 @@ class Megatron(Exporter):
             return False
         if document.mapping:
             train = document.mapping.get("train")
-            words = train.split() if isinstance(train, str) else train if isinstance(train, list) else []
+            words = (
+                train.split()
+                if isinstance(train, str)
+                else train
+                if isinstance(train, list)
+                else []
+            )
             return set(document.mapping) <= {"train", "valid", "test"} and _in_turn(words)
         words = shell_text.words(document.text, OPTION)
         if words is not None:
-            return _in_turn(words) or (shell_text.unknown(words) is not None and any(mark in document.text for mark in MARKS))
+            return _in_turn(words) or (
+                shell_text.unknown(words) is not None
+                and any(mark in document.text for mark in MARKS)
+            )
         words = document.text.split()
-        return PHASES in words or (document.path.suffix not in {".yaml", ".yml"} and _in_turn(words)
-                                   and all(_is_path(word, document.path.parent) for word in words[1::2]))
+        return PHASES in words or (
+            document.path.suffix not in {".yaml", ".yml"}
+            and _in_turn(words)
+            and all(_is_path(word, document.path.parent) for word in words[1::2])
+        )
 
     def guess(self, name: str) -> str:
         """The last part of a prefix, without what preprocess_data.py appends."""
         return Path(name).name.removesuffix(SUFFIX)
 
-    def entries(self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]) -> dict[str, Entry]:
+    def entries(
+        self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]
+    ) -> dict[str, Entry]:
         """Prefix to domain; a domain with several is shared out by the sizes of their .bin files."""
         prefixes = {domain: _prefixes(domain, sources) for domain in domains}
         if options.get("prefix_dir") is not None:
@@ -137,8 +176,10 @@ class Megatron(Exporter):
             for prefix, part in zip(found, _parts(domain, found), strict=True):
                 _check_prefix(prefix, domain, options.get("form", "text"))
                 if prefix in entries:
-                    raise ReweightvizError(f"{listed([entries[prefix].domain, domain])} have one prefix, {prefix!r}; "
-                                           "each needs its own.")
+                    raise ReweightvizError(
+                        f"{listed([entries[prefix].domain, domain])} have one prefix, {prefix!r}; "
+                        "each needs its own."
+                    )
                 entries[prefix] = Entry(domain, part, (prefix,))
         return entries
 
@@ -164,10 +205,14 @@ def _parts(domain: str, prefixes: Sequence[str]) -> list[float]:
     try:
         sizes = [Path(prefix + ".bin").stat().st_size for prefix in prefixes]
     except (OSError, ValueError) as error:
-        raise ReweightvizError(f"{domain[:60]!r} has {len(prefixes)} prefixes, to be shared out by the sizes "
-                               f"of their .bin files, which cannot be read: {error}.") from error
+        raise ReweightvizError(
+            f"{domain[:60]!r} has {len(prefixes)} prefixes, to be shared out by the sizes "
+            f"of their .bin files, which cannot be read: {error}."
+        ) from error
     if not all(sizes):
-        raise ReweightvizError(f"{prefixes[sizes.index(0)]}.bin of {domain[:60]!r} is empty; leave it out.")
+        raise ReweightvizError(
+            f"{prefixes[sizes.index(0)]}.bin of {domain[:60]!r} is empty; leave it out."
+        )
     return [size / sum(sizes) for size in sizes]
 
 
@@ -176,16 +221,24 @@ def _check_prefix(prefix: str, domain: str, form: str) -> None:
     if not prefix.strip() or prefix != prefix.strip():
         raise ReweightvizError(f"{who} begins or ends in white space, which Megatron cuts off.")
     if form == "text" and len(prefix.split()) > 1:
-        raise ReweightvizError(f"{who} has white space, where Megatron cuts; form='per_split' can hold it.")
+        raise ReweightvizError(
+            f"{who} has white space, where Megatron cuts; form='per_split' can hold it."
+        )
     if _number(prefix) is not None:
-        raise ReweightvizError(f"{who} reads as a number, which Megatron may take for a weight; "
-                               f"give it as {'./' + prefix!r}.")
+        raise ReweightvizError(
+            f"{who} reads as a number, which Megatron may take for a weight; "
+            f"give it as {'./' + prefix!r}."
+        )
     if prefix.startswith("--"):
-        raise ReweightvizError(f"{who} reads as an option of the command line; give it as {'./' + prefix!r}.")
+        raise ReweightvizError(
+            f"{who} reads as an option of the command line; give it as {'./' + prefix!r}."
+        )
     try:
         prefix.encode("utf-8")
     except UnicodeEncodeError:
-        raise ReweightvizError(f"{who} holds half of a surrogate pair, which no UTF-8 file can.") from None
+        raise ReweightvizError(
+            f"{who} holds half of a surrogate pair, which no UTF-8 file can."
+        ) from None
 
 
 def _number(word: object) -> float | None:
@@ -200,7 +253,10 @@ def _read_blend(words: Sequence[Any]) -> tuple[Numbers, tuple[str, ...]]:
     weights = [_number(word) for word in words[::2]]
     prefixes = [str(word).strip() for word in words[1::2]]
     if not words or len(words) % 2 or None in weights:
-        return {}, ("weights and prefixes must stand in turn; as it is, Megatron would take every word for a dataset.",)
+        return {}, (
+            "weights and prefixes must stand in turn; as it is, Megatron would take "
+            "every word for a dataset.",
+        )
     blend = {prefix: float(weight or 0) for prefix, weight in zip(prefixes, weights, strict=True)}
     bad = [prefix for prefix, weight in blend.items() if not 0 < weight < math.inf]
     if bad or len(blend) < len(prefixes):
@@ -211,8 +267,11 @@ def _read_blend(words: Sequence[Any]) -> tuple[Numbers, tuple[str, ...]]:
 
 def _in_turn(words: Sequence[Any]) -> bool:
     """Whether words are weights and prefixes as far as they go."""
-    return len(words) > 1 and all(_number(word) is not None for word in words[::2]) and not any(
-        _number(word) is not None or not isinstance(word, str) for word in words[1::2])
+    return (
+        len(words) > 1
+        and all(_number(word) is not None for word in words[::2])
+        and not any(_number(word) is not None or not isinstance(word, str) for word in words[1::2])
+    )
 
 
 def _is_path(word: str, folder: Path) -> bool:
@@ -223,7 +282,9 @@ def _words(document: Document) -> list[Any]:
     text = document.text
     words = None if text.lstrip().startswith("{") else shell_text.words(text, OPTION)
     if words is not None:
-        unknown = shell_text.unknown(words) or next((word for word in words[::2] if "$" in word), None)
+        unknown = shell_text.unknown(words) or next(
+            (word for word in words[::2] if "$" in word), None
+        )
         if unknown is not None:
             raise WrongContent(
                 path=document.path,

@@ -1,7 +1,9 @@
 """Nanotron: ``data_stages`` of its YAML, each with folders of tokens and their weights.
 
-Nanotron blends sequences of one fixed length, so a weight is a share of tokens. Its steps are counted from 1: the stage with
-``start_training_step: 1`` is the first, and one that a Schedule begins at step s (after s steps) has s + 1. Read from the
+Nanotron blends sequences of one fixed length, so a weight is a share of tokens. Its steps are
+counted from 1: the stage with
+``start_training_step: 1`` is the first, and one that a Schedule begins at step s (after s steps)
+    has s + 1. Read from the
 source of huggingface/nanotron at 2411b02, whose own config and blending code the tests run.
 """
 
@@ -32,28 +34,43 @@ class Nanotron(Exporter):
     schedules = True
     merges = True
     prepared = "folders of tokenised files"
-    traps = ("Nanotron repeats a folder that is used up, as often as its weight asks, and says nothing.",)
+    traps = (
+        "Nanotron repeats a folder that is used up, as often as its weight asks, and says nothing.",
+    )
 
-    def render(self, plan: Plan, old: Document | None, *, seed: int = 42, num_loading_workers: int = 1) -> dict[str, str]:
+    def render(
+        self, plan: Plan, old: Document | None, *, seed: int = 42, num_loading_workers: int = 1
+    ) -> dict[str, str]:
         """The YAML with ``data_stages``.
 
         Args:
             plan: what to write.
-            old: a training config to merge into. Its stages keep what else they say, and those at steps that the mixture does
-                not name get the mixture that holds there.
+            old: a training config to merge into. Its stages keep what else they say, and those at
+                steps that the mixture does not name get the mixture that holds there.
             seed: of a new file.
             num_loading_workers: of a new file.
         """
         stages = _merged(list(_stages(old)) if old is not None else [], plan)
         if not stages:
-            data = {"num_loading_workers": whole_number("num_loading_workers", num_loading_workers), "seed": whole_number("seed", seed)}
-            stages = [{"name": f"stage {place}", "start_training_step": start + 1, "data": {"dataset": _dataset({}, numbers)} | data}
-                      for place, (start, numbers) in enumerate(plan.stages.items(), 1)]
+            data = {
+                "num_loading_workers": whole_number("num_loading_workers", num_loading_workers),
+                "seed": whole_number("seed", seed),
+            }
+            stages = [
+                {
+                    "name": f"stage {place}",
+                    "start_training_step": start + 1,
+                    "data": {"dataset": _dataset({}, numbers)} | data,
+                }
+                for place, (start, numbers) in enumerate(plan.stages.items(), 1)
+            ]
 
         def fill(root: Any) -> None:
             starts = {str(stage["start_training_step"]): stage for stage in stages}
             wanted = dict.fromkeys(starts, 1.0)
-            for start, entry in yaml_text.rows(root, ["data_stages"], wanted, lambda entry: entry.get("start_training_step")):
+            for start, entry in yaml_text.rows(
+                root, ["data_stages"], wanted, lambda entry: entry.get("start_training_step")
+            ):
                 for key, value in starts[start].items():
                     if key != "data" or "data" not in entry:
                         yaml_text.put(entry, [key], value)
@@ -74,11 +91,19 @@ class Nanotron(Exporter):
                 stages[_start(stage) - 1] = numbers
         starts = [_start(stage) for stage in found]
         if 1 not in starts or min(starts) < 1 or len(set(starts)) < len(starts):
-            refused.append(f"the first of data_stages begins at start_training_step 1, each at a step of its own; got {starts[:12]}.")
+            refused.append(
+                "the first of data_stages begins at start_training_step 1, each at a "
+                f"step of its own; got {starts[:12]}."
+            )
         names = [stage.get("name") for stage in found]
         if len(set(map(str, names))) < len(names):
             refused.append("each of data_stages needs a name of its own.")
-        return Config(stages, steps=_steps(document, max(starts)), refused=tuple(refused), traps=tuple(_traps(found)))
+        return Config(
+            stages,
+            steps=_steps(document, max(starts)),
+            refused=tuple(refused),
+            traps=tuple(_traps(found)),
+        )
 
     def recognises(self, document: Document) -> bool:
         """A list ``data_stages``."""
@@ -122,7 +147,10 @@ def _numbers(stage: Mapping[str, Any]) -> tuple[Numbers, list[str]]:
     folders, weights = dataset.get("dataset_folder"), dataset.get("dataset_weights")
     if isinstance(folders, Mapping):
         numbers = {str(folder): number(weight) for folder, weight in folders.items()}
-        return numbers, [f"dataset_folder of {who} maps folders to weights, which Nanotron takes no more: write two lists."]
+        return numbers, [
+            f"dataset_folder of {who} maps folders to weights, which Nanotron takes no "
+            "more: write two lists."
+        ]
     if isinstance(folders, str):
         return {folders: 1.0}, []
     if not isinstance(folders, list) or not folders:
@@ -143,8 +171,11 @@ def _numbers(stage: Mapping[str, Any]) -> tuple[Numbers, list[str]]:
 
 def _traps(stages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if len(stages) > 1:
-        yield ("Nanotron's run_train.py builds the data of the last stage only: start the run with the first stage, and from its last "
-               "checkpoint again with each stage added as it begins.")
+        yield (
+            "Nanotron's run_train.py builds the data of the last stage only: start the "
+            "run with the first stage, and from its last "
+            "checkpoint again with each stage added as it begins."
+        )
     local = [folder for stage in stages for folder in _numbers(stage)[0] if "s3" not in folder]
     if local:
         yield f"Nanotron's trainer at 2411b02 stops after one step where a folder is not on s3, as {listed(local[:1])} is not."
@@ -159,21 +190,45 @@ def _merged(old: Sequence[Mapping[str, Any]], plan: Plan) -> list[dict[str, Any]
     for start in sorted({*there, *(step + 1 for step in plan.stages)}):
         like = there[max(step for step in there if step <= start or step == min(there))]
         numbers = plan.stages[max(step for step in plan.stages if step < max(start, 1))]
-        stage = dict(like) if start in there else {**like, "name": f"stage from {start}", "start_training_step": start}
+        stage = (
+            dict(like)
+            if start in there
+            else {**like, "name": f"stage from {start}", "start_training_step": start}
+        )
         data = like.get("data")
-        found.append(stage | {"data": {**(data if isinstance(data, Mapping) else {}), "dataset": _dataset(_data(like), numbers)}})
+        found.append(
+            stage
+            | {
+                "data": {
+                    **(data if isinstance(data, Mapping) else {}),
+                    "dataset": _dataset(_data(like), numbers),
+                }
+            }
+        )
     return found
 
 
 def _dataset(old: Mapping[str, Any], numbers: Numbers) -> dict[str, Any]:
     if "hf_dataset_or_datasets" in old:
-        raise ReweightvizError("a stage of this config reads a Hugging Face dataset (hf_dataset_or_datasets), which has no weights: "
-                               "give it a dataset_folder of tokens first.")
+        raise ReweightvizError(
+            "a stage of this config reads a Hugging Face dataset "
+            "(hf_dataset_or_datasets), which has no weights: "
+            "give it a dataset_folder of tokens first."
+        )
     folders = old.get("dataset_folder")
-    before = [folders] if isinstance(folders, str) else list(folders) if isinstance(folders, list) else []
+    before = (
+        [folders]
+        if isinstance(folders, str)
+        else list(folders)
+        if isinstance(folders, list)
+        else []
+    )
     new = ordered(numbers, before)
     parallel = [key for key in PARALLEL if old.get(key)]
     if parallel and list(new) != before:
-        raise ReweightvizError(f"a stage of this config has {listed(parallel)}, read side by side with dataset_folder: the mixture may "
-                               "change the weights of those folders, not the folders.")
+        raise ReweightvizError(
+            f"a stage of this config has {listed(parallel)}, read side by side with "
+            "dataset_folder: the mixture may "
+            "change the weights of those folders, not the folders."
+        )
     return {**old, "dataset_folder": list(new), "dataset_weights": list(new.values())}

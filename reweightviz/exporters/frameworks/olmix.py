@@ -1,9 +1,11 @@
 """Olmix: the ``mix`` of a launch config, which starts OLMo-core.
 
-A weight is a share of tokens. In a nested mix the weights along the path multiply (source, topic, quality), and the path,
-joined by ":", is the name; a flat mix has such names as keys. A name that ``data.sources`` does not hold is left out without
-a word. A new file has ``data.sources`` and ``mix`` only: a launch config needs more, so merge into one. Read from the source
-of allenai/olmix at 9586977, whose own loader the tests run. (``rv.laws.Olmix`` is the mixing law of the same paper.)
+A weight is a share of tokens. In a nested mix the weights along the path multiply (source, topic,
+quality), and the path, joined by ":", is the name; a flat mix has such names as keys. A name that
+``data.sources`` does not hold is left out without a word. A new file has ``data.sources`` and
+``mix`` only: a launch config needs more, so merge into one. Read from the source of allenai/olmix
+at 9586977, whose own loader the tests run. (``rv.laws.Olmix`` is the mixing law of the same
+paper.)
 """
 
 from __future__ import annotations
@@ -42,12 +44,23 @@ class Olmix(Exporter):
         wanted, _ = _fitted(mix, "", plan, None)
         for name, value in plan.numbers.items():
             if name not in _leaves(wanted):
-                wanted[name] = {"weight": value, "repetition_factor": _often(plan, name, None) or 1.0}
+                wanted[name] = {
+                    "weight": value,
+                    "repetition_factor": _often(plan, name, None) or 1.0,
+                }
 
         def fill(root: Any) -> None:
-            new = {name: entry for name, entry in plan.entries.items() if name not in known and entry.paths}
+            new = {
+                name: entry
+                for name, entry in plan.entries.items()
+                if name not in known and entry.paths
+            }
             there = dict.fromkeys([*tops, *new], 1.0)
-            for name, entry in yaml_text.rows(root, ["data", "sources"], there, lambda entry: entry.get("name")) if new else ():
+            for name, entry in (
+                yaml_text.rows(root, ["data", "sources"], there, lambda entry: entry.get("name"))
+                if new
+                else ()
+            ):
                 if not entry:
                     yaml_text.put_all(entry, {"name": name, "paths": list(new[name].paths)})
             yaml_text.put(root, ["mix"], wanted)
@@ -66,9 +79,18 @@ class Olmix(Exporter):
         leaves, known = _leaves(mix), dict(_names(_sources(document)))
         numbers = {name: number(weight) for name, (weight, _) in leaves.items()}
         unused = [name for name in known if name not in numbers]
-        traps = (f"data.sources holds {listed(unused)}, which mix does not name: Olmix does not train on it.",) if unused else ()
+        traps = (
+            (
+                f"data.sources holds {listed(unused)}, which mix does not name: Olmix "
+                "does not train on it.",
+            )
+            if unused
+            else ()
+        )
         paths = {name: known[name] for name in numbers if name in known}
-        return Config({0: numbers}, paths=paths, refused=tuple(_faults(leaves, numbers, known)), traps=traps)
+        return Config(
+            {0: numbers}, paths=paths, refused=tuple(_faults(leaves, numbers, known)), traps=traps
+        )
 
     def recognises(self, document: Document) -> bool:
         """``mix`` with repetition factors, or with weights beside ``data.sources``."""
@@ -78,7 +100,11 @@ class Olmix(Exporter):
 
 def _keys(mix: Mapping[Any, Any]) -> set[Any]:
     """The keys of all that is nested in a mix."""
-    found, seen, waiting = set[Any](), set[int](), [node for node in mix.values() if isinstance(node, Mapping)]
+    found, seen, waiting = (
+        set[Any](),
+        set[int](),
+        [node for node in mix.values() if isinstance(node, Mapping)],
+    )
     while waiting:
         node = waiting.pop()
         if id(node) not in seen:
@@ -90,12 +116,18 @@ def _keys(mix: Mapping[Any, Any]) -> set[Any]:
 
 def _check_depth(name: str) -> None:
     if name.count(":") > DEEPEST:
-        raise ReweightvizError(f"this config nests its sources more than {DEEPEST} deep, below {name[:60]!r}.")
+        raise ReweightvizError(
+            f"this config nests its sources more than {DEEPEST} deep, below {name[:60]!r}."
+        )
 
 
 def _sources(document: Document) -> list[Any]:
     sources = document.at("data").get("sources")
-    return [source for source in sources if isinstance(source, Mapping) and "name" in source] if isinstance(sources, list) else []
+    return (
+        [source for source in sources if isinstance(source, Mapping) and "name" in source]
+        if isinstance(sources, list)
+        else []
+    )
 
 
 def _names(nodes: Any, prefix: str = "") -> Iterator[tuple[str, list[str]]]:
@@ -103,8 +135,16 @@ def _names(nodes: Any, prefix: str = "") -> Iterator[tuple[str, list[str]]]:
     _check_depth(prefix)
     for node in nodes if isinstance(nodes, list) else ():
         if isinstance(node, Mapping):
-            name, below, paths = f"{prefix}{node.get('name')}", node.get("topics") or node.get("quality"), node.get("paths")
-            yield from _names(below, f"{name}:") if below else [(name, list(map(str, paths if isinstance(paths, list) else ())))]
+            name, below, paths = (
+                f"{prefix}{node.get('name')}",
+                node.get("topics") or node.get("quality"),
+                node.get("paths"),
+            )
+            yield from (
+                _names(below, f"{name}:")
+                if below
+                else [(name, list(map(str, paths if isinstance(paths, list) else ())))]
+            )
 
 
 def _is_branch(node: object) -> bool:
@@ -117,7 +157,11 @@ def _leaves(mix: Mapping[Any, Any]) -> Leaves:
         if _is_branch(node):
             _descend(str(key), node, 1.0, 1.0, found)
         else:
-            found[str(key)] = (node.get("weight"), node.get("repetition_factor")) if isinstance(node, Mapping) else (None, None)
+            found[str(key)] = (
+                (node.get("weight"), node.get("repetition_factor"))
+                if isinstance(node, Mapping)
+                else (None, None)
+            )
     return found
 
 
@@ -134,7 +178,9 @@ def _descend(name: str, node: Any, weight: float, often: Any, found: Leaves) -> 
             _descend(f"{name}:{key}", node[key], weight, often, found)
 
 
-def _fitted(node: Mapping[Any, Any], prefix: str, plan: Plan, often: Any) -> tuple[dict[Any, Any], float]:
+def _fitted(
+    node: Mapping[Any, Any], prefix: str, plan: Plan, often: Any
+) -> tuple[dict[Any, Any], float]:
     """The node with each child's weight as a share of its own, and what it weighs in all."""
     _check_depth(prefix)
     children: dict[Any, Any] = {}
@@ -149,14 +195,21 @@ def _fitted(node: Mapping[Any, Any], prefix: str, plan: Plan, often: Any) -> tup
             if set(below) - PROPERTIES:
                 children[key], weights[key] = below, weight
         elif name not in plan.gone:
-            children[key], weights[key] = _leaf(child, name, plan, inherited), plan.numbers.get(name, 0.0)
+            children[key], weights[key] = (
+                _leaf(child, name, plan, inherited),
+                plan.numbers.get(name, 0.0),
+            )
     total = math.fsum(weights.values())
     for key, child in children.items():
         share = weights[key] / total if prefix and total else weights[key]
         before = child.get("weight", 1.0) if isinstance(child, dict) else child
         share = before if math.isclose(number(before), share, rel_tol=1e-12) else share
-        children[key] = {"weight": share} | child | {"weight": share} if isinstance(child, dict) else share
-    return ({key: node[key] for key in node if key in PROPERTIES} if prefix else {}) | children, total
+        children[key] = (
+            {"weight": share} | child | {"weight": share} if isinstance(child, dict) else share
+        )
+    return (
+        {key: node[key] for key in node if key in PROPERTIES} if prefix else {}
+    ) | children, total
 
 
 def _leaf(child: Any, name: str, plan: Plan, inherited: Any) -> Any:
@@ -178,7 +231,9 @@ def _faults(leaves: Leaves, numbers: Numbers, known: Mapping[str, list[str]]) ->
     bad = [name for name, value in numbers.items() if not value >= 0]
     if bad:
         yield f"the weights of mix must be numbers >= 0; that of {listed(bad)} is not."
-    capped = [name for name, (_, often) in leaves.items() if numbers[name] and not number(often) >= 1]
+    capped = [
+        name for name, (_, often) in leaves.items() if numbers[name] and not number(often) >= 1
+    ]
     if capped:
         yield f"each entry of mix needs a repetition_factor of 1 or more; {listed(capped)} has none."
     lost = [name for name, value in numbers.items() if value > 0 and known and name not in known]

@@ -1,9 +1,10 @@
 """OLMo-core: the YAML of a ``SourceMixtureList``, or a Python module with its composable classes.
 
-OLMo-core takes tokens in whole sequences, so a ratio is a share of tokens. It never passes over a source more often than
-``max_repetition_ratio`` allows, which is once unless said, and refuses a budget that would; with ``tokens=`` the ratio is
-written from the epochs, a little upward. The YAML goes into ``SourceMixtureDatasetConfig(source_list=
-SourceMixtureList.from_yaml(path), requested_tokens=, global_batch_size=)``, the ``source_mixture_config`` of a
+OLMo-core takes tokens in whole sequences, so a ratio is a share of tokens. It never passes over a
+source more often than ``max_repetition_ratio`` allows, which is once unless said, and refuses a
+budget that would; with ``tokens=`` the ratio is written from the epochs, a little upward. The YAML
+goes into ``SourceMixtureDatasetConfig(source_list= SourceMixtureList.from_yaml(path),
+requested_tokens=, global_batch_size=)``, the ``source_mixture_config`` of a
 ``NumpyFSLDatasetConfig``. Checked with ai2-olmo-core 3.0.0.
 """
 
@@ -32,7 +33,11 @@ from reweightviz.exporters.text import python_calls, python_text, yaml_text
 FORMS = ("sources", "composable")
 MARGIN = 1.01
 """OLMo-core counts whole tokens and sequences, so an exact ratio could miss by one."""
-SPECS = tuple(f"Mixing{kind}SourceSpec{config}" for kind in ("Instance", "Token", "Document") for config in ("Config", ""))
+SPECS = tuple(
+    f"Mixing{kind}SourceSpec{config}"
+    for kind in ("Instance", "Token", "Document")
+    for config in ("Config", "")
+)
 
 SCRIPT = '''
 
@@ -73,15 +78,21 @@ class OlmoCore(Exporter):
     title = "OLMo-core"
     merges = True
     prepared = "token files (.npy)"
-    traps = ("OLMo-core takes a .npy file for bare tokens: one with the header of numpy.save begins with tokens that are none.",
-             "OLMo-core needs the tokenizer's EOS token at least once in every file that it reads from.")
+    traps = (
+        "OLMo-core takes a .npy file for bare tokens: one with the header of numpy.save "
+        "begins with tokens that are none.",
+        "OLMo-core needs the tokenizer's EOS token at least once in every file that it reads from.",
+    )
 
     def draft(self, mixture: Mixture | Schedule, path: PathLike, **options: Any) -> Draft:
         """The same, where the file's ending fits its form."""
         form = options.get("form", FORMS[0])
         if form in FORMS and (form == "composable") != (Path(path).suffix == ".py"):
-            raise ReweightvizError("OLMo-core's form='composable' is a Python module and ends in .py, the YAML of form='sources' does not; "
-                                   f"got form={form!r} and {Path(path).name!r}.")
+            raise ReweightvizError(
+                "OLMo-core's form='composable' is a Python module and ends in .py, the "
+                "YAML of form='sources' does not; "
+                f"got form={form!r} and {Path(path).name!r}."
+            )
         return super().draft(mixture, path, **options)
 
     def render(self, plan: Plan, old: Document | None, *, form: str = "sources") -> dict[str, str]:
@@ -90,7 +101,8 @@ class OlmoCore(Exporter):
         Args:
             plan: what to write.
             old: a YAML of sources to merge into.
-            form: "sources" for ``SourceMixtureList.from_yaml``, "composable" for a Python module with a ``mixture(...)``.
+            form: "sources" for ``SourceMixtureList.from_yaml``, "composable" for a Python module
+                with a ``mixture(...)``.
         """
         if form not in FORMS:
             raise UnknownName(kind="form of an OLMo-core mixture", name=form, known=FORMS)
@@ -98,13 +110,33 @@ class OlmoCore(Exporter):
             return {"": _module(plan, old)}
 
         def fill(root: Any) -> None:
-            for name, entry in yaml_text.rows(root, ["sources"], plan.numbers, lambda entry: entry.get("source_name"), gone=plan.gone):
+            for name, entry in yaml_text.rows(
+                root,
+                ["sources"],
+                plan.numbers,
+                lambda entry: entry.get("source_name"),
+                gone=plan.gone,
+            ):
                 if not entry:
-                    yaml_text.put_all(entry, {"source_name": name, "target_ratio": plan.numbers[name], "paths": _paths(plan, name)})
+                    yaml_text.put_all(
+                        entry,
+                        {
+                            "source_name": name,
+                            "target_ratio": plan.numbers[name],
+                            "paths": _paths(plan, name),
+                        },
+                    )
                 yaml_text.put(entry, ["target_ratio"], plan.numbers[name])
                 if plan.tokens is not None:
-                    there, part = entry.get("max_repetition_ratio"), number(entry.get("max_source_fraction", 1.0))
-                    yaml_text.put(entry, ["max_repetition_ratio"], repetitions(plan, name, self.title, there=there, part=part))
+                    there, part = (
+                        entry.get("max_repetition_ratio"),
+                        number(entry.get("max_source_fraction", 1.0)),
+                    )
+                    yaml_text.put(
+                        entry,
+                        ["max_repetition_ratio"],
+                        repetitions(plan, name, self.title, there=there, part=part),
+                    )
 
         return {"": self.filled(plan, old, fill)}
 
@@ -113,7 +145,11 @@ class OlmoCore(Exporter):
         python = document.path.suffix == ".py"
         rows = list(_python(document) if python else _yaml(document))
         if not rows:
-            what = "MixingInstanceSourceSpecConfig or SourceMixtureConfig" if python else "'sources' with 'source_name' and 'target_ratio'"
+            what = (
+                "MixingInstanceSourceSpecConfig or SourceMixtureConfig"
+                if python
+                else "'sources' with 'source_name' and 'target_ratio'"
+            )
             raise WrongContent(
                 path=document.path,
                 reason=f"is no mixture of OLMo-core: it has no {what} that can be read",
@@ -121,14 +157,20 @@ class OlmoCore(Exporter):
         numbers = {row.name: number(row.ratio) for row in rows}
         paths = {row.name: list(map(str, row.paths)) for row in rows if isinstance(row.paths, list)}
         normalises = python and not any(document.calls("SourceMixtureConfig"))
-        return Config({0: numbers}, paths=paths, refused=_faults(rows, numbers, normalises=normalises))
+        return Config(
+            {0: numbers}, paths=paths, refused=_faults(rows, numbers, normalises=normalises)
+        )
 
     def recognises(self, document: Document) -> bool:
         """Sources with a ``target_ratio``, or a Python file with OLMo-core's specs."""
-        return any(_yaml(document)) or any(any(document.calls(name)) for name in (*SPECS, "SourceMixtureConfig"))
+        return any(_yaml(document)) or any(
+            any(document.calls(name)) for name in (*SPECS, "SourceMixtureConfig")
+        )
 
 
-def repetitions(plan: Plan, name: str, title: str, *, there: Any = None, part: float = 1.0) -> float:
+def repetitions(
+    plan: Plan, name: str, title: str, *, there: Any = None, part: float = 1.0
+) -> float:
     """How often a source may be passed over, so that the budget fits: what stands there where that does, else from the epochs.
 
     Args:
@@ -138,7 +180,11 @@ def repetitions(plan: Plan, name: str, title: str, *, there: Any = None, part: f
         there: what the file says now.
         part: fraction of the source that the file lets in.
     """
-    domain, epochs, limit = plan.entries[name].domain, plan.record["epochs"], plan.record["max_epochs"]
+    domain, epochs, limit = (
+        plan.entries[name].domain,
+        plan.record["epochs"],
+        plan.record["max_epochs"],
+    )
     part = part if 0 < part <= 1 else 1.0
     if max(epochs.values()) > limit * (1 + 1e-6):
         limit = math.inf
@@ -170,11 +216,24 @@ def _paths(plan: Plan, name: str) -> list[str]:
 
 def _module(plan: Plan, old: Document | None) -> str:
     if old is not None:
-        raise ReweightvizError("merge=True changes the YAML of form='sources'; the module of form='composable' is written whole: "
-                               "leave merge out.")
-    often = {name: 1.0 if plan.tokens is None else repetitions(plan, name, OlmoCore.title) for name in plan.numbers}
-    rows = [{"label": name, "ratio": value, "max_repetition_factor": often[name], "paths": _paths(plan, name)}
-            for name, value in plan.numbers.items()]
+        raise ReweightvizError(
+            "merge=True changes the YAML of form='sources'; the module of "
+            "form='composable' is written whole: "
+            "leave merge out."
+        )
+    often = {
+        name: 1.0 if plan.tokens is None else repetitions(plan, name, OlmoCore.title)
+        for name in plan.numbers
+    }
+    rows = [
+        {
+            "label": name,
+            "ratio": value,
+            "max_repetition_factor": often[name],
+            "paths": _paths(plan, name),
+        }
+        for name, value in plan.numbers.items()
+    ]
     constants = {"TOKENS": None if plan.tokens is None else int(plan.tokens), "SOURCES": rows}
     return python_text.module(plan.comment("Training mixture for OLMo-core"), constants, SCRIPT)
 
@@ -183,38 +242,81 @@ def _yaml(document: Document) -> Iterator[Row]:
     sources = document.mapping.get("sources")
     for row in sources if isinstance(sources, list) else ():
         if isinstance(row, Mapping) and "target_ratio" in row:
-            yield Row(str(row.get("source_name")), row["target_ratio"], row.get("max_repetition_ratio", 1.0), row.get("paths") or [],
-                      row.get("max_source_fraction", 1.0))
+            yield Row(
+                str(row.get("source_name")),
+                row["target_ratio"],
+                row.get("max_repetition_ratio", 1.0),
+                row.get("paths") or [],
+                row.get("max_source_fraction", 1.0),
+            )
 
 
 def _python(document: Document) -> Iterator[Row]:
     table = python_calls.constant(document, "SOURCES")
-    if isinstance(table, list) and all(isinstance(row, dict) and {"label", "ratio"} <= set(row) for row in table):
-        yield from (Row(str(row["label"]), row["ratio"], row.get("max_repetition_factor", 1.0), row.get("paths")) for row in table)
+    if isinstance(table, list) and all(
+        isinstance(row, dict) and {"label", "ratio"} <= set(row) for row in table
+    ):
+        yield from (
+            Row(
+                str(row["label"]),
+                row["ratio"],
+                row.get("max_repetition_factor", 1.0),
+                row.get("paths"),
+            )
+            for row in table
+        )
         return
     for call in document.calls("SourceMixtureConfig"):
-        name, ratio, paths = (call.get(key, call.get(place)) for place, key in enumerate(("source_name", "target_ratio", "paths")))
+        name, ratio, paths = (
+            call.get(key, call.get(place))
+            for place, key in enumerate(("source_name", "target_ratio", "paths"))
+        )
         yield Row(str(name), ratio, call.get("max_repetition_ratio", 1.0), paths)
     for kind in SPECS:
         for call in document.calls(kind):
-            name = call.get("label", call.get(3)) or python_calls.said(call.get("source", call.get(0)))
-            yield Row(str(name), call.get("ratio", call.get(1)), call.get("max_repetition_factor", call.get(2, 1.0)))
+            name = call.get("label", call.get(3)) or python_calls.said(
+                call.get("source", call.get(0))
+            )
+            yield Row(
+                str(name),
+                call.get("ratio", call.get(1)),
+                call.get("max_repetition_factor", call.get(2, 1.0)),
+            )
 
 
 def _faults(rows: list[Row], numbers: Mapping[str, float], *, normalises: bool) -> tuple[str, ...]:
     found = []
     if len(numbers) < len(rows):
         found.append(f"each source may stand once; {len(rows) - len(numbers)} came again.")
-    bad = [name for name, value in numbers.items() if not (value > 0 if normalises else 0 <= value <= 1)]
+    bad = [
+        name
+        for name, value in numbers.items()
+        if not (value > 0 if normalises else 0 <= value <= 1)
+    ]
     if bad:
-        found.append(f"the ratios must be numbers {'above 0' if normalises else 'from 0 to 1'}; that of {listed(bad)} is not.")
+        found.append(
+            f"the ratios must be numbers {'above 0' if normalises else 'from 0 to 1'}; "
+            f"that of {listed(bad)} is not."
+        )
     total = math.fsum(numbers.values())
     if not normalises and not abs(total - 1) <= 1e-8 + 1e-5:
-        found.append(f"the target ratios must sum to 1, or OLMo-core refuses them; they sum to {total:.6g}.")
-    capped = [row.name for row in rows if isinstance(row.repetitions, int | float | str) and not number(row.repetitions) >= 1]
+        found.append(
+            f"the target ratios must sum to 1, or OLMo-core refuses them; they sum to {total:.6g}."
+        )
+    capped = [
+        row.name
+        for row in rows
+        if isinstance(row.repetitions, int | float | str) and not number(row.repetitions) >= 1
+    ]
     if capped:
-        found.append(f"max_repetition_ratio must be 1 or more, or OLMo-core refuses it; that of {listed(capped)} is not.")
+        found.append(
+            "max_repetition_ratio must be 1 or more, or OLMo-core refuses it; that of "
+            f"{listed(capped)} is not."
+        )
     odd = [row.name for row in rows if row.paths == [] or not 0 < number(row.part) <= 1]
     if odd:
-        found.append(f"OLMo-core needs paths, and a max_source_fraction above 0 and up to 1; {listed(odd)} has other.")
+        found.append(
+            "OLMo-core needs paths, and a max_source_fraction above 0 and up to 1; "
+            f"{listed(odd)} has other."
+        )
     return tuple(found)

@@ -32,7 +32,9 @@ class PlainCsv(Exporter):
         many = len(plan.stages) > 1
         writer.writerow(["step", "domain", "weight"] if many else ["domain", "weight"])
         for start, numbers in plan.stages.items():
-            writer.writerows([start, name, value] if many else [name, value] for name, value in numbers.items())
+            writer.writerows(
+                [start, name, value] if many else [name, value] for name, value in numbers.items()
+            )
         return {"": out.getvalue()}
 
     def parse(self, document: Document) -> Config:
@@ -51,7 +53,9 @@ class PlainCsv(Exporter):
             domain, step = row.get("domain", ""), number(row.get("step", 0))
             numbers = stages.setdefault(int(step) if step.is_integer() else -1, {})
             if domain in numbers:
-                refused.append(f"{domain[:60]!r} stands twice; each domain has one row (at each step).")
+                refused.append(
+                    f"{domain[:60]!r} stands twice; each domain has one row (at each step)."
+                )
             numbers[domain] = number(row.get("weight", "").strip().replace(",", "."))
         if -1 in stages or 0 not in stages:
             raise WrongContent(
@@ -71,6 +75,10 @@ def _rows(document: Document) -> list[list[str]]:
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     try:
-        return [cells for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if cells]
+        return [
+            cells
+            for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+            if cells
+        ]
     except csv.Error:
         return []

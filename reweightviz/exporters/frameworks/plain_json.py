@@ -33,16 +33,28 @@ class PlainJson(Exporter):
         """The JSON, without options."""
         head = {"unit": "share of training tokens", "source": plan.record["source"]}
         if len(plan.stages) == 1:
-            return {"": yaml_text.json_text({"format": mixture.FORMAT, "weights": plan.numbers} | head)}
+            return {
+                "": yaml_text.json_text({"format": mixture.FORMAT, "weights": plan.numbers} | head)
+            }
         stages = [{"step": start, "weights": numbers} for start, numbers in plan.stages.items()]
-        return {"": yaml_text.json_text({"format": schedule.FORMAT, "steps": plan.steps, "stages": stages} | head)}
+        return {
+            "": yaml_text.json_text(
+                {"format": schedule.FORMAT, "steps": plan.steps, "stages": stages} | head
+            )
+        }
 
     def parse(self, document: Document) -> Config:
         """``weights``, or ``stages``."""
         content = document.mapping
         stages = content.get("stages", [{"step": 0, "weights": content.get("weights")}])
         try:
-            pairs = [(stage["step"], {str(name): number(weight) for name, weight in stage["weights"].items()}) for stage in stages]
+            pairs = [
+                (
+                    stage["step"],
+                    {str(name): number(weight) for name, weight in stage["weights"].items()},
+                )
+                for stage in stages
+            ]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WrongContent(
                 path=document.path,
@@ -57,9 +69,13 @@ class PlainJson(Exporter):
                 reason=f"each stage must begin at a step of its own; got {starts[:12]}",
             )
         steps = content.get("steps")
-        return Config(found, steps=None if steps is None else _step(steps, document), refused=faults(found))
+        return Config(
+            found, steps=None if steps is None else _step(steps, document), refused=faults(found)
+        )
 
-    def schedule(self, config: Config, document: Document, sources: Sources | Mapping[str, Any] | None = None) -> Schedule:
+    def schedule(
+        self, config: Config, document: Document, sources: Sources | Mapping[str, Any] | None = None
+    ) -> Schedule:
         """As for every exporter; a file without provenance, such as ``Mixture.save`` writes, tells its source itself."""
         found = super().schedule(config, document, sources)
         given = document.mapping.get("source")
@@ -81,13 +97,20 @@ def faults(stages: Mapping[int, Mapping[str, float]]) -> tuple[str, ...]:
     found = []
     for start, numbers in stages.items():
         where = "" if len(stages) == 1 else f" from step {start} on"
-        bad, total = [name for name, value in numbers.items() if not value >= 0], math.fsum(numbers.values())
+        bad, total = (
+            [name for name, value in numbers.items() if not value >= 0],
+            math.fsum(numbers.values()),
+        )
         if bad:
-            found.append(f"the weights{where} must be numbers >= 0; that of {bad[0][:60]!r} is not.")
+            found.append(
+                f"the weights{where} must be numbers >= 0; that of {bad[0][:60]!r} is not."
+            )
         elif not total > 0:
             found.append(f"at least one weight{where} must be above 0.")
         elif not abs(total - 1) <= SUM_TOLERANCE:
-            found.append(f"the weights{where} are shares and must sum to 1; they sum to {total:.9g}.")
+            found.append(
+                f"the weights{where} are shares and must sum to 1; they sum to {total:.9g}."
+            )
     return tuple(found)
 
 

@@ -42,7 +42,18 @@ class PlainYaml(PlainJson):
         content = document.mapping
         own = str(content.get("format")) == FORMAT
         stages = content.get("stages")
-        staged = isinstance(stages, list) and set(content) <= {"stages", "steps", "unit", "source"} and all(
-            isinstance(stage, Mapping) and {"step", "weights"} <= set(stage) for stage in stages)
-        bare = isinstance(content.get("weights"), Mapping) and set(content) <= {"weights", "unit", "source"}
-        return not document.text.lstrip().startswith("{") and (own or bool(staged and stages) or bare)
+        staged = (
+            isinstance(stages, list)
+            and set(content) <= {"stages", "steps", "unit", "source"}
+            and all(
+                isinstance(stage, Mapping) and {"step", "weights"} <= set(stage) for stage in stages
+            )
+        )
+        bare = isinstance(content.get("weights"), Mapping) and set(content) <= {
+            "weights",
+            "unit",
+            "source",
+        }
+        return not document.text.lstrip().startswith("{") and (
+            own or bool(staged and stages) or bare
+        )

@@ -1,9 +1,9 @@
 """PremixDB: a Python module whose ``mixture(query)`` is a ``query.mix`` with weights of tokens.
 
-Weights must be named for exactly the domains that the query holds, so those of weight 0 are named too, and sum to 1.
-Documents are drawn up to a budget in tokens; nothing is repeated unless ``replacement=True``. The names are those of
-``domains=``; without it PremixDB tells corpora by their id. Read from the source of premixdb 0.1.3, which needs Python
-3.12; not run.
+Weights must be named for exactly the domains that the query holds, so those of weight 0 are named
+too, and sum to 1. Documents are drawn up to a budget in tokens; nothing is repeated unless
+``replacement=True``. The names are those of ``domains=``; without it PremixDB tells corpora by
+their id. Read from the source of premixdb 0.1.3, which needs Python 3.12; not run.
 """
 
 from __future__ import annotations
@@ -35,37 +35,56 @@ class Premixdb(Exporter):
     suffix = ".py"
     holds = r"(?s).+"
     zeros = True
-    traps = ("PremixDB takes weights for exactly the domains that the query holds, neither more nor fewer.",
-             "PremixDB holds back 10 % of the documents for validation and 10 % for testing unless splits= says otherwise.")
+    traps = (
+        "PremixDB takes weights for exactly the domains that the query holds, neither "
+        "more nor fewer.",
+        "PremixDB holds back 10 % of the documents for validation and 10 % for testing "
+        "unless splits= says otherwise.",
+    )
 
-    def render(self, plan: Plan, old: Document | None, *, seed: int = 0, replacement: bool | None = None) -> dict[str, str]:
+    def render(
+        self, plan: Plan, old: Document | None, *, seed: int = 0, replacement: bool | None = None
+    ) -> dict[str, str]:
         """The module.
 
         Args:
             plan: what to write.
             old: not used; a module is written whole.
             seed: of the draws.
-            replacement: documents may be drawn again; without it, where the budget asks for more than one epoch of something.
+            replacement: documents may be drawn again; without it, where the budget asks for more
+                than one epoch of something.
         """
         tokens = None if plan.tokens is None else round(plan.tokens)
-        constants = {"SEED": whole_number("seed", seed), "TOKENS": tokens,
-                     "REPLACEMENT": plan.repeats if replacement is None else bool(replacement),
-                     "WEIGHTS": plan.numbers}
-        return {"": python_text.module(plan.comment("Training mixture for PremixDB"), constants, SCRIPT)}
+        constants = {
+            "SEED": whole_number("seed", seed),
+            "TOKENS": tokens,
+            "REPLACEMENT": plan.repeats if replacement is None else bool(replacement),
+            "WEIGHTS": plan.numbers,
+        }
+        return {
+            "": python_text.module(plan.comment("Training mixture for PremixDB"), constants, SCRIPT)
+        }
 
     def parse(self, document: Document) -> Config:
         """The first ``mix(...)`` whose weights are a mapping that can be read without running it."""
-        found = [call for call in python_calls.calls(document, "mix") if "weights" in python_calls.arguments(document, call)]
+        found = [
+            call
+            for call in python_calls.calls(document, "mix")
+            if "weights" in python_calls.arguments(document, call)
+        ]
         for call in found:
             weights = python_calls.arguments(document, call)["weights"]
             if isinstance(weights, dict) and weights:
                 numbers = {str(name): number(weight) for name, weight in weights.items()}
-                return Config({0: numbers}, refused=_faults(numbers), traps=python_calls.others(found, call, "mix(weights=...)"))
+                return Config(
+                    {0: numbers},
+                    refused=_faults(numbers),
+                    traps=python_calls.others(found, call, "mix(weights=...)"),
+                )
         why = python_calls.unread(document, found, "weights")
         raise WrongContent(
             path=document.path,
-            reason="has no query.mix(weights={...}) that can be read without running "
-            f"it{why}",
+            reason=f"has no query.mix(weights={{...}}) that can be read without running it{why}",
         )
 
     def recognises(self, document: Document) -> bool:
@@ -78,4 +97,8 @@ def _faults(numbers: Numbers) -> tuple[str, ...]:
     if bad:
         return (f"the weights must be from 0 to 1; that of {listed(bad)} is not.",)
     total = math.fsum(numbers.values())
-    return () if abs(total - 1) <= 1e-12 else (f"the weights must sum to 1, to 12 places; they sum to {total:.13g}.",)
+    return (
+        ()
+        if abs(total - 1) <= 1e-12
+        else (f"the weights must sum to 1, to 12 places; they sum to {total:.13g}.",)
+    )

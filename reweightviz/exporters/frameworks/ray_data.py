@@ -1,8 +1,9 @@
 """Ray Data: a Python module that mixes datasets with ``Dataset.mix``.
 
-A weight is a share of rows, on any scale, and above 0. Ray takes whole blocks, always of the dataset that is furthest
-behind, so the mix is exact over many blocks only: the module cuts them small. Where every row is packed to one length,
-``unit="tokens"`` writes the weights as they are. Checked with ray 2.60.
+A weight is a share of rows, on any scale, and above 0. Ray takes whole blocks, always of the
+dataset that is furthest behind, so the mix is exact over many blocks only: the module cuts them
+small. Where every row is packed to one length, ``unit="tokens"`` writes the weights as they are.
+Checked with ray 2.60.
 """
 
 from __future__ import annotations
@@ -42,8 +43,10 @@ class RayData(Exporter):
     title = "Ray Data"
     units = (EXAMPLES, TOKENS)
     suffix = ".py"
-    traps = ("Dataset.mix takes whole blocks, so the mix is right over many blocks only.",
-             f"{SHORTEST} ends with the first dataset that is used up.")
+    traps = (
+        "Dataset.mix takes whole blocks, so the mix is right over many blocks only.",
+        f"{SHORTEST} ends with the first dataset that is used up.",
+    )
 
     def render(self, plan: Plan, old: Document | None) -> dict[str, str]:
         """The module.
@@ -52,9 +55,19 @@ class RayData(Exporter):
             plan: what to write.
             old: not used; a module is written whole.
         """
-        rows = [{"name": name, **_read(plan.entries[name].domain, plan.entries[name].paths), "weight": value}
-                for name, value in plan.numbers.items()]
-        return {"": python_text.module(plan.comment("Training mixture for Ray Data"), {"SOURCES": rows}, SCRIPT)}
+        rows = [
+            {
+                "name": name,
+                **_read(plan.entries[name].domain, plan.entries[name].paths),
+                "weight": value,
+            }
+            for name, value in plan.numbers.items()
+        ]
+        return {
+            "": python_text.module(
+                plan.comment("Training mixture for Ray Data"), {"SOURCES": rows}, SCRIPT
+            )
+        }
 
     def parse(self, document: Document) -> Config:
         """``SOURCES`` of our module, or the first ``a.mix(b, weights=[...])`` that can be read without running it."""
@@ -70,13 +83,21 @@ class RayData(Exporter):
             names = [python_calls.said(node) for node in (call.func.value, *call.args)]  # type: ignore[attr-defined]
             given = python_calls.arguments(document, call)
             even = "weights" not in given and not python_calls.spread(call)
-            weights = [1.0] * len(names) if even else python_calls.items(document, given.get("weights"))
+            weights = (
+                [1.0] * len(names) if even else python_calls.items(document, given.get("weights"))
+            )
             if len(weights) == len(names):
                 numbers = dict(zip(names, map(number, weights), strict=True))
                 stop = given.get("stopping_condition")
                 late = f"without {SHORTEST} the mix goes on after the first dataset is used up, without it, so it ends at their sizes."
-                return Config({0: numbers}, refused=_faults(numbers), traps=(
-                    *python_calls.others(found, call, "mix(...)"), *(() if SHORTEST in python_calls.said(stop) else (late,))))
+                return Config(
+                    {0: numbers},
+                    refused=_faults(numbers),
+                    traps=(
+                        *python_calls.others(found, call, "mix(...)"),
+                        *(() if SHORTEST in python_calls.said(stop) else (late,)),
+                    ),
+                )
         why = python_calls.unread(document, found, "weights", table="SOURCES")
         raise WrongContent(
             path=document.path,
@@ -90,7 +111,9 @@ class RayData(Exporter):
 
 
 def _mixes(document: Document) -> list[ast.Call]:
-    return [call for call in python_calls.calls(document, "mix") if isinstance(call.func, ast.Attribute)]
+    return [
+        call for call in python_calls.calls(document, "mix") if isinstance(call.func, ast.Attribute)
+    ]
 
 
 def _read(domain: str, paths: Sequence[str]) -> dict[str, object]:

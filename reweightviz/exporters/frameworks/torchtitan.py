@@ -1,9 +1,10 @@
 """torchtitan: a Python module whose ``config()`` is a dataloader config.
 
-``form="0.3"`` registers each source and interleaves them after packing, so a weight is a share of tokens.
-``form="grain"`` is for the data pipeline that took its place in August 2026: ``WeightedDataset`` counts what its
-child emits, packed rows (shares of tokens), or with ``unit="examples"`` documents, which are packed after the mix.
-Checked with torchtitan 0.3.0, and with its source of August 2026 (b5bcd76) and grain 0.2.18.
+``form="0.3"`` registers each source and interleaves them after packing, so a weight is a share of
+tokens. ``form="grain"`` is for the data pipeline that took its place in August 2026:
+``WeightedDataset`` counts what its child emits, packed rows (shares of tokens), or with
+``unit="examples"`` documents, which are packed after the mix. Checked with torchtitan 0.3.0, and
+with its source of August 2026 (b5bcd76) and grain 0.2.18.
 """
 
 from __future__ import annotations
@@ -80,15 +81,27 @@ class TorchTitan(Exporter):
     units = (TOKENS, EXAMPLES)
     suffix = ".py"
     holds = r"[a-z0-9_.-]+"
-    traps = ("torchtitan repeats a source that is used up, as often as its weight asks, and says nothing (infinite=True, repeat=True).",)
+    traps = (
+        "torchtitan repeats a source that is used up, as often as its weight asks, and "
+        "says nothing (infinite=True, repeat=True).",
+    )
 
-    def render(self, plan: Plan, old: Document | None, *, form: str = "0.3", seed: int = 42, split: str = "train") -> dict[str, str]:
+    def render(
+        self,
+        plan: Plan,
+        old: Document | None,
+        *,
+        form: str = "0.3",
+        seed: int = 42,
+        split: str = "train",
+    ) -> dict[str, str]:
         """The module.
 
         Args:
             plan: what to write.
             old: not used; a module is written whole.
-            form: "0.3" for ``InterleavedHuggingFaceTextDataLoader``, "grain" for ``DatasetMixConfig``.
+            form: "0.3" for ``InterleavedHuggingFaceTextDataLoader``, "grain" for
+                ``DatasetMixConfig``.
             seed: of the draws.
             split: of every dataset.
         """
@@ -104,11 +117,18 @@ class TorchTitan(Exporter):
         for name, value in plan.numbers.items():
             domain, _, paths = plan.entries[name]
             found = hub.made(domain, paths, split) if paths else {}
-            rows.append({"name": name, "weight": value} | {"config" if key == "name" else key: item for key, item in found.items()})
+            rows.append(
+                {"name": name, "weight": value}
+                | {"config" if key == "name" else key: item for key, item in found.items()}
+            )
         head = "\nfrom functools import partial\n\n" if form == "0.3" else ""
         constants = {"SEED": whole_number("seed", seed), "UNIT": plan.unit.key, "SOURCES": rows}
         comment = plan.comment(f"Training mixture for torchtitan ({form})")
-        return {"": python_text.module(comment + head, constants, INTERLEAVED if form == "0.3" else GRAIN)}
+        return {
+            "": python_text.module(
+                comment + head, constants, INTERLEAVED if form == "0.3" else GRAIN
+            )
+        }
 
     def parse(self, document: Document) -> Config:
         """``SOURCES`` of our module, or the first list of ``HFDataSource`` or ``WeightedDataset`` in the file."""
@@ -116,11 +136,21 @@ class TorchTitan(Exporter):
         if isinstance(rows, list):
             numbers = python_text.table(document, rows, "name", "weight")
             unit = python_calls.constant(document, "UNIT")
-            return Config({0: numbers}, unit=unit if isinstance(unit, str) else None, paths=_paths(rows),
-                          refused=_faults(numbers, _grain(document)))
-        kind = "WeightedDataset" if _grain(document) and not _lists(document, "HFDataSource") else "HFDataSource"
+            return Config(
+                {0: numbers},
+                unit=unit if isinstance(unit, str) else None,
+                paths=_paths(rows),
+                refused=_faults(numbers, _grain(document)),
+            )
+        kind = (
+            "WeightedDataset"
+            if _grain(document) and not _lists(document, "HFDataSource")
+            else "HFDataSource"
+        )
         lists = _lists(document, kind)
-        taken = next((node for node in lists if len(_siblings(document, node, kind)) == len(node.elts)), None)
+        taken = next(
+            (node for node in lists if len(_siblings(document, node, kind)) == len(node.elts)), None
+        )
         if taken is None:
             why = python_calls.unclear(document, ["SOURCES", *lists])
             raise WrongContent(
@@ -128,32 +158,54 @@ class TorchTitan(Exporter):
                 reason="has no SOURCES, no HFDataSource and no WeightedDataset in a list that "
                 f"can be read without running it{why}",
             )
-        found = [python_calls.arguments(document, call) for call in _siblings(document, taken, kind)]
+        found = [
+            python_calls.arguments(document, call) for call in _siblings(document, taken, kind)
+        ]
         names = [python_calls.said(_name(one, found)) for one in found]
         numbers: Numbers = {}
         for name, one, call in zip(names, found, _siblings(document, taken, kind), strict=True):
-            numbers[name] = numbers.get(name, 0.0) + number(one.get("weight", math.nan if python_calls.spread(call) else 1.0))
+            numbers[name] = numbers.get(name, 0.0) + number(
+                one.get("weight", math.nan if python_calls.spread(call) else 1.0)
+            )
         grain = kind == "WeightedDataset"
-        mixed = () if len({str(one.get("infinite", True)) for one in found}) == 1 else ("infinite must be the same for all sources.",)
-        return Config({0: numbers}, unit=_unit(document, found) if grain else None, refused=mixed + _faults(numbers, grain),
-                      traps=python_calls.others(lists, taken, f"list of {kind}"))
+        mixed = (
+            ()
+            if len({str(one.get("infinite", True)) for one in found}) == 1
+            else ("infinite must be the same for all sources.",)
+        )
+        return Config(
+            {0: numbers},
+            unit=_unit(document, found) if grain else None,
+            refused=mixed + _faults(numbers, grain),
+            traps=python_calls.others(lists, taken, f"list of {kind}"),
+        )
 
     def recognises(self, document: Document) -> bool:
         """A Python file that calls HFDataSource or WeightedDataset."""
         return bool(python_calls.calls(document, "HFDataSource")) or _grain(document)
 
-    def entries(self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]) -> dict[str, Entry]:
+    def entries(
+        self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]
+    ) -> dict[str, Entry]:
         """Names in lower case, for torchtitan looks them up in lower case; others become slugs that no other name has."""
         found = {}
         for name, entry in super().entries(domains, sources, options).items():
-            plain = name if name == name.lower() and entry.domain == name else provenance.slug(f"{entry.domain} ").lower()
+            plain = (
+                name
+                if name == name.lower() and entry.domain == name
+                else provenance.slug(f"{entry.domain} ").lower()
+            )
             found[plain] = entry
         return found
 
 
 def _paths(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    return {str(row["name"]): hub.listed_files(row.get("data_files")) or (hub.named(row["path"], row.get("config"), row.get("split")),)
-            for row in rows if "path" in row}
+    return {
+        str(row["name"]): hub.listed_files(row.get("data_files"))
+        or (hub.named(row["path"], row.get("config"), row.get("split")),)
+        for row in rows
+        if "path" in row
+    }
 
 
 def _lists(document: Document, kind: str) -> list[ast.List | ast.Tuple]:
@@ -169,13 +221,18 @@ def _siblings(document: Document, node: ast.List | ast.Tuple, kind: str) -> list
 
 def _name(one: Mapping[str | int, Any], found: Sequence[Mapping[str | int, Any]]) -> Any:
     name = one.get("dataset", "c4_test")
-    shared = [other.get("dataset_path") for other in found if other.get("dataset", "c4_test") == name]
+    shared = [
+        other.get("dataset_path") for other in found if other.get("dataset", "c4_test") == name
+    ]
     return one["dataset_path"] if len(shared) > 1 and one.get("dataset_path") else name
 
 
 def _unit(document: Document, found: Sequence[Mapping[str | int, Any]]) -> str:
-    packed = (python_calls.called(part) for part in (python_calls.followed(document, one.get("dataset")) for one in found)
-              if isinstance(part, ast.AST))
+    packed = (
+        python_calls.called(part)
+        for part in (python_calls.followed(document, one.get("dataset")) for one in found)
+        if isinstance(part, ast.AST)
+    )
     return "tokens" if all(name.endswith("PackingConfig") for name in packed) else "examples"
 
 
@@ -185,4 +242,8 @@ def _grain(document: Document) -> bool:
 
 def _faults(numbers: Numbers, grain: bool) -> tuple[str, ...]:
     bad = [name for name, value in numbers.items() if not value > 0]
-    return (f"DatasetMixConfig needs weights above 0; that of {listed(bad)} is not.",) if grain and bad else hub.faults(numbers, "a weight")
+    return (
+        (f"DatasetMixConfig needs weights above 0; that of {listed(bad)} is not.",)
+        if grain and bad
+        else hub.faults(numbers, "a weight")
+    )

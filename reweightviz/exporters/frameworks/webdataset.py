@@ -1,8 +1,8 @@
 """WebDataset: a Python module with a ``RandomMix`` over endless datasets.
 
-``RandomMix`` draws samples, each dataset by its probability, on any scale. Where every sample is packed to one length,
-``unit="tokens"`` writes the weights as they are. It ends where a dataset ends, so the shards are resampled and the run
-ends by its steps. Checked with webdataset 1.0.2.
+``RandomMix`` draws samples, each dataset by its probability, on any scale. Where every sample is
+packed to one length, ``unit="tokens"`` writes the weights as they are. It ends where a dataset
+ends, so the shards are resampled and the run ends by its steps. Checked with webdataset 1.0.2.
 """
 
 from __future__ import annotations
@@ -37,8 +37,12 @@ class WebDataset(Exporter):
     title = "WebDataset"
     units = (EXAMPLES, TOKENS)
     suffix = ".py"
-    traps = ("RandomMix draws from Python's own random module and takes no seed: call random.seed in every worker for a run that repeats.",
-             "resampled=True draws shards with replacement, as often as a probability asks, and says nothing.")
+    traps = (
+        "RandomMix draws from Python's own random module and takes no seed: call "
+        "random.seed in every worker for a run that repeats.",
+        "resampled=True draws shards with replacement, as often as a probability asks, "
+        "and says nothing.",
+    )
 
     def render(self, plan: Plan, old: Document | None) -> dict[str, str]:
         """The module.
@@ -47,8 +51,15 @@ class WebDataset(Exporter):
             plan: what to write.
             old: not used; a module is written whole.
         """
-        rows = [{"name": name, "urls": list(plan.entries[name].paths), "probability": value} for name, value in plan.numbers.items()]
-        return {"": python_text.module(plan.comment("Training mixture for WebDataset"), {"SOURCES": rows}, SCRIPT)}
+        rows = [
+            {"name": name, "urls": list(plan.entries[name].paths), "probability": value}
+            for name, value in plan.numbers.items()
+        ]
+        return {
+            "": python_text.module(
+                plan.comment("Training mixture for WebDataset"), {"SOURCES": rows}, SCRIPT
+            )
+        }
 
     def parse(self, document: Document) -> Config:
         """``SOURCES`` of our module, or the first ``RandomMix(...)`` that can be read without running it."""
@@ -60,15 +71,31 @@ class WebDataset(Exporter):
         found = python_calls.calls(document, "RandomMix")
         for call in found:
             given = python_calls.arguments(document, call)
-            parts, wanted = python_calls.items(document, given.get("datasets", given.get(0))), given.get("probs", given.get(1))
+            parts, wanted = (
+                python_calls.items(document, given.get("datasets", given.get(0))),
+                given.get("probs", given.get(1)),
+            )
             even = wanted is None and not python_calls.spread(call)
             weights = [1.0] * len(parts) if even else python_calls.items(document, wanted)
             if parts and len(weights) == len(parts):
-                numbers = {python_calls.said(part): number(weight) for part, weight in zip(parts, weights, strict=True)}
+                numbers = {
+                    python_calls.said(part): number(weight)
+                    for part, weight in zip(parts, weights, strict=True)
+                }
                 lost = given.get("longest", given.get(2)) is True
-                refused = ("longest=True goes on without the datasets that are used up, so it ends at their sizes.",) if lost else ()
-                return Config({0: numbers}, refused=refused + hub.faults(numbers, "a probability"),
-                              traps=python_calls.others(found, call, "RandomMix"))
+                refused = (
+                    (
+                        "longest=True goes on without the datasets that are used up, so "
+                        "it ends at their sizes.",
+                    )
+                    if lost
+                    else ()
+                )
+                return Config(
+                    {0: numbers},
+                    refused=refused + hub.faults(numbers, "a probability"),
+                    traps=python_calls.others(found, call, "RandomMix"),
+                )
         why = python_calls.unread(document, found, "datasets", "probs", 0, 1, table="SOURCES")
         raise WrongContent(
             path=document.path,

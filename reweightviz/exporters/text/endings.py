@@ -4,10 +4,44 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-DATA = frozenset((
-    "arrow", "bin", "csv", "dat", "feather", "h5", "hdf5", "idx", "json", "jsonl", "lance", "mds", "mmap", "msgpack", "ndjson", "npy",
-    "npz", "orc", "parquet", "pickle", "pkl", "pt", "tar", "tgz", "tsv", "txt", "warc", "bz2", "gz", "lz4", "xz", "zip", "zst", "zstd",
-))
+DATA = frozenset(
+    (
+        "arrow",
+        "bin",
+        "csv",
+        "dat",
+        "feather",
+        "h5",
+        "hdf5",
+        "idx",
+        "json",
+        "jsonl",
+        "lance",
+        "mds",
+        "mmap",
+        "msgpack",
+        "ndjson",
+        "npy",
+        "npz",
+        "orc",
+        "parquet",
+        "pickle",
+        "pkl",
+        "pt",
+        "tar",
+        "tgz",
+        "tsv",
+        "txt",
+        "warc",
+        "bz2",
+        "gz",
+        "lz4",
+        "xz",
+        "zip",
+        "zst",
+        "zstd",
+    )
+)
 """What data files end in, each part by itself: ``web.jsonl.gz`` ends in two of them."""
 
 

@@ -19,8 +19,12 @@ FAULTS = (ValueError, TypeError, SyntaxError, MemoryError, RecursionError)
 
 def imports(document: Document, package: str) -> bool:
     """Whether a Python file imports a package, or part of it."""
-    found = (node.module or "" if isinstance(node, ast.ImportFrom) else name.name
-             for node in ast.walk(document.tree) if isinstance(node, ast.Import | ast.ImportFrom) for name in node.names)
+    found = (
+        node.module or "" if isinstance(node, ast.ImportFrom) else name.name
+        for node in ast.walk(document.tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in node.names
+    )
     return any(name.split(".")[0] == package for name in found)
 
 
@@ -45,7 +49,13 @@ def in_order(nodes: Iterable[Node]) -> list[Node]:
 def called(node: ast.AST) -> str:
     """The last name of what a call calls; "" for anything else."""
     function = node.func if isinstance(node, ast.Call) else None
-    return function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
+    return (
+        function.id
+        if isinstance(function, ast.Name)
+        else function.attr
+        if isinstance(function, ast.Attribute)
+        else ""
+    )
 
 
 def arguments(document: Document, call: ast.Call) -> dict[str | int, Any]:
@@ -55,7 +65,9 @@ def arguments(document: Document, call: ast.Call) -> dict[str | int, Any]:
 
 def spread(call: ast.Call) -> bool:
     """Whether a call has arguments that are not written out, by ``*`` or ``**``."""
-    return any(isinstance(node, ast.Starred) for node in call.args) or any(keyword.arg is None for keyword in call.keywords)
+    return any(isinstance(node, ast.Starred) for node in call.args) or any(
+        keyword.arg is None for keyword in call.keywords
+    )
 
 
 def value(document: Document, node: Any) -> Any:
@@ -88,14 +100,24 @@ def items(document: Document, given: Any) -> list[Any]:
     """What is in a list or tuple, written out there or bound to a name: literals as values, else nodes; [] where that is not known."""
     node = followed(document, given)
     if isinstance(node, ast.List | ast.Tuple):
-        return [] if any(isinstance(item, ast.Starred) for item in node.elts) else [value(document, item) for item in node.elts]
+        return (
+            []
+            if any(isinstance(item, ast.Starred) for item in node.elts)
+            else [value(document, item) for item in node.elts]
+        )
     return list(node) if isinstance(node, list | tuple) else []
 
 
 def said(given: Any) -> str:
     """How a person would name a value: text as it is, code as it is written."""
     try:
-        return given if isinstance(given, str) else ast.unparse(given) if isinstance(given, ast.AST) else str(given)
+        return (
+            given
+            if isinstance(given, str)
+            else ast.unparse(given)
+            if isinstance(given, ast.AST)
+            else str(given)
+        )
     except RecursionError:
         return f"the code in line {given.lineno}"
 
@@ -106,7 +128,10 @@ def others(found: Sequence[ast.AST], taken: ast.AST, what: str) -> tuple[str, ..
     if not lines:
         return ()
     there = f"line {lines[0]}" if len(lines) == 1 else f"lines {', '.join(map(str, lines[:12]))}"
-    return (f"The file has more than one {what}: this is the one of line {taken.lineno}, another is in {there}.",)  # type: ignore[attr-defined]
+    return (
+        f"The file has more than one {what}: this is the one of line {taken.lineno}, "
+        f"another is in {there}.",
+    )  # type: ignore[attr-defined]
 
 
 def unread(document: Document, found: Sequence[ast.Call], *keys: str | int, table: str = "") -> str:
@@ -119,7 +144,11 @@ def unread(document: Document, found: Sequence[ast.Call], *keys: str | int, tabl
         table: name of a constant that was wanted.
     """
     wanted = [_given(call)[key] for call in found for key in keys if key in _given(call)]
-    return unclear(document, [table, *wanted], *["some of the arguments stand behind * or **" for call in found if spread(call)][:1])
+    return unclear(
+        document,
+        [table, *wanted],
+        *["some of the arguments stand behind * or **" for call in found if spread(call)][:1],
+    )
 
 
 def unclear(document: Document, wanted: Iterable[ast.expr | str], *more: str) -> str:
@@ -129,8 +158,13 @@ def unclear(document: Document, wanted: Iterable[ast.expr | str], *more: str) ->
 
 
 def _given(call: ast.Call) -> dict[str | int, ast.expr]:
-    places = next((place for place, node in enumerate(call.args) if isinstance(node, ast.Starred)), len(call.args))
-    return dict(enumerate(call.args[:places])) | {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+    places = next(
+        (place for place, node in enumerate(call.args) if isinstance(node, ast.Starred)),
+        len(call.args),
+    )
+    return dict(enumerate(call.args[:places])) | {
+        keyword.arg: keyword.value for keyword in call.keywords if keyword.arg
+    }
 
 
 def _why(document: Document, wanted: ast.expr | str) -> Iterator[str]:
@@ -141,5 +175,7 @@ def _why(document: Document, wanted: ast.expr | str) -> Iterator[str]:
             yield f"{name!r} is bound or changed in lines {', '.join(map(str, lines[:12]))}"
         elif lines and isinstance(node, ast.Name):
             yield f"{name!r} of line {lines[0]} is not written out"
-    elif isinstance(node, ast.List | ast.Tuple) and any(isinstance(item, ast.Starred) for item in node.elts):
+    elif isinstance(node, ast.List | ast.Tuple) and any(
+        isinstance(item, ast.Starred) for item in node.elts
+    ):
         yield f"the list of line {node.lineno} has more in it than is written out"

@@ -8,7 +8,20 @@ from typing import NamedTuple
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-CHANGING = {"append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse", "update", "setdefault", "popitem", "__setitem__"}
+CHANGING = {
+    "append",
+    "extend",
+    "insert",
+    "pop",
+    "remove",
+    "clear",
+    "sort",
+    "reverse",
+    "update",
+    "setdefault",
+    "popitem",
+    "__setitem__",
+}
 """Methods after which a list or dictionary is another."""
 
 
@@ -42,7 +55,14 @@ class Names:
             waiting += self._inside(node, scope)
         for scope, name, everywhere in self._shared:
             moved = self._bound.pop((id(scope), name), [])
-            home = tree if everywhere else next((outer for outer in self._around(scope) if (id(outer), name) in self._bound), tree)
+            home = (
+                tree
+                if everywhere
+                else next(
+                    (outer for outer in self._around(scope) if (id(outer), name) in self._bound),
+                    tree,
+                )
+            )
             self._bound.setdefault((id(home), name), []).extend(moved)
         for changed in self._changed:
             self._found(changed).append(Binding(changed.lineno, None))
@@ -64,13 +84,20 @@ class Names:
 
     def lines(self, name: ast.Name | str) -> list[int]:
         """Where a name, or a name of the file itself, is bound or changed."""
-        found = self._bound.get((id(self._tree), name), []) if isinstance(name, str) else self._found(name)
+        found = (
+            self._bound.get((id(self._tree), name), [])
+            if isinstance(name, str)
+            else self._found(name)
+        )
         return sorted({binding.line for binding in found})
 
     def _found(self, name: ast.Name) -> list[Binding]:
         used = self._scopes.get(id(name), self._tree)
-        seen = (self._bound.get((id(scope), name.id)) for scope in self._around(used)
-                if scope is used or not isinstance(scope, ast.ClassDef))
+        seen = (
+            self._bound.get((id(scope), name.id))
+            for scope in self._around(used)
+            if scope is used or not isinstance(scope, ast.ClassDef)
+        )
         return next(filter(None, seen), [])
 
     def _around(self, scope: ast.AST) -> Iterator[ast.AST]:
@@ -86,8 +113,14 @@ class Names:
         if opens:
             self._outer[id(node)] = scope
         for field, value in ast.iter_fields(node):
-            within = node if opens and (field == "body" or isinstance(node, COMPREHENSIONS)) else scope
-            yield from ((part, within) for part in (value if isinstance(value, list) else [value]) if isinstance(part, ast.AST))
+            within = (
+                node if opens and (field == "body" or isinstance(node, COMPREHENSIONS)) else scope
+            )
+            yield from (
+                (part, within)
+                for part in (value if isinstance(value, list) else [value])
+                if isinstance(part, ast.AST)
+            )
 
     def _note(self, node: ast.AST, scope: ast.AST) -> None:
         """What a node says of names."""
@@ -119,7 +152,9 @@ class Names:
             self._values[id(target)] = value
         elif isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
             starred = any(isinstance(part, ast.Starred) for part in (*target.elts, *value.elts))
-            for part, its_value in zip(target.elts, value.elts, strict=False) if not starred else ():
+            for part, its_value in (
+                zip(target.elts, value.elts, strict=False) if not starred else ()
+            ):
                 self._pair(part, its_value)
 
 
@@ -128,9 +163,17 @@ def _named(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
             yield from (alias.asname or alias.name.partition(".")[0] for alias in aliases)
-        case ast.FunctionDef(name=str(name)) | ast.AsyncFunctionDef(name=str(name)) | ast.ClassDef(name=str(name)):
+        case (
+            ast.FunctionDef(name=str(name))
+            | ast.AsyncFunctionDef(name=str(name))
+            | ast.ClassDef(name=str(name))
+        ):
             yield name
-        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+        case (
+            ast.ExceptHandler(name=str(name))
+            | ast.MatchAs(name=str(name))
+            | ast.MatchStar(name=str(name))
+        ):
             yield name
         case ast.MatchMapping(rest=str(name)):
             yield name
@@ -139,7 +182,9 @@ def _named(node: ast.AST) -> Iterator[str]:
 def _parameters(node: ast.AST) -> Iterator[ast.arg]:
     if isinstance(node, FUNCTIONS):
         given = node.args
-        yield from filter(None, [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg])
+        yield from filter(
+            None, [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+        )
 
 
 def _changed(node: ast.AST) -> Iterator[ast.Name]:
@@ -147,7 +192,11 @@ def _changed(node: ast.AST) -> Iterator[ast.Name]:
     held: ast.AST | None = None
     if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
         held = node.value
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGING:
+    elif (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in CHANGING
+    ):
         held = node.func.value
     while isinstance(held, ast.Subscript):
         held = held.value

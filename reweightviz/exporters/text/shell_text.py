@@ -9,8 +9,11 @@ from collections.abc import Iterator
 _WORD = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s;&|<>()"'])"""
 _TOKEN = re.compile(rf"#[^\n]*|({_WORD}+)|([;&|<>()\"'])")
 _ASSIGNED = re.compile(
-    rf"^([ \t]*)(?:(?:export|local|readonly|declare|typeset)[ \t]+(?:-\w+[ \t]+)*)?([A-Za-z_]\w*)(\+?)=(\([^()]*\)|{_WORD}*)"
-    r"(?=([\s;&|]|\Z)?)", re.MULTILINE)
+    r"^([ \t]*)(?:(?:export|local|readonly|declare|typeset)[ \t]+(?:-\w+[ "
+    rf"\t]+)*)?([A-Za-z_]\w*)(\+?)=(\([^()]*\)|{_WORD}*)"
+    r"(?=([\s;&|]|\Z)?)",
+    re.MULTILINE,
+)
 _NAMED = re.compile(r'"?\$\{(\w+)\[[@*]\]\}"?|\$(?:(\w+)|\{(\w+)\})')
 _LONGEST = 2**18
 """A longer value comes of a variable that is put into itself again and again."""
@@ -36,16 +39,18 @@ def words(text: str, option: str) -> list[str] | None:
     inside = assigned and assigned[-1].end() > found.end()
     if inside:
         rest = assigned.pop()[4][:-1]
-        rest = rest[re.search(rf"(?<![\w-]){option}(?=\s)", rest).end():].replace('\\"', '"')  # type: ignore[union-attr]
+        rest = rest[re.search(rf"(?<![\w-]){option}(?=\s)", rest).end() :].replace('\\"', '"')  # type: ignore[union-attr]
     else:
-        rest = " ".join(_behind(plain[found.end():]))
-    rest = _filled(rest, _values(assigned, plain[:found.start()]))
+        rest = " ".join(_behind(plain[found.end() :]))
+    rest = _filled(rest, _values(assigned, plain[: found.start()]))
     return list(_split(re.split(r"(?:^|\s)(?:--[A-Za-z]|\d?[<>])", rest)[0]))
 
 
 def unknown(words: list[str]) -> str | None:
     """The first word that only a shell could tell: a command, or nothing but a variable."""
-    return next((word for word in words if re.search(r"`|\$\(|\$\{(?!\w+\})|^\$(\w*|\{\w+\})$", word)), None)
+    return next(
+        (word for word in words if re.search(r"`|\$\(|\$\{(?!\w+\})|^\$(\w*|\{\w+\})$", word)), None
+    )
 
 
 def _behind(text: str) -> Iterator[str]:
@@ -66,8 +71,16 @@ def _values(assigned: list[re.Match[str]], text: str) -> dict[str, str]:
     for margin, name, adds, value, ends in (one.groups() for one in assigned[:_MOST]):
         listed = value.startswith("(")
         filled = _filled(value[1:-1] if listed else "".join(_unquoted(value)), values)
-        values[name] = filled if not adds else f"{values.get(name, '')}{' ' if listed else ''}{filled}"
-        if margin or ends is None or name in lost or len(values[name]) > _LONGEST or len(assigned) > _MOST:
+        values[name] = (
+            filled if not adds else f"{values.get(name, '')}{' ' if listed else ''}{filled}"
+        )
+        if (
+            margin
+            or ends is None
+            or name in lost
+            or len(values[name]) > _LONGEST
+            or len(assigned) > _MOST
+        ):
             lost.add(name)
             del values[name]
     return values

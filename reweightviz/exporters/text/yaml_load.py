@@ -17,7 +17,16 @@ from reweightviz.core.errors import ReweightvizError, WrongContent, listed
 
 MOST_NODES = 1_000_000
 """A config with more entries, its aliases written out, is none that a person wrote."""
-FAULTS = (YAMLError, ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError)
+FAULTS = (
+    YAMLError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    TypeError,
+    ValueError,
+)
 """What ruamel.yaml raises on texts that are not YAML."""
 
 
@@ -31,7 +40,11 @@ class _Constructor(SafeConstructor):
     def _marked(self, node: Node) -> Any:
         if isinstance(node, ScalarNode):
             return node.value
-        return self.construct_yaml_map(node) if isinstance(node, MappingNode) else self.construct_yaml_seq(node)
+        return (
+            self.construct_yaml_map(node)
+            if isinstance(node, MappingNode)
+            else self.construct_yaml_seq(node)
+        )
 
 
 _Constructor.add_constructor(None, _Constructor._marked)  # noqa: SLF001
@@ -41,7 +54,8 @@ def load(text: str, path: object) -> Any:
     """What a text of YAML or JSON holds.
 
     Raises:
-        ReweightvizError: it is neither, a key stands twice, it holds itself, or its aliases make it grow without end.
+        ReweightvizError: it is neither, a key stands twice, it holds itself, or its aliases make
+            it grow without end.
     """
     kind = "JSON" if str(path).lower().endswith(".json") else "YAML"
     try:
@@ -85,12 +99,19 @@ def _check_size(root: Node) -> None:
             sizes[id(waiting.pop())] = size = 1 + sum(sizes[id(child)] for child in _children(node))
             opened.remove(id(node))
             if size > MOST_NODES:
-                raise ConstructorError(None, None, f"its aliases, written out, make more than {MOST_NODES:,} entries", node.start_mark)
+                raise ConstructorError(
+                    None,
+                    None,
+                    f"its aliases, written out, make more than {MOST_NODES:,} entries",
+                    node.start_mark,
+                )
         else:
             opened.add(id(node))
             for child in _children(node):
                 if id(child) in opened:
-                    raise ConstructorError(None, None, f"&{child.anchor} holds itself", child.start_mark)
+                    raise ConstructorError(
+                        None, None, f"&{child.anchor} holds itself", child.start_mark
+                    )
                 waiting.append(child)
 
 
@@ -106,9 +127,17 @@ def _said(error: Exception) -> str:
         return "it is nested too deeply"
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} (line {error.lineno}, column {error.colno})"
-    problem, context, mark = (getattr(error, name, None) for name in ("problem", "context", "problem_mark"))
+    problem, context, mark = (
+        getattr(error, name, None) for name in ("problem", "context", "problem_mark")
+    )
     if not problem:
         return " ".join(str(error).partition(";")[0].split())[:200] or type(error).__name__
     twice = problem.partition('found duplicate key "')[2].partition('" with value')[0]
-    sentence = f"the key {twice!r} stands twice" if twice else ", ".join(filter(None, (context, problem)))
-    return f"{' '.join(sentence.split())[:200]} (line {mark.line + 1}, column {mark.column + 1})" if mark else sentence[:200]
+    sentence = (
+        f"the key {twice!r} stands twice" if twice else ", ".join(filter(None, (context, problem)))
+    )
+    return (
+        f"{' '.join(sentence.split())[:200]} (line {mark.line + 1}, column {mark.column + 1})"
+        if mark
+        else sentence[:200]
+    )

@@ -12,25 +12,41 @@ from typing import Any
 
 def replayed(old: str, before: str, after: str) -> str:
     """The change from ``before`` to ``after``, made in ``old``, from which ``before`` differs in spacing only."""
-    old_lines, before_lines, after_lines = (text.splitlines(keepends=True) for text in (old, before, after))
+    old_lines, before_lines, after_lines = (
+        text.splitlines(keepends=True) for text in (old, before, after)
+    )
     place: dict[int, int] = {}
-    for _, i1, i2, j1, j2 in SequenceMatcher(None, before_lines, old_lines, autojunk=False).get_opcodes():
-        place.setdefault(i1, j1)  # lines of the old text alone, such as ---, go with what follows them
+    for _, i1, i2, j1, j2 in SequenceMatcher(
+        None, before_lines, old_lines, autojunk=False
+    ).get_opcodes():
+        place.setdefault(
+            i1, j1
+        )  # lines of the old text alone, such as ---, go with what follows them
         if i2 - i1 == j2 - j1:
             place |= {i1 + step: j1 + step for step in range(1, i2 - i1)}
     end = place.setdefault(len(before_lines), len(old_lines))
     out: list[str] = []
-    for kind, i1, i2, j1, j2 in SequenceMatcher(None, before_lines, after_lines, autojunk=False).get_opcodes():
+    for kind, i1, i2, j1, j2 in SequenceMatcher(
+        None, before_lines, after_lines, autojunk=False
+    ).get_opcodes():
         known = kind == "equal" and i1 in place and i2 in place
         near = i1 if i1 < i2 else i1 - 1
-        aside = _margin(old_lines[place[near]]) - _margin(before_lines[near]) if place.get(near, len(old_lines)) < len(old_lines) else 0
-        out += old_lines[place[i1]:place[i2]] if known else [_shifted(line, aside) for line in after_lines[j1:j2]]
+        aside = (
+            _margin(old_lines[place[near]]) - _margin(before_lines[near])
+            if place.get(near, len(old_lines)) < len(old_lines)
+            else 0
+        )
+        out += (
+            old_lines[place[i1] : place[i2]]
+            if known
+            else [_shifted(line, aside) for line in after_lines[j1:j2]]
+        )
     return "".join([*out, *old_lines[end:]])
 
 
 def _shifted(line: str, columns: int) -> str:
     """The line as far to the right as the old text has its neighbours."""
-    return " " * columns + line if columns > 0 else line[min(-columns, _margin(line)):]
+    return " " * columns + line if columns > 0 else line[min(-columns, _margin(line)) :]
 
 
 def alike(one: Any, other: Any) -> bool:
@@ -51,7 +67,9 @@ _OPENS = re.compile(r"\s*[^\s#-][^#]*:\s*([&!]\S*\s*)?(#.*)?$")
 def indents(text: str) -> dict[str, int]:
     """How far the first nested mapping and the first list of a text are indented."""
     found = {"mapping": 2, "sequence": 2, "offset": 0}
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    lines = [
+        line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")
+    ]
     pairs = list(itertools.pairwise(lines))
     for upper, lower in pairs:
         step = _margin(lower) - _margin(upper)

@@ -28,7 +28,10 @@ class _Representer(RoundTripRepresenter):
 
     def _float(self, value: float) -> Any:
         text = repr(value)
-        return self.represent_scalar("tag:yaml.org,2002:float", text if "." in text or "e" not in text else text.replace("e", ".0e"))
+        return self.represent_scalar(
+            "tag:yaml.org,2002:float",
+            text if "." in text or "e" not in text else text.replace("e", ".0e"),
+        )
 
 
 _Representer.add_representer(float, _Representer._float)  # noqa: SLF001
@@ -54,7 +57,8 @@ def edited(old: str, change: Callable[[Any], None], path: object) -> str:
 
     Args:
         old: the text of the file.
-        change: changes the loaded mapping; use :func:`put` and :func:`rows`, which keep comments and split aliases.
+        change: changes the loaded mapping; use :func:`put` and :func:`rows`, which keep comments
+            and split aliases.
         path: of the file, for the error.
     """
     text = old.replace("\r\n", "\n")
@@ -70,8 +74,7 @@ def edited(old: str, change: Callable[[Any], None], path: object) -> str:
     if not isinstance(root, CommentedMap):
         raise WrongContent(
             path=path,
-            reason="must hold a mapping to merge a mixture into; it holds "
-            f"{type(root).__name__}",
+            reason=f"must hold a mapping to merge a mixture into; it holds {type(root).__name__}",
         )
     before = _text(yaml, root)
     change(root)
@@ -87,7 +90,8 @@ def put(root: CommentedMap, keys: Sequence[str], value: Any) -> None:
     """Set the value at a path of keys; mappings on the way are made, entries that are not in ``value`` go.
 
     Raises:
-        ReweightvizError: what is there is filled in from elsewhere, such as ``!include file`` or ``${other.key}``.
+        ReweightvizError: what is there is filled in from elsewhere, such as ``!include file`` or
+            ``${other.key}``.
     """
     node = root
     for key, below in itertools.pairwise(keys):
@@ -108,8 +112,14 @@ def made(change: Callable[[Any], None]) -> str:
     return _text(_writer(), root)
 
 
-def rows(root: CommentedMap, keys: Sequence[str], wanted: Mapping[str, float],
-         name_of: Callable[[Mapping[str, Any]], object], *, gone: Sequence[str] = ()) -> Iterator[tuple[str, CommentedMap]]:
+def rows(
+    root: CommentedMap,
+    keys: Sequence[str],
+    wanted: Mapping[str, float],
+    name_of: Callable[[Mapping[str, Any]], object],
+    *,
+    gone: Sequence[str] = (),
+) -> Iterator[tuple[str, CommentedMap]]:
     """The entries of a list that the names in ``wanted`` stand for, made where they are missing.
 
     Args:
@@ -128,12 +138,18 @@ def rows(root: CommentedMap, keys: Sequence[str], wanted: Mapping[str, float],
     entries = _inner(root, parent, keys[-1], CommentedSeq, None)
     odd = [entry for entry in entries if not isinstance(entry, Mapping)]
     if odd:
-        raise ReweightvizError(f"{'.'.join(keys)} of this config must list mappings to take weights; it has {str(odd[0])[:60]!r}.")
+        raise ReweightvizError(
+            f"{'.'.join(keys)} of this config must list mappings to take weights; it has "
+            f"{str(odd[0])[:60]!r}."
+        )
     names = [str(name_of(entry)) for entry in entries]
     strangers = [name for name in names if name not in wanted and name not in gone]
     if strangers:
-        raise ReweightvizError(f"{'.'.join(keys)} of this config has {listed(strangers)}, which the mixture does not name: "
-                               "give them a weight (0 takes them out), or take them out of the config.")
+        raise ReweightvizError(
+            f"{'.'.join(keys)} of this config has {listed(strangers)}, which the mixture "
+            "does not name: "
+            "give them a weight (0 takes them out), or take them out of the config."
+        )
     for place in reversed(range(len(entries))):
         if names[place] in gone:
             del entries[place], names[place]
@@ -163,7 +179,9 @@ def check_text(name: str) -> None:
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
-        raise ReweightvizError(f"{name[:60]!r} holds half of a surrogate pair, which UTF-8 cannot.") from None
+        raise ReweightvizError(
+            f"{name[:60]!r} holds half of a surrogate pair, which UTF-8 cannot."
+        ) from None
 
 
 def _writer() -> YAML:
@@ -188,18 +206,27 @@ def _safely(text: str) -> Any:
 
 
 def _key(key: Any) -> Any:
-    plain = isinstance(key, str) and re.fullmatch("[A-Za-z]+([_-][A-Za-z]+)*", key) and key.lower() not in TRUTH_WORDS
+    plain = (
+        isinstance(key, str)
+        and re.fullmatch("[A-Za-z]+([_-][A-Za-z]+)*", key)
+        and key.lower() not in TRUTH_WORDS
+    )
     return key if plain or not isinstance(key, str) else DoubleQuotedScalarString(key)
 
 
 def _is_flat(value: Any) -> bool:
-    return isinstance(value, list | tuple) and not any(isinstance(item, Mapping | list | tuple) for item in value)
+    return isinstance(value, list | tuple) and not any(
+        isinstance(item, Mapping | list | tuple) for item in value
+    )
 
 
 def _drop(node: CommentedMap, key: Any) -> None:
     if any(key in part for part in _merged(node)):
-        raise ReweightvizError(f"{str(key)[:60]!r} comes into this config by a merge key (<<), so it cannot be taken out there: "
-                               "write the entries out.")
+        raise ReweightvizError(
+            f"{str(key)[:60]!r} comes into this config by a merge key (<<), so it cannot "
+            "be taken out there: "
+            "write the entries out."
+        )
     del node[key]
 
 
@@ -234,7 +261,9 @@ def _set(root: Any, node: Any, key: Any, value: Any) -> None:
         for place, item in enumerate(value):
             if own[place] != item:
                 own[place] = quoted(item)
-    elif not isinstance(value, str) and (isinstance(there, TaggedScalar) or (isinstance(there, str) and "${" in there)):
+    elif not isinstance(value, str) and (
+        isinstance(there, TaggedScalar) or (isinstance(there, str) and "${" in there)
+    ):
         raise _filled_in(key, there)
     elif there != value or key not in node:
         node[_key(key)] = quoted(value)
@@ -247,14 +276,21 @@ def _there(node: Any, key: Any) -> Any:
 
 def _filled_in(key: object, found: object) -> ReweightvizError:
     shown = f"{found.tag.value} {found.value}" if isinstance(found, TaggedScalar) else str(found)
-    return ReweightvizError(f"{str(key)[:60]!r} of this config is {shown[:60]!r}, where the mixture must be written out: merge into the "
-                            "file that it comes from, or write it out here.")
+    return ReweightvizError(
+        f"{str(key)[:60]!r} of this config is {shown[:60]!r}, where the mixture must be "
+        "written out: merge into the "
+        "file that it comes from, or write it out here."
+    )
 
 
 def _own(root: Any, parent: Any, key: Any, below: Any = None) -> Any:
     """The child, split from its other places first where an alias shares what is to change in it."""
     child = parent[key]
-    if getattr(child, "anchor", None) is not None and child.anchor.value and _uses(root, child, below) > 1:
+    if (
+        getattr(child, "anchor", None) is not None
+        and child.anchor.value
+        and _uses(root, child, below) > 1
+    ):
         child = parent[key] = _twin(child)
     return child
 
@@ -288,9 +324,17 @@ def _uses(node: Any, wanted: Any, below: Any) -> int:
     if node is wanted:
         return 1
     own = {name for name, _ in node.non_merged_items()} if isinstance(node, CommentedMap) else set()
-    merged = sum(part is wanted for part in _merged(node)) if below is None or below not in own else 0
+    merged = (
+        sum(part is wanted for part in _merged(node)) if below is None or below not in own else 0
+    )
     found = merged
-    for name, child in node.items() if isinstance(node, Mapping) else enumerate(node) if isinstance(node, list) else ():
+    for name, child in (
+        node.items()
+        if isinstance(node, Mapping)
+        else enumerate(node)
+        if isinstance(node, list)
+        else ()
+    ):
         if not isinstance(node, CommentedMap) or name in own:
             found += _uses(child, wanted, below)
     return found

@@ -37,7 +37,7 @@ _SUFFIXES = {
     "build scripts": ".cmake .build .sh .ps1 .cmd .bat .gyp .gypi .toml", "markdown": ".md .rst",
 }
 _BY_SUFFIX = {suffix: domain for domain, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
-_GENERATED = re.compile(r"auto-?generated|generated (?:by|from|file)|do not (?:edit|modify)|machine generated|sourceMappingURL",
+_GENERATED = re.compile(r"auto-?generated|generated (?:by|from|file)|do not " r"(?:edit|modify)|machine generated|sourceMappingURL",
                         re.IGNORECASE)
 _CPP = re.compile(r"\b(?:namespace|template\s*<|class \w+|constexpr|std::)")
 _TESTS = re.compile(r"(?:^|/)(?:tests?|testing)/|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
@@ -90,7 +90,7 @@ def _collect(root: Path) -> pa.Table:
             for name, value in zip(rows, (label, domain, text, file.package, file.path), strict=True):
                 rows[name].append(value)
     if not rows["id"]:
-        raise ReweightvizError(f"no text of the demo's domains lies under {root}; install some packages there first.")
+        raise ReweightvizError(f"no text of the demo's domains lies under {root}; install " "some packages there first.")
     return pa.table({name: pa.array(values, pa.large_string()) for name, values in rows.items()})
 
 

@@ -21,7 +21,7 @@ def folder(part: str) -> Path:
     for place in (installed, source):
         if place.is_dir():
             return place
-    raise ReweightvizError(f"the demo's {part} is not in this installation; install a wheel, or run from a whole source tree.")
+    raise ReweightvizError(f"the demo's {part} is not in this installation; install a " "wheel, or run from a whole source tree.")
 
 
 def read_swarm() -> Swarm:

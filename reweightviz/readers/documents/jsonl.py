@@ -51,7 +51,8 @@ def read(path: Path, columns: Mapping[str, str], faults: Faults) -> tuple[pa.Tab
 
     Args:
         path: .jsonl or .jsonl.gz, one object a line; empty lines are passed over.
-        columns: role ("text", "domain", "id", "tokens" or any other) to key; null where a line lacks it.
+        columns: role ("text", "domain", "id", "tokens" or any other) to key; null where a line
+            lacks it.
         faults: told of lines that are no UTF-8, no JSON object, or whose text is no text.
     """
     values: dict[str, list[Any]] = {role: [] for role in columns}
@@ -85,8 +86,14 @@ def _value(role: str, value: Any) -> Any:
     if value is None or role not in ("text", "domain", "id", "tokens"):
         return value
     if role == "tokens":
-        whole = isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
-        return int(value) if whole else _Fault(f"tokens must be a whole number, not {str(value)[:40]!r}")
+        whole = (
+            isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
+        )
+        return (
+            int(value)
+            if whole
+            else _Fault(f"tokens must be a whole number, not {str(value)[:40]!r}")
+        )
     if role != "text" and isinstance(value, int | float):
         return str(value)
     if not isinstance(value, str):
@@ -104,17 +111,23 @@ def _is_unicode(value: str) -> bool:
 
 def _array(role: str, column: list[Any]) -> pa.Array:
     text = pa.large_string()
-    return pa.array(column, {"text": text, "domain": text, "id": text, "tokens": pa.int64()}.get(role))
+    return pa.array(
+        column, {"text": text, "domain": text, "id": text, "tokens": pa.int64()}.get(role)
+    )
 
 
 def _records(path: Path, faults: Faults) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in tqdm(_lines(path, faults), desc=path.name, unit=" lines", delay=1, leave=False):
+    for number, line in tqdm(
+        _lines(path, faults), desc=path.name, unit=" lines", delay=1, leave=False
+    ):
         try:
             record = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
         except UnicodeDecodeError as error:
             faults.add_line(path, f"not UTF-8 (byte {error.start + 1} of the line)", number)
         except (ValueError, RecursionError) as error:
-            why = error.msg if isinstance(error, json.JSONDecodeError) else error  # its own text counts lines anew
+            why = (
+                error.msg if isinstance(error, json.JSONDecodeError) else error
+            )  # its own text counts lines anew
             faults.add_line(path, f"no JSON ({why})", number)
         else:
             if isinstance(record, dict):
@@ -127,7 +140,9 @@ def _lines(path: Path, faults: Faults) -> Iterator[tuple[int, bytes]]:
     # Bytes are split at line feeds only: JSON text may hold U+2028, where str.splitlines would cut.
     number = 0
     try:
-        with (gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")) as file:
+        with (
+            gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")
+        ) as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
                     yield number, line

@@ -37,26 +37,37 @@ FORMATS = (*PARQUET, *LINES, *(suffix + ".gz" for suffix in LINES))
 TEXTS = ("text", "domain", "id")
 
 
-def read(source: Any, *, text: str = "text", domain: str | None = "domain",
-         id: str | None = None, tokens: str | None = None, keep: Sequence[str] = (),  # noqa: A002
-         tokenizer: str | None = None, on_error: str = "raise") -> Corpus:
+def read(
+    source: Any,
+    *,
+    text: str = "text",
+    domain: str | None = "domain",
+    id: str | None = None,  # noqa: A002
+    tokens: str | None = None,
+    keep: Sequence[str] = (),
+    tokenizer: str | None = None,
+    on_error: str = "raise",
+) -> Corpus:
     """Read documents.
 
     Args:
-        source: a path, a glob ("data/*.parquet", read in sorted order), a list of paths, or a table: pandas,
-            Arrow, Polars, Hugging Face ``Dataset``. Files end in .parquet, or in .jsonl, .ndjson or .json
-            with one object a line, these also with .gz.
+        source: a path, a glob ("data/*.parquet", read in sorted order), a list of paths, or a
+            table: pandas, Arrow, Polars, Hugging Face ``Dataset``. Files end in .parquet, or in
+            .jsonl, .ndjson or .json with one object a line, these also with .gz.
         text: column of the documents' text.
-        domain: column of their domain; None takes the name of each file (a table is one domain, "corpus").
+        domain: column of their domain; None takes the name of each file (a table is one domain,
+            "corpus").
         id: column of unique names; without it "<file>:<row>" from 1, and in a table the row from 0.
         tokens: column of lengths; without it a document counts its UTF-8 bytes.
         keep: further columns to keep, under their names.
         tokenizer: what counted ``tokens``.
-        on_error: "raise" stops at the first row that cannot be used (broken JSON, not UTF-8, no text, no
-            domain); "skip" leaves such rows out, warns, and counts them in ``corpus.meta["skipped_lines"]``.
+        on_error: "raise" stops at the first row that cannot be used (broken JSON, not UTF-8, no
+            text, no domain); "skip" leaves such rows out, warns, and counts them in
+            ``corpus.meta["skipped_lines"]``.
 
     Returns:
-        A Corpus of N documents. Its meta counts ``skipped_lines``, and ``zero_token_documents``, which stay.
+        A Corpus of N documents. Its meta counts ``skipped_lines``, and ``zero_token_documents``,
+        which stay.
 
     Raises:
         ReweightvizError: one sentence with the file, and the line where there is one.
@@ -69,14 +80,20 @@ def read(source: Any, *, text: str = "text", domain: str | None = "domain",
     if on_error not in ("raise", "skip"):
         raise InvalidValue(name="on_error", value=on_error, expected="'raise' or 'skip'")
     if tokenizer is not None and tokens is None:
-        raise ReweightvizError(f"tokenizer={tokenizer!r} says what counted a column; name it with tokens=.")
-    roles = {"text": text, "domain": domain, "id": id, "tokens": tokens} | {name: name for name in keep}
+        raise ReweightvizError(
+            f"tokenizer={tokenizer!r} says what counted a column; name it with tokens=."
+        )
+    roles = {"text": text, "domain": domain, "id": id, "tokens": tokens} | {
+        name: name for name in keep
+    }
     columns = {role: name for role, name in roles.items() if name is not None}
     faults = Faults(skip=on_error == "skip")
     files = _files(source)
     labels = _labels(files)
-    parts = [_finished(_file(path, columns, faults), labels[path], _stem(path), faults)
-             for path in tqdm(files, desc="reading", unit=" files", delay=1, leave=False)]
+    parts = [
+        _finished(_file(path, columns, faults), labels[path], _stem(path), faults)
+        for path in tqdm(files, desc="reading", unit=" files", delay=1, leave=False)
+    ]
     if not files:
         parts = [_finished(_table(source, columns, faults), None, "corpus", faults)]
     where = listed(files, 4) or "the table"
@@ -157,13 +174,19 @@ def _table(source: Any, columns: Mapping[str, str], faults: Faults) -> pa.Table:
     present = getattr(source, "column_names", None)
     if hasattr(source, "with_format"):
         if isinstance(source, Mapping):
-            raise ReweightvizError(f"a DatasetDict holds several splits; pick one of {listed(source)}.")
+            raise ReweightvizError(
+                f"a DatasetDict holds several splits; pick one of {listed(source)}."
+            )
         if not hasattr(source, "__len__"):
-            raise ReweightvizError("a streamed dataset has no end to map; take some of it: "
-                                   "Dataset.from_list(list(dataset.take(20000))).")
+            raise ReweightvizError(
+                "a streamed dataset has no end to map; take some of it: "
+                "Dataset.from_list(list(dataset.take(20000)))."
+            )
         _check_columns("the dataset", columns, present or ())
         # Not .data.table: it knows nothing of select, filter and shuffle.
-        return _picked("the dataset", source.select_columns(names).with_format("arrow")[:], columns, faults)
+        return _picked(
+            "the dataset", source.select_columns(names).with_format("arrow")[:], columns, faults
+        )
     if isinstance(source, pd.DataFrame):
         present = [str(name) for name in source.columns]
         _check_columns("the table", columns, present)
@@ -171,7 +194,9 @@ def _table(source: Any, columns: Mapping[str, str], faults: Faults) -> pa.Table:
             picked = source.iloc[:, [present.index(name) for name in names]].set_axis(names, axis=1)
             table = pa.Table.from_pandas(picked, preserve_index=False)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise ReweightvizError(f"a column of the table mixes kinds of values: {error}.") from error
+            raise ReweightvizError(
+                f"a column of the table mixes kinds of values: {error}."
+            ) from error
         return _picked("the table", table, columns, faults)
     if not isinstance(source, pa.Table) and not hasattr(source, "__arrow_c_stream__"):
         raise InvalidValue(
@@ -190,13 +215,17 @@ def _check_columns(where: str, columns: Mapping[str, str], present: Iterable[str
     names = list(present)
     for role, name in columns.items():
         if name not in names:
-            ways = {"text": "text= names another.",
-                    "domain": "domain= names another, domain=None takes the file's name."}
+            ways = {
+                "text": "text= names another.",
+                "domain": "domain= names another, domain=None takes the file's name.",
+            }
             raise MissingColumn(
                 column=name, available=names, who=f"reading {where}", hint=ways.get(role, "")
             )
         if names.count(name) > 1:
-            raise ReweightvizError(f"{where} has {names.count(name)} columns named {name!r}; rename all but one.")
+            raise ReweightvizError(
+                f"{where} has {names.count(name)} columns named {name!r}; rename all but one."
+            )
 
 
 def _picked(where: str, table: pa.Table, columns: Mapping[str, str], faults: Faults) -> pa.Table:
@@ -216,13 +245,21 @@ def _picked(where: str, table: pa.Table, columns: Mapping[str, str], faults: Fau
 
 def _check_text(what: str, kind: pa.DataType, *, numbers: bool) -> None:
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_binary,
-             pa.types.is_large_binary, pa.types.is_null)
+    texts = (
+        pa.types.is_string,
+        pa.types.is_large_string,
+        pa.types.is_string_view,
+        pa.types.is_binary,
+        pa.types.is_large_binary,
+        pa.types.is_null,
+    )
     if not any(check(kind) for check in texts) and not (numbers and pa.types.is_primitive(kind)):
         raise ReweightvizError(f"{what} must hold text; it holds {kind}.")
 
 
-def _texts(where: str, column: pa.ChunkedArray, good: NDArray[np.bool_], faults: Faults) -> pa.ChunkedArray:
+def _texts(
+    where: str, column: pa.ChunkedArray, good: NDArray[np.bool_], faults: Faults
+) -> pa.ChunkedArray:
     """The column as large_string; rows that are not UTF-8 become false in ``good`` (N,)."""
     try:
         column.validate(full=True)
@@ -273,14 +310,19 @@ def _joined(parts: Sequence[pa.Table], where: str) -> pa.Table:
         full = [part for part in parts if len(part)] or parts[:1]
         return pa.concat_tables(full, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise ReweightvizError(f"{where} have different kinds of values in one column: {error}.") from error
+        raise ReweightvizError(
+            f"{where} have different kinds of values in one column: {error}."
+        ) from error
 
 
 def _corpus(table: pa.Table, tokenizer: str, meta: dict[str, Any]) -> Corpus:
     order = ["id", "text", "domain", *(name for name in table.column_names if name not in TEXTS)]
     columns = {name: _column(name, table.column(name)) for name in order}
     counted = pc.value_counts(columns["id"])
-    twice = [entry["values"] for entry in counted.filter(pc.greater(counted.field("counts"), 1)).to_pylist()]
+    twice = [
+        entry["values"]
+        for entry in counted.filter(pc.greater(counted.field("counts"), 1)).to_pylist()
+    ]
     if twice:
         raise DuplicateName(kind="id", names=twice, where="a corpus")
     corpus = Corpus(columns, tokenizer=tokenizer, meta=meta)
@@ -290,9 +332,13 @@ def _corpus(table: pa.Table, tokenizer: str, meta: dict[str, Any]) -> Corpus:
 
 def _column(name: str, column: pa.ChunkedArray) -> Any:
     kind = column.type
-    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
+    if not (
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    ):
         return column
     lengths = pc.unique(pc.list_value_length(column)).to_pylist()
     if len(lengths) != 1 or lengths[0] is None:
-        raise ReweightvizError(f"the rows of column {name!r} must be of one length; there are {lengths[:3]}.")
+        raise ReweightvizError(
+            f"the rows of column {name!r} must be of one length; there are {lengths[:3]}."
+        )
     return pc.list_flatten(column).to_numpy().reshape(len(column), lengths[0])

@@ -64,8 +64,13 @@ class LogReader(ABC):
         rest = lines.take_rest() if self.over else b""
         if rest.strip():
             whole = self.is_whole(rest)
-            records.extend_meta(notes=["The last line lacks its end; it is read as it stands." if whole else
-                                       "The last line is cut off, and left out."])
+            records.extend_meta(
+                notes=[
+                    "The last line lacks its end; it is read as it stands."
+                    if whole
+                    else "The last line is cut off, and left out."
+                ]
+            )
             if whole:
                 yield rest + b"\n"
 
@@ -88,7 +93,9 @@ def files_of(path: Path, *patterns: str) -> dict[str, Path]:
     if path.is_file():
         return {path.stem: path}
     for depth in ("", "*/", "*/*/"):
-        files = sorted({file for pattern in patterns for file in path.glob(depth + pattern) if file.is_file()})
+        files = sorted(
+            {file for pattern in patterns for file in path.glob(depth + pattern) if file.is_file()}
+        )
         if files:
             return {file.relative_to(path).with_suffix("").as_posix(): file for file in files}
     return {}

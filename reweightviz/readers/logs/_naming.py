@@ -1,7 +1,8 @@
 """Which tag of a logger is which signal of which domain: guessed from the tags, shown, or given.
 
-Loggers know names and numbers, not domains: ``train/loss_code``, ``eval_code_loss``, ``domain_weights/code``. A tag is read as words
-that are known (loss, weight, eval, ...) around one part that is not, the domain.
+Loggers know names and numbers, not domains: ``train/loss_code``, ``eval_code_loss``,
+``domain_weights/code``. A tag is read as words that are known (loss, weight, eval, ...) around one
+part that is not, the domain.
 """
 
 from __future__ import annotations
@@ -31,27 +32,44 @@ def _set(words: str) -> frozenset[str]:
 ROLES = {
     "loss": _set("loss losses nll xent"),
     "perplexity": _set("ppl perplexity perplexities"),
-    "weights": _set("weight weights proportion proportions prob probs probability probabilities ratio ratios share shares mix mixture "
-                    "mixing"),
+    "weights": _set(
+        "weight weights proportion proportions prob probs probability probabilities "
+        "ratio ratios share shares mix mixture "
+        "mixing"
+    ),
     "drawn_tokens": _set("tokens"),
     "gradient_norm": _set("gradnorm"),
 }
 LOSSES = ("loss", "perplexity")
 HELD_OUT = _set("eval evaluation val valid validation test dev heldout")
-KINDS = {"reference": "reference_loss", "ref": "reference_loss", "excess": "excess_loss", "probe": "probe_loss"}
+KINDS = {
+    "reference": "reference_loss",
+    "ref": "reference_loss",
+    "excess": "excess_loss",
+    "probe": "probe_loss",
+}
 TOTALS = _set("seen consumed cumulative total trained")
 ROLE_OF = {word: role for role, words in ROLES.items() for word in words}
 TAILS = _set("mean avg average step epoch value")
 """Words that are no part of a domain behind it either."""
-FILLERS = TAILS | _set("train training domain domains per by lm data dataset datasets sampling sampler metric metrics task current batch "
-                       "drawn out gradient grad norm cross entropy ce")
+FILLERS = TAILS | _set(
+    "train training domain domains per by lm data dataset datasets sampling sampler "
+    "metric metrics task current batch "
+    "drawn out gradient grad norm cross entropy ce"
+)
 KNOWN = FILLERS | HELD_OUT | TOTALS | KINDS.keys() | ROLE_OF.keys()
 NO_DOMAINS = KNOWN | _set(
-    "scale decay mask aux auxiliary z kl moe mtp router balance balancing load sum min max all overall ema smoothed mlm main std var "
-    "second rate time samples policy critic actor reward contrastive distill distillation reg l1 l2 acc accuracy best final running last "
-    "global local clip dpo sft ppo chosen rejected margin runtime steps lr")
+    "scale decay mask aux auxiliary z kl moe mtp router balance balancing load sum min "
+    "max all overall ema smoothed mlm main std var "
+    "second rate time samples policy critic actor reward contrastive distill "
+    "distillation reg l1 l2 acc accuracy best final running last "
+    "global local clip dpo sft ppo chosen rejected margin runtime steps lr"
+)
 """Parts of other losses and settings, which a run has beside its domains."""
-TOKENS = _set("tokens num_tokens total_tokens tokens_seen consumed_tokens num_input_tokens_seen total_tokens_seen")
+TOKENS = _set(
+    "tokens num_tokens total_tokens tokens_seen consumed_tokens num_input_tokens_seen "
+    "total_tokens_seen"
+)
 """Tags, without what stands before the last slash, that count the tokens of the whole run."""
 SURE = ("weights", "loss", "held_out_loss")
 """Signals whose tags tell the domains; another signal's tag speaks of a domain only if one of these does."""
@@ -65,8 +83,9 @@ class Naming:
     """Tags to their places.
 
     Args:
-        pattern: "train/{domain}/loss"; or signal to such a pattern, or to several, as in ``{"loss": "loss/{domain}", "weights":
-            "mix/{domain}"}``. Whatever else a tag is goes to the scalars. None guesses.
+        pattern: "train/{domain}/loss"; or signal to such a pattern, or to several, as in
+            ``{"loss": "loss/{domain}", "weights": "mix/{domain}"}``. Whatever else a tag is goes
+            to the scalars. None guesses.
 
     Example:
         >>> naming = Naming()
@@ -107,19 +126,28 @@ class Naming:
         if new and self.given:
             for signal, patterns in self.patterns.items():
                 for pattern in patterns:
-                    self._assign(signal, pattern, {tag: domain for tag in new if (domain := _domain(pattern, tag))})
+                    self._assign(
+                        signal,
+                        pattern,
+                        {tag: domain for tag in new if (domain := _domain(pattern, tag))},
+                    )
         elif new:
             self._guess()
 
     def notes(self) -> list[str]:
         """How the tags are read, a sentence a signal; nothing where that was given."""
         read = {} if self.given else self.patterns
-        return [f"{signal} is read from {listed(patterns)}, as the names of the tags suggest; pattern= says otherwise."
-                for signal, patterns in read.items()]
+        return [
+            f"{signal} is read from {listed(patterns)}, as the names of the tags suggest; "
+            "pattern= says otherwise."
+            for signal, patterns in read.items()
+        ]
 
     def _assign(self, signal: str, pattern: str, domains: Mapping[str, str]) -> None:
         """Place the tags, where neither the tag nor the domain's signal has its place already."""
-        taken = {place.domain for place in self._places.values() if place and place.signal == signal}
+        taken = {
+            place.domain for place in self._places.values() if place and place.signal == signal
+        }
         for tag, domain in domains.items():
             if self._places[tag] is None and domain not in taken:
                 self._places[tag] = Place(signal, domain, _scale(signal, pattern))
@@ -131,11 +159,24 @@ class Naming:
         for tag in self._places:
             for signal, pattern, domain in _readings(tag):
                 groups.setdefault((signal, pattern), {})[tag] = domain
-        sure = {domain for (signal, _), names in groups.items() if signal in SURE and len(names) > 1 for domain in names.values()}
-        order = sorted(groups.items(), key=lambda group: (group[0][0] not in SURE, "epoch" in group[0][1], -len(group[1])))
+        sure = {
+            domain
+            for (signal, _), names in groups.items()
+            if signal in SURE and len(names) > 1
+            for domain in names.values()
+        }
+        order = sorted(
+            groups.items(),
+            key=lambda group: (group[0][0] not in SURE, "epoch" in group[0][1], -len(group[1])),
+        )
         for (signal, pattern), names in order:
             found = set(names.values())
-            if found <= sure or (signal in SURE and len(found) > 1) or (len(found) > 1 and found & sure) or pattern in SINGLE:
+            if (
+                found <= sure
+                or (signal in SURE and len(found) > 1)
+                or (len(found) > 1 and found & sure)
+                or pattern in SINGLE
+            ):
                 before = sum(map(bool, self._places.values()))
                 self._assign(signal, pattern, names)
                 patterns = self.patterns.setdefault(signal, [])
@@ -159,7 +200,10 @@ def _given(pattern: Pattern | None) -> Mapping[str, str | Sequence[str]]:
             )
         for text in [patterns] if isinstance(patterns, str) else patterns:
             if signal not in EXTRAS and text.count("{domain}") != 1:
-                raise ReweightvizError(f"a pattern names the place of the domain once, as in 'train/{{domain}}/loss'; got {text!r}.")
+                raise ReweightvizError(
+                    "a pattern names the place of the domain once, as in "
+                    f"'train/{{domain}}/loss'; got {text!r}."
+                )
     return pattern or {}
 
 
@@ -168,7 +212,12 @@ def _readings(tag: str) -> Iterable[tuple[str, str, str]]:
     for start in (0, *(match.end() for match in re.finditer(r"/| - ", tag))):
         head, domain, tail = _parted(tag[start:])
         signal = _signal(_words(f"{head} {tail}"))
-        if signal and domain and domain.lower() not in NO_DOMAINS and not any(ROLE_OF.get(word) in LOSSES for word in _words(domain)):
+        if (
+            signal
+            and domain
+            and domain.lower() not in NO_DOMAINS
+            and not any(ROLE_OF.get(word) in LOSSES for word in _words(domain))
+        ):
             yield signal, f"{tag[:start]}{head}{{domain}}{tail}", domain
             return
 
@@ -180,7 +229,9 @@ def _parted(tag: str) -> tuple[str, str, str]:
     (('loss/', 'pile-cc', ''), ('eval_', 'web_mix', '_loss'), ('loss[', 'code', ']'))
     """
     split = "/" if "/" in tag else r"[.:]"
-    parts = [(match.start(), match.end()) for match in re.finditer(rf"[^{split.strip('[]')}]+", tag)]
+    parts = [
+        (match.start(), match.end()) for match in re.finditer(rf"[^{split.strip('[]')}]+", tag)
+    ]
     unknown = [(start, end) for start, end in parts if not set(_words(tag[start:end])) <= KNOWN]
     if len(unknown) == 1 and len(parts) > 1:
         start, end = unknown[0]
@@ -191,7 +242,10 @@ def _parted(tag: str) -> tuple[str, str, str]:
 
 def _stripped(tag: str) -> tuple[str, str, str]:
     """The same, by the known words at both ends."""
-    words = [(match.start(), match.end(), match.group().lower()) for match in re.finditer(r"[A-Za-z0-9]+", tag)]
+    words = [
+        (match.start(), match.end(), match.group().lower())
+        for match in re.finditer(r"[A-Za-z0-9]+", tag)
+    ]
     first, last = 0, len(words)
     while first < last and words[first][2] in KNOWN:
         first += 1

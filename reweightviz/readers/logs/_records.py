@@ -19,9 +19,10 @@ Cells: TypeAlias = Mapping[str, float | None] | Sequence[float | None] | Array
 class Records:
     """Rows of a run in the order in which they were logged.
 
-    What runs do to their logs is settled here, once for all formats: the same step again merges into its row, a smaller step is a
-    restart that drops the rows at and after it, a domain that appears late has NaN before, what is no finite number is a gap. Each is
-    counted, and said in ``meta["notes"]`` of the :meth:`snapshot`. A row costs the same however many came before.
+    What runs do to their logs is settled here, once for all formats: the same step again merges
+    into its row, a smaller step is a restart that drops the rows at and after it, a domain that
+    appears late has NaN before, what is no finite number is a gap. Each is counted, and said in
+    ``meta["notes"]`` of the :meth:`snapshot`. A row costs the same however many came before.
 
     Args:
         domains: names (K,) that are known from the start; others are appended as they come.
@@ -29,7 +30,8 @@ class Records:
         meta: how it was made; ``notes`` in it stay the first ones.
 
     Raises:
-        ReweightvizError: a signal outside :data:`reweightviz.core.types.LOG_SIGNALS`, or a row that is not (K,).
+        ReweightvizError: a signal outside :data:`reweightviz.core.types.LOG_SIGNALS`, or a row
+            that is not (K,).
 
     Example:
         >>> records = Records(name="demo")
@@ -42,7 +44,9 @@ class Records:
         ["'code' is first seen after step 10.", 'loss: 1 value is NaN or infinite; drawn as a gap.']
     """
 
-    def __init__(self, domains: Iterable[str] = (), name: str = "run", meta: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, domains: Iterable[str] = (), name: str = "run", meta: Mapping[str, Any] | None = None
+    ) -> None:
         self.name = name
         self.ended = False
         """The writer said that the run is over."""
@@ -93,15 +97,26 @@ class Records:
         before = self._n and (step is None or step > self._steps[0])
         if before:
             verb = "is" if len(new) == 1 else "are"
-            self._tell("late", f"{listed(new)} {verb} first seen after step {self._steps[self._n - 1]:,}.")
+            self._tell(
+                "late", f"{listed(new)} {verb} first seen after step {self._steps[self._n - 1]:,}."
+            )
 
-    def add(self, step: int, *, weights: Cells | None = None, signals: Mapping[str, Cells] | None = None,
-            scalars: Mapping[str, float | None] | None = None, time: float | None = None, tokens: float | None = None) -> None:
+    def add(
+        self,
+        step: int,
+        *,
+        weights: Cells | None = None,
+        signals: Mapping[str, Cells] | None = None,
+        scalars: Mapping[str, float | None] | None = None,
+        time: float | None = None,
+        tokens: float | None = None,
+    ) -> None:
         """One line of a log.
 
         Args:
             step: of the optimizer.
-            weights: domain to share of training tokens, or (K,) in the order of :attr:`domains`. None is "not measured", in an array NaN.
+            weights: domain to share of training tokens, or (K,) in the order of :attr:`domains`.
+                None is "not measured", in an array NaN.
             signals: name to the same.
             scalars: name to a number for the whole run: learning rate, length of the gradient.
             time: Unix seconds.
@@ -111,7 +126,11 @@ class Records:
             raise InvalidValue(
                 name="a step", value=step, expected="a whole number of at most 63 bits"
             )
-        given = {name: cells for name, cells in {"weights": weights, **(signals or {})}.items() if cells is not None}
+        given = {
+            name: cells
+            for name, cells in {"weights": weights, **(signals or {})}.items()
+            if cells is not None
+        }
         for cells in given.values():
             if isinstance(cells, Mapping):
                 self.add_domains(cells, step=step)
@@ -131,46 +150,85 @@ class Records:
             self._again, self._again_step = self._again + 1, step
         self._n = n + 1
 
-    def extend(self, steps: NDArray[np.int64], *, weights: Array | None = None, signals: Mapping[str, Array] | None = None,
-               scalars: Mapping[str, Array] | None = None, time: Array | None = None, tokens: Array | None = None) -> None:
+    def extend(
+        self,
+        steps: NDArray[np.int64],
+        *,
+        weights: Array | None = None,
+        signals: Mapping[str, Array] | None = None,
+        scalars: Mapping[str, Array] | None = None,
+        time: Array | None = None,
+        tokens: Array | None = None,
+    ) -> None:
         """Many lines at once: as :meth:`add` of each, with steps (n,), tables (n, K) and columns (n,); NaN is "not measured"."""
-        tables = {name: values for name, values in {"weights": weights, **(signals or {})}.items() if values is not None}
-        columns = {name: values for name, values in (("time", time), ("tokens", tokens)) if values is not None}
+        tables = {
+            name: values
+            for name, values in {"weights": weights, **(signals or {})}.items()
+            if values is not None
+        }
+        columns = {
+            name: values
+            for name, values in (("time", time), ("tokens", tokens))
+            if values is not None
+        }
         ends = [0, *(np.flatnonzero(np.diff(steps) <= 0) + 1).tolist(), len(steps)]
         for start, end in pairwise(ends):
             first = start
             if start < end and self._n and steps[start] <= self._steps[self._n - 1]:
-                self.add(int(steps[start]), weights=None if weights is None else weights[start],
-                         signals={name: values[start] for name, values in tables.items() if name != "weights"},
-                         scalars={name: values[start] for name, values in (scalars or {}).items()},
-                         **{name: float(values[start]) for name, values in columns.items()})
+                self.add(
+                    int(steps[start]),
+                    weights=None if weights is None else weights[start],
+                    signals={
+                        name: values[start] for name, values in tables.items() if name != "weights"
+                    },
+                    scalars={name: values[start] for name, values in (scalars or {}).items()},
+                    **{name: float(values[start]) for name, values in columns.items()},
+                )
                 first += 1
             self._append(slice(first, end), steps, tables, scalars or {}, columns)
 
     def snapshot(self) -> RunLog:
         """The run so far: read-only views of this table, nothing is copied.
 
-        Rows keep their numbers, but for the last one: until the next step it may still be filled in.
+        Rows keep their numbers, but for the last one: until the next step it may still be filled
+        in.
         """
         n, self._handed = self._n, True
         tables = {name: _view(table, n) for name, table in self._tables.items()}
         return RunLog.of_views(
-            domains=self.domains, steps=_view(self._steps, n), weights=tables.pop("weights"), signals=tables, name=self.name,
+            domains=self.domains,
+            steps=_view(self._steps, n),
+            weights=tables.pop("weights"),
+            signals=tables,
+            name=self.name,
             meta=self._meta | ({"notes": self.notes} if self.notes else {}),
             scalars={name: _view(values, n) for name, values in self._scalars.items()},
-            times=_view(self._columns["time"], n), tokens=_view(self._columns["tokens"], n))
+            times=_view(self._columns["time"], n),
+            tokens=_view(self._columns["tokens"], n),
+        )
 
     @property
     def notes(self) -> list[str]:
         """What was found, in plain sentences."""
         found = [*self._first_notes]
         for kind, sentences in self._told.items():
-            found += sentences + ([f"{self._untold[kind]:,} more such {kind} changes."] if self._untold[kind] else [])
+            found += sentences + (
+                [f"{self._untold[kind]:,} more such {kind} changes."] if self._untold[kind] else []
+            )
         if self._again:
-            found.append(f"{self._again:,} {'step was' if self._again == 1 else 'steps were'} logged again; the last value stands.")
+            found.append(
+                f"{self._again:,} {'step was' if self._again == 1 else 'steps were'} "
+                "logged again; the last value stands."
+            )
         for name, count in self._gaps.items():
-            found.append(f"{name}: {count:,} " + ("value is NaN or infinite; drawn as a gap." if count == 1 else
-                                                  "values are NaN or infinite; drawn as gaps."))
+            found.append(
+                f"{name}: {count:,} "
+                + (
+                    "value is NaN or infinite; drawn as a gap."
+                    if count == 1
+                    else "values are NaN or infinite; drawn as gaps."
+                )
+            )
         return list(dict.fromkeys(found))
 
     # ---- one row
@@ -183,7 +241,9 @@ class Records:
         try:
             if isinstance(cells, Mapping):
                 row = np.full(K, np.nan)
-                row[[self._domains[str(key)] for key in cells]] = np.array(list(cells.values()), np.float64)
+                row[[self._domains[str(key)] for key in cells]] = np.array(
+                    list(cells.values()), np.float64
+                )
             else:
                 row = np.array(cells, np.float64)
         except (TypeError, ValueError) as error:
@@ -192,7 +252,11 @@ class Records:
             raise UnmetNeed(name=name, value=row.shape, expected=f"{K} numbers, one a domain")
         bad = ~np.isfinite(row)
         if bad.any():
-            measured = K if isinstance(cells, np.ndarray) else sum(value is not None for value in _values(cells))
+            measured = (
+                K
+                if isinstance(cells, np.ndarray)
+                else sum(value is not None for value in _values(cells))
+            )
             absent = int(np.isnan(row).sum()) if isinstance(cells, np.ndarray) else K - measured
             self._count(name, int(bad.sum()) - absent)
             row[bad] = np.nan
@@ -204,7 +268,9 @@ class Records:
         except (TypeError, ValueError) as error:
             raise UnmetNeed(name=name, value=value, expected="a number") from error
         if not np.isfinite(number):
-            absent = value is None or (isinstance(value, np.floating) and np.isnan(value))  # as in an array
+            absent = value is None or (
+                isinstance(value, np.floating) and np.isnan(value)
+            )  # as in an array
             self._count(name, int(not absent))
             return np.nan
         return number
@@ -225,7 +291,10 @@ class Records:
         if last is not None and step < last:
             keep = int(np.searchsorted(self._steps[: self._n], step))
             dropped = _count(self._n - keep, "row")
-            self._tell("restart", f"The steps went back from {last:,} to {step:,}: a restart; {dropped} dropped.")
+            self._tell(
+                "restart",
+                f"The steps went back from {last:,} to {step:,}: a restart; {dropped} dropped.",
+            )
             self._n, self.generation = keep, self.generation + 1
             if self._handed:
                 self._move(self._room)  # logs that were handed out keep the rows that are dropped
@@ -244,8 +313,14 @@ class Records:
         into[new] = row[new]
         return again
 
-    def _append(self, rows: slice, steps: NDArray[np.int64], tables: Mapping[str, Array], scalars: Mapping[str, Array],
-                columns: Mapping[str, Array]) -> None:
+    def _append(
+        self,
+        rows: slice,
+        steps: NDArray[np.int64],
+        tables: Mapping[str, Array],
+        scalars: Mapping[str, Array],
+        columns: Mapping[str, Array],
+    ) -> None:
         """Rows whose steps go on from the last one."""
         count = rows.stop - rows.start
         if not count:
@@ -256,9 +331,11 @@ class Records:
         self._steps[here] = steps[rows]
         for values in self._all():
             values[here] = np.nan
-        given = [*((name, self._table(name), values) for name, values in tables.items()),
-                 *((name, self._scalars[name], values) for name, values in scalars.items()),
-                 *((name, self._columns[name], values) for name, values in columns.items())]
+        given = [
+            *((name, self._table(name), values) for name, values in tables.items()),
+            *((name, self._scalars[name], values) for name, values in scalars.items()),
+            *((name, self._columns[name], values) for name, values in columns.items()),
+        ]
         for name, target, values in given:
             infinite = np.isinf(values[rows])
             self._count(name, int(infinite.sum()))
@@ -278,7 +355,9 @@ class Records:
         return self._tables[name]
 
     def _add_scalars(self, names: Iterable[str]) -> None:
-        self._scalars |= {name: np.full(self._room, np.nan) for name in names if name not in self._scalars}
+        self._scalars |= {
+            name: np.full(self._room, np.nan) for name in names if name not in self._scalars
+        }
 
     def _reserve(self, more: int) -> None:
         if self._n + more > self._room:
@@ -286,6 +365,7 @@ class Records:
 
     def _move(self, room: int) -> None:
         """Into new arrays of that many rows."""
+
         def moved(values: NDArray[Any]) -> NDArray[Any]:
             wider = np.empty((room, *values.shape[1:]), values.dtype)
             wider[: self._n] = values[: self._n]

@@ -21,8 +21,12 @@ from reweightviz.readers.logs._tail import Lines
 
 _MANY = 1 << 16  # bytes from which a block is worth pyarrow
 _TABLES = ("weights", *LOG_SIGNALS)
-_SCHEMA = pa.schema([*((name, pa.float64()) for name in ("step", "time", "tokens")),
-                     *((name, pa.list_(pa.float64())) for name in _TABLES)])
+_SCHEMA = pa.schema(
+    [
+        *((name, pa.float64()) for name in ("step", "time", "tokens")),
+        *((name, pa.list_(pa.float64())) for name in _TABLES),
+    ]
+)
 
 
 class RunLines:
@@ -64,7 +68,8 @@ class RunLines:
         """Feed the new lines into the records; True when there were some.
 
         Raises:
-            ReweightvizError: the file, the number of the line and what is wrong with it, of the first such line; all others are read.
+            ReweightvizError: the file, the number of the line and what is wrong with it, of the
+                first such line; all others are read.
         """
         news, faults = False, list[ReweightvizError]()
         for block in self._lines.blocks():
@@ -88,7 +93,11 @@ class RunLines:
         if self._many(block, records):
             return []
         middle = block.rfind(b"\n", 0, len(block) // 2) + 1
-        return self._block(block[:middle], records) + self._block(block[middle:], records) if middle else self._each(block, records)
+        return (
+            self._block(block[:middle], records) + self._block(block[middle:], records)
+            if middle
+            else self._each(block, records)
+        )
 
     def _each(self, block: bytes, records: Records) -> list[ReweightvizError]:
         """Line by line; what was wrong comes back, so that the other lines are not lost."""
@@ -118,7 +127,9 @@ class RunLines:
                 path=self.path,
                 reason=f"is no run log: line {number} must be a JSON object; got {content!r:.60}",
             )
-        if self._order is None or ("step" not in content and not content.keys().isdisjoint({"domains", "ended"})):
+        if self._order is None or (
+            "step" not in content and not content.keys().isdisjoint({"domains", "ended"})
+        ):
             self._told(content, records)
         else:
             self._step(content, records)
@@ -130,7 +141,9 @@ class RunLines:
             if not isinstance(domains, list):
                 raise self._no_header()
             anew = self._order is None or "format" in content
-            self._order = tuple(dict.fromkeys([*(() if anew else self._order or ()), *map(str, domains)]))
+            self._order = tuple(
+                dict.fromkeys([*(() if anew else self._order or ()), *map(str, domains)])
+            )
             records.add_domains(self._order)
             records.name = str(content.get("name", records.name))
             meta = content.get("meta") or {}
@@ -138,8 +151,7 @@ class RunLines:
                 raise UnreadableFile(
                     path=self.path,
                     line=self._lines.number,
-                    reason="meta must be an object, and its notes a list; "
-                    f"got {meta!r:.60}",
+                    reason=f"meta must be an object, and its notes a list; got {meta!r:.60}",
                 )
             records.extend_meta(**meta | {"notes": [str(note) for note in meta.get("notes", ())]})
         records.ended = bool(content.get("ended"))
@@ -147,10 +159,27 @@ class RunLines:
     def _step(self, content: Mapping[str, Any], records: Records) -> None:
         order = self._order or ()
         try:
-            tables = {name: self._cells(content[name], records) for name in _TABLES if content.get(name) is not None}
-            scalars = {str(name): None if value is None else float(value) for name, value in (content.get("scalars") or {}).items()}
-            clocks = {name: float(content[name]) for name in ("time", "tokens") if content.get(name) is not None}
-            records.add(int(content["step"]), weights=tables.pop("weights", None), signals=tables, scalars=scalars, **clocks)
+            tables = {
+                name: self._cells(content[name], records)
+                for name in _TABLES
+                if content.get(name) is not None
+            }
+            scalars = {
+                str(name): None if value is None else float(value)
+                for name, value in (content.get("scalars") or {}).items()
+            }
+            clocks = {
+                name: float(content[name])
+                for name in ("time", "tokens")
+                if content.get(name) is not None
+            }
+            records.add(
+                int(content["step"]),
+                weights=tables.pop("weights", None),
+                signals=tables,
+                scalars=scalars,
+                **clocks,
+            )
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             where = f"{self.path}, line {self._lines.number}"
             needs = f"a step needs 'step', 'weights', and {len(order)} numbers a name"
@@ -167,25 +196,50 @@ class RunLines:
 
     def _many(self, block: bytes, records: Records) -> bool:
         """A whole block at once; False where a line of it is no plain step."""
-        if self._order is None or self._order != records.domains or b"NaN" in block:  # which pyarrow would take for "not measured"
+        if (
+            self._order is None or self._order != records.domains or b"NaN" in block
+        ):  # which pyarrow would take for "not measured"
             return False
         options = pa.json.ParseOptions(explicit_schema=_SCHEMA, unexpected_field_behavior="infer")
         try:
-            table = pa.json.read_json(io.BytesIO(block), pa.json.ReadOptions(use_threads=False, block_size=len(block) + 1), options)
+            table = pa.json.read_json(
+                io.BytesIO(block),
+                pa.json.ReadOptions(use_threads=False, block_size=len(block) + 1),
+                options,
+            )
             step = table["step"]
             if step.null_count or not {"scalars", *_SCHEMA.names}.issuperset(table.column_names):
                 return False
-            tables = {name: values for name in _TABLES if (values := _rows(table[name], len(self._order))) is not None}
-            scalars = table["scalars"].combine_chunks().flatten() if "scalars" in table.column_names else []
-            names = [field.name for field in table.schema.field("scalars").type] if len(scalars) else []
-            columns = {name: values.to_numpy(zero_copy_only=False).astype(np.float64) for name, values in zip(names, scalars, strict=True)}
-            clocks = {name: table[name].to_numpy() for name in ("time", "tokens") if table[name].null_count < len(table)}
+            tables = {
+                name: values
+                for name in _TABLES
+                if (values := _rows(table[name], len(self._order))) is not None
+            }
+            scalars = (
+                table["scalars"].combine_chunks().flatten()
+                if "scalars" in table.column_names
+                else []
+            )
+            names = (
+                [field.name for field in table.schema.field("scalars").type] if len(scalars) else []
+            )
+            columns = {
+                name: values.to_numpy(zero_copy_only=False).astype(np.float64)
+                for name, values in zip(names, scalars, strict=True)
+            }
+            clocks = {
+                name: table[name].to_numpy()
+                for name in ("time", "tokens")
+                if table[name].null_count < len(table)
+            }
             if not (np.abs(step.to_numpy()) < 2**53).all():
                 return False
             steps = step.to_numpy().astype(np.int64)
         except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError, TypeError):
             return False
-        records.extend(steps, weights=tables.pop("weights", None), signals=tables, scalars=columns, **clocks)
+        records.extend(
+            steps, weights=tables.pop("weights", None), signals=tables, scalars=columns, **clocks
+        )
         records.ended = False
         self._lines.number += block.count(b"\n")
         return True

@@ -19,7 +19,8 @@ WHOLE = 0.02
 class Series:
     """Feeds tags into records, by their :class:`Naming`.
 
-    A value that was logged and is no finite number comes as infinite: in a table NaN says that there was no value.
+    A value that was logged and is no finite number comes as infinite: in a table NaN says that
+    there was no value.
 
     Args:
         pattern: see :class:`Naming`.
@@ -43,8 +44,13 @@ class Series:
 
     # ---- tables: a row a step
 
-    def rows(self, records: Records, rows: Sequence[Mapping[str, Any]], steps: Sequence[int],
-             times: Sequence[float | None] | None = None) -> None:
+    def rows(
+        self,
+        records: Records,
+        rows: Sequence[Mapping[str, Any]],
+        steps: Sequence[int],
+        times: Sequence[float | None] | None = None,
+    ) -> None:
         """Rows of one number or text a tag, nested or not, as JSON gives them; what is no number is left out."""
         columns: dict[str, Array] = {}
         for n, row in enumerate(rows):
@@ -52,16 +58,28 @@ class Series:
                 if tag not in columns:
                     columns[tag] = np.full(len(rows), np.nan)
                 columns[tag][n] = value
-        clock = None if times is None else np.array([np.nan if time is None else time for time in times], np.float64)
+        clock = (
+            None
+            if times is None
+            else np.array([np.nan if time is None else time for time in times], np.float64)
+        )
         self.table(records, np.asarray(steps, np.int64), columns, clock)
 
-    def table(self, records: Records, steps: NDArray[np.int64], columns: Mapping[str, Array], times: Array | None = None) -> None:
+    def table(
+        self,
+        records: Records,
+        steps: NDArray[np.int64],
+        columns: Mapping[str, Array],
+        times: Array | None = None,
+    ) -> None:
         """Steps (n,) and a column (n,) a tag."""
         naming = self.naming
         naming.learn(columns)
         records.add_domains(naming.domains, step=int(steps[0]) if len(steps) else None)
         if naming.patterns:
-            records.extend_meta(pattern={signal: list(patterns) for signal, patterns in naming.patterns.items()})
+            records.extend_meta(
+                pattern={signal: list(patterns) for signal, patterns in naming.patterns.items()}
+            )
             self._tell(records, *naming.notes())
         place_of = {domain: k for k, domain in enumerate(records.domains)}
         tables: dict[str, Array] = {}
@@ -69,15 +87,25 @@ class Series:
         for tag, values in columns.items():
             place = naming.place(tag)
             if place is not None:
-                table = tables.setdefault(place.signal, np.full((len(steps), len(place_of)), np.nan))
+                table = tables.setdefault(
+                    place.signal, np.full((len(steps), len(place_of)), np.nan)
+                )
                 table[:, place_of[place.domain]] = self._scaled(records, tag, values, place.scale)
-            elif tag == naming.extras.get("tokens") or ("tokens" not in naming.extras and tag.rpartition("/")[2] in TOKENS):
+            elif tag == naming.extras.get("tokens") or (
+                "tokens" not in naming.extras and tag.rpartition("/")[2] in TOKENS
+            ):
                 tokens = values
             else:
                 scalars[tag] = values
         weights = tables.pop("weights", None)
-        records.extend(steps, weights=None if weights is None else self._shares(records, weights), signals=tables, scalars=scalars,
-                       time=times, tokens=tokens)
+        records.extend(
+            steps,
+            weights=None if weights is None else self._shares(records, weights),
+            signals=tables,
+            scalars=scalars,
+            time=times,
+            tokens=tokens,
+        )
 
     # ---- points: a tag, a step, a number
 
@@ -104,7 +132,9 @@ class Series:
         start, anew = 0, False
         while start < len(points):
             end = start + _restart(codes[start:], steps[start:], last)
-            self._segment(records, tags, codes[start:end], steps[start:end], numbers[start:end], anew=anew)
+            self._segment(
+                records, tags, codes[start:end], steps[start:end], numbers[start:end], anew=anew
+            )
             last[codes[start:end]] = steps[start:end]
             if end < len(points):
                 last[:], anew = np.iinfo(np.int64).min, True
@@ -113,30 +143,53 @@ class Series:
         self._last |= {tag: int(step) for tag, step in zip(tags, last, strict=True)}
         return True
 
-    def _segment(self, records: Records, tags: Sequence[str], codes: NDArray[np.intp], steps: NDArray[np.int64], numbers: Array,
-                 *, anew: bool) -> None:
+    def _segment(
+        self,
+        records: Records,
+        tags: Sequence[str],
+        codes: NDArray[np.intp],
+        steps: NDArray[np.int64],
+        numbers: Array,
+        *,
+        anew: bool,
+    ) -> None:
         """Points between two restarts, one row a step."""
         kept = np.full(len(steps), fill_value=True)
         if records.last_step is not None and not anew:
             kept = steps >= records.last_step
             if not kept.all():
-                self._tell(records, "Some values came after later steps had been read, and are left out; reading the log again shows them.")
+                self._tell(
+                    records,
+                    "Some values came after later steps had been read, and are left out; "
+                    "reading the log again shows them.",
+                )
         if not kept.any():
             return
         rows, row = np.unique(steps[kept], return_inverse=True)
         table, times = np.full((len(tags), len(rows)), np.nan), np.full(len(rows), np.nan)
         table[codes[kept], row] = numbers[kept, 0]
         times[row] = numbers[kept, 1]
-        self.table(records, rows, {tag: table[code] for code, tag in enumerate(tags) if not np.isnan(table[code]).all()}, times)
+        self.table(
+            records,
+            rows,
+            {tag: table[code] for code, tag in enumerate(tags) if not np.isnan(table[code]).all()},
+            times,
+        )
 
     # ---- units
 
     def _scaled(self, records: Records, tag: str, values: Array, scale: str) -> Array:
         if scale == "log":
             self._tell(records, "Perplexities are shown as losses, by their logarithm.")
-            return np.log(np.where(values > 0, values, np.inf), where=~np.isnan(values), out=np.full(len(values), np.nan))
+            return np.log(
+                np.where(values > 0, values, np.inf),
+                where=~np.isnan(values),
+                out=np.full(len(values), np.nan),
+            )
         if scale == "difference":
-            self._tell(records, "Running totals of tokens are shown as the tokens since the record before.")
+            self._tell(
+                records, "Running totals of tokens are shown as the tokens since the record before."
+            )
             there = np.flatnonzero(np.isfinite(values))
             drawn = np.full(len(values), np.nan)
             drawn[there] = np.diff(values[there], prepend=self._totals.get(tag, 0.0))
@@ -152,11 +205,16 @@ class Series:
         whole = sums[np.isfinite(sums)]
         if self._unit is None and len(whole):
             median = float(np.median(whole))
-            self._unit = next((unit for unit in (1.0, 100.0) if abs(median / unit - 1) <= WHOLE), 0.0)
+            self._unit = next(
+                (unit for unit in (1.0, 100.0) if abs(median / unit - 1) <= WHOLE), 0.0
+            )
             if self._unit == 100.0:
                 self._tell(records, "Weights sum to 100: read as percent.")
             elif not self._unit:
-                self._tell(records, f"Weights sum to {median:.4g}, not to 1: each row is divided by its sum.")
+                self._tell(
+                    records,
+                    f"Weights sum to {median:.4g}, not to 1: each row is divided by its sum.",
+                )
         if self._unit:
             return weights / self._unit
         return weights / sums[:, None] if self._unit == 0.0 else weights

@@ -31,8 +31,9 @@ class Reader(Protocol):
 class Lines:
     r"""The new whole lines of a file, each time it is iterated; a last line without its end waits for it.
 
-    The file may be truncated, replaced by another one (rotated) or removed: what was written to the old one is read to its end, then the
-    new one from its start. One that was copied over with the same beginning (rsync) goes on where it was.
+    The file may be truncated, replaced by another one (rotated) or removed: what was written to
+    the old one is read to its end, then the new one from its start. One that was copied over with
+    the same beginning (rsync) goes on where it was.
 
     Args:
         path: the file; it need not exist yet.
@@ -96,7 +97,8 @@ class Lines:
                 parts.append(self._file.read(_BLOCK))
             block = b"".join(parts)
             end = block.rfind(b"\n") + 1
-            # Half a line is read again until it is whole: a writer that was killed may take it away.
+            # Half a line is read again until it is whole: a writer that was killed may take it
+            # away.
             self.rest = block[end:]
             if not end:
                 return
@@ -166,7 +168,14 @@ class Tail:
         'live · step 10 · 0 s ago'
     """
 
-    def __init__(self, reader: Reader, records: Records, path: str | os.PathLike[str], *, quiet: float = QUIET) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        records: Records,
+        path: str | os.PathLike[str],
+        *,
+        quiet: float = QUIET,
+    ) -> None:
         self.path, self.quiet = Path(path), quiet
         self.records = records
         self.problem = ""
@@ -236,8 +245,16 @@ class Tail:
         if self.ended:
             return f"ended · {at}"
         if self.gone:
-            return f"waiting for {self.path.name}" if step is None else f"gone: {self.path.name} is not there any more · {at}"
-        return f"live · {at} · {_ago(self.age)} ago" if self.live else f"no news for {_ago(self.age)} · {at}"
+            return (
+                f"waiting for {self.path.name}"
+                if step is None
+                else f"gone: {self.path.name} is not there any more · {at}"
+            )
+        return (
+            f"live · {at} · {_ago(self.age)} ago"
+            if self.live
+            else f"no news for {_ago(self.age)} · {at}"
+        )
 
     def __repr__(self) -> str:
         return f"Tail({str(self.path)!r}, {self.status()})"

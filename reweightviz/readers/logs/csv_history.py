@@ -18,7 +18,16 @@ from reweightviz.readers.logs._series import Series
 from reweightviz.readers.logs._tail import Lines
 from reweightviz.readers.logs.json_rows import seconds
 
-STEPS = ("step", "_step", "global_step", "iteration", "iter", "steps", "train/global_step", "trainer/global_step")
+STEPS = (
+    "step",
+    "_step",
+    "global_step",
+    "iteration",
+    "iter",
+    "steps",
+    "train/global_step",
+    "trainer/global_step",
+)
 TIMES = ("_timestamp", "timestamp", "wall time", "wall_time", "time")
 DOMAINS = ("domain", "dataset", "data_source", "source", "task", "subset")
 BOUNDS = ("__MIN", "__MAX")
@@ -55,11 +64,17 @@ class CsvHistory(LogReader):
         found: dict[str, Run] = {}
         for stem, file in files_of(path, *cls.files).items():
             header, _ = header_of(head_of(file))
-            if not (step_of(header) or (path.is_file() and file.suffix in (".csv", ".tsv") and header)):
+            if not (
+                step_of(header) or (path.is_file() and file.suffix in (".csv", ".tsv") and header)
+            ):
                 continue
             prefixes = dict.fromkeys(name.partition(RUN)[0] for name in header if RUN in name)
             whole = sum(RUN in name for name in header) >= len(header) - 1
-            found |= {prefix: Run(file, prefix + RUN) for prefix in prefixes} if whole and prefixes else {stem: Run(file)}
+            found |= (
+                {prefix: Run(file, prefix + RUN) for prefix in prefixes}
+                if whole and prefixes
+                else {stem: Run(file)}
+            )
         return found
 
     @classmethod
@@ -88,8 +103,16 @@ class CsvHistory(LogReader):
 
     def _feed(self, records: Records, rows: bytes) -> None:
         try:
-            table = pd.read_csv(io.BytesIO(rows), sep=self._separator, names=self._header, header=None, index_col=False, dtype=object,
-                                keep_default_na=False, na_values=[""])
+            table = pd.read_csv(
+                io.BytesIO(rows),
+                sep=self._separator,
+                names=self._header,
+                header=None,
+                index_col=False,
+                dtype=object,
+                keep_default_na=False,
+                na_values=[""],
+            )
         except (ValueError, pd.errors.ParserError) as error:
             raise UnreadableFile(
                 path=self.where.file, wanted="CSV", reason=" ".join(str(error).split())
@@ -125,22 +148,47 @@ def feed_table(series: Series, records: Records, table: pd.DataFrame, before: in
     """Rows of a table, in the order in which they were logged; ``before`` counts those that were fed already."""
     extras = series.naming.extras
     columns = [str(name) for name in table.columns]
-    step, lower = str(extras.get("step") or step_of(columns) or ""), {name.lower(): name for name in columns}
+    step, lower = (
+        str(extras.get("step") or step_of(columns) or ""),
+        {name.lower(): name for name in columns},
+    )
     time = str(extras.get("time") or next((lower[name] for name in TIMES if name in lower), ""))
     if step not in columns:
         if not before:
-            records.extend_meta(notes=["There is no column of steps; the rows are counted. pattern={'step': ...} names one."])
+            records.extend_meta(
+                notes=[
+                    "There is no column of steps; the rows are counted. pattern={'step': "
+                    "...} names one."
+                ]
+            )
         steps = pd.Series(np.arange(before + 1, before + 1 + len(table), dtype=np.float64))
     else:
         steps = pd.to_numeric(table[step], errors="coerce")
     table = table[steps.notna().to_numpy()].reset_index(drop=True)
     whole = steps.dropna().to_numpy(np.float64).astype(np.int64)
-    clock = np.array([np.nan if (found := seconds(_plain(value))) is None else found for value in table[time]], np.float64) \
-        if time in columns else None
+    clock = (
+        np.array(
+            [
+                np.nan if (found := seconds(_plain(value))) is None else found
+                for value in table[time]
+            ],
+            np.float64,
+        )
+        if time in columns
+        else None
+    )
     domain = next((lower[name] for name in DOMAINS if name in lower), None)
-    left = [name for name in columns if name not in (step, time, domain, "_runtime") and not name.endswith(BOUNDS)]
+    left = [
+        name
+        for name in columns
+        if name not in (step, time, domain, "_runtime") and not name.endswith(BOUNDS)
+    ]
     numbers = {name: _numbers(table[name]) for name in left}
-    numbers = {name: values for name, values in numbers.items() if not np.isnan(values).all() or name in series.naming.tags}
+    numbers = {
+        name: values
+        for name, values in numbers.items()
+        if not np.isnan(values).all() or name in series.naming.tags
+    }
     if domain is None:
         if len(whole):
             series.table(records, whole, numbers, clock)
@@ -148,7 +196,12 @@ def feed_table(series: Series, records: Records, table: pd.DataFrame, before: in
     for row, (at, name) in enumerate(zip(whole.tolist(), table[domain], strict=True)):
         for tag, values in numbers.items():
             if not np.isnan(values[row]):
-                series.point(f"{tag}/{name}", at, float(values[row]), np.nan if clock is None else float(clock[row]))
+                series.point(
+                    f"{tag}/{name}",
+                    at,
+                    float(values[row]),
+                    np.nan if clock is None else float(clock[row]),
+                )
     series.flush(records)
 
 
@@ -157,7 +210,13 @@ def _numbers(column: pd.Series) -> np.ndarray:
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
     odd = ~np.isfinite(numbers)
     if odd.any():
-        said = column.astype(str).str.strip().str.lower().isin(["nan", "inf", "-inf", "infinity", "-infinity"]) & column.notna()
+        said = (
+            column.astype(str)
+            .str.strip()
+            .str.lower()
+            .isin(["nan", "inf", "-inf", "infinity", "-infinity"])
+            & column.notna()
+        )
         numbers = np.where(odd, np.where(said.to_numpy(), np.inf, np.nan), numbers)
     return numbers
 

@@ -19,7 +19,14 @@ class JsonRows(LogReader):
     name = "rows"
     title = "JSON lines with a step in each"
     files: ClassVar[tuple[str, ...]] = ("*.jsonl", "*.ndjson")
-    steps: ClassVar[tuple[str, ...]] = ("step", "global_step", "iteration", "iter", "steps", "train/global_step")
+    steps: ClassVar[tuple[str, ...]] = (
+        "step",
+        "global_step",
+        "iteration",
+        "iter",
+        "steps",
+        "train/global_step",
+    )
     times: ClassVar[tuple[str, ...]] = ("timestamp", "time", "wall_time", "_timestamp")
 
     def __init__(self, where: Path, pattern: Pattern | None = None) -> None:
@@ -30,7 +37,11 @@ class JsonRows(LogReader):
     @classmethod
     def runs(cls, path: Path) -> dict[str, Path]:
         """Every file whose first line is such a row."""
-        return {name: file for name, file in files_of(path, *cls.files).items() if cls.fits(first_row(file))}
+        return {
+            name: file
+            for name, file in files_of(path, *cls.files).items()
+            if cls.fits(first_row(file))
+        }
 
     @classmethod
     def fits(cls, row: Mapping[str, Any]) -> bool:
@@ -43,7 +54,9 @@ class JsonRows(LogReader):
         for block in self.blocks(self._lines, records):
             if self._rotation != self._lines.rotations:
                 self._rotation, self._lines.number = self._lines.rotations, 0
-            rows = [row for line in block.splitlines() if (row := self._row(line, records)) is not None]
+            rows = [
+                row for line in block.splitlines() if (row := self._row(line, records)) is not None
+            ]
             if rows:
                 news = True
                 self.feed(records, rows)
@@ -60,7 +73,12 @@ class JsonRows(LogReader):
             return row
         if line.strip() and not self._bad:
             self._bad = True
-            records.extend_meta(notes=[f"Line {self._lines.number} and perhaps others are no rows with a step, and are left out."])
+            records.extend_meta(
+                notes=[
+                    f"Line {self._lines.number} and perhaps others are no rows with a "
+                    "step, and are left out."
+                ]
+            )
         return None
 
     def feed(self, records: Records, rows: list[Mapping[str, Any]]) -> None:
@@ -69,8 +87,16 @@ class JsonRows(LogReader):
         step = str(own.get("step") or next(name for name in self.steps if name in rows[0]))
         time = str(own.get("time") or next((name for name in self.times if name in rows[0]), ""))
         rows = [row for row in rows if isinstance(row.get(step), int | float)]
-        left = [{tag: value for tag, value in row.items() if tag not in (step, time, "_runtime")} for row in rows]
-        self.series.rows(records, left, [int(row[step]) for row in rows], [seconds(row.get(time)) for row in rows])
+        left = [
+            {tag: value for tag, value in row.items() if tag not in (step, time, "_runtime")}
+            for row in rows
+        ]
+        self.series.rows(
+            records,
+            left,
+            [int(row[step]) for row in rows],
+            [seconds(row.get(time)) for row in rows],
+        )
 
 
 def first_row(file: Path) -> Mapping[str, Any]:

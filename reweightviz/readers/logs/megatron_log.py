@@ -1,8 +1,11 @@
 """What Megatron-LM prints, and what descends from it (GPT-NeoX, Megatron-Bridge, ...): ``iteration 10/ 100 | lm loss: 6.1E+00 |``.
 
-Mohammad Shoeybi et al., "Megatron-LM: Training Multi-Billion Parameter Language Models Using Model Parallelism", 2019,
-https://arxiv.org/abs/1909.08053; ``training_log`` and ``evaluate_and_print_results`` of ``megatron/training/training.py``. With
-``--multiple-validation-sets`` each set has a loss of its own, under its number or, with ``--validation-set-names``, its name.
+Mohammad Shoeybi et al., "Megatron-LM: Training Multi-Billion Parameter Language Models Using Model
+Parallelism", 2019,
+https://arxiv.org/abs/1909.08053; ``training_log`` and ``evaluate_and_print_results`` of
+    ``megatron/training/training.py``. With
+``--multiple-validation-sets`` each set has a loss of its own, under its number or, with
+``--validation-set-names``, its name.
 """
 
 from __future__ import annotations
@@ -19,9 +22,13 @@ from reweightviz.readers.logs._records import Records
 from reweightviz.readers.logs._series import number_of
 from reweightviz.readers.logs._tail import Lines
 
-ITERATION = re.compile(r"(?:\[([\d\-: .,/]+)\].*?)?\biteration\s+(\d+)\s*/\s*(?:\d+|infinity)\s*\|(.*)")
+ITERATION = re.compile(
+    r"(?:\[([\d\-: .,/]+)\].*?)?\biteration\s+(\d+)\s*/\s*(?:\d+|infinity)\s*\|(.*)"
+)
 VALIDATION = re.compile(r"\bvalidation(-[^|]+?)? (?:loss|results) at iteration (\d+)(.*?)\|(.*)")
-PAIR = re.compile(r"([^|:]*[^|:\s])\s*:\s*([-+]?(?:\d[\d.]*(?:[eE][-+]?\d+)?|nan|inf))\s*(?=\||$)", re.IGNORECASE)
+PAIR = re.compile(
+    r"([^|:]*[^|:\s])\s*:\s*([-+]?(?:\d[\d.]*(?:[eE][-+]?\d+)?|nan|inf))\s*(?=\||$)", re.IGNORECASE
+)
 NAMES = {"consumed tokens": "consumed_tokens"}
 
 
@@ -39,8 +46,11 @@ class MegatronLog(LogReader):
     @classmethod
     def runs(cls, path: Path) -> dict[str, Path]:
         """Every text with such a line near its beginning or its end."""
-        return {name: file for name, file in files_of(path, *cls.files).items()
-                if any(map(_entry, (head_of(file) + _tail_of(file)).split(b"\n")))}
+        return {
+            name: file
+            for name, file in files_of(path, *cls.files).items()
+            if any(map(_entry, (head_of(file) + _tail_of(file)).split(b"\n")))
+        }
 
     def poll(self, records: Records) -> bool:
         """Feed the lines that speak of an iteration; all others are somebody else's output."""
@@ -73,8 +83,15 @@ def _entry(line: bytes) -> tuple[int, float, Mapping[str, float]] | None:
         return int(found[2]), _clock(found[1]), dict(_pairs(found[3]))
     if found := VALIDATION.search(text):
         where = f" {'test' if 'test' in found[3] else 'validation'}{found[1] or ''}"
-        return int(found[2]), float("nan"), {tag.removesuffix(" value") + where: value for tag, value in _pairs(found[4])
-                                             if "ppl" not in tag.lower()}
+        return (
+            int(found[2]),
+            float("nan"),
+            {
+                tag.removesuffix(" value") + where: value
+                for tag, value in _pairs(found[4])
+                if "ppl" not in tag.lower()
+            },
+        )
     return None
 
 

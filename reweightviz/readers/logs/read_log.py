@@ -36,9 +36,24 @@ from reweightviz.readers.logs.trainer_state import TrainerState
 from reweightviz.readers.logs.wandb_history import WandbHistory
 from reweightviz.readers.logs.wandb_offline import WandbOffline
 
-FORMATS: dict[str, type[LogReader]] = {reader.name: reader for reader in (
-    RunJsonl, TensorBoard, TrainerState, CsvHistory, WandbHistory, Trackio, MLflow, TrainerLog, DataFlex, FmsOdm, MegatronLog, WandbOffline,
-    JsonRows)}
+FORMATS: dict[str, type[LogReader]] = {
+    reader.name: reader
+    for reader in (
+        RunJsonl,
+        TensorBoard,
+        TrainerState,
+        CsvHistory,
+        WandbHistory,
+        Trackio,
+        MLflow,
+        TrainerLog,
+        DataFlex,
+        FmsOdm,
+        MegatronLog,
+        WandbOffline,
+        JsonRows,
+    )
+}
 """In the order in which a path is tried."""
 
 
@@ -58,18 +73,27 @@ def recognise(path: str | os.PathLike[str]) -> str:
     return _found(_path(path), None)[0].name
 
 
-def read(path: str | os.PathLike[str], *, name: str | None = None, pattern: Pattern | None = None, format: str | None = None) -> RunLog:  # noqa: A002
+def read(
+    path: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    pattern: Pattern | None = None,
+    format: str | None = None,  # noqa: A002
+) -> RunLog:
     r"""Read a run log.
 
     Args:
-        path: a file, or a folder of one run. A folder, a store or a chart with several needs ``name``.
+        path: a file, or a folder of one run. A folder, a store or a chart with several needs
+            ``name``.
         name: which of several runs; of one alone, what to call it.
-        pattern: which tag is which signal of which domain, where guessing is not enough: "train/{domain}/loss", or ``{"loss":
-            "loss/{domain}", "weights": "mix/{domain}", "step": "iteration"}``. What was taken stands in ``log.meta["pattern"]``.
+        pattern: which tag is which signal of which domain, where guessing is not enough:
+            "train/{domain}/loss", or ``{"loss": "loss/{domain}", "weights": "mix/{domain}",
+            "step": "iteration"}``. What was taken stands in ``log.meta["pattern"]``.
         format: a name of :data:`FORMATS`, where the path does not tell.
 
     Raises:
-        ReweightvizError: one sentence that names the path: nothing known, several runs, a pattern that no tag is like.
+        ReweightvizError: one sentence that names the path: nothing known, several runs, a pattern
+            that no tag is like.
 
     Example:
         >>> import tempfile
@@ -81,14 +105,26 @@ def read(path: str | os.PathLike[str], *, name: str | None = None, pattern: Patt
     """
     log = _opened(_path(path), name, pattern, format, follow=False).log
     if not log.domains and len(log):
-        plain = all(set(re.findall(r"[a-z0-9]+", tag.lower())).isdisjoint(NO_DOMAINS) for tag in log.scalars)
-        hint = ("pattern='{domain}' takes each for a domain's loss, pattern={'weights': '{domain}'} for its weight" if plain and log.scalars
-                else "pattern='train/{domain}/loss' would name them")
+        plain = all(
+            set(re.findall(r"[a-z0-9]+", tag.lower())).isdisjoint(NO_DOMAINS) for tag in log.scalars
+        )
+        hint = (
+            "pattern='{domain}' takes each for a domain's loss, pattern={'weights': "
+            "'{domain}'} for its weight"
+            if plain and log.scalars
+            else "pattern='train/{domain}/loss' would name them"
+        )
         warn(f"{path} has no series by domain; it has {listed(sorted(log.scalars))}. {hint}.")
     return log
 
 
-def open_log(path: str | os.PathLike[str], *, name: str | None = None, pattern: Pattern | None = None, format: str | None = None) -> Tail:  # noqa: A002
+def open_log(
+    path: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    pattern: Pattern | None = None,
+    format: str | None = None,  # noqa: A002
+) -> Tail:
     """Follow a run log, which need not be there yet; the arguments are those of :func:`read`."""
     return _opened(_path(path), name, pattern, format, follow=True)
 
@@ -105,7 +141,14 @@ def _path(given: Any) -> Path:
     return Path(given)
 
 
-def _opened(path: Path, name: str | None, pattern: Pattern | None, format: str | None, *, follow: bool) -> Tail:  # noqa: A002
+def _opened(
+    path: Path,
+    name: str | None,
+    pattern: Pattern | None,
+    format: str | None,  # noqa: A002
+    *,
+    follow: bool,
+) -> Tail:
     """The run, read as far as it goes; one that is followed need not be there yet."""
     if format is not None and format not in FORMATS:
         raise UnknownName(kind="format of run logs", name=format, known=FORMATS)
@@ -123,10 +166,19 @@ def _opened(path: Path, name: str | None, pattern: Pattern | None, format: str |
         )
     run = name if name in runs else next(iter(runs))
     records = Records(name=name or run, meta={"path": str(path), "format": reader.name})
-    others = [other for other in FORMATS.values() if other not in (reader, JsonRows)] if path.is_dir() and format is None else []
+    others = (
+        [other for other in FORMATS.values() if other not in (reader, JsonRows)]
+        if path.is_dir() and format is None
+        else []
+    )
     beside = [other.title for other in others if other.recognises(path)]
     if beside:
-        records.extend_meta(notes=[f"Read as {reader.title}; the folder also holds {listed(beside)}: format= reads that."])
+        records.extend_meta(
+            notes=[
+                f"Read as {reader.title}; the folder also holds {listed(beside)}: format= "
+                "reads that."
+            ]
+        )
     source = reader(runs[run], pattern)
     source.over = not follow
     tail = Tail(source, records, path)
@@ -134,7 +186,9 @@ def _opened(path: Path, name: str | None, pattern: Pattern | None, format: str |
     naming = source.series.naming
     if naming.patterns and naming.given and naming.tags and not naming.domains:
         wanted = [text for patterns in naming.patterns.values() for text in patterns]
-        raise ReweightvizError(f"no tag of {path} is like {listed(wanted)}; there is {listed(naming.tags, 20)}.")
+        raise ReweightvizError(
+            f"no tag of {path} is like {listed(wanted)}; there is {listed(naming.tags, 20)}."
+        )
     if name:
         records.name = name
     return tail
@@ -154,7 +208,9 @@ def _found(path: Path, format: str | None) -> tuple[type[LogReader], Mapping[str
     if format is not None:
         raise WrongContent(path=path, reason=f"holds no {FORMATS[format].title}")
     inside = listed(sorted(item.name for item in path.iterdir())) if path.is_dir() else ""
-    what = f"begins with {head_of(path)[:40]!r}" if path.is_file() else f"holds {inside or 'nothing'}"
+    what = (
+        f"begins with {head_of(path)[:40]!r}" if path.is_file() else f"holds {inside or 'nothing'}"
+    )
     raise WrongContent(
         path=path, reason=f"is no run log that is known, it {what}; known are {known}"
     )
@@ -166,6 +222,11 @@ def _expected(path: Path, format: str | None) -> type[LogReader] | None:  # noqa
         return None
     if format is not None:
         return FORMATS[format]
-    fits = [(len(pattern), reader) for reader in FORMATS.values() for pattern in reader.files
-            if reader not in (Trackio, MLflow, TensorBoard, WandbOffline) and fnmatchcase(path.name, pattern)]
+    fits = [
+        (len(pattern), reader)
+        for reader in FORMATS.values()
+        for pattern in reader.files
+        if reader not in (Trackio, MLflow, TensorBoard, WandbOffline)
+        and fnmatchcase(path.name, pattern)
+    ]
     return max(fits, key=lambda fit: fit[0])[1] if fits else None

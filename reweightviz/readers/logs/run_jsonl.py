@@ -27,8 +27,12 @@ class RunJsonl(LogReader):
     def runs(cls, path: Path) -> dict[str, Path]:
         """Every file whose first line is a header."""
         found = {name: (file, first_row(file)) for name, file in files_of(path, *cls.files).items()}
-        return {name: file for name, (file, header) in found.items()
-                if str(header.get("format", "")).startswith("reweightviz.") or isinstance(header.get("domains"), list)}
+        return {
+            name: file
+            for name, (file, header) in found.items()
+            if str(header.get("format", "")).startswith("reweightviz.")
+            or isinstance(header.get("domains"), list)
+        }
 
     def poll(self, records: Records) -> bool:
         """Feed the new lines."""

@@ -1,8 +1,10 @@
 """TensorBoard event files: a file, the folder of a run, or a folder of runs.
 
 Martín Abadi et al., "TensorFlow: A System for Large-Scale Machine Learning", OSDI 2016,
-https://www.usenix.org/conference/osdi16/technical-sessions/presentation/abadi. An event file is a sequence of TFRecords (length,
-checksum, bytes, checksum), each an ``Event`` of ``tensorboard/compat/proto/event.proto``. TensorFlow itself is not needed.
+https://www.usenix.org/conference/osdi16/technical-sessions/presentation/abadi. An event file is a
+    sequence of TFRecords (length,
+checksum, bytes, checksum), each an ``Event`` of ``tensorboard/compat/proto/event.proto``.
+TensorFlow itself is not needed.
 """
 
 from __future__ import annotations
@@ -48,14 +50,29 @@ class TensorBoard(LogReader):
     def runs(cls, path: Path) -> dict[str, Path]:
         """A run is a folder with event files; what ``add_scalars`` puts into folders of its own belongs to the run above."""
         if path.is_file():
-            return {path.parent.name or path.stem: path} if MARK in path.name and _is_events(path) else {}
-        found = sorted({file.parent for file in path.rglob(f"*{MARK}*") if file.is_file()}) if path.is_dir() else []
+            return (
+                {path.parent.name or path.stem: path}
+                if MARK in path.name and _is_events(path)
+                else {}
+            )
+        found = (
+            sorted({file.parent for file in path.rglob(f"*{MARK}*") if file.is_file()})
+            if path.is_dir()
+            else []
+        )
         own = [folder for folder in found if not any(above in folder.parents for above in found)]
-        return {folder.relative_to(path).as_posix() if folder != path else path.resolve().name: folder for folder in own}
+        return {
+            folder.relative_to(path).as_posix() if folder != path else path.resolve().name: folder
+            for folder in own
+        }
 
     def poll(self, records: Records) -> bool:
         """Feed the events that are new. An event that is not whole yet waits; a file that cannot be read on is left, and said."""
-        files = [self.where] if self.where.is_file() else sorted(self.where.rglob(f"*{MARK}*"), key=lambda file: file.name)
+        files = (
+            [self.where]
+            if self.where.is_file()
+            else sorted(self.where.rglob(f"*{MARK}*"), key=lambda file: file.name)
+        )
         news = False
         for time, step, tag, number in self._points(files, records):
             self.series.point(tag, step, number, time)
@@ -66,7 +83,11 @@ class TensorBoard(LogReader):
     def _points(self, files: list[Path], records: Records) -> Iterable[Point]:
         """The new values of all files, by the time at which they were logged; those of one file as they were written."""
         each = [self._points_of(file, records) for file in files]
-        return each[0] if len(each) == 1 else sorted(chain.from_iterable(each), key=lambda point: point[0])
+        return (
+            each[0]
+            if len(each) == 1
+            else sorted(chain.from_iterable(each), key=lambda point: point[0])
+        )
 
     def _points_of(self, file: Path, records: Records) -> Iterator[Point]:
         prefix = file.parent.relative_to(self.where).as_posix() if self.where.is_dir() else "."
@@ -92,7 +113,12 @@ class TensorBoard(LogReader):
                 event = self._event.FromString(content[at + 12 : end - 4])
             except ValueError:  # protobuf's DecodeError
                 self._bad.add(file)
-                records.extend_meta(notes=[f"{file.name} cannot be read from byte {start + at:,} on; what stands there is left out."])
+                records.extend_meta(
+                    notes=[
+                        f"{file.name} cannot be read from byte {start + at:,} on; what "
+                        "stands there is left out."
+                    ]
+                )
                 break
             at = end
             self._read[file] = start + at
@@ -120,7 +146,7 @@ def _tag(tag: str, prefix: str) -> str:
     if prefix == ".":
         return tag
     main = tag.replace("/", "_") + "_"
-    return f"{tag}/{prefix[len(main):]}" if prefix.startswith(main) else f"{prefix}/{tag}"
+    return f"{tag}/{prefix[len(main) :]}" if prefix.startswith(main) else f"{prefix}/{tag}"
 
 
 def _number(value: Any) -> float | None:

@@ -1,6 +1,7 @@
 """Trackio's local store: an SQLite file a project, in ``~/.cache/huggingface/trackio`` or ``$TRACKIO_DIR``.
 
-Trackio, Hugging Face, https://github.com/gradio-app/trackio; a row of its table ``metrics`` is what one ``trackio.log`` logged, as JSON.
+Trackio, Hugging Face, https://github.com/gradio-app/trackio; a row of its table ``metrics`` is
+what one ``trackio.log`` logged, as JSON.
 """
 
 from __future__ import annotations
@@ -39,16 +40,23 @@ class Trackio(LogReader):
     def runs(cls, path: Path) -> dict[str, Run]:
         """Every run of a file, or of all files of a folder; one name for several runs gets their ids behind it."""
         found: dict[str, Run] = {}
-        files = [(file, columns) for file in files_of(path, *cls.files).values()
-                 if {"run_name", "step", "metrics"} <= (columns := columns_of(file, "metrics"))]
+        files = [
+            (file, columns)
+            for file in files_of(path, *cls.files).values()
+            if {"run_name", "step", "metrics"} <= (columns := columns_of(file, "metrics"))
+        ]
         for file, columns in files:
             key = "run_id" if "run_id" in columns else "run_name"
             with opened(file) as connection:
-                rows = connection.execute(f"SELECT {key}, run_name FROM metrics GROUP BY {key} ORDER BY MIN(id)").fetchall()  # noqa: S608
+                rows = connection.execute(
+                    f"SELECT {key}, run_name FROM metrics GROUP BY {key} ORDER BY MIN(id)"  # noqa: S608
+                ).fetchall()
             names = [name for _, name in rows]
             for value, name in rows:
                 called = name if names.count(name) == 1 else f"{name} ({value[:8]})"
-                found[called if len(files) == 1 else f"{file.stem}/{called}"] = Run(file, key, value)
+                found[called if len(files) == 1 else f"{file.stem}/{called}"] = Run(
+                    file, key, value
+                )
         return found
 
     def poll(self, records: Records) -> bool:
@@ -57,9 +65,16 @@ class Trackio(LogReader):
             return False
         with opened(self.where.file) as connection:
             rows = connection.execute(
-                f"SELECT id, step, timestamp, metrics FROM metrics WHERE {self.where.key} = ? AND id > ? ORDER BY id",  # noqa: S608
-                (self.where.value, self._last)).fetchall()
+                f"SELECT id, step, timestamp, metrics FROM metrics WHERE {self.where.key} "  # noqa: S608
+                "= ? AND id > ? ORDER BY id",
+                (self.where.value, self._last),
+            ).fetchall()
         if rows:
             self._last = rows[-1][0]
-            self.series.rows(records, [json.loads(row[3]) for row in rows], [row[1] for row in rows], [seconds(row[2]) for row in rows])
+            self.series.rows(
+                records,
+                [json.loads(row[3]) for row in rows],
+                [row[1] for row in rows],
+                [seconds(row[2]) for row in rows],
+            )
         return bool(rows)

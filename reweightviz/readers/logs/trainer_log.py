@@ -1,7 +1,9 @@
 """LLaMA-Factory's ``trainer_log.jsonl``: a line a logging step, the loss of the whole run, its progress and time.
 
-Yaowei Zheng et al., "LlamaFactory: Unified Efficient Fine-Tuning of 100+ Language Models", ACL 2024 demonstrations,
-https://arxiv.org/abs/2403.13372; written by ``llamafactory/train/callbacks.py``. It holds no series by domain; the
+Yaowei Zheng et al., "LlamaFactory: Unified Efficient Fine-Tuning of 100+ Language Models", ACL
+2024 demonstrations,
+https://arxiv.org/abs/2403.13372; written by ``llamafactory/train/callbacks.py``. It holds no
+    series by domain; the
 ``trainer_state.json`` beside it does, where the evaluation had several sets.
 """
 

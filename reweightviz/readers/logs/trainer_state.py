@@ -1,7 +1,9 @@
 """``trainer_state.json`` of Hugging Face's Trainer: the history of what it logged, written with every checkpoint.
 
-Thomas Wolf et al., "Transformers: State-of-the-Art Natural Language Processing", EMNLP 2020 demonstrations,
-https://aclanthology.org/2020.emnlp-demos.6; ``TrainerState.log_history``. Several evaluation sets give ``eval_{domain}_loss``.
+Thomas Wolf et al., "Transformers: State-of-the-Art Natural Language Processing", EMNLP 2020
+demonstrations,
+https://aclanthology.org/2020.emnlp-demos.6; ``TrainerState.log_history``. Several evaluation sets
+    give ``eval_{domain}_loss``.
 """
 
 from __future__ import annotations
@@ -33,10 +35,16 @@ class TrainerState(LogReader):
     def runs(cls, path: Path) -> dict[str, Path]:
         """A folder with checkpoints is one run; one with such folders is several."""
         if path.is_file():
-            return {path.parent.name or path.stem: path} if b'"log_history"' in head_of(path) else {}
+            return (
+                {path.parent.name or path.stem: path} if b'"log_history"' in head_of(path) else {}
+            )
         if _states(path):
             return {path.resolve().name: path}
-        return {folder.name: folder for folder in sorted(path.glob("*/")) if _states(folder)} if path.is_dir() else {}
+        return (
+            {folder.name: folder for folder in sorted(path.glob("*/")) if _states(folder)}
+            if path.is_dir()
+            else {}
+        )
 
     def poll(self, records: Records) -> bool:
         """Feed the entries that the newest state has beyond those that were fed."""
@@ -52,8 +60,10 @@ class TrainerState(LogReader):
         except ValueError:
             return False  # half written: the next poll finds it whole
         self._seen = seen
-        same = next((n for n, (old, new) in enumerate(zip(self._fed, history, strict=False)) if old != new),
-                    min(len(self._fed), len(history)))
+        same = next(
+            (n for n, (old, new) in enumerate(zip(self._fed, history, strict=False)) if old != new),
+            min(len(self._fed), len(history)),
+        )
         new, self._fed = history[same:], history
         if new:
             rows = [{tag: value for tag, value in entry.items() if tag != "step"} for entry in new]

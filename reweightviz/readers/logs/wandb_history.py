@@ -1,7 +1,7 @@
 """Exported history of a W&B run: JSON lines with ``_step``, or Parquet (its history artifact, ``run.history().to_parquet``).
 
-Lukas Biewald, "Experiment Tracking with Weights and Biases", 2020, https://www.wandb.com. A CSV, of a run or of a chart, is read as
-every CSV is.
+Lukas Biewald, "Experiment Tracking with Weights and Biases", 2020, https://www.wandb.com. A CSV,
+of a run or of a chart, is read as every CSV is.
 """
 
 from __future__ import annotations
@@ -35,7 +35,11 @@ class WandbHistory(JsonRows):
     @classmethod
     def runs(cls, path: Path) -> dict[str, Path]:
         """JSON lines with ``_step``, and Parquet files with a column of steps."""
-        tables = {name: file for name, file in files_of(path, "*.parquet").items() if step_of(_names(file))}
+        tables = {
+            name: file
+            for name, file in files_of(path, "*.parquet").items()
+            if step_of(_names(file))
+        }
         return super().runs(path) | tables
 
     def poll(self, records: Records) -> bool:
@@ -54,6 +58,8 @@ class WandbHistory(JsonRows):
 
 def _names(file: Path) -> list[str]:
     try:
-        return [str(name) for name in pq.read_schema(file).names] if file.suffix == ".parquet" else []
+        return (
+            [str(name) for name in pq.read_schema(file).names] if file.suffix == ".parquet" else []
+        )
     except (pa.ArrowException, OSError):
         return []

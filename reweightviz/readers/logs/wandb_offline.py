@@ -1,8 +1,9 @@
 """The file that Weights & Biases writes as a run goes, offline or not: ``wandb/offline-run-*/run-*.wandb``.
 
-Lukas Biewald, "Experiment Tracking with Weights and Biases", 2020, https://www.wandb.com. The file is a log of LevelDB (blocks of
-32 KiB, records with checksum, length and kind), https://github.com/google/leveldb/blob/main/doc/log_format.md, behind seven bytes of
-its own; a record is a message of ``wandb/proto/wandb_internal.proto``, which the installed wandb reads.
+Lukas Biewald, "Experiment Tracking with Weights and Biases", 2020, https://www.wandb.com. The file
+is a log of LevelDB (blocks of 32 KiB, records with checksum, length and kind),
+https://github.com/google/leveldb/blob/main/doc/log_format.md, behind seven bytes of its own; a
+record is a message of ``wandb/proto/wandb_internal.proto``, which the installed wandb reads.
 """
 
 from __future__ import annotations
@@ -41,7 +42,11 @@ class WandbOffline(LogReader):
     def runs(cls, path: Path) -> dict[str, Path]:
         """Every such file at or below the path."""
         files = [path] if path.is_file() else sorted(path.rglob("*.wandb"))
-        return {file.stem.removeprefix("run-"): file for file in files if head_of(file).startswith(MAGIC)}
+        return {
+            file.stem.removeprefix("run-"): file
+            for file in files
+            if head_of(file).startswith(MAGIC)
+        }
 
     def poll(self, records: Records) -> bool:
         """Feed the history that is new; what is not whole yet waits."""
@@ -58,10 +63,19 @@ class WandbOffline(LogReader):
             elif kind == "exit":
                 records.ended = True
             elif kind == "history":
-                row = {"/".join(item.nested_key) or item.key: _value(item) for item in record.history.item}
-                steps.append(record.history.step.num if record.history.HasField("step") else int(row.get("_step") or 0))
+                row = {
+                    "/".join(item.nested_key) or item.key: _value(item)
+                    for item in record.history.item
+                }
+                steps.append(
+                    record.history.step.num
+                    if record.history.HasField("step")
+                    else int(row.get("_step") or 0)
+                )
                 times.append(row.pop("_timestamp", None))
-                rows.append({tag: value for tag, value in row.items() if tag not in ("_step", "_runtime")})
+                rows.append(
+                    {tag: value for tag, value in row.items() if tag not in ("_step", "_runtime")}
+                )
         if rows:
             self.series.rows(records, rows, steps, times)
         return news

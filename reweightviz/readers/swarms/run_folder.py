@@ -1,6 +1,7 @@
 """A folder of run logs, one JSON-lines file a run -> Swarm.
 
-Each log is what :class:`reweightviz.core.runlog.RunLog` writes: the weights that were drawn by, and the losses on the way.
+Each log is what :class:`reweightviz.core.runlog.RunLog` writes: the weights that were drawn by,
+and the losses on the way.
 """
 
 from __future__ import annotations
@@ -24,8 +25,15 @@ MOVED = 0.01
 """Share of tokens by which weights may change within a run that counts as one mixture."""
 
 
-def read(folder: str | os.PathLike[str], *, signal: str = "held_out_loss", pattern: str = "*.jsonl", last: int = 1,
-         tokens: Mapping[str, float] | None = None, on_error: str = "raise") -> Swarm:
+def read(
+    folder: str | os.PathLike[str],
+    *,
+    signal: str = "held_out_loss",
+    pattern: str = "*.jsonl",
+    last: int = 1,
+    tokens: Mapping[str, float] | None = None,
+    on_error: str = "raise",
+) -> Swarm:
     """Read every log of a folder as one proxy run.
 
     Args:
@@ -34,10 +42,12 @@ def read(folder: str | os.PathLike[str], *, signal: str = "held_out_loss", patte
         pattern: of the files.
         last: mean of that many last measurements.
         tokens: domain to tokens available to the runs.
-        on_error: "raise", or "skip" to leave out, count and warn of logs that cannot be read or lack the signal.
+        on_error: "raise", or "skip" to leave out, count and warn of logs that cannot be read or
+            lack the signal.
 
     Returns:
-        A Swarm whose targets are the domains. A mixture is the mean of a run's weights over its steps: what was trained on.
+        A Swarm whose targets are the domains. A mixture is the mean of a run's weights over its
+        steps: what was trained on.
 
     Raises:
         ReweightvizError: one sentence naming the file.
@@ -49,20 +59,42 @@ def read(folder: str | os.PathLike[str], *, signal: str = "held_out_loss", patte
     domains = rows[0][1].domains
     strange = [str(path) for path, log, _, _ in rows if set(log.domains) != set(domains)]
     if strange:
-        raise ReweightvizError(f"the logs must have the same domains; {listed(strange, 3)} differ from {rows[0][0]}.")
+        raise ReweightvizError(
+            f"the logs must have the same domains; {listed(strange, 3)} differ from {rows[0][0]}."
+        )
     if left:
         warn(f"{len(left)} of {len(rows) + len(left)} logs skipped: {left[0]}")
-    moved = [log.name for _, log, mixture, _ in rows if (np.abs(log.weights - mixture).sum(1) / 2).max() > MOVED]
+    moved = [
+        log.name
+        for _, log, mixture, _ in rows
+        if (np.abs(log.weights - mixture).sum(1) / 2).max() > MOVED
+    ]
     if moved:
-        warn(f"the weights of {listed(moved, 3)} changed within the run; the mean over its steps is taken as its mixture.")
+        warn(
+            f"the weights of {listed(moved, 3)} changed within the run; the mean over its "
+            "steps is taken as its mixture."
+        )
     order = [[log.domains.index(domain) for domain in domains] for _, log, _, _ in rows]
-    mixtures = np.array([mixture[places] for (_, _, mixture, _), places in zip(rows, order, strict=True)])
-    losses = np.array([reached[places] for (_, _, _, reached), places in zip(rows, order, strict=True)])
-    return Swarm(domains, mixtures, domains, losses, pd.DataFrame([_facts(path, log) for path, log, _, _ in rows]), tokens,
-                 meta={"signal": signal, "skipped_runs": len(left)})
+    mixtures = np.array(
+        [mixture[places] for (_, _, mixture, _), places in zip(rows, order, strict=True)]
+    )
+    losses = np.array(
+        [reached[places] for (_, _, _, reached), places in zip(rows, order, strict=True)]
+    )
+    return Swarm(
+        domains,
+        mixtures,
+        domains,
+        losses,
+        pd.DataFrame([_facts(path, log) for path, log, _, _ in rows]),
+        tokens,
+        meta={"signal": signal, "skipped_runs": len(left)},
+    )
 
 
-def _usable(folder: Path, pattern: str, signal: str, last: int, *, skip: bool) -> tuple[list[Row], list[str]]:
+def _usable(
+    folder: Path, pattern: str, signal: str, last: int, *, skip: bool
+) -> tuple[list[Row], list[str]]:
     """The logs with their mixtures and what they reached, and why the others are left out."""
     paths = sorted(folder.rglob(pattern))
     if not paths:
@@ -104,6 +136,10 @@ def _reached(path: Path, log: RunLog, signal: str, last: int) -> Array:
 
 
 def _facts(path: Path, log: RunLog) -> dict[str, object]:
-    known = {"size": log.meta.get("parameters"), "run_tokens": log.meta.get("tokens"), "seed": log.meta.get("seed")}
+    known = {
+        "size": log.meta.get("parameters"),
+        "run_tokens": log.meta.get("tokens"),
+        "seed": log.meta.get("seed"),
+    }
     told = {name: value for name, value in known.items() if value is not None}
     return {"run": log.name, "file": str(path), "steps": int(log.steps[-1])} | told

@@ -34,26 +34,35 @@ SEPARATORS = "_/:. -"
 Table: TypeAlias = str | os.PathLike[str] | pd.DataFrame
 
 
-def read(ratios: Table, metrics: Table, *, keys: Sequence[str] = KEYS, strip: bool = True,
-         tokens: Mapping[str, float] | None = None, higher_is_better: Collection[str] = (),
-         on_error: str = "raise") -> Swarm:
+def read(
+    ratios: Table,
+    metrics: Table,
+    *,
+    keys: Sequence[str] = KEYS,
+    strip: bool = True,
+    tokens: Mapping[str, float] | None = None,
+    higher_is_better: Collection[str] = (),
+    on_error: str = "raise",
+) -> Swarm:
     """Read proxy runs.
 
     Args:
-        ratios: CSV file or table with a row a run: key columns, then a column a domain (its weight).
+        ratios: CSV file or table with a row a run: key columns, then a column a domain (its
+            weight).
         metrics: the same with a column a target (the loss reached).
-        keys: columns that name a run; the two tables are joined on those that both have. Every other
-            column must hold numbers.
+        keys: columns that name a run; the two tables are joined on those that both have. Every
+            other column must hold numbers.
         strip: leave out what the names of all domains, or of all targets, begin or end with, up to
-            a separator: ``train_the_pile_arxiv`` and ``metric/the_pile_arxiv_val_loss`` are both ``arxiv``.
+            a separator: ``train_the_pile_arxiv`` and ``metric/the_pile_arxiv_val_loss`` are both
+            ``arxiv``.
         tokens: domain to tokens available to the runs.
         higher_is_better: targets (names after stripping) that are no losses.
-        on_error: "raise", or "skip" to leave out, count and warn of runs that stand in one table only or lack
-            a value.
+        on_error: "raise", or "skip" to leave out, count and warn of runs that stand in one table
+            only or lack a value.
 
     Returns:
-        A Swarm of R runs in the order of ``ratios``, weights as read: rows of 3 decimals that sum to nearly 1
-        stay so. ``runs`` holds the key columns, ``meta["columns"]`` the names as read.
+        A Swarm of R runs in the order of ``ratios``, weights as read: rows of 3 decimals that sum
+        to nearly 1 stay so. ``runs`` holds the key columns, ``meta["columns"]`` the names as read.
 
     Raises:
         ReweightvizError: one sentence naming the table and the column or run.
@@ -63,11 +72,15 @@ def read(ratios: Table, metrics: Table, *, keys: Sequence[str] = KEYS, strip: bo
     left, right = _table("ratios", ratios), _table("metrics", metrics)
     shared = [key for key in keys if key in left.columns and key in right.columns]
     if not shared:
-        raise ReweightvizError(f"the two tables must share a column that names a run, one of {listed(keys)}; "
-                               f"got {listed(left.columns[:3])} and {listed(right.columns[:3])}.")
+        raise ReweightvizError(
+            f"the two tables must share a column that names a run, one of {listed(keys)}; "
+            f"got {listed(left.columns[:3])} and {listed(right.columns[:3])}."
+        )
     mixtures, losses = _numbers("ratios", left, keys), _numbers("metrics", right, keys)
     skip = on_error == "skip"
-    rows, partner = _joined(_runs("ratios", left, shared), _runs("metrics", right, shared), skip=skip)
+    rows, partner = _joined(
+        _runs("ratios", left, shared), _runs("metrics", right, shared), skip=skip
+    )
     mixtures, losses = mixtures.iloc[rows], losses.iloc[partner]
     whole = _whole(mixtures, losses, left[shared].iloc[rows], skip=skip)
     skipped = len(left) - int(whole.sum())
@@ -81,11 +94,23 @@ def read(ratios: Table, metrics: Table, *, keys: Sequence[str] = KEYS, strip: bo
     extra = [key for key in keys if key in right.columns and key not in shared]
     runs = left.iloc[rows][[key for key in keys if key in left.columns]].reset_index(drop=True)
     runs = pd.concat([runs, right.iloc[partner][extra].reset_index(drop=True)], axis=1)
-    meta = {"columns": dict(zip((*domains, *targets), (*mixtures.columns, *losses.columns), strict=True)),
-            "skipped_runs": skipped}
+    meta = {
+        "columns": dict(
+            zip((*domains, *targets), (*mixtures.columns, *losses.columns), strict=True)
+        ),
+        "skipped_runs": skipped,
+    }
     better = np.array([name not in higher_is_better for name in targets])
-    return Swarm(domains, mixtures.to_numpy(np.float64)[whole], targets, losses.to_numpy(np.float64)[whole],
-                 runs[whole].reset_index(drop=True), tokens, better, meta)
+    return Swarm(
+        domains,
+        mixtures.to_numpy(np.float64)[whole],
+        targets,
+        losses.to_numpy(np.float64)[whole],
+        runs[whole].reset_index(drop=True),
+        tokens,
+        better,
+        meta,
+    )
 
 
 def _table(role: str, source: Table) -> pd.DataFrame:
@@ -98,11 +123,18 @@ def _table(role: str, source: Table) -> pd.DataFrame:
             raise UnreadableFile(
                 path=source, wanted=f"a table of {role}", reason="there is no such file"
             ) from None
-        except (OSError, UnicodeDecodeError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
+        except (
+            OSError,
+            UnicodeDecodeError,
+            pd.errors.EmptyDataError,
+            pd.errors.ParserError,
+        ) as error:
             raise UnreadableFile(
                 path=source, wanted=f"a CSV table of {role}", reason=error
             ) from error
-    table = table.drop(columns=[name for name in table.columns if re.fullmatch(r"Unnamed: \d+", name)])
+    table = table.drop(
+        columns=[name for name in table.columns if re.fullmatch(r"Unnamed: \d+", name)]
+    )
     if not len(table) or not len(table.columns):
         raise ReweightvizError(f"the table of {role} has no rows.")
     return table
@@ -112,13 +144,17 @@ def _numbers(role: str, table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFram
     """The columns that are no keys, as numbers."""
     found = table[[name for name in table.columns if name not in keys]]
     if not len(found.columns):
-        raise ReweightvizError(f"the table of {role} has no columns besides {listed(table.columns)}.")
+        raise ReweightvizError(
+            f"the table of {role} has no columns besides {listed(table.columns)}."
+        )
     numbers = found.apply(pd.to_numeric, errors="coerce")
     bad = np.argwhere((numbers.isna() & found.notna()).to_numpy())
     if len(bad):
         row, column = bad[0]
-        raise ReweightvizError(f"column {found.columns[column]!r} of {role} must hold numbers; row {row + 1} "
-                               f"has {str(found.iat[row, column])[:40]!r} (keys= names columns of text).")
+        raise ReweightvizError(
+            f"column {found.columns[column]!r} of {role} must hold numbers; row {row + 1} "
+            f"has {str(found.iat[row, column])[:40]!r} (keys= names columns of text)."
+        )
     return numbers
 
 
@@ -130,26 +166,35 @@ def _runs(role: str, table: pd.DataFrame, shared: Sequence[str]) -> pd.Index:
     return index
 
 
-def _joined(left: pd.Index, right: pd.Index, *, skip: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _joined(
+    left: pd.Index, right: pd.Index, *, skip: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows of the runs that both tables have, in the order of the left."""
     partner = right.get_indexer(left)
     alone = [*left[partner < 0], *right[~right.isin(left)]]
     if alone and (not skip or (partner < 0).all()):
-        raise ReweightvizError(f"{len(alone)} runs stand in one of the two tables only, {listed(alone, 3)}; "
-                               "on_error='skip' leaves them out.")
+        raise ReweightvizError(
+            f"{len(alone)} runs stand in one of the two tables only, {listed(alone, 3)}; "
+            "on_error='skip' leaves them out."
+        )
     rows = np.flatnonzero(partner >= 0)
     return rows, partner[rows].astype(np.int64)
 
 
-def _whole(mixtures: pd.DataFrame, losses: pd.DataFrame, runs: pd.DataFrame, *,
-           skip: bool) -> NDArray[np.bool_]:
+def _whole(
+    mixtures: pd.DataFrame, losses: pd.DataFrame, runs: pd.DataFrame, *, skip: bool
+) -> NDArray[np.bool_]:
     """Which runs (R,) have every weight and every loss."""
-    gaps = np.hstack([~np.isfinite(mixtures.to_numpy(np.float64)), ~np.isfinite(losses.to_numpy(np.float64))])
+    gaps = np.hstack(
+        [~np.isfinite(mixtures.to_numpy(np.float64)), ~np.isfinite(losses.to_numpy(np.float64))]
+    )
     if gaps.any() and (not skip or gaps.any(axis=1).all()):
         row, column = np.argwhere(gaps)[0]
         name = [*mixtures.columns, *losses.columns][column]
-        raise ReweightvizError(f"run {tuple(runs.iloc[row].tolist())} has no number in {name!r} "
-                               f"({gaps.any(1).sum()} such runs); on_error='skip' leaves them out.")
+        raise ReweightvizError(
+            f"run {tuple(runs.iloc[row].tolist())} has no number in {name!r} "
+            f"({gaps.any(1).sum()} such runs); on_error='skip' leaves them out."
+        )
     return np.asarray(~gaps.any(axis=1))
 
 

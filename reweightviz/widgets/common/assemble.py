@@ -6,10 +6,16 @@ import re
 from functools import cache
 from pathlib import Path
 
-_IMPORT = re.compile(r'^import\s*\{[^}]*\}\s*from\s*"(\.{1,2}/[\w./-]+\.js)";?[ \t]*$', re.MULTILINE)
-# Comments on lines of their own, types within lines, and indentation: every widget of a page carries its module, and they
+_IMPORT = re.compile(
+    r'^import\s*\{[^}]*\}\s*from\s*"(\.{1,2}/[\w./-]+\.js)";?[ \t]*$', re.MULTILINE
+)
+# Comments on lines of their own, types within lines, and indentation: every widget of a page
+# carries its module, and they
 # are a third of it.
-_SLACK = re.compile(r"^\s*(?://[^\n]*|/\*(?:(?!\*/).)*\*/[ \t]*)\n|^\s+|/\*\* @type [^\n]*?\*/ ?", re.MULTILINE | re.DOTALL)
+_SLACK = re.compile(
+    r"^\s*(?://[^\n]*|/\*(?:(?!\*/).)*\*/[ \t]*)\n|^\s+|/\*\* @type [^\n]*?\*/ ?",
+    re.MULTILINE | re.DOTALL,
+)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class)\b)", re.MULTILINE)
 
 

@@ -16,7 +16,9 @@ function busRegistry() {
 export function join(link) {
   const registry = busRegistry();
   if (!registry.has(link)) registry.set(link, { target: new EventTarget(), last: new Map() });
-  const { target, last } = /** @type {{target: EventTarget, last: Map<string, any>}} */ (registry.get(link));
+  const { target, last } = /** @type {{target: EventTarget, last: Map<string, any>}} */ (
+    registry.get(link)
+  );
   return {
     /** @param {string} kind @param {any} detail */
     emit(kind, detail) {
@@ -25,7 +27,8 @@ export function join(link) {
     },
     /** @param {string} kind @param {(detail: any) => void} listener @returns {() => void} */
     on(kind, listener) {
-      const handler = (/** @type {Event} */ event) => listener(/** @type {CustomEvent} */ (event).detail);
+      const handler = (/** @type {Event} */ event) =>
+        listener(/** @type {CustomEvent} */ (event).detail);
       target.addEventListener(kind, handler);
       if (last.has(kind)) listener(last.get(kind));
       return () => target.removeEventListener(kind, handler);

@@ -25,7 +25,11 @@ export function drawing(tag, given, ...children) {
 
 /** A 16 x 16 line icon. @param {string} path */
 export function lineIcon(path) {
-  return drawing("svg", { viewBox: "0 0 16 16", width: 14, height: 14, "aria-hidden": "true", class: "rv-icon" }, drawing("path", { d: path }));
+  return drawing(
+    "svg",
+    { viewBox: "0 0 16 16", width: 14, height: 14, "aria-hidden": "true", class: "rv-icon" },
+    drawing("path", { d: path }),
+  );
 }
 
 /** Write only what differs: a frame touches few nodes. @param {any} node @param {string} text @param {string} [title] */

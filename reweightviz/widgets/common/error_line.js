@@ -9,8 +9,16 @@ export function errorLine(model, style) {
     model.set("error", "");
     model.save_changes();
   };
-  const node = element("div", { class: style, "data-rv": "error", role: "alert" }, sentence,
-    element("button", { type: "button", "aria-label": "Dismiss", title: "Dismiss", onclick: dismiss }, "×"));
+  const node = element(
+    "div",
+    { class: style, "data-rv": "error", role: "alert" },
+    sentence,
+    element(
+      "button",
+      { type: "button", "aria-label": "Dismiss", title: "Dismiss", onclick: dismiss },
+      "×",
+    ),
+  );
   const show = () => {
     say(sentence, model.get("error"));
     node.hidden = !model.get("error");

@@ -1,6 +1,11 @@
 // Figures as people write them. No DOM.
 
-const UNITS = /** @type {[string, number][]} */ ([["T", 1e12], ["B", 1e9], ["M", 1e6], ["k", 1e3]]);
+const UNITS = /** @type {[string, number][]} */ ([
+  ["T", 1e12],
+  ["B", 1e9],
+  ["M", 1e6],
+  ["k", 1e3],
+]);
 const MINUS = "−";
 
 /** 1.20T, 300B, 20.0M, 512. @param {number} tokens */
@@ -8,7 +13,9 @@ export function tokensText(tokens) {
   if (tokens >= 9.995e14) return tokens.toExponential(1).replace("+", "");
   const [unit, size] = UNITS.find(([, each]) => tokens >= 0.9995 * each) ?? ["", 1];
   const scaled = tokens / size;
-  return unit ? scaled.toFixed(scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0) + unit : String(Math.round(scaled));
+  return unit
+    ? scaled.toFixed(scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0) + unit
+    : String(Math.round(scaled));
 }
 
 /** As one types it: 2T, 1.5B. @param {number|null} tokens */
@@ -21,7 +28,8 @@ export function budgetText(tokens) {
 /** A share in percent, without the sign. @param {number} share */
 export function percentText(share) {
   const percent = 100 * share;
-  if (percent > 0 && percent < 0.1) return percent < 1e-4 ? "<0.0001" : String(Number(percent.toPrecision(2)));
+  if (percent > 0 && percent < 0.1)
+    return percent < 1e-4 ? "<0.0001" : String(Number(percent.toPrecision(2)));
   return percent.toFixed(2);
 }
 

@@ -28,11 +28,16 @@ class ReportedErrors(ipywidgets.Widget):
             super().set_state(sync_data)
         except Exception as problem:
             refused = isinstance(problem, ReweightvizError)
-            self.error = str(problem) if refused else f"{type(problem).__name__} in a Python callback: {problem}"
+            self.error = (
+                str(problem)
+                if refused
+                else f"{type(problem).__name__} in a Python callback: {problem}"
+            )
             raise
 
     def _admit(self, name: str, value: Any) -> None:
-        # Before anything is set: while a message is applied, traitlets takes back only what a TraitError refuses.
+        # Before anything is set: while a message is applied, traitlets takes back only what a
+        # TraitError refuses.
         if name in self.keys:
             read = self.trait_metadata(name, "from_json", self._trait_from_json)
             self.traits()[name]._validate(self, read(value, self))  # noqa: SLF001

@@ -8,7 +8,9 @@ const DEEPEST_ZOOM = 400;
 
 /** Expected passes over each domain relative to the natural mixture. @param {ArrayLike<number>} weights @param {ArrayLike<number>} natural */
 export function emphasis(weights, natural) {
-  return Array.from(weights, (w, k) => (natural[k] > 0 ? Math.min(w / natural[k], TOP_EMPHASIS) : w > 0 ? TOP_EMPHASIS : 0));
+  return Array.from(weights, (w, k) =>
+    natural[k] > 0 ? Math.min(w / natural[k], TOP_EMPHASIS) : w > 0 ? TOP_EMPHASIS : 0,
+  );
 }
 
 /** Diameter relative to neutral. @param {number} e */
@@ -39,7 +41,8 @@ export function neutralOpacity(n, zoom) {
 export function boundsOf(places, n) {
   const box = { left: UNITS_ACROSS, right: 0, bottom: UNITS_ACROSS, top: 0 };
   for (let i = 0; i < n; i++) {
-    const u = places[4 * i], v = places[4 * i + 1];
+    const u = places[4 * i],
+      v = places[4 * i + 1];
     if (u < box.left) box.left = u;
     if (u > box.right) box.right = u;
     if (v < box.bottom) box.bottom = v;
@@ -50,7 +53,8 @@ export function boundsOf(places, n) {
 
 /** The view that shows the whole box. @param {ReturnType<typeof boundsOf>} box @param {number} width @param {number} height @returns {View} */
 export function fitView(box, width, height) {
-  const across = Math.max(box.right - box.left, 1), up = Math.max(box.top - box.bottom, 1);
+  const across = Math.max(box.right - box.left, 1),
+    up = Math.max(box.top - box.bottom, 1);
   const scale = 0.92 * Math.min(width / across, height / up);
   const middle = { u: (box.left + box.right) / 2, v: (box.bottom + box.top) / 2 };
   return { scale, x: width / 2 - middle.u * scale, y: height / 2 + middle.v * scale };

@@ -2,7 +2,8 @@
 
 /** @typedef {number[]} Weights */
 
-const clampTo = (/** @type {number} */ x, /** @type {number} */ low, /** @type {number} */ high) => Math.min(Math.max(x, low), high);
+const clampTo = (/** @type {number} */ x, /** @type {number} */ low, /** @type {number} */ high) =>
+  Math.min(Math.max(x, low), high);
 const sumOf = (/** @type {Weights} */ values) => values.reduce((sum, value) => sum + value, 0);
 
 /** What the locked domains leave to the others. @param {Weights} weights @param {boolean[]} locked */
@@ -52,7 +53,11 @@ export function temperWeights(tokens, exponent) {
   const top = Math.max(...tokens);
   if (!(top > 0)) return tokens.map(() => 1 / tokens.length);
   const raw = tokens.map((n) => (n > 0 ? Math.exp(exponent * Math.log(n / top)) : 0));
-  return applyTarget(raw, raw, raw.map(() => false));
+  return applyTarget(
+    raw,
+    raw,
+    raw.map(() => false),
+  );
 }
 
 /**
@@ -68,7 +73,11 @@ export function unimaxWeights(tokens, budget, maxEpochs) {
     taken[k] = Math.min(left / (tokens.length - place), tokens[k] * maxEpochs);
     left -= taken[k];
   });
-  return applyTarget(taken, taken, taken.map(() => false));
+  return applyTarget(
+    taken,
+    taken,
+    taken.map(() => false),
+  );
 }
 
 /** Passes over each domain when `budget` tokens are trained. @param {number} weight @param {number} tokens @param {number} budget */
@@ -88,5 +97,7 @@ export function effectiveDomains(weights) {
 /** The end of the bars' axis: a round number that leaves some room above the largest weight. @param {Weights} weights */
 export function axisEnd(weights) {
   const wanted = 1.2 * Math.max(...weights);
-  return [0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8].find((end) => end >= wanted) ?? 1;
+  return (
+    [0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8].find((end) => end >= wanted) ?? 1
+  );
 }

@@ -1,7 +1,8 @@
 """What all curves of training runs are: controls, a plotly figure, the names at its lines, joined with the other widgets of the page.
 
-A run that is still being written comes as a Tail: the curves then follow it, from a thread of their own, so that they move while a cell
-trains; what the page says (a click, a choice) waits until the kernel is free. Only the lines that changed are sent.
+A run that is still being written comes as a Tail: the curves then follow it, from a thread of
+their own, so that they move while a cell trains; what the page says (a click, a choice) waits
+until the kernel is free. Only the lines that changed are sent.
 """
 
 from __future__ import annotations
@@ -35,8 +36,13 @@ Runs = RunLog | Tail | Sequence[RunLog | Tail]
 """What curves are drawn of."""
 
 _HERE = Path(__file__).parent
-_CONFIG = {"displaylogo": False, "displayModeBar": "hover", "typesetMath": False, "responsive": True,
-           "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "sendChartToCloud"]}
+_CONFIG = {
+    "displaylogo": False,
+    "displayModeBar": "hover",
+    "typesetMath": False,
+    "responsive": True,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "sendChartToCloud"],
+}
 _AXES = {"step": "by step", "tokens": "by tokens", "time": "by time"}
 
 
@@ -50,10 +56,16 @@ class CurveLabels(ReportedErrors, anywidget.AnyWidget):
     colors = t.List(t.Unicode(), help="one CSS colour a domain (K,)").tag(sync=True)
     focus = t.Unicode(None, allow_none=True, help="the domain that stands out").tag(sync=True)
     hidden = t.List(t.Unicode(), help="domains that are not drawn").tag(sync=True)
-    within = t.List(t.Float(), help="from where to where on x the plot is zoomed; nothing where it shows all").tag(sync=True)
+    within = t.List(
+        t.Float(), help="from where to where on x the plot is zoomed; nothing where it shows all"
+    ).tag(sync=True)
     height = t.Int(help="of the plot, in pixels").tag(sync=True)
-    room = t.Int(help="width of the plot in pixels, which the page says; 0 until then").tag(sync=True)
-    link = t.Unicode(help="widgets of a page with the same link share focus, hover and hidden domains").tag(sync=True)
+    room = t.Int(help="width of the plot in pixels, which the page says; 0 until then").tag(
+        sync=True
+    )
+    link = t.Unicode(
+        help="widgets of a page with the same link share focus, hover and hidden domains"
+    ).tag(sync=True)
 
 
 class Curves(ipywidgets.VBox):
@@ -66,7 +78,9 @@ class Curves(ipywidgets.VBox):
         height: of the plot, in pixels.
     """
 
-    focus = t.Unicode(None, allow_none=True, help="the domain that stands out everywhere; observe it, or set it")
+    focus = t.Unicode(
+        None, allow_none=True, help="the domain that stands out everywhere; observe it, or set it"
+    )
     hidden = t.List(t.Unicode(), help="domains that are not drawn; observe it, or set it")
 
     _controls: ClassVar[tuple[str, ...]] = ()
@@ -75,7 +89,9 @@ class Curves(ipywidgets.VBox):
     def __init__(self, logs: Runs, *, link: str | None, colors: runs.Colors, height: int) -> None:
         self._runs, self._colors, self._height = checked_runs(logs), colors, height
         self._kept, self._ages = runs.Kept(), list[int]()
-        self._lock = threading.RLock()  # the figure is drawn by the page's wishes and by a thread with news
+        self._lock = (
+            threading.RLock()
+        )  # the figure is drawn by the page's wishes and by a thread with news
         self._labels = CurveLabels(height=height, link=link or f"curves-{uuid4().hex}")
         self._bar = {name: ipywidgets.Dropdown(options=[("", None)]) for name in self._controls}
         self._key, self._notes, self._status = ipywidgets.HTML(), ipywidgets.HTML(), LiveStatus()
@@ -88,8 +104,14 @@ class Curves(ipywidgets.VBox):
         plot = ipywidgets.Box([self._chart])
         bar = ipywidgets.HBox([*self._bar.values(), self._status, self._key])
         super().__init__([bar, ipywidgets.HBox([plot, self._labels]), self._notes])
-        for widget, name in ((self, "rv-curves"), (plot, "rv-curves-plot"), (bar, "rv-curves-bar"), (self.children[1], "rv-curves-body"),
-                             (self._key, "rv-curves-key"), (self._notes, "rv-curves-notes")):
+        for widget, name in (
+            (self, "rv-curves"),
+            (plot, "rv-curves-plot"),
+            (bar, "rv-curves-bar"),
+            (self.children[1], "rv-curves-body"),
+            (self._key, "rv-curves-key"),
+            (self._notes, "rv-curves-notes"),
+        ):
             widget.add_class(name)
         self._name_lines()
         t.link((self, "focus"), (self._labels, "focus"))
@@ -216,8 +238,15 @@ class Curves(ipywidgets.VBox):
         raise NotImplementedError
 
     def _shared(self) -> dict[str, Any]:
-        return {"x": self._bar["x"].value or "step", "colors": self._colors, "hidden": self.hidden, "focus": self.focus,
-                "height": self._height, "within": tuple(self._labels.within) or None, "kept": self._kept}
+        return {
+            "x": self._bar["x"].value or "step",
+            "colors": self._colors,
+            "hidden": self.hidden,
+            "focus": self.focus,
+            "height": self._height,
+            "within": tuple(self._labels.within) or None,
+            "kept": self._kept,
+        }
 
     def _x_options(self) -> list[tuple[str, Any]]:
         return [(_AXES[name], name) for name in runs.axes_of(self._logs, self._kept)]
@@ -228,7 +257,10 @@ class Curves(ipywidgets.VBox):
             if list(control.options) != options:
                 kept = control.value
                 # Without options first, or ipywidgets would report a value nobody chose.
-                control.options, control.value = options, kept if kept in [each for _, each in options] else options[0][1]
+                control.options, control.value = (
+                    options,
+                    kept if kept in [each for _, each in options] else options[0][1],
+                )
             control.tooltip = name
             control.layout.display = "none" if len(options) < 2 else None
 
@@ -248,7 +280,9 @@ class Curves(ipywidgets.VBox):
         names = runs.run_names(self._logs)
         dashes = [figures.DASHES[r % len(figures.DASHES)] for r in range(len(names))]
         self._key.value = "".join(map(run_sample, names, dashes)) if len(names) > 1 else ""
-        self._notes.value = _notes({name: log.meta.get("notes", ()) for name, log in zip(names, self._logs, strict=True)})
+        self._notes.value = _notes(
+            {name: log.meta.get("notes", ()) for name, log in zip(names, self._logs, strict=True)}
+        )
         self._notes.layout.display = None if self._notes.value else "none"
 
     @t.validate("focus")
@@ -275,13 +309,23 @@ class Curves(ipywidgets.VBox):
                 new = self._drawn()
                 places, style = self._sent.traces(new)
                 layout = self._sent.layout(new)
-                if getattr(change, "owner", None) in [self._bar.get("signal"), self._bar.get("form")]:
-                    layout |= {path: value for path, value in layout_of(new).items() if path.startswith("yaxis") and value is not None}
+                if getattr(change, "owner", None) in [
+                    self._bar.get("signal"),
+                    self._bar.get("form"),
+                ]:
+                    layout |= {
+                        path: value
+                        for path, value in layout_of(new).items()
+                        if path.startswith("yaxis") and value is not None
+                    }
                 if "xaxis.title.text" in layout:
                     layout["xaxis.autorange"] = True
-                # Not batch_update: traces that differ in other properties than their neighbours lose those in the page.
+                # Not batch_update: traces that differ in other properties than their neighbours
+                # lose those in the page.
                 if places or layout:
-                    self._chart.plotly_update(restyle_data=style, relayout_data=layout, trace_indexes=places)
+                    self._chart.plotly_update(
+                        restyle_data=style, relayout_data=layout, trace_indexes=places
+                    )
                 if len(new.data) > len(self._chart.data):
                     self._chart.add_traces(self._sent.added(new))
         except Exception as problem:
@@ -318,11 +362,24 @@ def count(things: Sequence[Any], noun: str) -> str:
 
 def run_sample(name: str, dash: str, color: str = "currentColor") -> str:
     """A line as the run's lines are, and the run's name."""
-    return (f'<span title="{html.escape(name)}"><svg width="28" height="8" aria-hidden="true"><path d="M0 4H28" '
-            f'stroke="{color}" stroke-width="1.6" stroke-dasharray="{figures.STROKES[dash]}"/></svg>{html.escape(name)}</span>')
+    return (
+        f'<span title="{html.escape(name)}"><svg width="28" height="8" '
+        'aria-hidden="true"><path d="M0 4H28" '
+        f'stroke="{color}" stroke-width="1.6" '
+        f'stroke-dasharray="{figures.STROKES[dash]}"/></svg>{html.escape(name)}</span>'
+    )
 
 
 def _notes(said: Mapping[str, Sequence[str]]) -> str:
     """What was found in the logs, folded."""
-    lines = [f"{html.escape(name)}: {html.escape(note)}" for name, notes in said.items() for note in notes]
-    return f"<details><summary>{count(lines, 'note')} on the log</summary>{'<br>'.join(lines)}</details>" if lines else ""
+    lines = [
+        f"{html.escape(name)}: {html.escape(note)}"
+        for name, notes in said.items()
+        for note in notes
+    ]
+    return (
+        f"<details><summary>{count(lines, 'note')} on the "
+        f"log</summary>{'<br>'.join(lines)}</details>"
+        if lines
+        else ""
+    )

@@ -31,7 +31,8 @@ const isAhead = (trace) => trace.meta[2] === "ahead";
 /** The last row at or before `x` that holds a number; -1 where there is none. @param {any} trace @param {number} x */
 function rowAt(trace, x) {
   let row = -1;
-  for (let i = 0; i < trace.x.length && trace.x[i] <= x; i++) if (Number.isFinite(trace.y[i])) row = i;
+  for (let i = 0; i < trace.x.length && trace.x[i] <= x; i++)
+    if (Number.isFinite(trace.y[i])) row = i;
   return row;
 }
 
@@ -48,9 +49,16 @@ function valueText(value, unit) {
  */
 function readable(traces, run) {
   const chosen = new Map();
-  const reach = (/** @type {any} */ trace) => [trace.meta[1] === run ? 1 : 0, trace.x[trace.x.length - 1], trace.meta[2] === "smooth" ? 1 : 0];
+  const reach = (/** @type {any} */ trace) => [
+    trace.meta[1] === run ? 1 : 0,
+    trace.x[trace.x.length - 1],
+    trace.meta[2] === "smooth" ? 1 : 0,
+  ];
   for (const trace of traces.filter((each) => !isAhead(each))) {
-    const [mine, other] = [reach(trace), chosen.has(trace.meta[0]) ? reach(chosen.get(trace.meta[0])) : [-1, 0, 0]];
+    const [mine, other] = [
+      reach(trace),
+      chosen.has(trace.meta[0]) ? reach(chosen.get(trace.meta[0])) : [-1, 0, 0],
+    ];
     const first = mine.findIndex((value, i) => value !== other[i]);
     if (first >= 0 && mine[first] > other[first]) chosen.set(trace.meta[0], trace);
   }
@@ -66,7 +74,13 @@ function render({ model, el }) {
   const [atRun, atPlace] = [element("span"), element("span")];
   const at = element("div", { class: "rv-curves-at" }, atRun, atPlace);
   const alarm = errorLine(model, "rv-curves-error");
-  const root = element("div", { class: "rv-curves-labels", role: "group", "aria-label": "domains" }, leaders, at, alarm.node);
+  const root = element(
+    "div",
+    { class: "rv-curves-labels", role: "group", "aria-label": "domains" },
+    leaders,
+    at,
+    alarm.node,
+  );
   /** @type {Map<string, any>} */
   let rows = new Map();
   /** @type {any} */
@@ -84,7 +98,8 @@ function render({ model, el }) {
   };
   const known = (/** @type {string|null} */ name) => model.get("domains").includes(name);
   const front = () => (known(pointed) ? pointed : model.get("focus"));
-  const emitFocus = (/** @type {string} */ name) => channel.emit("focus", { domain: model.get("focus") === name ? null : name });
+  const emitFocus = (/** @type {string} */ name) =>
+    channel.emit("focus", { domain: model.get("focus") === name ? null : name });
   const emitHover = (/** @type {string|null} */ name) => {
     if (name !== pointed) channel.emit("hover", { domain: name });
   };
@@ -92,28 +107,67 @@ function render({ model, el }) {
   /** Hide one, or with `alone` all others; twice brings them back. @param {string} name @param {boolean} alone */
   function emitHidden(name, alone) {
     const now = model.get("hidden");
-    const foreign = (channel.last("hidden")?.domains ?? []).filter((/** @type {string} */ each) => !known(each));
+    const foreign = (channel.last("hidden")?.domains ?? []).filter(
+      (/** @type {string} */ each) => !known(each),
+    );
     const others = model.get("domains").filter((/** @type {string} */ each) => each !== name);
     const isAlone = !now.includes(name) && now.length === others.length;
-    const next = alone ? (isAlone ? [] : others) : now.includes(name) ? now.filter((/** @type {string} */ each) => each !== name) : [...now, name];
+    const next = alone
+      ? isAlone
+        ? []
+        : others
+      : now.includes(name)
+        ? now.filter((/** @type {string} */ each) => each !== name)
+        : [...now, name];
     channel.emit("hidden", { domains: [...foreign, ...next] });
   }
 
   // plotly gives traces that are not visible no meta.
-  const drawn = () => plot._fullData.filter((/** @type {any} */ trace) => trace.visible === true && trace.meta && trace.x?.length);
+  const drawn = () =>
+    plot._fullData.filter(
+      (/** @type {any} */ trace) => trace.visible === true && trace.meta && trace.x?.length,
+    );
 
   function buildRows() {
     rows.forEach((row) => row.node.remove());
     const colors = model.get("colors");
-    rows = new Map(model.get("domains").map((/** @type {string} */ name, /** @type {number} */ i) => {
-      const value = element("span");
-      const swatch = element("button", { class: "rv-curves-swatch", tabindex: "-1", "aria-hidden": "true", onclick: (/** @type {MouseEvent} */ event) => emitHidden(name, event.shiftKey) });
-      const label = element("button", { class: "rv-curves-name", title: name, "aria-keyshortcuts": "h", onclick: () => emitFocus(name),
-        onkeydown: (/** @type {KeyboardEvent} */ event) => event.key.toLowerCase() === "h" && emitHidden(name, event.shiftKey) }, element("span", {}, name), value);
-      const node = element("div", { class: "rv-curves-label", style: `--color: ${colors[i]}`, onpointerenter: () => emitHover(name), onpointerleave: () => emitHover(null) }, swatch, label);
-      root.insertBefore(node, at);
-      return [name, { node, swatch, label, value, color: colors[i] }];
-    }));
+    rows = new Map(
+      model.get("domains").map((/** @type {string} */ name, /** @type {number} */ i) => {
+        const value = element("span");
+        const swatch = element("button", {
+          class: "rv-curves-swatch",
+          tabindex: "-1",
+          "aria-hidden": "true",
+          onclick: (/** @type {MouseEvent} */ event) => emitHidden(name, event.shiftKey),
+        });
+        const label = element(
+          "button",
+          {
+            class: "rv-curves-name",
+            title: name,
+            "aria-keyshortcuts": "h",
+            onclick: () => emitFocus(name),
+            onkeydown: (/** @type {KeyboardEvent} */ event) =>
+              event.key.toLowerCase() === "h" && emitHidden(name, event.shiftKey),
+          },
+          element("span", {}, name),
+          value,
+        );
+        const node = element(
+          "div",
+          {
+            class: "rv-curves-label",
+            style: `--color: ${colors[i]}`,
+            onpointerenter: () => emitHover(name),
+            onpointerleave: () => emitHover(null),
+          },
+          swatch,
+          label,
+        );
+        root.insertBefore(node, at);
+        return [name, { node, swatch, label, value, color: colors[i] }];
+      }),
+    );
   }
 
   /** The ends of the lines in pixels from the top, and the values shown beside the names. */
@@ -123,7 +177,9 @@ function render({ model, el }) {
     const unit = meta?.unit ?? "";
     const traces = drawn();
     const chosen = readable(traces, moment?.run ?? null);
-    const aheads = new Map(traces.filter(isAhead).map((/** @type {any} */ trace) => [trace.meta[0], trace.y.at(-1)]));
+    const aheads = new Map(
+      traces.filter(isAhead).map((/** @type {any} */ trace) => [trace.meta[0], trace.y.at(-1)]),
+    );
     const ends = new Map();
     let below = 0;
     for (const [name, trace] of chosen) {
@@ -131,28 +187,43 @@ function render({ model, el }) {
       const read = moment ? rowAt(trace, moment.x) : end;
       const y = end < 0 ? NaN : trace.y[end];
       const leaves = aheads.get(name) ?? (meta?.stacked ? below + y / 2 : y);
-      ends.set(name, { y: yaxis._offset + yaxis.l2p(leaves), text: read < 0 ? "" : valueText(trace.y[read], unit) });
+      ends.set(name, {
+        y: yaxis._offset + yaxis.l2p(leaves),
+        text: read < 0 ? "" : valueText(trace.y[read], unit),
+      });
       below += y;
     }
     const any = chosen.values().next().value;
     const x = moment?.x ?? (any ? any.x[Math.max(rowAt(any, edge), 0)] : NaN);
     const several = new Set(traces.map((/** @type {any} */ trace) => trace.meta[1])).size > 1;
-    return { ends, top: yaxis._offset, bottom: yaxis._offset + yaxis._length, run: any && several ? any.meta[1] : "", where: any ? placeText(x) : "" };
+    return {
+      ends,
+      top: yaxis._offset,
+      bottom: yaxis._offset + yaxis._length,
+      run: any && several ? any.meta[1] : "",
+      where: any ? placeText(x) : "",
+    };
   }
 
   /** @param {number} x where on the axis the values are read */
   function placeText(x) {
     const axis = plot.layout.xaxis?.title?.text ?? "step";
-    const number = axis === "tokens" ? tokensText(x) : x.toLocaleString("en-US", { maximumFractionDigits: 2 });
-    return axis.endsWith("since the start") ? `${number} ${axis.split(" ")[0]}` : `${axis} ${number}`;
+    const number =
+      axis === "tokens" ? tokensText(x) : x.toLocaleString("en-US", { maximumFractionDigits: 2 });
+    return axis.endsWith("since the start")
+      ? `${number} ${axis.split(" ")[0]}`
+      : `${axis} ${number}`;
   }
 
   /** Labels at the ends of their lines; a sorted list that scrolls where they do not fit. */
   function place() {
     if (!plot?._fullLayout?.yaxis) return;
     const { ends, top, bottom, run, where } = readPlot();
-    const height = (/** @type {string} */ name) => Math.min(Math.max(ends.get(name)?.y ?? bottom, top), bottom);
-    const order = [...rows.keys()].sort((a, b) => Number(!ends.has(a)) - Number(!ends.has(b)) || height(a) - height(b));
+    const height = (/** @type {string} */ name) =>
+      Math.min(Math.max(ends.get(name)?.y ?? bottom, top), bottom);
+    const order = [...rows.keys()].sort(
+      (a, b) => Number(!ends.has(a)) - Number(!ends.has(b)) || height(a) - height(b),
+    );
     const listed = order.length * ROW > model.get("height") - 20;
     root.classList.toggle("rv-listed", listed);
     root.style.height = `${model.get("height")}px`;
@@ -167,14 +238,27 @@ function render({ model, el }) {
     say(atRun, run && `${run},`, run);
     say(atPlace, where);
     leaders.setAttribute("height", String(model.get("height")));
-    leaders.replaceChildren(...order.flatMap((name, i) => (ends.has(name) ? [leader(name, height(name), places[i])] : [])));
+    leaders.replaceChildren(
+      ...order.flatMap((name, i) =>
+        ends.has(name) ? [leader(name, height(name), places[i])] : [],
+      ),
+    );
     emphasise();
   }
 
-  function leader(/** @type {string} */ name, /** @type {number} */ from, /** @type {number} */ to) {
+  function leader(
+    /** @type {string} */ name,
+    /** @type {number} */ from,
+    /** @type {number} */ to,
+  ) {
     const path = `M0 ${from}C${LEADER / 2} ${from} ${LEADER / 2} ${to} ${LEADER - 1} ${to}`;
     const dim = front() !== null && front() !== name;
-    return drawing("path", { d: path, fill: "none", stroke: rows.get(name).color, "stroke-opacity": dim ? 0.12 : 0.7 });
+    return drawing("path", {
+      d: path,
+      fill: "none",
+      stroke: rows.get(name).color,
+      "stroke-opacity": dim ? 0.12 : 0.7,
+    });
   }
 
   /** What is out of focus fades at once, by a style sheet that survives plotly's redraws. */
@@ -190,26 +274,47 @@ function render({ model, el }) {
     }
     const stacked = plot?._fullLayout.meta?.stacked;
     const traces = plot ? drawn() : [];
-    const parts = traces.map((/** @type {any} */ _, /** @type {number} */ i) => partsOf(traces, i, stacked));
-    const faded = traces.flatMap((/** @type {any} */ trace, /** @type {number} */ i) => (name !== null && trace.meta[0] !== name ? parts[i] : []));
-    const raised = traces.flatMap((/** @type {any} */ trace, /** @type {number} */ i) => (trace.meta[0] === name && !stacked ? [`${parts[i][0]} path.js-line`] : []));
-    const gone = traces.flatMap((/** @type {any} */ trace, /** @type {number} */ i) => (hidden.includes(trace.meta[0]) ? parts[i] : []));
-    const rule = (/** @type {string[]} */ list, /** @type {string} */ what) => (list.length ? `${list.join(",")}{${what}}` : "");
-    say(emphasis, rule(faded, "opacity:0.13!important") + rule(raised, "stroke-width:2.6px!important") + rule(gone, "visibility:hidden"));
+    const parts = traces.map((/** @type {any} */ _, /** @type {number} */ i) =>
+      partsOf(traces, i, stacked),
+    );
+    const faded = traces.flatMap((/** @type {any} */ trace, /** @type {number} */ i) =>
+      name !== null && trace.meta[0] !== name ? parts[i] : [],
+    );
+    const raised = traces.flatMap((/** @type {any} */ trace, /** @type {number} */ i) =>
+      trace.meta[0] === name && !stacked ? [`${parts[i][0]} path.js-line`] : [],
+    );
+    const gone = traces.flatMap((/** @type {any} */ trace, /** @type {number} */ i) =>
+      hidden.includes(trace.meta[0]) ? parts[i] : [],
+    );
+    const rule = (/** @type {string[]} */ list, /** @type {string} */ what) =>
+      list.length ? `${list.join(",")}{${what}}` : "";
+    say(
+      emphasis,
+      rule(faded, "opacity:0.13!important") +
+        rule(raised, "stroke-width:2.6px!important") +
+        rule(gone, "visibility:hidden"),
+    );
   }
 
   /** Selectors of what belongs to a trace; plotly keeps a stacked band in the group of the trace below. @param {any[]} traces @param {number} i @param {boolean} stacked */
   function partsOf(traces, i, stacked) {
-    const group = (/** @type {number} */ j) => `.${scope} .scatterlayer .trace${CSS.escape(traces[j].uid)}`;
+    const group = (/** @type {number} */ j) =>
+      `.${scope} .scatterlayer .trace${CSS.escape(traces[j].uid)}`;
     if (!stacked) return [group(i)];
-    return [`${group(i)} .lines`, i ? `${group(i - 1)} .fills > g:last-child` : `${group(0)} .fills > g:first-child`];
+    return [
+      `${group(i)} .lines`,
+      i ? `${group(i - 1)} .fills > g:last-child` : `${group(0)} .fills > g:first-child`,
+    ];
   }
 
   /** Which band of a stacked figure the mouse is in. @param {any} event @returns {any} */
   function bandUnder(event) {
     const { xaxis, yaxis } = plot._fullLayout;
     const box = plot.getBoundingClientRect();
-    const [x, y] = [xaxis.p2l(event.clientX - box.left - xaxis._offset), yaxis.p2l(event.clientY - box.top - yaxis._offset)];
+    const [x, y] = [
+      xaxis.p2l(event.clientX - box.left - xaxis._offset),
+      yaxis.p2l(event.clientY - box.top - yaxis._offset),
+    ];
     let below = 0;
     for (const trace of drawn()) {
       const row = rowAt(trace, x);
@@ -219,7 +324,10 @@ function render({ model, el }) {
     return null;
   }
 
-  const under = (/** @type {any} */ data) => (plot._fullLayout.meta?.stacked ? bandUnder(data.event) : { trace: data.points[0].fullData, x: data.points[0].x });
+  const under = (/** @type {any} */ data) =>
+    plot._fullLayout.meta?.stacked
+      ? bandUnder(data.event)
+      : { trace: data.points[0].fullData, x: data.points[0].x };
 
   function onHover(/** @type {any} */ data) {
     const found = under(data);
@@ -244,7 +352,13 @@ function render({ model, el }) {
     const within = autorange ? [] : range.map(Number);
     if (within.join() !== model.get("within").join()) put("within", within);
   };
-  const handlers = /** @type {[string, (data: any) => void][]} */ ([["plotly_hover", onHover], ["plotly_unhover", onUnhover], ["plotly_click", onClick], ["plotly_afterplot", () => place()], ["plotly_relayout", onZoom]]);
+  const handlers = /** @type {[string, (data: any) => void][]} */ ([
+    ["plotly_hover", onHover],
+    ["plotly_unhover", onUnhover],
+    ["plotly_click", onClick],
+    ["plotly_afterplot", () => place()],
+    ["plotly_relayout", onZoom],
+  ]);
 
   /** @type {any} */
   let settling;
@@ -265,7 +379,8 @@ function render({ model, el }) {
     if (disposed) return;
     const box = el.closest(".rv-curves");
     const found = /** @type {any} */ (box?.querySelector(".rv-curves-plot .js-plotly-plot"));
-    if (!box || !found?.on || !found._fullLayout?.yaxis?.l2p) return void setTimeout(meetPlot, RETRY);
+    if (!box || !found?.on || !found._fullLayout?.yaxis?.l2p)
+      return void setTimeout(meetPlot, RETRY);
     plot = found;
     box.classList.add(scope);
     handlers.forEach(([kind, handler]) => plot.on(kind, handler));
@@ -293,13 +408,20 @@ function render({ model, el }) {
   // What Python set goes to the page; what the page said is already there.
   const tellFocus = () => {
     const name = model.get("focus");
-    if ((channel.last("focus")?.domain ?? null) !== name && (name !== null || known(channel.last("focus")?.domain))) channel.emit("focus", { domain: name });
+    if (
+      (channel.last("focus")?.domain ?? null) !== name &&
+      (name !== null || known(channel.last("focus")?.domain))
+    )
+      channel.emit("focus", { domain: name });
     place();
   };
   const tellHidden = () => {
     const last = channel.last("hidden")?.domains ?? [];
     const hidden = model.get("hidden");
-    if (last.filter(known).join("\n") !== hidden.join("\n")) channel.emit("hidden", { domains: [...last.filter((/** @type {string} */ each) => !known(each)), ...hidden] });
+    if (last.filter(known).join("\n") !== hidden.join("\n"))
+      channel.emit("hidden", {
+        domains: [...last.filter((/** @type {string} */ each) => !known(each)), ...hidden],
+      });
     place();
   };
   const fit = () => {
@@ -309,7 +431,13 @@ function render({ model, el }) {
     buildRows();
     place();
   };
-  const listeners = /** @type {[string, () => void][]} */ ([["change:focus", tellFocus], ["change:hidden", tellHidden], ["change:colors", rebuild], ["change:domains", rebuild], ["change:height", fit]]);
+  const listeners = /** @type {[string, () => void][]} */ ([
+    ["change:focus", tellFocus],
+    ["change:hidden", tellHidden],
+    ["change:colors", rebuild],
+    ["change:domains", rebuild],
+    ["change:height", fit],
+  ]);
   listeners.forEach(([kind, listener]) => model.on(kind, listener));
   buildRows();
   tellFocus();

@@ -16,17 +16,20 @@ _SPANS = (5, 10, 20, 50, 100)
 class LossCurves(Curves):
     """One line a domain, in the map's colours; the runs differ by dash.
 
-    Click a line or a name to bring its domain to the front in every widget with the same ``link``; click the
-    square before a name to hide it, shift-click to see it alone. Zoom into a long line to see all of its points. The curves of a Tail
-    follow its run until it ends: :meth:`pause` and :meth:`resume`, or a click on the line that says how it stands.
+    Click a line or a name to bring its domain to the front in every widget with the same ``link``;
+    click the square before a name to hide it, shift-click to see it alone. Zoom into a long line
+    to see all of its points. The curves of a Tail follow its run until it ends: :meth:`pause` and
+    :meth:`resume`, or a click on the line that says how it stands.
 
     Args:
         logs: one RunLog or Tail, or several (T steps, K domains each); domains are matched by name.
-        signal: what to draw first: ``"loss"``, ``"held_out_loss"``, ``"excess_loss"`` ...; the first that there is.
+        signal: what to draw first: ``"loss"``, ``"held_out_loss"``, ``"excess_loss"`` ...; the
+            first that there is.
         link: widgets with the same link move together; a link of its own when not given.
         colors: domain to CSS colour, or one a domain; the map's when not given.
         height: of the plot, in pixels.
-        smooth: span of the moving average to begin with, in measured points; 0 is raw. The raw line stays, faint.
+        smooth: span of the moving average to begin with, in measured points; 0 is raw. The raw
+            line stays, faint.
 
     Raises:
         ReweightvizError: no log, or a signal that none of them has.
@@ -42,8 +45,16 @@ class LossCurves(Curves):
 
     _controls = ("signal", "smooth", "x")
 
-    def __init__(self, logs: Runs, *, signal: str | None = None, link: str | None = None,
-                 colors: runs.Colors = None, height: int = 300, smooth: int = 0) -> None:
+    def __init__(
+        self,
+        logs: Runs,
+        *,
+        signal: str | None = None,
+        link: str | None = None,
+        colors: runs.Colors = None,
+        height: int = 300,
+        smooth: int = 0,
+    ) -> None:
         # The figure says what is wrong before any widget is made.
         figures.loss_figure(read(logs), signal=signal, smooth=smooth, colors=colors)
         self._first = (signal, smooth)
@@ -73,7 +84,9 @@ class LossCurves(Curves):
     @property
     def figure(self) -> go.Figure:
         """What is drawn, as a plotly figure of its own."""
-        return figures.loss_figure(self._logs, signal=self.signal, smooth=self.smooth or 0, **self._shared())
+        return figures.loss_figure(
+            self._logs, signal=self.signal, smooth=self.smooth or 0, **self._shared()
+        )
 
     def __repr__(self) -> str:
         return f"LossCurves({count(self._logs, 'run')}, {count(self.domains, 'domain')}, signal {self.signal!r})"
@@ -94,7 +107,8 @@ class WeightTrajectories(Curves):
     """The weight of every domain over training, as lines of all runs or as the stacked area of one.
 
     Args:
-        logs: one RunLog or Tail, or several (T steps, K domains each); a weight is a share of training tokens.
+        logs: one RunLog or Tail, or several (T steps, K domains each); a weight is a share of
+            training tokens.
         stacked: begin with the stacked area.
         link: widgets with the same link move together; a link of its own when not given.
         colors: domain to CSS colour, or one a domain; the map's when not given.
@@ -112,8 +126,15 @@ class WeightTrajectories(Curves):
 
     _controls = ("form", "run", "x")
 
-    def __init__(self, logs: Runs, *, stacked: bool = False, link: str | None = None,
-                 colors: runs.Colors = None, height: int = 300) -> None:
+    def __init__(
+        self,
+        logs: Runs,
+        *,
+        stacked: bool = False,
+        link: str | None = None,
+        colors: runs.Colors = None,
+        height: int = 300,
+    ) -> None:
         figures.weight_figure(read(logs), colors=colors)
         super().__init__(logs, link=link, colors=colors, height=height)
         self._bar["form"].observe(self._show_run, "value")
@@ -141,7 +162,9 @@ class WeightTrajectories(Curves):
     @property
     def figure(self) -> go.Figure:
         """What is drawn, as a plotly figure of its own."""
-        return figures.weight_figure(self._logs, stacked=self.stacked, run=self.run, **self._shared())
+        return figures.weight_figure(
+            self._logs, stacked=self.stacked, run=self.run, **self._shared()
+        )
 
     def __repr__(self) -> str:
         form = "stacked" if self.stacked else "lines"
@@ -149,8 +172,11 @@ class WeightTrajectories(Curves):
 
     def _options(self) -> dict[str, list[tuple[str, Any]]]:
         names = runs.run_names(self._logs)
-        return {"form": [("lines", False), ("stacked", True)], "run": [(name, name) for name in names],
-                "x": self._x_options()}
+        return {
+            "form": [("lines", False), ("stacked", True)],
+            "run": [(name, name) for name in names],
+            "x": self._x_options(),
+        }
 
     def _offer(self) -> None:
         super()._offer()

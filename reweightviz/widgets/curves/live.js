@@ -1,7 +1,11 @@
 // How the followed runs stand: a dot and a few words for each, which the page keeps up to date by itself.
 import { element, say } from "../common/elements.js";
 
-const UNITS = /** @type {[string, number][]} */ ([["d", 86400], ["h", 3600], ["min", 60]]);
+const UNITS = /** @type {[string, number][]} */ ([
+  ["d", 86400],
+  ["h", 3600],
+  ["min", 60],
+]);
 
 /** @param {number} seconds */
 export function ago(seconds) {
@@ -18,8 +22,13 @@ export function standing(run, paused, now) {
   const age = run.heard === null ? Infinity : now - run.heard;
   if (run.state === "ended") return ["ended", `ended · ${at}`];
   if (paused) return ["paused", `paused · ${at}`];
-  if (run.state === "gone") return run.step === null ? ["quiet", `waiting for ${run.file}`] : ["gone", `gone: ${run.file} is not there any more · ${at}`];
-  return age <= run.quiet ? ["live", `live · ${at} · ${ago(age)} ago`] : ["quiet", `no news for ${ago(age)} · ${at}`];
+  if (run.state === "gone")
+    return run.step === null
+      ? ["quiet", `waiting for ${run.file}`]
+      : ["gone", `gone: ${run.file} is not there any more · ${at}`];
+  return age <= run.quiet
+    ? ["live", `live · ${at} · ${ago(age)} ago`]
+    : ["quiet", `no news for ${ago(age)} · ${at}`];
 }
 
 /** @param {{model: any, el: HTMLElement}} given */
@@ -33,7 +42,18 @@ function render({ model, el }) {
   const several = () => model.get("runs").length > 1;
 
   function rebuild() {
-    root.replaceChildren(...model.get("runs").map(() => element("button", { type: "button", onclick: toggle }, element("i", { "aria-hidden": "true" }), element("span"))));
+    root.replaceChildren(
+      ...model
+        .get("runs")
+        .map(() =>
+          element(
+            "button",
+            { type: "button", onclick: toggle },
+            element("i", { "aria-hidden": "true" }),
+            element("span"),
+          ),
+        ),
+    );
     tick();
   }
 
@@ -45,7 +65,8 @@ function render({ model, el }) {
       const [state, words] = standing(run, paused, Date.now() / 1000);
       node.dataset.state = run.problem ? "problem" : state;
       say(node.lastChild, several() ? `${run.name}: ${words}` : words);
-      const does = state === "ended" ? run.file : `${run.file}; click to ${paused ? "go on" : "pause"}`;
+      const does =
+        state === "ended" ? run.file : `${run.file}; click to ${paused ? "go on" : "pause"}`;
       say(node, node.textContent, run.problem || does);
     });
   }

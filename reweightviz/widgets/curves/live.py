@@ -19,7 +19,9 @@ from reweightviz.widgets.common.assemble import assemble
 
 EVERY = 1.0
 """Seconds between two looks; more where a look and what it draws take long."""
-_AGAIN = 10.0  # seconds between two looks at a run that said that it ended, and may go on all the same
+_AGAIN = (
+    10.0  # seconds between two looks at a run that said that it ended, and may go on all the same
+)
 _SHARE = 4  # at most this fraction of the time goes into looking
 _HERE = Path(__file__).parent
 
@@ -29,8 +31,9 @@ Listener = Callable[[], None]
 class Pulse:
     """Looks for news of a run, in a thread of its own, while somebody listens; seldom when the run has ended.
 
-    A thread, not a task on the kernel's loop: a training loop in a cell keeps that loop busy, and the curves move all the same. What the
-    page says (a click, a choice) still waits for the cell. Listeners are bound methods, held weakly.
+    A thread, not a task on the kernel's loop: a training loop in a cell keeps that loop busy, and
+    the curves move all the same. What the page says (a click, a choice) still waits for the cell.
+    Listeners are bound methods, held weakly.
 
     Args:
         tail: the run.
@@ -59,10 +62,14 @@ class Pulse:
     def listen(self, listener: Listener) -> None:
         """Call it after every look that brought something, or after which the run stands differently."""
         with self._lock:
-            self._listeners = [each for each in self._listeners if each() not in (None, listener)] + [weakref.WeakMethod(listener)]
+            self._listeners = [
+                each for each in self._listeners if each() not in (None, listener)
+            ] + [weakref.WeakMethod(listener)]
             self._wake.set()
             if not self.beating:
-                self._thread = threading.Thread(target=self._run, name="reweightviz follows a run", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._run, name="reweightviz follows a run", daemon=True
+                )
                 self._thread.start()
 
     def leave(self, listener: Listener) -> None:
@@ -80,7 +87,10 @@ class Pulse:
             began = time.perf_counter()
             with self._lock:
                 self._wake.clear()
-                tail, listeners = self._tail(), [listener for each in self._listeners if (listener := each())]
+                tail, listeners = (
+                    self._tail(),
+                    [listener for each in self._listeners if (listener := each())],
+                )
                 if tail is None or not listeners:
                     self._thread = None
                     return
@@ -118,7 +128,11 @@ class LiveStatus(anywidget.AnyWidget):
     _esm = assemble(_HERE / "live.js")
     _css = _HERE / "live.css"
 
-    runs = t.List(t.Dict(), help="of each run: name, state, step, when the last news came (Unix seconds), what went wrong").tag(sync=True)
+    runs = t.List(
+        t.Dict(),
+        help="of each run: name, state, step, when the last news came (Unix seconds), "
+        "what went wrong",
+    ).tag(sync=True)
     paused = t.Bool(help="the curves stay as they are").tag(sync=True)
     seen = t.Int(help="how many views there are on the page; the page counts").tag(sync=True)
 
@@ -130,8 +144,18 @@ class LiveStatus(anywidget.AnyWidget):
 
     def show(self, tails: Sequence[Tail]) -> None:
         """How the runs stand now."""
-        self.runs = [{"name": tail.log.name, "state": state_of(tail), "step": tail.records.last_step, "heard": tail.heard,
-                      "quiet": tail.quiet, "file": tail.path.name, "problem": tail.problem} for tail in tails]
+        self.runs = [
+            {
+                "name": tail.log.name,
+                "state": state_of(tail),
+                "step": tail.records.last_step,
+                "heard": tail.heard,
+                "quiet": tail.quiet,
+                "file": tail.path.name,
+                "problem": tail.problem,
+            }
+            for tail in tails
+        ]
 
 
 def state_of(tail: Tail) -> str:

@@ -22,7 +22,9 @@ from reweightviz.widgets.curves.curves import LossCurves, WeightTrajectories
 from reweightviz.widgets.curves.sent import Sent
 
 _SPANS = (0, 5, 10, 20, 50, 100)
-_PATIENCE = 10  # seconds after which a page that a busy kernel does not hear is taken to show the figure
+_PATIENCE = (
+    10  # seconds after which a page that a busy kernel does not hear is taken to show the figure
+)
 _PANEL = 180  # pixels of width that a panel needs
 _ROOM = 0.035  # of the width, that the label of a mark takes
 
@@ -59,7 +61,12 @@ class RunView(Curves):
         """What is drawn, as a plotly figure of its own."""
         figure, log = self._plain(), next(iter(self._logs))
         if "x" in self._bar and self._marks and len(log):
-            _mark(figure, self._marks(), log, runs.axis_of(self._logs, self._bar["x"].value or "step", self._derived))
+            _mark(
+                figure,
+                self._marks(),
+                log,
+                runs.axis_of(self._logs, self._bar["x"].value or "step", self._derived),
+            )
         return figure
 
     def show(self, shown: bool) -> None:
@@ -167,10 +174,18 @@ class Excess(RunView):
 
     def _plain(self) -> go.Figure:
         signal = self._bar["signal"].value
-        return run_views.excess_figure(self._logs, self._reference, signal=signal, smooth=self._bar["smooth"].value or 0, **self._shared())
+        return run_views.excess_figure(
+            self._logs,
+            self._reference,
+            signal=signal,
+            smooth=self._bar["smooth"].value or 0,
+            **self._shared(),
+        )
 
     def _options(self) -> dict[str, list[tuple[str, Any]]]:
-        signals = [name for name in runs.signals_of([self._reference]) if name.endswith("loss")] or list(self._reference.signals)
+        signals = [
+            name for name in runs.signals_of([self._reference]) if name.endswith("loss")
+        ] or list(self._reference.signals)
         return {"signal": _signals(signals), "smooth": _spans(), "x": self._x_options()}
 
 
@@ -188,11 +203,20 @@ class Shares(_OneRun):
     _controls: ClassVar = ("window", "run", "x")
 
     def _plain(self) -> go.Figure:
-        return run_views.shares_figure(self._logs, run=self._bar["run"].value, window=self._bar["window"].value or 0, **self._shared())
+        return run_views.shares_figure(
+            self._logs,
+            run=self._bar["run"].value,
+            window=self._bar["window"].value or 0,
+            **self._shared(),
+        )
 
     def _options(self) -> dict[str, list[tuple[str, Any]]]:
         spans = [(f"last {each} records", each) for each in (5, 20, 100, 500)]
-        return {"window": [("whole run", 0), *spans], "run": self._run_options(), "x": self._x_options()}
+        return {
+            "window": [("whole run", 0), *spans],
+            "run": self._run_options(),
+            "x": self._x_options(),
+        }
 
 
 class Epochs(_OneRun):
@@ -200,13 +224,26 @@ class Epochs(_OneRun):
 
     _controls: ClassVar = ("run", "window", "x")
 
-    def __init__(self, logs: Any, tokens: dict[str, float], *, max_epochs: float | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        logs: Any,
+        tokens: dict[str, float],
+        *,
+        max_epochs: float | None = None,
+        **options: Any,
+    ) -> None:
         self._tokens, self._max_epochs = tokens, max_epochs
         super().__init__(logs, **options)
 
     def _plain(self) -> go.Figure:
-        return run_views.epochs_figure(self._logs, self._tokens, run=self._bar["run"].value, max_epochs=self._max_epochs,
-                                       window=self._bar["window"].value or 50, **self._shared())
+        return run_views.epochs_figure(
+            self._logs,
+            self._tokens,
+            run=self._bar["run"].value,
+            max_epochs=self._max_epochs,
+            window=self._bar["window"].value or 50,
+            **self._shared(),
+        )
 
     def _options(self) -> dict[str, list[tuple[str, Any]]]:
         rates = [(f"rate of the last {each} records", each) for each in (50, 10, 500)]
@@ -230,7 +267,9 @@ class _Panels(_Unlabelled):
     def __init__(self, logs: Any, **options: Any) -> None:
         super().__init__(logs, **options)
         began = any(map(len, self._logs))
-        self._fixed = self._labels.height = int(self._chart.layout.height) if began else self._height
+        self._fixed = self._labels.height = (
+            int(self._chart.layout.height) if began else self._height
+        )
         self._chart.layout.height = self._fixed
         self._across = self._fitting
         self._labels.observe(self._fit, "room")
@@ -260,12 +299,24 @@ class Phase(_Unlabelled, _OneRun):
         self._bar["smooth"].value = 20
 
     def _plain(self) -> go.Figure:
-        return run_views.phase_figure(self._logs, signal=self._bar["signal"].value or "loss", smooth=self._bar["smooth"].value or 0,
-                                      run=self._bar["run"].value, colors=self._colors, hidden=self.hidden, focus=self.focus,
-                                      height=self._height, kept=self._derived)
+        return run_views.phase_figure(
+            self._logs,
+            signal=self._bar["signal"].value or "loss",
+            smooth=self._bar["smooth"].value or 0,
+            run=self._bar["run"].value,
+            colors=self._colors,
+            hidden=self.hidden,
+            focus=self.focus,
+            height=self._height,
+            kept=self._derived,
+        )
 
     def _options(self) -> dict[str, list[tuple[str, Any]]]:
-        return {"signal": _signals(runs.signals_of(self._logs, self._derived)), "smooth": _spans(), "run": self._run_options()}
+        return {
+            "signal": _signals(runs.signals_of(self._logs, self._derived)),
+            "smooth": _spans(),
+            "run": self._run_options(),
+        }
 
 
 class Comparison(_Panels):
@@ -278,11 +329,20 @@ class Comparison(_Panels):
         self._bar["smooth"].value = 10
 
     def _plain(self) -> go.Figure:
-        return run_panels.compare_figure(self._logs, signal=self._bar["signal"].value or "loss", smooth=self._bar["smooth"].value or 0,
-                                         across=self._fitting, **self._shared() | {"height": self._fixed})
+        return run_panels.compare_figure(
+            self._logs,
+            signal=self._bar["signal"].value or "loss",
+            smooth=self._bar["smooth"].value or 0,
+            across=self._fitting,
+            **self._shared() | {"height": self._fixed},
+        )
 
     def _options(self) -> dict[str, list[tuple[str, Any]]]:
-        return {"signal": _signals(run_panels.comparable(self._logs, self._derived)), "smooth": _spans(), "x": self._x_options()}
+        return {
+            "signal": _signals(run_panels.comparable(self._logs, self._derived)),
+            "smooth": _spans(),
+            "x": self._x_options(),
+        }
 
 
 class Scalars(_Panels):
@@ -296,9 +356,16 @@ class Scalars(_Panels):
         self._bar["smooth"].value = 20
 
     def _plain(self) -> go.Figure:
-        shared = {name: value for name, value in self._shared().items() if name in ("x", "within", "kept")}
-        return run_panels.scalars_figure(self._logs, smooth=self._bar["smooth"].value or 0, across=self._fitting, height=self._fixed,
-                                         **shared)
+        shared = {
+            name: value for name, value in self._shared().items() if name in ("x", "within", "kept")
+        }
+        return run_panels.scalars_figure(
+            self._logs,
+            smooth=self._bar["smooth"].value or 0,
+            across=self._fitting,
+            height=self._fixed,
+            **shared,
+        )
 
     def _options(self) -> dict[str, list[tuple[str, Any]]]:
         return {"smooth": _spans(), "x": self._x_options()}
@@ -307,7 +374,11 @@ class Scalars(_Panels):
         super()._name_lines()
         self._labels.domains, self._labels.colors = [], []  # no domain is in focus here
         names = runs.run_names(self._logs)
-        self._key.value = "".join(map(run_sample, names, ["solid"] * len(names), palette(len(names)))) if len(names) > 1 else ""
+        self._key.value = (
+            "".join(map(run_sample, names, ["solid"] * len(names), palette(len(names))))
+            if len(names) > 1
+            else ""
+        )
 
     @t.validate("hidden")
     def _checked_hidden(self, proposal: t.Bunch) -> list[str]:
@@ -321,7 +392,14 @@ class Scalars(_Panels):
 def _axes(figure: go.Figure) -> dict[str, tuple[Any, ...]]:
     """In which panel each trace is, and where that is."""
     axes = [(trace.uid, trace.xaxis or "x", trace.yaxis or "y") for trace in figure.data]
-    return {uid: (x, figure.layout[x.replace("x", "xaxis")].domain, figure.layout[y.replace("y", "yaxis")].domain) for uid, x, y in axes}
+    return {
+        uid: (
+            x,
+            figure.layout[x.replace("x", "xaxis")].domain,
+            figure.layout[y.replace("y", "yaxis")].domain,
+        )
+        for uid, x, y in axes
+    }
 
 
 def _signals(names: Sequence[str]) -> list[tuple[str, Any]]:
@@ -334,8 +412,15 @@ def _spans() -> list[tuple[str, Any]]:
 
 def _mark(figure: go.Figure, marks: Sequence[Mark], log: RunLog, axis: runs.Axis) -> None:
     """A dotted line at every change, with its words where there is room."""
-    places = [(float(mark.step) if axis.kind == "step" else
-               float(np.interp(mark.step, log.steps, runs.abscissa(log, axis, slice(None)))), mark.text) for mark in marks]
+    places = [
+        (
+            float(mark.step)
+            if axis.kind == "step"
+            else float(np.interp(mark.step, log.steps, runs.abscissa(log, axis, slice(None)))),
+            mark.text,
+        )
+        for mark in marks
+    ]
     width = float(runs.abscissa(log, axis, slice(-1, None))[0]) or 1.0
     axes = sorted({trace.xaxis or "x" for trace in figure.data if trace.visible})
     for name in axes:
@@ -344,9 +429,23 @@ def _mark(figure: go.Figure, marks: Sequence[Mark], log: RunLog, axis: runs.Axis
             label = {}
             if place >= free and len(axes) == 1:
                 free = place + _ROOM * width
-                label = {"text": plain(text, 12), "textposition": "end", "textangle": 0, "xanchor": "left", "yanchor": "top", "padding": 2,
-                         "font": {"size": 10, "color": MUTED}}
-            figure.add_shape(type="line", x0=place, x1=place, y0=0, y1=1, xref=name, yref=f"{name.replace('x', 'y')} domain",
-                             line={"color": MUTED, "width": 1, "dash": "dot"}, label=label)
-
-
+                label = {
+                    "text": plain(text, 12),
+                    "textposition": "end",
+                    "textangle": 0,
+                    "xanchor": "left",
+                    "yanchor": "top",
+                    "padding": 2,
+                    "font": {"size": 10, "color": MUTED},
+                }
+            figure.add_shape(
+                type="line",
+                x0=place,
+                x1=place,
+                y0=0,
+                y1=1,
+                xref=name,
+                yref=f"{name.replace('x', 'y')} domain",
+                line={"color": MUTED, "width": 1, "dash": "dot"},
+                label=label,
+            )

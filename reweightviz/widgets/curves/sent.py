@@ -7,11 +7,35 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-_STYLE = ("x", "y", "name", "visible", "opacity", "mode", "fill", "fillcolor", "stackgroup", "hoverinfo", "hovertemplate",
-          "line.color", "line.width", "line.dash", "marker.color", "marker.size")
+_STYLE = (
+    "x",
+    "y",
+    "name",
+    "visible",
+    "opacity",
+    "mode",
+    "fill",
+    "fillcolor",
+    "stackgroup",
+    "hoverinfo",
+    "hovertemplate",
+    "line.color",
+    "line.width",
+    "line.dash",
+    "marker.color",
+    "marker.size",
+)
 _POINTS = ("x", "y", "marker.size")
 _PATHS = {path: path.partition(".") for path in _STYLE}
-_LAYOUT = ("annotations[0].text", "annotations[1].text", "hoverdistance", "xaxis.title.text", "yaxis.autorange", "yaxis.range", "meta")
+_LAYOUT = (
+    "annotations[0].text",
+    "annotations[1].text",
+    "hoverdistance",
+    "xaxis.title.text",
+    "yaxis.autorange",
+    "yaxis.range",
+    "meta",
+)
 
 
 class Sent:
@@ -28,11 +52,23 @@ class Sent:
 
     def traces(self, figure: go.Figure) -> tuple[list[int], dict[str, list[Any]]]:
         """The places of the traces that changed, and by property what they are now."""
-        known = [(self._places[trace.uid], trace) for trace in figure.data if trace.uid in self._places]
-        changed = {place: {path for path, value in _style(trace).items() if not _same(value, self._traces[place].get(path))}
-                   for place, trace in known}
+        known = [
+            (self._places[trace.uid], trace) for trace in figure.data if trace.uid in self._places
+        ]
+        changed = {
+            place: {
+                path
+                for path, value in _style(trace).items()
+                if not _same(value, self._traces[place].get(path))
+            }
+            for place, trace in known
+        }
         known = [(place, trace) for place, trace in known if changed[place]]
-        style = {path: [trace[path] for _, trace in known] for path in _STYLE if any(path in changed[place] for place, _ in known)}
+        style = {
+            path: [trace[path] for _, trace in known]
+            for path in _STYLE
+            if any(path in changed[place] for place, _ in known)
+        }
         for n, (place, _) in enumerate(known):
             self._traces[place] |= {path: values[n] for path, values in style.items()}
         return [place for place, _ in known], style
@@ -40,7 +76,11 @@ class Sent:
     def layout(self, figure: go.Figure) -> dict[str, Any]:
         """The properties of the layout that changed."""
         before, self._layout = self._layout, layout_of(figure)
-        return {path: value for path, value in self._layout.items() if value is not None and value != before[path]}
+        return {
+            path: value
+            for path, value in self._layout.items()
+            if value is not None and value != before[path]
+        }
 
     def added(self, figure: go.Figure) -> list[go.Scatter]:
         """The traces that the page does not have yet."""
@@ -51,17 +91,27 @@ class Sent:
 
 
 def _style(trace: go.Scatter) -> dict[str, Any]:
-    # As plain values: plotly's own look-up by path is slow, and this is most of what an update costs.
+    # As plain values: plotly's own look-up by path is slow, and this is most of what an update
+    # costs.
     given = trace.to_plotly_json()
-    style = {path: given.get(head, {}).get(tail) if tail else given.get(head) for path, (head, _, tail) in _PATHS.items()}
-    return style if trace.visible else {path: value for path, value in style.items() if path not in _POINTS}
+    style = {
+        path: given.get(head, {}).get(tail) if tail else given.get(head)
+        for path, (head, _, tail) in _PATHS.items()
+    }
+    return (
+        style
+        if trace.visible
+        else {path: value for path, value in style.items() if path not in _POINTS}
+    )
 
 
 def layout_of(figure: go.Figure) -> dict[str, Any]:
     """The properties of the layout that change between drawings."""
     # plotly reads ranges as tuples and takes only lists.
     values = {path: figure.layout[path] for path in _LAYOUT}
-    return {path: list(value) if isinstance(value, tuple) else value for path, value in values.items()}
+    return {
+        path: list(value) if isinstance(value, tuple) else value for path, value in values.items()
+    }
 
 
 def _same(new: Any, old: Any) -> bool:

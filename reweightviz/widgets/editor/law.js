@@ -21,7 +21,9 @@ const ROUNDING = 1e-9;
  */
 export function lawShares(header, domains) {
   if (header.shares) return header.shares;
-  return header.domains.map((name, row) => /** @type {Share} */ ([row, domains.indexOf(name), 1])).filter(([, column]) => column >= 0);
+  return header.domains
+    .map((name, row) => /** @type {Share} */ ([row, domains.indexOf(name), 1]))
+    .filter(([, column]) => column >= 0);
 }
 
 /**
@@ -31,27 +33,39 @@ export function lawShares(header, domains) {
 export function lawProblem(header, domains) {
   const shares = lawShares(header, domains);
   const absent = header.domains.filter((_, k) => !shares.some(([row]) => row === k));
-  if (absent.length) return `The law was fitted with ${quoted(absent)}, which this mixture does not have; no losses can be predicted.`;
+  if (absent.length)
+    return `The law was fitted with ${quoted(absent)}, which this mixture does not have; no losses can be predicted.`;
   const totals = domains.map(() => 0);
   for (const [, column, share] of shares) totals[column] += share;
   const strangers = domains.filter((_, k) => Math.abs(totals[k] - 1) > 1e-9);
-  if (strangers.length) return `The law was fitted without ${quoted(strangers)}, which this mixture has; no losses can be predicted.`;
+  if (strangers.length)
+    return `The law was fitted without ${quoted(strangers)}, which this mixture has; no losses can be predicted.`;
   return "";
 }
 
 /** One sentence on the domains that were split off and count as others, else "". @param {LawHeader} header @param {string[]} domains */
 export function splitNote(header, domains) {
-  const parts = domains.map((name, k) => {
-    const own = lawShares(header, domains).filter(([row, column]) => column === k && header.domains[row] !== name);
-    const counted = own.map(([row, , share]) => `${share > 1 - 1e-9 ? "" : `${Math.round(100 * share)} % `}${quoted([header.domains[row]])}`);
-    return own.length ? `${quoted([name])} as ${counted.join(" and ")}` : "";
-  }).filter(Boolean);
+  const parts = domains
+    .map((name, k) => {
+      const own = lawShares(header, domains).filter(
+        ([row, column]) => column === k && header.domains[row] !== name,
+      );
+      const counted = own.map(
+        ([row, , share]) =>
+          `${share > 1 - 1e-9 ? "" : `${Math.round(100 * share)} % `}${quoted([header.domains[row]])}`,
+      );
+      return own.length ? `${quoted([name])} as ${counted.join(" and ")}` : "";
+    })
+    .filter(Boolean);
   return parts.length ? `The law was fitted before a split; it counts ${parts.join(", ")}.` : "";
 }
 
 /** The first three names. @param {string[]} names */
 function quoted(names) {
-  const shown = names.slice(0, 3).map((name) => `“${name.slice(0, 40)}”`).join(", ");
+  const shown = names
+    .slice(0, 3)
+    .map((name) => `“${name.slice(0, 40)}”`)
+    .join(", ");
   return shown + (names.length > 3 ? ` and ${names.length - 3} more` : "");
 }
 
@@ -64,13 +78,22 @@ function quoted(names) {
 export function readLaw(header, data, domains) {
   const [K, M, B] = [header.domains.length, header.targets.length, header.draws];
   const count = M * (1 + K) + B * M * (1 + K) + B * M;
-  if (header.kind !== "log-linear") throw new Error(`The browser knows no law of kind “${header.kind}”.`);
-  if (data.byteLength !== 4 * count) throw new Error(`The law's form should hold ${4 * count} bytes; ${data.byteLength} came.`);
+  if (header.kind !== "log-linear")
+    throw new Error(`The browser knows no law of kind “${header.kind}”.`);
+  if (data.byteLength !== 4 * count)
+    throw new Error(`The law's form should hold ${4 * count} bytes; ${data.byteLength} came.`);
   const problem = lawProblem(header, domains);
   if (problem) throw new Error(problem);
   const numbers = Float64Array.from({ length: count }, (_, i) => data.getFloat32(4 * i, true));
   const lowerIsBetter = header.lower_is_better;
-  return { shares: lawShares(header, domains), domains: K, targets: M, draws: B, numbers, lowerIsBetter };
+  return {
+    shares: lawShares(header, domains),
+    domains: K,
+    targets: M,
+    draws: B,
+    numbers,
+    lowerIsBetter,
+  };
 }
 
 /**
@@ -91,9 +114,15 @@ export function contrastMixtures(law, weights, reference, level) {
   const now = figuresOf(law, weights);
   const before = figuresOf(law, reference);
   const falls = law.lowerIsBetter;
-  const targets = now.targets.map((figure, m) => contrastFigure(figure, before.targets[m], falls[m], level));
+  const targets = now.targets.map((figure, m) =>
+    contrastFigure(figure, before.targets[m], falls[m], level),
+  );
   const mean = contrastFigure(now.mean, before.mean, falls.some(Boolean), level);
-  return { now: estimates(now, level), before: estimates(before, level), change: { targets, mean } };
+  return {
+    now: estimates(now, level),
+    before: estimates(before, level),
+    change: { targets, mean },
+  };
 }
 
 /**
@@ -103,7 +132,8 @@ export function contrastMixtures(law, weights, reference, level) {
 function contrastFigure(chosen, reference, lowerIsBetter, level) {
   const change = chosen.value - reference.value;
   const differences = new Float64Array(chosen.draws.length);
-  for (let b = 0; b < differences.length; b++) differences[b] = chosen.draws[b] - reference.draws[b];
+  for (let b = 0; b < differences.length; b++)
+    differences[b] = chosen.draws[b] - reference.draws[b];
   const [low, high] = interval(differences, level);
   return { change, low, high, verdict: verdictOn(change, low, high, lowerIsBetter) };
 }

@@ -79,13 +79,19 @@ def checked_steps(value: Any, count: int) -> Any:
         if fits and "weights" in step:
             checked_weights("weights", step["weights"], count)
     if not fits:
-        raise ReweightvizError(f"page_steps must be [{{id, at, seen, weights, source}}]; got {value!r:.80}.")
+        raise ReweightvizError(
+            f"page_steps must be [{{id, at, seen, weights, source}}]; got {value!r:.80}."
+        )
     return value
 
 
 def _is_step(step: Mapping[str, Any]) -> bool:
     named = all(isinstance(step.get(name), str) for name in ("id", "at"))
-    return named and isinstance(step.get("seen"), int) and isinstance(step.get("source"), Mapping | None)
+    return (
+        named
+        and isinstance(step.get("seen"), int)
+        and isinstance(step.get("source"), Mapping | None)
+    )
 
 
 def read_journal(value: Any, count: int) -> tuple[list[Mapping[str, Any]], int]:
@@ -107,5 +113,7 @@ def read_journal(value: Any, count: int) -> tuple[list[Mapping[str, Any]], int]:
             raise
         fits = False
     if not fits:
-        raise ReweightvizError("journal must be {entries: [{id, weights, source}], at} with at the id of an entry.")
+        raise ReweightvizError(
+            "journal must be {entries: [{id, weights, source}], at} with at the id of an entry."
+        )
     return held, passed - 1

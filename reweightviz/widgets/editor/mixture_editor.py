@@ -56,11 +56,12 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
     """Choose how much of each domain; every weight is a share of training tokens.
 
     Args:
-        tokens: domain to tokens available (K domains), or Sources, or a Corpus; the last two know which domains were split,
-            so that a law of the former domains can be asked.
+        tokens: domain to tokens available (K domains), or Sources, or a Corpus; the last two know
+            which domains were split, so that a law of the former domains can be asked.
         mixture: where to start; natural (proportional to tokens) when not given.
         reference: what changes are shown against; natural when not given.
-        budget: tokens to train on, for the epochs: a number, or text such as "2T"; it can be typed in the widget too.
+        budget: tokens to train on, for the epochs: a number, or text such as "2T"; it can be typed
+            in the widget too.
         presets: name to mixture; natural, uniform, UniMax and temperature are always there.
         law: predicts the losses of a mixture; evaluated in the browser where it has a browser form.
         max_epochs: passes over a domain past which the editor warns.
@@ -89,27 +90,38 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
     max_epochs = Positive(4.0, help="epochs past which the editor warns").tag(sync=True)
     weights = t.List(t.Float(), help="the committed weights (K,), sum 1").tag(sync=True)
     draft = t.List(
-        t.Float(), default_value=None, allow_none=True,
+        t.Float(),
+        default_value=None,
+        allow_none=True,
         help="the weights while they move (K,), about 10 times a second; None when idle",
     ).tag(sync=True, echo_update=False)
     locked = t.List(t.Bool(), help="domains that make no room (K,)").tag(sync=True)
     reference = t.List(t.Float(), help="the weights to compare with (K,)").tag(sync=True)
     reference_name = t.Unicode("natural", help="what the reference is called").tag(sync=True)
-    presets = t.List(t.Dict(), help="mixtures to offer: {name, weights (K,), source}").tag(sync=True)
+    presets = t.List(t.Dict(), help="mixtures to offer: {name, weights (K,), source}").tag(
+        sync=True
+    )
     # One side writes each, the kernel the journal, the page what it did since: no message crosses
     # another of the same trait.
     journal = t.Dict(
         read_only=True,
-        help="the last 50 changes: {entries: [{id, version, what, weights, source}], at: id of the present one, "
-             "version, heard: id of the last page step in it}; weights only where the mixture changed",
+        help="the last 50 changes: {entries: [{id, version, what, weights, source}], at: "
+        "id of the present one, "
+        "version, heard: id of the last page step in it}; weights only where the mixture changed",
     ).tag(sync=True)
     page_steps = t.List(
-        t.Dict(), help="steps of the page that the journal does not hold yet: [{id, at, seen, weights, source}]",
+        t.Dict(),
+        help="steps of the page that the journal does not hold yet: [{id, at, seen, "
+        "weights, source}]",
     ).tag(sync=True, echo_update=False)
-    law_header = t.Dict(help="{}: no law; kind 'kernel': ask Python; else of the browser form; shares where domains "
-                        "were split: [row of the law, column here, share] triples").tag(sync=True)
+    law_header = t.Dict(
+        help="{}: no law; kind 'kernel': ask Python; else of the browser form; shares "
+        "where domains "
+        "were split: [row of the law, column here, share] triples"
+    ).tag(sync=True)
     law_data = t.Bytes(b"", help="the browser form's numbers, float32").tag(
-        sync=True, from_json=lambda value, _: bytes(value))
+        sync=True, from_json=lambda value, _: bytes(value)
+    )
     level = Level(0.9, help="coverage of the predicted intervals").tag(sync=True)
     link = t.Unicode(help="widgets of a page with one link move together").tag(sync=True)
 
@@ -120,10 +132,17 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
     _css = HERE / "mixture_editor.css"
 
     def __init__(
-        self, tokens: Any, *, mixture: Mapping[str, float] | None = None,
-        reference: Mapping[str, float] | None = None, budget: float | str | None = None,
-        presets: Mapping[str, Mapping[str, float]] | None = None, law: Law | None = None,
-        max_epochs: float = 4.0, link: str | None = None, colors: Sequence[str] | None = None,
+        self,
+        tokens: Any,
+        *,
+        mixture: Mapping[str, float] | None = None,
+        reference: Mapping[str, float] | None = None,
+        budget: float | str | None = None,
+        presets: Mapping[str, Mapping[str, float]] | None = None,
+        law: Law | None = None,
+        max_epochs: float = 4.0,
+        link: str | None = None,
+        colors: Sequence[str] | None = None,
         level: float = 0.9,
     ) -> None:
         table = _token_table(tokens)
@@ -132,12 +151,21 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
         against = natural if reference is None else _over(table, reference, "the reference")
         shown = list(colors) if colors is not None else palette(len(table))
         if len(shown) != len(table):
-            raise ReweightvizError(f"colors must name one colour a domain: {len(table)}; got {len(shown)}.")
+            raise ReweightvizError(
+                f"colors must name one colour a domain: {len(table)}; got {len(shown)}."
+            )
         self._journal = UndoJournal({"mixture": start})
         super().__init__(
-            domains=list(table), tokens=list(table.values()), colors=shown, locked=[False] * len(table),
-            budget=budget, max_epochs=max_epochs, level=level, weights=start.array.tolist(),
-            reference=against.array.tolist(), reference_name="natural" if against == natural else "reference",
+            domains=list(table),
+            tokens=list(table.values()),
+            colors=shown,
+            locked=[False] * len(table),
+            budget=budget,
+            max_epochs=max_epochs,
+            level=level,
+            weights=start.array.tolist(),
+            reference=against.array.tolist(),
+            reference_name="natural" if against == natural else "reference",
             link=link or f"editor-{uuid4().hex}",
         )
         self._journal.listen(self._mirror)
@@ -161,7 +189,9 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
     @property
     def epochs(self) -> dict[str, float]:
         """Passes over each domain at the budget."""
-        return self.mixture.epochs(dict(zip(self.domains, self.tokens, strict=True)), self.budget or 0)
+        return self.mixture.epochs(
+            dict(zip(self.domains, self.tokens, strict=True)), self.budget or 0
+        )
 
     def undo(self) -> None:
         """Take the last change of the journal back; nothing happens at the first."""
@@ -218,8 +248,10 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
         if unknown:
             here = listed(self.domains)
             raise ReweightvizError(f"the editor has no domain {listed(unknown)}; it has {here}.")
-        self.locked = [locked if not domains or name in domains else now
-                       for name, now in zip(self.domains, self.locked, strict=True)]
+        self.locked = [
+            locked if not domains or name in domains else now
+            for name, now in zip(self.domains, self.locked, strict=True)
+        ]
 
     @t.default("mixture")
     def _first_mixture(self) -> Mixture:
@@ -309,8 +341,10 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
         law = proposal["value"]
         absent = [part for part in ("domains", "targets", "predict") if not hasattr(law, part)]
         if law is not None and absent:
-            raise ReweightvizError("law must be what rv.fit returns (domains, targets, predict, interval); "
-                                   f"{type(law).__name__} has no {listed(absent)}.")
+            raise ReweightvizError(
+                "law must be what rv.fit returns (domains, targets, predict, interval); "
+                f"{type(law).__name__} has no {listed(absent)}."
+            )
         return law
 
     @t.observe("law")
@@ -332,10 +366,16 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
         try:
             names = "weights", "reference"
             pair = [checked_weights(name, content.get(name), len(self.domains)) for name in names]
-            known = [self._lineage.summed(dict(zip(self.domains, each, strict=True)), self.law.domains) for each in pair]
-            reply |= _predicted(self.law, np.stack([mixture.array for mixture in known]), self.level)
+            known = [
+                self._lineage.summed(dict(zip(self.domains, each, strict=True)), self.law.domains)
+                for each in pair
+            ]
+            reply |= _predicted(
+                self.law, np.stack([mixture.array for mixture in known]), self.level
+            )
         except Exception as problem:  # noqa: BLE001
-            # The law is the person's own code: whatever it raises is shown where the figures would be.
+            # The law is the person's own code: whatever it raises is shown where the figures would
+            # be.
             self.error = f"the law could not predict: {type(problem).__name__}: {problem}"
             reply["error"] = self.error
         self.send(reply)
@@ -354,7 +394,12 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
         epochs = self.epochs if self.budget else {}
         table = zip(self.domains, self.tokens, self.weights, strict=True)
         cells = (
-            (html.escape(name), f"{tokens:,.0f}", f"{weight:.2%}", f"{epochs[name]:.2f}" if epochs else "")
+            (
+                html.escape(name),
+                f"{tokens:,.0f}",
+                f"{weight:.2%}",
+                f"{epochs[name]:.2f}" if epochs else "",
+            )
             for name, tokens, weight in table
         )
         rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in cells)
@@ -364,8 +409,10 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
 def _token_table(tokens: Any) -> dict[str, float]:
     given = getattr(tokens, "sources", tokens)
     if not isinstance(given, Mapping):
-        raise ReweightvizError("tokens must map domains to tokens available, or be Sources or a Corpus; "
-                               f"got {type(tokens).__name__}.")
+        raise ReweightvizError(
+            "tokens must map domains to tokens available, or be Sources or a Corpus; "
+            f"got {type(tokens).__name__}."
+        )
     return {name: float(count) for name, count in Sources(given).token_table.items()}
 
 
@@ -373,7 +420,9 @@ def _over(domains: Sequence[str] | Mapping[str, float], mixture: Any, who: str) 
     """``mixture`` in the order of ``domains``."""
     if not isinstance(mixture, Mapping):
         raise ReweightvizError(f"{who} must map domains to weights; got {type(mixture).__name__}.")
-    known = mixture if isinstance(mixture, Mixture) else Mixture(mixture, source={"method": "given"})
+    known = (
+        mixture if isinstance(mixture, Mixture) else Mixture(mixture, source={"method": "given"})
+    )
     try:
         weights = known.aligned(domains)
     except ReweightvizError as error:
@@ -387,12 +436,18 @@ def _entry(mixture: Mixture) -> dict[str, Any]:
 
 
 def _kernel_header(law: Law) -> dict[str, Any]:
-    return {"kind": "kernel", "domains": list(law.domains), "targets": list(law.targets),
-            "lower_is_better": directions(law).tolist()}
+    return {
+        "kind": "kernel",
+        "domains": list(law.domains),
+        "targets": list(law.targets),
+        "lower_is_better": directions(law).tolist(),
+    }
 
 
 def _triples(shares: np.ndarray) -> list[list[float]]:
-    return [[int(row), int(column), float(shares[row, column])] for row, column in np.argwhere(shares)]
+    return [
+        [int(row), int(column), float(shares[row, column])] for row, column in np.argwhere(shares)
+    ]
 
 
 def _predicted(law: Law, weights: np.ndarray, level: float) -> dict[str, Any]:
@@ -403,7 +458,9 @@ def _predicted(law: Law, weights: np.ndarray, level: float) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     for row, part in enumerate(("now", "before")):
         edges = np.stack([value[row], low[row], high[row]], axis=1).tolist()
-        parts[part] = _message([dict(zip(("value", "low", "high"), each, strict=True)) for each in edges])
+        parts[part] = _message(
+            [dict(zip(("value", "low", "high"), each, strict=True)) for each in edges]
+        )
     mean, targets = contrast_mixtures(law, weights, level=level)
     parts["change"] = _message([vars(each) for each in (mean, *targets)])
     return parts
@@ -411,7 +468,9 @@ def _predicted(law: Law, weights: np.ndarray, level: float) -> dict[str, Any]:
 
 def _message(figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the mean, which comes first, and the targets, as JSON can hold them."""
-    mean, *targets = ({name: _finite(value) for name, value in figure.items()} for figure in figures)
+    mean, *targets = (
+        {name: _finite(value) for name, value in figure.items()} for figure in figures
+    )
     return {"targets": targets, "mean": mean}
 
 

@@ -122,22 +122,34 @@ export class MixtureState {
   // ---- locks
 
   toggleLock(/** @type {number} */ index) {
-    this.model.set("locked", this.model.get("locked").map((is, k) => (k === index ? !is : is)));
+    this.model.set(
+      "locked",
+      this.model.get("locked").map((is, k) => (k === index ? !is : is)),
+    );
     this.model.save_changes();
   }
 
   /** Move one weight within what the locks leave; `note` is a sentence where they stop it. */
   move(/** @type {number} */ index, /** @type {number} */ value, start = this.committed) {
-    return { weights: moveWeight(start, index, value, this.model.get("locked")), note: this.obstacle(index, value, start) };
+    return {
+      weights: moveWeight(start, index, value, this.model.get("locked")),
+      note: this.obstacle(index, value, start),
+    };
   }
 
-  obstacle(/** @type {number} */ index, /** @type {number} */ value, /** @type {number[]} */ start) {
+  obstacle(
+    /** @type {number} */ index,
+    /** @type {number} */ value,
+    /** @type {number[]} */ start,
+  ) {
     const locked = this.model.get("locked");
     const free = locked.filter((is, k) => !is && k !== index).length;
     const room = freeShare(start, locked);
     if (locked[index]) return `${this.quoted(index)} is locked.`;
-    if (!free) return `Nothing can make room for ${this.quoted(index)}: every other domain is locked.`;
-    if (value > room + 1e-9 && room < 1 - 1e-9) return `The locked domains leave at most ${percentText(room)} %.`;
+    if (!free)
+      return `Nothing can make room for ${this.quoted(index)}: every other domain is locked.`;
+    if (value > room + 1e-9 && room < 1 - 1e-9)
+      return `The locked domains leave at most ${percentText(room)} %.`;
     return "";
   }
 
@@ -152,7 +164,11 @@ export class MixtureState {
     const held = locked.filter(Boolean).length;
     if (!held) return { weights: [...weights], source, note: "" };
     const note = `${held} locked ${held === 1 ? "domain keeps its weight" : "domains keep their weights"}.`;
-    return { weights: applyTarget(this.committed, weights, locked), source: { ...source, locked: held }, note };
+    return {
+      weights: applyTarget(this.committed, weights, locked),
+      source: { ...source, locked: held },
+      note,
+    };
   }
 
   dispose() {

@@ -6,8 +6,10 @@ import { contrastMixtures, lawProblem, readLaw, splitNote } from "./law.js";
 
 const GLYPH = { width: 76, height: 18 };
 const WORDS = {
-  unknown: "no interval: noise unknown", noise: "within the noise",
-  better: "better than the reference", worse: "worse than the reference",
+  unknown: "no interval: noise unknown",
+  noise: "within the noise",
+  better: "better than the reference",
+  worse: "worse than the reference",
 };
 const PATIENCE = 10_000;
 
@@ -16,8 +18,17 @@ const PATIENCE = 10_000;
  * @returns {{node: HTMLElement, load(): void, show(weights: number[], settled: boolean, warnings: string[]): void, dispose(): void}}
  */
 export function predictionPanel(model, actions) {
-  const node = element("section", { class: "rv-law", "data-rv": "law", "aria-label": "Predicted losses" });
-  const doubts = element("div", { class: "rv-note rv-doubts", "data-rv": "law-warnings", role: "note", hidden: "" });
+  const node = element("section", {
+    class: "rv-law",
+    "data-rv": "law",
+    "aria-label": "Predicted losses",
+  });
+  const doubts = element("div", {
+    class: "rv-note rv-doubts",
+    "data-rv": "law-warnings",
+    role: "note",
+    hidden: "",
+  });
   /** @type {any} */ let header = {};
   /** @type {any} */ let form = null;
   /** @type {any} */ let answer = null;
@@ -43,7 +54,8 @@ export function predictionPanel(model, actions) {
     if (!header.kind) return;
     let problem = lawProblem(header, model.get("domains"));
     try {
-      if (!problem && header.kind !== "kernel") form = readLaw(header, model.get("law_data"), model.get("domains"));
+      if (!problem && header.kind !== "kernel")
+        form = readLaw(header, model.get("law_data"), model.get("domains"));
     } catch (error) {
       problem = String(/** @type {Error} */ (error).message);
     }
@@ -53,34 +65,70 @@ export function predictionPanel(model, actions) {
 
   function build() {
     const level = Math.round(100 * model.get("level"));
-    const head = element("div", { class: "rv-line rv-line-head" },
-      element("span", {}, "predicted loss"), element("span", { class: "rv-num" }, "value"),
+    const head = element(
+      "div",
+      { class: "rv-line rv-line-head" },
+      element("span", {}, "predicted loss"),
+      element("span", { class: "rv-num" }, "value"),
       element("span", { class: "rv-mid", title: barTitle(level) }, `${level} % interval`),
-      element("span", { class: "rv-num", title: changeTitle(level) }, "change"));
+      element("span", { class: "rv-num", title: changeTitle(level) }, "change"),
+    );
     const sameWay = new Set(header.lower_is_better).size <= 1;
     lines = header.targets.map((name, m) => targetLine(name, header.lower_is_better[m], false));
-    if (sameWay && lines.length > 1) lines.push(targetLine("mean", header.lower_is_better[0], true));
-    const ordered = lines.length > header.targets.length ? [lines[lines.length - 1], ...lines.slice(0, -1)] : lines;
+    if (sameWay && lines.length > 1)
+      lines.push(targetLine("mean", header.lower_is_better[0], true));
+    const ordered =
+      lines.length > header.targets.length
+        ? [lines[lines.length - 1], ...lines.slice(0, -1)]
+        : lines;
     const split = splitNote(header, model.get("domains"));
     node.append(head, ...ordered.map((line) => line.node), doubts);
-    if (split) node.append(element("p", { class: "rv-note rv-short", "data-rv": "law-split", title: split }, split));
+    if (split)
+      node.append(
+        element("p", { class: "rv-note rv-short", "data-rv": "law-split", title: split }, split),
+      );
   }
 
   function targetLine(name, lowerIsBetter, isMean) {
     const bar = drawing("line", { y1: 9, y2: 9, class: "rv-range" });
     const dot = drawing("circle", { cy: 9, r: 3, class: "rv-dot" });
-    const tick = drawing("line", { x1: GLYPH.width / 2, x2: GLYPH.width / 2, y1: 0, y2: 18, class: "rv-origin" });
+    const tick = drawing("line", {
+      x1: GLYPH.width / 2,
+      x2: GLYPH.width / 2,
+      y1: 0,
+      y2: 18,
+      class: "rv-origin",
+    });
     const parts = {
-      value: element("span", { class: "rv-num" }), change: element("span", { class: "rv-num", "data-rv": "target-delta" }),
-      bar, dot,
+      value: element("span", { class: "rv-num" }),
+      change: element("span", { class: "rv-num", "data-rv": "target-delta" }),
+      bar,
+      dot,
     };
     const place = model.get("domains").indexOf(name);
-    const swatch = element("i", { class: "rv-swatch", style: place >= 0 && !isMean ? `background:${model.get("colors")[place]}` : null });
-    const line = element("div", {
-      class: `rv-line${isMean ? " rv-mean" : ""}`, "data-rv": isMean ? "target-mean" : "target", "data-target": isMean ? null : name,
-      onpointerenter: () => place >= 0 && actions.hover(name), onpointerleave: () => place >= 0 && actions.hover(null),
-    }, element("span", { class: "rv-target", title: name + (lowerIsBetter ? "" : " (higher is better)") }, swatch, element("span", { class: "rv-text" }, name)),
-    parts.value, drawing("svg", { ...GLYPH, class: "rv-glyph", "aria-hidden": "true" }, tick, bar, dot), parts.change);
+    const swatch = element("i", {
+      class: "rv-swatch",
+      style: place >= 0 && !isMean ? `background:${model.get("colors")[place]}` : null,
+    });
+    const line = element(
+      "div",
+      {
+        class: `rv-line${isMean ? " rv-mean" : ""}`,
+        "data-rv": isMean ? "target-mean" : "target",
+        "data-target": isMean ? null : name,
+        onpointerenter: () => place >= 0 && actions.hover(name),
+        onpointerleave: () => place >= 0 && actions.hover(null),
+      },
+      element(
+        "span",
+        { class: "rv-target", title: name + (lowerIsBetter ? "" : " (higher is better)") },
+        swatch,
+        element("span", { class: "rv-text" }, name),
+      ),
+      parts.value,
+      drawing("svg", { ...GLYPH, class: "rv-glyph", "aria-hidden": "true" }, tick, bar, dot),
+      parts.change,
+    );
     return { node: line, ...parts };
   }
 
@@ -88,7 +136,8 @@ export function predictionPanel(model, actions) {
   function show(weights, settled, warnings) {
     if (!lines.length) return;
     doubts.hidden = !warnings.length;
-    if (doubts.textContent !== warnings.join("")) doubts.replaceChildren(...warnings.map((sentence) => element("p", {}, sentence)));
+    if (doubts.textContent !== warnings.join(""))
+      doubts.replaceChildren(...warnings.map((sentence) => element("p", {}, sentence)));
     const reference = model.get("reference");
     if (header.kind === "kernel") {
       node.classList.toggle("rv-stale", kernel.ask(weights, reference));
@@ -112,13 +161,19 @@ export function predictionPanel(model, actions) {
 
   function drawLine(line, estimated, before, contrast) {
     const { change, verdict } = contrast;
-    const at = (/** @type {number} */ x) => GLYPH.width / 2 * (1 + Math.max(-1.05, Math.min(1.05, (x - before) / limit)));
+    const at = (/** @type {number} */ x) =>
+      (GLYPH.width / 2) * (1 + Math.max(-1.05, Math.min(1.05, (x - before) / limit)));
     const known = Number.isFinite(estimated.low) && Number.isFinite(estimated.high);
     line.bar.setAttribute("x1", at(known ? estimated.low : estimated.value));
     line.bar.setAttribute("x2", at(known ? estimated.high : estimated.value));
     line.dot.setAttribute("cx", at(estimated.value));
     if (line.node.dataset.verdict !== verdict) line.node.dataset.verdict = verdict;
-    Object.assign(line.node.dataset, { value: estimated.value, low: estimated.low, high: estimated.high, change });
+    Object.assign(line.node.dataset, {
+      value: estimated.value,
+      low: estimated.low,
+      high: estimated.high,
+      change,
+    });
     say(line.value, estimated.value.toFixed(3));
     const words = [WORDS[verdict]];
     if (verdict !== "unknown") {
@@ -138,14 +193,18 @@ function barTitle(level) {
 
 /** @param {number} level in per cent */
 function changeTitle(level) {
-  return "Change of the expected loss against the reference mixture; grey where its "
-    + `${level} % interval holds 0. One run each may not show a small change.`;
+  return (
+    "Change of the expected loss against the reference mixture; grey where its " +
+    `${level} % interval holds 0. One run each may not show a small change.`
+  );
 }
 
 /** Half the width of the shared axis, in loss units: every change fits, typical intervals too; a very wide one may run off. */
 function axisLimit(now, before) {
   const changes = now.map((one, m) => Math.abs(one.value - before[m].value));
-  const reach = now.map((one, m) => Math.max(Math.abs(one.low - before[m].value), Math.abs(one.high - before[m].value)));
+  const reach = now.map((one, m) =>
+    Math.max(Math.abs(one.low - before[m].value), Math.abs(one.high - before[m].value)),
+  );
   const known = reach.filter(Number.isFinite).sort((a, b) => a - b);
   const typical = known.length ? known[Math.floor(0.75 * (known.length - 1))] : 0;
   return 1.15 * Math.max(...changes, 1.3 * typical, 1e-6);
@@ -171,7 +230,9 @@ function kernelPredictor(model, receive) {
   model.on("msg:custom", onMessage);
   return {
     waiting: () => asked > 0,
-    forget: () => { last = ""; },
+    forget: () => {
+      last = "";
+    },
     /** Returns whether what is shown is not yet the answer. */
     ask(weights, reference) {
       const question = JSON.stringify([weights, reference]);

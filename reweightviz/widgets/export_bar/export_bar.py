@@ -12,7 +12,11 @@ import ipywidgets as w
 from reweightviz.core.errors import ReweightvizError
 
 THERE = {"keep what is there": "keep", "merge into it": "merge", "replace it": "overwrite"}
-TONES = {"+": "var(--jp-success-color1, #2e7d32)", "-": "var(--jp-error-color1, #c62828)", "@": "var(--jp-ui-font-color2, #757575)"}
+TONES = {
+    "+": "var(--jp-success-color1, #2e7d32)",
+    "-": "var(--jp-error-color1, #c62828)",
+    "@": "var(--jp-ui-font-color2, #757575)",
+}
 MOST_LINES = 400
 
 
@@ -21,26 +25,56 @@ class ExportBar(w.VBox):
 
     Args:
         frameworks: name to title, and the sentence that says what a number in its file counts.
-        draft: called with (framework, path, keep | merge | overwrite), returns what has ``diff()`` and ``save()``.
+        draft: called with (framework, path, keep | merge | overwrite), returns what has ``diff()``
+            and ``save()``.
         framework: the first choice.
     """
 
-    def __init__(self, frameworks: Mapping[str, tuple[str, str]], draft: Callable[[str, str, str], Any], *,
-                 framework: str = "huggingface") -> None:
+    def __init__(
+        self,
+        frameworks: Mapping[str, tuple[str, str]],
+        draft: Callable[[str, str, str], Any],
+        *,
+        framework: str = "huggingface",
+    ) -> None:
         self._frameworks, self._draft = dict(frameworks), draft
-        choices = sorted(((title, name) for name, (title, _) in frameworks.items()), key=lambda choice: choice[0].lower())
-        self.framework = w.Dropdown(options=choices, value=framework, layout=w.Layout(width="190px"), tooltip="training framework")
-        self.path = w.Text(value="mixture", placeholder="file or folder to write", layout=w.Layout(flex="1 1 180px", width="auto"))
-        self.there = w.Dropdown(options=THERE, layout=w.Layout(width="165px"), tooltip="if the path exists")
-        self.preview = w.Button(description="Preview", tooltip="show what would change, write nothing", layout=w.Layout(width="90px"))
-        self.write = w.Button(description="Export", button_style="primary", layout=w.Layout(width="90px"))
+        choices = sorted(
+            ((title, name) for name, (title, _) in frameworks.items()),
+            key=lambda choice: choice[0].lower(),
+        )
+        self.framework = w.Dropdown(
+            options=choices,
+            value=framework,
+            layout=w.Layout(width="190px"),
+            tooltip="training framework",
+        )
+        self.path = w.Text(
+            value="mixture",
+            placeholder="file or folder to write",
+            layout=w.Layout(flex="1 1 180px", width="auto"),
+        )
+        self.there = w.Dropdown(
+            options=THERE, layout=w.Layout(width="165px"), tooltip="if the path exists"
+        )
+        self.preview = w.Button(
+            description="Preview",
+            tooltip="show what would change, write nothing",
+            layout=w.Layout(width="90px"),
+        )
+        self.write = w.Button(
+            description="Export", button_style="primary", layout=w.Layout(width="90px")
+        )
         self.said = w.HTML(layout=w.Layout(width="auto", margin="0"))
         self.preview.on_click(lambda _: self._run(save=False))
         self.write.on_click(lambda _: self._run(save=True))
         self.framework.observe(lambda _: self._say(self._unit()), "value")
         label = w.Label("Export as", layout=w.Layout(width="auto"))
-        row = w.Box([label, self.framework, self.path, self.there, self.preview, self.write],
-                    layout=w.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="4px"))
+        row = w.Box(
+            [label, self.framework, self.path, self.there, self.preview, self.write],
+            layout=w.Layout(
+                display="flex", flex_flow="row wrap", align_items="center", grid_gap="4px"
+            ),
+        )
         super().__init__([row, self.said], layout=w.Layout(width="100%"))
         self.add_class("rv-export")
         self._say(self._unit())
@@ -54,7 +88,13 @@ class ExportBar(w.VBox):
                 warnings.simplefilter("always")
                 draft = self._draft(self.framework.value, self.path.value.strip(), self.there.value)
                 done = f"Wrote {draft.save()}." if save else ""
-            said = " ".join([done, *(f"Note: {warning.message}" for warning in told), "" if save else self._unit()])
+            said = " ".join(
+                [
+                    done,
+                    *(f"Note: {warning.message}" for warning in told),
+                    "" if save else self._unit(),
+                ]
+            )
             self._say(said, "" if save else draft.diff() or "Nothing would change.")
         except (ReweightvizError, OSError) as error:
             self._say(str(error), wrong=True)

@@ -8,7 +8,8 @@ function render({ el }) {
   let plot = null;
   const resized = new ResizeObserver(() => {
     const room = plot.parentElement.clientWidth;
-    if (room && Math.abs(room - plot._fullLayout.width) > 1) globalThis.dispatchEvent(new Event("resize"));
+    if (room && Math.abs(room - plot._fullLayout.width) > 1)
+      globalThis.dispatchEvent(new Event("resize"));
   });
 
   function meetPlot() {

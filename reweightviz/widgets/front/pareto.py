@@ -19,8 +19,13 @@ from reweightviz.figures.front import LEFT, front_figure, front_svg, ring_of, ta
 from reweightviz.widgets.common.assemble import assemble
 
 POINTS, RING, NOTHING = 1, 3, -1
-_CONFIG = {"displaylogo": False, "displayModeBar": "hover", "typesetMath": False, "responsive": True,
-           "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "sendChartToCloud"]}
+_CONFIG = {
+    "displaylogo": False,
+    "displayModeBar": "hover",
+    "typesetMath": False,
+    "responsive": True,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "sendChartToCloud"],
+}
 MOST = 8
 """Domains that are written out under the picture."""
 
@@ -34,8 +39,8 @@ class FrontRoom(anywidget.AnyWidget):
 class ParetoFront(w.VBox):
     """Mixtures between which no target gets better without another getting worse.
 
-    Click a point, or move the slider, to pick its mixture and see the 90 % interval of a new run; diamonds are the
-    reference mixtures, hollow points lie outside the hull of the runs.
+    Click a point, or move the slider, to pick its mixture and see the 90 % interval of a new run;
+    diamonds are the reference mixtures, hollow points lie outside the hull of the runs.
 
     Args:
         front: what ``rv.pareto(law, targets)`` gave.
@@ -48,7 +53,13 @@ class ParetoFront(w.VBox):
 
     picked = t.Int(None, allow_none=True, help="the row that is picked; observe it, or set it")
 
-    def __init__(self, front: pd.DataFrame, on_pick: Callable[[Mixture], Any] | None = None, *, height: int = 380) -> None:
+    def __init__(
+        self,
+        front: pd.DataFrame,
+        on_pick: Callable[[Mixture], Any] | None = None,
+        *,
+        height: int = 380,
+    ) -> None:
         self._front, self.on_pick, self._height = front, on_pick, height
         self._chart = go.FigureWidget(front_figure(front, height=height))
         # plotly's FigureWidget has no other door to the modebar's settings.
@@ -56,14 +67,28 @@ class ParetoFront(w.VBox):
         self._chart.data[POINTS].on_click(lambda _, points, __: self._clicked(points.point_inds))
         rows = [(f"{row + 1} of {len(front)}", row) for row in range(len(front))]
         self._slider = w.SelectionSlider(
-            options=[("none", NOTHING), *rows], description="mixture", continuous_update=False, style={"description_width": "initial"},
-            layout=w.Layout(width=f"min(420px, 100% - {LEFT}px)", margin=f"0 0 0 {LEFT}px"))
+            options=[("none", NOTHING), *rows],
+            description="mixture",
+            continuous_update=False,
+            style={"description_width": "initial"},
+            layout=w.Layout(width=f"min(420px, 100% - {LEFT}px)", margin=f"0 0 0 {LEFT}px"),
+        )
         self._said = w.HTML(layout=w.Layout(width="auto", margin=f"0 0 0 {LEFT}px"))
         # A grid, because its cells fill the width and plotly asks its cell.
-        plot = w.Box([self._chart], layout=w.Layout(display="grid", grid_template_columns="minmax(0, 1fr)", width="100%"))
-        super().__init__([plot, self._slider, self._said, FrontRoom()], layout=w.Layout(width="100%"))
+        plot = w.Box(
+            [self._chart],
+            layout=w.Layout(display="grid", grid_template_columns="minmax(0, 1fr)", width="100%"),
+        )
+        super().__init__(
+            [plot, self._slider, self._said, FrontRoom()], layout=w.Layout(width="100%")
+        )
         self.add_class("rv-pareto")
-        self._slider.observe(lambda change: setattr(self, "picked", None if change["new"] == NOTHING else change["new"]), "value")
+        self._slider.observe(
+            lambda change: setattr(
+                self, "picked", None if change["new"] == NOTHING else change["new"]
+            ),
+            "value",
+        )
         self.observe(self._show, "picked")
         self._show()
 
@@ -87,7 +112,10 @@ class ParetoFront(w.VBox):
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         bundle = super()._repr_mimebundle_(**options)
-        return bundle | {"text/plain": repr(self), "image/svg+xml": front_svg(self._front, self.picked)}
+        return bundle | {
+            "text/plain": repr(self),
+            "image/svg+xml": front_svg(self._front, self.picked),
+        }
 
     @t.validate("picked")
     def _checked(self, proposal: t.Bunch) -> int | None:
@@ -106,23 +134,42 @@ class ParetoFront(w.VBox):
 
     def _mixture(self, row: int) -> Mixture:
         line = self._front.iloc[row]
-        facts = {part: {str(name): float(value) for name, value in line[part].items()}
-                 for part in ("predicted", "low", "high", "importance") if part in line}
-        about = {name: self._front.attrs[name] for name in ("law", "kl", "certificate") if name in self._front.attrs}
-        return Mixture.normalized({str(d): float(x) for d, x in line["weight"].items()}, source={"method": "pareto", **about, **facts})
+        facts = {
+            part: {str(name): float(value) for name, value in line[part].items()}
+            for part in ("predicted", "low", "high", "importance")
+            if part in line
+        }
+        about = {
+            name: self._front.attrs[name]
+            for name in ("law", "kl", "certificate")
+            if name in self._front.attrs
+        }
+        return Mixture.normalized(
+            {str(d): float(x) for d, x in line["weight"].items()},
+            source={"method": "pareto", **about, **facts},
+        )
 
     def _show(self, change: Any = None) -> None:
         ring = ring_of(self._front, self.picked)
-        self._chart.data[RING].update(x=ring.x, y=ring.y, error_x=ring.error_x, error_y=ring.error_y)
+        self._chart.data[RING].update(
+            x=ring.x, y=ring.y, error_x=ring.error_x, error_y=ring.error_y
+        )
         self._slider.value = NOTHING if self.picked is None else self.picked
-        self._say("click a point to take its mixture" if self.picked is None else self._words(self.picked))
+        self._say(
+            "click a point to take its mixture" if self.picked is None else self._words(self.picked)
+        )
         if change is None or self.picked is None or self.on_pick is None:
             return
         try:
             self.on_pick(self._mixture(self.picked))
         except Exception as problem:
             refused = isinstance(problem, ReweightvizError)
-            self._say(str(problem) if refused else f"{type(problem).__name__} in a Python callback: {problem}", wrong=True)
+            self._say(
+                str(problem)
+                if refused
+                else f"{type(problem).__name__} in a Python callback: {problem}",
+                wrong=True,
+            )
             raise
 
     def _words(self, row: int) -> str:
@@ -136,4 +183,6 @@ class ParetoFront(w.VBox):
 
     def _say(self, sentence: str, *, wrong: bool = False) -> None:
         tone = "var(--jp-error-color1, #c62828)" if wrong else "var(--jp-ui-font-color1, inherit)"
-        self._said.value = f'<div role="status" style="color:{tone};line-height:1.5">{html.escape(sentence)}</div>'
+        self._said.value = (
+            f'<div role="status" style="color:{tone};line-height:1.5">{html.escape(sentence)}</div>'
+        )

@@ -42,14 +42,16 @@ def _raw(**keywords: Any) -> Any:
 class Map(ReportedErrors, anywidget.AnyWidget):
     """Documents on their embedding map; size and opacity of a point follow its domain's emphasis.
 
-    The emphasis of domain k is ``w_k / natural_k``: neutral at 1, gone at 0. Drag to pan, wheel to zoom,
-    lasso or rectangle to select (shift adds, alt subtracts); click a legend entry to hide it, shift-click
-    to isolate it. Maps and editors with the same ``link`` share weights, hidden domains and focus.
+    The emphasis of domain k is ``w_k / natural_k``: neutral at 1, gone at 0. Drag to pan, wheel to
+    zoom, lasso or rectangle to select (shift adds, alt subtracts); click a legend entry to hide
+    it, shift-click to isolate it. Maps and editors with the same ``link`` share weights, hidden
+    domains and focus.
 
     Args:
         corpus_or_xy: a corpus with column ``xy``, or places (N, 2).
         domains: with places, the domain of each document (N,).
-        natural: share of tokens that each domain holds; a corpus knows its own, places count documents.
+        natural: share of tokens that each domain holds; a corpus knows its own, places count
+            documents.
         mixture: weights to draw, shares of training tokens; natural when not given.
         color_by: ``"domain"``, ``"cluster"`` or a numeric column.
         texts: with places, texts (N,) or a function from rows to texts, shown on hover.
@@ -61,7 +63,8 @@ class Map(ReportedErrors, anywidget.AnyWidget):
         static: whether the notebook also keeps a picture, for pages where no widget runs.
 
     Raises:
-        ReweightvizError: nothing to draw, places that are not finite, lengths that differ, unknown names.
+        ReweightvizError: nothing to draw, places that are not finite, lengths that differ, unknown
+            names.
 
     Example:
         >>> m = Map([[0, 0], [1, 1], [2, 0]], domains=["web", "web", "code"])
@@ -75,33 +78,62 @@ class Map(ReportedErrors, anywidget.AnyWidget):
     _css = _HERE / "map.css"
 
     points = _raw(help="(N, 3) uint16 little-endian, in drawing order: x, y (upwards), domain")
-    values = _raw(help="(N,) uint8 in drawing order: place of the point's colour on the ramp; empty by domain")
+    values = _raw(
+        help="(N,) uint8 in drawing order: place of the point's colour on the ramp; empty by domain"
+    )
     ramp = _raw(help="(256, 3) uint8 colours; the first is that of missing values")
-    selection_bits = _raw(help="one bit a point in drawing order, lowest bit first; empty when nothing is selected")
+    selection_bits = _raw(
+        help="one bit a point in drawing order, lowest bit first; empty when nothing is selected"
+    )
     domains = t.List(t.Unicode(), help="(K,) names").tag(sync=True)
     palette = t.List(t.Unicode(), help="(K,) hex colours").tag(sync=True)
-    natural = t.List(t.Float(), help="(K,) share of tokens that draws a domain neutrally").tag(sync=True)
+    natural = t.List(t.Float(), help="(K,) share of tokens that draws a domain neutrally").tag(
+        sync=True
+    )
     weights = t.List(t.Float(), help="(K,) share of training tokens").tag(sync=True)
     hidden = t.List(t.Unicode(), help="names of the domains that are not drawn").tag(sync=True)
     color_by = t.Unicode("domain", help="what the colours show").tag(sync=True)
     color_options = t.List(t.Unicode(), help="what color_by may be").tag(sync=True)
     legend = t.Dict(help="kind, title, and what the kind needs").tag(sync=True)
-    summary = t.Dict(help="selected: documents, share: of the tokens or None, serial").tag(sync=True)
-    link = t.Unicode(help="widgets with the same link share weights, hidden domains and focus").tag(sync=True)
+    summary = t.Dict(help="selected: documents, share: of the tokens or None, serial").tag(
+        sync=True
+    )
+    link = t.Unicode(help="widgets with the same link share weights, hidden domains and focus").tag(
+        sync=True
+    )
     height = t.Int(480, min=120, help="pixels").tag(sync=True)
 
     # TraitType, unlike Any, also hands None to the validators.
-    mixture = t.TraitType((), help="the Mixture that is drawn; set it to any mapping of domain to weight, None is natural")
-    selection = t.TraitType((), help="the Selection; set it to rows, ids, a mask (N,), a Selection or None")
+    mixture = t.TraitType(
+        (),
+        help="the Mixture that is drawn; set it to any mapping of domain to weight, None "
+        "is natural",
+    )
+    selection = t.TraitType(
+        (), help="the Selection; set it to rows, ids, a mask (N,), a Selection or None"
+    )
 
     _count: ClassVar[int] = 0
 
-    def __init__(self, corpus_or_xy: Any, *, domains: Sequence[str] | None = None,
-                 natural: Mapping[str, float] | None = None, mixture: Mapping[str, float] | None = None,
-                 color_by: str = "domain", texts: Any = None, ids: Sequence[Any] | None = None,
-                 columns: Mapping[str, ArrayLike] | None = None, selection: Any = None, link: str | None = None,
-                 height: int = 480, static: bool = True) -> None:
-        points = points_of(corpus_or_xy, domains=domains, natural=natural, texts=texts, ids=ids, columns=columns)
+    def __init__(
+        self,
+        corpus_or_xy: Any,
+        *,
+        domains: Sequence[str] | None = None,
+        natural: Mapping[str, float] | None = None,
+        mixture: Mapping[str, float] | None = None,
+        color_by: str = "domain",
+        texts: Any = None,
+        ids: Sequence[Any] | None = None,
+        columns: Mapping[str, ArrayLike] | None = None,
+        selection: Any = None,
+        link: str | None = None,
+        height: int = 480,
+        static: bool = True,
+    ) -> None:
+        points = points_of(
+            corpus_or_xy, domains=domains, natural=natural, texts=texts, ids=ids, columns=columns
+        )
         self._points, self._static = points, static
         # Shuffled once: any prefix is a fair sample, and no domain lies on top.
         self._order = np.random.default_rng(0).permutation(len(points))
@@ -109,10 +141,18 @@ class Map(ReportedErrors, anywidget.AnyWidget):
         coloring = points.coloring(color_by)
         Map._count += 1
         super().__init__(
-            points=shuffled.tobytes(), values=self._in_drawing_order(coloring.values), ramp=coloring.ramp,
-            legend=coloring.legend, domains=list(points.domains), palette=colors(len(points.domains)),
-            natural=points.natural.tolist(), weights=points.natural.tolist(), color_by=color_by,
-            color_options=points.color_options, link=link or f"map-{id(self):x}-{Map._count}", height=height,
+            points=shuffled.tobytes(),
+            values=self._in_drawing_order(coloring.values),
+            ramp=coloring.ramp,
+            legend=coloring.legend,
+            domains=list(points.domains),
+            palette=colors(len(points.domains)),
+            natural=points.natural.tolist(),
+            weights=points.natural.tolist(),
+            color_by=color_by,
+            color_options=points.color_options,
+            link=link or f"map-{id(self):x}-{Map._count}",
+            height=height,
         )
         self.mixture = mixture
         self.selection = selection
@@ -127,7 +167,9 @@ class Map(ReportedErrors, anywidget.AnyWidget):
     def _checked_mixture(self, proposal: t.Bunch) -> Mixture:
         value = proposal["value"]
         if value is None:
-            return Mixture(zip(self.domains, self.natural, strict=True), source={"method": "natural"})
+            return Mixture(
+                zip(self.domains, self.natural, strict=True), source={"method": "natural"}
+            )
         if not isinstance(value, Mapping):
             raise InvalidArgument(
                 name="map.mixture",
@@ -198,7 +240,9 @@ class Map(ReportedErrors, anywidget.AnyWidget):
             return np.zeros(0, np.int64)
         if chosen.dtype == bool:
             if len(chosen) != n:
-                raise ReweightvizError(f"a mask must have one entry a document, {n:,}; got {len(chosen):,}.")
+                raise ReweightvizError(
+                    f"a mask must have one entry a document, {n:,}; got {len(chosen):,}."
+                )
             return np.flatnonzero(chosen)
         if chosen.dtype.kind not in "iu":
             return self._rows_of_ids(chosen)
@@ -225,10 +269,18 @@ class Map(ReportedErrors, anywidget.AnyWidget):
         mask = np.zeros(len(self), bool)
         mask[rows] = True
         tokens = self._points.tokens
-        share = None if tokens is None or not tokens.sum() else float(tokens[rows].sum() / tokens.sum())
+        share = (
+            None if tokens is None or not tokens.sum() else float(tokens[rows].sum() / tokens.sum())
+        )
         with self.hold_sync():
-            self.selection_bits = np.packbits(mask[self._order], bitorder="little").tobytes() if len(rows) else b""
-            self.summary = {"selected": len(rows), "share": share, "serial": self.summary.get("serial", 0) + 1}
+            self.selection_bits = (
+                np.packbits(mask[self._order], bitorder="little").tobytes() if len(rows) else b""
+            )
+            self.summary = {
+                "selected": len(rows),
+                "share": share,
+                "serial": self.summary.get("serial", 0) + 1,
+            }
 
     @t.validate("selection_bits")
     def _checked_bits(self, proposal: t.Bunch) -> bytes:
@@ -244,8 +296,13 @@ class Map(ReportedErrors, anywidget.AnyWidget):
 
     @t.observe("selection_bits")
     def _read_selection(self, change: t.Bunch) -> None:
-        bits = np.unpackbits(np.frombuffer(change["new"], np.uint8), count=len(self), bitorder="little") \
-            if change["new"] else np.zeros(len(self), np.uint8)
+        bits = (
+            np.unpackbits(
+                np.frombuffer(change["new"], np.uint8), count=len(self), bitorder="little"
+            )
+            if change["new"]
+            else np.zeros(len(self), np.uint8)
+        )
         rows = np.sort(self._order[bits.astype(bool)])
         if not np.array_equal(rows, self.selected_rows):
             self.selection = Selection(rows, self._points.ids[rows], {"how": "drawn on the map"})
@@ -264,9 +321,15 @@ class Map(ReportedErrors, anywidget.AnyWidget):
     def _document(self, row: int) -> dict[str, Any]:
         points = self._points
         text = str(points.text([row])[0]) if points.text else ""
-        scores = {name: float(column[row]) for name, column in points.columns.items() if name != "cluster"}
+        scores = {
+            name: float(column[row]) for name, column in points.columns.items() if name != "cluster"
+        }
         shown = {name: value if np.isfinite(value) else None for name, value in scores.items()}
-        return {"text": text[:EXCERPT] + ("…" if len(text) > EXCERPT else ""), "scores": shown, "name": str(points.ids[row])}
+        return {
+            "text": text[:EXCERPT] + ("…" if len(text) > EXCERPT else ""),
+            "scores": shown,
+            "name": str(points.ids[row]),
+        }
 
     # ---- the static picture
 
@@ -280,8 +343,15 @@ class Map(ReportedErrors, anywidget.AnyWidget):
                 got=f"{width} and {height}",
             )
         drawn = np.where([name in self.hidden for name in self.domains], 0.0, self.weights)
-        return draw_map(self._points.xy, self._points.codes, self.palette, weights=drawn,
-                        natural=self._points.natural, width=width, height=height)
+        return draw_map(
+            self._points.xy,
+            self._points.codes,
+            self.palette,
+            weights=drawn,
+            natural=self._points.natural,
+            width=width,
+            height=height,
+        )
 
     def _repr_mimebundle_(self, **keywords: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         bundle = super()._repr_mimebundle_(**keywords)

@@ -9,9 +9,15 @@ export function placedLabels(labels, measure, width, height) {
   for (const label of [...labels].sort((a, b) => b.weight - a.weight)) {
     const half = measure(label.text) / 2 + 5;
     if (label.x < 0 || label.y < 0 || label.x > width || label.y > height) continue;
-    const x = Math.min(Math.max(label.x, half), width - half), y = Math.min(Math.max(label.y, 10), height - 10);
+    const x = Math.min(Math.max(label.x, half), width - half),
+      y = Math.min(Math.max(label.y, 10), height - 10);
     const box = { ...label, x, y, left: x - half, right: x + half };
-    if (placed.every((other) => other.right < box.left || other.left > box.right || Math.abs(other.y - y) > 17)) placed.push(box);
+    if (
+      placed.every(
+        (other) => other.right < box.left || other.left > box.right || Math.abs(other.y - y) > 17,
+      )
+    )
+      placed.push(box);
   }
   return placed;
 }
@@ -22,8 +28,16 @@ export function drawLabels(pen, labels, width, height, theme) {
   pen.textAlign = "center";
   pen.textBaseline = "middle";
   pen.lineJoin = "round";
-  const short = labels.map((label) => ({ ...label, text: label.text.length > 34 ? `${label.text.slice(0, 33)}…` : label.text }));
-  for (const { x, y, text } of placedLabels(short, (each) => pen.measureText(each).width, width, height)) {
+  const short = labels.map((label) => ({
+    ...label,
+    text: label.text.length > 34 ? `${label.text.slice(0, 33)}…` : label.text,
+  }));
+  for (const { x, y, text } of placedLabels(
+    short,
+    (each) => pen.measureText(each).width,
+    width,
+    height,
+  )) {
     pen.strokeStyle = theme.paper;
     pen.globalAlpha = 0.82;
     pen.lineWidth = 4;
@@ -50,7 +64,10 @@ export function drawOutline(pen, outline, accent) {
 
 /** @param {CanvasRenderingContext2D} pen @param {number} x @param {number} y @param {number} radius @param {{ink: string, paper: string}} theme */
 export function drawRing(pen, x, y, radius, theme) {
-  for (const [color, width] of /** @type {[string, number][]} */ ([[theme.paper, 4], [theme.ink, 1.5]])) {
+  for (const [color, width] of /** @type {[string, number][]} */ ([
+    [theme.paper, 4],
+    [theme.ink, 1.5],
+  ])) {
     pen.beginPath();
     pen.arc(x, y, radius, 0, 7);
     pen.strokeStyle = color;

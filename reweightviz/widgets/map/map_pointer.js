@@ -19,7 +19,8 @@ export function followPointer(surface, root, actions, signal) {
     return /** @type {[number, number]} */ ([event.clientX - box.left, event.clientY - box.top]);
   };
   /** @param {string} kind @param {(event: any) => void} handler @param {HTMLElement} [target] */
-  const on = (kind, handler, target = surface) => target.addEventListener(kind, handler, { signal, passive: false });
+  const on = (kind, handler, target = surface) =>
+    target.addEventListener(kind, handler, { signal, passive: false });
 
   on("pointerdown", (event) => {
     if (event.button !== 0) return;
@@ -37,14 +38,16 @@ export function followPointer(surface, root, actions, signal) {
       actions.pan(now[0] - stroke.from[0], now[1] - stroke.from[1]);
       stroke.from = now;
     } else {
-      stroke.path = stroke.kind === "rect" ? rectangleOutline(stroke.from, now) : [...stroke.path, now];
+      stroke.path =
+        stroke.kind === "rect" ? rectangleOutline(stroke.from, now) : [...stroke.path, now];
       actions.outline(stroke.path);
     }
   });
   on("pointerup", (event) => {
     const done = stroke;
     stop();
-    if (done && done.kind !== "pan" && spread(done.path) > 3) actions.select(done.path, event.altKey ? "subtract" : event.shiftKey ? "add" : "replace");
+    if (done && done.kind !== "pan" && spread(done.path) > 3)
+      actions.select(done.path, event.altKey ? "subtract" : event.shiftKey ? "add" : "replace");
   });
   on("pointercancel", stop);
   on("pointerleave", () => stroke || actions.leave());
@@ -53,17 +56,24 @@ export function followPointer(surface, root, actions, signal) {
     event.preventDefault();
     event.stopPropagation();
     const lines = event.deltaMode === 1 ? 16 : 1;
-    actions.zoom(Math.exp(-Math.max(Math.min(event.deltaY * lines, 200), -200) * 0.002), ...at(event));
+    actions.zoom(
+      Math.exp(-Math.max(Math.min(event.deltaY * lines, 200), -200) * 0.002),
+      ...at(event),
+    );
   });
-  on("keydown", (event) => {
-    const key = event.key.toLowerCase();
-    if (event.ctrlKey || event.metaKey || /^(select|input)$/i.test(event.target.tagName)) return;
-    if (key === "escape" && stroke) stop();
-    else if (!press(key, actions)) return;
-    // The notebook has its own meaning for single keys.
-    event.preventDefault();
-    event.stopPropagation();
-  }, root);
+  on(
+    "keydown",
+    (event) => {
+      const key = event.key.toLowerCase();
+      if (event.ctrlKey || event.metaKey || /^(select|input)$/i.test(event.target.tagName)) return;
+      if (key === "escape" && stroke) stop();
+      else if (!press(key, actions)) return;
+      // The notebook has its own meaning for single keys.
+      event.preventDefault();
+      event.stopPropagation();
+    },
+    root,
+  );
 
   function stop() {
     stroke = null;
@@ -75,9 +85,18 @@ export function followPointer(surface, root, actions, signal) {
 function press(key, actions) {
   /** @type {Record<string, () => void>} */
   const keys = {
-    arrowleft: () => actions.pan(STEP, 0), arrowright: () => actions.pan(-STEP, 0), arrowup: () => actions.pan(0, STEP), arrowdown: () => actions.pan(0, -STEP),
-    "+": () => actions.zoom(1.3), "=": () => actions.zoom(1.3), "-": () => actions.zoom(1 / 1.3), 0: actions.fit,
-    l: () => actions.setTool("lasso"), r: () => actions.setTool("rect"), p: () => actions.setTool("pan"), escape: actions.escape,
+    arrowleft: () => actions.pan(STEP, 0),
+    arrowright: () => actions.pan(-STEP, 0),
+    arrowup: () => actions.pan(0, STEP),
+    arrowdown: () => actions.pan(0, -STEP),
+    "+": () => actions.zoom(1.3),
+    "=": () => actions.zoom(1.3),
+    "-": () => actions.zoom(1 / 1.3),
+    0: actions.fit,
+    l: () => actions.setTool("lasso"),
+    r: () => actions.setTool("rect"),
+    p: () => actions.setTool("pan"),
+    escape: actions.escape,
   };
   keys[key]?.();
   return key in keys;
@@ -85,6 +104,7 @@ function press(key, actions) {
 
 /** @param {[number, number][]} path */
 function spread(path) {
-  const xs = path.map((p) => p[0]), ys = path.map((p) => p[1]);
+  const xs = path.map((p) => p[0]),
+    ys = path.map((p) => p[1]);
   return Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys));
 }

@@ -8,7 +8,12 @@ const REMEMBERED = 500;
 
 /** @param {any} model @param {HTMLElement} stage */
 export function mapTooltip(model, stage) {
-  const node = element("div", { class: "rv-map-tip", "data-rv": "tooltip", role: "status", hidden: "" });
+  const node = element("div", {
+    class: "rv-map-tip",
+    "data-rv": "tooltip",
+    role: "status",
+    hidden: "",
+  });
   /** @type {Map<number, any>} */ const answers = new Map();
   /** @type {any} */ let shown = null;
   let timer = 0;
@@ -29,11 +34,34 @@ export function mapTooltip(model, stage) {
     const scores = reply?.scores ?? detail;
     const text = reply?.error ?? reply?.text;
     node.replaceChildren(
-      element("div", { class: "rv-map-tip-head" }, element("i", { style: `background:${color}` }), element("b", {}, name), element("span", {}, reply?.name ?? "")),
-      ...(text ? [element("div", { class: reply.error ? "rv-map-tip-error" : "rv-map-tip-text" }, text)] : []),
-      element("dl", {}, ...Object.entries(scores).flatMap(([key, value]) =>
-        [element("dt", {}, key), element("dd", {}, typeof value === "string" ? value : numberText(value ?? NaN))])),
-      ...(more > 0 ? [element("div", { class: "rv-map-tip-more" }, `and ${more.toLocaleString("en-US")} more here`)] : []));
+      element(
+        "div",
+        { class: "rv-map-tip-head" },
+        element("i", { style: `background:${color}` }),
+        element("b", {}, name),
+        element("span", {}, reply?.name ?? ""),
+      ),
+      ...(text
+        ? [element("div", { class: reply.error ? "rv-map-tip-error" : "rv-map-tip-text" }, text)]
+        : []),
+      element(
+        "dl",
+        {},
+        ...Object.entries(scores).flatMap(([key, value]) => [
+          element("dt", {}, key),
+          element("dd", {}, typeof value === "string" ? value : numberText(value ?? NaN)),
+        ]),
+      ),
+      ...(more > 0
+        ? [
+            element(
+              "div",
+              { class: "rv-map-tip-more" },
+              `and ${more.toLocaleString("en-US")} more here`,
+            ),
+          ]
+        : []),
+    );
     move();
   }
 

@@ -6,13 +6,15 @@
 /** Points sorted into square cells, about two each. @param {Uint16Array} places @param {number} n @returns {PickGrid} */
 export function pickGrid(places, n) {
   const side = Math.min(Math.max(Math.ceil(Math.sqrt(n / 2)), 1), 1024);
-  const starts = new Uint32Array(side * side + 1), cells = new Uint32Array(n);
+  const starts = new Uint32Array(side * side + 1),
+    cells = new Uint32Array(n);
   for (let i = 0; i < n; i++) {
     cells[i] = cellOf(places[4 * i + 1], side) * side + cellOf(places[4 * i], side);
     starts[cells[i] + 1]++;
   }
   for (let c = 0; c < side * side; c++) starts[c + 1] += starts[c];
-  const order = new Uint32Array(n), next = starts.slice(0, -1);
+  const order = new Uint32Array(n),
+    next = starts.slice(0, -1);
   for (let i = 0; i < n; i++) order[next[cells[i]]++] = i;
   return { side, starts, order, places };
 }
@@ -28,9 +30,15 @@ function cellOf(value, side) {
  */
 export function nearest(grid, u, v, radius, seen) {
   const { side, starts, order, places } = grid;
-  let point = -1, best = radius * radius, count = 0;
+  let point = -1,
+    best = radius * radius,
+    count = 0;
   for (let row = cellOf(v - radius, side); row <= cellOf(v + radius, side); row++) {
-    for (let c = row * side + cellOf(u - radius, side); c <= row * side + cellOf(u + radius, side); c++) {
+    for (
+      let c = row * side + cellOf(u - radius, side);
+      c <= row * side + cellOf(u + radius, side);
+      c++
+    ) {
       for (let j = starts[c]; j < starts[c + 1]; j++) {
         const i = order[j];
         const far = (places[4 * i] - u) ** 2 + (places[4 * i + 1] - v) ** 2;
@@ -57,9 +65,11 @@ export function outlineMask(outline, width, height) {
   const ys = outline.map((p) => p[1]);
   const last = Math.min(Math.floor(Math.max(...ys)), height - 1);
   for (let row = Math.max(Math.floor(Math.min(...ys)), 0); row <= last; row++) {
-    let wound = 0, from = 0;
+    let wound = 0,
+      from = 0;
     for (const [x, turn] of crossings(outline, row + 0.5)) {
-      if (wound !== 0) mask.fill(1, row * width + pixelAt(from, width), row * width + pixelAt(x, width));
+      if (wound !== 0)
+        mask.fill(1, row * width + pixelAt(from, width), row * width + pixelAt(x, width));
       wound += turn;
       from = x;
     }
@@ -78,7 +88,8 @@ function crossings(outline, y) {
   const found = [];
   outline.forEach(([x1, y1], i) => {
     const [x2, y2] = outline[(i + 1) % outline.length];
-    if (y1 <= y !== y2 <= y) found.push([x1 + ((y - y1) / (y2 - y1)) * (x2 - x1), y2 > y1 ? 1 : -1]);
+    if (y1 <= y !== y2 <= y)
+      found.push([x1 + ((y - y1) / (y2 - y1)) * (x2 - x1), y2 > y1 ? 1 : -1]);
   });
   return found.sort((a, b) => a[0] - b[0]);
 }
@@ -91,8 +102,10 @@ function crossings(outline, y) {
 export function pointsInside(places, n, mask, width, height, view, seen) {
   const bits = new Uint8Array((n + 7) >> 3);
   for (let i = 0; i < n; i++) {
-    const x = Math.floor(view.x + places[4 * i] * view.scale), y = Math.floor(view.y - places[4 * i + 1] * view.scale);
-    if (x >= 0 && y >= 0 && x < width && y < height && mask[y * width + x] && seen(i)) bits[i >> 3] |= 1 << (i & 7);
+    const x = Math.floor(view.x + places[4 * i] * view.scale),
+      y = Math.floor(view.y - places[4 * i + 1] * view.scale);
+    if (x >= 0 && y >= 0 && x < width && y < height && mask[y * width + x] && seen(i))
+      bits[i >> 3] |= 1 << (i & 7);
   }
   return bits;
 }

@@ -84,17 +84,32 @@ class Points:
     def _categories(self, column: NDArray[Any]) -> Coloring:
         """Clusters, the largest first; those past the 254th, and negative ones, are drawn as missing."""
         known = np.isfinite(column) & (column >= 0)
-        found, inverse, counts = np.unique(column[known].astype(np.int64), return_inverse=True, return_counts=True)
+        found, inverse, counts = np.unique(
+            column[known].astype(np.int64), return_inverse=True, return_counts=True
+        )
         by_size = np.argsort(-counts, kind="stable")
         slot = np.argsort(by_size)[inverse]
         values = np.zeros(len(self), np.uint8)
         values[known] = np.where(slot < MOST_CATEGORIES, slot + 1, 0)
         shown = found[by_size[:MOST_CATEGORIES]]
         palette = colors(len(shown))
-        names = [str(self.cluster_names[c]) if c < len(self.cluster_names) else f"cluster {c}" for c in shown]
-        at = [np.median(self.xy[values == i + 1], axis=0).round().astype(int).tolist() for i in range(len(shown))]
+        names = [
+            str(self.cluster_names[c]) if c < len(self.cluster_names) else f"cluster {c}"
+            for c in shown
+        ]
+        at = [
+            np.median(self.xy[values == i + 1], axis=0).round().astype(int).tolist()
+            for i in range(len(shown))
+        ]
         sizes = counts[by_size[:MOST_CATEGORIES]].tolist()
-        legend = {"kind": "category", "title": "cluster", "names": names, "colors": palette, "at": at, "counts": sizes}
+        legend = {
+            "kind": "category",
+            "title": "cluster",
+            "names": names,
+            "colors": palette,
+            "at": at,
+            "counts": sizes,
+        }
         return Coloring(values.tobytes(), _ramp([rgb(color) for color in palette]), legend)
 
 
@@ -107,30 +122,49 @@ def _numbers(title: str, column: NDArray[Any]) -> Coloring:
     low, high = np.percentile(data, [1, 99])
     unit = np.clip((column - low) / ((high - low) or 1.0), 0, 1)
     values = np.where(finite, 1 + np.rint(254 * np.where(finite, unit, 0)), 0).astype(np.uint8)
-    legend = {"kind": "number", "title": title, "low": float(low), "high": float(high), "missing": int((~finite).sum()),
-              "below": bool(data.min() < low), "above": bool(data.max() > high)}
+    legend = {
+        "kind": "number",
+        "title": title,
+        "low": float(low),
+        "high": float(high),
+        "missing": int((~finite).sum()),
+        "below": bool(data.min() < low),
+        "above": bool(data.max() > high),
+    }
     return Coloring(values.tobytes(), _ramp(sequential()[1:]), legend)
 
 
 def _ramp(shades: Sequence[Sequence[int]] | NDArray[np.uint8]) -> bytes:
     table = np.zeros((256, 3), np.uint8)
     table[0] = MISSING
-    table[1:1 + len(shades)] = np.asarray(shades, np.uint8).reshape(-1, 3)
+    table[1 : 1 + len(shades)] = np.asarray(shades, np.uint8).reshape(-1, 3)
     return table.tobytes()
 
 
-def points_of(data: Any, *, domains: Sequence[str] | None = None, natural: Mapping[str, float] | None = None,
-              texts: Any = None, ids: Sequence[Any] | None = None, columns: Mapping[str, ArrayLike] | None = None) -> Points:
+def points_of(
+    data: Any,
+    *,
+    domains: Sequence[str] | None = None,
+    natural: Mapping[str, float] | None = None,
+    texts: Any = None,
+    ids: Sequence[Any] | None = None,
+    columns: Mapping[str, ArrayLike] | None = None,
+) -> Points:
     """A corpus with its ``xy`` column, or places (N, 2) with a domain each.
 
     Raises:
         ReweightvizError: no documents, a place that is not finite, lengths that differ.
     """
-    return _from_corpus(data, natural, columns) if hasattr(data, "domain_codes") else \
-        _from_array(data, domains, natural, texts, ids, columns)
+    return (
+        _from_corpus(data, natural, columns)
+        if hasattr(data, "domain_codes")
+        else _from_array(data, domains, natural, texts, ids, columns)
+    )
 
 
-def _from_corpus(corpus: Any, natural: Mapping[str, float] | None, extra: Mapping[str, ArrayLike] | None) -> Points:
+def _from_corpus(
+    corpus: Any, natural: Mapping[str, float] | None, extra: Mapping[str, ArrayLike] | None
+) -> Points:
     if "xy" not in corpus.columns:
         raise MissingColumn(
             column="xy", available=corpus.columns, who="a Map", hint="rv.project(corpus) makes it."
@@ -139,14 +173,31 @@ def _from_corpus(corpus: Any, natural: Mapping[str, float] | None, extra: Mappin
     numeric = {name: corpus[name] for name in corpus.columns if _is_numeric(corpus[name])}
     numeric = {"tokens": corpus.tokens} | numeric | _numeric_columns(extra, len(corpus))
     # Clusters first: the one column that is read as names.
-    ordered = {name: numeric[name] for name in sorted(numeric, key=lambda name: (name != "cluster", name == "tokens", name))}
-    return Points(_places(corpus["xy"]), np.asarray(corpus.domain_codes, np.int32), names,
-                  _shares(natural or corpus.natural, names), corpus.ids, ordered, corpus.tokens,
-                  corpus.text if "text" in corpus.columns else None, corpus.meta.get("cluster_names", ()))
+    ordered = {
+        name: numeric[name]
+        for name in sorted(numeric, key=lambda name: (name != "cluster", name == "tokens", name))
+    }
+    return Points(
+        _places(corpus["xy"]),
+        np.asarray(corpus.domain_codes, np.int32),
+        names,
+        _shares(natural or corpus.natural, names),
+        corpus.ids,
+        ordered,
+        corpus.tokens,
+        corpus.text if "text" in corpus.columns else None,
+        corpus.meta.get("cluster_names", ()),
+    )
 
 
-def _from_array(xy: Any, domains: Sequence[str] | None, natural: Mapping[str, float] | None, texts: Any,
-                ids: Sequence[Any] | None, columns: Mapping[str, ArrayLike] | None) -> Points:
+def _from_array(
+    xy: Any,
+    domains: Sequence[str] | None,
+    natural: Mapping[str, float] | None,
+    texts: Any,
+    ids: Sequence[Any] | None,
+    columns: Mapping[str, ArrayLike] | None,
+) -> Points:
     places = _places(xy)
     n = len(places)
     labels = ["all"] * n if domains is None else [str(label) for label in domains]
@@ -156,13 +207,24 @@ def _from_array(xy: Any, domains: Sequence[str] | None, natural: Mapping[str, fl
         raise ReweightvizError(f"a Map shows at most {MOST_DOMAINS:,} domains; got {len(names):,}.")
     index = {name: code for code, name in enumerate(names)}
     codes = np.fromiter((index[label] for label in labels), np.int32, n)
-    share = natural or dict(zip(names, np.bincount(codes, minlength=len(names)).tolist(), strict=True))
+    share = natural or dict(
+        zip(names, np.bincount(codes, minlength=len(names)).tolist(), strict=True)
+    )
     numeric = _numeric_columns(columns, n)
     tokens = numeric["tokens"].astype(np.int64) if "tokens" in numeric else None
     given = [str(row) for row in range(n)] if ids is None else list(ids)
     _same_length("ids", given, n)
-    return Points(places, codes, names, _shares(share, names), np.array(given, object), numeric, tokens,
-                  _texts(texts, n), ())
+    return Points(
+        places,
+        codes,
+        names,
+        _shares(share, names),
+        np.array(given, object),
+        numeric,
+        tokens,
+        _texts(texts, n),
+        (),
+    )
 
 
 def _places(xy: Any) -> NDArray[np.uint16]:
@@ -185,7 +247,8 @@ def _places(xy: Any) -> NDArray[np.uint16]:
     bad = ~np.isfinite(places).all(axis=1)
     if bad.any():
         raise ReweightvizError(
-            f"a Map needs finite places; {int(bad.sum()):,} of {len(places):,} rows of xy are not, the first is row {int(bad.argmax())}."
+            f"a Map needs finite places; {int(bad.sum()):,} of {len(places):,} rows of xy "
+            f"are not, the first is row {int(bad.argmax())}."
         )
     return quantised(places)
 
@@ -204,7 +267,9 @@ def _shares(natural: Mapping[str, float], names: tuple[str, ...]) -> NDArray[np.
 
 def _same_length(what: str, values: Sequence[Any], n: int) -> None:
     if len(values) != n:
-        raise ReweightvizError(f"{what} must have one entry a document, {n:,}; got {len(values):,}.")
+        raise ReweightvizError(
+            f"{what} must have one entry a document, {n:,}; got {len(values):,}."
+        )
 
 
 def _is_numeric(column: Any) -> bool:

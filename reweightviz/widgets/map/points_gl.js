@@ -65,7 +65,8 @@ function prepare(device) {
   device.lost = false;
   device.target = null;
   // Small opacities vanish on eight bits.
-  device.deep = gl.getExtension("EXT_color_buffer_float") ?? gl.getExtension("EXT_color_buffer_half_float");
+  device.deep =
+    gl.getExtension("EXT_color_buffer_float") ?? gl.getExtension("EXT_color_buffer_half_float");
   device.programs = { points: linked(gl, VERTEX, FRAGMENT), copy: linked(gl, COVER, COPY) };
   return device;
 }
@@ -73,14 +74,18 @@ function prepare(device) {
 /** @param {WebGL2RenderingContext} gl @param {string} vertex @param {string} fragment */
 function linked(gl, vertex, fragment) {
   const program = /** @type {WebGLProgram} */ (gl.createProgram());
-  for (const [kind, text] of /** @type {[number, string][]} */ ([[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]])) {
+  for (const [kind, text] of /** @type {[number, string][]} */ ([
+    [gl.VERTEX_SHADER, vertex],
+    [gl.FRAGMENT_SHADER, fragment],
+  ])) {
     const shader = /** @type {WebGLShader} */ (gl.createShader(kind));
     gl.shaderSource(shader, text);
     gl.compileShader(shader);
     gl.attachShader(program, shader);
   }
   gl.linkProgram(program);
-  if (!gl.isContextLost() && !gl.getProgramParameter(program, gl.LINK_STATUS)) throw new Error(gl.getProgramInfoLog(program) ?? "no shader");
+  if (!gl.isContextLost() && !gl.getProgramParameter(program, gl.LINK_STATUS))
+    throw new Error(gl.getProgramInfoLog(program) ?? "no shader");
   return { program, at: (/** @type {string} */ name) => gl.getUniformLocation(program, name) };
 }
 
@@ -95,13 +100,15 @@ function makeRoom(device, width, height) {
     gl.deleteFramebuffer(kept.frame);
     gl.deleteTexture(kept.texture);
   }
-  const texture = gl.createTexture(), frame = gl.createFramebuffer();
+  const texture = gl.createTexture(),
+    frame = gl.createFramebuffer();
   gl.activeTexture(gl.TEXTURE2);
   gl.bindTexture(gl.TEXTURE_2D, texture);
   gl.texStorage2D(gl.TEXTURE_2D, 1, gl.RGBA16F, canvas.width, canvas.height);
   gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
   gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, texture, 0);
-  if (gl.checkFramebufferStatus(gl.FRAMEBUFFER) === gl.FRAMEBUFFER_COMPLETE) device.target = { frame, texture, width: canvas.width, height: canvas.height };
+  if (gl.checkFramebufferStatus(gl.FRAMEBUFFER) === gl.FRAMEBUFFER_COMPLETE)
+    device.target = { frame, texture, width: canvas.width, height: canvas.height };
   else [device.deep, device.target] = [null, null];
 }
 
@@ -111,19 +118,25 @@ function makeRoom(device, width, height) {
  * @param {number} K @param {() => void} changed  called when the device came or went
  */
 export function pointsLayer(vertices, K, changed) {
-  const n = vertices.length / 8, rows = 2 * Math.ceil(K / 256);
-  const style = new Float32Array(256 * rows * 4), ramp = new Uint8Array(1024).fill(255);
+  const n = vertices.length / 8,
+    rows = 2 * Math.ceil(K / 256);
+  const style = new Float32Array(256 * rows * 4),
+    ramp = new Uint8Array(1024).fill(255);
   const stale = { vertices: true, style: true, ramp: true };
   const device = sharedContext();
   /** @type {any} */ let held = null;
   const layer = {
-    vertices, n, ramp, stale, changed,
+    vertices,
+    n,
+    ramp,
+    stale,
+    changed,
     get accelerated() {
       return Boolean(device && !device.lost);
     },
     /** @param {number} k @param {number[]} color  0 to 1 @param {number} alpha @param {number} size */
     setStyle(k, color, alpha, size) {
-      const at = 4 * ((2 * (k >> 8)) * 256 + (k & 255));
+      const at = 4 * (2 * (k >> 8) * 256 + (k & 255));
       style.set([...color, alpha], at);
       style[at + 1024] = size;
       stale.style = true;
@@ -142,11 +155,22 @@ export function pointsLayer(vertices, K, changed) {
       held ??= hold(device.gl);
       renew(device.gl, held, layer, style, rows);
       paint(device, held, layer, frame);
-      onto.drawImage(device.canvas, 0, device.canvas.height - height, width, height, 0, 0, width, height);
+      onto.drawImage(
+        device.canvas,
+        0,
+        device.canvas.height - height,
+        width,
+        height,
+        0,
+        0,
+        width,
+        height,
+      );
     },
     dispose() {
       device?.layers.delete(layer);
-      if (held && layer.accelerated) for (const [kind, thing] of Object.entries(held)) device.gl[RELEASE[kind]](thing);
+      if (held && layer.accelerated)
+        for (const [kind, thing] of Object.entries(held)) device.gl[RELEASE[kind]](thing);
     },
   };
   device?.layers.add(layer);
@@ -156,11 +180,21 @@ export function pointsLayer(vertices, K, changed) {
 /** @typedef {{width: number, height: number, view: {scale: number, x: number, y: number}, dot: number, count: number, byValue: boolean, chosen: boolean}} Frame  in device pixels */
 
 /** @type {Record<string, "deleteBuffer"|"deleteVertexArray"|"deleteTexture">} */
-const RELEASE = { buffer: "deleteBuffer", shape: "deleteVertexArray", style: "deleteTexture", ramp: "deleteTexture" };
+const RELEASE = {
+  buffer: "deleteBuffer",
+  shape: "deleteVertexArray",
+  style: "deleteTexture",
+  ramp: "deleteTexture",
+};
 
 /** @param {WebGL2RenderingContext} gl */
 function hold(gl) {
-  const held = { buffer: gl.createBuffer(), shape: gl.createVertexArray(), style: gl.createTexture(), ramp: gl.createTexture() };
+  const held = {
+    buffer: gl.createBuffer(),
+    shape: gl.createVertexArray(),
+    style: gl.createTexture(),
+    ramp: gl.createTexture(),
+  };
   gl.bindVertexArray(held.shape);
   gl.bindBuffer(gl.ARRAY_BUFFER, held.buffer);
   for (const slot of [0, 1, 2]) gl.enableVertexAttribArray(slot);
@@ -185,16 +219,22 @@ function renew(gl, held, layer, style, rows) {
   }
   gl.activeTexture(gl.TEXTURE0);
   gl.bindTexture(gl.TEXTURE_2D, held.style);
-  if (stale.style) gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA32F, 256, rows, 0, gl.RGBA, gl.FLOAT, style);
+  if (stale.style)
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA32F, 256, rows, 0, gl.RGBA, gl.FLOAT, style);
   gl.activeTexture(gl.TEXTURE1);
   gl.bindTexture(gl.TEXTURE_2D, held.ramp);
-  if (stale.ramp) gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, 256, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, layer.ramp);
+  if (stale.ramp)
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, 256, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, layer.ramp);
   stale.vertices = stale.style = stale.ramp = false;
 }
 
 /** @param {any} device @param {any} held @param {any} layer @param {Frame} frame */
 function paint(device, held, layer, { width, height, view, dot, count, byValue, chosen }) {
-  const { gl, programs: { points, copy }, target } = device;
+  const {
+    gl,
+    programs: { points, copy },
+    target,
+  } = device;
   gl.bindFramebuffer(gl.FRAMEBUFFER, target?.frame ?? null);
   gl.viewport(0, 0, width, height);
   gl.clearColor(0, 0, 0, 0);
@@ -203,7 +243,13 @@ function paint(device, held, layer, { width, height, view, dot, count, byValue, 
   gl.bindVertexArray(held.shape);
   gl.uniform1i(points.at("style"), 0);
   gl.uniform1i(points.at("ramp"), 1);
-  gl.uniform4f(points.at("view"), (2 * view.scale) / width, (2 * view.scale) / height, (2 * view.x) / width - 1, 1 - (2 * view.y) / height);
+  gl.uniform4f(
+    points.at("view"),
+    (2 * view.scale) / width,
+    (2 * view.scale) / height,
+    (2 * view.x) / width - 1,
+    1 - (2 * view.y) / height,
+  );
   gl.uniform1f(points.at("spot"), dot);
   gl.uniform1i(points.at("byValue"), Number(byValue));
   gl.enable(gl.BLEND);
@@ -225,15 +271,26 @@ function paint(device, held, layer, { width, height, view, dot, count, byValue, 
 /** Without WebGL2: the ink of each pixel summed, its mean colour, opaque where there is much. @param {CanvasRenderingContext2D} onto @param {any} layer @param {Float32Array} style @param {Frame} frame */
 function drawSums(onto, layer, style, { width, height, view, dot, count, byValue, chosen }) {
   const coarse = Math.max(1, Math.round(dot / 1.5));
-  const w = Math.ceil(width / coarse), h = Math.ceil(height / coarse);
-  const sums = new Float32Array(w * h * 4), places = new Uint16Array(layer.vertices.buffer, 0, 4 * layer.n);
+  const w = Math.ceil(width / coarse),
+    h = Math.ceil(height / coarse);
+  const sums = new Float32Array(w * h * 4),
+    places = new Uint16Array(layer.vertices.buffer, 0, 4 * layer.n);
   for (let i = 0; i < count; i++) {
-    const x = Math.floor((view.x + places[4 * i] * view.scale) / coarse), y = Math.floor((view.y - places[4 * i + 1] * view.scale) / coarse);
+    const x = Math.floor((view.x + places[4 * i] * view.scale) / coarse),
+      y = Math.floor((view.y - places[4 * i + 1] * view.scale) / coarse);
     if (x < 0 || y < 0 || x >= w || y >= h) continue;
-    const k = places[4 * i + 2], value = layer.vertices[8 * i + 6], at = 4 * (2 * (k >> 8) * 256 + (k & 255)), pixel = 4 * (y * w + x);
+    const k = places[4 * i + 2],
+      value = layer.vertices[8 * i + 6],
+      at = 4 * (2 * (k >> 8) * 256 + (k & 255)),
+      pixel = 4 * (y * w + x);
     const faint = chosen && !(layer.vertices[8 * i + 7] & 1) ? 0.15 : 1;
-    const ink = faint * style[at + 3] * style[at + 1024] ** 2 * (byValue ? layer.ramp[4 * value + 3] / 255 : 1);
-    for (let c = 0; c < 3; c++) sums[pixel + c] += ink * (byValue ? layer.ramp[4 * value + c] : 255 * style[at + c]);
+    const ink =
+      faint *
+      style[at + 3] *
+      style[at + 1024] ** 2 *
+      (byValue ? layer.ramp[4 * value + 3] / 255 : 1);
+    for (let c = 0; c < 3; c++)
+      sums[pixel + c] += ink * (byValue ? layer.ramp[4 * value + c] : 255 * style[at + c]);
     sums[pixel + 3] += ink;
   }
   const image = new ImageData(w, h);
@@ -243,7 +300,11 @@ function drawSums(onto, layer, style, { width, height, view, dot, count, byValue
     image.data[p + 3] = 255 * (1 - Math.exp(-1.6 * sums[p + 3]));
   }
   const small = new OffscreenCanvas(w, h);
-  /** @type {OffscreenCanvasRenderingContext2D} */ (small.getContext("2d")).putImageData(image, 0, 0);
+  /** @type {OffscreenCanvasRenderingContext2D} */ (small.getContext("2d")).putImageData(
+    image,
+    0,
+    0,
+  );
   onto.imageSmoothingEnabled = false;
   onto.drawImage(small, 0, 0, w, h, 0, 0, w * coarse, h * coarse);
 }
