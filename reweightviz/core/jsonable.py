@@ -1,4 +1,4 @@
-"""What JSON can hold."""
+"""Values as JSON can hold them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 
 
-def plain(value: Any) -> Any:
-    """The nearest thing that JSON can hold.
+def to_jsonable(value: Any) -> Any:
+    """Return the nearest thing that JSON can hold.
 
-    >>> plain({1: np.array([0.5, np.nan]), "seed": np.int64(3)})
+    >>> to_jsonable({1: np.array([0.5, np.nan]), "seed": np.int64(3)})
     {'1': [0.5, 'nan'], 'seed': 3}
     """
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): to_jsonable(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
+        return to_jsonable(value.tolist())
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
+        return [to_jsonable(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value if isinstance(value, str | int | float | bool | None) else str(value)

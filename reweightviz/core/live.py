@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from reweightviz.core.errors import ReweightvizError, warn
 from reweightviz.core.files import inside_folder, write_atomically
 from reweightviz.core.guards import Guards, names
-from reweightviz.core.jsonable import plain
+from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.lines import LineWriter
 from reweightviz.core.live_journal import Journal
 from reweightviz.core.mixture import Mixture
@@ -122,7 +122,7 @@ class LiveMixture:
         with _alone(target):
             for file in beside:
                 file.unlink(missing_ok=True)
-            first = Version(1, made, str(author), round(time.time(), 3), plain(note), guards)
+            first = Version(1, made, str(author), round(time.time(), 3), to_jsonable(note), guards)
             _write(target, first)
             LineWriter(beside[1]).write(_record(first))
         return cls(target)
@@ -295,7 +295,7 @@ class LiveMixture:
             yield now
 
     def _accept(self, now: Version, **changed: Any) -> Version:
-        changed |= {"author": str(changed["author"]), "note": plain(changed["note"])}
+        changed |= {"author": str(changed["author"]), "note": to_jsonable(changed["note"])}
         new = now._replace(version=now.version + 1, time=round(time.time(), 3), **changed)
         changes = LineWriter(self._beside("changes"))
         if (last := _last(changes.path)) is None or last.version < now.version:

@@ -23,7 +23,7 @@ from reweightviz.core.errors import (
     listed,
 )
 from reweightviz.core.files import write_atomically
-from reweightviz.core.jsonable import plain
+from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.token_counts import parse_count
 
 SUM_TOLERANCE = 1e-6
@@ -228,7 +228,7 @@ class Mixture(Mapping[str, float]):
             "format": FORMAT,
             "unit": "share of training tokens",
             "weights": dict(self),
-            "source": plain(self.source),
+            "source": to_jsonable(self.source),
         }
         return write_atomically(
             path, json.dumps(record, indent=2, ensure_ascii=False) + "\n", overwrite=overwrite

@@ -29,7 +29,7 @@ from reweightviz.core.errors import (
     listed,
 )
 from reweightviz.core.files import write_atomically
-from reweightviz.core.jsonable import plain
+from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
 
 FORMAT = "reweightviz.runlog/1"
@@ -126,7 +126,7 @@ class RunLog:
             "name": self.name,
             "domains": list(self.domains),
             "units": units,
-            "meta": plain(self.meta),
+            "meta": to_jsonable(self.meta),
         }
         lines = [json.dumps(header, ensure_ascii=False)]
         for t, step in enumerate(self.steps.tolist()):

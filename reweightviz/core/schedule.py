@@ -22,7 +22,7 @@ from reweightviz.core.errors import (
     WrongContent,
 )
 from reweightviz.core.files import write_atomically
-from reweightviz.core.jsonable import plain
+from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.mixture import Mixture, temperature_weights
 from reweightviz.core.validation import whole_number
 
@@ -249,7 +249,7 @@ class Schedule(Mapping[int, Mixture]):
             "stages": [
                 {"step": start, "weights": dict(mixture)} for start, mixture in self.items()
             ],
-            "source": plain(self.source),
+            "source": to_jsonable(self.source),
         }
         return write_atomically(
             path, json.dumps(record, indent=2, ensure_ascii=False) + "\n", overwrite=overwrite

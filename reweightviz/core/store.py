@@ -23,7 +23,7 @@ from reweightviz.core.errors import (
     WrongContent,
 )
 from reweightviz.core.files import inside_folder
-from reweightviz.core.jsonable import plain
+from reweightviz.core.jsonable import to_jsonable
 
 if TYPE_CHECKING:
     from lance import LanceDataset
@@ -58,7 +58,7 @@ def save_corpus(corpus: Corpus, path: str | os.PathLike[str], *, overwrite: bool
             "digests": digests,
             "domains": list(corpus.domains),
             "tokenizer": corpus.tokenizer,
-            "meta": plain(corpus.meta),
+            "meta": to_jsonable(corpus.meta),
         }
         if dataset is None or overwrite:
             table = _table(corpus, corpus.columns).replace_schema_metadata(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from reweightviz.core.errors import ReweightvizError, listed
-from reweightviz.core.jsonable import plain
+from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law
@@ -412,7 +412,7 @@ def _spread(numbers: Sequence[float]) -> str:
 def _constraints(source: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Where the mixture came from: label to text."""
     shown = {
-        str(key): _said(str(key), plain(value))
+        str(key): _said(str(key), to_jsonable(value))
         for key, value in source.items()
         if key != "predicted_interval_90"
     }

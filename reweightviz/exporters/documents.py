@@ -25,7 +25,7 @@ from reweightviz.core.errors import (
     WrongContent,
 )
 from reweightviz.core.files import write_all
-from reweightviz.core.jsonable import plain
+from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.selection import Selection
 from reweightviz.exporters import provenance
 from reweightviz.exporters.document import PathLike
@@ -61,7 +61,7 @@ def write(
         )
     table = _table(selection, corpus)
     record = provenance.stamp(framework, UNIT) | {
-        "how": plain(selection.how),
+        "how": to_jsonable(selection.how),
         "documents": len(selection),
     }
     if "tokens" in table:

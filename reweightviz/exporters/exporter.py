@@ -22,7 +22,7 @@ from reweightviz.core.errors import (
     listed,
     warn,
 )
-from reweightviz.core.jsonable import plain
+from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import needs
 from reweightviz.core.schedule import Schedule
@@ -252,7 +252,9 @@ class Exporter:
         record = plan.record | {
             "file": main.name,
             "digest": digest(written),
-            "options": plain({name: value for name, value in shown.items() if value is not None}),
+            "options": to_jsonable(
+                {name: value for name, value in shown.items() if value is not None}
+            ),
         }
         ordered = (
             {sidecar: yaml_text.json_text(record)}
@@ -450,7 +452,7 @@ class Exporter:
             self.name, unit.sentence, whole, sources=sources, tokens=trained, max_epochs=max_epochs
         )
         record |= {
-            "source": plain(mixture.source),
+            "source": to_jsonable(mixture.source),
             "dropped": [domain for domain in whole if domain not in drawn],
             "unit_key": unit.key,
             "names": {

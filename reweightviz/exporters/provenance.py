@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from reweightviz.core.errors import ReweightvizError, listed, warn
-from reweightviz.core.jsonable import plain
+from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
 from reweightviz.core.sources import Sources
 from reweightviz.core.version import VERSION
@@ -57,7 +57,7 @@ def record(
             or more than ``max_epochs``.
     """
     found: dict[str, Any] = stamp(framework, unit) | {
-        "source": plain(mixture.source),
+        "source": to_jsonable(mixture.source),
         "domains": list(mixture.domains),
         "dropped": [domain for domain, weight in mixture.items() if not weight],
     }

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from reweightviz.core import text
-from reweightviz.core.jsonable import plain
+from reweightviz.core.jsonable import to_jsonable
 
 HEADINGS = {
     "name": "in the file",
@@ -114,7 +114,7 @@ class Report:
         """Everything, as JSON can hold it; null where a number is not known."""
         rows = [
             {
-                name: None if isinstance(value, float) and math.isnan(value) else plain(value)
+                name: None if isinstance(value, float) and math.isnan(value) else to_jsonable(value)
                 for name, value in row.items()
             }
             for row in self.table.to_dict("records")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reweightviz.core.jsonable import plain
+from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
@@ -129,7 +129,7 @@ def optimize(
             for name, (members, low, high) in (groups or {}).items()
         },
         "fixed": {name: dict(inner) for name, inner in (fixed or {}).items()},
-        "given": plain(task.given),
+        "given": to_jsonable(task.given),
         "certificate": found.certificate,
     }
     mixture = task.space.mixture(found.free, asked | facts.record)

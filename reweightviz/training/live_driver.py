@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, listed, warn
-from reweightviz.core.jsonable import plain
+from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.live import LiveMixture
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Mixer
@@ -107,7 +107,7 @@ def _packed(value: Any) -> Any:
         return [_packed(item) for item in value]
     if isinstance(value, Mapping):
         return {str(key): _packed(item) for key, item in value.items()}
-    return plain(value)
+    return to_jsonable(value)
 
 
 def _unpacked(stored: Any, like: Any) -> Any:

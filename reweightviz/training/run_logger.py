@@ -20,7 +20,7 @@ from reweightviz.core.errors import (
     WrongDomains,
     listed,
 )
-from reweightviz.core.jsonable import plain
+from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.lines import LineWriter
 from reweightviz.core.runlog import FORMAT, seven_digits
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
@@ -78,7 +78,7 @@ class RunLogger:
                 "name": name or self.path.stem,
                 "domains": list(self.domains),
                 "units": units,
-                "meta": plain(meta or {}),
+                "meta": to_jsonable(meta or {}),
             }
             self._file.write(*([] if self._goes_on() else [header]))
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from reweightviz import mixers
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.core.jsonable import plain
+from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.protocols import Mixer, needs
 from reweightviz.core.types import COSTLY_SIGNALS, SIGNALS
 from reweightviz.mixers import _fixed as fixed
@@ -346,7 +346,7 @@ def test_a_saved_state_goes_on_as_if_never_saved(make):
     state = run(mixer, given)[-1]
     revived = [pickle.loads(pickle.dumps(state))]  # noqa: S301
     if not any(part is not None and np.asarray(part).dtype == object for part in state):
-        parts = json.loads(json.dumps(plain(state._asdict())))  # NaN is text in it
+        parts = json.loads(json.dumps(to_jsonable(state._asdict())))  # NaN is text in it
         revived.append(
             type(state)(
                 *(

@@ -13,7 +13,7 @@ import numpy as np
 import traitlets as t
 
 from reweightviz.core.errors import ReweightvizError, listed
-from reweightviz.core.jsonable import plain
+from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law
@@ -432,7 +432,7 @@ def _over(domains: Sequence[str] | Mapping[str, float], mixture: Any, who: str) 
 
 def _entry(mixture: Mixture) -> dict[str, Any]:
     # The source may hold anything; the journal is JSON.
-    return {"weights": mixture.array.tolist(), "source": plain(mixture.source)}
+    return {"weights": mixture.array.tolist(), "source": to_jsonable(mixture.source)}
 
 
 def _kernel_header(law: Law) -> dict[str, Any]:
