@@ -76,6 +76,18 @@ class ConvexLaw(Law, Sampled, Protocol):
 
 
 @runtime_checkable
+class ExponentialLaw(ConvexLaw, Protocol):
+    """A law of one exponential a target, ``exp(log c) + exp(t.w)``: its caps are linear in the weights.
+
+    ``exponentials()`` returns rows [log c, t_1..t_K], (M, 1 + K); ``exponential_draws()`` the same
+    refitted B times, (B, M, 1 + K).
+    """
+
+    def exponentials(self) -> Array: ...
+    def exponential_draws(self) -> Array: ...
+
+
+@runtime_checkable
 class LawSpec(Protocol):
     """Hyperparameters of a law; ``fit`` names what it needs and returns a :class:`Law`."""
 

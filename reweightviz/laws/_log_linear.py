@@ -144,6 +144,14 @@ class LogLinearLaw:
             names=self.domains,
         ).x
 
+    def exponentials(self) -> Array:
+        """Return rows [log c, t_1..t_K], one a target, (M, 1 + K)."""
+        return self.coef
+
+    def exponential_draws(self) -> Array:
+        """Return the rows of :meth:`exponentials` refitted to redrawn losses, (B, M, 1 + K)."""
+        return self.draws.astype(np.float64)
+
     def browser_form(self) -> BrowserForm:
         """Header and float32 bytes, from which a browser computes the same numbers."""
         header = {

@@ -22,12 +22,11 @@ from reweightviz.core.errors import (
     warn,
 )
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
-from reweightviz.core.protocols import Law
+from reweightviz.core.protocols import ExponentialLaw, Law
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_budget, parse_count
 from reweightviz.core.types import Array
 from reweightviz.core.validation import whole_number
-from reweightviz.laws._log_linear import LogLinearLaw
 from reweightviz.numerics.designs import (
     Drawn,
     different,
@@ -226,7 +225,7 @@ def _optimal(
 def _slopes(law: Law | None, domains: tuple[str, ...], rng: np.random.Generator) -> Array:
     if law is None:
         return rng.normal(0, 1, (CURVES, len(domains)))
-    if not isinstance(law, LogLinearLaw) or set(law.domains) != set(domains):
+    if not isinstance(law, ExponentialLaw) or set(law.domains) != set(domains):
         raise InvalidValue(
             name="an optimal design",
             value=law,
@@ -234,7 +233,7 @@ def _slopes(law: Law | None, domains: tuple[str, ...], rng: np.random.Generator)
             got=f"{law!r:.80} of {listed(getattr(law, 'domains', ()))}",
         )
     order = [law.domains.index(domain) for domain in domains]
-    return np.asarray(np.clip(law.coef[:, 1:][:, order], -20, 20), np.float64)
+    return np.asarray(np.clip(law.exponentials()[:, 1:][:, order], -20, 20), np.float64)
 
 
 def _diagnostics(

@@ -18,13 +18,12 @@ from reweightviz.core.errors import (
     listed,
     warn,
 )
-from reweightviz.core.protocols import ConvexLaw, Law, LawSpec
+from reweightviz.core.protocols import ConvexLaw, ExponentialLaw, Law, LawSpec
 from reweightviz.core.sources import Sources
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.token_counts import parse_budget, parse_count
 from reweightviz.core.types import Array
 from reweightviz.core.validation import mapping, whole_number
-from reweightviz.laws._log_linear import LogLinearLaw
 from reweightviz.numerics.contrast import draw_losses
 from reweightviz.numerics.convex import Ceilings, minimise_exponentials
 from reweightviz.numerics.programs import Optimum
@@ -99,8 +98,8 @@ class Task:
         those ``tried`` (n, Z).
         """
         try:
-            if isinstance(self.law, LogLinearLaw) and _is_convex(aim, self.kl):
-                best = self.exact(self.law.coef, aim)
+            if isinstance(self.law, ExponentialLaw) and _is_convex(aim, self.kl):
+                best = self.exact(self.law.exponentials(), aim)
                 return Found(
                     best.x, {"method": "convex program", "gap": best.gap, "excess": best.excess}
                 )
@@ -109,7 +108,9 @@ class Task:
             return self._searched(aim, evaluations, tried)
         except ReweightvizError:
             self.space.with_limits(
-                self._cap_limits(self.law.coef) if isinstance(self.law, LogLinearLaw) else []
+                self._cap_limits(self.law.exponentials())
+                if isinstance(self.law, ExponentialLaw)
+                else []
             ).refuse_conflict()
             raise
 
@@ -282,14 +283,13 @@ class Task:
         """The best free weights (n, Z) under other draws of the law."""
         if not count:
             return np.empty((0, len(found.free)))
-        if isinstance(self.law, LogLinearLaw) and found.pool is None:
-            chosen = np.linspace(
-                0, len(self.law.draws) - 1, min(count, len(self.law.draws))
-            ).astype(np.int64)
+        if isinstance(self.law, ExponentialLaw) and found.pool is None:
+            draws = self.law.exponential_draws()
+            chosen = np.linspace(0, len(draws) - 1, min(count, len(draws))).astype(np.int64)
             refits = []
             for row in chosen:
                 try:
-                    refits.append(self.exact(self.law.draws[row].astype(np.float64), aim).x)
+                    refits.append(self.exact(draws[row], aim).x)
                 except ReweightvizError:  # under this draw the caps cannot be met
                     continue
             return np.array(refits).reshape(-1, len(found.free))
