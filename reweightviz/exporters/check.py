@@ -113,7 +113,7 @@ def _recognised(path: Path) -> Known:
         exporter.name: Known(exporter, "content", document)
         for document in documents
         for exporter in FRAMEWORKS.values()
-        if (not path.is_dir() or exporter.main == document.path.name)
+        if (not path.is_dir() or exporter.main_file == document.path.name)
         and _recognises(exporter, document)
     }
     if len(found) == 1:
@@ -155,7 +155,7 @@ def _strange_record(whole: Document, document: Document, exporter: Exporter) -> 
 def _documents(path: Path) -> list[Document]:
     if not path.is_dir():
         return [Document.open(path)]
-    names = sorted({exporter.main for exporter in FRAMEWORKS.values() if exporter.main})
+    names = sorted({exporter.main_file for exporter in FRAMEWORKS.values() if exporter.main_file})
     documents = [Document.open(path / name) for name in names if (path / name).is_file()]
     if not documents:
         there = sorted(one.name for one in path.iterdir())
@@ -258,7 +258,7 @@ class _Findings:
         ]
         raw = self.exporter.raw(paths)
         if raw:
-            yield f"{self.exporter.title} reads {self.exporter.prepared}, not files of text; this names {listed(raw, 3)}."
+            yield f"{self.exporter.title} reads {self.exporter.prepared_data}, not files of text; this names {listed(raw, 3)}."
         names = {*self.domains, *self.domains.values(), *paths}
         numbers = {value for stage in self.config.stages.values() for value in stage.values()}
         if not (self.document.path.suffix in NATIVE or _is_json(self.document.text)):

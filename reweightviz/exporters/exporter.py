@@ -72,29 +72,29 @@ class Exporter:
     """How sentences name the framework."""
     units: ClassVar[tuple[Unit, ...]] = (TOKENS,)
     """What its numbers may count; the first is the default, ``unit=`` takes another."""
-    main: ClassVar[str] = ""
+    main_file: ClassVar[str] = ""
     """Name of the config where a folder is written; "" where that never happens."""
     suffix: ClassVar[str] = ""
     """The ending of the file, such as ".py", which the framework insists on; "" takes any."""
-    also: ClassVar[tuple[str, ...]] = ()
+    other_suffixes: ClassVar[tuple[str, ...]] = ()
     """Other endings that it takes."""
     exact: ClassVar[bool] = False
     """Shares are rounded to a binary grid, so that they sum to exactly 1 in any order, for frameworks that compare."""
     precision: ClassVar[float] = 1e-9
     """How near, relatively, what is read back is to what was written; an ``exact`` grid is coarser."""
-    once: ClassVar[bool] = False
+    repeats_nothing: ClassVar[bool] = False
     """The framework repeats nothing: it trains at most until the first domain is used up."""
-    prepared: ClassVar[str] = ""
+    prepared_data: ClassVar[str] = ""
     """What it reads instead of files of text, such as "indexed datasets"; "" reads text."""
-    most: ClassVar[float] = math.inf
+    largest_number: ClassVar[float] = math.inf
     """The largest number that the framework takes, for units that count passes."""
-    holds: ClassVar[str] = r"(?s).*"
+    name_pattern: ClassVar[str] = r"(?s).*"
     """A pattern of the names that the file can hold; others are written as a slug."""
     by_path: ClassVar[bool] = False
     """The file has no names: an entry is known by its path, of which every domain needs one."""
-    zeros: ClassVar[bool] = False
+    writes_zeros: ClassVar[bool] = False
     """Domains of weight 0 are written too."""
-    schedules: ClassVar[bool] = False
+    takes_schedules: ClassVar[bool] = False
     """The framework takes a mixture that changes by step."""
     merges: ClassVar[bool] = False
     """``render`` can change a file that is there."""
@@ -186,7 +186,7 @@ class Exporter:
                     kind=f"option of {self.title}", name=option, known=[*known, *needs(self.write)]
                 )
         target = Path(path)
-        if not target.name.endswith((self.suffix, *self.also)):
+        if not target.name.endswith((self.suffix, *self.other_suffixes)):
             raise RefusedByFramework(
                 framework=self.title,
                 reason=f"reads a file that ends in {self.suffix}; got {target.name!r}",
@@ -213,7 +213,7 @@ class Exporter:
         if old is not None:
             self._check_strangers(plan, old)
         texts = self.render(plan, old, **options)
-        key = "" if "" in texts else self.main
+        key = "" if "" in texts else self.main_file
         folder = key != "" and not (merge and target.is_file())
         if folder and target.suffix in CONFIGS and not target.is_dir():
             raise RefusedByFramework(
@@ -305,7 +305,9 @@ class Exporter:
     def open(self, path: PathLike) -> Document:
         """The document of a config file, or of the one in the folder that was written."""
         target = Path(path)
-        return Document.open(target / self.main if self.main and target.is_dir() else target)
+        return Document.open(
+            target / self.main_file if self.main_file and target.is_dir() else target
+        )
 
     def schedule(
         self, config: Config, document: Document, sources: Sources | Mapping[str, Any] | None = None
@@ -355,7 +357,7 @@ class Exporter:
 
     def raw(self, paths: Iterable[str]) -> list[str]:
         """Those that are files of text, where the framework reads them only once they are prepared."""
-        return [path for path in paths if self.prepared and TEXT.search(path.lower())]
+        return [path for path in paths if self.prepared_data and TEXT.search(path.lower())]
 
     def guess(self, name: str) -> str:
         """The domain that a path seems to hold: its last part, without endings."""
@@ -376,7 +378,9 @@ class Exporter:
                 name = self.identity(domain, paths, options)
             else:
                 name = (
-                    domain if re.fullmatch(self.holds, domain) else provenance.slug(domain, taken)
+                    domain
+                    if re.fullmatch(self.name_pattern, domain)
+                    else provenance.slug(domain, taken)
                 )
             if name in found:
                 raise ReweightvizError(
@@ -409,7 +413,7 @@ class Exporter:
         old: Document | None,
         options: Mapping[str, Any],
     ) -> Plan:
-        if isinstance(mixture, Schedule) and not self.schedules and len(mixture) > 1:
+        if isinstance(mixture, Schedule) and not self.takes_schedules and len(mixture) > 1:
             raise RefusedByFramework(
                 framework=self.title,
                 reason=f"trains on one mixture, not on a schedule of {len(mixture)} stages: "
@@ -429,7 +433,7 @@ class Exporter:
         drawn = [
             domain
             for domain in whole
-            if self.zeros or any(stage[domain] for stage in stages.values())
+            if self.writes_zeros or any(stage[domain] for stage in stages.values())
         ]
         self._check_sources(drawn, whole, sources)
         sizes = unit.sizes(drawn, sources, self.title)
@@ -443,11 +447,15 @@ class Exporter:
             entries = {known.get(entry.domain, name): entry for name, entry in entries.items()}
         numbers = {
             start: self._numbers(
-                {d: w for d, w in stage.items() if w or self.zeros}, entries, sizes, unit, tokens
+                {d: w for d, w in stage.items() if w or self.writes_zeros},
+                entries,
+                sizes,
+                unit,
+                tokens,
             )
             for start, stage in stages.items()
         }
-        trained = self._held(whole, sources, tokens) if self.once else tokens
+        trained = self._held(whole, sources, tokens) if self.repeats_nothing else tokens
         record = provenance.record(
             self.name, unit.sentence, whole, sources=sources, tokens=trained, max_epochs=max_epochs
         )
@@ -480,7 +488,7 @@ class Exporter:
             if raw:
                 raise RefusedByFramework(
                     framework=self.title,
-                    reason=f"reads {self.prepared}, not files of text; sources= has "
+                    reason=f"reads {self.prepared_data}, not files of text; sources= has "
                     f"{listed(raw, 2)} for {listed([domain])}",
                 )
 
@@ -552,15 +560,17 @@ class Exporter:
     ) -> Numbers:
         numbers = unit.numbers(weights, sizes, tokens)
         over = {
-            domain: number for domain, number in numbers.items() if number > self.most * (1 + 1e-9)
+            domain: number
+            for domain, number in numbers.items()
+            if number > self.largest_number * (1 + 1e-9)
         }
         if over:
             worst = max(over, key=lambda domain: over[domain])
             raise RefusedByFramework(
                 framework=self.title,
-                reason=f"takes numbers up to {self.most:g}, but at {tokens:.4g} tokens "
+                reason=f"takes numbers up to {self.largest_number:g}, but at {tokens:.4g} tokens "
                 f"{listed([worst])} would be needed {over[worst]:.4g} times: "
-                f"tokens={tokens * self.most / over[worst]:.4g} is the most",
+                f"tokens={tokens * self.largest_number / over[worst]:.4g} is the most",
             )
         parts = {
             name: numbers[entry.domain] * entry.part

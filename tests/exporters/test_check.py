@@ -103,7 +103,7 @@ def test_an_edit_is_said(framework, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "framework", [name for name in FRAMEWORKS if exporters.find(name).schedules]
+    "framework", [name for name in FRAMEWORKS if exporters.find(name).takes_schedules]
 )
 def test_every_stage_of_a_schedule_is_shown(framework, tmp_path):
     late = rv.Mixture({"web": 0.125, "code": 0.25, "math": 0.625, "spam": 0.0})
@@ -337,7 +337,7 @@ def test_copies_are_epochs(tmp_path):
     passes = [
         name
         for name in FRAMEWORKS
-        if exporters.find(name).units[0].passes and exporters.find(name).most > 10
+        if exporters.find(name).units[0].passes and exporters.find(name).largest_number > 10
     ]
     assert passes == ["axolotl", "dclm"]
     for framework in passes:

@@ -69,14 +69,16 @@ names = st.one_of(
 )
 weights = st.one_of(st.just(0.0), st.floats(1e-3, 1.0))
 FRAMEWORKS = sorted(exporters.FRAMEWORKS)
-SCHEDULES = [name for name in FRAMEWORKS if exporters.find(name).schedules]
+SCHEDULES = [name for name in FRAMEWORKS if exporters.find(name).takes_schedules]
 OWN_DRAFT = {name for name in FRAMEWORKS if "draft" in vars(type(exporters.find(name)))}
 SOME = sorted({"levanter", "litdata", "trl"} | OWN_DRAFT)
 """Three, and those with a ``draft`` of their own: for what the base class alone settles."""
 COUNTED = [
     name
     for name in FRAMEWORKS
-    if name in SOME or exporters.find(name).once or exporters.find(name).most < 5
+    if name in SOME
+    or exporters.find(name).repeats_nothing
+    or exporters.find(name).largest_number < 5
 ]
 """For epochs: those that the base class treats in a way of their own too."""
 
@@ -260,11 +262,11 @@ def test_a_failed_overwrite_loses_nothing(framework, tmp_path):
 @pytest.mark.parametrize("framework", COUNTED)
 def test_too_many_epochs_are_said_or_refused(framework, tmp_path):
     exporter, mixture = exporters.find(framework), Mixture({"web": 0.5, "code": 0.5})
-    if exporter.most < 5:
+    if exporter.largest_number < 5:
         with pytest.raises(ReweightvizError, match="takes numbers up to 1, .* is the most"):
             written(framework, mixture, tmp_path, tokens=1e10)
         return
-    if exporter.once:
+    if exporter.repeats_nothing:
         with pytest.warns(
             ReweightvizWarning,
             match="repeats nothing: this mixture holds 2e\\+09 of the 1e\\+10 tokens, until 'web' is used up",
@@ -300,7 +302,7 @@ def test_a_budget_needs_the_tokens_of_every_domain(framework, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-PREPARED = [name for name in FRAMEWORKS if exporters.find(name).prepared]
+PREPARED = [name for name in FRAMEWORKS if exporters.find(name).prepared_data]
 
 
 def test_what_trains_on_prepared_data_says_so():

@@ -34,8 +34,8 @@ class AlignmentHandbook(hub.HubExporter):
     aliases = ("handbook",)
     title = "alignment-handbook"
     units = (FRACTION,)
-    most = 1.0
-    once = True
+    largest_number = 1.0
+    repeats_nothing = True
     traps = (
         "a weight of alignment-handbook is the fraction of that dataset which is kept, "
         "not a share; nothing is repeated.",

@@ -48,7 +48,7 @@ class Axolotl(hub.HubExporter):
     title = "Axolotl"
     units = (COPIES,)
     precision = 1e-2
-    most = 100.0
+    largest_number = 100.0
     traps = (
         "Axolotl has no weights: a mixture is how often each dataset is entered, and the "
         "slice of the last entry.",

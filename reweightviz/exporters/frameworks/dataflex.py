@@ -42,9 +42,9 @@ class DataFlex(Exporter):
     aliases = ("data-flex",)
     title = "DataFlex"
     units = (TOKENS, EXAMPLES)
-    main = "mixture.yaml"
+    main_file = "mixture.yaml"
     merges = True
-    holds = llama_factory.LlamaFactory.holds
+    name_pattern = llama_factory.LlamaFactory.name_pattern
     traps = (
         "DataFlex draws with replacement: even below one epoch some examples come twice "
         "and others not at all.",
@@ -115,7 +115,9 @@ class DataFlex(Exporter):
                 "update_step": update_step,
                 "update_times": update_times,
             }
-        texts = {self.main: self.filled(plan, old, lambda root: yaml_text.put_all(root, values))}
+        texts = {
+            self.main_file: self.filled(plan, old, lambda root: yaml_text.put_all(root, values))
+        }
         params: dict[str, dict[str, Any]] = {
             "odm": {"alpha": alpha, "warmup_steps": warmup_steps},
             "doremi": {

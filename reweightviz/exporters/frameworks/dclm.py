@@ -52,7 +52,7 @@ class Dclm(Exporter):
     title = "DCLM"
     units = (COPIES, TOKENS)
     by_path = True
-    holds = rf"(?!(?:{'|'.join(RESERVED)})$)[A-Za-z][\w.-]*"
+    name_pattern = rf"(?!(?:{'|'.join(RESERVED)})$)[A-Za-z][\w.-]*"
     merges = True
     traps = (
         "tokenize_shuffle.py follows sampling_frequencies with --do_sample only.",
@@ -215,7 +215,11 @@ class Dclm(Exporter):
         taken = set(RESERVED)
         found = {}
         for domain in domains:
-            name = domain if re.fullmatch(self.holds, domain) else provenance.slug(domain, taken)
+            name = (
+                domain
+                if re.fullmatch(self.name_pattern, domain)
+                else provenance.slug(domain, taken)
+            )
             taken.add(name.lower())
             found[name] = Entry(
                 domain,

@@ -53,10 +53,10 @@ class FmsHfTuning(Exporter):
     title = "fms-hf-tuning"
     units = (EXAMPLES, TOKENS)
     suffix = ".yaml"
-    also = (".yml", ".json")
+    other_suffixes = (".yml", ".json")
     exact = True
     merges = True
-    holds = r"[ -~\w]+"
+    name_pattern = r"[ -~\w]+"
     traps = (
         "'all_exhausted', the default, and online mixing repeat a dataset that is used "
         "up, and say nothing.",

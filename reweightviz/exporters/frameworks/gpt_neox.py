@@ -36,9 +36,9 @@ class GptNeox(Megatron):
     name = "gpt-neox"
     aliases = ("neox", "gptneox")
     title = "GPT-NeoX"
-    schedules = False
+    takes_schedules = False
     merges = True
-    main = ""
+    main_file = ""
     traps = (
         "GPT-NeoX repeats a dataset that is used up, as often as its weight asks, and "
         "says nothing.",

@@ -84,7 +84,7 @@ class HuggingFace(Exporter):
     aliases = ("hf", "datasets", "hugging face", "interleave-datasets")
     title = "Hugging Face datasets"
     units = (EXAMPLES, TOKENS)
-    main = "mixture.yaml"
+    main_file = "mixture.yaml"
     exact = True
     merges = True
     traps = (
@@ -138,7 +138,7 @@ class HuggingFace(Exporter):
                 if plan.entries[name].domain in sizes:
                     yaml_text.put(entry, ["mean_tokens"], sizes[plan.entries[name].domain])
 
-        return {self.main: self.filled(plan, old, fill), "load_mixture.py": LOADER}
+        return {self.main_file: self.filled(plan, old, fill), "load_mixture.py": LOADER}
 
     def parse(self, document: Document) -> Config:
         """``mixture.yaml``, or the first call of ``interleave_datasets`` in a Python file."""

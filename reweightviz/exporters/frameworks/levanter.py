@@ -47,8 +47,8 @@ class Levanter(Exporter):
     name = "levanter"
     aliases = ("marin", "marin-levanter")
     title = "Levanter"
-    holds = r"(?!.*\.(/|$))[\w.-]{1,60}(/[\w.-]{1,60}){0,3}"
-    schedules = True
+    name_pattern = r"(?!.*\.(/|$))[\w.-]{1,60}(/[\w.-]{1,60}){0,3}"
+    takes_schedules = True
     merges = True
     traps = (
         "with stop_strategy: restart or all_exhausted Levanter repeats a component that "

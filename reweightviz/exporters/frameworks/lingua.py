@@ -35,7 +35,7 @@ class Lingua(Exporter):
     aliases = ("meta-lingua",)
     title = "Lingua"
     units = (EXAMPLES, TOKENS)
-    holds = r"(?!.*\.$)[\w.-]{1,100}"
+    name_pattern = r"(?!.*\.$)[\w.-]{1,100}"
     merges = True
     traps = (
         "Lingua repeats a source that is read to its end, as often as its weight asks, "
@@ -125,7 +125,9 @@ class Lingua(Exporter):
         for domain in domains:
             taken = {name.lower() for name in (*found, *names.values())}
             name = names.get(domain) or (
-                domain if re.fullmatch(self.holds, domain) else provenance.slug(domain, taken)
+                domain
+                if re.fullmatch(self.name_pattern, domain)
+                else provenance.slug(domain, taken)
             )
             if name in found:
                 raise ReweightvizError(

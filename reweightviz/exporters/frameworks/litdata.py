@@ -39,7 +39,7 @@ class LitData(Exporter):
     title = "litdata"
     suffix = ".py"
     by_path = True
-    prepared = "folders of tokenised chunks"
+    prepared_data = "folders of tokenised chunks"
     traps = ("litdata ends with the first dataset that is used up.",)
 
     def render(self, plan: Plan, old: Document | None, *, seed: int = 42) -> dict[str, str]:

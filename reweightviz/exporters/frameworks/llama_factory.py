@@ -52,10 +52,10 @@ class LlamaFactory(Exporter):
     aliases = ("llamafactory", "llama factory")
     title = "LLaMA-Factory"
     units = (EXAMPLES, TOKENS)
-    main = "mixture.yaml"
+    main_file = "mixture.yaml"
     exact = True
     merges = True
-    holds = r"(?!.*\.\.)\w[\w./+-]*( [\w./+-]+)*"
+    name_pattern = r"(?!.*\.\.)\w[\w./+-]*( [\w./+-]+)*"
     traps = (
         "interleave_under ends with the first dataset that is used up; interleave_over "
         "repeats it and says nothing.",
@@ -113,7 +113,7 @@ class LlamaFactory(Exporter):
             values["dataloader_num_workers"] = 1
         folder = dataset_dir or before.get("dataset_dir")
         return {
-            self.main: self.filled(plan, old, lambda root: yaml_text.put_all(root, values))
+            self.main_file: self.filled(plan, old, lambda root: yaml_text.put_all(root, values))
         } | registry(plan, old, folder, column)
 
     def parse(self, document: Document) -> Config:

@@ -42,10 +42,10 @@ class LlmFoundry(Exporter):
     aliases = ("foundry", "composer", "llmfoundry")
     title = "LLM-Foundry"
     units = Streaming.units
-    holds = Streaming.holds
-    schedules = True
+    name_pattern = Streaming.name_pattern
+    takes_schedules = True
     merges = True
-    prepared = PREPARED
+    prepared_data = PREPARED
     traps = (REPEATS,)
 
     def render(

@@ -53,9 +53,9 @@ class Megatron(Exporter):
     aliases = ("megatron-core", "megatron-lm", "mcore")
     title = "Megatron"
     by_path = True
-    prepared = "indexed datasets (.bin and .idx) by their prefix"
-    schedules = True
-    main = "phases.txt"
+    prepared_data = "indexed datasets (.bin and .idx) by their prefix"
+    takes_schedules = True
+    main_file = "phases.txt"
     traps = (
         "Megatron repeats a source that is used up, as often as its weight asks, and says nothing.",
     )
@@ -94,7 +94,7 @@ class Megatron(Exporter):
             f"{PHASES} {','.join(map(str, starts[1:]))}\n",
             *(f"{flag} {name}\n" for name in names.values()),
         ]
-        return {self.main: "".join(lines)} | {
+        return {self.main_file: "".join(lines)} | {
             names[start]: _blend_text(numbers, form) for start, numbers in plan.stages.items()
         }
 

@@ -31,9 +31,9 @@ class Nanotron(Exporter):
     aliases = ("nanoset",)
     title = "Nanotron"
     by_path = True
-    schedules = True
+    takes_schedules = True
     merges = True
-    prepared = "folders of tokenised files"
+    prepared_data = "folders of tokenised files"
     traps = (
         "Nanotron repeats a folder that is used up, as often as its weight asks, and says nothing.",
     )

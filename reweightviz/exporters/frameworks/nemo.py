@@ -58,9 +58,9 @@ class Nemo(Megatron):
     aliases = ("megatron-bridge", "nemo-bridge")
     title = "NeMo"
     units = (TOKENS, EXAMPLES)
-    schedules = False
+    takes_schedules = False
     suffix = ".py"
-    main = ""
+    main_file = ""
     traps = (
         "NeMo repeats a source that is used up, as often as its weight asks, and says nothing.",
     )

@@ -33,8 +33,8 @@ class Olmix(Exporter):
     name = "olmix"
     title = "Olmix"
     merges = True
-    prepared = OlmoCore.prepared
-    holds = r"[^\s\"'`$\\]+"
+    prepared_data = OlmoCore.prepared_data
+    name_pattern = r"[^\s\"'`$\\]+"
     traps = OlmoCore.traps
 
     def render(self, plan: Plan, old: Document | None) -> dict[str, str]:

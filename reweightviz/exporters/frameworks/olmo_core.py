@@ -77,7 +77,7 @@ class OlmoCore(Exporter):
     aliases = ("olmo", "olmo_core", "ai2-olmo-core")
     title = "OLMo-core"
     merges = True
-    prepared = "token files (.npy)"
+    prepared_data = "token files (.npy)"
     traps = (
         "OLMo-core takes a .npy file for bare tokens: one with the header of numpy.save "
         "begins with tokens that are none.",

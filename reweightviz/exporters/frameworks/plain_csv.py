@@ -21,9 +21,9 @@ class PlainCsv(Exporter):
     title = "CSV"
     units = (SHARES,)
     suffix = ".csv"
-    holds = r"(?![=+@-])[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*"
-    zeros = True
-    schedules = True
+    name_pattern = r"(?![=+@-])[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*"
+    writes_zeros = True
+    takes_schedules = True
 
     def render(self, plan: Plan, old: Document | None) -> dict[str, str]:
         """The table, without options. A name that a spreadsheet would take for a formula is written as a slug."""

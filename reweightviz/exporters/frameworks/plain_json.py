@@ -26,8 +26,8 @@ class PlainJson(Exporter):
     aliases = ("mixture",)
     title = "JSON"
     units = (SHARES,)
-    zeros = True
-    schedules = True
+    writes_zeros = True
+    takes_schedules = True
 
     def render(self, plan: Plan, old: Document | None) -> dict[str, str]:
         """The JSON, without options."""

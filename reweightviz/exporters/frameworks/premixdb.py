@@ -33,8 +33,8 @@ class Premixdb(Exporter):
     title = "PremixDB"
     units = (SHARES,)
     suffix = ".py"
-    holds = r"(?s).+"
-    zeros = True
+    name_pattern = r"(?s).+"
+    writes_zeros = True
     traps = (
         "PremixDB takes weights for exactly the domains that the query holds, neither "
         "more nor fewer.",

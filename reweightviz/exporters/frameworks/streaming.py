@@ -37,9 +37,9 @@ class Streaming(Exporter):
     aliases = ("mosaicml-streaming", "mosaic")
     title = "MosaicML Streaming"
     units = (TOKENS, EXAMPLES, COPIES)
-    holds = r"(?!.*\.$)[\w.-]{1,100}"
+    name_pattern = r"(?!.*\.$)[\w.-]{1,100}"
     merges = True
-    prepared = PREPARED
+    prepared_data = PREPARED
     traps = (REPEATS,)
 
     def render(

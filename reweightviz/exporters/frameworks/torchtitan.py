@@ -80,7 +80,7 @@ class TorchTitan(Exporter):
     title = "torchtitan"
     units = (TOKENS, EXAMPLES)
     suffix = ".py"
-    holds = r"[a-z0-9_.-]+"
+    name_pattern = r"[a-z0-9_.-]+"
     traps = (
         "torchtitan repeats a source that is used up, as often as its weight asks, and "
         "says nothing (infinite=True, repeat=True).",

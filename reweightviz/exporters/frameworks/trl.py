@@ -26,7 +26,7 @@ class Trl(hub.HubExporter):
     name = "trl"
     title = "TRL"
     units = (EXAMPLES, TOKENS)
-    once = True
+    repeats_nothing = True
     traps = (
         "TRL puts the datasets one after the other, unshuffled: only the sampler of the "
         "trainer mixes them.",
