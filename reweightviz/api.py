@@ -33,7 +33,7 @@ from reweightviz.core.swarm import Swarm
 from reweightviz.core.token_counts import parse_count
 from reweightviz.core.types import SIGNALS, kind_of
 from reweightviz.evaluation.doubts import doubts
-from reweightviz.evaluation.held_out import fitted
+from reweightviz.evaluation.held_out import fit_law
 from reweightviz.numerics.simplex import numbers
 from reweightviz.numerics.threads import one_thread
 
@@ -269,7 +269,7 @@ def fit(swarm: Swarm, spec: LawSpec, **signals: Any) -> Law:
         raise InvalidArgument(
             name="rv.fit", value=swarm, expected="a swarm, as rv.read_swarm returns one"
         )
-    law = fitted(swarm, spec, signals)
+    law = fit_law(swarm, spec, signals)
     for sentence in doubts(law, type(spec).__name__):
         warn(sentence)
     return law

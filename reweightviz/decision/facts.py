@@ -21,6 +21,7 @@ from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import format_count
 from reweightviz.core.validation import mapping
 from reweightviz.core.version import VERSION
+from reweightviz.evaluation.law_inputs import law_inputs
 from reweightviz.exporters import provenance
 from reweightviz.exporters.check import check, exporter_of
 from reweightviz.figures.palette import colors
@@ -33,7 +34,6 @@ from reweightviz.numerics.contrast import (
     prepend_mean,
     weigh_targets,
 )
-from reweightviz.proposals.task import given_for
 
 LEVEL = 0.9
 LABELS = {
@@ -284,7 +284,7 @@ def _told(
     }
     if tokens is not None:
         known.pop("run_tokens", None)
-    return given_for(
+    return law_inputs(
         law, known | mapping("given", given, "name to what the law takes"), budget, sources
     )
 

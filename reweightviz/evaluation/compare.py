@@ -30,7 +30,8 @@ from reweightviz.core.swarm import Swarm
 from reweightviz.core.token_counts import parse_count
 from reweightviz.core.types import Array
 from reweightviz.core.validation import whole_number
-from reweightviz.evaluation.held_out import Signals, fitted, fitted_to_some, given_of, part_of
+from reweightviz.evaluation.held_out import Signals, fit_law, fit_law_quietly, part_of
+from reweightviz.evaluation.law_inputs import law_inputs_of_runs
 from reweightviz.evaluation.learning_curve import LearningCurve, learning_curve
 from reweightviz.figures.curves import plain
 from reweightviz.figures.palette import colors
@@ -411,19 +412,21 @@ def _named(specs: Sequence[LawSpec] | Mapping[str, LawSpec]) -> dict[str, Any]:
 
 def _tried(swarm: Swarm, spec: Any, part: NDArray[np.int64], signals: Signals) -> Trial:
     start = time.perf_counter()
-    law = fitted(swarm, spec, signals)
+    law = fit_law(swarm, spec, signals)
     seconds = time.perf_counter() - start
     predicted, low, high = (np.full(swarm.losses.shape, np.nan) for _ in range(3))
     for fold in range(part.max() + 1):
         held, known = np.flatnonzero(part == fold), np.flatnonzero(part != fold)
         partly, asked = (
-            fitted_to_some(swarm.take(known), spec, part_of(signals, known, len(swarm))),
+            fit_law_quietly(swarm.take(known), spec, part_of(signals, known, len(swarm))),
             swarm.take(held),
         )
-        given = given_of(partly, asked, part_of(signals, held, len(swarm)))
+        given = law_inputs_of_runs(partly, asked, part_of(signals, held, len(swarm)))
         predicted[held] = partly.predict(asked.mixtures, **given)
         low[held], high[held] = partly.interval(asked.mixtures, LEVEL, **given)
-    within = np.asarray(law.predict(swarm.mixtures, **given_of(law, swarm, signals)), np.float64)
+    within = np.asarray(
+        law.predict(swarm.mixtures, **law_inputs_of_runs(law, swarm, signals)), np.float64
+    )
     return Trial(spec, predicted, low, high, law, seconds, _r2(within, swarm.losses))
 
 

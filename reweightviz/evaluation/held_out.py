@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.protocols import Law, supply
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.types import SIGNALS
@@ -33,21 +33,7 @@ def _is_by_run(name: str, value: Any, runs: int) -> bool:
     return len(shape) > 0 and shape[0] == runs
 
 
-def given_of(law: Law, swarm: Swarm, signals: Signals | None = None) -> dict[str, Any]:
-    """What a law predicts from beside the mixtures, read from the swarm's runs, or from ``signals``."""
-    known = swarm.signals() | dict(signals or {})
-    found = {}
-    for name in getattr(law, "given", ()):
-        if name not in known:
-            raise ReweightvizError(
-                f"the law predicts from {name!r}, which the swarm does not tell; its runs have "
-                f"{listed(swarm.runs.columns)}."
-            )
-        found[name] = known[name]
-    return found
-
-
-def fitted(swarm: Swarm, spec: Any, signals: Signals | None = None) -> Law:
+def fit_law(swarm: Swarm, spec: Any, signals: Signals | None = None) -> Law:
     """A law fitted to the runs, told what it names of the swarm and of ``signals``."""
     law: Law = spec.fit(
         **supply(type(spec).__name__, spec.fit, swarm.signals() | dict(signals or {}))
@@ -55,11 +41,11 @@ def fitted(swarm: Swarm, spec: Any, signals: Signals | None = None) -> Law:
     return law
 
 
-def fitted_to_some(swarm: Swarm, spec: Any, signals: Signals | None = None) -> Law:
+def fit_law_quietly(swarm: Swarm, spec: Any, signals: Signals | None = None) -> Law:
     """A law fitted to a part of the runs, without the warnings, which that of all runs gives."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ReweightvizWarning)
-        return fitted(swarm, spec, signals)
+        return fit_law(swarm, spec, signals)
 
 
 def without_intervals(spec: Any) -> Any:

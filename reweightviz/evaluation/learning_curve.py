@@ -18,11 +18,11 @@ from reweightviz.core.swarm import Swarm
 from reweightviz.core.types import Array
 from reweightviz.evaluation.held_out import (
     Signals,
-    fitted_to_some,
-    given_of,
+    fit_law_quietly,
     part_of,
     without_intervals,
 )
+from reweightviz.evaluation.law_inputs import law_inputs_of_runs
 from reweightviz.figures.palette import colors
 from reweightviz.figures.theme import axis_style, layout_style, title_style
 
@@ -196,13 +196,13 @@ def learning_curve(
             )
             asked = swarm.take(out)
             try:
-                law = fitted_to_some(
+                law = fit_law_quietly(
                     swarm.take(known), quick, part_of(signals or {}, known, len(swarm))
                 )
             except (ReweightvizError, ImportError) as reason:
                 left[size] = str(reason)
                 break
-            given = given_of(law, asked, part_of(signals or {}, out, len(swarm)))
+            given = law_inputs_of_runs(law, asked, part_of(signals or {}, out, len(swarm)))
             wrong = np.abs(law.predict(asked.mixtures, **given) - asked.losses).mean(0)
             rest = swarm.losses[~np.isin(group, order[:held])].mean(0)
             errors.append(

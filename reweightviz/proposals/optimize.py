@@ -88,6 +88,7 @@ def optimize(
             its interval or noise.
 
     Example:
+        >>> import numpy as np
         >>> from reweightviz.laws._log_linear import LogLinearLaw
         >>> law = LogLinearLaw(("web", "code"), ("a", "b"), np.ones(2, bool), np.array([[0, -1.0, -3.0], [0, -2.0, 0.0]]))
         >>> mixture = optimize(law, kl=0, caps={"b": 1.15})

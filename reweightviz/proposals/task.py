@@ -16,14 +16,13 @@ from reweightviz.core.errors import (
     UnmetNeed,
     WrongDomains,
     listed,
-    warn,
 )
 from reweightviz.core.protocols import ConvexLaw, ExponentialLaw, Law, LawSpec
-from reweightviz.core.sources import Sources
 from reweightviz.core.swarm import Swarm
-from reweightviz.core.token_counts import parse_budget, parse_count
+from reweightviz.core.token_counts import parse_budget
 from reweightviz.core.types import Array
 from reweightviz.core.validation import mapping, whole_number
+from reweightviz.evaluation.law_inputs import law_inputs
 from reweightviz.numerics.contrast import draw_losses
 from reweightviz.numerics.convex import Ceilings, minimise_exponentials
 from reweightviz.numerics.programs import Optimum
@@ -381,7 +380,8 @@ def task_of(
         mapping("caps", caps, "target to the worst predicted value"),
         mapping("given", given, "name to what the law takes"),
     )
-    space = space_of(law.domains, tokens=tokens, **constraints)
+    budget = parse_budget(tokens)
+    space = space_of(law.domains, tokens=budget, **constraints)
     prior = space.prior(near)
     _, upper, _ = space.compiled()
     left_out = (prior == 0) & (upper > 0)
@@ -412,7 +412,7 @@ def task_of(
         prior,
         float(kl),
         caps,
-        given_for(law, known, tokens, constraints.get("sources")),
+        law_inputs(law, known, budget, constraints.get("sources")),
         swarm,
         whole_number("seed", seed),
         "uniform" if near is None else "near",
@@ -429,72 +429,6 @@ def fitted_law(law: Any) -> None:
         )
     if not isinstance(law, Law):
         raise UnmetNeed(name="a proposal", value=law, expected="a law, which rv.fit gives")
-
-
-def given_for(law: Law, given: Mapping[str, Any], tokens: Any, sources: Any) -> dict[str, Any]:
-    """What the law predicts from beside the weights: as told, and the budget and what there is where it takes them."""
-    wanted = getattr(law, "given", ())
-    takes = getattr(law, "takes", wanted)
-    tokens = parse_budget(tokens)
-    known = {
-        name: parse_count(value) if isinstance(value, str) else _in_order(law, name, value)
-        for name, value in given.items()
-    }
-    if tokens is not None and "run_tokens" in wanted:
-        known.setdefault("run_tokens", tokens)
-    held = getattr(law, "held", {}).get("run_tokens")
-    if (
-        tokens is not None
-        and held is not None
-        and "run_tokens" not in known
-        and not np.isclose(float(held), tokens, rtol=1e-6)
-    ):
-        warn(
-            f"the law holds run_tokens at {float(held):.4g}, so what it predicts is for "
-            "runs of that length and not for the budget of "
-            f"{tokens:.4g} tokens; given={{'run_tokens': {tokens:.4g}}} asks for the budget's."
-        )
-    if sources is not None and "available" in takes:
-        table = sources if isinstance(sources, Sources) else Sources(sources)
-        known.setdefault("available", _available(law, table))
-    strange, absent = (
-        [name for name in known if name not in takes],
-        [name for name in wanted if name not in known],
-    )
-    if strange:
-        raise ReweightvizError(
-            f"the law does not predict from {listed(strange)}; it takes "
-            f"{listed(takes) or 'mixtures alone'}."
-        )
-    if absent:
-        raise ReweightvizError(
-            f"the law predicts from {listed(absent)} too: give it, as in "
-            f"given={{{absent[0]!r}: 1e9}}, or hold it by "
-            f"law.at({absent[0]}=1e9)."
-        )
-    return known
-
-
-def _available(law: Law, sources: Sources) -> Any:
-    """Return the tokens (K,) of each of the law's domains, those of its split parts together."""
-    if sources.lineage:
-        return sources.lineage.known(sources.domains, law.domains) @ sources.tokens
-    return _in_order(law, "available", sources.token_table)
-
-
-def _in_order(law: Law, name: str, value: Any) -> Any:
-    """A mapping of domain to number as an array in the law's order."""
-    if not isinstance(value, Mapping):
-        return value
-    absent = [domain for domain in law.domains if domain not in value]
-    if absent:
-        raise WrongDomains(
-            who=name,
-            asked=[domain for domain in law.domains if domain in value],
-            other="the law",
-            there=law.domains,
-        )
-    return np.array([parse_count(value[domain]) for domain in law.domains])
 
 
 def _loss(floor: float, side: float, value: float) -> float:

@@ -10,7 +10,7 @@ from reweightviz.core.errors import MissingPackage, ReweightvizError
 from reweightviz.core.repeats import group_equal_mixtures
 from reweightviz.core.swarm import Swarm
 from reweightviz.evaluation.compare import ALL, BASELINE, compare
-from reweightviz.evaluation.held_out import given_of
+from reweightviz.evaluation.law_inputs import law_inputs_of_runs
 from reweightviz.laws import Olmix
 from reweightviz.readers.swarms import two_tables as swarms
 
@@ -234,13 +234,13 @@ def test_what_a_law_predicts_from_comes_from_the_runs():
         given = ("size", "run_tokens")
 
     runs = swarm(size=[1e6] * 60, run_tokens=[2e9] * 60)
-    told = given_of(Sized(), runs)
+    told = law_inputs_of_runs(Sized(), runs)
     assert told["size"].tolist() == [1e6] * 60
     assert told["run_tokens"][0] == 2e9
     with pytest.raises(
-        ReweightvizError, match="predicts from 'size', which the swarm does not tell"
+        ReweightvizError, match="predicts from 'size', which the swarm lacks"
     ):
-        given_of(Sized(), swarm())
+        law_inputs_of_runs(Sized(), swarm())
 
 
 @pytest.mark.parametrize(
