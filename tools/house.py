@@ -56,7 +56,7 @@ NOTES = {
     "scorers": "worth of a document",
     "selectors": "which documents",
     "reweighters": "weights of examples",
-    "training": "inside the training job",
+    "training": "inside a training job",
     "exporters": "configs of trainers",
     "evaluation": "laws on trial",
     "diagnostics": "runs on trial",
@@ -204,7 +204,7 @@ def draw() -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
-WIDTH = 1240
+WIDTH = 1400
 BOX_HEIGHT = 42
 FLOOR_HEIGHT = 78
 WIDGETS_WIDTH = 190

@@ -2,6 +2,49 @@
 
 import { element, say } from "../common/elements.js";
 import { sizeFactor } from "../common/scales.js";
+import { bytesOf } from "./map_store.js";
+
+/** @param {import("./map.js").Stage} stage @param {import("./map_store.js").MapStore} store */
+export function legendPart(stage, store) {
+  const legend = mapLegend({
+    hide: (k) => store.toggleEntry(k),
+    isolate: (k) => store.isolateEntry(k),
+    hover: (k) => store.hoverEntry(k),
+  });
+  stage.body.append(legend.node);
+
+  function list() {
+    const { kind, names, colors } = store.legend;
+    if (kind === "number") legend.bar(store.legend, bytesOf(store.model.get("ramp")));
+    else if (kind === "category") legend.list(names, colors, kind);
+    else legend.list(store.domains, store.palette, kind);
+    show();
+  }
+
+  function show() {
+    const hidden = store.hiddenEntries;
+    const shares = store.byCluster
+      ? store.legend.counts.map((/** @type {number} */ count) => count / store.n)
+      : store.weights;
+    legend.show({
+      off: (k) => hidden.has(k),
+      e: store.byCluster ? [] : store.emphasis,
+      figures: shares.map(shareText),
+    });
+  }
+
+  const offs = [store.on("colors", list), store.on("style", show), store.on("shade", show)];
+  return {
+    paint() {},
+    /** @param {string} height */
+    limit(height) {
+      legend.node.style.maxHeight = height;
+    },
+    dispose() {
+      for (const off of offs) off();
+    },
+  };
+}
 
 /** @typedef {{hide(entry: number): void, isolate(entry: number): void, hover(entry: number|null): void}} LegendActions */
 
@@ -51,14 +94,10 @@ export function mapLegend(actions) {
   return {
     node,
     list,
-    /** @param {any} legend @param {Uint8Array} ramp */
+    /** @param {any} legend @param {Uint8Array} ramp  three bytes a value, the first of no value */
     bar(legend, ramp) {
       entries = [];
-      const stops = Array.from(
-        { length: 17 },
-        (_, i) =>
-          `rgb(${ramp.subarray(4 * (1 + Math.round(i * 15.875)), 4 * (1 + Math.round(i * 15.875)) + 3).join()})`,
-      );
+      const stops = Array.from({ length: 17 }, (_, i) => colorAt(ramp, 1 + Math.round(i * 15.875)));
       const scale = element(
         "div",
         { class: "rv-map-ticks" },
@@ -70,7 +109,7 @@ export function mapLegend(actions) {
             element(
               "div",
               { class: "rv-map-missing" },
-              element("i", { style: `background:rgb(${ramp.subarray(0, 3).join()})` }),
+              element("i", { style: `background:${colorAt(ramp, 0)}` }),
               `no value (${legend.missing.toLocaleString("en-US")})`,
             ),
           ]
@@ -95,6 +134,11 @@ export function mapLegend(actions) {
       });
     },
   };
+}
+
+/** @param {Uint8Array} ramp @param {number} value */
+function colorAt(ramp, value) {
+  return `rgb(${ramp.subarray(3 * value, 3 * value + 3).join()})`;
 }
 
 /** Three figures. @param {number} value */

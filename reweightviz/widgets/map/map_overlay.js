@@ -1,5 +1,54 @@
 // What is drawn over the points: names of clusters, the outline under way, a ring around the point under the cursor.
 
+import { toScreen } from "../common/scales.js";
+import { dotOf } from "./map_points.js";
+
+/** @param {import("./map.js").Stage} stage @param {import("./map_store.js").MapStore} store */
+export function overlayPart(stage, store) {
+  const { root, node, over } = stage;
+  const pen = /** @type {CanvasRenderingContext2D} */ (over.getContext("2d"));
+
+  function paint() {
+    const style = getComputedStyle(root);
+    const paper = getComputedStyle(node).backgroundColor;
+    const theme = { ink: style.color, paper, font: style.fontFamily };
+    const { width, height, ratio } = store.size;
+    // Chromium may go on showing the last frame of a canvas that was cleared and left empty.
+    over.hidden = !store.byCluster && store.outline.length < 2 && store.ring < 0;
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    if (store.byCluster) drawLabels(pen, clusterLabels(store), width, height, theme);
+    drawOutline(pen, store.outline, style.getPropertyValue("--rv-accent"));
+    if (store.ring >= 0) drawRing(pen, ...store.pixelOf(store.ring), dotOf(store) / 2 + 3, theme);
+  }
+
+  // The ring follows the cursor at once; drawing the points again would take a frame.
+  const off = store.on("overlay", paint);
+  const themed = new MutationObserver(() => requestAnimationFrame(paint));
+  themed.observe(document.body, {
+    attributes: true,
+    attributeFilter: ["data-jp-theme-light", "data-jp-theme-name", "class"],
+  });
+  return {
+    paint,
+    dispose() {
+      off();
+      themed.disconnect();
+    },
+  };
+}
+
+/** Names of the clusters that are shown, at their places. @param {import("./map_store.js").MapStore} store */
+function clusterLabels({ legend, off, only, view }) {
+  const labels = [];
+  for (const [i, text] of legend.names.entries()) {
+    if (off.has(i) || (only !== null && only !== i)) continue;
+    const [x, y] = toScreen(view, legend.at[i][0], legend.at[i][1]);
+    labels.push({ x, y, text, weight: legend.counts[i] });
+  }
+  return labels;
+}
+
 /** @typedef {{x: number, y: number, text: string, weight: number}} Label */
 
 /** Labels by weight that overlap none before them. @param {Label[]} labels @param {(text: string) => number} measure @param {number} width @param {number} height */

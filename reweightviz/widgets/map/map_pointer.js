@@ -2,16 +2,13 @@
 
 import { rectangleOutline } from "./picking.js";
 
-/**
- * @typedef {{tool(): string, setTool(name: string): void, pan(dx: number, dy: number): void, zoom(factor: number, x?: number, y?: number): void,
- *   fit(): void, hover(x: number, y: number): void, leave(): void, outline(points: [number, number][]): void,
- *   select(points: [number, number][], how: "replace"|"add"|"subtract"): void, escape(): void}} PointerActions
- */
-
 const STEP = 40;
 
-/** @param {HTMLElement} surface @param {HTMLElement} root @param {PointerActions} actions @param {AbortSignal} signal */
-export function followPointer(surface, root, actions, signal) {
+/**
+ * @param {HTMLElement} surface @param {HTMLElement} root @param {import("./map_store.js").MapStore} store
+ * @param {(x: number, y: number) => void} hover @param {AbortSignal} signal
+ */
+export function followPointer(surface, root, store, hover, signal) {
   /** @type {{kind: string, from: [number, number], path: [number, number][], pen: number}|null} */
   let stroke = null;
   const at = (/** @type {MouseEvent} */ event) => {
@@ -27,36 +24,36 @@ export function followPointer(surface, root, actions, signal) {
     surface.setPointerCapture(event.pointerId);
     surface.focus({ preventScroll: true });
     const modified = event.shiftKey || event.altKey;
-    const kind = actions.tool() === "pan" && modified ? "lasso" : actions.tool();
+    const kind = store.tool === "pan" && modified ? "lasso" : store.tool;
     stroke = { kind, from: at(event), path: [at(event)], pen: event.pointerId };
-    actions.leave();
+    store.leave();
   });
   on("pointermove", (event) => {
     const now = at(event);
-    if (!stroke) return actions.hover(...now);
+    if (!stroke) return hover(...now);
     if (stroke.kind === "pan") {
-      actions.pan(now[0] - stroke.from[0], now[1] - stroke.from[1]);
+      store.pan(now[0] - stroke.from[0], now[1] - stroke.from[1]);
       stroke.from = now;
     } else {
       stroke.path =
         stroke.kind === "rect" ? rectangleOutline(stroke.from, now) : [...stroke.path, now];
-      actions.outline(stroke.path);
+      store.setOutline(stroke.path);
     }
   });
   on("pointerup", (event) => {
     const done = stroke;
     stop();
     if (done && done.kind !== "pan" && spread(done.path) > 3)
-      actions.select(done.path, event.altKey ? "subtract" : event.shiftKey ? "add" : "replace");
+      store.select(done.path, event.altKey ? "subtract" : event.shiftKey ? "add" : "replace");
   });
   on("pointercancel", stop);
-  on("pointerleave", () => stroke || actions.leave());
-  on("dblclick", () => actions.tool() === "pan" && actions.fit());
+  on("pointerleave", () => stroke || store.leave());
+  on("dblclick", () => store.tool === "pan" && store.fit());
   on("wheel", (event) => {
     event.preventDefault();
     event.stopPropagation();
     const lines = event.deltaMode === 1 ? 16 : 1;
-    actions.zoom(
+    store.zoom(
       Math.exp(-Math.max(Math.min(event.deltaY * lines, 200), -200) * 0.002),
       ...at(event),
     );
@@ -67,7 +64,7 @@ export function followPointer(surface, root, actions, signal) {
       const key = event.key.toLowerCase();
       if (event.ctrlKey || event.metaKey || /^(select|input)$/i.test(event.target.tagName)) return;
       if (key === "escape" && stroke) stop();
-      else if (!press(key, actions)) return;
+      else if (!press(key, store)) return;
       // The notebook has its own meaning for single keys.
       event.preventDefault();
       event.stopPropagation();
@@ -77,26 +74,26 @@ export function followPointer(surface, root, actions, signal) {
 
   function stop() {
     stroke = null;
-    actions.outline([]);
+    store.setOutline([]);
   }
 }
 
-/** @param {string} key @param {PointerActions} actions */
-function press(key, actions) {
+/** @param {string} key @param {import("./map_store.js").MapStore} store */
+function press(key, store) {
   /** @type {Record<string, () => void>} */
   const keys = {
-    arrowleft: () => actions.pan(STEP, 0),
-    arrowright: () => actions.pan(-STEP, 0),
-    arrowup: () => actions.pan(0, STEP),
-    arrowdown: () => actions.pan(0, -STEP),
-    "+": () => actions.zoom(1.3),
-    "=": () => actions.zoom(1.3),
-    "-": () => actions.zoom(1 / 1.3),
-    0: actions.fit,
-    l: () => actions.setTool("lasso"),
-    r: () => actions.setTool("rect"),
-    p: () => actions.setTool("pan"),
-    escape: actions.escape,
+    arrowleft: () => store.pan(STEP, 0),
+    arrowright: () => store.pan(-STEP, 0),
+    arrowup: () => store.pan(0, STEP),
+    arrowdown: () => store.pan(0, -STEP),
+    "+": () => store.zoom(1.3),
+    "=": () => store.zoom(1.3),
+    "-": () => store.zoom(1 / 1.3),
+    0: () => store.fit(),
+    l: () => store.setTool("lasso"),
+    r: () => store.setTool("rect"),
+    p: () => store.setTool("pan"),
+    escape: () => store.escape(),
   };
   keys[key]?.();
   return key in keys;

@@ -6,8 +6,46 @@ import { numberText } from "./map_legend.js";
 const DWELL = 70;
 const REMEMBERED = 500;
 
+/** @param {import("./map.js").Stage} stage @param {import("./map_store.js").MapStore} store */
+export function tooltipPart(stage, store) {
+  const note = mapTooltip(store.model, stage.node);
+  const off = store.on("overlay", () => store.ring < 0 && note.hide());
+  return {
+    paint() {},
+    /** @param {number} x @param {number} y */
+    hover(x, y) {
+      const { point, count } = store.pick(x, y);
+      if (point < 0) return;
+      const k = store.domainOf(point);
+      note.show({
+        point,
+        x,
+        y,
+        name: store.domains[k],
+        color: store.palette[k],
+        detail: valueOf(store, point),
+        more: count - 1,
+      });
+    },
+    dispose() {
+      off();
+      note.dispose();
+    },
+  };
+}
+
+/** What the page knows of a document without the kernel. @param {import("./map_store.js").MapStore} store @param {number} i @returns {Record<string, string>} */
+function valueOf({ legend, vertices }, i) {
+  const { kind, title, names, low, high } = legend;
+  const value = vertices[8 * i + 6];
+  if (kind === "category") return { cluster: names[value - 1] ?? "–" };
+  if (kind !== "number") return {};
+  // Values are sent in 255 steps.
+  return { [title]: value ? `≈ ${numberText(low + ((value - 1) / 254) * (high - low))}` : "–" };
+}
+
 /** @param {any} model @param {HTMLElement} stage */
-export function mapTooltip(model, stage) {
+function mapTooltip(model, stage) {
   const node = element("div", {
     class: "rv-map-tip",
     "data-rv": "tooltip",
