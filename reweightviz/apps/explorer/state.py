@@ -17,10 +17,8 @@ from reweightviz.core.files import write_atomically
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.undo_journal import Entry, UndoJournal
 
-FORMAT = "reweightviz.apps.explorer.explorer/2"
-OF_0_3 = (
-    "reweightviz.apps.explorer.explorer/1"  # steps with the value before and after, in two lists
-)
+FORMAT = "reweightviz.explorer/2"
+OF_0_3 = "reweightviz.explorer/1"  # steps with the value before and after, in two lists
 
 
 class ExplorerState:
