@@ -55,9 +55,9 @@ def measured(path: Path) -> dict[str, Any]:
     """Open the log, draw it, and follow it."""
     import ipywidgets
 
+    from reweightviz.core.records import Records
+    from reweightviz.core.run_lines import RunLineReader
     from reweightviz.core.runlog import RunLog
-    from reweightviz.readers.logs._records import Records
-    from reweightviz.readers.logs._run_lines import RunLines
     from reweightviz.readers.logs._tail import Tail
     from reweightviz.widgets.curves.curves import LossCurves
 
@@ -65,7 +65,7 @@ def measured(path: Path) -> dict[str, Any]:
         RunLog(("web",), [1], [[1.0]], {"loss": [[1.0]]})
     )  # what is imported at the first drawing counts as nobody's
     before, began, used = resident(), time.perf_counter(), time.process_time()
-    tail = Tail(RunLines(path), Records(), path)
+    tail = Tail(RunLineReader(path), Records(), path)
     tail.poll()
     found: dict[str, Any] = {
         "lines": len(tail.log),

@@ -1,17 +1,20 @@
-"""Writing JSON lines that a kill at any byte cannot spoil: whole lines, each in one write to the end of the file."""
+"""Whole lines of a file: written so that a kill at any byte spoils none, and followed as they come."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import weakref
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from reweightviz.core.errors import UnwritableFile
+from reweightviz.core.errors import UnreadableFile, UnwritableFile
 from reweightviz.core.files import inside_folder
 
 _BACK = 1 << 16  # bytes looked at in one go for the end of the last line
+_BLOCK = 4 << 20  # bytes read at once
+_PRINT = 256  # bytes at either end of what was read, by which a file is known again
 
 
 class LineWriter:
@@ -92,3 +95,123 @@ def _mend(file: int) -> None:
         os.lseek(file, start := max(0, start - _BACK), os.SEEK_SET)
         tail = os.read(file, min(_BACK, size - len(tail))) + tail
     os.ftruncate(file, size - len(tail) + tail.rfind(b"\n") + 1)
+
+
+class LineTail:
+    r"""The new whole lines of a file, each time it is iterated; a last line without its end waits for it.
+
+    The file may be truncated, replaced by another one (rotated) or removed: what was written to
+    the old one is read to its end, then the new one from its start. One that was copied over with
+    the same beginning (rsync) goes on where it was.
+
+    Args:
+        path: the file; it need not exist yet.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "log"
+        >>> lines = LineTail(path)
+        >>> list(lines), lines.gone
+        ([], True)
+        >>> _ = path.write_bytes(b"one\ntwo\nthr")
+        >>> list(lines), list(lines), lines.rest
+        ([b'one', b'two'], [], b'thr')
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.number = 0
+        """Number in its file of the line that came last."""
+        self.rotations = 0
+        """How often the file began anew."""
+        self.rest = b""
+        """What stands after the last line's end: half a line, or one whose end is still to come."""
+        self.gone = False
+        """There is no file at the path; what was read stays."""
+        self._file: BinaryIO | None = None
+        self._closing: weakref.finalize[[], LineTail] | None = None
+        self._read, self._head, self._tail = 0, b"", b""
+
+    def __iter__(self) -> Iterator[bytes]:
+        for block in self.blocks():
+            for line in block.split(b"\n")[:-1]:
+                self.number += 1
+                yield line.removesuffix(b"\r")
+
+    def blocks(self) -> Iterator[bytes]:
+        """The same lines, many at once: bytes that end with the end of a line. Who takes them counts ``number`` on.
+
+        Raises:
+            ReweightvizError: the path is a folder, or may not be read.
+        """
+        if self._file is not None and self._cut():
+            self._begin(self._file)
+        yield from self._more()
+        new = self._opened()
+        if new is not None:
+            self._begin(new) if self._file is None or not self._continues(new) else self._hold(new)
+            yield from self._more()
+
+    def take_rest(self) -> bytes:
+        """The rest, as a line of its own."""
+        rest, self.rest = self.rest, b""
+        self._passed(rest)
+        return rest
+
+    def _more(self) -> Iterator[bytes]:
+        while self._file is not None:
+            self._file.seek(self._read)
+            parts = [self._file.read(_BLOCK)]
+            while parts[-1] and b"\n" not in parts[-1]:
+                parts.append(self._file.read(_BLOCK))
+            block = b"".join(parts)
+            end = block.rfind(b"\n") + 1
+            # Half a line is read again until it is whole: a writer that was killed may take it
+            # away.
+            self.rest = block[end:]
+            if not end:
+                return
+            self._passed(block[:end])
+            yield block[:end]
+
+    def _passed(self, read: bytes) -> None:
+        self._read += len(read)
+        self._head = (self._head + read[:_PRINT])[:_PRINT]
+        self._tail = (self._tail + read[-_PRINT:])[-_PRINT:]
+
+    def _opened(self) -> BinaryIO | None:
+        """The file that now lies at the path, if it is another one than that which is held."""
+        try:
+            here = self.path.stat()
+            self.gone = False
+            if self._file is not None and os.path.samestat(here, os.fstat(self._file.fileno())):
+                return None
+            return self.path.open("rb")
+        except FileNotFoundError:
+            self.gone = True
+            return None
+        except OSError as error:
+            raise UnreadableFile(path=self.path, reason=error.strerror or error) from error
+
+    def _cut(self) -> bool:
+        """Whether the held file was truncated, even if it has grown again since."""
+        assert self._file is not None
+        return os.fstat(self._file.fileno()).st_size < self._read or not self._continues(self._file)
+
+    def _continues(self, file: BinaryIO) -> bool:
+        """Whether what was read stands in this file too, as far as both its ends tell."""
+        file.seek(0)
+        head = file.read(len(self._head))
+        file.seek(max(0, self._read - len(self._tail)))
+        return head == self._head and file.read(len(self._tail)) == self._tail
+
+    def _begin(self, file: BinaryIO) -> None:
+        self.rotations += self._file is not None
+        self._read, self._head, self._tail, self.rest, self.number = 0, b"", b"", b"", 0
+        self._hold(file)
+
+    def _hold(self, file: BinaryIO) -> None:
+        if file is not self._file:
+            if self._closing is not None:
+                self._closing()
+            self._file, self._closing = file, weakref.finalize(self, file.close)

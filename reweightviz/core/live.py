@@ -23,11 +23,10 @@ from reweightviz.core.errors import ReweightvizError, warn
 from reweightviz.core.files import inside_folder, write_atomically
 from reweightviz.core.guards import Guards, names
 from reweightviz.core.jsonable import to_jsonable
-from reweightviz.core.lines import LineWriter
+from reweightviz.core.lines import LineTail, LineWriter
 from reweightviz.core.live_journal import Journal
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
-from reweightviz.readers.logs._tail import Lines
 
 FORMAT = "reweightviz.live/1"
 _ROUNDING = 1e-9
@@ -272,7 +271,7 @@ class LiveMixture:
         return table
 
     def _recorded(self) -> Iterator[dict[str, Any]]:
-        for line in Lines(self._beside("changes")):
+        for line in LineTail(self._beside("changes")):
             with suppress(ValueError):  # half a line that a killed writer left
                 yield json.loads(line)
 

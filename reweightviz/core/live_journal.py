@@ -23,11 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, WrongContent
-from reweightviz.core.lines import LineWriter
+from reweightviz.core.lines import LineTail, LineWriter
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.types import Array
-from reweightviz.readers.logs._tail import Lines
 
 FORMAT = "reweightviz.live-journal/1"
 
@@ -60,7 +59,7 @@ class Journal:
         """Which training decided last."""
         self._starts: list[int] = []
         self._weights: list[Array] = []
-        self._lines, self._writer, self._process = Lines(path), LineWriter(path), os.getpid()
+        self._lines, self._writer, self._process = LineTail(path), LineWriter(path), os.getpid()
         self._order = np.arange(
             len(self.domains)
         )  # where in the file's order each of our domains is
@@ -79,7 +78,7 @@ class Journal:
         """
         if self._process != os.getpid():  # after a fork the place in an open file would be shared
             self._lines, self._writer, self._process = (
-                Lines(self.path),
+                LineTail(self.path),
                 LineWriter(self.path),
                 os.getpid(),
             )
@@ -94,7 +93,7 @@ class Journal:
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
                 number, self._lines = (
                     self._lines.number,
-                    Lines(self.path),
+                    LineTail(self.path),
                 )  # from the start again: nothing is passed over
                 if isinstance(error, ReweightvizError):
                     raise

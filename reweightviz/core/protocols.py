@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import MissingSignal
+from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import Array
 
 
@@ -110,6 +112,35 @@ class Selector(Protocol):
     """Which documents, within the budget? ``select`` returns k unique rows, int64, in pick order."""
 
     def select(self, *, score: Array, k: int) -> NDArray[np.int64]: ...
+
+
+@runtime_checkable
+class FollowedRun(Protocol):
+    """A run that is still being written, as widgets follow it.
+
+    ``poll()`` reads what is new and returns whether something was. ``generation`` counts the
+    changes to rows before the last one (restarts, late domains), ``last_update`` is in Unix
+    seconds, ``quiet`` in seconds without news after which the run no longer counts as live.
+    ``problem`` is what was wrong with what came last, in a sentence.
+    """
+
+    path: Path
+    quiet: float
+    problem: str
+
+    @property
+    def log(self) -> RunLog: ...
+    @property
+    def last_step(self) -> int | None: ...
+    @property
+    def generation(self) -> int: ...
+    @property
+    def last_update(self) -> float | None: ...
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def gone(self) -> bool: ...
+    def poll(self) -> bool: ...
 
 
 @dataclass(frozen=True, eq=False)

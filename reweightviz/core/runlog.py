@@ -2,11 +2,10 @@
 
 On disk JSON lines: the first a header (domains, units), then one whole line a step. null is "not
 measured"; "nan", "inf" and "-inf" (text, as JSON has no such numbers) were measured, and are gaps
-that are counted.
+that are counted. :mod:`reweightviz.core.run_lines` reads them::
 
-    {"format": "reweightviz.runlog/1", "name": "doremi", "domains": ["web", "code"], "units":
-    {"loss": "nats per token"}, "meta": {}} {"step": 10, "time": 1767225600.0, "tokens": 40960,
-    "weights": [0.5, 0.5], "loss": [3.1, null], "scalars": {"lr": 0.001}}
+    {"format": "reweightviz.runlog/1", "name": "doremi", "domains": ["web", "code"], "meta": {}}
+    {"step": 10, "weights": [0.5, 0.5], "loss": [3.1, null], "scalars": {"lr": 0.001}}
 """
 
 from __future__ import annotations
@@ -30,6 +29,8 @@ from reweightviz.core.errors import (
 )
 from reweightviz.core.files import write_atomically
 from reweightviz.core.jsonable import to_jsonable
+from reweightviz.core.records import Records
+from reweightviz.core.run_lines import RunLineReader
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
 
 FORMAT = "reweightviz.runlog/1"
@@ -90,10 +91,19 @@ class RunLog:
 
     @classmethod
     def of_views(cls, **columns: Any) -> RunLog:
-        """A log of arrays that are right already; in a time that does not depend on their length."""
+        """Return a log of arrays that need no check, in a time that does not depend on their length."""
         log = object.__new__(cls)
         log._set(**columns)
         return log
+
+    @classmethod
+    def of_records(cls, records: Records) -> RunLog:
+        """Return the run so far: read-only views of the growing table, nothing is copied.
+
+        Rows keep their numbers, but for the last one: until the next step it may still be filled
+        in.
+        """
+        return cls.of_views(**records.columns())
 
     def _set(self, **columns: Any) -> None:
         for name, value in columns.items():
@@ -155,9 +165,7 @@ class RunLog:
         Raises:
             ReweightvizError: the file, the number of the line and what is wrong with it.
         """
-        from reweightviz.readers.logs._run_lines import RunLines
-
-        return RunLines(path).read()
+        return cls.of_records(RunLineReader(path).read())
 
 
 def _table(name: str, values: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:

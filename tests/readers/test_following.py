@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.lines import LineTail
+from reweightviz.core.records import Records
+from reweightviz.core.run_lines import RunLineReader
 from reweightviz.core.runlog import RunLog
-from reweightviz.readers.logs._records import Records
-from reweightviz.readers.logs._run_lines import RunLines
-from reweightviz.readers.logs._tail import Lines, Tail
+from reweightviz.readers.logs._tail import Tail
 
 HEADER = {
     "format": "reweightviz.runlog/1",
@@ -36,7 +37,7 @@ def steps(first, last, **more):
 
 
 def followed(path):
-    return Tail(RunLines(path), Records(name="run"), path)
+    return Tail(RunLineReader(path), Records(name="run"), path)
 
 
 # ---- lines of a file
@@ -44,7 +45,7 @@ def followed(path):
 
 def test_half_a_line_waits_for_its_end(tmp_path):
     path, got = tmp_path / "log", []
-    lines = Lines(path)
+    lines = LineTail(path)
     whole = b"one\r\ntwo\n\nfour\n"
     for end in range(len(whole) + 1):
         path.write_bytes(whole[:end]) if end == 0 else path.open("ab").write(whole[end - 1 : end])
@@ -56,7 +57,7 @@ def test_half_a_line_waits_for_its_end(tmp_path):
 def test_half_a_line_may_be_taken_away(tmp_path):
     path = tmp_path / "log"
     path.write_bytes(b"one\ntw")
-    lines = Lines(path)
+    lines = LineTail(path)
     assert list(lines) == [b"one"]
     os.truncate(path, 4)  # as RunLogger does with what a killed writer left
     path.open("ab").write(b"TWO\n")
@@ -68,7 +69,7 @@ def test_half_a_line_may_be_taken_away(tmp_path):
 def test_a_truncated_file_begins_anew_even_if_it_has_grown_again(tmp_path, size):
     path = tmp_path / "log"
     path.write_bytes(b"a" * 40 + b"\n" + b"b" * 40 + b"\n")
-    lines = Lines(path)
+    lines = LineTail(path)
     assert len(list(lines)) == 2
     with path.open("r+b") as file:  # the same file
         file.truncate(0)
@@ -80,7 +81,7 @@ def test_a_truncated_file_begins_anew_even_if_it_has_grown_again(tmp_path, size)
 def test_a_rotated_file_is_read_to_its_end_first(tmp_path):
     path = tmp_path / "log"
     path.write_bytes(b"one\n")
-    lines = Lines(path)
+    lines = LineTail(path)
     assert list(lines) == [b"one"]
     path.open("ab").write(b"two\n")
     path.rename(tmp_path / "log.1")
@@ -95,7 +96,7 @@ def test_a_rotated_file_is_read_to_its_end_first(tmp_path):
 def test_a_file_that_is_copied_over_goes_on(tmp_path):
     path = tmp_path / "log"
     path.write_bytes(b"one\ntwo\n")
-    lines = Lines(path)
+    lines = LineTail(path)
     list(lines)
     (tmp_path / "copy").write_bytes(b"one\ntwo\nthree\n")
     (tmp_path / "copy").replace(path)  # as rsync does
@@ -105,14 +106,14 @@ def test_a_file_that_is_copied_over_goes_on(tmp_path):
 
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(ReweightvizError, match="cannot read .*: Is a directory"):
-        list(Lines(tmp_path))
+        list(LineTail(tmp_path))
 
 
 def test_a_line_longer_than_a_block(tmp_path, monkeypatch):
-    monkeypatch.setattr("reweightviz.readers.logs._tail._BLOCK", 8)
+    monkeypatch.setattr("reweightviz.core.lines._BLOCK", 8)
     path = tmp_path / "log"
     path.write_bytes(b"x" * 100 + b"\nshort\n" + b"y" * 50)
-    lines = Lines(path)
+    lines = LineTail(path)
     assert list(lines) == [b"x" * 100, b"short"]
     assert lines.rest == b"y" * 50
 
@@ -124,7 +125,7 @@ def test_restarts_repeats_gaps_and_late_domains_are_said():
     records = Records(["web"], meta={"notes": ["read by hand"]})
     for step in (1, 2, 3):
         records.add(step, signals={"loss": [float(step)]}, weights=[1.0])
-    before = records.snapshot()
+    before = RunLog.of_records(records)
     records.add(3, signals={"loss": {"web": 9.0}})
     records.add(
         2,
@@ -134,7 +135,7 @@ def test_restarts_repeats_gaps_and_late_domains_are_said():
         tokens=7,
     )
     records.add(3, signals={"loss": [None, float("inf")]})
-    log = records.snapshot()
+    log = RunLog.of_records(records)
     assert log.steps.tolist() == [1, 2, 3]
     np.testing.assert_array_equal(log["loss"], [[1, np.nan], [np.nan, 1.5], [np.nan, np.nan]])
     np.testing.assert_array_equal(log.weights, [[1, np.nan], [np.nan] * 2, [np.nan] * 2])
@@ -157,7 +158,7 @@ def test_restarts_repeats_gaps_and_late_domains_are_said():
 def test_many_restarts_are_counted_and_copy_nothing_that_nobody_holds():
     records = Records(["web"])
     records.extend(np.arange(10), scalars={name: np.ones(10) for name in "fedcba"})
-    held = records.snapshot()
+    held = RunLog.of_records(records)
     assert list(held.scalars) == list("fedcba")
     for _ in range(6):
         records.add(9, scalars={"a": 2.0})
@@ -166,7 +167,7 @@ def test_many_restarts_are_counted_and_copy_nothing_that_nobody_holds():
         records.add(12)
     assert records._steps is shown
     assert held.steps.tolist() == list(range(10))
-    assert list(records.snapshot().scalars) == [*"fedcba", "z", "y"]
+    assert list(RunLog.of_records(records).scalars) == [*"fedcba", "z", "y"]
     assert records.notes[-1] == "8 more such restart changes."
 
 
@@ -193,7 +194,7 @@ def test_rows_at_once_are_the_rows_one_by_one():
             scalars={"lr": lr[part]},
             time=np.arange(len(at))[part] * 1.0,
         )
-    one, many = one.snapshot(), many.snapshot()
+    one, many = RunLog.of_records(one), RunLog.of_records(many)
     for column in ("steps", "weights", "times", "tokens"):
         np.testing.assert_array_equal(getattr(one, column), getattr(many, column))
     np.testing.assert_array_equal(one["loss"], many["loss"])
@@ -221,10 +222,10 @@ def test_a_row_and_a_snapshot_copy_nothing_that_came_before():
     records = Records(["web", "code"])
     records.extend(np.arange(1000), signals={"loss": np.ones((1000, 2))})
     records.add(1000, signals={"loss": [1.0, 2.0]})  # makes room for as many again
-    first = records.snapshot()
+    first = RunLog.of_records(records)
     for step in range(1001, 1901):
         records.add(step, signals={"loss": [3.0, 4.0]})
-    last = records.snapshot()
+    last = RunLog.of_records(records)
     assert (len(first), len(last)) == (1001, 1901)
     for before, after in (
         (first["loss"], last["loss"]),
@@ -291,7 +292,7 @@ def test_many_lines_at_once_are_the_lines_one_by_one(tmp_path, monkeypatch, odd)
     path.write_text(text(HEADER) + lines + odd)
     at_once = []
     for many in (1 << 16, 1):
-        monkeypatch.setattr("reweightviz.readers.logs._run_lines._MANY", many)
+        monkeypatch.setattr("reweightviz.core.run_lines._MANY", many)
         at_once.append(RunLog.load(path))
     slow, fast = at_once
     assert slow.domains == fast.domains
@@ -316,7 +317,7 @@ ODD = [
 @pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
 @pytest.mark.parametrize("many", [1 << 16, 1 << 8], ids=["line-by-line", "at-once"])
 def test_an_odd_line_costs_no_other_line(tmp_path, monkeypatch, odd, many):
-    monkeypatch.setattr("reweightviz.readers.logs._run_lines._MANY", many)
+    monkeypatch.setattr("reweightviz.core.run_lines._MANY", many)
     path = tmp_path / "r.jsonl"
     path.write_text(text(HEADER, *steps(1, 40)) + odd + "\n" + text(*steps(41, 80)))
     tail = followed(path)

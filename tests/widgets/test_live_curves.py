@@ -12,8 +12,8 @@ import pytest
 from ipywidgets import Widget
 
 from reweightviz.core.errors import ReweightvizWarning
-from reweightviz.readers.logs._records import Records
-from reweightviz.readers.logs._run_lines import RunLines
+from reweightviz.core.records import Records
+from reweightviz.core.run_lines import RunLineReader
 from reweightviz.readers.logs._tail import Tail
 from reweightviz.widgets.curves import live
 from reweightviz.widgets.curves.curves import LossCurves, WeightTrajectories
@@ -39,7 +39,7 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.path, self.step = folder / "run.jsonl", 0
         self.path.write_text(HEADER)
-        self.tail = Tail(RunLines(self.path), Records(name="run"), self.path)
+        self.tail = Tail(RunLineReader(self.path), Records(name="run"), self.path)
         self.tail.poll()
 
     def write(self, steps=1, **more) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from reweightviz.core.lines import LineTail
+from reweightviz.core.records import Records
 from reweightviz.readers.logs._naming import Pattern
-from reweightviz.readers.logs._records import Records
 from reweightviz.readers.logs._series import Series
-from reweightviz.readers.logs._tail import Lines
 
 HEAD = 1 << 16  # bytes of a file by which its format is known
 
@@ -58,7 +58,7 @@ class LogReader(ABC):
     def poll(self, records: Records) -> bool:
         """Feed what is new into the records; True when there was something."""
 
-    def blocks(self, lines: Lines, records: Records) -> Iterator[bytes]:
+    def blocks(self, lines: LineTail, records: Records) -> Iterator[bytes]:
         """The new lines, many at once; of a log that is over, its last line too, which may lack its end."""
         yield from lines.blocks()
         rest = lines.take_rest() if self.over else b""

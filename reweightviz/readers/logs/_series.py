@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reweightviz.core.records import Records
 from reweightviz.core.types import Array
 from reweightviz.readers.logs._naming import TOKENS, Naming, Pattern
-from reweightviz.readers.logs._records import Records
 
 WHOLE = 0.02
 """How far weights that are rounded may sum from 1."""
@@ -26,11 +26,12 @@ class Series:
         pattern: see :class:`Naming`.
 
     Example:
+        >>> from reweightviz.core.runlog import RunLog
         >>> records, series = Records(), Series()
         >>> for step in (1, 2):
         ...     series.point("loss/web", step, 3.0 / step)
         ...     series.point("loss/code", step, 2.0 / step)
-        >>> series.flush(records), records.snapshot()["loss"].tolist()
+        >>> series.flush(records), RunLog.of_records(records)["loss"].tolist()
         (True, [[3.0, 2.0], [1.5, 1.0]])
     """
 

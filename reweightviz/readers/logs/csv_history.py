@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from reweightviz.core.errors import UnreadableFile
+from reweightviz.core.lines import LineTail
+from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, files_of, head_of
 from reweightviz.readers.logs._naming import Pattern
-from reweightviz.readers.logs._records import Records
 from reweightviz.readers.logs._series import Series
-from reweightviz.readers.logs._tail import Lines
 from reweightviz.readers.logs.json_rows import seconds
 
 STEPS = (
@@ -52,7 +52,7 @@ class CsvHistory(LogReader):
 
     def __init__(self, where: Run, pattern: Pattern | None = None) -> None:
         super().__init__(where, pattern)
-        self._lines = Lines(where.file)
+        self._lines = LineTail(where.file)
         self._rotation = -1
         self._header: list[str] = []
         self._separator = ","

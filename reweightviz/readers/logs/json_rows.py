@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from reweightviz.core.lines import LineTail
+from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, files_of, head_of
 from reweightviz.readers.logs._naming import Pattern
-from reweightviz.readers.logs._records import Records
-from reweightviz.readers.logs._tail import Lines
 
 
 class JsonRows(LogReader):
@@ -31,7 +31,7 @@ class JsonRows(LogReader):
 
     def __init__(self, where: Path, pattern: Pattern | None = None) -> None:
         super().__init__(where, pattern)
-        self._lines = Lines(where)
+        self._lines = LineTail(where)
         self._rotation, self._bad = -1, False
 
     @classmethod

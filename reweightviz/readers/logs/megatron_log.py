@@ -16,11 +16,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
+from reweightviz.core.lines import LineTail
+from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, files_of, head_of
 from reweightviz.readers.logs._naming import Pattern
-from reweightviz.readers.logs._records import Records
 from reweightviz.readers.logs._series import number_of
-from reweightviz.readers.logs._tail import Lines
 
 ITERATION = re.compile(
     r"(?:\[([\d\-: .,/]+)\].*?)?\biteration\s+(\d+)\s*/\s*(?:\d+|infinity)\s*\|(.*)"
@@ -41,7 +41,7 @@ class MegatronLog(LogReader):
 
     def __init__(self, where: Path, pattern: Pattern | None = None) -> None:
         super().__init__(where, pattern)
-        self._lines = Lines(where)
+        self._lines = LineTail(where)
 
     @classmethod
     def runs(cls, path: Path) -> dict[str, Path]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from reweightviz.readers.logs._records import Records
+from reweightviz.core.records import Records
 from reweightviz.readers.logs.json_rows import JsonRows, seconds
 
 

@@ -14,12 +14,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar, NamedTuple, TypeAlias
 
+from reweightviz.core.lines import LineTail
+from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, files_of
 from reweightviz.readers.logs._naming import Pattern
-from reweightviz.readers.logs._records import Records
 from reweightviz.readers.logs._series import number_of
 from reweightviz.readers.logs._sqlite import columns_of, opened
-from reweightviz.readers.logs._tail import Lines
 
 Point: TypeAlias = tuple[int, str, int, float]
 """Milliseconds, tag, step, value."""
@@ -41,7 +41,7 @@ class MLflow(LogReader):
 
     def __init__(self, where: Run, pattern: Pattern | None = None) -> None:
         super().__init__(where, pattern)
-        self._lines: dict[Path, Lines] = {}
+        self._lines: dict[Path, LineTail] = {}
         self._last = 0
 
     @classmethod
@@ -69,7 +69,7 @@ class MLflow(LogReader):
     def _of_files(self) -> Iterable[Point]:
         folder = self.where.path / "metrics"
         for file in sorted(file for file in folder.rglob("*") if file.is_file()):
-            lines = self._lines.setdefault(file, Lines(file))
+            lines = self._lines.setdefault(file, LineTail(file))
             for line in lines:
                 fields = line.decode().split()
                 if len(fields) >= 2:

@@ -18,10 +18,10 @@ from reweightviz.core.errors import (
     listed,
     warn,
 )
+from reweightviz.core.records import Records
 from reweightviz.core.runlog import RunLog
 from reweightviz.readers.logs._log_reader import LogReader, head_of
 from reweightviz.readers.logs._naming import NO_DOMAINS, Pattern
-from reweightviz.readers.logs._records import Records
 from reweightviz.readers.logs._tail import Tail
 from reweightviz.readers.logs.csv_history import CsvHistory
 from reweightviz.readers.logs.json_rows import JsonRows

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from reweightviz.core.records import Records
+from reweightviz.core.run_lines import RunLineReader
 from reweightviz.readers.logs._log_reader import LogReader, files_of
 from reweightviz.readers.logs._naming import Pattern
-from reweightviz.readers.logs._records import Records
-from reweightviz.readers.logs._run_lines import RunLines
 from reweightviz.readers.logs.json_rows import first_row
 
 
@@ -21,7 +21,7 @@ class RunJsonl(LogReader):
 
     def __init__(self, where: Path, pattern: Pattern | None = None) -> None:
         super().__init__(where, pattern)
-        self._lines = RunLines(where)
+        self._lines = RunLineReader(where)
 
     @classmethod
     def runs(cls, path: Path) -> dict[str, Path]:

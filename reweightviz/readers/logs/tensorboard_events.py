@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 from reweightviz.core.errors import MissingPackage
+from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, head_of
 from reweightviz.readers.logs._naming import Pattern
-from reweightviz.readers.logs._records import Records
 
 Point: TypeAlias = tuple[float, int, str, float]
 """Unix seconds, step, tag, value."""

@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
+from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, files_of
 from reweightviz.readers.logs._naming import Pattern
-from reweightviz.readers.logs._records import Records
 from reweightviz.readers.logs._sqlite import columns_of, opened
 from reweightviz.readers.logs.json_rows import seconds
 

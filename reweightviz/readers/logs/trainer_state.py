@@ -12,9 +12,9 @@ import json
 from pathlib import Path
 from typing import Any, ClassVar
 
+from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, head_of
 from reweightviz.readers.logs._naming import Pattern
-from reweightviz.readers.logs._records import Records
 
 FILE = "trainer_state.json"
 

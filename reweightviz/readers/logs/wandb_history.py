@@ -12,9 +12,9 @@ from typing import ClassVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import files_of
 from reweightviz.readers.logs._naming import Pattern
-from reweightviz.readers.logs._records import Records
 from reweightviz.readers.logs.csv_history import feed_table, step_of
 from reweightviz.readers.logs.json_rows import JsonRows
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from reweightviz.core.errors import MissingPackage
+from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, head_of
 from reweightviz.readers.logs._naming import Pattern
-from reweightviz.readers.logs._records import Records
 from reweightviz.readers.logs._series import number_of
 
 MAGIC = b":W&B"

@@ -1,6 +1,6 @@
 """What all curves of training runs are: controls, a plotly figure, the names at its lines, joined with the other widgets of the page.
 
-A run that is still being written comes as a Tail: the curves then follow it, from a thread of
+A run that is still being written comes as a FollowedRun: the curves then follow it, from a thread of
 their own, so that they move while a cell trains; what the page says (a click, a choice) waits
 until the kernel is free. Only the lines that changed are sent.
 """
@@ -21,18 +21,18 @@ import plotly.graph_objects as go
 import traitlets as t
 
 from reweightviz.core.errors import ReweightvizError, UnknownName
+from reweightviz.core.protocols import FollowedRun
 from reweightviz.core.runlog import RunLog
 from reweightviz.figures import curves as figures
 from reweightviz.figures import runs
 from reweightviz.figures.curves_svg import svg_of
 from reweightviz.figures.decimation import LIMIT
-from reweightviz.readers.logs._tail import Tail
 from reweightviz.widgets.common.assemble import assemble
 from reweightviz.widgets.common.reported_errors import ReportedErrors
 from reweightviz.widgets.curves.live import LiveStatus, Pulse
 from reweightviz.widgets.curves.sent import Sent, layout_of
 
-Runs = RunLog | Tail | Sequence[RunLog | Tail]
+Runs = RunLog | FollowedRun | Sequence[RunLog | FollowedRun]
 """What curves are drawn of."""
 
 _HERE = Path(__file__).parent
@@ -72,7 +72,7 @@ class Curves(ipywidgets.VBox):
     """Controls, the plotly figure, and its labels; a kind of curves says its controls, their options, and the figure that they stand for.
 
     Args:
-        logs: one RunLog or Tail, or several.
+        logs: one RunLog or FollowedRun, or several.
         link: widgets with the same link move together; a link of its own when not given.
         colors: domain to CSS colour, or one a domain; the map's when not given.
         height: of the plot, in pixels.
@@ -84,7 +84,7 @@ class Curves(ipywidgets.VBox):
     hidden = t.List(t.Unicode(), help="domains that are not drawn; observe it, or set it")
 
     _controls: ClassVar[tuple[str, ...]] = ()
-    _runs: Sequence[RunLog | Tail] = ()
+    _runs: Sequence[RunLog | FollowedRun] = ()
 
     def __init__(self, logs: Runs, *, link: str | None, colors: runs.Colors, height: int) -> None:
         self._runs, self._colors, self._height = checked_runs(logs), colors, height
@@ -121,7 +121,7 @@ class Curves(ipywidgets.VBox):
         self.observe(self._redraw, "hidden")
         self._labels.observe(self._zoom, "within")
         self._status.observe(self._go_on, ["paused", "seen"])
-        self._ages = [tail.records.generation for tail in self._tails]
+        self._ages = [tail.generation for tail in self._tails]
         self._follow()
 
     @property
@@ -134,8 +134,8 @@ class Curves(ipywidgets.VBox):
         return read(self._runs)
 
     @property
-    def _tails(self) -> list[Tail]:
-        return [run for run in self._runs if isinstance(run, Tail)]
+    def _tails(self) -> list[FollowedRun]:
+        return [run for run in self._runs if not isinstance(run, RunLog)]
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -152,7 +152,7 @@ class Curves(ipywidgets.VBox):
         """What is drawn, as a plotly figure of its own."""
         raise NotImplementedError
 
-    def add(self, log: RunLog | Tail) -> None:
+    def add(self, log: RunLog | FollowedRun) -> None:
         """Draw one more run; new domains get the next colours."""
         before = self._runs
         try:
@@ -215,7 +215,7 @@ class Curves(ipywidgets.VBox):
 
     def _forget(self) -> None:
         """What is kept of the lines holds as long as rows are only added."""
-        ages = [tail.records.generation for tail in self._tails]
+        ages = [tail.generation for tail in self._tails]
         if ages != self._ages:
             self._kept.clear()
             self._ages = ages
@@ -342,17 +342,17 @@ class Curves(ipywidgets.VBox):
         return figure
 
 
-def checked_runs(given: Runs) -> list[RunLog | Tail]:
+def checked_runs(given: Runs) -> list[RunLog | FollowedRun]:
     """The runs as a list; one sentence where there is none or something else came."""
-    each = [given] if isinstance(given, RunLog | Tail) else list(given)
+    each = [given] if isinstance(given, RunLog | FollowedRun) else list(given)
     runs.checked_logs(read(each))
     return each
 
 
 def read(given: Runs) -> list[RunLog]:
     """What is read of the runs so far."""
-    each = [given] if isinstance(given, RunLog | Tail) else list(given)
-    return [run.log if isinstance(run, Tail) else run for run in each]
+    each = [given] if isinstance(given, RunLog | FollowedRun) else list(given)
+    return [run if isinstance(run, RunLog) else run.log for run in each]
 
 
 def count(things: Sequence[Any], noun: str) -> str:

@@ -18,11 +18,11 @@ class LossCurves(Curves):
 
     Click a line or a name to bring its domain to the front in every widget with the same ``link``;
     click the square before a name to hide it, shift-click to see it alone. Zoom into a long line
-    to see all of its points. The curves of a Tail follow its run until it ends: :meth:`pause` and
+    to see all of its points. The curves of a FollowedRun follow its run until it ends: :meth:`pause` and
     :meth:`resume`, or a click on the line that says how it stands.
 
     Args:
-        logs: one RunLog or Tail, or several (T steps, K domains each); domains are matched by name.
+        logs: one RunLog or FollowedRun, or several (T steps, K domains each); domains are matched by name.
         signal: what to draw first: ``"loss"``, ``"held_out_loss"``, ``"excess_loss"`` ...; the
             first that there is.
         link: widgets with the same link move together; a link of its own when not given.
@@ -107,7 +107,7 @@ class WeightTrajectories(Curves):
     """The weight of every domain over training, as lines of all runs or as the stacked area of one.
 
     Args:
-        logs: one RunLog or Tail, or several (T steps, K domains each); a weight is a share of
+        logs: one RunLog or FollowedRun, or several (T steps, K domains each); a weight is a share of
             training tokens.
         stacked: begin with the stacked area.
         link: widgets with the same link move together; a link of its own when not given.

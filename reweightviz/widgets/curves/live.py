@@ -1,4 +1,4 @@
-"""Following runs on a page: one thread a Tail that reads what is new, and the line that says how the runs stand."""
+"""Following runs on a page: one thread a run that reads what is new, and the line that says how the runs stand."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import anywidget
 import traitlets as t
 
 from reweightviz.core.errors import warn
-from reweightviz.readers.logs._tail import Tail
+from reweightviz.core.protocols import FollowedRun
 from reweightviz.widgets.common.assemble import assemble
 
 EVERY = 1.0
@@ -40,9 +40,9 @@ class Pulse:
         every: seconds between two looks.
     """
 
-    _all: ClassVar[weakref.WeakKeyDictionary[Tail, Pulse]] = weakref.WeakKeyDictionary()
+    _all: ClassVar[weakref.WeakKeyDictionary[FollowedRun, Pulse]] = weakref.WeakKeyDictionary()
 
-    def __init__(self, tail: Tail, every: float = EVERY) -> None:
+    def __init__(self, tail: FollowedRun, every: float = EVERY) -> None:
         self._tail, self._every = weakref.ref(tail), every
         self._listeners: list[weakref.WeakMethod[Listener]] = []
         self._lock = threading.Lock()
@@ -50,7 +50,7 @@ class Pulse:
         self._thread: threading.Thread | None = None
 
     @classmethod
-    def of(cls, tail: Tail, every: float = EVERY) -> Pulse:
+    def of(cls, tail: FollowedRun, every: float = EVERY) -> Pulse:
         """The one pulse of that run, however many widgets draw it; ``every`` is that of the first."""
         return cls._all.setdefault(tail, cls(tail, every))
 
@@ -99,7 +99,7 @@ class Pulse:
             del tail, listeners  # nothing is kept alive by sleeping
 
 
-def _look(tail: Tail, listeners: Sequence[Listener], said: str) -> str:
+def _look(tail: FollowedRun, listeners: Sequence[Listener], said: str) -> str:
     """Read what is new and tell the listeners, if it is worth telling; returns how the run stands."""
     news = False
     with suppress(Exception):  # the tail keeps what was wrong, the listeners show it
@@ -136,20 +136,20 @@ class LiveStatus(anywidget.AnyWidget):
     paused = t.Bool(help="the curves stay as they are").tag(sync=True)
     seen = t.Int(help="how many views there are on the page; the page counts").tag(sync=True)
 
-    def __init__(self, tails: Sequence[Tail] = (), **traits: Any) -> None:
+    def __init__(self, tails: Sequence[FollowedRun] = (), **traits: Any) -> None:
         super().__init__(**traits)
         self.shown = False  # it was on a page once
         self.observe(lambda _: setattr(self, "shown", True), "seen")
         self.show(tails)
 
-    def show(self, tails: Sequence[Tail]) -> None:
+    def show(self, tails: Sequence[FollowedRun]) -> None:
         """How the runs stand now."""
         self.runs = [
             {
                 "name": tail.log.name,
                 "state": state_of(tail),
-                "step": tail.records.last_step,
-                "heard": tail.heard,
+                "step": tail.last_step,
+                "heard": tail.last_update,
                 "quiet": tail.quiet,
                 "file": tail.path.name,
                 "problem": tail.problem,
@@ -158,6 +158,6 @@ class LiveStatus(anywidget.AnyWidget):
         ]
 
 
-def state_of(tail: Tail) -> str:
+def state_of(tail: FollowedRun) -> str:
     """``"ended"``, ``"gone"``, or ``"live"``; the page itself sees when a live run has become quiet."""
     return "ended" if tail.ended else "gone" if tail.gone else "live"

@@ -43,7 +43,7 @@ class RunView(Curves):
     """A figure of runs with its controls.
 
     Args:
-        logs: one RunLog or Tail, or several.
+        logs: one RunLog or FollowedRun, or several.
         marks: gives the changes to mark on x.
         options: of the curves: link, colors, height.
     """
@@ -116,7 +116,7 @@ class RunView(Curves):
         return super()._shared() | {"kept": self._derived}
 
     def _forget(self) -> None:
-        if self._ages != [tail.records.generation for tail in self._tails]:
+        if self._ages != [tail.generation for tail in self._tails]:
             self._derived.clear()
         super()._forget()
 

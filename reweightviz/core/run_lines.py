@@ -14,10 +14,9 @@ import pyarrow as pa
 import pyarrow.json
 
 from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent
-from reweightviz.core.runlog import RunLog
+from reweightviz.core.lines import LineTail
+from reweightviz.core.records import Records
 from reweightviz.core.types import LOG_SIGNALS, Array
-from reweightviz.readers.logs._records import Records
-from reweightviz.readers.logs._tail import Lines
 
 _MANY = 1 << 16  # bytes from which a block is worth pyarrow
 _TABLES = ("weights", *LOG_SIGNALS)
@@ -29,8 +28,8 @@ _SCHEMA = pa.schema(
 )
 
 
-class RunLines:
-    r"""The reader of the lines that :meth:`RunLog.save` and ``rv.training.RunLogger`` write.
+class RunLineReader:
+    r"""The reader of the lines that :meth:`reweightviz.core.runlog.RunLog.save` and ``rv.training.RunLogger`` write.
 
     Args:
         path: the file.
@@ -40,18 +39,18 @@ class RunLines:
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "run.jsonl"
         >>> _ = path.write_text('{"domains": ["web", "code"]}\n{"step": 1, "loss": [3.0, null]}\n{"step": 2, "lo')
         >>> records = Records()
-        >>> RunLines(path).poll(records), len(records)
+        >>> RunLineReader(path).poll(records), len(records)
         (True, 1)
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._lines = Lines(path)
+        self._lines = LineTail(path)
         self._rotation = -1
         self._order: tuple[str, ...] | None = None
 
-    def read(self) -> RunLog:
-        """All there is now.
+    def read(self) -> Records:
+        """Return all there is now.
 
         Raises:
             ReweightvizError: the file, the number of the line and what is wrong with it.
@@ -62,7 +61,7 @@ class RunLines:
             raise UnreadableFile(path=self.path, reason="No such file or directory")
         if self._order is None:
             raise self._no_header()
-        return records.snapshot()
+        return records
 
     def poll(self, records: Records) -> bool:
         """Feed the new lines into the records; True when there were some.

@@ -1,4 +1,4 @@
-"""Records: the growing table of one run, which every reader of logs fills and which becomes a RunLog at any time."""
+"""The growing table of one run: every reader of logs fills it, and a RunLog is a view of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reweightviz.core.errors import InvalidValue, UnknownName, UnmetNeed, listed
-from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import LOG_SIGNALS, Array
 
 Cells: TypeAlias = Mapping[str, float | None] | Sequence[float | None] | Array
@@ -22,7 +21,7 @@ class Records:
     What runs do to their logs is settled here, once for all formats: the same step again merges
     into its row, a smaller step is a restart that drops the rows at and after it, a domain that
     appears late has NaN before, what is no finite number is a gap. Each is counted, and said in
-    ``meta["notes"]`` of the :meth:`snapshot`. A row costs the same however many came before.
+    ``meta["notes"]`` of the run. A row costs the same however many came before.
 
     Args:
         domains: names (K,) that are known from the start; others are appended as they come.
@@ -37,7 +36,8 @@ class Records:
         >>> records = Records(name="demo")
         >>> records.add(10, signals={"loss": {"web": 3.0}}, weights={"web": 1.0})
         >>> records.add(20, signals={"loss": {"web": 2.5, "code": float("inf")}}, scalars={"lr": 1e-3})
-        >>> log = records.snapshot()
+        >>> from reweightviz.core.runlog import RunLog
+        >>> log = RunLog.of_records(records)
         >>> log["loss"].tolist(), log.scalars["lr"].tolist()
         ([[3.0, nan], [2.5, nan]], [nan, 0.001])
         >>> log.meta["notes"]
@@ -187,25 +187,21 @@ class Records:
                 first += 1
             self._append(slice(first, end), steps, tables, scalars or {}, columns)
 
-    def snapshot(self) -> RunLog:
-        """The run so far: read-only views of this table, nothing is copied.
-
-        Rows keep their numbers, but for the last one: until the next step it may still be filled
-        in.
-        """
+    def columns(self) -> dict[str, Any]:
+        """Return the fields of a :class:`reweightviz.core.runlog.RunLog` as read-only views (T, ...)."""
         n, self._handed = self._n, True
         tables = {name: _view(table, n) for name, table in self._tables.items()}
-        return RunLog.of_views(
-            domains=self.domains,
-            steps=_view(self._steps, n),
-            weights=tables.pop("weights"),
-            signals=tables,
-            name=self.name,
-            meta=self._meta | ({"notes": self.notes} if self.notes else {}),
-            scalars={name: _view(values, n) for name, values in self._scalars.items()},
-            times=_view(self._columns["time"], n),
-            tokens=_view(self._columns["tokens"], n),
-        )
+        return {
+            "domains": self.domains,
+            "steps": _view(self._steps, n),
+            "weights": tables.pop("weights"),
+            "signals": tables,
+            "name": self.name,
+            "meta": self._meta | ({"notes": self.notes} if self.notes else {}),
+            "scalars": {name: _view(values, n) for name, values in self._scalars.items()},
+            "times": _view(self._columns["time"], n),
+            "tokens": _view(self._columns["tokens"], n),
+        }
 
     @property
     def notes(self) -> list[str]:
