@@ -101,8 +101,11 @@ class Exporter:
     traps: ClassVar[tuple[str, ...]] = ()
     """What a person should know of every config of this framework, as sentences."""
 
-    def render(self, plan: Plan, old: Document | None, **options: Any) -> dict[str, str]:
-        """Name of each file to its text."""
+    # *args beside **options is how a type checker lets each framework name options of its own.
+    def render(
+        self, plan: Plan, old: Document | None, *args: Any, **options: Any
+    ) -> dict[str, str]:
+        """Return the name of each file to its text."""
         raise NotImplementedError
 
     def parse(self, document: Document) -> Config:
