@@ -58,7 +58,7 @@ def measured(path: Path) -> dict[str, Any]:
     from reweightviz.core.records import Records
     from reweightviz.core.run_lines import RunLineReader
     from reweightviz.core.runlog import RunLog
-    from reweightviz.readers.logs._tail import Tail
+    from reweightviz.readers.tail import Tail
     from reweightviz.widgets.curves.curves import LossCurves
 
     LossCurves(

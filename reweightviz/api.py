@@ -39,7 +39,7 @@ from reweightviz.numerics.threads import one_thread
 
 if TYPE_CHECKING:
     from reweightviz.exporters.check import Report
-    from reweightviz.readers.logs._tail import Tail
+    from reweightviz.readers.tail import Tail
 
 # ---- map
 
@@ -78,9 +78,9 @@ def read_corpus(
             and ``tokenizer``, its name: **without them a document's UTF-8 bytes are counted as its
             tokens**; ``id``, ``keep`` (more columns), ``on_error`` ("raise" or "skip").
     """
-    from reweightviz.readers.documents import tables
+    from reweightviz.readers import read_corpus as corpora
 
-    return tables.read(source, text=text, domain=domain, **options)
+    return corpora.read_corpus(source, text=text, domain=domain, **options)
 
 
 def open_corpus(path: str | os.PathLike[str]) -> Corpus:
@@ -115,7 +115,7 @@ def read_swarm(ratios: Any, metrics: Any = None, **options: Any) -> Swarm:
         return swarms.read(ratios, metrics, **options)
     if isinstance(ratios, str | os.PathLike) and Path(ratios).is_dir():
         return run_folders.read(ratios, **options)
-    return wandb_tables.read(ratios, **options)
+    return wandb_corpora.read_corpus(ratios, **options)
 
 
 def read_log(
@@ -125,21 +125,21 @@ def read_log(
 
     Args:
         path: a file, or the folder of a run.
-        follow: return a :class:`reweightviz.readers.logs._tail.Tail` instead, whose ``poll()``
+        follow: return a :class:`reweightviz.readers.tail.Tail` instead, whose ``poll()``
             reads what is new and whose ``log`` is the run so far; the file need not be there yet.
         **options: ``pattern``, which tag is which domain, as in "train/{domain}/loss"; ``name``,
-            which of several runs; ``format``. See :func:`reweightviz.readers.logs.read_log.read`.
+            which of several runs; ``format``. See :func:`reweightviz.readers.read_log.read_log`.
     """
-    from reweightviz.readers.logs import read_log as logs
+    from reweightviz.readers import read_log as logs
 
-    return logs.open_log(path, **options) if follow else logs.read(path, **options)
+    return logs.follow_log(path, **options) if follow else logs.read_log(path, **options)
 
 
 def read_sources(path: str | os.PathLike[str]) -> Sources:
-    """Read what there is of each domain from YAML, JSON, CSV or Parquet; see :func:`reweightviz.readers.sources.read`."""
-    from reweightviz.readers import sources
+    """Read what there is of each domain from YAML, JSON, CSV or Parquet; see :func:`reweightviz.readers.read_sources.read_sources`."""
+    from reweightviz.readers import read_sources as tables
 
-    return sources.read(path)
+    return tables.read_sources(path)
 
 
 def embed(corpus: Corpus, model: Any = "ngrams", **options: Any) -> Corpus:

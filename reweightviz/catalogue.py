@@ -67,9 +67,9 @@ def _rows() -> Iterator[dict[str, Any]]:
                 "verified": getattr(method, "verified", ""),
             }
     from reweightviz import exporters
-    from reweightviz.readers.logs import read_log as logs
+    from reweightviz.readers.read_log import FORMATS
 
-    for name, reader in logs.FORMATS.items():
+    for name, reader in FORMATS.items():
         yield {
             "name": name,
             "kind": "reader",

@@ -15,7 +15,7 @@ from reweightviz.core.lines import LineTail
 from reweightviz.core.records import Records
 from reweightviz.core.run_lines import RunLineReader
 from reweightviz.core.runlog import RunLog
-from reweightviz.readers.logs._tail import Tail
+from reweightviz.readers.tail import Tail
 
 HEADER = {
     "format": "reweightviz.runlog/1",

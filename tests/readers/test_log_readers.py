@@ -10,8 +10,8 @@ import pytest
 
 import reweightviz as rv
 from reweightviz.core.errors import ReweightvizWarning
-from reweightviz.readers.logs import read_log as logs
 from reweightviz.readers.logs._naming import Naming
+from reweightviz.readers.read_log import recognise
 
 A, B = "web", "code"
 
@@ -436,4 +436,4 @@ def test_our_own_logs_and_a_run_of_no_steps(tmp_path, root):
         rv.read_log(tmp_path)
     assert len(rv.read_log(tmp_path, name="one")) == 1
     for path in sorted((root / "data" / "logs").glob("*.jsonl")):
-        assert logs.recognise(path) == "jsonl" and len(rv.read_log(path)) > 0
+        assert recognise(path) == "jsonl" and len(rv.read_log(path)) > 0

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.readers.documents import jsonl
-from reweightviz.readers.documents.tables import read as read_corpus
+from reweightviz.readers.read_corpus import read_corpus
 from reweightviz.readers.swarms.two_tables import read as read_swarm
 
 ROWS = [

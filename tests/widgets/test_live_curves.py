@@ -14,7 +14,7 @@ from ipywidgets import Widget
 from reweightviz.core.errors import ReweightvizWarning
 from reweightviz.core.records import Records
 from reweightviz.core.run_lines import RunLineReader
-from reweightviz.readers.logs._tail import Tail
+from reweightviz.readers.tail import Tail
 from reweightviz.widgets.curves import live
 from reweightviz.widgets.curves.curves import LossCurves, WeightTrajectories
 from reweightviz.widgets.curves.live import Pulse

@@ -29,7 +29,7 @@ from reweightviz.core.selection import Selection
 from reweightviz.core.sources import Sources
 from reweightviz.core.store import open_corpus, same_documents
 from reweightviz.proposals import optimize as proposals
-from reweightviz.readers.logs._tail import Tail
+from reweightviz.readers.tail import Tail
 from reweightviz.widgets.curves.curves import LossCurves, WeightTrajectories
 from reweightviz.widgets.editor.mixture_editor import MixtureEditor
 from reweightviz.widgets.export_bar.export_bar import ExportBar

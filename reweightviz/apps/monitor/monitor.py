@@ -22,8 +22,8 @@ from reweightviz.core.sources import Sources
 from reweightviz.figures.palette import colors as palette
 from reweightviz.figures.run_amounts import whole_tokens
 from reweightviz.figures.run_svg import svg_text
-from reweightviz.readers.logs import read_log as log_files
-from reweightviz.readers.logs._tail import Tail
+from reweightviz.readers.read_log import follow_log
+from reweightviz.readers.tail import Tail
 from reweightviz.widgets.curves import run_curves as views
 from reweightviz.widgets.curves.curve_widget import checked_runs, read
 from reweightviz.widgets.curves.live import Pulse
@@ -336,4 +336,4 @@ _TITLES = {
 
 
 def _opened(run: Run) -> RunLog | Tail:
-    return run if isinstance(run, RunLog | Tail) else log_files.open_log(run)
+    return run if isinstance(run, RunLog | Tail) else follow_log(run)

@@ -32,7 +32,7 @@ EMPTY = ("", "~", "null", "Null", "NULL")
 """How YAML writes that there is no value."""
 
 
-def read(path: str | os.PathLike[str]) -> Sources:
+def read_sources(path: str | os.PathLike[str]) -> Sources:
     """Read a table of domains.
 
     Args:

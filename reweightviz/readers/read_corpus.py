@@ -37,7 +37,7 @@ FORMATS = (*PARQUET, *LINES, *(suffix + ".gz" for suffix in LINES))
 TEXTS = ("text", "domain", "id")
 
 
-def read(
+def read_corpus(
     source: Any,
     *,
     text: str = "text",
@@ -74,7 +74,7 @@ def read(
 
     Example:
         >>> table = pd.DataFrame({"body": ["a b", "c"], "kind": ["web", "code"]})
-        >>> read(table, text="body", domain="kind").domains
+        >>> read_corpus(table, text="body", domain="kind").domains
         ('web', 'code')
     """
     if on_error not in ("raise", "skip"):

@@ -22,7 +22,6 @@ from reweightviz.core.records import Records
 from reweightviz.core.runlog import RunLog
 from reweightviz.readers.logs._log_reader import LogReader, head_of
 from reweightviz.readers.logs._naming import NO_DOMAINS, Pattern
-from reweightviz.readers.logs._tail import Tail
 from reweightviz.readers.logs.csv_history import CsvHistory
 from reweightviz.readers.logs.json_rows import JsonRows
 from reweightviz.readers.logs.megatron_log import MegatronLog
@@ -35,6 +34,7 @@ from reweightviz.readers.logs.trainer_log import TrainerLog
 from reweightviz.readers.logs.trainer_state import TrainerState
 from reweightviz.readers.logs.wandb_history import WandbHistory
 from reweightviz.readers.logs.wandb_offline import WandbOffline
+from reweightviz.readers.tail import Tail
 
 FORMATS: dict[str, type[LogReader]] = {
     reader.name: reader
@@ -73,7 +73,7 @@ def recognise(path: str | os.PathLike[str]) -> str:
     return _found(_path(path), None)[0].name
 
 
-def read(
+def read_log(
     path: str | os.PathLike[str],
     *,
     name: str | None = None,
@@ -99,7 +99,7 @@ def read(
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "metrics.csv"
         >>> _ = path.write_text("step,train_loss_web,train_loss_code,lr\n10,3.0,2.0,0.1\n20,2.5,nan,0.1\n")
-        >>> log = read(path)
+        >>> log = read_log(path)
         >>> log.domains, log["loss"].tolist(), log.meta["pattern"]
         (('web', 'code'), [[3.0, 2.0], [2.5, nan]], {'loss': ['train_loss_{domain}']})
     """
@@ -118,14 +118,14 @@ def read(
     return log
 
 
-def open_log(
+def follow_log(
     path: str | os.PathLike[str],
     *,
     name: str | None = None,
     pattern: Pattern | None = None,
     format: str | None = None,  # noqa: A002
 ) -> Tail:
-    """Follow a run log, which need not be there yet; the arguments are those of :func:`read`."""
+    """Follow a run log, which need not be there yet; the arguments are those of :func:`read_log`."""
     return _opened(_path(path), name, pattern, format, follow=True)
 
 
