@@ -479,10 +479,10 @@ def export(
         **options: the framework's own, such as ``stopping_strategy="all_exhausted"``.
     """
     from reweightviz import exporters
-    from reweightviz.exporters import documents
+    from reweightviz.exporters import selected_documents
 
     if isinstance(mixture, Selection):
-        return documents.write(mixture, framework, path, overwrite=overwrite, **options)
+        return selected_documents.write(mixture, framework, path, overwrite=overwrite, **options)
     return exporters.find(framework).write(
         _shipped(mixture),
         path,
@@ -531,7 +531,7 @@ def load_mixture(
     """
     from reweightviz.exporters import check as checks
 
-    return checks.exporter_of(path, framework).read(path, sources=sources)
+    return checks.find_exporter(path, framework).read(path, sources=sources)
 
 
 def load_schedule(
@@ -543,14 +543,14 @@ def load_schedule(
     """Read a schedule back from a framework's config; a config of one mixture has one stage. Arguments as :func:`load_mixture`."""
     from reweightviz.exporters import check as checks
 
-    return checks.exporter_of(path, framework).read_schedule(path, sources=sources)
+    return checks.find_exporter(path, framework).read_schedule(path, sources=sources)
 
 
 def load_selection(path: str | os.PathLike[str], corpus: Corpus) -> Selection:
     """Read an exported selection (Parquet, JSON lines or CSV with a column ``id``) as rows of a corpus that has its ids."""
-    from reweightviz.exporters import documents
+    from reweightviz.exporters import selected_documents
 
-    return documents.read(path, corpus)
+    return selected_documents.read(path, corpus)
 
 
 def check(

@@ -104,7 +104,7 @@ SIZES = {"mean_tokens": "tokens and documents of each domain", "tokens": "tokens
 
 def _wanted(exporter: Exporter) -> Iterator[str]:
     """What an export needs beside the framework's options."""
-    yield "mixture or schedule" if exporter.schedules else "mixture"
+    yield "mixture or schedule" if exporter.takes_schedules else "mixture"
     if exporter.by_path:
         yield "a path for each domain"
     for size, what in SIZES.items():
@@ -182,7 +182,7 @@ def frameworks() -> str:
                 exporter.title,
                 f"`{exporter.name}`",
                 counts,
-                "yes" if exporter.schedules else "",
+                "yes" if exporter.takes_schedules else "",
                 shown,
             )
         )

@@ -171,7 +171,7 @@ def _convert(options: argparse.Namespace) -> int:
     mixture = _mixture(options, given)
     table: dict[str, Source] = dict(given or {})
     carried: list[str] = []
-    for domain, paths in check.paths_in(options.mixture, options.framework).items():
+    for domain, paths in check.read_paths(options.mixture, options.framework).items():
         known = table.get(domain, Source(0.0))
         carried += [] if known.paths else paths
         table[domain] = Source(known.tokens, known.documents, known.paths or tuple(paths))
@@ -329,7 +329,7 @@ def _check_record(options: argparse.Namespace) -> None:
 def _mixture(options: argparse.Namespace, sources: Sources | None) -> Mixture | Schedule:
     from reweightviz.exporters import check
 
-    exporter = check.exporter_of(options.mixture, options.framework)
+    exporter = check.find_exporter(options.mixture, options.framework)
     schedule = exporter.read_schedule(options.mixture, sources=sources)
     return schedule[0] if len(schedule) == 1 else schedule
 

@@ -23,7 +23,7 @@ from reweightviz.core.validation import mapping
 from reweightviz.core.version import VERSION
 from reweightviz.evaluation.law_inputs import law_inputs
 from reweightviz.exporters import provenance
-from reweightviz.exporters.check import check, exporter_of
+from reweightviz.exporters.check import check, find_exporter
 from reweightviz.figures.palette import colors
 from reweightviz.numerics.contrast import (
     Contrast,
@@ -482,7 +482,7 @@ def _written(
         report = check(path, sources=sources, tokens=tokens)
     except ReweightvizError:
         return Written(str(path), "", "", ())
-    record = exporter_of(path).open(path).record
+    record = find_exporter(path).open(path).record
     written = (
         (f"written by {record['written_by']} at {record['created']}",)
         if record.get("created")

@@ -20,7 +20,8 @@ from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.plan import Config, digest
 from reweightviz.exporters.report import Report
-from reweightviz.exporters.text import yaml_text, yaml_versions
+from reweightviz.exporters.text import yaml_versions
+from reweightviz.exporters.text.encoding import check_utf8
 from reweightviz.exporters.units import Unit
 
 NATIVE = (".py", ".json", ".jsonl", ".csv", ".txt")
@@ -48,11 +49,11 @@ def check(
     known = _recognised(Path(path)) if framework is None else Known(find(framework), "asked")
     exporter = known.exporter
     whole = known.document or exporter.open(path)
-    document = whole.of(exporter.name)
-    with document.blamed():
+    document = whole.for_framework(exporter.name)
+    with document.fault_first():
         config = exporter.parse(document)
     for name in (name for numbers in config.stages.values() for name in numbers):
-        yaml_text.check_text(name)
+        check_utf8(name)
     found = _Findings(exporter, document, config, sources, parse_budget(tokens))
     return Report(
         Path(path),
@@ -72,19 +73,19 @@ def recognise(path: PathLike) -> Exporter:
     return _recognised(Path(path)).exporter
 
 
-def exporter_of(path: PathLike, framework: str | None = None) -> Exporter:
+def find_exporter(path: PathLike, framework: str | None = None) -> Exporter:
     """The exporter of a framework, or the one that a file is recognised by where none is named."""
     return recognise(path) if framework is None else find(framework)
 
 
-def paths_in(path: PathLike, framework: str | None = None) -> dict[str, list[str]]:
+def read_paths(path: PathLike, framework: str | None = None) -> dict[str, list[str]]:
     """Domain to the files or datasets that a config names for it."""
-    exporter = exporter_of(path, framework)
-    document = exporter.open(path).of(exporter.name)
-    with document.blamed():
+    exporter = find_exporter(path, framework)
+    document = exporter.open(path).for_framework(exporter.name)
+    with document.fault_first():
         config = exporter.parse(document)
     found: dict[str, list[str]] = {}
-    for name, domain in exporter.domains(config, document.record).items():
+    for name, domain in exporter.find_domains(config, document.record).items():
         found.setdefault(domain, []).extend(
             config.paths.get(name) or ([name] if exporter.by_path else [])
         )
@@ -172,7 +173,7 @@ def _held(document: Document) -> str:
     if not document.text.strip():
         return "nothing"
     if document.path.suffix == ".py":
-        calls = [node.func for node in ast.walk(document.tree) if isinstance(node, ast.Call)]
+        calls = [node.func for node in ast.walk(document.python.tree) if isinstance(node, ast.Call)]
         called = {getattr(function, "attr", getattr(function, "id", "")) for function in calls}
         return f"Python that calls {listed(sorted(filter(None, called))) or 'nothing'}"
     if document.mapping:
@@ -203,7 +204,7 @@ class _Findings:
         )
         self.sources = Sources.of(sources)
         self.tokens = self.record.get("tokens") if tokens is None else tokens
-        self.domains = exporter.domains(config, self.record)
+        self.domains = exporter.find_domains(config, self.record)
         key = config.unit or self.record.get("unit_key")
         self.unit: Unit = next(
             (unit for unit in exporter.units if unit.key == key), exporter.units[0]
@@ -256,7 +257,7 @@ class _Findings:
         paths = [path for held in self.config.paths.values() for path in held] + [
             *(self.domains if self.exporter.by_path else ())
         ]
-        raw = self.exporter.raw(paths)
+        raw = self.exporter.find_unprepared(paths)
         if raw:
             yield f"{self.exporter.title} reads {self.exporter.prepared_data}, not files of text; this names {listed(raw, 3)}."
         names = {*self.domains, *self.domains.values(), *paths}
@@ -277,7 +278,7 @@ class _Findings:
         if self.config.refused:
             return None
         try:
-            return self.exporter.schedule(self.config, self.document, self.sources)
+            return self.exporter.to_schedule(self.config, self.document, self.sources)
         except ReweightvizError as error:
             shown = " The shares shown are of examples." if self.unit.size == "mean_tokens" else ""
             self.notes.append(f"{str(error)[:1].upper()}{str(error)[1:]}{shown}")

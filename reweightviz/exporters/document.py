@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import os
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,8 +12,8 @@ from typing import Any
 
 from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent
 from reweightviz.exporters import reading
-from reweightviz.exporters.text import python_calls, yaml_text
-from reweightviz.exporters.text.python_names import Names
+from reweightviz.exporters.text import yaml_load
+from reweightviz.exporters.text.python_file import PythonFile
 
 PathLike = str | os.PathLike[str]
 LANGUAGES = (".py", ".json", ".yaml", ".yml", "")
@@ -45,7 +43,7 @@ class Document:
         """Read a text file; one sentence where it cannot be."""
         return cls(Path(path), reading.text(Path(path)))
 
-    def beside(self, name: str) -> Document:
+    def sibling(self, name: str) -> Document:
         """Another file of the same folder."""
         text = self.drafts.get(name)
         return (
@@ -78,10 +76,14 @@ class Document:
             self.text.startswith("#!") and self.path.suffix != ".py"
         ):
             return None
-        return self._parsed[1] if self.path.suffix == ".py" else self._loaded[1]
+        if self.path.suffix != ".py":
+            return self._loaded[1]
+        if not self.python.fault:
+            return None
+        return WrongContent(path=self.path, reason=f"is no Python file: {self.python.fault}")
 
     @contextmanager
-    def blamed(self) -> Iterator[None]:
+    def fault_first(self) -> Iterator[None]:
         """Around what reads the document: where it fails on a text that is broken, what is broken is what is said."""
         try:
             yield
@@ -106,7 +108,7 @@ class Document:
         )
         return shared if not own.exists() and reading.record(shared, self.path.name) else own
 
-    def of(self, framework: str) -> Document:
+    def for_framework(self, framework: str) -> Document:
         """The document, without its provenance where that says that the file is another framework's."""
         return (
             self
@@ -114,37 +116,10 @@ class Document:
             else replace(self, recorded=False)
         )
 
-    @property
-    def tree(self) -> ast.Module:
-        """The syntax tree of a Python file; an empty one for another file or a faulty one."""
-        return self._parsed[0]
-
     @cached_property
-    def bindings(self) -> Names:
-        """What the names of a Python file stand for."""
-        return Names(self.tree)
-
-    @cached_property
-    def called(self) -> dict[str, list[ast.Call]]:
-        """The calls of a Python file by what they call, in the order of the file."""
-        return python_calls.by_name(self.tree)
-
-    def calls(self, name: str) -> list[dict[str | int, Any]]:
-        """The arguments of every call of a function or method, in the order of the file, as :func:`python_calls.arguments` gives them."""
-        return [python_calls.arguments(self, call) for call in python_calls.calls(self, name)]
-
-    def names(self, argument: Any) -> list[str]:
-        """What stands in a list or tuple argument, as a person would name it: text as it is, code as written."""
-        return [
-            python_calls.said(python_calls.value(self, item))
-            for item in python_calls.items(self, argument)
-        ]
-
-    @property
-    def constants(self) -> dict[str, Any]:
-        """Every name of the file itself that stands for a literal."""
-        found = {name: python_calls.constant(self, name) for name in self.bindings.of_the_file}
-        return {name: value for name, value in found.items() if value is not None}
+    def python(self) -> PythonFile:
+        """The calls and names of a Python file; an empty one for a file of another kind."""
+        return PythonFile(self.text if self.path.suffix == ".py" else "")
 
     @cached_property
     def _loaded(self) -> tuple[Any, ReweightvizError | None]:
@@ -154,27 +129,6 @@ class Document:
         ):
             return None, None
         try:
-            return yaml_text.parsed(self.text, self.path), None
+            return yaml_load.load(self.text, self.path), None
         except ReweightvizError as error:
             return None, error
-
-    @cached_property
-    def _parsed(self) -> tuple[ast.Module, ReweightvizError | None]:
-        """The syntax tree of a Python file, and what is wrong with it."""
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return ast.parse(
-                    self.text.removeprefix("\ufeff") if self.path.suffix == ".py" else ""
-                ), None
-        except SyntaxError as error:
-            fault = error.msg.partition(";")[0] + (
-                f" (line {error.lineno})" if error.lineno else ""
-            )
-        except (MemoryError, RecursionError):
-            fault = "it is nested too deeply"
-        except ValueError as error:
-            fault = str(error)
-        return ast.Module([], []), WrongContent(
-            path=self.path, reason=f"is no Python file: {fault}"
-        )

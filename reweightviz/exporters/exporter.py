@@ -6,7 +6,7 @@ import contextlib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -32,25 +32,11 @@ from reweightviz.exporters import provenance
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.draft import Draft
 from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, digest
-from reweightviz.exporters.text import yaml_text
+from reweightviz.exporters.text import endings, yaml_edit
+from reweightviz.exporters.text.encoding import check_utf8, to_json
 from reweightviz.exporters.units import TOKENS, Unit, exact_shares
 
 CONFIGS = {".yaml", ".yml", ".json", ".py", ".txt", ".csv"}
-COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
-DATA = (
-    ".jsonl",
-    ".json",
-    ".ndjson",
-    ".parquet",
-    ".csv",
-    ".txt",
-    ".arrow",
-    ".bin",
-    ".idx",
-    ".npy",
-    ".tar",
-    ".mds",
-)
 TEXT = re.compile(r"\.(jsonl|json|ndjson|parquet|csv|txt|arrow)(\.(gz|zst|bz2|xz))?$")
 """Files of text, as they are before a framework's own preprocessing."""
 
@@ -105,7 +91,7 @@ class Exporter:
     def render(
         self, plan: Plan, old: Document | None, *args: Any, **options: Any
     ) -> dict[str, str]:
-        """Return the name of each file to its text."""
+        """Return the name of each file and its text."""
         raise NotImplementedError
 
     def parse(self, document: Document) -> Config:
@@ -208,7 +194,7 @@ class Exporter:
             mixture,
             table,
             budget,
-            self.unit(unit),
+            self.find_unit(unit),
             max_epochs,
             old,
             (self.render.__kwdefaults__ or {}) | options,
@@ -260,7 +246,7 @@ class Exporter:
             ),
         }
         ordered = (
-            {sidecar: yaml_text.json_text(record)}
+            {sidecar: to_json(record)}
             | {f: t for f, t in files.items() if f != main}
             | {main: files[main]}
         )
@@ -289,19 +275,19 @@ class Exporter:
         self, path: PathLike, *, sources: Sources | Mapping[str, Any] | None = None
     ) -> Schedule:
         """The same as a Schedule; a file without stages has one, at step 0."""
-        document = self.open(path).of(self.name)
-        with document.blamed():
+        document = self.open(path).for_framework(self.name)
+        with document.fault_first():
             config = self.parse(document)
         if config.refused:
             raise ReweightvizError(f"{document.path}: {config.refused[0]}")
-        return self.schedule(config, document, sources)
+        return self.to_schedule(config, document, sources)
 
-    def filled(self, plan: Plan, old: Document | None, change: Callable[[Any], None]) -> str:
+    def render_yaml(self, plan: Plan, old: Document | None, change: Callable[[Any], None]) -> str:
         """A new YAML text below the provenance, or the old one with its content changed in place."""
         title = f"Training mixture for {self.title}"
         if old is None:
-            return plan.comment(title) + yaml_text.made(change)
-        text = yaml_text.edited(old.text, change, old.path)
+            return plan.comment(title) + yaml_edit.make(change)
+        text = yaml_edit.edit(old.text, change, old.path)
         ours = re.match(rf"# {re.escape(title)}, written by .*\n(#.*\n)*", text)
         return text if ours is None else plan.comment(title) + text[ours.end() :]
 
@@ -312,7 +298,7 @@ class Exporter:
             target / self.main_file if self.main_file and target.is_dir() else target
         )
 
-    def schedule(
+    def to_schedule(
         self, config: Config, document: Document, sources: Sources | Mapping[str, Any] | None = None
     ) -> Schedule:
         """What a config says, in shares of tokens by domain."""
@@ -324,8 +310,8 @@ class Exporter:
                 f"{[*config.stages][:12]}",
             )
         table = Sources.of(sources)
-        unit = self.unit(config.unit or record.get("unit_key"))
-        domains = self.domains(config, record)
+        unit = self.find_unit(config.unit or record.get("unit_key"))
+        domains = self.find_domains(config, record)
         sizes = self._sizes(unit, config, record, domains, table, document.path)
         edited = bool(record) and record.get("digest") != digest(config)
         stages = {}
@@ -333,7 +319,7 @@ class Exporter:
             shares: Numbers = {}
             for name, number in numbers.items():
                 shares[domains[name]] = shares.get(domains[name], 0.0) + number * sizes[name]
-            stages[start] = provenance.restored(shares, record, document.path, edited=edited)
+            stages[start] = provenance.restore_mixture(shares, record, document.path, edited=edited)
         every = dict.fromkeys(domain for mixture in stages.values() for domain in mixture)
         whole = {
             start: Mixture([(d, mixture.get(d, 0.0)) for d in every], source=mixture.source)
@@ -341,12 +327,14 @@ class Exporter:
         }
         return Schedule(whole, steps=config.steps, source=stages[0].source)
 
-    def domains(self, config: Config, record: Mapping[str, Any]) -> dict[str, str]:
+    def find_domains(self, config: Config, record: Mapping[str, Any]) -> dict[str, str]:
         """Name in the file to domain: from the provenance, else the name, or the end of the path, itself."""
         known = {str(name): str(domain) for name, domain in (record.get("names") or {}).items()}
         names = list(dict.fromkeys(name for numbers in config.stages.values() for name in numbers))
         guesses = {
-            name: self.guess(name) if self.by_path else name for name in names if name not in known
+            name: self.guess_domain(name) if self.by_path else name
+            for name in names
+            if name not in known
         }
         counts = [*guesses.values(), *set(known.values())]
         return {
@@ -358,18 +346,15 @@ class Exporter:
             for name in names
         }
 
-    def raw(self, paths: Iterable[str]) -> list[str]:
+    def find_unprepared(self, paths: Iterable[str]) -> list[str]:
         """Those that are files of text, where the framework reads them only once they are prepared."""
         return [path for path in paths if self.prepared_data and TEXT.search(path.lower())]
 
-    def guess(self, name: str) -> str:
+    def guess_domain(self, name: str) -> str:
         """The domain that a path seems to hold: its last part, without endings."""
-        last = PurePosixPath(name.rstrip("/")).name
-        while last.lower().endswith((*DATA, *COMPRESSED)):
-            last = last.rpartition(".")[0]
-        return last or name
+        return endings.strip(name) or name
 
-    def entries(
+    def make_entries(
         self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]
     ) -> dict[str, Entry]:
         """Name in the file to what it stands for: one entry a domain, by name, or by path for ``by_path``."""
@@ -378,7 +363,7 @@ class Exporter:
         for domain in domains:
             paths = _paths(domain, sources)
             if self.by_path:
-                name = self.identity(domain, paths, options)
+                name = self.identify(domain, paths, options)
             else:
                 name = (
                     domain
@@ -395,7 +380,7 @@ class Exporter:
             found[name] = Entry(domain, 1.0, tuple(paths))
         return found
 
-    def identity(self, domain: str, paths: Sequence[str], options: Mapping[str, Any]) -> str:
+    def identify(self, domain: str, paths: Sequence[str], options: Mapping[str, Any]) -> str:
         """What a ``by_path`` format knows a domain by: its only path."""
         if len(paths) != 1:
             got = f"{len(paths)} paths" if paths else "no path"
@@ -432,7 +417,7 @@ class Exporter:
             else mixture[0]
         )
         for domain in whole:
-            yaml_text.check_text(domain)
+            check_utf8(domain)
         drawn = [
             domain
             for domain in whole
@@ -440,7 +425,7 @@ class Exporter:
         ]
         self._check_sources(drawn, whole, sources)
         sizes = unit.sizes(drawn, sources, self.title)
-        entries = self.entries(drawn, sources, options)
+        entries = self.make_entries(drawn, sources, options)
         known = (
             {domain: name for name, domain in (old.record.get("names") or {}).items()}
             if old is not None
@@ -472,22 +457,29 @@ class Exporter:
         }
         if unit.size:
             record["sizes"] = sizes
-        gone = [
+        dropped_names = [
             name
             for domain in record["dropped"]
             for name in (domain, known.get(domain, domain), *_paths(domain, sources))
         ]
         with contextlib.suppress(ReweightvizError):
-            gone += self.entries(record["dropped"], sources, options)
+            dropped_names += self.make_entries(record["dropped"], sources, options)
         return Plan(
-            entries, numbers, tuple(dict.fromkeys(gone)), unit, sources, tokens, steps, record
+            entries,
+            numbers,
+            tuple(dict.fromkeys(dropped_names)),
+            unit,
+            sources,
+            tokens,
+            steps,
+            record,
         )
 
     def _check_sources(self, drawn: Sequence[str], whole: Mixture, sources: Sources | None) -> None:
         for domain in drawn:
             if sources is not None and domain not in sources and whole[domain]:
                 raise UnknownName(kind="domain in sources=", name=domain, known=sources)
-            raw = self.raw(_paths(domain, sources))
+            raw = self.find_unprepared(_paths(domain, sources))
             if raw:
                 raise RefusedByFramework(
                     framework=self.title,
@@ -544,7 +536,7 @@ class Exporter:
             name
             for numbers in there.values()
             for name, value in numbers.items()
-            if value and name not in plan.entries and name not in plan.gone
+            if value and name not in plan.entries and name not in plan.dropped_names
         ]
         if strangers:
             raise ReweightvizError(
@@ -584,7 +576,7 @@ class Exporter:
             return parts
         return dict(zip(parts, exact_shares(np.array(list(parts.values()))).tolist(), strict=True))
 
-    def unit(self, key: str | None) -> Unit:
+    def find_unit(self, key: str | None) -> Unit:
         """The unit of a key; the default without one."""
         units = {unit.key: unit for unit in self.units}
         if key is not None and key not in units:
@@ -597,7 +589,7 @@ class Exporter:
                 f"merge=True changes a YAML or JSON config; what {self.title} reads is "
                 "written whole: leave merge out."
             )
-        document = self.open(target).of(self.name)
+        document = self.open(target).for_framework(self.name)
         if document.fault is not None:
             raise document.fault
         return document

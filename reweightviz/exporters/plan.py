@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from reweightviz.core.errors import UnreadableFile
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import provenance
 from reweightviz.exporters.units import Unit
@@ -32,7 +34,7 @@ class Plan:
             among them.
         stages: first step to the numbers from there on, by name in the file; a mixture has one
             stage, at 0. A stage leaves out what it does not draw.
-        gone: names in the file of the domains whose weight is 0, for a merge to take out.
+        dropped_names: names in the file of the domains whose weight is 0, for a merge to take out.
         unit: of the numbers.
         sources: what there is of each domain, where it is known.
         tokens: budget of the run, where it is known.
@@ -42,7 +44,7 @@ class Plan:
 
     entries: Mapping[str, Entry]
     stages: Mapping[int, Numbers]
-    gone: tuple[str, ...]
+    dropped_names: tuple[str, ...]
     unit: Unit
     sources: Sources | None
     tokens: float | None
@@ -55,7 +57,7 @@ class Plan:
         return self.stages[0]
 
     @property
-    def repeats(self) -> bool:
+    def has_repeats(self) -> bool:
         """Whether the budget asks for more than one pass over some domain."""
         return max(self.record.get("epochs", {}).values(), default=0.0) > 1 + 1e-6
 
@@ -102,7 +104,30 @@ def digest(config: Config) -> str:
     )
 
 
-def number(value: object) -> float:
+def read_rows(path: Path, rows: Sequence[Any], name: str, weight: str) -> Numbers:
+    """Read the numbers of a table that is a list of dictionaries.
+
+    Args:
+        path: of the file, for the error.
+        rows: the table.
+        name: key of the name in each row.
+        weight: key of the number in each row.
+
+    Raises:
+        UnreadableFile: a row lacks a key, or a name stands twice.
+    """
+    try:
+        numbers = {str(row[name]): to_number(row[weight]) for row in rows}
+    except (KeyError, TypeError) as error:
+        raise UnreadableFile(
+            path=path, reason=f"each row of its table needs {name!r} and {weight!r}: {error}"
+        ) from error
+    if len(numbers) < len(rows):
+        raise UnreadableFile(path=path, reason=f"each {name} may stand once in its table")
+    return numbers
+
+
+def to_number(value: object) -> float:
     """A finite number >= 0 as a framework would take it from a config; nan where it is none."""
     try:
         found = (

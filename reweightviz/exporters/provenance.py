@@ -104,7 +104,7 @@ def digest(weights: Mapping[str, float]) -> str:
     return hashlib.blake2b(json.dumps(pairs).encode(), digest_size=8).hexdigest()
 
 
-def restored(
+def restore_mixture(
     shares: Mapping[str, float], found: Mapping[str, Any], path: object, *, edited: bool
 ) -> Mixture:
     """The mixture that a file holds: its own weights, with the domains that were left out at 0.

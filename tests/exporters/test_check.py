@@ -15,7 +15,7 @@ import reweightviz as rv
 from reweightviz import exporters
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.sources import Source, Sources
-from reweightviz.exporters.check import check, paths_in, recognise
+from reweightviz.exporters.check import check, read_paths, recognise
 from reweightviz.exporters.document import Document
 
 FRAMEWORKS = sorted(exporters.FRAMEWORKS)
@@ -369,7 +369,7 @@ def test_words_that_pyyaml_reads_otherwise_are_said(tmp_path):
 
 
 def test_paths_of_a_config_are_found_by_domain(tmp_path):
-    assert paths_in(export("megatron", tmp_path)) == {
+    assert read_paths(export("megatron", tmp_path)) == {
         domain: [*SOURCES[domain].paths] for domain in ("web", "code", "math")
     }
 

@@ -85,7 +85,7 @@ def test_faults_of_a_language_are_told_where_the_file_holds_one(tmp_path, name, 
 
 def test_python_is_read_without_warnings_and_with_a_byte_order_mark(tmp_path, recwarn):
     document = Document(tmp_path / "c.py", "\ufeffx = '\\d'\n")
-    assert document.constants == {"x": "\\d"}
+    assert document.python.constant("x") == "\\d"
     assert not recwarn
 
 

@@ -217,4 +217,4 @@ def test_a_dataset_that_stands_twice_adds_up_and_bad_numbers_are_named(tmp_path)
     ],
 )
 def test_a_version_in_a_name_is_no_ending(name, domain):
-    assert exporters.find("trl").guess(name) == domain
+    assert exporters.find("trl").guess_domain(name) == domain

@@ -83,7 +83,7 @@ def test_without_provenance_names_are_guessed_and_packed_examples_are_tokens(tmp
         match="share of examples .documents., so shares of tokens need the tokens and documents of 'web'",
     ):
         TRL.read(path)
-    found = TRL.domains(TRL.parse(TRL.open(path)), {})
+    found = TRL.find_domains(TRL.parse(TRL.open(path)), {})
     assert list(found.values()) == ["web", "code:python", "math::validation"]
     assert list(TRL.parse(TRL.open(path)).stages[0].values()) == pytest.approx([0.5, 0.3, 0.2])
     assert TRL.parse(TRL.open(path)).paths == {

@@ -17,8 +17,8 @@ from reweightviz.core.errors import RefusedByFramework, ReweightvizError, listed
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks.huggingface import HUB, place
-from reweightviz.exporters.plan import Numbers, Plan, number
-from reweightviz.exporters.text import endings, yaml_text
+from reweightviz.exporters.plan import Numbers, Plan, to_number
+from reweightviz.exporters.text import endings, yaml_edit
 
 Entry = Mapping[str, Any]
 
@@ -29,7 +29,7 @@ class HubExporter(Exporter):
     by_path = True
     merges = True
 
-    def identity(self, domain: str, paths: Sequence[str], options: Mapping[str, Any]) -> str:
+    def identify(self, domain: str, paths: Sequence[str], options: Mapping[str, Any]) -> str:
         """The files, or the name of the dataset with its configuration and split."""
         if not paths:
             raise RefusedByFramework(
@@ -40,7 +40,7 @@ class HubExporter(Exporter):
         found = made(domain, paths, str(options.get("split") or "train"))
         return named(found["path"], found.get("name"), found["split"], found.get("data_files"))
 
-    def guess(self, name: str) -> str:
+    def guess_domain(self, name: str) -> str:
         """The domain that an entry seems to hold, by what its files share or by the dataset's name."""
         return _guess(name)
 
@@ -97,7 +97,7 @@ def entries(document: Document, *keys: str) -> list[Entry]:
 def rows(
     root: CommentedMap, keys: Sequence[str], plan: Plan, name_of: Callable[[Entry], str]
 ) -> Iterator[tuple[str, CommentedMap]]:
-    """:func:`yaml_text.rows` for a plan; refuses a list in which an entry stands twice."""
+    """:func:`yaml_edit.match_entries` for a plan; refuses a list in which an entry stands twice."""
     names = [name_of(item) for item in _inner(root, keys) or [] if isinstance(item, Mapping)]
     twice = [
         name for name in dict.fromkeys(names) if names.count(name) > 1 and name in plan.numbers
@@ -107,7 +107,7 @@ def rows(
             f"{'.'.join(keys)} of this config has {listed(twice)} more than once: keep "
             "one entry of each."
         )
-    return yaml_text.rows(root, keys, plan.numbers, name_of, gone=plan.gone)
+    return yaml_edit.match_entries(root, keys, plan.numbers, name_of, dropped=plan.dropped_names)
 
 
 def files(found: Iterable[Entry], name_of: Callable[[Entry], str]) -> dict[str, tuple[str, ...]]:
@@ -123,7 +123,7 @@ def summed(found: Iterable[Entry], name_of: Callable[[Entry], str], key: str) ->
     """Name to number; entries of one name add up."""
     numbers: Numbers = {}
     for entry in found:
-        numbers[name_of(entry)] = numbers.get(name_of(entry), 0.0) + number(entry.get(key))
+        numbers[name_of(entry)] = numbers.get(name_of(entry), 0.0) + to_number(entry.get(key))
     return numbers
 
 
@@ -155,4 +155,4 @@ def _guess(name: str) -> str:
         if "," in name
         else name.partition("*")[0].rstrip("/-_.")
     )
-    return endings.bare(shared) or name
+    return endings.strip(shared) or name

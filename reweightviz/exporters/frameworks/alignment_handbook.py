@@ -20,8 +20,8 @@ from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks import _hub as hub
 from reweightviz.exporters.frameworks.huggingface import builder
-from reweightviz.exporters.plan import Config, Entry, Plan, number
-from reweightviz.exporters.text import yaml_text
+from reweightviz.exporters.plan import Config, Entry, Plan, to_number
+from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import FRACTION
 
 KEYS = ("dataset_mixture", "datasets")
@@ -65,18 +65,18 @@ class AlignmentHandbook(hub.HubExporter):
             for name, entry in hub.rows(root, KEYS, plan, _name):
                 if not entry:
                     domain, _, paths = plan.entries[name]
-                    yaml_text.put_all(
+                    yaml_edit.put_all(
                         entry,
                         _made(domain, _folder(domain, paths), split)
                         | ({"columns": list(columns)} if columns else {}),
                     )
                 # Rows are cut off, so the last bit of a float counts: 0.37499999999999994 of 600
                 # rows are 224.
-                yaml_text.put(entry, ["weight"], min(float(f"{plan.numbers[name]:.15g}"), 1.0))
+                yaml_edit.put(entry, ["weight"], min(float(f"{plan.numbers[name]:.15g}"), 1.0))
             if old is None:
-                yaml_text.put(root, ["dataset_mixture", "seed"], whole_number("seed", seed))
+                yaml_edit.put(root, ["dataset_mixture", "seed"], whole_number("seed", seed))
 
-        return {"": self.filled(plan, old, fill)}
+        return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
         """``dataset_mixture.datasets[].weight``; the whole dataset where there is none."""
@@ -84,7 +84,7 @@ class AlignmentHandbook(hub.HubExporter):
         if not entries and isinstance(mixer, Mapping):
             sentence = "dataset_mixer is gone from alignment-handbook: it reads dataset_mixture.datasets, entries with id and weight."
             return Config(
-                {0: {str(name): number(weight) for name, weight in mixer.items()}},
+                {0: {str(name): to_number(weight) for name, weight in mixer.items()}},
                 refused=(sentence,),
             )
         if not entries or not all("id" in entry for entry in entries):
@@ -97,7 +97,7 @@ class AlignmentHandbook(hub.HubExporter):
             {**entry, "weight": 1.0 if entry.get("weight") is None else entry["weight"]}
             for entry in entries
         ]
-        above = [_name(entry) for entry in kept if number(entry["weight"]) > 1 + 1e-9]
+        above = [_name(entry) for entry in kept if to_number(entry["weight"]) > 1 + 1e-9]
         refused = (
             (
                 "a weight is the fraction of that dataset to keep, at most 1; that of "
@@ -115,7 +115,7 @@ class AlignmentHandbook(hub.HubExporter):
             document.mapping.get("dataset_mixer"), Mapping
         )
 
-    def entries(
+    def make_entries(
         self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]
     ) -> dict[str, Entry]:
         """As everywhere; files of two domains in one folder are refused, which would be read whole for both."""
@@ -129,11 +129,11 @@ class AlignmentHandbook(hub.HubExporter):
                         f"{folder!r}; each needs a folder of "
                         "its own."
                     )
-        return super().entries(domains, sources, options)
+        return super().make_entries(domains, sources, options)
 
-    def identity(self, domain: str, paths: Sequence[str], options: Mapping[str, Any]) -> str:
+    def identify(self, domain: str, paths: Sequence[str], options: Mapping[str, Any]) -> str:
         """The name of the dataset, or the folder."""
-        return super().identity(domain, _folder(domain, paths), options)
+        return super().identify(domain, _folder(domain, paths), options)
 
 
 def _name(entry: hub.Entry) -> str:

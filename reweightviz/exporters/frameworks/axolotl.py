@@ -34,8 +34,8 @@ from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks import _hub as hub
 from reweightviz.exporters.frameworks import _slices as slices
 from reweightviz.exporters.frameworks.huggingface import builder
-from reweightviz.exporters.plan import Config, Numbers, Plan, number
-from reweightviz.exporters.text import yaml_text
+from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
+from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import COPIES
 
 CLOUD = ("s3://", "gs://", "gcs://", "adl://", "abfs://", "az://", "oci://")
@@ -75,12 +75,12 @@ class Axolotl(hub.HubExporter):
             _check_entries(hub.entries(old, "datasets"))
 
         def fill(root: Any) -> None:
-            for name, entry in yaml_text.rows(
-                root, ["datasets"], plan.numbers, _name, gone=plan.gone
+            for name, entry in yaml_edit.match_entries(
+                root, ["datasets"], plan.numbers, _name, dropped=plan.dropped_names
             ):
                 if not entry:
                     domain, _, paths = plan.entries[name]
-                    yaml_text.put_all(entry, _made(domain, paths, split) | {"type": type})
+                    yaml_edit.put_all(entry, _made(domain, paths, split) | {"type": type})
             for name, passes in plan.numbers.items():
                 domain = plan.entries[name].domain
                 rows = (
@@ -91,9 +91,9 @@ class Axolotl(hub.HubExporter):
                 _check_percent(domain, passes, rows)
                 _enter(root["datasets"], name, *slices.cut(passes, rows), rows)
             if old is None or old.mapping.get("shuffle_merged_datasets") is False:
-                yaml_text.put(root, ["shuffle_merged_datasets"], True)
+                yaml_edit.put(root, ["shuffle_merged_datasets"], True)
 
-        return {"": self.filled(plan, old, fill)}
+        return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
         """The passes over each dataset, from all entries of one path."""
@@ -115,7 +115,7 @@ class Axolotl(hub.HubExporter):
             traps=_surprises(numbers, config),
         )
 
-    def schedule(
+    def to_schedule(
         self, config: Config, document: Document, sources: Sources | Mapping[str, Any] | None = None
     ) -> Schedule:
         """Slices that do not say of how many rows they are take that from the documents of ``sources``."""
@@ -123,7 +123,7 @@ class Axolotl(hub.HubExporter):
             table = sources if isinstance(sources, Sources) else Sources(sources or {"": 0})
             rows = {
                 name: table[domain].documents
-                for name, domain in self.domains(config, document.record).items()
+                for name, domain in self.find_domains(config, document.record).items()
                 if domain in table
             }
             config = replace(config, stages={0: _numbers(document, rows)})
@@ -134,7 +134,7 @@ class Axolotl(hub.HubExporter):
                 "not say of how many: put "
                 "'# of 41150 rows' behind it, or pass sources= with documents."
             )
-        return super().schedule(config, document, sources)
+        return super().to_schedule(config, document, sources)
 
     def recognises(self, document: Document) -> bool:
         """``datasets`` of paths with types, or beside what else Axolotl reads."""
@@ -173,7 +173,7 @@ def _numbers(document: Document, rows: Mapping[str, float | None]) -> Numbers:
         for name in _names(entry):
             passes = slices.passes(
                 entry.get("split"), slices.rows_said(entry) or rows.get(name)
-            ) / number(entry.get("shards") or 1)
+            ) / to_number(entry.get("shards") or 1)
             numbers[name] = numbers.get(name, 0.0) + passes
     return numbers
 
@@ -239,9 +239,9 @@ def _enter(
         entry = entries[place]
         for key, one in (("shards", 1), ("shards_idx", 0)):
             if entry.get(key):
-                yaml_text.put(entry, [key], one)
+                yaml_edit.put(entry, [key], one)
         if cut or entry.get("split"):
-            yaml_text.put(entry, ["split"], slices.base(entry.get("split")) + cut)
+            yaml_edit.put(entry, ["split"], slices.base(entry.get("split")) + cut)
             slices.say_rows(entry, rows if cut else None)
 
 

@@ -24,8 +24,8 @@ from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks import llama_factory
-from reweightviz.exporters.plan import Config, Plan, number
-from reweightviz.exporters.text import yaml_text
+from reweightviz.exporters.plan import Config, Plan, to_number
+from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 COMPONENTS = ("doremi", "odm", "static")
@@ -116,7 +116,9 @@ class DataFlex(Exporter):
                 "update_times": update_times,
             }
         texts = {
-            self.main_file: self.filled(plan, old, lambda root: yaml_text.put_all(root, values))
+            self.main_file: self.render_yaml(
+                plan, old, lambda root: yaml_edit.put_all(root, values)
+            )
         }
         params: dict[str, dict[str, Any]] = {
             "odm": {"alpha": alpha, "warmup_steps": warmup_steps},
@@ -137,12 +139,12 @@ class DataFlex(Exporter):
             mixer = mixer | {STARTS[component]: proportions}
 
         def fill(root: Any) -> None:
-            yaml_text.put(root, ["mixers", component, "name"], component)
+            yaml_edit.put(root, ["mixers", component, "name"], component)
             for key, value in mixer.items():
-                yaml_text.put(root, ["mixers", component, "params", key], value)
+                yaml_edit.put(root, ["mixers", component, "params", key], value)
 
         if mixer and (fresh or there):
-            texts[CONFIG] = self.filled(plan, there, fill)
+            texts[CONFIG] = self.render_yaml(plan, there, fill)
         return texts | llama_factory.registry(
             plan, old, dataset_dir or before.get("dataset_dir"), column
         )
@@ -170,7 +172,7 @@ class DataFlex(Exporter):
         shares = (
             [1.0] * len(names)
             if given is None
-            else [number(share) for share in given]
+            else [to_number(share) for share in given]
             if isinstance(given, list)
             else []
         )
@@ -212,7 +214,7 @@ def _unit(content: Mapping[str, Any]) -> str:
 
 def _beside(document: Document, name: str) -> Document | None:
     try:
-        return document.beside(str(PurePosixPath(name)))
+        return document.sibling(str(PurePosixPath(name)))
     except UnreadableFile:
         return None
 
@@ -233,7 +235,7 @@ def _stale(document: Document, shares: Sequence[float]) -> Iterable[str]:
     said = _params(components, component).get(STARTS[component])
     if said is None and (component == "odm" or content.get("static_mix")):
         return
-    own = [number(share) for share in said] if isinstance(said, list) else [1.0] * len(shares)
+    own = [to_number(share) for share in said] if isinstance(said, list) else [1.0] * len(shares)
     if len(own) != len(shares) or not all(
         abs(a / sum(own) - b / sum(shares)) < CLOSE for a, b in zip(own, shares, strict=True)
     ):

@@ -31,8 +31,8 @@ from reweightviz.exporters import provenance
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.draft import Draft
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.plan import Config, Entry, Plan, number
-from reweightviz.exporters.text import yaml_text
+from reweightviz.exporters.plan import Config, Entry, Plan, to_number
+from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import COPIES, TOKENS
 
 UNITS = {"frequencies": COPIES, "manifest": TOKENS}
@@ -113,21 +113,21 @@ class Dclm(Exporter):
                 else []
             )
             wanted = dict.fromkeys([*names, *order], 0.0)
-            for name, row in yaml_text.rows(
+            for name, row in yaml_edit.match_entries(
                 root, ["sources"], wanted, lambda row: row.get("source")
             ):
                 if not row and name in markers:
-                    yaml_text.put_all(row, {"source": name, "markers": markers[name]})
-            yaml_text.put(root, ["sampling_frequencies"], frequencies)
+                    yaml_edit.put_all(row, {"source": name, "markers": markers[name]})
+            yaml_edit.put(root, ["sampling_frequencies"], frequencies)
 
-        return {"": self.filled(plan, old, fill)}
+        return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
         """``sampling_frequencies``, or what the arguments would really train on."""
         if "sampling_frequencies" in document.mapping:
             return _frequencies(document)
         arguments = _arguments(document)
-        weights = [number(word) for word in arguments.get("train-data-mix-weights", ())]
+        weights = [to_number(word) for word in arguments.get("train-data-mix-weights", ())]
         names = arguments.get("dataset-manifest") or arguments.get("train-data") or []
         if not names:
             raise WrongContent(
@@ -148,7 +148,7 @@ class Dclm(Exporter):
             (
                 int(float(word))
                 for word in arguments.get("train-num-samples", ())
-                if number(word) > 0
+                if to_number(word) > 0
             ),
             None,
         )
@@ -165,7 +165,7 @@ class Dclm(Exporter):
                 {0: dict(zip(names, weights, strict=True))}, unit=TOKENS.key, refused=refused
             )
         workers = next(
-            (int(float(word)) for word in arguments.get("workers", ()) if number(word) > 0), 1
+            (int(float(word)) for word in arguments.get("workers", ()) if to_number(word) > 0), 1
         )
         try:
             shares = _drawn(
@@ -201,17 +201,17 @@ class Dclm(Exporter):
             }
         )
 
-    def guess(self, name: str) -> str:
+    def guess_domain(self, name: str) -> str:
         """The folder that a manifest or a shard lies in; a source of the YAML is called by its name."""
         folder = PurePosixPath(name).parent.name
         return folder if "/" in name and folder else name
 
-    def entries(
+    def make_entries(
         self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]
     ) -> dict[str, Entry]:
         """By name for the YAML, by manifest for the arguments."""
         if options["form"] == "manifest":
-            return super().entries(domains, sources, options)
+            return super().make_entries(domains, sources, options)
         taken = set(RESERVED)
         found = {}
         for domain in domains:
@@ -242,7 +242,7 @@ def _frequencies(document: Document) -> Config:
         markers = {
             str(row["source"]): [str(marker) for marker in row["markers"]] for row in rows or ()
         }
-        numbers = {str(name): number(value) for name, value in table.items()}
+        numbers = {str(name): to_number(value) for name, value in table.items()}
     except (TypeError, KeyError, AttributeError) as error:
         raise WrongContent(
             path=document.path,

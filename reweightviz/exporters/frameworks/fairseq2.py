@@ -14,8 +14,8 @@ from typing import Any
 from reweightviz.core.errors import WrongContent, listed
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.plan import Config, Plan, number
-from reweightviz.exporters.text import yaml_text
+from reweightviz.exporters.plan import Config, Plan, to_number
+from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 FAMILY = "lm_train"
@@ -41,13 +41,17 @@ class Fairseq2(Exporter):
 
         def fill(root: Any) -> None:
             if old is None:
-                yaml_text.put(root, ["dataset", "family"], FAMILY)
-            for path, entry in yaml_text.rows(
-                root, SOURCES, plan.numbers, lambda entry: entry.get("path"), gone=plan.gone
+                yaml_edit.put(root, ["dataset", "family"], FAMILY)
+            for path, entry in yaml_edit.match_entries(
+                root,
+                SOURCES,
+                plan.numbers,
+                lambda entry: entry.get("path"),
+                dropped=plan.dropped_names,
             ):
-                yaml_text.put_all(entry, {"path": path, "weight": plan.numbers[path]})
+                yaml_edit.put_all(entry, {"path": path, "weight": plan.numbers[path]})
 
-        return {"": self.filled(plan, old, fill)}
+        return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
         """``dataset.config_overrides.sources``; a source without a weight has 1."""
@@ -62,7 +66,7 @@ class Fairseq2(Exporter):
                 reason=f"has no {'.'.join(SOURCES)}: it must list sources, each with a path "
                 "and a weight",
             )
-        numbers = {str(row["path"]): number(row.get("weight", 1.0)) for row in rows}
+        numbers = {str(row["path"]): to_number(row.get("weight", 1.0)) for row in rows}
         bad = [path for path, value in numbers.items() if not value >= 0]
         refused = (
             [f"the weights of sources must be numbers >= 0; those of {listed(bad)} are not."]

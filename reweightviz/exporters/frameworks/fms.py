@@ -25,8 +25,9 @@ from reweightviz.core.errors import ReweightvizError, UnknownName, WrongContent,
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks.huggingface import builder
-from reweightviz.exporters.plan import Config, Numbers, Plan, number
-from reweightviz.exporters.text import yaml_text
+from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
+from reweightviz.exporters.text import yaml_edit
+from reweightviz.exporters.text.encoding import check_utf8
 from reweightviz.exporters.units import EXAMPLES, TOKENS, exact_shares
 
 STRATEGIES = ("all_exhausted", "first_exhausted")
@@ -104,7 +105,7 @@ class FmsHfTuning(Exporter):
         }
         _check(sampling_stopping_strategy, given, online=online)
         usual = (
-            {"sampling_stopping_strategy": STRATEGIES[0 if plan.repeats else 1], "seed": 42}
+            {"sampling_stopping_strategy": STRATEGIES[0 if plan.has_repeats else 1], "seed": 42}
             if old is None
             else {}
         )
@@ -134,23 +135,23 @@ class FmsHfTuning(Exporter):
 
         def fill(root: Any) -> None:
             for key, value in processor.items():
-                yaml_text.put(root, ["dataprocessor", key], value)
-            for name, entry in yaml_text.rows(
+                yaml_edit.put(root, ["dataprocessor", key], value)
+            for name, entry in yaml_edit.match_entries(
                 root,
                 ["datasets"],
                 numbers | held_out,
                 lambda entry: entry.get("name", ""),
-                gone=plan.gone,
+                dropped=plan.dropped_names,
             ):
                 fresh = not entry
                 if fresh:
-                    yaml_text.put(entry, ["name"], name)
+                    yaml_edit.put(entry, ["name"], name)
                 if name in numbers:
-                    yaml_text.put(entry, ["sampling"], numbers[name])
+                    yaml_edit.put(entry, ["sampling"], numbers[name])
                 if fresh:
-                    yaml_text.put_all(entry, _place(plan.entries[name].paths))
+                    yaml_edit.put_all(entry, _place(plan.entries[name].paths))
 
-        return {"": self.filled(plan, old, fill)}
+        return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
         """``sampling`` of each dataset that has a train split, or what the bandit makes of it."""
@@ -165,7 +166,7 @@ class FmsHfTuning(Exporter):
         traps = [*_surprises(entries, shares)]
         if online:
             odm = document.at("dataprocessor", "odm")
-            gamma = number(odm.get("gamma", 0.1))
+            gamma = to_number(odm.get("gamma", 0.1))
             numbers = {
                 name: (1 - gamma) * share + gamma / len(names) for name, share in numbers.items()
             }
@@ -204,12 +205,12 @@ def _trains(entry: Mapping[str, Any]) -> bool:
 def _share(value: Any) -> float:
     if value is None:
         return 0.0
-    return number(value) if isinstance(value, int | float) and value <= 1 else math.nan
+    return to_number(value) if isinstance(value, int | float) and value <= 1 else math.nan
 
 
 def _place(paths: Sequence[str]) -> dict[str, Any]:
     for path in paths:
-        yaml_text.check_text(path)
+        check_utf8(path)
     kinds = {builder(path) for path in paths}
     known = all(path.endswith(KNOWN) for path in paths)
     return {"data_paths": list(paths)} | (

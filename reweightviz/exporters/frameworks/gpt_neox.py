@@ -21,8 +21,8 @@ from reweightviz.core.errors import RefusedByFramework, ReweightvizError, WrongC
 from reweightviz.core.sources import Sources
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks.megatron import Megatron
-from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, number
-from reweightviz.exporters.text import yaml_text
+from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, to_number
+from reweightviz.exporters.text import yaml_edit
 
 PATHS, WEIGHTS = "train_data_paths", "train_data_weights"
 PARALLEL = ("train_label_data_paths", "train_reward_data_paths")
@@ -74,9 +74,9 @@ class GptNeox(Megatron):
 
         def fill(root: Any) -> None:
             for key, values in wanted.items():
-                yaml_text.put(root, [spelled.get(key, key)], values)
+                yaml_edit.put(root, [spelled.get(key, key)], values)
 
-        return {"": self.filled(plan, old, fill)}
+        return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
         """The two keys, as ``NeoXArgs`` reads them; missing weights are all 1.0."""
@@ -90,7 +90,7 @@ class GptNeox(Megatron):
         weights = [1.0] * len(paths) if given is None else _list(given)
         numbers: Numbers = {}
         for path, weight in zip(map(str, paths), weights, strict=False):
-            numbers[path] = numbers.get(path, 0.0) + number(weight)
+            numbers[path] = numbers.get(path, 0.0) + to_number(weight)
         traps = [
             f"{key} stands there spelled with _ and with -: GPT-NeoX takes the later."
             for key in (PATHS, WEIGHTS)
@@ -111,11 +111,11 @@ class GptNeox(Megatron):
         """A list ``train_data_paths``, in either spelling."""
         return isinstance(_settings(document).get(PATHS), list)
 
-    def entries(
+    def make_entries(
         self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]
     ) -> dict[str, Entry]:
         """Prefix to domain, as in Megatron; a YAML list holds white space too."""
-        found = super().entries(domains, sources, {**options, "form": "per_split"})
+        found = super().make_entries(domains, sources, {**options, "form": "per_split"})
         if len(found) > MOST_DATASETS:
             raise RefusedByFramework(
                 framework="GPT-NeoX",
@@ -223,7 +223,7 @@ def _replaced(node: Any, values: Sequence[Any]) -> list[tuple[int, int, str]]:
     return [
         (item.start_mark.index, item.end_mark.index, _scalar(value))
         for item, value in zip(items, values, strict=True)
-        if (item.value != value if isinstance(value, str) else number(item.value) != value)
+        if (item.value != value if isinstance(value, str) else to_number(item.value) != value)
     ]
 
 

@@ -24,8 +24,9 @@ from reweightviz.core.mixture import SUM_TOLERANCE
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.plan import Config, Numbers, Plan, number
-from reweightviz.exporters.text import python_calls, yaml_text
+from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
+from reweightviz.exporters.text import python_file, yaml_edit
+from reweightviz.exporters.text.encoding import check_utf8
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 FORMAT = "reweightviz.huggingface/2"
@@ -127,18 +128,22 @@ class HuggingFace(Exporter):
                     ("seed", seed),
                     ("stopping_strategy", strategy),
                 ):
-                    yaml_text.put(root, [key], value)
-            for name, entry in yaml_text.rows(
-                root, ["datasets"], plan.numbers, lambda entry: entry.get("name"), gone=plan.gone
+                    yaml_edit.put(root, [key], value)
+            for name, entry in yaml_edit.match_entries(
+                root,
+                ["datasets"],
+                plan.numbers,
+                lambda entry: entry.get("name"),
+                dropped=plan.dropped_names,
             ):
                 if not entry:
                     domain, _, paths = plan.entries[name]
-                    yaml_text.put_all(entry, {"name": name} | place(domain, paths, split))
-                yaml_text.put(entry, ["probability"], plan.numbers[name])
+                    yaml_edit.put_all(entry, {"name": name} | place(domain, paths, split))
+                yaml_edit.put(entry, ["probability"], plan.numbers[name])
                 if plan.entries[name].domain in sizes:
-                    yaml_text.put(entry, ["mean_tokens"], sizes[plan.entries[name].domain])
+                    yaml_edit.put(entry, ["mean_tokens"], sizes[plan.entries[name].domain])
 
-        return {self.main_file: self.filled(plan, old, fill), "load_mixture.py": LOADER}
+        return {self.main_file: self.render_yaml(plan, old, fill), "load_mixture.py": LOADER}
 
     def parse(self, document: Document) -> Config:
         """``mixture.yaml``, or the first call of ``interleave_datasets`` in a Python file."""
@@ -146,7 +151,7 @@ class HuggingFace(Exporter):
             return _python(document)
         try:
             entries = [dict(entry) for entry in document.mapping["datasets"]]
-            numbers = {str(entry["name"]): number(entry["probability"]) for entry in entries}
+            numbers = {str(entry["name"]): to_number(entry["probability"]) for entry in entries}
         except (KeyError, TypeError, ValueError) as error:
             raise WrongContent(
                 path=document.path,
@@ -174,7 +179,7 @@ class HuggingFace(Exporter):
     def recognises(self, document: Document) -> bool:
         """Our YAML, or a Python file that interleaves datasets."""
         own = str(document.mapping.get("format")).startswith("reweightviz.huggingface/")
-        return own or bool(python_calls.calls(document, "interleave_datasets"))
+        return own or bool(document.python.calls("interleave_datasets"))
 
 
 def place(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
@@ -182,7 +187,7 @@ def place(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
     if not paths:
         return {}
     for path in paths:
-        yaml_text.check_text(path)
+        check_utf8(path)
     kinds = {builder(path) for path in paths}
     if kinds == {None} and len(paths) == 1:
         hub = HUB.fullmatch(paths[0])
@@ -212,7 +217,7 @@ def _places(entry: Mapping[str, Any]) -> list[str]:
 
 
 def _strategy(plan: Plan) -> str:
-    return "all_exhausted" if plan.repeats else "first_exhausted"
+    return "all_exhausted" if plan.has_repeats else "first_exhausted"
 
 
 def _faults(numbers: Numbers) -> tuple[str, ...]:
@@ -245,23 +250,23 @@ def _strategy_traps(strategy: str) -> tuple[str, ...]:
 
 
 def _python(document: Document) -> Config:
-    found = python_calls.calls(document, "interleave_datasets")
+    found = document.python.calls("interleave_datasets")
     for call in found:
-        given = python_calls.arguments(document, call)
+        given = document.python.arguments(call)
         names = [
-            python_calls.said(item)
-            for item in python_calls.items(document, given.get("datasets", given.get(0)))
+            python_file.to_text(item)
+            for item in document.python.items(given.get("datasets", given.get(0)))
         ]
-        weights = python_calls.items(document, given.get("probabilities", given.get(1)))
+        weights = document.python.items(given.get("probabilities", given.get(1)))
         if len(weights) == len(names) > 0:
             numbers: Numbers = {}
             for name, weight in zip(names, weights, strict=True):
-                numbers[name] = numbers.get(name, 0.0) + number(weight)
-            traps = _strategy_traps(str(given.get("stopping_strategy"))) + python_calls.others(
-                found, call, "interleave_datasets"
-            )
+                numbers[name] = numbers.get(name, 0.0) + to_number(weight)
+            traps = _strategy_traps(
+                str(given.get("stopping_strategy"))
+            ) + python_file.mention_others(found, call, "interleave_datasets")
             return Config({0: numbers}, refused=_faults(numbers), traps=traps)
-    why = python_calls.unread(document, found, "datasets", "probabilities", 0, 1)
+    why = document.python.explain_calls(found, "datasets", "probabilities", 0, 1)
     raise WrongContent(
         path=document.path,
         reason="has no interleave_datasets with datasets and probabilities that can "

@@ -29,9 +29,9 @@ from reweightviz.core.errors import (
 )
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import COMPRESSED, DATA, Exporter
-from reweightviz.exporters.plan import Config, Numbers, Plan, number
-from reweightviz.exporters.text import yaml_text
+from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
+from reweightviz.exporters.text import endings, yaml_edit
 
 BLOCK, LARGEST_BLOCK = 2048, 2**15
 STRATEGIES = ("restart", "first_exhausted", "all_exhausted")
@@ -93,7 +93,7 @@ class Levanter(Exporter):
 
         def fill(root: Any) -> None:
             if old is None:
-                yaml_text.put_all(
+                yaml_edit.put_all(
                     root,
                     {
                         "data": ({"tokenizer": tokenizer} if tokenizer else {})
@@ -101,14 +101,14 @@ class Levanter(Exporter):
                     },
                 )
             for name, paths in new.items():
-                yaml_text.put(root, [*keys, key, name], _component(paths, key))
+                yaml_edit.put(root, [*keys, key, name], _component(paths, key))
             _enter(root, keys, plan, data.get("train_weights"))
             if old is None or stop_strategy:
-                yaml_text.put(root, [*keys, "stop_strategy"], stop_strategy or STRATEGIES[0])
+                yaml_edit.put(root, [*keys, "stop_strategy"], stop_strategy or STRATEGIES[0])
             if block != data.get("mixture_block_size", BLOCK if old is not None else None):
-                yaml_text.put(root, [*keys, "mixture_block_size"], block)
+                yaml_edit.put(root, [*keys, "mixture_block_size"], block)
 
-        return {"": self.filled(plan, old, fill)}
+        return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
         """``data.train_weights``; without it every component has weight 1."""
@@ -127,7 +127,7 @@ class Levanter(Exporter):
                 else [(step, table) for step, table in weights or ()]
             )
             stages = {
-                int(step): {str(name): number(weight) for name, weight in table.items()}
+                int(step): {str(name): to_number(weight) for name, weight in table.items()}
                 for step, table in pairs
             }
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -200,7 +200,7 @@ def idle(before: Any, plan: Plan) -> dict[str, Any]:
     return {
         name: value
         for name, value in table.items()
-        if number(value) == 0 and name not in {*plan.entries, *plan.gone}
+        if to_number(value) == 0 and name not in {*plan.entries, *plan.dropped_names}
     }
 
 
@@ -216,23 +216,23 @@ def _enter(root: Any, keys: Sequence[str], plan: Plan, before: Any) -> None:
     place, stages = [*keys, "train_weights"], plan.stages
     rows: list[Any] = [[start, dict(numbers)] for start, numbers in stages.items()]
     if isinstance(before, list) and [_start(row) for row in before] == list(stages):
-        yaml_text.put(root, place, before)
+        yaml_edit.put(root, place, before)
         for row, numbers in zip(
             (root[keys[0]] if keys else root)["train_weights"], stages.values(), strict=True
         ):
             if row[1].anchor.value:
-                row[1] = yaml_text.quoted(numbers)
+                row[1] = yaml_edit.quote(numbers)
             else:
-                yaml_text.put(CommentedMap(weights=row[1]), ["weights"], numbers)
+                yaml_edit.put(CommentedMap(weights=row[1]), ["weights"], numbers)
     elif len(rows) == 1 or not isinstance(before, Mapping):
-        yaml_text.put(root, place, plan.numbers | idle(before, plan) if len(rows) == 1 else rows)
+        yaml_edit.put(root, place, plan.numbers | idle(before, plan) if len(rows) == 1 else rows)
     else:
-        yaml_text.put(root, place, plan.numbers)
+        yaml_edit.put(root, place, plan.numbers)
         data = root[keys[0]] if keys else root
         first = data["train_weights"]
         first.ca.comment = None
         data["train_weights"] = CommentedSeq(
-            [CommentedSeq([0, first]), *map(yaml_text.quoted, rows[1:])]
+            [CommentedSeq([0, first]), *map(yaml_edit.quote, rows[1:])]
         )
 
 
@@ -259,9 +259,7 @@ def _component(paths: Sequence[str], key: str) -> dict[str, Any]:
 def _hub(paths: Sequence[str]) -> tuple[str, str | None] | None:
     """Name and configuration of a domain's only path, where that is a dataset of the Hub."""
     found = (
-        HUB.fullmatch(paths[0])
-        if len(paths) == 1 and not paths[0].lower().endswith((*DATA, *COMPRESSED))
-        else None
+        HUB.fullmatch(paths[0]) if len(paths) == 1 and not endings.is_data_file(paths[0]) else None
     )
     return (found[1], found[2]) if found else None
 

@@ -18,8 +18,8 @@ from reweightviz.exporters import provenance
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks.levanter import idle
-from reweightviz.exporters.plan import Config, Entry, Plan, number
-from reweightviz.exporters.text import yaml_text
+from reweightviz.exporters.plan import Config, Entry, Plan, to_number
+from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 CHUNK = re.compile(r".*\.chunk\..*\.jsonl")
@@ -70,12 +70,12 @@ class Lingua(Exporter):
 
         def fill(content: Any) -> None:
             if root_dir or not there:
-                yaml_text.put(content, ["data", "root_dir"], root)
-            yaml_text.put(
+                yaml_edit.put(content, ["data", "root_dir"], root)
+            yaml_edit.put(
                 content, ["data", "sources"], plan.numbers | idle(data.get("sources"), plan)
             )
 
-        return {"": self.filled(plan, old, fill)}
+        return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
         """``data.sources``."""
@@ -86,7 +86,7 @@ class Lingua(Exporter):
                 path=document.path,
                 reason="has no data.sources: it must map sub-folders of data.root_dir to weights",
             )
-        numbers = {str(name): number(value) for name, value in sources.items()}
+        numbers = {str(name): to_number(value) for name, value in sources.items()}
         bad = [name for name, value in numbers.items() if not value >= 0]
         refused = (
             [f"data.sources must be numbers >= 0; those of {listed(bad)} are not."] if bad else []
@@ -100,12 +100,12 @@ class Lingua(Exporter):
 
     def recognises(self, document: Document) -> bool:
         """``data.sources`` with weights, beside ``root_dir`` or what else stands in Lingua's configs."""
-        weights = [number(value) for value in document.at("data", "sources").values()]
+        weights = [to_number(value) for value in document.at("data", "sources").values()]
         return any(value >= 0 for value in weights) and bool(
             BESIDE & set(document.at("data")) or "dump_dir" in document.mapping
         )
 
-    def entries(
+    def make_entries(
         self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]
     ) -> dict[str, Entry]:
         """Folder below the root to domain: that of the paths, else the name of the domain, or its slug."""

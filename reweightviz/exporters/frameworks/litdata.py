@@ -16,8 +16,8 @@ from reweightviz.core.errors import WrongContent
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.plan import Config, Plan, number
-from reweightviz.exporters.text import python_calls, python_text
+from reweightviz.exporters.plan import Config, Plan, read_rows, to_number
+from reweightviz.exporters.text import python_file, python_module
 
 SCRIPT = '''
 
@@ -53,25 +53,27 @@ class LitData(Exporter):
         rows = [{"path": name, "weight": value} for name, value in plan.numbers.items()]
         constants = {"SEED": whole_number("seed", seed), "SOURCES": rows}
         return {
-            "": python_text.module(plan.comment("Training mixture for litdata"), constants, SCRIPT)
+            "": python_module.render(
+                plan.comment("Training mixture for litdata"), constants, SCRIPT
+            )
         }
 
     def parse(self, document: Document) -> Config:
         """``SOURCES`` of our module, or the first ``CombinedStreamingDataset(...)`` whose weights are written out."""
-        rows = python_calls.constant(document, "SOURCES")
+        rows = document.python.constant("SOURCES")
         if isinstance(rows, list):
-            numbers = python_text.table(document, rows, "path", "weight")
+            numbers = read_rows(document.path, rows, "path", "weight")
             return Config({0: numbers}, refused=_faults(numbers))
-        found = python_calls.calls(document, "CombinedStreamingDataset")
+        found = document.python.calls("CombinedStreamingDataset")
         for call in found:
-            given = python_calls.arguments(document, call)
+            given = document.python.arguments(call)
             names = [
                 _path(document, item)
-                for item in python_calls.items(document, given.get("datasets", given.get(0)))
+                for item in document.python.items(given.get("datasets", given.get(0)))
             ]
-            weights = python_calls.items(document, given.get("weights", given.get(2)))
+            weights = document.python.items(given.get("weights", given.get(2)))
             if len(weights) == len(names) > 0:
-                numbers = dict(zip(names, map(number, weights), strict=True))
+                numbers = dict(zip(names, map(to_number, weights), strict=True))
                 refused = (
                     _faults(numbers)
                     if len(numbers) == len(names)
@@ -79,7 +81,7 @@ class LitData(Exporter):
                 )
                 if given.get(
                     "iterate_over_all", given.get(3, True)
-                ) is not False and not python_calls.spread(call):
+                ) is not False and not python_file.has_spread(call):
                     refused = ("litdata takes weights only with iterate_over_all=False.", *refused)
                 if "per_stream" in str(given.get("batching_method", given.get(4))):
                     refused = (
@@ -90,9 +92,9 @@ class LitData(Exporter):
                 return Config(
                     {0: numbers},
                     refused=refused,
-                    traps=python_calls.others(found, call, "CombinedStreamingDataset"),
+                    traps=python_file.mention_others(found, call, "CombinedStreamingDataset"),
                 )
-        why = python_calls.unread(document, found, "datasets", "weights", 0, 2, table="SOURCES")
+        why = document.python.explain_calls(found, "datasets", "weights", 0, 2, table="SOURCES")
         raise WrongContent(
             path=document.path,
             reason="has no SOURCES and no CombinedStreamingDataset with weights that can "
@@ -101,20 +103,22 @@ class LitData(Exporter):
 
     def recognises(self, document: Document) -> bool:
         """A Python file that calls CombinedStreamingDataset."""
-        return bool(python_calls.calls(document, "CombinedStreamingDataset"))
+        return bool(document.python.calls("CombinedStreamingDataset"))
 
-    def guess(self, name: str) -> str:
+    def guess_domain(self, name: str) -> str:
         """The last part of a path, or of an attribute such as ``self.starcoder``."""
-        return name.removeprefix("self.") if name.startswith("self.") else super().guess(name)
+        return (
+            name.removeprefix("self.") if name.startswith("self.") else super().guess_domain(name)
+        )
 
 
 def _path(document: Document, item: Any) -> str:
     """The place of one dataset, as it is written."""
-    made = python_calls.followed(document, item)
+    made = document.python.resolve(item)
     if isinstance(made, ast.Call):
-        given = python_calls.arguments(document, made)
+        given = document.python.arguments(made)
         made = given.get("input_dir", given.get(0, made))
-    return python_calls.said(made)
+    return python_file.to_text(made)
 
 
 def _faults(numbers: dict[str, float]) -> tuple[str, ...]:

@@ -27,8 +27,9 @@ from reweightviz.core.errors import (
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks.huggingface import builder
-from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, number
-from reweightviz.exporters.text import yaml_text
+from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, to_number
+from reweightviz.exporters.text import yaml_edit
+from reweightviz.exporters.text.encoding import check_utf8, to_json
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 STRATEGIES = ("interleave_over", "interleave_under")
@@ -96,7 +97,7 @@ class LlamaFactory(Exporter):
         if strategy not in STRATEGIES:
             if mix_strategy is not None:
                 raise UnknownName(kind="mix_strategy", name=mix_strategy, known=STRATEGIES)
-            strategy = STRATEGIES[0 if plan.repeats else 1]
+            strategy = STRATEGIES[0 if plan.has_repeats else 1]
         names = ordered(plan, before)
         values: dict[str, Any] = {"dataset": alike(names, before.get("dataset"))}
         if old is None or dataset_dir is not None:
@@ -113,7 +114,9 @@ class LlamaFactory(Exporter):
             values["dataloader_num_workers"] = 1
         folder = dataset_dir or before.get("dataset_dir")
         return {
-            self.main_file: self.filled(plan, old, lambda root: yaml_text.put_all(root, values))
+            self.main_file: self.render_yaml(
+                plan, old, lambda root: yaml_edit.put_all(root, values)
+            )
         } | registry(plan, old, folder, column)
 
     def parse(self, document: Document) -> Config:
@@ -125,7 +128,7 @@ class LlamaFactory(Exporter):
         strategy = str(content.get("mix_strategy", "concat"))
         mixes = strategy != "concat" or len(names) == 1
         values = (
-            [number(share) for share in shares]
+            [to_number(share) for share in shares]
             if shares
             else [1 / len(names) if mixes else math.nan] * len(names)
         )
@@ -221,7 +224,7 @@ def registry(plan: Plan, old: Document | None, folder: object, column: str) -> d
     if _elsewhere(str(folder)):
         return {}
     try:
-        text = "{}" if old is None else old.beside(INFO).text
+        text = "{}" if old is None else old.sibling(INFO).text
         there = json.loads(text)
     except ValueError:
         return {}
@@ -243,9 +246,9 @@ def _extended(text: str, entries: Mapping[str, Any]) -> str:
     """The text of a JSON object with entries at its end, the rest of it as it was."""
     whole = json.loads(text) | dict(entries)
     body = text.rstrip().removesuffix("}").rstrip()
-    new = yaml_text.json_text(entries).removeprefix("{\n")
+    new = to_json(entries).removeprefix("{\n")
     longer = body + ("\n" if body.endswith("{") else ",\n") + new
-    return longer if json.loads(longer) == whole else yaml_text.json_text(whole)
+    return longer if json.loads(longer) == whole else to_json(whole)
 
 
 def _entry(name: str, entry: Entry, column: str) -> dict[str, Any]:
@@ -258,7 +261,7 @@ def _entry(name: str, entry: Entry, column: str) -> dict[str, Any]:
             "that",
         )
     path = paths[0] if paths else f"{name}.jsonl"
-    yaml_text.check_text(path)
+    check_utf8(path)
     ending = PurePosixPath(path).suffix
     hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", path) and builder(path) is None
     if ending and ending not in ENDINGS and not hub and not path.endswith("/"):
@@ -274,7 +277,7 @@ def _info(document: Document) -> Mapping[str, Any] | None:
     folder = str(document.mapping.get("dataset_dir", "data"))
     for name in () if _elsewhere(folder) else (str(PurePosixPath(folder) / INFO), INFO):
         try:
-            text = document.beside(name).text
+            text = document.sibling(name).text
         except UnreadableFile:
             continue
         try:
@@ -310,7 +313,7 @@ def _faults(numbers: Numbers) -> list[str]:
 def _slow(document: Document) -> Iterable[str]:
     tokens = math.nan
     with contextlib.suppress(ReweightvizError):
-        tokens = number(document.record.get("tokens"))
+        tokens = to_number(document.record.get("tokens"))
     if tokens > MUCH and not document.mapping.get("streaming"):
         yield (
             f"for {tokens:.4g} tokens LLaMA-Factory loads and tokenises all documents "

@@ -26,8 +26,8 @@ from reweightviz.exporters.frameworks.streaming import (
     filled_streams,
     streams_config,
 )
-from reweightviz.exporters.plan import Config, Plan, number
-from reweightviz.exporters.text import yaml_text
+from reweightviz.exporters.plan import Config, Plan, to_number
+from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import EXAMPLES
 
 DATASET = ("train_loader", "dataset")
@@ -85,30 +85,30 @@ class LlmFoundry(Exporter):
 
         def fill(root: Any) -> None:
             if old is None:
-                yaml_text.put_all(root, sizes)
-                yaml_text.put(root, ["train_loader", "name"], "text")
+                yaml_edit.put_all(root, sizes)
+                yaml_edit.put(root, ["train_loader", "name"], "text")
             elif not isinstance(there, Mapping):
-                yaml_text.put(root, STREAMS, {})
+                yaml_edit.put(root, STREAMS, {})
                 for key in {"local", "remote"} & set(root["train_loader"]["dataset"]):
                     del root["train_loader"]["dataset"][key]
-            yaml_text.put(root, STREAMS, streams[0])
+            yaml_edit.put(root, STREAMS, streams[0])
             if old is None:
-                yaml_text.put(root, [*DATASET, "shuffle"], True)
-                yaml_text.put(root, ["train_loader", "drop_last"], True)
-                yaml_text.put(root, ["train_loader", "num_workers"], 8)
+                yaml_edit.put(root, [*DATASET, "shuffle"], True)
+                yaml_edit.put(root, ["train_loader", "drop_last"], True)
+                yaml_edit.put(root, ["train_loader", "num_workers"], 8)
             if durations:
                 if _time(_at(content, ["max_duration"])) != (sum(durations), "tok"):
-                    yaml_text.put(root, ["max_duration"], f"{sum(durations)}tok")
+                    yaml_edit.put(root, ["max_duration"], f"{sum(durations)}tok")
                 schedule = [
                     {"duration": f"{duration}tok", "dataset": {"streams": later}}
                     for duration, later in zip(durations[1:], streams[1:], strict=True)
                 ]
-                yaml_text.put(root, [*CURRICULUM, "duration"], f"{durations[0]}tok")
-                yaml_text.put(root, [*CURRICULUM, "schedule"], schedule)
+                yaml_edit.put(root, [*CURRICULUM, "duration"], f"{durations[0]}tok")
+                yaml_edit.put(root, [*CURRICULUM, "schedule"], schedule)
             elif _at(content, CURRICULUM) is not None:
                 del root["callbacks"]["curriculum_learning"]
 
-        return {"": self.filled(plan, old, fill)}
+        return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
         """``train_loader.dataset.streams``, and the stages of the callback."""
@@ -208,7 +208,7 @@ def _finetunes(content: Mapping[str, Any]) -> bool:
 
 def _tokens_of_a_step(content: Mapping[str, Any]) -> int | None:
     size = math.prod(
-        number(_at(content, [key])) for key in ("global_train_batch_size", "max_seq_len")
+        to_number(_at(content, [key])) for key in ("global_train_batch_size", "max_seq_len")
     )
     return int(size) if size > 0 else None
 
@@ -240,9 +240,9 @@ def _time(value: object) -> tuple[float, str]:
     """Number and unit of one of Composer's durations; (nan, "") for none. A bare number counts epochs."""
     found = re.fullmatch(r"\s*(.+?)(iter|ep|ba|sp|tok|dur|sec)\s*", str(value), re.IGNORECASE)
     return (
-        (number(found[1]), found[2].lower())
+        (to_number(found[1]), found[2].lower())
         if found
-        else (number(value), "" if value is None else "ep")
+        else (to_number(value), "" if value is None else "ep")
     )
 
 

@@ -26,7 +26,7 @@ from reweightviz.exporters import provenance
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.plan import Config, Entry, Numbers, Plan
-from reweightviz.exporters.text import shell_text
+from reweightviz.exporters.text import shell
 
 FORMS = ("text", "per_split", "arguments")
 MOST = 32766
@@ -106,7 +106,7 @@ class Megatron(Exporter):
         lines = [line.split() for line in document.text.splitlines() if line.startswith("--")]
         try:
             starts = [0, *(int(step) for word in lines[0][1:] for step in word.split(","))]
-            blends = [_read_blend(_words(document.beside(name))) for _, name in lines[1:]]
+            blends = [_read_blend(_words(document.sibling(name))) for _, name in lines[1:]]
             stages = {start: numbers for start, (numbers, _) in zip(starts, blends, strict=True)}
         except (IndexError, ValueError) as error:
             raise WrongContent(
@@ -129,10 +129,10 @@ class Megatron(Exporter):
                 else []
             )
             return set(document.mapping) <= {"train", "valid", "test"} and _in_turn(words)
-        words = shell_text.words(document.text, OPTION)
+        words = shell.read_option(document.text, OPTION)
         if words is not None:
             return _in_turn(words) or (
-                shell_text.unknown(words) is not None
+                shell.find_unknown(words) is not None
                 and any(mark in document.text for mark in MARKS)
             )
         words = document.text.split()
@@ -142,11 +142,11 @@ class Megatron(Exporter):
             and all(_is_path(word, document.path.parent) for word in words[1::2])
         )
 
-    def guess(self, name: str) -> str:
+    def guess_domain(self, name: str) -> str:
         """The last part of a prefix, without what preprocess_data.py appends."""
         return Path(name).name.removesuffix(SUFFIX)
 
-    def entries(
+    def make_entries(
         self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]
     ) -> dict[str, Entry]:
         """Prefix to domain; a domain with several is shared out by the sizes of their .bin files."""
@@ -280,9 +280,9 @@ def _is_path(word: str, folder: Path) -> bool:
 
 def _words(document: Document) -> list[Any]:
     text = document.text
-    words = None if text.lstrip().startswith("{") else shell_text.words(text, OPTION)
+    words = None if text.lstrip().startswith("{") else shell.read_option(text, OPTION)
     if words is not None:
-        unknown = shell_text.unknown(words) or next(
+        unknown = shell.find_unknown(words) or next(
             (word for word in words[::2] if "$" in word), None
         )
         if unknown is not None:

@@ -17,8 +17,8 @@ from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks.gpt_neox import ordered
-from reweightviz.exporters.plan import Config, Numbers, Plan, number
-from reweightviz.exporters.text import yaml_text
+from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
+from reweightviz.exporters.text import yaml_edit
 
 PARALLEL = ("dataset_read_path", "dataset_max_tokens")
 """Lists that Nanotron reads side by side with the folders."""
@@ -68,16 +68,16 @@ class Nanotron(Exporter):
         def fill(root: Any) -> None:
             starts = {str(stage["start_training_step"]): stage for stage in stages}
             wanted = dict.fromkeys(starts, 1.0)
-            for start, entry in yaml_text.rows(
+            for start, entry in yaml_edit.match_entries(
                 root, ["data_stages"], wanted, lambda entry: entry.get("start_training_step")
             ):
                 for key, value in starts[start].items():
                     if key != "data" or "data" not in entry:
-                        yaml_text.put(entry, [key], value)
+                        yaml_edit.put(entry, [key], value)
                 for key, values in starts[start]["data"]["dataset"].items():
-                    yaml_text.put(entry, ["data", "dataset", key], values)
+                    yaml_edit.put(entry, ["data", "dataset", key], values)
 
-        return {"": self.filled(plan, old, fill)}
+        return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
         """The stages in order of their steps; a stage that changes nothing is none."""
@@ -146,7 +146,7 @@ def _numbers(stage: Mapping[str, Any]) -> tuple[Numbers, list[str]]:
     who, dataset = f"stage {str(stage.get('name'))[:60]!r}", _data(stage)
     folders, weights = dataset.get("dataset_folder"), dataset.get("dataset_weights")
     if isinstance(folders, Mapping):
-        numbers = {str(folder): number(weight) for folder, weight in folders.items()}
+        numbers = {str(folder): to_number(weight) for folder, weight in folders.items()}
         return numbers, [
             f"dataset_folder of {who} maps folders to weights, which Nanotron takes no "
             "more: write two lists."
@@ -156,7 +156,9 @@ def _numbers(stage: Mapping[str, Any]) -> tuple[Numbers, list[str]]:
     if not isinstance(folders, list) or not folders:
         return {}, [f"{who} has no dataset_folder, so it trains on no mixture of token folders."]
     given = weights if isinstance(weights, list) else [1.0] * len(folders)
-    numbers = {str(folder): number(weight) for folder, weight in zip(folders, given, strict=False)}
+    numbers = {
+        str(folder): to_number(weight) for folder, weight in zip(folders, given, strict=False)
+    }
     fault = ""
     if weights is None and len(folders) > 1:
         fault = f"{who} has no dataset_weights: Nanotron's Nanoset goes by size then, its run_train.py takes all alike; write the weights."

@@ -22,8 +22,8 @@ from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.draft import Draft
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks.megatron import Megatron
-from reweightviz.exporters.plan import Config, Entry, Plan, number
-from reweightviz.exporters.text import python_calls, python_text, yaml_text
+from reweightviz.exporters.plan import Config, Entry, Plan, to_number
+from reweightviz.exporters.text import python_file, python_module, yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 FORMS = ("bridge", "energon")
@@ -94,7 +94,7 @@ class Nemo(Megatron):
             raise UnknownName(kind="form of a NeMo blend", name=form, known=FORMS)
         constants = {"blend": [list(plan.numbers), list(plan.numbers.values())], "split": split}
         return {
-            "": python_text.module(
+            "": python_module.render(
                 plan.comment("Training mixture for NeMo's Megatron-Bridge"), constants, SCRIPT
             )
         }
@@ -106,8 +106,7 @@ class Nemo(Megatron):
         given = list(_given(document))
         blends = [blend for blend in given if blend.key not in FLAT] or given
         if not blends:
-            why = python_calls.unclear(
-                document,
+            why = document.python.explain(
                 (
                     value
                     for key, value, _ in _set(document)
@@ -120,7 +119,7 @@ class Nemo(Megatron):
                 f"weights and prefixes in turn, that can be read without running it{why}",
             )
         _, prefixes, weights, node = blends[-1]
-        numbers = dict(zip(prefixes, map(number, weights or ()), strict=False))
+        numbers = dict(zip(prefixes, map(to_number, weights or ()), strict=False))
         refused = []
         if len(weights or ()) != len(prefixes):
             refused.append(
@@ -137,18 +136,18 @@ class Nemo(Megatron):
         return Config(
             {0: numbers},
             refused=tuple(refused),
-            traps=python_calls.others(unlike, node, "blend") if node else (),
+            traps=python_file.mention_others(unlike, node, "blend") if node else (),
         )
 
     def recognises(self, document: Document) -> bool:
         """A blend or ``data_paths=`` with weights in Python or in ``dataset:``, or a Metadataset of Energon."""
         return ENERGON.recognises(document) or any(_given(document))
 
-    def entries(
+    def make_entries(
         self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]
     ) -> dict[str, Entry]:
         """Prefix to domain, as in Megatron; a list holds white space too."""
-        return super().entries(domains, sources, {**options, "form": "per_split"})
+        return super().make_entries(domains, sources, {**options, "form": "per_split"})
 
 
 class Energon(Exporter):
@@ -176,17 +175,21 @@ class Energon(Exporter):
 
         def fill(root: Any) -> None:
             if old is None:
-                yaml_text.put_all(
+                yaml_edit.put_all(
                     root, {"__module__": "megatron.energon", "__class__": "MetadatasetV2"}
                 )
-            for path, entry in yaml_text.rows(
-                root, ["splits", "train", key], plan.numbers, _entry_name, gone=plan.gone
+            for path, entry in yaml_edit.match_entries(
+                root,
+                ["splits", "train", key],
+                plan.numbers,
+                _entry_name,
+                dropped=plan.dropped_names,
             ):
-                yaml_text.put(entry, ["weight"], plan.numbers[path])
+                yaml_edit.put(entry, ["weight"], plan.numbers[path])
                 if "path" not in entry:
-                    yaml_text.put(entry, ["path"], path)
+                    yaml_edit.put(entry, ["path"], path)
 
-        return {"": self.filled(plan, old, fill)}
+        return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
         """``splits.train.blend`` (``datasets`` in version 1); a missing weight is 1."""
@@ -204,7 +207,7 @@ class Energon(Exporter):
                 path=document.path,
                 reason=f"must have splits.train.blend, a list of datasets with weights; it {why}",
             )
-        numbers = {_entry_name(entry): number(entry.get("weight", 1.0)) for entry in entries}
+        numbers = {_entry_name(entry): to_number(entry.get("weight", 1.0)) for entry in entries}
         refused = []
         if len(numbers) < len(entries):
             refused.append(
@@ -254,7 +257,7 @@ def _given(document: Document) -> Iterator[Blend]:
     for key, value, node in _set(document):
         if not isinstance(value, list | tuple) or not value:
             continue
-        if key in FLAT and len(value) % 2 == 0 and all(number(word) >= 0 for word in value[::2]):
+        if key in FLAT and len(value) % 2 == 0 and all(to_number(word) >= 0 for word in value[::2]):
             yield Blend(key, [str(word) for word in value[1::2]], list(value[::2]), node)
         blend = value[0] if key == "blend_per_split" else value if key == "blend" else None
         if (
@@ -276,13 +279,13 @@ def _set(document: Document) -> Iterator[tuple[str, Any, ast.stmt | ast.expr | N
     yield from ((key, value, None) for key, value in document.at("dataset").items())
     setting = (
         node
-        for node in ast.walk(document.tree)
+        for node in ast.walk(document.python.tree)
         if isinstance(node, ast.Call | ast.Assign | ast.AnnAssign)
     )
-    for node in python_calls.in_order(setting):
+    for node in python_file.sort_nodes(setting):
         if isinstance(node, ast.Call):
             yield from (
-                (keyword.arg, python_calls.value(document, keyword.value), node)
+                (keyword.arg, document.python.value(keyword.value), node)
                 for keyword in node.keywords
                 if keyword.arg
             )
@@ -290,6 +293,6 @@ def _set(document: Document) -> Iterator[tuple[str, Any, ast.stmt | ast.expr | N
             for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
                 yield (
                     str(getattr(target, "attr", getattr(target, "id", ""))),
-                    python_calls.value(document, node.value),
+                    document.python.value(node.value),
                     node,
                 )

@@ -18,8 +18,8 @@ from reweightviz.core.errors import ReweightvizError, WrongContent, listed
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks.olmo_core import OlmoCore, repetitions
-from reweightviz.exporters.plan import Config, Numbers, Plan, number
-from reweightviz.exporters.text import yaml_text
+from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
+from reweightviz.exporters.text import yaml_edit
 
 PROPERTIES = {"weight", "repetition_factor"}
 DEEPEST = 50
@@ -57,15 +57,17 @@ class Olmix(Exporter):
             }
             there = dict.fromkeys([*tops, *new], 1.0)
             for name, entry in (
-                yaml_text.rows(root, ["data", "sources"], there, lambda entry: entry.get("name"))
+                yaml_edit.match_entries(
+                    root, ["data", "sources"], there, lambda entry: entry.get("name")
+                )
                 if new
                 else ()
             ):
                 if not entry:
-                    yaml_text.put_all(entry, {"name": name, "paths": list(new[name].paths)})
-            yaml_text.put(root, ["mix"], wanted)
+                    yaml_edit.put_all(entry, {"name": name, "paths": list(new[name].paths)})
+            yaml_edit.put(root, ["mix"], wanted)
 
-        return {"": self.filled(plan, old, fill)}
+        return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
         """``mix``, as ``olmix.aliases.flatten_mix`` reads it."""
@@ -77,7 +79,7 @@ class Olmix(Exporter):
                 "with a mixture",
             )
         leaves, known = _leaves(mix), dict(_names(_sources(document)))
-        numbers = {name: number(weight) for name, (weight, _) in leaves.items()}
+        numbers = {name: to_number(weight) for name, (weight, _) in leaves.items()}
         unused = [name for name in known if name not in numbers]
         traps = (
             (
@@ -168,9 +170,12 @@ def _leaves(mix: Mapping[Any, Any]) -> Leaves:
 def _descend(name: str, node: Any, weight: float, often: Any, found: Leaves) -> None:
     _check_depth(name)
     if not isinstance(node, Mapping):
-        found[name] = (weight * number(node), often)
+        found[name] = (weight * to_number(node), often)
         return
-    weight, often = weight * number(node.get("weight", 1.0)), node.get("repetition_factor", often)
+    weight, often = (
+        weight * to_number(node.get("weight", 1.0)),
+        node.get("repetition_factor", often),
+    )
     if not _is_branch(node):
         found[name] = (weight, often)
     for key in node:
@@ -194,7 +199,7 @@ def _fitted(
             below, weight = _fitted(child, f"{name}:", plan, inherited)
             if set(below) - PROPERTIES:
                 children[key], weights[key] = below, weight
-        elif name not in plan.gone:
+        elif name not in plan.dropped_names:
             children[key], weights[key] = (
                 _leaf(child, name, plan, inherited),
                 plan.numbers.get(name, 0.0),
@@ -203,7 +208,7 @@ def _fitted(
     for key, child in children.items():
         share = weights[key] / total if prefix and total else weights[key]
         before = child.get("weight", 1.0) if isinstance(child, dict) else child
-        share = before if math.isclose(number(before), share, rel_tol=1e-12) else share
+        share = before if math.isclose(to_number(before), share, rel_tol=1e-12) else share
         children[key] = (
             {"weight": share} | child | {"weight": share} if isinstance(child, dict) else share
         )
@@ -232,7 +237,7 @@ def _faults(leaves: Leaves, numbers: Numbers, known: Mapping[str, list[str]]) ->
     if bad:
         yield f"the weights of mix must be numbers >= 0; that of {listed(bad)} is not."
     capped = [
-        name for name, (_, often) in leaves.items() if numbers[name] and not number(often) >= 1
+        name for name, (_, often) in leaves.items() if numbers[name] and not to_number(often) >= 1
     ]
     if capped:
         yield f"each entry of mix needs a repetition_factor of 1 or more; {listed(capped)} has none."

@@ -27,8 +27,8 @@ from reweightviz.core.schedule import Schedule
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.draft import Draft
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.plan import Config, Plan, number
-from reweightviz.exporters.text import python_calls, python_text, yaml_text
+from reweightviz.exporters.plan import Config, Plan, to_number
+from reweightviz.exporters.text import python_file, python_module, yaml_edit
 
 FORMS = ("sources", "composable")
 MARGIN = 1.01
@@ -110,15 +110,15 @@ class OlmoCore(Exporter):
             return {"": _module(plan, old)}
 
         def fill(root: Any) -> None:
-            for name, entry in yaml_text.rows(
+            for name, entry in yaml_edit.match_entries(
                 root,
                 ["sources"],
                 plan.numbers,
                 lambda entry: entry.get("source_name"),
-                gone=plan.gone,
+                dropped=plan.dropped_names,
             ):
                 if not entry:
-                    yaml_text.put_all(
+                    yaml_edit.put_all(
                         entry,
                         {
                             "source_name": name,
@@ -126,19 +126,19 @@ class OlmoCore(Exporter):
                             "paths": _paths(plan, name),
                         },
                     )
-                yaml_text.put(entry, ["target_ratio"], plan.numbers[name])
+                yaml_edit.put(entry, ["target_ratio"], plan.numbers[name])
                 if plan.tokens is not None:
                     there, part = (
                         entry.get("max_repetition_ratio"),
-                        number(entry.get("max_source_fraction", 1.0)),
+                        to_number(entry.get("max_source_fraction", 1.0)),
                     )
-                    yaml_text.put(
+                    yaml_edit.put(
                         entry,
                         ["max_repetition_ratio"],
                         repetitions(plan, name, self.title, there=there, part=part),
                     )
 
-        return {"": self.filled(plan, old, fill)}
+        return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
         """``sources`` of a YAML; in Python our ``SOURCES``, or the specs and ``SourceMixtureConfig`` that are written out."""
@@ -154,9 +154,9 @@ class OlmoCore(Exporter):
                 path=document.path,
                 reason=f"is no mixture of OLMo-core: it has no {what} that can be read",
             )
-        numbers = {row.name: number(row.ratio) for row in rows}
+        numbers = {row.name: to_number(row.ratio) for row in rows}
         paths = {row.name: list(map(str, row.paths)) for row in rows if isinstance(row.paths, list)}
-        normalises = python and not any(document.calls("SourceMixtureConfig"))
+        normalises = python and not any(document.python.call_arguments("SourceMixtureConfig"))
         return Config(
             {0: numbers}, paths=paths, refused=_faults(rows, numbers, normalises=normalises)
         )
@@ -164,7 +164,7 @@ class OlmoCore(Exporter):
     def recognises(self, document: Document) -> bool:
         """Sources with a ``target_ratio``, or a Python file with OLMo-core's specs."""
         return any(_yaml(document)) or any(
-            any(document.calls(name)) for name in (*SPECS, "SourceMixtureConfig")
+            any(document.python.call_arguments(name)) for name in (*SPECS, "SourceMixtureConfig")
         )
 
 
@@ -189,7 +189,7 @@ def repetitions(
     if max(epochs.values()) > limit * (1 + 1e-6):
         limit = math.inf
     size, needed = plan.sources[domain].tokens, int(plan.tokens * plan.numbers[name])  # type: ignore[index, operator]
-    if 1 <= number(there) <= limit and int(size * part * number(there)) >= needed:
+    if 1 <= to_number(there) <= limit and int(size * part * to_number(there)) >= needed:
         return there
     ratio = max(1.0, min(math.ceil(epochs[domain] / part * MARGIN * 100) / 100, limit))
     if not int(size * part * ratio) >= needed:
@@ -235,7 +235,7 @@ def _module(plan: Plan, old: Document | None) -> str:
         for name, value in plan.numbers.items()
     ]
     constants = {"TOKENS": None if plan.tokens is None else int(plan.tokens), "SOURCES": rows}
-    return python_text.module(plan.comment("Training mixture for OLMo-core"), constants, SCRIPT)
+    return python_module.render(plan.comment("Training mixture for OLMo-core"), constants, SCRIPT)
 
 
 def _yaml(document: Document) -> Iterator[Row]:
@@ -252,7 +252,7 @@ def _yaml(document: Document) -> Iterator[Row]:
 
 
 def _python(document: Document) -> Iterator[Row]:
-    table = python_calls.constant(document, "SOURCES")
+    table = document.python.constant("SOURCES")
     if isinstance(table, list) and all(
         isinstance(row, dict) and {"label", "ratio"} <= set(row) for row in table
     ):
@@ -266,15 +266,15 @@ def _python(document: Document) -> Iterator[Row]:
             for row in table
         )
         return
-    for call in document.calls("SourceMixtureConfig"):
+    for call in document.python.call_arguments("SourceMixtureConfig"):
         name, ratio, paths = (
             call.get(key, call.get(place))
             for place, key in enumerate(("source_name", "target_ratio", "paths"))
         )
         yield Row(str(name), ratio, call.get("max_repetition_ratio", 1.0), paths)
     for kind in SPECS:
-        for call in document.calls(kind):
-            name = call.get("label", call.get(3)) or python_calls.said(
+        for call in document.python.call_arguments(kind):
+            name = call.get("label", call.get(3)) or python_file.to_text(
                 call.get("source", call.get(0))
             )
             yield Row(
@@ -306,14 +306,14 @@ def _faults(rows: list[Row], numbers: Mapping[str, float], *, normalises: bool) 
     capped = [
         row.name
         for row in rows
-        if isinstance(row.repetitions, int | float | str) and not number(row.repetitions) >= 1
+        if isinstance(row.repetitions, int | float | str) and not to_number(row.repetitions) >= 1
     ]
     if capped:
         found.append(
             "max_repetition_ratio must be 1 or more, or OLMo-core refuses it; that of "
             f"{listed(capped)} is not."
         )
-    odd = [row.name for row in rows if row.paths == [] or not 0 < number(row.part) <= 1]
+    odd = [row.name for row in rows if row.paths == [] or not 0 < to_number(row.part) <= 1]
     if odd:
         found.append(
             "OLMo-core needs paths, and a max_source_fraction above 0 and up to 1; "

@@ -9,7 +9,7 @@ from reweightviz.core.errors import WrongContent
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks.plain_json import faults
-from reweightviz.exporters.plan import Config, Plan, number
+from reweightviz.exporters.plan import Config, Plan, to_number
 from reweightviz.exporters.units import SHARES
 
 
@@ -50,13 +50,13 @@ class PlainCsv(Exporter):
         refused = []
         for cells in table[1:]:
             row = dict(zip(header, cells, strict=False))
-            domain, step = row.get("domain", ""), number(row.get("step", 0))
+            domain, step = row.get("domain", ""), to_number(row.get("step", 0))
             numbers = stages.setdefault(int(step) if step.is_integer() else -1, {})
             if domain in numbers:
                 refused.append(
                     f"{domain[:60]!r} stands twice; each domain has one row (at each step)."
                 )
-            numbers[domain] = number(row.get("weight", "").strip().replace(",", "."))
+            numbers[domain] = to_number(row.get("weight", "").strip().replace(",", "."))
         if -1 in stages or 0 not in stages:
             raise WrongContent(
                 path=document.path,

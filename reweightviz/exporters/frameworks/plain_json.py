@@ -14,8 +14,8 @@ from reweightviz.core.sources import Sources
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.plan import Config, Plan, number
-from reweightviz.exporters.text import yaml_text
+from reweightviz.exporters.plan import Config, Plan, to_number
+from reweightviz.exporters.text.encoding import to_json
 from reweightviz.exporters.units import SHARES
 
 
@@ -33,14 +33,10 @@ class PlainJson(Exporter):
         """The JSON, without options."""
         head = {"unit": "share of training tokens", "source": plan.record["source"]}
         if len(plan.stages) == 1:
-            return {
-                "": yaml_text.json_text({"format": mixture.FORMAT, "weights": plan.numbers} | head)
-            }
+            return {"": to_json({"format": mixture.FORMAT, "weights": plan.numbers} | head)}
         stages = [{"step": start, "weights": numbers} for start, numbers in plan.stages.items()]
         return {
-            "": yaml_text.json_text(
-                {"format": schedule.FORMAT, "steps": plan.steps, "stages": stages} | head
-            )
+            "": to_json({"format": schedule.FORMAT, "steps": plan.steps, "stages": stages} | head)
         }
 
     def parse(self, document: Document) -> Config:
@@ -51,7 +47,7 @@ class PlainJson(Exporter):
             pairs = [
                 (
                     stage["step"],
-                    {str(name): number(weight) for name, weight in stage["weights"].items()},
+                    {str(name): to_number(weight) for name, weight in stage["weights"].items()},
                 )
                 for stage in stages
             ]
@@ -73,11 +69,11 @@ class PlainJson(Exporter):
             found, steps=None if steps is None else _step(steps, document), refused=faults(found)
         )
 
-    def schedule(
+    def to_schedule(
         self, config: Config, document: Document, sources: Sources | Mapping[str, Any] | None = None
     ) -> Schedule:
         """As for every exporter; a file without provenance, such as ``Mixture.save`` writes, tells its source itself."""
-        found = super().schedule(config, document, sources)
+        found = super().to_schedule(config, document, sources)
         given = document.mapping.get("source")
         if document.record or not isinstance(given, Mapping):
             return found

@@ -8,7 +8,7 @@ from typing import Any
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks.plain_json import PlainJson
 from reweightviz.exporters.plan import Plan
-from reweightviz.exporters.text import yaml_text
+from reweightviz.exporters.text import yaml_edit
 
 FORMAT = "reweightviz.yaml/1"
 
@@ -28,14 +28,14 @@ class PlainYaml(PlainJson):
 
         def fill(root: Any) -> None:
             if old is None:
-                yaml_text.put_all(root, {"format": FORMAT, "unit": "share of training tokens"})
+                yaml_edit.put_all(root, {"format": FORMAT, "unit": "share of training tokens"})
             for other in {"weights", "stages", "steps"} - {key}:
                 root.pop(other, None)
             if key == "stages" and plan.steps is not None:
-                yaml_text.put(root, ["steps"], plan.steps)
-            yaml_text.put(root, [key], value)
+                yaml_edit.put(root, ["steps"], plan.steps)
+            yaml_edit.put(root, [key], value)
 
-        return {"": self.filled(plan, old, fill)}
+        return {"": self.render_yaml(plan, old, fill)}
 
     def recognises(self, document: Document) -> bool:
         """Our format, or YAML with nothing but ``stages`` or weights and what they count."""

@@ -14,8 +14,8 @@ from reweightviz.core.errors import WrongContent, listed
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.plan import Config, Numbers, Plan, number
-from reweightviz.exporters.text import python_calls, python_text
+from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
+from reweightviz.exporters.text import python_file, python_module
 from reweightviz.exporters.units import SHARES
 
 SCRIPT = '''
@@ -58,30 +58,32 @@ class Premixdb(Exporter):
         constants = {
             "SEED": whole_number("seed", seed),
             "TOKENS": tokens,
-            "REPLACEMENT": plan.repeats if replacement is None else bool(replacement),
+            "REPLACEMENT": plan.has_repeats if replacement is None else bool(replacement),
             "WEIGHTS": plan.numbers,
         }
         return {
-            "": python_text.module(plan.comment("Training mixture for PremixDB"), constants, SCRIPT)
+            "": python_module.render(
+                plan.comment("Training mixture for PremixDB"), constants, SCRIPT
+            )
         }
 
     def parse(self, document: Document) -> Config:
         """The first ``mix(...)`` whose weights are a mapping that can be read without running it."""
         found = [
             call
-            for call in python_calls.calls(document, "mix")
-            if "weights" in python_calls.arguments(document, call)
+            for call in document.python.calls("mix")
+            if "weights" in document.python.arguments(call)
         ]
         for call in found:
-            weights = python_calls.arguments(document, call)["weights"]
+            weights = document.python.arguments(call)["weights"]
             if isinstance(weights, dict) and weights:
-                numbers = {str(name): number(weight) for name, weight in weights.items()}
+                numbers = {str(name): to_number(weight) for name, weight in weights.items()}
                 return Config(
                     {0: numbers},
                     refused=_faults(numbers),
-                    traps=python_calls.others(found, call, "mix(weights=...)"),
+                    traps=python_file.mention_others(found, call, "mix(weights=...)"),
                 )
-        why = python_calls.unread(document, found, "weights")
+        why = document.python.explain_calls(found, "weights")
         raise WrongContent(
             path=document.path,
             reason=f"has no query.mix(weights={{...}}) that can be read without running it{why}",
@@ -89,7 +91,10 @@ class Premixdb(Exporter):
 
     def recognises(self, document: Document) -> bool:
         """A Python file that calls ``mix`` with weights by name."""
-        return any(isinstance(given.get("weights"), dict) for given in document.calls("mix"))
+        return any(
+            isinstance(given.get("weights"), dict)
+            for given in document.python.call_arguments("mix")
+        )
 
 
 def _faults(numbers: Numbers) -> tuple[str, ...]:

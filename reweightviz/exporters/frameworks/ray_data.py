@@ -15,8 +15,8 @@ from reweightviz.core.errors import RefusedByFramework, WrongContent, listed
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks.huggingface import builder
-from reweightviz.exporters.plan import Config, Numbers, Plan, number
-from reweightviz.exporters.text import python_calls, python_text
+from reweightviz.exporters.plan import Config, Numbers, Plan, read_rows, to_number
+from reweightviz.exporters.text import python_file, python_module
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 SHORTEST = "STOP_ON_SHORTEST"
@@ -64,41 +64,39 @@ class RayData(Exporter):
             for name, value in plan.numbers.items()
         ]
         return {
-            "": python_text.module(
+            "": python_module.render(
                 plan.comment("Training mixture for Ray Data"), {"SOURCES": rows}, SCRIPT
             )
         }
 
     def parse(self, document: Document) -> Config:
         """``SOURCES`` of our module, or the first ``a.mix(b, weights=[...])`` that can be read without running it."""
-        rows = python_calls.constant(document, "SOURCES")
+        rows = document.python.constant("SOURCES")
         if isinstance(rows, list):
-            numbers = python_text.table(document, rows, "name", "weight")
+            numbers = read_rows(document.path, rows, "name", "weight")
             paths = {str(row["name"]): tuple(map(str, row.get("paths", ()))) for row in rows}
             return Config({0: numbers}, paths=paths, refused=_faults(numbers))
         found = _mixes(document)
         for call in found:
             if any(isinstance(node, ast.Starred) for node in call.args):
                 continue
-            names = [python_calls.said(node) for node in (call.func.value, *call.args)]  # type: ignore[attr-defined]
-            given = python_calls.arguments(document, call)
-            even = "weights" not in given and not python_calls.spread(call)
-            weights = (
-                [1.0] * len(names) if even else python_calls.items(document, given.get("weights"))
-            )
+            names = [python_file.to_text(node) for node in (call.func.value, *call.args)]  # type: ignore[attr-defined]
+            given = document.python.arguments(call)
+            even = "weights" not in given and not python_file.has_spread(call)
+            weights = [1.0] * len(names) if even else document.python.items(given.get("weights"))
             if len(weights) == len(names):
-                numbers = dict(zip(names, map(number, weights), strict=True))
+                numbers = dict(zip(names, map(to_number, weights), strict=True))
                 stop = given.get("stopping_condition")
                 late = f"without {SHORTEST} the mix goes on after the first dataset is used up, without it, so it ends at their sizes."
                 return Config(
                     {0: numbers},
                     refused=_faults(numbers),
                     traps=(
-                        *python_calls.others(found, call, "mix(...)"),
-                        *(() if SHORTEST in python_calls.said(stop) else (late,)),
+                        *python_file.mention_others(found, call, "mix(...)"),
+                        *(() if SHORTEST in python_file.to_text(stop) else (late,)),
                     ),
                 )
-        why = python_calls.unread(document, found, "weights", table="SOURCES")
+        why = document.python.explain_calls(found, "weights", table="SOURCES")
         raise WrongContent(
             path=document.path,
             reason="has no SOURCES and no a.mix(b, weights=[...]) that can be read "
@@ -107,13 +105,11 @@ class RayData(Exporter):
 
     def recognises(self, document: Document) -> bool:
         """A Python file that imports ray and calls ``mix`` on a dataset."""
-        return python_calls.imports(document, "ray") and bool(_mixes(document))
+        return document.python.imports("ray") and bool(_mixes(document))
 
 
 def _mixes(document: Document) -> list[ast.Call]:
-    return [
-        call for call in python_calls.calls(document, "mix") if isinstance(call.func, ast.Attribute)
-    ]
+    return [call for call in document.python.calls("mix") if isinstance(call.func, ast.Attribute)]
 
 
 def _read(domain: str, paths: Sequence[str]) -> dict[str, object]:

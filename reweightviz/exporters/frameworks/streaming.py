@@ -12,14 +12,13 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 from reweightviz.core.errors import RefusedByFramework, UnknownName, WrongContent, listed
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.exporter import DATA, Exporter
-from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, number
-from reweightviz.exporters.text import yaml_text
+from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, to_number
+from reweightviz.exporters.text import endings, yaml_edit
 from reweightviz.exporters.units import COPIES, EXAMPLES, TOKENS
 
 BATCHING = ("random", "stratified", "per_stream", "device_per_stream")
@@ -75,7 +74,7 @@ class Streaming(Exporter):
         there = old.mapping.get("streams") if old is not None else None
         streams = filled_streams(plan, plan.numbers, there, cache_dir, split)
         chosen = (
-            [number(one.get("choose")) for one in there.values()]
+            [to_number(one.get("choose")) for one in there.values()]
             if isinstance(there, Mapping) and not faults(there)
             else [math.nan]
         )
@@ -84,15 +83,15 @@ class Streaming(Exporter):
         )
 
         def fill(root: Any) -> None:
-            yaml_text.put(root, ["streams"], streams)
+            yaml_edit.put(root, ["streams"], streams)
             for key, value in (
                 ("epoch_size", size),
                 ("batching_method", batching_method or (None if old else "random")),
             ):
                 if value is not None:
-                    yaml_text.put(root, [key], value)
+                    yaml_edit.put(root, [key], value)
 
-        return {"": self.filled(plan, old, fill)}
+        return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
         """``streams``."""
@@ -152,7 +151,7 @@ def streams_config(
             "only their folders tell."
         )
     numbers = {
-        str(name): 1.0 if key is None else number(one[key])
+        str(name): 1.0 if key is None else to_number(one[key])
         for (name, one), key in zip(streams.items(), given, strict=True)
     }
     if not all(value >= 0 for value in numbers.values()) or sum(numbers.values()) <= 0:
@@ -214,7 +213,7 @@ def _places(entry: Entry, cache: str, split: str | None) -> dict[str, Any]:
             f"{listed([entry.domain])}",
         )
     path = entry.paths[0] if entry.paths else ""
-    if PurePosixPath(path).suffix.lower() in DATA:
+    if endings.is_data_file(path):
         raise RefusedByFramework(
             framework="Streaming",
             reason=f"reads one MDS folder a stream; sources= has the file {path[:80]!r} for "

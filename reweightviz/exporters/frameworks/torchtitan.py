@@ -21,8 +21,8 @@ from reweightviz.exporters import provenance
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks import _hub as hub
-from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, number
-from reweightviz.exporters.text import python_calls, python_text
+from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, read_rows, to_number
+from reweightviz.exporters.text import python_file, python_module
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 FORMS = ("0.3", "grain")
@@ -125,17 +125,17 @@ class TorchTitan(Exporter):
         constants = {"SEED": whole_number("seed", seed), "UNIT": plan.unit.key, "SOURCES": rows}
         comment = plan.comment(f"Training mixture for torchtitan ({form})")
         return {
-            "": python_text.module(
+            "": python_module.render(
                 comment + head, constants, INTERLEAVED if form == "0.3" else GRAIN
             )
         }
 
     def parse(self, document: Document) -> Config:
         """``SOURCES`` of our module, or the first list of ``HFDataSource`` or ``WeightedDataset`` in the file."""
-        rows = python_calls.constant(document, "SOURCES")
+        rows = document.python.constant("SOURCES")
         if isinstance(rows, list):
-            numbers = python_text.table(document, rows, "name", "weight")
-            unit = python_calls.constant(document, "UNIT")
+            numbers = read_rows(document.path, rows, "name", "weight")
+            unit = document.python.constant("UNIT")
             return Config(
                 {0: numbers},
                 unit=unit if isinstance(unit, str) else None,
@@ -152,20 +152,18 @@ class TorchTitan(Exporter):
             (node for node in lists if len(_siblings(document, node, kind)) == len(node.elts)), None
         )
         if taken is None:
-            why = python_calls.unclear(document, ["SOURCES", *lists])
+            why = document.python.explain(["SOURCES", *lists])
             raise WrongContent(
                 path=document.path,
                 reason="has no SOURCES, no HFDataSource and no WeightedDataset in a list that "
                 f"can be read without running it{why}",
             )
-        found = [
-            python_calls.arguments(document, call) for call in _siblings(document, taken, kind)
-        ]
-        names = [python_calls.said(_name(one, found)) for one in found]
+        found = [document.python.arguments(call) for call in _siblings(document, taken, kind)]
+        names = [python_file.to_text(_name(one, found)) for one in found]
         numbers: Numbers = {}
         for name, one, call in zip(names, found, _siblings(document, taken, kind), strict=True):
-            numbers[name] = numbers.get(name, 0.0) + number(
-                one.get("weight", math.nan if python_calls.spread(call) else 1.0)
+            numbers[name] = numbers.get(name, 0.0) + to_number(
+                one.get("weight", math.nan if python_file.has_spread(call) else 1.0)
             )
         grain = kind == "WeightedDataset"
         mixed = (
@@ -177,19 +175,19 @@ class TorchTitan(Exporter):
             {0: numbers},
             unit=_unit(document, found) if grain else None,
             refused=mixed + _faults(numbers, grain),
-            traps=python_calls.others(lists, taken, f"list of {kind}"),
+            traps=python_file.mention_others(lists, taken, f"list of {kind}"),
         )
 
     def recognises(self, document: Document) -> bool:
         """A Python file that calls HFDataSource or WeightedDataset."""
-        return bool(python_calls.calls(document, "HFDataSource")) or _grain(document)
+        return bool(document.python.calls("HFDataSource")) or _grain(document)
 
-    def entries(
+    def make_entries(
         self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]
     ) -> dict[str, Entry]:
         """Names in lower case, for torchtitan looks them up in lower case; others become slugs that no other name has."""
         found = {}
-        for name, entry in super().entries(domains, sources, options).items():
+        for name, entry in super().make_entries(domains, sources, options).items():
             plain = (
                 name
                 if name == name.lower() and entry.domain == name
@@ -210,13 +208,15 @@ def _paths(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
 
 def _lists(document: Document, kind: str) -> list[ast.List | ast.Tuple]:
     """The lists and tuples that hold a call of that name."""
-    lists = [node for node in ast.walk(document.tree) if isinstance(node, ast.List | ast.Tuple)]
-    return [node for node in python_calls.in_order(lists) if _siblings(document, node, kind)]
+    lists = [
+        node for node in ast.walk(document.python.tree) if isinstance(node, ast.List | ast.Tuple)
+    ]
+    return [node for node in python_file.sort_nodes(lists) if _siblings(document, node, kind)]
 
 
 def _siblings(document: Document, node: ast.List | ast.Tuple, kind: str) -> list[ast.Call]:
-    items = (python_calls.followed(document, item) for item in node.elts)
-    return [item for item in items if python_calls.called(item) == kind]
+    items = (document.python.resolve(item) for item in node.elts)
+    return [item for item in items if python_file.callee(item) == kind]
 
 
 def _name(one: Mapping[str | int, Any], found: Sequence[Mapping[str | int, Any]]) -> Any:
@@ -229,15 +229,15 @@ def _name(one: Mapping[str | int, Any], found: Sequence[Mapping[str | int, Any]]
 
 def _unit(document: Document, found: Sequence[Mapping[str | int, Any]]) -> str:
     packed = (
-        python_calls.called(part)
-        for part in (python_calls.followed(document, one.get("dataset")) for one in found)
+        python_file.callee(part)
+        for part in (document.python.resolve(one.get("dataset")) for one in found)
         if isinstance(part, ast.AST)
     )
     return "tokens" if all(name.endswith("PackingConfig") for name in packed) else "examples"
 
 
 def _grain(document: Document) -> bool:
-    return bool(python_calls.calls(document, "WeightedDataset"))
+    return bool(document.python.calls("WeightedDataset"))
 
 
 def _faults(numbers: Numbers, grain: bool) -> tuple[str, ...]:

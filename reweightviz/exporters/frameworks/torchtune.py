@@ -14,7 +14,7 @@ from reweightviz.core.errors import ReweightvizError, UnknownName, WrongContent
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks import _hub as hub
 from reweightviz.exporters.plan import Config, Plan
-from reweightviz.exporters.text import yaml_text
+from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 RECIPE = "dev/lora_finetune_distributed_multi_dataset"
@@ -62,13 +62,13 @@ class Torchtune(hub.HubExporter):
 
         def fill(root: Any) -> None:
             if old is None:
-                yaml_text.put(
+                yaml_edit.put(
                     root,
                     ["dataloader"],
                     {"shuffle": True, "collate_fn": "torchtune.data.padded_collate_sft"},
                 )
             if old is None or stop_criteria:
-                yaml_text.put(root, ["dataloader", "stop_criteria"], stop_criteria or CYCLE)
+                yaml_edit.put(root, ["dataloader", "stop_criteria"], stop_criteria or CYCLE)
             for name, entry in hub.rows(root, ["datasets"], plan, _name):
                 if not entry:
                     domain, _, paths = plan.entries[name]
@@ -77,10 +77,10 @@ class Torchtune(hub.HubExporter):
                         renamed.get(key, key): value
                         for key, value in hub.made(domain, paths, split).items()
                     }
-                    yaml_text.put_all(entry, found | {"transform": {"_component_": transform}})
-                yaml_text.put(entry, ["weight"], plan.numbers[name])
+                    yaml_edit.put_all(entry, found | {"transform": {"_component_": transform}})
+                yaml_edit.put(entry, ["weight"], plan.numbers[name])
 
-        return {"": self.filled(plan, old, fill)}
+        return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
         """``datasets[].weight``."""

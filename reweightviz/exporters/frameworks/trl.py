@@ -16,7 +16,7 @@ from reweightviz.core.errors import WrongContent, listed
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks import _hub as hub
 from reweightviz.exporters.plan import Config, Plan
-from reweightviz.exporters.text import yaml_text
+from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 
@@ -56,14 +56,14 @@ class Trl(hub.HubExporter):
             for name, entry in hub.rows(root, ["datasets"], plan, _name):
                 if not entry:
                     domain, _, paths = plan.entries[name]
-                    yaml_text.put_all(
+                    yaml_edit.put_all(
                         entry,
                         hub.made(domain, paths, split)
                         | ({"columns": list(columns)} if columns else {}),
                     )
-                yaml_text.put(entry, ["fraction"], plan.numbers[name])
+                yaml_edit.put(entry, ["fraction"], plan.numbers[name])
 
-        return {"": self.filled(plan, old, fill)}
+        return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
         """``datasets[].fraction``."""

@@ -11,8 +11,8 @@ from reweightviz.core.errors import WrongContent
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks import _hub as hub
-from reweightviz.exporters.plan import Config, Plan, number
-from reweightviz.exporters.text import python_calls, python_text
+from reweightviz.exporters.plan import Config, Plan, read_rows, to_number
+from reweightviz.exporters.text import python_file, python_module
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 SCRIPT = '''
@@ -56,30 +56,30 @@ class WebDataset(Exporter):
             for name, value in plan.numbers.items()
         ]
         return {
-            "": python_text.module(
+            "": python_module.render(
                 plan.comment("Training mixture for WebDataset"), {"SOURCES": rows}, SCRIPT
             )
         }
 
     def parse(self, document: Document) -> Config:
         """``SOURCES`` of our module, or the first ``RandomMix(...)`` that can be read without running it."""
-        rows = python_calls.constant(document, "SOURCES")
+        rows = document.python.constant("SOURCES")
         if isinstance(rows, list):
-            numbers = python_text.table(document, rows, "name", "probability")
+            numbers = read_rows(document.path, rows, "name", "probability")
             urls = {str(row["name"]): tuple(map(str, row.get("urls", ()))) for row in rows}
             return Config({0: numbers}, paths=urls, refused=hub.faults(numbers, "a probability"))
-        found = python_calls.calls(document, "RandomMix")
+        found = document.python.calls("RandomMix")
         for call in found:
-            given = python_calls.arguments(document, call)
+            given = document.python.arguments(call)
             parts, wanted = (
-                python_calls.items(document, given.get("datasets", given.get(0))),
+                document.python.items(given.get("datasets", given.get(0))),
                 given.get("probs", given.get(1)),
             )
-            even = wanted is None and not python_calls.spread(call)
-            weights = [1.0] * len(parts) if even else python_calls.items(document, wanted)
+            even = wanted is None and not python_file.has_spread(call)
+            weights = [1.0] * len(parts) if even else document.python.items(wanted)
             if parts and len(weights) == len(parts):
                 numbers = {
-                    python_calls.said(part): number(weight)
+                    python_file.to_text(part): to_number(weight)
                     for part, weight in zip(parts, weights, strict=True)
                 }
                 lost = given.get("longest", given.get(2)) is True
@@ -94,9 +94,9 @@ class WebDataset(Exporter):
                 return Config(
                     {0: numbers},
                     refused=refused + hub.faults(numbers, "a probability"),
-                    traps=python_calls.others(found, call, "RandomMix"),
+                    traps=python_file.mention_others(found, call, "RandomMix"),
                 )
-        why = python_calls.unread(document, found, "datasets", "probs", 0, 1, table="SOURCES")
+        why = document.python.explain_calls(found, "datasets", "probs", 0, 1, table="SOURCES")
         raise WrongContent(
             path=document.path,
             reason="has no SOURCES and no RandomMix whose datasets and probs can be read "
@@ -105,4 +105,4 @@ class WebDataset(Exporter):
 
     def recognises(self, document: Document) -> bool:
         """A Python file that calls RandomMix."""
-        return bool(python_calls.calls(document, "RandomMix"))
+        return bool(document.python.calls("RandomMix"))

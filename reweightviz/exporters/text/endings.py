@@ -45,13 +45,25 @@ DATA = frozenset(
 """What data files end in, each part by itself: ``web.jsonl.gz`` ends in two of them."""
 
 
-def bare(path: str) -> str:
-    """The last part of a path, without the endings of data files; a version is no ending.
+def strip(path: str) -> str:
+    """Return the last part of a path without the endings of data files; a version is no ending.
 
-    >>> bare("data/web.jsonl.gz"), bare("teknium/OpenHermes-2.5"), bare("/d/c4.v2.parquet"), bare("/d/web/"), bare(".json")
-    ('web', 'OpenHermes-2.5', 'c4.v2', 'web', '.json')
+    >>> [strip(path) for path in ("data/web.jsonl.gz", "teknium/OpenHermes-2.5", "/d/c4.v2.parquet")]
+    ['web', 'OpenHermes-2.5', 'c4.v2']
+    >>> strip("/d/web/"), strip(".json")
+    ('web', '.json')
     """
     name = PurePosixPath(path.rstrip("/")).name
-    while (parts := name.rpartition("."))[0] and parts[2].lower() in DATA:
-        name = parts[0]
+    while is_data_file(name):
+        name = name.rpartition(".")[0]
     return name
+
+
+def is_data_file(path: str) -> bool:
+    """Check whether a path ends as data files do.
+
+    >>> is_data_file("data/web.jsonl.gz"), is_data_file("teknium/OpenHermes-2.5")
+    (True, False)
+    """
+    stem, _, ending = PurePosixPath(path).name.rpartition(".")
+    return bool(stem) and ending.lower() in DATA

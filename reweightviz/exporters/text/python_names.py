@@ -67,17 +67,12 @@ class Names:
         for changed in self._changed:
             self._found(changed).append(Binding(changed.lineno, None))
 
-    def bound(self, name: ast.Name) -> ast.expr | None:
+    def value(self, name: ast.Name) -> ast.expr | None:
         """What a name is bound to, where the file does so once; else None."""
         found = self._found(name)
         return found[0].value if len(found) == 1 else None
 
-    @property
-    def of_the_file(self) -> list[str]:
-        """The names that the file itself binds, outside of its functions and classes."""
-        return [name for scope, name in self._bound if scope == id(self._tree)]
-
-    def module_level(self, name: str) -> ast.expr | None:
+    def module_value(self, name: str) -> ast.expr | None:
         """The same for a name of the file itself."""
         found = self._bound.get((id(self._tree), name), [])
         return found[0].value if len(found) == 1 else None

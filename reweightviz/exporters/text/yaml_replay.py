@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 
-def replayed(old: str, before: str, after: str) -> str:
+def replay(old: str, before: str, after: str) -> str:
     """The change from ``before`` to ``after``, made in ``old``, from which ``before`` differs in spacing only."""
     old_lines, before_lines, after_lines = (
         text.splitlines(keepends=True) for text in (old, before, after)
@@ -49,12 +49,12 @@ def _shifted(line: str, columns: int) -> str:
     return " " * columns + line if columns > 0 else line[min(-columns, _margin(line)) :]
 
 
-def alike(one: Any, other: Any) -> bool:
+def are_alike(one: Any, other: Any) -> bool:
     """Equal, but for the last digits of numbers, which a round trip through ruamel.yaml may change."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return list(one) == list(other) and all(alike(one[key], other[key]) for key in one)
+        return list(one) == list(other) and all(are_alike(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(alike, one, other))
+        return len(one) == len(other) and all(map(are_alike, one, other))
     if isinstance(one, float) and isinstance(other, float):
         return math.isclose(one, other, rel_tol=1e-12) or (math.isnan(one) and math.isnan(other))
     return bool(one == other)
@@ -64,7 +64,7 @@ _OPENS = re.compile(r"\s*[^\s#-][^#]*:\s*([&!]\S*\s*)?(#.*)?$")
 """A line that only opens a mapping or a list."""
 
 
-def indents(text: str) -> dict[str, int]:
+def measure_indents(text: str) -> dict[str, int]:
     """How far the first nested mapping and the first list of a text are indented."""
     found = {"mapping": 2, "sequence": 2, "offset": 0}
     lines = [

@@ -21,14 +21,14 @@ _MOST = 10_000
 """More assignments are no person's."""
 
 
-def words(text: str, option: str) -> list[str] | None:
+def read_option(text: str, option: str) -> list[str] | None:
     r"""The words behind the first such option; None where there is none. A variable that is not known stays as it is written.
 
     Args:
         text: of the script.
         option: a pattern, such as ``--data-path``.
 
-    >>> words('A="0.5 /d/web"\nA="$A 0.5 /d/code"\ntrain --data-path $A --lr 1', "--data-path")
+    >>> read_option('A="0.5 /d/web"\nA="$A 0.5 /d/code"\ntrain --data-path $A --lr 1', "--data-path")
     ['0.5', '/d/web', '0.5', '/d/code']
     """
     plain = re.sub(r"(?m)^[ \t]*#.*\n?", "", text).replace("\\\n", " ")
@@ -46,7 +46,7 @@ def words(text: str, option: str) -> list[str] | None:
     return list(_split(re.split(r"(?:^|\s)(?:--[A-Za-z]|\d?[<>])", rest)[0]))
 
 
-def unknown(words: list[str]) -> str | None:
+def find_unknown(words: list[str]) -> str | None:
     """The first word that only a shell could tell: a command, or nothing but a variable."""
     return next(
         (word for word in words if re.search(r"`|\$\(|\$\{(?!\w+\})|^\$(\w*|\{\w+\})$", word)), None

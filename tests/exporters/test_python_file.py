@@ -10,7 +10,7 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.exporters import find
 from reweightviz.exporters.check import check
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.text import python_calls
+from reweightviz.exporters.text import python_file
 
 CALL = "interleave_datasets([a, b], probabilities=W)\n"
 
@@ -22,8 +22,8 @@ def document(text: str, tmp_path) -> Document:
 
 def weights(text: str, tmp_path) -> list:
     found = document(text, tmp_path)
-    call, *_ = python_calls.calls(found, "interleave_datasets")
-    return python_calls.items(found, python_calls.arguments(found, call)["probabilities"])
+    call, *_ = found.python.calls("interleave_datasets")
+    return found.python.items(found.python.arguments(call)["probabilities"])
 
 
 # ---- names
@@ -119,9 +119,9 @@ def test_other_names_are_not_and_the_sentence_says_why(text, why, tmp_path):
 
 def test_arguments_behind_a_star_have_no_place(tmp_path):
     found = document("f(1, *more, 2, k=3, **others)", tmp_path)
-    (call,) = python_calls.calls(found, "f")
-    assert python_calls.arguments(found, call) == {0: 1, "k": 3}
-    assert python_calls.spread(call)
+    (call,) = found.python.calls("f")
+    assert found.python.arguments(call) == {0: 1, "k": 3}
+    assert python_file.has_spread(call)
 
 
 def test_deep_code_is_named_by_its_line(tmp_path):
@@ -129,7 +129,7 @@ def test_deep_code_is_named_by_its_line(tmp_path):
         "interleave_datasets([" + "a." * 2500 + "b, c], probabilities=[0.5, 0.5])\n"
     )
     assert check(tmp_path / "c.py").table["domain"].tolist() == ["the code in line 1", "c"]
-    assert python_calls.said(ast.parse("a.b").body[0].value) == "a.b"
+    assert python_file.to_text(ast.parse("a.b").body[0].value) == "a.b"
 
 
 def test_asking_whose_a_deep_file_is_never_fails(tmp_path, monkeypatch):

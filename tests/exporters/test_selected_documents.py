@@ -10,7 +10,7 @@ import pytest
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.selection import Selection
-from reweightviz.exporters import documents
+from reweightviz.exporters import selected_documents
 
 CORPUS = Corpus(
     {
@@ -27,11 +27,13 @@ SELECTION = Selection(
 
 
 @pytest.mark.optional("datasets")
-@pytest.mark.parametrize("framework", documents.FORMATS)
+@pytest.mark.parametrize("framework", selected_documents.FORMATS)
 def test_the_real_datasets_library_reads_what_was_selected_in_order(tmp_path, framework):
     import datasets
 
-    path = documents.write(SELECTION, framework, tmp_path / f"picked.{framework}", corpus=CORPUS)
+    path = selected_documents.write(
+        SELECTION, framework, tmp_path / f"picked.{framework}", corpus=CORPUS
+    )
     builder = {"jsonl": "json"}.get(framework, framework)
     kinds = datasets.Features(
         {
@@ -63,38 +65,40 @@ def test_the_real_datasets_library_reads_what_was_selected_in_order(tmp_path, fr
     )
 
 
-@pytest.mark.parametrize("framework", documents.FORMATS)
+@pytest.mark.parametrize("framework", selected_documents.FORMATS)
 def test_a_selection_comes_back_as_rows_of_its_corpus(tmp_path, framework):
-    path = documents.write(SELECTION, framework, tmp_path / f"ids.{framework}")
-    back = documents.read(path, CORPUS)
+    path = selected_documents.write(SELECTION, framework, tmp_path / f"ids.{framework}")
+    back = selected_documents.read(path, CORPUS)
     assert back.rows.tolist() == ROWS.tolist()
     assert back.weight.tolist() == [0.5, 0.25, 0.25]
-    plain = documents.write(
+    plain = selected_documents.write(
         Selection(ROWS, CORPUS.ids[ROWS]), framework, tmp_path / f"plain.{framework}"
     )
-    assert documents.read(plain, CORPUS).weight is None
+    assert selected_documents.read(plain, CORPUS).weight is None
 
 
 def test_what_is_refused_and_kept(tmp_path):
-    path = documents.write(SELECTION, "jsonl", tmp_path / "picked.jsonl")
+    path = selected_documents.write(SELECTION, "jsonl", tmp_path / "picked.jsonl")
     before = path.read_bytes()
     with pytest.raises(ReweightvizError, match="exists already; pass overwrite=True"):
-        documents.write(SELECTION, "jsonl", path)
+        selected_documents.write(SELECTION, "jsonl", path)
     with pytest.raises(
         ReweightvizError, match="no format of selected documents 'json'; did you mean 'jsonl'"
     ):
-        documents.write(SELECTION, "json", path, overwrite=True)
+        selected_documents.write(SELECTION, "json", path, overwrite=True)
     with pytest.raises(ReweightvizError, match="no document 'é' in this corpus of 2"):
-        documents.write(SELECTION, "jsonl", path, corpus=CORPUS.take([0, 1]), overwrite=True)
+        selected_documents.write(
+            SELECTION, "jsonl", path, corpus=CORPUS.take([0, 1]), overwrite=True
+        )
     assert path.read_bytes() == before
     for name, text, sentence in (
         ("a.jsonl", "[1]\n", "no file of JSON lines, each a mapping with 'id'"),
         ("a.jsonl", "{", "Expecting property name"),
-        ("a.csv", "x,y\n1,2\n", "no column 'id'; there is x, y"),
+        ("a.csv", "x,y\n1,2\n", "needs column 'id'; there is 'x', 'y'"),
         ("a.parquet", "no parquet", "cannot read"),
     ):
         (tmp_path / name).write_text(text)
         with pytest.raises(ReweightvizError, match=sentence):
-            documents.read(tmp_path / name, CORPUS)
+            selected_documents.read(tmp_path / name, CORPUS)
     with pytest.raises(ReweightvizError, match="cannot read"):
-        documents.read(tmp_path / "absent.csv", CORPUS)
+        selected_documents.read(tmp_path / "absent.csv", CORPUS)

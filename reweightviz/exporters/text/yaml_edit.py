@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -18,7 +17,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent, listed
 from reweightviz.exporters.text import yaml_load
-from reweightviz.exporters.text.yaml_replay import alike, indents, replayed
+from reweightviz.exporters.text.yaml_replay import are_alike, measure_indents, replay
 
 TRUTH_WORDS = ("no", "on", "off", "yes", "y", "n", "true", "false", "null")
 
@@ -37,27 +36,22 @@ class _Representer(RoundTripRepresenter):
 _Representer.add_representer(float, _Representer._float)  # noqa: SLF001
 
 
-def dumped(content: Mapping[str, Any]) -> str:
+def dump(content: Mapping[str, Any]) -> str:
     """Text of a mapping of mappings, lists, text and numbers.
 
-    >>> print(dumped({"name": "no", "weight": 1e-05}), end="")
+    >>> print(dump({"name": "no", "weight": 1e-05}), end="")
     name: "no"
     weight: 1.0e-05
     """
-    return _text(_writer(), quoted(content))
+    return _text(_writer(), quote(content))
 
 
-def parsed(text: str, path: object) -> Any:
-    """What a text of YAML or JSON holds; one sentence where it is neither, or grows without end."""
-    return yaml_load.load(text, path)
-
-
-def edited(old: str, change: Callable[[Any], None], path: object) -> str:
+def edit(old: str, change: Callable[[Any], None], path: object) -> str:
     """The text with its content changed in place: comments, order and every untouched line stay as they were.
 
     Args:
         old: the text of the file.
-        change: changes the loaded mapping; use :func:`put` and :func:`rows`, which keep comments
+        change: changes the loaded mapping; use :func:`put` and :func:`match_entries`, which keep comments
             and split aliases.
         path: of the file, for the error.
     """
@@ -65,7 +59,7 @@ def edited(old: str, change: Callable[[Any], None], path: object) -> str:
     ended = text.endswith("\n")
     yaml = _writer()
     try:
-        yaml.indent(**indents(text))
+        yaml.indent(**measure_indents(text))
         root = yaml.load(text)
     except (YAMLError, ValueError) as error:
         raise WrongContent(
@@ -79,8 +73,8 @@ def edited(old: str, change: Callable[[Any], None], path: object) -> str:
     before = _text(yaml, root)
     change(root)
     after = _text(yaml, root)
-    new = replayed(text, before, after)
-    if not alike(_safely(new), parsed(after, path)):
+    new = replay(text, before, after)
+    if not are_alike(_safely(new), yaml_load.load(after, path)):
         new = after
     new = new if ended else new.removesuffix("\n")
     return new.replace("\n", "\r\n") if old.count("\r\n") * 2 > old.count("\n") else new
@@ -105,20 +99,20 @@ def put_all(root: CommentedMap, values: Mapping[str, Any]) -> None:
         put(root, [key], value)
 
 
-def made(change: Callable[[Any], None]) -> str:
+def make(change: Callable[[Any], None]) -> str:
     """The text of what a change makes of an empty mapping."""
     root = CommentedMap()
     change(root)
     return _text(_writer(), root)
 
 
-def rows(
+def match_entries(
     root: CommentedMap,
     keys: Sequence[str],
     wanted: Mapping[str, float],
     name_of: Callable[[Mapping[str, Any]], object],
     *,
-    gone: Sequence[str] = (),
+    dropped: Sequence[str] = (),
 ) -> Iterator[tuple[str, CommentedMap]]:
     """The entries of a list that the names in ``wanted`` stand for, made where they are missing.
 
@@ -127,7 +121,7 @@ def rows(
         keys: where the list is.
         wanted: names in the file, in order.
         name_of: tells an entry's name.
-        gone: names whose entries are taken out.
+        dropped: names whose entries are taken out.
 
     Raises:
         ReweightvizError: the list names what is in neither.
@@ -143,7 +137,7 @@ def rows(
             f"{str(odd[0])[:60]!r}."
         )
     names = [str(name_of(entry)) for entry in entries]
-    strangers = [name for name in names if name not in wanted and name not in gone]
+    strangers = [name for name in names if name not in wanted and name not in dropped]
     if strangers:
         raise ReweightvizError(
             f"{'.'.join(keys)} of this config has {listed(strangers)}, which the mixture "
@@ -151,7 +145,7 @@ def rows(
             "give them a weight (0 takes them out), or take them out of the config."
         )
     for place in reversed(range(len(entries))):
-        if names[place] in gone:
+        if names[place] in dropped:
             del entries[place], names[place]
     for name in wanted:
         if name not in names:
@@ -160,28 +154,13 @@ def rows(
         yield name, _own(root, entries, names.index(name))
 
 
-def quoted(value: Any) -> Any:
+def quote(value: Any) -> Any:
     """The value with all text in double quotes: a bare ``no`` or ``on`` is a truth value to a reader of YAML 1.1."""
     if isinstance(value, Mapping):
-        return CommentedMap((_key(key), quoted(item)) for key, item in value.items())
+        return CommentedMap((_key(key), quote(item)) for key, item in value.items())
     if isinstance(value, list | tuple):
-        return CommentedSeq(quoted(item) for item in value)
+        return CommentedSeq(quote(item) for item in value)
     return DoubleQuotedScalarString(value) if isinstance(value, str) else value
-
-
-def json_text(content: Any) -> str:
-    """JSON, indented, in ASCII."""
-    return json.dumps(content, indent=2) + "\n"
-
-
-def check_text(name: str) -> None:
-    """Refuse a name that no UTF-8 file can hold."""
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        raise ReweightvizError(
-            f"{name[:60]!r} holds half of a surrogate pair, which UTF-8 cannot."
-        ) from None
 
 
 def _writer() -> YAML:
@@ -200,7 +179,7 @@ def _text(yaml: YAML, content: Any) -> str:
 
 def _safely(text: str) -> Any:
     try:
-        return parsed(text, "")
+        return yaml_load.load(text, "")
     except UnreadableFile:
         return None
 
@@ -260,13 +239,13 @@ def _set(root: Any, node: Any, key: Any, value: Any) -> None:
         own = _own(root, node, key)
         for place, item in enumerate(value):
             if own[place] != item:
-                own[place] = quoted(item)
+                own[place] = quote(item)
     elif not isinstance(value, str) and (
         isinstance(there, TaggedScalar) or (isinstance(there, str) and "${" in there)
     ):
         raise _filled_in(key, there)
     elif there != value or key not in node:
-        node[_key(key)] = quoted(value)
+        node[_key(key)] = quote(value)
 
 
 def _there(node: Any, key: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reweightviz.exporters.text.shell_text import unknown, words
+from reweightviz.exporters.text.shell import find_unknown, read_option
 
 BLEND = ["0.6", "/d/web", "0.4", "/d/code"]
 
@@ -32,7 +32,7 @@ BLEND = ["0.6", "/d/web", "0.4", "/d/code"]
     ],
 )
 def test_a_blend_is_followed_through_plain_assignments(text):
-    assert words(text, "--data-path") == BLEND
+    assert read_option(text, "--data-path") == BLEND
 
 
 @pytest.mark.parametrize(
@@ -52,24 +52,24 @@ def test_a_blend_is_followed_through_plain_assignments(text):
     ],
 )
 def test_what_only_a_shell_can_tell_is_said(text):
-    assert unknown(words(text, "--data-path")) is not None
+    assert find_unknown(read_option(text, "--data-path")) is not None
 
 
 def test_a_variable_inside_a_path_stays_as_it_is_written():
-    found = words('D="0.6 $H/web 0.4 ${H}/code"\ntrain.py --data-path $D\n', "--data-path")
+    found = read_option('D="0.6 $H/web 0.4 ${H}/code"\ntrain.py --data-path $D\n', "--data-path")
     assert found == ["0.6", "$H/web", "0.4", "${H}/code"]
-    assert unknown(found) is None
+    assert find_unknown(found) is None
 
 
 def test_quotes_keep_their_words_together():
-    assert words(
+    assert read_option(
         'train.py --data-path 1 \'/my data/web\' 2 "/a \\"b\\"" 3 /c\\ d --lr 1', "--data-path"
     ) == ["1", "/my data/web", "2", '/a "b"', "3", "/c d"]
-    assert words('D="1 /a 2 /b"\ntrain.py --data-path "$D"\n', "--data-path") == ["1 /a 2 /b"], (
-        "one word to a shell, and to Megatron"
-    )
-    assert words("train.py --data-paths 1 /a", "--data-path") is None
-    assert words('train.py --data-path 1 "/a', "--data-path") == ["1"]
+    assert read_option('D="1 /a 2 /b"\ntrain.py --data-path "$D"\n', "--data-path") == [
+        "1 /a 2 /b"
+    ], "one word to a shell, and to Megatron"
+    assert read_option("train.py --data-paths 1 /a", "--data-path") is None
+    assert read_option('train.py --data-path 1 "/a', "--data-path") == ["1"]
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,6 @@ def test_quotes_keep_their_words_together():
     ],
 )
 def test_long_scripts_are_read(text):
-    found = words(text, "--data-path")
+    found = read_option(text, "--data-path")
     assert len(found) == 1
-    assert (unknown(found) is None) == found[0].startswith("1")
+    assert (find_unknown(found) is None) == found[0].startswith("1")

@@ -1,0 +1,229 @@
+"""Somebody's Python config: its calls and lists, followed through the names of the file and never run.
+
+A name is followed where the file binds it once: see
+:mod:`reweightviz.exporters.text.python_names`.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Any, TypeVar
+
+from reweightviz.exporters.text.python_names import Names
+
+Node = TypeVar("Node", bound=ast.expr | ast.stmt | ast.keyword)
+NO_LITERAL = (ValueError, TypeError, SyntaxError, MemoryError, RecursionError)
+"""Errors of ``ast.literal_eval`` on an expression that is no literal."""
+MOST_LINES = 12
+"""Line numbers in one sentence."""
+
+
+class PythonFile:
+    """One Python file, parsed.
+
+    A file that cannot be parsed has a ``fault`` and an empty ``tree``, so that every question about
+    it has an answer.
+
+    Args:
+        text: of the file.
+
+    Example:
+        >>> file = PythonFile("W = [0.7, 0.3]\\nmix(a, b, weights=W)")
+        >>> [call] = file.calls("mix")
+        >>> file.items(file.arguments(call)["weights"])
+        [0.7, 0.3]
+    """
+
+    def __init__(self, text: str) -> None:
+        self.tree = ast.Module([], [])
+        self.fault = ""
+        try:
+            with warnings.catch_warnings():
+                # An invalid escape in somebody's text warns; it is not ours to report.
+                warnings.simplefilter("ignore")
+                self.tree = ast.parse(text.removeprefix("\ufeff"))
+        except SyntaxError as error:
+            place = f" (line {error.lineno})" if error.lineno else ""
+            self.fault = error.msg.partition(";")[0] + place
+        except (MemoryError, RecursionError):
+            self.fault = "it is nested too deeply"
+        except ValueError as error:
+            self.fault = str(error)
+
+    @cached_property
+    def names(self) -> Names:
+        """Everything that the names of the file stand for."""
+        return Names(self.tree)
+
+    @cached_property
+    def calls_by_name(self) -> dict[str, list[ast.Call]]:
+        """The calls of the file by what they call, each in the order of the file."""
+        found: dict[str, list[ast.Call]] = {}
+        every = (node for node in ast.walk(self.tree) if isinstance(node, ast.Call))
+        for call in sort_nodes(every):
+            found.setdefault(callee(call), []).append(call)
+        return found
+
+    def calls(self, name: str) -> list[ast.Call]:
+        """Return every call of a function or method of that name, in the order of the file."""
+        return self.calls_by_name.get(name, [])
+
+    def call_arguments(self, name: str) -> list[dict[str | int, Any]]:
+        """Return the :meth:`arguments` of every call of that name, in the order of the file."""
+        return [self.arguments(call) for call in self.calls(name)]
+
+    def arguments(self, call: ast.Call) -> dict[str | int, Any]:
+        """Return the arguments of a call by place and by keyword, each its :meth:`value`.
+
+        Those behind a ``*`` have no place.
+        """
+        return {key: self.value(node) for key, node in _arguments(call).items()}
+
+    def imports(self, package: str) -> bool:
+        """Check whether the file imports a package, or part of it."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.ImportFrom):
+                modules = [node.module or ""]
+            elif isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            else:
+                continue
+            if any(module.split(".")[0] == package for module in modules):
+                return True
+        return False
+
+    def value(self, node: Any) -> Any:
+        """Return the value of a literal, or of a name that stands for one; else the node itself."""
+        if not isinstance(node, ast.AST):
+            return node
+        try:
+            return ast.literal_eval(self.resolve(node))
+        except NO_LITERAL:
+            return node
+
+    def constant(self, name: str) -> Any:
+        """Return the literal that a name of the file itself stands for; None where it is none."""
+        found = self.value(self.names.module_value(name))
+        return None if isinstance(found, ast.AST) else found
+
+    def resolve(self, node: Any) -> Any:
+        """Return what a name is bound to, where the file binds it once; anything else as it is."""
+        seen: list[ast.Name] = []
+        while isinstance(node, ast.Name) and node not in seen:
+            seen.append(node)
+            # A name that leads nowhere comes back as it was written first.
+            node = self.names.value(node) or seen[0]
+        return node
+
+    def items(self, given: Any) -> list[Any]:
+        """Return what is in a list or tuple, written out there or bound to a name.
+
+        Literals are values, everything else is a node; [] where the content is not known.
+        """
+        node = self.resolve(given)
+        if isinstance(node, list | tuple):
+            return list(node)
+        if not isinstance(node, ast.List | ast.Tuple) or _has_star(node.elts):
+            return []
+        return [self.value(item) for item in node.elts]
+
+    def explain_calls(self, found: Sequence[ast.Call], *keys: str | int, table: str = "") -> str:
+        """Explain why arguments of calls, or a table of the file, could not be read.
+
+        Args:
+            found: the calls.
+            keys: of the arguments that were wanted.
+            table: name of a constant that was wanted.
+
+        Returns:
+            The reasons in brackets; "" where there is none to give.
+        """
+        wanted: list[ast.expr | str] = [table]
+        for call in found:
+            arguments = _arguments(call)
+            wanted += [arguments[key] for key in keys if key in arguments]
+        if any(has_spread(call) for call in found):
+            return self.explain(wanted, "some of the arguments stand behind * or **")
+        return self.explain(wanted)
+
+    def explain(self, wanted: Iterable[ast.expr | str], *more: str) -> str:
+        """Explain why names and lists could not be read, in brackets; "" where nothing is known."""
+        reasons = [reason for node in wanted for reason in self._reasons(node)]
+        reasons += more
+        return f" ({'; '.join(dict.fromkeys(reasons))})" if reasons else ""
+
+    def _reasons(self, wanted: ast.expr | str) -> Iterator[str]:
+        node = self.resolve(wanted)
+        if isinstance(node, ast.List | ast.Tuple) and _has_star(node.elts):
+            yield f"the list of line {node.lineno} has more in it than is written out"
+        if not isinstance(node, ast.Name | str):
+            return
+        name = node.id if isinstance(node, ast.Name) else node
+        lines = self.names.lines(node)
+        if len(lines) > 1:
+            yield f"{name!r} is bound or changed in lines {_join(lines)}"
+        elif lines and isinstance(node, ast.Name):
+            yield f"{name!r} of line {lines[0]} is not written out"
+
+
+def sort_nodes(nodes: Iterable[Node]) -> list[Node]:
+    """Sort nodes as they follow one another in the file; a walk meets them in another order."""
+    return sorted(nodes, key=lambda node: (node.lineno, node.col_offset))
+
+
+def callee(node: ast.AST) -> str:
+    """Return the last name of what a call calls; "" for anything else."""
+    function = node.func if isinstance(node, ast.Call) else None
+    match function:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""
+
+
+def has_spread(call: ast.Call) -> bool:
+    """Check whether a call has arguments that are not written out, by ``*`` or ``**``."""
+    return _has_star(call.args) or any(keyword.arg is None for keyword in call.keywords)
+
+
+def to_text(given: Any) -> str:
+    """Return a value as a person would name it: text as it is, code as it is written."""
+    if not isinstance(given, ast.AST):
+        return str(given)
+    try:
+        return ast.unparse(given)
+    except RecursionError:
+        return f"the code in line {getattr(given, 'lineno', '?')}"
+
+
+def mention_others(
+    found: Sequence[ast.expr | ast.stmt], taken: ast.expr | ast.stmt, kind: str
+) -> tuple[str, ...]:
+    """Return a sentence on what of the same kind the file has beside what was taken, if anything."""
+    lines = sorted({node.lineno for node in found if node is not taken})
+    if not lines:
+        return ()
+    places = f"line {lines[0]}" if len(lines) == 1 else f"lines {_join(lines)}"
+    return (
+        f"The file has more than one {kind}: this is the one of line {taken.lineno}, "
+        f"another is in {places}.",
+    )
+
+
+def _arguments(call: ast.Call) -> dict[str | int, ast.expr]:
+    found: dict[str | int, ast.expr] = {}
+    for place, node in enumerate(call.args):
+        if isinstance(node, ast.Starred):
+            break
+        found[place] = node
+    return found | {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+
+
+def _has_star(nodes: Iterable[ast.expr]) -> bool:
+    return any(isinstance(node, ast.Starred) for node in nodes)
+
+
+def _join(lines: Sequence[int]) -> str:
+    return ", ".join(map(str, lines[:MOST_LINES]))
