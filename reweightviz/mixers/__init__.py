@@ -1,4 +1,4 @@
-"""Mixers: how much of each domain, now? ``init``, ``update`` where they learn, ``weights`` and ``result`` (K,)."""
+"""Mixers: weights of domains, by ``init``, ``update`` where they learn, ``weights``, ``result``."""
 
 from __future__ import annotations
 

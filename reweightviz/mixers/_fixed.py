@@ -1,4 +1,4 @@
-"""What all mixers share that decide once, before training, and learn nothing: Natural, Temperature, UniMax, Uniform."""
+"""Mixers that decide once, before training, and learn nothing: Natural, Temperature, UniMax, ..."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Fixed:
     applies_to: ClassVar[str] = "sampling"
 
     def weights(self, state: State) -> Array:
-        """What to train with now, (K,)."""
+        """Return the weights (K,) to train with now."""
         return state.weights
 
     def result(self, state: State) -> Array:
-        """The answer, (K,)."""
+        """Return the answer (K,)."""
         return state.weights

@@ -1,4 +1,4 @@
-"""What every hyperparameter must be before a mixer looks at its range: of the kind that its field says."""
+"""Checks of a mixer's fields by their types, before the mixer looks at their ranges."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from numbers import Real
 from typing import Any
 
 from reweightviz.core.errors import UnmetNeed
+from reweightviz.core.token_counts import parse_count
 from reweightviz.core.validation import whole_number
 
 KINDS: dict[str, tuple[type, str]] = {
@@ -18,15 +19,16 @@ KINDS: dict[str, tuple[type, str]] = {
 
 
 def check_fields(mixer: Any, *endless: str) -> None:
-    """Check that fields written ``int``, ``float``, ``bool`` or ``str`` hold that, or None where they say so.
+    """Check that fields annotated ``int``, ``float``, ``bool`` or ``str`` hold that.
 
-    A whole number such as 8.0 becomes an int; a float is finite, but for those that are named
-    ``endless``.
+    A field with ``| None`` may hold None. A whole number such as 8.0 becomes an int; a float is
+    finite, but for those that are named ``endless``.
 
     Raises:
-        ReweightvizError: names the mixer, the field and what it holds.
+        ReweightvizError: names the mixer, the field and its value.
     """
     for field in fields(mixer):
+        # With `from __future__ import annotations` a field's type is the text of its annotation.
         name, *none = str(field.type).split(" | ")
         value = getattr(mixer, field.name)
         if none and value is None:
@@ -34,13 +36,22 @@ def check_fields(mixer: Any, *endless: str) -> None:
         if name == "int":
             whole = whole_number(f"{field.name} of {type(mixer).__name__}", value, None)
             object.__setattr__(mixer, field.name, whole)
-        if name not in KINDS:
-            continue
-        kind, what = KINDS[name]
-        right = isinstance(value, kind) and (name == "bool" or not isinstance(value, bool))
-        if right and name == "float" and field.name not in endless:
-            right = math.isfinite(value)
-        if not right:
+        if name in KINDS and not _is_of_kind(value, name, endless=field.name in endless):
             raise UnmetNeed(
-                name=type(mixer).__name__, value=value, expected=f"{field.name} as {what}"
+                name=type(mixer).__name__, value=value, expected=f"{field.name} as {KINDS[name][1]}"
             )
+
+
+def read_budget(mixer: Any) -> None:
+    """Replace a field ``budget`` that is text, such as "300B", by its number of tokens."""
+    budget = parse_count(mixer.budget, f"the budget of {type(mixer).__name__}", positive=True)
+    if isinstance(mixer.budget, str):
+        object.__setattr__(mixer, "budget", budget)
+
+
+def _is_of_kind(value: Any, name: str, *, endless: bool) -> bool:
+    if isinstance(value, bool):  # a bool is a Real too, but no float field means one
+        return name == "bool"
+    if name == "float":
+        return isinstance(value, Real) and (endless or math.isfinite(value))
+    return isinstance(value, KINDS[name][0])

@@ -18,12 +18,15 @@ from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.types import Array
 from reweightviz.numerics.simplex import log_softmax, softmax
 
+HALVINGS = 60
+"""Of the interval in which a move ends: more than a float64 has digits."""
+
 
 class Policy(Protocol):
-    """What a data-mixing agent follows."""
+    """The choice that a data-mixing agent follows."""
 
     def next_weights(self, weights: Array, feedback: Array) -> Array:
-        """Next weights (K,) from the history of both, (H, K)."""
+        """Return the next weights (K,) from the history of both, (H, K)."""
         ...
 
 
@@ -48,14 +51,14 @@ class LinearDynamics:
     eta: float = 10.0
     trust: float = 0.3
 
-    def gains(self, losses: Array) -> Array:
-        """What each domain alone would take off the sum of the losses in a round, (K,)."""
+    def predict_gains(self, losses: Array) -> Array:
+        """Return what each domain alone would take off the sum of the losses in a round, (K,)."""
         known = ~np.isnan(losses)
         return np.asarray((self.constant + self.share * losses[:, None])[known].sum(0), np.float64)
 
     def next_weights(self, weights: Array, feedback: Array) -> Array:
-        """Next weights (K,) from the history of both, (H, K)."""
-        return towards(weights[-1], self.gains(feedback[-1]), self.eta, self.trust)
+        """Return the next weights (K,) from the history of both, (H, K)."""
+        return move_towards(weights[-1], self.predict_gains(feedback[-1]), self.eta, self.trust)
 
 
 def fit_linear_dynamics(
@@ -65,7 +68,9 @@ def fit_linear_dynamics(
     eta: float = 10.0,
     trust: float = 0.3,
 ) -> LinearDynamics:
-    """Ridge regression of what each round took off each loss, on the weights of the round and on these times the loss.
+    """Fit by ridge regression what each round took off each loss.
+
+    The features are the weights of the round, and these times the loss before it.
 
     Args:
         runs: logged runs, each weights (H, K) and feedback (H, K), H at least 2; feedback t after
@@ -74,62 +79,80 @@ def fit_linear_dynamics(
         eta: of the policy.
         trust: of the policy.
 
+    Raises:
+        ReweightvizError: runs of other shapes, or of different domains.
+
     Example:
-        >>> rng, weights = np.random.default_rng(0), np.random.default_rng(1).dirichlet(np.ones(2), 30)
+        >>> weights = np.random.default_rng(1).dirichlet(np.ones(2), 30)
         >>> losses = 5 - np.cumsum(weights @ np.array([[0.1, 0.0], [0.02, 0.05]]), axis=0)
-        >>> fit_linear_dynamics([(weights, losses)]).gains(losses[-1]).round(2).tolist()
+        >>> policy = fit_linear_dynamics([(weights, losses)])
+        >>> policy.predict_gains(losses[-1]).round(2).tolist()
         [0.1, 0.07]
     """
-    logged = [
-        (np.asarray(weights, np.float64), np.asarray(feedback, np.float64))
-        for weights, feedback in runs
-    ]
-    if not logged or any(
-        w.ndim != 2 or w.shape != f.shape or len(w) < 2 or w.shape[1] != logged[0][0].shape[1]
-        for w, f in logged
-    ):
-        raise UnmetNeed(
-            name="a fitted policy",
-            value=[(w.shape, f.shape) for w, f in logged],
-            expected="runs of weights (H, K) and feedback (H, K), of the same K domains and "
-            "H of at least 2",
-        )
-    used = np.concatenate([w[1:] for w, _ in logged])
-    before = np.concatenate([f[:-1] for _, f in logged])
-    fell = before - np.concatenate([f[1:] for _, f in logged])
+    logged = _check_runs(runs)
+    used = np.concatenate([weights[1:] for weights, _ in logged])
+    before = np.concatenate([feedback[:-1] for _, feedback in logged])
+    fell = before - np.concatenate([feedback[1:] for _, feedback in logged])
     K = used.shape[1]
-    constant, share = np.zeros((K, K)), np.zeros((K, K))
+    constant = np.zeros((K, K))
+    share = np.zeros((K, K))
     for i in range(K):
         seen = np.isfinite(fell[:, i])
         features = np.hstack([used, used * before[:, i, None]])[seen]
         normal = features.T @ features
+        # A penalty of 0 would leave the equations singular where nothing was ever drawn.
         penalty = ridge * max(np.trace(normal) / (2 * K), 1e-300) * np.eye(2 * K)
-        constant[i], share[i] = np.linalg.solve(
-            normal + penalty, features.T @ fell[seen, i]
-        ).reshape(2, K)
+        solution = np.linalg.solve(normal + penalty, features.T @ fell[seen, i])
+        constant[i], share[i] = solution.reshape(2, K)
     return LinearDynamics(constant, share, eta, trust)
 
 
-def towards(weights: Array, scores: Array, eta: float, trust: float) -> Array:
-    """From ``weights`` (K,) towards the softmax of ``eta * scores / max |scores|``, as far as a KL divergence of ``trust`` allows.
+def move_towards(weights: Array, scores: Array, eta: float, trust: float) -> Array:
+    """Return weights (K,) moved towards the softmax of ``eta * scores / max |scores|``.
 
-    The way is geometric, and it may end at the goal. Weights of 0 stay.
+    The way is geometric, goes as far as a KL divergence of ``trust`` allows, and may end at the
+    goal. Weights of 0 stay.
 
-    >>> towards(np.array([0.5, 0.5]), np.array([3.0, 0.0]), 0.2, 1.0).round(4).tolist()
+    >>> move_towards(np.array([0.5, 0.5]), np.array([3.0, 0.0]), 0.2, 1.0).round(4).tolist()
     [0.5498, 0.4502]
     """
     alive = weights > 0
     log_start = log_softmax(np.log(weights[alive]))
     goal = log_softmax(eta * scores[alive] / max(np.abs(scores[alive]).max(), 1e-300))
 
-    def at(way: float) -> tuple[Array, float]:
+    def go(way: float) -> tuple[Array, float]:
         log_moved = log_softmax((1 - way) * log_start + way * goal)
         return softmax(log_moved), float(np.exp(log_moved) @ (log_moved - log_start))
 
-    low, high = (1.0, 1.0) if at(1.0)[1] <= trust else (0.0, 1.0)
-    for _ in range(60 if low < high else 0):
-        middle = (low + high) / 2
-        low, high = (middle, high) if at(middle)[1] <= trust else (low, middle)
+    # The divergence grows along the way, so its last allowed point is found by bisection.
+    low = 0.0
+    high = 1.0
+    if go(high)[1] <= trust:
+        low = high
+    else:
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            if go(middle)[1] <= trust:
+                low = middle
+            else:
+                high = middle
     moved = np.zeros_like(weights)
-    moved[alive] = at(low)[0]
+    moved[alive] = go(low)[0]
     return moved
+
+
+def _check_runs(runs: Sequence[tuple[ArrayLike, ArrayLike]]) -> list[tuple[Array, Array]]:
+    logged = [
+        (np.asarray(weights, np.float64), np.asarray(feedback, np.float64))
+        for weights, feedback in runs
+    ]
+    shapes = [(weights.shape, feedback.shape) for weights, feedback in logged]
+    in_shape = all(w == f and len(w) == 2 and w[0] >= 2 for w, f in shapes)
+    if not in_shape or len({w[1] for w, _ in shapes}) != 1:
+        raise UnmetNeed(
+            name="a fitted policy",
+            value=shapes,
+            expected="runs of weights (H, K) and feedback (H, K), of the same K domains and "
+            "H of at least 2",
+        )
+    return logged

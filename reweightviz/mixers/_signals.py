@@ -1,4 +1,4 @@
-"""What every mixer that learns asks of its update: a state of its own, signals of the right length, nothing infinite."""
+"""Checks of an update's input: a state of its own, signals of the right length, none infinite."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from reweightviz.core.types import Array
 from reweightviz.numerics.simplex import numbers
 
 
-def checked(
+def check_signals(
     mixer: object, kind: type[tuple[object, ...]], state: tuple[object, ...], **signals: ArrayLike
 ) -> list[Array]:
-    """The signals as (K,) float64, finite or NaN, for the K domains of the state's first entry.
+    """Return the signals as (K,) float64, finite or NaN, for the K domains of the state.
 
     Args:
         mixer: whose update this is; it is named in the sentences.
@@ -28,7 +28,8 @@ def checked(
 
     Example:
         >>> from reweightviz.mixers._fixed import State
-        >>> checked("Some mixer", State, State(np.array([0.5, 0.5])), loss=[3, float("nan")])
+        >>> state = State(np.array([0.5, 0.5]))
+        >>> check_signals("Some mixer", State, state, loss=[3, float("nan")])
         [array([ 3., nan])]
     """
     who = mixer if isinstance(mixer, str) else type(mixer).__name__
@@ -40,8 +41,8 @@ def checked(
             got=f"{type(state).__module__}.{type(state).__name__}",
         )
     domains = np.asarray(state[0]).size
-    came = {name: numbers(values, f"{name!r} of {who}") for name, values in signals.items()}
-    for name, values in came.items():
+    arrays = {name: numbers(values, f"{name!r} of {who}") for name, values in signals.items()}
+    for name, values in arrays.items():
         if values.shape != (domains,) or np.isinf(values).any():
             article = "an" if name[0] in "aeiou" else "a"
             raise UnmetNeed(
@@ -50,4 +51,4 @@ def checked(
                 expected=f"{article} {name.replace('_', ' ')} for each of {domains} domains, "
                 "finite or NaN",
             )
-    return list(came.values())
+    return list(arrays.values())

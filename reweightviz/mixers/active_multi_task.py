@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, UnmetNeed, warn
 from reweightviz.core.types import Array
-from reweightviz.mixers._amounts import amounts
+from reweightviz.mixers._amounts import fill_with_ones
 from reweightviz.mixers._fixed import Fixed
 from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.numerics.lasso import lasso, least_absolute
@@ -35,11 +35,11 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class ActiveMultiTask(Fixed):
-    """Weights proportional to ``|nu| ** power``, where the domains' task heads times nu make up the target's.
+    """Weights proportional to ``|nu| ** power``; the domains' task heads times nu are the target's.
 
     With heads w_k on a common representation, nu is the solution of ``sum_k nu_k w_k = w_target``
     with the smallest L1 norm, or of the lasso ``|sum_k nu_k w_k - w_target|^2 / 2 + penalty
-    |nu|_1``. Train a while, fit the heads anew, ask again: the epochs of the paper. Where a
+    |nu|_1``. Train a while, fit the heads anew, solve again: the epochs of the paper. Where a
     penalty leaves no domain, or the target's head is 0, the weights are uniform, with a
     :class:`ReweightvizWarning`.
 
@@ -66,7 +66,7 @@ class ActiveMultiTask(Fixed):
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if not 0 <= self.penalty < np.inf or self.power not in (1, 2) or not 0 <= self.floor <= 1:
+        if self.penalty < 0 or self.power not in (1, 2) or not 0 <= self.floor <= 1:
             raise UnmetNeed(
                 name="ActiveMultiTask",
                 value=(self.penalty, self.power, self.floor),
@@ -85,39 +85,44 @@ class ActiveMultiTask(Fixed):
             cost: (K,) above 0, of a token of each domain; its mean is taken for 1. A domain at
                 twice the cost must be twice as relevant. Not for ``power=2``.
         """
-        heads, wanted = np.asarray(task_heads, np.float64), np.asarray(target_head, np.float64)
-        finite = np.isfinite(heads).all() and np.isfinite(wanted).all()
-        if heads.ndim != 2 or not heads.size or wanted.shape != heads.shape[:1] or not finite:
+        heads = np.asarray(task_heads, np.float64)
+        target = np.asarray(target_head, np.float64)
+        finite = np.isfinite(heads).all() and np.isfinite(target).all()
+        if heads.ndim != 2 or not heads.size or target.shape != heads.shape[:1] or not finite:
             raise UnmetNeed(
                 name="ActiveMultiTask",
-                value=(heads.shape, wanted.shape),
+                value=(heads.shape, target.shape),
                 expected="finite task_heads (D, K) and a target_head (D,) on the same "
                 "representation",
-                got=f"shapes {heads.shape} and {wanted.shape}",
+                got=f"shapes {heads.shape} and {target.shape}",
             )
         if cost is not None and self.power == 2:
             raise ReweightvizError(
                 "ActiveMultiTask takes a cost with power=1 alone; the L2 baseline knows none."
             )
         domains = heads.shape[1]
-        price = (
-            np.ones(domains) if cost is None else amounts(cost, "the cost", domains, positive=True)
-        )
-        nu = self._relevance(heads, wanted, price / price.mean())
-        size = float(np.abs(nu).max())
-        if size == 0 and domains > 1:
-            warn(
-                f"ActiveMultiTask: with a penalty of {self.penalty:g} no domain is "
-                "relevant to the target, so the weights are uniform; "
-                "a smaller penalty, or a target head that is not 0, would tell them apart."
-            )
-        parts = (np.abs(nu) / size) ** self.power if size else np.ones(domains)
-        return State(lifted(parts / parts.sum(), self.floor), nu)
+        price = fill_with_ones(cost, "the cost", domains)
+        nu = self._solve_relevance(heads, target, price / price.mean())
+        return State(lifted(self._share_by_relevance(nu), self.floor), nu)
 
-    def _relevance(self, heads: Array, wanted: Array, price: Array) -> Array:
+    def _solve_relevance(self, heads: Array, target: Array, price: Array) -> Array:
         if self.power == 2:
-            kept = heads.T @ heads + self.penalty * np.eye(heads.shape[1])
-            return np.asarray(np.linalg.pinv(kept, hermitian=True) @ heads.T @ wanted, np.float64)
+            gram = heads.T @ heads + self.penalty * np.eye(heads.shape[1])
+            # Without a penalty the matrix may be singular; pinv then gives the smallest solution.
+            return np.asarray(np.linalg.pinv(gram, hermitian=True) @ heads.T @ target, np.float64)
         if self.penalty == 0:
-            return least_absolute(heads, wanted, price)
-        return lasso(heads, wanted, self.penalty * price)
+            return least_absolute(heads, target, price)
+        return lasso(heads, target, self.penalty * price)
+
+    def _share_by_relevance(self, nu: Array) -> Array:
+        largest = float(np.abs(nu).max())
+        if largest == 0:
+            if nu.size > 1:
+                warn(
+                    f"ActiveMultiTask: with a penalty of {self.penalty:g} no domain is "
+                    "relevant to the target, so the weights are uniform; a smaller penalty, "
+                    "or a target head that is not 0, would separate them."
+                )
+            return np.full(nu.size, 1 / nu.size)
+        parts = (np.abs(nu) / largest) ** self.power
+        return np.asarray(parts / parts.sum(), np.float64)

@@ -1,4 +1,4 @@
-"""ADO, adaptive data optimization: more of the domains whose own scaling law says that they still learn fast.
+"""ADO, adaptive data optimization: more of the domains that, by their scaling law, learn fast.
 
 Yiding Jiang, Allan Zhou, Zhili Feng, Sadhika Malladi and J. Zico Kolter, "Adaptive Data
 Optimization: Dynamic Sample Selection with Scaling Laws", ICLR 2025,
@@ -17,18 +17,18 @@ from numpy.typing import ArrayLike
 from reweightviz.core.errors import ReweightvizError, UnmetNeed
 from reweightviz.core.types import Array
 from reweightviz.mixers._hyperparameters import check_fields
-from reweightviz.mixers._signals import checked
+from reweightviz.mixers._signals import check_signals
 from reweightviz.numerics.loss_curves import fit_loss_curves, smooth
 from reweightviz.numerics.simplex import log_softmax, share
 
-MOST = 1024
-"""Points of the loss curves that are kept; beyond, each two become one, so that a long run stays small."""
-SLOWEST = 0.05
-"""No domain learns with a smaller exponent than this, as far as the preference goes."""
+MOST_POINTS = 1024
+"""Of the loss curves that are kept; beyond, each two become one, so that a long run stays small."""
+LEAST_EXPONENT = 0.05
+"""No domain counts with a smaller exponent than this in the preference."""
 
 
 class State(NamedTuple):
-    """Policy and prior (K,), mean of the preferences, shares drawn lately and last losses (K,), laws (K, 3).
+    """Policy, prior, mean preference, shares drawn and last losses, (K,) each, and laws (K, 3).
 
     Of the loss curves there are ``points`` (P, 1 + K), a step and the losses, each the mean over
     ``stride`` steps; of the next point there is the sum (1 + K,) of its first ``pended`` steps.
@@ -49,7 +49,7 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class ADO:
-    """Preference for domain k: ``prior_k * drawn_k ** power * exponent_k * (loss_k - floor_k)``, from its fitted law.
+    """Prefer domain k by ``prior_k drawn_k ** power exponent_k (loss_k - floor_k)``, from its law.
 
     Every ``every`` steps from ``start`` on, each domain's training loss, smoothed and without the
     first ``skip`` steps, is fitted by ``exp(floor) + exp(scale) n ** -exponent``, with n the steps
@@ -137,23 +137,22 @@ class ADO:
                 f"ADO cannot give each of {K} domains a preference of {self.least}; take "
                 f"least of at most {1 / K:.3g}."
             )
-        unknown = np.full(K, np.nan)
         return State(
-            start,
-            start,
-            start,
-            start,
-            np.full((K, 3), np.nan),
-            unknown,
-            np.empty((0, 1 + K)),
-            np.zeros(1 + K),
-            0,
-            1,
-            0,
+            policy=start,
+            prior=start,
+            mean=start,
+            drawn=start,
+            laws=np.full((K, 3), np.nan),
+            last=np.full(K, np.nan),
+            points=np.empty((0, 1 + K)),
+            pending=np.zeros(1 + K),
+            pended=0,
+            stride=1,
+            step=0,
         )
 
     def update(self, state: State, *, loss: ArrayLike, drawn_tokens: ArrayLike) -> State:
-        """One step.
+        """Learn from one step.
 
         Args:
             state: the last one; stays as it is.
@@ -161,29 +160,28 @@ class ADO:
                 point is added.
             drawn_tokens: (K,) tokens of each domain in the batch.
         """
-        losses, drawn = checked(self, State, state, loss=loss, drawn_tokens=drawn_tokens)
+        losses, drawn = check_signals(self, State, state, loss=loss, drawn_tokens=drawn_tokens)
         state = state._replace(step=state.step + 1)
         if not np.isnan(losses).all():
-            state = _recorded(state, losses)
+            state = _record(state, losses)
         total = np.nansum(drawn)
         if total > 0:
-            state = state._replace(
-                drawn=self.memory * state.drawn + (1 - self.memory) * np.nan_to_num(drawn) / total
-            )
+            lately = (1 - self.memory) * np.nan_to_num(drawn) / total
+            state = state._replace(drawn=self.memory * state.drawn + lately)
         if state.step >= self.start and state.step % self.every == 0:
-            state = state._replace(laws=self._laws(state))
-        return self._steered(state)
+            state = state._replace(laws=self._fit_laws(state))
+        return self._follow_laws(state)
 
     def weights(self, state: State) -> Array:
-        """What to train with now, (K,)."""
+        """Return the weights (K,) to train with now."""
         return state.policy
 
     def result(self, state: State) -> Array:
-        """The answer, (K,): the policy of now. The model that ADO trains is its product, not one mixture."""
+        """Return the policy of now (K,); ADO's product is the model it trains, not a mixture."""
         return state.policy
 
-    def _laws(self, state: State) -> Array:
-        """The laws of now, (K, 3); a domain whose fit fails keeps its last."""
+    def _fit_laws(self, state: State) -> Array:
+        """Return the laws of now, (K, 3); a domain whose fit fails keeps its last."""
         if not len(state.points):
             return state.laws
         losses = smooth(state.points[:, 1:], self.window // state.stride)
@@ -191,10 +189,13 @@ class ADO:
         found = fit_loss_curves(state.points[used, 0], losses[used], least_floor=self.least_floor)
         return np.where(np.isfinite(found).all(1, keepdims=True), found, state.laws)
 
-    def _steered(self, state: State) -> State:
-        scale, exponent = state.laws[:, 0], state.laws[:, 2]
+    def _follow_laws(self, state: State) -> State:
+        """Return the state with the policy that follows from its laws and shares drawn."""
+        scale, _, exponent = state.laws.T
+        least = np.maximum(exponent, LEAST_EXPONENT)
+        # Products of tiny numbers underflow, so the preference is a softmax of sums of logs.
         with np.errstate(divide="ignore", invalid="ignore"):
-            slope = np.log(np.maximum(exponent, SLOWEST)) + scale - exponent * np.log(state.step)
+            slope = np.log(least) + scale - exponent * np.log(state.step)
             score = slope + np.log(state.prior) + self.power * np.log(state.drawn)
         known = ~np.isnan(score)
         if not np.isfinite(score).any():
@@ -208,16 +209,16 @@ class ADO:
         return state._replace(policy=policy / policy.sum(), mean=mean)
 
 
-def _recorded(state: State, losses: Array) -> State:
+def _record(state: State, losses: Array) -> State:
+    """Return the state with one more step in its loss curves."""
     last = np.where(np.isnan(losses), state.last, losses)
-    pending, pended, stride, points = (
-        state.pending + np.append(state.step, last),
-        state.pended + 1,
-        state.stride,
-        state.points,
-    )
-    if pended == stride:
-        points, pending, pended = np.vstack([points, pending / stride]), np.zeros_like(pending), 0
-    if len(points) == MOST:
-        points, stride = points.reshape(MOST // 2, 2, -1).mean(1), 2 * stride
-    return state._replace(last=last, points=points, pending=pending, pended=pended, stride=stride)
+    pending = state.pending + np.append(state.step, last)
+    state = state._replace(last=last, pending=pending, pended=state.pended + 1)
+    if state.pended < state.stride:
+        return state
+    points = np.vstack([state.points, pending / state.stride])
+    state = state._replace(points=points, pending=np.zeros_like(pending), pended=0)
+    if len(points) < MOST_POINTS:
+        return state
+    pairs = points.reshape(MOST_POINTS // 2, 2, -1)
+    return state._replace(points=pairs.mean(1), stride=2 * state.stride)

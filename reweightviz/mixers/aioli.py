@@ -17,12 +17,12 @@ from numpy.typing import ArrayLike
 from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.types import Array
 from reweightviz.mixers._hyperparameters import check_fields
-from reweightviz.mixers._signals import checked
+from reweightviz.mixers._signals import check_signals
 from reweightviz.numerics.simplex import ascended, share, softmax
 
 
 class State(NamedTuple):
-    """Weights to train on (K,), logs of what the rounds found (K,), the law A and the gains of this round (K, K).
+    """Weights found and their logs (K,), the law A and this round's gains (K, K).
 
     ``before`` (K,) are the losses before the probe that is on, ``step`` the steps seen.
     """
@@ -70,7 +70,7 @@ class Aioli:
         >>> state, losses = mixer.init(prior=[0.5, 0.5]), np.array([3.0, 3.0])
         >>> for _ in range(3):
         ...     losses = losses - 0.1 * mixer.weights(state) * [1, 2]
-        ...     state = mixer.update(state, probe_loss=losses if mixer.measures(state) else [np.nan] * 2)
+        ...     state = mixer.update(state, probe_loss=losses)
         >>> mixer.weights(state).round(6).tolist()
         [0.41743, 0.58257]
     """
@@ -102,11 +102,7 @@ class Aioli:
                 got=f"{self.lp_rounds}, {self.lp_steps}, {self.every}, {self.prior_steps} "
                 f"and {self.seed}",
             )
-        if not (
-            np.isfinite(self.eta)
-            and 0 < self.one_hot <= 1
-            and (self.ema is None or 0 <= self.ema < 1)
-        ):
+        if not 0 < self.one_hot <= 1 or not (self.ema is None or 0 <= self.ema < 1):
             raise UnmetNeed(
                 name="Aioli",
                 value=(self.eta, self.one_hot, self.ema),
@@ -126,114 +122,112 @@ class Aioli:
                 expected=f"one_hot above 1 / {K} to tell {K} domains apart",
             )
         return State(
-            start, np.zeros(K), np.full((K, K), np.nan), np.zeros((K, K)), np.full(K, np.nan), 0
+            main=start,
+            log_weights=np.zeros(K),
+            law=np.full((K, K), np.nan),
+            gains=np.zeros((K, K)),
+            before=np.full(K, np.nan),
+            step=0,
         )
 
     def measures(self, state: State) -> tuple[str, ...]:
-        """The losses before the first probe of a round and after each."""
-        at = self._place(state, state.step + 1)
-        return (
-            ("probe_loss",)
-            if at is not None and at <= self._probes(state) and at % self.lp_steps == 0
-            else ()
-        )
+        """Return the losses before the first probe of a round and after each."""
+        place = self._find_place(state, state.step + 1)
+        if place is None or place > self._count_probe_steps(state) or place % self.lp_steps:
+            return ()
+        return ("probe_loss",)
 
     def update(self, state: State, *, probe_loss: ArrayLike) -> State:
-        """One step.
+        """Learn from one step.
 
         Args:
             state: the last one; stays as it is.
-            probe_loss: (K,) held-out nats per token where :meth:`measures` asked for it.
+            probe_loss: (K,) held-out nats per token where :meth:`measures` names it.
         """
-        (losses,) = checked(self, State, state, probe_loss=probe_loss)
-        asked, at, gains = (
-            bool(self.measures(state)),
-            self._place(state, state.step + 1),
-            state.gains,
-        )
-        if asked and at == 0:
-            gains = np.zeros_like(gains)
-        elif asked:
-            gains = gains.copy()
-            gains[:, self._probed(state, state.step)] += (state.before - losses) / self.lp_rounds
-        state = state._replace(
-            gains=gains, before=losses if asked else state.before, step=state.step + 1
-        )
-        return self._learn(state) if at == self._probes(state) else state
+        (losses,) = check_signals(self, State, state, probe_loss=probe_loss)
+        measured = bool(self.measures(state))
+        place = self._find_place(state, state.step + 1)
+        if measured and place == 0:
+            state = state._replace(gains=np.zeros_like(state.gains), before=losses)
+        elif measured:
+            gains = state.gains.copy()
+            domain = self._choose_domain(state, state.step)
+            gains[:, domain] += (state.before - losses) / self.lp_rounds
+            state = state._replace(gains=gains, before=losses)
+        state = state._replace(step=state.step + 1)
+        if place == self._count_probe_steps(state):
+            return self._learn(state)
+        return state
 
     def weights(self, state: State) -> Array:
-        """What to train with now, (K,): a probe, or the weights found."""
-        at = self._place(state, state.step)
-        if at is None or at >= self._probes(state):
+        """Return the weights (K,) to train with now: a probe, or the weights found."""
+        place = self._find_place(state, state.step)
+        if place is None or place >= self._count_probe_steps(state):
             return state.main
-        return np.asarray(
-            _mixtures(state.main.size, self.one_hot)[self._probed(state, state.step)], np.float64
-        )
+        probes = _make_probes(state.main.size, self.one_hot)
+        return np.asarray(probes[self._choose_domain(state, state.step)], np.float64)
 
     def result(self, state: State) -> Array:
-        """The answer, (K,): the weights that the last finished round of probes found, and the prior before the first."""
+        """Return the answer (K,), the weights of the last finished round; first the prior."""
         return state.main
 
-    def _probes(self, state: State) -> int:
-        """Steps of a round that are probes."""
+    def _count_probe_steps(self, state: State) -> int:
+        """Return the steps of a round that are probes."""
         return self.lp_rounds * self.lp_steps * state.main.size
 
-    def _place(self, state: State, step: int) -> int | None:
-        """How many steps into its round a step is; None before the first round."""
-        return (
-            None
-            if step < self.prior_steps
-            else (step - self.prior_steps) % (self._probes(state) + self.every)
-        )
+    def _find_place(self, state: State, step: int) -> int | None:
+        """Return the steps that a step is into its round; None before the first round."""
+        if step < self.prior_steps:
+            return None
+        return (step - self.prior_steps) % (self._count_probe_steps(state) + self.every)
 
-    def _probed(self, state: State, step: int) -> int:
-        """Which domain the step probes."""
-        turn, at = divmod(step - self.prior_steps, self._probes(state) + self.every)
-        sweep, place = divmod(at // self.lp_steps, state.main.size)
-        return int(
-            np.random.default_rng((self.seed, turn, sweep)).permutation(state.main.size)[place]
-        )
+    def _choose_domain(self, state: State, step: int) -> int:
+        """Return the domain that the step probes."""
+        length = self._count_probe_steps(state) + self.every
+        turn, place = divmod(step - self.prior_steps, length)
+        sweep, number = divmod(place // self.lp_steps, state.main.size)
+        # The order is a function of seed and sweep, so that a state needs no random generator.
+        order = np.random.default_rng((self.seed, turn, sweep)).permutation(state.main.size)
+        return int(order[number])
 
     def _learn(self, state: State) -> State:
-        """Weights from the gains of a finished round."""
+        """Return the state with weights from the gains of a finished round."""
         measured = np.isfinite(state.gains).all(1)
         if not measured.any():
             return state
         law = np.full_like(state.law, np.nan)
-        law[measured] = _normalised(mixing_law(state.gains[measured], self.one_hot))
+        law[measured] = _normalise(solve_mixing_law(state.gains[measured], self.one_hot))
+        before = state.log_weights
         if self.ema is not None:
-            law = np.where(
-                np.isfinite(law) & np.isfinite(state.law),
-                (1 - self.ema) * law + self.ema * state.law,
-                law,
-            )
-        before = state.log_weights if self.ema is None else np.zeros(len(law))
+            average = (1 - self.ema) * law + self.ema * state.law
+            law = np.where(np.isfinite(law) & np.isfinite(state.law), average, law)
+            before = np.zeros(len(law))
         log_weights = ascended(before, self.eta, np.nansum(law, axis=0))
         return state._replace(main=softmax(log_weights), log_weights=log_weights, law=law)
 
 
-def mixing_law(gains: Array, one_hot: float) -> Array:
-    """What a step on domain j alone takes off loss i, (M, K), from what the smoothed probes took off, (M, K).
+def solve_mixing_law(gains: Array, one_hot: float) -> Array:
+    """Return what a step on domain j alone takes off loss i, (M, K), from the probes' gains (M, K).
 
-    >>> mixing_law(np.array([[0.30, 0.10, 0.12]]), 0.625).round(6).tolist()
+    >>> solve_mixing_law(np.array([[0.30, 0.10, 0.12]]), 0.625).round(6).tolist()
     [[0.462857, 0.005714, 0.051429]]
     """
-    return np.asarray(np.linalg.solve(_mixtures(gains.shape[1], one_hot), gains.T).T, np.float64)
+    return np.asarray(np.linalg.solve(_make_probes(gains.shape[1], one_hot), gains.T).T, np.float64)
 
 
-def _mixtures(K: int, one_hot: float) -> Array:
-    """The mixtures probed, a row each, (K, K)."""
+def _make_probes(K: int, one_hot: float) -> Array:
+    """Return the mixtures to probe, a row each, (K, K)."""
     if K == 1:
         return np.ones((1, 1))
-    return np.asarray(
-        np.eye(K) * (one_hot - (1 - one_hot) / (K - 1)) + (1 - one_hot) / (K - 1), np.float64
-    )
+    others = (1 - one_hot) / (K - 1)
+    return np.asarray(np.eye(K) * (one_hot - others) + others, np.float64)
 
 
-def _normalised(law: Array) -> Array:
-    """At least 0 and of sum 1; zeros, if nothing but rounding tells the domains apart."""
+def _normalise(law: Array) -> Array:
+    """Return the law shifted to at least 0 and divided by its sum."""
     shifted = law - min(law.min(), 0.0)
     total = shifted.sum()
-    return np.asarray(
-        shifted / total if total > 1e-9 * np.abs(law).max() else 0 * shifted, np.float64
-    )
+    # Where only rounding separates the domains, dividing by the sum would make it a preference.
+    if total <= 1e-9 * np.abs(law).max():
+        return np.zeros_like(shifted)
+    return np.asarray(shifted / total, np.float64)

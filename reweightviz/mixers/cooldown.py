@@ -1,4 +1,4 @@
-"""Cooldown: flat weights while everything is new, natural ones before the small domains are overfitted.
+"""Cooldown: flat weights while everything is new, natural ones before small domains overfit.
 
 Tianjian Li, Haoran Xu, Weiting Tan, Kenton Murray and Daniel Khashabi, "Upsample or Upweight?
 Balanced Training on Heavily Imbalanced Datasets", NAACL 2025, https://arxiv.org/abs/2410.04579.
@@ -25,7 +25,7 @@ from reweightviz.mixers._scheduled import Scheduled, State
 
 @dataclass(frozen=True)
 class Cooldown(Scheduled):
-    """Weights proportional to ``tokens ** (1 / temperature)``, with a temperature that falls during the run.
+    """Weights proportional to ``tokens ** (1 / temperature)``, with a temperature that falls.
 
     The answer is a schedule: ``rv.mix`` returns it, ``stages`` has it, and ``result`` is its mean
     over the run. A domain without tokens gets 0 at every step.
@@ -59,14 +59,13 @@ class Cooldown(Scheduled):
         check_fields(self)
         pairs = checked_temperatures(self.temperatures)
         object.__setattr__(self, "temperatures", tuple(pairs))
-        self._longer_than(pairs[-1][0])
+        self._check_steps(pairs[-1][0])
         if self.path not in PATHS:
             raise UnknownName(kind="path of Cooldown", name=self.path, known=PATHS)
-        if not self.every >= 1:
+        if self.every < 1:
             raise UnmetNeed(name="Cooldown", value=self.every, expected="every of at least 1 step")
 
     def init(self, *, tokens: ArrayLike) -> State:
-        """Weights of every stage for the tokens (K,) available in each domain."""
-        return self._state(
-            cooldown_stages(tokens, self.temperatures, path=self.path, every=self.every)
-        )
+        """Find the weights of every stage for the tokens (K,) available in each domain."""
+        stages = cooldown_stages(tokens, self.temperatures, path=self.path, every=self.every)
+        return self._start(stages)

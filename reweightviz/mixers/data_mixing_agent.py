@@ -1,4 +1,4 @@
-"""A data-mixing agent: a policy reads the history of weights and of held-out losses, and says the next weights.
+"""A data-mixing agent: a policy from the history of weights and held-out losses to new weights.
 
 Kailai Yang, Xiao Liu, Lei Ji, Hao Li, Xiao Liang, Zhiwei Liu, Yeyun Gong, Peng Cheng and Mao Yang,
 "Data Mixing Agent: Learning to Re-weight Domains for Continual Pre-training", 2025,
@@ -21,8 +21,8 @@ from numpy.typing import ArrayLike
 from reweightviz.core.errors import ReweightvizError, UnmetNeed
 from reweightviz.core.types import Array
 from reweightviz.mixers._hyperparameters import check_fields
-from reweightviz.mixers._mixing_policy import Policy, towards
-from reweightviz.mixers._signals import checked
+from reweightviz.mixers._mixing_policy import Policy, move_towards
+from reweightviz.mixers._signals import check_signals
 from reweightviz.numerics.simplex import share
 
 
@@ -111,25 +111,26 @@ class DataMixingAgent:
         return State(start, np.empty((0, start.size)), np.empty((0, start.size)), policy, 0)
 
     def measures(self, state: State) -> tuple[str, ...]:
-        """The held-out losses at the end of every round."""
+        """Return the held-out losses at the end of every round."""
         return ("held_out_loss",) if (state.step + 1) % self.every == 0 else ()
 
     def trained_on(self, state: State, weights: ArrayLike) -> State:
-        """The state of an agent whose round was trained with ``weights`` (K,) and not with its own, as on the log of another run.
+        """Return the state of an agent whose round was trained with other ``weights`` (K,).
 
-        The losses told next are then feedback on these, and the next weights go on from them.
+        So it is on the log of another run: the losses of the next update are then feedback on
+        these, and the next weights go on from them.
         """
         return state._replace(weights=share(weights, "the weights trained with"))
 
     def update(self, state: State, *, held_out_loss: ArrayLike) -> State:
-        """One step.
+        """Learn from one step.
 
         Args:
             state: the last one; stays as it is.
-            held_out_loss: (K,) nats per token where :meth:`measures` asked for it; without any,
+            held_out_loss: (K,) nats per token where :meth:`measures` names it; without any,
                 only the step advances.
         """
-        (losses,) = checked(self, State, state, held_out_loss=held_out_loss)
+        (losses,) = check_signals(self, State, state, held_out_loss=held_out_loss)
         state = state._replace(step=state.step + 1)
         if np.isnan(losses).all():
             return state
@@ -137,37 +138,34 @@ class DataMixingAgent:
         feedback = np.vstack([state.past_feedback, losses])[-self.history :]
         state = state._replace(past_weights=weights, past_feedback=feedback)
         if state.policy is None:
-            return state._replace(weights=self._rule(weights, feedback))
+            return state._replace(weights=self._follow_rule(weights, feedback))
+        name = type(state.policy).__name__
         chosen = np.asarray(state.policy.next_weights(weights, feedback), np.float64)
         if chosen.shape != losses.shape:
             raise ReweightvizError(
-                f"the policy {type(state.policy).__name__} must return {losses.size} "
-                f"weights; got {chosen}."
+                f"the policy {name} must return {losses.size} weights; got {chosen}."
             )
-        return state._replace(
-            weights=share(chosen, f"the weights of the policy {type(state.policy).__name__}")
-        )
+        return state._replace(weights=share(chosen, f"the weights of the policy {name}"))
 
     def weights(self, state: State) -> Array:
-        """What to train with now, (K,)."""
+        """Return the weights (K,) to train with now."""
         return state.weights
 
     def result(self, state: State) -> Array:
-        """The answer, (K,): the weights of the next round. The model trained under the agent is its product, not one mixture."""
+        """Return the weights of the next round (K,); the agent's product is the model it trains."""
         return state.weights
 
-    def _rule(self, weights: Array, feedback: Array) -> Array:
-        least = 1 / (
-            4 * weights.shape[1]
-        )  # less weight than this is not taken for less effort, or noise would win
+    def _follow_rule(self, weights: Array, feedback: Array) -> Array:
+        """Return the next weights (K,) by what each domain took off its own loss, per weight."""
+        # Less weight than this is not taken for less effort, or noise would win.
+        least = 1 / (4 * weights.shape[1])
         credit = np.full(weights.shape[1], np.nan)
         for used, before, after in zip(weights[1:], feedback[:-1], feedback[1:], strict=True):
             fell = (before - after) / np.maximum(used, least)
-            average = np.where(
-                np.isnan(credit), fell, self.memory * credit + (1 - self.memory) * fell
-            )
+            average = self.memory * credit + (1 - self.memory) * fell
+            average = np.where(np.isnan(credit), fell, average)
             credit = np.where(np.isnan(fell), credit, average)
         if np.isnan(credit).all():
             return np.asarray(weights[-1], np.float64)
         credit = np.where(np.isnan(credit), np.nanmin(credit), credit)
-        return towards(weights[-1], credit, self.eta, self.trust)
+        return move_towards(weights[-1], credit, self.eta, self.trust)

@@ -26,7 +26,7 @@ from reweightviz.numerics.simplex import share
 
 @dataclass(frozen=True)
 class DifficultyFlip(Fixed):
-    """The prior's weights of one task, dealt out anew: the largest to the group with the most influence.
+    """The prior's weights of a task, dealt anew: the largest to the group with the most influence.
 
     A domain here is a group of one task and one difficulty. Every task keeps its share, so easy
     and hard math change places where hard math helps more and has less. Without influence
@@ -42,7 +42,8 @@ class DifficultyFlip(Fixed):
     Example:
         >>> mixer = DifficultyFlip()
         >>> groups = ["easy math", "hard math", "easy code", "hard code"]
-        >>> state = mixer.init(influence=[-1, 1, 1, -1], task=[0, 0, 1, 1], prior=[0.4, 0.1, 0.2, 0.3])
+        >>> prior = [0.4, 0.1, 0.2, 0.3]
+        >>> state = mixer.init(influence=[-1, 1, 1, -1], task=[0, 0, 1, 1], prior=prior)
         >>> dict(zip(groups, mixer.result(state).tolist()))
         {'easy math': 0.1, 'hard math': 0.4, 'easy code': 0.3, 'hard code': 0.2}
     """
@@ -54,7 +55,7 @@ class DifficultyFlip(Fixed):
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if not 0 <= self.strength < np.inf:
+        if self.strength < 0:
             raise UnmetNeed(
                 name="DifficultyFlip", value=self.strength, expected="a strength of at least 0"
             )
@@ -68,16 +69,13 @@ class DifficultyFlip(Fixed):
             influence: (K,) how much more of each group lowers the target's loss, in any unit; NaN
                 where not known.
             prior: (K,) the weights as they are.
-            task: (K,) which task each group belongs to; all to one when not given.
+            task: (K,) the number of the task of each group; all of one when not given.
         """
-        before, helps = share(prior, "the prior"), np.asarray(influence, np.float64)
+        before = share(prior, "the prior")
+        helps = np.asarray(influence, np.float64)
         tasks = np.zeros(before.shape) if task is None else np.asarray(task, np.float64)
-        if (
-            helps.shape != before.shape
-            or tasks.shape != before.shape
-            or np.isinf(helps).any()
-            or not np.isfinite(tasks).all()
-        ):
+        in_shape = helps.shape == tasks.shape == before.shape
+        if not in_shape or np.isinf(helps).any() or not np.isfinite(tasks).all():
             raise UnmetNeed(
                 name="DifficultyFlip",
                 value=(helps, tasks),
@@ -89,13 +87,17 @@ class DifficultyFlip(Fixed):
         for one in np.unique(tasks):
             rows = np.flatnonzero((tasks == one) & ~np.isnan(helps))
             if rows.size:
-                after[rows] = self._dealt(before[rows], helps[rows])
+                after[rows] = self._deal(before[rows], helps[rows])
         return State(after / after.sum())
 
-    def _dealt(self, before: Array, helps: Array) -> Array:
-        """The weights (n,) of one task, by its influences; a tie goes to the group that had more, and is shared if they had the same."""
+    def _deal(self, before: Array, helps: Array) -> Array:
+        """Return the weights (n,) of one task, by its influences.
+
+        A tie goes to the group that had more, and is shared between groups that had the same.
+        """
         dealt = np.empty_like(before)
         dealt[np.lexsort((before, helps))] = np.sort(before)
+        # Groups alike in both get the mean, or the order of the domains would decide.
         alike = np.unique(np.stack([before, helps], 1), axis=0, return_inverse=True)[1].ravel()
         dealt = (np.bincount(alike, dealt) / np.bincount(alike))[alike]
         if not self.strength or not helps.any() or not before.any():

@@ -1,12 +1,11 @@
 """DoGE: more weight to domains whose training gradient points where the target's does.
 
 Simin Fan, Matteo Pagliardini and Martin Jaggi, "DoGE: Domain Reweighting with Generalization
-Estimation", ICML 2024,
-https://arxiv.org/abs/2310.15393. Followed: the authors' public code (and Aioli's port of it),
-    which divides the inner
-products by the mean length of the gradients and clips them before the step; both are fields here.
-In its universal setting the authors' code takes the sum of the products with the other domains'
-training gradients; here, as in the port, the target is the gradient of the mean validation loss.
+Estimation", ICML 2024, https://arxiv.org/abs/2310.15393. Followed: the authors' public code (and
+Aioli's port of it), which divides the inner products by the mean length of the gradients and clips
+them before the step; both are fields here. In its universal setting the authors' code takes the sum
+of the products with the other domains' training gradients; here, as in the port, the target is the
+gradient of the mean validation loss.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from numpy.typing import ArrayLike
 from reweightviz.core.errors import InvalidValue, UnmetNeed
 from reweightviz.core.types import Array
 from reweightviz.mixers._hyperparameters import check_fields
-from reweightviz.mixers._signals import checked
+from reweightviz.mixers._signals import check_signals
 from reweightviz.numerics.simplex import ascended, log_smooth, numbers, share, softmax
 
 
 class State(NamedTuple):
-    """After ``step`` steps, ``learned`` of them with products: log weights (K,), last known scores (K,), mean weights (K,)."""
+    """Log weights, last scores and mean weights, (K,) each; steps with products, and all steps."""
 
     log_weights: Array
     scores: Array
@@ -48,10 +47,10 @@ class DoGE:
     at 0 unless smoothed.
 
     Args:
-        mu: strength of the pull to the last weights (in "lr/mu"), or the step size itself (in
+        mu: weight of the distance to the last weights (in "lr/mu"), or the step size itself (in
             "mu").
         rate: learning rate of the proxy, for "lr/mu".
-        scale: which of the two conventions.
+        scale: the convention of the step size.
         normalise: divide the products by the mean length of the domains' gradients.
         clip: least and most that a score may be after that; None for any. The code's (0, 5) never
             punishes a domain by more than no reward.
@@ -61,7 +60,8 @@ class DoGE:
     Example:
         >>> mixer = DoGE(rate=0.05)
         >>> state = mixer.init(prior=[1 / 3, 1 / 3, 1 / 3])
-        >>> state = mixer.update(state, gradient_products=[0.5, -0.2, 0.1], gradient_norm=[1.0, 1.0, 1.0])
+        >>> products, norms = [0.5, -0.2, 0.1], [1.0, 1.0, 1.0]
+        >>> state = mixer.update(state, gradient_products=products, gradient_norm=norms)
         >>> mixer.weights(state).round(6).tolist()
         [0.439203, 0.26639, 0.294407]
     """
@@ -82,12 +82,8 @@ class DoGE:
         check_fields(self)
         if self.scale not in ("lr/mu", "mu"):
             raise InvalidValue(name="scale of DoGE", value=self.scale, expected="'lr/mu' or 'mu'")
-        if not (
-            0 < self.mu < np.inf
-            and 0 <= self.rate < np.inf
-            and 0 <= self.smoothing <= 1
-            and self.every >= 1
-        ):
+        in_range = self.mu > 0 and self.rate >= 0 and 0 <= self.smoothing <= 1
+        if not in_range or self.every < 1:
             raise UnmetNeed(
                 name="DoGE",
                 value=(self.mu, self.rate, self.smoothing, self.every),
@@ -95,8 +91,10 @@ class DoGE:
                 "of at least 1",
                 got=f"{self.mu}, {self.rate}, {self.smoothing} and {self.every}",
             )
-        bounds = None if self.clip is None else numbers(self.clip, "clip of DoGE")
-        if bounds is not None and not (bounds.shape == (2,) and bounds[0] <= bounds[1]):
+        if self.clip is None:
+            return
+        bounds = numbers(self.clip, "clip of DoGE")
+        if bounds.shape != (2,) or not bounds[0] <= bounds[1]:
             raise InvalidValue(
                 name="clip of DoGE", value=self.clip, expected="(least, most) or None"
             )
@@ -108,16 +106,17 @@ class DoGE:
             return State(np.log(start), np.zeros(start.size), start, 0, 0)
 
     def measures(self, state: State) -> tuple[str, ...]:
-        """What to measure right after the coming step."""
-        wanted = (
-            ("gradient_products", "gradient_norm") if self.normalise else ("gradient_products",)
-        )
-        return wanted if (state.step + 1) % self.every == 0 else ()
+        """Return the signals to measure right after the coming step."""
+        if (state.step + 1) % self.every:
+            return ()
+        if not self.normalise:
+            return ("gradient_products",)
+        return ("gradient_products", "gradient_norm")
 
     def update(
         self, state: State, *, gradient_products: ArrayLike, gradient_norm: ArrayLike
     ) -> State:
-        """One step.
+        """Learn from one step.
 
         Args:
             state: the last one; stays as it is.
@@ -127,29 +126,28 @@ class DoGE:
             gradient_norm: (K,) lengths of the domains' gradients; not looked at without
                 ``normalise``.
         """
-        products, norms = checked(
+        products, norms = check_signals(
             self, State, state, gradient_products=gradient_products, gradient_norm=gradient_norm
         )
+        state = state._replace(step=state.step + 1)
         if np.isnan(products).all() or (self.normalise and np.isnan(norms).all()):
-            return state._replace(step=state.step + 1)
-        scores = products / (np.nanmean(norms) + 1e-6) if self.normalise else products
-        scores = scores if self.clip is None else np.clip(scores, *self.clip)
+            return state
+        scores = products
+        if self.normalise:
+            scores = scores / (np.nanmean(norms) + 1e-6)  # the constant of the public code
+        if self.clip is not None:
+            scores = np.clip(scores, *self.clip)
         scores = np.where(np.isnan(scores), state.scores, scores)
         size = self.mu if self.scale == "mu" else self.rate / self.mu
         log_weights = log_smooth(ascended(state.log_weights, size, scores), self.smoothing)
         learned = state.learned + 1
-        return State(
-            log_weights,
-            scores,
-            (state.learned * state.mean + softmax(log_weights)) / learned,
-            learned,
-            state.step + 1,
-        )
+        mean = (state.learned * state.mean + softmax(log_weights)) / learned
+        return State(log_weights, scores, mean, learned, state.step)
 
     def weights(self, state: State) -> Array:
-        """What to train with now, (K,)."""
+        """Return the weights (K,) to train with now."""
         return softmax(state.log_weights)
 
     def result(self, state: State) -> Array:
-        """The answer, (K,): the mean of the weights over all updates; the prior before the first."""
+        """Return the answer (K,), the mean of the weights over all updates; first the prior."""
         return np.asarray(state.mean / state.mean.sum(), np.float64)

@@ -2,11 +2,9 @@
 
 Sang Michael Xie, Hieu Pham, Xuanyi Dong, Nan Du, Hanxiao Liu, Yifeng Lu, Percy Liang, Quoc V. Le,
 Tengyu Ma and Adams Wei Yu, "DoReMi: Optimizing Data Mixtures Speeds Up Language Model
-Pretraining", NeurIPS 2023,
-https://arxiv.org/abs/2305.10429. Followed: the authors' public code, where the excess loss is
-    clipped per token and
-then averaged over the tokens of a domain, and a domain absent from the batch keeps its last excess
-loss.
+Pretraining", NeurIPS 2023, https://arxiv.org/abs/2305.10429. Followed: the authors' public code,
+where the excess loss is clipped per token and then averaged over the tokens of a domain, and a
+domain absent from the batch keeps its last excess loss.
 """
 
 from __future__ import annotations
@@ -20,12 +18,12 @@ from numpy.typing import ArrayLike
 from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.types import Array
 from reweightviz.mixers._hyperparameters import check_fields
-from reweightviz.mixers._signals import checked
+from reweightviz.mixers._signals import check_signals
 from reweightviz.numerics.simplex import ascended, log_smooth, share, softmax
 
 
 class State(NamedTuple):
-    """After ``step`` updates: log weights (K,), last known excess losses (K,), mean of the weights so far (K,)."""
+    """Log weights, last known excess losses and mean weights, (K,) each, after ``step`` updates."""
 
     log_weights: Array
     excess_loss: Array
@@ -35,7 +33,7 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class DoReMi:
-    """Exponentiated-gradient ascent on the excess loss; the answer is the mean of the weights over all steps.
+    """Exponentiated-gradient ascent on the excess loss; the answer is the mean of all weights.
 
     The weights reweight the proxy's loss, they do not draw its batches: batches are drawn by fixed
     weights (uniform, or any ``prior``), and a token of domain i counts ``alpha_i / sampling_i`` in
@@ -51,8 +49,8 @@ class DoReMi:
     Public versions differ in three places:
 
     - What is clipped at 0. Here each token, before the mean, as in the paper's code. The port in
-      HazyResearch/aioli clips the mean of a domain: hand ``maximum(loss - reference_loss, 0)``
-      over as the excess loss to have that.
+      HazyResearch/aioli clips the mean of a domain: give ``maximum(loss - reference_loss, 0)``
+      as the excess loss to have that.
     - What the proxy's loss is divided by. The authors' code divides all tokens of the batch by one
       normaliser, and their paper each domain by its own tokens (sangmichaelxie/doremi, issues 9
       and 33). That is the trainer's choice, not the mixer's: the update is the same.
@@ -84,7 +82,7 @@ class DoReMi:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if not (np.isfinite(self.eta) and self.eta >= 0 and 0 <= self.smoothing <= 1):
+        if not (self.eta >= 0 and 0 <= self.smoothing <= 1):
             raise UnmetNeed(
                 name="DoReMi",
                 value=(self.eta, self.smoothing),
@@ -95,11 +93,11 @@ class DoReMi:
     def init(self, *, prior: ArrayLike) -> State:
         """Start at ``prior`` (K,); the paper starts uniform."""
         start = share(prior, "the prior")
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore"):  # a prior of 0 is a log weight of -inf
             return State(np.log(start), np.zeros(start.size), start, 0)
 
     def update(self, state: State, *, excess_loss: ArrayLike) -> State:
-        """One step.
+        """Learn from one step.
 
         Args:
             state: the last one; stays as it is.
@@ -107,20 +105,19 @@ class DoReMi:
                 loss, 0), so clipped before averaging; NaN for a domain absent from the batch.
                 Negative values count as 0.
         """
-        (came,) = checked(self, State, state, excess_loss=excess_loss)
-        if np.isnan(came).all():
+        (measured,) = check_signals(self, State, state, excess_loss=excess_loss)
+        if np.isnan(measured).all():
             return state
-        excess = np.where(np.isnan(came), state.excess_loss, np.maximum(came, 0.0))
+        excess = np.where(np.isnan(measured), state.excess_loss, np.maximum(measured, 0.0))
         log_weights = log_smooth(ascended(state.log_weights, self.eta, excess), self.smoothing)
         step = state.step + 1
-        return State(
-            log_weights, excess, (state.step * state.mean + softmax(log_weights)) / step, step
-        )
+        mean = (state.step * state.mean + softmax(log_weights)) / step
+        return State(log_weights, excess, mean, step)
 
     def weights(self, state: State) -> Array:
-        """What to train with now, (K,)."""
+        """Return the weights (K,) to train with now."""
         return softmax(state.log_weights)
 
     def result(self, state: State) -> Array:
-        """The answer, (K,): the mean of the weights over all steps; the prior before the first."""
+        """Return the answer (K,), the mean of the weights over all steps; first the prior."""
         return np.asarray(state.mean / state.mean.sum(), np.float64)

@@ -1,4 +1,4 @@
-"""DreamPRM: a table of domain weights, learned by the gradient of the validation loss through one training step.
+"""DreamPRM: domain weights by the gradient of the validation loss through a training step.
 
 Qi Cao, Ruiyi Wang, Ruiyi Zhang, Sai Ashish Somayajula and Pengtao Xie, "DreamPRM:
 Domain-Reweighted Process Reward Model for Multimodal Reasoning", 2025,
@@ -18,14 +18,16 @@ from numpy.typing import ArrayLike
 from reweightviz.core.errors import ReweightvizError, UnmetNeed
 from reweightviz.core.types import Array
 from reweightviz.mixers._hyperparameters import check_fields
-from reweightviz.mixers._signals import checked
+from reweightviz.mixers._signals import check_signals
 from reweightviz.numerics.simplex import log_softmax, share, softmax
 
-BETAS, TINY = (0.9, 0.999), 1e-8  # of AdamW
+# Of AdamW, the defaults of torch.
+BETAS = (0.9, 0.999)
+EPSILON = 1e-8
 
 
 class State(NamedTuple):
-    """After ``step`` steps, ``learned`` of them with hypergradients: the table (K,) and AdamW's two moments (K,)."""
+    """The table and AdamW's two moments, (K,) each; steps with hypergradients, and all steps."""
 
     table: Array
     first: Array
@@ -65,9 +67,7 @@ class DreamPRM:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if not (
-            0 <= self.rate < np.inf and 0 <= self.rate * self.weight_decay < 1 and self.every >= 1
-        ):
+        if self.rate < 0 or not 0 <= self.rate * self.weight_decay < 1 or self.every < 1:
             raise UnmetNeed(
                 name="DreamPRM",
                 value=(self.rate, self.weight_decay, self.every),
@@ -78,17 +78,18 @@ class DreamPRM:
     def init(self, *, prior: ArrayLike) -> State:
         """Start at ``prior`` (K,); the paper starts uniform, at a table of 0."""
         start = share(prior, "the prior")
-        nothing = np.zeros(start.size)
+        zeros = np.zeros(start.size)
         softplus = start * start.size * np.log(2)
-        with np.errstate(divide="ignore"):
-            return State(softplus + np.log(-np.expm1(-softplus)), nothing, nothing, 0, 0)
+        with np.errstate(divide="ignore"):  # a prior of 0 is a table of -inf
+            table = softplus + np.log(-np.expm1(-softplus))
+        return State(table, zeros, zeros, 0, 0)
 
     def measures(self, state: State) -> tuple[str, ...]:
-        """What to measure right after the coming step."""
+        """Return the signals to measure right after the coming step."""
         return ("hypergradient",) if (state.step + 1) % self.every == 0 else ()
 
     def update(self, state: State, *, hypergradient: ArrayLike) -> State:
-        """One step.
+        """Learn from one step.
 
         Args:
             state: the last one; stays as it is.
@@ -96,50 +97,53 @@ class DreamPRM:
                 domain counts in it; NaN for a domain absent from the batch, all NaN on a step
                 without a measurement. Its scale does not matter to AdamW.
         """
-        (came,) = checked(self, State, state, hypergradient=hypergradient)
-        if np.isnan(came).all():
+        (measured,) = check_signals(self, State, state, hypergradient=hypergradient)
+        if np.isnan(measured).all():
             return state._replace(step=state.step + 1)
-        gradient = _through_the_table(state.table, came)
+        gradient = _differentiate_by_table(state.table, measured)
         learned = state.learned + 1
         first = BETAS[0] * state.first + (1 - BETAS[0]) * gradient
         second = BETAS[1] * state.second + (1 - BETAS[1]) * gradient**2
         if not np.isfinite(second).all():
             raise ReweightvizError(
-                f"the hypergradient is too large to be squared: {came}; divide it by a "
+                f"the hypergradient is too large to be squared: {measured}; divide it by a "
                 "number, which changes nothing."
             )
-        move = (
-            first / (1 - BETAS[0] ** learned) / (np.sqrt(second / (1 - BETAS[1] ** learned)) + TINY)
-        )
-        table = state.table * (1 - self.rate * self.weight_decay) - self.rate * move
+        # Both moments start at 0; AdamW divides that bias out.
+        mean = first / (1 - BETAS[0] ** learned)
+        size = np.sqrt(second / (1 - BETAS[1] ** learned)) + EPSILON
+        table = state.table * (1 - self.rate * self.weight_decay) - self.rate * (mean / size)
         return State(table, first, second, learned, state.step + 1)
 
     def weights(self, state: State) -> Array:
-        """What to train with now, (K,): the paper's weights divided by K."""
-        return softmax(log_softmax(_log_softplus(state.table)))
+        """Return the weights (K,) to train with now: the paper's weights divided by K."""
+        return softmax(log_softmax(_take_log_softplus(state.table)))
 
     def result(self, state: State) -> Array:
-        """The answer, (K,): the last weights."""
+        """Return the answer (K,), the last weights."""
         return self.weights(state)
 
 
-def _log_softplus(table: Array) -> Array:
-    """``log(log(1 + exp(table)))``, which is the table itself where that is very negative."""
+def _take_log_softplus(table: Array) -> Array:
+    """Return ``log(log(1 + exp(table)))``, which is the table where that is very negative."""
     low = table < -30
     return np.where(low, table, np.log(np.logaddexp(0.0, np.where(low, 0.0, table))))
 
 
-def _through_the_table(table: Array, hypergradient: Array) -> Array:
-    """Derivative by the table: ``sigmoid_j / mean softplus * (h_j - mean of h under the weights)``, over what has one."""
-    log_soft = _log_softplus(table)
-    p = np.exp(log_softmax(log_soft))
-    seen = np.where(np.isnan(hypergradient), 0.0, p)
+def _differentiate_by_table(table: Array, hypergradient: Array) -> Array:
+    """Return ``sigmoid_j / mean softplus * (h_j - mean of h under the weights)``, (K,).
+
+    The mean is over the domains with a hypergradient; the others get 0.
+    """
+    log_softplus = _take_log_softplus(table)
+    weights = np.exp(log_softmax(log_softplus))
+    measured = ~np.isnan(hypergradient)
+    seen = np.where(measured, weights, 0.0)
+    if not seen.sum() > 0:
+        return np.zeros_like(table)
     known = np.nan_to_num(hypergradient)
-    centred = np.where(
-        np.isnan(hypergradient), 0.0, known - seen @ known / seen.sum() if seen.sum() > 0 else 0.0
-    )
+    centred = np.where(measured, known - seen @ known / seen.sum(), 0.0)
     with np.errstate(invalid="ignore"):
-        slope = np.exp(-np.logaddexp(0.0, -table) - log_soft)  # sigmoid / softplus
-    return np.asarray(
-        np.where(np.isfinite(table), slope * p * table.size * centred, 0.0), np.float64
-    )
+        slope = np.exp(-np.logaddexp(0.0, -table) - log_softplus)  # sigmoid / softplus
+    gradient = slope * weights * table.size * centred
+    return np.asarray(np.where(np.isfinite(table), gradient, 0.0), np.float64)

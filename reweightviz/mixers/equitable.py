@@ -1,4 +1,4 @@
-"""Equitable allocation: what to collect of each group for the lowest mean, or the lowest worst, loss within a budget.
+"""Equitable allocation: the data of each group, within a budget, for the lowest mean or worst loss.
 
 William Cai, Ro Encarnacion, Bobbie Chern, Sam Corbett-Davies, Miranda Bogen, Stevie Bergman and
 Sharad Goel, "Adaptive Sampling Strategies to Construct Equitable Training Datasets", FAccT 2023,
@@ -17,17 +17,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnknownName, UnmetNeed, warn
-from reweightviz.core.token_counts import parse_count
 from reweightviz.core.types import Array
-from reweightviz.mixers._amounts import amounts
+from reweightviz.mixers._amounts import fill_with_ones
 from reweightviz.mixers._fixed import Fixed
-from reweightviz.mixers._hyperparameters import check_fields
+from reweightviz.mixers._hyperparameters import check_fields, read_budget
+from reweightviz.mixers._prior import check_prior
 from reweightviz.numerics.allocation import fit_learning_curves, spread_for_mean, spread_for_worst
-from reweightviz.numerics.simplex import share
+
+OBJECTIVES = ("mean", "worst")
 
 
 class State(NamedTuple):
-    """The weights (K,), the tokens (K,) that the budget buys, the fitted curves (K,) and the losses (K,) that they predict."""
+    """The weights, the tokens bought, the fitted curves and the losses predicted, (K,) each."""
 
     weights: Array
     sizes: Array
@@ -39,13 +40,13 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class EquitableAllocation(Fixed):
-    """The budget where it lowers the losses most, by learning curves ``floor + scale * tokens ** -exponent``.
+    """The budget where it lowers losses most, by curves ``floor + scale * tokens ** -exponent``.
 
-    Measure each domain's loss at three sizes or more, and ask again when more is measured: the
+    Measure each domain's loss at three sizes or more, and solve again when more is measured: the
     rounds of the paper. The weights are the shares of the tokens, the budget is in the unit of
     ``cost``. A domain whose loss does not fall gets its part of ``explore`` alone; when none
     falls, all get the same money, with a :class:`ReweightvizWarning`. A curve that is fitted to
-    few sizes says little beyond them.
+    few sizes holds little beyond them.
 
     Args:
         budget: what all tokens together may cost; text such as "3B" will do. Without ``cost`` it
@@ -71,15 +72,11 @@ class EquitableAllocation(Fixed):
     verified: ClassVar[str] = "not verified against the paper"
 
     def __post_init__(self) -> None:
-        if self.objective not in ("mean", "worst"):
+        if self.objective not in OBJECTIVES:
             raise UnknownName(
-                kind="objective of EquitableAllocation",
-                name=self.objective,
-                known=("mean", "worst"),
+                kind="objective of EquitableAllocation", name=self.objective, known=OBJECTIVES
             )
-        budget = parse_count(self.budget, "the budget of EquitableAllocation", positive=True)
-        if isinstance(self.budget, str):
-            object.__setattr__(self, "budget", budget)
+        read_budget(self)
         check_fields(self)
         if not 0 <= self.explore <= 1:
             raise UnmetNeed(
@@ -106,47 +103,33 @@ class EquitableAllocation(Fixed):
             prior: (K,) what each loss counts in the mean; uniform when not given. A loss with 0
                 counts nothing, and its domain gets its part of ``explore`` alone.
         """
-        n, loss = _measured(sizes, size_losses)
+        n, loss = _check_measurements(sizes, size_losses)
         domains = n.shape[1]
-        price = (
-            np.ones(domains) if cost is None else amounts(cost, "the cost", domains, positive=True)
-        )
-        importance = np.full(domains, 1 / domains) if prior is None else share(prior, "the prior")
-        if importance.size != domains:
-            raise UnmetNeed(
-                name="EquitableAllocation",
-                value=importance.size,
-                expected=f"a prior for each of {domains} domains",
-                got=f"{importance.size} weights",
-            )
+        price = fill_with_ones(cost, "the cost", domains)
+        importance = check_prior(prior, domains, "EquitableAllocation")
         curves = fit_learning_curves(n, loss)
         least = self.explore * self.budget / domains / price
-        if not (curves.scale * (importance if self.objective == "mean" else 1) > 0).any():
+        if self.objective == "mean":
+            falls = curves.scale * importance > 0
+            bought = spread_for_mean(curves, importance, price, self.budget, least)
+        else:
+            falls = curves.scale > 0
+            bought = spread_for_worst(curves, price, self.budget, least)
+        if not falls.any():
             warn(
                 "EquitableAllocation: no loss that counts falls with more tokens, so "
-                "every domain gets the same money; "
-                "measure larger sizes."
+                "every domain gets the same money; measure larger sizes."
             )
-        bought = (
-            spread_for_mean(curves, importance, price, self.budget, least)
-            if self.objective == "mean"
-            else spread_for_worst(curves, price, self.budget, least)
-        )
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore"):  # a flat curve may have bought nothing
             predicted = np.where(curves.scale > 0, curves.at(bought), curves.floor)
         return State(bought / bought.sum(), bought, *curves, predicted)
 
 
-def _measured(sizes: ArrayLike, losses: ArrayLike) -> tuple[Array, Array]:
-    n, loss = np.asarray(sizes, np.float64), np.asarray(losses, np.float64)
-    if (
-        n.ndim != 2
-        or n.shape != loss.shape
-        or not n.size
-        or (n <= 0).any()
-        or (loss <= 0).any()
-        or np.isinf([n, loss]).any()
-    ):
+def _check_measurements(sizes: ArrayLike, losses: ArrayLike) -> tuple[Array, Array]:
+    n = np.asarray(sizes, np.float64)
+    loss = np.asarray(losses, np.float64)
+    in_shape = n.ndim == 2 and n.size > 0 and n.shape == loss.shape
+    if not in_shape or (n <= 0).any() or (loss <= 0).any() or np.isinf([n, loss]).any():
         raise UnmetNeed(
             name="EquitableAllocation",
             value=(n.shape, loss.shape),

@@ -1,13 +1,11 @@
 """Max-cap: proportional to the examples, up to a limit on every domain.
 
 Colin Raffel et al., "Exploring the Limits of Transfer Learning with a Unified Text-to-Text
-Transformer" (T5), JMLR 2020,
-https://arxiv.org/abs/1910.10683, examples-proportional and temperature-scaled mixing; Srinivasan
-    Iyer et al., "OPT-IML:
-Scaling Language Model Instruction Meta Learning through the Lens of Generalization", 2022,
-https://arxiv.org/abs/2212.12017, where the limit is called EPS. Followed: T5's public code
-    (seqio), which limits first and
-takes the temperature then.
+Transformer" (T5), JMLR 2020, https://arxiv.org/abs/1910.10683, examples-proportional and
+temperature-scaled mixing; Srinivasan Iyer et al., "OPT-IML: Scaling Language Model Instruction Meta
+Learning through the Lens of Generalization", 2022, https://arxiv.org/abs/2212.12017, where the
+limit is called EPS. Followed: T5's public code (seqio), which limits first and takes the
+temperature then.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, UnmetNeed
 from reweightviz.core.mixture import temperature_weights
-from reweightviz.mixers._amounts import amounts
+from reweightviz.mixers._amounts import check_amounts
 from reweightviz.mixers._fixed import Fixed, State
 from reweightviz.mixers._hyperparameters import check_fields
 
@@ -64,17 +62,23 @@ class MaxCap(Fixed):
             )
 
     def init(self, *, documents: ArrayLike, tokens: ArrayLike | None = None) -> State:
-        """Weights for the documents (K,) in each domain and, for shares of tokens, the tokens (K,) in them."""
-        found = amounts(documents, "documents")
-        rates = temperature_weights(np.minimum(found, self.cap), 1 / self.temperature)
+        """Find the weights for the documents of each domain.
+
+        Args:
+            documents: (K,) in each domain.
+            tokens: (K,) in those documents, for shares of tokens.
+        """
+        counts = check_amounts(documents, "documents")
+        rates = temperature_weights(np.minimum(counts, self.cap), 1 / self.temperature)
         if tokens is None:
             return State(rates)
-        available = amounts(tokens, "tokens", found.size)
-        if (available[found == 0] > 0).any():
+        available = check_amounts(tokens, "tokens", counts.size)
+        uncounted = np.flatnonzero((counts == 0) & (available > 0))
+        if uncounted.size:
             raise ReweightvizError(
-                "MaxCap got tokens without documents in domain "
-                f"{int(np.argmax((found == 0) & (available > 0)))}: "
+                f"MaxCap got tokens without documents in domain {uncounted[0]}: "
                 "count its documents, or give it no tokens."
             )
-        length = np.divide(available, found, out=np.zeros_like(found), where=found > 0)
+        length = np.divide(available, counts, out=np.zeros_like(counts), where=counts > 0)
+        # Lengths are divided by the longest, so that large counts cannot overflow.
         return State(temperature_weights(rates * length / length.max(), 1.0))

@@ -1,13 +1,11 @@
-"""Meta-rater: what each of several quality ratings should count, from proxy runs on the documents that they select.
+"""Meta-rater: weights of quality ratings, from proxy runs on the documents they select.
 
 Xinlin Zhuang, Jiahui Peng, Ren Ma, Yinfan Wang, Tianyi Bai, Xingjian Wei, Jiantao Qiu, Chi Zhang,
 Ying Qian and Conghui He, "Meta-rater: A Multi-dimensional Data Selection Method for Pre-training
-Language Models", ACL 2025,
-https://arxiv.org/abs/2504.14194. It is RegMix with raters for domains: 256 random weight vectors
-    over 25 raters, each the
-selection of one proxy run; a regressor from the weights to the validation loss; the mean of the
-best 128 of many draws.
-Ours: the warning where raters are collinear, and that the draws may follow a prior.
+Language Models", ACL 2025, https://arxiv.org/abs/2504.14194. It is RegMix with raters for domains:
+256 random weight vectors over 25 raters, each the selection of one proxy run; a regressor from the
+weights to the validation loss; the mean of the best 128 of many draws. Ours: the warning where
+raters are collinear, and that the draws may follow a prior.
 """
 
 from __future__ import annotations
@@ -23,9 +21,9 @@ from reweightviz.core.protocols import Law
 from reweightviz.core.types import Array
 from reweightviz.mixers._fixed import Fixed, State
 from reweightviz.mixers._hyperparameters import check_fields
+from reweightviz.mixers._prior import check_prior
 from reweightviz.numerics.dirichlet_search import mean_of_best
 from reweightviz.numerics.ratings import standardised, variance_inflation
-from reweightviz.numerics.simplex import share
 
 INFLATED = 10.0
 """Variance inflation above which a rater's weight is hardly its own."""
@@ -33,7 +31,7 @@ INFLATED = 10.0
 
 @dataclass(frozen=True)
 class MetaRater(Fixed):
-    """Weights over quality raters, not over domains: ``combine`` makes of them one score a document.
+    """Weights over quality raters, not domains: ``combine`` makes of them one score a document.
 
     Fit a law to the proxy runs, with the raters for its domains: ``rv.fit(swarm,
     rv.laws.RegMix())`` is the paper's. A rater with a prior of 0 stays at 0.
@@ -46,7 +44,8 @@ class MetaRater(Fixed):
 
     Example:
         >>> class Parabola:
-        ...     domains, targets, lower_is_better = ("educational", "fluent"), ("loss",), np.array([True])
+        ...     domains, targets = ("educational", "fluent"), ("loss",)
+        ...     lower_is_better = np.array([True])
         ...     def predict(self, weights): return 2 + (weights[:, :1] - 0.8) ** 2
         >>> mixer = MetaRater(draws=10_000)
         >>> state = mixer.init(law=Parabola())
@@ -88,18 +87,10 @@ class MetaRater(Fixed):
                 name="MetaRater", value=law, expected="a fitted law, such as rv.fit returns"
             )
         raters = len(law.domains)
-        centre = np.full(raters, 1 / raters) if prior is None else share(prior, "the prior")
-        if centre.size != raters:
-            raise UnmetNeed(
-                name="MetaRater",
-                value=centre.size,
-                expected=f"a prior for each of {raters} raters of the law",
-                got=f"{centre.size} weights",
-            )
+        centre = check_prior(prior, raters, "MetaRater", "raters of the law")
         signs = np.where(law.lower_is_better, 1.0, -1.0) / len(law.targets)
-        concentration = np.round(
-            raters * centre, 9
-        )  # numpy draws 1 and 1 - 1e-16 in different ways
+        # numpy draws 1 and 1 - 1e-16 in different ways
+        concentration = np.round(raters * centre, 9)
         best = mean_of_best(
             lambda weights: law.predict(weights) @ signs,
             concentration,
@@ -114,10 +105,11 @@ class MetaRater(Fixed):
         return State(best)
 
     def combine(self, state: State, ratings: ArrayLike) -> Array:
-        """One score a document, (N,), higher is better: the weighted mean of the standardised ratings (N, K).
+        """Return a score a document, (N,), higher is better, from ratings (N, K).
 
-        A :class:`ReweightvizWarning` names the raters that the others nearly give
-        (:func:`variance_inflation` above 10): their weights could as well be those of the others.
+        It is the weighted mean of the standardised ratings. A :class:`ReweightvizWarning` names
+        the raters that the others nearly give (:func:`variance_inflation` above 10): their weights
+        could as well be those of the others.
         """
         z = standardised(ratings)
         if z.shape[1] != state.weights.size:
@@ -126,15 +118,16 @@ class MetaRater(Fixed):
                 value=z.shape[1],
                 expected=f"a column for each of {state.weights.size} raters",
             )
-        inflated = (
-            np.flatnonzero((variance_inflation(z) > INFLATED) & z.any(0))
-            if len(z) > z.shape[1]
-            else ()
-        )
-        if len(inflated):
-            warn(
-                "MetaRater: the others nearly give the ratings of column "
-                f"{', '.join(map(str, inflated))}, so their weights say little; "
-                "drop some of them."
-            )
+        if len(z) > z.shape[1]:  # of fewer documents, any rater is a sum of the others
+            _warn_of_collinear(z)
         return np.asarray(z @ state.weights, np.float64)
+
+
+def _warn_of_collinear(z: Array) -> None:
+    inflated = np.flatnonzero((variance_inflation(z) > INFLATED) & z.any(0))
+    if inflated.size:
+        warn(
+            "MetaRater: the others nearly give the ratings of column "
+            f"{', '.join(map(str, inflated))}, so their weights mean little; "
+            "drop some of them."
+        )

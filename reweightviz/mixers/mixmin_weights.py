@@ -1,10 +1,10 @@
-"""MixMin's weights: the mixture of one model a domain that best explains the target's documents; no runs, one convex program.
+"""MixMin's weights: the mixture of one model a domain that best explains the target's documents.
 
 Anvith Thudi, Evianne Rovers, Yangjun Ruan, Tristan Thrush and Chris J. Maddison, "MixMin: Finding
 Data Mixtures via Convex Minimization", ICML 2025, https://arxiv.org/abs/2502.10510. Followed: the
 objective of the authors' public code (LLM_DataMixing/mixmin_gen.py). Ours: Newton steps to a
 checked optimum, where theirs stops after 100 exponentiated gradients. ``rv.laws.MixMin`` is the
-same objective as a law, to look at before its optimum is taken.
+same objective as a law, to look at before its optimum is taken. It needs no runs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnmetNeed
-from reweightviz.mixers._amounts import amounts
+from reweightviz.mixers._amounts import fill_with_ones
 from reweightviz.mixers._fixed import Fixed, State
 from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.numerics.mixture_likelihood import documents, minimise_mixture_loss
@@ -24,18 +24,19 @@ from reweightviz.numerics.mixture_likelihood import documents, minimise_mixture_
 
 @dataclass(frozen=True)
 class MixMinWeights(Fixed):
-    """The weights p with the lowest ``-mean_x log sum_i p_i P_i(x) / length_x + kl * KL(p || prior)``.
+    """The p with the lowest ``-mean_x log sum_i p_i P_i(x) / length_x + kl * KL(p || prior)``.
 
     P_i(x) is the probability of the target's document x under a model trained on domain i alone.
     Where no lengths are given, expectation maximisation for mixture weights has the same optimum.
     A domain with a prior of 0 stays at 0 when kl is above 0; without kl the prior plays no part.
 
     Args:
-        kl: pull towards the prior, in nats per token; 0 is the paper's.
+        kl: penalty for leaving the prior, in nats per token; 0 is the paper's.
 
     Example:
         >>> mixer = MixMinWeights()
-        >>> mixer.result(mixer.init(log_probs=np.log([[0.9, 0.1], [0.1, 0.9], [0.1, 0.9]]))).round(4).tolist()
+        >>> state = mixer.init(log_probs=np.log([[0.9, 0.1], [0.1, 0.9], [0.1, 0.9]]))
+        >>> mixer.result(state).round(4).tolist()
         [0.2917, 0.7083]
     """
 
@@ -56,7 +57,7 @@ class MixMinWeights(Fixed):
         lengths: ArrayLike | None = None,
         prior: ArrayLike | None = None,
     ) -> State:
-        """Solve it.
+        """Solve the convex program.
 
         Args:
             log_probs: (X, K), log probability of each of the target's X documents under a model of
@@ -74,11 +75,7 @@ class MixMinWeights(Fixed):
                 "likely",
                 got=f"shape {logs.shape}",
             )
-        tokens = (
-            np.ones(len(logs))
-            if lengths is None
-            else amounts(lengths, "lengths", len(logs), positive=True)
-        )
+        tokens = fill_with_ones(lengths, "lengths", len(logs))
         found = minimise_mixture_loss(
             documents(logs), 1 / (len(logs) * tokens), kl=self.kl, prior=prior
         )

@@ -19,7 +19,7 @@ from reweightviz.mixers._fixed import Fixed, State
 
 @dataclass(frozen=True)
 class Natural(Fixed):
-    """Weights proportional to the tokens available, so that all domains see the same number of epochs.
+    """Weights proportional to the tokens available, so that all domains see as many epochs.
 
     Example:
         >>> mixer = Natural()
@@ -31,5 +31,5 @@ class Natural(Fixed):
     verified: ClassVar[str] = "not verified against the paper"
 
     def init(self, *, tokens: ArrayLike) -> State:
-        """Weights for the tokens (K,) available in each domain; one without any gets 0."""
+        """Find the weights for the tokens (K,) available in each domain; one without any gets 0."""
         return State(temperature_weights(tokens, 1.0))

@@ -2,7 +2,7 @@
 
 Alon Albalak, Liangming Pan, Colin Raffel and William Yang Wang, "Efficient Online Data Mixing For
 Language Model Pre-Training", 2023, https://arxiv.org/abs/2312.02406. Followed: the authors' public
-code, whose trainer tells the bandit all domains of a mixed batch at once.
+code, whose trainer gives the bandit all domains of a mixed batch at once.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from numpy.typing import ArrayLike
 from reweightviz.core.errors import UnknownName, UnmetNeed
 from reweightviz.core.types import Array
 from reweightviz.mixers._hyperparameters import check_fields
-from reweightviz.mixers._signals import checked
+from reweightviz.mixers._signals import check_signals
 from reweightviz.numerics.simplex import log_softmax, share
+
+VARIANTS = ("exp3", "smoothed_mean")
 
 
 class State(NamedTuple):
-    """Of "exp3": the policy (K,), the estimated rewards (K,), the exploration rate of the last update, and the steps seen."""
+    """Of "exp3": the policy (K,), the rewards (K,), the last exploration rate, the steps."""
 
     policy: Array
     reward: Array
@@ -30,7 +32,10 @@ class State(NamedTuple):
 
 
 class MeanState(NamedTuple):
-    """The same of "smoothed_mean", whose rewards (K,) are logs of perplexities."""
+    """The same of "smoothed_mean", whose rewards (K,) are logs of perplexities.
+
+    A class of its own, or the state of one variant would be taken for that of the other.
+    """
 
     policy: Array
     reward: Array
@@ -40,7 +45,7 @@ class MeanState(NamedTuple):
 
 @dataclass(frozen=True)
 class ODM:
-    """Every domain is an arm, its training loss the reward, and at step t each keeps at least ``sqrt(ln K / (K t))``.
+    """A domain is an arm, its loss the reward; at step t each has at least ``sqrt(ln K / (K t))``.
 
     Two variants of the public code:
 
@@ -48,10 +53,9 @@ class ODM:
       the policy is a softmax of them, whose temperature is the exploration rate of the step
       before.
     - "smoothed_mean": a moving average of ``exp(loss)``, without that division. The public code
-      has two rules for it that disagree: told one domain, a softmax of perplexities, which
-      overflows; told a whole batch, shares in proportion to them. The second is followed, because
-      it is what the public trainer calls. It does not change when a constant is added to all
-      losses.
+      has two rules for it that disagree: for one domain, a softmax of perplexities, which
+      overflows; for a whole batch, shares in proportion to them. The second is followed, because
+      the public trainer calls it. It does not change when a constant is added to all losses.
 
     A domain absent from the batch (NaN) keeps its reward. One whose prior is 0 comes back with the
     exploration rate after the warm-up. A first step may not count a reward more than the rate
@@ -89,10 +93,8 @@ class ODM:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.variant not in ("exp3", "smoothed_mean"):
-            raise UnknownName(
-                kind="variant of ODM", name=self.variant, known=("exp3", "smoothed_mean")
-            )
+        if self.variant not in VARIANTS:
+            raise UnknownName(kind="variant of ODM", name=self.variant, known=VARIANTS)
         if not (self.warmup >= 0 and self.scale > 0 and 0 <= self.smoothing < 1):
             raise UnmetNeed(
                 name="ODM",
@@ -105,49 +107,53 @@ class ODM:
     def init(self, *, prior: ArrayLike) -> State | MeanState:
         """Start at ``prior`` (K,)."""
         start = share(prior, "the prior")
-        return self._kind(
-            start,
-            np.full(start.size, 0.0 if self.variant == "exp3" else -np.inf),
-            1 / start.size,
-            0,
-        )
+        nothing = 0.0 if self.variant == "exp3" else -np.inf  # the log of a perplexity of 0
+        return self._kind(start, np.full(start.size, nothing), 1 / start.size, 0)
 
     def update(self, state: State | MeanState, *, loss: ArrayLike) -> State | MeanState:
-        """One step.
+        """Learn from one step.
 
         Args:
             state: the last one; stays as it is.
             loss: (K,) nats per token, NaN for a domain absent from the batch; without any, only
                 the step advances.
         """
-        (losses,) = checked(self, self._kind, state, loss=loss)
-        step, K = state.step + 1, losses.size
+        (losses,) = check_signals(self, self._kind, state, loss=loss)
+        K = losses.size
+        step = state.step + 1
         if step <= self.warmup or np.isnan(losses).all():
             return state._replace(step=step)
         rate = min(1 / K, float(np.sqrt(np.log(K) / (K * step))))
-        seen, losses = ~np.isnan(losses), np.nan_to_num(losses)
         if self.variant == "exp3":
-            with np.errstate(over="ignore"):  # log_softmax says so
-                reward = state.reward + losses / self.scale / np.maximum(state.policy, rate)
+            reward = self._add_rewards(state, losses, rate)
             best = np.exp(log_softmax(state.rate * reward))
-        else:  # the rewards are logs: a perplexity overflows at a loss of 710
-            past = np.log(max(self.smoothing, 1e-300)) + state.reward
-            reward = np.where(
-                seen, np.logaddexp(past, np.log1p(-self.smoothing) + losses), state.reward
-            )
+        else:
+            reward = self._average_rewards(state, losses)
             best = np.exp(log_softmax(reward))
         policy = (1 - K * rate) * best + rate
         return self._kind(np.asarray(policy / policy.sum(), np.float64), reward, rate, step)
 
     def weights(self, state: State | MeanState) -> Array:
-        """What to train with now, (K,)."""
+        """Return the weights (K,) to train with now."""
         return state.policy
 
     def result(self, state: State | MeanState) -> Array:
-        """The answer, (K,): the policy of now. The model that ODM trains is its product, not one mixture."""
+        """Return the policy of now (K,); ODM's product is the model it trains, not a mixture."""
         return state.policy
 
     @property
     def _kind(self) -> type[State | MeanState]:
-        """The state of this variant; the other's would be taken for other rewards."""
         return State if self.variant == "exp3" else MeanState
+
+    def _add_rewards(self, state: State | MeanState, losses: Array, rate: float) -> Array:
+        """Return the rewards (K,) with the losses added, each over its domain's probability."""
+        # The first policy may be below the rate, and a tiny prior would win by its first loss.
+        probability = np.maximum(state.policy, rate)
+        with np.errstate(over="ignore"):  # log_softmax raises it as one sentence
+            return state.reward + np.nan_to_num(losses) / self.scale / probability
+
+    def _average_rewards(self, state: State | MeanState, losses: Array) -> Array:
+        """Return the logs (K,) of the average perplexities; a perplexity overflows at 710 nats."""
+        past = np.log(max(self.smoothing, 1e-300)) + state.reward
+        average = np.logaddexp(past, np.log1p(-self.smoothing) + np.nan_to_num(losses))
+        return np.where(np.isnan(losses), state.reward, average)

@@ -3,10 +3,9 @@
 Rui Pan, Dylan Zhang, Hanning Zhang, Xingyuan Pan, Minrui Xu, Jipeng Zhang, Renjie Pi, Xiaoyu Wang
 and Tong Zhang, "ScaleBiO: Scalable Bilevel Optimization for LLM Data Reweighting", ACL 2025,
 https://arxiv.org/abs/2406.19976. The problem ``min over w, logits, max over u`` of ``L_val(w) +
-alpha (L_train(w, p) - L_train(u, p))``, p the softmax of the logits.
-Followed: the gradient of the public code, down which the logits take plain steps as in the paper's
-    minimax problem; the code
-gives them to AdamW, and its memory-saving part (LISA) belongs to the trainer.
+alpha (L_train(w, p) - L_train(u, p))``, p the softmax of the logits. Followed: the gradient of the
+public code, down which the logits take steps as in the paper's minimax problem; the code gives them
+to AdamW, and its memory-saving part (LISA) belongs to the trainer.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from numpy.typing import ArrayLike
 from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.types import Array
 from reweightviz.mixers._hyperparameters import check_fields
-from reweightviz.mixers._signals import checked
+from reweightviz.mixers._signals import check_signals
 from reweightviz.numerics.simplex import ascended, share, softmax
 
 
@@ -32,7 +31,7 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class ScaleBiO:
-    """Less weight to domains on which the model loses more than a follower that minimises the training loss alone.
+    """Less weight to domains where the model loses more than a follower of the training loss.
 
     The trainer keeps both models: w follows ``L_val + alpha L_train``, the follower u follows
     ``L_train``, and a sequence of domain i counts ``p_i`` in L_train. A domain on which w is worse
@@ -63,7 +62,7 @@ class ScaleBiO:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if not (0 < self.alpha < np.inf and 0 <= self.rate < np.inf):
+        if not (self.alpha > 0 and self.rate >= 0):
             raise UnmetNeed(
                 name="ScaleBiO",
                 value=(self.alpha, self.rate),
@@ -73,42 +72,40 @@ class ScaleBiO:
 
     def init(self, *, prior: ArrayLike) -> State:
         """Start at ``prior`` (K,); the paper starts uniform."""
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore"):  # a prior of 0 is a log weight of -inf
             return State(np.log(share(prior, "the prior")))
 
     def measures(self, state: State) -> tuple[str, ...]:
-        """What to measure with the coming step: always the same."""
+        """Return the signals to measure with the coming step: always the same."""
         del state
         return ("penalty_gap",)
 
     def update(self, state: State, *, penalty_gap: ArrayLike) -> State:
-        """One step.
+        """Learn from one step.
 
         Args:
             state: the last one; stays as it is.
             penalty_gap: (K,) nats, loss under the model less that under the follower; NaN for a
                 domain absent from the batch.
         """
-        (gap,) = checked(self, State, state, penalty_gap=penalty_gap)
-        return State(
-            ascended(
-                state.log_weights, -self.rate * self.alpha, _gradient(self.weights(state), gap)
-            )
-        )
+        (gap,) = check_signals(self, State, state, penalty_gap=penalty_gap)
+        gradient = _differentiate_by_logits(self.weights(state), gap)
+        return State(ascended(state.log_weights, -self.rate * self.alpha, gradient))
 
     def weights(self, state: State) -> Array:
-        """What to train with now, (K,)."""
+        """Return the weights (K,) to train with now."""
         return softmax(state.log_weights)
 
     def result(self, state: State) -> Array:
-        """The answer, (K,): the last weights."""
+        """Return the answer (K,), the last weights."""
         return self.weights(state)
 
 
-def _gradient(weights: Array, gap: Array) -> Array:
-    """Derivative of ``sum p_i gap_i`` by the logits, over the domains that have a gap; it sums to 0."""
-    p = np.where(np.isnan(gap), 0.0, weights)
-    if not p.sum() > 0:
+def _differentiate_by_logits(weights: Array, gap: Array) -> Array:
+    """Return the derivative (K,) of ``sum p_i gap_i`` over the domains that have a gap."""
+    seen = np.where(np.isnan(gap), 0.0, weights)
+    if not seen.sum() > 0:
         return np.zeros(gap.size)
-    p, known = p / p.sum(), np.nan_to_num(gap)
+    p = seen / seen.sum()
+    known = np.nan_to_num(gap)
     return np.asarray(p * (known - p @ known), np.float64)

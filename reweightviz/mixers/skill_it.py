@@ -2,9 +2,8 @@
 
 Mayee F. Chen, Nicholas Roberts, Kush Bhatia, Jue Wang, Ce Zhang, Frederic Sala and Christopher Ré,
 "Skill-it! A Data-Driven Skills Framework for Understanding and Training Language Models", NeurIPS
-2023,
-https://arxiv.org/abs/2307.14430. Followed: the authors' public code, whose every round restarts
-    from the prior.
+2023, https://arxiv.org/abs/2307.14430. Followed: the authors' public code, whose every round
+restarts from the prior.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from numpy.typing import ArrayLike
 from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.types import Array
 from reweightviz.mixers._hyperparameters import check_fields
-from reweightviz.mixers._signals import checked
+from reweightviz.mixers._signals import check_signals
 from reweightviz.numerics.simplex import ascended, numbers, share, softmax
 
 
 class State(NamedTuple):
-    """Weights (K,), the prior (K,), the skills graph (K, K), losses of the first round (K,) and of the last rounds (w, K), steps."""
+    """Weights, prior and first losses (K,), the graph (K, K), the last losses (w, K), steps."""
 
     weights: Array
     prior: Array
@@ -35,14 +34,14 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class SkillIt:
-    """Weights proportional to ``prior_i exp(eta sum_j A_ij L_j)``, with L the held-out losses of the last rounds, summed.
+    """Weights proportional to ``prior_i exp(eta sum_j A_ij L_j)``, L the last held-out losses.
 
     The graph A has a row for each domain that is trained on and a column for each that is
     measured: ``A_ij`` is what training on i alone takes off the loss of j, as a share of that
-    loss. Transposed, it gives other weights, and nothing can tell; one public analysis of the
+    loss. Transposed, it gives other weights, and nothing shows it; one public analysis of the
     method was run so by accident. A graph of zeros gives the prior, and one that is nearly
-    complete says little, as its authors write. They halve off-diagonal entries that are exactly 1,
-    because their synthetic graphs hold only 0 and 1; here the graph is taken as it is.
+    complete gives little more, as its authors write. They halve off-diagonal entries that are
+    exactly 1, because their synthetic graphs hold only 0 and 1; here the graph is taken as it is.
 
     A domain whose prior is 0 stays at 0. One whose held-out loss is not measured (NaN) counts with
     its last measured loss, and not at all before the first.
@@ -79,7 +78,7 @@ class SkillIt:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if not (np.isfinite(self.eta) and self.eta >= 0 and self.every >= 1 and self.window >= 1):
+        if self.eta < 0 or self.every < 1 or self.window < 1:
             raise UnmetNeed(
                 name="SkillIt",
                 value=(self.eta, self.every, self.window),
@@ -88,7 +87,7 @@ class SkillIt:
             )
 
     def init(self, *, graph: ArrayLike, prior: ArrayLike) -> State:
-        """Weights for losses of 1.
+        """Find the weights for losses of 1.
 
         Args:
             graph: (K, K), rows the domain trained on, columns the domain measured.
@@ -103,61 +102,59 @@ class SkillIt:
                 expected=f"a graph of {start.size} x {start.size} finite numbers, a row for each "
                 "domain trained on",
             )
-        unknown = np.full(start.size, np.nan)
-        weights = self._weights(start, edges, np.ones(start.size), self.eta)
-        return State(weights, start, edges, unknown, np.empty((0, start.size)), 0)
+        return State(
+            weights=self._weigh(start, edges, np.ones(start.size), self.eta),
+            prior=start,
+            graph=edges,
+            first=np.full(start.size, np.nan),
+            recent=np.empty((0, start.size)),
+            step=0,
+        )
 
     def measures(self, state: State) -> tuple[str, ...]:
-        """The held-out losses at the end of every round."""
+        """Return the held-out losses at the end of every round."""
         return ("held_out_loss",) if (state.step + 1) % self.every == 0 else ()
 
     def update(self, state: State, *, held_out_loss: ArrayLike) -> State:
-        """One step.
+        """Learn from one step.
 
         Args:
             state: the last one; stays as it is.
-            held_out_loss: (K,) nats per token where :meth:`measures` asked for it; without any,
+            held_out_loss: (K,) nats per token where :meth:`measures` names it; without any,
                 only the step advances.
         """
-        (came,) = checked(self, State, state, held_out_loss=held_out_loss)
+        (measured,) = check_signals(self, State, state, held_out_loss=held_out_loss)
         state = state._replace(step=state.step + 1)
-        if np.isnan(came).all():
+        if np.isnan(measured).all():
             return state
         last = state.recent[-1] if len(state.recent) else state.first
-        losses = np.where(np.isnan(came), last, came)
+        losses = np.where(np.isnan(measured), last, measured)
         first = np.where(np.isnan(state.first), losses, state.first)
         recent = np.vstack([state.recent, losses])[-self.window :]
+        eta = self.eta
         seen = ~np.isnan(losses)
-        eta = (
-            self.eta * first[seen].sum() / losses[seen].sum()
-            if self.eta_schedule and losses[seen].sum() > 0
-            else self.eta
-        )
-        counted = (
-            np.divide(recent, first, out=np.zeros_like(recent), where=first != 0)
-            if self.normalize_loss
-            else recent
-        )
-        total = np.nansum(counted, axis=0)
-        return state._replace(
-            weights=self._weights(state.prior, state.graph, total, eta), first=first, recent=recent
-        )
+        if self.eta_schedule and losses[seen].sum() > 0:
+            eta = eta * first[seen].sum() / losses[seen].sum()
+        counted = recent
+        if self.normalize_loss:
+            counted = np.divide(recent, first, out=np.zeros_like(recent), where=first != 0)
+        weights = self._weigh(state.prior, state.graph, np.nansum(counted, axis=0), eta)
+        return state._replace(weights=weights, first=first, recent=recent)
 
     def weights(self, state: State) -> Array:
-        """What to train with now, (K,)."""
+        """Return the weights (K,) to train with now."""
         return state.weights
 
     def result(self, state: State) -> Array:
-        """The answer, (K,): the weights of the next round. The model that Skill-It trains is its product, not one mixture."""
+        """Return the weights of the next round (K,); its product is the model it trains."""
         return state.weights
 
-    def _weights(self, prior: Array, graph: Array, losses: Array, eta: float) -> Array:
-        with np.errstate(divide="ignore"):
+    def _weigh(self, prior: Array, graph: Array, losses: Array, eta: float) -> Array:
+        with np.errstate(divide="ignore"):  # a prior of 0 is a log weight of -inf
             weights = softmax(ascended(np.log(prior), eta, graph @ losses))
         edges = (graph != 0) & ~np.eye(len(graph), dtype=bool)
         lone = ~(edges.any(0) | edges.any(1)) & self.keep_lone
         joined = weights[~lone].sum()
-        weights = np.where(
-            lone, prior, weights * (prior[~lone].sum() / joined if joined > 0 else 0.0)
-        )
+        left = prior[~lone].sum() / joined if joined > 0 else 0.0
+        weights = np.where(lone, prior, weights * left)
         return np.asarray(weights / weights.sum(), np.float64)

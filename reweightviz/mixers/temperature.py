@@ -23,10 +23,12 @@ from reweightviz.mixers._hyperparameters import check_fields
 class Temperature(Fixed):
     """Weights proportional to ``tokens ** (1 / temperature)``, which is ``tokens ** exponent``.
 
-    The literature has two conventions, and both call their number a temperature:
+    The literature has two conventions, and both call their number a temperature. Here, as in
+    Arivazhagan et al. and Cooldown, it is T; XLM-R and mT5 (0.3), RegMix and Olmix (0.5) take
+    alpha:
 
-        temperature T    1 natural    2    3.33    5    infinity uniform     Arivazhagan et al., Cooldown; here
-        exponent alpha   1 natural   0.5   0.3    0.2          0 uniform     XLM-R and mT5 (0.3), RegMix and Olmix (0.5)
+        temperature T    1 natural    2    3.33    5    infinity uniform
+        exponent alpha   1 natural   0.5   0.3    0.2          0 uniform
 
     ``Temperature(2)`` and ``Temperature.from_exponent(0.5)`` are the same mixer. Uniform is over
     the domains that hold anything; one without tokens gets 0 at every temperature.
@@ -58,7 +60,7 @@ class Temperature(Fixed):
 
     @classmethod
     def from_exponent(cls, exponent: float) -> Temperature:
-        """The mixer with ``tokens ** exponent``: 1 natural, 0 uniform."""
+        """Return the mixer with ``tokens ** exponent``: 1 natural, 0 uniform."""
         if not 0 <= exponent < float("inf"):
             raise InvalidValue(
                 name="the exponent", value=exponent, expected="at least 0 (1 natural, 0 uniform)"
@@ -67,9 +69,9 @@ class Temperature(Fixed):
 
     @property
     def exponent(self) -> float:
-        """1 / temperature, the other convention."""
+        """The other convention, 1 / temperature."""
         return 1 / self.temperature
 
     def init(self, *, tokens: ArrayLike) -> State:
-        """Weights for the tokens (K,) available in each domain; one without any gets 0."""
+        """Find the weights for the tokens (K,) available in each domain; one without any gets 0."""
         return State(temperature_weights(tokens, self.exponent))

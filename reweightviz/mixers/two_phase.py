@@ -2,12 +2,11 @@
 
 Dami Choi, Derrick Xin, Hamid Dadkhahi, Justin Gilmer, Ankush Garg, Orhan Firat, Chih-Kuan Yeh,
 Andrew M. Dai and Behrooz Ghorbani, "Order Matters in the Presence of Dataset Imbalance for
-Multilingual Learning", NeurIPS 2023,
-https://arxiv.org/abs/2312.06134. Seen: the abstract, pre-training on the high-resource tasks and
-    then fine-tuning on a mixture
-of high- and low-resource tasks. Ours: which domains count as large, natural weights among them,
-and that the step of the switch is left to the user; the learning rate, which a fine-tuning would
-start anew, is the trainer's.
+Multilingual Learning", NeurIPS 2023, https://arxiv.org/abs/2312.06134. Seen: the abstract,
+pre-training on the high-resource tasks and then fine-tuning on a mixture of high- and low-resource
+tasks. Ours: which domains count as large, natural weights among them, and that the step of the
+switch is left to the user; the learning rate, which a fine-tuning would start anew, is the
+trainer's.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from numpy.typing import ArrayLike
 from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.mixture import temperature_weights
 from reweightviz.mixers._hyperparameters import check_fields
+from reweightviz.mixers._prior import check_prior
 from reweightviz.mixers._scheduled import Scheduled, State
-from reweightviz.numerics.simplex import share
 
 
 @dataclass(frozen=True)
@@ -63,20 +62,18 @@ class TwoPhase(Scheduled):
                 expected="a switch at a whole step of at least 1 and large above 0, at most 1",
                 got=f"{self.switch!r} and {self.large!r}",
             )
-        self._longer_than(self.switch)
+        self._check_steps(self.switch)
 
     def init(self, *, tokens: ArrayLike, prior: ArrayLike) -> State:
-        """Both phases, from the tokens (K,) available in each domain and the mixture (K,) of the second."""
-        temperature_weights(tokens, 1.0)
-        available, second = np.asarray(tokens, np.float64), share(prior, "the prior")
-        if second.size != available.size:
-            raise UnmetNeed(
-                name="TwoPhase",
-                value=second.size,
-                expected=f"a prior for each of {available.size} domains",
-                got=f"{second.size} weights",
-            )
-        first = temperature_weights(
-            np.where(available >= self.large * available.max(), available, 0.0), 1.0
-        )
-        return self._state({0: first, self.switch: second})
+        """Find the weights of both phases.
+
+        Args:
+            tokens: (K,) available in each domain, for the first phase.
+            prior: (K,) the mixture of the second phase.
+        """
+        natural = temperature_weights(tokens, 1.0)
+        second = check_prior(prior, natural.size, "TwoPhase")
+        available = np.asarray(tokens, np.float64)
+        large = available >= self.large * available.max()
+        first = temperature_weights(np.where(large, available, 0.0), 1.0)
+        return self._start({0: first, self.switch: second})

@@ -35,7 +35,7 @@ class Uniform(Fixed):
     verified: ClassVar[str] = "not verified against the paper"
 
     def init(self, *, prior: ArrayLike) -> State:
-        """One weight for each entry of ``prior`` (K,)."""
+        """Give each entry of ``prior`` (K,) the same weight."""
         count = np.size(prior)
         if not count:
             raise UnmetNeed(

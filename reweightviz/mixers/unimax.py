@@ -2,9 +2,8 @@
 
 Hyung Won Chung, Noah Constant, Xavier Garcia, Adam Roberts, Yi Tay, Sharan Narang and Orhan Firat,
 "UniMax: Fairer and More Effective Language Sampling for Large-Scale Multilingual Pretraining",
-ICLR 2023,
-https://arxiv.org/abs/2304.09151. The paper counts characters; any unit does, as long as the budget
-    has the same.
+ICLR 2023, https://arxiv.org/abs/2304.09151. The paper counts characters; any unit does, as long as
+the budget has the same.
 """
 
 from __future__ import annotations
@@ -17,15 +16,14 @@ from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, warn
 from reweightviz.core.mixture import temperature_weights
-from reweightviz.core.token_counts import parse_count
 from reweightviz.mixers._fixed import Fixed, State
-from reweightviz.mixers._hyperparameters import check_fields
+from reweightviz.mixers._hyperparameters import check_fields, read_budget
 from reweightviz.numerics.simplex import water_fill
 
 
 @dataclass(frozen=True)
 class UniMax(Fixed):
-    """The budget shared evenly, no domain more than ``max_epochs`` times; what is capped goes to the others.
+    """The budget shared evenly, no domain more than ``max_epochs`` times; others get the rest.
 
     When even ``max_epochs`` of everything is less than the budget, the weights are natural and a
     :class:`ReweightvizWarning` names the tokens that stay unused.
@@ -47,29 +45,25 @@ class UniMax(Fixed):
     verified: ClassVar[str] = "not verified against the paper"
 
     def __post_init__(self) -> None:
-        budget = parse_count(self.budget, "the budget of UniMax", positive=True)
-        if isinstance(self.budget, str):
-            object.__setattr__(self, "budget", budget)
+        read_budget(self)
         check_fields(self, "max_epochs")
         if not self.max_epochs > 0:
             raise ReweightvizError(f"UniMax needs max_epochs above 0; got {self.max_epochs!r}.")
 
     def init(self, *, tokens: ArrayLike) -> State:
-        """Weights for the tokens (K,) available in each domain; one without any gets 0."""
+        """Find the weights for the tokens (K,) available in each domain; one without any gets 0."""
         natural = temperature_weights(tokens, 1.0)
         available = np.asarray(tokens, np.float64)
-        caps = np.where(
-            available > 0, self.max_epochs * np.where(available > 0, available, 1.0), 0.0
-        )
+        # Endless epochs of a domain without tokens are 0 tokens, not inf * 0.
+        caps = np.zeros_like(available)
+        caps[available > 0] = self.max_epochs * available[available > 0]
         unused = self.budget - caps.sum()
         if unused > 1e-12 * self.budget:
             warn(
-                f"UniMax: {self.max_epochs:g} epochs of everything are {caps.sum():.6g} "
-                "tokens, so "
-                f"{unused:.6g} of the budget of {self.budget:.6g} stay unused and the "
-                "weights are natural; "
-                "allow more epochs or a smaller budget."
+                f"UniMax: {self.max_epochs:g} epochs of everything are {caps.sum():.6g} tokens, "
+                f"so {unused:.6g} of the budget of {self.budget:.6g} stay unused and the weights "
+                "are natural; allow more epochs or a smaller budget."
             )
             return State(natural)
-        filled = water_fill(caps, self.budget)
-        return State(filled / filled.sum())
+        amounts = water_fill(caps, self.budget)
+        return State(amounts / amounts.sum())

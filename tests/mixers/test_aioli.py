@@ -5,7 +5,7 @@ import pytest
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.mixers import Aioli
-from reweightviz.mixers.aioli import mixing_law
+from reweightviz.mixers.aioli import solve_mixing_law
 
 GAINS = np.array([[0.30, 0.10, 0.12], [0.05, 0.25, 0.06], [0.11, 0.09, 0.28]])
 NAN = float("nan")
@@ -31,7 +31,7 @@ def world(mixer, law, steps, prior=None, noise=0.0, hide=None):
     ("eta", "weights"), [(0.2, [0.333923, 0.332153, 0.333923]), (5, [0.347758, 0.304484, 0.347758])]
 )
 def test_public_update(eta, weights):
-    law = mixing_law(GAINS, 0.625)
+    law = solve_mixing_law(GAINS, 0.625)
     np.testing.assert_allclose(
         law,
         [[0.462857, 0.005714, 0.051429], [-0.04, 0.417143, -0.017143], [0.045714, 0, 0.434286]],

@@ -5,7 +5,7 @@ import pytest
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.mixers import DataMixingAgent
-from reweightviz.mixers._mixing_policy import LinearDynamics, fit_linear_dynamics, towards
+from reweightviz.mixers._mixing_policy import LinearDynamics, fit_linear_dynamics, move_towards
 
 ROUNDS, K = 30, 5
 
@@ -74,7 +74,7 @@ def test_the_fitted_policy_comes_within_15_percent_of_greedy(seed):
     world = World(seed)
     policy = fit_linear_dynamics(logged_runs(world, seed))
     gains = world.A.sum(0)
-    np.testing.assert_allclose(policy.gains(world.start), gains, rtol=1e-3)
+    np.testing.assert_allclose(policy.predict_gains(world.start), gains, rtol=1e-3)
     assert gap_closed(world, policy=policy) > 0.85
     goal = np.exp(policy.eta * gains / gains.max())  # linear mixing's answer with an entropy term
     np.testing.assert_allclose(
@@ -88,7 +88,7 @@ def test_the_fitted_policy_in_a_world_that_fades_and_under_noise(seed):
     logged = logged_runs(world, seed)
     policy = fit_linear_dynamics(logged)
     np.testing.assert_allclose(
-        policy.gains(world.start),
+        policy.predict_gains(world.start),
         (world.A * (world.start - world.floor)[:, None]).sum(0),
         rtol=0.05,
     )
@@ -163,13 +163,13 @@ def test_a_policy_of_ones_own():
 
 
 def test_a_move_keeps_zeros_and_without_a_difference_leads_to_uniform():
-    assert towards(
+    assert move_towards(
         np.array([0.5, 0.5, 0.0]), np.array([0.0, 1.0, 9.0]), 1e9, np.inf
     ).tolist() == pytest.approx([0, 1, 0])
-    assert towards(np.array([0.3, 0.7]), np.array([0.0, 0.0]), 1.0, 1.0).tolist() == pytest.approx(
+    assert move_towards(np.array([0.3, 0.7]), np.array([0.0, 0.0]), 1.0, 1.0).tolist() == pytest.approx(
         [0.5, 0.5]
     )
-    assert towards(np.array([0.3, 0.7]), np.array([1.0, 0.0]), 1.0, 0.0).tolist() == pytest.approx(
+    assert move_towards(np.array([0.3, 0.7]), np.array([1.0, 0.0]), 1.0, 0.0).tolist() == pytest.approx(
         [0.3, 0.7]
     )
 

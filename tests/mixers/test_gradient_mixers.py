@@ -6,8 +6,8 @@ import torch
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.mixers import DoGE, DreamPRM, ScaleBiO
-from reweightviz.mixers.dreamprm import _through_the_table
-from reweightviz.mixers.scalebio import _gradient
+from reweightviz.mixers.dreamprm import _differentiate_by_table
+from reweightviz.mixers.scalebio import _differentiate_by_logits
 
 THIRDS = np.full(3, 1 / 3)
 NAN = float("nan")
@@ -124,8 +124,8 @@ def test_scalebio_follows_the_gradient_of_the_penalty():
     prior, gap = rng.dirichlet(np.ones(4)), rng.normal(size=4)
     logits = torch.from_numpy(np.log(prior)).requires_grad_()
     (torch.softmax(logits, 0) @ torch.from_numpy(gap)).backward()
-    np.testing.assert_allclose(_gradient(prior, gap), logits.grad, atol=1e-12)
-    assert _gradient(prior, gap).sum() == pytest.approx(0, abs=1e-12)
+    np.testing.assert_allclose(_differentiate_by_logits(prior, gap), logits.grad, atol=1e-12)
+    assert _differentiate_by_logits(prior, gap).sum() == pytest.approx(0, abs=1e-12)
     mixer = ScaleBiO(alpha=7, rate=0.3)
     moved = torch.softmax(logits.detach() - 0.3 * 7 * logits.grad, 0)
     np.testing.assert_allclose(
@@ -142,7 +142,7 @@ def test_scalebio_stays_where_the_model_is_its_follower():
 
 
 def test_scalebio_leaves_an_absent_domain_out_of_the_mean():
-    assert _gradient(np.array([0.25, 0.25, 0.5]), np.array([0.2, -0.2, NAN])).tolist() == [
+    assert _differentiate_by_logits(np.array([0.25, 0.25, 0.5]), np.array([0.2, -0.2, NAN])).tolist() == [
         0.1,
         -0.1,
         0.0,
@@ -204,9 +204,9 @@ def test_dreamprm_starts_at_its_prior():
 
 def test_dreamprm_gives_a_domain_without_a_hypergradient_none():
     table = np.array([0.3, -0.2, 0.5])
-    assert _through_the_table(table, np.array([0.4, NAN, 0.1]))[1] == 0
+    assert _differentiate_by_table(table, np.array([0.4, NAN, 0.1]))[1] == 0
     np.testing.assert_array_equal(
-        _through_the_table(np.array([0.0, -np.inf]), np.array([1.0, 5.0])), [0, 0]
+        _differentiate_by_table(np.array([0.0, -np.inf]), np.array([1.0, 5.0])), [0, 0]
     )
 
 

@@ -655,7 +655,7 @@ def test_collinear_raters_are_named():
     ratings[:, 2] = ratings[:, 0] + 0.1 * rng.normal(size=500)
     mixer = MetaRater(draws=100, top=5)
     with pytest.warns(
-        ReweightvizWarning, match="the ratings of column 0, 2, so their weights say little"
+        ReweightvizWarning, match="the ratings of column 0, 2, so their weights mean little"
     ):
         mixer.combine(mixer.init(law=Bowl([0.5, 0.3, 0.2])), ratings)
 
