@@ -142,7 +142,7 @@ def test_the_window_is_in_steps_however_many_a_point_stands_for(monkeypatch):
         np.column_stack([np.arange(1.0, 1001), world([[1.5, 0.6, 0.3]], np.arange(1.0, 1001))]),
     )
     for stride in (1, 4):
-        mixer._laws(mixer.init(prior=[1.0])._replace(points=points, stride=stride))
+        mixer._fit_laws(mixer.init(prior=[1.0])._replace(points=points, stride=stride))
     assert windows == [101, 25]
 
 
