@@ -24,7 +24,7 @@ from reweightviz.core.version import VERSION
 from reweightviz.evaluation.law_inputs import law_inputs
 from reweightviz.exporters import provenance
 from reweightviz.exporters.check import check, find_exporter
-from reweightviz.figures.palette import colors
+from reweightviz.figures.palette import choose_colors
 from reweightviz.numerics.contrast import (
     Contrast,
     bound_runs,
@@ -207,7 +207,7 @@ def facts(
             None if budget is None else budget * mixture.get(domain, 0.0),
             epochs.get(domain),
         )
-        for domain, color in zip(domains, colors(len(domains)), strict=True)
+        for domain, color in zip(domains, choose_colors(len(domains)), strict=True)
     ]
     return Decision(
         title or "Training mixture",

@@ -33,9 +33,9 @@ from reweightviz.core.validation import whole_number
 from reweightviz.evaluation.held_out import Signals, fit_law, fit_law_quietly, part_of
 from reweightviz.evaluation.law_inputs import law_inputs_of_runs
 from reweightviz.evaluation.learning_curve import LearningCurve, learning_curve
-from reweightviz.figures.curves import plain
-from reweightviz.figures.palette import colors
-from reweightviz.figures.theme import MUTED, SMALL, axis_style, dress_panels, title_style
+from reweightviz.figures.curves import escape_plotly
+from reweightviz.figures.palette import choose_colors
+from reweightviz.figures.theme import MUTED, SMALL, dress_panels, style_axis, style_title
 from reweightviz.numerics.quantiles import between
 from reweightviz.numerics.threads import one_thread
 
@@ -167,7 +167,8 @@ class Comparison:
         down = -(-len(names) // across)
         row = target or ALL
         titles = [
-            f"{plain(name, 30)}<br>R2 {self.table.loc[(name, row), 'r2']:.3f}" for name in names
+            f"{escape_plotly(name, 30)}<br>R2 {self.table.loc[(name, row), 'r2']:.3f}"
+            for name in names
         ]
         figure = make_subplots(
             down,
@@ -179,7 +180,7 @@ class Comparison:
             vertical_spacing=0.12 if down > 1 else 0,
         )
         shown = [m for m, each in enumerate(self.swarm.targets) if target in (None, each)]
-        paint = colors(len(self.swarm.targets))
+        paint = choose_colors(len(self.swarm.targets))
         ends = [float(f(self.swarm.losses[:, shown])) for f in (np.nanmin, np.nanmax)]
         for place, name in enumerate(names):
             at = {"row": place // across + 1, "col": place % across + 1}
@@ -195,7 +196,7 @@ class Comparison:
                 **at,
             )
             for m in shown:
-                title = plain(self.swarm.targets[m], 28)
+                title = escape_plotly(self.swarm.targets[m], 28)
                 figure.add_trace(
                     go.Scatter(
                         x=self.swarm.losses[:, m],
@@ -211,10 +212,10 @@ class Comparison:
                     ),
                     **at,
                 )
-        figure.update_xaxes(axis_style())
-        figure.update_yaxes(axis_style())
-        figure.update_xaxes(title=title_style("observed"), row=down)
-        figure.update_yaxes(title=title_style("predicted without the run"), col=1)
+        figure.update_xaxes(style_axis())
+        figure.update_yaxes(style_axis())
+        figure.update_xaxes(title=style_title("observed"), row=down)
+        figure.update_yaxes(title=style_title("predicted without the run"), col=1)
         return dress_panels(
             figure,
             height * down,

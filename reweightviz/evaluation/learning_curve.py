@@ -23,8 +23,8 @@ from reweightviz.evaluation.held_out import (
     without_intervals,
 )
 from reweightviz.evaluation.law_inputs import law_inputs_of_runs
-from reweightviz.figures.palette import colors
-from reweightviz.figures.theme import axis_style, layout_style, title_style
+from reweightviz.figures.palette import choose_colors
+from reweightviz.figures.theme import style_axis, style_layout, style_title
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class LearningCurve:
 
     def figure(self, height: int = 300) -> go.Figure:
         """Error against the number of runs, with the curve to four times as many."""
-        table, paint = self.table, colors(2)
+        table, paint = self.table, choose_colors(2)
         shown = [
             go.Scatter(
                 x=table.index,
@@ -133,20 +133,20 @@ class LearningCurve:
         )
         words = [str(n) for n in ticks]
         figure.update_layout(
-            layout_style(
+            style_layout(
                 height,
                 left=54,
                 right=10,
                 top=16,
                 bottom=44,
                 showlegend=False,
-                xaxis=axis_style(
-                    type="log", title=title_style("runs"), tickvals=ticks, ticktext=words
+                xaxis=style_axis(
+                    type="log", title=style_title("runs"), tickvals=ticks, ticktext=words
                 ),
-                yaxis=axis_style(
+                yaxis=style_axis(
                     range=[0, top],
                     tickformat=".0%",
-                    title=title_style("error, of that of the mean"),
+                    title=style_title("error, of that of the mean"),
                 ),
             )
         )

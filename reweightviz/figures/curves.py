@@ -1,6 +1,6 @@
 """Curves as plotly figures: pure functions from run logs, and what every figure of curves is built from.
 
-A figure is :func:`line` (of a :class:`Place`) for every line and :func:`framed` around them;
+A figure is :func:`draw_line` (of a :class:`LineSpec`) for every line and :func:`frame_lines` around them;
 :mod:`reweightviz.figures.runs` says what the logs hold. The traces' ``meta`` is [domain, run,
 role, run as plotly text], by which the widgets join them with each other.
 """
@@ -22,17 +22,24 @@ from reweightviz.figures.decimation import LIMIT
 from reweightviz.figures.runs import (
     Axis,
     Colors,
-    Kept,
+    DrawingCache,
     Within,
-    abscissa,
-    axis_of,
-    checked_logs,
-    colors_of,
-    rows_within,
-    run_names,
-    signals_of,
+    check_logs,
+    choose_axis,
+    color_domains,
+    find_rows,
+    list_signals,
+    name_runs,
+    place_rows,
 )
-from reweightviz.figures.theme import SMALL, axis_style, layout_style, tint, title_style, word_style
+from reweightviz.figures.theme import (
+    SMALL,
+    style_axis,
+    style_layout,
+    style_title,
+    style_words,
+    tint,
+)
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 """One a run; they repeat after six."""
@@ -52,7 +59,7 @@ def loss_figure(
     focus: str | None = None,
     height: int = 300,
     within: Within = None,
-    kept: Kept | None = None,
+    cache: DrawingCache | None = None,
 ) -> go.Figure:
     """A signal of every domain over training: colour by domain, dash by run.
 
@@ -73,7 +80,7 @@ def loss_figure(
         height: pixels.
         within: from where to where on x lines are drawn in more detail; elsewhere as far as they
             fit the whole picture.
-        kept: what a widget keeps from drawing to drawing, so that the cost is that of new steps.
+        cache: what a widget keeps from drawing to drawing, so that the cost is that of new steps.
 
     Raises:
         ReweightvizError: no log, a signal that no log has, an x that is not there.
@@ -83,29 +90,34 @@ def loss_figure(
         >>> [trace.name for trace in loss_figure(log).data if trace.visible]
         ['web', 'code']
     """
-    logs, kept = checked_logs(logs), kept or Kept()
-    signal = _checked_signal(logs, signal, kept)
+    logs, cache = check_logs(logs), cache or DrawingCache()
+    signal = _checked_signal(logs, signal, cache)
     if smooth < 0:
         raise InvalidValue(
             name="smooth", value=smooth, expected="the span of a moving average, 0 or more"
         )
-    axis, paint, runs, traces = axis_of(logs, x, kept), colors_of(logs, colors), run_names(logs), []
+    axis, paint, runs, traces = (
+        choose_axis(logs, x, cache),
+        color_domains(logs, colors),
+        name_runs(logs),
+        [],
+    )
     sparse, unit = signal == "held_out_loss", SIGNALS[signal].unit if signal else ""
     for r, log in enumerate(logs):
         for role, span in (("raw", 0), ("smooth", smooth)):
             drawn = signal in log.signals and (role == "raw" or smooth > 0)
-            between = rows_within(log, axis, within)
+            between = find_rows(log, axis, within)
             lines = (
-                kept.lines((r, signal), log.signals[signal or ""], smooth=span, between=between)
+                cache.decimate((r, signal), log.signals[signal or ""], smooth=span, between=between)
                 if drawn
                 else None
             )
             for name in _present(paint, log):
-                place = Place(r, runs[r], name, role, axis, unit, paint[name])
-                points = lines.line(log.domains.index(name), gaps=not sparse) if lines else None
+                place = LineSpec(r, runs[r], name, role, axis, unit, paint[name])
+                points = lines.points(log.domains.index(name), gaps=not sparse) if lines else None
                 opacity = 0.2 if smooth and role == "raw" else 1.0
                 traces.append(
-                    line(
+                    draw_line(
                         log,
                         place,
                         points,
@@ -116,11 +128,11 @@ def loss_figure(
                 )
     note = "" if any(trace.visible for trace in traces) or hidden else _why_empty(logs, signal)
     smoothed = f"EMA of {smooth} points over raw" if smooth else ""
-    return framed(
+    return frame_lines(
         traces,
         axis,
         unit=unit,
-        said=[smoothed, reduced(logs)],
+        said=[smoothed, describe_decimation(logs)],
         height=height,
         focus=focus,
         note=note,
@@ -138,7 +150,7 @@ def weight_figure(
     focus: str | None = None,
     height: int = 300,
     within: Within = None,
-    kept: Kept | None = None,
+    cache: DrawingCache | None = None,
 ) -> go.Figure:
     """The weight of every domain over training, in percent of training tokens.
 
@@ -152,7 +164,7 @@ def weight_figure(
         focus: the domain that stands out.
         height: pixels.
         within: from where to where on x lines are drawn in more detail.
-        kept: what a widget keeps from drawing to drawing.
+        cache: what a widget keeps from drawing to drawing.
 
     Raises:
         ReweightvizError: no log, a run or an x that is not there.
@@ -162,28 +174,28 @@ def weight_figure(
         >>> weight_figure(log).data[1].y.tolist()
         [50.0, 60.0]
     """
-    logs, kept = checked_logs(logs), kept or Kept()
-    axis, paint, runs = axis_of(logs, x, kept), colors_of(logs, colors), run_names(logs)
+    logs, cache = check_logs(logs), cache or DrawingCache()
+    axis, paint, runs = choose_axis(logs, x, cache), color_domains(logs, colors), name_runs(logs)
     if run is not None and run not in runs:
         raise UnknownName(kind="run", name=run, known=runs)
     traces = []
     for r, log in enumerate(logs):
         drawn = not stacked or runs[r] == (run or runs[0])
-        lines = kept.lines((r, "weights"), log.weights, between=rows_within(log, axis, within))
+        lines = cache.decimate((r, "weights"), log.weights, between=find_rows(log, axis, within))
         # Areas add up only where all of them have a point.
-        rows = lines.rows() if stacked else None
+        rows = lines.shared_rows() if stacked else None
         for name in _present(paint, log):
             k = log.domains.index(name)
-            at, y = lines.line(k) if rows is None else (rows, log.weights[rows, k])
-            place = Place(r, runs[r], name, "raw", axis, "%", paint[name])
-            trace = line(log, place, (at, 100 * y), visible=drawn and name not in hidden)
+            at, y = lines.points(k) if rows is None else (rows, log.weights[rows, k])
+            place = LineSpec(r, runs[r], name, "raw", axis, "%", paint[name])
+            trace = draw_line(log, place, (at, 100 * y), visible=drawn and name not in hidden)
             traces.append(_area(trace) if stacked else trace)
     note = "" if any(trace.visible for trace in traces) or hidden else _why_empty(logs, None)
-    figure = framed(
+    figure = frame_lines(
         traces,
         axis,
         unit="% of training tokens",
-        said=[reduced(logs, extremes=not stacked)],
+        said=[describe_decimation(logs, extremes=not stacked)],
         height=height,
         focus=focus,
         note=note,
@@ -204,8 +216,8 @@ def _present(paint: Mapping[str, str], log: RunLog) -> list[str]:
     return [name for name in paint if name in log.domains]
 
 
-def _checked_signal(logs: Sequence[RunLog], signal: str | None, kept: Kept) -> str | None:
-    measured, named = signals_of(logs, kept), {name for log in logs for name in log.signals}
+def _checked_signal(logs: Sequence[RunLog], signal: str | None, cache: DrawingCache) -> str | None:
+    measured, named = list_signals(logs, cache), {name for log in logs for name in log.signals}
     if signal is None:
         if not measured and not named and any(len(log) for log in logs):
             raise ReweightvizError(
@@ -218,7 +230,7 @@ def _checked_signal(logs: Sequence[RunLog], signal: str | None, kept: Kept) -> s
 
 
 def _why_empty(logs: Sequence[RunLog], signal: str | None) -> str:
-    names = listed(run_names(logs), 3)
+    names = listed(name_runs(logs), 3)
     if not any(len(log) for log in logs):
         return f"No step is recorded yet in {names}."
     return f"{signal or 'the weights'} was never measured in {names}."
@@ -227,17 +239,17 @@ def _why_empty(logs: Sequence[RunLog], signal: str | None) -> str:
 # ---- what figures are built from
 
 
-def plain(text: str, width: int = 40) -> str:
+def escape_plotly(text: str, width: int = 40) -> str:
     """Text as plotly shows it: its little markup language escaped, one line, at most ``width`` characters.
 
-    >>> plain("<b>web</b>")
+    >>> escape_plotly("<b>web</b>")
     '&lt;b&gt;web&lt;/b&gt;'
     """
     line = " ".join(text.split()) or repr(text)
     return html.escape(line if len(line) <= width else line[: width - 1] + "…", quote=False)
 
 
-def reduced(logs: Sequence[RunLog], *, extremes: bool = True) -> str:
+def describe_decimation(logs: Sequence[RunLog], *, extremes: bool = True) -> str:
     """That not every point is drawn, in words; nothing where every one is."""
     longest = max(map(len, logs), default=0)
     if longest <= LIMIT:
@@ -249,7 +261,7 @@ def reduced(logs: Sequence[RunLog], *, extremes: bool = True) -> str:
     )
 
 
-class Place(NamedTuple):
+class LineSpec(NamedTuple):
     """Whose line it is, and against what: run number and name, domain, role (``"raw"``, ``"smooth"``, ...), axis, unit of y, colour."""
 
     r: int
@@ -261,9 +273,9 @@ class Place(NamedTuple):
     color: str
 
 
-def line(
+def draw_line(
     log: RunLog,
-    place: Place,
+    place: LineSpec,
     points: tuple[NDArray[np.int64], NDArray[np.float64]] | None,
     *,
     markers: bool = False,
@@ -282,14 +294,14 @@ def line(
     at = "%{x:.3~f}" if place.axis.kind == "time" else "%{x:,}"
     what = f"<b>%{{fullData.name}}</b> · %{{meta[3]}}<br>{place.axis.title} {at} · %{{y:.4~f}} {place.unit}"
     return go.Scatter(
-        x=abscissa(log, place.axis, rows),
+        x=place_rows(log, place.axis, rows),
         y=np.where(seen, y, np.nan),
-        name=plain(place.domain),
+        name=escape_plotly(place.domain),
         mode=shown,
         fill="none",
         uid=f"r{place.r}{place.role}{log.domains.index(place.domain)}",
         connectgaps=False,
-        meta=[place.domain, place.run, place.role, plain(place.run)],
+        meta=[place.domain, place.run, place.role, escape_plotly(place.run)],
         visible=visible and bool(seen.any()),
         opacity=opacity,
         line={"color": place.color, "width": 1.6, "dash": DASHES[place.r % len(DASHES)]},
@@ -314,7 +326,7 @@ def _area(trace: go.Scatter) -> go.Scatter:
     )
 
 
-def framed(
+def frame_lines(
     traces: Sequence[go.Scatter],
     axis: Axis,
     *,
@@ -327,7 +339,7 @@ def framed(
     """Lines with their axes.
 
     Args:
-        traces: as :func:`line` gives them.
+        traces: as :func:`draw_line` gives them.
         axis: what stands on x.
         unit: of y; stands at the upper left.
         said: what else a reader must know (smoothing, decimation), behind the unit.
@@ -338,11 +350,11 @@ def framed(
     for trace in traces:
         if focus is not None and trace.meta[0] != focus:
             trace.update(opacity=FAINT * trace.opacity)
-    style = axis_style(nticks=6, exponentformat="B", automargin=True, autorange=True)
-    title = title_style(axis.title, standoff=6)
+    style = style_axis(nticks=6, exponentformat="B", automargin=True, autorange=True)
+    title = style_title(axis.title, standoff=6)
     figure = go.Figure(list(traces))
     figure.update_layout(
-        layout_style(
+        style_layout(
             height,
             left=44,
             right=4,
@@ -358,7 +370,7 @@ def framed(
             xaxis=style | {"showgrid": False, "title": title},
             yaxis=style,
             annotations=[
-                word_style(
+                style_words(
                     " · ".join(filter(None, [unit, *said])),
                     x=0,
                     y=1,
@@ -366,7 +378,9 @@ def framed(
                     yanchor="bottom",
                     yshift=3,
                 ),
-                word_style(plain(note, 120) if note else "", x=0.5, y=0.5, xanchor="center"),
+                style_words(
+                    escape_plotly(note, 120) if note else "", x=0.5, y=0.5, xanchor="center"
+                ),
             ],
         )
     )

@@ -12,17 +12,26 @@ from scipy.optimize import isotonic_regression
 
 from reweightviz.core.types import Array
 from reweightviz.figures.curves import STROKES
-from reweightviz.figures.svg_plane import Scale, axes, document, rule, scale_of, words_at
+from reweightviz.figures.svg_plane import (
+    Scale,
+    assemble_svg,
+    draw_axes,
+    draw_rule,
+    draw_text,
+    fit_scale,
+)
 
 _Drawn = tuple[Any, Array, Array]  # a trace, its x and its y
 _LINE = 13.0  # pixels from one name at the right to the next
 
 
-def svg_of(figure: go.Figure, width: int = 720, height: int = 300, *, ends: str = "domain") -> str:
+def draw_svg(
+    figure: go.Figure, width: int = 720, height: int = 300, *, ends: str = "domain"
+) -> str:
     """The figure's lines as a plain SVG, transparent, with grey words.
 
     Args:
-        figure: as :func:`reweightviz.figures.curves.framed` makes it.
+        figure: as :func:`reweightviz.figures.curves.frame_lines` makes it.
         width: pixels.
         height: pixels.
         ends: whose name stands at a line's end: the ``"domain"``'s, beside a key of the runs'
@@ -38,45 +47,45 @@ def svg_of(figure: go.Figure, width: int = 720, height: int = 300, *, ends: str 
         sums = np.cumsum([np.nan_to_num(y) for _, _, y in drawn], axis=0)
         drawn = [(trace, x, y) for (trace, x, _), y in zip(drawn, sums, strict=True)]
     unit, note = [words.text for words in figure.layout.annotations]
-    parts = [words_at(60, 14, unit), words_at(width / 2, height / 2, note, "middle")]
+    parts = [draw_text(60, 14, unit), draw_text(width / 2, height / 2, note, "middle")]
     if drawn:
         xs, ys = (np.concatenate([row[i] for row in drawn]) for i in (1, 2))
         x_axis, y_axis = figure.layout.xaxis, figure.layout.yaxis
         across, down = (
-            _scale(xs, x_axis, 60, width - (170 if ends else 16)),
-            _scale(ys, y_axis, height - 44, 24, room=0.04),
+            _fit_axis(xs, x_axis, 60, width - (170 if ends else 16)),
+            _fit_axis(ys, y_axis, height - 44, 24, room=0.04),
         )
-        parts += axes(
+        parts += draw_axes(
             across,
             down,
             title=x_axis.title.text or "",
             suffixes=(x_axis.ticksuffix, y_axis.ticksuffix),
         )
-        parts += _shapes(figure, across, down) + (
-            _runs(drawn, down.start + 34) if ends == "domain" else []
+        parts += _draw_shapes(figure, across, down) + (
+            _draw_key(drawn, down.start + 34) if ends == "domain" else []
         )
         floor = np.full(len(drawn[0][1]), down.start)
         for trace, x, y in drawn:
             if stacked:
-                parts.append(_band(trace, across.at(x), down.at(y), floor))
+                parts.append(_draw_band(trace, across.at(x), down.at(y), floor))
                 floor = down.at(y)
-            parts += _line(trace, across.at(x), down.at(y)) + _marks(
+            parts += _draw_line(trace, across.at(x), down.at(y)) + _draw_markers(
                 trace, across.at(x), down.at(y)
             )
-        parts += _names(drawn, ends, down, (across.end + 10, height)) if ends else []
-    return document(width, height, parts)
+        parts += _draw_names(drawn, ends, down, (across.end + 10, height)) if ends else []
+    return assemble_svg(width, height, parts)
 
 
-def _scale(values: Array, axis: Any, start: float, end: float, *, room: float = 0.0) -> Scale:
+def _fit_axis(values: Array, axis: Any, start: float, end: float, *, room: float = 0.0) -> Scale:
     """The range that the figure sets, or else that of the values."""
     return (
         Scale(*axis.range, start, end)
         if axis.range
-        else scale_of(values, start, end, room=room, from_zero=axis.rangemode == "tozero")
+        else fit_scale(values, start, end, room=room, from_zero=axis.rangemode == "tozero")
     )
 
 
-def _shapes(figure: go.Figure, across: Scale, down: Scale) -> list[str]:
+def _draw_shapes(figure: go.Figure, across: Scale, down: Scale) -> list[str]:
     """The figure's own lines with their words: down through a change of the mixture, across at a limit."""
     parts = []
     for shape in figure.layout.shapes:
@@ -85,18 +94,18 @@ def _shapes(figure: go.Figure, across: Scale, down: Scale) -> list[str]:
         at = scale.at(place)
         if upright and scale.low <= place <= scale.high:
             parts += [
-                rule(at, down.start, f"V{down.end}", dash=STROKES["dot"]),
-                words_at(at + 3, down.end + 9, text),
+                draw_rule(at, down.start, f"V{down.end}", dash=STROKES["dot"]),
+                draw_text(at + 3, down.end + 9, text),
             ]
         elif scale.low <= place <= scale.high:
             parts += [
-                rule(across.start, at, f"H{across.end}"),
-                words_at(across.start + 4, at + (13 if at < down.end + 12 else -4), text),
+                draw_rule(across.start, at, f"H{across.end}"),
+                draw_text(across.start + 4, at + (13 if at < down.end + 12 else -4), text),
             ]
     return parts
 
 
-def _runs(drawn: Sequence[_Drawn], y: float) -> list[str]:
+def _draw_key(drawn: Sequence[_Drawn], y: float) -> list[str]:
     """Which run has which dash, where there are several."""
     runs = {trace.meta[3]: trace.line.dash for trace, _, _ in drawn}
     if len(runs) < 2:
@@ -106,13 +115,15 @@ def _runs(drawn: Sequence[_Drawn], y: float) -> list[str]:
         part
         for n, (run, dash) in enumerate(runs.items())
         for part in (
-            rule(60 + n * width, y - 4, "h26", dash=STROKES[dash]),
-            words_at(92 + n * width, y, run),
+            draw_rule(60 + n * width, y - 4, "h26", dash=STROKES[dash]),
+            draw_text(92 + n * width, y, run),
         )
     ]
 
 
-def _names(drawn: Sequence[_Drawn], of: str, down: Scale, corner: tuple[float, float]) -> list[str]:
+def _draw_names(
+    drawn: Sequence[_Drawn], of: str, down: Scale, corner: tuple[float, float]
+) -> list[str]:
     """Every name as near to where its line ends as the others let it."""
     left, height = corner
     ends = {
@@ -133,18 +144,18 @@ def _names(drawn: Sequence[_Drawn], of: str, down: Scale, corner: tuple[float, f
         + steps
     )
     return [
-        words_at(left, place + 4, name, fill=color)
+        draw_text(left, place + 4, name, fill=color)
         for place, (_, name, color) in zip(places, rows, strict=True)
     ]
 
 
-def _band(trace: go.Scatter, x: Array, y: Array, floor: Array) -> str:
+def _draw_band(trace: go.Scatter, x: Array, y: Array, floor: Array) -> str:
     corners = [*zip(x, y, strict=True), *zip(x[::-1], floor[::-1], strict=True)]
     path = "L".join(f"{across:.1f} {down:.1f}" for across, down in corners)
     return f'<path d="M{path}Z" fill="{html.escape(trace.line.color)}" fill-opacity=".6"/>'
 
 
-def _line(trace: go.Scatter, x: Array, y: Array) -> list[str]:
+def _draw_line(trace: go.Scatter, x: Array, y: Array) -> list[str]:
     if "lines" not in trace.mode:
         return []
     gaps = np.flatnonzero(~np.isfinite(y))
@@ -159,7 +170,7 @@ def _line(trace: go.Scatter, x: Array, y: Array) -> list[str]:
     return [f'<path d="{path}" {style} stroke-dasharray="{STROKES[trace.line.dash]}"/>']
 
 
-def _marks(trace: go.Scatter, x: Array, y: Array) -> list[str]:
+def _draw_markers(trace: go.Scatter, x: Array, y: Array) -> list[str]:
     """The figure's own marks: dots, rings, crosses."""
     if "markers" not in trace.mode:
         return []

@@ -32,7 +32,7 @@ class _Buckets(NamedTuple):
     high_value: Array
 
 
-class Decimated:
+class Decimation:
     """A table (T, K) that grows, and of each of its lines the points to draw.
 
     Rows that were seen are not looked at again, but for the last one, which may still be filled in.
@@ -45,9 +45,9 @@ class Decimated:
     Example:
         >>> values = np.zeros((1_000_000, 1))
         >>> values[123_456] = 7
-        >>> lines = Decimated()
+        >>> lines = Decimation()
         >>> lines.grow(values)
-        >>> rows, y = lines.line(0)
+        >>> rows, y = lines.points(0)
         >>> len(rows) <= LIMIT, float(y.max()), int(rows[y.argmax()])
         (True, 7.0, 123456)
     """
@@ -79,7 +79,7 @@ class Decimated:
         last = values[self.length - 1 :]
         self._last = self._ema.peek(last) if self._ema else last
 
-    def line(self, k: int, *, gaps: bool = True) -> tuple[Rows, Array]:
+    def points(self, k: int, *, gaps: bool = True) -> tuple[Rows, Array]:
         """Rows (P,) and values (P,) of line ``k``, in order: extremes, the first and the last point, and where ``gaps`` one NaN a gap."""
         kept: list[tuple[Rows, Array]] = []
         if self._buckets is not None:
@@ -104,7 +104,7 @@ class Decimated:
         while -(-length // self._size) * (1 if self._size == 1 else 2) + self._gaps() > LIMIT:
             self._size *= 2
             if self._buckets is not None:
-                self._buckets = _paired(self._buckets)
+                self._buckets = _join_pairs(self._buckets)
 
     def _gaps(self) -> int:
         """Points that are drawn for gaps, of the line with the most; a bucket of one row has no other point."""
@@ -129,7 +129,7 @@ class Decimated:
                 self._buckets = (
                     new
                     if self._buckets is None
-                    else _joined(self._buckets, new)
+                    else _join(self._buckets, new)
                     if opened
                     else _Buckets(
                         *(np.concatenate(parts) for parts in zip(self._buckets, new, strict=True))
@@ -163,7 +163,7 @@ def _scan(values: NDArray[np.float64], start: int, size: int) -> _Buckets:
     )
 
 
-def _joined(ones: _Buckets, others: _Buckets) -> _Buckets:
+def _join(ones: _Buckets, others: _Buckets) -> _Buckets:
     """The last buckets of ``ones``, each with the one of ``others`` that follows it."""
     before, last = zip(
         *((part[: -len(others.low)], part[-len(others.low) :]) for part in ones), strict=True
@@ -184,10 +184,10 @@ def _joined(ones: _Buckets, others: _Buckets) -> _Buckets:
     return _Buckets(*(np.concatenate(parts) for parts in zip(before, joined, strict=True)))
 
 
-def _paired(buckets: _Buckets) -> _Buckets:
+def _join_pairs(buckets: _Buckets) -> _Buckets:
     """Two and two joined; one that is left over stays."""
     even = len(buckets.low) // 2 * 2
-    pairs = _joined(
+    pairs = _join(
         _Buckets(*(part[:even:2] for part in buckets)),
         _Buckets(*(part[1:even:2] for part in buckets)),
     )

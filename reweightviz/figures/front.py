@@ -13,24 +13,24 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.types import Array
-from reweightviz.figures.curves import plain
-from reweightviz.figures.palette import colors, sequential
-from reweightviz.figures.svg_plane import axes, document, scale_of, words_at
+from reweightviz.figures.curves import escape_plotly
+from reweightviz.figures.palette import build_ramp, choose_colors
+from reweightviz.figures.svg_plane import assemble_svg, draw_axes, draw_text, fit_scale
 from reweightviz.figures.theme import (
     CLEAR,
     MUTED,
     SMALL,
-    axis_style,
-    layout_style,
-    title_style,
-    word_style,
+    style_axis,
+    style_layout,
+    style_title,
+    style_words,
 )
 
 OUTSIDE = 0.01
 """Share of tokens outside the runs' hull from which a point is drawn hollow."""
 LEFT = 54
 """Pixels left of the plot."""
-FRONT, PICKED = colors(2)
+FRONT, PICKED = choose_colors(2)
 
 
 def front_figure(front: pd.DataFrame, *, picked: int | None = None, height: int = 380) -> go.Figure:
@@ -44,19 +44,19 @@ def front_figure(front: pd.DataFrame, *, picked: int | None = None, height: int 
     Raises:
         ReweightvizError: a table that ``rv.pareto`` did not give.
     """
-    names = targets_of(front)
+    names = list_targets(front)
     values = front["predicted"].to_numpy(np.float64)
     references = front.attrs.get("references", {})
     figure = go.Figure(
         [
-            _line(values, names),
-            _points(front, names, values),
-            _marks(references, names),
-            ring_of(front, picked),
+            _draw_line(values, names),
+            _draw_points(front, names, values),
+            _draw_references(references, names),
+            draw_ring(front, picked),
         ]
     )
     x, y = [
-        _axis(
+        _style_target_axis(
             front,
             names[i],
             values[:, i],
@@ -64,11 +64,16 @@ def front_figure(front: pd.DataFrame, *, picked: int | None = None, height: int 
         )
         for i in (0, 1)
     ]
-    note = word_style(
-        plain(note_of(front), 200), x=0, y=1, xanchor="left", yanchor="bottom", yshift=4
+    note = style_words(
+        escape_plotly(describe_front(front), 200),
+        x=0,
+        y=1,
+        xanchor="left",
+        yanchor="bottom",
+        yshift=4,
     )
     figure.update_layout(
-        layout_style(
+        style_layout(
             height,
             left=LEFT,
             right=12,
@@ -89,7 +94,7 @@ def front_figure(front: pd.DataFrame, *, picked: int | None = None, height: int 
     return figure
 
 
-def targets_of(front: pd.DataFrame) -> list[str]:
+def list_targets(front: pd.DataFrame) -> list[str]:
     """The targets of a front."""
     needed = ("weight", "predicted", "low", "high")
     there = (
@@ -107,7 +112,7 @@ def targets_of(front: pd.DataFrame) -> list[str]:
     return list(front["predicted"].columns)
 
 
-def note_of(front: pd.DataFrame) -> str:
+def describe_front(front: pd.DataFrame) -> str:
     """What a reader of the picture should know: hollow points, and intervals wider than the whole front."""
     parts = []
     values = front["predicted"].to_numpy(np.float64)
@@ -120,26 +125,28 @@ def note_of(front: pd.DataFrame) -> str:
         wide = [
             name
             for name, each, span in zip(
-                targets_of(front), width, np.ptp(values, axis=0), strict=True
+                list_targets(front), width, np.ptp(values, axis=0), strict=True
             )
             if each > span
         ]
         parts.append(
             f"a new run's 90 % interval is wider than the whole front for {', '.join(wide)}"
         )
-    if outside(front).any():
+    if find_outside(front).any():
         parts.append("hollow: outside the hull of the runs")
     return "; ".join(parts)
 
 
-def outside(front: pd.DataFrame) -> NDArray[np.bool_]:
+def find_outside(front: pd.DataFrame) -> NDArray[np.bool_]:
     """Which rows (n,) lie outside the hull of the runs."""
     if "outside" not in front.columns.get_level_values(0):
         return np.zeros(len(front), bool)
     return np.asarray(front["outside"]["hull"] > OUTSIDE)
 
 
-def _axis(front: pd.DataFrame, name: str, values: Array, others: list[float]) -> dict[str, Any]:
+def _style_target_axis(
+    front: pd.DataFrame, name: str, values: Array, others: list[float]
+) -> dict[str, Any]:
     drawn = np.concatenate([values, np.array(others, np.float64)])
     pad, reach = 0.08 * (np.ptp(drawn) or 1.0), np.ptp(drawn)
     low, high = drawn.min(), drawn.max()
@@ -152,15 +159,15 @@ def _axis(front: pd.DataFrame, name: str, values: Array, others: list[float]) ->
         )
     rises = name in front.attrs.get("higher_is_better", ())
     way = "higher is better" if rises else "lower is better"
-    return axis_style(
+    return style_axis(
         nticks=6,
         automargin=True,
         range=[float(low - pad), float(high + pad)],
-        title=title_style(f"{plain(name)} ({way})"),
+        title=style_title(f"{escape_plotly(name)} ({way})"),
     )
 
 
-def _intervals(front: pd.DataFrame, names: list[str], rows: list[int]) -> list[dict[str, Any]]:
+def _draw_intervals(front: pd.DataFrame, names: list[str], rows: list[int]) -> list[dict[str, Any]]:
     """Error bars to the right and upwards; none without intervals."""
     low, high, at = (
         front[part][names[:2]].to_numpy(np.float64)[rows] for part in ("low", "high", "predicted")
@@ -178,7 +185,7 @@ def _intervals(front: pd.DataFrame, names: list[str], rows: list[int]) -> list[d
     ]
 
 
-def _line(values: Array, names: list[str]) -> go.Scatter:
+def _draw_line(values: Array, names: list[str]) -> go.Scatter:
     shown = values if len(names) == 2 else np.empty((0, 2))
     return go.Scatter(
         x=shown[:, 0],
@@ -191,8 +198,8 @@ def _line(values: Array, names: list[str]) -> go.Scatter:
     )
 
 
-def _points(front: pd.DataFrame, names: list[str], values: Array) -> go.Scatter:
-    hollow = outside(front)
+def _draw_points(front: pd.DataFrame, names: list[str], values: Array) -> go.Scatter:
+    hollow = find_outside(front)
     shapes = np.where(hollow, "circle-open", "circle").tolist()
     marker: dict[str, Any] = {
         "size": 10,
@@ -203,10 +210,10 @@ def _points(front: pd.DataFrame, names: list[str], values: Array) -> go.Scatter:
     if len(names) == 3:
         ramp = [
             [i / 8, f"rgb({r},{g},{b})"]
-            for i, (r, g, b) in enumerate(sequential()[np.linspace(0, 255, 9).astype(int)])
+            for i, (r, g, b) in enumerate(build_ramp()[np.linspace(0, 255, 9).astype(int)])
         ]
         bar = {
-            "title": title_style(plain(names[2], 24)),
+            "title": style_title(escape_plotly(names[2], 24)),
             "thickness": 10,
             "outlinewidth": 0,
             "tickfont": SMALL,
@@ -218,27 +225,27 @@ def _points(front: pd.DataFrame, names: list[str], values: Array) -> go.Scatter:
         mode="markers",
         marker=marker,
         name="mixtures",
-        text=[hover_of(front, row) for row in range(len(front))],
+        text=[describe_point(front, row) for row in range(len(front))],
         hovertemplate="%{text}<extra></extra>",
     )
 
 
-def hover_of(front: pd.DataFrame, row: int) -> str:
+def describe_point(front: pd.DataFrame, row: int) -> str:
     """A point in words: predictions with their intervals, the largest weights."""
     lines = []
-    for name in targets_of(front):
+    for name in list_targets(front):
         value, low, high = (
             float(front[part][name].iloc[row]) for part in ("predicted", "low", "high")
         )
         between = f" ({low:.3f} to {high:.3f})" if np.isfinite(low) else ""
-        lines.append(f"<b>{plain(name, 28)}</b> {value:.3f}{between}")
+        lines.append(f"<b>{escape_plotly(name, 28)}</b> {value:.3f}{between}")
     weights = front["weight"].iloc[row].sort_values(ascending=False)
     lines += [
-        f"{plain(str(domain), 28)} {100 * weight:.1f} %"
+        f"{escape_plotly(str(domain), 28)} {100 * weight:.1f} %"
         for domain, weight in weights.head(6).items()
         if weight >= 0.0005
     ]
-    if outside(front)[row]:
+    if find_outside(front)[row]:
         lines.append(
             f"{100 * float(front['outside']['hull'].iloc[row]):.1f} % of the tokens "
             "outside the runs' hull"
@@ -246,15 +253,15 @@ def hover_of(front: pd.DataFrame, row: int) -> str:
     return "<br>".join(lines)
 
 
-def _marks(references: Mapping[str, Any], names: list[str]) -> go.Scatter:
+def _draw_references(references: Mapping[str, Any], names: list[str]) -> go.Scatter:
     at = np.array(
         [[each["predicted"][name] for name in names[:2]] for each in references.values()]
     ).reshape(-1, 2)
     words = [
         "<br>".join(
             [
-                f"<b>{plain(name)}</b>",
-                *(f"{plain(n, 28)} {each['predicted'][n]:.3f}" for n in names),
+                f"<b>{escape_plotly(name)}</b>",
+                *(f"{escape_plotly(n, 28)} {each['predicted'][n]:.3f}" for n in names),
             ]
         )
         for name, each in references.items()
@@ -264,7 +271,7 @@ def _marks(references: Mapping[str, Any], names: list[str]) -> go.Scatter:
         y=at[:, 1],
         mode="markers+text",
         marker={"symbol": "diamond", "size": 9, "color": MUTED},
-        text=[plain(name, 24) for name in references],
+        text=[escape_plotly(name, 24) for name in references],
         textposition="top center",
         textfont=SMALL | {"color": MUTED},
         hovertext=words,
@@ -274,11 +281,11 @@ def _marks(references: Mapping[str, Any], names: list[str]) -> go.Scatter:
     )
 
 
-def ring_of(front: pd.DataFrame, picked: int | None) -> go.Scatter:
+def draw_ring(front: pd.DataFrame, picked: int | None) -> go.Scatter:
     """A ring around the picked point, and its interval."""
-    rows, names = [] if picked is None else [picked], targets_of(front)
+    rows, names = [] if picked is None else [picked], list_targets(front)
     at = front["predicted"].to_numpy(np.float64)[rows]
-    across, up = _intervals(front, names, rows)
+    across, up = _draw_intervals(front, names, rows)
     return go.Scatter(
         x=at[:, 0],
         y=at[:, 1],
@@ -295,22 +302,25 @@ def front_svg(
     front: pd.DataFrame, picked: int | None = None, width: int = 640, height: int = 360
 ) -> str:
     """The front as a plain SVG: transparent, grey text."""
-    names, values = targets_of(front), front["predicted"].to_numpy(np.float64)[:, :2]
+    names, values = list_targets(front), front["predicted"].to_numpy(np.float64)[:, :2]
     references = front.attrs.get("references", {})
     marks = np.array(
         [[each["predicted"][name] for name in names[:2]] for each in references.values()]
     ).reshape(-1, 2)
     xs, ys = np.vstack([values, marks]).T
-    across, down = scale_of(xs, 64, width - 24, room=0.04), scale_of(ys, height - 44, 40, room=0.04)
+    across, down = (
+        fit_scale(xs, 64, width - 24, room=0.04),
+        fit_scale(ys, height - 44, 40, room=0.04),
+    )
     parts = [
-        words_at(64, 14, html.escape(note_of(front))),
-        *axes(across, down, title=html.escape(names[0])),
-        words_at(64, 29, html.escape(names[1])),
+        draw_text(64, 14, html.escape(describe_front(front))),
+        *draw_axes(across, down, title=html.escape(names[0])),
+        draw_text(64, 29, html.escape(names[1])),
     ]
     if len(names) == 2:
         path = "L".join(f"{across.at(x):.1f} {down.at(y):.1f}" for x, y in values)
         parts.append(f'<path d="M{path}" stroke="{FRONT}" stroke-opacity=".5"/>')
-    for row, ((x, y), hollow) in enumerate(zip(values, outside(front), strict=True)):
+    for row, ((x, y), hollow) in enumerate(zip(values, find_outside(front), strict=True)):
         place = f'cx="{across.at(x):.1f}" cy="{down.at(y):.1f}"'
         parts.append(
             f'<circle {place} r="4.5" stroke="{FRONT}" fill="{"none" if hollow else FRONT}"/>'
@@ -321,6 +331,6 @@ def front_svg(
         left, top = across.at(x), down.at(y)
         parts += [
             f'<path d="M{left:.1f} {top - 6:.1f}l5 6l-5 6l-5 -6Z" fill="{MUTED}"/>',
-            words_at(left, top - 9, html.escape(name), "middle"),
+            draw_text(left, top - 9, html.escape(name), "middle"),
         ]
-    return document(width, height, parts)
+    return assemble_svg(width, height, parts)

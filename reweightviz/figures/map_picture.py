@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.figures.palette import rgb
+from reweightviz.figures.palette import parse_hex
 from reweightviz.numerics.grids import density_grids, emphasis
 
 MARGIN = 0.04
@@ -36,14 +36,19 @@ def draw_map(
         width: of the picture, in pixels.
         height: of the picture, in pixels.
     """
-    pixels = place(xy, width, height)
+    pixels = fit_to_picture(xy, width, height)
     grids = density_grids(pixels, codes, len(palette), (height, width))
     return encode_png(
-        blend(grids, emphasis(weights, natural), palette, dot=dot_diameter(len(xy), width, height))
+        blend_ink(
+            grids,
+            emphasis(weights, natural),
+            palette,
+            dot=choose_dot_diameter(len(xy), width, height),
+        )
     )
 
 
-def place(xy: NDArray[np.uint16], width: int, height: int) -> NDArray[np.float64]:
+def fit_to_picture(xy: NDArray[np.uint16], width: int, height: int) -> NDArray[np.float64]:
     """Pixel positions (N, 2) that fit the points' box into the picture, y downwards."""
     low, high = xy.min(axis=0).astype(float), xy.max(axis=0).astype(float)
     room = np.array([width, height]) * (1 - 2 * MARGIN)
@@ -52,16 +57,16 @@ def place(xy: NDArray[np.uint16], width: int, height: int) -> NDArray[np.float64
     return centred * [1, -1] + [width / 2, height / 2]
 
 
-def dot_diameter(n: int, width: int, height: int) -> float:
+def choose_dot_diameter(n: int, width: int, height: int) -> float:
     """Pixels across a neutral point, so that n of them cover about a third of the picture."""
     return float(np.clip(np.sqrt(0.4 * width * height / max(n, 1)), 1.0, 6.0))
 
 
-def blend(
+def blend_ink(
     grids: NDArray[np.float32], e: NDArray[np.float64], palette: Sequence[str], *, dot: float
 ) -> NDArray[np.uint8]:
     """RGBA (height, width, 4): the mean colour of the ink ``e_k C_k``, opaque where there is much of it."""
-    colours = np.array([(*rgb(color), 1) for color in palette], np.float32)
+    colours = np.array([(*parse_hex(color), 1) for color in palette], np.float32)
     per_domain = np.asarray(e, np.float32)[:, None] * colours
     ink = np.tensordot(grids, per_domain, axes=(0, 0))
     ink = _spread(ink, dot)
@@ -79,11 +84,11 @@ def _spread(ink: NDArray[np.float32], dot: float) -> NDArray[np.float32]:
         for dx in range(-reach, reach + 1):
             cover = float(np.clip(dot / 2 + 0.5 - np.hypot(dx, dy), 0, 1))
             if cover > 0:
-                out += cover * _shifted(ink, dy, dx)
+                out += cover * _shift(ink, dy, dx)
     return out
 
 
-def _shifted(ink: NDArray[np.float32], dy: int, dx: int) -> NDArray[np.float32]:
+def _shift(ink: NDArray[np.float32], dy: int, dx: int) -> NDArray[np.float32]:
     moved = np.zeros_like(ink)
     h, w = ink.shape[:2]
     moved[max(dy, 0) : h + min(dy, 0), max(dx, 0) : w + min(dx, 0)] = ink[

@@ -80,10 +80,10 @@ MISSING = (150, 150, 150)
 """The grey of NaN and of documents in no category."""
 
 
-def colors(k: int) -> list[str]:
+def choose_colors(k: int) -> list[str]:
     """Hex colours of ``k`` domains, in their order; they repeat after sixty.
 
-    >>> colors(2)
+    >>> choose_colors(2)
     ['#60a7ff', '#ee4c21']
     """
     if k < 0:
@@ -91,10 +91,10 @@ def colors(k: int) -> list[str]:
     return [_COLORS[i % len(_COLORS)] for i in range(k)]
 
 
-def rgb(color: str) -> tuple[int, int, int]:
+def parse_hex(color: str) -> tuple[int, int, int]:
     """The three bytes of a hex colour.
 
-    >>> rgb("#60a7ff")
+    >>> parse_hex("#60a7ff")
     (96, 167, 255)
     """
     red, green, blue = bytes.fromhex(color.removeprefix("#"))
@@ -102,7 +102,7 @@ def rgb(color: str) -> tuple[int, int, int]:
 
 
 @cache
-def sequential() -> NDArray[np.uint8]:
+def build_ramp() -> NDArray[np.uint8]:
     """A ramp (256, 3) for numbers, low to high: indigo, rose, amber.
 
     Lightness and hue of OKLCH rise evenly (B. Ottosson, "A perceptual color space for image

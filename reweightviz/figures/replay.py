@@ -14,18 +14,18 @@ from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.protocols import Law
 from reweightviz.core.runlog import RunLog
-from reweightviz.figures.curves import plain
-from reweightviz.figures.runs import Colors, checked_logs, colors_of, run_names
+from reweightviz.figures.curves import escape_plotly
+from reweightviz.figures.runs import Colors, check_logs, color_domains, name_runs
 from reweightviz.figures.theme import (
     BETTER,
     MUTED,
     REST,
     SMALL,
     WORSE,
-    axis_style,
     dress_panels,
+    style_axis,
+    style_title,
     tint,
-    title_style,
 )
 from reweightviz.numerics.contrast import contrast_mixtures, directions, prepend_mean, weigh_targets
 
@@ -67,7 +67,7 @@ def replay_figure(
         >>> [trace.name for trace in replay_figure([log], most=1).data]
         ['web', '2 others']
     """
-    logs = checked_logs(logs)
+    logs = check_logs(logs)
     domains = logs[0].domains
     strangers = [log.name for log in logs if log.domains != domains]
     if strangers:
@@ -75,16 +75,16 @@ def replay_figure(
             "logs side by side have the same domains in the same order; "
             f"{listed(strangers)} has others."
         )
-    paint, everything = colors_of(logs, colors), np.concatenate([log.weights for log in logs])
+    paint, everything = color_domains(logs, colors), np.concatenate([log.weights for log in logs])
     spread = np.nanmax(everything, axis=0) - np.nanmin(everything, axis=0)
     shown = sorted(np.argsort(-spread, kind="stable")[:most].tolist())
     rest = [k for k in range(len(domains)) if k not in shown]
     across = min(across, len(logs))
-    figure, places = _panels([plain(name, 34) for name in run_names(logs)], across)
+    figure, places = _make_panels([escape_plotly(name, 34) for name in name_runs(logs)], across)
     for log, place in zip(logs, places, strict=True):
         for k in shown:
             figure.add_trace(
-                _area(
+                _draw_area(
                     log, log.weights[:, k], domains[k], paint[domains[k]], first=place == places[0]
                 ),
                 **place,
@@ -92,12 +92,14 @@ def replay_figure(
         if rest:
             others = f"{len(rest)} others" if len(rest) > 1 else domains[rest[0]]
             figure.add_trace(
-                _area(log, log.weights[:, rest].sum(1), others, REST, first=place == places[0]),
+                _draw_area(
+                    log, log.weights[:, rest].sum(1), others, REST, first=place == places[0]
+                ),
                 **place,
             )
-    figure.update_xaxes(axis_style(showgrid=False))
-    figure.update_yaxes(axis_style(range=[0, 100], ticksuffix=" %"))
-    figure.update_xaxes(title=title_style("step"), row=-(-len(logs) // across))
+    figure.update_xaxes(style_axis(showgrid=False))
+    figure.update_yaxes(style_axis(range=[0, 100], ticksuffix=" %"))
+    figure.update_xaxes(title=style_title("step"), row=-(-len(logs) // across))
     return dress_panels(
         figure, height * -(-len(logs) // across) + 60, top=40, bottom=46, legend=LEGEND
     )
@@ -140,7 +142,9 @@ def consequence_figure(
     change = table["change"].abs().groupby(level="target").max()
     kept = set(change.drop(MEAN).nlargest(most or len(rows)).index)
     rows = [MEAN, *(row for row in rows if row in kept)]
-    figure, places = _panels([plain(name, 24) for name in others], len(others), shared_y=True)
+    figure, places = _make_panels(
+        [escape_plotly(name, 24) for name in others], len(others), shared_y=True
+    )
     for name, place in zip(others, places, strict=True):
         part = table.loc[name].loc[rows]
         known = part["verdict"].isin(["better", "worse"])
@@ -150,7 +154,7 @@ def consequence_figure(
         figure.add_trace(
             go.Scatter(
                 x=part["change"],
-                y=[f"<b>{row}</b>" if row == MEAN else plain(row, 28) for row in rows],
+                y=[f"<b>{row}</b>" if row == MEAN else escape_plotly(row, 28) for row in rows],
                 mode="markers",
                 showlegend=False,
                 marker={"size": 8, "color": paint, "symbol": symbols, "line": {"width": 1.5}},
@@ -174,12 +178,13 @@ def consequence_figure(
             np.abs(table.loc[others].loc[(slice(None), rows), ["low", "high", "change"]].to_numpy())
         )
     )
-    figure.update_xaxes(axis_style(range=[-1.08 * reach, 1.08 * reach], nticks=4))
+    figure.update_xaxes(style_axis(range=[-1.08 * reach, 1.08 * reach], nticks=4))
     figure.update_yaxes(
-        axis_style(autorange="reversed", type="category", nticks=0, dtick=1, automargin=True)
+        style_axis(autorange="reversed", type="category", nticks=0, dtick=1, automargin=True)
     )
     figure.update_xaxes(
-        title=title_style(f"predicted change to {plain(baseline, 20)}"), col=(len(others) + 1) // 2
+        title=style_title(f"predicted change to {escape_plotly(baseline, 20)}"),
+        col=(len(others) + 1) // 2,
     )
     return dress_panels(figure, height or 110 + 20 * len(rows), top=40, bottom=46, legend=LEGEND)
 
@@ -231,7 +236,7 @@ def sensitivity_figure(
         height: pixels.
     """
     figure = make_subplots(2, 1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.07)
-    paint = colors_of(
+    paint = color_domains(
         [
             RunLog(
                 tuple(map(str, weights.columns)),
@@ -242,7 +247,7 @@ def sensitivity_figure(
     )
     named = set((weights.max() - weights.min()).nlargest(most).index)
     for domain in sorted(weights.columns, key=lambda name: name in named):
-        told, title = domain in named, plain(str(domain), 28)
+        told, title = domain in named, escape_plotly(str(domain), 28)
         figure.add_trace(
             go.Scatter(
                 x=weights.index,
@@ -272,12 +277,12 @@ def sensitivity_figure(
     for row in (1, 2):
         figure.add_vline(x=own, line={"color": MUTED, "width": 1, "dash": "dash"}, row=row, col=1)
     ratio = bool(weights.index.min() > 0) and len(weights) > 1
-    figure.update_xaxes(axis_style(type="log" if ratio else "linear", dtick=1 if ratio else None))
-    figure.update_xaxes(title=title_style(f"{parameter} (dashed: {own:g}, the mixer's own)"), row=2)
-    figure.update_yaxes(axis_style(rangemode="tozero"))
-    figure.update_yaxes(ticksuffix=" %", title=title_style("weight in the answer"), row=1)
+    figure.update_xaxes(style_axis(type="log" if ratio else "linear", dtick=1 if ratio else None))
+    figure.update_xaxes(title=style_title(f"{parameter} (dashed: {own:g}, the mixer's own)"), row=2)
+    figure.update_yaxes(style_axis(rangemode="tozero"))
+    figure.update_yaxes(ticksuffix=" %", title=style_title("weight in the answer"), row=1)
     figure.update_yaxes(
-        title=title_style("effective<br>domains"), range=[0, 1.08 * weights.shape[1]], row=2
+        title=style_title("effective<br>domains"), range=[0, 1.08 * weights.shape[1]], row=2
     )
     return dress_panels(figure, height, top=40, bottom=46, legend=LEGEND)
 
@@ -285,7 +290,7 @@ def sensitivity_figure(
 # ---- the drawing
 
 
-def _panels(
+def _make_panels(
     titles: Sequence[str], across: int, *, shared_y: bool = True
 ) -> tuple[go.Figure, list[dict[str, int]]]:
     down = -(-len(titles) // across)
@@ -303,19 +308,19 @@ def _panels(
     ]
 
 
-def _area(
+def _draw_area(
     log: RunLog, weights: NDArray[np.float64], name: str, color: str, *, first: bool
 ) -> go.Scatter:
     opacity = 0.75 if color.startswith("#") else 0.2
     return go.Scatter(
         x=log.steps,
         y=100 * weights,
-        name=plain(name, 28),
+        name=escape_plotly(name, 28),
         legendgroup=name,
         showlegend=first,
         stackgroup="weights",
         mode="lines",
         line={"width": 0.6, "color": tint(color, 1)},
         fillcolor=tint(color, opacity),
-        hovertemplate=f"<b>{plain(name, 28)}</b><br>step %{{x:,}} · %{{y:.3~f}} %<extra></extra>",
+        hovertemplate=f"<b>{escape_plotly(name, 28)}</b><br>step %{{x:,}} · %{{y:.3~f}} %<extra></extra>",
     )

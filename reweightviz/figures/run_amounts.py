@@ -1,6 +1,6 @@
 """What runs drew, and what follows from it: shares, epochs, when a domain is used up, excess over a reference, effective domains.
 
-Every table is computed from its new rows alone where a :class:`Derived` keeps what was there
+Every table is computed from its new rows alone where a :class:`RunCache` keeps what was there
 before.
 """
 
@@ -13,16 +13,16 @@ import numpy as np
 from reweightviz.core.mixture import effective_domains
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import Array
-from reweightviz.figures.runs import Axis, Kept, abscissa, axes_of, tokens_per_step
+from reweightviz.figures.runs import Axis, DrawingCache, list_axes, place_rows, read_tokens_per_step
 
 
-class Derived(Kept):
+class RunCache(DrawingCache):
     """Also keeps the tables that are computed from runs.
 
     Example:
-        >>> kept, numbers = Derived(), np.arange(4.0)[:, None]
+        >>> cache, numbers = RunCache(), np.arange(4.0)[:, None]
         >>> for length in (2, 4):
-        ...     doubled = kept.grown("doubled", length, 1, lambda start, done: 2 * numbers[start:length])
+        ...     doubled = cache.extend("doubled", length, 1, lambda start, done: 2 * numbers[start:length])
         >>> doubled.ravel().tolist()
         [0.0, 2.0, 4.0, 6.0]
     """
@@ -31,7 +31,7 @@ class Derived(Kept):
         super().__init__()
         self._tables: dict[object, tuple[Array, int]] = {}
 
-    def grown(
+    def extend(
         self, key: object, length: int, width: int, rows: Callable[[int, Array], Array]
     ) -> Array:
         """The table (length, width) under that key; ``rows(start, done)`` gives those from ``start`` on, ``done`` are those before.
@@ -54,22 +54,22 @@ class Derived(Kept):
         self._tables.clear()
 
 
-def whole_tokens(log: RunLog) -> float | None:
+def read_run_tokens(log: RunLog) -> float | None:
     """Tokens that the whole run is to have, as its meta names them; None where it does not.
 
-    >>> whole_tokens(RunLog((), [], np.empty((0, 0)), meta={"steps": 100, "batch": 8, "context": 64}))
+    >>> read_run_tokens(RunLog((), [], np.empty((0, 0)), meta={"steps": 100, "batch": 8, "context": 64}))
     51200.0
     """
     try:
         tokens = float(log.meta.get("tokens") or 0) or float(log.meta.get("steps") or 0) * (
-            tokens_per_step(log) or 0
+            read_tokens_per_step(log) or 0
         )
     except (TypeError, ValueError):  # such as "all"
         return None
     return tokens if 0 < tokens < float("inf") else None
 
 
-def known_weights(log: RunLog, kept: Derived, r: int = 0) -> Array:
+def fill_weights(log: RunLog, cache: RunCache, r: int = 0) -> Array:
     """Weights (T, K); where a row is unknown those before it hold, before the first known one NaN."""
 
     def rows(start: int, done: Array) -> Array:
@@ -79,21 +79,21 @@ def known_weights(log: RunLog, kept: Derived, r: int = 0) -> Array:
         latest = np.maximum.accumulate(np.where(known, np.arange(len(new)), 0))
         return new[latest][len(done[-1:]) :]
 
-    return kept.grown((r, "known weights"), len(log), len(log.domains), rows)
+    return cache.extend((r, "known weights"), len(log), len(log.domains), rows)
 
 
-def drawn(log: RunLog, kept: Derived, r: int = 0) -> tuple[Array, bool]:
+def count_drawn(log: RunLog, cache: RunCache, r: int = 0) -> tuple[Array, bool]:
     """Tokens drawn of each domain up to each record (T, K), and whether they were measured; else they are the plan's."""
     measured = (
-        kept.measured((r, "drawn_tokens"), log.signals["drawn_tokens"])
+        cache.has_values((r, "drawn_tokens"), log.signals["drawn_tokens"])
         if "drawn_tokens" in log.signals
         else False
     )
-    return (_measured(log, kept, r) if measured else _planned(log, kept, r)), measured
+    return (_sum_measured(log, cache, r) if measured else _sum_planned(log, cache, r)), measured
 
 
-def shares(
-    log: RunLog, *, window: int = 0, kept: Derived | None = None, r: int = 0
+def compute_shares(
+    log: RunLog, *, window: int = 0, cache: RunCache | None = None, r: int = 0
 ) -> tuple[Array, Array]:
     """Realised and planned share of the tokens of each domain, each (T, K).
 
@@ -102,34 +102,34 @@ def shares(
     Args:
         log: a run with drawn_tokens.
         window: records that are taken together, up to each; 0 is the whole run.
-        kept: what was computed before.
-        r: number of the run in ``kept``.
+        cache: what was computed before.
+        r: number of the run in ``cache``.
 
     Example:
         >>> log = RunLog(("web", "code"), [1, 2], [[0.5, 0.5], [0.9, 0.1]], {"drawn_tokens": [[60, 40], [80, 20]]})
-        >>> [table.tolist() for table in shares(log)]
+        >>> [table.tolist() for table in compute_shares(log)]
         [[[0.6, 0.4], [0.7, 0.3]], [[0.5, 0.5], [0.7, 0.3]]]
-        >>> shares(log, window=1)[0].tolist()
+        >>> compute_shares(log, window=1)[0].tolist()
         [[0.6, 0.4], [0.8, 0.2]]
     """
-    kept = kept or Derived()
-    tables = {"realised": _measured(log, kept, r), "planned": _planned(log, kept, r)}
-    return tuple(_share(name, table, window, kept, r) for name, table in tables.items())  # type: ignore[return-value]
+    cache = cache or RunCache()
+    tables = {"realised": _sum_measured(log, cache, r), "planned": _sum_planned(log, cache, r)}
+    return tuple(_normalise(name, table, window, cache, r) for name, table in tables.items())  # type: ignore[return-value]
 
 
-def available(log: RunLog, tokens: Mapping[str, float]) -> Array:
+def look_up_tokens(log: RunLog, tokens: Mapping[str, float]) -> Array:
     """Tokens that there are (K,); NaN where that is not known, or nothing."""
     return np.array([tokens.get(name) or np.nan for name in log.domains], np.float64)
 
 
-def exhaustion(
+def project_exhaustion(
     log: RunLog,
     tokens: Mapping[str, float],
     axis: Axis,
     *,
     limit: float = 1.0,
     window: int = 50,
-    kept: Derived | None = None,
+    cache: RunCache | None = None,
     r: int = 0,
 ) -> Array:
     """Where on the axis each domain will have been seen ``limit`` times (K,), at the rate of the last ``window`` records.
@@ -139,20 +139,20 @@ def exhaustion(
 
     Example:
         >>> log = RunLog(("web",), [10, 20], [[1.0]] * 2, {"drawn_tokens": [[100.0], [100.0]]})
-        >>> exhaustion(log, {"web": 1000.0}, Axis("step", "step", 1.0)).tolist()
+        >>> project_exhaustion(log, {"web": 1000.0}, Axis("step", "step", 1.0)).tolist()
         [100.0]
     """
-    used, room = drawn(log, kept or Derived(), r)[0], limit * available(log, tokens)
+    used, room = count_drawn(log, cache or RunCache(), r)[0], limit * look_up_tokens(log, tokens)
     if len(log) < 2:
         return np.full(len(log.domains), np.nan)
     first = max(len(log) - 1 - window, 0)
-    since, now = abscissa(log, axis, np.array([first, len(log) - 1]))
+    since, now = place_rows(log, axis, np.array([first, len(log) - 1]))
     rate = (used[-1] - used[first]) / (now - since)
     with np.errstate(divide="ignore", invalid="ignore"):
         ahead = now + (room - used[-1]) / rate
     past = np.array(
         [
-            abscissa(log, axis, np.array([(used[:, k] >= most).argmax()]))[0]
+            place_rows(log, axis, np.array([(used[:, k] >= most).argmax()]))[0]
             if used[-1, k] >= most
             else np.nan
             for k, most in enumerate(room)
@@ -161,13 +161,13 @@ def exhaustion(
     return np.where(np.isfinite(past), past, ahead)
 
 
-def excess(
+def compute_excess(
     log: RunLog,
     reference: RunLog,
     signal: str,
     *,
     by: str = "step",
-    kept: Derived | None = None,
+    cache: RunCache | None = None,
     r: int = 0,
 ) -> Array:
     """A signal less that of a reference run (T, K), which is interpolated between its points; NaN outside of them.
@@ -177,19 +177,19 @@ def excess(
         reference: what it is compared with; domains are matched by name.
         signal: that both have.
         by: ``"step"`` or ``"tokens"``: what is alike at the points that are compared.
-        kept: what was computed before.
-        r: number of the run in ``kept``.
+        cache: what was computed before.
+        r: number of the run in ``cache``.
 
     Example:
         >>> old = RunLog(("web",), [0, 100], [[1.0]] * 2, {"loss": [[4.0], [3.0]]})
-        >>> excess(RunLog(("web",), [50, 200], [[1.0]] * 2, {"loss": [[3.25], [2.5]]}), old, "loss").ravel().tolist()
+        >>> compute_excess(RunLog(("web",), [50, 200], [[1.0]] * 2, {"loss": [[3.25], [2.5]]}), old, "loss").ravel().tolist()
         [-0.25, nan]
     """
     axis = Axis(by, by, 1.0)
-    there, place = reference.signals[signal], abscissa(reference, axis, slice(None))
+    there, place = reference.signals[signal], place_rows(reference, axis, slice(None))
 
     def rows(start: int, _: Array) -> Array:
-        at = abscissa(log, axis, slice(start, None))
+        at = place_rows(log, axis, slice(start, None))
         baseline = np.full((len(at), len(log.domains)), np.nan)
         for k, name in enumerate(log.domains):
             if name in reference.domains:
@@ -199,60 +199,60 @@ def excess(
                     baseline[:, k] = np.interp(at, place[seen], values[seen], np.nan, np.nan)
         return log.signals[signal][start:] - baseline
 
-    return (kept or Derived()).grown((r, "excess", signal, by), len(log), len(log.domains), rows)
+    return (cache or RunCache()).extend((r, "excess", signal, by), len(log), len(log.domains), rows)
 
 
-def alike(log: RunLog, reference: RunLog, x: str) -> str:
+def choose_shared_axis(log: RunLog, reference: RunLog, x: str) -> str:
     """By what a run and its reference are compared: the axis, or for the time the tokens where both know them."""
     if x != "time":
         return x
-    return "tokens" if "tokens" in axes_of([log, reference]) else "step"
+    return "tokens" if "tokens" in list_axes([log, reference]) else "step"
 
 
-def effective_by_step(log: RunLog, *, kept: Derived | None = None, r: int = 0) -> Array:
+def count_effective_domains(log: RunLog, *, cache: RunCache | None = None, r: int = 0) -> Array:
     """Return the effective number of domains (T, 1) of a run's weights.
 
-    >>> effective_by_step(RunLog(("web", "code"), [1, 2], [[0.5, 0.5], [1.0, 0.0]])).ravel().tolist()
+    >>> count_effective_domains(RunLog(("web", "code"), [1, 2], [[0.5, 0.5], [1.0, 0.0]])).ravel().tolist()
     [2.0, 1.0]
     """
 
     def rows(start: int, _: Array) -> Array:
         return effective_domains(log.weights[start:])[:, None]
 
-    return (kept or Derived()).grown((r, "effective domains"), len(log), 1, rows)
+    return (cache or RunCache()).extend((r, "effective domains"), len(log), 1, rows)
 
 
 # ---- cumulated
 
 
-def _measured(log: RunLog, kept: Derived, r: int) -> Array:
-    return _cumulated(
-        log, kept, (r, "drawn"), lambda start: np.nan_to_num(log.signals["drawn_tokens"][start:])
+def _sum_measured(log: RunLog, cache: RunCache, r: int) -> Array:
+    return _cumulate(
+        log, cache, (r, "drawn"), lambda start: np.nan_to_num(log.signals["drawn_tokens"][start:])
     )
 
 
-def _planned(log: RunLog, kept: Derived, r: int) -> Array:
-    weights = known_weights(log, kept, r)
+def _sum_planned(log: RunLog, cache: RunCache, r: int) -> Array:
+    weights = fill_weights(log, cache, r)
 
     def rows(start: int) -> Array:
-        return np.nan_to_num(weights[start:]) * _new_tokens(log, start)[:, None]
+        return np.nan_to_num(weights[start:]) * _count_new_tokens(log, start)[:, None]
 
-    return _cumulated(log, kept, (r, "planned"), rows)
+    return _cumulate(log, cache, (r, "planned"), rows)
 
 
-def _cumulated(log: RunLog, kept: Derived, key: object, rows: Callable[[int], Array]) -> Array:
+def _cumulate(log: RunLog, cache: RunCache, key: object, rows: Callable[[int], Array]) -> Array:
     def grow(start: int, done: Array) -> Array:
         new = np.cumsum(rows(start), axis=0)
         return new + done[-1] if len(done) else new
 
-    return kept.grown(key, len(log), len(log.domains), grow)
+    return cache.extend(key, len(log), len(log.domains), grow)
 
 
-def _new_tokens(log: RunLog, start: int) -> Array:
+def _count_new_tokens(log: RunLog, start: int) -> Array:
     """Tokens between each record and the one before, from that row on."""
     if "drawn_tokens" in log.signals:
         return np.nan_to_num(log.signals["drawn_tokens"][start:]).sum(axis=1)
-    each = tokens_per_step(log)
+    each = read_tokens_per_step(log)
     if len(log) and np.isfinite(log.tokens[-1]):
         counted = np.nan_to_num(log.tokens[max(start - 1, 0) :])
     else:
@@ -260,7 +260,7 @@ def _new_tokens(log: RunLog, start: int) -> Array:
     return np.maximum(np.diff(counted, prepend=0.0) if start == 0 else np.diff(counted), 0.0)
 
 
-def _share(name: str, table: Array, window: int, kept: Derived, r: int) -> Array:
+def _normalise(name: str, table: Array, window: int, cache: RunCache, r: int) -> Array:
     def rows(start: int, _: Array) -> Array:
         new = table[start:]
         if window:
@@ -269,4 +269,4 @@ def _share(name: str, table: Array, window: int, kept: Derived, r: int) -> Array
         total = new.sum(axis=1, keepdims=True)
         return np.divide(new, total, out=np.full(new.shape, np.nan), where=total > 0)
 
-    return kept.grown((r, name, window), len(table), table.shape[1], rows)
+    return cache.extend((r, name, window), len(table), table.shape[1], rows)

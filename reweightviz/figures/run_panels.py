@@ -11,19 +11,25 @@ from plotly.subplots import make_subplots
 from reweightviz.core.errors import UnknownName, listed
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import SIGNALS
-from reweightviz.figures.curves import Place, framed, line, plain, reduced
-from reweightviz.figures.palette import colors as palette
-from reweightviz.figures.run_amounts import Derived, effective_by_step
+from reweightviz.figures.curves import (
+    LineSpec,
+    describe_decimation,
+    draw_line,
+    escape_plotly,
+    frame_lines,
+)
+from reweightviz.figures.palette import choose_colors as palette
+from reweightviz.figures.run_amounts import RunCache, count_effective_domains
 from reweightviz.figures.runs import (
     Axis,
     Colors,
     Within,
-    axis_of,
-    checked_logs,
-    colors_of,
-    rows_within,
-    run_names,
-    signals_of,
+    check_logs,
+    choose_axis,
+    color_domains,
+    find_rows,
+    list_signals,
+    name_runs,
 )
 
 EFFECTIVE = "effective domains"
@@ -47,7 +53,7 @@ def compare_figure(
     focus: str | None = None,
     height: int | None = None,
     within: Within = None,
-    kept: Derived | None = None,
+    cache: RunCache | None = None,
 ) -> go.Figure:
     """Several runs side by side: a panel a domain, the runs by dash, every panel with a scale of its own.
 
@@ -63,34 +69,36 @@ def compare_figure(
         focus: the domain that stands out.
         height: pixels; by the number of rows when not given.
         within: from where to where on x lines are drawn in more detail.
-        kept: what a widget keeps from drawing to drawing.
+        cache: what a widget keeps from drawing to drawing.
 
     Example:
         >>> logs = [RunLog(("web", "code"), [1, 2], [[0.5, 0.5]] * 2, {"loss": [[3, 2], [2, end]]}, str(end)) for end in (1, 1.5)]
         >>> [(trace.meta[0], trace.meta[1]) for trace in compare_figure(logs, most=1).data]
         [('code', '1'), ('code', '1.5')]
     """
-    logs, kept = checked_logs(logs), kept or Derived()
-    axis, paint, names = axis_of(logs, x, kept), colors_of(logs, colors), run_names(logs)
+    logs, cache = check_logs(logs), cache or RunCache()
+    axis, paint, names = choose_axis(logs, x, cache), color_domains(logs, colors), name_runs(logs)
     unit, scale = ("%", 100.0) if signal == "weights" else (SIGNALS[signal].unit, 1.0)
     tables = [log.weights if signal == "weights" else log.signals.get(signal) for log in logs]
-    shown = _furthest(logs, tables, [name for name in paint if name not in hidden], most)
+    shown = _choose_furthest(logs, tables, [name for name in paint if name not in hidden], most)
     traces, panels = [], []
     for panel, name in enumerate(shown):
         for r, (log, table) in enumerate(zip(logs, tables, strict=True)):
             if name in log.domains:
                 points = None
                 if table is not None:
-                    lines = kept.lines(
+                    lines = cache.decimate(
                         (r, signal, "panel"),
                         table,
                         smooth=smooth,
-                        between=rows_within(log, axis, within),
+                        between=find_rows(log, axis, within),
                     )
-                    rows, y = lines.line(log.domains.index(name), gaps=signal != "held_out_loss")
+                    rows, y = lines.points(log.domains.index(name), gaps=signal != "held_out_loss")
                     points = rows, scale * y
                 traces.append(
-                    line(log, Place(r, names[r], name, "raw", axis, unit, paint[name]), points)
+                    draw_line(
+                        log, LineSpec(r, names[r], name, "raw", axis, unit, paint[name]), points
+                    )
                 )
                 panels.append(panel)
     left_out = (
@@ -100,9 +108,13 @@ def compare_figure(
         else ""
     )
     smoothed = f"EMA of {smooth} points" if smooth else ""
-    titles = [f'<span style="color:{paint[name]}">■</span> {plain(name, 28)}' for name in shown]
-    note = "" if any(trace.visible for trace in traces) or hidden else _nothing(logs, signal)
-    return _panelled(
+    titles = [
+        f'<span style="color:{paint[name]}">■</span> {escape_plotly(name, 28)}' for name in shown
+    ]
+    note = (
+        "" if any(trace.visible for trace in traces) or hidden else _explain_nothing(logs, signal)
+    )
+    return _arrange_panels(
         traces,
         panels,
         titles,
@@ -111,7 +123,7 @@ def compare_figure(
         height=height,
         focus=focus,
         note=note,
-        said=[_words(signal, unit), smoothed, left_out, reduced(logs)],
+        said=[_title_signal(signal, unit), smoothed, left_out, describe_decimation(logs)],
     )
 
 
@@ -124,7 +136,7 @@ def scalars_figure(
     across: int = 3,
     height: int | None = None,
     within: Within = None,
-    kept: Derived | None = None,
+    cache: RunCache | None = None,
 ) -> go.Figure:
     """Numbers of the whole run, a panel each: the effective number of domains, the length of the gradient, the learning rate, ...
 
@@ -140,41 +152,44 @@ def scalars_figure(
         across: panels in a row.
         height: pixels; by the number of rows when not given.
         within: from where to where on x lines are drawn in more detail.
-        kept: what a widget keeps from drawing to drawing.
+        cache: what a widget keeps from drawing to drawing.
 
     Example:
         >>> log = RunLog(("web", "code"), [1, 2], [[0.5, 0.5]] * 2, scalars={"lr": [0.1, 0.2]})
         >>> [trace.y.tolist() for trace in scalars_figure(log).data if trace.visible]
         [[2.0, 2.0], [0.1, 0.2]]
     """
-    logs, kept = checked_logs(logs), kept or Derived()
-    there = scalar_names(logs)
+    logs, cache = check_logs(logs), cache or RunCache()
+    there = list_scalars(logs)
     strangers = [name for name in names or () if name not in there]
     if strangers:
         raise UnknownName(kind="scalar", name=strangers[0], known=there)
-    shown, axis = [EFFECTIVE, *(names if names is not None else there[:11])], axis_of(logs, x, kept)
+    shown, axis = (
+        [EFFECTIVE, *(names if names is not None else there[:11])],
+        choose_axis(logs, x, cache),
+    )
     traces, panels, paint, smoothed = [], [], palette(len(logs)), False
     for panel, name in enumerate(shown):
         for r, log in enumerate(logs):
             column = (
-                effective_by_step(log, kept=kept, r=r)
+                count_effective_domains(log, cache=cache, r=r)
                 if name == EFFECTIVE
                 else log.scalars.get(name, np.empty(0))[:, None]
             )
             if len(column) == len(log):
                 sparse = np.isfinite(column[-200:]).mean() < 0.9 if len(log) else False
-                averaged = smooth > 0 and _noisy(column[:, 0])
+                averaged = smooth > 0 and _is_noisy(column[:, 0])
                 for role, span in (("raw", 0), ("smooth", smooth if averaged else 0)):
-                    lines = kept.lines(
+                    lines = cache.decimate(
                         (r, "scalar", name),
                         column,
                         smooth=span,
-                        between=rows_within(log, axis, within),
+                        between=find_rows(log, axis, within),
                     )
-                    place = Place(r, run_names(logs)[r], name, role, axis, "", paint[r])
-                    points = lines.line(0, gaps=not sparse) if span or role == "raw" else None
-                    trace = line(
-                        _alone(log, name),
+                    place = LineSpec(r, name_runs(logs)[r], name, role, axis, "", paint[r])
+                    points = lines.points(0, gaps=not sparse) if span or role == "raw" else None
+                    trace = draw_line(
+                        _with_domain(log, name),
                         place,
                         points,
                         opacity=0.2 if averaged and role == "raw" else 1,
@@ -182,16 +197,16 @@ def scalars_figure(
                     traces.append(trace.update(uid=f"r{r}{role}{name}", line={"dash": "solid"}))
                     panels.append(panel)
                 smoothed = smoothed or averaged
-    note = "" if any(trace.visible for trace in traces) else _nothing(logs, "weights")
+    note = "" if any(trace.visible for trace in traces) else _explain_nothing(logs, "weights")
     said = [
         "numbers of the whole run",
         f"where noisy, EMA of {smooth} points over raw" if smoothed else "",
-        reduced(logs),
+        describe_decimation(logs),
     ]
-    return _panelled(
+    return _arrange_panels(
         traces,
         panels,
-        [plain(name, 32) for name in shown],
+        [escape_plotly(name, 32) for name in shown],
         axis,
         across=across,
         height=height,
@@ -200,7 +215,7 @@ def scalars_figure(
     )
 
 
-def scalar_names(logs: Sequence[RunLog]) -> list[str]:
+def list_scalars(logs: Sequence[RunLog]) -> list[str]:
     """Every scalar of the logs with a number in it: the gradient first, then the learning rate, then by name."""
     found = {
         name
@@ -218,22 +233,22 @@ def scalar_names(logs: Sequence[RunLog]) -> list[str]:
     )
 
 
-def comparable(logs: Sequence[RunLog], kept: Derived | None = None) -> list[str]:
+def list_comparable(logs: Sequence[RunLog], cache: RunCache | None = None) -> list[str]:
     """What runs can be compared by."""
-    return [*signals_of(logs, kept), "weights"]
+    return [*list_signals(logs, cache), "weights"]
 
 
 # ---- parts
 
 
-def _noisy(values: np.ndarray) -> bool:
+def _is_noisy(values: np.ndarray) -> bool:
     """Whether the last of the values (T,) go up and down rather than somewhere."""
     last = values[-_LAST:]
     turns = np.diff(last[np.isfinite(last)])
     return len(turns) >= _FEW and bool((turns[1:] * turns[:-1] < 0).mean() > 1 / 3)
 
 
-def _furthest(
+def _choose_furthest(
     logs: Sequence[RunLog], tables: Sequence[np.ndarray | None], names: Sequence[str], most: int
 ) -> list[str]:
     """The domains, in order, in which the runs end furthest apart."""
@@ -251,11 +266,11 @@ def _furthest(
         ]
         return float(max(ends) - min(ends)) if ends else -1.0
 
-    kept = set(sorted(names, key=apart, reverse=True)[:most])
-    return [name for name in names if name in kept]
+    chosen = set(sorted(names, key=apart, reverse=True)[:most])
+    return [name for name in names if name in chosen]
 
 
-def _words(signal: str, unit: str) -> str:
+def _title_signal(signal: str, unit: str) -> str:
     return (
         "weight, % of training tokens"
         if signal == "weights"
@@ -263,14 +278,14 @@ def _words(signal: str, unit: str) -> str:
     )
 
 
-def _nothing(logs: Sequence[RunLog], signal: str) -> str:
-    names = listed(run_names(logs), 3)
+def _explain_nothing(logs: Sequence[RunLog], signal: str) -> str:
+    names = listed(name_runs(logs), 3)
     if not any(map(len, logs)):
         return f"No step is recorded yet in {names}."
     return f"{signal} was never measured in {names}."
 
 
-def _alone(log: RunLog, name: str) -> RunLog:
+def _with_domain(log: RunLog, name: str) -> RunLog:
     """The same steps, with that name as the only domain."""
     return RunLog.of_views(
         domains=(name,),
@@ -285,7 +300,7 @@ def _alone(log: RunLog, name: str) -> RunLog:
     )
 
 
-def _panelled(
+def _arrange_panels(
     traces: Sequence[go.Scatter],
     panels: Sequence[int],
     titles: Sequence[str],
@@ -301,7 +316,7 @@ def _panelled(
     across = max(min(across, len(titles)), 1)
     down = max(-(-len(titles) // across), 1)
     height = height or _ROW * down + _AROUND
-    dress = framed(traces, axis, unit="", said=said, height=height, focus=focus, note=note)
+    dress = frame_lines(traces, axis, unit="", said=said, height=height, focus=focus, note=note)
     figure = make_subplots(
         down,
         across,

@@ -16,26 +16,33 @@ from reweightviz.core.errors import MissingSignal, UnknownName
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.token_counts import format_count
 from reweightviz.core.types import SIGNALS, Array
-from reweightviz.figures.curves import Place, framed, line, loss_figure, plain, reduced
+from reweightviz.figures.curves import (
+    LineSpec,
+    describe_decimation,
+    draw_line,
+    escape_plotly,
+    frame_lines,
+    loss_figure,
+)
 from reweightviz.figures.run_amounts import (
-    Derived,
-    alike,
-    available,
-    drawn,
-    excess,
-    exhaustion,
-    shares,
+    RunCache,
+    choose_shared_axis,
+    compute_excess,
+    compute_shares,
+    count_drawn,
+    look_up_tokens,
+    project_exhaustion,
 )
 from reweightviz.figures.runs import (
     Axis,
     Colors,
     Within,
-    abscissa,
-    axis_of,
-    checked_logs,
-    colors_of,
-    rows_within,
-    run_names,
+    check_logs,
+    choose_axis,
+    color_domains,
+    find_rows,
+    name_runs,
+    place_rows,
 )
 from reweightviz.figures.theme import MUTED, SMALL
 
@@ -58,7 +65,7 @@ def excess_figure(
     focus: str | None = None,
     height: int = 300,
     within: Within = None,
-    kept: Derived | None = None,
+    cache: RunCache | None = None,
 ) -> go.Figure:
     """What each domain's loss is above that of a reference run at the same step or token; below 0 is better.
 
@@ -77,14 +84,14 @@ def excess_figure(
         focus: the domain that stands out.
         height: pixels.
         within: from where to where on x lines are drawn in more detail.
-        kept: what a widget keeps from drawing to drawing.
+        cache: what a widget keeps from drawing to drawing.
 
     Example:
         >>> old, new = (RunLog(("web",), [1, 2], [[1.0]] * 2, {"loss": [[3.0], [end]]}, name) for name, end in (("old", 2.5), ("new", 2.0)))
         >>> excess_figure(new, old).data[0].y.tolist()
         [0.0, -0.5]
     """
-    logs, kept = checked_logs(logs), kept or Derived()
+    logs, cache = check_logs(logs), cache or RunCache()
     if signal not in reference.signals:
         raise MissingSignal(
             signals=signal,
@@ -92,14 +99,14 @@ def excess_figure(
             who="this view",
             where=f"the reference {reference.name!r} has",
         )
-    by, tables = alike(logs[0], reference, x), []
+    by, tables = choose_shared_axis(logs[0], reference, x), []
     for r, log in enumerate(logs):
         table = (
-            excess(log, reference, signal, by=by, kept=kept, r=r)
+            compute_excess(log, reference, signal, by=by, cache=cache, r=r)
             if signal in log.signals
             else np.full(log.weights.shape, np.nan)
         )
-        tables.append(_with(log, {"loss": table}))
+        tables.append(_with_signals(log, {"loss": table}))
     figure = loss_figure(
         tables,
         signal="loss",
@@ -110,13 +117,13 @@ def excess_figure(
         focus=focus,
         height=height,
         within=within,
-        kept=kept,
+        cache=cache,
     )
     unit, note = figure.layout.annotations
-    above = f"{SIGNALS[signal].unit} above {plain(reference.name)} at the same {by}"
+    above = f"{SIGNALS[signal].unit} above {escape_plotly(reference.name)} at the same {by}"
     unit.text = unit.text.replace(SIGNALS["loss"].unit, above, 1)
     if note.text and any(map(len, logs)):
-        note.text = f"No {by} at which both these runs and {plain(reference.name)} have a {signal.replace('_', ' ')}."
+        note.text = f"No {by} at which both these runs and {escape_plotly(reference.name)} have a {signal.replace('_', ' ')}."
     figure.add_hline(y=0, line={"color": MUTED, "width": 1, "dash": "dot"})
     figure.update_layout(meta={"stacked": False, "unit": SIGNALS[signal].unit})
     return figure
@@ -133,7 +140,7 @@ def shares_figure(
     focus: str | None = None,
     height: int = 300,
     within: Within = None,
-    kept: Derived | None = None,
+    cache: RunCache | None = None,
 ) -> go.Figure:
     """What was really drawn of each domain, against what the weights planned for the same tokens.
 
@@ -147,51 +154,51 @@ def shares_figure(
         focus: the domain that stands out.
         height: pixels.
         within: from where to where on x lines are drawn in more detail.
-        kept: what a widget keeps from drawing to drawing.
+        cache: what a widget keeps from drawing to drawing.
 
     Example:
         >>> log = RunLog(("web", "code"), [1, 2], [[0.5, 0.5], [0.9, 0.1]], {"drawn_tokens": [[60, 40], [80, 20]]})
         >>> [(trace.meta[2], trace.y.tolist()) for trace in shares_figure(log).data[:2]]
         [('realised', [60.0, 70.0]), ('planned', [50.0, 70.0])]
     """
-    logs, kept = checked_logs(logs), kept or Derived()
-    axis, traces, apart = axis_of(logs, x, kept), [], ""
-    for r, log, name, color, chosen in _lines_of(logs, colors, run):
+    logs, cache = check_logs(logs), cache or RunCache()
+    axis, traces, apart = choose_axis(logs, x, cache), [], ""
+    for r, log, name, color, chosen in _iterate_lines(logs, colors, run):
         k = log.domains.index(name)
         measured = chosen and "drawn_tokens" in log.signals
-        tables = shares(log, window=window, kept=kept, r=r) if measured else (None, None)
+        tables = compute_shares(log, window=window, cache=cache, r=r) if measured else (None, None)
         for role, table in zip(("realised", "planned"), tables, strict=True):
             points = None
             if table is not None:
-                rows, y = kept.lines(
-                    (r, role, window), table, between=rows_within(log, axis, within)
-                ).line(k)
+                rows, y = cache.decimate(
+                    (r, role, window), table, between=find_rows(log, axis, within)
+                ).points(k)
                 points = rows, 100 * y
-            place = Place(r, run_names(logs)[r], name, role, axis, f"% {role}", color)
-            trace = line(log, place, points, visible=name not in hidden)
+            place = LineSpec(r, name_runs(logs)[r], name, role, axis, f"% {role}", color)
+            trace = draw_line(log, place, points, visible=name not in hidden)
             traces.append(
-                _styled(
+                _style_line(
                     trace,
                     dash="dot" if role == "planned" else "solid",
                     width=1.2 if role == "planned" else 1.8,
                 )
             )
         if measured and not apart:
-            apart = _apart(log, *tables)
-    chosen_log = logs[_number(logs, run)]
+            apart = _describe_gap(log, *tables)
+    chosen_log = logs[_find_run(logs, run)]
     note = (
         ""
         if any(trace.visible for trace in traces) or hidden
-        else _nothing(
+        else _explain_nothing(
             chosen_log, "drawn_tokens was never measured: nothing says what was really drawn"
         )
     )
     over = f"of the last {window} records" if window else "of the whole run up to there"
-    figure = framed(
+    figure = frame_lines(
         traces,
         axis,
         unit="% of the tokens",
-        said=[f"{over}, dotted as planned", apart, reduced([chosen_log])],
+        said=[f"{over}, dotted as planned", apart, describe_decimation([chosen_log])],
         height=height,
         focus=focus,
         note=note,
@@ -213,7 +220,7 @@ def epochs_figure(
     focus: str | None = None,
     height: int = 300,
     within: Within = None,
-    kept: Derived | None = None,
+    cache: RunCache | None = None,
 ) -> go.Figure:
     """Passes over each domain so far, and dotted where they go at the rate of the last records.
 
@@ -231,33 +238,39 @@ def epochs_figure(
         focus: the domain that stands out.
         height: pixels.
         within: from where to where on x lines are drawn in more detail.
-        kept: what a widget keeps from drawing to drawing.
+        cache: what a widget keeps from drawing to drawing.
 
     Example:
         >>> log = RunLog(("web",), [10, 20], [[1.0]] * 2, {"drawn_tokens": [[300.0], [300.0]]})
         >>> epochs_figure(log, {"web": 1000.0}).layout.annotations[0].text.partition("rate: ")[2]
         'web 1 epoch at step 33'
     """
-    logs, kept = checked_logs(logs), kept or Derived()
-    axis, limit, traces = axis_of(logs, x, kept), max_epochs or 1.0, []
-    chosen_log, r0 = logs[_number(logs, run)], _number(logs, run)
-    ends = exhaustion(chosen_log, tokens, axis, limit=limit, window=window, kept=kept, r=r0)
-    used, room = drawn(chosen_log, kept, r0), available(chosen_log, tokens)
-    now = abscissa(chosen_log, axis, slice(-1, None))
-    for r, log, name, color, chosen in _lines_of(logs, colors, run):
-        k, names = log.domains.index(name), run_names(logs)
-        place, points = Place(r, names[r], name, "epochs", axis, "epochs", color), None
+    logs, cache = check_logs(logs), cache or RunCache()
+    axis, limit, traces = choose_axis(logs, x, cache), max_epochs or 1.0, []
+    chosen_log, r0 = logs[_find_run(logs, run)], _find_run(logs, run)
+    ends = project_exhaustion(
+        chosen_log, tokens, axis, limit=limit, window=window, cache=cache, r=r0
+    )
+    used, room = count_drawn(chosen_log, cache, r0), look_up_tokens(chosen_log, tokens)
+    now = place_rows(chosen_log, axis, slice(-1, None))
+    for r, log, name, color, chosen in _iterate_lines(logs, colors, run):
+        k, names = log.domains.index(name), name_runs(logs)
+        place, points = LineSpec(r, names[r], name, "epochs", axis, "epochs", color), None
         if chosen and np.isfinite(room[k]):
-            rows, y = kept.lines(
-                (r, "drawn so far"), used[0], between=rows_within(log, axis, within)
-            ).line(k)
+            rows, y = cache.decimate(
+                (r, "drawn so far"), used[0], between=find_rows(log, axis, within)
+            ).points(k)
             points = rows, y / room[k]
-        traces.append(_styled(line(log, place, points, visible=name not in hidden), width=1.8))
-        traces.append(_ahead(log, place, traces[-1], now, ends[k] if chosen else np.nan, limit))
+        traces.append(
+            _style_line(draw_line(log, place, points, visible=name not in hidden), width=1.8)
+        )
+        traces.append(
+            _draw_ahead(log, place, traces[-1], now, ends[k] if chosen else np.nan, limit)
+        )
     note = (
         ""
         if any(trace.visible for trace in traces) or hidden
-        else _nothing(
+        else _explain_nothing(
             chosen_log,
             "nothing says how many tokens there are of these domains, or how many were drawn",
         )
@@ -265,17 +278,19 @@ def epochs_figure(
     guessed = "" if used[1] or note else "as planned: what was drawn is not measured"
     said = [
         guessed,
-        _when(chosen_log, ends, axis, limit, now) if not note else "",
-        reduced([chosen_log]),
+        _describe_exhaustion(chosen_log, ends, axis, limit, now) if not note else "",
+        describe_decimation([chosen_log]),
     ]
-    figure = framed(traces, axis, unit="epochs", said=said, height=height, focus=focus, note=note)
+    figure = frame_lines(
+        traces, axis, unit="epochs", said=said, height=height, focus=focus, note=note
+    )
     if not note:
         figure.add_hline(y=limit, line={"color": MUTED, "width": 1})
         figure.update_layout(
             shapes=[
                 figure.layout.shapes[0].update(
                     label={
-                        "text": _epochs_word(limit),
+                        "text": _count_epochs(limit),
                         "textposition": "start",
                         "yanchor": "bottom",
                         "font": SMALL | {"color": MUTED},
@@ -296,7 +311,7 @@ def phase_figure(
     hidden: Collection[str] = (),
     focus: str | None = None,
     height: int = 300,
-    kept: Derived | None = None,
+    cache: RunCache | None = None,
 ) -> go.Figure:
     """Each domain's path through weight and loss, from the ring to its name.
 
@@ -309,7 +324,7 @@ def phase_figure(
         hidden: domains that are not drawn.
         focus: the domain that stands out.
         height: pixels.
-        kept: what a widget keeps from drawing to drawing.
+        cache: what a widget keeps from drawing to drawing.
 
     Example:
         >>> log = RunLog(("web", "code"), [1, 2], [[0.5, 0.5], [0.4, 0.6]], {"loss": [[3.0, 2.5], [2.8, 2.2]]})
@@ -317,26 +332,26 @@ def phase_figure(
         >>> figure.data[0].x.tolist(), figure.data[0].y.tolist()
         ([50.0, 40.0], [3.0, 2.8])
     """
-    logs, kept = checked_logs(logs), kept or Derived()
+    logs, cache = check_logs(logs), cache or RunCache()
     axis, traces, ends, unit = Axis("step", "step", 1.0), [], [], SIGNALS[signal].unit
-    for r, log, name, color, chosen in _lines_of(logs, colors, run):
+    for r, log, name, color, chosen in _iterate_lines(logs, colors, run):
         place, k, points = (
-            Place(r, run_names(logs)[r], name, "path", axis, unit, color),
+            LineSpec(r, name_runs(logs)[r], name, "path", axis, unit, color),
             log.domains.index(name),
             None,
         )
         if chosen and signal in log.signals:
-            points = kept.lines((r, signal, "path"), log.signals[signal], smooth=smooth).line(
+            points = cache.decimate((r, signal, "path"), log.signals[signal], smooth=smooth).points(
                 k, gaps=False
             )
-        traces.append(_path(log, place, points, visible=name not in hidden))
-        ends.append(_ends(traces[-1], place))
+        traces.append(_draw_path(log, place, points, visible=name not in hidden))
+        ends.append(_draw_ends(traces[-1], place))
     traces += ends  # names stand on all lines
-    chosen_log = logs[_number(logs, run)]
+    chosen_log = logs[_find_run(logs, run)]
     note = (
         ""
         if any(trace.visible for trace in traces) or hidden
-        else _nothing(
+        else _explain_nothing(
             chosen_log,
             f"there is no step at which both the weights and {signal.replace('_', ' ')} are known",
         )
@@ -344,10 +359,12 @@ def phase_figure(
     said = [
         f"EMA of {smooth} points" if smooth else "",
         "ring: start, dot: now",
-        reduced([chosen_log]),
+        describe_decimation([chosen_log]),
     ]
     across = Axis("weight", "weight, % of training tokens", 1.0)
-    figure = framed(traces, across, unit=unit, said=said, height=height, focus=focus, note=note)
+    figure = frame_lines(
+        traces, across, unit=unit, said=said, height=height, focus=focus, note=note
+    )
     figure.update_xaxes(rangemode="tozero", ticksuffix="%", showgrid=True)
     return figure.update_layout(meta={"stacked": False, "unit": unit, "unlabelled": True})
 
@@ -355,25 +372,25 @@ def phase_figure(
 # ---- parts
 
 
-def _lines_of(
+def _iterate_lines(
     logs: Sequence[RunLog], colors: Colors, run: str | None
 ) -> Iterator[tuple[int, RunLog, str, str, bool]]:
     """Of every domain of every run: number of the run, run, domain, colour, and whether that run is drawn."""
-    paint, chosen = colors_of(logs, colors), _number(logs, run)
+    paint, chosen = color_domains(logs, colors), _find_run(logs, run)
     for r, log in enumerate(logs):
         for name in paint:
             if name in log.domains:
                 yield r, log, name, paint[name], r == chosen
 
 
-def _number(logs: Sequence[RunLog], run: str | None) -> int:
-    names = run_names(logs)
+def _find_run(logs: Sequence[RunLog], run: str | None) -> int:
+    names = name_runs(logs)
     if run is not None and run not in names:
         raise UnknownName(kind="run", name=run, known=names)
     return 0 if run is None else names.index(run)
 
 
-def _with(log: RunLog, signals: Mapping[str, Array]) -> RunLog:
+def _with_signals(log: RunLog, signals: Mapping[str, Array]) -> RunLog:
     return RunLog.of_views(
         domains=log.domains,
         steps=log.steps,
@@ -387,15 +404,15 @@ def _with(log: RunLog, signals: Mapping[str, Array]) -> RunLog:
     )
 
 
-def _styled(trace: go.Scatter, *, width: float, dash: str = "solid") -> go.Scatter:
+def _style_line(trace: go.Scatter, *, width: float, dash: str = "solid") -> go.Scatter:
     return trace.update(line={"width": width, "dash": dash})
 
 
-def _nothing(log: RunLog, why: str) -> str:
+def _explain_nothing(log: RunLog, why: str) -> str:
     return f"No step is recorded yet in {log.name!r}." if not len(log) else f"{log.name}: {why}."
 
 
-def _apart(log: RunLog, realised: Array, planned: Array) -> str:
+def _describe_gap(log: RunLog, realised: Array, planned: Array) -> str:
     """Which domain is furthest from its plan now."""
     if not len(log):
         return ""
@@ -403,14 +420,14 @@ def _apart(log: RunLog, realised: Array, planned: Array) -> str:
     if not np.isfinite(gap).any():
         return ""
     k = int(np.nanargmax(gap))
-    return f"furthest apart now: {plain(log.domains[k], 24)}, {100 * gap[k]:.1f} points"
+    return f"furthest apart now: {escape_plotly(log.domains[k], 24)}, {100 * gap[k]:.1f} points"
 
 
-def _ahead(
-    log: RunLog, place: Place, trace: go.Scatter, now: Array, end: float, limit: float
+def _draw_ahead(
+    log: RunLog, place: LineSpec, trace: go.Scatter, now: Array, end: float, limit: float
 ) -> go.Scatter:
     """From the last point of a line to where it meets the limit, as far as the picture reaches."""
-    ahead = line(log, place._replace(role="ahead"), None).update(
+    ahead = draw_line(log, place._replace(role="ahead"), None).update(
         marker={"symbol": "x"}, line={"dash": "dot", "width": 1.3}
     )
     if not (trace.visible and np.isfinite(end) and end > now[0] > 0):
@@ -418,7 +435,7 @@ def _ahead(
     last = float(trace.y[np.isfinite(trace.y)][-1])
     far = min(end, REACH * now[0])
     height = last + (limit - last) * (far - now[0]) / (end - now[0])
-    what = f"<b>{plain(place.domain)}</b> · at this rate<br>{_epochs_word(limit)} at {_at(end, place.axis)}<extra></extra>"
+    what = f"<b>{escape_plotly(place.domain)}</b> · at this rate<br>{_count_epochs(limit)} at {_describe_place(end, place.axis)}<extra></extra>"
     return ahead.update(
         x=np.array([now[0], far]),
         y=np.array([last, height]),
@@ -429,7 +446,7 @@ def _ahead(
     )
 
 
-def _when(log: RunLog, ends: Array, axis: Axis, limit: float, now: Array) -> str:
+def _describe_exhaustion(log: RunLog, ends: Array, axis: Axis, limit: float, now: Array) -> str:
     """When the first domains reach the limit, in words."""
     order = [int(k) for k in np.argsort(ends) if np.isfinite(ends[k])]
     if not order:
@@ -439,15 +456,15 @@ def _when(log: RunLog, ends: Array, axis: Axis, limit: float, now: Array) -> str
             else "one record has no rate yet"
         )
     told = [
-        f"{plain(log.domains[k], 24)} {'at' if n else f'{_epochs_word(limit)} at'} "
-        f"{_at(ends[k], axis)}" + (" (passed)" if ends[k] <= now[0] else "")
+        f"{escape_plotly(log.domains[k], 24)} {'at' if n else f'{_count_epochs(limit)} at'} "
+        f"{_describe_place(ends[k], axis)}" + (" (passed)" if ends[k] <= now[0] else "")
         for n, k in enumerate(order[:_MOST])
     ]
     rest = len(order) - _MOST
     return f"at this rate: {', '.join(told)}" + (f", {rest} more later" if rest > 0 else "")
 
 
-def _at(place: float, axis: Axis) -> str:
+def _describe_place(place: float, axis: Axis) -> str:
     if axis.kind == "step":
         return f"step {place:,.0f}"
     if axis.kind == "time":
@@ -455,25 +472,25 @@ def _at(place: float, axis: Axis) -> str:
     return f"{format_count(place)} tokens"
 
 
-def _epochs_word(limit: float) -> str:
+def _count_epochs(limit: float) -> str:
     return f"{limit:g} epoch{'' if limit == 1 else 's'}"
 
 
-def _path(
-    log: RunLog, place: Place, points: tuple[NDArray[np.int64], Array] | None, *, visible: bool
+def _draw_path(
+    log: RunLog, place: LineSpec, points: tuple[NDArray[np.int64], Array] | None, *, visible: bool
 ) -> go.Scatter:
     """Loss over weight."""
     k = log.domains.index(place.domain)
     if points is not None:
         both = np.isfinite(log.weights[points[0], k])
         points = points[0][both], points[1][both]
-    trace = _styled(line(log, place, points, visible=visible), width=1.6)
+    trace = _style_line(draw_line(log, place, points, visible=visible), width=1.6)
     rows = points[0] if points is not None else np.empty(0, np.int64)
-    what = f"<b>{plain(place.domain)}</b> · %{{meta[3]}}<br>%{{x:.2f}}% · %{{y:.4~f}} {place.unit}<extra></extra>"
+    what = f"<b>{escape_plotly(place.domain)}</b> · %{{meta[3]}}<br>%{{x:.2f}}% · %{{y:.4~f}} {place.unit}<extra></extra>"
     return trace.update(x=100 * log.weights[rows, k], hovertemplate=what, mode="lines")
 
 
-def _ends(path: go.Scatter, place: Place) -> go.Scatter:
+def _draw_ends(path: go.Scatter, place: LineSpec) -> go.Scatter:
     """Where a path begins and where it is now."""
     ends = [0, -1] if path.visible else []
     # The name stands on the side that the path did not come from, where there is room for it.
@@ -485,7 +502,7 @@ def _ends(path: go.Scatter, place: Place) -> go.Scatter:
         uid=f"{path.uid}ends",
         meta=[*path.meta[:2], "ends", path.meta[3]],
         mode="markers+text",
-        text=["", plain(place.domain, 24)],
+        text=["", escape_plotly(place.domain, 24)],
         textposition="middle left" if leftwards else "middle right",
         hoverinfo="skip",
         opacity=1.0,

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from reweightviz.core.errors import InvalidValue, ReweightvizError, listed
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import Array
-from reweightviz.figures.decimation import LIMIT, Decimated
-from reweightviz.figures.palette import colors as palette
+from reweightviz.figures.decimation import LIMIT, Decimation
+from reweightviz.figures.palette import choose_colors as palette
 from reweightviz.figures.theme import MUTED
 
 _PREFERRED = ("loss", "held_out_loss", "excess_loss", "reference_loss", "drawn_tokens")
@@ -25,69 +25,69 @@ Within = tuple[float, float] | None
 """From where to where on the x axis lines are drawn in full detail; everywhere alike when None."""
 
 
-class Lines(NamedTuple):
+class ZoomedLines(NamedTuple):
     """The lines of a table (T, K): coarse, and finer between the rows that are zoomed to."""
 
-    coarse: Decimated
-    fine: Decimated | None = None
+    coarse: Decimation
+    fine: Decimation | None = None
     low: int = 0
     high: int = 0
 
-    def line(self, k: int, *, gaps: bool = True) -> tuple[NDArray[np.int64], Array]:
+    def points(self, k: int, *, gaps: bool = True) -> tuple[NDArray[np.int64], Array]:
         """Rows (P,) and values (P,) of line ``k``; without gaps the measured points alone."""
-        rows, y = self.coarse.line(k, gaps=gaps)
+        rows, y = self.coarse.points(k, gaps=gaps)
         if self.fine is None:
             return rows, y
-        inside, its_y = self.fine.line(k, gaps=gaps)
+        inside, its_y = self.fine.points(k, gaps=gaps)
         left, right = np.searchsorted(rows, [self.low, self.high])
         return np.concatenate([rows[:left], inside, rows[right:]]), np.concatenate(
             [y[:left], its_y, y[right:]]
         )
 
-    def rows(self) -> NDArray[np.int64]:
+    def shared_rows(self) -> NDArray[np.int64]:
         """Rows at which every line has a point: those of all lines together, thinned again to about as many as one has."""
-        lines = [self.line(k)[0] for k in range(self.coarse.width)]
+        lines = [self.points(k)[0] for k in range(self.coarse.width)]
         every = np.unique(np.concatenate([np.empty(0, np.int64), *lines]))
         step = -(-len(every) // LIMIT)
         return np.unique(np.append(every[::step], every[-1:])) if step > 1 else every
 
 
-class Kept:
+class DrawingCache:
     """What a widget keeps from one drawing to the next, so that one more step costs one more step; it is for logs that only grow.
 
     A figure that is drawn once makes its own.
     """
 
     def __init__(self) -> None:
-        self._coarse: dict[object, Decimated] = {}
-        self._fine: dict[object, tuple[int, Decimated]] = {}
+        self._coarse: dict[object, Decimation] = {}
+        self._fine: dict[object, tuple[int, Decimation]] = {}
         self._scanned: dict[object, tuple[int, bool]] = {}
 
-    def lines(
+    def decimate(
         self,
         key: tuple[object, ...],
         values: Array,
         *,
         smooth: int = 0,
         between: tuple[int, int] | None = None,
-    ) -> Lines:
+    ) -> ZoomedLines:
         """The lines of the table (T, K) under that key, with more detail between those rows."""
         key = (*key, smooth)
         coarse = self._coarse.get(key)
         if coarse is None or coarse.length > len(values):
-            coarse = self._coarse[key] = Decimated(smooth)
+            coarse = self._coarse[key] = Decimation(smooth)
         coarse.grow(values)
         low, high = between or (0, len(values))
         if len(values) <= LIMIT or (low, high) == (0, len(values)):
-            return Lines(coarse)
+            return ZoomedLines(coarse)
         start, fine = self._fine.get(key, (-1, coarse))
         if start != low or fine.length > high:
-            fine = Decimated(smooth, low)
+            fine = Decimation(smooth, low)
             self._fine[key] = low, fine
         fine.grow(values[:high])
-        return Lines(coarse, fine, low, high)
+        return ZoomedLines(coarse, fine, low, high)
 
-    def measured(self, key: object, values: Array) -> bool:
+    def has_values(self, key: object, values: Array) -> bool:
         """Whether there is one number in the table (T, K)."""
         seen, found = self._scanned.get(key, (0, False))
         if not found:
@@ -104,7 +104,7 @@ class Kept:
 # ---- names and colours
 
 
-def checked_logs(logs: RunLog | Sequence[RunLog]) -> list[RunLog]:
+def check_logs(logs: RunLog | Sequence[RunLog]) -> list[RunLog]:
     """The logs as a list; one sentence where there is none or something else came."""
     given = [logs] if isinstance(logs, RunLog) else list(logs)
     if not given:
@@ -120,12 +120,12 @@ def checked_logs(logs: RunLog | Sequence[RunLog]) -> list[RunLog]:
     return given
 
 
-def domains_of(logs: Sequence[RunLog]) -> list[str]:
+def list_domains(logs: Sequence[RunLog]) -> list[str]:
     """Every domain of the logs, in order of first appearance."""
     return list(dict.fromkeys(name for log in logs for name in log.domains))
 
 
-def run_names(logs: Sequence[RunLog]) -> list[str]:
+def name_runs(logs: Sequence[RunLog]) -> list[str]:
     """What the runs are called: a repeated name gets its number."""
     names: list[str] = []
     for log in logs:
@@ -134,23 +134,23 @@ def run_names(logs: Sequence[RunLog]) -> list[str]:
     return names
 
 
-def signals_of(logs: Sequence[RunLog], kept: Kept | None = None) -> list[str]:
+def list_signals(logs: Sequence[RunLog], cache: DrawingCache | None = None) -> list[str]:
     """The signals with at least one measured value in one of the logs."""
-    kept = kept or Kept()
+    cache = cache or DrawingCache()
     named = [*_PREFERRED, *sorted({name for log in logs for name in log.signals} - set(_PREFERRED))]
     return [
         name
         for name in named
         if any(
-            name in log.signals and kept.measured((r, name), log.signals[name])
+            name in log.signals and cache.has_values((r, name), log.signals[name])
             for r, log in enumerate(logs)
         )
     ]
 
 
-def colors_of(logs: Sequence[RunLog], colors: Colors = None) -> dict[str, str]:
+def color_domains(logs: Sequence[RunLog], colors: Colors = None) -> dict[str, str]:
     """Domain to colour; domains that a given mapping leaves out are grey."""
-    names = domains_of(logs)
+    names = list_domains(logs)
     if isinstance(colors, Mapping):
         return {name: colors.get(name, MUTED) for name in names}
     chosen = palette(len(names)) if colors is None else list(colors)
@@ -172,18 +172,18 @@ class Axis(NamedTuple):
     unit: float
 
 
-def axes_of(logs: Sequence[RunLog], kept: Kept | None = None) -> list[str]:
+def list_axes(logs: Sequence[RunLog], cache: DrawingCache | None = None) -> list[str]:
     """The axes that all logs can be drawn against: ``"step"``, ``"tokens"``, ``"time"``."""
-    kept = kept or Kept()
+    cache = cache or DrawingCache()
     counted = all(
-        tokens_per_step(log) or kept.measured((r, "tokens"), log.tokens)
+        read_tokens_per_step(log) or cache.has_values((r, "tokens"), log.tokens)
         for r, log in enumerate(logs)
     )
-    timed = all(kept.measured((r, "time"), log.times) for r, log in enumerate(logs))
+    timed = all(cache.has_values((r, "time"), log.times) for r, log in enumerate(logs))
     return ["step", *(["tokens"] if counted else []), *(["time"] if timed else [])]
 
 
-def axis_of(logs: Sequence[RunLog], x: str, kept: Kept | None = None) -> Axis:
+def choose_axis(logs: Sequence[RunLog], x: str, cache: DrawingCache | None = None) -> Axis:
     """The axis of that name.
 
     Raises:
@@ -191,9 +191,11 @@ def axis_of(logs: Sequence[RunLog], x: str, kept: Kept | None = None) -> Axis:
     """
     if x not in ("step", "tokens", "time"):
         raise InvalidValue(name="x", value=x, expected="'step', 'tokens' or 'time'")
-    if x not in axes_of(logs, kept):
+    if x not in list_axes(logs, cache):
         lacking = listed(
-            name for log, name in zip(logs, run_names(logs), strict=True) if x not in axes_of([log])
+            name
+            for log, name in zip(logs, name_runs(logs), strict=True)
+            if x not in list_axes([log])
         )
         needs = {
             "tokens": "'batch' and 'context' in the meta of every log, or the tokens of its steps",
@@ -207,7 +209,7 @@ def axis_of(logs: Sequence[RunLog], x: str, kept: Kept | None = None) -> Axis:
     return Axis(x, f"{word} since the start", unit)
 
 
-def tokens_per_step(log: RunLog) -> float | None:
+def read_tokens_per_step(log: RunLog) -> float | None:
     """Batch times context, as the trainer wrote them; None where it did not."""
     try:
         each = float(log.meta.get("batch") or 0) * float(log.meta.get("context") or 0)
@@ -216,22 +218,22 @@ def tokens_per_step(log: RunLog) -> float | None:
     return each if 0 < each < float("inf") else None
 
 
-def abscissa(log: RunLog, axis: Axis, rows: NDArray[np.int64] | slice) -> Array:
+def place_rows(log: RunLog, axis: Axis, rows: NDArray[np.int64] | slice) -> Array:
     """Where those rows of the log stand on the axis."""
     if axis.kind == "time":
         return (log.times[rows] - _began(log)) / axis.unit
     if axis.kind == "step":
         return log.steps[rows].astype(np.float64)
-    each = tokens_per_step(log)
+    each = read_tokens_per_step(log)
     counted = each is None or np.isfinite(log.tokens[-_RECENT:]).any()
     return log.tokens[rows] if counted else log.steps[rows] * (each or 1.0)
 
 
-def rows_within(log: RunLog, axis: Axis, within: Within) -> tuple[int, int] | None:
+def find_rows(log: RunLog, axis: Axis, within: Within) -> tuple[int, int] | None:
     """From which row to which the log stands there on the axis; None where all of it is asked for."""
     if within is None:
         return None
-    x = log.steps if axis.kind == "step" else np.nan_to_num(abscissa(log, axis, slice(None)))
+    x = log.steps if axis.kind == "step" else np.nan_to_num(place_rows(log, axis, slice(None)))
     low, high = np.searchsorted(x, [min(within), max(within)])
     return max(int(low) - 1, 0), min(int(high) + 1, len(log))
 

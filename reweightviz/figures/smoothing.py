@@ -40,7 +40,7 @@ class Ema:
         seen = np.zeros(K) if self._total is None else self._seen.copy()
         smoothed = np.full(values.shape, np.nan)
         there = np.isfinite(values)
-        for columns, rows in _alike(there):
+        for columns, rows in _group_columns(there):
             count = int(rows.sum())
             if count:
                 measured = np.ascontiguousarray(
@@ -55,7 +55,7 @@ class Ema:
         return smoothed, total, seen
 
 
-def _alike(there: NDArray[np.bool_]) -> list[tuple[NDArray[np.int64], NDArray[np.bool_]]]:
+def _group_columns(there: NDArray[np.bool_]) -> list[tuple[NDArray[np.int64], NDArray[np.bool_]]]:
     """Columns that are measured on the same rows, and those rows."""
     if there.all():
         return [(np.arange(there.shape[1]), there[:, 0])] if there.size else []

@@ -32,18 +32,18 @@ class Scale(NamedTuple):
 
     def ticks(self, suffix: str | None = None) -> list[tuple[float, str]]:
         """Pixel and words of round numbers, as many as there is room for."""
-        found = round_numbers(
+        found = choose_ticks(
             self.low,
             self.high,
             max(int(abs(self.end - self.start) // _APART[self.end > self.start]), 2),
         )
         return [
             (self.at(value), words + (suffix or ""))
-            for value, words in zip(found, _numbers(found), strict=True)
+            for value, words in zip(found, _format_ticks(found), strict=True)
         ]
 
 
-def scale_of(
+def fit_scale(
     values: Array, start: float, end: float, *, room: float = 0.0, from_zero: bool = False
 ) -> Scale:
     """From the least to the greatest and a share of room around; from 0 where all are above; a lone value in the middle."""
@@ -54,10 +54,10 @@ def scale_of(
     return Scale(low if from_zero else low - around, high + around, start, end)
 
 
-def round_numbers(low: float, high: float, most: int) -> list[float]:
+def choose_ticks(low: float, high: float, most: int) -> list[float]:
     """Round numbers from low to high, 1, 2 or 5 times a power of ten apart, about so many at most.
 
-    >>> round_numbers(1.74, 5.44, most=6)
+    >>> choose_ticks(1.74, 5.44, most=6)
     [2.0, 3.0, 4.0, 5.0]
     """
     least = (high - low) / most
@@ -68,7 +68,7 @@ def round_numbers(low: float, high: float, most: int) -> list[float]:
     ]
 
 
-def axes(
+def draw_axes(
     across: Scale,
     down: Scale,
     *,
@@ -76,28 +76,28 @@ def axes(
     suffixes: tuple[str | None, str | None] = (None, None),
 ) -> list[str]:
     """Rules with their numbers, the numbers below, and what stands on x."""
-    parts = [words_at(across.end, down.start + 34, title, "end")]
+    parts = [draw_text(across.end, down.start + 34, title, "end")]
     for at, words in down.ticks(suffixes[1]):
         parts += [
-            rule(across.start, at, f"H{across.end}", opacity=0.25),
-            words_at(across.start - 6, at + 4, words, "end"),
+            draw_rule(across.start, at, f"H{across.end}", opacity=0.25),
+            draw_text(across.start - 6, at + 4, words, "end"),
         ]
     return parts + [
-        words_at(at, down.start + 16, words, "middle") for at, words in across.ticks(suffixes[0])
+        draw_text(at, down.start + 16, words, "middle") for at, words in across.ticks(suffixes[0])
     ]
 
 
-def rule(x: float, y: float, to: str, *, opacity: float = 1.0, dash: str = "none") -> str:
+def draw_rule(x: float, y: float, to: str, *, opacity: float = 1.0, dash: str = "none") -> str:
     """A thin grey line from a point ``to`` where the path says."""
     return f'<path d="M{x:.1f} {y:.1f}{to}" stroke="{MUTED}" stroke-opacity="{opacity:g}" stroke-dasharray="{dash}"/>'
 
 
-def words_at(x: float, y: float, text: str, anchor: str = "start", fill: str = MUTED) -> str:
+def draw_text(x: float, y: float, text: str, anchor: str = "start", fill: str = MUTED) -> str:
     """A line of text, escaped already."""
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{html.escape(fill)}">{text}</text>'
 
 
-def document(width: float, height: float, parts: Iterable[str]) -> str:
+def assemble_svg(width: float, height: float, parts: Iterable[str]) -> str:
     """The SVG of its parts: transparent, and nothing filled that does not say so."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
@@ -106,10 +106,10 @@ def document(width: float, height: float, parts: Iterable[str]) -> str:
     )
 
 
-def _numbers(values: Sequence[float]) -> list[str]:
+def _format_ticks(values: Sequence[float]) -> list[str]:
     """As short as they go, all in one way.
 
-    >>> _numbers([0.1, 0.1 + 0.2]), _numbers([500, 1000]), _numbers([5e8, 1e9]), _numbers([0, 5e-5, 1e-4])
+    >>> _format_ticks([0.1, 0.1 + 0.2]), _format_ticks([500, 1000]), _format_ticks([5e8, 1e9]), _format_ticks([0, 5e-5, 1e-4])
     (['0.1', '0.3'], ['500', '1,000'], ['0.5B', '1B'], ['0', '0.5e-4', '1e-4'])
     """
     largest = max(map(abs, values), default=0.0)

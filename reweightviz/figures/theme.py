@@ -6,7 +6,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from reweightviz.figures.palette import colors, rgb
+from reweightviz.figures.palette import choose_colors, parse_hex
 
 FONT = "var(--jp-ui-font-family, system-ui, sans-serif)"
 MUTED = "#808080"
@@ -16,11 +16,11 @@ RULE = "rgba(128,128,128,0.22)"
 REST = "rgba(128,128,128,0.25)"
 """Domains without a colour of their own."""
 CLEAR = "rgba(0,0,0,0)"
-WORSE, BETTER = colors(4)[1::2]
+WORSE, BETTER = choose_colors(4)[1::2]
 SMALL = {"size": 11}
 
 
-def axis_style(**own: Any) -> dict[str, Any]:
+def style_axis(**own: Any) -> dict[str, Any]:
     """Return the settings of an axis: faint grid lines, small numbers, and ``own`` above these."""
     plain = {
         "gridcolor": RULE,
@@ -33,17 +33,17 @@ def axis_style(**own: Any) -> dict[str, Any]:
     return plain | own
 
 
-def title_style(text: str, **own: Any) -> dict[str, Any]:
+def style_title(text: str, **own: Any) -> dict[str, Any]:
     """Return the title of an axis or a colour bar."""
     return {"text": text, "font": SMALL} | own
 
 
-def word_style(text: str, **own: Any) -> dict[str, Any]:
+def style_words(text: str, **own: Any) -> dict[str, Any]:
     """Return an annotation placed on the paper, without an arrow."""
     return {"text": text, "xref": "paper", "yref": "paper", "showarrow": False, "font": SMALL} | own
 
 
-def layout_style(
+def style_layout(
     height: int, *, left: int, right: int, top: int, bottom: int, **own: Any
 ) -> dict[str, Any]:
     """Return the layout of a figure: transparent, muted words, margins in pixels, and ``own`` beside these."""
@@ -60,7 +60,7 @@ def layout_style(
 
 def dress_panels(figure: go.Figure, height: int, *, top: int, bottom: int, **own: Any) -> go.Figure:
     """Lay out a figure of panels with a title each."""
-    figure.update_layout(layout_style(height, left=54, right=10, top=top, bottom=bottom, **own))
+    figure.update_layout(style_layout(height, left=54, right=10, top=top, bottom=bottom, **own))
     figure.update_annotations(font={"size": 12, "color": MUTED})
     return figure
 
@@ -71,5 +71,5 @@ def tint(color: str, opacity: float) -> str:
     >>> tint("#60a7ff", 0.62)
     'rgba(96,167,255,0.62)'
     """
-    red, green, blue = rgb(color) if color.startswith("#") else rgb(MUTED)
+    red, green, blue = parse_hex(color) if color.startswith("#") else parse_hex(MUTED)
     return f"rgba({red},{green},{blue},{opacity})"

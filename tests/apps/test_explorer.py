@@ -312,9 +312,9 @@ def test_it_works_from_a_table_of_tokens_alone():
 @pytest.mark.parametrize(
     ("bad", "sentence"),
     [
-        ({"web": -1, 'co"de <b>': 1, "🦜": 1}, "weights must be finite and >= 0; 'web' has -1"),
+        ({"web": -1, 'co"de <b>': 1, "🦜": 1}, "'web' must be finite and >= 0; got -1"),
         (dict.fromkeys(NAMES, 0), "must sum to 1; these sum to 0"),
-        (dict.fromkeys(NAMES, float("nan")), "weights must be finite and >= 0; 'web' has nan"),
+        (dict.fromkeys(NAMES, float("nan")), "'web' must be finite and >= 0; got nan"),
         ({"web": 1.0}, "name different domains"),
     ],
 )

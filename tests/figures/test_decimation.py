@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from reweightviz.core.runlog import RunLog
 from reweightviz.figures.curves import loss_figure, weight_figure
-from reweightviz.figures.decimation import LIMIT, Decimated
-from reweightviz.figures.runs import Kept
+from reweightviz.figures.decimation import LIMIT, Decimation
+from reweightviz.figures.runs import DrawingCache
 from reweightviz.figures.smoothing import Ema, ema
 
 
@@ -22,7 +22,7 @@ def noisy(T, K=2, seed=0, holes=0.0):
 
 
 def at_once(values, **settings):
-    lines = Decimated(**settings)
+    lines = Decimation(**settings)
     lines.grow(values)
     return lines
 
@@ -32,7 +32,7 @@ def at_once(values, **settings):
 def test_every_extreme_is_there_in_at_most_the_points_promised(T, holes):
     values = noisy(T, holes=holes)
     for k in range(2):
-        rows, y = at_once(values).line(k)
+        rows, y = at_once(values).points(k)
         assert len(rows) <= LIMIT + 2
         assert (np.diff(rows) > 0).all()
         np.testing.assert_array_equal(y, values[rows, k])
@@ -55,13 +55,13 @@ def test_every_extreme_is_there_in_at_most_the_points_promised(T, holes):
 def test_gaps_stay_gaps_and_a_line_without_them_is_its_measured_points():
     values = noisy(100_000)
     values[40_000:60_000] = np.nan
-    rows, y = at_once(values).line(0)
+    rows, y = at_once(values).points(0)
     gap = (rows >= 40_000) & (rows < 60_000)
     assert gap.any() and np.isnan(y[gap]).all() and np.isfinite(y[~gap]).all()
-    rows, y = at_once(values).line(0, gaps=False)
+    rows, y = at_once(values).points(0, gaps=False)
     assert np.isfinite(y).all()
     values[::2] = np.nan
-    rows, y = at_once(values).line(0)
+    rows, y = at_once(values).points(0)
     # Measured every second row: no two points are joined, as in the raw line, but for a bucket's gap that is drawn beside it.
     assert np.isnan(y).sum() > len(y) / 4
 
@@ -69,7 +69,7 @@ def test_gaps_stay_gaps_and_a_line_without_them_is_its_measured_points():
 def test_infinite_values_are_gaps():
     values = noisy(10_000)
     values[[100, 5000, 9999]] = [[np.inf], [-np.inf], [np.inf]]
-    assert np.isfinite(at_once(values).line(0, gaps=False)[1]).all()
+    assert np.isfinite(at_once(values).points(0, gaps=False)[1]).all()
     log = RunLog(("a", "b"), np.arange(10_000), np.full((10_000, 2), 0.5), {"loss": values})
     assert not np.isinf(loss_figure(log).data[0].y).any()
 
@@ -84,13 +84,13 @@ def test_infinite_values_are_gaps():
 )
 def test_grown_bit_by_bit_it_keeps_the_extremes_too(seed, growth, smooth, holes, start):
     values = noisy(sum(growth), seed=seed, holes=holes)
-    lines, T = Decimated(smooth, start), 0
+    lines, T = Decimation(smooth, start), 0
     for more in growth:
         T += more
         lines.grow(values[:T])
     expected = ema(values, smooth) if smooth else values
     for k in range(2):
-        rows, y = lines.line(k)
+        rows, y = lines.points(k)
         np.testing.assert_allclose(y, expected[rows, k], rtol=1e-9)
         shown = expected[start:, k]
         if np.isfinite(shown).any():
@@ -101,11 +101,11 @@ def test_grown_bit_by_bit_it_keeps_the_extremes_too(seed, growth, smooth, holes,
 def test_the_last_row_may_still_be_filled_in():
     values = noisy(5000)
     values[-1] = np.nan
-    lines = Decimated(3)
+    lines = Decimation(3)
     lines.grow(values)
     values[-1] = 50.0
     lines.grow(values)
-    np.testing.assert_allclose(lines.line(0)[1][-1], ema(values, 3)[-1, 0])
+    np.testing.assert_allclose(lines.points(0)[1][-1], ema(values, 3)[-1, 0])
 
 
 def test_smoothing_in_pieces_is_smoothing_at_once():
@@ -149,9 +149,9 @@ def test_a_figure_says_what_it_leaves_out():
 )
 @pytest.mark.parametrize("smooth", [0, 9])
 def test_zooming_in_brings_every_point_back(x, within, each, smooth):
-    log, kept = long_log(), Kept()
-    loss_figure(log, x=x, smooth=smooth, kept=kept)
-    line = loss_figure(log, x=x, smooth=smooth, within=within, kept=kept).data[3 if smooth else 0]
+    log, cache = long_log(), DrawingCache()
+    loss_figure(log, x=x, smooth=smooth, cache=cache)
+    line = loss_figure(log, x=x, smooth=smooth, within=within, cache=cache).data[3 if smooth else 0]
     inside = (line.x >= within[0]) & (line.x <= within[1])
     assert inside.sum() == 1001
     np.testing.assert_allclose(np.diff(line.x[inside]), each)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.figures.palette import colors, rgb, sequential
+from reweightviz.figures.palette import build_ramp, choose_colors, parse_hex
 
 # Machado, Oliveira, Fernandes (2009), severity 1.0, on linear RGB.
 SIGHTS = {
@@ -59,7 +59,7 @@ def oklab(light):
 
 
 def nearest_pair(k, sight):
-    lab = oklab(linear([rgb(color) for color in colors(k)]) @ SIGHTS[sight].T)
+    lab = oklab(linear([parse_hex(color) for color in choose_colors(k)]) @ SIGHTS[sight].T)
     distance = np.linalg.norm(lab[:, None] - lab[None], axis=-1)
     return distance[np.triu_indices(k, 1)].min()
 
@@ -72,29 +72,29 @@ def test_first_eight_stay_apart(sight, least):
 
 
 def test_sixty_distinct():
-    assert len(set(colors(60))) == 60
+    assert len(set(choose_colors(60))) == 60
     assert nearest_pair(20, "normal") > 0.11
     assert nearest_pair(60, "normal") > 0.065
 
 
 def test_legible_on_white_and_on_111():
-    light = linear([rgb(color) for color in colors(60)]) @ [0.2126, 0.7152, 0.0722]
+    light = linear([parse_hex(color) for color in choose_colors(60)]) @ [0.2126, 0.7152, 0.0722]
     dark = linear([[0x11] * 3]) @ [0.2126, 0.7152, 0.0722]
     assert (1.05 / (light + 0.05)).min() > 2.1
     assert ((light + 0.05) / (dark + 0.05)).min() > 3
 
 
 def test_a_domain_keeps_its_colour():
-    assert colors(60)[:7] == colors(7)
-    assert colors(61)[60] == colors(1)[0]
-    assert colors(0) == []
+    assert choose_colors(60)[:7] == choose_colors(7)
+    assert choose_colors(61)[60] == choose_colors(1)[0]
+    assert choose_colors(0) == []
     with pytest.raises(ReweightvizError, match="count of 0 or more; got -1"):
-        colors(-1)
+        choose_colors(-1)
 
 
 @pytest.mark.parametrize("sight", SIGHTS)
 def test_ramp_keeps_its_order(sight):
-    table = sequential()
+    table = build_ramp()
     assert table.shape == (256, 3)
     assert table.dtype == np.uint8
     lightness = oklab(linear(table) @ SIGHTS[sight].T)[:, 0]
@@ -102,6 +102,6 @@ def test_ramp_keeps_its_order(sight):
 
 
 def test_ramp_is_even():
-    lab = oklab(linear(sequential()))
+    lab = oklab(linear(build_ramp()))
     step = np.linalg.norm(np.diff(lab[::15], axis=0), axis=1)
     assert step.max() / step.min() < 1.8

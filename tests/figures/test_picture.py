@@ -10,8 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reweightviz.figures.map_picture import dot_diameter, draw_map, encode_png, place
-from reweightviz.figures.palette import colors, rgb
+from reweightviz.figures.map_picture import (
+    choose_dot_diameter,
+    draw_map,
+    encode_png,
+    fit_to_picture,
+)
+from reweightviz.figures.palette import choose_colors, parse_hex
 from reweightviz.numerics.grids import density_grids, emphasis, opacity, quantised, size_factor
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "scales.json").read_text("utf-8"))
@@ -45,12 +50,12 @@ def test_golden_emphasis_size_opacity():
 def test_golden_places_and_dots():
     fit = GOLDEN["fit"]
     np.testing.assert_allclose(
-        place(np.array(fit["places"], np.uint16), fit["width"], fit["height"]),
+        fit_to_picture(np.array(fit["places"], np.uint16), fit["width"], fit["height"]),
         fit["pixels"],
         rtol=1e-12,
     )
     for n, width, height, dot in GOLDEN["dots"]:
-        assert dot_diameter(n, width, height) == pytest.approx(dot, rel=1e-12)
+        assert choose_dot_diameter(n, width, height) == pytest.approx(dot, rel=1e-12)
 
 
 def test_ink_is_linear_below_neutral():
@@ -73,24 +78,26 @@ def test_grids_count_every_document_once():
 def test_any_finite_places(xy):
     q = quantised(xy)
     assert q.dtype == np.uint16
-    assert np.isfinite(place(q, 50, 40)).all()
+    assert np.isfinite(fit_to_picture(q, 50, 40)).all()
 
 
 def two_domains(weights, **keywords):
     xy = np.array([[10_000, 30_000]] * 40 + [[50_000, 30_000]] * 40, np.uint16)
     codes = np.repeat([0, 1], 40).astype(np.int32)
     options = {"natural": np.array([0.5, 0.5]), "width": 80, "height": 40} | keywords
-    return decoded(draw_map(xy, codes, colors(2), weights=np.array(weights, float), **options))
+    return decoded(
+        draw_map(xy, codes, choose_colors(2), weights=np.array(weights, float), **options)
+    )
 
 
 def test_picture_shows_both_in_their_colours():
     image = two_domains([0.5, 0.5])
     assert image.shape == (40, 80, 4)
     left, right = image[:, :40], image[:, 40:]
-    for half, color in zip((left, right), colors(2), strict=True):
+    for half, color in zip((left, right), choose_colors(2), strict=True):
         inked = half[half[..., 3] > 200]
         assert len(inked)
-        assert (np.abs(inked[:, :3].astype(int) - rgb(color)) <= 1).all()
+        assert (np.abs(inked[:, :3].astype(int) - parse_hex(color)) <= 1).all()
 
 
 def test_a_domain_without_weight_is_gone():

@@ -11,11 +11,16 @@ from reweightviz.apps.monitor.export import _keyed
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.runlog import RunLog
 from reweightviz.figures.curves import loss_figure, weight_figure
-from reweightviz.figures.run_amounts import Derived, effective_by_step, exhaustion, shares
+from reweightviz.figures.run_amounts import (
+    RunCache,
+    compute_shares,
+    count_effective_domains,
+    project_exhaustion,
+)
 from reweightviz.figures.run_panels import EFFECTIVE, compare_figure, scalars_figure
-from reweightviz.figures.run_svg import svg_text
+from reweightviz.figures.run_svg import draw_run_svg
 from reweightviz.figures.run_views import epochs_figure, excess_figure, phase_figure, shares_figure
-from reweightviz.figures.runs import Axis, abscissa, axis_of, tokens_per_step
+from reweightviz.figures.runs import Axis, choose_axis, place_rows, read_tokens_per_step
 
 NAMES = ("web", "code", "math")
 TOKENS = {"web": 50_000.0, "code": 20_000.0, "math": 1_000.0}
@@ -105,26 +110,26 @@ def test_a_last_row_without_time_or_tokens_changes_no_axis():
     log = run(
         3, times=[0.0, 1e5, np.nan], tokens=[10.0, 20.0, np.nan], meta={"batch": 2, "context": 3}
     )
-    assert axis_of([log], "time").title == "hours since the start"
+    assert choose_axis([log], "time").title == "hours since the start"
     np.testing.assert_array_equal(
-        abscissa(log, axis_of([log], "tokens"), slice(None)), [10, 20, np.nan]
+        place_rows(log, choose_axis([log], "tokens"), slice(None)), [10, 20, np.nan]
     )
-    assert tokens_per_step(run(3, meta={"batch": "auto", "context": 3})) is None
+    assert read_tokens_per_step(run(3, meta={"batch": "auto", "context": 3})) is None
 
 
 def test_shares_are_of_the_tokens_that_were_drawn():
     log = run()
-    realised, planned = shares(log)
+    realised, planned = compute_shares(log)
     drawn = log["drawn_tokens"]
     assert np.allclose(realised, drawn.cumsum(0) / drawn.sum(1).cumsum()[:, None])
     assert np.allclose(planned[-1], log.weights.mean(0))
-    assert np.allclose(shares(log, window=5)[0][-1], drawn[-5:].sum(0) / 500)
-    assert np.allclose(shares(log, window=5)[1][-1], [0.3, 0.3, 0.4])
+    assert np.allclose(compute_shares(log, window=5)[0][-1], drawn[-5:].sum(0) / 500)
+    assert np.allclose(compute_shares(log, window=5)[1][-1], [0.3, 0.3, 0.4])
     assert "furthest apart now" in shares_figure(log).layout.annotations[0].text
     # Weights that are not logged at every record hold until the next ones.
     gappy = run()
     gappy.weights[1:30] = np.nan
-    assert np.allclose(shares(gappy)[1], planned)
+    assert np.allclose(compute_shares(gappy)[1], planned)
 
 
 def test_exhaustion_at_the_rate_of_the_last_records():
@@ -134,9 +139,9 @@ def test_exhaustion_at_the_rate_of_the_last_records():
         [[0.5, 0.5, 0.0]] * 3,
         {"drawn_tokens": [[50, 50, 0]] * 3},
     )
-    ends = exhaustion(log, {"web": 300, "code": 120, "idle": 10}, STEP)
+    ends = project_exhaustion(log, {"web": 300, "code": 120, "idle": 10}, STEP)
     assert ends[0] == 60 and ends[1] == 30 and np.isinf(ends[2])
-    assert exhaustion(log, {"web": 300, "code": 120}, STEP, limit=4)[0] == 240
+    assert project_exhaustion(log, {"web": 300, "code": 120}, STEP, limit=4)[0] == 240
     figure = epochs_figure(log, {"web": 300, "code": 120, "idle": 10})
     assert "code 1 epoch at step 30 (passed), web at step 60" in figure.layout.annotations[0].text
     assert line(figure, "web", "ahead").x.tolist() == [30, 60] and line(
@@ -174,7 +179,7 @@ def test_effective_domains_and_scalars_have_a_panel_each():
     assert {trace.line.color for trace in seen if trace.meta[1] == "mine"}.isdisjoint(
         trace.line.color for trace in seen if trace.meta[1] == "other"
     )
-    assert effective_by_step(run())[0, 0] == pytest.approx(
+    assert count_effective_domains(run())[0, 0] == pytest.approx(
         np.exp(-sum(p * np.log(p) for p in (0.6, 0.3, 0.1)))
     )
 
@@ -227,7 +232,7 @@ def test_what_cannot_be_drawn_is_said(name, log):
         or "no step" in words
         or "nothing says" in words
     ), words
-    assert svg_text(figure).startswith("<svg")
+    assert draw_run_svg(figure).startswith("<svg")
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -236,7 +241,7 @@ def test_gaps_and_unknown_weights_are_gaps(name):
     log.weights[:] = np.nan
     log.signals["loss"][::3] = np.nan
     log.signals["loss"][:, 2] = np.nan
-    assert svg_text(FIGURES[name](log)).count("nan") == 0
+    assert draw_run_svg(FIGURES[name](log)).count("nan") == 0
 
 
 @pytest.mark.parametrize("x", ["step", "tokens", "time"])
@@ -247,7 +252,7 @@ def test_every_axis(name, x):
         "compare",
         "scalars",
     )
-    assert axis_of([log], x).kind == x
+    assert choose_axis([log], x).kind == x
 
 
 def test_unknown_names_are_refused():
@@ -261,9 +266,9 @@ def test_unknown_names_are_refused():
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_drawing_as_it_grows_is_drawing_it_whole(name):
-    whole, kept = run(120), Derived()
+    whole, cache = run(120), RunCache()
     for length in (1, 7, 8, 60, 61, 119, 120):
-        figure = FIGURES[name](head(whole, length), kept=kept)
+        figure = FIGURES[name](head(whole, length), cache=cache)
     for trace, fresh in zip(figure.data, FIGURES[name](whole).data, strict=True):
         assert (
             trace.uid == fresh.uid
@@ -276,30 +281,30 @@ def test_drawing_as_it_grows_is_drawing_it_whole(name):
 def test_an_update_costs_what_is_new(name):
     log, rows = run(10_000), []
 
-    class Counting(Derived):
-        def grown(self, key, length, width, compute):
-            return super().grown(
+    class Counting(RunCache):
+        def extend(self, key, length, width, compute):
+            return super().extend(
                 key,
                 length,
                 width,
                 lambda start, done: rows.append(length - start) or compute(start, done),
             )
 
-    kept = Counting()
+    cache = Counting()
     for length, new in (
         (9_000, 9_000),
         (9_010, 11),
         (9_500, 491),
     ):  # the last row of before may have been filled in since
         rows.clear()
-        FIGURES[name](head(log, length), kept=kept)
+        FIGURES[name](head(log, length), cache=cache)
         assert rows
         assert max(rows) == new
     assert max(len(trace.x) for trace in FIGURES[name](log).data) <= 2100
 
 
 def parts(figure, tag):
-    return parseString(svg_text(figure)).getElementsByTagName(tag)  # noqa: S318
+    return parseString(draw_run_svg(figure)).getElementsByTagName(tag)  # noqa: S318
 
 
 def test_the_svg_has_round_numbers_and_every_name_once():

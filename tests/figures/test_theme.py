@@ -79,11 +79,11 @@ def test_every_figure_has_the_same_look(name):
 
 
 def test_what_a_figure_sets_itself_stands_above_the_theme():
-    assert theme.axis_style(nticks=3, showgrid=False) == theme.axis_style() | {
+    assert theme.style_axis(nticks=3, showgrid=False) == theme.style_axis() | {
         "nticks": 3,
         "showgrid": False,
     }
-    margin = theme.layout_style(300, left=1, right=2, top=3, bottom=4, margin={"pad": 5})["margin"]
+    margin = theme.style_layout(300, left=1, right=2, top=3, bottom=4, margin={"pad": 5})["margin"]
     assert margin == {"l": 1, "r": 2, "t": 3, "b": 4, "pad": 5}
 
 

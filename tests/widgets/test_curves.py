@@ -14,8 +14,8 @@ import reweightviz.widgets
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.runlog import RunLog
 from reweightviz.figures.curves import loss_figure, weight_figure
-from reweightviz.figures.curves_svg import svg_of
-from reweightviz.figures.palette import colors
+from reweightviz.figures.curves_svg import draw_svg
+from reweightviz.figures.palette import choose_colors
 from reweightviz.figures.smoothing import ema
 from reweightviz.widgets.curves.curves import LossCurves, WeightTrajectories
 
@@ -55,7 +55,7 @@ def shown(figure, run=None):
 def test_colour_follows_the_domain_and_dash_the_run():
     other = log(("math", "poems"), name="natural")
     lines = shown(loss_figure([log(), other]))
-    paint = dict(zip(("web", "code", "math", "poems"), colors(4), strict=True))
+    paint = dict(zip(("web", "code", "math", "poems"), choose_colors(4), strict=True))
     assert [(trace.meta[0], trace.meta[1]) for trace in lines] == [
         ("web", "doremi"),
         ("code", "doremi"),
@@ -150,7 +150,7 @@ def test_thin_logs():
     empty = RunLog(("web",), [1, 2], [[1], [1]], {"loss": [[np.nan], [np.nan]]})
     assert "loss was never measured" in LossCurves(empty).figure.layout.annotations[1].text
     for figure in (loss_figure(log(T=0)), loss_figure(log(T=1)), loss_figure(empty)):
-        parseString(svg_of(figure))  # noqa: S318
+        parseString(draw_svg(figure))  # noqa: S318
 
 
 def test_names_are_text():
@@ -235,7 +235,7 @@ def test_a_run_is_added():
     curves = LossCurves(log(signals=("loss",)))
     curves.add(log(("code", "poems"), name="doremi", signals=("loss", "held_out_loss")))
     assert curves.domains == ("web", "code", "math", "poems")
-    assert curves._labels.colors == colors(4)
+    assert curves._labels.colors == choose_colors(4)
     assert [value for _, value in curves._bar["signal"].options] == ["loss", "held_out_loss"]
     assert {trace.meta[1] for trace in shown(curves._chart)} == {"doremi", "doremi (2)"}
     with pytest.raises(ReweightvizError, match="drawn from RunLogs"):

@@ -12,7 +12,7 @@ from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.selection import Selection
-from reweightviz.figures.palette import MISSING, colors, sequential
+from reweightviz.figures.palette import MISSING, build_ramp, choose_colors
 from reweightviz.widgets.map.map import Map
 
 N = 203
@@ -101,7 +101,7 @@ def test_points_are_the_corpus_shuffled(corpus, xy):
 def test_domains_colours_and_natural_are_the_corpus(corpus):
     widget = Map(corpus)
     assert widget.domains == list(ODD_NAMES)
-    assert widget.palette == colors(4)
+    assert widget.palette == choose_colors(4)
     assert widget.natural == pytest.approx(corpus.natural.array.tolist())
     assert widget.mixture.array == pytest.approx(corpus.natural.array)
     assert widget.color_options == ["domain", "cluster", "loss:proxy", "tokens"]
@@ -198,7 +198,7 @@ def test_color_by_number(corpus):
     assert (np.diff(values[known][by_loss].astype(int)) >= 0).all()
     table = np.frombuffer(widget.ramp, np.uint8).reshape(256, 3)
     assert tuple(table[0]) == MISSING
-    np.testing.assert_array_equal(table[1:], sequential()[1:])
+    np.testing.assert_array_equal(table[1:], build_ramp()[1:])
     assert widget.legend["kind"] == "number"
     assert widget.legend["missing"] == 1
     assert (widget.legend["low"], widget.legend["high"]) == pytest.approx(

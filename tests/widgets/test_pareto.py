@@ -11,7 +11,7 @@ import pytest
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
-from reweightviz.figures.front import front_figure, front_svg, hover_of, note_of
+from reweightviz.figures.front import describe_front, describe_point, front_figure, front_svg
 from reweightviz.widgets.front.pareto import NOTHING, POINTS, RING, ParetoFront
 
 DOMAINS = ("web", "code <b>", "math")
@@ -68,15 +68,15 @@ def test_any_interval_fits_unless_the_front_would_be_lost_in_it():
 
 
 def test_what_a_reader_should_know_is_written():
-    assert note_of(front()) == ""
-    assert note_of(front(away=0.2)) == "hollow: outside the hull of the runs"
-    assert "wider than the whole front for chat" in note_of(front(rows=2).pipe(_widened))
+    assert describe_front(front()) == ""
+    assert describe_front(front(away=0.2)) == "hollow: outside the hull of the runs"
+    assert "wider than the whole front for chat" in describe_front(front(rows=2).pipe(_widened))
     hollow = front_figure(front(away=0.2)).data[POINTS].marker.symbol
     assert list(hollow) == ["circle-open"] * 3 + ["circle"] * 3
     rising = front_figure(front(higher_is_better=["chat"])).layout
     assert rising.xaxis.title.text == "chat (higher is better)"
     assert "&lt;i&gt;" in rising.yaxis.title.text
-    words = hover_of(front(away=0.2), 0)
+    words = describe_point(front(away=0.2), 0)
     assert "<b>chat</b> 2.000 (1.950 to 2.050)" in words
     assert "code &lt;b&gt; 70.0 %" in words
     assert "20.0 % of the tokens outside" in words
@@ -89,7 +89,7 @@ def _widened(table):
 
 def test_without_draws_there_are_no_intervals():
     assert not front_figure(front(draws=False), picked=2).data[RING].error_x.visible
-    assert "to" not in hover_of(front(draws=False), 0).split("<br>")[0]
+    assert "to" not in describe_point(front(draws=False), 0).split("<br>")[0]
 
 
 def test_the_svg_is_well_formed_and_holds_every_point():

@@ -18,8 +18,8 @@ from reweightviz.core.errors import InvalidValue, MissingPackage, ReweightvizErr
 from reweightviz.core.files import inside_folder, write_atomically
 from reweightviz.core.runlog import RunLog
 from reweightviz.figures import svg_plane
-from reweightviz.figures.run_svg import svg_text
-from reweightviz.figures.runs import run_names
+from reweightviz.figures.run_svg import draw_run_svg
+from reweightviz.figures.runs import name_runs
 from reweightviz.figures.theme import CLEAR, MUTED
 
 ENDINGS = (".html", ".svg", ".csv", ".png")
@@ -51,11 +51,11 @@ def save(
     if target.suffix == ".html":
         return write_atomically(target, _page(title, figures, notes))
     if target.suffix == ".svg":
-        return write_atomically(target, svg_text(figures[shown]))
+        return write_atomically(target, draw_run_svg(figures[shown]))
     if target.suffix == ".csv":
         return _write_table(target, logs)
     if target.suffix == ".png":
-        return write_atomically(target, _png(svg_text(figures[shown]), target.name))
+        return write_atomically(target, _png(draw_run_svg(figures[shown]), target.name))
     raise InvalidValue(
         name="a monitor", value=target.name, expected=f"saved as {', '.join(ENDINGS)}"
     )
@@ -108,7 +108,7 @@ def _write_table(path: Path, logs: Sequence[RunLog]) -> Path:
 
 def _write_rows(file: TextIO, logs: Sequence[RunLog]) -> None:
     file.write("run,step,tokens,time,domain,signal,value\n")
-    for name, log in zip(run_names(logs), logs, strict=True):
+    for name, log in zip(name_runs(logs), logs, strict=True):
         for start in range(0, len(log), _ROWS):
             long_table(log, name, slice(start, start + _ROWS)).to_csv(
                 file, header=False, index=False
@@ -129,8 +129,8 @@ def _png(svg: str, name: str) -> bytes:
     def drawn(text: str) -> bytes:
         return bytes(resvg_py.svg_to_bytes(svg_string=text, zoom=2, background="white"))
 
-    if drawn(svg_plane.document(20, 20, [svg_plane.words_at(0, 15, "x")])) == drawn(
-        svg_plane.document(20, 20, [])
+    if drawn(svg_plane.assemble_svg(20, 20, [svg_plane.draw_text(0, 15, "x")])) == drawn(
+        svg_plane.assemble_svg(20, 20, [])
     ):
         raise ReweightvizError(
             f"{name} would have no words: no font of "
@@ -184,6 +184,6 @@ def notes_of(logs: Sequence[RunLog]) -> list[str]:
     """What was found in the logs, each with the name of its run."""
     return [
         f"{name}: {note}"
-        for name, log in zip(run_names(logs), logs, strict=True)
+        for name, log in zip(name_runs(logs), logs, strict=True)
         for note in log.meta.get("notes", ())
     ]

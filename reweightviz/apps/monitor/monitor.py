@@ -19,9 +19,9 @@ from reweightviz.core.live import LiveMixture
 from reweightviz.core.protocols import Law
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.sources import Sources
-from reweightviz.figures.palette import colors as palette
-from reweightviz.figures.run_amounts import whole_tokens
-from reweightviz.figures.run_svg import svg_text
+from reweightviz.figures.palette import choose_colors as palette
+from reweightviz.figures.run_amounts import read_run_tokens
+from reweightviz.figures.run_svg import draw_run_svg
 from reweightviz.readers.read_log import follow_log
 from reweightviz.readers.tail import Tail
 from reweightviz.widgets.curves import run_curves as views
@@ -297,7 +297,7 @@ class Monitor(w.VBox):
     def _guess_budget(self) -> None:
         """The tokens of the whole run, once, as soon as a log names them."""
         named = (
-            next(filter(None, map(whole_tokens, self.logs)), None)
+            next(filter(None, map(read_run_tokens, self.logs)), None)
             if self.steering and self._guesses_budget
             else None
         )
@@ -320,7 +320,7 @@ class Monitor(w.VBox):
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         bundle = super()._repr_mimebundle_(**options)
-        return bundle | {"text/plain": repr(self), "image/svg+xml": svg_text(self.shown.figure)}
+        return bundle | {"text/plain": repr(self), "image/svg+xml": draw_run_svg(self.shown.figure)}
 
 
 _TITLES = {

@@ -25,7 +25,7 @@ from reweightviz.core.protocols import FollowedRun
 from reweightviz.core.runlog import RunLog
 from reweightviz.figures import curves as figures
 from reweightviz.figures import runs
-from reweightviz.figures.curves_svg import svg_of
+from reweightviz.figures.curves_svg import draw_svg
 from reweightviz.figures.decimation import LIMIT
 from reweightviz.widgets.common.assemble import assemble
 from reweightviz.widgets.common.reported_errors import ReportedErrors
@@ -88,7 +88,7 @@ class Curves(ipywidgets.VBox):
 
     def __init__(self, logs: Runs, *, link: str | None, colors: runs.Colors, height: int) -> None:
         self._runs, self._colors, self._height = checked_runs(logs), colors, height
-        self._kept, self._ages = runs.Kept(), list[int]()
+        self._cache, self._ages = runs.DrawingCache(), list[int]()
         self._lock = (
             threading.RLock()
         )  # the figure is drawn by the page's wishes and by a thread with news
@@ -140,7 +140,7 @@ class Curves(ipywidgets.VBox):
     @property
     def domains(self) -> tuple[str, ...]:
         """Every domain of the runs, in order of first appearance."""
-        return tuple(runs.domains_of(self._logs))
+        return tuple(runs.list_domains(self._logs))
 
     @property
     def link(self) -> str:
@@ -157,7 +157,7 @@ class Curves(ipywidgets.VBox):
         before = self._runs
         try:
             self._runs = [*before, *checked_runs([log])]
-            runs.colors_of(self._logs, self._colors)
+            runs.color_domains(self._logs, self._colors)
         except ReweightvizError:
             self._runs = before
             raise
@@ -217,7 +217,7 @@ class Curves(ipywidgets.VBox):
         """What is kept of the lines holds as long as rows are only added."""
         ages = [tail.generation for tail in self._tails]
         if ages != self._ages:
-            self._kept.clear()
+            self._cache.clear()
             self._ages = ages
 
     def _zoom(self, _: t.Bunch) -> None:
@@ -230,7 +230,7 @@ class Curves(ipywidgets.VBox):
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         bundle = super()._repr_mimebundle_(**options)
-        return bundle | {"text/plain": repr(self), "image/svg+xml": svg_of(self.figure)}
+        return bundle | {"text/plain": repr(self), "image/svg+xml": draw_svg(self.figure)}
 
     # ---- what stands in the controls
 
@@ -245,21 +245,21 @@ class Curves(ipywidgets.VBox):
             "focus": self.focus,
             "height": self._height,
             "within": tuple(self._labels.within) or None,
-            "kept": self._kept,
+            "cache": self._cache,
         }
 
     def _x_options(self) -> list[tuple[str, Any]]:
-        return [(_AXES[name], name) for name in runs.axes_of(self._logs, self._kept)]
+        return [(_AXES[name], name) for name in runs.list_axes(self._logs, self._cache)]
 
     def _offer(self) -> None:
         for name, options in self._options().items():
             control = self._bar[name]
             if list(control.options) != options:
-                kept = control.value
+                before = control.value
                 # Without options first, or ipywidgets would report a value nobody chose.
                 control.options, control.value = (
                     options,
-                    kept if kept in [each for _, each in options] else options[0][1],
+                    before if before in [each for _, each in options] else options[0][1],
                 )
             control.tooltip = name
             control.layout.display = "none" if len(options) < 2 else None
@@ -273,11 +273,11 @@ class Curves(ipywidgets.VBox):
     # ---- drawing
 
     def _name_lines(self) -> None:
-        paint = runs.colors_of(self._logs, self._colors)
+        paint = runs.color_domains(self._logs, self._colors)
         if self._labels.domains != list(paint):
             with self._labels.hold_sync():
                 self._labels.domains, self._labels.colors = list(paint), list(paint.values())
-        names = runs.run_names(self._logs)
+        names = runs.name_runs(self._logs)
         dashes = [figures.DASHES[r % len(figures.DASHES)] for r in range(len(names))]
         self._key.value = "".join(map(run_sample, names, dashes)) if len(names) > 1 else ""
         self._notes.value = _notes(
@@ -345,7 +345,7 @@ class Curves(ipywidgets.VBox):
 def checked_runs(given: Runs) -> list[RunLog | FollowedRun]:
     """The runs as a list; one sentence where there is none or something else came."""
     each = [given] if isinstance(given, RunLog | FollowedRun) else list(given)
-    runs.checked_logs(read(each))
+    runs.check_logs(read(each))
     return each
 
 

@@ -93,7 +93,7 @@ class LossCurves(Curves):
 
     def _options(self) -> dict[str, list[tuple[str, Any]]]:
         asked, span = self._first
-        signals = runs.signals_of(self._logs, self._kept)
+        signals = runs.list_signals(self._logs, self._cache)
         signals += [asked] if asked and asked not in signals else []
         spans = sorted({*_SPANS, *([span] if span else [])})
         return {
@@ -171,7 +171,7 @@ class WeightTrajectories(Curves):
         return f"WeightTrajectories({count(self._logs, 'run')}, {count(self.domains, 'domain')}, {form})"
 
     def _options(self) -> dict[str, list[tuple[str, Any]]]:
-        names = runs.run_names(self._logs)
+        names = runs.name_runs(self._logs)
         return {
             "form": [("lines", False), ("stacked", True)],
             "run": [(name, name) for name in names],

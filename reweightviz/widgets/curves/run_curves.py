@@ -12,10 +12,10 @@ import traitlets as t
 
 from reweightviz.core.runlog import RunLog
 from reweightviz.figures import run_panels, run_views, runs
-from reweightviz.figures.curves import plain
-from reweightviz.figures.palette import colors as palette
-from reweightviz.figures.run_amounts import Derived
-from reweightviz.figures.run_svg import svg_text
+from reweightviz.figures.curves import escape_plotly
+from reweightviz.figures.palette import choose_colors as palette
+from reweightviz.figures.run_amounts import RunCache
+from reweightviz.figures.run_svg import draw_run_svg
 from reweightviz.figures.theme import MUTED
 from reweightviz.widgets.curves.curve_widget import Curves, run_sample
 from reweightviz.widgets.curves.curves import LossCurves, WeightTrajectories
@@ -49,7 +49,7 @@ class RunView(Curves):
     """
 
     def __init__(self, logs: Any, *, marks: Marks = list, **options: Any) -> None:
-        self._marks, self._derived, self._frame = marks, Derived(), ""
+        self._marks, self._derived, self._frame = marks, RunCache(), ""
         self._axes: dict[str, tuple[Any, ...]] | None = None
         self._plotted, self._made = False, time.monotonic()
         super().__init__(logs, **{"link": None, "colors": None, "height": 300} | options)
@@ -65,7 +65,7 @@ class RunView(Curves):
                 figure,
                 self._marks(),
                 log,
-                runs.axis_of(self._logs, self._bar["x"].value or "step", self._derived),
+                runs.choose_axis(self._logs, self._bar["x"].value or "step", self._derived),
             )
         return figure
 
@@ -113,7 +113,7 @@ class RunView(Curves):
         return super().figure
 
     def _shared(self) -> dict[str, Any]:
-        return super()._shared() | {"kept": self._derived}
+        return super()._shared() | {"cache": self._derived}
 
     def _forget(self) -> None:
         if self._ages != [tail.generation for tail in self._tails]:
@@ -147,11 +147,11 @@ class RunView(Curves):
         self._frame = frame
 
     def _run_options(self) -> list[tuple[str, Any]]:
-        return [(name, name) for name in runs.run_names(self._logs)]
+        return [(name, name) for name in runs.name_runs(self._logs)]
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         bundle = super(Curves, self)._repr_mimebundle_(**options)
-        return bundle | {"text/plain": repr(self), "image/svg+xml": svg_text(self.figure)}
+        return bundle | {"text/plain": repr(self), "image/svg+xml": draw_run_svg(self.figure)}
 
 
 class Losses(RunView, LossCurves):
@@ -184,7 +184,7 @@ class Excess(RunView):
 
     def _options(self) -> dict[str, list[tuple[str, Any]]]:
         signals = [
-            name for name in runs.signals_of([self._reference]) if name.endswith("loss")
+            name for name in runs.list_signals([self._reference]) if name.endswith("loss")
         ] or list(self._reference.signals)
         return {"signal": _signals(signals), "smooth": _spans(), "x": self._x_options()}
 
@@ -308,12 +308,12 @@ class Phase(_Unlabelled, _OneRun):
             hidden=self.hidden,
             focus=self.focus,
             height=self._height,
-            kept=self._derived,
+            cache=self._derived,
         )
 
     def _options(self) -> dict[str, list[tuple[str, Any]]]:
         return {
-            "signal": _signals(runs.signals_of(self._logs, self._derived)),
+            "signal": _signals(runs.list_signals(self._logs, self._derived)),
             "smooth": _spans(),
             "run": self._run_options(),
         }
@@ -339,7 +339,7 @@ class Comparison(_Panels):
 
     def _options(self) -> dict[str, list[tuple[str, Any]]]:
         return {
-            "signal": _signals(run_panels.comparable(self._logs, self._derived)),
+            "signal": _signals(run_panels.list_comparable(self._logs, self._derived)),
             "smooth": _spans(),
             "x": self._x_options(),
         }
@@ -357,7 +357,9 @@ class Scalars(_Panels):
 
     def _plain(self) -> go.Figure:
         shared = {
-            name: value for name, value in self._shared().items() if name in ("x", "within", "kept")
+            name: value
+            for name, value in self._shared().items()
+            if name in ("x", "within", "cache")
         }
         return run_panels.scalars_figure(
             self._logs,
@@ -373,7 +375,7 @@ class Scalars(_Panels):
     def _name_lines(self) -> None:
         super()._name_lines()
         self._labels.domains, self._labels.colors = [], []  # no domain is in focus here
-        names = runs.run_names(self._logs)
+        names = runs.name_runs(self._logs)
         self._key.value = (
             "".join(map(run_sample, names, ["solid"] * len(names), palette(len(names))))
             if len(names) > 1
@@ -416,12 +418,12 @@ def _mark(figure: go.Figure, marks: Sequence[Mark], log: RunLog, axis: runs.Axis
         (
             float(mark.step)
             if axis.kind == "step"
-            else float(np.interp(mark.step, log.steps, runs.abscissa(log, axis, slice(None)))),
+            else float(np.interp(mark.step, log.steps, runs.place_rows(log, axis, slice(None)))),
             mark.text,
         )
         for mark in marks
     ]
-    width = float(runs.abscissa(log, axis, slice(-1, None))[0]) or 1.0
+    width = float(runs.place_rows(log, axis, slice(-1, None))[0]) or 1.0
     axes = sorted({trace.xaxis or "x" for trace in figure.data if trace.visible})
     for name in axes:
         free = -np.inf
@@ -430,7 +432,7 @@ def _mark(figure: go.Figure, marks: Sequence[Mark], log: RunLog, axis: runs.Axis
             if place >= free and len(axes) == 1:
                 free = place + _ROOM * width
                 label = {
-                    "text": plain(text, 12),
+                    "text": escape_plotly(text, 12),
                     "textposition": "end",
                     "textangle": 0,
                     "xanchor": "left",

@@ -19,7 +19,7 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
 from reweightviz.core.undo_journal import Entry, PageStep, UndoJournal
-from reweightviz.figures.palette import colors as palette
+from reweightviz.figures.palette import choose_colors as palette
 from reweightviz.numerics.contrast import (
     bound_runs,
     contrast_mixtures,

@@ -15,7 +15,7 @@ import traitlets as t
 
 from reweightviz.core.errors import InvalidValue, ReweightvizError
 from reweightviz.core.mixture import Mixture
-from reweightviz.figures.front import LEFT, front_figure, front_svg, ring_of, targets_of
+from reweightviz.figures.front import LEFT, draw_ring, front_figure, front_svg, list_targets
 from reweightviz.widgets.common.assemble import assemble
 
 POINTS, RING, NOTHING = 1, 3, -1
@@ -108,7 +108,7 @@ class ParetoFront(w.VBox):
         return None if self.picked is None else self._mixture(self.picked)
 
     def __repr__(self) -> str:
-        return f"ParetoFront({len(self._front)} mixtures, targets {', '.join(targets_of(self._front))})"
+        return f"ParetoFront({len(self._front)} mixtures, targets {', '.join(list_targets(self._front))})"
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         bundle = super()._repr_mimebundle_(**options)
@@ -150,7 +150,7 @@ class ParetoFront(w.VBox):
         )
 
     def _show(self, change: Any = None) -> None:
-        ring = ring_of(self._front, self.picked)
+        ring = draw_ring(self._front, self.picked)
         self._chart.data[RING].update(
             x=ring.x, y=ring.y, error_x=ring.error_x, error_y=ring.error_y
         )
@@ -178,7 +178,7 @@ class ParetoFront(w.VBox):
         named = [f"{domain} {100 * weight:.1f} %" for domain, weight in weights.head(MOST).items()]
         rest = 100 * float(weights.iloc[MOST:].sum())
         named += [f"{len(weights) - MOST} others {rest:.1f} %"] if len(weights) > MOST else []
-        told = [f"{name} {line['predicted'][name]:.3f}" for name in targets_of(self._front)]
+        told = [f"{name} {line['predicted'][name]:.3f}" for name in list_targets(self._front)]
         return f"{', '.join(told)}: {', '.join(named)}"
 
     def _say(self, sentence: str, *, wrong: bool = False) -> None:

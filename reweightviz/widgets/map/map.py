@@ -24,7 +24,7 @@ from reweightviz.core.errors import (
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.selection import Selection
 from reweightviz.figures.map_picture import draw_map
-from reweightviz.figures.palette import colors
+from reweightviz.figures.palette import choose_colors
 from reweightviz.widgets.common.assemble import assemble
 from reweightviz.widgets.common.reported_errors import ReportedErrors
 from reweightviz.widgets.map.points import points_of
@@ -146,7 +146,7 @@ class Map(ReportedErrors, anywidget.AnyWidget):
             ramp=coloring.ramp,
             legend=coloring.legend,
             domains=list(points.domains),
-            palette=colors(len(points.domains)),
+            palette=choose_colors(len(points.domains)),
             natural=points.natural.tolist(),
             weights=points.natural.tolist(),
             color_by=color_by,

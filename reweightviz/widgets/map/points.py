@@ -18,7 +18,7 @@ from reweightviz.core.errors import (
     listed,
 )
 from reweightviz.core.mixture import Mixture
-from reweightviz.figures.palette import MISSING, colors, rgb, sequential
+from reweightviz.figures.palette import MISSING, build_ramp, choose_colors, parse_hex
 from reweightviz.numerics.grids import quantised
 
 MOST_DOMAINS = 65_535
@@ -92,7 +92,7 @@ class Points:
         values = np.zeros(len(self), np.uint8)
         values[known] = np.where(slot < MOST_CATEGORIES, slot + 1, 0)
         shown = found[by_size[:MOST_CATEGORIES]]
-        palette = colors(len(shown))
+        palette = choose_colors(len(shown))
         names = [
             str(self.cluster_names[c]) if c < len(self.cluster_names) else f"cluster {c}"
             for c in shown
@@ -110,7 +110,7 @@ class Points:
             "at": at,
             "counts": sizes,
         }
-        return Coloring(values.tobytes(), _ramp([rgb(color) for color in palette]), legend)
+        return Coloring(values.tobytes(), _ramp([parse_hex(color) for color in palette]), legend)
 
 
 def _numbers(title: str, column: NDArray[Any]) -> Coloring:
@@ -131,7 +131,7 @@ def _numbers(title: str, column: NDArray[Any]) -> Coloring:
         "below": bool(data.min() < low),
         "above": bool(data.max() > high),
     }
-    return Coloring(values.tobytes(), _ramp(sequential()[1:]), legend)
+    return Coloring(values.tobytes(), _ramp(build_ramp()[1:]), legend)
 
 
 def _ramp(shades: Sequence[Sequence[int]] | NDArray[np.uint8]) -> bytes:
