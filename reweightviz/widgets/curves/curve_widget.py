@@ -352,7 +352,7 @@ def checked_runs(given: Runs) -> list[RunLog | FollowedRun]:
 def read(given: Runs) -> list[RunLog]:
     """What is read of the runs so far."""
     each = [given] if isinstance(given, RunLog | FollowedRun) else list(given)
-    return [run if isinstance(run, RunLog) else run.log for run in each]
+    return [run.log if isinstance(run, FollowedRun) else run for run in each]
 
 
 def count(things: Sequence[Any], noun: str) -> str:
