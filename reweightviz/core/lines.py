@@ -1,4 +1,4 @@
-"""Whole lines of a file: written so that a kill at any byte spoils none, and followed as they come."""
+"""Whole lines of a file: written so that a kill spoils none, and followed as they come."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PRINT = 256  # bytes at either end of what was read, by which a file is known a
 
 
 class LineWriter:
-    r"""Appends lines to a file; half a line that a killed writer left is taken away first.
+    r"""Append lines to a file; half a line that a killed writer left is taken away first.
 
     Args:
         path: of the file, made at the first line.
@@ -98,7 +98,9 @@ def _mend(file: int) -> None:
 
 
 class LineTail:
-    r"""The new whole lines of a file, each time it is iterated; a last line without its end waits for it.
+    r"""The new whole lines of a file, each time it is iterated.
+
+    A last line without its end waits for it.
 
     The file may be truncated, replaced by another one (rotated) or removed: what was written to
     the old one is read to its end, then the new one from its start. One that was copied over with
@@ -130,7 +132,8 @@ class LineTail:
         """There is no file at the path; what was read stays."""
         self._file: BinaryIO | None = None
         self._closing: weakref.finalize[[], LineTail] | None = None
-        self._read, self._head, self._tail = 0, b"", b""
+        self._read = 0
+        self._head = self._tail = b""
 
     def __iter__(self) -> Iterator[bytes]:
         for block in self.blocks():
@@ -139,23 +142,30 @@ class LineTail:
                 yield line.removesuffix(b"\r")
 
     def blocks(self) -> Iterator[bytes]:
-        """The same lines, many at once: bytes that end with the end of a line. Who takes them counts ``number`` on.
+        """Yield the same lines, many at once: bytes that end with the end of a line.
+
+        The caller counts ``number`` on.
 
         Raises:
             ReweightvizError: the path is a folder, or may not be read.
         """
-        if self._file is not None and self._cut():
+        if self._file is not None and self._is_cut(self._file):
             self._begin(self._file)
         yield from self._more()
-        new = self._opened()
-        if new is not None:
-            self._begin(new) if self._file is None or not self._continues(new) else self._hold(new)
-            yield from self._more()
+        new = self._open_other()
+        if new is None:
+            return
+        if self._file is not None and self._continues(new):
+            self._hold(new)
+        else:
+            self._begin(new)
+        yield from self._more()
 
     def take_rest(self) -> bytes:
-        """The rest, as a line of its own."""
-        rest, self.rest = self.rest, b""
-        self._passed(rest)
+        """Return the rest as a line of its own, and go on behind it."""
+        rest = self.rest
+        self.rest = b""
+        self._pass(rest)
         return rest
 
     def _more(self) -> Iterator[bytes]:
@@ -166,21 +176,21 @@ class LineTail:
                 parts.append(self._file.read(_BLOCK))
             block = b"".join(parts)
             end = block.rfind(b"\n") + 1
-            # Half a line is read again until it is whole: a writer that was killed may take it
-            # away.
+            # Half a line is read again until it is whole: the writer that follows a killed one
+            # takes it away.
             self.rest = block[end:]
             if not end:
                 return
-            self._passed(block[:end])
+            self._pass(block[:end])
             yield block[:end]
 
-    def _passed(self, read: bytes) -> None:
+    def _pass(self, read: bytes) -> None:
         self._read += len(read)
         self._head = (self._head + read[:_PRINT])[:_PRINT]
         self._tail = (self._tail + read[-_PRINT:])[-_PRINT:]
 
-    def _opened(self) -> BinaryIO | None:
-        """The file that now lies at the path, if it is another one than that which is held."""
+    def _open_other(self) -> BinaryIO | None:
+        """Open the file that now lies at the path, if it is another one than the held one."""
         try:
             here = self.path.stat()
             self.gone = False
@@ -193,13 +203,12 @@ class LineTail:
         except OSError as error:
             raise UnreadableFile(path=self.path, reason=error.strerror or error) from error
 
-    def _cut(self) -> bool:
-        """Whether the held file was truncated, even if it has grown again since."""
-        assert self._file is not None
-        return os.fstat(self._file.fileno()).st_size < self._read or not self._continues(self._file)
+    def _is_cut(self, file: BinaryIO) -> bool:
+        """Return whether the held file was truncated, even if it has grown again since."""
+        return os.fstat(file.fileno()).st_size < self._read or not self._continues(file)
 
     def _continues(self, file: BinaryIO) -> bool:
-        """Whether what was read stands in this file too, as far as both its ends tell."""
+        """Return whether both ends of what was read stand in this file too."""
         file.seek(0)
         head = file.read(len(self._head))
         file.seek(max(0, self._read - len(self._tail)))
@@ -207,11 +216,13 @@ class LineTail:
 
     def _begin(self, file: BinaryIO) -> None:
         self.rotations += self._file is not None
-        self._read, self._head, self._tail, self.rest, self.number = 0, b"", b"", b"", 0
+        self._read = self.number = 0
+        self._head = self._tail = self.rest = b""
         self._hold(file)
 
     def _hold(self, file: BinaryIO) -> None:
         if file is not self._file:
             if self._closing is not None:
                 self._closing()
-            self._file, self._closing = file, weakref.finalize(self, file.close)
+            self._file = file
+            self._closing = weakref.finalize(self, file.close)

@@ -9,34 +9,39 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import InvalidValue, UnknownName, UnmetNeed, listed
+from reweightviz.core.errors import InvalidValue, UnknownName, UnmetNeed
+from reweightviz.core.run_notes import RunNotes
 from reweightviz.core.types import LOG_SIGNALS, Array
 
 Cells: TypeAlias = Mapping[str, float | None] | Sequence[float | None] | Array
+"""The values of one step by domain: by name, or (K,) in the order of the domains."""
+
+_FEWEST_ROWS = 256  # that room is made for at once
 
 
 class Records:
     """Rows of a run in the order in which they were logged.
 
-    What runs do to their logs is settled here, once for all formats: the same step again merges
-    into its row, a smaller step is a restart that drops the rows at and after it, a domain that
-    appears late has NaN before, what is no finite number is a gap. Each is counted, and said in
-    ``meta["notes"]`` of the run. A row costs the same however many came before.
+    Whatever runs do to their logs is settled here, once for all formats: the same step again
+    merges into its row, a smaller step is a restart that drops the rows at and after it, a domain
+    that appears late has NaN before, and no finite number is a gap. Each is counted and described
+    in ``meta["notes"]`` of the run. A row costs the same however many came before.
 
     Args:
         domains: names (K,) that are known from the start; others are appended as they come.
-        name: what the run is called.
-        meta: how it was made; ``notes`` in it stay the first ones.
+        name: of the run.
+        meta: facts about the run; ``notes`` in it stay the first ones.
 
     Raises:
         ReweightvizError: a signal outside :data:`reweightviz.core.types.LOG_SIGNALS`, or a row
             that is not (K,).
 
     Example:
+        >>> from reweightviz.core.runlog import RunLog
         >>> records = Records(name="demo")
         >>> records.add(10, signals={"loss": {"web": 3.0}}, weights={"web": 1.0})
-        >>> records.add(20, signals={"loss": {"web": 2.5, "code": float("inf")}}, scalars={"lr": 1e-3})
-        >>> from reweightviz.core.runlog import RunLog
+        >>> loss = {"web": 2.5, "code": float("inf")}
+        >>> records.add(20, signals={"loss": loss}, scalars={"lr": 1e-3})
         >>> log = RunLog.of_records(records)
         >>> log["loss"].tolist(), log.scalars["lr"].tolist()
         ([[3.0, nan], [2.5, nan]], [nan, 0.001])
@@ -49,27 +54,23 @@ class Records:
     ) -> None:
         self.name = name
         self.ended = False
-        """The writer said that the run is over."""
+        """Whether the writer closed the run."""
         self.generation = 0
         """Counts how often rows before the last one changed: restarts, late domains."""
         self._domains: dict[str, int] = {}
         self._meta = dict(meta or {})
-        self._first_notes: list[str] = list(self._meta.pop("notes", ()))
-        self._told: dict[str, list[str]] = {"late": [], "restart": []}  # the first three of each
-        self._untold = dict.fromkeys(self._told, 0)
-        self._again = 0
-        self._again_step: int | None = None
-        self._gaps: dict[str, int] = {}
-        self._n, self._room = 0, 0
-        self._handed = False  # whether a log was handed out that shows these arrays
+        self._notes = RunNotes(self._meta.pop("notes", ()))
+        self._rows = 0
+        self._room = 0
+        self._has_views = False  # a log was handed out that shows these arrays
         self._steps = np.empty(0, np.int64)
-        self._columns: dict[str, Array] = {"time": np.empty(0), "tokens": np.empty(0)}
+        self._clocks: dict[str, Array] = {"time": np.empty(0), "tokens": np.empty(0)}
         self._scalars: dict[str, Array] = {}
         self._tables: dict[str, Array] = {"weights": np.empty((0, 0))}
         self.add_domains(domains)
 
     def __len__(self) -> int:
-        return self._n
+        return self._rows
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -79,27 +80,33 @@ class Records:
     @property
     def last_step(self) -> int | None:
         """The step of the last row."""
-        return int(self._steps[self._n - 1]) if self._n else None
+        return int(self._steps[self._rows - 1]) if self._rows else None
+
+    @property
+    def notes(self) -> list[str]:
+        """Findings about the log, in plain sentences."""
+        return self._notes.sentences()
 
     def extend_meta(self, **facts: Any) -> None:
-        """Facts about the run; ``notes`` are appended, everything else replaces what was there."""
-        self._first_notes += facts.pop("notes", ())
+        """Add facts about the run; ``notes`` are appended, others replace what was there."""
+        self._notes.extend(facts.pop("notes", ()))
         self._meta |= facts
 
     def add_domains(self, names: Iterable[str], *, step: int | None = None) -> None:
-        """Append the domains that are not known yet; earlier rows have NaN there. ``step``: of the row that brings them."""
+        """Append the domains that are not known yet; earlier rows have NaN there.
+
+        Args:
+            names: in order.
+            step: of the row that brings them.
+        """
         new = [name for name in dict.fromkeys(map(str, names)) if name not in self._domains]
         if not new:
             return
         self._domains |= {name: len(self._domains) + k for k, name in enumerate(new)}
-        self._tables = {name: self._widened(table) for name, table in self._tables.items()}
+        self._tables = {name: self._widen(table) for name, table in self._tables.items()}
         self.generation += 1
-        before = self._n and (step is None or step > self._steps[0])
-        if before:
-            verb = "is" if len(new) == 1 else "are"
-            self._tell(
-                "late", f"{listed(new)} {verb} first seen after step {self._steps[self._n - 1]:,}."
-            )
+        if self._rows and (step is None or step > self._steps[0]):
+            self._notes.add_late_domains(new, int(self._steps[self._rows - 1]))
 
     def add(
         self,
@@ -111,7 +118,7 @@ class Records:
         time: float | None = None,
         tokens: float | None = None,
     ) -> None:
-        """One line of a log.
+        """Add one line of a log.
 
         Args:
             step: of the optimizer.
@@ -126,29 +133,26 @@ class Records:
             raise InvalidValue(
                 name="a step", value=step, expected="a whole number of at most 63 bits"
             )
-        given = {
-            name: cells
-            for name, cells in {"weights": weights, **(signals or {})}.items()
-            if cells is not None
-        }
+        given = _present(weights=weights, **(signals or {}))
         for cells in given.values():
             if isinstance(cells, Mapping):
                 self.add_domains(cells, step=step)
+        # All is checked before the first number is written: a bad line adds nothing.
         rows = {name: self._row(name, cells) for name, cells in given.items()}
         numbers = {name: self._number(name, value) for name, value in (scalars or {}).items()}
-        for name in rows:
-            self._table(name)
+        self._add_tables(rows)
         self._add_scalars(numbers)
         n = self._place(int(step))
-        cells_again = [self._merged(self._tables[name][n], row) for name, row in rows.items()]
+        repeats = [_merge(self._tables[name][n], row) for name, row in rows.items()]
         for name, value in numbers.items():
-            self._scalars[name][n] = self._scalars[name][n] if np.isnan(value) else value
-        for name, clock in (("time", time), ("tokens", tokens)):
-            if clock is not None and np.isfinite(clock):
-                self._columns[name][n] = clock
-        if any(cells_again) and self._again_step != step:
-            self._again, self._again_step = self._again + 1, step
-        self._n = n + 1
+            if not np.isnan(value):
+                self._scalars[name][n] = value
+        for name, clock in _present(time=time, tokens=tokens).items():
+            if np.isfinite(clock):
+                self._clocks[name][n] = clock
+        if any(repeats):
+            self._notes.count_repeat(step)
+        self._rows = n + 1
 
     def extend(
         self,
@@ -160,86 +164,68 @@ class Records:
         time: Array | None = None,
         tokens: Array | None = None,
     ) -> None:
-        """Many lines at once: as :meth:`add` of each, with steps (n,), tables (n, K) and columns (n,); NaN is "not measured"."""
-        tables = {
-            name: values
-            for name, values in {"weights": weights, **(signals or {})}.items()
-            if values is not None
-        }
-        columns = {
-            name: values
-            for name, values in (("time", time), ("tokens", tokens))
-            if values is not None
-        }
+        """Add many lines at once, to the same effect as :meth:`add` of each.
+
+        Args:
+            steps: (n,).
+            weights: (n, K), NaN is "not measured".
+            signals: name to the same.
+            scalars: name to (n,).
+            time: (n,) Unix seconds.
+            tokens: (n,) trained so far.
+        """
+        tables = _present(weights=weights, **(signals or {}))
+        columns = dict(scalars or {})
+        clocks = _present(time=time, tokens=tokens)
         ends = [0, *(np.flatnonzero(np.diff(steps) <= 0) + 1).tolist(), len(steps)]
-        for start, end in pairwise(ends):
-            first = start
-            if start < end and self._n and steps[start] <= self._steps[self._n - 1]:
+        for first, end in pairwise(ends):
+            start = first
+            last = self.last_step
+            if start < end and last is not None and steps[start] <= last:
+                # A restart or a repeated step: only a single row merges or drops others.
+                row = {name: values[start] for name, values in tables.items()}
                 self.add(
                     int(steps[start]),
-                    weights=None if weights is None else weights[start],
-                    signals={
-                        name: values[start] for name, values in tables.items() if name != "weights"
-                    },
-                    scalars={name: values[start] for name, values in (scalars or {}).items()},
-                    **{name: float(values[start]) for name, values in columns.items()},
+                    weights=row.pop("weights", None),
+                    signals=row,
+                    scalars={name: values[start] for name, values in columns.items()},
+                    **{name: float(values[start]) for name, values in clocks.items()},
                 )
-                first += 1
-            self._append(slice(first, end), steps, tables, scalars or {}, columns)
+                start += 1
+            self._append(slice(start, end), steps, tables, columns, clocks)
 
     def columns(self) -> dict[str, Any]:
-        """Return the fields of a :class:`reweightviz.core.runlog.RunLog` as read-only views (T, ...)."""
-        n, self._handed = self._n, True
+        """Return the fields of a RunLog (:mod:`reweightviz.core.runlog`), as read-only views.
+
+        Nothing is copied, here or later: a restart moves this table into new arrays.
+        """
+        n = self._rows
+        self._has_views = True
         tables = {name: _view(table, n) for name, table in self._tables.items()}
+        notes = self.notes
         return {
             "domains": self.domains,
             "steps": _view(self._steps, n),
             "weights": tables.pop("weights"),
             "signals": tables,
             "name": self.name,
-            "meta": self._meta | ({"notes": self.notes} if self.notes else {}),
+            "meta": self._meta | ({"notes": notes} if notes else {}),
             "scalars": {name: _view(values, n) for name, values in self._scalars.items()},
-            "times": _view(self._columns["time"], n),
-            "tokens": _view(self._columns["tokens"], n),
+            "times": _view(self._clocks["time"], n),
+            "tokens": _view(self._clocks["tokens"], n),
         }
-
-    @property
-    def notes(self) -> list[str]:
-        """What was found, in plain sentences."""
-        found = [*self._first_notes]
-        for kind, sentences in self._told.items():
-            found += sentences + (
-                [f"{self._untold[kind]:,} more such {kind} changes."] if self._untold[kind] else []
-            )
-        if self._again:
-            found.append(
-                f"{self._again:,} {'step was' if self._again == 1 else 'steps were'} "
-                "logged again; the last value stands."
-            )
-        for name, count in self._gaps.items():
-            found.append(
-                f"{name}: {count:,} "
-                + (
-                    "value is NaN or infinite; drawn as a gap."
-                    if count == 1
-                    else "values are NaN or infinite; drawn as gaps."
-                )
-            )
-        return list(dict.fromkeys(found))
 
     # ---- one row
 
     def _row(self, name: str, cells: Cells) -> Array:
-        """Cells as (K,), NaN where there is none."""
-        if name != "weights" and name not in LOG_SIGNALS:
-            raise UnknownName(kind="signal of a run", name=name, known=LOG_SIGNALS)
+        """Return cells as (K,), NaN where there is none."""
+        _check_signal(name)
         K = len(self._domains)
+        row = np.full(K, np.nan)
         try:
             if isinstance(cells, Mapping):
-                row = np.full(K, np.nan)
-                row[[self._domains[str(key)] for key in cells]] = np.array(
-                    list(cells.values()), np.float64
-                )
+                places = [self._domains[str(domain)] for domain in cells]
+                row[places] = np.array(list(cells.values()), np.float64)
             else:
                 row = np.array(cells, np.float64)
         except (TypeError, ValueError) as error:
@@ -248,66 +234,44 @@ class Records:
             raise UnmetNeed(name=name, value=row.shape, expected=f"{K} numbers, one a domain")
         bad = ~np.isfinite(row)
         if bad.any():
-            measured = (
-                K
-                if isinstance(cells, np.ndarray)
-                else sum(value is not None for value in _values(cells))
-            )
-            absent = int(np.isnan(row).sum()) if isinstance(cells, np.ndarray) else K - measured
-            self._count(name, int(bad.sum()) - absent)
+            self._notes.count_gaps(name, int(bad.sum()) - _count_absent(cells, row))
             row[bad] = np.nan
         return row
 
     def _number(self, name: str, value: float | None) -> float:
+        """Return a scalar, NaN where there is none or it is not finite."""
+        if value is None:
+            return np.nan
         try:
-            number = np.nan if value is None else float(value)
+            number = float(value)
         except (TypeError, ValueError) as error:
             raise UnmetNeed(name=name, value=value, expected="a number") from error
-        if not np.isfinite(number):
-            absent = value is None or (
-                isinstance(value, np.floating) and np.isnan(value)
-            )  # as in an array
-            self._count(name, int(not absent))
-            return np.nan
-        return number
-
-    def _tell(self, kind: str, sentence: str) -> None:
-        if len(self._told[kind]) < 3:
-            self._told[kind].append(sentence)
-        else:
-            self._untold[kind] += 1
-
-    def _count(self, name: str, gaps: int) -> None:
-        if gaps:
-            self._gaps[name] = self._gaps.get(name, 0) + gaps
+        if np.isfinite(number):
+            return number
+        # A NaN of numpy comes from a column, where it is "not measured"; any other was logged.
+        is_absent = isinstance(value, np.floating) and np.isnan(value)
+        self._notes.count_gaps(name, int(not is_absent))
+        return np.nan
 
     def _place(self, step: int) -> int:
-        """The row of a step: the last one again, a new one, or, where the steps go back, the one that it takes over."""
+        """Return the row of a step, the last one or a new one; a restart drops rows first."""
         last = self.last_step
+        if step == last:
+            return self._rows - 1
         if last is not None and step < last:
-            keep = int(np.searchsorted(self._steps[: self._n], step))
-            dropped = _count(self._n - keep, "row")
-            self._tell(
-                "restart",
-                f"The steps went back from {last:,} to {step:,}: a restart; {dropped} dropped.",
-            )
-            self._n, self.generation = keep, self.generation + 1
-            if self._handed:
+            left = int(np.searchsorted(self._steps[: self._rows], step))
+            self._notes.add_restart(last, step, dropped=self._rows - left)
+            self._rows = left
+            self.generation += 1
+            if self._has_views:
                 self._move(self._room)  # logs that were handed out keep the rows that are dropped
-        elif step == last:
-            return self._n - 1
         self._reserve(1)
-        self._steps[self._n] = step
+        self._steps[self._rows] = step
         for values in self._all():
-            values[self._n] = np.nan
-        return self._n
+            values[self._rows] = np.nan
+        return self._rows
 
-    def _merged(self, into: Array, row: Array) -> bool:
-        """Fill in; whether cells that were measured came again, as another number."""
-        new = ~np.isnan(row)
-        again = bool((new & ~np.isnan(into) & (into != row)).any())
-        into[new] = row[new]
-        return again
+    # ---- many rows
 
     def _append(
         self,
@@ -315,77 +279,96 @@ class Records:
         steps: NDArray[np.int64],
         tables: Mapping[str, Array],
         scalars: Mapping[str, Array],
-        columns: Mapping[str, Array],
+        clocks: Mapping[str, Array],
     ) -> None:
-        """Rows whose steps go on from the last one."""
+        """Append rows whose steps go on from the last one."""
         count = rows.stop - rows.start
         if not count:
             return
         self._reserve(count)
+        self._add_tables(tables)
         self._add_scalars(scalars)
-        here = slice(self._n, self._n + count)
+        here = slice(self._rows, self._rows + count)
         self._steps[here] = steps[rows]
         for values in self._all():
             values[here] = np.nan
         given = [
-            *((name, self._table(name), values) for name, values in tables.items()),
+            *((name, self._tables[name], values) for name, values in tables.items()),
             *((name, self._scalars[name], values) for name, values in scalars.items()),
-            *((name, self._columns[name], values) for name, values in columns.items()),
+            *((name, self._clocks[name], values) for name, values in clocks.items()),
         ]
         for name, target, values in given:
             infinite = np.isinf(values[rows])
-            self._count(name, int(infinite.sum()))
+            self._notes.count_gaps(name, int(infinite.sum()))
             target[here] = np.where(infinite, np.nan, values[rows])
-        self._n += count
+        self._rows += count
 
     # ---- room
 
     def _all(self) -> Iterable[Array]:
-        return (*self._columns.values(), *self._scalars.values(), *self._tables.values())
+        return (*self._clocks.values(), *self._scalars.values(), *self._tables.values())
 
-    def _table(self, name: str) -> Array:
-        if name not in self._tables:
-            if name not in LOG_SIGNALS:
-                raise UnknownName(kind="signal of a run", name=name, known=LOG_SIGNALS)
-            self._tables[name] = np.full((self._room, len(self._domains)), np.nan)
-        return self._tables[name]
+    def _add_tables(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self._tables:
+                _check_signal(name)
+                self._tables[name] = np.full((self._room, len(self._domains)), np.nan)
 
     def _add_scalars(self, names: Iterable[str]) -> None:
-        self._scalars |= {
-            name: np.full(self._room, np.nan) for name in names if name not in self._scalars
-        }
+        for name in names:
+            if name not in self._scalars:
+                self._scalars[name] = np.full(self._room, np.nan)
 
     def _reserve(self, more: int) -> None:
-        if self._n + more > self._room:
-            self._move(max(self._n + more, 2 * self._room, 256))
+        if self._rows + more > self._room:
+            self._move(max(self._rows + more, 2 * self._room, _FEWEST_ROWS))
 
     def _move(self, room: int) -> None:
-        """Into new arrays of that many rows."""
+        """Move into new arrays of that many rows."""
 
-        def moved(values: NDArray[Any]) -> NDArray[Any]:
+        def copy(values: NDArray[Any]) -> NDArray[Any]:
             wider = np.empty((room, *values.shape[1:]), values.dtype)
-            wider[: self._n] = values[: self._n]
+            wider[: self._rows] = values[: self._rows]
             return wider
 
-        self._room, self._steps, self._handed = room, moved(self._steps), False
-        for columns in (self._columns, self._scalars, self._tables):
-            columns.update({name: moved(values) for name, values in columns.items()})
+        self._room = room
+        self._has_views = False
+        self._steps = copy(self._steps)
+        for columns in (self._clocks, self._scalars, self._tables):
+            columns.update({name: copy(values) for name, values in columns.items()})
 
-    def _widened(self, table: Array) -> Array:
+    def _widen(self, table: Array) -> Array:
         wider = np.full((self._room, len(self._domains)), np.nan)
-        wider[: self._n, : table.shape[1]] = table[: self._n]
+        wider[: self._rows, : table.shape[1]] = table[: self._rows]
         return wider
+
+
+def _present(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _check_signal(name: str) -> None:
+    if name != "weights" and name not in LOG_SIGNALS:
+        raise UnknownName(kind="signal of a run", name=name, known=LOG_SIGNALS)
+
+
+def _count_absent(cells: Cells, row: Array) -> int:
+    """Count the cells of a row that were not measured, as opposed to NaN that was logged."""
+    if isinstance(cells, np.ndarray):
+        return int(np.isnan(row).sum())
+    values = cells.values() if isinstance(cells, Mapping) else cells
+    return len(row) - sum(value is not None for value in values)
+
+
+def _merge(into: Array, row: Array) -> bool:
+    """Fill in a row (K,); return whether a cell that was measured came again as another number."""
+    new = ~np.isnan(row)
+    is_repeat = bool((new & ~np.isnan(into) & (into != row)).any())
+    into[new] = row[new]
+    return is_repeat
 
 
 def _view(values: NDArray[Any], n: int) -> NDArray[Any]:
     view = values[:n]
     view.flags.writeable = False
     return view
-
-
-def _values(cells: Mapping[str, float | None] | Sequence[float | None]) -> Iterable[float | None]:
-    return cells.values() if isinstance(cells, Mapping) else cells
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

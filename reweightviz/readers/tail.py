@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -16,26 +17,27 @@ QUIET = 300.0
 
 
 class Reader(Protocol):
-    """One format: reads what is new."""
+    """The reader of one run in one format."""
 
     def poll(self, records: Records) -> bool:
-        """Feed what is new into the records; True when there was something."""
+        """Feed what is new into the records; return whether there was something."""
         ...
 
 
 class Tail:
-    """A run that is still being written, read as far as it goes.
+    """A run that is still being written.
 
     Args:
         reader: of its format.
-        records: what the reader fills.
+        records: the table that the reader fills.
         path: of the file or folder.
         quiet: seconds without news after which it no longer counts as live.
 
     Example:
         >>> from reweightviz.core.run_lines import RunLineReader
         >>> import tempfile, pathlib
-        >>> path = RunLog(("web",), [10], [[1.0]]).save(pathlib.Path(tempfile.mkdtemp()) / "run.jsonl")
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "run.jsonl"
+        >>> _ = RunLog(("web",), [10], [[1.0]]).save(path)
         >>> tail = Tail(RunLineReader(path), Records(), path)
         >>> tail.poll(), tail.poll(), tail.live, len(tail.log)
         (True, False, True, 1)
@@ -51,34 +53,42 @@ class Tail:
         *,
         quiet: float = QUIET,
     ) -> None:
-        self.path, self.quiet = Path(path), quiet
+        self.path = Path(path)
+        self.quiet = quiet
         self.records = records
         self.problem = ""
-        """What was wrong with what came last, in a sentence."""
+        """The error of the last poll, in a sentence; empty where there was none."""
         self._reader = reader
-        self._updated: float | None = None
+        self._last_update: float | None = None
         self._log: RunLog | None = None
         self._lock = threading.Lock()  # a widget polls from a thread of its own
 
     def poll(self) -> bool:
-        """Read what is new; True when there was something. Costs as much as the news, however long the log is already.
+        """Read what is new; return whether there was something.
+
+        Costs as much as the news, however long the log is already.
 
         Raises:
             ReweightvizError: a line that is none of its format; the next poll goes on after it.
         """
         with self._lock:
-            before, first, news = len(self.records), self._updated is None, False
+            rows_before = len(self.records)
+            is_first = self._last_update is None
+            has_news = False
             try:
-                news = self._reader.poll(self.records)
+                has_news = self._reader.poll(self.records)
                 self.problem = ""
             except Exception as problem:
                 self.problem = str(problem)
                 raise
             finally:
-                if first or news or len(self.records) != before:
+                if is_first or has_news or len(self.records) != rows_before:
                     self._log = None
-                    self._updated = (_written(self.path) if first else None) or time.time()
-            return news
+                    self._last_update = time.time()
+                if is_first:
+                    # A log that was finished long ago is not live for being opened now.
+                    self._last_update = _newest_change(self.path) or self._last_update
+            return has_news
 
     @property
     def log(self) -> RunLog:
@@ -100,59 +110,58 @@ class Tail:
 
     @property
     def ended(self) -> bool:
-        """The writer said that the run is over."""
+        """Whether the writer closed the run."""
         return self.records.ended
 
     @property
     def gone(self) -> bool:
-        """There is nothing at the path any more; what was read stays, and reading goes on when it is back."""
+        """Whether nothing lies at the path any more.
+
+        What was read stays, and reading goes on when the file is back.
+        """
         return not self.path.exists()
 
     @property
     def last_update(self) -> float | None:
-        """When the last news came, in Unix seconds; None before the first look."""
-        return self._updated
+        """Time of the last news in Unix seconds; None before the first look."""
+        return self._last_update
 
     @property
     def age(self) -> float:
         """Seconds since the last news."""
-        return float("inf") if self._updated is None else max(0.0, time.time() - self._updated)
+        return math.inf if self._last_update is None else max(0.0, time.time() - self._last_update)
 
     @property
     def live(self) -> bool:
-        """False when the writer said that it ended, when the file is gone, or when nothing came for a while."""
+        """Whether the run goes on: not ended, its file there, and news not long ago."""
         return not (self.ended or self.gone or self.age > self.quiet)
 
     def status(self) -> str:
-        """How it stands, in a few words."""
+        """Return the state of the run in a few words."""
         step = self.last_step
         at = "no step yet" if step is None else f"step {step:,}"
         if self.ended:
             return f"ended · {at}"
+        if self.gone and step is None:
+            return f"waiting for {self.path.name}"
         if self.gone:
-            return (
-                f"waiting for {self.path.name}"
-                if step is None
-                else f"gone: {self.path.name} is not there any more · {at}"
-            )
-        return (
-            f"live · {at} · {_ago(self.age)} ago"
-            if self.live
-            else f"no news for {_ago(self.age)} · {at}"
-        )
+            return f"gone: {self.path.name} is not there any more · {at}"
+        if self.live:
+            return f"live · {at} · {_in_words(self.age)} ago"
+        return f"no news for {_in_words(self.age)} · {at}"
 
     def __repr__(self) -> str:
         return f"Tail({str(self.path)!r}, {self.status()})"
 
 
-def _written(path: Path) -> float | None:
-    """When the file, or the newest one of a folder, was written."""
+def _newest_change(path: Path) -> float | None:
+    """Return when the file, or the newest one of a folder, was written; None if there is none."""
     files = path.rglob("*") if path.is_dir() else [path]
     return max((file.stat().st_mtime for file in files if file.is_file()), default=None)
 
 
-def _ago(seconds: float) -> str:
-    for unit, each in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= each:
-            return f"{seconds / each:.0f} {unit}"
+def _in_words(seconds: float) -> str:
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
     return f"{seconds:.0f} s"

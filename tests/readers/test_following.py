@@ -304,6 +304,14 @@ def test_many_lines_at_once_are_the_lines_one_by_one(tmp_path, monkeypatch, odd)
     np.testing.assert_array_equal(slow.scalars["lr"], fast.scalars["lr"])
 
 
+def test_lines_without_a_scalar(tmp_path):
+    path = tmp_path / "r.jsonl"
+    path.write_text(text(HEADER, *steps(1, 2000, scalars=None)))
+    log = RunLog.load(path)
+    assert len(log) == 2000
+    assert log.scalars == {}
+
+
 ODD = [
     '{"step": Infinity, "loss": [1, 2]}',
     '{"step": 1e300, "loss": [1, 2]}',
