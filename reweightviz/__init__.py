@@ -13,40 +13,35 @@ from reweightviz.core.version import VERSION
 
 __version__ = VERSION
 
-_VERBS = (
-    "check",
-    "cluster",
-    "decision_record",
-    "demo_corpus",
-    "demo_log",
+_MAP = ("demo_corpus", "read_corpus", "open_corpus", "embed", "project", "cluster")
+_SCORE = ("losses", "score", "select", "split_domain")
+_MIX = (
     "demo_swarm",
-    "embed",
-    "export",
+    "read_swarm",
     "fit",
+    "mix",
+    "compare",
+    "design_swarm",
+    "optimize",
+    "pareto",
+)
+_WATCH = ("demo_log", "read_log", "replay", "diagnose", "sensitivity")
+_SHIP = (
+    "read_sources",
+    "export",
     "load_mixture",
     "load_schedule",
     "load_selection",
-    "losses",
+    "check",
+    "decision_record",
     "methods",
-    "mix",
-    "open_corpus",
-    "project",
-    "read_corpus",
-    "read_log",
-    "read_sources",
-    "read_swarm",
-    "score",
-    "select",
-    "split_domain",
 )
-_HOMES = dict.fromkeys(_VERBS, "api") | {
-    "compare": "evaluation.compare",
-    "design_swarm": "proposals.design_swarm",
-    "diagnose": "diagnostics.diagnose",
-    "optimize": "proposals.optimize",
-    "pareto": "proposals.pareto",
-    "replay": "diagnostics.replay",
-    "sensitivity": "diagnostics.sensitivity",
+_HOMES = {
+    **dict.fromkeys(_MAP, "api.map"),
+    **dict.fromkeys(_SCORE, "api.score"),
+    **dict.fromkeys(_MIX, "api.mix"),
+    **dict.fromkeys(_WATCH, "api.watch"),
+    **dict.fromkeys(_SHIP, "api.ship"),
     "Corpus": "core.corpus",
     "Explorer": "apps.explorer.explorer",
     "LiveMixture": "core.live",

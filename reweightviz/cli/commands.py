@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from reweightviz import api
+from reweightviz.api import ship
 from reweightviz.core import text
 from reweightviz.core.errors import (
     InvalidArgument,
@@ -187,7 +187,7 @@ def _convert(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    report = api.check(
+    report = ship.check(
         options.config, options.framework, sources=_sources(options), tokens=_tokens(options)
     )
     _say(json.dumps(report.to_dict(), indent=2) if options.json else _flagged(str(report), options))
@@ -256,7 +256,7 @@ def _write(
     if options.record:
         whole = mixture.mean() if isinstance(mixture, Schedule) else mixture
         known = sources if sources is not None and options.sources else None
-        api.decision_record(
+        ship.decision_record(
             whole,
             options.record,
             sources=known,
@@ -335,7 +335,7 @@ def _mixture(options: argparse.Namespace, sources: Sources | None) -> Mixture | 
 
 
 def _sources(options: argparse.Namespace) -> Sources | None:
-    return api.read_sources(options.sources) if options.sources else None
+    return ship.read_sources(options.sources) if options.sources else None
 
 
 def _tokens(options: argparse.Namespace) -> float | None:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import ArrayLike, NDArray
 
+from reweightviz.core import store
 from reweightviz.core.errors import (
     DuplicateName,
     InvalidValue,
@@ -23,6 +24,7 @@ from reweightviz.core.errors import (
     ReweightvizError,
     UnknownName,
     UnmetNeed,
+    listed,
 )
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.mixture import Mixture
@@ -164,6 +166,25 @@ class Corpus:
         columns = {name: _picked(self[name], picked) for name in self._columns}
         return Corpus(columns, domains=self.domains, tokenizer=self.tokenizer, meta=self.meta)
 
+    def only(self, kind: str, who: str) -> str:
+        """Return the name of the one column of a kind: without a label, or the only one with one.
+
+        Args:
+            kind: of :data:`reweightviz.core.types.COLUMNS`.
+            who: what needs the column, for the sentence of an error.
+        """
+        labelled = [name for name in self.columns if kind_of(name) == kind]
+        if kind in self.columns or not labelled:
+            if kind not in self:
+                raise MissingColumn(column=kind, available=self.columns, who=who)
+            return kind
+        if len(labelled) > 1:
+            raise ReweightvizError(
+                f"{who} needs one column {kind!r}; the corpus has {listed(labelled)}: "
+                "keep one of them."
+            )
+        return labelled[0]
+
     # ---- documents
 
     @cached_property
@@ -284,10 +305,12 @@ class Corpus:
         return found
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-        """Commit to a Lance dataset; see :func:`reweightviz.core.store.save_corpus`."""
-        from reweightviz.core.store import save_corpus
+        """Commit to a Lance dataset; see :func:`reweightviz.core.store.save`."""
+        return store.save(self, path, overwrite=overwrite)
 
-        return save_corpus(self, path, overwrite=overwrite)
+    def is_saved_at(self, path: str | os.PathLike[str]) -> bool:
+        """Return whether these very documents lie at ``path``; nothing of it is read."""
+        return store.has_same_documents(self, path)
 
     def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
         """An Arrow table; matrices become fixed-size lists."""
@@ -302,6 +325,21 @@ class Corpus:
             if isinstance(self[name], pa.ChunkedArray) or self[name].ndim == 1
         ]
         return self.to_arrow(flat).to_pandas()
+
+
+def open_corpus(path: str | os.PathLike[str]) -> Corpus:
+    """Open a corpus that :meth:`Corpus.save` wrote; nothing is recomputed.
+
+    A column is read when it is first needed.
+    """
+    stored = store.read(path)
+    return Corpus(
+        stored.columns,
+        domains=stored.domains,
+        tokenizer=stored.tokenizer,
+        meta=stored.meta,
+        fetch_text=stored.fetch_text,
+    )
 
 
 def _strings(values: Any) -> pa.ChunkedArray:

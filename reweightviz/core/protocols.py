@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import MissingSignal
+from reweightviz.core.errors import InvalidArgument, MissingSignal
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import Array
 
@@ -154,6 +154,24 @@ class BrowserForm:
 
     header: Mapping[str, Any]
     data: bytes
+
+
+def check_method(method: Any, protocol: Any, verb: str, example: str) -> None:
+    """Refuse what is no method of a protocol, or a class without its parameters.
+
+    Args:
+        method: what came.
+        protocol: one of those above.
+        verb: the call, such as "rv.fit".
+        example: what would do, such as "rv.laws.Olmix()".
+    """
+    expected = f"a method with its parameters, such as {example}"
+    # A class has the methods of its instances, so the protocol alone would let it pass.
+    if isinstance(method, type):
+        got = f"the class {method.__name__}: add ()"
+        raise InvalidArgument(name=verb, value=method, expected=expected, got=got)
+    if not isinstance(method, protocol):
+        raise InvalidArgument(name=verb, value=method, expected=expected)
 
 
 def needs(verb: Callable[..., Any]) -> dict[str, bool]:

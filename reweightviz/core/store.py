@@ -1,20 +1,19 @@
-"""A corpus on disk, as a Lance dataset: a new column rewrites nothing else, one text is read by its row."""
+"""Columns on disk, as a Lance dataset: a new column rewrites nothing else, a text is read by row."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 from tqdm.auto import tqdm
 
-from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import (
     MissingPackage,
     ReweightvizError,
@@ -29,53 +28,83 @@ if TYPE_CHECKING:
     from lance import LanceDataset
 
 KEY = "reweightviz"
-ROWS = ("id", "text", "domain", "tokens")  # what makes a document; the rest is derived
+DOCUMENT = ("id", "text", "domain", "tokens")
+"""The columns that make a document; all others are derived from them."""
 
 
-def save_corpus(corpus: Corpus, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """Commit a corpus to ``path``; on a dataset of the same documents only new and changed columns are written.
+class Columns(Protocol):
+    """What is written: a corpus, of which this file needs no more."""
 
-    Columns that lie there and that this corpus lacks are kept.
+    domains: tuple[str, ...]
+    tokenizer: str
+    meta: dict[str, Any]
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+    def digest(self, *columns: str) -> str: ...
+    def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table: ...
+
+
+class Stored(NamedTuple):
+    """What is read: the arguments of a corpus.
+
+    Attributes:
+        columns: name to a function that loads its values.
+        domains: (K,) names, in order.
+        tokenizer: what counted the tokens.
+        meta: what belongs to the columns.
+        fetch_text: reads a few texts by row.
+    """
+
+    columns: dict[str, Callable[[], Any]]
+    domains: list[str]
+    tokenizer: str
+    meta: dict[str, Any]
+    fetch_text: Callable[[Any], list[str]]
+
+
+def save(corpus: Columns, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    """Commit the columns to ``path``.
+
+    On a dataset of the same documents only new and changed columns are written, and columns that
+    lie there and that this corpus lacks stay.
 
     Raises:
         ReweightvizError: ``path`` holds other documents and ``overwrite`` is False, or something
             that is no saved corpus.
     """
-    lance, target = _lance("saving a corpus"), inside_folder(path)
+    lance = _import_lance("saving a corpus")
+    target = inside_folder(path)
     occupied = target.is_file() or (target.is_dir() and any(target.iterdir()))
-    dataset = _dataset(target) if occupied else None
-    with (
-        tqdm(
-            total=len(corpus.columns) + 1, desc="saving", unit="column", delay=1, leave=False
-        ) as bar,
-        _plainly(f"cannot save {target}"),
-    ):
-        digests = {}
-        for name in corpus.columns:
-            digests[name] = corpus.digest(name)
-            bar.update()
+    dataset = _open_dataset(target) if occupied else None
+    with _in_one_sentence(f"cannot save {target}"):
         header = {
-            "digests": digests,
+            "digests": _digests(corpus),
             "domains": list(corpus.domains),
             "tokenizer": corpus.tokenizer,
             "meta": to_jsonable(corpus.meta),
         }
-        if dataset is None or overwrite:
-            table = _table(corpus, corpus.columns).replace_schema_metadata(
-                {KEY: json.dumps(header)}
-            )
-            lance.write_dataset(table, str(target), mode="overwrite" if occupied else "create")
-        else:
+        if dataset is not None and not overwrite:
             _update(lance, target, corpus, header)
+            return target
+        table = _table(corpus, corpus.columns).replace_schema_metadata({KEY: json.dumps(header)})
+        lance.write_dataset(table, str(target), mode="overwrite" if occupied else "create")
     return target
 
 
-def _update(lance: Any, target: Path, corpus: Corpus, header: dict[str, Any]) -> None:
+def _digests(corpus: Columns) -> dict[str, str]:
+    names = tqdm(corpus.columns, desc="saving", unit="column", delay=1, leave=False)
+    return {name: corpus.digest(name) for name in names}
+
+
+def _update(lance: Any, target: Path, corpus: Columns, header: dict[str, Any]) -> None:
     """Write what is new; three commits, so the first is taken back when a later one fails."""
     dataset = lance.dataset(str(target))
-    before, old = dataset.version, _header(dataset, target)
-    known, digests = old["digests"], header["digests"]
-    if not _same(known, digests):
+    before = dataset.version
+    old = _header(dataset, target)
+    known = old["digests"]
+    digests = header["digests"]
+    if not _same_documents(known, digests):
         raise UnwritableFile(
             path=target,
             reason="it holds other documents; pass overwrite=True to replace it, or "
@@ -95,39 +124,37 @@ def _update(lance: Any, target: Path, corpus: Corpus, header: dict[str, Any]) ->
         raise
 
 
-def same_documents(path: str | os.PathLike[str], corpus: Corpus) -> bool:
-    """Whether a corpus of these very documents lies at ``path``; its digests answer, nothing of it is read."""
+def has_same_documents(corpus: Columns, path: str | os.PathLike[str]) -> bool:
+    """Return whether these very documents lie at ``path``, by digests: nothing of it is read."""
     target = Path(path)
     if not target.exists():
         return False
-    return _same(
-        _header(_dataset(target), target)["digests"],
-        {name: corpus.digest(name) for name in ROWS if name in corpus.columns},
-    )
+    known = _header(_open_dataset(target), target)["digests"]
+    present = [name for name in DOCUMENT if name in corpus.columns]
+    return _same_documents(known, {name: corpus.digest(name) for name in present})
 
 
-def _same(known: Mapping[str, str], digests: Mapping[str, str]) -> bool:
-    return all(known.get(name) == digests.get(name) for name in ROWS)
+def _same_documents(known: Mapping[str, str], digests: Mapping[str, str]) -> bool:
+    return all(known.get(name) == digests.get(name) for name in DOCUMENT)
 
 
-def open_corpus(path: str | os.PathLike[str]) -> Corpus:
-    """Open a saved corpus; columns are read when they are first asked for."""
+def read(path: str | os.PathLike[str]) -> Stored:
+    """Read the header of saved columns; a column is read when it is first needed."""
     target = Path(path)
     if not target.exists():
         raise UnreadableFile(path=target, reason="there is no corpus")
-    dataset = _dataset(target)
+    dataset = _open_dataset(target)
     header = _header(dataset, target)
-    columns: dict[str, Any] = {name: partial(_column, dataset, name) for name in header["digests"]}
-    return Corpus(
-        columns,
-        domains=header["domains"],
-        tokenizer=header["tokenizer"],
-        meta=header["meta"],
-        fetch_text=partial(_texts, dataset),
+    return Stored(
+        {name: partial(_column, dataset, name) for name in header["digests"]},
+        header["domains"],
+        header["tokenizer"],
+        header["meta"],
+        partial(_texts, dataset),
     )
 
 
-def _lance(who: str) -> Any:
+def _import_lance(who: str) -> Any:
     os.environ.setdefault("LANCE_LOG", "error")  # it warns of every dataset that is new
     try:
         import lance
@@ -137,8 +164,8 @@ def _lance(who: str) -> Any:
 
 
 @contextmanager
-def _plainly(what: str) -> Iterator[None]:
-    """Lance's errors as one sentence, without the address in its source that ends them."""
+def _in_one_sentence(what: str) -> Iterator[None]:
+    """Raise errors of Lance as one sentence, without the address in its source that ends them."""
     try:
         yield
     except ReweightvizError:
@@ -149,17 +176,15 @@ def _plainly(what: str) -> Iterator[None]:
         ) from error
 
 
-def _dataset(path: Path) -> LanceDataset:
-    with _plainly(f"{path} is no saved corpus"):
-        dataset: LanceDataset = _lance("a saved corpus").dataset(str(path))
+def _open_dataset(path: Path) -> LanceDataset:
+    with _in_one_sentence(f"{path} is no saved corpus"):
+        dataset: LanceDataset = _import_lance("a saved corpus").dataset(str(path))
     return dataset
 
 
 def _header(dataset: LanceDataset, path: Path) -> dict[str, Any]:
-    stored = {
-        key.decode() if isinstance(key, bytes) else key: value
-        for key, value in (dataset.schema.metadata or {}).items()
-    }
+    # Arrow's keys are bytes, Lance's own strings; which ones come depends on the version.
+    stored = {_as_text(key): value for key, value in (dataset.schema.metadata or {}).items()}
     if KEY not in stored:
         raise WrongContent(
             path=path,
@@ -170,8 +195,12 @@ def _header(dataset: LanceDataset, path: Path) -> dict[str, Any]:
     return header
 
 
+def _as_text(key: bytes | str) -> str:
+    return key.decode() if isinstance(key, bytes) else key
+
+
 def _field(name: str) -> str:
-    """The name of a column inside Lance, which gives dots and backticks a meaning of its own.
+    """Return the name of a column inside Lance, which gives dots and backticks a meaning of its own.
 
     >>> _field("loss:v1.5")
     'loss:v1%2E5'
@@ -179,7 +208,7 @@ def _field(name: str) -> str:
     return "".join(f"%{ord(letter):X}" if letter in ".`%" else letter for letter in name)
 
 
-def _table(corpus: Corpus, names: Sequence[str]) -> pa.Table:
+def _table(corpus: Columns, names: Sequence[str]) -> pa.Table:
     return corpus.to_arrow(names).rename_columns([_field(name) for name in names])
 
 
@@ -188,17 +217,11 @@ def _column(dataset: LanceDataset, name: str) -> Any:
     if pa.types.is_fixed_size_list(column.type):
         width = column.type.list_size
         return column.combine_chunks().flatten().to_numpy().reshape(-1, width)
-    return (
-        column
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-        else column.to_numpy()
-    )
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return column
+    return column.to_numpy()
 
 
 def _texts(dataset: LanceDataset, rows: Any) -> list[str]:
-    return [
-        str(text)
-        for text in dataset.take(np.asarray(rows, np.int64).tolist(), columns=["text"])
-        .column(0)
-        .to_pylist()
-    ]
+    picked = dataset.take(np.asarray(rows, np.int64).tolist(), columns=["text"])
+    return [str(text) for text in picked.column(0).to_pylist()]

@@ -13,7 +13,6 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
-from scipy.stats import rankdata
 
 from reweightviz.core.errors import (
     InvalidArgument,
@@ -451,6 +450,8 @@ def _r2(predicted: Array, observed: Array) -> Array:
 
 
 def _spearman(predicted: Array, observed: Array) -> Array:
+    from scipy.stats import rankdata  # it takes longer to import than all else here
+
     ranks = [rankdata(values, axis=0) for values in (predicted, observed)]
     centred = [each - each.mean(0) for each in ranks]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,4 +1,4 @@
-"""One file a column: each verb returns the corpus with that column more."""
+"""Verbs on a corpus, one a file: most return it with a column more."""
 
 from __future__ import annotations
 
@@ -6,5 +6,8 @@ from reweightviz.features.cluster import cluster
 from reweightviz.features.embed import embed
 from reweightviz.features.losses import losses
 from reweightviz.features.project import project
+from reweightviz.features.score import score
+from reweightviz.features.select import select
+from reweightviz.features.split_domain import split_domain
 
-__all__ = ["cluster", "embed", "losses", "project"]
+__all__ = ["cluster", "embed", "losses", "project", "score", "select", "split_domain"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,26 +13,40 @@ from tqdm.auto import tqdm
 
 from reweightviz.core.cache import cached
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import MissingPackage, UnmetNeed
+from reweightviz.core.errors import MissingPackage, ReweightvizError, UnmetNeed
 from reweightviz.models.device import choose_device
 
 ROWS = 512  # sequences a forward pass
 
 
 def losses(
-    corpus: Corpus, model: Any, *, label: str = "proxy", longest: int = 256, device: str = "auto"
+    corpus: Corpus,
+    model: Any,
+    *,
+    label: str | None = None,
+    longest: int = 256,
+    device: str = "auto",
 ) -> Corpus:
-    """Add column ``loss:<label>`` (N,): mean loss in nats per token under a byte-level model; NaN for an empty document.
+    """Add column ``loss:<label>`` (N,): mean loss in nats per token under a byte-level model.
+
+    An empty document gets NaN.
 
     Args:
         corpus: documents.
-        model: a torch module with ``token_losses((B, L) bytes) -> (B, L-1)`` and
-            ``config.context``, such as :class:`reweightviz.training.ByteTransformer`; its
+        model: the file of a :class:`reweightviz.training.ByteTransformer`; or a torch module with
+            ``token_losses((B, L) bytes) -> (B, L-1)`` and ``config.context``, whose
             ``state_dict()`` is part of the cache's key.
-        label: what the column is called after the colon.
+        label: what the column is called after the colon; the name of the file, else "proxy".
         longest: bytes of a document that are read, from its beginning.
         device: torch device; "auto" takes CUDA where there is one.
     """
+    try:
+        import torch
+    except ImportError:
+        raise MissingPackage(package="torch", extra="torch", who="rv.losses") from None
+    if isinstance(model, str | os.PathLike):
+        label = label or Path(model).stem
+        model = _load(Path(model))
     if not hasattr(model, "token_losses"):
         raise UnmetNeed(
             name="rv.losses",
@@ -38,10 +54,6 @@ def losses(
             expected="a model with token_losses, such as rv.training.ByteTransformer",
             got=type(model).__name__,
         )
-    try:
-        import torch
-    except ImportError:
-        raise MissingPackage(package="torch", extra="torch", who="rv.losses") from None
     weights = b"".join(
         value.detach().cpu().numpy().tobytes() for value in model.state_dict().values()
     )
@@ -66,7 +78,18 @@ def losses(
         mean = np.divide(sums, total, out=np.full(len(corpus), np.nan), where=total > 0)
         return {"loss": mean.astype(np.float32)}
 
-    return corpus.with_column(f"loss:{label}", cached("losses", key, compute)["loss"])
+    return corpus.with_column(f"loss:{label or 'proxy'}", cached("losses", key, compute)["loss"])
+
+
+def _load(path: Path) -> Any:
+    from reweightviz.models.byte_transformer import ByteTransformer
+
+    if not path.exists():
+        raise ReweightvizError(
+            f"rv.losses found no model at {path}; 'proxy' is the demo's, a "
+            "ByteTransformer can be passed itself."
+        )
+    return ByteTransformer.load(path)
 
 
 def _windows(

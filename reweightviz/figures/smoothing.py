@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from reweightviz.core.types import Array
 
@@ -35,6 +34,8 @@ class Ema:
         return self._passed(values)[0]
 
     def _passed(self, values: Array) -> tuple[Array, Array, Array]:
+        from scipy.signal import lfilter  # it takes longer to import than all else here
+
         K, keep = values.shape[1], self._keep
         total = np.zeros(K) if self._total is None else self._total.copy()
         seen = np.zeros(K) if self._total is None else self._seen.copy()

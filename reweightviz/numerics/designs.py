@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.types import Array
@@ -81,6 +80,8 @@ def space_filling_design(
     distance", 1985: the least distance between chosen points is at least half of the largest that
     is possible within the pool.
     """
+    from scipy.stats import qmc  # it takes longer to import than all else here
+
     domains = len(where.lower)
     pool = np.empty((0, domains))
     seen = pool

@@ -280,7 +280,7 @@ def test_bad_input_to_the_verbs_is_one_sentence(tmp_path):
             {"loss": {"web": [1, 2], "code": [1, 2]}, "drawn_tokens": {"web": 1, "code": 1}},
             rv.mixers.ADO(),
             {},
-            "ADO is told its signals step by step, as many steps of each; these have 'loss' 2, 'drawn_tokens' 1",
+            "ADO reads its signals step by step, as many steps of each; these have 'loss' 2, 'drawn_tokens' 1",
         ),
         (
             {"prior": {"web": 1.0}},

@@ -3,9 +3,8 @@ import pyarrow as pa
 import pytest
 
 from reweightviz.core.cache import cache_path, cached
-from reweightviz.core.corpus import Corpus
+from reweightviz.core.corpus import Corpus, open_corpus
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.core.store import open_corpus, same_documents, save_corpus
 
 NASTY = ['"quoted"', "<b>bold</b><script>alert(1)</script>", "🦜 parrots", "x" * 300]
 
@@ -120,12 +119,12 @@ def test_saved_and_opened_again(corpus, tmp_path):
 def test_a_new_column_rewrites_nothing_else(corpus, tmp_path):
     path = corpus.save(tmp_path / "c.lance")
     before = {f: f.stat().st_mtime_ns for f in (path / "data").iterdir()}
-    save_corpus(open_corpus(path).with_column("loss:m", np.ones(3)), path)
+    open_corpus(path).with_column("loss:m", np.ones(3)).save(path)
     after = {f: f.stat().st_mtime_ns for f in (path / "data").iterdir()}
     assert before.items() <= after.items()
     assert len(after) == len(before) + 1
     changed = open_corpus(path).with_column("loss:m", np.zeros(3))
-    assert open_corpus(save_corpus(changed, path))["loss:m"].tolist() == [0, 0, 0]
+    assert open_corpus(changed.save(path))["loss:m"].tolist() == [0, 0, 0]
 
 
 def test_other_documents_are_not_overwritten(corpus, tmp_path):
@@ -197,20 +196,20 @@ def test_places_where_no_corpus_can_lie_are_one_sentence(corpus, tmp_path):
 
 def test_same_documents_is_told_from_the_header(corpus, tmp_path, monkeypatch):
     path = tmp_path / "c.lance"
-    assert not same_documents(path, corpus)
+    assert not corpus.is_saved_at(path)
     corpus.save(path)
     monkeypatch.setattr(
         "reweightviz.core.store._column", lambda *_: pytest.fail("read what is stored")
     )
-    assert same_documents(path, corpus.with_column("xy", np.zeros((3, 2))))
-    assert not same_documents(path, corpus.take([0, 1]))
-    assert not same_documents(path, corpus.with_column("text", ["x", "y", "z"]))
+    assert corpus.with_column("xy", np.zeros((3, 2))).is_saved_at(path)
+    assert not corpus.take([0, 1]).is_saved_at(path)
+    assert not corpus.with_column("text", ["x", "y", "z"]).is_saved_at(path)
 
 
 def test_a_corpus_without_text_can_be_saved_twice(tmp_path):
     bare = Corpus({"domain": ["web", "code"], "tokens": [3, 4]})
     path = bare.save(tmp_path / "c.lance")
-    assert same_documents(path, bare)
+    assert bare.is_saved_at(path)
     assert open_corpus(bare.save(path)).tokens.tolist() == [3, 4]
 
 

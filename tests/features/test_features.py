@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tqdm import tqdm
 
-from reweightviz import api
+from reweightviz import features
 from reweightviz.core import store
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import MissingPackage, ReweightvizError
@@ -237,8 +237,8 @@ def test_score_and_select_through_the_verbs(corpus):
 
     values = np.arange(120.0)
     values[3] = np.nan
-    scored = api.score(corpus.with_column("loss:m", values), Loss())
-    chosen = api.select(scored, TopK(), k=5)
+    scored = features.score(corpus.with_column("loss:m", values), Loss())
+    chosen = features.select(scored, TopK(), k=5)
     hardest_or_easiest = values[chosen.rows]
     assert len(set(chosen.rows.tolist())) == 5
     assert np.isfinite(hardest_or_easiest).all()
@@ -246,8 +246,8 @@ def test_score_and_select_through_the_verbs(corpus):
 
 
 def test_a_selection_becomes_a_domain(corpus):
-    split = api.split_domain(corpus, [0, 1, 50], "mine")
+    split = features.split_domain(corpus, [0, 1, 50], "mine")
     assert split.domains == (*corpus.domains, "mine")
     assert split.sources["mine"].documents == 3
     with pytest.raises(ReweightvizError, match="there is a domain 'chess' already"):
-        api.split_domain(corpus, [0], "chess")
+        features.split_domain(corpus, [0], "chess")

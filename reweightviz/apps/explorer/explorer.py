@@ -16,9 +16,10 @@ import ipywidgets as w
 import numpy as np
 import pandas as pd
 
-from reweightviz import api, exporters
+from reweightviz import exporters
+from reweightviz.api import ship
 from reweightviz.apps.explorer.state import ExplorerState
-from reweightviz.core.corpus import Corpus
+from reweightviz.core.corpus import Corpus, open_corpus
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, listed, warn
 from reweightviz.core.files import write_atomically
 from reweightviz.core.lineage import Lineage
@@ -27,7 +28,6 @@ from reweightviz.core.protocols import ConvexLaw, Law
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.selection import Selection
 from reweightviz.core.sources import Sources
-from reweightviz.core.store import open_corpus, same_documents
 from reweightviz.proposals import optimize as proposals
 from reweightviz.readers.tail import Tail
 from reweightviz.widgets.curves.curves import LossCurves, WeightTrajectories
@@ -202,7 +202,7 @@ class Explorer(w.VBox):
         **options: Any,
     ) -> Path:
         """Write the mixture as a framework's config; see :func:`reweightviz.export`."""
-        return api.export(
+        return ship.export(
             self.mixture,
             framework,
             path,
@@ -243,9 +243,7 @@ class Explorer(w.VBox):
         folder.mkdir(parents=True, exist_ok=True)
         if self.corpus is not None:
             place = folder / "corpus.lance"
-            self.corpus.save(
-                place, overwrite=place.exists() and not same_documents(place, self.corpus)
-            )
+            self.corpus.save(place, overwrite=place.exists() and not self.corpus.is_saved_at(place))
         for number, log in enumerate(self.logs):
             log.save(folder / f"log-{number}.jsonl")
         described = getattr(self.law, "to_dict", None)
@@ -322,7 +320,7 @@ class Explorer(w.VBox):
         settings, view, state = _read(folder)
         same = set(settings["sources"]) == set(self.sources) and (
             self.corpus is None
-            or (settings["corpus"] and same_documents(folder / "corpus.lance", self.corpus))
+            or (settings["corpus"] and self.corpus.is_saved_at(folder / "corpus.lance"))
         )
         if not same:
             raise ReweightvizError(

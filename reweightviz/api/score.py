@@ -1,0 +1,25 @@
+"""Step 2, score: the worth of every document, and the documents chosen by it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reweightviz import features
+from reweightviz.core.corpus import Corpus
+from reweightviz.features import score, select, split_domain
+
+__all__ = ["losses", "score", "select", "split_domain"]
+
+
+def losses(corpus: Corpus, model: Any = "proxy", **options: Any) -> Corpus:
+    """Add ``loss:<label>`` (N,), nats per token; "proxy" is the demo's own small model.
+
+    See :func:`reweightviz.features.losses.losses`.
+    """
+    if isinstance(model, str) and model == "proxy":
+        # The demo's files belong to readers, which features may not import.
+        from reweightviz.readers.demo.runs import proxy_path
+
+        model = proxy_path()
+        options.setdefault("label", "proxy")
+    return features.losses(corpus, model, **options)

@@ -1,0 +1,42 @@
+"""Load: the mixture or the schedule of a framework's config."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.schedule import Schedule
+from reweightviz.core.sources import Sources
+from reweightviz.exporters.check import find_exporter
+
+
+def load_mixture(
+    path: str | os.PathLike[str],
+    framework: str | None = None,
+    *,
+    sources: Sources | Mapping[str, Any] | None = None,
+) -> Mixture:
+    """Read a mixture back from a framework's config, in shares of training tokens.
+
+    Args:
+        path: the config, as it is now; the provenance beside it gives names and sizes.
+        framework: whose config it is; found from the file when not given.
+        sources: tokens and documents of each domain, for a file that counts something else and has
+            no provenance.
+    """
+    return find_exporter(path, framework).read(path, sources=sources)
+
+
+def load_schedule(
+    path: str | os.PathLike[str],
+    framework: str | None = None,
+    *,
+    sources: Sources | Mapping[str, Any] | None = None,
+) -> Schedule:
+    """Read a schedule back from a framework's config; a config of one mixture has one stage.
+
+    The arguments are those of :func:`load_mixture`.
+    """
+    return find_exporter(path, framework).read_schedule(path, sources=sources)
