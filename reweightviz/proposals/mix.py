@@ -133,7 +133,7 @@ def _check_names(mixer: Any, names: list[str]) -> None:
 
 
 def _arrays(signals: Any) -> tuple[tuple[str, ...], dict[str, Array]]:
-    """Return the domains (K,), in the order of the first signal, and every signal (K,) or (T, K)."""
+    """Return the domains (K,), in the order of the first signal, and each signal (K,) or (T, K)."""
     if isinstance(signals, Sources):
         return signals.domains, {"tokens": signals.tokens}
     _check_tables(signals)
