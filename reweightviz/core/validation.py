@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
+
+import numpy as np
 
 from reweightviz.core.errors import ReweightvizError
 
@@ -62,3 +64,12 @@ def mapping(name: str, value: Any, form: str) -> dict[Any, Any]:
     if value is not None and not isinstance(value, Mapping):
         raise ReweightvizError(f"{name} must be a mapping of {form}; got {value!r:.80}.")
     return dict(value or {})
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Return whether a value is one number, of Python or numpy; True and False are none.
+
+    >>> [is_number(value) for value in (3, np.float32(0.5), True, "3")]
+    [True, True, False, False]
+    """
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)

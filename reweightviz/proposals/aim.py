@@ -1,4 +1,4 @@
-"""What a proposal is to be good at: one target, several, or the worst of them; caps on others."""
+"""The aim of a proposal: one target, a mean of several, or the worst of them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from numpy.typing import NDArray
 from reweightviz.core.errors import InvalidValue, ReweightvizError, UnknownName, listed
 from reweightviz.core.protocols import Law
 from reweightviz.core.types import Array
+from reweightviz.core.validation import is_number
 
 Objective = str | Mapping[str, float]
-WORST, RATIO = "worst", "worst ratio"
+MEAN, WORST, WORST_RATIO = "mean", "worst", "worst ratio"
 
 
 @dataclass(frozen=True)
 class Aim:
-    """What is minimised: a weighted mean of losses, or the largest of them.
+    """Hold what is minimised: a weighted mean of losses, or the largest of them.
 
     Args:
         importance: (M,) >= 0, sums to 1.
         sign: (M,) 1 where lower is better, -1 where higher is.
         scale: (M,) what the losses are divided by before the largest is taken.
-        worst: whether the largest counts, not the mean.
+        worst: True for the largest loss, False for the mean.
     """
 
     importance: Array
@@ -39,11 +40,16 @@ class Aim:
 
     @property
     def upwards(self) -> bool:
-        """Whether every target that counts is one where higher is better."""
+        """True where every target that counts is one where higher is better."""
         return bool((self.sign[self.counted] < 0).all())
 
+    @property
+    def downwards(self) -> bool:
+        """True where the aim is a mean of losses: as convex and as smooth as the law."""
+        return not self.worst and bool((self.sign[self.counted] > 0).all())
+
     def score(self, losses: Array) -> Array:
-        """What is minimised, of losses (..., M)."""
+        """Return what is minimised (...), of losses (..., M)."""
         if self.worst:
             return np.asarray((losses / self.scale)[..., self.counted].max(-1), np.float64)
         return np.asarray(
@@ -51,20 +57,20 @@ class Aim:
         )
 
     def score_interval(self, low: Array, high: Array) -> tuple[Array, Array]:
-        """Return the lowest and the highest score of losses between ``low`` and ``high`` (..., M)."""
+        """Return the lowest and highest score of losses between ``low`` and ``high`` (..., M)."""
         falls = self.sign > 0
         return self.score(np.where(falls, low, high)), self.score(np.where(falls, high, low))
 
-    def shown(self, score: Array) -> Array:
-        """A score in the direction of its targets: higher is better only where that holds for all."""
+    def display(self, score: Array) -> Array:
+        """Return a score in the direction of its targets, where they share one."""
         return -score if self.upwards else score
 
 
-def aim_of(law: Law, objective: Objective, reference: Array) -> Aim:
-    """The aim that an objective names.
+def build_aim(law: Law, objective: Objective, reference: Array) -> Aim:
+    """Return the aim that an objective names.
 
     Args:
-        law: whose targets it names.
+        law: has the targets.
         objective: "mean", one target, target to importance, "worst" (the largest loss), or "worst
             ratio" (the largest loss relative to the reference's).
         reference: (M,) predicted for the reference mixture.
@@ -75,25 +81,29 @@ def aim_of(law: Law, objective: Objective, reference: Array) -> Aim:
     """
     sign = np.where(law.lower_is_better, 1.0, -1.0)
     ones = np.ones(len(law.targets))
-    if isinstance(objective, str) and objective in (WORST, RATIO) and objective not in law.targets:
-        if not np.asarray(law.lower_is_better).all():
-            upwards = np.array(law.targets, object)[~np.asarray(law.lower_is_better)]
-            raise ReweightvizError(
-                f"objective {objective!r} compares losses, but higher is better for "
-                f"{listed(upwards)}: "
-                "name the targets that count, as in objective={'a': 1, 'b': 1}."
-            )
-        return Aim(ones / len(ones), sign, reference if objective == RATIO else ones, worst=True)
-    if isinstance(objective, str) and objective == "mean" and "mean" not in law.targets:
-        return Aim(ones / len(ones), sign, ones)
-    importance = importance_of(
-        law.targets, {objective: 1.0} if isinstance(objective, str) else objective
-    )
-    return Aim(importance, sign, ones)
+    if isinstance(objective, str) and objective not in law.targets:
+        if objective in (WORST, WORST_RATIO):
+            _check_that_all_fall(law, objective)
+            scale = reference if objective == WORST_RATIO else ones
+            return Aim(ones / len(ones), sign, scale, worst=True)
+        if objective == MEAN:
+            return Aim(ones / len(ones), sign, ones)
+    named = {objective: 1.0} if isinstance(objective, str) else objective
+    return Aim(parse_importance(law.targets, named), sign, ones)
 
 
-def importance_of(targets: Sequence[str], named: Mapping[str, float]) -> Array:
-    """Importance (M,) that sums to 1, from target to a number >= 0."""
+def _check_that_all_fall(law: Law, objective: str) -> None:
+    falls = np.asarray(law.lower_is_better)
+    if not falls.all():
+        raise ReweightvizError(
+            f"objective {objective!r} compares losses, but higher is better for "
+            f"{listed(np.array(law.targets, object)[~falls])}: "
+            "name the targets that count, as in objective={'a': 1, 'b': 1}."
+        )
+
+
+def parse_importance(targets: Sequence[str], named: Mapping[str, float]) -> Array:
+    """Return importance (M,) that sums to 1, from target to a number >= 0."""
     if not isinstance(named, Mapping):
         raise InvalidValue(
             name="objective",
@@ -102,11 +112,11 @@ def importance_of(targets: Sequence[str], named: Mapping[str, float]) -> Array:
         )
     importance = np.zeros(len(targets))
     for target, value in named.items():
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        if not is_number(value):
             raise InvalidValue(
                 name=f"the importance of {target!r}", value=value, expected="a number >= 0"
             )
-        importance[place(targets, target)] = value
+        importance[find_target(targets, target)] = value
     if not np.isfinite(importance).all() or (importance < 0).any() or not importance.any():
         raise InvalidValue(
             name="importance", value=dict(named), expected="numbers >= 0, at least one above 0"
@@ -114,8 +124,8 @@ def importance_of(targets: Sequence[str], named: Mapping[str, float]) -> Array:
     return np.asarray(importance / importance.sum(), np.float64)
 
 
-def place(names: Sequence[str], name: str, kind: str = "target of the law") -> int:
-    """Where a name stands; a sentence suggests the nearest where it does not."""
-    if name not in names:
-        raise UnknownName(kind=kind, name=name, known=names)
-    return list(names).index(name)
+def find_target(targets: Sequence[str], name: str) -> int:
+    """Return the place of a target; the sentence suggests the nearest name where there is none."""
+    if name not in targets:
+        raise UnknownName(kind="target of the law", name=name, known=targets)
+    return list(targets).index(name)

@@ -1,4 +1,4 @@
-"""Designing a swarm: the mixtures of the proxy runs from which a law is to be fitted.
+"""The design of a swarm: the mixtures of the proxy runs from which a law is to be fitted.
 
 The recipe of Dirichlet draws is that of Qian Liu et al., "RegMix: Data Mixture as Regression for
 Language Model Pre-training", ICLR 2025, https://arxiv.org/abs/2407.01492, as their public code has
@@ -14,36 +14,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reweightviz.core.errors import (
-    InvalidArgument,
-    InvalidValue,
-    UnknownName,
-    listed,
-    warn,
-)
+from reweightviz.core.errors import InvalidArgument, InvalidValue, UnknownName, warn
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
-from reweightviz.core.protocols import ExponentialLaw, Law
+from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_budget, parse_count
-from reweightviz.core.types import Array
 from reweightviz.core.validation import whole_number
-from reweightviz.numerics.designs import (
-    Drawn,
-    different,
-    dirichlet_design,
-    information,
-    log_linear_features,
-    optimal_design,
-    space_filling_design,
-)
-from reweightviz.numerics.hull import distance_outside
+from reweightviz.numerics.designs import dirichlet_design, space_filling_design
 from reweightviz.numerics.simplex_search import Region, region
 from reweightviz.numerics.threads import one_thread
-from reweightviz.proposals.limits import Epochs, Limit, Space, space_of
+from reweightviz.proposals.constraints import Epochs, build_space
+from reweightviz.proposals.design_diagnostics import describe_design
+from reweightviz.proposals.limit import Limit
+from reweightviz.proposals.optimal_design import Draws, design_optimally
+from reweightviz.proposals.space import Space
 
 METHODS = ("dirichlet", "optimal", "space-filling")
-CURVES = 8
-"""Curves with random slopes that an optimal design is made for, where no law is known yet."""
 
 
 @one_thread
@@ -63,7 +49,7 @@ def design_swarm(
     least: float = 2e-4,
     law: Law | None = None,
 ) -> pd.DataFrame:
-    """Mixtures to train proxy runs on.
+    """Draw mixtures to train proxy runs on.
 
     Args:
         sources: what there is of each domain; or a mixture around which to draw; or the domains'
@@ -72,7 +58,7 @@ def design_swarm(
             times as many to be good.
         method: "dirichlet" (draws of every density around the natural mixture, as RegMix),
             "space-filling" (far apart, evenly over all that is allowed) or "optimal" (those that
-            tell a log-linear law's parameters best).
+            determine a log-linear law's parameters best).
         seed: of the draws.
         bounds: domain to (lowest, highest) weight.
         groups: name to (domains, lowest, highest) sum of their weights.
@@ -87,7 +73,7 @@ def design_swarm(
 
     Returns:
         A row a run, a column a domain; rows sum to 1 and meet every bound and cap.
-        ``.attrs["diagnostics"]`` says how well the mixtures are told apart (``condition_number``),
+        ``.attrs["diagnostics"]`` holds how far apart the mixtures are (``condition_number``),
         how far the natural and the uniform mixture lie outside their hull, the largest number of
         ``epochs``, and how many mixtures were ``pulled`` within tight caps.
 
@@ -102,81 +88,86 @@ def design_swarm(
     if method not in METHODS:
         raise UnknownName(kind="method of a design", name=method, known=METHODS)
     runs = whole_number("runs", runs, 2)
-    tokens = parse_budget(tokens)
-    if (
-        not isinstance(strengths, tuple | list)
-        or len(strengths) != 2
-        or not 0 < strengths[0] <= strengths[1]
-        or not 0 <= least < 0.5
-    ):
+    budget = parse_budget(tokens)
+    _check_draws(strengths, least)
+    natural, centre, available = _parse_sources(sources, exponent)
+    space = build_space(
+        natural.domains,
+        bounds=bounds,
+        groups=groups,
+        tokens=budget,
+        sources=available,
+        max_epochs=max_epochs,
+    )
+    where = _compile_region(space, natural, usage)
+    rng = np.random.default_rng(seed)
+    # A Dirichlet distribution has no parameter of 0.
+    prior = np.asarray(np.maximum(centre.array, 1e-12), np.float64)
+    facts: dict[str, Any] = {}
+    if method == "dirichlet":
+        drawn = dirichlet_design(prior, runs, where, strengths=strengths, least=least, rng=rng)
+    elif method == "space-filling":
+        drawn = space_filling_design(runs, where, least=least, rng=rng)
+    else:
+        draws = Draws(prior, where, strengths, least)
+        drawn, facts = design_optimally(draws, natural.domains, runs, law, rng)
+    domains = len(natural)
+    if runs <= domains:
+        warn(
+            f"{runs} runs are too few for a law: a log-linear one needs at least "
+            f"{domains + 1} for {domains} domains."
+        )
+    design = pd.DataFrame(drawn.mixtures, columns=list(natural)).rename_axis("run")
+    design.attrs["diagnostics"] = {
+        "method": method,
+        "seed": seed,
+        "pulled": drawn.pulled,
+        **facts,
+        **describe_design(drawn.mixtures, natural, available, budget),
+    }
+    return design
+
+
+def _check_draws(strengths: Any, least: float) -> None:
+    in_order = (
+        isinstance(strengths, tuple | list)
+        and len(strengths) == 2
+        and 0 < strengths[0] <= strengths[1]
+    )
+    if not in_order or not 0 <= least < 0.5:
         raise InvalidValue(
             name="strengths",
             value=(strengths, least),
             expected="(least, largest) above 0 and least a weight from 0 to 0.5",
             got=f"{strengths} and {least}",
         )
-    natural, centre, table = _centre(sources, exponent)
-    domains = tuple(natural)
-    space = space_of(
-        domains, bounds=bounds, groups=groups, tokens=tokens, sources=table, max_epochs=max_epochs
-    )
-    where = _region(space, natural, usage)
-    rng = np.random.default_rng(seed)
-    facts: dict[str, Any] = {}
-    if method == "dirichlet":
-        drawn = dirichlet_design(
-            _drawable(centre.array), runs, where, strengths=strengths, least=least, rng=rng
-        )
-    elif method == "space-filling":
-        drawn = space_filling_design(runs, where, least=least, rng=rng)
-    else:
-        drawn, facts = _optimal(domains, centre.array, runs, where, strengths, least, law, rng)
-    if runs <= len(domains):
-        warn(
-            f"{runs} runs are too few for a law: a log-linear one needs at least "
-            f"{len(domains) + 1} for {len(domains)} domains."
-        )
-    design = pd.DataFrame(drawn.mixtures, columns=list(domains)).rename_axis("run")
-    design.attrs["diagnostics"] = {
-        "method": method,
-        "seed": seed,
-        "pulled": drawn.pulled,
-        **facts,
-        **_diagnostics(drawn.mixtures, natural, table, tokens),
-    }
-    return design
 
 
-def _centre(
-    sources: Sources | Mapping[str, float] | Sequence[str],
-    exponent: float,
+def _parse_sources(
+    sources: Sources | Mapping[str, float] | Sequence[str], exponent: float
 ) -> tuple[Mixture, Mixture, Mapping[str, float] | None]:
-    """The natural mixture, the one around which to draw, and the tokens where they are known."""
+    """Return the natural mixture, the one around which to draw, and the tokens where known."""
     if isinstance(sources, Sources):
-        table: Mapping[str, float] = sources.token_table
+        available: Mapping[str, float] = sources.token_table
     elif isinstance(sources, Mapping):
-        numbers = {str(name): parse_count(value) for name, value in sources.items()}
-        if abs(sum(numbers.values()) - 1) <= SUM_TOLERANCE:
-            given = Mixture(numbers)
-            return given, given, None
-        table = numbers
-    else:
-        if isinstance(sources, str) or not isinstance(sources, Sequence):
-            raise InvalidArgument(
-                name="design_swarm",
-                value=sources,
-                expected="Sources, domain to tokens, a mixture, or a list of domains",
-            )
+        available = {str(name): parse_count(value) for name, value in sources.items()}
+        if abs(sum(available.values()) - 1) <= SUM_TOLERANCE:
+            mixture = Mixture(available)
+            return mixture, mixture, None
+    elif isinstance(sources, Sequence) and not isinstance(sources, str):
         even = Mixture.uniform(sources)
         return even, even, None
-    return Mixture.natural(table), Mixture.temper(table, exponent), table
+    else:
+        raise InvalidArgument(
+            name="design_swarm",
+            value=sources,
+            expected="Sources, domain to tokens, a mixture, or a list of domains",
+        )
+    return Mixture.natural(available), Mixture.temper(available, exponent), available
 
 
-def _drawable(centre: Array) -> Array:
-    return np.asarray(np.maximum(centre, 1e-12), np.float64)
-
-
-def _region(space: Space, natural: Mixture, usage: float | None) -> Region:
+def _compile_region(space: Space, natural: Mixture, usage: float | None) -> Region:
+    """Return the region of a space in which no domain exceeds its natural share by ``usage``."""
     if usage is not None:
         if not usage > 0:
             raise InvalidValue(
@@ -191,73 +182,3 @@ def _region(space: Space, natural: Mixture, usage: float | None) -> Region:
     space.refuse_conflict()
     lower, upper, limits = space.compiled()
     return region(lower, upper, limits)
-
-
-def _optimal(
-    domains: tuple[str, ...],
-    centre: Array,
-    runs: int,
-    where: Region,
-    strengths: tuple[float, float],
-    least: float,
-    law: Law | None,
-    rng: np.random.Generator,
-) -> tuple[Drawn, dict[str, Any]]:
-    slopes = _slopes(law, domains, rng)
-    half = min(max(400, 3 * runs), 2000)
-    draws = dirichlet_design(
-        _drawable(centre), half, where, strengths=strengths, least=least, rng=rng
-    )
-    spread = space_filling_design(half, where, least=least, rng=rng)
-    pool = different(np.concatenate([draws.mixtures, spread.mixtures]))
-    chosen = optimal_design(pool, slopes, runs, rng=rng)
-    features = log_linear_features(np.concatenate([pool[chosen], draws.mixtures[:runs]]), slopes)
-    known, plain = (information(part).mean() for part in (features[:, :runs], features[:, runs:]))
-    gain = float(
-        np.exp((known - plain) / features.shape[2])
-    )  # per parameter, as D-efficiency is told
-    return Drawn(pool[chosen], draws.pulled + spread.pulled), {
-        "information_against_dirichlet": gain,
-        "curves": len(slopes),
-    }
-
-
-def _slopes(law: Law | None, domains: tuple[str, ...], rng: np.random.Generator) -> Array:
-    if law is None:
-        return rng.normal(0, 1, (CURVES, len(domains)))
-    if not isinstance(law, ExponentialLaw) or set(law.domains) != set(domains):
-        raise InvalidValue(
-            name="an optimal design",
-            value=law,
-            expected=f"made around a log-linear law of the same domains, {listed(domains)}",
-            got=f"{law!r:.80} of {listed(getattr(law, 'domains', ()))}",
-        )
-    order = [law.domains.index(domain) for domain in domains]
-    return np.asarray(np.clip(law.exponentials()[:, 1:][:, order], -20, 20), np.float64)
-
-
-def _diagnostics(
-    mixtures: Array, natural: Mixture, table: Mapping[str, float] | None, tokens: float | None
-) -> dict[str, Any]:
-    apart = (
-        np.abs(mixtures[:, None] - mixtures[None]).sum(2) / 2
-        if len(mixtures) <= 2000
-        else np.empty((0, 0))
-    )
-    facts: dict[str, Any] = {
-        "condition_number": float(np.linalg.cond(mixtures)),
-        "domains_a_run": float((mixtures > 0).sum(1).mean()),
-        "nearest_pair": float(apart[~np.eye(len(apart), dtype=bool)].min()) if len(apart) else None,
-        "natural_outside_hull": float(distance_outside(natural.array, mixtures)[0]),
-        "uniform_outside_hull": float(
-            distance_outside(np.full(len(natural), 1 / len(natural)), mixtures)[0]
-        ),
-        "epochs": None,
-    }
-    if table is not None and tokens is not None:
-        available = np.array([table[domain] for domain in natural], np.float64)
-        passes = np.divide(
-            mixtures * tokens, available, out=np.zeros_like(mixtures), where=available > 0
-        )
-        facts["epochs"] = dict(zip(natural, passes.max(0).tolist(), strict=True))
-    return facts

@@ -1,10 +1,11 @@
-"""Proposals: the mixture that a law likes best under constraints, how sure that is, and the front between targets."""
+"""The mixture with the best predicted loss under constraints, and how sure that is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reweightviz.core.errors import warn
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law
@@ -13,10 +14,12 @@ from reweightviz.core.swarm import Swarm
 from reweightviz.core.token_counts import parse_budget
 from reweightviz.core.validation import whole_number
 from reweightviz.numerics.threads import one_thread
-from reweightviz.proposals.aim import Objective, aim_of
-from reweightviz.proposals.evidence import evidence_of, say
-from reweightviz.proposals.limits import Epochs
-from reweightviz.proposals.task import task_of
+from reweightviz.proposals.aim import Objective, build_aim
+from reweightviz.proposals.constraints import Epochs
+from reweightviz.proposals.evidence import gather_evidence
+from reweightviz.proposals.refits import solve_refits
+from reweightviz.proposals.solve import solve
+from reweightviz.proposals.task import build_task
 
 DRAWS = 50
 """Refits of the law that are optimised again for the interval of the weights."""
@@ -41,10 +44,11 @@ def optimize(
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Mixture:
-    """The mixture with the best predicted loss; its ``source`` says how it was found and how sure it is.
+    """Find the mixture with the best predicted loss.
 
     A log-linear law is minimised exactly, by a convex program with a certificate; every other law,
-    and targets where higher is better, by a seeded global search, and the source says so.
+    and targets where higher is better, by a seeded global search. The ``source`` of the
+    mixture holds which it was, and how sure the proposal is.
 
     Args:
         law: what ``rv.fit`` gave.
@@ -90,14 +94,15 @@ def optimize(
     Example:
         >>> import numpy as np
         >>> from reweightviz.laws._log_linear import LogLinearLaw
-        >>> law = LogLinearLaw(("web", "code"), ("a", "b"), np.ones(2, bool), np.array([[0, -1.0, -3.0], [0, -2.0, 0.0]]))
+        >>> curves = np.array([[0, -1.0, -3.0], [0, -2.0, 0.0]])
+        >>> law = LogLinearLaw(("web", "code"), ("a", "b"), np.ones(2, bool), curves)
         >>> mixture = optimize(law, kl=0, caps={"b": 1.15})
         >>> mixture, mixture.source["certificate"]["method"]
         (Mixture({'web': 0.9486, 'code': 0.05144}), 'convex program')
     """
     draws = whole_number("draws", draws)
     tokens = parse_budget(tokens)
-    task = task_of(
+    task = build_task(
         law,
         tokens=tokens,
         sources=sources,
@@ -112,16 +117,16 @@ def optimize(
         swarm=swarm,
         seed=seed,
     )
-    aim = aim_of(law, objective, task.predict(task.reference[None])[0])
-    found = task.solve(aim)
-    facts = evidence_of(task, aim, found.free, task.refits(aim, found, draws))
+    aim = build_aim(law, objective, task.predict(task.reference[None])[0])
+    found = solve(task, aim)
+    evidence = gather_evidence(task, aim, found.free, solve_refits(task, aim, found, draws))
     asked = {
         "method": "optimize",
         "law": repr(law),
         "objective": objective if isinstance(objective, str) else dict(objective),
         "kl": kl,
-        "near": dict(near) if near is not None else "uniform",
-        "bounds": {d: list(b) for d, b in (bounds or {}).items()},
+        "near": "uniform" if near is None else dict(near),
+        "bounds": {domain: list(pair) for domain, pair in (bounds or {}).items()},
         "max_epochs": dict(max_epochs) if isinstance(max_epochs, Mapping) else max_epochs,
         "budget": tokens,
         "caps": dict(caps or {}),
@@ -133,6 +138,7 @@ def optimize(
         "given": to_jsonable(task.given),
         "certificate": found.certificate,
     }
-    mixture = task.space.mixture(found.free, asked | facts.record)
-    say(facts.warnings)
+    mixture = task.space.mixture(found.free, asked | evidence.record)
+    for sentence in evidence.warnings:
+        warn(sentence)
     return mixture

@@ -18,9 +18,9 @@ from reweightviz.figures.replay import MEAN, consequences
 from reweightviz.laws import GaussianProcess, Olmix, RegMix
 from reweightviz.laws._log_linear import LogLinearLaw
 from reweightviz.numerics.contrast import contrast_figure, contrast_mixtures, weigh_targets
-from reweightviz.proposals.aim import aim_of
-from reweightviz.proposals.evidence import evidence_of
-from reweightviz.proposals.task import task_of
+from reweightviz.proposals.aim import build_aim
+from reweightviz.proposals.evidence import gather_evidence
+from reweightviz.proposals.task import build_task
 from reweightviz.widgets.editor.mixture_editor import MixtureEditor
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -159,11 +159,11 @@ def test_every_place_gives_the_same_interval():
 
 @pytest.mark.parametrize("law", [noisy_law(), Silent(noisy_law())], ids=["draws", "intervals"])
 def test_the_evidence_of_a_proposal_has_that_interval(law):
-    task = task_of(law)
+    task = build_task(law)
     free = np.array(list(CHOSEN.values()))
     for objective in ("mean", {"chat": 1, "proofs": 2}):
-        aim = aim_of(law, objective, task.predict(task.reference[None])[0])
-        gain = evidence_of(task, aim, free, np.empty((0, 4))).record["gain"]
+        aim = build_aim(law, objective, task.predict(task.reference[None])[0])
+        gain = gather_evidence(task, aim, free, np.empty((0, 4))).record["gain"]
         mean = contrast_mixtures(law, pair_of(CHOSEN, UNIFORM), importance=aim.importance).mean
         assert [gain["predicted"], *gain["interval_90"]] == pytest.approx(
             [-mean.change, -mean.high, -mean.low], abs=1e-12
