@@ -1,4 +1,4 @@
-"""The explorer's one state and its undo journal: a plain class, for widgets, other hosts and tests."""
+"""The explorer's one state and its undo journal: a class without traits, for any host."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ class ExplorerState:
     def listen(self, listener: Callable[[str], None]) -> None:
         """Call ``listener(what)`` after every change: of "mixture", "selection" or "hidden"."""
 
-        def spread(changed: frozenset[str]) -> None:
+        def call_for_each(changed: frozenset[str]) -> None:
             for what in sorted(changed):
                 listener(what)
 
-        self.journal.listen(spread)
+        self.journal.listen(call_for_each)
 
     # Setting what is there already is no change, so no step of the journal.
 
@@ -97,13 +97,13 @@ class ExplorerState:
         return self.journal.redo()
 
     def restore(self, saved: ExplorerState) -> None:
-        """Stand where a saved state stood, with its journal."""
+        """Take over the journal of a saved state, and its place there."""
         self.journal.restore(saved.journal.entries, saved.journal.at)
 
     # ---- on disk
 
     def save(self, path: Path) -> None:
-        """Write JSON; a selection as a bitmask."""
+        """Write JSON; a selection is a bitmask."""
         entries = [
             {"id": entry.id, "values": self._encode_values(entry.values)}
             for entry in self.journal.entries
@@ -122,16 +122,14 @@ class ExplorerState:
         try:
             record = json.loads(path.read_text("utf-8"))
             documents = record["documents"]
-            entries, at = (
-                _entries_of_0_3(record)
-                if record["format"] == OF_0_3
-                else (record["entries"], record["at"])
-            )
-            read = [
-                Entry(_decode_values(entry["values"], documents), entry["id"]) for entry in entries
+            if record["format"] == OF_0_3:
+                record = _convert_0_3(record)
+            entries = [
+                Entry(_decode_values(entry["values"], documents), entry["id"])
+                for entry in record["entries"]
             ]
-            state = cls(read[0].values["mixture"], documents)
-            state.journal.restore(read, at)
+            state = cls(entries[0].values["mixture"], documents)
+            state.journal.restore(entries, record["at"])
         except (OSError, ValueError, KeyError, TypeError, IndexError, zlib.error) as error:
             raise ReweightvizError(f"{path} is no saved explorer: {error}.") from error
         return state
@@ -165,8 +163,8 @@ def _decode(what: str, value: Any, documents: int) -> Any:
     return np.flatnonzero(bits[:documents]).astype(np.int64)
 
 
-def _entries_of_0_3(record: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
-    """Return the entries, each with the value after it, and the id of the present one."""
+def _convert_0_3(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record of today's form: entries, each with the values after it."""
     pool = record["pool"]
     steps = [*record["done"], *reversed(record["undone"])]
     # What lies before all steps: the earliest value of each, or the present one where none changed
@@ -177,4 +175,4 @@ def _entries_of_0_3(record: Mapping[str, Any]) -> tuple[list[dict[str, Any]], st
     entries = [{"id": "step 0", "values": start}]
     for number, (what, _, after) in enumerate(steps, 1):
         entries.append({"id": f"step {number}", "values": {what: pool[after]}})
-    return entries, f"step {len(record['done'])}"
+    return {"entries": entries, "at": f"step {len(record['done'])}"}
