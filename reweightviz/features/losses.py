@@ -1,22 +1,17 @@
-"""loss: how surprised a model is by every document."""
+"""loss: the mean loss of every document under a model."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from reweightviz.core.cache import cached
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import MissingPackage, ReweightvizError, UnmetNeed
-from reweightviz.models.device import choose_device
-
-ROWS = 512  # sequences a forward pass
 
 
 def losses(
@@ -41,7 +36,8 @@ def losses(
         device: torch device; "auto" takes CUDA where there is one.
     """
     try:
-        import torch
+        from reweightviz.models.device import choose_device
+        from reweightviz.models.sequence_losses import sequence_losses, weights_digest
     except ImportError:
         raise MissingPackage(package="torch", extra="torch", who="rv.losses") from None
     if isinstance(model, str | os.PathLike):
@@ -54,30 +50,20 @@ def losses(
             expected="a model with token_losses, such as rv.training.ByteTransformer",
             got=type(model).__name__,
         )
-    weights = b"".join(
-        value.detach().cpu().numpy().tobytes() for value in model.state_dict().values()
-    )
-    key = (corpus.digest("text"), hashlib.blake2b(weights, digest_size=12).hexdigest(), longest)
     place = choose_device(device)
 
     def compute() -> dict[str, NDArray[np.float32]]:
-        sequences, owners, counts = _windows(corpus, model.config.context + 1, longest)
+        cut = _cut(corpus, model.config.context + 1, longest)
         sums = np.zeros(len(corpus))
-        model.to(place)
-        with torch.no_grad():
-            for start in tqdm(range(0, len(sequences), ROWS), desc="losses", delay=1, leave=False):
-                part = slice(start, start + ROWS)
-                found = (
-                    model.token_losses(torch.from_numpy(sequences[part].astype(np.int64)).to(place))
-                    .cpu()
-                    .numpy()
-                )
-                seen = np.arange(found.shape[1]) < counts[part, None]
-                np.add.at(sums, owners[part], (found * seen).sum(1))
-        total = np.bincount(owners, counts, len(corpus))
+        for rows, found in sequence_losses(model, cut.sequences, place):
+            # The padding after a sequence has losses too, which count for nothing.
+            real = np.arange(found.shape[1]) < cut.counts[rows, None]
+            np.add.at(sums, cut.owners[rows], (found * real).sum(1))
+        total = np.bincount(cut.owners, cut.counts, len(corpus))
         mean = np.divide(sums, total, out=np.full(len(corpus), np.nan), where=total > 0)
         return {"loss": mean.astype(np.float32)}
 
+    key = (corpus.digest("text"), weights_digest(model), longest)
     return corpus.with_column(f"loss:{label or 'proxy'}", cached("losses", key, compute)["loss"])
 
 
@@ -92,21 +78,33 @@ def _load(path: Path) -> Any:
     return ByteTransformer.load(path)
 
 
-def _windows(
-    corpus: Corpus, length: int, longest: int
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
-    """Zero-padded sequences (S, length), the document of each, and how many next-byte losses of each count."""
+class _Cut(NamedTuple):
+    """Documents cut into sequences.
+
+    Attributes:
+        sequences: (S, length) bytes, zeros behind the last.
+        owners: (S,) the row of each one's document.
+        counts: (S,) how many next bytes each has.
+    """
+
+    sequences: NDArray[np.uint8]
+    owners: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+
+def _cut(corpus: Corpus, length: int, longest: int) -> _Cut:
+    """Cut documents so that every byte but the first of a document is predicted once."""
     parts: list[bytes] = []
     owners: list[int] = []
     for row, text in enumerate(corpus.text(np.arange(len(corpus)))):
         data = text.encode("utf-8", "replace")[:longest]
-        pieces = [data[start : start + length] for start in range(0, len(data), length - 1)]
-        for piece in pieces:
-            if len(piece) > 1:
-                parts.append(piece)
-                owners.append(row)
-    counts = np.array([len(piece) - 1 for piece in parts], np.int64)
-    padded = np.frombuffer(
-        b"".join(piece.ljust(length, b"\0") for piece in parts), np.uint8
-    ).reshape(-1, length)
-    return padded, np.array(owners, np.int64), counts
+        # Sequences overlap by one byte: the last of one is the first of the next.
+        for start in range(0, len(data) - 1, length - 1):
+            parts.append(data[start : start + length])
+            owners.append(row)
+    padded = b"".join(part.ljust(length, b"\0") for part in parts)
+    return _Cut(
+        np.frombuffer(padded, np.uint8).reshape(-1, length),
+        np.array(owners, np.int64),
+        np.array([len(part) - 1 for part in parts], np.int64),
+    )

@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 from reweightviz.core.cache import cached
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import MissingPackage, ReweightvizError, UnknownName
-from reweightviz.features._vectors import Matrix, checked
+from reweightviz.features._vectors import Matrix, as_embedding
 
 METHODS = ("pca", "umap")
 PART = 4096  # documents between two steps of a progress bar
@@ -44,40 +44,43 @@ def project(
     """
     if method not in METHODS:
         raise UnknownName(kind="projection", name=method, known=METHODS)
-    vectors = checked(corpus[embedding], len(corpus))
+    vectors = as_embedding(corpus[embedding], len(corpus))
     key = (corpus.digest(embedding), method, neighbours, spread, epochs, seed)
 
     def compute() -> dict[str, Matrix]:
         flat = _principal(vectors, min(50, vectors.shape[1]))
-        enough = len(vectors) > neighbours + 1
-        xy = (
-            _umap(flat, neighbours, spread, epochs, seed)
-            if method == "umap" and enough
-            else _two_columns(flat)
-        )
+        # A handful of documents has too few neighbours for UMAP.
+        if method == "umap" and len(vectors) > neighbours + 1:
+            xy = _project_by_umap(flat, neighbours, spread, epochs, seed)
+        else:
+            xy = _two_columns(flat)
         return {"xy": np.asarray(xy, np.float32)}
 
     return corpus.with_column("xy", cached("project", key, compute)["xy"])
 
 
 def _principal(vectors: Matrix, dimensions: int) -> Matrix:
+    """Return the first principal components (N, dimensions)."""
     centred = vectors - vectors.mean(0)
     parts = np.array_split(centred, len(centred) // PART + 1)
-    values, axes = np.linalg.eigh(
-        sum(part.T @ part for part in tqdm(parts, desc="components", delay=1, leave=False))
-    )
+    products = (part.T @ part for part in tqdm(parts, desc="components", delay=1, leave=False))
+    values, axes = np.linalg.eigh(sum(products))
     axes = axes[:, np.argsort(values)[::-1][:dimensions]]
-    axes *= np.where(
-        axes[np.abs(axes).argmax(0), np.arange(axes.shape[1])] < 0, -1, 1
-    )  # a sign that does not depend on LAPACK
+    # An axis may point either way, as LAPACK likes: its largest entry is made positive.
+    largest = axes[np.abs(axes).argmax(0), np.arange(axes.shape[1])]
+    axes *= np.where(largest < 0, -1, 1)
     return np.ascontiguousarray(centred @ axes, np.float32)
 
 
 def _two_columns(flat: Matrix) -> Matrix:
-    return flat[:, :2] if flat.shape[1] >= 2 else np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
+    if flat.shape[1] >= 2:
+        return flat[:, :2]
+    return np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
 
 
-def _umap(flat: Matrix, neighbours: int, spread: float, epochs: int | None, seed: int) -> Matrix:
+def _project_by_umap(
+    flat: Matrix, neighbours: int, spread: float, epochs: int | None, seed: int
+) -> Matrix:
     try:
         import faiss
         import umap
@@ -85,29 +88,24 @@ def _umap(flat: Matrix, neighbours: int, spread: float, epochs: int | None, seed
         raise MissingPackage(
             package="umap-learn and faiss-cpu", extra="features", who="rv.project"
         ) from None
-    index = faiss.IndexFlatL2(flat.shape[1])
-    index.add(flat)
-    parts = np.array_split(flat, len(flat) // PART + 1)
-    found = [
-        index.search(part, neighbours)
-        for part in tqdm(parts, desc="neighbours", delay=1, leave=False)
-    ]
-    squared, nearest = (np.concatenate(part) for part in zip(*found, strict=True))
     start = _two_columns(flat)
-    start = (
-        np.asarray(10 * start / np.abs(start).max(), np.float32)
-        if np.abs(start).max() > 0
-        else None
-    )
-    if start is None:
+    if np.abs(start).max() == 0:
         raise ReweightvizError(
             "every document has the same embedding; there is nothing to project."
         )
+    index = faiss.IndexFlatL2(flat.shape[1])
+    index.add(flat)
+    parts = tqdm(
+        np.array_split(flat, len(flat) // PART + 1), desc="neighbours", delay=1, leave=False
+    )
+    found = [index.search(part, neighbours) for part in parts]
+    squared = np.concatenate([distances for distances, _ in found])
+    nearest = np.concatenate([rows for _, rows in found])
     reducer = umap.UMAP(
         n_neighbors=neighbours,
         min_dist=spread,
         n_epochs=epochs,
-        init=start,
+        init=np.asarray(10 * start / np.abs(start).max(), np.float32),
         random_state=seed,
         n_jobs=1,
         precomputed_knn=(nearest, np.sqrt(np.maximum(squared, 0))),

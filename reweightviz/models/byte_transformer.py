@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,18 +54,17 @@ class ByteTransformer(nn.Module):
             nn.init.normal_(table.weight, std=0.02)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Logits of the next byte."""
+        """Return logits of the next byte."""
         x = self.embed(tokens) + self.place.weight[: tokens.shape[1]]
         for block in self.blocks:
             x = block(x)
         return F.linear(self.norm(x), self.embed.weight)
 
     def token_losses(self, sequences: Tensor) -> Tensor:
-        """Negative log-likelihood (B, L-1) of every next byte of (B, L) sequences, in nats."""
-        logits = self(sequences[:, :-1])
-        return F.cross_entropy(
-            logits.flatten(0, 1), sequences[:, 1:].flatten(), reduction="none"
-        ).view(len(sequences), -1)
+        """Return the loss (B, L-1) of every next byte of (B, L) sequences, in nats."""
+        logits = self(sequences[:, :-1]).flatten(0, 1)
+        found = F.cross_entropy(logits, sequences[:, 1:].flatten(), reduction="none")
+        return found.view(len(sequences), -1)
 
     @property
     def parameters_count(self) -> int:
@@ -72,26 +72,22 @@ class ByteTransformer(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
     def last_parameters(self, layers: int | None = None) -> list[Tensor]:
-        """Parameters of the last ``layers`` blocks and the final norm; all parameters where it is None."""
+        """Return the parameters of the last ``layers`` blocks and the final norm, or all."""
         if layers is None:
             return list(self.parameters())
-        return [
-            p
-            for part in (*self.blocks[max(len(self.blocks) - layers, 0) :], self.norm)
-            for p in part.parameters()
-        ]
+        last = [*self.blocks[max(len(self.blocks) - layers, 0) :], self.norm]
+        return [parameter for part in last for parameter in part.parameters()]
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write weights as float16 in an .npz file."""
-        arrays = {
+        arrays: dict[str, Any] = {
             name: value.detach().cpu().numpy().astype(np.float16)
             for name, value in self.state_dict().items()
         }
-        settings = {
-            f"config.{name}": np.int64(value) for name, value in asdict(self.config).items()
-        }
+        for name, value in asdict(self.config).items():
+            arrays[f"config.{name}"] = np.int64(value)
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, **arrays, **settings)
+        np.savez_compressed(buffer, **arrays)
         Path(path).write_bytes(buffer.getvalue())
         return Path(path)
 
@@ -104,36 +100,41 @@ class ByteTransformer(nn.Module):
         """
         try:
             with np.load(path, allow_pickle=False) as stored:
-                settings = {
-                    name.partition(".")[2]: int(stored[name])
-                    for name in stored
-                    if name.startswith("config.")
-                }
-                weights = {
-                    name: torch.from_numpy(stored[name].astype(np.float32))
-                    for name in stored
-                    if not name.startswith("config.")
-                }
+                arrays = dict(stored)
+            settings: dict[str, int] = {}
+            weights = {}
+            for name, values in arrays.items():
+                part, _, field = name.partition(".")
+                if part == "config":
+                    settings[field] = int(values)
+                else:
+                    weights[name] = torch.from_numpy(values.astype(np.float32))
             model = cls(ModelConfig(**settings))
             model.load_state_dict(weights)
         except OSError as error:
             raise UnreadableFile(path=path, reason=error.strerror or error) from error
-        except (
-            ValueError,
-            TypeError,
-            AttributeError,
-            EOFError,
-            RuntimeError,
-            zipfile.BadZipFile,
-            zlib.error,
-        ) as error:
+        except _OTHER_CONTENT as error:
             raise WrongContent(
                 path=path, reason="is no proxy model; a model is what ByteTransformer.save writes"
             ) from error
         return model.eval()
 
 
+_OTHER_CONTENT = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy and torch raise where a file holds something else than a model."""
+
+
 class _Block(nn.Module):
+    """Attention and a perceptron, each added to the residual stream (B, L, width)."""
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.heads = config.heads
@@ -146,11 +147,9 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         batch, length, width = x.shape
-        q, k, v = (
-            self.qkv(self.attention_norm(x))
-            .view(batch, length, 3, self.heads, -1)
-            .permute(2, 0, 3, 1, 4)
-        )
+        heads = self.qkv(self.attention_norm(x)).view(batch, length, 3, self.heads, -1)
+        q, k, v = heads.permute(2, 0, 3, 1, 4)  # (3, B, heads, L, width of a head)
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.out(mixed.transpose(1, 2).reshape(batch, length, width))
-        return x + self.down(F.gelu(self.up(self.mlp_norm(x))))
+        out: Tensor = x + self.down(F.gelu(self.up(self.mlp_norm(x))))
+        return out

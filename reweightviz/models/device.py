@@ -1,4 +1,4 @@
-"""The torch device that a model runs on, and how its results come out the same every time."""
+"""The torch device that a model runs on, and results that are the same every time."""
 
 from __future__ import annotations
 
@@ -35,15 +35,17 @@ def choose_device(name: str | torch.device) -> torch.device:
 
 @contextmanager
 def repeatable(device: torch.device) -> Iterator[None]:
-    """Run with kernels that give the same bits every time; on CUDA they are not the default, which comes back afterwards."""
+    """Run with kernels that give the same bits every time.
+
+    On CUDA they are not the default, which comes back afterwards.
+    """
     import torch
 
     if device.type != "cuda":
         yield
         return
-    os.environ.setdefault(
-        "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-    )  # without it torch refuses matrix products in this mode
+    # Without it torch refuses matrix products in this mode.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = torch.are_deterministic_algorithms_enabled()
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
     torch.use_deterministic_algorithms(True)

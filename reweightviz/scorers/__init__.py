@@ -1,4 +1,4 @@
-"""Scorers: how much is this document worth? ``score`` names the columns it needs and returns (N,)."""
+"""Scorers: the worth of a document. ``score`` names the columns it needs and returns (N,)."""
 
 from __future__ import annotations
 

@@ -1,13 +1,10 @@
 """Loss: a document is worth more when a language model finds it likely.
 
 Guillaume Wenzek et al., "CCNet: Extracting High Quality Monolingual Datasets from Web Crawl Data",
-LREC 2020,
-https://arxiv.org/abs/1911.00359, ranks web documents by the perplexity of a model trained on
-    Wikipedia and keeps
-the lowest. Max Marion et al., "When Less is More: Investigating Data Pruning for Pretraining LLMs
-at Scale", 2023,
-https://arxiv.org/abs/2309.04564, find the middle of the ranking better for another model: look at
-    both ends.
+LREC 2020, https://arxiv.org/abs/1911.00359, ranks web documents by the perplexity of a model
+trained on Wikipedia and keeps the lowest. Max Marion et al., "When Less is More: Investigating Data
+Pruning for Pretraining LLMs at Scale", 2023, https://arxiv.org/abs/2309.04564, find the middle of
+the ranking better for another model: look at both ends.
 """
 
 from __future__ import annotations
@@ -40,7 +37,10 @@ class Loss:
     verified: ClassVar[str] = "not verified against the paper"
 
     def score(self, *, loss: ArrayLike) -> Array:
-        """Scores (N,) in nats per token, NaN where the loss (N,) is not finite (a document without tokens)."""
+        """Return scores (N,) in nats per token.
+
+        A loss (N,) that is not finite, that of a document without tokens, scores NaN.
+        """
         values = np.asarray(loss, np.float64)
         if values.ndim != 1:
             raise UnmetNeed(

@@ -1,4 +1,4 @@
-"""Selectors: which documents, within the budget? ``select`` returns k unique rows, in pick order."""
+"""Selectors: documents within a budget. ``select`` returns k unique rows, in pick order."""
 
 from __future__ import annotations
 

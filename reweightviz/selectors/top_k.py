@@ -20,7 +20,9 @@ from reweightviz.core.validation import whole_number
 
 @dataclass(frozen=True)
 class TopK:
-    """Exactly k documents, best first; equal scores in row order, scores that are not finite after all others.
+    """Exactly k documents, best first.
+
+    Equal scores are in row order, scores that are not finite after all others.
 
     Example:
         >>> TopK().select(score=[0.2, float("nan"), 0.9, 0.2], k=3).tolist()
@@ -31,7 +33,7 @@ class TopK:
     verified: ClassVar[str] = "not verified against the paper"
 
     def select(self, *, score: ArrayLike, k: int) -> Rows:
-        """Rows (k,) of the scores (N,), where higher is better.
+        """Return the rows (k,) of the best scores (N,), where higher is better.
 
         Raises:
             ReweightvizError: k is no whole number between 0 and N.
@@ -44,6 +46,6 @@ class TopK:
                 expected="one score a document, shape (N,)",
                 got=f"shape {values.shape}",
             )
-        best = whole_number("k", k, most=values.size)
+        count = whole_number("k", k, most=values.size)
         falling = np.where(np.isfinite(values), -values, np.inf)
-        return np.argsort(falling, kind="stable")[:best].astype(np.int64)
+        return np.argsort(falling, kind="stable")[:count].astype(np.int64)

@@ -353,6 +353,7 @@ def test_an_installed_wheel_carries_the_demo_data_and_the_front_end(root, tmp_pa
     }
     assert widgets <= names
     assert {
+        "reweightviz/py.typed",
         "reweightviz/decision/page.css",
         "reweightviz/data/swarm/runs.jsonl",
         "reweightviz/data/logs/doremi.jsonl",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -49,6 +50,20 @@ def test_a_public_name_resolves_and_is_documented(name):
 
 def test_importing_reweightviz_loads_nothing_heavy():
     assert loaded_after("import reweightviz") == []
+
+
+@pytest.mark.parametrize("step", ["map", "score", "mix", "watch", "ship"])
+def test_the_verbs_of_a_step_load_nothing_heavy(step):
+    # plotly's own modules load when they are used; its name alone is cheap.
+    assert set(loaded_after(f"import reweightviz.api.{step}")) <= {"plotly"}
+
+
+def test_a_verb_has_the_signature_of_its_home():
+    verbs = {
+        name: getattr(rv, name) for name in rv.__all__ if rv._HOMES.get(name, "").startswith("api.")
+    }
+    assert len(verbs) == 31
+    assert "dimensions" in inspect.signature(rv.embed).parameters
 
 
 def test_the_nouns_load_nothing_heavy():

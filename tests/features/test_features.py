@@ -51,7 +51,7 @@ def test_a_column_is_computed_once(corpus, monkeypatch):
     first = embed(corpus)
     monkeypatch.setattr(
         sys.modules["reweightviz.features.embed"],
-        "_ngrams",
+        "_embed_by_ngrams",
         lambda *_: pytest.fail("computed again"),
     )
     np.testing.assert_array_equal(embed(corpus)["embedding"], first["embedding"])
@@ -114,7 +114,7 @@ def test_a_local_encoder_that_was_trained_again_is_run_again(corpus, tmp_path, m
     calls = []
     monkeypatch.setattr(
         sys.modules["reweightviz.features.embed"],
-        "_encoder",
+        "_embed_by_encoder",
         lambda *_: calls.append(1) or np.ones((120, 2), np.float32),
     )
     for content, runs in (("old", 1), ("old", 1), ("newer", 2)):
