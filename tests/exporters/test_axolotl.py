@@ -127,7 +127,7 @@ def test_without_a_budget_nothing_is_taken_twice_and_without_documents_by_percen
     ],
 )
 def test_splits_are_read_as_datasets_reads_them(split, rows, passes):
-    assert slices.passes(split, rows) == pytest.approx(passes)
+    assert slices.count_passes(split, rows) == pytest.approx(passes)
 
 
 def test_an_edit_of_a_slice_is_followed(tmp_path):

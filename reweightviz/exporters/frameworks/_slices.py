@@ -1,7 +1,8 @@
-"""Splits of Hugging Face datasets as passes: ``train`` is one, ``train[:30%]`` is 0.3, ``train[:300]`` depends on the rows.
+"""Splits of Hugging Face datasets as passes: ``train`` is one, ``train[:30%]`` is 0.3.
 
-datasets slices by whole percents or by rows, nothing finer. So a slice in rows says behind it of how many they are,
-``train[:12345]  # of 41150 rows``, which a config alone could not tell; a comment that stood there follows, ``; as it was``.
+datasets slices by whole percents or by rows, nothing finer. How much ``train[:300]`` is depends on
+the rows, which a config alone does not hold: so behind a slice in rows stands of how many they are,
+``train[:12345]  # of 41150 rows``; a comment that stood there follows, ``; as it was``.
 """
 
 from __future__ import annotations
@@ -17,73 +18,73 @@ PART = re.compile(
 ROWS = re.compile(r"\s*#\s*of ([\d_,]+) rows(;\s*)?")
 
 
-def base(split: object) -> str:
-    """The split without its slices; as it is where it adds up several.
+def strip_slices(split: object) -> str:
+    """Return the split without its slices; as it is where it adds up several.
 
-    >>> base("train[:30%]"), base("train+train[:5]"), base("train+test"), base(None)
-    ('train', 'train', 'train+test', 'train')
+    >>> strip_slices("train[:30%]"), strip_slices("train+train[:5]"), strip_slices("train+test")
+    ('train', 'train', 'train+test')
     """
     parts = [PART.fullmatch(part.strip()) for part in str(split or "train").split("+")]
     names = {part["split"] for part in parts if part}
-    return names.pop() if None not in parts and len(names) == 1 else str(split)
+    if None in parts or len(names) != 1:
+        return str(split)
+    return names.pop()
 
 
-def passes(split: object, rows: float | None) -> float:
-    """How often a split takes its dataset; nan where it cannot be read, or depends on rows that are not known.
+def count_passes(split: object, rows: float | None) -> float:
+    """Return how often a split takes its dataset.
 
-    >>> passes("train+train[:30%]", None), passes("train[10:-10]", 100), passes("train[:5]", None)
-    (1.3, 0.8, nan)
+    Args:
+        split: as ``load_dataset`` takes it; None is ``train``.
+        rows: of the dataset, where they are known.
+
+    Returns:
+        Passes; nan where the split cannot be read, or depends on rows that are not known.
+
+    >>> count_passes("train+train[:30%]", None), count_passes("train[10:-10]", 100)
+    (1.3, 0.8)
     """
-    total = 0.0
-    for text in str(split or "train").split("+"):
-        part = PART.fullmatch(text.strip())
-        size = (
-            1
-            if part and not part["start"] and not part["stop"]
-            else 100
-            if part and (part["a"] or part["b"])
-            else rows
-        )
-        if part is None or size is None:
-            return math.nan
-        start, stop = (
-            min(max(edge + size if edge < 0 else edge, 0), size)
-            for edge in (
-                float(part["start"] or 0),
-                size if part["stop"] is None else float(part["stop"]),
-            )
-        )
-        total += max(stop - start, 0) / size
-    return total
+    parts = str(split or "train").split("+")
+    return sum(_count_part(part.strip(), rows) for part in parts)
 
 
-def cut(wanted: float, rows: float | None) -> tuple[int, str]:
-    """Whole passes, and the slice for the rest ("" where none is left), to one row or else to one percent.
+def cut_passes(passes: float, rows: float | None) -> tuple[int, str]:
+    """Return whole passes, and the slice for the rest ("" where none is left).
 
-    >>> cut(2.3, None), cut(2.3, 1000), cut(0.0001, 1000), cut(0.0001, None)
-    ((2, '[:30%]'), (2, '[:300]'), (0, '[:1]'), (0, ''))
+    The slice is exact to one row, or without ``rows`` to one percent.
+
+    >>> cut_passes(2.3, None), cut_passes(2.3, 1000)
+    ((2, '[:30%]'), (2, '[:300]'))
+    >>> cut_passes(0.0001, None), cut_passes(0.0001, 1000)
+    ((0, ''), (0, '[:1]'))
     """
     size = round(rows) if rows else 100
-    whole = math.floor(wanted + 1e-9)
-    part = round(max(wanted - whole, 0.0) * size)
-    part = max(part, int(bool(rows) and not whole))
+    whole = math.floor(passes + 1e-9)
+    part = round(max(passes - whole, 0.0) * size)
+    if rows and not whole:
+        part = max(part, 1)
     if part >= size:
         return whole + 1, ""
-    return whole, (f"[:{part}]" if rows else f"[:{part}%]") if part else ""
+    if not part:
+        return whole, ""
+    return whole, f"[:{part}]" if rows else f"[:{part}%]"
 
 
-def rows_said(entry: object) -> float | None:
-    """Of how many rows the slice of an entry is said to be."""
-    found = ROWS.match(_said(entry))
-    return float(re.sub("[_,]", "", found[1])) or None if found else None
+def read_rows(entry: object) -> float | None:
+    """Return of how many rows the slice of an entry is, by the comment behind it."""
+    found = ROWS.match(_read_comment(entry))
+    if found is None:
+        return None
+    return float(re.sub("[_,]", "", found[1])) or None
 
 
-def say_rows(entry: CommentedMap, rows: float | None) -> None:
-    """Put that behind ``split``, or take it away; what else is said there and on the lines below stays."""
-    said, line, below = _said(entry).partition("\n")
-    ours = ROWS.match(said)
-    theirs = said[ours.end() if ours else 0 :].lstrip("# ")
-    comment = "; ".join(filter(None, (f"of {round(rows)} rows" if rows else "", theirs)))
+def write_rows(entry: CommentedMap, rows: float | None) -> None:
+    """Put the rows behind ``split``, or take them away; what else stands there stays."""
+    behind, line, below = _read_comment(entry).partition("\n")
+    ours = ROWS.match(behind)
+    theirs = behind.removeprefix(ours[0] if ours else "").lstrip("# ")
+    parts = [f"of {round(rows)} rows"] if rows else []
+    comment = "; ".join(filter(None, [*parts, theirs]))
     if rows or (ours and comment):
         entry.yaml_add_eol_comment(comment, key="split")
         entry.ca.items["split"][2].value += line + below
@@ -91,6 +92,26 @@ def say_rows(entry: CommentedMap, rows: float | None) -> None:
         entry.ca.items["split"][2].value = line + below
 
 
-def _said(entry: object) -> str:
+def _count_part(text: str, rows: float | None) -> float:
+    part = PART.fullmatch(text)
+    if part is None:
+        return math.nan
+    if not part["start"] and not part["stop"]:
+        return 1.0
+    size = 100.0 if part["a"] or part["b"] else rows
+    if size is None:
+        return math.nan
+    start = _clip(float(part["start"] or 0), size)
+    stop = size if part["stop"] is None else _clip(float(part["stop"]), size)
+    return max(stop - start, 0.0) / size
+
+
+def _clip(edge: float, size: float) -> float:
+    """Return an edge of a slice as Python counts it: from the end where it is negative."""
+    from_start = edge + size if edge < 0 else edge
+    return min(max(from_start, 0.0), size)
+
+
+def _read_comment(entry: object) -> str:
     comments = entry.ca.items.get("split") if isinstance(entry, CommentedMap) else None
     return comments[2].value if comments and comments[2] else ""

@@ -1,4 +1,4 @@
-"""alignment-handbook: ``dataset_mixture.datasets[].weight``, the fraction of that dataset which is kept.
+"""alignment-handbook: ``dataset_mixture.datasets[].weight``, the fraction that is kept of each.
 
 So shares are not weights there: a weight is ``share * budget / tokens of the dataset``, at most 1.
 Without ``tokens=`` the budget is the largest that repeats nothing. A dataset is a name on the Hub
@@ -18,8 +18,16 @@ from reweightviz.core.errors import RefusedByFramework, ReweightvizError, WrongC
 from reweightviz.core.sources import Sources
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.frameworks import _hub as hub
-from reweightviz.exporters.frameworks.huggingface import builder
+from reweightviz.exporters.frameworks._entries import find_faults, merge_entries, read_entries
+from reweightviz.exporters.frameworks._foreign import Item
+from reweightviz.exporters.frameworks._hub import (
+    HubExporter,
+    find_builder,
+    find_place,
+    name_dataset,
+)
+from reweightviz.exporters.frameworks._paths import find_paths
+from reweightviz.exporters.frameworks._weights import add_up
 from reweightviz.exporters.plan import Config, Entry, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import FRACTION
@@ -27,8 +35,8 @@ from reweightviz.exporters.units import FRACTION
 KEYS = ("dataset_mixture", "datasets")
 
 
-class AlignmentHandbook(hub.HubExporter):
-    """alignment-handbook: `dataset_mixture.datasets[].weight` of a recipe, the fraction of each dataset that is kept."""
+class AlignmentHandbook(HubExporter):
+    """alignment-handbook: `dataset_mixture.datasets[].weight`, the fraction that is kept."""
 
     name = "alignment-handbook"
     aliases = ("handbook",)
@@ -50,7 +58,7 @@ class AlignmentHandbook(hub.HubExporter):
         columns: Sequence[str] | None = None,
         seed: int = 0,
     ) -> dict[str, str]:
-        """The YAML with ``dataset_mixture``.
+        """Return the YAML with ``dataset_mixture``.
 
         Args:
             plan: what to write.
@@ -62,14 +70,10 @@ class AlignmentHandbook(hub.HubExporter):
         """
 
         def fill(root: Any) -> None:
-            for name, entry in hub.rows(root, KEYS, plan, _name):
+            for name, entry in merge_entries(root, KEYS, plan, _name):
                 if not entry:
                     domain, _, paths = plan.entries[name]
-                    yaml_edit.put_all(
-                        entry,
-                        _made(domain, _folder(domain, paths), split)
-                        | ({"columns": list(columns)} if columns else {}),
-                    )
+                    yaml_edit.put_all(entry, _make_entry(domain, paths, split, columns))
                 # Rows are cut off, so the last bit of a float counts: 0.37499999999999994 of 600
                 # rows are 224.
                 yaml_edit.put(entry, ["weight"], min(float(f"{plan.numbers[name]:.15g}"), 1.0))
@@ -79,51 +83,51 @@ class AlignmentHandbook(hub.HubExporter):
         return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
-        """``dataset_mixture.datasets[].weight``; the whole dataset where there is none."""
-        entries, mixer = hub.entries(document, *KEYS), document.mapping.get("dataset_mixer")
+        """Read ``dataset_mixture.datasets[].weight``; an entry without one keeps all."""
+        entries = read_entries(document, *KEYS)
+        mixer = document.mapping.get("dataset_mixer")
         if not entries and isinstance(mixer, Mapping):
-            sentence = "dataset_mixer is gone from alignment-handbook: it reads dataset_mixture.datasets, entries with id and weight."
-            return Config(
-                {0: {str(name): to_number(weight) for name, weight in mixer.items()}},
-                refused=(sentence,),
+            sentence = (
+                "dataset_mixer is gone from alignment-handbook: it reads dataset_mixture.datasets, "
+                "entries with id and weight."
             )
+            numbers = {str(name): to_number(weight) for name, weight in mixer.items()}
+            return Config({0: numbers}, refused=(sentence,))
         if not entries or not all("id" in entry for entry in entries):
             raise WrongContent(
                 path=document.path,
                 reason="is no mixture for alignment-handbook: it needs 'dataset_mixture' with "
                 "'datasets', a list whose entries have 'id' and 'weight'",
             )
-        kept = [
-            {**entry, "weight": 1.0 if entry.get("weight") is None else entry["weight"]}
-            for entry in entries
-        ]
-        above = [_name(entry) for entry in kept if to_number(entry["weight"]) > 1 + 1e-9]
-        refused = (
-            (
+        numbers = add_up((_name(entry), _read_weight(entry)) for entry in entries)
+        refused = []
+        above = [_name(entry) for entry in entries if _read_weight(entry) > 1 + 1e-9]
+        if above:
+            refused.append(
                 "a weight is the fraction of that dataset to keep, at most 1; that of "
-                f"{listed(above)} is more.",
+                f"{listed(above)} is more."
             )
-            if above
-            else ()
-        )
-        numbers = hub.summed(kept, _name, "weight")
-        return Config({0: numbers}, refused=refused + hub.faults(numbers, "a weight"))
+        return Config({0: numbers}, refused=(*refused, *find_faults(numbers, "a weight")))
 
     def recognises(self, document: Document) -> bool:
-        """``dataset_mixture``, or the ``dataset_mixer`` that it once was."""
-        return bool(hub.entries(document, *KEYS)) or isinstance(
-            document.mapping.get("dataset_mixer"), Mapping
-        )
+        """Return whether there is a ``dataset_mixture``, or its forerunner ``dataset_mixer``."""
+        mixer = document.mapping.get("dataset_mixer")
+        return bool(read_entries(document, *KEYS)) or isinstance(mixer, Mapping)
 
     def make_entries(
         self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]
     ) -> dict[str, Entry]:
-        """As everywhere; files of two domains in one folder are refused, which would be read whole for both."""
+        """Return the entries of the domains.
+
+        Raises:
+            ReweightvizError: files of two domains lie in one folder, which would be read whole for
+                both.
+        """
         owners: dict[str, str] = {}
         for domain in domains:
-            for path in sources[domain].paths if sources is not None and domain in sources else ():
+            for path in find_paths(domain, sources):
                 folder = str(PurePosixPath(path).parent)
-                if builder(path) is not None and owners.setdefault(folder, domain) != domain:
+                if find_builder(path) is not None and owners.setdefault(folder, domain) != domain:
                     raise ReweightvizError(
                         f"{listed([owners[folder], domain])} would both be read from "
                         f"{folder!r}; each needs a folder of "
@@ -132,35 +136,44 @@ class AlignmentHandbook(hub.HubExporter):
         return super().make_entries(domains, sources, options)
 
     def identify(self, domain: str, paths: Sequence[str], options: Mapping[str, Any]) -> str:
-        """The name of the dataset, or the folder."""
-        return super().identify(domain, _folder(domain, paths), options)
+        """Return the name of the dataset, or the folder."""
+        return super().identify(domain, _find_folder(domain, paths), options)
 
 
-def _name(entry: hub.Entry) -> str:
-    return hub.named(entry.get("id"), entry.get("config"), entry.get("split"))
+def _name(entry: Item) -> str:
+    return name_dataset(entry.get("id"), entry.get("config"), entry.get("split"))
 
 
-def _made(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
-    found = hub.made(domain, paths, split)
-    return (
-        {"id": found["path"]}
-        | ({"config": found["name"]} if "name" in found else {})
-        | {"split": found["split"]}
-    )
+def _read_weight(entry: Item) -> float:
+    weight = entry.get("weight")
+    return 1.0 if weight is None else to_number(weight)
 
 
-def _folder(domain: str, paths: Sequence[str]) -> Sequence[str]:
-    """The folder of a domain's files, where nothing else lies there that ``load_dataset`` would read."""
-    if not paths or any(builder(path) is None for path in paths):
+def _make_entry(
+    domain: str, paths: Sequence[str], split: str, columns: Sequence[str] | None
+) -> dict[str, Any]:
+    place = find_place(domain, _find_folder(domain, paths), split)
+    entry = {"id" if key == "path" else key: value for key, value in place.items()}
+    if columns:
+        entry["columns"] = list(columns)
+    return entry
+
+
+def _find_folder(domain: str, paths: Sequence[str]) -> Sequence[str]:
+    """Return the folder of a domain's files; the paths themselves where they name datasets.
+
+    Raises:
+        RefusedByFramework: other files lie there that ``load_dataset`` would read with them.
+    """
+    if not paths or any(find_builder(path) is None for path in paths):
         return paths
     folders = {str(PurePosixPath(path).parent) for path in paths}
     folder = folders.pop()
-    there = (
-        [path.name for path in Path(folder).glob("*") if builder(path.name) is not None]
-        if "*" not in "".join(paths)
-        else []
-    )
-    others = sorted(set(there) - {PurePosixPath(path).name for path in paths})
+    there: set[str] = set()
+    # A pattern stands for files that only the machine that trains may have.
+    if "*" not in "".join(paths):
+        there = {file.name for file in Path(folder).glob("*") if find_builder(file.name)}
+    others = sorted(there - {PurePosixPath(path).name for path in paths})
     if folders or others:
         beside = f"; {listed(others, 3)} lie beside them" if others else ""
         raise RefusedByFramework(

@@ -1,12 +1,11 @@
-"""Axolotl: entries of ``datasets``, whole as often as a domain is repeated, and a slice for the rest.
+"""Axolotl: entries of ``datasets``, whole as often as a domain is repeated, a slice for the rest.
 
-Axolotl has no weights. What a mixture asks for are passes over each dataset: 2.3 is two whole
-entries and one with
-``split: train[:30%]``. Where sources tell the documents of a domain, the slice is exact to one row
-    and says of how
-many, ``train[:12345]  # of 41150 rows``; else it is exact to one percent of the dataset. A slice in rows is read back
-by that comment, or by the documents of ``sources=``. Without ``tokens=`` no domain is taken more than once. Checked
-with axolotl 0.19, its schema and its loading of datasets.
+Axolotl has no weights. A mixture becomes passes over each dataset: 2.3 is two whole entries and one
+with ``split: train[:30%]``. Where sources give the documents of a domain, the slice is exact to one
+row, and a comment gives of how many, ``train[:12345]  # of 41150 rows``; else it is exact to one
+percent of the dataset. A slice in rows is read back by that comment, or by the documents of
+``sources=``. Without ``tokens=`` no domain is taken more than once. Checked with axolotl 0.19, its
+schema and its loading of datasets.
 
 ``pretraining_dataset`` cannot hold a mixture: Axolotl streams the first of its entries only. For
 plain text use ``datasets`` with ``type="completion"``.
@@ -15,7 +14,7 @@ plain text use ``datasets`` with ``type="completion"``.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -31,9 +30,17 @@ from reweightviz.core.errors import RefusedByFramework, ReweightvizError, WrongC
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.frameworks import _hub as hub
 from reweightviz.exporters.frameworks import _slices as slices
-from reweightviz.exporters.frameworks.huggingface import builder
+from reweightviz.exporters.frameworks._entries import collect_files, read_entries
+from reweightviz.exporters.frameworks._foreign import Item
+from reweightviz.exporters.frameworks._hub import (
+    HubExporter,
+    find_builder,
+    find_place,
+    name_dataset,
+)
+from reweightviz.exporters.frameworks._paths import find_documents
+from reweightviz.exporters.frameworks._weights import add_up
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import COPIES
@@ -41,8 +48,8 @@ from reweightviz.exporters.units import COPIES
 CLOUD = ("s3://", "gs://", "gcs://", "adl://", "abfs://", "az://", "oci://")
 
 
-class Axolotl(hub.HubExporter):
-    """Axolotl: `datasets` with whole entries and `split` slices, the passes over each dataset; there are no weights."""
+class Axolotl(HubExporter):
+    """Axolotl: `datasets` with whole entries and `split` slices, passes instead of weights."""
 
     name = "axolotl"
     title = "Axolotl"
@@ -63,7 +70,7 @@ class Axolotl(hub.HubExporter):
         type: str = "completion",  # noqa: A002
         split: str = "train",
     ) -> dict[str, str]:
-        """The YAML with ``datasets`` and ``shuffle_merged_datasets``.
+        """Return the YAML with ``datasets`` and ``shuffle_merged_datasets``.
 
         Args:
             plan: what to write.
@@ -72,34 +79,36 @@ class Axolotl(hub.HubExporter):
             split: of every new entry.
         """
         if old is not None:
-            _check_entries(hub.entries(old, "datasets"))
+            _check_entries(read_entries(old, "datasets"))
 
         def fill(root: Any) -> None:
+            # Not merge_entries: here an entry may well stand there several times.
             for name, entry in yaml_edit.match_entries(
                 root, ["datasets"], plan.numbers, _name, dropped=plan.dropped_names
             ):
                 if not entry:
                     domain, _, paths = plan.entries[name]
-                    yaml_edit.put_all(entry, _made(domain, paths, split) | {"type": type})
+                    yaml_edit.put_all(entry, _make_entry(domain, paths, split) | {"type": type})
             for name, passes in plan.numbers.items():
                 domain = plan.entries[name].domain
-                rows = (
-                    plan.sources[domain].documents
-                    if plan.sources is not None and domain in plan.sources
-                    else None
-                )
-                _check_percent(domain, passes, rows)
-                _enter(root["datasets"], name, *slices.cut(passes, rows), rows)
+                rows = find_documents(domain, plan.sources)
+                if not rows:
+                    _check_percent(domain, passes)
+                _enter(root["datasets"], name, passes, rows)
+            # Without the shuffle a repeated dataset is trained on twice in a row.
             if old is None or old.mapping.get("shuffle_merged_datasets") is False:
                 yaml_edit.put(root, ["shuffle_merged_datasets"], True)
 
         return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
-        """The passes over each dataset, from all entries of one path."""
-        config, entries = document.mapping, hub.entries(document, "datasets")
-        if config.get("pretraining_dataset"):
-            sentence = "Axolotl streams the first entry of pretraining_dataset only: for a mixture use datasets with type: completion."
+        """Count the passes over each dataset, from all entries of one path."""
+        entries = read_entries(document, "datasets")
+        if document.mapping.get("pretraining_dataset"):
+            sentence = (
+                "Axolotl streams the first entry of pretraining_dataset only: for a mixture use "
+                "datasets with type: completion."
+            )
             return Config({0: {}}, refused=(sentence,))
         if not entries or not all("path" in entry for entry in entries):
             raise WrongContent(
@@ -107,26 +116,23 @@ class Axolotl(hub.HubExporter):
                 reason="is no mixture for Axolotl: it needs 'datasets', a list whose entries "
                 "have 'path'",
             )
-        numbers = _numbers(document, {})
+        numbers = _count_passes(document, {})
         return Config(
             {0: numbers},
-            paths=hub.files(entries, _name),
-            refused=_faults(entries, numbers, config),
-            traps=_surprises(numbers, config),
+            paths=collect_files(entries, _name),
+            refused=tuple(_find_faults(entries, numbers, document.mapping)),
+            traps=tuple(_find_traps(numbers, document.mapping)),
         )
 
     def to_schedule(
         self, config: Config, document: Document, sources: Sources | Mapping[str, Any] | None = None
     ) -> Schedule:
-        """Slices that do not say of how many rows they are take that from the documents of ``sources``."""
+        """Return the mixture; documents of ``sources`` stand in for rows that a slice lacks."""
         if any(map(math.isnan, config.stages[0].values())):
-            table = sources if isinstance(sources, Sources) else Sources(sources or {"": 0})
-            rows = {
-                name: table[domain].documents
-                for name, domain in self.find_domains(config, document.record).items()
-                if domain in table
-            }
-            config = replace(config, stages={0: _numbers(document, rows)})
+            table = Sources.of(sources or None)
+            domains = self.find_domains(config, document.record)
+            rows = {name: find_documents(domain, table) for name, domain in domains.items()}
+            config = replace(config, stages={0: _count_passes(document, rows)})
         unknown = [name for name, passes in config.stages[0].items() if math.isnan(passes)]
         if unknown:
             raise ReweightvizError(
@@ -137,65 +143,67 @@ class Axolotl(hub.HubExporter):
         return super().to_schedule(config, document, sources)
 
     def recognises(self, document: Document) -> bool:
-        """``datasets`` of paths with types, or beside what else Axolotl reads."""
+        """Return whether ``datasets`` holds paths with types, or stands beside Axolotl's keys."""
         own = {"base_model", "shuffle_merged_datasets"} & set(document.mapping)
-        entries = hub.entries(document, "datasets")
-        paths = bool(entries) and all(
+        if "base_model" in own and document.mapping.get("pretraining_dataset"):
+            return True
+        entries = read_entries(document, "datasets")
+        # TRL, torchtune and fms-hf-tuning list paths as well, with weights.
+        if not entries or not all(
             "path" in entry and not {"fraction", "weight", "sampling"} & set(entry)
             for entry in entries
-        )
-        return (paths and (bool(own) or all("type" in entry for entry in entries))) or (
-            "base_model" in own and bool(document.mapping.get("pretraining_dataset"))
-        )
+        ):
+            return False
+        return bool(own) or all("type" in entry for entry in entries)
 
 
-def _made(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
-    found = hub.made(domain, paths, split)
-    files = found.pop("data_files", None)
+def _make_entry(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
+    place = find_place(domain, paths, split)
+    files = place.get("data_files")
     if files is None:
-        return found
+        return {"name" if key == "config" else key: value for key, value in place.items()}
     if len(files) > 1 and "://" in files[0]:
         raise RefusedByFramework(
             framework="Axolotl",
             reason="reads several files of one dataset from disk only; those of "
             f"{domain[:60]!r} are elsewhere: give it one file",
         )
-    several = {"path": str(PurePosixPath(files[0]).parent), "data_files": files}
-    return ({"path": files[0]} if len(files) == 1 else several) | {
-        "ds_type": found["path"],
-        "split": found["split"],
-    }
+    entry: dict[str, Any] = {"path": files[0]}
+    if len(files) > 1:
+        entry = {"path": str(PurePosixPath(files[0]).parent), "data_files": files}
+    return entry | {"ds_type": place["path"], "split": place["split"]}
 
 
-def _numbers(document: Document, rows: Mapping[str, float | None]) -> Numbers:
-    numbers: Numbers = {}
+def _count_passes(document: Document, rows: Mapping[str, float | None]) -> Numbers:
+    pairs = []
+    # Loaded with its comments, for the rows of a slice stand in one.
     for entry in YAML(pure=True).load(document.text)["datasets"]:
         for name in _names(entry):
-            passes = slices.passes(
-                entry.get("split"), slices.rows_said(entry) or rows.get(name)
-            ) / to_number(entry.get("shards") or 1)
-            numbers[name] = numbers.get(name, 0.0) + passes
-    return numbers
+            size = slices.read_rows(entry) or rows.get(name)
+            passes = slices.count_passes(entry.get("split"), size)
+            pairs.append((name, passes / to_number(entry.get("shards") or 1)))
+    return add_up(pairs)
 
 
-def _names(entry: hub.Entry) -> list[str]:
+def _names(entry: Item) -> list[str]:
+    """Return the names that one entry stands for: ``name`` may list several configurations."""
     configs = entry.get("name")
-    split = slices.base(entry.get("split"))
+    split = slices.strip_slices(entry.get("split"))
     return [
-        hub.named(entry.get("path"), config, split, entry.get("data_files"))
+        name_dataset(entry.get("path"), config, split, entry.get("data_files"))
         for config in (configs if isinstance(configs, list) else [configs])
     ]
 
 
-def _name(entry: hub.Entry) -> str:
+def _name(entry: Item) -> str:
     return _names(entry)[0]
 
 
-def _check_entries(entries: Sequence[hub.Entry]) -> None:
+def _check_entries(entries: Sequence[Item]) -> None:
     several = [
         str(entry.get("path"))
         for entry in entries
-        if len(_names(entry)) > 1 or "+" in slices.base(entry.get("split"))
+        if len(_names(entry)) > 1 or "+" in slices.strip_slices(entry.get("split"))
     ]
     if several:
         raise ReweightvizError(
@@ -204,11 +212,12 @@ def _check_entries(entries: Sequence[hub.Entry]) -> None:
         )
 
 
-def _check_percent(domain: str, passes: float, rows: float | None) -> None:
-    if rows:
-        return
-    whole, rest = slices.cut(passes, None)
-    taken = whole + slices.passes("train" + rest, None) * bool(rest)
+def _check_percent(domain: str, passes: float) -> None:
+    """Warn where whole percents miss the passes by a fiftieth, refuse where they leave none."""
+    whole, rest = slices.cut_passes(passes, None)
+    taken = float(whole)
+    if rest:
+        taken += slices.count_passes("train" + rest, None)
     if not taken:
         raise RefusedByFramework(
             framework="Axolotl",
@@ -224,88 +233,79 @@ def _check_percent(domain: str, passes: float, rows: float | None) -> None:
         )
 
 
-def _enter(
-    entries: list[CommentedMap], name: str, whole: int, rest: str, rows: float | None
-) -> None:
-    """Change what stands for a dataset to ``whole`` entries and, where there is a rest, a slice."""
+def _enter(entries: list[CommentedMap], name: str, passes: float, rows: float | None) -> None:
+    """Change the entries of a dataset to whole ones and, where there is a rest, a slice."""
+    whole, rest = slices.cut_passes(passes, rows)
+    cuts = [""] * whole
+    if rest:
+        cuts.append(rest)
     places = [place for place, entry in enumerate(entries) if _name(entry) == name]
-    wanted = [""] * whole + ([rest] if rest else [])
-    for place in reversed(places[len(wanted) :]):
+    for place in reversed(places[len(cuts) :]):
         del entries[place]
-    for _ in wanted[len(places) :]:
-        entries.insert(places[-1] + 1, _again(entries[places[0]]))
+    for _ in cuts[len(places) :]:
+        entries.insert(places[-1] + 1, _copy(entries[places[0]]))
         places.append(places[-1] + 1)
-    for place, cut in zip(places, wanted, strict=False):
+    for place, cut in zip(places, cuts, strict=False):
         entry = entries[place]
+        # A shard is a part of the rows too, beside the slice.
         for key, one in (("shards", 1), ("shards_idx", 0)):
             if entry.get(key):
                 yaml_edit.put(entry, [key], one)
         if cut or entry.get("split"):
-            yaml_edit.put(entry, ["split"], slices.base(entry.get("split")) + cut)
-            slices.say_rows(entry, rows if cut else None)
+            yaml_edit.put(entry, ["split"], slices.strip_slices(entry.get("split")) + cut)
+            slices.write_rows(entry, rows if cut else None)
 
 
-def _again(value: Any) -> Any:
-    """A copy without anchors, which may stand once in a file, and without comments."""
+def _copy(value: Any) -> Any:
+    """Return a copy without anchors, which may stand once in a file, and without comments."""
     if isinstance(value, Mapping):
-        return CommentedMap((key, _again(item)) for key, item in value.items())
+        return CommentedMap((key, _copy(item)) for key, item in value.items())
     if isinstance(value, list):
-        return CommentedSeq(map(_again, value))
-    kind = next(
-        (kind for kind in (ScalarBoolean, ScalarInt, ScalarFloat) if isinstance(value, kind)), None
-    )
-    plain = {ScalarBoolean: bool, ScalarInt: int, ScalarFloat: float}
-    return (
-        plain[kind](value)
-        if kind
-        else type(value)(value)
-        if isinstance(value, ScalarString)
-        else value
-    )
+        return CommentedSeq(map(_copy, value))
+    for kind, bare in ((ScalarBoolean, bool), (ScalarInt, int), (ScalarFloat, float)):
+        if isinstance(value, kind):
+            return bare(value)
+    if isinstance(value, ScalarString):
+        return type(value)(value)
+    return value
 
 
-def _faults(
-    entries: Sequence[hub.Entry], numbers: Numbers, config: Mapping[str, Any]
-) -> tuple[str, ...]:
+def _find_faults(
+    entries: Sequence[Item], numbers: Numbers, config: Mapping[str, Any]
+) -> Iterator[str]:
     splits = [str(entry.get("split") or "train") for entry in entries]
-    blind = [split for split in splits if math.isnan(slices.passes(split, 1.0))]
-    cloud = [
-        entry["path"]
-        for entry, split in zip(entries, splits, strict=True)
-        if "[" in split
-        and str(entry["path"]).startswith(CLOUD)
-        and builder(str(entry["path"])) is None
-    ]
-    sliced, repeated = (
-        any("[" in split for split in splits),
-        any(passes > 1 for passes in numbers.values()),
-    )
-    sentences = {
-        f"split {listed(blind)} is nothing that datasets can slice by.": blind,
-        f"Axolotl loads {listed(cloud)} whole, for it slices no folder in the cloud: give "
-        "it files, or a name of the Hub.": cloud,
-        "with streaming: true Axolotl cannot slice, and with sample_packing it reads the "
-        "first dataset only.": config.get("streaming") and (len(entries) > 1 or sliced),
-        "dataset_exact_deduplication: true takes out again what is entered more than once.": config.get(
-            "dataset_exact_deduplication"
+    sliced = any("[" in split for split in splits)
+    repeated = any(passes > 1 for passes in numbers.values())
+    blind = [split for split in splits if math.isnan(slices.count_passes(split, 1.0))]
+    if blind:
+        yield f"split {listed(blind)} is nothing that datasets can slice by."
+    cloud = [str(entry["path"]) for entry in entries if "[" in str(entry.get("split"))]
+    folders = [path for path in cloud if path.startswith(CLOUD) and find_builder(path) is None]
+    if folders:
+        yield (
+            f"Axolotl loads {listed(folders)} whole, for it slices no folder in the cloud: give "
+            "it files, or a name of the Hub."
         )
-        and repeated,
-        "no dataset is taken at all.": not any(numbers.values()),
-    }
-    return tuple(sentence for sentence, holds in sentences.items() if holds)
+    if config.get("streaming") and (len(entries) > 1 or sliced):
+        yield (
+            "with streaming: true Axolotl cannot slice, and with sample_packing it reads the "
+            "first dataset only."
+        )
+    if config.get("dataset_exact_deduplication") and repeated:
+        yield "dataset_exact_deduplication: true takes out again what is entered more than once."
+    if not any(numbers.values()):
+        yield "no dataset is taken at all."
 
 
-def _surprises(numbers: Numbers, config: Mapping[str, Any]) -> tuple[str, ...]:
-    found = []
+def _find_traps(numbers: Numbers, config: Mapping[str, Any]) -> Iterator[str]:
     if config.get("shuffle_merged_datasets") is False or config.get("curriculum_sampling"):
-        found.append(
+        yield (
             "the datasets are trained on one after the other: shuffle_merged_datasets is "
             "off, or curriculum_sampling is on."
         )
     if config.get("val_set_size") and any(passes > 1 for passes in numbers.values()):
-        found.append(
+        yield (
             "val_set_size cuts the validation set from the merged rows, so documents "
             "that are entered twice stand on both sides: "
             "name test_datasets instead."
         )
-    return tuple(found)

@@ -8,13 +8,16 @@ fairseq2n is built against given versions of torch and was not run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from reweightviz.core.errors import WrongContent, listed
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.plan import Config, Plan, to_number
+from reweightviz.exporters.frameworks._entries import read_entries
+from reweightviz.exporters.frameworks._foreign import walk
+from reweightviz.exporters.frameworks._weights import find_invalid
+from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
@@ -23,7 +26,7 @@ SOURCES = ("dataset", "config_overrides", "sources")
 
 
 class Fairseq2(Exporter):
-    """fairseq2: the sources of `dataset.config_overrides` in the YAML of its `lm_train` recipe, by path."""
+    """fairseq2: the sources of `dataset.config_overrides` in the YAML of its `lm_train` recipe."""
 
     name = "fairseq2"
     title = "fairseq2"
@@ -37,7 +40,7 @@ class Fairseq2(Exporter):
     )
 
     def render(self, plan: Plan, old: Document | None) -> dict[str, str]:
-        """The YAML with ``dataset``, without options."""
+        """Return the YAML with ``dataset``, without options."""
 
         def fill(root: Any) -> None:
             if old is None:
@@ -54,47 +57,37 @@ class Fairseq2(Exporter):
         return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
-        """``dataset.config_overrides.sources``; a source without a weight has 1."""
-        rows = _sources(document)
-        if (
-            not isinstance(rows, list)
-            or not rows
-            or not all(isinstance(row, Mapping) and row.get("path") for row in rows)
-        ):
+        """Read ``dataset.config_overrides.sources``; a source without a weight has 1."""
+        rows = read_entries(document, *SOURCES)
+        if not rows or not all(row.get("path") for row in rows):
             raise WrongContent(
                 path=document.path,
                 reason=f"has no {'.'.join(SOURCES)}: it must list sources, each with a path "
                 "and a weight",
             )
         numbers = {str(row["path"]): to_number(row.get("weight", 1.0)) for row in rows}
-        bad = [path for path, value in numbers.items() if not value >= 0]
-        refused = (
-            [f"the weights of sources must be numbers >= 0; those of {listed(bad)} are not."]
-            if bad
-            else []
-        )
+        refused = []
+        bad = find_invalid(numbers)
+        if bad:
+            refused.append(
+                f"the weights of sources must be numbers >= 0; those of {listed(bad)} are not."
+            )
         if len(numbers) < len(rows):
             refused.append("a path stands twice among the sources; each may stand once.")
         if not bad and not sum(numbers.values()):
             refused.append("at least one weight must be above 0.")
-        zero = [path for path, value in numbers.items() if value == 0]
-        traps = (
-            (
-                f"{listed(zero)} has weight 0, so it is never read to its end and the "
-                "epoch never ends: take it out.",
-            )
-            if zero
-            else ()
-        )
-        return Config({0: numbers}, refused=tuple(refused), traps=traps)
+        return Config({0: numbers}, refused=tuple(refused), traps=tuple(_find_traps(numbers)))
 
     def recognises(self, document: Document) -> bool:
-        """The sources below ``dataset.config_overrides``, of this family or of none that is named."""
-        return isinstance(_sources(document), list) and document.at("dataset").get("family") in (
-            None,
-            FAMILY,
+        """Return whether there are such sources, of this family or of none that is named."""
+        family = document.at("dataset").get("family")
+        return isinstance(walk(document.mapping, SOURCES), list) and family in (None, FAMILY)
+
+
+def _find_traps(numbers: Numbers) -> Iterator[str]:
+    zero = [path for path, value in numbers.items() if value == 0]
+    if zero:
+        yield (
+            f"{listed(zero)} has weight 0, so it is never read to its end and the "
+            "epoch never ends: take it out."
         )
-
-
-def _sources(document: Document) -> Any:
-    return document.at(*SOURCES[:-1]).get(SOURCES[-1])

@@ -1,4 +1,4 @@
-"""fms-hf-tuning: the data config of ``sft_trainer.py``, with ``sampling`` for every dataset that is trained on.
+"""fms-hf-tuning: ``sampling`` in the data config of ``sft_trainer.py``.
 
 Examples are drawn before they are packed, so ``sampling`` is a share of documents: proportional to
 w_i / (mean tokens per document of i). ``unit="tokens"`` is for examples that are packed to one
@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,8 @@ import numpy as np
 from reweightviz.core.errors import ReweightvizError, UnknownName, WrongContent, listed
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.frameworks.huggingface import builder
+from reweightviz.exporters.frameworks._foreign import Item, as_entries, as_mapping, mappings_in
+from reweightviz.exporters.frameworks._hub import find_builder
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.text.encoding import check_utf8
@@ -34,7 +35,7 @@ STRATEGIES = ("all_exhausted", "first_exhausted")
 MEASURED = ("entropy", "entropy3_varent1", "entropy_last_token", "validation_loss")
 """Rewards that need validation data of each dataset."""
 REWARDS = (*MEASURED, "gradnorm", "train_loss")
-USUAL = {
+USUAL: dict[str, Any] = {
     "update_interval": 1,
     "sampling_interval": 1,
     "reward_type": "train_loss",
@@ -47,7 +48,7 @@ KNOWN = (".arrow", ".json", ".jsonl", ".md", ".parquet", ".txt")
 
 
 class FmsHfTuning(Exporter):
-    """fms-hf-tuning: `sampling` in the data config of `sft_trainer`; `online=True` for the bandit of fms-acceleration-odm."""
+    """fms-hf-tuning: `sampling` in the data config of `sft_trainer`; `online=True` for a bandit."""
 
     name = "fms-hf-tuning"
     aliases = ("fms", "sft-trainer", "fms-odm")
@@ -77,7 +78,7 @@ class FmsHfTuning(Exporter):
         sampling_interval: int | None = None,
         reward_type: str | None = None,
     ) -> dict[str, str]:
-        """The YAML; what is None stays as the config has it, or as the framework's examples have it.
+        """Return the YAML; None leaves what the config has, or the framework's examples.
 
         Args:
             plan: what to write.
@@ -94,101 +95,90 @@ class FmsHfTuning(Exporter):
             reward_type: what a dataset is drawn more often for; all but "train_loss" and
                 "gradnorm" need validation data of each.
         """
-        before = old.at("dataprocessor") if old is not None else {}
-        online = before.get("type") == "odm" if online is None else online
-        given = {
-            "gamma": gamma,
-            "eta": eta,
-            "update_interval": update_interval,
-            "sampling_interval": sampling_interval,
-            "reward_type": reward_type,
-        }
-        _check(sampling_stopping_strategy, given, online=online)
-        usual = (
-            {"sampling_stopping_strategy": STRATEGIES[0 if plan.has_repeats else 1], "seed": 42}
-            if old is None
-            else {}
+        there: Mapping[str, Any] = {}
+        if old is not None:
+            there = old.at("dataprocessor")
+        if online is None:
+            online = _is_online(there)
+        bandit = _without_none(
+            gamma=gamma,
+            eta=eta,
+            update_interval=update_interval,
+            sampling_interval=sampling_interval,
+            reward_type=reward_type,
         )
-        processor: dict[str, Any] = usual | {
-            key: value
-            for key, value in (
-                ("sampling_stopping_strategy", sampling_stopping_strategy),
-                ("seed", seed),
-            )
-            if value is not None
-        }
+        _check_options(sampling_stopping_strategy, bandit, online=online)
+        processor: dict[str, Any] = {}
+        if old is None or online != _is_online(there):
+            processor["type"] = "odm" if online else "default"
+        if old is None:
+            processor |= _usual_draws(plan)
+        processor |= _without_none(sampling_stopping_strategy=sampling_stopping_strategy, seed=seed)
         numbers = plan.numbers
-        if old is None or online != (before.get("type") == "odm"):
-            processor = {"type": "odm" if online else "default"} | processor
         if online:
-            processor["odm"] = (
-                USUAL
-                | dict(before.get("odm") or {})
-                | {key: value for key, value in given.items() if value is not None}
-            )
-            numbers = _compensated(numbers, processor["odm"]["gamma"])
-        held_out = (
-            {}
-            if old is None
-            else {str(entry.get("name", "")): 0.0 for entry in _entries(old) if not _trains(entry)}
-        )
+            processor["odm"] = USUAL | dict(there.get("odm") or {}) | bandit
+            numbers = _compensate(numbers, processor["odm"]["gamma"])
 
         def fill(root: Any) -> None:
             for key, value in processor.items():
                 yaml_edit.put(root, ["dataprocessor", key], value)
-            for name, entry in yaml_edit.match_entries(
-                root,
-                ["datasets"],
-                numbers | held_out,
-                lambda entry: entry.get("name", ""),
-                dropped=plan.dropped_names,
-            ):
-                fresh = not entry
-                if fresh:
-                    yaml_edit.put(entry, ["name"], name)
-                if name in numbers:
-                    yaml_edit.put(entry, ["sampling"], numbers[name])
-                if fresh:
-                    yaml_edit.put_all(entry, _place(plan.entries[name].paths))
+            _fill_datasets(root, plan, numbers, _held_out_names(old))
 
         return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
-        """``sampling`` of each dataset that has a train split, or what the bandit makes of it."""
-        entries, processor = _entries(document), document.at("dataprocessor")
+        """Read ``sampling`` of each dataset with a train split, or what the bandit makes of it."""
+        entries = _read_entries(document)
         training = [entry for entry in entries if _trains(entry)]
-        names = [str(entry.get("name", "")) for entry in training]
-        shares = [_share(entry.get("sampling")) for entry in training]
-        online = processor.get("type") == "odm"
-        alike = not any(shares) and (online or len(names) == 1)
-        numbers = dict(zip(names, [1 / len(names)] * len(names) if alike else shares, strict=True))
-        refused = [*_faults(document, names, shares), *_sum_faults(names, shares, alike=alike)]
-        traps = [*_surprises(entries, shares)]
+        names = [_name(entry) for entry in training]
+        shares = [_read_share(entry.get("sampling")) for entry in training]
+        online = _is_online(document.at("dataprocessor"))
+        even = bool(names) and not any(shares) and (online or len(names) == 1)
+        refused = [
+            *_find_faults(document, names, shares),
+            *_find_sum_faults(names, shares, even=even),
+        ]
+        traps = [*_find_traps(entries, shares)]
+        if even:
+            shares = [1 / len(names)] * len(names)
+        numbers = dict(zip(names, shares, strict=True))
         if online:
             odm = document.at("dataprocessor", "odm")
-            gamma = to_number(odm.get("gamma", 0.1))
-            numbers = {
-                name: (1 - gamma) * share + gamma / len(names) for name, share in numbers.items()
-            }
-            refused += _bandit_faults(odm, names, gamma)
-            traps += _bandit_surprises(odm, entries, gamma)
+            gamma = to_number(odm.get("gamma", USUAL["gamma"]))
+            explored = gamma / max(len(names), 1)
+            numbers = {name: (1 - gamma) * share + explored for name, share in numbers.items()}
+            refused += _find_bandit_faults(odm, names, gamma)
+            traps += _find_bandit_traps(odm, entries, gamma)
         return Config({0: numbers}, refused=tuple(refused), traps=tuple(traps))
 
     def recognises(self, document: Document) -> bool:
-        """``datasets`` with ``data_paths``."""
-        entries = document.mapping.get("datasets")
-        return isinstance(entries, list) and any(
-            isinstance(entry, Mapping) and "data_paths" in entry for entry in entries
-        )
+        """Return whether there are ``datasets`` with ``data_paths``."""
+        return any("data_paths" in entry for entry in mappings_in(document.mapping.get("datasets")))
 
 
-def _entries(document: Document) -> list[Mapping[str, Any]]:
-    entries = document.mapping.get("datasets")
-    if (
-        not isinstance(entries, list)
-        or not entries
-        or not all(isinstance(entry, Mapping) for entry in entries)
+def _fill_datasets(root: Any, plan: Plan, numbers: Numbers, held_out: Sequence[str]) -> None:
+    # A dataset without a train split is no part of the mixture, and stays.
+    wanted = numbers | dict.fromkeys(held_out, 0.0)
+    for name, entry in yaml_edit.match_entries(
+        root, ["datasets"], wanted, _name, dropped=plan.dropped_names
     ):
+        fresh = not entry
+        if fresh:
+            yaml_edit.put(entry, ["name"], name)
+        if name in numbers:
+            yaml_edit.put(entry, ["sampling"], numbers[name])
+        if fresh:
+            yaml_edit.put_all(entry, _find_files(plan.entries[name].paths))
+
+
+def _usual_draws(plan: Plan) -> dict[str, Any]:
+    strategy = "all_exhausted" if plan.has_repeats else "first_exhausted"
+    return {"sampling_stopping_strategy": strategy, "seed": 42}
+
+
+def _read_entries(document: Document) -> list[Item]:
+    entries = as_entries(document.mapping.get("datasets"))
+    if not entries:
         raise WrongContent(
             path=document.path,
             reason="is no data config of fms-hf-tuning: it needs 'datasets', with 'name' "
@@ -197,39 +187,61 @@ def _entries(document: Document) -> list[Mapping[str, Any]]:
     return entries
 
 
-def _trains(entry: Mapping[str, Any]) -> bool:
+def _name(entry: Item) -> str:
+    return str(entry.get("name", ""))
+
+
+def _held_out_names(document: Document | None) -> list[str]:
+    if document is None:
+        return []
+    return [_name(entry) for entry in _read_entries(document) if not _trains(entry)]
+
+
+def _trains(entry: Item) -> bool:
     split = entry.get("split")
     return not isinstance(split, Mapping) or bool(split.get("train"))
 
 
-def _share(value: Any) -> float:
+def _is_online(processor: Mapping[str, Any]) -> bool:
+    return processor.get("type") == "odm"
+
+
+def _read_share(value: Any) -> float:
     if value is None:
         return 0.0
-    return to_number(value) if isinstance(value, int | float) and value <= 1 else math.nan
+    if not isinstance(value, int | float) or value > 1:
+        return math.nan
+    return to_number(value)
 
 
-def _place(paths: Sequence[str]) -> dict[str, Any]:
+def _find_files(paths: Sequence[str]) -> dict[str, Any]:
+    """Return ``data_paths``, and the ``builder`` where the framework does not find it by itself."""
     for path in paths:
         check_utf8(path)
-    kinds = {builder(path) for path in paths}
-    known = all(path.endswith(KNOWN) for path in paths)
-    return {"data_paths": list(paths)} | (
-        {"builder": kinds.pop()} if len(kinds) == 1 and not known and None not in kinds else {}
-    )
+    found: dict[str, Any] = {"data_paths": list(paths)}
+    kinds = {find_builder(path) for path in paths} - {None}
+    alike = len({find_builder(path) for path in paths}) == 1
+    if kinds and alike and not all(path.endswith(KNOWN) for path in paths):
+        found["builder"] = kinds.pop()
+    return found
 
 
-def _check(strategy: str | None, bandit: Mapping[str, Any], *, online: bool) -> None:
+def _without_none(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _check_options(strategy: str | None, bandit: Mapping[str, Any], *, online: bool) -> None:
     if strategy not in (None, *STRATEGIES):
         raise UnknownName(kind="sampling_stopping_strategy", name=str(strategy), known=STRATEGIES)
-    given = [key for key, value in bandit.items() if value is not None]
-    if given and not online:
-        raise ReweightvizError(f"{listed(given)} belong to online mixing: pass online=True too.")
-    if bandit["reward_type"] not in (None, *REWARDS):
-        raise UnknownName(kind="reward_type", name=str(bandit["reward_type"]), known=REWARDS)
+    if bandit and not online:
+        raise ReweightvizError(f"{listed(bandit)} belong to online mixing: pass online=True too.")
+    reward = bandit.get("reward_type")
+    if reward not in (None, *REWARDS):
+        raise UnknownName(kind="reward_type", name=str(reward), known=REWARDS)
 
 
-def _compensated(numbers: Numbers, gamma: float) -> Numbers:
-    """The starting weights from which the bandit first draws by ``numbers``."""
+def _compensate(numbers: Numbers, gamma: float) -> Numbers:
+    """Return the starting weights from which the bandit first draws by ``numbers``."""
     if len(numbers) < 2:
         raise ReweightvizError(
             "the bandit cuts a single dataset into clusters of its own: online mixing "
@@ -248,66 +260,102 @@ def _compensated(numbers: Numbers, gamma: float) -> Numbers:
     return dict(zip(numbers, start.tolist(), strict=True))
 
 
-def _faults(document: Document, names: Sequence[str], shares: Sequence[float]) -> Iterable[str]:
+def _add_in_turn(shares: Sequence[float]) -> float:
+    # Rounded after each addition, as fms-hf-tuning adds them; sum() is exacter from Python 3.12 on.
+    return functools.reduce(operator.add, shares, 0.0)
+
+
+def _find_faults(
+    document: Document, names: Sequence[str], shares: Sequence[float]
+) -> Iterator[str]:
     if "datapreprocessor" in document.mapping:
-        yield "fms-hf-tuning reads 'dataprocessor' only and silently ignores 'datapreprocessor': rename it."
+        yield (
+            "fms-hf-tuning reads 'dataprocessor' only and silently ignores 'datapreprocessor': "
+            "rename it."
+        )
     if document.path.suffix not in {".yaml", ".yml", ".json"}:
-        yield f"fms-hf-tuning reads a data config that ends in '.yaml' or '.json'; got {document.path.name!r}."
-    if len(set(names)) < len(names):
-        yield f"{listed({name for name in names if names.count(name) > 1})} stands there more than once, so its share cannot be told."
-    held_out = [
-        entry.get("name", "")
-        for entry in _entries(document)
-        if not _trains(entry) and entry.get("sampling")
-    ]
+        yield (
+            "fms-hf-tuning reads a data config that ends in '.yaml' or '.json'; got "
+            f"{document.path.name!r}."
+        )
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        yield f"{listed(twice)} stands there more than once, so its share cannot be told."
+    entries = _read_entries(document)
+    held_out = [entry for entry in entries if not _trains(entry) and entry.get("sampling")]
     if held_out:
-        yield f"{listed(held_out)} has no train split, so fms-hf-tuning takes no sampling for it."
+        who = listed([entry.get("name", "") for entry in held_out])
+        yield f"{who} has no train split, so fms-hf-tuning takes no sampling for it."
     bad = [name for name, share in zip(names, shares, strict=True) if math.isnan(share)]
     if bad:
         yield f"sampling must be a number from 0 to 1; that of {listed(bad)} is not."
 
 
-def _sum_faults(names: Sequence[str], shares: Sequence[float], *, alike: bool) -> Iterable[str]:
-    total = functools.reduce(operator.add, shares, 0.0)
+def _find_sum_faults(names: Sequence[str], shares: Sequence[float], *, even: bool) -> Iterator[str]:
+    total = _add_in_turn(shares)
     without = [name for name, share in zip(names, shares, strict=True) if not share]
     if not names:
         yield "no dataset has a train split."
-    elif not any(shares) and not alike:
-        yield "no dataset has sampling, so fms-hf-tuning puts the datasets one after another, at their sizes."
+    elif not any(shares) and not even:
+        yield (
+            "no dataset has sampling, so fms-hf-tuning puts the datasets one after another, at "
+            "their sizes."
+        )
     elif any(shares) and without:
-        yield f"fms-hf-tuning wants sampling above 0 for every dataset that is trained on, or for none; {listed(without)} has none."
+        yield (
+            "fms-hf-tuning wants sampling above 0 for every dataset that is trained on, or for "
+            f"none; {listed(without)} has none."
+        )
     elif any(shares) and total != 1:
-        yield f"sampling must sum to exactly 1, which fms-hf-tuning compares without tolerance; the sum is {total!r}."
+        yield (
+            "sampling must sum to exactly 1, which fms-hf-tuning compares without tolerance; the "
+            f"sum is {total!r}."
+        )
 
 
-def _bandit_faults(odm: Mapping[str, Any], names: Sequence[str], gamma: float) -> Iterable[str]:
+def _find_bandit_faults(
+    odm: Mapping[str, Any], names: Sequence[str], gamma: float
+) -> Iterator[str]:
     reward = odm.get("reward_type", "entropy")
     if not odm:
         yield "type 'odm' needs dataprocessor.odm, the settings of the bandit."
     if not gamma <= 1:
         yield f"gamma of the bandit must be a number from 0 to 1; got {odm.get('gamma')!r}."
     if str(reward).lower() not in REWARDS:
-        yield f"the bandit of fms-hf-tuning has no reward_type {reward!r}; there is {listed(REWARDS)}."
+        yield (
+            f"the bandit of fms-hf-tuning has no reward_type {reward!r}; there is "
+            f"{listed(REWARDS)}."
+        )
     if len(names) == 1:
-        yield "the bandit cuts a single dataset into clusters of its own, so this config asks for no mixture of domains."
+        yield (
+            "the bandit cuts a single dataset into clusters of its own, so this config asks for "
+            "no mixture of domains."
+        )
 
 
-def _surprises(entries: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> Iterable[str]:
-    if functools.reduce(operator.add, shares, 0.0) == 1 != math.fsum(shares):
-        yield "sampling sums to 1 only up to Python 3.11, which rounds after each addition; a later Python would refuse it."
+def _find_traps(entries: Sequence[Item], shares: Sequence[float]) -> Iterator[str]:
+    if _add_in_turn(shares) == 1 != math.fsum(shares):
+        yield (
+            "sampling sums to 1 only up to Python 3.11, which rounds after each addition; a later "
+            "Python would refuse it."
+        )
     without = [entry.get("name", "") for entry in entries if not entry.get("data_paths")]
     if without:
         yield f"{listed(without)} has no data_paths yet."
 
 
-def _bandit_surprises(
-    odm: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], gamma: float
-) -> Iterable[str]:
+def _find_bandit_traps(
+    odm: Mapping[str, Any], entries: Sequence[Item], gamma: float
+) -> Iterator[str]:
     reward = str(odm.get("reward_type", "entropy")).lower()
     if gamma:
-        yield "the bandit starts with (1 - gamma) sampling + gamma / K, which is what was read, not with sampling itself."
-    if reward in MEASURED and not any(
-        isinstance(entry.get("split"), Mapping) and entry["split"].get("validation")
-        for entry in entries
-    ):
-        yield f"reward_type {reward!r} is measured on validation data, which no dataset here has under split."
+        yield (
+            "the bandit starts with (1 - gamma) sampling + gamma / K, which is what was read, not "
+            "with sampling itself."
+        )
+    validated = any(as_mapping(entry.get("split")).get("validation") for entry in entries)
+    if reward in MEASURED and not validated:
+        yield (
+            f"reward_type {reward!r} is measured on validation data, which no dataset here has "
+            "under split."
+        )

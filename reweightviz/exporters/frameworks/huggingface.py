@@ -8,9 +8,7 @@ proportional to w_i / (mean tokens per document of i). Where the examples are pa
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reweightviz.core.errors import (
@@ -24,26 +22,17 @@ from reweightviz.core.mixture import SUM_TOLERANCE
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.frameworks._foreign import Item
+from reweightviz.exporters.frameworks._hub import find_place
+from reweightviz.exporters.frameworks._weights import add_up, find_invalid
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import python_file, yaml_edit
-from reweightviz.exporters.text.encoding import check_utf8
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 FORMAT = "reweightviz.huggingface/2"
 STRATEGIES = ("first_exhausted", "all_exhausted")
 LOSES = "all_exhausted_without_replacement"
-BUILDERS = {
-    ".parquet": "parquet",
-    ".json": "json",
-    ".jsonl": "json",
-    ".ndjson": "json",
-    ".csv": "csv",
-    ".txt": "text",
-    ".arrow": "arrow",
-}
-HUB = re.compile(r"([\w.-]+(?:/[\w.-]+)?)(?::([\w.-]*))?(?::([^/]+))?")
-"""A dataset of the Hub, its configuration and its split: ``org/name``, ``org/name:en``, ``org/name::validation``."""
-COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
+"""A strategy under which the probabilities are lost."""
 
 LOADER = '''"""Load mixture.yaml with Hugging Face datasets: `from load_mixture import load`."""
 
@@ -75,11 +64,11 @@ def _open(entry, streaming):
 if __name__ == "__main__":
     for row, example in zip(range(3), load()):
         print(row, example)
-'''
+'''  # noqa: E501  the written file has a width of its own
 
 
 class HuggingFace(Exporter):
-    """Hugging Face datasets: a folder with `mixture.yaml` and a script that loads it through `interleave_datasets`."""
+    """Hugging Face datasets: a folder, `mixture.yaml` and a script with `interleave_datasets`."""
 
     name = "huggingface"
     aliases = ("hf", "datasets", "hugging face", "interleave-datasets")
@@ -102,7 +91,7 @@ class HuggingFace(Exporter):
         stopping_strategy: str | None = None,
         split: str = "train",
     ) -> dict[str, str]:
-        """The YAML and its loader.
+        """Return the YAML and its loader.
 
         Args:
             plan: what to write.
@@ -113,22 +102,22 @@ class HuggingFace(Exporter):
                 where the budget asks for more than one epoch of something.
             split: of every dataset.
         """
-        strategy = stopping_strategy or _strategy(plan)
+        strategy = stopping_strategy or ("all_exhausted" if plan.has_repeats else "first_exhausted")
         _check_strategy(strategy)
         seed = whole_number("seed", seed)
         if strategy == "first_exhausted":
             _warn_of_early_end(plan.record)
+        head = {
+            "format": FORMAT,
+            "unit": plan.unit.key,
+            "seed": seed,
+            "stopping_strategy": strategy,
+        }
         sizes = plan.record.get("sizes") or {}
 
         def fill(root: Any) -> None:
             if old is None:
-                for key, value in (
-                    ("format", FORMAT),
-                    ("unit", plan.unit.key),
-                    ("seed", seed),
-                    ("stopping_strategy", strategy),
-                ):
-                    yaml_edit.put(root, [key], value)
+                yaml_edit.put_all(root, head)
             for name, entry in yaml_edit.match_entries(
                 root,
                 ["datasets"],
@@ -136,19 +125,19 @@ class HuggingFace(Exporter):
                 lambda entry: entry.get("name"),
                 dropped=plan.dropped_names,
             ):
+                domain, _, paths = plan.entries[name]
                 if not entry:
-                    domain, _, paths = plan.entries[name]
-                    yaml_edit.put_all(entry, {"name": name} | place(domain, paths, split))
+                    yaml_edit.put_all(entry, {"name": name} | find_place(domain, paths, split))
                 yaml_edit.put(entry, ["probability"], plan.numbers[name])
-                if plan.entries[name].domain in sizes:
-                    yaml_edit.put(entry, ["mean_tokens"], sizes[plan.entries[name].domain])
+                if domain in sizes:
+                    yaml_edit.put(entry, ["mean_tokens"], sizes[domain])
 
         return {self.main_file: self.render_yaml(plan, old, fill), "load_mixture.py": LOADER}
 
     def parse(self, document: Document) -> Config:
-        """``mixture.yaml``, or the first call of ``interleave_datasets`` in a Python file."""
+        """Read ``mixture.yaml``, or the first call of ``interleave_datasets`` in a Python file."""
         if document.path.suffix == ".py":
-            return _python(document)
+            return _read_python(document)
         try:
             entries = [dict(entry) for entry in document.mapping["datasets"]]
             numbers = {str(entry["name"]): to_number(entry["probability"]) for entry in entries}
@@ -158,98 +147,58 @@ class HuggingFace(Exporter):
                 reason="is no mixture for Hugging Face datasets: it needs 'datasets', each "
                 f"with 'name' and 'probability' ({type(error).__name__}: {error})",
             ) from error
-        repeated = len(entries) - len(numbers)
-        refused = (f"each name may stand once; {repeated} came again.",) if repeated else ()
-        sizes = {
-            str(entry["name"]): entry["mean_tokens"]
-            for entry in entries
-            if entry.get("mean_tokens")
-        }
-        strategy = str(document.mapping.get("stopping_strategy"))
-        paths = {str(entry["name"]): _places(entry) for entry in entries if "path" in entry}
+        refused = []
+        if len(numbers) < len(entries):
+            refused.append(f"each name may stand once; {len(entries) - len(numbers)} came again.")
+        sizes = {str(entry["name"]): entry.get("mean_tokens") for entry in entries}
         return Config(
             {0: numbers},
             unit=document.mapping.get("unit"),
-            paths=paths,
-            sizes=sizes,
-            refused=refused + _faults(numbers),
-            traps=_strategy_traps(strategy),
+            paths={str(entry["name"]): _places(entry) for entry in entries if "path" in entry},
+            sizes={name: size for name, size in sizes.items() if size},
+            refused=(*refused, *_find_faults(numbers)),
+            traps=tuple(_find_strategy_traps(document.mapping.get("stopping_strategy"))),
         )
 
     def recognises(self, document: Document) -> bool:
-        """Our YAML, or a Python file that interleaves datasets."""
+        """Return whether it is our YAML, or a Python file that interleaves datasets."""
         own = str(document.mapping.get("format")).startswith("reweightviz.huggingface/")
         return own or bool(document.python.calls("interleave_datasets"))
 
 
-def place(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
-    """What ``load_dataset`` takes for files of one kind, or for one ``org/name:config:split``; nothing without paths."""
-    if not paths:
-        return {}
-    for path in paths:
-        check_utf8(path)
-    kinds = {builder(path) for path in paths}
-    if kinds == {None} and len(paths) == 1:
-        hub = HUB.fullmatch(paths[0])
-        name, config, own = hub.groups() if hub else (paths[0], None, None)
-        return {"path": name} | ({"config": config} if config else {}) | {"split": own or split}
-    if len(kinds) > 1 or None in kinds:
-        raise ReweightvizError(
-            f"the paths of {domain[:60]!r} must be files of one kind ({listed(BUILDERS)}) "
-            f"or one dataset name; got {listed(paths, 4)}."
-        )
-    return {"path": kinds.pop(), "data_files": list(paths), "split": split}
+def _places(entry: Item) -> list[str]:
+    files = entry.get("data_files")
+    if isinstance(files, list):
+        return [str(file) for file in files]
+    if files:
+        return [str(files)]
+    return [":".join(str(entry[key]) for key in ("path", "config") if entry.get(key))]
 
 
-def builder(path: str) -> str | None:
-    """The builder of a file by its ending; None for what is no file."""
-    suffixes = [
-        suffix.lower() for suffix in Path(path).suffixes if suffix.lower() not in COMPRESSED
-    ]
-    return BUILDERS.get(suffixes[-1]) if suffixes else None
-
-
-def _places(entry: Mapping[str, Any]) -> list[str]:
-    files = entry.get("data_files") or ":".join(
-        [str(entry["path"]), *([str(entry["config"])] if entry.get("config") else [])]
-    )
-    return [str(file) for file in files] if isinstance(files, list) else [str(files)]
-
-
-def _strategy(plan: Plan) -> str:
-    return "all_exhausted" if plan.has_repeats else "first_exhausted"
-
-
-def _faults(numbers: Numbers) -> tuple[str, ...]:
-    bad = [name for name, value in numbers.items() if not value >= 0]
-    if bad:
-        return (
-            "the probabilities must be numbers >= 0, or datasets refuses them; that of "
-            f"{listed(bad)} is not.",
-        )
+def _find_faults(numbers: Numbers) -> Iterator[str]:
+    bad = find_invalid(numbers)
     total = math.fsum(numbers.values())
-    return (
-        ()
-        if abs(total - 1) <= SUM_TOLERANCE
-        else (
+    if bad:
+        yield (
+            "the probabilities must be numbers >= 0, or datasets refuses them; that of "
+            f"{listed(bad)} is not."
+        )
+    elif abs(total - 1) > SUM_TOLERANCE:
+        yield (
             "the probabilities must be >= 0 and sum to 1, or datasets refuses them; they "
-            f"sum to {total:.6g}.",
+            f"sum to {total:.6g}."
         )
-    )
 
 
-def _strategy_traps(strategy: str) -> tuple[str, ...]:
-    return (
-        (
+def _find_strategy_traps(stopping_strategy: object) -> Iterator[str]:
+    if stopping_strategy == LOSES:
+        yield (
             f"stopping_strategy={LOSES!r} ends at the sizes of the datasets, whatever the "
-            "probabilities.",
+            "probabilities."
         )
-        if strategy == LOSES
-        else ()
-    )
 
 
-def _python(document: Document) -> Config:
+def _read_python(document: Document) -> Config:
     found = document.python.calls("interleave_datasets")
     for call in found:
         given = document.python.arguments(call)
@@ -259,13 +208,13 @@ def _python(document: Document) -> Config:
         ]
         weights = document.python.items(given.get("probabilities", given.get(1)))
         if len(weights) == len(names) > 0:
-            numbers: Numbers = {}
-            for name, weight in zip(names, weights, strict=True):
-                numbers[name] = numbers.get(name, 0.0) + to_number(weight)
-            traps = _strategy_traps(
-                str(given.get("stopping_strategy"))
-            ) + python_file.mention_others(found, call, "interleave_datasets")
-            return Config({0: numbers}, refused=_faults(numbers), traps=traps)
+            numbers = add_up(zip(names, map(to_number, weights), strict=True))
+            others = python_file.mention_others(found, call, "interleave_datasets")
+            return Config(
+                {0: numbers},
+                refused=tuple(_find_faults(numbers)),
+                traps=(*_find_strategy_traps(given.get("stopping_strategy")), *others),
+            )
     why = document.python.explain_calls(found, "datasets", "probabilities", 0, 1)
     raise WrongContent(
         path=document.path,
@@ -285,10 +234,11 @@ def _check_strategy(stopping_strategy: str) -> None:
         raise UnknownName(kind="stopping_strategy", name=stopping_strategy, known=STRATEGIES)
 
 
-def _warn_of_early_end(found: Mapping[str, Any]) -> None:
-    epochs, tokens = found.get("epochs", {}), found.get("tokens", 0)
+def _warn_of_early_end(record: Mapping[str, Any]) -> None:
+    epochs = record.get("epochs", {})
     first = max(epochs, key=lambda domain: epochs[domain], default="")
     if epochs.get(first, 0) > 1 + 1e-6:
+        tokens = record["tokens"]
         warn(
             f"stopping_strategy='first_exhausted' ends when {first[:60]!r} is used up, at "
             f"{tokens / epochs[first]:.4g} of {tokens:.4g} tokens; 'all_exhausted' repeats it."

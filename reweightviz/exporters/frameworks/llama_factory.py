@@ -26,7 +26,7 @@ from reweightviz.core.errors import (
 )
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.frameworks.huggingface import builder
+from reweightviz.exporters.frameworks._hub import find_builder
 from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.text.encoding import check_utf8, to_json
@@ -263,7 +263,7 @@ def _entry(name: str, entry: Entry, column: str) -> dict[str, Any]:
     path = paths[0] if paths else f"{name}.jsonl"
     check_utf8(path)
     ending = PurePosixPath(path).suffix
-    hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", path) and builder(path) is None
+    hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", path) and find_builder(path) is None
     if ending and ending not in ENDINGS and not hub and not path.endswith("/"):
         raise RefusedByFramework(
             framework="LLaMA-Factory",

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from reweightviz.core.errors import RefusedByFramework, WrongContent, listed
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.frameworks.huggingface import builder
+from reweightviz.exporters.frameworks._hub import find_builder
 from reweightviz.exporters.plan import Config, Numbers, Plan, read_rows, to_number
 from reweightviz.exporters.text import python_file, python_module
 from reweightviz.exporters.units import EXAMPLES, TOKENS
@@ -115,7 +115,7 @@ def _mixes(document: Document) -> list[ast.Call]:
 def _read(domain: str, paths: Sequence[str]) -> dict[str, object]:
     if not paths:
         return {}
-    kinds = {READERS.get(builder(path) or "") for path in paths}
+    kinds = {READERS.get(find_builder(path) or "") for path in paths}
     if len(kinds) > 1 or None in kinds:
         raise RefusedByFramework(
             framework="Ray Data",

@@ -20,7 +20,8 @@ from reweightviz.core.validation import whole_number
 from reweightviz.exporters import provenance
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.frameworks import _hub as hub
+from reweightviz.exporters.frameworks._entries import find_faults
+from reweightviz.exporters.frameworks._hub import find_place, list_files, name_dataset
 from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, read_rows, to_number
 from reweightviz.exporters.text import python_file, python_module
 from reweightviz.exporters.units import EXAMPLES, TOKENS
@@ -116,11 +117,7 @@ class TorchTitan(Exporter):
         rows = []
         for name, value in plan.numbers.items():
             domain, _, paths = plan.entries[name]
-            found = hub.made(domain, paths, split) if paths else {}
-            rows.append(
-                {"name": name, "weight": value}
-                | {"config" if key == "name" else key: item for key, item in found.items()}
-            )
+            rows.append({"name": name, "weight": value} | find_place(domain, paths, split))
         head = "\nfrom functools import partial\n\n" if form == "0.3" else ""
         constants = {"SEED": whole_number("seed", seed), "UNIT": plan.unit.key, "SOURCES": rows}
         comment = plan.comment(f"Training mixture for torchtitan ({form})")
@@ -199,8 +196,8 @@ class TorchTitan(Exporter):
 
 def _paths(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
     return {
-        str(row["name"]): hub.listed_files(row.get("data_files"))
-        or (hub.named(row["path"], row.get("config"), row.get("split")),)
+        str(row["name"]): list_files(row.get("data_files"))
+        or (name_dataset(row["path"], row.get("config"), row.get("split")),)
         for row in rows
         if "path" in row
     }
@@ -245,5 +242,5 @@ def _faults(numbers: Numbers, grain: bool) -> tuple[str, ...]:
     return (
         (f"DatasetMixConfig needs weights above 0; that of {listed(bad)} is not.",)
         if grain and bad
-        else hub.faults(numbers, "a weight")
+        else find_faults(numbers, "a weight")
     )

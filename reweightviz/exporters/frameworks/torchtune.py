@@ -2,28 +2,40 @@
 
 It is the only recipe that weights datasets: it draws examples, each dataset by its weight, on any
 scale, and cannot pack them. (A list under ``dataset`` is a ConcatDataset, which has no weights.) A
-domain is told by its files or by ``org/name:subset:split``. Checked with torchtune 0.6.1.
+domain is known by its files or by ``org/name:subset:split``. Checked with torchtune 0.6.1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from reweightviz.core.errors import ReweightvizError, UnknownName, WrongContent
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.frameworks import _hub as hub
+from reweightviz.exporters.frameworks._entries import (
+    collect_files,
+    find_faults,
+    merge_entries,
+    read_entries,
+    sum_numbers,
+)
+from reweightviz.exporters.frameworks._foreign import Item
+from reweightviz.exporters.frameworks._hub import HubExporter, find_place, name_dataset
 from reweightviz.exporters.plan import Config, Plan
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 RECIPE = "dev/lora_finetune_distributed_multi_dataset"
-CYCLE, LOSES = "CYCLE_UNTIL_ALL_DATASETS_EXHAUSTED", "ALL_DATASETS_EXHAUSTED"
+KEYS = {"path": "source", "config": "subset"}
+"""torchtune's names for arguments of ``load_dataset``."""
+CYCLE = "CYCLE_UNTIL_ALL_DATASETS_EXHAUSTED"
+LOSES = "ALL_DATASETS_EXHAUSTED"
+"""A criterion under which the weights are lost."""
 CRITERIA = (CYCLE, "CYCLE_FOREVER", "FIRST_DATASET_EXHAUSTED")
 
 
-class Torchtune(hub.HubExporter):
-    """torchtune: `datasets[].weight` of the dev recipe `lora_finetune_distributed_multi_dataset`, which draws examples."""
+class Torchtune(HubExporter):
+    """torchtune: `datasets[].weight` of the dev recipe `lora_finetune_distributed_multi_dataset`."""
 
     name = "torchtune"
     title = "torchtune"
@@ -42,7 +54,7 @@ class Torchtune(hub.HubExporter):
         transform: str = "torchtune.data.OpenAIToMessages",
         stop_criteria: str | None = None,
     ) -> dict[str, str]:
-        """The YAML with ``datasets`` and ``dataloader``.
+        """Return the YAML with ``datasets`` and ``dataloader``.
 
         Args:
             plan: what to write.
@@ -52,41 +64,32 @@ class Torchtune(hub.HubExporter):
             stop_criteria: when a pass over the data ends; "CYCLE_UNTIL_ALL_DATASETS_EXHAUSTED" in
                 a new file.
         """
-        if stop_criteria == LOSES:
-            raise ReweightvizError(
-                f"stop_criteria={LOSES!r} loses the weights, it ends at the sizes of the "
-                f"datasets: use {CYCLE!r}."
-            )
-        if stop_criteria is not None and stop_criteria not in CRITERIA:
-            raise UnknownName(kind="stop_criteria of torchtune", name=stop_criteria, known=CRITERIA)
+        _check_stop_criteria(stop_criteria)
 
         def fill(root: Any) -> None:
             if old is None:
-                yaml_edit.put(
-                    root,
-                    ["dataloader"],
-                    {"shuffle": True, "collate_fn": "torchtune.data.padded_collate_sft"},
-                )
+                loader = {"shuffle": True, "collate_fn": "torchtune.data.padded_collate_sft"}
+                yaml_edit.put(root, ["dataloader"], loader)
             if old is None or stop_criteria:
                 yaml_edit.put(root, ["dataloader", "stop_criteria"], stop_criteria or CYCLE)
-            for name, entry in hub.rows(root, ["datasets"], plan, _name):
+            for name, entry in merge_entries(root, ["datasets"], plan, _name):
                 if not entry:
                     domain, _, paths = plan.entries[name]
-                    renamed = {"path": "source", "name": "subset"}
-                    found = {
-                        renamed.get(key, key): value
-                        for key, value in hub.made(domain, paths, split).items()
-                    }
+                    place = find_place(domain, paths, split)
+                    found = {KEYS.get(key, key): value for key, value in place.items()}
                     yaml_edit.put_all(entry, found | {"transform": {"_component_": transform}})
                 yaml_edit.put(entry, ["weight"], plan.numbers[name])
 
         return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
-        """``datasets[].weight``."""
-        entries, config = hub.entries(document, "datasets"), document.mapping
-        if not entries and hub.entries(document, "dataset"):
-            sentence = f"a list under 'dataset' is put together whole by torchtune: weights stand in 'datasets', for the recipe {RECIPE}."
+        """Read ``datasets[].weight``."""
+        entries = read_entries(document, "datasets")
+        if not entries and read_entries(document, "dataset"):
+            sentence = (
+                "a list under 'dataset' is put together whole by torchtune: weights stand in "
+                f"'datasets', for the recipe {RECIPE}."
+            )
             return Config({0: {}}, refused=(sentence,))
         if not entries or not all("source" in entry for entry in entries):
             raise WrongContent(
@@ -94,37 +97,42 @@ class Torchtune(hub.HubExporter):
                 reason="is no mixture for torchtune: it needs 'datasets', a list whose "
                 "entries have 'source' and 'weight'",
             )
-        numbers = hub.summed(entries, _name, "weight")
-        loader = config.get("dataloader")
-        lost = isinstance(loader, Mapping) and str(loader.get("stop_criteria")) == LOSES
-        traps = (
-            (
-                f"stop_criteria: {LOSES} goes on without the datasets that are used up, "
-                "so it ends at their sizes.",
-            )
-            if lost
-            else ()
-        )
+        numbers = sum_numbers(entries, _name, "weight")
         return Config(
             {0: numbers},
-            paths=hub.files(entries, _name),
-            refused=hub.faults(numbers, "a weight"),
-            traps=traps,
+            paths=collect_files(entries, _name),
+            refused=find_faults(numbers, "a weight"),
+            traps=tuple(_find_traps(document)),
         )
 
     def recognises(self, document: Document) -> bool:
-        """``datasets`` with sources, or a list of components under ``dataset``."""
-        plain = hub.entries(document, "dataset")
-        return any(
-            "source" in entry and {"transform", "weight"} & set(entry)
-            for entry in hub.entries(document, "datasets")
-        ) or (
-            bool(plain)
-            and all(str(entry.get("_component_")).startswith("torchtune.") for entry in plain)
-        )
+        """Return whether ``datasets`` holds sources, or ``dataset`` a list of components."""
+        for entry in read_entries(document, "datasets"):
+            if "source" in entry and {"transform", "weight"} & set(entry):
+                return True
+        components = [entry.get("_component_") for entry in read_entries(document, "dataset")]
+        return bool(components) and all(str(one).startswith("torchtune.") for one in components)
 
 
-def _name(entry: hub.Entry) -> str:
-    return hub.named(
+def _name(entry: Item) -> str:
+    return name_dataset(
         entry.get("source"), entry.get("subset"), entry.get("split"), entry.get("data_files")
     )
+
+
+def _check_stop_criteria(stop_criteria: str | None) -> None:
+    if stop_criteria == LOSES:
+        raise ReweightvizError(
+            f"stop_criteria={LOSES!r} loses the weights, it ends at the sizes of the "
+            f"datasets: use {CYCLE!r}."
+        )
+    if stop_criteria is not None and stop_criteria not in CRITERIA:
+        raise UnknownName(kind="stop_criteria of torchtune", name=stop_criteria, known=CRITERIA)
+
+
+def _find_traps(document: Document) -> Iterator[str]:
+    if str(document.at("dataloader").get("stop_criteria")) == LOSES:
+        yield (
+            f"stop_criteria: {LOSES} goes on without the datasets that are used up, "
+            "so it ends at their sizes."
+        )

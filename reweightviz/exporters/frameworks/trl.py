@@ -3,7 +3,7 @@
 A fraction is a share of the examples in the result, on any scale. TRL takes the first rows of each
 dataset, repeats nothing, and ends where the first dataset would run out; passes over the whole are
 ``num_train_epochs``. Where every example is packed to one length, ``unit="tokens"`` writes the
-weights as they are. A domain is told by its files or by ``org/name:config:split``. Checked with
+weights as they are. A domain is known by its files or by ``org/name:config:split``. Checked with
 trl 1.16; older ones have no weights.
 """
 
@@ -14,14 +14,22 @@ from typing import Any
 
 from reweightviz.core.errors import WrongContent, listed
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.frameworks import _hub as hub
+from reweightviz.exporters.frameworks._entries import (
+    collect_files,
+    find_faults,
+    merge_entries,
+    read_entries,
+    sum_numbers,
+)
+from reweightviz.exporters.frameworks._foreign import Item
+from reweightviz.exporters.frameworks._hub import HubExporter, find_place, name_dataset
 from reweightviz.exporters.plan import Config, Plan
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 
-class Trl(hub.HubExporter):
-    """TRL: `datasets[].fraction` of a training YAML, share of the examples in a mixture that repeats nothing."""
+class Trl(HubExporter):
+    """TRL: `datasets[].fraction` of a training YAML, a share of examples; nothing is repeated."""
 
     name = "trl"
     title = "TRL"
@@ -42,7 +50,7 @@ class Trl(hub.HubExporter):
         split: str = "train",
         columns: Sequence[str] | None = None,
     ) -> dict[str, str]:
-        """The YAML with ``datasets``.
+        """Return the YAML with ``datasets``.
 
         Args:
             plan: what to write.
@@ -53,21 +61,17 @@ class Trl(hub.HubExporter):
         """
 
         def fill(root: Any) -> None:
-            for name, entry in hub.rows(root, ["datasets"], plan, _name):
+            for name, entry in merge_entries(root, ["datasets"], plan, _name):
                 if not entry:
                     domain, _, paths = plan.entries[name]
-                    yaml_edit.put_all(
-                        entry,
-                        hub.made(domain, paths, split)
-                        | ({"columns": list(columns)} if columns else {}),
-                    )
+                    yaml_edit.put_all(entry, _make_entry(domain, paths, split, columns))
                 yaml_edit.put(entry, ["fraction"], plan.numbers[name])
 
         return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
-        """``datasets[].fraction``."""
-        entries = hub.entries(document, "datasets")
+        """Read ``datasets[].fraction``."""
+        entries = read_entries(document, "datasets")
         if not entries or not all("path" in entry for entry in entries):
             raise WrongContent(
                 path=document.path,
@@ -78,31 +82,41 @@ class Trl(hub.HubExporter):
         if len(absent) == len(entries):
             sentence = "no dataset has a fraction, so TRL puts them together whole, by their sizes."
             return Config({0: dict.fromkeys(absent, 1.0)}, refused=(sentence,))
-        refused = (
-            [f"all datasets need a fraction or none; {listed(absent)} have none."] if absent else []
-        )
+        refused = []
+        if absent:
+            refused.append(f"all datasets need a fraction or none; {listed(absent)} have none.")
         if document.mapping.get("streaming") is True:
             refused.append("TRL takes no fractions with streaming: true.")
-        numbers = hub.summed(
-            (entry for entry in entries if _name(entry) not in absent), _name, "fraction"
-        )
+        weighted = [entry for entry in entries if _name(entry) not in absent]
+        numbers = sum_numbers(weighted, _name, "fraction")
         return Config(
             {0: numbers},
-            paths=hub.files(entries, _name),
-            refused=(*refused, *hub.faults(numbers, "a fraction")),
+            paths=collect_files(entries, _name),
+            refused=(*refused, *find_faults(numbers, "a fraction")),
         )
 
     def recognises(self, document: Document) -> bool:
-        """``datasets`` of paths with fractions, or beside what else TRL reads."""
-        entries = hub.entries(document, "datasets")
-        paths = bool(entries) and all("path" in entry and "type" not in entry for entry in entries)
-        return paths and (
-            any("fraction" in entry for entry in entries)
-            or "model_name_or_path" in document.mapping
-        )
+        """Return whether ``datasets`` holds paths with fractions, or stands beside TRL's keys."""
+        entries = read_entries(document, "datasets")
+        # Axolotl lists paths too, but each with a type.
+        if not entries or not all("path" in entry and "type" not in entry for entry in entries):
+            return False
+        weighted = any("fraction" in entry for entry in entries)
+        return weighted or "model_name_or_path" in document.mapping
 
 
-def _name(entry: hub.Entry) -> str:
-    return hub.named(
+def _name(entry: Item) -> str:
+    return name_dataset(
         entry.get("path"), entry.get("name"), entry.get("split"), entry.get("data_files")
     )
+
+
+def _make_entry(
+    domain: str, paths: Sequence[str], split: str, columns: Sequence[str] | None
+) -> dict[str, Any]:
+    # load_dataset's second argument is called name, not config.
+    place = find_place(domain, paths, split)
+    entry = {"name" if key == "config" else key: value for key, value in place.items()}
+    if columns:
+        entry["columns"] = list(columns)
+    return entry

@@ -10,7 +10,7 @@ from __future__ import annotations
 from reweightviz.core.errors import WrongContent
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.frameworks import _hub as hub
+from reweightviz.exporters.frameworks._entries import find_faults
 from reweightviz.exporters.plan import Config, Plan, read_rows, to_number
 from reweightviz.exporters.text import python_file, python_module
 from reweightviz.exporters.units import EXAMPLES, TOKENS
@@ -67,7 +67,7 @@ class WebDataset(Exporter):
         if isinstance(rows, list):
             numbers = read_rows(document.path, rows, "name", "probability")
             urls = {str(row["name"]): tuple(map(str, row.get("urls", ()))) for row in rows}
-            return Config({0: numbers}, paths=urls, refused=hub.faults(numbers, "a probability"))
+            return Config({0: numbers}, paths=urls, refused=find_faults(numbers, "a probability"))
         found = document.python.calls("RandomMix")
         for call in found:
             given = document.python.arguments(call)
@@ -93,7 +93,7 @@ class WebDataset(Exporter):
                 )
                 return Config(
                     {0: numbers},
-                    refused=refused + hub.faults(numbers, "a probability"),
+                    refused=refused + find_faults(numbers, "a probability"),
                     traps=python_file.mention_others(found, call, "RandomMix"),
                 )
         why = document.python.explain_calls(found, "datasets", "probs", 0, 1, table="SOURCES")
