@@ -278,7 +278,8 @@ def _facts(draft: Draft, exporter: Exporter) -> Iterator[str]:
     epochs = record.get("epochs")
     if epochs:
         shown = [
-            f"{text.line(domain, 40)!r} {passes:.3g}" for domain, passes in [*epochs.items()][:12]
+            f"{text.to_line(domain, 40)!r} {passes:.3g}"
+            for domain, passes in [*epochs.items()][:12]
         ]
         more = f" and {len(epochs) - 12} more" if len(epochs) > 12 else ""
         yield f"epochs at {record['tokens']:.4g} tokens: {', '.join(shown)}{more}"

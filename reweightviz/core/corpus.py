@@ -283,7 +283,7 @@ class Corpus:
             return Lineage()
         now = np.array(self.domains, object)[self.domain_codes]
         before = [self[name].to_numpy() for name in self._former]
-        return Lineage.traced([now, *before], np.asarray(self.tokens, np.float64))
+        return Lineage.of_documents([now, *before], np.asarray(self.tokens, np.float64))
 
     # ---- out
 

@@ -33,7 +33,7 @@ class Lineage:
         >>> lineage = Lineage({"mine": {("web",): 0.75, ("code",): 0.25}})
         >>> lineage.onto(("web", "code", "mine"), ("web", "code")).tolist()
         [[1.0, 0.0, 0.75], [0.0, 1.0, 0.25]]
-        >>> lineage.summed({"web": 0.5, "code": 0.1, "mine": 0.4}, ("web", "code"))
+        >>> lineage.mixture_onto({"web": 0.5, "code": 0.1, "mine": 0.4}, ("web", "code"))
         Mixture({'web': 0.8, 'code': 0.2})
     """
 
@@ -43,7 +43,7 @@ class Lineage:
         return bool(self.former)
 
     @classmethod
-    def traced(cls, names: Sequence[NDArray[np.object_]], amounts: Array) -> Lineage:
+    def of_documents(cls, names: Sequence[NDArray[np.object_]], amounts: Array) -> Lineage:
         """Return the lineage of documents.
 
         Args:
@@ -123,7 +123,7 @@ class Lineage:
                     shares[row, column] += share
         return shares
 
-    def summed(self, mixture: Mapping[str, float], law_domains: Sequence[str]) -> Mixture:
+    def mixture_onto(self, mixture: Mapping[str, float], law_domains: Sequence[str]) -> Mixture:
         """Return a mixture as one of a law's domains, as :meth:`onto` counts them.
 
         A domain of weight 0 may be a stranger to the law.

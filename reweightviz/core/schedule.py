@@ -57,7 +57,7 @@ def cooldown_stages(
         >>> {step: weights.round(3).tolist() for step, weights in stages.items()}
         {0: [0.75, 0.25], 100: [0.839, 0.161], 200: [0.9, 0.1]}
     """
-    pairs = checked_temperatures(temperatures)
+    pairs = parse_temperatures(temperatures)
     if path not in PATHS:
         raise UnknownName(kind="path of a cooldown", name=path, known=PATHS)
     every = whole_number("every", every, 1)
@@ -70,7 +70,7 @@ def cooldown_stages(
     return {step: temperature_weights(tokens, exponents[step]) for step in sorted(exponents)}
 
 
-def checked_temperatures(temperatures: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+def parse_temperatures(temperatures: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
     """The (step, temperature) pairs of a cooldown, in order; refuses what is none."""
     try:
         pairs = [

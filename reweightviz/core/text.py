@@ -1,4 +1,4 @@
-"""Names and sentences from outside, made safe for one line of a terminal, of Markdown and of HTML."""
+"""Names and sentences from outside, safe for a line of a terminal, for Markdown and for HTML."""
 
 from __future__ import annotations
 
@@ -6,37 +6,41 @@ import html
 import re
 
 
-def line(text: object, width: int = 0) -> str:
-    r"""Text as one printable line, at most ``width`` characters (0 for all of them).
+def to_line(text: object, width: int = 0) -> str:
+    r"""Return text as one printable line, at most ``width`` characters (0 for all of them).
 
-    >>> line("web\n\x1b[31m"), line("a long name", 6)
+    >>> to_line("web\n\x1b[31m"), to_line("a long name", 6)
     ('web\\n\\x1b[31m', 'a lon…')
     """
-    shown = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in str(text)
-    )
-    return shown if not width or len(shown) <= width else shown[: width - 1] + "…"
+    printable = "".join(map(_escape_unprintable, str(text)))
+    if not width or len(printable) <= width:
+        return printable
+    return printable[: width - 1] + "…"
 
 
-def markdown(text: object, width: int = 0) -> str:
-    r"""Text as Markdown shows it as it is, also in a cell of a table or after a bullet.
+def to_markdown(text: object, width: int = 0) -> str:
+    r"""Return text that Markdown shows as it is, also in a cell of a table or after a bullet.
 
-    >>> markdown("<b>|*web*|</b>"), markdown("- a_b (c)")
+    >>> to_markdown("<b>|*web*|</b>"), to_markdown("- a_b (c)")
     ('&lt;b&gt;\\|\\*web\\*\\|&lt;/b&gt;', '\\- a_b (c)')
     """
-    safe = re.sub(
-        r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])",
-        r"\\\g<0>",
-        html.escape(line(text, width), quote=False),
-    )
-    return re.sub(r"^(\s*\d+(?=[.)](?:\s|$))|\s*(?=[-+=#]+(?:\s|$)))", r"\1\\", safe)
+    escaped = html.escape(to_line(text, width), quote=False)
+    # An underscore inside a word is no mark, and is left readable.
+    escaped = re.sub(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", escaped)
+    # "1." and "-" are marks at the start of a line only.
+    return re.sub(r"^(\s*\d+(?=[.)](?:\s|$))|\s*(?=[-+=#]+(?:\s|$)))", r"\1\\", escaped)
 
 
-def marked(text: object, width: int = 0) -> str:
-    """Text as HTML shows it as it is, also in an attribute.
+def to_html(text: object, width: int = 0) -> str:
+    """Return text that HTML shows as it is, also in an attribute.
 
-    >>> marked('<b>"web"</b>')
+    >>> to_html('<b>"web"</b>')
     '&lt;b&gt;&quot;web&quot;&lt;/b&gt;'
     """
-    return html.escape(line(text, width))
+    return html.escape(to_line(text, width))
+
+
+def _escape_unprintable(character: str) -> str:
+    if character.isprintable():
+        return character
+    return character.encode("unicode_escape").decode("ascii")

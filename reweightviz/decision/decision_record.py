@@ -13,7 +13,7 @@ from reweightviz.core.files import write_all
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
-from reweightviz.core.text import markdown as safe
+from reweightviz.core.text import to_markdown
 from reweightviz.core.token_counts import format_count, parse_budget
 from reweightviz.decision import page as decision_page
 from reweightviz.decision.facts import Decision, Estimate, facts, signed
@@ -97,14 +97,14 @@ def decision_record(
 
 def _lines(found: Decision) -> Iterator[str]:
     yield from (
-        f"# {safe(found.title)}",
+        f"# {to_markdown(found.title)}",
         "",
         f"Decision record, {found.created}, {found.versions}.",
         "",
     )
-    yield from (f"- {safe(sentence)}" for sentence in found.highlights())
-    by = f", as counted by {safe(found.tokenizer)}" if found.tokenizer else ""
-    beside = f" Compared with {safe(found.reference)}." if found.reference else ""
+    yield from (f"- {to_markdown(sentence)}" for sentence in found.highlights())
+    by = f", as counted by {to_markdown(found.tokenizer)}" if found.tokenizer else ""
+    beside = f" Compared with {to_markdown(found.reference)}." if found.reference else ""
     yield from ("", "## Mixture", "", f"A weight is a share of training tokens{by}.{beside}", "")
     yield from _table(
         ["domain", "weight", "reference", "change (points)", "available", "drawn", "epochs"],
@@ -176,8 +176,12 @@ def _lines(found: Decision) -> Iterator[str]:
     if found.files:
         yield from ("", "## Files", "")
         for file in found.files:
-            said = "; ".join(map(safe, (f"{file.title}, {file.unit}", *file.facts)))
-            yield f"- {safe(file.path)}: {said}" if file.title else f"- {safe(file.path)}"
+            said = "; ".join(map(to_markdown, (f"{file.title}, {file.unit}", *file.facts)))
+            yield (
+                f"- {to_markdown(file.path)}: {said}"
+                if file.title
+                else f"- {to_markdown(file.path)}"
+            )
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -186,11 +190,11 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     yield "| " + " | ".join(head[place] for place in kept) + " |"
     yield "| " + " | ".join("---" if head[place] in TEXTS else "---:" for place in kept) + " |"
     for row in rows:
-        yield "| " + " | ".join(safe(row[place]) for place in kept) + " |"
+        yield "| " + " | ".join(to_markdown(row[place]) for place in kept) + " |"
 
 
 def _pairs(pairs: Sequence[tuple[str, str]]) -> list[str]:
-    return [f"- {safe(label)}: {safe(value)}" for label, value in pairs]
+    return [f"- {to_markdown(label)}: {to_markdown(value)}" for label, value in pairs]
 
 
 def _percent(share: float | None) -> str:

@@ -326,7 +326,7 @@ def _as_the_law_knows(law: Law | None, mixture: Mixture, sources: Sources | None
     if law is None:
         return mixture
     lineage = Lineage() if sources is None else sources.lineage
-    return lineage.summed(mixture, law.domains)
+    return lineage.mixture_onto(mixture, law.domains)
 
 
 def _verdict(chosen: Estimate, contrast: Contrast | None) -> str:

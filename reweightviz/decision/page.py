@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from reweightviz.core.text import marked
+from reweightviz.core.text import to_html
 from reweightviz.core.token_counts import format_count
 from reweightviz.decision.facts import Comparison, Decision, Estimate, Rejected, Row, signed
 
@@ -27,10 +27,10 @@ BAR, FOREST = (64, 14), (70, 14)
 def html(found: Decision) -> str:
     """The page."""
     title, sections = (
-        marked(found.title),
+        to_html(found.title),
         "\n".join([_mixture(found), _predictions(found), *_rest(found)]),
     )
-    by = f", as counted by {marked(found.tokenizer)}" if found.tokenizer else ""
+    by = f", as counted by {to_html(found.tokenizer)}" if found.tokenizer else ""
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -43,13 +43,13 @@ def html(found: Decision) -> str:
 </head>
 <body>
 <main>
-<div class="head"><span>Decision record</span><span>{marked(found.created)}</span></div>
+<div class="head"><span>Decision record</span><span>{to_html(found.created)}</span></div>
 <h1>{title}</h1>
 {_figures(found)}
 <div class="grid">
 {sections}
 </div>
-<p class="foot"><small>A weight is a share of training tokens{by}. {marked(found.versions)}.</small></p>
+<p class="foot"><small>A weight is a share of training tokens{by}. {to_html(found.versions)}.</small></p>
 </main>
 </body>
 </html>
@@ -104,7 +104,7 @@ def _figures(found: Decision) -> str:
             )
         )
     cells = [
-        f'<li><b class="{tone}">{value}</b><span>{marked(label, 100)}</span></li>'
+        f'<li><b class="{tone}">{value}</b><span>{to_html(label, 100)}</span></li>'
         for value, label, tone in items
     ]
     return f'<ul class="figures">{"".join(cells)}</ul>' if cells else ""
@@ -156,7 +156,7 @@ def _mixture(found: Decision) -> str:
     ]
     body = []
     for row in found.rows:
-        name = f'<i style="background: {row.color}"></i>{marked(row.domain)}'
+        name = f'<i style="background: {row.color}"></i>{to_html(row.domain)}'
         cells = [
             _cell(name, "name", row.domain),
             _cell(_bar(row, most)),
@@ -184,7 +184,7 @@ def _mixture(found: Decision) -> str:
             )
         body.append("".join(cells))
     note = (
-        f"Bar: the weight; tick: {marked(found.reference)}; change in points. "
+        f"Bar: the weight; tick: {to_html(found.reference)}; change in points. "
         if compared
         else "Bar: the weight. "
     )
@@ -205,7 +205,7 @@ def _predictions(found: Decision) -> str:
     reach = _reach(shown)
     body = []
     for one in shown:
-        name = marked(one.target) + (
+        name = to_html(one.target) + (
             "" if one.lower_is_better else ' <span class="soft">(higher is better)</span>'
         )
         cells = [_cell(name, "name", one.target), _cell(_interval(one.chosen))]
@@ -219,7 +219,7 @@ def _predictions(found: Decision) -> str:
     first = "first" if len(shown) > 1 else ""
     return _section(
         "Predicted losses",
-        _table(head, body, first) + f"<small>{marked(footnote(found, ' (hollow dots)'))}</small>",
+        _table(head, body, first) + f"<small>{to_html(footnote(found, ' (hollow dots)'))}</small>",
     )
 
 
@@ -243,18 +243,18 @@ def _rest(found: Decision) -> Iterator[str]:
         items = []
         for file in found.files:
             said = (
-                f"<br>{marked(file.title)}: "
-                f"{marked(file.unit)}.<br><small>{marked('; '.join(file.facts))}</small>"
+                f"<br>{to_html(file.title)}: "
+                f"{to_html(file.unit)}.<br><small>{to_html('; '.join(file.facts))}</small>"
                 if file.title
                 else ""
             )
-            items.append(f"<li><code>{marked(file.path)}</code>{said}</li>")
+            items.append(f"<li><code>{to_html(file.path)}</code>{said}</li>")
         yield _section("Files", f"<ul>{''.join(items)}</ul>", wide=True)
 
 
 def _rejected_cells(one: Rejected) -> Iterator[str]:
-    yield _cell(marked(one.name), "name", one.name)
-    yield _cell(marked(one.reason), "text")
+    yield _cell(to_html(one.name), "name", one.name)
+    yield _cell(to_html(one.reason), "text")
     yield _cell(_interval(one.mean) if one.mean else "")
     yield _cell(_interval(one.change, sign=True) if one.change else "", TONES[one.verdict])
     yield _cell(_percent(one.moved))
@@ -352,13 +352,13 @@ def _table(
 
 
 def _cell(content: str, kind: str = "", title: str = "") -> str:
-    return f"<td{f' class={kind}' if kind else ''}{f' title={chr(34)}{marked(title)}{chr(34)}' if title else ''}>{content}</td>"
+    return f"<td{f' class={kind}' if kind else ''}{f' title={chr(34)}{to_html(title)}{chr(34)}' if title else ''}>{content}</td>"
 
 
 def _pairs(pairs: Sequence[tuple[str, str]]) -> str:
     return (
         "<dl>"
-        + "".join(f"<dt>{marked(label)}</dt><dd>{marked(value)}</dd>" for label, value in pairs)
+        + "".join(f"<dt>{to_html(label)}</dt><dd>{to_html(value)}</dd>" for label, value in pairs)
         + "</dl>"
     )
 

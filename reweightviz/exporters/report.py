@@ -62,26 +62,31 @@ class Report:
     def __repr__(self) -> str:
         """Plain lines."""
         lines = [
-            text.line(self._head()),
-            text.line(self._unit()),
+            text.to_line(self._head()),
+            text.to_line(self._unit()),
             "",
             *_aligned(self._cells(), self._right()),
         ]
         for title, sentences in self._parts():
-            lines += ["", f"{title}:", *(f"  - {text.line(sentence)}" for sentence in sentences)]
+            lines += ["", f"{title}:", *(f"  - {text.to_line(sentence)}" for sentence in sentences)]
         return "\n".join(lines)
 
     def _repr_markdown_(self) -> str:
-        head, *rows = [[text.markdown(cell) for cell in row] for row in self._cells()]
+        head, *rows = [[text.to_markdown(cell) for cell in row] for row in self._cells()]
         rule = ["---:" if right else "---" for right in self._right()]
         table = [f"| {' | '.join(row)} |" for row in (head, rule, *rows)]
-        lines = [f"**{text.markdown(self._head())}**  ", text.markdown(self._unit()), "", *table]
+        lines = [
+            f"**{text.to_markdown(self._head())}**  ",
+            text.to_markdown(self._unit()),
+            "",
+            *table,
+        ]
         for title, sentences in self._parts():
             lines += [
                 "",
                 f"**{title}**",
                 "",
-                *(f"- {text.markdown(sentence)}" for sentence in sentences),
+                *(f"- {text.to_markdown(sentence)}" for sentence in sentences),
             ]
         return "\n".join(lines) + "\n"
 
@@ -93,7 +98,7 @@ class Report:
         rows = [
             "<tr>"
             + "".join(
-                f"<{tag}{style}>{text.marked(cell)}</{tag}>"
+                f"<{tag}{style}>{text.to_html(cell)}</{tag}>"
                 for cell, style in zip(row, aligned, strict=True)
             )
             + "</tr>"
@@ -101,12 +106,12 @@ class Report:
         ]
         parts = [
             f"<p><b>{title}</b></p><ul>"
-            + "".join(f"<li>{text.marked(sentence)}</li>" for sentence in sentences)
+            + "".join(f"<li>{text.to_html(sentence)}</li>" for sentence in sentences)
             + "</ul>"
             for title, sentences in self._parts()
         ]
         return (
-            f"<div><p><b>{text.marked(self._head())}</b><br>{text.marked(self._unit())}</p><table>{''.join(rows)}</table>"
+            f"<div><p><b>{text.to_html(self._head())}</b><br>{text.to_html(self._unit())}</p><table>{''.join(rows)}</table>"
             f"{''.join(parts)}</div>"
         )
 
@@ -181,7 +186,7 @@ def _heading(column: str) -> str:
 
 def _cell(column: str, value: Any) -> str:
     if isinstance(value, str):
-        return text.line(value, WIDTH)
+        return text.to_line(value, WIDTH)
     if value is None or math.isnan(value):
         return "–"
     if column.startswith("share"):

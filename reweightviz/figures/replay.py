@@ -200,7 +200,7 @@ def consequences(
     that of the losses; ``lower_is_better`` is each row's direction.
     """
     weights = np.array(
-        [Lineage().summed(mixture, law.domains).array for mixture in mixtures.values()]
+        [Lineage().mixture_onto(mixture, law.domains).array for mixture in mixtures.values()]
     )
     lower = directions(law)
     shares = weigh_targets(lower)

@@ -53,6 +53,6 @@ def _aligned(mixture: Mapping[str, float], domains: tuple[str, ...]) -> Array:
             asked=given,
             other="the law",
             there=domains,
-            hint="after a split, corpus.lineage.summed(mixture, law.domains) gives the law's",
+            hint="after a split, corpus.lineage.mixture_onto(mixture, law.domains) gives the law's",
         )
     return given.aligned(domains)

@@ -18,7 +18,7 @@ from typing import ClassVar
 from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnknownName, UnmetNeed
-from reweightviz.core.schedule import PATHS, checked_temperatures, cooldown_stages
+from reweightviz.core.schedule import PATHS, parse_temperatures, cooldown_stages
 from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.mixers._scheduled import Scheduled, State
 
@@ -57,7 +57,7 @@ class Cooldown(Scheduled):
 
     def __post_init__(self) -> None:
         check_fields(self)
-        pairs = checked_temperatures(self.temperatures)
+        pairs = parse_temperatures(self.temperatures)
         object.__setattr__(self, "temperatures", tuple(pairs))
         self._check_steps(pairs[-1][0])
         if self.path not in PATHS:

@@ -31,7 +31,7 @@ def corpus():
 
 
 def mean_loss(corpus, mixture=None):
-    asked = corpus.lineage.summed(corpus.natural if mixture is None else mixture, LAW.domains)
+    asked = corpus.lineage.mixture_onto(corpus.natural if mixture is None else mixture, LAW.domains)
     return LAW.predict(asked).mean()
 
 
@@ -64,7 +64,7 @@ def test_a_domain_of_two_parents_counts_as_both_by_tokens(corpus):
     assert split.lineage == Lineage(
         {"mine": {("web",): pytest.approx(2 / 3), ("code",): pytest.approx(1 / 3)}}
     )
-    known = split.lineage.summed({"web": 0.1, "code": 0.3, "mine": 0.6}, LAW.domains)
+    known = split.lineage.mixture_onto({"web": 0.1, "code": 0.3, "mine": 0.6}, LAW.domains)
     assert known == pytest.approx({"web": 0.5, "code": 0.5})
 
 
@@ -100,7 +100,7 @@ def test_a_corpus_saved_without_a_lineage_opens(corpus, tmp_path):
     again = rv.open_corpus(corpus.save(tmp_path / "c"))
     assert not again.lineage
     assert not again.sources.lineage
-    assert again.lineage.summed(again.natural, LAW.domains) == again.natural
+    assert again.lineage.mixture_onto(again.natural, LAW.domains) == again.natural
 
 
 def test_a_former_name_stays_with_its_documents(corpus):
@@ -122,8 +122,11 @@ def test_strangers_are_refused_and_may_weigh_nothing():
         ReweightvizError,
         match="the law does not know 'spam', so it cannot predict this mixture; it knows 'web', 'code'",
     ):
-        Lineage().summed({"web": 0.5, "spam": 0.5}, LAW.domains)
-    assert Lineage().summed({"web": 1.0, "spam": 0.0}, LAW.domains) == {"web": 1.0, "code": 0.0}
+        Lineage().mixture_onto({"web": 0.5, "spam": 0.5}, LAW.domains)
+    assert Lineage().mixture_onto({"web": 1.0, "spam": 0.0}, LAW.domains) == {
+        "web": 1.0,
+        "code": 0.0,
+    }
 
 
 def test_parts_of_a_domain_without_tokens_share_it_evenly():
@@ -186,7 +189,7 @@ def test_a_cap_on_a_part_bounds_its_parent_and_one_too_narrow_is_named(corpus):
 def test_a_proposal_over_mixed_parts_is_predicted_as_it_comes_out(corpus):
     split = rv.split_domain(corpus, [0, 1, 6, 7], "mine")
     found = rv.optimize(LAW, tokens=200, sources=split.sources, max_epochs=4, draws=0)
-    predicted = LAW.predict(split.lineage.summed(found, LAW.domains))[0]
+    predicted = LAW.predict(split.lineage.mixture_onto(found, LAW.domains))[0]
     assert found.source["predicted"] == pytest.approx(
         dict(zip(LAW.targets, predicted, strict=True))
     )

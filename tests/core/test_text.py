@@ -57,7 +57,7 @@ def test_markdown_shows_a_name_as_it_is(name):
     shown = (
         MarkdownIt("commonmark")
         .enable(["table", "strikethrough"])
-        .render(f"| head |\n| --- |\n| x{text.markdown(name)} |\n\n- {text.markdown(name)}\n")
+        .render(f"| head |\n| --- |\n| x{text.to_markdown(name)} |\n\n- {text.to_markdown(name)}\n")
     )
     assert set(re.findall(r"<(/?\w+)", shown)) <= {
         f"{end}{tag}"
@@ -68,13 +68,13 @@ def test_markdown_shows_a_name_as_it_is(name):
         re.search(r"<td>(.*?)</td>", shown, re.DOTALL),
         re.search(r"<li>(.*?)</li>", shown, re.DOTALL),
     )
-    for found, wanted in ((cell, f"x{text.line(name)}"), (item, text.line(name))):
+    for found, wanted in ((cell, f"x{text.to_line(name)}"), (item, text.to_line(name))):
         assert html.unescape(found[1]).strip() == wanted.strip()
 
 
 @given(st.text())
 def test_a_line_is_one_printable_line(name):
-    assert text.line(name).isprintable()
-    assert len(text.line(name, 10)) <= 10
-    assert "<" not in text.marked(name)
-    assert '"' not in text.marked(name)
+    assert text.to_line(name).isprintable()
+    assert len(text.to_line(name, 10)) <= 10
+    assert "<" not in text.to_html(name)
+    assert '"' not in text.to_html(name)

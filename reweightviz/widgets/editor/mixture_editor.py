@@ -367,7 +367,9 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
             names = "weights", "reference"
             pair = [checked_weights(name, content.get(name), len(self.domains)) for name in names]
             known = [
-                self._lineage.summed(dict(zip(self.domains, each, strict=True)), self.law.domains)
+                self._lineage.mixture_onto(
+                    dict(zip(self.domains, each, strict=True)), self.law.domains
+                )
                 for each in pair
             ]
             reply |= _predicted(
