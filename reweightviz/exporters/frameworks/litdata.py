@@ -9,15 +9,17 @@ has no key for weights in its YAML: its data modules build this object. Checked 
 from __future__ import annotations
 
 import ast
-import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reweightviz.core.errors import WrongContent
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.plan import Config, Plan, read_rows, to_number
+from reweightviz.exporters.frameworks._weights import is_mixture
+from reweightviz.exporters.plan import Config, Numbers, Plan, read_rows, to_number
 from reweightviz.exporters.text import python_file, python_module
+from reweightviz.exporters.text.python_file import PythonFile
 
 SCRIPT = '''
 
@@ -28,11 +30,11 @@ def dataset(block_size, *, shuffle=True, **options):
     parts = [StreamingDataset(source["path"], item_loader=TokensLoader(block_size=block_size), shuffle=shuffle, drop_last=True, **options)
              for source in SOURCES]
     return CombinedStreamingDataset(parts, seed=SEED, weights=[source["weight"] for source in SOURCES], iterate_over_all=False)
-'''
+'''  # noqa: E501  the written module has a width of its own
 
 
 class LitData(Exporter):
-    """litdata, LitGPT: a Python module whose `dataset(block_size)` is a `CombinedStreamingDataset` with weights."""
+    """litdata, LitGPT: a Python module, `dataset(block_size)` is a `CombinedStreamingDataset`."""
 
     name = "litdata"
     aliases = ("litgpt", "lightning")
@@ -43,7 +45,7 @@ class LitData(Exporter):
     traps = ("litdata ends with the first dataset that is used up.",)
 
     def render(self, plan: Plan, old: Document | None, *, seed: int = 42) -> dict[str, str]:
-        """The module.
+        """Return the module.
 
         Args:
             plan: what to write.
@@ -52,49 +54,35 @@ class LitData(Exporter):
         """
         rows = [{"path": name, "weight": value} for name, value in plan.numbers.items()]
         constants = {"SEED": whole_number("seed", seed), "SOURCES": rows}
-        return {
-            "": python_module.render(
-                plan.comment("Training mixture for litdata"), constants, SCRIPT
-            )
-        }
+        comment = plan.comment("Training mixture for litdata")
+        return {"": python_module.render(comment, constants, SCRIPT)}
 
     def parse(self, document: Document) -> Config:
-        """``SOURCES`` of our module, or the first ``CombinedStreamingDataset(...)`` whose weights are written out."""
-        rows = document.python.constant("SOURCES")
+        """Read ``SOURCES`` of our module, or the first ``CombinedStreamingDataset(...)``."""
+        python = document.python
+        rows = python.constant("SOURCES")
         if isinstance(rows, list):
             numbers = read_rows(document.path, rows, "path", "weight")
-            return Config({0: numbers}, refused=_faults(numbers))
-        found = document.python.calls("CombinedStreamingDataset")
-        for call in found:
-            given = document.python.arguments(call)
-            names = [
-                _path(document, item)
-                for item in document.python.items(given.get("datasets", given.get(0)))
-            ]
-            weights = document.python.items(given.get("weights", given.get(2)))
-            if len(weights) == len(names) > 0:
+            return Config({0: numbers}, refused=tuple(_find_faults(numbers)))
+        calls = python.calls("CombinedStreamingDataset")
+        for call in calls:
+            given = python.arguments(call)
+            datasets = python.items(given.get("datasets", given.get(0)))
+            weights = python.items(given.get("weights", given.get(2)))
+            if len(weights) == len(datasets) > 0:
+                names = [_find_path(python, item) for item in datasets]
                 numbers = dict(zip(names, map(to_number, weights), strict=True))
-                refused = (
-                    _faults(numbers)
-                    if len(numbers) == len(names)
-                    else ("each dataset may stand once.",)
-                )
-                if given.get(
-                    "iterate_over_all", given.get(3, True)
-                ) is not False and not python_file.has_spread(call):
-                    refused = ("litdata takes weights only with iterate_over_all=False.", *refused)
-                if "per_stream" in str(given.get("batching_method", given.get(4))):
-                    refused = (
-                        "batching_method='per_stream' never draws one dataset twice in a "
-                        "row, which loses the weights.",
-                        *refused,
-                    )
+                refused = [*_find_call_faults(call, given)]
+                if len(numbers) < len(names):
+                    refused.append("each dataset may stand once.")
+                else:
+                    refused += _find_faults(numbers)
                 return Config(
                     {0: numbers},
-                    refused=refused,
-                    traps=python_file.mention_others(found, call, "CombinedStreamingDataset"),
+                    refused=tuple(refused),
+                    traps=python_file.mention_others(calls, call, "CombinedStreamingDataset"),
                 )
-        why = document.python.explain_calls(found, "datasets", "weights", 0, 2, table="SOURCES")
+        why = python.explain_calls(calls, "datasets", "weights", 0, 2, table="SOURCES")
         raise WrongContent(
             path=document.path,
             reason="has no SOURCES and no CombinedStreamingDataset with weights that can "
@@ -102,25 +90,37 @@ class LitData(Exporter):
         )
 
     def recognises(self, document: Document) -> bool:
-        """A Python file that calls CombinedStreamingDataset."""
+        """Return whether it is a Python file that calls CombinedStreamingDataset."""
         return bool(document.python.calls("CombinedStreamingDataset"))
 
     def guess_domain(self, name: str) -> str:
-        """The last part of a path, or of an attribute such as ``self.starcoder``."""
-        return (
-            name.removeprefix("self.") if name.startswith("self.") else super().guess_domain(name)
-        )
+        """Return the last part of a path, or of an attribute such as ``self.starcoder``."""
+        if name.startswith("self."):
+            return name.removeprefix("self.")
+        return super().guess_domain(name)
 
 
-def _path(document: Document, item: Any) -> str:
-    """The place of one dataset, as it is written."""
-    made = document.python.resolve(item)
+def _find_path(python: PythonFile, item: Any) -> str:
+    """Return the place of one dataset, as it is written."""
+    made = python.resolve(item)
     if isinstance(made, ast.Call):
-        given = document.python.arguments(made)
+        given = python.arguments(made)
         made = given.get("input_dir", given.get(0, made))
     return python_file.to_text(made)
 
 
-def _faults(numbers: dict[str, float]) -> tuple[str, ...]:
-    good = numbers and not any(map(math.isnan, numbers.values())) and sum(numbers.values()) > 0
-    return () if good else ("the weights must be numbers >= 0, one of them above 0.",)
+def _find_faults(numbers: Numbers) -> Iterator[str]:
+    if not is_mixture(numbers):
+        yield "the weights must be numbers >= 0, one of them above 0."
+
+
+def _find_call_faults(call: ast.Call, given: Mapping[str | int, Any]) -> Iterator[str]:
+    if "per_stream" in str(given.get("batching_method", given.get(4))):
+        yield (
+            "batching_method='per_stream' never draws one dataset twice in a "
+            "row, which loses the weights."
+        )
+    # It is True where nothing is written; behind ** it may be written.
+    over_all = given.get("iterate_over_all", given.get(3, True))
+    if over_all is not False and not python_file.has_spread(call):
+        yield "litdata takes weights only with iterate_over_all=False."

@@ -9,6 +9,7 @@ their id. Read from the source of premixdb 0.1.3, which needs Python 3.12; not r
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from reweightviz.core.errors import WrongContent, listed
 from reweightviz.core.validation import whole_number
@@ -23,11 +24,14 @@ SCRIPT = '''
 def mixture(query, *, domains=None, tokens=TOKENS, **options):
     """The mixture of a PremixDB query; `domains` is the field whose values are the names in WEIGHTS."""
     return query.mix(domains=domains, weights=WEIGHTS, tokens=tokens, replacement=REPLACEMENT, seed=SEED, **options)
-'''
+'''  # noqa: E501  the written module has a width of its own
 
 
 class Premixdb(Exporter):
-    """PremixDB: a Python module whose `mixture(query)` is a `query.mix` with weights of tokens; read from its source only."""
+    """PremixDB: a Python module, `mixture(query)` is a `query.mix` with weights of tokens.
+
+    Written by its source; it was not run.
+    """
 
     name = "premixdb"
     title = "PremixDB"
@@ -45,7 +49,7 @@ class Premixdb(Exporter):
     def render(
         self, plan: Plan, old: Document | None, *, seed: int = 0, replacement: bool | None = None
     ) -> dict[str, str]:
-        """The module.
+        """Return the module.
 
         Args:
             plan: what to write.
@@ -54,56 +58,44 @@ class Premixdb(Exporter):
             replacement: documents may be drawn again; without it, where the budget asks for more
                 than one epoch of something.
         """
-        tokens = None if plan.tokens is None else round(plan.tokens)
         constants = {
             "SEED": whole_number("seed", seed),
-            "TOKENS": tokens,
+            "TOKENS": None if plan.tokens is None else round(plan.tokens),
             "REPLACEMENT": plan.has_repeats if replacement is None else bool(replacement),
             "WEIGHTS": plan.numbers,
         }
-        return {
-            "": python_module.render(
-                plan.comment("Training mixture for PremixDB"), constants, SCRIPT
-            )
-        }
+        comment = plan.comment("Training mixture for PremixDB")
+        return {"": python_module.render(comment, constants, SCRIPT)}
 
     def parse(self, document: Document) -> Config:
-        """The first ``mix(...)`` whose weights are a mapping that can be read without running it."""
-        found = [
-            call
-            for call in document.python.calls("mix")
-            if "weights" in document.python.arguments(call)
-        ]
-        for call in found:
-            weights = document.python.arguments(call)["weights"]
+        """Read the first ``mix(...)`` whose weights are a mapping that is written out."""
+        python = document.python
+        calls = [call for call in python.calls("mix") if "weights" in python.arguments(call)]
+        for call in calls:
+            weights = python.arguments(call)["weights"]
             if isinstance(weights, dict) and weights:
                 numbers = {str(name): to_number(weight) for name, weight in weights.items()}
                 return Config(
                     {0: numbers},
-                    refused=_faults(numbers),
-                    traps=python_file.mention_others(found, call, "mix(weights=...)"),
+                    refused=tuple(_find_faults(numbers)),
+                    traps=python_file.mention_others(calls, call, "mix(weights=...)"),
                 )
-        why = document.python.explain_calls(found, "weights")
+        why = python.explain_calls(calls, "weights")
         raise WrongContent(
             path=document.path,
             reason=f"has no query.mix(weights={{...}}) that can be read without running it{why}",
         )
 
     def recognises(self, document: Document) -> bool:
-        """A Python file that calls ``mix`` with weights by name."""
-        return any(
-            isinstance(given.get("weights"), dict)
-            for given in document.python.call_arguments("mix")
-        )
+        """Return whether it is a Python file that calls ``mix`` with weights by name."""
+        given = document.python.call_arguments("mix")
+        return any(isinstance(arguments.get("weights"), dict) for arguments in given)
 
 
-def _faults(numbers: Numbers) -> tuple[str, ...]:
+def _find_faults(numbers: Numbers) -> Iterator[str]:
     bad = [name for name, value in numbers.items() if not value <= 1]
-    if bad:
-        return (f"the weights must be from 0 to 1; that of {listed(bad)} is not.",)
     total = math.fsum(numbers.values())
-    return (
-        ()
-        if abs(total - 1) <= 1e-12
-        else (f"the weights must sum to 1, to 12 places; they sum to {total:.13g}.",)
-    )
+    if bad:
+        yield f"the weights must be from 0 to 1; that of {listed(bad)} is not."
+    elif abs(total - 1) > 1e-12:
+        yield f"the weights must sum to 1, to 12 places; they sum to {total:.13g}."

@@ -9,12 +9,14 @@ Checked with ray 2.60.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from reweightviz.core.errors import RefusedByFramework, WrongContent, listed
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._hub import find_builder
+from reweightviz.exporters.frameworks._weights import find_not_positive
 from reweightviz.exporters.plan import Config, Numbers, Plan, read_rows, to_number
 from reweightviz.exporters.text import python_file, python_module
 from reweightviz.exporters.units import EXAMPLES, TOKENS
@@ -32,7 +34,7 @@ def dataset(datasets=None, *, prepare=lambda part: part, block_rows=256):
     first, *others = [prepare(part).repartition(target_num_rows_per_block=block_rows) for part in parts]
     return first.mix(*others, weights=[source["weight"] for source in SOURCES],
                      stopping_condition=ray.data.MixStoppingCondition.STOP_ON_SHORTEST)
-'''
+'''  # noqa: E501  the written module has a width of its own
 
 
 class RayData(Exporter):
@@ -49,54 +51,46 @@ class RayData(Exporter):
     )
 
     def render(self, plan: Plan, old: Document | None) -> dict[str, str]:
-        """The module.
+        """Return the module.
 
         Args:
             plan: what to write.
             old: not used; a module is written whole.
         """
-        rows = [
-            {
-                "name": name,
-                **_read(plan.entries[name].domain, plan.entries[name].paths),
-                "weight": value,
-            }
-            for name, value in plan.numbers.items()
-        ]
-        return {
-            "": python_module.render(
-                plan.comment("Training mixture for Ray Data"), {"SOURCES": rows}, SCRIPT
-            )
-        }
+        rows = []
+        for name, value in plan.numbers.items():
+            domain, _, paths = plan.entries[name]
+            rows.append({"name": name, **_find_reader(domain, paths), "weight": value})
+        comment = plan.comment("Training mixture for Ray Data")
+        return {"": python_module.render(comment, {"SOURCES": rows}, SCRIPT)}
 
     def parse(self, document: Document) -> Config:
-        """``SOURCES`` of our module, or the first ``a.mix(b, weights=[...])`` that can be read without running it."""
-        rows = document.python.constant("SOURCES")
+        """Read ``SOURCES`` of our module, or the first ``a.mix(b, weights=[...])``."""
+        python = document.python
+        rows = python.constant("SOURCES")
         if isinstance(rows, list):
             numbers = read_rows(document.path, rows, "name", "weight")
             paths = {str(row["name"]): tuple(map(str, row.get("paths", ()))) for row in rows}
-            return Config({0: numbers}, paths=paths, refused=_faults(numbers))
-        found = _mixes(document)
-        for call in found:
+            return Config({0: numbers}, paths=paths, refused=tuple(_find_faults(numbers)))
+        calls = dict(_mix_calls(document))
+        for call, first in calls.items():
             if any(isinstance(node, ast.Starred) for node in call.args):
                 continue
-            names = [python_file.to_text(node) for node in (call.func.value, *call.args)]  # type: ignore[attr-defined]
-            given = document.python.arguments(call)
-            even = "weights" not in given and not python_file.has_spread(call)
-            weights = [1.0] * len(names) if even else document.python.items(given.get("weights"))
+            names = [python_file.to_text(node) for node in (first, *call.args)]
+            given = python.arguments(call)
+            weights = python.items(given.get("weights"))
+            # Without weights Ray draws all alike; behind ** they may be given.
+            if "weights" not in given and not python_file.has_spread(call):
+                weights = [1.0] * len(names)
             if len(weights) == len(names):
                 numbers = dict(zip(names, map(to_number, weights), strict=True))
-                stop = given.get("stopping_condition")
-                late = f"without {SHORTEST} the mix goes on after the first dataset is used up, without it, so it ends at their sizes."
+                others = python_file.mention_others(list(calls), call, "mix(...)")
                 return Config(
                     {0: numbers},
-                    refused=_faults(numbers),
-                    traps=(
-                        *python_file.mention_others(found, call, "mix(...)"),
-                        *(() if SHORTEST in python_file.to_text(stop) else (late,)),
-                    ),
+                    refused=tuple(_find_faults(numbers)),
+                    traps=(*others, *_find_traps(given)),
                 )
-        why = document.python.explain_calls(found, "weights", table="SOURCES")
+        why = python.explain_calls(list(calls), "weights", table="SOURCES")
         raise WrongContent(
             path=document.path,
             reason="has no SOURCES and no a.mix(b, weights=[...]) that can be read "
@@ -104,15 +98,18 @@ class RayData(Exporter):
         )
 
     def recognises(self, document: Document) -> bool:
-        """A Python file that imports ray and calls ``mix`` on a dataset."""
-        return document.python.imports("ray") and bool(_mixes(document))
+        """Return whether it is a Python file that imports ray and calls ``mix`` on a dataset."""
+        return document.python.imports("ray") and any(_mix_calls(document))
 
 
-def _mixes(document: Document) -> list[ast.Call]:
-    return [call for call in document.python.calls("mix") if isinstance(call.func, ast.Attribute)]
+def _mix_calls(document: Document) -> Iterator[tuple[ast.Call, ast.expr]]:
+    """Return each call of a method ``mix``, with what it is called on."""
+    for call in document.python.calls("mix"):
+        if isinstance(call.func, ast.Attribute):
+            yield call, call.func.value
 
 
-def _read(domain: str, paths: Sequence[str]) -> dict[str, object]:
+def _find_reader(domain: str, paths: Sequence[str]) -> dict[str, object]:
     if not paths:
         return {}
     kinds = {READERS.get(find_builder(path) or "") for path in paths}
@@ -125,6 +122,15 @@ def _read(domain: str, paths: Sequence[str]) -> dict[str, object]:
     return {"read": kinds.pop(), "paths": list(paths)}
 
 
-def _faults(numbers: Numbers) -> tuple[str, ...]:
-    bad = [name for name, value in numbers.items() if not value > 0]
-    return (f"Ray needs weights above 0; that of {listed(bad)} is not.",) if bad else ()
+def _find_faults(numbers: Numbers) -> Iterator[str]:
+    bad = find_not_positive(numbers)
+    if bad:
+        yield f"Ray needs weights above 0; that of {listed(bad)} is not."
+
+
+def _find_traps(given: Mapping[str | int, Any]) -> Iterator[str]:
+    if SHORTEST not in python_file.to_text(given.get("stopping_condition")):
+        yield (
+            f"without {SHORTEST} the mix goes on after the first dataset is used up, without it, "
+            "so it ends at their sizes."
+        )

@@ -21,12 +21,14 @@ from reweightviz.exporters import provenance
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._entries import find_faults
+from reweightviz.exporters.frameworks._foreign import Item
 from reweightviz.exporters.frameworks._hub import find_place, list_files, name_dataset
+from reweightviz.exporters.frameworks._weights import add_up, find_not_positive
 from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, read_rows, to_number
 from reweightviz.exporters.text import python_file, python_module
+from reweightviz.exporters.text.python_file import PythonFile
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
-FORMS = ("0.3", "grain")
 INTERLEAVED = '''
 
 def config(*, text=lambda sample: sample["text"], streaming=True, infinite=True, stopping_strategy="on_first_exhausted", **options):
@@ -46,7 +48,7 @@ def _load(path, *, source, streaming):
     from datasets import load_dataset
 
     return load_dataset(path, source.get("config"), data_files=source.get("data_files"), split=source["split"], streaming=streaming)
-'''
+'''  # noqa: E501  the written modules have a width of their own
 GRAIN = '''
 
 def config(datasets=None, *, text=lambda sample: sample["text"], **options):
@@ -71,11 +73,15 @@ def _single(source, text):
     place = {"path": source["path"], "name": source.get("config"), "split": source["split"]}
     rows = HuggingFaceRandomAccessSource.Config(**place, load_dataset_kwargs=files)
     return SingleDatasetConfig(source=rows, processor=TextProcessor.Config(text_fn=text), post_filters=(lambda sample: sample is not None,))
-'''
+'''  # noqa: E501
+SCRIPTS = {"0.3": INTERLEAVED, "grain": GRAIN}
+"""The forms, and the code of the module that is written in each."""
+Arguments = Mapping[str | int, Any]
+"""The arguments of a call."""
 
 
 class TorchTitan(Exporter):
-    """torchtitan: a Python module whose `config()` is a dataloader config, for 0.3 or for the Grain pipeline after it."""
+    """torchtitan: a Python module, `config()` is a dataloader config for 0.3 or for Grain."""
 
     name = "torchtitan"
     title = "torchtitan"
@@ -96,7 +102,7 @@ class TorchTitan(Exporter):
         seed: int = 42,
         split: str = "train",
     ) -> dict[str, str]:
-        """The module.
+        """Return the module.
 
         Args:
             plan: what to write.
@@ -106,8 +112,8 @@ class TorchTitan(Exporter):
             seed: of the draws.
             split: of every dataset.
         """
-        if form not in FORMS:
-            raise UnknownName(kind="form of torchtitan", name=form, known=FORMS)
+        if form not in SCRIPTS:
+            raise UnknownName(kind="form of torchtitan", name=form, known=SCRIPTS)
         if form == "0.3" and plan.unit.key == "examples":
             raise RefusedByFramework(
                 framework="torchtitan 0.3",
@@ -118,129 +124,116 @@ class TorchTitan(Exporter):
         for name, value in plan.numbers.items():
             domain, _, paths = plan.entries[name]
             rows.append({"name": name, "weight": value} | find_place(domain, paths, split))
-        head = "\nfrom functools import partial\n\n" if form == "0.3" else ""
         constants = {"SEED": whole_number("seed", seed), "UNIT": plan.unit.key, "SOURCES": rows}
-        comment = plan.comment(f"Training mixture for torchtitan ({form})")
-        return {
-            "": python_module.render(
-                comment + head, constants, INTERLEAVED if form == "0.3" else GRAIN
-            )
-        }
+        head = plan.comment(f"Training mixture for torchtitan ({form})")
+        if form == "0.3":
+            head += "\nfrom functools import partial\n\n"
+        return {"": python_module.render(head, constants, SCRIPTS[form])}
 
     def parse(self, document: Document) -> Config:
-        """``SOURCES`` of our module, or the first list of ``HFDataSource`` or ``WeightedDataset`` in the file."""
-        rows = document.python.constant("SOURCES")
+        """Read ``SOURCES`` of our module, or the first list of its kind of source."""
+        python = document.python
+        rows = python.constant("SOURCES")
         if isinstance(rows, list):
-            numbers = read_rows(document.path, rows, "name", "weight")
-            unit = document.python.constant("UNIT")
-            return Config(
-                {0: numbers},
-                unit=unit if isinstance(unit, str) else None,
-                paths=_paths(rows),
-                refused=_faults(numbers, _grain(document)),
-            )
-        kind = (
-            "WeightedDataset"
-            if _grain(document) and not _lists(document, "HFDataSource")
-            else "HFDataSource"
-        )
-        lists = _lists(document, kind)
-        taken = next(
-            (node for node in lists if len(_siblings(document, node, kind)) == len(node.elts)), None
-        )
+            return _read_table(document, rows)
+        kind = "HFDataSource"
+        if _is_grain(document) and not _find_lists(python, kind):
+            kind = "WeightedDataset"
+        lists = _find_lists(python, kind)
+        taken = next((node for node, calls in lists if len(calls) == len(node.elts)), None)
         if taken is None:
-            why = document.python.explain(["SOURCES", *lists])
+            why = python.explain(["SOURCES", *(node for node, _ in lists)])
             raise WrongContent(
                 path=document.path,
                 reason="has no SOURCES, no HFDataSource and no WeightedDataset in a list that "
                 f"can be read without running it{why}",
             )
-        found = [document.python.arguments(call) for call in _siblings(document, taken, kind)]
-        names = [python_file.to_text(_name(one, found)) for one in found]
-        numbers: Numbers = {}
-        for name, one, call in zip(names, found, _siblings(document, taken, kind), strict=True):
-            numbers[name] = numbers.get(name, 0.0) + to_number(
-                one.get("weight", math.nan if python_file.has_spread(call) else 1.0)
-            )
+        sources = [python.arguments(call) for call in _find_calls(python, taken, kind)]
+        pairs = []
+        for call, source in zip(_find_calls(python, taken, kind), sources, strict=True):
+            # A weight that is not written is 1, unless it may stand behind **.
+            default = math.nan if python_file.has_spread(call) else 1.0
+            name = python_file.to_text(_find_name(source, sources))
+            pairs.append((name, to_number(source.get("weight", default))))
+        numbers = add_up(pairs)
         grain = kind == "WeightedDataset"
-        mixed = (
-            ()
-            if len({str(one.get("infinite", True)) for one in found}) == 1
-            else ("infinite must be the same for all sources.",)
-        )
+        refused = []
+        if len({str(source.get("infinite", True)) for source in sources}) > 1:
+            refused.append("infinite must be the same for all sources.")
         return Config(
             {0: numbers},
-            unit=_unit(document, found) if grain else None,
-            refused=mixed + _faults(numbers, grain),
-            traps=python_file.mention_others(lists, taken, f"list of {kind}"),
+            unit=_find_unit(python, sources) if grain else None,
+            refused=(*refused, *_find_faults(numbers, grain=grain)),
+            traps=python_file.mention_others([node for node, _ in lists], taken, f"list of {kind}"),
         )
 
     def recognises(self, document: Document) -> bool:
-        """A Python file that calls HFDataSource or WeightedDataset."""
-        return bool(document.python.calls("HFDataSource")) or _grain(document)
+        """Return whether it is a Python file that calls HFDataSource or WeightedDataset."""
+        return bool(document.python.calls("HFDataSource")) or _is_grain(document)
 
     def make_entries(
         self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]
     ) -> dict[str, Entry]:
-        """Names in lower case, for torchtitan looks them up in lower case; others become slugs that no other name has."""
+        """Return the entries by names in lower case; others become slugs that no other name has."""
         found = {}
         for name, entry in super().make_entries(domains, sources, options).items():
-            plain = (
-                name
-                if name == name.lower() and entry.domain == name
-                else provenance.slug(f"{entry.domain} ").lower()
-            )
-            found[plain] = entry
+            # torchtitan looks names up in lower case, so Web and web would be one.
+            if name == name.lower() and entry.domain == name:
+                found[name] = entry
+            else:
+                found[provenance.slug(f"{entry.domain} ").lower()] = entry
         return found
 
 
-def _paths(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    return {
-        str(row["name"]): list_files(row.get("data_files"))
-        or (name_dataset(row["path"], row.get("config"), row.get("split")),)
-        for row in rows
-        if "path" in row
-    }
+def _read_table(document: Document, rows: Sequence[Any]) -> Config:
+    numbers = read_rows(document.path, rows, "name", "weight")
+    unit = document.python.constant("UNIT")
+    return Config(
+        {0: numbers},
+        unit=unit if isinstance(unit, str) else None,
+        paths={str(row["name"]): _find_places(row) for row in rows if "path" in row},
+        refused=_find_faults(numbers, grain=_is_grain(document)),
+    )
 
 
-def _lists(document: Document, kind: str) -> list[ast.List | ast.Tuple]:
-    """The lists and tuples that hold a call of that name."""
-    lists = [
-        node for node in ast.walk(document.python.tree) if isinstance(node, ast.List | ast.Tuple)
-    ]
-    return [node for node in python_file.sort_nodes(lists) if _siblings(document, node, kind)]
+def _find_places(row: Item) -> tuple[str, ...]:
+    name = name_dataset(row["path"], row.get("config"), row.get("split"))
+    return list_files(row.get("data_files")) or (name,)
 
 
-def _siblings(document: Document, node: ast.List | ast.Tuple, kind: str) -> list[ast.Call]:
-    items = (document.python.resolve(item) for item in node.elts)
+def _find_lists(python: PythonFile, kind: str) -> list[tuple[ast.List | ast.Tuple, list[ast.Call]]]:
+    """Return the lists and tuples of a file that hold calls of a kind, each with its calls."""
+    nodes = [node for node in ast.walk(python.tree) if isinstance(node, ast.List | ast.Tuple)]
+    found = [(node, _find_calls(python, node, kind)) for node in python_file.sort_nodes(nodes)]
+    return [(node, calls) for node, calls in found if calls]
+
+
+def _find_calls(python: PythonFile, node: ast.List | ast.Tuple, kind: str) -> list[ast.Call]:
+    items = (python.resolve(item) for item in node.elts)
     return [item for item in items if python_file.callee(item) == kind]
 
 
-def _name(one: Mapping[str | int, Any], found: Sequence[Mapping[str | int, Any]]) -> Any:
-    name = one.get("dataset", "c4_test")
-    shared = [
-        other.get("dataset_path") for other in found if other.get("dataset", "c4_test") == name
-    ]
-    return one["dataset_path"] if len(shared) > 1 and one.get("dataset_path") else name
+def _find_name(source: Arguments, sources: Sequence[Arguments]) -> Any:
+    """Return what a source is known by: its dataset, or where several share one, its path."""
+    name = source.get("dataset", "c4_test")
+    alike = [other for other in sources if other.get("dataset", "c4_test") == name]
+    if len(alike) > 1 and source.get("dataset_path"):
+        return source["dataset_path"]
+    return name
 
 
-def _unit(document: Document, found: Sequence[Mapping[str | int, Any]]) -> str:
-    packed = (
-        python_file.callee(part)
-        for part in (document.python.resolve(one.get("dataset")) for one in found)
-        if isinstance(part, ast.AST)
-    )
-    return "tokens" if all(name.endswith("PackingConfig") for name in packed) else "examples"
+def _find_unit(python: PythonFile, sources: Sequence[Arguments]) -> str:
+    parts = [python.resolve(source.get("dataset")) for source in sources]
+    kinds = [python_file.callee(part) for part in parts if isinstance(part, ast.AST)]
+    return "tokens" if all(kind.endswith("PackingConfig") for kind in kinds) else "examples"
 
 
-def _grain(document: Document) -> bool:
+def _is_grain(document: Document) -> bool:
     return bool(document.python.calls("WeightedDataset"))
 
 
-def _faults(numbers: Numbers, grain: bool) -> tuple[str, ...]:
-    bad = [name for name, value in numbers.items() if not value > 0]
-    return (
-        (f"DatasetMixConfig needs weights above 0; that of {listed(bad)} is not.",)
-        if grain and bad
-        else find_faults(numbers, "a weight")
-    )
+def _find_faults(numbers: Numbers, *, grain: bool) -> tuple[str, ...]:
+    bad = find_not_positive(numbers)
+    if grain and bad:
+        return (f"DatasetMixConfig needs weights above 0; that of {listed(bad)} is not.",)
+    return find_faults(numbers, "a weight")

@@ -7,6 +7,9 @@ ends, so the shards are resampled and the run ends by its steps. Checked with we
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from reweightviz.core.errors import WrongContent
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -26,11 +29,11 @@ def dataset(datasets=None, *, prepare=lambda part: part, shuffle=1000, **options
     parts = [ready[source["name"]] if source["name"] in ready
              else prepare(WebDataset(source["urls"], resampled=True, shardshuffle=False, **options).shuffle(shuffle)) for source in SOURCES]
     return RandomMix(parts, probs=[source["probability"] for source in SOURCES], longest=False)
-'''
+'''  # noqa: E501  the written module has a width of its own
 
 
 class WebDataset(Exporter):
-    """WebDataset: a Python module whose `dataset()` is a `RandomMix` with probabilities of samples."""
+    """WebDataset: a Python module, `dataset()` is a `RandomMix` with probabilities of samples."""
 
     name = "webdataset"
     aliases = ("wds",)
@@ -45,7 +48,7 @@ class WebDataset(Exporter):
     )
 
     def render(self, plan: Plan, old: Document | None) -> dict[str, str]:
-        """The module.
+        """Return the module.
 
         Args:
             plan: what to write.
@@ -55,48 +58,35 @@ class WebDataset(Exporter):
             {"name": name, "urls": list(plan.entries[name].paths), "probability": value}
             for name, value in plan.numbers.items()
         ]
-        return {
-            "": python_module.render(
-                plan.comment("Training mixture for WebDataset"), {"SOURCES": rows}, SCRIPT
-            )
-        }
+        comment = plan.comment("Training mixture for WebDataset")
+        return {"": python_module.render(comment, {"SOURCES": rows}, SCRIPT)}
 
     def parse(self, document: Document) -> Config:
-        """``SOURCES`` of our module, or the first ``RandomMix(...)`` that can be read without running it."""
-        rows = document.python.constant("SOURCES")
+        """Read ``SOURCES`` of our module, or the first ``RandomMix(...)`` that is written out."""
+        python = document.python
+        rows = python.constant("SOURCES")
         if isinstance(rows, list):
             numbers = read_rows(document.path, rows, "name", "probability")
             urls = {str(row["name"]): tuple(map(str, row.get("urls", ()))) for row in rows}
             return Config({0: numbers}, paths=urls, refused=find_faults(numbers, "a probability"))
-        found = document.python.calls("RandomMix")
-        for call in found:
-            given = document.python.arguments(call)
-            parts, wanted = (
-                document.python.items(given.get("datasets", given.get(0))),
-                given.get("probs", given.get(1)),
-            )
-            even = wanted is None and not python_file.has_spread(call)
-            weights = [1.0] * len(parts) if even else document.python.items(wanted)
+        calls = python.calls("RandomMix")
+        for call in calls:
+            given = python.arguments(call)
+            parts = python.items(given.get("datasets", given.get(0)))
+            probabilities = given.get("probs", given.get(1))
+            weights = python.items(probabilities)
+            # Without probs RandomMix draws all alike; behind a * they may be given.
+            if probabilities is None and not python_file.has_spread(call):
+                weights = [1.0] * len(parts)
             if parts and len(weights) == len(parts):
-                numbers = {
-                    python_file.to_text(part): to_number(weight)
-                    for part, weight in zip(parts, weights, strict=True)
-                }
-                lost = given.get("longest", given.get(2)) is True
-                refused = (
-                    (
-                        "longest=True goes on without the datasets that are used up, so "
-                        "it ends at their sizes.",
-                    )
-                    if lost
-                    else ()
-                )
+                names = map(python_file.to_text, parts)
+                numbers = dict(zip(names, map(to_number, weights), strict=True))
                 return Config(
                     {0: numbers},
-                    refused=refused + find_faults(numbers, "a probability"),
-                    traps=python_file.mention_others(found, call, "RandomMix"),
+                    refused=(*_find_call_faults(given), *find_faults(numbers, "a probability")),
+                    traps=python_file.mention_others(calls, call, "RandomMix"),
                 )
-        why = document.python.explain_calls(found, "datasets", "probs", 0, 1, table="SOURCES")
+        why = python.explain_calls(calls, "datasets", "probs", 0, 1, table="SOURCES")
         raise WrongContent(
             path=document.path,
             reason="has no SOURCES and no RandomMix whose datasets and probs can be read "
@@ -104,5 +94,12 @@ class WebDataset(Exporter):
         )
 
     def recognises(self, document: Document) -> bool:
-        """A Python file that calls RandomMix."""
+        """Return whether it is a Python file that calls RandomMix."""
         return bool(document.python.calls("RandomMix"))
+
+
+def _find_call_faults(given: Mapping[str | int, Any]) -> Iterator[str]:
+    if given.get("longest", given.get(2)) is True:
+        yield (
+            "longest=True goes on without the datasets that are used up, so it ends at their sizes."
+        )
