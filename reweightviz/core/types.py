@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[np.float64]
 """Numbers, of any shape."""
+Single: TypeAlias = NDArray[np.float32]
+"""Numbers in single precision, of which there are many."""
 Rows: TypeAlias = NDArray[np.int64]
 """Row numbers."""
 

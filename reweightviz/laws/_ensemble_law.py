@@ -1,4 +1,4 @@
-"""A law from a regressor: the model of all runs, and models that each left some runs out and say how far off it was."""
+"""The law of a regressor: the model of all runs, and for its intervals models that each left some runs out."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import InvalidValue, ReweightvizError, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError
 from reweightviz.core.types import Array
+from reweightviz.laws._importance import check_importance
+from reweightviz.laws._inputs import Inputs
+from reweightviz.laws._record import decode_array, encode_array, open_record
 from reweightviz.laws._regressors import LinearRegressor, Regressor, TreeRegressor
-from reweightviz.laws._sampled_law import SampledLaw, damaged, packed, unpacked
+from reweightviz.laws._sampled_law import SampledLaw
 from reweightviz.numerics.simplex import share
 
 REGRESSORS: dict[str, type[LinearRegressor | TreeRegressor]] = {
@@ -24,8 +27,8 @@ REGRESSORS: dict[str, type[LinearRegressor | TreeRegressor]] = {
 class EnsembleLaw(SampledLaw):
     """A regressor fitted to all runs, and F more, each fitted without one part of the runs.
 
-    A draw takes one run: the prediction of the model that did not see it, plus what that model
-    missed the run by (the CV+ of Rina Foygel Barber et al., "Predictive inference with the
+    A draw takes one run: the prediction of the model that did not see it, plus its miss of the run
+    for all targets (the CV+ of Rina Foygel Barber et al., "Predictive inference with the
     jackknife+", 2021, one draw a run).
 
     Args:
@@ -34,9 +37,9 @@ class EnsembleLaw(SampledLaw):
         lower_is_better: (M,).
         model: fitted to all runs.
         folds: F models.
-        residuals: (R, M), what each run lies above the prediction of its fold's model.
-        fold: (R,), which model did not see the run.
-        diagnostics: what the fit says of itself: a list of M values a name.
+        residuals: (R, M), of each run from the prediction of its fold's model.
+        fold: (R,), the number of the model that did not see the run.
+        diagnostics: of the fit: a list of M values a name.
     """
 
     domains: tuple[str, ...]
@@ -53,30 +56,13 @@ class EnsembleLaw(SampledLaw):
     def __repr__(self) -> str:
         return (
             f"EnsembleLaw({self.model.kind}, {len(self.domains)} domains, "
-            f"{len(self.targets)} targets, "
-            f"{len(self.folds)} folds)"
+            f"{len(self.targets)} targets, {len(self.folds)} folds)"
         )
 
     @property
     def draws(self) -> int:
-        """How many draws ``samples`` gives: one a run."""
+        """The number of draws of ``samples``, B: one a run."""
         return len(self.residuals)
-
-    def predict(self, weights: ArrayLike) -> Array:  # type: ignore[override]
-        """Losses (n, M) under mixtures (n, K)."""
-        return self.model.predict(self._mixtures(weights))
-
-    def samples(self, weights: ArrayLike) -> Array:  # type: ignore[override]
-        """Losses (B, n, M) that a new run at each of the mixtures (n, K) might reach, one a draw.
-
-        A draw has one fold's model and the residuals of one run for all targets, so sums and
-        differences over targets or mixtures keep their correlation.
-        """
-        mixtures = self._mixtures(weights)
-        if not self.folds:
-            return np.empty((0, len(mixtures), len(self.targets)))
-        unseen = np.stack([model.predict(mixtures) for model in self.folds])
-        return np.asarray(unseen[self.fold] + self.residuals[:, None, :], np.float64)
 
     def candidates(
         self,
@@ -87,10 +73,10 @@ class EnsembleLaw(SampledLaw):
         top: int = 128,
         seed: int = 42,
     ) -> tuple[Array, Array]:
-        """The best of many random mixtures: (top, K), best first, and their mean predicted losses (top,).
+        """Return the best of many random mixtures: (top, K), best first, and their mean losses (top,).
 
-        The mean of the first k is RegMix's proposal with k in place of 128; how it moves with k
-        says how sharp the minimum is.
+        The mean of the first k is RegMix's proposal with k in place of 128; the less it moves with
+        k, the sharper is the minimum.
 
         Args:
             importance: (M,) >= 0, rescaled to sum 1; all targets alike when not given. The losses
@@ -101,21 +87,7 @@ class EnsembleLaw(SampledLaw):
             top: how many are returned.
             seed: of the draws.
         """
-        given = (
-            np.ones(len(self.targets)) if importance is None else np.asarray(importance, np.float64)
-        )
-        if (
-            given.shape != (len(self.targets),)
-            or not np.isfinite(given).all()
-            or (given < 0).any()
-            or not given.any()
-        ):
-            raise InvalidValue(
-                name="importance",
-                value=given,
-                expected=f"{len(self.targets)} numbers >= 0, at least one above 0, one for each "
-                f"of {listed(self.targets)}",
-            )
+        shares = check_importance(importance, self.targets)
         if not 1 <= top <= draws:
             raise InvalidValue(
                 name="top",
@@ -123,9 +95,9 @@ class EnsembleLaw(SampledLaw):
                 expected="between 1 and the number of draws",
                 got=f"{top} of {draws}",
             )
-        mixtures = _dirichlet(self._prior(prior), draws, seed)
-        shares = np.where(self.lower_is_better, 1.0, -1.0) * given / given.sum()
-        rows, value = self.model.lowest(mixtures, shares, top)
+        mixtures = _draw_dirichlet(self._prior(prior), draws, seed)
+        signed = np.where(self.lower_is_better, 1.0, -1.0) * shares
+        rows, value = self.model.lowest(mixtures, signed, top)
         return mixtures[rows], value
 
     def propose(
@@ -137,39 +109,44 @@ class EnsembleLaw(SampledLaw):
         top: int = 128,
         seed: int = 42,
     ) -> Array:
-        """RegMix's proposal (K,): the mean of the ``top`` best of ``draws`` mixtures from Dirichlet(prior)."""
+        """Return RegMix's proposal (K,): the mean of the ``top`` best of ``draws`` mixtures from Dirichlet(prior)."""
         mixtures, _ = self.candidates(importance, prior=prior, draws=draws, top=top, seed=seed)
         mean = mixtures.mean(0)
         return np.asarray(mean / mean.sum(), np.float64)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as JSON can hold it; trees as LightGBM's text, compressed."""
+        """Return everything, as JSON can hold it; trees as LightGBM's text, compressed."""
         return {
+            "kind": self.kind,
             **self._record(),
             "model": self.model.to_dict(),
             "folds": [model.to_dict() for model in self.folds],
-            "residuals": packed(self.residuals),
-            "fold": packed(self.fold),
+            "residuals": encode_array(self.residuals),
+            "fold": encode_array(self.fold),
         }
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> EnsembleLaw:
-        """What :meth:`to_dict` gave."""
-        common = cls._read(record)
-        try:
-            model, *folds = (
-                REGRESSORS[part["kind"]].from_dict(part)
-                for part in [record["model"], *record["folds"]]
-            )
+        """Return the law that :meth:`to_dict` wrote."""
+        with open_record(record, [cls.kind]) as common:
+            parts = [record["model"], *record["folds"]]
+            model, *folds = (REGRESSORS[part["kind"]].from_dict(part) for part in parts)
             return cls(
                 **common,
                 model=model,
                 folds=tuple(folds),
-                residuals=unpacked(record["residuals"]),
-                fold=unpacked(record["fold"]),
+                residuals=decode_array(record["residuals"]),
+                fold=decode_array(record["fold"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise damaged(error) from error
+
+    def _predict(self, inputs: Inputs) -> Array:
+        return self.model.predict(inputs.weights)
+
+    def _sample(self, inputs: Inputs) -> Array:
+        if not self.folds:
+            return np.empty((0, len(inputs.weights), len(self.targets)))
+        unseen = np.stack([model.predict(inputs.weights) for model in self.folds])
+        return np.asarray(unseen[self.fold] + self.residuals[:, None, :], np.float64)
 
     def _prior(self, prior: ArrayLike | None) -> Array:
         count = len(self.domains)
@@ -181,8 +158,9 @@ class EnsembleLaw(SampledLaw):
         return weights
 
 
-def _dirichlet(prior: Array, draws: int, seed: int) -> Array:
-    """Mixtures (draws, K); numpy's older generator, so that the published proposals come out."""
+def _draw_dirichlet(prior: Array, draws: int, seed: int) -> Array:
+    """Return mixtures (draws, K)."""
     mixtures = np.zeros((draws, len(prior)))
+    # numpy's older generator, so that the published proposals come out.
     mixtures[:, prior > 0] = np.random.RandomState(seed).dirichlet(prior[prior > 0], draws)
     return mixtures

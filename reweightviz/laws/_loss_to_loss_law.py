@@ -1,4 +1,4 @@
-"""The law of loss-to-loss: a curve a target over what another law predicts, and the uncertainty of both."""
+"""The law of loss-to-loss: a curve a target over the predictions of another law."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from reweightviz.core.protocols import Sampled
 from reweightviz.core.types import Array
-from reweightviz.laws._restore import restored
-from reweightviz.laws._sampled_law import SampledLaw, damaged, packed, unpacked
+from reweightviz.laws._inputs import Inputs
+from reweightviz.laws._record import decode_array, encode_array, open_record
+from reweightviz.laws._restore import restore_law
+from reweightviz.laws._sampled_law import SampledLaw
 from reweightviz.numerics.shifted_power import evaluate
+
+ARRAYS = ("blend", "known", "theta", "refits", "noise")
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,20 +26,21 @@ class LossToLossLaw(SampledLaw):
 
     Where the curve was fitted to what the law beneath predicts, its residuals hold that law's
     errors at those mixtures, and only what it is less sure of elsewhere is added. Where it was
-    fitted to losses that a small model really reached, all of the law's uncertainty is added.
+    fitted to losses that a small model really reached, all of the law's uncertainty is added. A
+    draw has one draw of the law beneath, one refit of the curves and the residuals of one run.
 
     Args:
         domains: names (K,), in the order of the weights.
         targets: names (M,).
         lower_is_better: (M,).
         law: the law beneath, with P targets.
-        blend: (P, M), what each target follows.
-        known: (P, P), how the law beneath errs where the curve was fitted; zeros where it was not
-            used for that.
+        blend: (P, M), the share of each target beneath that a target follows.
+        known: (P, P), covariance of the law beneath where the curve was fitted; zeros where it was
+            not used for that.
         theta: (M, 4), [E_a, kappa, K, E_b].
         refits: (B, M, 4), the same refitted to resampled runs.
         noise: (B, M), residuals of runs; a row comes from one run.
-        diagnostics: what the fit says of itself: a list of M values a name.
+        diagnostics: of the fit: a list of M values a name.
     """
 
     domains: tuple[str, ...]
@@ -55,73 +61,53 @@ class LossToLossLaw(SampledLaw):
 
     @property
     def draws(self) -> int:
-        """How many draws ``samples`` gives."""
+        """The number of draws of ``samples``, B."""
         return len(self.noise)
 
     @property
     def rising(self) -> Array:
-        """1 where a target rises with what it follows, (M,), -1 where it falls."""
+        """1 where a target rises with its source, (M,), -1 where it falls."""
         beneath = np.asarray(self.law.lower_is_better, bool)[np.abs(self.blend).argmax(0)]
         return np.where(beneath == self.lower_is_better, 1.0, -1.0)
 
-    def predict(self, weights: ArrayLike) -> Array:  # type: ignore[override]
-        """Losses (n, M) under mixtures (n, K)."""
-        return evaluate(self.theta, self._beneath(self._mixtures(weights)))
-
-    def samples(self, weights: ArrayLike) -> Array:  # type: ignore[override]
-        """Losses (B, n, M) that a new run at each of the mixtures (n, K) might reach, one a draw.
-
-        A draw has one draw of the law beneath, one refit of the curves and the residuals of one
-        run.
-        """
-        mixtures = self._mixtures(weights)
-        middle = self._beneath(mixtures)
-        drawn = self.law.samples(mixtures) if hasattr(self.law, "samples") else np.empty((0, 0, 0))
-        if not len(drawn):
-            return np.asarray(
-                evaluate(self.refits[:, None], middle) + self.noise[:, None, :], np.float64
-            )
-        beneath = drawn @ self.blend
-        held = np.einsum("pm,pq,qm->m", self.blend, self.known, self.blend)
-        spread = ((beneath - middle) ** 2).mean(0)
-        added = np.sqrt(np.maximum(1 - held / np.maximum(spread, 1e-300), 0))
-        moved = middle + added * (beneath[np.arange(self.draws) % len(beneath)] - middle)
-        return np.asarray(
-            evaluate(self.refits[:, None], moved) + self.noise[:, None, :], np.float64
-        )
-
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as JSON can hold it, with the law beneath."""
-        return {
-            **self._record(),
-            "law": self.law.to_dict(),
-            **{
-                name: packed(getattr(self, name))
-                for name in ("blend", "known", "theta", "refits", "noise")
-            },
-        }
+        """Return everything, as JSON can hold it, with the law beneath."""
+        arrays = {name: encode_array(getattr(self, name)) for name in ARRAYS}
+        return {"kind": self.kind, **self._record(), "law": self.law.to_dict(), **arrays}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> LossToLossLaw:
-        """What :meth:`to_dict` gave."""
-        common = cls._read(record)
-        try:
-            beneath = restored(record["law"])
-            blend, known, theta, refits, noise = (
-                unpacked(record[name]) for name in ("blend", "known", "theta", "refits", "noise")
-            )
-            return cls(
-                **common,
-                law=beneath,
-                blend=blend,
-                known=known,
-                theta=theta,
-                refits=refits,
-                noise=noise,
-            )
-        except (KeyError, TypeError) as error:
-            raise damaged(error) from error
+        """Return the law that :meth:`to_dict` wrote."""
+        with open_record(record, [cls.kind]) as common:
+            arrays: dict[str, Any] = {name: decode_array(record[name]) for name in ARRAYS}
+            return cls(**common, law=restore_law(record["law"]), **arrays)
 
-    def _beneath(self, mixtures: Array) -> Array:
-        """What each target follows, (n, M)."""
+    def _predict(self, inputs: Inputs) -> Array:
+        return evaluate(self.theta, self._sources(inputs.weights))
+
+    def _sample(self, inputs: Inputs) -> Array:
+        sources = self._sources(inputs.weights)
+        drawn = draw_beneath(self.law, inputs.weights)
+        if len(drawn):
+            sources = self._add_doubt(sources, drawn @ self.blend)
+        values = evaluate(self.refits[:, None], sources)
+        return np.asarray(values + self.noise[:, None, :], np.float64)
+
+    def _add_doubt(self, sources: Array, drawn: Array) -> Array:
+        """Return sources (B, n, M), spread by the doubt of the law beneath (B', n, M) that the residuals do not hold."""
+        held = np.einsum("pm,pq,qm->m", self.blend, self.known, self.blend)
+        variance = ((drawn - sources) ** 2).mean(0)
+        added = np.sqrt(np.maximum(1 - held / np.maximum(variance, 1e-300), 0))
+        rows = np.arange(self.draws) % len(drawn)
+        return np.asarray(sources + added * (drawn[rows] - sources), np.float64)
+
+    def _sources(self, mixtures: Array) -> Array:
+        """Return the predictions that each target follows, (n, M)."""
         return np.asarray(self.law.predict(mixtures) @ self.blend, np.float64)
+
+
+def draw_beneath(law: Any, mixtures: Array) -> Array:
+    """Return the draws (B, n, P) of a law; B is 0 for one that draws nothing."""
+    if isinstance(law, Sampled):
+        return law.samples(mixtures)
+    return np.empty((0, len(mixtures), len(law.targets)))

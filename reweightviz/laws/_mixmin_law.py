@@ -1,4 +1,4 @@
-"""The law of MixMin: what it predicts, how sure it is, its best mixture, and how it is kept."""
+"""The law of MixMin: its objective, or the losses of runs on a line over it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.core.types import Array
-from reweightviz.laws._runs import checked_importance
-from reweightviz.laws._sampled_law import SampledLaw, damaged, packed, unpacked
+from reweightviz.core.types import Array, Single
+from reweightviz.laws._importance import check_convex_importance, check_importance
+from reweightviz.laws._inputs import Inputs
+from reweightviz.laws._record import decode_array, encode_array, open_record
+from reweightviz.laws._sampled_law import SampledLaw
 from reweightviz.numerics.mixture_likelihood import Documents, documents, minimise_mixture_loss
 
-Single = NDArray[np.float32]
 AT_ONCE = 8192
 """Documents that are resampled at once."""
 
@@ -25,6 +26,9 @@ AT_ONCE = 8192
 class MixMinLaw(SampledLaw):
     """The objective of MixMin, on a line through the losses of runs where there were any; convex in the weights.
 
+    A draw has one refit of the line and the residuals of one run. Without runs it has resampled
+    documents, and no noise of a training run.
+
     Args:
         domains: names (K,), in the order of the weights.
         targets: names (M,).
@@ -32,11 +36,11 @@ class MixMinLaw(SampledLaw):
         log_probs: M arrays (X, K) float32.
         shares: M arrays (X,), what each document counts: 1 / X, or 1 / (X length).
         line: (M, 2) level and slope, by which the objective becomes the loss.
-        lines: (B, M, 2), the same refitted to resampled runs.
+        refits: (B, M, 2), the same refitted to resampled runs.
         noise: (B, M), residuals of runs; a row comes from one run.
-        count: how many draws ``samples`` gives, B.
+        draws: the number of draws of ``samples``, B.
         seed: of the draws.
-        diagnostics: what the fit says of itself: a list of M values a name.
+        diagnostics: of the fit: a list of M values a name.
     """
 
     domains: tuple[str, ...]
@@ -45,66 +49,33 @@ class MixMinLaw(SampledLaw):
     log_probs: tuple[Single, ...]
     shares: tuple[Array, ...]
     line: Array | None = None
-    lines: Array = field(default_factory=lambda: np.empty((0, 0, 2)))
+    refits: Array = field(default_factory=lambda: np.empty((0, 0, 2)))
     noise: Array = field(default_factory=lambda: np.empty((0, 0)))
-    count: int = 0
+    draws: int = 0
     seed: int = 0
     diagnostics: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     kind: ClassVar[str] = "mixmin"
 
     def __post_init__(self) -> None:
-        if not self.diagnostics:
-            many = len(self.targets)
-            alike = [bool(texts.ratios.min() == 1) for texts in self._documents]
-            object.__setattr__(
-                self,
-                "diagnostics",
-                {
-                    "r2": [None] * many,
-                    "mae": [None] * many,
-                    "runs": [0] * many,
-                    "degenerate": [False] * many,
-                    "constant": alike,
-                },
-            )
+        if self.diagnostics:
+            return
+        many = len(self.targets)
+        diagnostics = {
+            "r2": [None] * many,
+            "mae": [None] * many,
+            "runs": [0] * many,
+            "degenerate": [False] * many,
+            "constant": [bool(texts.ratios.min() == 1) for texts in self._documents],
+        }
+        object.__setattr__(self, "diagnostics", diagnostics)
 
     def __repr__(self) -> str:
+        texts = sum(len(one) for one in self.log_probs)
+        line = "" if self.line is None else ", on a line"
         return (
             f"MixMinLaw({len(self.domains)} domains, {len(self.targets)} targets, "
-            f"{sum(len(one) for one in self.log_probs)} "
-            f"documents{'' if self.line is None else ', on a line'})"
-        )
-
-    @property
-    def draws(self) -> int:
-        """How many draws ``samples`` gives."""
-        return self.count
-
-    def predict(self, weights: ArrayLike) -> Array:  # type: ignore[override]
-        """Losses (n, M) under mixtures (n, K)."""
-        plain = self._objective(self._mixtures(weights))
-        return (
-            plain
-            if self.line is None
-            else np.asarray(self.line[:, 0] + self.line[:, 1] * plain, np.float64)
-        )
-
-    def samples(self, weights: ArrayLike) -> Array:  # type: ignore[override]
-        """Losses (B, n, M), one a draw: that a new run might reach, or, without runs, on other such documents."""
-        mixtures = self._mixtures(weights)
-        if self.line is not None:
-            drawn = self.lines[:, None, :, 0] + self.lines[:, None, :, 1] * self._objective(
-                mixtures
-            )
-            return np.asarray(drawn + self.noise[:, None, :], np.float64)
-        parts = zip(self._documents, self.shares, strict=True)
-        return np.stack(
-            [
-                self._resampled(mixtures, texts, shares, m)
-                for m, (texts, shares) in enumerate(parts)
-            ],
-            axis=2,
+            f"{texts} documents{line})"
         )
 
     def minimise(
@@ -116,7 +87,7 @@ class MixMinLaw(SampledLaw):
         lower: ArrayLike | None = None,
         upper: ArrayLike | None = None,
     ) -> Array:
-        """The mixture (K,) with the lowest mean loss, exactly: a convex program.
+        """Return the mixture (K,) with the lowest mean loss, exactly: a convex program.
 
         Args:
             importance: (M,) >= 0, rescaled to sum 1; all targets alike when not given.
@@ -129,73 +100,90 @@ class MixMinLaw(SampledLaw):
         Raises:
             ReweightvizError: the bounds leave no mixture, or nothing depends on the weights.
         """
-        better = self.lower_is_better if self.line is None else np.ones(len(self.targets), bool)
-        counted = checked_importance(importance, self.targets, better) * (
-            1.0 if self.line is None else np.abs(self.line[:, 1])
-        )
+        if self.line is None:
+            counted = check_convex_importance(importance, self.targets, self.lower_is_better)
+        else:
+            # On a line each target rises or falls with the objective, which is then minimised.
+            shares = check_importance(importance, self.targets)
+            counted = shares * np.abs(self.line[:, 1])
         if not counted.any():
             raise ReweightvizError(
-                "what the runs reached does not follow MixMin's objective, so it says "
-                "nothing of the best mixture."
+                "the losses of the runs do not follow MixMin's objective, so it does not show the "
+                "best mixture."
             )
         used = np.flatnonzero(counted)
         texts = Documents(
             np.concatenate([self._documents[m].ratios for m in used]),
             np.concatenate([self._documents[m].top for m in used]),
         )
-        shares = np.concatenate([counted[m] * self.shares[m] for m in used])
+        weights = np.concatenate([counted[m] * self.shares[m] for m in used])
         return minimise_mixture_loss(
-            texts, shares, kl=kl, prior=prior, lower=lower, upper=upper, names=self.domains
+            texts, weights, kl=kl, prior=prior, lower=lower, upper=upper, names=self.domains
         ).x
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as JSON can hold it."""
+        """Return everything, as JSON can hold it."""
         return {
+            "kind": self.kind,
             **self._record(),
-            "log_probs": [packed(one) for one in self.log_probs],
-            "shares": [packed(one) for one in self.shares],
-            "line": None if self.line is None else packed(self.line),
-            "lines": packed(self.lines),
-            "noise": packed(self.noise),
-            "draws": self.count,
+            "log_probs": [encode_array(one) for one in self.log_probs],
+            "shares": [encode_array(one) for one in self.shares],
+            "line": None if self.line is None else encode_array(self.line),
+            "lines": encode_array(self.refits),
+            "noise": encode_array(self.noise),
+            "draws": self.draws,
             "seed": self.seed,
         }
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> MixMinLaw:
-        """What :meth:`to_dict` gave."""
-        common = cls._read(record)
-        try:
+        """Return the law that :meth:`to_dict` wrote."""
+        with open_record(record, [cls.kind]) as common:
             return cls(
                 **common,
-                log_probs=tuple(map(unpacked, record["log_probs"])),
-                shares=tuple(map(unpacked, record["shares"])),
-                line=None if record["line"] is None else unpacked(record["line"]),
-                lines=unpacked(record["lines"]),
-                noise=unpacked(record["noise"]),
-                count=int(record["draws"]),
+                log_probs=tuple(map(decode_array, record["log_probs"])),
+                shares=tuple(map(decode_array, record["shares"])),
+                line=None if record["line"] is None else decode_array(record["line"]),
+                refits=decode_array(record["lines"]),
+                noise=decode_array(record["noise"]),
+                draws=int(record["draws"]),
                 seed=int(record["seed"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise damaged(error) from error
+
+    def _predict(self, inputs: Inputs) -> Array:
+        objective = self._objective(inputs.weights)
+        if self.line is None:
+            return objective
+        return np.asarray(self.line[:, 0] + self.line[:, 1] * objective, np.float64)
+
+    def _sample(self, inputs: Inputs) -> Array:
+        if self.line is not None:
+            level, slope = self.refits[:, None, :, 0], self.refits[:, None, :, 1]
+            values = level + slope * self._objective(inputs.weights)
+            return np.asarray(values + self.noise[:, None, :], np.float64)
+        resamples = [self._resample(inputs.weights, m) for m in range(len(self.targets))]
+        return np.stack(resamples, axis=2)
 
     @cached_property
     def _documents(self) -> tuple[Documents, ...]:
         return tuple(documents(one.astype(np.float64)) for one in self.log_probs)
 
     def _objective(self, mixtures: Array) -> Array:
+        """Return the objective of each target, (n, M)."""
         parts = zip(self._documents, self.shares, strict=True)
         return np.stack([texts.loss(mixtures, shares) for texts, shares in parts], axis=1)
 
-    def _resampled(self, mixtures: Array, texts: Documents, shares: Array, target: int) -> Array:
-        """The objective (B, n) where every document counts at random, by an exponential number of mean 1."""
+    def _resample(self, mixtures: Array, target: int) -> Array:
+        """Return the objective (B, n) where each document counts by an exponential number of mean 1."""
         rng = np.random.default_rng([self.seed, target])
-        total, drawn = np.zeros((self.count, 1)), np.zeros((self.count, len(mixtures)))
+        texts = self._documents[target]
+        shares = self.shares[target]
+        total = np.zeros((self.draws, 1))
+        summed = np.zeros((self.draws, len(mixtures)))
         for first in range(0, len(shares), AT_ONCE):
             rows = slice(first, first + AT_ONCE)
-            times = rng.exponential(size=(self.count, len(shares[rows])))
-            drawn += Documents(texts.ratios[rows], texts.top[rows]).loss(
-                mixtures, times * shares[rows]
-            )
+            times = rng.exponential(size=(self.draws, len(shares[rows])))
+            part = Documents(texts.ratios[rows], texts.top[rows])
+            summed += part.loss(mixtures, times * shares[rows])
             total += times.sum(1, keepdims=True)
-        return np.asarray(drawn * len(shares) / total, np.float64)
+        return np.asarray(summed * len(shares) / total, np.float64)

@@ -21,7 +21,7 @@ from reweightviz.numerics.power_laws import fit_power_laws
 
 
 class Extrapolated(NamedTuple):
-    """G different mixtures (G, K), their losses (G, M) at the asked tokens and size, and the exponents found on the way."""
+    """G different mixtures (G, K), their losses (G, M) at one length and size, and the exponents found on the way."""
 
     mixtures: Array
     losses: Array
@@ -37,7 +37,7 @@ def extrapolate(
     size: Array | None = None,
     to_size: float | None = None,
 ) -> Extrapolated:
-    """Losses of each mixture at ``tokens`` training tokens and ``to_size`` parameters.
+    """Return the losses of each mixture at ``tokens`` training tokens and ``to_size`` parameters.
 
     Args:
         mixtures: (R, K); rows of one mixture at several tokens or sizes are runs, or checkpoints,
@@ -54,56 +54,61 @@ def extrapolate(
     Example:
         >>> tokens = np.array([1e9, 2e9, 4e9])
         >>> losses = (2 + (tokens / 1e9) ** -0.5)[:, None]
-        >>> found = extrapolate(np.tile([0.5, 0.5], (3, 1)), losses, run_tokens=tokens, tokens=100e9)
+        >>> found = extrapolate(
+        ...     np.tile([0.5, 0.5], (3, 1)), losses, run_tokens=tokens, tokens=100e9
+        ... )
         >>> found.mixtures.tolist(), found.losses.round(4).tolist()
         ([[0.5, 0.5]], [[2.1]])
     """
-    w, y = mixtures, losses
-    sizes = np.ones(len(w)) if size is None else size
+    sizes = np.ones(len(mixtures)) if size is None else size
     exponents: dict[str, list[float]] = {}
     if tokens is not None:
         if run_tokens is None:
             raise ReweightvizError(
-                "to extrapolate over tokens, run_tokens must say how long each run trained."
+                "to extrapolate over tokens, run_tokens must hold how long each run trained."
             )
-        parts = [
-            _read(
-                w[sizes == one],
-                y[sizes == one],
-                run_tokens[sizes == one],
-                tokens,
-                "training tokens",
+        curves = []
+        for one in np.unique(sizes):
+            rows = sizes == one
+            curve = _read_curves(
+                mixtures[rows], losses[rows], run_tokens[rows], tokens, "training tokens"
             )
-            for one in np.unique(sizes)
-        ]
-        exponents["tokens"] = [exponent for _, _, exponent in parts]
-        sizes = np.concatenate(
-            [np.full(len(part[0]), one) for part, one in zip(parts, np.unique(sizes), strict=True)]
-        )
-        w, y = (np.concatenate([part[column] for part in parts]) for column in (0, 1))
+            curves.append((curve, np.full(len(curve.mixtures), one)))
+        mixtures = np.concatenate([curve.mixtures for curve, _ in curves])
+        losses = np.concatenate([curve.losses for curve, _ in curves])
+        sizes = np.concatenate([each for _, each in curves])
+        exponents["tokens"] = [curve.exponent for curve, _ in curves]
     if to_size is not None:
         if size is None:
             raise ReweightvizError(
-                "to extrapolate over model size, size must say how many parameters each run had."
+                "to extrapolate over model size, size must hold how many parameters each run had."
             )
-        w, y, exponent = _read(w, y, sizes, to_size, "model sizes")
-        exponents["size"] = [exponent]
-    return Extrapolated(w, y, exponents)
+        curve = _read_curves(mixtures, losses, sizes, to_size, "model sizes")
+        return Extrapolated(curve.mixtures, curve.losses, {**exponents, "size": [curve.exponent]})
+    return Extrapolated(mixtures, losses, exponents)
 
 
-def _read(w: Array, y: Array, x: Array, where: float, what: str) -> tuple[Array, Array, float]:
-    """One row a mixture, at ``where``, and the exponent."""
+class _Read(NamedTuple):
+    """G mixtures (G, K), their losses (G, M) where the curves were read, and the exponent."""
+
+    mixtures: Array
+    losses: Array
+    exponent: float
+
+
+def _read_curves(w: Array, y: Array, x: Array, where: float, what: str) -> _Read:
+    """Fit a curve over x (R,) to the runs of each mixture, and read it at ``where``."""
     group = group_equal_mixtures(w)
     _, first = np.unique(group, return_index=True)
     different = np.array([len(np.unique(x[group == g])) for g in range(len(first))])
     if (different < 2).any() or different.max() < 3:
         run = int(first[np.argmin(different)])
         raise ReweightvizError(
-            f"a curve over {what} needs at least two of them for every mixture and three "
-            "for one; that of run "
-            f"{run} has {different.min()}, and the most is {different.max()}: add runs or "
-            "checkpoints."
+            f"a curve over {what} needs at least two of them for every mixture and three for one; "
+            f"that of run {run} has {different.min()}, and the most is {different.max()}: add runs "
+            "or checkpoints."
         )
     laws = fit_power_laws(x, y, group)
+    # The mixtures keep the order in which they came.
     order = np.argsort(first)
-    return w[first[order]], laws.at(where)[order], laws.exponent
+    return _Read(w[first[order]], laws.at(where)[order], laws.exponent)

@@ -1,4 +1,4 @@
-"""The law of Projektor: what it predicts, where that cannot be, its gradient, and how it is kept."""
+"""The law of Projektor, with its gradient."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError
-from reweightviz.core.types import Array
-from reweightviz.laws._runs import checked_given, checked_importance
-from reweightviz.laws._sampled_law import SampledLaw, damaged, packed, unpacked
+from reweightviz.core.types import Array, Single
+from reweightviz.laws._importance import check_importance
+from reweightviz.laws._inputs import Inputs
+from reweightviz.laws._record import decode_array, encode_array, open_record
+from reweightviz.laws._sampled_law import SampledLaw
 from reweightviz.numerics.transport import Distances
-
-Single = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +30,9 @@ class ProjektorLaw(SampledLaw):
         coef: (S, M, 3K), of the weights, times distance, times distance and weight.
         refits: (B, S, M, 3K) float32, the same for resampled runs.
         noise: (B, M) float32, residuals of runs; a row comes from one run.
-        shares: (M,), whether a target is a share, such as an accuracy, that cannot leave 0 to 1.
-        diagnostics: what the fit says of itself: a list of M values a name.
+        shares: (M,), true for a target that is a share, such as an accuracy, which cannot leave 0
+            to 1.
+        diagnostics: of the fit: a list of M values a name.
     """
 
     domains: tuple[str, ...]
@@ -49,62 +49,45 @@ class ProjektorLaw(SampledLaw):
     kind: ClassVar[str] = "projektor"
 
     def __repr__(self) -> str:
-        return f"ProjektorLaw({len(self.domains)} domains, {len(self.targets)} targets, {len(self.scales)} scales)"
+        return (
+            f"ProjektorLaw({len(self.domains)} domains, {len(self.targets)} targets, "
+            f"{len(self.scales)} scales)"
+        )
 
     @property
-    def given(self) -> tuple[str, ...]:
+    def takes(self) -> tuple[str, ...]:
         """run_tokens, where the runs had more than one scale."""
         return ("run_tokens",) if len(self.scales) > 1 else ()
 
     @property
     def draws(self) -> int:
-        """How many draws ``samples`` gives."""
+        """The number of draws of ``samples``, B."""
         return len(self.noise)
 
-    def predict(self, weights: ArrayLike, **given: ArrayLike) -> Array:
-        """Losses (n, M) under mixtures (n, K), after ``run_tokens`` where there are several scales."""
-        mixtures, line = self._told(weights, given)
-        losses = [
-            np.einsum(
-                "np,sp,ns->n", features(mixtures, distance), self.coef[:, m], line, optimize=True
-            )
-            for m, distance in enumerate(self.distances)
-        ]
-        return np.stack(losses, axis=1)
-
-    def samples(self, weights: ArrayLike, **given: ArrayLike) -> Array:
-        """Losses (B, n, M) that a new run at each of the mixtures (n, K) might reach, one a draw."""
-        mixtures, line = self._told(weights, given)
-        drawn = np.empty((self.draws, len(mixtures), len(self.targets)))
-        for m, distance in enumerate(self.distances):
-            drawn[:, :, m] = np.einsum(
-                "np,bsp,ns->bn",
-                features(mixtures, distance),
-                self.refits[:, :, m],
-                line,
-                optimize=True,
-            )
-        return np.asarray(drawn + self.noise[:, None, :], np.float64)
-
     def beyond(self, weights: ArrayLike, **given: ArrayLike) -> NDArray[np.bool_]:
-        """Whether a prediction (n, M) is none that the target can have: below 0, or above 1 where it is a share."""
+        """Return for each prediction (n, M) whether the target cannot have it.
+
+        That is one below 0, or above 1 where the target is a share.
+        """
         predicted = self.predict(weights, **given)
         return np.asarray((predicted < 0) | (self.shares & (predicted > 1)), np.bool_)
 
     def gradient(self, weights: ArrayLike, **given: ArrayLike) -> Array:
-        """How each loss changes with each weight, (n, M, K), the distance's part by its dual potentials."""
-        mixtures, line = self._told(weights, given)
+        """Return the derivative of each loss by each weight, (n, M, K).
+
+        The distance's part comes from its dual potentials.
+        """
+        mixtures, line = self._at_scales(self._inputs(weights, given))
         count = len(self.domains)
         slopes = np.empty((len(mixtures), len(self.targets), count))
         for m, distance in enumerate(self.distances):
-            plain, once, twice = (
+            alone, once, twice = (
                 line @ self.coef[:, m, part * count : (part + 1) * count] for part in range(3)
             )
             far = distance.at(mixtures)[:, None]
             worth = (mixtures * (once + mixtures * twice)).sum(1, keepdims=True)
-            slopes[:, m] = (
-                plain + far * (once + 2 * mixtures * twice) + worth * distance.slope(mixtures)
-            )
+            by_weight = alone + far * (once + 2 * mixtures * twice)
+            slopes[:, m] = by_weight + worth * distance.slope(mixtures)
         return slopes
 
     def propose(
@@ -115,7 +98,7 @@ class ProjektorLaw(SampledLaw):
         steps: int = 300,
         **given: float,
     ) -> Array:
-        """Weights (K,) that gradient descent reaches, as in the paper, by exponentiated steps that stay weights.
+        """Return the weights (K,) that gradient descent reaches, as in the paper, by exponentiated steps.
 
         Args:
             importance: (M,) >= 0, rescaled to sum 1; all targets alike when not given.
@@ -124,22 +107,25 @@ class ProjektorLaw(SampledLaw):
             steps: at most.
             given: run_tokens, where there are several scales.
         """
-        counted = checked_importance(
-            importance, self.targets, np.ones(len(self.targets), bool)
-        ) * np.where(self.lower_is_better, 1, -1)
-        here = self._mixtures(
-            np.full(len(self.domains), 1 / len(self.domains)) if start is None else start
-        )
-        here, rate = here / here.sum(), 1.0
-        value = float(self.predict(here, **given)[0] @ counted)
+        shares = check_importance(importance, self.targets)
+        signed = shares * np.where(self.lower_is_better, 1, -1)
+        count = len(self.domains)
+        uniform = np.full(count, 1 / count)
+        inputs = self._inputs(uniform if start is None else start, given)
+        here = inputs.weights / inputs.weights.sum()
+        value = float(self.predict(here, **given)[0] @ signed)
+        rate = 1.0
         for _ in range(steps):
-            slope = counted @ self.gradient(here, **given)[0]
+            slope = signed @ self.gradient(here, **given)[0]
+            # A slope along the weights' sum changes no mixture.
             slope = slope - slope @ here[0]
             there = here * np.exp(-rate * slope / max(np.abs(slope).max(), 1e-300))
             there /= there.sum()
-            reached = float(self.predict(there, **given)[0] @ counted)
+            reached = float(self.predict(there, **given)[0] @ signed)
             if reached < value:
-                here, value, rate = there, reached, min(rate * 1.5, 10.0)
+                here = there
+                value = reached
+                rate = min(rate * 1.5, 10.0)
             else:
                 rate /= 2
             if rate < 1e-9:
@@ -147,76 +133,97 @@ class ProjektorLaw(SampledLaw):
         return np.asarray(here[0], np.float64)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as JSON can hold it."""
-        same = all(one is self.distances[0] for one in self.distances)
-        told = self.distances[:1] if same else self.distances
+        """Return everything, as JSON can hold it."""
+        shared = all(one is self.distances[0] for one in self.distances)
+        distances = self.distances[:1] if shared else self.distances
         return {
+            "kind": self.kind,
             **self._record(),
             "distances": [
-                {"slopes": packed(one.slopes), "levels": packed(one.levels)} for one in told
+                {"slopes": encode_array(one.slopes), "levels": encode_array(one.levels)}
+                for one in distances
             ],
-            "scales": packed(self.scales),
-            "coef": packed(self.coef),
-            "refits": packed(self.refits),
-            "noise": packed(self.noise),
+            "scales": encode_array(self.scales),
+            "coef": encode_array(self.coef),
+            "refits": encode_array(self.refits),
+            "noise": encode_array(self.noise),
             "shares": self.shares.tolist(),
         }
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> ProjektorLaw:
-        """What :meth:`to_dict` gave."""
-        common = cls._read(record)
-        try:
-            told = tuple(
-                Distances(unpacked(one["slopes"]), unpacked(one["levels"]))
+        """Return the law that :meth:`to_dict` wrote."""
+        with open_record(record, [cls.kind]) as common:
+            distances = tuple(
+                Distances(decode_array(one["slopes"]), decode_array(one["levels"]))
                 for one in record["distances"]
             )
-            distances = told * len(common["targets"]) if len(told) == 1 else told
+            if len(distances) == 1:
+                distances *= len(common["targets"])
             return cls(
                 **common,
                 distances=distances,
-                scales=unpacked(record["scales"]),
-                coef=unpacked(record["coef"]),
-                refits=unpacked(record["refits"]),
-                noise=unpacked(record["noise"]),
+                scales=decode_array(record["scales"]),
+                coef=decode_array(record["coef"]),
+                refits=decode_array(record["refits"]),
+                noise=decode_array(record["noise"]),
                 shares=np.array(record["shares"], bool),
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise damaged(error) from error
 
-    def _told(self, weights: ArrayLike, given: Mapping[str, ArrayLike]) -> tuple[Array, Array]:
-        """Weights (n, K) that sum to 1, and what each scale counts (n, S)."""
-        mixtures = self._mixtures(weights)
-        if set(given) != set(self.given):
-            takes = (
-                "takes run_tokens beside the weights" if self.given else "takes the weights alone"
+    def _predict(self, inputs: Inputs) -> Array:
+        mixtures, line = self._at_scales(inputs)
+        losses = [
+            np.einsum(
+                "np,sp,ns->n",
+                tabulate(mixtures, distance),
+                self.coef[:, m],
+                line,
+                optimize=True,
             )
-            raise ReweightvizError(f"the law {takes}; got {', '.join(given) or 'none'}.")
-        tokens = checked_given(
-            "the law", "run_tokens", given.get("run_tokens", self.scales[0]), len(mixtures)
-        )
-        return mixtures / mixtures.sum(1, keepdims=True), on_the_line(self.scales, tokens)
+            for m, distance in enumerate(self.distances)
+        ]
+        return np.stack(losses, axis=1)
+
+    def _sample(self, inputs: Inputs) -> Array:
+        mixtures, line = self._at_scales(inputs)
+        values = np.empty((self.draws, len(mixtures), len(self.targets)))
+        for m, distance in enumerate(self.distances):
+            values[:, :, m] = np.einsum(
+                "np,bsp,ns->bn",
+                tabulate(mixtures, distance),
+                self.refits[:, :, m],
+                line,
+                optimize=True,
+            )
+        return np.asarray(values + self.noise[:, None, :], np.float64)
+
+    def _at_scales(self, inputs: Inputs) -> tuple[Array, Array]:
+        """Return weights (n, K) that sum to 1, and the share of each scale (n, S)."""
+        mixtures = inputs.weights / inputs.weights.sum(1, keepdims=True)
+        if len(self.scales) == 1:
+            return mixtures, np.ones((len(mixtures), 1))
+        return mixtures, project(self.scales, inputs.given["run_tokens"])
 
 
-def features(weights: Array, distance: Distances) -> Array:
-    """What the losses are linear in, (n, 3K): weights, times distance, and that times the weights."""
+def tabulate(weights: Array, distance: Distances) -> Array:
+    """Return the table (n, 3K) in which the losses are linear.
+
+    It holds the weights, the weights times the distance, and their squares times the distance.
+    """
     far = distance.at(weights)[:, None]
     return np.concatenate([weights, weights * far, weights**2 * far], axis=1)
 
 
-def on_the_line(scales: Array, tokens: Array) -> Array:
-    """What the prediction at each scale (S,) counts at each number of tokens (n,): a least-squares line in the logarithm.
+def project(scales: Array, tokens: Array) -> Array:
+    """Return the share of each of S scales in a prediction at tokens (n,): (n, S).
 
-    For two scales this is Projektor's ``[ln(N / N0) V1 - ln(N / N1) V0] / ln(N1 / N0)``.
+    It is that of a least-squares line in the logarithm. For two scales this is Projektor's
+    ``[ln(N / N0) V1 - ln(N / N1) V0] / ln(N1 / N0)``.
 
-    >>> (on_the_line(np.array([1000.0, 1500.0]), np.array([10000.0])) @ [0.40, 0.45]).round(6).tolist()
+    >>> (project(np.array([1000.0, 1500.0]), np.array([10000.0])) @ [0.40, 0.45]).round(6).tolist()
     [0.683944]
     """
-    if len(scales) == 1:
-        return np.ones((len(tokens), 1))
     middle = np.log(scales).mean()
-    table = np.column_stack([np.ones(len(scales)), np.log(scales) - middle])
-    return np.asarray(
-        np.column_stack([np.ones(len(tokens)), np.log(tokens) - middle]) @ np.linalg.pinv(table),
-        np.float64,
-    )
+    here = np.column_stack([np.ones(len(scales)), np.log(scales) - middle])
+    there = np.column_stack([np.ones(len(tokens)), np.log(tokens) - middle])
+    return np.asarray(there @ np.linalg.pinv(here), np.float64)

@@ -1,12 +1,13 @@
-"""Regressors from weights to losses that a law may be made of: boosted trees, and least squares."""
+"""Regressors from weights to losses: least squares, and boosted trees."""
 
 from __future__ import annotations
 
 import base64
 import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import MissingPackage
 from reweightviz.core.types import Array
-from reweightviz.laws._parallel import at_once
-from reweightviz.laws._sampled_law import packed, unpacked
+from reweightviz.laws._record import decode_array, encode_array
+from reweightviz.laws._threads import map_threads
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 TREES_AT_ONCE = 20
 """Trees that stay in the processor's cache while many rows pass: twice as fast as all at once."""
 FEW_ROWS = 512
+"""Below so many rows one thread is the quickest."""
 STAGES = (50, 100, 200, 300, 450, 600, 800)
 """After how many trees the mixtures are dropped that can no longer be among the best."""
 _PREDICTING = Lock()
@@ -36,26 +38,27 @@ _LEAVES = re.compile(r"^leaf_value=(.*)$", re.MULTILINE)
 
 
 class Regressor(Protocol):
-    """From weights (n, K) to losses (n, M)."""
+    """A function from weights (n, K) to losses (n, M)."""
 
     kind: ClassVar[str]
 
     def predict(self, weights: Array) -> Array:
-        """Losses (n, M)."""
+        """Return losses (n, M)."""
 
     def lowest(self, weights: Array, shares: Array, top: int) -> tuple[NDArray[np.int64], Array]:
-        """The ``top`` rows with the lowest ``predict(weights) @ shares``, lowest first, and that value."""
+        """Return the ``top`` rows of the lowest ``predict(weights) @ shares``, lowest first, and that."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as JSON can hold it."""
+        """Return everything, as JSON can hold it."""
 
 
 @dataclass(frozen=True, eq=False)
 class LinearRegressor:
     """Least squares with an intercept, of the smallest norm where the weights leave it open.
 
-    >>> LinearRegressor.fitted(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[3.0], [1.0]])).predict(np.array([[0.5, 0.5]])).tolist()
-    [[2.0]]
+    >>> runs = np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> LinearRegressor.fit(runs, np.array([[3.0], [1.0]])).predict(runs.mean(0)).tolist()
+    [2.0]
     """
 
     slopes: Array
@@ -64,32 +67,33 @@ class LinearRegressor:
     kind: ClassVar[str] = "linear"
 
     @classmethod
-    def fitted(cls, weights: Array, losses: Array) -> LinearRegressor:
-        """Slopes (K, M) and intercept (M,) for runs (R, K) and (R, M)."""
-        middle, level = weights.mean(0), losses.mean(0)
+    def fit(cls, weights: Array, losses: Array) -> LinearRegressor:
+        """Fit slopes (K, M) and intercept (M,) to runs (R, K) and (R, M)."""
+        middle = weights.mean(0)
+        level = losses.mean(0)
         slopes = np.linalg.lstsq(weights - middle, losses - level, rcond=None)[0]
         return cls(slopes, level - middle @ slopes)
 
     def predict(self, weights: Array) -> Array:
-        """Losses (n, M)."""
+        """Return losses (n, M)."""
         return np.asarray(weights @ self.slopes + self.intercept, np.float64)
 
     def lowest(self, weights: Array, shares: Array, top: int) -> tuple[NDArray[np.int64], Array]:
-        """The ``top`` rows with the lowest ``predict(weights) @ shares``, lowest first, and that value."""
+        """Return the ``top`` rows of the lowest ``predict(weights) @ shares``, lowest first, and that."""
         return _lowest(self.predict(weights) @ shares, top)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as JSON can hold it."""
+        """Return everything, as JSON can hold it."""
         return {
             "kind": self.kind,
-            "slopes": packed(self.slopes),
-            "intercept": packed(self.intercept),
+            "slopes": encode_array(self.slopes),
+            "intercept": encode_array(self.intercept),
         }
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> LinearRegressor:
-        """What :meth:`to_dict` gave."""
-        return cls(unpacked(record["slopes"]), unpacked(record["intercept"]))
+        """Return the regressor that :meth:`to_dict` wrote."""
+        return cls(decode_array(record["slopes"]), decode_array(record["intercept"]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,62 +105,48 @@ class TreeRegressor:
     kind: ClassVar[str] = "lightgbm"
 
     def predict(self, weights: Array) -> Array:
-        """Losses (n, M)."""
+        """Return losses (n, M)."""
         few = len(weights) < FEW_ROWS
 
-        def one(booster: Booster) -> Array:
-            return _sum(booster, weights, 0, booster.num_trees(), None if few else TREES_AT_ONCE)
+        def predict_one(booster: Booster) -> Array:
+            step = None if few else TREES_AT_ONCE
+            return _sum_trees(booster, weights, 0, booster.num_trees(), step)
 
         with _PREDICTING:
-            return np.stack(
-                [one(booster) for booster in self.boosters] if few else at_once(one, self.boosters),
-                axis=1,
+            # For few rows the threads would cost more than they save.
+            losses = (
+                map(predict_one, self.boosters) if few else map_threads(predict_one, self.boosters)
             )
+            return np.stack(list(losses), axis=1)
 
     def lowest(self, weights: Array, shares: Array, top: int) -> tuple[NDArray[np.int64], Array]:
-        """The ``top`` rows with the lowest ``predict(weights) @ shares``, lowest first, and that value.
+        """Return the ``top`` rows of the lowest ``predict(weights) @ shares``, lowest first, and that.
 
         Exact: a row leaves only when the lowest leaves of the trees to come could not bring it
-            back.
+        back.
         """
-        used = [
-            (booster, share)
-            for booster, share in zip(self.boosters, shares.tolist(), strict=True)
-            if share
-        ]
+        pairs = zip(self.boosters, shares.tolist(), strict=True)
+        used = [(booster, share) for booster, share in pairs if share]
         ends = [*STAGES, max((booster.num_trees() for booster, _ in used), default=0)]
-        most, least = (
-            sum(column)
-            for column in zip(
-                *(_to_come(booster, share, ends) for booster, share in used), strict=True
-            )
-        )
-        rows, value = np.arange(len(weights)), np.zeros(len(weights))
-        for stage, (first, last) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
-            part = weights[rows]
-
-            def one(
-                job: tuple[Booster, float], part: Array = part, first: int = first, last: int = last
-            ) -> Array:
-                return job[1] * _sum(
-                    job[0], part, first, min(last, job[0].num_trees()), TREES_AT_ONCE
-                )
-
+        bounds = [_bound_rest(booster, share, ends) for booster, share in used]
+        most, least = (sum(column) for column in zip(*bounds, strict=True))
+        rows = np.arange(len(weights))
+        value = np.zeros(len(weights))
+        for stage, (first, last) in enumerate(pairwise([0, *ends])):
             with _PREDICTING:
-                value += np.sum(at_once(one, used), axis=0)
+                value += _sum_stage(used, weights[rows], first, last)
             if len(rows) > top:
                 enough = np.partition(value, top - 1)[top - 1] + most[stage]
                 keep = value + least[stage] <= enough + 1e-9 * max(1.0, abs(enough))
-                rows, value = rows[keep], value[keep]
+                rows = rows[keep]
+                value = value[keep]
         order, lowest = _lowest(value, top)
         return rows[order], lowest
 
     def to_dict(self) -> dict[str, Any]:
-        """LightGBM's own text without what a prediction does not need, compressed."""
-        texts = [
-            _UNUSED.sub("", text[: text.index("feature_importances:")])
-            for text in (b.model_to_string() for b in self.boosters)
-        ]
+        """Return LightGBM's own text without what a prediction does not need, compressed."""
+        whole = [booster.model_to_string() for booster in self.boosters]
+        texts = [_UNUSED.sub("", text[: text.index("feature_importances:")]) for text in whole]
         return {
             "kind": self.kind,
             "boosters": [
@@ -166,22 +156,27 @@ class TreeRegressor:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> TreeRegressor:
-        """What :meth:`to_dict` gave."""
-        lightgbm = _lightgbm()
+        """Return the regressor that :meth:`to_dict` wrote."""
+        lightgbm = _import_lightgbm()
         texts = [zlib.decompress(base64.b64decode(text)).decode() for text in record["boosters"]]
         return cls(tuple(lightgbm.Booster(model_str=text) for text in texts))
 
 
-def boosted(
-    tables: Iterable[tuple[Array, Array]], *, trees: int, settings: Mapping[str, Any]
+def fit_trees(
+    tables: Sequence[tuple[Array, Array]], *, trees: int, settings: Mapping[str, Any]
 ) -> list[TreeRegressor]:
-    """A regressor for each pair of weights (R, K) and losses (R, M); all their boosters grow side by side.
+    """Fit a regressor to each pair of weights (R, K) and losses (R, M).
 
-    One thread a booster and a booster a processor: on a few hundred runs, threads within a booster
-    mostly wait.
+    All their boosters grow side by side, one thread a booster and a booster a processor: on a few
+    hundred runs, threads within a booster mostly wait.
+
+    Args:
+        tables: the pairs.
+        trees: the most that a booster grows.
+        settings: LightGBM's.
     """
-    lightgbm = _lightgbm()
-    told = {
+    lightgbm = _import_lightgbm()
+    settings = {
         **settings,
         "num_threads": 1,
         "verbosity": -1,
@@ -190,25 +185,35 @@ def boosted(
     }
 
     def grow(job: tuple[Array, Array]) -> Booster:
-        data = lightgbm.Dataset(
-            np.ascontiguousarray(job[0]), np.ascontiguousarray(job[1]), params=told
-        )
-        booster: Booster = lightgbm.Booster(told, data)
+        weights, column = (np.ascontiguousarray(part) for part in job)
+        data = lightgbm.Dataset(weights, column, params=settings)
+        booster: Booster = lightgbm.Booster(settings, data)
         for _ in range(trees):
             if booster.update():
                 break
         booster.free_dataset()
         return booster
 
-    pairs = list(tables)
-    grown = iter(
-        at_once(grow, [(weights, column) for weights, losses in pairs for column in losses.T])
-    )
-    return [TreeRegressor(tuple(next(grown) for _ in losses.T)) for _, losses in pairs]
+    jobs = [(weights, column) for weights, losses in tables for column in losses.T]
+    boosters = iter(map_threads(grow, jobs))
+    return [TreeRegressor(tuple(next(boosters) for _ in losses.T)) for _, losses in tables]
 
 
-def _sum(booster: Booster, weights: Array, first: int, last: int, step: int | None) -> Array:
-    """What the trees from ``first`` to ``last`` add up to, (n,), ``step`` of them at once."""
+def _sum_stage(
+    used: Sequence[tuple[Booster, float]], weights: Array, first: int, last: int
+) -> Array:
+    """Return the sum over boosters, each with its share, of their trees from ``first`` to ``last``, (n,)."""
+
+    def sum_one(job: tuple[Booster, float]) -> Array:
+        booster, share = job
+        end = min(last, booster.num_trees())
+        return share * _sum_trees(booster, weights, first, end, TREES_AT_ONCE)
+
+    return np.asarray(np.sum(map_threads(sum_one, used), axis=0), np.float64)
+
+
+def _sum_trees(booster: Booster, weights: Array, first: int, last: int, step: int | None) -> Array:
+    """Return the sum of the trees from ``first`` to ``last``, (n,), ``step`` of them at once."""
     total = np.zeros(len(weights))
     for start in range(first, last, step or last):
         count = min(step or last, last - start)
@@ -218,13 +223,12 @@ def _sum(booster: Booster, weights: Array, first: int, last: int, step: int | No
     return total
 
 
-def _to_come(booster: Booster, share: float, ends: Sequence[int]) -> tuple[Array, Array]:
-    """The most and the least that the trees after each of ``ends`` can add, times ``share``."""
-    leaves = [
-        np.array(text.split(), np.float64) * share
-        for text in _LEAVES.findall(booster.model_to_string())
-    ]
-    most, least = (np.array([pick(leaf) for leaf in leaves]) for pick in (np.max, np.min))
+def _bound_rest(booster: Booster, share: float, ends: Sequence[int]) -> tuple[Array, Array]:
+    """Return the most and the least that the trees after each of ``ends`` can add, times ``share``."""
+    texts = _LEAVES.findall(booster.model_to_string())
+    leaves = [np.array(text.split(), np.float64) * share for text in texts]
+    most = np.array([leaf.max() for leaf in leaves])
+    least = np.array([leaf.min() for leaf in leaves])
     return np.array([most[end:].sum() for end in ends]), np.array(
         [least[end:].sum() for end in ends]
     )
@@ -235,7 +239,7 @@ def _lowest(values: Array, top: int) -> tuple[NDArray[np.int64], Array]:
     return order, values[order]
 
 
-def _lightgbm() -> Any:
+def _import_lightgbm() -> Any:
     try:
         import lightgbm
     except ImportError as error:

@@ -13,17 +13,20 @@ from reweightviz.laws._curves import CURVES
 HOMES = {
     "ensemble": ("_ensemble_law", "EnsembleLaw"),
     "gaussian-process": ("_gaussian_process_law", "GaussianProcessLaw"),
-    "log-linear": ("_log_linear", "LogLinearLaw"),
+    "log-linear": ("_log_linear_law", "LogLinearLaw"),
     "loss-to-loss": ("_loss_to_loss_law", "LossToLossLaw"),
     "mixmin": ("_mixmin_law", "MixMinLaw"),
     "projektor": ("_projektor_law", "ProjektorLaw"),
-    "repeated": ("repetition", "RepeatedLaw"),
+    "repeated": ("_repeated_law", "RepeatedLaw"),
 }
-"""Kind to the module and class of its law, imported when it is met; every other is a curve, which its own file enters in CURVES."""
+"""Kind to the module and class of its law, imported when it is met.
+
+Every other kind is a curve, which its own file enters in CURVES.
+"""
 
 
-def restored(record: Mapping[str, Any]) -> Law:
-    """The law whose ``to_dict`` gave a record.
+def restore_law(record: Mapping[str, Any]) -> Law:
+    """Return the law whose ``to_dict`` made a record.
 
     Raises:
         ReweightvizError: a kind that is not known here, or a damaged record.

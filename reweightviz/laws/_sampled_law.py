@@ -1,147 +1,161 @@
-"""What laws share whose uncertainty is drawn: checked mixtures, intervals from the draws, arrays in their records."""
+"""The frame of every law: inputs checked once, and intervals from draws."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import InvalidValue, ReweightvizError
+from reweightviz.core.errors import InvalidArgument, InvalidValue, listed
 from reweightviz.core.protocols import BrowserForm
 from reweightviz.core.types import Array
-from reweightviz.laws._mixtures import asked_mixtures
+from reweightviz.laws._inputs import Inputs, align_mixtures, check_given
 from reweightviz.numerics.quantiles import between
 
 BLOCK = 1 << 22
-"""Sampled losses that are held at once."""
+"""Numbers that are held at once while an interval is drawn."""
 MOST_ROWS = 2000
 """Mixtures that are drawn at once."""
 
 
-class SampledLaw:
-    """A law that says what a new run might reach by drawing: ``predict`` and ``samples`` are its own."""
+class SampledLaw(ABC):
+    """A law that draws what a new run might reach.
+
+    A law of this frame writes ``draws``, ``_predict``, ``_sample`` and ``to_dict``; ``_interval``
+    where it has a better way than the quantiles of its draws.
+    """
 
     domains: tuple[str, ...]
     targets: tuple[str, ...]
     lower_is_better: NDArray[np.bool_]
     diagnostics: Mapping[str, Sequence[Any]]
-    kind: ClassVar[str]
+    held: Mapping[str, Array] = MappingProxyType({})
 
     @property
-    def given(self) -> tuple[str, ...]:
-        """What ``predict`` takes beside the weights, by keyword: one number, or one a mixture."""
+    def takes(self) -> tuple[str, ...]:
+        """Inputs that :meth:`predict` may be given beside the weights."""
         return ()
 
     @property
+    def given(self) -> tuple[str, ...]:
+        """Inputs that :meth:`predict` must be given: one number, or one a mixture."""
+        return tuple(name for name in self.takes if name not in self.held)
+
+    @property
+    @abstractmethod
     def draws(self) -> int:
-        """How many draws ``samples`` gives, B; 0 for none."""
-        raise NotImplementedError
+        """The number of draws of ``samples``, B; 0 for none."""
 
     def predict(self, weights: ArrayLike, **given: ArrayLike) -> Array:
-        """Losses (n, M) under mixtures (n, K)."""
-        raise NotImplementedError
+        """Return the losses (n, M) under mixtures (n, K)."""
+        return self._predict(self._inputs(weights, given))
 
     def samples(self, weights: ArrayLike, **given: ArrayLike) -> Array:
-        """Losses (B, n, M) that a new run at each of the mixtures (n, K) might reach, one a draw."""
-        raise NotImplementedError
+        """Return losses (B, n, M) that a new run at each of the mixtures (n, K) might reach, one a draw.
+
+        A draw has one refit and the residuals of one run for all targets, so sums and differences
+        over targets or mixtures keep their correlation.
+        """
+        return self._sample(self._inputs(weights, given))
 
     def interval(
         self, weights: ArrayLike, level: float = 0.9, **given: ArrayLike
     ) -> tuple[Array, Array]:
-        """Low and high (n, M): where a new run lands with probability ``level``; NaN without draws."""
+        """Return low and high (n, M) between which a new run lands with probability ``level``.
+
+        They are NaN without draws.
+        """
         if not 0 < level < 1:
             raise InvalidValue(
                 name="level", value=level, expected="a probability between 0 and 1, such as 0.9"
             )
-        mixtures = self._mixtures(weights)
-        if not self.draws:
-            absent = np.full((len(mixtures), len(self.targets)), np.nan)
-            return absent, absent.copy()
-        rows = min(max(1, BLOCK // (self.draws * len(self.targets))), MOST_ROWS)
-        parts = [
-            between(
-                self.samples(
-                    mixtures[first : first + rows],
-                    **_part(given, len(mixtures), slice(first, first + rows)),
-                ),
-                level,
-            )
-            for first in range(0, len(mixtures), rows)
-        ]
-        low, high = np.concatenate(parts, axis=1) if parts else np.empty((2, 0, len(self.targets)))
-        return low, high
+        return self._interval(self._inputs(weights, given), level)
 
     def browser_form(self) -> BrowserForm | None:
-        """None: a browser asks the kernel for this law."""
+        """Return None: a browser asks the kernel for this law."""
         return None
 
-    def _mixtures(self, weights: ArrayLike) -> Array:
-        return asked_mixtures(weights, self.domains)
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything, as JSON can hold it."""
+
+    @abstractmethod
+    def _predict(self, inputs: Inputs) -> Array:
+        """Return losses (n, M)."""
+
+    @abstractmethod
+    def _sample(self, inputs: Inputs) -> Array:
+        """Return losses (B, n, M)."""
+
+    def _interval(self, inputs: Inputs, level: float) -> tuple[Array, Array]:
+        count = len(inputs.weights)
+        if not self.draws:
+            absent = np.full((count, len(self.targets)), np.nan)
+            return absent, absent.copy()
+        rows = min(max(1, BLOCK // self._numbers_a_mixture()), MOST_ROWS)
+        parts = [
+            between(self._sample(inputs.take(slice(first, first + rows))), level)
+            for first in range(0, count, rows)
+        ]
+        if not parts:
+            return np.empty((0, len(self.targets))), np.empty((0, len(self.targets)))
+        low, high = np.concatenate(parts, axis=1)
+        return low, high
+
+    def _numbers_a_mixture(self) -> int:
+        """Count the numbers that the draws of one mixture hold at once."""
+        return self.draws * len(self.targets)
+
+    def _inputs(self, weights: ArrayLike, given: Mapping[str, ArrayLike]) -> Inputs:
+        mixtures = align_mixtures(weights, self.domains)
+        self._check_names(given, required=self.given)
+        values = {**self.held, **given}
+        checked = {
+            name: check_given("the law", name, value, mixtures.shape)
+            for name, value in values.items()
+        }
+        return Inputs(mixtures, checked)
+
+    def _check_names(self, given: Mapping[str, Any], *, required: Collection[str]) -> None:
+        if given.keys() <= set(self.takes) and given.keys() >= set(required):
+            return
+        raise InvalidArgument(
+            name="the law",
+            value=given,
+            expected=f"{listed(self.takes)} beside the weights"
+            if self.takes
+            else "the weights alone",
+            got=listed(given) if given else "none",
+        )
 
     def _record(self) -> dict[str, Any]:
-        """What every record begins with."""
+        """Return what every record has beside its kind."""
         return {
-            "kind": self.kind,
             "domains": list(self.domains),
             "targets": list(self.targets),
             "lower_is_better": self.lower_is_better.tolist(),
             "diagnostics": {name: list(values) for name, values in self.diagnostics.items()},
         }
 
-    @classmethod
-    def _read(cls, record: Mapping[str, Any]) -> dict[str, Any]:
-        """What :meth:`_record` gave, as arguments; refuses another kind of law."""
-        if record.get("kind") != cls.kind:
-            raise InvalidValue(
-                name="the kind of the law", value=record.get("kind"), expected=repr(cls.kind)
-            )
-        try:
-            return {
-                "domains": tuple(record["domains"]),
-                "targets": tuple(record["targets"]),
-                "lower_is_better": np.array(record["lower_is_better"], bool),
-                "diagnostics": dict(record["diagnostics"]),
-            }
-        except (KeyError, TypeError, ValueError) as error:
-            raise damaged(error) from error
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HoldingLaw(SampledLaw):
+    """A law that holds some of its inputs, so that a prediction need not be given them.
 
-def damaged(error: Exception) -> ReweightvizError:
-    """A record that lacks something."""
-    return ReweightvizError(f"the record of the law is incomplete or damaged: {error}.")
-
-
-def packed(values: NDArray[Any]) -> dict[str, Any]:
-    """An array as JSON can hold it: base64 of little-endian bytes.
-
-    >>> unpacked(packed(np.array([[1.0, 2.0]]))).tolist()
-    [[1.0, 2.0]]
+    Args:
+        held: name to (), or (K,) for a wide input.
     """
-    plain = np.ascontiguousarray(values)
-    plain = plain.astype(plain.dtype.newbyteorder("<"), copy=False)
-    return {
-        "shape": list(plain.shape),
-        "dtype": plain.dtype.str,
-        "data": base64.b64encode(plain.tobytes()).decode("ascii"),
-    }
 
+    held: Mapping[str, Array] = field(default_factory=dict)
 
-def unpacked(record: Mapping[str, Any]) -> NDArray[Any]:
-    """What :func:`packed` gave."""
-    return (
-        np.frombuffer(base64.b64decode(record["data"]), record["dtype"])
-        .reshape(record["shape"])
-        .copy()
-    )
-
-
-def _part(given: Mapping[str, ArrayLike], count: int, rows: slice) -> dict[str, ArrayLike]:
-    """The rows of what has a value a mixture; one number stays."""
-    arrays = {name: np.asarray(value) for name, value in given.items()}
-    return {
-        name: value[rows] if value.ndim and len(value) == count and count > 1 else value
-        for name, value in arrays.items()
-    }
+    def at(self, **given: ArrayLike) -> Self:
+        """Return the same law with some of ``takes`` held, one number each."""
+        self._check_names(given, required=())
+        one = (1, len(self.domains))
+        held = {name: check_given("the law", name, value, one)[0] for name, value in given.items()}
+        return replace(self, held={**self.held, **held})

@@ -11,33 +11,29 @@ Levenberg-Marquardt where they use a trust region, the bootstrap, and the optimu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import product
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, UnmetNeed, listed
-from reweightviz.core.types import Array
-from reweightviz.laws._curve_law import ConvexCurveLaw, CurveLaw
-from reweightviz.laws._curves import CURVES, Curve, Points, Start, fit_curve
-from reweightviz.laws._runs import checked_directions, checked_given, checked_runs, fit_diagnostics
-from reweightviz.numerics.separable import minimise_powers
-
-STEEPEST = 5.0
-"""Exponents are looked for up to this; those of the paper are below 0.5."""
+from reweightviz.laws._bimix_curve import BiMixForm
+from reweightviz.laws._curve_fit import fit_curve_law
+from reweightviz.laws._curve_law import CurveLaw
+from reweightviz.laws._inputs import Inputs, check_given
+from reweightviz.laws._runs import check_runs
 
 
 @dataclass(frozen=True)
 class BiMix:
-    """Loss of domain m under weights w and training tokens s: ``w_m^-alpha (B s^-beta + C)``; convex in the weights.
+    """Fit a domain's loss to its own weight and training tokens s: ``w_m^-alpha (B s^-beta + C)``, convex in the weights.
 
-    Without run_tokens, or where all runs have the same, it is ``K w_m^-alpha``. The law says that
-    other domains do not matter. At a weight of 0 it is infinite: weights below ``least`` count as
+    Without run_tokens, or where all runs have the same, it is ``K w_m^-alpha``. Other domains do
+    not matter under this law. At a weight of 0 it is infinite: weights below ``least`` count as
     ``least``, in the fit and in predictions. A fit that finds no effect of the weight (alpha = 0)
-    is degenerate; the diagnostics say so beside R squared.
+    is degenerate; it stands so in the diagnostics, beside R squared.
 
     Args:
         every_domain: sum such a power over all domains for each target, so that targets need not
@@ -50,7 +46,10 @@ class BiMix:
     Example:
         >>> mixtures = np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8], [0.7, 0.3]])
         >>> losses = [2.0, 1.5] * mixtures ** -0.25
-        >>> law = BiMix(draws=0).fit(domains=("web", "code"), targets=("web", "code"), mixtures=mixtures, losses=losses)
+        >>> names = ("web", "code")
+        >>> law = BiMix(draws=0).fit(
+        ...     domains=names, targets=names, mixtures=mixtures, losses=losses
+        ... )
         >>> law.predict([0.5, 0.5]).round(3).tolist(), law.minimise(kl=0).round(3).tolist()
         ([[2.378, 1.784]], [0.557, 0.443])
     """
@@ -98,174 +97,53 @@ class BiMix:
             ReweightvizError: a target that is no domain, fewer runs than numbers to fit, losses
                 that are missing or not above 0, or mixtures that do not vary enough.
         """
-        names, goals = tuple(domains), tuple(targets)
-        better = checked_directions(lower_is_better, goals)
-        strangers = [goal for goal in goals if goal not in names]
-        if strangers and not self.every_domain:
-            raise ReweightvizError(
-                "BiMix predicts a domain's loss from its own weight, and "
-                f"{listed(strangers)} is not among the domains "
-                f"{listed(names)}: BiMix(every_domain=True) sums over all domains, or "
-                "leave such targets out."
-            )
-        told = run_tokens is not None and len(np.unique(np.asarray(run_tokens, np.float64))) > 1
-        needed = (2 * len(names) if self.every_domain else 2) + 2 * told
-        w, y = checked_runs(
-            "BiMix", names, goals, mixtures, losses, needed=needed, spanning=self.every_domain
+        names = tuple(domains)
+        goals = tuple(targets)
+        self._check_targets(names, goals)
+        lengths = 1 if run_tokens is None else len(np.unique(np.asarray(run_tokens, np.float64)))
+        form = BiMixForm(self.every_domain, lengths > 1)
+        terms = len(names) if self.every_domain else 1
+        runs = check_runs(
+            "BiMix",
+            names,
+            goals,
+            mixtures,
+            losses,
+            lower_is_better,
+            needed=2 * terms + 2 * form.over_tokens,
+            spanning=self.every_domain,
         )
-        tokens = (
-            checked_given("BiMix", "run_tokens", run_tokens, len(w)) if told else np.ones(len(w))
-        )  # type: ignore[arg-type]
-        form = _Form(self.every_domain, told)
+        given = {}
+        unit = 1.0
+        if form.over_tokens and run_tokens is not None:
+            tokens = check_given("BiMix", "run_tokens", run_tokens, runs.mixtures.shape)
+            given = {"run_tokens": tokens}
+            unit = np.exp(np.log(tokens).mean())
         own = [names.index(goal) if goal in names else -1 for goal in goals]
         fixed = {
             "least": np.array(self.least),
-            "unit": np.array(np.exp(np.log(tokens).mean())),
+            "unit": np.array(unit),
             "own": np.array(own, np.float64),
         }
-        points = Points(w, {"run_tokens": tokens} if told else {}, fixed)
-        done = fit_curve(
-            CURVES[form.kind],
-            points,
-            y,
-            form.start(points, y),
-            delta=self.huber,
+        inputs = Inputs(runs.mixtures, given, fixed)
+        law = fit_curve_law(
+            form.kind,
+            runs,
+            inputs,
+            form.start(inputs, runs.losses),
+            huber=self.huber,
             draws=self.draws,
             seed=self.seed,
         )
-        said = (
-            fit_diagnostics(y, done.values, (form.split(done.theta)[1] <= 1e-6).all(1))
-            | done.unseen
-        )
-        return ConvexCurveLaw(
-            form.kind, names, goals, better, done.theta, done.draws, done.noise, fixed, said
-        )
+        flat = form.split(law.theta)[1] <= 1e-6
+        degenerate = [bool(target.all()) for target in flat]
+        return replace(law, diagnostics={**law.diagnostics, "degenerate": degenerate})
 
-
-class _Form(NamedTuple):
-    """``sum_i F_i w_i^-alpha_i (c + (1 - c) u^-beta)``, u the tokens in their own unit: B = F (1 - c) and C = F c there.
-
-    Parameters (..., P) are F and alpha of the T domains that count, one or all, then c and beta
-    where tokens count.
-    """
-
-    every: bool
-    told: bool
-
-    @property
-    def kind(self) -> str:
-        return f"bimix{'-every-domain' if self.every else ''}{'-tokens' if self.told else ''}"
-
-    def curve(self) -> Curve:
-        return Curve(
-            self.value,
-            self.jacobian,
-            ("run_tokens",) if self.told else (),
-            ("own",),
-            minimise=self.minimise,
-        )
-
-    def split(self, theta: Array) -> tuple[Array, Array, Array]:
-        """F (..., T), alpha (..., T), and c and beta (..., 2), or (..., 0) where tokens do not count."""
-        end = theta.shape[-1] - 2 * self.told
-        return theta[..., : end // 2], theta[..., end // 2 : end], theta[..., end:]
-
-    def start(self, points: Points, y: Array) -> Start:
-        """Straight lines in logarithms for a domain's own weight; equal parts of several steepnesses for all."""
-        logs, count = (
-            self.logs(points)[..., 0, :] if not self.every else self.logs(points),
-            y.shape[1],
-        )
-        made = []
-        for steepness, beta in product(
-            (0.015, 0.05, 0.15) if self.every else (1.0,), (0.1, 0.5, 1.0) if self.told else (0.0,)
-        ):
-            if self.every:
-                exponents = np.full((count, len(logs)), steepness)
-                factors = y.mean(0)[:, None] / np.exp(-steepness * logs).mean() / len(
-                    logs
-                ) + np.zeros_like(exponents)
-            else:
-                apart = logs - logs.mean(1, keepdims=True)
-                slope = -(apart * np.log(y).T).sum(1) / np.maximum((apart**2).sum(1), 1e-12)
-                exponents = np.clip(slope, 0.01, STEEPEST)[:, None]
-                factors = np.exp(np.log(y).mean(0)[:, None] + exponents * logs.mean(1)[:, None])
-            made.append(
-                np.column_stack(
-                    [
-                        factors,
-                        exponents,
-                        *([np.full(count, 0.5), np.full(count, beta)] if self.told else []),
-                    ]
-                )
+    def _check_targets(self, domains: tuple[str, ...], targets: tuple[str, ...]) -> None:
+        strangers = [target for target in targets if target not in domains]
+        if strangers and not self.every_domain:
+            raise ReweightvizError(
+                f"BiMix predicts a domain's loss from its own weight, and {listed(strangers)} is "
+                f"not among the domains {listed(domains)}: BiMix(every_domain=True) sums over all "
+                "domains, or leave such targets out."
             )
-        theta = np.stack(made)
-        terms = (theta.shape[2] - 2 * self.told) // 2
-        high = np.concatenate(
-            [np.full(terms, np.inf), np.full(terms, STEEPEST), [1.0, STEEPEST][: 2 * self.told]]
-        )
-        return Start(theta, np.zeros(len(high)), high)
-
-    def logs(self, points: Points) -> Array:
-        """Log weights of the domains that count: (T, n) for all, or (M, 1, n) for each target's own."""
-        logs = np.log(np.maximum(points.weights, points.fixed["least"])).T
-        return np.asarray(
-            logs if self.every else logs[points.fixed["own"].astype(int)][..., None, :], np.float64
-        )
-
-    def fade(self, rest: Array, points: Points) -> tuple[Array, Array]:
-        """Log tokens (n,) and ``u^-beta`` (..., n)."""
-        relative = np.log(points.given["run_tokens"] / points.fixed["unit"])
-        return relative, np.asarray(np.exp(-rest[..., 1:] * relative), np.float64)
-
-    def scale(self, rest: Array, points: Points) -> Array:
-        return np.asarray(
-            rest[..., :1] + (1 - rest[..., :1]) * self.fade(rest, points)[1]
-            if self.told
-            else np.ones(1),
-            np.float64,
-        )
-
-    def value(self, theta: Array, points: Points) -> Array:
-        factors, exponents, rest = self.split(theta)
-        powers = np.exp(-exponents[..., None] * self.logs(points))
-        return np.asarray(
-            (factors[..., None] * powers).sum(-2) * self.scale(rest, points), np.float64
-        )
-
-    def jacobian(self, theta: Array, points: Points) -> Array:
-        factors, exponents, rest = self.split(theta)
-        logs = self.logs(points)
-        powers = np.exp(-exponents[..., None] * logs) * np.expand_dims(self.scale(rest, points), -2)
-        parts = [powers, -factors[..., None] * powers * logs]
-        if self.told:
-            summed = (factors[..., None] * np.exp(-exponents[..., None] * logs)).sum(-2)
-            relative, fade = self.fade(rest, points)
-            parts += [
-                (summed * (1 - fade))[:, None],
-                (-(1 - rest[..., :1]) * summed * fade * relative)[:, None],
-            ]
-        return np.ascontiguousarray(np.concatenate(parts, axis=1).transpose(0, 2, 1))
-
-    def minimise(self, law: CurveLaw, shares: Array, options: Mapping[str, Any]) -> Array:
-        factors, exponents, rest = self.split(law.theta)
-        here = Points(
-            np.ones((1, len(law.domains))),
-            {"run_tokens": np.array([law.held["run_tokens"]])} if self.told else {},
-            law.fixed,
-        )
-        weighed = factors * (shares * self.scale(rest, here)[..., -1])[:, None]
-        if self.every:
-            return minimise_powers(weighed.T, exponents.T, **options).x
-        spread, steepness = np.zeros((2, len(law.domains), len(shares)))
-        place = law.fixed["own"].astype(int), np.arange(len(shares))
-        spread[place], steepness[place] = weighed[:, 0], exponents[:, 0]
-        return minimise_powers(spread, steepness, **options).x
-
-
-CURVES.update(
-    {
-        form.kind: form.curve()
-        for form in map(_Form, (False, False, True, True), (False, True, False, True))
-    }
-)

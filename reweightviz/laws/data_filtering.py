@@ -23,25 +23,30 @@ from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.types import Array
+from reweightviz.laws._curve_fit import fit_curve_law
 from reweightviz.laws._curve_law import CurveLaw
-from reweightviz.laws._curves import CURVES, Curve, Points, Start, fit_curve
-from reweightviz.laws._runs import checked_directions, checked_given, checked_runs, fit_diagnostics
+from reweightviz.laws._curves import CURVES, Curve, Start
+from reweightviz.laws._inputs import Inputs, check_given
+from reweightviz.laws._runs import check_runs
 from reweightviz.numerics.effective_data import worn_log
 
 KIND = "data-filtering"
 HALF_LIFE = 5.0
 """Epochs; where no run repeats a domain its half-life stays at this. The authors search 1 to 10."""
-STEEPEST, FASTEST = 5.0, 3.0
+STEEPEST = 5.0
+"""Utilities are looked for down to minus this."""
+FASTEST = 3.0
+"""The most that 1 / tau may be, a half-life of a third of an epoch."""
 
 
 @dataclass(frozen=True)
 class DataFiltering:
-    """Loss under weights w and T tokens: ``d + A exp(sum_i w_i b_i log(worn_i / u))``.
+    """Fit utilities of domains that wear off, over weights w and T tokens: ``d + A exp(sum_i w_i b_i log(worn_i / u))``.
 
     b_i <= 0 is the utility of domain i, and worn_i the tokens seen, with each further pass over
     the domain counting in its logarithm by half after tau_i epochs. Without repetition it is ``d +
     A (T / u)^(w.b)``. The law takes ``run_tokens`` and ``available``; what all runs share of them
-    is taken for granted where a prediction is not told. Runs of one length cannot say how the loss
+    is taken for granted where a prediction is not given it. Runs of one length do not show how the loss
     falls with more tokens: extrapolate over tokens only from runs that differ in them.
 
     Args:
@@ -51,10 +56,13 @@ class DataFiltering:
 
     Example:
         >>> rng = np.random.default_rng(0)
-        >>> mixtures, tokens = rng.dirichlet([1, 1], 40), rng.choice([1e9, 4e9, 16e9], 40)
+        >>> mixtures = rng.dirichlet([1, 1], 40)
+        >>> tokens = rng.choice([1e9, 4e9, 16e9], 40)
         >>> losses = 1 + 2 * (tokens / 1e7) ** (mixtures @ [-0.2, -0.1])
-        >>> law = DataFiltering(draws=0).fit(domains=("web", "code"), targets=("loss",), mixtures=mixtures,
-        ...                                  losses=losses[:, None], run_tokens=tokens, available=[1e12, 1e12])
+        >>> law = DataFiltering(draws=0).fit(
+        ...     domains=("web", "code"), targets=("loss",), mixtures=mixtures,
+        ...     losses=losses[:, None], run_tokens=tokens, available=[1e12, 1e12],
+        ... )
         >>> law.given, law.predict([1, 0], run_tokens=1e11).round(3).tolist()
         (('run_tokens',), [[1.317]])
     """
@@ -101,87 +109,88 @@ class DataFiltering:
             ReweightvizError: fewer runs than numbers to fit, losses that are missing or not above
                 0, or mixtures that leave a domain's effect undetermined.
         """
-        names, goals = tuple(domains), tuple(targets)
-        w, y = checked_runs(
-            "DataFiltering", names, goals, mixtures, losses, needed=3 + 2 * len(names)
+        names = tuple(domains)
+        needed = 3 + 2 * len(names)
+        runs = check_runs(
+            "DataFiltering", names, targets, mixtures, losses, lower_is_better, needed=needed
         )
-        better = checked_directions(lower_is_better, goals)
         given = {
-            "run_tokens": checked_given("DataFiltering", "run_tokens", run_tokens, len(w)),
-            "available": checked_given("DataFiltering", "available", available, len(w), len(names)),
+            name: check_given("DataFiltering", name, values, runs.mixtures.shape)
+            for name, values in (("run_tokens", run_tokens), ("available", available))
         }
-        points = Points(w, given, {"unit": np.array(np.exp(np.log(given["run_tokens"]).mean()))})
-        done = fit_curve(
-            CURVES[KIND],
-            points,
-            y,
-            _start(points, y),
-            delta=self.huber,
+        unit = np.exp(np.log(given["run_tokens"]).mean())
+        inputs = Inputs(runs.mixtures, given, {"unit": np.array(unit)})
+        return fit_curve_law(
+            KIND,
+            runs,
+            inputs,
+            _start(inputs, runs.losses),
+            huber=self.huber,
             draws=self.draws,
             seed=self.seed,
-        )
-        said = fit_diagnostics(y, done.values, done.theta[:, 0] <= 1e-3 * y.mean(0)) | done.unseen
-        held = {name: values[0] for name, values in given.items() if (values == values[0]).all()}
-        return CurveLaw(
-            KIND, names, goals, better, done.theta, done.draws, done.noise, points.fixed, said, held
+            held={name: values[0] for name, values in given.items() if (values == values[0]).all()},
         )
 
 
-def _start(points: Points, y: Array) -> Start:
-    """From a straight line in the logarithm of what is above each of some floors, for several units of tokens."""
-    weights, targets = points.weights, y.shape[1]
+def _start(inputs: Inputs, y: Array) -> Start:
+    """Start from a line in the logarithm of what is above each of some floors, for several units of tokens."""
+    weights = inputs.weights
+    targets = y.shape[1]
     domains = weights.shape[1]
-    made = []
+    starts = []
     for floor, unit in product((0.2, 0.5, 0.8), (-2.0, -5.0, -10.0)):
         level = np.linalg.lstsq(weights, np.log(y - floor * y.min(0)), rcond=None)[0]
         most = level.max(0) + 0.05
-        utility = np.clip((level - most) / -unit, -STEEPEST, -1e-3).T
-        made.append(
-            np.column_stack(
-                [
-                    floor * y.min(0),
-                    most,
-                    np.full(targets, unit),
-                    utility,
-                    np.full((targets, domains), 1 / HALF_LIFE),
-                ]
-            )
-        )
+        columns = [
+            floor * y.min(0),
+            most,
+            np.full(targets, unit),
+            np.clip((level - most) / -unit, -STEEPEST, -1e-3).T,
+            np.full((targets, domains), 1 / HALF_LIFE),
+        ]
+        starts.append(np.column_stack(columns))
     low = np.array([0.0, -20.0, -25.0, *[-STEEPEST] * domains, *[0.0] * domains])
     high = np.array([np.inf, 20.0, -0.5, *[0.0] * domains, *[FASTEST] * domains])
-    return Start(np.stack(made), low, high)
+    return Start(np.stack(starts), low, high)
 
 
-def _logs(theta: Array, points: Points) -> tuple[Array, Array, Array]:
-    """``log(worn_i / u)`` (..., n, K), its derivative by 1 / tau_i, and the fitted part ``A exp(...)`` (..., n)."""
-    weights, tokens = points.weights, points.given["run_tokens"]
+def _logs(theta: Array, inputs: Inputs) -> tuple[Array, Array, Array]:
+    """Return the part above the floor, and what its derivatives are made of.
+
+    ``log(worn_i / u)`` (..., n, K), its derivative by 1 / tau_i, and ``A exp(...)`` (..., n).
+    """
+    weights = inputs.weights
+    tokens = inputs.given["run_tokens"]
     domains = weights.shape[1]
-    epochs = weights * tokens[:, None] / points.given["available"]
+    epochs = weights * tokens[:, None] / inputs.given["available"]
     wear = theta[..., None, 3 + domains :] * (np.log(2) * weights)
     extra, slope = worn_log(epochs, wear)
-    first = np.log(tokens / points.fixed["unit"])[:, None] - np.log(np.maximum(epochs, 1.0))
+    # The first pass over a domain counts whole; `extra` holds the further ones.
+    first = np.log(tokens / inputs.fixed["unit"])[:, None] - np.log(np.maximum(epochs, 1.0))
     logs = first - theta[..., 2][..., None, None] + extra
-    bent = np.exp(theta[..., 1:2] + (theta[..., None, 3 : 3 + domains] * weights * logs).sum(-1))
-    return logs, slope * (np.log(2) * weights), bent
+    utility = theta[..., None, 3 : 3 + domains]
+    above = np.exp(theta[..., 1:2] + (utility * weights * logs).sum(-1))
+    return logs, slope * (np.log(2) * weights), above
 
 
-def _value(theta: Array, points: Points) -> Array:
-    return np.asarray(theta[..., :1] + _logs(theta, points)[2], np.float64)
+def _value(theta: Array, inputs: Inputs) -> Array:
+    return np.asarray(theta[..., :1] + _logs(theta, inputs)[2], np.float64)
 
 
-def _jacobian(theta: Array, points: Points) -> Array:
-    logs, slope, bent = _logs(theta, points)
-    weights = points.weights
+def _jacobian(theta: Array, inputs: Inputs) -> Array:
+    logs, slope, above = _logs(theta, inputs)
+    weights = inputs.weights
     utility = theta[..., None, 3 : 3 + weights.shape[1]]
-    by_unit = -bent[..., None] * (utility * weights).sum(-1, keepdims=True)
+    by_level = above[..., None]
+    by_unit = -by_level * (utility * weights).sum(-1, keepdims=True)
     parts = [
         np.ones_like(by_unit),
-        bent[..., None],
+        by_level,
         by_unit,
-        bent[..., None] * weights * logs,
-        bent[..., None] * weights * utility * slope,
+        by_level * weights * logs,
+        by_level * weights * utility * slope,
     ]
     return np.concatenate(parts, axis=-1)
 
 
-CURVES[KIND] = Curve(_value, _jacobian, ("run_tokens", "available"))
+CURVES[KIND] = Curve(_value, _jacobian, takes=("run_tokens", "available"))

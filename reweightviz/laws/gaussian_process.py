@@ -1,19 +1,20 @@
-"""A Gaussian process a target: no fixed curve, and a posterior that says by itself how sure it is.
+"""A Gaussian process a target: no fixed curve, and a posterior with its own uncertainty.
 
 Carl Edward Rasmussen and Christopher K. I. Williams, Gaussian Processes for Machine Learning, MIT
-Press, 2006,
-https://gaussianprocess.org/gpml/. As a mixing law it stands in Olmix (Mayee F. Chen et al., 2026,
-https://arxiv.org/abs/2602.12237), whose public code fits constant times RBF plus white noise to
-    normalised losses. Ours:
-weights enter as a power of themselves, because losses bend sharply where a weight nears 0; that
-power, and whether all domains share one length, are chosen by the marginal likelihood; lengths are
-found on some runs and refined on all; the spread is set by the runs left out one at a time.
+Press, 2006, https://gaussianprocess.org/gpml/. As a mixing law it stands in Olmix (Mayee F. Chen et
+al., 2026, https://arxiv.org/abs/2602.12237), whose public code fits constant times RBF plus white noise to
+normalised losses. Ours: weights enter as a power of themselves, because losses bend sharply where a
+weight nears 0; that power, and whether all domains share one length, are chosen by the marginal
+likelihood; lengths are found on some runs and refined on all; the spread is set by the runs left
+out one at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
+from operator import itemgetter
 from typing import ClassVar
 
 import numpy as np
@@ -21,21 +22,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.types import Array
+from reweightviz.laws._bootstrap import warn_few_runs
+from reweightviz.laws._diagnostics import FOLDS, assign_folds
 from reweightviz.laws._gaussian_process_law import (
     GaussianProcessLaw,
     deviation,
-    flat,
-    standard,
+    find_constant,
+    standardise,
     stretch_of,
 )
-from reweightviz.laws._parallel import at_once
-from reweightviz.laws._runs import (
-    FOLDS,
-    checked_directions,
-    checked_runs,
-    fold_of_runs,
-    say_few_runs,
-)
+from reweightviz.laws._runs import check_runs
+from reweightviz.laws._threads import map_threads
 from reweightviz.numerics.gaussian_process import Kernel, fit_kernel, posterior
 
 POWERS = (1.0, 0.5, 0.25)
@@ -44,13 +41,15 @@ SOME_RUNS = 192
 """On how many runs the powers are compared."""
 FEW_RUNS = 96
 """Up to so many runs the intervals come from fits that left a part of them out."""
-LEAST, MOST = 0.7, 6.0
-"""The least and the most that they are stretched by."""
+LEAST = 0.7
+"""The least that they are stretched by."""
+MOST = 6.0
+"""The most that they are stretched by."""
 
 
 @dataclass(frozen=True)
 class GaussianProcess:
-    """Loss of each target by a Gaussian process on the weights, raised to a power.
+    """Fit a Gaussian process a target on the weights, raised to a power.
 
     Follows any smooth bend and is the surest of the laws near the runs; far from them it returns
     to their mean loss, with intervals as wide as the runs spread. Up to 96 runs the intervals are
@@ -66,7 +65,9 @@ class GaussianProcess:
     Example:
         >>> mixtures = np.random.default_rng(0).dirichlet(np.ones(2), 12)
         >>> losses = 2 + np.exp(mixtures @ [[1.0], [-1.0]])
-        >>> law = GaussianProcess().fit(domains=("web", "code"), targets=("loss",), mixtures=mixtures, losses=losses)
+        >>> law = GaussianProcess().fit(
+        ...     domains=("web", "code"), targets=("loss",), mixtures=mixtures, losses=losses
+        ... )
         >>> law.predict([[0.5, 0.5]]).round(2).tolist()
         [[3.0]]
     """
@@ -109,63 +110,69 @@ class GaussianProcess:
         Raises:
             ReweightvizError: too few runs, losses that are missing, or mixtures that do not vary.
         """
-        names, goals = tuple(domains), tuple(targets)
-        w, y = checked_runs(
+        runs = check_runs(
             "GaussianProcess",
-            names,
-            goals,
+            domains,
+            targets,
             mixtures,
             losses,
+            lower_is_better,
             needed=5,
             positive=False,
             spanning=False,
             parametric=False,
         )
+        w, y = runs.mixtures, runs.losses
         rows = np.random.default_rng(self.seed).permutation(len(w))[:SOME_RUNS]
-        found = at_once(lambda column: self._kernel(w, standard(column), rows), list(y.T))
+        found = map_threads(lambda column: self._choose(w, standardise(column), rows), list(y.T))
         powers, kernels = (tuple(column) for column in zip(*found, strict=True))
-        better = checked_directions(lower_is_better, goals)
         law = GaussianProcessLaw(
-            names, goals, better, w, y, np.array(powers), kernels, self.draws, self.seed
+            runs.domains,
+            runs.targets,
+            runs.lower_is_better,
+            w,
+            y,
+            np.array(powers),
+            kernels,
+            self.draws,
+            self.seed,
         )
-        return self._widened(law).diagnosed()
+        if self.draws and len(w) <= FEW_RUNS:
+            law = replace(law, stretch=self._stretch(w, y))
+        return law.measure()
 
-    def _widened(self, law: GaussianProcessLaw) -> GaussianProcessLaw:
-        """With few runs the kernels follow each of them, so that only kernels found without a run can say how far off it is."""
-        w, y = law.mixtures, law.losses
-        if not self.draws or len(w) > FEW_RUNS:
-            return law
-        fold = fold_of_runs(w, FOLDS, self.seed)
-        if len(w) <= 2 * w.shape[1]:
-            say_few_runs(
-                f"the Gaussian process knows {w.shape[1]} domains", len(w), 2 * w.shape[1] + 1
-            )
-        missed, spread = np.zeros_like(y), np.ones_like(y)
+    def _stretch(self, w: Array, y: Array) -> Array:
+        """Return the stretch (M,) of the intervals, from kernels found without a part of the runs.
 
-        def left_out(job: tuple[int, int]) -> None:
-            out, m = fold == job[0], job[1]
-            known = standard(y[~out, m])
-            power, kernel = self._kernel(w[~out], known, np.arange(len(known)))
+        With few runs the kernels follow each of them, so that only kernels found without a run
+        show how far off it is.
+        """
+        domains = w.shape[1]
+        if len(w) <= 2 * domains:
+            warn_few_runs(f"the Gaussian process knows {domains} domains", len(w), 2 * domains + 1)
+        fold = assign_folds(w, FOLDS, self.seed)
+        missed = np.zeros_like(y)
+        spread = np.ones_like(y)
+
+        def leave_out(job: tuple[int, int]) -> None:
+            part, m = job
+            out = fold == part
+            seen = y[~out, m]
+            known = standardise(seen)
+            power, kernel = self._choose(w[~out], known, np.arange(len(known)))
             unseeing = posterior(w[~out] ** power, known, kernel)
             inputs = w[out] ** power
-            missed[out, m] = (y[out, m] - y[~out, m].mean()) / deviation(
-                y[~out, m]
-            ) - unseeing.mean(inputs)
+            missed[out, m] = (y[out, m] - seen.mean()) / deviation(seen) - unseeing.mean(inputs)
             spread[out, m] = np.sqrt(unseeing.variance(inputs) + np.exp(kernel.noise))
 
-        at_once(
-            left_out,
-            [
-                (part, m)
-                for part in range(fold.max() + 1)
-                for m in np.flatnonzero(~flat(y)).tolist()
-            ],
-        )
-        return replace(law, stretch=stretch_of(missed, spread, LEAST, MOST))
+        varied = np.flatnonzero(~find_constant(y)).tolist()
+        map_threads(leave_out, list(product(range(fold.max() + 1), varied)))
+        return stretch_of(missed, spread, LEAST, MOST)
 
-    def _kernel(self, w: Array, y: Array, rows: NDArray[np.int64]) -> tuple[float, Kernel]:
-        """The power and the kernel of one target: all kinds on some runs, the best on all."""
-        start = Kernel(0.0, -3.0, np.full(w.shape[1], -0.5))
+    def _choose(self, w: Array, y: Array, rows: NDArray[np.int64]) -> tuple[float, Kernel]:
+        """Return the power and the kernel of one target: all kinds on some runs, the best on all."""
+        domains = w.shape[1]
+        start = Kernel(0.0, -3.0, np.full(domains, -0.5))
         if not y.any():
             return self.power or 1.0, start
         tried = []
@@ -174,15 +181,15 @@ class GaussianProcess:
             kernel, height = fit_kernel(inputs, y[rows], start, isotropic=True)
             if self.isotropic is not False:
                 tried.append((_score(height, 3, len(rows)), power, kernel, True))
-            if not self.isotropic and w.shape[1] > 1:
+            if not self.isotropic and domains > 1:
                 kernel, height = fit_kernel(inputs, y[rows], kernel, isotropic=False)
-                tried.append((_score(height, 2 + w.shape[1], len(rows)), power, kernel, False))
-        _, power, kernel, isotropic = max(tried, key=lambda one: one[0])
+                tried.append((_score(height, 2 + domains, len(rows)), power, kernel, False))
+        _, power, kernel, isotropic = max(tried, key=itemgetter(0))
         if len(rows) < len(w):
             kernel, _ = fit_kernel(w**power, y, kernel, isotropic=isotropic, steps=15)
         return power, kernel
 
 
-def _score(height: float, fitted: int, runs: int) -> float:
-    """Log marginal likelihood, less half of log(runs) for each number that was fitted (Schwarz)."""
-    return height - 0.5 * fitted * float(np.log(runs))
+def _score(height: float, numbers: int, runs: int) -> float:
+    """Return the log marginal likelihood, less half of log(runs) for each number fitted (Schwarz)."""
+    return height - 0.5 * numbers * float(np.log(runs))

@@ -1,11 +1,11 @@
-"""Loss-to-loss: what a small model's law says, carried to a bigger model or to a downstream metric, by a curve a target.
+"""Loss-to-loss: the law of a small model, carried to a bigger model or a downstream metric by a curve a target.
 
 David Brandfonbrener, Nikhil Anand, Nikhil Vyas, Eran Malach and Sham Kakade, "Loss-to-Loss
 Prediction: Scaling Laws for All Datasets", TMLR 2025, https://arxiv.org/abs/2411.12925. Followed:
 the shifted power law of the authors' public notebooks, ``L_b = K (L_a - E_a)^kappa + E_b``, least
 squares over a grid of shifts. Ours: E_a is found with the rest, where they take it from a scaling
-law of its own; a straight line where the pairs do not tell a bend; targets where higher is better,
-which fall; what follows what; the uncertainty of both laws. Not verified: the paper's equations,
+law of its own; a straight line where the pairs do not show a bend; targets where higher is better,
+which fall; the choice of a source for each target; the uncertainty of both laws. Not verified: the paper's equations,
 of which the abstract and the code were seen.
 """
 
@@ -17,7 +17,7 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import (
     InvalidValue,
@@ -25,27 +25,28 @@ from reweightviz.core.errors import (
     UnknownName,
     UnmetNeed,
     WrongDomains,
+    listed,
 )
 from reweightviz.core.protocols import Law
 from reweightviz.core.types import Array
-from reweightviz.laws._loss_to_loss_law import LossToLossLaw
-from reweightviz.laws._runs import (
-    checked_directions,
-    checked_runs,
-    fit_diagnostics,
-    held_out_diagnostics,
-    whole_runs,
-)
+from reweightviz.laws._bootstrap import draw_counts, draw_whole_runs
+from reweightviz.laws._diagnostics import measure_fit, measure_held_out
+from reweightviz.laws._loss_to_loss_law import LossToLossLaw, draw_beneath
+from reweightviz.laws._runs import ProxyRuns, check_runs
 from reweightviz.numerics.shifted_power import evaluate, fit_line, fit_shifted_power, slopes
 
-FORMS = ("linear", "power")
+FITS = {
+    "linear": (fit_line, slice(2, 4)),
+    "power": (fit_shifted_power, slice(None)),
+}
+"""Form to its fit, and which of the numbers [E_a, kappa, K, E_b] it fits."""
 MEAN = "mean"
 """Stands for the mean of all targets of the law beneath."""
 
 
 @dataclass(frozen=True)
 class LossToLoss:
-    """Loss of a target as ``K (L - E_a)^kappa + E_b`` of a loss L that another law predicts.
+    """Fit a target's loss as ``K (L - E_a)^kappa + E_b`` of a loss L that another law predicts.
 
     Many runs of a small model make the law beneath; a few runs of the bigger model, at the same
     mixtures or at others, make the curve.
@@ -65,7 +66,9 @@ class LossToLoss:
         >>> small = 3 + mixtures @ [[1.0], [0.0]]
         >>> names = {"domains": ("web", "code"), "targets": ("loss",)}
         >>> beneath = RegMix(model="linear").fit(**names, mixtures=mixtures, losses=small)
-        >>> law = LossToLoss().fit(**names, mixtures=mixtures[:6], losses=0.5 * small[:6] + 1, law=beneath)
+        >>> law = LossToLoss().fit(
+        ...     **names, mixtures=mixtures[:6], losses=0.5 * small[:6] + 1, law=beneath
+        ... )
         >>> law.predict([[0.5, 0.5]]).round(6).tolist()
         [[2.75]]
     """
@@ -79,8 +82,8 @@ class LossToLoss:
     verified: ClassVar[str] = "not verified against the paper"
 
     def __post_init__(self) -> None:
-        if self.form is not None and self.form not in FORMS:
-            raise UnknownName(kind="form of LossToLoss", name=self.form, known=FORMS)
+        if self.form is not None and self.form not in FITS:
+            raise UnknownName(kind="form of LossToLoss", name=self.form, known=FITS)
         if self.draws < 0:
             raise UnmetNeed(name="LossToLoss", value=self.draws, expected="draws of at least 0")
 
@@ -112,131 +115,144 @@ class LossToLoss:
             ReweightvizError: other domains than the law's, too few runs, or losses that are
                 missing.
         """
-        names, goals = tuple(domains), tuple(targets)
+        runs = self._check(domains, targets, mixtures, losses, lower_is_better, law)
+        shape = (len(runs.mixtures), len(law.targets))
+        if proxy_losses is None:
+            below = law.predict(runs.mixtures)
+            known = _covariance(law, runs.mixtures)
+        else:
+            below = np.asarray(proxy_losses, np.float64)
+            known = np.zeros((shape[1], shape[1]))
+        if below.shape != shape or not np.isfinite(below).all():
+            raise InvalidValue(
+                name="proxy_losses",
+                value=below.shape,
+                expected=f"{shape} finite numbers, one a run and target of the law beneath",
+                got=f"shape {below.shape}",
+            )
+        blend, sources = self._choose_sources(runs, law, below)
+        unfitted = LossToLossLaw(
+            runs.domains, runs.targets, runs.lower_is_better, law, blend, known
+        )
+        return self._fit_curves(unfitted, below @ blend, runs.losses, sources)
+
+    def _check(
+        self,
+        domains: Sequence[str],
+        targets: Sequence[str],
+        mixtures: ArrayLike,
+        losses: ArrayLike,
+        lower_is_better: ArrayLike | None,
+        law: Law,
+    ) -> ProxyRuns:
+        """Return the runs, their domains in the order of the law's."""
+        names = tuple(domains)
         if set(names) != set(law.domains) or len(names) != len(law.domains):
             raise WrongDomains(
                 who="the runs", asked=names, other="the law beneath", there=law.domains
             )
-        if told := getattr(law, "given", ()):
+        if given := getattr(law, "given", ()):
             raise ReweightvizError(
-                "LossToLoss needs a law that takes the weights alone; this takes "
-                f"{', '.join(told)}: "
+                f"LossToLoss needs a law that takes the weights alone; this takes {listed(given)}: "
                 "hold them with law.at(...)."
             )
-        least = 5 if self.form == "power" else 3
-        w, y = checked_runs(
+        runs = check_runs(
             "LossToLoss",
             names,
-            goals,
+            targets,
             mixtures,
             losses,
-            needed=least,
+            lower_is_better,
+            needed=5 if self.form == "power" else 3,
             positive=False,
             spanning=False,
             parametric=False,
         )
-        w = w[:, [names.index(name) for name in law.domains]]
-        below = law.predict(w) if proxy_losses is None else np.asarray(proxy_losses, np.float64)
-        if below.shape != (len(w), len(law.targets)) or not np.isfinite(below).all():
-            raise InvalidValue(
-                name="proxy_losses",
-                value=below.shape,
-                expected=f"({len(w)}, {len(law.targets)}) finite numbers, one a run and target "
-                "of the law beneath",
-                got=f"shape {below.shape}",
-            )
-        better = checked_directions(lower_is_better, goals)
-        blend, followed = self._followed(goals, law, below, y, better)
-        known = (
-            _spread(law, w)
-            if proxy_losses is None
-            else np.zeros((len(law.targets), len(law.targets)))
-        )
-        return self._curves(
-            LossToLossLaw(tuple(law.domains), goals, better, law, blend, known),
-            below @ blend,
-            y,
-            followed,
-        )
+        order = [names.index(name) for name in law.domains]
+        return runs._replace(domains=tuple(law.domains), mixtures=runs.mixtures[:, order])
 
-    def _curves(
-        self, plain: LossToLossLaw, x: Array, y: Array, followed: list[str]
+    def _fit_curves(
+        self, law: LossToLossLaw, x: Array, y: Array, sources: list[str]
     ) -> LossToLossLaw:
-        rng, runs = np.random.default_rng(self.seed), len(y)
-        counts = rng.multinomial(runs, np.full(runs, 1 / runs), self.draws).astype(np.float64)
-        theta, draws = np.empty((y.shape[1], 4)), np.empty((self.draws, y.shape[1], 4))
-        pulled, forms = np.empty_like(y), []
-        upwards = plain.rising
-        for m in range(y.shape[1]):
-            form, sign = self._form(x[:, m], y[:, m], upwards[m]), upwards[m]
-            fit = fit_line if form == "linear" else fit_shifted_power
-            theta[m] = fit(x[:, m], y[:, m], np.ones((1, runs)), sign)[0][0]
-            draws[:, m] = fit(x[:, m], y[:, m], counts, sign)[0]
-            basis, _ = np.linalg.qr(
-                slopes(theta[m], x[:, m])[:, slice(2, 4) if form == "linear" else slice(None)]
-            )
-            pulled[:, m] = np.minimum((basis**2).sum(1), 0.9)
+        """Fit y (R, M) over x (R, M), a curve a target."""
+        rng = np.random.default_rng(self.seed)
+        runs, targets = y.shape
+        counts = draw_counts(runs, self.draws, rng)
+        once = np.ones((1, runs))
+        theta = np.empty((targets, 4))
+        refits = np.empty((self.draws, targets, 4))
+        leverage = np.empty_like(y)
+        forms = []
+        for m, sign in enumerate(law.rising):
+            form = self._choose_form(x[:, m], y[:, m], sign)
             forms.append(form)
-        fitted = evaluate(theta, x)
-        noise = whole_runs((y - fitted) / np.sqrt(1 - pulled), self.draws, rng)
-        said = fit_diagnostics(y, fitted, theta[:, 2] == 0) | held_out_diagnostics(
-            y, y - (y - fitted) / (1 - pulled)
-        )
-        said |= {"source": followed, "form": forms}
-        return replace(plain, theta=theta, refits=draws, noise=noise, diagnostics=said)
+            fit, free = FITS[form]
+            theta[m] = fit(x[:, m], y[:, m], once, sign)[0][0]
+            refits[:, m] = fit(x[:, m], y[:, m], counts, sign)[0]
+            basis, _ = np.linalg.qr(slopes(theta[m], x[:, m])[:, free])
+            leverage[:, m] = np.minimum((basis**2).sum(1), 0.9)
+        missed = y - evaluate(theta, x)
+        noise = draw_whole_runs(missed / np.sqrt(1 - leverage), self.draws, rng)
+        diagnostics = {
+            **measure_fit(y, evaluate(theta, x), theta[:, 2] == 0),
+            **measure_held_out(y, y - missed / (1 - leverage)),
+            "source": sources,
+            "form": forms,
+        }
+        return replace(law, theta=theta, refits=refits, noise=noise, diagnostics=diagnostics)
 
-    def _form(self, x: Array, y: Array, sign: float) -> str:
+    def _choose_form(self, x: Array, y: Array, sign: float) -> str:
+        """Return the form of the lower AICc; a line where the runs are too few for either."""
         if self.form is not None:
             return self.form
+        runs = len(x)
         scores = {}
-        for form, fit, fitted in (("linear", fit_line, 2), ("power", fit_shifted_power, 4)):
-            left = len(x) - fitted - 2
-            if left > 0:
-                missed = max(
-                    float(fit(x, y, np.ones((1, len(x))), sign)[1][0]), 1e-20 * float(y @ y)
-                )
-                scores[form] = len(x) * np.log(missed / len(x)) + 2 * (fitted + 1) * len(x) / left
+        for form, numbers in (("linear", 2), ("power", 4)):
+            left = runs - numbers - 2
+            if left <= 0:
+                continue
+            fit, _ = FITS[form]
+            cost = float(fit(x, y, np.ones((1, runs)), sign)[1][0])
+            # Where a form meets all runs, rounding must not choose.
+            cost = max(cost, 1e-20 * float(y @ y))
+            scores[form] = runs * np.log(cost / runs) + 2 * (numbers + 1) * runs / left
         return min(scores, key=lambda form: scores[form]) if scores else "linear"
 
-    def _followed(
-        self, goals: tuple[str, ...], law: Law, x: Array, y: Array, better: NDArray[np.bool_]
-    ) -> tuple[Array, list[str]]:
-        """What of the law beneath each target follows, as a column (P, M), and its name."""
-        names = (*law.targets, MEAN)
+    def _choose_sources(self, runs: ProxyRuns, law: Law, below: Array) -> tuple[Array, list[str]]:
+        """Return for each target what it follows beneath, as a column (P, M), and its name."""
+        beneath = tuple(law.targets)
+        names = (*beneath, MEAN)
         if self.source is not None and self.source not in names:
             raise UnknownName(kind="target of the law beneath", name=self.source, known=names)
-        columns = np.column_stack(
-            [np.eye(len(law.targets)), np.full(len(law.targets), 1 / len(law.targets))]
-        )
-        picked = []
-        for m, goal in enumerate(goals):
-            name = self.source or (goal if goal in law.targets else None)
-            if name is None:
-                agree = np.array([_agreement(x @ column, y[:, m]) for column in columns.T])
-                directions = np.append(law.lower_is_better, True) == better[m]
-                name = names[int(np.argmax(np.where(directions, agree, -agree)))]
-            picked.append(names.index(name))
-        return columns[:, picked], [names[one] for one in picked]
+        mean = np.full(len(beneath), 1 / len(beneath))
+        columns = np.column_stack([np.eye(len(beneath)), mean])
+        falling = np.append(law.lower_is_better, True)
+        chosen = []
+        for m, target in enumerate(runs.targets):
+            if self.source is not None:
+                chosen.append(names.index(self.source))
+            elif target in beneath:
+                chosen.append(names.index(target))
+            else:
+                y = runs.losses[:, m]
+                agreement = np.array([_rank_correlation(below @ one, y) for one in columns.T])
+                alike = falling == runs.lower_is_better[m]
+                chosen.append(int(np.argmax(np.where(alike, agreement, -agreement))))
+        return columns[:, chosen], [names[one] for one in chosen]
 
 
-def _agreement(x: Array, y: Array) -> float:
-    """Spearman's correlation; 0 where all are equal."""
+def _rank_correlation(x: Array, y: Array) -> float:
+    """Return Spearman's correlation; 0 where all are equal."""
     left, right = (pd.Series(values).rank().to_numpy() - (len(x) + 1) / 2 for values in (x, y))
     size = np.sqrt((left @ left) * (right @ right))
     return float(left @ right / size) if size else 0.0
 
 
-def _spread(law: Law, w: Array) -> Array:
-    """Mean covariance (P, P) of what the law draws at mixtures: how sure it is where the pairs are."""
-    drawn = (
-        law.samples(w[:1000])
-        if hasattr(law, "samples")
-        else np.empty((0, len(w), len(law.targets)))
-    )
+def _covariance(law: Law, w: Array) -> Array:
+    """Return the mean covariance (P, P) of a law's draws at mixtures: its doubt where the pairs are."""
+    drawn = draw_beneath(law, w[:1000])
     if len(drawn) < 2:
         return np.zeros((len(law.targets), len(law.targets)))
     apart = drawn - drawn.mean(0)
-    return np.asarray(
-        np.einsum("bnp,bnq->pq", apart, apart, optimize=True) / ((len(drawn) - 1) * drawn.shape[1]),
-        np.float64,
-    )
+    summed = np.einsum("bnp,bnq->pq", apart, apart, optimize=True)
+    return np.asarray(summed / ((len(drawn) - 1) * drawn.shape[1]), np.float64)

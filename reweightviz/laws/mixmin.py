@@ -1,4 +1,4 @@
-"""MixMin: how well a mixture of one model a domain explains the target's documents; convex, and without a swarm.
+"""MixMin: the likelihood of the target's documents under a mixture of one model a domain; convex, and without a swarm.
 
 Anvith Thudi, Evianne Rovers, Yangjun Ruan, Tristan Thrush and Chris J. Maddison, "MixMin: Finding
 Data Mixtures via Convex Minimization", ICML 2025, https://arxiv.org/abs/2502.10510. Followed: the
@@ -15,25 +15,19 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import InvalidValue, ReweightvizError, UnmetNeed, listed
-from reweightviz.core.types import Array
+from reweightviz.core.types import Array, Single
+from reweightviz.laws._bootstrap import draw_counts, draw_whole_runs
+from reweightviz.laws._diagnostics import measure_fit, measure_held_out
 from reweightviz.laws._mixmin_law import MixMinLaw
-from reweightviz.laws._runs import (
-    checked_directions,
-    checked_runs,
-    fit_diagnostics,
-    held_out_diagnostics,
-    whole_runs,
-)
-
-Single = NDArray[np.float32]
+from reweightviz.laws._runs import check_directions, check_runs
 
 
 @dataclass(frozen=True)
 class MixMin:
-    """Loss of a target under weights p: ``-mean_x log sum_i p_i P_i(x) / length_x``, in nats per token.
+    """Predict a target's loss under weights p: ``-mean_x log sum_i p_i P_i(x) / length_x``, in nats per token.
 
     P_i(x) is the probability of the target's document x under a model trained on domain i alone.
     It is what an ensemble of those models reaches, and what one large model trained on the mixture
@@ -41,7 +35,7 @@ class MixMin:
 
     Args:
         draws: resamples for the interval, B: of the runs where there are runs, else of the
-            documents, which says nothing of the noise of a training run. 0 for none.
+            documents, without the noise of a training run. 0 for none.
         seed: of the resamples.
 
     Example:
@@ -85,30 +79,34 @@ class MixMin:
             lengths: (X,) tokens of the documents, shaped as ``log_probs`` is; the log
                 probabilities are then those of whole documents, as in the paper. When not given
                 they are taken as they are, such as per token.
-            mixtures: (R, K) weights of runs, with
-            losses: (R, M) what they reached: predictions are then their losses on the objective,
-                on a line.
+            mixtures: (R, K) weights of runs, where there are any.
+            losses: (R, M) what they reached; predictions are then on a line through these over the
+                objective.
             lower_is_better: (M,); all true when not given.
 
         Raises:
             ReweightvizError: arrays that do not fit each other, or a document that no domain can
                 make.
         """
-        names, goals = tuple(domains), tuple(targets)
-        logs = tuple(
-            _log_probs(name, part, len(names))
-            for name, part in _parts(goals, "log_probs", log_probs).items()
+        names = tuple(domains)
+        goals = tuple(targets)
+        logs = {
+            target: _check_log_probs(target, part, len(names))
+            for target, part in _by_target(goals, "log_probs", log_probs).items()
+        }
+        tokens = dict.fromkeys(goals) if lengths is None else _by_target(goals, "lengths", lengths)
+        law = MixMinLaw(
+            names,
+            goals,
+            check_directions(lower_is_better, goals),
+            tuple(logs.values()),
+            tuple(_weigh_documents(name, tokens[name], len(own)) for name, own in logs.items()),
+            draws=self.draws,
+            seed=self.seed,
         )
-        tokens = _parts(goals, "lengths", lengths) if lengths is not None else dict.fromkeys(goals)
-        shares = tuple(
-            _shares(name, part, len(own))
-            for (name, part), own in zip(tokens.items(), logs, strict=True)
-        )
-        better = checked_directions(lower_is_better, goals)
-        plain = MixMinLaw(names, goals, better, logs, shares, count=self.draws, seed=self.seed)
         if mixtures is None or losses is None:
-            return plain
-        w, y = checked_runs(
+            return law
+        runs = check_runs(
             "MixMin",
             names,
             goals,
@@ -119,89 +117,98 @@ class MixMin:
             spanning=False,
             parametric=False,
         )
-        return self._on_a_line(plain, w, y)
+        return self._fit_line(law, runs.mixtures, runs.losses)
 
-    def _on_a_line(self, plain: MixMinLaw, w: Array, y: Array) -> MixMinLaw:
-        """The same law with the losses of the runs as a line over the objective, and its bootstrap."""
-        x, rng = plain.predict(w), np.random.default_rng(self.seed)
-        if not np.isfinite(x).all():
-            run = int(np.argmin(np.isfinite(x).all(1)))
+    def _fit_line(self, law: MixMinLaw, w: Array, y: Array) -> MixMinLaw:
+        """Return the law with the losses of the runs as a line over the objective, and its bootstrap."""
+        x = law.predict(w)
+        finite = np.isfinite(x).all(1)
+        if not finite.all():
             raise ReweightvizError(
-                f"run {run} gives no weight to any domain that could make some document: "
-                "drop the run or the document."
+                f"run {int(np.argmin(finite))} gives no weight to any domain that could make some "
+                "document: drop the run or the document."
             )
-        upwards = np.where(plain.lower_is_better, 1.0, -1.0)
-        line = _line(x, y, np.ones((1, len(y))), upwards)[0]
-        fitted = line[:, 0] + line[:, 1] * x
-        counts = rng.multinomial(len(y), np.full(len(y), 1 / len(y)), self.draws).astype(np.float64)
+        rng = np.random.default_rng(self.seed)
+        upwards = np.where(law.lower_is_better, 1.0, -1.0)
+        line = _fit_lines(x, y, np.ones((1, len(y))), upwards)[0]
+        counts = draw_counts(len(y), self.draws, rng)
+        predicted = line[:, 0] + line[:, 1] * x
         apart = (x - x.mean(0)) ** 2
-        pulled = np.minimum(1 / len(y) + apart / np.maximum(apart.sum(0), 1e-300), 0.9)
-        noise = whole_runs((y - fitted) / np.sqrt(1 - pulled), self.draws, rng)
-        flat = line[:, 1] == 0
-        lines = _line(x, y, counts, upwards)
-        said = fit_diagnostics(y, fitted, flat) | held_out_diagnostics(
-            y, y - (y - fitted) / (1 - pulled)
+        leverage = np.minimum(1 / len(y) + apart / np.maximum(apart.sum(0), 1e-300), 0.9)
+        missed = y - predicted
+        return replace(
+            law,
+            line=line,
+            refits=_fit_lines(x, y, counts, upwards),
+            noise=draw_whole_runs(missed / np.sqrt(1 - leverage), self.draws, rng),
+            diagnostics={
+                **measure_fit(y, predicted, line[:, 1] == 0),
+                **measure_held_out(y, y - missed / (1 - leverage)),
+            },
         )
-        return replace(plain, line=line, lines=lines, noise=noise, diagnostics=said)
 
 
-def _line(x: Array, y: Array, counts: Array, upwards: Array) -> Array:
-    """Level and slope (B, M, 2) of y over x, (R, M) each, by least squares with counts (B, R).
+def _fit_lines(x: Array, y: Array, counts: Array, upwards: Array) -> Array:
+    """Return level and slope (B, M, 2) of y over x, (R, M) each, by least squares with counts (B, R).
 
     Where ``upwards`` (M,) is 1 no slope is below 0, where it is -1 none above.
     """
-    middle, weight = x.mean(0), counts / counts.sum(1, keepdims=True)
+    middle = x.mean(0)
+    weight = counts / counts.sum(1, keepdims=True)
     apart = x - middle
-    across, up = weight @ apart, weight @ y
+    across = weight @ apart
+    up = weight @ y
     together = weight @ (apart * y) - across * up
     spread = weight @ apart**2 - across**2
-    told = upwards * np.maximum(upwards * together, 0)
-    slope = np.where(spread > 1e-24 * middle**2, told / np.maximum(spread, 1e-300), 0.0)
+    signed = upwards * np.maximum(upwards * together, 0)
+    slope = np.where(spread > 1e-24 * middle**2, signed / np.maximum(spread, 1e-300), 0.0)
     return np.stack([up - slope * (across + middle), slope], axis=2)
 
 
-def _parts(
-    targets: tuple[str, ...], what: str, given: ArrayLike | Mapping[str, ArrayLike]
+def _by_target(
+    targets: tuple[str, ...], name: str, given: ArrayLike | Mapping[str, ArrayLike]
 ) -> dict[str, Any]:
-    """One array a target."""
+    """Return one array a target."""
     if isinstance(given, Mapping):
         if set(given) != set(targets):
             raise ReweightvizError(
-                f"{what} must hold an array for each of {listed(targets)}; got {listed(given)}."
+                f"{name} must hold an array for each of {listed(targets)}; got {listed(given)}."
             )
-        return {name: given[name] for name in targets}
-    parts: Sequence[Any] = [given] if len(targets) == 1 and np.ndim(given[0]) < 2 else list(given)  # type: ignore[index,arg-type]
+        return {target: given[target] for target in targets}
+    parts: list[Any] = list(given)  # type: ignore[arg-type]
+    # One target's documents may come without a list around them.
+    if len(targets) == 1 and np.ndim(parts[0]) < 2:
+        parts = [given]
     if len(parts) != len(targets):
         raise ReweightvizError(
-            f"{what} must hold an array for each of {len(targets)} targets, as a mapping "
-            "or in their order; "
-            f"got {len(parts)}."
+            f"{name} must hold an array for each of {len(targets)} targets, as a mapping or in "
+            f"their order; got {len(parts)}."
         )
     return dict(zip(targets, parts, strict=True))
 
 
-def _log_probs(name: str, given: ArrayLike, domains: int) -> Single:
+def _check_log_probs(target: str, given: ArrayLike, domains: int) -> Single:
+    """Return the log probabilities (X, K) of one target's documents; -inf is a document that a domain cannot make."""
     logs = np.asarray(given, np.float32)
     if logs.ndim != 2 or not len(logs) or logs.shape[1] != domains:
         raise ReweightvizError(
-            f"MixMin needs log_probs (X, {domains}), one a document and domain; {name!r} "
+            f"MixMin needs log_probs (X, {domains}), one a document and domain; {target!r} "
             f"has shape {logs.shape}."
         )
-    if np.isnan(logs).any() or (logs == np.inf).any():
-        raise ReweightvizError(
-            f"the log_probs of {name!r} must be numbers; "
-            f"{int((np.isnan(logs) | (logs == np.inf)).sum())} are not."
-        )
+    wrong = int((np.isnan(logs) | (logs == np.inf)).sum())
+    if wrong:
+        raise ReweightvizError(f"the log_probs of {target!r} must be numbers; {wrong} are not.")
     return logs
 
 
-def _shares(name: str, lengths: ArrayLike | None, count: int) -> Array:
+def _weigh_documents(target: str, lengths: ArrayLike | None, count: int) -> Array:
+    """Return the share (X,) by which each document counts: 1 / X, or 1 / (X length)."""
     tokens = np.ones(count) if lengths is None else np.asarray(lengths, np.float64)
     if tokens.shape != (count,) or not np.isfinite(tokens).all() or (tokens <= 0).any():
         raise InvalidValue(
             name="lengths",
             value=tokens.shape,
-            expected=f"({count},) numbers of tokens above 0, one a document of {name!r}",
+            expected=f"({count},) numbers of tokens above 0, one a document of {target!r}",
             got=f"shape {tokens.shape}",
         )
     return np.asarray(1 / (count * tokens), np.float64)

@@ -3,11 +3,11 @@
 Mayee F. Chen, Tyler Murray, David Heineman, Matt Jordan, Hannaneh Hajishirzi, Christopher Ré, Luca
 Soldaini and Kyle Lo, "Olmix: A Framework for Data Mixing Throughout LM Development", 2026,
 https://arxiv.org/abs/2602.12237. The curve is that of Jiasheng Ye et al., "Data Mixing Laws:
-    Optimizing Data
-Mixtures by Predicting Language Modeling Performance", ICLR 2025, https://arxiv.org/abs/2403.16952,
-with k = 1, which the simplex makes redundant. Followed: the authors' public code (Huber loss,
-delta 0.02, summed). Ours: the optimiser (Levenberg-Marquardt from starts made from the data,
-instead of L-BFGS from random ones) and the bootstrap with its prediction intervals.
+Optimizing Data Mixtures by Predicting Language Modeling Performance", ICLR 2025,
+https://arxiv.org/abs/2403.16952, with k = 1, which the simplex makes redundant. Followed: the
+authors' public code (Huber loss, delta 0.02, summed). Ours: the optimiser (Levenberg-Marquardt from
+starts made from the data, instead of L-BFGS from random ones) and the bootstrap with its prediction
+intervals.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from typing import ClassVar
 from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnmetNeed
-from reweightviz.laws._log_linear import LogLinearLaw
-from reweightviz.laws._log_linear_fit import fitted_log_linear
+from reweightviz.laws._log_linear_fit import fit_log_linear_law
+from reweightviz.laws._log_linear_law import LogLinearLaw
+from reweightviz.laws._runs import check_runs
 
 
 @dataclass(frozen=True)
 class Olmix:
-    """Loss of target m under weights w: ``exp(log c_m) + exp(t_m.w)``.
+    """Fit one log-linear curve a target, its loss under weights w: ``exp(log c_m) + exp(t_m.w)``.
 
     The interval is that of a new run: refits to losses redrawn with the runs' residuals, plus the
-    residuals of whole runs, each enlarged for the pull of its run on the fit, and all for how
-    little few runs say of the noise. A fit warns with fewer than 3 runs beyond its K + 1 numbers a
+    residuals of whole runs, each enlarged for the leverage of its run on the fit, and all for how
+    little few runs show of the noise. A fit warns with fewer than 3 runs beyond its K + 1 numbers a
     target.
 
     Args:
@@ -42,7 +43,9 @@ class Olmix:
         >>> import numpy as np
         >>> mixtures = np.array([[1, 0], [0, 1], [0.5, 0.5], [0.8, 0.2], [0.3, 0.7]])
         >>> losses = 2 + np.exp(mixtures @ [[1.0], [-1.0]])
-        >>> law = Olmix(draws=0).fit(domains=("web", "code"), targets=("loss",), mixtures=mixtures, losses=losses)
+        >>> law = Olmix(draws=0).fit(
+        ...     domains=("web", "code"), targets=("loss",), mixtures=mixtures, losses=losses
+        ... )
         >>> law.coef.round(3).tolist()
         [[0.693, 1.0, -1.0]]
     """
@@ -86,15 +89,15 @@ class Olmix:
             ReweightvizError: fewer than K + 1 runs, losses that are missing or not above 0, or
                 mixtures that leave a domain's effect undetermined.
         """
-        return fitted_log_linear(
+        runs = check_runs(
             "Olmix",
             domains,
             targets,
             mixtures,
             losses,
             lower_is_better,
-            huber=self.huber,
-            starts=self.starts,
-            draws=self.draws,
-            seed=self.seed,
+            needed=len(tuple(domains)) + 1,
+        )
+        return fit_log_linear_law(
+            runs, huber=self.huber, starts=self.starts, draws=self.draws, seed=self.seed
         )

@@ -13,32 +13,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import InvalidValue, ReweightvizError, UnmetNeed, listed
 from reweightviz.core.types import Array
-from reweightviz.laws._projektor_law import ProjektorLaw, features
-from reweightviz.laws._runs import (
-    checked_directions,
-    checked_given,
-    checked_runs,
-    fit_diagnostics,
-    held_out_diagnostics,
-    whole_runs,
-)
+from reweightviz.laws._bootstrap import draw_counts, draw_whole_runs
+from reweightviz.laws._diagnostics import measure_fit, measure_held_out
+from reweightviz.laws._inputs import check_given
+from reweightviz.laws._projektor_law import ProjektorLaw, tabulate
+from reweightviz.laws._runs import ProxyRuns, check_runs
 from reweightviz.numerics.transport import Distances, cuts
 
 
 @dataclass(frozen=True)
 class Projektor:
-    """Loss of a target at each scale: ``sum_i p_i (a_i + b_i OT(p) + c_i p_i OT(p))``, then a line in log(run_tokens).
+    """Fit a target's loss at each scale: ``sum_i p_i (a_i + b_i OT(p) + c_i p_i OT(p))``, then a line in log(run_tokens).
 
     OT(p) is the transport distance between the documents of the mixture and those of the target.
     Runs of one scale give a law for that scale. The line has no floor: far beyond the runs it
-    leaves what a target can be, which ``beyond`` tells.
+    leaves what a target can be; ``beyond`` finds where.
 
     Args:
         documents: of a domain and of a target, at most, whose transport is solved.
@@ -50,7 +46,10 @@ class Projektor:
     Example:
         >>> mixtures = np.random.default_rng(0).dirichlet(np.ones(2), 20)
         >>> losses = 2 + mixtures @ [[1.0], [3.0]]
-        >>> law = Projektor().fit(domains=("web", "code"), targets=("loss",), mixtures=mixtures, losses=losses, domain_distances=[1, 3])
+        >>> law = Projektor().fit(
+        ...     domains=("web", "code"), targets=("loss",), mixtures=mixtures, losses=losses,
+        ...     domain_distances=[1, 3],
+        ... )
         >>> law.predict([[0.5, 0.5]]).round(6).tolist()
         [[4.0]]
     """
@@ -107,122 +106,113 @@ class Projektor:
             ReweightvizError: fewer than 3K runs at a scale, no documents, or losses that are
                 missing.
         """
-        names, goals = tuple(domains), tuple(targets)
-        needed = 3 * len(names)
-        w, y = checked_runs(
+        needed = 3 * len(tuple(domains))
+        runs = check_runs(
             "Projektor",
-            names,
-            goals,
+            domains,
+            targets,
             mixtures,
             losses,
+            lower_is_better,
             needed=needed,
             positive=False,
             spanning=False,
         )
-        w = w / w.sum(1, keepdims=True)
-        tokens = (
-            np.ones(len(w))
-            if run_tokens is None
-            else checked_given("Projektor", "run_tokens", run_tokens, len(w))
-        )
+        w = runs.mixtures
+        tokens = np.ones(len(w))
+        if run_tokens is not None:
+            tokens = check_given("Projektor", "run_tokens", run_tokens, w.shape)
         scales, scale = np.unique(tokens, return_inverse=True)
-        fewest = int(np.bincount(scale).argmin())
-        if np.bincount(scale)[fewest] < needed:
+        counts = np.bincount(scale)
+        fewest = int(counts.argmin())
+        if counts[fewest] < needed:
             raise ReweightvizError(
                 f"Projektor fits {needed} numbers at each scale and needs as many runs there; "
-                f"at {scales[fewest]:g} tokens there are {np.bincount(scale)[fewest]}."
+                f"at {scales[fewest]:g} tokens there are {counts[fewest]}."
             )
-        distances = self._distances(names, goals, w, embedding, target_embedding, domain_distances)
-        better = checked_directions(lower_is_better, goals)
-        plain = ProjektorLaw(
-            names, goals, better, distances, scales, np.empty((len(scales), len(goals), needed))
-        )
-        return self._fitted(plain, w, y, scale)
+        runs = runs._replace(mixtures=w / w.sum(1, keepdims=True))
+        if domain_distances is None:
+            distances = self._solve_distances(runs, embedding, target_embedding)
+        else:
+            distances = _given_distances(runs, domain_distances)
+        return self._fit_scales(runs, distances, scales, scale)
 
-    def _fitted(
-        self, law: ProjektorLaw, w: Array, y: Array, scale: NDArray[np.int64]
-    ) -> ProjektorLaw:
-        rng, shape = np.random.default_rng(self.seed), law.coef.shape
-        coef, draws = np.empty(shape), np.empty((self.draws, *shape))
-        fitted, pulled = np.empty_like(y), np.empty_like(y)
-        for one in range(shape[0]):
-            rows = np.flatnonzero(scale == one)
-            counts = rng.multinomial(
-                len(rows), np.full(len(rows), 1 / len(rows)), self.draws
-            ).astype(np.float64)
-            for m, distance in enumerate(law.distances):
-                table = features(w[rows], distance)
-                coef[one, m], draws[:, one, m], fitted[rows, m], pulled[rows, m] = _least_squares(
-                    table, y[rows, m], counts
-                )
-        noise = whole_runs((y - fitted) / np.sqrt(1 - pulled), self.draws, rng)
-        said = fit_diagnostics(y, fitted, np.zeros(shape[1], bool)) | held_out_diagnostics(
-            y, y - (y - fitted) / (1 - pulled)
-        )
-        said["degenerate"] = [r2 is not None and r2 <= 0 for r2 in said["r2"]]
-        shares = (~law.lower_is_better) & (y.min(0) >= 0) & (y.max(0) <= 1)
-        return ProjektorLaw(
-            law.domains,
-            law.targets,
-            law.lower_is_better,
-            law.distances,
-            law.scales,
-            coef,
-            draws.astype(np.float32),
-            noise.astype(np.float32),
-            shares,
-            said,
-        )
-
-    def _distances(
+    def _fit_scales(
         self,
-        names: tuple[str, ...],
-        goals: tuple[str, ...],
-        w: Array,
-        embedding: Any,
-        target_embedding: Any,
-        domain_distances: ArrayLike | None,
+        runs: ProxyRuns,
+        distances: tuple[Distances, ...],
+        scales: Array,
+        scale: NDArray[np.int64],
+    ) -> ProjektorLaw:
+        """Fit the runs of each scale by themselves; ``scale`` (R,) is the number of a run's."""
+        rng = np.random.default_rng(self.seed)
+        w, y = runs.mixtures, runs.losses
+        shape = (len(scales), len(runs.targets), 3 * len(runs.domains))
+        coef = np.empty(shape)
+        refits = np.empty((self.draws, *shape))
+        predicted = np.empty_like(y)
+        leverage = np.empty_like(y)
+        for s in range(len(scales)):
+            rows = np.flatnonzero(scale == s)
+            counts = draw_counts(len(rows), self.draws, rng)
+            for m, distance in enumerate(distances):
+                fit = _fit_least_squares(tabulate(w[rows], distance), y[rows, m], counts)
+                coef[s, m] = fit.coef
+                refits[:, s, m] = fit.refits
+                predicted[rows, m] = fit.predicted
+                leverage[rows, m] = fit.leverage
+        missed = y - predicted
+        noise = draw_whole_runs(missed / np.sqrt(1 - leverage), self.draws, rng)
+        held_out = measure_held_out(y, y - missed / (1 - leverage))
+        diagnostics = measure_fit(y, predicted, np.zeros(shape[1], bool))
+        diagnostics["degenerate"] = [r2 is not None and r2 <= 0 for r2 in diagnostics["r2"]]
+        is_share = ~runs.lower_is_better & (y.min(0) >= 0) & (y.max(0) <= 1)
+        return ProjektorLaw(
+            runs.domains,
+            runs.targets,
+            runs.lower_is_better,
+            distances,
+            scales,
+            coef,
+            refits.astype(np.float32),
+            noise.astype(np.float32),
+            is_share,
+            diagnostics | held_out,
+        )
+
+    def _solve_distances(
+        self, runs: ProxyRuns, embedding: Any, target_embedding: Any
     ) -> tuple[Distances, ...]:
-        """The distance to each target."""
-        if domain_distances is not None:
-            told = np.asarray(domain_distances, np.float64)
-            if (
-                told.shape not in ((len(names),), (len(goals), len(names)))
-                or not np.isfinite(told).all()
-            ):
-                raise InvalidValue(
-                    name="domain_distances",
-                    value=told.shape,
-                    expected=f"({len(names)},) or ({len(goals)}, {len(names)}) numbers",
-                    got=f"shape {told.shape}",
-                )
-            found = [Distances(row[None], np.zeros(1)) for row in np.atleast_2d(told)]
-            return tuple(found * len(goals) if told.ndim == 1 else found)
+        """Return the distance to each target, from the transports of some mixtures."""
         if embedding is None or target_embedding is None:
             raise ReweightvizError(
-                "Projektor needs embedding (documents of each domain) and "
-                "target_embedding, or domain_distances."
+                "Projektor needs embedding (documents of each domain) and target_embedding, or "
+                "domain_distances."
             )
         rng = np.random.default_rng(self.seed)
+        domains = len(runs.domains)
         sources = [
-            self._some(part, rng) for part in _by_name("embedding", names, embedding).values()
+            self._pick_documents(part, rng)
+            for part in _by_name("embedding", runs.domains, embedding)
         ]
-        own = isinstance(target_embedding, Mapping)
-        ends = (
-            _by_name("target_embedding", goals, target_embedding) if own else {"": target_embedding}
+        shared = not isinstance(target_embedding, Mapping)
+        parts = [target_embedding]
+        if not shared:
+            parts = _by_name("target_embedding", runs.targets, target_embedding)
+        # The corners and the middle first, then the runs among as many other mixtures.
+        others = np.concatenate(
+            [runs.mixtures, rng.dirichlet(np.ones(domains), len(runs.mixtures))]
         )
-        others = rng.permutation(np.concatenate([w, rng.dirichlet(np.ones(len(names)), len(w))]))
-        mixtures = np.concatenate(
-            [np.eye(len(names)), np.full((1, len(names)), 1 / len(names)), others]
-        )[: max(self.cuts, len(names))]
-        solved = [
-            cuts(sources, self._some(part, rng), mixtures, entropy=self.entropy)
-            for part in ends.values()
+        first = [np.eye(domains), np.full((1, domains), 1 / domains)]
+        mixtures = np.concatenate([*first, rng.permutation(others)])[: max(self.cuts, domains)]
+        distances = [
+            cuts(sources, self._pick_documents(part, rng), mixtures, entropy=self.entropy)
+            for part in parts
         ]
-        return tuple(solved if own else solved * len(goals))
+        return tuple(distances * len(runs.targets) if shared else distances)
 
-    def _some(self, given: ArrayLike, rng: np.random.Generator) -> Array:
-        """At most so many documents, unit length left as it is."""
+    def _pick_documents(self, given: ArrayLike, rng: np.random.Generator) -> Array:
+        """Return at most so many documents, in their order and of their length."""
         rows = np.asarray(given, np.float64)
         if rows.ndim != 2 or not len(rows) or not np.isfinite(rows).all():
             raise InvalidValue(
@@ -234,37 +224,65 @@ class Projektor:
         return rows[np.sort(rng.permutation(len(rows))[: self.documents])]
 
 
-def _least_squares(table: Array, y: Array, counts: Array) -> tuple[Array, Array, Array, Array]:
-    """Coefficients (P,), those of B resamples (B, P), fitted values (R,) and the pull of each run on its own (R,)."""
+class _LeastSquares(NamedTuple):
+    """Coefficients (P,), those of B resamples (B, P), predictions (R,) and the leverage of each run (R,)."""
+
+    coef: Array
+    refits: Array
+    predicted: Array
+    leverage: Array
+
+
+def _fit_least_squares(table: Array, y: Array, counts: Array) -> _LeastSquares:
+    """Fit y (R,) to a table (R, P) whose columns may depend on each other; ``counts`` (B, R) of the resamples."""
     size = np.maximum(np.sqrt((table**2).mean(0)), 1e-300)
-    scaled = table / size
-    left, values, right = np.linalg.svd(scaled, full_matrices=False)
-    kept = values > 1e-9 * values.max()
-    left, values, right = left[:, kept], values[kept], right[kept]
-    fitted = left @ (left.T @ y)
-    coef = right.T @ ((left.T @ y) / values)
-    # A resample moves the fit in the kept directions; a little ridge holds those that it leaves
+    left, values, right = np.linalg.svd(table / size, full_matrices=False)
+    usable = values > 1e-9 * values.max()
+    left = left[:, usable]
+    values = values[usable]
+    right = right[usable]
+    along = left.T @ y
+    predicted = left @ along
+    coef = right.T @ (along / values)
+    # A resample moves the fit in the usable directions; a little ridge holds those that it leaves
     # open.
-    normal = np.einsum("br,rp,rq->bpq", counts, left, left, optimize=True) + 1e-3 * np.eye(
-        len(values)
-    )
-    moved = np.linalg.solve(normal, ((counts * (y - fitted)) @ left)[:, :, None])[:, :, 0]
-    return (
-        coef / size,
-        (coef + (moved / values) @ right) / size,
-        fitted,
-        np.minimum((left**2).sum(1), 0.9),
+    ridge = 1e-3 * np.eye(len(values))
+    normal = np.einsum("br,rp,rq->bpq", counts, left, left, optimize=True) + ridge
+    pushed = (counts * (y - predicted)) @ left
+    moved = np.linalg.solve(normal, pushed[:, :, None])[:, :, 0]
+    return _LeastSquares(
+        coef=coef / size,
+        refits=(coef + (moved / values) @ right) / size,
+        predicted=predicted,
+        leverage=np.minimum((left**2).sum(1), 0.9),
     )
 
 
-def _by_name(what: str, names: tuple[str, ...], given: Any) -> dict[str, Any]:
+def _given_distances(runs: ProxyRuns, domain_distances: ArrayLike) -> tuple[Distances, ...]:
+    """Return the distance to each target as the mean of the domains' distances."""
+    targets = len(runs.targets)
+    domains = len(runs.domains)
+    far = np.asarray(domain_distances, np.float64)
+    if far.shape not in ((domains,), (targets, domains)) or not np.isfinite(far).all():
+        raise InvalidValue(
+            name="domain_distances",
+            value=far.shape,
+            expected=f"({domains},) or ({targets}, {domains}) numbers",
+            got=f"shape {far.shape}",
+        )
+    distances = [Distances(row[None], np.zeros(1)) for row in np.atleast_2d(far)]
+    return tuple(distances * targets if far.ndim == 1 else distances)
+
+
+def _by_name(what: str, names: tuple[str, ...], given: Any) -> list[Any]:
+    """Return the arrays in the order of the names."""
     if isinstance(given, Mapping):
         if absent := [name for name in names if name not in given]:
             raise ReweightvizError(f"{what} lacks {listed(absent)}; it has {listed(given)}.")
-        return {name: given[name] for name in names}
+        return [given[name] for name in names]
     if len(given) != len(names):
         raise ReweightvizError(
-            f"{what} must hold an array for each of {len(names)}, as a mapping or in "
-            f"their order; got {len(given)}."
+            f"{what} must hold an array for each of {len(names)}, as a mapping or in their order; "
+            f"got {len(given)}."
         )
-    return dict(zip(names, given, strict=True))
+    return list(given)

@@ -20,26 +20,28 @@ from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnknownName, UnmetNeed
 from reweightviz.core.types import Array
-from reweightviz.laws._ensemble_law import EnsembleLaw
-from reweightviz.laws._regressors import LinearRegressor, Regressor, boosted
-from reweightviz.laws._runs import (
-    checked_directions,
-    checked_runs,
-    fit_diagnostics,
-    fold_of_runs,
-    held_out_diagnostics,
+from reweightviz.laws._diagnostics import (
+    assign_folds,
+    explains_nothing,
+    measure_fit,
+    measure_held_out,
 )
+from reweightviz.laws._ensemble_law import EnsembleLaw
+from reweightviz.laws._regressors import LinearRegressor, Regressor, fit_trees
+from reweightviz.laws._runs import check_runs
 
 STEP = 0.05
-"""Learning rate of the models that leave runs out, where the law's is smaller: with as many times fewer trees they miss runs by the
-same amounts, and answer while one drags."""
+"""Learning rate of the models that leave runs out, where the law's is smaller.
+
+With as many times fewer trees they miss runs by the same amounts, and answer while one drags.
+"""
 RUNS_A_LEAF = 25
-"""LightGBM asks for 20 runs a leaf; with fewer than 500 runs, for a 25th of them."""
+"""LightGBM takes 20 runs a leaf or more; with fewer than 500 runs, a 25th of them."""
 
 
 @dataclass(frozen=True)
 class RegMix:
-    """Loss of each target by a regressor of its own, with the search for a mixture that the paper makes.
+    """Fit a regressor a target, with the search for a mixture that the paper makes.
 
     Trees follow sharp bends that a curve misses, and predict nothing beyond the runs: outside
     their hull they stay flat.
@@ -59,7 +61,9 @@ class RegMix:
     Example:
         >>> mixtures = np.array([[1, 0], [0, 1], [0.5, 0.5], [0.8, 0.2], [0.3, 0.7], [0.1, 0.9]])
         >>> losses = 3 - mixtures[:, :1]
-        >>> law = RegMix(model="linear", folds=2).fit(domains=("web", "code"), targets=("loss",), mixtures=mixtures, losses=losses)
+        >>> law = RegMix(model="linear", folds=2).fit(
+        ...     domains=("web", "code"), targets=("loss",), mixtures=mixtures, losses=losses
+        ... )
         >>> law.predict([[0.25, 0.75]]).round(6).tolist()
         [[2.75]]
         >>> law.propose(draws=1000, top=10).round(1).tolist()
@@ -80,12 +84,8 @@ class RegMix:
     def __post_init__(self) -> None:
         if self.model not in ("lightgbm", "linear"):
             raise UnknownName(kind="model of RegMix", name=self.model, known=("lightgbm", "linear"))
-        if (
-            self.trees < 1
-            or not self.rate > 0
-            or self.leaves < 2
-            or (self.least is not None and self.least < 1)
-        ):
+        smallest = 1 if self.least is None else self.least
+        if self.trees < 1 or not self.rate > 0 or self.leaves < 2 or smallest < 1:
             raise UnmetNeed(
                 name="RegMix",
                 value=(self.trees, self.least, self.rate, self.leaves),
@@ -121,51 +121,61 @@ class RegMix:
             ReweightvizError: one domain, too few runs, losses that are missing, or mixtures that
                 do not vary.
         """
-        names, goals, linear = tuple(domains), tuple(targets), self.model == "linear"
-        if len(names) < 2:
+        domains = tuple(domains)
+        if len(domains) < 2:
             raise UnmetNeed(
                 name="RegMix",
-                value=len(names),
+                value=len(domains),
                 expected="2 domains or more, as it learns what the weights do",
             )
-        w, y = checked_runs(
+        linear = self.model == "linear"
+        runs = check_runs(
             f"RegMix(model={self.model!r})",
-            names,
-            goals,
+            domains,
+            targets,
             mixtures,
             losses,
+            lower_is_better,
             positive=False,
             spanning=linear,
-            needed=len(names) + 1 if linear else 6,
+            needed=len(domains) + 1 if linear else 6,
             parametric=linear,
         )
-        fold = fold_of_runs(w, self.folds, self.seed) if self.folds else np.empty(0, np.int64)
-        model = self._models([(w, y)])[0]
-        kept = [fold != left for left in range(fold.max(initial=-1) + 1)]
-        folds = self._models([(w[rows], y[rows]) for rows in kept], max(1, int(STEP / self.rate)))
-        residuals = np.empty((len(fold), len(goals)))
-        for left, unseeing in enumerate(folds):
-            residuals[fold == left] = y[fold == left] - unseeing.predict(w[fold == left])
-        unseen = held_out_diagnostics(y, y - residuals) if len(fold) else {}
-        said = fit_diagnostics(
-            y,
-            model.predict(w),
-            [r2 is not None and r2 <= 0 for r2 in unseen.get("held_out_r2", [None] * len(goals))],
-        )
+        w, y = runs.mixtures, runs.losses
+        model = self._fit_models([(w, y)])[0]
+        folds: Sequence[Regressor] = ()
+        fold = np.empty(0, np.int64)
+        residuals = np.empty((0, len(runs.targets)))
+        degenerate = [False] * len(runs.targets)
+        held_out = {}
+        if self.folds:
+            fold = assign_folds(w, self.folds, self.seed)
+            seen = [fold != part for part in range(fold.max() + 1)]
+            tables = [(w[rows], y[rows]) for rows in seen]
+            folds = self._fit_models(tables, max(1, int(STEP / self.rate)))
+            residuals = np.empty_like(y)
+            for rows, unseeing in zip(seen, folds, strict=True):
+                residuals[~rows] = y[~rows] - unseeing.predict(w[~rows])
+            held_out = measure_held_out(y, y - residuals)
+            degenerate = explains_nothing(held_out)
+        diagnostics = measure_fit(y, model.predict(w), degenerate)
         return EnsembleLaw(
-            names,
-            goals,
-            checked_directions(lower_is_better, goals),
+            runs.domains,
+            runs.targets,
+            runs.lower_is_better,
             model,
             tuple(folds),
             residuals,
             fold,
-            said | unseen,
+            diagnostics | held_out,
         )
 
-    def _models(self, tables: list[tuple[Array, Array]], stride: int = 1) -> Sequence[Regressor]:
-        if self.model == "linear" or not tables:
-            return [LinearRegressor.fitted(*table) for table in tables]
+    def _fit_models(
+        self, tables: list[tuple[Array, Array]], stride: int = 1
+    ) -> Sequence[Regressor]:
+        """Fit a model to each table of weights and losses, with fewer trees by ``stride``."""
+        if self.model == "linear":
+            return [LinearRegressor.fit(*table) for table in tables]
         least = self.least or min(20, max(1, len(tables[0][0]) // RUNS_A_LEAF))
         settings = {
             "objective": "regression",
@@ -175,4 +185,4 @@ class RegMix:
             "min_data_in_bin": min(3, least),
             "seed": self.seed,
         }
-        return boosted(tables, trees=max(1, self.trees // stride), settings=settings)
+        return fit_trees(tables, trees=max(1, self.trees // stride), settings=settings)

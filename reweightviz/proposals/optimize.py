@@ -93,7 +93,7 @@ def optimize(
 
     Example:
         >>> import numpy as np
-        >>> from reweightviz.laws._log_linear import LogLinearLaw
+        >>> from reweightviz.laws._log_linear_law import LogLinearLaw
         >>> curves = np.array([[0, -1.0, -3.0], [0, -2.0, 0.0]])
         >>> law = LogLinearLaw(("web", "code"), ("a", "b"), np.ones(2, bool), curves)
         >>> mixture = optimize(law, kl=0, caps={"b": 1.15})

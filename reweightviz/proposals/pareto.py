@@ -74,7 +74,7 @@ def pareto(
         how it was found, which targets are better high, and what is predicted for the references.
 
     Example:
-        >>> from reweightviz.laws._log_linear import LogLinearLaw
+        >>> from reweightviz.laws._log_linear_law import LogLinearLaw
         >>> curves = np.array([[0, -1.0, -3.0], [0, -2.0, 0.0]])
         >>> law = LogLinearLaw(("web", "code"), ("a", "b"), np.ones(2, bool), curves)
         >>> front = pareto(law, ["a", "b"], points=5, kl=0)

@@ -14,7 +14,7 @@ SIX = """
 import numpy as np, time
 from pathlib import Path
 import reweightviz as rv
-from reweightviz.laws._log_linear import LogLinearLaw
+from reweightviz.laws._log_linear_law import LogLinearLaw
 
 rng = np.random.default_rng(0)
 names = ["web", "code", "math", "news", "law", "chat"]

@@ -7,7 +7,7 @@ from lab import Lab
 CELL = """
 import numpy as np
 from reweightviz.proposals.pareto import pareto
-from reweightviz.laws._log_linear import LogLinearLaw
+from reweightviz.laws._log_linear_law import LogLinearLaw
 from reweightviz.widgets.front.pareto import ParetoFront
 
 rng = np.random.default_rng(0)

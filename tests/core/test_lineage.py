@@ -8,7 +8,7 @@ import pytest
 import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.lineage import Lineage, natural_inside
-from reweightviz.laws._log_linear import LogLinearLaw
+from reweightviz.laws._log_linear_law import LogLinearLaw
 from reweightviz.widgets.editor.mixture_editor import MixtureEditor
 
 LAW = LogLinearLaw(
@@ -242,7 +242,7 @@ def test_the_law_s_optimum_carries_its_warnings():
         LAW.targets,
         np.ones(2, bool),
         LAW.coef,
-        draws=np.stack([LAW.coef, LAW.coef[:, [0, 2, 1]]] * 10),
+        refits=np.stack([LAW.coef, LAW.coef[:, [0, 2, 1]]] * 10),
         noise=np.random.default_rng(0).normal(0, 1, (20, 2)),
     )
     x = rv.Explorer(tokens={"web": 3e11, "code": 1e11}, law=noisy)

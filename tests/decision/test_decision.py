@@ -12,7 +12,7 @@ import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.sources import Source, Sources
 from reweightviz.decision.facts import facts
-from reweightviz.laws._log_linear import LogLinearLaw
+from reweightviz.laws._log_linear_law import LogLinearLaw
 
 MIXTURE = rv.Mixture(
     {"web": 0.5, "code": 0.375, "math": 0.125},

@@ -16,7 +16,7 @@ from reweightviz.figures.replay import (
     consequences,
     replay_figure,
 )
-from reweightviz.laws._log_linear import LogLinearLaw
+from reweightviz.laws._log_linear_law import LogLinearLaw
 
 DOMAINS = ("web", "code", "<math>", "json")
 

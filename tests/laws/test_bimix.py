@@ -6,7 +6,8 @@ from scipy.optimize import minimize
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.protocols import ConvexLaw
-from reweightviz.laws._curves import CURVES, Points
+from reweightviz.laws._curves import CURVES
+from reweightviz.laws._inputs import Inputs
 from reweightviz.laws.bimix import BiMix
 from reweightviz.numerics.separable import minimise_powers
 
@@ -66,7 +67,7 @@ def test_slopes_are_those_of_the_values(told, every):
     kind = f"bimix{'-every-domain' if every else ''}{'-tokens' if told else ''}"
     theta = rng.uniform(0.1, 0.9, (4, (6 if every else 2) + 2 * told))
     fixed = {"least": np.array(1e-4), "unit": np.array(1e9), "own": np.array([0, 2, 1, 0.0])}
-    points = Points(
+    points = Inputs(
         rng.dirichlet(np.ones(3), 9),
         {"run_tokens": rng.uniform(1e8, 1e10, 9)} if told else {},
         fixed,

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.laws._curves import CURVES, Points
+from reweightviz.laws._curves import CURVES
+from reweightviz.laws._inputs import Inputs
 from reweightviz.laws.data_filtering import DataFiltering
 from reweightviz.laws.double_power_law import DoublePowerLaw
 from reweightviz.numerics.effective_data import utility_loss
@@ -19,7 +20,7 @@ FLOOR, FACTOR = np.array([1.0, 1.4]), np.array([2.0, 2.5])
 
 def truth(mixtures, tokens, available):
     theta = np.column_stack([FLOOR, np.log(FACTOR), [np.log(1e-3)] * 2, UTILITY, 1 / HALF_LIFE])
-    points = Points(
+    points = Inputs(
         mixtures,
         {"run_tokens": tokens, "available": np.broadcast_to(available, mixtures.shape)},
         {"unit": np.array(1e9)},
@@ -51,7 +52,7 @@ def test_pools_of_one_size_mixed_evenly_are_those_of_the_paper():
     for pools in (1, 2, 3):
         theta = np.array([[0.1, 0.0, 0.0, *utilities[:pools], *(1 / np.array(half_lives[:pools]))]])
         for samples in (30.0, 100.0, 350.0, 2000.0):
-            points = Points(
+            points = Inputs(
                 np.full((1, pools), 1 / pools),
                 {"run_tokens": np.array([samples]), "available": np.full((1, pools), each)},
                 {"unit": np.array(1.0)},
@@ -67,7 +68,7 @@ def test_pools_of_one_size_mixed_evenly_are_those_of_the_paper():
 def test_slopes_are_those_of_the_values():
     rng = np.random.default_rng(0)
     theta = np.column_stack([FLOOR, np.log(FACTOR), [-5.0, -3.0], UTILITY, 1 / HALF_LIFE])
-    points = Points(
+    points = Inputs(
         rng.dirichlet(np.ones(3), 9),
         {"run_tokens": rng.uniform(5e8, 8e9, 9), "available": np.full((9, 3), 3e8)},
         {"unit": np.array(1e9)},
@@ -184,7 +185,7 @@ def test_double_power_slopes_are_those_of_the_values(told):
     rng = np.random.default_rng(0)
     kind = "double-power-law-data" if told else "double-power-law"
     theta = rng.uniform(0.2, 0.9, (3, 7 if told else 5))
-    points = Points(
+    points = Inputs(
         rng.dirichlet(np.ones(3), 9),
         {"available": rng.uniform(1e6, 1e8, (9, 3))} if told else {},
         {"least": np.array(1e-4), "own": np.array([2.0, 0, 1]), "unit": np.array(1e7)},

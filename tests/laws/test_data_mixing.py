@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.protocols import ConvexLaw
 from reweightviz.laws._curve_law import ConvexCurveLaw, CurveLaw
-from reweightviz.laws._log_linear import LogLinearLaw
+from reweightviz.laws._log_linear_law import LogLinearLaw
 from reweightviz.laws._nested import extrapolate
 from reweightviz.laws.data_mixing import DataMixing
 from reweightviz.readers.swarms import two_tables as swarms

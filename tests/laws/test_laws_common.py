@@ -11,7 +11,7 @@ from reweightviz import laws
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.protocols import BrowserForm, ConvexLaw, Law, LawSpec, needs
 from reweightviz.core.types import SIGNALS
-from reweightviz.laws._restore import restored
+from reweightviz.laws._restore import restore_law
 
 SPECS = [getattr(laws, name)() for name in laws.__all__]
 DOMAINS = ('a "quoted"', "b <b>", "c é🙂")
@@ -225,7 +225,7 @@ def test_browser_form_is_of_a_known_kind(law):
 
 
 def test_any_law_is_restored_by_its_kind(law):
-    again = restored(json.loads(json.dumps(law.to_dict(), allow_nan=False)))
+    again = restore_law(json.loads(json.dumps(law.to_dict(), allow_nan=False)))
     weights = np.random.default_rng(4).dirichlet(np.ones(3), 5)
     assert type(again) is type(law)
     np.testing.assert_array_equal(

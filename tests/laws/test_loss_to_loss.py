@@ -201,7 +201,7 @@ class Scaled:
             {"domains": ("web", "code", "maths")},
             "the runs and the law beneath name different domains",
         ),
-        ({"law": Scaled()}, r"takes run_tokens: hold them with law.at\(...\)"),
+        ({"law": Scaled()}, r"takes 'run_tokens': hold them with law.at\(...\)"),
         ({"proxy_losses": np.ones((20, 3))}, r"proxy_losses must be \(20, 2\) finite numbers"),
         ({"mixtures": np.eye(3)[:2], "losses": np.ones((2, 2))}, "needs at least 3 runs; got 2"),
     ],

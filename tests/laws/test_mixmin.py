@@ -179,7 +179,7 @@ def test_runs_put_the_objective_on_a_line():
         domains=NAMES, targets=("t",), log_probs=logs, mixtures=mixtures, losses=9 - losses
     )
     assert unrelated.diagnostics["degenerate"] == [True]
-    with pytest.raises(ReweightvizError, match="says nothing of the best mixture"):
+    with pytest.raises(ReweightvizError, match="does not show the best mixture"):
         unrelated.minimise()
 
 

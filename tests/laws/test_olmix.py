@@ -10,8 +10,8 @@ from scipy.stats import spearmanr
 
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.laws import Olmix
-from reweightviz.laws._log_linear import LogLinearLaw
-from reweightviz.laws._runs import fold_of_runs
+from reweightviz.laws._diagnostics import assign_folds
+from reweightviz.laws._log_linear_law import LogLinearLaw
 from reweightviz.readers.swarms import two_tables as swarms
 
 TOKEN_PRIOR = [
@@ -59,7 +59,7 @@ def test_known_coefficients_are_recovered():
     floor, slopes = truth()
     law = fitted(*swarm())
     np.testing.assert_allclose(law.coef, np.column_stack([np.log(floor), slopes]), atol=1e-4)
-    np.testing.assert_allclose(law.draws, np.broadcast_to(law.coef, law.draws.shape), atol=1e-3)
+    np.testing.assert_allclose(law.refits, np.broadcast_to(law.coef, law.refits.shape), atol=1e-3)
     np.testing.assert_allclose(law.diagnostics["r2"], 1)
     assert not any(law.diagnostics["degenerate"])
 
@@ -86,9 +86,9 @@ def test_seeds_repeat_and_differ():
     first, again, other = (
         fitted(mixtures, losses, spec=Olmix(draws=10, seed=seed)) for seed in (0, 0, 1)
     )
-    np.testing.assert_array_equal(first.draws, again.draws)
+    np.testing.assert_array_equal(first.refits, again.refits)
     np.testing.assert_array_equal(first.noise, again.noise)
-    assert (first.draws != other.draws).any()
+    assert (first.refits != other.refits).any()
 
 
 @pytest.mark.parametrize("noise", [0.005, 0.05])
@@ -127,7 +127,7 @@ def test_hardly_more_runs_than_numbers_are_warned_of():
 
 def test_the_error_on_runs_left_out_is_that_of_fitting_without_them():
     mixtures, losses = swarm(runs=50, noise=0.02)
-    said, fold = fitted(mixtures, losses).diagnostics, fold_of_runs(mixtures, 5, 0)
+    said, fold = fitted(mixtures, losses).diagnostics, assign_folds(mixtures, 5, 0)
     missed = np.empty_like(losses)
     for part in range(5):
         out = fold == part
@@ -189,7 +189,7 @@ def test_a_floor_that_runs_to_zero_is_flagged_and_stays_finite():
     law = fitted(mixtures, losses)
     assert law.diagnostics["degenerate"] == [True]
     assert np.isfinite(law.coef).all()
-    assert np.isfinite(law.draws).all()
+    assert np.isfinite(law.refits).all()
 
 
 @pytest.mark.parametrize(

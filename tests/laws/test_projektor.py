@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import linprog
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.laws._projektor_law import ProjektorLaw, features, on_the_line
+from reweightviz.laws._projektor_law import ProjektorLaw, project, tabulate
 from reweightviz.laws.projektor import Projektor
 from reweightviz.numerics.transport import Distances, cuts, potentials, squared_distances
 
@@ -30,7 +30,7 @@ def swarm(count=60, noise=0.0, scales=(1e9,), seed=0):
     coef = np.random.default_rng(8).normal(0, 0.3, (9, 2))
     losses = (
         3
-        + features(mixtures, Distances(FAR[None], np.zeros(1))) @ coef
+        + tabulate(mixtures, Distances(FAR[None], np.zeros(1))) @ coef
         - 0.2 * np.log(tokens / 1e9)[:, None]
     )
     return {
@@ -126,7 +126,7 @@ def test_points_on_a_line_have_a_closed_form():
 )
 def test_projection_to_more_data():
     values = np.array([0.40, 0.45])
-    line = on_the_line(np.array([1000.0, 1500.0]), np.array([10000.0, 1000.0, 1500.0, 300_000.0]))
+    line = project(np.array([1000.0, 1500.0]), np.array([10000.0, 1000.0, 1500.0, 300_000.0]))
     np.testing.assert_allclose(line[:3] @ values, [0.683944, 0.40, 0.45], atol=5e-7)
     mixtures = np.random.default_rng(0).dirichlet(np.ones(2), 40)
     tokens = np.repeat([1000.0, 1500.0], 20)
@@ -156,11 +156,11 @@ def test_known_coefficients_are_recovered_and_projected():
         law.predict(given["mixtures"], run_tokens=given["run_tokens"]), given["losses"], atol=1e-7
     )
     np.testing.assert_allclose(at_one - at_ten, 0.2 * np.log(10), atol=1e-7)
-    with pytest.raises(ReweightvizError, match="takes run_tokens beside the weights; got none"):
+    with pytest.raises(ReweightvizError, match="takes 'run_tokens' beside the weights; got none"):
         law.predict(weights)
     one = Projektor().fit(**swarm())
     assert one.given == ()
-    with pytest.raises(ReweightvizError, match="takes the weights alone; got run_tokens"):
+    with pytest.raises(ReweightvizError, match="takes the weights alone; got 'run_tokens'"):
         one.predict(weights, run_tokens=1e9)
 
 

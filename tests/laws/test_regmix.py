@@ -7,9 +7,9 @@ import pytest
 from scipy.stats import spearmanr
 
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.laws._diagnostics import assign_folds
 from reweightviz.laws._ensemble_law import EnsembleLaw
 from reweightviz.laws._regressors import TreeRegressor
-from reweightviz.laws._runs import fold_of_runs
 from reweightviz.laws.regmix import RegMix
 from reweightviz.readers.swarms import two_tables as swarms
 
@@ -143,10 +143,10 @@ def test_a_draw_is_one_model_and_one_run():
 
 def test_repeats_of_a_mixture_stay_in_one_fold():
     mixtures = np.repeat(np.random.default_rng(0).dirichlet(np.ones(3), 11), 3, axis=0)
-    fold = fold_of_runs(mixtures, 4, 0)
+    fold = assign_folds(mixtures, 4, 0)
     assert set(fold) == {0, 1, 2, 3}
     assert (fold.reshape(11, 3) == fold[::3, None]).all()
-    assert set(fold_of_runs(mixtures[:6], 5, 0)) == {0, 1}
+    assert set(assign_folds(mixtures[:6], 5, 0)) == {0, 1}
 
 
 @needs_lightgbm

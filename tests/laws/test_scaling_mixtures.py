@@ -7,7 +7,8 @@ from scipy.stats import spearmanr
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.protocols import ConvexLaw
-from reweightviz.laws._curves import CURVES, Points
+from reweightviz.laws._curves import CURVES
+from reweightviz.laws._inputs import Inputs
 from reweightviz.laws.scaling_mixtures import ScalingMixtures
 from reweightviz.readers.swarms import two_tables as swarms
 
@@ -115,7 +116,7 @@ def test_slopes_are_those_of_the_values(joint, scales):
     weights = rng.dirichlet(np.ones(3), 9)
     weights[0] = [0, 0.5, 0.5]
     fixed = {f"unit_{name}": np.array(1e9) for name in scales} | {"least_sum": np.array(1e-9)}
-    points = Points(weights, {name: rng.uniform(1e8, 1e10, 9) for name in scales}, fixed)
+    points = Inputs(weights, {name: rng.uniform(1e8, 1e10, 9) for name in scales}, fixed)
     slopes = CURVES[kind].jacobian(theta, points)
     for p in range(theta.shape[1]):
         step = np.zeros_like(theta)

@@ -16,7 +16,7 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.decision.facts import facts
 from reweightviz.figures.replay import MEAN, consequences
 from reweightviz.laws import GaussianProcess, Olmix, RegMix
-from reweightviz.laws._log_linear import LogLinearLaw
+from reweightviz.laws._log_linear_law import LogLinearLaw
 from reweightviz.numerics.contrast import contrast_figure, contrast_mixtures, weigh_targets
 from reweightviz.proposals.aim import build_aim
 from reweightviz.proposals.evidence import gather_evidence
@@ -175,7 +175,7 @@ def test_the_interval_is_that_of_the_paired_draws():
     pair = pair_of(CHOSEN, UNIFORM)
     refits = [
         LogLinearLaw(DOMAINS, TARGETS, np.ones(3, bool), coef).predict(pair)
-        for coef in law.draws.astype(float)
+        for coef in law.refits.astype(float)
     ]
     differences = np.array(refits)[:, 0] - np.array(refits)[:, 1]
     found = contrast_mixtures(law, pair, level=0.8)

@@ -9,7 +9,7 @@ from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Sources
 from reweightviz.laws import Olmix
-from reweightviz.laws._log_linear import LogLinearLaw
+from reweightviz.laws._log_linear_law import LogLinearLaw
 from reweightviz.numerics.designs import information, log_linear_features, meets, optimal_design
 from reweightviz.numerics.linear_constraints import Limits
 from reweightviz.numerics.simplex_search import region

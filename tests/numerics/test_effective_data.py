@@ -232,7 +232,7 @@ def test_domains_in_another_order_give_the_same_law():
     )
 
 
-def test_record_comes_back_with_the_law_within_and_only_ours():
+def test_record_comes_back_with_the_law_within_by_its_kind_alone():
     law = fitted(runs())
     record = json.loads(json.dumps(law.to_dict()))
     again = RepeatedLaw.from_dict(record)
@@ -240,8 +240,11 @@ def test_record_comes_back_with_the_law_within_and_only_ours():
     np.testing.assert_array_equal(
         again.interval(new, run_tokens=1e11), law.interval(new, run_tokens=1e11)
     )
+    # 0.3.0 named a class; nothing is imported by a name in a file.
     record["law"]["class"] = "os:system"
-    with pytest.raises(ReweightvizError, match="only if it is one of reweightviz.laws"):
+    np.testing.assert_array_equal(RepeatedLaw.from_dict(record).predict(new), law.predict(new))
+    record["law"]["record"]["kind"] = "os:system"
+    with pytest.raises(ReweightvizError, match="no kind of law 'os:system'"):
         RepeatedLaw.from_dict(record)
 
 
@@ -268,4 +271,4 @@ def test_wrong_settings_are_one_sentence():
         law.predict(given["mixtures"], size=1e9)
     with pytest.raises(ReweightvizError, match="is not among the domains"):
         fitted(given, Repeated(BiMix()))
-    assert repetition.LEAST_LOST < 1
+    assert repetition.LEAST_WASTED < 1

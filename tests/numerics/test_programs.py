@@ -8,7 +8,7 @@ import pytest
 
 import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.laws._log_linear import LogLinearLaw
+from reweightviz.laws._log_linear_law import LogLinearLaw
 from reweightviz.numerics import programs
 from reweightviz.numerics.convex import Ceilings, minimise_exponentials
 from reweightviz.numerics.convex_functions import Affine, Entropy, Exponential, InversePower, Root

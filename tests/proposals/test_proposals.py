@@ -12,7 +12,7 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Sources
 from reweightviz.core.swarm import Swarm
 from reweightviz.laws import Olmix, Repeated, ScalingMixtures
-from reweightviz.laws._log_linear import LogLinearLaw
+from reweightviz.laws._log_linear_law import LogLinearLaw
 from reweightviz.proposals.optimize import optimize
 from reweightviz.proposals.pareto import pareto
 from reweightviz.readers.swarms import two_tables as swarms
@@ -420,7 +420,7 @@ def test_the_weights_interval_is_that_of_the_refits():
     by_hand = np.array(
         [
             LogLinearLaw(DOMAINS, TARGETS, np.ones(3, bool), draw.astype(float)).minimise()
-            for draw in fitted.draws
+            for draw in fitted.refits
         ]
     )
     low, high = np.quantile(by_hand, [0.05, 0.95], axis=0, method="weibull")

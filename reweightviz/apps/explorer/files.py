@@ -114,9 +114,9 @@ def read_arguments(folder: Path, saved: SavedExplorer, law: Law | None) -> dict[
     """Return the arguments of the Explorer that was saved; a law that is given replaces its own."""
     settings, view = saved.settings, saved.view
     if law is None and settings["law"] is not None:
-        from reweightviz.laws._restore import restored
+        from reweightviz.laws._restore import restore_law
 
-        law = restored(settings["law"])
+        law = restore_law(settings["law"])
     sources = Sources(
         settings["sources"],
         tokenizer=settings["tokenizer"],
