@@ -28,9 +28,9 @@ OTHERS = {
     "mixers": {"scipy"},
     "training": {"torch", "transformers", "lightning", "tqdm"},
     "exporters": {"ruamel"},
-    "evaluation": {"tqdm", "plotly"},
+    "evaluation": set(),
     "diagnostics": set(),
-    "proposals": {"tqdm"},
+    "proposals": set(),
     "widgets": {"anywidget", "ipywidgets", "plotly", "traitlets"},
     "apps": {"ipywidgets", "plotly", "traitlets", "resvg_py"},
 }

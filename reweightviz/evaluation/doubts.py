@@ -1,4 +1,4 @@
-"""What a fitted law says against itself: targets that never change, and targets of which it learnt nothing."""
+"""The doubts about a fitted law: targets that never change, or that it learnt nothing of."""
 
 from __future__ import annotations
 
@@ -8,52 +8,61 @@ from typing import Any
 from reweightviz.core.errors import listed
 from reweightviz.core.protocols import Law
 
+SCORES = {"r2": "R²", "held_out_r2": "of runs left out"}
+"""Diagnostics that are 0 or less where a law does no better than the mean, in words."""
 
-def doubts(law: Law, who: str) -> Iterator[str]:
-    """A sentence for each kind of target that ``who``, the law's name, cannot be asked about."""
-    found = getattr(law, "diagnostics", None) or {}
-    said: dict[str, Any] = {target: {} for target in law.targets} if found else {}
-    for name in ("constant", "degenerate", "r2", "held_out_r2"):
-        for target, value in zip(said, found.get(name) or (), strict=False):
-            said[target][name] = value
-    constant = [target for target, row in said.items() if row.get("constant")]
-    varied = {target: row for target, row in said.items() if target not in constant}
-    blind = {
-        target: row
-        for target, row in varied.items()
-        if any(row.get(name) is not None and row[name] <= 0 for name in ("r2", "held_out_r2"))
-    }
-    weak = {
-        target: row
-        for target, row in varied.items()
-        if row.get("degenerate") and target not in blind
-    }
+
+def find_doubts(law: Law, who: str) -> Iterator[str]:
+    """Yield a sentence for each kind of target that ``who``, the law, is no help with."""
+    constant = []
+    blind = {}
+    weak = {}
+    for target, row in _rows(law).items():
+        if row.get("constant"):
+            constant.append(target)
+        elif any(row[name] <= 0 for name in SCORES if row.get(name) is not None):
+            blind[target] = row
+        elif row.get("degenerate"):
+            weak[target] = row
     if constant:
         yield f"{listed(constant, 3)}: every run has the same loss, so there is nothing to learn."
     if blind:
         yield (
-            f"{who} learnt nothing of {listed(blind, 3)}, {_fits(blind.values())}: no "
+            f"{who} learnt nothing of {listed(blind, 3)}, {_describe_fits(blind.values())}: no "
             "better than the mean of the runs. "
-            "rv.compare tells whether another law does."
+            "rv.compare shows whether another law does."
         )
     if weak:
         yield (
             f"the fit of {who} is degenerate for {listed(weak, 3)}, "
-            f"{_fits(weak.values())}: a part of its form has no effect there. "
-            "rv.compare tells whether another law does better."
+            f"{_describe_fits(weak.values())}: a part of its form has no effect there. "
+            "rv.compare shows whether another law does better."
         )
 
 
-def _fits(rows: Iterable[dict[str, Any]]) -> str:
-    rows = list(rows)
-    parts = [
-        f"{words} {_range([row[name] for row in rows if row.get(name) is not None])}"
-        for name, words in (("r2", "R²"), ("held_out_r2", "of runs left out"))
-        if any(row.get(name) is not None for row in rows)
-    ]
+def _rows(law: Law) -> dict[str, dict[str, Any]]:
+    """Return target to the diagnostics of its fit; empty where the law has none."""
+    found = getattr(law, "diagnostics", None) or {}
+    if not found:
+        return {}
+    rows: dict[str, dict[str, Any]] = {target: {} for target in law.targets}
+    for name in ("constant", "degenerate", *SCORES):
+        for target, value in zip(rows, found.get(name) or (), strict=False):
+            rows[target][name] = value
+    return rows
+
+
+def _describe_fits(rows: Iterable[dict[str, Any]]) -> str:
+    table = list(rows)
+    parts = []
+    for name, words in SCORES.items():
+        values = [row[name] for row in table if row.get(name) is not None]
+        if values:
+            parts.append(f"{words} {_range(values)}")
     return ", ".join(parts)
 
 
 def _range(values: list[float]) -> str:
-    low, high = f"{min(values):.2f}", f"{max(values):.2f}"
+    low = f"{min(values):.2f}"
+    high = f"{max(values):.2f}"
     return low if low == high else f"{low} to {high}"

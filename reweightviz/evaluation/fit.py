@@ -7,7 +7,7 @@ from typing import Any
 from reweightviz.core.errors import InvalidArgument, warn
 from reweightviz.core.protocols import Law, LawSpec, check_method
 from reweightviz.core.swarm import Swarm
-from reweightviz.evaluation.doubts import doubts
+from reweightviz.evaluation.doubts import find_doubts
 from reweightviz.evaluation.held_out import fit_law
 from reweightviz.numerics.threads import one_thread
 
@@ -32,6 +32,6 @@ def fit(swarm: Swarm, spec: LawSpec, **signals: Any) -> Law:
             name="rv.fit", value=swarm, expected="a swarm, as rv.read_swarm returns one"
         )
     law = fit_law(swarm, spec, signals)
-    for sentence in doubts(law, type(spec).__name__):
+    for sentence in find_doubts(law, type(spec).__name__):
         warn(sentence)
     return law

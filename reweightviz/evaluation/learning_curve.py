@@ -1,4 +1,4 @@
-"""Learning curves: how the error of a law falls with the number of runs, and what more of them would bring."""
+"""The learning curve of a law: its error by the number of runs, and what more runs would bring."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
-from scipy.optimize import least_squares
+from numpy.typing import NDArray
 
 from reweightviz.core.errors import InvalidValue, ReweightvizError, listed
+from reweightviz.core.protocols import LawSpec
 from reweightviz.core.repeats import group_equal_mixtures
 from reweightviz.core.swarm import Swarm
-from reweightviz.core.types import Array
-from reweightviz.evaluation.held_out import (
-    Signals,
-    fit_law_quietly,
-    part_of,
-    without_intervals,
-)
-from reweightviz.evaluation.law_inputs import law_inputs_of_runs
-from reweightviz.figures.palette import choose_colors
-from reweightviz.figures.theme import style_axis, style_layout, style_title
+from reweightviz.evaluation.held_out import Signals, drop_intervals, predict_held_out
+from reweightviz.figures.figure import Figure
+from reweightviz.figures.learning_curve import learning_curve_figure
+from reweightviz.numerics.error_decay import fit_error_decay
+
+HELD = 5
+"""One part of so many is held out."""
+SIZES = 6
+"""Numbers of runs that are tried where none are named."""
+HELPS = 0.93
+"""More runs help where twice as many leave less of the error than this."""
 
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """The error of a law by the number of runs it was fitted to.
+    """Hold the error of a law by the number of runs it was fitted to.
 
     Args:
         table: a row a number of runs: ``relative`` error (of that of predicting the mean), its
@@ -45,35 +46,13 @@ class LearningCurve:
     @property
     def curve(self) -> tuple[float, float, float] | None:
         """a, b and c of ``error = a + b * runs ** -c``; None with fewer than three sizes."""
-        n, e = (
-            self.table.index.to_numpy(np.float64),
-            np.maximum(self.table["relative"].to_numpy(np.float64), 1e-9),
-        )
-        if len(n) < 3:
+        if len(self.table) < 3:
             return None
-        weight = np.sqrt(n / n.max())
-
-        def missed(theta: Array) -> Array:
-            foreseen = np.exp(theta[0]) + np.exp(theta[1]) * (n / n[0]) ** -theta[2]
-            return np.asarray(weight * np.log(foreseen / e), np.float64)
-
-        # With hardly more runs than parameters the error is wild, so what lies off the curve there
-        # counts little.
-        best = least_squares(
-            missed,
-            [np.log(0.5 * e.min()), np.log(0.5 * e.max()), 0.7],
-            loss="soft_l1",
-            f_scale=0.05,
-            bounds=([-40, -40, 0.1], [np.log(e.max()) + 1, 10, 2.0]),
-        )
-        return (
-            float(np.exp(best.x[0])),
-            float(np.exp(best.x[1]) * n[0] ** best.x[2]),
-            float(best.x[2]),
-        )
+        sizes = self.table.index.to_numpy(np.float64)
+        return fit_error_decay(sizes, self.table["relative"].to_numpy(np.float64))
 
     def error(self, runs: float) -> float:
-        """The error that the curve foresees with that many runs; NaN where there is no curve."""
+        """Return the error on the curve with that many runs; NaN where there is no curve."""
         if self.curve is None:
             return float("nan")
         a, b, c = self.curve
@@ -83,99 +62,87 @@ class LearningCurve:
     def verdict(self) -> str:
         """What twice and four times as many runs would bring."""
         if self.curve is None:
-            return f"too few sizes ({len(self.table)}) to tell how the error falls with the number of runs."
+            return (
+                f"too few sizes ({len(self.table)}) to see how the error falls with the number "
+                "of runs."
+            )
         now, twice, four = (self.error(factor * self.runs) for factor in (1, 2, 4))
-        worth = (
-            "more runs would still help" if twice < 0.93 * now else "more runs would hardly help"
-        )
+        worth = "still" if twice < HELPS * now else "hardly"
         return (
             f"with {self.runs} runs the error is some {100 * now:.1f} % of that of "
-            f"predicting the mean; {2 * self.runs} runs would "
-            f"bring it to about {100 * twice:.1f} %, {4 * self.runs} to {100 * four:.1f} "
-            f"%: {worth}."
+            f"predicting the mean; {2 * self.runs} runs would bring it to about "
+            f"{100 * twice:.1f} %, {4 * self.runs} to {100 * four:.1f} %: more runs would "
+            f"{worth} help."
         )
 
-    def figure(self, height: int = 300) -> go.Figure:
-        """Error against the number of runs, with the curve to four times as many."""
-        table, paint = self.table, choose_colors(2)
-        shown = [
-            go.Scatter(
-                x=table.index,
-                y=table["relative"],
-                mode="markers",
-                marker={"size": 7, "color": paint[0]},
-                name="measured",
-                error_y={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": table["high"] - table["relative"],
-                    "arrayminus": table["relative"] - table["low"],
-                    "thickness": 1,
-                    "width": 0,
-                },
-            )
-        ]
-        if self.curve is not None:
-            n = np.geomspace(table.index[0], 4 * self.runs, 60)
-            shown.append(
-                go.Scatter(
-                    x=n,
-                    y=[self.error(each) for each in n],
-                    mode="lines",
-                    line={"color": paint[1], "width": 1.4},
-                    name="curve",
-                )
-            )
-        figure = go.Figure(shown)
-        ticks, top = (
-            [*table.index.tolist(), self.runs, 2 * self.runs, 4 * self.runs],
-            1.08 * min(float(table["high"].max()), 1.2),
-        )
-        words = [str(n) for n in ticks]
-        figure.update_layout(
-            style_layout(
-                height,
-                left=54,
-                right=10,
-                top=16,
-                bottom=44,
-                showlegend=False,
-                xaxis=style_axis(
-                    type="log", title=style_title("runs"), tickvals=ticks, ticktext=words
-                ),
-                yaxis=style_axis(
-                    range=[0, top],
-                    tickformat=".0%",
-                    title=style_title("error, of that of the mean"),
-                ),
-            )
-        )
-        return figure
+    def figure(self, height: int = 300) -> Figure:
+        """Draw the error against the number of runs, with the curve to four times as many."""
+        error = None if self.curve is None else self.error
+        return learning_curve_figure(self.table, self.runs, error, height=height)
 
     def _repr_html_(self) -> str:
         left = "".join(
             f"<li>{runs} runs: {html.escape(why)}</li>" for runs, why in self.left.items()
         )
-        return f"<p>{html.escape(self.verdict)}</p>{self.table.to_html(float_format=lambda v: f'{v:.4g}', border=0)}<ul>{left}</ul>"
+        table = self.table.to_html(float_format=lambda value: f"{value:.4g}", border=0)
+        return f"<p>{html.escape(self.verdict)}</p>{table}<ul>{left}</ul>"
 
 
 def learning_curve(
     swarm: Swarm,
-    spec: Any,
+    spec: LawSpec,
     sizes: Sequence[int] | None = None,
     *,
     repeats: int = 4,
     seed: int = 0,
     signals: Signals | None = None,
 ) -> LearningCurve:
-    """The error of a law by how many runs it is fitted to; see :meth:`reweightviz.evaluation.compare.Comparison.learning_curve`."""
+    """Measure the error of a law by how many runs it is fitted to.
+
+    Args:
+        swarm: the runs.
+        spec: the law.
+        sizes: numbers of different mixtures to fit to; six between a fifth and all but the
+            held-out fifth when not given.
+        repeats: random choices of mixtures a size; a fifth is held out in each.
+        seed: of the choices.
+        signals: what else the law is fitted from.
+
+    Raises:
+        ReweightvizError: a size beyond the runs; the law can be fitted to none of the sizes.
+    """
     group = group_equal_mixtures(swarm.mixtures)
-    mixtures = group.max() + 1
-    held = max(1, round(mixtures / 5))
-    most = mixtures - held
-    chosen = sorted(
-        {int(n) for n in (np.geomspace(max(3, most / 5), most, 6) if sizes is None else sizes)}
-    )
+    mixtures = int(group.max()) + 1
+    held = max(1, round(mixtures / HELD))
+    chosen = _choose_sizes(sizes, mixtures, mixtures - held)
+    rng = np.random.default_rng(seed)
+    orders = [rng.permutation(mixtures) for _ in range(repeats)]
+    quick = drop_intervals(spec)
+    rows: dict[int, dict[str, Any]] = {}
+    left: dict[int, str] = {}
+    for size in chosen:
+        parts = [(order[:held], order[held : held + size]) for order in orders]
+        try:
+            errors = [
+                _relative_error(swarm, quick, signals or {}, group, out, known)
+                for out, known in parts
+            ]
+        except (ReweightvizError, ImportError) as reason:
+            left[size] = str(reason)
+            continue
+        rows[size] = {"relative": np.mean(errors), "low": np.min(errors), "high": np.max(errors)}
+    if not rows:
+        raise ReweightvizError(
+            f"the law could be fitted to none of these sizes: {next(iter(left.values()))}"
+        )
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("runs")
+    return LearningCurve(table, mixtures, left)
+
+
+def _choose_sizes(sizes: Sequence[int] | None, mixtures: int, most: int) -> list[int]:
+    """Return sizes in order, at most ``most``, which leaves a fifth of the mixtures."""
+    tried = np.geomspace(max(3, most / HELD), most, SIZES) if sizes is None else sizes
+    chosen = sorted({int(size) for size in tried})
     if not chosen or chosen[0] < 2 or chosen[-1] > most:
         raise InvalidValue(
             name="sizes",
@@ -183,41 +150,33 @@ def learning_curve(
             expected=f"between 2 and {most}, as a fifth of the {mixtures} mixtures is held out",
             got=listed(chosen),
         )
-    rng = np.random.default_rng(seed)
-    orders = [rng.permutation(mixtures) for _ in range(repeats)]
-    quick = without_intervals(spec)
-    rows, left = {}, {}
-    for size in chosen:
-        errors = []
-        for order in orders:
-            out, known = (
-                np.flatnonzero(np.isin(group, part))
-                for part in (order[:held], order[held : held + size])
-            )
-            asked = swarm.take(out)
-            try:
-                law = fit_law_quietly(
-                    swarm.take(known), quick, part_of(signals or {}, known, len(swarm))
-                )
-            except (ReweightvizError, ImportError) as reason:
-                left[size] = str(reason)
-                break
-            given = law_inputs_of_runs(law, asked, part_of(signals or {}, out, len(swarm)))
-            wrong = np.abs(law.predict(asked.mixtures, **given) - asked.losses).mean(0)
-            rest = swarm.losses[~np.isin(group, order[:held])].mean(0)
-            errors.append(
-                float((wrong / np.maximum(np.abs(asked.losses - rest).mean(0), 1e-300)).mean())
-            )
-        else:
-            rows[size] = {
-                "relative": np.mean(errors),
-                "low": np.min(errors),
-                "high": np.max(errors),
-            }
-    if not rows:
-        raise ReweightvizError(
-            f"the law could be fitted to none of these sizes: {next(iter(left.values()))}"
-        )
-    return LearningCurve(
-        pd.DataFrame.from_dict(rows, orient="index").rename_axis("runs"), int(mixtures), left
-    )
+    return chosen
+
+
+def _relative_error(
+    swarm: Swarm,
+    spec: LawSpec,
+    signals: Signals,
+    group: NDArray[np.int64],
+    out: NDArray[np.int64],
+    known: NDArray[np.int64],
+) -> float:
+    """Return the mean over targets of a law's error, over that of predicting the mean.
+
+    Args:
+        swarm: the runs.
+        spec: the law.
+        signals: what else it is fitted from.
+        group: (R,) the mixture of each run.
+        out: the mixtures that are held out.
+        known: those that the law is fitted to; the mean is that of all that are not held out.
+    """
+    is_out = np.isin(group, out)
+    held = np.flatnonzero(is_out)
+    predicted = predict_held_out(
+        swarm, spec, signals, known=np.flatnonzero(np.isin(group, known)), held=held
+    ).losses
+    observed = swarm.losses[held]
+    wrong = np.abs(predicted - observed).mean(0)
+    of_mean = np.abs(observed - swarm.losses[~is_out].mean(0)).mean(0)
+    return float((wrong / np.maximum(of_mean, 1e-300)).mean())

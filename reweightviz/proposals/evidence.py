@@ -10,7 +10,7 @@ import numpy as np
 from reweightviz.core.repeats import group_equal_mixtures, noise_of_repeats
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.types import Array
-from reweightviz.evaluation.doubts import doubts
+from reweightviz.evaluation.doubts import find_doubts
 from reweightviz.numerics.contrast import Contrast, contrast_figure
 from reweightviz.numerics.hull import distance_outside
 from reweightviz.numerics.quantiles import between
@@ -63,7 +63,7 @@ def gather_evidence(task: Task, aim: Aim, free: Array, refits: Array) -> Evidenc
     }
     hull = _place_beside_hull(task, free)
     sentences = [
-        *doubts(task.law, "the law"),
+        *find_doubts(task.law, "the law"),
         *_doubt_gain(gain, contrast),
         *_doubt_place(hull),
     ]

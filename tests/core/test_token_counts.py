@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.token_counts import POWERS, format_count, parse_budget, parse_count
-from reweightviz.evaluation.compare import swarm_cost
+from reweightviz.evaluation.swarm_cost import swarm_cost
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "token_counts.json").read_text("utf-8"))
 SOURCES = {"web": "8G", "code": "1b"}

@@ -9,8 +9,10 @@ import pytest
 from reweightviz.core.errors import MissingPackage, ReweightvizError
 from reweightviz.core.repeats import group_equal_mixtures
 from reweightviz.core.swarm import Swarm
-from reweightviz.evaluation.compare import ALL, BASELINE, compare
+from reweightviz.evaluation.compare import compare
+from reweightviz.evaluation.comparison import BASELINE
 from reweightviz.evaluation.law_inputs import law_inputs_of_runs
+from reweightviz.evaluation.trial import MEAN_OF_TARGETS
 from reweightviz.laws import Olmix
 from reweightviz.readers.swarms import two_tables as swarms
 
@@ -83,14 +85,15 @@ def test_the_table_has_a_row_a_law_and_target_best_first(compared):
         "constant",
     ]
     assert compared.ranking == ["Olmix", "Lazy()", BASELINE]
-    assert table.loc["Olmix"].index.tolist() == [ALL, *TARGETS]
-    means = table.xs(ALL, level="target")["relative"]
+    assert table.loc["Olmix"].index.tolist() == [MEAN_OF_TARGETS, *TARGETS]
+    means = table.xs(MEAN_OF_TARGETS, level="target")["relative"]
     assert means.is_monotonic_increasing
     assert means[BASELINE] == pytest.approx(1)
     assert table.loc[("Lazy()", "python"), "degenerate"]
     assert not table.loc[("Lazy()", "chat"), "degenerate"]
     np.testing.assert_allclose(
-        table.loc[("Olmix", ALL), "mae"], table.loc["Olmix"].loc[list(TARGETS), "mae"].mean()
+        table.loc[("Olmix", MEAN_OF_TARGETS), "mae"],
+        table.loc["Olmix"].loc[list(TARGETS), "mae"].mean(),
     )
 
 
@@ -237,9 +240,7 @@ def test_what_a_law_predicts_from_comes_from_the_runs():
     told = law_inputs_of_runs(Sized(), runs)
     assert told["size"].tolist() == [1e6] * 60
     assert told["run_tokens"][0] == 2e9
-    with pytest.raises(
-        ReweightvizError, match="predicts from 'size', which the swarm lacks"
-    ):
+    with pytest.raises(ReweightvizError, match="predicts from 'size', which the swarm lacks"):
         law_inputs_of_runs(Sized(), swarm())
 
 
@@ -281,7 +282,7 @@ def test_on_the_public_swarm_the_curve_beats_the_mean_and_keeps_its_coverage(pub
         public_tables / "regmix/train_pile_loss_1m.csv",
     )
     found = compare(train, [Olmix(draws=100)], folds=3)
-    row = found.table.loc[("Olmix", ALL)]
+    row = found.table.loc[("Olmix", MEAN_OF_TARGETS)]
     assert row["relative"] < 0.35
     assert row["spearman"] > 0.94
     assert 0.85 <= row["coverage"] <= 0.95
@@ -289,7 +290,7 @@ def test_on_the_public_swarm_the_curve_beats_the_mean_and_keeps_its_coverage(pub
 
 
 def test_signals_with_a_value_a_run_are_cut_as_the_runs_are():
-    from reweightviz.evaluation.held_out import part_of
+    from reweightviz.evaluation.held_out import take_signals
 
     given = {
         "proxy_losses": np.arange(12).reshape(6, 2),
@@ -297,7 +298,7 @@ def test_signals_with_a_value_a_run_are_cut_as_the_runs_are():
         "embedding": {"web": np.zeros((6, 3))},
         "available": np.ones(6),
     }
-    cut = part_of(given, np.array([1, 4]), 6)
+    cut = take_signals(given, np.array([1, 4]), 6)
     assert cut["proxy_losses"].tolist() == [[2, 3], [8, 9]]
     assert cut["law"] == "a law"
     assert cut["embedding"]["web"].shape == (6, 3)
