@@ -1,0 +1,1 @@
+"""The demo's own data: real text of installed packages, and runs trained on it."""
