@@ -161,7 +161,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _convert(options: argparse.Namespace) -> int:
-    from reweightviz.exporters import check
+    from reweightviz.exporters.recognise import read_paths
 
     given = _sources(options)
     if given is None and options.tokens is not None:
@@ -171,7 +171,7 @@ def _convert(options: argparse.Namespace) -> int:
     mixture = _mixture(options, given)
     table: dict[str, Source] = dict(given or {})
     carried: list[str] = []
-    for domain, paths in check.read_paths(options.mixture, options.framework).items():
+    for domain, paths in read_paths(options.mixture, options.framework).items():
         known = table.get(domain, Source(0.0))
         carried += [] if known.paths else paths
         table[domain] = Source(known.tokens, known.documents, known.paths or tuple(paths))
@@ -328,9 +328,9 @@ def _check_record(options: argparse.Namespace) -> None:
 
 
 def _mixture(options: argparse.Namespace, sources: Sources | None) -> Mixture | Schedule:
-    from reweightviz.exporters import check
+    from reweightviz.exporters.recognise import find_exporter
 
-    exporter = check.find_exporter(options.mixture, options.framework)
+    exporter = find_exporter(options.mixture, options.framework)
     schedule = exporter.read_schedule(options.mixture, sources=sources)
     return schedule[0] if len(schedule) == 1 else schedule
 

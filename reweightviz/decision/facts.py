@@ -23,7 +23,8 @@ from reweightviz.core.validation import mapping
 from reweightviz.core.version import VERSION
 from reweightviz.evaluation.law_inputs import law_inputs
 from reweightviz.exporters import provenance
-from reweightviz.exporters.check import check, find_exporter
+from reweightviz.exporters.check import check
+from reweightviz.exporters.recognise import find_exporter
 from reweightviz.figures.palette import choose_colors
 from reweightviz.numerics.contrast import (
     Contrast,

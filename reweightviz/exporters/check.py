@@ -1,31 +1,33 @@
-"""Check: whose config a file is, and what that framework would make of it. Nothing in a config is executed."""
+"""Check: a framework's reading of a config, as a table, and every reason to mistrust it."""
 
 from __future__ import annotations
 
-import ast
 import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
-from reweightviz.core.errors import ReweightvizError, WrongContent, listed
+from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_budget
-from reweightviz.exporters import FRAMEWORKS, find, provenance
+from reweightviz.exporters import provenance
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.plan import Config, digest
+from reweightviz.exporters.plan import Config
+from reweightviz.exporters.reading_back import is_edited
+from reweightviz.exporters.recognise import match
 from reweightviz.exporters.report import Report
 from reweightviz.exporters.text import yaml_versions
 from reweightviz.exporters.text.encoding import check_utf8
-from reweightviz.exporters.units import Unit
 
-NATIVE = (".py", ".json", ".jsonl", ".csv", ".txt")
+NO_YAML = (".py", ".json", ".jsonl", ".csv", ".txt")
 """Endings of files that no reader of YAML opens."""
+MOST_NAMES = 12
+"""Domains in one sentence."""
 
 
 def check(
@@ -35,181 +37,68 @@ def check(
     sources: Sources | Mapping[str, Any] | None = None,
     tokens: float | str | None = None,
 ) -> Report:
-    """What a framework would make of a config, as it is now.
+    """Report what a framework would make of a config, as it is now. Nothing in it is executed.
 
     Args:
         path: the config, or the folder that was written.
-        framework: whose config it is; told from the file when not given.
+        framework: whose config it is; found from the file when not given.
         sources: tokens and documents of each domain, for shares of tokens and epochs.
         tokens: budget of the run; the one that the provenance holds when not given.
 
     Raises:
         ReweightvizError: the file cannot be read, or is no config of that framework.
     """
-    known = _recognised(Path(path)) if framework is None else Known(find(framework), "asked")
-    exporter = known.exporter
-    whole = known.document or exporter.open(path)
+    exporter, found_by, whole = match(path, framework)
     document = whole.for_framework(exporter.name)
     with document.fault_first():
         config = exporter.parse(document)
-    for name in (name for numbers in config.stages.values() for name in numbers):
-        check_utf8(name)
-    found = _Findings(exporter, document, config, sources, parse_budget(tokens))
+    for numbers in config.stages.values():
+        for name in numbers:
+            check_utf8(name)
+    findings = _Findings(exporter, document, config, Sources.of(sources), parse_budget(tokens))
+    if document is not whole:
+        findings.notes.insert(
+            0,
+            f"{whole.sidecar.name} says that this is a config for "
+            f"{whole.record['framework']!r}, not for {exporter.name!r}: the names "
+            "and sizes in it were left out of account.",
+        )
     return Report(
         Path(path),
         exporter.name,
         exporter.title,
-        known.by,
-        found.unit.sentence,
-        found.table(),
+        found_by,
+        findings.unit.sentence,
+        findings.table(),
         refused=tuple(config.refused),
-        traps=(*config.traps, *found.traps(), *exporter.traps),
-        notes=(*_strange_record(whole, document, exporter), *found.notes),
-    )
-
-
-def recognise(path: PathLike) -> Exporter:
-    """The exporter of the framework whose config a file is: from the provenance beside it, else from its content."""
-    return _recognised(Path(path)).exporter
-
-
-def find_exporter(path: PathLike, framework: str | None = None) -> Exporter:
-    """The exporter of a framework, or the one that a file is recognised by where none is named."""
-    return recognise(path) if framework is None else find(framework)
-
-
-def read_paths(path: PathLike, framework: str | None = None) -> dict[str, list[str]]:
-    """Domain to the files or datasets that a config names for it."""
-    exporter = find_exporter(path, framework)
-    document = exporter.open(path).for_framework(exporter.name)
-    with document.fault_first():
-        config = exporter.parse(document)
-    found: dict[str, list[str]] = {}
-    for name, domain in exporter.find_domains(config, document.record).items():
-        found.setdefault(domain, []).extend(
-            config.paths.get(name) or ([name] if exporter.by_path else [])
-        )
-    return found
-
-
-class Known(NamedTuple):
-    """Whose config a file is, how that is known, and the file, where one was opened to find out."""
-
-    exporter: Exporter
-    by: str
-    document: Document | None = None
-
-
-def _recognised(path: Path) -> Known:
-    documents = _documents(path)
-    recorded = [
-        Known(FRAMEWORKS[named], "provenance", document)
-        for document in documents
-        if (named := str(document.record.get("framework"))) in FRAMEWORKS
-    ]
-    for known in recorded:
-        if _recognises(known.exporter, known.document):
-            return known
-    found = {
-        exporter.name: Known(exporter, "content", document)
-        for document in documents
-        for exporter in FRAMEWORKS.values()
-        if (not path.is_dir() or exporter.main_file == document.path.name)
-        and _recognises(exporter, document)
-    }
-    if len(found) == 1:
-        return next(iter(found.values()))
-    if found:
-        raise WrongContent(
-            path=path, reason=f"could be a config of {listed(found)}: name one with framework="
-        )
-    for document in documents:
-        if document.fault is not None:
-            raise document.fault
-    if recorded:
-        return recorded[0]
-    held = " and ".join(_held(document) for document in documents[:2])
-    raise WrongContent(
-        path=path,
-        reason=f"is no config that is known here, it holds {held}; name the framework "
-        f"with framework=, one of {listed(sorted(FRAMEWORKS), 40)}",
-    )
-
-
-def _recognises(exporter: Exporter, document: Document) -> bool:
-    try:
-        return exporter.recognises(document)
-    except (MemoryError, RecursionError):
-        return False
-
-
-def _strange_record(whole: Document, document: Document, exporter: Exporter) -> Iterator[str]:
-    """A sentence where the provenance beside a file was left out of account."""
-    if document is not whole:
-        yield (
-            f"{whole.sidecar.name} says that this is a config for "
-            f"{whole.record['framework']!r}, not for {exporter.name!r}: the names "
-            "and sizes in it were left out of account."
-        )
-
-
-def _documents(path: Path) -> list[Document]:
-    if not path.is_dir():
-        return [Document.open(path)]
-    names = sorted({exporter.main_file for exporter in FRAMEWORKS.values() if exporter.main_file})
-    documents = [Document.open(path / name) for name in names if (path / name).is_file()]
-    if not documents:
-        there = sorted(one.name for one in path.iterdir())
-        raise WrongContent(
-            path=path,
-            reason=f"is a folder without a config of a framework ({listed(names)}); it has "
-            f"{listed(there) or 'nothing'}",
-        )
-    return documents
-
-
-def _held(document: Document) -> str:
-    """What a file holds, in a few words."""
-    if not document.text.strip():
-        return "nothing"
-    if document.path.suffix == ".py":
-        calls = [node.func for node in ast.walk(document.python.tree) if isinstance(node, ast.Call)]
-        called = {getattr(function, "attr", getattr(function, "id", "")) for function in calls}
-        return f"Python that calls {listed(sorted(filter(None, called))) or 'nothing'}"
-    if document.mapping:
-        return f"the keys {listed(document.mapping)}"
-    return (
-        "a list"
-        if isinstance(document.data, list)
-        else f"text that begins with {document.text.strip()[:40]!r}"
+        traps=(*config.traps, *findings.traps(), *exporter.traps),
+        notes=tuple(findings.notes),
     )
 
 
 class _Findings:
-    """What is worked out from a config; ``notes`` fill while it is."""
+    """The shares and epochs of a config, with notes on what is not known of them."""
 
     def __init__(
         self,
         exporter: Exporter,
         document: Document,
         config: Config,
-        sources: Sources | Mapping[str, Any] | None,
+        sources: Sources | None,
         tokens: float | None,
     ) -> None:
-        self.exporter, self.config, self.document, self.record = (
-            exporter,
-            config,
-            document,
-            document.record,
-        )
-        self.sources = Sources.of(sources)
+        self.exporter = exporter
+        self.document = document
+        self.config = config
+        self.record = document.record
+        self.sources = sources
         self.tokens = self.record.get("tokens") if tokens is None else tokens
         self.domains = exporter.find_domains(config, self.record)
         key = config.unit or self.record.get("unit_key")
-        self.unit: Unit = next(
-            (unit for unit in exporter.units if unit.key == key), exporter.units[0]
-        )
-        self.edited = bool(self.record) and self.record.get("digest") != digest(config)
+        # Unlike find_unit, an unknown unit is no error here: reading the schedule reports it.
+        units = {unit.key: unit for unit in exporter.units}
+        self.unit = units.get(str(key), exporter.units[0])
+        self.edited = is_edited(config, self.record)
         self.notes: list[str] = []
         if self.edited:
             self.notes.append(
@@ -217,71 +106,92 @@ class _Findings:
                 f"{self.record.get('written_by', 'reweightviz')} wrote them "
                 f"at {self.record.get('created')}."
             )
-        self.schedule = self._schedule()
-        self.epochs = self._epochs()
+        self.schedule = self._read_schedule()
+        self.epochs = self._find_epochs()
 
     def table(self) -> pd.DataFrame:
-        """A row a domain."""
-        names: dict[str, list[str]] = {
-            domain: [] for domain in (self.schedule.domains if self.schedule else ())
-        }
+        """Return a row a domain."""
+        names: dict[str, list[str]] = {}
+        if self.schedule is not None:
+            names = {domain: [] for domain in self.schedule.domains}
         for name, domain in self.domains.items():
             names.setdefault(domain, []).append(name)
-        rows = []
-        for domain, held in names.items():
-            row: dict[str, Any] = {"domain": domain, "name": _shortened(held)}
-            for start, numbers in self.config.stages.items():
-                values = [numbers[name] for name in held if name in numbers]
-                row[self._column("number", start)] = math.fsum(values) if values else math.nan
-            left_out = self.schedule is not None and not any(
-                mixture[domain] for mixture in self.schedule.values()
-            )
-            unknown = 0.0 if self.epochs and left_out else math.nan
-            rows.append(row | self._shares(domain) | {"epochs": self.epochs.get(domain, unknown)})
-        return pd.DataFrame(
-            rows, columns=None if rows else ["domain", "name", "number", "share", "epochs"]
-        )
+        rows = [self._row(domain, held) for domain, held in names.items()]
+        # Without rows there is no telling the columns.
+        columns = None if rows else ["domain", "name", "number", "share", "epochs"]
+        return pd.DataFrame(rows, columns=columns)
 
     def traps(self) -> Iterator[str]:
-        """What a person should know of this very config."""
-        limit = self.record.get("max_epochs") or provenance.MAX_EPOCHS
-        often = {
-            domain: passes for domain, passes in self.epochs.items() if passes > limit * (1 + 1e-6)
-        }
-        if often:
-            at = f" at {self.tokens:.4g} tokens" if self.tokens else ""
-            said = ", ".join(
-                f"{domain[:60]!r} {passes:.3g}" for domain, passes in list(often.items())[:12]
-            )
-            yield f"More than {limit:g} passes over a domain{at}: {said}."
-        paths = [path for held in self.config.paths.values() for path in held] + [
-            *(self.domains if self.exporter.by_path else ())
-        ]
+        """Generate what a person should know of this very config."""
+        yield from self._repeated()
+        paths = [path for held in self.config.paths.values() for path in held]
+        if self.exporter.by_path:
+            paths += self.domains
         raw = self.exporter.find_unprepared(paths)
         if raw:
-            yield f"{self.exporter.title} reads {self.exporter.prepared_data}, not files of text; this names {listed(raw, 3)}."
-        names = {*self.domains, *self.domains.values(), *paths}
+            yield (
+                f"{self.exporter.title} reads {self.exporter.prepared_data}, not files of text; "
+                f"this names {listed(raw, 3)}."
+            )
+        yield from self._misread_words({*self.domains, *self.domains.values(), *paths})
+
+    def _repeated(self) -> Iterator[str]:
+        limit = self.record.get("max_epochs") or provenance.MAX_EPOCHS
+        often = [
+            f"{domain[:60]!r} {passes:.3g}"
+            for domain, passes in self.epochs.items()
+            if passes > limit * (1 + 1e-6)
+        ]
+        if often:
+            budget = f" at {self.tokens:.4g} tokens" if self.tokens else ""
+            yield (
+                f"More than {limit:g} passes over a domain{budget}: "
+                f"{', '.join(often[:MOST_NAMES])}."
+            )
+
+    def _misread_words(self, names: set[str]) -> Iterator[str]:
+        """Generate a sentence for each name or number that PyYAML takes for something else."""
+        text = self.document.text
+        if self.document.path.suffix in NO_YAML or _is_json(text):
+            return
         numbers = {value for stage in self.config.stages.values() for value in stage.values()}
-        if not (self.document.path.suffix in NATIVE or _is_json(self.document.text)):
-            for reading in yaml_versions.readings(self.document.text):
-                if reading.word in names or _as_number(reading.word) in numbers:
-                    yield (
-                        f"Line {reading.line}: PyYAML, with which most frameworks read "
-                        f"YAML, takes the bare {reading.word!r} for "
-                        f"{reading.taken}: {_mended(reading)}."
-                    )
+        for word in yaml_versions.find_words(text):
+            if word.text in names or _to_float(word.text) in numbers:
+                yield (
+                    f"Line {word.line}: PyYAML, with which most frameworks read "
+                    f"YAML, takes the bare {word.text!r} for "
+                    f"{word.meaning}: {_remedy(word.text)}."
+                )
 
     def _column(self, kind: str, start: int) -> str:
         return kind if len(self.config.stages) == 1 else f"{kind}@{start}"
 
-    def _schedule(self) -> Schedule | None:
+    def _row(self, domain: str, names: list[str]) -> dict[str, Any]:
+        """Return the row of a domain, which has no name in the file where it is not drawn."""
+        row: dict[str, Any] = {"domain": domain, "name": _shorten(names)}
+        for start, numbers in self.config.stages.items():
+            values = [numbers[name] for name in names if name in numbers]
+            row[self._column("number", start)] = math.fsum(values) if values else math.nan
+        epochs = self.epochs.get(domain, math.nan)
+        if domain not in self.epochs and self.epochs and self._is_never_drawn(domain):
+            epochs = 0.0
+        return row | self._shares(domain) | {"epochs": epochs}
+
+    def _is_never_drawn(self, domain: str) -> bool:
+        if self.schedule is None:
+            return False
+        return not any(mixture[domain] for mixture in self.schedule.values())
+
+    def _read_schedule(self) -> Schedule | None:
         if self.config.refused:
             return None
         try:
             return self.exporter.to_schedule(self.config, self.document, self.sources)
         except ReweightvizError as error:
-            shown = " The shares shown are of examples." if self.unit.size == "mean_tokens" else ""
-            self.notes.append(f"{str(error)[:1].upper()}{str(error)[1:]}{shown}")
+            note = f"{str(error)[:1].upper()}{str(error)[1:]}"
+            if self.unit.size == "mean_tokens":
+                note += " The shares shown are of examples."
+            self.notes.append(note)
             return None
 
     def _shares(self, domain: str) -> dict[str, float]:
@@ -294,22 +204,16 @@ class _Findings:
             return {self._column("share", start): math.nan for start in self.config.stages}
         shares = {}
         for start, numbers in self.config.stages.items():
-            held = math.fsum(
-                value for name, value in numbers.items() if self.domains[name] == domain
-            )
-            shares[self._column("share_of_examples", start)] = held / (
-                math.fsum(numbers.values()) or math.nan
-            )
+            own = [value for name, value in numbers.items() if self.domains[name] == domain]
+            total = math.fsum(numbers.values()) or math.nan
+            shares[self._column("share_of_examples", start)] = math.fsum(own) / total
         return shares
 
-    def _epochs(self) -> Mapping[str, float]:
-        if (
-            self.sources is None
-            and self.tokens == self.record.get("tokens")
-            and not self.edited
-            and self.record.get("epochs")
-        ):
-            return {str(domain): float(passes) for domain, passes in self.record["epochs"].items()}
+    def _find_epochs(self) -> Mapping[str, float]:
+        recorded = self.record.get("epochs")
+        as_recorded = self.tokens == self.record.get("tokens") and not self.edited
+        if recorded and as_recorded and self.sources is None:
+            return {str(domain): float(passes) for domain, passes in recorded.items()}
         if self.schedule is not None and self.sources is not None and self.tokens is not None:
             try:
                 whole = self.schedule[0] if len(self.schedule) == 1 else self.schedule.mean()
@@ -327,15 +231,14 @@ class _Findings:
         return {}
 
 
-def _shortened(names: list[str]) -> str | None:
-    return (
-        ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        if names
-        else None
-    )
+def _shorten(names: list[str]) -> str | None:
+    if not names:
+        return None
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
-def _as_number(word: str) -> float | None:
+def _to_float(word: str) -> float | None:
     try:
         return float(word)
     except ValueError:
@@ -350,9 +253,11 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _mended(reading: yaml_versions.Reading) -> str:
-    value = _as_number(reading.word)
+def _remedy(word: str) -> str:
+    value = _to_float(word)
     if value is None:
         return "put it in quotes"
-    shown = repr(value)
-    return f"write {shown if '.' in shown else shown.replace('e', '.0e')} for the number, or put it in quotes"
+    digits = repr(value)
+    # PyYAML takes a number with an exponent for one only where it has a point.
+    number = digits if "." in digits else digits.replace("e", ".0e")
+    return f"write {number} for the number, or put it in quotes"

@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent
-from reweightviz.exporters import reading
+from reweightviz.exporters.provenance import FOLDER_RECORD, read_record
 from reweightviz.exporters.text import yaml_load
+from reweightviz.exporters.text.encoding import read_text
 from reweightviz.exporters.text.python_file import PythonFile
 
 PathLike = str | os.PathLike[str]
 LANGUAGES = (".py", ".json", ".yaml", ".yml", "")
-"""Endings of files that hold a language whose faults can be said; one without an ending is taken for YAML."""
-WORDS = (".txt", ".text", ".sh", ".bash", ".md", ".jsonl", ".ndjson", ".log")
-"""Endings of files that may hold JSON, but not YAML."""
+"""Endings of files whose language has a syntax; one without an ending is taken for YAML."""
+JSON_AT_MOST = (".txt", ".text", ".sh", ".bash", ".md", ".jsonl", ".ndjson", ".log")
+"""Endings of files that may hold JSON, but not YAML: any words are good YAML."""
+TABLES = (".csv", ".tsv")
 
 
 @dataclass(frozen=True)
@@ -40,21 +42,23 @@ class Document:
 
     @classmethod
     def open(cls, path: PathLike) -> Document:
-        """Read a text file; one sentence where it cannot be."""
-        return cls(Path(path), reading.text(Path(path)))
+        """Read a text file.
+
+        Raises:
+            UnreadableFile: there is none, or it is too large for a config.
+        """
+        return cls(Path(path), read_text(Path(path)))
 
     def sibling(self, name: str) -> Document:
-        """Another file of the same folder."""
-        text = self.drafts.get(name)
-        return (
-            Document.open(self.path.parent / name)
-            if text is None
-            else Document(self.path.parent / name, text)
-        )
+        """Read another file of the same folder."""
+        path = self.path.parent / name
+        if name in self.drafts:
+            return Document(path, self.drafts[name])
+        return Document.open(path)
 
     @property
     def data(self) -> Any:
-        """What YAML or JSON the text holds; None where it is neither, or a Python file."""
+        """The content of a YAML or JSON text; None for another text, or a Python file."""
         return self._loaded[0]
 
     @property
@@ -63,28 +67,31 @@ class Document:
         return self.data if isinstance(self.data, Mapping) else {}
 
     def at(self, *keys: str) -> Mapping[str, Any]:
-        """The mapping at a path of keys, an empty one where there is none."""
+        """Return the mapping at a path of keys, an empty one where there is none."""
         node: Any = self.mapping
         for key in keys:
             node = node.get(key) if isinstance(node, Mapping) else None
         return node if isinstance(node, Mapping) else {}
 
+    @cached_property
+    def python(self) -> PythonFile:
+        """The calls and names of a Python file; an empty one for a file of another kind."""
+        return PythonFile(self.text if self.path.suffix == ".py" else "")
+
     @property
     def fault(self) -> ReweightvizError | None:
-        """What is wrong with the YAML, JSON or Python of the file; None where nothing is, or it holds something else."""
-        if self.path.suffix not in LANGUAGES or (
-            self.text.startswith("#!") and self.path.suffix != ".py"
-        ):
+        """The syntax error of a YAML, JSON or Python file; None where there is none."""
+        if self.path.suffix == ".py":
+            if not self.python.fault:
+                return None
+            return WrongContent(path=self.path, reason=f"is no Python file: {self.python.fault}")
+        if self.path.suffix not in LANGUAGES or self.text.startswith("#!"):
             return None
-        if self.path.suffix != ".py":
-            return self._loaded[1]
-        if not self.python.fault:
-            return None
-        return WrongContent(path=self.path, reason=f"is no Python file: {self.python.fault}")
+        return self._loaded[1]
 
     @contextmanager
     def fault_first(self) -> Iterator[None]:
-        """Around what reads the document: where it fails on a text that is broken, what is broken is what is said."""
+        """Raise the syntax error of the text instead of what reading it led to."""
         try:
             yield
         except ReweightvizError as error:
@@ -97,36 +104,29 @@ class Document:
     @cached_property
     def record(self) -> dict[str, Any]:
         """The provenance beside the file, {} where there is none."""
-        return reading.record(self.sidecar, self.path.name) if self.recorded else {}
+        return read_record(self.sidecar, self.path.name) if self.recorded else {}
 
     @property
     def sidecar(self) -> Path:
-        """Where the provenance stands: beside the file, or in ``provenance.json`` for the folder that it is the config of."""
-        own, shared = (
-            self.path.with_name(self.path.name + ".provenance.json"),
-            self.path.with_name("provenance.json"),
-        )
-        return shared if not own.exists() and reading.record(shared, self.path.name) else own
+        """The path of the provenance: beside the file, or that of the folder where it names it."""
+        own = self.path.with_name(f"{self.path.name}.{FOLDER_RECORD}")
+        shared = self.path.with_name(FOLDER_RECORD)
+        if not own.exists() and read_record(shared, self.path.name):
+            return shared
+        return own
 
     def for_framework(self, framework: str) -> Document:
-        """The document, without its provenance where that says that the file is another framework's."""
-        return (
-            self
-            if self.record.get("framework") in (None, framework)
-            else replace(self, recorded=False)
-        )
-
-    @cached_property
-    def python(self) -> PythonFile:
-        """The calls and names of a Python file; an empty one for a file of another kind."""
-        return PythonFile(self.text if self.path.suffix == ".py" else "")
+        """Return the document without its provenance where that names another framework."""
+        if self.record.get("framework") in (None, framework):
+            return self
+        return replace(self, recorded=False)
 
     @cached_property
     def _loaded(self) -> tuple[Any, ReweightvizError | None]:
-        """What YAML or JSON the text holds, and what is wrong with it."""
-        if self.path.suffix in {".py", ".csv", ".tsv"} or (
-            self.path.suffix in WORDS and not self.text.lstrip().startswith("{")
-        ):
+        """The content of a YAML or JSON text, and its syntax error."""
+        if self.path.suffix in (".py", *TABLES):
+            return None, None
+        if self.path.suffix in JSON_AT_MOST and not self.text.lstrip().startswith("{"):
             return None, None
         try:
             return yaml_load.load(self.text, self.path), None

@@ -9,7 +9,7 @@ from typing import Any
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
-from reweightviz.exporters.check import find_exporter
+from reweightviz.exporters.recognise import find_exporter
 
 
 def load_mixture(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -90,18 +92,22 @@ class Config:
     traps: tuple[str, ...] = ()
 
 
+def source_paths(domain: str, sources: Sources | None) -> tuple[str, ...]:
+    """Return the paths of a domain, where the sources have any."""
+    if sources is None or domain not in sources:
+        return ()
+    return sources[domain].paths
+
+
 def digest(config: Config) -> str:
-    """A short hash of the numbers of a config and of what they count, to see later whether it was edited."""
-    numbers = {
-        f"{start} {name}": number
-        for start, stage in config.stages.items()
-        for name, number in stage.items()
-    }
-    return provenance.digest(
-        numbers
-        | {f"size {name}": size for name, size in config.sizes.items()}
-        | {f"unit {config.unit}": 0.0}
-    )
+    """Hash the numbers of a config and what they count, so that an edit can be seen later."""
+    numbers: Numbers = {f"unit {config.unit}": 0.0}
+    for start, stage in config.stages.items():
+        numbers |= {f"{start} {name}": number for name, number in stage.items()}
+    numbers |= {f"size {name}": size for name, size in config.sizes.items()}
+    # The hexadecimal form holds every bit of a number.
+    pairs = [[name, float(number).hex()] for name, number in sorted(numbers.items())]
+    return hashlib.blake2b(json.dumps(pairs).encode(), digest_size=8).hexdigest()
 
 
 def read_rows(path: Path, rows: Sequence[Any], name: str, weight: str) -> Numbers:

@@ -1,4 +1,4 @@
-"""Provenance: what every exported file says of itself, and the warnings that go with it."""
+"""Provenance: the record that stands beside every exported file, made and read back."""
 
 from __future__ import annotations
 
@@ -6,23 +6,33 @@ import datetime as dt
 import hashlib
 import json
 import math
+import os
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, listed, warn
+from reweightviz.core.errors import ReweightvizError, UnreadableFile, listed, warn
 from reweightviz.core.jsonable import to_jsonable
-from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
+from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Sources
 from reweightviz.core.version import VERSION
+from reweightviz.exporters.text.encoding import read_text
 
 MAX_EPOCHS = 4.0
 """Passes over one domain after which repeating it is worth a warning (Muennighoff et al., 2023)."""
 
 
+FOLDER_RECORD = "provenance.json"
+"""Name of the record of a folder; a single file has its own, ``<file>.provenance.json``."""
+MOST_BYTES = 64 * 2**20
+"""A larger file is no provenance, though one names every domain several times."""
+MEND = "mend it, or delete it to go by the names in the file"
+
+
 def stamp(framework: str, unit: str) -> dict[str, Any]:
-    """Who wrote a file, when, in which format, and what its numbers count."""
+    """Return the version, the time, the format, and what a number in it counts."""
     created = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "written_by": f"reweightviz {VERSION}",
@@ -41,7 +51,7 @@ def record(
     tokens: float | None,
     max_epochs: float | None = None,
 ) -> dict[str, Any]:
-    """What a file says of itself, ready for JSON.
+    """Make the record of a file, ready for JSON.
 
     Args:
         framework: the registry's name of the format.
@@ -64,11 +74,9 @@ def record(
     if tokens is not None:
         epochs = _epochs(mixture, sources, tokens)
         _check_epochs(epochs, mixture, sources, tokens, max_epochs)
-        counted = (
-            f"tokens as counted by {sources.tokenizer}"
-            if sources is not None and sources.tokenizer
-            else "tokens"
-        )
+        counted = "tokens"
+        if sources is not None and sources.tokenizer:
+            counted = f"tokens as counted by {sources.tokenizer}"
         found |= {
             "tokens": tokens,
             "counted": counted,
@@ -79,7 +87,7 @@ def record(
 
 
 def comment(found: Mapping[str, Any], *, title: str) -> str:
-    """A record as ``#`` lines; names are quoted so that none can leave its line."""
+    """Return a record as ``#`` lines; names are quoted so that none can leave its line."""
     lines = [
         f"{title}, written by {found['written_by']} at {found['created']}.",
         f"Unit: {found['unit']}.",
@@ -91,45 +99,17 @@ def comment(found: Mapping[str, Any], *, title: str) -> str:
     if "epochs" in found:
         lines.append(f"Epochs at {found['tokens']:.6g} tokens:")
         limit = found["max_epochs"]
-        lines += [
-            f"  {name[:60]!r} {passes:.4g}" + (f" (above {limit:g})" if passes > limit else "")
-            for name, passes in found["epochs"].items()
-        ]
+        for name, passes in found["epochs"].items():
+            mark = f" (above {limit:g})" if passes > limit else ""
+            lines.append(f"  {name[:60]!r} {passes:.4g}{mark}")
     return "".join(f"# {line}\n" for line in lines)
 
 
-def digest(weights: Mapping[str, float]) -> str:
-    """A short hash of names and numbers, to see later whether a file was edited."""
-    pairs = [[name, float(weight).hex()] for name, weight in sorted(weights.items())]
-    return hashlib.blake2b(json.dumps(pairs).encode(), digest_size=8).hexdigest()
-
-
-def restore_mixture(
-    shares: Mapping[str, float], found: Mapping[str, Any], path: object, *, edited: bool
-) -> Mixture:
-    """The mixture that a file holds: its own weights, with the domains that were left out at 0.
-
-    Args:
-        shares: domain to share of tokens, on any scale.
-        found: the record beside the file; may be empty.
-        path: the file, for the source of the mixture.
-        edited: the numbers in the file are not those that the record was written with.
-    """
-    dropped = [str(name) for name in found.get("dropped", ()) if name not in shares]
-    order = [str(name) for name in found.get("domains", ()) if name in shares or name in dropped]
-    weights = dict.fromkeys(order, 0.0) | dict.fromkeys(dropped, 0.0) | dict(shares)
-    before = dict(found.get("source") or {})
-    source = ({"method": "edited by hand", "before": before} if edited else before) | {
-        "read_from": str(path)
-    }
-    exact = abs(math.fsum(weights.values()) - 1) <= SUM_TOLERANCE
-    return Mixture(weights, source=source) if exact else Mixture.normalized(weights, source=source)
-
-
 def slug(name: str, taken: Collection[str] = ()) -> str:
-    """A short ASCII name that is safe in a path; a name that had to change ends in a hash of itself.
+    """Return a short ASCII name that is safe in a path.
 
-    ``taken`` holds slugs in lower case, for disks that do not tell Web from web.
+    A name that had to change ends in a hash of itself. ``taken`` holds slugs in lower case, for
+    disks on which Web and web are one file.
 
     >>> slug("web"), slug("Côde / C++")
     ('web', 'Code-C-599e56')
@@ -140,6 +120,88 @@ def slug(name: str, taken: Collection[str] = ()) -> str:
         return short
     mark = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=3).hexdigest()
     return f"{short}-{mark}" if short else f"domain-{mark}"
+
+
+def read_record(sidecar: Path, name: str) -> dict[str, Any]:
+    """Read the provenance that stands beside a file.
+
+    Args:
+        sidecar: where it may stand; in ``provenance.json`` it must name the file.
+        name: of the file.
+
+    Returns:
+        The record; {} where there is none, or only another file's.
+
+    Raises:
+        UnreadableFile: it is damaged.
+    """
+    if not os.path.lexists(sidecar):
+        return {}
+    shared = sidecar.name == FOLDER_RECORD
+    content = ""
+    try:
+        content = read_text(sidecar, MOST_BYTES)
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        # A damaged provenance.json matters only to the file that it is about.
+        if shared and json.dumps(name) not in content:
+            return {}
+        if isinstance(error, UnreadableFile):
+            raise type(error)(path=sidecar, reason=f"{error.reason}: {MEND}") from error
+        raise _damaged(sidecar, str(error)) from error
+    if shared and not (isinstance(found, dict) and found.get("file") == name):
+        return {}
+    if not isinstance(found, dict):
+        raise _damaged(sidecar, "it must hold a mapping")
+    for key, (kind, fits) in FIELDS.items():
+        if found.get(key) is not None and not fits(found[key]):
+            raise _damaged(sidecar, f"its {key!r} must be {kind}; got {found[key]!r:.60}")
+    return found
+
+
+def _damaged(sidecar: Path, reason: str) -> UnreadableFile:
+    return UnreadableFile(path=sidecar, reason=f"the provenance is damaged, {reason}: {MEND}")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_list_of_text(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_mapping_to_text(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, value.values()))
+
+
+def _is_mapping_to_numbers(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_number, value.values()))
+
+
+FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "file": ("text", _is_text),
+    "framework": ("text", _is_text),
+    "unit_key": ("text", _is_text),
+    "digest": ("text", _is_text),
+    "names": ("names to domains", _is_mapping_to_text),
+    "domains": ("a list of names", _is_list_of_text),
+    "dropped": ("a list of names", _is_list_of_text),
+    "sizes": ("domains to numbers", _is_mapping_to_numbers),
+    "epochs": ("domains to numbers", _is_mapping_to_numbers),
+    "source": ("a mapping", _is_mapping),
+    "tokens": ("a number", _is_number),
+    "max_epochs": ("a number", _is_number),
+}
+"""The fields of a provenance that are read back; each may be missing, or null."""
 
 
 def _short(source: Mapping[str, Any]) -> str:
@@ -184,6 +246,7 @@ def _check_epochs(
     there = limit * float(
         sum(sources[d].tokens for d in mixture if sources is not None and mixture[d])
     )
+    # No weights reach a budget beyond all data; then tokens= is what has to change.
     whole = f" (all its data {limit:g} times is {there:.4g} tokens)" if there < tokens else ""
     raise ReweightvizError(
         f"{sentence}{whole}: lower their weights or tokens=, or raise max_epochs."

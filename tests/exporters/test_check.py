@@ -15,8 +15,9 @@ import reweightviz as rv
 from reweightviz import exporters
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.sources import Source, Sources
-from reweightviz.exporters.check import check, read_paths, recognise
+from reweightviz.exporters.check import check
 from reweightviz.exporters.document import Document
+from reweightviz.exporters.recognise import read_paths, recognise
 
 FRAMEWORKS = sorted(exporters.FRAMEWORKS)
 MIXTURE = rv.Mixture(

@@ -9,9 +9,9 @@ import pytest
 
 import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.exporters import reading
 from reweightviz.exporters.check import check
 from reweightviz.exporters.document import Document
+from reweightviz.exporters.text import encoding
 
 MIXTURE = rv.Mixture({"Wéb text": 0.625, "code": 0.375}, source={"method": "test"})
 SOURCES = {
@@ -25,8 +25,8 @@ SOURCES = {
 def test_only_regular_files_of_a_configs_size_are_read(tmp_path):
     os.mkfifo(tmp_path / "fifo.yaml")
     (tmp_path / "folder").mkdir()
-    (tmp_path / "big.yaml").write_bytes(b"#" * (reading.MOST_BYTES + 1))
-    (tmp_path / "full.yaml").write_bytes(b"#" * reading.MOST_BYTES)
+    (tmp_path / "big.yaml").write_bytes(b"#" * (encoding.MOST_BYTES + 1))
+    (tmp_path / "full.yaml").write_bytes(b"#" * encoding.MOST_BYTES)
     (tmp_path / "latin.yaml").write_bytes(b"\xff")
     for name, sentence in (
         ("fifo.yaml", "it is no regular file"),
@@ -39,7 +39,7 @@ def test_only_regular_files_of_a_configs_size_are_read(tmp_path):
     ):
         with pytest.raises(ReweightvizError, match=sentence):
             Document.open(tmp_path / name)
-    assert len(Document.open(tmp_path / "full.yaml").text) == reading.MOST_BYTES
+    assert len(Document.open(tmp_path / "full.yaml").text) == encoding.MOST_BYTES
 
 
 def test_a_fifo_for_a_provenance_does_not_hang(tmp_path):

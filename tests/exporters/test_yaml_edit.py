@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.exporters.text import yaml_edit
+from reweightviz.exporters.text import yaml_edit, yaml_write
 
 CONFIG = """\
 # run 12: do not touch
@@ -254,4 +254,4 @@ def test_any_config_keeps_its_content_and_its_lines(config, indent, flow):
     )
 )
 def test_new_text_means_the_same_to_yaml_1_1(table):
-    assert yaml.safe_load(yaml_edit.dump({"weights": table})) == {"weights": table}
+    assert yaml.safe_load(yaml_write.dump({"weights": table})) == {"weights": table}

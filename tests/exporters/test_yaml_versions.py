@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from reweightviz.exporters.text.yaml_versions import Reading, readings, taken
+from reweightviz.exporters.text.yaml_versions import Word, find_meaning, find_words
 
 WORDS = [
     "yes",
@@ -31,6 +31,8 @@ WORDS = [
     "1_000",
     "1:30",
     "190:20:30",
+    "0:0",
+    "0:0.",
     ".5",
     "-.5",
     "-.5e-3",
@@ -55,7 +57,7 @@ def test_a_word_is_named_exactly_where_the_two_readers_differ(word):
     except Exception:
         return
     same = type(old) is type(new) and (old == new or old != old)  # noqa: PLR0124
-    assert same == (not taken(word)) or not isinstance(old, str | int | float | bool), (
+    assert same == (not find_meaning(word)) or not isinstance(old, str | int | float | bool), (
         word,
         old,
         new,
@@ -64,13 +66,13 @@ def test_a_word_is_named_exactly_where_the_two_readers_differ(word):
 
 def test_words_are_found_where_they_stand_and_quoted_ones_are_left():
     text = "data:\n  weights: &w {no: 1e-5, \"on\": 0.5, web: '1e-5'}\n  again: *w\n  list:\n  - off\n  # no\n"
-    assert list(readings(text)) == [
-        Reading(2, "no", "the truth value false"),
-        Reading(2, "1e-5", "text"),
-        Reading(5, "off", "the truth value false"),
+    assert list(find_words(text)) == [
+        Word(2, "no", "the truth value false"),
+        Word(2, "1e-5", "text"),
+        Word(5, "off", "the truth value false"),
     ]
 
 
 @pytest.mark.parametrize("text", ["", "a: [", "\x00", "--- 1\n--- 2\n", "&a [*a]", "- !x no\n"])
 def test_a_text_that_is_no_yaml_has_none(text):
-    assert len(list(readings(text))) <= 1
+    assert len(list(find_words(text))) <= 1

@@ -31,7 +31,7 @@ from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
-from reweightviz.exporters.text import endings, yaml_edit
+from reweightviz.exporters.text import endings, yaml_edit, yaml_write
 
 BLOCK, LARGEST_BLOCK = 2048, 2**15
 STRATEGIES = ("restart", "first_exhausted", "all_exhausted")
@@ -221,7 +221,7 @@ def _enter(root: Any, keys: Sequence[str], plan: Plan, before: Any) -> None:
             (root[keys[0]] if keys else root)["train_weights"], stages.values(), strict=True
         ):
             if row[1].anchor.value:
-                row[1] = yaml_edit.quote(numbers)
+                row[1] = yaml_write.quote(numbers)
             else:
                 yaml_edit.put(CommentedMap(weights=row[1]), ["weights"], numbers)
     elif len(rows) == 1 or not isinstance(before, Mapping):
@@ -232,7 +232,7 @@ def _enter(root: Any, keys: Sequence[str], plan: Plan, before: Any) -> None:
         first = data["train_weights"]
         first.ca.comment = None
         data["train_weights"] = CommentedSeq(
-            [CommentedSeq([0, first]), *map(yaml_edit.quote, rows[1:])]
+            [CommentedSeq([0, first]), *map(yaml_write.quote, rows[1:])]
         )
 
 

@@ -1,11 +1,16 @@
-"""Text as files hold it: names that UTF-8 can encode, and JSON in ASCII."""
+"""Text as files hold it: UTF-8 of a limited size, and JSON in ASCII."""
 
 from __future__ import annotations
 
 import json
+import stat
+from pathlib import Path
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent
+
+MOST_BYTES = 4 * 2**20
+"""A larger file is no config."""
 
 
 def check_utf8(name: str) -> None:
@@ -21,3 +26,35 @@ def check_utf8(name: str) -> None:
 def to_json(content: Any) -> str:
     """Return content as indented JSON in ASCII, with a newline at the end."""
     return json.dumps(content, indent=2) + "\n"
+
+
+def read_text(file: Path, most: int = MOST_BYTES) -> str:
+    """Read a regular file of UTF-8.
+
+    Args:
+        file: its path.
+        most: bytes that it may have.
+
+    Raises:
+        UnreadableFile: it is absent, a folder, a pipe, or may not be read.
+        WrongContent: it is too large, or no UTF-8.
+    """
+    try:
+        kind = file.stat().st_mode
+        if stat.S_ISDIR(kind):
+            raise UnreadableFile(path=file, reason="it is a folder; name the file in it")
+        # A pipe or a device might never end.
+        if not stat.S_ISREG(kind):
+            raise UnreadableFile(path=file, reason="it is no regular file")
+        with file.open("rb") as opened:
+            data = opened.read(most + 1)
+    except UnreadableFile:
+        raise
+    except (OSError, ValueError) as error:
+        raise UnreadableFile(path=file, reason=getattr(error, "strerror", None) or error) from error
+    if len(data) > most:
+        raise WrongContent(path=file, reason=f"has more than {most:,} bytes, which no config has")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise WrongContent(path=file, reason=f"is no text in UTF-8: {error}") from error

@@ -1,4 +1,7 @@
-"""What a text of YAML or JSON holds: unknown tags are passed over, nothing grows without end, and faults are one sentence."""
+"""The content of a text of YAML or JSON.
+
+Unknown tags are passed over, nothing grows without end, and a fault is one sentence.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from reweightviz.core.errors import ReweightvizError, WrongContent, listed
 
 MOST_NODES = 1_000_000
 """A config with more entries, its aliases written out, is none that a person wrote."""
-FAULTS = (
+NO_YAML = (
     YAMLError,
     ArithmeticError,
     AssertionError,
@@ -27,39 +30,42 @@ FAULTS = (
     TypeError,
     ValueError,
 )
-"""What ruamel.yaml raises on texts that are not YAML."""
+"""Errors of ruamel.yaml on texts that are not YAML."""
 
 
 class _Constructor(SafeConstructor):
-    """Plain values; a tag that is not of YAML itself, such as ``!include x`` or ``!env``, leaves what it marks."""
+    """Plain values; a tag of somebody's own, such as ``!include x``, leaves what it marks."""
 
     def construct_document(self, node: Node) -> Any:
         _check_size(node)
         return super().construct_document(node)
 
-    def _marked(self, node: Node) -> Any:
+    def construct_unknown(self, node: Node) -> Any:
         if isinstance(node, ScalarNode):
             return node.value
-        return (
-            self.construct_yaml_map(node)
-            if isinstance(node, MappingNode)
-            else self.construct_yaml_seq(node)
-        )
+        if isinstance(node, MappingNode):
+            return self.construct_yaml_map(node)
+        return self.construct_yaml_seq(node)
 
 
-_Constructor.add_constructor(None, _Constructor._marked)  # noqa: SLF001
+_Constructor.add_constructor(None, _Constructor.construct_unknown)
 
 
 def load(text: str, path: object) -> Any:
-    """What a text of YAML or JSON holds.
+    """Return the content of a text of YAML or JSON.
+
+    Args:
+        text: of the file.
+        path: of the file, for the error.
 
     Raises:
-        ReweightvizError: it is neither, a key stands twice, it holds itself, or its aliases make
-            it grow without end.
+        WrongContent: it is neither, a key stands twice, it holds itself, or its aliases make it
+            grow without end.
     """
     kind = "JSON" if str(path).lower().endswith(".json") else "YAML"
+    # JSON first: it is much faster, and its faults have places of their own.
     try:
-        return json.loads(text, object_pairs_hook=lambda pairs: _paired(pairs, path))
+        return json.loads(text, object_pairs_hook=lambda pairs: _to_mapping(pairs, path))
     except ReweightvizError:
         raise
     except (RecursionError, ValueError) as error:
@@ -70,15 +76,16 @@ def load(text: str, path: object) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an anchor that is set again is good YAML
             return yaml.load(text)
-    except (RecursionError, *FAULTS) as error:
+    except (RecursionError, *NO_YAML) as error:
         fault = fault if kind == "JSON" else error
-    raise WrongContent(path=path, reason=f"is no {kind} file: {_said(fault)}") from fault
+    raise WrongContent(path=path, reason=f"is no {kind} file: {_explain(fault)}") from fault
 
 
-def _paired(pairs: list[tuple[str, Any]], path: object) -> dict[str, Any]:
+def _to_mapping(pairs: list[tuple[str, Any]], path: object) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        twice = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
+        counts = Counter(name for name, _ in pairs)
+        twice = [name for name, times in counts.items() if times > 1]
         raise WrongContent(
             path=path,
             reason=f"is no JSON file: the key {listed(twice)} stands twice in one mapping",
@@ -87,7 +94,11 @@ def _paired(pairs: list[tuple[str, Any]], path: object) -> dict[str, Any]:
 
 
 def _check_size(root: Node) -> None:
-    """Refuse what holds itself, or has too many nodes once its aliases are written out; counted without writing them out."""
+    """Refuse what holds itself, or has too many nodes once its aliases are written out.
+
+    The nodes are counted without writing anything out: children first, by a stack of our own,
+    since a text may nest deeper than Python recurses.
+    """
     sizes: dict[int, int] = {}
     opened: set[int] = set()
     waiting = [root]
@@ -96,8 +107,10 @@ def _check_size(root: Node) -> None:
         if id(node) in sizes:
             waiting.pop()
         elif id(node) in opened:
-            sizes[id(waiting.pop())] = size = 1 + sum(sizes[id(child)] for child in _children(node))
+            waiting.pop()
             opened.remove(id(node))
+            size = 1 + sum(sizes[id(child)] for child in _children(node))
+            sizes[id(node)] = size
             if size > MOST_NODES:
                 raise ConstructorError(
                     None,
@@ -122,22 +135,21 @@ def _children(node: Node) -> Iterator[Node]:
         yield from part if isinstance(part, tuple) else (part,)
 
 
-def _said(error: Exception) -> str:
+def _explain(error: Exception) -> str:
+    """Return an error as part of a sentence, with its place."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} (line {error.lineno}, column {error.colno})"
-    problem, context, mark = (
-        getattr(error, name, None) for name in ("problem", "context", "problem_mark")
-    )
+    problem = getattr(error, "problem", None)
     if not problem:
         return " ".join(str(error).partition(";")[0].split())[:200] or type(error).__name__
+    # ruamel.yaml follows a key that stands twice with its values and a page of advice.
     twice = problem.partition('found duplicate key "')[2].partition('" with value')[0]
-    sentence = (
-        f"the key {twice!r} stands twice" if twice else ", ".join(filter(None, (context, problem)))
-    )
-    return (
-        f"{' '.join(sentence.split())[:200]} (line {mark.line + 1}, column {mark.column + 1})"
-        if mark
-        else sentence[:200]
-    )
+    if twice:
+        sentence = f"the key {twice!r} stands twice"
+    else:
+        sentence = ", ".join(filter(None, (getattr(error, "context", None), problem)))
+    sentence = " ".join(sentence.split())[:200]
+    mark = getattr(error, "problem_mark", None)
+    return f"{sentence} (line {mark.line + 1}, column {mark.column + 1})" if mark else sentence

@@ -1,0 +1,170 @@
+"""From a framework's config back to shares of tokens by domain, with the provenance beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent, listed
+from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
+from reweightviz.core.schedule import Schedule
+from reweightviz.core.sources import Sources
+from reweightviz.exporters.document import Document, PathLike
+from reweightviz.exporters.plan import Config, Numbers, digest
+from reweightviz.exporters.units import Unit
+
+if TYPE_CHECKING:
+    from reweightviz.exporters.exporter import Exporter
+
+
+def read_mixture(
+    exporter: Exporter, path: PathLike, sources: Sources | Mapping[str, Any] | None
+) -> Mixture:
+    """Read the one mixture of a file; refuse a schedule of several stages."""
+    schedule = read_schedule(exporter, path, sources)
+    if len(schedule) > 1:
+        raise WrongContent(
+            path=path,
+            reason=f"holds a schedule of {len(schedule)} stages, not one mixture: "
+            "rv.load_schedule reads it",
+        )
+    return schedule[0]
+
+
+def read_schedule(
+    exporter: Exporter, path: PathLike, sources: Sources | Mapping[str, Any] | None
+) -> Schedule:
+    """Read the stages of a file; a file without stages has one, at step 0."""
+    document = exporter.open(path).for_framework(exporter.name)
+    with document.fault_first():
+        config = exporter.parse(document)
+    if config.refused:
+        raise ReweightvizError(f"{document.path}: {config.refused[0]}")
+    return exporter.to_schedule(config, document, sources)
+
+
+def to_schedule(
+    exporter: Exporter, config: Config, document: Document, sources: Sources | None
+) -> Schedule:
+    """Convert the numbers of a config into shares of tokens by domain.
+
+    Args:
+        exporter: of the framework.
+        config: what it reads from the file.
+        document: the file, with its provenance.
+        sources: tokens and documents of each domain, for a file that counts something else.
+
+    Raises:
+        ReweightvizError: no stage begins at step 0, or a size is not known.
+    """
+    record = document.record
+    if 0 not in config.stages:
+        raise UnreadableFile(
+            path=document.path,
+            reason="the first stage must begin at step 0; the stages begin at "
+            f"{[*config.stages][:12]}",
+        )
+    unit = exporter.find_unit(config.unit or record.get("unit_key"))
+    domains = exporter.find_domains(config, record)
+    sizes = _find_sizes(unit, config, record, domains, sources, document.path)
+    edited = is_edited(config, record)
+    stages = {}
+    for start, numbers in config.stages.items():
+        shares: Numbers = {}
+        for name, number in numbers.items():
+            shares[domains[name]] = shares.get(domains[name], 0.0) + number * sizes[name]
+        stages[start] = _restore(shares, record, document.path, edited=edited)
+    # A stage leaves out what it does not draw; a schedule has every domain in every stage.
+    every = list(dict.fromkeys(domain for mixture in stages.values() for domain in mixture))
+    whole = {
+        start: Mixture([(d, mixture.get(d, 0.0)) for d in every], source=mixture.source)
+        for start, mixture in stages.items()
+    }
+    return Schedule(whole, steps=config.steps, source=stages[0].source)
+
+
+def find_domains(exporter: Exporter, config: Config, record: Mapping[str, Any]) -> dict[str, str]:
+    """Find the domain of every name in a file.
+
+    The provenance has it, else it is the name itself, or what a path seems to hold where no other
+    name seems to hold the same.
+    """
+    known = {str(name): str(domain) for name, domain in (record.get("names") or {}).items()}
+    names = list(dict.fromkeys(name for numbers in config.stages.values() for name in numbers))
+    guesses = {
+        name: exporter.guess_domain(name) if exporter.by_path else name
+        for name in names
+        if name not in known
+    }
+    claimed = [*guesses.values(), *set(known.values())]
+    unique = {name: guess for name, guess in guesses.items() if claimed.count(guess) == 1}
+    return {name: unique.get(name, name) for name in names} | {
+        name: known[name] for name in names if name in known
+    }
+
+
+def is_edited(config: Config, record: Mapping[str, Any]) -> bool:
+    """Check whether the numbers of a file are others than the provenance was written with."""
+    return bool(record) and record.get("digest") != digest(config)
+
+
+def _restore(
+    shares: Mapping[str, float], record: Mapping[str, Any], path: Path, *, edited: bool
+) -> Mixture:
+    """Return the mixture of a stage, in the order of the record, with its dropped domains at 0.
+
+    Args:
+        shares: domain to share of tokens, on any scale.
+        record: the provenance; may be empty.
+        path: the file, for the source of the mixture.
+        edited: the numbers are not those that the record was written with.
+    """
+    dropped = [str(name) for name in record.get("dropped", ()) if name not in shares]
+    order = [str(name) for name in record.get("domains", ()) if name in shares or name in dropped]
+    weights = dict.fromkeys(order, 0.0) | dict.fromkeys(dropped, 0.0) | dict(shares)
+    source = dict(record.get("source") or {})
+    if edited:
+        source = {"method": "edited by hand", "before": source}
+    source |= {"read_from": str(path)}
+    # Weights that sum to 1 already are kept to the bit.
+    if abs(math.fsum(weights.values()) - 1) <= SUM_TOLERANCE:
+        return Mixture(weights, source=source)
+    return Mixture.normalized(weights, source=source)
+
+
+def _find_sizes(
+    unit: Unit,
+    config: Config,
+    record: Mapping[str, Any],
+    domains: Mapping[str, str],
+    sources: Sources | None,
+    path: Path,
+) -> Numbers:
+    """Return name to what its share of tokens was divided by: from sources, file or record."""
+    if not unit.size:
+        return dict.fromkeys(domains, 1.0)
+    recorded = record.get("sizes") or {}
+    found: Numbers = {}
+    absent: list[str] = []
+    for name, domain in domains.items():
+        known = [config.sizes.get(name), recorded.get(domain)]
+        if sources is not None and domain in sources:
+            known.insert(0, getattr(sources[domain], unit.size))
+        positive = [float(size) for size in known if _is_positive(size)]
+        if positive:
+            found[name] = positive[0]
+        else:
+            absent.append(domain)
+    if absent:
+        wanted = "tokens and documents" if unit.size == "mean_tokens" else "tokens"
+        raise ReweightvizError(
+            f"in {path} {unit.sentence}, so shares of tokens need the {wanted} of "
+            f"{listed(absent)}: pass sources=."
+        )
+    return found
+
+
+def _is_positive(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and math.isfinite(value) and value > 0

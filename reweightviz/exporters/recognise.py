@@ -1,0 +1,143 @@
+"""Find whose config a file is: by the provenance beside it, else by its content."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from reweightviz.core.errors import WrongContent, listed
+from reweightviz.exporters import FRAMEWORKS, find
+from reweightviz.exporters.document import Document, PathLike
+from reweightviz.exporters.exporter import Exporter
+
+
+class Match(NamedTuple):
+    """An exporter, how it was found, and the file that was opened for it."""
+
+    exporter: Exporter
+    found_by: str
+    document: Document
+
+
+def recognise(path: PathLike) -> Exporter:
+    """Return the exporter of the framework whose config a file is.
+
+    Raises:
+        ReweightvizError: no framework recognises it, or several do.
+    """
+    return match(path).exporter
+
+
+def find_exporter(path: PathLike, framework: str | None = None) -> Exporter:
+    """Return the exporter of a framework, or :func:`recognise` the file where none is named."""
+    return recognise(path) if framework is None else find(framework)
+
+
+def read_paths(path: PathLike, framework: str | None = None) -> dict[str, list[str]]:
+    """Return domain to the files or datasets that a config names for it."""
+    exporter = find_exporter(path, framework)
+    document = exporter.open(path).for_framework(exporter.name)
+    with document.fault_first():
+        config = exporter.parse(document)
+    found: dict[str, list[str]] = {}
+    for name, domain in exporter.find_domains(config, document.record).items():
+        paths = list(config.paths.get(name, ()))
+        if not paths and exporter.by_path:
+            paths = [name]
+        found.setdefault(domain, []).extend(paths)
+    return found
+
+
+def match(path: PathLike, framework: str | None = None) -> Match:
+    """Find the exporter of a file and open the file.
+
+    Args:
+        path: the config, or the folder that was written.
+        framework: whose config it is; found out when not given.
+    """
+    if framework is not None:
+        exporter = find(framework)
+        return Match(exporter, "asked", exporter.open(path))
+    documents = _open_candidates(Path(path))
+    recorded = _match_records(documents)
+    for candidate in recorded:
+        if _recognises(candidate.exporter, candidate.document):
+            return candidate
+    found = _match_contents(documents, in_folder=Path(path).is_dir())
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = [candidate.exporter.name for candidate in found]
+        raise WrongContent(
+            path=path, reason=f"could be a config of {listed(names)}: name one with framework="
+        )
+    for document in documents:
+        if document.fault is not None:
+            raise document.fault
+    # Nobody recognises the content, so the record is all there is to go by.
+    if recorded:
+        return recorded[0]
+    content = " and ".join(_describe(document) for document in documents[:2])
+    raise WrongContent(
+        path=path,
+        reason=f"is no config that is known here, it holds {content}; name the framework "
+        f"with framework=, one of {listed(sorted(FRAMEWORKS), 40)}",
+    )
+
+
+def _open_candidates(path: Path) -> list[Document]:
+    """Open the file, or every file of a folder that may be the config."""
+    if not path.is_dir():
+        return [Document.open(path)]
+    names = sorted({exporter.main_file for exporter in FRAMEWORKS.values() if exporter.main_file})
+    documents = [Document.open(path / name) for name in names if (path / name).is_file()]
+    if not documents:
+        there = sorted(one.name for one in path.iterdir())
+        raise WrongContent(
+            path=path,
+            reason=f"is a folder without a config of a framework ({listed(names)}); it has "
+            f"{listed(there) or 'nothing'}",
+        )
+    return documents
+
+
+def _match_records(documents: list[Document]) -> list[Match]:
+    found = []
+    for document in documents:
+        name = str(document.record.get("framework"))
+        if name in FRAMEWORKS:
+            found.append(Match(FRAMEWORKS[name], "provenance", document))
+    return found
+
+
+def _match_contents(documents: list[Document], *, in_folder: bool) -> list[Match]:
+    """Return one match for each framework that recognises any of the documents."""
+    found: dict[str, Match] = {}
+    for document in documents:
+        for exporter in FRAMEWORKS.values():
+            if in_folder and exporter.main_file != document.path.name:
+                continue
+            if _recognises(exporter, document):
+                found[exporter.name] = Match(exporter, "content", document)
+    return list(found.values())
+
+
+def _recognises(exporter: Exporter, document: Document) -> bool:
+    try:
+        return exporter.recognises(document)
+    except (MemoryError, RecursionError):
+        return False
+
+
+def _describe(document: Document) -> str:
+    """Describe the content of a file in a few words."""
+    if not document.text.strip():
+        return "nothing"
+    if document.path.suffix == ".py":
+        callees = sorted(filter(None, document.python.calls_by_name))
+        return f"Python that calls {listed(callees) or 'nothing'}"
+    if document.mapping:
+        return f"the keys {listed(document.mapping)}"
+    if isinstance(document.data, list):
+        return "a list"
+    return f"text that begins with {document.text.strip()[:40]!r}"
