@@ -1,13 +1,12 @@
-"""Run logs of any format -> RunLog, or a Tail that follows one. Which format it is, the path tells."""
+"""Run logs of any format -> RunLog, or a Tail that follows one; the path decides the format."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from reweightviz.core.errors import (
     InvalidArgument,
@@ -21,11 +20,13 @@ from reweightviz.core.errors import (
 from reweightviz.core.records import Records
 from reweightviz.core.runlog import RunLog
 from reweightviz.readers.logs._log_reader import LogReader, head_of
-from reweightviz.readers.logs._naming import NO_DOMAINS, Pattern
+from reweightviz.readers.logs._naming import Naming, Pattern
+from reweightviz.readers.logs._tags import NO_DOMAINS, words_of
 from reweightviz.readers.logs.csv_history import CsvHistory
+from reweightviz.readers.logs.dataflex import DataFlex
+from reweightviz.readers.logs.fms_odm import FmsOdm
 from reweightviz.readers.logs.json_rows import JsonRows
 from reweightviz.readers.logs.megatron_log import MegatronLog
-from reweightviz.readers.logs.mixer_logs import DataFlex, FmsOdm
 from reweightviz.readers.logs.mlflow_store import MLflow
 from reweightviz.readers.logs.run_jsonl import RunJsonl
 from reweightviz.readers.logs.tensorboard_events import TensorBoard
@@ -55,10 +56,12 @@ FORMATS: dict[str, type[LogReader]] = {
     )
 }
 """In the order in which a path is tried."""
+NOT_BEFORE_WRITTEN = (Trackio, MLflow, TensorBoard, WandbOffline)
+"""Formats whose runs are known only once their files are there."""
 
 
 def recognise(path: str | os.PathLike[str]) -> str:
-    r"""The name of the format of what lies at a path.
+    r"""Return the name of the format of what lies at a path.
 
     Raises:
         ReweightvizError: there is nothing, or nothing that is known.
@@ -70,7 +73,7 @@ def recognise(path: str | os.PathLike[str]) -> str:
         >>> recognise(path)
         'csv'
     """
-    return _found(_path(path), None)[0].name
+    return _find_runs(_check_path(path), None).reader.name
 
 
 def read_log(
@@ -85,11 +88,11 @@ def read_log(
     Args:
         path: a file, or a folder of one run. A folder, a store or a chart with several needs
             ``name``.
-        name: which of several runs; of one alone, what to call it.
+        name: one of several runs; of one alone, a name to give it.
         pattern: which tag is which signal of which domain, where guessing is not enough:
             "train/{domain}/loss", or ``{"loss": "loss/{domain}", "weights": "mix/{domain}",
-            "step": "iteration"}``. What was taken stands in ``log.meta["pattern"]``.
-        format: a name of :data:`FORMATS`, where the path does not tell.
+            "step": "iteration"}``. The patterns that were taken stand in ``log.meta["pattern"]``.
+        format: a name of :data:`FORMATS`, where the path is not enough.
 
     Raises:
         ReweightvizError: one sentence that names the path: nothing known, several runs, a pattern
@@ -98,23 +101,15 @@ def read_log(
     Example:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "metrics.csv"
-        >>> _ = path.write_text("step,train_loss_web,train_loss_code,lr\n10,3.0,2.0,0.1\n20,2.5,nan,0.1\n")
+        >>> header = "step,train_loss_web,train_loss_code,lr"
+        >>> _ = path.write_text(header + "\n10,3,2,0.1\n20,2.5,nan,0.1\n")
         >>> log = read_log(path)
         >>> log.domains, log["loss"].tolist(), log.meta["pattern"]
         (('web', 'code'), [[3.0, 2.0], [2.5, nan]], {'loss': ['train_loss_{domain}']})
     """
-    log = _opened(_path(path), name, pattern, format, follow=False).log
-    if not log.domains and len(log):
-        plain = all(
-            set(re.findall(r"[a-z0-9]+", tag.lower())).isdisjoint(NO_DOMAINS) for tag in log.scalars
-        )
-        hint = (
-            "pattern='{domain}' takes each for a domain's loss, pattern={'weights': "
-            "'{domain}'} for its weight"
-            if plain and log.scalars
-            else "pattern='train/{domain}/loss' would name them"
-        )
-        warn(f"{path} has no series by domain; it has {listed(sorted(log.scalars))}. {hint}.")
+    log = _open(_check_path(path), name, pattern, format, follow=False).log
+    if len(log) and not log.domains:
+        warn(f"{path} has no series by domain; it has {listed(sorted(log.scalars))}. {_hint(log)}.")
     return log
 
 
@@ -125,11 +120,18 @@ def follow_log(
     pattern: Pattern | None = None,
     format: str | None = None,  # noqa: A002
 ) -> Tail:
-    """Follow a run log, which need not be there yet; the arguments are those of :func:`read_log`."""
-    return _opened(_path(path), name, pattern, format, follow=True)
+    """Follow a run log, which need not be there yet; the arguments are as for :func:`read_log`."""
+    return _open(_check_path(path), name, pattern, format, follow=True)
 
 
-def _path(given: Any) -> Path:
+class _Runs(NamedTuple):
+    """The runs at a path: name to place, and the format that reads them."""
+
+    reader: type[LogReader]
+    places: Mapping[str, Any]
+
+
+def _check_path(given: Any) -> Path:
     if not isinstance(given, str | os.PathLike):
         raise InvalidArgument(
             name="rv.read_log",
@@ -141,7 +143,7 @@ def _path(given: Any) -> Path:
     return Path(given)
 
 
-def _opened(
+def _open(
     path: Path,
     name: str | None,
     pattern: Pattern | None,
@@ -149,84 +151,114 @@ def _opened(
     *,
     follow: bool,
 ) -> Tail:
-    """The run, read as far as it goes; one that is followed need not be there yet."""
+    """Open a run and read it as far as it goes; one that is followed need not be there yet."""
     if format is not None and format not in FORMATS:
         raise UnknownName(kind="format of run logs", name=format, known=FORMATS)
     try:
-        reader, runs = _found(path, format)
+        reader, places = _find_runs(path, format)
     except ReweightvizError:
-        expected = _expected(path, format) if follow else None
+        expected = _expected_format(path, format) if follow else None
         if expected is None:
             raise
-        reader, runs = expected, {path.stem: expected.at(path)}
-    if len(runs) > 1 and name not in runs:
-        what = f"none of {listed([name])}" if name else f"{len(runs)} runs"
-        raise WrongContent(
-            path=path, reason=f"holds {what}: there is {listed(runs, 20)}; name= picks one"
-        )
-    run = name if name in runs else next(iter(runs))
+        reader = expected
+        places = {path.stem: expected.place_of(path)}
+    run = _choose(path, places, name)
+    source = reader(places[run], pattern)
+    source.is_over = not follow
     records = Records(name=name or run, meta={"path": str(path), "format": reader.name})
-    others = (
-        [other for other in FORMATS.values() if other not in (reader, JsonRows)]
-        if path.is_dir() and format is None
-        else []
-    )
-    beside = [other.title for other in others if other.recognises(path)]
-    if beside:
-        records.extend_meta(
-            notes=[
-                f"Read as {reader.title}; the folder also holds {listed(beside)}: format= "
-                "reads that."
-            ]
-        )
-    source = reader(runs[run], pattern)
-    source.over = not follow
+    if path.is_dir() and format is None:
+        records.extend_meta(notes=_notes_on_others(path, reader))
     tail = Tail(source, records, path)
     tail.poll()
-    naming = source.series.naming
-    if naming.patterns and naming.given and naming.tags and not naming.domains:
-        wanted = [text for patterns in naming.patterns.values() for text in patterns]
-        raise ReweightvizError(
-            f"no tag of {path} is like {listed(wanted)}; there is {listed(naming.tags, 20)}."
-        )
+    _check_naming(path, source.series.naming)
     if name:
-        records.name = name
+        records.name = name  # the log has a name of its own; the one that was asked for stands
     return tail
 
 
-def _found(path: Path, format: str | None) -> tuple[type[LogReader], Mapping[str, Any]]:  # noqa: A002
-    """The format, and the runs of it."""
+def _find_runs(path: Path, format: str | None) -> _Runs:  # noqa: A002
+    """Return the runs of the first format that finds some."""
     for reader in FORMATS.values() if format is None else [FORMATS[format]]:
-        runs = reader.runs(path)
-        if runs:
-            return reader, runs
-    known = listed((reader.title for reader in FORMATS.values()), 20)
+        places = reader.runs(path)
+        if places:
+            return _Runs(reader, places)
     if not path.exists():
         raise UnreadableFile(path=path, reason="there is no run log")
     if path.is_file() and not path.stat().st_size:
         raise WrongContent(path=path, reason="is empty: no run log yet")
     if format is not None:
         raise WrongContent(path=path, reason=f"holds no {FORMATS[format].title}")
-    inside = listed(sorted(item.name for item in path.iterdir())) if path.is_dir() else ""
-    what = (
-        f"begins with {head_of(path)[:40]!r}" if path.is_file() else f"holds {inside or 'nothing'}"
-    )
+    if path.is_file():
+        content = f"begins with {head_of(path)[:40]!r}"
+    else:
+        content = f"holds {listed(sorted(item.name for item in path.iterdir())) or 'nothing'}"
+    known = listed((reader.title for reader in FORMATS.values()), 20)
     raise WrongContent(
-        path=path, reason=f"is no run log that is known, it {what}; known are {known}"
+        path=path, reason=f"is no run log that is known, it {content}; known are {known}"
     )
 
 
-def _expected(path: Path, format: str | None) -> type[LogReader] | None:  # noqa: A002
-    """The format of a file that is still to be written, by its name; None where there is something else, or where no name tells."""
+def _expected_format(path: Path, format: str | None) -> type[LogReader] | None:  # noqa: A002
+    """Return the format of a file that is still to be written, by the longest pattern of its name.
+
+    None where something else lies there, or where no pattern fits.
+    """
     if path.is_dir() or (path.exists() and path.stat().st_size):
         return None
     if format is not None:
         return FORMATS[format]
-    fits = [
-        (len(pattern), reader)
-        for reader in FORMATS.values()
-        for pattern in reader.files
-        if reader not in (Trackio, MLflow, TensorBoard, WandbOffline)
-        and fnmatchcase(path.name, pattern)
-    ]
-    return max(fits, key=lambda fit: fit[0])[1] if fits else None
+    best = None
+    longest = 0
+    for reader in FORMATS.values():
+        for pattern in () if reader in NOT_BEFORE_WRITTEN else reader.files:
+            if len(pattern) > longest and fnmatchcase(path.name, pattern):
+                best = reader
+                longest = len(pattern)
+    return best
+
+
+def _choose(path: Path, places: Mapping[str, Any], name: str | None) -> str:
+    """Return the name of the run that is asked for, or of the only one.
+
+    Raises:
+        ReweightvizError: there are several.
+    """
+    if name in places:
+        return str(name)
+    if len(places) > 1:
+        count = f"none of {listed([name])}" if name else f"{len(places)} runs"
+        raise WrongContent(
+            path=path, reason=f"holds {count}: there is {listed(places, 20)}; name= picks one"
+        )
+    return next(iter(places))
+
+
+def _notes_on_others(path: Path, chosen: type[LogReader]) -> list[str]:
+    """Return a note on the other formats that lie in a folder."""
+    others = [reader for reader in FORMATS.values() if reader not in (chosen, JsonRows)]
+    beside = [reader.title for reader in others if reader.runs(path)]
+    if not beside:
+        return []
+    return [f"Read as {chosen.title}; the folder also holds {listed(beside)}: format= reads that."]
+
+
+def _check_naming(path: Path, naming: Naming) -> None:
+    """Refuse a given pattern that no tag of a log is like."""
+    if naming.is_given and naming.tags and not naming.domains:
+        patterns = [text for texts in naming.patterns.values() for text in texts]
+        raise ReweightvizError(
+            f"no tag of {path} is like {listed(patterns)}; there is {listed(naming.tags, 20)}."
+        )
+
+
+def _hint(log: RunLog) -> str:
+    """Return the way to name the domains of a log without any."""
+    may_be_domains = log.scalars and all(
+        NO_DOMAINS.isdisjoint(words_of(tag)) for tag in log.scalars
+    )
+    if may_be_domains:
+        return (
+            "pattern='{domain}' takes each for a domain's loss, "
+            "pattern={'weights': '{domain}'} for its weight"
+        )
+    return "pattern='train/{domain}/loss' would name them"

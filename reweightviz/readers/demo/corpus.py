@@ -27,18 +27,42 @@ FILES_A_PACKAGE = 250  # of one domain, so that no single package is the domain
 DOCUMENTS_A_DOMAIN = 4000
 
 DOMAINS = (
-    "python source", "python tests", "docstrings", "type stubs", "cython", "c headers", "c++ headers", "c source",
-    "javascript", "web pages", "json", "build scripts", "markdown", "package descriptions", "licences",
+    "python source",
+    "python tests",
+    "docstrings",
+    "type stubs",
+    "cython",
+    "c headers",
+    "c++ headers",
+    "c source",
+    "javascript",
+    "web pages",
+    "json",
+    "build scripts",
+    "markdown",
+    "package descriptions",
+    "licences",
 )
 
 _SUFFIXES = {
-    "type stubs": ".pyi", "cython": ".pyx .pxd .pxi", "c++ headers": ".hpp .hxx .cuh .hh", "c source": ".c .cc .cpp .cxx .cu",
-    "javascript": ".js .mjs .cjs", "web pages": ".html .jinja .css .scss .ts .mts .cts", "json": ".json",
-    "build scripts": ".cmake .build .sh .ps1 .cmd .bat .gyp .gypi .toml", "markdown": ".md .rst",
+    "type stubs": ".pyi",
+    "cython": ".pyx .pxd .pxi",
+    "c++ headers": ".hpp .hxx .cuh .hh",
+    "c source": ".c .cc .cpp .cxx .cu",
+    "javascript": ".js .mjs .cjs",
+    "web pages": ".html .jinja .css .scss .ts .mts .cts",
+    "json": ".json",
+    "build scripts": ".cmake .build .sh .ps1 .cmd .bat .gyp .gypi .toml",
+    "markdown": ".md .rst",
 }
-_BY_SUFFIX = {suffix: domain for domain, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
-_GENERATED = re.compile(r"auto-?generated|generated (?:by|from|file)|do not " r"(?:edit|modify)|machine generated|sourceMappingURL",
-                        re.IGNORECASE)
+_BY_SUFFIX = {
+    suffix: domain for domain, suffixes in _SUFFIXES.items() for suffix in suffixes.split()
+}
+_GENERATED = re.compile(
+    r"auto-?generated|generated (?:by|from|file)|do not "
+    r"(?:edit|modify)|machine generated|sourceMappingURL",
+    re.IGNORECASE,
+)
 _CPP = re.compile(r"\b(?:namespace|template\s*<|class \w+|constexpr|std::)")
 _TESTS = re.compile(r"(?:^|/)(?:tests?|testing)/|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
 _LICENCE = re.compile(r"(?:^|/)(?:licen[cs]es?|copying|notice)[^/]*$", re.IGNORECASE)
@@ -58,8 +82,12 @@ def read(folder: Path | None = None) -> Corpus:
     ``DOCUMENTS_A_DOMAIN`` documents are kept of a domain.
     """
     root = folder or Path(sysconfig.get_paths()["purelib"])
-    installed = sorted(entry.name for entry in root.glob("*.dist-info") if not entry.name.startswith("reweightviz"))
-    path = cache_path("demo-corpus", root, installed, Path(__file__).read_text("utf-8"), suffix=".parquet")
+    installed = sorted(
+        entry.name for entry in root.glob("*.dist-info") if not entry.name.startswith("reweightviz")
+    )
+    path = cache_path(
+        "demo-corpus", root, installed, Path(__file__).read_text("utf-8"), suffix=".parquet"
+    )
     if path is not None and path.exists() and installed:
         return _corpus(pq.read_table(path))
     table = _collect(root)
@@ -72,8 +100,11 @@ def read(folder: Path | None = None) -> Corpus:
 
 def _corpus(table: pa.Table) -> Corpus:
     kept = set(table["domain"].to_pylist())
-    return Corpus({name: table[name] for name in table.column_names}, domains=[domain for domain in DOMAINS if domain in kept],
-                  meta={"name": "demo"})
+    return Corpus(
+        {name: table[name] for name in table.column_names},
+        domains=[domain for domain in DOMAINS if domain in kept],
+        meta={"name": "demo"},
+    )
 
 
 def _collect(root: Path) -> pa.Table:
@@ -87,10 +118,14 @@ def _collect(root: Path) -> pa.Table:
                 break
             label = f"{file.path}#{domain[:3]}{pieces[file.path, domain]}"
             pieces[file.path, domain] += 1
-            for name, value in zip(rows, (label, domain, text, file.package, file.path), strict=True):
+            for name, value in zip(
+                rows, (label, domain, text, file.package, file.path), strict=True
+            ):
                 rows[name].append(value)
     if not rows["id"]:
-        raise ReweightvizError(f"no text of the demo's domains lies under {root}; install " "some packages there first.")
+        raise ReweightvizError(
+            f"no text of the demo's domains lies under {root}; install some packages there first."
+        )
     return pa.table({name: pa.array(values, pa.large_string()) for name, values in rows.items()})
 
 
@@ -103,12 +138,16 @@ def _files(root: Path) -> dict[str, list[_Found]]:
         for domain in _domains_of(file, path):
             package = re.sub(r"-[^-]+\.dist-info$|\.py$", "", path.partition("/")[0])
             found[domain][package].append(_Found(package, path, file))
-    return {domain: _interleaved(packages) for domain, packages in found.items()} | {d: [] for d in DOMAINS if d not in found}
+    return {domain: _interleaved(packages) for domain, packages in found.items()} | {
+        d: [] for d in DOMAINS if d not in found
+    }
 
 
 def _interleaved(packages: dict[str, list[_Found]]) -> list[_Found]:
     """At most FILES_A_PACKAGE of each package, all mixed in the order of a hash, so that a prefix is a fair sample."""
-    kept = [file for files in packages.values() for file in sorted(files, key=_order)[:FILES_A_PACKAGE]]
+    kept = [
+        file for files in packages.values() for file in sorted(files, key=_order)[:FILES_A_PACKAGE]
+    ]
     return sorted(kept, key=_order)
 
 
@@ -131,10 +170,14 @@ def _domains_of(file: Path, path: str) -> tuple[str, ...]:
     return (_BY_SUFFIX[suffix],) if suffix in _BY_SUFFIX and ".min." not in file.name else ()
 
 
-def _documents(domain: str, files: Iterable[_Found], seen: set[bytes]) -> Iterator[tuple[_Found, str]]:
+def _documents(
+    domain: str, files: Iterable[_Found], seen: set[bytes]
+) -> Iterator[tuple[_Found, str]]:
     for file in files:
         content = _readable(file.file)
-        if content is None or (file.file.suffix == ".h" and bool(_CPP.search(content)) != (domain == "c++ headers")):
+        if content is None or (
+            file.file.suffix == ".h" and bool(_CPP.search(content)) != (domain == "c++ headers")
+        ):
             continue
         for text in _pieces(domain, content):
             mark = hashlib.blake2b(text.encode(), digest_size=12).digest()
@@ -185,8 +228,14 @@ def _docstrings(content: str) -> tuple[list[str], str]:
         if text:
             prose.append(text)
             first = node.body[0]
-            lines[first.lineno - 1 : first.end_lineno] = [""] * ((first.end_lineno or first.lineno) - first.lineno + 1)
-    return prose, "\n".join(line for line, after in zip(lines, [*lines[1:], ""], strict=True) if line.strip() or after.strip())
+            lines[first.lineno - 1 : first.end_lineno] = [""] * (
+                (first.end_lineno or first.lineno) - first.lineno + 1
+            )
+    return prose, "\n".join(
+        line
+        for line, after in zip(lines, [*lines[1:], ""], strict=True)
+        if line.strip() or after.strip()
+    )
 
 
 def _packed(content: str) -> Iterator[str]:

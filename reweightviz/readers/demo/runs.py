@@ -21,7 +21,10 @@ def folder(part: str) -> Path:
     for place in (installed, source):
         if place.is_dir():
             return place
-    raise ReweightvizError(f"the demo's {part} is not in this installation; install a " "wheel, or run from a whole source tree.")
+    raise ReweightvizError(
+        f"the demo's {part} is not in this installation; install a "
+        "wheel, or run from a whole source tree."
+    )
 
 
 def read_swarm() -> Swarm:
@@ -30,9 +33,21 @@ def read_swarm() -> Swarm:
     facts = json.loads((place / "meta.json").read_text("utf-8"))
     rows = [json.loads(line) for line in (place / "runs.jsonl").read_text("utf-8").splitlines()]
     domains = tuple(facts["domains"])
-    runs = pd.DataFrame({name: [row[name] for row in rows] for name in ("run", "kind", "strength", "seed", "seconds")})
-    return Swarm(domains, np.array([row["weights"] for row in rows]), domains, np.array([row["losses"] for row in rows]), runs,
-                 tokens=facts["tokens"], meta=facts)
+    runs = pd.DataFrame(
+        {
+            name: [row[name] for row in rows]
+            for name in ("run", "kind", "strength", "seed", "seconds")
+        }
+    )
+    return Swarm(
+        domains,
+        np.array([row["weights"] for row in rows]),
+        domains,
+        np.array([row["losses"] for row in rows]),
+        runs,
+        tokens=facts["tokens"],
+        meta=facts,
+    )
 
 
 def log_names() -> list[str]:

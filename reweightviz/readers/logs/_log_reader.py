@@ -1,4 +1,4 @@
-"""What every format of run logs is made of: which runs lie at a path, and a reader of one of them that takes up what is new."""
+"""The parts that every format of run logs has: finding runs at a path, and reading on in one."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ class LogReader(ABC):
     """One run of one format.
 
     Args:
-        where: of the run, as :meth:`runs` gives it.
+        where: place of the run, as :meth:`runs` gives it.
         pattern: which tag is which domain; see :class:`reweightviz.readers.logs._naming.Naming`.
     """
 
     name: ClassVar[str]
-    """What ``format=`` calls it."""
+    """Name for ``format=``."""
     title: ClassVar[str]
-    """What a person calls it."""
+    """Name for sentences."""
     needs: ClassVar[str] = ""
     """The optional package that reads it."""
     files: ClassVar[tuple[str, ...]] = ()
     """Names of files, as patterns, by which it is known before there is anything in them."""
 
-    over = False
-    """Nobody writes on, or nobody waits for it: a last line that is whole counts without its end."""
+    is_over = False
+    """Nothing is written any more, or waited for: a whole last line counts without its end."""
 
     def __init__(self, where: Any, pattern: Pattern | None = None) -> None:
         self.where = where
@@ -42,45 +42,36 @@ class LogReader(ABC):
     @classmethod
     @abstractmethod
     def runs(cls, path: Path) -> Mapping[str, Any]:
-        """Name of each run of this format at a file or folder to where it lies."""
+        """Return the place of each run of this format at a file or folder, by its name."""
 
     @classmethod
-    def at(cls, path: Path) -> Any:
-        """Where the run of a file lies that is still to be written."""
+    def place_of(cls, path: Path) -> Any:
+        """Return the place of the run in a file that is still to be written."""
         return path
-
-    @classmethod
-    def recognises(cls, path: Path) -> bool:
-        """Whether there is a run of this format."""
-        return bool(cls.runs(path))
 
     @abstractmethod
     def poll(self, records: Records) -> bool:
-        """Feed what is new into the records; True when there was something."""
+        """Feed what is new into the records; return whether there was something."""
 
     def blocks(self, lines: LineTail, records: Records) -> Iterator[bytes]:
-        """The new lines, many at once; of a log that is over, its last line too, which may lack its end."""
+        """Yield the new lines, many at once; of a log that is over, its last line too."""
         yield from lines.blocks()
-        rest = lines.take_rest() if self.over else b""
-        if rest.strip():
-            whole = self.is_whole(rest)
-            records.extend_meta(
-                notes=[
-                    "The last line lacks its end; it is read as it stands."
-                    if whole
-                    else "The last line is cut off, and left out."
-                ]
-            )
-            if whole:
-                yield rest + b"\n"
+        rest = lines.take_rest() if self.is_over else b""
+        if not rest.strip():
+            return
+        if self.is_whole(rest):
+            records.extend_meta(notes=["The last line lacks its end; it is read as it stands."])
+            yield rest + b"\n"
+        else:
+            records.extend_meta(notes=["The last line is cut off, and left out."])
 
     def is_whole(self, line: bytes) -> bool:
-        """Whether a line that lacks its end lacks nothing else."""
+        """Return whether a line that lacks its end lacks nothing else."""
         raise NotImplementedError
 
 
 def head_of(path: Path) -> bytes:
-    """The first bytes of a file; nothing of what is no file."""
+    """Return the first bytes of a file; nothing where there is no file."""
     try:
         with path.open("rb") as file:
             return file.read(HEAD)
@@ -89,13 +80,16 @@ def head_of(path: Path) -> bytes:
 
 
 def files_of(path: Path, *patterns: str) -> dict[str, Path]:
-    """The file itself; or the files of a folder, else of the folders in it, whose names are like one of the patterns; by name."""
+    """Return the files of a run's path by name.
+
+    The path itself where it is a file; else the files like one of the patterns in the folder, or
+    where there is none, in the folders right below it, and then in those below these.
+    """
     if path.is_file():
         return {path.stem: path}
     for depth in ("", "*/", "*/*/"):
-        files = sorted(
-            {file for pattern in patterns for file in path.glob(depth + pattern) if file.is_file()}
-        )
+        matches = {match for pattern in patterns for match in path.glob(depth + pattern)}
+        files = sorted(match for match in matches if match.is_file())
         if files:
             return {file.relative_to(path).with_suffix("").as_posix(): file for file in files}
     return {}

@@ -1,25 +1,40 @@
-"""Tagged numbers, as loggers write them, on their way into the records of a run: units, restarts, tags that share a step."""
+"""Tagged numbers, as loggers write them, on their way into the records of a run.
+
+Settled here for all formats: units, restarts, and tags that share a step.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reweightviz.core.records import Records
 from reweightviz.core.types import Array
-from reweightviz.readers.logs._naming import TOKENS, Naming, Pattern
+from reweightviz.readers.logs._naming import Naming, Pattern
+from reweightviz.readers.logs._tags import RUN_TOKENS
 
-WHOLE = 0.02
-"""How far weights that are rounded may sum from 1."""
+SUM_SLACK = 0.02
+"""Relative distance from 1 or 100 that the sum of rounded weights may have."""
+_BEFORE_ALL = np.iinfo(np.int64).min
+_NONFINITE = ("NaN", "Infinity", "-Infinity")
+
+
+class Point(NamedTuple):
+    """One logged value; ``time`` is in Unix seconds, NaN where unknown."""
+
+    tag: str
+    step: int
+    value: float
+    time: float
 
 
 class Series:
     """Feeds tags into records, by their :class:`Naming`.
 
-    A value that was logged and is no finite number comes as infinite: in a table NaN says that
+    A value that was logged and is no finite number comes as infinite: in a table NaN stands where
     there was no value.
 
     Args:
@@ -29,51 +44,51 @@ class Series:
         >>> from reweightviz.core.runlog import RunLog
         >>> records, series = Records(), Series()
         >>> for step in (1, 2):
-        ...     series.point("loss/web", step, 3.0 / step)
-        ...     series.point("loss/code", step, 2.0 / step)
+        ...     series.add_point("loss/web", step, 3.0 / step)
+        ...     series.add_point("loss/code", step, 2.0 / step)
         >>> series.flush(records), RunLog.of_records(records)["loss"].tolist()
         (True, [[3.0, 2.0], [1.5, 1.0]])
     """
 
     def __init__(self, pattern: Pattern | None = None) -> None:
         self.naming = Naming(pattern)
-        self._points: list[tuple[str, int, float, float]] = []
-        self._last: dict[str, int] = {}
+        self._points: list[Point] = []
+        self._last_steps: dict[str, int] = {}
         self._totals: dict[str, float] = {}
-        self._unit: float | None = None
-        self._told: dict[str, None] = {}
+        self._unit: float | None = None  # sum of the weights; 0 where each row has its own
+        self._noted: dict[str, None] = {}
 
     # ---- tables: a row a step
 
-    def rows(
+    def feed_rows(
         self,
         records: Records,
         rows: Sequence[Mapping[str, Any]],
         steps: Sequence[int],
         times: Sequence[float | None] | None = None,
     ) -> None:
-        """Rows of one number or text a tag, nested or not, as JSON gives them; what is no number is left out."""
+        """Feed rows of tag to number, nested or not, as JSON gives them.
+
+        What is no number is left out.
+        """
         columns: dict[str, Array] = {}
         for n, row in enumerate(rows):
-            for tag, value in flat(row):
+            for tag, value in flatten(row):
                 if tag not in columns:
                     columns[tag] = np.full(len(rows), np.nan)
                 columns[tag][n] = value
-        clock = (
-            None
-            if times is None
-            else np.array([np.nan if time is None else time for time in times], np.float64)
-        )
-        self.table(records, np.asarray(steps, np.int64), columns, clock)
+        # As float64 None becomes NaN, which is "unknown" here.
+        clock = None if times is None else np.array(times, np.float64)
+        self.feed_table(records, np.asarray(steps, np.int64), columns, clock)
 
-    def table(
+    def feed_table(
         self,
         records: Records,
         steps: NDArray[np.int64],
         columns: Mapping[str, Array],
         times: Array | None = None,
     ) -> None:
-        """Steps (n,) and a column (n,) a tag."""
+        """Feed a column (n,) a tag, with its steps (n,) and times (n,)."""
         naming = self.naming
         naming.learn(columns)
         records.add_domains(naming.domains, step=int(steps[0]) if len(steps) else None)
@@ -81,173 +96,197 @@ class Series:
             records.extend_meta(
                 pattern={signal: list(patterns) for signal, patterns in naming.patterns.items()}
             )
-            self._tell(records, *naming.notes())
-        place_of = {domain: k for k, domain in enumerate(records.domains)}
+            self._note(records, *naming.notes())
+        column_of = {domain: k for k, domain in enumerate(records.domains)}
         tables: dict[str, Array] = {}
-        scalars, tokens = {}, None
+        scalars: dict[str, Array] = {}
+        tokens = None
         for tag, values in columns.items():
             place = naming.place(tag)
             if place is not None:
-                table = tables.setdefault(
-                    place.signal, np.full((len(steps), len(place_of)), np.nan)
-                )
-                table[:, place_of[place.domain]] = self._scaled(records, tag, values, place.scale)
-            elif tag == naming.extras.get("tokens") or (
-                "tokens" not in naming.extras and tag.rpartition("/")[2] in TOKENS
-            ):
+                if place.signal not in tables:
+                    tables[place.signal] = np.full((len(steps), len(column_of)), np.nan)
+                scaled = self._rescale(records, tag, values, place.scale)
+                tables[place.signal][:, column_of[place.domain]] = scaled
+            elif self._counts_run_tokens(tag):
                 tokens = values
             else:
                 scalars[tag] = values
-        weights = tables.pop("weights", None)
+        if "weights" in tables:
+            tables["weights"] = self._normalise(records, tables["weights"])
         records.extend(
             steps,
-            weights=None if weights is None else self._shares(records, weights),
+            weights=tables.pop("weights", None),
             signals=tables,
             scalars=scalars,
             time=times,
             tokens=tokens,
         )
 
+    def _counts_run_tokens(self, tag: str) -> bool:
+        if "tokens" in self.naming.extras:
+            return tag == self.naming.extras["tokens"]
+        return tag.rpartition("/")[2] in RUN_TOKENS
+
     # ---- points: a tag, a step, a number
 
     def __len__(self) -> int:
-        """How many values wait."""
+        """Return the number of values that wait."""
         return len(self._points)
 
-    def point(self, tag: str, step: int, value: float, time: float = np.nan) -> None:
-        """One value, in the order in which it was logged; it waits for :meth:`flush`."""
-        self._points.append((tag, step, value, time))
+    def add_point(self, tag: str, step: int, value: float, time: float = np.nan) -> None:
+        """Add one value, in the order in which it was logged; it waits for :meth:`flush`."""
+        self._points.append(Point(tag, step, value, time))
 
     def flush(self, records: Records) -> bool:
-        """Feed what waits; True when there was something. A tag whose own steps go back began anew; another tag may come late."""
-        points, self._points = self._points, []
+        """Feed the values that wait; return whether there were some.
+
+        A tag whose own steps go back began anew; another tag may come late.
+        """
+        points = self._points
         if not points:
             return False
-        tags = list(dict.fromkeys(point[0] for point in points))
+        self._points = []
+        tags = list(dict.fromkeys(point.tag for point in points))
         code_of = {tag: code for code, tag in enumerate(tags)}
-        codes = np.array([code_of[point[0]] for point in points])
-        steps = np.array([point[1] for point in points], np.int64)
-        numbers = np.array([point[2:] for point in points], np.float64)
-        numbers[:, 0] = np.where(np.isnan(numbers[:, 0]), np.inf, numbers[:, 0])
-        last = np.array([self._last.get(tag, np.iinfo(np.int64).min) for tag in tags])
-        start, anew = 0, False
+        codes = np.array([code_of[point.tag] for point in points])
+        steps = np.array([point.step for point in points], np.int64)
+        values = np.array([point.value for point in points], np.float64)
+        times = np.array([point.time for point in points], np.float64)
+        values[np.isnan(values)] = np.inf
+        last = np.array([self._last_steps.get(tag, _BEFORE_ALL) for tag in tags])
+        start = 0
+        is_restart = False
         while start < len(points):
-            end = start + _restart(codes[start:], steps[start:], last)
-            self._segment(
-                records, tags, codes[start:end], steps[start:end], numbers[start:end], anew=anew
+            end = start + _find_restart(codes[start:], steps[start:], last)
+            here = slice(start, end)
+            self._feed_segment(
+                records,
+                tags,
+                codes[here],
+                steps[here],
+                values[here],
+                times[here],
+                is_restart=is_restart,
             )
-            last[codes[start:end]] = steps[start:end]
+            last[codes[here]] = steps[here]
             if end < len(points):
-                last[:], anew = np.iinfo(np.int64).min, True
-                self._last.clear()
+                is_restart = True
+                last[:] = _BEFORE_ALL
+                self._last_steps.clear()
             start = end
-        self._last |= {tag: int(step) for tag, step in zip(tags, last, strict=True)}
+        self._last_steps |= {tag: int(step) for tag, step in zip(tags, last, strict=True)}
         return True
 
-    def _segment(
+    def _feed_segment(
         self,
         records: Records,
         tags: Sequence[str],
         codes: NDArray[np.intp],
         steps: NDArray[np.int64],
-        numbers: Array,
+        values: Array,
+        times: Array,
         *,
-        anew: bool,
+        is_restart: bool,
     ) -> None:
-        """Points between two restarts, one row a step."""
-        kept = np.full(len(steps), fill_value=True)
-        if records.last_step is not None and not anew:
-            kept = steps >= records.last_step
-            if not kept.all():
-                self._tell(
-                    records,
-                    "Some values came after later steps had been read, and are left out; "
-                    "reading the log again shows them.",
-                )
-        if not kept.any():
+        """Feed the points between two restarts, one row a step."""
+        in_time = np.full(len(steps), fill_value=True)
+        if records.last_step is not None and not is_restart:
+            in_time = steps >= records.last_step
+        if not in_time.all():
+            self._note(
+                records,
+                "Some values came after later steps had been read, and are left out; "
+                "reading the log again shows them.",
+            )
+        if not in_time.any():
             return
-        rows, row = np.unique(steps[kept], return_inverse=True)
-        table, times = np.full((len(tags), len(rows)), np.nan), np.full(len(rows), np.nan)
-        table[codes[kept], row] = numbers[kept, 0]
-        times[row] = numbers[kept, 1]
-        self.table(
-            records,
-            rows,
-            {tag: table[code] for code, tag in enumerate(tags) if not np.isnan(table[code]).all()},
-            times,
-        )
+        rows, row = np.unique(steps[in_time], return_inverse=True)
+        table = np.full((len(tags), len(rows)), np.nan)
+        table[codes[in_time], row] = values[in_time]
+        clock = np.full(len(rows), np.nan)
+        clock[row] = times[in_time]
+        columns = {tags[code]: table[code] for code in np.unique(codes[in_time])}
+        self.feed_table(records, rows, columns, clock)
 
     # ---- units
 
-    def _scaled(self, records: Records, tag: str, values: Array, scale: str) -> Array:
+    def _rescale(self, records: Records, tag: str, values: Array, scale: str) -> Array:
         if scale == "log":
-            self._tell(records, "Perplexities are shown as losses, by their logarithm.")
-            return np.log(
-                np.where(values > 0, values, np.inf),
-                where=~np.isnan(values),
-                out=np.full(len(values), np.nan),
-            )
+            self._note(records, "Perplexities are shown as losses, by their logarithm.")
+            positive = np.where(values > 0, values, np.inf)
+            return np.where(np.isnan(values), np.nan, np.log(positive))
         if scale == "difference":
-            self._tell(
+            self._note(
                 records, "Running totals of tokens are shown as the tokens since the record before."
             )
-            there = np.flatnonzero(np.isfinite(values))
-            drawn = np.full(len(values), np.nan)
-            drawn[there] = np.diff(values[there], prepend=self._totals.get(tag, 0.0))
-            drawn[drawn < 0] = np.nan  # a restart
-            if len(there):
-                self._totals[tag] = float(values[there[-1]])
-            return drawn
+            return self._differences(tag, values)
         return values
 
-    def _shares(self, records: Records, weights: Array) -> Array:
-        """Weights (n, K) as shares: 1 in sum, 100 in sum, or whatever else, each row divided by its sum."""
+    def _differences(self, tag: str, totals: Array) -> Array:
+        there = np.flatnonzero(np.isfinite(totals))
+        drawn = np.full(len(totals), np.nan)
+        drawn[there] = np.diff(totals[there], prepend=self._totals.get(tag, 0.0))
+        drawn[drawn < 0] = np.nan  # a restart
+        if len(there):
+            self._totals[tag] = float(totals[there[-1]])
+        return drawn
+
+    def _normalise(self, records: Records, weights: Array) -> Array:
+        """Return weights (n, K) as shares, whether they sum to 1, to 100 or to anything else."""
         sums = weights.sum(axis=1)
         whole = sums[np.isfinite(sums)]
+        # The unit is decided once: rows of one log are not to be scaled by chance.
         if self._unit is None and len(whole):
-            median = float(np.median(whole))
-            self._unit = next(
-                (unit for unit in (1.0, 100.0) if abs(median / unit - 1) <= WHOLE), 0.0
-            )
-            if self._unit == 100.0:
-                self._tell(records, "Weights sum to 100: read as percent.")
-            elif not self._unit:
-                self._tell(
-                    records,
-                    f"Weights sum to {median:.4g}, not to 1: each row is divided by its sum.",
-                )
-        if self._unit:
-            return weights / self._unit
-        return weights / sums[:, None] if self._unit == 0.0 else weights
+            self._unit = self._find_unit(records, float(np.median(whole)))
+        if self._unit is None:
+            return weights
+        return weights / (self._unit or sums[:, None])
 
-    def _tell(self, records: Records, *sentences: str) -> None:
-        """A note, once."""
-        new = [sentence for sentence in sentences if sentence not in self._told]
-        self._told |= dict.fromkeys(new)
+    def _find_unit(self, records: Records, median: float) -> float:
+        if abs(median - 1) <= SUM_SLACK:
+            return 1.0
+        if abs(median / 100 - 1) <= SUM_SLACK:
+            self._note(records, "Weights sum to 100: read as percent.")
+            return 100.0
+        self._note(
+            records, f"Weights sum to {median:.4g}, not to 1: each row is divided by its sum."
+        )
+        return 0.0
+
+    def _note(self, records: Records, *sentences: str) -> None:
+        """Add notes that are not there yet."""
+        new = [sentence for sentence in sentences if sentence not in self._noted]
+        self._noted |= dict.fromkeys(new)
         if new:
             records.extend_meta(notes=new)
 
 
-def flat(row: Mapping[str, Any], prefix: str = "") -> list[tuple[str, float]]:
-    """The numbers of a row, with the names of nested ones joined; logged NaN and infinite ones as infinite.
+def flatten(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Yield the numbers of a row, with the names of nested ones joined.
 
-    >>> flat({"step": 1, "loss": {"web": 2.5, "code": "NaN"}, "note": "ok", "lr": None})
+    Values that were logged and are not finite come as infinite.
+
+    >>> list(flatten({"step": 1, "loss": {"web": 2.5, "code": "NaN"}, "note": "ok", "lr": None}))
     [('step', 1.0), ('loss/web', 2.5), ('loss/code', inf)]
     """
-    found = []
     for name, value in row.items():
         if isinstance(value, Mapping):
-            found += flat(value, f"{prefix}{name}/")
-        elif (number := number_of(value)) is not None:
-            found.append((f"{prefix}{name}", number))
-    return found
+            yield from flatten(value, f"{prefix}{name}/")
+            continue
+        number = number_of(value)
+        if number is not None:
+            yield f"{prefix}{name}", number
 
 
 def number_of(value: Any) -> float | None:
-    """A number; JSON writers that keep to the standard write NaN as text."""
+    """Return a number, infinite where it is not finite; None where it is none.
+
+    JSON writers that keep to the standard write NaN as text.
+    """
     if isinstance(value, bool) or value is None:
         return None
-    if isinstance(value, str) and value not in ("NaN", "Infinity", "-Infinity"):
+    if isinstance(value, str) and value not in _NONFINITE:
         return None
     try:
         number = float(value)
@@ -256,10 +295,19 @@ def number_of(value: Any) -> float | None:
     return number if np.isfinite(number) else np.inf
 
 
-def _restart(codes: NDArray[np.intp], steps: NDArray[np.int64], last: NDArray[np.int64]) -> int:
-    """Where a tag's steps first go back; their number where they never do. ``last``: step of each tag before, (tags,)."""
+def _find_restart(
+    codes: NDArray[np.intp], steps: NDArray[np.int64], last: NDArray[np.int64]
+) -> int:
+    """Return where a tag's steps first go back; the number of points where they never do.
+
+    Args:
+        codes: (n,) of the tags.
+        steps: (n,).
+        last: the step of each tag before, (tags,).
+    """
     order = np.argsort(codes, kind="stable")
-    sorted_codes, sorted_steps = codes[order], steps[order]
+    sorted_codes = codes[order]
+    sorted_steps = steps[order]
     before = np.concatenate([[0], sorted_steps[:-1]])
     first = np.concatenate([[True], sorted_codes[1:] != sorted_codes[:-1]])
     before[first] = last[sorted_codes[first]]

@@ -1,4 +1,4 @@
-"""Reading the SQLite file of a tracker that may be writing it."""
+"""The SQLite file of a tracker, which may be writing it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ MAGIC = b"SQLite format 3\0"
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that only reads.
+def connect(file: Path) -> Iterator[sqlite3.Connection]:
+    """Connect to a file, only to read.
 
     Raises:
-        ReweightvizError: the file, and what SQLite says.
+        ReweightvizError: the file, and the error of SQLite.
     """
     try:
         connection = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=5)
@@ -31,8 +31,20 @@ def opened(file: Path) -> Iterator[sqlite3.Connection]:
 
 
 def columns_of(file: Path, table: str) -> set[str]:
-    """The columns of a table; none where there is no such file or table."""
+    """Return the columns of a table; none where there is no such file or table."""
     if not head_of(file).startswith(MAGIC):
         return set()
-    with opened(file) as connection:
+    with connect(file) as connection:
         return {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+
+
+def disambiguate(names: list[str], ids: list[str]) -> list[str]:
+    """Return the names of runs, with the beginning of the id behind those that are not unique.
+
+    >>> disambiguate(["a", "b", "a"], ["0123456789", "1", "2"])
+    ['a (01234567)', 'b', 'a (2)']
+    """
+    return [
+        name if names.count(name) == 1 else f"{name} ({run[:8]})"
+        for name, run in zip(names, ids, strict=True)
+    ]

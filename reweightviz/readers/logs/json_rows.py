@@ -1,4 +1,4 @@
-"""JSON lines of anybody's own: a step a line, flat or nested, ``{"step": 10, "loss": {"web": 3.1, "code": 2.2}}``."""
+"""JSON lines of any make: a step a line, flat or nested, ``{"step": 1, "loss": {"web": 3.1}}``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from reweightviz.core.lines import LineTail
 from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, files_of, head_of
 from reweightviz.readers.logs._naming import Pattern
+from reweightviz.readers.logs._times import seconds_of
 
 
 class JsonRows(LogReader):
@@ -32,47 +33,45 @@ class JsonRows(LogReader):
     def __init__(self, where: Path, pattern: Pattern | None = None) -> None:
         super().__init__(where, pattern)
         self._lines = LineTail(where)
-        self._rotation, self._bad = -1, False
+        self._rotation = -1
+        self._has_bad_line = False
 
     @classmethod
     def runs(cls, path: Path) -> dict[str, Path]:
-        """Every file whose first line is such a row."""
-        return {
-            name: file
-            for name, file in files_of(path, *cls.files).items()
-            if cls.fits(first_row(file))
-        }
+        """Return every file whose first line is such a row."""
+        files = files_of(path, *cls.files)
+        return {name: file for name, file in files.items() if cls.fits(first_row(file))}
 
     @classmethod
     def fits(cls, row: Mapping[str, Any]) -> bool:
-        """Whether a row is of this format."""
+        """Return whether a row is of this format."""
         return any(name in row for name in cls.steps)
 
     def poll(self, records: Records) -> bool:
-        """Feed the new lines; one that is no JSON object with a step is left out, and said."""
-        news = False
+        """Feed the new lines; a note counts for those that are no JSON object with a step."""
+        has_news = False
         for block in self.blocks(self._lines, records):
             if self._rotation != self._lines.rotations:
-                self._rotation, self._lines.number = self._lines.rotations, 0
-            rows = [
-                row for line in block.splitlines() if (row := self._row(line, records)) is not None
-            ]
+                self._rotation = self._lines.rotations
+                self._lines.number = 0
+            parsed = [self._parse(line, records) for line in block.splitlines()]
+            rows = [row for row in parsed if row is not None]
             if rows:
-                news = True
+                has_news = True
                 self.feed(records, rows)
-        return news
+        return has_news
 
     def is_whole(self, line: bytes) -> bool:
-        """It is JSON."""
-        return _object(line) is not None
+        """Return whether it is JSON."""
+        return _parse_object(line) is not None
 
-    def _row(self, line: bytes, records: Records) -> Mapping[str, Any] | None:
+    def _parse(self, line: bytes, records: Records) -> Mapping[str, Any] | None:
         self._lines.number += 1
-        row = _object(line)
+        row = _parse_object(line)
         if row is not None and self.fits(row):
             return row
-        if line.strip() and not self._bad:
-            self._bad = True
+        if line.strip() and not self._has_bad_line:
+            self._has_bad_line = True
             records.extend_meta(
                 notes=[
                     f"Line {self._lines.number} and perhaps others are no rows with a "
@@ -82,43 +81,26 @@ class JsonRows(LogReader):
         return None
 
     def feed(self, records: Records, rows: list[Mapping[str, Any]]) -> None:
-        """Rows in the order in which they were logged."""
-        own = self.series.naming.extras
-        step = str(own.get("step") or next(name for name in self.steps if name in rows[0]))
-        time = str(own.get("time") or next((name for name in self.times if name in rows[0]), ""))
-        rows = [row for row in rows if isinstance(row.get(step), int | float)]
-        left = [
-            {tag: value for tag, value in row.items() if tag not in (step, time, "_runtime")}
-            for row in rows
-        ]
-        self.series.rows(
+        """Feed rows in the order in which they were logged."""
+        extras = self.series.naming.extras
+        step = extras.get("step") or next(name for name in self.steps if name in rows[0])
+        time = extras.get("time") or next((name for name in self.times if name in rows[0]), "")
+        rows = [row for row in rows if isinstance(row.get(str(step)), int | float)]
+        others = {str(step), str(time), "_runtime"}
+        self.series.feed_rows(
             records,
-            left,
-            [int(row[step]) for row in rows],
-            [seconds(row.get(time)) for row in rows],
+            [{tag: value for tag, value in row.items() if tag not in others} for row in rows],
+            [int(row[str(step)]) for row in rows],
+            [seconds_of(row.get(str(time))) for row in rows],
         )
 
 
 def first_row(file: Path) -> Mapping[str, Any]:
-    """The JSON object in the first line of a file; empty where there is none."""
-    return _object(head_of(file).partition(b"\n")[0]) or {}
+    """Return the JSON object in the first line of a file; empty where there is none."""
+    return _parse_object(head_of(file).partition(b"\n")[0]) or {}
 
 
-def seconds(value: Any) -> float | None:
-    """Unix seconds of a number in seconds or milliseconds, or of an ISO date."""
-    import pandas as pd
-
-    if isinstance(value, str):
-        try:
-            return float(pd.Timestamp(value).timestamp())
-        except ValueError:
-            return None
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value / 1000 if value > 1e11 else float(value)
-    return None
-
-
-def _object(line: bytes) -> Mapping[str, Any] | None:
+def _parse_object(line: bytes) -> Mapping[str, Any] | None:
     try:
         content = json.loads(line)
     except ValueError:

@@ -1,24 +1,24 @@
-"""What Megatron-LM prints, and what descends from it (GPT-NeoX, Megatron-Bridge, ...): ``iteration 10/ 100 | lm loss: 6.1E+00 |``.
+"""Megatron-LM's printed log, and its descendants': ``iteration 10/ 100 | lm loss: 6.1E+00 |``.
 
 Mohammad Shoeybi et al., "Megatron-LM: Training Multi-Billion Parameter Language Models Using Model
-Parallelism", 2019,
-https://arxiv.org/abs/1909.08053; ``training_log`` and ``evaluate_and_print_results`` of
-    ``megatron/training/training.py``. With
-``--multiple-validation-sets`` each set has a loss of its own, under its number or, with
-``--validation-set-names``, its name.
+Parallelism", 2019, https://arxiv.org/abs/1909.08053; ``training_log`` and
+``evaluate_and_print_results`` of ``megatron/training/training.py``. GPT-NeoX and Megatron-Bridge
+print the same. With ``--multiple-validation-sets`` each set has a loss of its own, under its
+number or, with ``--validation-set-names``, its name.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from reweightviz.core.lines import LineTail
 from reweightviz.core.records import Records
-from reweightviz.readers.logs._log_reader import LogReader, files_of, head_of
+from reweightviz.readers.logs._log_reader import HEAD, LogReader, files_of, head_of
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._series import number_of
 
@@ -30,6 +30,14 @@ PAIR = re.compile(
     r"([^|:]*[^|:\s])\s*:\s*([-+]?(?:\d[\d.]*(?:[eE][-+]?\d+)?|nan|inf))\s*(?=\||$)", re.IGNORECASE
 )
 NAMES = {"consumed tokens": "consumed_tokens"}
+
+
+class Entry(NamedTuple):
+    """One line of the log; ``time`` is in Unix seconds, NaN where it has none."""
+
+    step: int
+    time: float
+    numbers: dict[str, float]
 
 
 class MegatronLog(LogReader):
@@ -45,53 +53,50 @@ class MegatronLog(LogReader):
 
     @classmethod
     def runs(cls, path: Path) -> dict[str, Path]:
-        """Every text with such a line near its beginning or its end."""
-        return {
-            name: file
-            for name, file in files_of(path, *cls.files).items()
-            if any(map(_entry, (head_of(file) + _tail_of(file)).split(b"\n")))
-        }
+        """Return every text with such a line near its beginning or its end."""
+        files = files_of(path, *cls.files)
+        return {name: file for name, file in files.items() if _has_entry(file)}
 
     def poll(self, records: Records) -> bool:
-        """Feed the lines that speak of an iteration; all others are somebody else's output."""
-        news = False
+        """Feed the lines of iterations; all others are output of something else."""
         for block in self.blocks(self._lines, records):
-            for entry in filter(None, map(_entry, block.splitlines())):
-                step, time, numbers = entry
-                for tag, value in numbers.items():
-                    self.series.point(tag, step, value, time)
-                news = True
-        return self.series.flush(records) and news
+            for line in block.splitlines():
+                entry = _parse(line)
+                if entry is None:
+                    continue
+                for tag, value in entry.numbers.items():
+                    self.series.add_point(tag, entry.step, value, entry.time)
+        return self.series.flush(records)
 
     def is_whole(self, line: bytes) -> bool:
-        """Nothing of ours, or closed by its last bar."""
-        return _entry(line) is None or line.rstrip().endswith(b"|")
+        """Return whether it is no entry, or closed by its last bar."""
+        return _parse(line) is None or line.rstrip().endswith(b"|")
 
 
-def _entry(line: bytes) -> tuple[int, float, Mapping[str, float]] | None:
-    r"""Iteration, Unix seconds or NaN, and the numbers of a line.
+def _parse(line: bytes) -> Entry | None:
+    """Return the entry of a line, None where it is none.
 
-    >>> _entry(b" iteration       10/     100 | learning rate: 1.0E-04 | lm loss: 6.1E+00 | grad norm: nan |")
-    (10, nan, {'learning rate': 0.0001, 'lm loss': 6.1, 'grad norm': inf})
-    >>> _entry(b" validation-1 loss at iteration 10 on validation set | lm loss value: 5.0E+00 | lm loss PPL: 1.5E+02 |")
-    (10, nan, {'lm loss validation-1': 5.0})
+    >>> _parse(b" iteration  10/ 100 | learning rate: 1.0E-04 | lm loss: 6.1E+00 |")
+    Entry(step=10, time=nan, numbers={'learning rate': 0.0001, 'lm loss': 6.1})
+    >>> _parse(b" validation-1 loss at iteration 10 on | lm loss value: 5.0 | lm loss PPL: 150 |")
+    Entry(step=10, time=nan, numbers={'lm loss validation-1': 5.0})
     """
     if b"iteration" not in line:
         return None
     text = line.decode("utf-8", "replace")
-    if found := ITERATION.search(text):
-        return int(found[2]), _clock(found[1]), dict(_pairs(found[3]))
-    if found := VALIDATION.search(text):
-        where = f" {'test' if 'test' in found[3] else 'validation'}{found[1] or ''}"
-        return (
-            int(found[2]),
-            float("nan"),
-            {
-                tag.removesuffix(" value") + where: value
-                for tag, value in _pairs(found[4])
-                if "ppl" not in tag.lower()
-            },
-        )
+    iteration = ITERATION.search(text)
+    if iteration:
+        time, step, rest = iteration.groups()
+        return Entry(int(step), _local_time(time or ""), dict(_pairs(rest)))
+    validation = VALIDATION.search(text)
+    if validation:
+        name, step, where, rest = validation.groups()
+        kind = "test" if "test" in where else "validation"
+        losses = {tag: value for tag, value in _pairs(rest) if "ppl" not in tag.lower()}
+        numbers = {
+            f"{tag.removesuffix(' value')} {kind}{name or ''}": loss for tag, loss in losses.items()
+        }
+        return Entry(int(step), math.nan, numbers)
     return None
 
 
@@ -102,15 +107,16 @@ def _pairs(text: str) -> Iterator[tuple[str, float]]:
             yield NAMES.get(name.strip(), name.strip()), number
 
 
-def _clock(text: str | None) -> float:
-    """Local time, as it was printed; the time zone is that of the reader."""
+def _local_time(text: str) -> float:
+    """Return Unix seconds of a time as it was printed; the time zone is that of the reader."""
     try:
-        return datetime.fromisoformat((text or "").strip()).timestamp()
+        return datetime.fromisoformat(text.strip()).timestamp()
     except ValueError:
-        return float("nan")
+        return math.nan
 
 
-def _tail_of(file: Path, size: int = 1 << 16) -> bytes:
+def _has_entry(file: Path) -> bool:
     with file.open("rb") as stream:
-        stream.seek(max(0, file.stat().st_size - size))
-        return b"\n" + stream.read()
+        stream.seek(max(0, file.stat().st_size - HEAD))
+        end = stream.read()
+    return any(_parse(line) for line in (head_of(file) + b"\n" + end).split(b"\n"))

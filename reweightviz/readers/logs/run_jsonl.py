@@ -1,9 +1,10 @@
-"""Our own run logs, JSON lines behind a header: what ``rv.training.RunLogger`` and ``RunLog.save`` write."""
+"""Our own run logs: JSON lines behind a header, by ``rv.training.RunLogger`` or ``RunLog.save``."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from reweightviz.core.records import Records
 from reweightviz.core.run_lines import RunLineReader
@@ -13,7 +14,7 @@ from reweightviz.readers.logs.json_rows import first_row
 
 
 class RunJsonl(LogReader):
-    """One run of our own; it names its domains, so that a pattern has nothing to say."""
+    """One run of our own; it names its domains, so a pattern changes nothing."""
 
     name = "jsonl"
     title = "reweightviz JSON lines"
@@ -25,15 +26,15 @@ class RunJsonl(LogReader):
 
     @classmethod
     def runs(cls, path: Path) -> dict[str, Path]:
-        """Every file whose first line is a header."""
-        found = {name: (file, first_row(file)) for name, file in files_of(path, *cls.files).items()}
-        return {
-            name: file
-            for name, (file, header) in found.items()
-            if str(header.get("format", "")).startswith("reweightviz.")
-            or isinstance(header.get("domains"), list)
-        }
+        """Return every file whose first line is a header."""
+        files = files_of(path, *cls.files)
+        return {name: file for name, file in files.items() if _is_header(first_row(file))}
 
     def poll(self, records: Records) -> bool:
         """Feed the new lines."""
         return self._lines.poll(records)
+
+
+def _is_header(row: Mapping[str, Any]) -> bool:
+    is_ours = str(row.get("format", "")).startswith("reweightviz.")
+    return is_ours or isinstance(row.get("domains"), list)

@@ -2,9 +2,8 @@
 
 Martín Abadi et al., "TensorFlow: A System for Large-Scale Machine Learning", OSDI 2016,
 https://www.usenix.org/conference/osdi16/technical-sessions/presentation/abadi. An event file is a
-    sequence of TFRecords (length,
-checksum, bytes, checksum), each an ``Event`` of ``tensorboard/compat/proto/event.proto``.
-TensorFlow itself is not needed.
+sequence of TFRecords (length, checksum, bytes, checksum), each an ``Event`` of
+``tensorboard/compat/proto/event.proto``. TensorFlow itself is not needed.
 """
 
 from __future__ import annotations
@@ -16,20 +15,23 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 from reweightviz.core.errors import MissingPackage
 from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, head_of
 from reweightviz.readers.logs._naming import Pattern
+from reweightviz.readers.logs._series import Point
 
-Point: TypeAlias = tuple[float, int, str, float]
-"""Unix seconds, step, tag, value."""
 MARK = "tfevents"
 MANY = 200_000  # values that wait at once
 OTHER_STEPS = (" vs samples", " vs tokens")
-"""How the tags end that Megatron-LM writes a second time, with samples or tokens in place of the step."""
+"""Endings of tags that Megatron-LM writes a second time, by samples or tokens instead of steps."""
 LENGTH = struct.Struct("<Q")
+BEFORE = 12  # bytes of a TFRecord before its content: the length and its checksum
+AFTER = 4  # bytes behind it: the content's checksum
+LONGEST_FIRST = 1 << 20
+"""More bytes than the first event of a file, its version, ever has."""
 
 
 class TensorBoard(LogReader):
@@ -44,75 +46,72 @@ class TensorBoard(LogReader):
         super().__init__(where, pattern)
         self._read: dict[Path, int] = defaultdict(int)
         self._event = _event_class()
-        self._bad: set[Path] = set()
+        self._broken: set[Path] = set()
 
     @classmethod
     def runs(cls, path: Path) -> dict[str, Path]:
-        """A run is a folder with event files; what ``add_scalars`` puts into folders of its own belongs to the run above."""
+        """Return the folders with event files.
+
+        Folders that ``add_scalars`` made inside one belong to the run above them.
+        """
         if path.is_file():
-            return (
-                {path.parent.name or path.stem: path}
-                if MARK in path.name and _is_events(path)
-                else {}
-            )
-        found = (
-            sorted({file.parent for file in path.rglob(f"*{MARK}*") if file.is_file()})
-            if path.is_dir()
-            else []
-        )
-        own = [folder for folder in found if not any(above in folder.parents for above in found)]
-        return {
-            folder.relative_to(path).as_posix() if folder != path else path.resolve().name: folder
-            for folder in own
-        }
+            is_run = MARK in path.name and _is_events(path)
+            return {path.parent.name or path.stem: path} if is_run else {}
+        folders = sorted({file.parent for file in path.rglob(f"*{MARK}*") if file.is_file()})
+        runs = [run for run in folders if not any(above in run.parents for above in folders)]
+        if runs == [path]:
+            return {path.resolve().name: path}
+        return {run.relative_to(path).as_posix(): run for run in runs}
 
     def poll(self, records: Records) -> bool:
-        """Feed the events that are new. An event that is not whole yet waits; a file that cannot be read on is left, and said."""
-        files = (
-            [self.where]
-            if self.where.is_file()
-            else sorted(self.where.rglob(f"*{MARK}*"), key=lambda file: file.name)
-        )
-        news = False
-        for time, step, tag, number in self._points(files, records):
-            self.series.point(tag, step, number, time)
-            if len(self.series) >= MANY:
-                news = self.series.flush(records)
-        return self.series.flush(records) or news
+        """Feed the events that are new.
 
-    def _points(self, files: list[Path], records: Records) -> Iterable[Point]:
-        """The new values of all files, by the time at which they were logged; those of one file as they were written."""
+        An event that is not whole yet waits; a file that is broken is read up to there, and noted.
+        """
+        has_news = False
+        for point in self._points(records):
+            self.series.add_point(*point)
+            if len(self.series) >= MANY:
+                has_news = self.series.flush(records)
+        return self.series.flush(records) or has_news
+
+    def _points(self, records: Records) -> Iterable[Point]:
+        """Return the new values: of several files by their time, of one file as written."""
+        if self.where.is_file():
+            return self._points_of(self.where, records)
+        files = sorted(self.where.rglob(f"*{MARK}*"), key=lambda file: file.name)
         each = [self._points_of(file, records) for file in files]
-        return (
-            each[0]
-            if len(each) == 1
-            else sorted(chain.from_iterable(each), key=lambda point: point[0])
-        )
+        if len(each) == 1:
+            return each[0]
+        return sorted(chain.from_iterable(each), key=lambda point: point.time)
 
     def _points_of(self, file: Path, records: Records) -> Iterator[Point]:
         prefix = file.parent.relative_to(self.where).as_posix() if self.where.is_dir() else "."
         for event in self._events(file, records):
             for value in event.summary.value:
-                if not value.tag.endswith(OTHER_STEPS) and (number := _number(value)) is not None:
-                    yield event.wall_time, event.step, _tag(value.tag, prefix), number
+                number = _number_of(value)
+                if number is not None and not value.tag.endswith(OTHER_STEPS):
+                    yield Point(_join(prefix, value.tag), event.step, number, event.wall_time)
 
     def _events(self, file: Path, records: Records) -> Iterator[Any]:
-        if file in self._bad:
+        if file in self._broken:
             return
         with file.open("rb") as stream:
             if os.fstat(stream.fileno()).st_size < self._read[file]:
                 self._read[file] = 0
             stream.seek(self._read[file])
             content = stream.read()
-        at, start = 0, self._read[file]
-        while at + 12 <= len(content):
-            end = at + 16 + LENGTH.unpack_from(content, at)[0]
-            if end > len(content):
+        start = self._read[file]
+        at = 0
+        while at + BEFORE <= len(content):
+            first = at + BEFORE
+            last = first + LENGTH.unpack_from(content, at)[0]
+            if last + AFTER > len(content):
                 break
             try:
-                event = self._event.FromString(content[at + 12 : end - 4])
+                event = self._event.FromString(content[first:last])
             except ValueError:  # protobuf's DecodeError
-                self._bad.add(file)
+                self._broken.add(file)
                 records.extend_meta(
                     notes=[
                         f"{file.name} cannot be read from byte {start + at:,} on; what "
@@ -120,7 +119,7 @@ class TensorBoard(LogReader):
                     ]
                 )
                 break
-            at = end
+            at = last + AFTER
             self._read[file] = start + at
             yield event
 
@@ -136,21 +135,34 @@ def _event_class() -> Any:
 
 
 def _is_events(file: Path) -> bool:
-    """Whether the first record's length is one that the first event, the version of the file, has; an empty file is still to be written."""
+    """Return whether the first record may be a version; an empty file is still to be written."""
     head = head_of(file)
-    return not head or (len(head) >= 12 and LENGTH.unpack_from(head)[0] < 1 << 20)
+    if not head:
+        return True
+    return len(head) >= BEFORE and LENGTH.unpack_from(head)[0] < LONGEST_FIRST
 
 
-def _tag(tag: str, prefix: str) -> str:
-    """``add_scalars("loss", {"web": ...})`` writes the tag "loss" into a folder "loss_web"."""
+def _join(prefix: str, tag: str) -> str:
+    """Return the tag of a value in the folder ``prefix`` of a run.
+
+    ``add_scalars("loss", {"web": ...})`` writes the tag "loss" into a folder "loss_web".
+
+    >>> _join("loss_web", "loss"), _join("rank0", "loss"), _join(".", "loss")
+    ('loss/web', 'rank0/loss', 'loss')
+    """
     if prefix == ".":
         return tag
     main = tag.replace("/", "_") + "_"
-    return f"{tag}/{prefix[len(main) :]}" if prefix.startswith(main) else f"{prefix}/{tag}"
+    if prefix.startswith(main):
+        return f"{tag}/{prefix.removeprefix(main)}"
+    return f"{prefix}/{tag}"
 
 
-def _number(value: Any) -> float | None:
-    """The scalar of a summary, as old writers (a float) and new ones (a tensor) give it; None of histograms, pictures and texts."""
+def _number_of(value: Any) -> float | None:
+    """Return the scalar of a summary; None for histograms, pictures and texts.
+
+    Old writers give a float, new ones a tensor.
+    """
     if value.HasField("simple_value"):
         number = value.simple_value
     elif value.HasField("tensor") and not value.tensor.tensor_shape.dim:

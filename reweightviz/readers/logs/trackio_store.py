@@ -1,7 +1,7 @@
-"""Trackio's local store: an SQLite file a project, in ``~/.cache/huggingface/trackio`` or ``$TRACKIO_DIR``.
+"""Trackio's local store, ``~/.cache/huggingface/trackio`` or ``$TRACKIO_DIR``: SQLite by project.
 
 Trackio, Hugging Face, https://github.com/gradio-app/trackio; a row of its table ``metrics`` is
-what one ``trackio.log`` logged, as JSON.
+one call of ``trackio.log``, as JSON.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import ClassVar, NamedTuple
 from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, files_of
 from reweightviz.readers.logs._naming import Pattern
-from reweightviz.readers.logs._sqlite import columns_of, opened
-from reweightviz.readers.logs.json_rows import seconds
+from reweightviz.readers.logs._sqlite import columns_of, connect, disambiguate
+from reweightviz.readers.logs._times import seconds_of
 
 
-class Run(NamedTuple):
-    """Where a run lies: ``key`` is the column that tells it from others."""
+class TrackioRun(NamedTuple):
+    """The place of a run: the rows of a file where the column ``key`` has the value."""
 
     file: Path
     key: str
@@ -32,49 +32,52 @@ class Trackio(LogReader):
     title = "Trackio's local store"
     files: ClassVar[tuple[str, ...]] = ("*.db",)
 
-    def __init__(self, where: Run, pattern: Pattern | None = None) -> None:
+    def __init__(self, where: TrackioRun, pattern: Pattern | None = None) -> None:
         super().__init__(where, pattern)
-        self._last = 0
+        self._last_row = 0
 
     @classmethod
-    def runs(cls, path: Path) -> dict[str, Run]:
-        """Every run of a file, or of all files of a folder; one name for several runs gets their ids behind it."""
-        found: dict[str, Run] = {}
-        files = [
-            (file, columns)
-            for file in files_of(path, *cls.files).values()
-            if {"run_name", "step", "metrics"} <= (columns := columns_of(file, "metrics"))
-        ]
-        for file, columns in files:
-            key = "run_id" if "run_id" in columns else "run_name"
-            with opened(file) as connection:
-                rows = connection.execute(
-                    f"SELECT {key}, run_name FROM metrics GROUP BY {key} ORDER BY MIN(id)"  # noqa: S608
-                ).fetchall()
-            names = [name for _, name in rows]
-            for value, name in rows:
-                called = name if names.count(name) == 1 else f"{name} ({value[:8]})"
-                found[called if len(files) == 1 else f"{file.stem}/{called}"] = Run(
-                    file, key, value
-                )
+    def runs(cls, path: Path) -> dict[str, TrackioRun]:
+        """Return every run of a file, or of all files of a folder."""
+        columns = {
+            file: columns_of(file, "metrics") for file in files_of(path, *cls.files).values()
+        }
+        stores = [file for file in columns if {"run_name", "step", "metrics"} <= columns[file]]
+        found: dict[str, TrackioRun] = {}
+        for file in stores:
+            key = "run_id" if "run_id" in columns[file] else "run_name"
+            prefix = "" if len(stores) == 1 else f"{file.stem}/"
+            found |= {prefix + name: run for name, run in _runs_of(file, key).items()}
         return found
 
     def poll(self, records: Records) -> bool:
         """Feed the rows that are new."""
         if not self.where.file.is_file():
             return False
-        with opened(self.where.file) as connection:
+        with connect(self.where.file) as connection:
             rows = connection.execute(
                 f"SELECT id, step, timestamp, metrics FROM metrics WHERE {self.where.key} "  # noqa: S608
                 "= ? AND id > ? ORDER BY id",
-                (self.where.value, self._last),
+                (self.where.value, self._last_row),
             ).fetchall()
         if rows:
-            self._last = rows[-1][0]
-            self.series.rows(
+            ids, steps, times, metrics = zip(*rows, strict=True)
+            self._last_row = ids[-1]
+            self.series.feed_rows(
                 records,
-                [json.loads(row[3]) for row in rows],
-                [row[1] for row in rows],
-                [seconds(row[2]) for row in rows],
+                [json.loads(logged) for logged in metrics],
+                steps,
+                [seconds_of(time) for time in times],
             )
         return bool(rows)
+
+
+def _runs_of(file: Path, key: str) -> dict[str, TrackioRun]:
+    with connect(file) as connection:
+        rows = connection.execute(
+            f"SELECT {key}, run_name FROM metrics GROUP BY {key} ORDER BY MIN(id)"  # noqa: S608
+        ).fetchall()
+    names = disambiguate([name for _, name in rows], [value for value, _ in rows])
+    return {
+        name: TrackioRun(file, key, value) for name, (value, _) in zip(names, rows, strict=True)
+    }

@@ -1,10 +1,9 @@
-"""LLaMA-Factory's ``trainer_log.jsonl``: a line a logging step, the loss of the whole run, its progress and time.
+"""LLaMA-Factory's ``trainer_log.jsonl``: loss, progress and time of the whole run, a line a step.
 
 Yaowei Zheng et al., "LlamaFactory: Unified Efficient Fine-Tuning of 100+ Language Models", ACL
-2024 demonstrations,
-https://arxiv.org/abs/2403.13372; written by ``llamafactory/train/callbacks.py``. It holds no
-    series by domain; the
-``trainer_state.json`` beside it does, where the evaluation had several sets.
+2024 demonstrations, https://arxiv.org/abs/2403.13372; written by
+``llamafactory/train/callbacks.py``. It holds no series by domain; the ``trainer_state.json``
+beside it does, where the evaluation had several sets.
 """
 
 from __future__ import annotations
@@ -25,5 +24,5 @@ class TrainerLog(JsonRows):
 
     @classmethod
     def fits(cls, row: Mapping[str, Any]) -> bool:
-        """Whether it is one of its lines."""
+        """Return whether it is one of its lines."""
         return {"current_steps", "total_steps"} <= row.keys()

@@ -1,9 +1,8 @@
-"""``trainer_state.json`` of Hugging Face's Trainer: the history of what it logged, written with every checkpoint.
+"""``trainer_state.json`` of Hugging Face's Trainer: its history, written with every checkpoint.
 
 Thomas Wolf et al., "Transformers: State-of-the-Art Natural Language Processing", EMNLP 2020
-demonstrations,
-https://aclanthology.org/2020.emnlp-demos.6; ``TrainerState.log_history``. Several evaluation sets
-    give ``eval_{domain}_loss``.
+demonstrations, https://aclanthology.org/2020.emnlp-demos.6; ``TrainerState.log_history``. Several
+evaluation sets give ``eval_{domain}_loss``.
 """
 
 from __future__ import annotations
@@ -28,49 +27,45 @@ class TrainerState(LogReader):
 
     def __init__(self, where: Path, pattern: Pattern | None = None) -> None:
         super().__init__(where, pattern)
-        self._fed: list[dict[str, Any]] = []
-        self._seen: tuple[Path, int, int] | None = None
+        self._history: list[dict[str, Any]] = []
+        self._stamp: tuple[Path, int, int] | None = None
 
     @classmethod
     def runs(cls, path: Path) -> dict[str, Path]:
-        """A folder with checkpoints is one run; one with such folders is several."""
+        """Return one run of a folder with checkpoints, several of a folder with such folders."""
         if path.is_file():
-            return (
-                {path.parent.name or path.stem: path} if b'"log_history"' in head_of(path) else {}
-            )
-        if _states(path):
+            is_state = b'"log_history"' in head_of(path)
+            return {path.parent.name or path.stem: path} if is_state else {}
+        if _states_of(path):
             return {path.resolve().name: path}
-        return (
-            {folder.name: folder for folder in sorted(path.glob("*/")) if _states(folder)}
-            if path.is_dir()
-            else {}
-        )
+        return {folder.name: folder for folder in sorted(path.glob("*/")) if _states_of(folder)}
 
     def poll(self, records: Records) -> bool:
         """Feed the entries that the newest state has beyond those that were fed."""
-        states = [self.where] if self.where.is_file() else _states(self.where)
+        states = [self.where] if self.where.is_file() else _states_of(self.where)
         if not states:
             return False
         newest = max(states, key=lambda file: file.stat().st_mtime_ns)
-        seen = (newest, newest.stat().st_mtime_ns, newest.stat().st_size)
-        if seen == self._seen:
+        stamp = (newest, newest.stat().st_mtime_ns, newest.stat().st_size)
+        if stamp == self._stamp:
             return False
         try:
             history = json.loads(newest.read_bytes())["log_history"]
         except ValueError:
             return False  # half written: the next poll finds it whole
-        self._seen = seen
-        same = next(
-            (n for n, (old, new) in enumerate(zip(self._fed, history, strict=False)) if old != new),
-            min(len(self._fed), len(history)),
-        )
-        new, self._fed = history[same:], history
+        self._stamp = stamp
+        # A run that went back to a checkpoint has another history from there on.
+        same = 0
+        while same < min(len(self._history), len(history)) and self._history[same] == history[same]:
+            same += 1
+        self._history = history
+        new = history[same:]
         if new:
             rows = [{tag: value for tag, value in entry.items() if tag != "step"} for entry in new]
-            self.series.rows(records, rows, [int(entry["step"]) for entry in new])
+            self.series.feed_rows(records, rows, [int(entry["step"]) for entry in new])
         return bool(new)
 
 
-def _states(folder: Path) -> list[Path]:
-    """The folder's own state and those of its checkpoints."""
+def _states_of(folder: Path) -> list[Path]:
+    """Return the folder's own state and those of its checkpoints."""
     return [*folder.glob(FILE), *folder.glob(f"checkpoint-*/{FILE}")]

@@ -1,7 +1,8 @@
-"""Exported history of a W&B run: JSON lines with ``_step``, or Parquet (its history artifact, ``run.history().to_parquet``).
+"""Exported history of a W&B run: JSON lines with ``_step``, or Parquet.
 
-Lukas Biewald, "Experiment Tracking with Weights and Biases", 2020, https://www.wandb.com. A CSV,
-of a run or of a chart, is read as every CSV is.
+Lukas Biewald, "Experiment Tracking with Weights and Biases", 2020, https://www.wandb.com. Parquet
+is its history artifact, or written by ``run.history().to_parquet``. A CSV, of a run
+or of a chart, is read as every CSV is.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import files_of
 from reweightviz.readers.logs._naming import Pattern
-from reweightviz.readers.logs.csv_history import feed_table, step_of
+from reweightviz.readers.logs._table import feed_table, step_of
 from reweightviz.readers.logs.json_rows import JsonRows
 
 
@@ -30,36 +31,36 @@ class WandbHistory(JsonRows):
 
     def __init__(self, where: Path, pattern: Pattern | None = None) -> None:
         super().__init__(where, pattern)
-        self._seen, self._rows = 0, 0
+        self._written = 0
+        self._rows = 0
 
     @classmethod
     def runs(cls, path: Path) -> dict[str, Path]:
-        """JSON lines with ``_step``, and Parquet files with a column of steps."""
-        tables = {
-            name: file
-            for name, file in files_of(path, "*.parquet").items()
-            if step_of(_names(file))
-        }
+        """Return JSON lines with ``_step``, and Parquet files with a column of steps."""
+        files = files_of(path, "*.parquet")
+        tables = {name: file for name, file in files.items() if step_of(_columns_of(file))}
         return super().runs(path) | tables
 
     def poll(self, records: Records) -> bool:
         """Feed what is new; a Parquet file that was written anew is longer than before."""
         if self.where.suffix != ".parquet":
             return super().poll(records)
-        written = self.where.stat().st_mtime_ns if self.where.is_file() else self._seen
-        if written == self._seen:
+        if not self.where.is_file():
             return False
-        self._seen = written
+        written = self.where.stat().st_mtime_ns
+        if written == self._written:
+            return False
+        self._written = written
         table = pq.read_table(self.where).to_pandas().iloc[self._rows :]
         feed_table(self.series, records, table.reset_index(drop=True), self._rows)
         self._rows += len(table)
         return bool(len(table))
 
 
-def _names(file: Path) -> list[str]:
+def _columns_of(file: Path) -> list[str]:
+    if file.suffix != ".parquet":
+        return []
     try:
-        return (
-            [str(name) for name in pq.read_schema(file).names] if file.suffix == ".parquet" else []
-        )
+        return [str(name) for name in pq.read_schema(file).names]
     except (pa.ArrowException, OSError):
         return []

@@ -1,4 +1,4 @@
-"""The file that Weights & Biases writes as a run goes, offline or not: ``wandb/offline-run-*/run-*.wandb``.
+"""W&B's own file of a run as it goes, offline or not: ``wandb/offline-run-*/run-*.wandb``.
 
 Lukas Biewald, "Experiment Tracking with Weights and Biases", 2020, https://www.wandb.com. The file
 is a log of LevelDB (blocks of 32 KiB, records with checksum, length and kind),
@@ -21,8 +21,14 @@ from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._series import number_of
 
 MAGIC = b":W&B"
-BLOCK, HEADER = 1 << 15, struct.Struct("<IHB")
-WHOLE, FIRST, LAST = 1, 2, 4
+PREAMBLE = 7  # bytes
+BLOCK = 1 << 15  # bytes
+HEADER = struct.Struct("<IHB")
+# Kinds of records; a fourth stands between the first and the last part.
+NOTHING = 0
+WHOLE = 1
+FIRST = 2
+LAST = 4
 
 
 class WandbOffline(LogReader):
@@ -36,25 +42,26 @@ class WandbOffline(LogReader):
     def __init__(self, where: Path, pattern: Pattern | None = None) -> None:
         super().__init__(where, pattern)
         self._record = _record_class()
-        self._read, self._part = 7, b""
+        self._read = PREAMBLE
+        self._parts = b""
 
     @classmethod
     def runs(cls, path: Path) -> dict[str, Path]:
-        """Every such file at or below the path."""
+        """Return every such file at or below the path."""
         files = [path] if path.is_file() else sorted(path.rglob("*.wandb"))
-        return {
-            file.stem.removeprefix("run-"): file
-            for file in files
-            if head_of(file).startswith(MAGIC)
-        }
+        found = [file for file in files if head_of(file).startswith(MAGIC)]
+        return {file.stem.removeprefix("run-"): file for file in found}
 
     def poll(self, records: Records) -> bool:
         """Feed the history that is new; what is not whole yet waits."""
         if not self.where.is_file():
             return False
-        rows, steps, times, news = [], [], [], False
+        rows: list[dict[str, float | None]] = []
+        steps: list[int] = []
+        times: list[float | None] = []
+        has_news = False
         for content in self._contents():
-            news = True
+            has_news = True
             record = self._record.FromString(content)
             kind = record.WhichOneof("record_type")
             if kind == "run":
@@ -63,29 +70,24 @@ class WandbOffline(LogReader):
             elif kind == "exit":
                 records.ended = True
             elif kind == "history":
-                row = {
-                    "/".join(item.nested_key) or item.key: _value(item)
-                    for item in record.history.item
-                }
-                steps.append(
-                    record.history.step.num
-                    if record.history.HasField("step")
-                    else int(row.get("_step") or 0)
-                )
+                row = _row_of(record.history)
+                step = row.pop("_step", None)
+                has_step = record.history.HasField("step")
+                steps.append(record.history.step.num if has_step else int(step or 0))
                 times.append(row.pop("_timestamp", None))
-                rows.append(
-                    {tag: value for tag, value in row.items() if tag not in ("_step", "_runtime")}
-                )
+                row.pop("_runtime", None)
+                rows.append(row)
         if rows:
-            self.series.rows(records, rows, steps, times)
-        return news
+            self.series.feed_rows(records, rows, steps, times)
+        return has_news
 
     def _contents(self) -> Iterator[bytes]:
-        """The whole records that are new."""
+        """Yield the whole records that are new."""
         with self.where.open("rb") as file:
             file.seek(self._read)
             content = file.read()
-        at, base = 0, self._read
+        base = self._read
+        at = 0
         while True:
             room = BLOCK - (base + at) % BLOCK
             if room < HEADER.size:  # the end of a block is filled up
@@ -95,14 +97,14 @@ class WandbOffline(LogReader):
                 return
             _, length, kind = HEADER.unpack_from(content, at)
             end = at + HEADER.size + length
-            if kind == 0 or end > len(content):
+            if kind == NOTHING or end > len(content):
                 return
             part = content[at + HEADER.size : end]
             at = end
             self._read = base + at
-            self._part = part if kind in (WHOLE, FIRST) else self._part + part
+            self._parts = part if kind in (WHOLE, FIRST) else self._parts + part
             if kind in (WHOLE, LAST):
-                yield self._part
+                yield self._parts
 
 
 def _record_class() -> Any:
@@ -113,8 +115,12 @@ def _record_class() -> Any:
     return Record
 
 
-def _value(item: Any) -> float | None:
-    """The number of a history item: typed in newer versions, JSON in older ones."""
+def _row_of(history: Any) -> dict[str, float | None]:
+    return {"/".join(item.nested_key) or item.key: _value_of(item) for item in history.item}
+
+
+def _value_of(item: Any) -> float | None:
+    """Return the number of a history item: typed in newer versions, JSON in older ones."""
     for field in ("number", "integer"):
         if field in item.DESCRIPTOR.fields_by_name and item.HasField(field):
             return number_of(getattr(item, field))

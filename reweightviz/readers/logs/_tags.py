@@ -1,0 +1,201 @@
+"""The words of a logger's tag: a signal, and around or between its words the name of a domain.
+
+Loggers know names and numbers, not domains: ``train/loss_code``, ``eval_code_loss``,
+``domain_weights/code``. A tag is read as words that are known (loss, weight, eval, ...) around one
+part that is not, the domain.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from reweightviz.core.types import LOG_SIGNALS
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+ROLES = {
+    "loss": _set("loss losses nll xent"),
+    "perplexity": _set("ppl perplexity perplexities"),
+    "weights": _set(
+        "weight weights proportion proportions prob probs probability probabilities "
+        "ratio ratios share shares mix mixture mixing"
+    ),
+    "drawn_tokens": _set("tokens"),
+    "gradient_norm": _set("gradnorm"),
+}
+LOSSES = ("loss", "perplexity")
+HELD_OUT = _set("eval evaluation val valid validation test dev heldout")
+KINDS = {
+    "reference": "reference_loss",
+    "ref": "reference_loss",
+    "excess": "excess_loss",
+    "probe": "probe_loss",
+}
+TOTALS = _set("seen consumed cumulative total trained")
+ROLE_OF = {word: role for role, words in ROLES.items() for word in words}
+TAILS = _set("mean avg average step epoch value")
+"""Words that are no part of a domain behind it either."""
+FILLERS = TAILS | _set(
+    "train training domain domains per by lm data dataset datasets sampling sampler "
+    "metric metrics task current batch drawn out gradient grad norm cross entropy ce"
+)
+KNOWN = FILLERS | HELD_OUT | TOTALS | KINDS.keys() | ROLE_OF.keys()
+NO_DOMAINS = KNOWN | _set(
+    "scale decay mask aux auxiliary z kl moe mtp router balance balancing load sum min "
+    "max all overall ema smoothed mlm main std var second rate time samples policy critic actor "
+    "reward contrastive distill distillation reg l1 l2 acc accuracy best final running last "
+    "global local clip dpo sft ppo chosen rejected margin runtime steps lr"
+)
+"""Parts of other losses and settings, which a run has beside its domains."""
+RUN_TOKENS = _set(
+    "tokens num_tokens total_tokens tokens_seen consumed_tokens num_input_tokens_seen "
+    "total_tokens_seen"
+)
+"""Tags, without what stands before the last slash, that count the tokens of the whole run."""
+SIGNALS = (*LOG_SIGNALS, "weights")
+
+
+class Reading(NamedTuple):
+    """One way to read a tag; ``pattern`` is the tag with ``{domain}`` for its domain."""
+
+    signal: str
+    pattern: str
+    domain: str
+
+
+class Parts(NamedTuple):
+    """A tag in three: ``domain`` is empty where there is none."""
+
+    head: str
+    domain: str
+    tail: str
+
+
+def readings_of(tag: str) -> Iterator[Reading]:
+    """Yield the reading of a tag that names a domain, at most one.
+
+    The whole tag is tried first, then the tag without what stands before a slash: a project or a
+    run may come first.
+    """
+    starts = [match.end() for match in re.finditer(r"/| - ", tag)]
+    for start in (0, *starts):
+        head, domain, tail = split_tag(tag[start:])
+        signal = signal_of(words_of(f"{head} {tail}"))
+        if signal and _may_be_domain(domain):
+            yield Reading(signal, f"{tag[:start]}{head}{{domain}}{tail}", domain)
+            return
+
+
+def split_tag(tag: str) -> Parts:
+    """Return what stands before the domain, the domain, and what stands behind it.
+
+    >>> tuple(split_tag("loss/pile-cc")), tuple(split_tag("loss[code]"))
+    (('loss/', 'pile-cc', ''), ('loss[', 'code', ']'))
+    >>> tuple(split_tag("eval_web_mix_loss"))
+    ('eval_', 'web_mix', '_loss')
+    """
+    letters = "[^/]+" if "/" in tag else "[^.:]+"
+    parts = [match.span() for match in re.finditer(letters, tag)]
+    unknown = [
+        (start, end) for start, end in parts if not KNOWN.issuperset(words_of(tag[start:end]))
+    ]
+    if len(unknown) == 1 and len(parts) > 1:
+        start, end = unknown[0]
+        if signal_of(words_of(f"{tag[:start]} {tag[end:]}")):
+            return Parts(tag[:start], tag[start:end], tag[end:])
+    return _strip_known_words(tag)
+
+
+def _strip_known_words(tag: str) -> Parts:
+    """Split a tag by the known words at both of its ends."""
+    matches = list(re.finditer(r"[A-Za-z0-9]+", tag))
+    words = [match.group().lower() for match in matches]
+    first = 0
+    while first < len(words) and words[first] in KNOWN:
+        first += 1
+    # A signal that is named already leaves other such words to the domain: loss_web_mix is web_mix.
+    behind = TAILS if signal_of(words[:first]) else KNOWN
+    last = len(words)
+    while first < last and words[last - 1] in behind:
+        has_role_behind = any(word in ROLE_OF for word in words[last:])
+        if words[last - 1] in ROLE_OF and has_role_behind:
+            break
+        last -= 1
+    if first == last:
+        return Parts(tag, "", "")
+    start = matches[first].start()
+    end = matches[last - 1].end()
+    return Parts(tag[:start], tag[start:end], tag[end:])
+
+
+def _may_be_domain(name: str) -> bool:
+    names_loss = any(ROLE_OF.get(word) in LOSSES for word in words_of(name))
+    return bool(name) and name.lower() not in NO_DOMAINS and not names_loss
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a tag in lower case.
+
+    >>> words_of("train/Loss_web-2")
+    ['train', 'loss', 'web', '2']
+    """
+    return re.findall(r"[a-z0-9]+", text.lower())
+
+
+def signal_of(words: Sequence[str]) -> str | None:
+    """Return the signal that the words name.
+
+    >>> signal_of(["eval", "loss"]), signal_of(["train", "grad", "norm"]), signal_of(["lr"])
+    ('held_out_loss', 'gradient_norm', None)
+    """
+    roles = [ROLE_OF[word] for word in words if word in ROLE_OF]
+    if not roles:
+        is_norm = "norm" in words and not {"grad", "gradient"}.isdisjoint(words)
+        return "gradient_norm" if is_norm else None
+    role = next((role for role in roles if role in LOSSES), roles[0])
+    if role not in LOSSES:
+        return role
+    for word in words:
+        if word in KINDS:
+            return KINDS[word]
+    is_held_out = not HELD_OUT.isdisjoint(words) or {"held", "out"}.issubset(words)
+    return "held_out_loss" if is_held_out else "loss"
+
+
+def signal_of_pattern(pattern: str) -> str | None:
+    """Return the signal that a pattern such as ``eval/{domain}/loss`` names."""
+    return signal_of(_words_around(pattern))
+
+
+def scale_of(signal: str, pattern: str) -> str:
+    """Return how the values of a pattern are scaled; see :class:`Place`.
+
+    >>> scale_of("loss", "train/ppl_{domain}"), scale_of("drawn_tokens", "{domain}/tokens_seen")
+    ('log', 'difference')
+    """
+    words = _words_around(pattern)
+    if signal.endswith("loss") and not ROLES["perplexity"].isdisjoint(words):
+        return "log"
+    if signal == "drawn_tokens" and not TOTALS.isdisjoint(words):
+        return "difference"
+    return ""
+
+
+def domain_of(tag: str, pattern: str) -> str | None:
+    """Return the domain of a tag that is like the pattern.
+
+    >>> domain_of("train/web/loss", "train/{domain}/loss"), domain_of("lr", "{domain}/loss")
+    ('web', None)
+    """
+    head, _, tail = pattern.partition("{domain}")
+    fits = len(tag) > len(head) + len(tail) and tag.startswith(head) and tag.endswith(tail)
+    return tag[len(head) : len(tag) - len(tail)] if fits else None
+
+
+def _words_around(pattern: str) -> list[str]:
+    return words_of(pattern.replace("{domain}", " "))
