@@ -84,8 +84,7 @@ format: .venv/.ready tests/js/node_modules/.ready
 	$(PRETTIER) --write
 
 methods: .venv/.ready
-	$(BIN)/python -m reweightviz.cli.commands methods --markdown > METHODS.md
-	$(BIN)/python -c 'from pathlib import Path; from reweightviz.catalogue import filled; p = Path("README.md"); p.write_text(filled(p.read_text("utf-8")), "utf-8")'
+	$(BIN)/python tools/methods.py
 
 clean:
 	rm -rf .venv .venvs tests/js/node_modules tests/shots .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -96,7 +96,6 @@ def _parser() -> argparse.ArgumentParser:
         "methods", help="list every method, or say what one needs and which options it takes"
     )
     listing.add_argument("name", nargs="?", metavar="NAME", help="a method or a framework")
-    listing.add_argument("--markdown", action="store_true", help="print METHODS.md")
     listing.set_defaults(run=_methods)
     return parser
 
@@ -195,13 +194,9 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _methods(options: argparse.Namespace) -> int:
-    from reweightviz import catalogue
     from reweightviz.cli import method_help
 
-    if options.markdown:
-        _say(catalogue.markdown().rstrip("\n"))
-    else:
-        _say(method_help.page(options.name) if options.name else method_help.listing())
+    _say(method_help.page(options.name) if options.name else method_help.listing())
     return 0
 
 

@@ -1,11 +1,12 @@
 import json
+import os
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
 import reweightviz as rv
-from reweightviz import catalogue
 from reweightviz.diagnostics.replay import steps_of
 
 
@@ -84,21 +85,18 @@ def test_an_online_mixer_runs_over_a_log():
     )
 
 
-def test_every_method_is_in_the_table_and_in_methods_md(root):
+def test_every_method_is_in_the_table():
     table = rv.methods()
     assert {"Olmix", "DoReMi", "UniMax", "Loss", "TopK", "huggingface", "megatron"} <= set(
         table.index
     )
     assert (table.summary.str.len() > 10).all()
     assert set(rv.methods("mixer").kind) == {"mixer"}
-    assert (root / "METHODS.md").read_text("utf-8") == catalogue.markdown(), "run `make methods`"
-    readme = (root / "README.md").read_text("utf-8")
-    assert readme == catalogue.filled(readme), "run `make methods`"
     with pytest.raises(rv.ReweightvizError, match="did you mean 'mixer'"):
         rv.methods("mixr")
 
 
-def test_the_table_says_what_an_exporter_needs_and_how_it_was_shown(root):
+def test_the_table_says_what_an_exporter_needs():
     table = rv.methods("exporter")
     assert (
         table.loc["huggingface", "needs"]
@@ -110,15 +108,6 @@ def test_the_table_says_what_an_exporter_needs_and_how_it_was_shown(root):
         table.loc["levanter", "paper"]
         == "a weight is a share of training sequences of one fixed length, which is a share of tokens"
     )
-    rows = {
-        row.split("`")[1]: row
-        for row in (root / "METHODS.md").read_text("utf-8").splitlines()
-        if row.startswith("| `")
-    }
-    assert rows["megatron"].endswith("| loaded by the real package |")
-    assert "the real megatron-core" in rows["megatron"]
-    assert rows["premixdb"].endswith("| source only: read, not run |")
-    assert rows["json"].endswith("| read by reweightviz itself |")
 
 
 @pytest.mark.filterwarnings("ignore:this config of Levanter has no files yet")
@@ -343,9 +332,8 @@ def test_an_installed_wheel_carries_the_demo_data_and_the_front_end(root, tmp_pa
         ],
         check=True,
     )
-    import zipfile
-
-    names = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
+    wheel = next(tmp_path.glob("*.whl"))
+    names = set(zipfile.ZipFile(wheel).namelist())
     widgets = {
         str(path.relative_to(root))
         for path in (root / "reweightviz" / "widgets").rglob("*")
@@ -359,3 +347,23 @@ def test_an_installed_wheel_carries_the_demo_data_and_the_front_end(root, tmp_pa
         "reweightviz/data/logs/doremi.jsonl",
         "reweightviz/data/proxy/natural.npz",
     } <= names
+    # Installed alone, without the repository around it: the command line reads nothing beside it.
+    target = tmp_path / "installed"
+    install = [sys.executable, "-m", "pip", "install", "--no-deps", "-q", "--target", str(target)]
+    subprocess.run([*install, str(wheel)], check=True)
+
+    def ask(*arguments):
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(target)},
+            capture_output=True,
+            text=True,
+        )
+
+    place = ask("-c", "import reweightviz; print(reweightviz.__file__)").stdout
+    assert place.startswith(str(target))
+    for name, first in (([], "Mixing laws, for rv.fit"), (["topk"], "TopK (selector): ")):
+        done = ask("-m", "reweightviz.cli", "methods", *name)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(first)
