@@ -41,7 +41,8 @@ from reweightviz.core.swarm import Swarm
 from reweightviz.models.byte_transformer import ModelConfig
 from reweightviz.training.proxy_data import ProxyData
 from reweightviz.training.skills import skill_graph
-from reweightviz.training.trainer import TrainConfig, TrainingRun, evaluate, train
+from reweightviz.training.train_config import TrainConfig
+from reweightviz.training.trainer import TrainingRun, evaluate, train
 
 HERE = Path(__file__).parents[1]
 ROWS, RESULTS = HERE / "data" / "mixers.jsonl", HERE / "benchmarks" / "results" / "mixers.json"

@@ -29,8 +29,8 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture, temperature_weights
 from reweightviz.models.byte_transformer import ModelConfig
 from reweightviz.readers.demo import corpus as demo
+from reweightviz.training import ProxyData, TrainConfig, train
 from reweightviz.training.skills import skill_graph
-from reweightviz.training.trainer import ProxyData, TrainConfig, train
 
 HERE = Path(__file__).parent
 CONFIG = TrainConfig(

@@ -1,4 +1,4 @@
-"""What runs inside a training job, and the small reference trainer behind the demo's numbers.
+"""The part inside a training job, and the small reference trainer behind the demo's numbers.
 
 Names are loaded when they are first used: the log and the sampler need no torch, the callbacks
 alone need transformers or lightning.
@@ -20,10 +20,10 @@ _HOMES = {
     "MixtureDataset": "mixture_dataset",
     "MixtureSampler": "mixture_sampler",
     "ModelConfig": ".models.byte_transformer",
-    "ProxyData": "trainer",
+    "ProxyData": "proxy_data",
     "RunLogger": "run_logger",
-    "SteeringCallback": "transformers_trainer",
-    "TrainConfig": "trainer",
+    "SteeringCallback": "transformers_callback",
+    "TrainConfig": "train_config",
     "TrainingRun": "trainer",
     "WithDomains": "mixture_dataset",
     "domain_loss": "domain_losses",

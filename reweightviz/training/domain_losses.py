@@ -1,4 +1,4 @@
-"""The loss of each domain from the losses of tokens: sums and counts, so that no mean of means is ever taken."""
+"""The loss of each domain from those of tokens, by sums and counts: never a mean of means."""
 
 from __future__ import annotations
 
@@ -29,47 +29,35 @@ def domain_loss(
     Args:
         token_losses: (B, L) in nats; or (B,) or any shape that domain_ids begins.
         domain_ids: whole numbers below ``domains``, a sequence's (B,) or a token's (B, L).
-        domains: how many there are, K.
-        mask: which tokens count, as token_losses; all when not given.
+        domains: number of domains, K.
+        mask: true for each token that counts, as token_losses; all when not given.
+
+    Raises:
+        ReweightvizError: shapes that do not agree, or an id of no domain.
 
     Example:
-        >>> sums = domain_loss(torch.tensor([[1.0, 3.0], [5.0, 9.0]]), torch.tensor([0, 1]), 2, torch.tensor([[1, 1], [1, 0]]))
+        >>> losses, ids = torch.tensor([[1.0, 3.0], [5.0, 9.0]]), torch.tensor([0, 1])
+        >>> sums = domain_loss(losses, ids, 2, mask=torch.tensor([[1, 1], [1, 0]]))
         >>> (sums.loss / sums.tokens).tolist()
         [2.0, 5.0]
     """
-    if token_losses.shape[: domain_ids.ndim] != domain_ids.shape or (
-        mask is not None and mask.shape != token_losses.shape
-    ):
-        shapes = [
-            None if given is None else tuple(given.shape)
-            for given in (token_losses, domain_ids, mask)
-        ]
-        raise ReweightvizError(
-            "domain_ids are one a sequence or one a token, and a mask is one a token; "
-            "got losses {}, ids {}, mask {}.".format(*shapes)
-        )
-    exact = torch.float32 if token_losses.device.type == "mps" else torch.float64
-    ids = (
-        domain_ids.to(token_losses.device)
-        .long()
-        .reshape(*domain_ids.shape, *[1] * (token_losses.ndim - domain_ids.ndim))
-    )
+    _check_shapes(token_losses, domain_ids, mask)
+    missing = token_losses.ndim - domain_ids.ndim
+    ids = domain_ids.to(token_losses.device).long().reshape(*domain_ids.shape, *[1] * missing)
     ids = ids.expand(token_losses.shape).reshape(-1)
+    if len(ids):
+        _check_ids(int(ids.min()), int(ids.max()), domains)
+    # Apple's GPU has no float64.
+    exact = torch.float32 if token_losses.device.type == "mps" else torch.float64
     counted = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.reshape(-1).bool()
-    if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < domains:
-        raise InvalidValue(
-            name="domain_ids",
-            value=(int(ids.min()), int(ids.max())),
-            expected=f"0 to {domains - 1}",
-            got=f"{int(ids.min())} to {int(ids.max())}",
-        )
+    # By where, not by a product: a masked loss may be NaN.
     losses = torch.where(counted, token_losses.reshape(-1).to(exact), 0)
     empty = torch.zeros(domains, dtype=exact, device=token_losses.device)
     return DomainSums(empty.index_add(0, ids, losses), empty.index_add(0, ids, counted.to(exact)))
 
 
 class DomainLosses:
-    """Adds up over accumulated batches and steps; ``take`` reduces over all ranks and begins anew.
+    """Losses added up over batches and steps; ``take`` reduces over all ranks and begins anew.
 
     Args:
         domains: names (K,).
@@ -93,25 +81,41 @@ class DomainLosses:
         self._sums = sums if self._sums is None else self._sums + sums
 
     def take(self) -> dict[str, NDArray[np.float64]]:
-        """Mean loss (K,) in nats per token, NaN where nothing was seen, and drawn_tokens (K,), over all ranks since the last time.
+        """Return ``loss`` and ``drawn_tokens``, (K,) each, over all ranks since the last time.
 
-        Every rank must call it, as often as the others.
+        The loss is a mean in nats per token, NaN where nothing was seen. Every rank must call it,
+        as often as the others.
         """
-        sums = (
-            torch.zeros(2, len(self.domains), dtype=torch.float64)
-            if self._sums is None
-            else self._sums
-        )
+        sums = self._sums
+        if sums is None:
+            sums = torch.zeros(2, len(self.domains), dtype=torch.float64)
         self._sums = None
         if torch.distributed.is_available() and torch.distributed.is_initialized():
-            sums = (
-                sums.to("cuda")
-                if torch.distributed.get_backend() == "nccl" and sums.device.type == "cpu"
-                else sums
-            )
+            if torch.distributed.get_backend() == "nccl" and sums.device.type == "cpu":
+                sums = sums.to("cuda")  # of a rank that has seen nothing; nccl reduces no other
             torch.distributed.all_reduce(sums)
         loss, tokens = sums.cpu().double().numpy()
         return {
             "loss": np.divide(loss, tokens, out=np.full(len(tokens), np.nan), where=tokens > 0),
             "drawn_tokens": tokens,
         }
+
+
+def _check_shapes(token_losses: Tensor, domain_ids: Tensor, mask: Tensor | None) -> None:
+    begins = token_losses.shape[: domain_ids.ndim] == domain_ids.shape
+    if not begins or (mask is not None and mask.shape != token_losses.shape):
+        shape_of_mask = None if mask is None else tuple(mask.shape)
+        raise ReweightvizError(
+            "domain_ids are one a sequence or one a token, and a mask is one a token; got losses "
+            f"{tuple(token_losses.shape)}, ids {tuple(domain_ids.shape)}, mask {shape_of_mask}."
+        )
+
+
+def _check_ids(least: int, most: int, domains: int) -> None:
+    if least < 0 or most >= domains:
+        raise InvalidValue(
+            name="domain_ids",
+            value=(least, most),
+            expected=f"0 to {domains - 1}",
+            got=f"{least} to {most}",
+        )

@@ -1,4 +1,4 @@
-"""Which documents a step trains on: a pure function of the seed, the weights, and how much of each domain was drawn before."""
+"""The documents of a step: a function of the seed, the weights, and how many were drawn before."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Counts = NDArray[np.int64]
 
 
 class Draws:
-    """Draws global batches; it holds no state.
+    """Global batches as a function of the step; it holds no state.
 
     Counts follow the weights by systematic sampling: each domain gets floor or ceil of ``batch *
     w_k``, by an offset that goes round by the golden ratio from step to step, so that the shares
@@ -26,8 +26,9 @@ class Draws:
 
     Example:
         >>> draws = Draws([3, 100], batch=4, seed=0)
-        >>> domains = draws.domains(0, np.array([0.5, 0.5]))
-        >>> domains.tolist(), len(set(draws.places(domains, np.array([0, 0])).tolist()))
+        >>> domains = draws.draw_domains(0, np.array([0.5, 0.5]))
+        >>> places = draws.draw_places(domains, np.array([0, 0]))
+        >>> domains.tolist(), len(set(places.tolist()))
         ([0, 0, 1, 1], 4)
     """
 
@@ -38,19 +39,24 @@ class Draws:
         self._offset = int(mixed(self.seed))
         self._slots = np.arange(self.batch)
 
-    def domains(self, step: int, weights: NDArray[np.float64]) -> Counts:
-        """The domain (B,) of every document of a step, in the order of the domains."""
+    def draw_domains(self, step: int, weights: NDArray[np.float64]) -> Counts:
+        """Return the domain (B,) of every document of a step, in the order of the domains."""
         heights = np.cumsum(weights)
+        # In whole numbers modulo 2**64: a float would lose the offset after many steps.
         offset = ((self._offset + step * GOLDEN) % 2**64) / 2**64
-        found = np.searchsorted(
-            heights * (self.batch / heights[-1]), self._slots + offset, side="right"
-        )
-        return found.clip(
-            0, int(np.flatnonzero(weights)[-1])
-        )  # rounding may not reach past the last domain that has weight
+        edges = heights * (self.batch / heights[-1])
+        domains = np.searchsorted(edges, self._slots + offset, side="right")
+        # Rounding may not reach past the last domain that has weight.
+        return domains.clip(0, int(np.flatnonzero(weights)[-1]))
 
-    def places(self, domains: Counts, seen: Counts, slots: slice = slice(None)) -> Counts:
-        """Which document of its domain stands in each slot (B,), ``seen`` (K,) having been drawn before."""
+    def draw_places(self, domains: Counts, seen: Counts, slots: slice = slice(None)) -> Counts:
+        """Return the place in its domain of the document in each slot.
+
+        Args:
+            domains: (B,) of a step, in order.
+            seen: (K,) documents of each domain that were drawn before.
+            slots: the part of the batch that is asked for.
+        """
         nth = (seen[domains] + self._slots - np.searchsorted(domains, domains))[slots]
         chosen = domains[slots]
         sizes = self.sizes[chosen]

@@ -12,7 +12,7 @@ from reweightviz.models.byte_transformer import ByteTransformer
 
 
 class Learner:
-    """AdamW on a proxy model; the rate warms up over a tenth of the steps, then falls as a cosine to a tenth.
+    """AdamW on a proxy model; its rate warms up, then falls as a cosine to a tenth.
 
     Args:
         model: to train.
@@ -25,12 +25,13 @@ class Learner:
     def __init__(
         self, model: ByteTransformer, rate: float, steps: int, accumulate: int = 1
     ) -> None:
-        self.model, self._accumulate = model, accumulate
+        self.model = model
+        self._accumulate = accumulate
         self._optimiser = torch.optim.AdamW(
             model.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.1
         )
         self._schedule = torch.optim.lr_scheduler.LambdaLR(
-            self._optimiser, lambda step: _rate(step, steps)
+            self._optimiser, lambda step: _share_of_peak(step, steps)
         )
 
     @property
@@ -46,17 +47,23 @@ class Learner:
         validation: Tensor | None = None,
         alpha: float = 0.0,
     ) -> Tensor:
-        """One update on (B, L) sequences that count ``scales`` (B,) in the loss; the losses (B, L-1) from before it.
+        """Update the model once; return its losses (B, L-1) from before.
 
-        With ``validation`` sequences the objective is (L_validation + alpha L_training) / (1 +
-        alpha); AdamW does not see the constant, clipping does. A batch in which every sequence
-        counts 0 teaches nothing.
+        A batch in which every sequence counts 0 teaches nothing.
+
+        Args:
+            sequences: (B, L) to train on.
+            scales: (B,) factors of the sequences in the loss.
+            validation: (B, L) sequences; with them the objective is (L_validation + alpha
+                L_training) / (1 + alpha). AdamW does not see the constant, clipping does.
+            alpha: of that objective.
 
         Raises:
             ReweightvizError: a loss is not finite; the model stays as it was.
         """
         scale = torch.as_tensor(scales, dtype=torch.float32, device=sequences.device)
-        total, own = float(scale.sum()), 1.0 if validation is None else alpha / (1 + alpha)
+        total = float(scale.sum())
+        share = 1.0 if validation is None else alpha / (1 + alpha)
         self._optimiser.zero_grad(set_to_none=True)
         parts = []
         for part, counts in zip(
@@ -64,12 +71,12 @@ class Learner:
         ):
             losses = self.model.token_losses(part)
             if total > 0:
-                torch.autograd.backward((losses.mean(1) * counts).sum() / total * own)
+                torch.autograd.backward((losses.mean(1) * counts).sum() / total * share)
             parts.append(losses.detach())
         if validation is not None:
             torch.autograd.backward(self.model.token_losses(validation).mean() / (1 + alpha))
-        found = torch.cat(parts)
-        if not bool(torch.isfinite(found).all()):
+        losses = torch.cat(parts)
+        if not bool(torch.isfinite(losses).all()):
             raise ReweightvizError(
                 f"the loss is no longer finite, at a learning rate of {self.rate:.3g}; "
                 "take a lower rate."
@@ -77,10 +84,11 @@ class Learner:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self._optimiser.step()
         self._schedule.step()
-        return found
+        return losses
 
 
-def _rate(step: int, steps: int) -> float:
+def _share_of_peak(step: int, steps: int) -> float:
+    """Return the learning rate of a step over its peak: a tenth of the steps is warm-up."""
     warm = max(steps // 10, 1)
     if step < warm:
         return (step + 1) / warm

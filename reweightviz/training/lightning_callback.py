@@ -1,4 +1,4 @@
-"""Lightning: the sampler's place in its checkpoints, and the run's log."""
+"""The callback of Lightning: the sampler's place in its checkpoints, and the run's log."""
 # ruff: noqa: ARG002  hooks are called with more than they need
 
 from __future__ import annotations
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from reweightviz.core.errors import MissingPackage
+from reweightviz.training.costly_signals import Measure, require_measure
 from reweightviz.training.domain_losses import DomainLosses
-from reweightviz.training.live_driver import Measure, measuring
 from reweightviz.training.mixture_sampler import MixtureSampler
 from reweightviz.training.run_logger import RunLogger
 
@@ -19,16 +19,16 @@ except ModuleNotFoundError:
 
 
 class LightningSteering(Callback):  # type: ignore[misc]
-    """Logs each domain's loss, feeds the sampler's mixer, and keeps the sampler's place.
+    """Each domain's loss in a log, the signals of the sampler's mixer, and the sampler's place.
 
     The module's ``training_step`` calls ``callback.losses.add(token_losses, domain_ids, mask)``.
 
     Args:
         sampler: that the training draws by, as ``DataLoader(..., batch_sampler=sampler)``.
         logger: of the run.
-        measure: called with the names of the costly signals that the sampler's mixer asks for
-            after a step, returns each (K,), the same on every rank; Lightning draws a batch ahead,
-            so what the mixer sets holds a step later.
+        measure: called after a step with the names of the costly signals that the sampler's mixer
+            needs, returns each (K,), the same on every rank; Lightning draws a batch ahead, so
+            what the mixer sets holds a step later.
 
     Raises:
         ReweightvizError: the mixer needs costly signals, and there is no ``measure``; or the log
@@ -43,7 +43,9 @@ class LightningSteering(Callback):  # type: ignore[misc]
     ) -> None:
         if Callback is object:
             raise MissingPackage(package="lightning", who="LightningSteering")
-        self._sampler, self._logger, self._measure = sampler, logger, measuring(sampler, measure)
+        self._sampler = sampler
+        self._logger = logger
+        self._measure = require_measure(sampler, measure)
         if logger is not None:
             logger.expect(sampler.domains)
         self.losses = DomainLosses(sampler.domains)
@@ -51,19 +53,20 @@ class LightningSteering(Callback):  # type: ignore[misc]
         self._tokens = 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        """What Lightning puts into its checkpoint."""
+        """Return what Lightning puts into its checkpoint."""
         return {"sampler": self._sampler.state_dict(self._step), "tokens": self._tokens}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from a checkpoint."""
         self._sampler.load_state_dict(state_dict["sampler"])
-        self._step, self._tokens = int(state_dict["sampler"]["step"]), float(state_dict["tokens"])
+        self._step = int(state_dict["sampler"]["step"])
+        self._tokens = float(state_dict["tokens"])
 
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """After the last accumulated batch of a step: reduce over the ranks, tell the mixer, write a line."""
-        if trainer.global_step == self._step:
+        """After the last batch of a step, reduce over the ranks, update the mixer, write a line."""
+        if trainer.global_step == self._step:  # a batch that is accumulated
             return
         self._step = trainer.global_step
         signals = self.losses.take()

@@ -1,4 +1,4 @@
-"""The costly signals: held-out losses, gradients and hypergradients, measured right after an update."""
+"""The costly signals: held-out losses, gradients and hypergradients, right after an update."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from torch import Tensor
 
 from reweightviz.core.types import Array
 from reweightviz.models.byte_transformer import ByteTransformer
-from reweightviz.training.domain_stream import DomainStream
-from reweightviz.training.proxy_data import Blocks, ProxyData, spread
+from reweightviz.training.domain_stream import Blocks, DomainStream
+from reweightviz.training.proxy_data import ProxyData, thin_out
 
-RADIUS = 3e-3  # how far the finite difference goes; Betty's "darts" goes 0.01, whose error is ten times larger
+RADIUS = 3e-3
+"""Length of a finite difference; Betty's "darts" goes 0.01, whose error is ten times larger."""
 
 
 class Update(NamedTuple):
-    """An update that was made: its (B, L) sequences, their domains (B,), its learning rate, the parameters from before it."""
+    """An update: its (B, L) sequences, their domains (B,), its rate, the parameters before it."""
 
     sequences: Tensor
     domains: NDArray[np.int64]
@@ -28,7 +29,10 @@ class Update(NamedTuple):
 
 
 class Measurements:
-    """Measures a model on training sequences in an order of their own and on the validation half of the held-out documents.
+    """The costly signals of a model.
+
+    Gradients of the domains are taken on training sequences in an order of their own, all else is
+    measured on the validation half of the held-out documents.
 
     Args:
         data: sequences of K domains.
@@ -50,74 +54,75 @@ class Measurements:
         layers: int | None,
         seed: int,
     ) -> None:
-        self._model, self._batch, self._K = model, gradient_batch, len(data.domains)
-        self._place = next(model.parameters()).device
+        self._model = model
+        self._batch = gradient_batch
+        self._K = len(data.domains)
         self._parameters = model.last_parameters(layers)
-        self._probes = spread(data.validation, probe_blocks)
-        # An order of their own: with the trainer's seed they would be the sequences that were just
-        # trained on.
-        self._training, self._validation = (
-            DomainStream(data.training, (seed, 1)),
-            DomainStream(data.validation, (seed, 2)),
-        )
+        self._probes = thin_out(data.validation, probe_blocks)
+        # With the trainer's seed they would be the sequences that were just trained on.
+        self._training = DomainStream(data.training, (seed, 1))
+        self._validation = DomainStream(data.validation, (seed, 2))
 
-    def validation(self, batch: int) -> Tensor:
-        """A fresh batch of validation sequences, the domains evenly."""
-        return self._tensor(self._validation.draw(np.full(self._K, 1 / self._K), batch)[0])
+    def draw_validation(self, batch: int) -> Tensor:
+        """Draw a fresh batch of validation sequences, the domains evenly."""
+        block, _ = self._validation.draw(np.full(self._K, 1 / self._K), batch)
+        return move_to(self._model, block)
 
-    def parameters(self) -> list[Tensor]:
-        """A copy of the parameters that gradients are taken of."""
+    def copy_parameters(self) -> list[Tensor]:
+        """Copy the parameters that gradients are taken of."""
         return [value.detach().clone() for value in self._parameters]
 
     def take(self, names: Collection[str], update: Update) -> dict[str, Array]:
-        """The signals ``names``, each (K,), as they are after an update."""
+        """Measure the signals ``names``, each (K,), as they are after an update."""
         found: dict[str, Array] = {}
         if "held_out_loss" in names or "probe_loss" in names:
             found["held_out_loss"] = found["probe_loss"] = mean_losses(self._model, self._probes)
         if "gradient_products" in names or "gradient_norm" in names:
-            found["gradient_products"], found["gradient_norm"] = self._gradients()
+            found["gradient_products"], found["gradient_norm"] = self._compare_gradients()
         if "hypergradient" in names:
-            found["hypergradient"] = self._hypergradient(update)
+            found["hypergradient"] = self._differentiate_through(update)
         return {name: found[name] for name in names if name in found}
 
-    def _gradients(self) -> tuple[Array, Array]:
-        target = _flat(self._of_validation())
-        own = [
-            _flat(self._gradient(self._tensor(self._training.of(k, self._batch))))
-            for k in range(self._K)
-        ]
-        return np.array([float(g @ target) for g in own]), np.array([float(g.norm()) for g in own])
+    def _compare_gradients(self) -> tuple[Array, Array]:
+        """Return each domain's product with the validation gradient (K,), and its length (K,)."""
+        target = _flatten(self._take_validation_gradient())
+        own = []
+        for k in range(self._K):
+            sequences = move_to(self._model, self._training.take(k, self._batch))
+            own.append(_flatten(self._take_gradient(sequences)))
+        products = np.array([float(gradient @ target) for gradient in own])
+        return products, np.array([float(gradient.norm()) for gradient in own])
 
-    def _hypergradient(self, update: Update) -> Array:
-        """-rate d/de loss_k(w + e v): v is the validation gradient where the update led to, w where it came from."""
-        ahead = self._of_validation()
-        length = float(_flat(ahead).norm())
-        step, after = RADIUS / length if length > 0 else 1.0, self.parameters()
-        losses = [self._losses_at(update, ahead, sign * step) for sign in (1, -1)]
+    def _differentiate_through(self, update: Update) -> Array:
+        """Return ``-rate d/de loss_k(w + e v)``, (K,).
+
+        w are the parameters from before the update, v the validation gradient after it.
+        """
+        ahead = self._take_validation_gradient()
+        length = float(_flatten(ahead).norm())
+        step = RADIUS / length if length > 0 else 1.0
+        after = self.copy_parameters()
+        up = self._measure_losses(update, ahead, step)
+        down = self._measure_losses(update, ahead, -step)
         _put(self._parameters, after)
-        return np.asarray(-update.rate * (losses[0] - losses[1]) / (2 * step), np.float64)
+        return np.asarray(-update.rate * (up - down) / (2 * step), np.float64)
 
     @torch.no_grad()
-    def _losses_at(self, update: Update, direction: tuple[Tensor, ...], step: float) -> Array:
-        _put(
-            self._parameters, [w + step * v for w, v in zip(update.before, direction, strict=True)]
-        )
-        return by_domain(
-            self._model.token_losses(update.sequences).mean(1), update.domains, self._K
-        )
+    def _measure_losses(self, update: Update, direction: tuple[Tensor, ...], step: float) -> Array:
+        moved = [w + step * v for w, v in zip(update.before, direction, strict=True)]
+        _put(self._parameters, moved)
+        losses = self._model.token_losses(update.sequences).mean(1)
+        return average_by_domain(losses, update.domains, self._K)
 
-    def _of_validation(self) -> tuple[Tensor, ...]:
-        return self._gradient(self.validation(self._batch * self._K))
+    def _take_validation_gradient(self) -> tuple[Tensor, ...]:
+        return self._take_gradient(self.draw_validation(self._batch * self._K))
 
-    def _gradient(self, sequences: Tensor) -> tuple[Tensor, ...]:
+    def _take_gradient(self, sequences: Tensor) -> tuple[Tensor, ...]:
         return torch.autograd.grad(self._model.token_losses(sequences).mean(), self._parameters)
 
-    def _tensor(self, block: NDArray[np.uint8]) -> Tensor:
-        return torch.from_numpy(block.astype(np.int64)).to(self._place)
 
-
-def by_domain(per_sequence: Tensor, domains: NDArray[np.int64], K: int) -> Array:
-    """Mean (K,) of values (B,) over the sequences of each domain; NaN for a domain that has none."""
+def average_by_domain(per_sequence: Tensor, domains: NDArray[np.int64], K: int) -> Array:
+    """Return the mean (K,) of values (B,) over the sequences of each domain, NaN without any."""
     counts = np.bincount(domains, minlength=K)
     sums = np.bincount(domains, per_sequence.double().cpu().numpy(), K)
     return np.asarray(np.divide(sums, counts, out=np.full(K, np.nan), where=counts > 0), np.float64)
@@ -125,20 +130,21 @@ def by_domain(per_sequence: Tensor, domains: NDArray[np.int64], K: int) -> Array
 
 @torch.no_grad()
 def mean_losses(model: ByteTransformer, blocks: Blocks) -> Array:
-    """Loss (K,) of a model on the sequences of each domain, in nats per byte."""
-    place = next(model.parameters()).device
+    """Return the loss (K,) of a model on the sequences of each domain, in nats per byte."""
     was_training = model.training
     model.eval()
-    losses = [
-        float(model.token_losses(torch.from_numpy(block.astype(np.int64)).to(place)).mean())
-        for block in blocks
-    ]
+    losses = [float(model.token_losses(move_to(model, block)).mean()) for block in blocks]
     model.train(was_training)
     return np.array(losses)
 
 
-def _flat(gradients: tuple[Tensor, ...]) -> Tensor:
-    return torch.cat([g.flatten() for g in gradients])
+def move_to(model: ByteTransformer, block: NDArray[np.uint8]) -> Tensor:
+    """Return sequences of bytes as whole numbers on the model's device."""
+    return torch.from_numpy(block.astype(np.int64)).to(next(model.parameters()).device)
+
+
+def _flatten(gradients: tuple[Tensor, ...]) -> Tensor:
+    return torch.cat([gradient.flatten() for gradient in gradients])
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""A map-style dataset as a stream of batches by a mixture, for DataLoader workers that draw for themselves."""
+"""A map-style dataset as a stream of batches by a mixture, drawn in the DataLoader's workers."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ from torch.utils.data import Dataset, IterableDataset, default_collate, get_work
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.training.mixture_sampler import MixtureSampler
-from reweightviz.training.ranks import worker
+from reweightviz.training.ranks import find_worker
 
 
 class WithDomains(Dataset[Any]):
-    """A map-style dataset of dicts, each with ``domain_ids``: the place of its domain among the sampler's domains.
+    """A map-style dataset of dicts, each with ``domain_ids``.
+
+    That is the place of the row's domain among the sampler's domains.
 
     Args:
         data: rows as the sampler counts them.
-        sampler: knows the domain of every row.
+        sampler: of the same rows.
     """
 
     def __init__(self, data: Any, sampler: MixtureSampler) -> None:
-        self._data, self._sampler = data, sampler
+        self._data = data
+        self._sampler = sampler
 
     def __len__(self) -> int:
         return len(self._data)
@@ -32,14 +35,15 @@ class WithDomains(Dataset[Any]):
 
 
 class MixtureDataset(IterableDataset[Any]):
-    """Whole batches of this rank, without end: ``DataLoader(MixtureDataset(data, sampler), batch_size=None, num_workers=2)``.
+    """Whole batches of this rank, without end.
 
-    The workers of a DataLoader take turns, so the batches come in the order of the sampler
-    whatever their number.
+    For ``DataLoader(MixtureDataset(data, sampler), batch_size=None, num_workers=2)``. The workers
+    of a DataLoader take turns, so the batches come in the order of the sampler whatever their
+    number.
 
     Args:
         data: a map-style dataset of dicts.
-        sampler: says which rows; where it stands is where the stream begins.
+        sampler: of the rows; where it stands is where the stream begins.
         collate: makes a batch of a list of rows.
 
     Raises:
@@ -52,16 +56,19 @@ class MixtureDataset(IterableDataset[Any]):
         sampler: MixtureSampler,
         collate: Callable[[list[Any]], Any] = default_collate,
     ) -> None:
-        self._rows, self._sampler, self._collate = WithDomains(data, sampler), sampler, collate
+        self._rows = WithDomains(data, sampler)
+        self._sampler = sampler
+        self._collate = collate
         self._begun = False  # in this worker
 
     def __iter__(self) -> Iterator[Any]:
         if self._begun:
             raise ReweightvizError(
-                "a worker that lives on does not know where the sampler went since: "
+                "a worker that lives on has no sight of where the sampler went since: "
                 "leave persistent_workers=False."
             )
         self._begun = get_worker_info() is not None
-        mine, workers = worker()
-        for place in count(self._sampler.step * self._sampler.accumulation + mine, workers):
+        mine, workers = find_worker()
+        first = self._sampler.step * self._sampler.accumulation
+        for place in count(first + mine, workers):
             yield self._collate([self._rows[row] for row in self._sampler.rows(place).tolist()])

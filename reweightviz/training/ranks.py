@@ -1,4 +1,4 @@
-"""Which process of a training this is."""
+"""The place of this process among those of a training."""
 
 from __future__ import annotations
 
@@ -7,16 +7,24 @@ import sys
 from typing import Any
 
 
-def here() -> tuple[int, int]:
-    """Rank and number of ranks: of torch.distributed where it runs, else what the launcher set, else 0 of 1."""
+def find_rank() -> tuple[int, int]:
+    """Return rank and number of ranks: of torch.distributed, else of the launcher, else 0 of 1."""
+    # Looked up and not imported: the logger and the sampler need no torch.
     distributed: Any = sys.modules.get("torch.distributed")
     if distributed is not None and distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def worker() -> tuple[int, int]:
-    """Number of this DataLoader worker and how many there are; 0 of 1 outside of one."""
+def find_worker() -> tuple[int, int]:
+    """Return the number of this DataLoader worker and how many there are; 0 of 1 outside of one."""
     data: Any = sys.modules.get("torch.utils.data")
     info = data.get_worker_info() if data is not None else None
-    return (info.id, info.num_workers) if info is not None else (0, 1)
+    if info is None:
+        return 0, 1
+    return info.id, info.num_workers
+
+
+def is_leader(rank: int) -> bool:
+    """Return whether this process decides for all: the first DataLoader worker of rank 0."""
+    return rank == 0 and find_worker()[0] == 0

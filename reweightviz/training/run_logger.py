@@ -1,4 +1,4 @@
-"""RunLogger: writes a run's log while it trains, so that it can be followed and survives a kill at any byte."""
+"""RunLogger: a run's log, written while it trains; it can be followed, and survives any kill."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ from reweightviz.core.lines import LineWriter
 from reweightviz.core.runlog import FORMAT, seven_digits
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
 from reweightviz.core.validation import whole_number
-from reweightviz.training.ranks import here
+from reweightviz.training.ranks import find_rank
 
 Values = Mapping[str, float] | ArrayLike
+Row = list[float | str | None]
 
 
 class RunLogger:
-    """Appends a line a step, each in one write; ``rv.read_log(path)`` reads it, also while it grows.
+    """A line a step, each in one write; ``rv.read_log(path)`` reads it, also while it grows.
 
     A file that is there already is gone on with: half a line that a killed run left is taken away,
     and steps that are trained again after a restart replace the ones from before when it is read.
@@ -41,13 +42,14 @@ class RunLogger:
         path: of the log, JSON lines.
         domains: names (K,).
         name: of the run in legends; the file's name when not given.
-        meta: how the run is made.
+        meta: anything on how the run is made.
 
     Example:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "run.jsonl"
+        >>> losses = {"web": 3.1, "code": 2.5}
         >>> with RunLogger(path, domains=["web", "code"]) as log:
-        ...     log.write(step=1, losses={"web": 3.1, "code": 2.5}, weights=[0.7, 0.3], scalars={"lr": 0.001})
+        ...     log.write(step=1, losses=losses, weights=[0.7, 0.3], scalars={"lr": 0.001})
         >>> from reweightviz.core.runlog import RunLog
         >>> RunLog.load(path)["loss"].tolist()
         [[3.1, 2.5]]
@@ -61,26 +63,21 @@ class RunLogger:
         name: str | None = None,
         meta: Mapping[str, Any] | None = None,
     ) -> None:
-        self.path, self.domains = Path(path), tuple(map(str, domains))
-        self._places = {domain: place for place, domain in enumerate(self.domains)}
-        if not self.domains or len(self._places) < len(self.domains):
+        self.path = Path(path)
+        self.domains = tuple(map(str, domains))
+        if not self.domains or len(set(self.domains)) < len(self.domains):
             raise InvalidValue(
                 name="domains",
                 value=self.domains,
                 expected="names, each once, at least one",
                 got=listed(self.domains) or "none",
             )
-        self._file = LineWriter(path) if here()[0] == 0 else None
-        if self._file is not None:
-            units = {signal: SIGNALS[signal].unit for signal in LOG_SIGNALS}
-            header = {
-                "format": FORMAT,
-                "name": name or self.path.stem,
-                "domains": list(self.domains),
-                "units": units,
-                "meta": to_jsonable(meta or {}),
-            }
-            self._file.write(*([] if self._goes_on() else [header]))
+        self._file: LineWriter | None = None
+        if find_rank()[0] == 0:
+            self._file = LineWriter(path)
+            self._file.write()  # takes away half a line that a killed run left
+            if not self._has_header():
+                self._file.write(self._make_header(name, meta or {}))
 
     def write(
         self,
@@ -97,9 +94,9 @@ class RunLogger:
 
         Args:
             step: of the training.
-            losses: training loss of each domain, nats per token: domain to number, or (K,); what
-                is left out or None was not measured. A NaN in a mapping is a loss that was NaN, a
-                gap that readers count; in an array it is one where ``drawn_tokens`` are.
+            losses: training loss of each domain, nats per token: domain to number, or (K,); None,
+                and a domain that is not there, was not measured. A NaN in a mapping is a loss that
+                was NaN, a gap that readers count; in an array it is one where ``drawn_tokens`` are.
             weights: that the step was drawn by.
             scalars: any other numbers by name, such as lr or grad_norm.
             tokens: trained so far.
@@ -112,31 +109,33 @@ class RunLogger:
         if self._file is None:
             return
         line: dict[str, Any] = {"step": whole_number("step", step, None)}
-        for name, value in (("time", clock.time() if time is None else time), ("tokens", tokens)):
-            if isinstance(_number(name, value), float):
-                line[name] = round(float(value), 3)  # type: ignore[arg-type]
-        line["weights"] = self._row("weights", weights)
-        for name, values in (({"loss": losses} if losses is not None else {}) | signals).items():
+        moments = {"time": clock.time() if time is None else time, "tokens": tokens}
+        for name, value in moments.items():
+            if value is not None and isinstance(_to_number(name, value), float):
+                line[name] = round(float(value), 3)
+        line["weights"] = self._make_row("weights", weights)
+        if losses is not None:
+            line["loss"] = self._make_row("loss", losses)
+        for name, values in signals.items():
             if name not in LOG_SIGNALS:
                 raise UnknownName(kind="signal of a run", name=name, known=LOG_SIGNALS)
-            line[name] = self._row(name, values)
-        if (
-            losses is not None
-            and not isinstance(losses, Mapping)
-            and (drawn := line.get("drawn_tokens"))
-        ):
-            line["loss"] = [
-                "nan" if loss is None and count else loss
-                for loss, count in zip(line["loss"], drawn, strict=True)
-            ]
+            line[name] = self._make_row(name, values)
+        if "loss" in line and "drawn_tokens" in line and not isinstance(losses, Mapping):
+            line["loss"] = _mark_gaps(line["loss"], line["drawn_tokens"])
         if scalars:
             line["scalars"] = {
-                str(name): _number(str(name), value) for name, value in scalars.items()
+                str(name): _to_number(str(name), value) for name, value in scalars.items()
             }
         self._file.write(line)
 
     def expect(self, domains: Sequence[str]) -> None:
-        """Refuse a training that counts other domains, or the same in another order: numbers without names would change places."""
+        """Refuse a training of other domains, or of the same in another order.
+
+        Numbers without names would change places.
+
+        Raises:
+            ReweightvizError: the domains are not those of the log.
+        """
         if tuple(domains) != self.domains:
             raise WrongDomains(
                 who="the sampler",
@@ -147,7 +146,7 @@ class RunLogger:
             )
 
     def close(self) -> None:
-        """Say that the run has ended; one that goes on later just writes on."""
+        """Write that the run has ended; one that goes on later just writes on."""
         if self._file is not None:
             self._file.write({"ended": True})
             self._file.close()
@@ -158,10 +157,17 @@ class RunLogger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _goes_on(self) -> bool:
-        """Whether the file has a header already, which must be of the same domains."""
-        assert self._file is not None
-        self._file.write()  # takes half a line away
+    def _make_header(self, name: str | None, meta: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "name": name or self.path.stem,
+            "domains": list(self.domains),
+            "units": {signal: SIGNALS[signal].unit for signal in LOG_SIGNALS},
+            "meta": to_jsonable(meta),
+        }
+
+    def _has_header(self) -> bool:
+        """Return whether the file has a header already, which must be of the same domains."""
         with self.path.open("rb") as file:
             first = file.readline()
         if not first:
@@ -182,37 +188,46 @@ class RunLogger:
             )
         return True
 
-    def _row(self, name: str, values: Values | None) -> list[float | str | None]:
+    def _make_row(self, name: str, values: Values | None) -> Row:
         if values is None:
             return [None] * len(self.domains)
-        if not isinstance(values, Mapping):
-            numbers = (
-                values.tolist() if hasattr(values, "tolist") else values
-            )  # a tensor too, whatever its type and its gradient
-            if not isinstance(numbers, list | tuple) or len(numbers) != len(self.domains):
-                raise InvalidValue(
-                    name=name,
-                    value=numbers,
-                    expected=f"{len(self.domains)} numbers, one a domain, or a mapping",
-                )
-            row = [_number(name, number) for number in numbers]
-            return [None if number == "nan" else number for number in row]
-        strange = [domain for domain in values if domain not in self._places]
+        if isinstance(values, Mapping):
+            return self._order_by_domain(name, values)
+        # Of a tensor too, whatever its type and its gradient.
+        numbers = values.tolist() if hasattr(values, "tolist") else values
+        if not isinstance(numbers, list | tuple) or len(numbers) != len(self.domains):
+            raise InvalidValue(
+                name=name,
+                value=numbers,
+                expected=f"{len(self.domains)} numbers, one a domain, or a mapping",
+            )
+        row = [_to_number(name, number) for number in numbers]
+        return [None if number == "nan" else number for number in row]
+
+    def _order_by_domain(self, name: str, values: Mapping[str, float]) -> Row:
+        strange = [domain for domain in values if domain not in self.domains]
         if strange:
             raise WrongDomains(
                 who=name, asked=strange, other="the log", there=self.domains, part=True
             )
-        return [_number(name, values.get(domain)) for domain in self.domains]
+        return [_to_number(name, values.get(domain)) for domain in self.domains]
 
 
-def _number(name: str, value: Any) -> float | str | None:
-    """Seven digits, or "nan", "inf", "-inf"; None was not measured."""
+def _mark_gaps(losses: Row, drawn: Row) -> Row:
+    """Return the losses with "nan" where tokens were drawn: there a loss was, and it was NaN."""
+    return [
+        "nan" if loss is None and tokens else loss
+        for loss, tokens in zip(losses, drawn, strict=True)
+    ]
+
+
+def _to_number(name: str, value: Any) -> float | str | None:
+    """Return seven digits, or "nan", "inf", "-inf"; None was not measured."""
     if value is None:
         return None
     try:
-        number = float(
-            value.item() if hasattr(value, "item") else value
-        )  # a tensor with its gradient too
+        # A tensor that has a gradient converts by item alone.
+        number = float(value.item() if hasattr(value, "item") else value)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise UnmetNeed(name=name, value=value, expected="numbers") from error
     return seven_digits(number) if isfinite(number) else str(number)

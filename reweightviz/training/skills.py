@@ -1,4 +1,4 @@
-"""The skills graph: what training on one domain alone does for every other."""
+"""The skills graph: the use of training on one domain alone for every other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.models.byte_transformer import ByteTransformer
 from reweightviz.training.measurements import mean_losses
 from reweightviz.training.proxy_data import ProxyData
-from reweightviz.training.trainer import TrainConfig, train
+from reweightviz.training.train_config import TrainConfig
+from reweightviz.training.trainer import train
 
 
 def skill_graph(
@@ -23,15 +24,15 @@ def skill_graph(
     *,
     device: str = "auto",
 ) -> NDArray[np.float64]:
-    """The skills graph (K, K) that Skill-It starts from, learned by K short runs a seed.
+    """Learn the skills graph (K, K) that Skill-It starts from, by K short runs a seed.
 
-    Row i is the domain trained on, column j the domain looked at: which share of its validation
-    loss a run on i alone takes off, the mean over seeds; a harmful domain is negative. The
+    Row i is the domain trained on, column j the domain looked at: the share of its validation
+    loss that a run on i alone takes off, the mean over seeds; a harmful domain is negative. The
     documents looked at are the half that no final comparison uses.
 
     Args:
         corpus: documents, or :class:`ProxyData` made from them.
-        config: of each run; a tenth of the steps of the real run tells the order.
+        config: of each run; a tenth of the steps of the real run is enough for the order.
         seeds: of the runs.
         device: "auto" takes CUDA where there is one.
     """

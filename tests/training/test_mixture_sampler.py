@@ -22,8 +22,8 @@ from reweightviz.core.schedule import Schedule
 from reweightviz.mixers import ODM, Aioli, DoReMi, SkillIt
 from reweightviz.numerics.permutation import mixed, permuted
 from reweightviz.training import MixtureDataset, MixtureSampler, WithDomains
+from reweightviz.training.costly_signals import require_measure
 from reweightviz.training.draws import Draws
-from reweightviz.training.live_driver import measuring
 
 SIZES = {"web": 500, "code": 40, "math": 7}
 START, LATER = {"web": 0.7, "code": 0.2, "math": 0.1}, {"web": 0.2, "code": 0.3, "math": 0.5}
@@ -101,7 +101,7 @@ def test_epochs_are_exact_and_in_new_orders():
 )
 def test_counts_are_floor_or_ceil_and_nothing_is_drawn_without_weight(weights, step, batch):
     shares = np.array(weights) / sum(weights)
-    counts = np.bincount(Draws([5, 5, 5], batch, 0).domains(step, shares), minlength=3)
+    counts = np.bincount(Draws([5, 5, 5], batch, 0).draw_domains(step, shares), minlength=3)
     assert (
         counts.sum() == batch
         and (np.abs(counts - batch * shares) < 1 + 1e-6).all()
@@ -448,7 +448,7 @@ def test_a_mixer_that_probes_learns_from_what_is_measured(live):
     with pytest.raises(
         ReweightvizError, match="learns from signals that must be measured: measure="
     ):
-        measuring(sampler, None)
+        require_measure(sampler, None)
     losses, asked = np.full(3, 4.0), 0
     for step in range(120):
         first(sampler, 1)
@@ -457,7 +457,7 @@ def test_a_mixer_that_probes_learns_from_what_is_measured(live):
             assert sampler.measures == ("probe_loss",)
             with pytest.raises(
                 ReweightvizError,
-                match="Aioli needs 'probe_loss' after this step, as MixtureSampler.measures says; update got 'loss'",
+                match="Aioli needs 'probe_loss' after this step, as MixtureSampler.measures names them; update got 'loss'",
             ):
                 sampler.update({"loss": losses})
             asked += 1
@@ -468,9 +468,9 @@ def test_a_mixer_that_probes_learns_from_what_is_measured(live):
     ]
     assert asked == 36 and len(probes) == 27
     assert sampler._driver.result.argmax() == 2 and set(live.changes()["author"]) == {"", "Aioli"}
-    assert MixtureSampler(SIZES, START, batch=16).measures == () and not measuring(sampler, dict)(
-        ()
-    )
+    assert MixtureSampler(SIZES, START, batch=16).measures == () and not require_measure(
+        sampler, dict
+    )(())
 
 
 def test_a_mixer_that_would_break_a_guard_is_said_once(live):

@@ -312,7 +312,7 @@ def test_without_lightning_the_callback_says_what_to_install():
 def test_the_trainers_loss_is_the_models_own(items):
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    from reweightviz.training.transformers_trainer import _DomainIds, _loss_function
+    from reweightviz.training.transformers_trainer import _DomainIds, _make_loss_function
 
     model = GPT2LMHeadModel(
         GPT2Config(
@@ -330,7 +330,7 @@ def test_the_trainers_loss_is_the_models_own(items):
     labels[1, 3:] = -100
     losses, ids = DomainLosses(DOMAINS), _DomainIds()
     model.register_forward_pre_hook(ids, with_kwargs=True)
-    ours = _loss_function(losses, ids)(
+    ours = _make_loss_function(losses, ids)(
         model(input_ids=tokens, domain_ids=torch.tensor([0, 1, 0])),
         labels,
         num_items_in_batch=items,

@@ -22,11 +22,11 @@ from reweightviz.training import (
     evaluate,
     train,
 )
-from reweightviz.training.domain_stream import DomainStream, held_out_rows
+from reweightviz.training.domain_stream import DomainStream, find_held_out
 from reweightviz.training.driver import Driver
 from reweightviz.training.learner import Learner
 from reweightviz.training.measurements import Measurements, Update, mean_losses
-from reweightviz.training.proxy_data import spread
+from reweightviz.training.proxy_data import thin_out
 from reweightviz.training.skills import skill_graph
 
 TINY = TrainConfig(
@@ -103,7 +103,7 @@ def test_epochs_are_exact_and_held_out_is_kept_apart(corpus):
     stream = DomainStream(blocks, seed=0)
     drawn = np.concatenate([stream.draw(np.array([1.0, 0.0]), 5)[0].ravel() for _ in range(3)])
     assert np.bincount(drawn).tolist() == [3] * 5
-    held = held_out_rows(corpus)
+    held = find_held_out(corpus)
     assert 0 < held.sum() < len(corpus) / 5
     texts = corpus.text(np.flatnonzero(held))
     training = ProxyData(corpus, 16).training
@@ -257,7 +257,7 @@ def test_what_is_measured_is_not_what_was_just_trained_on(data):
     measured, trained = (measuring(data)[1]._training, DomainStream(data.training, 7))
     for k in range(3):
         one, two = (
-            {block.tobytes() for block in stream.of(k, 40)} for stream in (measured, trained)
+            {block.tobytes() for block in stream.take(k, 40)} for stream in (measured, trained)
         )
         assert len(data.training[k]) > 500 and len(one & two) < 10
 
@@ -274,7 +274,7 @@ def test_gradient_products_are_those_of_the_same_batches(data, layers):
     )
     target = gradient(model, target_blocks, parameters)
     for k in range(3):
-        own = gradient(model, np.stack([training._next(k) for _ in range(3)]), parameters)
+        own = gradient(model, np.stack([training._take_one(k) for _ in range(3)]), parameters)
         assert found["gradient_products"][k] == pytest.approx(float(own @ target), rel=1e-9)
         assert found["gradient_norm"][k] == pytest.approx(float(own.norm()), rel=1e-9)
 
@@ -283,7 +283,7 @@ def test_a_hypergradient_is_that_of_one_step_trained_again(data):
     """The validation loss after w - rate * sum c_k grad L_k(w), by c_k, against really taking the step with other c."""
     model, measurements, training, validation = measuring(data)
     names = [name for name, _ in model.named_parameters()]
-    before, rate = measurements.parameters(), 0.05
+    before, rate = measurements.copy_parameters(), 0.05
     blocks, domains = training.draw(np.array([0.5, 0.5, 0.0]), 8)
     sequences = torch.from_numpy(blocks.astype(np.int64))
 
@@ -309,7 +309,7 @@ def test_a_hypergradient_is_that_of_one_step_trained_again(data):
     with torch.no_grad():
         for parameter, value in zip(model.parameters(), stepped([0.5, 0.5]), strict=True):
             parameter.copy_(value)
-    after = measurements.parameters()
+    after = measurements.copy_parameters()
     found = measurements.take(("hypergradient",), Update(sequences, domains, rate, before))[
         "hypergradient"
     ]
@@ -343,7 +343,7 @@ def test_a_mixer_is_told_what_it_asked_for_and_the_log_keeps_it(data, tmp_path):
             asked = n % 2 == 1 and name != "probe_loss"
             assert np.isfinite(told[name]).all() == asked, (n, name)
     np.testing.assert_array_equal(
-        listener.told[-1]["held_out_loss"], mean_losses(run.model, spread(data.validation, 5))
+        listener.told[-1]["held_out_loss"], mean_losses(run.model, thin_out(data.validation, 5))
     )
     for name in ("gradient_products", "gradient_norm", "hypergradient"):
         np.testing.assert_array_equal(run.log[name], [told[name] for told in listener.told])
@@ -373,9 +373,9 @@ def test_looking_does_not_change_the_training(data):
 
 
 def test_validation_and_test_share_no_document(corpus, data):
-    halves = [data._half(which) for which in (0, 1)]
+    halves = [data._deal_half(half) for half in (0, 1)]
     assert not (halves[0] & halves[1]).any()
-    np.testing.assert_array_equal(halves[0] | halves[1], held_out_rows(corpus))
+    np.testing.assert_array_equal(halves[0] | halves[1], find_held_out(corpus))
     for code in range(3):
         counts = [int((half & (corpus.domain_codes == code)).sum()) for half in halves]
         assert counts[0] - counts[1] in {0, 1}
@@ -662,7 +662,7 @@ def test_a_mixer_that_cannot_be_driven_is_one_sentence(data):
     for mixer, sentence in (
         (Grader(), "Grader in this trainer needs 'grade'; there is 'loss'"),
         (Mute(), "Mute.update names 'probe_loss', so Mute needs 'measures'"),
-        (Asking(), "Asking.measures asks for 'penalty_gap'; its update names 'held_out_loss'"),
+        (Asking(), "Asking.measures names 'penalty_gap'; its update names 'held_out_loss'"),
         (Penalised(), "Penalised.update names 'penalty_gap', so Penalised needs 'alpha'"),
     ):
         with pytest.raises(ReweightvizError, match=sentence):
