@@ -9,36 +9,35 @@ source of EleutherAI/gpt-neox at ea7aefd, whose own code the tests run.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from ruamel.yaml.nodes import MappingNode
 
 from reweightviz.core.errors import RefusedByFramework, ReweightvizError, WrongContent, listed
 from reweightviz.core.sources import Sources
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.frameworks.megatron import Megatron
+from reweightviz.exporters.frameworks._flow_yaml import compose_flow, splice
+from reweightviz.exporters.frameworks._foreign import as_list
+from reweightviz.exporters.frameworks._megatron import IndexedBlend
+from reweightviz.exporters.frameworks._weights import add_up, is_mixture, order_like
 from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 
-PATHS, WEIGHTS = "train_data_paths", "train_data_weights"
+PATHS = "train_data_paths"
+WEIGHTS = "train_data_weights"
 PARALLEL = ("train_label_data_paths", "train_reward_data_paths")
 """Lists that GPT-NeoX reads side by side with the paths."""
 MOST_DATASETS = 254
 
 
-class GptNeox(Megatron):
+class GptNeox(IndexedBlend):
     """GPT-NeoX: `train_data_paths` and `train_data_weights` of the training YAML."""
 
     name = "gpt-neox"
     aliases = ("neox", "gptneox")
     title = "GPT-NeoX"
-    takes_schedules = False
     merges = True
-    main_file = ""
     traps = (
         "GPT-NeoX repeats a dataset that is used up, as often as its weight asks, and "
         "says nothing.",
@@ -47,16 +46,18 @@ class GptNeox(Megatron):
     def render(
         self, plan: Plan, old: Document | None, *, prefix_dir: str | None = None
     ) -> dict[str, str]:
-        """The YAML.
+        """Return the YAML.
 
         Args:
             plan: what to write.
             old: a config to merge into.
             prefix_dir: where domains without paths lie, as ``<prefix_dir>/<name>_text_document``.
         """
-        settings = _settings(old) if old is not None else {}
-        there = _list(settings.get(PATHS))
-        numbers = ordered(plan.numbers, there)
+        if old is None:
+            return {"": self.render_yaml(plan, None, lambda root: _put_lists(root, plan.numbers))}
+        settings = _read_settings(old)
+        there = as_list(settings.get(PATHS))
+        numbers = order_like(plan.numbers, there)
         parallel = [key for key in PARALLEL if settings.get(key)]
         if parallel and list(numbers) != there:
             raise ReweightvizError(
@@ -64,58 +65,39 @@ class GptNeox(Megatron):
                 "mixture may change the "
                 "weights of those paths, not the paths."
             )
-        wanted: dict[str, Any] = {PATHS: list(numbers), WEIGHTS: list(numbers.values())}
-        root = _composed(old)
-        if old is not None and root is not None and root.flow_style:
-            return {"": _spliced(old, root, wanted)}
-        spelled = (
-            {str(key).replace("-", "_"): str(key) for key in old.mapping} if old is not None else {}
-        )
-
-        def fill(root: Any) -> None:
-            for key, values in wanted.items():
-                yaml_edit.put(root, [spelled.get(key, key)], values)
-
-        return {"": self.render_yaml(plan, old, fill)}
+        root = compose_flow(old.text)
+        if root is not None:
+            return {"": _splice(old, root, numbers)}
+        spelled = {str(key).replace("-", "_"): str(key) for key in old.mapping}
+        return {"": self.render_yaml(plan, old, lambda root: _put_lists(root, numbers, spelled))}
 
     def parse(self, document: Document) -> Config:
-        """The two keys, as ``NeoXArgs`` reads them; missing weights are all 1.0."""
-        settings = _settings(document)
-        paths = settings.get(PATHS)
-        if not isinstance(paths, list) or not paths:
+        """Read the two keys, as ``NeoXArgs`` does; missing weights are all 1.0."""
+        settings = _read_settings(document)
+        paths = as_list(settings.get(PATHS))
+        if not paths:
             raise WrongContent(
                 path=document.path, reason=f"has no list {PATHS}, so it gives GPT-NeoX no mixture"
             )
-        given = settings.get(WEIGHTS)
-        weights = [1.0] * len(paths) if given is None else _list(given)
-        numbers: Numbers = {}
-        for path, weight in zip(map(str, paths), weights, strict=False):
-            numbers[path] = numbers.get(path, 0.0) + to_number(weight)
-        traps = [
-            f"{key} stands there spelled with _ and with -: GPT-NeoX takes the later."
-            for key in (PATHS, WEIGHTS)
-            if sum(str(name).replace("-", "_") == key for name in document.mapping) > 1
-        ]
-        if given is None and len(paths) > 1:
-            traps.append(f"without {WEIGHTS} every dataset has the same weight, whatever its size.")
-        if not settings.get("valid_data_paths") or not settings.get("test_data_paths"):
-            traps.append(
-                f"beside {PATHS} GPT-NeoX needs valid_data_paths and test_data_paths, "
-                "here or in another file of the run."
-            )
+        weights = as_list(settings.get(WEIGHTS))
+        if settings.get(WEIGHTS) is None:
+            weights = [1.0] * len(paths)
+        numbers = add_up(zip(map(str, paths), map(to_number, weights), strict=False))
         return Config(
-            {0: numbers}, refused=_faults(settings, paths, weights, numbers), traps=tuple(traps)
+            {0: numbers},
+            refused=tuple(_find_faults(settings, paths, weights, numbers)),
+            traps=tuple(_find_traps(document, settings, paths)),
         )
 
     def recognises(self, document: Document) -> bool:
-        """A list ``train_data_paths``, in either spelling."""
-        return isinstance(_settings(document).get(PATHS), list)
+        """Return whether there is a list ``train_data_paths``, in either spelling."""
+        return isinstance(_read_settings(document).get(PATHS), list)
 
     def make_entries(
         self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]
     ) -> dict[str, Entry]:
-        """Prefix to domain, as in Megatron; a YAML list holds white space too."""
-        found = super().make_entries(domains, sources, {**options, "form": "per_split"})
+        """Return prefix to domain, at most 254."""
+        found = super().make_entries(domains, sources, options)
         if len(found) > MOST_DATASETS:
             raise RefusedByFramework(
                 framework="GPT-NeoX",
@@ -124,90 +106,24 @@ class GptNeox(Megatron):
         return found
 
 
-def ordered(numbers: Mapping[str, float], there: Iterable[object]) -> Numbers:
-    """The numbers with the names that a list holds already first, in its order."""
-    kept = [name for name in map(str, there) if name in numbers]
-    return {name: numbers[name] for name in dict.fromkeys([*kept, *numbers])}
-
-
-def _settings(document: Document) -> dict[str, Any]:
+def _read_settings(document: Document) -> dict[str, Any]:
+    """Return the settings of a config by key, spelled with _."""
     return {str(key).replace("-", "_"): value for key, value in document.mapping.items()}
 
 
-def _composed(document: Document | None) -> MappingNode | None:
-    try:
-        root = YAML(pure=True).compose(document.text) if document is not None else None
-    except (YAMLError, ValueError):
-        return None
-    return root if isinstance(root, MappingNode) else None
+def _make_lists(numbers: Numbers) -> dict[str, list[Any]]:
+    return {PATHS: list(numbers), WEIGHTS: list(numbers.values())}
 
 
-def _list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list) else []
+def _put_lists(root: Any, numbers: Numbers, spelled: Mapping[str, str] | None = None) -> None:
+    for key, values in _make_lists(numbers).items():
+        yaml_edit.put(root, [(spelled or {}).get(key, key)], values)
 
 
-def _faults(
-    settings: Mapping[str, Any], paths: Sequence[Any], weights: Sequence[Any], numbers: Numbers
-) -> tuple[str, ...]:
-    found = []
-    if settings.get("weight_by_num_documents"):
-        found.append(
-            "weight_by_num_documents is true: GPT-NeoX makes its own weights from the "
-            f"documents and overrides {WEIGHTS}."
-        )
-    if settings.get("train_epochs"):
-        found.append(
-            "with train_epochs GPT-NeoX passes over every dataset once and refuses "
-            "weights other than 1.0: "
-            "a mixture needs train_iters."
-        )
-    if settings.get("data_path") is not None:
-        found.append(f"data_path stands beside {PATHS}: GPT-NeoX takes one of the two.")
-    if len(weights) != len(paths):
-        found.append(
-            f"{WEIGHTS} must be a list as long as {PATHS}; it has {len(weights)} for {len(paths)}."
-        )
-    elif any(not value >= 0 for value in numbers.values()) or not sum(numbers.values()) > 0:
-        found.append(f"{WEIGHTS} must be numbers >= 0, one of them above 0.")
-    if len(paths) > MOST_DATASETS:
-        found.append(f"GPT-NeoX blends at most {MOST_DATASETS} datasets; there are {len(paths):,}.")
-    return tuple(found)
-
-
-def _spliced(old: Document, root: MappingNode, wanted: Mapping[str, list[Any]]) -> str:
-    """The text of a flow mapping with the values of a few keys changed; comments and all else stay as they are."""
-    found = {key.value.replace("-", "_"): (key, value) for key, value in root.value}
-    edits: list[tuple[int, int, str]] = []
-    for name, values in wanted.items():
-        if name in found:
-            edits += _replaced(found[name][1], values)
-    absent = [name for name in wanted if name not in found]
-    if absent:
-        like = found.get(PATHS)
-        at = like[1].end_mark.index if like else root.start_mark.index + 1
-        dashed = like is not None and "-" in like[0].value
-        lines = [
-            f"{json.dumps(name.replace('_', '-') if dashed else name)}: {_flow(wanted[name])}"
-            for name in absent
-        ]
-        margin = "\n" + " " * (
-            like[0].start_mark.column
-            if like
-            else root.value[0][0].start_mark.column
-            if root.value
-            else 2
-        )
-        edits.append(
-            (at, at, "".join(f",{margin}{line}" if like else f"{margin}{line}," for line in lines))
-        )
-    new = old.text
-    for start, end, text in sorted(edits, reverse=True):
-        new = new[:start] + text + new[end:]
-    after = {
-        str(key).replace("-", "_"): value
-        for key, value in (Document(old.path, new).mapping or {}).items()
-    }
-    if after != _settings(old) | wanted:
+def _splice(old: Document, root: MappingNode, numbers: Numbers) -> str:
+    lists = _make_lists(numbers)
+    new = splice(old.text, root, lists, beside=PATHS)
+    if _read_settings(Document(old.path, new)) != _read_settings(old) | lists:
         raise WrongContent(
             path=old.path,
             reason="is written in a way that its mixture cannot be changed in place: "
@@ -216,25 +132,43 @@ def _spliced(old: Document, root: MappingNode, wanted: Mapping[str, list[Any]]) 
     return new
 
 
-def _replaced(node: Any, values: Sequence[Any]) -> list[tuple[int, int, str]]:
-    items = node.value if isinstance(node, SequenceNode) else []
-    if len(items) != len(values) or not all(isinstance(item, ScalarNode) for item in items):
-        return [(node.start_mark.index, node.end_mark.index, _flow(values))]
-    return [
-        (item.start_mark.index, item.end_mark.index, _scalar(value))
-        for item, value in zip(items, values, strict=True)
-        if (item.value != value if isinstance(value, str) else to_number(item.value) != value)
-    ]
+def _find_faults(
+    settings: Mapping[str, Any], paths: Sequence[Any], weights: Sequence[Any], numbers: Numbers
+) -> Iterator[str]:
+    if settings.get("weight_by_num_documents"):
+        yield (
+            "weight_by_num_documents is true: GPT-NeoX makes its own weights from the "
+            f"documents and overrides {WEIGHTS}."
+        )
+    if settings.get("train_epochs"):
+        yield (
+            "with train_epochs GPT-NeoX passes over every dataset once and refuses "
+            "weights other than 1.0: "
+            "a mixture needs train_iters."
+        )
+    if settings.get("data_path") is not None:
+        yield f"data_path stands beside {PATHS}: GPT-NeoX takes one of the two."
+    if len(weights) != len(paths):
+        yield (
+            f"{WEIGHTS} must be a list as long as {PATHS}; it has {len(weights)} for {len(paths)}."
+        )
+    elif not is_mixture(numbers):
+        yield f"{WEIGHTS} must be numbers >= 0, one of them above 0."
+    if len(paths) > MOST_DATASETS:
+        yield f"GPT-NeoX blends at most {MOST_DATASETS} datasets; there are {len(paths):,}."
 
 
-def _flow(values: Sequence[Any]) -> str:
-    return f"[{', '.join(map(_scalar, values))}]"
-
-
-def _scalar(value: Any) -> str:
-    text = json.dumps(value)
-    return (
-        text.replace("e", ".0e")
-        if isinstance(value, float) and "e" in text and "." not in text
-        else text
-    )
+def _find_traps(
+    document: Document, settings: Mapping[str, Any], paths: Sequence[Any]
+) -> Iterator[str]:
+    spelled = [str(key).replace("-", "_") for key in document.mapping]
+    for key in (PATHS, WEIGHTS):
+        if spelled.count(key) > 1:
+            yield f"{key} stands there spelled with _ and with -: GPT-NeoX takes the later."
+    if settings.get(WEIGHTS) is None and len(paths) > 1:
+        yield f"without {WEIGHTS} every dataset has the same weight, whatever its size."
+    if not settings.get("valid_data_paths") or not settings.get("test_data_paths"):
+        yield (
+            f"beside {PATHS} GPT-NeoX needs valid_data_paths and test_data_paths, "
+            "here or in another file of the run."
+        )

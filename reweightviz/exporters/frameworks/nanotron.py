@@ -16,7 +16,7 @@ from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongConte
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.frameworks.gpt_neox import ordered
+from reweightviz.exporters.frameworks._weights import order_like
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 
@@ -225,7 +225,7 @@ def _dataset(old: Mapping[str, Any], numbers: Numbers) -> dict[str, Any]:
         if isinstance(folders, list)
         else []
     )
-    new = ordered(numbers, before)
+    new = order_like(numbers, before)
     parallel = [key for key in PARALLEL if old.get(key)]
     if parallel and list(new) != before:
         raise ReweightvizError(
