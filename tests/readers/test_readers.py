@@ -306,14 +306,14 @@ def test_when_every_line_is_bad_nothing_is_made_up(tmp_path):
 @pytest.fixture
 def clock(monkeypatch):
     """``clock(seconds)`` lets the time of progress bars go on by so much with every value that is read."""
-    now, as_read = [0.0], jsonl._value
+    now, as_read = [0.0], jsonl._parse
 
     def tick(seconds: float) -> None:
         def value(*line):
             now[0] += seconds
             return as_read(*line)
 
-        monkeypatch.setattr(jsonl, "_value", value)
+        monkeypatch.setattr(jsonl, "_parse", value)
 
     monkeypatch.setattr("tqdm.std.time", lambda: now[0])
     return tick
