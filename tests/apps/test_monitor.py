@@ -124,14 +124,14 @@ def test_a_change_of_many_domains_says_how_many_more(monitor, live):
 
 
 def test_a_run_that_ended_takes_nothing_up_until_it_goes_on(monitor, tmp_path):
-    assert "has ended" not in monitor.steering.guarded.value
+    assert "has ended" not in monitor.steering.guards.value
     with (tmp_path / "run.jsonl").open("a") as file:
         file.write('{"ended": true}\n')
     monitor._runs[0].poll()
     assert monitor._runs[0].ended and monitor.steering.poll()
-    assert "The run has ended: a change waits until it goes on." in monitor.steering.guarded.value
+    assert "The run has ended: a change waits until it goes on." in monitor.steering.guards.value
     monitor.steer({"web": 0.2, "code": 0.5, "</script>": 0.3})
-    assert "Version 2 is written; the run has ended" in monitor.steering.said.value
+    assert "Version 2 is written; the run has ended" in monitor.steering.outcome.value
 
 
 def test_epochs_in_the_editor_are_those_at_the_end_of_the_run(monitor, live, tmp_path):
@@ -156,7 +156,7 @@ def test_epochs_in_the_editor_are_those_at_the_end_of_the_run(monitor, live, tmp
     with RunLogger(tmp_path / "later.jsonl", domains=NAMES, meta={"tokens": 3e4}) as file:
         file.write(step=1, losses=[2.0] * 3, weights=list(START.values()))
     later._runs[0].poll()
-    later._news()
+    later._on_news()
     assert later.editor.budget == 30_000
     later.close()
 
@@ -181,13 +181,14 @@ def test_refusals_are_sentences_and_change_nothing(monitor, live):
     monitor.editor.mixture = {"web": 0.9, "code": 0.05, "</script>": 0.05}
     monitor.steering.button.click()
     assert (
-        "the weight of &#x27;code&#x27; must be between 0.1 and 0.6" in monitor.steering.said.value
+        "the weight of &#x27;code&#x27; must be between 0.1 and 0.6"
+        in monitor.steering.outcome.value
     )
     assert live.version == 1
     LiveMixture(live.path).set({"web": 0.4, "code": 0.4, "</script>": 0.2}, author="ben")
     monitor.editor.mixture = {"web": 0.3, "code": 0.5, "</script>": 0.2}
     monitor.steering.button.click()
-    assert "is at version 2 by &#x27;ben&#x27;, not at 1" in monitor.steering.said.value
+    assert "is at version 2 by &#x27;ben&#x27;, not at 1" in monitor.steering.outcome.value
     assert monitor.editor.mixture["code"] == 0.5  # what was dragged is not lost
     monitor.steering.button.click()  # seen, and meant
     assert live.version == 3
@@ -206,7 +207,7 @@ def test_an_editor_that_was_not_touched_follows_others(monitor, live):
     assert (
         monitor.steering.poll()
         and monitor.editor.locked == [True, False, False]
-        and "web locked" in monitor.steering.guarded.value
+        and "web locked" in monitor.steering.guards.value
     )
 
 
@@ -235,7 +236,7 @@ def test_what_it_saves(monitor, tmp_path):
     for view in monitor.views:
         keys = [
             trace.name
-            for trace in run_export._keyed(monitor._view(view).figure).data
+            for trace in run_export._add_legend(monitor._get_view(view).figure).data
             if trace.showlegend is not False
         ]
         assert keys == ([] if view == "scalars" else ["web", "code", "&lt;/script&gt;"]), view
@@ -286,7 +287,7 @@ def test_a_png_without_words_is_refused(monitor, tmp_path, fonts):
 def test_a_png_needs_what_draws_it(monitor, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(
-        ReweightvizError, match=r"run.png needs resvg_py: pip install 'reweightviz\[png\]'"
+        ReweightvizError, match=r'run.png needs resvg_py: pip install "reweightviz\[png\]"'
     ):
         monitor.save(tmp_path / "run.png")
     assert not (tmp_path / "run.png").exists()
@@ -302,6 +303,6 @@ def test_a_run_that_has_not_begun(tmp_path):
         log.write(step=2, losses=[1.5], weights=[1.0], drawn_tokens=[5.0])
     monitor._runs[0].poll()
     for view in monitor.views:
-        monitor._drawn[view]._refresh()
-        assert any(trace.visible for trace in monitor._drawn[view]._chart.data), view
+        monitor._made[view]._refresh()
+        assert any(trace.visible for trace in monitor._made[view]._chart.data), view
     monitor.close()

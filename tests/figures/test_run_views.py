@@ -7,7 +7,7 @@ from xml.dom.minidom import parseString
 import numpy as np
 import pytest
 
-from reweightviz.apps.monitor.export import _keyed
+from reweightviz.apps.monitor.export import _add_legend
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.runlog import RunLog
 from reweightviz.figures.curves import loss_figure, weight_figure
@@ -349,7 +349,7 @@ def test_the_svg_draws_the_limit_of_epochs():
 def test_the_legend_of_a_saved_page_names_domains_and_runs(draw, keys):
     traces = [
         trace
-        for trace in _keyed(draw([run(40), run(40, name="other")])).data
+        for trace in _add_legend(draw([run(40), run(40, name="other")])).data
         if trace.showlegend is not False
     ]
     assert [trace.name for trace in traces] == keys and all(

@@ -15,9 +15,9 @@ from reweightviz.core.errors import ReweightvizWarning
 from reweightviz.core.records import Records
 from reweightviz.core.run_lines import RunLineReader
 from reweightviz.readers.tail import Tail
-from reweightviz.widgets.curves import live
+from reweightviz.widgets.curves import pulse
 from reweightviz.widgets.curves.curves import LossCurves, WeightTrajectories
-from reweightviz.widgets.curves.live import Pulse
+from reweightviz.widgets.curves.pulse import Pulse
 
 HEADER = (
     json.dumps(
@@ -29,8 +29,8 @@ HEADER = (
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch):
-    monkeypatch.setattr(live, "EVERY", 0.02)
-    monkeypatch.setattr(live.Pulse.__init__, "__defaults__", (0.02,))
+    monkeypatch.setattr(pulse, "EVERY", 0.02)
+    monkeypatch.setattr(pulse.Pulse.__init__, "__defaults__", (0.02,))
 
 
 class Run:
@@ -106,7 +106,7 @@ def test_curves_follow_a_run_from_its_header_to_its_end(run):
 
 
 def test_a_run_that_goes_on_after_its_end_is_followed_on(run, monkeypatch):
-    monkeypatch.setattr(live, "_AGAIN", 0.2)
+    monkeypatch.setattr(pulse, "_AFTER_THE_END", 0.2)
     curves = LossCurves(run.tail)
     run.write(2)
     run.say(ended=True)
@@ -142,7 +142,7 @@ def test_a_listener_that_fails_stops_no_other(run):
 
 
 def test_whoever_listens_while_the_thread_ends_is_heard(run, monkeypatch):
-    pulse, one, two = Pulse(run.tail, 0.01), Listener(), Listener()
+    beat, one, two = Pulse(run.tail, 0.01), Listener(), Listener()
 
     class Slow:
         """A lock for which the thread waits so long that the other listener comes before it."""
@@ -151,18 +151,18 @@ def test_whoever_listens_while_the_thread_ends_is_heard(run, monkeypatch):
             self.lock = lock
 
         def __enter__(self):
-            if threading.current_thread() is pulse._thread:
+            if threading.current_thread() is beat._thread:
                 time.sleep(0.1)
             self.lock.acquire()
 
         def __exit__(self, *_):
             self.lock.release()
 
-    monkeypatch.setattr(pulse, "_lock", Slow(pulse._lock))
-    pulse.listen(one.hear)
-    pulse.leave(one.hear)
+    monkeypatch.setattr(beat, "_lock", Slow(beat._lock))
+    beat.listen(one.hear)
+    beat.leave(one.hear)
     time.sleep(0.05)
-    pulse.listen(two.hear)
+    beat.listen(two.hear)
     time.sleep(0.15)
     run.write(1)
     until(lambda: two.heard)

@@ -106,8 +106,8 @@ def test_a_pick_hands_the_mixture_over():
     got = []
     widget = ParetoFront(front(), got.append)
     assert widget.mixture is None
-    assert "click a point" in widget._said.value
-    widget._clicked([3])
+    assert "click a point" in widget._sentence.value
+    widget._on_click([3])
     assert widget.picked == 3
     assert isinstance(got[0], Mixture)
     np.testing.assert_allclose(got[0].array, front()["weight"].iloc[3])
@@ -118,7 +118,7 @@ def test_a_pick_hands_the_mixture_over():
     assert widget._chart.data[RING].x[0] == pytest.approx(front()["predicted"]["chat"].iloc[3])
     widget._slider.value = 5
     assert len(got) == 2
-    assert "web 70.0 %" in widget._said.value
+    assert "web 70.0 %" in widget._sentence.value
     widget.picked = None
     assert widget._slider.value == NOTHING
     assert len(got) == 2
@@ -132,8 +132,8 @@ def test_what_goes_wrong_in_a_callback_is_shown_and_raised():
     widget = ParetoFront(front(), fails)
     with pytest.raises(KeyError):
         widget.picked = 1
-    assert "KeyError in a Python callback" in widget._said.value
-    assert "&lt;such&gt;" in widget._said.value
+    assert "KeyError in a Python callback" in widget._sentence.value
+    assert "&lt;such&gt;" in widget._sentence.value
 
 
 def test_the_widget_has_a_picture_without_javascript():

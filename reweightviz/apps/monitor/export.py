@@ -1,4 +1,4 @@
-"""Views of runs as files: a page that needs nothing, a picture, a long table."""
+"""Views of runs as files: a page that needs no network, a picture, a long table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib.util
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from reweightviz.figures.theme import CLEAR, MUTED
 
 ENDINGS = (".html", ".svg", ".csv", ".png")
 _ROWS = 20_000  # of a log, written at once
+_HEIGHT = 380  # pixels of a figure of the page, at least
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <style>:root {{ color-scheme: light dark }}
 body {{ font: 14px system-ui, sans-serif; margin: 24px auto; max-width: 1100px; padding: 0 16px }}
@@ -33,7 +34,7 @@ h2 {{ font-size: 15px; margin: 28px 0 4px }} li {{ margin: 2px 0 }}
 """
 
 
-def save(
+def save_views(
     path: str | os.PathLike[str],
     *,
     title: str,
@@ -42,31 +43,54 @@ def save(
     logs: Sequence[RunLog],
     notes: Sequence[str] = (),
 ) -> Path:
-    """Write a file; its ending says what: all figures and notes as .html, the one that is shown as .svg or .png, the numbers as .csv.
+    """Write views of runs to a file, in the form that its ending names.
+
+    Args:
+        path: ``.html`` for all figures and notes, ``.svg`` or ``.png`` for the figure on the page,
+            ``.csv`` for the numbers.
+        title: of the page.
+        figures: by their titles.
+        shown: title of the figure on the page.
+        logs: the runs.
+        notes: on the logs.
 
     Raises:
         ReweightvizError: another ending, or .png without the package that draws it.
     """
     target = inside_folder(path)
     if target.suffix == ".html":
-        return write_atomically(target, _page(title, figures, notes))
+        return write_atomically(target, _draw_page(title, figures, notes))
     if target.suffix == ".svg":
         return write_atomically(target, draw_run_svg(figures[shown]))
     if target.suffix == ".csv":
         return _write_table(target, logs)
     if target.suffix == ".png":
-        return write_atomically(target, _png(draw_run_svg(figures[shown]), target.name))
+        return write_atomically(target, _draw_png(draw_run_svg(figures[shown]), target.name))
     raise InvalidValue(
         name="a monitor", value=target.name, expected=f"saved as {', '.join(ENDINGS)}"
     )
 
 
-def long_table(log: RunLog, name: str, rows: slice = slice(None)) -> pd.DataFrame:
-    """What was measured, a row a number: run, step, tokens, time, domain, signal, value; a scalar has no domain.
+def collect_notes(logs: Sequence[RunLog]) -> list[str]:
+    """Return the notes on the logs, each with the name of its run."""
+    return [
+        f"{name}: {note}"
+        for name, log in zip(name_runs(logs), logs, strict=True)
+        for note in log.meta.get("notes", ())
+    ]
+
+
+# ---- the numbers
+
+
+def tabulate(log: RunLog, name: str, rows: slice = slice(None)) -> pd.DataFrame:
+    """Return the measured numbers of a run, a row each; a scalar has no domain.
+
+    The columns are run, step, tokens, time, domain, signal, value.
 
     Example:
         >>> log = RunLog(("web",), [10], [[1.0]], {"loss": [[3.0]]}, scalars={"lr": [0.1]})
-        >>> long_table(log, "run")[["step", "domain", "signal", "value"]].values.tolist()
+        >>> tabulate(log, "run")[["step", "domain", "signal", "value"]].values.tolist()
         [[10, 'web', 'weight', 1.0], [10, 'web', 'loss', 3.0], [10, '', 'lr', 0.1]]
     """
     tables = {
@@ -77,19 +101,16 @@ def long_table(log: RunLog, name: str, rows: slice = slice(None)) -> pd.DataFram
     parts = []
     for signal, (domains, values) in tables.items():
         t, k = np.nonzero(np.isfinite(values))
-        parts.append(
-            pd.DataFrame(
-                {
-                    "run": name,
-                    "step": log.steps[rows][t],
-                    "tokens": log.tokens[rows][t],
-                    "time": log.times[rows][t],
-                    "domain": np.array(domains, object)[k],
-                    "signal": signal,
-                    "value": values[t, k],
-                }
-            )
-        )
+        part = {
+            "run": name,
+            "step": log.steps[rows][t],
+            "tokens": log.tokens[rows][t],
+            "time": log.times[rows][t],
+            "domain": np.array(domains, object)[k],
+            "signal": signal,
+            "value": values[t, k],
+        }
+        parts.append(pd.DataFrame(part))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -110,13 +131,15 @@ def _write_rows(file: TextIO, logs: Sequence[RunLog]) -> None:
     file.write("run,step,tokens,time,domain,signal,value\n")
     for name, log in zip(name_runs(logs), logs, strict=True):
         for start in range(0, len(log), _ROWS):
-            long_table(log, name, slice(start, start + _ROWS)).to_csv(
-                file, header=False, index=False
-            )
+            rows = slice(start, start + _ROWS)
+            tabulate(log, name, rows).to_csv(file, header=False, index=False)
 
 
-def _png(svg: str, name: str) -> bytes:
-    """The picture on white, two pixels for one."""
+# ---- the picture
+
+
+def _draw_png(svg: str, name: str) -> bytes:
+    """Draw the picture on white, two pixels for one."""
     if importlib.util.find_spec("resvg_py") is None:
         raise MissingPackage(
             package="resvg_py",
@@ -124,66 +147,82 @@ def _png(svg: str, name: str) -> bytes:
             who=name,
             hint="Without it: .svg, .html, or the camera above the picture.",
         )
-    import resvg_py
-
-    def drawn(text: str) -> bytes:
-        return bytes(resvg_py.svg_to_bytes(svg_string=text, zoom=2, background="white"))
-
-    if drawn(svg_plane.assemble_svg(20, 20, [svg_plane.draw_text(0, 15, "x")])) == drawn(
-        svg_plane.assemble_svg(20, 20, [])
-    ):
+    # Without a font of ours, resvg leaves all words out and reports nothing.
+    empty = _rasterise(svg_plane.assemble_svg(20, 20, []))
+    letter = _rasterise(svg_plane.assemble_svg(20, 20, [svg_plane.draw_text(0, 15, "x")]))
+    if letter == empty:
         raise ReweightvizError(
             f"{name} would have no words: no font of "
             f"{svg_plane.FONTS.replace(', sans-serif', '')} is installed here. "
             "Install one (fonts-dejavu-core), or save .svg or .html."
         )
-    return drawn(svg)
+    return _rasterise(svg)
 
 
-def _page(title: str, figures: Mapping[str, go.Figure], notes: Sequence[str]) -> str:
-    parts = []
-    for name, figure in figures.items():
-        drawn = _keyed(figure).update_layout(
-            height=max(int(figure.layout.height or 0), 380), modebar={"bgcolor": CLEAR}
-        )
-        config = {"displaylogo": False, "responsive": True}
-        parts.append(
-            f"<h2>{html.escape(name)}</h2>{drawn.to_html(full_html=False, include_plotlyjs=False, config=config)}"
-        )
-    told = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
-    body = "".join(parts) + (f"<h2>Notes</h2><ul>{told}</ul>" if told else "")
-    return _PAGE.format(title=html.escape(title), script=get_plotlyjs(), body=body)
+def _rasterise(svg: str) -> bytes:
+    import resvg_py
+
+    return bytes(resvg_py.svg_to_bytes(svg_string=svg, zoom=2, background="white"))
 
 
-def _keyed(figure: go.Figure) -> go.Figure:
-    """With a legend: every domain by its strongest line, where no titles name them, and every run where there are several."""
-    made, strongest = go.Figure(figure), {}
-    if len(figure.layout.annotations) == 2:  # no panels
-        lines = [
-            trace
-            for trace in reversed(made.data)
-            if trace.visible and "lines" in trace.mode and trace.meta[2] != "ahead"
-        ]
-        strongest = {trace.name: trace for trace in sorted(lines, key=lambda trace: trace.opacity)}
-    for trace in made.data:
-        trace.showlegend = trace is strongest.get(trace.name)
-    runs = {trace.meta[3]: trace.line for trace in made.data if trace.visible}
+# ---- the page
+
+
+def _draw_page(title: str, figures: Mapping[str, go.Figure], notes: Sequence[str]) -> str:
+    parts = [_draw_section(name, figure) for name, figure in figures.items()]
+    items = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
+    if items:
+        parts.append(f"<h2>Notes</h2><ul>{items}</ul>")
+    return _PAGE.format(title=html.escape(title), script=get_plotlyjs(), body="".join(parts))
+
+
+def _draw_section(name: str, figure: go.Figure) -> str:
+    height = max(int(figure.layout.height or 0), _HEIGHT)
+    figure = _add_legend(figure).update_layout(height=height, modebar={"bgcolor": CLEAR})
+    config = {"displaylogo": False, "responsive": True}
+    chart = figure.to_html(full_html=False, include_plotlyjs=False, config=config)
+    return f"<h2>{html.escape(name)}</h2>{chart}"
+
+
+def _add_legend(figure: go.Figure) -> go.Figure:
+    """Return the figure with a legend of domains and runs.
+
+    A domain is there by its strongest line, where no title of a panel names it; runs are there
+    where there are several.
+    """
+    figure = go.Figure(figure)
+    named = _choose_strongest(figure)
+    for trace in figure.data:
+        trace.showlegend = trace is named.get(trace.name)
+    runs = {trace.meta[3]: trace.line for trace in figure.data if trace.visible}
+    if len(runs) > 1:
+        _add_runs(figure, runs)
+    return figure.update_layout(showlegend=True)
+
+
+def _choose_strongest(figure: go.Figure) -> dict[str, go.Scatter]:
+    """Return the strongest line of every domain; of equal ones the first."""
+    # The unit and the note alone: every panel has one annotation more.
+    if len(figure.layout.annotations) != 2:
+        return {}
+    strongest: dict[str, go.Scatter] = {}
+    for trace in figure.data:
+        if not trace.visible or "lines" not in trace.mode or trace.meta[2] == "ahead":
+            continue
+        other = strongest.get(trace.name)
+        if other is None or trace.opacity > other.opacity:
+            strongest[trace.name] = trace
+    return strongest
+
+
+def _add_runs(figure: go.Figure, runs: Mapping[str, Any]) -> None:
+    """Add an empty line a run, by its dash, or by its colour where dashes repeat."""
     by_color = len({line.dash for line in runs.values()}) < len(runs)
-    for run, line in runs.items() if len(runs) > 1 else ():
-        made.add_scatter(
+    for run, line in runs.items():
+        figure.add_scatter(
             x=[None],
             y=[None],
             mode="lines",
             name=run,
             line={"color": line.color if by_color else MUTED, "dash": line.dash},
         )
-    return made.update_layout(showlegend=True)
-
-
-def notes_of(logs: Sequence[RunLog]) -> list[str]:
-    """What was found in the logs, each with the name of its run."""
-    return [
-        f"{name}: {note}"
-        for name, log in zip(name_runs(logs), logs, strict=True)
-        for note in log.meta.get("notes", ())
-    ]

@@ -1,1 +1,1 @@
-"""What every widget shares: the bus, elements, number formats, joined modules, errors shown in the page."""
+"""The parts that widgets share: bus, elements, number formats, joined modules, errors."""

@@ -1,4 +1,4 @@
-"""Joins a widget's ES module with the relative modules that it imports: the one string that anywidget wants."""
+"""A widget's ES module joined with the modules that it imports: anywidget takes one string."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ _IMPORT = re.compile(
     r'^import\s*\{[^}]*\}\s*from\s*"(\.{1,2}/[\w./-]+\.js)";?[ \t]*$', re.MULTILINE
 )
 # Comments on lines of their own, types within lines, and indentation: every widget of a page
-# carries its module, and they
-# are a third of it.
+# carries its module, and they are a third of it.
 _SLACK = re.compile(
     r"^\s*(?://[^\n]*|/\*(?:(?!\*/).)*\*/[ \t]*)\n|^\s+|/\*\* @type [^\n]*?\*/ ?",
     re.MULTILINE | re.DOTALL,
@@ -21,19 +20,21 @@ _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class)\b)", r
 
 @cache
 def assemble(path: Path) -> str:
-    """The module at ``path`` with its local imports inlined, each once, in order of dependence, without comments.
+    """Return the module at ``path`` with its local imports inlined, each once, without comments.
 
-    Top-level names must be unique over the joined modules; the imported ones may only use
-    ``export function``, ``export const`` and ``export class``.
+    A module stands after those that it imports. Top-level names must be unique over the joined
+    modules; the imported ones may only use ``export function``, ``export const`` and ``export
+    class``.
     """
-    seen: list[Path] = []
+    modules: list[Path] = []
 
     def visit(module: Path) -> None:
         for name in _IMPORT.findall(module.read_text("utf-8")):
             visit((module.parent / name).resolve())
-        if module not in seen:
-            seen.append(module)
+        if module not in modules:
+            modules.append(module)
 
     visit(path.resolve())
-    parts = [_IMPORT.sub("", part.read_text("utf-8")) for part in seen]
-    return _SLACK.sub("", "\n".join([*(_EXPORT.sub("", part) for part in parts[:-1]), parts[-1]]))
+    *imported, own = [_IMPORT.sub("", module.read_text("utf-8")) for module in modules]
+    joined = "\n".join([*(_EXPORT.sub("", text) for text in imported), own])
+    return _SLACK.sub("", joined)

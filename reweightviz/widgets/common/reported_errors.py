@@ -1,4 +1,4 @@
-"""What goes wrong in Python while the page speaks is shown in the widget, not only in the kernel's log."""
+"""Errors in Python at a change in the page: shown in the widget, not only in the kernel's log."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from reweightviz.core.errors import ReweightvizError
 
 
 class ReportedErrors(ipywidgets.Widget):
-    """Mixin of a widget, named before ``anywidget.AnyWidget``: what the page sends fails with a sentence in ``error``."""
+    """Mixin of a widget, named before ``anywidget.AnyWidget``: errors stand in ``error``."""
 
     error = t.Unicode("", help="a sentence that is shown until it is dismissed").tag(sync=True)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """What the page sends: refused whole when any of it is wrong; what a person's own callback raises is shown, and raised."""
+        """Take over what the page sent.
+
+        All of it is refused where any of it is wrong. An error of a person's own callback is shown
+        and raised.
+        """
         try:
             for name, value in sync_data.items():
                 self._admit(name, value)
@@ -27,12 +31,7 @@ class ReportedErrors(ipywidgets.Widget):
         try:
             super().set_state(sync_data)
         except Exception as problem:
-            refused = isinstance(problem, ReweightvizError)
-            self.error = (
-                str(problem)
-                if refused
-                else f"{type(problem).__name__} in a Python callback: {problem}"
-            )
+            self.error = describe_problem(problem)
             raise
 
     def _admit(self, name: str, value: Any) -> None:
@@ -41,3 +40,10 @@ class ReportedErrors(ipywidgets.Widget):
         if name in self.keys:
             read = self.trait_metadata(name, "from_json", self._trait_from_json)
             self.traits()[name]._validate(self, read(value, self))  # noqa: SLF001
+
+
+def describe_problem(problem: Exception) -> str:
+    """Return an error of a callback in words: our own sentence, or the kind of another error."""
+    if isinstance(problem, ReweightvizError):
+        return str(problem)
+    return f"{type(problem).__name__} in a Python callback: {problem}"

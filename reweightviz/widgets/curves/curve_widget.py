@@ -1,8 +1,8 @@
-"""What all curves of training runs are: controls, a plotly figure, the names at its lines, joined with the other widgets of the page.
+"""The parts of all curves of training runs: controls, a plotly figure, the names at its lines.
 
-A run that is still being written comes as a FollowedRun: the curves then follow it, from a thread of
-their own, so that they move while a cell trains; what the page says (a click, a choice) waits
-until the kernel is free. Only the lines that changed are sent.
+A run that is still being written comes as a FollowedRun: the curves then follow it, from a thread
+of their own, so that they move while a cell trains; what a person does in the page (a click, a
+choice) waits until the kernel is free. Only the lines that changed are sent.
 """
 
 from __future__ import annotations
@@ -28,21 +28,18 @@ from reweightviz.figures import runs
 from reweightviz.figures.curves_svg import draw_svg
 from reweightviz.figures.decimation import LIMIT
 from reweightviz.widgets.common.assemble import assemble
+from reweightviz.widgets.common.plotly_config import configure_chart
 from reweightviz.widgets.common.reported_errors import ReportedErrors
-from reweightviz.widgets.curves.live import LiveStatus, Pulse
-from reweightviz.widgets.curves.sent import Sent, layout_of
+from reweightviz.widgets.curves.live import LiveStatus
+from reweightviz.widgets.curves.pulse import Pulse
+from reweightviz.widgets.curves.sent_figure import SentFigure, read_layout
 
 Runs = RunLog | FollowedRun | Sequence[RunLog | FollowedRun]
-"""What curves are drawn of."""
+"""One run or several, over or still written."""
+Options = dict[str, list[tuple[str, Any]]]
+"""Of each control the words and values to choose from."""
 
 _HERE = Path(__file__).parent
-_CONFIG = {
-    "displaylogo": False,
-    "displayModeBar": "hover",
-    "typesetMath": False,
-    "responsive": True,
-    "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "sendChartToCloud"],
-}
 _AXES = {"step": "by step", "tokens": "by tokens", "time": "by time"}
 
 
@@ -60,16 +57,16 @@ class CurveLabels(ReportedErrors, anywidget.AnyWidget):
         t.Float(), help="from where to where on x the plot is zoomed; nothing where it shows all"
     ).tag(sync=True)
     height = t.Int(help="of the plot, in pixels").tag(sync=True)
-    room = t.Int(help="width of the plot in pixels, which the page says; 0 until then").tag(
-        sync=True
-    )
+    room = t.Int(help="width of the plot in pixels, set by the page; 0 until then").tag(sync=True)
     link = t.Unicode(
         help="widgets of a page with the same link share focus, hover and hidden domains"
     ).tag(sync=True)
 
 
 class Curves(ipywidgets.VBox):
-    """Controls, the plotly figure, and its labels; a kind of curves says its controls, their options, and the figure that they stand for.
+    """Controls, the plotly figure, and its labels.
+
+    A kind of curves has its ``_controls``, ``_list_options`` for them, and its ``figure``.
 
     Args:
         logs: one RunLog or FollowedRun, or several.
@@ -87,55 +84,34 @@ class Curves(ipywidgets.VBox):
     _runs: Sequence[RunLog | FollowedRun] = ()
 
     def __init__(self, logs: Runs, *, link: str | None, colors: runs.Colors, height: int) -> None:
-        self._runs, self._colors, self._height = checked_runs(logs), colors, height
-        self._cache, self._ages = runs.DrawingCache(), list[int]()
-        self._lock = (
-            threading.RLock()
-        )  # the figure is drawn by the page's wishes and by a thread with news
+        self._runs = list_runs(logs)
+        self._colors = colors
+        self._height = height
+        self._cache = self._make_cache()
+        self._generations: list[int] = []
+        # The figure is drawn from the page's wishes and from the thread that follows a run.
+        self._lock = threading.RLock()
         self._labels = CurveLabels(height=height, link=link or f"curves-{uuid4().hex}")
         self._bar = {name: ipywidgets.Dropdown(options=[("", None)]) for name in self._controls}
-        self._key, self._notes, self._status = ipywidgets.HTML(), ipywidgets.HTML(), LiveStatus()
+        self._key = ipywidgets.HTML()
+        self._notes = ipywidgets.HTML()
+        self._status = LiveStatus()
         self._offer()
         figure = self.figure
-        self._chart, self._sent = go.FigureWidget(figure), Sent(figure)
-        # plotly's FigureWidget has no other door to the modebar's settings.
-        self._chart._config = self._chart._config | _CONFIG  # noqa: SLF001
+        self._chart = configure_chart(go.FigureWidget(figure))
+        self._sent = SentFigure(figure)
         self._chart.update_layout(showlegend=False)
-        plot = ipywidgets.Box([self._chart])
-        bar = ipywidgets.HBox([*self._bar.values(), self._status, self._key])
-        super().__init__([bar, ipywidgets.HBox([plot, self._labels]), self._notes])
-        for widget, name in (
-            (self, "rv-curves"),
-            (plot, "rv-curves-plot"),
-            (bar, "rv-curves-bar"),
-            (self.children[1], "rv-curves-body"),
-            (self._key, "rv-curves-key"),
-            (self._notes, "rv-curves-notes"),
-        ):
-            widget.add_class(name)
+        super().__init__(self._lay_out())
+        self.add_class("rv-curves")
         self._name_lines()
-        t.link((self, "focus"), (self._labels, "focus"))
-        t.link((self, "hidden"), (self._labels, "hidden"))
-        for control in self._bar.values():
-            control.observe(self._redraw, "value")
-        self.observe(self._redraw, "hidden")
-        self._labels.observe(self._zoom, "within")
-        self._status.observe(self._go_on, ["paused", "seen"])
-        self._ages = [tail.generation for tail in self._tails]
+        self._join()
+        self._generations = self._read_generations()
         self._follow()
 
     @property
     def logs(self) -> tuple[RunLog, ...]:
         """The runs that are drawn, in order, as far as they have been read."""
         return tuple(self._logs)
-
-    @property
-    def _logs(self) -> list[RunLog]:
-        return read(self._runs)
-
-    @property
-    def _tails(self) -> list[FollowedRun]:
-        return [run for run in self._runs if not isinstance(run, RunLog)]
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -145,18 +121,19 @@ class Curves(ipywidgets.VBox):
     @property
     def link(self) -> str:
         """Widgets of a page with the same link share focus, hover and hidden domains."""
-        return self._labels.link
+        link: str = self._labels.link
+        return link
 
     @property
     def figure(self) -> go.Figure:
-        """What is drawn, as a plotly figure of its own."""
+        """A plotly figure of its own, as it is drawn."""
         raise NotImplementedError
 
     def add(self, log: RunLog | FollowedRun) -> None:
         """Draw one more run; new domains get the next colours."""
         before = self._runs
         try:
-            self._runs = [*before, *checked_runs([log])]
+            self._runs = [*before, *list_runs([log])]
             runs.color_domains(self._logs, self._colors)
         except ReweightvizError:
             self._runs = before
@@ -164,12 +141,20 @@ class Curves(ipywidgets.VBox):
         self._refresh()
         self._follow()
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self._logs)} runs, {len(self.domains)} domains)"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**options)
+        return bundle | {"text/plain": repr(self), "image/svg+xml": self._draw_static()}
+
     # ---- following
 
     @property
     def paused(self) -> bool:
         """Whether the curves stay as they are, though a run goes on."""
-        return self._status.paused
+        paused: bool = self._status.paused
+        return paused
 
     def pause(self) -> None:
         """Let the curves stay as they are; the log is read no further for them."""
@@ -181,65 +166,74 @@ class Curves(ipywidgets.VBox):
 
     def close(self) -> None:
         """Stop following, and take the widget off the page."""
-        for tail in self._tails:
-            Pulse.of(tail).leave(self._news)
+        for run in self._followed:
+            Pulse.of(run).leave(self._on_news)
         super().close()
 
-    def _follow(self) -> None:
-        self._status.layout.display = None if self._tails else "none"
-        self._status.show(self._tails)
-        for tail in self._tails:
-            (Pulse.of(tail).leave if self.paused else Pulse.of(tail).listen)(self._news)
+    @property
+    def _followed(self) -> list[FollowedRun]:
+        return [run for run in self._runs if not isinstance(run, RunLog)]
 
-    def _go_on(self, change: t.Bunch) -> None:
-        """The page paused, went on, or shows the curves again after it had them no more."""
+    @property
+    def _logs(self) -> list[RunLog]:
+        return read_logs(self._runs)
+
+    def _follow(self) -> None:
+        self._status.layout.display = None if self._followed else "none"
+        self._status.show(self._followed)
+        for run in self._followed:
+            pulse = Pulse.of(run)
+            if self.paused:
+                pulse.leave(self._on_news)
+            else:
+                pulse.listen(self._on_news)
+
+    def _on_status(self, change: t.Bunch) -> None:
+        """Follow or stop after a click; draw anew where a page shows the curves again."""
         if change.name == "paused":
             self._follow()
         if not self.paused and (change.name == "paused" or change.old == 0):
             self._refresh()
 
-    def _news(self) -> None:
-        """A run went on, or stands differently; called from the thread that follows it."""
-        self._status.show(self._tails)
-        if not (self.paused or (self._status.shown and not self._status.seen)):
-            with suppress(Exception):  # it is shown beside the lines, and the next news may go well
+    def _on_news(self) -> None:
+        """Draw the new steps of a run, or its new state; called from the thread that follows it."""
+        self._status.show(self._followed)
+        on_no_page = self._status.shown and not self._status.seen
+        if not self.paused and not on_no_page:
+            # The error is shown beside the lines, and the next news may go well.
+            with suppress(Exception):
                 self._refresh()
 
     def _refresh(self) -> None:
-        """Draw what the runs hold now."""
+        """Draw the runs as they are now."""
         with self._lock:
-            self._forget()
+            self._drop_stale()
             self._offer()
             self._name_lines()
             self._redraw()
 
-    def _forget(self) -> None:
-        """What is kept of the lines holds as long as rows are only added."""
-        ages = [tail.generation for tail in self._tails]
-        if ages != self._ages:
+    def _make_cache(self) -> runs.DrawingCache:
+        return runs.DrawingCache()
+
+    def _drop_stale(self) -> None:
+        """Clear the cache where rows were changed: it holds only while rows are added."""
+        generations = self._read_generations()
+        if generations != self._generations:
             self._cache.clear()
-            self._ages = ages
+            self._generations = generations
 
-    def _zoom(self, _: t.Bunch) -> None:
-        """Where a person zooms in, long lines get their detail back."""
-        if max(map(len, self._logs)) > LIMIT:
-            self._redraw()
+    def _read_generations(self) -> list[int]:
+        return [run.generation for run in self._followed]
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self._logs)} runs, {len(self.domains)} domains)"
+    # ---- controls
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**options)
-        return bundle | {"text/plain": repr(self), "image/svg+xml": draw_svg(self.figure)}
-
-    # ---- what stands in the controls
-
-    def _options(self) -> dict[str, list[tuple[str, Any]]]:
+    def _list_options(self) -> Options:
         raise NotImplementedError
 
-    def _shared(self) -> dict[str, Any]:
+    def _share_options(self) -> dict[str, Any]:
+        """Return the arguments that all figures of lines take."""
         return {
-            "x": self._bar["x"].value or "step",
+            "x": self._axis,
             "colors": self._colors,
             "hidden": self.hidden,
             "focus": self.focus,
@@ -248,19 +242,22 @@ class Curves(ipywidgets.VBox):
             "cache": self._cache,
         }
 
-    def _x_options(self) -> list[tuple[str, Any]]:
+    @property
+    def _axis(self) -> str:
+        return self._bar["x"].value or "step"
+
+    def _list_axes(self) -> list[tuple[str, Any]]:
         return [(_AXES[name], name) for name in runs.list_axes(self._logs, self._cache)]
 
     def _offer(self) -> None:
-        for name, options in self._options().items():
+        for name, options in self._list_options().items():
             control = self._bar[name]
             if list(control.options) != options:
                 before = control.value
-                # Without options first, or ipywidgets would report a value nobody chose.
-                control.options, control.value = (
-                    options,
-                    before if before in [each for _, each in options] else options[0][1],
-                )
+                known = [value for _, value in options]
+                # Options take the first value by themselves, so the choice is put back after them.
+                control.options = options
+                control.value = before if before in known else known[0]
             control.tooltip = name
             control.layout.display = "none" if len(options) < 2 else None
 
@@ -270,98 +267,146 @@ class Curves(ipywidgets.VBox):
             raise UnknownName(kind=what, name=value, known=known)
         self._bar[name].value = value
 
+    @t.validate("focus")
+    def _validate_focus(self, proposal: t.Bunch) -> str | None:
+        focus: str | None = proposal["value"]
+        if focus is not None:
+            self._check_domains([focus])
+        return focus
+
+    @t.validate("hidden")
+    def _validate_hidden(self, proposal: t.Bunch) -> list[str]:
+        hidden: list[str] = proposal["value"]
+        self._check_domains(hidden)
+        return hidden
+
+    def _check_domains(self, names: Sequence[str]) -> None:
+        strangers = [name for name in names if name not in self.domains]
+        if strangers:
+            raise UnknownName(kind="domain", name=strangers[0], known=self.domains)
+
     # ---- drawing
+
+    def _lay_out(self) -> list[ipywidgets.Widget]:
+        plot = ipywidgets.Box([self._chart])
+        bar = ipywidgets.HBox([*self._bar.values(), self._status, self._key])
+        body = ipywidgets.HBox([plot, self._labels])
+        for widget, name in (
+            (plot, "rv-curves-plot"),
+            (bar, "rv-curves-bar"),
+            (body, "rv-curves-body"),
+            (self._key, "rv-curves-key"),
+            (self._notes, "rv-curves-notes"),
+        ):
+            widget.add_class(name)
+        return [bar, body, self._notes]
+
+    def _join(self) -> None:
+        t.link((self, "focus"), (self._labels, "focus"))
+        t.link((self, "hidden"), (self._labels, "hidden"))
+        for control in self._bar.values():
+            control.observe(self._redraw, "value")
+        self.observe(self._redraw, "hidden")
+        self._labels.observe(self._on_zoom, "within")
+        self._status.observe(self._on_status, ["paused", "seen"])
 
     def _name_lines(self) -> None:
         paint = runs.color_domains(self._logs, self._colors)
         if self._labels.domains != list(paint):
             with self._labels.hold_sync():
-                self._labels.domains, self._labels.colors = list(paint), list(paint.values())
+                self._labels.domains = list(paint)
+                self._labels.colors = list(paint.values())
         names = runs.name_runs(self._logs)
-        dashes = [figures.DASHES[r % len(figures.DASHES)] for r in range(len(names))]
-        self._key.value = "".join(map(run_sample, names, dashes)) if len(names) > 1 else ""
-        self._notes.value = _notes(
+        self._key.value = self._draw_key(names)
+        self._notes.value = _list_notes(
             {name: log.meta.get("notes", ()) for name, log in zip(names, self._logs, strict=True)}
         )
         self._notes.layout.display = None if self._notes.value else "none"
 
-    @t.validate("focus")
-    def _checked_focus(self, proposal: t.Bunch) -> str | None:
-        if proposal["value"] is not None:
-            self._refuse_strangers([proposal["value"]])
-        return proposal["value"]
+    def _draw_key(self, names: Sequence[str]) -> str:
+        """Return which run has which dash, where there are several."""
+        if len(names) < 2:
+            return ""
+        dashes = [figures.DASHES[r % len(figures.DASHES)] for r in range(len(names))]
+        return "".join(map(draw_sample, names, dashes))
 
-    @t.validate("hidden")
-    def _checked_hidden(self, proposal: t.Bunch) -> list[str]:
-        self._refuse_strangers(proposal["value"])
-        return proposal["value"]
-
-    def _refuse_strangers(self, names: Sequence[str]) -> None:
-        strangers = [name for name in names if name not in self.domains]
-        if strangers:
-            raise UnknownName(kind="domain", name=strangers[0], known=self.domains)
+    def _on_zoom(self, _: t.Bunch) -> None:
+        """Give long lines their detail back where a person zooms in."""
+        if max(map(len, self._logs)) > LIMIT:
+            self._redraw()
 
     def _redraw(self, change: Any = None) -> None:
-        """Send what changed; the page keeps its zoom, unless a person chose to see something else."""
+        """Send what changed; the page keeps its zoom, unless a person chose another quantity."""
         try:
             with self._lock:
-                self._forget()
-                new = self._drawn()
-                places, style = self._sent.traces(new)
-                layout = self._sent.layout(new)
-                if getattr(change, "owner", None) in [
-                    self._bar.get("signal"),
-                    self._bar.get("form"),
-                ]:
-                    layout |= {
-                        path: value
-                        for path, value in layout_of(new).items()
-                        if path.startswith("yaxis") and value is not None
-                    }
-                if "xaxis.title.text" in layout:
-                    layout["xaxis.autorange"] = True
-                # Not batch_update: traces that differ in other properties than their neighbours
-                # lose those in the page.
-                if places or layout:
-                    self._chart.plotly_update(
-                        restyle_data=style, relayout_data=layout, trace_indexes=places
-                    )
-                if len(new.data) > len(self._chart.data):
-                    self._chart.add_traces(self._sent.added(new))
+                self._drop_stale()
+                self._send_figure(self._draw_undimmed(), change)
         except Exception as problem:
             self._labels.error = f"{type(problem).__name__}: {problem}"
             raise
 
-    def _drawn(self) -> go.Figure:
+    def _send_figure(self, figure: go.Figure, change: Any) -> None:
+        places, restyle = self._sent.update_traces(figure)
+        relayout = self._sent.update_layout(figure)
+        if self._is_other_quantity(change):
+            layout = read_layout(figure)
+            relayout |= {
+                path: value
+                for path, value in layout.items()
+                if path.startswith("yaxis") and value is not None
+            }
+        if "xaxis.title.text" in relayout:
+            relayout["xaxis.autorange"] = True
+        # Not batch_update: traces that differ in other properties than their neighbours lose those
+        # in the page.
+        if places or relayout:
+            self._chart.plotly_update(
+                restyle_data=restyle, relayout_data=relayout, trace_indexes=places
+            )
+        if len(figure.data) > len(self._chart.data):
+            self._chart.add_traces(self._sent.add_traces(figure))
+
+    def _is_other_quantity(self, change: Any) -> bool:
+        controls = [self._bar.get("signal"), self._bar.get("form")]
+        return change is not None and getattr(change, "owner", None) in controls
+
+    def _draw_undimmed(self) -> go.Figure:
         # The browser itself dims what is out of focus: it must not wait for the kernel.
-        figure, focus = self.figure, self.focus
-        if focus is not None:
+        figure = self.figure
+        if self.focus is not None:
             for trace in figure.data:
-                if trace.meta[0] != focus:
+                if trace.meta[0] != self.focus:
                     trace.opacity /= figures.FAINT
         return figure
 
+    def _draw_static(self) -> str:
+        return draw_svg(self.figure)
 
-def checked_runs(given: Runs) -> list[RunLog | FollowedRun]:
-    """The runs as a list; one sentence where there is none or something else came."""
+
+def list_runs(given: Runs) -> list[RunLog | FollowedRun]:
+    """Return the runs as a list.
+
+    Raises:
+        ReweightvizError: there is none, or something that is no run.
+    """
     each = [given] if isinstance(given, RunLog | FollowedRun) else list(given)
-    runs.check_logs(read(each))
+    runs.check_logs(read_logs(each))
     return each
 
 
-def read(given: Runs) -> list[RunLog]:
-    """What is read of the runs so far."""
+def read_logs(given: Runs) -> list[RunLog]:
+    """Return the logs of runs, as far as they have been read."""
     each = [given] if isinstance(given, RunLog | FollowedRun) else list(given)
     return [run.log if isinstance(run, FollowedRun) else run for run in each]
 
 
 def count(things: Sequence[Any], noun: str) -> str:
-    """So many of them: ``1 run``, ``3 domains``."""
+    """Return the number of things in words: ``1 run``, ``3 domains``."""
     return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
-def run_sample(name: str, dash: str, color: str = "currentColor") -> str:
-    """A line as the run's lines are, and the run's name."""
+def draw_sample(name: str, dash: str, color: str = "currentColor") -> str:
+    """Return a short line, drawn as the run's lines are, and the run's name, as HTML."""
     return (
         f'<span title="{html.escape(name)}"><svg width="28" height="8" '
         'aria-hidden="true"><path d="M0 4H28" '
@@ -370,16 +415,14 @@ def run_sample(name: str, dash: str, color: str = "currentColor") -> str:
     )
 
 
-def _notes(said: Mapping[str, Sequence[str]]) -> str:
-    """What was found in the logs, folded."""
+def _list_notes(notes: Mapping[str, Sequence[str]]) -> str:
+    """Return the notes on the logs, folded, as HTML."""
     lines = [
         f"{html.escape(name)}: {html.escape(note)}"
-        for name, notes in said.items()
-        for note in notes
+        for name, of_run in notes.items()
+        for note in of_run
     ]
-    return (
-        f"<details><summary>{count(lines, 'note')} on the "
-        f"log</summary>{'<br>'.join(lines)}</details>"
-        if lines
-        else ""
-    )
+    if not lines:
+        return ""
+    summary = f"{count(lines, 'note')} on the log"
+    return f"<details><summary>{summary}</summary>{'<br>'.join(lines)}</details>"

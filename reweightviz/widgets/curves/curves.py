@@ -1,4 +1,4 @@
-"""Curves of training runs: losses and weights by domain, joined with the other widgets of the page."""
+"""Curves of training runs: losses and weights by domain."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from reweightviz.figures import curves as figures
 from reweightviz.figures import runs
-from reweightviz.widgets.curves.curve_widget import Curves, Runs, count, read
+from reweightviz.widgets.curves.curve_widget import Curves, Options, Runs, count, read_logs
 
 _SPANS = (5, 10, 20, 50, 100)
 
@@ -18,12 +18,13 @@ class LossCurves(Curves):
 
     Click a line or a name to bring its domain to the front in every widget with the same ``link``;
     click the square before a name to hide it, shift-click to see it alone. Zoom into a long line
-    to see all of its points. The curves of a FollowedRun follow its run until it ends: :meth:`pause` and
-    :meth:`resume`, or a click on the line that says how it stands.
+    to see all of its points. The curves of a FollowedRun follow it until it ends: :meth:`pause`
+    and :meth:`resume`, or a click on the line with its state.
 
     Args:
-        logs: one RunLog or FollowedRun, or several (T steps, K domains each); domains are matched by name.
-        signal: what to draw first: ``"loss"``, ``"held_out_loss"``, ``"excess_loss"`` ...; the
+        logs: one RunLog or FollowedRun, or several (T steps, K domains each); domains are matched
+            by name.
+        signal: the one to draw first: ``"loss"``, ``"held_out_loss"``, ``"excess_loss"`` ...; the
             first that there is.
         link: widgets with the same link move together; a link of its own when not given.
         colors: domain to CSS colour, or one a domain; the map's when not given.
@@ -36,7 +37,8 @@ class LossCurves(Curves):
 
     Example:
         >>> from reweightviz.core.runlog import RunLog
-        >>> log = RunLog(("web", "code"), [1, 2], [[0.5, 0.5]] * 2, {"loss": [[3.0, 2.5], [2.8, 2.2]]}, "doremi")
+        >>> losses = {"loss": [[3.0, 2.5], [2.8, 2.2]]}
+        >>> log = RunLog(("web", "code"), [1, 2], [[0.5, 0.5]] * 2, losses, "doremi")
         >>> curves = LossCurves(log)
         >>> curves
         LossCurves(1 run, 2 domains, signal 'loss')
@@ -55,9 +57,10 @@ class LossCurves(Curves):
         height: int = 300,
         smooth: int = 0,
     ) -> None:
-        # The figure says what is wrong before any widget is made.
-        figures.loss_figure(read(logs), signal=signal, smooth=smooth, colors=colors)
-        self._first = (signal, smooth)
+        # A wrong argument is refused by the figure, before any widget is made.
+        figures.loss_figure(read_logs(logs), signal=signal, smooth=smooth, colors=colors)
+        self._first_signal = signal
+        self._first_span = smooth
         super().__init__(logs, link=link, colors=colors, height=height)
         if signal is not None:
             self.signal = signal
@@ -65,8 +68,9 @@ class LossCurves(Curves):
 
     @property
     def signal(self) -> str | None:
-        """What is drawn."""
-        return self._bar["signal"].value
+        """Name of the signal that is drawn."""
+        signal: str | None = self._bar["signal"].value
+        return signal
 
     @signal.setter
     def signal(self, value: str) -> None:
@@ -75,7 +79,8 @@ class LossCurves(Curves):
     @property
     def smooth(self) -> int:
         """Span of the moving average, in measured points; 0 is raw."""
-        return self._bar["smooth"].value
+        span: int = self._bar["smooth"].value
+        return span
 
     @smooth.setter
     def smooth(self, value: int) -> None:
@@ -83,23 +88,26 @@ class LossCurves(Curves):
 
     @property
     def figure(self) -> go.Figure:
-        """What is drawn, as a plotly figure of its own."""
+        """A plotly figure of its own, as it is drawn."""
         return figures.loss_figure(
-            self._logs, signal=self.signal, smooth=self.smooth or 0, **self._shared()
+            self._logs, signal=self.signal, smooth=self.smooth or 0, **self._share_options()
         )
 
     def __repr__(self) -> str:
-        return f"LossCurves({count(self._logs, 'run')}, {count(self.domains, 'domain')}, signal {self.signal!r})"
+        size = f"{count(self._logs, 'run')}, {count(self.domains, 'domain')}"
+        return f"LossCurves({size}, signal {self.signal!r})"
 
-    def _options(self) -> dict[str, list[tuple[str, Any]]]:
-        asked, span = self._first
+    def _list_options(self) -> Options:
         signals = runs.list_signals(self._logs, self._cache)
-        signals += [asked] if asked and asked not in signals else []
-        spans = sorted({*_SPANS, *([span] if span else [])})
+        # One that was named in advance is offered though nothing was measured yet.
+        if self._first_signal and self._first_signal not in signals:
+            signals.append(self._first_signal)
+        spans = sorted({*_SPANS, self._first_span} - {0})
+        names = [(name.replace("_", " "), name) for name in signals]
         return {
-            "signal": [(name.replace("_", " "), name) for name in signals] or [("no signal", None)],
+            "signal": names or [("no signal", None)],
             "smooth": [("raw", 0), *((f"EMA of {each} points", each) for each in spans)],
-            "x": self._x_options(),
+            "x": self._list_axes(),
         }
 
 
@@ -107,8 +115,8 @@ class WeightTrajectories(Curves):
     """The weight of every domain over training, as lines of all runs or as the stacked area of one.
 
     Args:
-        logs: one RunLog or FollowedRun, or several (T steps, K domains each); a weight is a share of
-            training tokens.
+        logs: one RunLog or FollowedRun, or several (T steps, K domains each); a weight is a share
+            of training tokens.
         stacked: begin with the stacked area.
         link: widgets with the same link move together; a link of its own when not given.
         colors: domain to CSS colour, or one a domain; the map's when not given.
@@ -135,7 +143,7 @@ class WeightTrajectories(Curves):
         colors: runs.Colors = None,
         height: int = 300,
     ) -> None:
-        figures.weight_figure(read(logs), colors=colors)
+        figures.weight_figure(read_logs(logs), colors=colors)
         super().__init__(logs, link=link, colors=colors, height=height)
         self._bar["form"].observe(self._show_run, "value")
         self.stacked = stacked
@@ -152,8 +160,9 @@ class WeightTrajectories(Curves):
 
     @property
     def run(self) -> str:
-        """Which run is stacked."""
-        return self._bar["run"].value
+        """Name of the run that is stacked."""
+        run: str = self._bar["run"].value
+        return run
 
     @run.setter
     def run(self, value: str) -> None:
@@ -161,21 +170,22 @@ class WeightTrajectories(Curves):
 
     @property
     def figure(self) -> go.Figure:
-        """What is drawn, as a plotly figure of its own."""
+        """A plotly figure of its own, as it is drawn."""
         return figures.weight_figure(
-            self._logs, stacked=self.stacked, run=self.run, **self._shared()
+            self._logs, stacked=self.stacked, run=self.run, **self._share_options()
         )
 
     def __repr__(self) -> str:
         form = "stacked" if self.stacked else "lines"
-        return f"WeightTrajectories({count(self._logs, 'run')}, {count(self.domains, 'domain')}, {form})"
+        size = f"{count(self._logs, 'run')}, {count(self.domains, 'domain')}"
+        return f"WeightTrajectories({size}, {form})"
 
-    def _options(self) -> dict[str, list[tuple[str, Any]]]:
+    def _list_options(self) -> Options:
         names = runs.name_runs(self._logs)
         return {
             "form": [("lines", False), ("stacked", True)],
             "run": [(name, name) for name in names],
-            "x": self._x_options(),
+            "x": self._list_axes(),
         }
 
     def _offer(self) -> None:

@@ -1,1 +1,5 @@
 """The front between targets."""
+
+from reweightviz.widgets.front.pareto import ParetoFront
+
+__all__ = ["ParetoFront"]
