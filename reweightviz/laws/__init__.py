@@ -1,4 +1,4 @@
-"""Mixing laws: what loss would this mixture reach? ``fit`` takes a swarm's arrays and returns a law."""
+"""Mixing laws: the loss that a mixture would reach, fitted to the runs of a swarm."""
 
 from __future__ import annotations
 

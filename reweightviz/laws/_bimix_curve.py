@@ -18,8 +18,9 @@ STEEPEST = 5.0
 
 
 class BiMixForm(NamedTuple):
-    """``sum_i F_i w_i^-alpha_i (c + (1 - c) u^-beta)``, u the tokens in their own unit: B = F (1 - c) and C = F c there.
+    """``sum_i F_i w_i^-alpha_i (c + (1 - c) u^-beta)``, u the tokens in their own unit.
 
+    There B is F (1 - c) and C is F c.
     Parameters (..., P) are F and alpha of the T domains that count, one or all, then c and beta
     where tokens count.
     """
@@ -45,12 +46,12 @@ class BiMixForm(NamedTuple):
         )
 
     def split(self, theta: Array) -> tuple[Array, Array, Array]:
-        """Return F (..., T), alpha (..., T), and c and beta (..., 2), or (..., 0) without tokens."""
+        """Return F and alpha (..., T), and c and beta (..., 2), or (..., 0) without tokens."""
         end = theta.shape[-1] - 2 * self.over_tokens
         return theta[..., : end // 2], theta[..., end // 2 : end], theta[..., end:]
 
     def start(self, inputs: Inputs, y: Array) -> Start:
-        """Start from lines in logarithms for a domain's own weight, or from equal parts of all domains."""
+        """Start from a line in logarithms where one domain counts, else from equal parts of all."""
         betas = (0.1, 0.5, 1.0) if self.over_tokens else (0.0,)
         starts = []
         for (factors, exponents), beta in product(self._start_powers(inputs, y), betas):
@@ -116,7 +117,8 @@ class BiMixForm(NamedTuple):
         return [(factors, exponents)]
 
     def _logs(self, inputs: Inputs) -> Array:
-        """Return log weights of the domains that count: (T, n) of all, or (M, 1, n) of each target's own."""
+        """Return log weights: (T, n) of all domains, or (M, 1, n) of each target's own."""
+        # The loss is infinite at a weight of 0.
         logs = np.log(np.maximum(inputs.weights, inputs.fixed["least"])).T
         if not self.every_domain:
             logs = logs[inputs.fixed["own"].astype(int)][..., None, :]

@@ -8,7 +8,7 @@ from reweightviz.core.errors import warn
 from reweightviz.core.types import Array
 
 FREEDOM = 3
-"""With fewer runs beyond the numbers that are fitted, the residuals hardly show how large the noise is."""
+"""With fewer runs beyond the numbers fitted, the residuals hardly show how large the noise is."""
 
 
 def residual_bootstrap(
@@ -49,12 +49,13 @@ def residual_bootstrap(
     else:
         missed = losses - predicted
         residuals = missed / np.sqrt(1 - leverage)
-        # Leverages are capped, so they may enlarge too little: the degrees of freedom set the least.
+        # Leverages are capped and may enlarge too little: the degrees of freedom set the least.
         least = np.sqrt((missed**2).sum(0) / freedom)
         size = np.maximum(np.sqrt((residuals**2).mean(0)), 1e-300)
         residuals = residuals * np.maximum(1, least / size)
         left_out = residuals / np.sqrt(1 - leverage)
         wider = np.sqrt(freedom / rng.chisquare(freedom, draws))[:, None]
+    # Centred, so that the refits scatter about the curve and not beside it.
     rows = rng.integers(0, runs, (draws, runs))
     redrawn = predicted + (left_out - left_out.mean(0))[rows] * wider[:, None]
     noise = draw_whole_runs(residuals, draws, rng) * wider
@@ -63,6 +64,7 @@ def residual_bootstrap(
 
 def draw_whole_runs(residuals: Array, draws: int, rng: np.random.Generator) -> Array:
     """Return rows (draws, M) of the residuals (R, M): each run once before any comes again."""
+    # A whole run at once keeps what the targets have in common.
     runs = len(residuals)
     orders = [rng.permutation(runs) for _ in range(-(-draws // runs))]
     rows = np.concatenate([*orders, np.empty(0, np.int64)])[:draws].astype(np.int64)

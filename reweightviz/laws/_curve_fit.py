@@ -53,6 +53,7 @@ def fit_curve_law(
     losses = runs.losses
     theta = problem.fit_best(losses)
     predicted = problem.curve.value(theta, inputs).T
+    # A number at its bound does not move with the runs, and uses up none of them.
     free = (theta > start.low) & (theta < start.high)
     slopes = problem.curve.jacobian(theta, inputs) * free[:, None, :]
     numbers = round(float(leverage(slopes, most=1.0).sum(1).max()))
@@ -97,6 +98,7 @@ class _Problem(NamedTuple):
         """Return the parameters (M, P) of the lowest cost over all starts."""
         starts, targets, size = self.start.theta.shape
         spread = np.tile(np.maximum(losses.std(0), self.huber), starts)
+        # Under so wide a delta the Huber loss is that of least squares.
         rough = self._fit(
             np.tile(losses.T, (starts, 1)),
             self.start.theta.reshape(-1, size),
@@ -115,7 +117,10 @@ class _Problem(NamedTuple):
         return np.asarray(fine.theta[lowest], np.float64)
 
     def refit(self, losses: Array, theta: Array, counts: Array | None = None) -> Array:
-        """Return parameters (Q, P) for losses (Q, R), from the best ones (M, P); Q is a multiple of M."""
+        """Return parameters (Q, P) for losses (Q, R), from the best ones (M, P).
+
+        Q is a multiple of M: the targets come again and again.
+        """
         start = np.tile(theta, (len(losses) // len(theta), 1))
         return self._fit(losses, start, self._setting(self.huber, 1e-4, 30), counts).theta
 

@@ -48,6 +48,7 @@ class CurveLaw(HoldingLaw):
     diagnostics: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        # A record and a caller may hold the arrays flat, or in double precision.
         targets = len(self.targets)
         theta = np.asarray(self.theta, np.float64).reshape(targets, -1)
         refits = np.asarray(self.refits, np.float32).reshape(-1, *theta.shape)
@@ -94,7 +95,7 @@ class CurveLaw(HoldingLaw):
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> CurveLaw:
-        """Return the law that :meth:`to_dict` wrote; of a convex curve, a :class:`ConvexCurveLaw`."""
+        """Return the law that :meth:`to_dict` wrote; of a convex curve, a ConvexCurveLaw."""
         with open_record(record, CURVES) as common:
             kind = record["kind"]
             law = CurveLaw if CURVES[kind].minimise is None else ConvexCurveLaw
@@ -132,7 +133,7 @@ class CurveLaw(HoldingLaw):
 
 
 class ConvexCurveLaw(CurveLaw):
-    """A :class:`CurveLaw` that is convex in the weights, so that its best mixture is found and certain."""
+    """A :class:`CurveLaw` that is convex in the weights, so that its best mixture is certain."""
 
     def minimise(
         self,

@@ -27,6 +27,7 @@ def measure_fit(losses: Array, predicted: Array, degenerate: ArrayLike) -> dict[
     """
     spread = ((losses - losses.mean(0)) ** 2).sum(0)
     missed = ((losses - predicted) ** 2).sum(0)
+    # Rounding leaves equal losses a little spread.
     constant = spread <= 1e-12 * (losses**2).sum(0)
     r2 = [
         None if flat else 1 - m / s
@@ -42,7 +43,7 @@ def measure_fit(losses: Array, predicted: Array, degenerate: ArrayLike) -> dict[
 
 
 def measure_held_out(losses: Array, predicted: Array) -> dict[str, list[Any]]:
-    """Return the error on runs (R, M) whose losses were predicted by fits that had not seen them."""
+    """Return the error on runs (R, M) that were predicted by fits that had not seen them."""
     unseen = measure_fit(losses, predicted, np.zeros(losses.shape[1], bool))
     return {"held_out_r2": unseen["r2"], "held_out_mae": unseen["mae"]}
 
@@ -84,4 +85,5 @@ def cross_validate(
     targets = losses.shape[1]
     counts = np.repeat(seen.astype(np.float64), targets, 0)
     predicted = refit(counts).reshape(parts, targets, -1)
+    # Each run takes the prediction of the fit that left its part out.
     return measure_held_out(losses, predicted[fold, :, np.arange(len(fold))])

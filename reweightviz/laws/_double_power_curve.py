@@ -1,4 +1,4 @@
-"""The curve of the double power law: a gain from a domain's weight, and a loss where its data is too small."""
+"""The curve of the double power law: a gain from a domain's weight, a loss from too little data."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ STEEPEST = 5.0
 class DoublePowerForm(NamedTuple):
     """``M + k p^-alpha + g p^beta``, p the weight of a target's own domain.
 
-    Parameters (..., P): M, k, alpha, beta, then g; or s, b and gamma of ``g = s D^-gamma + b`` where
-    the data D differs between runs.
+    Parameters (..., P): M, k, alpha, beta, then g; or s, b and gamma of ``g = s D^-gamma + b``
+    where the data D differs between runs.
     """
 
     over_data: bool

@@ -1,4 +1,4 @@
-"""The law of a regressor: the model of all runs, and for its intervals models that each left some runs out."""
+"""The law of a regressor, with models that left runs out for its intervals."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class EnsembleLaw(SampledLaw):
         top: int = 128,
         seed: int = 42,
     ) -> tuple[Array, Array]:
-        """Return the best of many random mixtures: (top, K), best first, and their mean losses (top,).
+        """Return the best of many random mixtures, (top, K), and their mean losses (top,).
 
         The mean of the first k is RegMix's proposal with k in place of 128; the less it moves with
         k, the sharper is the minimum.
@@ -109,7 +109,10 @@ class EnsembleLaw(SampledLaw):
         top: int = 128,
         seed: int = 42,
     ) -> Array:
-        """Return RegMix's proposal (K,): the mean of the ``top`` best of ``draws`` mixtures from Dirichlet(prior)."""
+        """Return RegMix's proposal (K,), the mean of the best of many random mixtures.
+
+        The arguments are those of :meth:`candidates`.
+        """
         mixtures, _ = self.candidates(importance, prior=prior, draws=draws, top=top, seed=seed)
         mean = mixtures.mean(0)
         return np.asarray(mean / mean.sum(), np.float64)

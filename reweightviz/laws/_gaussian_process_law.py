@@ -1,4 +1,4 @@
-"""The law of a Gaussian process a target, with the runs that it knows."""
+"""The law of a Gaussian process a target, with the runs that it has seen."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WAVES = 512
 
 @dataclass(frozen=True, eq=False)
 class GaussianProcessLaw(SampledLaw):
-    """A Gaussian process a target, with the runs that it knows.
+    """A Gaussian process a target, with the runs that it has seen.
 
     Args:
         domains: names (K,), in the order of the weights.
@@ -64,7 +64,7 @@ class GaussianProcessLaw(SampledLaw):
 
     def measure(self) -> GaussianProcessLaw:
         """Return the same law with the diagnostics of its fit."""
-        missed = self._left_out[0] * self._scale
+        missed = self._leave_one_out[0] * self._scale
         held_out = measure_held_out(self.losses, self.losses - missed)
         predicted = self.predict(self.mixtures)
         kernels = {
@@ -75,7 +75,7 @@ class GaussianProcessLaw(SampledLaw):
         return replace(self, diagnostics=diagnostics | held_out | kernels)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything, as JSON can hold it: the runs and the kernels, from which the rest follows."""
+        """Return everything, as JSON can hold it: the runs and the kernels suffice."""
         kernels = [[kernel.amplitude, kernel.noise, *kernel.lengths] for kernel in self.kernels]
         return {
             "kind": self.kind,
@@ -136,6 +136,7 @@ class GaussianProcessLaw(SampledLaw):
         return map_threads(work, range(len(self.targets)))
 
     def _bend(self, mixtures: Array, target: int) -> Array:
+        # A weight a hair below 0, from rounding, has no root.
         return np.asarray(np.maximum(mixtures, 0) ** self.powers[target], np.float64)
 
     @cached_property
@@ -155,17 +156,19 @@ class GaussianProcessLaw(SampledLaw):
         def draw(rows: int) -> Array:
             return rng.standard_normal((rows, self.draws, len(self.targets))) @ mix
 
+        # The order belongs to the law: a seed draws the same functions for ever.
         weights = draw(2 * WAVES)
         noise = draw(len(self.mixtures))
         run = draw(1)
         functions = self._map_targets(
             lambda m: self._posteriors[m].deviations(features, weights[:, :, m], noise[:, :, m])
         )
+        # A kernel holds the logarithm of its noise's variance.
         size = np.exp([kernel.noise / 2 for kernel in self.kernels])
         return functions, np.asarray(run[0] * size, np.float64)
 
     @cached_property
-    def _left_out(self) -> tuple[Array, Array]:
+    def _leave_one_out(self) -> tuple[Array, Array]:
         """The miss of runs left out one at a time, (R, M), and the standard deviation of it."""
         pairs = [known.left_out() for known in self._posteriors]
         missed, spread = zip(*pairs, strict=True)
@@ -173,8 +176,8 @@ class GaussianProcessLaw(SampledLaw):
 
     @cached_property
     def _unit(self) -> Array:
-        """The standard deviation of a new run's loss for one of the process, (M,); 0 for equal losses."""
-        stretch = stretch_of(*self._left_out) if self.stretch is None else self.stretch
+        """The loss (M,) that a standard deviation of the process stands for; 0 for equal losses."""
+        stretch = stretch_of(*self._leave_one_out) if self.stretch is None else self.stretch
         scale = np.where(find_constant(self.losses), 0.0, self._scale)
         return np.asarray(stretch * scale, np.float64)
 
@@ -184,7 +187,7 @@ class GaussianProcessLaw(SampledLaw):
 
         The runs may be too few for one that a Cholesky factor exists of.
         """
-        missed = np.divide(*self._left_out)
+        missed = np.divide(*self._leave_one_out)
         missed = missed / np.maximum(np.sqrt((missed**2).mean(0)), 1e-9)
         found = missed.T @ missed
         return np.asarray(0.99 * found / len(missed) + 0.01 * np.eye(missed.shape[1]), np.float64)
@@ -199,7 +202,9 @@ class GaussianProcessLaw(SampledLaw):
 
 
 def stretch_of(missed: Array, spread: Array, least: float = 0.5, most: float = 3.0) -> Array:
-    """Return factors (M,) of the standard deviations with which 9 of 10 runs left out lie in their intervals.
+    """Return factors (M,) of the standard deviations, from runs left out.
+
+    With them 9 of 10 of those runs lie in their intervals of 90 %.
 
     Args:
         missed: (R, M), of runs left out.

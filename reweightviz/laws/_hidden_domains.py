@@ -1,4 +1,4 @@
-"""The curve of Data Mixing Laws for a target of unknown make-up: a floor and J exponentials of the weights."""
+"""The curve of Data Mixing Laws for a target of unknown make-up: a floor and J exponentials."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from reweightviz.numerics.log_linear import SLOPES, fit_log_linear, log_linear_s
 
 KIND = "hidden-domains"
 HIGHEST = 10.0
-"""A hidden domain's part stays below so many times the largest loss, or few runs would let it explode between them."""
+"""A hidden domain's part stays below so many times the largest loss.
+
+Few runs would let it explode between them.
+"""
 
 
 def start_hidden(w: Array, y: Array, hidden: int, starts: int, huber: float) -> Start:

@@ -34,7 +34,7 @@ def check_importance(importance: ArrayLike | None, targets: Sequence[str]) -> Ar
 def check_convex_importance(
     importance: ArrayLike | None, targets: Sequence[str], lower_is_better: NDArray[np.bool_]
 ) -> Array:
-    """Return the shares (M,); refuse targets where higher is better, which a convex program cannot raise."""
+    """Return the shares (M,) for a convex program, which cannot raise a target."""
     shares = check_importance(importance, targets)
     upwards = (shares > 0) & ~lower_is_better
     if upwards.any():

@@ -108,7 +108,17 @@ def check_given(who: str, name: str, values: ArrayLike, shape: tuple[int, ...]) 
             name=name, value=given[~usable].ravel()[:3], expected="finite numbers above 0"
         )
     full = shape if name in WIDE else (count,)
+    # A broadcast view cannot be written to.
     return np.broadcast_to(given, full).copy()
+
+
+def varies(values: ArrayLike) -> bool:
+    """Return whether the runs differ in an input, so that its effect can be fitted.
+
+    >>> varies([1e9, 1e9]), varies([1e9, 2e9])
+    (False, True)
+    """
+    return len(np.unique(np.asarray(values, np.float64))) > 1
 
 
 def _align(mixture: Mapping[str, float], domains: tuple[str, ...]) -> Array:

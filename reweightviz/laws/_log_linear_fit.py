@@ -18,7 +18,7 @@ from reweightviz.numerics.log_linear import (
 )
 
 LEAST_FLOOR = 1e-9
-"""A floor c that ran to 0 is written as this share of the mean loss, so that its logarithm is finite."""
+"""A floor c that ran to 0 becomes this share of the mean loss, so that its logarithm is finite."""
 
 
 def fit_log_linear_law(

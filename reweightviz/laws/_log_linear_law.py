@@ -129,6 +129,7 @@ class LogLinearLaw(SampledLaw):
             "lower_is_better": self.lower_is_better.tolist(),
             "draws": self.draws,
         }
+        # The browser reads them in this order.
         parts = (self.coef, self.refits, self.noise)
         return BrowserForm(header, b"".join(part.astype("<f4").tobytes() for part in parts))
 

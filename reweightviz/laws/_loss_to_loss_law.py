@@ -94,7 +94,10 @@ class LossToLossLaw(SampledLaw):
         return np.asarray(values + self.noise[:, None, :], np.float64)
 
     def _add_doubt(self, sources: Array, drawn: Array) -> Array:
-        """Return sources (B, n, M), spread by the doubt of the law beneath (B', n, M) that the residuals do not hold."""
+        """Return sources (B, n, M), spread by what the law beneath (B', n, M) is less sure of here.
+
+        The residuals hold its errors where the curves were fitted.
+        """
         held = np.einsum("pm,pq,qm->m", self.blend, self.known, self.blend)
         variance = ((drawn - sources) ** 2).mean(0)
         added = np.sqrt(np.maximum(1 - held / np.maximum(variance, 1e-300), 0))

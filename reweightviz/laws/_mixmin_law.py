@@ -24,10 +24,10 @@ AT_ONCE = 8192
 
 @dataclass(frozen=True, eq=False)
 class MixMinLaw(SampledLaw):
-    """The objective of MixMin, on a line through the losses of runs where there were any; convex in the weights.
+    """The objective of MixMin, on a line through the losses of runs where there were any.
 
-    A draw has one refit of the line and the residuals of one run. Without runs it has resampled
-    documents, and no noise of a training run.
+    It is convex in the weights. A draw has one refit of the line and the residuals of one run.
+    Without runs it has resampled documents, and no noise of a training run.
 
     Args:
         domains: names (K,), in the order of the weights.
@@ -174,7 +174,8 @@ class MixMinLaw(SampledLaw):
         return np.stack([texts.loss(mixtures, shares) for texts, shares in parts], axis=1)
 
     def _resample(self, mixtures: Array, target: int) -> Array:
-        """Return the objective (B, n) where each document counts by an exponential number of mean 1."""
+        """Return the objective (B, n) where documents count by exponential numbers of mean 1."""
+        # A bootstrap with exponential counts (the Bayesian one) leaves no document out altogether.
         rng = np.random.default_rng([self.seed, target])
         texts = self._documents[target]
         shares = self.shares[target]

@@ -1,4 +1,4 @@
-"""Nested scaling laws: the loss that each mixture would reach at other training tokens and another model size.
+"""Nested scaling laws: the loss of each mixture at other training tokens and another model size.
 
 The first two steps of Jiasheng Ye et al., "Data Mixing Laws: Optimizing Data Mixtures by
 Predicting Language Modeling Performance", ICLR 2025, https://arxiv.org/abs/2403.16952: a power law
@@ -21,7 +21,7 @@ from reweightviz.numerics.power_laws import fit_power_laws
 
 
 class Extrapolated(NamedTuple):
-    """G different mixtures (G, K), their losses (G, M) at one length and size, and the exponents found on the way."""
+    """G mixtures (G, K), their losses (G, M) at one length and size, and the exponents."""
 
     mixtures: Array
     losses: Array
@@ -62,6 +62,7 @@ def extrapolate(
     """
     sizes = np.ones(len(mixtures)) if size is None else size
     exponents: dict[str, list[float]] = {}
+    # Tokens first, at each size by itself; then sizes, at those tokens.
     if tokens is not None:
         if run_tokens is None:
             raise ReweightvizError(

@@ -19,7 +19,7 @@ from reweightviz.numerics.transport import Distances
 
 @dataclass(frozen=True, eq=False)
 class ProjektorLaw(SampledLaw):
-    """A quadratic in the weights and the transport distance for each of S scales, and a line in their logarithm.
+    """A quadratic in weights and transport distance for each of S scales, and a line over them.
 
     Args:
         domains: names (K,), in the order of the weights.
@@ -98,7 +98,7 @@ class ProjektorLaw(SampledLaw):
         steps: int = 300,
         **given: float,
     ) -> Array:
-        """Return the weights (K,) that gradient descent reaches, as in the paper, by exponentiated steps.
+        """Return the weights (K,) that exponentiated gradient descent reaches, as in the paper.
 
         Args:
             importance: (M,) >= 0, rescaled to sum 1; all targets alike when not given.

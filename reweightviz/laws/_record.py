@@ -52,6 +52,7 @@ def encode_array(values: NDArray[Any]) -> dict[str, Any]:
     >>> decode_array(encode_array(np.array([[1.0, 2.0]]))).tolist()
     [[1.0, 2.0]]
     """
+    # A record reads the same on a machine of another byte order.
     contiguous = np.ascontiguousarray(values)
     little = contiguous.astype(contiguous.dtype.newbyteorder("<"), copy=False)
     return {
@@ -64,11 +65,11 @@ def encode_array(values: NDArray[Any]) -> dict[str, Any]:
 def decode_array(record: Mapping[str, Any]) -> NDArray[Any]:
     """Return the array that :func:`encode_array` wrote."""
     flat = np.frombuffer(base64.b64decode(record["data"]), record["dtype"])
-    return flat.reshape(record["shape"]).copy()
+    return flat.reshape(record["shape"]).copy()  # the buffer is read-only
 
 
 def encode_flat(values: NDArray[Any], dtype: str) -> str:
-    """Return the bytes of an array in a type such as "<f4", in base64, for a law that knows its shape.
+    """Return the bytes of an array in a type such as "<f4", in base64, without its shape.
 
     >>> decode_flat(encode_flat(np.array([1.0, 2.0]), "<f4"), "<f4").tolist()
     [1.0, 2.0]

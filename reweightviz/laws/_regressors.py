@@ -29,7 +29,8 @@ FEW_ROWS = 512
 STAGES = (50, 100, 200, 300, 450, 600, 800)
 """After how many trees the mixtures are dropped that can no longer be among the best."""
 _PREDICTING = Lock()
-"""A booster keeps the range of trees that it predicts with, so two threads must not use one at the same time."""
+"""A booster keeps the range of trees that it predicts with, so two threads must not share one."""
+# What LightGBM writes beside the splits and the values of the leaves.
 _UNUSED = re.compile(
     r"^(?:split_gain|leaf_weight|leaf_count|internal_\w+|is_linear|shrinkage|tree_sizes)=.*\n",
     re.MULTILINE,
@@ -46,7 +47,7 @@ class Regressor(Protocol):
         """Return losses (n, M)."""
 
     def lowest(self, weights: Array, shares: Array, top: int) -> tuple[NDArray[np.int64], Array]:
-        """Return the ``top`` rows of the lowest ``predict(weights) @ shares``, lowest first, and that."""
+        """Return the rows of the ``top`` lowest ``predict(weights) @ shares``, and these."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, as JSON can hold it."""
@@ -79,7 +80,7 @@ class LinearRegressor:
         return np.asarray(weights @ self.slopes + self.intercept, np.float64)
 
     def lowest(self, weights: Array, shares: Array, top: int) -> tuple[NDArray[np.int64], Array]:
-        """Return the ``top`` rows of the lowest ``predict(weights) @ shares``, lowest first, and that."""
+        """Return the rows of the ``top`` lowest ``predict(weights) @ shares``, and these."""
         return _lowest(self.predict(weights) @ shares, top)
 
     def to_dict(self) -> dict[str, Any]:
@@ -120,7 +121,7 @@ class TreeRegressor:
             return np.stack(list(losses), axis=1)
 
     def lowest(self, weights: Array, shares: Array, top: int) -> tuple[NDArray[np.int64], Array]:
-        """Return the ``top`` rows of the lowest ``predict(weights) @ shares``, lowest first, and that.
+        """Return the rows of the ``top`` lowest ``predict(weights) @ shares``, and these.
 
         Exact: a row leaves only when the lowest leaves of the trees to come could not bring it
         back.
@@ -181,7 +182,7 @@ def fit_trees(
         "num_threads": 1,
         "verbosity": -1,
         "force_col_wise": True,
-        "deterministic": True,
+        "deterministic": True,  # needs one of force_col_wise and force_row_wise
     }
 
     def grow(job: tuple[Array, Array]) -> Booster:
@@ -191,7 +192,7 @@ def fit_trees(
         for _ in range(trees):
             if booster.update():
                 break
-        booster.free_dataset()
+        booster.free_dataset()  # the trees alone are kept
         return booster
 
     jobs = [(weights, column) for weights, losses in tables for column in losses.T]
@@ -202,7 +203,7 @@ def fit_trees(
 def _sum_stage(
     used: Sequence[tuple[Booster, float]], weights: Array, first: int, last: int
 ) -> Array:
-    """Return the sum over boosters, each with its share, of their trees from ``first`` to ``last``, (n,)."""
+    """Return the sum (n,) of trees from ``first`` to ``last`` of boosters with shares."""
 
     def sum_one(job: tuple[Booster, float]) -> Array:
         booster, share = job
@@ -224,7 +225,7 @@ def _sum_trees(booster: Booster, weights: Array, first: int, last: int, step: in
 
 
 def _bound_rest(booster: Booster, share: float, ends: Sequence[int]) -> tuple[Array, Array]:
-    """Return the most and the least that the trees after each of ``ends`` can add, times ``share``."""
+    """Return the most and the least that the trees after each end can add, times ``share``."""
     texts = _LEAVES.findall(booster.model_to_string())
     leaves = [np.array(text.split(), np.float64) * share for text in texts]
     most = np.array([leaf.max() for leaf in leaves])

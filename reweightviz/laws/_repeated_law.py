@@ -130,7 +130,7 @@ class RepeatedLaw(HoldingLaw):
 
 
 class Effective(NamedTuple):
-    """Shares (n, K) of the effective tokens, the share (n,) of all tokens wasted, and the effective tokens (n,)."""
+    """The effective tokens (n,), each domain's share (n, K) of them, and the share (n,) wasted."""
 
     shares: Array
     wasted: Array

@@ -56,7 +56,7 @@ class SampledLaw(ABC):
         return self._predict(self._inputs(weights, given))
 
     def samples(self, weights: ArrayLike, **given: ArrayLike) -> Array:
-        """Return losses (B, n, M) that a new run at each of the mixtures (n, K) might reach, one a draw.
+        """Return B draws of the losses that a new run at each of n mixtures might reach, (B, n, M).
 
         A draw has one refit and the residuals of one run for all targets, so sums and differences
         over targets or mixtures keep their correlation.
@@ -77,7 +77,7 @@ class SampledLaw(ABC):
         return self._interval(self._inputs(weights, given), level)
 
     def browser_form(self) -> BrowserForm | None:
-        """Return None: a browser asks the kernel for this law."""
+        """Return None: a browser has this law evaluated by the kernel."""
         return None
 
     @abstractmethod
@@ -97,6 +97,7 @@ class SampledLaw(ABC):
         if not self.draws:
             absent = np.full((count, len(self.targets)), np.nan)
             return absent, absent.copy()
+        # The draws of all mixtures at once may not fit into memory.
         rows = min(max(1, BLOCK // self._numbers_a_mixture()), MOST_ROWS)
         parts = [
             between(self._sample(inputs.take(slice(first, first + rows))), level)
@@ -114,7 +115,7 @@ class SampledLaw(ABC):
     def _inputs(self, weights: ArrayLike, given: Mapping[str, ArrayLike]) -> Inputs:
         mixtures = align_mixtures(weights, self.domains)
         self._check_names(given, required=self.given)
-        values = {**self.held, **given}
+        values = {**self.held, **given}  # a prediction may differ from what is held
         checked = {
             name: check_given("the law", name, value, mixtures.shape)
             for name, value in values.items()

@@ -21,7 +21,7 @@ STEEPEST = 3.0
 LEAST_SUM = 1e-9
 """A sum of CA h stays above this, so that its logarithm is finite."""
 HIGHEST = 10.0
-"""What the weights add stays below so many times the largest loss, where the sum of C h^gamma all but vanishes."""
+"""The part of the weights stays below so many times the largest loss, where C h^gamma nears 0."""
 
 
 class ScalingForm(NamedTuple):
@@ -48,7 +48,7 @@ class ScalingForm(NamedTuple):
         """Count the parameters, P."""
         return 1 + 2 * domains + len(self.scales) * self._numbers_a_scale(domains)
 
-    def fixed(self, given: Mapping[str, Array], losses: Array) -> dict[str, Array]:
+    def constants(self, given: Mapping[str, Array], losses: Array) -> dict[str, Array]:
         """Return the unit of each scale, and the least sum of C h^gamma."""
         units = {
             f"unit_{name}": np.array(np.exp(np.log(values).mean()))
@@ -80,7 +80,7 @@ class ScalingForm(NamedTuple):
         return np.ascontiguousarray(np.concatenate(parts, axis=-2).swapaxes(-1, -2))
 
     def start(self, inputs: Inputs, y: Array) -> Start:
-        """Start from a grid of exponents and floors, with C from a straight line's loss at each vertex."""
+        """Start from a grid of exponents and floors, with C from a line's loss at each vertex."""
         domains = inputs.weights.shape[1]
         count = len(self.scales)
         logs = [_relative(name, inputs)[:, None] for name in self.scales]
@@ -93,6 +93,7 @@ class ScalingForm(NamedTuple):
             # The weights and each scale have the same part in what is above the floor.
             part = 1 / (1 + count)
             spare = np.maximum(np.maximum(vertex, y.min(0)) - least, 0.02 * y.mean(0))
+            # Then 1 / sum_i C_i h_i ** gamma is that part where all weights are equal.
             factors = domains ** (gamma - 1) / (part * spare.T)
             term = self._start_term(part * (y.mean(0) - least), alpha, domains)
             columns = [least[:, None], factors, np.full_like(factors, gamma), *[term] * count]
@@ -103,7 +104,7 @@ class ScalingForm(NamedTuple):
     def minimise(
         self, theta: Array, inputs: Inputs, shares: Array, options: Mapping[str, Any]
     ) -> Array:
-        """Return the additive optimum (K,): only ``1 / sum_i C_i h_i^gamma_i`` depends on the weights."""
+        """Return the additive optimum (K,): only the first sum depends on the weights."""
         domains = inputs.weights.shape[1]
         kl = options["kl"]
         prior = np.full(domains, 1 / domains)
@@ -121,6 +122,7 @@ class ScalingForm(NamedTuple):
         # Each target's sum of C h ** gamma: roots, and what is straight where gamma is 1.
         summed = (factors[bent] * (np.arange(len(factors))[:, None] == target)) @ roots
         summed = summed + np.where(bent, 0.0, factors) @ program.weights
+        # Bounds may leave a target none of the domains that count for it: nothing moves it then.
         reached = (factors @ high) > 0
         inverse = program.inverse_power(summed.rows(reached), np.ones(int(reached.sum())))
         cost = shares[counted][reached][None] @ inverse
@@ -132,14 +134,14 @@ class ScalingForm(NamedTuple):
         return domains + 2 if self.joint else 2
 
     def _split(self, theta: Array, domains: int) -> tuple[Array, Array, list[Array]]:
-        """Return C and gamma (..., K), and the parameters of each scale's term (..., 2) or (..., K + 2)."""
+        """Return C and gamma (..., K), and each scale's parameters (..., 2) or (..., K + 2)."""
         each = self._numbers_a_scale(domains)
         ends = [1 + 2 * domains + each * s for s in range(len(self.scales) + 1)]
         terms = [theta[..., first:last] for first, last in pairwise(ends)]
         return theta[..., 1 : 1 + domains], theta[..., 1 + domains : 1 + 2 * domains], terms
 
     def _start_term(self, front: Array, alpha: float, domains: int) -> Array:
-        """Return the parameters (M, 2) or (M, K + 2) of a scale's term that is ``front`` (M,) at its unit."""
+        """Return parameters (M, 2) or (M, K + 2) of a term that is ``front`` (M,) at its unit."""
         exponent = np.full(len(front), alpha)
         if not self.joint:
             return np.column_stack([exponent, front])

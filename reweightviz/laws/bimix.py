@@ -22,18 +22,18 @@ from reweightviz.core.errors import ReweightvizError, UnmetNeed, listed
 from reweightviz.laws._bimix_curve import BiMixForm
 from reweightviz.laws._curve_fit import fit_curve_law
 from reweightviz.laws._curve_law import CurveLaw
-from reweightviz.laws._inputs import Inputs, check_given
+from reweightviz.laws._inputs import Inputs, check_given, varies
 from reweightviz.laws._runs import check_runs
 
 
 @dataclass(frozen=True)
 class BiMix:
-    """Fit a domain's loss to its own weight and training tokens s: ``w_m^-alpha (B s^-beta + C)``, convex in the weights.
+    """Fit each domain's loss as ``w^-alpha (B s^-beta + C)`` of its weight and training tokens.
 
-    Without run_tokens, or where all runs have the same, it is ``K w_m^-alpha``. Other domains do
-    not matter under this law. At a weight of 0 it is infinite: weights below ``least`` count as
-    ``least``, in the fit and in predictions. A fit that finds no effect of the weight (alpha = 0)
-    is degenerate; it stands so in the diagnostics, beside R squared.
+    The law is convex in the weights. Without run_tokens, or where all runs have the same, it is ``K
+    w^-alpha``. Other domains do not matter under this law. At a weight of 0 it is infinite: weights
+    below ``least`` count as ``least``, in the fit and in predictions. A fit that finds no effect of
+    the weight (alpha = 0) is degenerate; it stands so in the diagnostics, beside R squared.
 
     Args:
         every_domain: sum such a power over all domains for each target, so that targets need not
@@ -100,8 +100,7 @@ class BiMix:
         names = tuple(domains)
         goals = tuple(targets)
         self._check_targets(names, goals)
-        lengths = 1 if run_tokens is None else len(np.unique(np.asarray(run_tokens, np.float64)))
-        form = BiMixForm(self.every_domain, lengths > 1)
+        form = BiMixForm(self.every_domain, run_tokens is not None and varies(run_tokens))
         terms = len(names) if self.every_domain else 1
         runs = check_runs(
             "BiMix",

@@ -1,4 +1,4 @@
-"""Data-filtering scaling law: every domain has a utility, and it wears off as the domain is repeated.
+"""Data-filtering scaling law: every domain has a utility that wears off as the domain is repeated.
 
 Sachin Goyal, Pratyush Maini, Zachary C. Lipton, Aditi Raghunathan and J. Zico Kolter, "Scaling
 Laws for Data Filtering: Data Curation cannot be Compute Agnostic", CVPR 2024,
@@ -41,13 +41,14 @@ FASTEST = 3.0
 
 @dataclass(frozen=True)
 class DataFiltering:
-    """Fit utilities of domains that wear off, over weights w and T tokens: ``d + A exp(sum_i w_i b_i log(worn_i / u))``.
+    """Fit utilities that wear off with repetition: ``d + A exp(sum_i w_i b_i log(worn_i / u))``.
 
-    b_i <= 0 is the utility of domain i, and worn_i the tokens seen, with each further pass over
-    the domain counting in its logarithm by half after tau_i epochs. Without repetition it is ``d +
-    A (T / u)^(w.b)``. The law takes ``run_tokens`` and ``available``; what all runs share of them
-    is taken for granted where a prediction is not given it. Runs of one length do not show how the loss
-    falls with more tokens: extrapolate over tokens only from runs that differ in them.
+    The law is over weights w and T tokens. b_i <= 0 is the utility of domain i, and worn_i the
+    tokens seen, with each further pass over the domain counting in its logarithm by half after
+    tau_i epochs. Without repetition it is ``d + A (T / u)^(w.b)``. The law takes ``run_tokens`` and
+    ``available``; what all runs share of them is taken for granted where a prediction is not given
+    it. Runs of one length do not show how the loss falls with more tokens: extrapolate over tokens
+    only from runs that differ in them.
 
     Args:
         huber: delta, where the squared error turns absolute, in the unit of the losses.
@@ -133,14 +134,14 @@ class DataFiltering:
 
 
 def _start(inputs: Inputs, y: Array) -> Start:
-    """Start from a line in the logarithm of what is above each of some floors, for several units of tokens."""
+    """Start from a line in the logarithm above each of some floors, for several units of tokens."""
     weights = inputs.weights
     targets = y.shape[1]
     domains = weights.shape[1]
     starts = []
     for floor, unit in product((0.2, 0.5, 0.8), (-2.0, -5.0, -10.0)):
         level = np.linalg.lstsq(weights, np.log(y - floor * y.min(0)), rcond=None)[0]
-        most = level.max(0) + 0.05
+        most = level.max(0) + 0.05  # so that every utility starts below 0
         columns = [
             floor * y.min(0),
             most,

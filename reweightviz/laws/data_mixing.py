@@ -1,4 +1,4 @@
-"""Data Mixing Laws: the loss is an exponential of the weights, or a sum of several for a target of unknown make-up.
+"""Data Mixing Laws: an exponential of the weights, or a sum for a target of unknown make-up.
 
 Jiasheng Ye, Peiju Liu, Tianxiang Sun, Jun Zhan, Yunhua Zhou and Xipeng Qiu, "Data Mixing Laws:
 Optimizing Data Mixtures by Predicting Language Modeling Performance", ICLR 2025,
@@ -35,7 +35,9 @@ ENOUGH = 4
 
 @dataclass(frozen=True)
 class DataMixing:
-    """Fit ``c_m + exp(t_m.w)`` to each target, or with hidden domains ``c_m + sum_j exp(t_mj.w)``; convex either way.
+    """Fit ``c_m + exp(t_m.w)`` to each target, or of hidden domains ``c_m + sum_j exp(t_mj.w)``.
+
+    Both are convex in the weights.
 
     With ``to_tokens`` or ``to_size`` it is a nested law: the loss of each mixture is first read at
     that training length and model size, from power laws over its runs, and the mixing law is

@@ -1,11 +1,11 @@
-"""Double Power Law: a direction gains from its own weight, and loses again when its data is too small for it.
+"""Double Power Law: a domain gains from its weight, and loses again when its data is too small.
 
 Liang Chen, Shuming Ma, Dongdong Zhang, Furu Wei and Baobao Chang, "On the Pareto Front of
 Multilingual Neural Machine Translation", NeurIPS 2023, https://arxiv.org/abs/2304.03216. The form
 ``k p^-alpha + (D^gamma + b) (q p)^beta + M`` is from memory of the paper, with the numbers fitted
 for every direction by itself; not verified against it. Ours: the factor of the second term is
-fitted as one number where all runs have the same data, because D, b and q cannot then be told
-apart; Levenberg-Marquardt, the Huber loss, and the bootstrap with its prediction intervals.
+fitted as one number where all runs have the same data, because D, b and q cannot then be separated;
+Levenberg-Marquardt, the Huber loss, and the bootstrap with its prediction intervals.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import ReweightvizError, UnmetNeed, listed
 from reweightviz.laws._curve_fit import fit_curve_law
@@ -27,12 +27,12 @@ from reweightviz.laws._runs import check_runs
 
 @dataclass(frozen=True)
 class DoublePowerLaw:
-    """Fit a domain's loss to its weight p: ``M + k p^-alpha + g p^beta``, where g falls with the domain's data.
+    """Fit each domain's loss as ``M + k p^-alpha + g p^beta`` of its weight p.
 
-    With ``available`` that differs between runs, ``g = s D^-gamma + b`` and the law takes
-    ``available``; else g is one number. The loss may turn up again: the diagnostics name the
-    weight where it is lowest. The law is not convex, and other domains do not matter under it.
-    Weights below ``least`` count as ``least``.
+    The factor g falls with the domain's data. With ``available`` that differs between runs, ``g
+    = s D^-gamma + b`` and the law takes ``available``; else g is one number. The loss may turn up
+    again: the diagnostics name the weight where it is lowest. The law is not convex, and other
+    domains do not matter under it. Weights below ``least`` count as ``least``.
 
     Args:
         least: the smallest weight that counts.
@@ -93,26 +93,18 @@ class DoublePowerLaw:
                 that are missing or not above 0, or runs of one mixture.
         """
         names = tuple(domains)
-        goals = tuple(targets)
-        strangers = [goal for goal in goals if goal not in names]
-        if strangers:
-            raise ReweightvizError(
-                "DoublePowerLaw predicts a domain's loss from its own weight, and "
-                f"{listed(strangers)} is not among the domains {listed(names)}: leave such targets "
-                "out."
-            )
-        own = np.array([names.index(goal) for goal in goals])
+        own = _find_own(names, tuple(targets))
         amounts = None
         if available is not None:
             shape = (len(np.asarray(mixtures)), len(names))
             amounts = check_given("DoublePowerLaw", "available", available, shape)
             if (amounts[:, own] == amounts[0, own]).all():
-                amounts = None
+                amounts = None  # D, b and q cannot be separated
         form = DoublePowerForm(amounts is not None)
         runs = check_runs(
             "DoublePowerLaw",
             names,
-            goals,
+            targets,
             mixtures,
             losses,
             lower_is_better,
@@ -140,3 +132,15 @@ class DoublePowerLaw:
         )
         lowest = form.lowest(law.theta, inputs).tolist()
         return replace(law, diagnostics={**law.diagnostics, "lowest_at": lowest})
+
+
+def _find_own(domains: tuple[str, ...], targets: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return the number of each target's domain, (M,)."""
+    strangers = [target for target in targets if target not in domains]
+    if strangers:
+        raise ReweightvizError(
+            "DoublePowerLaw predicts a domain's loss from its own weight, and "
+            f"{listed(strangers)} is not among the domains {listed(domains)}: leave such targets "
+            "out."
+        )
+    return np.array([domains.index(target) for target in targets], np.int64)

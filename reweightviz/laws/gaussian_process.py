@@ -2,11 +2,11 @@
 
 Carl Edward Rasmussen and Christopher K. I. Williams, Gaussian Processes for Machine Learning, MIT
 Press, 2006, https://gaussianprocess.org/gpml/. As a mixing law it stands in Olmix (Mayee F. Chen et
-al., 2026, https://arxiv.org/abs/2602.12237), whose public code fits constant times RBF plus white noise to
-normalised losses. Ours: weights enter as a power of themselves, because losses bend sharply where a
-weight nears 0; that power, and whether all domains share one length, are chosen by the marginal
-likelihood; lengths are found on some runs and refined on all; the spread is set by the runs left
-out one at a time.
+al., 2026, https://arxiv.org/abs/2602.12237), whose public code fits constant times RBF plus white
+noise to normalised losses. Ours: weights enter as a power of themselves, because losses bend
+sharply where a weight nears 0; that power, and whether all domains share one length, are chosen by
+the marginal likelihood; lengths are found on some runs and refined on all; the spread is set by the
+runs left out one at a time.
 """
 
 from __future__ import annotations
@@ -149,7 +149,9 @@ class GaussianProcess:
         """
         domains = w.shape[1]
         if len(w) <= 2 * domains:
-            warn_few_runs(f"the Gaussian process knows {domains} domains", len(w), 2 * domains + 1)
+            warn_few_runs(
+                f"the Gaussian process is over {domains} domains", len(w), 2 * domains + 1
+            )
         fold = assign_folds(w, FOLDS, self.seed)
         missed = np.zeros_like(y)
         spread = np.ones_like(y)
@@ -170,7 +172,7 @@ class GaussianProcess:
         return stretch_of(missed, spread, LEAST, MOST)
 
     def _choose(self, w: Array, y: Array, rows: NDArray[np.int64]) -> tuple[float, Kernel]:
-        """Return the power and the kernel of one target: all kinds on some runs, the best on all."""
+        """Return power and kernel of one target: all kinds fitted to some runs, the best to all."""
         domains = w.shape[1]
         start = Kernel(0.0, -3.0, np.full(domains, -0.5))
         if not y.any():
@@ -185,11 +187,11 @@ class GaussianProcess:
                 kernel, height = fit_kernel(inputs, y[rows], kernel, isotropic=False)
                 tried.append((_score(height, 2 + domains, len(rows)), power, kernel, False))
         _, power, kernel, isotropic = max(tried, key=itemgetter(0))
-        if len(rows) < len(w):
+        if len(rows) < len(w):  # found on some runs, refined on all
             kernel, _ = fit_kernel(w**power, y, kernel, isotropic=isotropic, steps=15)
         return power, kernel
 
 
 def _score(height: float, numbers: int, runs: int) -> float:
-    """Return the log marginal likelihood, less half of log(runs) for each number fitted (Schwarz)."""
+    """Return the log marginal likelihood, less half of log(runs) a number fitted (Schwarz)."""
     return height - 0.5 * numbers * float(np.log(runs))

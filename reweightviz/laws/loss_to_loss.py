@@ -1,12 +1,12 @@
-"""Loss-to-loss: the law of a small model, carried to a bigger model or a downstream metric by a curve a target.
+"""Loss-to-loss: the law of a small model, carried to a bigger one or a metric by a curve a target.
 
 David Brandfonbrener, Nikhil Anand, Nikhil Vyas, Eran Malach and Sham Kakade, "Loss-to-Loss
 Prediction: Scaling Laws for All Datasets", TMLR 2025, https://arxiv.org/abs/2411.12925. Followed:
 the shifted power law of the authors' public notebooks, ``L_b = K (L_a - E_a)^kappa + E_b``, least
 squares over a grid of shifts. Ours: E_a is found with the rest, where they take it from a scaling
 law of its own; a straight line where the pairs do not show a bend; targets where higher is better,
-which fall; the choice of a source for each target; the uncertainty of both laws. Not verified: the paper's equations,
-of which the abstract and the code were seen.
+which fall; the choice of a source for each target; the uncertainty of both laws. Not verified: the
+paper's equations, of which the abstract and the code were seen.
 """
 
 from __future__ import annotations
@@ -189,6 +189,7 @@ class LossToLoss:
             fit, free = FITS[form]
             theta[m] = fit(x[:, m], y[:, m], once, sign)[0][0]
             refits[:, m] = fit(x[:, m], y[:, m], counts, sign)[0]
+            # The part of the curve's tangent space that a run spans is its leverage.
             basis, _ = np.linalg.qr(slopes(theta[m], x[:, m])[:, free])
             leverage[:, m] = np.minimum((basis**2).sum(1), 0.9)
         missed = y - evaluate(theta, x)
@@ -249,8 +250,8 @@ def _rank_correlation(x: Array, y: Array) -> float:
 
 
 def _covariance(law: Law, w: Array) -> Array:
-    """Return the mean covariance (P, P) of a law's draws at mixtures: its doubt where the pairs are."""
-    drawn = draw_beneath(law, w[:1000])
+    """Return the mean covariance (P, P) of a law's draws at mixtures (R, K)."""
+    drawn = draw_beneath(law, w[:1000])  # enough for a mean
     if len(drawn) < 2:
         return np.zeros((len(law.targets), len(law.targets)))
     apart = drawn - drawn.mean(0)

@@ -1,4 +1,4 @@
-"""MixMin: the likelihood of the target's documents under a mixture of one model a domain; convex, and without a swarm.
+"""MixMin: the likelihood of a target's documents under a mixture of one model a domain.
 
 Anvith Thudi, Evianne Rovers, Yangjun Ruan, Tristan Thrush and Chris J. Maddison, "MixMin: Finding
 Data Mixtures via Convex Minimization", ICML 2025, https://arxiv.org/abs/2502.10510. Followed: the
@@ -27,11 +27,11 @@ from reweightviz.laws._runs import check_directions, check_runs
 
 @dataclass(frozen=True)
 class MixMin:
-    """Predict a target's loss under weights p: ``-mean_x log sum_i p_i P_i(x) / length_x``, in nats per token.
+    """Predict a target's loss as ``-mean_x log sum_i p_i P_i(x) / length_x``, in nats per token.
 
-    P_i(x) is the probability of the target's document x under a model trained on domain i alone.
-    It is what an ensemble of those models reaches, and what one large model trained on the mixture
-    would, if it could be exact.
+    The p_i are the weights, and P_i(x) is the probability of the target's document x under a model
+    trained on domain i alone. It is what an ensemble of those models reaches, and what one large
+    model trained on the mixture would, if it could be exact.
 
     Args:
         draws: resamples for the interval, B: of the runs where there are runs, else of the
@@ -120,7 +120,7 @@ class MixMin:
         return self._fit_line(law, runs.mixtures, runs.losses)
 
     def _fit_line(self, law: MixMinLaw, w: Array, y: Array) -> MixMinLaw:
-        """Return the law with the losses of the runs as a line over the objective, and its bootstrap."""
+        """Return the law with the losses of the runs as a line over the objective."""
         x = law.predict(w)
         finite = np.isfinite(x).all(1)
         if not finite.all():
@@ -149,7 +149,7 @@ class MixMin:
 
 
 def _fit_lines(x: Array, y: Array, counts: Array, upwards: Array) -> Array:
-    """Return level and slope (B, M, 2) of y over x, (R, M) each, by least squares with counts (B, R).
+    """Return least squares' level and slope (B, M, 2) of y over x, (R, M) each, for counts (B, R).
 
     Where ``upwards`` (M,) is 1 no slope is below 0, where it is -1 none above.
     """
@@ -160,6 +160,7 @@ def _fit_lines(x: Array, y: Array, counts: Array, upwards: Array) -> Array:
     up = weight @ y
     together = weight @ (apart * y) - across * up
     spread = weight @ apart**2 - across**2
+    # A target that moves against the objective does not follow it: its slope is 0.
     signed = upwards * np.maximum(upwards * together, 0)
     slope = np.where(spread > 1e-24 * middle**2, signed / np.maximum(spread, 1e-300), 0.0)
     return np.stack([up - slope * (across + middle), slope], axis=2)
@@ -188,7 +189,7 @@ def _by_target(
 
 
 def _check_log_probs(target: str, given: ArrayLike, domains: int) -> Single:
-    """Return the log probabilities (X, K) of one target's documents; -inf is a document that a domain cannot make."""
+    """Return the log probabilities (X, K); -inf is a document that a domain cannot make."""
     logs = np.asarray(given, np.float32)
     if logs.ndim != 2 or not len(logs) or logs.shape[1] != domains:
         raise ReweightvizError(

@@ -1,4 +1,4 @@
-"""Projektor: losses from the transport distance between a mixture and the target, projected to more training data.
+"""Projektor: losses from transport distances of mixtures, projected to more training data.
 
 Feiyang Kang, Hoang Anh Just, Anit Kumar Sahu and Ruoxi Jia, "Performance Scaling via Optimal
 Transport: Enabling Data Selection from Partially Revealed Sources", NeurIPS 2023,
@@ -13,28 +13,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import InvalidValue, ReweightvizError, UnmetNeed, listed
+from reweightviz.core.errors import ReweightvizError, UnmetNeed
 from reweightviz.core.types import Array
 from reweightviz.laws._bootstrap import draw_counts, draw_whole_runs
 from reweightviz.laws._diagnostics import measure_fit, measure_held_out
 from reweightviz.laws._inputs import check_given
+from reweightviz.laws._projektor_distances import average_distances, solve_distances
 from reweightviz.laws._projektor_law import ProjektorLaw, tabulate
 from reweightviz.laws._runs import ProxyRuns, check_runs
-from reweightviz.numerics.transport import Distances, cuts
+from reweightviz.numerics.transport import Distances
 
 
 @dataclass(frozen=True)
 class Projektor:
-    """Fit a target's loss at each scale: ``sum_i p_i (a_i + b_i OT(p) + c_i p_i OT(p))``, then a line in log(run_tokens).
+    """Fit ``sum_i p_i (a_i + b_i OT(p) + c_i p_i OT(p))`` at each scale, then a line over scales.
 
-    OT(p) is the transport distance between the documents of the mixture and those of the target.
-    Runs of one scale give a law for that scale. The line has no floor: far beyond the runs it
-    leaves what a target can be; ``beyond`` finds where.
+    The line is in log(run_tokens). OT(p) is the transport distance between the documents of the
+    mixture and those of the target. Runs of one scale give a law for that scale. The line has no
+    floor: far beyond the runs it leaves what a target can be; ``beyond`` finds where.
 
     Args:
         documents: of a domain and of a target, at most, whose transport is solved.
@@ -132,9 +133,17 @@ class Projektor:
             )
         runs = runs._replace(mixtures=w / w.sum(1, keepdims=True))
         if domain_distances is None:
-            distances = self._solve_distances(runs, embedding, target_embedding)
+            distances = solve_distances(
+                runs,
+                embedding,
+                target_embedding,
+                documents=self.documents,
+                mixtures=self.cuts,
+                entropy=self.entropy,
+                rng=np.random.default_rng(self.seed),
+            )
         else:
-            distances = _given_distances(runs, domain_distances)
+            distances = average_distances(runs, domain_distances)
         return self._fit_scales(runs, distances, scales, scale)
 
     def _fit_scales(
@@ -180,52 +189,9 @@ class Projektor:
             diagnostics | held_out,
         )
 
-    def _solve_distances(
-        self, runs: ProxyRuns, embedding: Any, target_embedding: Any
-    ) -> tuple[Distances, ...]:
-        """Return the distance to each target, from the transports of some mixtures."""
-        if embedding is None or target_embedding is None:
-            raise ReweightvizError(
-                "Projektor needs embedding (documents of each domain) and target_embedding, or "
-                "domain_distances."
-            )
-        rng = np.random.default_rng(self.seed)
-        domains = len(runs.domains)
-        sources = [
-            self._pick_documents(part, rng)
-            for part in _by_name("embedding", runs.domains, embedding)
-        ]
-        shared = not isinstance(target_embedding, Mapping)
-        parts = [target_embedding]
-        if not shared:
-            parts = _by_name("target_embedding", runs.targets, target_embedding)
-        # The corners and the middle first, then the runs among as many other mixtures.
-        others = np.concatenate(
-            [runs.mixtures, rng.dirichlet(np.ones(domains), len(runs.mixtures))]
-        )
-        first = [np.eye(domains), np.full((1, domains), 1 / domains)]
-        mixtures = np.concatenate([*first, rng.permutation(others)])[: max(self.cuts, domains)]
-        distances = [
-            cuts(sources, self._pick_documents(part, rng), mixtures, entropy=self.entropy)
-            for part in parts
-        ]
-        return tuple(distances * len(runs.targets) if shared else distances)
-
-    def _pick_documents(self, given: ArrayLike, rng: np.random.Generator) -> Array:
-        """Return at most so many documents, in their order and of their length."""
-        rows = np.asarray(given, np.float64)
-        if rows.ndim != 2 or not len(rows) or not np.isfinite(rows).all():
-            raise InvalidValue(
-                name="embeddings",
-                value=rows.shape,
-                expected="(X, D) finite numbers, one row a document",
-                got=f"shape {rows.shape}",
-            )
-        return rows[np.sort(rng.permutation(len(rows))[: self.documents])]
-
 
 class _LeastSquares(NamedTuple):
-    """Coefficients (P,), those of B resamples (B, P), predictions (R,) and the leverage of each run (R,)."""
+    """Coefficients (P,), those of B resamples (B, P), predictions (R,) and leverages (R,)."""
 
     coef: Array
     refits: Array
@@ -234,8 +200,9 @@ class _LeastSquares(NamedTuple):
 
 
 def _fit_least_squares(table: Array, y: Array, counts: Array) -> _LeastSquares:
-    """Fit y (R,) to a table (R, P) whose columns may depend on each other; ``counts`` (B, R) of the resamples."""
+    """Fit y (R,) to a table (R, P), and again for the resamples' counts (B, R)."""
     size = np.maximum(np.sqrt((table**2).mean(0)), 1e-300)
+    # The weights sum to 1, so that columns may depend on each other: some directions are open.
     left, values, right = np.linalg.svd(table / size, full_matrices=False)
     usable = values > 1e-9 * values.max()
     left = left[:, usable]
@@ -254,35 +221,6 @@ def _fit_least_squares(table: Array, y: Array, counts: Array) -> _LeastSquares:
         coef=coef / size,
         refits=(coef + (moved / values) @ right) / size,
         predicted=predicted,
+        # Below 1, or few runs would seem all noise.
         leverage=np.minimum((left**2).sum(1), 0.9),
     )
-
-
-def _given_distances(runs: ProxyRuns, domain_distances: ArrayLike) -> tuple[Distances, ...]:
-    """Return the distance to each target as the mean of the domains' distances."""
-    targets = len(runs.targets)
-    domains = len(runs.domains)
-    far = np.asarray(domain_distances, np.float64)
-    if far.shape not in ((domains,), (targets, domains)) or not np.isfinite(far).all():
-        raise InvalidValue(
-            name="domain_distances",
-            value=far.shape,
-            expected=f"({domains},) or ({targets}, {domains}) numbers",
-            got=f"shape {far.shape}",
-        )
-    distances = [Distances(row[None], np.zeros(1)) for row in np.atleast_2d(far)]
-    return tuple(distances * targets if far.ndim == 1 else distances)
-
-
-def _by_name(what: str, names: tuple[str, ...], given: Any) -> list[Any]:
-    """Return the arrays in the order of the names."""
-    if isinstance(given, Mapping):
-        if absent := [name for name in names if name not in given]:
-            raise ReweightvizError(f"{what} lacks {listed(absent)}; it has {listed(given)}.")
-        return [given[name] for name in names]
-    if len(given) != len(names):
-        raise ReweightvizError(
-            f"{what} must hold an array for each of {len(names)}, as a mapping or in their order; "
-            f"got {len(given)}."
-        )
-    return list(given)

@@ -1,4 +1,4 @@
-"""RegMix: a regressor from weights to losses, boosted trees or least squares, and the best of many simulated mixtures.
+"""RegMix: a regressor from weights to losses, and the best of many simulated mixtures.
 
 Qian Liu, Xiaosen Zheng, Niklas Muennighoff, Guangtao Zeng, Longxu Dou, Tianyu Pang, Jing Jiang and
 Min Lin, "RegMix: Data Mixture as Regression for Language Model Pre-training", ICLR 2025,
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import UnknownName, UnmetNeed
 from reweightviz.core.types import Array
@@ -28,7 +28,7 @@ from reweightviz.laws._diagnostics import (
 )
 from reweightviz.laws._ensemble_law import EnsembleLaw
 from reweightviz.laws._regressors import LinearRegressor, Regressor, fit_trees
-from reweightviz.laws._runs import check_runs
+from reweightviz.laws._runs import ProxyRuns, check_runs
 
 STEP = 0.05
 """Learning rate of the models that leave runs out, where the law's is smaller.
@@ -141,34 +141,31 @@ class RegMix:
             needed=len(domains) + 1 if linear else 6,
             parametric=linear,
         )
+        model = self._fit_models([(runs.mixtures, runs.losses)])[0]
+        predicted = model.predict(runs.mixtures)
+        whole = (runs.domains, runs.targets, runs.lower_is_better, model)
+        if not self.folds:
+            diagnostics = measure_fit(runs.losses, predicted, [False] * len(runs.targets))
+            residuals = np.empty((0, len(runs.targets)))
+            return EnsembleLaw(*whole, (), residuals, np.empty(0, np.int64), diagnostics)
+        fold = assign_folds(runs.mixtures, self.folds, self.seed)
+        models, residuals = self._leave_out(runs, fold)
+        held_out = measure_held_out(runs.losses, runs.losses - residuals)
+        diagnostics = measure_fit(runs.losses, predicted, explains_nothing(held_out)) | held_out
+        return EnsembleLaw(*whole, models, residuals, fold, diagnostics)
+
+    def _leave_out(
+        self, runs: ProxyRuns, fold: NDArray[np.int64]
+    ) -> tuple[tuple[Regressor, ...], Array]:
+        """Return a model without each part of the runs, and residuals (R, M) of those left out."""
         w, y = runs.mixtures, runs.losses
-        model = self._fit_models([(w, y)])[0]
-        folds: Sequence[Regressor] = ()
-        fold = np.empty(0, np.int64)
-        residuals = np.empty((0, len(runs.targets)))
-        degenerate = [False] * len(runs.targets)
-        held_out = {}
-        if self.folds:
-            fold = assign_folds(w, self.folds, self.seed)
-            seen = [fold != part for part in range(fold.max() + 1)]
-            tables = [(w[rows], y[rows]) for rows in seen]
-            folds = self._fit_models(tables, max(1, int(STEP / self.rate)))
-            residuals = np.empty_like(y)
-            for rows, unseeing in zip(seen, folds, strict=True):
-                residuals[~rows] = y[~rows] - unseeing.predict(w[~rows])
-            held_out = measure_held_out(y, y - residuals)
-            degenerate = explains_nothing(held_out)
-        diagnostics = measure_fit(y, model.predict(w), degenerate)
-        return EnsembleLaw(
-            runs.domains,
-            runs.targets,
-            runs.lower_is_better,
-            model,
-            tuple(folds),
-            residuals,
-            fold,
-            diagnostics | held_out,
-        )
+        kept = [fold != part for part in range(fold.max() + 1)]
+        tables = [(w[rows], y[rows]) for rows in kept]
+        models = self._fit_models(tables, max(1, int(STEP / self.rate)))
+        residuals = np.empty_like(y)
+        for rows, unseeing in zip(kept, models, strict=True):
+            residuals[~rows] = y[~rows] - unseeing.predict(w[~rows])
+        return tuple(models), residuals
 
     def _fit_models(
         self, tables: list[tuple[Array, Array]], stride: int = 1

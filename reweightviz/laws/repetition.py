@@ -32,12 +32,12 @@ WASTED = "(repeated)"
 
 @dataclass(frozen=True)
 class Repeated:
-    """Fit a law over effective weights: of a domain's tokens only what they are worth beyond its ``available`` ones counts.
+    """Fit a law to effective weights: repeated tokens count only what they are worth.
 
-    A law that takes run_tokens is given the number of effective tokens, and their shares. Any
-    other gets one domain more, the share of the tokens that repetition wasted, if the runs waste
-    enough to learn from; if not, it is fitted to the shares alone, and nothing of what fewer
-    effective tokens cost.
+    A token is repeated beyond the ``available`` ones of its domain. A law that takes run_tokens is
+    given the number of effective tokens, and their shares. Any other gets one domain more, the
+    share of the tokens that repetition wasted, if the runs waste enough to learn from; if not, it
+    is fitted to the shares alone, and nothing of what fewer effective tokens cost.
 
     Args:
         law: settings of the law over the effective weights.
@@ -120,22 +120,17 @@ class Repeated:
         one_length = len(np.unique(tokens)) == 1
         wanted = needs(self.law.fit)
         over_tokens = "run_tokens" in wanted and not one_length
+        signals = {"lower_is_better": lower_is_better, "size": size}
+        if over_tokens:
+            signals["run_tokens"] = effective.tokens
+        # A law over tokens learns what the wasted ones cost from how few are left.
         wasteful = not over_tokens and float(effective.wasted.max()) > LEAST_WASTED
-        signals = {
-            "lower_is_better": lower_is_better,
-            "run_tokens": effective.tokens if over_tokens else None,
-            "size": size,
-        }
         law = self.law.fit(
             domains=(*names, WASTED) if wasteful else names,
             targets=targets,
             losses=runs.losses,
             mixtures=effective.mixtures(wasteful),
-            **{
-                name: value
-                for name, value in signals.items()
-                if value is not None and name in wanted
-            },
+            **{name: signals[name] for name in signals.keys() & wanted.keys()},
         )
         held = {}
         if one_length:

@@ -1,4 +1,4 @@
-"""Scaling laws for optimal data mixtures: one law over the weights, the model's size and the training tokens.
+"""Scaling laws for optimal data mixtures: one law over weights, model size and training tokens.
 
 Mustafa Shukor, Louis Bethune, Dan Busbridge, David Grangier, Enrico Fini, Alaaeldin El-Nouby and
 Pierre Ablin, "Scaling Laws for Optimal Data Mixtures", 2025, https://arxiv.org/abs/2507.09404.
@@ -16,25 +16,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnmetNeed
 from reweightviz.laws._curve_fit import fit_curve_law
 from reweightviz.laws._curve_law import CurveLaw
-from reweightviz.laws._inputs import Inputs, check_given
+from reweightviz.laws._inputs import Inputs, check_given, varies
 from reweightviz.laws._runs import check_runs
 from reweightviz.laws._scaling_curve import SCALES, ScalingForm
 
 
 @dataclass(frozen=True)
 class ScalingMixtures:
-    """Fit one law over weights h, size N and tokens D: ``E + 1 / sum_i C_i h_i^gamma_i + A / N^alpha + B / D^beta``.
+    """Fit ``E + 1 / sum_i C_i h_i^gamma_i + A / N^alpha + B / D^beta`` to weights, size, tokens.
 
-    Additive: A and B are numbers, so the law is convex and the best mixture the same at every size
-    and length. Joint: they depend on the weights, ``(sum_i CA_i h_i)^gammaA`` and ``(sum_i CB_i
-    h_i)^gammaB``, and so does the best mixture on N and D. The law takes ``size`` and ``run_tokens`` wherever the runs differ
-    in them.
+    The h_i are the weights, N is the model's size and D the training tokens. Additive: A and B are
+    numbers, so the law is convex and the best mixture the same at every size and length. Joint:
+    they depend on the weights, ``(sum_i CA_i h_i)^gammaA`` and ``(sum_i CB_i h_i)^gammaB``, and so
+    does the best mixture on N and D. The law takes ``size`` and ``run_tokens`` wherever the runs
+    differ in them.
 
     Runs that are checkpoints of one training are not independent; the intervals take them as if
     they were.
@@ -106,7 +106,7 @@ class ScalingMixtures:
         scales = {
             name: values
             for name, values in zip(SCALES, (size, run_tokens), strict=True)
-            if values is not None and _varies(values)
+            if values is not None and varies(values)
         }
         form = ScalingForm(self.joint, tuple(scales))
         runs = check_runs(
@@ -122,7 +122,7 @@ class ScalingMixtures:
             name: check_given("ScalingMixtures", name, values, runs.mixtures.shape)
             for name, values in scales.items()
         }
-        inputs = Inputs(runs.mixtures, given, form.fixed(given, runs.losses))
+        inputs = Inputs(runs.mixtures, given, form.constants(given, runs.losses))
         return fit_curve_law(
             form.kind,
             runs,
@@ -132,7 +132,3 @@ class ScalingMixtures:
             draws=self.draws,
             seed=self.seed,
         )
-
-
-def _varies(values: ArrayLike) -> bool:
-    return len(np.unique(np.asarray(values, np.float64))) > 1

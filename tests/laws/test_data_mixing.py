@@ -212,8 +212,8 @@ def test_nested_laws_over_tokens_alone_and_with_noise():
             r"2 different run_tokens .*DataMixing\(to_tokens=...\)",
         ),
         (DataMixing(), {"size": [1e9, 2e9] * 20}, r"2 different sizes .*DataMixing\(to_size=...\)"),
-        (DataMixing(to_tokens=1e10), {}, "run_tokens must say how long"),
-        (DataMixing(to_size=1e10), {}, "size must say how many parameters"),
+        (DataMixing(to_tokens=1e10), {}, "run_tokens must hold how long"),
+        (DataMixing(to_size=1e10), {}, "size must hold how many parameters"),
         (
             DataMixing(to_tokens=1e10),
             {"run_tokens": [1e9] * 40},

@@ -177,7 +177,7 @@ def test_intervals_of_few_runs_are_wide_enough(count):
 
 def test_hardly_any_runs_are_warned_of():
     with pytest.warns(
-        ReweightvizWarning, match=r"knows 3 domains and has 6 runs: with fewer than 7"
+        ReweightvizWarning, match=r"is over 3 domains and has 6 runs: with fewer than 7"
     ):
         GaussianProcess().fit(**runs(6))
     GaussianProcess(draws=0).fit(**runs(6))
