@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,18 @@ import pyarrow.compute
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core import store
+from reweightviz.core.columns import (
+    Column,
+    as_column,
+    as_strings,
+    check_complete,
+    digest,
+    is_matrix,
+    take_rows,
+    to_arrow,
+)
 from reweightviz.core.errors import (
     DuplicateName,
-    InvalidValue,
     MissingColumn,
     ReweightvizError,
     UnknownName,
@@ -29,11 +38,17 @@ from reweightviz.core.errors import (
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
-from reweightviz.core.types import COLUMNS, kind_of
+from reweightviz.core.types import kind_of
 
-Column: TypeAlias = Any  # NDArray or pa.ChunkedArray; pyarrow ships no types
-STRINGS = ("id", "text", "domain")
 FORMER = re.compile(r"former_domain:([0-9]+)")
+VERBS = {
+    "embedding": "rv.embed",
+    "xy": "rv.project",
+    "cluster": "rv.cluster",
+    "loss": "rv.losses",
+    "score": "rv.score",
+}
+"""Kind of a column to the verb that makes it."""
 
 
 class Corpus:
@@ -41,7 +56,7 @@ class Corpus:
 
     Args:
         columns: name to (N, ...) values, or to a function that loads them when they are first
-            asked for. Names are kinds from :data:`reweightviz.core.types.COLUMNS`, with a label
+            needed. Names are kinds from :data:`reweightviz.core.types.COLUMNS`, with a label
             after a colon where there are several of a kind (``loss:proxy``); ``package`` and other
             names of the caller's stay text.
         domains: order of the domains (K,); order of first appearance when not given.
@@ -71,31 +86,28 @@ class Corpus:
         self.meta: dict[str, Any] = dict(meta or {})
         self._fetch_text = fetch_text
         self._digests: dict[str, bytes] = {}
-        encoded = (
-            _whole("domain", _strings(self._resolved("domain")))
-            .dictionary_encode()
-            .combine_chunks()
-        )
-        encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
+        strings = as_strings(self._load("domain"))
+        check_complete("domain", strings)
+        encoded = strings.dictionary_encode().combine_chunks()
+        if isinstance(encoded, pa.ChunkedArray):
+            encoded = encoded.chunk(0)
         if not len(encoded):
             raise UnmetNeed(
                 name="a Corpus", value=None, expected="at least one document", got="none"
             )
         present = encoded.dictionary.to_pylist()
-        self.domains: tuple[str, ...] = tuple(domains) if domains is not None else tuple(present)
+        self.domains: tuple[str, ...] = tuple(present if domains is None else domains)
         strangers = set(present) - set(self.domains)
         if strangers:
             raise UnknownName(
                 kind="domain of this corpus", name=min(map(str, strangers)), known=self.domains
             )
-        order = {name: code for code, name in enumerate(self.domains)}
-        recode = np.array([order[name] for name in present], np.int32)
-        self.domain_codes: NDArray[np.int32] = recode[
-            encoded.indices.to_numpy(zero_copy_only=False)
-        ]
+        code_of = {name: code for code, name in enumerate(self.domains)}
+        codes = np.array([code_of[name] for name in present], np.int32)
+        self.domain_codes: NDArray[np.int32] = codes[encoded.indices.to_numpy(zero_copy_only=False)]
         for name, value in self._columns.items():
             if not callable(value):
-                self._columns[name] = self._checked(name, value)
+                self._columns[name] = as_column(name, value, len(self))
 
     # ---- columns
 
@@ -106,7 +118,8 @@ class Corpus:
         return name in self._columns or name == "tokens"
 
     def __repr__(self) -> str:
-        return f"Corpus({len(self):,} documents, {len(self.domains)} domains, columns: {', '.join(self.columns)})"
+        counts = f"{len(self):,} documents, {len(self.domains)} domains"
+        return f"Corpus({counts}, columns: {', '.join(self.columns)})"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -117,38 +130,30 @@ class Corpus:
         if name == "tokens":
             return self.tokens
         if name not in self._columns:
+            verb = VERBS.get(kind_of(name))
             raise MissingColumn(
-                column=name, available=self._columns, who="this call", hint=_verb_for(name)
+                column=name,
+                available=self._columns,
+                who="this call",
+                hint=f"{verb}(corpus) makes it." if verb else "",
             )
-        return self._resolved(name)
+        return self._load(name)
 
-    def _resolved(self, name: str) -> Any:
+    def _load(self, name: str) -> Column:
+        """Return a column, reading it now if it was only promised."""
         value = self._columns[name]
         if callable(value):
-            value = self._columns[name] = (
-                self._checked(name, value()) if name != "domain" else value()
-            )
+            value = value()
+            # The domains give the corpus its length, against which all others are checked.
+            if name != "domain":
+                value = as_column(name, value, len(self))
+            self._columns[name] = value
         return value
-
-    def _checked(self, name: str, value: ArrayLike) -> Column:
-        column: Column = (
-            _strings(value) if name in STRINGS or _is_text(value) else np.asarray(value).view()
-        )
-        if len(column) != len(self):
-            raise ReweightvizError(
-                f"column {name!r} must have a row a document, {len(self)}; got {len(column)}."
-            )
-        if isinstance(column, np.ndarray):
-            shape = COLUMNS[kind_of(name)].shape if kind_of(name) in COLUMNS else "(N,)"
-            if column.ndim != shape.count(",") + (not shape.endswith(",)")):
-                raise InvalidValue(name=f"column {name!r}", value=column.shape, expected=shape)
-            column.setflags(write=False)  # of the view; the caller's own array stays as it is
-        return _whole(name, column)
 
     def with_column(
         self, name: str, values: ArrayLike | Callable[[], ArrayLike], **meta: Any
     ) -> Corpus:
-        """A corpus with one column more (or replaced); nothing of this one is copied."""
+        """Return a corpus with one column more (or replaced); nothing of this one is copied."""
         more = Corpus(
             self._columns | {name: values},
             domains=self.domains,
@@ -160,10 +165,10 @@ class Corpus:
         return more
 
     def take(self, rows: ArrayLike) -> Corpus:
-        """The documents ``rows`` (indices or a boolean mask), with every column."""
+        """Return the documents ``rows`` (indices or a boolean mask), with every column."""
         picked = np.asarray(rows)
         picked = np.flatnonzero(picked) if picked.dtype == bool else picked.astype(np.int64)
-        columns = {name: _picked(self[name], picked) for name in self._columns}
+        columns = {name: take_rows(self[name], picked) for name in self._columns}
         return Corpus(columns, domains=self.domains, tokenizer=self.tokenizer, meta=self.meta)
 
     def only(self, kind: str, who: str) -> str:
@@ -189,21 +194,21 @@ class Corpus:
 
     @cached_property
     def tokens(self) -> NDArray[np.int64]:
-        """Length of every document (N,); UTF-8 bytes when no tokens column is there."""
+        """Length of every document (N,); its UTF-8 bytes without a column of tokens."""
         if "tokens" in self._columns:
-            return np.asarray(self._resolved("tokens"), np.int64)
+            return np.asarray(self._load("tokens"), np.int64)
         lengths = pa.compute.binary_length(self["text"])
         return np.asarray(lengths.to_numpy(), np.int64)
 
     @cached_property
     def ids(self) -> NDArray[np.object_]:
-        """The documents' ids (N,); their row numbers as text when no id column is there."""
+        """Ids of the documents (N,); their row numbers as text without a column of ids."""
         if "id" in self._columns:
             return np.asarray(self["id"].to_numpy(), object)
         return np.array([str(row) for row in range(len(self))], object)
 
     def rows(self, ids: Sequence[str]) -> NDArray[np.int64]:
-        """Rows of the documents with these ids."""
+        """Return the rows of the documents with these ids."""
         known = pd.Index(self.ids)
         if not known.is_unique:
             raise DuplicateName(kind="id", names=known[known.duplicated()][:1], where="a corpus")
@@ -215,7 +220,7 @@ class Corpus:
         return np.asarray(index, np.int64)
 
     def text(self, rows: Sequence[int] | NDArray[np.int64]) -> list[str]:
-        """The texts of a few documents."""
+        """Return the texts of a few documents."""
         if self._fetch_text is not None and callable(self._columns["text"]):
             return self._fetch_text(rows)
         return [str(value) for value in self["text"].take(pa.array(rows, pa.int64())).to_pylist()]
@@ -241,65 +246,38 @@ class Corpus:
 
     # ---- where domains came from
 
-    def with_domain(self, rows: NDArray[np.int64], name: str) -> Corpus:
-        """Return a corpus whose documents ``rows`` are the domain ``name``.
-
-        Every document remembers its former domain.
-
-        Raises:
-            ReweightvizError: other documents lay in a domain of that name before.
-        """
-        once = np.zeros(len(self), bool)
-        for column in self._former:
-            once |= np.asarray(self[column].to_numpy() == name)
-        if once.any() and not once[rows].all():
-            raise ReweightvizError(
-                f"other documents lay in a domain {name!r} before; give the new one another name."
-            )
-        domain = np.array(self.domains, object)[self.domain_codes]
-        held = set(domain)
-        domain[rows] = name
-        emptied = held - set(domain)
-        kept = [known for known in self.domains if known not in emptied]
-        before = {f"former_domain:{len(self._former) + 1}": self["domain"]}
-        columns = {column: self[column] for column in self.columns}
-        return Corpus(
-            columns | before | {"domain": domain},
-            domains=[*kept, name],
-            tokenizer=self.tokenizer,
-            meta=self.meta,
-        )
-
     @property
-    def _former(self) -> list[str]:
-        """Columns of the former domains, the latest first."""
-        numbers = sorted(int(found[1]) for found in map(FORMER.fullmatch, self._columns) if found)
-        return [f"former_domain:{number}" for number in reversed(numbers)]
+    def former_domains(self) -> tuple[str, ...]:
+        """Columns of the domains before each split, the latest first."""
+        found = filter(None, map(FORMER.fullmatch, self._columns))
+        numbers = sorted((int(match[1]) for match in found), reverse=True)
+        return tuple(f"former_domain:{number}" for number in numbers)
 
     @cached_property
     def lineage(self) -> Lineage:
-        """Where each domain's tokens lay before the splits."""
-        if not self._former:
+        """The domains in which each domain's tokens lay before the splits."""
+        if not self.former_domains:
             return Lineage()
         now = np.array(self.domains, object)[self.domain_codes]
-        before = [self[name].to_numpy() for name in self._former]
+        before = [self[name].to_numpy() for name in self.former_domains]
         return Lineage.of_documents([now, *before], np.asarray(self.tokens, np.float64))
 
     # ---- out
 
     def digest(self, *columns: str) -> str:
-        """A short hash of the named columns' content; the same data gives the same digest."""
+        """Return a short hash of the named columns' content, the same for the same data."""
         total = hashlib.blake2b(digest_size=12)
         for name in columns:
             total.update(self._digest_of(name))
         return total.hexdigest()
 
     def _digest_of(self, name: str) -> bytes:
-        """Text is hashed once, for Arrow is immutable; numbers each time, for the array behind them is the caller's."""
         if name in self._digests:
             return self._digests[name]
         column = self[name]
-        found = _digest(column)
+        found = digest(column)
+        # Text is hashed once, for Arrow is immutable; numbers each time, for the array behind a
+        # column is the caller's, who may write to it.
         if isinstance(column, pa.ChunkedArray):
             self._digests[name] = found
         return found
@@ -313,17 +291,13 @@ class Corpus:
         return store.has_same_documents(self, path)
 
     def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """An Arrow table; matrices become fixed-size lists."""
+        """Return an Arrow table; matrices become fixed-size lists."""
         names = list(columns or self._columns)
-        return pa.table({name: _arrow(self[name]) for name in names})
+        return pa.table({name: to_arrow(self[name]) for name in names})
 
     def to_pandas(self) -> pd.DataFrame:
-        """A data frame of the one-dimensional columns."""
-        flat = [
-            name
-            for name in self._columns
-            if isinstance(self[name], pa.ChunkedArray) or self[name].ndim == 1
-        ]
+        """Return a data frame of the one-dimensional columns."""
+        flat = [name for name in self._columns if not is_matrix(self[name])]
         return self.to_arrow(flat).to_pandas()
 
 
@@ -340,78 +314,3 @@ def open_corpus(path: str | os.PathLike[str]) -> Corpus:
         meta=stored.meta,
         fetch_text=stored.fetch_text,
     )
-
-
-def _strings(values: Any) -> pa.ChunkedArray:
-    if isinstance(values, pa.ChunkedArray) and values.type == pa.large_string():
-        return values
-    array = (
-        values
-        if isinstance(values, pa.Array | pa.ChunkedArray)
-        else pa.array(values, from_pandas=True)
-    )
-    array = array.cast(pa.large_string())
-    return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
-
-
-def _whole(name: str, column: Column) -> Column:
-    """The column, when no document lacks its id, text, domain or length."""
-    if name in STRINGS and column.null_count:
-        raise ReweightvizError(
-            f"every document needs its {name}; {column.null_count} of {len(column)} rows "
-            "have none: "
-            "drop or fill them."
-        )
-    if name == "tokens":
-        numbers = isinstance(column, np.ndarray) and column.dtype.kind in "iuf"
-        bad = ~(np.isfinite(column) & (column >= 0)) if numbers else np.ones(len(column), bool)
-        if bad.any():
-            raise InvalidValue(
-                name=f"row {int(np.argmax(bad))} of column 'tokens'",
-                value=column[int(np.argmax(bad))],
-                expected="a number >= 0",
-                got=str(column[int(np.argmax(bad))]),
-            )
-    return column
-
-
-def _is_text(values: Any) -> bool:
-    if isinstance(values, pa.Array | pa.ChunkedArray):
-        return bool(pa.types.is_string(values.type) or pa.types.is_large_string(values.type))
-    return np.asarray(values).dtype.kind in "OUS"
-
-
-def _picked(column: Column, rows: NDArray[np.int64]) -> Column:
-    return column.take(pa.array(rows)) if isinstance(column, pa.ChunkedArray) else column[rows]
-
-
-def _arrow(column: Column) -> pa.Array | pa.ChunkedArray:
-    if isinstance(column, pa.ChunkedArray) or column.ndim == 1:
-        return column if isinstance(column, pa.ChunkedArray) else pa.array(column)
-    return pa.FixedSizeListArray.from_arrays(
-        pa.array(np.ascontiguousarray(column).reshape(-1)), column.shape[1]
-    )
-
-
-def _digest(column: Column) -> bytes:
-    total = hashlib.blake2b(digest_size=16)
-    if isinstance(column, np.ndarray):
-        total.update(repr((column.dtype.str, column.shape)).encode())
-        total.update(np.ascontiguousarray(column).data)
-        return total.digest()
-    for value in column.to_pylist():
-        data = str(value).encode("utf-8", "surrogatepass")
-        total.update(len(data).to_bytes(8, "little") + data)
-    return total.digest()
-
-
-def _verb_for(name: str) -> str:
-    verbs = {
-        "embedding": "rv.embed",
-        "xy": "rv.project",
-        "cluster": "rv.cluster",
-        "loss": "rv.losses",
-        "score": "rv.score",
-    }
-    verb = verbs.get(kind_of(name))
-    return f"{verb}(corpus) makes it." if verb else ""

@@ -143,6 +143,19 @@ class FollowedRun(Protocol):
     def poll(self) -> bool: ...
 
 
+class Columns(Protocol):
+    """What a store needs of a corpus to write it."""
+
+    domains: tuple[str, ...]
+    tokenizer: str
+    meta: dict[str, Any]
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+    def digest(self, *columns: str) -> str: ...
+    def to_arrow(self, columns: Sequence[str] | None = None) -> Any: ...
+
+
 @dataclass(frozen=True, eq=False)
 class BrowserForm:
     """A law that a browser evaluates by itself: a JSON header and little-endian float32 numbers.

@@ -1,4 +1,4 @@
-"""Columns on disk, as a Lance dataset: a new column rewrites nothing else, a text is read by row."""
+"""Columns on disk, as a Lance dataset: a new one rewrites nothing else, a text is read by row."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,7 @@ from reweightviz.core.errors import (
 )
 from reweightviz.core.files import inside_folder
 from reweightviz.core.jsonable import to_jsonable
+from reweightviz.core.protocols import Columns
 
 if TYPE_CHECKING:
     from lance import LanceDataset
@@ -30,19 +31,6 @@ if TYPE_CHECKING:
 KEY = "reweightviz"
 DOCUMENT = ("id", "text", "domain", "tokens")
 """The columns that make a document; all others are derived from them."""
-
-
-class Columns(Protocol):
-    """What is written: a corpus, of which this file needs no more."""
-
-    domains: tuple[str, ...]
-    tokenizer: str
-    meta: dict[str, Any]
-
-    @property
-    def columns(self) -> tuple[str, ...]: ...
-    def digest(self, *columns: str) -> str: ...
-    def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table: ...
 
 
 class Stored(NamedTuple):
@@ -200,7 +188,7 @@ def _as_text(key: bytes | str) -> str:
 
 
 def _field(name: str) -> str:
-    """Return the name of a column inside Lance, which gives dots and backticks a meaning of its own.
+    """Return the name of a column inside Lance, to which dots and backticks mean something.
 
     >>> _field("loss:v1.5")
     'loss:v1%2E5'

@@ -20,14 +20,28 @@ def split_domain(
 
     The corpus remembers where they lay, so that a law of the former domains still predicts: the
     new domain's weight counts as its parents', by the tokens that came from each.
+
+    Raises:
+        ReweightvizError: there is such a domain, or other documents lay in one of that name
+            before; the selection is empty, or names rows that are not there.
     """
-    rows = selection.rows if isinstance(selection, Selection) else np.asarray(selection)
+    rows = np.asarray(getattr(selection, "rows", selection))
     if rows.dtype == bool:
         rows = np.flatnonzero(rows)
-    if name in corpus.domains:
-        raise ReweightvizError(
-            f"there is a domain {name!r} already; give the new one another name."
-        )
+    _check_rows(corpus, rows)
+    _check_name(corpus, rows, name)
+    domain = np.array(corpus.domains, object)[corpus.domain_codes]
+    before = set(domain)
+    domain[rows] = name
+    emptied = before - set(domain)
+    stay = [known for known in corpus.domains if known not in emptied]
+    columns = {column: corpus[column] for column in corpus.columns}
+    columns[f"former_domain:{len(corpus.former_domains) + 1}"] = corpus["domain"]
+    columns["domain"] = domain
+    return Corpus(columns, domains=[*stay, name], tokenizer=corpus.tokenizer, meta=corpus.meta)
+
+
+def _check_rows(corpus: Corpus, rows: NDArray[Any]) -> None:
     if not len(rows):
         raise ReweightvizError("the selection is empty; lasso some documents first.")
     if rows.min() < 0 or rows.max() >= len(corpus):
@@ -37,4 +51,18 @@ def split_domain(
             expected=f"between 0 and {len(corpus) - 1}",
             got=f"{rows.min()} to {rows.max()}",
         )
-    return corpus.with_domain(rows, name)
+
+
+def _check_name(corpus: Corpus, rows: NDArray[Any], name: str) -> None:
+    if name in corpus.domains:
+        raise ReweightvizError(
+            f"there is a domain {name!r} already; give the new one another name."
+        )
+    # A name means one set of documents through all splits, or the lineage would mix two.
+    were_there = np.zeros(len(corpus), bool)
+    for column in corpus.former_domains:
+        were_there |= np.asarray(corpus[column].to_numpy() == name)
+    if were_there.any() and not were_there[rows].all():
+        raise ReweightvizError(
+            f"other documents lay in a domain {name!r} before; give the new one another name."
+        )
