@@ -26,7 +26,8 @@ import torch
 import reweightviz as rv
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.core.mixture import Mixture, temperature_weights
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.temperature import temperature_weights
 from reweightviz.models.byte_transformer import ModelConfig
 from reweightviz.readers.demo import corpus as demo
 from reweightviz.training import ProxyData, TrainConfig, train

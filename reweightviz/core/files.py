@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from reweightviz.core.errors import UnwritableFile
 
@@ -13,22 +15,34 @@ from reweightviz.core.errors import UnwritableFile
 def write_atomically(
     path: str | os.PathLike[str], content: str | bytes, *, overwrite: bool = True
 ) -> Path:
-    """Write beside the target, then rename: a reader never sees half a file, a failure loses nothing."""
+    """Write beside the target, then rename.
+
+    A reader never sees half a file, and a failure loses nothing.
+    """
     target = Path(path)
     write_all({target: content}, overwrite=overwrite)
     return target
 
 
-def write_all(files: Mapping[Path, str | bytes], *, overwrite: bool = True) -> None:
-    """Write several files beside their targets, then rename them: where one cannot be written, none is replaced.
+def write_json(
+    path: str | os.PathLike[str], record: Mapping[str, Any], *, overwrite: bool = True
+) -> Path:
+    """Write a record as JSON for people to read too, whole or not at all."""
+    text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+    return write_atomically(path, text, overwrite=overwrite)
 
-    A link stays a link; what it points to is replaced.
+
+def write_all(files: Mapping[Path, str | bytes], *, overwrite: bool = True) -> None:
+    """Write several files beside their targets, then rename them.
+
+    Where one cannot be written, none is replaced. A link stays a link; its target is replaced.
     """
     drafts: dict[Path, Path] = {}
     try:
         for given, content in files.items():
             path = given.resolve() if given.is_symlink() else given
-            drafts[path] = _beside(path, content, overwrite=overwrite)
+            _check_target(path, overwrite=overwrite)
+            drafts[path] = _write_draft(path, content)
         for path, draft in drafts.items():
             try:
                 draft.replace(path)
@@ -39,35 +53,47 @@ def write_all(files: Mapping[Path, str | bytes], *, overwrite: bool = True) -> N
             draft.unlink(missing_ok=True)
 
 
-def _beside(path: Path, content: str | bytes, *, overwrite: bool) -> Path:
-    target = inside_folder(path)
-    if target.is_dir():
-        raise UnwritableFile(path=target, reason="it is a folder; name a file")
-    if target.exists() and not overwrite:
+def _check_target(path: Path, *, overwrite: bool) -> None:
+    inside_folder(path)
+    if path.is_dir():
+        raise UnwritableFile(path=path, reason="it is a folder; name a file")
+    if path.exists() and not overwrite:
         raise UnwritableFile(
-            path=target, reason="it exists already; pass overwrite=True to replace it"
+            path=path, reason="it exists already; pass overwrite=True to replace it"
         )
-    if target.exists() and not target.stat().st_mode & 0o222:
-        raise UnwritableFile(path=target, reason="it is read-only")
-    data = _encoded(content, target) if isinstance(content, str) else content
+    # To rename over it needs a writable folder only, but its owner has protected it.
+    if path.exists() and not path.stat().st_mode & 0o222:
+        raise UnwritableFile(path=path, reason="it is read-only")
+
+
+def _write_draft(path: Path, content: str | bytes) -> Path:
+    """Write the content into a new file beside the target, with the target's permissions."""
+    data = _encode(content, path) if isinstance(content, str) else content
     try:
-        handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-            Path(draft).chmod(
-                target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-            )
+            Path(draft).chmod(_permissions(path))
         except BaseException:
             Path(draft).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise UnwritableFile(path=target, reason=error.strerror or error) from error
+        raise UnwritableFile(path=path, reason=error.strerror or error) from error
     return Path(draft)
 
 
+def _permissions(path: Path) -> int:
+    """Return those of a file that is there, or those of any new one."""
+    if path.exists():
+        return path.stat().st_mode & 0o777
+    mask = os.umask(0)  # it can only be read by setting it
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
 def inside_folder(path: str | os.PathLike[str]) -> Path:
-    """The path, when the folder it lies in exists: a mistyped path makes no folders."""
+    """Return the path if its folder exists: a mistyped path makes no folders."""
     target = Path(path)
     if not target.parent.is_dir():
         raise UnwritableFile(
@@ -76,7 +102,7 @@ def inside_folder(path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _encoded(content: str, target: Path) -> bytes:
+def _encode(content: str, target: Path) -> bytes:
     try:
         return content.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -85,9 +111,3 @@ def _encoded(content: str, target: Path) -> bytes:
             reason=f"{content[error.start]!r} is half a character, which UTF-8 does not "
             "hold; rename what it stands in",
         ) from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

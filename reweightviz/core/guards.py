@@ -1,4 +1,4 @@
-"""Guards: what a change of a live mixture must keep to."""
+"""Guards: limits on the changes of a live mixture."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reweightviz.core.errors import InvalidValue, ReweightvizError, WrongDomains, listed
+from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.mixture import Mixture
 
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
+"""A weight that differs by less was written with fewer digits, not changed."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,7 @@ class Guards:
 
     def __post_init__(self) -> None:
         try:
-            bounds = {
-                str(domain): (float(low), float(high))
-                for domain, (low, high) in self.bounds.items()
-            }
+            bounds = {str(d): (float(low), float(high)) for d, (low, high) in self.bounds.items()}
             change = float(self.max_change)
         except (TypeError, ValueError, AttributeError) as error:
             raise InvalidValue(
@@ -52,9 +51,9 @@ class Guards:
                 got=f"bounds={self.bounds!r:.60}, max_change={self.max_change!r:.20}",
             ) from error
         wrong = [
-            f"{domain!r} {pair}"
-            for domain, pair in bounds.items()
-            if not 0 <= pair[0] <= pair[1] <= 1
+            f"{domain!r} {(low, high)}"
+            for domain, (low, high) in bounds.items()
+            if not 0 <= low <= high <= 1
         ]
         if wrong:
             raise InvalidValue(
@@ -69,18 +68,29 @@ class Guards:
                 value=self.max_change,
                 expected="a share of the tokens, above 0 and at most 1 (1 is no limit)",
             )
-        locked = self.locked if isinstance(self.locked, bool) else names(self.locked)
-        for name, value in (("bounds", bounds), ("max_change", change), ("locked", locked)):
-            object.__setattr__(self, name, value)
+        object.__setattr__(self, "bounds", bounds)
+        object.__setattr__(self, "max_change", change)
+        object.__setattr__(self, "locked", _parse_locked(self.locked))
+
+    @classmethod
+    def of(
+        cls,
+        bounds: Mapping[str, tuple[float, float]],
+        max_change: float,
+        locked: bool | Iterable[str],
+    ) -> Guards:
+        """Return guards whose locked domains come in any order and kind of list."""
+        return cls(bounds, max_change, _parse_locked(locked))
+
+    @property
+    def locked_domains(self) -> tuple[str, ...]:
+        """The domains that are locked by name; none where all are."""
+        return () if isinstance(self.locked, bool) else self.locked
 
     def check_domains(self, domains: Iterable[str]) -> None:
         """Refuse guards for domains that there are not."""
         known = list(domains)
-        strange = [
-            d
-            for d in [*self.bounds, *(() if isinstance(self.locked, bool) else self.locked)]
-            if d not in known
-        ]
+        strange = [name for name in (*self.bounds, *self.locked_domains) if name not in known]
         if strange:
             raise WrongDomains(
                 who="the guards", asked=strange, other="the mixture", there=known, part=True
@@ -89,7 +99,7 @@ class Guards:
     def check_bounds(self, mixture: Mixture) -> None:
         """Refuse a mixture that is out of bounds."""
         for domain, (low, high) in self.bounds.items():
-            if not low - _ROUNDING <= mixture[domain] <= high + _ROUNDING:
+            if not low - ROUNDING <= mixture[domain] <= high + ROUNDING:
                 raise InvalidValue(
                     name=f"the weight of {domain[:60]!r}",
                     value=mixture[domain],
@@ -99,36 +109,34 @@ class Guards:
 
     def check_change(self, old: Mixture, new: Mixture) -> None:
         """Refuse a change that moves what is locked or leaves the bounds."""
-        fixed = tuple(old) if self.locked is True else self.locked or ()
-        moved = [domain for domain in fixed if abs(new[domain] - old[domain]) > _ROUNDING]
+        fixed = tuple(old) if self.locked is True else self.locked_domains
+        moved = [domain for domain in fixed if abs(new[domain] - old[domain]) > ROUNDING]
         if moved:
-            raise ReweightvizError(
-                f"{listed(moved)} {'are' if len(moved) > 1 else 'is'} locked; "
-                "guard(locked=...) unlocks."
-            )
+            verb = "are" if len(moved) > 1 else "is"
+            raise ReweightvizError(f"{listed(moved)} {verb} locked; guard(locked=...) unlocks.")
         self.check_bounds(new)
 
     def step(self, now: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The weights (K,) of the next training step on the straight way from now to the target."""
+        """Return the weights (K,) of the next training step, straight from now to the target."""
         way = target - now
         distance = float(np.abs(way).sum() / 2)
-        return (
-            target
-            if distance <= self.max_change * (1 + _ROUNDING)
-            else now + way * (self.max_change / distance)
-        )
+        # Without slack a rounding error would cost one more step, of next to no length.
+        if distance <= self.max_change * (1 + ROUNDING):
+            return target
+        return now + way * (self.max_change / distance)
 
     def record(self) -> dict[str, Any]:
-        """What JSON can hold; ``Guards(**record)`` is the way back."""
+        """Return what JSON can hold; ``Guards(**record)`` is the way back."""
         return {
-            "bounds": {d: list(pair) for d, pair in self.bounds.items()},
+            "bounds": {domain: list(pair) for domain, pair in self.bounds.items()},
             "max_change": self.max_change,
-            "locked": self.locked if isinstance(self.locked, bool) else list(self.locked),
+            "locked": to_jsonable(self.locked),
         }
 
 
-def names(locked: object) -> tuple[str, ...]:
-    """The locked domains, when it is a list of names."""
+def _parse_locked(locked: object) -> bool | tuple[str, ...]:
+    if isinstance(locked, bool):
+        return locked
     if isinstance(locked, str) or not isinstance(locked, Iterable):
         raise InvalidValue(name="locked", value=locked, expected="True, False or a list of domains")
     return tuple(str(name) for name in locked)

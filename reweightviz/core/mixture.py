@@ -1,9 +1,11 @@
-"""Mixture: how much of each domain. A weight is a share of training tokens."""
+"""Mixture: weights of the domains. A weight is a share of training tokens."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,9 @@ from reweightviz.core.errors import (
     WrongDomains,
     listed,
 )
-from reweightviz.core.files import write_atomically
+from reweightviz.core.files import write_json
 from reweightviz.core.jsonable import to_jsonable
+from reweightviz.core.temperature import temperature_weights
 from reweightviz.core.token_counts import parse_count
 
 SUM_TOLERANCE = 1e-6
@@ -31,10 +34,11 @@ FORMAT = "reweightviz.mixture/1"
 
 
 def effective_domains(weights: ArrayLike) -> NDArray[np.float64]:
-    """Return the effective number of domains of weights (..., K): exp of their entropy, between 1 and K.
+    """Return the effective number of domains of weights (..., K), between 1 and K.
 
-    A weight that is not known (NaN) counts as 0; where none is known the number is NaN. The same as
-    effectiveDomains in widgets/simplex.js; tests/golden/effective_domains.json holds both.
+    It is the exponential of their entropy. A weight that is not known (NaN) counts as 0; where
+    none is known the number is NaN. The same as effectiveDomains in widgets/simplex.js;
+    tests/golden/effective_domains.json holds both.
 
     >>> effective_domains([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]]).tolist()
     [2.0, 1.0]
@@ -43,30 +47,6 @@ def effective_domains(weights: ArrayLike) -> NDArray[np.float64]:
     share = np.where(given > 0, given, 0.0)
     entropy = -(share * np.log(np.where(share > 0, share, 1.0))).sum(-1)
     return np.asarray(np.where(np.isnan(given).all(-1), np.nan, np.exp(entropy)), np.float64)
-
-
-def temperature_weights(tokens: ArrayLike, exponent: float) -> NDArray[np.float64]:
-    """Weights (K,) proportional to ``tokens ** exponent``; empty domains get 0.
-
-    The exponent is 1/T of the temperature convention: 1 is natural, 0 is uniform over the domains
-    that hold anything.
-    """
-    n = np.asarray(tokens, np.float64)
-    if n.ndim != 1 or not n.size or not np.isfinite(n).all() or (n < 0).any() or not n.any():
-        raise InvalidValue(
-            name="tokens", value=n, expected="(K,) numbers >= 0, at least one above 0"
-        )
-    if not np.isfinite(exponent):
-        raise InvalidValue(
-            name="exponent", value=exponent, expected="a finite number (1 natural, 0 uniform)"
-        )
-    if exponent == 1:
-        return np.asarray(n / n.sum(), np.float64)
-    filled = n > 0
-    scaled = np.log(n[filled]) * exponent
-    weights = np.zeros(n.shape)
-    weights[filled] = np.exp(scaled - scaled.max())
-    return np.asarray(weights / weights.sum(), np.float64)
 
 
 class Mixture(Mapping[str, float]):
@@ -97,14 +77,14 @@ class Mixture(Mapping[str, float]):
         *,
         source: Mapping[str, Any] | None = None,
     ) -> None:
-        checked = _checked(weights)
-        total = sum(checked.values())
+        table = _parse(weights)
+        total = sum(table.values())
         if abs(total - 1.0) > SUM_TOLERANCE:
             raise ReweightvizError(
                 f"the weights of a Mixture must sum to 1; these sum to {total:.6g}: "
                 "Mixture.normalized(...) rescales them."
             )
-        object.__setattr__(self, "_weights", checked)
+        object.__setattr__(self, "_weights", table)
         object.__setattr__(self, "source", dict(source or {}))
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -123,10 +103,13 @@ class Mixture(Mapping[str, float]):
         return hash(frozenset(self._weights.items()))
 
     def __eq__(self, other: object) -> bool:
-        return dict(self) == dict(other) if isinstance(other, Mapping) else NotImplemented
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return dict(self) == dict(other)
 
     def __repr__(self) -> str:
-        return f"Mixture({{{', '.join(f'{d!r}: {w:.4g}' for d, w in self.items())}}})"
+        weights = ", ".join(f"{domain!r}: {weight:.4g}" for domain, weight in self.items())
+        return f"Mixture({{{weights}}})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (dict(self), self.source)
@@ -138,8 +121,13 @@ class Mixture(Mapping[str, float]):
 
     @property
     def array(self) -> NDArray[np.float64]:
-        """The weights (K,) in the order of the domains."""
+        """Weights (K,) in the order of the domains."""
         return np.fromiter(self._weights.values(), np.float64, len(self))
+
+    @classmethod
+    def of(cls, given: Mapping[str, float]) -> Mixture:
+        """Return a mixture as it is, or one made from domain to weight."""
+        return given if isinstance(given, Mixture) else cls(given)
 
     @classmethod
     def normalized(
@@ -149,72 +137,72 @@ class Mixture(Mapping[str, float]):
         source: Mapping[str, Any] | None = None,
     ) -> Mixture:
         """Rescale non-negative numbers to sum 1."""
-        checked = _checked(weights)
-        top = max(checked.values())
+        table = _parse(weights)
+        top = max(table.values())
         if top <= 0:
             raise ReweightvizError(
                 "all weights are 0; at least one domain must have a weight above 0."
             )
-        scaled = {d: w / top for d, w in checked.items()}
+        # The largest becomes 1 first, so that no sum of large numbers overflows.
+        scaled = {domain: weight / top for domain, weight in table.items()}
         total = sum(scaled.values())
-        return cls({d: w / total for d, w in scaled.items()}, source=source)
+        return cls({domain: part / total for domain, part in scaled.items()}, source=source)
 
     @classmethod
     def uniform(cls, domains: Iterable[str]) -> Mixture:
-        """The same weight for every domain."""
+        """Give every domain the same weight."""
         names = list(domains)
         return cls.normalized([(name, 1.0) for name in names], source={"method": "uniform"})
 
     @classmethod
     def natural(cls, tokens: Mapping[str, float | str]) -> Mixture:
-        """Weights proportional to the tokens available in each domain."""
+        """Weigh domains in proportion to their tokens."""
         return cls.temper(tokens, exponent=1.0)
 
     @classmethod
     def temper(cls, tokens: Mapping[str, float | str], exponent: float) -> Mixture:
-        """Weights proportional to ``tokens ** exponent`` (the exponent is 1/T; 1 natural, 0 uniform)."""
+        """Weigh domains in proportion to ``tokens ** exponent``.
+
+        The exponent is 1 / temperature: 1 is natural, 0 is uniform.
+        """
         counts = [
             parse_count(value, f"the tokens of {str(domain)[:60]!r}")
             for domain, value in tokens.items()
         ]
-        weights = temperature_weights(counts, exponent)
+        weights = temperature_weights(counts, exponent).tolist()
         method = "natural" if exponent == 1 else "temperature"
-        return cls(
-            zip(tokens, weights.tolist(), strict=True),
-            source={"method": method, "exponent": exponent},
-        )
+        source = {"method": method, "exponent": exponent}
+        return cls(zip(tokens, weights, strict=True), source=source)
 
     def aligned(self, domains: Iterable[str]) -> NDArray[np.float64]:
-        """Weights (K,) in the order of ``domains``; refuses when the names differ."""
+        """Return the weights (K,) in the order of ``domains``; refuse other names."""
         names = list(domains)
         if set(names) != set(self) or len(names) != len(self):
             raise WrongDomains(who="the mixture", asked=self, other="the data", there=names)
         return np.array([self[name] for name in names], np.float64)
 
     def epochs(self, tokens: Mapping[str, float | str], budget: float | str) -> dict[str, float]:
-        """Return the passes over each domain when ``budget`` tokens are trained: weight * budget / tokens."""
+        """Return the passes over each domain in ``budget`` tokens: weight * budget / tokens."""
         trained = parse_count(budget, "budget", positive=True)
-        absent = [d for d in self if d not in tokens]
+        absent = [domain for domain in self if domain not in tokens]
         if absent:
             raise ReweightvizError(
                 f"no token count for {listed(absent)}; there is {listed(tokens)}."
             )
-        return {
-            d: _passes(w * trained, parse_count(tokens[d], f"the tokens of {d[:60]!r}"))
-            for d, w in self.items()
-        }
+        passes = {}
+        for domain, weight in self.items():
+            available = parse_count(tokens[domain], f"the tokens of {domain[:60]!r}")
+            passes[domain] = _passes(weight * trained, available)
+        return passes
 
     def blend(self, other: Mixture, share: float) -> Mixture:
-        """``(1 - share) * self + share * other``."""
-        theirs = other.aligned(self.domains)
-        mixed = (1 - share) * self.array + share * theirs
-        return Mixture.normalized(
-            zip(self.domains, mixed.tolist(), strict=True),
-            source={"method": "blend", "share": share},
-        )
+        """Return ``(1 - share) * self + share * other``."""
+        mixed = (1 - share) * self.array + share * other.aligned(self.domains)
+        source = {"method": "blend", "share": share}
+        return Mixture.normalized(zip(self.domains, mixed.tolist(), strict=True), source=source)
 
     def distance(self, other: Mixture) -> float:
-        """Total variation: the share of tokens that would have to move."""
+        """Return the total variation: the share of tokens that would have to move."""
         return float(np.abs(self.array - other.aligned(self.domains)).sum() / 2)
 
     @property
@@ -230,9 +218,7 @@ class Mixture(Mapping[str, float]):
             "weights": dict(self),
             "source": to_jsonable(self.source),
         }
-        return write_atomically(
-            path, json.dumps(record, indent=2, ensure_ascii=False) + "\n", overwrite=overwrite
-        )
+        return write_json(path, record, overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Mixture:
@@ -252,42 +238,43 @@ class Mixture(Mapping[str, float]):
 def _passes(wanted: float, available: float) -> float:
     if available > 0:
         return wanted / available
-    return float("inf") if wanted > 0 else 0.0
+    # Nothing of nothing is no pass; something of nothing is never done.
+    return math.inf if wanted > 0 else 0.0
 
 
 def _restore(weights: dict[str, float], source: dict[str, Any]) -> Mixture:
     return Mixture(weights, source=source)
 
 
-def _checked(weights: Mapping[str, float] | Iterable[tuple[str, float]]) -> dict[str, float]:
+def _parse(weights: Mapping[str, float] | Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Return domain to weight, each a finite number >= 0."""
+    pairs = weights.items() if isinstance(weights, Mapping) else weights
     try:
-        pairs = [
-            (str(domain), weight)
-            for domain, weight in (weights.items() if isinstance(weights, Mapping) else weights)
-        ]
+        named = [(str(domain), weight) for domain, weight in pairs]
     except (TypeError, ValueError):
         raise InvalidArgument(
             name="a Mixture",
             value=weights,
             expected="a mapping of domain to weight, or pairs of the two",
         ) from None
-    names = [domain for domain, _ in pairs]
-    if not pairs:
+    if not named:
         raise UnmetNeed(name="a Mixture", value=None, expected="at least one domain", got="none")
-    if len(set(names)) != len(names):
-        twice = sorted({n for n in names if names.count(n) > 1})
+    counts = Counter(domain for domain, _ in named)
+    twice = sorted(domain for domain, count in counts.items() if count > 1)
+    if twice:
         raise DuplicateName(kind="domain", names=twice, where="a Mixture")
-    checked = {}
-    for name, weight in pairs:
-        try:
-            value = float(weight)
-        except (TypeError, ValueError):
-            raise InvalidValue(
-                name=f"the weight of {name!r}", value=weight, expected="a number"
-            ) from None
-        if not np.isfinite(value) or value < 0:
-            raise InvalidValue(
-                name=f"the weight of {name[:60]!r}", value=value, expected="finite and >= 0"
-            )
-        checked[name] = value
-    return checked
+    return {domain: _parse_weight(domain, weight) for domain, weight in named}
+
+
+def _parse_weight(domain: str, weight: Any) -> float:
+    try:
+        value = float(weight)
+    except (TypeError, ValueError):
+        raise InvalidValue(
+            name=f"the weight of {domain!r}", value=weight, expected="a number"
+        ) from None
+    if not np.isfinite(value) or value < 0:
+        raise InvalidValue(
+            name=f"the weight of {domain[:60]!r}", value=value, expected="finite and >= 0"
+        )
+    return value

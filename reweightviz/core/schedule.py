@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,88 +16,20 @@ from reweightviz.core.errors import (
     InvalidArgument,
     InvalidValue,
     ReweightvizError,
-    UnknownName,
     UnreadableFile,
     WrongContent,
 )
-from reweightviz.core.files import write_atomically
+from reweightviz.core.files import write_json
 from reweightviz.core.jsonable import to_jsonable
-from reweightviz.core.mixture import Mixture, temperature_weights
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.temperature import cooldown_stages
 from reweightviz.core.validation import whole_number
 
 FORMAT = "reweightviz.schedule/1"
-PATHS: dict[str, Callable[[float], float]] = {
-    "step": lambda _: 0.0,
-    "linear": lambda part: part,
-    "cosine": lambda part: (1 - float(np.cos(np.pi * part))) / 2,
-}
-"""How far the exponent has come from one temperature to the next, by how much of the way there is done."""
-
-
-def cooldown_stages(
-    tokens: ArrayLike,
-    temperatures: Sequence[tuple[int, float]],
-    *,
-    path: str = "step",
-    every: int = 100,
-) -> dict[int, NDArray[np.float64]]:
-    """First step to weights (K,), proportional to ``tokens ** (1 / temperature)``, as the temperature changes by the step.
-
-    Args:
-        tokens: (K,) available in each domain; one without any gets 0.
-        temperatures: (step, temperature) pairs, the first at step 0; the last temperature holds to
-            the end.
-        path: "step" holds each temperature until the next; "linear" and "cosine" go there in the
-            exponent, 1 / temperature.
-        every: steps that a stage lasts on the way; each has the temperature of its first step.
-
-    Example:
-        >>> stages = cooldown_stages([9, 1], [(0, 2.0), (200, 1.0)], path="linear")
-        >>> {step: weights.round(3).tolist() for step, weights in stages.items()}
-        {0: [0.75, 0.25], 100: [0.839, 0.161], 200: [0.9, 0.1]}
-    """
-    pairs = parse_temperatures(temperatures)
-    if path not in PATHS:
-        raise UnknownName(kind="path of a cooldown", name=path, known=PATHS)
-    every = whole_number("every", every, 1)
-    exponents = {pairs[-1][0]: 1 / pairs[-1][1]}
-    for (begin, hot), (end, cold) in pairwise(pairs):
-        for step in range(begin, end, every) if path != "step" else (begin,):
-            exponents[step] = 1 / hot + (1 / cold - 1 / hot) * PATHS[path](
-                (step - begin) / (end - begin)
-            )
-    return {step: temperature_weights(tokens, exponents[step]) for step in sorted(exponents)}
-
-
-def parse_temperatures(temperatures: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-    """The (step, temperature) pairs of a cooldown, in order; refuses what is none."""
-    try:
-        pairs = [
-            (whole_number("a step", step), float(temperature)) for step, temperature in temperatures
-        ]
-    except (TypeError, ValueError) as error:
-        raise InvalidValue(
-            name="temperatures",
-            value=temperatures,
-            expected="(step, temperature) pairs, such as ((0, 5), (8000, 1))",
-        ) from error
-    steps = [step for step, _ in pairs]
-    if not pairs or steps[0] != 0 or any(later <= earlier for earlier, later in pairwise(steps)):
-        raise ReweightvizError(
-            "the temperatures of a cooldown begin at step 0, each later than the one "
-            f"before; got steps {steps[:12]}."
-        )
-    if not all(temperature > 0 for _, temperature in pairs):
-        raise InvalidValue(
-            name="every temperature",
-            value=[t for _, t in pairs][:12],
-            expected="above 0 (1 natural, larger is flatter)",
-        )
-    return pairs
 
 
 def mean_over_steps(starts: Sequence[int], weights: ArrayLike, steps: int) -> NDArray[np.float64]:
-    """The mean (K,) of weights (S, K) over a run of ``steps``, each stage from its start to the next."""
+    """Return the mean (K,) of weights (S, K) over a run, each stage from its start to the next."""
     mean = np.diff([*starts, steps]) @ np.asarray(weights, np.float64)
     return np.asarray(mean / mean.sum(), np.float64)
 
@@ -142,12 +73,8 @@ class Schedule(Mapping[int, Mixture]):
                 "the first stage of a Schedule begins at step 0, each at a step of its "
                 f"own; got {starts[:12]}."
             )
-        self._stages = {
-            start: mixture if isinstance(mixture, Mixture) else Mixture(mixture)
-            for start, mixture in sorted(
-                zip(starts, stages.values(), strict=True), key=lambda stage: stage[0]
-            )
-        }
+        by_step = dict(zip(starts, stages.values(), strict=True))
+        self._stages = {start: Mixture.of(by_step[start]) for start in sorted(starts)}
         for mixture in self._stages.values():
             mixture.aligned(self.domains)
         self.steps = None if steps is None else whole_number("steps", steps)
@@ -170,15 +97,19 @@ class Schedule(Mapping[int, Mixture]):
         path: str = "step",
         every: int = 100,
     ) -> Schedule:
-        """Flat at first, for the small domains to be learnt fast, natural at the end, for them not to be overfitted.
+        """Return a schedule that is flat at first and natural at the end.
 
-        What ``rv.mixers.Cooldown`` answers, where its paper is named; :func:`cooldown_stages` says
-        what the arguments mean.
+        Small domains are learnt fast and not overfitted. It is the answer of
+        ``rv.mixers.Cooldown``, where its paper is named; the arguments are those of
+        :func:`reweightviz.core.temperature.cooldown_stages`.
 
         Example:
-            >>> schedule = Schedule.cooldown({"en": 1e9, "is": 1e6}, ((0, 5), (8000, 1)), steps=10_000)
-            >>> schedule.at(0)["is"] > 10 * schedule.at(8000)["is"], round(schedule.epochs({"en": 1e9, "is": 1e6}, budget=1e9)["is"])
-            (True, 161)
+            >>> tokens = {"en": 1e9, "is": 1e6}
+            >>> schedule = Schedule.cooldown(tokens, ((0, 5), (8000, 1)), steps=10_000)
+            >>> schedule.at(0)["is"] > 10 * schedule.at(8000)["is"]
+            True
+            >>> round(schedule.epochs(tokens, budget=1e9)["is"])
+            161
         """
         stages = cooldown_stages(list(tokens.values()), temperatures, path=path, every=every)
         source = {
@@ -196,7 +127,10 @@ class Schedule(Mapping[int, Mixture]):
     def two_phase(
         cls, first: Mapping[str, float], second: Mapping[str, float], *, switch: int, steps: int
     ) -> Schedule:
-        """One mixture until the step ``switch``, another from there on; what ``rv.mixers.TwoPhase`` answers."""
+        """Return one mixture until the step ``switch``, another from there on.
+
+        It is the answer of ``rv.mixers.TwoPhase``.
+        """
         return cls({0: first, switch: second}, steps=steps, source={"method": "two phases"})
 
     def __getitem__(self, start: int) -> Mixture:
@@ -218,26 +152,24 @@ class Schedule(Mapping[int, Mixture]):
         return self._stages[0].domains
 
     def at(self, step: int) -> Mixture:
-        """The mixture that is trained at a step."""
+        """Return the mixture that is trained at a step."""
         starts = list(self._stages)
-        return self._stages[starts[bisect_right(starts, whole_number("a step", step)) - 1]]
+        place = bisect_right(starts, whole_number("a step", step)) - 1
+        return self._stages[starts[place]]
 
     def mean(self) -> Mixture:
-        """The mixture of the whole run: each stage counts by its steps."""
+        """Return the mixture of the whole run: each stage counts by its steps."""
         if self.steps is None:
             raise ReweightvizError(
                 "the mean of a Schedule needs the length of the run: Schedule(stages, steps=...)."
             )
-        weights = mean_over_steps(
-            list(self), [mixture.aligned(self.domains) for mixture in self.values()], self.steps
-        )
-        return Mixture.normalized(
-            zip(self.domains, weights.tolist(), strict=True),
-            source={"method": "mean of a schedule", **self.source},
-        )
+        stages = [mixture.aligned(self.domains) for mixture in self.values()]
+        weights = mean_over_steps(list(self), stages, self.steps).tolist()
+        source = {"method": "mean of a schedule", **self.source}
+        return Mixture.normalized(zip(self.domains, weights, strict=True), source=source)
 
     def epochs(self, tokens: Mapping[str, float | str], budget: float | str) -> dict[str, float]:
-        """Passes over each domain by the end of the run, ``budget`` tokens in all."""
+        """Return the passes over each domain in the whole run, ``budget`` tokens in all."""
         return self.mean().epochs(tokens, budget)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
@@ -251,9 +183,7 @@ class Schedule(Mapping[int, Mixture]):
             ],
             "source": to_jsonable(self.source),
         }
-        return write_atomically(
-            path, json.dumps(record, indent=2, ensure_ascii=False) + "\n", overwrite=overwrite
-        )
+        return write_json(path, record, overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Schedule:

@@ -18,7 +18,7 @@ from typing import ClassVar
 from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnknownName, UnmetNeed
-from reweightviz.core.schedule import PATHS, parse_temperatures, cooldown_stages
+from reweightviz.core.temperature import PATHS, cooldown_stages, parse_temperatures
 from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.mixers._scheduled import Scheduled, State
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, UnmetNeed
-from reweightviz.core.mixture import temperature_weights
+from reweightviz.core.temperature import temperature_weights
 from reweightviz.mixers._amounts import check_amounts
 from reweightviz.mixers._fixed import Fixed, State
 from reweightviz.mixers._hyperparameters import check_fields

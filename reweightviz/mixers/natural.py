@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from numpy.typing import ArrayLike
 
-from reweightviz.core.mixture import temperature_weights
+from reweightviz.core.temperature import temperature_weights
 from reweightviz.mixers._fixed import Fixed, State
 
 

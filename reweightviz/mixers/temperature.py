@@ -14,7 +14,7 @@ from typing import ClassVar
 from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import InvalidValue
-from reweightviz.core.mixture import temperature_weights
+from reweightviz.core.temperature import temperature_weights
 from reweightviz.mixers._fixed import Fixed, State
 from reweightviz.mixers._hyperparameters import check_fields
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import UnmetNeed
-from reweightviz.core.mixture import temperature_weights
+from reweightviz.core.temperature import temperature_weights
 from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.mixers._prior import check_prior
 from reweightviz.mixers._scheduled import Scheduled, State

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import ReweightvizError, warn
-from reweightviz.core.mixture import temperature_weights
+from reweightviz.core.temperature import temperature_weights
 from reweightviz.mixers._fixed import Fixed, State
 from reweightviz.mixers._hyperparameters import check_fields, read_budget
 from reweightviz.numerics.simplex import water_fill

@@ -379,8 +379,8 @@ def lock_of(live):
 
 def test_a_process_killed_with_the_lock_blocks_nobody(live, root):
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom reweightviz.core.live import _alone\n"
-        "with _alone(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(600)\n"
+        "import sys, time\nfrom pathlib import Path\nfrom reweightviz.core.lock import hold_lock\n"
+        "with hold_lock(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(600)\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, live.path], stdout=subprocess.PIPE, cwd=root
@@ -394,7 +394,7 @@ def test_a_process_killed_with_the_lock_blocks_nobody(live, root):
 
 
 def test_a_lock_that_is_not_given_back_is_one_sentence(live, monkeypatch):
-    monkeypatch.setattr("reweightviz.core.live._PATIENCE", 0.02)
+    monkeypatch.setattr("reweightviz.core.lock._PATIENCE", 0.02)
     with FileLock(lock_of(live)):
         with pytest.raises(
             ReweightvizError,
@@ -417,7 +417,7 @@ def test_the_lock_of_0_3_0_is_the_same_and_one_that_it_left_blocks_nobody(live, 
     lock_of(live).unlink(missing_ok=True)
     lock_of(live).touch()
     assert live.set(LATER, author="ann") == 2
-    monkeypatch.setattr("reweightviz.core.live._PATIENCE", 0.02)
+    monkeypatch.setattr("reweightviz.core.lock._PATIENCE", 0.02)
     with lock_of(live).open("a+b") as older:
         fcntl.flock(older, fcntl.LOCK_EX)
         with pytest.raises(ReweightvizError, match="another process has held"):

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.core.mixture import Mixture, effective_domains, temperature_weights
+from reweightviz.core.mixture import Mixture, effective_domains
+from reweightviz.core.temperature import temperature_weights
 
 GOLDEN = {  # n = (1000, 100, 10, 1) at temperatures 1, 2, 3.33, 5
     1: (0.90009, 0.090009, 0.009001, 0.0009),

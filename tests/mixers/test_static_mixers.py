@@ -8,8 +8,9 @@ from scipy.optimize import minimize
 
 import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
-from reweightviz.core.mixture import Mixture, temperature_weights
+from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
+from reweightviz.core.temperature import temperature_weights
 from reweightviz.mixers import (
     ActiveMultiTask,
     Cooldown,
