@@ -1,1 +1,5 @@
-"""The embedding map, drawn as the mixture would see it."""
+"""The embedding map, drawn by the weights of a mixture."""
+
+from reweightviz.widgets.map.map import Map
+
+__all__ = ["Map"]

@@ -1,4 +1,4 @@
-"""Map: documents on an embedding map, drawn as the mixture would see them."""
+"""Map: documents on an embedding map, drawn by the weights of a mixture."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from reweightviz.core.errors import (
     InvalidArgument,
     InvalidValue,
-    ReweightvizError,
     UnknownName,
     UnmetNeed,
     WrongDomains,
-    listed,
 )
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.selection import Selection
@@ -27,14 +25,17 @@ from reweightviz.figures.map_picture import draw_map
 from reweightviz.figures.palette import choose_colors
 from reweightviz.widgets.common.assemble import assemble
 from reweightviz.widgets.common.reported_errors import ReportedErrors
-from reweightviz.widgets.map.points import points_of
+from reweightviz.widgets.map.coloring import Coloring, color_documents, list_color_options
+from reweightviz.widgets.map.documents import read_documents
 
 _HERE = Path(__file__).parent
 EXCERPT = 600
+"""Characters of a document's text on hover."""
 PICTURE = (600, 400)
+"""Pixels of the picture that stands in for the map where no widget runs."""
 
 
-def _raw(**keywords: Any) -> Any:
+def _bytes_trait(**keywords: Any) -> Any:
     # Buffers arrive from the page as memoryview, which Bytes refuses without from_json.
     return t.Bytes(b"", **keywords).tag(sync=True, from_json=lambda value, _: bytes(value))
 
@@ -50,8 +51,8 @@ class Map(ReportedErrors, anywidget.AnyWidget):
     Args:
         corpus_or_xy: a corpus with column ``xy``, or places (N, 2).
         domains: with places, the domain of each document (N,).
-        natural: share of tokens that each domain holds; a corpus knows its own, places count
-            documents.
+        natural: share of tokens that each domain holds; that of the corpus, or with places the
+            share of documents, when not given.
         mixture: weights to draw, shares of training tokens; natural when not given.
         color_by: ``"domain"``, ``"cluster"`` or a numeric column.
         texts: with places, texts (N,) or a function from rows to texts, shown on hover.
@@ -77,12 +78,14 @@ class Map(ReportedErrors, anywidget.AnyWidget):
     _esm = assemble(_HERE / "map.js")
     _css = _HERE / "map.css"
 
-    points = _raw(help="(N, 3) uint16 little-endian, in drawing order: x, y (upwards), domain")
-    values = _raw(
+    points = _bytes_trait(
+        help="(N, 3) uint16 little-endian, in drawing order: x, y (upwards), domain"
+    )
+    values = _bytes_trait(
         help="(N,) uint8 in drawing order: place of the point's colour on the ramp; empty by domain"
     )
-    ramp = _raw(help="(256, 3) uint8 colours; the first is that of missing values")
-    selection_bits = _raw(
+    ramp = _bytes_trait(help="(256, 3) uint8 colours; the first is that of missing values")
+    selection_bits = _bytes_trait(
         help="one bit a point in drawing order, lowest bit first; empty when nothing is selected"
     )
     domains = t.List(t.Unicode(), help="(K,) names").tag(sync=True)
@@ -92,9 +95,9 @@ class Map(ReportedErrors, anywidget.AnyWidget):
     )
     weights = t.List(t.Float(), help="(K,) share of training tokens").tag(sync=True)
     hidden = t.List(t.Unicode(), help="names of the domains that are not drawn").tag(sync=True)
-    color_by = t.Unicode("domain", help="what the colours show").tag(sync=True)
-    color_options = t.List(t.Unicode(), help="what color_by may be").tag(sync=True)
-    legend = t.Dict(help="kind, title, and what the kind needs").tag(sync=True)
+    color_by = t.Unicode("domain", help="column of the colours").tag(sync=True)
+    color_options = t.List(t.Unicode(), help="the values that color_by may have").tag(sync=True)
+    legend = t.Dict(help="kind, title, and the parts of that kind").tag(sync=True)
     summary = t.Dict(help="selected: documents, share: of the tokens or None, serial").tag(
         sync=True
     )
@@ -104,12 +107,12 @@ class Map(ReportedErrors, anywidget.AnyWidget):
     height = t.Int(480, min=120, help="pixels").tag(sync=True)
 
     # TraitType, unlike Any, also hands None to the validators.
-    mixture = t.TraitType(
+    mixture: t.TraitType[Mixture, Any] = t.TraitType(
         (),
         help="the Mixture that is drawn; set it to any mapping of domain to weight, None "
         "is natural",
     )
-    selection = t.TraitType(
+    selection: t.TraitType[Selection, Any] = t.TraitType(
         (), help="the Selection; set it to rows, ids, a mask (N,), a Selection or None"
     )
 
@@ -131,40 +134,41 @@ class Map(ReportedErrors, anywidget.AnyWidget):
         height: int = 480,
         static: bool = True,
     ) -> None:
-        points = points_of(
+        documents = read_documents(
             corpus_or_xy, domains=domains, natural=natural, texts=texts, ids=ids, columns=columns
         )
-        self._points, self._static = points, static
+        self._documents = documents
+        self._static = static
         # Shuffled once: any prefix is a fair sample, and no domain lies on top.
-        self._order = np.random.default_rng(0).permutation(len(points))
-        shuffled = np.column_stack([points.xy, points.codes]).astype("<u2")[self._order]
-        coloring = points.coloring(color_by)
+        self._order = np.random.default_rng(0).permutation(len(documents))
+        shuffled = np.column_stack([documents.xy, documents.codes]).astype("<u2")[self._order]
+        coloring = color_documents(documents, color_by)
         Map._count += 1
         super().__init__(
             points=shuffled.tobytes(),
-            values=self._in_drawing_order(coloring.values),
+            values=self._shuffle_values(coloring),
             ramp=coloring.ramp,
             legend=coloring.legend,
-            domains=list(points.domains),
-            palette=choose_colors(len(points.domains)),
-            natural=points.natural.tolist(),
-            weights=points.natural.tolist(),
+            domains=list(documents.domains),
+            palette=choose_colors(len(documents.domains)),
+            natural=documents.natural.tolist(),
+            weights=documents.natural.tolist(),
             color_by=color_by,
-            color_options=points.color_options,
+            color_options=list_color_options(documents),
             link=link or f"map-{id(self):x}-{Map._count}",
             height=height,
         )
         self.mixture = mixture
         self.selection = selection
-        self.on_msg(self._answer)
+        self.on_msg(self._answer_hover)
 
     def __len__(self) -> int:
-        return len(self._points)
+        return len(self._documents)
 
     # ---- weights and colours
 
     @t.validate("mixture")
-    def _checked_mixture(self, proposal: t.Bunch) -> Mixture:
+    def _validate_mixture(self, proposal: t.Bunch) -> Mixture:
         value = proposal["value"]
         if value is None:
             return Mixture(
@@ -189,26 +193,31 @@ class Map(ReportedErrors, anywidget.AnyWidget):
         self.weights = [change["new"].get(name, 0.0) for name in self.domains]
 
     @t.validate("color_by")
-    def _checked_color_by(self, proposal: t.Bunch) -> str:
-        self._points.coloring(proposal["value"])
-        return proposal["value"]
+    def _validate_color_by(self, proposal: t.Bunch) -> str:
+        color_by: str = proposal["value"]
+        color_documents(self._documents, color_by)
+        return color_by
 
     @t.observe("color_by")
     def _recolor(self, change: t.Bunch) -> None:
-        coloring = self._points.coloring(change["new"])
+        coloring = color_documents(self._documents, change["new"])
         with self.hold_sync():
-            self.values, self.ramp = self._in_drawing_order(coloring.values), coloring.ramp
+            self.values = self._shuffle_values(coloring)
+            self.ramp = coloring.ramp
             self.legend = coloring.legend
 
     @t.validate("hidden")
-    def _checked_hidden(self, proposal: t.Bunch) -> list[str]:
-        strangers = [name for name in proposal["value"] if name not in self.domains]
+    def _validate_hidden(self, proposal: t.Bunch) -> list[str]:
+        hidden: list[str] = proposal["value"]
+        strangers = [name for name in hidden if name not in self.domains]
         if strangers:
             raise UnknownName(kind="domain", name=strangers[0], known=self.domains)
-        return proposal["value"]
+        return hidden
 
-    def _in_drawing_order(self, values: bytes) -> bytes:
-        return np.frombuffer(values, np.uint8)[self._order].tobytes() if values else b""
+    def _shuffle_values(self, coloring: Coloring) -> bytes:
+        if not coloring.values:
+            return b""
+        return np.frombuffer(coloring.values, np.uint8)[self._order].tobytes()
 
     # ---- selection
 
@@ -218,123 +227,97 @@ class Map(ReportedErrors, anywidget.AnyWidget):
         return np.sort(self.selection.rows)
 
     @t.validate("selection")
-    def _checked_selection(self, proposal: t.Bunch) -> Selection:
+    def _validate_selection(self, proposal: t.Bunch) -> Selection:
         value = proposal["value"]
         if isinstance(value, Selection):
-            self._rows(value.rows)
+            self._documents.find_rows(value.rows)
             return value
-        rows = self._rows([] if value is None else value)
-        return Selection(rows, self._points.ids[rows], {"how": "set"})
-
-    def _rows(self, value: Any) -> NDArray[np.int64]:
-        n = len(self._points)
-        chosen = np.asarray(value)
-        if chosen.ndim != 1:
-            raise InvalidArgument(
-                name="map.selection",
-                value=chosen.shape,
-                expected=f"rows, ids or a mask ({n:,},)",
-                got=f"shape {chosen.shape}",
-            )
-        if not len(chosen):
-            return np.zeros(0, np.int64)
-        if chosen.dtype == bool:
-            if len(chosen) != n:
-                raise ReweightvizError(
-                    f"a mask must have one entry a document, {n:,}; got {len(chosen):,}."
-                )
-            return np.flatnonzero(chosen)
-        if chosen.dtype.kind not in "iu":
-            return self._rows_of_ids(chosen)
-        if chosen.min() < 0 or chosen.max() >= n:
-            raise InvalidValue(
-                name="rows of this map",
-                value=(int(chosen.min()), int(chosen.max())),
-                expected=f"0 to {n - 1:,}",
-                got=f"{int(chosen.min()):,} to {int(chosen.max()):,}",
-            )
-        return np.unique(chosen).astype(np.int64)
-
-    def _rows_of_ids(self, ids: NDArray[Any]) -> NDArray[np.int64]:
-        if not hasattr(self, "_row_of"):
-            self._row_of = {name: row for row, name in enumerate(self._points.ids)}
-        absent = [name for name in ids if name not in self._row_of]
-        if absent:
-            raise ReweightvizError(f"no document {listed(absent, 3)} on this map of {len(self):,}.")
-        return np.unique(np.fromiter((self._row_of[name] for name in ids), np.int64, len(ids)))
+        rows = self._documents.find_rows([] if value is None else value)
+        return Selection(rows, self._documents.ids[rows], {"how": "set"})
 
     @t.observe("selection")
     def _show_selection(self, change: t.Bunch) -> None:
         rows = change["new"].rows
-        mask = np.zeros(len(self), bool)
-        mask[rows] = True
-        tokens = self._points.tokens
-        share = (
-            None if tokens is None or not tokens.sum() else float(tokens[rows].sum() / tokens.sum())
-        )
         with self.hold_sync():
-            self.selection_bits = (
-                np.packbits(mask[self._order], bitorder="little").tobytes() if len(rows) else b""
-            )
+            self.selection_bits = self._pack(rows)
             self.summary = {
                 "selected": len(rows),
-                "share": share,
+                "share": self._share_tokens(rows),
                 "serial": self.summary.get("serial", 0) + 1,
             }
 
+    def _share_tokens(self, rows: NDArray[np.int64]) -> float | None:
+        """Return the share of all tokens that these documents have; None where nobody counted."""
+        tokens = self._documents.tokens
+        if tokens is None or not tokens.sum():
+            return None
+        return float(tokens[rows].sum() / tokens.sum())
+
     @t.validate("selection_bits")
-    def _checked_bits(self, proposal: t.Bunch) -> bytes:
+    def _validate_bits(self, proposal: t.Bunch) -> bytes:
+        bits: bytes = proposal["value"]
         expected = (len(self) + 7) // 8
-        if len(proposal["value"]) not in (0, expected):
+        if len(bits) not in (0, expected):
             raise InvalidValue(
                 name="selection_bits",
-                value=len(proposal["value"]),
+                value=len(bits),
                 expected=f"{expected:,} bytes or none",
-                got=f"{len(proposal['value']):,}",
+                got=f"{len(bits):,}",
             )
-        return proposal["value"]
+        return bits
 
     @t.observe("selection_bits")
     def _read_selection(self, change: t.Bunch) -> None:
-        bits = (
-            np.unpackbits(
-                np.frombuffer(change["new"], np.uint8), count=len(self), bitorder="little"
-            )
-            if change["new"]
-            else np.zeros(len(self), np.uint8)
-        )
-        rows = np.sort(self._order[bits.astype(bool)])
+        rows = self._unpack(change["new"])
+        # When Python selected, the bits only follow.
         if not np.array_equal(rows, self.selected_rows):
-            self.selection = Selection(rows, self._points.ids[rows], {"how": "drawn on the map"})
+            self.selection = Selection(rows, self._documents.ids[rows], {"how": "drawn on the map"})
 
-    # ---- questions of the page
+    def _pack(self, rows: NDArray[np.int64]) -> bytes:
+        """Return one bit a point in drawing order."""
+        if not len(rows):
+            return b""
+        mask = np.zeros(len(self), bool)
+        mask[rows] = True
+        return np.packbits(mask[self._order], bitorder="little").tobytes()
 
-    def _answer(self, _: Any, content: Any, __: Any) -> None:
+    def _unpack(self, packed: bytes) -> NDArray[np.int64]:
+        """Return the rows of those bits, sorted."""
+        if not packed:
+            return np.zeros(0, np.int64)
+        bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=len(self), bitorder="little")
+        return np.sort(self._order[bits.astype(bool)])
+
+    # ---- hovering
+
+    def _answer_hover(self, _: Any, content: Any, __: Any) -> None:
         if not isinstance(content, dict) or content.get("type") != "hover":
             return
         reply = {"id": content.get("id"), "type": "hover"}
         try:
-            self.send(reply | self._document(int(self._order[content["point"]])))
-        except Exception as error:  # noqa: BLE001  a reader's failure is shown where the person looks
+            self.send(reply | self._describe_document(int(self._order[content["point"]])))
+        except Exception as error:  # noqa: BLE001  a failure of a reader is shown where a person looks
             self.send(reply | {"error": f"{type(error).__name__}: {error}"})
 
-    def _document(self, row: int) -> dict[str, Any]:
-        points = self._points
-        text = str(points.text([row])[0]) if points.text else ""
-        scores = {
-            name: float(column[row]) for name, column in points.columns.items() if name != "cluster"
-        }
-        shown = {name: value if np.isfinite(value) else None for name, value in scores.items()}
-        return {
-            "text": text[:EXCERPT] + ("…" if len(text) > EXCERPT else ""),
-            "scores": shown,
-            "name": str(points.ids[row]),
-        }
+    def _describe_document(self, row: int) -> dict[str, Any]:
+        documents = self._documents
+        text = str(documents.read_texts([row])[0]) if documents.read_texts else ""
+        if len(text) > EXCERPT:
+            text = f"{text[:EXCERPT]}…"
+        scores = {}
+        for name, column in documents.columns.items():
+            if name != "cluster":
+                # JSON has no NaN.
+                scores[name] = float(column[row]) if np.isfinite(column[row]) else None
+        return {"text": text, "scores": scores, "name": str(documents.ids[row])}
 
     # ---- the static picture
 
     def picture(self, width: int = 800, height: int = 500) -> bytes:
-        """A transparent PNG of the map under the present mixture, drawn without a browser; hidden domains are left out."""
+        """Return a transparent PNG of the map under the present mixture, drawn without a browser.
+
+        Hidden domains are left out.
+        """
         if min(width, height) < 1:
             raise UnmetNeed(
                 name="a picture",
@@ -342,13 +325,13 @@ class Map(ReportedErrors, anywidget.AnyWidget):
                 expected="a width and a height of at least 1 pixel",
                 got=f"{width} and {height}",
             )
-        drawn = np.where([name in self.hidden for name in self.domains], 0.0, self.weights)
+        hidden = [name in self.hidden for name in self.domains]
         return draw_map(
-            self._points.xy,
-            self._points.codes,
+            self._documents.xy,
+            self._documents.codes,
             self.palette,
-            weights=drawn,
-            natural=self._points.natural,
+            weights=np.where(hidden, 0.0, self.weights),
+            natural=self._documents.natural,
             width=width,
             height=height,
         )
