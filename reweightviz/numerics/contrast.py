@@ -10,7 +10,7 @@ Every draw is one refit of the law, evaluated at both mixtures with the noise of
 so the difference of a draw keeps what the mixtures do not share and loses that noise and the law's
 common error. Its Weibull quantiles are the interval. Two things are not in it: what the form of the
 law cannot express at any coefficients; and, where the draws are models of a few folds and no refits
-(``laws/ensemble_law.py``), how much more refits would differ, so that it is too narrow there.
+(``laws/_ensemble_law.py``), how much more refits would differ, so that it is too narrow there.
 
 A law without draws offers intervals of single losses at most. The difference then reaches as far as
 two of them allow, and that of a mean as far as if all targets erred together: conservative, because

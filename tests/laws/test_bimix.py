@@ -21,26 +21,26 @@ def truth(mixtures, tokens=None):
     return mixtures**-ALPHA * base
 
 
-def swarm(runs=40, seed=0, noise=0.0, told=False):
+def swarm(runs=40, seed=0, noise=0.0, over_tokens=False):
     rng = np.random.default_rng(seed)
     mixtures = rng.dirichlet(np.ones(3), runs)
-    tokens = rng.choice([5e8, 1e9, 2e9, 4e9, 8e9], runs) if told else None
+    tokens = rng.choice([5e8, 1e9, 2e9, 4e9, 8e9], runs) if over_tokens else None
     losses = truth(mixtures, tokens)
     return mixtures, losses + rng.normal(0, noise, losses.shape), tokens
 
 
-def fitted(mixtures, losses, tokens=None, *, spec=None, targets=NAMES, **extra):
+def fit_law(mixtures, losses, tokens=None, *, spec=None, targets=NAMES, **extra):
     return (spec or BiMix(draws=20)).fit(
         domains=NAMES, targets=targets, mixtures=mixtures, losses=losses, run_tokens=tokens, **extra
     )
 
 
 def test_known_coefficients_are_recovered():
-    law = fitted(*swarm())
+    law = fit_law(*swarm())
     np.testing.assert_allclose(law.theta, np.column_stack([A, ALPHA]), atol=1e-5)
     assert law.given == () and isinstance(law, ConvexLaw) and not any(law.diagnostics["degenerate"])
-    mixtures, losses, tokens = swarm(120, told=True)
-    law = fitted(mixtures, losses, tokens)
+    mixtures, losses, tokens = swarm(120, over_tokens=True)
+    law = fit_law(mixtures, losses, tokens)
     assert law.given == ("run_tokens",)
     factor, exponent, floor, beta = law.theta.T
     unit = float(law.fixed["unit"]) / 1e9
@@ -56,20 +56,20 @@ def test_known_coefficients_are_recovered():
 
 def test_a_target_is_found_by_its_name():
     mixtures, losses, _ = swarm()
-    law = fitted(mixtures, losses[:, [2, 0]], targets=("math", "web"))
+    law = fit_law(mixtures, losses[:, [2, 0]], targets=("math", "web"))
     np.testing.assert_allclose(law.theta[:, 1], ALPHA[[2, 0]], atol=1e-5)
 
 
-@pytest.mark.parametrize("told", [False, True])
+@pytest.mark.parametrize("over_tokens", [False, True])
 @pytest.mark.parametrize("every", [False, True])
-def test_slopes_are_those_of_the_values(told, every):
+def test_slopes_are_those_of_the_values(over_tokens, every):
     rng = np.random.default_rng(0)
-    kind = f"bimix{'-every-domain' if every else ''}{'-tokens' if told else ''}"
-    theta = rng.uniform(0.1, 0.9, (4, (6 if every else 2) + 2 * told))
+    kind = f"bimix{'-every-domain' if every else ''}{'-tokens' if over_tokens else ''}"
+    theta = rng.uniform(0.1, 0.9, (4, (6 if every else 2) + 2 * over_tokens))
     fixed = {"least": np.array(1e-4), "unit": np.array(1e9), "own": np.array([0, 2, 1, 0.0])}
     points = Inputs(
         rng.dirichlet(np.ones(3), 9),
-        {"run_tokens": rng.uniform(1e8, 1e10, 9)} if told else {},
+        {"run_tokens": rng.uniform(1e8, 1e10, 9)} if over_tokens else {},
         fixed,
     )
     slopes = CURVES[kind].jacobian(theta, points)
@@ -82,7 +82,7 @@ def test_slopes_are_those_of_the_values(told, every):
 
 @pytest.mark.golden("BiMix", "closed form of the optimum of known coefficients")
 def test_the_optimum_is_the_closed_form():
-    law = fitted(*swarm())
+    law = fit_law(*swarm())
     best = law.minimise(kl=0)
     price = (A * ALPHA * best ** (-ALPHA - 1)) / 3
     np.testing.assert_allclose(price, price[0], rtol=1e-4)
@@ -105,8 +105,8 @@ def test_the_optimum_is_the_closed_form():
     ],
 )
 def test_the_optimum_is_that_of_a_general_solver(options):
-    mixtures, losses, tokens = swarm(120, told=True)
-    law = fitted(mixtures, losses, tokens, spec=BiMix(draws=0))
+    mixtures, losses, tokens = swarm(120, over_tokens=True)
+    law = fit_law(mixtures, losses, tokens, spec=BiMix(draws=0))
     prior = np.array(options.get("prior", np.full(3, 1 / 3)))
     low, high = (
         np.maximum(options.get("lower", np.zeros(3)), 1e-6),
@@ -134,8 +134,8 @@ def test_the_optimum_is_that_of_a_general_solver(options):
 
 
 def test_more_tokens_change_the_optimum_only_if_they_change_the_ratio_of_losses():
-    mixtures, losses, tokens = swarm(120, told=True)
-    law = fitted(mixtures, losses, tokens, spec=BiMix(draws=0))
+    mixtures, losses, tokens = swarm(120, over_tokens=True)
+    law = fit_law(mixtures, losses, tokens, spec=BiMix(draws=0))
     assert (
         np.abs(law.minimise(kl=0, run_tokens=1e9) - law.minimise(kl=0, run_tokens=1e12)).max()
         > 1e-3
@@ -145,7 +145,7 @@ def test_more_tokens_change_the_optimum_only_if_they_change_the_ratio_of_losses(
 def test_domains_in_another_order_give_the_same_law():
     mixtures, losses, _ = swarm(noise=0.01)
     order = [2, 0, 1]
-    straight = fitted(mixtures, losses)
+    straight = fit_law(mixtures, losses)
     permuted = BiMix(draws=20).fit(
         domains=tuple(NAMES[i] for i in order),
         targets=NAMES,
@@ -158,7 +158,7 @@ def test_domains_in_another_order_give_the_same_law():
 
 
 def test_convex_along_chords():
-    law, rng = fitted(*swarm(noise=0.01)), np.random.default_rng(5)
+    law, rng = fit_law(*swarm(noise=0.01)), np.random.default_rng(5)
     a, b, part = (
         rng.dirichlet(np.ones(3), 200),
         rng.dirichlet(np.ones(3), 200),
@@ -169,20 +169,20 @@ def test_convex_along_chords():
 
 
 def test_a_weight_of_zero_counts_as_the_least():
-    law = fitted(*swarm())
+    law = fit_law(*swarm())
     low, zero = law.predict([[1e-4, 0.5, 0.4999], [0.0, 0.5, 0.5]])
     assert np.isfinite(zero).all()
     assert zero[0] == pytest.approx(low[0])
     assert law.minimise(kl=0, upper=[0.0, 1, 1])[0] == 0
 
 
-@pytest.mark.parametrize("told", [False, True])
-def test_intervals_hold_new_runs(told):
-    mixtures, losses, tokens = swarm(500, noise=0.02, told=told)
-    law = fitted(
+@pytest.mark.parametrize("over_tokens", [False, True])
+def test_intervals_hold_new_runs(over_tokens):
+    mixtures, losses, tokens = swarm(500, noise=0.02, over_tokens=over_tokens)
+    law = fit_law(
         mixtures[:100], losses[:100], tokens if tokens is None else tokens[:100], spec=BiMix()
     )
-    given = {"run_tokens": tokens[100:]} if told else {}
+    given = {"run_tokens": tokens[100:]} if over_tokens else {}
     low, high = law.interval(mixtures[100:], 0.9, **given)
     assert 0.85 <= ((low <= losses[100:]) & (losses[100:] <= high)).mean() <= 0.95
 
@@ -192,9 +192,9 @@ def test_targets_that_are_no_domains_need_every_domain():
     with pytest.raises(
         ReweightvizError, match=r"'bench' is not among the domains .*BiMix\(every_domain=True\)"
     ):
-        fitted(mixtures, losses, targets=("web", "bench", "math"))
+        fit_law(mixtures, losses, targets=("web", "bench", "math"))
     combined = (losses @ [[0.5], [0.3], [0.2]]) @ np.ones((1, 2))
-    law = fitted(
+    law = fit_law(
         mixtures, combined, targets=("bench", "web"), spec=BiMix(every_domain=True, draws=0)
     )
     np.testing.assert_allclose(law.predict(mixtures), combined, atol=1e-3)
@@ -205,7 +205,7 @@ def test_targets_that_are_no_domains_need_every_domain():
 
 def test_no_effect_of_the_weight_is_degenerate():
     mixtures, losses, _ = swarm()
-    law = fitted(mixtures, np.column_stack([losses[:, 0], mixtures[:, 1] + 1, losses[:, 2]]))
+    law = fit_law(mixtures, np.column_stack([losses[:, 0], mixtures[:, 1] + 1, losses[:, 2]]))
     assert law.diagnostics["degenerate"] == [False, True, False]
 
 
@@ -222,7 +222,7 @@ def test_no_effect_of_the_weight_is_degenerate():
     ],
 )
 def test_what_is_given_is_checked(given, sentence):
-    law = fitted(*swarm(told=True))
+    law = fit_law(*swarm(over_tokens=True))
     for verb in (law.predict, law.samples, law.interval):
         with pytest.raises(ReweightvizError, match=sentence):
             verb(np.full((2, 3), 1 / 3), **given)
@@ -230,11 +230,11 @@ def test_what_is_given_is_checked(given, sentence):
 
 def test_runs_of_one_length_need_no_tokens():
     mixtures, losses, _ = swarm()
-    assert fitted(mixtures, losses, np.full(40, 1e9)).given == ()
+    assert fit_law(mixtures, losses, np.full(40, 1e9)).given == ()
     with pytest.raises(ReweightvizError, match="takes the weights alone"):
-        fitted(mixtures, losses).predict(mixtures, run_tokens=1e9)
+        fit_law(mixtures, losses).predict(mixtures, run_tokens=1e9)
     with pytest.raises(ReweightvizError, match="all runs have the same mixture"):
-        fitted(np.full((40, 3), 1 / 3), losses)
+        fit_law(np.full((40, 3), 1 / 3), losses)
     with pytest.raises(ReweightvizError, match="least between 0 and 1"):
         BiMix(least=0)
 

@@ -1,4 +1,4 @@
-"""The data-filtering law and the double power law: known parameters, slopes, repetition, turning points."""
+"""The data-filtering law: known parameters, slopes, repetition."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,6 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.laws._curves import CURVES
 from reweightviz.laws._inputs import Inputs
 from reweightviz.laws.data_filtering import DataFiltering
-from reweightviz.laws.double_power_law import DoublePowerLaw
 from reweightviz.numerics.effective_data import utility_loss
 
 NAMES = ("web", "code", "math")
@@ -43,7 +42,7 @@ def runs(count=150, noise=0.0, available=(1e12, 4e8, 3e8), seed=0):
     }
 
 
-def fitted(given, draws=10, names=NAMES):
+def fit_law(given, draws=10, names=NAMES):
     return DataFiltering(draws=draws).fit(domains=names, targets=("a", "b"), **given)
 
 
@@ -85,7 +84,7 @@ def test_slopes_are_those_of_the_values():
 
 def test_losses_and_their_wear_are_recovered_and_carried_to_other_amounts():
     given = runs()
-    law = fitted(given)
+    law = fit_law(given)
     assert law.given == ("run_tokens",) and law.takes == ("run_tokens", "available")
     np.testing.assert_allclose(
         law.predict(given["mixtures"], run_tokens=given["run_tokens"]), given["losses"], atol=1e-4
@@ -100,7 +99,7 @@ def test_losses_and_their_wear_are_recovered_and_carried_to_other_amounts():
 
 
 def test_repeating_a_domain_without_end_gains_nothing():
-    law = fitted(runs())
+    law = fit_law(runs())
     tokens = np.array([1e9, 1e10, 1e11, 1e12, 1e13])
     code = law.predict(np.tile([0.0, 1, 0], (5, 1)), run_tokens=tokens)
     web = law.predict(np.tile([1.0, 0, 0], (5, 1)), run_tokens=tokens)
@@ -116,7 +115,7 @@ def test_runs_of_one_length_are_taken_for_granted_and_the_order_of_domains_is_no
         "run_tokens": np.full(150, 2e9),
         "losses": truth(given["mixtures"], np.full(150, 2e9), np.array(given["available"])),
     }
-    law, order = fitted(given), [1, 2, 0]
+    law, order = fit_law(given), [1, 2, 0]
     assert law.given == ()
     np.testing.assert_allclose(law.predict(given["mixtures"]), given["losses"], atol=2e-3)
     permuted = {
@@ -125,21 +124,21 @@ def test_runs_of_one_length_are_taken_for_granted_and_the_order_of_domains_is_no
         "available": tuple(given["available"][i] for i in order),
     }
     np.testing.assert_allclose(
-        fitted(permuted, names=tuple(NAMES[i] for i in order)).predict(permuted["mixtures"]),
+        fit_law(permuted, names=tuple(NAMES[i] for i in order)).predict(permuted["mixtures"]),
         law.predict(given["mixtures"]),
         atol=2e-3,
     )
 
 
 def test_intervals_hold_new_runs():
-    law, new = fitted(runs(noise=0.02), draws=150), runs(400, 0.02, seed=2)
+    law, new = fit_law(runs(noise=0.02), draws=150), runs(400, 0.02, seed=2)
     low, high = law.interval(new["mixtures"], 0.9, run_tokens=new["run_tokens"])
     assert 0.85 <= ((low <= new["losses"]) & (new["losses"] <= high)).mean() <= 0.95
 
 
 def test_record_keeps_what_is_taken_for_granted():
     given = runs()
-    law = fitted(given)
+    law = fit_law(given)
     again = type(law).from_dict(law.to_dict())
     np.testing.assert_array_equal(
         again.predict(given["mixtures"], run_tokens=1e10),
@@ -153,90 +152,6 @@ def test_record_keeps_what_is_taken_for_granted():
         ReweightvizError,
         match="fits 9 numbers a target for 3 domains and needs at least 9 runs; got 5",
     ):
-        fitted({name: value if name == "available" else value[:5] for name, value in given.items()})
-
-
-# ---- double power law
-
-
-def sweep(count=40, noise=0.0, available=None, seed=0):
-    rng = np.random.default_rng(seed)
-    mixtures = rng.dirichlet(np.ones(3), count)
-    amounts = (
-        rng.choice([1e6, 1e7, 1e8], (count, 3))
-        if available == "varied"
-        else np.full((count, 3), 1e7)
-    )
-    factor = 0.05 + 0.5 * (amounts / 1e7) ** -0.4
-    losses = (
-        [1.0, 1.2, 0.9] + [0.3, 0.2, 0.25] * mixtures**-0.3 + factor * mixtures ** [1.5, 1.2, 2.0]
-    )
-    return mixtures, losses + rng.normal(0, noise, losses.shape), amounts
-
-
-def doubled(mixtures, losses, amounts=None, targets=NAMES, draws=20):
-    return DoublePowerLaw(draws=draws).fit(
-        domains=NAMES, targets=targets, mixtures=mixtures, losses=losses, available=amounts
-    )
-
-
-@pytest.mark.parametrize("told", [False, True])
-def test_double_power_slopes_are_those_of_the_values(told):
-    rng = np.random.default_rng(0)
-    kind = "double-power-law-data" if told else "double-power-law"
-    theta = rng.uniform(0.2, 0.9, (3, 7 if told else 5))
-    points = Inputs(
-        rng.dirichlet(np.ones(3), 9),
-        {"available": rng.uniform(1e6, 1e8, (9, 3))} if told else {},
-        {"least": np.array(1e-4), "own": np.array([2.0, 0, 1]), "unit": np.array(1e7)},
-    )
-    slopes = CURVES[kind].jacobian(theta, points)
-    for p in range(theta.shape[1]):
-        step = np.zeros_like(theta)
-        step[:, p] = 1e-6
-        there, here = (CURVES[kind].value(theta + sign * step, points) for sign in (1, -1))
-        np.testing.assert_allclose(slopes[:, :, p], (there - here) / 2e-6, atol=1e-6)
-
-
-def test_the_loss_turns_up_again_where_data_is_small():
-    mixtures, losses, _ = sweep()
-    law = doubled(mixtures, losses)
-    np.testing.assert_allclose(law.predict(mixtures), losses, atol=2e-3)
-    share = np.linspace(0.001, 0.999, 2000)
-    curve = law.predict(np.column_stack([share, 1 - share, np.zeros(2000)]))[:, 0]
-    turn = share[curve.argmin()]
-    assert law.diagnostics["lowest_at"][0] == pytest.approx(turn, abs=2e-3)
-    assert 0.05 < turn < 0.9
-    assert (np.diff(np.sign(np.diff(curve))) != 0).sum() == 1  # it turns once
-
-
-@pytest.mark.golden("DoublePowerLaw", "limit of much data, a power law alone")
-def test_more_data_takes_the_second_term_away():
-    mixtures, losses, amounts = sweep(120, available="varied")
-    law = doubled(mixtures, losses, amounts)
-    assert law.given == ("available",)
-    new, expected, other = sweep(60, available="varied", seed=4)
-    np.testing.assert_allclose(law.predict(new, available=other), expected, atol=5e-3)
-    lone = np.array([[0.9, 0.05, 0.05]])
-    few, many = (law.predict(lone, available=[amount] * 3)[0, 0] for amount in (1e6, 1e15))
-    assert many < few
-    power = law.theta[0, 0] + law.theta[0, 1] * 0.9 ** -law.theta[0, 2]
-    assert many == pytest.approx(power + law.theta[0, 5] * 0.9 ** law.theta[0, 3], abs=2e-3)
-
-
-def test_double_power_intervals_hold_new_runs():
-    mixtures, losses, _ = sweep(500, noise=0.02)
-    law = doubled(mixtures[:100], losses[:100], draws=200)
-    low, high = law.interval(mixtures[100:], 0.9)
-    assert 0.85 <= ((low <= losses[100:]) & (losses[100:] <= high)).mean() <= 0.95
-
-
-def test_double_power_needs_domains_for_targets_and_enough_runs():
-    mixtures, losses, amounts = sweep()
-    with pytest.raises(ReweightvizError, match="'bench' is not among the domains"):
-        doubled(mixtures, losses, targets=("web", "bench", "math"))
-    with pytest.raises(ReweightvizError, match="needs at least 5 runs; got 4"):
-        doubled(mixtures[:4], losses[:4])
-    assert doubled(mixtures, losses, amounts).given == ()
-    with pytest.raises(ReweightvizError, match="least between 0 and 1"):
-        DoublePowerLaw(least=2)
+        fit_law(
+            {name: value if name == "available" else value[:5] for name, value in given.items()}
+        )

@@ -29,7 +29,7 @@ def swarm(runs, seed=0, noise=0.0):
     return mixtures, losses + rng.normal(0, noise, losses.shape)
 
 
-def fitted(mixtures, losses, spec, names=NAMES, **extra):
+def fit_law(mixtures, losses, spec, names=NAMES, **extra):
     targets = tuple(f"loss {m}" for m in range(losses.shape[1]))
     return spec.fit(domains=names, targets=targets, mixtures=mixtures, losses=losses, **extra)
 
@@ -47,7 +47,7 @@ def fitted(mixtures, losses, spec, names=NAMES, **extra):
 def test_two_domains_give_back_the_published_coefficients(c, k, b):
     share = np.array([0.25, 0.375, 0.5, 0.625, 0.75])  # the mixtures that were trained
     losses = c + np.exp(k * share + b)
-    law = fitted(
+    law = fit_law(
         np.column_stack([share, 1 - share]),
         losses[:, None],
         DataMixing(draws=0),
@@ -64,7 +64,7 @@ def test_a_factor_before_the_exponential_changes_nothing():
     mixtures, _ = swarm(40)
     slopes = np.array([-1.0, 0.5, -2.0, 0.1])
     plain, scaled = (
-        fitted(mixtures, (1.5 + k * np.exp(mixtures @ t))[:, None], DataMixing(draws=0))
+        fit_law(mixtures, (1.5 + k * np.exp(mixtures @ t))[:, None], DataMixing(draws=0))
         for k, t in ((1.0, slopes), (3.0, slopes - np.log(3)))
     )
     np.testing.assert_allclose(scaled.coef, plain.coef, atol=1e-6)
@@ -73,7 +73,7 @@ def test_a_factor_before_the_exponential_changes_nothing():
 def test_a_floor_that_runs_to_zero_is_said_beside_its_r2():
     share = np.linspace(0.2, 0.8, 7)
     losses = 2 - 0.4 * share - 0.5 * share**2  # bends the wrong way, so that no floor is left
-    law = fitted(
+    law = fit_law(
         np.column_stack([share, 1 - share]), losses[:, None], DataMixing(draws=0), ("a", "b")
     )
     assert law.diagnostics["degenerate"] == [True]
@@ -85,7 +85,7 @@ def test_a_floor_that_runs_to_zero_is_said_beside_its_r2():
 
 def test_hidden_domains_are_fitted_where_one_exponential_cannot():
     mixtures, losses = swarm(60)
-    one, two = (fitted(mixtures, losses, DataMixing(implicit=j, draws=0)) for j in (1, 2))
+    one, two = (fit_law(mixtures, losses, DataMixing(implicit=j, draws=0)) for j in (1, 2))
     new = np.random.default_rng(9).dirichlet(np.ones(4), 200)
     expected = hidden_truth()(new)
     assert (
@@ -100,8 +100,8 @@ def test_hidden_domains_are_fitted_where_one_exponential_cannot():
 def test_hidden_domains_may_come_in_any_order_and_so_may_domains():
     mixtures, losses = swarm(60, noise=0.005)
     order = [2, 0, 3, 1]
-    straight = fitted(mixtures, losses, DataMixing(implicit=2, draws=0))
-    permuted = fitted(
+    straight = fit_law(mixtures, losses, DataMixing(implicit=2, draws=0))
+    permuted = fit_law(
         mixtures[:, order], losses, DataMixing(implicit=2, draws=0), tuple(NAMES[i] for i in order)
     )
     np.testing.assert_allclose(
@@ -111,7 +111,7 @@ def test_hidden_domains_may_come_in_any_order_and_so_may_domains():
 
 def test_hidden_domains_are_convex_and_minimised_exactly():
     law, rng = (
-        fitted(*swarm(80, noise=0.01), DataMixing(implicit=2, draws=5)),
+        fit_law(*swarm(80, noise=0.01), DataMixing(implicit=2, draws=5)),
         np.random.default_rng(5),
     )
     a, b, part = (
@@ -137,18 +137,18 @@ def test_hidden_domains_are_convex_and_minimised_exactly():
 
 def test_intervals_of_hidden_domains_hold_new_runs():
     mixtures, losses = swarm(400, noise=0.02)
-    law = fitted(mixtures[:100], losses[:100], DataMixing(implicit=2))
+    law = fit_law(mixtures[:100], losses[:100], DataMixing(implicit=2))
     low, high = law.interval(mixtures[100:], 0.9)
     assert 0.85 <= ((low <= losses[100:]) & (losses[100:] <= high)).mean() <= 0.95
 
 
 def test_record_of_a_convex_law_comes_back_convex():
-    law = fitted(*swarm(40), DataMixing(implicit=2, draws=3))
+    law = fit_law(*swarm(40), DataMixing(implicit=2, draws=3))
     with pytest.warns(
         ReweightvizWarning,
         match=r"fits 9 numbers a target to 30 runs; below some 36 runs it may miss new ones",
     ):
-        fitted(*swarm(30), DataMixing(implicit=2, draws=3))
+        fit_law(*swarm(30), DataMixing(implicit=2, draws=3))
     again = CurveLaw.from_dict(law.to_dict())
     assert isinstance(again, ConvexCurveLaw)
     np.testing.assert_array_equal(again.minimise(kl=0.1), law.minimise(kl=0.1))
@@ -182,7 +182,7 @@ def test_nested_laws_reach_the_loss_at_more_tokens_and_a_larger_model():
     assert found.exponents["tokens"] == pytest.approx([0.4] * 3, abs=1e-6) and found.exponents[
         "size"
     ] == pytest.approx([0.3], abs=1e-6)
-    law = fitted(
+    law = fit_law(
         rows,
         losses,
         DataMixing(to_tokens=1e12, to_size=1e10, draws=5),
@@ -197,7 +197,7 @@ def test_nested_laws_reach_the_loss_at_more_tokens_and_a_larger_model():
 def test_nested_laws_over_tokens_alone_and_with_noise():
     w, rows, losses, tokens, size, base = nested_runs(noise=0.003)
     one = size == 1e7
-    law = fitted(
+    law = fit_law(
         rows[one], losses[one], DataMixing(to_tokens=64e9, draws=0), run_tokens=tokens[one]
     )
     np.testing.assert_allclose(law.predict(w), base + 0.3 * base * 64**-0.4 + 1, rtol=0.03)
@@ -238,7 +238,7 @@ def test_nested_laws_over_tokens_alone_and_with_noise():
 )
 def test_runs_that_cannot_be_fitted_are_one_sentence(spec, given, sentence):
     with pytest.raises(ReweightvizError, match=sentence):
-        fitted(*swarm(40), spec, **given)
+        fit_law(*swarm(40), spec, **given)
 
 
 def test_wrong_settings_are_one_sentence():

@@ -118,10 +118,10 @@ def test_smooth_losses_are_met_and_powers_chosen():
     assert GaussianProcess(power=0.5).fit(**sharp).diagnostics["power"] == [0.5, 0.5]
 
 
-def test_isotropic_or_not_as_told():
-    for told in (True, False):
-        lengths = GaussianProcess(isotropic=told).fit(**runs()).diagnostics["lengths"]
-        assert all((len(set(one)) == 1) is told for one in lengths)
+def test_isotropic_or_not_as_given():
+    for isotropic in (True, False):
+        lengths = GaussianProcess(isotropic=isotropic).fit(**runs()).diagnostics["lengths"]
+        assert all((len(set(one)) == 1) is isotropic for one in lengths)
 
 
 def test_intervals_hold_new_runs_as_often_as_they_say():

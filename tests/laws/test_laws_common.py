@@ -1,4 +1,4 @@
-"""What holds for every law, by its signature: a new one is tested by being listed in its family."""
+"""Every law by its signature: a new one is tested by being listed in its family."""
 
 import json
 import re
@@ -48,8 +48,8 @@ def runs(spec, count=40, seed=0):
     return given | {name: value for name, value in signals.items() if name in wanted}
 
 
-def told(law, count=1):
-    """What the law must be told beside the weights."""
+def law_inputs(law, count=1):
+    """Inputs that the law takes beside the weights."""
     return {
         name: np.full(count, value)
         for name, value in {"run_tokens": 3e9, "size": 1e8}.items()
@@ -88,13 +88,13 @@ def test_is_frozen_documented_and_written_as_it_is_made(spec):
 
 def test_predicts_each_mixture_by_itself(law):
     weights = np.random.default_rng(1).dirichlet(np.ones(3), 7)
-    together = law.predict(weights, **told(law, 7))
+    together = law.predict(weights, **law_inputs(law, 7))
     assert isinstance(law, Law)
     assert (together.shape, together.dtype) == ((7, 2), np.float64)
     for row, alone in zip(together, weights, strict=True):
-        np.testing.assert_allclose(law.predict(alone[None], **told(law))[0], row, rtol=1e-9)
+        np.testing.assert_allclose(law.predict(alone[None], **law_inputs(law))[0], row, rtol=1e-9)
     with pytest.raises(ReweightvizError, match="shape"):
-        law.predict(np.ones((2, 5)), **told(law, 2))
+        law.predict(np.ones((2, 5)), **law_inputs(law, 2))
 
 
 def test_follows_the_losses(fit):
@@ -107,7 +107,7 @@ def test_follows_the_losses(fit):
 
 def test_intervals_hold_the_prediction_and_nest(law):
     weights = np.random.default_rng(2).dirichlet(np.ones(3), 30)
-    extra = told(law, 30)
+    extra = law_inputs(law, 30)
     predicted, (low, high), (lower, higher) = (
         law.predict(weights, **extra),
         law.interval(weights, 0.5, **extra),
@@ -121,14 +121,14 @@ def test_intervals_hold_the_prediction_and_nest(law):
 def test_samples_are_what_the_interval_is_made_of(law):
     weights = np.random.default_rng(2).dirichlet(np.ones(3), 5)
     samples, (low, high) = (
-        law.samples(weights, **told(law, 5)),
-        law.interval(weights, 0.5, **told(law, 5)),
+        law.samples(weights, **law_inputs(law, 5)),
+        law.interval(weights, 0.5, **law_inputs(law, 5)),
     )
     assert samples.shape[1:] == (5, 2)
     middle = np.median(samples, axis=0)
     assert ((low <= middle) & (middle <= high)).all()
     with pytest.raises(ReweightvizError, match="level must be a probability"):
-        law.interval(weights, 90, **told(law, 5))
+        law.interval(weights, 90, **law_inputs(law, 5))
 
 
 def test_same_runs_same_law_and_arguments_untouched(fit):
@@ -138,10 +138,10 @@ def test_same_runs_same_law_and_arguments_untouched(fit):
     again = spec.fit(**given)
     weights = np.random.default_rng(3).dirichlet(np.ones(3), 5)
     np.testing.assert_array_equal(
-        again.predict(weights, **told(law, 5)), law.predict(weights, **told(law, 5))
+        again.predict(weights, **law_inputs(law, 5)), law.predict(weights, **law_inputs(law, 5))
     )
     np.testing.assert_array_equal(
-        again.interval(weights, **told(law, 5)), law.interval(weights, **told(law, 5))
+        again.interval(weights, **law_inputs(law, 5)), law.interval(weights, **law_inputs(law, 5))
     )
     for name, value in given.items():
         np.testing.assert_array_equal(value, kept[name])
@@ -229,7 +229,7 @@ def test_any_law_is_restored_by_its_kind(law):
     weights = np.random.default_rng(4).dirichlet(np.ones(3), 5)
     assert type(again) is type(law)
     np.testing.assert_array_equal(
-        again.predict(weights, **told(law, 5)), law.predict(weights, **told(law, 5))
+        again.predict(weights, **law_inputs(law, 5)), law.predict(weights, **law_inputs(law, 5))
     )
 
 
@@ -240,10 +240,10 @@ def test_survives_json(law):
     assert type(again) is type(law)
     assert (again.domains, again.targets) == (law.domains, law.targets)
     np.testing.assert_array_equal(
-        again.predict(weights, **told(law, 5)), law.predict(weights, **told(law, 5))
+        again.predict(weights, **law_inputs(law, 5)), law.predict(weights, **law_inputs(law, 5))
     )
     np.testing.assert_array_equal(
-        again.interval(weights, **told(law, 5)), law.interval(weights, **told(law, 5))
+        again.interval(weights, **law_inputs(law, 5)), law.interval(weights, **law_inputs(law, 5))
     )
     assert getattr(again.browser_form(), "data", None) == getattr(law.browser_form(), "data", None)
     assert again.diagnostics == law.diagnostics
@@ -258,12 +258,15 @@ def test_a_convex_law_finds_its_own_minimum_and_no_other_claims_to(law):
     if not isinstance(law, ConvexLaw):
         return
     best = law.minimise(
-        [2, 1], kl=0, upper=[0.5, 1, 1], **{name: value[0] for name, value in told(law).items()}
+        [2, 1],
+        kl=0,
+        upper=[0.5, 1, 1],
+        **{name: value[0] for name, value in law_inputs(law).items()},
     )
     others = np.random.default_rng(6).dirichlet(np.ones(3), 3000)
     others = others[others[:, 0] <= 0.5]
     assert best.sum() == pytest.approx(1) and best.min() >= 0 and best[0] <= 0.5 + 1e-9
     assert (
-        law.predict(best[None], **told(law))[0] @ [2, 1]
-        <= (law.predict(others, **told(law, len(others))) @ [2, 1]).min() + 1e-7
+        law.predict(best[None], **law_inputs(law))[0] @ [2, 1]
+        <= (law.predict(others, **law_inputs(law, len(others))) @ [2, 1]).min() + 1e-7
     )

@@ -111,8 +111,8 @@ def test_a_metric_follows_what_it_agrees_with_and_may_fall():
     assert law.diagnostics["source"] == ["y", "mean"]
     np.testing.assert_allclose(law.predict(given["mixtures"]), given["losses"], atol=1e-3)
     assert (law.theta[:, 2] * [-1, 1] > 0).all()
-    told = LossToLoss(source="x").fit(**given, law=proxy(), lower_is_better=[False, True])
-    assert told.diagnostics["source"] == ["x", "x"]
+    chosen = LossToLoss(source="x").fit(**given, law=proxy(), lower_is_better=[False, True])
+    assert chosen.diagnostics["source"] == ["x", "x"]
     wrong = LossToLoss(source="y").fit(**given, law=proxy())
     assert wrong.diagnostics["degenerate"][0]  # it falls where it should rise
 
@@ -189,7 +189,7 @@ def test_survives_json():
 
 
 class Scaled:
-    """A law that must be told the tokens."""
+    """A law that takes the tokens."""
 
     domains, targets, lower_is_better, given = NAMES, SMALL, np.ones(2, bool), ("run_tokens",)
 

@@ -48,7 +48,7 @@ def swarm(seed=0, runs=60, noise=0.0, targets=3):
     return mixtures, floor + np.exp(mixtures @ slopes.T) + rng.normal(0, noise, (runs, targets))
 
 
-def fitted(mixtures, losses, names=NAMES, spec=None, **options):
+def fit_law(mixtures, losses, names=NAMES, spec=None, **options):
     targets = tuple(f"loss {m}" for m in range(losses.shape[1]))
     return (spec or Olmix(draws=20)).fit(
         domains=names, targets=targets, mixtures=mixtures, losses=losses, **options
@@ -57,7 +57,7 @@ def fitted(mixtures, losses, names=NAMES, spec=None, **options):
 
 def test_known_coefficients_are_recovered():
     floor, slopes = truth()
-    law = fitted(*swarm())
+    law = fit_law(*swarm())
     np.testing.assert_allclose(law.coef, np.column_stack([np.log(floor), slopes]), atol=1e-4)
     np.testing.assert_allclose(law.refits, np.broadcast_to(law.coef, law.refits.shape), atol=1e-3)
     np.testing.assert_allclose(law.diagnostics["r2"], 1)
@@ -67,14 +67,14 @@ def test_known_coefficients_are_recovered():
 def test_permuting_domains_permutes_coefficients():
     mixtures, losses = swarm(noise=0.01)
     order = [2, 0, 3, 1]
-    straight = fitted(mixtures, losses)
-    permuted = fitted(mixtures[:, order], losses, tuple(NAMES[i] for i in order))
+    straight = fit_law(mixtures, losses)
+    permuted = fit_law(mixtures[:, order], losses, tuple(NAMES[i] for i in order))
     np.testing.assert_allclose(permuted.coef[:, 1:], straight.coef[:, 1:][:, order], atol=1e-5)
     np.testing.assert_allclose(permuted.coef[:, 0], straight.coef[:, 0], atol=1e-5)
 
 
 def test_the_law_is_convex_along_random_chords():
-    law, rng = fitted(*swarm(noise=0.02)), np.random.default_rng(5)
+    law, rng = fit_law(*swarm(noise=0.02)), np.random.default_rng(5)
     a, b = rng.dirichlet(np.ones(4), 200), rng.dirichlet(np.ones(4), 200)
     share = rng.random((200, 1))
     chord = share * law.predict(a) + (1 - share) * law.predict(b)
@@ -84,7 +84,7 @@ def test_the_law_is_convex_along_random_chords():
 def test_seeds_repeat_and_differ():
     mixtures, losses = swarm(noise=0.02)
     first, again, other = (
-        fitted(mixtures, losses, spec=Olmix(draws=10, seed=seed)) for seed in (0, 0, 1)
+        fit_law(mixtures, losses, spec=Olmix(draws=10, seed=seed)) for seed in (0, 0, 1)
     )
     np.testing.assert_array_equal(first.refits, again.refits)
     np.testing.assert_array_equal(first.noise, again.noise)
@@ -94,7 +94,7 @@ def test_seeds_repeat_and_differ():
 @pytest.mark.parametrize("noise", [0.005, 0.05])
 def test_intervals_hold_new_runs_as_often_as_they_say(noise):
     mixtures, losses = swarm(runs=360, noise=noise, targets=8)
-    law = fitted(mixtures[:60], losses[:60], spec=Olmix())
+    law = fit_law(mixtures[:60], losses[:60], spec=Olmix())
     for level, least, most in ((0.9, 0.85, 0.95), (0.5, 0.42, 0.6)):
         low, high = law.interval(mixtures[60:], level)
         assert least <= ((low <= losses[60:]) & (losses[60:] <= high)).mean() <= most
@@ -107,7 +107,7 @@ def test_intervals_of_few_runs_are_wide_enough(count):
     inside = []
     for seed in range(10):
         mixtures, losses = swarm(seed, runs=count + 100, noise=0.02)
-        low, high = fitted(mixtures[:count], losses[:count], spec=Olmix(draws=100)).interval(
+        low, high = fit_law(mixtures[:count], losses[:count], spec=Olmix(draws=100)).interval(
             mixtures[count:]
         )
         inside.append(((low <= losses[count:]) & (losses[count:] <= high)).mean())
@@ -120,22 +120,22 @@ def test_hardly_more_runs_than_numbers_are_warned_of():
         ReweightvizWarning,
         match="fits 5 numbers a target and has 7 runs: with fewer than 8 they hardly tell",
     ):
-        fitted(mixtures, losses)
-    fitted(mixtures, losses, spec=Olmix(draws=0))
-    fitted(*swarm(runs=8))
+        fit_law(mixtures, losses)
+    fit_law(mixtures, losses, spec=Olmix(draws=0))
+    fit_law(*swarm(runs=8))
 
 
 def test_the_error_on_runs_left_out_is_that_of_fitting_without_them():
     mixtures, losses = swarm(runs=50, noise=0.02)
-    said, fold = fitted(mixtures, losses).diagnostics, assign_folds(mixtures, 5, 0)
+    said, fold = fit_law(mixtures, losses).diagnostics, assign_folds(mixtures, 5, 0)
     missed = np.empty_like(losses)
     for part in range(5):
         out = fold == part
-        missed[out] = losses[out] - fitted(
+        missed[out] = losses[out] - fit_law(
             mixtures[~out], losses[~out], spec=Olmix(draws=0)
         ).predict(mixtures[out])
     np.testing.assert_allclose(said["held_out_mae"], np.abs(missed).mean(0), rtol=0.02)
-    assert "held_out_mae" not in fitted(mixtures, losses, spec=Olmix(draws=0)).diagnostics
+    assert "held_out_mae" not in fit_law(mixtures, losses, spec=Olmix(draws=0)).diagnostics
 
 
 def test_two_domains_have_a_closed_form():
@@ -150,7 +150,7 @@ def test_two_domains_have_a_closed_form():
 
 
 def test_minimise_weighs_targets_and_obeys_caps():
-    law = fitted(*swarm())
+    law = fit_law(*swarm())
     assert law.minimise([0, 1, 0], kl=0).max() == 1
     np.testing.assert_allclose(law.minimise([0, 2, 0]), law.minimise([0, 1, 0]))
     prior = np.array([0.4, 0.3, 0.2, 0.1])
@@ -167,7 +167,7 @@ def test_minimise_weighs_targets_and_obeys_caps():
 
 
 def test_targets_where_higher_is_better_are_refused_by_the_optimiser_only():
-    law = fitted(*swarm(), lower_is_better=[True, False, True])
+    law = fit_law(*swarm(), lower_is_better=[True, False, True])
     assert law.lower_is_better.tolist() == [True, False, True]
     with pytest.raises(ReweightvizError, match="higher is better for 'loss 1'"):
         law.minimise()
@@ -177,7 +177,7 @@ def test_targets_where_higher_is_better_are_refused_by_the_optimiser_only():
 def test_equal_losses_make_a_constant_law():
     mixtures, losses = swarm()
     losses[:, 1] = 2.5
-    law = fitted(mixtures, losses)
+    law = fit_law(mixtures, losses)
     np.testing.assert_allclose(law.predict(mixtures)[:, 1], 2.5, atol=1e-6)
     assert law.diagnostics["constant"] == [False, True, False]
     assert law.diagnostics["r2"][1] is None
@@ -186,7 +186,7 @@ def test_equal_losses_make_a_constant_law():
 def test_a_floor_that_runs_to_zero_is_flagged_and_stays_finite():
     mixtures, _ = swarm()
     losses = np.exp(mixtures @ [[1.0], [0.5], [0.2], [-0.4]]) - 0.3
-    law = fitted(mixtures, losses)
+    law = fit_law(mixtures, losses)
     assert law.diagnostics["degenerate"] == [True]
     assert np.isfinite(law.coef).all()
     assert np.isfinite(law.refits).all()
@@ -213,18 +213,18 @@ def test_a_floor_that_runs_to_zero_is_flagged_and_stays_finite():
 def test_runs_that_cannot_be_fitted_are_one_sentence(spoil, sentence):
     mixtures, losses = spoil(*swarm())
     with pytest.raises(ReweightvizError, match=sentence):
-        fitted(mixtures, losses)
+        fit_law(mixtures, losses)
 
 
 def test_wrong_settings_are_one_sentence():
     with pytest.raises(ReweightvizError, match="huber above 0"):
         Olmix(huber=0)
     with pytest.raises(ReweightvizError, match="level must be a probability"):
-        fitted(*swarm()).interval(np.full((1, 4), 0.25), 90)
+        fit_law(*swarm()).interval(np.full((1, 4), 0.25), 90)
 
 
 def test_no_draws_no_interval():
-    law = fitted(*swarm(), spec=Olmix(draws=0))
+    law = fit_law(*swarm(), spec=Olmix(draws=0))
     low, high = law.interval([[0.25] * 4])
     assert np.isnan(low).all()
     assert np.isnan(high).all()
@@ -235,7 +235,7 @@ def test_no_draws_no_interval():
 
 
 def test_the_browser_form_is_the_law():
-    law = fitted(*swarm(noise=0.02))
+    law = fit_law(*swarm(noise=0.02))
     form = law.browser_form()
     numbers = np.frombuffer(form.data, "<f4").astype(np.float64)
     M, K, B = 3, 4, 20

@@ -53,9 +53,9 @@ def test_the_distance_is_that_of_a_linear_program():
     source[2], source[3] = source[2] + source[3], 0.0
     rows = np.kron(np.eye(7), np.ones(5)), np.kron(np.ones(7), np.eye(5))
     plain = linprog(cost.ravel(), A_eq=np.vstack(rows), b_eq=np.concatenate([source, target]))
-    solved = potentials(cost, source, target)
-    assert solved.value == pytest.approx(plain.fun, abs=1e-9)
-    assert (solved.source[:, None] + solved.target <= cost + 1e-9).all()
+    solution = potentials(cost, source, target)
+    assert solution.value == pytest.approx(plain.fun, abs=1e-9)
+    assert (solution.source[:, None] + solve_exactly.target <= cost + 1e-9).all()
 
 
 @needs_pot
@@ -83,7 +83,7 @@ def test_cuts_are_exact_where_solved_and_below_elsewhere(entropy):
     law = cuts(sources, target, some, entropy=entropy)
     cost = squared_distances(np.concatenate(sources), target)
 
-    def solved(weights):
+    def solve_exactly(weights):
         return (
             potentials(
                 cost / cost.mean(),
@@ -95,9 +95,9 @@ def test_cuts_are_exact_where_solved_and_below_elsewhere(entropy):
         )
 
     np.testing.assert_allclose(
-        law.at(some[:8]), [solved(weights) for weights in some[:8]], rtol=1e-5
+        law.at(some[:8]), [solve_exactly(weights) for weights in some[:8]], rtol=1e-5
     )
-    exact = np.array([solved(weights) for weights in others])
+    exact = np.array([solve_exactly(weights) for weights in others])
     assert (law.at(others) <= exact * (1 + 1e-5)).all()
     np.testing.assert_allclose(law.at(others), exact, rtol=0.02)
 

@@ -247,10 +247,10 @@ def regmix(public_tables):
 
 @pytest.fixture(scope="module")
 def pile_law(regmix):
-    return fitted(RegMix(), regmix["train"])
+    return fit_law(RegMix(), regmix["train"])
 
 
-def fitted(spec, swarm):
+def fit_law(spec, swarm):
     return spec.fit(
         domains=swarm.domains, targets=swarm.targets, mixtures=swarm.mixtures, losses=swarm.losses
     )
@@ -287,7 +287,7 @@ def test_rank_correlation_of_trees(regmix, pile_law):
 @pytest.mark.shared
 @on_the_swarm
 def test_rank_correlation_of_least_squares(regmix):
-    law = fitted(LINEAR, regmix["train"])
+    law = fit_law(LINEAR, regmix["train"])
     rho = spearman(law, regmix["test"])
     assert np.mean(list(rho.values())) == pytest.approx(83.110, abs=0.01)
     for name, expected in {

@@ -58,13 +58,13 @@ def swarm(
     }
 
 
-def fitted(runs, joint=False, draws=10, names=NAMES):
+def fit_law(runs, joint=False, draws=10, names=NAMES):
     return ScalingMixtures(joint=joint, draws=draws).fit(domains=names, targets=("a", "b"), **runs)
 
 
 @pytest.mark.parametrize("joint", [False, True])
 def test_larger_models_and_longer_training_are_extrapolated(joint):
-    law = fitted(swarm(joint=joint), joint)
+    law = fit_law(swarm(joint=joint), joint)
     large = swarm(200, joint, seed=3, sizes=(3e9, 1e10), lengths=(1e11, 1e12))
     assert law.given == ("size", "run_tokens") and isinstance(law, ConvexLaw) == (not joint)
     np.testing.assert_allclose(
@@ -77,7 +77,7 @@ def test_larger_models_and_longer_training_are_extrapolated(joint):
 
 def test_the_joint_law_holds_the_additive_one():
     runs = swarm()
-    additive, joint = fitted(runs, draws=0), fitted(runs, joint=True, draws=0)
+    additive, joint = fit_law(runs, draws=0), fit_law(runs, joint=True, draws=0)
     new = swarm(50, seed=9)
     given = {"size": new["size"], "run_tokens": new["run_tokens"]}
     np.testing.assert_allclose(
@@ -91,7 +91,7 @@ def test_where_the_optimum_depends_on_scale():
     grid = np.random.default_rng(0).dirichlet(np.ones(3), 4000)
     places = {}
     for joint in (False, True):
-        law = fitted(swarm(200, joint), joint, draws=0)
+        law = fit_law(swarm(200, joint), joint, draws=0)
         places[joint] = {
             int(law.at(size=size, run_tokens=tokens).predict(grid).mean(1).argmin())
             for size in (1e7, 1e10)
@@ -130,7 +130,7 @@ def test_slopes_are_those_of_the_values(joint, scales):
     "a general solver finds no better optimum; the additive law's is the same at every scale",
 )
 def test_the_additive_law_is_convex_and_its_optimum_exact():
-    law, rng = fitted(swarm(200, noise=0.01), draws=0), np.random.default_rng(5)
+    law, rng = fit_law(swarm(200, noise=0.01), draws=0), np.random.default_rng(5)
     held = law.at(size=1e9, run_tokens=1e11)
     a, b, part = (
         rng.dirichlet(np.ones(3), 300),
@@ -181,7 +181,7 @@ def test_equal_domains_are_best_mixed_evenly():
     rng = np.random.default_rng(0)
     mixtures = rng.dirichlet(np.ones(3), 80)
     losses = 1 + 1 / (2 * mixtures**0.5).sum(1, keepdims=True) @ np.ones((1, 2))
-    law = fitted({"mixtures": mixtures, "losses": losses}, draws=0)
+    law = fit_law({"mixtures": mixtures, "losses": losses}, draws=0)
     grid = np.concatenate([rng.dirichlet(np.ones(3), 3000), [np.full(3, 1 / 3)]])
     assert law.given == () and np.isfinite(law.predict(np.eye(3))).all()
     assert law.predict(grid)[:, 0].argmin() == 3000
@@ -190,8 +190,8 @@ def test_equal_domains_are_best_mixed_evenly():
 
 def test_domains_in_another_order_give_the_same_law():
     runs, order = swarm(noise=0.005), [2, 0, 1]
-    straight = fitted(runs)
-    permuted = fitted(
+    straight = fit_law(runs)
+    permuted = fit_law(
         {**runs, "mixtures": runs["mixtures"][:, order]}, names=tuple(NAMES[i] for i in order)
     )
     given = {"size": 1e9, "run_tokens": 1e10}
@@ -204,7 +204,7 @@ def test_domains_in_another_order_give_the_same_law():
 
 @pytest.mark.parametrize("joint", [False, True])
 def test_intervals_hold_new_runs(joint):
-    law = fitted(swarm(200, joint, 0.01), joint, draws=200)
+    law = fit_law(swarm(200, joint, 0.01), joint, draws=200)
     new = swarm(400, joint, 0.01, seed=4)
     low, high = law.interval(new["mixtures"], 0.9, size=new["size"], run_tokens=new["run_tokens"])
     assert 0.85 <= ((low <= new["losses"]) & (new["losses"] <= high)).mean() <= 0.95
@@ -212,7 +212,7 @@ def test_intervals_hold_new_runs(joint):
 
 def test_scales_that_all_runs_share_are_left_out():
     runs = swarm()
-    law = fitted(
+    law = fit_law(
         {
             **runs,
             "size": np.full(120, 1e8),
@@ -242,7 +242,7 @@ def test_scales_that_all_runs_share_are_left_out():
 
 def test_a_domain_that_no_run_lives_on_does_not_explode():
     runs = swarm(16, noise=0.05)
-    law = fitted({name: runs[name] for name in ("mixtures", "losses")}, draws=100)
+    law = fit_law({name: runs[name] for name in ("mixtures", "losses")}, draws=100)
     assert law.interval(np.eye(3))[1].max() < 12 * runs["losses"].max()
 
 
@@ -252,7 +252,7 @@ def test_too_few_runs_are_one_sentence():
         ReweightvizError,
         match="fits 17 numbers a target for 3 domains and needs at least 17 runs; got 16",
     ):
-        fitted(few, joint=True)
+        fit_law(few, joint=True)
     with pytest.raises(ReweightvizError, match="huber above 0"):
         ScalingMixtures(huber=0)
 
