@@ -22,8 +22,8 @@ from reweightviz.core.token_counts import format_count
 from reweightviz.core.validation import mapping
 from reweightviz.core.version import VERSION
 from reweightviz.evaluation.law_inputs import law_inputs
-from reweightviz.exporters import provenance
 from reweightviz.exporters.check import check
+from reweightviz.exporters.epochs import MAX_EPOCHS
 from reweightviz.exporters.recognise import find_exporter
 from reweightviz.figures.palette import choose_colors
 from reweightviz.numerics.contrast import (
@@ -195,7 +195,7 @@ def facts(
     told = _told(law, mixture, given, tokens, budget, sources)
     asked = [_as_the_law_knows(law, one, sources) for one in (mixture, base) if one is not None]
     comparisons, averaged, paired = _compared(law, asked, told)
-    limit = _number(mixture.source.get("max_epochs")) or provenance.MAX_EPOCHS
+    limit = _number(mixture.source.get("max_epochs")) or MAX_EPOCHS
     others = {str(name): _rejected(str(name), entry) for name, entry in (rejected or {}).items()}
     epochs = _epochs(mixture, sources, budget)
     rows = [

@@ -1,4 +1,4 @@
-"""Exporters: a mixture as the config of the framework that trains on it, and back. One file a framework."""
+"""Exporters: a mixture as the config of the framework that trains on it, and back."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ FRAMEWORKS: dict[str, Exporter] = {
 
 
 def find(framework: str) -> Exporter:
-    """The exporter of a framework by name or alias, in any case.
+    """Return the exporter of a framework by name or alias, in any case.
 
     >>> find("HF").units[0].sentence
     'a weight is a share of examples (documents)'

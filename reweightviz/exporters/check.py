@@ -14,8 +14,8 @@ from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_budget
-from reweightviz.exporters import provenance
 from reweightviz.exporters.document import Document, PathLike
+from reweightviz.exporters.epochs import MAX_EPOCHS
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.plan import Config
 from reweightviz.exporters.reading_back import is_edited
@@ -136,7 +136,7 @@ class _Findings:
         yield from self._misread_words({*self.domains, *self.domains.values(), *paths})
 
     def _repeated(self) -> Iterator[str]:
-        limit = self.record.get("max_epochs") or provenance.MAX_EPOCHS
+        limit = self.record.get("max_epochs") or MAX_EPOCHS
         often = [
             f"{domain[:60]!r} {passes:.3g}"
             for domain, passes in self.epochs.items()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reweightviz.core.errors import UnwritableFile
 from reweightviz.core.files import inside_folder, write_all
+from reweightviz.exporters.provenance import FOLDER_RECORD
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,8 @@ class Draft:
     """Texts by path, nothing of it written yet.
 
     Args:
-        path: what the export is called by: the file, or the folder.
-        files: path to text, the sidecar first and the config itself last.
+        path: the file, or the folder, that the export was given.
+        files: path to text, the provenance first and the config itself last.
         backup: keep what a merge changes as ``<file>.bak``.
     """
 
@@ -26,49 +27,57 @@ class Draft:
     backup: bool = False
 
     def diff(self) -> str:
-        """What would change, as a unified diff, the config first; the provenance, which changes always, is left out."""
-        return "".join(
-            line
-            for path, text in reversed(self.files.items())
-            if not path.name.endswith("provenance.json")
-            for line in _compared(path, text)
-        )
+        """Compare with what is there, as a unified diff, the config first.
+
+        The provenance is left out: its time changes always.
+        """
+        lines: list[str] = []
+        for path, text in reversed(list(self._configs())):
+            lines += _compare(path, text)
+        return "".join(lines)
 
     def backups(self) -> dict[Path, bytes]:
-        """Path to content of what is kept of the files that would change."""
-        return {
-            _free(path): path.read_bytes()
-            for path, text in self.files.items()
-            if self.backup
-            and path.exists()
-            and not path.name.endswith("provenance.json")
-            and path.read_bytes() != text.encode()
-        }
+        """Return path to content of what is kept of the files that would change."""
+        if not self.backup:
+            return {}
+        found = {}
+        for path, text in self._configs():
+            if path.exists() and path.read_bytes() != text.encode():
+                found[_find_free_name(path)] = path.read_bytes()
+        return found
 
     def save(self) -> Path:
         """Write all files or none, and return ``path``."""
         inside_folder(self.path)
-        kept = self.backups()
-        parents = {path.parent for path in self.files} - {self.path.parent}
-        for folder in parents:
+        backups = self.backups()
+        for folder in {path.parent for path in self.files} - {self.path.parent}:
             _make(folder)
-        write_all(kept | dict(self.files))
+        write_all(backups | dict(self.files))
         return self.path
 
+    def _configs(self) -> Iterator[tuple[Path, str]]:
+        for path, text in self.files.items():
+            if not path.name.endswith(FOLDER_RECORD):
+                yield path, text
 
-def _compared(path: Path, text: str) -> Iterator[str]:
+
+def _compare(path: Path, text: str) -> Iterator[str]:
     old = path.read_bytes().decode("utf-8", "replace") if path.exists() else ""
-    lines = (old.splitlines(keepends=True), text.splitlines(keepends=True))
-    for line in difflib.unified_diff(*lines, str(path) if old else "/dev/null", str(path)):
+    old_lines = old.splitlines(keepends=True)
+    new_lines = text.splitlines(keepends=True)
+    old_name = str(path) if old else "/dev/null"
+    for line in difflib.unified_diff(old_lines, new_lines, old_name, str(path)):
         yield line if line.endswith("\n") else line + "\n\\ No newline at end of file\n"
 
 
-def _free(path: Path) -> Path:
-    """A name for the backup that is not taken, so that the first one stays."""
-    names = [path.with_name(path.name + ".bak")]
-    while names[-1].exists():
-        names.append(path.with_name(f"{path.name}.bak{len(names) + 1}"))
-    return names[-1]
+def _find_free_name(path: Path) -> Path:
+    """Return a name for the backup that is not taken, so that the first one stays."""
+    name = path.with_name(f"{path.name}.bak")
+    count = 1
+    while name.exists():
+        count += 1
+        name = path.with_name(f"{path.name}.bak{count}")
+    return name
 
 
 def _make(folder: Path) -> None:

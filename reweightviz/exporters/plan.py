@@ -1,4 +1,4 @@
-"""Plan and Config: what a file is to say, and what a file says, in the unit of its framework."""
+"""Plan and Config: the content of a file to be written, and of one that was read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Numbers = dict[str, float]
 
 
 class Entry(NamedTuple):
-    """What one entry of a file stands for: ``part`` of a domain, and where that lies."""
+    """One entry of a file: ``part`` of a domain, and where that lies."""
 
     domain: str
     part: float = 1.0
@@ -29,10 +29,10 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a file is to say, in the unit of its framework.
+    """The content of a file to be written, in the unit of its framework.
 
     Args:
-        entries: name in the file to what it stands for, in order; domains of weight 0 are not
+        entries: name in the file to its entry, in order; domains of weight 0 are not
             among them.
         stages: first step to the numbers from there on, by name in the file; a mixture has one
             stage, at 0. A stage leaves out what it does not draw.
@@ -40,7 +40,7 @@ class Plan:
         unit: of the numbers.
         sources: what there is of each domain, where it is known.
         tokens: budget of the run, where it is known.
-        steps: steps of the run, where a schedule says them.
+        steps: steps of the run, where a schedule gives them.
         record: the provenance.
     """
 
@@ -60,27 +60,27 @@ class Plan:
 
     @property
     def has_repeats(self) -> bool:
-        """Whether the budget asks for more than one pass over some domain."""
+        """True where the budget makes more than one pass over some domain."""
         return max(self.record.get("epochs", {}).values(), default=0.0) > 1 + 1e-6
 
     def comment(self, title: str) -> str:
-        """The provenance as ``#`` lines."""
+        """Return the provenance as ``#`` lines."""
         return provenance.comment(self.record, title=title)
 
 
 @dataclass(frozen=True)
 class Config:
-    """What a framework's file says, as the framework would read it.
+    """The content of a framework's file, as the framework would read it.
 
     Args:
         stages: first step to the numbers from there on, by name in the file.
-        unit: key of the unit, where the file itself tells it.
+        unit: key of the unit, where it stands in the file itself.
         paths: name to the files or datasets that it stands for.
-        sizes: name to what its share of tokens was divided by, where the file itself tells it.
-        steps: length of the run in steps, where the file tells it.
-        refused: sentences, what the framework would refuse or read as something else; ``read``
+        sizes: name to the divisor of its share of tokens, where that stands in the file itself.
+        steps: length of the run in steps, where it stands in the file.
+        refused: sentences on what the framework would refuse or read as something else; ``read``
             raises the first.
-        traps: sentences, what the framework takes but a person should know of.
+        traps: sentences on what the framework takes but a person should know of.
     """
 
     stages: Mapping[int, Numbers]
@@ -134,13 +134,11 @@ def read_rows(path: Path, rows: Sequence[Any], name: str, weight: str) -> Number
 
 
 def to_number(value: object) -> float:
-    """A finite number >= 0 as a framework would take it from a config; nan where it is none."""
+    """Convert a value of a config as a framework would; nan where it is no finite number >= 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return math.nan
     try:
-        found = (
-            float(value)
-            if isinstance(value, int | float | str) and not isinstance(value, bool)
-            else math.nan
-        )
+        found = float(value)
     except ValueError:
         return math.nan
     return found if math.isfinite(found) and found >= 0 else math.nan

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import math
 import os
 import re
 import unicodedata
@@ -13,16 +12,13 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, UnreadableFile, listed, warn
+from reweightviz.core.errors import UnreadableFile, listed
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Sources
 from reweightviz.core.version import VERSION
+from reweightviz.exporters.epochs import MAX_EPOCHS, count_epochs
 from reweightviz.exporters.text.encoding import read_text
-
-MAX_EPOCHS = 4.0
-"""Passes over one domain after which repeating it is worth a warning (Muennighoff et al., 2023)."""
-
 
 FOLDER_RECORD = "provenance.json"
 """Name of the record of a folder; a single file has its own, ``<file>.provenance.json``."""
@@ -72,8 +68,6 @@ def record(
         "dropped": [domain for domain, weight in mixture.items() if not weight],
     }
     if tokens is not None:
-        epochs = _epochs(mixture, sources, tokens)
-        _check_epochs(epochs, mixture, sources, tokens, max_epochs)
         counted = "tokens"
         if sources is not None and sources.tokenizer:
             counted = f"tokens as counted by {sources.tokenizer}"
@@ -81,7 +75,7 @@ def record(
             "tokens": tokens,
             "counted": counted,
             "max_epochs": max_epochs or MAX_EPOCHS,
-            "epochs": epochs,
+            "epochs": count_epochs(mixture, sources, tokens, max_epochs),
         }
     return found
 
@@ -207,47 +201,3 @@ FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
 def _short(source: Mapping[str, Any]) -> str:
     text = json.dumps(source)
     return text if len(text) <= 300 else text[:300] + " ... (whole in the provenance)"
-
-
-def _epochs(mixture: Mixture, sources: Sources | None, tokens: float) -> dict[str, float]:
-    if sources is None:
-        raise ReweightvizError(
-            "epochs at a budget need sources=, the tokens of each domain; got none."
-        )
-    drawn = Mixture({domain: weight for domain, weight in mixture.items() if weight})
-    epochs = drawn.epochs(sources.token_table, tokens)
-    empty = [domain for domain, passes in epochs.items() if math.isinf(passes)]
-    if empty:
-        raise ReweightvizError(
-            f"{listed(empty)} has a weight above 0 but no tokens: set its weight to 0."
-        )
-    return epochs
-
-
-def _check_epochs(
-    epochs: Mapping[str, float],
-    mixture: Mixture,
-    sources: Sources | None,
-    tokens: float,
-    max_epochs: float | None,
-) -> None:
-    limit = MAX_EPOCHS if max_epochs is None else max_epochs
-    often = [
-        f"{domain[:60]!r} {passes:.3g}"
-        for domain, passes in epochs.items()
-        if passes > limit * (1 + 1e-6)
-    ]
-    if not often:
-        return
-    sentence = f"more than {limit:g} epochs at {tokens:.4g} tokens: {', '.join(often[:12])}"
-    if max_epochs is None:
-        warn(f"{sentence}.")
-        return
-    there = limit * float(
-        sum(sources[d].tokens for d in mixture if sources is not None and mixture[d])
-    )
-    # No weights reach a budget beyond all data; then tokens= is what has to change.
-    whole = f" (all its data {limit:g} times is {there:.4g} tokens)" if there < tokens else ""
-    raise ReweightvizError(
-        f"{sentence}{whole}: lower their weights or tokens=, or raise max_epochs."
-    )

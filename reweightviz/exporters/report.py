@@ -1,4 +1,4 @@
-"""Report: what a framework would make of a config, for a person to read."""
+"""Report: a framework's reading of a config, for a person."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ WIDTH = 48
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Report:
-    """What a framework would make of a config.
+    """A framework's reading of a config.
 
     Args:
         path: the file, or the folder that was written.
         framework: the exporter's name.
-        title: how sentences name the framework.
-        recognised: how it was known: "provenance", "content" or "asked".
-        unit: one sentence, what a number in the file counts.
+        title: the framework's name in sentences.
+        recognised: the way it was found: "provenance", "content" or "asked".
+        unit: one sentence on what a number in the file counts.
         table: a row a domain: ``domain``, ``name`` (in the file), ``number``, ``share`` of tokens
             or ``share_of_examples``, ``epochs``; NaN where not known. A schedule has
             ``number@<step>`` and ``share@<step>`` for each stage.
-        refused: sentences, what the framework would refuse or misread.
-        traps: sentences, what it takes but a person should know of.
-        notes: sentences, what else was found.
+        refused: sentences on what the framework would refuse or misread.
+        traps: sentences on what it takes but a person should know of.
+        notes: sentences on what else was found.
     """
 
     path: Path
@@ -56,16 +56,16 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing would be refused."""
+        """True where nothing would be refused."""
         return not self.refused
 
     def __repr__(self) -> str:
-        """Plain lines."""
+        """Return plain lines."""
         lines = [
             text.to_line(self._head()),
-            text.to_line(self._unit()),
+            text.to_line(self._unit_sentence()),
             "",
-            *_aligned(self._cells(), self._right()),
+            *_align(self._cells(), self._is_right()),
         ]
         for title, sentences in self._parts():
             lines += ["", f"{title}:", *(f"  - {text.to_line(sentence)}" for sentence in sentences)]
@@ -73,55 +73,40 @@ class Report:
 
     def _repr_markdown_(self) -> str:
         head, *rows = [[text.to_markdown(cell) for cell in row] for row in self._cells()]
-        rule = ["---:" if right else "---" for right in self._right()]
+        rule = ["---:" if right else "---" for right in self._is_right()]
         table = [f"| {' | '.join(row)} |" for row in (head, rule, *rows)]
-        lines = [
-            f"**{text.to_markdown(self._head())}**  ",
-            text.to_markdown(self._unit()),
-            "",
-            *table,
-        ]
-        for title, sentences in self._parts():
-            lines += [
-                "",
-                f"**{title}**",
-                "",
-                *(f"- {text.to_markdown(sentence)}" for sentence in sentences),
-            ]
+        title = f"**{text.to_markdown(self._head())}**  "
+        lines = [title, text.to_markdown(self._unit_sentence()), "", *table]
+        for part, sentences in self._parts():
+            items = [f"- {text.to_markdown(sentence)}" for sentence in sentences]
+            lines += ["", f"**{part}**", "", *items]
         return "\n".join(lines) + "\n"
 
     def _repr_html_(self) -> str:
-        aligned = [
-            ' style="text-align: right"' if right else ' style="text-align: left"'
-            for right in self._right()
-        ]
-        rows = [
-            "<tr>"
-            + "".join(
-                f"<{tag}{style}>{text.to_html(cell)}</{tag}>"
-                for cell, style in zip(row, aligned, strict=True)
-            )
-            + "</tr>"
-            for tag, row in zip(["th", *["td"] * len(self.table)], self._cells(), strict=True)
-        ]
-        parts = [
-            f"<p><b>{title}</b></p><ul>"
-            + "".join(f"<li>{text.to_html(sentence)}</li>" for sentence in sentences)
-            + "</ul>"
-            for title, sentences in self._parts()
-        ]
+        sides = ["right" if right else "left" for right in self._is_right()]
+        rows = []
+        for place, row in enumerate(self._cells()):
+            tag = "td" if place else "th"
+            cells = [
+                f'<{tag} style="text-align: {side}">{text.to_html(cell)}</{tag}>'
+                for cell, side in zip(row, sides, strict=True)
+            ]
+            rows.append(f"<tr>{''.join(cells)}</tr>")
+        parts = []
+        for title, sentences in self._parts():
+            items = [f"<li>{text.to_html(sentence)}</li>" for sentence in sentences]
+            parts.append(f"<p><b>{title}</b></p><ul>{''.join(items)}</ul>")
+        head = text.to_html(self._head())
+        unit = text.to_html(self._unit_sentence())
         return (
-            f"<div><p><b>{text.to_html(self._head())}</b><br>{text.to_html(self._unit())}</p><table>{''.join(rows)}</table>"
+            f"<div><p><b>{head}</b><br>{unit}</p><table>{''.join(rows)}</table>"
             f"{''.join(parts)}</div>"
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as JSON can hold it; null where a number is not known."""
+        """Return everything as JSON can hold it; null where a number is not known."""
         rows = [
-            {
-                name: None if isinstance(value, float) and math.isnan(value) else to_jsonable(value)
-                for name, value in row.items()
-            }
+            {str(name): _known(value) for name, value in row.items()}
             for row in self.table.to_dict("records")
         ]
         return {
@@ -140,7 +125,7 @@ class Report:
     def _head(self) -> str:
         return f"{self.path}: {self.title}, {KNOWN_BY.get(self.recognised, self.recognised)}"
 
-    def _unit(self) -> str:
+    def _unit_sentence(self) -> str:
         return f"{self.unit[:1].upper()}{self.unit[1:]}."
 
     def _parts(self) -> Iterator[tuple[str, Sequence[str]]]:
@@ -152,36 +137,40 @@ class Report:
         yield from ((title, sentences) for title, sentences in parts.items() if sentences)
 
     def _columns(self) -> list[str]:
-        """What is shown: no column that is empty, and no names that only repeat the domains."""
-        known = [
+        """Return the columns that are worth showing.
+
+        A column may be empty, and names may only repeat the domains.
+        """
+        columns = [
             column
             for column in self.table
             if column == "domain" or self.table[column].notna().any()
         ]
-        named = self.table["name"].dropna()
-        return [
-            column
-            for column in known
-            if column != "name" or (named != self.table["domain"][named.index]).any()
-        ]
+        names = self.table["name"].dropna()
+        if "name" in columns and (names == self.table["domain"][names.index]).all():
+            columns.remove("name")
+        return columns
 
-    def _right(self) -> list[bool]:
+    def _is_right(self) -> list[bool]:
+        """Return for each column whether it is aligned to the right, as numbers are."""
         return [column not in ("domain", "name") for column in self._columns()]
 
     def _cells(self) -> list[list[str]]:
+        """Return the rows of the table as text, the headings first."""
         columns = self._columns()
-        return [
-            [_heading(column) for column in columns],
-            *(
-                [_cell(column, row[column]) for column in columns]
-                for row in self.table.to_dict("records")
-            ),
-        ]
+        rows = [[_heading(column) for column in columns]]
+        records = self.table.to_dict("records")
+        return rows + [[_cell(column, row[column]) for column in columns] for row in records]
+
+
+def _known(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else to_jsonable(value)
 
 
 def _heading(column: str) -> str:
     kind, _, start = column.partition("@")
-    return HEADINGS.get(kind, kind) + (f" from {start}" if start else "")
+    heading = HEADINGS.get(kind, kind)
+    return f"{heading} from {start}" if start else heading
 
 
 def _cell(column: str, value: Any) -> str:
@@ -194,11 +183,11 @@ def _cell(column: str, value: Any) -> str:
     return f"{value:.3g}" if column == "epochs" else f"{value:.5g}"
 
 
-def _aligned(cells: Sequence[Sequence[str]], right: Sequence[bool]) -> Iterator[str]:
+def _align(cells: Sequence[Sequence[str]], is_right: Sequence[bool]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         padded = [
-            cell.rjust(width) if flush else cell.ljust(width)
-            for cell, width, flush in zip(row, widths, right, strict=True)
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, is_right, strict=True)
         ]
         yield "  ".join(padded).rstrip()

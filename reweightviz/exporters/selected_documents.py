@@ -1,14 +1,14 @@
-"""Selected documents as a file that any trainer reads: Parquet, JSON lines or CSV, in the order they were picked.
+"""Selected documents as a file that any trainer reads, in the order in which they were picked.
 
-With the corpus, each row holds ``id``, ``domain``, ``text`` and ``tokens``; without it the ids
-alone, for a pipeline that has the documents. A ``weight`` stands beside each where the selection
-has weights.
+The file is Parquet, JSON lines or CSV. With the corpus, each row holds ``id``, ``domain``, ``text``
+and ``tokens``; without it the ids alone, for a pipeline that has the documents. A ``weight`` stands
+beside each where the selection has weights.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.selection import Selection
 from reweightviz.exporters import provenance
 from reweightviz.exporters.document import PathLike
+from reweightviz.exporters.text.encoding import to_json
 
 FORMATS = {"parquet": ".parquet", "jsonl": ".jsonl", "csv": ".csv"}
 UNIT = "one row is one selected document, in the order it was picked"
@@ -42,15 +43,22 @@ def write(
     corpus: Corpus | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write the documents of a selection, and how they were chosen in ``<path>.provenance.json``.
+    """Write the documents of a selection, and the choice in ``<path>.provenance.json``.
 
     Args:
         selection: (n,) documents.
         framework: "parquet", "jsonl" or "csv"; datasets, TRL, LLaMA-Factory and the like read all
             three.
         path: the file.
-        corpus: what the selection was made from; adds domain, text and tokens.
+        corpus: the one that the selection was made from; adds domain, text and tokens.
         overwrite: replace what is there.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        ReweightvizError: there is no such format, the file is there, or a document cannot be
+            encoded.
     """
     if framework not in FORMATS:
         raise UnknownName(kind="format of selected documents", name=framework, known=FORMATS)
@@ -66,16 +74,20 @@ def write(
     }
     if "tokens" in table:
         record["tokens"] = int(table["tokens"].sum())
-    sidecar = target.with_name(target.name + ".provenance.json")
-    write_all({sidecar: json.dumps(record, indent=2) + "\n", target: _encoded(table, framework)})
+    sidecar = target.with_name(f"{target.name}.{provenance.FOLDER_RECORD}")
+    write_all({sidecar: to_json(record), target: _encode(table, framework)})
     return target
 
 
 def read(path: PathLike, corpus: Corpus) -> Selection:
-    """The selection that a file holds, as rows of a corpus that has its ids."""
+    """Read the selection of a file, as rows of a corpus that has its ids.
+
+    Raises:
+        ReweightvizError: the file cannot be read, has no column ``id``, or the corpus lacks one.
+    """
     file = Path(path)
     try:
-        table = {".parquet": pd.read_parquet, ".csv": _read_csv}.get(file.suffix, _read_lines)(file)
+        table = READERS.get(file.suffix, _read_lines)(file)
     except (OSError, ValueError) as error:
         raise UnreadableFile(path=file, reason=error) from error
     if "id" not in table:
@@ -94,21 +106,20 @@ def _table(selection: Selection, corpus: Corpus | None) -> pd.DataFrame:
             "text": corpus.text(rows),
             "tokens": corpus.tokens[rows],
         }
-    return pd.DataFrame(
-        columns | ({"weight": selection.weight} if selection.weight is not None else {})
-    )
+    if selection.weight is not None:
+        columns["weight"] = selection.weight
+    return pd.DataFrame(columns)
 
 
-def _encoded(table: pd.DataFrame, framework: str) -> bytes:
+def _encode(table: pd.DataFrame, framework: str) -> bytes:
     try:
         if framework == "parquet":
-            return table.to_parquet(index=False)
-        text = (
-            table.to_csv(index=False)
-            if framework == "csv"
-            else table.to_json(orient="records", lines=True, force_ascii=False)
-        )
-        return text.encode("utf-8")
+            return bytes(table.to_parquet(index=False))
+        if framework == "csv":
+            text = table.to_csv(index=False)
+        else:
+            text = table.to_json(orient="records", lines=True, force_ascii=False)
+        return str(text).encode("utf-8")
     except UnicodeEncodeError as error:
         raise ReweightvizError(
             f"a selected document holds half a character, which {framework} cannot: {error.reason}."
@@ -116,6 +127,7 @@ def _encoded(table: pd.DataFrame, framework: str) -> bytes:
 
 
 def _read_csv(file: Path) -> pd.DataFrame:
+    # Ids such as 001, and texts such as NA, stay as they are written.
     return pd.read_csv(file, dtype={"id": str}, keep_default_na=False)
 
 
@@ -124,3 +136,10 @@ def _read_lines(file: Path) -> pd.DataFrame:
     if not all(isinstance(row, Mapping) for row in rows):
         raise WrongContent(path=file, reason="is no file of JSON lines, each a mapping with 'id'")
     return pd.DataFrame(rows)
+
+
+READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+    ".parquet": pd.read_parquet,
+    ".csv": _read_csv,
+}
+"""Ending to reader; every other file is read as JSON lines."""

@@ -11,14 +11,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, listed
 from reweightviz.core.sources import Sources
+from reweightviz.core.types import Array
 
 GRID = 2**40
-"""Shares that must sum to exactly 1 are multiples of 1/GRID: fine enough for domains whose documents differ in length a
-thousandfold, and a sum of them never rounds, in any order."""
+"""Shares that must sum to exactly 1 are multiples of 1/GRID.
+
+That is fine enough for domains whose documents differ in length a thousandfold, and a sum of them
+never rounds, in any order.
+"""
 
 
 @dataclass(frozen=True)
@@ -26,9 +29,9 @@ class Unit:
     """What a number counts.
 
     Args:
-        key: how ``unit=`` and the provenance name it.
+        key: its name in ``unit=`` and in the provenance.
         sentence: the same for a person.
-        size: what a share of tokens is divided by: "" (nothing), "mean_tokens" or "tokens" of the
+        size: the divisor of a share of tokens: "" (none), "mean_tokens" or "tokens" of the
             domain.
         passes: numbers are passes over the domain at a budget, instead of shares that sum to 1.
     """
@@ -41,40 +44,56 @@ class Unit:
     def sizes(
         self, domains: Iterable[str], sources: Sources | None, title: str
     ) -> dict[str, float]:
-        """Domain to what its weight is divided by; refuses where the sources do not say it."""
-        names = list(domains)
+        """Return domain to what its weight is divided by.
+
+        Args:
+            domains: names.
+            sources: tokens and documents of each.
+            title: of the framework, for the error.
+
+        Raises:
+            ReweightvizError: the sources lack the size of a domain.
+        """
         if not self.size:
-            return dict.fromkeys(names, 1.0)
-        found = {
-            d: getattr(sources[d], self.size) or 0.0
-            for d in names
-            if sources is not None and d in sources
-        }
-        absent = [d for d in names if not found.get(d)]
-        if absent:
-            wanted = "tokens and documents" if self.size == "mean_tokens" else "tokens"
-            raise ReweightvizError(
-                f"in {title} {self.sentence}, so sources= must give {wanted} of {listed(absent)}"
-                + (
-                    "; unit='tokens' is for examples packed to one length."
-                    if self.size == "mean_tokens"
-                    else "."
-                )
-            )
-        return {d: float(size) for d, size in found.items()}
+            return dict.fromkeys(domains, 1.0)
+        found: dict[str, float] = {}
+        absent: list[str] = []
+        for domain in domains:
+            size = None
+            if sources is not None and domain in sources:
+                size = getattr(sources[domain], self.size)
+            if size:
+                found[domain] = float(size)
+            else:
+                absent.append(domain)
+        if not absent:
+            return found
+        wanted = "tokens"
+        advice = "."
+        if self.size == "mean_tokens":
+            wanted = "tokens and documents"
+            advice = "; unit='tokens' is for examples packed to one length."
+        raise ReweightvizError(
+            f"in {title} {self.sentence}, so sources= must give {wanted} of "
+            f"{listed(absent)}{advice}"
+        )
 
     def numbers(
         self, weights: Mapping[str, float], sizes: Mapping[str, float], tokens: float | None
     ) -> dict[str, float]:
-        """Domain to number; ``tokens`` is the budget of a unit that counts passes (None: no domain more than once)."""
+        """Return domain to number.
+
+        Args:
+            weights: shares of training tokens.
+            sizes: as :meth:`sizes` returns them.
+            tokens: budget, for a unit that counts passes; None takes no domain more than once.
+        """
+        # Weights that sum to 1 already are kept to the bit.
         if not self.size and abs(sum(weights.values()) - 1) < 1e-12:
             return dict(weights)
         ratio = np.array([weight / sizes[domain] for domain, weight in weights.items()])
-        values = (
-            ratio * (tokens if tokens is not None else 1 / ratio.max())
-            if self.passes
-            else ratio / ratio.sum()
-        )
+        scale = 1 / ratio.max() if tokens is None else tokens
+        values = ratio * scale if self.passes else ratio / ratio.sum()
         return dict(zip(weights, values.tolist(), strict=True))
 
 
@@ -92,8 +111,8 @@ COPIES = Unit(
 )
 
 
-def exact_shares(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shares (K,) proportional to ``ratio``, rounded to a binary grid by largest remainder.
+def exact_shares(ratio: Array) -> Array:
+    """Return shares (K,) proportional to ``ratio``, on a binary grid by largest remainder.
 
     They sum to exactly 1 in any order, which some trainers ask for and 0.7 + 0.2 + 0.1 does not. A
     positive share never becomes 0.
@@ -105,6 +124,7 @@ def exact_shares(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
     shares = scaled / scaled.sum()
     units = np.where(ratio > 0, np.maximum(np.floor(shares * GRID), 1), 0).astype(np.int64)
     missing = GRID - int(units.sum())
+    # The raise to 1 may make the sum too large: then the largest share gives back.
     order = np.argsort(units - shares * GRID, kind="stable")
     units[order[: max(missing, 0)]] += 1
     units[np.argmax(units)] += min(missing, 0)

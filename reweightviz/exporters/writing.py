@@ -1,4 +1,4 @@
-"""An export as a draft: rendered, read back as the framework would read it, and only then offered."""
+"""An export as a draft: rendered, and read back as the framework would before it is offered."""
 
 from __future__ import annotations
 

@@ -41,20 +41,25 @@ def read_text(file: Path, most: int = MOST_BYTES) -> str:
     """
     try:
         kind = file.stat().st_mode
-        if stat.S_ISDIR(kind):
-            raise UnreadableFile(path=file, reason="it is a folder; name the file in it")
-        # A pipe or a device might never end.
-        if not stat.S_ISREG(kind):
-            raise UnreadableFile(path=file, reason="it is no regular file")
+    except (OSError, ValueError) as error:
+        raise _unreadable(file, error) from error
+    if stat.S_ISDIR(kind):
+        raise UnreadableFile(path=file, reason="it is a folder; name the file in it")
+    # A pipe or a device might never end.
+    if not stat.S_ISREG(kind):
+        raise UnreadableFile(path=file, reason="it is no regular file")
+    try:
         with file.open("rb") as opened:
             data = opened.read(most + 1)
-    except UnreadableFile:
-        raise
-    except (OSError, ValueError) as error:
-        raise UnreadableFile(path=file, reason=getattr(error, "strerror", None) or error) from error
+    except OSError as error:
+        raise _unreadable(file, error) from error
     if len(data) > most:
         raise WrongContent(path=file, reason=f"has more than {most:,} bytes, which no config has")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise WrongContent(path=file, reason=f"is no text in UTF-8: {error}") from error
+
+
+def _unreadable(file: Path, error: Exception) -> UnreadableFile:
+    return UnreadableFile(path=file, reason=getattr(error, "strerror", None) or error)

@@ -4,52 +4,19 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-DATA = frozenset(
-    (
-        "arrow",
-        "bin",
-        "csv",
-        "dat",
-        "feather",
-        "h5",
-        "hdf5",
-        "idx",
-        "json",
-        "jsonl",
-        "lance",
-        "mds",
-        "mmap",
-        "msgpack",
-        "ndjson",
-        "npy",
-        "npz",
-        "orc",
-        "parquet",
-        "pickle",
-        "pkl",
-        "pt",
-        "tar",
-        "tgz",
-        "tsv",
-        "txt",
-        "warc",
-        "bz2",
-        "gz",
-        "lz4",
-        "xz",
-        "zip",
-        "zst",
-        "zstd",
-    )
-)
-"""What data files end in, each part by itself: ``web.jsonl.gz`` ends in two of them."""
+_TABLES = "arrow csv feather json jsonl lance ndjson orc parquet tsv txt"
+_ARRAYS = "bin dat h5 hdf5 idx mmap msgpack npy npz pickle pkl pt"
+_ARCHIVES = "mds tar tgz warc zip"
+_COMPRESSED = "bz2 gz lz4 xz zst zstd"
+DATA = frozenset(f"{_TABLES} {_ARRAYS} {_ARCHIVES} {_COMPRESSED}".split())
+"""Endings of data files, each part by itself: ``web.jsonl.gz`` ends in two of them."""
 
 
 def strip(path: str) -> str:
     """Return the last part of a path without the endings of data files; a version is no ending.
 
-    >>> [strip(path) for path in ("data/web.jsonl.gz", "teknium/OpenHermes-2.5", "/d/c4.v2.parquet")]
-    ['web', 'OpenHermes-2.5', 'c4.v2']
+    >>> strip("data/web.jsonl.gz"), strip("teknium/OpenHermes-2.5"), strip("/d/c4.v2.parquet")
+    ('web', 'OpenHermes-2.5', 'c4.v2')
     >>> strip("/d/web/"), strip(".json")
     ('web', '.json')
     """

@@ -1,4 +1,4 @@
-"""Somebody's Python config: its calls and lists, followed through the names of the file and never run.
+"""Somebody's Python config: its calls and lists, followed through its names and never run.
 
 A name is followed where the file binds it once: see
 :mod:`reweightviz.exporters.text.python_names`.
@@ -22,7 +22,7 @@ MOST_LINES = 12
 
 
 class PythonFile:
-    """One Python file, parsed.
+    r"""One Python file, parsed.
 
     A file that cannot be parsed has a ``fault`` and an empty ``tree``, so that every question about
     it has an answer.
@@ -31,7 +31,7 @@ class PythonFile:
         text: of the file.
 
     Example:
-        >>> file = PythonFile("W = [0.7, 0.3]\\nmix(a, b, weights=W)")
+        >>> file = PythonFile("W = [0.7, 0.3]\nmix(a, b, weights=W)")
         >>> [call] = file.calls("mix")
         >>> file.items(file.arguments(call)["weights"])
         [0.7, 0.3]
@@ -201,7 +201,13 @@ def to_text(given: Any) -> str:
 def mention_others(
     found: Sequence[ast.expr | ast.stmt], taken: ast.expr | ast.stmt, kind: str
 ) -> tuple[str, ...]:
-    """Return a sentence on what of the same kind the file has beside what was taken, if anything."""
+    """Return a sentence on what else of that kind the file has; no sentence where it has none.
+
+    Args:
+        found: every node of the kind.
+        taken: the one that was read.
+        kind: for the sentence.
+    """
     lines = sorted({node.lineno for node in found if node is not taken})
     if not lines:
         return ()

@@ -1,4 +1,7 @@
-"""What the names of a Python file stand for, where its syntax tree alone can tell: a name that is bound once and never changed."""
+"""The names of a Python file, as far as its syntax tree shows what they stand for.
+
+That is so for a name that is bound once and never changed.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +29,16 @@ CHANGING = {
 
 
 class Binding(NamedTuple):
-    """Where a name is bound or changed, and to what; None where that is not written out."""
+    """One place where a name is bound or changed; the value is None where it is not written out."""
 
     line: int
     value: ast.expr | None
 
 
 class Names:
-    """Every name of a file by the scope that it is bound in: the file, a function, a class, a comprehension.
+    """Every name of a file by the scope that binds it.
+
+    A scope is the file, a function, a class or a comprehension.
 
     Args:
         tree: of the file.
@@ -41,92 +46,83 @@ class Names:
 
     def __init__(self, tree: ast.Module) -> None:
         self._tree = tree
+        # Nodes are keyed by id: two nodes of equal content are different places.
         self._outer: dict[int, ast.AST] = {}
         self._scopes: dict[int, ast.AST] = {}
-        self._bound: dict[tuple[int, str], list[Binding]] = {}
+        self._bindings: dict[tuple[int, str], list[Binding]] = {}
         self._values: dict[int, ast.expr] = {}
-        self._declared: set[int] = set()
-        self._shared: list[tuple[ast.AST, str, bool]] = []
+        self._only_annotated: set[int] = set()
+        self._redirected: list[tuple[ast.AST, str, bool]] = []
         self._changed: list[ast.Name] = []
         waiting: list[tuple[ast.AST, ast.AST]] = [(tree, tree)]
         while waiting:
             node, scope = waiting.pop()
             self._note(node, scope)
-            waiting += self._inside(node, scope)
-        for scope, name, everywhere in self._shared:
-            moved = self._bound.pop((id(scope), name), [])
-            home = (
-                tree
-                if everywhere
-                else next(
-                    (outer for outer in self._around(scope) if (id(outer), name) in self._bound),
-                    tree,
-                )
-            )
-            self._bound.setdefault((id(home), name), []).extend(moved)
+            waiting += self._children(node, scope)
+        # Only now is every scope known that a global, a nonlocal or a change may refer to.
+        for scope, name, is_global in self._redirected:
+            self._redirect(scope, name, is_global=is_global)
         for changed in self._changed:
-            self._found(changed).append(Binding(changed.lineno, None))
+            self._find(changed).append(Binding(changed.lineno, None))
 
     def value(self, name: ast.Name) -> ast.expr | None:
-        """What a name is bound to, where the file does so once; else None."""
-        found = self._found(name)
-        return found[0].value if len(found) == 1 else None
+        """Return what a name is bound to, where the file does so once; else None."""
+        return _only_value(self._find(name))
 
     def module_value(self, name: str) -> ast.expr | None:
-        """The same for a name of the file itself."""
-        found = self._bound.get((id(self._tree), name), [])
-        return found[0].value if len(found) == 1 else None
+        """Return the same for a name of the file itself."""
+        return _only_value(self._bindings.get((id(self._tree), name), []))
 
     def lines(self, name: ast.Name | str) -> list[int]:
-        """Where a name, or a name of the file itself, is bound or changed."""
-        found = (
-            self._bound.get((id(self._tree), name), [])
-            if isinstance(name, str)
-            else self._found(name)
-        )
+        """Return the lines in which a name, or a name of the file itself, is bound or changed."""
+        if isinstance(name, str):
+            found = self._bindings.get((id(self._tree), name), [])
+        else:
+            found = self._find(name)
         return sorted({binding.line for binding in found})
 
-    def _found(self, name: ast.Name) -> list[Binding]:
+    def _find(self, name: ast.Name) -> list[Binding]:
+        """Return the bindings of a name in the innermost scope that has any."""
         used = self._scopes.get(id(name), self._tree)
-        seen = (
-            self._bound.get((id(scope), name.id))
-            for scope in self._around(used)
-            if scope is used or not isinstance(scope, ast.ClassDef)
-        )
-        return next(filter(None, seen), [])
+        for scope in self._enclosing(used):
+            # The names of a class are not seen from its methods.
+            if scope is not used and isinstance(scope, ast.ClassDef):
+                continue
+            found = self._bindings.get((id(scope), name.id))
+            if found:
+                return found
+        return []
 
-    def _around(self, scope: ast.AST) -> Iterator[ast.AST]:
-        """A scope and those that it lies in."""
+    def _enclosing(self, scope: ast.AST) -> Iterator[ast.AST]:
+        """Generate a scope and those that it lies in."""
         while scope is not self._tree:
             yield scope
             scope = self._outer[id(scope)]
         yield scope
 
-    def _inside(self, node: ast.AST, scope: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
-        """The children of a node, each with its scope."""
+    def _children(self, node: ast.AST, scope: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+        """Generate the children of a node, each with its scope."""
         opens = isinstance(node, (*FUNCTIONS, *COMPREHENSIONS, ast.ClassDef))
         if opens:
             self._outer[id(node)] = scope
         for field, value in ast.iter_fields(node):
-            within = (
-                node if opens and (field == "body" or isinstance(node, COMPREHENSIONS)) else scope
-            )
-            yield from (
-                (part, within)
-                for part in (value if isinstance(value, list) else [value])
-                if isinstance(part, ast.AST)
-            )
+            # Defaults, decorators and bases belong to the scope around; the body is inside.
+            inside = opens and (field == "body" or isinstance(node, COMPREHENSIONS))
+            parts = value if isinstance(value, list) else [value]
+            for part in parts:
+                if isinstance(part, ast.AST):
+                    yield part, node if inside else scope
 
     def _note(self, node: ast.AST, scope: ast.AST) -> None:
-        """What a node says of names."""
-        for name in _named(node):
-            self._bind(scope, name, node.lineno)  # type: ignore[attr-defined]
+        """Note the names that a node binds, uses or changes."""
+        for name, line in _bound_names(node):
+            self._bind(scope, name, line)
         for argument in _parameters(node):
             self._bind(node, argument.arg, argument.lineno)
         match node:
             case ast.Name(ctx=ast.Load()):
                 self._scopes[id(node)] = scope
-            case ast.Name() if id(node) not in self._declared:
+            case ast.Name() if id(node) not in self._only_annotated:
                 self._bind(scope, node.id, node.lineno, self._values.get(id(node)))
             case ast.Assign():
                 for target in node.targets:
@@ -134,65 +130,74 @@ class Names:
             case ast.AnnAssign(value=ast.expr() as value) | ast.NamedExpr(value=value):
                 self._pair(node.target, value)
             case ast.AnnAssign():
-                self._declared.add(id(node.target))
+                self._only_annotated.add(id(node.target))
             case ast.Global(names=names) | ast.Nonlocal(names=names):
-                self._shared += [(scope, name, isinstance(node, ast.Global)) for name in names]
-        self._changed += _changed(node)
+                is_global = isinstance(node, ast.Global)
+                self._redirected += [(scope, name, is_global) for name in names]
+        self._changed += _changed_names(node)
+
+    def _redirect(self, scope: ast.AST, name: str, *, is_global: bool) -> None:
+        """Move what a scope binds by ``global`` or ``nonlocal`` to the scope that it means."""
+        moved = self._bindings.pop((id(scope), name), [])
+        home: ast.AST = self._tree
+        if not is_global:
+            owners = (
+                outer for outer in self._enclosing(scope) if (id(outer), name) in self._bindings
+            )
+            home = next(owners, self._tree)
+        self._bindings.setdefault((id(home), name), []).extend(moved)
 
     def _bind(self, scope: ast.AST, name: str, line: int, value: ast.expr | None = None) -> None:
-        self._bound.setdefault((id(scope), name), []).append(Binding(line, value))
+        self._bindings.setdefault((id(scope), name), []).append(Binding(line, value))
 
     def _pair(self, target: ast.expr, value: ast.expr) -> None:
+        """Note which value each name of a target is bound to."""
         if isinstance(target, ast.Name):
             self._values[id(target)] = value
         elif isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
-            starred = any(isinstance(part, ast.Starred) for part in (*target.elts, *value.elts))
-            for part, its_value in (
-                zip(target.elts, value.elts, strict=False) if not starred else ()
-            ):
+            # A star takes any number of values, so the places no longer correspond.
+            if any(isinstance(part, ast.Starred) for part in (*target.elts, *value.elts)):
+                return
+            for part, its_value in zip(target.elts, value.elts, strict=False):
                 self._pair(part, its_value)
 
 
-def _named(node: ast.AST) -> Iterator[str]:
-    """The names that a statement binds to what is not written out."""
+def _only_value(bindings: list[Binding]) -> ast.expr | None:
+    return bindings[0].value if len(bindings) == 1 else None
+
+
+def _bound_names(node: ast.AST) -> Iterator[tuple[str, int]]:
+    """Generate the names that a statement binds to what is not written out, with their lines."""
     match node:
         case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-            yield from (alias.asname or alias.name.partition(".")[0] for alias in aliases)
+            for alias in aliases:
+                yield alias.asname or alias.name.partition(".")[0], node.lineno
         case (
             ast.FunctionDef(name=str(name))
             | ast.AsyncFunctionDef(name=str(name))
             | ast.ClassDef(name=str(name))
-        ):
-            yield name
-        case (
-            ast.ExceptHandler(name=str(name))
+            | ast.ExceptHandler(name=str(name))
             | ast.MatchAs(name=str(name))
             | ast.MatchStar(name=str(name))
+            | ast.MatchMapping(rest=str(name))
         ):
-            yield name
-        case ast.MatchMapping(rest=str(name)):
-            yield name
+            yield name, node.lineno
 
 
 def _parameters(node: ast.AST) -> Iterator[ast.arg]:
     if isinstance(node, FUNCTIONS):
         given = node.args
-        yield from filter(
-            None, [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
-        )
+        yield from (*given.posonlyargs, *given.args, *given.kwonlyargs)
+        yield from filter(None, (given.vararg, given.kwarg))
 
 
-def _changed(node: ast.AST) -> Iterator[ast.Name]:
-    """The name whose list or dictionary a node changes: ``x[0] = 1``, ``x.append(1)``."""
+def _changed_names(node: ast.AST) -> Iterator[ast.Name]:
+    """Generate the name whose list or dictionary a node changes: ``x[0] = 1``, ``x.append(1)``."""
     held: ast.AST | None = None
     if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
         held = node.value
-    elif (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in CHANGING
-    ):
-        held = node.func.value
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        held = node.func.value if node.func.attr in CHANGING else None
     while isinstance(held, ast.Subscript):
         held = held.value
     if isinstance(held, ast.Name):

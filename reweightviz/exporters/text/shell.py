@@ -1,60 +1,71 @@
-"""The words behind an option in somebody's shell script, followed through its plain assignments and never run."""
+"""The words behind an option of somebody's shell script, never run.
+
+Variables are followed through the plain assignments of the script.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
-_WORD = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s;&|<>()"'])"""
-_TOKEN = re.compile(rf"#[^\n]*|({_WORD}+)|([;&|<>()\"'])")
-_ASSIGNED = re.compile(
-    r"^([ \t]*)(?:(?:export|local|readonly|declare|typeset)[ \t]+(?:-\w+[ "
-    rf"\t]+)*)?([A-Za-z_]\w*)(\+?)=(\([^()]*\)|{_WORD}*)"
+WORD = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s;&|<>()"'])"""
+TOKEN = re.compile(rf"#[^\n]*|({WORD}+)|([;&|<>()\"'])")
+ASSIGNMENT = re.compile(
+    r"^([ \t]*)(?:(?:export|local|readonly|declare|typeset)[ \t]+(?:-\w+[ \t]+)*)?"
+    rf"([A-Za-z_]\w*)(\+?)=(\([^()]*\)|{WORD}*)"
     r"(?=([\s;&|]|\Z)?)",
     re.MULTILINE,
 )
-_NAMED = re.compile(r'"?\$\{(\w+)\[[@*]\]\}"?|\$(?:(\w+)|\{(\w+)\})')
-_LONGEST = 2**18
+"""Indentation, name, "+" where it adds, value, and what ends it."""
+ANY_ASSIGNMENT = re.compile(r"(?<![\w${\"'-])([A-Za-z_]\w*)\+?=")
+VARIABLE = re.compile(r'"?\$\{(\w+)\[[@*]\]\}"?|\$(?:(\w+)|\{(\w+)\})')
+SHELL_ONLY = re.compile(r"`|\$\(|\$\{(?!\w+\})|^\$(\w*|\{\w+\})$")
+COMMENT = re.compile(r"^[ \t]*#.*\n?", re.MULTILINE)
+NEXT_OPTION = re.compile(r"(?:^|\s)(?:--[A-Za-z]|\d?[<>])")
+LONGEST_VALUE = 2**18
 """A longer value comes of a variable that is put into itself again and again."""
-_MOST = 10_000
+MOST_ASSIGNMENTS = 10_000
 """More assignments are no person's."""
 
 
 def read_option(text: str, option: str) -> list[str] | None:
-    r"""The words behind the first such option; None where there is none. A variable that is not known stays as it is written.
+    r"""Return the words behind the first such option; None where there is none.
+
+    A variable that is not known stays as it is written.
 
     Args:
         text: of the script.
         option: a pattern, such as ``--data-path``.
 
-    >>> read_option('A="0.5 /d/web"\nA="$A 0.5 /d/code"\ntrain --data-path $A --lr 1', "--data-path")
+    >>> script = 'A="0.5 /d/web"\nA="$A 0.5 /d/code"\ntrain --data-path $A --lr 1'
+    >>> read_option(script, "--data-path")
     ['0.5', '/d/web', '0.5', '/d/code']
     """
-    plain = re.sub(r"(?m)^[ \t]*#.*\n?", "", text).replace("\\\n", " ")
-    found = re.search(rf"(?<![\w-]){option}(?=\s)", plain)
+    # Comments and line breaks go first; then one command is one line.
+    plain = COMMENT.sub("", text).replace("\\\n", " ")
+    pattern = re.compile(rf"(?<![\w-]){option}(?=\s)")
+    found = pattern.search(plain)
     if found is None:
         return None
-    assigned = [one for one in _ASSIGNED.finditer(plain) if one.start() < found.start()]
-    inside = assigned and assigned[-1].end() > found.end()
-    if inside:
-        rest = assigned.pop()[4][:-1]
-        rest = rest[re.search(rf"(?<![\w-]){option}(?=\s)", rest).end() :].replace('\\"', '"')  # type: ignore[union-attr]
-    else:
-        rest = " ".join(_behind(plain[found.end() :]))
-    rest = _filled(rest, _values(assigned, plain[: found.start()]))
-    return list(_split(re.split(r"(?:^|\s)(?:--[A-Za-z]|\d?[<>])", rest)[0]))
+    assignments = [one for one in ASSIGNMENT.finditer(plain) if one.start() < found.start()]
+    rest = " ".join(_following_lines(plain[found.end() :]))
+    if assignments and assignments[-1].end() > found.end():
+        # The option stands inside a value, such as ARGS="--data-path ...".
+        value = assignments.pop()[4][:-1]
+        inside = pattern.search(value)
+        rest = value[inside.end() :].replace('\\"', '"') if inside else ""
+    rest = _fill(rest, _read_values(assignments, plain[: found.start()]))
+    return list(_split(NEXT_OPTION.split(rest)[0]))
 
 
-def find_unknown(words: list[str]) -> str | None:
-    """The first word that only a shell could tell: a command, or nothing but a variable."""
-    return next(
-        (word for word in words if re.search(r"`|\$\(|\$\{(?!\w+\})|^\$(\w*|\{\w+\})$", word)), None
-    )
+def find_unknown(words: Sequence[str]) -> str | None:
+    """Return the first word that needs a shell: a command, or nothing but a variable."""
+    return next((word for word in words if SHELL_ONLY.search(word)), None)
 
 
-def _behind(text: str) -> Iterator[str]:
-    """The rest of the line, and the lines below that go on with a number."""
+def _following_lines(text: str) -> Iterator[str]:
+    """Generate the rest of the line, and the lines below that go on with a number."""
     first, *more = text.split("\n")
     yield first
     for line in more:
@@ -63,46 +74,57 @@ def _behind(text: str) -> Iterator[str]:
         yield line
 
 
-def _values(assigned: list[re.Match[str]], text: str) -> dict[str, str]:
-    """Name to value after the assignments of a text, of the names that are assigned at the margin only, to what can be read."""
+def _read_values(assignments: Sequence[re.Match[str]], text: str) -> dict[str, str]:
+    """Return name to value of the variables that are certain.
+
+    Args:
+        assignments: matches of ASSIGNMENT, in order.
+        text: the script up to the option; other assignments in it make a name uncertain.
+    """
     values: dict[str, str] = {}
-    seen = Counter(re.findall(r"(?<![\w${\"'-])([A-Za-z_]\w*)\+?=", text))
-    lost = {name for name, times in (seen - Counter(one[2] for one in assigned)).items() if times}
-    for margin, name, adds, value, ends in (one.groups() for one in assigned[:_MOST]):
-        listed = value.startswith("(")
-        filled = _filled(value[1:-1] if listed else "".join(_unquoted(value)), values)
-        values[name] = (
-            filled if not adds else f"{values.get(name, '')}{' ' if listed else ''}{filled}"
-        )
-        if (
-            margin
-            or ends is None
-            or name in lost
-            or len(values[name]) > _LONGEST
-            or len(assigned) > _MOST
-        ):
-            lost.add(name)
-            del values[name]
+    seen = Counter(ANY_ASSIGNMENT.findall(text))
+    read = Counter(one[2] for one in assignments)
+    uncertain = set(seen - read)
+    for margin, name, adds, value, end in (one.groups() for one in assignments[:MOST_ASSIGNMENTS]):
+        is_array = value.startswith("(")
+        filled = _fill(value[1:-1] if is_array else "".join(_unquote(value)), values)
+        if adds:
+            space = " " if is_array else ""
+            filled = f"{values.get(name, '')}{space}{filled}"
+        # An indented assignment may stand in a branch that is not taken.
+        is_plain = not margin and end is not None
+        is_short = len(filled) <= LONGEST_VALUE and len(assignments) <= MOST_ASSIGNMENTS
+        if is_plain and is_short and name not in uncertain:
+            values[name] = filled
+        else:
+            uncertain.add(name)
+            values.pop(name, None)
     return values
 
 
-def _unquoted(value: str) -> Iterator[str]:
-    """The parts of a word, out of their quotes."""
-    for part in re.findall(_WORD, value):
+def _unquote(value: str) -> Iterator[str]:
+    """Generate the parts of a word, out of their quotes."""
+    for part in re.findall(WORD, value):
         if part[0] == '"':
             yield re.sub(r'\\(["\\$`])', r"\1", part[1:-1])
         else:
             yield part[1:-1] if part[0] == "'" else part.removeprefix("\\")
 
 
-def _filled(text: str, values: dict[str, str]) -> str:
-    return _NAMED.sub(lambda found: values.get(next(filter(None, found.groups())), found[0]), text)
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    """Put the values of variables in their places."""
+
+    def value_of(found: re.Match[str]) -> str:
+        name = next(filter(None, found.groups()))
+        return values.get(name, found[0])
+
+    return VARIABLE.sub(value_of, text)
 
 
 def _split(text: str) -> Iterator[str]:
-    """The words up to where the command ends."""
-    for word, end in _TOKEN.findall(text):
+    """Generate the words up to the end of the command."""
+    for word, end in TOKEN.findall(text):
         if end:
             return
         if word:
-            yield "".join(_unquoted(word))
+            yield "".join(_unquote(word))

@@ -1,0 +1,66 @@
+"""Passes over each domain at a budget, and the number that is worth a warning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from reweightviz.core.errors import ReweightvizError, listed, warn
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.sources import Sources
+
+MAX_EPOCHS = 4.0
+"""Passes over one domain after which repeating it is worth a warning (Muennighoff et al., 2023)."""
+
+
+def count_epochs(
+    mixture: Mixture, sources: Sources | None, tokens: float, max_epochs: float | None = None
+) -> dict[str, float]:
+    """Count the passes over each domain with a weight.
+
+    Args:
+        mixture: (K,) weights, shares of training tokens.
+        sources: tokens of each domain.
+        tokens: budget of the run.
+        max_epochs: more passes are refused; None warns above ``MAX_EPOCHS``.
+
+    Raises:
+        ReweightvizError: there are no sources, a domain with a weight holds nothing, or is passed
+            over more than ``max_epochs`` times.
+    """
+    if sources is None:
+        raise ReweightvizError(
+            "epochs at a budget need sources=, the tokens of each domain; got none."
+        )
+    drawn = Mixture({domain: weight for domain, weight in mixture.items() if weight})
+    epochs = drawn.epochs(sources.token_table, tokens)
+    empty = [domain for domain, passes in epochs.items() if math.isinf(passes)]
+    if empty:
+        raise ReweightvizError(
+            f"{listed(empty)} has a weight above 0 but no tokens: set its weight to 0."
+        )
+    _check_epochs(epochs, sources, tokens, max_epochs)
+    return epochs
+
+
+def _check_epochs(
+    epochs: Mapping[str, float], sources: Sources, tokens: float, max_epochs: float | None
+) -> None:
+    limit = MAX_EPOCHS if max_epochs is None else max_epochs
+    often = [
+        f"{domain[:60]!r} {passes:.3g}"
+        for domain, passes in epochs.items()
+        if passes > limit * (1 + 1e-6)
+    ]
+    if not often:
+        return
+    sentence = f"more than {limit:g} epochs at {tokens:.4g} tokens: {', '.join(often[:12])}"
+    if max_epochs is None:
+        warn(f"{sentence}.")
+        return
+    # No weights reach a budget beyond all data; then tokens= is what has to change.
+    there = limit * float(sum(sources[domain].tokens for domain in epochs))
+    whole = f" (all its data {limit:g} times is {there:.4g} tokens)" if there < tokens else ""
+    raise ReweightvizError(
+        f"{sentence}{whole}: lower their weights or tokens=, or raise max_epochs."
+    )
