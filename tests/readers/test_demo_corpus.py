@@ -4,6 +4,7 @@ import pytest
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.readers.demo import corpus as demo
 from reweightviz.readers.demo import runs as demo_runs
+from reweightviz.readers.demo._texts import LONGEST, SHORTEST
 
 
 def test_it_is_large_real_and_clean(demo_corpus):
@@ -11,8 +12,8 @@ def test_it_is_large_real_and_clean(demo_corpus):
     assert len(demo_corpus) >= 20_000
     texts = demo_corpus["text"].to_pylist()
     lengths = np.array([len(text) for text in texts])
-    assert lengths.min() >= demo.SHORTEST
-    assert lengths.max() <= demo.LONGEST
+    assert lengths.min() >= SHORTEST
+    assert lengths.max() <= LONGEST
     assert len(set(texts)) == len(texts)
     assert len(set(demo_corpus.ids)) == len(texts)
     assert set(demo_corpus.columns) >= {"id", "domain", "text", "package", "path"}
