@@ -1,4 +1,4 @@
-"""Sensitivity: how much a mixer's answer hangs on one of its numbers, tried by replaying one log."""
+"""Sensitivity: how much a mixer's answer hangs on one of its numbers, by replays of one log."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
 from reweightviz.core.errors import InvalidValue, ReweightvizError, ReweightvizWarning, UnknownName
 from reweightviz.core.mixture import effective_domains
 from reweightviz.core.protocols import Mixer
 from reweightviz.core.runlog import RunLog
-from reweightviz.diagnostics.diagnose import ONE_HOT
+from reweightviz.core.validation import is_number
+from reweightviz.diagnostics.findings.one_hot import ONE_HOT
 from reweightviz.diagnostics.replay import check_replayed, replay
+from reweightviz.figures.figure import Figure
 from reweightviz.figures.replay import sensitivity_figure
 from reweightviz.numerics.simplex import numbers
 
@@ -27,7 +28,7 @@ FACTORS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 @dataclass(frozen=True, eq=False)
 class Sensitivity:
-    """What :func:`sensitivity` found.
+    """Hold what :func:`sensitivity` found.
 
     Args:
         parameter: that was changed.
@@ -50,20 +51,21 @@ class Sensitivity:
     @property
     def summary(self) -> str:
         """How far the answer moves, in one sentence."""
-        table, hot = self.table, self.table.index[self.table["top_weight"] >= ONE_HOT]
-        said = (
+        table = self.table
+        sentence = (
             f"{self.parameter} from {table.index.min():g} to {table.index.max():g} (own "
             f"value {self.own:g}): the answer moves by up to "
             f"{table['l1'].max():.2g} in L1, and is as even as "
             f"{table['effective'].min():.1f} to {table['effective'].max():.1f} of "
             f"{self.weights.shape[1]} domains."
         )
-        return said + (
-            f" One-hot at {', '.join(f'{value:g}' for value in hot)}." if len(hot) else ""
-        )
+        hot = table.index[table["top_weight"] >= ONE_HOT]
+        if len(hot):
+            sentence += f" One-hot at {', '.join(f'{value:g}' for value in hot)}."
+        return sentence
 
-    def figure(self, *, height: int = 420) -> go.Figure:
-        """The answer's weights by value, and how even they are."""
+    def figure(self, *, height: int = 420) -> Figure:
+        """Draw the answer's weights by value, and how even they are."""
         return sensitivity_figure(
             self.weights,
             self.table["effective"],
@@ -73,17 +75,17 @@ class Sensitivity:
         )
 
     def __repr__(self) -> str:
-        left = [
-            f"- not tried: {self.parameter}={value:g}: {why}" for value, why in self.skipped.items()
-        ]
-        return "\n".join([self.summary, *left])
+        return "\n".join([self.summary, *(f"- {line}" for line in self._skipped_lines())])
 
     def _repr_html_(self) -> str:
-        left = "".join(
-            f"<li>not tried: {self.parameter}={value:g}: {html.escape(why)}</li>"
-            for value, why in self.skipped.items()
-        )
-        return f"<p>{html.escape(self.summary)}</p>{self.table.to_html(float_format=lambda x: f'{x:.3g}', border=0)}<ul>{left}</ul>"
+        skipped = "".join(f"<li>{html.escape(line)}</li>" for line in self._skipped_lines())
+        table = self.table.to_html(float_format=lambda value: f"{value:.3g}", border=0)
+        return f"<p>{html.escape(self.summary)}</p>{table}<ul>{skipped}</ul>"
+
+    def _skipped_lines(self) -> list[str]:
+        return [
+            f"not tried: {self.parameter}={value:g}: {why}" for value, why in self.skipped.items()
+        ]
 
 
 def sensitivity(
@@ -109,42 +111,35 @@ def sensitivity(
 
     Example:
         >>> from reweightviz.mixers import DoReMi
-        >>> log = RunLog(("web", "code"), [1, 2, 3], [[0.5, 0.5]] * 3, {"excess_loss": [[0.5, 0.1]] * 3})
+        >>> signals = {"excess_loss": [[0.5, 0.1]] * 3}
+        >>> log = RunLog(("web", "code"), [1, 2, 3], [[0.5, 0.5]] * 3, signals)
         >>> sensitivity(log, DoReMi(), values=[0.1, 10]).table["effective"].round(3).to_dict()
         {0.1: 1.998, 1.0: 1.864, 10.0: 1.041}
     """
     check_replayed("rv.sensitivity", log, mixer)
+    settings: Any = mixer
     known = [
-        each.name for each in fields(mixer) if each.init and _is_number(getattr(mixer, each.name))
-    ]  # type: ignore[arg-type]
+        each.name for each in fields(settings) if each.init and is_number(getattr(mixer, each.name))
+    ]
     if parameter not in known:
         raise UnknownName(
             kind=f"number of {type(mixer).__name__} called", name=parameter, known=known
         )
-    own = float(getattr(mixer, parameter))
-    if values is None and own == 0:
-        raise ReweightvizError(
-            f"{parameter} is 0 in this mixer, so there is nothing to multiply: name values=[...]."
-        )
-    whole = isinstance(getattr(mixer, parameter), int)
-    tried = sorted(
-        {own, *(_values(values) if values is not None else (factor * own for factor in FACTORS))}
-    )
-    replays, skipped = {}, {}
-    for value in dict.fromkeys(float(round(value)) for value in tried) if whole else tried:
+    own = getattr(mixer, parameter)
+    replays: dict[float, RunLog] = {}
+    skipped: dict[float, str] = {}
+    for value in _choose_values(parameter, own, values):
         try:
-            changed = replace(mixer, **{parameter: int(value) if whole else value})  # type: ignore[type-var]
+            changed = replace(settings, **{parameter: type(own)(value)})
         except ReweightvizError as reason:
             skipped[value] = str(reason)
             continue
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "default" if value == own else "ignore", ReweightvizWarning
-            )  # said once is enough
+            # What is odd of the log is odd for every value: once is enough.
+            warnings.simplefilter("default" if value == own else "ignore", ReweightvizWarning)
             replays[value] = replay(log, changed, name=f"{parameter} {value:g}", **given)
-    weights = pd.DataFrame(
-        {value: one.meta["result"] for value, one in replays.items()}, index=list(log.domains)
-    ).T
+    answers = {value: one.meta["result"] for value, one in replays.items()}
+    weights = pd.DataFrame(answers, index=list(log.domains)).T
     weights.index.name = parameter
     table = pd.DataFrame(
         {
@@ -152,19 +147,29 @@ def sensitivity(
             "least": [effective_domains(one.weights).min() for one in replays.values()],
             "top": weights.idxmax(axis=1),
             "top_weight": weights.max(axis=1),
-            "l1": (weights - weights.loc[own]).abs().sum(axis=1),
+            "l1": (weights - weights.loc[float(own)]).abs().sum(axis=1),
         },
         index=weights.index,
     )
-    return Sensitivity(parameter, own, table, weights, replays, skipped)
+    return Sensitivity(parameter, float(own), table, weights, replays, skipped)
 
 
-def _values(values: Any) -> list[float]:
-    found = numbers(values, "the values to try")
-    if found.ndim != 1 or not np.isfinite(found).all():
-        raise InvalidValue(name="values=", value=values, expected="a list of finite numbers to try")
-    return [float(value) for value in found]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _choose_values(parameter: str, own: float, values: Sequence[float] | None) -> list[float]:
+    """Return the values to try in order, the mixer's own among them; whole where that is whole."""
+    if values is None and own == 0:
+        raise ReweightvizError(
+            f"{parameter} is 0 in this mixer, so there is nothing to multiply: name values=[...]."
+        )
+    if values is None:
+        others = [factor * float(own) for factor in FACTORS]
+    else:
+        found = numbers(values, "the values to try")
+        if found.ndim != 1 or not np.isfinite(found).all():
+            raise InvalidValue(
+                name="values=", value=values, expected="a list of finite numbers to try"
+            )
+        others = found.tolist()
+    tried = sorted({float(own), *others})
+    if isinstance(own, int):
+        return list(dict.fromkeys(float(round(value)) for value in tried))
+    return tried

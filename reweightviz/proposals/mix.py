@@ -23,7 +23,8 @@ from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Source, Sources
 from reweightviz.core.token_counts import parse_count
 from reweightviz.core.types import SIGNALS, Array
-from reweightviz.diagnostics import replay as replaying
+from reweightviz.diagnostics.mixer_start import start_mixer
+from reweightviz.diagnostics.replay import replay
 from reweightviz.numerics.simplex import numbers
 
 EXAMPLE = "{'tokens': {'web': 1e12, 'code': 3e11}}"
@@ -80,8 +81,8 @@ def mix(
 
 def _mix_log(log: RunLog, mixer: Any, others: Mapping[str, Any]) -> Mixture | Schedule:
     if hasattr(mixer, "stages"):
-        return _schedule(log.domains, mixer, replaying.start(log, mixer, **others))
-    replayed = replaying.replay(log, mixer, **others)
+        return _schedule(log.domains, mixer, start_mixer(log, mixer, **others))
+    replayed = replay(log, mixer, **others)
     return _mixture(log.domains, mixer, replayed.meta["result"])
 
 
@@ -124,9 +125,9 @@ def _source(mixer: Any) -> dict[str, str]:
 
 
 def _check_names(mixer: Any, names: list[str]) -> None:
-    known = SIGNALS | needs(mixer.init)
+    known = {*SIGNALS, *needs(mixer.init)}
     if hasattr(mixer, "update"):
-        known = known | needs(mixer.update)
+        known |= set(needs(mixer.update))
     for name in names:
         if name not in known:
             raise UnknownName(kind="signal", name=name, known=known)

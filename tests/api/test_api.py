@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 import reweightviz as rv
-from reweightviz.diagnostics.replay import steps_of
+from reweightviz.diagnostics.log_lines import count_steps
 
 
 @pytest.mark.filterwarnings(
@@ -71,7 +71,7 @@ def test_an_online_mixer_runs_over_a_log():
         rv.replay(log, rv.mixers.DoReMi(eta=0.1)).meta["result"]
     )
     every_step = log["excess_loss"].repeat(
-        steps_of(log), axis=0
+        count_steps(log), axis=0
     )  # a line stands for the steps since the line before
     by_hand = {"excess_loss": dict(zip(log.domains, every_step.T.tolist(), strict=True))}
     assert dict(rv.mix(by_hand, rv.mixers.DoReMi(eta=0.1))) == pytest.approx(dict(mixture))

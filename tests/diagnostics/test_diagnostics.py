@@ -219,7 +219,7 @@ def test_a_run_without_a_mixer_gets_no_advice_for_one(mixer):
     )
     for kind in ("One-hot", "Not settled", "Absent", "On the floor"):
         assert kind in with_mixer and kind in without
-    for advice in ("step size", "A mixer hears", "The signal alone"):
+    for advice in ("step size", "A mixer learns", "The signal alone"):
         assert advice in with_mixer and advice not in without
     assert "Bound it" in without and "take their mean" in without and "Give them more" in without
 
@@ -336,7 +336,7 @@ def test_permuted_domains_permute_the_table(rows, order):
         (3, "rv.diagnose takes a mixture, a schedule, a run log or a list of them; got 3"),
         ([], "rv.diagnose takes a mixture"),
         ("my.csv", r"list of them; got 'my.csv': rv.read_log\('my.csv'\) reads one."),
-        (rv.RunLog(("a",), [1], [[np.nan]], name="bare"), "the log 'bare' says no weights"),
+        (rv.RunLog(("a",), [1], [[np.nan]], name="bare"), "the log 'bare' has no weights"),
         ([{"a": 1.0}, {"b": 1.0}], "name different domains"),
         (
             log_of(np.ones((2, 3)), batch="many"),

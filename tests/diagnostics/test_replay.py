@@ -10,7 +10,7 @@ import pytest
 
 import reweightviz as rv
 from reweightviz.core.corpus import Corpus
-from reweightviz.diagnostics.replay import steps_of
+from reweightviz.diagnostics.log_lines import count_steps
 from reweightviz.mixers import (
     ODM,
     Aioli,
@@ -141,7 +141,7 @@ class Counter:
 def test_a_line_stands_for_its_steps():
     drawn = np.array([[60.0, 40], [120, 80], [np.nan, np.nan], [100, 100]])
     log = rv.RunLog(("a", "b"), [5, 15, 20, 30], np.full((4, 2), 0.5), {"drawn_tokens": drawn})
-    assert steps_of(log).tolist() == [5, 10, 5, 10]
+    assert count_steps(log).tolist() == [5, 10, 5, 10]
     replayed = rv.replay(log, Counter())
     assert (1000 * replayed.weights[:, 1]).round().tolist() == [4, 14, 15, 29]
     assert replayed.meta["result"][0] == pytest.approx(500)
@@ -158,7 +158,7 @@ def test_a_line_stands_for_its_steps():
     ],
 )
 def test_the_first_line_stands_for_no_more_than_the_second(steps, lines):
-    assert steps_of(rv.RunLog(("a",), steps, np.ones((len(steps), 1)))).tolist() == lines
+    assert count_steps(rv.RunLog(("a",), steps, np.ones((len(steps), 1)))).tolist() == lines
 
 
 def test_the_log_is_untouched_and_the_replay_says_what_it_is(log):
@@ -286,7 +286,7 @@ def test_what_the_mixer_may_look_at_goes_before_the_final_comparison(log):
         (
             Natural(),
             {},
-            r"Natural starts from 'tokens', which the log 'thin' does not say: rv.replay\(log, mixer, tokens=...\)",
+            r"Natural starts from 'tokens', which the log 'thin' lacks: rv.replay\(log, mixer, tokens=...\)",
         ),
         (
             Natural(),
@@ -296,7 +296,7 @@ def test_what_the_mixer_may_look_at_goes_before_the_final_comparison(log):
         (
             SkillIt(every=7),
             {"graph": GRAPH},
-            r"asks for 'held_out_loss' at steps 7, 14, 21; the log 'thin' holds it at steps 10, 20: give the mixer",
+            r"needs 'held_out_loss' at steps 7, 14, 21; the log 'thin' holds it at steps 10, 20: give the mixer",
         ),
         (ODM, {}, "rv.replay takes a mixer with its parameters, such as rv.mixers.ODM"),
         (Natural(), {"tokens": [2, 1]}, "Natural weighs 2 domains, and the log 'thin' has 3"),
@@ -351,7 +351,7 @@ def test_probes_are_answered_only_where_the_run_made_them(corpus):
     assert np.abs(other.weights - log.weights).max() > 0.1
     with pytest.raises(
         rv.ReweightvizError,
-        match="Aioli tries a mixture of its own by step 2, and the log 'aioli' does not say what came of it",
+        match="Aioli tries a mixture of its own by step 2, and the log 'aioli' has nothing on what came of it",
     ):
         rv.replay(log, replace(own, one_hot=0.9))
     coarse = train(corpus, own, config=replace(TINY, log_every=2)).log

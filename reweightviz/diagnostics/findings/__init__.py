@@ -1,0 +1,1 @@
+"""One file for each thing that may be wrong with domain weights."""
