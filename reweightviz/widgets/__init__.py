@@ -1,1 +1,1 @@
-"""Widgets: each one .py and one same-named .js, usable alone; joined by :class:`reweightviz.Explorer`."""
+"""Widgets: a folder each, usable alone; joined by :class:`reweightviz.Explorer`."""

@@ -21,7 +21,7 @@ UNCAPPED = "law's optimum, no epoch cap"
 
 
 def propose_optimum(
-    law: ConvexLaw, sources: Sources, *, budget: float, max_epochs: float
+    law: ConvexLaw, sources: Sources, *, budget: float, max_epochs: float | None
 ) -> tuple[str, Mixture] | None:
     """Return the law's optimum and the name of its preset; None where there is no optimum.
 

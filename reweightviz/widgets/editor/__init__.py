@@ -1,1 +1,5 @@
 """The mixture editor: one row a domain."""
+
+from reweightviz.widgets.editor.mixture_editor import MixtureEditor
+
+__all__ = ["MixtureEditor"]

@@ -1,0 +1,91 @@
+"""The law behind the editor's predicted losses: its form for the page, and its predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from reweightviz.core.lineage import Lineage
+from reweightviz.core.protocols import Law
+from reweightviz.core.types import Array
+from reweightviz.numerics.contrast import (
+    bound_runs,
+    contrast_mixtures,
+    directions,
+    prepend_mean,
+    weigh_targets,
+)
+
+
+def describe_law(
+    law: Law | None, domains: Sequence[str], lineage: Lineage
+) -> tuple[dict[str, Any], bytes]:
+    """Return header and numbers of a law's browser form.
+
+    Args:
+        law: without a browser form, the page lets the kernel predict; None where there is none.
+        domains: of the editor (K,).
+        lineage: from which domains of the law they were split.
+    """
+    if law is None:
+        return {}, b""
+    form = law.browser_form() if hasattr(law, "browser_form") else None
+    if form is None:
+        header: dict[str, Any] = {
+            "kind": "kernel",
+            "domains": list(law.domains),
+            "targets": list(law.targets),
+            "lower_is_better": directions(law).tolist(),
+        }
+    else:
+        header = dict(form.header)
+    if lineage:
+        header["shares"] = _list_triples(lineage.known(domains, law.domains))
+    return header, b"" if form is None else bytes(form.data)
+
+
+def predict_pair(law: Law, weights: Array, level: float) -> dict[str, Any]:
+    """Return the predictions ``now`` and ``before``, and the ``change``, as JSON can hold them.
+
+    Args:
+        law: predicts.
+        weights: (2, K) now and before, of the law's domains.
+        level: coverage of the intervals.
+    """
+    shares = weigh_targets(directions(law))
+    value = prepend_mean(np.asarray(law.predict(weights), float), shares)
+    low, high = bound_runs(law, weights, shares, level)
+    mean, targets = contrast_mixtures(law, weights, level=level)
+    return {
+        "now": _list_intervals(value[0], low[0], high[0]),
+        "before": _list_intervals(value[1], low[1], high[1]),
+        "change": _split_mean([vars(each) for each in (mean, *targets)]),
+    }
+
+
+def _list_triples(shares: Array) -> list[list[float]]:
+    """Return the shares above 0 as [row of the law, column of the editor, share]."""
+    return [
+        [int(row), int(column), float(shares[row, column])] for row, column in np.argwhere(shares)
+    ]
+
+
+def _list_intervals(value: Array, low: Array, high: Array) -> dict[str, Any]:
+    rows = np.stack([value, low, high], axis=1).tolist()
+    return _split_mean([dict(zip(("value", "low", "high"), row, strict=True)) for row in rows])
+
+
+def _split_mean(figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the mean, which comes first, beside the targets."""
+    mean, *targets = (
+        {name: _drop_nan(value) for name, value in figure.items()} for figure in figures
+    )
+    return {"targets": targets, "mean": mean}
+
+
+def _drop_nan(value: float | str) -> float | str | None:
+    # JSON has no NaN: what is not known is None.
+    unknown = isinstance(value, float) and not np.isfinite(value)
+    return None if unknown else value
