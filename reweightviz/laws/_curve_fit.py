@@ -56,6 +56,7 @@ def fit_curve_law(
     # A number at its bound does not move with the runs, and uses up none of them.
     free = (theta > start.low) & (theta < start.high)
     slopes = problem.curve.jacobian(theta, inputs) * free[:, None, :]
+    # The leverages of all runs sum to how many numbers the runs determine.
     numbers = round(float(leverage(slopes, most=1.0).sum(1).max()))
     noise, redrawn = residual_bootstrap(
         losses, predicted, leverage(slopes).T, numbers, draws, np.random.default_rng(seed)
@@ -97,6 +98,7 @@ class _Problem(NamedTuple):
     def fit_best(self, losses: Array) -> Array:
         """Return the parameters (M, P) of the lowest cost over all starts."""
         starts, targets, size = self.start.theta.shape
+        # Losses that are all but equal must not be fitted to within rounding.
         spread = np.tile(np.maximum(losses.std(0), self.huber), starts)
         # Under so wide a delta the Huber loss is that of least squares.
         rough = self._fit(
@@ -105,6 +107,7 @@ class _Problem(NamedTuple):
             self._setting(10 * spread, 1e-4, 60),
         )
         finalists = min(FINALISTS, starts)
+        # Stable, so that starts that end alike keep their order on every machine.
         order = np.argsort(rough.cost.reshape(starts, targets), axis=0, kind="stable")
         best = order[:finalists, :, None]
         picked = np.take_along_axis(rough.theta.reshape(starts, targets, size), best, axis=0)

@@ -124,6 +124,7 @@ class CurveLaw(HoldingLaw):
         return np.ascontiguousarray(self._curve.value(self.theta, inputs).T)
 
     def _sample(self, inputs: Inputs) -> Array:
+        # Draws are kept in single precision, which their scatter hides, and computed in double.
         values = self._curve.value(self.refits.astype(np.float64), inputs)
         return np.asarray(values.transpose(0, 2, 1) + self.noise[:, None, :], np.float64)
 

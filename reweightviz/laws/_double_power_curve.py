@@ -94,6 +94,7 @@ class DoublePowerForm(NamedTuple):
 
     def _powers(self, theta: Array, inputs: Inputs) -> tuple[Array, Array, Array]:
         """Return ``p^-alpha`` and ``p^beta`` (..., n), and log p (M, n)."""
+        # The loss is infinite at a weight of 0.
         logs = np.log(np.maximum(inputs.weights, inputs.fixed["least"])).T
         own = logs[inputs.fixed["own"].astype(int)]
         return np.exp(-theta[..., 2:3] * own), np.exp(theta[..., 3:4] * own), own
@@ -103,6 +104,7 @@ class DoublePowerForm(NamedTuple):
         ones = np.ones(len(inputs.weights))
         if not self.over_data:
             return theta[..., 4:5] * ones, [ones]
+        # In units of its mean, so that s is of the size of a loss.
         own = inputs.given["available"].T[inputs.fixed["own"].astype(int)]
         relative = np.log(own / inputs.fixed["unit"])
         fade = np.exp(-theta[..., 6:7] * relative)

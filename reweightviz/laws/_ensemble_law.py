@@ -87,6 +87,7 @@ class EnsembleLaw(SampledLaw):
             top: how many are returned.
             seed: of the draws.
         """
+        # Higher is better counts with a minus: a search needs no convexity.
         shares = check_importance(importance, self.targets)
         if not 1 <= top <= draws:
             raise InvalidValue(
@@ -114,6 +115,7 @@ class EnsembleLaw(SampledLaw):
         The arguments are those of :meth:`candidates`.
         """
         mixtures, _ = self.candidates(importance, prior=prior, draws=draws, top=top, seed=seed)
+        # Rounding may leave the mean a hair off 1.
         mean = mixtures.mean(0)
         return np.asarray(mean / mean.sum(), np.float64)
 

@@ -177,7 +177,7 @@ class GaussianProcessLaw(SampledLaw):
     @cached_property
     def _unit(self) -> Array:
         """The loss (M,) that a standard deviation of the process stands for; 0 for equal losses."""
-        stretch = stretch_of(*self._leave_one_out) if self.stretch is None else self.stretch
+        stretch = find_stretch(*self._leave_one_out) if self.stretch is None else self.stretch
         scale = np.where(find_constant(self.losses), 0.0, self._scale)
         return np.asarray(stretch * scale, np.float64)
 
@@ -188,6 +188,7 @@ class GaussianProcessLaw(SampledLaw):
         The runs may be too few for one that a Cholesky factor exists of.
         """
         missed = np.divide(*self._leave_one_out)
+        # Scaled first, so that no target counts for its unit.
         missed = missed / np.maximum(np.sqrt((missed**2).mean(0)), 1e-9)
         found = missed.T @ missed
         return np.asarray(0.99 * found / len(missed) + 0.01 * np.eye(missed.shape[1]), np.float64)
@@ -198,10 +199,10 @@ class GaussianProcessLaw(SampledLaw):
 
     @property
     def _scale(self) -> Array:
-        return deviation(self.losses)
+        return find_deviation(self.losses)
 
 
-def stretch_of(missed: Array, spread: Array, least: float = 0.5, most: float = 3.0) -> Array:
+def find_stretch(missed: Array, spread: Array, least: float = 0.5, most: float = 3.0) -> Array:
     """Return factors (M,) of the standard deviations, from runs left out.
 
     With them 9 of 10 of those runs lie in their intervals of 90 %.
@@ -212,6 +213,7 @@ def stretch_of(missed: Array, spread: Array, least: float = 0.5, most: float = 3
         least: of a factor.
         most: of a factor.
     """
+    # Against the normal distribution's own reach, which would need no stretch.
     reach = np.quantile(np.abs(missed / spread), 0.9, axis=0, method="weibull") / ndtri(0.95)
     return np.asarray(np.clip(reach, least, most), np.float64)
 
@@ -221,7 +223,7 @@ def find_constant(losses: Array) -> NDArray[np.bool_]:
     return np.asarray(losses.std(0) <= 1e-6 * np.sqrt((losses**2).mean(0)))
 
 
-def deviation(losses: Array) -> Array:
+def find_deviation(losses: Array) -> Array:
     """Return the standard deviation (M,) of losses (R, M), 1 where all are equal."""
     return np.asarray(np.where(find_constant(losses), 1.0, losses.std(0)), np.float64)
 

@@ -81,6 +81,7 @@ def _equations(theta: Array, inputs: Inputs, weight: Array, residual: Array) -> 
     by_floor = (weight * residual).sum(1)[:, None]
     by_slope = ((weighted * residual[:, None]) @ w).reshape(count, -1)
     normal = np.empty((count, 1 + hidden * domains, 1 + hidden * domains))
+    # By blocks of a pair of hidden domains: the jacobian (Q, R, P) is never made.
     normal[:, 0, 0] = weight.sum(1)
     normal[:, 0, 1:] = normal[:, 1:, 0] = (weighted @ w).reshape(count, -1)
     blocks = [slice(1 + j * domains, 1 + (j + 1) * domains) for j in range(hidden)]

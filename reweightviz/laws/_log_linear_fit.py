@@ -68,6 +68,7 @@ def fit_log_linear_law(
 def _fit_best(w: Array, y: Array, huber: float, starts: int) -> Curves:
     start = log_linear_starts(w, y, starts)
     fits = fit_log_linear(w, np.repeat(y.T, starts, 0), start, delta=huber)
+    # The starts of a target stand side by side.
     lowest = fits.cost.reshape(-1, starts).argmin(1) + starts * np.arange(y.shape[1])
     return Curves(*(column[lowest] for column in fits))
 

@@ -67,6 +67,7 @@ class LossToLossLaw(SampledLaw):
     @property
     def rising(self) -> Array:
         """1 where a target rises with its source, (M,), -1 where it falls."""
+        # A blend of several follows the one that counts most in it.
         beneath = np.asarray(self.law.lower_is_better, bool)[np.abs(self.blend).argmax(0)]
         return np.where(beneath == self.lower_is_better, 1.0, -1.0)
 
@@ -101,6 +102,7 @@ class LossToLossLaw(SampledLaw):
         held = np.einsum("pm,pq,qm->m", self.blend, self.known, self.blend)
         variance = ((drawn - sources) ** 2).mean(0)
         added = np.sqrt(np.maximum(1 - held / np.maximum(variance, 1e-300), 0))
+        # The law beneath may have fewer draws: they come again.
         rows = np.arange(self.draws) % len(drawn)
         return np.asarray(sources + added * (drawn[rows] - sources), np.float64)
 

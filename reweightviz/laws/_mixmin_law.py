@@ -58,6 +58,7 @@ class MixMinLaw(SampledLaw):
     kind: ClassVar[str] = "mixmin"
 
     def __post_init__(self) -> None:
+        # Without runs there is no error to report; whether a target varies is known all the same.
         if self.diagnostics:
             return
         many = len(self.targets)

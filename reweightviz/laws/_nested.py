@@ -102,6 +102,7 @@ def _read_curves(w: Array, y: Array, x: Array, where: float, what: str) -> _Read
     group = group_equal_mixtures(w)
     _, first = np.unique(group, return_index=True)
     different = np.array([len(np.unique(x[group == g])) for g in range(len(first))])
+    # A floor and a scale for every mixture, and one exponent for all of them.
     if (different < 2).any() or different.max() < 3:
         run = int(first[np.argmin(different)])
         raise ReweightvizError(

@@ -119,6 +119,7 @@ class ProjektorLaw(SampledLaw):
             slope = signed @ self.gradient(here, **given)[0]
             # A slope along the weights' sum changes no mixture.
             slope = slope - slope @ here[0]
+            # Exponentiated steps keep every weight above 0.
             there = here * np.exp(-rate * slope / max(np.abs(slope).max(), 1e-300))
             there /= there.sum()
             reached = float(self.predict(there, **given)[0] @ signed)
@@ -158,7 +159,7 @@ class ProjektorLaw(SampledLaw):
                 Distances(decode_array(one["slopes"]), decode_array(one["levels"]))
                 for one in record["distances"]
             )
-            if len(distances) == 1:
+            if len(distances) == 1:  # one for all targets is written once
                 distances *= len(common["targets"])
             return cls(
                 **common,
@@ -223,6 +224,7 @@ def project(scales: Array, tokens: Array) -> Array:
     >>> (project(np.array([1000.0, 1500.0]), np.array([10000.0])) @ [0.40, 0.45]).round(6).tolist()
     [0.683944]
     """
+    # About the middle, so that the two columns are not all but parallel.
     middle = np.log(scales).mean()
     here = np.column_stack([np.ones(len(scales)), np.log(scales) - middle])
     there = np.column_stack([np.ones(len(tokens)), np.log(tokens) - middle])

@@ -72,6 +72,7 @@ class LinearRegressor:
         """Fit slopes (K, M) and intercept (M,) to runs (R, K) and (R, M)."""
         middle = weights.mean(0)
         level = losses.mean(0)
+        # Centred, so that the intercept does not count in the norm.
         slopes = np.linalg.lstsq(weights - middle, losses - level, rcond=None)[0]
         return cls(slopes, level - middle @ slopes)
 
@@ -138,6 +139,7 @@ class TreeRegressor:
                 value += _sum_stage(used, weights[rows], first, last)
             if len(rows) > top:
                 enough = np.partition(value, top - 1)[top - 1] + most[stage]
+                # A hair of slack, as sums of trees round differently by their order.
                 keep = value + least[stage] <= enough + 1e-9 * max(1.0, abs(enough))
                 rows = rows[keep]
                 value = value[keep]
@@ -158,6 +160,7 @@ class TreeRegressor:
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> TreeRegressor:
         """Return the regressor that :meth:`to_dict` wrote."""
+        # Text, as pickles of boosters run code when they are opened.
         lightgbm = _import_lightgbm()
         texts = [zlib.decompress(base64.b64decode(text)).decode() for text in record["boosters"]]
         return cls(tuple(lightgbm.Booster(model_str=text) for text in texts))
@@ -236,6 +239,7 @@ def _bound_rest(booster: Booster, share: float, ends: Sequence[int]) -> tuple[Ar
 
 
 def _lowest(values: Array, top: int) -> tuple[NDArray[np.int64], Array]:
+    # Stable, so that equal mixtures keep the order in which they were drawn.
     order = np.argsort(values, kind="stable")[:top]
     return order, values[order]
 

@@ -58,6 +58,7 @@ class RepeatedLaw(HoldingLaw):
     @property
     def given(self) -> tuple[str, ...]:
         """Inputs that :meth:`predict` must be given beside the weights."""
+        # The law within may hold some of what it takes.
         needed = {*OWN, *getattr(self.law, "given", ())}
         return tuple(name for name in super().given if name in needed)
 

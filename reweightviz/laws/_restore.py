@@ -32,6 +32,7 @@ def restore_law(record: Mapping[str, Any]) -> Law:
         ReweightvizError: a kind that is not known here, or a damaged record.
     """
     kind = record.get("kind") if isinstance(record, Mapping) else None
+    # A module by its name in this table alone, never by one in a file.
     homes = HOMES | dict.fromkeys(CURVES, ("_curve_law", "CurveLaw"))
     if kind not in homes:
         raise UnknownName(kind="kind of law", name=str(kind), known=homes)

@@ -114,6 +114,7 @@ def _check_variety(w: Array, names: tuple[str, ...], spanning: bool) -> None:
             f"the mixtures of the runs differ in only 1 of {len(names)} directions, so the "
             "effect of each domain cannot be told; all runs have the same mixture: vary it."
         )
+    # A law with a number a domain cannot be fitted to mixtures that leave a direction out.
     rank = np.linalg.matrix_rank(w) if spanning else len(names)
     if rank < len(names):
         unseen = np.array(names, object)[(w == 0).all(0)]

@@ -156,6 +156,7 @@ class HoldingLaw(SampledLaw):
 
     def at(self, **given: ArrayLike) -> Self:
         """Return the same law with some of ``takes`` held, one number each."""
+        # What is not held here may be held later, or given to each prediction.
         self._check_names(given, required=())
         one = (1, len(self.domains))
         held = {name: check_given("the law", name, value, one)[0] for name, value in given.items()}

@@ -92,6 +92,7 @@ class ScalingForm(NamedTuple):
             least = floor * y.min(0)
             # The weights and each scale have the same part in what is above the floor.
             part = 1 / (1 + count)
+            # A straight line may fall below the floor at a vertex.
             spare = np.maximum(np.maximum(vertex, y.min(0)) - least, 0.02 * y.mean(0))
             # Then 1 / sum_i C_i h_i ** gamma is that part where all weights are equal.
             factors = domains ** (gamma - 1) / (part * spare.T)

@@ -185,6 +185,7 @@ class DataMixing:
         )
 
     def _fit_hidden(self, runs: ProxyRuns, numbers: int) -> CurveLaw:
+        # Hidden domains can meet any few runs, so that only more of them show a wrong fit.
         count = len(runs.mixtures)
         if count < ENOUGH * numbers:
             warn(

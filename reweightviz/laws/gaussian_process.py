@@ -26,10 +26,10 @@ from reweightviz.laws._bootstrap import warn_few_runs
 from reweightviz.laws._diagnostics import FOLDS, assign_folds
 from reweightviz.laws._gaussian_process_law import (
     GaussianProcessLaw,
-    deviation,
     find_constant,
+    find_deviation,
+    find_stretch,
     standardise,
-    stretch_of,
 )
 from reweightviz.laws._runs import check_runs
 from reweightviz.laws._threads import map_threads
@@ -123,6 +123,7 @@ class GaussianProcess:
             parametric=False,
         )
         w, y = runs.mixtures, runs.losses
+        # A likelihood costs the cube of the runs: some of them are enough to choose by.
         rows = np.random.default_rng(self.seed).permutation(len(w))[:SOME_RUNS]
         found = map_threads(lambda column: self._choose(w, standardise(column), rows), list(y.T))
         powers, kernels = (tuple(column) for column in zip(*found, strict=True))
@@ -137,6 +138,7 @@ class GaussianProcess:
             self.draws,
             self.seed,
         )
+        # With more runs the misses of runs left out one at a time suffice.
         if self.draws and len(w) <= FEW_RUNS:
             law = replace(law, stretch=self._stretch(w, y))
         return law.measure()
@@ -164,22 +166,27 @@ class GaussianProcess:
             power, kernel = self._choose(w[~out], known, np.arange(len(known)))
             unseeing = posterior(w[~out] ** power, known, kernel)
             inputs = w[out] ** power
-            missed[out, m] = (y[out, m] - seen.mean()) / deviation(seen) - unseeing.mean(inputs)
+            # In the unit of the runs that were seen, as the kernel is.
+            missed[out, m] = (y[out, m] - seen.mean()) / find_deviation(seen) - unseeing.mean(
+                inputs
+            )
             spread[out, m] = np.sqrt(unseeing.variance(inputs) + np.exp(kernel.noise))
 
         varied = np.flatnonzero(~find_constant(y)).tolist()
         map_threads(leave_out, list(product(range(fold.max() + 1), varied)))
-        return stretch_of(missed, spread, LEAST, MOST)
+        return find_stretch(missed, spread, LEAST, MOST)
 
     def _choose(self, w: Array, y: Array, rows: NDArray[np.int64]) -> tuple[float, Kernel]:
         """Return power and kernel of one target: all kinds fitted to some runs, the best to all."""
         domains = w.shape[1]
         start = Kernel(0.0, -3.0, np.full(domains, -0.5))
+        # A target that never changes leaves the likelihood without a maximum.
         if not y.any():
             return self.power or 1.0, start
         tried = []
         for power in POWERS if self.power is None else (self.power,):
             inputs = w[rows] ** power
+            # One length is quick to find, and where several are looked for they start from it.
             kernel, height = fit_kernel(inputs, y[rows], start, isotropic=True)
             if self.isotropic is not False:
                 tried.append((_score(height, 3, len(rows)), power, kernel, True))

@@ -191,6 +191,7 @@ class LossToLoss:
             refits[:, m] = fit(x[:, m], y[:, m], counts, sign)[0]
             # The part of the curve's tangent space that a run spans is its leverage.
             basis, _ = np.linalg.qr(slopes(theta[m], x[:, m])[:, free])
+            # Below 1, or few runs would seem all noise.
             leverage[:, m] = np.minimum((basis**2).sum(1), 0.9)
         missed = y - evaluate(theta, x)
         noise = draw_whole_runs(missed / np.sqrt(1 - leverage), self.draws, rng)
@@ -210,7 +211,7 @@ class LossToLoss:
         scores = {}
         for form, numbers in (("linear", 2), ("power", 4)):
             left = runs - numbers - 2
-            if left <= 0:
+            if left <= 0:  # AICc has no value there
                 continue
             fit, _ = FITS[form]
             cost = float(fit(x, y, np.ones((1, runs)), sign)[1][0])
@@ -237,6 +238,7 @@ class LossToLoss:
             else:
                 y = runs.losses[:, m]
                 agreement = np.array([_rank_correlation(below @ one, y) for one in columns.T])
+                # Where better is up for one and down for the other, the curve falls.
                 alike = falling == runs.lower_is_better[m]
                 chosen.append(int(np.argmax(np.where(alike, agreement, -agreement))))
         return columns[:, chosen], [names[one] for one in chosen]

@@ -134,6 +134,7 @@ class MixMin:
         counts = draw_counts(len(y), self.draws, rng)
         predicted = line[:, 0] + line[:, 1] * x
         apart = (x - x.mean(0)) ** 2
+        # A line's leverages in closed form; below 1, or few runs would seem all noise.
         leverage = np.minimum(1 / len(y) + apart / np.maximum(apart.sum(0), 1e-300), 0.9)
         missed = y - predicted
         return replace(
@@ -153,6 +154,7 @@ def _fit_lines(x: Array, y: Array, counts: Array, upwards: Array) -> Array:
 
     Where ``upwards`` (M,) is 1 no slope is below 0, where it is -1 none above.
     """
+    # About the mean, so that the products below do not cancel to rounding.
     middle = x.mean(0)
     weight = counts / counts.sum(1, keepdims=True)
     apart = x - middle

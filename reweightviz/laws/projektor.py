@@ -131,6 +131,7 @@ class Projektor:
                 f"Projektor fits {needed} numbers at each scale and needs as many runs there; "
                 f"at {scales[fewest]:g} tokens there are {counts[fewest]}."
             )
+        # Weights as read may sum to a little more or less than 1.
         runs = runs._replace(mixtures=w / w.sum(1, keepdims=True))
         if domain_distances is None:
             distances = solve_distances(
@@ -201,6 +202,7 @@ class _LeastSquares(NamedTuple):
 
 def _fit_least_squares(table: Array, y: Array, counts: Array) -> _LeastSquares:
     """Fit y (R,) to a table (R, P), and again for the resamples' counts (B, R)."""
+    # Columns of one size, so that the cut below is fair to all of them.
     size = np.maximum(np.sqrt((table**2).mean(0)), 1e-300)
     # The weights sum to 1, so that columns may depend on each other: some directions are open.
     left, values, right = np.linalg.svd(table / size, full_matrices=False)

@@ -132,6 +132,7 @@ class Repeated:
             mixtures=effective.mixtures(wasteful),
             **{name: signals[name] for name in signals.keys() & wanted.keys()},
         )
+        # What all runs share need not be given again.
         held = {}
         if one_length:
             held["run_tokens"] = tokens[0]

@@ -55,7 +55,7 @@ def test_the_distance_is_that_of_a_linear_program():
     plain = linprog(cost.ravel(), A_eq=np.vstack(rows), b_eq=np.concatenate([source, target]))
     solution = potentials(cost, source, target)
     assert solution.value == pytest.approx(plain.fun, abs=1e-9)
-    assert (solution.source[:, None] + solve_exactly.target <= cost + 1e-9).all()
+    assert (solution.source[:, None] + solution.target <= cost + 1e-9).all()
 
 
 @needs_pot
