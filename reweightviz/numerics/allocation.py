@@ -1,4 +1,4 @@
-"""How a budget is best spread over groups whose loss falls with their own data.
+"""Spread a budget over groups whose loss falls with their own data.
 
     L_g(n) = floor_g + scale_g n ** -exponent_g,    sum_g cost_g n_g <= budget,    n_g >= least_g
 
@@ -35,12 +35,14 @@ class LearningCurves(NamedTuple):
     exponent: Array
 
     def at(self, sizes: Array) -> Array:
-        """Losses (K,) at sizes (K,) or (n, K)."""
+        """Return losses (K,) at sizes (K,) or (n, K)."""
         return np.asarray(self.floor + self.scale * sizes**-self.exponent, np.float64)
 
 
 def fit_learning_curves(sizes: Array, losses: Array) -> LearningCurves:
-    """One curve a column by least squares, each with an exponent of its own; NaN for what was not measured.
+    """Fit a curve to each column by least squares, with an exponent of its own.
+
+    NaN stands for what was not measured.
 
     Args:
         sizes: (S, K) above 0.
@@ -65,7 +67,7 @@ def fit_learning_curves(sizes: Array, losses: Array) -> LearningCurves:
 def spread_for_mean(
     curves: LearningCurves, importance: Array, cost: Array, budget: float, least: Array
 ) -> Array:
-    """Sizes (K,) with the lowest ``importance @ losses``.
+    """Return the sizes (K,) with the lowest ``importance @ losses``.
 
     >>> curves = LearningCurves(np.zeros(2), np.array([1.0, 4.0]), np.ones(2))
     >>> spread_for_mean(curves, np.ones(2), np.ones(2), 9.0, np.zeros(2)).round(9).tolist()
@@ -76,7 +78,9 @@ def spread_for_mean(
 
 
 def spread_for_worst(curves: LearningCurves, cost: Array, budget: float, least: Array) -> Array:
-    """Sizes (K,) with the lowest largest loss; what cannot lower it is spread in proportion.
+    """Return the sizes (K,) with the lowest largest loss.
+
+    What cannot lower it is spread in proportion.
 
     >>> curves = LearningCurves(np.zeros(2), np.array([1.0, 4.0]), np.ones(2))
     >>> spread_for_worst(curves, np.ones(2), 10.0, np.zeros(2)).round(9).tolist()
@@ -93,7 +97,10 @@ def spread_for_worst(curves: LearningCurves, cost: Array, budget: float, least: 
 
 
 def _spent(log_sizes: Callable[[float], Array], cost: Array, budget: float, least: Array) -> Array:
-    """The sizes that cost just the budget; their logarithms fall as the argument grows, -inf where nothing is learnt."""
+    """Return the sizes that cost just the budget.
+
+    Their logarithms fall as the argument grows; -inf where nothing is learnt.
+    """
     if not cost @ least < budget * (1 - 1e-12):
         return least
     all_of_it = np.log(budget) - np.log(cost)

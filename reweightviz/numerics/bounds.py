@@ -21,7 +21,9 @@ def weight_bounds(
     prior: Array | None = None,
     names: Sequence[str] | None = None,
 ) -> tuple[Array, Array]:
-    """Return floors and caps (K,) that leave room for some weights; a prior of 0 caps its domain at 0.
+    """Return floors and caps (K,) that leave room for some weights.
+
+    A prior of 0 caps its domain at 0.
 
     Raises:
         ReweightvizError: bounds that are no numbers, or that leave no weights.

@@ -198,7 +198,7 @@ def bound_runs(
 
 
 def directions(law: Law) -> NDArray[np.bool_]:
-    """Return whether lower is better for each target (M,); it is where the law has no directions."""
+    """Return for each target (M,) whether lower is better: yes where the law has no directions."""
     return np.asarray(getattr(law, "lower_is_better", np.ones(len(law.targets))), bool)
 
 

@@ -1,7 +1,8 @@
-"""The lowest sum of exponentials on the simplex, under caps, linear limits and a pull towards a prior.
+"""Minimise sums of exponentials on the simplex: caps, linear limits, a KL pull to a prior.
 
     minimise    sum_m s_m exp(A_m . x)  +  max_j (a_j + S_j . exp(A x))  +  kl * KL(x || q)
-    subject to  sum x = 1,  lower <= x <= upper,  R x <= h,  a_j + S_j . exp(A x) <= 0 for the other rows j
+    subject to  sum x = 1,  lower <= x <= upper,  R x <= h,
+                a_j + S_j . exp(A x) <= 0 for the other rows j
 
 Exponential cones of :mod:`reweightviz.numerics.programs`; a single exponential is a linear program.
 """
@@ -24,7 +25,10 @@ from reweightviz.numerics.simplex import share
 
 
 class Ceilings(NamedTuple):
-    """``offset (J,) + shares (J, M) . exp(A x)``: at most 0, or, where ``worst`` (J,), its maximum joins the objective."""
+    """Sums of exponentials ``offset (J,) + shares (J, M) . exp(A x)`` with a ceiling.
+
+    At most 0, or, where ``worst`` (J,), their maximum joins the objective.
+    """
 
     shares: Array
     offset: Array
@@ -96,7 +100,7 @@ def minimise_exponentials(
 def _vertex_of(
     slopes: Array, size: float, low: Array, high: Array, limits: Limits | None
 ) -> Optimum:
-    """Return where one exponential is least: where its exponent is, a linear program whose vertex is exact."""
+    """Return where one exponential is least: an exact vertex of the exponent's linear program."""
     rows, most = (None, None) if limits is None or not len(limits.most) else limits
     found = linprog(
         slopes / max(np.abs(slopes).max(), 1e-300),

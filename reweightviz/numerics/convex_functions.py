@@ -1,4 +1,4 @@
-"""Convex and concave functions of one number: their values, their tangents, and the cone that each of them is.
+"""Convex and concave functions of one number: values, tangents, and the cone of each.
 
 A tangent is chosen by its slope, not by the point where it touches: where a weight is tiny its
 slope is known well and itself hardly. The intercepts are those of Fenchel's conjugates.
@@ -17,7 +17,7 @@ from reweightviz.core.types import Array
 
 
 class Affine:
-    """``sum_b blocks[b] @ variables[b] + offset``, (n,), of blocks of variables that are told by their number."""
+    """``sum_b blocks[b] @ variables[b] + offset``, (n,), of blocks of variables by number."""
 
     __array_ufunc__ = None
     """So that ``array @ affine`` comes here."""
@@ -47,7 +47,7 @@ class Affine:
 
     @property
     def varies(self) -> NDArray[np.bool_]:
-        """Which parts (n,) are no constants."""
+        """Mark the parts (n,) that are no constants."""
         varies = np.zeros(len(self.offset), bool)
         for block in self.blocks.values():
             varies |= (block != 0).any(1)
@@ -62,7 +62,9 @@ class Affine:
 
 
 class Values:
-    """What a function gives, (n,): a block of variables, and constants where the argument ``varies`` (n,) not.
+    """The values (n,) of a function.
+
+    A block of variables, and constants where the argument ``varies`` (n,) not.
 
     A matrix makes it affine, as in ``matrix @ values``.
     """
@@ -99,12 +101,12 @@ class Function(ABC):
 
     @property
     def constant(self) -> Array:
-        """The cone's third row (n,)."""
+        """Return the cone's third row (n,)."""
         return np.ones(len(self.r.offset))
 
     @property
     def powers(self) -> Array | None:
-        """Exponents (n,) of power cones; None for exponential cones."""
+        """Return exponents (n,) of power cones; None for exponential cones."""
         return None
 
     @abstractmethod
@@ -113,13 +115,18 @@ class Function(ABC):
 
     @abstractmethod
     def touching(self, weight: Array, slope: Array) -> Array:
-        """Return where (n,) a line of a ``slope`` (n,) touches ``weight * f`` from below, or ``-weight * f`` of a concave f.
+        """Return where (n,) a line of a ``slope`` (n,) touches the function.
+
+        That is ``weight * f`` from below, or ``-weight * f`` of a concave f.
 
         Weights are above 0, slopes within ``slopes``.
         """
 
     def intercepts(self, weight: Array, slope: Array) -> Array:
-        """Return those (n,) of the same lines; minus infinity where no line of that slope lies below."""
+        """Return the intercepts (n,) of the same lines.
+
+        Minus infinity where no line of that slope lies below.
+        """
         r = self.touching(weight, slope)
         at_r = np.where(slope == 0, 0.0, slope * r)
         return (-weight if self.concave else weight) * self.values(r) - at_r

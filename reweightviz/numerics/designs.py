@@ -1,4 +1,4 @@
-"""Which mixtures to try: random draws of every density, points far apart, or those that tell a law's parameters best."""
+"""Mixtures to try: random draws of every density, points far apart, or D-optimal ones."""
 
 from __future__ import annotations
 
@@ -17,20 +17,23 @@ BATCHES = 60
 
 
 class Drawn(NamedTuple):
-    """Mixtures (n, K), and how many of them had to be pulled within the limits because too few draws met them."""
+    """Mixtures (n, K), and how many of them were pulled within the limits for lack of draws."""
 
     mixtures: Array
     pulled: int
 
 
 def meets(points: Array, where: Region, slack: float = 1e-9) -> NDArray[np.bool_]:
-    """Which points (n, K) meet bounds and limits."""
+    """Return for each point (n, K) whether it meets bounds and limits."""
     inside = (points >= where.lower - slack).all(1) & (points <= where.upper + slack).all(1)
     return np.asarray(inside & (points @ where.limits.rows.T <= where.limits.most + slack).all(1))
 
 
 def cleaned(points: Array, where: Region, least: float) -> Array:
-    """Weights below ``least`` are 0, unless a lower bound keeps them; the rest is divided by its sum."""
+    """Set weights below ``least`` to 0 and divide the rest by its sum.
+
+    A weight that a lower bound keeps stays.
+    """
     kept = np.where((points < least) & (where.lower <= 0), 0.0, points)
     total = kept.sum(1, keepdims=True)
     return np.asarray(np.divide(kept, total, out=points.copy(), where=total > 0), np.float64)
@@ -45,7 +48,9 @@ def dirichlet_design(
     least: float = 2e-4,
     rng: np.random.Generator,
 ) -> Drawn:
-    """Dirichlet draws around a prior, of log-spaced strengths: from nearly single domains to mixtures like the prior.
+    """Draw mixtures from Dirichlet distributions around a prior, of log-spaced strengths.
+
+    They reach from nearly single domains to mixtures like the prior.
 
     Bounds and limits are checked after small weights were dropped and the rest was normalised, so
     they hold in the end.
@@ -74,7 +79,9 @@ def dirichlet_design(
 def space_filling_design(
     count: int, where: Region, *, least: float = 2e-4, rng: np.random.Generator
 ) -> Drawn:
-    """Mixtures far apart: of many quasi-random ones, spread evenly over the region, each time the furthest from those chosen.
+    """Choose mixtures far apart from a pool spread evenly over the region.
+
+    The pool is quasi-random; each time the point furthest from those chosen is taken.
 
     The greedy rule is that of T. F. Gonzalez, "Clustering to minimize the maximum intercluster
     distance", 1985: the least distance between chosen points is at least half of the largest that
@@ -107,7 +114,10 @@ def space_filling_design(
 
 
 def log_linear_features(points: Array, slopes: Array) -> Array:
-    """What a run tells of ``c + exp(t.w)``: its derivatives (S, n, 1 + K) at each of the slopes t (S, K)."""
+    """Return the derivatives (S, n, 1 + K) of ``c + exp(t.w)`` at slopes t (S, K).
+
+    They are the information that a run has about the curve.
+    """
     bend = np.exp(points @ slopes.T).T
     bend /= bend.mean(1, keepdims=True)
     return np.concatenate(
@@ -116,7 +126,7 @@ def log_linear_features(points: Array, slopes: Array) -> Array:
 
 
 def information(features: Array) -> Array:
-    """Log determinants (S,) of the information of runs with features (S, n, P)."""
+    """Return the log determinants (S,) of the information of runs with features (S, n, P)."""
     gram = features.transpose(0, 2, 1) @ features + 1e-10 * np.eye(features.shape[2])
     return np.asarray(np.linalg.slogdet(gram)[1], np.float64)
 
@@ -124,7 +134,7 @@ def information(features: Array) -> Array:
 def optimal_design(
     pool: Array, slopes: Array, count: int, *, rng: np.random.Generator, sweeps: int = 6
 ) -> NDArray[np.int64]:
-    """Rows (count,) of a pool (N, K) that tell the parameters of log-linear curves best.
+    """Choose rows (count,) of a pool (N, K) that determine log-linear curves best.
 
     D-optimal by exchange (V. V. Fedorov, Theory of Optimal Experiments, 1972): while some swap of
     a chosen mixture for another raises the mean log determinant of the information over the
@@ -166,7 +176,7 @@ def optimal_design(
 
 
 def _projected(features: Array, chosen: NDArray[np.int64]) -> tuple[Array, Array]:
-    """Features (S, N, P) times the inverse information of the chosen, and their variances (S, N)."""
+    """Return features (S, N, P) times the inverse information, and their variances (S, N)."""
     known = features[:, chosen]
     gram = known.transpose(0, 2, 1) @ known + 1e-10 * np.eye(features.shape[2])
     projected = features @ np.linalg.inv(gram)
@@ -174,7 +184,7 @@ def _projected(features: Array, chosen: NDArray[np.int64]) -> tuple[Array, Array
 
 
 def different(points: Array) -> Array:
-    """Points that differ by more than rounding, in their order."""
+    """Return the points that differ by more than rounding, in their order."""
     _, first = np.unique(np.round(points, 5), axis=0, return_index=True)
     return points[np.sort(first)]
 
@@ -182,7 +192,10 @@ def different(points: Array) -> Array:
 def _completed(
     found: Array, seen: Array, count: int, where: Region, least: float, rng: np.random.Generator
 ) -> Drawn:
-    """``count`` of the mixtures found; where they are too few, others are pulled within the limits."""
+    """Return ``count`` of the mixtures found.
+
+    Where they are too few, others are pulled within the limits.
+    """
     if len(found) >= count:
         return Drawn(found[np.sort(rng.permutation(len(found))[:count])], 0)
     pulled = where.within(seen)

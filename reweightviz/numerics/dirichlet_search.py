@@ -1,4 +1,4 @@
-"""The mean of the best of many random weights: how RegMix, and Meta-rater after it, read a regressor."""
+"""The mean of the best of many random weights, as RegMix and Meta-rater read a regressor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ BLOCK = 1 << 16
 def mean_of_best(
     score: Callable[[Array], Array], concentration: Array, *, draws: int, top: int, seed: int
 ) -> Array:
-    """The mean (K,) of the ``top`` weights with the lowest score among ``draws`` from Dirichlet(concentration).
+    """Return the mean (K,) of the ``top`` weights with the lowest score among many draws.
+
+    The draws come from Dirichlet(concentration).
 
     Args:
         score: weights (n, K) to numbers (n,), lower is better; what is not finite is never taken.
@@ -25,7 +27,8 @@ def mean_of_best(
         seed: of the draws.
 
     Example:
-        >>> mean_of_best(lambda w: (w[:, 0] - 0.3) ** 2, np.ones(2), draws=1000, top=20, seed=0).round(2).tolist()
+        >>> score = lambda w: (w[:, 0] - 0.3) ** 2
+        >>> mean_of_best(score, np.ones(2), draws=1000, top=20, seed=0).round(2).tolist()
         [0.3, 0.7]
     """
     rng, drawn = np.random.default_rng(seed), concentration > 0

@@ -1,4 +1,4 @@
-"""What repeated data is worth: effective tokens, the data-constrained scaling law, and utility that halves by the epoch."""
+"""The worth of repeated data: effective tokens, data-constrained scaling, halving utility."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scipy.special import exp1
 from reweightviz.core.types import Array
 
 DATA_DECAY = 15.387756
-"""R*_D of Muennighoff et al.: repetitions after which what a further one adds has fallen to 1/e of fresh data."""
+"""R*_D of Muennighoff et al.: repetitions after which a further one adds 1/e of fresh data."""
 SIZE_DECAY = 5.309743
 """R*_N of Muennighoff et al., the same for parameters beyond what the unique data can use."""
 LOG_A, LOG_B, LOG_E, ALPHA = 6.255414, 7.3049974, 0.6254804, 0.3526596
@@ -19,12 +19,11 @@ COUNTED = 64
 
 
 def effective_tokens(tokens: ArrayLike, unique: ArrayLike, decay: float = DATA_DECAY) -> Array:
-    """How many fresh tokens ``tokens`` are worth of which only ``unique`` are different.
+    """Return how many fresh tokens ``tokens`` are worth when only ``unique`` are different.
 
     Niklas Muennighoff et al., "Scaling Data-Constrained Language Models", NeurIPS 2023,
-    https://arxiv.org/abs/2305.16264, equation 5: ``U + U R* (1 - exp(-R / R*))`` with ``R = tokens
-        / U - 1``; fewer than
-    ``unique`` tokens are worth themselves.
+    https://arxiv.org/abs/2305.16264, equation 5: ``U + U R* (1 - exp(-R / R*))`` with
+    ``R = tokens / U - 1``; fewer than ``unique`` tokens are worth themselves.
 
     >>> effective_tokens([0.5, 1, 4, 1e9], 1.0).round(6).tolist()
     [0.5, 1.0, 3.725673, 16.387756]
@@ -38,7 +37,9 @@ def effective_tokens(tokens: ArrayLike, unique: ArrayLike, decay: float = DATA_D
 
 
 def data_constrained_loss(size: ArrayLike, tokens: ArrayLike, unique: ArrayLike) -> Array:
-    """Loss in nats per token of a model of ``size`` parameters after ``tokens``, of which ``unique`` are different.
+    """Return the loss of a model after ``tokens`` of which ``unique`` are different.
+
+    In nats per token, for ``size`` parameters.
 
     The parametric fit in the same authors' public code. Parameters too count less beyond what
     ``unique`` tokens can use.
@@ -66,7 +67,9 @@ def utility_loss(
     floor: float,
     floor_decays: bool = False,
 ) -> float:
-    """Loss after ``samples`` of one or more equal pools mixed evenly, each of whose utility halves by the epoch.
+    """Return the loss after ``samples`` of equal pools whose utility halves by the epoch.
+
+    One pool or more, mixed evenly.
 
     Sachin Goyal et al., "Scaling Laws for Data Filtering", CVPR 2024,
     https://arxiv.org/abs/2404.07177: after the first epoch ``floor + (rate n)^b``, and each
@@ -83,7 +86,8 @@ def utility_loss(
         floor_decays: multiply the floor too, as the authors' public code does; the formula keeps
             it outside.
 
-    >>> round(utility_loss(25.6e6, 12.8e6, [-0.15], [3.0], rate=2e-7, floor=0.1, floor_decays=True), 6)
+    >>> fit = {"rate": 2e-7, "floor": 0.1, "floor_decays": True}
+    >>> round(utility_loss(25.6e6, 12.8e6, [-0.15], [3.0], **fit), 6)
     0.891775
     """
     b, tau = (
@@ -99,7 +103,9 @@ def utility_loss(
 
 
 def halving_samples(samples: float, per_epoch: float, half_life: float) -> float:
-    """How many fresh samples ``samples`` are worth when each epoch over ``per_epoch`` counts by half after ``half_life``.
+    """Return how many fresh samples ``samples`` are worth when each epoch halves them.
+
+    Each epoch over ``per_epoch`` counts by half after ``half_life``.
 
     The alternative of the same paper: the samples wear, not the utility; the loss is then ``floor
     + (rate n)^b``.
@@ -114,7 +120,9 @@ def halving_samples(samples: float, per_epoch: float, half_life: float) -> float
 
 
 def worn_log(epochs: Array, wear: Array) -> tuple[Array, Array]:
-    """``sum over passes k of exp(-k wear) log(end_k / start_k)`` after the first, and its derivative by ``wear``.
+    """Return ``sum over passes k of exp(-k wear) log(end_k / start_k)``, and its derivative.
+
+    The sum is over the passes after the first, the derivative by ``wear``.
 
     What training beyond the first pass adds to ``log n`` when the k-th repetition counts ``exp(-k
     wear)``. Passes up to 64 are summed, later ones integrated.

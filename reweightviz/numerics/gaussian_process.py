@@ -32,7 +32,7 @@ class Kernel(NamedTuple):
     lengths: Array
 
     def between(self, left: Array, right: Array) -> Array:
-        """Covariance (n, m) of f between inputs (n, D) and (m, D)."""
+        """Return the covariance (n, m) of f between inputs (n, D) and (m, D)."""
         left, right = left * np.exp(-self.lengths), right * np.exp(-self.lengths)
         square = (left**2).sum(1)[:, None] + (right**2).sum(1)
         square -= 2 * (left @ right.T)
@@ -43,7 +43,10 @@ class Kernel(NamedTuple):
 
 
 class Posterior(NamedTuple):
-    """What is known after the data: ``root`` (R, R) of the covariance of y, and ``alpha`` (R,), its inverse times y."""
+    """What is known after the data.
+
+    ``root`` (R, R) is that of the covariance of y, and ``alpha`` (R,) its inverse times y.
+    """
 
     inputs: Array
     kernel: Kernel
@@ -51,7 +54,7 @@ class Posterior(NamedTuple):
     alpha: Array
 
     def mean(self, inputs: Array, block: int = 4096) -> Array:
-        """Mean of f (n,)."""
+        """Return the mean of f (n,)."""
         parts = [
             self.kernel.between(inputs[i : i + block], self.inputs) @ self.alpha
             for i in range(0, len(inputs), block)
@@ -59,12 +62,12 @@ class Posterior(NamedTuple):
         return np.concatenate(parts) if parts else np.empty(0)
 
     def variance(self, inputs: Array, block: int = 4096) -> Array:
-        """Variance of f (n,), without the noise."""
+        """Return the variance of f (n,), without the noise."""
         parts = [self._unexplained(inputs[i : i + block]) for i in range(0, len(inputs), block)]
         return np.concatenate(parts) if parts else np.empty(0)
 
     def deviations(self, features: Array, weights: Array, noise: Array) -> Deviations:
-        """Draws of f less its mean, B functions that are the same wherever they are asked.
+        """Draw B functions f less their mean, each one function wherever it is evaluated.
 
         A function of the prior is drawn, and the data pull it back by what they would say of it
         (James T. Wilson et al., "Efficiently Sampling Functions from Gaussian Process Posteriors",
@@ -80,7 +83,10 @@ class Posterior(NamedTuple):
         return prior._replace(pull=cho_solve((self.root, True), said))
 
     def left_out(self) -> tuple[Array, Array]:
-        """Of each run (R,), how far it lies above what the others say of it, and the standard deviation of that."""
+        """Return how far each run (R,) lies above its prediction from the others.
+
+        With it the standard deviation of that prediction.
+        """
         certain = np.diag(_inverse(self.root))
         return np.asarray(self.alpha / certain, np.float64), np.asarray(
             1 / np.sqrt(certain), np.float64
@@ -94,7 +100,10 @@ class Posterior(NamedTuple):
 
 
 class Deviations(NamedTuple):
-    """B functions about the mean of a posterior: waves ``weights`` (2 F, B) in directions ``features`` (F, D), less ``pull`` (R, B)."""
+    """B functions about the mean of a posterior.
+
+    Waves ``weights`` (2 F, B) in directions ``features`` (F, D), less ``pull`` (R, B).
+    """
 
     known: Posterior
     features: Array
@@ -102,7 +111,7 @@ class Deviations(NamedTuple):
     pull: Array
 
     def __call__(self, inputs: Array) -> Array:
-        """Values (n, B) at inputs (n, D)."""
+        """Return values (n, B) at inputs (n, D)."""
         kernel = self.known.kernel
         phase = (inputs * np.exp(-kernel.lengths)) @ self.features.T
         waves = (
@@ -118,7 +127,8 @@ class Deviations(NamedTuple):
 def posterior(inputs: Array, y: Array, kernel: Kernel) -> Posterior:
     """Condition on runs (R, D) and (R,).
 
-    >>> known = posterior(np.array([[0.0], [1.0]]), np.array([1.0, -1.0]), Kernel(0.0, -14.0, np.zeros(1)))
+    >>> kernel = Kernel(0.0, -14.0, np.zeros(1))
+    >>> known = posterior(np.array([[0.0], [1.0]]), np.array([1.0, -1.0]), kernel)
     >>> known.mean(np.array([[0.0], [0.5]])).round(4).tolist()
     [1.0, 0.0]
     """
@@ -127,7 +137,10 @@ def posterior(inputs: Array, y: Array, kernel: Kernel) -> Posterior:
 
 
 def log_likelihood(inputs: Array, y: Array, kernel: Kernel) -> tuple[float, Array]:
-    """Log marginal likelihood, and its gradient (2 + D,) over the logarithms of amplitude, noise and lengths."""
+    """Return the log marginal likelihood and its gradient (2 + D,).
+
+    The gradient is over the logarithms of amplitude, noise and lengths.
+    """
     signal = kernel.between(inputs, inputs)
     root = _root(signal, kernel)
     alpha = cho_solve((root, True), y)
@@ -143,7 +156,9 @@ def log_likelihood(inputs: Array, y: Array, kernel: Kernel) -> tuple[float, Arra
 def fit_kernel(
     inputs: Array, y: Array, start: Kernel, *, isotropic: bool, steps: int = 100
 ) -> tuple[Kernel, float]:
-    """The kernel of the highest marginal likelihood near ``start``, and that likelihood's logarithm.
+    """Find the kernel of the highest marginal likelihood near ``start``.
+
+    Return it with that likelihood's logarithm.
 
     Args:
         inputs: (R, D).
@@ -174,13 +189,13 @@ def fit_kernel(
 
 
 def _root(signal: Array, kernel: Kernel) -> Array:
-    """Lower triangle whose square is the covariance of y."""
+    """Return the lower triangle whose square is the covariance of y."""
     total = signal.copy()
     total[np.diag_indices_from(total)] += np.exp(kernel.noise) + 1e-10 * np.exp(kernel.amplitude)
     return np.asarray(np.linalg.cholesky(total), np.float64)
 
 
 def _inverse(root: Array) -> Array:
-    """Inverse of ``root @ root.T``."""
+    """Return the inverse of ``root @ root.T``."""
     lower, _ = lapack.dpotri(root, lower=1)
     return np.asarray(np.tril(lower) + np.tril(lower, -1).T, np.float64)

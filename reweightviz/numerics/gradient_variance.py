@@ -1,4 +1,4 @@
-"""Drawing a domain more often, or weighing its loss more: the same mean gradient, not the same variance.
+"""Drawing a domain more often or weighing its loss more: same mean gradient, other variance.
 
 A domain drawn with probability s_i whose loss counts p_i / s_i gives a gradient whose mean is that
 of the target p, whatever s. One example's variance around it is
@@ -24,7 +24,9 @@ from reweightviz.numerics.simplex import share
 def gradient_variance(
     target: ArrayLike, sampling: ArrayLike, squared_norms: ArrayLike, mean_squared_norm: float = 0.0
 ) -> float:
-    """Variance of one example's gradient, summed over the parameters; a batch of B has 1 / B of it.
+    """Return the variance of one example's gradient, summed over the parameters.
+
+    A batch of B has 1 / B of it.
 
     Args:
         target: p (K,), the mixture whose loss is minimised.
@@ -38,7 +40,8 @@ def gradient_variance(
             for it.
 
     Example:
-        >>> gradient_variance([0.5, 0.5], [0.5, 0.5], [1, 1]), gradient_variance([0.5, 0.5], [0.9, 0.1], [1, 1])
+        >>> even, uneven = [0.5, 0.5], [0.9, 0.1]
+        >>> gradient_variance(even, even, [1, 1]), gradient_variance(even, uneven, [1, 1])
         (1.0, 2.7777777777777777)
     """
     p, s, norms = (
@@ -62,7 +65,9 @@ def gradient_variance(
 
 
 def least_variance_sampling(target: ArrayLike, squared_norms: ArrayLike) -> Array:
-    """The sampler (K,) of the lowest :func:`gradient_variance`: proportional to ``target * sqrt(squared_norms)``.
+    """Return the sampler (K,) of the lowest :func:`gradient_variance`.
+
+    It is proportional to ``target * sqrt(squared_norms)``.
 
     >>> least_variance_sampling([0.5, 0.5], [1, 9]).tolist()
     [0.25, 0.75]

@@ -1,4 +1,4 @@
-"""Density grids of the map, and what a weight does to a point.
+"""Density grids of the map, and the effect of a weight on a point.
 
 The ink of domain k under weights w is linear, ``e_k * C_k`` with the emphasis ``e_k = w_k /
 natural_k``: a point's area times its opacity equals e below neutral. widgets/scales.js holds the
@@ -15,7 +15,7 @@ LARGEST = 2.5
 
 
 def emphasis(weights: ArrayLike, natural: ArrayLike) -> NDArray[np.float64]:
-    """Expected passes over each domain (K,) relative to the natural mixture: ``w / natural``.
+    """Return the expected passes (K,) relative to the natural mixture: ``w / natural``.
 
     A domain with weight but no natural share counts as far above neutral (1e6); without weight it
     is 0.
@@ -29,7 +29,7 @@ def emphasis(weights: ArrayLike, natural: ArrayLike) -> NDArray[np.float64]:
 
 
 def size_factor(e: ArrayLike) -> NDArray[np.float64]:
-    """Diameter (K,) relative to neutral: the cube root of the emphasis, at most 2.5.
+    """Return diameters (K,) relative to neutral: the cube root of the emphasis, at most 2.5.
 
     >>> size_factor([0, 1, 8, 1000]).tolist()
     [0.0, 1.0, 2.0, 2.5]
@@ -38,7 +38,7 @@ def size_factor(e: ArrayLike) -> NDArray[np.float64]:
 
 
 def opacity(e: ArrayLike, neutral: float) -> NDArray[np.float64]:
-    """Opacity (K,): ``neutral`` at e = 1, 0 at 0, towards 1 above.
+    """Return opacities (K,): ``neutral`` at e = 1, 0 at 0, towards 1 above.
 
     >>> opacity([0, 1, 8], 0.6).round(2).tolist()
     [0.0, 0.6, 0.8]
@@ -48,7 +48,7 @@ def opacity(e: ArrayLike, neutral: float) -> NDArray[np.float64]:
 
 
 def quantised(xy: ArrayLike) -> NDArray[np.uint16]:
-    """Places (N, 2) on a square of 65,536 steps a side; one scale for both axes, centred.
+    """Place points (N, 2) on a square of 65,536 steps a side; one scale for both axes, centred.
 
     >>> quantised([[0, 0], [2, 1]]).tolist()
     [[0, 16384], [65535, 49151]]
@@ -64,7 +64,7 @@ def quantised(xy: ArrayLike) -> NDArray[np.uint16]:
 def density_grids(
     pixels: ArrayLike, codes: ArrayLike, k: int, shape: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Documents of each domain in each cell: C (K, height, width).
+    """Count the documents of each domain in each cell: C (K, height, width).
 
     Args:
         pixels: (N, 2) x to the right and y downwards, in cells; what lies outside is left out.

@@ -1,4 +1,4 @@
-"""How far a mixture lies outside the convex hull of others: beyond it, a law extrapolates."""
+"""Distance of a mixture outside the convex hull of others, beyond which a law extrapolates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reweightviz.core.types import Array
 
 
 def distance_outside(mixtures: ArrayLike, sampled: ArrayLike) -> Array:
-    """The share of tokens (n,) that would have to move for each mixture to become a blend of the sampled ones.
+    """Return the share of tokens (n,) that separates mixtures from blends of the sampled ones.
 
     That is the least total variation between a mixture and the convex hull, a linear program each;
     0 inside.
@@ -21,7 +21,8 @@ def distance_outside(mixtures: ArrayLike, sampled: ArrayLike) -> Array:
         sampled: (R, K), the mixtures that were really tried. Rows are divided by their sums.
 
     Example:
-        >>> distance_outside([[0.5, 0.5, 0.0], [0.0, 0.2, 0.8]], [[1.0, 0, 0], [0, 1, 0], [0.5, 0, 0.5]]).round(3).tolist()
+        >>> sampled = [[1.0, 0, 0], [0, 1, 0], [0.5, 0, 0.5]]
+        >>> distance_outside([[0.5, 0.5, 0.0], [0.0, 0.2, 0.8]], sampled).round(3).tolist()
         [0.0, 0.4]
     """
     asked, corners = (

@@ -1,4 +1,4 @@
-"""Few columns that make up a target: least squares with an L1 penalty, and its limit without error."""
+"""Sparse columns that make up a target: least squares with an L1 penalty, and its limit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ TINY = 1e-12
 
 
 def lasso(columns: Array, target: Array, penalty: Array) -> Array:
-    """Coefficients (K,) with the lowest ``|columns @ x - target|^2 / 2 + penalty @ |x|``.
+    """Return coefficients (K,) with the least squared error and L1 penalty.
+
+    The least ``|columns @ x - target|^2 / 2 + penalty @ |x|``.
 
     Exact: the penalty falls from where all is 0, and between two events (a column joins or leaves)
         the solution is a
@@ -81,16 +83,19 @@ def lasso(columns: Array, target: Array, penalty: Array) -> Array:
 
 
 def _until(room: Array, speed: Array, allowed: NDArray[np.bool_]) -> Array:
-    """How far (K,) until the room is used up; inf where it never is."""
+    """Return how far (K,) until the room is used up; inf where it never is."""
     ends = allowed & (np.abs(speed) > TINY)
     found = np.divide(room, speed, out=np.full(len(room), np.inf), where=ends)
     return np.where(found > -TINY, np.maximum(found, 0), np.inf)
 
 
 def least_absolute(columns: Array, target: Array, cost: Array) -> Array:
-    """Coefficients (K,) with the lowest ``cost @ |x|`` among those that come nearest to the target: a linear program.
+    """Return coefficients (K,) with the least ``cost @ |x|`` that come nearest to the target.
 
-    >>> least_absolute(np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]]), np.array([1.0, 1.0]), np.ones(3)).round(9).tolist()
+    A linear program.
+
+    >>> columns = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+    >>> least_absolute(columns, np.ones(2), np.ones(3)).round(9).tolist()
     [0.0, 0.0, 1.0]
     """
     basis, sizes, right = np.linalg.svd(columns, full_matrices=False)

@@ -18,11 +18,11 @@ from numpy.typing import ArrayLike, NDArray
 from reweightviz.core.types import Array, Rows
 
 Curve = Callable[[Array, Rows], Array]
-"""From parameters (q, P) of the problems with those numbers (q,) to the values at the runs (q, R)."""
+"""From parameters (q, P) of the problems of those numbers (q,) to values at the runs (q, R)."""
 Jacobian = Callable[[Array, Rows], Array]
 """The same to the derivatives (q, R, P)."""
 Equations = Callable[[Array, Rows, Array, Array], tuple[Array, Array]]
-"""Parameters and numbers, with the weights and residuals (q, R) of the runs, to gradient (q, P) and J'WJ (q, P, P)."""
+"""Parameters, numbers, weights and residuals (q, R) to gradient (q, P) and J'WJ (q, P, P)."""
 BLOCK = 1 << 18
 """Numbers in an array of the problems that are worked on at once: 2 MB, which a cache holds."""
 
@@ -35,7 +35,10 @@ class Fits(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """How to fit: ``delta`` of the Huber loss (() or (Q,)), bounds ((P,) or (Q, P)), when a problem is done, and how many steps at most."""
+    """Settings of a fit: the Huber delta, bounds, when a problem is done, most steps.
+
+    ``delta`` is () or (Q,), bounds are (P,) or (Q, P).
+    """
 
     delta: ArrayLike
     low: Array
@@ -65,7 +68,9 @@ def fit_batch(
     counts: Array | None = None,
     equations: Equations | None = None,
 ) -> Fits:
-    """Minimise ``sum_r counts * huber(curve_r(theta) - observed_r)`` over ``low <= theta <= high``, for Q problems at once.
+    """Minimise ``sum_r counts * huber(curve_r(theta) - observed_r)`` for Q problems at once.
+
+    Over ``low <= theta <= high``.
 
     Args:
         curve: parameters (q, P) and numbers (q,) of some of the problems to values (q, R).
@@ -88,7 +93,9 @@ def fit_batch(
         >>> def jacobian(theta, _):
         ...     return (x * np.exp(theta[:, :1] * x))[:, :, None]
         >>> bounds = np.array([-5.0]), np.array([5.0])
-        >>> fit_batch(curve, jacobian, np.exp(-x)[None], np.zeros((1, 1)), Setting(0.1, *bounds)).theta.round(6).tolist()
+        >>> setting = Setting(0.1, *bounds)
+        >>> fits = fit_batch(curve, jacobian, np.exp(-x)[None], np.zeros((1, 1)), setting)
+        >>> fits.theta.round(6).tolist()
         [[-1.0]]
     """
     theta = np.clip(start, setting.low, setting.high)
@@ -116,7 +123,9 @@ def fit_batch(
 
 
 def leverage(jacobian: Array, *, most: float = 0.9) -> Array:
-    """How much a run pulls its own fitted value, (Q, R), from derivatives (Q, R, P) whose columns may depend on each other.
+    """Return the leverage (Q, R) of each run on its own fitted value.
+
+    From derivatives (Q, R, P) whose columns may depend on each other.
 
     At most ``most``, or few runs would seem all noise.
 
@@ -131,7 +140,10 @@ def leverage(jacobian: Array, *, most: float = 0.9) -> Array:
 
 
 def _problems_in_a_block(runs: int, parameters: int, *, through_jacobian: bool) -> int:
-    """Count the problems whose largest array is a block: derivatives (q, R, P), or values (q, R) and J'WJ (q, P, P)."""
+    """Count the problems whose largest array is a block.
+
+    That is derivatives (q, R, P), or values (q, R) and J'WJ (q, P, P).
+    """
     largest = runs * parameters if through_jacobian else max(runs, parameters**2)
     return max(1, BLOCK // max(1, largest))
 
@@ -176,7 +188,10 @@ class _Problem(NamedTuple):
         return _Point(theta, residual, np.where(np.isfinite(cost), cost, np.inf))
 
     def solve(self, theta: Array) -> Fits:
-        """A problem that is done leaves the batch; one that does not start finite is not tried."""
+        """Step until every problem is done; one that is leaves the batch.
+
+        One that does not start finite is not tried.
+        """
         here = self.at(theta)
         found = Fits(theta.copy(), here.cost.copy())
         left, damping = np.arange(len(theta)), np.full(len(theta), 1e-3)
@@ -206,7 +221,10 @@ class _Problem(NamedTuple):
         return found
 
     def step(self, here: _Point, damping: Array) -> Array:
-        """Where one damped Gauss-Newton step leads; a parameter at its bound that is pushed outwards stays."""
+        """Return the parameters after one damped Gauss-Newton step.
+
+        A parameter at its bound that is pushed outwards stays.
+        """
         low, high = (
             bound if bound.ndim == 1 else bound[self.which]
             for bound in (self.setting.low, self.setting.high)

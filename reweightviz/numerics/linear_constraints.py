@@ -1,4 +1,4 @@
-"""Linear limits on weights: a point well inside, whether there is one, and which limits contradict each other."""
+"""Linear limits on weights: a point well inside, or the limits that contradict each other."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ class Limits(NamedTuple):
 
     @property
     def scaled(self) -> Limits:
-        """The same limits with rows from 0 to 1: as sum x = 1, a constant may be taken off a row and its limit.
+        """Return the same limits with rows from 0 to 1.
+
+        As sum x = 1, a constant may be taken off a row and its limit.
 
         Raises:
             ReweightvizError: a row without any effect whose limit cannot be met.
@@ -42,7 +44,9 @@ class Limits(NamedTuple):
 
 
 class Conflict(NamedTuple):
-    """Limits that leave no weights: ``asked`` cannot be met beside ``others``, which reach ``reach`` at best.
+    """Limits that leave no weights.
+
+    ``asked`` cannot be met beside ``others``, which reach ``reach`` at best.
 
     Each is an index into the limits; ``reach`` is the least value of the asked row.
     """
@@ -53,9 +57,12 @@ class Conflict(NamedTuple):
 
 
 def interior(limits: Limits, low: Array, high: Array) -> tuple[Array, float]:
-    """Weights (K,) far from every limit and bound, and how far, in units of scaled rows; below 0 where none meet them.
+    """Return weights (K,) far from every limit and bound, and how far.
 
-    >>> x, room = interior(Limits(np.array([[1.0, 1, 0]]), np.array([0.5])), np.zeros(3), np.ones(3))
+    In units of scaled rows; below 0 where none meet them.
+
+    >>> limits = Limits(np.array([[1.0, 1, 0]]), np.array([0.5]))
+    >>> x, room = interior(limits, np.zeros(3), np.ones(3))
     >>> x.round(3).tolist(), round(room, 3)
     ([0.125, 0.125, 0.75], 0.25)
     """
@@ -82,7 +89,9 @@ def interior(limits: Limits, low: Array, high: Array) -> tuple[Array, float]:
 
 
 def least_value(row: Array, rows: Array, most: Array) -> float:
-    """The least of ``row . x`` over the simplex under ``rows . x <= most``; inf where nothing is left.
+    """Return the least of ``row . x`` over the simplex under ``rows . x <= most``.
+
+    inf where nothing is left.
 
     >>> least_value(np.array([1.0, 2.0]), np.array([[1.0, 0.0]]), np.array([0.25]))
     1.75
@@ -101,7 +110,9 @@ def least_value(row: Array, rows: Array, most: Array) -> float:
 
 
 def conflict(limits: Limits, order: Sequence[int] | None = None) -> Conflict | None:
-    """A smallest set of limits that contradict each other on the simplex; None where weights meet them all.
+    """Find a smallest set of limits that contradict each other on the simplex.
+
+    None where weights meet them all.
 
     Args:
         limits: rows (P, K) and most (P,).

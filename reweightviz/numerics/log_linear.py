@@ -34,7 +34,7 @@ class Curves(NamedTuple):
 
 
 def log_linear_starts(mixtures: Array, losses: Array, starts: int) -> Curves:
-    """Make starting curves for M targets: floors spread over [0, min y), each with log(y - c) fitted.
+    """Make starting curves for M targets: floors over [0, min y), each with log(y - c) fitted.
 
     Args:
         mixtures: (R, K).

@@ -1,4 +1,4 @@
-"""Loss over training as a power law, ``exp(floor) + exp(scale) * n ** -exponent``, for many domains at once.
+"""Loss over training as a power law, ``exp(floor) + exp(scale) * n ** -exponent``, by domain.
 
 The form, the grid of starts, the bounds and the smoothing are those of Yiding Jiang et al.,
 "Adaptive Data
@@ -23,11 +23,11 @@ STARTS = (
 )
 """Where a fit starts: scale, floor and exponent (512, 3)."""
 TRIED, POINTS, FEWEST, DELTA = 6, 256, 8, 1e-3
-"""Starts that are followed, points that are fitted at most and at least, and where the Huber loss of log losses turns linear."""
+"""Starts, points fitted at most and at least, and the delta of the Huber loss of log losses."""
 
 
 def evaluate(theta: Array, n: ArrayLike) -> Array:
-    """Losses at ``n``, parameters [scale, floor, exponent] in the last axis of ``theta``.
+    """Return losses at ``n``, parameters [scale, floor, exponent] in the last axis of ``theta``.
 
     >>> evaluate(np.array([np.log(3), np.log(2), 0.5]), [1.0, 4.0]).round(6).tolist()
     [5.0, 3.5]
@@ -37,7 +37,7 @@ def evaluate(theta: Array, n: ArrayLike) -> Array:
 
 
 def slope(theta: Array, n: ArrayLike) -> Array:
-    """How fast the loss falls at ``n``: minus the derivative, which is exponent * (loss - floor) / n.
+    """Return how fast the loss falls at ``n``: exponent * (loss - floor) / n.
 
     >>> slope(np.array([np.log(3), np.log(2), 0.5]), 4.0).round(6).tolist()
     0.1875
@@ -47,7 +47,9 @@ def slope(theta: Array, n: ArrayLike) -> Array:
 
 
 def smooth(losses: Array, window: int) -> Array:
-    """Savitzky-Golay over ``window`` points of (T, K), with cubics; NaN before a domain's first loss stays.
+    """Smooth (T, K) by Savitzky-Golay over ``window`` points, with cubics.
+
+    NaN before a domain's first loss stays.
 
     With fewer points than the window, over as many as there are; below 5, nothing is smoothed.
 
@@ -67,7 +69,7 @@ def smooth(losses: Array, window: int) -> Array:
 
 
 def fit_loss_curves(n: Array, losses: Array, *, least_floor: float = 0.5) -> Array:
-    """Parameters [scale, floor, exponent] (K, 3), robustly on log losses.
+    """Fit parameters [scale, floor, exponent] (K, 3), robustly on log losses.
 
     Args:
         n: (T,) training steps or samples, above 0.
@@ -105,7 +107,7 @@ def fit_loss_curves(n: Array, losses: Array, *, least_floor: float = 0.5) -> Arr
 
 
 def _best(log_n: Array, observed: Array, counts: Array, setting: Setting) -> Array:
-    """The best of the fits from each domain's best starts, (K, 3)."""
+    """Return the best of the fits from each domain's best starts, (K, 3)."""
 
     def parts(theta: Array) -> tuple[Array, Array]:
         power = theta[:, :1] - theta[:, 2:] * log_n

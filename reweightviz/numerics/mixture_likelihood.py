@@ -1,6 +1,7 @@
 """The log loss of documents under a mixture of models, and the weights at which it is lowest.
 
-    minimise  -sum_x c_x log sum_i p_i P_i(x) + kl * KL(p || q)   subject to  sum p = 1,  lower <= p <= upper
+    minimise    -sum_x c_x log sum_i p_i P_i(x) + kl * KL(p || q)
+    subject to  sum p = 1,  lower <= p <= upper
 
 Convex in p. An exponential cone a document states it too, but 20,000 documents took Clarabel 4 s
 that way, and take 0.3 s by some ten of Newton's steps, each a quadratic program of the K weights.
@@ -25,19 +26,26 @@ from reweightviz.numerics.simplex import share
 STEPS = 100
 """Newton's steps, of which some ten are enough."""
 LENGTHS = (1.0, 0.99, *(0.5**n for n in range(1, 30)))
-"""Shares of a step that are tried: all of it, all but what would leave a document impossible, and ever less."""
+"""Shares of a step that are tried: all, almost all (no document is left impossible), and less."""
 BLOCK = 1 << 22
 """Documents times mixtures that are held at once."""
 
 
 class Documents(NamedTuple):
-    """Documents under K models: ``ratios`` (X, K), each row's probabilities divided by its largest, whose logarithm is ``top`` (X,)."""
+    """Documents under K models.
+
+    ``ratios`` (X, K) are each row's probabilities divided by its largest, whose logarithm is
+    ``top`` (X,).
+    """
 
     ratios: Array
     top: Array
 
     def loss(self, weights: Array, shares: Array) -> Array:
-        """``-sum_x c_x log sum_i p_i P_i(x)`` for mixtures (n, K) and document shares c (..., X): (..., n)."""
+        """Return ``-sum_x c_x log sum_i p_i P_i(x)``, (..., n).
+
+        For mixtures (n, K) and document shares c (..., X).
+        """
         rows = max(1, BLOCK // max(len(self.top), 1))
         parts = [
             shares @ self.each(weights[first : first + rows])
@@ -46,13 +54,15 @@ class Documents(NamedTuple):
         return np.concatenate(parts, axis=-1) if parts else np.empty((*shares.shape[:-1], 0))
 
     def each(self, weights: Array) -> Array:
-        """``-log sum_i p_i P_i(x)`` of each document, (X, n); inf where no weight explains it."""
+        """Return ``-log sum_i p_i P_i(x)`` of each document, (X, n); inf where none explains it."""
         with np.errstate(divide="ignore"):
             return np.asarray(-np.log(self.ratios @ weights.T) - self.top[:, None], np.float64)
 
 
 def documents(log_probs: Array) -> Documents:
-    """From log probabilities (X, K), however small; -inf for a document that a model cannot make.
+    """Build documents from log probabilities (X, K), however small.
+
+    -inf stands for a document that a model cannot make.
 
     >>> documents(np.array([[-1000.0, -1000.0]])).loss(np.array([[0.5, 0.5]]), np.ones(1)).tolist()
     [1000.0]
@@ -77,7 +87,7 @@ def minimise_mixture_loss(
     upper: ArrayLike | None = None,
     names: Sequence[str] | None = None,
 ) -> Optimum:
-    """Minimise ``-sum_x c_x log sum_i p_i P_i(x) + kl * KL(p || q)`` over the simplex within bounds.
+    """Minimise ``-sum_x c_x log sum_i p_i P_i(x) + kl * KL(p || q)`` on the simplex.
 
     Args:
         texts: X documents under K models.

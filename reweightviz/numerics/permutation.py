@@ -1,4 +1,4 @@
-"""Shuffles without a table: place to row by a keyed permutation, so that any epoch of any domain is a formula of its seed.
+"""Shuffles without a table: any epoch of any domain is a formula of its seed.
 
 A Feistel network on pairs of digits whose product of ranges just covers the set, walked on until
 it lands inside: John Black and Phillip Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA
@@ -17,12 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 
 Whole = NDArray[np.uint64]
 
-ROUNDS = 10  # four make a pseudo-random permutation of a large set; small sets need more (and of 9, 25, 49, ... rows only even orders come)
+# Four make a pseudo-random permutation of a large set; small sets need more (and of 9, 25,
+# 49, ... rows only even orders come).
+ROUNDS = 10
 GOLDEN = 0x9E3779B97F4A7C15  # 2**64 divided by the golden ratio, odd
 
 
 def mixed(*parts: ArrayLike) -> Whole:
-    """One well mixed number of 64 bits for each combination of whole numbers >= 0, broadcast.
+    """Hash each combination of whole numbers >= 0 to one well mixed number of 64 bits, broadcast.
 
     >>> len({int(mixed(seed, step)) for seed in range(10) for step in range(10)})
     100
@@ -35,7 +37,9 @@ def mixed(*parts: ArrayLike) -> Whole:
 
 
 def permuted(places: ArrayLike, sizes: ArrayLike, keys: Whole) -> NDArray[np.int64]:
-    """Where each place of a set goes under the permutation of its key: a bijection of 0..size-1, broadcast.
+    """Return where each place of a set goes under the permutation of its key.
+
+    A bijection of 0..size-1, broadcast.
 
     Args:
         places: 0 <= place < size.
@@ -60,7 +64,7 @@ def permuted(places: ArrayLike, sizes: ArrayLike, keys: Whole) -> NDArray[np.int
 
 
 def _network(place: Whole, left: Whole, right: Whole, key: Whole) -> Whole:
-    """A permutation of 0..left*right-1: the digits of a place change by turns, each by a hash of the other."""
+    """Permute 0..left*right-1: two digits of a place change by turns, by a hash of the other."""
     a, b = place // right, place % right
     for turn in range(ROUNDS):
         if turn % 2:

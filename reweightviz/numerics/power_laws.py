@@ -1,4 +1,4 @@
-"""Power laws with one exponent for all: how many curves ``c + a x ** -alpha`` are read beyond their points."""
+"""Power laws with one exponent for all: many curves ``c + a x ** -alpha`` beyond their points."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EXPONENTS = np.geomspace(0.01, 4.0, 60)
 
 
 class PowerLaws(NamedTuple):
-    """G curves over one variable: floors c (G, M), scales a (G, M), the exponent, and the unit of the variable."""
+    """G curves over one variable: floors c and scales a (G, M), the exponent, the unit."""
 
     floor: Array
     scale: Array
@@ -23,13 +23,15 @@ class PowerLaws(NamedTuple):
     unit: float
 
     def at(self, x: ArrayLike) -> Array:
-        """Values (G, M) at ``x``, one number or (G,)."""
+        """Return values (G, M) at ``x``, one number or (G,)."""
         relative = np.asarray(x, np.float64).reshape(-1, 1) / self.unit
         return np.asarray(self.floor + self.scale * relative**-self.exponent, np.float64)
 
 
 def fit_power_laws(x: Array, y: Array, group: NDArray[np.int64]) -> PowerLaws:
-    """Least squares for ``y = c_g + a_g x ** -alpha`` with c_g, a_g >= 0 and one alpha for all groups and columns.
+    """Fit ``y = c_g + a_g x ** -alpha`` by least squares, with c_g, a_g >= 0.
+
+    One alpha for all groups and columns.
 
     For a given alpha the rest is linear and solved exactly, so only alpha is searched.
 
@@ -40,7 +42,8 @@ def fit_power_laws(x: Array, y: Array, group: NDArray[np.int64]) -> PowerLaws:
 
     Example:
         >>> x = np.array([1.0, 2.0, 4.0, 1.0, 2.0, 4.0])
-        >>> laws = fit_power_laws(x, (2 + np.array([1, 1, 1, 3, 3, 3]) * x ** -0.5)[:, None], np.array([0, 0, 0, 1, 1, 1]))
+        >>> groups = np.array([0, 0, 0, 1, 1, 1])
+        >>> laws = fit_power_laws(x, (2 + (1 + 2 * groups) * x ** -0.5)[:, None], groups)
         >>> round(laws.exponent, 6), laws.at(100.0).round(6).ravel().tolist()
         (0.5, [2.1, 2.3])
     """
@@ -63,7 +66,7 @@ def fit_power_laws(x: Array, y: Array, group: NDArray[np.int64]) -> PowerLaws:
 def _linear(
     x: Array, y: Array, group: NDArray[np.int64], exponent: float
 ) -> tuple[Array, Array, float]:
-    """Floors and scales (G, M), both >= 0, and what remains squared."""
+    """Return floors and scales (G, M), both >= 0, and the squared residual."""
     bent = x**-exponent
     count = np.bincount(group).astype(np.float64)
 

@@ -1,4 +1,4 @@
-"""Convex programs over mixtures: stated by a few functions, solved by Clarabel, certified by tangents.
+"""Convex programs over mixtures, solved by Clarabel and certified by tangents.
 
     minimise  cost . y   subject to  sum x = 1,  lower <= x <= upper,  R x <= h
 
@@ -37,7 +37,7 @@ from reweightviz.numerics.linear_constraints import Limits, interior
 CHECKED = 1e-6
 """An answer that may lie above the minimum by a larger share of the objective is not given."""
 AIM = 1e-9
-"""Where the gap is a larger share of the objective, the program is solved again in a better unit."""
+"""A gap of a larger share of the objective has the program solved again in a better unit."""
 ROUNDS = 3
 ROOM = 1e-12
 """Bounds that leave less than this leave one point."""
@@ -50,7 +50,7 @@ TOLERANCE = 1e-12
 
 
 class Optimum(NamedTuple):
-    """Where the minimum is: ``x`` (K,), its ``value``, and the proof: the minimum is at least ``value - gap``.
+    """A minimum ``x`` (K,), its ``value``, and the proof: none is below ``value - gap``.
 
     ``excess`` is the most by which a limit is missed.
     """
@@ -84,7 +84,7 @@ class _Objective(NamedTuple):
 
 
 class _Solution(NamedTuple):
-    """Weights (K,) and multipliers: of floors and caps (K,), of what is kept, and of the worst (J,).
+    """Weights (K,) and multipliers: of floors and caps (K,), of limits, of the worst (J,).
 
     Those of the functions' arguments are the slopes of their tangents.
     """
@@ -157,7 +157,7 @@ class _Table:
 
 
 def _settings() -> Any:
-    """Return those of a solver that uses one thread and goes on as far as it gets."""
+    """Return solver settings: one thread, and no end but the smallest gap."""
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.max_threads = 1
@@ -223,7 +223,7 @@ class Program:
         self._kept.append(r)
 
     def _state(self, kind: type[Function], r: Affine, parameter: Array | None = None) -> Values:
-        """Return the variables that stand for a function, and its values where its argument is a constant."""
+        """Return the variables that stand for a function, and its values at constant arguments."""
         parameter = np.ones(len(r.offset)) if parameter is None else parameter
         varies = r.varies
         constant = np.zeros(len(varies))
@@ -296,7 +296,7 @@ class Program:
         bend: Array | None = None,
         centre: Array | None = None,
     ) -> _Solution | None:
-        """Return what Clarabel finds with the objective divided by ``unit``; None where nothing is allowed."""
+        """Return Clarabel's answer for the objective over ``unit``; None where none is allowed."""
         functions, worst = self._functions, objective.worst
         sizes = [int(self._free.sum()), *(len(each.r.offset) for each in functions)]
         table = _Table(sizes if worst is None else [*sizes, 1])
@@ -364,7 +364,7 @@ class Program:
         return variables
 
     def _lower_bound(self, solution: _Solution, objective: _Objective) -> tuple[float, Array]:
-        """Return what no weights within the bounds can be below, by replacing functions by tangents, last first.
+        """Return a lower bound of the objective: functions are replaced by tangents, last first.
 
         Also the weights (K,) at which the tangents touch, NaN where no function is of one weight
         alone.
@@ -396,7 +396,7 @@ class Program:
         return float(line.offset[0] + slopes @ lowest), touched
 
     def _measure(self, x: Array, objective: _Objective, bound: float) -> Optimum:
-        """Return weights with their value, how far it is above the bound, and by how much they miss what is kept."""
+        """Return weights, their value, its distance to the bound, and how far limits are missed."""
         variables = self._variables(x)
         value = objective.value(variables)
         missed = [-each.at(variables) for each in self._kept]

@@ -9,7 +9,9 @@ from reweightviz.core.types import Array
 
 
 def between(draws: ArrayLike, level: float = 0.9) -> tuple[Array, Array]:
-    """Low and high (...): a next draw lies between them as often as ``level`` says, however few the draws (B, ...) are.
+    """Return low and high (...), between which a next draw lies with probability ``level``.
+
+    However few the draws (B, ...) are.
 
     Of B draws the outermost bounds hold a share of (B - 1) / (B + 1), so plain quantiles of few
     draws are too narrow (Waloddi Weibull, 1939: place q (B + 1) among the sorted draws). The

@@ -1,4 +1,4 @@
-"""Several ratings of the same documents: on one scale, added up, and whether they say the same."""
+"""Several ratings of the same documents: on one scale, added up, and how much they overlap."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from reweightviz.core.types import Array
 
 
 def standardised(ratings: ArrayLike) -> Array:
-    """Ratings (N, K) with mean 0 and variance 1 in each column; a column that never changes is 0."""
+    """Scale ratings (N, K) to mean 0 and variance 1 by column; a column that never changes is 0."""
     found = np.asarray(ratings, np.float64)
     if found.ndim != 2 or not found.size or not np.isfinite(found).all():
+        not_finite = int((~np.isfinite(found)).sum()) if found.ndim == 2 else 0
+        tail = f" with {not_finite} that are not finite" if found.ndim == 2 else ""
         raise ReweightvizError(
             "ratings must be (N, K) finite numbers, one a document and rater; got shape "
-            f"{found.shape}"
-            f"{'' if found.ndim != 2 else f' with {int((~np.isfinite(found)).sum())} that are not finite'}."
+            f"{found.shape}{tail}."
         )
     apart = found - found.mean(0)
     spread = apart.std(0)
@@ -25,7 +26,7 @@ def standardised(ratings: ArrayLike) -> Array:
 
 
 def variance_inflation(ratings: ArrayLike) -> Array:
-    """Variance inflation factors (K,): 1 / (1 - R^2) of each rater on all the others.
+    """Return variance inflation factors (K,): 1 / (1 - R^2) of each rater on all the others.
 
     1 is a rater of its own; above 10, the customary warning, the others nearly give it, and its
     weight could as well be theirs. inf where they give it exactly, and for a rater that never

@@ -1,6 +1,7 @@
-"""The lowest sum of negative powers, one set a domain, on the simplex with bounds and a pull towards a prior.
+"""Minimise sums of negative powers of each weight on the simplex, with a KL pull to a prior.
 
-    minimise  sum_i sum_t F_it x_i ** -a_it + kl * KL(x || q)   subject to  sum x = 1,  lower <= x <= upper
+    minimise    sum_i sum_t F_it x_i ** -a_it + kl * KL(x || q)
+    subject to  sum x = 1,  lower <= x <= upper
 
 With one power a domain and no prior the weight is ``(a F / p) ** (1 / (1 + a))``, p a price that
 is the same for all.

@@ -1,4 +1,7 @@
-"""Monotone curves y = E + K (x - e)^k through points, many resamples at once: for given e and k the rest is a line."""
+"""Monotone curves y = E + K (x - e)^k through points, many resamples at once.
+
+For given e and k the rest is a line.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ GRID, ZOOMS, CLOSER = 9, 24, 0.7
 
 
 def evaluate(theta: Array, x: Array) -> Array:
-    """Values at x, parameters [e, k, K, E] in the last axis of ``theta``; flat below e.
+    """Return values at x, parameters [e, k, K, E] in the last axis of ``theta``; flat below e.
 
     >>> evaluate(np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.5, 2.0, 3.0])).tolist()
     [4.0, 7.0, 16.0]
@@ -25,7 +28,10 @@ def evaluate(theta: Array, x: Array) -> Array:
 
 
 def fit_line(x: Array, y: Array, counts: Array, sign: float) -> tuple[Array, Array]:
-    """Parameters (B, 4) with k = 1 and the summed squares (B,), for points (R,) that count (B, R); K has the sign or is 0."""
+    """Fit lines: parameters (B, 4) with k = 1 and the summed squares (B,).
+
+    For points (R,) that count (B, R); K has the sign or is 0.
+    """
     height, floor, cost = _line(np.broadcast_to(x, (len(counts), 1, len(x))), y, counts, sign)
     zeros = np.zeros(len(counts))
     return np.stack(
@@ -35,7 +41,7 @@ def fit_line(x: Array, y: Array, counts: Array, sign: float) -> tuple[Array, Arr
 
 
 def fit_shifted_power(x: Array, y: Array, counts: Array, sign: float) -> tuple[Array, Array]:
-    """Parameters (B, 4) and the summed squares (B,), by a grid over e and k that zooms in.
+    """Fit parameters (B, 4), with the summed squares (B,), by a grid over e and k that zooms in.
 
     Args:
         x: (R,).
@@ -45,7 +51,8 @@ def fit_shifted_power(x: Array, y: Array, counts: Array, sign: float) -> tuple[A
 
     Example:
         >>> x = np.linspace(2, 4, 30)
-        >>> fit_shifted_power(x, 1.5 + 0.8 * (x - 1) ** 1.4, np.ones((1, 30)), 1)[0].round(2).tolist()
+        >>> y = 1.5 + 0.8 * (x - 1) ** 1.4
+        >>> fit_shifted_power(x, y, np.ones((1, 30)), 1)[0].round(2).tolist()
         [[1.0, 1.4, 0.8, 1.5]]
     """
     span = float(np.ptp(x)) or 1.0
@@ -84,7 +91,7 @@ def fit_shifted_power(x: Array, y: Array, counts: Array, sign: float) -> tuple[A
 
 
 def slopes(theta: Array, x: Array) -> Array:
-    """Derivatives (R, 4) of the values at x (R,) by the parameters (4,)."""
+    """Return derivatives (R, 4) of the values at x (R,) by the parameters (4,)."""
     shift, power, height, _ = theta
     along = np.maximum(x - shift, 1e-12)
     bent = along**power
@@ -95,7 +102,10 @@ def slopes(theta: Array, x: Array) -> Array:
 
 
 def _line(bent: Array, y: Array, counts: Array, sign: float) -> tuple[Array, Array, Array]:
-    """Slope, level and summed squares (B, G) of y (R,) over ``bent`` (B, G, R), the slope's sign held."""
+    """Return slope, level and summed squares (B, G) of y (R,) over ``bent`` (B, G, R).
+
+    The slope's sign is held.
+    """
     weight = counts / counts.sum(1, keepdims=True)
     middle, level = np.einsum("bgr,br->bg", bent, weight), weight @ y
     apart = bent - middle[:, :, None]

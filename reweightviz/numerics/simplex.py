@@ -10,11 +10,11 @@ from reweightviz.core.mixture import SUM_TOLERANCE
 from reweightviz.core.types import Array
 
 LEAST = 1e-30
-"""What a weight that would underflow is: above 0 in 32 bits too, and too small for the sum to notice."""
+"""The least weight that is not 0: above 0 in 32 bits too, too small for the sum to change."""
 
 
 def numbers(values: ArrayLike, what: str) -> Array:
-    """``values`` as float64, of any shape; one sentence names what cannot be that."""
+    """Return ``values`` as float64, of any shape; refuse in one sentence what cannot be that."""
     try:
         return np.asarray(values, np.float64)
     except (TypeError, ValueError) as error:
@@ -24,7 +24,7 @@ def numbers(values: ArrayLike, what: str) -> Array:
 
 
 def share(weights: ArrayLike, what: str = "weights") -> Array:
-    """``weights`` as (K,) float64 that sum to exactly 1, up to rounding.
+    """Return ``weights`` as (K,) float64 that sum to exactly 1, up to rounding.
 
     Raises:
         ReweightvizError: a weight is negative or not finite, or the sum is further than 1e-6 from
@@ -41,7 +41,7 @@ def share(weights: ArrayLike, what: str = "weights") -> Array:
 
 
 def log_softmax(scores: Array) -> Array:
-    """Log of the weights (K,) proportional to ``exp(scores)``; -inf is a weight of 0.
+    """Return the log of weights (K,) proportional to ``exp(scores)``; -inf is a weight of 0.
 
     Raises:
         ReweightvizError: a score is NaN or infinite, because the step or the signal was too large.
@@ -60,13 +60,18 @@ def log_softmax(scores: Array) -> Array:
 
 
 def ascended(log_weights: Array, rate: float, scores: Array) -> Array:
-    """Log weights (K,) after a step of exponentiated gradient, up ``scores``; a step that overflows is one sentence."""
+    """Return log weights (K,) after a step of exponentiated gradient up ``scores``.
+
+    A step that overflows is refused in one sentence.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         return log_softmax(log_weights + rate * scores)
 
 
 def softmax(log_weights: Array) -> Array:
-    """The weights (K,) of their logs, which :func:`log_softmax` made; only -inf is a weight of 0, the others are at least 1e-30.
+    """Return the weights (K,) of their logs, which :func:`log_softmax` made.
+
+    Only -inf is a weight of 0, the others are at least 1e-30.
 
     >>> softmax(np.array([0.0, -1e7, -np.inf])).tolist()
     [1.0, 1e-30, 0.0]
@@ -76,7 +81,7 @@ def softmax(log_weights: Array) -> Array:
 
 
 def log_smooth(log_weights: Array, amount: float) -> Array:
-    """Log of ``(1 - amount) * weights + amount / K``."""
+    """Return the log of ``(1 - amount) * weights + amount / K``."""
     if amount == 0:
         return log_weights
     with np.errstate(divide="ignore"):
@@ -85,7 +90,9 @@ def log_smooth(log_weights: Array, amount: float) -> Array:
 
 
 def water_fill(caps: Array, total: float) -> Array:
-    """Share ``total`` evenly over (K,) vessels that hold ``caps``; the overflow goes to those with room.
+    """Share ``total`` evenly over (K,) vessels that hold ``caps``.
+
+    The overflow goes to those with room.
 
     All vessels that are not full hold the same. When ``total`` is more than all caps, all are full.
 
@@ -104,7 +111,7 @@ def water_fill(caps: Array, total: float) -> Array:
 
 
 def lifted(weights: Array, floor: float) -> Array:
-    """Weights (K,) none of which is below ``floor``; those above keep their proportions.
+    """Return weights (K,) none of which is below ``floor``; those above keep their proportions.
 
     Raises:
         ReweightvizError: K floors are more than 1.

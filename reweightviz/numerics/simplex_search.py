@@ -1,4 +1,4 @@
-"""Global search for the lowest score on the simplex under linear limits, for scores that no convex program finds.
+"""Global search for the lowest score on the simplex under linear limits, without convexity.
 
 Random starts over all densities, rounds of finer moves around the best, and, where the score is
 smooth, sequential quadratic programming (D. Kraft, "A software package for sequential quadratic
@@ -21,7 +21,7 @@ from reweightviz.numerics.linear_constraints import Limits, interior
 Score = Callable[[Array], Array]
 """Weights (n, K) to what is minimised (n,)."""
 ROUNDS, KEPT, FIRST = 20, 24, 0.3
-"""Rounds of moves, the best that they start from, and the share of the evaluations that is drawn before them."""
+"""Rounds of moves, the best that they start from, and the share of evaluations drawn first."""
 BATCH = 4096
 
 
@@ -34,7 +34,7 @@ class Region(NamedTuple):
     inside: Array
 
     def within(self, points: Array) -> Array:
-        """Points (n, K) of the simplex, drawn towards ``inside`` until they meet bounds and limits."""
+        """Draw points (n, K) towards ``inside`` until they meet bounds and limits."""
         moves = points - self.inside
         eye = np.eye(len(self.lower))
         rows = np.concatenate([-eye, eye, self.limits.rows])
@@ -69,7 +69,7 @@ class Best(NamedTuple):
 
 
 def region(lower: Array, upper: Array, limits: Limits) -> Region:
-    """The region between bounds (K,) and limits.
+    """Return the region between bounds (K,) and limits.
 
     Raises:
         ReweightvizError: nothing is in it.
@@ -84,7 +84,7 @@ def region(lower: Array, upper: Array, limits: Limits) -> Region:
 
 
 def _middle(lower: Array, upper: Array, limits: Limits) -> Array:
-    """The mean of the corners that are furthest along each axis: well inside a region that is flat."""
+    """Return the mean of the corners furthest along each axis: inside a region that is flat."""
     eye = np.eye(len(lower))
     found = [
         linprog(
@@ -116,7 +116,7 @@ def search(
     tried: Array | None = None,
     probe: Score | None = None,
 ) -> Best:
-    """The lowest score that a seeded search finds.
+    """Return the lowest score that a seeded search finds.
 
     Args:
         score: weights (n, K) to what is minimised (n,).
@@ -132,7 +132,9 @@ def search(
 
     Example:
         >>> box = region(np.zeros(2), np.ones(2), Limits(np.empty((0, 2)), np.empty(0)))
-        >>> search(lambda w: (w[:, 0] - 0.3) ** 2, box, prior=np.array([0.5, 0.5]), evaluations=500).x.round(3).tolist()
+        >>> score = lambda w: (w[:, 0] - 0.3) ** 2
+        >>> best = search(score, box, prior=np.array([0.5, 0.5]), evaluations=500)
+        >>> best.x.round(3).tolist()
         [0.3, 0.7]
     """
     rng = np.random.default_rng(seed)
@@ -177,7 +179,7 @@ def search(
 def first_draws(
     prior: Array, count: int, rng: np.random.Generator, tried: Array | None = None
 ) -> Array:
-    """Weights (n, K) of every density.
+    """Draw weights (n, K) of every density.
 
     What was ``tried``, the prior, the single domains, and Dirichlet draws of log-spaced strengths
     around the prior and around uniform.
@@ -198,7 +200,9 @@ def first_draws(
 
 
 def moved(best: Array, pool: Array, count: int, reach: float, rng: np.random.Generator) -> Array:
-    """Moves away from the best: towards others, between two domains, and by the difference of two others of the best.
+    """Move away from the best, in three ways.
+
+    Towards others, between two domains, and by the difference of two others of the best.
 
     The first two are ever shorter with a smaller ``reach``; the last are the moves of differential
     evolution (R. Storn and K. Price, 1997), which grow as small as the best are close.
@@ -226,7 +230,7 @@ def moved(best: Array, pool: Array, count: int, reach: float, rng: np.random.Gen
 
 
 def is_smooth(score: Score, x: Array, step: float = 1e-5) -> bool:
-    """Whether a short move changes the score, and in proportion: in trees it does not."""
+    """Return whether a short move changes the score, and in proportion: in trees it does not."""
     towards = np.eye(len(x)) - x
     near, far = score(x + step * towards), score(x + 2 * step * towards)
     here = score(x[None])[0]
@@ -241,7 +245,9 @@ def is_smooth(score: Score, x: Array, step: float = 1e-5) -> bool:
 
 
 def tangent_gap(score: Score, x: Array, where: Region, step: float = 1e-6) -> float:
-    """How far the tangent of the score at ``x`` falls within the region: 0 at a stationary point.
+    """Return how far the tangent of the score at ``x`` falls within the region.
+
+    0 at a stationary point.
 
     For a convex score it bounds how far ``x`` is above the minimum; otherwise it only says that
     ``x`` is a local one.
@@ -262,7 +268,7 @@ def tangent_gap(score: Score, x: Array, where: Region, step: float = 1e-6) -> fl
 
 
 def _apart(pool: Array, count: int) -> Array:
-    """The best of the pool that differ by more than 2 % of the tokens."""
+    """Return the best of the pool that differ by more than 2 % of the tokens."""
     kept = [pool[0]]
     for point in pool[1:2000]:
         if len(kept) == count:

@@ -1,4 +1,4 @@
-"""One thread of linear algebra: on matrices of some hundred rows more of them wait for each other, many times as long."""
+"""One thread of linear algebra: on small matrices more of them wait for each other."""
 
 from __future__ import annotations
 

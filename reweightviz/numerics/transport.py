@@ -1,4 +1,6 @@
-"""Optimal transport from a mixture of domains to a target: its distance, convex in the weights, by dual potentials.
+"""Optimal transport from a mixture of domains to a target, by dual potentials.
+
+The distance is convex in the weights.
 
 For one mixture, POT (Rémi Flamary et al., "POT: Python Optimal Transport", JMLR 2021,
 https://pythonot.github.io) finds potentials f over the documents and g over the target. Whatever
@@ -24,13 +26,13 @@ MOST_PAIRS = 4_000_000
 
 
 class Distances(NamedTuple):
-    """Transport distance to a target as the largest of C cuts: ``slopes (C, K) . p + levels (C,)``."""
+    """Transport distance to a target: the largest of C cuts ``slopes (C, K) . p + levels (C,)``."""
 
     slopes: Array
     levels: Array
 
     def at(self, weights: Array) -> Array:
-        """Distances (n,) of mixtures (n, K).
+        """Return distances (n,) of mixtures (n, K).
 
         >>> Distances(np.array([[1.0, 3.0]]), np.zeros(1)).at(np.array([[0.5, 0.5]])).tolist()
         [2.0]
@@ -38,14 +40,14 @@ class Distances(NamedTuple):
         return np.asarray((weights @ self.slopes.T + self.levels).max(1), np.float64)
 
     def slope(self, weights: Array) -> Array:
-        """How the distance changes with each weight, (n, K): a subgradient."""
+        """Return how the distance changes with each weight, (n, K): a subgradient."""
         return np.asarray(
             self.slopes[(weights @ self.slopes.T + self.levels).argmax(1)], np.float64
         )
 
 
 class Potentials(NamedTuple):
-    """A solved transport: its ``value``, and dual potentials over the sources (X,) and the target (Y,)."""
+    """A solved transport: its ``value``, and dual potentials of sources (X,) and target (Y,)."""
 
     value: float
     source: Array
@@ -53,7 +55,7 @@ class Potentials(NamedTuple):
 
 
 def potentials(cost: Array, source: Array, target: Array, *, entropy: float = 0.0) -> Potentials:
-    """Transport of weights (X,) to weights (Y,) at a cost (X, Y).
+    """Solve the transport of weights (X,) to weights (Y,) at a cost (X, Y).
 
     Args:
         cost: of moving one unit from a source to a target.
@@ -67,7 +69,8 @@ def potentials(cost: Array, source: Array, target: Array, *, entropy: float = 0.
         is the value.
 
     Example:
-        >>> near = potentials(np.array([[0.0, 2.0], [1.0, 3.0]]), np.array([0.5, 0.5]), np.array([0.5, 0.5]))
+        >>> even = np.array([0.5, 0.5])
+        >>> near = potentials(np.array([[0.0, 2.0], [1.0, 3.0]]), even, even)
         >>> round(near.value, 6)
         1.5
     """
@@ -104,7 +107,7 @@ def potentials(cost: Array, source: Array, target: Array, *, entropy: float = 0.
 def cuts(
     domains: Sequence[Array], target: Array, mixtures: Array, *, entropy: float = 0.0
 ) -> Distances:
-    """The distance from any mixture of domains to a target, from the transports of some mixtures.
+    """Bound the distance from any mixture of domains to a target by transports of some mixtures.
 
     Args:
         domains: K arrays (X_k, D) of documents.
@@ -138,7 +141,7 @@ def cuts(
 
 
 def squared_distances(left: ArrayLike, right: ArrayLike) -> Array:
-    """Squared Euclidean distances (n, m) between rows (n, D) and (m, D)."""
+    """Return squared Euclidean distances (n, m) between rows (n, D) and (m, D)."""
     left, right = np.asarray(left, np.float64), np.asarray(right, np.float64)
     square = (left**2).sum(1)[:, None] + (right**2).sum(1) - 2 * left @ right.T
     return np.asarray(np.maximum(square, 0), np.float64)
