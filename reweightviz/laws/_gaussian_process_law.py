@@ -170,7 +170,7 @@ class GaussianProcessLaw(SampledLaw):
     @cached_property
     def _leave_one_out(self) -> tuple[Array, Array]:
         """The miss of runs left out one at a time, (R, M), and the standard deviation of it."""
-        pairs = [known.left_out() for known in self._posteriors]
+        pairs = [known.leave_one_out() for known in self._posteriors]
         missed, spread = zip(*pairs, strict=True)
         return np.stack(missed, axis=1), np.stack(spread, axis=1)
 

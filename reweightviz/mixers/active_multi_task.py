@@ -23,7 +23,7 @@ from reweightviz.mixers._amounts import fill_with_ones
 from reweightviz.mixers._fixed import Fixed
 from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.numerics.lasso import lasso, least_absolute
-from reweightviz.numerics.simplex import lifted
+from reweightviz.numerics.simplex import lift_to_floor
 
 
 class State(NamedTuple):
@@ -103,7 +103,7 @@ class ActiveMultiTask(Fixed):
         domains = heads.shape[1]
         price = fill_with_ones(cost, "the cost", domains)
         nu = self._solve_relevance(heads, target, price / price.mean())
-        return State(lifted(self._share_by_relevance(nu), self.floor), nu)
+        return State(lift_to_floor(self._share_by_relevance(nu), self.floor), nu)
 
     def _solve_relevance(self, heads: Array, target: Array, price: Array) -> Array:
         if self.power == 2:

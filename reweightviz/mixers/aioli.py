@@ -18,7 +18,7 @@ from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.types import Array
 from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.mixers._signals import check_signals
-from reweightviz.numerics.simplex import ascended, share, softmax
+from reweightviz.numerics.simplex import ascend, share, softmax
 
 
 class State(NamedTuple):
@@ -202,7 +202,7 @@ class Aioli:
             average = (1 - self.ema) * law + self.ema * state.law
             law = np.where(np.isfinite(law) & np.isfinite(state.law), average, law)
             before = np.zeros(len(law))
-        log_weights = ascended(before, self.eta, np.nansum(law, axis=0))
+        log_weights = ascend(before, self.eta, np.nansum(law, axis=0))
         return state._replace(main=softmax(log_weights), log_weights=log_weights, law=law)
 
 

@@ -20,7 +20,7 @@ from reweightviz.core.errors import InvalidValue, UnmetNeed
 from reweightviz.core.types import Array
 from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.mixers._signals import check_signals
-from reweightviz.numerics.simplex import ascended, log_smooth, numbers, share, softmax
+from reweightviz.numerics.simplex import ascend, log_smooth, numbers, share, softmax
 
 
 class State(NamedTuple):
@@ -139,7 +139,7 @@ class DoGE:
             scores = np.clip(scores, *self.clip)
         scores = np.where(np.isnan(scores), state.scores, scores)
         size = self.mu if self.scale == "mu" else self.rate / self.mu
-        log_weights = log_smooth(ascended(state.log_weights, size, scores), self.smoothing)
+        log_weights = log_smooth(ascend(state.log_weights, size, scores), self.smoothing)
         learned = state.learned + 1
         mean = (state.learned * state.mean + softmax(log_weights)) / learned
         return State(log_weights, scores, mean, learned, state.step)

@@ -19,7 +19,7 @@ from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.types import Array
 from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.mixers._signals import check_signals
-from reweightviz.numerics.simplex import ascended, log_smooth, share, softmax
+from reweightviz.numerics.simplex import ascend, log_smooth, share, softmax
 
 
 class State(NamedTuple):
@@ -109,7 +109,7 @@ class DoReMi:
         if np.isnan(measured).all():
             return state
         excess = np.where(np.isnan(measured), state.excess_loss, np.maximum(measured, 0.0))
-        log_weights = log_smooth(ascended(state.log_weights, self.eta, excess), self.smoothing)
+        log_weights = log_smooth(ascend(state.log_weights, self.eta, excess), self.smoothing)
         step = state.step + 1
         mean = (state.step * state.mean + softmax(log_weights)) / step
         return State(log_weights, excess, mean, step)

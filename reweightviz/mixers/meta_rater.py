@@ -23,7 +23,7 @@ from reweightviz.mixers._fixed import Fixed, State
 from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.mixers._prior import check_prior
 from reweightviz.numerics.dirichlet_search import mean_of_best
-from reweightviz.numerics.ratings import standardised, variance_inflation
+from reweightviz.numerics.ratings import standardise, variance_inflation
 
 INFLATED = 10.0
 """Variance inflation above which a rater's weight is hardly its own."""
@@ -111,7 +111,7 @@ class MetaRater(Fixed):
         the raters that the others nearly give (:func:`variance_inflation` above 10): their weights
         could as well be those of the others.
         """
-        z = standardised(ratings)
+        z = standardise(ratings)
         if z.shape[1] != state.weights.size:
             raise UnmetNeed(
                 name="MetaRater.combine",

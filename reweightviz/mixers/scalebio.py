@@ -20,7 +20,7 @@ from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.types import Array
 from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.mixers._signals import check_signals
-from reweightviz.numerics.simplex import ascended, share, softmax
+from reweightviz.numerics.simplex import ascend, share, softmax
 
 
 class State(NamedTuple):
@@ -90,7 +90,7 @@ class ScaleBiO:
         """
         (gap,) = check_signals(self, State, state, penalty_gap=penalty_gap)
         gradient = _differentiate_by_logits(self.weights(state), gap)
-        return State(ascended(state.log_weights, -self.rate * self.alpha, gradient))
+        return State(ascend(state.log_weights, -self.rate * self.alpha, gradient))
 
     def weights(self, state: State) -> Array:
         """Return the weights (K,) to train with now."""

@@ -18,7 +18,7 @@ from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.types import Array
 from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.mixers._signals import check_signals
-from reweightviz.numerics.simplex import ascended, numbers, share, softmax
+from reweightviz.numerics.simplex import ascend, numbers, share, softmax
 
 
 class State(NamedTuple):
@@ -151,7 +151,7 @@ class SkillIt:
 
     def _weigh(self, prior: Array, graph: Array, losses: Array, eta: float) -> Array:
         with np.errstate(divide="ignore"):  # a prior of 0 is a log weight of -inf
-            weights = softmax(ascended(np.log(prior), eta, graph @ losses))
+            weights = softmax(ascend(np.log(prior), eta, graph @ losses))
         edges = (graph != 0) & ~np.eye(len(graph), dtype=bool)
         lone = ~(edges.any(0) | edges.any(1)) & self.keep_lone
         joined = weights[~lone].sum()

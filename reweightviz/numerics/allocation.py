@@ -74,7 +74,7 @@ def spread_for_mean(
     [3.0, 6.0]
     """
     gain = _log(importance * curves.scale * curves.exponent / cost)
-    return _spent(lambda log_price: (gain - log_price) / (1 + curves.exponent), cost, budget, least)
+    return _spend(lambda log_price: (gain - log_price) / (1 + curves.exponent), cost, budget, least)
 
 
 def spread_for_worst(curves: LearningCurves, cost: Array, budget: float, least: Array) -> Array:
@@ -86,9 +86,10 @@ def spread_for_worst(curves: LearningCurves, cost: Array, budget: float, least: 
     >>> spread_for_worst(curves, np.ones(2), 10.0, np.zeros(2)).round(9).tolist()
     [2.0, 8.0]
     """
-    scale, learns = _log(curves.scale), curves.scale > 0
+    scale = _log(curves.scale)
+    learns = curves.scale > 0
     below = np.where(learns, curves.floor[learns].max(initial=0.0) - curves.floor, 1.0)
-    return _spent(
+    return _spend(
         lambda log_level: (scale - _log(below + np.exp(log_level))) / curves.exponent,
         cost,
         budget,
@@ -96,7 +97,7 @@ def spread_for_worst(curves: LearningCurves, cost: Array, budget: float, least: 
     )
 
 
-def _spent(log_sizes: Callable[[float], Array], cost: Array, budget: float, least: Array) -> Array:
+def _spend(log_sizes: Callable[[float], Array], cost: Array, budget: float, least: Array) -> Array:
     """Return the sizes that cost just the budget.
 
     Their logarithms fall as the argument grows; -inf where nothing is learnt.

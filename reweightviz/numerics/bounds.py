@@ -40,7 +40,8 @@ def weight_bounds(
     if np.isnan(low).any() or np.isnan(high).any():
         bad = np.isnan(low) | np.isnan(high)
         raise ReweightvizError(f"bounds must be numbers; that of {listed(labels[bad])} is NaN.")
-    low, high = np.maximum(low, 0.0), np.minimum(high, 1.0)
+    low = np.maximum(low, 0.0)
+    high = np.minimum(high, 1.0)
     if prior is not None:
         if ((prior == 0) & (low > 0)).any():
             raise ReweightvizError(

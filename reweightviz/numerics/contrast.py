@@ -214,7 +214,8 @@ def _prepend_mean_bounds(interval: tuple[Array, Array], shares: Array) -> tuple[
 
 def _bound_change(low: ArrayLike, high: ArrayLike) -> tuple[Array, Array]:
     """Return how far a figure may have changed, from its intervals (2, ...) under both."""
-    least, most = np.asarray(low, np.float64), np.asarray(high, np.float64)
+    least = np.asarray(low, np.float64)
+    most = np.asarray(high, np.float64)
     return least[0] - most[1], most[0] - least[1]
 
 

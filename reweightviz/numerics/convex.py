@@ -67,7 +67,8 @@ def minimise_exponentials(
         >>> minimise_exponentials(np.array([[-1.0, -3.0]]), np.ones(1), upper=[1, 0.75]).x.tolist()
         [0.25, 0.75]
     """
-    rates, shares = np.atleast_2d(np.asarray(rates, np.float64)), np.asarray(shares, np.float64)
+    rates = np.atleast_2d(np.asarray(rates, np.float64))
+    shares = np.asarray(shares, np.float64)
     domains = rates.shape[1]
     if shares.shape != rates.shape[:1] or not np.isfinite(shares).all() or (shares < 0).any():
         raise ReweightvizError(
@@ -83,7 +84,9 @@ def minimise_exponentials(
         raise ReweightvizError(f"the prior has {prior.size} weights; there are {domains} domains.")
     low, high = weight_bounds(domains, lower, upper, prior if kl > 0 else None, names)
     counts = (shares > 0) | (ceilings.shares > 0).any(0)
-    rates, shares, held = rates[counts], shares[counts], ceilings.shares[:, counts]
+    rates = rates[counts]
+    shares = shares[counts]
+    held = ceilings.shares[:, counts]
     limits = None if limits is None else limits.scaled
     if kl == 0 and len(rates) == 1 and not len(ceilings.offset):
         return _vertex_of(rates[0], float(shares[0]), low, high, limits)
@@ -92,7 +95,8 @@ def minimise_exponentials(
     cost = shares[None] @ heights
     if kl:
         cost = cost + np.full((1, 1), kl) @ program.divergence(prior)
-    over, worst = held @ heights + ceilings.offset, ceilings.worst
+    over = held @ heights + ceilings.offset
+    worst = ceilings.worst
     program.keep(-over.rows(~worst))
     return program.minimise(cost, worst=over.rows(worst) if worst.any() else None, size=kl)
 

@@ -29,7 +29,7 @@ def meets(points: Array, where: Region, slack: float = 1e-9) -> NDArray[np.bool_
     return np.asarray(inside & (points @ where.limits.rows.T <= where.limits.most + slack).all(1))
 
 
-def cleaned(points: Array, where: Region, least: float) -> Array:
+def drop_small_weights(points: Array, where: Region, least: float) -> Array:
     """Set weights below ``least`` to 0 and divide the rest by its sum.
 
     A weight that a lower bound keeps stays.
@@ -57,23 +57,24 @@ def dirichlet_design(
 
     Args:
         prior: (K,), sums to 1.
-        count: how many different mixtures.
+        count: how many keep_different mixtures.
         where: the region.
         strengths: least and largest concentration; the shape of a draw is strength times prior.
         least: smallest weight that is not 0.
         rng: of the draws.
     """
     levels = np.geomspace(*strengths, LEVELS)
-    found, seen = np.empty((0, len(prior))), np.empty((0, len(prior)))
+    found = np.empty((0, len(prior)))
+    seen = np.empty((0, len(prior)))
     batch = max(2000, 20 * count)
     for _ in range(BATCHES):
         drawn = rng.standard_gamma(np.outer(levels[rng.integers(0, LEVELS, batch)], prior))
         drawn = drawn[drawn.sum(1) > 0]
-        seen = cleaned(drawn / drawn.sum(1, keepdims=True), where, least)
-        found = different(np.concatenate([found, seen[meets(seen, where)]]))
+        seen = drop_small_weights(drawn / drawn.sum(1, keepdims=True), where, least)
+        found = keep_different(np.concatenate([found, seen[meets(seen, where)]]))
         if len(found) >= 4 * count:
             break
-    return _completed(found, seen, count, where, least, rng)
+    return _complete(found, seen, count, where, least, rng)
 
 
 def space_filling_design(
@@ -96,15 +97,15 @@ def space_filling_design(
     size = 1 << int(np.ceil(np.log2(max(4096, 20 * count))))
     for _ in range(4):
         drawn = -np.log(np.clip(sequence.random(size), 1e-12, 1))
-        seen = cleaned(drawn / drawn.sum(1, keepdims=True), where, least)
+        seen = drop_small_weights(drawn / drawn.sum(1, keepdims=True), where, least)
         # The corners of the region are what draws never reach.
-        corners = cleaned(where.within(np.eye(domains)), where, least)
+        corners = drop_small_weights(where.within(np.eye(domains)), where, least)
         both = np.concatenate([seen, corners])
-        pool = different(np.concatenate([pool, both[meets(both, where)]]))
+        pool = keep_different(np.concatenate([pool, both[meets(both, where)]]))
         if len(pool) >= 8 * count:
             break
     if len(pool) <= count:
-        return _completed(pool, seen, count, where, least, rng)
+        return _complete(pool, seen, count, where, least, rng)
     chosen = [int(((pool - where.inside) ** 2).sum(1).argmin())]
     nearest = ((pool - pool[chosen[0]]) ** 2).sum(1)
     while len(chosen) < count:
@@ -156,7 +157,7 @@ def optimal_design(
     chosen = rng.permutation(len(pool))[:count]
     free = np.ones(len(pool), bool)
     free[chosen] = False
-    projected, each = _projected(features, chosen)
+    projected, each = _project(features, chosen)
     since = 0
     for turn in range(sweeps * count):
         place = turn % count
@@ -169,13 +170,13 @@ def optimal_design(
         since += 1
         if gain[best] > 1e-4:
             chosen[place], free[out], free[best], since = best, True, False, 0
-            projected, each = _projected(features, chosen)
+            projected, each = _project(features, chosen)
         if since == count:
             break
     return np.asarray(chosen, np.int64)
 
 
-def _projected(features: Array, chosen: NDArray[np.int64]) -> tuple[Array, Array]:
+def _project(features: Array, chosen: NDArray[np.int64]) -> tuple[Array, Array]:
     """Return features (S, N, P) times the inverse information, and their variances (S, N)."""
     known = features[:, chosen]
     gram = known.transpose(0, 2, 1) @ known + 1e-10 * np.eye(features.shape[2])
@@ -183,13 +184,13 @@ def _projected(features: Array, chosen: NDArray[np.int64]) -> tuple[Array, Array
     return projected, np.einsum("snp,snp->sn", projected, features)
 
 
-def different(points: Array) -> Array:
+def keep_different(points: Array) -> Array:
     """Return the points that differ by more than rounding, in their order."""
     _, first = np.unique(np.round(points, 5), axis=0, return_index=True)
     return points[np.sort(first)]
 
 
-def _completed(
+def _complete(
     found: Array, seen: Array, count: int, where: Region, least: float, rng: np.random.Generator
 ) -> Drawn:
     """Return ``count`` of the mixtures found.
@@ -200,11 +201,11 @@ def _completed(
         return Drawn(found[np.sort(rng.permutation(len(found))[:count])], 0)
     pulled = where.within(seen)
     for _ in range(5):
-        dropped = cleaned(pulled, where, least)
+        dropped = drop_small_weights(pulled, where, least)
         fine = meets(dropped, where)
         # Where dropping a small weight would break a limit, the limit counts more.
         pulled = np.where(fine[:, None], dropped, where.within(dropped))
-    pulled = different(pulled[meets(pulled, where)])
+    pulled = keep_different(pulled[meets(pulled, where)])
     known = {tuple(row) for row in np.round(found, 5)}
     fresh = np.array([row for row in pulled if tuple(np.round(row, 5)) not in known]).reshape(
         -1, found.shape[1]
@@ -212,7 +213,7 @@ def _completed(
     missing = count - len(found)
     if len(fresh) < missing:
         raise ReweightvizError(
-            f"bounds and caps leave only {len(found) + len(fresh)} different mixtures; "
+            f"bounds and caps leave only {len(found) + len(fresh)} keep_different mixtures; "
             f"{count} runs were asked for."
         )
     return Drawn(np.concatenate([found, fresh[rng.permutation(len(fresh))[:missing]]]), missing)

@@ -31,18 +31,19 @@ def mean_of_best(
         >>> mean_of_best(score, np.ones(2), draws=1000, top=20, seed=0).round(2).tolist()
         [0.3, 0.7]
     """
-    rng, drawn = np.random.default_rng(seed), concentration > 0
-    best, scores = np.empty((0, concentration.size)), np.empty(0)
+    rng = np.random.default_rng(seed)
+    drawn = concentration > 0
+    best = np.empty((0, concentration.size))
+    scores = np.empty(0)
     for first in range(0, draws, BLOCK):
         some = np.zeros((min(BLOCK, draws - first), concentration.size))
         some[:, drawn] = rng.dirichlet(concentration[drawn], len(some))
         found = np.asarray(score(some), np.float64)
-        best, scores = (
-            np.concatenate([best, some]),
-            np.concatenate([scores, np.where(np.isfinite(found), found, np.inf)]),
-        )
+        best = np.concatenate([best, some])
+        scores = np.concatenate([scores, np.where(np.isfinite(found), found, np.inf)])
         kept = np.argsort(scores, kind="stable")[:top]
-        best, scores = best[kept], scores[kept]
+        best = best[kept]
+        scores = scores[kept]
     mean = (
         best[np.isfinite(scores)].mean(0)
         if np.isfinite(scores).any()

@@ -12,7 +12,10 @@ DATA_DECAY = 15.387756
 """R*_D of Muennighoff et al.: repetitions after which a further one adds 1/e of fresh data."""
 SIZE_DECAY = 5.309743
 """R*_N of Muennighoff et al., the same for parameters beyond what the unique data can use."""
-LOG_A, LOG_B, LOG_E, ALPHA = 6.255414, 7.3049974, 0.6254804, 0.3526596
+LOG_A = 6.255414
+LOG_B = 7.3049974
+LOG_E = 0.6254804
+ALPHA = 0.3526596
 """Their fit of ``E + A / N^alpha + B / D^beta`` on C4, with beta = alpha."""
 COUNTED = 64
 """Epochs that are summed one by one; the rest are integrated."""
@@ -50,7 +53,8 @@ def data_constrained_loss(size: ArrayLike, tokens: ArrayLike, unique: ArrayLike)
     fresh = np.minimum(np.asarray(unique, np.float64), tokens)
     ratio = np.exp((LOG_A - LOG_B) / (2 * ALPHA))
     usable = np.minimum(np.asarray(size, np.float64), fresh * ratio**2)
-    parameters, data = effective_tokens(size, usable, SIZE_DECAY), effective_tokens(tokens, fresh)
+    parameters = effective_tokens(size, usable, SIZE_DECAY)
+    data = effective_tokens(tokens, fresh)
     return np.asarray(
         np.exp(LOG_E) + np.exp(LOG_A) * parameters**-ALPHA + np.exp(LOG_B) * data**-ALPHA,
         np.float64,
@@ -90,10 +94,8 @@ def utility_loss(
     >>> round(utility_loss(25.6e6, 12.8e6, [-0.15], [3.0], **fit), 6)
     0.891775
     """
-    b, tau = (
-        np.atleast_1d(np.asarray(utilities, np.float64)),
-        np.atleast_1d(np.asarray(half_lives, np.float64)),
-    )
+    b = np.atleast_1d(np.asarray(utilities, np.float64))
+    tau = np.atleast_1d(np.asarray(half_lives, np.float64))
     epochs = np.arange(int(-(-samples // per_epoch)))
     utility = (b[:, None] * 0.5 ** (epochs / (len(b) * tau[:, None]))).mean(0)
     ends = np.minimum(per_epoch * (epochs + 1), samples)
@@ -135,7 +137,8 @@ def worn_log(epochs: Array, wear: Array) -> tuple[Array, Array]:
     >>> np.exp(value).round(6).tolist()
     [[1.0, 2.0, 3.0]]
     """
-    value, slope = np.zeros(wear.shape), np.zeros(wear.shape)
+    value = np.zeros(wear.shape)
+    slope = np.zeros(wear.shape)
     for k in range(1, int(min(np.ceil(epochs.max(initial=1.0)), COUNTED))):
         on = epochs > k
         kept = np.exp(-k * wear[..., on]) * np.log(np.minimum(epochs[on], k + 1) / k)
@@ -143,7 +146,8 @@ def worn_log(epochs: Array, wear: Array) -> tuple[Array, Array]:
         slope[..., on] -= k * kept
     late = epochs > COUNTED
     if late.any():
-        rate, last = np.maximum(wear[..., late], 1e-12), epochs[late]
+        rate = np.maximum(wear[..., late], 1e-12)
+        last = epochs[late]
         half = np.exp(rate / 2)  # a pass counts from its start, half a pass before its middle
         tail = exp1(COUNTED * rate) - exp1(last * rate)
         fall = (np.exp(-last * rate) - np.exp(-COUNTED * rate)) / rate

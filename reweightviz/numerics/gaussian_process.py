@@ -20,7 +20,9 @@ from scipy.optimize import minimize
 
 from reweightviz.core.types import Array
 
-AMPLITUDE, LENGTH, NOISE = (-6.0, 8.0), (-5.0, 4.0), (-14.0, 2.0)
+AMPLITUDE = (-6.0, 8.0)
+LENGTH = (-5.0, 4.0)
+NOISE = (-14.0, 2.0)
 """Bounds of the logarithms, for y of variance 1."""
 
 
@@ -33,7 +35,8 @@ class Kernel(NamedTuple):
 
     def between(self, left: Array, right: Array) -> Array:
         """Return the covariance (n, m) of f between inputs (n, D) and (m, D)."""
-        left, right = left * np.exp(-self.lengths), right * np.exp(-self.lengths)
+        left = left * np.exp(-self.lengths)
+        right = right * np.exp(-self.lengths)
         square = (left**2).sum(1)[:, None] + (right**2).sum(1)
         square -= 2 * (left @ right.T)
         np.maximum(square, 0, out=square)
@@ -82,7 +85,7 @@ class Posterior(NamedTuple):
         said = prior(self.inputs) + np.exp(self.kernel.noise / 2) * noise
         return prior._replace(pull=cho_solve((self.root, True), said))
 
-    def left_out(self) -> tuple[Array, Array]:
+    def leave_one_out(self) -> tuple[Array, Array]:
         """Return how far each run (R,) lies above its prediction from the others.
 
         With it the standard deviation of that prediction.

@@ -44,11 +44,9 @@ def gradient_variance(
         >>> gradient_variance(even, even, [1, 1]), gradient_variance(even, uneven, [1, 1])
         (1.0, 2.7777777777777777)
     """
-    p, s, norms = (
-        share(target, "the target"),
-        share(sampling, "the sampling"),
-        _squared(squared_norms),
-    )
+    p = share(target, "the target")
+    s = share(sampling, "the sampling")
+    norms = _squared(squared_norms)
     if not p.size == s.size == norms.size:
         raise ReweightvizError(
             "target, sampling and squared_norms must have one number a domain; "
@@ -72,7 +70,8 @@ def least_variance_sampling(target: ArrayLike, squared_norms: ArrayLike) -> Arra
     >>> least_variance_sampling([0.5, 0.5], [1, 9]).tolist()
     [0.25, 0.75]
     """
-    p, norms = share(target, "the target"), _squared(squared_norms)
+    p = share(target, "the target")
+    norms = _squared(squared_norms)
     if p.size != norms.size:
         raise ReweightvizError(
             f"target and squared_norms must have one number a domain; got {p.size} and "

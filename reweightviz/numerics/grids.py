@@ -23,7 +23,8 @@ def emphasis(weights: ArrayLike, natural: ArrayLike) -> NDArray[np.float64]:
     >>> emphasis([0.5, 0.5, 0.0], [0.25, 0.25, 0.5]).tolist()
     [2.0, 2.0, 0.0]
     """
-    w, n = np.asarray(weights, np.float64), np.asarray(natural, np.float64)
+    w = np.asarray(weights, np.float64)
+    n = np.asarray(natural, np.float64)
     top = 1e6
     return np.where(n > 0, np.minimum(w / np.where(n > 0, n, 1), top), np.where(w > 0, top, 0.0))
 
@@ -47,15 +48,17 @@ def opacity(e: ArrayLike, neutral: float) -> NDArray[np.float64]:
     return np.where(root <= 1, neutral * root, 1 - (1 - neutral) / np.maximum(root, 1))
 
 
-def quantised(xy: ArrayLike) -> NDArray[np.uint16]:
+def quantise(xy: ArrayLike) -> NDArray[np.uint16]:
     """Place points (N, 2) on a square of 65,536 steps a side; one scale for both axes, centred.
 
-    >>> quantised([[0, 0], [2, 1]]).tolist()
+    >>> quantise([[0, 0], [2, 1]]).tolist()
     [[0, 16384], [65535, 49151]]
     """
     xy = np.asarray(xy, np.float64)
-    low, high = xy.min(axis=0), xy.max(axis=0)
-    middle, span = low / 2 + high / 2, float((high / 2 - low / 2).max()) * 2
+    low = xy.min(axis=0)
+    high = xy.max(axis=0)
+    middle = low / 2 + high / 2
+    span = float((high / 2 - low / 2).max()) * 2
     unit = (xy - middle) / (span or 1.0) + 0.5
     steps: NDArray[np.uint16] = np.rint(np.clip(unit, 0, 1) * 65535).astype(np.uint16)
     return steps

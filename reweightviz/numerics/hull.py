@@ -25,10 +25,8 @@ def distance_outside(mixtures: ArrayLike, sampled: ArrayLike) -> Array:
         >>> distance_outside([[0.5, 0.5, 0.0], [0.0, 0.2, 0.8]], sampled).round(3).tolist()
         [0.0, 0.4]
     """
-    asked, corners = (
-        np.atleast_2d(np.asarray(mixtures, np.float64)),
-        np.asarray(sampled, np.float64),
-    )
+    asked = np.atleast_2d(np.asarray(mixtures, np.float64))
+    corners = np.asarray(sampled, np.float64)
     if corners.ndim != 2 or not len(corners) or asked.shape[1] != corners.shape[1]:
         raise UnmetNeed(
             name="the hull",
@@ -36,9 +34,11 @@ def distance_outside(mixtures: ArrayLike, sampled: ArrayLike) -> Array:
             expected="mixtures (n, K) and sampled mixtures (R, K) of the same domains",
             got=f"{asked.shape} and {corners.shape}",
         )
-    asked, corners = asked / asked.sum(1, keepdims=True), corners / corners.sum(1, keepdims=True)
+    asked = asked / asked.sum(1, keepdims=True)
+    corners = corners / corners.sum(1, keepdims=True)
     corners = np.unique(corners, axis=0)
-    domains, runs = asked.shape[1], len(corners)
+    domains = asked.shape[1]
+    runs = len(corners)
     # What is missing of a domain must be moved there: blend + lacking >= mixture, in the least
     # amount.
     table = np.hstack([-corners.T, -np.eye(domains)])

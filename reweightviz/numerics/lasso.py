@@ -37,9 +37,12 @@ def lasso(columns: Array, target: Array, penalty: Array) -> Array:
     """
     end = float(penalty.mean())
     scaled = columns / (penalty / end)
-    gram, product = scaled.T @ scaled, scaled.T @ target
-    z, joined = np.zeros(len(product)), np.zeros(len(product), bool)
-    level, left = float(np.abs(product).max()), None
+    gram = scaled.T @ scaled
+    product = scaled.T @ target
+    z = np.zeros(len(product))
+    joined = np.zeros(len(product), bool)
+    level = float(np.abs(product).max())
+    left = None
     exact = 1e-9 * level
     if level > end:
         joined[int(np.argmax(np.abs(product)))] = True
@@ -65,7 +68,9 @@ def lasso(columns: Array, target: Array, penalty: Array) -> Array:
         if steps[event] >= level - end:
             z = z + (level - end) * towards
             break
-        z, level, left = z + steps[event] * towards, level - float(steps[event]), None
+        z = z + steps[event] * towards
+        level = level - float(steps[event])
+        left = None
         kind, column = divmod(event, len(z))
         joined[column] = kind < 2
         if kind == 2:  # it stands at the level of its sign, and moves away from it

@@ -194,12 +194,14 @@ class _Problem(NamedTuple):
         """
         here = self.at(theta)
         found = Fits(theta.copy(), here.cost.copy())
-        left, damping = np.arange(len(theta)), np.full(len(theta), 1e-3)
+        left = np.arange(len(theta))
+        damping = np.full(len(theta), 1e-3)
         done = ~np.isfinite(here.cost)
         for _ in range(self.setting.steps):
             if done.any():
                 self, here = self.rows(~done), _Point(*(value[~done] for value in here))  # noqa: PLW0642
-                left, damping = left[~done], damping[~done]
+                left = left[~done]
+                damping = damping[~done]
             if not len(left):
                 break
             there = self.at(self.step(here, damping))

@@ -138,6 +138,7 @@ def conflict(limits: Limits, order: Sequence[int] | None = None) -> Conflict | N
         without = [other for other in kept if other != each]
         if empty(without):
             kept = without
-    asked, others = kept[-1], kept[:-1]
+    asked = kept[-1]
+    others = kept[:-1]
     reach = least_value(limits.rows[asked], limits.rows[others], limits.most[others])
     return Conflict(asked, tuple(others), reach)

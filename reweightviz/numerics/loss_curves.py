@@ -22,7 +22,10 @@ STARTS = (
     .astype(np.float64)
 )
 """Where a fit starts: scale, floor and exponent (512, 3)."""
-TRIED, POINTS, FEWEST, DELTA = 6, 256, 8, 1e-3
+TRIED = 6
+POINTS = 256
+FEWEST = 8
+DELTA = 1e-3
 """Starts, points fitted at most and at least, and the delta of the Huber loss of log losses."""
 
 
@@ -42,7 +45,8 @@ def slope(theta: Array, n: ArrayLike) -> Array:
     >>> slope(np.array([np.log(3), np.log(2), 0.5]), 4.0).round(6).tolist()
     0.1875
     """
-    scale, exponent = theta[..., 0], theta[..., 2]
+    scale = theta[..., 0]
+    exponent = theta[..., 2]
     return np.asarray(exponent * np.exp(scale - exponent * np.log(n)) / np.asarray(n), np.float64)
 
 
@@ -87,7 +91,8 @@ def fit_loss_curves(n: Array, losses: Array, *, least_floor: float = 0.5) -> Arr
     """
     if len(n) > POINTS:
         kept = np.linspace(0, len(n) - 1, POINTS).astype(np.int64)
-        n, losses = n[kept], losses[kept]
+        n = n[kept]
+        losses = losses[kept]
     counts = (np.nan_to_num(losses, nan=-1.0) > 0).T.astype(np.float64)
     theta = np.full((losses.shape[1], 3), np.nan)
     fitted = counts.sum(1) >= FEWEST
@@ -96,10 +101,8 @@ def fit_loss_curves(n: Array, losses: Array, *, least_floor: float = 0.5) -> Arr
     counts, observed = counts[fitted], np.log(np.where(counts > 0, losses.T, 1.0))[fitted]
     least, most = (np.where(counts > 0, observed, empty) for empty in (np.inf, -np.inf))
     lowest = np.where(least.min(1) > least_floor, least_floor, -4.0)
-    low, high = (
-        np.tile([-20.0, 0.0, 0.001], (len(counts), 1)),
-        np.tile([6.5, 0.0, 0.8], (len(counts), 1)),
-    )
+    low = np.tile([-20.0, 0.0, 0.001], (len(counts), 1))
+    high = np.tile([6.5, 0.0, 0.8], (len(counts), 1))
     low[:, 1], high[:, 1] = lowest, np.maximum(most.max(1), lowest)
     setting = Setting(DELTA, low, high)
     theta[fitted] = _best(np.log(n), observed, counts, setting)
@@ -123,10 +126,8 @@ def _best(log_n: Array, observed: Array, counts: Array, setting: Setting) -> Arr
         tried = np.clip(STARTS, low, high)
         cost = (count * huber(parts(tried)[0] - row, DELTA)).sum(1)
         starts.append(tried[np.argsort(cost, kind="stable")[:TRIED]])
-    chosen, setting = (
-        np.concatenate(starts),
-        setting._replace(low=setting.low.repeat(TRIED, 0), high=setting.high.repeat(TRIED, 0)),
-    )
+    chosen = np.concatenate(starts)
+    setting = setting._replace(low=setting.low.repeat(TRIED, 0), high=setting.high.repeat(TRIED, 0))
     fits = fit_batch(
         lambda theta, _: parts(theta)[0],
         jacobian,

@@ -132,7 +132,8 @@ def minimise_mixture_loss(
         (prior > 0) | (kl == 0)
     )
     counted = shares > 0
-    ratios, shares = texts.ratios[counted], shares[counted]
+    ratios = texts.ratios[counted]
+    shares = shares[counted]
     if (ratios @ allowed == 0).any():
         raise ReweightvizError(
             "some document has probability 0 under every domain that the bounds and the "

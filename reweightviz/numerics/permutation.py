@@ -23,20 +23,20 @@ ROUNDS = 10
 GOLDEN = 0x9E3779B97F4A7C15  # 2**64 divided by the golden ratio, odd
 
 
-def mixed(*parts: ArrayLike) -> Whole:
+def hash_numbers(*parts: ArrayLike) -> Whole:
     """Hash each combination of whole numbers >= 0 to one well mixed number of 64 bits, broadcast.
 
-    >>> len({int(mixed(seed, step)) for seed in range(10) for step in range(10)})
+    >>> len({int(hash_numbers(seed, step)) for seed in range(10) for step in range(10)})
     100
     """
     with np.errstate(over="ignore"):  # it wraps around on purpose
         total = np.zeros((), np.uint64)
         for part in parts:
-            total = _finalised((total ^ np.asarray(part).astype(np.uint64)) + np.uint64(GOLDEN))
+            total = _finalise((total ^ np.asarray(part).astype(np.uint64)) + np.uint64(GOLDEN))
         return total
 
 
-def permuted(places: ArrayLike, sizes: ArrayLike, keys: Whole) -> NDArray[np.int64]:
+def permute(places: ArrayLike, sizes: ArrayLike, keys: Whole) -> NDArray[np.int64]:
     """Return where each place of a set goes under the permutation of its key.
 
     A bijection of 0..size-1, broadcast.
@@ -47,7 +47,7 @@ def permuted(places: ArrayLike, sizes: ArrayLike, keys: Whole) -> NDArray[np.int
         keys: 64 bits that choose the permutation.
 
     Example:
-        >>> sorted(permuted(np.arange(7), 7, mixed(3)).tolist())
+        >>> sorted(permute(np.arange(7), 7, hash_numbers(3)).tolist())
         [0, 1, 2, 3, 4, 5, 6]
     """
     place, size, key = np.broadcast_arrays(
@@ -65,16 +65,17 @@ def permuted(places: ArrayLike, sizes: ArrayLike, keys: Whole) -> NDArray[np.int
 
 def _network(place: Whole, left: Whole, right: Whole, key: Whole) -> Whole:
     """Permute 0..left*right-1: two digits of a place change by turns, by a hash of the other."""
-    a, b = place // right, place % right
+    a = place // right
+    b = place % right
     for turn in range(ROUNDS):
         if turn % 2:
-            b = (b + mixed(key, a, turn) % right) % right
+            b = (b + hash_numbers(key, a, turn) % right) % right
         else:
-            a = (a + mixed(key, b, turn) % left) % left
+            a = (a + hash_numbers(key, b, turn) % left) % left
     return np.atleast_1d(a * right + b) if place.ndim == 0 else a * right + b
 
 
-def _finalised(x: Whole) -> Whole:
+def _finalise(x: Whole) -> Whole:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))

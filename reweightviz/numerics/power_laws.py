@@ -75,7 +75,8 @@ def _linear(
         np.add.at(summed, group, values)
         return summed
 
-    mean_bent, mean_y = total(bent[:, None]) / count[:, None], total(y) / count[:, None]
+    mean_bent = total(bent[:, None]) / count[:, None]
+    mean_y = total(y) / count[:, None]
     apart = bent[:, None] - mean_bent[group]
     scale = np.maximum(total(apart * y) / total(apart**2), 0.0)
     floor = mean_y - scale * mean_bent

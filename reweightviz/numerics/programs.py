@@ -254,11 +254,13 @@ class Program:
             ReweightvizError: no weights meet the limits, or the optimum could not be certified.
         """
         objective = _Objective(cost, worst, size)
-        low, high = self._low, self._high
+        low = self._low
+        high = self._high
         if self._settled:
             only = high if high.sum() <= 1 + ROOM else low
-            return self._checked(self._measure(only / only.sum(), objective, np.inf), 0.0)
-        best, missed = None, np.inf
+            return self._certify(self._measure(only / only.sum(), objective, np.inf), 0.0)
+        best = None
+        missed = np.inf
         x = low + (high - low) * (1 - low.sum()) / (high - low).sum()
         for _ in range(ROUNDS):
             # In its own unit the objective is near 1, which the solver's tolerances take it to be.
@@ -270,11 +272,12 @@ class Program:
                 found = self._measure(x, objective, bound)
                 share = max(found.gap / objective.scale(self._variables(x)), found.excess)
                 if share <= max(missed, SAME):
-                    best, missed = found, share
+                    best = found
+                    missed = share
             if best is None or missed <= AIM:
                 break
             x = best.x
-        return self._checked(best, missed)
+        return self._certify(best, missed)
 
     def step(self, cost: Affine, bend: Array, x: Array, size: float) -> Array:
         """Return the weights y with the least ``cost + (y - x) . bend (y - x) / 2``, without proof.
@@ -297,7 +300,8 @@ class Program:
         centre: Array | None = None,
     ) -> _Solution | None:
         """Return Clarabel's answer for the objective over ``unit``; None where none is allowed."""
-        functions, worst = self._functions, objective.worst
+        functions = self._functions
+        worst = objective.worst
         sizes = [int(self._free.sum()), *(len(each.r.offset) for each in functions)]
         table = _Table(sizes if worst is None else [*sizes, 1])
         # A cap of 1 follows from the sum, a floor of 0 from a divergence.
@@ -307,7 +311,8 @@ class Program:
         below = table.add((self.weights + -self._low).rows(floored), clarabel.NonnegativeConeT)
         above = table.add((-self.weights + self._high).rows(capped), clarabel.NonnegativeConeT)
         kept = [table.add(each, clarabel.NonnegativeConeT) for each in self._kept]
-        cost, beaten = objective.cost, np.empty(0, np.int64)
+        cost = objective.cost
+        beaten = np.empty(0, np.int64)
         if worst is not None:
             top = Affine({len(sizes): np.ones((1, 1))}, np.zeros(1))
             cost = cost + top
@@ -341,7 +346,8 @@ class Program:
         touch, which are the most exact, as near the minimum the multipliers tell weights apart and
         the value does not.
         """
-        low, high = self._low, self._high
+        low = self._low
+        high = self._high
         x = np.clip(solution.x, low, high)
         at_floor = (x - low < NEAR) & (solution.below > x - low)
         at_cap = (high - x < NEAR) & (solution.above > high - x)
@@ -403,7 +409,7 @@ class Program:
         excess = float(np.concatenate([*missed, np.zeros(1)]).max())
         return Optimum(x, value, max(value - bound, 0.0), excess)
 
-    def _checked(self, found: Optimum | None, missed: float) -> Optimum:
+    def _certify(self, found: Optimum | None, missed: float) -> Optimum:
         """Return an optimum that is proven; say in one sentence what is wrong with another."""
         if found is not None and missed <= CHECKED and found.excess <= CHECKED:
             return found
@@ -432,7 +438,8 @@ def vertex(slopes: Array, low: Array, high: Array, total: float = 1.0) -> Array:
     >>> vertex(np.array([2.0, 1.0, 3.0]), np.zeros(3), np.array([1.0, 0.75, 1.0])).tolist()
     [0.25, 0.75, 0.0]
     """
-    x, rest = low.copy(), total - low.sum()
+    x = low.copy()
+    rest = total - low.sum()
     for i in np.argsort(slopes, kind="stable"):
         added = min(high[i] - low[i], rest)
         x[i] += added

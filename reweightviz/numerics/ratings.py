@@ -9,7 +9,7 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.types import Array
 
 
-def standardised(ratings: ArrayLike) -> Array:
+def standardise(ratings: ArrayLike) -> Array:
     """Scale ratings (N, K) to mean 0 and variance 1 by column; a column that never changes is 0."""
     found = np.asarray(ratings, np.float64)
     if found.ndim != 2 or not found.size or not np.isfinite(found).all():
@@ -38,7 +38,7 @@ def variance_inflation(ratings: ArrayLike) -> Array:
         >>> variance_inflation([[1, 2], [2, 4], [3, 6]]).tolist()
         [inf, inf]
     """
-    z = standardised(ratings)
+    z = standardise(ratings)
     factors = np.full(z.shape[1], np.inf)
     for k in np.flatnonzero(z.any(0)):
         others = np.delete(z, k, axis=1)

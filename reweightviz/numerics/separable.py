@@ -55,7 +55,8 @@ def minimise_powers(
         >>> minimise_powers(np.array([[1.0], [4.0]]), np.ones((2, 1))).x.round(6).tolist()
         [0.333333, 0.666667]
     """
-    factors, exponents = np.asarray(factors, np.float64), np.asarray(exponents, np.float64)
+    factors = np.asarray(factors, np.float64)
+    exponents = np.asarray(exponents, np.float64)
     if (
         factors.shape != exponents.shape
         or factors.ndim != 2

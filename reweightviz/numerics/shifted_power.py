@@ -13,7 +13,9 @@ SHIFTS = -1.3, 1.5
 """How far e lies below the least x: ten to this power, in spans of x."""
 POWERS = -0.7, 0.7
 """The power k, ten to this."""
-GRID, ZOOMS, CLOSER = 9, 24, 0.7
+GRID = 9
+ZOOMS = 24
+CLOSER = 0.7
 """Points a side of the grid, how often it closes in, and by how much."""
 
 
@@ -59,7 +61,8 @@ def fit_shifted_power(x: Array, y: Array, counts: Array, sign: float) -> tuple[A
     steps = np.linspace(-1, 1, GRID)
     centre = np.tile([[sum(SHIFTS) / 2, sum(POWERS) / 2]], (len(counts), 1))
     reach = np.array([SHIFTS[1] - SHIFTS[0], POWERS[1] - POWERS[0]]) / 2
-    best, cost = np.zeros((len(counts), 4)), np.full(len(counts), np.inf)
+    best = np.zeros((len(counts), 4))
+    cost = np.full(len(counts), np.inf)
     rows = np.arange(len(counts))
     for _ in range(ZOOMS):
         shift = np.clip(centre[:, 0, None] + reach[0] * steps, *SHIFTS).repeat(GRID, axis=1)
@@ -79,10 +82,8 @@ def fit_shifted_power(x: Array, y: Array, counts: Array, sign: float) -> tuple[A
             axis=1,
         )
         better = missed[rows, pick] < cost
-        best, cost = (
-            np.where(better[:, None], found, best),
-            np.where(better, missed[rows, pick], cost),
-        )
+        best = np.where(better[:, None], found, best)
+        cost = np.where(better, missed[rows, pick], cost)
         centre = np.where(
             better[:, None], np.stack([shift[rows, pick], power[rows, pick]], axis=1), centre
         )
@@ -107,7 +108,8 @@ def _line(bent: Array, y: Array, counts: Array, sign: float) -> tuple[Array, Arr
     The slope's sign is held.
     """
     weight = counts / counts.sum(1, keepdims=True)
-    middle, level = np.einsum("bgr,br->bg", bent, weight), weight @ y
+    middle = np.einsum("bgr,br->bg", bent, weight)
+    level = weight @ y
     apart = bent - middle[:, :, None]
     up = y - level[:, None]
     spread = np.einsum("bgr,bgr,br->bg", apart, apart, weight, optimize=True)

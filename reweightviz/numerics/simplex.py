@@ -59,7 +59,7 @@ def log_softmax(scores: Array) -> Array:
     return np.asarray(shifted - np.log(np.exp(shifted).sum()), np.float64)
 
 
-def ascended(log_weights: Array, rate: float, scores: Array) -> Array:
+def ascend(log_weights: Array, rate: float, scores: Array) -> Array:
     """Return log weights (K,) after a step of exponentiated gradient up ``scores``.
 
     A step that overflows is refused in one sentence.
@@ -110,14 +110,14 @@ def water_fill(caps: Array, total: float) -> Array:
     return np.asarray(np.minimum(caps, (total - before[first]) / room[first]), np.float64)
 
 
-def lifted(weights: Array, floor: float) -> Array:
+def lift_to_floor(weights: Array, floor: float) -> Array:
     """Return weights (K,) none of which is below ``floor``; those above keep their proportions.
 
     Raises:
         ReweightvizError: K floors are more than 1.
 
     Example:
-        >>> lifted(np.array([0.8, 0.2, 0.0]), 0.1).round(6).tolist()
+        >>> lift_to_floor(np.array([0.8, 0.2, 0.0]), 0.1).round(6).tolist()
         [0.72, 0.18, 0.1]
     """
     if weights.size * floor > 1 + 1e-12:

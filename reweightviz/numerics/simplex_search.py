@@ -20,7 +20,9 @@ from reweightviz.numerics.linear_constraints import Limits, interior
 
 Score = Callable[[Array], Array]
 """Weights (n, K) to what is minimised (n,)."""
-ROUNDS, KEPT, FIRST = 20, 24, 0.3
+ROUNDS = 20
+KEPT = 24
+FIRST = 0.3
 """Rounds of moves, the best that they start from, and the share of evaluations drawn first."""
 BATCH = 4096
 
@@ -46,7 +48,8 @@ class Region(NamedTuple):
             # Where the region is flat, only moves along it are left.
             held = np.vstack([np.ones(len(self.lower)), rows[tight]])
             moves = moves - moves @ (np.linalg.pinv(held) @ held).T
-            rows, room = rows[~tight], room[~tight]
+            rows = rows[~tight]
+            room = room[~tight]
         steps = moves @ rows.T
         with np.errstate(divide="ignore", invalid="ignore"):
             share = np.where(steps > 1e-15, room / steps, np.inf).min(1, initial=1.0)
@@ -139,7 +142,7 @@ def search(
     """
     rng = np.random.default_rng(seed)
 
-    def judged(points: Array) -> Array:
+    def judge(points: Array) -> Array:
         parts = [points[i : i + BATCH] for i in range(0, len(points), BATCH)]
         found = np.concatenate(
             [
@@ -151,28 +154,34 @@ def search(
         return np.where(np.isfinite(found), found, np.inf)
 
     pool = where.within(first_draws(prior, int(FIRST * evaluations), rng, tried))
-    scores = judged(pool)
+    scores = judge(pool)
     for turn in range(ROUNDS):
         order = np.argsort(scores, kind="stable")
         count = int((1 - FIRST) * evaluations) // ROUNDS
         near = where.within(
-            moved(pool[order[:KEPT]], pool[order[:2000]], count, 0.5 ** (8 * turn / ROUNDS), rng)
+            draw_moves(
+                pool[order[:KEPT]], pool[order[:2000]], count, 0.5 ** (8 * turn / ROUNDS), rng
+            )
         )
-        pool, scores = np.concatenate([pool, near]), np.concatenate([scores, judged(near)])
+        pool = np.concatenate([pool, near])
+        scores = np.concatenate([scores, judge(near)])
     order = np.argsort(scores, kind="stable")
-    pool, scores = pool[order], scores[order]
+    pool = pool[order]
+    scores = scores[order]
     if not np.isfinite(scores[0]):
         raise ReweightvizError(
             "the score is not finite anywhere: the law does not predict these mixtures."
         )
     smooth = is_smooth(probe or score, 0.9 * pool[0] + 0.1 * where.inside)
-    best, value = pool[0], float(scores[0])
+    best = pool[0]
+    value = float(scores[0])
     if smooth:
         for start in _apart(pool, starts):
-            polished = _polished(score, where, start, ceilings)
-            reached = float(judged(polished[None])[0])
+            polished = _polish(score, where, start, ceilings)
+            reached = float(judge(polished[None])[0])
             if reached < value:
-                best, value = polished, reached
+                best = polished
+                value = reached
     return Best(best, value, len(pool), starts if smooth else 0, smooth, pool, scores)
 
 
@@ -199,7 +208,9 @@ def first_draws(
     )
 
 
-def moved(best: Array, pool: Array, count: int, reach: float, rng: np.random.Generator) -> Array:
+def draw_moves(
+    best: Array, pool: Array, count: int, reach: float, rng: np.random.Generator
+) -> Array:
     """Move away from the best, in three ways.
 
     Towards others, between two domains, and by the difference of two others of the best.
@@ -210,10 +221,8 @@ def moved(best: Array, pool: Array, count: int, reach: float, rng: np.random.Gen
     domains = best.shape[1]
     start = best[rng.integers(0, len(best), count)]
     step = reach * np.exp(rng.uniform(np.log(1e-3), 0, count))[:, None]
-    others, corners = (
-        pool[rng.integers(0, len(pool), count)],
-        np.eye(domains)[rng.integers(0, domains, count)],
-    )
+    others = pool[rng.integers(0, len(pool), count)]
+    corners = np.eye(domains)[rng.integers(0, domains, count)]
     towards = np.where(rng.random((count, 1)) < 0.5, others, corners)
     blended = start + step * (towards - start)
     taken, given = rng.integers(0, domains, (2, count))
@@ -232,9 +241,11 @@ def moved(best: Array, pool: Array, count: int, reach: float, rng: np.random.Gen
 def is_smooth(score: Score, x: Array, step: float = 1e-5) -> bool:
     """Return whether a short move changes the score, and in proportion: in trees it does not."""
     towards = np.eye(len(x)) - x
-    near, far = score(x + step * towards), score(x + 2 * step * towards)
+    near = score(x + step * towards)
+    far = score(x + 2 * step * towards)
     here = score(x[None])[0]
-    change, twice = near - here, far - here
+    change = near - here
+    twice = far - here
     scale = np.abs(change).max()
     # Sums of other lengths round otherwise, so a change of some 1e-16 is none.
     return bool(
@@ -278,8 +289,9 @@ def _apart(pool: Array, count: int) -> Array:
     return np.array(kept)
 
 
-def _polished(score: Score, where: Region, start: Array, ceilings: Score | None) -> Array:
-    domains, step = len(start), 1e-7
+def _polish(score: Score, where: Region, start: Array, ceilings: Score | None) -> Array:
+    domains = len(start)
+    step = 1e-7
     scale = max(abs(float(score(start[None])[0])), 1e-12)
 
     def jacobian(of: Score, x: Array) -> Array:

@@ -126,10 +126,12 @@ def cuts(
             f"{len(target):,}: take fewer of each."
         )
     cost = squared_distances(everywhere, target)
-    size, even = max(float(cost.mean()), 1e-300), np.full(len(target), 1 / len(target))
+    size = max(float(cost.mean()), 1e-300)
+    even = np.full(len(target), 1 / len(target))
     first = np.cumsum([0, *(len(part) for part in domains)])[:-1]
     lengths = np.array([len(part) for part in domains])
-    slopes, levels = np.empty(mixtures.shape), np.empty(len(mixtures))
+    slopes = np.empty(mixtures.shape)
+    levels = np.empty(len(mixtures))
     for row, weights in enumerate(mixtures):
         shares = np.repeat(weights / (weights.sum() * lengths), lengths)
         solved = potentials(cost / size, shares / shares.sum(), even, entropy=entropy)
@@ -142,7 +144,8 @@ def cuts(
 
 def squared_distances(left: ArrayLike, right: ArrayLike) -> Array:
     """Return squared Euclidean distances (n, m) between rows (n, D) and (m, D)."""
-    left, right = np.asarray(left, np.float64), np.asarray(right, np.float64)
+    left = np.asarray(left, np.float64)
+    right = np.asarray(right, np.float64)
     square = (left**2).sum(1)[:, None] + (right**2).sum(1) - 2 * left @ right.T
     return np.asarray(np.maximum(square, 0), np.float64)
 

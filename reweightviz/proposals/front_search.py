@@ -9,7 +9,7 @@ import numpy as np
 
 from reweightviz.core.types import Array
 from reweightviz.numerics.fronts import spread_evenly, undominated, widest_gap
-from reweightviz.numerics.simplex_search import Best, moved
+from reweightviz.numerics.simplex_search import Best, draw_moves
 from reweightviz.proposals.aim import Aim
 from reweightviz.proposals.refits import thin_pool
 from reweightviz.proposals.solve import EVALUATIONS, Found, solve
@@ -107,7 +107,7 @@ def _search_whole(task: Task, axes: Axes, points: int, tried: Array) -> Array:
     rng = np.random.default_rng(task.seed)
     where = task.region()
     for turn in range(ROUNDS):
-        moves = where.within(moved(front, pool, MOVES, 0.5**turn, rng))
+        moves = where.within(draw_moves(front, pool, MOVES, 0.5**turn, rng))
         front, scores = _keep_front(task, axes, np.concatenate([front, moves]))
     return front[spread_evenly(scores, points)]
 

@@ -11,9 +11,9 @@ from reweightviz.core.protocols import ExponentialLaw, Law
 from reweightviz.core.types import Array
 from reweightviz.numerics.designs import (
     Drawn,
-    different,
     dirichlet_design,
     information,
+    keep_different,
     log_linear_features,
     optimal_design,
     space_filling_design,
@@ -53,7 +53,7 @@ def design_optimally(
         draws.prior, half, draws.where, strengths=draws.strengths, least=draws.least, rng=rng
     )
     spread = space_filling_design(half, draws.where, least=draws.least, rng=rng)
-    pool = different(np.concatenate([random.mixtures, spread.mixtures]))
+    pool = keep_different(np.concatenate([random.mixtures, spread.mixtures]))
     chosen = pool[optimal_design(pool, slopes, runs, rng=rng)]
     features = log_linear_features(np.concatenate([chosen, random.mixtures[:runs]]), slopes)
     ours = information(features[:, :runs]).mean()

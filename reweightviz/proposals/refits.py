@@ -7,7 +7,7 @@ import numpy as np
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.protocols import ExponentialLaw
 from reweightviz.core.types import Array
-from reweightviz.numerics.simplex_search import moved
+from reweightviz.numerics.simplex_search import draw_moves
 from reweightviz.proposals.aim import Aim
 from reweightviz.proposals.exponentials import minimise_curves
 from reweightviz.proposals.solve import Found
@@ -67,7 +67,7 @@ def _choose_from_pool(task: Task, aim: Aim, found: Found) -> Array:
         if not len(scores):
             return np.empty((0, len(found.free)))
         parents = pool[np.unique(scores.argmin(1))]
-        moves = where.within(moved(parents, pool, POOL // 2, 0.3**turn, rng))
+        moves = where.within(draw_moves(parents, pool, POOL // 2, 0.3**turn, rng))
         fresh, added = _score_draws(task, aim, moves)
         pool = np.concatenate([pool, fresh])
         scores = np.concatenate([scores, added], axis=1)

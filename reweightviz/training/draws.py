@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reweightviz.core.validation import whole_number
-from reweightviz.numerics.permutation import GOLDEN, mixed, permuted
+from reweightviz.numerics.permutation import GOLDEN, hash_numbers, permute
 
 Counts = NDArray[np.int64]
 
@@ -36,7 +36,7 @@ class Draws:
         self.sizes = np.asarray(sizes, np.int64)
         self.batch = whole_number("batch", batch, 1)
         self.seed = whole_number("seed", seed, most=2**63 - 1)
-        self._offset = int(mixed(self.seed))
+        self._offset = int(hash_numbers(self.seed))
         self._slots = np.arange(self.batch)
 
     def draw_domains(self, step: int, weights: NDArray[np.float64]) -> Counts:
@@ -61,4 +61,4 @@ class Draws:
         chosen = domains[slots]
         sizes = self.sizes[chosen]
         epochs, places = np.divmod(nth, sizes)
-        return permuted(places, sizes, mixed(self.seed, chosen, epochs))
+        return permute(places, sizes, hash_numbers(self.seed, chosen, epochs))

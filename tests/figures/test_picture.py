@@ -17,7 +17,7 @@ from reweightviz.figures.map_picture import (
     fit_to_picture,
 )
 from reweightviz.figures.palette import choose_colors, parse_hex
-from reweightviz.numerics.grids import density_grids, emphasis, opacity, quantised, size_factor
+from reweightviz.numerics.grids import density_grids, emphasis, opacity, quantise, size_factor
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "scales.json").read_text("utf-8"))
 
@@ -76,7 +76,7 @@ def test_grids_count_every_document_once():
 
 @pytest.mark.parametrize("xy", [[[5.0, 5.0]], [[1e300, 0], [-1e300, 0]], [[0, 0], [1e-300, 0]]])
 def test_any_finite_places(xy):
-    q = quantised(xy)
+    q = quantise(xy)
     assert q.dtype == np.uint16
     assert np.isfinite(fit_to_picture(q, 50, 40)).all()
 

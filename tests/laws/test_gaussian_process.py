@@ -95,7 +95,7 @@ def test_the_likelihood_rises_and_one_length_stays_one():
 def test_leaving_one_out_at_once_is_leaving_one_out():
     inputs, y = data(12)
     kernel = Kernel(0.0, -2.0, np.zeros(3))
-    missed, spread = posterior(inputs, y, kernel).left_out()
+    missed, spread = posterior(inputs, y, kernel).leave_one_out()
     for run in range(12):
         others = np.arange(12) != run
         known = posterior(inputs[others], y[others], kernel)

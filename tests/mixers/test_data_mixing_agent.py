@@ -166,12 +166,12 @@ def test_a_move_keeps_zeros_and_without_a_difference_leads_to_uniform():
     assert move_towards(
         np.array([0.5, 0.5, 0.0]), np.array([0.0, 1.0, 9.0]), 1e9, np.inf
     ).tolist() == pytest.approx([0, 1, 0])
-    assert move_towards(np.array([0.3, 0.7]), np.array([0.0, 0.0]), 1.0, 1.0).tolist() == pytest.approx(
-        [0.5, 0.5]
-    )
-    assert move_towards(np.array([0.3, 0.7]), np.array([1.0, 0.0]), 1.0, 0.0).tolist() == pytest.approx(
-        [0.3, 0.7]
-    )
+    assert move_towards(
+        np.array([0.3, 0.7]), np.array([0.0, 0.0]), 1.0, 1.0
+    ).tolist() == pytest.approx([0.5, 0.5])
+    assert move_towards(
+        np.array([0.3, 0.7]), np.array([1.0, 0.0]), 1.0, 0.0
+    ).tolist() == pytest.approx([0.3, 0.7])
 
 
 def test_a_fitted_policy_refuses():

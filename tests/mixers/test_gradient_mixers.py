@@ -142,7 +142,9 @@ def test_scalebio_stays_where_the_model_is_its_follower():
 
 
 def test_scalebio_leaves_an_absent_domain_out_of_the_mean():
-    assert _differentiate_by_logits(np.array([0.25, 0.25, 0.5]), np.array([0.2, -0.2, NAN])).tolist() == [
+    assert _differentiate_by_logits(
+        np.array([0.25, 0.25, 0.5]), np.array([0.2, -0.2, NAN])
+    ).tolist() == [
         0.1,
         -0.1,
         0.0,

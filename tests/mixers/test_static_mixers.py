@@ -32,8 +32,8 @@ from reweightviz.numerics.allocation import (
 )
 from reweightviz.numerics.gradient_variance import gradient_variance, least_variance_sampling
 from reweightviz.numerics.lasso import lasso, least_absolute
-from reweightviz.numerics.ratings import standardised, variance_inflation
-from reweightviz.numerics.simplex import lifted
+from reweightviz.numerics.ratings import standardise, variance_inflation
+from reweightviz.numerics.simplex import lift_to_floor
 
 COUNTS = [1000, 100, 10, 1]
 
@@ -528,7 +528,7 @@ def test_a_penalty_that_leaves_nothing_falls_back_to_uniform():
 def test_a_floor_is_kept_and_proportions_stay(weights, part):
     weights = np.array(weights) / sum(weights)
     floor = part / weights.size
-    found = lifted(weights, floor)
+    found = lift_to_floor(weights, floor)
     assert abs(found.sum() - 1) < 1e-12
     assert (found >= floor * (1 - 1e-9)).all()
     above = found > floor * (1 + 1e-6) + 1e-12
@@ -630,12 +630,12 @@ def test_meta_rater_searches_a_fitted_law():
 
 def test_ratings_are_put_on_one_scale_and_added_up():
     ratings = np.random.default_rng(0).normal(size=(500, 3)) * [1, 100, 0.01] + [0, 5, 7]
-    z = standardised(ratings)
+    z = standardise(ratings)
     np.testing.assert_allclose([z.mean(0), z.std(0)], [[0] * 3, [1] * 3], atol=1e-12)
     mixer = MetaRater(draws=100, top=5)
     state = mixer.init(law=Bowl([0.5, 0.3, 0.2]))
     np.testing.assert_allclose(mixer.combine(state, ratings), z @ state.weights)
-    assert standardised([[1, 2], [1, 4]]).tolist() == [[0, -1], [0, 1]]
+    assert standardise([[1, 2], [1, 4]]).tolist() == [[0, -1], [0, 1]]
     with pytest.raises(ReweightvizError, match="with 1 that are not finite"):
         mixer.combine(state, [[1, 2, float("nan")]])
     with pytest.raises(ReweightvizError, match="a column for each of 3 raters; got 2"):

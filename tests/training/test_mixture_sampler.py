@@ -20,7 +20,7 @@ from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.live import LiveMixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.mixers import ODM, Aioli, DoReMi, SkillIt
-from reweightviz.numerics.permutation import mixed, permuted
+from reweightviz.numerics.permutation import hash_numbers, permute
 from reweightviz.training import MixtureDataset, MixtureSampler, WithDomains
 from reweightviz.training.costly_signals import require_measure
 from reweightviz.training.draws import Draws
@@ -45,12 +45,14 @@ def live(tmp_path):
 @settings(max_examples=60)
 @given(size=st.integers(1, 3000), key=st.integers(0, 2**63))
 def test_a_keyed_permutation_is_a_permutation(size, key):
-    assert np.array_equal(np.sort(permuted(np.arange(size), size, mixed(key))), np.arange(size))
+    assert np.array_equal(
+        np.sort(permute(np.arange(size), size, hash_numbers(key))), np.arange(size)
+    )
 
 
 @pytest.mark.parametrize("size", [2, 3, 4])
 def test_every_order_of_a_small_set_is_about_as_likely(size):
-    orders = permuted(np.arange(size)[None], size, mixed(np.arange(6000))[:, None])
+    orders = permute(np.arange(size)[None], size, hash_numbers(np.arange(6000))[:, None])
     counts = Counter(map(tuple, orders.tolist()))
     expected = 6000 / math.factorial(size)
     assert len(counts) == math.factorial(size)
@@ -59,7 +61,7 @@ def test_every_order_of_a_small_set_is_about_as_likely(size):
 
 def test_orders_of_a_large_set_look_random():
     n = 20_000
-    one, two = permuted(np.arange(n), n, mixed(1)), permuted(np.arange(n), n, mixed(2))
+    one, two = permute(np.arange(n), n, hash_numbers(1)), permute(np.arange(n), n, hash_numbers(2))
     for other in (np.arange(n), two, np.roll(one, 1)):
         assert abs(np.corrcoef(one, other)[0, 1]) < 5 / math.sqrt(n)
     assert (one == two).sum() < 12

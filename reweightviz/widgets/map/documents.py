@@ -20,7 +20,7 @@ from reweightviz.core.errors import (
     listed,
 )
 from reweightviz.core.mixture import Mixture
-from reweightviz.numerics.grids import quantised
+from reweightviz.numerics.grids import quantise
 
 MOST_DOMAINS = 65_535  # a uint16 holds the domain of a point
 
@@ -212,7 +212,7 @@ def _quantise(xy: Any) -> NDArray[np.uint16]:
             f"a Map needs finite places; {int(bad.sum()):,} of {len(places):,} rows of xy "
             f"are not, the first is row {int(bad.argmax())}."
         )
-    return quantised(places)
+    return quantise(places)
 
 
 def _normalise(natural: Mapping[str, float], domains: tuple[str, ...]) -> NDArray[np.float64]:
