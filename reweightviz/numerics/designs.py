@@ -57,7 +57,7 @@ def dirichlet_design(
 
     Args:
         prior: (K,), sums to 1.
-        count: how many keep_different mixtures.
+        count: how many different mixtures.
         where: the region.
         strengths: least and largest concentration; the shape of a draw is strength times prior.
         least: smallest weight that is not 0.
@@ -213,7 +213,7 @@ def _complete(
     missing = count - len(found)
     if len(fresh) < missing:
         raise ReweightvizError(
-            f"bounds and caps leave only {len(found) + len(fresh)} keep_different mixtures; "
+            f"bounds and caps leave only {len(found) + len(fresh)} different mixtures; "
             f"{count} runs were asked for."
         )
     return Drawn(np.concatenate([found, fresh[rng.permutation(len(fresh))[:missing]]]), missing)
