@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_budget
@@ -92,7 +93,9 @@ class _Findings:
         self.config = config
         self.record = document.record
         self.sources = sources
-        self.tokens = self.record.get("tokens") if tokens is None else tokens
+        self.tokens = tokens
+        if tokens is None:
+            self.tokens = self.record.get("tokens")
         self.domains = exporter.find_domains(config, self.record)
         key = config.unit or self.record.get("unit_key")
         # Unlike find_unit, an unknown unit is no error here: reading the schedule reports it.
@@ -123,7 +126,7 @@ class _Findings:
 
     def traps(self) -> Iterator[str]:
         """Generate what a person should know of this very config."""
-        yield from self._repeated()
+        yield from self._repeats()
         paths = [path for held in self.config.paths.values() for path in held]
         if self.exporter.by_path:
             paths += self.domains
@@ -135,7 +138,7 @@ class _Findings:
             )
         yield from self._misread_words({*self.domains, *self.domains.values(), *paths})
 
-    def _repeated(self) -> Iterator[str]:
+    def _repeats(self) -> Iterator[str]:
         limit = self.record.get("max_epochs") or MAX_EPOCHS
         often = [
             f"{domain[:60]!r} {passes:.3g}"
@@ -143,7 +146,9 @@ class _Findings:
             if passes > limit * (1 + 1e-6)
         ]
         if often:
-            budget = f" at {self.tokens:.4g} tokens" if self.tokens else ""
+            budget = ""
+            if self.tokens:
+                budget = f" at {self.tokens:.4g} tokens"
             yield (
                 f"More than {limit:g} passes over a domain{budget}: "
                 f"{', '.join(often[:MOST_NAMES])}."
@@ -164,14 +169,18 @@ class _Findings:
                 )
 
     def _column(self, kind: str, start: int) -> str:
-        return kind if len(self.config.stages) == 1 else f"{kind}@{start}"
+        if len(self.config.stages) == 1:
+            return kind
+        return f"{kind}@{start}"
 
     def _row(self, domain: str, names: list[str]) -> dict[str, Any]:
         """Return the row of a domain, which has no name in the file where it is not drawn."""
         row: dict[str, Any] = {"domain": domain, "name": _shorten(names)}
         for start, numbers in self.config.stages.items():
             values = [numbers[name] for name in names if name in numbers]
-            row[self._column("number", start)] = math.fsum(values) if values else math.nan
+            row[self._column("number", start)] = math.nan
+            if values:
+                row[self._column("number", start)] = math.fsum(values)
         epochs = self.epochs.get(domain, math.nan)
         if domain not in self.epochs and self.epochs and self._is_never_drawn(domain):
             epochs = 0.0
@@ -216,8 +225,7 @@ class _Findings:
             return {str(domain): float(passes) for domain, passes in recorded.items()}
         if self.schedule is not None and self.sources is not None and self.tokens is not None:
             try:
-                whole = self.schedule[0] if len(self.schedule) == 1 else self.schedule.mean()
-                return whole.epochs(self.sources.token_table, self.tokens)
+                return _mean(self.schedule).epochs(self.sources.token_table, self.tokens)
             except ReweightvizError as error:
                 self.notes.append(f"Epochs are not known: {error}")
                 return {}
@@ -231,11 +239,20 @@ class _Findings:
         return {}
 
 
+def _mean(schedule: Schedule) -> Mixture:
+    # A schedule of one stage has no steps to take a mean over.
+    if len(schedule) == 1:
+        return schedule[0]
+    return schedule.mean()
+
+
 def _shorten(names: list[str]) -> str | None:
     if not names:
         return None
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
+    shown = ", ".join(names[:3])
+    if len(names) <= 3:
+        return shown
+    return f"{shown} and {len(names) - 3} more"
 
 
 def _to_float(word: str) -> float | None:
@@ -257,7 +274,8 @@ def _remedy(word: str) -> str:
     value = _to_float(word)
     if value is None:
         return "put it in quotes"
-    digits = repr(value)
+    number = repr(value)
     # PyYAML takes a number with an exponent for one only where it has a point.
-    number = digits if "." in digits else digits.replace("e", ".0e")
+    if "." not in number:
+        number = number.replace("e", ".0e")
     return f"write {number} for the number, or put it in quotes"

@@ -64,14 +64,20 @@ class Document:
     @property
     def mapping(self) -> Mapping[str, Any]:
         """``data`` where it is a mapping, else an empty one."""
-        return self.data if isinstance(self.data, Mapping) else {}
+        data = self.data
+        if isinstance(data, Mapping):
+            return data
+        return {}
 
     def at(self, *keys: str) -> Mapping[str, Any]:
         """Return the mapping at a path of keys, an empty one where there is none."""
-        node: Any = self.mapping
+        node = self.mapping
         for key in keys:
-            node = node.get(key) if isinstance(node, Mapping) else None
-        return node if isinstance(node, Mapping) else {}
+            below = node.get(key)
+            if not isinstance(below, Mapping):
+                return {}
+            node = below
+        return node
 
     @cached_property
     def python(self) -> PythonFile:
@@ -104,7 +110,9 @@ class Document:
     @cached_property
     def record(self) -> dict[str, Any]:
         """The provenance beside the file, {} where there is none."""
-        return read_record(self.sidecar, self.path.name) if self.recorded else {}
+        if not self.recorded:
+            return {}
+        return read_record(self.sidecar, self.path.name)
 
     @property
     def sidecar(self) -> Path:

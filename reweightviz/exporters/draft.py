@@ -62,12 +62,16 @@ class Draft:
 
 
 def _compare(path: Path, text: str) -> Iterator[str]:
-    old = path.read_bytes().decode("utf-8", "replace") if path.exists() else ""
+    old = ""
+    if path.exists():
+        old = path.read_bytes().decode("utf-8", "replace")
+    old_name = str(path) if old else "/dev/null"
     old_lines = old.splitlines(keepends=True)
     new_lines = text.splitlines(keepends=True)
-    old_name = str(path) if old else "/dev/null"
     for line in difflib.unified_diff(old_lines, new_lines, old_name, str(path)):
-        yield line if line.endswith("\n") else line + "\n\\ No newline at end of file\n"
+        yield line
+        if not line.endswith("\n"):
+            yield "\n\\ No newline at end of file\n"
 
 
 def _find_free_name(path: Path) -> Path:

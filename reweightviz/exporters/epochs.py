@@ -46,7 +46,9 @@ def count_epochs(
 def _check_epochs(
     epochs: Mapping[str, float], sources: Sources, tokens: float, max_epochs: float | None
 ) -> None:
-    limit = MAX_EPOCHS if max_epochs is None else max_epochs
+    limit = MAX_EPOCHS
+    if max_epochs is not None:
+        limit = max_epochs
     often = [
         f"{domain[:60]!r} {passes:.3g}"
         for domain, passes in epochs.items()
@@ -60,7 +62,9 @@ def _check_epochs(
         return
     # No weights reach a budget beyond all data; then tokens= is what has to change.
     there = limit * float(sum(sources[domain].tokens for domain in epochs))
-    whole = f" (all its data {limit:g} times is {there:.4g} tokens)" if there < tokens else ""
+    whole = ""
+    if there < tokens:
+        whole = f" (all its data {limit:g} times is {there:.4g} tokens)"
     raise ReweightvizError(
         f"{sentence}{whole}: lower their weights or tokens=, or raise max_epochs."
     )

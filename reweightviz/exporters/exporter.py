@@ -168,7 +168,9 @@ class Exporter:
         text = yaml_edit.edit(old.text, change, old.path)
         # A comment of an earlier export at the top is renewed; a person's own stays.
         ours = re.match(rf"# {re.escape(title)}, written by .*\n(#.*\n)*", text)
-        return text if ours is None else plan.comment(title) + text[ours.end() :]
+        if ours is None:
+            return text
+        return plan.comment(title) + text[ours.end() :]
 
     def find_unit(self, key: str | None) -> Unit:
         """Return the unit of a key; the default without one."""

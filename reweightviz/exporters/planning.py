@@ -62,8 +62,13 @@ def make_plan(
             reason=f"trains on one mixture, not on a schedule of {len(mixture)} stages: "
             "export schedule.mean(), or each stage to a run of its own",
         )
-    stages = mixture if isinstance(mixture, Schedule) else {0: mixture}
-    steps = mixture.steps if isinstance(mixture, Schedule) else None
+    stages: Mapping[int, Mixture]
+    if isinstance(mixture, Schedule):
+        stages = mixture
+        steps = mixture.steps
+    else:
+        stages = {0: mixture}
+        steps = None
     whole = _mean(mixture, tokens)
     for domain in whole:
         check_utf8(domain)
@@ -111,7 +116,9 @@ def _mean(mixture: Mixture | Schedule, tokens: float | None) -> Mixture:
     """Return the mixture of the whole run, or of its start where no run is known."""
     if isinstance(mixture, Mixture):
         return mixture
-    return mixture.mean() if tokens is not None or mixture.steps else mixture[0]
+    if tokens is not None or mixture.steps:
+        return mixture.mean()
+    return mixture[0]
 
 
 def _names_in(old: Document | None) -> dict[str, str]:

@@ -94,8 +94,10 @@ def comment(found: Mapping[str, Any], *, title: str) -> str:
         lines.append(f"Epochs at {found['tokens']:.6g} tokens:")
         limit = found["max_epochs"]
         for name, passes in found["epochs"].items():
-            mark = f" (above {limit:g})" if passes > limit else ""
-            lines.append(f"  {name[:60]!r} {passes:.4g}{mark}")
+            line = f"  {name[:60]!r} {passes:.4g}"
+            if passes > limit:
+                line += f" (above {limit:g})"
+            lines.append(line)
     return "".join(f"# {line}\n" for line in lines)
 
 
@@ -113,7 +115,7 @@ def slug(name: str, taken: Collection[str] = ()) -> str:
     if short and short == name and short.lower() not in taken:
         return short
     mark = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=3).hexdigest()
-    return f"{short}-{mark}" if short else f"domain-{mark}"
+    return f"{short or 'domain'}-{mark}"
 
 
 def read_record(sidecar: Path, name: str) -> dict[str, Any]:
@@ -200,4 +202,6 @@ FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
 
 def _short(source: Mapping[str, Any]) -> str:
     text = json.dumps(source)
-    return text if len(text) <= 300 else text[:300] + " ... (whole in the provenance)"
+    if len(text) <= 300:
+        return text
+    return text[:300] + " ... (whole in the provenance)"

@@ -30,7 +30,9 @@ def recognise(path: PathLike) -> Exporter:
 
 def find_exporter(path: PathLike, framework: str | None = None) -> Exporter:
     """Return the exporter of a framework, or :func:`recognise` the file where none is named."""
-    return recognise(path) if framework is None else find(framework)
+    if framework is None:
+        return recognise(path)
+    return find(framework)
 
 
 def read_paths(path: PathLike, framework: str | None = None) -> dict[str, list[str]]:

@@ -106,7 +106,7 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON can hold it; null where a number is not known."""
         rows = [
-            {str(name): _known(value) for name, value in row.items()}
+            {str(name): _null_for_nan(value) for name, value in row.items()}
             for row in self.table.to_dict("records")
         ]
         return {
@@ -163,14 +163,18 @@ class Report:
         return rows + [[_cell(column, row[column]) for column in columns] for row in records]
 
 
-def _known(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else to_jsonable(value)
+def _null_for_nan(value: Any) -> Any:
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return to_jsonable(value)
 
 
 def _heading(column: str) -> str:
     kind, _, start = column.partition("@")
     heading = HEADINGS.get(kind, kind)
-    return f"{heading} from {start}" if start else heading
+    if start:
+        heading += f" from {start}"
+    return heading
 
 
 def _cell(column: str, value: Any) -> str:
@@ -180,7 +184,9 @@ def _cell(column: str, value: Any) -> str:
         return "–"
     if column.startswith("share"):
         return f"{100 * value:.2f} %"
-    return f"{value:.3g}" if column == "epochs" else f"{value:.5g}"
+    if column == "epochs":
+        return f"{value:.3g}"
+    return f"{value:.5g}"
 
 
 def _align(cells: Sequence[Sequence[str]], is_right: Sequence[bool]) -> Iterator[str]:

@@ -93,7 +93,9 @@ def read(path: PathLike, corpus: Corpus) -> Selection:
     if "id" not in table:
         raise MissingColumn(column="id", available=table, who=str(file))
     ids = table["id"].astype(str).tolist()
-    weight = table["weight"].to_numpy(np.float64) if "weight" in table else None
+    weight = None
+    if "weight" in table:
+        weight = table["weight"].to_numpy(np.float64)
     return Selection(corpus.rows(ids), np.array(ids, object), {"read_from": str(file)}, weight)
 
 

@@ -26,7 +26,7 @@ never rounds, in any order.
 
 @dataclass(frozen=True)
 class Unit:
-    """What a number counts.
+    """The meaning of a number in a file.
 
     Args:
         key: its name in ``unit=`` and in the provenance.
@@ -92,8 +92,12 @@ class Unit:
         if not self.size and abs(sum(weights.values()) - 1) < 1e-12:
             return dict(weights)
         ratio = np.array([weight / sizes[domain] for domain, weight in weights.items()])
-        scale = 1 / ratio.max() if tokens is None else tokens
-        values = ratio * scale if self.passes else ratio / ratio.sum()
+        if not self.passes:
+            values = ratio / ratio.sum()
+        elif tokens is None:
+            values = ratio * (1 / ratio.max())
+        else:
+            values = ratio * tokens
         return dict(zip(weights, values.tolist(), strict=True))
 
 

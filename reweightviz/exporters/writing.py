@@ -199,7 +199,9 @@ def _check_free(
 ) -> None:
     there = [file for file in files if file.exists()]
     if there and not overwrite and not merge:
-        hint = "merge=True changes its mixture only, " if exporter.merges else ""
+        hint = ""
+        if exporter.merges:
+            hint = "merge=True changes its mixture only, "
         raise UnwritableFile(
             path=there[-1], reason=f"it exists already; {hint}pass overwrite=True to replace it"
         )

@@ -46,8 +46,9 @@ class PythonFile:
                 warnings.simplefilter("ignore")
                 self.tree = ast.parse(text.removeprefix("\ufeff"))
         except SyntaxError as error:
-            place = f" (line {error.lineno})" if error.lineno else ""
-            self.fault = error.msg.partition(";")[0] + place
+            self.fault = error.msg.partition(";")[0]
+            if error.lineno:
+                self.fault += f" (line {error.lineno})"
         except (MemoryError, RecursionError):
             self.fault = "it is nested too deeply"
         except ValueError as error:
@@ -153,7 +154,9 @@ class PythonFile:
         """Explain why names and lists could not be read, in brackets; "" where nothing is known."""
         reasons = [reason for node in wanted for reason in self._reasons(node)]
         reasons += more
-        return f" ({'; '.join(dict.fromkeys(reasons))})" if reasons else ""
+        if not reasons:
+            return ""
+        return f" ({'; '.join(dict.fromkeys(reasons))})"
 
     def _reasons(self, wanted: ast.expr | str) -> Iterator[str]:
         node = self.resolve(wanted)
@@ -176,9 +179,8 @@ def sort_nodes(nodes: Iterable[Node]) -> list[Node]:
 
 def callee(node: ast.AST) -> str:
     """Return the last name of what a call calls; "" for anything else."""
-    function = node.func if isinstance(node, ast.Call) else None
-    match function:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
+    match node:
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
             return name
     return ""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -163,7 +163,9 @@ class Names:
 
 
 def _only_value(bindings: list[Binding]) -> ast.expr | None:
-    return bindings[0].value if len(bindings) == 1 else None
+    if len(bindings) != 1:
+        return None
+    return bindings[0].value
 
 
 def _bound_names(node: ast.AST) -> Iterator[tuple[str, int]]:
@@ -196,9 +198,13 @@ def _changed_names(node: ast.AST) -> Iterator[ast.Name]:
     held: ast.AST | None = None
     if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
         held = node.value
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        held = node.func.value if node.func.attr in CHANGING else None
+    elif isinstance(node, ast.Call) and _changes(node.func):
+        held = node.func.value
     while isinstance(held, ast.Subscript):
         held = held.value
     if isinstance(held, ast.Name):
         yield held
+
+
+def _changes(function: ast.expr) -> TypeGuard[ast.Attribute]:
+    return isinstance(function, ast.Attribute) and function.attr in CHANGING

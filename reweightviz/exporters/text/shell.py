@@ -54,7 +54,9 @@ def read_option(text: str, option: str) -> list[str] | None:
         # The option stands inside a value, such as ARGS="--data-path ...".
         value = assignments.pop()[4][:-1]
         inside = pattern.search(value)
-        rest = value[inside.end() :].replace('\\"', '"') if inside else ""
+        rest = ""
+        if inside:
+            rest = value[inside.end() :].replace('\\"', '"')
     rest = _fill(rest, _read_values(assignments, plain[: found.start()]))
     return list(_split(NEXT_OPTION.split(rest)[0]))
 
@@ -86,11 +88,14 @@ def _read_values(assignments: Sequence[re.Match[str]], text: str) -> dict[str, s
     read = Counter(one[2] for one in assignments)
     uncertain = set(seen - read)
     for margin, name, adds, value, end in (one.groups() for one in assignments[:MOST_ASSIGNMENTS]):
-        is_array = value.startswith("(")
-        filled = _fill(value[1:-1] if is_array else "".join(_unquote(value)), values)
+        if value.startswith("("):
+            filled = _fill(value[1:-1], values)
+            joint = " "
+        else:
+            filled = _fill("".join(_unquote(value)), values)
+            joint = ""
         if adds:
-            space = " " if is_array else ""
-            filled = f"{values.get(name, '')}{space}{filled}"
+            filled = f"{values.get(name, '')}{joint}{filled}"
         # An indented assignment may stand in a branch that is not taken.
         is_plain = not margin and end is not None
         is_short = len(filled) <= LONGEST_VALUE and len(assignments) <= MOST_ASSIGNMENTS
@@ -107,8 +112,10 @@ def _unquote(value: str) -> Iterator[str]:
     for part in re.findall(WORD, value):
         if part[0] == '"':
             yield re.sub(r'\\(["\\$`])', r"\1", part[1:-1])
+        elif part[0] == "'":
+            yield part[1:-1]
         else:
-            yield part[1:-1] if part[0] == "'" else part.removeprefix("\\")
+            yield part.removeprefix("\\")
 
 
 def _fill(text: str, values: Mapping[str, str]) -> str:

@@ -61,7 +61,9 @@ def _twin_mapping(node: CommentedMap) -> CommentedMap:
 
 
 def _share_or_twin(node: Any) -> Any:
-    return node if _has_anchor(node) else _twin(node)
+    if _has_anchor(node):
+        return node
+    return _twin(node)
 
 
 def _count_places(node: Any, wanted: Any, below: Any) -> int:

@@ -51,8 +51,10 @@ def edit(old: str, change: Callable[[Any], None], path: object) -> str:
         new = after
     if not text.endswith("\n"):
         new = new.removesuffix("\n")
-    mostly_windows = old.count("\r\n") * 2 > old.count("\n")
-    return new.replace("\n", "\r\n") if mostly_windows else new
+    # Most lines decide how all of them end.
+    if old.count("\r\n") * 2 > old.count("\n"):
+        new = new.replace("\n", "\r\n")
+    return new
 
 
 def put(root: CommentedMap, keys: Sequence[str], value: Any) -> None:
@@ -192,7 +194,9 @@ def _is_reference(value: Any) -> bool:
 
 
 def _refuse_reference(key: object, found: object) -> ReweightvizError:
-    shown = f"{found.tag.value} {found.value}" if isinstance(found, TaggedScalar) else str(found)
+    shown = str(found)
+    if isinstance(found, TaggedScalar):
+        shown = f"{found.tag.value} {found.value}"
     return ReweightvizError(
         f"{str(key)[:60]!r} of this config is {shown[:60]!r}, where the mixture must be "
         "written out: merge into the file that it comes from, or write it out here."

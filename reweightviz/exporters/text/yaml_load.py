@@ -77,7 +77,8 @@ def load(text: str, path: object) -> Any:
             warnings.simplefilter("ignore")  # an anchor that is set again is good YAML
             return yaml.load(text)
     except (RecursionError, *NO_YAML) as error:
-        fault = fault if kind == "JSON" else error
+        if kind == "YAML":
+            fault = error
     raise WrongContent(path=path, reason=f"is no {kind} file: {_explain(fault)}") from fault
 
 
@@ -152,4 +153,6 @@ def _explain(error: Exception) -> str:
         sentence = ", ".join(filter(None, (getattr(error, "context", None), problem)))
     sentence = " ".join(sentence.split())[:200]
     mark = getattr(error, "problem_mark", None)
-    return f"{sentence} (line {mark.line + 1}, column {mark.column + 1})" if mark else sentence
+    if mark:
+        sentence += f" (line {mark.line + 1}, column {mark.column + 1})"
+    return sentence

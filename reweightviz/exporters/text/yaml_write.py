@@ -71,7 +71,9 @@ def quote(value: Any) -> Any:
         return CommentedMap((quote_key(key), quote(item)) for key, item in value.items())
     if isinstance(value, list | tuple):
         return CommentedSeq(quote(item) for item in value)
-    return DoubleQuotedScalarString(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return DoubleQuotedScalarString(value)
+    return value
 
 
 def quote_key(key: Any) -> Any:
