@@ -17,13 +17,13 @@ from tqdm.auto import tqdm
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import (
     DuplicateName,
-    InvalidValue,
     ReweightvizError,
     UnreadableFile,
     WrongContent,
     listed,
     warn,
 )
+from reweightviz.readers._on_error import is_skipping
 from reweightviz.readers.documents import jsonl, parquet, tables
 from reweightviz.readers.documents._columns import ROW, TEXTS
 from reweightviz.readers.documents._faults import Faults
@@ -72,8 +72,7 @@ def read_corpus(
         >>> read_corpus(table, text="body", domain="kind").domains
         ('web', 'code')
     """
-    if on_error not in ("raise", "skip"):
-        raise InvalidValue(name="on_error", value=on_error, expected="'raise' or 'skip'")
+    faults = Faults(skip=is_skipping(on_error))
     if tokenizer is not None and tokens is None:
         raise ReweightvizError(
             f"tokenizer={tokenizer!r} says what counted a column; name it with tokens=."
@@ -81,7 +80,6 @@ def read_corpus(
     roles = {"text": text, "domain": domain, "id": id, "tokens": tokens}
     columns = {role: name for role, name in roles.items() if name is not None}
     columns |= {name: name for name in keep}
-    faults = Faults(skip=on_error == "skip")
     files = _files(source)
     parts = _read_files(files, columns, faults)
     if not files:

@@ -1,4 +1,4 @@
-"""What there is of each domain: YAML, JSON, CSV or Parquet -> Sources."""
+"""A table of domains, in YAML, JSON, CSV or Parquet -> Sources."""
 
 from __future__ import annotations
 
@@ -26,10 +26,13 @@ from reweightviz.core.lineage import Lineage
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_count
 
+PARQUET = (".parquet", ".pq")
+TABLES = (".csv", ".tsv", *PARQUET)
 COLUMNS = ("domain", "tokens", "documents", "path", "paths")
+COUNTS = ("tokens", "documents")
 HEAD = {"format", "tokenizer", "domains", "lineage"}
 EMPTY = ("", "~", "null", "Null", "NULL")
-"""How YAML writes that there is no value."""
+"""The ways of YAML to write that there is no value."""
 
 
 def read_sources(path: str | os.PathLike[str]) -> Sources:
@@ -46,11 +49,11 @@ def read_sources(path: str | os.PathLike[str]) -> Sources:
         ReweightvizError: one sentence that names the file.
     """
     file = Path(path)
-    kind = file.suffix.lower()
+    suffix = file.suffix.lower()
     try:
-        if kind in (".csv", ".tsv", ".parquet", ".pq"):
-            return Sources(_rows(_frame(file, kind)))
-        return _unwrapped(_content(file.read_text("utf-8-sig"), kind))
+        if suffix in TABLES:
+            return Sources(_merge_rows(_read_frame(file, suffix)))
+        return _from_mapping(_parse(file.read_text("utf-8-sig"), suffix))
     except OSError as error:
         raise UnreadableFile(path=file, reason=error.strerror or error) from error
     except UnicodeDecodeError as error:
@@ -59,12 +62,18 @@ def read_sources(path: str | os.PathLike[str]) -> Sources:
         raise UnreadableFile(path=file, reason=error) from error
 
 
-def _content(text: str, kind: str) -> Any:
-    """JSON; or YAML in which every scalar stays text, so that a domain may be called no, on or 1.5."""
+# ---- YAML and JSON
+
+
+def _parse(text: str, suffix: str) -> Any:
+    """Return the content of JSON or YAML.
+
+    In YAML every scalar stays text, so that a domain may be called no, on or 1.5.
+    """
     try:
-        return json.loads(text, object_pairs_hook=_once)
+        return json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        if isinstance(error, ReweightvizError) or kind == ".json":
+        if isinstance(error, ReweightvizError) or suffix == ".json":
             raise ReweightvizError(f"the file is no JSON: {error}.") from error
     try:
         return YAML(typ="base", pure=True).load(text)
@@ -74,7 +83,7 @@ def _content(text: str, kind: str) -> Any:
         ) from error
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
@@ -82,44 +91,44 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _unwrapped(content: Any) -> Sources:
+def _from_mapping(content: Any) -> Sources:
     if not isinstance(content, Mapping):
         raise ReweightvizError(
             "the file must map each domain to its tokens, as in 'web: 1.2T', or to a "
             "mapping with 'tokens' and perhaps "
-            f"'documents' and 'paths'; it holds {_named(content)}."
+            f"'documents' and 'paths'; it holds {_describe(content)}."
         )
     if isinstance(content.get("domains"), Mapping) and set(content) <= HEAD:
         return Sources(
-            _present(content["domains"]),
+            _drop_empty(content["domains"]),
             tokenizer=content.get("tokenizer") or None,
             lineage=Lineage.from_jsonable(content.get("lineage")),
         )
-    if "tokenizer" in content and not _counts(content["tokenizer"]):
+    if "tokenizer" in content and not _may_be_entry(content["tokenizer"]):
         raise ReweightvizError(
             "beside 'tokenizer' the domains stand below 'domains': {tokenizer: name, "
             "domains: {web: 1.2T}}."
         )
-    return Sources(_present(content))
+    return Sources(_drop_empty(content))
 
 
-def _present(table: Mapping[str, Any]) -> dict[str, Any]:
-    """The table without fields that are written as empty."""
-    return {
-        domain: {name: value for name, value in entry.items() if not _is_empty(value)}
-        if isinstance(entry, Mapping)
-        else None
-        if _is_empty(entry)
-        else entry
-        for domain, entry in table.items()
-    }
+def _drop_empty(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the table without fields that are written as empty."""
+    found: dict[str, Any] = {}
+    for domain, entry in table.items():
+        if isinstance(entry, Mapping):
+            found[domain] = {name: value for name, value in entry.items() if not _is_empty(value)}
+        else:
+            found[domain] = None if _is_empty(entry) else entry
+    return found
 
 
 def _is_empty(value: Any) -> bool:
     return value is None or (isinstance(value, str) and value in EMPTY)
 
 
-def _counts(value: Any) -> bool:
+def _may_be_entry(value: Any) -> bool:
+    """Return whether a value may be that of a domain: a count, or a mapping."""
     try:
         parse_count(value)
     except ReweightvizError:
@@ -127,19 +136,24 @@ def _counts(value: Any) -> bool:
     return True
 
 
-def _named(content: Any) -> str:
-    return {list: "a list", type(None): "nothing"}.get(type(content)) or repr(content)[:60]
+def _describe(content: Any) -> str:
+    if content is None:
+        return "nothing"
+    return "a list" if isinstance(content, list) else repr(content)[:60]
 
 
-def _frame(file: Path, kind: str) -> pd.DataFrame:
+# ---- tables
+
+
+def _read_frame(file: Path, suffix: str) -> pd.DataFrame:
     try:
-        if kind in (".parquet", ".pq"):
+        if suffix in PARQUET:
             return pd.read_parquet(io.BytesIO(file.read_bytes()))
         return pd.read_csv(
             file,
-            sep="\t" if kind == ".tsv" else ",",
+            sep="\t" if suffix == ".tsv" else ",",
             dtype=str,
-            keep_default_na=False,
+            keep_default_na=False,  # a domain may be called NA
             encoding="utf-8-sig",
             skipinitialspace=True,
         )
@@ -147,54 +161,67 @@ def _frame(file: Path, kind: str) -> pd.DataFrame:
         raise ReweightvizError(f"the file is no table: {' '.join(str(error).split())}.") from error
 
 
-def _rows(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def _merge_rows(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return domain to its counts and paths; rows of one domain are added up."""
     for column in frame.columns:
         if column not in COLUMNS:
             raise UnknownName(kind="column of a table of sources", name=column, known=COLUMNS)
-    absent = [column for column in ("domain", "tokens") if column not in frame.columns]
-    if absent:
-        raise MissingColumn(column=absent[0], available=frame.columns, who="a table of sources")
+    for column in ("domain", "tokens"):
+        if column not in frame.columns:
+            raise MissingColumn(column=column, available=frame.columns, who="a table of sources")
     table: dict[str, dict[str, Any]] = {}
     for number, row in enumerate(frame.to_dict("records"), 1):
-        _add(table, row, number)
+        name = f"row {number} ({str(row['domain'])[:60]!r})"
+        entry = _entry(name, row)
+        domain = str(row["domain"])
+        if domain in table:
+            _check_parts(name, table[domain], entry)
+            entry = _add(table[domain], entry)
+        table[domain] = entry
     return table
 
 
-def _add(table: dict[str, dict[str, Any]], row: Mapping[str, Any], number: int) -> None:
-    name = f"row {number} ({str(row['domain'])[:60]!r})"
-    found = {what: row.get(what) for what in ("tokens", "documents") if not _blank(row.get(what))}
-    if _blank(row["domain"]) or "tokens" not in found:
-        raise ReweightvizError(f"{name} has no {'domain' if _blank(row['domain']) else 'tokens'}.")
+def _entry(name: str, row: Mapping[Any, Any]) -> dict[str, Any]:
+    for column in ("domain", "tokens"):
+        if _is_blank(row[column]):
+            raise ReweightvizError(f"{name} has no {column}.")
+    counts = {column: row[column] for column in COUNTS if not _is_blank(row.get(column))}
     paths = [*_split(row.get("path"), None), *_split(row.get("paths"), ";")]
-    domain = str(row["domain"])
-    if domain not in table:
-        table[domain] = found | {"paths": paths}
-        return
-    known = table[domain]
-    if not paths or set(paths) & set(known["paths"]):
+    return counts | {"paths": paths}
+
+
+def _check_parts(name: str, known: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
+    """Refuse a further row of a domain that is not one more part of it."""
+    if not entry["paths"] or not set(entry["paths"]).isdisjoint(known["paths"]):
         raise ReweightvizError(
             f"{name} names a domain again without a path of its own: a domain stands "
             "once, or once a path."
         )
-    if ("documents" in found) != ("documents" in known):
-        raise ReweightvizError(f"{name} must say its documents, or no row of that domain.")
-    known |= {
-        what: parse_count(known[what]) + parse_count(value) for what, value in found.items()
-    } | {"paths": known["paths"] + paths}
+    if ("documents" in entry) != ("documents" in known):
+        raise ReweightvizError(f"{name} must give its documents, or no row of that domain.")
 
 
-def _blank(value: Any) -> bool:
+def _add(known: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    counts = {
+        column: parse_count(known[column]) + parse_count(entry[column])
+        for column in COUNTS
+        if column in entry
+    }
+    return counts | {"paths": known["paths"] + entry["paths"]}
+
+
+def _is_blank(value: Any) -> bool:
     return bool(pd.api.types.is_scalar(value) and (pd.isna(value) or value == ""))
 
 
 def _split(value: Any, mark: str | None) -> Sequence[str]:
-    if _blank(value):
+    """Return the paths of a cell: one, several with a mark between them, or a list."""
+    if _is_blank(value):
         return []
-    parts = (
-        value.split(mark)
-        if isinstance(value, str) and mark
-        else [value]
-        if isinstance(value, str)
-        else value
-    )
+    if not isinstance(value, str):
+        parts = value
+    elif mark:
+        parts = value.split(mark)
+    else:
+        parts = [value]
     return [str(part).strip() for part in parts if str(part).strip()]

@@ -189,7 +189,7 @@ def test_a_bare_key_stays_the_text_that_it_is(tmp_path, name):
         (
             "s.csv",
             "domain,tokens,documents,path\nweb,1,1,a\nweb,1,,b\n",
-            "must say its documents, or no row",
+            "must give its documents, or no row",
         ),
         ("s.csv", "domain,tokens\nweb,many\n", "the tokens of 'web' must be a number"),
         ("s.csv", "", "is no table"),

@@ -106,7 +106,7 @@ def test_runs_that_did_not_finish_are_left_out_and_counted():
         (
             {"eval/web/loss": ["x"] * 5, "eval/code/loss": ["x"] * 5},
             {},
-            "no column of the table speaks of a held-out loss",
+            "no column of the table names a held-out loss",
         ),
         ({"eval/web/loss": [1, 2, np.nan, 4, 5]}, {}, "has no number in 'eval/web/loss'"),
     ],

@@ -1,7 +1,7 @@
 """A folder of run logs, one JSON-lines file a run -> Swarm.
 
-Each log is what :class:`reweightviz.core.runlog.RunLog` writes: the weights that were drawn by,
-and the losses on the way.
+Each log is one that :class:`reweightviz.core.runlog.RunLog` writes: the weights that were drawn
+by, and the losses on the way.
 """
 
 from __future__ import annotations
@@ -9,20 +9,31 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from reweightviz.core.errors import InvalidValue, ReweightvizError, WrongContent, listed, warn
+from reweightviz.core.errors import ReweightvizError, WrongContent, listed, warn
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.types import Array
 from reweightviz.core.validation import whole_number
+from reweightviz.readers._on_error import is_skipping
 
-Row: TypeAlias = tuple[Path, RunLog, Array, Array]
-MOVED = 0.01
+MOST_CHANGE = 0.01
 """Share of tokens by which weights may change within a run that counts as one mixture."""
+FACTS = {"size": "parameters", "run_tokens": "tokens", "seed": "seed"}
+"""Columns of the swarm's runs to their names in the meta of a log."""
+
+
+class ProxyRun(NamedTuple):
+    """One log with its mean weights (K,) and the losses (K,) that it reached."""
+
+    path: Path
+    log: RunLog
+    mixture: Array
+    losses: Array
 
 
 def read(
@@ -37,7 +48,7 @@ def read(
     """Read every log of a folder as one proxy run.
 
     Args:
-        folder: where the logs lie, in subfolders too.
+        folder: of the logs, which may lie in subfolders too.
         signal: what a run reached: the last measured value of each domain.
         pattern: of the files.
         last: mean of that many last measurements.
@@ -52,69 +63,61 @@ def read(
     Raises:
         ReweightvizError: one sentence naming the file.
     """
-    if on_error not in ("raise", "skip"):
-        raise InvalidValue(name="on_error", value=on_error, expected="'raise' or 'skip'")
+    skip = is_skipping(on_error)
     last = whole_number("last", last, 1)
-    rows, left = _usable(Path(folder), pattern, signal, last, skip=on_error == "skip")
-    domains = rows[0][1].domains
-    strange = [str(path) for path, log, _, _ in rows if set(log.domains) != set(domains)]
+    runs, reasons = _read_runs(Path(folder), pattern, signal, last, skip=skip)
+    domains = runs[0].log.domains
+    strange = [str(run.path) for run in runs if set(run.log.domains) != set(domains)]
     if strange:
         raise ReweightvizError(
-            f"the logs must have the same domains; {listed(strange, 3)} differ from {rows[0][0]}."
+            f"the logs must have the same domains; {listed(strange, 3)} differ from {runs[0].path}."
         )
-    if left:
-        warn(f"{len(left)} of {len(rows) + len(left)} logs skipped: {left[0]}")
-    moved = [
-        log.name
-        for _, log, mixture, _ in rows
-        if (np.abs(log.weights - mixture).sum(1) / 2).max() > MOVED
-    ]
-    if moved:
+    if reasons:
+        warn(f"{len(reasons)} of {len(runs) + len(reasons)} logs skipped: {reasons[0]}")
+    changed = [run.log.name for run in runs if _change(run) > MOST_CHANGE]
+    if changed:
         warn(
-            f"the weights of {listed(moved, 3)} changed within the run; the mean over its "
+            f"the weights of {listed(changed, 3)} changed within the run; the mean over its "
             "steps is taken as its mixture."
         )
-    order = [[log.domains.index(domain) for domain in domains] for _, log, _, _ in rows]
-    mixtures = np.array(
-        [mixture[places] for (_, _, mixture, _), places in zip(rows, order, strict=True)]
-    )
-    losses = np.array(
-        [reached[places] for (_, _, _, reached), places in zip(rows, order, strict=True)]
-    )
+    orders = [[run.log.domains.index(domain) for domain in domains] for run in runs]
     return Swarm(
         domains,
-        mixtures,
+        np.array([run.mixture[order] for run, order in zip(runs, orders, strict=True)]),
         domains,
-        losses,
-        pd.DataFrame([_facts(path, log) for path, log, _, _ in rows]),
+        np.array([run.losses[order] for run, order in zip(runs, orders, strict=True)]),
+        pd.DataFrame([_facts(run) for run in runs]),
         tokens,
-        meta={"signal": signal, "skipped_runs": len(left)},
+        meta={"signal": signal, "skipped_runs": len(reasons)},
     )
 
 
-def _usable(
+def _read_runs(
     folder: Path, pattern: str, signal: str, last: int, *, skip: bool
-) -> tuple[list[Row], list[str]]:
-    """The logs with their mixtures and what they reached, and why the others are left out."""
+) -> tuple[list[ProxyRun], list[str]]:
+    """Return the runs, and the reasons for which others are left out."""
     paths = sorted(folder.rglob(pattern))
     if not paths:
         raise ReweightvizError(f"there is no file like {pattern!r} in {folder}.")
-    rows, left = [], []
+    runs = []
+    reasons = []
     for path in paths:
         try:
             log = RunLog.load(path)
-            rows.append((path, log, _mixture(log), _reached(path, log, signal, last)))
+            runs.append(
+                ProxyRun(path, log, _mean_weights(log), _last_values(path, log, signal, last))
+            )
         except ReweightvizError as reason:
             if not skip:
                 raise
-            left.append(str(reason))
-    if not rows:
-        raise ReweightvizError(f"none of {len(paths)} logs in {folder} can be used: {left[0]}")
-    return rows, left
+            reasons.append(str(reason))
+    if not runs:
+        raise ReweightvizError(f"none of {len(paths)} logs in {folder} can be used: {reasons[0]}")
+    return runs, reasons
 
 
-def _mixture(log: RunLog) -> Array:
-    """The mean of the weights; a weight holds from the step before to its own."""
+def _mean_weights(log: RunLog) -> Array:
+    """Return the mean of the weights; a weight holds from the step before to its own."""
     if not len(log):
         raise ReweightvizError(f"the log {log.name!r} has no step.")
     share = np.diff(log.steps, prepend=0).astype(np.float64)
@@ -122,7 +125,8 @@ def _mixture(log: RunLog) -> Array:
     return np.asarray(mean / mean.sum(), np.float64)
 
 
-def _reached(path: Path, log: RunLog, signal: str, last: int) -> Array:
+def _last_values(path: Path, log: RunLog, signal: str, last: int) -> Array:
+    """Return the mean of the last measured values (K,)."""
     values = log.signals.get(signal)
     if values is None:
         raise WrongContent(
@@ -135,11 +139,18 @@ def _reached(path: Path, log: RunLog, signal: str, last: int) -> Array:
     return np.array([column.mean() for column in columns])
 
 
-def _facts(path: Path, log: RunLog) -> dict[str, object]:
-    known = {
-        "size": log.meta.get("parameters"),
-        "run_tokens": log.meta.get("tokens"),
-        "seed": log.meta.get("seed"),
+def _change(run: ProxyRun) -> float:
+    """Return the largest share of tokens by which a step differs from the mixture."""
+    return float((np.abs(run.log.weights - run.mixture).sum(1) / 2).max())
+
+
+def _facts(run: ProxyRun) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "run": run.log.name,
+        "file": str(run.path),
+        "steps": int(run.log.steps[-1]),
     }
-    told = {name: value for name, value in known.items() if value is not None}
-    return {"run": log.name, "file": str(path), "steps": int(log.steps[-1])} | told
+    for column, name in FACTS.items():
+        if run.log.meta.get(name) is not None:
+            facts[column] = run.log.meta[name]
+    return facts

@@ -1,24 +1,26 @@
 """One exported table of a tracker (Weights & Biases, Aim, MLflow) with a row a run -> Swarm.
 
-Such a table holds everything beside each other: names, settings, final metrics. Which columns are
-weights is told by what they hold: a common prefix, and rows that sum to 1; or one column with a
-mapping of domain to weight in every cell.
+Such a table holds everything beside each other: names, settings, final metrics. Weights are found
+by what their columns hold: a common prefix, and rows that sum to 1; or one column with a mapping
+of domain to weight in every cell.
 """
 
 from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from reweightviz.core.errors import MissingColumn, ReweightvizError, UnreadableFile, listed, warn
+from reweightviz.core.errors import MissingColumn, ReweightvizError, listed, warn
 from reweightviz.core.swarm import SUM_SLACK, Swarm
-from reweightviz.readers.swarms import two_tables as swarms
+from reweightviz.readers.swarms import two_tables
+from reweightviz.readers.swarms._names import SEPARATORS
+from reweightviz.readers.swarms._table import read_table
 
 NAMES = (
     "Name",
@@ -59,11 +61,11 @@ def read(
         weights: prefix of the weights' columns, or a pattern such as ``config.mix.*``, or their
             names; or the one column that holds a mapping. Found by what they hold when not given.
             An empty cell is a weight of 0.
-        metrics: the same for the targets; columns that speak of a held-out loss when not given.
+        metrics: the same for the targets; columns that name a held-out loss when not given.
         name: column that names a run.
         size: column of model parameters.
         run_tokens: column of training tokens.
-        finished: leave out runs whose state says that they did not finish.
+        finished: leave out runs that did not finish, by the column of their state.
         strip: leave out what the names of all domains, or of all targets, begin or end with.
         tokens: domain to tokens available to the runs.
         higher_is_better: targets (names after stripping) that are no losses.
@@ -73,79 +75,73 @@ def read(
         ReweightvizError: one sentence naming the column or run.
 
     Example:
-        >>> table = pd.DataFrame({"Name": ["a", "b"], "mix/web": [0.7, 0.4], "mix/code": [0.3, 0.6], "eval/web/loss": [3.1, 3.3]})
+        >>> mix = {"mix/web": [0.7, 0.4], "mix/code": [0.3, 0.6]}
+        >>> table = pd.DataFrame({"Name": ["a", "b"], **mix, "eval/web/loss": [3.1, 3.3]})
         >>> swarm = read(table, metrics="eval/*")
         >>> swarm.domains, swarm.losses.tolist()
         (('web', 'code'), [[3.1], [3.3]])
     """
-    table = _finished(_table(source)) if finished else _table(source)
+    table = read_table("runs", source).reset_index(drop=True)
+    if finished:
+        table = _drop_unfinished(table)
     ratios = _weights(table, weights)
     losses = table[_metrics(table, metrics, ratios.columns)]
-    named = _named(table, name)
-    keyed = {"run": named}
-    swarm = swarms.read(
-        ratios.assign(**keyed),
-        losses.assign(**keyed),
+    names = _names_of_runs(table, name)
+    swarm = two_tables.read(
+        ratios.assign(run=names),
+        losses.assign(run=names),
         keys=("run",),
         strip=strip,
         tokens=tokens,
         higher_is_better=higher_is_better,
         on_error=on_error,
     )
-    rows = named[named.isin(swarm.runs["run"])].index
+    rows = names[names.isin(swarm.runs["run"])].index
     for target, column in (("size", size), ("run_tokens", run_tokens)):
-        if column is not None:
-            if column not in table:
-                raise MissingColumn(column=column, available=table.columns, who="the table of runs")
-            swarm.runs[target] = pd.to_numeric(table[column].loc[rows], errors="coerce").to_numpy(
-                np.float64
-            )
+        if column is None:
+            continue
+        if column not in table:
+            raise MissingColumn(column=column, available=table.columns, who="the table of runs")
+        numbers = pd.to_numeric(table[column].loc[rows], errors="coerce")
+        swarm.runs[target] = numbers.to_numpy(np.float64)
     return swarm
 
 
-def _table(source: Any) -> pd.DataFrame:
-    if isinstance(source, pd.DataFrame):
-        return source.rename(columns=str).reset_index(drop=True)
-    try:
-        return pd.read_csv(source, encoding="utf-8-sig").rename(columns=str)
-    except FileNotFoundError:
-        raise UnreadableFile(
-            path=source, wanted="a table of runs", reason="there is no such file"
-        ) from None
-    except (OSError, ValueError, pd.errors.ParserError) as error:
-        raise UnreadableFile(path=source, wanted="a CSV table of runs", reason=error) from error
+# ---- runs
 
 
-def _finished(table: pd.DataFrame) -> pd.DataFrame:
+def _drop_unfinished(table: pd.DataFrame) -> pd.DataFrame:
     state = next((column for column in STATES if column in table), None)
     if state is None:
         return table
-    done = table[state].astype(str).isin(FINISHED)
-    if not done.any():
+    is_done = table[state].astype(str).isin(FINISHED)
+    if not is_done.any():
         raise ReweightvizError(
             f"no run of the table has finished; {state!r} is {listed(table[state].unique())}: "
             "finished=False takes them all."
         )
-    if not done.all():
-        warn(f"{(~done).sum()} of {len(table)} runs left out, they did not finish.")
-    return table[done].reset_index(drop=True)
+    if not is_done.all():
+        warn(f"{(~is_done).sum()} of {len(table)} runs left out, they did not finish.")
+    return table[is_done].reset_index(drop=True)
 
 
-def _named(table: pd.DataFrame, name: str | None) -> pd.Series:
-    if name is not None and name not in table:
-        raise MissingColumn(column=name, available=table.columns, who="the table of runs")
-    chosen = name or next(
-        (column for column in NAMES if column in table and table[column].is_unique), None
-    )
-    return (
-        table[chosen].astype(str)
-        if chosen
-        else pd.Series([f"run {row}" for row in range(len(table))])
-    )
+def _names_of_runs(table: pd.DataFrame, name: str | None) -> pd.Series:
+    """Return a name a run; their numbers where no column names them."""
+    if name is not None:
+        if name not in table:
+            raise MissingColumn(column=name, available=table.columns, who="the table of runs")
+        return table[name].astype(str)
+    for column in NAMES:
+        if column in table and table[column].is_unique:
+            return table[column].astype(str)
+    return pd.Series([f"run {row}" for row in range(len(table))])
 
 
-def _chosen(table: pd.DataFrame, what: str, asked: str | Sequence[str]) -> list[str]:
-    """Columns by prefix, pattern or name."""
+# ---- weights and metrics
+
+
+def _choose(table: pd.DataFrame, what: str, asked: str | Sequence[str]) -> list[str]:
+    """Return columns by prefix, pattern or name."""
     if not isinstance(asked, str):
         absent = [column for column in asked if column not in table]
         if absent:
@@ -163,26 +159,29 @@ def _chosen(table: pd.DataFrame, what: str, asked: str | Sequence[str]) -> list[
 
 
 def _weights(table: pd.DataFrame, asked: str | Sequence[str] | None) -> pd.DataFrame:
-    if asked is not None:
-        columns = _chosen(table, "weights", asked)
-        if len(columns) == 1:
-            whole = _mappings(table[columns[0]])
-            if whole is not None:
-                return whole
-        return table[columns].apply(pd.to_numeric, errors="coerce").fillna(0.0)
-    words = [column for column in table if not pd.api.types.is_numeric_dtype(table[column])]
-    whole = next(
-        (found for column in words if (found := _mappings(table[column])) is not None), None
-    )
-    if whole is not None:
-        return whole
-    groups = _groups_of_one(table)
+    """Return the weights of all runs, a column a domain."""
+    if asked is None:
+        return _find_weights(table)
+    columns = _choose(table, "weights", asked)
+    mapped = _parse_mappings(table[columns[0]]) if len(columns) == 1 else None
+    if mapped is not None:
+        return mapped
+    return table[columns].apply(pd.to_numeric, errors="coerce").fillna(0.0)
+
+
+def _find_weights(table: pd.DataFrame) -> pd.DataFrame:
+    for column in table:
+        if not pd.api.types.is_numeric_dtype(table[column]):
+            mapped = _parse_mappings(table[column])
+            if mapped is not None:
+                return mapped
+    groups = dict(_groups_of_one(table))
     if not groups:
         raise ReweightvizError(
             "no columns of the table hold weights (a common prefix, rows that sum to 1); "
-            "weights= names them. There is "
-            f"{listed(table.columns, 20)}."
+            f"weights= names them. There is {listed(table.columns, 20)}."
         )
+    # A longer prefix often begins the same columns: such groups count as one.
     largest = max(map(len, groups.values()))
     best = {tuple(columns): prefix for prefix, columns in groups.items() if len(columns) == largest}
     if len(best) > 1:
@@ -193,68 +192,75 @@ def _weights(table: pd.DataFrame, asked: str | Sequence[str] | None) -> pd.DataF
     return table[list(next(iter(best)))].fillna(0.0)
 
 
-def _groups_of_one(table: pd.DataFrame) -> dict[str, list[str]]:
-    """Prefix, up to a separator, to its numeric columns, where every row sums to 1."""
+def _groups_of_one(table: pd.DataFrame) -> Iterator[tuple[str, list[str]]]:
+    """Yield a prefix, up to a separator, and its columns, where every row sums to 1."""
     numbers = table.select_dtypes("number")
-    shares = [
-        column
-        for column in numbers
-        if numbers[column].dropna().between(0, 1).all() and numbers[column].notna().any()
-    ]
-    prefixes = {
-        column[: at + 1]
-        for column in shares
-        for at, letter in enumerate(column)
-        if letter in swarms.SEPARATORS
-    }
-    found = {}
+    shares = [column for column in numbers if _is_share(numbers[column])]
+    prefixes = set()
+    for column in shares:
+        prefixes |= {column[: at + 1] for at, letter in enumerate(column) if letter in SEPARATORS}
     for prefix in sorted(prefixes):
         columns = [column for column in shares if column.startswith(prefix)]
-        if (
-            len(columns) > 1
-            and (np.abs(numbers[columns].fillna(0.0).sum(axis=1) - 1) <= SUM_SLACK).all()
-        ):
-            found[prefix] = columns
-    return found
+        if len(columns) > 1 and _sums_to_one(numbers[columns]):
+            yield prefix, columns
 
 
-def _mappings(column: pd.Series) -> pd.DataFrame | None:
-    """Domain to weight from cells such as ``{"web": 0.7, "code": 0.3}``; None where they are something else."""
+def _is_share(column: pd.Series) -> bool:
+    values = column.dropna()
+    return bool(len(values) and values.between(0, 1).all())
+
+
+def _sums_to_one(table: pd.DataFrame) -> bool:
+    return bool((np.abs(table.fillna(0.0).sum(axis=1) - 1) <= SUM_SLACK).all())
+
+
+def _parse_mappings(column: pd.Series) -> pd.DataFrame | None:
+    """Return domain to weight from cells such as ``{"web": 0.7}``; None where they are others."""
     rows = []
     for cell in column:
-        try:
-            found = cell if isinstance(cell, Mapping) else json.loads(cell)
-        except (TypeError, ValueError):
-            try:
-                found = ast.literal_eval(str(cell))
-            except (ValueError, SyntaxError, MemoryError, RecursionError):
-                return None
-        if (
-            not isinstance(found, Mapping)
-            or not found
-            or not all(isinstance(value, int | float) for value in found.values())
-        ):
+        row = _parse_mapping(cell)
+        if row is None:
             return None
-        rows.append({str(domain): float(value) for domain, value in found.items()})
+        rows.append(row)
     table = pd.DataFrame(rows).fillna(0.0)
-    return table if rows and (np.abs(table.sum(axis=1) - 1) <= SUM_SLACK).all() else None
+    return table if rows and _sums_to_one(table) else None
+
+
+def _parse_mapping(cell: Any) -> dict[str, float] | None:
+    found = cell if isinstance(cell, Mapping) else _parse_literal(cell)
+    if not isinstance(found, Mapping) or not found:
+        return None
+    if not all(isinstance(value, int | float) for value in found.values()):
+        return None
+    return {str(domain): float(value) for domain, value in found.items()}
+
+
+def _parse_literal(cell: Any) -> Any:
+    """Return the content of a cell written as JSON or as Python; None where it is neither."""
+    try:
+        return json.loads(cell)
+    except (TypeError, ValueError):
+        pass
+    try:
+        return ast.literal_eval(str(cell))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
 
 
 def _metrics(
     table: pd.DataFrame, asked: str | Sequence[str] | None, taken: Collection[str]
 ) -> list[str]:
     if asked is not None:
-        return [column for column in _chosen(table, "metrics", asked) if column not in taken]
+        return [column for column in _choose(table, "metrics", asked) if column not in taken]
     numbers = [column for column in table.select_dtypes("number") if column not in taken]
-    found = [
-        column
-        for column in numbers
-        if "loss" in column.lower() and any(word in column.lower() for word in HELD_OUT)
-    ]
+    found = [column for column in numbers if _is_held_out_loss(column.lower())]
     if not found:
         raise ReweightvizError(
-            "no column of the table speaks of a held-out loss; metrics= names the "
-            "targets, as in metrics='eval/*'. "
-            f"There is {listed(numbers, 20)}."
+            "no column of the table names a held-out loss; metrics= names the targets, "
+            f"as in metrics='eval/*'. There is {listed(numbers, 20)}."
         )
     return found
+
+
+def _is_held_out_loss(name: str) -> bool:
+    return "loss" in name and any(word in name for word in HELD_OUT)

@@ -7,31 +7,20 @@ Olmix (Allen AI, 2026): ``run, name, index``, then domains or metrics.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import (
-    DuplicateName,
-    InvalidValue,
-    ReweightvizError,
-    UnknownName,
-    UnreadableFile,
-    listed,
-    warn,
-)
+from reweightviz.core.errors import DuplicateName, ReweightvizError, UnknownName, listed, warn
 from reweightviz.core.swarm import Swarm
+from reweightviz.readers._on_error import is_skipping
+from reweightviz.readers.swarms._names import strip_common
+from reweightviz.readers.swarms._table import Table, read_table
 
 KEYS = ("run", "name", "index")
-SEPARATORS = "_/:. -"
-
-
-Table: TypeAlias = str | os.PathLike[str] | pd.DataFrame
 
 
 def read(
@@ -67,81 +56,65 @@ def read(
     Raises:
         ReweightvizError: one sentence naming the table and the column or run.
     """
-    if on_error not in ("raise", "skip"):
-        raise InvalidValue(name="on_error", value=on_error, expected="'raise' or 'skip'")
-    left, right = _table("ratios", ratios), _table("metrics", metrics)
+    skip = is_skipping(on_error)
+    left = _rows("ratios", ratios)
+    right = _rows("metrics", metrics)
+    shared = _shared_keys(left, right, keys)
+    mixtures = _numbers("ratios", left, keys)
+    losses = _numbers("metrics", right, keys)
+    rows, partners = _join(
+        _index("ratios", left, shared), _index("metrics", right, shared), skip=skip
+    )
+    mixtures = mixtures.iloc[rows]
+    losses = losses.iloc[partners]
+    is_whole = _find_whole(mixtures, losses, left[shared].iloc[rows], skip=skip)
+    skipped = len(left) - int(is_whole.sum())
+    if skipped:
+        warn(f"{skipped} of {len(left)} runs skipped, a table lacks their values.")
+    columns = (*mixtures.columns, *losses.columns)
+    domains = strip_common(mixtures.columns) if strip else tuple(mixtures.columns)
+    targets = strip_common(losses.columns) if strip else tuple(losses.columns)
+    for name in higher_is_better:
+        if name not in targets:
+            raise UnknownName(kind="target", name=name, known=targets)
+    runs = _key_columns(left.iloc[rows], right.iloc[partners], keys, shared)
+    return Swarm(
+        domains,
+        mixtures.to_numpy(np.float64)[is_whole],
+        targets,
+        losses.to_numpy(np.float64)[is_whole],
+        runs[is_whole].reset_index(drop=True),
+        tokens,
+        np.array([name not in higher_is_better for name in targets]),
+        {
+            "columns": dict(zip((*domains, *targets), columns, strict=True)),
+            "skipped_runs": skipped,
+        },
+    )
+
+
+def _rows(role: str, source: Table) -> pd.DataFrame:
+    table = read_table(role, source)
+    # An index that pandas wrote along comes back as a column without a name.
+    unnamed = [name for name in table.columns if re.fullmatch(r"Unnamed: \d+", name)]
+    table = table.drop(columns=unnamed)
+    if not len(table) or not len(table.columns):
+        raise ReweightvizError(f"the table of {role} has no rows.")
+    return table
+
+
+def _shared_keys(left: pd.DataFrame, right: pd.DataFrame, keys: Sequence[str]) -> list[str]:
     shared = [key for key in keys if key in left.columns and key in right.columns]
     if not shared:
         raise ReweightvizError(
             f"the two tables must share a column that names a run, one of {listed(keys)}; "
             f"got {listed(left.columns[:3])} and {listed(right.columns[:3])}."
         )
-    mixtures, losses = _numbers("ratios", left, keys), _numbers("metrics", right, keys)
-    skip = on_error == "skip"
-    rows, partner = _joined(
-        _runs("ratios", left, shared), _runs("metrics", right, shared), skip=skip
-    )
-    mixtures, losses = mixtures.iloc[rows], losses.iloc[partner]
-    whole = _whole(mixtures, losses, left[shared].iloc[rows], skip=skip)
-    skipped = len(left) - int(whole.sum())
-    if skipped:
-        warn(f"{skipped} of {len(left)} runs skipped, a table lacks their values.")
-    domains = _stripped(mixtures.columns, strip=strip)
-    targets = _stripped(losses.columns, strip=strip)
-    for name in higher_is_better:
-        if name not in targets:
-            raise UnknownName(kind="target", name=name, known=targets)
-    extra = [key for key in keys if key in right.columns and key not in shared]
-    runs = left.iloc[rows][[key for key in keys if key in left.columns]].reset_index(drop=True)
-    runs = pd.concat([runs, right.iloc[partner][extra].reset_index(drop=True)], axis=1)
-    meta = {
-        "columns": dict(
-            zip((*domains, *targets), (*mixtures.columns, *losses.columns), strict=True)
-        ),
-        "skipped_runs": skipped,
-    }
-    better = np.array([name not in higher_is_better for name in targets])
-    return Swarm(
-        domains,
-        mixtures.to_numpy(np.float64)[whole],
-        targets,
-        losses.to_numpy(np.float64)[whole],
-        runs[whole].reset_index(drop=True),
-        tokens,
-        better,
-        meta,
-    )
-
-
-def _table(role: str, source: Table) -> pd.DataFrame:
-    if isinstance(source, pd.DataFrame):
-        table = source.rename(columns=str)
-    else:
-        try:
-            table = pd.read_csv(source, encoding="utf-8-sig")
-        except FileNotFoundError:
-            raise UnreadableFile(
-                path=source, wanted=f"a table of {role}", reason="there is no such file"
-            ) from None
-        except (
-            OSError,
-            UnicodeDecodeError,
-            pd.errors.EmptyDataError,
-            pd.errors.ParserError,
-        ) as error:
-            raise UnreadableFile(
-                path=source, wanted=f"a CSV table of {role}", reason=error
-            ) from error
-    table = table.drop(
-        columns=[name for name in table.columns if re.fullmatch(r"Unnamed: \d+", name)]
-    )
-    if not len(table) or not len(table.columns):
-        raise ReweightvizError(f"the table of {role} has no rows.")
-    return table
+    return shared
 
 
 def _numbers(role: str, table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """The columns that are no keys, as numbers."""
+    """Return the columns that are no keys, as numbers."""
     found = table[[name for name in table.columns if name not in keys]]
     if not len(found.columns):
         raise ReweightvizError(
@@ -158,7 +131,8 @@ def _numbers(role: str, table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFram
     return numbers
 
 
-def _runs(role: str, table: pd.DataFrame, shared: Sequence[str]) -> pd.Index:
+def _index(role: str, table: pd.DataFrame, shared: Sequence[str]) -> pd.Index:
+    """Return the runs of a table by the keys that both have."""
     index = pd.MultiIndex.from_frame(table[list(shared)].astype(str))
     twice = index[index.duplicated()]
     if len(twice):
@@ -166,55 +140,43 @@ def _runs(role: str, table: pd.DataFrame, shared: Sequence[str]) -> pd.Index:
     return index
 
 
-def _joined(
+def _join(
     left: pd.Index, right: pd.Index, *, skip: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of the runs that both tables have, in the order of the left."""
-    partner = right.get_indexer(left)
-    alone = [*left[partner < 0], *right[~right.isin(left)]]
-    if alone and (not skip or (partner < 0).all()):
+    """Return the rows of the runs that both tables have, in the order of the left."""
+    partners = right.get_indexer(left)
+    alone = [*left[partners < 0], *right[~right.isin(left)]]
+    if alone and (not skip or (partners < 0).all()):
         raise ReweightvizError(
             f"{len(alone)} runs stand in one of the two tables only, {listed(alone, 3)}; "
             "on_error='skip' leaves them out."
         )
-    rows = np.flatnonzero(partner >= 0)
-    return rows, partner[rows].astype(np.int64)
+    rows = np.flatnonzero(partners >= 0)
+    return rows, partners[rows].astype(np.int64)
 
 
-def _whole(
+def _find_whole(
     mixtures: pd.DataFrame, losses: pd.DataFrame, runs: pd.DataFrame, *, skip: bool
 ) -> NDArray[np.bool_]:
-    """Which runs (R,) have every weight and every loss."""
-    gaps = np.hstack(
-        [~np.isfinite(mixtures.to_numpy(np.float64)), ~np.isfinite(losses.to_numpy(np.float64))]
-    )
-    if gaps.any() and (not skip or gaps.any(axis=1).all()):
+    """Return (R,), true for the runs with every weight and every loss."""
+    gaps = ~np.isfinite(np.hstack([mixtures.to_numpy(np.float64), losses.to_numpy(np.float64)]))
+    has_gap = gaps.any(axis=1)
+    if has_gap.any() and (not skip or has_gap.all()):
         row, column = np.argwhere(gaps)[0]
         name = [*mixtures.columns, *losses.columns][column]
         raise ReweightvizError(
             f"run {tuple(runs.iloc[row].tolist())} has no number in {name!r} "
-            f"({gaps.any(1).sum()} such runs); on_error='skip' leaves them out."
+            f"({has_gap.sum()} such runs); on_error='skip' leaves them out."
         )
-    return np.asarray(~gaps.any(axis=1))
+    return np.asarray(~has_gap)
 
 
-def _stripped(columns: Sequence[str], *, strip: bool) -> tuple[str, ...]:
-    """Names without what they all begin or end with, cut at separators."""
-    names = [str(column) for column in columns]
-    if not strip or len(names) < 2:
-        return tuple(names)
-    begin = _to_separator(_common_start(names))
-    rest = [name[begin:] for name in names]
-    end = _to_separator(_common_start([name[::-1] for name in rest]))
-    short = [name[: len(name) - end] for name in rest]
-    return tuple(short if all(short) else names)
-
-
-def _common_start(names: Sequence[str]) -> str:
-    first, last = min(names), max(names)
-    differ = (at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b)
-    return first[: next(differ, min(len(first), len(last)))]
-
-
-def _to_separator(common: str) -> int:
-    return max((at + 1 for at, letter in enumerate(common) if letter in SEPARATORS), default=0)
+def _key_columns(
+    left: pd.DataFrame, right: pd.DataFrame, keys: Sequence[str], shared: Sequence[str]
+) -> pd.DataFrame:
+    """Return the keys of the same runs in both tables beside each other."""
+    ours = [key for key in keys if key in left.columns]
+    theirs = [key for key in keys if key in right.columns and key not in shared]
+    return pd.concat(
+        [left[ours].reset_index(drop=True), right[theirs].reset_index(drop=True)], axis=1
+    )
