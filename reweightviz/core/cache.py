@@ -1,4 +1,4 @@
-"""Derived columns, kept on disk by a digest of (data, function, parameters): re-running a cell is free."""
+"""Results on disk by digest of data, function, parameters and version: a cell run again is free."""
 
 from __future__ import annotations
 
@@ -21,45 +21,46 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def cache_folder() -> Path | None:
-    """Where results are kept: REWEIGHTVIZ_CACHE, else the user's cache folder; None when it is "off"."""
-    named = os.environ.get("REWEIGHTVIZ_CACHE", "")
-    if named == "off":
+    """Return the folder of the results, None where nothing is cached.
+
+    The environment variable REWEIGHTVIZ_CACHE names it, or is "off"; else it is the user's cache.
+    """
+    name = os.environ.get("REWEIGHTVIZ_CACHE", "")
+    if name == "off":
         return None
-    base = (
-        Path(named)
-        if named
-        else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reweightviz"
-    )
+    users = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(name or Path(users) / "reweightviz")
     try:
-        base.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return None  # a read-only home costs speed, not the result
-    return base
+    return folder
 
 
 def cache_path(name: str, *key: object, suffix: str = ".npz") -> Path | None:
-    """The file that belongs to a function's name, the representation of its inputs and this version of the package."""
+    """Return the file of a function's name, its inputs' representation and this version."""
     folder = cache_folder()
     if folder is None:
         return None
-    digest = hashlib.blake2b(
-        json.dumps([VERSION, *map(str, key)]).encode(), digest_size=12
-    ).hexdigest()
+    inputs = json.dumps([VERSION, *map(str, key)]).encode()
+    digest = hashlib.blake2b(inputs, digest_size=12).hexdigest()
     return folder / f"{name}-{digest}{suffix}"
 
 
-def cached(name: str, key: tuple[object, ...], compute: Callable[[], Arrays]) -> Arrays:
-    """The arrays of ``compute()``, from disk when the same name and key were computed before."""
+def compute_once(name: str, key: tuple[object, ...], compute: Callable[[], Arrays]) -> Arrays:
+    """Return the arrays of ``compute()``, from disk when the same name and key were computed."""
     path = cache_path(name, *key)
-    if path is not None and path.exists():
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                return {field: stored[field] for field in stored.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-            path.unlink(missing_ok=True)  # half a file from a full disk
-    arrays = compute()
-    if path is not None:
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)  # type: ignore[arg-type]
-        write_atomically(path, buffer.getvalue())
+    if path is None:
+        return compute()
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return dict(stored)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        path.unlink(missing_ok=True)  # half a file from a full disk
+    arrays: dict[str, Any] = compute()
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    write_atomically(path, buffer.getvalue())
     return arrays

@@ -1,7 +1,7 @@
 """The kinds of error: each builds one sentence of what was asked, what came, what would do.
 
 Every kind is a ``ReweightvizError``, which is a ``ValueError``, and keeps its fields as attributes:
-a caller matches the kind and never the sentence. What fits no kind is a plain ``ReweightvizError``.
+a caller matches the kind and never the sentence. An error of no kind is a ``ReweightvizError``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 from os import PathLike
+from types import FrameType
 from typing import Any, ClassVar
 
 from reweightviz.core.notebook_traceback import traceback_lines
@@ -28,8 +29,8 @@ class ReweightvizError(ValueError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what pickle needs: a kind is made by keywords, and its fields may be anything."""
-        fields = {name: _picklable(value) for name, value in vars(self).items()}
-        return _restored, (type(self), self.args, fields)
+        fields = {name: _make_picklable(value) for name, value in vars(self).items()}
+        return _restore, (type(self), self.args, fields)
 
     def _render_traceback_(self) -> list[str]:
         return traceback_lines(self)
@@ -82,7 +83,9 @@ class UnknownName(ReweightvizError):
         near = get_close_matches(str(name).lower(), self.known, n=1, cutoff=0.4)
         sentence = self.sentence
         if near:
-            sentence = sentence.replace("there is", f"did you mean {_braced(near[0])}? there is", 1)
+            # The name stands in a template, where its own braces would be fields.
+            nearest = repr(near[0]).replace("{", "{{").replace("}", "}}")
+            sentence = sentence.replace("there is", f"did you mean {nearest}? there is", 1)
         super().__init__(
             sentence.format(kind=kind, name=_short(str(name)), known=_choice(self.known, 40))
         )
@@ -137,11 +140,14 @@ class WrongDomains(ReweightvizError):
         self.other = other
         self.there = tuple(there)
         self.unknown = tuple(name for name in self.asked if name not in self.there)
-        self.absent = () if part else tuple(name for name in self.there if name not in self.asked)
+        self.absent: tuple[object, ...] = ()
+        template = self.sentence_of_a_part
+        if not part:
+            self.absent = tuple(name for name in self.there if name not in self.asked)
+            template = self.sentence
         self.hint = hint
-        sentence = self.sentence_of_a_part if part else self.sentence
         super().__init__(
-            sentence.format(
+            template.format(
                 who=who,
                 other=other,
                 there=_choice(self.there),
@@ -216,11 +222,9 @@ class InvalidValue(ReweightvizError):
         self.name = name
         self.value = value
         self.expected = expected
-        super().__init__(
-            self.sentence.format(
-                name=name, expected=expected, value=_shown(value) if got is None else got
-            )
-        )
+        if got is None:
+            got = _show(value)
+        super().__init__(self.sentence.format(name=name, expected=expected, value=got))
 
 
 class UnmetNeed(InvalidValue):
@@ -255,10 +259,11 @@ class UnreadableFile(ReweightvizError):
         self.line = line
         self.wanted = wanted
         self.reason = str(reason).rstrip(".")
+        place = "" if line is None else f", line {line}{self.after_line}"
         super().__init__(
             self.sentence.format(
                 path=path,
-                line="" if line is None else f", line {line}{self.after_line}",
+                line=place,
                 wanted=wanted and f" as {wanted}",
                 reason=self.reason,
             )
@@ -333,24 +338,28 @@ class ReweightvizWarning(UserWarning):
 
 def warn(sentence: str) -> None:
     """Warn at the line of the caller's own code that led here, the first outside this package."""
-    level, frame = 2, sys._getframe(1)  # noqa: SLF001
-    while (
-        frame.f_back is not None
-        and str(frame.f_globals.get("__name__")).partition(".")[0] == "reweightviz"
-    ):
-        level, frame = level + 1, frame.f_back
+    frame = sys._getframe(1)  # noqa: SLF001
+    level = 2
+    while frame.f_back is not None and _is_ours(frame):
+        frame = frame.f_back
+        level += 1
     warnings.warn(sentence, ReweightvizWarning, stacklevel=level)
 
 
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == "reweightviz"
+
+
 def listed(names: Iterable[object], limit: int = 12) -> str:
-    """Names in quotes, the first ``limit`` of them.
+    """Return names in quotes, the first ``limit`` of them.
 
     >>> listed(["web", "code"])
     "'web', 'code'"
     """
-    shown = [_short(str(name)) for name in names]
-    rest = len(shown) - limit
-    return ", ".join(shown[:limit]) + (f" and {rest} more" if rest > 0 else "")
+    quoted = [_short(str(name)) for name in names]
+    rest = len(quoted) - limit
+    sentence = ", ".join(quoted[:limit])
+    return f"{sentence} and {rest} more" if rest > 0 else sentence
 
 
 def _choice(names: Iterable[object], limit: int = 12) -> str:
@@ -358,10 +367,12 @@ def _choice(names: Iterable[object], limit: int = 12) -> str:
 
 
 def _short(name: str, width: int = 60) -> str:
-    return repr(name if len(name) <= width else name[: width - 1] + "…")
+    if len(name) > width:
+        name = name[: width - 1] + "…"
+    return repr(name)
 
 
-def _shown(value: Any) -> str:
+def _show(value: Any) -> str:
     if isinstance(value, PathLike):
         return repr(str(value))
     # The repr of a numpy number names its type, which is nothing to a person.
@@ -369,11 +380,7 @@ def _shown(value: Any) -> str:
     return text[:80]
 
 
-def _braced(name: str) -> str:
-    return repr(name).replace("{", "{{").replace("}", "}}")
-
-
-def _picklable(value: Any) -> Any:
+def _make_picklable(value: Any) -> Any:
     try:
         pickle.dumps(value)
     except Exception:  # noqa: BLE001  a foreign object may fail in any way
@@ -381,9 +388,10 @@ def _picklable(value: Any) -> Any:
     return value
 
 
-def _restored(
+def _restore(
     kind: type[ReweightvizError], args: tuple[Any, ...], fields: dict[str, Any]
 ) -> ReweightvizError:
+    # Past the constructor, which takes the fields by keyword and would write the sentence again.
     error = kind.__new__(kind, *args)
     error.args = args
     error.__dict__.update(fields)

@@ -22,5 +22,7 @@ def to_jsonable(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [to_jsonable(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+        return str(value)  # JSON has no such numbers
+    if isinstance(value, str | int | float | bool | None):
+        return value
+    return str(value)

@@ -61,9 +61,8 @@ class Lineage:
         for row, amount in zip(first, np.bincount(group, amounts), strict=True):
             domain, *before = (str(column[row]) for column in names)
             totals.setdefault(domain, {})[_path(domain, before)] = float(amount)
-        return cls(
-            {domain: _shares(paths) for domain, paths in totals.items() if set(paths) != {()}}
-        )
+        moved = {domain: paths for domain, paths in totals.items() if set(paths) != {()}}
+        return cls({domain: _shares(paths) for domain, paths in moved.items()})
 
     @classmethod
     def from_jsonable(cls, record: Mapping[str, Any] | None) -> Lineage:
@@ -102,8 +101,9 @@ class Lineage:
             ReweightvizError: tokens of a domain never lay in one that the law knows.
         """
         shares = self.known(domains, law_domains)
+        known = shares.sum(0) >= 1 - 1e-9
         strangers = [
-            domain for domain, total in zip(domains, shares.sum(0), strict=True) if total < 1 - 1e-9
+            domain for domain, is_known in zip(domains, known, strict=True) if not is_known
         ]
         if strangers:
             raise ReweightvizError(
@@ -128,31 +128,31 @@ class Lineage:
 
         A domain of weight 0 may be a stranger to the law.
         """
-        given = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
-        weighed = {domain: weight for domain, weight in given.items() if weight}
-        weights = self.onto(tuple(weighed), law_domains) @ np.fromiter(
-            weighed.values(), np.float64, len(weighed)
-        )
-        return Mixture(zip(law_domains, weights.tolist(), strict=True), source=given.source)
+        given = Mixture.of(mixture)
+        weights = {domain: weight for domain, weight in given.items() if weight}
+        shares = self.onto(tuple(weights), law_domains)
+        theirs = shares @ np.fromiter(weights.values(), np.float64, len(weights))
+        return Mixture(zip(law_domains, theirs.tolist(), strict=True), source=given.source)
 
 
 def natural_inside(shares: Array, tokens: Array) -> Array:
-    """Return what each of a law's domains is made of (K, M): its parts by the tokens that came from it.
+    """Return the make-up of each of a law's domains (K, M): its parts by the tokens from it.
 
     Args:
         shares: (M, K), as :meth:`Lineage.onto` gives them.
         tokens: available in each of the K domains.
 
-    >>> natural_inside(np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]]), np.array([30.0, 10.0, 20.0])).tolist()
+    >>> shares = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]])
+    >>> natural_inside(shares, np.array([30.0, 10.0, 20.0])).tolist()
     [[0.75, 0.0], [0.0, 0.5], [0.25, 0.5]]
     """
     amounts = shares * tokens
     empty = amounts.sum(1) == 0
     amounts[empty] = shares[empty]
     totals = amounts.sum(1, keepdims=True)
-    return np.asarray(
-        np.divide(amounts, totals, out=np.zeros_like(amounts), where=totals > 0).T, np.float64
-    )
+    inside = np.zeros_like(amounts)
+    np.divide(amounts, totals, out=inside, where=totals > 0)
+    return inside.T
 
 
 def _path(domain: str, before: Sequence[str]) -> Path:

@@ -52,7 +52,7 @@ class LineWriter:
                 path=self.path, reason=f"JSON in UTF-8 cannot hold {list(records)!r:.80}"
             ) from error
         try:
-            file = self._opened()
+            file = self._open()
             before = os.lseek(file, 0, os.SEEK_END)
             if os.write(file, data) < len(data):
                 os.ftruncate(file, before)
@@ -70,7 +70,7 @@ class LineWriter:
 
     _close = staticmethod(os.close)  # when the interpreter ends, the name os may be gone first
 
-    def _opened(self) -> int:
+    def _open(self) -> int:
         if self._file is None:
             self._file = os.open(
                 inside_folder(self.path),

@@ -1,11 +1,11 @@
-"""What was trained by when: the journal that a sampler keeps beside a live mixture.
+"""The journal that a sampler keeps beside a live mixture: the weights by training step.
 
 JSON lines: a header with the domains, then a line a block of steps, written by one sampler (of
 rank 0, its first worker) before any rank draws that block. ``through`` is the step up to which all
 is decided; ``stages`` are the new weights with their first steps.
 
-    {"format": "reweightviz.live-journal/1", "domains": ["web", "code"]} {"through": 10, "by":
-    "3f2a9c01", "stages": [[0, [0.5, 0.5]]], "version": 1, "author": "ann", "time": 1767225600.0}
+    {"format": "reweightviz.live-journal/1", "domains": ["web", "code"]}
+    {"through": 10, "by": "3f2a9c01", "stages": [[0, [0.5, 0.5]]], "version": 1, "author": "ann"}
     {"through": 20, "by": "3f2a9c01"}
 """
 
@@ -41,7 +41,8 @@ class Journal:
     Example:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "mix.journal.jsonl"
-        >>> ours, theirs = Journal(path, ("web", "code")), Journal(path, ("web", "code"))
+        >>> ours = Journal(path, ("web", "code"))
+        >>> theirs = Journal(path, ("web", "code"))
         >>> ours.decide(20, [(0, np.array([0.5, 0.5])), (12, np.array([0.9, 0.1]))])
         >>> theirs.poll()
         True
@@ -50,51 +51,46 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str], domains: Sequence[str]) -> None:
-        self.path, self.domains = Path(path), tuple(domains)
+        self.path = Path(path)
+        self.domains = tuple(domains)
         self.through = 0
         """All steps below this one are decided."""
         self.effects: list[dict[str, Any]] = []
-        """The decisions with new weights: first and last step of the change, version, author, time."""
+        """Decisions with new weights: first and last step of each, version, author, time."""
         self.by = ""
-        """Which training decided last."""
+        """Name of the training that decided last."""
         self._starts: list[int] = []
         self._weights: list[Array] = []
-        self._lines, self._writer, self._process = LineTail(path), LineWriter(path), os.getpid()
-        self._order = np.arange(
-            len(self.domains)
-        )  # where in the file's order each of our domains is
+        self._order = np.arange(len(self.domains))
+        """Place of each of our domains in the file's order."""
+        self._open()
+
+    def _open(self) -> None:
+        self._lines = LineTail(self.path)
+        self._writer = LineWriter(self.path)
+        self._process = os.getpid()
 
     @property
     def lost(self) -> bool:
-        """The file that decisions were read from or written to is not there any more."""
+        """Whether the file that decisions were read from or written to is gone."""
         return bool(self._starts) and (self._lines.gone or self._lines.rotations > 0)
 
     def poll(self) -> bool:
-        """Read what is new; True when there was something.
+        """Read what is new; return whether there was something.
 
         Raises:
             ReweightvizError: it is the journal of other domains, or a line is spoilt; the next
-                call says so again.
+                call raises it again.
         """
-        if self._process != os.getpid():  # after a fork the place in an open file would be shared
-            self._lines, self._writer, self._process = (
-                LineTail(self.path),
-                LineWriter(self.path),
-                os.getpid(),
-            )
+        if self._process != os.getpid():
+            self._open()  # after a fork the place in an open file would be shared
         before = self.through
         for line in self._lines:
             try:
-                record = json.loads(line)
-                if "domains" in record:
-                    self._order = self._order_in(record["domains"])
-                if record.get("through", 0) > self.through:
-                    self._take(record)
+                self._read(line)
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-                number, self._lines = (
-                    self._lines.number,
-                    LineTail(self.path),
-                )  # from the start again: nothing is passed over
+                number = self._lines.number
+                self._lines = LineTail(self.path)  # from the start again: nothing is passed over
                 if isinstance(error, ReweightvizError):
                     raise
                 raise WrongContent(
@@ -102,28 +98,42 @@ class Journal:
                 ) from error
         return self.through > before
 
+    def _read(self, line: bytes) -> None:
+        record = json.loads(line)
+        if "domains" in record:
+            self._order = self._order_in(record["domains"])
+        if record.get("through", 0) > self.through:
+            self._take(record)
+
     def at(self, step: int) -> Array:
-        """The weights (K,) of a step that is decided."""
+        """Return the weights (K,) of a step that is decided."""
         return self._weights[bisect_right(self._starts, step) - 1]
 
     def decide(
         self, through: int, stages: Sequence[tuple[int, Array]], *, by: str = "", **why: Any
     ) -> None:
-        """Write a decision, whole or not at all; ``by`` tells trainings apart, ``why`` is version, author, note."""
-        record: dict[str, Any] = {"through": through, **({"by": by} if by else {})}
+        """Write a decision, whole or not at all.
+
+        Args:
+            through: the first step that stays undecided.
+            stages: (first step, weights (K,)) of new weights, none where all stays as it is.
+            by: name of the training.
+            **why: version, author and note of the new weights.
+        """
+        record: dict[str, Any] = {"through": through}
+        if by:
+            record["by"] = by
         if stages:
-            there = np.argsort(self._order)
-            record |= {
-                "stages": [[step, weights[there].tolist()] for step, weights in stages],
-                **why,
-                "time": round(time.time(), 3),
-            }
+            theirs = np.argsort(self._order)
+            record["stages"] = [[step, weights[theirs].tolist()] for step, weights in stages]
+            record |= why
+            record["time"] = round(time.time(), 3)
         header = [] if self._starts else [{"format": FORMAT, "domains": list(self.domains)}]
         self._writer.write(*header, record, durable=bool(stages))
         self._take(record)
 
     def schedule(self, *, steps: int | None = None) -> Schedule:
-        """What was decided so far, as a schedule."""
+        """Return what was decided so far."""
         if not self._starts:
             raise ReweightvizError(
                 f"no sampler has drawn by it yet: {self.path} holds no decision."
@@ -148,7 +158,8 @@ class Journal:
             self._starts += [step for step, _ in stages]
             self._weights += [weights for _, weights in stages]
             self.effects.append({**record, "first": stages[0][0], "last": stages[-1][0]})
-        self.through, self.by = int(record["through"]), str(record.get("by", ""))
+        self.through = int(record["through"])
+        self.by = str(record.get("by", ""))
 
     def _order_in(self, theirs: Sequence[str]) -> NDArray[np.int64]:
         if sorted(theirs) != sorted(self.domains):

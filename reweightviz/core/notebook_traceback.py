@@ -36,7 +36,7 @@ def _callers_line(trace: TracebackType | None) -> tuple[FrameType, int] | None:
     for frame, number in _steps(trace):
         if str(frame.f_globals.get("__name__")).partition(".")[0] == "reweightviz":
             break
-        found = frame, number
+        found = (frame, number)
     return found
 
 
@@ -47,8 +47,8 @@ def _steps(trace: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
 
 
 def _shell() -> Any:
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython is not None else None
+    ipython = sys.modules.get("IPython")  # not imported for this: outside of it there is none
+    return ipython and ipython.get_ipython()
 
 
 def _full(error: BaseException, shell: Any) -> list[str]:
@@ -62,6 +62,6 @@ def _full(error: BaseException, shell: Any) -> list[str]:
 
 def _title(filename: str, shell: Any) -> str:
     """Return "Cell In[3]" for a cell, which has no file of its own, else the name of the file."""
-    named = getattr(getattr(shell, "compile", None), "format_code_name", None)
-    label = named(filename) if named is not None else None
-    return " ".join(label) if label else f"File {filename}"
+    name_code = getattr(getattr(shell, "compile", None), "format_code_name", None)
+    label = name_code and name_code(filename)
+    return " ".join(label or ("File", filename))

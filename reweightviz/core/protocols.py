@@ -1,4 +1,4 @@
-"""What a method looks like, and how its needs are read from its signature."""
+"""Protocols of the methods, and their needs as their signatures name them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from reweightviz.core.types import Array
 
 @runtime_checkable
 class Mixer(Protocol):
-    """How much of each domain, now? ``init`` and ``update`` name what they need as keyword-only parameters.
+    """Weights of the domains; ``init`` and ``update`` name their needs as keyword-only parameters.
 
     ``weights(state)`` is what to train with now, (K,); ``result(state)`` the method's answer,
     (K,). A static mixer has no ``update``; one whose answer changes by the step has
-    ``stages(state)``, first step to weights (K,). ``applies_to`` says whether a trainer should
-    draw by the weights ("sampling") or scale the loss by them ("loss"). An ``update`` that names
+    ``stages(state)``, first step to weights (K,). By ``applies_to`` a trainer draws by
+    the weights ("sampling") or scales the loss by them ("loss"). An ``update`` that names
     costly signals (``core.types.COSTLY_SIGNALS``) needs ``measures(state)``, the names that are to
     be measured right after the coming training step; where it does not name them, ``update`` gets
     NaN (K,). One that names ``penalty_gap`` has a field ``alpha``, by which the trainer weighs the
@@ -39,7 +39,7 @@ class Mixer(Protocol):
 
 @runtime_checkable
 class Law(Protocol):
-    """What loss would this mixture reach? ``predict`` takes (n, K) weights in the order of ``domains``."""
+    """Losses of mixtures; ``predict`` takes (n, K) weights in the order of ``domains``."""
 
     domains: tuple[str, ...]
     targets: tuple[str, ...]
@@ -79,8 +79,9 @@ class ConvexLaw(Law, Sampled, Protocol):
 
 @runtime_checkable
 class ExponentialLaw(ConvexLaw, Protocol):
-    """A law of one exponential a target, ``exp(log c) + exp(t.w)``: its caps are linear in the weights.
+    """A law of one exponential a target, ``exp(log c) + exp(t.w)``.
 
+    Its caps are linear in the weights.
     ``exponentials()`` returns rows [log c, t_1..t_K], (M, 1 + K); ``exponential_draws()`` the same
     refitted B times, (B, M, 1 + K).
     """
@@ -100,7 +101,7 @@ class LawSpec(Protocol):
 
 @runtime_checkable
 class Scorer(Protocol):
-    """How much is this document worth? ``score`` names the columns it needs and returns (N,)."""
+    """Worth of documents; ``score`` names the columns it needs and returns (N,)."""
 
     higher_is_better: bool
 
@@ -109,7 +110,7 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class Selector(Protocol):
-    """Which documents, within the budget? ``select`` returns k unique rows, int64, in pick order."""
+    """Documents within a budget; ``select`` returns k unique rows, int64, in pick order."""
 
     def select(self, *, score: Array, k: int) -> NDArray[np.int64]: ...
 
@@ -144,7 +145,7 @@ class FollowedRun(Protocol):
 
 
 class Columns(Protocol):
-    """What a store needs of a corpus to write it."""
+    """A corpus, as far as a store needs it."""
 
     domains: tuple[str, ...]
     tokenizer: str
@@ -188,7 +189,7 @@ def check_method(method: Any, protocol: Any, verb: str, example: str) -> None:
 
 
 def needs(verb: Callable[..., Any]) -> dict[str, bool]:
-    """Keyword-only parameters of a method's verb: name to whether it is required.
+    """Return the keyword-only parameters of a verb: name to whether it is required.
 
     >>> def update(self, state, *, loss, prior=None): ...
     >>> needs(update)
@@ -199,7 +200,11 @@ def needs(verb: Callable[..., Any]) -> dict[str, bool]:
 
 
 def supply(who: str, verb: Callable[..., Any], available: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments that ``verb`` names, taken from ``available``; one sentence names what is missing."""
+    """Return the arguments that ``verb`` names, taken from ``available``.
+
+    Raises:
+        ReweightvizError: one that is required is missing.
+    """
     wanted = needs(verb)
     absent = [name for name, required in wanted.items() if required and name not in available]
     if absent:

@@ -1,4 +1,4 @@
-"""Runs of one mixture: which they are, and how far their losses lie apart."""
+"""Runs of one mixture, and the noise of their losses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DECIMALS = 6
 
 
 def group_equal_mixtures(mixtures: ArrayLike, decimals: int = DECIMALS) -> NDArray[np.int64]:
-    """Return the number of its mixture for each run (R,), from 0 on; equal rows of (R, K) share one.
+    """Return for each run (R,) the number of its mixture, from 0; equal rows of (R, K) share one.
 
     >>> group_equal_mixtures([[0.2, 0.8], [0.1, 0.9], [0.2, 0.8 + 1e-9]]).tolist()
     [1, 0, 1]
@@ -21,7 +21,10 @@ def group_equal_mixtures(mixtures: ArrayLike, decimals: int = DECIMALS) -> NDArr
 
 
 def noise_of_repeats(values: ArrayLike, group: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the standard deviation (M,) of values (R, M) within groups (R,), pooled; NaN where no group has two runs."""
+    """Return the pooled standard deviation (M,) of values (R, M) within groups (R,).
+
+    It is NaN where no group has two runs.
+    """
     y = np.asarray(values, np.float64)
     counts = np.bincount(group)
     freedom = len(y) - len(counts)

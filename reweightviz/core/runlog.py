@@ -77,21 +77,18 @@ class RunLog:
         if (np.diff(steps) <= 0).any():
             raise ReweightvizError("the steps of a RunLog must increase.")
         scalars = {name: _column(name, values, len(steps)) for name, values in self.scalars.items()}
-        times, tokens = (
-            _column(name, getattr(self, name), len(steps)) for name in ("times", "tokens")
-        )
         self._set(
             steps=steps,
             weights=weights,
             signals=signals,
             scalars=scalars,
-            times=times,
-            tokens=tokens,
+            times=_column("times", self.times, len(steps)),
+            tokens=_column("tokens", self.tokens, len(steps)),
         )
 
     @classmethod
     def of_views(cls, **columns: Any) -> RunLog:
-        """Return a log of arrays that need no check, in a time that does not depend on their length."""
+        """Return a log of arrays that need no check, in the same time however long they are."""
         log = object.__new__(cls)
         log._set(**columns)
         return log
@@ -113,10 +110,16 @@ class RunLog:
         return len(self.steps)
 
     def __repr__(self) -> str:
+        shape = f"{len(self)} steps, {len(self.domains)} domains"
+        signals = ", ".join(self.signals) or "none"
+        return f"RunLog({self.name!r}, {shape}, signals: {signals}{self._count_notes()})"
+
+    def _count_notes(self) -> str:
         notes = self.meta.get("notes")
-        notes = notes if isinstance(notes, list) else []
-        said = f", {len(notes)} note{'s' if notes[1:] else ''}: {listed(notes, 3)}" if notes else ""
-        return f"RunLog({self.name!r}, {len(self)} steps, {len(self.domains)} domains, signals: {', '.join(self.signals) or 'none'}{said})"
+        if not notes or not isinstance(notes, list):
+            return ""
+        plural = "s" if len(notes) > 1 else ""
+        return f", {len(notes)} note{plural}: {listed(notes, 3)}"
 
     def __getitem__(self, signal: str) -> NDArray[np.float64]:
         if signal not in self.signals:
@@ -130,33 +133,29 @@ class RunLog:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write JSON lines."""
-        units = {name: SIGNALS[name].unit for name in self.signals}
         header = {
             "format": FORMAT,
             "name": self.name,
             "domains": list(self.domains),
-            "units": units,
+            "units": {name: SIGNALS[name].unit for name in self.signals},
             "meta": to_jsonable(self.meta),
         }
         lines = [json.dumps(header, ensure_ascii=False)]
-        for t, step in enumerate(self.steps.tolist()):
-            record: dict[str, Any] = {"step": step}
-            clocks = (("time", self.times[t]), ("tokens", self.tokens[t]))
-            record |= {name: round(float(value), 3) for name, value in clocks if np.isfinite(value)}
-            record |= {
-                name: _numbers(values[t])
-                for name, values in {"weights": self.weights, **self.signals}.items()
-            }
-            if self.scalars:
-                record["scalars"] = dict(
-                    zip(
-                        self.scalars,
-                        _numbers([values[t] for values in self.scalars.values()]),
-                        strict=True,
-                    )
-                )
-            lines.append(json.dumps(record))
+        lines += [json.dumps(self._record(row)) for row in range(len(self))]
         return write_atomically(path, "\n".join(lines) + "\n")
+
+    def _record(self, row: int) -> dict[str, Any]:
+        """Return a row as JSON holds it; a clock that is not known is left out."""
+        record: dict[str, Any] = {"step": int(self.steps[row])}
+        for name, clock in (("time", self.times[row]), ("tokens", self.tokens[row])):
+            if np.isfinite(clock):
+                record[name] = round(float(clock), 3)
+        for name, table in {"weights": self.weights, **self.signals}.items():
+            record[name] = _numbers(table[row])
+        if self.scalars:
+            values = _numbers([scalar[row] for scalar in self.scalars.values()])
+            record["scalars"] = dict(zip(self.scalars, values, strict=True))
+        return record
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> RunLog:
@@ -169,26 +168,29 @@ class RunLog:
 
 
 def _table(name: str, values: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
-    """An empty list of a run without steps is (0, K)."""
     try:
-        array = np.asarray(values, np.float64)
-        array = array.reshape(shape) if shape[0] == 0 and not array.size else array
-        got = str(array.shape)
+        table = np.asarray(values, np.float64)
+        got = str(table.shape)
     except (TypeError, ValueError):
-        array, got = np.empty(0), "rows of different lengths, or no numbers"
-    if array.shape != shape:
+        table = np.full(1, np.nan)
+        got = "rows of different lengths, or no numbers"
+    if shape[0] == 0 and not table.size:
+        return table.reshape(shape)  # an empty list of a run without steps
+    if table.shape != shape:
         raise InvalidValue(
             name=f"{name} of a RunLog of {shape[0]} steps and {shape[1]} domains",
             value=values,
             expected=str(shape),
             got=got,
         )
-    return array
+    return table
 
 
 def _column(name: str, values: ArrayLike | None, T: int) -> NDArray[np.float64]:
+    if values is None:
+        return np.full(T, np.nan)
     try:
-        column = np.full(T, np.nan) if values is None else np.asarray(values, np.float64)
+        column = np.asarray(values, np.float64)
     except (TypeError, ValueError):
         column = np.empty((0, 0))
     if column.shape != (T,):
@@ -199,9 +201,11 @@ def _column(name: str, values: ArrayLike | None, T: int) -> NDArray[np.float64]:
 
 
 def _numbers(row: Iterable[float]) -> list[float | None]:
-    return [seven_digits(float(value)) if np.isfinite(value) else None for value in row]
+    return [round_to_write(float(value)) if np.isfinite(value) else None for value in row]
 
 
-def seven_digits(value: float) -> float:
-    """As it is written: whole numbers stay whole."""
-    return value if value.is_integer() and abs(value) < 2**53 else float(f"{value:.7g}")
+def round_to_write(value: float) -> float:
+    """Return a number with the seven digits that a log holds; whole numbers stay whole."""
+    if value.is_integer() and abs(value) < 2**53:
+        return value
+    return float(f"{value:.7g}")

@@ -1,11 +1,10 @@
-"""Sources: what there really is. The corpus on the map may be only a sample of it."""
+"""Sources: the tokens that there really are. The corpus on the map may be only a sample."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from reweightviz.core.errors import (
     UnknownName,
     UnmetNeed,
 )
-from reweightviz.core.files import write_atomically
+from reweightviz.core.files import write_json
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.token_counts import parse_count
 
@@ -56,7 +55,8 @@ class Sources(Mapping[str, Source]):
         lineage: where each domain's tokens lay before splits, for a law of the domains of then.
 
     Example:
-        >>> sources = Sources({"web": 1.2e12, "code": Source(3e11, documents=1e8, paths=("/data/code",))})
+        >>> code = Source(3e11, documents=1e8, paths=("/data/code",))
+        >>> sources = Sources({"web": 1.2e12, "code": code})
         >>> sources.domains, sources["code"].mean_tokens
         (('web', 'code'), 3000.0)
         >>> Sources({"web": "1.2T"})["web"].tokens
@@ -81,12 +81,14 @@ class Sources(Mapping[str, Source]):
             raise UnmetNeed(name="Sources", value=None, expected="at least one domain", got="none")
         self._table = {str(domain): _source(str(domain), entry) for domain, entry in table.items()}
         self.tokenizer = tokenizer
-        self.lineage = Lineage() if lineage is None else lineage
+        self.lineage = lineage or Lineage()
 
     @classmethod
     def of(cls, given: Sources | Mapping[str, Any] | None) -> Sources | None:
-        """Sources as they are, made from a table of domains, or None where there are none."""
-        return given if given is None or isinstance(given, Sources) else cls(given)
+        """Return sources as they are, or made from a table of domains; None for None."""
+        if given is None or isinstance(given, Sources):
+            return given
+        return cls(given)
 
     def __getitem__(self, domain: str) -> Source:
         return self._table[domain]
@@ -117,16 +119,13 @@ class Sources(Mapping[str, Source]):
         return {domain: source.tokens for domain, source in self._table.items()}
 
     def with_paths(self, paths: Mapping[str, str | Path | Sequence[str | Path]]) -> Sources:
-        """The same sources with files or dataset names; every named domain must exist."""
+        """Return the same sources with files or dataset names; every named domain must exist."""
         strangers = [domain for domain in paths if domain not in self]
         if strangers:
             raise UnknownName(kind="domain", name=strangers[0], known=self)
-        table = {
-            domain: Source(source.tokens, source.documents, _paths(domain, paths[domain]))
-            if domain in paths
-            else source
-            for domain, source in self._table.items()
-        }
+        table = dict(self._table)
+        for domain, given in paths.items():
+            table[domain] = replace(table[domain], paths=_paths(domain, given))
         return Sources(table, tokenizer=self.tokenizer, lineage=self.lineage)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
@@ -135,19 +134,16 @@ class Sources(Mapping[str, Source]):
         record: dict[str, Any] = {"format": FORMAT, "tokenizer": self.tokenizer, "domains": domains}
         if self.lineage:
             record["lineage"] = self.lineage.to_jsonable()
-        return write_atomically(
-            path, json.dumps(record, indent=2, ensure_ascii=False) + "\n", overwrite=overwrite
-        )
+        return write_json(path, record, overwrite=overwrite)
 
 
 def _source(domain: str, entry: Any) -> Source:
-    given = (
-        asdict(entry)
-        if isinstance(entry, Source)
-        else dict(entry)
-        if isinstance(entry, Mapping)
-        else {"tokens": entry}
-    )
+    if isinstance(entry, Source):
+        given = asdict(entry)
+    elif isinstance(entry, Mapping):
+        given = dict(entry)
+    else:
+        given = {"tokens": entry}
     known = [field.name for field in fields(Source)]
     strange = [name for name in given if name not in known]
     if strange:
@@ -156,9 +152,8 @@ def _source(domain: str, entry: Any) -> Source:
         )
     if given.get("tokens") is None:
         raise ReweightvizError(
-            f"{domain[:60]!r} has no tokens: give it a number of tokens, or a mapping "
-            "with 'tokens' and perhaps "
-            f"'documents' and 'paths'; got {entry!r:.80}."
+            f"{domain[:60]!r} has no tokens: give it a number of tokens, or a mapping with "
+            f"'tokens' and perhaps 'documents' and 'paths'; got {entry!r:.80}."
         )
     counts = {
         name: parse_count(given[name], f"the {name} of {domain[:60]!r}")
@@ -168,12 +163,13 @@ def _source(domain: str, entry: Any) -> Source:
     return Source(**counts, paths=_paths(domain, given.get("paths")))
 
 
-def _paths(domain: str, paths: Any) -> tuple[str, ...]:
-    found = (paths,) if isinstance(paths, str | os.PathLike) else () if paths is None else paths
-    if not isinstance(found, list | tuple) or not all(
-        isinstance(path, str | os.PathLike) for path in found
-    ):
+def _paths(domain: str, given: Any) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    paths = [given] if isinstance(given, str | os.PathLike) else given
+    is_list = isinstance(paths, list | tuple)
+    if not is_list or not all(isinstance(path, str | os.PathLike) for path in paths):
         raise InvalidValue(
-            name=f"the paths of {domain[:60]!r}", value=paths, expected="a path or a list of them"
+            name=f"the paths of {domain[:60]!r}", value=given, expected="a path or a list of them"
         )
-    return tuple(str(path) for path in found)
+    return tuple(str(path) for path in paths)

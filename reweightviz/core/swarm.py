@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,42 +43,25 @@ class Swarm:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for what, names in (("domain", self.domains), ("target", self.targets)):
-            if len(set(names)) < len(names):
-                twice = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
-                raise DuplicateName(kind=what, names=twice, where="a Swarm")
-        mixtures, losses = (
-            np.asarray(self.mixtures, np.float64),
-            np.asarray(self.losses, np.float64),
-        )
-        expected = (len(self.runs), len(self.domains)), (len(self.runs), len(self.targets))
-        if (mixtures.shape, losses.shape) != expected:
+        _check_names("domain", self.domains)
+        _check_names("target", self.targets)
+        mixtures = np.asarray(self.mixtures, np.float64)
+        losses = np.asarray(self.losses, np.float64)
+        shapes = ((len(self), len(self.domains)), (len(self), len(self.targets)))
+        if (mixtures.shape, losses.shape) != shapes:
             raise UnmetNeed(
-                name=f"a Swarm of {len(self.runs)} runs",
+                name=f"a Swarm of {len(self)} runs",
                 value=(mixtures.shape, losses.shape),
-                expected=f"mixtures {expected[0]} and losses {expected[1]}",
+                expected=f"mixtures {shapes[0]} and losses {shapes[1]}",
                 got=f"{mixtures.shape} and {losses.shape}",
             )
-        if not np.isfinite(mixtures).all() or (mixtures < 0).any():
-            raise ReweightvizError("the mixtures of a Swarm must be finite and >= 0.")
-        off = np.abs(mixtures.sum(1) - 1) > SUM_SLACK
-        if off.any():
-            row = int(np.argmax(off))
-            raise ReweightvizError(
-                f"the weights of run {row} sum to {mixtures[row].sum():.4f}, not 1 "
-                f"({off.sum()} such runs): were columns dropped?"
-            )
-        better = (
-            np.ones(len(self.targets), bool)
-            if self.lower_is_better is None
-            else np.asarray(self.lower_is_better, bool)
-        )
-        for name, value in (
-            ("mixtures", mixtures),
-            ("losses", losses),
-            ("lower_is_better", better),
-        ):
-            object.__setattr__(self, name, value)
+        _check_mixtures(mixtures)
+        lower_is_better = np.ones(len(self.targets), bool)
+        if self.lower_is_better is not None:
+            lower_is_better = np.asarray(self.lower_is_better, bool)
+        object.__setattr__(self, "mixtures", mixtures)
+        object.__setattr__(self, "losses", losses)
+        object.__setattr__(self, "lower_is_better", lower_is_better)
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -86,7 +70,7 @@ class Swarm:
         return f"Swarm({len(self)} runs, {len(self.domains)} domains, {len(self.targets)} targets)"
 
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> Swarm:
-        """The runs ``rows``, in that order."""
+        """Return the runs ``rows``, in that order."""
         rows = np.asarray(rows)
         return Swarm(
             self.domains,
@@ -100,7 +84,10 @@ class Swarm:
         )
 
     def signals(self) -> dict[str, Any]:
-        """What a law may ask for, by name: mixtures, losses and, where they are known, size, run_tokens and available."""
+        """Return by name what a law may need: mixtures, losses, domains, targets.
+
+        And, where they are known, size, run_tokens and available.
+        """
         found: dict[str, Any] = {
             "domains": self.domains,
             "targets": self.targets,
@@ -114,11 +101,31 @@ class Swarm:
         if "run_tokens" not in found and "tokens_a_run" in self.meta:
             found["run_tokens"] = np.full(len(self), float(self.meta["tokens_a_run"]))
         if self.tokens is not None and all(domain in self.tokens for domain in self.domains):
-            found["available"] = np.array(
-                [self.tokens[domain] for domain in self.domains], np.float64
-            )
+            available = [self.tokens[domain] for domain in self.domains]
+            found["available"] = np.array(available, np.float64)
         return found
 
     def noise_floor(self, decimals: int = DECIMALS) -> NDArray[np.float64]:
-        """Return the standard deviation (M,) of the losses over repeats of one mixture, pooled; NaN without repeats."""
+        """Return the pooled standard deviation (M,) of the losses over repeats of one mixture.
+
+        It is NaN without repeats.
+        """
         return noise_of_repeats(self.losses, group_equal_mixtures(self.mixtures, decimals))
+
+
+def _check_names(kind: str, names: Sequence[str]) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DuplicateName(kind=kind, names=twice, where="a Swarm")
+
+
+def _check_mixtures(mixtures: NDArray[np.float64]) -> None:
+    if not np.isfinite(mixtures).all() or (mixtures < 0).any():
+        raise ReweightvizError("the mixtures of a Swarm must be finite and >= 0.")
+    off = np.abs(mixtures.sum(1) - 1) > SUM_SLACK
+    if off.any():
+        row = int(np.argmax(off))
+        raise ReweightvizError(
+            f"the weights of run {row} sum to {mixtures[row].sum():.4f}, not 1 "
+            f"({off.sum()} such runs): were columns dropped?"
+        )

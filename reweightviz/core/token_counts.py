@@ -41,8 +41,8 @@ def parse_count(value: object, what: str = "a count", *, positive: bool = False)
         (100000000000.0, 1200000000000.0, 1200000.0, 5.0)
     """
     number = _parse(value.strip()) if isinstance(value, str) else _number(value)
-    enough = number > 0 if positive else number >= 0
-    if not enough or number == math.inf:
+    is_small = not number >= 0 or (positive and number == 0)  # NaN is not >= 0 either
+    if is_small or number == math.inf:
         least = "above 0" if positive else ">= 0"
         raise ReweightvizError(f"{what} must be a number {least}, {FORM}; got {value!r:.60}.")
     return number

@@ -1,4 +1,4 @@
-"""Types of arrays, and the closed lists: kinds of corpus columns and signals of a run, with shape and unit."""
+"""Types of arrays, and the closed lists of corpus columns and signals, with shape and unit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Rows: TypeAlias = NDArray[np.int64]
 
 
 class Kind(NamedTuple):
-    """What a column or a signal holds."""
+    """Shape, unit and meaning of a column or a signal."""
 
     shape: str
     unit: str
@@ -131,12 +131,12 @@ SIGNALS: dict[str, Kind] = {
         "alone takes off",
     ),
     "policy": Kind(
-        "()", "policy", "what says the next weights from the history of weights and held-out losses"
+        "()", "policy", "gives the next weights from the history of weights and held-out losses"
     ),
     "k": Kind("()", "documents", "how many documents to select"),
     "rng": Kind("()", "generator", "numpy Generator made from the verb's seed"),
 }
-"""Names that a method may ask for as keyword-only parameters, as a pytest test names its fixtures."""
+"""Names that a method may have as keyword-only parameters, as a pytest test names its fixtures."""
 
 COSTLY_SIGNALS = (
     "held_out_loss",
@@ -146,14 +146,17 @@ COSTLY_SIGNALS = (
     "hypergradient",
     "penalty_gap",
 )
-"""What takes extra passes to measure: a trainer does so on the steps that a mixer's ``measures`` names; NaN on all others."""
+"""Signals that take extra passes to measure.
+
+A trainer does so on the steps that a mixer's ``measures`` names; on all others they are NaN.
+"""
 
 LOG_SIGNALS = ("loss", "reference_loss", "excess_loss", "drawn_tokens", *COSTLY_SIGNALS)
 """The signals that a RunLog may hold, each (T, K)."""
 
 
 def kind_of(column: str) -> str:
-    """The kind of a column name: what stands before the colon.
+    """Return the kind of a column name: what stands before the colon.
 
     >>> kind_of("loss:proxy")
     'loss'

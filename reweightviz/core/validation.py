@@ -27,11 +27,9 @@ def whole_number(name: str, value: Any, least: int | None = 0, most: int | None 
         12
     """
     number = _as_int(value)
-    if (
-        number is None
-        or (least is not None and number < least)
-        or (most is not None and number > most)
-    ):
+    is_low = number is not None and least is not None and number < least
+    is_high = number is not None and most is not None and number > most
+    if number is None or is_low or is_high:
         raise ReweightvizError(
             f"{name} must be a whole number{_limits(least, most)}; got {value!r:.80}."
         )
@@ -40,10 +38,12 @@ def whole_number(name: str, value: Any, least: int | None = 0, most: int | None 
 
 def _as_int(value: Any) -> int | None:
     # A number of numpy, or an array or tensor without a shape, is the number that it holds.
-    held = value.item() if getattr(value, "shape", None) == () else value
-    if isinstance(held, float) and held.is_integer():
-        return int(held)
-    return held if isinstance(held, int) and not isinstance(held, bool) else None
+    number = value.item() if getattr(value, "shape", None) == () else value
+    if isinstance(number, bool):
+        return None
+    if isinstance(number, int) or (isinstance(number, float) and number.is_integer()):
+        return int(number)
+    return None
 
 
 def _limits(least: int | None, most: int | None) -> str:

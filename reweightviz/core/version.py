@@ -1,4 +1,4 @@
-"""Which reweightviz this is: it stands in every cache key and every exported file."""
+"""The version of this reweightviz: a part of every cache key and every exported file."""
 
 from __future__ import annotations
 

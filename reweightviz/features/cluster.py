@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from reweightviz.core.cache import cached
+from reweightviz.core.cache import compute_once
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import InvalidValue, MissingPackage
 from reweightviz.features._vectors import Matrix, as_embedding
@@ -27,7 +27,7 @@ def cluster(corpus: Corpus, k: int = 24, *, seed: int = 0, embedding: str = "emb
     if not 1 <= k <= len(corpus):
         raise InvalidValue(name="k", value=k, expected=f"between 1 and the {len(corpus)} documents")
     vectors = as_embedding(corpus[embedding], len(corpus))
-    stored = cached(
+    stored = compute_once(
         "cluster",
         (corpus.digest(embedding), corpus.digest("text"), k, seed),
         lambda: _compute(corpus, k, seed, vectors),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
-from reweightviz.core.cache import cached
+from reweightviz.core.cache import compute_once
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import MissingPackage, ReweightvizError
 from reweightviz.features._vectors import Matrix, as_embedding, as_matrix
@@ -62,7 +62,7 @@ def _embed_by_name(corpus: Corpus, model: str, dimensions: int, device: str, see
         return {"embedding": _embed_by_encoder(corpus, model, device)}
 
     settings = (dimensions, seed) if model == "ngrams" else _stamp(model)
-    return cached("embed", (corpus.digest("text"), model, *settings), compute)["embedding"]
+    return compute_once("embed", (corpus.digest("text"), model, *settings), compute)["embedding"]
 
 
 def _stamp(model: str) -> tuple[object, ...]:

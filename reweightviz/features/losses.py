@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.cache import cached
+from reweightviz.core.cache import compute_once
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import MissingPackage, ReweightvizError, UnmetNeed
 
@@ -64,7 +64,9 @@ def losses(
         return {"loss": mean.astype(np.float32)}
 
     key = (corpus.digest("text"), weights_digest(model), longest)
-    return corpus.with_column(f"loss:{label or 'proxy'}", cached("losses", key, compute)["loss"])
+    return corpus.with_column(
+        f"loss:{label or 'proxy'}", compute_once("losses", key, compute)["loss"]
+    )
 
 
 def _load(path: Path) -> Any:

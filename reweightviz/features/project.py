@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from tqdm.auto import tqdm
 
-from reweightviz.core.cache import cached
+from reweightviz.core.cache import compute_once
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import MissingPackage, ReweightvizError, UnknownName
 from reweightviz.features._vectors import Matrix, as_embedding
@@ -56,7 +56,7 @@ def project(
             xy = _two_columns(flat)
         return {"xy": np.asarray(xy, np.float32)}
 
-    return corpus.with_column("xy", cached("project", key, compute)["xy"])
+    return corpus.with_column("xy", compute_once("project", key, compute)["xy"])
 
 
 def _principal(vectors: Matrix, dimensions: int) -> Matrix:

@@ -22,7 +22,7 @@ from reweightviz.core.errors import (
 )
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.lines import LineWriter
-from reweightviz.core.runlog import FORMAT, seven_digits
+from reweightviz.core.runlog import FORMAT, round_to_write
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
 from reweightviz.core.validation import whole_number
 from reweightviz.training.ranks import find_rank
@@ -230,4 +230,4 @@ def _to_number(name: str, value: Any) -> float | str | None:
         number = float(value.item() if hasattr(value, "item") else value)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise UnmetNeed(name=name, value=value, expected="numbers") from error
-    return seven_digits(number) if isfinite(number) else str(number)
+    return round_to_write(number) if isfinite(number) else str(number)

@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from reweightviz.core.cache import cache_path, cached
+from reweightviz.core.cache import cache_path, compute_once
 from reweightviz.core.corpus import Corpus, open_corpus
 from reweightviz.core.errors import ReweightvizError
 
@@ -234,13 +234,13 @@ def test_arrow_out(corpus):
 @pytest.mark.parametrize("left", [0, 1, 40, -10])
 def test_half_a_file_in_the_cache_is_computed_again(tmp_path, monkeypatch, left):
     monkeypatch.setenv("REWEIGHTVIZ_CACHE", str(tmp_path))
-    first = cached("verb", ("key",), lambda: {"x": np.arange(99)})["x"]
+    first = compute_once("verb", ("key",), lambda: {"x": np.arange(99)})["x"]
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:left])
-    again = cached("verb", ("key",), lambda: {"x": np.arange(99)})["x"]
+    again = compute_once("verb", ("key",), lambda: {"x": np.arange(99)})["x"]
     np.testing.assert_array_equal(again, first)
     np.testing.assert_array_equal(
-        cached("verb", ("key",), lambda: pytest.fail("not kept"))["x"], first
+        compute_once("verb", ("key",), lambda: pytest.fail("not kept"))["x"], first
     )
 
 
