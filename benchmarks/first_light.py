@@ -1,10 +1,12 @@
-"""The figures of the first release, each measured here and now; writes benchmarks/results/first_light.json.
+"""The figures of the first release, measured here; writes benchmarks/results/first_light.json.
 
-.venv/bin/python benchmarks/first_light.py columns     documents per second of embed, project, cluster, losses
-.venv/bin/python benchmarks/first_light.py weights     bytes sent and kernel milliseconds a weight change, 20k and 1M points
-.venv/bin/python benchmarks/first_light.py pixels      from a dragged weight to changed pixels, headless Chromium
-.venv/bin/python benchmarks/first_light.py demo        from `make demo` in a set-up tree to a drawn Explorer
-.venv/bin/python benchmarks/first_light.py law         the law on the demo swarm: cross-validated, and really trained
+    .venv/bin/python benchmarks/first_light.py columns
+    .venv/bin/python benchmarks/first_light.py law weights
+
+columns: documents per second of embed, project, cluster and losses. weights: bytes sent and kernel
+milliseconds a weight change, 20k and 1M points. pixels: from a dragged weight to changed pixels,
+headless Chromium. demo: from `make demo` in a set-up tree to a drawn Explorer. law: the law on the
+demo swarm, cross-validated, and really trained. All of them when none is named.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ MAP = "[data-rv=map-canvas]"
 
 
 def columns() -> dict[str, Any]:
-    """Cold: the cache is off, the process is fresh (numba compiles)."""
+    """Time the columns cold: the cache is off, the process is fresh (numba compiles)."""
     os.environ["REWEIGHTVIZ_CACHE"] = "off"
     import reweightviz as rv
 
@@ -40,7 +42,8 @@ def columns() -> dict[str, Any]:
     began = time.perf_counter()
     corpus = rv.demo_corpus()
     found["demo_corpus_s"] = round(time.perf_counter() - began, 1)
-    found["documents"], found["domains"] = len(corpus), len(corpus.domains)
+    found["documents"] = len(corpus)
+    found["domains"] = len(corpus.domains)
     for verb in (rv.embed, rv.project, rv.cluster, rv.losses):
         began = time.perf_counter()
         corpus = verb(corpus)
@@ -53,7 +56,7 @@ def columns() -> dict[str, Any]:
 
 
 def weights() -> dict[str, Any]:
-    """One weight change of a whole Explorer set from Python, as the kernel sees it: editor, map, journal."""
+    """Measure a weight change of a whole Explorer from Python: editor, map and journal."""
     from ipywidgets import Widget
 
     import reweightviz as rv
@@ -63,11 +66,11 @@ def weights() -> dict[str, Any]:
     sent: list[int] = []
     send = Widget._send
 
-    def counted(self: Widget, message: Any, buffers: Any = None) -> None:
+    def count(self: Widget, message: Any, buffers: Any = None) -> None:
         sent.append(len(json.dumps(message)) + sum(memoryview(b).nbytes for b in buffers or []))
         send(self, message, buffers)
 
-    Widget._send = counted
+    Widget._send = count
     found = {}
     for points in (20_000, 1_000_000):
         codes = rng.integers(0, 12, points)
@@ -88,7 +91,8 @@ def weights() -> dict[str, Any]:
             for value in x.map.get_state().values()
             if isinstance(value, bytes | memoryview)
         )
-        times, sizes = [], []
+        times = []
+        sizes = []
         for _ in range(60):  # longer than the editor's journal, so that it is full
             sent.clear()
             mixture = rv.Mixture.normalized(
@@ -109,12 +113,22 @@ def weights() -> dict[str, Any]:
 
 
 _DRAG = """async ([bar, canvas, steps]) => {
-  const slider = document.querySelector(bar), picture = document.querySelector(canvas), box = slider.getBoundingClientRect();
-  const read = () => { const copy = new OffscreenCanvas(picture.width, picture.height), pen = copy.getContext("2d");
-    pen.drawImage(picture, 0, 0); const data = new Uint32Array(pen.getImageData(0, 0, copy.width, copy.height).data.buffer);
-    let hash = 0; for (let i = 0; i < data.length; i += 7) hash = (hash * 31 + data[i]) | 0; return hash; };
-  const fire = (type, x) => slider.dispatchEvent(new PointerEvent(type, {bubbles: true, pointerId: 1, isPrimary: true, button: 0,
-    buttons: 1, clientX: box.left + x * box.width, clientY: box.top + box.height / 2}));
+  const slider = document.querySelector(bar);
+  const picture = document.querySelector(canvas);
+  const box = slider.getBoundingClientRect();
+  const read = () => {
+    const copy = new OffscreenCanvas(picture.width, picture.height);
+    const pen = copy.getContext("2d");
+    pen.drawImage(picture, 0, 0);
+    const data = new Uint32Array(pen.getImageData(0, 0, copy.width, copy.height).data.buffer);
+    let hash = 0;
+    for (let i = 0; i < data.length; i += 7) hash = (hash * 31 + data[i]) | 0;
+    return hash;
+  };
+  const fire = (type, x) => slider.dispatchEvent(new PointerEvent(type, {
+    bubbles: true, pointerId: 1, isPrimary: true, button: 0, buttons: 1,
+    clientX: box.left + x * box.width, clientY: box.top + box.height / 2,
+  }));
   const frame = () => new Promise(requestAnimationFrame);
   const took = [];
   fire("pointerdown", 0.2);
@@ -128,17 +142,30 @@ _DRAG = """async ([bar, canvas, steps]) => {
   return took;
 }"""
 
+_IS_DRAWN = """map => {
+  const c = document.querySelector(map);
+  if (!c || !c.width) return false;
+  const d = new OffscreenCanvas(c.width, c.height).getContext("2d");
+  d.drawImage(c, 0, 0);
+  const p = new Uint32Array(d.getImageData(0, 0, c.width, c.height).data.buffer);
+  return p.some(v => v !== p[0]);
+}"""
+
 
 def pixels() -> dict[str, Any]:
-    """Pointer event to changed canvas, readback included; SwiftShader, so this says nothing about a GPU."""
+    """Time a pointer event to a changed canvas, readback included; SwiftShader, so not of a GPU."""
     import chromium
     from lab import Lab
 
     cell = """
 import numpy as np, reweightviz as rv
-rng = np.random.default_rng(0); names = [f"d{{k}}" for k in range(12)]
-codes = rng.integers(0, 12, {n}); xy = rng.standard_normal(({n}, 2)) + 4 * np.stack([np.cos(codes), np.sin(codes)], 1)
-corpus = rv.Corpus({{"text": np.array(["a"] * {n}, object), "domain": np.array(names)[codes], "tokens": np.ones({n}, int), "xy": xy}}, domains=names)
+rng = np.random.default_rng(0)
+names = [f"d{{k}}" for k in range(12)]
+codes = rng.integers(0, 12, {n})
+xy = rng.standard_normal(({n}, 2)) + 4 * np.stack([np.cos(codes), np.sin(codes)], 1)
+columns = {{"text": np.array(["a"] * {n}, object), "domain": np.array(names)[codes]}}
+columns |= {{"tokens": np.ones({n}, int), "xy": xy}}
+corpus = rv.Corpus(columns, domains=names)
 x = rv.Explorer(corpus, budget={n}.0); x
 """
     found = {}
@@ -162,14 +189,14 @@ x = rv.Explorer(corpus, budget={n}.0); x
     widgets = ROOT / "reweightviz" / "widgets"
     found["javascript_bytes"] = {
         path.name: len(assemble(path).encode())
-        for path in sorted(widgets.glob("*.js"))
+        for path in sorted(widgets.rglob("*.js"))
         if path.with_suffix(".py").exists()
     }
     return found
 
 
 def demo() -> dict[str, Any]:
-    """`make demo BROWSER=none`, then a browser opens its URL and runs the notebook from the top."""
+    """Time `make demo BROWSER=none` until a browser has run its notebook from the top."""
     import chromium
     from lab import FLAGS
     from playwright.sync_api import sync_playwright
@@ -200,12 +227,7 @@ def demo() -> dict[str, Any]:
                 page.click("text=Run", timeout=60_000)
                 page.click("text=Run All Cells")
                 page.wait_for_selector(MAP, timeout=240_000)
-                page.wait_for_function(
-                    f"""() => {{ const c = document.querySelector('{MAP}'); if (!c || !c.width) return false;
-                    const d = new OffscreenCanvas(c.width, c.height).getContext('2d'); d.drawImage(c, 0, 0);
-                    const p = new Uint32Array(d.getImageData(0, 0, c.width, c.height).data.buffer); return p.some(v => v !== p[0]); }}""",
-                    timeout=60_000,
-                )
+                page.wait_for_function(_IS_DRAWN, arg=MAP, timeout=60_000)
             return {
                 "url_s": round(served, 1),
                 "drawn_explorer_s": round(time.perf_counter() - began, 1),
@@ -216,7 +238,7 @@ def demo() -> dict[str, Any]:
 
 
 def law() -> dict[str, Any]:
-    """Five-fold cross-validation of Olmix on the demo swarm; the noise floor; the validation runs of data/make_runs.py."""
+    """Cross-validate Olmix on the demo swarm in five folds; add the runs of data/make_runs.py."""
     from scipy.stats import spearmanr
 
     import reweightviz as rv

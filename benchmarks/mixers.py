@@ -1,11 +1,13 @@
-"""Does a mixer beat uniform? Real trainings on groups of the demo corpus' domains, at equal steps and equal tokens.
+"""Mixers against uniform: real trainings on groups of the demo corpus' domains, at equal tokens.
 
-.venv/bin/python benchmarks/mixers.py            the runs that data/mixers.jsonl lacks, seed by seed; stop and start it as you like (40 minutes)
-.venv/bin/python benchmarks/mixers.py --report   tables from the runs that are there; writes benchmarks/results/mixers.json
-.venv/bin/python benchmarks/mixers.py --tune     the hyperparameters: two groups with a seed that the report does not use, on the documents
-                                                 that mixers may look at
-.venv/bin/python benchmarks/mixers.py --overhead the same share of the step time of the mixers that
-are not compared, into the results (a minute)
+    .venv/bin/python benchmarks/mixers.py
+    .venv/bin/python benchmarks/mixers.py --report
+
+Without an option: the runs that data/mixers.jsonl lacks, seed by seed; stop and start it as you
+like (40 minutes). --report: tables from the runs that are there; writes
+benchmarks/results/mixers.json. --tune: the hyperparameters, on two groups with a seed that the
+report does not use, on the documents that mixers may look at. --overhead: the share of the step
+time of the mixers that are not compared, into the results (a minute).
 
 Every method ends in one run of CONFIG with the same seed, so the same initial model: fixed weights
 (uniform, natural, the answers of DoReMi, DoGE and the log-linear law) or weights that change as it
@@ -45,7 +47,8 @@ from reweightviz.training.train_config import TrainConfig
 from reweightviz.training.trainer import TrainingRun, evaluate, train
 
 HERE = Path(__file__).parents[1]
-ROWS, RESULTS = HERE / "data" / "mixers.jsonl", HERE / "benchmarks" / "results" / "mixers.json"
+ROWS = HERE / "data" / "mixers.jsonl"
+RESULTS = HERE / "benchmarks" / "results" / "mixers.json"
 CONFIG = TrainConfig(
     steps=500,
     batch=16,
@@ -64,16 +67,13 @@ GROUPS = {
     "text": ("docstrings", "markdown", "package descriptions", "licences"),
     "all": (),
 }
-SEEDS, OTHER, LEVEL = (
-    range(5),
-    1000,
-    0.9,
-)  # OTHER: added to the seed of what comes before a main run
-SWARM = {
-    "runs_a_domain": 4,
-    "runs_at_least": 16,
-}  # Dirichlet mixtures around uniform, log-spaced strengths
-TUNING_SEED, TUNING_GROUPS = 100, ("python", "web")
+SEEDS = range(5)
+SEED_BEFORE = 1000  # added to the seed for the runs before a main run
+LEVEL = 0.9
+# Dirichlet mixtures around uniform, log-spaced strengths
+SWARM = {"runs_a_domain": 4, "runs_at_least": 16}
+TUNING_SEED = 100
+TUNING_GROUPS = ("python", "web")
 OTHERS = ("ScaleBiO", "DreamPRM", "DataMixingAgent")
 STRENGTHS = np.geomspace(2.0, 60.0, 6)
 GRAPH_STEPS = CONFIG.steps // 10
@@ -111,8 +111,8 @@ GRID = {
 }
 
 
-def there() -> list[str]:
-    """The methods whose mixers this installation has."""
+def list_methods() -> list[str]:
+    """List the methods whose mixers this installation has."""
     return [
         name
         for name in METHODS
@@ -120,11 +120,10 @@ def there() -> list[str]:
     ]
 
 
-def made(name: str, settings: Mapping[str, Any]) -> Any:
-    """A mixer; its prior is no hyperparameter, it goes to the trainer."""
-    return getattr(rv.mixers, name)(
-        **{key: value for key, value in settings.items() if key != "prior"}
-    )
+def make_mixer(name: str, settings: Mapping[str, Any]) -> Any:
+    """Make a mixer; its prior is no hyperparameter, it goes to the trainer."""
+    fields = {key: value for key, value in settings.items() if key != "prior"}
+    return getattr(rv.mixers, name)(**fields)
 
 
 # ---- data
@@ -147,18 +146,16 @@ def data_of(group: str) -> ProxyData:
 
 
 class Book:
-    """The runs that are there, of this corpus and this configuration; new ones are appended at once."""
+    """The runs of this corpus and this configuration; new ones are appended at once."""
 
     def __init__(self) -> None:
         self.facts = {
             "corpus": rv.demo_corpus().digest("text", "domain"),
             "config": blake2b(repr(CONFIG).encode(), digest_size=6).hexdigest(),
         }
-        rows = (
-            [json.loads(line) for line in ROWS.read_text().splitlines() if line.endswith("}")]
-            if ROWS.exists()
-            else []
-        )
+        rows = []
+        if ROWS.exists():  # its last line may be half a row of a run that was stopped
+            rows = [json.loads(line) for line in ROWS.read_text().splitlines() if line[-1:] == "}"]
         self.rows = [
             row
             for row in rows
@@ -166,7 +163,7 @@ class Book:
         ]
 
     def of(self, part: str, **wanted: Any) -> list[dict[str, Any]]:
-        """The rows of a part that are as wanted."""
+        """Return the rows of a part that are as wanted."""
         return [
             row
             for row in self.rows
@@ -203,34 +200,35 @@ def uniform(group: str, seed: int) -> TrainingRun:
 def play(
     book: Book, group: str, name: str, settings: dict[str, Any], seed: int
 ) -> tuple[TrainingRun, TrainingRun, int]:
-    """The run to be compared, the run in which the mixer worked, and the training steps that were taken besides the former."""
-    data, before = data_of(group), OTHER + seed
+    """Return the run to compare, the run of the mixer, and the training steps beside the first."""
+    data = data_of(group)
+    before = SEED_BEFORE + seed
     if name == "uniform":
-        return (run := uniform(group, seed)), run, 0
+        run = uniform(group, seed)
+        return run, run, 0
     if name == "natural":
-        return (run := fixed(data, data.tokens, seed)), run, 0
+        run = fixed(data, data.tokens, seed)
+        return run, run, 0
     if name == "log-linear":
-        return (
-            (run := fixed(data, optimum(book, group, **settings), seed)),
-            run,
-            CONFIG.steps * swarm_size(group),
-        )
-    if name in {
-        "DoReMi",
-        "DoGE",
-    }:  # a proxy of the same size and length; DoReMi's reference is the uniform run
-        reference = uniform(group, seed).model if name == "DoReMi" else None
-        proxy = train(data, made(name, settings), seed=before, config=CONFIG, reference=reference)
-        return (
-            fixed(data, proxy.log.meta["result"], seed),
-            proxy,
-            CONFIG.steps * (2 if reference else 1),
-        )
-    given = {"prior": data.tokens / data.tokens.sum()} if settings.get("prior") == "natural" else {}
+        run = fixed(data, optimum(book, group, **settings), seed)
+        return run, run, CONFIG.steps * swarm_size(group)
+    mixer = make_mixer(name, settings)
+    if name == "DoReMi":  # a proxy of the same size and length after the uniform run
+        reference = uniform(group, seed).model
+        proxy = train(data, mixer, seed=before, config=CONFIG, reference=reference)
+        return fixed(data, proxy.log.meta["result"], seed), proxy, 2 * CONFIG.steps
+    if name == "DoGE":
+        proxy = train(data, mixer, seed=before, config=CONFIG)
+        return fixed(data, proxy.log.meta["result"], seed), proxy, CONFIG.steps
+    given: dict[str, Any] = {}
+    besides = 0
+    if settings.get("prior") == "natural":
+        given["prior"] = data.tokens / data.tokens.sum()
     if name == "SkillIt":
         given["graph"] = skill_graph(data, replace(CONFIG, steps=GRAPH_STEPS), (before,))
-    run = train(data, made(name, settings), seed=seed, config=CONFIG, given=given)
-    return run, run, GRAPH_STEPS * len(data.domains) if "graph" in given else 0
+        besides = GRAPH_STEPS * len(data.domains)
+    run = train(data, mixer, seed=seed, config=CONFIG, given=given)
+    return run, run, besides
 
 
 def swarm_size(group: str) -> int:
@@ -238,8 +236,9 @@ def swarm_size(group: str) -> int:
 
 
 def swarm(book: Book, group: str) -> list[dict[str, Any]]:
-    """The proxy runs of a group, made where they are not there; losses of the validation half."""
-    data, rng = data_of(group), np.random.default_rng(20261121)
+    """Return the proxy runs of a group, made where they lack; losses of the validation half."""
+    data = data_of(group)
+    rng = np.random.default_rng(20261121)
     for run in range(swarm_size(group)):
         K = len(data.domains)
         weights = rng.dirichlet(np.full(K, STRENGTHS[run % len(STRENGTHS)] / K))
@@ -258,7 +257,8 @@ def swarm(book: Book, group: str) -> list[dict[str, Any]]:
 
 @cache
 def law_of(book: Book, group: str) -> Any:
-    rows, data = swarm(book, group), data_of(group)
+    rows = swarm(book, group)
+    data = data_of(group)
     runs = Swarm(
         data.domains,
         np.array([row["weights"] for row in rows]),
@@ -270,16 +270,16 @@ def law_of(book: Book, group: str) -> Any:
 
 
 def optimum(book: Book, group: str, kl: float) -> np.ndarray:
-    """The mixture (K,) with the least mean predicted loss, held near natural by ``kl``."""
+    """Return the mixture (K,) with the least mean predicted loss, held near natural by ``kl``."""
     tokens = data_of(group).tokens
     return np.asarray(law_of(book, group).minimise(kl=kl, prior=tokens / tokens.sum()))
 
 
 def runs(book: Book) -> None:
-    """Seed by seed, so that what is there at any time is balanced."""
+    """Make the runs seed by seed, so that they are balanced at any time."""
     for seed in SEEDS:
         for group in GROUPS:
-            for name in there():
+            for name in list_methods():
                 settings = METHODS[name]
                 if book.of("main", group=group, method=name, settings=settings, seed=seed):
                     continue
@@ -316,11 +316,11 @@ def runs(book: Book) -> None:
 
 
 def tune(book: Book) -> None:
-    """Every setting of GRID on one seed and two groups, by the validation half."""
+    """Try every setting of GRID on one seed and two groups, by the validation half."""
+    known = list_methods()
+    tried = [(name, settings) for name in known for settings in GRID.get(name, ())]
     for group in TUNING_GROUPS:
-        for name, settings in [
-            (method, tried) for method in GRID if method in there() for tried in GRID[method]
-        ]:
+        for name, settings in tried:
             if not book.of("tune", group=group, method=name, settings=settings):
                 run, _, _ = play(book, group, name, settings, TUNING_SEED)
                 book.add(
@@ -365,28 +365,27 @@ def tune(book: Book) -> None:
 
 
 def interval(values: np.ndarray) -> dict[str, float]:
-    """Mean over seeds and half the width of its 90 % interval by Student's t."""
-    half = (
-        student.ppf((1 + LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-        if len(values) > 1
-        else float("nan")
-    )
+    """Return the mean over seeds and half the width of its 90 % interval by Student's t."""
+    half = float("nan")
+    if len(values) > 1:
+        quantile = student.ppf((1 + LEVEL) / 2, len(values) - 1)
+        half = quantile * values.std(ddof=1) / np.sqrt(len(values))
     return {"mean": round(float(values.mean()), 4), "half_width": round(float(half), 4)}
 
 
 def first_step(steps: list[int], curve: np.ndarray, loss: float) -> float | None:
-    """Where a curve first comes down to a loss, between two evaluations by a straight line."""
+    """Return where a curve first comes down to a loss, by a line between two evaluations."""
     below = np.flatnonzero(curve <= loss)
     if not below.size:
         return None
     n = int(below[0])
-    return float(
-        steps[0] if n == 0 else np.interp(-loss, -curve[n - 1 : n + 1], steps[n - 1 : n + 1])
-    )
+    if n == 0:
+        return float(steps[0])
+    return float(np.interp(-loss, -curve[n - 1 : n + 1], steps[n - 1 : n + 1]))
 
 
-def judged(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    """What one group says of every method, over the seeds that all of them have."""
+def judge(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Compare the methods in one group, over the seeds that all of them have."""
     seeds = set.intersection(*({row["seed"] for row in found} for found in rows.values()))
     rows = {
         name: sorted((row for row in found if row["seed"] in seeds), key=lambda row: row["seed"])
@@ -407,21 +406,10 @@ def judged(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
         ),
         "methods": {},
     }
-    costs = {
-        name: float(
-            np.median(
-                [
-                    (row["mixer_seconds"] + row["signal_seconds"]) / row["update_seconds"]
-                    for row in mine
-                ]
-            )
-        )
-        for name, mine in rows.items()
-    }
+    costs = {name: float(np.median(list(map(share_of_mixer, mine)))) for name, mine in rows.items()}
     for name, mine in rows.items():  # uniform too pays for the sums by domain
-        answers = np.array(
-            [row["result"] for row in mine]
-        )  # the log's lines sample a policy that probes
+        # The log's lines sample a policy that probes, so its answers are compared.
+        answers = np.array([row["result"] for row in mine])
         found["methods"][name] = {
             "mean": interval(tests[name].mean(1)),
             "worst": interval(tests[name].max(1)),
@@ -440,6 +428,11 @@ def judged(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     return found
 
 
+def share_of_mixer(facts: Mapping[str, Any]) -> float:
+    """Return the share of the updates' seconds that the mixer and its signals took."""
+    return float((facts["mixer_seconds"] + facts["signal_seconds"]) / facts["update_seconds"])
+
+
 def report(book: Book) -> None:
     groups = {}
     for group in GROUPS:
@@ -449,7 +442,7 @@ def report(book: Book) -> None:
         }
         rows = {name: found for name, found in rows.items() if found}
         if "uniform" in rows and len(rows) > 1:
-            groups[group] = {"domains": list(data_of(group).domains)} | judged(rows)
+            groups[group] = {"domains": list(data_of(group).domains)} | judge(rows)
     print("\n".join(tables(groups)))
     before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     RESULTS.write_text(
@@ -475,11 +468,12 @@ def report(book: Book) -> None:
 
 
 def overhead(_: Book) -> None:
-    """Seconds of the mixer and its signals by seconds of updates, less uniform's, one run each in the group python."""
-    data, shares = data_of("python"), {}
+    """Measure the share of mixers in a training less uniform's, one run each in one group."""
+    data = data_of("python")
+    shares = {}
     for name in ("Uniform", *OTHERS):
-        facts = train(data, getattr(rv.mixers, name)(), seed=0, config=CONFIG).log.meta
-        shares[name] = (facts["mixer_seconds"] + facts["signal_seconds"]) / facts["update_seconds"]
+        run = train(data, getattr(rv.mixers, name)(), seed=0, config=CONFIG)
+        shares[name] = share_of_mixer(run.log.meta)
     found = {name: round(shares[name] - shares["Uniform"], 4) for name in OTHERS}
     print(found)
     RESULTS.write_text(
@@ -489,9 +483,9 @@ def overhead(_: Book) -> None:
 
 
 def tables(groups: dict[str, Any]) -> Iterator[str]:
-    """Markdown: a table a group, then wins and losses against uniform."""
+    """Yield lines of Markdown: a table a group, then wins and losses against uniform."""
 
-    def shown(value: dict[str, float]) -> str:
+    def show(value: dict[str, float]) -> str:
         return f"{value['mean']:.4f} ± {value['half_width']:.4f}"
 
     for group, found in groups.items():
@@ -501,18 +495,24 @@ def tables(groups: dict[str, Any]) -> Iterator[str]:
             f"Best: {found['best']}, which reaches the final loss of "
             f"{found['runner_up']} at step {first:.0f} of {CONFIG.steps}.\n"
         )
-        yield "| method | mean loss | worst domain | mean less uniform | worst less uniform | step at uniform's loss | overhead | steps besides |"
+        yield (
+            "| method | mean loss | worst domain | mean less uniform | worst less uniform "
+            "| step at uniform's loss | overhead | steps besides |"
+        )
         yield "|---|---|---|---|---|---|---|---|"
         for name, row in sorted(found["methods"].items(), key=lambda item: item[1]["mean"]["mean"]):
             reached = (
                 "never" if row["steps_to_uniform"] is None else f"{row['steps_to_uniform']:.0f}"
             )
             yield (
-                f"| {name} | {shown(row['mean'])} | {shown(row['worst'])} | "
-                f"{shown(row['mean_less_uniform'])} | {shown(row['worst_less_uniform'])} "
+                f"| {name} | {show(row['mean'])} | {show(row['worst'])} | "
+                f"{show(row['mean_less_uniform'])} | {show(row['worst_less_uniform'])} "
                 f"| {reached} | {100 * row['overhead_share']:.1f} % | {row['steps_besides']} |"
             )
-    yield "\n| method | less uniform, mean of the groups | groups better than uniform | worse | no difference shown | the same of the worst domain |"
+    yield (
+        "\n| method | less uniform, mean of the groups | groups better than uniform | worse "
+        "| no difference shown | the same of the worst domain |"
+    )
     yield "|---|---|---|---|---|---|"
     for name in METHODS:
         mine = [found["methods"][name] for found in groups.values() if name in found["methods"]]
@@ -525,11 +525,12 @@ def tables(groups: dict[str, Any]) -> Iterator[str]:
             overall = interval(
                 np.mean([row["mean_less_uniform_by_seed"][:seeds] for row in mine], axis=0)
             )
-            yield f"| {name} | {shown(overall)} | {mean[0]} | {mean[1]} | {mean[2]} | {worst[0]}, {worst[1]}, {worst[2]} |"
+            counts = " | ".join(map(str, mean))
+            yield f"| {name} | {show(overall)} | {counts} | {', '.join(map(str, worst))} |"
 
 
 def verdicts(differences: list[dict[str, float]]) -> tuple[int, int, int]:
-    """In how many groups the interval of the difference lies below 0, above, or holds it."""
+    """Count the groups whose interval of the difference lies below 0, above, or holds it."""
     below = sum(value["mean"] + value["half_width"] < 0 for value in differences)
     above = sum(value["mean"] - value["half_width"] > 0 for value in differences)
     return below, above, len(differences) - below - above
@@ -546,9 +547,9 @@ def main() -> None:
     parser.add_argument("--tune", action="store_true", help="try the settings of GRID")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    (report if asked.report else tune if asked.tune else overhead if asked.overhead else runs)(
-        Book()
-    )
+    parts = {report: asked.report, tune: asked.tune, overhead: asked.overhead, runs: True}
+    part = next(part for part, wanted in parts.items() if wanted)
+    part(Book())
 
 
 if __name__ == "__main__":

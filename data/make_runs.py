@@ -1,9 +1,12 @@
-"""Makes the demo's training runs from the demo corpus: a swarm of proxy runs, run logs, and what the laws propose tried.
+"""Make the demo's training runs: a swarm of proxy runs, logs, and trials of the laws' proposals.
 
-    python data/make_runs.py swarm        96 mixtures and 6 repeats of one; appends run by run, resumes where it stopped
-    python data/make_runs.py logs         natural, uniform and DoReMi, and the proxy model that `rv.losses` uses
-    python data/make_runs.py signals      one uniform run with every signal measured, on which rv.replay tries the mixers
-    python data/make_runs.py validation   what three laws propose against natural, uniform and the best observed mixture, 5 seeds each
+    python data/make_runs.py swarm
+    python data/make_runs.py logs
+
+swarm: 96 mixtures and 6 repeats of one; appends run by run, resumes where it stopped. logs:
+natural, uniform and DoReMi, and the proxy model that `rv.losses` uses. signals: one uniform run
+with every signal measured, on which rv.replay tries the mixers. validation: the proposals of three
+laws against natural, uniform and the best observed mixture, 5 seeds each.
 
 Every run is real training of the reference trainer (a byte-level transformer) on one CPU thread.
 """
@@ -42,13 +45,17 @@ CONFIG = TrainConfig(
     evaluate_every=250,
     model=ModelConfig(width=64, layers=2, heads=4, context=64),
 )
-RUNS, REPEATS, SEEDS, SEED = 96, 6, 5, 20261121
-DOREMI_ETA = 0.02  # the paper's 1 is for batches of 512 sequences; on 16 the weights jump from one domain to the next
+RUNS = 96
+REPEATS = 6
+SEEDS = 5
+SEED = 20261121
+# The paper's 1 is for batches of 512 sequences; on 16 the weights jump from domain to domain.
+DOREMI_ETA = 0.02
 STRENGTHS = np.geomspace(1.0, 60.0, 12)  # total concentration: from a few domains to nearly even
 
 
 def design(corpus: Corpus) -> Iterator[tuple[str, float, np.ndarray]]:
-    """Kind, strength and weights of every run: Dirichlet around the tempered prior, then repeats of uniform."""
+    """Yield kind, strength and weights of every run: Dirichlet around the prior, then repeats."""
     rng = np.random.default_rng(SEED)
     prior = temperature_weights(corpus.sources.tokens, 0.5)
     for run in range(RUNS):
@@ -59,7 +66,7 @@ def design(corpus: Corpus) -> Iterator[tuple[str, float, np.ndarray]]:
 
 
 def provenance(corpus: Corpus) -> dict[str, object]:
-    """What the runs were made from and with."""
+    """Return the data, the settings and the versions of the runs."""
     return {
         "domains": list(corpus.domains),
         "tokens": dict(corpus.sources.token_table),
@@ -80,20 +87,19 @@ def swarm(corpus: Corpus) -> None:
     """Append the runs that are not there yet."""
     folder = HERE / "swarm"
     folder.mkdir(exist_ok=True)
-    described, lines = folder / "meta.json", folder / "runs.jsonl"
+    meta = folder / "meta.json"
+    lines = folder / "runs.jsonl"
     facts = provenance(corpus)
-    before = json.loads(described.read_text()) if described.exists() else facts
+    before = json.loads(meta.read_text()) if meta.exists() else facts
     changed = [name for name in ("corpus_digest", "config", "seed") if before[name] != facts[name]]
     if changed:
         raise ReweightvizError(
             f"{folder} was made with another {' and '.join(changed)}: move it away to start anew."
         )
-    described.write_text(json.dumps(facts, indent=1) + "\n")
-    done = (
-        {json.loads(line)["run"] for line in lines.read_text().splitlines()}
-        if lines.exists()
-        else set()
-    )
+    meta.write_text(json.dumps(facts, indent=1) + "\n")
+    done = set()
+    if lines.exists():
+        done = {json.loads(line)["run"] for line in lines.read_text().splitlines()}
     data = ProxyData(corpus, CONFIG.model.context)
     for run, (kind, strength, weights) in enumerate(design(corpus)):
         if run in done:
@@ -119,7 +125,7 @@ def swarm(corpus: Corpus) -> None:
 
 
 def logs(corpus: Corpus) -> None:
-    """Train natural and uniform, then DoReMi against the uniform run as its reference; keep the natural model as the proxy."""
+    """Train natural and uniform, then DoReMi against uniform; keep the natural model as proxy."""
     data = ProxyData(corpus, CONFIG.model.context)
     facts = {
         "corpus_digest": corpus.digest("text", "domain"),
@@ -156,7 +162,9 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True)
 class Recorder:
-    """Draws evenly and learns nothing, but has every signal measured that a run of one model has: with two, penalty_gap would change it.
+    """Uniform with every signal measured that a run of one model has.
+
+    A second model, for penalty_gap, would change the run.
 
     Args:
         every: steps between measurements of the costly ones.
@@ -167,16 +175,14 @@ class Recorder:
     applies_to = "sampling"
 
     def init(self, *, prior: np.ndarray) -> Seen:
-        """Nothing seen."""
+        """Start at the prior."""
         return Seen(prior, 0)
 
     def measures(self, state: Seen) -> tuple[str, ...]:
-        """What to measure right after the coming step."""
-        return (
-            ()
-            if (state.step + 1) % self.every
-            else ("held_out_loss", "gradient_products", "gradient_norm", "hypergradient")
-        )
+        """Return the signals to measure right after the coming step."""
+        if (state.step + 1) % self.every:
+            return ()
+        return ("held_out_loss", "gradient_products", "gradient_norm", "hypergradient")
 
     def update(
         self,
@@ -187,18 +193,18 @@ class Recorder:
         gradient_norm: np.ndarray,  # noqa: ARG002
         hypergradient: np.ndarray,  # noqa: ARG002
     ) -> Seen:
-        """One step more."""
+        """Count one step more."""
         return Seen(state.weights, state.step + 1)
 
     def weights(self, state: Seen) -> np.ndarray:
-        """The prior (K,)."""
+        """Return the prior (K,)."""
         return state.weights
 
     result = weights
 
 
 def signals(corpus: Corpus) -> None:
-    """Train uniform twice, the first run as the reference of the second, which measures; and learn the skills graph."""
+    """Train uniform twice, the first as the reference of the second; learn the skills graph."""
     data = ProxyData(corpus, CONFIG.model.context)
     reference = train(data, Mixture.uniform(corpus.domains), seed=1, config=CONFIG).model
     run = train(data, Recorder(), seed=2, config=CONFIG, reference=reference, name="signals")
@@ -214,7 +220,7 @@ def signals(corpus: Corpus) -> None:
 
 
 def validation(corpus: Corpus) -> None:
-    """Really train what the laws propose, DoReMi's weights, and what they have to beat; append seed by seed."""
+    """Train the laws' proposals, DoReMi's weights and what they must beat; append seed by seed."""
     observed = rv.demo_swarm()
     dirichlet = observed.take(np.flatnonzero(observed.runs.kind == "dirichlet"))
     best = int(dirichlet.losses.mean(1).argmin())
