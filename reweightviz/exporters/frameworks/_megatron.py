@@ -10,8 +10,7 @@ from reweightviz.core.errors import RefusedByFramework, ReweightvizError, listed
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import provenance
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.frameworks._paths import find_paths
-from reweightviz.exporters.plan import Entry
+from reweightviz.exporters.plan import Entry, source_paths
 from reweightviz.exporters.text.encoding import check_utf8
 
 MOST_DATASETS = 32766
@@ -54,7 +53,7 @@ class IndexedBlend(Exporter):
     def _find_prefixes(
         self, domains: Sequence[str], sources: Sources | None, prefix_dir: str | None
     ) -> dict[str, list[str]]:
-        prefixes = {domain: _strip_endings(find_paths(domain, sources)) for domain in domains}
+        prefixes = {domain: _strip_endings(source_paths(domain, sources)) for domain in domains}
         absent = [domain for domain, found in prefixes.items() if not found]
         if absent and prefix_dir is None:
             raise RefusedByFramework(

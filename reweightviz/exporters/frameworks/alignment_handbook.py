@@ -26,9 +26,8 @@ from reweightviz.exporters.frameworks._hub import (
     find_place,
     name_dataset,
 )
-from reweightviz.exporters.frameworks._paths import find_paths
 from reweightviz.exporters.frameworks._weights import add_up
-from reweightviz.exporters.plan import Config, Entry, Plan, to_number
+from reweightviz.exporters.plan import Config, Entry, Plan, source_paths, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import FRACTION
 
@@ -125,7 +124,7 @@ class AlignmentHandbook(HubExporter):
         """
         owners: dict[str, str] = {}
         for domain in domains:
-            for path in find_paths(domain, sources):
+            for path in source_paths(domain, sources):
                 folder = str(PurePosixPath(path).parent)
                 if find_builder(path) is not None and owners.setdefault(folder, domain) != domain:
                     raise ReweightvizError(

@@ -39,7 +39,6 @@ from reweightviz.exporters.frameworks._hub import (
     find_place,
     name_dataset,
 )
-from reweightviz.exporters.frameworks._paths import find_documents
 from reweightviz.exporters.frameworks._weights import add_up
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
@@ -91,7 +90,7 @@ class Axolotl(HubExporter):
                     yaml_edit.put_all(entry, _make_entry(domain, paths, split) | {"type": type})
             for name, passes in plan.numbers.items():
                 domain = plan.entries[name].domain
-                rows = find_documents(domain, plan.sources)
+                rows = _find_documents(domain, plan.sources)
                 if not rows:
                     _check_percent(domain, passes)
                 _enter(root["datasets"], name, passes, rows)
@@ -131,7 +130,7 @@ class Axolotl(HubExporter):
         if any(map(math.isnan, config.stages[0].values())):
             table = Sources.of(sources or None)
             domains = self.find_domains(config, document.record)
-            rows = {name: find_documents(domain, table) for name, domain in domains.items()}
+            rows = {name: _find_documents(domain, table) for name, domain in domains.items()}
             config = replace(config, stages={0: _count_passes(document, rows)})
         unknown = [name for name, passes in config.stages[0].items() if math.isnan(passes)]
         if unknown:
@@ -155,6 +154,12 @@ class Axolotl(HubExporter):
         ):
             return False
         return bool(own) or all("type" in entry for entry in entries)
+
+
+def _find_documents(domain: str, sources: Sources | None) -> float | None:
+    if sources is None or domain not in sources:
+        return None
+    return sources[domain].documents
 
 
 def _make_entry(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:

@@ -17,19 +17,20 @@ from reweightviz.core.sources import Sources
 from reweightviz.exporters import provenance
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.frameworks.levanter import idle
-from reweightviz.exporters.plan import Config, Entry, Plan, to_number
+from reweightviz.exporters.frameworks._foreign import as_mapping
+from reweightviz.exporters.frameworks._weights import find_idle, find_invalid
+from reweightviz.exporters.plan import Config, Entry, Plan, source_paths, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 CHUNK = re.compile(r".*\.chunk\..*\.jsonl")
 """The files that Lingua looks for in the folder of a source."""
 BESIDE = {"root_dir", "tokenizer", "n_views", "prefetch_size", "load_async"}
-"""Keys of Lingua's data, by which it is told from other configs with ``data.sources``."""
+"""Keys of Lingua's data, by which it is known from other configs with ``data.sources``."""
 
 
 class Lingua(Exporter):
-    """Lingua: `data.sources` of the training YAML, the documents of each sub-folder of `data.root_dir`."""
+    """Lingua: `data.sources` of the training YAML, documents of each sub-folder of `root_dir`."""
 
     name = "lingua"
     aliases = ("meta-lingua",)
@@ -47,7 +48,7 @@ class Lingua(Exporter):
     def render(
         self, plan: Plan, old: Document | None, *, root_dir: str | None = None
     ) -> dict[str, str]:
-        """The YAML with ``data.root_dir`` and ``data.sources``.
+        """Return the YAML with ``data.root_dir`` and ``data.sources``.
 
         Args:
             plan: what to write.
@@ -55,13 +56,16 @@ class Lingua(Exporter):
             root_dir: the folder that holds those of all sources; what the config says, else what
                 the paths of sources= have in common, else "data".
         """
-        data = old.at("data") if old is not None else {}
+        data: Mapping[str, Any] = {}
+        if old is not None:
+            data = old.at("data")
         there = data.get("root_dir")
-        common = _common(
-            [folder for entry in plan.entries.values() for folder in _folders(entry.paths)]
-        )
+        folders: list[str] = []
+        for entry in plan.entries.values():
+            folders += _find_folders(entry.paths)
+        common = _find_common(folders)
         root = root_dir or common or str(there or "data")
-        if there and not root_dir and posixpath.normpath(str(there)) != root and common:
+        if there and common and not root_dir and posixpath.normpath(str(there)) != root:
             raise ReweightvizError(
                 f"the folders of sources= lie in {root!r}, but root_dir of this config is "
                 f"{there!r}: "
@@ -71,113 +75,108 @@ class Lingua(Exporter):
         def fill(content: Any) -> None:
             if root_dir or not there:
                 yaml_edit.put(content, ["data", "root_dir"], root)
-            yaml_edit.put(
-                content, ["data", "sources"], plan.numbers | idle(data.get("sources"), plan)
-            )
+            sources = plan.numbers | find_idle(data.get("sources"), plan)
+            yaml_edit.put(content, ["data", "sources"], sources)
 
         return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
-        """``data.sources``."""
+        """Read ``data.sources``."""
         data = document.at("data")
-        sources = data.get("sources")
-        if not isinstance(sources, Mapping) or not sources:
+        sources = as_mapping(data.get("sources"))
+        if not sources:
             raise WrongContent(
                 path=document.path,
                 reason="has no data.sources: it must map sub-folders of data.root_dir to weights",
             )
         numbers = {str(name): to_number(value) for name, value in sources.items()}
-        bad = [name for name, value in numbers.items() if not value >= 0]
-        refused = (
-            [f"data.sources must be numbers >= 0; those of {listed(bad)} are not."] if bad else []
-        )
-        if not bad and not sum(numbers.values()):
+        refused = []
+        bad = find_invalid(numbers)
+        if bad:
+            refused.append(f"data.sources must be numbers >= 0; those of {listed(bad)} are not.")
+        elif not sum(numbers.values()):
             refused.append("at least one weight of data.sources must be above 0.")
         if not data.get("root_dir"):
             refused.append("data.root_dir is not set, so Lingua finds no source.")
-        paths = {name: [posixpath.join(str(data.get("root_dir") or ""), name)] for name in numbers}
+        root = str(data.get("root_dir") or "")
+        paths = {name: [posixpath.join(root, name)] for name in numbers}
         return Config({0: numbers}, paths=paths, refused=tuple(refused))
 
     def recognises(self, document: Document) -> bool:
-        """``data.sources`` with weights, beside ``root_dir`` or what else stands in Lingua's configs."""
+        """Return whether ``data.sources`` has weights, beside another key of Lingua's."""
         weights = [to_number(value) for value in document.at("data", "sources").values()]
-        return any(value >= 0 for value in weights) and bool(
-            BESIDE & set(document.at("data")) or "dump_dir" in document.mapping
-        )
+        own = BESIDE & set(document.at("data")) or "dump_dir" in document.mapping
+        return any(value >= 0 for value in weights) and bool(own)
 
     def make_entries(
         self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]
     ) -> dict[str, Entry]:
-        """Folder below the root to domain: that of the paths, else the name of the domain, or its slug."""
-        paths = {
-            domain: sources[domain].paths if sources is not None and domain in sources else ()
-            for domain in domains
-        }
-        several = [domain for domain in domains if len(_folders(paths[domain])) > 1]
+        """Return folder below the root to domain; without paths it is named by the domain."""
+        paths = {domain: source_paths(domain, sources) for domain in domains}
+        several = [domain for domain in domains if len(_find_folders(paths[domain])) > 1]
         if several:
             raise RefusedByFramework(
                 framework="Lingua",
                 reason=f"reads one folder a source; sources= has more for {listed(several)}",
             )
-        folders = {domain: _folders(found)[0] for domain, found in paths.items() if found}
-        names = _below(folders, options.get("root_dir"))
+        folders = {domain: _find_folders(found)[0] for domain, found in paths.items() if found}
+        below = _find_below(folders, options.get("root_dir"))
         found: dict[str, Entry] = {}
         for domain in domains:
-            taken = {name.lower() for name in (*found, *names.values())}
-            name = names.get(domain) or (
-                domain
-                if re.fullmatch(self.name_pattern, domain)
-                else provenance.slug(domain, taken)
-            )
+            name = below.get(domain)
+            if name is None and re.fullmatch(self.name_pattern, domain):
+                name = domain
+            if name is None:
+                taken = {name.lower() for name in (*found, *below.values())}
+                name = provenance.slug(domain, taken)
             if name in found:
                 raise ReweightvizError(
                     f"{listed([found[name].domain, domain])} have one folder, {name!r}; "
                     "each needs its own."
                 )
-            found[name] = Entry(domain, 1.0, tuple(paths[domain]))
+            found[name] = Entry(domain, 1.0, paths[domain])
         return found
 
 
-def _folders(paths: Sequence[str]) -> list[str]:
-    """The folders that paths name; a chunk file stands for the folder that it lies in."""
-    folders = [
-        posixpath.dirname(path) if CHUNK.fullmatch(posixpath.basename(path)) else path
-        for path in paths
-    ]
-    return list(dict.fromkeys(posixpath.normpath(folder) for folder in folders))
+def _find_folders(paths: Sequence[str]) -> list[str]:
+    """Return the folders that paths name; a chunk file stands for the folder that it lies in."""
+    folders = []
+    for path in paths:
+        is_chunk = CHUNK.fullmatch(posixpath.basename(path))
+        folders.append(posixpath.normpath(posixpath.dirname(path) if is_chunk else path))
+    return list(dict.fromkeys(folders))
 
 
-def _common(folders: Sequence[str]) -> str | None:
-    """The folder that all lie in; None where there are no folders, or none such."""
+def _find_common(folders: Sequence[str]) -> str | None:
+    """Return the folder that all lie in; None where there are no folders, or none such."""
     try:
         return posixpath.commonpath([posixpath.dirname(folder) for folder in folders]) or "."
     except ValueError:
         return None
 
 
-def _below(folders: Mapping[str, str], root: str | None) -> dict[str, str]:
-    """Domain to its folder below the root, which all must have in common."""
+def _find_below(folders: Mapping[str, str], root_dir: str | None) -> dict[str, str]:
+    """Return domain to its folder below the root, which all must have in common."""
     remote = [domain for domain, folder in folders.items() if ":/" in folder]
     if remote:
         raise RefusedByFramework(
             framework="Lingua",
             reason=f"reads local folders; the path of {listed(remote)} is remote",
         )
-    common = posixpath.normpath(root) if root else _common(list(folders.values()))
-    names = {
-        domain: posixpath.relpath(folder, common)
-        for domain, folder in folders.items()
-        if common is not None
-    }
+    root = posixpath.normpath(root_dir) if root_dir else _find_common(list(folders.values()))
+    names: dict[str, str] = {}
+    if root is not None:
+        names = {domain: posixpath.relpath(folder, root) for domain, folder in folders.items()}
+    # The root itself is no folder below it.
     outside = [
         domain
         for domain in folders
-        if names.get(domain, "..").startswith("..") or names[domain] == "."
+        if names.get(domain, ".") == "." or names[domain].startswith("..")
     ]
     if outside:
         raise ReweightvizError(
             "the folders of all sources must lie in one root_dir; that of "
             f"{listed(outside)} does not "
-            f"lie in {common or 'the folder of the others'!r}."
+            f"lie in {root or 'the folder of the others'!r}."
         )
     return names

@@ -1,10 +1,9 @@
 """Nanotron: ``data_stages`` of its YAML, each with folders of tokens and their weights.
 
 Nanotron blends sequences of one fixed length, so a weight is a share of tokens. Its steps are
-counted from 1: the stage with
-``start_training_step: 1`` is the first, and one that a Schedule begins at step s (after s steps)
-    has s + 1. Read from the
-source of huggingface/nanotron at 2411b02, whose own config and blending code the tests run.
+counted from 1: the stage with ``start_training_step: 1`` is the first, and one that a Schedule
+begins at step s (after s steps) has s + 1. Read from the source of huggingface/nanotron at 2411b02,
+whose own config and blending code the tests run.
 """
 
 from __future__ import annotations
@@ -16,7 +15,8 @@ from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongConte
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.frameworks._weights import order_like
+from reweightviz.exporters.frameworks._foreign import Item, as_list, as_mapping, walk
+from reweightviz.exporters.frameworks._weights import is_mixture, order_like
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 
@@ -41,7 +41,7 @@ class Nanotron(Exporter):
     def render(
         self, plan: Plan, old: Document | None, *, seed: int = 42, num_loading_workers: int = 1
     ) -> dict[str, str]:
-        """The YAML with ``data_stages``.
+        """Return the YAML with ``data_stages``.
 
         Args:
             plan: what to write.
@@ -50,23 +50,17 @@ class Nanotron(Exporter):
             seed: of a new file.
             num_loading_workers: of a new file.
         """
-        stages = _merged(list(_stages(old)) if old is not None else [], plan)
-        if not stages:
-            data = {
+        if old is None:
+            settings = {
                 "num_loading_workers": whole_number("num_loading_workers", num_loading_workers),
                 "seed": whole_number("seed", seed),
             }
-            stages = [
-                {
-                    "name": f"stage {place}",
-                    "start_training_step": start + 1,
-                    "data": {"dataset": _dataset({}, numbers)} | data,
-                }
-                for place, (start, numbers) in enumerate(plan.stages.items(), 1)
-            ]
+            stages = _make_stages(plan, settings)
+        else:
+            stages = _merge_stages(list(_read_stages(old)), plan)
+        starts = {str(_start(stage)): stage for stage in stages}
 
         def fill(root: Any) -> None:
-            starts = {str(stage["start_training_step"]): stage for stage in stages}
             wanted = dict.fromkeys(starts, 1.0)
             for start, entry in yaml_edit.match_entries(
                 root, ["data_stages"], wanted, lambda entry: entry.get("start_training_step")
@@ -80,39 +74,40 @@ class Nanotron(Exporter):
         return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
-        """The stages in order of their steps; a stage that changes nothing is none."""
+        """Read the stages in order of their steps; a stage that changes nothing is none."""
         stages: dict[int, Numbers] = {}
         refused: list[str] = []
-        found = list(_stages(document))
+        found = list(_read_stages(document))
         for stage in sorted(found, key=_start):
-            numbers, faults = _numbers(stage)
-            refused += faults
+            numbers = _read_numbers(stage)
+            faults = list(_find_faults(stage, numbers))
             if numbers != next(reversed(stages.values()), None) or faults:
                 stages[_start(stage) - 1] = numbers
+            refused += faults
         starts = [_start(stage) for stage in found]
         if 1 not in starts or min(starts) < 1 or len(set(starts)) < len(starts):
             refused.append(
                 "the first of data_stages begins at start_training_step 1, each at a "
                 f"step of its own; got {starts[:12]}."
             )
-        names = [stage.get("name") for stage in found]
-        if len(set(map(str, names))) < len(names):
+        if len({str(stage.get("name")) for stage in found}) < len(found):
             refused.append("each of data_stages needs a name of its own.")
+        steps = document.at("tokens").get("train_steps")
         return Config(
             stages,
-            steps=_steps(document, max(starts)),
+            steps=steps if isinstance(steps, int) and steps >= max(starts) else None,
             refused=tuple(refused),
-            traps=tuple(_traps(found)),
+            traps=tuple(_find_traps(found)),
         )
 
     def recognises(self, document: Document) -> bool:
-        """A list ``data_stages``."""
+        """Return whether there is a list ``data_stages``."""
         return isinstance(document.mapping.get("data_stages"), list)
 
 
-def _stages(document: Document) -> Iterator[Mapping[str, Any]]:
-    stages = document.mapping.get("data_stages")
-    if not isinstance(stages, list) or not stages:
+def _read_stages(document: Document) -> Iterator[Item]:
+    stages = as_list(document.mapping.get("data_stages"))
+    if not stages:
         raise WrongContent(
             path=document.path,
             reason="has no list data_stages, so it is no config of Nanotron with a mixture",
@@ -126,91 +121,102 @@ def _stages(document: Document) -> Iterator[Mapping[str, Any]]:
         yield stage
 
 
-def _start(stage: Mapping[str, Any]) -> int:
+def _start(stage: Item) -> int:
     return int(stage["start_training_step"])
 
 
-def _data(stage: Mapping[str, Any]) -> Mapping[str, Any]:
-    data = stage.get("data")
-    dataset = data.get("dataset") if isinstance(data, Mapping) else None
-    return dataset if isinstance(dataset, Mapping) else {}
+def _read_dataset(stage: Item) -> Mapping[str, Any]:
+    return as_mapping(walk(stage, ("data", "dataset")))
 
 
-def _steps(document: Document, last: int) -> int | None:
-    steps = document.at("tokens").get("train_steps")
-    return steps if isinstance(steps, int) and steps >= last else None
-
-
-def _numbers(stage: Mapping[str, Any]) -> tuple[Numbers, list[str]]:
-    """Folder to weight, and what Nanotron would refuse or read otherwise."""
-    who, dataset = f"stage {str(stage.get('name'))[:60]!r}", _data(stage)
-    folders, weights = dataset.get("dataset_folder"), dataset.get("dataset_weights")
+def _read_numbers(stage: Item) -> Numbers:
+    """Return folder to weight; folders without weights count alike."""
+    dataset = _read_dataset(stage)
+    folders = dataset.get("dataset_folder")
     if isinstance(folders, Mapping):
-        numbers = {str(folder): to_number(weight) for folder, weight in folders.items()}
-        return numbers, [
+        return {str(folder): to_number(weight) for folder, weight in folders.items()}
+    if isinstance(folders, str):
+        return {folders: 1.0}
+    names = [str(folder) for folder in as_list(folders)]
+    weights = dataset.get("dataset_weights")
+    given = weights if isinstance(weights, list) else [1.0] * len(names)
+    return dict(zip(names, map(to_number, given), strict=False))
+
+
+def _find_faults(stage: Item, numbers: Numbers) -> Iterator[str]:
+    """Return a sentence where Nanotron would refuse a stage or read it otherwise."""
+    who = f"stage {str(stage.get('name'))[:60]!r}"
+    folder = _read_dataset(stage).get("dataset_folder")
+    folders = as_list(folder)
+    weights = _read_dataset(stage).get("dataset_weights")
+    if isinstance(folder, Mapping):
+        yield (
             f"dataset_folder of {who} maps folders to weights, which Nanotron takes no "
             "more: write two lists."
-        ]
-    if isinstance(folders, str):
-        return {folders: 1.0}, []
-    if not isinstance(folders, list) or not folders:
-        return {}, [f"{who} has no dataset_folder, so it trains on no mixture of token folders."]
-    given = weights if isinstance(weights, list) else [1.0] * len(folders)
-    numbers = {
-        str(folder): to_number(weight) for folder, weight in zip(folders, given, strict=False)
-    }
-    fault = ""
-    if weights is None and len(folders) > 1:
-        fault = f"{who} has no dataset_weights: Nanotron's Nanoset goes by size then, its run_train.py takes all alike; write the weights."
-    elif len(given) != len(folders) or not isinstance(weights, list | None):
-        fault = f"dataset_weights of {who} must be a list as long as dataset_folder."
+        )
+    elif isinstance(folder, str):
+        return
+    elif not folders:
+        yield f"{who} has no dataset_folder, so it trains on no mixture of token folders."
+    elif weights is None and len(folders) > 1:
+        yield (
+            f"{who} has no dataset_weights: Nanotron's Nanoset goes by size then, its "
+            "run_train.py takes all alike; write the weights."
+        )
+    elif weights is not None and len(as_list(weights)) != len(folders):
+        yield f"dataset_weights of {who} must be a list as long as dataset_folder."
     elif len(numbers) < len(folders):
-        fault = f"a folder stands twice in {who}."
-    elif not all(value >= 0 for value in numbers.values()) or not sum(numbers.values()) > 0:
-        fault = f"dataset_weights of {who} must be numbers >= 0, one of them above 0."
-    return numbers, [fault] if fault else []
+        yield f"a folder stands twice in {who}."
+    elif not is_mixture(numbers):
+        yield f"dataset_weights of {who} must be numbers >= 0, one of them above 0."
 
 
-def _traps(stages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _find_traps(stages: Sequence[Item]) -> Iterator[str]:
     if len(stages) > 1:
         yield (
             "Nanotron's run_train.py builds the data of the last stage only: start the "
             "run with the first stage, and from its last "
             "checkpoint again with each stage added as it begins."
         )
-    local = [folder for stage in stages for folder in _numbers(stage)[0] if "s3" not in folder]
+    local: list[str] = []
+    for stage in stages:
+        local += [folder for folder in _read_numbers(stage) if "s3" not in folder]
     if local:
-        yield f"Nanotron's trainer at 2411b02 stops after one step where a folder is not on s3, as {listed(local[:1])} is not."
+        yield (
+            "Nanotron's trainer at 2411b02 stops after one step where a folder is not on s3, as "
+            f"{listed(local[:1])} is not."
+        )
 
 
-def _merged(old: Sequence[Mapping[str, Any]], plan: Plan) -> list[dict[str, Any]]:
-    """The stages of a config with the mixture that holds at each, and the stages that are new to it; none without a config."""
-    if not old:
-        return []
+def _make_stages(plan: Plan, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": f"stage {place}",
+            "start_training_step": start + 1,
+            "data": {"dataset": _make_dataset({}, numbers), **settings},
+        }
+        for place, (start, numbers) in enumerate(plan.stages.items(), 1)
+    ]
+
+
+def _merge_stages(old: Sequence[Item], plan: Plan) -> list[dict[str, Any]]:
+    """Return the stages of a config with the mixture that holds at each, and those new to it."""
     there = {_start(stage): stage for stage in sorted(old, key=_start)}
     found = []
     for start in sorted({*there, *(step + 1 for step in plan.stages)}):
-        like = there[max(step for step in there if step <= start or step == min(there))]
+        before = [step for step in there if step <= start]
+        like = there[max(before, default=min(there))]
         numbers = plan.stages[max(step for step in plan.stages if step < max(start, 1))]
-        stage = (
-            dict(like)
-            if start in there
-            else {**like, "name": f"stage from {start}", "start_training_step": start}
-        )
-        data = like.get("data")
-        found.append(
-            stage
-            | {
-                "data": {
-                    **(data if isinstance(data, Mapping) else {}),
-                    "dataset": _dataset(_data(like), numbers),
-                }
-            }
-        )
+        stage = dict(like)
+        if start not in there:
+            stage |= {"name": f"stage from {start}", "start_training_step": start}
+        dataset = _make_dataset(_read_dataset(like), numbers)
+        stage["data"] = {**as_mapping(like.get("data")), "dataset": dataset}
+        found.append(stage)
     return found
 
 
-def _dataset(old: Mapping[str, Any], numbers: Numbers) -> dict[str, Any]:
+def _make_dataset(old: Mapping[str, Any], numbers: Numbers) -> dict[str, Any]:
     if "hf_dataset_or_datasets" in old:
         raise ReweightvizError(
             "a stage of this config reads a Hugging Face dataset "
@@ -218,13 +224,7 @@ def _dataset(old: Mapping[str, Any], numbers: Numbers) -> dict[str, Any]:
             "give it a dataset_folder of tokens first."
         )
     folders = old.get("dataset_folder")
-    before = (
-        [folders]
-        if isinstance(folders, str)
-        else list(folders)
-        if isinstance(folders, list)
-        else []
-    )
+    before = [folders] if isinstance(folders, str) else as_list(folders)
     new = order_like(numbers, before)
     parallel = [key for key in PARALLEL if old.get(key)]
     if parallel and list(new) != before:
