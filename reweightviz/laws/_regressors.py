@@ -108,18 +108,15 @@ class TreeRegressor:
 
     def predict(self, weights: Array) -> Array:
         """Return losses (n, M)."""
-        few = len(weights) < FEW_ROWS
 
-        def predict_one(booster: Booster) -> Array:
-            step = None if few else TREES_AT_ONCE
+        def predict_one(booster: Booster, step: int | None = TREES_AT_ONCE) -> Array:
             return _sum_trees(booster, weights, 0, booster.num_trees(), step)
 
         with _PREDICTING:
             # For few rows the threads would cost more than they save.
-            losses = (
-                map(predict_one, self.boosters) if few else map_threads(predict_one, self.boosters)
-            )
-            return np.stack(list(losses), axis=1)
+            if len(weights) < FEW_ROWS:
+                return np.stack([predict_one(booster, None) for booster in self.boosters], axis=1)
+            return np.stack(map_threads(predict_one, self.boosters), axis=1)
 
     def lowest(self, weights: Array, shares: Array, top: int) -> tuple[NDArray[np.int64], Array]:
         """Return the rows of the ``top`` lowest ``predict(weights) @ shares``, and these.

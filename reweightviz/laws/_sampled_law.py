@@ -125,14 +125,11 @@ class SampledLaw(ABC):
     def _check_names(self, given: Mapping[str, Any], *, required: Collection[str]) -> None:
         if given.keys() <= set(self.takes) and given.keys() >= set(required):
             return
-        raise InvalidArgument(
-            name="the law",
-            value=given,
-            expected=f"{listed(self.takes)} beside the weights"
-            if self.takes
-            else "the weights alone",
-            got=listed(given) if given else "none",
-        )
+        expected = "the weights alone"
+        if self.takes:
+            expected = f"{listed(self.takes)} beside the weights"
+        got = listed(given) if given else "none"
+        raise InvalidArgument(name="the law", value=given, expected=expected, got=got)
 
     def _record(self) -> dict[str, Any]:
         """Return what every record has beside its kind."""

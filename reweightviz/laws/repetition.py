@@ -120,7 +120,9 @@ class Repeated:
         one_length = len(np.unique(tokens)) == 1
         wanted = needs(self.law.fit)
         over_tokens = "run_tokens" in wanted and not one_length
-        signals = {"lower_is_better": lower_is_better, "size": size}
+        signals = {"lower_is_better": lower_is_better}
+        if size is not None:
+            signals["size"] = size
         if over_tokens:
             signals["run_tokens"] = effective.tokens
         # A law over tokens learns what the wasted ones cost from how few are left.
@@ -130,7 +132,7 @@ class Repeated:
             targets=targets,
             losses=runs.losses,
             mixtures=effective.mixtures(wasteful),
-            **{name: signals[name] for name in signals.keys() & wanted.keys()},
+            **{name: value for name, value in signals.items() if name in wanted},
         )
         # What all runs share need not be given again.
         held = {}

@@ -46,6 +46,7 @@ class ScalingMixtures:
         seed: of the draws.
 
     Example:
+        >>> import numpy as np
         >>> rng = np.random.default_rng(0)
         >>> mixtures = rng.dirichlet([1, 1], 30)
         >>> tokens = rng.choice([1e9, 2e9, 4e9], 30)
