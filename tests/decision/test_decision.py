@@ -11,7 +11,8 @@ import pytest
 import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.sources import Source, Sources
-from reweightviz.decision.facts import facts
+from reweightviz.decision.gather_decision import gather_decision
+from reweightviz.decision.highlights import highlights
 from reweightviz.laws._log_linear_law import LogLinearLaw
 
 MIXTURE = rv.Mixture(
@@ -81,7 +82,7 @@ def work(mixture=MIXTURE, **given):
         "files": (),
         "title": None,
     }
-    return facts(mixture, **(known | given))
+    return gather_decision(mixture, **(known | given))
 
 
 # ---- what is worked out
@@ -98,7 +99,7 @@ def test_weights_epochs_and_the_natural_reference():
     assert found.moved == pytest.approx(6 / 7.1 - 0.5)
     assert (found.budget, found.limit) == (2e9, 3)
     assert work(tokens=30e9).rows[2].epochs == pytest.approx(37.5)
-    assert "above 3: 'code', 'math'." in " ".join(work(tokens=30e9).highlights())
+    assert "above 3: 'code', 'math'." in " ".join(highlights(work(tokens=30e9)))
 
 
 def test_without_sources_there_is_neither_reference_nor_epochs():
@@ -164,7 +165,7 @@ def test_without_draws_two_intervals_must_not_overlap():
         MIXTURE.domains, ("loss",), np.array([True]), np.array([[0.0, -1.0, -2.0, 0.5]])
     )
     assert work(law=silent).mean.verdict == "unknown"
-    assert "how large the noise is, is not known" in work(law=silent).highlights()[0]
+    assert "how large the noise is, is not known" in next(highlights(work(law=silent)))
 
 
 def test_targets_where_higher_is_better_are_judged_the_other_way_and_not_averaged():

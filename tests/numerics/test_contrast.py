@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reweightviz.core.mixture import Mixture
-from reweightviz.decision.facts import facts
+from reweightviz.decision.gather_decision import gather_decision
 from reweightviz.figures.replay import MEAN, consequences
 from reweightviz.laws import GaussianProcess, Olmix, RegMix
 from reweightviz.laws._log_linear_law import LogLinearLaw
@@ -105,7 +105,7 @@ def ends(contrast):
 
 def everywhere(law):
     """Return place to (change, low, high, verdict) of the mean and the targets, chosen against uniform."""
-    record = facts(
+    record = gather_decision(
         Mixture(CHOSEN),
         reference=UNIFORM,
         law=law,

@@ -1,0 +1,174 @@
+"""Gather a decision: weights, epochs, predictions, what was rejected, what was written."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.protocols import Law
+from reweightviz.core.sources import Sources
+from reweightviz.core.version import VERSION
+from reweightviz.decision.decision import (
+    Decision,
+    DomainRow,
+    RejectedMixture,
+    TargetPrediction,
+)
+from reweightviz.decision.labels import describe_law, describe_origin, is_finite
+from reweightviz.decision.predictions import Predictor, build_predictor
+from reweightviz.decision.written_files import read_written
+from reweightviz.exporters.epochs import MAX_EPOCHS
+from reweightviz.figures.palette import choose_colors
+
+
+def gather_decision(
+    mixture: Mixture,
+    *,
+    reference: Mapping[str, float] | None,
+    law: Law | None,
+    sources: Sources | None,
+    tokens: float | None,
+    rejected: Mapping[str, Any] | None,
+    files: Sequence[str | os.PathLike[str]],
+    title: str | None,
+    given: Mapping[str, Any] | None = None,
+) -> Decision:
+    """Return a decision, from the arguments of ``rv.decision_record``."""
+    proposed = mixture.source
+    budget = tokens if tokens is not None else _finite_or_none(proposed.get("budget"))
+    base, base_name = _find_reference(mixture, reference, sources)
+    predictor = None
+    mean: TargetPrediction | None = None
+    targets: list[TargetPrediction] = []
+    averaged = paired = 0
+    if law is not None:
+        predictor = build_predictor(
+            law, mixture, given=given, tokens=tokens, budget=budget, sources=sources
+        )
+        mean, targets, averaged = predictor.predict(mixture, base)
+        paired = predictor.count_draws(mixture)
+    others = {
+        str(name): _parse_rejected(str(name), entry) for name, entry in (rejected or {}).items()
+    }
+    return Decision(
+        title=title or "Training mixture",
+        created=dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        versions=(
+            f"reweightviz {VERSION}, Python {platform.python_version()}, NumPy {np.__version__}"
+        ),
+        reference=base_name,
+        rows=_domain_rows(mixture, base, sources, budget),
+        moved=None if base is None else _share_moved(mixture, base),
+        budget=budget,
+        tokenizer=None if sources is None else sources.tokenizer,
+        limit=_finite_or_none(proposed.get("max_epochs")) or MAX_EPOCHS,
+        mean=mean,
+        targets=tuple(sorted(targets, key=lambda one: one.gain)),
+        averaged=averaged,
+        law=describe_law(law),
+        paired=paired,
+        constraints=describe_origin(proposed),
+        rejected=tuple(
+            _judge_rejected(
+                name, other, reason, mixture, predictor, _epochs(other, sources, budget)
+            )
+            for name, (other, reason) in others.items()
+        ),
+        files=tuple(read_written(path, sources, tokens) for path in files),
+    )
+
+
+def _finite_or_none(value: Any) -> float | None:
+    return float(value) if is_finite(value) else None
+
+
+def _find_reference(
+    mixture: Mixture, reference: Mapping[str, float] | None, sources: Sources | None
+) -> tuple[Mixture | None, str]:
+    """Return what the mixture is compared with, and its name; the natural mixture if not given."""
+    if reference is not None:
+        given = reference if isinstance(reference, Mixture) else Mixture(reference)
+        method = given.source.get("method")
+        return given, f"the reference ({method})" if method else "the reference"
+    if sources is None:
+        return None, ""
+    absent = [domain for domain in mixture if domain not in sources]
+    if absent:
+        raise ReweightvizError(
+            f"the natural mixture needs the tokens of {listed(absent)}, which sources= lacks; "
+            "reference= takes another mixture to compare with."
+        )
+    available = {domain: sources[domain].tokens for domain in mixture}
+    return Mixture.natural(available), "the natural mixture"
+
+
+def _domain_rows(
+    mixture: Mixture, base: Mixture | None, sources: Sources | None, budget: float | None
+) -> tuple[DomainRow, ...]:
+    domains = tuple(dict.fromkeys([*mixture, *(base or ())]))
+    epochs = _epochs(mixture, sources, budget)
+    available = {} if sources is None else sources.token_table
+    rows = []
+    for domain, color in zip(domains, choose_colors(len(domains)), strict=True):
+        weight = mixture.get(domain, 0.0)
+        rows.append(
+            DomainRow(
+                domain=domain,
+                color=color,
+                weight=weight,
+                reference=None if base is None else base.get(domain, 0.0),
+                available=available.get(domain),
+                drawn=None if budget is None else budget * weight,
+                epochs=epochs.get(domain),
+            )
+        )
+    return tuple(sorted(rows, key=lambda row: -row.weight))
+
+
+def _epochs(mixture: Mixture, sources: Sources | None, budget: float | None) -> dict[str, float]:
+    if sources is None or budget is None:
+        return {}
+    return mixture.epochs(sources.token_table, budget)
+
+
+def _share_moved(one: Mixture, other: Mixture) -> float:
+    """Return the share of the tokens that differ between two mixtures."""
+    return sum(abs(one.get(domain, 0.0) - other.get(domain, 0.0)) for domain in {*one, *other}) / 2
+
+
+def _parse_rejected(name: str, entry: Any) -> tuple[Mixture, str]:
+    pair = entry if isinstance(entry, tuple | list) else (entry, "")
+    if len(pair) != 2 or not isinstance(pair[0], Mapping):
+        raise ReweightvizError(
+            f"rejected= maps a name to (mixture, reason); that of {name[:60]!r} is "
+            f"{type(entry).__name__}."
+        )
+    mixture, reason = pair
+    return mixture if isinstance(mixture, Mixture) else Mixture(mixture), str(reason)
+
+
+def _judge_rejected(
+    name: str,
+    other: Mixture,
+    reason: str,
+    chosen: Mixture,
+    predictor: Predictor | None,
+    epochs: Mapping[str, float],
+) -> RejectedMixture:
+    mean = None if predictor is None else predictor.predict(other, chosen)[0]
+    return RejectedMixture(
+        name=name,
+        reason=reason,
+        moved=_share_moved(chosen, other),
+        epochs=max(epochs.values(), default=None),
+        mean=None if mean is None else mean.chosen,
+        change=None if mean is None else mean.change,
+        verdict="unknown" if mean is None else mean.verdict,
+    )

@@ -1,0 +1,76 @@
+"""The pieces of the HTML page of a decision record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reweightviz.core.text import to_html
+from reweightviz.decision.decision import Estimate
+from reweightviz.decision.words import signed
+
+
+def render_section(title: str, content: str, *, wide: bool = False) -> str:
+    """Return a section under its heading."""
+    start = "<section class=wide>" if wide else "<section>"
+    return f"{start}\n<h2>{title}</h2>\n{content}\n</section>"
+
+
+def render_table(
+    head: Sequence[str], body: Sequence[str], first: str = "", texts: Sequence[int] = ()
+) -> str:
+    """Return a table.
+
+    Args:
+        head: its headings.
+        body: rows of cells.
+        first: CSS class of the first row.
+        texts: columns of text; all others are numbers.
+    """
+    heads = []
+    for place, cell in enumerate(head):
+        heads.append(_element("th", cell, "text" if place in texts else ""))
+    rows = []
+    for place, row in enumerate(body):
+        rows.append(_element("tr", row, "" if place else first))
+    return f"<table>\n<tr>{''.join(heads)}</tr>\n" + "\n".join(rows) + "\n</table>"
+
+
+def render_cell(content: str, kind: str = "", title: str = "") -> str:
+    """Return a cell with a CSS class, and a title that shows what is cut short."""
+    return _element("td", content, kind, title)
+
+
+def _element(tag: str, content: str, kind: str, title: str = "") -> str:
+    attributes = f" class={kind}" if kind else ""
+    if title:
+        attributes += f' title="{to_html(title)}"'
+    return f"<{tag}{attributes}>{content}</{tag}>"
+
+
+def render_pairs(pairs: Sequence[tuple[str, str]]) -> str:
+    """Return labels and texts as a list of terms."""
+    items = (f"<dt>{to_html(label)}</dt><dd>{to_html(text)}</dd>" for label, text in pairs)
+    return f"<dl>{''.join(items)}</dl>"
+
+
+def render_estimate(one: Estimate | None, *, sign: bool = False) -> str:
+    """Return a number with its interval beside it, small; nothing for None."""
+    if one is None:
+        return ""
+    value = signed(one.value) if sign else f"{one.value:.3f}"
+    interval = render_interval(one, sign=sign)
+    return f"{value} <small>{interval}</small>" if interval else value
+
+
+def render_interval(one: Estimate, *, sign: bool = False) -> str:
+    """Return an interval; with signs its ends are joined by a word, as a dash would be a minus."""
+    if not one.has_interval:
+        return ""
+    if sign:
+        return f"{signed(one.low)} to {signed(one.high)}"
+    return f"{one.low:.3f}–{one.high:.3f}"
+
+
+def render_percent(share: float | None) -> str:
+    """Return a share in percent; nothing for None."""
+    return "" if share is None else f"{100 * share:.1f} %"

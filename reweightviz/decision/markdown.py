@@ -1,0 +1,140 @@
+"""The decision record in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from reweightviz.core.text import to_markdown
+from reweightviz.core.token_counts import format_count
+from reweightviz.decision.decision import Decision, DomainRow, RejectedMixture, TargetPrediction
+from reweightviz.decision.highlights import highlights
+from reweightviz.decision.notes import note_intervals, note_weights
+from reweightviz.decision.words import signed, word_estimate
+
+VERDICTS = {
+    "better": "better",
+    "better on average": "better on average",
+    "noise": "within the noise",
+    "worse on average": "worse on average",
+    "worse": "worse",
+    "unknown": "no interval",
+}
+TEXTS = ("domain", "target", "mixture", "why", "verdict")
+"""Columns of text; all others are numbers."""
+
+
+def render_markdown(decision: Decision) -> str:
+    """Return the record as Markdown; every name in it is text."""
+    return "\n".join(_lines(decision)) + "\n"
+
+
+def _lines(decision: Decision) -> Iterator[str]:
+    yield from (f"# {to_markdown(decision.title)}", "")
+    yield from (f"Decision record, {decision.created}, {decision.versions}.", "")
+    yield from (f"- {to_markdown(sentence)}" for sentence in highlights(decision))
+    beside = f" Compared with {decision.reference}." if decision.reference else ""
+    weights = to_markdown(note_weights(decision) + beside)
+    yield from ("", "## Mixture", "", weights, "", *_mixture_table(decision))
+    yield from ("", "## Predicted losses", "", *_predictions(decision))
+    if decision.constraints:
+        yield from ("", "## Where the mixture came from", "", *_items(decision.constraints))
+    if decision.rejected:
+        yield from ("", "## Rejected", "", *_rejected_table(decision.rejected))
+    if decision.files:
+        yield from ("", "## Files", "", *_file_items(decision))
+
+
+def _mixture_table(decision: Decision) -> Iterator[str]:
+    return _table(
+        ["domain", "weight", "reference", "change (points)", "available", "drawn", "epochs"],
+        [_domain_cells(row, decision) for row in decision.rows],
+    )
+
+
+def _domain_cells(row: DomainRow, decision: Decision) -> list[str]:
+    reference = change = epochs = ""
+    if row.reference is not None:
+        reference = _percent(row.reference)
+        change = signed(100 * (row.weight - row.reference), 2)
+    if row.epochs is not None:
+        mark = " !" if decision.exceeds_limit(row) else ""
+        epochs = f"{row.epochs:.3g}{mark}"
+    tokens = ("" if n is None else format_count(n) for n in (row.available, row.drawn))
+    return [row.domain, _percent(row.weight), reference, change, *tokens, epochs]
+
+
+def _predictions(decision: Decision) -> Iterator[str]:
+    if decision.mean is None:
+        yield "No law was given, so nothing is predicted."
+        return
+    rows = list(decision.targets)
+    # Of one target the mean would be the same row again.
+    if decision.averaged > 1 or len(rows) > 1:
+        rows.insert(0, decision.mean)
+    yield from _table(
+        ["target", "chosen", "reference", "difference", "verdict"], map(_target_cells, rows)
+    )
+    yield from ("", note_intervals(decision))
+    yield from ("", "## The law", "", *_items(decision.law))
+
+
+def _target_cells(one: TargetPrediction) -> list[str]:
+    direction = "" if one.lower_is_better else " (higher is better)"
+    return [
+        one.target + direction,
+        word_estimate(one.chosen),
+        word_estimate(one.reference),
+        word_estimate(one.change, sign=True),
+        VERDICTS[one.verdict] if one.change else "",
+    ]
+
+
+def _rejected_table(rejected: Sequence[RejectedMixture]) -> Iterator[str]:
+    return _table(
+        [
+            "mixture",
+            "why",
+            "predicted mean",
+            "against the chosen",
+            "tokens that differ",
+            "most epochs",
+        ],
+        map(_rejected_cells, rejected),
+    )
+
+
+def _rejected_cells(one: RejectedMixture) -> list[str]:
+    change = ""
+    if one.change is not None:
+        change = f"{word_estimate(one.change, sign=True)}, {VERDICTS[one.verdict]}"
+    epochs = "" if one.epochs is None else f"{one.epochs:.3g}"
+    return [one.name, one.reason, word_estimate(one.mean), change, _percent(one.moved), epochs]
+
+
+def _file_items(decision: Decision) -> Iterator[str]:
+    for file in decision.files:
+        facts = (f"{file.title}, {file.unit}", *file.facts) if file.title else ()
+        described = f": {'; '.join(map(to_markdown, facts))}" if facts else ""
+        yield f"- {to_markdown(file.path)}{described}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table without the columns that are empty."""
+    body = list(rows)
+    columns = [place for place in range(len(head)) if any(row[place] for row in body)]
+    yield _row([head[place] for place in columns])
+    yield _row(["---" if head[place] in TEXTS else "---:" for place in columns])
+    for row in body:
+        yield _row([to_markdown(row[place]) for place in columns])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _items(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    return [f"- {to_markdown(label)}: {to_markdown(text)}" for label, text in pairs]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"

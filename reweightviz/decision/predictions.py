@@ -1,0 +1,124 @@
+"""The predictions of a law for the mixtures of a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from reweightviz.core.lineage import Lineage
+from reweightviz.core.mixture import Mixture
+from reweightviz.core.protocols import Law
+from reweightviz.core.sources import Sources
+from reweightviz.core.types import Array
+from reweightviz.core.validation import mapping
+from reweightviz.decision.decision import Estimate, TargetPrediction
+from reweightviz.evaluation.law_inputs import law_inputs
+from reweightviz.numerics.contrast import (
+    Contrast,
+    bound_runs,
+    contrast_mixtures,
+    directions,
+    draw_losses,
+    prepend_mean,
+    weigh_targets,
+)
+
+LEVEL = 0.9
+
+
+class Predictor(NamedTuple):
+    """A law, what it predicts from beside the weights, and how its domains were split."""
+
+    law: Law
+    inputs: Mapping[str, Any]
+    lineage: Lineage
+
+    def align(self, mixtures: Sequence[Mixture]) -> Array:
+        """Return weights (n, K) of the law's domains, of mixtures over them or their parts."""
+        domains = self.law.domains
+        known = [self.lineage.mixture_onto(mixture, domains) for mixture in mixtures]
+        return np.stack([mixture.aligned(domains) for mixture in known])
+
+    def count_draws(self, mixture: Mixture) -> int:
+        """Return how many draws of the law two mixtures would share."""
+        return len(draw_losses(self.law, self.align([mixture]), self.inputs))
+
+    def predict(
+        self, chosen: Mixture, reference: Mixture | None
+    ) -> tuple[TargetPrediction, list[TargetPrediction], int]:
+        """Return the mean over targets, each target, and how many the mean is over."""
+        mixtures = [chosen] if reference is None else [chosen, reference]
+        weights = self.align(mixtures)
+        lower_is_better = directions(self.law)
+        shares = weigh_targets(lower_is_better)
+        averaged = int((shares > 0).sum())
+        predicted = np.asarray(self.law.predict(weights, **self.inputs), np.float64)
+        low, high = bound_runs(self.law, weights, shares, LEVEL, self.inputs)
+        estimates = np.stack([prepend_mean(predicted, shares), low, high], -1).tolist()
+        first = int(np.argmax(shares))
+        mean = f"mean of {averaged}" if averaged > 1 else self.law.targets[first]
+        names = [mean, *self.law.targets]
+        downwards = [bool(lower_is_better[first]), *lower_is_better.tolist()]
+        contrasts = self._contrast(weights)
+        found = []
+        for m, name in enumerate(names):
+            one, *others = (Estimate(*row[m]) for row in estimates)
+            contrast = contrasts[m]
+            change = None
+            if contrast is not None:
+                change = Estimate(contrast.change, contrast.low, contrast.high)
+            verdict = _judge(one, contrast)
+            other = others[0] if others else None
+            found.append(TargetPrediction(name, downwards[m], one, other, change, verdict))
+        return found[0], found[1:], averaged
+
+    def _contrast(self, weights: Array) -> list[Contrast | None]:
+        """Return the contrast of the mean and of every target; None each without a reference."""
+        if len(weights) < 2:
+            return [None] * (1 + len(self.law.targets))
+        contrasts = contrast_mixtures(self.law, weights, level=LEVEL, given=self.inputs)
+        return [contrasts.mean, *contrasts.targets]
+
+
+def build_predictor(
+    law: Law,
+    mixture: Mixture,
+    *,
+    given: Mapping[str, Any] | None,
+    tokens: float | None,
+    budget: float | None,
+    sources: Sources | None,
+) -> Predictor:
+    """Return a law with its inputs.
+
+    They are what was given; else what the mixture was proposed with; else the budget and sources.
+
+    Args:
+        law: predicts.
+        mixture: may hold in its source what it was proposed with.
+        given: what the law predicts from beside the weights.
+        tokens: the budget that was asked for, before which that of the proposal steps back.
+        budget: the one that holds.
+        sources: what there is of each domain.
+    """
+    taken = getattr(law, "takes", getattr(law, "given", ()))
+    proposed = mixture.source.get("given")
+    inputs: dict[str, Any] = {}
+    if isinstance(proposed, Mapping):
+        inputs = {name: value for name, value in proposed.items() if name in taken}
+    if tokens is not None:
+        inputs.pop("run_tokens", None)
+    inputs |= mapping("given", given, "name to what the law takes")
+    lineage = Lineage() if sources is None else sources.lineage
+    return Predictor(law, law_inputs(law, inputs, budget, sources), lineage)
+
+
+def _judge(chosen: Estimate, contrast: Contrast | None) -> str:
+    if contrast is None:
+        return "unknown"
+    one_run = (chosen.high - chosen.low) / 2
+    if contrast.verdict in ("better", "worse") and abs(contrast.change) <= one_run:
+        return f"{contrast.verdict} on average"
+    return contrast.verdict
