@@ -36,7 +36,7 @@ from reweightviz.core.lock import hold_lock
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 
-_SETTLED = 0.1  # seconds after which a file's time stamp tells a further change apart
+_SETTLED = 0.1  # seconds after which a file's time stamp differs after a further change
 
 
 class LiveMixture:
@@ -191,7 +191,7 @@ class LiveMixture:
 
         Args:
             mixture: a weight for every domain.
-            author: who asks: a person, a widget, a mixer.
+            author: a person, a widget, a mixer.
             note: why.
             after: the version that was seen before; None does not mind what another has set since.
 

@@ -72,7 +72,7 @@ class Journal:
 
     @property
     def lost(self) -> bool:
-        """Whether the file that decisions were read from or written to is gone."""
+        """True where the file that decisions were read from or written to is gone."""
         return bool(self._starts) and (self._lines.gone or self._lines.rotations > 0)
 
     def poll(self) -> bool:

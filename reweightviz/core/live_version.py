@@ -24,7 +24,7 @@ _NEAR_END = 1 << 20  # bytes in which the last record of the changes is looked f
 
 
 class Version(NamedTuple):
-    """What a live mixture holds at one moment; ``time`` is in Unix seconds."""
+    """The content of a live mixture at one moment; ``time`` is in Unix seconds."""
 
     version: int
     mixture: Mixture

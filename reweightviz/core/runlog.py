@@ -47,8 +47,8 @@ class RunLog:
         signals: name from :data:`reweightviz.core.types.LOG_SIGNALS` to (T, K); NaN where nothing
             was measured.
         name: what the run is called in legends.
-        meta: how it was made (seed, steps, model, corpus digest, wall time); ``notes`` says what
-            was found in the log.
+        meta: how it was made (seed, steps, model, corpus digest, wall time); ``notes`` are
+            findings about the log.
         scalars: any name to (T,): learning rate, length of the gradient; NaN where nothing was
             measured.
         times: (T,) Unix seconds, NaN where unknown.

@@ -34,7 +34,7 @@ DOCUMENT = ("id", "text", "domain", "tokens")
 
 
 class Stored(NamedTuple):
-    """What is read: the arguments of a corpus.
+    """A stored corpus, as the arguments that make it.
 
     Attributes:
         columns: name to a function that loads its values.

@@ -10,7 +10,7 @@ import numpy as np
 from reweightviz.core.errors import ReweightvizError
 
 POWERS = {"K": 3, "M": 6, "G": 9, "B": 9, "T": 12}
-"""What a letter behind a count stands for, as a power of ten; G is read as B."""
+"""A letter behind a count as a power of ten; G is read as B."""
 FORM = "such as 1.2e12 or '1.2T' (K, M, B or G, T)"
 # The same grammar as parseTokens in widgets/parse.js; tests/golden/token_counts.json holds both.
 _COUNT = re.compile(

@@ -56,7 +56,7 @@ def _limits(least: int | None, most: int | None) -> str:
 
 
 def mapping(name: str, value: Any, form: str) -> dict[Any, Any]:
-    """Return a mapping as a dict, empty for None; ``form`` says what it should look like.
+    """Return a mapping as a dict, empty for None; ``form`` describes it in the sentence.
 
     >>> mapping("caps", None, "target to the worst value")
     {}

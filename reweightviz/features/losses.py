@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,19 +55,11 @@ def losses(
 
     def compute() -> dict[str, NDArray[np.float32]]:
         cut = _cut(corpus, model.config.context + 1, longest)
-        sums = np.zeros(len(corpus))
-        for rows, found in sequence_losses(model, cut.sequences, place):
-            # The padding after a sequence has losses too, which count for nothing.
-            real = np.arange(found.shape[1]) < cut.counts[rows, None]
-            np.add.at(sums, cut.owners[rows], (found * real).sum(1))
-        total = np.bincount(cut.owners, cut.counts, len(corpus))
-        mean = np.divide(sums, total, out=np.full(len(corpus), np.nan), where=total > 0)
-        return {"loss": mean.astype(np.float32)}
+        return {"loss": _mean_losses(cut, sequence_losses(model, cut.sequences, place))}
 
     key = (corpus.digest("text"), weights_digest(model), longest)
-    return corpus.with_column(
-        f"loss:{label or 'proxy'}", compute_once("losses", key, compute)["loss"]
-    )
+    column = compute_once("losses", key, compute)["loss"]
+    return corpus.with_column(f"loss:{label or 'proxy'}", column)
 
 
 def _load(path: Path) -> Any:
@@ -87,11 +80,13 @@ class _Cut(NamedTuple):
         sequences: (S, length) bytes, zeros behind the last.
         owners: (S,) the row of each one's document.
         counts: (S,) how many next bytes each has.
+        documents: N.
     """
 
     sequences: NDArray[np.uint8]
     owners: NDArray[np.int64]
     counts: NDArray[np.int64]
+    documents: int
 
 
 def _cut(corpus: Corpus, length: int, longest: int) -> _Cut:
@@ -109,4 +104,20 @@ def _cut(corpus: Corpus, length: int, longest: int) -> _Cut:
         np.frombuffer(padded, np.uint8).reshape(-1, length),
         np.array(owners, np.int64),
         np.array([len(part) - 1 for part in parts], np.int64),
+        len(corpus),
     )
+
+
+def _mean_losses(
+    cut: _Cut, batches: Iterable[tuple[slice, NDArray[np.float32]]]
+) -> NDArray[np.float32]:
+    """Return the mean loss of every document (N,), NaN for an empty one."""
+    sums = np.zeros(cut.documents)
+    for rows, found in batches:
+        # The padding after a sequence has losses too, which count for nothing.
+        is_real = np.arange(found.shape[1]) < cut.counts[rows, None]
+        np.add.at(sums, cut.owners[rows], (found * is_real).sum(1))
+    counts = np.bincount(cut.owners, cut.counts, cut.documents)
+    mean = np.full(cut.documents, np.nan)
+    np.divide(sums, counts, out=mean, where=counts > 0)
+    return mean.astype(np.float32)

