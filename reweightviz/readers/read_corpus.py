@@ -133,9 +133,10 @@ def _read_files(files: Sequence[Path], columns: dict[str, str], faults: Faults) 
     labels = _labels(files)
     parts = []
     for path in tqdm(files, desc="reading", unit=" files", delay=1, leave=False):
-        is_parquet = path.name.lower().endswith(parquet.SUFFIXES)
-        reader = parquet if is_parquet else jsonl
-        table = reader.read(path, columns, faults)
+        if path.name.lower().endswith(parquet.SUFFIXES):
+            table = parquet.read(path, columns, faults)
+        else:
+            table = jsonl.read(path, columns, faults)
         parts.append(_complete(table, labels[path], _stem(path), faults))
     return parts
 

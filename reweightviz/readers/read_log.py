@@ -157,7 +157,9 @@ def _open(
     try:
         reader, places = _find_runs(path, format)
     except ReweightvizError:
-        expected = _expected_format(path, format) if follow else None
+        if not follow:
+            raise
+        expected = _expected_format(path, format)
         if expected is None:
             raise
         reader = expected
@@ -178,7 +180,8 @@ def _open(
 
 def _find_runs(path: Path, format: str | None) -> _Runs:  # noqa: A002
     """Return the runs of the first format that finds some."""
-    for reader in FORMATS.values() if format is None else [FORMATS[format]]:
+    readers = [FORMATS[format]] if format else FORMATS.values()
+    for reader in readers:
         places = reader.runs(path)
         if places:
             return _Runs(reader, places)
@@ -210,7 +213,9 @@ def _expected_format(path: Path, format: str | None) -> type[LogReader] | None: 
     best = None
     longest = 0
     for reader in FORMATS.values():
-        for pattern in () if reader in NOT_BEFORE_WRITTEN else reader.files:
+        if reader in NOT_BEFORE_WRITTEN:
+            continue
+        for pattern in reader.files:
             if len(pattern) > longest and fnmatchcase(path.name, pattern):
                 best = reader
                 longest = len(pattern)

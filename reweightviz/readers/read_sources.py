@@ -139,7 +139,9 @@ def _may_be_entry(value: Any) -> bool:
 def _describe(content: Any) -> str:
     if content is None:
         return "nothing"
-    return "a list" if isinstance(content, list) else repr(content)[:60]
+    if isinstance(content, list):
+        return "a list"
+    return repr(content)[:60]
 
 
 # ---- tables

@@ -110,12 +110,12 @@ class Tail:
 
     @property
     def ended(self) -> bool:
-        """Whether the writer closed the run."""
+        """True once the writer closed the run."""
         return self.records.ended
 
     @property
     def gone(self) -> bool:
-        """Whether nothing lies at the path any more.
+        """True while nothing lies at the path any more.
 
         What was read stays, and reading goes on when the file is back.
         """
@@ -129,11 +129,13 @@ class Tail:
     @property
     def age(self) -> float:
         """Seconds since the last news."""
-        return math.inf if self._last_update is None else max(0.0, time.time() - self._last_update)
+        if self._last_update is None:
+            return math.inf
+        return max(0.0, time.time() - self._last_update)
 
     @property
     def live(self) -> bool:
-        """Whether the run goes on: not ended, its file there, and news not long ago."""
+        """True while the run goes on: not ended, its file there, and news not long ago."""
         return not (self.ended or self.gone or self.age > self.quiet)
 
     def status(self) -> str:

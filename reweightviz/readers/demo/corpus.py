@@ -56,7 +56,9 @@ def _cache_path(root: Path) -> Path | None:
     packages = sorted(entry.name for entry in root.glob("*.dist-info"))
     others = [name for name in packages if not name.startswith("reweightviz")]
     code = [file.read_text("utf-8") for file in sorted(Path(__file__).parent.glob("*.py"))]
-    return cache_path("demo-corpus", root, others, code, suffix=".parquet") if others else None
+    if not others:  # a folder without packages may change under the same name
+        return None
+    return cache_path("demo-corpus", root, others, code, suffix=".parquet")
 
 
 def _corpus(table: pa.Table) -> Corpus:

@@ -77,10 +77,11 @@ def pick_columns(
 
 
 def _check_kind(what: str, kind: pa.DataType, *, may_be_numbers: bool) -> None:
-    values = kind.value_type if pa.types.is_dictionary(kind) else kind
-    is_text = any(check(values) for check in _IS_TEXT)
-    if not is_text and not (may_be_numbers and pa.types.is_primitive(values)):
-        raise ReweightvizError(f"{what} must hold text; it holds {values}.")
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    is_text = any(check(kind) for check in _IS_TEXT)
+    if not is_text and not (may_be_numbers and pa.types.is_primitive(kind)):
+        raise ReweightvizError(f"{what} must hold text; it holds {kind}.")
 
 
 def _decode(
@@ -94,8 +95,10 @@ def _decode(
     except pa.ArrowInvalid:
         values = column.cast(pa.large_binary()).to_pylist()
     for row, data in enumerate(values):
+        if data is None:
+            continue
         try:
-            values[row] = None if data is None else data.decode("utf-8")
+            values[row] = data.decode("utf-8")
         except UnicodeDecodeError as error:
             faults.add(f"{where}, row {row + 1}: not UTF-8 (byte {error.start + 1} of the value)")
             values[row] = ""

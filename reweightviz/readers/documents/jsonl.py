@@ -90,7 +90,9 @@ def _kind_of(role: str) -> pa.DataType | None:
     """Return the type of a column; None where its values decide."""
     if role == "tokens":
         return pa.int64()
-    return pa.large_string() if role in TEXTS else None
+    if role in TEXTS:
+        return pa.large_string()
+    return None
 
 
 def _records(path: Path, faults: Faults) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -28,7 +28,8 @@ def read(path: Path, columns: Mapping[str, str], faults: Faults) -> pa.Table:
             check_columns(str(path), columns, file.schema_arrow.names)
             table = file.read(columns=list(dict.fromkeys(columns.values())))
     except (pa.ArrowException, OSError) as error:
-        is_empty = path.is_file() and not path.stat().st_size
-        reason = "it is empty" if is_empty else str(error).rstrip(".")
+        reason = str(error).rstrip(".")
+        if path.is_file() and not path.stat().st_size:
+            reason = "it is empty"
         raise UnreadableFile(path=path, wanted="Parquet", reason=reason) from error
     return pick_columns(str(path), table, columns, faults)

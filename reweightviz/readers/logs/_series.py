@@ -77,8 +77,9 @@ class Series:
                 if tag not in columns:
                     columns[tag] = np.full(len(rows), np.nan)
                 columns[tag][n] = value
-        # As float64 None becomes NaN, which is "unknown" here.
-        clock = None if times is None else np.array(times, np.float64)
+        clock = None
+        if times is not None:
+            clock = np.array(times, np.float64)  # None becomes NaN: unknown
         self.feed_table(records, np.asarray(steps, np.int64), columns, clock)
 
     def feed_table(
@@ -91,7 +92,8 @@ class Series:
         """Feed a column (n,) a tag, with its steps (n,) and times (n,)."""
         naming = self.naming
         naming.learn(columns)
-        records.add_domains(naming.domains, step=int(steps[0]) if len(steps) else None)
+        first_step = int(steps[0]) if len(steps) else None
+        records.add_domains(naming.domains, step=first_step)
         if naming.patterns:
             records.extend_meta(
                 pattern={signal: list(patterns) for signal, patterns in naming.patterns.items()}
@@ -312,4 +314,4 @@ def _find_restart(
     first = np.concatenate([[True], sorted_codes[1:] != sorted_codes[:-1]])
     before[first] = last[sorted_codes[first]]
     back = order[sorted_steps < before]
-    return int(back.min()) if len(back) else len(codes)
+    return int(back.min(initial=len(codes)))

@@ -59,7 +59,9 @@ def feed_table(series: Series, records: Records, table: pd.DataFrame, before: in
             )
     table = table[steps.notna().to_numpy()].reset_index(drop=True)
     whole = steps.dropna().to_numpy(np.float64).astype(np.int64)
-    clock = _clock(table[time]) if time in columns else None
+    clock = None
+    if time in columns:
+        clock = _clock(table[time])
     others = {step, time, domain, "_runtime"}
     tags = [name for name in columns if name not in others and not name.endswith(BOUNDS)]
     parsed = {tag: _numbers(table[tag]) for tag in tags}

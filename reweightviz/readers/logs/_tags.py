@@ -154,9 +154,10 @@ def signal_of(words: Sequence[str]) -> str | None:
     ('held_out_loss', 'gradient_norm', None)
     """
     roles = [ROLE_OF[word] for word in words if word in ROLE_OF]
+    if "norm" in words and not roles and not {"grad", "gradient"}.isdisjoint(words):
+        return "gradient_norm"
     if not roles:
-        is_norm = "norm" in words and not {"grad", "gradient"}.isdisjoint(words)
-        return "gradient_norm" if is_norm else None
+        return None
     role = next((role for role in roles if role in LOSSES), roles[0])
     if role not in LOSSES:
         return role
@@ -193,8 +194,9 @@ def domain_of(tag: str, pattern: str) -> str | None:
     ('web', None)
     """
     head, _, tail = pattern.partition("{domain}")
-    fits = len(tag) > len(head) + len(tail) and tag.startswith(head) and tag.endswith(tail)
-    return tag[len(head) : len(tag) - len(tail)] if fits else None
+    domain = tag.removeprefix(head).removesuffix(tail)
+    is_like = domain and f"{head}{domain}{tail}" == tag
+    return domain if is_like else None
 
 
 def _words_around(pattern: str) -> list[str]:

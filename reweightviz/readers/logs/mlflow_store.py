@@ -105,7 +105,9 @@ def _runs_of_folder(path: Path) -> list[_Listed]:
         is_run = (folder / "metrics").is_dir() and (folder / "params").is_dir()
         if is_run and ".trash" not in folder.parts:
             name = folder / "tags" / "mlflow.runName"
-            title = name.read_text("utf-8") if name.is_file() else folder.name
+            title = folder.name
+            if name.is_file():
+                title = name.read_text("utf-8")
             found.append(_Listed(title, folder.name, MLflowRun(folder)))
     return sorted(found)
 

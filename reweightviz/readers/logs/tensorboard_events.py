@@ -55,8 +55,9 @@ class TensorBoard(LogReader):
         Folders that ``add_scalars`` made inside one belong to the run above them.
         """
         if path.is_file():
-            is_run = MARK in path.name and _is_events(path)
-            return {path.parent.name or path.stem: path} if is_run else {}
+            if MARK not in path.name or not _is_events(path):
+                return {}
+            return {path.parent.name or path.stem: path}
         folders = sorted({file.parent for file in path.rglob(f"*{MARK}*") if file.is_file()})
         runs = [run for run in folders if not any(above in run.parents for above in folders)]
         if runs == [path]:
@@ -86,7 +87,9 @@ class TensorBoard(LogReader):
         return sorted(chain.from_iterable(each), key=lambda point: point.time)
 
     def _points_of(self, file: Path, records: Records) -> Iterator[Point]:
-        prefix = file.parent.relative_to(self.where).as_posix() if self.where.is_dir() else "."
+        prefix = "."
+        if file != self.where:
+            prefix = file.parent.relative_to(self.where).as_posix()
         for event in self._events(file, records):
             for value in event.summary.value:
                 number = _number_of(value)

@@ -34,8 +34,9 @@ class TrainerState(LogReader):
     def runs(cls, path: Path) -> dict[str, Path]:
         """Return one run of a folder with checkpoints, several of a folder with such folders."""
         if path.is_file():
-            is_state = b'"log_history"' in head_of(path)
-            return {path.parent.name or path.stem: path} if is_state else {}
+            if b'"log_history"' not in head_of(path):
+                return {}
+            return {path.parent.name or path.stem: path}
         if _states_of(path):
             return {path.resolve().name: path}
         return {folder.name: folder for folder in sorted(path.glob("*/")) if _states_of(folder)}

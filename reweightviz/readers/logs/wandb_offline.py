@@ -72,8 +72,9 @@ class WandbOffline(LogReader):
             elif kind == "history":
                 row = _row_of(record.history)
                 step = row.pop("_step", None)
-                has_step = record.history.HasField("step")
-                steps.append(record.history.step.num if has_step else int(step or 0))
+                if record.history.HasField("step"):
+                    step = record.history.step.num
+                steps.append(int(step or 0))
                 times.append(row.pop("_timestamp", None))
                 row.pop("_runtime", None)
                 rows.append(row)
@@ -102,7 +103,9 @@ class WandbOffline(LogReader):
             part = content[at + HEADER.size : end]
             at = end
             self._read = base + at
-            self._parts = part if kind in (WHOLE, FIRST) else self._parts + part
+            if kind in (WHOLE, FIRST):
+                self._parts = b""
+            self._parts += part
             if kind in (WHOLE, LAST):
                 yield self._parts
 
@@ -124,7 +127,9 @@ def _value_of(item: Any) -> float | None:
     for field in ("number", "integer"):
         if field in item.DESCRIPTOR.fields_by_name and item.HasField(field):
             return number_of(getattr(item, field))
+    if not item.value_json:
+        return None
     try:
-        return number_of(json.loads(item.value_json)) if item.value_json else None
+        return number_of(json.loads(item.value_json))
     except ValueError:
         return None

@@ -13,14 +13,16 @@ def strip_common(columns: Sequence[str]) -> tuple[str, ...]:
     >>> strip_common(["metric/arxiv_val_loss", "metric/github_val_loss"])
     ('arxiv', 'github')
     """
-    names = [str(column) for column in columns]
+    names = tuple(columns)
     if len(names) < 2:
-        return tuple(names)
+        return names
     begin = _end_at_separator(_common_start(names))
     rest = [name[begin:] for name in names]
     end = _end_at_separator(_common_start([name[::-1] for name in rest]))
     short = [name[: len(name) - end] for name in rest]
-    return tuple(short if all(short) else names)
+    if not all(short):  # a name that is nothing but prefix would be lost
+        return names
+    return tuple(short)
 
 
 def _common_start(names: Sequence[str]) -> str:

@@ -163,9 +163,10 @@ def _weights(table: pd.DataFrame, asked: str | Sequence[str] | None) -> pd.DataF
     if asked is None:
         return _find_weights(table)
     columns = _choose(table, "weights", asked)
-    mapped = _parse_mappings(table[columns[0]]) if len(columns) == 1 else None
-    if mapped is not None:
-        return mapped
+    if len(columns) == 1:
+        mapped = _parse_mappings(table[columns[0]])
+        if mapped is not None:
+            return mapped
     return table[columns].apply(pd.to_numeric, errors="coerce").fillna(0.0)
 
 
@@ -227,7 +228,9 @@ def _parse_mappings(column: pd.Series) -> pd.DataFrame | None:
 
 
 def _parse_mapping(cell: Any) -> dict[str, float] | None:
-    found = cell if isinstance(cell, Mapping) else _parse_literal(cell)
+    found = cell
+    if not isinstance(cell, Mapping):
+        found = _parse_literal(cell)
     if not isinstance(found, Mapping) or not found:
         return None
     if not all(isinstance(value, int | float) for value in found.values()):

@@ -72,8 +72,11 @@ def read(
     if skipped:
         warn(f"{skipped} of {len(left)} runs skipped, a table lacks their values.")
     columns = (*mixtures.columns, *losses.columns)
-    domains = strip_common(mixtures.columns) if strip else tuple(mixtures.columns)
-    targets = strip_common(losses.columns) if strip else tuple(losses.columns)
+    domains = tuple(mixtures.columns)
+    targets = tuple(losses.columns)
+    if strip:
+        domains = strip_common(domains)
+        targets = strip_common(targets)
     for name in higher_is_better:
         if name not in targets:
             raise UnknownName(kind="target", name=name, known=targets)
