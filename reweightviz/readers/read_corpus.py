@@ -75,7 +75,7 @@ def read_corpus(
     faults = Faults(skip=is_skipping(on_error))
     if tokenizer is not None and tokens is None:
         raise ReweightvizError(
-            f"tokenizer={tokenizer!r} says what counted a column; name it with tokens=."
+            f"tokenizer={tokenizer!r} names what counted a column; name it with tokens=."
         )
     roles = {"text": text, "domain": domain, "id": id, "tokens": tokens}
     columns = {role: name for role, name in roles.items() if name is not None}

@@ -100,7 +100,7 @@ class Naming:
             return []
         return [
             f"{signal} is read from {listed(patterns)}, as the names of the tags suggest; "
-            "pattern= says otherwise."
+            "pattern= reads them otherwise."
             for signal, patterns in self.patterns.items()
         ]
 
