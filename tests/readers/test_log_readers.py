@@ -132,7 +132,7 @@ def test_what_was_guessed_can_be_given(tmp_path):
     given = rv.read_log(path, pattern=guessed.meta["pattern"])
     assert given["loss"].tolist() == guessed["loss"].tolist() == [[3.0, 2.0]]
     assert (
-        "loss is read from 'loss/{domain}', as the names of the tags suggest; pattern= says otherwise."
+        "loss is read from 'loss/{domain}', as the names of the tags suggest; pattern= reads them otherwise."
         in guessed.meta["notes"]
     )
     assert rv.read_log(
