@@ -1,4 +1,4 @@
-"""What the command line says of the methods: all of them in a column, or one with its options."""
+"""The methods on the command line: all of them in a column, or one with its options."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reweightviz import catalogue
 from reweightviz.core.errors import UnknownName
 
+if TYPE_CHECKING:
+    from reweightviz.exporters import Exporter
+
 WIDTH = 100
+COLUMN = 24
+"""Where what is written of a name begins."""
 TITLES = {
     "law": "Mixing laws, for rv.fit",
     "mixer": "Mixers, for rv.mix",
@@ -23,113 +28,105 @@ TITLES = {
 }
 
 
-def listing() -> str:
-    """Every method with a line on what it does."""
+def list_methods() -> str:
+    """Return every method with a line on what it does."""
     methods = catalogue.table()
     lines = []
     for kind, title in TITLES.items():
-        lines += [
-            title,
-            *(
-                line
-                for name, row in methods[methods.kind == kind].iterrows()
-                for line in _entry(str(name), row.summary)
-            ),
-            "",
-        ]
-    return "\n".join(
-        [*lines, "reweightviz methods NAME says what one needs, and which options it takes."]
-    )
+        lines.append(title)
+        for name, row in methods[methods.kind == kind].iterrows():
+            lines += _entry(str(name), row.summary)
+        lines.append("")
+    lines.append("reweightviz methods NAME shows what one needs, and which options it takes.")
+    return "\n".join(lines)
 
 
-def page(name: str) -> str:
-    """What a method does, needs and takes; of every method that is called so, in whatever case."""
+def show_method(name: str) -> str:
+    """Return what a method does, needs and takes; of all that are called so, in any case.
+
+    Raises:
+        ReweightvizError: no method has the name.
+    """
     from reweightviz import exporters
 
-    methods = catalogue.table()
-    found = [
-        (known, row.to_dict())
-        for known, row in methods.iterrows()
-        if str(known).lower() == name.lower()
-    ]
+    methods = [(str(known), row.to_dict()) for known, row in catalogue.table().iterrows()]
+    found = [(known, row) for known, row in methods if known.lower() == name.lower()]
     if not found:
         try:
             exporter = exporters.find(name)
         except UnknownName:
-            raise UnknownName(kind="method", name=name, known=map(str, methods.index)) from None
+            names = [known for known, _ in methods]
+            raise UnknownName(kind="method", name=name, known=names) from None
         found = [
-            (known, row.to_dict())
-            for known, row in methods.iterrows()
-            if known == exporter.name and row["kind"] == "exporter"
+            (known, row)
+            for known, row in methods
+            if (known, row["kind"]) == (exporter.name, "exporter")
         ]
-    return "\n\n".join("\n".join(_page(str(known), row)) for known, row in found)
+    return "\n\n".join("\n".join(_page(known, row)) for known, row in found)
 
 
 def _page(name: str, row: Mapping[str, Any]) -> Iterator[str]:
     from reweightviz import exporters
 
-    yield from _wrapped(f"{name} ({row['kind']}): {row['summary']}.")
+    yield from _wrap(f"{name} ({row['kind']}): {row['summary']}.")
     if row["kind"] == "reader":
         yield from _facts({"needs": row["needs"]})
-        return
-    if row["kind"] != "exporter":
+    elif row["kind"] == "exporter":
+        yield from _exporter_page(exporters.FRAMEWORKS[name], row)
+    else:
         method = getattr(import_module(f"reweightviz.{row['kind']}s"), name)
         yield from _facts(
             {"needs": row["needs"], "paper": row["paper"], "formulas": row["verified"]}
         )
         yield from _options(method)
-        return
-    exporter = exporters.FRAMEWORKS[name]
-    units = {
-        f"--unit {unit.key}": unit.sentence + (" (default)" if unit is exporter.units[0] else "")
-        for unit in exporter.units
-    }
+
+
+def _exporter_page(exporter: Exporter, row: Mapping[str, Any]) -> Iterator[str]:
+    units = {f"--unit {unit.key}": unit.sentence for unit in exporter.units}
+    default = f"--unit {exporter.units[0].key}"
+    units[default] += " (default)"
+    merges = "yes, with --merge" if exporter.merges else "no, it is written whole"
     yield from _facts(
         {
             "also called": ", ".join(exporter.aliases),
             "needs": row["needs"],
-            "changes a config that is there": "yes, with --merge"
-            if exporter.merges
-            else "no, it is written whole",
+            "changes a config that is there": merges,
             **units,
         }
     )
     yield from _options(exporter.render, "--option KEY=VALUE, of this framework's own")
     if exporter.traps:
-        yield from (
-            "",
-            "to know",
-            *(line for trap in exporter.traps for line in _wrapped(trap, "  - ", "    ")),
-        )
+        yield from ("", "to know")
+    for trap in exporter.traps:
+        yield from _wrap(trap, "  - ", "    ")
 
 
 def _facts(facts: Mapping[str, str]) -> Iterator[str]:
     for label, value in facts.items():
         if value:
-            yield from _wrapped(f"{label}: {value}", "  ", "    ")
+            yield from _wrap(f"{label}: {value}", "  ", "    ")
 
 
 def _options(verb: Callable[..., Any], title: str = "options") -> Iterator[str]:
-    said = arguments(verb)
-    defaults = {
-        p.name: p.default
-        for p in inspect.signature(verb).parameters.values()
-        if p.name not in ("plan", "old")
-    }
-    if defaults:
+    documented = read_arguments(verb)
+    parameters = [
+        parameter
+        for name, parameter in inspect.signature(verb).parameters.items()
+        # What every exporter's render is handed is no option.
+        if name not in ("plan", "old")
+    ]
+    if parameters:
         yield from ("", title)
-    for option, default in defaults.items():
-        shown = (
-            f"{option} (required)"
-            if default is inspect.Parameter.empty
-            else f"{option}={default!r}"
-        )
-        yield from _entry(shown, said.get(option, ""))
+    for parameter in parameters:
+        shown = f"{parameter.name}={parameter.default!r}"
+        if parameter.default is inspect.Parameter.empty:
+            shown = f"{parameter.name} (required)"
+        yield from _entry(shown, documented.get(parameter.name, ""))
 
 
-def arguments(thing: Any) -> dict[str, str]:
-    """Argument to what its docstring says of it, under ``Args``."""
-    _, _, below = (inspect.getdoc(thing) or "").partition("\nArgs:\n")
+def read_arguments(documented: Any) -> dict[str, str]:
+    """Return argument to what its docstring has of it, under ``Args``."""
+    _, _, below = (inspect.getdoc(documented) or "").partition("\nArgs:\n")
     found: dict[str, str] = {}
     for line in below.partition("\n\n")[0].splitlines():
         start = re.match(r"    (\w+): (.*)", line)
@@ -137,20 +134,27 @@ def arguments(thing: Any) -> dict[str, str]:
             found[start[1]] = start[2]
         elif found and line.startswith("     "):
             found[[*found][-1]] += f" {line.strip()}"
-    return {name: said.replace("``", "").rstrip(".") for name, said in found.items()}
+    return {name: text.replace("``", "").rstrip(".") for name, text in found.items()}
 
 
-def _entry(name: str, said: str) -> Iterator[str]:
-    """A name, and beside or below it what is said of it."""
-    if len(name) < 22:
-        yield from _wrapped(said, f"  {name:<22}", " " * 24)
+def _entry(name: str, text: str) -> Iterator[str]:
+    """Yield a name, and beside or below it a text."""
+    beside = f"  {name:<{COLUMN - 2}}"
+    below = " " * COLUMN
+    if len(name) < COLUMN - 2:
+        yield from _wrap(text, beside, below)
     else:
         yield f"  {name}"
-        yield from _wrapped(said, " " * 24, " " * 24)
+        yield from _wrap(text, below, below)
 
 
-def _wrapped(text: str, first: str = "", rest: str = "") -> list[str]:
-    plain = text.replace("`", "")
-    return textwrap.wrap(
-        plain, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
-    ) or [first.rstrip()]
+def _wrap(text: str, first: str = "", rest: str = "") -> list[str]:
+    lines = textwrap.wrap(
+        text.replace("`", ""),
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_on_hyphens=False,
+    )
+    # An empty text would wrap to no line at all, and lose what stands before it.
+    return lines or [first.rstrip()]

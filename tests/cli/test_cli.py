@@ -12,7 +12,7 @@ import pytest
 import reweightviz as rv
 from reweightviz import exporters
 from reweightviz.cli.commands import main
-from reweightviz.cli.method_help import arguments
+from reweightviz.cli.method_help import read_arguments
 from reweightviz.core.protocols import needs
 
 SOURCES = """\
@@ -356,7 +356,7 @@ def test_one_method_is_told_with_its_options(capsys):
 @pytest.mark.parametrize("name", [*exporters.FRAMEWORKS])
 def test_every_option_of_every_framework_is_explained(name):
     render = exporters.find(name).render
-    assert set(needs(render)) <= {option for option, said in arguments(render).items() if said}
+    assert set(needs(render)) <= {option for option, said in read_arguments(render).items() if said}
 
 
 def test_names_that_the_terminal_cannot_show_are_escaped(here):
