@@ -8,13 +8,16 @@ import io
 from reweightviz.core.errors import WrongContent
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.frameworks.plain_json import faults
+from reweightviz.exporters.frameworks._plain import find_share_faults
 from reweightviz.exporters.plan import Config, Plan, to_number
 from reweightviz.exporters.units import SHARES
 
+NO_STEP = -1
+"""In place of a step that is no whole number."""
+
 
 class PlainCsv(Exporter):
-    """CSV: a row for each domain with its share of tokens, in full; a schedule has a row for each step and domain."""
+    """CSV: a row for each domain with its share of tokens; a schedule has one for each step too."""
 
     name = "csv"
     aliases = ("table", "spreadsheet")
@@ -26,21 +29,25 @@ class PlainCsv(Exporter):
     takes_schedules = True
 
     def render(self, plan: Plan, old: Document | None) -> dict[str, str]:
-        """The table, without options. A name that a spreadsheet would take for a formula is written as a slug."""
+        """Return the table; a name that a spreadsheet takes for a formula becomes a slug."""
         out = io.StringIO()
         writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-        many = len(plan.stages) > 1
-        writer.writerow(["step", "domain", "weight"] if many else ["domain", "weight"])
-        for start, numbers in plan.stages.items():
-            writer.writerows(
-                [start, name, value] if many else [name, value] for name, value in numbers.items()
-            )
+        if len(plan.stages) == 1:
+            writer.writerow(["domain", "weight"])
+            writer.writerows(plan.numbers.items())
+        else:
+            writer.writerow(["step", "domain", "weight"])
+            for start, numbers in plan.stages.items():
+                writer.writerows([start, name, value] for name, value in numbers.items())
         return {"": out.getvalue()}
 
     def parse(self, document: Document) -> Config:
-        """The rows, as a spreadsheet may have saved them: with semicolons or tabs, decimal commas, and a byte order mark."""
-        table = _rows(document)
-        header = [cell.strip().lower() for cell in table[0]] if table else []
+        """Read the rows, as a spreadsheet may have saved them.
+
+        That is with semicolons or tabs, decimal commas, and a byte order mark.
+        """
+        table = _read_rows(document)
+        header = _read_header(table)
         if not {"domain", "weight"} <= set(header):
             raise WrongContent(
                 path=document.path,
@@ -50,35 +57,42 @@ class PlainCsv(Exporter):
         refused = []
         for cells in table[1:]:
             row = dict(zip(header, cells, strict=False))
-            domain, step = row.get("domain", ""), to_number(row.get("step", 0))
-            numbers = stages.setdefault(int(step) if step.is_integer() else -1, {})
+            domain = row.get("domain", "")
+            numbers = stages.setdefault(_read_step(row.get("step", "0")), {})
             if domain in numbers:
                 refused.append(
                     f"{domain[:60]!r} stands twice; each domain has one row (at each step)."
                 )
             numbers[domain] = to_number(row.get("weight", "").strip().replace(",", "."))
-        if -1 in stages or 0 not in stages:
+        if NO_STEP in stages or 0 not in stages:
             raise WrongContent(
                 path=document.path,
                 reason="needs rows below its header, and whole numbers from 0 up as steps",
             )
-        return Config(stages, refused=(*refused, *faults(stages)))
+        return Config(stages, refused=(*refused, *find_share_faults(stages)))
 
     def recognises(self, document: Document) -> bool:
-        """A .csv with the two columns."""
-        table = _rows(document) if document.path.suffix.lower() in {".csv", ".tsv"} else []
-        return bool(table) and {"domain", "weight"} <= {cell.strip().lower() for cell in table[0]}
+        """Return whether it is a .csv with the two columns."""
+        if document.path.suffix.lower() not in {".csv", ".tsv"}:
+            return False
+        return {"domain", "weight"} <= set(_read_header(_read_rows(document)))
 
 
-def _rows(document: Document) -> list[list[str]]:
+def _read_rows(document: Document) -> list[list[str]]:
     text = document.text.removeprefix("\ufeff")
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        return [
-            cells
-            for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-            if cells
-        ]
+        return [cells for cells in lines if cells]
     except csv.Error:
         return []
+
+
+def _read_header(table: list[list[str]]) -> list[str]:
+    return [cell.strip().lower() for cell in table[0]] if table else []
+
+
+def _read_step(cell: str) -> int:
+    step = to_number(cell)
+    return int(step) if step.is_integer() else NO_STEP

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.frameworks.plain_json import PlainJson
+from reweightviz.exporters.frameworks._foreign import as_entries
+from reweightviz.exporters.frameworks._plain import UNIT, PlainMixture, list_stages
 from reweightviz.exporters.plan import Plan
 from reweightviz.exporters.text import yaml_edit
 
 FORMAT = "reweightviz.yaml/1"
 
 
-class PlainYaml(PlainJson):
+class PlainYaml(PlainMixture):
     """YAML: weights by domain in shares of tokens and in full, for scripts of one's own."""
 
     name = "yaml"
@@ -22,38 +23,34 @@ class PlainYaml(PlainJson):
     merges = True
 
     def render(self, plan: Plan, old: Document | None) -> dict[str, str]:
-        """The YAML, without options."""
-        stages = [{"step": start, "weights": numbers} for start, numbers in plan.stages.items()]
-        key, value = ("weights", plan.numbers) if len(stages) == 1 else ("stages", stages)
+        """Return the YAML, without options."""
+        values: dict[str, Any] = {}
+        if len(plan.stages) == 1:
+            values["weights"] = plan.numbers
+        else:
+            if plan.steps is not None:
+                values["steps"] = plan.steps
+            values["stages"] = list_stages(plan)
 
         def fill(root: Any) -> None:
             if old is None:
-                yaml_edit.put_all(root, {"format": FORMAT, "unit": "share of training tokens"})
-            for other in {"weights", "stages", "steps"} - {key}:
+                yaml_edit.put_all(root, {"format": FORMAT, "unit": UNIT})
+            # A mixture and a schedule exclude one another.
+            for other in {"weights", "stages", "steps"} - set(values):
                 root.pop(other, None)
-            if key == "stages" and plan.steps is not None:
-                yaml_edit.put(root, ["steps"], plan.steps)
-            yaml_edit.put(root, [key], value)
+            yaml_edit.put_all(root, values)
 
         return {"": self.render_yaml(plan, old, fill)}
 
     def recognises(self, document: Document) -> bool:
-        """Our format, or YAML with nothing but ``stages`` or weights and what they count."""
+        """Return whether it is our format, or YAML with nothing but weights or their stages."""
+        if document.text.lstrip().startswith("{"):
+            return False
         content = document.mapping
-        own = str(content.get("format")) == FORMAT
-        stages = content.get("stages")
-        staged = (
-            isinstance(stages, list)
-            and set(content) <= {"stages", "steps", "unit", "source"}
-            and all(
-                isinstance(stage, Mapping) and {"step", "weights"} <= set(stage) for stage in stages
-            )
-        )
-        bare = isinstance(content.get("weights"), Mapping) and set(content) <= {
-            "weights",
-            "unit",
-            "source",
-        }
-        return not document.text.lstrip().startswith("{") and (
-            own or bool(staged and stages) or bare
-        )
+        if str(content.get("format")) == FORMAT:
+            return True
+        if set(content) <= {"weights", "unit", "source"}:
+            return isinstance(content.get("weights"), Mapping)
+        stages = as_entries(content.get("stages"))
+        known = set(content) <= {"stages", "steps", "unit", "source"}
+        return bool(stages) and known and all({"step", "weights"} <= set(one) for one in stages)

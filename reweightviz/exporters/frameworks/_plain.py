@@ -1,0 +1,100 @@
+"""Formats of no framework: weights by domain in shares of tokens, or stages of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reweightviz.core.errors import UnreadableFile, WrongContent
+from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
+from reweightviz.core.schedule import Schedule
+from reweightviz.core.sources import Sources
+from reweightviz.core.validation import whole_number
+from reweightviz.exporters.document import Document
+from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.frameworks._weights import find_invalid
+from reweightviz.exporters.plan import Config, Plan, to_number
+from reweightviz.exporters.units import SHARES
+
+UNIT = "share of training tokens"
+
+
+class PlainMixture(Exporter):
+    """A mapping with ``weights``, or with ``stages`` of them, in JSON or YAML."""
+
+    units = (SHARES,)
+    writes_zeros = True
+    takes_schedules = True
+
+    def parse(self, document: Document) -> Config:
+        """Read ``weights``, or ``stages``."""
+        content = document.mapping
+        stages = content.get("stages", [{"step": 0, "weights": content.get("weights")}])
+        starts: list[Any] = []
+        weights: list[dict[str, float]] = []
+        try:
+            for stage in stages:
+                starts.append(stage["step"])
+                weights.append(
+                    {str(name): to_number(weight) for name, weight in stage["weights"].items()}
+                )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise WrongContent(
+                path=document.path,
+                reason=f"is no mixture ({self.title} with 'weights') or schedule (with "
+                f"'stages'): {error}",
+            ) from error
+        steps = [_read_step(start, document) for start in starts]
+        found = dict(zip(steps, weights, strict=True))
+        if len(found) < len(starts):
+            raise UnreadableFile(
+                path=document.path,
+                reason=f"each stage must begin at a step of its own; got {starts[:12]}",
+            )
+        length = content.get("steps")
+        return Config(
+            found,
+            steps=None if length is None else _read_step(length, document),
+            refused=tuple(find_share_faults(found)),
+        )
+
+    def to_schedule(
+        self, config: Config, document: Document, sources: Sources | Mapping[str, Any] | None = None
+    ) -> Schedule:
+        """Return the schedule; without a provenance its source is the one that the file names.
+
+        ``Mixture.save`` and ``Schedule.save`` write such files.
+        """
+        found = super().to_schedule(config, document, sources)
+        given = document.mapping.get("source")
+        if document.record or not isinstance(given, Mapping):
+            return found
+        whole = {start: Mixture(dict(stage), source=given) for start, stage in found.items()}
+        return Schedule(whole, steps=found.steps, source=given)
+
+
+def list_stages(plan: Plan) -> list[dict[str, Any]]:
+    """Return the stages of a plan as they stand in a file."""
+    return [{"step": start, "weights": numbers} for start, numbers in plan.stages.items()]
+
+
+def find_share_faults(stages: Mapping[int, Mapping[str, float]]) -> Iterator[str]:
+    """Return a sentence for each stage whose weights are no shares.
+
+    What other numbers would be scaled to is a guess.
+    """
+    for start, numbers in stages.items():
+        where = "" if len(stages) == 1 else f" from step {start} on"
+        bad = find_invalid(numbers)
+        total = math.fsum(numbers.values())
+        if bad:
+            yield f"the weights{where} must be numbers >= 0; that of {bad[0][:60]!r} is not."
+        elif not total > 0:
+            yield f"at least one weight{where} must be above 0."
+        elif not abs(total - 1) <= SUM_TOLERANCE:
+            yield f"the weights{where} are shares and must sum to 1; they sum to {total:.9g}."
+
+
+def _read_step(value: object, document: Document) -> int:
+    return whole_number(f"a step in {document.path}", value)
