@@ -1,4 +1,4 @@
-"""DataFlex: a LLaMA-Factory training YAML with ``train_type: dynamic_mix``, and ``components.yaml`` with its mixer.
+"""DataFlex: a LLaMA-Factory YAML with ``train_type: dynamic_mix``, and ``components.yaml``.
 
 Every dataset is tokenised by itself before the mixer draws from it, so with ``stage: pt`` (packed,
 unless ``packing`` is false) a proportion is a share of sequences of ``cutoff_len`` tokens; without
@@ -10,20 +10,27 @@ packing, of examples. Checked with dataflex 1.1.0: ``static_mix`` draws by
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from reweightviz.core.errors import (
-    ReweightvizError,
-    UnknownName,
-    UnreadableFile,
-    listed,
-)
+from reweightviz.core.errors import ReweightvizError, UnknownName, UnreadableFile, listed
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.frameworks import llama_factory
+from reweightviz.exporters.frameworks._foreign import as_list
+from reweightviz.exporters.frameworks._llama_factory import (
+    DATAFLEX,
+    NAME_PATTERN,
+    find_name_faults,
+    order_names,
+    read_names,
+    render_info,
+    split_words,
+    write_like,
+)
+from reweightviz.exporters.frameworks.llama_factory import LlamaFactory
 from reweightviz.exporters.plan import Config, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
@@ -31,12 +38,12 @@ from reweightviz.exporters.units import EXAMPLES, TOKENS
 COMPONENTS = ("doremi", "odm", "static")
 CONFIG = "components.yaml"
 STARTS = {"odm": "initial_proportions", "static": "proportions"}
-"""Where a mixer says proportions of its own."""
+"""Where a mixer has proportions of its own."""
 CLOSE = 1e-6
 
 
 class DataFlex(Exporter):
-    """DataFlex: `init_mixture_proportions` of the training YAML and the mixer in `components.yaml`; static, DoReMi or ODM."""
+    """DataFlex: `init_mixture_proportions` of the training YAML, with the mixer beside it."""
 
     name = "dataflex"
     aliases = ("data-flex",)
@@ -44,7 +51,7 @@ class DataFlex(Exporter):
     units = (TOKENS, EXAMPLES)
     main_file = "mixture.yaml"
     merges = True
-    name_pattern = llama_factory.LlamaFactory.name_pattern
+    name_pattern = NAME_PATTERN
     traps = (
         "DataFlex draws with replacement: even below one epoch some examples come twice "
         "and others not at all.",
@@ -66,7 +73,7 @@ class DataFlex(Exporter):
         dataset_dir: str | None = None,
         column: str = "text",
     ) -> dict[str, str]:
-        """The YAML, ``components.yaml`` and ``dataset_info.json``.
+        """Return the YAML, ``components.yaml`` and ``dataset_info.json``.
 
         Args:
             plan: what to write; paths as LLaMA-Factory takes them.
@@ -84,116 +91,89 @@ class DataFlex(Exporter):
                 is a start in the folder itself.
             column: the column of a new dataset that holds the text.
         """
-        _check(component_name, reference_model_path)
-        warmup_steps = whole_number("warmup_steps", warmup_steps, 1)
-        update_step = whole_number("update_step", update_step, 1)
-        before = {} if old is None else old.mapping
-        if old is not None and _unit(before) != plan.unit.key:
-            raise ReweightvizError(
-                f"as {old.path} has it, the numbers of DataFlex count {_unit(before)}: "
-                f"pass unit={_unit(before)!r}."
-            )
-        fresh = component_name or ("static" if before.get("train_type") != "dynamic_mix" else None)
-        names = llama_factory.ordered(plan, before)
+        _check_component(component_name, reference_model_path)
+        steps = {
+            "warmup_step": whole_number("warmup_steps", warmup_steps, 1),
+            "update_step": whole_number("update_step", update_step, 1),
+            "update_times": update_times,
+        }
+        before: Mapping[str, Any] = {}
+        if old is not None:
+            before = old.mapping
+            _check_unit(plan, old)
+        # The mixer that the YAML has stays, with its settings, unless another is asked for.
+        kept = component_name is None and before.get("train_type") == "dynamic_mix"
+        component = str(before.get("component_name")) if kept else component_name or "static"
+        names = order_names(plan, before)
         proportions = [plan.numbers[name] for name in names]
-        values: dict[str, Any] = {"dataset": llama_factory.alike(names, before.get("dataset"))}
+        values: dict[str, Any] = {"dataset": write_like(names, before.get("dataset"))}
         if old is None:
             values |= {"stage": "pt", "packing": plan.unit is TOKENS}
         if old is None or dataset_dir is not None:
             values["dataset_dir"] = dataset_dir or "."
-        if fresh:
-            values |= {
-                "train_type": "dynamic_mix",
-                "components_cfg_file": CONFIG,
-                "component_name": fresh,
-                "static_mix": fresh == "static",
-            }
+        if not kept:
+            values |= _make_head(component)
         values |= {"mixture_sample_rule": "mixture", "init_mixture_proportions": proportions}
-        if fresh and fresh != "static":
-            values |= {
-                "warmup_step": warmup_steps,
-                "update_step": update_step,
-                "update_times": update_times,
-            }
-        texts = {
-            self.main_file: self.render_yaml(
-                plan, old, lambda root: yaml_edit.put_all(root, values)
-            )
-        }
-        params: dict[str, dict[str, Any]] = {
-            "odm": {"alpha": alpha, "warmup_steps": warmup_steps},
-            "doremi": {
-                "reference_model_path": reference_model_path,
-                "reweight_eta": reweight_eta,
-                "reweight_eps": reweight_eps,
-            },
-        }
-        component = fresh or str(before.get("component_name"))
-        mixer = params.get(component, {}) if fresh else {}
-        there = (
-            None
-            if old is None or not (fresh or before.get("components_cfg_file") == CONFIG)
-            else _beside(old, CONFIG)
-        )
-        if component == "static" or STARTS.get(component) in _params(there, component):
+        mixer: dict[str, Any] = {}
+        if not kept and component != "static":
+            values |= steps
+            mixer = {"alpha": alpha, "warmup_steps": steps["warmup_step"]}
+            if component == "doremi":
+                mixer = {
+                    "reference_model_path": reference_model_path,
+                    "reweight_eta": reweight_eta,
+                    "reweight_eps": reweight_eps,
+                }
+        text = self.render_yaml(plan, old, lambda root: yaml_edit.put_all(root, values))
+        there = None
+        if old is not None and (not kept or before.get("components_cfg_file") == CONFIG):
+            there = _open_beside(old, CONFIG)
+        if component == "static" or STARTS.get(component) in _read_params(there, component):
             mixer = mixer | {STARTS[component]: proportions}
-
-        def fill(root: Any) -> None:
-            yaml_edit.put(root, ["mixers", component, "name"], component)
-            for key, value in mixer.items():
-                yaml_edit.put(root, ["mixers", component, "params", key], value)
-
-        if mixer and (fresh or there):
-            texts[CONFIG] = self.render_yaml(plan, there, fill)
-        return texts | llama_factory.registry(
-            plan, old, dataset_dir or before.get("dataset_dir"), column
-        )
+        info = render_info(plan, old, dataset_dir or before.get("dataset_dir"), column)
+        if not mixer or (kept and there is None):
+            return {self.main_file: text} | info
+        return {
+            self.main_file: text,
+            CONFIG: self.render_yaml(plan, there, lambda root: _put_mixer(root, component, mixer)),
+        } | info
 
     def parse(self, document: Document) -> Config:
-        """``init_mixture_proportions``, and what the mixer says beside it."""
+        """Read ``init_mixture_proportions``, and the mixer's own proportions."""
         content = document.mapping
-        kind, given = (
-            str(content.get("train_type", "static")),
-            content.get("init_mixture_proportions"),
-        )
+        kind = str(content.get("train_type", "static"))
+        given = content.get("init_mixture_proportions")
         if kind != "dynamic_mix":
-            plain = llama_factory.LlamaFactory().parse(document)
-            lost = (
+            plain = replace(LlamaFactory().parse(document), unit="examples")
+            if given is None:
+                return plain
+            sentence = (
                 "DataFlex takes init_mixture_proportions only with train_type "
-                f"'dynamic_mix'; here it is {kind!r}.",
+                f"'dynamic_mix'; here it is {kind!r}."
             )
-            return Config(
-                plain.stages,
-                unit="examples",
-                refused=lost * (given is not None) + plain.refused,
-                traps=plain.traps,
-            )
-        names = llama_factory.named(document, self.title)
-        shares = (
-            [1.0] * len(names)
-            if given is None
-            else [to_number(share) for share in given]
-            if isinstance(given, list)
-            else []
-        )
+            return replace(plain, refused=(sentence, *plain.refused))
+        names = read_names(document, self.title)
+        shares = [to_number(share) for share in as_list(given)]
+        if given is None:
+            shares = [1.0] * len(names)
         numbers = dict.fromkeys(names, math.nan) | dict(zip(names, shares, strict=False))
-        refused = (
-            *llama_factory.absent(document, names),
-            *_faults(content, names, shares),
-        ) or tuple(_stale(document, shares))
+        refused = [*find_name_faults(document, names), *_find_faults(content, names, shares)]
+        if not refused:
+            refused = list(_find_stale(document, shares))
         return Config(
-            {0: numbers}, unit=_unit(content), refused=refused, traps=tuple(_surprises(content))
+            {0: numbers},
+            unit=_find_unit(content),
+            refused=tuple(refused),
+            traps=tuple(_find_traps(content)),
         )
 
     def recognises(self, document: Document) -> bool:
-        """``dataset`` as names, beside a key of DataFlex's."""
-        return bool(
-            llama_factory.words(document.mapping.get("dataset"))
-            and llama_factory.DATAFLEX & set(document.mapping)
-        )
+        """Return whether there are names in ``dataset``, beside a key of DataFlex's."""
+        names = split_words(document.mapping.get("dataset"))
+        return bool(names) and bool(DATAFLEX & set(document.mapping))
 
 
-def _check(component_name: str | None, reference_model_path: str | None) -> None:
+def _check_component(component_name: str | None, reference_model_path: str | None) -> None:
     if component_name not in (None, *COMPONENTS):
         raise UnknownName(
             kind="mixer of DataFlex that starts with given weights",
@@ -207,52 +187,89 @@ def _check(component_name: str | None, reference_model_path: str | None) -> None
         )
 
 
-def _unit(content: Mapping[str, Any]) -> str:
+def _check_unit(plan: Plan, old: Document) -> None:
+    unit = _find_unit(old.mapping)
+    if unit != plan.unit.key:
+        raise ReweightvizError(
+            f"as {old.path} has it, the numbers of DataFlex count {unit}: pass unit={unit!r}."
+        )
+
+
+def _find_unit(content: Mapping[str, Any]) -> str:
+    """Return the key of the unit: sequences of one length are tokens, where they are packed."""
     packing = content.get("neat_packing") or content.get("packing")
-    return "tokens" if packing or (packing is None and content.get("stage") == "pt") else "examples"
+    if packing is None:
+        packing = content.get("stage") == "pt"
+    return "tokens" if packing else "examples"
 
 
-def _beside(document: Document, name: str) -> Document | None:
+def _make_head(component: str) -> dict[str, Any]:
+    return {
+        "train_type": "dynamic_mix",
+        "components_cfg_file": CONFIG,
+        "component_name": component,
+        "static_mix": component == "static",
+    }
+
+
+def _put_mixer(root: Any, component: str, params: Mapping[str, Any]) -> None:
+    yaml_edit.put(root, ["mixers", component, "name"], component)
+    for key, value in params.items():
+        yaml_edit.put(root, ["mixers", component, "params", key], value)
+
+
+def _open_beside(document: Document, name: str) -> Document | None:
     try:
+        # A leading ./ is no part of the name.
         return document.sibling(str(PurePosixPath(name)))
     except UnreadableFile:
         return None
 
 
-def _params(components: Document | None, component: str) -> Mapping[str, Any]:
+def _read_params(components: Document | None, component: str) -> Mapping[str, Any]:
     return {} if components is None else components.at("mixers", component, "params")
 
 
-def _stale(document: Document, shares: Sequence[float]) -> Iterable[str]:
-    """A sentence where the mixer's own proportions are not those of the YAML."""
+def _find_stale(document: Document, shares: Sequence[float]) -> Iterator[str]:
+    """Return a sentence where the mixer's own proportions are not those of the YAML."""
     content = document.mapping
-    component, components = (
-        str(content.get("component_name")),
-        _beside(document, str(content.get("components_cfg_file"))),
-    )
+    component = str(content.get("component_name"))
+    components = _open_beside(document, str(content.get("components_cfg_file")))
     if component not in STARTS or components is None:
         return
-    said = _params(components, component).get(STARTS[component])
-    if said is None and (component == "odm" or content.get("static_mix")):
+    given = _read_params(components, component).get(STARTS[component])
+    if given is None and (component == "odm" or content.get("static_mix")):
         return
-    own = [to_number(share) for share in said] if isinstance(said, list) else [1.0] * len(shares)
-    if len(own) != len(shares) or not all(
-        abs(a / sum(own) - b / sum(shares)) < CLOSE for a, b in zip(own, shares, strict=True)
-    ):
+    own = [1.0] * len(shares)
+    if isinstance(given, list):
+        own = [to_number(share) for share in given]
+    if not _are_close(own, shares):
         yield (
-            f"{components.path.name} has {said} in "
+            f"{components.path.name} has {given} in "
             f"mixers.{component}.params.{STARTS[component]}, but init_mixture_proportions "
             "is "
             f"{list(shares)}: DataFlex trains by one or the other, so make them the same."
         )
 
 
-def _faults(
+def _are_close(own: Sequence[float], shares: Sequence[float]) -> bool:
+    """Return whether numbers on two scales are the same shares."""
+    total = sum(own)
+    whole = sum(shares)
+    if len(own) != len(shares) or not total:
+        return False
+    return all(abs(a / total - b / whole) < CLOSE for a, b in zip(own, shares, strict=True))
+
+
+def _find_faults(
     content: Mapping[str, Any], names: Sequence[str], shares: Sequence[float]
-) -> Iterable[str]:
+) -> Iterator[str]:
     rule = content.get("mixture_sample_rule")
     if rule != "mixture":
-        yield f"DataFlex draws by init_mixture_proportions only with mixture_sample_rule 'mixture'; here it is {rule!r}."
+        yield (
+            "DataFlex draws by init_mixture_proportions only with mixture_sample_rule 'mixture'; "
+            f"here it is {rule!r}."
+        )
     if len(shares) != len(names) or not all(share >= 0 for share in shares) or not sum(shares):
         yield (
             f"init_mixture_proportions must be a list of {len(names)} numbers >= 0, one "
@@ -260,16 +277,26 @@ def _faults(
             f"got {content.get('init_mixture_proportions')!r}."
         )
     if content.get("interleave_probs") is not None:
-        yield "with train_type 'dynamic_mix' DataFlex does not draw by interleave_probs, but still checks them: take them out."
+        yield (
+            "with train_type 'dynamic_mix' DataFlex does not draw by interleave_probs, but still "
+            "checks them: take them out."
+        )
     if content.get("streaming"):
-        yield "DataFlex needs the length of each dataset, so it cannot stream: streaming must be false."
+        yield (
+            "DataFlex needs the length of each dataset, so it cannot stream: streaming must be "
+            "false."
+        )
     steps = [key for key in ("warmup_step", "update_step") if not content.get(key)]
     if steps and not content.get("static_mix"):
-        yield f"{listed(steps)} must be 1 or more unless static_mix is true, else DataFlex has no step to draw for."
+        yield (
+            f"{listed(steps)} must be 1 or more unless static_mix is true, else DataFlex has no "
+            "step to draw for."
+        )
 
 
-def _surprises(content: Mapping[str, Any]) -> Iterable[str]:
-    component, start = content.get("component_name"), content.get("warmup_step")
+def _find_traps(content: Mapping[str, Any]) -> Iterator[str]:
+    component = content.get("component_name")
+    start = content.get("warmup_step")
     if content.get("init_mixture_proportions") is None:
         yield "without init_mixture_proportions DataFlex draws every dataset alike."
     if not content.get("static_mix") and component == "doremi":
@@ -279,4 +306,6 @@ def _surprises(content: Mapping[str, Any]) -> Iterable[str]:
             "it goes on without a reference, and says nothing."
         )
     elif not content.get("static_mix") and component != "static":
-        yield f"from step {start} on the mixer {component!r} sets the proportions, not this config."
+        yield (
+            f"from step {start} on the mixer {component!r} sets the proportions, not this config."
+        )

@@ -1,0 +1,166 @@
+"""LLaMA-Factory's ``dataset`` and ``dataset_info.json``, which DataFlex reads too."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from reweightviz.core.errors import RefusedByFramework, UnreadableFile, WrongContent, listed
+from reweightviz.exporters.document import Document
+from reweightviz.exporters.frameworks._foreign import as_mapping
+from reweightviz.exporters.frameworks._hub import find_builder
+from reweightviz.exporters.frameworks._weights import order_like
+from reweightviz.exporters.plan import Entry, Plan
+from reweightviz.exporters.text.encoding import check_utf8, to_json
+
+NAME_PATTERN = r"(?!.*\.\.)\w[\w./+-]*( [\w./+-]+)*"
+INFO = "dataset_info.json"
+ENDINGS = (".arrow", ".csv", ".json", ".jsonl", ".parquet", ".txt")
+DATAFLEX = {"init_mixture_proportions", "mixture_sample_rule", "train_type"}
+"""Keys by which a config of DataFlex is known."""
+
+
+def split_words(value: Any) -> list[str] | None:
+    """Return the items of a comma list or of a list of plain values, None for anything else.
+
+    >>> split_words("web, code"), split_words([0.7, 0.3]), split_words(0.5)
+    (['web', 'code'], ['0.7', '0.3'], None)
+    """
+    if isinstance(value, str):
+        return [item.strip() for item in value.split(",")]
+    if not isinstance(value, list) or not value:
+        return None
+    if not all(isinstance(item, str | int | float) for item in value):
+        return None
+    return [str(item) for item in value]
+
+
+def write_like(items: Sequence[Any], before: Any) -> Any:
+    """Return the items in the form that stands there: a list, else a comma list.
+
+    What stands there stays where it holds the same.
+    """
+    if split_words(before) == [str(item) for item in items]:
+        return before
+    return list(items) if isinstance(before, list) else ",".join(map(str, items))
+
+
+def order_names(plan: Plan, before: Mapping[str, Any]) -> list[str]:
+    """Return the names of the plan, first those that ``dataset`` has already, in its order."""
+    return list(order_like(plan.numbers, split_words(before.get("dataset")) or ()))
+
+
+def read_names(document: Document, title: str) -> list[str]:
+    """Return the names in ``dataset``; refuse a config without any."""
+    names = split_words(document.mapping.get("dataset"))
+    if not names:
+        raise WrongContent(
+            path=document.path,
+            reason=f"is no config of {title}: it needs 'dataset', the names of datasets",
+        )
+    return names
+
+
+def find_name_faults(document: Document, names: Sequence[str]) -> Iterator[str]:
+    """Return sentences where LLaMA-Factory would refuse the names themselves."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        yield f"each dataset may stand once; {listed(twice)} came again."
+    info = _read_info(document)
+    if info is None:
+        return
+    unknown = [name for name in names if name not in info]
+    if unknown:
+        yield (
+            f"{INFO} has no entry for {listed(unknown)}: add it there, or merge into the "
+            "folder instead of the file."
+        )
+
+
+def render_info(plan: Plan, old: Document | None, folder: object, column: str) -> dict[str, str]:
+    """Return ``dataset_info.json`` with an entry for each name that it lacks, if any.
+
+    Args:
+        plan: with the paths of the datasets.
+        old: a config, beside which the file lies already.
+        folder: ``dataset_dir`` of the config.
+        column: that holds the text of new datasets.
+    """
+    if _is_elsewhere(str(folder)):
+        return {}
+    text = "{}"
+    try:
+        if old is not None:
+            text = old.sibling(INFO).text
+        there = json.loads(text)
+    except ValueError:
+        return {}
+    if not isinstance(there, dict):
+        raise WrongContent(
+            path=INFO,
+            reason="must map the names of datasets to what they are; here it holds a "
+            f"{type(there).__name__}",
+        )
+    new = {name: entry for name, entry in plan.entries.items() if name not in there}
+    if not new:
+        return {}
+    entries = {name: _make_info(name, entry, column) for name, entry in new.items()}
+    return {INFO: _append(text, entries)}
+
+
+def _append(text: str, entries: Mapping[str, Any]) -> str:
+    """Return the text of a JSON object with entries at its end, the rest of it as it was."""
+    whole = json.loads(text) | dict(entries)
+    body = text.rstrip().removesuffix("}").rstrip()
+    comma = "\n" if body.endswith("{") else ",\n"
+    longer = body + comma + to_json(entries).removeprefix("{\n")
+    return longer if json.loads(longer) == whole else to_json(whole)
+
+
+def _make_info(name: str, entry: Entry, column: str) -> dict[str, Any]:
+    domain, _, paths = entry
+    if len(paths) > 1:
+        raise RefusedByFramework(
+            framework="LLaMA-Factory",
+            reason=f"reads one file or folder for a dataset; sources= has {len(paths)} "
+            f"paths for {listed([domain])}: put the files into one folder, and give "
+            "that",
+        )
+    path = paths[0] if paths else f"{name}.jsonl"
+    check_utf8(path)
+    columns = {"prompt": column}
+    if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", path) and find_builder(path) is None:
+        return {"hf_hub_url": path, "columns": columns}
+    ending = PurePosixPath(path).suffix
+    if ending and ending not in ENDINGS and not path.endswith("/"):
+        raise RefusedByFramework(
+            framework="LLaMA-Factory",
+            reason=f"reads files that end in {listed(ENDINGS)}; got {path!r} for "
+            f"{listed([domain])}",
+        )
+    return {"file_name": path, "columns": columns}
+
+
+def _read_info(document: Document) -> Mapping[str, Any] | None:
+    """Return the registry of a config, None where there is none to be found."""
+    folder = str(document.mapping.get("dataset_dir", "data"))
+    if _is_elsewhere(folder):
+        return None
+    # dataset_dir is seen from where training starts, which may be the folder itself.
+    for name in (str(PurePosixPath(folder) / INFO), INFO):
+        try:
+            text = document.sibling(name).text
+        except UnreadableFile:
+            continue
+        try:
+            return as_mapping(json.loads(text))
+        except ValueError:
+            return {}
+    return None
+
+
+def _is_elsewhere(folder: str) -> bool:
+    return folder == "ONLINE" or folder.startswith("REMOTE:")
