@@ -78,7 +78,9 @@ class DomainLosses:
     def add(self, token_losses: Tensor, domain_ids: Tensor, mask: Tensor | None = None) -> None:
         """Count a batch; the arguments are those of :func:`domain_loss`."""
         sums = torch.stack(domain_loss(token_losses, domain_ids, len(self.domains), mask))
-        self._sums = sums if self._sums is None else self._sums + sums
+        if self._sums is not None:
+            sums = sums + self._sums
+        self._sums = sums
 
     def take(self) -> dict[str, NDArray[np.float64]]:
         """Return ``loss`` and ``drawn_tokens``, (K,) each, over all ranks since the last time.

@@ -95,14 +95,17 @@ class LiveWeights:
         wanted = self.live.read()
         start = journal.through
         through = start + self._every
-        now = journal.at(start - 1) if start else None
-        target = self._choose_target(wanted.mixture, wanted.version, now)
+        last = journal.at(start - 1) if start else None
+        target = self._choose_target(wanted.mixture, wanted.version, last)
         stages = []
         for step in range(start, through):
-            if now is not None and np.array_equal(now, target):
+            if last is None:  # the first step of a training has nothing to be guarded from
+                last = target
+            elif np.array_equal(last, target):
                 break
-            now = target if now is None else wanted.guards.step(now, target)
-            stages.append((step, now))
+            else:
+                last = wanted.guards.step(last, target)
+            stages.append((step, last))
         journal.decide(
             through,
             stages,
@@ -112,8 +115,8 @@ class LiveWeights:
             note=wanted.note,
         )
 
-    def _choose_target(self, mixture: Mixture, version: int, now: Array | None) -> Array:
-        """Return the mixture, or the last one where it has weight on a domain without documents."""
+    def _choose_target(self, mixture: Mixture, version: int, last: Array | None) -> Array:
+        """Return the mixture, or the last one where it weighs a domain without documents."""
         weighed = [
             domain
             for domain, full in zip(self._domains, self._full, strict=True)
@@ -122,7 +125,7 @@ class LiveWeights:
         if not weighed:
             self._target = mixture.array
             return self._target
-        if now is None:
+        if last is None:
             raise ReweightvizError(
                 f"{listed(weighed)} has weight but no documents; give it weight 0."
             )
@@ -132,7 +135,9 @@ class LiveWeights:
                 f"version {version} of {self.live.path} gives weight to {listed(weighed)}, "
                 "which holds no documents; the weights stay as they were."
             )
-        return now if self._target is None else self._target
+        if self._target is None:
+            return last
+        return self._target
 
     def _wait(self, step: int) -> None:
         journal = self.live.journal

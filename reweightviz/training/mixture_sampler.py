@@ -129,7 +129,9 @@ class MixtureSampler:
     @property
     def measures(self) -> tuple[str, ...]:
         """Signals beside the step's losses for the next :meth:`update`, measured after the step."""
-        return self._driver.measures if self._driver is not None else ()
+        if self._driver is None:
+            return ()
+        return self._driver.measures
 
     @property
     def step(self) -> int:
@@ -195,7 +197,8 @@ class MixtureSampler:
             step: updates done by the training. Without it, the steps drawn here, which is more
                 where DataLoader workers draw ahead.
         """
-        step = self.step if step is None else step
+        if step is None:
+            step = self.step
         state = {**self._describe(), "step": step, "seen": self.drawn(step).tolist()}
         if self._driver is not None:
             state["mixer"] = self._driver.state_dict()

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reweightviz.core.corpus import Corpus
+from reweightviz.core.errors import ReweightvizError
 from reweightviz.training.domain_stream import Blocks, cut_blocks, find_held_out
 
 EVALUATED = 48  # held-out sequences a domain
@@ -62,6 +63,21 @@ class ProxyData:
 
     def _hash_id(self, row: np.int64) -> bytes:
         return hashlib.blake2b(f"half {self._corpus.ids[row]}".encode(), digest_size=8).digest()
+
+
+def cut_corpus(corpus: Corpus | ProxyData, context: int) -> ProxyData:
+    """Return the sequences of a corpus, or those that were cut from it already.
+
+    Raises:
+        ReweightvizError: they are of another context.
+    """
+    data = corpus if isinstance(corpus, ProxyData) else ProxyData(corpus, context)
+    if data.context != context:
+        raise ReweightvizError(
+            f"these ProxyData are sequences of {data.context} bytes and the model's context is "
+            f"{context}: make them with ProxyData(corpus, {context})."
+        )
+    return data
 
 
 def thin_out(blocks: Blocks, count: int) -> Blocks:

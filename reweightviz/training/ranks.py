@@ -19,8 +19,7 @@ def find_rank() -> tuple[int, int]:
 def find_worker() -> tuple[int, int]:
     """Return the number of this DataLoader worker and how many there are; 0 of 1 outside of one."""
     data: Any = sys.modules.get("torch.utils.data")
-    info = data.get_worker_info() if data is not None else None
-    if info is None:
+    if data is None or (info := data.get_worker_info()) is None:
         return 0, 1
     return info.id, info.num_workers
 

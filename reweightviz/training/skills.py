@@ -12,7 +12,7 @@ from reweightviz.core.corpus import Corpus
 from reweightviz.core.mixture import Mixture
 from reweightviz.models.byte_transformer import ByteTransformer
 from reweightviz.training.measurements import mean_losses
-from reweightviz.training.proxy_data import ProxyData
+from reweightviz.training.proxy_data import ProxyData, cut_corpus
 from reweightviz.training.train_config import TrainConfig
 from reweightviz.training.trainer import train
 
@@ -36,7 +36,7 @@ def skill_graph(
         seeds: of the runs.
         device: "auto" takes CUDA where there is one.
     """
-    data = corpus if isinstance(corpus, ProxyData) else ProxyData(corpus, config.model.context)
+    data = cut_corpus(corpus, config.model.context)
     K = len(data.domains)
     total = np.zeros((K, K))
     for seed in seeds:

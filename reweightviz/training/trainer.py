@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.protocols import Mixer
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import Array
@@ -19,7 +18,7 @@ from reweightviz.models.byte_transformer import ByteTransformer
 from reweightviz.models.device import choose_device, repeatable
 from reweightviz.training.driver import Driver
 from reweightviz.training.measurements import mean_losses
-from reweightviz.training.proxy_data import ProxyData
+from reweightviz.training.proxy_data import ProxyData, cut_corpus
 from reweightviz.training.train_config import TrainConfig
 from reweightviz.training.training_job import TrainingJob
 
@@ -83,12 +82,7 @@ def train(
         ((2,), 4)
     """
     started = time.perf_counter()
-    data = corpus if isinstance(corpus, ProxyData) else ProxyData(corpus, config.model.context)
-    if data.context != config.model.context:
-        raise ReweightvizError(
-            f"these ProxyData are sequences of {data.context} bytes and the model's context is "
-            f"{config.model.context}: make them with ProxyData(corpus, {config.model.context})."
-        )
+    data = cut_corpus(corpus, config.model.context)
     seed = whole_number("seed", seed, most=2**63 - 1)
     place = choose_device(device)
     torch.manual_seed(seed)
