@@ -55,8 +55,10 @@ def write_config(
             "--merge changes the config that is there and --overwrite replaces it: give "
             "one of them."
         )
+    # Checked before the config is written, so that not one of the two is left alone.
     if options.record and not options.diff:
         _check_record(options)
+    # Warnings become lines of the terminal, without the place in the code that Python adds.
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ReweightvizWarning)
         draft = exporter.draft(

@@ -9,11 +9,10 @@ from typing import Any
 
 from reweightviz.core.errors import InvalidArgument
 from reweightviz.core.files import write_all
-from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_budget
-from reweightviz.decision.gather_decision import gather_decision
+from reweightviz.decision.gather_decision import as_mixture, gather_decision
 from reweightviz.decision.markdown import render_markdown
 from reweightviz.decision.page import render_page
 
@@ -63,7 +62,7 @@ def decision_record(
             got=type(mixture).__name__,
         )
     decision = gather_decision(
-        mixture if isinstance(mixture, Mixture) else Mixture(mixture),
+        as_mixture(mixture),
         reference=reference,
         law=law,
         sources=Sources.of(sources),

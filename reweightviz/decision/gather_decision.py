@@ -85,6 +85,11 @@ def gather_decision(
     )
 
 
+def as_mixture(weights: Mapping[str, float]) -> Mixture:
+    """Return weights as a mixture; one that is a mixture keeps its source."""
+    return weights if isinstance(weights, Mixture) else Mixture(weights)
+
+
 def _finite_or_none(value: Any) -> float | None:
     return float(value) if is_finite(value) else None
 
@@ -94,7 +99,7 @@ def _find_reference(
 ) -> tuple[Mixture | None, str]:
     """Return what the mixture is compared with, and its name; the natural mixture if not given."""
     if reference is not None:
-        given = reference if isinstance(reference, Mixture) else Mixture(reference)
+        given = as_mixture(reference)
         method = given.source.get("method")
         return given, f"the reference ({method})" if method else "the reference"
     if sources is None:
@@ -151,7 +156,7 @@ def _parse_rejected(name: str, entry: Any) -> tuple[Mixture, str]:
             f"{type(entry).__name__}."
         )
     mixture, reason = pair
-    return mixture if isinstance(mixture, Mixture) else Mixture(mixture), str(reason)
+    return as_mixture(mixture), str(reason)
 
 
 def _judge_rejected(
@@ -162,13 +167,10 @@ def _judge_rejected(
     predictor: Predictor | None,
     epochs: Mapping[str, float],
 ) -> RejectedMixture:
-    mean = None if predictor is None else predictor.predict(other, chosen)[0]
-    return RejectedMixture(
-        name=name,
-        reason=reason,
-        moved=_share_moved(chosen, other),
-        epochs=max(epochs.values(), default=None),
-        mean=None if mean is None else mean.chosen,
-        change=None if mean is None else mean.change,
-        verdict="unknown" if mean is None else mean.verdict,
-    )
+    moved = _share_moved(chosen, other)
+    most = max(epochs.values(), default=None)
+    if predictor is None:
+        return RejectedMixture(name, reason, moved, most, None, None, "unknown")
+    # The rejected one stands first: its change is what choosing it would have brought.
+    mean = predictor.predict(other, chosen)[0]
+    return RejectedMixture(name, reason, moved, most, mean.chosen, mean.change, mean.verdict)

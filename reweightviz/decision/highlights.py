@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reweightviz.core.errors import listed
 from reweightviz.core.token_counts import format_count
 from reweightviz.decision.decision import Decision, TargetPrediction
-from reweightviz.decision.words import signed, word_interval
+from reweightviz.decision.words import sign_number, word_interval
 
 VERDICTS = {
     "better": "better",
@@ -52,5 +52,5 @@ def _word_mean(mean: TargetPrediction, reference: str, averaged: int) -> str:
         "noise": "the difference is within its 90 % interval",
         "unknown": "how large the noise is, is not known",
     }.get(mean.verdict, "the difference exceeds its 90 % interval")
-    before = f"{signed(mean.change.value)} against {mean.reference.value:.3f} of {reference}"
+    before = f"{sign_number(mean.change.value)} against {mean.reference.value:.3f} of {reference}"
     return f"{predicted}, {before}; {verdict}{word_interval(mean.change, sign=True)}."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from reweightviz.core.text import to_html
 from reweightviz.decision.decision import Estimate
-from reweightviz.decision.words import signed
+from reweightviz.decision.words import sign_number
 
 
 def render_section(title: str, content: str, *, wide: bool = False) -> str:
@@ -57,7 +57,7 @@ def render_estimate(one: Estimate | None, *, sign: bool = False) -> str:
     """Return a number with its interval beside it, small; nothing for None."""
     if one is None:
         return ""
-    value = signed(one.value) if sign else f"{one.value:.3f}"
+    value = sign_number(one.value) if sign else f"{one.value:.3f}"
     interval = render_interval(one, sign=sign)
     return f"{value} <small>{interval}</small>" if interval else value
 
@@ -67,7 +67,7 @@ def render_interval(one: Estimate, *, sign: bool = False) -> str:
     if not one.has_interval:
         return ""
     if sign:
-        return f"{signed(one.low)} to {signed(one.high)}"
+        return f"{sign_number(one.low)} to {sign_number(one.high)}"
     return f"{one.low:.3f}–{one.high:.3f}"
 
 

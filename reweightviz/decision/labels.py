@@ -71,7 +71,9 @@ def describe_origin(source: Mapping[str, Any]) -> Pairs:
     """Return where a mixture came from: the entries of its source that are not empty."""
     pairs = []
     for key, value in source.items():
-        text = "" if key == "predicted_interval_90" else word_value(to_jsonable(value), str(key))
+        if key == "predicted_interval_90":
+            continue  # the table of predictions has it, by the law that was handed over
+        text = word_value(to_jsonable(value), str(key))
         if text:
             pairs.append((LABELS.get(str(key), str(key).replace("_", " ")), text))
     return tuple(pairs)

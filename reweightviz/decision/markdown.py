@@ -9,7 +9,7 @@ from reweightviz.core.token_counts import format_count
 from reweightviz.decision.decision import Decision, DomainRow, RejectedMixture, TargetPrediction
 from reweightviz.decision.highlights import highlights
 from reweightviz.decision.notes import note_intervals, note_weights
-from reweightviz.decision.words import signed, word_estimate
+from reweightviz.decision.words import sign_number, word_estimate
 
 VERDICTS = {
     "better": "better",
@@ -39,7 +39,7 @@ def _lines(decision: Decision) -> Iterator[str]:
     if decision.constraints:
         yield from ("", "## Where the mixture came from", "", *_items(decision.constraints))
     if decision.rejected:
-        yield from ("", "## Rejected", "", *_rejected_table(decision.rejected))
+        yield from ("", "## Rejected", "", *_table_of_rejected(decision.rejected))
     if decision.files:
         yield from ("", "## Files", "", *_file_items(decision))
 
@@ -55,7 +55,7 @@ def _domain_cells(row: DomainRow, decision: Decision) -> list[str]:
     reference = change = epochs = ""
     if row.reference is not None:
         reference = _percent(row.reference)
-        change = signed(100 * (row.weight - row.reference), 2)
+        change = sign_number(100 * (row.weight - row.reference), 2)
     if row.epochs is not None:
         mark = " !" if decision.exceeds_limit(row) else ""
         epochs = f"{row.epochs:.3g}{mark}"
@@ -89,7 +89,7 @@ def _target_cells(one: TargetPrediction) -> list[str]:
     ]
 
 
-def _rejected_table(rejected: Sequence[RejectedMixture]) -> Iterator[str]:
+def _table_of_rejected(rejected: Sequence[RejectedMixture]) -> Iterator[str]:
     return _table(
         [
             "mixture",
@@ -99,11 +99,11 @@ def _rejected_table(rejected: Sequence[RejectedMixture]) -> Iterator[str]:
             "tokens that differ",
             "most epochs",
         ],
-        map(_rejected_cells, rejected),
+        map(_cells_of_rejected, rejected),
     )
 
 
-def _rejected_cells(one: RejectedMixture) -> list[str]:
+def _cells_of_rejected(one: RejectedMixture) -> list[str]:
     change = ""
     if one.change is not None:
         change = f"{word_estimate(one.change, sign=True)}, {VERDICTS[one.verdict]}"

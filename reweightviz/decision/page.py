@@ -25,7 +25,7 @@ from reweightviz.decision.html_pieces import (
     render_table,
 )
 from reweightviz.decision.notes import note_intervals, note_weights
-from reweightviz.decision.words import signed
+from reweightviz.decision.words import sign_number
 
 STYLE = Path(__file__).with_name("page.css")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -97,7 +97,7 @@ def _loss_figures(decision: Decision, mean: TargetPrediction) -> Iterator[tuple[
     )
     interval = _bracket(render_interval(mean.change, sign=True))
     against = f"against {decision.reference}; {verdict}{interval}"
-    yield signed(mean.change.value), against, TONES[mean.verdict]
+    yield sign_number(mean.change.value), against, TONES[mean.verdict]
     if len(decision.targets) > 1 and mean.verdict != "unknown":
         better = decision.count_verdicts("better")
         worse = decision.count_verdicts("worse")
@@ -144,7 +144,7 @@ def _mixture(decision: Decision) -> str:
 
 
 def _reference_cells(row: DomainRow, _: Decision) -> str:
-    change = signed(100 * (row.weight - (row.reference or 0.0)), 1)
+    change = sign_number(100 * (row.weight - (row.reference or 0.0)), 1)
     return render_cell(render_percent(row.reference), "soft") + render_cell(change)
 
 
@@ -203,7 +203,7 @@ def _other_sections(decision: Decision) -> Iterator[str]:
             "tokens that differ",
             "most epochs",
         ]
-        table = render_table(head, [_rejected_row(one) for one in decision.rejected], texts=(1,))
+        table = render_table(head, [_row_of_rejected(one) for one in decision.rejected], texts=(1,))
         yield render_section("Rejected", table, wide=True)
     if decision.constraints:
         yield render_section("Where the mixture came from", render_pairs(decision.constraints))
@@ -214,7 +214,7 @@ def _other_sections(decision: Decision) -> Iterator[str]:
         yield render_section("Files", f"<ul>{items}</ul>", wide=True)
 
 
-def _rejected_row(one: RejectedMixture) -> str:
+def _row_of_rejected(one: RejectedMixture) -> str:
     tone = "" if one.change is None else TONES[one.verdict]
     cells = [
         render_cell(to_html(one.name), "name", one.name),

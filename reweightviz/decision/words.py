@@ -5,10 +5,10 @@ from __future__ import annotations
 from reweightviz.decision.decision import Estimate
 
 
-def signed(value: float, digits: int = 3) -> str:
+def sign_number(value: float, digits: int = 3) -> str:
     """Return a number with its sign, the minus as typographers write it.
 
-    >>> signed(-0.25, 2)
+    >>> sign_number(-0.25, 2)
     '−0.25'
     """
     return f"{value:+.{digits}f}".replace("-", "−")
@@ -29,4 +29,4 @@ def word_interval(one: Estimate, *, sign: bool = False) -> str:
 
 
 def _number(value: float, *, sign: bool) -> str:
-    return signed(value) if sign else f"{value:.3f}"
+    return sign_number(value) if sign else f"{value:.3f}"

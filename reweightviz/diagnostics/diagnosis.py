@@ -38,7 +38,7 @@ class Diagnosis:
 
     @property
     def summary(self) -> str:
-        """How many domains the weights really use, in one sentence."""
+        """The number of domains that the weights really use, in one sentence."""
         effective = self.by_step["effective"]
         domains = len(self.table)
         start = f"{self.name}: as even as {effective.iloc[0]:.1f} of {domains} domains"
@@ -46,10 +46,10 @@ class Diagnosis:
             return f"{start} would be."
         return (
             f"{start} at first, {effective.iloc[-1]:.1f} at last, {effective.min():.1f} at the "
-            f"least ({self.by_step.index.name} {effective.idxmin()}).{self._settled_sentence()}"
+            f"least ({self.by_step.index.name} {effective.idxmin()}).{self._verdict_on_settling()}"
         )
 
-    def _settled_sentence(self) -> str:
+    def _verdict_on_settling(self) -> str:
         if self.settled is None:
             return ""
         return " The weights have settled." if self.settled else " The weights have not settled."

@@ -1,4 +1,4 @@
-"""What a course did with every domain, in a table."""
+"""The table of every domain: its weights, its tokens, its gaps."""
 
 from __future__ import annotations
 
@@ -116,6 +116,7 @@ def find_budget(course: Course) -> float | None:
 
 def _count_epochs(table: pd.DataFrame, sources: Sources, budget: float) -> Array:
     available = np.array([sources[domain].tokens for domain in table.index])
+    # The tokens that were drawn are facts; the weights are only what was planned.
     wanted = table["drawn"].fillna(table["mean"]).to_numpy() * budget
     endless = np.where(wanted > 0, np.inf, 0.0)
     return np.asarray(np.divide(wanted, available, out=endless, where=available > 0), np.float64)

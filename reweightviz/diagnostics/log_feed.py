@@ -50,6 +50,7 @@ def read_lines(mixer: Any, log: RunLog) -> list[Line]:
     lines = []
     for t, count in enumerate(counts.tolist()):
         waiting += count
+        # A mixer learns from all its signals of one step: an incomplete line waits for the next.
         complete = all(np.isfinite(values[t]).any() for values in cheap.values())
         steps = waiting if complete else 0
         waiting -= steps

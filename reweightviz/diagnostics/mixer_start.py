@@ -63,6 +63,7 @@ def _facts(
         if name not in SIGNALS:
             raise UnknownName(kind="signal", name=name, known=set(SIGNALS) - set(LOG_SIGNALS))
     facts: dict[str, Any] = {"prior": np.full(len(log.domains), 1 / len(log.domains))}
+    # What the caller hands over stands above what the log has.
     there = Sources.of(sources if sources is not None else log.meta.get("sources"))
     if there is not None:
         facts["tokens"] = _align("tokens", there.token_table, log)

@@ -42,6 +42,7 @@ def tabulate_changes(
     """
     before = weights[:-1]
     after = weights[1:]
+    # 0 log 0 is 0; a weight that comes from 0 makes the KL infinite.
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(after > 0, after * np.log(after / before), 0.0)
     change = np.abs(after - before)

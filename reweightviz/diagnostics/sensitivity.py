@@ -50,7 +50,7 @@ class Sensitivity:
 
     @property
     def summary(self) -> str:
-        """How far the answer moves, in one sentence."""
+        """The distance that the answer moves, in one sentence."""
         table = self.table
         sentence = (
             f"{self.parameter} from {table.index.min():g} to {table.index.max():g} (own "
@@ -75,14 +75,14 @@ class Sensitivity:
         )
 
     def __repr__(self) -> str:
-        return "\n".join([self.summary, *(f"- {line}" for line in self._skipped_lines())])
+        return "\n".join([self.summary, *(f"- {line}" for line in self._lines_of_skipped())])
 
     def _repr_html_(self) -> str:
-        skipped = "".join(f"<li>{html.escape(line)}</li>" for line in self._skipped_lines())
+        skipped = "".join(f"<li>{html.escape(line)}</li>" for line in self._lines_of_skipped())
         table = self.table.to_html(float_format=lambda value: f"{value:.3g}", border=0)
         return f"<p>{html.escape(self.summary)}</p>{table}<ul>{skipped}</ul>"
 
-    def _skipped_lines(self) -> list[str]:
+    def _lines_of_skipped(self) -> list[str]:
         return [
             f"not tried: {self.parameter}={value:g}: {why}" for value, why in self.skipped.items()
         ]

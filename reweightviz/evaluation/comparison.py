@@ -60,7 +60,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """Which law, by how much, and whether that is more than chance."""
+        """The best law, its lead, and whether that is more than chance."""
         first, *others = self.ranking
         if not others and self.skipped:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in self.skipped.items())
@@ -120,6 +120,7 @@ class Comparison:
         }
         scale = np.maximum(errors[BASELINE].mean(0), 1e-300)
         excess = (errors[other] / scale).mean(1) - (errors[one] / scale).mean(1)
+        # Repeats of a mixture are no independent evidence, so mixtures are drawn, not runs.
         group = group_equal_mixtures(self.swarm.mixtures)
         each = np.bincount(group, excess)
         counts = np.bincount(group)

@@ -60,7 +60,7 @@ class LearningCurve:
 
     @property
     def verdict(self) -> str:
-        """What twice and four times as many runs would bring."""
+        """The error that twice and four times as many runs would bring."""
         if self.curve is None:
             return (
                 f"too few sizes ({len(self.table)}) to see how the error falls with the number "
@@ -117,6 +117,7 @@ def learning_curve(
     chosen = _choose_sizes(sizes, mixtures, mixtures - held)
     rng = np.random.default_rng(seed)
     orders = [rng.permutation(mixtures) for _ in range(repeats)]
+    # Errors of the prediction alone are needed, and intervals cost most of a fit.
     quick = drop_intervals(spec)
     rows: dict[int, dict[str, Any]] = {}
     left: dict[int, str] = {}

@@ -49,6 +49,7 @@ def try_law(swarm: Swarm, spec: LawSpec, part: NDArray[np.int64], signals: Signa
     start = time.perf_counter()
     law = fit_law(swarm, spec, signals)
     seconds = time.perf_counter() - start
+    # Three views of one array, so that a fold fills them at once.
     predicted, low, high = predictions = np.full((3, *swarm.losses.shape), np.nan)
     for fold in range(part.max() + 1):
         held = np.flatnonzero(part == fold)

@@ -179,6 +179,7 @@ def _compile_region(space: Space, natural: Mixture, usage: float | None) -> Regi
             if usage * share < 1
         ]
         space = space.with_limits(caps)
+    # Before the region is compiled: the solver's sentence would name no limit.
     space.refuse_conflict()
-    lower, upper, limits = space.compiled()
+    lower, upper, limits = space.compile()
     return region(lower, upper, limits)

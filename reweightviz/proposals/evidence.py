@@ -41,6 +41,7 @@ def gather_evidence(task: Task, aim: Aim, free: Array, refits: Array) -> Evidenc
         refits: (n, Z) the proposals under other draws of the law.
     """
     both = np.stack([free, task.reference])
+    # Both in one call: the draws of the law are then paired.
     predicted = task.predict(both)
     drawn = task.samples(both)
     scores = aim.score(predicted)
@@ -56,7 +57,7 @@ def gather_evidence(task: Task, aim: Aim, free: Array, refits: Array) -> Evidenc
     record: dict[str, Any] = {
         "predicted": dict(zip(task.law.targets, predicted[0].tolist(), strict=True)),
         "predicted_objective": float(aim.display(scores)[0]),
-        **_predicted_intervals(task, aim, drawn),
+        **_intervals_of_draws(task, aim, drawn),
         **_weight_intervals(task, refits),
         "outside_hull": None,
         "gain": gain,
@@ -76,7 +77,7 @@ def _gain_interval(contrast: Contrast) -> list[float] | None:
     return [-contrast.high, -contrast.low]
 
 
-def _predicted_intervals(task: Task, aim: Aim, drawn: Array) -> dict[str, Any]:
+def _intervals_of_draws(task: Task, aim: Aim, drawn: Array) -> dict[str, Any]:
     """Return the 90 % intervals of a proposal's losses, from draws (B, 2, M)."""
     if not len(drawn):
         return {"predicted_interval_90": None, "predicted_intervals_90": None}
@@ -126,7 +127,7 @@ def _doubt_gain(gain: dict[str, Any], contrast: Contrast) -> list[str]:
 
 def _place_beside_hull(task: Task, free: Array) -> dict[str, float]:
     """Return how far a proposal lies outside the runs' hull, and a run itself where that is far."""
-    sampled = _sampled_mixtures(task)
+    sampled = _mixtures_of_runs(task)
     if sampled is None:
         return {}
     away = float(distance_outside(task.space.law_spread @ free, sampled)[0])
@@ -149,7 +150,7 @@ def _doubt_place(hull: dict[str, float]) -> list[str]:
     ]
 
 
-def _sampled_mixtures(task: Task) -> Array | None:
+def _mixtures_of_runs(task: Task) -> Array | None:
     """Return the mixtures (R, K) behind the law, in its order of domains, where known."""
     if task.swarm is None:
         return getattr(task.law, "mixtures", None)
@@ -161,7 +162,7 @@ def outside_hull(task: Task, free: Array) -> Array | None:
 
     It is None where the runs are not known.
     """
-    sampled = _sampled_mixtures(task)
+    sampled = _mixtures_of_runs(task)
     return None if sampled is None else distance_outside(free @ task.space.law_spread.T, sampled)
 
 

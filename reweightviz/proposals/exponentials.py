@@ -33,7 +33,7 @@ def minimise_curves(task: Task, coef: Array, aim: Aim) -> Optimum:
         ReweightvizError: no weights meet every limit.
     """
     limits = cap_limits(task, coef)
-    lower, upper, compiled = task.space.with_limits(limits).compiled()
+    lower, upper, compiled = task.space.with_limits(limits).compile()
     rates = coef[:, 1:] @ task.space.law_spread
     floor = np.exp(coef[:, 0])
     shares = np.zeros(len(floor))
@@ -47,6 +47,7 @@ def minimise_curves(task: Task, coef: Array, aim: Aim) -> Optimum:
     else:
         shares = np.where(aim.counted, aim.importance, 0.0)
     if aim.upwards:
+        # One exponential is largest where its exponent is: the least of its inverse.
         rates = -rates
     return minimise_exponentials(
         rates,

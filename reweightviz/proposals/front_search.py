@@ -101,7 +101,7 @@ def _search_whole(task: Task, axes: Axes, points: int, tried: Array) -> Array:
         found = solve(
             task, _aim(task, axes, share), evaluations=EVALUATIONS // 4, tried=tried[:2000]
         )
-        tried = np.concatenate([found.free[None], tried, *_thinned_pools(found)])
+        tried = np.concatenate([found.free[None], tried, *_pools_of(found)])
     front, scores = _keep_front(task, axes, tried)
     pool = front
     rng = np.random.default_rng(task.seed)
@@ -112,7 +112,7 @@ def _search_whole(task: Task, axes: Axes, points: int, tried: Array) -> Array:
     return front[spread_evenly(scores, points)]
 
 
-def _thinned_pools(found: Found) -> list[Array]:
+def _pools_of(found: Found) -> list[Array]:
     return [] if found.pool is None else [thin_pool(found.pool.pool, POOL)]
 
 

@@ -46,6 +46,7 @@ def stack_limits(limits: Sequence[Limit], width: int) -> Limits:
 def refuse_conflict(limits: Sequence[Limit], width: int) -> None:
     """Raise a sentence that names a smallest set of limits which contradict each other."""
     order = sorted(range(len(limits)), key=lambda i: KINDS.index(limits[i].kind))
+    # The order decides whom the sentence blames where several sets contradict each other.
     found = conflict(stack_limits(limits, width), order)
     if found is None:
         return

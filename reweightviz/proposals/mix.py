@@ -75,7 +75,7 @@ def mix(
         return _schedule(domains, mixer, state)
     update = getattr(mixer, "update", None)
     if update is not None:
-        state = _updated(who, update, state, supply(who, update, available))
+        state = _run_updates(who, update, state, supply(who, update, available))
     return _mixture(domains, mixer, mixer.result(state))
 
 
@@ -86,7 +86,7 @@ def _mix_log(log: RunLog, mixer: Any, others: Mapping[str, Any]) -> Mixture | Sc
     return _mixture(log.domains, mixer, replayed.meta["result"])
 
 
-def _updated(
+def _run_updates(
     who: str, update: Callable[..., Any], state: Any, signals: Mapping[str, ArrayLike]
 ) -> Any:
     """Return the state after every step of the signals, (T, K) each, or (K,) of one step."""

@@ -27,7 +27,7 @@ STEEPEST = 20
 
 
 class Draws(NamedTuple):
-    """How candidates are drawn: around a prior (K,), within a region, of these strengths."""
+    """Settings of the draws: a prior (K,), a region, strengths, and the least weight but 0."""
 
     prior: Array
     where: Region

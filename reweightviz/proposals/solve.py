@@ -68,7 +68,7 @@ def _solve_exactly(task: Task, law: ExponentialLaw, aim: Aim) -> Found:
 def _suits_minimise(task: Task, aim: Aim) -> bool:
     """Return whether a convex law's own ``minimise`` covers all that was asked for."""
     law_domains = tuple(task.law.domains)
-    if task.caps or len(task.space.compiled()[2].most) or task.space.names != law_domains:
+    if task.caps or len(task.space.compile()[2].most) or task.space.names != law_domains:
         return False
     # Parts that hold tokens of two domains blur the law's weights.
     eye = np.eye(len(law_domains))
@@ -77,7 +77,7 @@ def _suits_minimise(task: Task, aim: Aim) -> bool:
 
 
 def _solve_by_law(task: Task, law: ConvexLaw, aim: Aim) -> Found:
-    lower, upper, _ = task.space.compiled()
+    lower, upper, _ = task.space.compile()
     found = law.minimise(
         aim.importance, kl=task.kl, prior=task.prior, lower=lower, upper=upper, **task.given
     )

@@ -48,6 +48,7 @@ class Space:
 
     def mixture(self, free: Array, source: Mapping[str, Any]) -> Mixture:
         """Return the mixture that free weights (Z,) stand for."""
+        # A solver may leave weights a rounding below 0.
         weights = np.maximum(self.spread @ free, 0)
         return Mixture.normalized(zip(self.domains, weights.tolist(), strict=True), source=source)
 
@@ -65,6 +66,7 @@ class Space:
         if near is not None and set(near) == set(self.names) != set(self.domains):
             return Mixture(near).aligned(self.names)
         weights = self._uniform() if near is None else Mixture(near).aligned(self.domains)
+        # The KL inside a part does not depend on its weight; exp(-KL) moves it into the prior.
         with np.errstate(divide="ignore", invalid="ignore"):
             terms = np.where(
                 self.spread > 0, self.spread * np.log(self.spread / weights[:, None]), 0.0
@@ -81,7 +83,7 @@ class Space:
             return self.uniform
         return np.full(len(self.domains), 1 / len(self.domains))
 
-    def compiled(self) -> tuple[Array, Array, Limits]:
+    def compile(self) -> tuple[Array, Array, Limits]:
         """Return lower and upper bounds (Z,) of the free weights, and limits of more than one."""
         lower = np.zeros(len(self.names))
         upper = np.ones(len(self.names))

@@ -94,7 +94,7 @@ class Task:
 
     def region(self) -> Region:
         """Return where the free weights may be."""
-        lower, upper, limits = self.space.compiled()
+        lower, upper, limits = self.space.compile()
         if self.kl > 0:
             # The KL is infinite where the prior is 0.
             upper = np.where(self.prior == 0, 0.0, upper)
@@ -173,7 +173,7 @@ def check_law(law: Any) -> None:
 
 def _check_prior(space: Space, prior: Array) -> None:
     """Refuse a prior of 0 for what may have a weight: the KL would be infinite there."""
-    _, upper, _ = space.compiled()
+    _, upper, _ = space.compile()
     barred = (prior == 0) & (upper > 0)
     if barred.any():
         raise ReweightvizError(
