@@ -35,7 +35,7 @@ CRITERIA = (CYCLE, "CYCLE_FOREVER", "FIRST_DATASET_EXHAUSTED")
 
 
 class Torchtune(HubExporter):
-    """torchtune: `datasets[].weight` of the dev recipe `lora_finetune_distributed_multi_dataset`."""
+    """torchtune: `datasets[].weight` of dev recipe `lora_finetune_distributed_multi_dataset`."""
 
     name = "torchtune"
     title = "torchtune"
