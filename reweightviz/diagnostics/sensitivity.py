@@ -19,7 +19,7 @@ from reweightviz.core.validation import is_number
 from reweightviz.diagnostics.findings.one_hot import ONE_HOT
 from reweightviz.diagnostics.replay import check_replayed, replay
 from reweightviz.figures.figure import Figure
-from reweightviz.figures.replay import sensitivity_figure
+from reweightviz.figures.sensitivity import sensitivity_figure
 from reweightviz.numerics.simplex import numbers
 
 FACTORS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)

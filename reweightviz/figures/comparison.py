@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from reweightviz.figures.curves import escape_plotly
 from reweightviz.figures.palette import choose_colors
+from reweightviz.figures.plotly_text import escape_plotly
 from reweightviz.figures.theme import MUTED, SMALL, dress_panels, style_axis, style_title
 
 ACROSS = 3

@@ -1,10 +1,11 @@
-"""Decimation: lines of any length as at most about 2,000 points that keep every extreme, at a cost of what is new.
+"""Decimation: lines of any length as at most about 2,000 points that keep every extreme.
 
 The rows fall into buckets of equal length, and of each bucket the lowest and the highest point of
 every line are kept, so that no peak is lost at any width of the picture (the min-max of Uwe Jugel,
-Zbigniew Jerzak, Gregor Hackenbroich and Volker Markl, "M4: A Visualization- Oriented Time Series
+Zbigniew Jerzak, Gregor Hackenbroich and Volker Markl, "M4: A Visualization-Oriented Time Series
 Data Aggregation", VLDB 2014, https://doi.org/10.14778/2732951.2732953, without its first and last
 of each pixel column). When the buckets become too many, two and two are joined.
+The cost is that of new rows.
 """
 
 from __future__ import annotations
@@ -23,13 +24,24 @@ _CHUNK = 1 << 16  # rows taken at once
 
 
 class _Buckets(NamedTuple):
-    """Of B buckets and K lines: row and value of the lowest and of the highest point, row of a gap; row -1 where there is none."""
+    """Of B buckets and K lines: row and value of the lowest and of the highest point, row of a gap.
+
+    A row is -1 where there is none.
+    """
 
     low: Rows
     high: Rows
     gap: Rows
     low_value: Array
     high_value: Array
+
+    def part(self, rows: slice) -> _Buckets:
+        """Return some of the buckets."""
+        return _Buckets._make(each[rows] for each in self)
+
+    def line(self, k: int) -> _Buckets:
+        """Return the buckets of line ``k`` alone."""
+        return _Buckets._make(each[:, k] for each in self)
 
 
 class Decimation:
@@ -53,69 +65,87 @@ class Decimation:
     """
 
     def __init__(self, smooth: int = 0, start: int = 0) -> None:
-        self._ema, self._start = Ema(smooth) if smooth else None, start
+        self._ema = Ema(smooth) if smooth else None
+        self._start = start
         self._size = 1  # rows a bucket
         self._settled = 0  # rows that are in the buckets
         self._buckets: _Buckets | None = None
-        self._first = self._last = np.empty((0, 0))
-        self.length, self.width = 0, 0
-        """T and K, of the table that was seen last."""
+        self._first = np.empty((0, 0))
+        self._last = np.empty((0, 0))
+        self.length = 0
+        """T, of the table that was seen last."""
+        self.width = 0
+        """K, of the table that was seen last."""
 
     def grow(self, values: Array) -> None:
-        """The whole table (T, K): what was seen before, and more rows."""
+        """Take the whole table (T, K): the rows that were seen before, and more."""
         self.length, self.width = values.shape
-        while self._settled < min(self._start, self.length - 1):
-            rows = values[self._settled : min(self._settled + _CHUNK, self._start, self.length - 1)]
-            self._settled += len(self._ema.push(rows) if self._ema else rows)
-        while self._settled < self.length - 1:
-            self._fit(self.length - 1 - self._start)
+        # The last row may still be filled in, so it stays out of the buckets.
+        end = self.length - 1
+        while self._settled < min(self._start, end):
+            rows = values[self._settled : min(self._settled + _CHUNK, self._start, end)]
+            self._smooth(rows)
+            self._settled += len(rows)
+        while self._settled < end:
+            self._join_until_few(end - self._start)
             # Up to the end of the bucket that is open, then whole buckets.
-            room = (self._start - self._settled) % self._size or max(
-                _CHUNK // self._size, 1
-            ) * self._size
-            rows = values[self._settled : min(self._settled + room, self.length - 1)]
-            self._take(self._ema.push(rows) if self._ema else rows)
-        self._fit(self.length - 1 - self._start)
-        last = values[self.length - 1 :]
+            room = (self._start - self._settled) % self._size
+            if not room:
+                room = max(_CHUNK // self._size, 1) * self._size
+            self._take(self._smooth(values[self._settled : min(self._settled + room, end)]))
+        self._join_until_few(end - self._start)
+        last = values[end:]
         self._last = self._ema.peek(last) if self._ema else last
 
     def points(self, k: int, *, gaps: bool = True) -> tuple[Rows, Array]:
-        """Rows (P,) and values (P,) of line ``k``, in order: extremes, the first and the last point, and where ``gaps`` one NaN a gap."""
-        kept: list[tuple[Rows, Array]] = []
-        if self._buckets is not None:
-            low, high, gap, low_value, high_value = (part[:, k] for part in self._buckets)
-            kept = [
-                (low, low_value),
-                (high, high_value),
-                (np.array([self._start]), self._first[:, k]),
-            ]
-            kept += [(gap, np.full(len(gap), np.nan))] if gaps else []
-        if self.length > self._start:
-            kept.append((np.array([self.length - 1]), self._last[:, k]))
-        if not kept:
-            return np.empty(0, np.int64), np.empty(0)
-        rows, values = (np.concatenate(part) for part in zip(*kept, strict=True))
-        there = rows >= 0 if gaps else (rows >= 0) & np.isfinite(values)
-        rows, at = np.unique(rows[there], return_index=True)
-        return rows, values[there][at]
+        """Return rows (P,) and values (P,) of line ``k``, in order.
 
-    def _fit(self, length: int) -> None:
-        """Longer buckets, until few enough points come out of them."""
-        while -(-length // self._size) * (1 if self._size == 1 else 2) + self._gaps() > LIMIT:
+        They are its extremes, the first and the last point, and where ``gaps`` one NaN a gap.
+        """
+        rows: list[Rows] = []
+        values: list[Array] = []
+        if self._buckets is not None:
+            own = self._buckets.line(k)
+            rows = [own.low, own.high, np.array([self._start])]
+            values = [own.low_value, own.high_value, self._first[:, k]]
+            if gaps:
+                rows.append(own.gap)
+                values.append(np.full(len(own.gap), np.nan))
+        if self.length > self._start:
+            rows.append(np.array([self.length - 1]))
+            values.append(self._last[:, k])
+        if not rows:
+            return np.empty(0, np.int64), np.empty(0)
+        row = np.concatenate(rows)
+        value = np.concatenate(values)
+        there = row >= 0
+        if not gaps:
+            there &= np.isfinite(value)
+        unique, at = np.unique(row[there], return_index=True)
+        return unique, value[there][at]
+
+    def _smooth(self, rows: Array) -> Array:
+        return self._ema.push(rows) if self._ema else rows
+
+    def _join_until_few(self, length: int) -> None:
+        """Make buckets longer, until few enough points come out of them."""
+        while self._count_points(length) > LIMIT:
             self._size *= 2
             if self._buckets is not None:
                 self._buckets = _join_pairs(self._buckets)
 
-    def _gaps(self) -> int:
-        """Points that are drawn for gaps, of the line with the most; a bucket of one row has no other point."""
-        return (
-            0
-            if self._buckets is None or self._size == 1
-            else int((self._buckets.gap >= 0).sum(axis=0).max(initial=0))
-        )
+    def _count_points(self, length: int) -> int:
+        """Return the number of points that are drawn of the line with the most."""
+        if self._size == 1:
+            return length
+        points = 2 * -(-length // self._size)
+        if self._buckets is None:
+            return points
+        gaps = (self._buckets.gap >= 0).sum(axis=0)
+        return points + int(gaps.max(initial=0))
 
     def _take(self, rows: Array) -> None:
-        """Rows that begin a bucket, or that stay within the open one."""
+        """Take rows that begin a bucket, or that stay within the open one."""
         if self._buckets is None:
             self._first = rows[:1].copy()
         whole = len(rows) // self._size * self._size
@@ -123,74 +153,68 @@ class Decimation:
         for start, stop in ((0, whole), (whole, len(rows))):
             if start < stop:
                 size = self._size if stop == whole else stop - start
-                new = _scan(
-                    rows[start:stop].reshape(-1, size, rows.shape[1]), self._settled + start, size
-                )
-                self._buckets = (
-                    new
-                    if self._buckets is None
-                    else _join(self._buckets, new)
-                    if opened
-                    else _Buckets(
-                        *(np.concatenate(parts) for parts in zip(self._buckets, new, strict=True))
-                    )
-                )
+                part = rows[start:stop].reshape(-1, size, rows.shape[1])
+                new = _scan(part, self._settled + start, size)
+                if self._buckets is None:
+                    self._buckets = new
+                elif opened:
+                    self._buckets = _join(self._buckets, new)
+                else:
+                    self._buckets = _append(self._buckets, new)
         self._settled += len(rows)
 
 
 def _scan(values: NDArray[np.float64], start: int, size: int) -> _Buckets:
-    """Buckets of (B, size, K), of which the first begins at row ``start``."""
+    """Return the buckets of values (B, size, K), of which the first begins at row ``start``."""
     nan = ~np.isfinite(values)
-    gappy = bool(nan.any())
-    low = (np.where(nan, np.inf, values) if gappy else values).argmin(axis=1)
-    high = (np.where(nan, -np.inf, values) if gappy else values).argmax(axis=1)
-    low_value, high_value = (np.take_along_axis(values, at[:, None], 1)[:, 0] for at in (low, high))
+    has_gaps = bool(nan.any())
+    low = (np.where(nan, np.inf, values) if has_gaps else values).argmin(axis=1)
+    high = (np.where(nan, -np.inf, values) if has_gaps else values).argmax(axis=1)
+    low_value = np.take_along_axis(values, low[:, None], 1)[:, 0]
+    high_value = np.take_along_axis(values, high[:, None], 1)[:, 0]
     begin = start + size * np.arange(len(values))[:, None]
     empty = ~np.isfinite(low_value)
-    if not gappy:
-        gap = np.full(low.shape, -1)
-    else:
+    gap = np.full(low.shape, -1)
+    if has_gaps:
         # Best a gap between the two points, so that no line is drawn over it.
         between = nan & (np.arange(size)[:, None] > np.minimum(low, high)[:, None])
-        gap = np.where(between.any(axis=1), between.argmax(axis=1), nan.argmax(axis=1))
-        gap = np.where(nan.any(axis=1), begin + gap, -1)
+        place = np.where(between.any(axis=1), between.argmax(axis=1), nan.argmax(axis=1))
+        gap = np.where(nan.any(axis=1), begin + place, -1)
     return _Buckets(
-        np.where(empty, -1, begin + low),
-        np.where(empty, -1, begin + high),
-        gap,
-        low_value,
-        high_value,
+        low=np.where(empty, -1, begin + low),
+        high=np.where(empty, -1, begin + high),
+        gap=gap,
+        low_value=low_value,
+        high_value=high_value,
     )
+
+
+def _append(ones: _Buckets, others: _Buckets) -> _Buckets:
+    return _Buckets._make(np.concatenate(parts) for parts in zip(ones, others, strict=True))
 
 
 def _join(ones: _Buckets, others: _Buckets) -> _Buckets:
-    """The last buckets of ``ones``, each with the one of ``others`` that follows it."""
-    before, last = zip(
-        *((part[: -len(others.low)], part[-len(others.low) :]) for part in ones), strict=True
-    )
-    one = _Buckets(*last)
+    """Join the last buckets of ``ones``, each with the one of ``others`` that follows it."""
+    count = len(others.low)
+    before = ones.part(slice(None, -count))
+    one = ones.part(slice(-count, None))
     lower = (others.low >= 0) & ((one.low < 0) | (others.low_value < one.low_value))
     higher = (others.high >= 0) & ((one.high < 0) | (others.high_value > one.high_value))
-    low, high = np.where(lower, others.low, one.low), np.where(higher, others.high, one.high)
+    low = np.where(lower, others.low, one.low)
+    high = np.where(higher, others.high, one.high)
     fits = (one.gap > np.minimum(low, high)) & (one.gap < np.maximum(low, high))
-    gap = np.where((one.gap >= 0) & (fits | (others.gap < 0)), one.gap, others.gap)
     joined = _Buckets(
-        low,
-        high,
-        gap,
-        np.where(lower, others.low_value, one.low_value),
-        np.where(higher, others.high_value, one.high_value),
+        low=low,
+        high=high,
+        gap=np.where((one.gap >= 0) & (fits | (others.gap < 0)), one.gap, others.gap),
+        low_value=np.where(lower, others.low_value, one.low_value),
+        high_value=np.where(higher, others.high_value, one.high_value),
     )
-    return _Buckets(*(np.concatenate(parts) for parts in zip(before, joined, strict=True)))
+    return _append(before, joined)
 
 
 def _join_pairs(buckets: _Buckets) -> _Buckets:
-    """Two and two joined; one that is left over stays."""
+    """Join two and two; one that is left over stays."""
     even = len(buckets.low) // 2 * 2
-    pairs = _join(
-        _Buckets(*(part[:even:2] for part in buckets)),
-        _Buckets(*(part[1:even:2] for part in buckets)),
-    )
-    return _Buckets(
-        *(np.concatenate([pair, part[even:]]) for pair, part in zip(pairs, buckets, strict=True))
-    )
+    pairs = _join(buckets.part(slice(0, even, 2)), buckets.part(slice(1, even, 2)))
+    return _append(pairs, buckets.part(slice(even, None)))

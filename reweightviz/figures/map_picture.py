@@ -1,4 +1,4 @@
-"""The map as a PNG, drawn from the density grids: what a page shows where no widget runs."""
+"""The map as a PNG, drawn from the density grids, for pages where no widget runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def draw_map(
     width: int,
     height: int,
 ) -> bytes:
-    """A transparent PNG of the map under ``weights``.
+    """Return a transparent PNG of the map under ``weights``.
 
     Args:
         xy: (N, 2) quantised places, y upwards.
@@ -49,23 +49,24 @@ def draw_map(
 
 
 def fit_to_picture(xy: NDArray[np.uint16], width: int, height: int) -> NDArray[np.float64]:
-    """Pixel positions (N, 2) that fit the points' box into the picture, y downwards."""
-    low, high = xy.min(axis=0).astype(float), xy.max(axis=0).astype(float)
+    """Return pixel positions (N, 2) that fit the points' box into the picture, y downwards."""
+    low = xy.min(axis=0).astype(float)
+    high = xy.max(axis=0).astype(float)
     room = np.array([width, height]) * (1 - 2 * MARGIN)
     scale = (room / np.maximum(high - low, 1)).min()
     centred = (xy - (low + high) / 2) * scale
-    return centred * [1, -1] + [width / 2, height / 2]
+    return np.asarray(centred * [1, -1] + [width / 2, height / 2], np.float64)
 
 
 def choose_dot_diameter(n: int, width: int, height: int) -> float:
-    """Pixels across a neutral point, so that n of them cover about a third of the picture."""
+    """Return the pixels across a neutral point: n of them cover about a third of the picture."""
     return float(np.clip(np.sqrt(0.4 * width * height / max(n, 1)), 1.0, 6.0))
 
 
 def blend_ink(
     grids: NDArray[np.float32], e: NDArray[np.float64], palette: Sequence[str], *, dot: float
 ) -> NDArray[np.uint8]:
-    """RGBA (height, width, 4): the mean colour of the ink ``e_k C_k``, opaque where there is much of it."""
+    """Return RGBA (height, width, 4) of the ink ``e_k C_k``, opaque where it is much."""
     colours = np.array([(*parse_hex(color), 1) for color in palette], np.float32)
     per_domain = np.asarray(e, np.float32)[:, None] * colours
     ink = np.tensordot(grids, per_domain, axes=(0, 0))
@@ -73,11 +74,12 @@ def blend_ink(
     total = ink[..., 3:]
     colour = np.divide(ink[..., :3], total, out=np.zeros_like(ink[..., :3]), where=total > 0)
     alpha = 255 * (1 - np.exp(-1.6 * total))
-    return np.rint(np.concatenate([colour, alpha], axis=2)).astype(np.uint8)
+    rgba: NDArray[np.uint8] = np.rint(np.concatenate([colour, alpha], axis=2)).astype(np.uint8)
+    return rgba
 
 
 def _spread(ink: NDArray[np.float32], dot: float) -> NDArray[np.float32]:
-    """Gives every document the area of its dot: a small round kernel, its peak 1."""
+    """Give every document the area of its dot: a small round kernel, its peak 1."""
     reach = int(np.ceil(dot / 2))
     out = np.zeros_like(ink)
     for dy in range(-reach, reach + 1):
@@ -90,15 +92,18 @@ def _spread(ink: NDArray[np.float32], dot: float) -> NDArray[np.float32]:
 
 def _shift(ink: NDArray[np.float32], dy: int, dx: int) -> NDArray[np.float32]:
     moved = np.zeros_like(ink)
-    h, w = ink.shape[:2]
-    moved[max(dy, 0) : h + min(dy, 0), max(dx, 0) : w + min(dx, 0)] = ink[
-        max(-dy, 0) : h + min(-dy, 0), max(-dx, 0) : w + min(-dx, 0)
-    ]
+    height, width = ink.shape[:2]
+    moved[_clip(dy, height), _clip(dx, width)] = ink[_clip(-dy, height), _clip(-dx, width)]
     return moved
 
 
+def _clip(by: int, length: int) -> slice:
+    """Return the part of an axis that is still there after a shift."""
+    return slice(max(by, 0), length + min(by, 0))
+
+
 def encode_png(rgba: NDArray[np.uint8]) -> bytes:
-    """A PNG of (height, width, 4) bytes."""
+    """Return a PNG of (height, width, 4) bytes."""
     height, width = rgba.shape[:2]
     # Transparent pixels carry no colour: long runs of zeros compress well.
     rgba = np.where(rgba[..., 3:] > 0, rgba, 0)

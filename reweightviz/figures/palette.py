@@ -81,18 +81,18 @@ MISSING = (150, 150, 150)
 
 
 def choose_colors(k: int) -> list[str]:
-    """Hex colours of ``k`` domains, in their order; they repeat after sixty.
+    """Return hex colours of ``k`` domains, in their order; they repeat after sixty.
 
     >>> choose_colors(2)
     ['#60a7ff', '#ee4c21']
     """
     if k < 0:
-        raise UnmetNeed(name="colors(k)", value=k, expected="a count of 0 or more")
+        raise UnmetNeed(name="choose_colors(k)", value=k, expected="a count of 0 or more")
     return [_COLORS[i % len(_COLORS)] for i in range(k)]
 
 
 def parse_hex(color: str) -> tuple[int, int, int]:
-    """The three bytes of a hex colour.
+    """Return the three bytes of a hex colour.
 
     >>> parse_hex("#60a7ff")
     (96, 167, 255)
@@ -103,34 +103,39 @@ def parse_hex(color: str) -> tuple[int, int, int]:
 
 @cache
 def build_ramp() -> NDArray[np.uint8]:
-    """A ramp (256, 3) for numbers, low to high: indigo, rose, amber.
+    """Return a ramp (256, 3) for numbers, low to high: indigo, rose, amber.
 
     Lightness and hue of OKLCH rise evenly (B. Ottosson, "A perceptual color space for image
     processing"), so that equal steps look equal and order survives colour blindness.
     """
     t = np.linspace(0, 1, 256)
-    lightness, hue = 0.43 + 0.40 * t, np.radians(275 + 170 * t)
+    lightness = 0.43 + 0.40 * t
+    hue = np.radians(275 + 170 * t)
     chroma = np.full(256, 0.2)
+    # As colourful as a screen can show at that lightness and hue.
     for _ in range(60):
-        linear = _linear_rgb(lightness, chroma, hue)
+        linear = _convert_to_rgb(lightness, chroma, hue)
         outside = ((linear < 0) | (linear > 1)).any(axis=1)
         chroma = np.where(outside, chroma * 0.97, chroma)
-    linear = np.clip(_linear_rgb(lightness, _smoothed(chroma), hue), 0, 1)
+    # Smoothed, or the edge of what a screen can show would be seen as a band.
+    linear = np.clip(_convert_to_rgb(lightness, _smooth(chroma), hue), 0, 1)
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    table = np.rint(255 * encoded).astype(np.uint8)
+    table: NDArray[np.uint8] = np.rint(255 * encoded).astype(np.uint8)
     table.setflags(write=False)
     return table
 
 
-def _smoothed(values: NDArray[np.float64], width: int = 41) -> NDArray[np.float64]:
+def _smooth(values: NDArray[np.float64], width: int = 41) -> NDArray[np.float64]:
     padded = np.pad(values, width // 2, mode="edge")
     return np.convolve(padded, np.ones(width) / width, mode="valid")
 
 
-def _linear_rgb(
+def _convert_to_rgb(
     lightness: NDArray[np.float64], chroma: NDArray[np.float64], hue: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    a, b = chroma * np.cos(hue), chroma * np.sin(hue)
+    """Return linear sRGB (n, 3) of OKLCH, by the matrices of OKLab's author."""
+    a = chroma * np.cos(hue)
+    b = chroma * np.sin(hue)
     l = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
     m = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
     s = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3

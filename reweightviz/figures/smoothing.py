@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 
-from reweightviz.core.types import Array
+from reweightviz.core.types import Array, Rows
 
 
 class Ema:
-    """Exponential moving average over the measured points, weight 2 / (span + 1), without bias at the start; gaps stay gaps.
+    """Exponential moving average over the measured points, without bias at the start.
+
+    The weight of a new point is 2 / (span + 1). Gaps stay gaps.
 
     Args:
         span: in measured points, 1 or more.
@@ -25,44 +28,41 @@ class Ema:
         self._seen = np.zeros(0)
 
     def push(self, values: Array) -> Array:
-        """The next rows (n, K), smoothed."""
-        smoothed, self._total, self._seen = self._passed(values)
+        """Return the next rows (n, K), smoothed."""
+        smoothed, self._total, self._seen = self._filter(values)
         return smoothed
 
     def peek(self, values: Array) -> Array:
-        """What the next rows would be, without taking them."""
-        return self._passed(values)[0]
+        """Return the next rows (n, K), smoothed, without taking them."""
+        smoothed, _, _ = self._filter(values)
+        return smoothed
 
-    def _passed(self, values: Array) -> tuple[Array, Array, Array]:
-        from scipy.signal import lfilter  # it takes longer to import than all else here
-
-        K, keep = values.shape[1], self._keep
+    def _filter(self, values: Array) -> tuple[Array, Array, Array]:
+        """Return the smoothed rows, and the sums and numbers of points (K,) after them."""
+        K = values.shape[1]
+        keep = self._keep
         total = np.zeros(K) if self._total is None else self._total.copy()
         seen = np.zeros(K) if self._total is None else self._seen.copy()
         smoothed = np.full(values.shape, np.nan)
-        there = np.isfinite(values)
-        for columns, rows in _group_columns(there):
+        for columns, rows in _group_columns(np.isfinite(values)):
             count = int(rows.sum())
-            if count:
-                measured = np.ascontiguousarray(
-                    (values if rows.all() else values[rows])[:, columns].T
-                )
-                sums, _ = lfilter([1.0], [1.0, -keep], measured, zi=keep * total[columns, None])
-                mass = (1 - keep ** seen[columns, None] * keep ** np.arange(1, count + 1)) / (
-                    1 - keep
-                )
-                smoothed[np.ix_(rows, columns)] = (sums / mass).T
-                total[columns], seen[columns] = sums[:, -1], seen[columns] + count
+            if not count:
+                continue
+            given = values if rows.all() else values[rows]
+            measured = np.ascontiguousarray(given[:, columns].T)
+            sums, _ = lfilter([1.0], [1.0, -keep], measured, zi=keep * total[columns, None])
+            # The sum of all weights so far, by which a plain average has no bias at the start.
+            decay = keep ** seen[columns, None] * keep ** np.arange(1, count + 1)
+            mass = (1 - decay) / (1 - keep)
+            smoothed[np.ix_(rows, columns)] = (sums / mass).T
+            total[columns] = sums[:, -1]
+            seen[columns] += count
         return smoothed, total, seen
 
 
-def _group_columns(there: NDArray[np.bool_]) -> list[tuple[NDArray[np.int64], NDArray[np.bool_]]]:
-    """Columns that are measured on the same rows, and those rows."""
-    if there.all():
-        return [(np.arange(there.shape[1]), there[:, 0])] if there.size else []
-    return [(np.array([k]), there[:, k]) for k in range(there.shape[1])]
-
-
-def ema(values: Array, span: int) -> Array:
-    """:class:`Ema` of a whole table (T, K)."""
-    return Ema(span).push(values)
+def _group_columns(measured: NDArray[np.bool_]) -> list[tuple[Rows, NDArray[np.bool_]]]:
+    """Return columns that are measured on the same rows, and those rows."""
+    if not measured.all():
+        return [(np.array([k]), measured[:, k]) for k in range(measured.shape[1])]
+    # Without a gap all of them go through the filter at once.
+    return [(np.arange(measured.shape[1]), measured[:, 0])] if measured.size else []

@@ -1,4 +1,4 @@
-"""What every picture without JavaScript stands on: two scales with round numbers, words, the document."""
+"""The ground of every picture without JavaScript: two scales with round numbers, words, the SVG."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reweightviz.core.types import Array
 from reweightviz.figures.theme import MUTED
 
 FONTS = "Arial, Helvetica, 'Liberation Sans', 'DejaVu Sans', 'Noto Sans', sans-serif"
-"""Names too, because what draws an SVG outside of a browser may know no font by the name sans-serif."""
+"""Names too: outside of a browser, no font may go by the name sans-serif."""
 _APART = {True: 70, False: 30}  # pixels from one number to the next, at least: across, down
 
 
@@ -27,35 +27,41 @@ class Scale(NamedTuple):
     end: float
 
     def at(self, values: Array | float) -> Any:
-        """Where values stand, in pixels."""
+        """Return the places of values, in pixels."""
         return self.start + (self.end - self.start) * (values - self.low) / (self.high - self.low)
 
     def ticks(self, suffix: str | None = None) -> list[tuple[float, str]]:
-        """Pixel and words of round numbers, as many as there is room for."""
-        found = choose_ticks(
-            self.low,
-            self.high,
-            max(int(abs(self.end - self.start) // _APART[self.end > self.start]), 2),
-        )
+        """Return place and words of round numbers, as many as there is room for."""
+        room = abs(self.end - self.start) // _APART[self.end > self.start]
+        values = choose_ticks(self.low, self.high, max(int(room), 2))
         return [
             (self.at(value), words + (suffix or ""))
-            for value, words in zip(found, _format_ticks(found), strict=True)
+            for value, words in zip(values, _format_ticks(values), strict=True)
         ]
 
 
 def fit_scale(
     values: Array, start: float, end: float, *, room: float = 0.0, from_zero: bool = False
 ) -> Scale:
-    """From the least to the greatest and a share of room around; from 0 where all are above; a lone value in the middle."""
+    """Return the scale of values, with room around them.
+
+    Args:
+        values: numbers; a lone one stands in the middle.
+        start: pixels of the low end.
+        end: pixels of the high end.
+        room: around the values, as a share of their range.
+        from_zero: begin with 0 where all are above.
+    """
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    if from_zero := from_zero and low >= 0:
+    at_zero = from_zero and low >= 0
+    if at_zero:
         low = 0.0
     around = room * (high - low) if high > low else max(1.0, 0.1 * abs(low))
-    return Scale(low if from_zero else low - around, high + around, start, end)
+    return Scale(low if at_zero else low - around, high + around, start, end)
 
 
 def choose_ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers from low to high, 1, 2 or 5 times a power of ten apart, about so many at most.
+    """Return round numbers, 1, 2 or 5 times a power of ten apart, about so many at most.
 
     >>> choose_ticks(1.74, 5.44, most=6)
     [2.0, 3.0, 4.0, 5.0]
@@ -63,9 +69,9 @@ def choose_ticks(low: float, high: float, most: int) -> list[float]:
     least = (high - low) / most
     size = 10.0 ** math.floor(math.log10(least))
     step = size * next(factor for factor in (1, 2, 5, 10) if size * factor >= least)
-    return [
-        n * step for n in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
-    ]
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [n * step for n in range(first, last + 1)]
 
 
 def draw_axes(
@@ -75,7 +81,7 @@ def draw_axes(
     title: str = "",
     suffixes: tuple[str | None, str | None] = (None, None),
 ) -> list[str]:
-    """Rules with their numbers, the numbers below, and what stands on x."""
+    """Draw rules with their numbers, the numbers below, and the title of x."""
     parts = [draw_text(across.end, down.start + 34, title, "end")]
     for at, words in down.ticks(suffixes[1]):
         parts += [
@@ -88,17 +94,19 @@ def draw_axes(
 
 
 def draw_rule(x: float, y: float, to: str, *, opacity: float = 1.0, dash: str = "none") -> str:
-    """A thin grey line from a point ``to`` where the path says."""
-    return f'<path d="M{x:.1f} {y:.1f}{to}" stroke="{MUTED}" stroke-opacity="{opacity:g}" stroke-dasharray="{dash}"/>'
+    """Draw a thin grey line from a point on, by the commands of a path."""
+    style = f'stroke="{MUTED}" stroke-opacity="{opacity:g}" stroke-dasharray="{dash}"'
+    return f'<path d="M{x:.1f} {y:.1f}{to}" {style}/>'
 
 
 def draw_text(x: float, y: float, text: str, anchor: str = "start", fill: str = MUTED) -> str:
-    """A line of text, escaped already."""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{html.escape(fill)}">{text}</text>'
+    """Draw a line of text, escaped already."""
+    style = f'text-anchor="{anchor}" fill="{html.escape(fill)}"'
+    return f'<text x="{x:.1f}" y="{y:.1f}" {style}>{text}</text>'
 
 
 def assemble_svg(width: float, height: float, parts: Iterable[str]) -> str:
-    """The SVG of its parts: transparent, and nothing filled that does not say so."""
+    """Return the SVG of parts: transparent, and nothing filled unless a part is."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         f'width="{width}" height="{height}" '
@@ -107,19 +115,24 @@ def assemble_svg(width: float, height: float, parts: Iterable[str]) -> str:
 
 
 def _format_ticks(values: Sequence[float]) -> list[str]:
-    """As short as they go, all in one way.
+    """Return numbers as short as they go, all in one way.
 
-    >>> _format_ticks([0.1, 0.1 + 0.2]), _format_ticks([500, 1000]), _format_ticks([5e8, 1e9]), _format_ticks([0, 5e-5, 1e-4])
-    (['0.1', '0.3'], ['500', '1,000'], ['0.5B', '1B'], ['0', '0.5e-4', '1e-4'])
+    >>> _format_ticks([0.1, 0.1 + 0.2]), _format_ticks([500, 1000])
+    (['0.1', '0.3'], ['500', '1,000'])
+    >>> _format_ticks([5e8, 1e9]), _format_ticks([0, 5e-5, 1e-4])
+    (['0.5B', '1B'], ['0', '0.5e-4', '1e-4'])
     """
     largest = max(map(abs, values), default=0.0)
-    unit, words = next(
-        ((10.0**p, letter) for letter, p in reversed(POWERS.items()) if p > 3 and largest >= 10**p),
-        (1.0, ""),
-    )
+    unit, word = _choose_unit(largest)
+    return [f"{value / unit:,.6g}{word}" if value else "0" for value in values]
+
+
+def _choose_unit(largest: float) -> tuple[float, str]:
+    """Return the unit of numbers up to the largest, and the letters behind them."""
     if 0 < largest < 1e-3:
-        unit, words = (
-            (size := 10.0 ** math.floor(math.log10(largest) + 1e-9)),
-            f"e{math.log10(size):.0f}",
-        )
-    return [f"{value / unit:,.6g}{words}" if value else "0" for value in values]
+        exponent = math.floor(math.log10(largest) + 1e-9)
+        return 10.0**exponent, f"e{exponent}"
+    for letter, power in reversed(POWERS.items()):
+        if power > 3 and largest >= 10**power:
+            return 10.0**power, letter
+    return 1.0, ""

@@ -1,10 +1,12 @@
-"""The look of every plotly figure: colours that stand on light and dark pages, axes, titles, the layout around them."""
+"""The look of every plotly figure: colours for light and dark pages, axes, titles, layout."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from reweightviz.figures.palette import choose_colors, parse_hex
 
@@ -18,11 +20,13 @@ REST = "rgba(128,128,128,0.25)"
 CLEAR = "rgba(0,0,0,0)"
 WORSE, BETTER = choose_colors(4)[1::2]
 SMALL = {"size": 11}
+LEGEND = {"font": SMALL, "itemsizing": "constant", "traceorder": "reversed"}
+"""Beside stacked areas: in their order from the top."""
 
 
 def style_axis(**own: Any) -> dict[str, Any]:
     """Return the settings of an axis: faint grid lines, small numbers, and ``own`` above these."""
-    plain = {
+    style = {
         "gridcolor": RULE,
         "zeroline": False,
         "showline": False,
@@ -30,7 +34,7 @@ def style_axis(**own: Any) -> dict[str, Any]:
         "nticks": 5,
         "tickfont": SMALL,
     }
-    return plain | own
+    return style | own
 
 
 def style_title(text: str, **own: Any) -> dict[str, Any]:
@@ -46,7 +50,7 @@ def style_words(text: str, **own: Any) -> dict[str, Any]:
 def style_layout(
     height: int, *, left: int, right: int, top: int, bottom: int, **own: Any
 ) -> dict[str, Any]:
-    """Return the layout of a figure: transparent, muted words, margins in pixels, and ``own`` beside these."""
+    """Return the layout of a figure: transparent, muted words, margins in pixels, and ``own``."""
     margin = {"l": left, "r": right, "t": top, "b": bottom} | own.pop("margin", {})
     return {
         "template": "none",
@@ -56,6 +60,24 @@ def style_layout(
         "font": {"family": FONT, "size": 12, "color": MUTED},
         "margin": margin,
     } | own
+
+
+def make_panels(titles: Sequence[str], across: int) -> tuple[go.Figure, list[dict[str, int]]]:
+    """Return a figure of panels with shared axes, and the row and column of each."""
+    down = -(-len(titles) // across)
+    figure = make_subplots(
+        down,
+        across,
+        subplot_titles=titles,
+        shared_xaxes=True,
+        shared_yaxes=True,
+        horizontal_spacing=0.03,
+        vertical_spacing=min(0.14, 0.5 / down) if down > 1 else 0,
+    )
+    places = [
+        {"row": place // across + 1, "col": place % across + 1} for place in range(len(titles))
+    ]
+    return figure, places
 
 
 def dress_panels(figure: go.Figure, height: int, *, top: int, bottom: int, **own: Any) -> go.Figure:

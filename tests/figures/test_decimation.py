@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from reweightviz.core.runlog import RunLog
 from reweightviz.figures.curves import loss_figure, weight_figure
 from reweightviz.figures.decimation import LIMIT, Decimation
-from reweightviz.figures.runs import DrawingCache
-from reweightviz.figures.smoothing import Ema, ema
+from reweightviz.figures.drawing_cache import DrawingCache
+from reweightviz.figures.smoothing import Ema
 
 
 def noisy(T, K=2, seed=0, holes=0.0):
@@ -88,7 +88,7 @@ def test_grown_bit_by_bit_it_keeps_the_extremes_too(seed, growth, smooth, holes,
     for more in growth:
         T += more
         lines.grow(values[:T])
-    expected = ema(values, smooth) if smooth else values
+    expected = Ema(smooth).push(values) if smooth else values
     for k in range(2):
         rows, y = lines.points(k)
         np.testing.assert_allclose(y, expected[rows, k], rtol=1e-9)
@@ -105,13 +105,13 @@ def test_the_last_row_may_still_be_filled_in():
     lines.grow(values)
     values[-1] = 50.0
     lines.grow(values)
-    np.testing.assert_allclose(lines.points(0)[1][-1], ema(values, 3)[-1, 0])
+    np.testing.assert_allclose(lines.points(0)[1][-1], Ema(3).push(values)[-1, 0])
 
 
 def test_smoothing_in_pieces_is_smoothing_at_once():
     values, one = noisy(1000, holes=0.2), Ema(7)
     pieces = [one.push(values[start : start + 130]) for start in range(0, 1000, 130)]
-    np.testing.assert_allclose(np.concatenate(pieces), ema(values, 7))
+    np.testing.assert_allclose(np.concatenate(pieces), Ema(7).push(values))
 
 
 def long_log(T=50_000):
@@ -155,6 +155,6 @@ def test_zooming_in_brings_every_point_back(x, within, each, smooth):
     inside = (line.x >= within[0]) & (line.x <= within[1])
     assert inside.sum() == 1001
     np.testing.assert_allclose(np.diff(line.x[inside]), each)
-    expected = ema(log["loss"], smooth)[:, 0] if smooth else log["loss"][:, 0]
+    expected = Ema(smooth).push(log["loss"])[:, 0] if smooth else log["loss"][:, 0]
     rows = np.rint(line.x[inside] / each).astype(int) - (x == "step")
     np.testing.assert_allclose(line.y[inside], expected[rows])

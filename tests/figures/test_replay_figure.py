@@ -8,14 +8,9 @@ import numpy as np
 import pytest
 
 import reweightviz as rv
-from reweightviz.figures.replay import (
-    BETTER,
-    MEAN,
-    WORSE,
-    consequence_figure,
-    consequences,
-    replay_figure,
-)
+from reweightviz.figures.consequence import MEAN, consequence_figure, consequences
+from reweightviz.figures.replay import replay_figure
+from reweightviz.figures.theme import BETTER, WORSE
 from reweightviz.laws._log_linear_law import LogLinearLaw
 
 DOMAINS = ("web", "code", "<math>", "json")

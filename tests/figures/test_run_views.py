@@ -10,17 +10,16 @@ import pytest
 from reweightviz.apps.monitor.export import _add_legend
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.runlog import RunLog
+from reweightviz.figures.axes import Axis, choose_axis, place_rows, read_tokens_per_step
+from reweightviz.figures.compare_runs import compare_figure
 from reweightviz.figures.curves import loss_figure, weight_figure
-from reweightviz.figures.run_amounts import (
-    RunCache,
-    compute_shares,
-    count_effective_domains,
-    project_exhaustion,
-)
-from reweightviz.figures.run_panels import EFFECTIVE, compare_figure, scalars_figure
+from reweightviz.figures.epochs import epochs_figure, project_exhaustion
+from reweightviz.figures.excess import excess_figure
+from reweightviz.figures.phase import phase_figure
+from reweightviz.figures.run_cache import RunCache
 from reweightviz.figures.run_svg import draw_run_svg
-from reweightviz.figures.run_views import epochs_figure, excess_figure, phase_figure, shares_figure
-from reweightviz.figures.runs import Axis, choose_axis, place_rows, read_tokens_per_step
+from reweightviz.figures.scalars import EFFECTIVE, count_effective_domains, scalars_figure
+from reweightviz.figures.shares import compute_shares, shares_figure
 
 NAMES = ("web", "code", "math")
 TOKENS = {"web": 50_000.0, "code": 20_000.0, "math": 1_000.0}

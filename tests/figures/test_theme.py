@@ -13,7 +13,8 @@ from reweightviz.evaluation.learning_curve import LearningCurve
 from reweightviz.figures import theme
 from reweightviz.figures.curves import loss_figure, weight_figure
 from reweightviz.figures.front import front_figure
-from reweightviz.figures.replay import replay_figure, sensitivity_figure
+from reweightviz.figures.replay import replay_figure
+from reweightviz.figures.sensitivity import sensitivity_figure
 from reweightviz.laws import Olmix
 
 LOG = RunLog(("web", "code"), [1, 2], [[0.5, 0.5], [0.4, 0.6]], {"loss": [[3.0, 2.5], [2.8, 2.2]]})

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from reweightviz.core.mixture import Mixture
 from reweightviz.decision.gather_decision import gather_decision
-from reweightviz.figures.replay import MEAN, consequences
+from reweightviz.figures.consequence import MEAN, consequences
 from reweightviz.laws import GaussianProcess, Olmix, RegMix
 from reweightviz.laws._log_linear_law import LogLinearLaw
 from reweightviz.numerics.contrast import contrast_figure, contrast_mixtures, weigh_targets

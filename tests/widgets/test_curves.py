@@ -14,9 +14,9 @@ import reweightviz.widgets
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.runlog import RunLog
 from reweightviz.figures.curves import loss_figure, weight_figure
-from reweightviz.figures.curves_svg import draw_svg
+from reweightviz.figures.lines_svg import draw_svg
 from reweightviz.figures.palette import choose_colors
-from reweightviz.figures.smoothing import ema
+from reweightviz.figures.smoothing import Ema
 from reweightviz.widgets.curves.curves import LossCurves, WeightTrajectories
 
 WIDGETS = Path(reweightviz.widgets.__path__[0])
@@ -99,7 +99,7 @@ def test_ema_is_pandas_ema():
     values = np.random.default_rng(1).normal(size=(50, 2))
     values[::7, 1] = np.nan
     expected = pandas.DataFrame(values).ewm(span=6, ignore_na=True).mean().to_numpy()
-    np.testing.assert_allclose(ema(values, 6), np.where(np.isnan(values), np.nan, expected))
+    np.testing.assert_allclose(Ema(6).push(values), np.where(np.isnan(values), np.nan, expected))
 
 
 def test_weights_are_percent_and_stacked_bands_reach_a_hundred():

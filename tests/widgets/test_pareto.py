@@ -11,7 +11,9 @@ import pytest
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
-from reweightviz.figures.front import describe_front, describe_point, front_figure, front_svg
+from reweightviz.figures.front import front_figure
+from reweightviz.figures.front_svg import front_svg
+from reweightviz.figures.front_table import describe_front, describe_point
 from reweightviz.widgets.front.pareto import NOTHING, POINTS, RING, ParetoFront
 
 DOMAINS = ("web", "code <b>", "math")

@@ -22,8 +22,8 @@ from reweightviz.core.protocols import FollowedRun, Law
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.sources import Sources
 from reweightviz.figures.palette import choose_colors
-from reweightviz.figures.run_amounts import read_run_tokens
 from reweightviz.figures.run_svg import draw_run_svg
+from reweightviz.figures.run_tokens import read_run_tokens
 from reweightviz.readers.read_log import follow_log
 from reweightviz.widgets.curves.curve_widget import list_runs, read_logs
 from reweightviz.widgets.curves.pulse import Pulse

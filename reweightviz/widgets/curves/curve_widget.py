@@ -23,10 +23,12 @@ import traitlets as t
 from reweightviz.core.errors import ReweightvizError, UnknownName
 from reweightviz.core.protocols import FollowedRun
 from reweightviz.core.runlog import RunLog
-from reweightviz.figures import curves as figures
 from reweightviz.figures import runs
-from reweightviz.figures.curves_svg import draw_svg
+from reweightviz.figures.axes import list_axes
 from reweightviz.figures.decimation import LIMIT
+from reweightviz.figures.drawing_cache import DrawingCache
+from reweightviz.figures.lines import DASHES, FAINT, STROKES
+from reweightviz.figures.lines_svg import draw_svg
 from reweightviz.widgets.common.assemble import assemble
 from reweightviz.widgets.common.plotly_config import configure_chart
 from reweightviz.widgets.common.reported_errors import ReportedErrors
@@ -212,8 +214,8 @@ class Curves(ipywidgets.VBox):
             self._name_lines()
             self._redraw()
 
-    def _make_cache(self) -> runs.DrawingCache:
-        return runs.DrawingCache()
+    def _make_cache(self) -> DrawingCache:
+        return DrawingCache()
 
     def _drop_stale(self) -> None:
         """Clear the cache where rows were changed: it holds only while rows are added."""
@@ -247,7 +249,7 @@ class Curves(ipywidgets.VBox):
         return self._bar["x"].value or "step"
 
     def _list_axes(self) -> list[tuple[str, Any]]:
-        return [(_AXES[name], name) for name in runs.list_axes(self._logs, self._cache)]
+        return [(_AXES[name], name) for name in list_axes(self._logs, self._cache)]
 
     def _offer(self) -> None:
         for name, options in self._list_options().items():
@@ -327,7 +329,7 @@ class Curves(ipywidgets.VBox):
         """Return which run has which dash, where there are several."""
         if len(names) < 2:
             return ""
-        dashes = [figures.DASHES[r % len(figures.DASHES)] for r in range(len(names))]
+        dashes = [DASHES[r % len(DASHES)] for r in range(len(names))]
         return "".join(map(draw_sample, names, dashes))
 
     def _on_zoom(self, _: t.Bunch) -> None:
@@ -376,7 +378,7 @@ class Curves(ipywidgets.VBox):
         if self.focus is not None:
             for trace in figure.data:
                 if trace.meta[0] != self.focus:
-                    trace.opacity /= figures.FAINT
+                    trace.opacity /= FAINT
         return figure
 
     def _draw_static(self) -> str:
@@ -411,7 +413,7 @@ def draw_sample(name: str, dash: str, color: str = "currentColor") -> str:
         f'<span title="{html.escape(name)}"><svg width="28" height="8" '
         'aria-hidden="true"><path d="M0 4H28" '
         f'stroke="{color}" stroke-width="1.6" '
-        f'stroke-dasharray="{figures.STROKES[dash]}"/></svg>{html.escape(name)}</span>'
+        f'stroke-dasharray="{STROKES[dash]}"/></svg>{html.escape(name)}</span>'
     )
 
 

@@ -1,4 +1,4 @@
-"""Views of runs with a line a domain: as :mod:`reweightviz.figures.run_views` draws them."""
+"""Views of runs with a line a domain."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import Any, ClassVar
 import plotly.graph_objects as go
 
 from reweightviz.core.runlog import RunLog
-from reweightviz.figures import run_views, runs
+from reweightviz.figures.epochs import epochs_figure
+from reweightviz.figures.excess import excess_figure
+from reweightviz.figures.phase import phase_figure
+from reweightviz.figures.runs import list_signals
+from reweightviz.figures.shares import shares_figure
 from reweightviz.widgets.curves.curve_widget import Options
 from reweightviz.widgets.curves.curves import LossCurves, WeightTrajectories
 from reweightviz.widgets.curves.run_view import RunView, offer_signals, offer_spans
@@ -33,7 +37,7 @@ class Excess(RunView):
         self._bar["smooth"].value = 10
 
     def _draw_unmarked(self) -> go.Figure:
-        return run_views.excess_figure(
+        return excess_figure(
             self._logs,
             self._reference,
             signal=self._bar["signal"].value,
@@ -42,7 +46,7 @@ class Excess(RunView):
         )
 
     def _list_options(self) -> Options:
-        losses = [name for name in runs.list_signals([self._reference]) if name.endswith("loss")]
+        losses = [name for name in list_signals([self._reference]) if name.endswith("loss")]
         signals = losses or list(self._reference.signals)
         return {
             "signal": offer_signals(signals),
@@ -64,7 +68,7 @@ class Shares(OneRunView):
     _controls: ClassVar = ("window", "run", "x")
 
     def _draw_unmarked(self) -> go.Figure:
-        return run_views.shares_figure(
+        return shares_figure(
             self._logs,
             run=self._bar["run"].value,
             window=self._bar["window"].value or 0,
@@ -98,7 +102,7 @@ class Epochs(OneRunView):
         super().__init__(logs, **options)
 
     def _draw_unmarked(self) -> go.Figure:
-        return run_views.epochs_figure(
+        return epochs_figure(
             self._logs,
             self._tokens,
             run=self._bar["run"].value,
@@ -123,7 +127,7 @@ class Phase(OneRunView):
         self._bar["smooth"].value = 20
 
     def _draw_unmarked(self) -> go.Figure:
-        return run_views.phase_figure(
+        return phase_figure(
             self._logs,
             signal=self._bar["signal"].value or "loss",
             smooth=self._bar["smooth"].value or 0,
@@ -137,7 +141,7 @@ class Phase(OneRunView):
 
     def _list_options(self) -> Options:
         return {
-            "signal": offer_signals(runs.list_signals(self._logs, self._cache)),
+            "signal": offer_signals(list_signals(self._logs, self._cache)),
             "smooth": offer_spans(),
             "run": self._list_runs(),
         }

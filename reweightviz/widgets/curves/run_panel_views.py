@@ -1,4 +1,4 @@
-"""Views of runs in small panels: as :mod:`reweightviz.figures.run_panels` draws them."""
+"""Views of runs in small panels: a domain or a scalar each."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import plotly.graph_objects as go
 import traitlets as t
 
-from reweightviz.figures import run_panels
+from reweightviz.figures.compare_runs import compare_figure, list_comparable
 from reweightviz.figures.palette import choose_colors
+from reweightviz.figures.scalars import scalars_figure
 from reweightviz.widgets.curves.curve_widget import Options, draw_sample
 from reweightviz.widgets.curves.run_view import RunView, offer_signals, offer_spans
 
@@ -66,7 +67,7 @@ class RunsByDomain(PanelView):
         self._bar["smooth"].value = 10
 
     def _draw_unmarked(self) -> go.Figure:
-        return run_panels.compare_figure(
+        return compare_figure(
             self._logs,
             signal=self._bar["signal"].value or "loss",
             smooth=self._bar["smooth"].value or 0,
@@ -76,7 +77,7 @@ class RunsByDomain(PanelView):
 
     def _list_options(self) -> Options:
         return {
-            "signal": offer_signals(run_panels.list_comparable(self._logs, self._cache)),
+            "signal": offer_signals(list_comparable(self._logs, self._cache)),
             "smooth": offer_spans(),
             "x": self._list_axes(),
         }
@@ -94,7 +95,7 @@ class Scalars(PanelView):
 
     def _draw_unmarked(self) -> go.Figure:
         shared = self._share_options()
-        return run_panels.scalars_figure(
+        return scalars_figure(
             self._logs,
             smooth=self._bar["smooth"].value or 0,
             across=self._fitting,

@@ -12,8 +12,9 @@ import traitlets as t
 
 from reweightviz.core.runlog import RunLog
 from reweightviz.figures import runs
-from reweightviz.figures.curves import escape_plotly
-from reweightviz.figures.run_amounts import RunCache
+from reweightviz.figures.axes import Axis, choose_axis, place_rows
+from reweightviz.figures.plotly_text import escape_plotly
+from reweightviz.figures.run_cache import RunCache
 from reweightviz.figures.run_svg import draw_run_svg
 from reweightviz.figures.theme import MUTED
 from reweightviz.widgets.curves.curve_widget import Curves
@@ -62,7 +63,7 @@ class RunView(Curves):
         figure = self._draw_unmarked()
         log = self._logs[0]
         if "x" in self._bar and len(log):
-            axis = runs.choose_axis(self._logs, self._axis, self._cache)
+            axis = choose_axis(self._logs, self._axis, self._cache)
             _draw_marks(figure, self._marks(), log, axis)
         return figure
 
@@ -173,13 +174,13 @@ def _has_moved(before: dict[str, tuple[Any, ...]], after: dict[str, tuple[Any, .
     return moved or set(before.values()) != set(after.values())
 
 
-def _draw_marks(figure: go.Figure, marks: Sequence[Mark], log: RunLog, axis: runs.Axis) -> None:
+def _draw_marks(figure: go.Figure, marks: Sequence[Mark], log: RunLog, axis: Axis) -> None:
     """Draw a dotted line at every change, with its words where there is room."""
     steps = np.array([mark.step for mark in marks], np.float64)
     places = steps
     if axis.kind != "step":
-        places = np.interp(steps, log.steps, runs.place_rows(log, axis, slice(None)))
-    width = float(runs.place_rows(log, axis, slice(-1, None))[0]) or 1.0
+        places = np.interp(steps, log.steps, place_rows(log, axis, slice(None)))
+    width = float(place_rows(log, axis, slice(-1, None))[0]) or 1.0
     panels = sorted({trace.xaxis or "x" for trace in figure.data if trace.visible})
     for panel in panels:
         free = -np.inf

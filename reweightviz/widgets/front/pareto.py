@@ -14,7 +14,9 @@ import traitlets as t
 
 from reweightviz.core.errors import InvalidValue
 from reweightviz.core.mixture import Mixture
-from reweightviz.figures.front import LEFT, draw_ring, front_figure, front_svg, list_targets
+from reweightviz.figures.front import LEFT, draw_ring, front_figure
+from reweightviz.figures.front_svg import front_svg
+from reweightviz.figures.front_table import list_targets
 from reweightviz.widgets.common.assemble import assemble
 from reweightviz.widgets.common.plotly_config import configure_chart
 from reweightviz.widgets.common.reported_errors import describe_problem
