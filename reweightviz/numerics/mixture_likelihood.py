@@ -19,8 +19,9 @@ from numpy.typing import ArrayLike
 
 from reweightviz.core.errors import InvalidValue, ReweightvizError
 from reweightviz.core.types import Array
+from reweightviz.numerics._certificate import LARGEST_GAP
 from reweightviz.numerics.bounds import weight_bounds
-from reweightviz.numerics.programs import CHECKED, Optimum, Program
+from reweightviz.numerics.programs import Optimum, Program
 from reweightviz.numerics.simplex import share
 
 STEPS = 100
@@ -170,7 +171,7 @@ def minimise_mixture_loss(
     lowest = program.minimise(slope[None] @ program.weights + pull, size=size)
     bound = -float(shares @ np.log(ratios @ x)) - float(slope @ x) + lowest.value - lowest.gap
     gap = max(value(x) - bound, 0.0)
-    if gap > CHECKED * size:
+    if gap > LARGEST_GAP * size:
         raise ReweightvizError(
             f"the optimiser stopped up to {gap:.2g} above the minimum; wider bounds make "
             "the problem better posed."

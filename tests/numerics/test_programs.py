@@ -9,7 +9,7 @@ import pytest
 import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.laws._log_linear_law import LogLinearLaw
-from reweightviz.numerics import programs
+from reweightviz.numerics import _certificate, _cone_table
 from reweightviz.numerics.convex import Ceilings, minimise_exponentials
 from reweightviz.numerics.convex_functions import Affine, Entropy, Exponential, InversePower, Root
 from reweightviz.numerics.linear_constraints import Limits
@@ -189,10 +189,10 @@ def test_every_line_lies_below_its_function_and_touches_it(kind, parameter):
 
 def spoilt(monkeypatch, amount):
     """Let the solver's multipliers be wrong by a share."""
-    solve, rng = Program._solve, np.random.default_rng(0)
+    solve, rng = _cone_table.solve, np.random.default_rng(0)
 
-    def worse(self, *args):
-        found = solve(self, *args)
+    def worse(*args):
+        found = solve(*args)
         wrong = [
             slopes * rng.uniform(1 - amount, 1 + amount, len(slopes)) for slopes in found.slopes
         ]
@@ -200,13 +200,13 @@ def spoilt(monkeypatch, amount):
             slopes=wrong, worst=found.worst * rng.uniform(1 - amount, 1 + amount, len(found.worst))
         )
 
-    monkeypatch.setattr(Program, "_solve", worse)
+    monkeypatch.setattr(_cone_table, "solve", worse)
 
 
 def test_wrong_multipliers_give_a_wider_gap_and_no_wrong_bound(monkeypatch):
     right = hard_worst(0)
     spoilt(monkeypatch, 1e-4)
-    monkeypatch.setattr(programs, "CHECKED", 1.0)
+    monkeypatch.setattr(_certificate, "LARGEST_GAP", 1.0)
     wrong = hard_worst(0)
     assert wrong.gap > 100 * right.gap
     assert wrong.value - wrong.gap <= right.value
@@ -222,14 +222,14 @@ def test_what_is_not_proven_is_refused_in_one_sentence(monkeypatch):
 
 
 def test_an_answer_that_the_solver_calls_almost_solved_counts_when_it_is_proven(monkeypatch):
-    settings = programs._settings
+    settings = _cone_table.settings
 
     def unreachable():
         made = settings()
         made.tol_gap_abs = made.tol_gap_rel = made.tol_feas = 1e-30
         return made
 
-    monkeypatch.setattr(programs, "_settings", unreachable)
+    monkeypatch.setattr(_cone_table, "settings", unreachable)
     found = hard_worst(13, kl=0.01)
     assert found.gap <= 1e-6 * found.value
 
