@@ -1,11 +1,11 @@
 """Tagged numbers, as loggers write them, on their way into the records of a run.
 
-Settled here for all formats: units, restarts, and tags that share a step.
+Settled here for all formats: restarts, and tags that share a step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from reweightviz.core.records import Records
 from reweightviz.core.types import Array
 from reweightviz.readers.logs._naming import Naming, Pattern
+from reweightviz.readers.logs._numbers import flatten
 from reweightviz.readers.logs._tags import RUN_TOKENS
+from reweightviz.readers.logs._units import Units
 
-SUM_SLACK = 0.02
-"""Relative distance from 1 or 100 that the sum of rounded weights may have."""
 _BEFORE_ALL = np.iinfo(np.int64).min
-_NONFINITE = ("NaN", "Infinity", "-Infinity")
 
 
 class Point(NamedTuple):
@@ -54,8 +53,7 @@ class Series:
         self.naming = Naming(pattern)
         self._points: list[Point] = []
         self._last_steps: dict[str, int] = {}
-        self._totals: dict[str, float] = {}
-        self._unit: float | None = None  # sum of the weights; 0 where each row has its own
+        self._units = Units()
         self._noted: dict[str, None] = {}
 
     # ---- tables: a row a step
@@ -108,14 +106,15 @@ class Series:
             if place is not None:
                 if place.signal not in tables:
                     tables[place.signal] = np.full((len(steps), len(column_of)), np.nan)
-                scaled = self._rescale(records, tag, values, place.scale)
+                scaled = self._units.rescale(tag, values, place.scale)
                 tables[place.signal][:, column_of[place.domain]] = scaled
             elif self._counts_run_tokens(tag):
                 tokens = values
             else:
                 scalars[tag] = values
         if "weights" in tables:
-            tables["weights"] = self._normalise(records, tables["weights"])
+            tables["weights"] = self._units.normalise(tables["weights"])
+        self._note(records, *self._units.notes)
         records.extend(
             steps,
             weights=tables.pop("weights", None),
@@ -211,90 +210,12 @@ class Series:
         columns = {tags[code]: table[code] for code in np.unique(codes[in_time])}
         self.feed_table(records, rows, columns, clock)
 
-    # ---- units
-
-    def _rescale(self, records: Records, tag: str, values: Array, scale: str) -> Array:
-        if scale == "log":
-            self._note(records, "Perplexities are shown as losses, by their logarithm.")
-            positive = np.where(values > 0, values, np.inf)
-            return np.where(np.isnan(values), np.nan, np.log(positive))
-        if scale == "difference":
-            self._note(
-                records, "Running totals of tokens are shown as the tokens since the record before."
-            )
-            return self._differences(tag, values)
-        return values
-
-    def _differences(self, tag: str, totals: Array) -> Array:
-        there = np.flatnonzero(np.isfinite(totals))
-        drawn = np.full(len(totals), np.nan)
-        drawn[there] = np.diff(totals[there], prepend=self._totals.get(tag, 0.0))
-        drawn[drawn < 0] = np.nan  # a restart
-        if len(there):
-            self._totals[tag] = float(totals[there[-1]])
-        return drawn
-
-    def _normalise(self, records: Records, weights: Array) -> Array:
-        """Return weights (n, K) as shares, whether they sum to 1, to 100 or to anything else."""
-        sums = weights.sum(axis=1)
-        whole = sums[np.isfinite(sums)]
-        # The unit is decided once: rows of one log are not to be scaled by chance.
-        if self._unit is None and len(whole):
-            self._unit = self._find_unit(records, float(np.median(whole)))
-        if self._unit is None:
-            return weights
-        return weights / (self._unit or sums[:, None])
-
-    def _find_unit(self, records: Records, median: float) -> float:
-        if abs(median - 1) <= SUM_SLACK:
-            return 1.0
-        if abs(median / 100 - 1) <= SUM_SLACK:
-            self._note(records, "Weights sum to 100: read as percent.")
-            return 100.0
-        self._note(
-            records, f"Weights sum to {median:.4g}, not to 1: each row is divided by its sum."
-        )
-        return 0.0
-
     def _note(self, records: Records, *sentences: str) -> None:
         """Add notes that are not there yet."""
         new = [sentence for sentence in sentences if sentence not in self._noted]
         self._noted |= dict.fromkeys(new)
         if new:
             records.extend_meta(notes=new)
-
-
-def flatten(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    """Yield the numbers of a row, with the names of nested ones joined.
-
-    Values that were logged and are not finite come as infinite.
-
-    >>> list(flatten({"step": 1, "loss": {"web": 2.5, "code": "NaN"}, "note": "ok", "lr": None}))
-    [('step', 1.0), ('loss/web', 2.5), ('loss/code', inf)]
-    """
-    for name, value in row.items():
-        if isinstance(value, Mapping):
-            yield from flatten(value, f"{prefix}{name}/")
-            continue
-        number = number_of(value)
-        if number is not None:
-            yield f"{prefix}{name}", number
-
-
-def number_of(value: Any) -> float | None:
-    """Return a number, infinite where it is not finite; None where it is none.
-
-    JSON writers that keep to the standard write NaN as text.
-    """
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, str) and value not in _NONFINITE:
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if np.isfinite(number) else np.inf
 
 
 def _find_restart(

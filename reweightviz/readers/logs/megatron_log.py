@@ -20,7 +20,7 @@ from reweightviz.core.lines import LineTail
 from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import HEAD, LogReader, files_of, head_of
 from reweightviz.readers.logs._naming import Pattern
-from reweightviz.readers.logs._series import number_of
+from reweightviz.readers.logs._numbers import number_of
 
 ITERATION = re.compile(
     r"(?:\[([\d\-: .,/]+)\].*?)?\biteration\s+(\d+)\s*/\s*(?:\d+|infinity)\s*\|(.*)"

@@ -17,7 +17,8 @@ from reweightviz.core.lines import LineTail
 from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, files_of
 from reweightviz.readers.logs._naming import Pattern
-from reweightviz.readers.logs._series import Point, number_of
+from reweightviz.readers.logs._numbers import number_of
+from reweightviz.readers.logs._series import Point
 from reweightviz.readers.logs._sqlite import columns_of, connect, disambiguate
 
 LARGEST = 1.7e308

@@ -18,7 +18,7 @@ from reweightviz.core.errors import MissingPackage
 from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, head_of
 from reweightviz.readers.logs._naming import Pattern
-from reweightviz.readers.logs._series import number_of
+from reweightviz.readers.logs._numbers import number_of
 
 MAGIC = b":W&B"
 PREAMBLE = 7  # bytes
