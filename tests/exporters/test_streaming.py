@@ -184,6 +184,9 @@ def test_a_remote_path_is_remote_and_a_local_one_local(tmp_path, path, places):
             "s3://b/web.npy",
             "Streaming reads one MDS folder a stream; sources= has the file 's3://b/web.npy' for 'web'",
         ),
+        ("s3://b/web.zip", "sources= has the file 's3://b/web.zip' for 'web'"),
+        ("s3://b/web.warc", "sources= has the file 's3://b/web.warc' for 'web'"),
+        ("s3://b/web.warc.gz", "sources= has the file 's3://b/web.warc.gz' for 'web'"),
     ],
 )
 def test_files_are_no_streams(tmp_path, path, sentence):
