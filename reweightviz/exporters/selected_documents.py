@@ -134,7 +134,9 @@ def _read_csv(file: Path) -> pd.DataFrame:
 
 
 def _read_lines(file: Path) -> pd.DataFrame:
-    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines() if line.strip()]
+    # Not by splitlines: it also breaks at characters such as U+2028, which JSON text may hold.
+    lines = file.read_text("utf-8").split("\n")
+    rows = [json.loads(line) for line in lines if line.strip()]
     if not all(isinstance(row, Mapping) for row in rows):
         raise WrongContent(path=file, reason="is no file of JSON lines, each a mapping with 'id'")
     return pd.DataFrame(rows)

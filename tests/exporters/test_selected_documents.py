@@ -102,3 +102,12 @@ def test_what_is_refused_and_kept(tmp_path):
             selected_documents.read(tmp_path / name, CORPUS)
     with pytest.raises(ReweightvizError, match="cannot read"):
         selected_documents.read(tmp_path / "absent.csv", CORPUS)
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\x0c"])
+def test_a_separator_of_lines_within_a_text_ends_no_row(tmp_path, mark):
+    corpus = Corpus({"id": ["a", "b"], "text": [f"one{mark}two", "three"], "domain": ["web"] * 2})
+    rows = np.array([1, 0])
+    selection = Selection(rows, corpus.ids[rows], {"selector": "TopK()", "k": 2})
+    path = selected_documents.write(selection, "jsonl", tmp_path / "picked.jsonl", corpus=corpus)
+    assert selected_documents.read(path, corpus).rows.tolist() == [1, 0]
