@@ -25,10 +25,10 @@ from reweightviz.exporters.report import Report
 from reweightviz.exporters.text import yaml_versions
 from reweightviz.exporters.text.encoding import check_utf8
 
-NO_YAML = (".py", ".json", ".jsonl", ".csv", ".txt")
+OTHER_LANGUAGES = (".py", ".json", ".jsonl", ".csv", ".txt")
 """Endings of files that no reader of YAML opens."""
 MOST_NAMES = 12
-"""Domains in one sentence."""
+"""The most domains that one sentence names."""
 
 
 def check(
@@ -120,7 +120,7 @@ class _Findings:
         for name, domain in self.domains.items():
             names.setdefault(domain, []).append(name)
         rows = [self._row(domain, held) for domain, held in names.items()]
-        # Without rows there is no telling the columns.
+        # Without rows pandas cannot infer the columns.
         columns = None if rows else ["domain", "name", "number", "share", "epochs"]
         return pd.DataFrame(rows, columns=columns)
 
@@ -140,6 +140,7 @@ class _Findings:
 
     def _repeats(self) -> Iterator[str]:
         limit = self.record.get("max_epochs") or MAX_EPOCHS
+        # Weights capped at the limit reach it only up to rounding, and are not worth a warning.
         often = [
             f"{domain[:60]!r} {passes:.3g}"
             for domain, passes in self.epochs.items()
@@ -157,7 +158,7 @@ class _Findings:
     def _misread_words(self, names: set[str]) -> Iterator[str]:
         """Generate a sentence for each name or number that PyYAML takes for something else."""
         text = self.document.text
-        if self.document.path.suffix in NO_YAML or _is_json(text):
+        if self.document.path.suffix in OTHER_LANGUAGES or _is_json(text):
             return
         numbers = {value for stage in self.config.stages.values() for value in stage.values()}
         for word in yaml_versions.find_words(text):
@@ -220,6 +221,7 @@ class _Findings:
 
     def _find_epochs(self) -> Mapping[str, float]:
         recorded = self.record.get("epochs")
+        # Recorded epochs hold for the recorded weights, budget and sizes alone.
         as_recorded = self.tokens == self.record.get("tokens") and not self.edited
         if recorded and as_recorded and self.sources is None:
             return {str(domain): float(passes) for domain, passes in recorded.items()}

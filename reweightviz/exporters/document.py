@@ -22,6 +22,7 @@ LANGUAGES = (".py", ".json", ".yaml", ".yml", "")
 JSON_AT_MOST = (".txt", ".text", ".sh", ".bash", ".md", ".jsonl", ".ndjson", ".log")
 """Endings of files that may hold JSON, but not YAML: any words are good YAML."""
 TABLES = (".csv", ".tsv")
+"""Endings of tables, most of which would load as YAML text of many words."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class Document:
             if not self.python.fault:
                 return None
             return WrongContent(path=self.path, reason=f"is no Python file: {self.python.fault}")
+        # A shell script often has no ending, and its syntax is not checked.
         if self.path.suffix not in LANGUAGES or self.text.startswith("#!"):
             return None
         return self._loaded[1]

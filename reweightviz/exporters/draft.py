@@ -70,6 +70,7 @@ def _compare(path: Path, text: str) -> Iterator[str]:
     new_lines = text.splitlines(keepends=True)
     for line in difflib.unified_diff(old_lines, new_lines, old_name, str(path)):
         yield line
+        # difflib leaves this out, and the next line of the diff would run on behind the text.
         if not line.endswith("\n"):
             yield "\n\\ No newline at end of file\n"
 

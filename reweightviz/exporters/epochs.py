@@ -49,6 +49,7 @@ def _check_epochs(
     limit = MAX_EPOCHS
     if max_epochs is not None:
         limit = max_epochs
+    # Weights capped at max_epochs reach it only up to rounding.
     often = [
         f"{domain[:60]!r} {passes:.3g}"
         for domain, passes in epochs.items()

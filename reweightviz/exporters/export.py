@@ -54,7 +54,7 @@ def export(
     if isinstance(mixture, Selection):
         return selected_documents.write(mixture, framework, path, overwrite=overwrite, **options)
     return find(framework).write(
-        _noun_of(mixture),
+        _to_mixture(mixture),
         path,
         sources=sources,
         tokens=tokens,
@@ -67,7 +67,7 @@ def export(
     )
 
 
-def _noun_of(mixture: Any) -> Mixture | Schedule:
+def _to_mixture(mixture: Any) -> Mixture | Schedule:
     """Return the Mixture of domain to weight, or the Schedule of step to mixture."""
     if isinstance(mixture, Mixture | Schedule):
         return mixture
@@ -78,6 +78,7 @@ def _noun_of(mixture: Any) -> Mixture | Schedule:
             expected="a mixture, a mapping of domain to weight, a Schedule or a Selection",
             got=type(mixture).__name__,
         )
+    # A mixture maps names to numbers, a schedule maps steps to mixtures.
     if mixture and all(isinstance(stage, Mapping) for stage in mixture.values()):
         return Schedule(mixture)
     return Mixture(mixture)

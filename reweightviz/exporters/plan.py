@@ -101,6 +101,7 @@ def source_paths(domain: str, sources: Sources | None) -> tuple[str, ...]:
 
 def digest(config: Config) -> str:
     """Hash the numbers of a config and what they count, so that an edit can be seen later."""
+    # A prefix each keeps the unit, the numbers and the sizes apart, whatever the names are.
     numbers: Numbers = {f"unit {config.unit}": 0.0}
     for start, stage in config.stages.items():
         numbers |= {f"{start} {name}": number for name, number in stage.items()}
@@ -135,6 +136,7 @@ def read_rows(path: Path, rows: Sequence[Any], name: str, weight: str) -> Number
 
 def to_number(value: object) -> float:
     """Convert a value of a config as a framework would; nan where it is no finite number >= 0."""
+    # To Python True is the integer 1, but in a config it is no weight.
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return math.nan
     try:

@@ -81,6 +81,7 @@ def make_plan(
     sizes = unit.sizes(drawn, sources, exporter.title)
     names_before = _names_in(old)
     entries = exporter.make_entries(drawn, sources, options)
+    # A merge keeps the names that the file has for its domains; a path is a name of its own.
     if not exporter.by_path:
         entries = {names_before.get(entry.domain, name): entry for name, entry in entries.items()}
     numbers = {
@@ -165,7 +166,9 @@ def _to_numbers(
     }
     if not exporter.exact or unit.passes:
         return parts
-    return dict(zip(parts, exact_shares(np.array(list(parts.values()))).tolist(), strict=True))
+    # Over the parts, since those are the numbers that the framework adds up.
+    shares = exact_shares(np.array(list(parts.values())))
+    return dict(zip(parts, shares.tolist(), strict=True))
 
 
 def _check_largest(exporter: Exporter, numbers: Numbers, tokens: float) -> None:
@@ -187,6 +190,7 @@ def _cap_at_one_pass(
     if not exporter.repeats_nothing or tokens is None or sources is None:
         return tokens
     passes = {domain: sources[domain].tokens / weight for domain, weight in whole.items() if weight}
+    # Ties go by name, so that the warning does not depend on the order of the domains.
     first = min(passes, key=lambda domain: (passes[domain], domain))
     if not 0 < passes[first] < tokens * (1 - 1e-6):
         return tokens

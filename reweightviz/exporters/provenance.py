@@ -131,6 +131,7 @@ def read_record(sidecar: Path, name: str) -> dict[str, Any]:
     Raises:
         UnreadableFile: it is damaged.
     """
+    # A link that leads nowhere is a damaged record, not a missing one, so Path.exists will not do.
     if not os.path.lexists(sidecar):
         return {}
     shared = sidecar.name == FOLDER_RECORD

@@ -98,11 +98,10 @@ def find_domains(exporter: Exporter, config: Config, record: Mapping[str, Any]) 
         for name in names
         if name not in known
     }
+    # Two paths may end alike, as /web/train and /code/train do: neither is then named by its end.
     claimed = [*guesses.values(), *set(known.values())]
     unique = {name: guess for name, guess in guesses.items() if claimed.count(guess) == 1}
-    return {name: unique.get(name, name) for name in names} | {
-        name: known[name] for name in names if name in known
-    }
+    return {name: known.get(name, unique.get(name, name)) for name in names}
 
 
 def is_edited(config: Config, record: Mapping[str, Any]) -> bool:
@@ -149,10 +148,11 @@ def _find_sizes(
     found: Numbers = {}
     absent: list[str] = []
     for name, domain in domains.items():
-        known = [config.sizes.get(name), recorded.get(domain)]
+        candidates = [config.sizes.get(name), recorded.get(domain)]
+        # Sources are given for this very call, so they come before the file and the record.
         if sources is not None and domain in sources:
-            known.insert(0, getattr(sources[domain], unit.size))
-        positive = [float(size) for size in known if _is_positive(size)]
+            candidates.insert(0, getattr(sources[domain], unit.size))
+        positive = [float(size) for size in candidates if _is_positive(size)]
         if positive:
             found[name] = positive[0]
         else:

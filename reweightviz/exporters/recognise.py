@@ -62,6 +62,7 @@ def match(path: PathLike, framework: str | None = None) -> Match:
         return Match(exporter, "asked", exporter.open(path))
     documents = _open_candidates(Path(path))
     recorded = _match_records(documents)
+    # The file may be another by now than the one that its record was written beside.
     for candidate in recorded:
         if _recognises(candidate.exporter, candidate.document):
             return candidate

@@ -24,6 +24,7 @@ KNOWN_BY = {
     "asked": "as asked",
 }
 WIDTH = 48
+"""The most characters of a cell of text."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,7 +66,7 @@ class Report:
             text.to_line(self._head()),
             text.to_line(self._unit_sentence()),
             "",
-            *_align(self._cells(), self._is_right()),
+            *_align(self._cells(), self._have_numbers()),
         ]
         for title, sentences in self._parts():
             lines += ["", f"{title}:", *(f"  - {text.to_line(sentence)}" for sentence in sentences)]
@@ -73,7 +74,7 @@ class Report:
 
     def _repr_markdown_(self) -> str:
         head, *rows = [[text.to_markdown(cell) for cell in row] for row in self._cells()]
-        rule = ["---:" if right else "---" for right in self._is_right()]
+        rule = ["---:" if numeric else "---" for numeric in self._have_numbers()]
         table = [f"| {' | '.join(row)} |" for row in (head, rule, *rows)]
         title = f"**{text.to_markdown(self._head())}**  "
         lines = [title, text.to_markdown(self._unit_sentence()), "", *table]
@@ -83,7 +84,7 @@ class Report:
         return "\n".join(lines) + "\n"
 
     def _repr_html_(self) -> str:
-        sides = ["right" if right else "left" for right in self._is_right()]
+        sides = ["right" if numeric else "left" for numeric in self._have_numbers()]
         rows = []
         for place, row in enumerate(self._cells()):
             tag = "td" if place else "th"
@@ -151,8 +152,8 @@ class Report:
             columns.remove("name")
         return columns
 
-    def _is_right(self) -> list[bool]:
-        """Return for each column whether it is aligned to the right, as numbers are."""
+    def _have_numbers(self) -> list[bool]:
+        """Return for each column whether it holds numbers, which are aligned to the right."""
         return [column not in ("domain", "name") for column in self._columns()]
 
     def _cells(self) -> list[list[str]]:
@@ -189,11 +190,11 @@ def _cell(column: str, value: Any) -> str:
     return f"{value:.5g}"
 
 
-def _align(cells: Sequence[Sequence[str]], is_right: Sequence[bool]) -> Iterator[str]:
+def _align(cells: Sequence[Sequence[str]], have_numbers: Sequence[bool]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         padded = [
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, is_right, strict=True)
+            cell.rjust(width) if numeric else cell.ljust(width)
+            for cell, width, numeric in zip(row, widths, have_numbers, strict=True)
         ]
         yield "  ".join(padded).rstrip()

@@ -124,11 +124,13 @@ def exact_shares(ratio: Array) -> Array:
     >>> sum(exact_shares(np.array([0.7, 0.2, 0.1])).tolist())
     1.0
     """
+    # Divided by the largest first, so that the sum neither overflows nor underflows.
     scaled = ratio / ratio.max()
     shares = scaled / scaled.sum()
     units = np.where(ratio > 0, np.maximum(np.floor(shares * GRID), 1), 0).astype(np.int64)
     missing = GRID - int(units.sum())
-    # The raise to 1 may make the sum too large: then the largest share gives back.
+    # Those that were rounded down furthest come first. The raise to 1 may make the sum too large:
+    # then the largest share gives back.
     order = np.argsort(units - shares * GRID, kind="stable")
     units[order[: max(missing, 0)]] += 1
     units[np.argmax(units)] += min(missing, 0)

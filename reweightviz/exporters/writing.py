@@ -92,6 +92,7 @@ def write_draft(
     if old is not None:
         _check_strangers(exporter, plan, old)
     texts = exporter.render(plan, old, **options)
+    # The empty name stands for a single file, whose name is the target's own.
     key = "" if "" in texts else exporter.main_file
     in_folder = key != "" and not (merge and target.is_file())
     files = _place(exporter, target, texts, key, in_folder=in_folder)
@@ -223,7 +224,10 @@ def _check_config(exporter: Exporter, plan: Plan, config: Config) -> None:
         off = []
         for name, number in planned.items():
             wanted = number * scale
-            slack = 0.01 * (max(number, 1.0) if plan.unit.passes else wanted)
+            slack = 0.01 * wanted
+            # A part of a pass may be cut by whole percents of the dataset, as datasets slices it.
+            if plan.unit.passes:
+                slack = 0.01 * max(number, 1.0)
             # Negated, so that nan, which stands for an absent name, counts as off.
             if not abs(found.get(name, math.nan) - wanted) <= slack:
                 off.append(name)

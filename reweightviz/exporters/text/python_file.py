@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from reweightviz.exporters.text.python_names import Names
 
 Node = TypeVar("Node", bound=ast.expr | ast.stmt | ast.keyword)
-NO_LITERAL = (ValueError, TypeError, SyntaxError, MemoryError, RecursionError)
+LITERAL_ERRORS = (ValueError, TypeError, SyntaxError, MemoryError, RecursionError)
 """Errors of ``ast.literal_eval`` on an expression that is no literal."""
 MOST_LINES = 12
 """Line numbers in one sentence."""
@@ -44,6 +44,7 @@ class PythonFile:
             with warnings.catch_warnings():
                 # An invalid escape in somebody's text warns; it is not ours to report.
                 warnings.simplefilter("ignore")
+                # Some editors begin a file with a byte order mark, which ast.parse refuses in text.
                 self.tree = ast.parse(text.removeprefix("\ufeff"))
         except SyntaxError as error:
             self.fault = error.msg.partition(";")[0]
@@ -102,7 +103,7 @@ class PythonFile:
             return node
         try:
             return ast.literal_eval(self.resolve(node))
-        except NO_LITERAL:
+        except LITERAL_ERRORS:
             return node
 
     def constant(self, name: str) -> Any:

@@ -54,6 +54,8 @@ class Names:
         self._only_annotated: set[int] = set()
         self._redirected: list[tuple[ast.AST, str, bool]] = []
         self._changed: list[ast.Name] = []
+        # A parent comes before its children, which use what was noted of it. The stack is our own,
+        # since a file may nest deeper than Python recurses.
         waiting: list[tuple[ast.AST, ast.AST]] = [(tree, tree)]
         while waiting:
             node, scope = waiting.pop()
@@ -130,6 +132,7 @@ class Names:
             case ast.AnnAssign(value=ast.expr() as value) | ast.NamedExpr(value=value):
                 self._pair(node.target, value)
             case ast.AnnAssign():
+                # `x: int` without a value binds nothing.
                 self._only_annotated.add(id(node.target))
             case ast.Global(names=names) | ast.Nonlocal(names=names):
                 is_global = isinstance(node, ast.Global)

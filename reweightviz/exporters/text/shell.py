@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 WORD = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s;&|<>()"'])"""
+"""A part of a word: in double quotes, in single quotes, an escape, or one plain character."""
 TOKEN = re.compile(rf"#[^\n]*|({WORD}+)|([;&|<>()\"'])")
+"""A comment, a whole word, or what ends the command; a lone quote is never closed."""
 ASSIGNMENT = re.compile(
     r"^([ \t]*)(?:(?:export|local|readonly|declare|typeset)[ \t]+(?:-\w+[ \t]+)*)?"
     rf"([A-Za-z_]\w*)(\+?)=(\([^()]*\)|{WORD}*)"
@@ -19,10 +21,14 @@ ASSIGNMENT = re.compile(
 )
 """Indentation, name, "+" where it adds, value, and what ends it."""
 ANY_ASSIGNMENT = re.compile(r"(?<![\w${\"'-])([A-Za-z_]\w*)\+?=")
+"""A name before an equals sign anywhere, such as in a loop or behind a command."""
 VARIABLE = re.compile(r'"?\$\{(\w+)\[[@*]\]\}"?|\$(?:(\w+)|\{(\w+)\})')
+"""A whole array, ``"${A[@]}"``, or a variable, ``$A`` or ``${A}``."""
 SHELL_ONLY = re.compile(r"`|\$\(|\$\{(?!\w+\})|^\$(\w*|\{\w+\})$")
+"""A command in a word, an expansion such as ``${A:-1}``, or nothing but a variable."""
 COMMENT = re.compile(r"^[ \t]*#.*\n?", re.MULTILINE)
 NEXT_OPTION = re.compile(r"(?:^|\s)(?:--[A-Za-z]|\d?[<>])")
+"""The next option of the command, or where its output goes."""
 LONGEST_VALUE = 2**18
 """A longer value comes of a variable that is put into itself again and again."""
 MOST_ASSIGNMENTS = 10_000
@@ -86,6 +92,7 @@ def _read_values(assignments: Sequence[re.Match[str]], text: str) -> dict[str, s
     values: dict[str, str] = {}
     seen = Counter(ANY_ASSIGNMENT.findall(text))
     read = Counter(one[2] for one in assignments)
+    # A name that is also set where ASSIGNMENT does not match has a value that is not known.
     uncertain = set(seen - read)
     for margin, name, adds, value, end in (one.groups() for one in assignments[:MOST_ASSIGNMENTS]):
         if value.startswith("("):

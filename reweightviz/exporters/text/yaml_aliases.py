@@ -44,6 +44,7 @@ def _twin(node: Any) -> Any:
     else:
         return node
     node.copy_attributes(twin)
+    # The copied attributes include the anchor, which may name one node only.
     setattr(twin, Anchor.attrib, Anchor())
     return twin
 

@@ -20,7 +20,7 @@ from reweightviz.core.errors import ReweightvizError, WrongContent, listed
 
 MOST_NODES = 1_000_000
 """A config with more entries, its aliases written out, is none that a person wrote."""
-NO_YAML = (
+YAML_ERRORS = (
     YAMLError,
     ArithmeticError,
     AssertionError,
@@ -30,7 +30,7 @@ NO_YAML = (
     TypeError,
     ValueError,
 )
-"""Errors of ruamel.yaml on texts that are not YAML."""
+"""Errors of ruamel.yaml on texts that are not YAML: its constructors raise more than its own."""
 
 
 class _Constructor(SafeConstructor):
@@ -76,7 +76,7 @@ def load(text: str, path: object) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an anchor that is set again is good YAML
             return yaml.load(text)
-    except (RecursionError, *NO_YAML) as error:
+    except (RecursionError, *YAML_ERRORS) as error:
         if kind == "YAML":
             fault = error
     raise WrongContent(path=path, reason=f"is no {kind} file: {_explain(fault)}") from fault

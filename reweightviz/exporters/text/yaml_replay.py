@@ -25,6 +25,7 @@ def replay(old: str, before: str, after: str) -> str:
     before_lines = before.splitlines(keepends=True)
     after_lines = after.splitlines(keepends=True)
     places = _match_lines(before_lines, old_lines)
+    # With autojunk difflib would not match lines that recur often, as those of a long list do.
     matcher = SequenceMatcher(None, before_lines, after_lines, autojunk=False)
     out: list[str] = []
     for kind, start, end, new_start, new_end in matcher.get_opcodes():
@@ -94,6 +95,7 @@ def measure_indents(text: str) -> dict[str, int]:
     for upper, lower in pairs:
         dash = re.match(r"\s*-( +)\S", lower)
         if dash and _OPENING.match(upper):
+            # To ruamel.yaml the indent of a list reaches to its content, the offset to its dash.
             found["offset"] = _margin(lower) - _margin(upper)
             found["sequence"] = found["offset"] + 1 + len(dash[1])
             break

@@ -13,14 +13,17 @@ from typing import Any, NamedTuple
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from reweightviz.exporters.text.yaml_load import NO_YAML
+from reweightviz.exporters.text.yaml_load import YAML_ERRORS
 
 MEANINGS = (
     (r"yes|Yes|YES|on|On|ON", "the truth value true"),
     (r"no|No|NO|off|Off|OFF", "the truth value false"),
+    # A number with an exponent needs a point and a sign in YAML 1.1: 1.0e-5, not 1e-5 or 1.0e5.
     (r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][0-9]+|[-+]?[0-9][0-9_]*[eE][-+][0-9]+", "text"),
+    # 0o17 is a number in YAML 1.2 only, as are 089, with digits that base 8 lacks, and +.5.
     (r"[-+]?0o[0-7_]+|[-+]?0[0-9_]*[89][0-9_]*|[-+]\.[0-9_]+([eE][-+][0-9]+)?", "text"),
     (r"[-+]?0[0-7_]*[1-7]_*[0-7][0-7_]*", "a number of base 8"),
+    # 1:30 is 90, the minutes and seconds of YAML 1.1.
     (r"[-+]?[1-9][0-9_]*(:[0-5]?[0-9])+", "a number of base 60"),
     (r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+\.[0-9_]*", "a number of base 60"),
 )
@@ -53,7 +56,7 @@ def find_words(text: str) -> Iterator[Word]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an anchor that is set again is good YAML
             root = YAML(pure=True).compose(text)
-    except (*NO_YAML, RecursionError):
+    except (*YAML_ERRORS, RecursionError):
         return
     # Aliases make a graph of the nodes, so each is looked at once.
     seen: set[int] = set()

@@ -13,7 +13,9 @@ from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 TRUTH_WORDS = ("no", "on", "off", "yes", "y", "n", "true", "false", "null")
+"""Words, in any case, that some reader takes for a truth value or for nothing."""
 PLAIN_KEY = re.compile("[A-Za-z]+([_-][A-Za-z]+)*")
+"""Keys without digits, points or colons, so that none can be a number or a time."""
 
 
 class _Representer(RoundTripRepresenter):
