@@ -128,6 +128,11 @@ def certify(statement: Statement, found: Optimum | None, missed: float) -> Optim
                 "no weights meet every limit: some limit is missed by at least "
                 f"{-room:.2g} of its span."
             )
+    if found is None and not any(len(each.offset) for each in statement.kept):
+        raise ReweightvizError(
+            "the optimiser found no weights: some predicted losses are too large for it; "
+            "bounds that leave those out make the problem better posed."
+        )
     if found is None:
         raise ReweightvizError("no weights meet every limit.")
     if found.excess > LARGEST_GAP:

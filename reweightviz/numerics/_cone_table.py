@@ -134,9 +134,9 @@ def solve(
     sizes = statement.sizes
     maximum = None
     if worst is not None:
-        # An epigraph: one variable more, the least that is at or above every term.
+        # An epigraph: one variable more, the least that is at or above every term, in the unit.
         maximum = Affine({len(sizes): np.ones((1, 1))}, np.zeros(1))
-        cost = cost + maximum
+        cost = cost + np.full((1, 1), unit) @ maximum
         sizes = [*sizes, 1]
     table = ConeTable(sizes)
     # A cap of 1 follows from the sum, a floor of 0 from a relative entropy.
@@ -150,7 +150,8 @@ def solve(
     worst_rows = np.empty(0, np.int64)
     if worst is not None and maximum is not None:
         each = np.ones((len(worst.offset), 1))
-        worst_rows = table.add(each @ maximum + -worst, clarabel.NonnegativeConeT)
+        terms = np.eye(len(worst.offset)) / unit @ worst
+        worst_rows = table.add(each @ maximum + -terms, clarabel.NonnegativeConeT)
     argument_rows = [table.add_function(each, 1 + i) for i, each in enumerate(functions)]
     square = np.zeros((sizes[0], sizes[0]))
     if curvature is not None:

@@ -90,15 +90,90 @@ def minimise_exponentials(
     limits = None if limits is None else limits.scaled
     if kl == 0 and len(rates) == 1 and not len(ceilings.offset):
         return _vertex_of(rates[0], float(shares[0]), low, high, limits)
-    program = Program(low, high, limits)
-    heights = program.exponential(rates @ program.weights)
-    cost = shares[None] @ heights
-    if kl:
-        cost = cost + np.full((1, 1), kl) @ program.divergence(prior)
-    over = held @ heights + ceilings.offset
-    worst = ceilings.worst
-    program.keep(-over.rows(~worst))
-    return program.minimise(cost, worst=over.rows(worst) if worst.any() else None, size=kl)
+    task = _Task(rates, shares, Ceilings(held, ceilings.offset, ceilings.worst), kl, prior)
+    try:
+        return task.solve(low, high, limits)
+    except ReweightvizError:
+        # Steep rates give terms too large or too small for the solver, unless in a better unit.
+        start = task.least_largest(low, high, limits)
+        most = np.inf if start is None else task.value(start)
+        if start is None or not 0 < most < np.inf:
+            raise
+        return task.solve(low, high, limits, start=start, unit=most)
+
+
+class _Task(NamedTuple):
+    """What is minimised; the arguments of :func:`minimise_exponentials` that count."""
+
+    rates: Array
+    shares: Array
+    ceilings: Ceilings
+    kl: float
+    prior: Array
+
+    @property
+    def factors(self) -> Array:
+        """The largest factor (M,) of every exponential."""
+        largest = self.ceilings.shares.max(0, initial=0.0)
+        return np.asarray(np.maximum(self.shares, largest), np.float64)
+
+    def solve(
+        self,
+        low: Array,
+        high: Array,
+        limits: Limits | None,
+        *,
+        start: Array | None = None,
+        unit: float | None = None,
+    ) -> Optimum:
+        """Return the optimum, found from ``start`` with every term counted in a ``unit``.
+
+        A unit that no term exceeds at the optimum keeps the solver's numbers at 1 or below.
+        """
+        shift = np.zeros(len(self.rates)) if unit is None else np.log(unit / self.factors)
+        grown = np.exp(shift)
+        program = Program(low, high, limits)
+        heights = program.exponential(self.rates @ program.weights + -shift)
+        cost = (self.shares * grown)[None] @ heights
+        if self.kl:
+            cost = cost + np.full((1, 1), self.kl) @ program.divergence(self.prior)
+        over = (self.ceilings.shares * grown) @ heights + self.ceilings.offset
+        worst = self.ceilings.worst
+        program.keep(-over.rows(~worst))
+        largest = over.rows(worst) if worst.any() else None
+        return program.minimise(cost, worst=largest, size=self.kl, start=start)
+
+    def least_largest(self, low: Array, high: Array, limits: Limits | None) -> Array | None:
+        """Return the weights (K,) whose largest term is least, a linear program; None without."""
+        terms, domains = self.rates.shape
+        rows = np.column_stack([self.rates, -np.ones(terms)])
+        most = -np.log(self.factors)
+        if limits is not None and len(limits.most):
+            rows = np.vstack([rows, np.pad(limits.rows, ((0, 0), (0, 1)))])
+            most = np.concatenate([most, limits.most])
+        found = linprog(
+            np.eye(domains + 1)[-1],
+            A_ub=rows,
+            b_ub=most,
+            A_eq=np.append(np.ones(domains), 0.0)[None],
+            b_eq=[1.0],
+            bounds=[*zip(low, high, strict=True), (None, None)],
+            method="highs",
+        )
+        return None if found.x is None else np.clip(found.x[:domains], low, high)
+
+    def value(self, x: Array) -> float:
+        """Return the objective at weights (K,)."""
+        worst = self.ceilings.worst
+        with np.errstate(over="ignore", invalid="ignore"):
+            terms = np.exp(self.rates @ x)
+            value = float(self.shares @ terms)
+            if worst.any():
+                value += float((self.ceilings.shares @ terms + self.ceilings.offset)[worst].max())
+        if self.kl:
+            some = x > 0
+            value += self.kl * float(x[some] @ np.log(x[some] / self.prior[some]))
+        return value
 
 
 def _vertex_of(

@@ -80,13 +80,22 @@ class Program:
         """Keep every part of ``r`` at 0 or above."""
         self._statement.kept.append(r)
 
-    def minimise(self, cost: Affine, *, worst: Affine | None = None, size: float = 0.0) -> Optimum:
+    def minimise(
+        self,
+        cost: Affine,
+        *,
+        worst: Affine | None = None,
+        size: float = 0.0,
+        start: Array | None = None,
+    ) -> Optimum:
         """Return the weights with the least ``cost + max(worst)``.
 
         Args:
             cost: (1,), of convex functions with factors >= 0 and of concave ones with factors <= 0.
             worst: (J,), of which the largest is added; likewise.
             size: what a gap is compared with, beside the terms of the objective.
+            start: weights (K,) whose objective is the solver's first unit; in the middle of the
+                bounds when not given.
 
         Raises:
             ReweightvizError: no weights meet the limits, or the optimum could not be certified.
@@ -102,7 +111,9 @@ class Program:
         high = statement.high
         best = None
         missed = np.inf
-        x = low + (high - low) * (1 - low.sum()) / (high - low).sum()
+        x = start
+        if x is None:
+            x = low + (high - low) * (1 - low.sum()) / (high - low).sum()
         for _ in range(ROUNDS):
             # In its own unit the objective is near 1, which the solver's tolerances take it to be.
             unit = objective.scale(statement.variables(x))

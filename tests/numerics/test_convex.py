@@ -159,6 +159,34 @@ def test_a_limit_without_room_still_has_its_optimum():
     np.testing.assert_allclose(halves.x, found.x, atol=1e-6)
 
 
+@pytest.mark.parametrize("kl", [0.0, 1.0])
+@pytest.mark.parametrize("worst", [False, True])
+def test_steep_rates_are_solved(worst, kl):
+    first = np.linspace(0, 1, 200_001)
+    grid = np.column_stack([first, 1 - first])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pulls = kl * np.where(grid > 0, grid * np.log(2 * grid), 0.0).sum(1)
+    for seed in range(20):
+        rates = np.random.default_rng(seed).normal(0, 100, (3, 2))
+        with np.errstate(over="ignore"):
+            terms = np.exp(grid @ rates.T)
+        shares = np.zeros(3) if worst else np.full(3, 1 / 3)
+        ceilings = Ceilings(np.eye(3), np.ones(3), np.ones(3, bool)) if worst else None
+        losses = 1 + terms.max(1) if worst else terms.mean(1)
+        lowest = float((losses + pulls).min())
+        if lowest > 1e12:
+            continue  # no loss is that large
+        found = minimise_exponentials(rates, shares, kl=kl, ceilings=ceilings)
+        assert found.value <= lowest + 1e-9 * (lowest + kl)
+        assert found.value - found.gap <= lowest
+        assert found.gap <= 1e-6 * (found.value + kl)
+
+
+def test_terms_too_large_for_the_solver_are_refused_as_such():
+    with pytest.raises(ReweightvizError, match="some predicted losses are too large for it"):
+        minimise_exponentials(np.full((2, 2), 2000.0) + np.eye(2), np.ones(2), kl=1.0)
+
+
 def test_one_exponential_under_limits_is_a_vertex():
     limits = Limits(np.array([[0.0, 1, 1]]), np.array([0.25]))
     assert minimise_exponentials(
