@@ -28,8 +28,8 @@ def fill_in(content: Mapping[str, Any], value: Any) -> Any:
     2048
     """
     for _ in range(MOST_JUMPS):
-        name = re.fullmatch(r"\$\{([\w.]+)\}", value) if isinstance(value, str) else None
-        if name is None:
+        name = isinstance(value, str) and re.fullmatch(r"\$\{([\w.]+)\}", value)
+        if not name:
             break
         value = walk(content, name[1].split("."))
     return value
@@ -44,7 +44,9 @@ def parse_duration(value: object) -> tuple[float, str]:
     found = re.fullmatch(r"\s*(.+?)(iter|ep|ba|sp|tok|dur|sec)\s*", str(value), re.IGNORECASE)
     if found:
         return to_number(found[1]), found[2].lower()
-    return to_number(value), "" if value is None else "ep"
+    if value is None:
+        return math.nan, ""
+    return to_number(value), "ep"
 
 
 def count_durations(plan: Plan, content: Mapping[str, Any]) -> list[int]:
@@ -110,7 +112,10 @@ def _count_step(content: Mapping[str, Any]) -> int | None:
     """Return the tokens of a step, None where the config does not hold both factors."""
     keys = ("global_train_batch_size", "max_seq_len")
     size = math.prod(to_number(find_value(content, [key])) for key in keys)
-    return int(size) if size > 0 else None
+    # nan, where a factor is no number, is not above 0 either.
+    if not size > 0:
+        return None
+    return int(size)
 
 
 def _is_whole(value: float) -> bool:

@@ -116,4 +116,6 @@ def _name(entry: Item) -> str:
         paths.append(str(path))
     name = " + ".join(paths)
     split = entry.get("split_part", "train")
-    return name if split == "train" else f"{name} ({split})"
+    if split == "train":
+        return name
+    return f"{name} ({split})"

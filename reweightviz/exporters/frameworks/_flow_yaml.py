@@ -66,7 +66,10 @@ def _replace(node: Node, values: Sequence[Any]) -> list[Edit]:
 
 
 def _differs(item: ScalarNode, value: Any) -> bool:
-    return bool(item.value != value if isinstance(value, str) else to_number(item.value) != value)
+    # A number may be written in another way, as 1e-1 or 0.10, and stays so.
+    if isinstance(value, str):
+        return bool(item.value != value)
+    return bool(to_number(item.value) != value)
 
 
 def _add_behind(key: Node, value: Node, lists: Mapping[str, list[Any]]) -> Iterator[Edit]:

@@ -25,8 +25,8 @@ def as_entries(value: object) -> list[Item]:
     >>> as_entries([{"path": "a"}]), as_entries([{"path": "a"}, "b"]), as_entries(None)
     ([{'path': 'a'}], [], [])
     """
-    found = as_list(value)
-    return found if all(isinstance(item, Mapping) for item in found) else []
+    found = mappings_in(value)
+    return found if len(found) == len(as_list(value)) else []
 
 
 def mappings_in(value: object) -> list[Item]:

@@ -1,6 +1,6 @@
-"""What ``load_dataset`` takes: files of one kind, or a dataset of the Hugging Face Hub.
+"""Arguments of ``load_dataset``: files of one kind, or a dataset of the Hugging Face Hub.
 
-Files are told apart by their paths, joined with commas; a dataset of the Hub by
+Files are known by their paths, joined with commas; a dataset of the Hub by
 ``org/name:config:split``, where what is left out is the default: ``org/name``, ``org/name:en``,
 ``org/name::validation``.
 """
@@ -63,7 +63,9 @@ def find_builder(path: str) -> str | None:
     return BUILDERS.get("".join(last))
 
 
-def find_place(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
+def find_place(
+    domain: str, paths: Sequence[str], split: str, keys: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Return ``path``, ``config``, ``data_files`` and ``split`` for ``load_dataset``.
 
     Args:
@@ -71,23 +73,13 @@ def find_place(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
         paths: files of one kind, or one ``org/name:config:split``; without any, nothing is
             returned.
         split: where the dataset does not name its own.
+        keys: other names that a framework has for some of the arguments.
 
     Raises:
         ReweightvizError: the paths are neither.
     """
-    if not paths:
-        return {}
-    for path in paths:
-        check_utf8(path)
-    kinds = {find_builder(path) for path in paths}
-    if kinds == {None} and len(paths) == 1:
-        return _find_dataset(paths[0], split)
-    if len(kinds) > 1 or None in kinds:
-        raise ReweightvizError(
-            f"the paths of {domain[:60]!r} must be files of one kind ({listed(BUILDERS)}) "
-            f"or one dataset name; got {listed(paths, 4)}."
-        )
-    return {"path": kinds.pop(), "data_files": list(paths), "split": split}
+    place = _find_arguments(domain, paths, split)
+    return {(keys or {}).get(key, key): value for key, value in place.items()}
 
 
 def name_dataset(
@@ -104,8 +96,10 @@ def name_dataset(
     """
     if data_files:
         return ",".join(list_files(data_files))
-    own_split = "" if split in (None, "", "train") else str(split)
-    return ":".join([str(path), str(config or ""), own_split]).rstrip(":")
+    # The usual split goes without saying, so that an entry without one is the same dataset.
+    if split in (None, "train"):
+        split = ""
+    return ":".join([str(path), str(config or ""), str(split)]).rstrip(":")
 
 
 def list_files(data_files: object) -> tuple[str, ...]:
@@ -115,7 +109,10 @@ def list_files(data_files: object) -> tuple[str, ...]:
     values = data_files.values() if isinstance(data_files, Mapping) else [data_files]
     files: list[str] = []
     for value in values:
-        files += map(str, value) if isinstance(value, list | tuple) else [str(value)]
+        if isinstance(value, list | tuple):
+            files += map(str, value)
+        else:
+            files.append(str(value))
     return tuple(files)
 
 
@@ -135,6 +132,22 @@ def guess_from_name(name: str) -> str:
     shared = "".join(column[0] for column in takewhile(lambda them: len(set(them)) == 1, columns))
     # Shards are numbered, so what they share may end in the first digits of a number.
     return endings.strip(shared.rstrip("/-_.0123456789")) or name
+
+
+def _find_arguments(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
+    if not paths:
+        return {}
+    for path in paths:
+        check_utf8(path)
+    kinds = {find_builder(path) for path in paths}
+    if kinds == {None} and len(paths) == 1:
+        return _find_dataset(paths[0], split)
+    if len(kinds) > 1 or None in kinds:
+        raise ReweightvizError(
+            f"the paths of {domain[:60]!r} must be files of one kind ({listed(BUILDERS)}) "
+            f"or one dataset name; got {listed(paths, 4)}."
+        )
+    return {"path": kinds.pop(), "data_files": list(paths), "split": split}
 
 
 def _find_dataset(path: str, split: str) -> dict[str, Any]:

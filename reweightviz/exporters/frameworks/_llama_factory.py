@@ -45,7 +45,9 @@ def write_like(items: Sequence[Any], before: Any) -> Any:
     """
     if split_words(before) == [str(item) for item in items]:
         return before
-    return list(items) if isinstance(before, list) else ",".join(map(str, items))
+    if isinstance(before, list):
+        return list(items)
+    return ",".join(map(str, items))
 
 
 def order_names(plan: Plan, before: Mapping[str, Any]) -> list[str]:
@@ -117,7 +119,10 @@ def _append(text: str, entries: Mapping[str, Any]) -> str:
     body = text.rstrip().removesuffix("}").rstrip()
     comma = "\n" if body.endswith("{") else ",\n"
     longer = body + comma + to_json(entries).removeprefix("{\n")
-    return longer if json.loads(longer) == whole else to_json(whole)
+    # A key that stands there twice, or the like, is beyond what pasting can do.
+    if json.loads(longer) != whole:
+        return to_json(whole)
+    return longer
 
 
 def _make_info(name: str, entry: Entry, column: str) -> dict[str, Any]:

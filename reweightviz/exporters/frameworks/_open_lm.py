@@ -95,15 +95,17 @@ def read_mixture(document: Document) -> Config:
         sentence = (
             f"--train-data-mix-weights must be one number >= 0 for each of {len(names)} sources."
         )
-        return _make_config(dict.fromkeys(names, math.nan), refused=sentence)
+        return _make_config(dict.fromkeys(names, math.nan), refused=(sentence,))
     if "dataset-manifest" in arguments:
         return _read_manifests(document, weights, names, arguments)
     asked = dict(zip(names, weights, strict=True))
     if _read_count(arguments, "train-num-samples") is None:
         return _make_config(
             asked,
-            refused="without --train-num-samples open_lm goes by the sizes of the "
-            "sources, whatever the weights.",
+            refused=(
+                "without --train-num-samples open_lm goes by the sizes of the "
+                "sources, whatever the weights.",
+            ),
         )
     return _make_config(asked)
 
@@ -120,32 +122,29 @@ def _read_manifests(
         shards = [_read_shards(name, document.path.parent) for name in names]
         shares = _draw_shares(shards, weights, samples, workers)
     except ReweightvizError as error:
-        return _make_config(
-            dict(zip(names, weights, strict=True)),
-            refused=f"open_lm trains on what the manifests hold, whatever the weights: {error}",
-        )
+        sentence = f"open_lm trains on what the manifests hold, whatever the weights: {error}"
+        return _make_config(dict(zip(names, weights, strict=True)), refused=(sentence,))
     asked = [weight / math.fsum(weights) for weight in weights]
     numbers = dict(zip(names, shares, strict=True))
     if _are_near(shares, asked):
         return _make_config(numbers)
-    return _make_config(
-        numbers,
-        trap="open_lm takes one shard of every manifest in turn, so it trains on "
-        f"{_to_percent(shares)}, not on {_to_percent(asked)}.",
+    sentence = (
+        "open_lm takes one shard of every manifest in turn, so it trains on "
+        f"{_to_percent(shares)}, not on {_to_percent(asked)}."
     )
+    return _make_config(numbers, traps=(sentence,))
 
 
-def _make_config(numbers: Numbers, *, refused: str = "", trap: str = "") -> Config:
-    return Config(
-        {0: numbers},
-        unit=TOKENS.key,
-        refused=(refused,) if refused else (),
-        traps=(trap,) if trap else (),
-    )
+def _make_config(
+    numbers: Numbers, *, refused: tuple[str, ...] = (), traps: tuple[str, ...] = ()
+) -> Config:
+    return Config({0: numbers}, unit=TOKENS.key, refused=refused, traps=traps)
 
 
 def _to_words(value: object) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
+    if isinstance(value, list):
+        return [str(item) for item in value]
+    return [str(value)]
 
 
 def _read_count(arguments: Mapping[str, Sequence[str]], flag: str) -> int | None:

@@ -58,6 +58,7 @@ def cut_passes(passes: float, rows: float | None) -> tuple[int, str]:
     >>> cut_passes(0.0001, None), cut_passes(0.0001, 1000)
     ((0, ''), (0, '[:1]'))
     """
+    # datasets cuts by rows or by whole percents, by nothing finer.
     size = round(rows) if rows else 100
     whole = math.floor(passes + 1e-9)
     part = round(max(passes - whole, 0.0) * size)
@@ -67,7 +68,8 @@ def cut_passes(passes: float, rows: float | None) -> tuple[int, str]:
         return whole + 1, ""
     if not part:
         return whole, ""
-    return whole, f"[:{part}]" if rows else f"[:{part}%]"
+    unit = "" if rows else "%"
+    return whole, f"[:{part}{unit}]"
 
 
 def read_rows(entry: object) -> float | None:
@@ -82,9 +84,11 @@ def write_rows(entry: CommentedMap, rows: float | None) -> None:
     """Put the rows behind ``split``, or take them away; what else stands there stays."""
     behind, line, below = _read_comment(entry).partition("\n")
     ours = ROWS.match(behind)
-    theirs = behind.removeprefix(ours[0] if ours else "").lstrip("# ")
-    parts = [f"of {round(rows)} rows"] if rows else []
-    comment = "; ".join(filter(None, [*parts, theirs]))
+    theirs = ROWS.sub("", behind, count=1) if ours else behind
+    parts = [theirs.lstrip("# ")]
+    if rows:
+        parts.insert(0, f"of {round(rows)} rows")
+    comment = "; ".join(filter(None, parts))
     if rows or (ours and comment):
         entry.yaml_add_eol_comment(comment, key="split")
         entry.ca.items["split"][2].value += line + below
@@ -102,16 +106,22 @@ def _count_part(text: str, rows: float | None) -> float:
     if size is None:
         return math.nan
     start = _clip(float(part["start"] or 0), size)
-    stop = size if part["stop"] is None else _clip(float(part["stop"]), size)
+    stop = _clip(float(part["stop"] or size), size)
     return max(stop - start, 0.0) / size
 
 
 def _clip(edge: float, size: float) -> float:
     """Return an edge of a slice as Python counts it: from the end where it is negative."""
-    from_start = edge + size if edge < 0 else edge
-    return min(max(from_start, 0.0), size)
+    if edge < 0:
+        edge += size
+    return min(max(edge, 0.0), size)
 
 
 def _read_comment(entry: object) -> str:
-    comments = entry.ca.items.get("split") if isinstance(entry, CommentedMap) else None
-    return comments[2].value if comments and comments[2] else ""
+    if not isinstance(entry, CommentedMap):
+        return ""
+    # ruamel.yaml keeps what stands behind a value, and the lines below it, in the third place.
+    comments = entry.ca.items.get("split")
+    if not comments or not comments[2]:
+        return ""
+    return str(comments[2].value)

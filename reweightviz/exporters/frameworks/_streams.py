@@ -147,7 +147,7 @@ def _find_places(entry: Entry, cache: str, split: str | None) -> dict[str, Any]:
             reason=f"reads one MDS folder a stream; sources= has {len(entry.paths)} paths for "
             f"{listed([entry.domain])}",
         )
-    path = entry.paths[0] if entry.paths else ""
+    path = next(iter(entry.paths), "")
     if endings.is_data_file(path):
         raise RefusedByFramework(
             framework="Streaming",

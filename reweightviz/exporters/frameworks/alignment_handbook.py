@@ -151,8 +151,7 @@ def _read_weight(entry: Item) -> float:
 def _make_entry(
     domain: str, paths: Sequence[str], split: str, columns: Sequence[str] | None
 ) -> dict[str, Any]:
-    place = find_place(domain, _find_folder(domain, paths), split)
-    entry = {"id" if key == "path" else key: value for key, value in place.items()}
+    entry = find_place(domain, _find_folder(domain, paths), split, {"path": "id"})
     if columns:
         entry["columns"] = list(columns)
     return entry

@@ -163,10 +163,10 @@ def _find_documents(domain: str, sources: Sources | None) -> float | None:
 
 
 def _make_entry(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
-    place = find_place(domain, paths, split)
+    place = find_place(domain, paths, split, {"config": "name"})
     files = place.get("data_files")
     if files is None:
-        return {"name" if key == "config" else key: value for key, value in place.items()}
+        return place
     if len(files) > 1 and "://" in files[0]:
         raise RefusedByFramework(
             framework="Axolotl",
@@ -193,10 +193,12 @@ def _count_passes(document: Document, rows: Mapping[str, float | None]) -> Numbe
 def _names(entry: Item) -> list[str]:
     """Return the names that one entry stands for: ``name`` may list several configurations."""
     configs = entry.get("name")
+    if not isinstance(configs, list):
+        configs = [configs]
     split = slices.strip_slices(entry.get("split"))
     return [
         name_dataset(entry.get("path"), config, split, entry.get("data_files"))
-        for config in (configs if isinstance(configs, list) else [configs])
+        for config in configs
     ]
 
 

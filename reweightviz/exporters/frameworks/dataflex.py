@@ -79,7 +79,7 @@ class DataFlex(Exporter):
             plan: what to write; paths as LLaMA-Factory takes them.
             old: a training YAML to merge into.
             component_name: the mixer: "static" keeps the weights, "doremi" and "odm" start with
-                them; without it what the YAML says, else "static".
+                them; without it the one of the YAML, else "static".
             reference_model_path: DoReMi's reference model, a folder.
             reweight_eta: DoReMi's step size.
             reweight_eps: DoReMi's smoothing.
@@ -103,7 +103,9 @@ class DataFlex(Exporter):
             _check_unit(plan, old)
         # The mixer that the YAML has stays, with its settings, unless another is asked for.
         kept = component_name is None and before.get("train_type") == "dynamic_mix"
-        component = str(before.get("component_name")) if kept else component_name or "static"
+        component = component_name or "static"
+        if kept:
+            component = str(before.get("component_name"))
         names = order_names(plan, before)
         proportions = [plan.numbers[name] for name in names]
         values: dict[str, Any] = {"dataset": write_like(names, before.get("dataset"))}
@@ -125,9 +127,7 @@ class DataFlex(Exporter):
                     "reweight_eps": reweight_eps,
                 }
         text = self.render_yaml(plan, old, lambda root: yaml_edit.put_all(root, values))
-        there = None
-        if old is not None and (not kept or before.get("components_cfg_file") == CONFIG):
-            there = _open_beside(old, CONFIG)
+        there = _open_components(old, kept=kept)
         if component == "static" or STARTS.get(component) in _read_params(there, component):
             mixer = mixer | {STARTS[component]: proportions}
         info = render_info(plan, old, dataset_dir or before.get("dataset_dir"), column)
@@ -226,8 +226,17 @@ def _open_beside(document: Document, name: str) -> Document | None:
         return None
 
 
+def _open_components(old: Document | None, *, kept: bool) -> Document | None:
+    """Return the file of the mixers, None where there is none, or the config names another."""
+    if old is None or (kept and old.mapping.get("components_cfg_file") != CONFIG):
+        return None
+    return _open_beside(old, CONFIG)
+
+
 def _read_params(components: Document | None, component: str) -> Mapping[str, Any]:
-    return {} if components is None else components.at("mixers", component, "params")
+    if components is None:
+        return {}
+    return components.at("mixers", component, "params")
 
 
 def _find_stale(document: Document, shares: Sequence[float]) -> Iterator[str]:

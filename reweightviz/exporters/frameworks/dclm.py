@@ -1,9 +1,9 @@
 """DCLM and open_lm: sampling frequencies for the tokenising, or manifests of what is tokenised.
 
 ``--do_sample --default_dataset_yaml`` of ``tokenize_shuffle.py`` takes every sequence of a file as
-often as the frequency of its source says, on average; a file belongs to the first source with a
+often as the frequency of its source, on average; a file belongs to the first source with a
 marker that stands in its path. At training time open_lm takes one shard of every manifest in turn,
-whatever ``--train-data-mix-weights`` says, so there only the sizes of the shards mix. Checked with
+whatever ``--train-data-mix-weights`` holds, so there only the sizes of the shards mix. Checked with
 mlfoundations/open_lm 9bb92ef; DCLM 361714b hands both on.
 """
 
@@ -126,8 +126,7 @@ class Dclm(Exporter):
 
     def guess_domain(self, name: str) -> str:
         """Return the folder of a manifest or a shard; a source of the YAML is its own name."""
-        folder = PurePosixPath(name).parent.name
-        return folder if "/" in name and folder else name
+        return PurePosixPath(name).parent.name or name
 
     def make_entries(
         self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]
@@ -150,7 +149,10 @@ def _find_markers(name: str, entry: Entry) -> list[str]:
     """Return what stands in the paths of a source's files; those on S3 are known by their key."""
     keys = [re.sub(r"^s3://[^/]+/", "", path) for path in entry.paths]
     markers = [key for key in keys if key]
-    return markers or [entry.domain if entry.domain.strip() else name]
+    if not markers and entry.domain.strip():
+        return [entry.domain]
+    # A blank would stand in every path, so the name of such a domain, a slug, has to do.
+    return markers or [name]
 
 
 def _sort_by_marker(markers: Mapping[str, Sequence[str]]) -> list[str]:

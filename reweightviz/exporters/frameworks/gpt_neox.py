@@ -1,7 +1,7 @@
 """GPT-NeoX: ``train_data_paths`` and ``train_data_weights`` of its YAML, spelled with _ or -.
 
 GPT-NeoX blends sequences of one fixed length, so a weight is a share of tokens. A run reads
-several YAML files together, and wants ``valid_data_paths`` and ``test_data_paths`` too, in this
+several YAML files together, and needs ``valid_data_paths`` and ``test_data_paths`` too, in this
 file or another: a new file has the training data only. Its configs are mostly one flow mapping
 ``{...}`` with comments, of which a merge changes the two values and nothing else. Read from the
 source of EleutherAI/gpt-neox at ea7aefd, whose own code the tests run.

@@ -86,10 +86,10 @@ class Levanter(Exporter):
             cache_dir: where Levanter keeps the tokenised components, in a new file.
             stop_strategy: "restart", what Levanter does by itself, or "first_exhausted" or
                 "all_exhausted", where training ends.
-            mixture_block_size: sequences in a block; what the config says, else 2048, or as many
+            mixture_block_size: sequences in a block; that of the config, else 2048, or as many
                 more as the smallest weight needs.
             batch_size: sequences in a batch, to check that the stages of a schedule begin on
-                blocks; a config tells it itself.
+                blocks; a config has its own.
         """
         if stop_strategy is not None and stop_strategy not in STRATEGIES:
             raise UnknownName(kind="stop_strategy", name=stop_strategy, known=STRATEGIES)
@@ -108,8 +108,10 @@ class Levanter(Exporter):
 
         def fill(root: Any) -> None:
             if old is None:
-                head = {"tokenizer": tokenizer} if tokenizer else {}
-                yaml_edit.put(root, ["data"], head | {"cache_dir": cache_dir})
+                head = {"tokenizer": tokenizer, "cache_dir": cache_dir}
+                if not tokenizer:
+                    del head["tokenizer"]
+                yaml_edit.put(root, ["data"], head)
             for name, paths in new.items():
                 yaml_edit.put(root, [*there.keys, key, name], make_component(paths, key))
             _put_weights(root, there, plan)
@@ -230,7 +232,9 @@ def _read_pairs(
     weights = data.get("train_weights")
     if weights is None:
         weights = dict.fromkeys(components, 1.0)
-    rows = [(0, weights)] if isinstance(weights, Mapping) else weights or ()
+    rows = weights or ()
+    if isinstance(weights, Mapping):
+        rows = [(0, weights)]
     pairs: list[tuple[Any, Numbers]] = []
     try:
         for step, table in rows:

@@ -53,7 +53,7 @@ class Lingua(Exporter):
         Args:
             plan: what to write.
             old: a training YAML to merge into.
-            root_dir: the folder that holds those of all sources; what the config says, else what
+            root_dir: the folder that holds those of all sources; the config's own, else what
                 the paths of sources= have in common, else "data".
         """
         data: Mapping[str, Any] = {}
@@ -142,8 +142,10 @@ def _find_folders(paths: Sequence[str]) -> list[str]:
     """Return the folders that paths name; a chunk file stands for the folder that it lies in."""
     folders = []
     for path in paths:
-        is_chunk = CHUNK.fullmatch(posixpath.basename(path))
-        folders.append(posixpath.normpath(posixpath.dirname(path) if is_chunk else path))
+        folder, file = posixpath.split(path)
+        if not CHUNK.fullmatch(file):
+            folder = path
+        folders.append(posixpath.normpath(folder))
     return list(dict.fromkeys(folders))
 
 
@@ -163,7 +165,9 @@ def _find_below(folders: Mapping[str, str], root_dir: str | None) -> dict[str, s
             framework="Lingua",
             reason=f"reads local folders; the path of {listed(remote)} is remote",
         )
-    root = posixpath.normpath(root_dir) if root_dir else _find_common(list(folders.values()))
+    root = _find_common(list(folders.values()))
+    if root_dir:
+        root = posixpath.normpath(root_dir)
     names: dict[str, str] = {}
     if root is not None:
         names = {domain: posixpath.relpath(folder, root) for domain, folder in folders.items()}

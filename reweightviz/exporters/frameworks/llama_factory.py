@@ -74,7 +74,7 @@ class LlamaFactory(Exporter):
                 the hub, "folder/" for a folder.
             old: a training YAML to merge into.
             mix_strategy: "interleave_under" ends with the first dataset that is used up,
-                "interleave_over" repeats it until all were; without it what the YAML says, else
+                "interleave_over" repeats it until all were; without it that of the YAML, else
                 the first, or the second where the budget asks for more than one epoch.
             streaming: stream the datasets; sets ``dataloader_num_workers`` to 1 where it is 0,
                 which leaves a file without a shard.

@@ -153,7 +153,9 @@ def _read_blend(words: Sequence[Any]) -> tuple[Numbers, tuple[str, ...]]:
     blend = {prefix: float(weight or 0) for prefix, weight in zip(prefixes, weights, strict=True)}
     bad = [prefix for prefix, weight in blend.items() if not 0 < weight < math.inf]
     if bad or len(blend) < len(prefixes):
-        fault = f"that of {listed(bad)} is not" if bad else "a prefix stands there twice"
+        fault = "a prefix stands there twice"
+        if bad:
+            fault = f"that of {listed(bad)} is not"
         return blend, (f"each prefix must stand once, with a finite weight above 0; {fault}.",)
     return blend, ()
 

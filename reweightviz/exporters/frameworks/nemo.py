@@ -172,9 +172,10 @@ def _is_blend(value: Any) -> bool:
 
 def _make_blend(key: str, value: Sequence[Any], node: Node | None) -> Blend:
     prefixes, weights = value
-    return Blend(
-        key, list(prefixes), list(weights) if isinstance(weights, list | tuple) else None, node
-    )
+    if isinstance(weights, list | tuple):
+        return Blend(key, list(prefixes), list(weights), node)
+    # Without weights Megatron blends by the sizes of the datasets.
+    return Blend(key, list(prefixes), None, node)
 
 
 def _find_settings(document: Document) -> Iterator[Setting]:

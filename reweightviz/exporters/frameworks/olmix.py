@@ -210,22 +210,31 @@ def _fit_branch(
 
 def _put_share(child: Any, share: float) -> Any:
     """Return a child with a share, which stays as it is written where it is that already."""
-    before = child.get("weight", 1.0) if isinstance(child, dict) else child
-    value = before if math.isclose(to_number(before), share, rel_tol=1e-12) else share
-    if not isinstance(child, dict):
-        return value
-    return {"weight": value} | child | {"weight": value}
+    if isinstance(child, dict):
+        value = _keep_if_close(child.get("weight", 1.0), share)
+        # A weight that is new comes first.
+        return {"weight": value} | child | {"weight": value}
+    return _keep_if_close(child, share)
+
+
+def _keep_if_close(before: Any, share: float) -> Any:
+    # What is written may differ in its last digits, or be an int.
+    if math.isclose(to_number(before), share, rel_tol=1e-12):
+        return before
+    return share
 
 
 def _fit_leaf(child: Any, name: str, plan: Plan, inherited: Any) -> Any:
-    values = dict(child) if isinstance(child, Mapping) else {"weight": child}
+    # A bare number stands for its weight alone.
+    bare = not isinstance(child, Mapping)
+    values = {"weight": child} if bare else dict(child)
     there = values.get("repetition_factor", inherited)
     often = there or 1.0
     if plan.tokens is not None and name in plan.numbers:
         often = choose_repetitions(plan, name, Olmix.title, there=there)
     if often != there:
         return values | {"repetition_factor": often}
-    return values if isinstance(child, Mapping) else child
+    return child if bare else values
 
 
 def _find_faults(leaves: Leaves, numbers: Numbers, known: Mapping[str, list[str]]) -> Iterator[str]:

@@ -137,7 +137,8 @@ class OlmoCore(Exporter):
     def parse(self, document: Document) -> Config:
         """Read ``sources`` of a YAML; in Python our ``SOURCES``, or specs that are written out."""
         python = document.path.suffix == ".py"
-        rows = list(_read_python(document) if python else _read_yaml(document))
+        read = _read_python if python else _read_yaml
+        rows = list(read(document))
         if not rows:
             wanted = "'sources' with 'source_name' and 'target_ratio'"
             if python:

@@ -95,4 +95,5 @@ def _read_header(table: list[list[str]]) -> list[str]:
 
 def _read_step(cell: str) -> int:
     step = to_number(cell)
+    # A spreadsheet may have made 100.0 of a step, and nan is no integer.
     return int(step) if step.is_integer() else NO_STEP

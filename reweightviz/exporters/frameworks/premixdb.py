@@ -2,7 +2,7 @@
 
 Weights must be named for exactly the domains that the query holds, so those of weight 0 are named
 too, and sum to 1. Documents are drawn up to a budget in tokens; nothing is repeated unless
-``replacement=True``. The names are those of ``domains=``; without it PremixDB tells corpora by
+``replacement=True``. The names are those of ``domains=``; without it PremixDB knows corpora by
 their id. Read from the source of premixdb 0.1.3, which needs Python 3.12; not run.
 """
 

@@ -225,7 +225,9 @@ def _find_name(source: Arguments, sources: Sequence[Arguments]) -> Any:
 def _find_unit(python: PythonFile, sources: Sequence[Arguments]) -> str:
     parts = [python.resolve(source.get("dataset")) for source in sources]
     kinds = [python_file.callee(part) for part in parts if isinstance(part, ast.AST)]
-    return "tokens" if all(kind.endswith("PackingConfig") for kind in kinds) else "examples"
+    # What is packed before the mix comes out in rows of one length.
+    packed = all(kind.endswith("PackingConfig") for kind in kinds)
+    return "tokens" if packed else "examples"
 
 
 def _is_grain(document: Document) -> bool:

@@ -75,9 +75,8 @@ class Torchtune(HubExporter):
             for name, entry in merge_entries(root, ["datasets"], plan, _name):
                 if not entry:
                     domain, _, paths = plan.entries[name]
-                    place = find_place(domain, paths, split)
-                    found = {KEYS.get(key, key): value for key, value in place.items()}
-                    yaml_edit.put_all(entry, found | {"transform": {"_component_": transform}})
+                    place = find_place(domain, paths, split, KEYS)
+                    yaml_edit.put_all(entry, place | {"transform": {"_component_": transform}})
                 yaml_edit.put(entry, ["weight"], plan.numbers[name])
 
         return {"": self.render_yaml(plan, old, fill)}

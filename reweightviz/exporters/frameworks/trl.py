@@ -114,9 +114,8 @@ def _name(entry: Item) -> str:
 def _make_entry(
     domain: str, paths: Sequence[str], split: str, columns: Sequence[str] | None
 ) -> dict[str, Any]:
-    # load_dataset's second argument is called name, not config.
-    place = find_place(domain, paths, split)
-    entry = {"name" if key == "config" else key: value for key, value in place.items()}
+    # The second argument of load_dataset is called name, not config.
+    entry = find_place(domain, paths, split, {"config": "name"})
     if columns:
         entry["columns"] = list(columns)
     return entry
