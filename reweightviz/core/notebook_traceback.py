@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import sysconfig
 import traceback
 from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
 SWITCH = "REWEIGHTVIZ_TRACEBACK"
+_INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
 def traceback_lines(error: BaseException) -> list[str]:
@@ -31,12 +33,17 @@ def traceback_lines(error: BaseException) -> list[str]:
 
 
 def _callers_line(trace: TracebackType | None) -> tuple[FrameType, int] | None:
-    """Return the last line before this package: the one that called it, or raised the error."""
+    """Return the last line before this package: the one that called it, or raised the error.
+
+    A line of an installed package between the two, such as of traitlets where a trait is set, is
+    not the caller's own.
+    """
     found = None
     for frame, number in _steps(trace):
         if str(frame.f_globals.get("__name__")).partition(".")[0] == "reweightviz":
             break
-        found = (frame, number)
+        if found is None or not frame.f_code.co_filename.startswith(_INSTALLED):
+            found = (frame, number)
     return found
 
 

@@ -262,6 +262,16 @@ def test_a_notebook_shows_the_sentence_and_the_callers_line(tmp_path):
     assert "mixture.py" in bug
 
 
+def test_a_line_of_another_package_is_not_the_callers():
+    editor = rv.MixtureEditor({"web": 3.0, "code": 1.0})
+    try:
+        editor.weights = [1.0, 1.0]
+    except rv.ReweightvizError as error:
+        lines = error._render_traceback_()
+    assert lines[1].startswith(f"File {__file__}, line ")
+    assert lines[2] == "----> editor.weights = [1.0, 1.0]"
+
+
 def plain(cell) -> str:
     """Return the trace that a cell shows, without colours."""
     shown = "\n".join(
