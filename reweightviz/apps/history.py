@@ -39,8 +39,8 @@ def draw_history(table: pd.DataFrame, domains: Sequence[str]) -> str:
             f"{row['time']:%d %b %H:%M:%S}",
             row["author"],
             _describe_steps(row),
-            "start" if before is None else _describe_moves(before, weights),
-            "" if pd.isna(row["note"]) else row["note"],
+            _describe_moves(before, weights),
+            _read_note(row["note"]),
         )
         rows.append(_draw_row(cells))
         before = weights
@@ -72,8 +72,14 @@ def _describe_steps(row: pd.Series[Any]) -> str:
     return first
 
 
-def _describe_moves(before: pd.Series[float], after: pd.Series[float]) -> str:
+def _read_note(note: Any) -> str:
+    return "" if pd.isna(note) else str(note)
+
+
+def _describe_moves(before: pd.Series[float] | None, after: pd.Series[float]) -> str:
     """Return the largest moves, in percent; guards where no weight moved."""
+    if before is None:
+        return "start"
     sizes = (after - before).abs().sort_values(ascending=False)
     sizes = sizes[sizes > _SAME]
     moves = [
@@ -82,5 +88,6 @@ def _describe_moves(before: pd.Series[float], after: pd.Series[float]) -> str:
     ]
     if not moves:
         return "guards"
+    sentence = ", ".join(moves)
     more = len(sizes) - len(moves)
-    return ", ".join(moves) + (f" and {more} more" if more else "")
+    return f"{sentence} and {more} more" if more else sentence

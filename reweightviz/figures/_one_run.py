@@ -6,14 +6,14 @@ when another run is chosen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
 from reweightviz.core.runlog import RunLog
 from reweightviz.figures.axes import Axis
-from reweightviz.figures.lines import LineSpec
+from reweightviz.figures.lines import LineSpec, is_empty
 from reweightviz.figures.runs import Colors, color_domains, name_runs
 
 
@@ -46,8 +46,12 @@ def style_line(trace: go.Scatter, *, width: float, dash: str = "solid") -> go.Sc
     return trace.update(line={"width": width, "dash": dash})
 
 
-def explain_empty_run(log: RunLog, why: str) -> str:
-    """Return why the figure of one run shows nothing: no step, or the reason that is given."""
+def explain_empty_run(
+    traces: Sequence[go.Scatter], log: RunLog, why: str, hidden: Collection[str]
+) -> str:
+    """Return why the figure of one run has nothing to see: no step, or the reason that is given."""
+    if not is_empty(traces, hidden):
+        return ""
     if not len(log):
         return f"No step is recorded yet in {log.name!r}."
     return f"{log.name}: {why}."

@@ -18,7 +18,6 @@ from reweightviz.figures.lines import (
     describe_smoothing,
     draw_line,
     explain_empty,
-    is_any_visible,
 )
 from reweightviz.figures.plotly_text import escape_plotly
 from reweightviz.figures.runs import (
@@ -78,9 +77,14 @@ def compare_figure(
     axis = choose_axis(logs, x, cache)
     paint = color_domains(logs, colors)
     runs = name_runs(logs)
-    unit = "%" if signal == WEIGHTS else SIGNALS[signal].unit
-    scale = 100.0 if signal == WEIGHTS else 1.0
-    tables = [log.weights if signal == WEIGHTS else log.signals.get(signal) for log in logs]
+    if signal == WEIGHTS:
+        unit = "%"
+        scale = 100.0
+        tables: list[Array | None] = [log.weights for log in logs]
+    else:
+        unit = SIGNALS[signal].unit
+        scale = 1.0
+        tables = [log.signals.get(signal) for log in logs]
     visible = [name for name in paint if name not in hidden]
     shown = _choose_furthest(logs, tables, visible, most)
     traces = []
@@ -100,7 +104,6 @@ def compare_figure(
             spec = LineSpec(r, runs[r], name, "raw", axis, unit, paint[name])
             traces.append(draw_line(log, spec, points))
             panels.append(panel)
-    empty = not is_any_visible(traces) and not hidden
     squares = [f'<span style="color:{paint[name]}">■</span>' for name in shown]
     names = [escape_plotly(name, 28) for name in shown]
     return arrange_panels(
@@ -111,7 +114,7 @@ def compare_figure(
         across=across,
         height=height,
         focus=focus,
-        note=explain_empty(logs, signal) if empty else "",
+        note=explain_empty(traces, logs, signal, hidden),
         remarks=[
             _describe_quantity(signal, unit),
             describe_smoothing(smooth),

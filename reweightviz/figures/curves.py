@@ -18,7 +18,6 @@ from reweightviz.figures.lines import (
     draw_line,
     explain_empty,
     frame_lines,
-    is_any_visible,
 )
 from reweightviz.figures.runs import (
     Colors,
@@ -95,7 +94,8 @@ def loss_figure(
                 lines = cache.decimate(
                     (r, signal), log.signals[signal], smooth=span, between=between
                 )
-            faint = role == "raw" and smooth > 0
+            # Under a smoothed line the raw one is faint.
+            opacity = 0.2 if role == "raw" and smooth > 0 else 1.0
             for name in _list_present(paint, log):
                 points = None
                 if lines is not None:
@@ -106,10 +106,9 @@ def loss_figure(
                     points,
                     markers=sparse,
                     visible=name not in hidden,
-                    opacity=0.2 if faint else 1.0,
+                    opacity=opacity,
                 )
                 traces.append(trace)
-    empty = not is_any_visible(traces) and not hidden
     return frame_lines(
         traces,
         axis,
@@ -117,7 +116,7 @@ def loss_figure(
         remarks=[describe_smoothing(smooth, over_raw=True), describe_decimation(logs)],
         height=height,
         focus=focus,
-        note=explain_empty(logs, signal or "the weights") if empty else "",
+        note=explain_empty(traces, logs, signal or "the weights", hidden),
     )
 
 
@@ -173,7 +172,6 @@ def weight_figure(
             spec = LineSpec(r, name_of_run, name, "raw", axis, "%", paint[name])
             trace = draw_line(log, spec, (at, 100 * y), visible=drawn and name not in hidden)
             traces.append(_fill_area(trace) if stacked else trace)
-    empty = not is_any_visible(traces) and not hidden
     figure = frame_lines(
         traces,
         axis,
@@ -181,19 +179,14 @@ def weight_figure(
         remarks=[describe_decimation(logs, extremes=not stacked)],
         height=height,
         focus=focus,
-        note=explain_empty(logs, "the weights") if empty else "",
+        note=explain_empty(traces, logs, "the weights", hidden),
     )
-    figure.update_yaxes(
-        range=[0, 100] if stacked else None,
-        autorange=not stacked,
-        rangemode="tozero",
-        ticksuffix="%",
-    )
-    # Anywhere within an area counts as on it.
-    figure.update_layout(
-        meta={"stacked": stacked, "unit": "%"}, hoverdistance=-1 if stacked else 20
-    )
-    return figure
+    if stacked:
+        figure.update_yaxes(range=[0, 100])
+        # Anywhere within an area counts as on it.
+        figure.update_layout(hoverdistance=-1)
+    figure.update_yaxes(autorange=not stacked, rangemode="tozero", ticksuffix="%")
+    return figure.update_layout(meta={"stacked": stacked, "unit": "%"})
 
 
 def _list_present(paint: Mapping[str, str], log: RunLog) -> list[str]:

@@ -17,7 +17,6 @@ from reweightviz.figures.lines import (
     describe_decimation,
     draw_line,
     frame_lines,
-    is_any_visible,
 )
 from reweightviz.figures.plotly_text import escape_plotly
 from reweightviz.figures.run_cache import RunCache
@@ -130,15 +129,13 @@ def epochs_figure(
         trace = draw_line(line.log, spec, points, visible=line.domain not in hidden)
         traces.append(style_line(trace, width=1.8))
         traces.append(_draw_ahead(line.log, spec, trace, now, end, limit))
-    note = ""
+    why = "nothing says how many tokens there are of these domains, or how many were drawn"
+    note = explain_empty_run(traces, log, why, hidden)
     remarks = []
-    if is_any_visible(traces) or hidden:
+    if not note:
         if not has_drawn_tokens(log, cache, chosen):
             remarks.append("as planned: what was drawn is not measured")
         remarks.append(_describe_ends(log, ends, axis, limit, now))
-    else:
-        why = "nothing says how many tokens there are of these domains, or how many were drawn"
-        note = explain_empty_run(log, why)
     figure = frame_lines(
         traces,
         axis,

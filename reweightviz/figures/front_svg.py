@@ -36,7 +36,8 @@ def front_svg(
         *draw_axes(across, down, title=html.escape(names[0])),
         draw_text(_LEFT, 29, html.escape(names[1])),
     ]
-    lefts, tops = across.at(losses[:, 0]), down.at(losses[:, 1])
+    lefts = across.at(losses[:, 0])
+    tops = down.at(losses[:, 1])
     points = list(zip(lefts, tops, find_outside(front), strict=True))
     if len(names) == 2:
         path = "L".join(f"{left:.1f} {top:.1f}" for left, top, _ in points)

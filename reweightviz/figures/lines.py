@@ -7,7 +7,7 @@ them with each other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -167,17 +167,31 @@ def describe_smoothing(span: int, *, over_raw: bool = False) -> str:
     return f"EMA of {span} points over raw" if over_raw else f"EMA of {span} points"
 
 
-def explain_empty(logs: Sequence[RunLog], what: str) -> str:
-    """Return why a figure of several runs shows nothing: no step, or nothing measured."""
+def is_empty(traces: Sequence[go.Scatter], hidden: Collection[str] = ()) -> bool:
+    """Return whether a figure has nothing to see, though no domain is hidden."""
+    return not hidden and not any(trace.visible for trace in traces)
+
+
+def explain_empty(
+    traces: Sequence[go.Scatter],
+    logs: Sequence[RunLog],
+    what: str,
+    hidden: Collection[str] = (),
+) -> str:
+    """Return why a figure of several runs has nothing to see: no step, or nothing measured.
+
+    Args:
+        traces: of the figure; the answer is empty where one of them can be seen.
+        logs: the runs.
+        what: was to be drawn.
+        hidden: domains that are not drawn.
+    """
+    if not is_empty(traces, hidden):
+        return ""
     names = listed(name_runs(logs), 3)
     if not any(map(len, logs)):
         return f"No step is recorded yet in {names}."
     return f"{what} was never measured in {names}."
-
-
-def is_any_visible(traces: Sequence[go.Scatter]) -> bool:
-    """Return whether a trace has something to see."""
-    return any(trace.visible for trace in traces)
 
 
 def _find_lone(measured: NDArray[np.bool_]) -> NDArray[np.bool_]:

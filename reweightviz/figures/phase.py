@@ -17,7 +17,6 @@ from reweightviz.figures.lines import (
     describe_smoothing,
     draw_line,
     frame_lines,
-    is_any_visible,
 )
 from reweightviz.figures.plotly_text import escape_plotly
 from reweightviz.figures.run_cache import RunCache
@@ -78,11 +77,8 @@ def phase_figure(
         ends.append(_draw_ends(path, spec))
     # Names stand on all lines.
     traces = [*paths, *ends]
-    note = ""
-    if not is_any_visible(traces) and not hidden:
-        loss = signal.replace("_", " ")
-        why = f"there is no step at which both the weights and {loss} are known"
-        note = explain_empty_run(log, why)
+    loss = signal.replace("_", " ")
+    why = f"there is no step at which both the weights and {loss} are known"
     figure = frame_lines(
         traces,
         _WEIGHTS,
@@ -94,7 +90,7 @@ def phase_figure(
         ],
         height=height,
         focus=focus,
-        note=note,
+        note=explain_empty_run(traces, log, why, hidden),
     )
     figure.update_xaxes(rangemode="tozero", ticksuffix="%", showgrid=True)
     return figure.update_layout(meta={"stacked": False, "unit": unit, "unlabelled": True})

@@ -18,7 +18,6 @@ from reweightviz.figures.lines import (
     describe_decimation,
     draw_line,
     explain_empty,
-    is_any_visible,
 )
 from reweightviz.figures.palette import choose_colors
 from reweightviz.figures.plotly_text import escape_plotly
@@ -110,7 +109,7 @@ def scalars_figure(
         axis,
         across=across,
         height=height,
-        note="" if is_any_visible(traces) else explain_empty(logs, "weights"),
+        note=explain_empty(traces, logs, "weights"),
         remarks=[
             "numbers of the whole run",
             f"where noisy, EMA of {smooth} points over raw" if smoothed else "",

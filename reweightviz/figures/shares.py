@@ -11,7 +11,7 @@ from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import Array
 from reweightviz.figures._one_run import explain_empty_run, iterate_domains, style_line
 from reweightviz.figures.axes import Within, choose_axis, find_rows
-from reweightviz.figures.lines import describe_decimation, draw_line, frame_lines, is_any_visible
+from reweightviz.figures.lines import describe_decimation, draw_line, frame_lines
 from reweightviz.figures.plotly_text import escape_plotly
 from reweightviz.figures.run_cache import RunCache
 from reweightviz.figures.run_tokens import sum_drawn, sum_planned
@@ -104,10 +104,7 @@ def shares_figure(
             spec = line.specify(role, axis, f"% {role}")
             trace = draw_line(line.log, spec, points, visible=line.domain not in hidden)
             traces.append(style_line(trace, dash=dash, width=_WIDTHS[role]))
-    note = ""
-    if not is_any_visible(traces) and not hidden:
-        why = "drawn_tokens was never measured: nothing says what was really drawn"
-        note = explain_empty_run(log, why)
+    why = "drawn_tokens was never measured: nothing says what was really drawn"
     over = f"of the last {window} records" if window else "of the whole run up to there"
     figure = frame_lines(
         traces,
@@ -116,7 +113,7 @@ def shares_figure(
         remarks=[f"{over}, dotted as planned", gap, describe_decimation([log])],
         height=height,
         focus=focus,
-        note=note,
+        note=explain_empty_run(traces, log, why, hidden),
     )
     figure.update_yaxes(rangemode="tozero", ticksuffix="%")
     return figure.update_layout(meta={"stacked": False, "unit": "%"})

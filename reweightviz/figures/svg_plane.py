@@ -52,7 +52,8 @@ def fit_scale(
         room: around the values, as a share of their range.
         from_zero: begin with 0 where all are above.
     """
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    low = float(np.nanmin(values))
+    high = float(np.nanmax(values))
     at_zero = from_zero and low >= 0
     if at_zero:
         low = 0.0

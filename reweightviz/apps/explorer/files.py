@@ -66,7 +66,8 @@ def write_explorer(folder: Path, explorer: Explorer) -> None:
     logs = explorer.logs
     for number, log in enumerate(logs):
         log.save(_log_path(folder, number))
-    editor, sources = explorer.editor, explorer.sources
+    editor = explorer.editor
+    sources = explorer.sources
     settings = {
         "lineage": sources.lineage.to_jsonable(),
         "sources": {domain: asdict(source) for domain, source in sources.items()},
@@ -112,7 +113,7 @@ def read_explorer(folder: Path) -> SavedExplorer:
 
 def read_arguments(folder: Path, saved: SavedExplorer, law: Law | None) -> dict[str, Any]:
     """Return the arguments of the Explorer that was saved; a law that is given replaces its own."""
-    settings, view = saved.settings, saved.view
+    settings = saved.settings
     if law is None and settings["law"] is not None:
         from reweightviz.laws._restore import restore_law
 
@@ -129,7 +130,7 @@ def read_arguments(folder: Path, saved: SavedExplorer, law: Law | None) -> dict[
         "tokens": sources,
         "logs": [RunLog.load(_log_path(folder, number)) for number in range(settings["logs"])],
         "presets": settings["presets"],
-        **{name: view[name] for name in names},
+        **{name: saved.view[name] for name in names},
     }
 
 

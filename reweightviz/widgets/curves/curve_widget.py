@@ -181,7 +181,7 @@ class Curves(ipywidgets.VBox):
         return read_logs(self._runs)
 
     def _follow(self) -> None:
-        self._status.layout.display = None if self._followed else "none"
+        display(self._status, visible=bool(self._followed))
         self._status.show(self._followed)
         for run in self._followed:
             pulse = Pulse.of(run)
@@ -261,7 +261,7 @@ class Curves(ipywidgets.VBox):
                 control.options = options
                 control.value = before if before in known else known[0]
             control.tooltip = name
-            control.layout.display = "none" if len(options) < 2 else None
+            display(control, visible=len(options) > 1)
 
     def _choose(self, name: str, value: Any, what: str) -> None:
         known = [each for _, each in self._bar[name].options]
@@ -323,7 +323,7 @@ class Curves(ipywidgets.VBox):
         self._notes.value = _list_notes(
             {name: log.meta.get("notes", ()) for name, log in zip(names, self._logs, strict=True)}
         )
-        self._notes.layout.display = None if self._notes.value else "none"
+        display(self._notes, visible=bool(self._notes.value))
 
     def _draw_key(self, names: Sequence[str]) -> str:
         """Return which run has which dash, where there are several."""
@@ -391,20 +391,25 @@ def list_runs(given: Runs) -> list[RunLog | FollowedRun]:
     Raises:
         ReweightvizError: there is none, or something that is no run.
     """
-    each = [given] if isinstance(given, RunLog | FollowedRun) else list(given)
+    each = _as_list(given)
     runs.check_logs(read_logs(each))
     return each
 
 
 def read_logs(given: Runs) -> list[RunLog]:
     """Return the logs of runs, as far as they have been read."""
-    each = [given] if isinstance(given, RunLog | FollowedRun) else list(given)
-    return [run.log if isinstance(run, FollowedRun) else run for run in each]
+    return [run.log if isinstance(run, FollowedRun) else run for run in _as_list(given)]
+
+
+def display(widget: ipywidgets.DOMWidget, *, visible: bool) -> None:
+    """Let a widget take its place on the page, or none."""
+    widget.layout.display = None if visible else "none"
 
 
 def count(things: Sequence[Any], noun: str) -> str:
     """Return the number of things in words: ``1 run``, ``3 domains``."""
-    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
+    plural = "" if len(things) == 1 else "s"
+    return f"{len(things)} {noun}{plural}"
 
 
 def draw_sample(name: str, dash: str, color: str = "currentColor") -> str:
@@ -415,6 +420,10 @@ def draw_sample(name: str, dash: str, color: str = "currentColor") -> str:
         f'stroke="{color}" stroke-width="1.6" '
         f'stroke-dasharray="{STROKES[dash]}"/></svg>{html.escape(name)}</span>'
     )
+
+
+def _as_list(given: Runs) -> list[RunLog | FollowedRun]:
+    return [given] if isinstance(given, RunLog | FollowedRun) else list(given)
 
 
 def _list_notes(notes: Mapping[str, Sequence[str]]) -> str:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from reweightviz.figures import curves as figures
 from reweightviz.figures import runs
-from reweightviz.widgets.curves.curve_widget import Curves, Options, Runs, count, read_logs
+from reweightviz.widgets.curves.curve_widget import Curves, Options, Runs, count, display, read_logs
 
 _SPANS = (5, 10, 20, 50, 100)
 
@@ -194,5 +194,5 @@ class WeightTrajectories(Curves):
 
     def _show_run(self, _: Any = None) -> None:
         several = self.stacked and len(self._logs) > 1
-        self._bar["run"].layout.display = None if several else "none"
-        self._key.layout.display = "none" if self.stacked else None
+        display(self._bar["run"], visible=several)
+        display(self._key, visible=not self.stacked)

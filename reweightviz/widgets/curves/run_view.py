@@ -17,10 +17,10 @@ from reweightviz.figures.plotly_text import escape_plotly
 from reweightviz.figures.run_cache import RunCache
 from reweightviz.figures.run_svg import draw_run_svg
 from reweightviz.figures.theme import MUTED
-from reweightviz.widgets.curves.curve_widget import Curves
+from reweightviz.widgets.curves.curve_widget import Curves, display
 from reweightviz.widgets.curves.sent_figure import SentFigure
 
-_SPANS = (0, 5, 10, 20, 50, 100)
+_SPANS = (5, 10, 20, 50, 100)
 _PATIENCE = 10
 """Seconds after which a page is taken to show the figure, though a busy kernel reads no answer."""
 _LABEL = 0.035  # of the width, that the label of a mark takes
@@ -75,7 +75,7 @@ class RunView(Curves):
     def show(self, shown: bool) -> None:
         """Let it stand on the page, or hide it; hidden, it is not drawn."""
         if shown != self.shown:
-            self.layout.display = None if shown else "none"
+            display(self, visible=shown)
             if shown:
                 self._status.show(self._followed)
                 self._refresh()
@@ -153,7 +153,7 @@ def offer_signals(names: Sequence[str]) -> list[tuple[str, Any]]:
 
 def offer_spans() -> list[tuple[str, Any]]:
     """Return spans of the moving average as options of a control."""
-    return [("raw" if not span else f"EMA of {span} points", span) for span in _SPANS]
+    return [("raw", 0), *((f"EMA of {span} points", span) for span in _SPANS)]
 
 
 def _locate_panels(figure: go.Figure) -> dict[str, tuple[Any, ...]]:

@@ -103,7 +103,8 @@ def read_journal(value: Any, count: int) -> tuple[list[Mapping[str, Any]], int]:
     The place is given by id; by number in a journal of version 0.3, whose entries have no id.
     """
     try:
-        entries, at = value["entries"], value["at"]
+        entries = value["entries"]
+        at = value["at"]
         place = at if isinstance(at, int) else [entry["id"] for entry in entries].index(at)
         with_weights = [entry for entry in entries if "weights" in entry]
         passed = sum("weights" in entry for entry in entries[: place + 1])
