@@ -75,7 +75,7 @@ class UndoJournal:
         self.entries: list[Entry] = [Entry(dict(values))]
         self.at = self.entries[0].id
         self.version = 0
-        self.heard = ""  # id of the last step taken from a page
+        self.heard: dict[str, str] = {}  # page to the id of the last step taken from it
         self._taken: set[str] = set()
         self._listeners: list[Callable[[frozenset[str]], None]] = []
 
@@ -114,7 +114,7 @@ class UndoJournal:
             if step.values:
                 self._append(Entry(step.values, step.id, self.version))
             self._taken.add(step.id)
-            self.heard = step.id
+            self.heard[_page(step.id)] = step.id
         self._announce(before)
 
     def restore(self, entries: Iterable[Entry], at: str) -> None:

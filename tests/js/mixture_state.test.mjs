@@ -19,7 +19,7 @@ function fakeModel(state = {}) {
     weights: [0.6, 0.3, 0.1],
     source: { method: "natural" },
   };
-  const journal = { entries: [entry], at: "start", version: 0, heard: "" };
+  const journal = { entries: [entry], at: "start", version: 0, heard: {} };
   const traits = {
     domains: ["web", "code", "math"],
     locked: [false, false, false],
@@ -61,7 +61,7 @@ function answer(model, ...added) {
     entries: added.length ? entries : taken.entries,
     at: added.at(-1)?.id ?? taken.at,
     version,
-    heard: steps.at(-1)?.id ?? "",
+    heard: Object.fromEntries(steps.map(({ id }) => [id.split(":")[0], id])),
   });
 }
 

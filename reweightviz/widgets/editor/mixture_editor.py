@@ -100,8 +100,8 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
     journal = t.Dict(
         read_only=True,
         help="the last 50 changes: {entries: [{id, version, what, weights, source}], at: "
-        "id of the present one, "
-        "version, heard: id of the last page step in it}; weights only where the mixture changed",
+        "id of the present one, version, heard: {page: id of its last step in it}}; weights only "
+        "where the mixture changed",
     ).tag(sync=True)
     page_steps = t.List(
         t.Dict(),
@@ -305,8 +305,12 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
             if mixture is not None:
                 record |= _record(_align(self.domains, mixture, "the mixture"))
             entries.append(record)
-        place = {name: getattr(self._journal, name) for name in ("at", "version", "heard")}
-        return {"entries": entries, **place}
+        return {
+            "entries": entries,
+            "at": self._journal.at,
+            "version": self._journal.version,
+            "heard": dict(self._journal.heard),
+        }
 
     # ---- the border
 

@@ -4,7 +4,8 @@
 /**
  * @typedef {{id: string, version: number, what: string[], weights?: number[], source?: any}} Entry
  *   weights only where the mixture was changed: other values stay in the kernel
- * @typedef {{entries: Entry[], at: string, version: number, heard: string}} Journal
+ * @typedef {{entries: Entry[], at: string, version: number,
+ *   heard: {[page: string]: string}}} Journal
  * @typedef {{id: string, at: string, seen: number, weights?: number[], source?: any}} PageStep
  *   goes to the entry `at`; with weights, adds an entry behind it; the id is "page:number"
  */
@@ -12,11 +13,14 @@
 export const STEPS_KEPT = 50;
 
 /**
- * The steps that the kernel has not taken yet.
+ * The steps that the kernel has not taken yet: those behind the last one taken from their page.
  * @param {PageStep[]} steps @param {Journal} journal
  */
 export function unheardSteps(steps, journal) {
-  return steps.slice(1 + steps.findIndex((step) => step.id === journal.heard));
+  return steps.filter((step, place) => {
+    const last = journal.heard[pageOf(step.id)];
+    return place > steps.findIndex((each) => each.id === last);
+  });
 }
 
 /**
