@@ -121,6 +121,7 @@ class Steering(w.VBox):
             if state == self._seen_state:
                 return False
             self._seen_state = state
+            # What a person is just dragging is not taken away from under the hand.
             untouched = _is_same(self.editor.mixture, self._seen.mixture)
             self._seen = version
             self._table = self.live.changes()

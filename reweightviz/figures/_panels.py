@@ -73,6 +73,7 @@ def _dress(figure: go.Figure, frame: go.Figure, *, several: bool) -> None:
     x = look.pop("xaxis")
     y = look.pop("yaxis")
     words = look.pop("annotations")
+    # Above the titles of the upper panels.
     words[0] |= {"yshift": 24}
     figure.update_layout(look)
     figure.layout.annotations = [*words, *titles]

@@ -145,6 +145,7 @@ def _choose_furthest(
                 ends.append(known.mean())
         return float(max(ends) - min(ends)) if ends else -1.0
 
+    # Runs without an end in common come last.
     chosen = sorted(names, key=measure_gap, reverse=True)[:most]
     return [name for name in names if name in chosen]
 

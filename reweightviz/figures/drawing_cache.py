@@ -72,6 +72,7 @@ class DrawingCache:
         if len(values) <= LIMIT or (low, high) == (0, len(values)):
             return ZoomedLines(coarse)
         start, fine = self._fine.get(key, (-1, coarse))
+        # Buckets only grow at their end: another start, or an earlier end, needs new ones.
         if start != low or fine.length > high:
             fine = Decimation(smooth, low)
             self._fine[key] = low, fine

@@ -183,6 +183,7 @@ def _draw_ahead(
     if not (trace.visible and np.isfinite(end) and end > now[0] > 0):
         return ahead
     last = float(trace.y[np.isfinite(trace.y)][-1])
+    # Or one slow domain would press the whole run into a corner.
     far = min(end, REACH * now[0])
     height = last + (limit - last) * (far - now[0]) / (end - now[0])
     where = f"{_count_epochs(limit)} at {_describe_place(end, spec.axis)}"

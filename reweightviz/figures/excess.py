@@ -119,6 +119,7 @@ def excess_figure(
         table = np.full(log.weights.shape, np.nan)
         if signal in log.signals:
             table = compute_excess(log, reference, signal, by=by, cache=cache, r=r)
+        # Drawn as a loss: so gaps, smoothing and zoom are those of the loss curves.
         tables.append(_with_signals(log, {"loss": table}))
     figure = loss_figure(
         tables,

@@ -83,6 +83,7 @@ def draw_line(
         name=escape_plotly(spec.domain),
         mode="lines+markers" if markers or lone.any() else "lines",
         fill="none",
+        # By it the widgets find the trace again when they send what changed.
         uid=f"r{spec.r}{spec.role}{log.domains.index(spec.domain)}",
         connectgaps=False,
         meta=[spec.domain, spec.run, spec.role, escape_plotly(spec.run)],
@@ -139,6 +140,7 @@ def frame_lines(
             legend={"groupclick": "togglegroup", "itemdoubleclick": "toggleothers", "font": SMALL},
             xaxis=style | {"showgrid": False, "title": style_title(axis.title, standoff=6)},
             yaxis=style,
+            # The heading and the note, in this order: widgets and SVG read them by their places.
             annotations=[
                 style_words(heading, x=0, y=1, xanchor="left", yanchor="bottom", yshift=3),
                 style_words(

@@ -73,6 +73,7 @@ def blend_ink(
     ink = _spread(ink, dot)
     total = ink[..., 3:]
     colour = np.divide(ink[..., :3], total, out=np.zeros_like(ink[..., :3]), where=total > 0)
+    # As layers of thin paint: each covers the same share of what is still seen through.
     alpha = 255 * (1 - np.exp(-1.6 * total))
     rgba: NDArray[np.uint8] = np.rint(np.concatenate([colour, alpha], axis=2)).astype(np.uint8)
     return rgba

@@ -71,6 +71,7 @@ def phase_figure(
         points = None
         if line.r == chosen and signal in log.signals:
             lines = cache.decimate((chosen, signal, "path"), log.signals[signal], smooth=smooth)
+            # A path has no time axis on which a gap could be seen.
             points = lines.points(line.k, gaps=False)
         path = _draw_path(line.log, spec, points, visible=line.domain not in hidden)
         paths.append(path)

@@ -94,6 +94,7 @@ def _choose_widest(logs: Sequence[RunLog], most: int) -> list[int]:
 
 def _draw_area(log: RunLog, weights: Array, name: str, color: str, *, legend: bool) -> go.Scatter:
     title = escape_plotly(name, 28)
+    # A colour with an opacity of its own, the grey of the rest, stays fainter.
     opacity = 0.75 if color.startswith("#") else 0.2
     return go.Scatter(
         x=log.steps,

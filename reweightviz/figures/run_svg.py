@@ -38,6 +38,7 @@ def _draw_panel(figure: go.Figure, place: str, title: str, width: int) -> str:
     traces = []
     for trace in figure.data:
         if (trace.xaxis or "x") == place:
+            # Without its axes, for in a picture of its own there is one pair.
             record = trace.to_plotly_json()
             traces.append(
                 {name: value for name, value in record.items() if name not in ("xaxis", "yaxis")}

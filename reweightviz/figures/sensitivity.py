@@ -42,6 +42,7 @@ def sensitivity_figure(
     figure.add_trace(_draw_effective(effective, parameter), row=2, col=1)
     for row in (1, 2):
         figure.add_vline(x=own, line={"color": MUTED, "width": 1, "dash": "dash"}, row=row, col=1)
+    # Values of a step size and the like are tried by ratios.
     ratio = bool(weights.index.min() > 0) and len(weights) > 1
     figure.update_xaxes(style_axis(type="log" if ratio else "linear", dtick=1 if ratio else None))
     figure.update_xaxes(title=style_title(f"{parameter} (dashed: {own:g}, the mixer's own)"), row=2)

@@ -70,6 +70,7 @@ def choose_ticks(low: float, high: float, most: int) -> list[float]:
     least = (high - low) / most
     size = 10.0 ** math.floor(math.log10(least))
     step = size * next(factor for factor in (1, 2, 5, 10) if size * factor >= least)
+    # A hair to either side, or rounding would lose a number that stands on the end.
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [n * step for n in range(first, last + 1)]

@@ -53,6 +53,7 @@ def style_layout(
     """Return the layout of a figure: transparent, muted words, margins in pixels, and ``own``."""
     margin = {"l": left, "r": right, "t": top, "b": bottom} | own.pop("margin", {})
     return {
+        # plotly's own templates have white grounds.
         "template": "none",
         "height": height,
         "paper_bgcolor": CLEAR,

@@ -103,6 +103,7 @@ class Explorer(w.VBox):
             budget=float(self.sources.tokens.sum()) if budget is None else budget,
             max_epochs=max_epochs,
         )
+        # One journal: undo in the editor also takes back what was done on the map.
         self.editor.share(self.state.journal)
         self._offer_presets()
         self.map: Map | None = None

@@ -115,6 +115,7 @@ def read_arguments(folder: Path, saved: SavedExplorer, law: Law | None) -> dict[
     """Return the arguments of the Explorer that was saved; a law that is given replaces its own."""
     settings = saved.settings
     if law is None and settings["law"] is not None:
+        # Laws import scikit-learn and scipy: only where there is one to restore.
         from reweightviz.laws._restore import restore_law
 
         law = restore_law(settings["law"])

@@ -278,6 +278,7 @@ class Monitor(w.VBox):
 
     def _remark(self) -> None:
         """Mark the changes anew in the view on the page."""
+        # The others draw their marks when they are shown.
         if self.view in self._made:
             self._made[self.view].remark()
 

@@ -154,7 +154,7 @@ class Curves(ipywidgets.VBox):
 
     @property
     def paused(self) -> bool:
-        """Whether the curves stay as they are, though a run goes on."""
+        """True while the curves stay as they are, though a run goes on."""
         paused: bool = self._status.paused
         return paused
 

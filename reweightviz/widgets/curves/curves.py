@@ -151,7 +151,7 @@ class WeightTrajectories(Curves):
 
     @property
     def stacked(self) -> bool:
-        """Whether one run is drawn as areas that add up to 100 %."""
+        """True where one run is drawn as areas that add up to 100 %."""
         return bool(self._bar["form"].value)
 
     @stacked.setter

@@ -41,7 +41,7 @@ class LiveStatus(anywidget.AnyWidget):
     def __init__(self, followed: Sequence[FollowedRun] = (), **traits: Any) -> None:
         super().__init__(**traits)
         self.shown = False
-        """Whether it has ever been on a page."""
+        """True once it has been on a page."""
         self.observe(self._note_view, "seen")
         self.show(followed)
 

@@ -51,7 +51,7 @@ class Pulse:
 
     @property
     def beating(self) -> bool:
-        """Whether it still looks for news."""
+        """True while it looks for news."""
         return self._thread is not None and self._thread.is_alive()
 
     def listen(self, listener: Listener) -> None:

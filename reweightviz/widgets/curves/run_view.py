@@ -69,7 +69,7 @@ class RunView(Curves):
 
     @property
     def shown(self) -> bool:
-        """Whether it stands on the page."""
+        """True while it stands on the page."""
         return bool(self.layout.display != "none")
 
     def show(self, shown: bool) -> None:
