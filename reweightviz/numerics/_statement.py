@@ -64,7 +64,7 @@ class Statement:
         if parameter is None:
             parameter = np.ones(len(r.offset))
         varies = r.varies
-        # A cone around a constant would only cost the solver precision.
+        # Functions of constants are numbers: the solver gets no cone for them.
         constant = np.zeros(len(varies))
         constant[~varies] = kind(r.rows(~varies), parameter[~varies]).values(r.offset[~varies])
         varying = r.rows(varies)

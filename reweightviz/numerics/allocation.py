@@ -53,13 +53,14 @@ def fit_learning_curves(sizes: Array, losses: Array) -> LearningCurves:
     """
     found = []
     for group, (n, loss) in enumerate(zip(sizes.T, losses.T, strict=True)):
-        told = np.isfinite(n) & np.isfinite(loss)
-        if np.unique(n[told]).size < 3:
+        measured = np.isfinite(n) & np.isfinite(loss)
+        if np.unique(n[measured]).size < 3:
             raise ReweightvizError(
                 "a learning curve needs losses at three different sizes or more; "
-                f"domain {group} has {np.unique(n[told]).size}."
+                f"domain {group} has {np.unique(n[measured]).size}."
             )
-        law = fit_power_laws(n[told], loss[told][:, None], np.zeros(int(told.sum()), np.int64))
+        one_group = np.zeros(int(measured.sum()), np.int64)
+        law = fit_power_laws(n[measured], loss[measured][:, None], one_group)
         found.append((law.floor[0, 0], law.scale[0, 0] * law.unit**law.exponent, law.exponent))
     return LearningCurves(*np.array(found, np.float64).T)
 
@@ -88,6 +89,7 @@ def spread_for_worst(curves: LearningCurves, cost: Array, budget: float, least: 
     """
     scale = _log(curves.scale)
     learns = curves.scale > 0
+    # The common level cannot fall below the highest floor: it is searched as a distance above it.
     below = np.where(learns, curves.floor[learns].max(initial=0.0) - curves.floor, 1.0)
     return _spend(
         lambda log_level: (scale - _log(below + np.exp(log_level))) / curves.exponent,
@@ -111,15 +113,18 @@ def _spend(log_sizes: Callable[[float], Array], cost: Array, budget: float, leas
         )
 
     def sizes(x: float) -> Array:
-        return np.asarray(
-            np.maximum(least, np.exp(np.minimum(log_sizes(x), all_of_it + 1))), np.float64
-        )
+        # A group for more than the whole budget is out of question, and might overflow.
+        affordable = np.minimum(log_sizes(x), all_of_it + 1)
+        return np.asarray(np.maximum(least, np.exp(affordable)), np.float64)
 
     def over(x: float) -> float:
         return float(np.log(max(float(cost @ sizes(x)), 1e-300) / budget))
 
-    found = sizes(brentq(over, -MOST, MOST, xtol=1e-13) if over(-MOST) > 0 else -MOST)
-    above = found - least
+    argument = -MOST
+    if over(-MOST) > 0:
+        argument = brentq(over, -MOST, MOST, xtol=1e-13)
+    # What the root leaves over goes in proportion, as does a budget that no argument spends.
+    above = sizes(argument) - least
     return np.asarray(least + above * ((budget - cost @ least) / (cost @ above)), np.float64)
 
 

@@ -32,11 +32,15 @@ def weight_bounds(
         >>> [each.tolist() for each in weight_bounds(2, None, [1.0, 0.75])]
         [[0.0, 0.0], [1.0, 0.75]]
     """
-    low = np.broadcast_to(np.asarray(0.0 if lower is None else lower, np.float64), (domains,))
-    high = np.broadcast_to(np.asarray(1.0 if upper is None else upper, np.float64), (domains,))
-    labels = np.array(
-        names if names is not None else [f"domain {i}" for i in range(domains)], object
-    )
+    if lower is None:
+        lower = 0.0
+    if upper is None:
+        upper = 1.0
+    if names is None:
+        names = [f"domain {i}" for i in range(domains)]
+    low = np.broadcast_to(np.asarray(lower, np.float64), (domains,))
+    high = np.broadcast_to(np.asarray(upper, np.float64), (domains,))
+    labels = np.array(names, object)
     if np.isnan(low).any() or np.isnan(high).any():
         bad = np.isnan(low) | np.isnan(high)
         raise ReweightvizError(f"bounds must be numbers; that of {listed(labels[bad])} is NaN.")
@@ -48,6 +52,7 @@ def weight_bounds(
                 "a domain with prior 0 stays at 0 under a KL penalty, but the lower bound of "
                 f"{listed(labels[(prior == 0) & (low > 0)])} is above 0."
             )
+        # KL(x || q) is infinite where x > 0 = q, so nothing else would have a finite objective.
         high = np.where(prior == 0, 0.0, high)
     if (low > high).any():
         bad = low > high

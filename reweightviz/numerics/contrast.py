@@ -127,17 +127,17 @@ def contrast_mixtures(
         given: what the law predicts from beside the weights.
     """
     weights = np.asarray(pair, np.float64)
-    told = dict(given or {})
+    inputs = dict(given or {})
     lower_is_better = directions(law)
     shares = weigh_targets(lower_is_better, importance)
     # Differences are taken before the mean: those of equal mixtures are then exactly 0.
-    predicted = np.asarray(law.predict(weights, **told), np.float64)
+    predicted = np.asarray(law.predict(weights, **inputs), np.float64)
     changes = prepend_mean(predicted[0] - predicted[1], shares)
-    drawn = draw_losses(law, weights, told)
+    drawn = draw_losses(law, weights, inputs)
     if len(drawn):
         low, high = between(prepend_mean(drawn[:, 0] - drawn[:, 1], shares), level)
     else:
-        ends = _bound_change(*law.interval(weights, level, **told))
+        ends = _bound_change(*law.interval(weights, level, **inputs))
         low, high = _prepend_mean_bounds(ends, shares)
     # A fall of the mean is good unless no loss counts in it.
     downwards = [bool(lower_is_better[shares != 0].any()), *lower_is_better.tolist()]
@@ -167,7 +167,9 @@ def weigh_targets(lower_is_better: ArrayLike, importance: ArrayLike | None = Non
     """
     lower = np.asarray(lower_is_better, bool)
     if importance is None:
-        counted = lower if lower.any() else ~lower
+        counted = lower
+        if not lower.any():
+            counted = ~lower
         return np.asarray(counted / counted.sum(), np.float64)
     shares = np.asarray(importance, np.float64) / np.sum(importance)
     mixed = bool(lower[shares > 0].any())
@@ -190,11 +192,11 @@ def bound_runs(
 
     Without draws the mean reaches as far as if all targets erred together, which is conservative.
     """
-    told = dict(given or {})
-    drawn = draw_losses(law, weights, told)
+    inputs = dict(given or {})
+    drawn = draw_losses(law, weights, inputs)
     if len(drawn):
         return between(prepend_mean(drawn, shares), level)
-    return _prepend_mean_bounds(law.interval(weights, level, **told), shares)
+    return _prepend_mean_bounds(law.interval(weights, level, **inputs), shares)
 
 
 def directions(law: Law) -> NDArray[np.bool_]:
@@ -206,6 +208,7 @@ def _prepend_mean_bounds(interval: tuple[Array, Array], shares: Array) -> tuple[
     """Return low and high (..., 1 + M), the mean first, if the targets (..., M) err together."""
     ends = np.stack([np.asarray(end, np.float64) for end in interval])
     counted = shares != 0
+    # A minus turns the ends of an interval around, so which one is low is found after it.
     reach = ends[..., counted] * shares[counted]
     means = np.stack([reach.min(0).sum(-1), reach.max(0).sum(-1)])
     low, high = np.concatenate([means[..., None], ends], axis=-1)

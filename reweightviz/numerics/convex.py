@@ -21,7 +21,7 @@ from reweightviz.core.types import Array
 from reweightviz.numerics.bounds import weight_bounds
 from reweightviz.numerics.linear_constraints import Limits
 from reweightviz.numerics.programs import Optimum, Program
-from reweightviz.numerics.simplex import share
+from reweightviz.numerics.simplex import as_prior
 
 
 class Ceilings(NamedTuple):
@@ -69,37 +69,33 @@ def minimise_exponentials(
     """
     rates = np.atleast_2d(np.asarray(rates, np.float64))
     shares = np.asarray(shares, np.float64)
+    if ceilings is None:
+        ceilings = Ceilings(np.empty((0, len(rates))), np.empty(0), np.empty(0, bool))
+    _check(rates, shares, kl, ceilings)
     domains = rates.shape[1]
-    if shares.shape != rates.shape[:1] or not np.isfinite(shares).all() or (shares < 0).any():
-        raise ReweightvizError(
-            f"shares must be {rates.shape[0]} finite numbers >= 0, one a target; got {shares}."
-        )
-    ceilings = ceilings or Ceilings(np.empty((0, len(rates))), np.empty(0), np.empty(0, bool))
-    if not shares.any() and not kl and not ceilings.worst.any():
-        raise ReweightvizError("there is nothing to minimise: all shares are 0 and so is kl.")
-    if not np.isfinite(rates).all() or not np.isfinite(kl) or kl < 0:
-        raise ReweightvizError(f"rates must be finite and kl a finite number >= 0; kl is {kl}.")
-    prior = np.full(domains, 1 / domains) if prior is None else share(prior, "the prior")
-    if prior.size != domains:
-        raise ReweightvizError(f"the prior has {prior.size} weights; there are {domains} domains.")
-    low, high = weight_bounds(domains, lower, upper, prior if kl > 0 else None, names)
+    q = as_prior(prior, domains)
+    low, high = weight_bounds(domains, lower, upper, q if kl > 0 else None, names)
+    # An exponential that counts nowhere would be a cone of the solver for nothing.
     counts = (shares > 0) | (ceilings.shares > 0).any(0)
     rates = rates[counts]
     shares = shares[counts]
-    held = ceilings.shares[:, counts]
-    limits = None if limits is None else limits.scaled
+    if limits is not None:
+        limits = limits.scaled
     if kl == 0 and len(rates) == 1 and not len(ceilings.offset):
-        return _vertex_of(rates[0], float(shares[0]), low, high, limits)
-    task = _Task(rates, shares, Ceilings(held, ceilings.offset, ceilings.worst), kl, prior)
+        return _find_vertex(rates[0], float(shares[0]), low, high, limits)
+    held = Ceilings(ceilings.shares[:, counts], ceilings.offset, ceilings.worst)
+    task = _Task(rates, shares, held, kl, q)
     try:
         return task.solve(low, high, limits)
     except ReweightvizError:
         # Steep rates give terms too large or too small for the solver, unless in a better unit.
         start = task.least_largest(low, high, limits)
-        most = np.inf if start is None else task.value(start)
-        if start is None or not 0 < most < np.inf:
+        if start is None:
             raise
-        return task.solve(low, high, limits, start=start, unit=most)
+        unit = task.value(start)
+        if not 0 < unit < np.inf:
+            raise
+        return task.solve(low, high, limits, start=start, unit=unit)
 
 
 class _Task(NamedTuple):
@@ -130,21 +126,26 @@ class _Task(NamedTuple):
 
         A unit that no term exceeds at the optimum keeps the solver's numbers at 1 or below.
         """
-        shift = np.zeros(len(self.rates)) if unit is None else np.log(unit / self.factors)
+        # exp(a) is grown * exp(a - shift), so that a cone holds its term in the unit.
+        shift = np.zeros(len(self.rates))
+        if unit is not None:
+            shift = np.log(unit / self.factors)
         grown = np.exp(shift)
         program = Program(low, high, limits)
         heights = program.exponential(self.rates @ program.weights + -shift)
         cost = (self.shares * grown)[None] @ heights
         if self.kl:
             cost = cost + np.full((1, 1), self.kl) @ program.divergence(self.prior)
-        over = (self.ceilings.shares * grown) @ heights + self.ceilings.offset
-        worst = self.ceilings.worst
-        program.keep(-over.rows(~worst))
-        largest = over.rows(worst) if worst.any() else None
-        return program.minimise(cost, worst=largest, size=self.kl, start=start)
+        sums = (self.ceilings.shares * grown) @ heights + self.ceilings.offset
+        program.keep(-sums.rows(~self.ceilings.worst))
+        worst = None
+        if self.ceilings.worst.any():
+            worst = sums.rows(self.ceilings.worst)
+        return program.minimise(cost, worst=worst, size=self.kl, start=start)
 
     def least_largest(self, low: Array, high: Array, limits: Limits | None) -> Array | None:
         """Return the weights (K,) whose largest term is least, a linear program; None without."""
+        # max_m (A_m . x + log s_m) as one variable more, at or above every term.
         terms, domains = self.rates.shape
         rows = np.column_stack([self.rates, -np.ones(terms)])
         most = -np.log(self.factors)
@@ -160,7 +161,9 @@ class _Task(NamedTuple):
             bounds=[*zip(low, high, strict=True), (None, None)],
             method="highs",
         )
-        return None if found.x is None else np.clip(found.x[:domains], low, high)
+        if found.x is None:
+            return None
+        return np.asarray(np.clip(found.x[:domains], low, high), np.float64)
 
     def value(self, x: Array) -> float:
         """Return the objective at weights (K,)."""
@@ -176,15 +179,30 @@ class _Task(NamedTuple):
         return value
 
 
-def _vertex_of(
+def _check(rates: Array, shares: Array, kl: float, ceilings: Ceilings) -> None:
+    """Refuse what is no sum of exponentials with factors >= 0, or nothing to minimise."""
+    if shares.shape != rates.shape[:1] or not np.isfinite(shares).all() or (shares < 0).any():
+        raise ReweightvizError(
+            f"shares must be {rates.shape[0]} finite numbers >= 0, one a target; got {shares}."
+        )
+    if not shares.any() and not kl and not ceilings.worst.any():
+        raise ReweightvizError("there is nothing to minimise: all shares are 0 and so is kl.")
+    if not np.isfinite(rates).all() or not np.isfinite(kl) or kl < 0:
+        raise ReweightvizError(f"rates must be finite and kl a finite number >= 0; kl is {kl}.")
+
+
+def _find_vertex(
     slopes: Array, size: float, low: Array, high: Array, limits: Limits | None
 ) -> Optimum:
     """Return where one exponential is least: an exact vertex of the exponent's linear program."""
-    rows, most = (None, None) if limits is None or not len(limits.most) else limits
+    inequalities: dict[str, Array] = {}
+    if limits is not None and len(limits.most):
+        inequalities = {"A_ub": limits.rows, "b_ub": limits.most}
+    # The tolerances of HiGHS are absolute, so the steepest slope is made 1. Its dual simplex ends
+    # in a vertex, an interior point would stop short of it.
     found = linprog(
         slopes / max(np.abs(slopes).max(), 1e-300),
-        A_ub=rows,
-        b_ub=most,
+        **inequalities,
         A_eq=np.ones((1, len(slopes))),
         b_eq=[1.0],
         bounds=np.column_stack([low, high]),
@@ -193,5 +211,7 @@ def _vertex_of(
     if found.x is None:
         raise ReweightvizError("no weights meet every limit.")
     x = np.clip(found.x, low, high)
-    excess = 0.0 if rows is None else float((rows @ x - most).max(initial=0.0))
+    excess = 0.0
+    if limits is not None:
+        excess = float((limits.rows @ x - limits.most).max(initial=0.0))
     return Optimum(x / x.sum(), size * float(np.exp(slopes @ x)), 0.0, excess)

@@ -20,7 +20,7 @@ class Affine:
     """``sum_b blocks[b] @ variables[b] + offset``, (n,), of blocks of variables by number."""
 
     __array_ufunc__ = None
-    """So that ``array @ affine`` comes here."""
+    """NumPy then leaves ``array @ affine`` to ``__rmatmul__`` instead of taking it element-wise."""
 
     def __init__(self, blocks: Mapping[int, Array], offset: Array) -> None:
         self.blocks = dict(blocks)
@@ -35,7 +35,7 @@ class Affine:
             return Affine(self.blocks, self.offset + other)
         blocks = dict(self.blocks)
         for b, block in other.blocks.items():
-            blocks[b] = blocks[b] + block if b in blocks else block
+            blocks[b] = blocks.get(b, 0.0) + block
         return Affine(blocks, self.offset + other.offset)
 
     def __neg__(self) -> Affine:
@@ -62,11 +62,9 @@ class Affine:
 
 
 class Values:
-    """The values (n,) of a function.
+    """The values (n,) of a function: a block of variables where its argument ``varies``.
 
-    A block of variables, and constants where the argument ``varies`` (n,) not.
-
-    A matrix makes it affine, as in ``matrix @ values``.
+    The other values are constants. A matrix makes it affine, as in ``matrix @ values``.
     """
 
     __array_ufunc__ = None
@@ -128,8 +126,11 @@ class Function(ABC):
         Minus infinity where no line of that slope lies below.
         """
         r = self.touching(weight, slope)
+        # A line of slope 0 may touch at infinity, and 0 times infinity is no number.
         at_r = np.where(slope == 0, 0.0, slope * r)
-        return (-weight if self.concave else weight) * self.values(r) - at_r
+        if self.concave:
+            weight = -weight
+        return weight * self.values(r) - at_r
 
 
 class Exponential(Function):

@@ -18,7 +18,7 @@ LOG_E = 0.6254804
 ALPHA = 0.3526596
 """Their fit of ``E + A / N^alpha + B / D^beta`` on C4, with beta = alpha."""
 COUNTED = 64
-"""Epochs that are summed one by one; the rest are integrated."""
+"""Epochs that are summed one by one; the rest are integrated, however many they are."""
 
 
 def effective_tokens(tokens: ArrayLike, unique: ArrayLike, decay: float = DATA_DECAY) -> Array:
@@ -42,15 +42,15 @@ def effective_tokens(tokens: ArrayLike, unique: ArrayLike, decay: float = DATA_D
 def data_constrained_loss(size: ArrayLike, tokens: ArrayLike, unique: ArrayLike) -> Array:
     """Return the loss of a model after ``tokens`` of which ``unique`` are different.
 
-    In nats per token, for ``size`` parameters.
-
-    The parametric fit in the same authors' public code. Parameters too count less beyond what
-    ``unique`` tokens can use.
+    In nats per token, for ``size`` parameters, by the parametric fit in the same authors' public
+    code. Parameters too count less beyond what ``unique`` tokens can use.
 
     >>> float(data_constrained_loss(6.34e9, 242e9, 25e9).round(6))
     2.225644
     """
     fresh = np.minimum(np.asarray(unique, np.float64), tokens)
+    # The parameters that are compute-optimal for the unique tokens. With
+    # beta = alpha these are G^2 U, where G = (A / B)^(1 / (2 alpha)).
     ratio = np.exp((LOG_A - LOG_B) / (2 * ALPHA))
     usable = np.minimum(np.asarray(size, np.float64), fresh * ratio**2)
     parameters = effective_tokens(size, usable, SIZE_DECAY)
@@ -96,12 +96,14 @@ def utility_loss(
     """
     b = np.atleast_1d(np.asarray(utilities, np.float64))
     tau = np.atleast_1d(np.asarray(half_lives, np.float64))
-    epochs = np.arange(int(-(-samples // per_epoch)))
+    epochs = np.arange(_count_epochs(samples, per_epoch))
     utility = (b[:, None] * 0.5 ** (epochs / (len(b) * tau[:, None]))).mean(0)
     ends = np.minimum(per_epoch * (epochs + 1), samples)
     first = (rate * ends[0]) ** utility[0]
     factor = float(np.prod((ends[1:] / ends[:-1]) ** utility[1:]))
-    return float((first + floor) * factor if floor_decays else first * factor + floor)
+    if floor_decays:
+        return float((first + floor) * factor)
+    return float(first * factor + floor)
 
 
 def halving_samples(samples: float, per_epoch: float, half_life: float) -> float:
@@ -109,16 +111,22 @@ def halving_samples(samples: float, per_epoch: float, half_life: float) -> float
 
     Each epoch over ``per_epoch`` counts by half after ``half_life``.
 
-    The alternative of the same paper: the samples wear, not the utility; the loss is then ``floor
-    + (rate n)^b``.
+    It is the alternative of the same paper: the worth of the samples falls, not the utility. The
+    loss is then ``floor + (rate n)^b``.
 
     >>> halving_samples(3.0, 1.0, 1.0)
     1.75
     """
-    starts = np.arange(int(-(-samples // per_epoch))) * per_epoch
-    return float(
-        (np.minimum(per_epoch, samples - starts) * 0.5 ** (starts / per_epoch / half_life)).sum()
-    )
+    starts = np.arange(_count_epochs(samples, per_epoch)) * per_epoch
+    seen = np.minimum(per_epoch, samples - starts)
+    worth = 0.5 ** (starts / per_epoch / half_life)
+    return float((seen * worth).sum())
+
+
+def _count_epochs(samples: float, per_epoch: float) -> int:
+    """Return the epochs that were begun."""
+    # Floor division of the negative rounds up without the rounding error of a quotient.
+    return int(-(-samples // per_epoch))
 
 
 def worn_log(epochs: Array, wear: Array) -> tuple[Array, Array]:
@@ -146,6 +154,8 @@ def worn_log(epochs: Array, wear: Array) -> tuple[Array, Array]:
         slope[..., on] -= k * kept
     late = epochs > COUNTED
     if late.any():
+        # sum exp(-k r) log((k + 1) / k) is about the integral of exp(-t r) / t, which is E1; it
+        # diverges at r = 0.
         rate = np.maximum(wear[..., late], 1e-12)
         last = epochs[late]
         half = np.exp(rate / 2)  # a pass counts from its start, half a pass before its middle

@@ -16,6 +16,7 @@ def undominated(scores: Array) -> NDArray[np.int64]:
     [0, 1, 3]
     """
     span = np.maximum(np.ptp(scores, axis=0), 1e-12)
+    # Rows that agree to a millionth of the span are one, or rounding would keep copies.
     _, left = np.unique(np.round(scores / span, 6), axis=0, return_index=True)
     left = left[np.argsort((scores[left] / span).sum(1), kind="stable")]
     best = []
@@ -35,9 +36,12 @@ def widest_gap(shares: Array, values: Array) -> tuple[int, int] | None:
     edges = _neighbours(shares)
     span = np.maximum(np.ptp(values, axis=0), 1e-12)
     width = np.linalg.norm((values[edges[:, 0]] - values[edges[:, 1]]) / span, axis=1)
+    # Between shares this near nothing new lies, however far apart the values are.
     width[np.abs(shares[edges[:, 0]] - shares[edges[:, 1]]).max(1) < 1e-4] = 0
     best = int(width.argmax())
-    return (int(edges[best, 0]), int(edges[best, 1])) if width[best] > 1e-6 else None
+    if width[best] <= 1e-6:
+        return None
+    return int(edges[best, 0]), int(edges[best, 1])
 
 
 def _neighbours(shares: Array) -> NDArray[np.int64]:
@@ -45,7 +49,10 @@ def _neighbours(shares: Array) -> NDArray[np.int64]:
     if shares.shape[1] == 2:
         order = np.argsort(shares[:, 0])
         return np.stack([order[:-1], order[1:]], 1)
-    corners = Delaunay(shares[:, :2]).simplices if len(shares) > 3 else np.array([[0, 1, 2]])
+    corners = np.array([[0, 1, 2]])
+    if len(shares) > 3:
+        # Two of three shares that sum to 1 are coordinates in the plane.
+        corners = Delaunay(shares[:, :2]).simplices
     sides = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [0, 2]]])
     return np.unique(np.sort(sides, 1), axis=0)
 

@@ -78,7 +78,9 @@ def least_variance_sampling(target: ArrayLike, squared_norms: ArrayLike) -> Arra
             f"{norms.size}."
         )
     longest = norms[p > 0].max()
-    drawn = p * np.sqrt(norms / longest) if longest > 0 else p
+    if longest == 0:
+        return p
+    drawn = p * np.sqrt(norms / longest)
     return np.asarray(drawn / drawn.sum(), np.float64)
 
 

@@ -12,6 +12,7 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.types import Array
 
 TOLERANCE = 1e-9
+"""Limits are compared with what they limit up to this, in the unit of the limit."""
 
 
 class Limits(NamedTuple):
@@ -70,6 +71,7 @@ def interior(limits: Limits, low: Array, high: Array) -> tuple[Array, float]:
     domains = len(low)
     reach = np.minimum(high, 1.0)
     eye = np.eye(domains)
+    # The room s is maximised, with rows . x + s <= most and the same for the bounds:
     # x >= low + s and x <= high - s, each within half its own span, so that a fixed weight leaves
     # room to the others.
     span = np.minimum((reach - low) / 2, 1.0)
@@ -96,23 +98,30 @@ def least_value(row: Array, rows: Array, most: Array) -> float:
     >>> least_value(np.array([1.0, 2.0]), np.array([[1.0, 0.0]]), np.array([0.25]))
     1.75
     """
-    scale = np.maximum(np.abs(rows).max(1, initial=0.0), 1e-300) if len(rows) else np.ones(0)
+    limits: dict[str, Array] = {}
+    if len(rows):
+        # The tolerances of HiGHS are absolute, and a limit may be in tokens or in shares.
+        scale = np.maximum(np.abs(rows).max(1, initial=0.0), 1e-300)
+        limits = {"A_ub": rows / scale[:, None], "b_ub": most / scale}
     found = linprog(
         row,
-        A_ub=rows / scale[:, None] if len(rows) else None,
-        b_ub=most / scale if len(rows) else None,
+        **limits,
         A_eq=np.ones((1, len(row))),
         b_eq=[1.0],
         bounds=(0, 1),
         method="highs",
     )
-    return np.inf if found.x is None else float(found.fun)
+    if found.x is None:
+        return np.inf
+    return float(found.fun)
 
 
 def conflict(limits: Limits, order: Sequence[int] | None = None) -> Conflict | None:
-    """Find a smallest set of limits that contradict each other on the simplex.
+    """Find a set of limits that contradict each other on the simplex, none of which could go.
 
-    None where weights meet them all.
+    None where weights meet them all. It is the deletion filter of John W. Chinneck and Erik W.
+    Dravnieks, "Locating Minimal Infeasible Constraint Sets in Linear Programs", 1991: a limit is
+    dropped for good where the rest still conflict.
 
     Args:
         limits: rows (P, K) and most (P,).
@@ -123,20 +132,19 @@ def conflict(limits: Limits, order: Sequence[int] | None = None) -> Conflict | N
         >>> conflict(Limits(np.array([[1.0, 0], [0, 1], [0, 1]]), np.array([0.25, 0.5, 0.9])))
         Conflict(asked=1, others=(0,), reach=0.75)
     """
+    nothing = np.zeros(limits.rows.shape[1])
 
-    def empty(kept: Sequence[int]) -> bool:
-        return not np.isfinite(
-            least_value(
-                np.zeros(limits.rows.shape[1]), limits.rows[list(kept)], limits.most[list(kept)]
-            )
-        )
+    def is_empty(kept: list[int]) -> bool:
+        return not np.isfinite(least_value(nothing, limits.rows[kept], limits.most[kept]))
 
-    kept = list(range(len(limits.most))) if order is None else list(order)
-    if not empty(kept):
+    if order is None:
+        order = range(len(limits.most))
+    kept = list(order)
+    if not is_empty(kept):
         return None
     for each in list(kept):
         without = [other for other in kept if other != each]
-        if empty(without):
+        if is_empty(without):
             kept = without
     asked = kept[-1]
     others = kept[:-1]

@@ -44,7 +44,10 @@ def log_linear_starts(mixtures: Array, losses: Array, starts: int) -> Curves:
     Returns:
         Curves of M * starts problems, the starts of a target side by side; without their cost.
     """
-    fractions = 1 - np.geomspace(1.0, 0.01, starts) if starts > 1 else np.array([0.5])
+    fractions = np.array([0.5])
+    if starts > 1:
+        # Denser towards the least loss, where log(y - c) changes most with c.
+        fractions = 1 - np.geomspace(1.0, 0.01, starts)
     floors = np.outer(losses.min(0), fractions)
     above = np.log(np.maximum(losses.T[:, None, :] - floors[:, :, None], 1e-9))
     slopes = above.reshape(-1, len(mixtures)) @ np.linalg.pinv(mixtures).T

@@ -1,11 +1,9 @@
 """Loss over training as a power law, ``exp(floor) + exp(scale) * n ** -exponent``, by domain.
 
 The form, the grid of starts, the bounds and the smoothing are those of Yiding Jiang et al.,
-"Adaptive Data
-Optimization: Dynamic Sample Selection with Scaling Laws", ICLR 2025,
-    https://arxiv.org/abs/2410.11820, in their public
-code; the fit is by Levenberg-Marquardt from the best of the starts, where theirs is by L-BFGS from
-all of them.
+"Adaptive Data Optimization: Dynamic Sample Selection with Scaling Laws", ICLR 2025,
+https://arxiv.org/abs/2410.11820, in their public code; the fit is by Levenberg-Marquardt from the
+best of the starts, where theirs is by L-BFGS from all of them.
 """
 
 from __future__ import annotations
@@ -23,10 +21,13 @@ STARTS = (
 )
 """Where a fit starts: scale, floor and exponent (512, 3)."""
 TRIED = 6
+"""Starts that a fit is made from, the best of all."""
 POINTS = 256
+"""Points that are fitted at most, evenly spread over the run."""
 FEWEST = 8
+"""Points from which a curve of three parameters is fitted."""
 DELTA = 1e-3
-"""Starts, points fitted at most and at least, and the delta of the Huber loss of log losses."""
+"""Where the Huber loss of log losses turns linear."""
 
 
 def evaluate(theta: Array, n: ArrayLike) -> Array:
@@ -53,9 +54,8 @@ def slope(theta: Array, n: ArrayLike) -> Array:
 def smooth(losses: Array, window: int) -> Array:
     """Smooth (T, K) by Savitzky-Golay over ``window`` points, with cubics.
 
-    NaN before a domain's first loss stays.
-
-    With fewer points than the window, over as many as there are; below 5, nothing is smoothed.
+    NaN before a domain's first loss stays. With fewer points than the window, over as many as there
+    are; below 5, nothing is smoothed.
 
     >>> smooth(np.arange(9.0)[:, None] ** 3, 101).ravel().round(6).tolist()
     [0.0, 1.0, 8.0, 27.0, 64.0, 125.0, 216.0, 343.0, 512.0]
@@ -63,7 +63,7 @@ def smooth(losses: Array, window: int) -> Array:
     from scipy.signal import savgol_filter  # it takes longer to import than the rest
 
     size = min(window, len(losses))
-    size -= 1 - size % 2
+    size -= 1 - size % 2  # the filter's window has a middle
     if size < 5:
         return losses
     known = ~np.isnan(losses)
@@ -98,12 +98,15 @@ def fit_loss_curves(n: Array, losses: Array, *, least_floor: float = 0.5) -> Arr
     fitted = counts.sum(1) >= FEWEST
     if not fitted.any():
         return theta
-    counts, observed = counts[fitted], np.log(np.where(counts > 0, losses.T, 1.0))[fitted]
-    least, most = (np.where(counts > 0, observed, empty) for empty in (np.inf, -np.inf))
+    observed = np.log(np.where(counts > 0, losses.T, 1.0))[fitted]
+    counts = counts[fitted]
+    least = np.where(counts > 0, observed, np.inf)
+    most = np.where(counts > 0, observed, -np.inf)
     lowest = np.where(least.min(1) > least_floor, least_floor, -4.0)
     low = np.tile([-20.0, 0.0, 0.001], (len(counts), 1))
     high = np.tile([6.5, 0.0, 0.8], (len(counts), 1))
-    low[:, 1], high[:, 1] = lowest, np.maximum(most.max(1), lowest)
+    low[:, 1] = lowest
+    high[:, 1] = np.maximum(most.max(1), lowest)
     setting = Setting(DELTA, low, high)
     theta[fitted] = _best(np.log(n), observed, counts, setting)
     return theta
@@ -113,6 +116,7 @@ def _best(log_n: Array, observed: Array, counts: Array, setting: Setting) -> Arr
     """Return the best of the fits from each domain's best starts, (K, 3)."""
 
     def parts(theta: Array) -> tuple[Array, Array]:
+        # Sums of exponentials in logarithms, as a trial step may overflow them.
         power = theta[:, :1] - theta[:, 2:] * log_n
         value = np.logaddexp(theta[:, 1:2], power)
         return value, np.exp(power - value)

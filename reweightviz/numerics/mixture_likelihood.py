@@ -21,8 +21,9 @@ from reweightviz.core.errors import InvalidValue, ReweightvizError
 from reweightviz.core.types import Array
 from reweightviz.numerics._certificate import LARGEST_GAP
 from reweightviz.numerics.bounds import weight_bounds
+from reweightviz.numerics.convex_functions import Affine
 from reweightviz.numerics.programs import Optimum, Program
-from reweightviz.numerics.simplex import share
+from reweightviz.numerics.simplex import as_prior
 
 STEPS = 100
 """Newton's steps, of which some ten are enough."""
@@ -52,7 +53,9 @@ class Documents(NamedTuple):
             shares @ self.each(weights[first : first + rows])
             for first in range(0, len(weights), rows)
         ]
-        return np.concatenate(parts, axis=-1) if parts else np.empty((*shares.shape[:-1], 0))
+        if not parts:
+            return np.empty((*shares.shape[:-1], 0))
+        return np.concatenate(parts, axis=-1)
 
     def each(self, weights: Array) -> Array:
         """Return ``-log sum_i p_i P_i(x)`` of each document, (X, n); inf where none explains it."""
@@ -68,6 +71,8 @@ def documents(log_probs: Array) -> Documents:
     >>> documents(np.array([[-1000.0, -1000.0]])).loss(np.array([[0.5, 0.5]]), np.ones(1)).tolist()
     [1000.0]
     """
+    # Whole documents have log probabilities of minus thousands, which are 0 as numbers; divided by
+    # the largest of their row they are not.
     top = log_probs.max(1)
     if not np.isfinite(top).all():
         first = int(np.argmin(np.isfinite(top)))
@@ -112,12 +117,39 @@ def minimise_mixture_loss(
         [0.2917, 0.7083]
     """
     count = texts.ratios.shape[1]
-    if (
-        shares.shape != texts.top.shape
-        or not np.isfinite(shares).all()
-        or (shares < 0).any()
-        or not shares.any()
-    ):
+    _check(texts, shares, kl)
+    q = as_prior(prior, count)
+    counted = shares > 0
+    ratios = texts.ratios[counted]
+    shares = shares[counted]
+    if upper is None:
+        upper = 1.0
+    caps = np.broadcast_to(np.asarray(upper, np.float64), (count,))
+    allowed = caps * ((q > 0) | (kl == 0))
+    if (ratios @ allowed == 0).any():
+        raise ReweightvizError(
+            "some document has probability 0 under every domain that the bounds and the "
+            "prior allow."
+        )
+    low, high = weight_bounds(count, lower, upper, q if kl else None, names)
+    problem = _Problem(ratios, shares, kl, q)
+    program = Program(low, high)
+    pull: Affine | float = 0.0
+    if kl:
+        pull = np.full((1, 1), kl) @ program.divergence(q)
+    x = _descend(problem, program, pull, low, high)
+    gap = _bound_gap(problem, program, pull, x)
+    if gap > LARGEST_GAP * problem.size:
+        raise ReweightvizError(
+            f"the optimiser stopped up to {gap:.2g} above the minimum; wider bounds make "
+            "the problem better posed."
+        )
+    return Optimum(x, problem.value(x) - float(shares @ texts.top[counted]), gap)
+
+
+def _check(texts: Documents, shares: Array, kl: float) -> None:
+    is_count = shares.shape == texts.top.shape and np.isfinite(shares).all()
+    if not is_count or (shares < 0).any() or not shares.any():
         raise InvalidValue(
             name="shares",
             value=shares.shape,
@@ -126,54 +158,69 @@ def minimise_mixture_loss(
         )
     if not np.isfinite(kl) or kl < 0:
         raise InvalidValue(name="kl", value=kl, expected="a finite number >= 0")
-    prior = np.full(count, 1 / count) if prior is None else share(prior, "the prior")
-    if prior.size != count:
-        raise ReweightvizError(f"the prior has {prior.size} weights; there are {count} domains.")
-    allowed = np.broadcast_to(1.0 if upper is None else np.asarray(upper, np.float64), (count,)) * (
-        (prior > 0) | (kl == 0)
-    )
-    counted = shares > 0
-    ratios = texts.ratios[counted]
-    shares = shares[counted]
-    if (ratios @ allowed == 0).any():
-        raise ReweightvizError(
-            "some document has probability 0 under every domain that the bounds and the "
-            "prior allow."
-        )
-    low, high = weight_bounds(count, lower, upper, prior if kl else None, names)
-    # A loss of one nat a document more, so that a perfect domain leaves something to compare a gap
-    # with.
-    size = float(shares.sum()) + kl
-    program = Program(low, high)
-    pull = np.full((1, 1), kl) @ program.divergence(prior) if kl else 0.0
 
-    def value(x: Array) -> float:
-        some = x > 0
+
+class _Problem(NamedTuple):
+    """Documents that count, without the constant ``top``: ratios (X, K), shares c (X,) above 0."""
+
+    ratios: Array
+    shares: Array
+    kl: float
+    prior: Array
+
+    @property
+    def size(self) -> float:
+        """Return what a gap is compared with."""
+        # A loss of one nat a document more, so that a perfect domain leaves something to compare a
+        # gap with.
+        return float(self.shares.sum()) + self.kl
+
+    def loss(self, x: Array) -> float:
+        """Return the log loss at weights (K,); inf where a document is impossible."""
         with np.errstate(divide="ignore"):
-            loss = -float(shares @ np.log(ratios @ x))
-        return loss + kl * float(
-            (x[some] * np.log(x[some] / np.where(prior > 0, prior, 1.0)[some])).sum()
-        )
+            return -float(self.shares @ np.log(self.ratios @ x))
 
+    def value(self, x: Array) -> float:
+        """Return the loss and the pull to the prior."""
+        some = x > 0
+        prior = np.where(self.prior > 0, self.prior, 1.0)
+        divergence = (x[some] * np.log(x[some] / prior[some])).sum()
+        return self.loss(x) + self.kl * float(divergence)
+
+    def slope(self, x: Array) -> Array:
+        """Return the gradient (K,) of the loss."""
+        return np.asarray(-(self.shares / (self.ratios @ x)) @ self.ratios, np.float64)
+
+    def hessian(self, x: Array) -> Array:
+        """Return the second derivatives (K, K) of the loss."""
+        weighed = self.shares / (self.ratios @ x)
+        return np.asarray((self.ratios.T * (weighed**2 / self.shares)) @ self.ratios, np.float64)
+
+
+def _descend(
+    problem: _Problem, program: Program, pull: Affine | float, low: Array, high: Array
+) -> Array:
+    """Return the weights (K,) that Newton's steps reach within bounds."""
+    size = problem.size
     x = low + (high - low) * ((1 - low.sum()) / max((high - low).sum(), 1e-300))
     for _ in range(STEPS):
-        weighed = shares / (ratios @ x)
-        slope = -weighed @ ratios
-        bend = (ratios.T * (weighed**2 / shares)) @ ratios
-        ahead = program.step(slope[None] @ program.weights + pull, bend, x, size) - x
-        before = value(x) + 1e-15 * size
-        length = next((each for each in LENGTHS if value(x + each * ahead) <= before), 0.0)
+        hessian = problem.hessian(x)
+        cost = problem.slope(x)[None] @ program.weights + pull
+        ahead = program.step(cost, hessian, x, size) - x
+        # A full step may lead too far while x is far from the minimum: no step may raise the loss.
+        most = problem.value(x) + 1e-15 * size
+        length = next((each for each in LENGTHS if problem.value(x + each * ahead) <= most), 0.0)
         x = x + length * ahead
-        if length == 0 or ahead @ bend @ ahead < 1e-14 * size:
+        if length == 0 or ahead @ hessian @ ahead < 1e-14 * size:
             break
+    return np.asarray(x, np.float64)
+
+
+def _bound_gap(problem: _Problem, program: Program, pull: Affine | float, x: Array) -> float:
+    """Return how far weights (K,) are above the minimum, at most."""
     # The tangent at x lies below the loss; its own minimum, with the pull, is certified.
-    slope = -(shares / (ratios @ x)) @ ratios
-    lowest = program.minimise(slope[None] @ program.weights + pull, size=size)
-    bound = -float(shares @ np.log(ratios @ x)) - float(slope @ x) + lowest.value - lowest.gap
-    gap = max(value(x) - bound, 0.0)
-    if gap > LARGEST_GAP * size:
-        raise ReweightvizError(
-            f"the optimiser stopped up to {gap:.2g} above the minimum; wider bounds make "
-            "the problem better posed."
-        )
-    return Optimum(x, value(x) - float(shares @ texts.top[counted]), gap)
+    slope = problem.slope(x)
+    cost = slope[None] @ program.weights + pull
+    lowest = program.minimise(cost, size=problem.size)
+    bound = problem.loss(x) - float(slope @ x) + lowest.value - lowest.gap
+    return max(problem.value(x) - bound, 0.0)

@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Whole = NDArray[np.uint64]
 
-# Four make a pseudo-random permutation of a large set; small sets need more (and of 9, 25,
-# 49, ... rows only even orders come).
+# Four make a pseudo-random permutation of a large set (Michael Luby and Charles Rackoff, 1988);
+# small sets need more (and of 9, 25, 49, ... rows only even orders come).
 ROUNDS = 10
 GOLDEN = 0x9E3779B97F4A7C15  # 2**64 divided by the golden ratio, odd
 
@@ -53,11 +53,13 @@ def permute(places: ArrayLike, sizes: ArrayLike, keys: Whole) -> NDArray[np.int6
     place, size, key = np.broadcast_arrays(
         np.asarray(places).astype(np.uint64), np.asarray(sizes).astype(np.uint64), keys
     )
+    # The root is taken in whole numbers, as that of a float is off by one for large sets.
     lefts = np.vectorize(lambda n: isqrt(int(n) - 1) + 1, otypes=[np.uint64])
     unique, inverse = np.unique(size, return_inverse=True)
     left = lefts(unique)[inverse].reshape(size.shape)
-    right = -(-size.astype(np.int64) // left.astype(np.int64)).astype(np.uint64)
+    right = (size + left - np.uint64(1)) // left
     found = _network(place, left, right, key)
+    # left * right is hardly more than the size, so that few places walk on.
     while (outside := found >= size).any():
         found[outside] = _network(found[outside], left[outside], right[outside], key[outside])
     return found.astype(np.int64)

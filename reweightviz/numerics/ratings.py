@@ -13,14 +13,16 @@ def standardise(ratings: ArrayLike) -> Array:
     """Scale ratings (N, K) to mean 0 and variance 1 by column; a column that never changes is 0."""
     found = np.asarray(ratings, np.float64)
     if found.ndim != 2 or not found.size or not np.isfinite(found).all():
-        not_finite = int((~np.isfinite(found)).sum()) if found.ndim == 2 else 0
-        tail = f" with {not_finite} that are not finite" if found.ndim == 2 else ""
+        tail = ""
+        if found.ndim == 2:
+            tail = f" with {int((~np.isfinite(found)).sum())} that are not finite"
         raise ReweightvizError(
             "ratings must be (N, K) finite numbers, one a document and rater; got shape "
             f"{found.shape}{tail}."
         )
     apart = found - found.mean(0)
     spread = apart.std(0)
+    # The mean of equal numbers may be off in the last bit, so that their spread is not 0.
     constant = spread <= 1e-12 * np.abs(found).max(0)
     return np.asarray(np.where(constant, 0.0, apart / np.where(constant, 1.0, spread)), np.float64)
 
@@ -42,11 +44,11 @@ def variance_inflation(ratings: ArrayLike) -> Array:
     factors = np.full(z.shape[1], np.inf)
     for k in np.flatnonzero(z.any(0)):
         others = np.delete(z, k, axis=1)
-        left = (
-            z[:, k] - others @ np.linalg.lstsq(others, z[:, k], rcond=None)[0]
-            if others.size
-            else z[:, k]
-        )
-        unexplained = float((left**2).mean())
-        factors[k] = 1 / unexplained if unexplained > 1e-12 else np.inf
+        residual = z[:, k]
+        if others.size:
+            residual = residual - others @ np.linalg.lstsq(others, z[:, k], rcond=None)[0]
+        # A rating has variance 1 here, so the mean square left over is 1 - R^2.
+        unexplained = float((residual**2).mean())
+        if unexplained > 1e-12:
+            factors[k] = 1 / unexplained
     return factors

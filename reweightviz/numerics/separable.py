@@ -18,7 +18,7 @@ from reweightviz.core.errors import InvalidValue
 from reweightviz.core.types import Array
 from reweightviz.numerics.bounds import weight_bounds
 from reweightviz.numerics.programs import Optimum, Program
-from reweightviz.numerics.simplex import share
+from reweightviz.numerics.simplex import as_prior
 
 
 def minimise_powers(
@@ -57,12 +57,8 @@ def minimise_powers(
     """
     factors = np.asarray(factors, np.float64)
     exponents = np.asarray(exponents, np.float64)
-    if (
-        factors.shape != exponents.shape
-        or factors.ndim != 2
-        or (factors < 0).any()
-        or (exponents < 0).any()
-    ):
+    is_table = factors.ndim == 2 and factors.shape == exponents.shape
+    if not is_table or (factors < 0).any() or (exponents < 0).any():
         raise InvalidValue(
             name="factors and exponents",
             value=(factors.shape, exponents.shape),
@@ -70,8 +66,8 @@ def minimise_powers(
             got=f"{factors.shape} and {exponents.shape}",
         )
     count = len(factors)
-    prior = np.full(count, 1 / count) if prior is None else share(prior, "the prior")
-    low, high = weight_bounds(count, lower, upper, prior if kl > 0 else None, names)
+    q = as_prior(prior, count)
+    low, high = weight_bounds(count, lower, upper, q if kl > 0 else None, names)
     program = Program(low, high)
     # A power of exponent 0 is a constant, which no cone is needed for.
     counted = (factors > 0) & (high > 0)[:, None]
@@ -80,5 +76,5 @@ def minimise_powers(
     powers = program.inverse_power(program.weights.rows(domain), exponents[curved])
     cost = factors[curved][None] @ powers + factors[counted & ~curved].sum()
     if kl:
-        cost = cost + np.full((1, 1), kl) @ program.divergence(prior)
+        cost = cost + np.full((1, 1), kl) @ program.divergence(q)
     return program.minimise(cost, size=kl)

@@ -1,6 +1,6 @@
 """Monotone curves y = E + K (x - e)^k through points, many resamples at once.
 
-For given e and k the rest is a line.
+For given e and k the rest is a line, so only these two are searched.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ SHIFTS = -1.3, 1.5
 POWERS = -0.7, 0.7
 """The power k, ten to this."""
 GRID = 9
+"""Points a side of the grid."""
 ZOOMS = 24
 CLOSER = 0.7
-"""Points a side of the grid, how often it closes in, and by how much."""
+"""The grid closes in so often, each time to this share of its reach: to 2e-4 of it in the end."""
 
 
 def evaluate(theta: Array, x: Array) -> Array:
@@ -30,16 +31,17 @@ def evaluate(theta: Array, x: Array) -> Array:
 
 
 def fit_line(x: Array, y: Array, counts: Array, sign: float) -> tuple[Array, Array]:
-    """Fit lines: parameters (B, 4) with k = 1 and the summed squares (B,).
+    """Fit lines to points (R,) that count (B, R); K has the sign or is 0.
 
-    For points (R,) that count (B, R); K has the sign or is 0.
+    Returns:
+        Parameters (B, 4) with k = 1, and the summed squares (B,).
     """
     height, floor, cost = _line(np.broadcast_to(x, (len(counts), 1, len(x))), y, counts, sign)
+    # A line has no e of its own: any below the points gives the same one.
     zeros = np.zeros(len(counts))
-    return np.stack(
-        [zeros + x.min() - 1, zeros + 1, height[:, 0], floor[:, 0] + height[:, 0] * (x.min() - 1)],
-        axis=1,
-    ), cost[:, 0]
+    start = x.min() - 1
+    level = floor[:, 0] + height[:, 0] * start
+    return np.stack([zeros + start, zeros + 1, height[:, 0], level], axis=1), cost[:, 0]
 
 
 def fit_shifted_power(x: Array, y: Array, counts: Array, sign: float) -> tuple[Array, Array]:
@@ -69,24 +71,16 @@ def fit_shifted_power(x: Array, y: Array, counts: Array, sign: float) -> tuple[A
         power = np.tile(np.clip(centre[:, 1, None] + reach[1] * steps, *POWERS), (1, GRID))
         start = x.min() - span * 10**shift
         bent = np.maximum(x - start[:, :, None], 1e-12 * span) ** 10 ** power[:, :, None]
+        # Far from e a power of 5 spans many orders of magnitude; the line is fitted to 0 to 1.
         size = bent.max(2, keepdims=True)
         height, floor, missed = _line(bent / size, y, counts, sign)
-        pick = missed.argmin(1)
-        found = np.stack(
-            [
-                start[rows, pick],
-                10 ** power[rows, pick],
-                (height / size[:, :, 0])[rows, pick],
-                floor[rows, pick],
-            ],
-            axis=1,
-        )
-        better = missed[rows, pick] < cost
-        best = np.where(better[:, None], found, best)
-        cost = np.where(better, missed[rows, pick], cost)
-        centre = np.where(
-            better[:, None], np.stack([shift[rows, pick], power[rows, pick]], axis=1), centre
-        )
+        pick = (rows, missed.argmin(1))
+        parameters = (start[pick], 10 ** power[pick], (height / size[:, :, 0])[pick], floor[pick])
+        place = np.stack([shift[pick], power[pick]], axis=1)
+        better = missed[pick] < cost
+        best = np.where(better[:, None], np.stack(parameters, axis=1), best)
+        cost = np.where(better, missed[pick], cost)
+        centre = np.where(better[:, None], place, centre)
         reach = reach * CLOSER
     return best, cost
 
@@ -103,9 +97,9 @@ def slopes(theta: Array, x: Array) -> Array:
 
 
 def _line(bent: Array, y: Array, counts: Array, sign: float) -> tuple[Array, Array, Array]:
-    """Return slope, level and summed squares (B, G) of y (R,) over ``bent`` (B, G, R).
+    """Fit lines to y (R,) over ``bent`` (B, G, R): slope, level and summed squares (B, G).
 
-    The slope's sign is held.
+    A slope of the other sign becomes 0.
     """
     weight = counts / counts.sum(1, keepdims=True)
     middle = np.einsum("bgr,br->bg", bent, weight)
@@ -115,7 +109,7 @@ def _line(bent: Array, y: Array, counts: Array, sign: float) -> tuple[Array, Arr
     spread = np.einsum("bgr,bgr,br->bg", apart, apart, weight, optimize=True)
     together = np.einsum("bgr,br->bg", apart, up * weight)
     slope = sign * np.maximum(sign * together, 0) / np.maximum(spread, 1e-300)
-    slope[spread <= 1e-24] = 0.0
+    slope[spread <= 1e-24] = 0.0  # all points of a resample at one x
     missed = (weight * up**2).sum(1)[:, None] - slope * (2 * together - slope * spread)
     return (
         slope,

@@ -40,6 +40,20 @@ def share(weights: ArrayLike, what: str = "weights") -> Array:
     return np.asarray(w / w.sum(), np.float64)
 
 
+def as_prior(prior: ArrayLike | None, domains: int) -> Array:
+    """Return a prior (K,) that sums to 1, uniform when not given.
+
+    Raises:
+        ReweightvizError: it is no such mixture, or not of ``domains`` weights.
+    """
+    if prior is None:
+        return np.full(domains, 1 / domains)
+    found = share(prior, "the prior")
+    if found.size != domains:
+        raise ReweightvizError(f"the prior has {found.size} weights; there are {domains} domains.")
+    return found
+
+
 def log_softmax(scores: Array) -> Array:
     """Return the log of weights (K,) proportional to ``exp(scores)``; -inf is a weight of 0.
 
@@ -55,6 +69,7 @@ def log_softmax(scores: Array) -> Array:
             f"the step is too large for a weight to be a number: the scores are {scores}; "
             "take a smaller step size."
         )
+    # The largest score is 0 then, so that no exponential overflows.
     shifted = scores - scores.max()
     return np.asarray(shifted - np.log(np.exp(shifted).sum()), np.float64)
 
@@ -84,6 +99,7 @@ def log_smooth(log_weights: Array, amount: float) -> Array:
     """Return the log of ``(1 - amount) * weights + amount / K``."""
     if amount == 0:
         return log_weights
+    # In logarithms: a weight of 1e-400 is 0 as a number, and may still grow back as a logarithm.
     with np.errstate(divide="ignore"):
         smoothed = np.logaddexp(np.log1p(-amount) + log_weights, np.log(amount / log_weights.size))
     return np.asarray(smoothed, np.float64)
@@ -99,15 +115,17 @@ def water_fill(caps: Array, total: float) -> Array:
     >>> water_fill(np.array([1000.0, 100, 10, 1]), 400).tolist()
     [289.0, 100.0, 10.0, 1.0]
     """
-    order = np.argsort(caps, kind="stable")
-    ascending = caps[order]
-    room = np.arange(caps.size, 0, -1)
-    before = np.concatenate([[0.0], np.cumsum(ascending)[:-1]])
-    overflowing = before + ascending * room >= total
-    if not overflowing.any():
+    ascending = np.sort(caps)
+    open_vessels = np.arange(caps.size, 0, -1)
+    in_full_ones = np.concatenate([[0.0], np.cumsum(ascending)[:-1]])
+    # The smallest vessels fill up first. The level stops below the first cap at which it would
+    # take more than there is.
+    is_enough = in_full_ones + ascending * open_vessels >= total
+    if not is_enough.any():
         return caps.copy()
-    first = int(np.argmax(overflowing))
-    return np.asarray(np.minimum(caps, (total - before[first]) / room[first]), np.float64)
+    first = int(np.argmax(is_enough))
+    level = (total - in_full_ones[first]) / open_vessels[first]
+    return np.asarray(np.minimum(caps, level), np.float64)
 
 
 def lift_to_floor(weights: Array, floor: float) -> Array:
@@ -126,8 +144,10 @@ def lift_to_floor(weights: Array, floor: float) -> Array:
             f"at most {1 / weights.size:g} will do."
         )
     low = np.zeros(weights.shape, bool)
+    # What is lifted is taken from the others, which may bring some of them below the floor too.
     for _ in range(weights.size):
-        scaled = weights * ((1 - floor * low.sum()) / max(weights[~low].sum(), 1e-300))
+        left = 1 - floor * low.sum()
+        scaled = weights * (left / max(weights[~low].sum(), 1e-300))
         more = ~low & (scaled < floor)
         if not more.any():
             break

@@ -1,13 +1,11 @@
 """Optimal transport from a mixture of domains to a target, by dual potentials.
 
-The distance is convex in the weights.
-
-For one mixture, POT (Rémi Flamary et al., "POT: Python Optimal Transport", JMLR 2021,
-https://pythonot.github.io) finds potentials f over the documents and g over the target. Whatever
-the weights p, the mean of f over each domain's documents, weighed by p, plus the mean of g, is no
-more than the distance at p, and equal at the mixture that was solved: a cut. The largest of some
-cuts is the distance to within a little, without another problem to solve, and its slopes are the
-gradient.
+The distance is convex in the weights. For one mixture, POT (Rémi Flamary et al., "POT: Python
+Optimal Transport", JMLR 2021, https://pythonot.github.io) finds potentials f over the documents and
+g over the target. Whatever the weights p, the mean of f over each domain's documents, weighed by p,
+plus the mean of g, is no more than the distance at p, and equal at the mixture that was solved: a
+cut. The largest of some cuts is the distance to within a little, without another problem to solve,
+and its slopes are the gradient.
 """
 
 from __future__ import annotations
@@ -77,6 +75,7 @@ def potentials(cost: Array, source: Array, target: Array, *, entropy: float = 0.
     ot = _pot()
     some = source > 0
     if entropy:
+        # In logarithms: exp(-cost / entropy) is 0 in float64 where the cost is large.
         _, log = ot.bregman.sinkhorn_log(
             source[some],
             target,
@@ -88,6 +87,7 @@ def potentials(cost: Array, source: Array, target: Array, *, entropy: float = 0.
             warn=False,
         )
         toward = entropy * (np.asarray(log["log_v"]) - np.log(target))
+        # Sinkhorn's last step once more, for documents of weight 0 too: they get a potential.
         lowered = (toward - cost) / entropy
         top = lowered.max(1, keepdims=True)
         away = -entropy * (top[:, 0] + np.log(np.exp(lowered - top) @ target))
@@ -96,6 +96,7 @@ def potentials(cost: Array, source: Array, target: Array, *, entropy: float = 0.
             source[some], target, np.ascontiguousarray(cost[some]), numItermax=1_000_000, log=True
         )
         toward = np.asarray(log["v"], np.float64)
+        # The largest potentials that are feasible, for documents of weight 0 too.
         away = (cost - toward).min(1)
     return Potentials(
         float(source @ away + target @ toward),
@@ -122,10 +123,10 @@ def cuts(
     if len(everywhere) * len(target) > MOST_PAIRS:
         raise ReweightvizError(
             f"transport holds a cost for each pair of documents, at most {MOST_PAIRS:,}; "
-            f"got {len(everywhere):,} x "
-            f"{len(target):,}: take fewer of each."
+            f"got {len(everywhere):,} x {len(target):,}: take fewer of each."
         )
     cost = squared_distances(everywhere, target)
+    # In units of the mean cost, in which an entropy means the same for any embedding.
     size = max(float(cost.mean()), 1e-300)
     even = np.full(len(target), 1 / len(target))
     first = np.cumsum([0, *(len(part) for part in domains)])[:-1]
@@ -135,10 +136,8 @@ def cuts(
     for row, weights in enumerate(mixtures):
         shares = np.repeat(weights / (weights.sum() * lengths), lengths)
         solved = potentials(cost / size, shares / shares.sum(), even, entropy=entropy)
-        slopes[row], levels[row] = (
-            np.add.reduceat(solved.source, first) / lengths,
-            solved.target.mean(),
-        )
+        slopes[row] = np.add.reduceat(solved.source, first) / lengths
+        levels[row] = solved.target.mean()
     return Distances(slopes * size, levels * size)
 
 
@@ -147,6 +146,7 @@ def squared_distances(left: ArrayLike, right: ArrayLike) -> Array:
     left = np.asarray(left, np.float64)
     right = np.asarray(right, np.float64)
     square = (left**2).sum(1)[:, None] + (right**2).sum(1) - 2 * left @ right.T
+    # The difference of two large squares may come out below 0.
     return np.asarray(np.maximum(square, 0), np.float64)
 
 
