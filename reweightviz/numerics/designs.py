@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.types import Array
-from reweightviz.numerics.simplex_search import Region
+from reweightviz.numerics.region import Region
 
 LEVELS = 15
 """Strengths between the least and the largest, as RegMix takes."""

@@ -16,44 +16,24 @@ from scipy.optimize import linprog, minimize
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.types import Array
-from reweightviz.numerics.linear_constraints import Limits, interior
+from reweightviz.numerics.region import Region
 
 Score = Callable[[Array], Array]
 """Weights (n, K) to what is minimised (n,)."""
-ROUNDS = 20
-KEPT = 24
 FIRST = 0.3
-"""Rounds of moves, the best that they start from, and the share of evaluations drawn first."""
+"""Share of the evaluations that are drawn before any move."""
+ROUNDS = 20
+"""Rounds of moves."""
+KEPT = 24
+"""The best weights, from which moves start."""
+OTHERS = 2000
+"""The best weights, towards which moves go."""
+FINEST = 0.5**8
+"""Reach of the moves in the last round, beside 1 in the first."""
 BATCH = 4096
-
-
-class Region(NamedTuple):
-    """Weights on the simplex within bounds (K,) and limits, with a point ``inside``."""
-
-    lower: Array
-    upper: Array
-    limits: Limits
-    inside: Array
-
-    def within(self, points: Array) -> Array:
-        """Draw points (n, K) towards ``inside`` until they meet bounds and limits."""
-        moves = points - self.inside
-        eye = np.eye(len(self.lower))
-        rows = np.concatenate([-eye, eye, self.limits.rows])
-        room = np.maximum(
-            np.concatenate([-self.lower, self.upper, self.limits.most]) - rows @ self.inside, 0
-        )
-        tight = room < 1e-9
-        if tight.any():
-            # Where the region is flat, only moves along it are left.
-            held = np.vstack([np.ones(len(self.lower)), rows[tight]])
-            moves = moves - moves @ (np.linalg.pinv(held) @ held).T
-            rows = rows[~tight]
-            room = room[~tight]
-        steps = moves @ rows.T
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.where(steps > 1e-15, room / steps, np.inf).min(1, initial=1.0)
-        return np.asarray(self.inside + share[:, None] * moves, np.float64)
+"""Weights that are scored at once."""
+PENALTY = 1e3
+"""What an excess over a ceiling counts beside the score: one of 0.001 counts as 1."""
 
 
 class Best(NamedTuple):
@@ -69,42 +49,6 @@ class Best(NamedTuple):
     smooth: bool
     pool: Array
     scores: Array
-
-
-def region(lower: Array, upper: Array, limits: Limits) -> Region:
-    """Return the region between bounds (K,) and limits.
-
-    Raises:
-        ReweightvizError: nothing is in it.
-    """
-    inside, room = interior(limits, lower, upper)
-    if not room >= -1e-7:
-        raise ReweightvizError("no weights meet every limit.")
-    if room < 1e-9:
-        inside = _middle(lower, upper, limits)
-    inside = np.clip(inside, lower, upper)
-    return Region(lower, upper, limits.scaled, inside / inside.sum())
-
-
-def _middle(lower: Array, upper: Array, limits: Limits) -> Array:
-    """Return the mean of the corners furthest along each axis: inside a region that is flat."""
-    eye = np.eye(len(lower))
-    found = [
-        linprog(
-            row,
-            A_ub=limits.rows,
-            b_ub=limits.most + 1e-9,
-            A_eq=np.ones((1, len(lower))),
-            b_eq=[1.0],
-            bounds=np.column_stack([lower, upper]),
-            method="highs-ds",
-        ).x
-        for row in (*eye, *-eye)
-    ]
-    corners = [corner for corner in found if corner is not None]
-    if not corners:
-        raise ReweightvizError("no weights meet every limit.")
-    return np.asarray(np.mean(corners, 0), np.float64)
 
 
 def search(
@@ -134,6 +78,8 @@ def search(
             itself when not given.
 
     Example:
+        >>> from reweightviz.numerics.linear_constraints import Limits
+        >>> from reweightviz.numerics.region import region
         >>> box = region(np.zeros(2), np.ones(2), Limits(np.empty((0, 2)), np.empty(0)))
         >>> score = lambda w: (w[:, 0] - 0.3) ** 2
         >>> best = search(score, box, prior=np.array([0.5, 0.5]), evaluations=500)
@@ -143,83 +89,98 @@ def search(
     rng = np.random.default_rng(seed)
 
     def judge(points: Array) -> Array:
-        parts = [points[i : i + BATCH] for i in range(0, len(points), BATCH)]
-        found = np.concatenate(
-            [
-                score(part)
-                + (0.0 if ceilings is None else 1e3 * np.maximum(ceilings(part), 0).sum(1))
-                for part in parts
-            ]
-        )
-        return np.where(np.isfinite(found), found, np.inf)
+        return _judge(score, ceilings, points)
 
-    pool = where.within(first_draws(prior, int(FIRST * evaluations), rng, tried))
-    scores = judge(pool)
-    for turn in range(ROUNDS):
-        order = np.argsort(scores, kind="stable")
-        count = int((1 - FIRST) * evaluations) // ROUNDS
-        near = where.within(
-            draw_moves(
-                pool[order[:KEPT]], pool[order[:2000]], count, 0.5 ** (8 * turn / ROUNDS), rng
-            )
-        )
-        pool = np.concatenate([pool, near])
-        scores = np.concatenate([scores, judge(near)])
-    order = np.argsort(scores, kind="stable")
-    pool = pool[order]
-    scores = scores[order]
+    pool, scores = _explore(judge, where, prior, evaluations, tried, rng)
     if not np.isfinite(scores[0]):
         raise ReweightvizError(
             "the score is not finite anywhere: the law does not predict these mixtures."
         )
-    smooth = is_smooth(probe or score, 0.9 * pool[0] + 0.1 * where.inside)
     best = pool[0]
     value = float(scores[0])
-    if smooth:
-        for start in _apart(pool, starts):
-            polished = _polish(score, where, start, ceilings)
-            reached = float(judge(polished[None])[0])
-            if reached < value:
-                best = polished
-                value = reached
-    return Best(best, value, len(pool), starts if smooth else 0, smooth, pool, scores)
+    smooth = is_smooth(probe or score, 0.9 * pool[0] + 0.1 * where.inside)
+    if not smooth:
+        return Best(best, value, len(pool), 0, smooth, pool, scores)
+    for start in _apart(pool, starts):
+        polished = _polish(score, where, start, ceilings)
+        reached = float(judge(polished[None])[0])
+        if reached < value:
+            best = polished
+            value = reached
+    return Best(best, value, len(pool), starts, smooth, pool, scores)
+
+
+def _judge(score: Score, ceilings: Score | None, points: Array) -> Array:
+    """Return scores (n,), penalised above the ceilings; what is not finite is inf."""
+    found = []
+    for first in range(0, len(points), BATCH):
+        part = points[first : first + BATCH]
+        scores = score(part)
+        if ceilings is not None:
+            scores = scores + PENALTY * np.maximum(ceilings(part), 0).sum(1)
+        found.append(scores)
+    together = np.concatenate(found)
+    return np.where(np.isfinite(together), together, np.inf)
+
+
+def _explore(
+    judge: Score,
+    where: Region,
+    prior: Array,
+    evaluations: int,
+    tried: Array | None,
+    rng: np.random.Generator,
+) -> tuple[Array, Array]:
+    """Return the weights (n, K) that were tried, best first, with their scores (n,)."""
+    pool = where.within(first_draws(prior, int(FIRST * evaluations), rng, tried))
+    scores = judge(pool)
+    count = int((1 - FIRST) * evaluations) // ROUNDS
+    for turn in range(ROUNDS):
+        order = np.argsort(scores, kind="stable")
+        reach = FINEST ** (turn / ROUNDS)
+        moved = draw_moves(pool[order[:KEPT]], pool[order[:OTHERS]], count, reach, rng)
+        near = where.within(moved)
+        pool = np.concatenate([pool, near])
+        scores = np.concatenate([scores, judge(near)])
+    order = np.argsort(scores, kind="stable")
+    return pool[order], scores[order]
 
 
 def first_draws(
     prior: Array, count: int, rng: np.random.Generator, tried: Array | None = None
 ) -> Array:
-    """Draw weights (n, K) of every density.
+    """Draw weights (n, K), from nearly single domains to nearly even ones.
 
-    What was ``tried``, the prior, the single domains, and Dirichlet draws of log-spaced strengths
-    around the prior and around uniform.
+    They are what was ``tried``, the prior, the single domains, and Dirichlet draws of log-spaced
+    strengths around the prior and around uniform.
     """
     domains = len(prior)
+    # A prior of 0 does not rule a domain out: the best mixture may hold it.
     centre = np.maximum(prior, 1e-3 / domains)
     centres = np.stack([centre / centre.sum(), np.full(domains, 1 / domains)])
     strengths = np.geomspace(0.2, 20 * domains, 15)
-    shape = np.maximum(
-        centres[rng.integers(0, 2, count)] * strengths[rng.integers(0, 15, count), None], 1e-3
-    )
+    around = centres[rng.integers(0, 2, count)]
+    # Gammas of tiny shapes underflow to 0, sometimes in all domains at once.
+    shape = np.maximum(around * strengths[rng.integers(0, 15, count), None], 1e-3)
     drawn = rng.standard_gamma(shape)
     drawn[drawn.sum(1) <= 0] = 1.0
     parts = [prior[None], np.eye(domains), drawn / drawn.sum(1, keepdims=True)]
-    return np.concatenate(
-        [tried / tried.sum(1, keepdims=True), *parts] if tried is not None else parts
-    )
+    if tried is not None:
+        parts.insert(0, tried / tried.sum(1, keepdims=True))
+    return np.concatenate(parts)
 
 
 def draw_moves(
     best: Array, pool: Array, count: int, reach: float, rng: np.random.Generator
 ) -> Array:
-    """Move away from the best, in three ways.
-
-    Towards others, between two domains, and by the difference of two others of the best.
+    """Move away from the best: towards others, between two domains, by a difference of two others.
 
     The first two are ever shorter with a smaller ``reach``; the last are the moves of differential
     evolution (R. Storn and K. Price, 1997), which grow as small as the best are close.
     """
     domains = best.shape[1]
     start = best[rng.integers(0, len(best), count)]
+    # Log-uniform over three decades: the scale on which a score changes is not known.
     step = reach * np.exp(rng.uniform(np.log(1e-3), 0, count))[:, None]
     others = pool[rng.integers(0, len(pool), count)]
     corners = np.eye(domains)[rng.integers(0, domains, count)]
@@ -235,7 +196,8 @@ def draw_moves(
     evolved = np.maximum(start + rng.uniform(0.3, 1.2, (count, 1)) * (one - other), 0)
     evolved /= np.maximum(evolved.sum(1, keepdims=True), 1e-300)
     kind = rng.random((count, 1))
-    return np.where(kind < 0.3, evolved, np.where(kind < 0.65, blended, traded))
+    moved = np.where(kind < 0.65, blended, traded)
+    return np.where(kind < 0.3, evolved, moved)
 
 
 def is_smooth(score: Score, x: Array, step: float = 1e-5) -> bool:
@@ -248,22 +210,20 @@ def is_smooth(score: Score, x: Array, step: float = 1e-5) -> bool:
     twice = far - here
     scale = np.abs(change).max()
     # Sums of other lengths round otherwise, so a change of some 1e-16 is none.
-    return bool(
-        np.isfinite(scale)
-        and scale > 1e-9 * abs(here)
-        and np.abs(twice - 2 * change).max() < 0.1 * scale
-    )
+    if not np.isfinite(scale) or scale <= 1e-9 * abs(here):
+        return False
+    return bool(np.abs(twice - 2 * change).max() < 0.1 * scale)
 
 
 def tangent_gap(score: Score, x: Array, where: Region, step: float = 1e-6) -> float:
     """Return how far the tangent of the score at ``x`` falls within the region.
 
-    0 at a stationary point.
-
-    For a convex score it bounds how far ``x`` is above the minimum; otherwise it only says that
-    ``x`` is a local one.
+    That is the gap of Frank and Wolfe, 1956. For a convex score it bounds how far ``x`` is above
+    the minimum; of another score a gap of 0 only shows that ``x`` is stationary.
     """
     domains = len(x)
+    # Derivatives towards the corners stay on the simplex. They differ from those by one weight by
+    # a constant, which the sum of the weights makes vanish.
     base = (1 - step) * x
     slope = (score(base + step * np.eye(domains)) - score(x[None])[0]) / step
     found = linprog(
@@ -275,13 +235,15 @@ def tangent_gap(score: Score, x: Array, where: Region, step: float = 1e-6) -> fl
         bounds=np.column_stack([where.lower, where.upper]),
         method="highs",
     )
-    return max(-float(found.fun), 0.0) if found.x is not None else 0.0
+    if found.x is None:
+        return 0.0
+    return max(-float(found.fun), 0.0)
 
 
 def _apart(pool: Array, count: int) -> Array:
     """Return the best of the pool that differ by more than 2 % of the tokens."""
     kept = [pool[0]]
-    for point in pool[1:2000]:
+    for point in pool[1:OTHERS]:
         if len(kept) == count:
             break
         if min(np.abs(point - other).sum() for other in kept) > 0.04:
@@ -290,8 +252,10 @@ def _apart(pool: Array, count: int) -> Array:
 
 
 def _polish(score: Score, where: Region, start: Array, ceilings: Score | None) -> Array:
+    """Return the weights (K,) that SLSQP reaches from a start."""
     domains = len(start)
     step = 1e-7
+    # SLSQP stops by an absolute change of the score.
     scale = max(abs(float(score(start[None])[0])), 1e-12)
 
     def jacobian(of: Score, x: Array) -> Array:
@@ -324,6 +288,7 @@ def _polish(score: Score, where: Region, start: Array, ceilings: Score | None) -
         constraints=rules,
         options={"maxiter": 200, "ftol": 1e-12},
     )
+    # SLSQP may end a little outside, or at no number.
     x = np.clip(found.x, where.lower, where.upper)
     if not np.isfinite(x).all() or x.sum() <= 0:
         return start

@@ -21,7 +21,7 @@ from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_budget, parse_count
 from reweightviz.core.validation import whole_number
 from reweightviz.numerics.designs import dirichlet_design, space_filling_design
-from reweightviz.numerics.simplex_search import Region, region
+from reweightviz.numerics.region import Region, region
 from reweightviz.numerics.threads import one_thread
 from reweightviz.proposals.constraints import Epochs, build_space
 from reweightviz.proposals.design_diagnostics import describe_design

@@ -18,7 +18,7 @@ from reweightviz.numerics.designs import (
     optimal_design,
     space_filling_design,
 )
-from reweightviz.numerics.simplex_search import Region
+from reweightviz.numerics.region import Region
 
 CURVES = 8
 """Curves with random slopes that a design is made for, where no law is known yet."""

@@ -23,7 +23,7 @@ from reweightviz.core.types import Array
 from reweightviz.core.validation import is_number, mapping, whole_number
 from reweightviz.evaluation.law_inputs import law_inputs
 from reweightviz.numerics.contrast import draw_losses
-from reweightviz.numerics.simplex_search import Region, region
+from reweightviz.numerics.region import Region, region
 from reweightviz.proposals.aim import find_target
 from reweightviz.proposals.constraints import build_space
 from reweightviz.proposals.space import Space

@@ -19,7 +19,8 @@ from reweightviz.numerics.linear_constraints import (
     interior,
     least_value,
 )
-from reweightviz.numerics.simplex_search import first_draws, is_smooth, region, search, tangent_gap
+from reweightviz.numerics.region import region
+from reweightviz.numerics.simplex_search import first_draws, is_smooth, search, tangent_gap
 
 
 def program(seed):

@@ -12,7 +12,7 @@ from reweightviz.laws import Olmix
 from reweightviz.laws._log_linear_law import LogLinearLaw
 from reweightviz.numerics.designs import information, log_linear_features, meets, optimal_design
 from reweightviz.numerics.linear_constraints import Limits
-from reweightviz.numerics.simplex_search import region
+from reweightviz.numerics.region import region
 from reweightviz.proposals.design_swarm import METHODS, design_swarm
 
 TOKENS = {"web": 6e11, "code": 2e11, "books": 5e10, "math": 1e10, "wiki": 4e9}
