@@ -32,6 +32,7 @@ def check_amounts(
     in_shape = found.ndim == 1 and found.size > 0 and count in (None, found.size)
     least = "above 0" if positive else ">= 0, at least one above 0"
     in_range = np.isfinite(found).all() and found.any() and (found >= 0).all()
+    # Costs and lengths are divided by.
     if positive:
         in_range = in_range and found.all()
     if not (in_shape and in_range):

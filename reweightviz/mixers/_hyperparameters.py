@@ -35,6 +35,7 @@ def check_fields(mixer: Any, *endless: str) -> None:
             continue
         if name == "int":
             whole = whole_number(f"{field.name} of {type(mixer).__name__}", value, None)
+            # Mixers are frozen dataclasses, which refuse a plain assignment.
             object.__setattr__(mixer, field.name, whole)
         if name in KINDS and not _is_of_kind(value, name, endless=field.name in endless):
             raise UnmetNeed(

@@ -53,6 +53,7 @@ class LinearDynamics:
 
     def predict_gains(self, losses: Array) -> Array:
         """Return what each domain alone would take off the sum of the losses in a round, (K,)."""
+        # A loss that was not measured adds no row, but its domain can still lower the others.
         known = ~np.isnan(losses)
         return np.asarray((self.constant + self.share * losses[:, None])[known].sum(0), np.float64)
 
@@ -97,6 +98,7 @@ def fit_linear_dynamics(
     constant = np.zeros((K, K))
     share = np.zeros((K, K))
     for i in range(K):
+        # A loss that one round did not measure costs two differences, not the whole run.
         seen = np.isfinite(fell[:, i])
         features = np.hstack([used, used * before[:, i, None]])[seen]
         normal = features.T @ features
@@ -116,8 +118,10 @@ def move_towards(weights: Array, scores: Array, eta: float, trust: float) -> Arr
     >>> move_towards(np.array([0.5, 0.5]), np.array([3.0, 0.0]), 0.2, 1.0).round(4).tolist()
     [0.5498, 0.4502]
     """
+    # A geometric way needs logs, and 0 has none.
     alive = weights > 0
     log_start = log_softmax(np.log(weights[alive]))
+    # Divided by the largest, so that eta has one meaning for gains of any unit.
     goal = log_softmax(eta * scores[alive] / max(np.abs(scores[alive]).max(), 1e-300))
 
     def go(way: float) -> tuple[Array, float]:
@@ -127,6 +131,7 @@ def move_towards(weights: Array, scores: Array, eta: float, trust: float) -> Arr
     # The divergence grows along the way, so its last allowed point is found by bisection.
     low = 0.0
     high = 1.0
+    # The goal is tried by itself: bisection comes close to it and never arrives.
     if go(high)[1] <= trust:
         low = high
     else:

@@ -35,6 +35,7 @@ class Scheduled:
 
     def weights(self, state: State) -> Array:
         """Return the weights (K,) to train with now."""
+        # "right": the step at which a stage begins belongs to it.
         stage = np.searchsorted(state.starts, state.step, side="right") - 1
         return np.asarray(state.stage_weights[stage], np.float64)
 

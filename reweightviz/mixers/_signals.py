@@ -43,6 +43,7 @@ def check_signals(
     domains = np.asarray(state[0]).size
     arrays = {name: numbers(values, f"{name!r} of {who}") for name, values in signals.items()}
     for name, values in arrays.items():
+        # NaN is a domain that was not measured; infinite is a training that broke.
         if values.shape != (domains,) or np.isinf(values).any():
             article = "an" if name[0] in "aeiou" else "a"
             raise UnmetNeed(

@@ -102,6 +102,7 @@ class ActiveMultiTask(Fixed):
             )
         domains = heads.shape[1]
         price = fill_with_ones(cost, "the cost", domains)
+        # Only the ratios of costs count: with a mean of 1 the penalty keeps its meaning.
         nu = self._solve_relevance(heads, target, price / price.mean())
         return State(lift_to_floor(self._share_by_relevance(nu), self.floor), nu)
 
@@ -124,5 +125,6 @@ class ActiveMultiTask(Fixed):
                     "or a target head that is not 0, would separate them."
                 )
             return np.full(nu.size, 1 / nu.size)
+        # Divided first, or the squares of tiny relevances underflow to 0.
         parts = (np.abs(nu) / largest) ** self.power
         return np.asarray(parts / parts.sum(), np.float64)

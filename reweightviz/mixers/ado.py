@@ -184,6 +184,7 @@ class ADO:
         """Return the laws of now, (K, 3); a domain whose fit fails keeps its last."""
         if not len(state.points):
             return state.laws
+        # The window counts steps, and a point is the mean over `stride` of them.
         losses = smooth(state.points[:, 1:], self.window // state.stride)
         used = state.points[:, 0] > self.skip
         found = fit_loss_curves(state.points[used, 0], losses[used], least_floor=self.least_floor)
@@ -191,12 +192,14 @@ class ADO:
 
     def _follow_laws(self, state: State) -> State:
         """Return the state with the policy that follows from its laws and shares drawn."""
+        # The floor drops out: by the law, loss - floor is exp(scale) n ** -exponent.
         scale, _, exponent = state.laws.T
         least = np.maximum(exponent, LEAST_EXPONENT)
         # Products of tiny numbers underflow, so the preference is a softmax of sums of logs.
         with np.errstate(divide="ignore", invalid="ignore"):
             slope = np.log(least) + scale - exponent * np.log(state.step)
             score = slope + np.log(state.prior) + self.power * np.log(state.drawn)
+        # A domain without a law keeps its share of the prior; the others divide what is left.
         known = ~np.isnan(score)
         if not np.isfinite(score).any():
             return state
@@ -205,6 +208,7 @@ class ADO:
         preference = np.maximum(preference, self.least)
         preference /= preference.sum()
         policy = (1 - self.fresh) * state.mean + self.fresh * preference
+        # The prior counts for step 0 and for every step before the first laws.
         mean = state.mean + (preference - state.mean) / (state.step + 1)
         return state._replace(policy=policy / policy.sum(), mean=mean)
 

@@ -151,6 +151,7 @@ class Aioli:
             state = state._replace(gains=np.zeros_like(state.gains), before=losses)
         elif measured:
             gains = state.gains.copy()
+            # Of the step that has just ended: the count moves on below.
             domain = self._choose_domain(state, state.step)
             gains[:, domain] += (state.before - losses) / self.lp_rounds
             state = state._replace(gains=gains, before=losses)
@@ -200,7 +201,9 @@ class Aioli:
         before = state.log_weights
         if self.ema is not None:
             average = (1 - self.ema) * law + self.ema * state.law
+            # A loss that is measured for the first time has no past to be averaged with.
             law = np.where(np.isfinite(law) & np.isfinite(state.law), average, law)
+            # The average holds the past already; adding to the old weights would count it twice.
             before = np.zeros(len(law))
         log_weights = ascend(before, self.eta, np.nansum(law, axis=0))
         return state._replace(main=softmax(log_weights), log_weights=log_weights, law=law)

@@ -58,6 +58,7 @@ class Cooldown(Scheduled):
     def __post_init__(self) -> None:
         check_fields(self)
         pairs = parse_temperatures(self.temperatures)
+        # A frozen dataclass hashes its fields, and a list has no hash.
         object.__setattr__(self, "temperatures", tuple(pairs))
         self._check_steps(pairs[-1][0])
         if self.path not in PATHS:

@@ -140,6 +140,7 @@ class DataMixingAgent:
         if state.policy is None:
             return state._replace(weights=self._follow_rule(weights, feedback))
         name = type(state.policy).__name__
+        # A policy may be the user's own, so its weights are checked as any input.
         chosen = np.asarray(state.policy.next_weights(weights, feedback), np.float64)
         if chosen.shape != losses.shape:
             raise ReweightvizError(

@@ -96,6 +96,7 @@ class DifficultyFlip(Fixed):
         A tie goes to the group that had more, and is shared between groups that had the same.
         """
         dealt = np.empty_like(before)
+        # The last key of lexsort counts first: by influence, and at a tie by the weight before.
         dealt[np.lexsort((before, helps))] = np.sort(before)
         # Groups alike in both get the mean, or the order of the domains would decide.
         alike = np.unique(np.stack([before, helps], 1), axis=0, return_inverse=True)[1].ravel()
@@ -103,5 +104,6 @@ class DifficultyFlip(Fixed):
         if not self.strength or not helps.any() or not before.any():
             return dealt
         push = self.strength * helps / np.abs(helps).max()
+        # Less the largest, or exp overflows at a large strength; the task's share divides it out.
         tilted = dealt * np.exp(push - push[dealt > 0].max())
         return np.asarray(tilted * (before.sum() / tilted.sum()), np.float64)

@@ -150,4 +150,5 @@ class DoGE:
 
     def result(self, state: State) -> Array:
         """Return the answer (K,), the mean of the weights over all updates; first the prior."""
+        # Rounding moves the sum of a running mean away from 1.
         return np.asarray(state.mean / state.mean.sum(), np.float64)

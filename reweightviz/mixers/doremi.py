@@ -120,4 +120,5 @@ class DoReMi:
 
     def result(self, state: State) -> Array:
         """Return the answer (K,), the mean of the weights over all steps; first the prior."""
+        # Rounding moves the sum of a running mean away from 1.
         return np.asarray(state.mean / state.mean.sum(), np.float64)

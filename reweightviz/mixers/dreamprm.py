@@ -79,8 +79,10 @@ class DreamPRM:
         """Start at ``prior`` (K,); the paper starts uniform, at a table of 0."""
         start = share(prior, "the prior")
         zeros = np.zeros(start.size)
+        # softplus(0) is log 2, so that a uniform prior is the paper's table of 0.
         softplus = start * start.size * np.log(2)
         with np.errstate(divide="ignore"):  # a prior of 0 is a table of -inf
+            # The inverse, log(exp(s) - 1), in a form that neither overflows nor cancels.
             table = softplus + np.log(-np.expm1(-softplus))
         return State(table, zeros, zeros, 0, 0)
 
@@ -112,6 +114,7 @@ class DreamPRM:
         # Both moments start at 0; AdamW divides that bias out.
         mean = first / (1 - BETAS[0] ** learned)
         size = np.sqrt(second / (1 - BETAS[1] ** learned)) + EPSILON
+        # AdamW's decay is decoupled: it does not go through the moments.
         table = state.table * (1 - self.rate * self.weight_decay) - self.rate * (mean / size)
         return State(table, first, second, learned, state.step + 1)
 
@@ -126,6 +129,7 @@ class DreamPRM:
 
 def _take_log_softplus(table: Array) -> Array:
     """Return ``log(log(1 + exp(table)))``, which is the table where that is very negative."""
+    # There log(1 + exp(t)) is exp(t) to 13 digits, and further down exp(t) underflows.
     low = table < -30
     return np.where(low, table, np.log(np.logaddexp(0.0, np.where(low, 0.0, table))))
 
@@ -146,4 +150,5 @@ def _differentiate_by_table(table: Array, hypergradient: Array) -> Array:
     with np.errstate(invalid="ignore"):
         slope = np.exp(-np.logaddexp(0.0, -table) - log_softplus)  # sigmoid / softplus
     gradient = slope * weights * table.size * centred
+    # A table of -inf, a prior of 0, has the slope NaN, and stays where it is.
     return np.asarray(np.where(np.isfinite(table), gradient, 0.0), np.float64)

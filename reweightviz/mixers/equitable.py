@@ -108,6 +108,7 @@ class EquitableAllocation(Fixed):
         price = fill_with_ones(cost, "the cost", domains)
         importance = check_prior(prior, domains, "EquitableAllocation")
         curves = fit_learning_curves(n, loss)
+        # Even in money, not in tokens: the budget is spent, and a dear domain gets fewer tokens.
         least = self.explore * self.budget / domains / price
         if self.objective == "mean":
             falls = curves.scale * importance > 0

@@ -69,6 +69,7 @@ class MaxCap(Fixed):
             tokens: (K,) in those documents, for shares of tokens.
         """
         counts = check_amounts(documents, "documents")
+        # Limit first, temperature then, as seqio does; the other order gives other rates.
         rates = temperature_weights(np.minimum(counts, self.cap), 1 / self.temperature)
         if tokens is None:
             return State(rates)

@@ -67,6 +67,7 @@ class MixMinWeights(Fixed):
             prior: (K,); uniform when not given.
         """
         logs = np.asarray(log_probs, np.float64)
+        # -inf may stand there: a model may hold a document to be impossible.
         if logs.ndim != 2 or not logs.size or np.isnan(logs).any() or (logs == np.inf).any():
             raise UnmetNeed(
                 name="MixMinWeights",

@@ -123,9 +123,11 @@ class ODM:
         step = state.step + 1
         if step <= self.warmup or np.isnan(losses).all():
             return state._replace(step=step)
+        # Above 1 / K the factor 1 - K * rate below would be negative.
         rate = min(1 / K, float(np.sqrt(np.log(K) / (K * step))))
         if self.variant == "exp3":
             reward = self._add_rewards(state, losses, rate)
+            # The rate of the step before, as in the public code.
             best = np.exp(log_softmax(state.rate * reward))
         else:
             reward = self._average_rewards(state, losses)
@@ -154,6 +156,7 @@ class ODM:
 
     def _average_rewards(self, state: State | MeanState, losses: Array) -> Array:
         """Return the logs (K,) of the average perplexities; a perplexity overflows at 710 nats."""
+        # A smoothing of 0 is allowed, and its log is not.
         past = np.log(max(self.smoothing, 1e-300)) + state.reward
         average = np.logaddexp(past, np.log1p(-self.smoothing) + np.nan_to_num(losses))
         return np.where(np.isnan(losses), state.reward, average)

@@ -90,6 +90,7 @@ class ScaleBiO:
         """
         (gap,) = check_signals(self, State, state, penalty_gap=penalty_gap)
         gradient = _differentiate_by_logits(self.weights(state), gap)
+        # The outer problem is a minimum, so the step of the ascent is negative.
         return State(ascend(state.log_weights, -self.rate * self.alpha, gradient))
 
     def weights(self, state: State) -> Array:

@@ -127,6 +127,7 @@ class SkillIt:
         state = state._replace(step=state.step + 1)
         if np.isnan(measured).all():
             return state
+        # What was not measured in this round counts with its last loss.
         last = state.recent[-1] if len(state.recent) else state.first
         losses = np.where(np.isnan(measured), last, measured)
         first = np.where(np.isnan(state.first), losses, state.first)
@@ -150,11 +151,13 @@ class SkillIt:
         return state.weights
 
     def _weigh(self, prior: Array, graph: Array, losses: Array, eta: float) -> Array:
+        # Not from the last weights: in the public code every round restarts from the prior.
         with np.errstate(divide="ignore"):  # a prior of 0 is a log weight of -inf
             weights = softmax(ascend(np.log(prior), eta, graph @ losses))
         edges = (graph != 0) & ~np.eye(len(graph), dtype=bool)
         lone = ~(edges.any(0) | edges.any(1)) & self.keep_lone
         joined = weights[~lone].sum()
+        # Softmax is over all domains; scaled so, the lone ones keep exactly their prior.
         left = prior[~lone].sum() / joined if joined > 0 else 0.0
         weights = np.where(lone, prior, weights * left)
         return np.asarray(weights / weights.sum(), np.float64)

@@ -50,6 +50,7 @@ class Temperature(Fixed):
     verified: ClassVar[str] = "not verified against the paper"
 
     def __post_init__(self) -> None:
+        # An infinite temperature is a valid one: uniform.
         check_fields(self, "temperature")
         if not self.temperature > 0:
             raise InvalidValue(

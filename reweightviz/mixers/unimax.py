@@ -58,6 +58,7 @@ class UniMax(Fixed):
         caps = np.zeros_like(available)
         caps[available > 0] = self.max_epochs * available[available > 0]
         unused = self.budget - caps.sum()
+        # A budget of exactly all epochs may differ from their sum by rounding.
         if unused > 1e-12 * self.budget:
             warn(
                 f"UniMax: {self.max_epochs:g} epochs of everything are {caps.sum():.6g} tokens, "

@@ -43,6 +43,7 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
     except ModuleNotFoundError as error:
         raise MissingPackage(package=str(error.name), who=f"rv.training.{name}") from error
+    # From now on the name is found without a call of this function.
     globals()[name] = value
     return value
 

@@ -20,6 +20,7 @@ def require_measure(sampler: MixtureSampler, measure: Measure | None) -> Measure
         ReweightvizError: the mixer learns from costly signals, and there is no ``measure``.
     """
     if measure is not None:
+        # A measurement may be a pass over held-out data: no call where nothing is due.
         return lambda names: measure(names) if names else {}
     if sampler.has_costly_mixer:
         raise ReweightvizError(

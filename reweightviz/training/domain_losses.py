@@ -46,6 +46,7 @@ def domain_loss(
     ids = domain_ids.to(token_losses.device).long().reshape(*domain_ids.shape, *[1] * missing)
     ids = ids.expand(token_losses.shape).reshape(-1)
     if len(ids):
+        # Unchecked, a wrong id on a GPU is a device-side assertion, after which no call works.
         _check_ids(int(ids.min()), int(ids.max()), domains)
     # Apple's GPU has no float64.
     exact = torch.float32 if token_losses.device.type == "mps" else torch.float64
@@ -90,6 +91,7 @@ class DomainLosses:
         """
         sums = self._sums
         if sums is None:
+            # A rank that has seen nothing must take part in the reduction all the same.
             sums = torch.zeros(2, len(self.domains), dtype=torch.float64)
         self._sums = None
         if torch.distributed.is_available() and torch.distributed.is_initialized():

@@ -67,7 +67,9 @@ class DomainRows:
             )
         domains, places = np.unique(np.asarray(found, str), return_inverse=True)
         codes = places[codes]
+        # One byte order, so that a checkpoint can be loaded on another machine.
         digest = hashlib.blake2b(codes.astype("<i8").tobytes(), digest_size=8).hexdigest()
+        # Stable, or rows of one domain might stand in another order elsewhere.
         order = np.argsort(codes, kind="stable")
         return cls(tuple(domains.tolist()), np.bincount(codes), order, digest)
 

@@ -33,6 +33,7 @@ def cut_blocks(corpus: Corpus, rows: NDArray[np.bool_], length: int) -> Blocks:
     blocks = []
     for code, domain in enumerate(corpus.domains):
         chosen = np.flatnonzero(rows & (corpus.domain_codes == code))
+        # A lone surrogate has no UTF-8.
         texts = [text.encode("utf-8", "replace") for text in corpus.text(chosen)]
         stream = np.frombuffer(SEPARATOR.join(texts), np.uint8)
         if len(stream) < length:
@@ -66,6 +67,7 @@ class DomainStream:
         Counts follow the weights by systematic sampling: each domain gets floor or ceil of B * w_k.
         """
         edges = np.cumsum(weights / weights.sum()) * batch
+        # One offset for all slots: this is what makes the sampling systematic.
         slots = np.arange(batch) + self._rng.random()
         # Rounding may leave the last edge just below the last slot.
         domains = np.searchsorted(edges, slots, side="right").clip(0, len(weights) - 1)

@@ -57,6 +57,7 @@ class Draws:
             seen: (K,) documents of each domain that were drawn before.
             slots: the part of the batch that is asked for.
         """
+        # searchsorted finds where each domain begins in the batch, so this counts on within it.
         nth = (seen[domains] + self._slots - np.searchsorted(domains, domains))[slots]
         chosen = domains[slots]
         sizes = self.sizes[chosen]

@@ -96,12 +96,14 @@ class Driver:
 
     def sampling(self, weights: Array) -> Array:
         """Return the weights (K,) to draw the next batch by."""
+        # Drawn by its weights too, a domain would be weighted twice.
         return self._prior if self._scales_loss else weights
 
     def loss_scale(self, weights: Array) -> Array:
         """Return the factor (K,) of a token of each domain in the loss."""
         if not self._scales_loss:
             return np.ones(len(self._prior))
+        # A domain drawn twice as often as its weight asks for counts half in the loss.
         return np.divide(weights, self._prior, out=np.zeros(len(weights)), where=self._prior > 0)
 
     @property
@@ -113,6 +115,7 @@ class Driver:
         """Give the mixer the signals (K,) that it names; what was not measured is NaN."""
         if not self._learns:
             return
+        # On steps without a measurement a mixer is updated all the same: it counts its steps.
         nothing = dict.fromkeys(self._costly, np.full(len(self._prior), np.nan))
         named = supply(self._who, self._mixer.update, {**nothing, **signals})
         self._state = self._mixer.update(self._state, **named)
@@ -140,6 +143,7 @@ def _choose_mixer(mixture: Any, domains: tuple[str, ...]) -> tuple[str, Any]:
     if isinstance(mixture, Mapping):
         fixed = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
         return str(fixed.source.get("method", "mixture")), MixtureMixer(fixed, domains)
+    # A class has the same methods as its instances, so it would pass for a mixer.
     if isinstance(mixture, type) or not isinstance(mixture, Mixer):
         raise InvalidArgument(
             name="a training",

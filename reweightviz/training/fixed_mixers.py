@@ -56,5 +56,6 @@ class ScheduleMixer:
         """Return the mean (K,) over the steps so far."""
         if not state:
             return self.weights(0)
+        # Cut at the present step, stages that are still to come have lasted 0 steps.
         lasted = np.diff(np.minimum([*self._starts, state], state))
         return np.asarray(lasted @ self._rows / state, np.float64)

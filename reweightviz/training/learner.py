@@ -71,11 +71,13 @@ class Learner:
         ):
             losses = self.model.token_losses(part)
             if total > 0:
+                # Divided by the total of the whole batch, so that its parts add up to its gradient.
                 torch.autograd.backward((losses.mean(1) * counts).sum() / total * share)
             parts.append(losses.detach())
         if validation is not None:
             torch.autograd.backward(self.model.token_losses(validation).mean() / (1 + alpha))
         losses = torch.cat(parts)
+        # Before the step: a NaN would stay in the parameters and in AdamW's moments.
         if not bool(torch.isfinite(losses).all()):
             raise ReweightvizError(
                 f"the loss is no longer finite, at a learning rate of {self.rate:.3g}; "

@@ -50,6 +50,7 @@ class LiveDriver(Driver):
 
     def update(self, signals: Mapping[str, ArrayLike]) -> None:
         """Learn from the signals (K,) of a step, and set the live mixture where weights changed."""
+        # A Driver takes a missing signal for one that is not due, and the mixer learns nothing.
         absent = [name for name in self.measures if name not in signals]
         if absent:
             raise ReweightvizError(

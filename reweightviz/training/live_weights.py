@@ -101,6 +101,7 @@ class LiveWeights:
         for step in range(start, through):
             if last is None:  # the first step of a training has nothing to be guarded from
                 last = target
+            # The journal holds changes, so a block without one needs no line.
             elif np.array_equal(last, target):
                 break
             else:

@@ -76,6 +76,7 @@ class Measurements:
         """Measure the signals ``names``, each (K,), as they are after an update."""
         found: dict[str, Array] = {}
         if "held_out_loss" in names or "probe_loss" in names:
+            # One measurement, under the two names that mixers have for it.
             found["held_out_loss"] = found["probe_loss"] = mean_losses(self._model, self._probes)
         if "gradient_products" in names or "gradient_norm" in names:
             found["gradient_products"], found["gradient_norm"] = self._compare_gradients()
@@ -100,8 +101,10 @@ class Measurements:
         """
         ahead = self._take_validation_gradient()
         length = float(_flatten(ahead).norm())
+        # The radius is a distance among the parameters, so a longer gradient takes a smaller step.
         step = RADIUS / length if length > 0 else 1.0
         after = self.copy_parameters()
+        # A central difference, whose error is of second order.
         up = self._measure_losses(update, ahead, step)
         down = self._measure_losses(update, ahead, -step)
         _put(self._parameters, after)

@@ -154,6 +154,7 @@ class MixtureSampler:
             self._warn_if_used()
         self._ahead = self._count_until(step, self._ahead)
         domains = self._draws.draw_domains(step, self._weights.at(step))
+        # Domains stand in order in a step: a contiguous part would hold one or two of them alone.
         mine = slice(part * self.ranks + self._rank, None, self._parts)
         places = self._draws.draw_places(domains, self._ahead.counts, mine)
         return self._rows.find_rows(domains[mine], places)

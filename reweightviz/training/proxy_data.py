@@ -86,4 +86,5 @@ def thin_out(blocks: Blocks, count: int) -> Blocks:
 
 
 def _thin_out(block: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
+    # Not the first ones, which come from the first few documents.
     return block[np.linspace(0, len(block) - 1, min(count, len(block))).astype(np.int64)]

@@ -202,6 +202,7 @@ class RunLogger:
                 expected=f"{len(self.domains)} numbers, one a domain, or a mapping",
             )
         row = [_to_number(name, number) for number in numbers]
+        # An array has no other way to leave a domain out.
         return [None if number == "nan" else number for number in row]
 
     def _order_by_domain(self, name: str, values: Mapping[str, float]) -> Row:
@@ -230,4 +231,5 @@ def _to_number(name: str, value: Any) -> float | str | None:
         number = float(value.item() if hasattr(value, "item") else value)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise UnmetNeed(name=name, value=value, expected="numbers") from error
+    # JSON has no number for NaN or infinity.
     return round_to_write(number) if isfinite(number) else str(number)

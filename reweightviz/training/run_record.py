@@ -89,6 +89,7 @@ def _merge(steps: list[Mapping[str, Array]]) -> dict[str, Array]:
 
 def _average(values: Array) -> Array:
     """Return the mean (K,) of values (T, K) without NaN; NaN where there is nothing else."""
+    # Not np.nanmean, which warns where a domain was never seen.
     seen = np.isfinite(values)
     mean = np.divide(
         np.where(seen, values, 0).sum(0),

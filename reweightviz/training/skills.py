@@ -40,6 +40,7 @@ def skill_graph(
     K = len(data.domains)
     total = np.zeros((K, K))
     for seed in seeds:
+        # As in train, so that this is the model that each of its runs begins with.
         torch.manual_seed(seed)
         start = mean_losses(ByteTransformer(config.model), data.validation)
         for row, name in enumerate(data.domains):

@@ -86,6 +86,7 @@ def train(
     seed = whole_number("seed", seed, most=2**63 - 1)
     place = choose_device(device)
     torch.manual_seed(seed)
+    # Made on the CPU, so that a seed gives the same parameters on every device.
     model = ByteTransformer(config.model).to(place)
     known = {"tokens": data.tokens, "documents": data.documents, **(given or {})}
     driver = Driver(mixture, data.domains, known, has_reference=reference is not None)

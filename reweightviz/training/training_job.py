@@ -49,6 +49,7 @@ class TrainingJob:
         self._learner = self._make_learner(model)
         self._follower: Learner | None = None
         if driver.alpha is not None:
+            # A copy: where both begin at the same parameters, a gap is due to what they follow.
             self._follower = self._make_learner(copy.deepcopy(model))
         self._stream = DomainStream(data.training, seed)
         self._measurements: Measurements | None = None
@@ -87,6 +88,7 @@ class TrainingJob:
         sequences = move_to(self._learner.model, batch)
         before = []
         if self._measurements is not None and "hypergradient" in names:
+            # A hypergradient goes through the update, so it starts from the parameters before it.
             before = self._measurements.copy_parameters()
         update = Update(sequences, domains, self._learner.rate, before)
         scales = self._driver.loss_scale(weights)[domains]
@@ -134,6 +136,7 @@ class TrainingJob:
         """Return means (K,) over the tokens of this batch, NaN for a domain that is not in it."""
 
         def average(token_values: Tensor) -> Array:
+            # Sequences are of one length, so the mean of their means is that of their tokens.
             return average_by_domain(token_values.mean(1), update.domains, K)
 
         K = len(self._data.domains)

@@ -102,6 +102,7 @@ class SteeringCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         signals = self._losses.take()  # on every rank, or the others wait for ever
         loss = torch.from_numpy(signals["loss"])
         tokens = torch.from_numpy(signals["drawn_tokens"])
+        # By where: the loss of a domain without tokens is NaN, and so is 0 times it.
         self._sums += torch.stack([torch.where(tokens > 0, loss, 0) * tokens, tokens])
         self._tokens += float(tokens.sum())
         if self._sampler.has_mixer:
@@ -111,6 +112,7 @@ class SteeringCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any
     ) -> None:
         """Write the means since the last line."""
+        # The Trainer logs its evaluations and its summary here too, without a training loss.
         if self._logger is None or logs is None or "loss" not in logs:
             return
         loss, tokens = self._sums.numpy()
@@ -127,6 +129,7 @@ class SteeringCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         self._logger.write(
             step=state.global_step,
             losses=losses,
+            # global_step counts finished steps, the sampler numbers them from 0.
             weights=self._sampler.weights(state.global_step - 1),
             scalars=scalars,
             tokens=self._tokens,

@@ -102,6 +102,7 @@ def _make_loss_function(losses: DomainLosses, ids: _DomainIds) -> Callable[..., 
     def compute_loss(
         outputs: Any, labels: Tensor, num_items_in_batch: Tensor | int | None = None
     ) -> Tensor:
+        # In half precision the sum of exponentials over a vocabulary is coarse.
         logits = outputs["logits"][:, :-1].float()
         targets = labels[:, 1:].to(logits.device)
         by_token = F.cross_entropy(
@@ -143,6 +144,7 @@ class _Collator:
         self._collate = collate
 
     def __call__(self, rows: list[dict[str, Any]]) -> Any:
+        # Copies, or pop would change the rows of the user's data set.
         rows = [dict(row) for row in rows]
         ids = [row.pop("domain_ids") for row in rows]
         batch = self._collate(rows)
