@@ -56,8 +56,11 @@ class TargetPrediction:
     @property
     def gain(self) -> float:
         """The change in the direction of the target: below 0 is better."""
-        change = 0.0 if self.change is None else self.change.value
-        return change if self.lower_is_better else -change
+        if self.change is None:
+            return 0.0
+        if self.lower_is_better:
+            return self.change.value
+        return -self.change.value
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,7 @@ class Decision:
 
     def exceeds_limit(self, row: DomainRow) -> bool:
         """Return whether a domain is repeated above the limit, but for rounding."""
+        # A mixture that was proposed under this cap meets it to a solver's accuracy.
         return row.epochs is not None and row.epochs > self.limit * (1 + 1e-6)
 
     def count_verdicts(self, verdict: str) -> int:

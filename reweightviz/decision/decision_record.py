@@ -9,10 +9,11 @@ from typing import Any
 
 from reweightviz.core.errors import InvalidArgument
 from reweightviz.core.files import write_all
+from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_budget
-from reweightviz.decision.gather_decision import as_mixture, gather_decision
+from reweightviz.decision.gather_decision import gather_decision
 from reweightviz.decision.markdown import render_markdown
 from reweightviz.decision.page import render_page
 
@@ -61,14 +62,17 @@ def decision_record(
             expected="a mixture, a mapping of domain to weight",
             got=type(mixture).__name__,
         )
+    # A string is a sequence too, of letters.
+    if isinstance(files, str | os.PathLike):
+        files = [files]
     decision = gather_decision(
-        as_mixture(mixture),
+        Mixture.of(mixture),
         reference=reference,
         law=law,
         sources=Sources.of(sources),
         tokens=parse_budget(tokens),
         rejected=rejected,
-        files=[files] if isinstance(files, str | os.PathLike) else files,
+        files=files,
         title=title,
         given=given,
     )
@@ -83,6 +87,8 @@ def record_paths(path: str | os.PathLike[str]) -> tuple[Path, Path]:
     >>> [file.name for file in record_paths("why.html")]
     ['why.md', 'why.html']
     """
-    given = Path(path)
-    base = given.with_suffix("") if given.suffix.lower() in ENDINGS else given
+    base = Path(path)
+    # Only an ending of ours is one: "mix-0.7" is a name with a dot.
+    if base.suffix.lower() in ENDINGS:
+        base = base.with_suffix("")
     return base.with_name(f"{base.name}.md"), base.with_name(f"{base.name}.html")

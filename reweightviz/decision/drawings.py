@@ -29,6 +29,7 @@ def draw_bar(row: DomainRow, most: float) -> str:
         _rect(0, 3, row.weight * scale, height - 6, row.color),
     ]
     if row.reference is not None:
+        # The tick is 2 pixels wide and stays inside the drawing at both ends.
         at = max(min(row.reference * scale, width) - 1, 0)
         parts.append(_rect(at, 0, 2, height, "var(--ink)"))
     return _svg(BAR, *parts)
@@ -53,7 +54,9 @@ def draw_change(one: TargetPrediction, reach: float) -> str:
             start = min(at[1:])
             # An interval of no width is drawn a pixel wide.
             parts.append(_rect(start, height / 2 - 1.5, max(max(at[1:]) - start, 1), 3, color))
-        fill = color if one.verdict in ("better", "worse") else "var(--paper)"
+        fill = "var(--paper)"
+        if one.verdict in ("better", "worse"):
+            fill = color
         parts.append(
             f'<circle cx="{at[0]:.1f}" cy="{height / 2:g}" r="2.5" '
             f'fill="{fill}" stroke="{color}" stroke-width="1.3"/>'
@@ -63,6 +66,7 @@ def draw_change(one: TargetPrediction, reach: float) -> str:
 
 def measure_reach(predictions: Sequence[TargetPrediction]) -> float:
     """Return half the width of the axis that all drawings of changes share."""
+    # One axis for all, so that the drawings can be held against each other down the column.
     ends = [abs(value) for one in predictions for value in one.change or ()]
     return 1.08 * max(filter(math.isfinite, ends), default=1.0) or 1.0
 

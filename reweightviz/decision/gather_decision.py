@@ -42,8 +42,16 @@ def gather_decision(
 ) -> Decision:
     """Return a decision, from the arguments of ``rv.decision_record``."""
     proposed = mixture.source
-    budget = tokens if tokens is not None else _finite_or_none(proposed.get("budget"))
+    budget = tokens
+    if budget is None:
+        budget = _finite_or_none(proposed.get("budget"))
     base, base_name = _find_reference(mixture, reference, sources)
+    moved = None
+    if base is not None:
+        moved = _share_moved(mixture, base)
+    tokenizer = None
+    if sources is not None:
+        tokenizer = sources.tokenizer
     predictor = None
     mean: TargetPrediction | None = None
     targets: list[TargetPrediction] = []
@@ -54,20 +62,20 @@ def gather_decision(
         )
         mean, targets, averaged = predictor.predict(mixture, base)
         paired = predictor.count_draws(mixture)
-    others = {
-        str(name): _parse_rejected(str(name), entry) for name, entry in (rejected or {}).items()
-    }
+    others = []
+    for name, entry in (rejected or {}).items():
+        other, reason = _parse_rejected(str(name), entry)
+        most = max(_epochs(other, sources, budget).values(), default=None)
+        others.append(_judge_rejected(str(name), other, reason, mixture, predictor, most))
     return Decision(
         title=title or "Training mixture",
         created=dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        versions=(
-            f"reweightviz {VERSION}, Python {platform.python_version()}, NumPy {np.__version__}"
-        ),
+        versions=_name_versions(),
         reference=base_name,
         rows=_domain_rows(mixture, base, sources, budget),
-        moved=None if base is None else _share_moved(mixture, base),
+        moved=moved,
         budget=budget,
-        tokenizer=None if sources is None else sources.tokenizer,
+        tokenizer=tokenizer,
         limit=_finite_or_none(proposed.get("max_epochs")) or MAX_EPOCHS,
         mean=mean,
         targets=tuple(sorted(targets, key=lambda one: one.gain)),
@@ -75,23 +83,20 @@ def gather_decision(
         law=describe_law(law),
         paired=paired,
         constraints=describe_origin(proposed),
-        rejected=tuple(
-            _judge_rejected(
-                name, other, reason, mixture, predictor, _epochs(other, sources, budget)
-            )
-            for name, (other, reason) in others.items()
-        ),
+        rejected=tuple(others),
+        # By the budget asked for, if any: a file that was written has its own in its provenance.
         files=tuple(read_written(path, sources, tokens) for path in files),
     )
 
 
-def as_mixture(weights: Mapping[str, float]) -> Mixture:
-    """Return weights as a mixture; one that is a mixture keeps its source."""
-    return weights if isinstance(weights, Mixture) else Mixture(weights)
+def _name_versions() -> str:
+    return f"reweightviz {VERSION}, Python {platform.python_version()}, NumPy {np.__version__}"
 
 
 def _finite_or_none(value: Any) -> float | None:
-    return float(value) if is_finite(value) else None
+    if not is_finite(value):
+        return None
+    return float(value)
 
 
 def _find_reference(
@@ -99,9 +104,11 @@ def _find_reference(
 ) -> tuple[Mixture | None, str]:
     """Return what the mixture is compared with, and its name; the natural mixture if not given."""
     if reference is not None:
-        given = as_mixture(reference)
-        method = given.source.get("method")
-        return given, f"the reference ({method})" if method else "the reference"
+        given = Mixture.of(reference)
+        name = "the reference"
+        if given.source.get("method"):
+            name += f" ({given.source['method']})"
+        return given, name
     if sources is None:
         return None, ""
     absent = [domain for domain in mixture if domain not in sources]
@@ -119,18 +126,25 @@ def _domain_rows(
 ) -> tuple[DomainRow, ...]:
     domains = tuple(dict.fromkeys([*mixture, *(base or ())]))
     epochs = _epochs(mixture, sources, budget)
-    available = {} if sources is None else sources.token_table
+    available: Mapping[str, float] = {}
+    if sources is not None:
+        available = sources.token_table
     rows = []
     for domain, color in zip(domains, choose_colors(len(domains)), strict=True):
         weight = mixture.get(domain, 0.0)
+        before = drawn = None
+        if base is not None:
+            before = base.get(domain, 0.0)
+        if budget is not None:
+            drawn = budget * weight
         rows.append(
             DomainRow(
                 domain=domain,
                 color=color,
                 weight=weight,
-                reference=None if base is None else base.get(domain, 0.0),
+                reference=before,
                 available=available.get(domain),
-                drawn=None if budget is None else budget * weight,
+                drawn=drawn,
                 epochs=epochs.get(domain),
             )
         )
@@ -149,14 +163,16 @@ def _share_moved(one: Mixture, other: Mixture) -> float:
 
 
 def _parse_rejected(name: str, entry: Any) -> tuple[Mixture, str]:
-    pair = entry if isinstance(entry, tuple | list) else (entry, "")
+    pair = entry
+    if not isinstance(pair, tuple | list):
+        pair = (entry, "")
     if len(pair) != 2 or not isinstance(pair[0], Mapping):
         raise ReweightvizError(
             f"rejected= maps a name to (mixture, reason); that of {name[:60]!r} is "
             f"{type(entry).__name__}."
         )
     mixture, reason = pair
-    return as_mixture(mixture), str(reason)
+    return Mixture.of(mixture), str(reason)
 
 
 def _judge_rejected(
@@ -165,12 +181,11 @@ def _judge_rejected(
     reason: str,
     chosen: Mixture,
     predictor: Predictor | None,
-    epochs: Mapping[str, float],
+    epochs: float | None,
 ) -> RejectedMixture:
     moved = _share_moved(chosen, other)
-    most = max(epochs.values(), default=None)
     if predictor is None:
-        return RejectedMixture(name, reason, moved, most, None, None, "unknown")
+        return RejectedMixture(name, reason, moved, epochs, None, None, "unknown")
     # The rejected one stands first: its change is what choosing it would have brought.
     mean = predictor.predict(other, chosen)[0]
-    return RejectedMixture(name, reason, moved, most, mean.chosen, mean.change, mean.verdict)
+    return RejectedMixture(name, reason, moved, epochs, mean.chosen, mean.change, mean.verdict)

@@ -34,7 +34,9 @@ def highlights(decision: Decision) -> Iterator[str]:
     most = decision.most_repeated
     if most is not None and decision.budget is not None:
         often = [row.domain for row in decision.rows if decision.exceeds_limit(row)]
-        above = f"; above {decision.limit:g}: {listed(often)}" if often else ""
+        above = ""
+        if often:
+            above = f"; above {decision.limit:g}: {listed(often)}"
         yield (
             f"At {format_count(decision.budget)} tokens the most repeated domain is "
             f"{most.domain[:60]!r}, {most.epochs:.3g} epochs{above}."

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from reweightviz.core.text import to_html
 from reweightviz.decision.decision import Estimate
-from reweightviz.decision.words import sign_number
+from reweightviz.decision.words import sign_number, word_number
 
 
 def render_section(title: str, content: str, *, wide: bool = False) -> str:
     """Return a section under its heading."""
-    start = "<section class=wide>" if wide else "<section>"
+    start = "<section>"
+    if wide:
+        start = "<section class=wide>"
     return f"{start}\n<h2>{title}</h2>\n{content}\n</section>"
 
 
@@ -28,10 +30,12 @@ def render_table(
     """
     heads = []
     for place, cell in enumerate(head):
-        heads.append(_element("th", cell, "text" if place in texts else ""))
+        kind = "text" if place in texts else ""
+        heads.append(_element("th", cell, kind))
     rows = []
     for place, row in enumerate(body):
-        rows.append(_element("tr", row, "" if place else first))
+        kind = first if place == 0 else ""
+        rows.append(_element("tr", row, kind))
     return f"<table>\n<tr>{''.join(heads)}</tr>\n" + "\n".join(rows) + "\n</table>"
 
 
@@ -41,7 +45,10 @@ def render_cell(content: str, kind: str = "", title: str = "") -> str:
 
 
 def _element(tag: str, content: str, kind: str, title: str = "") -> str:
-    attributes = f" class={kind}" if kind else ""
+    attributes = ""
+    if kind:
+        # Without quotes: every class here is one word of ours.
+        attributes = f" class={kind}"
     if title:
         attributes += f' title="{to_html(title)}"'
     return f"<{tag}{attributes}>{content}</{tag}>"
@@ -57,9 +64,10 @@ def render_estimate(one: Estimate | None, *, sign: bool = False) -> str:
     """Return a number with its interval beside it, small; nothing for None."""
     if one is None:
         return ""
-    value = sign_number(one.value) if sign else f"{one.value:.3f}"
-    interval = render_interval(one, sign=sign)
-    return f"{value} <small>{interval}</small>" if interval else value
+    value = word_number(one.value, sign=sign)
+    if not one.has_interval:
+        return value
+    return f"{value} <small>{render_interval(one, sign=sign)}</small>"
 
 
 def render_interval(one: Estimate, *, sign: bool = False) -> str:
@@ -73,4 +81,6 @@ def render_interval(one: Estimate, *, sign: bool = False) -> str:
 
 def render_percent(share: float | None) -> str:
     """Return a share in percent; nothing for None."""
-    return "" if share is None else f"{100 * share:.1f} %"
+    if share is None:
+        return ""
+    return f"{100 * share:.1f} %"

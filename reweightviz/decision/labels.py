@@ -48,8 +48,10 @@ def describe_law(law: Law | None) -> Pairs:
         if not numbers:
             continue
         label = FIT.get(str(name), str(name).replace("_", " "))
-        measured_outside = str(name).lower().startswith(OUT_OF_SAMPLE)
-        (outside if measured_outside else inside).append((label, _spread(numbers)))
+        if str(name).lower().startswith(OUT_OF_SAMPLE):
+            outside.append((label, _spread(numbers)))
+        else:
+            inside.append((label, _spread(numbers)))
     return (*inside, *(outside or [("out of sample", NOT_KNOWN)]))
 
 
@@ -91,20 +93,30 @@ def word_value(value: Any, key: str = "") -> str:
         return _word_mapping(value)
     if isinstance(value, list):
         return ", ".join(word_value(one) for one in value[:MOST_SHOWN])
+    return _word_scalar(value)
+
+
+def _word_scalar(value: Any) -> str:
     if value is None:
         return ""
+    # Before the numbers: True is an int to Python.
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:.4g}" if isinstance(value, int | float) else str(value)
+    if isinstance(value, int | float):
+        return f"{value:.4g}"
+    return str(value)
 
 
 def _word_mapping(table: Mapping[str, Any]) -> str:
     values = list(table.values())
+    # A cap on epochs is often one number for every domain.
     if len(values) > 2 and all(is_finite(value) and value == values[0] for value in values):
         return f"all {len(values)} alike, {float(values[0]):.4g}"
     parts = [f"{name} {_word_entry(entry)}" for name, entry in [*table.items()][:MOST_SHOWN]]
-    more = f" and {len(table) - MOST_SHOWN} more" if len(table) > MOST_SHOWN else ""
-    return ", ".join(parts) + more
+    shown = ", ".join(parts)
+    if len(table) > MOST_SHOWN:
+        shown += f" and {len(table) - MOST_SHOWN} more"
+    return shown
 
 
 def _word_entry(entry: Any) -> str:

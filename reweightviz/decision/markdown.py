@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from reweightviz.core.text import to_markdown
-from reweightviz.core.token_counts import format_count
 from reweightviz.decision.decision import Decision, DomainRow, RejectedMixture, TargetPrediction
 from reweightviz.decision.highlights import highlights
 from reweightviz.decision.notes import note_intervals, note_weights
-from reweightviz.decision.words import sign_number, word_estimate
+from reweightviz.decision.words import sign_number, word_epochs, word_estimate, word_tokens
 
 VERDICTS = {
     "better": "better",
@@ -32,9 +31,10 @@ def _lines(decision: Decision) -> Iterator[str]:
     yield from (f"# {to_markdown(decision.title)}", "")
     yield from (f"Decision record, {decision.created}, {decision.versions}.", "")
     yield from (f"- {to_markdown(sentence)}" for sentence in highlights(decision))
-    beside = f" Compared with {decision.reference}." if decision.reference else ""
-    weights = to_markdown(note_weights(decision) + beside)
-    yield from ("", "## Mixture", "", weights, "", *_mixture_table(decision))
+    weights = note_weights(decision)
+    if decision.reference:
+        weights += f" Compared with {decision.reference}."
+    yield from ("", "## Mixture", "", to_markdown(weights), "", *_mixture_table(decision))
     yield from ("", "## Predicted losses", "", *_predictions(decision))
     if decision.constraints:
         yield from ("", "## Where the mixture came from", "", *_items(decision.constraints))
@@ -52,15 +52,16 @@ def _mixture_table(decision: Decision) -> Iterator[str]:
 
 
 def _domain_cells(row: DomainRow, decision: Decision) -> list[str]:
-    reference = change = epochs = ""
+    reference = change = ""
     if row.reference is not None:
         reference = _percent(row.reference)
         change = sign_number(100 * (row.weight - row.reference), 2)
-    if row.epochs is not None:
-        mark = " !" if decision.exceeds_limit(row) else ""
-        epochs = f"{row.epochs:.3g}{mark}"
-    tokens = ("" if n is None else format_count(n) for n in (row.available, row.drawn))
-    return [row.domain, _percent(row.weight), reference, change, *tokens, epochs]
+    epochs = word_epochs(row.epochs)
+    if decision.exceeds_limit(row):
+        epochs += " !"
+    available = word_tokens(row.available)
+    drawn = word_tokens(row.drawn)
+    return [row.domain, _percent(row.weight), reference, change, available, drawn, epochs]
 
 
 def _predictions(decision: Decision) -> Iterator[str]:
@@ -79,13 +80,18 @@ def _predictions(decision: Decision) -> Iterator[str]:
 
 
 def _target_cells(one: TargetPrediction) -> list[str]:
-    direction = "" if one.lower_is_better else " (higher is better)"
+    target = one.target
+    if not one.lower_is_better:
+        target += " (higher is better)"
+    verdict = ""
+    if one.change is not None:
+        verdict = VERDICTS[one.verdict]
     return [
-        one.target + direction,
+        target,
         word_estimate(one.chosen),
         word_estimate(one.reference),
         word_estimate(one.change, sign=True),
-        VERDICTS[one.verdict] if one.change else "",
+        verdict,
     ]
 
 
@@ -107,15 +113,23 @@ def _cells_of_rejected(one: RejectedMixture) -> list[str]:
     change = ""
     if one.change is not None:
         change = f"{word_estimate(one.change, sign=True)}, {VERDICTS[one.verdict]}"
-    epochs = "" if one.epochs is None else f"{one.epochs:.3g}"
-    return [one.name, one.reason, word_estimate(one.mean), change, _percent(one.moved), epochs]
+    return [
+        one.name,
+        one.reason,
+        word_estimate(one.mean),
+        change,
+        _percent(one.moved),
+        word_epochs(one.epochs),
+    ]
 
 
 def _file_items(decision: Decision) -> Iterator[str]:
     for file in decision.files:
-        facts = (f"{file.title}, {file.unit}", *file.facts) if file.title else ()
-        described = f": {'; '.join(map(to_markdown, facts))}" if facts else ""
-        yield f"- {to_markdown(file.path)}{described}"
+        item = f"- {to_markdown(file.path)}"
+        if file.title:
+            facts = (f"{file.title}, {file.unit}", *file.facts)
+            item += f": {'; '.join(map(to_markdown, facts))}"
+        yield item
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -7,8 +7,9 @@ from reweightviz.decision.decision import Decision
 
 def note_weights(decision: Decision) -> str:
     """Return what a weight is."""
-    by = f", as counted by {decision.tokenizer}" if decision.tokenizer else ""
-    return f"A weight is a share of training tokens{by}."
+    if not decision.tokenizer:
+        return "A weight is a share of training tokens."
+    return f"A weight is a share of training tokens, as counted by {decision.tokenizer}."
 
 
 def note_intervals(decision: Decision, dots: str = "") -> str:
@@ -19,6 +20,7 @@ def note_intervals(decision: Decision, dots: str = "") -> str:
         dots: how a drawing marks what holds on average alone.
     """
     hopeful = ""
+    # The least of noisy predictions is more often one that errs low: the optimiser's curse.
     if ("method", "optimize") in decision.constraints:
         hopeful = " The mixture was found by minimising this law, which flatters it."
     if decision.paired:

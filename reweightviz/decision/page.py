@@ -25,7 +25,7 @@ from reweightviz.decision.html_pieces import (
     render_table,
 )
 from reweightviz.decision.notes import note_intervals, note_weights
-from reweightviz.decision.words import sign_number
+from reweightviz.decision.words import sign_number, word_epochs, word_tokens
 
 STYLE = Path(__file__).with_name("page.css")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -67,7 +67,9 @@ def _figures(decision: Decision) -> str:
         f'<li><b class="{tone}">{value}</b><span>{to_html(label, 100)}</span></li>'
         for value, label, tone in _figure_rows(decision)
     ]
-    return f'<ul class="figures">{"".join(cells)}</ul>' if cells else ""
+    if not cells:
+        return ""
+    return f'<ul class="figures">{"".join(cells)}</ul>'
 
 
 def _figure_rows(decision: Decision) -> Iterator[tuple[str, str, str]]:
@@ -81,8 +83,8 @@ def _figure_rows(decision: Decision) -> Iterator[tuple[str, str, str]]:
         yield format_count(decision.budget), "tokens to train on", ""
     most = decision.most_repeated
     if most is not None:
-        tone = "over" if decision.exceeds_limit(most) else ""
-        yield f"{most.epochs:.3g}", f"epochs at most: {most.domain}", tone
+        label = f"epochs at most: {most.domain}"
+        yield f"{most.epochs:.3g}", label, _epochs_tone(most, decision)
 
 
 def _loss_figures(decision: Decision, mean: TargetPrediction) -> Iterator[tuple[str, str, str]]:
@@ -107,7 +109,9 @@ def _loss_figures(decision: Decision, mean: TargetPrediction) -> Iterator[tuple[
 
 
 def _bracket(interval: str) -> str:
-    return f" ({interval})" if interval else ""
+    if not interval:
+        return ""
+    return f" ({interval})"
 
 
 def _mixture(decision: Decision) -> str:
@@ -149,14 +153,20 @@ def _reference_cells(row: DomainRow, _: Decision) -> str:
 
 
 def _available_cell(row: DomainRow, _: Decision) -> str:
-    return render_cell("" if row.available is None else format_count(row.available), "soft")
+    return render_cell(word_tokens(row.available), "soft")
 
 
 def _epochs_cell(row: DomainRow, decision: Decision) -> str:
     if row.epochs is None:
         return render_cell("")
     epochs = f"{row.epochs:.2f}" if row.epochs < 100 else f"{row.epochs:.3g}"
-    return render_cell(epochs, "over" if decision.exceeds_limit(row) else "")
+    return render_cell(epochs, _epochs_tone(row, decision))
+
+
+def _epochs_tone(row: DomainRow, decision: Decision) -> str:
+    if decision.exceeds_limit(row):
+        return "over"
+    return ""
 
 
 def _predictions(decision: Decision) -> str:
@@ -179,9 +189,11 @@ def _predictions(decision: Decision) -> str:
 
 
 def _target_row(one: TargetPrediction, reach: float) -> str:
-    direction = "" if one.lower_is_better else ' <span class="soft">(higher is better)</span>'
+    name = to_html(one.target)
+    if not one.lower_is_better:
+        name += ' <span class="soft">(higher is better)</span>'
     cells = [
-        render_cell(to_html(one.target) + direction, "name", one.target),
+        render_cell(name, "name", one.target),
         render_cell(render_estimate(one.chosen)),
     ]
     if one.reference is not None and one.change is not None:
@@ -215,14 +227,16 @@ def _other_sections(decision: Decision) -> Iterator[str]:
 
 
 def _row_of_rejected(one: RejectedMixture) -> str:
-    tone = "" if one.change is None else TONES[one.verdict]
+    tone = ""
+    if one.change is not None:
+        tone = TONES[one.verdict]
     cells = [
         render_cell(to_html(one.name), "name", one.name),
         render_cell(to_html(one.reason), "text"),
         render_cell(render_estimate(one.mean)),
         render_cell(render_estimate(one.change, sign=True), tone),
         render_cell(render_percent(one.moved)),
-        render_cell("" if one.epochs is None else f"{one.epochs:.3g}"),
+        render_cell(word_epochs(one.epochs)),
     ]
     return "".join(cells)
 

@@ -49,7 +49,9 @@ class Predictor(NamedTuple):
         self, chosen: Mixture, reference: Mixture | None
     ) -> tuple[TargetPrediction, list[TargetPrediction], int]:
         """Return the mean over targets, each target, and how many the mean is over."""
-        mixtures = [chosen] if reference is None else [chosen, reference]
+        mixtures = [chosen]
+        if reference is not None:
+            mixtures.append(reference)
         weights = self.align(mixtures)
         lower_is_better = directions(self.law)
         shares = weigh_targets(lower_is_better)
@@ -58,7 +60,9 @@ class Predictor(NamedTuple):
         low, high = bound_runs(self.law, weights, shares, LEVEL, self.inputs)
         estimates = np.stack([prepend_mean(predicted, shares), low, high], -1).tolist()
         first = int(np.argmax(shares))
-        mean = f"mean of {averaged}" if averaged > 1 else self.law.targets[first]
+        mean = self.law.targets[first]
+        if averaged > 1:
+            mean = f"mean of {averaged}"
         names = [mean, *self.law.targets]
         downwards = [bool(lower_is_better[first]), *lower_is_better.tolist()]
         contrasts = self._contrast(weights)
@@ -109,15 +113,19 @@ def build_predictor(
     if isinstance(proposed, Mapping):
         inputs = {name: value for name, value in proposed.items() if name in taken}
     if tokens is not None:
+        # Else the length of the proposal's run would stand above the budget asked for.
         inputs.pop("run_tokens", None)
     inputs |= mapping("given", given, "name to what the law takes")
-    lineage = Lineage() if sources is None else sources.lineage
+    lineage = Lineage()
+    if sources is not None:
+        lineage = sources.lineage
     return Predictor(law, law_inputs(law, inputs, budget, sources), lineage)
 
 
 def _judge(chosen: Estimate, contrast: Contrast | None) -> str:
     if contrast is None:
         return "unknown"
+    # Where there is no interval it is NaN, which no change is below.
     one_run = (chosen.high - chosen.low) / 2
     if contrast.verdict in ("better", "worse") and abs(contrast.change) <= one_run:
         return f"{contrast.verdict} on average"

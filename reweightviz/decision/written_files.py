@@ -18,6 +18,7 @@ def read_written(
     path: str | os.PathLike[str], sources: Sources | None, tokens: float | None
 ) -> WrittenFile:
     """Return a file as its framework would read it; its path alone where none does."""
+    # A record may name any file: one that no framework reads is no reason to refuse the record.
     try:
         report = check(path, sources=sources, tokens=tokens)
     except ReweightvizError:
