@@ -47,9 +47,12 @@ class Course(NamedTuple):
     @property
     def is_mixed(self) -> bool:
         """True where a mixer was at work: weights also change by hand, or by a plan."""
-        named = "" if self.log is None else str(self.log.meta.get("mixer") or "")
+        if self.log is None or not self.moves:
+            return False
+        named = str(self.log.meta.get("mixer") or "")
+        # A trainer that follows a plan logs that plan's repr where others log the mixer's.
         planned = named.startswith(("Mixture(", "Schedule("))
-        return self.moves and bool(named) and not planned
+        return bool(named) and not planned
 
     @property
     def probes(self) -> bool:
@@ -68,7 +71,9 @@ class Course(NamedTuple):
     @property
     def drawn_tokens(self) -> Array | None:
         """Tokens (T, K) that the log's lines drew, where it counts them."""
-        return None if self.log is None else self.log.signals.get("drawn_tokens")
+        if self.log is None:
+            return None
+        return self.log.signals.get("drawn_tokens")
 
     def answer(self) -> Course:
         """Return what a run came to: the answer of its mixer, or else the mean of its weights."""
@@ -84,8 +89,13 @@ def _mixer_class(log: RunLog | None) -> Any:
     """Return the class of the mixer that a log names, of ours; None for any other."""
     from reweightviz import mixers
 
-    name = "" if log is None else str(log.meta.get("mixer")).partition("(")[0]
-    return getattr(mixers, name) if name in mixers.__all__ else None
+    if log is None:
+        return None
+    # A log holds the mixer's repr, "DoReMi(eta=1.0)"; only names of ours are looked up.
+    name = str(log.meta.get("mixer")).partition("(")[0]
+    if name not in mixers.__all__:
+        return None
+    return getattr(mixers, name)
 
 
 def read_meta(log: RunLog, key: str, shape: tuple[int, ...]) -> Array | None:
@@ -96,7 +106,9 @@ def read_meta(log: RunLog, key: str, shape: tuple[int, ...]) -> Array | None:
     name = f"meta[{key!r}] of the log {log.name!r}"
     found = numbers(value, name)
     if found.shape != shape:
-        expected = f"{shape[0]} numbers, one a domain" if shape else "one number"
+        expected = "one number"
+        if shape:
+            expected = f"{shape[0]} numbers, one a domain"
         raise InvalidValue(name=name, value=value, expected=expected)
     return found
 
@@ -112,7 +124,7 @@ def read_course(given: Any) -> Course:
     if isinstance(given, Schedule):
         return _course_of_schedule(given)
     if isinstance(given, Mapping):
-        mixture = given if isinstance(given, Mixture) else Mixture(given)
+        mixture = Mixture.of(given)
         name = str(mixture.source.get("method", "mixture"))
         return Course(name, "mixture", mixture.domains, [1], mixture.array[None], np.ones(1))
     if isinstance(given, Sequence) and not isinstance(given, str) and given:
@@ -166,4 +178,4 @@ def _mixture_of_round(one: Any) -> Mixture:
         return Mixture.normalized(zip(one.domains, answer.tolist(), strict=True))
     if isinstance(one, Schedule):
         return one.mean()
-    return one if isinstance(one, Mixture) else Mixture(one)
+    return Mixture.of(one)

@@ -64,7 +64,9 @@ def diagnose(
     """
     found = read_course(course)
     available = find_sources(found, sources)
-    budget = parse_budget(tokens) if tokens is not None else find_budget(found)
+    budget = parse_budget(tokens)
+    if budget is None:
+        budget = find_budget(found)
     table = tabulate_domains(found, available, budget)
     at, means = cut_rounds(found)
     rounds = tabulate_changes(found.domains, at, means, found.kind)

@@ -52,7 +52,9 @@ class Diagnosis:
     def _verdict_on_settling(self) -> str:
         if self.settled is None:
             return ""
-        return " The weights have settled." if self.settled else " The weights have not settled."
+        if self.settled:
+            return " The weights have settled."
+        return " The weights have not settled."
 
     def __repr__(self) -> str:
         found = [f"- {finding}" for finding in self.findings] or ["- nothing stands out."]

@@ -50,12 +50,17 @@ def _fill_from_log(table: pd.DataFrame, log: RunLog) -> None:
     _fill_gaps(table, log, tokens)
     batch = read_meta(log, "batch", ())
     if batch is not None:
-        share = table["drawn"] if table["drawn"].notna().all() else table["mean"]
+        share = table["mean"]
+        if table["drawn"].notna().all():
+            share = table["drawn"]
         table["a_batch"] = share * float(batch)
 
 
 def _fill_gaps(table: pd.DataFrame, log: RunLog, tokens: Array | None) -> None:
-    signal = log.signals.get("loss") if tokens is None else tokens
+    signal = tokens
+    if signal is None:
+        # Without counts, a domain that a batch lacks shows as a loss that is NaN.
+        signal = log.signals.get("loss")
     if signal is None:
         return
     measured = np.isfinite(signal).any(1)
@@ -72,7 +77,10 @@ def _fill_gaps(table: pd.DataFrame, log: RunLog, tokens: Array | None) -> None:
     counts = count_steps(log)[measured]
     longest = [_longest_gap(column, counts) for column in gone.T]
     batches = read_meta(log, "absent", (len(log.domains),))
-    table["absent"] = np.where(logged, gone.mean(0), np.nan) if batches is None else batches
+    # A trainer may count every batch, of which a log holds only some as lines.
+    if batches is None:
+        batches = np.where(logged, gone.mean(0), np.nan)
+    table["absent"] = batches
     table["longest_gap"] = np.where(logged, longest, np.nan)
 
 
@@ -80,7 +88,9 @@ def _longest_gap(gone: NDArray[np.bool_], counts: NDArray[np.int64]) -> int:
     """Return the steps of the longest stretch of lines (T,) without a domain."""
     longest = now = 0
     for absent, steps in zip(gone.tolist(), counts.tolist(), strict=True):
-        now = now + steps if absent else 0
+        now += steps
+        if not absent:
+            now = 0
         longest = max(longest, now)
     return longest
 
@@ -111,7 +121,9 @@ def find_budget(course: Course) -> float | None:
     if drawn is not None and np.nansum(drawn) > 0:
         return float(np.nansum(drawn))
     known = course.log.meta.get("tokens")
-    return float(known) if isinstance(known, int | float) else None
+    if not isinstance(known, int | float):
+        return None
+    return float(known)
 
 
 def _count_epochs(table: pd.DataFrame, sources: Sources, budget: float) -> Array:

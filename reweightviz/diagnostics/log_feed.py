@@ -31,7 +31,9 @@ def read_lines(mixer: Any, log: RunLog) -> list[Line]:
     Raises:
         ReweightvizError: names a signal that the log lacks.
     """
-    wanted = needs(mixer.update) if hasattr(mixer, "update") else {}
+    wanted: Mapping[str, bool] = {}
+    if hasattr(mixer, "update"):
+        wanted = needs(mixer.update)
     measured = {name: values for name, values in log.signals.items() if np.isfinite(values).any()}
     if "probe_loss" in measured:
         # Of the documents that a mixer may look at; the held-out loss is kept for the comparison.
@@ -52,10 +54,13 @@ def read_lines(mixer: Any, log: RunLog) -> list[Line]:
         waiting += count
         # A mixer learns from all its signals of one step: an incomplete line waits for the next.
         complete = all(np.isfinite(values[t]).any() for values in cheap.values())
-        steps = waiting if complete else 0
-        waiting -= steps
+        steps = 0
+        if complete:
+            steps = waiting
+            waiting = 0
         row = {name: values[t] for name, values in cheap.items()}
         if "drawn_tokens" in row:
+            # The line is fed once for each of its steps, so that they share its tokens.
             row["drawn_tokens"] = row["drawn_tokens"] / max(steps, 1)
         lines.append(Line(steps, row, {name: values[t] for name, values in costly.items()}))
     return lines
@@ -64,7 +69,9 @@ def read_lines(mixer: Any, log: RunLog) -> list[Line]:
 def _missing_signal(
     name: str, who: str, log: RunLog, measured: Mapping[str, Array]
 ) -> MissingSignal:
-    verb = "holds it as NaN throughout; it has" if name in log.signals else "has"
+    verb = "has"
+    if name in log.signals:
+        verb = "holds it as NaN throughout; it has"
     return MissingSignal(
         signals=name,
         available=measured,
@@ -85,7 +92,10 @@ class LogFeed:
 
     def __init__(self, mixer: Any, log: RunLog, lines: list[Line]) -> None:
         self.lines = lines
-        self.signals = [*lines[0].cheap, *lines[0].costly] if lines else []
+        self.signals: list[str] = []
+        if lines:
+            # Every line has the same signals.
+            self.signals = [*lines[0].cheap, *lines[0].costly]
         self._mixer = mixer
         self._log = log
         self._who = type(mixer).__name__
@@ -100,13 +110,14 @@ class LogFeed:
         line = self.lines[t]
         if "probe_loss" in line.costly:
             self._check_probe(state, t)
-        named = self._mixer.measures(state) if line.costly else ()
-        for signal in named:
-            self._named.setdefault(signal, []).append(t)
-        costly = {
-            signal: row if signal in named else self._unmeasured
-            for signal, row in line.costly.items()
-        }
+        # In training a costly signal is NaN at every step for which the mixer did not name it;
+        # a log may hold it more often, and what the mixer would not have seen is withheld.
+        costly = dict.fromkeys(line.costly, self._unmeasured)
+        if line.costly:
+            for signal in self._mixer.measures(state):
+                self._named.setdefault(signal, []).append(t)
+                if signal in line.costly:
+                    costly[signal] = line.costly[signal]
         learns = any(np.isfinite(row).any() for row in costly.values())
         known = np.isfinite(self._trained[t]).all()
         if learns and known and hasattr(self._mixer, "trained_on"):
@@ -158,6 +169,9 @@ def _name_steps(steps: list[int]) -> str:
     'steps 5, 10, 15, ...'
     """
     unique = list(dict.fromkeys(steps))
-    plural = "s" if len(unique) > 1 else ""
-    more = ", ..." if len(unique) > 3 else ""
-    return f"step{plural} {', '.join(map(str, unique[:3]))}{more}"
+    named = ", ".join(map(str, unique[:3]))
+    if len(unique) < 2:
+        return f"step {named}"
+    if len(unique) > 3:
+        named += ", ..."
+    return f"steps {named}"

@@ -24,7 +24,8 @@ def count_steps(log: RunLog) -> NDArray[np.int64]:
     if not len(log):
         return np.zeros(0, np.int64)
     between = np.diff(log.steps)
-    first = np.clip(log.steps[0], 1, between[0] if len(between) else 1)
+    most = between[0] if len(between) else 1
+    first = np.clip(log.steps[0], 1, most)
     return np.append(first, between).astype(np.int64)
 
 

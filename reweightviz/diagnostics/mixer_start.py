@@ -64,7 +64,9 @@ def _facts(
             raise UnknownName(kind="signal", name=name, known=set(SIGNALS) - set(LOG_SIGNALS))
     facts: dict[str, Any] = {"prior": np.full(len(log.domains), 1 / len(log.domains))}
     # What the caller hands over stands above what the log has.
-    there = Sources.of(sources if sources is not None else log.meta.get("sources"))
+    if sources is None:
+        sources = log.meta.get("sources")
+    there = Sources.of(sources)
     if there is not None:
         facts["tokens"] = _align("tokens", there.token_table, log)
         if all(source.documents for source in there.values()):
@@ -93,7 +95,15 @@ def _align(name: str, value: Any, log: RunLog) -> Any:
     entries = [value[domain] for domain in log.domains]
     if all(isinstance(entry, Mapping) for entry in entries):
         return np.stack([_align(name, entry, log) for entry in entries])
-    plain = [entry.tokens if isinstance(entry, Source) else entry for entry in entries]
-    table = numbers(plain, repr(name))
+    table = numbers(list(map(_count_tokens, entries)), repr(name))
     # A graph has a row a domain, as the domain gave it; all else a column a domain.
-    return table if name == "graph" else table.T
+    if name == "graph":
+        return table
+    return table.T
+
+
+def _count_tokens(entry: Any) -> Any:
+    """Return the tokens of a source; anything else as it is."""
+    if isinstance(entry, Source):
+        return entry.tokens
+    return entry

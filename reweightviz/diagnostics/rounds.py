@@ -66,6 +66,9 @@ def measure_drift(course: Course, means: Array) -> Array:
 
     That is the round that differs most: of the three before, in a run; of rounds, the one before.
     """
-    back = 1 if course.log is None else min(LATE, len(means) - 1)
+    # Weights that creep in one direction change little from each round to the next.
+    back = 1
+    if course.log is not None:
+        back = min(LATE, len(means) - 1)
     change = np.abs(means[-1] - means[-1 - back : -1])
     return np.asarray(change[change.sum(1).argmax()], np.float64)

@@ -6,7 +6,7 @@ import html
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -136,22 +136,30 @@ def sensitivity(
             continue
         with warnings.catch_warnings():
             # What is odd of the log is odd for every value: once is enough.
-            warnings.simplefilter("default" if value == own else "ignore", ReweightvizWarning)
+            action: Literal["default", "ignore"] = "default" if value == own else "ignore"
+            warnings.simplefilter(action, ReweightvizWarning)
             replays[value] = replay(log, changed, name=f"{parameter} {value:g}", **given)
     answers = {value: one.meta["result"] for value, one in replays.items()}
     weights = pd.DataFrame(answers, index=list(log.domains)).T
     weights.index.name = parameter
-    table = pd.DataFrame(
+    table = _tabulate_answers(weights, float(own), replays)
+    return Sensitivity(parameter, float(own), table, weights, replays, skipped)
+
+
+def _tabulate_answers(
+    weights: pd.DataFrame, own: float, replays: Mapping[float, RunLog]
+) -> pd.DataFrame:
+    """Return the table of a Sensitivity, from its answers and replays."""
+    return pd.DataFrame(
         {
             "effective": effective_domains(weights.to_numpy()),
             "least": [effective_domains(one.weights).min() for one in replays.values()],
             "top": weights.idxmax(axis=1),
             "top_weight": weights.max(axis=1),
-            "l1": (weights - weights.loc[float(own)]).abs().sum(axis=1),
+            "l1": (weights - weights.loc[own]).abs().sum(axis=1),
         },
         index=weights.index,
     )
-    return Sensitivity(parameter, float(own), table, weights, replays, skipped)
 
 
 def _choose_values(parameter: str, own: float, values: Sequence[float] | None) -> list[float]:
@@ -169,6 +177,7 @@ def _choose_values(parameter: str, own: float, values: Sequence[float] | None) -
                 name="values=", value=values, expected="a list of finite numbers to try"
             )
         others = found.tolist()
+    # The own value is the answer that all others are measured against.
     tried = sorted({float(own), *others})
     if isinstance(own, int):
         return list(dict.fromkeys(float(round(value)) for value in tried))

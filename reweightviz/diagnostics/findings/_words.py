@@ -27,4 +27,6 @@ def name_largest(figures: Mapping[str, float], form: str, most: int = 3) -> str:
     if len(largest) > most:
         words.append(f"{len(largest) - most} more")
     *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last
+    if not first:
+        return last
+    return f"{', '.join(first)} and {last}"

@@ -19,10 +19,15 @@ def find_one_hot(course: Course) -> Iterator[str]:
     full = most >= ONE_HOT
     if len(course.domains) == 1 or not full.any():
         return
-    t = int(full.argmax() if course.moves else most.argmax())
+    # Of weights that move the line where it began, of others the worst stage or round.
+    t = int(full.argmax())
+    if not course.moves:
+        t = int(most.argmax())
     who = listed([course.domains[int(course.weights[t].argmax())]])
     if not course.moves:
-        where = f" at {course.kind} {course.at[t]}" if len(course.at) > 1 else ""
+        where = ""
+        if len(course.at) > 1:
+            where = f" at {course.kind} {course.at[t]}"
         yield f"One-hot{where}: {who} has {percent(most[t])} of the weight. {BOUND}"
         return
     lines = f"at {int(full.sum())} of {len(full)} lines"

@@ -38,7 +38,10 @@ def find_unsettled(course: Course, rounds: pd.DataFrame, means: Array) -> str:
 def _name_last_part(course: Course) -> str:
     if course.log is None:
         return "the last round"
-    return "the last tenth of the run" if len(course.weights) >= PARTS else "the last line"
+    # A log shorter than the parts is cut into its lines.
+    if len(course.weights) < PARTS:
+        return "the last line"
+    return "the last tenth of the run"
 
 
 def _advise(course: Course) -> str:
