@@ -172,6 +172,6 @@ def _value(name: str, value: Any) -> Any:
     """Return a signal as numbers; tokens and documents may be written as people write them."""
     if isinstance(value, Source):
         return value.tokens
-    if isinstance(value, str) and name in ("tokens", "documents"):
-        return parse_count(value)
+    if isinstance(value, str | bool) and name in ("tokens", "documents"):
+        return parse_count(value, name)
     return value

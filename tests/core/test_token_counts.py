@@ -95,3 +95,12 @@ def test_a_verb_reads_a_budget_like_any_other(verb):
             ReweightvizError, match="must be a number above 0, such as 1.2e12 or '1.2T'"
         ):
             ask(refused)
+
+
+@pytest.mark.parametrize("count", ["1,2T", "-1", "", True])
+def test_counts_that_are_none_are_refused_by_mix_and_by_a_monitor(count):
+    with pytest.raises(ReweightvizError, match="tokens must be a number >= 0"):
+        rv.mix({"tokens": {"web": count, "code": 1.0}}, rv.mixers.Temperature(2))
+    log = rv.demo_log("doremi")
+    with pytest.raises(ReweightvizError, match="budget must be a number above 0"):
+        rv.Monitor([log], budget=count, sources=dict.fromkeys(log.domains, 1e9))

@@ -21,6 +21,7 @@ from reweightviz.core.live import LiveMixture
 from reweightviz.core.protocols import FollowedRun, Law
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.sources import Sources
+from reweightviz.core.token_counts import parse_budget
 from reweightviz.figures.palette import choose_colors
 from reweightviz.figures.run_svg import draw_run_svg
 from reweightviz.figures.run_tokens import read_run_tokens
@@ -87,6 +88,7 @@ class Monitor(w.VBox):
         self.live = LiveMixture(live) if isinstance(live, str | os.PathLike) else live
         known = Sources.of(sources)
         tokens = None if known is None else dict(known.token_table)
+        budget = parse_budget(budget, "budget")
         if budget is not None and tokens is None:
             raise ReweightvizError(
                 "budget= is for the epochs of each domain, which need sources=, the "
