@@ -19,7 +19,7 @@ from reweightviz.core.types import Array
 from reweightviz.numerics.simplex import log_softmax, softmax
 
 HALVINGS = 60
-"""Of the interval in which a move ends: more than a float64 has digits."""
+"""Of the interval in which a move ends: more than the 53 binary digits of a float64."""
 
 
 class Policy(Protocol):
@@ -141,6 +141,7 @@ def move_towards(weights: Array, scores: Array, eta: float, trust: float) -> Arr
                 low = middle
             else:
                 high = middle
+    # The lower end of the interval: the upper one may lie beyond the trust region.
     moved = np.zeros_like(weights)
     moved[alive] = go(low)[0]
     return moved

@@ -114,12 +114,8 @@ class ADO:
                 expected="start, every and window of at least 1 step and skip of at least 0",
                 got=f"{self.start}, {self.every}, {self.window} and {self.skip}",
             )
-        if not (
-            self.power >= 0
-            and 0 <= self.least < 1
-            and 0 <= self.memory < 1
-            and 0 <= self.fresh <= 1
-        ):
+        shares_in_range = 0 <= self.least < 1 and 0 <= self.memory < 1 and 0 <= self.fresh <= 1
+        if self.power < 0 or not shares_in_range:
             raise UnmetNeed(
                 name="ADO",
                 value=(self.power, self.least, self.memory, self.fresh),
@@ -195,6 +191,7 @@ class ADO:
         # The floor drops out: by the law, loss - floor is exp(scale) n ** -exponent.
         scale, _, exponent = state.laws.T
         least = np.maximum(exponent, LEAST_EXPONENT)
+        # That times the exponent is how fast the loss falls in log n.
         # Products of tiny numbers underflow, so the preference is a softmax of sums of logs.
         with np.errstate(divide="ignore", invalid="ignore"):
             slope = np.log(least) + scale - exponent * np.log(state.step)
@@ -224,5 +221,6 @@ def _record(state: State, losses: Array) -> State:
     state = state._replace(points=points, pending=np.zeros_like(pending), pended=0)
     if len(points) < MOST_POINTS:
         return state
+    # Half as many points, over the whole run as before.
     pairs = points.reshape(MOST_POINTS // 2, 2, -1)
     return state._replace(points=pairs.mean(1), stride=2 * state.stride)

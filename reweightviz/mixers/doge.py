@@ -102,7 +102,7 @@ class DoGE:
     def init(self, *, prior: ArrayLike) -> State:
         """Start at ``prior`` (K,); the paper starts uniform."""
         start = share(prior, "the prior")
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore"):  # a prior of 0 is a log weight of -inf
             return State(np.log(start), np.zeros(start.size), start, 0, 0)
 
     def measures(self, state: State) -> tuple[str, ...]:

@@ -130,6 +130,7 @@ class DreamPRM:
 def _take_log_softplus(table: Array) -> Array:
     """Return ``log(log(1 + exp(table)))``, which is the table where that is very negative."""
     # There log(1 + exp(t)) is exp(t) to 13 digits, and further down exp(t) underflows.
+    # The inner where keeps that out of the log, since both sides of a where are computed.
     low = table < -30
     return np.where(low, table, np.log(np.logaddexp(0.0, np.where(low, 0.0, table))))
 

@@ -132,6 +132,7 @@ class ODM:
         else:
             reward = self._average_rewards(state, losses)
             best = np.exp(log_softmax(reward))
+        # Exp3 mixes the rate in, so that no arm's probability, a divisor of its rewards, nears 0.
         policy = (1 - K * rate) * best + rate
         return self._kind(np.asarray(policy / policy.sum(), np.float64), reward, rate, step)
 

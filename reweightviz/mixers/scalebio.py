@@ -107,6 +107,7 @@ def _differentiate_by_logits(weights: Array, gap: Array) -> Array:
     seen = np.where(np.isnan(gap), 0.0, weights)
     if not seen.sum() > 0:
         return np.zeros(gap.size)
+    # The weights are the softmax of the logits: dp_j / dlogit_i = p_i (1[i = j] - p_j).
     p = seen / seen.sum()
     known = np.nan_to_num(gap)
     return np.asarray(p * (known - p @ known), np.float64)

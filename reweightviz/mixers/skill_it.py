@@ -155,6 +155,7 @@ class SkillIt:
         with np.errstate(divide="ignore"):  # a prior of 0 is a log weight of -inf
             weights = softmax(ascend(np.log(prior), eta, graph @ losses))
         edges = (graph != 0) & ~np.eye(len(graph), dtype=bool)
+        # Without keep_lone no domain counts as lone, and the rest changes nothing.
         lone = ~(edges.any(0) | edges.any(1)) & self.keep_lone
         joined = weights[~lone].sum()
         # Softmax is over all domains; scaled so, the lone ones keep exactly their prior.

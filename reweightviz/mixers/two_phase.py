@@ -74,6 +74,7 @@ class TwoPhase(Scheduled):
         natural = temperature_weights(tokens, 1.0)
         second = check_prior(prior, natural.size, "TwoPhase")
         available = np.asarray(tokens, np.float64)
+        # Relative to the largest, so that at least one domain is large, whatever the share.
         large = available >= self.large * available.max()
         first = temperature_weights(np.where(large, available, 0.0), 1.0)
         return self._start({0: first, self.switch: second})
