@@ -76,6 +76,7 @@ class BiMixForm(NamedTuple):
         """Return derivatives (Q, n, P)."""
         factors, exponents, rest = self.split(theta)
         logs = self._logs(inputs)
+        # In the order of the parameters: by F, by alpha, then by c and beta.
         powers = np.exp(-exponents[..., None] * logs)
         scaled = powers * np.expand_dims(self._scale(rest, inputs), -2)
         parts = [scaled, -factors[..., None] * scaled * logs]
@@ -97,11 +98,11 @@ class BiMixForm(NamedTuple):
             return minimise_powers(weighted.T, exponents.T, **options).x
         # Each target has a power of its own domain alone, and zeros for the others.
         size = (inputs.weights.shape[1], len(shares))
-        place = (inputs.fixed["own"].astype(int), np.arange(len(shares)))
+        own = (inputs.fixed["own"].astype(int), np.arange(len(shares)))
         every_factor = np.zeros(size)
-        every_factor[place] = weighted[:, 0]
+        every_factor[own] = weighted[:, 0]
         every_exponent = np.zeros(size)
-        every_exponent[place] = exponents[:, 0]
+        every_exponent[own] = exponents[:, 0]
         return minimise_powers(every_factor, every_exponent, **options).x
 
     def _start_powers(self, inputs: Inputs, y: Array) -> list[tuple[Array, Array]]:
@@ -109,6 +110,7 @@ class BiMixForm(NamedTuple):
         logs = self._logs(inputs)
         if self.every_domain:
             return [_equal_parts(logs, y, steepness) for steepness in (0.015, 0.05, 0.15)]
+        # Without tokens log loss is log F - alpha log w, a line whose slope is -alpha.
         own = logs[..., 0, :]
         apart = own - own.mean(1, keepdims=True)
         slope = -(apart * np.log(y).T).sum(1) / np.maximum((apart**2).sum(1), 1e-12)

@@ -44,16 +44,20 @@ def residual_bootstrap(
     if draws and freedom < FREEDOM:
         warn_few_runs(f"the law fits {numbers} numbers a target", runs, numbers + FREEDOM)
     if freedom < 1:
-        residuals = left_out = losses - losses.mean(0)
+        residuals = losses - losses.mean(0)
+        left_out = residuals
         wider = np.ones((draws, 1))
     else:
         missed = losses - predicted
+        # With leverage h a residual has the variance (1 - h) sigma^2; divided by 1 - h it is
+        # that of the run left out of the fit.
         residuals = missed / np.sqrt(1 - leverage)
         # Leverages are capped and may enlarge too little: the degrees of freedom set the least.
         least = np.sqrt((missed**2).sum(0) / freedom)
         size = np.maximum(np.sqrt((residuals**2).mean(0)), 1e-300)
         residuals = residuals * np.maximum(1, least / size)
         left_out = residuals / np.sqrt(1 - leverage)
+        # A normal deviate over the root of chi^2 / freedom is Student's t.
         wider = np.sqrt(freedom / rng.chisquare(freedom, draws))[:, None]
     # Centred, so that the refits scatter about the curve and not beside it.
     rows = rng.integers(0, runs, (draws, runs))

@@ -66,6 +66,7 @@ def fit_curve_law(
     def predict_left_out(counts: Array) -> Array:
         times = len(counts) // len(theta)
         left = problem.refit(np.tile(losses.T, (times, 1)), theta, counts)
+        # Part by part: a fixed array of the curve has one row a target, and not one a problem.
         parts = np.split(left, times)
         return np.concatenate([problem.curve.value(part, inputs) for part in parts])
 

@@ -87,6 +87,7 @@ class DoublePowerForm(NamedTuple):
         """
         factor = self._factor(theta, inputs)[0].mean(-1)
         alpha, beta = theta[:, 2:4].T
+        # The derivative is 0 where k alpha p^(-alpha - 1) = g beta p^(beta - 1).
         # Without a rise the quotient is infinite, without both it is no number: no turn.
         with np.errstate(divide="ignore", invalid="ignore"):
             turn = (theta[:, 1] * alpha / (factor * beta)) ** (1 / (alpha + beta))

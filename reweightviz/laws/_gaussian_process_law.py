@@ -62,7 +62,7 @@ class GaussianProcessLaw(SampledLaw):
             f"{len(self.mixtures)} runs)"
         )
 
-    def measure(self) -> GaussianProcessLaw:
+    def add_diagnostics(self) -> GaussianProcessLaw:
         """Return the same law with the diagnostics of its fit."""
         missed = self._leave_one_out[0] * self._scale
         held_out = measure_held_out(self.losses, self.losses - missed)
@@ -150,6 +150,7 @@ class GaussianProcessLaw(SampledLaw):
     def _functions(self) -> tuple[list[Deviations], Array]:
         """B functions a target, and the noise (B, M) of one run each."""
         rng = np.random.default_rng(self.seed)
+        # Independent normal deviates times this factor have the correlation of the targets.
         mix = np.linalg.cholesky(self._correlation).T
         features = rng.standard_normal((WAVES, len(self.domains)))
 
@@ -213,7 +214,8 @@ def find_stretch(missed: Array, spread: Array, least: float = 0.5, most: float =
         least: of a factor.
         most: of a factor.
     """
-    # Against the normal distribution's own reach, which would need no stretch.
+    # Weibull's k / (R + 1) is the chance that a new run misses by less than the k-th of R. It is
+    # held against the normal distribution's own reach, which would need no stretch.
     reach = np.quantile(np.abs(missed / spread), 0.9, axis=0, method="weibull") / ndtri(0.95)
     return np.asarray(np.clip(reach, least, most), np.float64)
 

@@ -36,7 +36,8 @@ def start_hidden(w: Array, y: Array, hidden: int, starts: int, huber: float) -> 
     """
     one = fit_log_linear(w, y.T, log_linear_starts(w, y, 1), delta=huber, steps=60)
     spread, axes = np.linalg.eigh(np.cov(w.T) + 1e-12 * np.eye(w.shape[1]))
-    # The weights sum to 1, so the last direction is one in which nothing varies.
+    # A step along an axis changes the exponents of the runs by a standard deviation of 1. The
+    # weights sum to 1, so the last direction is one in which nothing varies.
     axes = (axes / np.sqrt(spread))[:, ::-1].T[: max(1, w.shape[1] - 1)]
     angles = 2 * np.pi * np.arange(hidden) / hidden
     theta = np.empty((starts, y.shape[1], 1 + hidden * w.shape[1]))

@@ -26,6 +26,7 @@ class Inputs(NamedTuple):
     """
 
     weights: Array
+    # Read-only, since all tuples share their defaults.
     given: Mapping[str, Array] = MappingProxyType({})
     fixed: Mapping[str, Array] = MappingProxyType({})
 

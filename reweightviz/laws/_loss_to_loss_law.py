@@ -100,6 +100,7 @@ class LossToLossLaw(SampledLaw):
         The residuals hold its errors where the curves were fitted.
         """
         held = np.einsum("pm,pq,qm->m", self.blend, self.known, self.blend)
+        # The variance in the residuals is taken off; deviations shrink by the root of what is left.
         variance = ((drawn - sources) ** 2).mean(0)
         added = np.sqrt(np.maximum(1 - held / np.maximum(variance, 1e-300), 0))
         # The law beneath may have fewer draws: they come again.

@@ -89,7 +89,7 @@ def extrapolate(
     return Extrapolated(mixtures, losses, exponents)
 
 
-class _Read(NamedTuple):
+class _Readings(NamedTuple):
     """G mixtures (G, K), their losses (G, M) where the curves were read, and the exponent."""
 
     mixtures: Array
@@ -97,7 +97,7 @@ class _Read(NamedTuple):
     exponent: float
 
 
-def _read_curves(w: Array, y: Array, x: Array, where: float, what: str) -> _Read:
+def _read_curves(w: Array, y: Array, x: Array, where: float, what: str) -> _Readings:
     """Fit a curve over x (R,) to the runs of each mixture, and read it at ``where``."""
     group = group_equal_mixtures(w)
     _, first = np.unique(group, return_index=True)
@@ -113,4 +113,4 @@ def _read_curves(w: Array, y: Array, x: Array, where: float, what: str) -> _Read
     laws = fit_power_laws(x, y, group)
     # The mixtures keep the order in which they came.
     order = np.argsort(first)
-    return _Read(w[first[order]], laws.at(where)[order], laws.exponent)
+    return _Readings(w[first[order]], laws.at(where)[order], laws.exponent)

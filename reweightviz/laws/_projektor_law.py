@@ -81,13 +81,14 @@ class ProjektorLaw(SampledLaw):
         count = len(self.domains)
         slopes = np.empty((len(mixtures), len(self.targets), count))
         for m, distance in enumerate(self.distances):
-            alone, once, twice = (
+            # The loss is sum_i p_i (a_i + b_i OT + c_i p_i OT), and OT depends on the weights too.
+            a, b, c = (
                 line @ self.coef[:, m, part * count : (part + 1) * count] for part in range(3)
             )
             far = distance.at(mixtures)[:, None]
-            worth = (mixtures * (once + mixtures * twice)).sum(1, keepdims=True)
-            by_weight = alone + far * (once + 2 * mixtures * twice)
-            slopes[:, m] = by_weight + worth * distance.slope(mixtures)
+            by_weight = a + far * (b + 2 * mixtures * c)
+            by_distance = (mixtures * (b + mixtures * c)).sum(1, keepdims=True)
+            slopes[:, m] = by_weight + by_distance * distance.slope(mixtures)
         return slopes
 
     def propose(
@@ -123,6 +124,7 @@ class ProjektorLaw(SampledLaw):
             there = here * np.exp(-rate * slope / max(np.abs(slope).max(), 1e-300))
             there /= there.sum()
             reached = float(self.predict(there, **given)[0] @ signed)
+            # The loss bends where another cut becomes the largest, so a slope may mislead.
             if reached < value:
                 here = there
                 value = reached

@@ -189,6 +189,7 @@ def fit_trees(
         weights, column = (np.ascontiguousarray(part) for part in job)
         data = lightgbm.Dataset(weights, column, params=settings)
         booster: Booster = lightgbm.Booster(settings, data)
+        # update is true when no leaf could be split further: more trees would add nothing.
         for _ in range(trees):
             if booster.update():
                 break
@@ -228,11 +229,12 @@ def _bound_rest(booster: Booster, share: float, ends: Sequence[int]) -> tuple[Ar
     """Return the most and the least that the trees after each end can add, times ``share``."""
     texts = _LEAVES.findall(booster.model_to_string())
     leaves = [np.array(text.split(), np.float64) * share for text in texts]
-    most = np.array([leaf.max() for leaf in leaves])
-    least = np.array([leaf.min() for leaf in leaves])
-    return np.array([most[end:].sum() for end in ends]), np.array(
-        [least[end:].sum() for end in ends]
-    )
+    # A row falls into one leaf of each tree.
+    highest = np.array([leaf.max() for leaf in leaves])
+    lowest = np.array([leaf.min() for leaf in leaves])
+    most = np.array([highest[end:].sum() for end in ends])
+    least = np.array([lowest[end:].sum() for end in ends])
+    return most, least
 
 
 def _lowest(values: Array, top: int) -> tuple[NDArray[np.int64], Array]:

@@ -148,6 +148,7 @@ def weigh_effective(weights: Array, tokens: Array, available: Array, decay: floa
     """Return what weights (n, K) are worth after tokens (n,), of which (n, K) are available."""
     worth = effective_tokens(weights * tokens[:, None], available, decay)
     total = worth.sum(1)
+    # Weights as read may sum to a little more or less than 1, and the shares sum to the same.
     whole = weights.sum(1)
     shares = worth * (whole / total)[:, None]
     # Rounding may bring the waste of fresh data below 0.

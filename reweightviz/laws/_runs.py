@@ -58,7 +58,8 @@ def check_runs(
     goals = tuple(targets)
     w = np.asarray(mixtures, np.float64)
     y = np.asarray(losses, np.float64)
-    if w.ndim != 2 or y.ndim != 2 or w.shape[1] != len(names) or y.shape != (len(w), len(goals)):
+    in_shape = w.ndim == 2 and w.shape[1] == len(names) and y.shape == (len(w), len(goals))
+    if not in_shape:
         raise UnmetNeed(
             name=who,
             value=(w.shape, y.shape),

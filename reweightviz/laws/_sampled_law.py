@@ -1,4 +1,4 @@
-"""The frame of every law: inputs checked once, and intervals from draws."""
+"""The base class of laws: inputs checked once, and intervals from draws."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ MOST_ROWS = 2000
 class SampledLaw(ABC):
     """A law that draws what a new run might reach.
 
-    A law of this frame writes ``draws``, ``_predict``, ``_sample`` and ``to_dict``; ``_interval``
-    where it has a better way than the quantiles of its draws.
+    A subclass has ``draws``, ``_predict``, ``_sample`` and ``to_dict``; ``_interval`` where it has
+    a better way than the quantiles of its draws.
     """
 
     domains: tuple[str, ...]

@@ -150,6 +150,8 @@ class ScalingForm(NamedTuple):
         return np.column_stack([exponent, alike, np.ones(len(front))])
 
     def _bounds(self, domains: int) -> tuple[Array, Array]:
+        # A gamma of at most 1 keeps the sum of C h^gamma concave, so that its inverse is convex.
+        # CA is held by its logarithm, which keeps it above 0.
         if self.joint:
             least = [0.0, *[-30.0] * domains, -STEEPEST]
             most = [STEEPEST, *[30.0] * domains, STEEPEST]

@@ -117,7 +117,9 @@ class BiMix:
         if form.over_tokens and run_tokens is not None:
             tokens = check_given("BiMix", "run_tokens", run_tokens, runs.mixtures.shape)
             given = {"run_tokens": tokens}
+            # Their geometric mean, so that F is the loss of a typical run and not of one token.
             unit = np.exp(np.log(tokens).mean())
+        # Where every domain counts, a target need be none, and its -1 is never looked up.
         own = [names.index(goal) if goal in names else -1 for goal in goals]
         fixed = {
             "least": np.array(self.least),
@@ -134,6 +136,7 @@ class BiMix:
             draws=self.draws,
             seed=self.seed,
         )
+        # BiMix has no floor that could run to 0: a curve without meaning is one that is flat.
         flat = form.split(law.theta)[1] <= 1e-6
         degenerate = [bool(target.all()) for target in flat]
         return replace(law, diagnostics={**law.diagnostics, "degenerate": degenerate})

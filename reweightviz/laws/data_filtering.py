@@ -134,7 +134,10 @@ class DataFiltering:
 
 
 def _start(inputs: Inputs, y: Array) -> Start:
-    """Start from a line in the logarithm above each of some floors, for several units of tokens."""
+    """Start from a line in the logarithm above each of some floors, for several units of tokens.
+
+    Parameters (P,) are d, log A, log u, the utilities b (K) and the rates 1 / tau (K).
+    """
     weights = inputs.weights
     targets = y.shape[1]
     domains = weights.shape[1]
@@ -164,6 +167,7 @@ def _logs(theta: Array, inputs: Inputs) -> tuple[Array, Array, Array]:
     tokens = inputs.given["run_tokens"]
     domains = weights.shape[1]
     epochs = weights * tokens[:, None] / inputs.given["available"]
+    # By half after tau epochs, and 1 / weight stands for the number of pools (theorem 1).
     wear = theta[..., None, 3 + domains :] * (np.log(2) * weights)
     extra, slope = worn_log(epochs, wear)
     # The first pass over a domain counts whole; `extra` holds the further ones.

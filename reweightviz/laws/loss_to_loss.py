@@ -217,6 +217,7 @@ class LossToLoss:
             cost = float(fit(x, y, np.ones((1, runs)), sign)[1][0])
             # Where a form meets all runs, rounding must not choose.
             cost = max(cost, 1e-20 * float(y @ y))
+            # k counts the noise's variance too: 2k + 2k(k + 1) / (n - k - 1) = 2kn / (n - k - 1).
             scores[form] = runs * np.log(cost / runs) + 2 * (numbers + 1) * runs / left
         return min(scores, key=lambda form: scores[form]) if scores else "linear"
 
@@ -228,7 +229,8 @@ class LossToLoss:
             raise UnknownName(kind="target of the law beneath", name=self.source, known=names)
         mean = np.full(len(beneath), 1 / len(beneath))
         columns = np.column_stack([np.eye(len(beneath)), mean])
-        falling = np.append(law.lower_is_better, True)
+        # The mean of the targets is taken for a loss.
+        directions = np.append(law.lower_is_better, True)
         chosen = []
         for m, target in enumerate(runs.targets):
             if self.source is not None:
@@ -239,7 +241,7 @@ class LossToLoss:
                 y = runs.losses[:, m]
                 agreement = np.array([_rank_correlation(below @ one, y) for one in columns.T])
                 # Where better is up for one and down for the other, the curve falls.
-                alike = falling == runs.lower_is_better[m]
+                alike = directions == runs.lower_is_better[m]
                 chosen.append(int(np.argmax(np.where(alike, agreement, -agreement))))
         return columns[:, chosen], [names[one] for one in chosen]
 
