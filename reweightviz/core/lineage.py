@@ -100,7 +100,7 @@ class Lineage:
         Raises:
             ReweightvizError: tokens of a domain never lay in one that the law knows.
         """
-        shares = self.known(domains, law_domains)
+        shares = self.known_shares(domains, law_domains)
         known = shares.sum(0) >= 1 - 1e-9
         strangers = [
             domain for domain, is_known in zip(domains, known, strict=True) if not is_known
@@ -112,7 +112,7 @@ class Lineage:
             )
         return np.asarray(shares / shares.sum(0), np.float64)
 
-    def known(self, domains: Sequence[str], law_domains: Sequence[str]) -> Array:
+    def known_shares(self, domains: Sequence[str], law_domains: Sequence[str]) -> Array:
         """Return the same as :meth:`onto`, with a sum below 1 for what the law does not know."""
         place = {name: row for row, name in enumerate(law_domains)}
         shares = np.zeros((len(law_domains), len(domains)))

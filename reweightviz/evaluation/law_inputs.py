@@ -101,7 +101,7 @@ def _warn_of_other_length(law: Law, budget: float) -> None:
 def _available_tokens(law: Law, sources: Sources) -> Any:
     """Return the tokens (K,) of each of the law's domains, those of its split parts together."""
     if sources.lineage:
-        return sources.lineage.known(sources.domains, law.domains) @ sources.tokens
+        return sources.lineage.known_shares(sources.domains, law.domains) @ sources.tokens
     return _align_with_law(law, "available", sources.token_table)
 
 

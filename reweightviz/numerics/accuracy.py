@@ -1,4 +1,4 @@
-"""How well predictions follow observations, a figure a column."""
+"""Measures of how well predictions follow observations, one figure a column."""
 
 from __future__ import annotations
 

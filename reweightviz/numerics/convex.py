@@ -99,7 +99,7 @@ def minimise_exponentials(
 
 
 class _Task(NamedTuple):
-    """What is minimised; the arguments of :func:`minimise_exponentials` that count."""
+    """The arguments of :func:`minimise_exponentials` that count, checked."""
 
     rates: Array
     shares: Array
@@ -109,7 +109,7 @@ class _Task(NamedTuple):
 
     @property
     def factors(self) -> Array:
-        """The largest factor (M,) of every exponential."""
+        """Return the largest factor (M,) of every exponential."""
         largest = self.ceilings.shares.max(0, initial=0.0)
         return np.asarray(np.maximum(self.shares, largest), np.float64)
 

@@ -14,6 +14,7 @@ from reweightviz.numerics.region import Region
 LEVELS = 15
 """Strengths between the least and the largest, as RegMix takes."""
 BATCHES = 60
+"""Batches of draws, after which mixtures are pulled within the limits instead."""
 
 
 class Drawn(NamedTuple):
@@ -25,8 +26,10 @@ class Drawn(NamedTuple):
 
 def meets(points: Array, where: Region, slack: float = 1e-9) -> NDArray[np.bool_]:
     """Return for each point (n, K) whether it meets bounds and limits."""
-    inside = (points >= where.lower - slack).all(1) & (points <= where.upper + slack).all(1)
-    return np.asarray(inside & (points @ where.limits.rows.T <= where.limits.most + slack).all(1))
+    above_floors = (points >= where.lower - slack).all(1)
+    below_caps = (points <= where.upper + slack).all(1)
+    within_limits = (points @ where.limits.rows.T <= where.limits.most + slack).all(1)
+    return np.asarray(above_floors & below_caps & within_limits)
 
 
 def drop_small_weights(points: Array, where: Region, least: float) -> Array:
@@ -50,10 +53,8 @@ def dirichlet_design(
 ) -> Drawn:
     """Draw mixtures from Dirichlet distributions around a prior, of log-spaced strengths.
 
-    They reach from nearly single domains to mixtures like the prior.
-
-    Bounds and limits are checked after small weights were dropped and the rest was normalised, so
-    they hold in the end.
+    They reach from nearly single domains to mixtures like the prior. Bounds and limits are checked
+    after small weights were dropped and the rest was normalised, so they hold in the end.
 
     Args:
         prior: (K,), sums to 1.
@@ -72,6 +73,7 @@ def dirichlet_design(
         drawn = drawn[drawn.sum(1) > 0]
         seen = drop_small_weights(drawn / drawn.sum(1, keepdims=True), where, least)
         found = keep_different(np.concatenate([found, seen[meets(seen, where)]]))
+        # More than are needed, as the mixtures are then a random choice of them.
         if len(found) >= 4 * count:
             break
     return _complete(found, seen, count, where, least, rng)
@@ -82,9 +84,8 @@ def space_filling_design(
 ) -> Drawn:
     """Choose mixtures far apart from a pool spread evenly over the region.
 
-    The pool is quasi-random; each time the point furthest from those chosen is taken.
-
-    The greedy rule is that of T. F. Gonzalez, "Clustering to minimize the maximum intercluster
+    The pool is quasi-random; each time the point furthest from those chosen is taken. This greedy
+    rule is that of T. F. Gonzalez, "Clustering to minimize the maximum intercluster
     distance", 1985: the least distance between chosen points is at least half of the largest that
     is possible within the pool.
     """
@@ -94,8 +95,9 @@ def space_filling_design(
     pool = np.empty((0, domains))
     seen = pool
     sequence = qmc.Sobol(domains, rng=rng)
-    size = 1 << int(np.ceil(np.log2(max(4096, 20 * count))))
+    size = 1 << int(np.ceil(np.log2(max(4096, 20 * count))))  # Sobol is even at powers of two
     for _ in range(4):
+        # Exponential numbers divided by their sum are uniform on the simplex.
         drawn = -np.log(np.clip(sequence.random(size), 1e-12, 1))
         seen = drop_small_weights(drawn / drawn.sum(1, keepdims=True), where, least)
         # The corners of the region are what draws never reach.
@@ -119,15 +121,17 @@ def log_linear_features(points: Array, slopes: Array) -> Array:
 
     They are the information that a run has about the curve.
     """
+    # The height of a curve does not change which runs are best for it. Near 1, the regularisation
+    # of :func:`information` is small beside every curve.
     bend = np.exp(points @ slopes.T).T
     bend /= bend.mean(1, keepdims=True)
-    return np.concatenate(
-        [np.ones((len(slopes), len(points), 1)), bend[:, :, None] * points], axis=2
-    )
+    by_floor = np.ones((len(slopes), len(points), 1))
+    return np.concatenate([by_floor, bend[:, :, None] * points], axis=2)
 
 
 def information(features: Array) -> Array:
     """Return the log determinants (S,) of the information of runs with features (S, n, P)."""
+    # Regularised, as fewer runs than parameters would give minus infinity.
     gram = features.transpose(0, 2, 1) @ features + 1e-10 * np.eye(features.shape[2])
     return np.asarray(np.linalg.slogdet(gram)[1], np.float64)
 
@@ -157,21 +161,24 @@ def optimal_design(
     chosen = rng.permutation(len(pool))[:count]
     free = np.ones(len(pool), bool)
     free[chosen] = False
-    projected, each = _project(features, chosen)
-    since = 0
+    projected, variance = _project(features, chosen)
+    without_swap = 0
     for turn in range(sweeps * count):
         place = turn % count
         out = chosen[place]
         with_out = (projected @ features[:, out, :, None])[:, :, 0]
-        # By how much the determinant grows when a candidate takes this place.
-        ratio = (1 + each) * (1 - each[:, [out]]) + with_out**2
+        # By how much the determinant grows when a candidate takes this place (Fedorov's delta).
+        ratio = (1 + variance) * (1 - variance[:, [out]]) + with_out**2
         gain = np.where(free, np.log(np.maximum(ratio, 1e-300)).mean(0), -np.inf)
         best = int(gain.argmax())
-        since += 1
+        without_swap += 1
         if gain[best] > 1e-4:
-            chosen[place], free[out], free[best], since = best, True, False, 0
-            projected, each = _project(features, chosen)
-        if since == count:
+            chosen[place] = best
+            free[out] = True
+            free[best] = False
+            without_swap = 0
+            projected, variance = _project(features, chosen)
+        if without_swap == count:
             break
     return np.asarray(chosen, np.int64)
 
@@ -207,9 +214,8 @@ def _complete(
         pulled = np.where(fine[:, None], dropped, where.within(dropped))
     pulled = keep_different(pulled[meets(pulled, where)])
     known = {tuple(row) for row in np.round(found, 5)}
-    fresh = np.array([row for row in pulled if tuple(np.round(row, 5)) not in known]).reshape(
-        -1, found.shape[1]
-    )
+    is_new = np.array([tuple(row) not in known for row in np.round(pulled, 5)], bool)
+    fresh = pulled[is_new]
     missing = count - len(found)
     if len(fresh) < missing:
         raise ReweightvizError(

@@ -9,7 +9,7 @@ import numpy as np
 from reweightviz.core.types import Array
 
 BLOCK = 1 << 16
-"""Weights that are drawn and scored at once."""
+"""Weights that are drawn and scored at once: a search of millions never holds them all."""
 
 
 def mean_of_best(
@@ -44,9 +44,8 @@ def mean_of_best(
         kept = np.argsort(scores, kind="stable")[:top]
         best = best[kept]
         scores = scores[kept]
-    mean = (
-        best[np.isfinite(scores)].mean(0)
-        if np.isfinite(scores).any()
-        else np.full(concentration.size, np.nan)
-    )
+    finite = np.isfinite(scores)
+    if not finite.any():
+        return np.full(concentration.size, np.nan)
+    mean = best[finite].mean(0)
     return np.asarray(mean / mean.sum(), np.float64)

@@ -46,7 +46,7 @@ def gradient_variance(
     """
     p = share(target, "the target")
     s = share(sampling, "the sampling")
-    norms = _squared(squared_norms)
+    norms = _check_norms(squared_norms)
     if not p.size == s.size == norms.size:
         raise ReweightvizError(
             "target, sampling and squared_norms must have one number a domain; "
@@ -56,8 +56,7 @@ def gradient_variance(
     if (s[wanted] == 0).any():
         raise ReweightvizError(
             f"domain {int(np.argmax(wanted & (s == 0)))} has a weight in the target and "
-            "is never drawn: "
-            "give it a share of the sampling."
+            "is never drawn: give it a share of the sampling."
         )
     return float((p[wanted] ** 2 / s[wanted] * norms[wanted]).sum() - mean_squared_norm)
 
@@ -71,7 +70,7 @@ def least_variance_sampling(target: ArrayLike, squared_norms: ArrayLike) -> Arra
     [0.25, 0.75]
     """
     p = share(target, "the target")
-    norms = _squared(squared_norms)
+    norms = _check_norms(squared_norms)
     if p.size != norms.size:
         raise ReweightvizError(
             f"target and squared_norms must have one number a domain; got {p.size} and "
@@ -84,7 +83,7 @@ def least_variance_sampling(target: ArrayLike, squared_norms: ArrayLike) -> Arra
     return np.asarray(drawn / drawn.sum(), np.float64)
 
 
-def _squared(norms: ArrayLike) -> Array:
+def _check_norms(norms: ArrayLike) -> Array:
     values = np.asarray(norms, np.float64)
     if values.ndim != 1 or not values.size or not np.isfinite(values).all() or (values < 0).any():
         raise InvalidValue(name="squared_norms", value=values, expected="(K,) finite numbers >= 0")

@@ -82,8 +82,7 @@ def lasso(columns: Array, target: Array, penalty: Array) -> Array:
     if missed.max() > exact:
         raise ReweightvizError(
             "the lasso did not reach its minimum: some columns are tied or nearly the "
-            "same; drop one of them, "
-            "or ask for the solution without a penalty."
+            "same; drop one of them, or ask for the solution without a penalty."
         )
     return np.asarray(z * end / penalty + 0.0, np.float64)  # + 0.0 makes 0 of -0
 

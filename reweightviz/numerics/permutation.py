@@ -50,9 +50,10 @@ def permute(places: ArrayLike, sizes: ArrayLike, keys: Whole) -> NDArray[np.int6
         >>> sorted(permute(np.arange(7), 7, hash_numbers(3)).tolist())
         [0, 1, 2, 3, 4, 5, 6]
     """
-    place, size, key = np.broadcast_arrays(
-        np.asarray(places).astype(np.uint64), np.asarray(sizes).astype(np.uint64), keys
-    )
+    whole_places = np.asarray(places).astype(np.uint64)
+    whole_sizes = np.asarray(sizes).astype(np.uint64)
+    # A single place is walked on as one of an array, whose entries can be replaced.
+    place, size, key = np.broadcast_arrays(np.atleast_1d(whole_places), whole_sizes, keys)
     # The root is taken in whole numbers, as that of a float is off by one for large sets.
     lefts = np.vectorize(lambda n: isqrt(int(n) - 1) + 1, otypes=[np.uint64])
     unique, inverse = np.unique(size, return_inverse=True)
@@ -74,7 +75,7 @@ def _network(place: Whole, left: Whole, right: Whole, key: Whole) -> Whole:
             b = (b + hash_numbers(key, a, turn) % right) % right
         else:
             a = (a + hash_numbers(key, b, turn) % left) % left
-    return np.atleast_1d(a * right + b) if place.ndim == 0 else a * right + b
+    return a * right + b
 
 
 def _finalise(x: Whole) -> Whole:

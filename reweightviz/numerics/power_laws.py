@@ -29,9 +29,7 @@ class PowerLaws(NamedTuple):
 
 
 def fit_power_laws(x: Array, y: Array, group: NDArray[np.int64]) -> PowerLaws:
-    """Fit ``y = c_g + a_g x ** -alpha`` by least squares, with c_g, a_g >= 0.
-
-    One alpha for all groups and columns.
+    """Fit ``y = c_g + a_g x ** -alpha`` by least squares, with c_g, a_g >= 0 and one alpha for all.
 
     For a given alpha the rest is linear and solved exactly, so only alpha is searched.
 
@@ -53,6 +51,7 @@ def fit_power_laws(x: Array, y: Array, group: NDArray[np.int64]) -> PowerLaws:
     def cost(log_exponent: float) -> float:
         return _linear(relative, y, group, float(np.exp(log_exponent)))[2]
 
+    # A bounded search ends in whichever valley it meets, so the grid chooses the valley first.
     tried = np.log(EXPONENTS)
     best = int(np.argmin([cost(value) for value in tried]))
     around = tried[max(best - 1, 0)], tried[min(best + 1, len(tried) - 1)]
@@ -80,6 +79,7 @@ def _linear(
     apart = bent[:, None] - mean_bent[group]
     scale = np.maximum(total(apart * y) / total(apart**2), 0.0)
     floor = mean_y - scale * mean_bent
+    # Where the best floor is negative, the best one that is not is 0: the cost is convex.
     through_zero = total(bent[:, None] * y) / total(bent[:, None] ** 2)
     scale = np.where(floor < 0, through_zero, scale)
     floor = np.maximum(floor, 0.0)

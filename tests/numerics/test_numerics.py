@@ -9,6 +9,8 @@ from reweightviz.numerics import log_linear
 from reweightviz.numerics.convex import minimise_exponentials
 from reweightviz.numerics.levenberg_marquardt import fit_batch, huber
 from reweightviz.numerics.log_linear import Curves, fit_log_linear, log_linear_starts
+from reweightviz.numerics.permutation import hash_numbers, permute
+from reweightviz.numerics.separable import minimise_powers
 from reweightviz.numerics.simplex import log_smooth, log_softmax, share, water_fill
 
 
@@ -46,6 +48,17 @@ def curves(seed=0, runs=60, domains=5, targets=4):
     floor, slopes = rng.uniform(0.5, 3, targets), rng.normal(-0.5, 1, (targets, domains))
     mixtures = rng.dirichlet(np.full(domains, 0.6), runs)
     return mixtures, floor, slopes, floor + np.exp(mixtures @ slopes.T)
+
+
+def test_one_place_goes_where_it_goes_among_others():
+    key = hash_numbers(3)
+    every = permute(np.arange(50), 50, key)
+    assert [int(permute(place, 50, key)[0]) for place in range(50)] == every.tolist()
+
+
+def test_a_prior_of_other_domains_is_refused_by_powers_too():
+    with pytest.raises(ReweightvizError, match="the prior has 3 weights; there are 2 domains"):
+        minimise_powers(np.ones((2, 1)), np.ones((2, 1)), prior=np.full(3, 1 / 3))
 
 
 def test_huber_is_quadratic_then_linear():

@@ -44,7 +44,7 @@ def covers(law: Law, sources: Sources) -> bool:
 
     Its domains are those of the sources, or those from which they were split.
     """
-    shares = sources.lineage.known(sources.domains, law.domains)
+    shares = sources.lineage.known_shares(sources.domains, law.domains)
     return bool(np.allclose(shares.sum(0), 1)) and bool(shares.any(1).all())
 
 

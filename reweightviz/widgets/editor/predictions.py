@@ -42,7 +42,7 @@ def describe_law(
     else:
         header = dict(form.header)
     if lineage:
-        header["shares"] = _list_triples(lineage.known(domains, law.domains))
+        header["shares"] = _list_triples(lineage.known_shares(domains, law.domains))
     return header, b"" if form is None else bytes(form.data)
 
 
