@@ -171,6 +171,7 @@ def _complete(table: pa.Table, label: str | None, domain: str, faults: Faults) -
         if role == "tokens":
             bad = pc.or_kleene(bad, pc.less(table.column(role), 0))
             need = "tokens that are 0 or more"
+        # A row counts once, by the first thing that it lacks.
         for row in np.flatnonzero(bad.to_numpy() & good):
             number = table.column(ROW)[int(row)].as_py()
             faults.add(f"{label or 'the table'}, row {number}: no {need}")

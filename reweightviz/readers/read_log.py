@@ -240,6 +240,7 @@ def _choose(path: Path, places: Mapping[str, Any], name: str | None) -> str:
 
 def _notes_on_others(path: Path, chosen: type[LogReader]) -> list[str]:
     """Return a note on the other formats that lie in a folder."""
+    # Any JSON lines with a step fit JsonRows, those of other formats too.
     others = [reader for reader in FORMATS.values() if reader not in (chosen, JsonRows)]
     beside = [reader.title for reader in others if reader.runs(path)]
     if not beside:

@@ -73,6 +73,7 @@ def _parse(text: str, suffix: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
+        # What is no JSON may still be YAML; a key that stands twice is wrong in both.
         if isinstance(error, ReweightvizError) or suffix == ".json":
             raise ReweightvizError(f"the file is no JSON: {error}.") from error
     try:

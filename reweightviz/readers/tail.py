@@ -78,6 +78,7 @@ class Tail:
             try:
                 has_news = self._reader.poll(self.records)
                 self.problem = ""
+            # Kept as well as raised: a widget that polls shows it.
             except Exception as problem:
                 self.problem = str(problem)
                 raise

@@ -94,6 +94,7 @@ def read_stages(
         )
     whole = find_value(content, ["max_duration"])
     total = math.fsum(value for value, _ in times)
+    # Two units make the left side longer, so they differ as well.
     if (total, *{unit for _, unit in times}) != parse_duration(whole):
         return [], (
             f"the durations of curriculum_learning must sum to max_duration, {whole!r}, "

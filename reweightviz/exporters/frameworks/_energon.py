@@ -40,6 +40,7 @@ class Energon(Exporter):
             old: a Metadataset to merge into.
             form: "energon".
         """
+        # The first version of a Metadataset calls the list datasets.
         key = "blend"
         if old is not None and "datasets" in old.at("splits", "train"):
             key = "datasets"
@@ -115,6 +116,7 @@ def _name(entry: Item) -> str:
         path = part.get("path") if isinstance(part, Mapping) else part
         paths.append(str(path))
     name = " + ".join(paths)
+    # A blend may take another part of a dataset, which is a source of its own.
     split = entry.get("split_part", "train")
     if split == "train":
         return name

@@ -59,6 +59,7 @@ class HubExporter(Exporter):
 def find_builder(path: str) -> str | None:
     """Return the builder of a file by its ending; None for what is no file."""
     suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+    # Compression stands behind the kind: .jsonl.gz is JSON.
     last = [suffix for suffix in suffixes if suffix not in COMPRESSED][-1:]
     return BUILDERS.get("".join(last))
 

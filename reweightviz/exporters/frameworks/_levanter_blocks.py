@@ -27,6 +27,7 @@ def choose_block(stages: Iterable[Numbers]) -> int:
         total = sum(numbers.values())
         shares += [value / total for value in numbers.values() if value]
     least = min(shares, default=1.0)
+    # No block has a place for a smaller weight, which is refused with its name later.
     exponent = math.ceil(-math.log2(max(least, 1 / LARGEST_BLOCK)))
     return max(BLOCK, int(2**exponent))
 

@@ -137,6 +137,7 @@ def _make_info(name: str, entry: Entry, column: str) -> dict[str, Any]:
     path = paths[0] if paths else f"{name}.jsonl"
     check_utf8(path)
     columns = {"prompt": column}
+    # A local file of that form would have an ending.
     if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", path) and find_builder(path) is None:
         return {"hf_hub_url": path, "columns": columns}
     ending = PurePosixPath(path).suffix
@@ -168,4 +169,5 @@ def _read_info(document: Document) -> Mapping[str, Any] | None:
 
 
 def _is_elsewhere(folder: str) -> bool:
+    # LLaMA-Factory's words for a registry that lies on a hub.
     return folder == "ONLINE" or folder.startswith("REMOTE:")

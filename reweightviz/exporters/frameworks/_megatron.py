@@ -65,6 +65,7 @@ class IndexedBlend(Exporter):
         taken: set[str] = set()
         for domain in absent:
             short = provenance.slug(domain, taken)
+            # Not every file system tells upper case from lower case.
             taken.add(short.lower())
             prefixes[domain] = [f"{prefix_dir}/{short}{SUFFIX}"]
         count = sum(map(len, prefixes.values()))
@@ -79,6 +80,7 @@ class IndexedBlend(Exporter):
 def read_weight(word: object) -> float | None:
     """Return the number that Megatron takes a word for, None where it takes it for a prefix."""
     try:
+        # Python's float as in Megatron, which takes 1e-05 and nan too.
         return float(word) if isinstance(word, str | int | float) else None
     except ValueError:
         return None

@@ -62,6 +62,7 @@ def read_arguments(document: Document) -> dict[str, list[str]]:
             if value is not None
         }
     try:
+        # shlex takes a line feed behind a backslash for a letter of the word.
         words = shlex.split(document.text.replace("\\\n", " "), comments=True)
     except ValueError as error:
         raise WrongContent(
@@ -174,6 +175,7 @@ def _read_shards(path: str, folder: Path) -> list[int]:
 
 
 def _read_size(row: Mapping[str, Any]) -> int:
+    # Older manifests count chunks.
     key = "num_sequences" if "num_sequences" in row else "num_chunks"
     return int(row[key])
 
@@ -197,6 +199,7 @@ def _draw_shares(
     if samples is not None:
         needs = [math.ceil(weight * samples / math.fsum(weights)) for weight in weights]
         rounds = _count_rounds(shards, needs, range(workers, most + 1))
+    # open_lm deals whole rounds out to the workers; the rest is not read.
     rounds -= rounds % workers
     if not rounds:
         raise ReweightvizError(

@@ -49,6 +49,7 @@ def choose_repetitions(
         allowed = to_number(there)
         if 1 <= allowed <= limit and int(size * allowed) >= needed:
             return there
+    # Two places are enough to read, and rounding up never falls short.
     ratio: float = math.ceil(epochs[domain] / part * MARGIN * 100) / 100
     ratio = max(1.0, min(ratio, limit))
     if int(size * ratio) < needed:

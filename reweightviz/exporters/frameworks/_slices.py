@@ -12,6 +12,7 @@ import re
 
 from ruamel.yaml.comments import CommentedMap
 
+# The last group is datasets' rounding, as in train[:10%](pct1_dropremainder).
 PART = re.compile(
     r"(?P<split>[\w.-]+?)(\[((?P<start>-?[\d_]+)(?P<a>%)?)?:((?P<stop>-?[\d_]+)(?P<b>%)?)?\])?(\(\w+\))?"
 )
@@ -60,9 +61,11 @@ def cut_passes(passes: float, rows: float | None) -> tuple[int, str]:
     """
     # datasets cuts by rows or by whole percents, by nothing finer.
     size = round(rows) if rows else 100
+    # 2.9999999999 passes are three.
     whole = math.floor(passes + 1e-9)
     part = round(max(passes - whole, 0.0) * size)
     if rows and not whole:
+        # Rounded to 0 rows the domain would be lost.
         part = max(part, 1)
     if part >= size:
         return whole + 1, ""
@@ -102,6 +105,7 @@ def _count_part(text: str, rows: float | None) -> float:
         return math.nan
     if not part["start"] and not part["stop"]:
         return 1.0
+    # A % at one end makes percents of both.
     size = 100.0 if part["a"] or part["b"] else rows
     if size is None:
         return math.nan

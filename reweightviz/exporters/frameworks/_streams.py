@@ -45,6 +45,7 @@ def make_streams(
         places = known.get(name)
         if not isinstance(places, Mapping):
             places = _find_places(plan.entries[name], f"{cache_dir}/{name}", split)
+        # A stream takes one of the three weights, so the one that stands there must go.
         kept = {key: item for key, item in places.items() if key not in WEIGHTS}
         streams[name] = kept | {weight: value}
     return streams
@@ -74,6 +75,7 @@ def read_streams(
     }
     return Config(
         {0: numbers},
+        # A stream without a weight is passed over once, as with repeat: 1.
         unit=COPIES.key if kinds <= {"repeat", ""} else unit,
         paths=paths,
         refused=tuple(_find_faults(kinds, numbers, dataset)),
@@ -132,6 +134,7 @@ def _find_faults(kinds: set[str], numbers: Numbers, dataset: Mapping[str, Any]) 
 
 
 def _find_shared_folder(streams: Mapping[str, Any]) -> str | None:
+    # Streams may share a folder where they read other splits of it.
     places = Counter(
         (str(stream["local"]), str(stream.get("split") or ""))
         for stream in streams.values()
@@ -155,6 +158,7 @@ def _find_places(entry: Entry, cache: str, split: str | None) -> dict[str, Any]:
             f"{listed([entry.domain])}",
         )
     places = {"local": path or cache}
+    # Two letters at least: C:/ is a drive.
     if re.match(r"\w{2,}:/", path):
         places = {"remote": path, "local": cache}
     if split:

@@ -100,6 +100,7 @@ class AlignmentHandbook(HubExporter):
             )
         numbers = add_up((_name(entry), _read_weight(entry)) for entry in entries)
         refused = []
+        # alignment-handbook stops at more than 1 with an IndexError; 1 may be off by rounding.
         above = [_name(entry) for entry in entries if _read_weight(entry) > 1 + 1e-9]
         if above:
             refused.append(

@@ -53,6 +53,7 @@ class Axolotl(HubExporter):
     name = "axolotl"
     title = "Axolotl"
     units = (COPIES,)
+    # Slices are whole percents wherever the rows are not known.
     precision = 1e-2
     largest_number = 100.0
     traps = (
@@ -269,6 +270,7 @@ def _copy(value: Any) -> Any:
         return CommentedMap((key, _copy(item)) for key, item in value.items())
     if isinstance(value, list):
         return CommentedSeq(map(_copy, value))
+    # The scalars of ruamel.yaml carry an anchor along; bare ones have none.
     for kind, bare in ((ScalarBoolean, bool), (ScalarInt, int), (ScalarFloat, float)):
         if isinstance(value, kind):
             return bare(value)
@@ -283,6 +285,7 @@ def _find_faults(
     splits = [str(entry.get("split") or "train") for entry in entries]
     sliced = any("[" in split for split in splits)
     repeated = any(passes > 1 for passes in numbers.values())
+    # Any number of rows will do here: nan stays only where the form is unknown.
     blind = [split for split in splits if math.isnan(slices.count_passes(split, 1.0))]
     if blind:
         yield f"split {listed(blind)} is nothing that datasets can slice by."

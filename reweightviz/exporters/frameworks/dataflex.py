@@ -115,6 +115,7 @@ class DataFlex(Exporter):
             values["dataset_dir"] = dataset_dir or "."
         if not kept:
             values |= _make_head(component)
+        # Under its other rules DataFlex does not draw by the proportions.
         values |= {"mixture_sample_rule": "mixture", "init_mixture_proportions": proportions}
         mixer: dict[str, Any] = {}
         if not kept and component != "static":
@@ -128,6 +129,7 @@ class DataFlex(Exporter):
                 }
         text = self.render_yaml(plan, old, lambda root: yaml_edit.put_all(root, values))
         there = _open_components(old, kept=kept)
+        # A mixer may go by proportions of its own, so these must be the same.
         if component == "static" or STARTS.get(component) in _read_params(there, component):
             mixer = mixer | {STARTS[component]: proportions}
         info = render_info(plan, old, dataset_dir or before.get("dataset_dir"), column)
@@ -249,6 +251,7 @@ def _find_stale(document: Document, shares: Sequence[float]) -> Iterator[str]:
     given = _read_params(components, component).get(STARTS[component])
     if given is None and (component == "odm" or content.get("static_mix")):
         return
+    # A static mixer without proportions draws all datasets alike.
     own = [1.0] * len(shares)
     if isinstance(given, list):
         own = [to_number(share) for share in given]

@@ -93,6 +93,7 @@ class Dclm(Exporter):
         before: Mapping[str, Any] = {}
         if old is not None:
             before = old.at("sampling_frequencies")
+        # Every source needs a frequency, that of the files without a marker too; 0 leaves them out.
         frequencies = dict.fromkeys([*map(str, before), *plan.numbers, UNKNOWN], 0) | plan.numbers
         markers = {name: _find_markers(name, entry) for name, entry in plan.entries.items()}
         markers.setdefault(UNKNOWN, [])

@@ -133,6 +133,7 @@ class FmsHfTuning(Exporter):
         names = [_name(entry) for entry in training]
         shares = [_read_share(entry.get("sampling")) for entry in training]
         online = _is_online(document.at("dataprocessor"))
+        # Without sampling the bandit starts even, and a single dataset is all there is.
         even = bool(names) and not any(shares) and (online or len(names) == 1)
         refused = [
             *_find_faults(document, names, shares),
@@ -207,6 +208,7 @@ def _is_online(processor: Mapping[str, Any]) -> bool:
 
 
 def _read_share(value: Any) -> float:
+    # Absent counts as 0: fms-hf-tuning wants sampling for every dataset or for none.
     if value is None:
         return 0.0
     if not isinstance(value, int | float) or value > 1:
@@ -219,6 +221,7 @@ def _find_files(paths: Sequence[str]) -> dict[str, Any]:
     for path in paths:
         check_utf8(path)
     found: dict[str, Any] = {"data_paths": list(paths)}
+    # The framework goes by the last ending, so .jsonl.gz needs its builder named.
     kinds = {find_builder(path) for path in paths} - {None}
     alike = len({find_builder(path) for path in paths}) == 1
     if kinds and alike and not all(path.endswith(KNOWN) for path in paths):
@@ -256,6 +259,7 @@ def _compensate(numbers: Numbers, gamma: float) -> Numbers:
             f"{listed([least])} is to start with {numbers[least]:.4g}, so gamma must be below "
             f"{min(1.0, numbers[least] * len(numbers)):.4g}."
         )
+    # fms-hf-tuning compares the sum with 1 without tolerance: shares that add up exactly.
     start = exact_shares((np.array(list(numbers.values())) - floor) / (1 - gamma))
     return dict(zip(numbers, start.tolist(), strict=True))
 
@@ -316,6 +320,7 @@ def _find_sum_faults(names: Sequence[str], shares: Sequence[float], *, even: boo
 def _find_bandit_faults(
     odm: Mapping[str, Any], names: Sequence[str], gamma: float
 ) -> Iterator[str]:
+    # What the bandit takes by itself; a new config has USUAL written out.
     reward = odm.get("reward_type", "entropy")
     if not odm:
         yield "type 'odm' needs dataprocessor.odm, the settings of the bandit."

@@ -28,6 +28,7 @@ PATHS = "train_data_paths"
 WEIGHTS = "train_data_weights"
 PARALLEL = ("train_label_data_paths", "train_reward_data_paths")
 """Lists that GPT-NeoX reads side by side with the paths."""
+# GPT-NeoX asks for fewer than 255 datasets: it indexes them by 8 bits.
 MOST_DATASETS = 254
 
 
@@ -65,6 +66,7 @@ class GptNeox(IndexedBlend):
                 "mixture may change the "
                 "weights of those paths, not the paths."
             )
+        # Most configs are one flow mapping, whose comments are kept by splicing alone.
         root = compose_flow(old.text)
         if root is not None:
             return {"": _splice(old, root, numbers)}
@@ -123,6 +125,7 @@ def _put_lists(root: Any, numbers: Numbers, spelled: Mapping[str, str] | None = 
 def _splice(old: Document, root: MappingNode, numbers: Numbers) -> str:
     lists = _make_lists(numbers)
     new = splice(old.text, root, lists, beside=PATHS)
+    # Read back, for splicing goes by places and cannot see anchors or a key that stands twice.
     if _read_settings(Document(old.path, new)) != _read_settings(old) | lists:
         raise WrongContent(
             path=old.path,

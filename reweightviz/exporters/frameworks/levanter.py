@@ -96,6 +96,7 @@ class Levanter(Exporter):
         there = _find_data(old)
         block = mixture_block_size or there.fields.get("mixture_block_size")
         block = block or choose_block(plan.stages.values())
+        # Levanter keeps the places in a block in 16 bits.
         block = whole_number("mixture_block_size", block, 1, 2**16 - 1)
         batches: Any = batch_size
         if batches is None and old is not None:
@@ -238,6 +239,7 @@ def _read_pairs(
     pairs: list[tuple[Any, Numbers]] = []
     try:
         for step, table in rows:
+            # Raises for what is no number; the step itself stays as it is written, for the faults.
             int(step)
             pairs.append((step, {str(name): to_number(value) for name, value in table.items()}))
     except (TypeError, ValueError, AttributeError, OverflowError) as error:

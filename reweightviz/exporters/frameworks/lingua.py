@@ -145,6 +145,7 @@ def _find_folders(paths: Sequence[str]) -> list[str]:
         folder, file = posixpath.split(path)
         if not CHUNK.fullmatch(file):
             folder = path
+        # posixpath, for the config is read on the machine that trains, not on this one.
         folders.append(posixpath.normpath(folder))
     return list(dict.fromkeys(folders))
 

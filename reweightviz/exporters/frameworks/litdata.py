@@ -67,6 +67,7 @@ class LitData(Exporter):
         calls = python.calls("CombinedStreamingDataset")
         for call in calls:
             given = python.arguments(call)
+            # By name, or by place: datasets, seed, weights, iterate_over_all, batching_method.
             datasets = python.items(given.get("datasets", given.get(0)))
             weights = python.items(given.get("weights", given.get(2)))
             if len(weights) == len(datasets) > 0:

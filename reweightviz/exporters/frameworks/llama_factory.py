@@ -110,12 +110,14 @@ class LlamaFactory(Exporter):
         names = read_names(document, self.title)
         shares = split_words(content.get("interleave_probs"))
         strategy = str(content.get("mix_strategy", "concat"))
+        # A single dataset is its own mixture, whatever the strategy.
         mixes = strategy != "concat" or len(names) == 1
         if shares:
             values = [to_number(share) for share in shares]
         else:
             # Without probabilities interleaved datasets take turns.
             values = [1 / len(names) if mixes else math.nan] * len(names)
+        # A list of another length is refused; what it lacks is not known.
         numbers = dict.fromkeys(names, math.nan) | dict(zip(names, values, strict=False))
         refused = [
             *find_name_faults(document, names),
@@ -178,6 +180,7 @@ def _find_share_faults(content: Mapping[str, Any], shares: Sequence[str] | None)
         )
     if given is not None and shares is None:
         yield f'interleave_probs must be text such as "0.7,0.3", or a list; got {given!r}.'
+    # LLaMA-Factory counts the probabilities against both lists.
     for key in ("dataset", "eval_dataset"):
         names = split_words(content.get(key))
         if shares and names and len(names) != len(shares):

@@ -100,6 +100,7 @@ class LlmFoundry(Exporter):
             if durations:
                 _put_curriculum(root, content, durations, streams)
             elif find_value(content, CURRICULUM) is not None:
+                # An old curriculum would end the new mixture after its first stage.
                 del root["callbacks"]["curriculum_learning"]
 
         return {"": self.render_yaml(plan, old, fill)}

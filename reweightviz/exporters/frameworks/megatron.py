@@ -77,6 +77,7 @@ class Megatron(IndexedBlend):
             "Megatron phases; training saves and exits at each transition, start it "
             "again with the next blend"
         )
+        # The first phase begins at 0, which is no transition.
         transitions = ",".join(map(str, list(plan.stages)[1:]))
         ending = "json" if form == "per_split" else "txt"
         names = [f"phase-{phase}.{ending}" for phase in range(len(plan.stages))]
@@ -123,6 +124,7 @@ class Megatron(IndexedBlend):
             return True
         if document.path.suffix in {".yaml", ".yml"} or not _are_in_turn(words):
             return False
+        # Any numbers and words in turn look like a blend, so the words must be places.
         return all(_is_path(word, document.path.parent) for word in words[1::2])
 
     def holds_spaces(self, options: Mapping[str, Any]) -> bool:
@@ -138,6 +140,7 @@ def _render_blend(numbers: Numbers, form: str) -> str:
         words += (repr(weight), prefix)
     if form == "arguments":
         return f"--data-path {shlex.join(words)}\n"
+    # Megatron stops without all three keys; null is a split without data.
     return json.dumps({"train": words, "valid": None, "test": None}, indent=1) + "\n"
 
 
@@ -151,6 +154,7 @@ def _read_blend(words: Sequence[Any]) -> tuple[Numbers, tuple[str, ...]]:
             "every word for a dataset.",
         )
     blend = {prefix: float(weight or 0) for prefix, weight in zip(prefixes, weights, strict=True)}
+    # Megatron stops at a 0 without a message, and lets nan through.
     bad = [prefix for prefix, weight in blend.items() if not 0 < weight < math.inf]
     if bad or len(blend) < len(prefixes):
         fault = "a prefix stands there twice"
@@ -193,6 +197,7 @@ def _read_words(document: Document) -> list[Any]:
 
 
 def _read_train(splits: Mapping[str, Any]) -> list[Any]:
+    # A split is a list of words, or one string of them.
     train = splits.get("train")
     return train.split() if isinstance(train, str) else as_list(train)
 

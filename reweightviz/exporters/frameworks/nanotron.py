@@ -82,6 +82,7 @@ class Nanotron(Exporter):
             numbers = _read_numbers(stage)
             faults = list(_find_faults(stage, numbers))
             if numbers != next(reversed(stages.values()), None) or faults:
+                # Nanotron counts steps from 1, a Schedule the steps that are done.
                 stages[_start(stage) - 1] = numbers
             refused += faults
         starts = [_start(stage) for stage in found]
@@ -134,6 +135,7 @@ def _read_numbers(stage: Item) -> Numbers:
     dataset = _read_dataset(stage)
     folders = dataset.get("dataset_folder")
     if isinstance(folders, Mapping):
+        # An example in Nanotron's own repository has this form, which its code takes no more.
         return {str(folder): to_number(weight) for folder, weight in folders.items()}
     if isinstance(folders, str):
         return {folders: 1.0}
@@ -205,6 +207,7 @@ def _merge_stages(old: Sequence[Item], plan: Plan) -> list[dict[str, Any]]:
     found = []
     for start in sorted({*there, *(step + 1 for step in plan.stages)}):
         before = [step for step in there if step <= start]
+        # A new stage takes all but the weights from the one that it cuts in two.
         like = there[max(before, default=min(there))]
         numbers = plan.stages[max(step for step in plan.stages if step < max(start, 1))]
         stage = dict(like)

@@ -123,6 +123,7 @@ class Nemo(IndexedBlend):
                 "weights and prefixes in turn, that can be read without running it"
                 f"{document.python.explain(unread)}",
             )
+        # The one that is set last holds.
         last = blends[-1]
         numbers = dict(zip(last.prefixes, map(to_number, last.weights or ()), strict=False))
         traps: tuple[str, ...] = ()
@@ -154,6 +155,7 @@ def _find_blends(document: Document) -> Iterator[Blend]:
     for key, value, node in _find_settings(document):
         if not isinstance(value, list | tuple) or not value:
             continue
+        # A list of prefixes alone has no number in every second place.
         if key in FLAT and len(value) % 2 == 0 and all(to_number(word) >= 0 for word in value[::2]):
             yield Blend(key, [str(word) for word in value[1::2]], list(value[::2]), node)
         if key == "blend" and _is_blend(value):

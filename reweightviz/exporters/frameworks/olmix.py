@@ -263,6 +263,7 @@ def _find_faults(leaves: Leaves, numbers: Numbers, known: Mapping[str, list[str]
             f"find {listed(odd)}."
         )
     total = math.fsum(numbers.values())
+    # "not <=", for nan is neither near nor far.
     if not abs(total - 1) <= 1e-5:
         yield (
             f"the weights of mix must sum to 1, or OLMo-core refuses them; they sum to {total:.6g}."

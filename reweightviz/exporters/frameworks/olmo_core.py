@@ -248,6 +248,7 @@ def _find_ratio_faults(numbers: Mapping[str, float], *, normalises: bool) -> Ite
     if bad:
         yield f"the ratios must be numbers from 0 to 1; that of {listed(bad)} is not."
     total = math.fsum(numbers.values())
+    # The tolerances of numpy.allclose, by which OLMo-core compares.
     if not abs(total - 1) <= 1e-8 + 1e-5:
         yield (
             f"the target ratios must sum to 1, or OLMo-core refuses them; they sum to {total:.6g}."

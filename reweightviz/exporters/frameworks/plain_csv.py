@@ -81,6 +81,7 @@ class PlainCsv(Exporter):
 def _read_rows(document: Document) -> list[list[str]]:
     text = document.text.removeprefix("\ufeff")
     first = text.partition("\n")[0]
+    # Where the decimal mark is a comma, spreadsheets separate by semicolons.
     delimiter = max(",;\t", key=first.count)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:

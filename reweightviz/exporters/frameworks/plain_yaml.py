@@ -44,6 +44,7 @@ class PlainYaml(PlainMixture):
 
     def recognises(self, document: Document) -> bool:
         """Return whether it is our format, or YAML with nothing but weights or their stages."""
+        # JSON is YAML too, and has an exporter of its own.
         if document.text.lstrip().startswith("{"):
             return False
         content = document.mapping

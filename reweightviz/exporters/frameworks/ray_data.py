@@ -74,6 +74,7 @@ class RayData(Exporter):
             return Config({0: numbers}, paths=paths, refused=tuple(_find_faults(numbers)))
         calls = dict(_mix_calls(document))
         for call, first in calls.items():
+            # What stands behind a * is not written out, so its weights belong to no names.
             if any(isinstance(node, ast.Starred) for node in call.args):
                 continue
             names = [python_file.to_text(node) for node in (first, *call.args)]

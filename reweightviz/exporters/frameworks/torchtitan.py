@@ -215,6 +215,7 @@ def _find_calls(python: PythonFile, node: ast.List | ast.Tuple, kind: str) -> li
 
 def _find_name(source: Arguments, sources: Sequence[Arguments]) -> Any:
     """Return what a source is known by: its dataset, or where several share one, its path."""
+    # What HFDataSource takes where no dataset is named.
     name = source.get("dataset", "c4_test")
     alike = [other for other in sources if other.get("dataset", "c4_test") == name]
     if len(alike) > 1 and source.get("dataset_path"):

@@ -72,6 +72,7 @@ class WebDataset(Exporter):
         calls = python.calls("RandomMix")
         for call in calls:
             given = python.arguments(call)
+            # By name, or else by its place in the signature.
             parts = python.items(given.get("datasets", given.get(0)))
             probabilities = given.get("probs", given.get(1))
             weights = python.items(probabilities)

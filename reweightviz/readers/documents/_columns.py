@@ -90,6 +90,7 @@ def _decode(
     """Return the column as large_string, and the rows (N,) that are UTF-8."""
     good = np.ones(len(column), bool)
     try:
+        # Arrow does not look whether text is UTF-8 until it is asked to.
         column.validate(full=True)
         return column.cast(pa.large_string()), good
     except pa.ArrowInvalid:

@@ -100,6 +100,7 @@ def _records(path: Path, faults: Faults) -> Iterator[tuple[int, dict[str, Any]]]
     lines = _lines(path, faults)
     for number, line in tqdm(lines, desc=path.name, unit=" lines", delay=1, leave=False):
         try:
+            # A byte order mark may stand in front of the first line only.
             record = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
         except UnicodeDecodeError as error:
             faults.add_line(path, f"not UTF-8 (byte {error.start + 1} of the line)", number)

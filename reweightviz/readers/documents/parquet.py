@@ -26,6 +26,7 @@ def read(path: Path, columns: Mapping[str, str], faults: Faults) -> pa.Table:
     try:
         with pq.ParquetFile(path) as file:
             check_columns(str(path), columns, file.schema_arrow.names)
+            # Two roles may name one column.
             table = file.read(columns=list(dict.fromkeys(columns.values())))
     except (pa.ArrowException, OSError) as error:
         reason = str(error).rstrip(".")

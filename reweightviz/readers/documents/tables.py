@@ -21,6 +21,7 @@ def read(source: Any, columns: Mapping[str, str], faults: Faults) -> pa.Table:
         columns: role ("text", "domain", "id", "tokens" or any other) to name.
         faults: counts the rows that are not UTF-8.
     """
+    # Known by their methods, so that neither datasets nor Polars has to be installed.
     if hasattr(source, "with_format"):
         return pick_columns("the dataset", _of_dataset(source, columns), columns, faults)
     if isinstance(source, pd.DataFrame):

@@ -111,6 +111,7 @@ class Naming:
         }
         is_new = False
         for tag, domain in domains.items():
+            # The first pattern wins: a run may log one signal under two names.
             if self._places[tag] is None and domain not in taken:
                 self._places[tag] = Place(signal, domain, scale_of(signal, pattern))
                 taken.add(domain)

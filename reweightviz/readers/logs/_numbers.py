@@ -17,6 +17,7 @@ def number_of(value: Any) -> float | None:
     >>> number_of("NaN"), number_of(True), number_of("0.5"), number_of(2)
     (inf, None, None, 2.0)
     """
+    # To Python a bool is a number, in a log it is a flag.
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, str) and value not in _NONFINITE:
@@ -25,6 +26,7 @@ def number_of(value: Any) -> float | None:
         number = float(value)
     except (TypeError, ValueError):
         return None
+    # NaN is kept for what was not logged.
     return number if np.isfinite(number) else np.inf
 
 

@@ -172,6 +172,7 @@ class Series:
             )
             last[codes[here]] = steps[here]
             if end < len(points):
+                # A run that was started again may log every tag from the beginning.
                 is_restart = True
                 last[:] = _BEFORE_ALL
                 self._last_steps.clear()
@@ -228,6 +229,7 @@ def _find_restart(
         steps: (n,).
         last: the step of each tag before, (tags,).
     """
+    # Stable, so that the points of a tag stay in the order in which they were logged.
     order = np.argsort(codes, kind="stable")
     sorted_codes = codes[order]
     sorted_steps = steps[order]

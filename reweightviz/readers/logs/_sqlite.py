@@ -21,6 +21,7 @@ def connect(file: Path) -> Iterator[sqlite3.Connection]:
         ReweightvizError: the file, and the error of SQLite.
     """
     try:
+        # As a URI, for a plain connect creates a file that is missing; the writer may hold a lock.
         connection = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=5)
         try:
             yield connection

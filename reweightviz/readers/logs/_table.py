@@ -94,6 +94,7 @@ def _add_points(
 
 def _first_of(names: tuple[str, ...], columns: list[str]) -> str | None:
     """Return the column of the first name that is there, whatever its case."""
+    # Reversed, so that the first of two such columns wins.
     by_lower_case = {column.lower(): column for column in reversed(columns)}
     return next((by_lower_case[name] for name in names if name in by_lower_case), None)
 

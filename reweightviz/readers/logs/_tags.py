@@ -99,6 +99,7 @@ def split_tag(tag: str) -> Parts:
     >>> tuple(split_tag("eval_web_mix_loss"))
     ('eval_', 'web_mix', '_loss')
     """
+    # Where slashes part a tag, dots and colons belong to names.
     letters = "[^/]+" if "/" in tag else "[^.:]+"
     parts = [match.span() for match in re.finditer(letters, tag)]
     unknown = [
@@ -158,6 +159,7 @@ def signal_of(words: Sequence[str]) -> str | None:
         return "gradient_norm"
     if not roles:
         return None
+    # A loss beats the other words: mix_loss is the loss of a mix, no weight.
     role = next((role for role in roles if role in LOSSES), roles[0])
     if role not in LOSSES:
         return role

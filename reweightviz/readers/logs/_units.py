@@ -29,6 +29,7 @@ class Units:
         """Return the values (n,) of a tag in the unit of its signal; ``scale`` is a Place's."""
         if scale == "log":
             self._note("Perplexities are shown as losses, by their logarithm.")
+            # Infinite is what was logged and is no loss, NaN what was not logged.
             positive = np.where(values > 0, values, np.inf)
             return np.where(np.isnan(values), np.nan, np.log(positive))
         if scale == "difference":
@@ -42,6 +43,7 @@ class Units:
         whole = sums[np.isfinite(sums)]
         # Decided once: the rows of one log are not to be scaled by chance.
         if self._sum is None and len(whole):
+            # The median, for single rows may be broken.
             self._sum = self._find_sum(float(np.median(whole)))
         if self._sum is None:
             return weights

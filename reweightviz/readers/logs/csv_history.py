@@ -65,6 +65,7 @@ class CsvHistory(LogReader):
         for block in self.blocks(self._lines, records):
             rows = block
             if self._rotation != self._lines.rotations:
+                # The file was begun anew, perhaps with other columns.
                 self._rotation = self._lines.rotations
                 self._rows = 0
                 first, _, rows = block.partition(b"\n")
@@ -81,6 +82,7 @@ class CsvHistory(LogReader):
 
     def _feed(self, records: Records, rows: bytes) -> None:
         try:
+            # As text: pandas would make one NaN of an empty cell and of a NaN that was logged.
             table = pd.read_csv(
                 io.BytesIO(rows),
                 sep=self._separator,

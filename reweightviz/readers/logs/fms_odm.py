@@ -39,6 +39,7 @@ class FmsOdm(JsonRows):
                 ]
             )
         for row in rows:
+            # Most lines are single samples; only updates change the ratios.
             if row["action"] != "update" and len(records):
                 continue
             counts = zip(domains, row["category_level_counts_so_far"], strict=True)

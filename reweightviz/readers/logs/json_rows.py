@@ -53,6 +53,7 @@ class JsonRows(LogReader):
         for block in self.blocks(self._lines, records):
             if self._rotation != self._lines.rotations:
                 self._rotation = self._lines.rotations
+                # A file that was begun anew counts its lines anew, for the note on a bad one.
                 self._lines.number = 0
             parsed = [self._parse(line, records) for line in block.splitlines()]
             rows = [row for row in parsed if row is not None]

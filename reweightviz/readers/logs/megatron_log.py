@@ -92,6 +92,7 @@ def _parse(line: bytes) -> Entry | None:
     if validation:
         name, step, where, rest = validation.groups()
         kind = "test" if "test" in where else "validation"
+        # The perplexity is the same loss a second time.
         losses = {tag: value for tag, value in _pairs(rest) if "ppl" not in tag.lower()}
         numbers = {
             f"{tag.removesuffix(' value')} {kind}{name or ''}": loss for tag, loss in losses.items()

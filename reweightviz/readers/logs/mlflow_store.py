@@ -103,6 +103,7 @@ def _runs_of_folder(path: Path) -> list[_Listed]:
     found = []
     for meta in path.rglob("meta.yaml"):
         folder = meta.parent
+        # An experiment has a meta.yaml too; deleted runs lie in .trash.
         is_run = (folder / "metrics").is_dir() and (folder / "params").is_dir()
         if is_run and ".trash" not in folder.parts:
             name = folder / "tags" / "mlflow.runName"

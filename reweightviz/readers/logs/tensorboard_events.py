@@ -84,6 +84,7 @@ class TensorBoard(LogReader):
         each = [self._points_of(file, records) for file in files]
         if len(each) == 1:
             return each[0]
+        # A run that was started again has a further file, whose steps go back: time orders them.
         return sorted(chain.from_iterable(each), key=lambda point: point.time)
 
     def _points_of(self, file: Path, records: Records) -> Iterator[Point]:
@@ -101,6 +102,7 @@ class TensorBoard(LogReader):
             return
         with file.open("rb") as stream:
             if os.fstat(stream.fileno()).st_size < self._read[file]:
+                # Shorter than before, so it was begun anew.
                 self._read[file] = 0
             stream.seek(self._read[file])
             content = stream.read()

@@ -45,6 +45,7 @@ class Trackio(LogReader):
         stores = [file for file in columns if {"run_name", "step", "metrics"} <= columns[file]]
         found: dict[str, TrackioRun] = {}
         for file in stores:
+            # Run names may repeat; stores that have ids tell such runs apart by them.
             key = "run_id" if "run_id" in columns[file] else "run_name"
             prefix = "" if len(stores) == 1 else f"{file.stem}/"
             found |= {prefix + name: run for name, run in _runs_of(file, key).items()}

@@ -46,6 +46,7 @@ class TrainerState(LogReader):
         states = [self.where] if self.where.is_file() else _states_of(self.where)
         if not states:
             return False
+        # By time: a run that went back to a checkpoint writes smaller numbers than before.
         newest = max(states, key=lambda file: file.stat().st_mtime_ns)
         stamp = (newest, newest.stat().st_mtime_ns, newest.stat().st_size)
         if stamp == self._stamp:

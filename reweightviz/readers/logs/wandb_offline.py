@@ -98,11 +98,13 @@ class WandbOffline(LogReader):
                 return
             _, length, kind = HEADER.unpack_from(content, at)
             end = at + HEADER.size + length
+            # LevelDB fills space that is reserved and not written yet with zeros.
             if kind == NOTHING or end > len(content):
                 return
             part = content[at + HEADER.size : end]
             at = end
             self._read = base + at
+            # The parts of a record that a killed writer never finished are dropped.
             if kind in (WHOLE, FIRST):
                 self._parts = b""
             self._parts += part

@@ -120,6 +120,7 @@ def _mean_weights(log: RunLog) -> Array:
     """Return the mean of the weights; a weight holds from the step before to its own."""
     if not len(log):
         raise ReweightvizError(f"the log {log.name!r} has no step.")
+    # Lines stand some steps apart, and not always equally many.
     share = np.diff(log.steps, prepend=0).astype(np.float64)
     mean = share @ log.weights / share.sum()
     return np.asarray(mean / mean.sum(), np.float64)

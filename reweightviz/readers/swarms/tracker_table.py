@@ -202,6 +202,7 @@ def _groups_of_one(table: pd.DataFrame) -> Iterator[tuple[str, list[str]]]:
         prefixes |= {column[: at + 1] for at, letter in enumerate(column) if letter in SEPARATORS}
     for prefix in sorted(prefixes):
         columns = [column for column in shares if column.startswith(prefix)]
+        # A single column of ones is no mixture.
         if len(columns) > 1 and _sums_to_one(numbers[columns]):
             yield prefix, columns
 

@@ -136,6 +136,7 @@ def _numbers(role: str, table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFram
 
 def _index(role: str, table: pd.DataFrame, shared: Sequence[str]) -> pd.Index:
     """Return the runs of a table by the keys that both have."""
+    # As text, for one table may hold 1 where the other holds "1".
     index = pd.MultiIndex.from_frame(table[list(shared)].astype(str))
     twice = index[index.duplicated()]
     if len(twice):
