@@ -56,7 +56,10 @@ def run_convert(options: argparse.Namespace) -> int:
         if not known.paths:
             carried += paths
         table[domain] = Source(known.tokens, known.documents, known.paths or tuple(paths))
-    sources = Sources(table, tokenizer=given.tokenizer if given else None)
+    tokenizer = None
+    if given is not None:
+        tokenizer = given.tokenizer
+    sources = Sources(table, tokenizer=tokenizer)
     try:
         write_config(mixture, sources, options, carried)
     except RefusedByFramework as error:
@@ -84,14 +87,19 @@ def run_check(options: argparse.Namespace) -> int:
         print_line(json.dumps(report.to_dict(), indent=2))
     else:
         print_line(to_flags(str(report), options))
-    return FINE if report.ok else REFUSED
+    if not report.ok:
+        return REFUSED
+    return FINE
 
 
 def run_methods(options: argparse.Namespace) -> int:
     """Print every method, or one with its options."""
     from reweightviz.cli.method_help import list_methods, show_method
 
-    print_line(show_method(options.name) if options.name else list_methods())
+    if options.name:
+        print_line(show_method(options.name))
+    else:
+        print_line(list_methods())
     return FINE
 
 
@@ -109,11 +117,15 @@ def _read_mixture(options: argparse.Namespace, sources: Sources | None) -> Mixtu
 
     exporter = find_exporter(options.mixture, options.framework)
     schedule = exporter.read_schedule(options.mixture, sources=sources)
-    return schedule[0] if len(schedule) == 1 else schedule
+    if len(schedule) == 1:
+        return schedule[0]
+    return schedule
 
 
 def _read_sources(options: argparse.Namespace) -> Sources | None:
-    return ship.read_sources(options.sources) if options.sources else None
+    if not options.sources:
+        return None
+    return ship.read_sources(options.sources)
 
 
 if __name__ == "__main__":

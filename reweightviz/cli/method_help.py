@@ -85,7 +85,9 @@ def _exporter_page(exporter: Exporter, row: Mapping[str, Any]) -> Iterator[str]:
     units = {f"--unit {unit.key}": unit.sentence for unit in exporter.units}
     default = f"--unit {exporter.units[0].key}"
     units[default] += " (default)"
-    merges = "yes, with --merge" if exporter.merges else "no, it is written whole"
+    merges = "no, it is written whole"
+    if exporter.merges:
+        merges = "yes, with --merge"
     yield from _facts(
         {
             "also called": ", ".join(exporter.aliases),

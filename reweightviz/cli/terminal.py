@@ -41,11 +41,15 @@ def to_flags(sentence: str, options: argparse.Namespace) -> str:
 
     def to_flag(found: re.Match[str]) -> str:
         name, true, follows = found.groups()
+        if name not in FLAGS and writes:
+            return f"--option {found[0]}"
         if name not in FLAGS:
-            return f"--option {found[0]}" if writes else found[0]
+            return str(found[0])
         word = name.replace("_", "-")
         if name == "framework" and writes:
             word = "from"
-        return f"--{word}" if true or not follows else f"--{word} "
+        # "unit='tokens'" has its value right behind the sign, a flag has a space between.
+        has_value = follows and not true
+        return f"--{word} " if has_value else f"--{word}"
 
     return ARGUMENT.sub(to_flag, sentence)

@@ -110,7 +110,9 @@ def _describe_written(draft: Draft, exporter: Exporter) -> Iterator[str]:
             for domain, passes in [*epochs.items()][:MOST_EPOCHS_SHOWN]
         ]
         left = len(epochs) - len(shown)
-        more = f" and {left} more" if left else ""
+        more = ""
+        if left:
+            more = f" and {left} more"
         yield f"epochs at {record['tokens']:.4g} tokens: {', '.join(shown)}{more}"
 
 
@@ -155,11 +157,14 @@ def _check_record(options: argparse.Namespace) -> None:
 def _record(
     mixture: Mixture | Schedule, sources: Sources | None, options: argparse.Namespace
 ) -> None:
+    # The paths that a config carried along are no account of what there is.
+    known = sources if options.sources else None
+    if isinstance(mixture, Schedule):
+        mixture = mixture.mean()
     ship.decision_record(
-        mixture.mean() if isinstance(mixture, Schedule) else mixture,
+        mixture,
         options.record,
-        # The paths that a config carried along are no account of what there is.
-        sources=sources if options.sources else None,
+        sources=known,
         tokens=parse_budget(options.tokens, "--tokens"),
         files=[options.out],
         overwrite=options.overwrite,

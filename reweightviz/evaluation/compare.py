@@ -64,6 +64,7 @@ def compare(
             got=f"{swarm!r:.80} as the swarm",
         )
     named = name_specs(specs)
+    # Folds are of mixtures: a repeat among the known runs would give the held-out one away.
     group = group_equal_mixtures(swarm.mixtures)
     mixtures = int(group.max()) + 1
     folds = _choose_folds(folds, mixtures)
@@ -73,6 +74,7 @@ def compare(
     for name, spec in named.items():
         try:
             trials[name] = try_law(swarm, spec, part, signals)
+        # A law whose package is not installed is skipped too.
         except (ReweightvizError, ImportError) as reason:
             skipped[name] = str(reason)
     scores = {name: score_trial(swarm, trial, trials[BASELINE]) for name, trial in trials.items()}
@@ -107,8 +109,10 @@ def name_specs(specs: Sequence[LawSpec] | Mapping[str, LawSpec]) -> dict[str, La
     """
     if isinstance(specs, Mapping):
         named = dict(specs)
+    elif isinstance(specs, list | tuple):
+        named = _name_by_class(specs)
     else:
-        named = _name_by_class(specs if isinstance(specs, list | tuple) else [specs])
+        named = _name_by_class([specs])
     for spec in named.values():
         _check_spec(spec)
     if not named:
@@ -128,7 +132,9 @@ def _name_by_class(specs: Iterable[Any]) -> dict[str, Any]:
     names = [type(spec).__name__ for spec in specs]
     named: dict[str, Any] = {}
     for name, spec in zip(names, specs, strict=True):
-        unique = name if names.count(name) == 1 else _describe_spec(spec)
+        unique = name
+        if names.count(name) > 1:
+            unique = _describe_spec(spec)
         while unique in named:
             unique += " again"
         named[unique] = spec

@@ -56,7 +56,9 @@ class Comparison:
     def best(self) -> LawSpec | None:
         """The spec that predicts unseen runs best; None where none beats the mean of the runs."""
         first = self.ranking[0]
-        return None if first == BASELINE else self.trials[first].spec
+        if first == BASELINE:
+            return None
+        return self.trials[first].spec
 
     @property
     def verdict(self) -> str:
@@ -93,7 +95,9 @@ class Comparison:
         if not rivals:
             return ""
         low, high = self.difference(law, rivals[0])
-        chance = "that may be chance" if low <= 0 else "more than chance"
+        chance = "more than chance"
+        if low <= 0:
+            chance = "that may be chance"
         return (
             f". {rivals[0]} comes next; its error is larger by {100 * low:.1f} to "
             f"{100 * high:.1f} % of that of the mean (90 %), {chance}"
@@ -118,6 +122,7 @@ class Comparison:
             name: np.abs(self.swarm.losses - self.trials[name].predicted)
             for name in (one, other, BASELINE)
         }
+        # A target that never changes has a baseline without error.
         scale = np.maximum(errors[BASELINE].mean(0), 1e-300)
         excess = (errors[other] / scale).mean(1) - (errors[one] / scale).mean(1)
         # Repeats of a mixture are no independent evidence, so mixtures are drawn, not runs.
@@ -180,7 +185,9 @@ class Comparison:
                 known = set(specs) - {BASELINE}
                 raise UnknownName(kind="law in this comparison", name=spec, known=known)
             return found
-        chosen = spec if spec is not None else self.best
+        chosen = spec
+        if chosen is None:
+            chosen = self.best
         if chosen is None:
             raise ReweightvizError(
                 "no law here beats the mean of the runs, so there is none to draw a "
@@ -214,11 +221,13 @@ class Comparison:
             f"<li>{html.escape(name)}: {html.escape(why)}</li>"
             for name, why in self.skipped.items()
         )
-        return (
+        page = (
             f"<p>{html.escape(self.verdict)}</p>{_table_html(means)}<details><summary>every "
             f"target</summary>{_table_html(each)}</details>"
-            + (f"<p>Not compared:</p><ul>{skipped}</ul>" if skipped else "")
         )
+        if skipped:
+            page += f"<p>Not compared:</p><ul>{skipped}</ul>"
+        return page
 
 
 def _table_html(table: pd.DataFrame) -> Any:

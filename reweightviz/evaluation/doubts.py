@@ -63,6 +63,9 @@ def _describe_fits(rows: Iterable[dict[str, Any]]) -> str:
 
 
 def _range(values: list[float]) -> str:
+    # Compared as they are written: "0.10 to 0.10" would puzzle.
     low = f"{min(values):.2f}"
     high = f"{max(values):.2f}"
-    return low if low == high else f"{low} to {high}"
+    if low == high:
+        return low
+    return f"{low} to {high}"

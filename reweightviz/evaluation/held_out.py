@@ -55,13 +55,15 @@ def predict_held_out(
 
 def take_signals(signals: Signals, rows: NDArray[np.int64], runs: int) -> dict[str, Any]:
     """Return the signals of some of the runs: those with a value a run are cut, others stay."""
-    return {
-        name: np.asarray(value)[rows] if _is_by_run(name, value, runs) else value
-        for name, value in signals.items()
-    }
+    taken = dict(signals)
+    for name, value in signals.items():
+        if _is_by_run(name, value, runs):
+            taken[name] = np.asarray(value)[rows]
+    return taken
 
 
 def _is_by_run(name: str, value: Any, runs: int) -> bool:
+    # By its name, not its length alone: there may be as many domains as runs.
     if name not in SIGNALS or not SIGNALS[name].shape.startswith("(R"):
         return False
     shape = np.shape(value)

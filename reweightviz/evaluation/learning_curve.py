@@ -67,7 +67,9 @@ class LearningCurve:
                 "of runs."
             )
         now, twice, four = (self.error(factor * self.runs) for factor in (1, 2, 4))
-        worth = "still" if twice < HELPS * now else "hardly"
+        worth = "hardly"
+        if twice < HELPS * now:
+            worth = "still"
         return (
             f"with {self.runs} runs the error is some {100 * now:.1f} % of that of "
             f"predicting the mean; {2 * self.runs} runs would bring it to about "
@@ -77,7 +79,9 @@ class LearningCurve:
 
     def figure(self, height: int = 300) -> Figure:
         """Draw the error against the number of runs, with the curve to four times as many."""
-        error = None if self.curve is None else self.error
+        error = None
+        if self.curve is not None:
+            error = self.error
         return learning_curve_figure(self.table, self.runs, error, height=height)
 
     def _repr_html_(self) -> str:
@@ -113,6 +117,7 @@ def learning_curve(
     """
     group = group_equal_mixtures(swarm.mixtures)
     mixtures = int(group.max()) + 1
+    # The same number is held out for every size, so that the errors differ by the size alone.
     held = max(1, round(mixtures / HELD))
     chosen = _choose_sizes(sizes, mixtures, mixtures - held)
     rng = np.random.default_rng(seed)
@@ -142,8 +147,10 @@ def learning_curve(
 
 def _choose_sizes(sizes: Sequence[int] | None, mixtures: int, most: int) -> list[int]:
     """Return sizes in order, at most ``most``, which leaves a fifth of the mixtures."""
-    tried = np.geomspace(max(3, most / HELD), most, SIZES) if sizes is None else sizes
-    chosen = sorted({int(size) for size in tried})
+    if sizes is None:
+        # Evenly in the logarithm, as the error falls by a power of the number of runs.
+        sizes = np.geomspace(max(3, most / HELD), most, SIZES).tolist()
+    chosen = sorted({int(size) for size in sizes})
     if not chosen or chosen[0] < 2 or chosen[-1] > most:
         raise InvalidValue(
             name="sizes",

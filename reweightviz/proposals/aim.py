@@ -58,12 +58,15 @@ class Aim:
 
     def score_interval(self, low: Array, high: Array) -> tuple[Array, Array]:
         """Return the lowest and highest score of losses between ``low`` and ``high`` (..., M)."""
+        # The score rises with a loss and falls with an accuracy.
         falls = self.sign > 0
         return self.score(np.where(falls, low, high)), self.score(np.where(falls, high, low))
 
     def display(self, score: Array) -> Array:
         """Return a score in the direction of its targets, where they share one."""
-        return -score if self.upwards else score
+        if self.upwards:
+            return -score
+        return score
 
 
 def build_aim(law: Law, objective: Objective, reference: Array) -> Aim:
@@ -81,15 +84,19 @@ def build_aim(law: Law, objective: Objective, reference: Array) -> Aim:
     """
     sign = np.where(law.lower_is_better, 1.0, -1.0)
     ones = np.ones(len(law.targets))
+    # A target that is called "mean" or "worst" is meant by its name.
     if isinstance(objective, str) and objective not in law.targets:
         if objective in (WORST, WORST_RATIO):
             _check_that_all_fall(law, objective)
-            scale = reference if objective == WORST_RATIO else ones
+            scale = ones
+            if objective == WORST_RATIO:
+                scale = reference
             return Aim(ones / len(ones), sign, scale, worst=True)
         if objective == MEAN:
             return Aim(ones / len(ones), sign, ones)
-    named = {objective: 1.0} if isinstance(objective, str) else objective
-    return Aim(parse_importance(law.targets, named), sign, ones)
+    if isinstance(objective, str):
+        objective = {objective: 1.0}
+    return Aim(parse_importance(law.targets, objective), sign, ones)
 
 
 def _check_that_all_fall(law: Law, objective: str) -> None:

@@ -141,9 +141,10 @@ def _limit_epochs(
                 value=number,
                 expected="a number of passes above 0, or one for each domain",
             )
-    table = (sources if isinstance(sources, Sources) else Sources(sources)).token_table
+    if not isinstance(sources, Sources):
+        sources = Sources(sources)
     # Passes are proportional to the weight, so those of the uniform mixture give all others.
-    passes = Mixture.uniform(space.domains).epochs(table, tokens)
+    passes = Mixture.uniform(space.domains).epochs(sources.token_table, tokens)
     limits = []
     for domain, number in most.items():
         cap = number / (len(space.domains) * passes[domain])

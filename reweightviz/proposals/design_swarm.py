@@ -20,7 +20,7 @@ from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_budget, parse_count
 from reweightviz.core.validation import whole_number
-from reweightviz.numerics.designs import dirichlet_design, space_filling_design
+from reweightviz.numerics.designs import Drawn, dirichlet_design, space_filling_design
 from reweightviz.numerics.region import Region, region
 from reweightviz.numerics.threads import one_thread
 from reweightviz.proposals.constraints import Epochs, build_space
@@ -103,19 +103,17 @@ def design_swarm(
     rng = np.random.default_rng(seed)
     # A Dirichlet distribution has no parameter of 0.
     prior = np.asarray(np.maximum(centre.array, 1e-12), np.float64)
+    draws = Draws(prior, where, strengths, least)
     facts: dict[str, Any] = {}
-    if method == "dirichlet":
-        drawn = dirichlet_design(prior, runs, where, strengths=strengths, least=least, rng=rng)
-    elif method == "space-filling":
-        drawn = space_filling_design(runs, where, least=least, rng=rng)
-    else:
-        draws = Draws(prior, where, strengths, least)
+    if method == "optimal":
         drawn, facts = design_optimally(draws, natural.domains, runs, law, rng)
-    domains = len(natural)
-    if runs <= domains:
+    else:
+        drawn = _draw_at_random(method, draws, runs, rng)
+    if runs <= len(natural):
+        # A curve c + exp(t.w) has the floor c beside a slope a domain.
         warn(
             f"{runs} runs are too few for a law: a log-linear one needs at least "
-            f"{domains + 1} for {domains} domains."
+            f"{len(natural) + 1} for {len(natural)} domains."
         )
     design = pd.DataFrame(drawn.mixtures, columns=list(natural)).rename_axis("run")
     design.attrs["diagnostics"] = {
@@ -126,6 +124,14 @@ def design_swarm(
         **describe_design(drawn.mixtures, natural, available, budget),
     }
     return design
+
+
+def _draw_at_random(method: str, draws: Draws, runs: int, rng: np.random.Generator) -> Drawn:
+    if method == "space-filling":
+        return space_filling_design(runs, draws.where, least=draws.least, rng=rng)
+    return dirichlet_design(
+        draws.prior, runs, draws.where, strengths=draws.strengths, least=draws.least, rng=rng
+    )
 
 
 def _check_draws(strengths: Any, least: float) -> None:
@@ -151,6 +157,7 @@ def _parse_sources(
         available: Mapping[str, float] = sources.token_table
     elif isinstance(sources, Mapping):
         available = {str(name): parse_count(value) for name, value in sources.items()}
+        # Numbers that sum to 1 are weights: no domain has less than one token.
         if abs(sum(available.values()) - 1) <= SUM_TOLERANCE:
             mixture = Mixture(available)
             return mixture, mixture, None

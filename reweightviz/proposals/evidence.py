@@ -45,7 +45,9 @@ def gather_evidence(task: Task, aim: Aim, free: Array, refits: Array) -> Evidenc
     predicted = task.predict(both)
     drawn = task.samples(both)
     scores = aim.score(predicted)
-    interval = None if len(drawn) else aim.score_interval(*task.interval(both))
+    interval = None
+    if not len(drawn):
+        interval = aim.score_interval(*task.interval(both))
     contrast = contrast_figure(scores, aim.score(drawn), interval)
     gain = {
         "over": task.reference_name,
@@ -103,16 +105,21 @@ def run_noise(swarm: Swarm | None, aim: Aim) -> float | None:
         return None
     scores = aim.score(swarm.losses)
     noise = float(noise_of_repeats(scores[:, None], group_equal_mixtures(swarm.mixtures))[0])
-    return noise if np.isfinite(noise) else None
+    # It is NaN where no mixture was run twice.
+    if not np.isfinite(noise):
+        return None
+    return noise
 
 
 def _doubt_gain(gain: dict[str, Any], contrast: Contrast) -> list[str]:
     won = gain["predicted"]
     noise = gain["noise"]
     sentences = []
-    # Two runs of one mixture differ by a normal error with sqrt(2) times the noise of one.
-    apart = 0.0 if noise is None else NORMAL_90 * np.sqrt(2) * noise
-    if noise is not None and won < apart:
+    apart = -np.inf
+    if noise is not None:
+        # Two runs of one mixture differ by a normal error with sqrt(2) times the noise of one.
+        apart = NORMAL_90 * np.sqrt(2) * noise
+    if won < apart:
         sentences.append(
             f"gain smaller than noise: the predicted gain over {gain['over']} is {won:.3g}, "
             f"and two runs of one mixture differ by up to {apart:.3g} (90 %)."
@@ -142,7 +149,10 @@ def _doubt_place(hull: dict[str, float]) -> list[str]:
         return []
     away = hull["outside_hull"]
     usual = hull["outside_hull_of_a_run"]
-    verdict = "so the law extrapolates" if away > usual else "so that is usual here"
+    # With few runs in many domains even a run lies outside the hull of the others.
+    verdict = "so that is usual here"
+    if away > usual:
+        verdict = "so the law extrapolates"
     return [
         f"the proposal lies outside the hull of the runs: {100 * away:.1f} % of its "
         "tokens would have to move to make it a blend "
@@ -163,7 +173,9 @@ def outside_hull(task: Task, free: Array) -> Array | None:
     It is None where the runs are not known.
     """
     sampled = _mixtures_of_runs(task)
-    return None if sampled is None else distance_outside(free @ task.space.law_spread.T, sampled)
+    if sampled is None:
+        return None
+    return distance_outside(free @ task.space.law_spread.T, sampled)
 
 
 def usual_distance(sampled: Array, seed: int = 0, count: int = 24) -> float:
@@ -173,6 +185,7 @@ def usual_distance(sampled: Array, seed: int = 0, count: int = 24) -> float:
     >>> usual_distance(corners)
     0.5
     """
+    # A repeat would lie in the hull of the others, at its twin.
     sampled = np.unique(np.asarray(sampled, np.float64), axis=0)
     if len(sampled) < 3:
         return 0.0

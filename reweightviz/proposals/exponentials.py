@@ -40,6 +40,7 @@ def minimise_curves(task: Task, coef: Array, aim: Aim) -> Optimum:
     ceilings = None
     kl = task.kl
     if task.only_prior:
+        # Any finite strength will do beside losses that count for nothing.
         kl = 1.0
     elif aim.worst:
         everywhere = np.ones(len(floor), bool)

@@ -61,7 +61,10 @@ def search_front(task: Task, axes: Axes, points: int) -> Front:
         if _may_bend_inwards(axes, pools):
             whole = _search_whole(task, axes, points, tried)
             return Front(whole, np.full((len(whole), count), np.nan), certificate)
-    evaluations = EVALUATIONS if tried is None else EVALUATIONS // 8
+    evaluations = EVALUATIONS
+    if tried is not None:
+        # The corners' pools are a start near the front, which leaves less to search.
+        evaluations = EVALUATIONS // 8
     free = [corner.free for corner in corners]
     while len(free) < points:
         pair = widest_gap(np.array(shares), axes.values(task.predict(np.array(free))))
@@ -113,7 +116,9 @@ def _search_whole(task: Task, axes: Axes, points: int, tried: Array) -> Array:
 
 
 def _pools_of(found: Found) -> list[Array]:
-    return [] if found.pool is None else [thin_pool(found.pool.pool, POOL)]
+    if found.pool is None:
+        return []
+    return [thin_pool(found.pool.pool, POOL)]
 
 
 def _keep_front(task: Task, axes: Axes, free: Array) -> tuple[Array, Array]:

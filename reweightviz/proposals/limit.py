@@ -34,7 +34,9 @@ class Limit:
     @property
     def side(self) -> str:
         """AT_LEAST or AT_MOST, as the person asked."""
-        return AT_LEAST if self.kind.startswith("lower") else AT_MOST
+        if self.kind.startswith("lower"):
+            return AT_LEAST
+        return AT_MOST
 
 
 def stack_limits(limits: Sequence[Limit], width: int) -> Limits:
@@ -66,19 +68,25 @@ def refuse_conflict(limits: Sequence[Limit], width: int) -> None:
         )
     if not np.isfinite(found.reach):
         raise ReweightvizError(f"no weights meet {_name_all(both)} together.")
-    beside = f"with {_name_all(others)}" if others else "by itself"
+    beside = "by itself"
+    if others:
+        beside = f"with {_name_all(others)}"
     raise ReweightvizError(_word_conflict(asked, beside, found.reach))
 
 
 def _word_conflict(asked: Limit, beside: str, reach: float) -> str:
     wanted = asked.display(asked.most)
     if asked.kind == "cap on target":
-        worst = "lowest" if asked.display(reach) > wanted else "highest"
+        worst = "highest"
+        if asked.display(reach) > wanted:
+            worst = "lowest"
         return (
             f"no mixture meets all constraints: {beside}, the {worst} predicted "
             f"{asked.name!r} is {asked.display(reach):.4g} and its cap is {wanted:.4g}."
         )
-    who = f"group {asked.name!r}" if asked.kind.endswith("group") else repr(asked.name)
+    who = repr(asked.name)
+    if asked.kind.endswith("group"):
+        who = f"group {who}"
     reached = round(asked.display(reach), 12) + 0.0  # never "-0"
     other_side = AT_MOST if asked.side == AT_LEAST else AT_LEAST
     return (
@@ -98,5 +106,6 @@ def _name_all(limits: Sequence[Limit]) -> str:
 def _name_kind(kind: str, names: Sequence[str]) -> str:
     if kind.endswith("group") or kind.startswith("cap on"):
         return f"the {kind} {listed(names)}"
-    plural = "s" if len(names) > 1 else ""
-    return f"the {kind}{plural} of {listed(names)}"
+    if len(names) > 1:
+        kind += "s"
+    return f"the {kind} of {listed(names)}"

@@ -53,6 +53,7 @@ def design_optimally(
         draws.prior, half, draws.where, strengths=draws.strengths, least=draws.least, rng=rng
     )
     spread = space_filling_design(half, draws.where, least=draws.least, rng=rng)
+    # Dirichlet draws cluster where the prior is, so half of the candidates fill the space.
     pool = keep_different(np.concatenate([random.mixtures, spread.mixtures]))
     chosen = pool[optimal_design(pool, slopes, runs, rng=rng)]
     features = log_linear_features(np.concatenate([chosen, random.mixtures[:runs]]), slopes)

@@ -123,17 +123,14 @@ def optimize(
     asked = {
         "method": "optimize",
         "law": repr(law),
-        "objective": objective if isinstance(objective, str) else dict(objective),
+        "objective": _copy_table(objective),
         "kl": kl,
-        "near": "uniform" if near is None else dict(near),
+        "near": _copy_table(task.reference_name if near is None else near),
         "bounds": {domain: list(pair) for domain, pair in (bounds or {}).items()},
-        "max_epochs": dict(max_epochs) if isinstance(max_epochs, Mapping) else max_epochs,
+        "max_epochs": _copy_table(max_epochs),
         "budget": tokens,
         "caps": dict(caps or {}),
-        "groups": {
-            name: [list(members), low, high]
-            for name, (members, low, high) in (groups or {}).items()
-        },
+        "groups": _list_groups(groups or {}),
         "fixed": {name: dict(inner) for name, inner in (fixed or {}).items()},
         "given": to_jsonable(task.given),
         "certificate": found.certificate,
@@ -142,3 +139,14 @@ def optimize(
     for sentence in evidence.warnings:
         warn(sentence)
     return mixture
+
+
+def _copy_table(value: Any) -> Any:
+    """Return a mapping as a dict of its own, which a file can hold; anything else as it is."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    return value
+
+
+def _list_groups(groups: Mapping[str, tuple[Sequence[str], float, float]]) -> dict[str, list[Any]]:
+    return {name: [list(members), low, high] for name, (members, low, high) in groups.items()}

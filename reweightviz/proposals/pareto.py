@@ -83,7 +83,9 @@ def pareto(
     """
     strange = [name for name in constraints if name not in CONSTRAINTS]
     if strange:
-        why = ": the targets are the objective" if "objective" in strange else ""
+        why = ""
+        if "objective" in strange:
+            why = ": the targets are the objective"
         raise ReweightvizError(
             f"rv.pareto takes no {listed(strange)}{why}; beside law, targets, points, kl, "
             "references and seed there is "
@@ -131,7 +133,9 @@ def parse_axes(law: Law, targets: Sequence[str] | Mapping[str, Any]) -> Axes:
             expected="two or three targets, or names of groups of them, as in ['a', 'b'] or "
             "{'code': ['a', 'b'], 'text': 'c'}",
         )
-    named = targets if isinstance(targets, Mapping) else {name: name for name in targets}
+    named = targets
+    if not isinstance(named, Mapping):
+        named = {name: name for name in targets}
     if len(named) < len(targets):
         raise ReweightvizError(f"the targets of a front must differ; got {listed(targets)}.")
     rows = [_parse_group(law, name, group) for name, group in named.items()]

@@ -91,24 +91,29 @@ def _search(task: Task, aim: Aim, evaluations: int, tried: Array | None) -> Foun
     predict = _Remembered(task.predict)
 
     def score(free: Array) -> Array:
-        loss = 0.0 if task.only_prior else aim.score(predict(free))
-        return loss + task.penalty(free)
+        if task.only_prior:
+            return task.penalty(free)
+        return aim.score(predict(free)) + task.penalty(free)
 
     def excess(free: Array) -> Array:
         return task.excess(predict(free))
 
+    ceilings = excess if task.caps else None
+    if tried is None:
+        tried = _free_weights_of_runs(task)
     best = search(
         score,
         where,
         prior=task.prior,
         seed=task.seed,
         evaluations=evaluations,
-        ceilings=excess if task.caps else None,
-        tried=_free_weights_of_runs(task) if tried is None else tried,
+        ceilings=ceilings,
+        tried=tried,
         probe=lambda free: aim.score(task.predict(free)),
     )
     if task.caps:
         _check_excess(task, best, excess(best.x[None])[0])
+    # The gap is from a gradient, which means nothing where a law has steps.
     gap = tangent_gap(score, best.x, where) if best.smooth else None
     note = "the best of what was tried; nothing proves that there is none better"
     convex = isinstance(task.law, ConvexLaw) and not task.caps and aim.downwards

@@ -65,7 +65,9 @@ class Space:
             )
         if near is not None and set(near) == set(self.names) != set(self.domains):
             return Mixture(near).aligned(self.names)
-        weights = self._uniform() if near is None else Mixture(near).aligned(self.domains)
+        weights = self._uniform()
+        if near is not None:
+            weights = Mixture(near).aligned(self.domains)
         # The KL inside a part does not depend on its weight; exp(-KL) moves it into the prior.
         with np.errstate(divide="ignore", invalid="ignore"):
             terms = np.where(

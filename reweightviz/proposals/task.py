@@ -141,6 +141,9 @@ def build_task(
     budget = parse_budget(tokens)
     space = build_space(law.domains, tokens=budget, **constraints)
     prior = space.prior(near)
+    reference_name = "near"
+    if near is None:
+        reference_name = "uniform"
     if kl > 0:
         _check_prior(space, prior)
     _check_caps(law, asked_caps)
@@ -155,14 +158,15 @@ def build_task(
         law_inputs(law, asked_inputs, budget, constraints.get("sources")),
         swarm,
         whole_number("seed", seed),
-        "uniform" if near is None else "near",
+        reference_name,
     )
 
 
 def check_law(law: Any) -> None:
     """Refuse what is no fitted law."""
     if isinstance(law, LawSpec) or (isinstance(law, type) and hasattr(law, "fit")):
-        name = law.__name__ if isinstance(law, type) else type(law).__name__
+        spec = law if isinstance(law, type) else type(law)
+        name = spec.__name__
         raise ReweightvizError(
             f"a proposal needs a fitted law, and {name} is only its settings: fit it first, as in "
             f"rv.fit(swarm, rv.laws.{name}())."
