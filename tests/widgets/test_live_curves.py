@@ -105,6 +105,19 @@ def test_curves_follow_a_run_from_its_header_to_its_end(run):
     assert curves._status.runs[0]["step"] == 4
 
 
+def test_a_zoom_stays_while_the_run_goes_on(run):
+    run.write(5)
+    curves = LossCurves(run.tail)
+    until(lambda: ends(curves) == [5, 5])
+    zoom = {"xaxis.range": [2, 4], "xaxis.autorange": False}
+    zoom |= {"yaxis.range": [1, 2], "yaxis.autorange": False}
+    curves._chart.plotly_relayout(zoom)
+    run.write(5)
+    until(lambda: ends(curves) == [10, 10])
+    for axis, part in ((curves._chart.layout.xaxis, (2, 4)), (curves._chart.layout.yaxis, (1, 2))):
+        assert (axis.range, axis.autorange) == (part, False)
+
+
 def test_a_run_that_goes_on_after_its_end_is_followed_on(run, monkeypatch):
     monkeypatch.setattr(pulse, "_AFTER_THE_END", 0.2)
     curves = LossCurves(run.tail)
