@@ -97,6 +97,15 @@ class DataFlex(Exporter):
             "update_step": whole_number("update_step", update_step, 1),
             "update_times": update_times,
         }
+        params: dict[str, dict[str, Any]] = {
+            "static": {},
+            "odm": {"alpha": alpha, "warmup_steps": steps["warmup_step"]},
+            "doremi": {
+                "reference_model_path": reference_model_path,
+                "reweight_eta": reweight_eta,
+                "reweight_eps": reweight_eps,
+            },
+        }
         before: Mapping[str, Any] = {}
         if old is not None:
             before = old.mapping
@@ -118,27 +127,23 @@ class DataFlex(Exporter):
         # Under its other rules DataFlex does not draw by the proportions.
         values |= {"mixture_sample_rule": "mixture", "init_mixture_proportions": proportions}
         mixer: dict[str, Any] = {}
-        if not kept and component != "static":
-            values |= steps
-            mixer = {"alpha": alpha, "warmup_steps": steps["warmup_step"]}
-            if component == "doremi":
-                mixer = {
-                    "reference_model_path": reference_model_path,
-                    "reweight_eta": reweight_eta,
-                    "reweight_eps": reweight_eps,
-                }
+        if not kept:
+            mixer = params[component]
+            if component != "static":
+                values |= steps
         text = self.render_yaml(plan, old, lambda root: yaml_edit.put_all(root, values))
         there = _open_components(old, kept=kept)
         # A mixer may go by proportions of its own, so these must be the same.
         if component == "static" or STARTS.get(component) in _read_params(there, component):
             mixer = mixer | {STARTS[component]: proportions}
         info = render_info(plan, old, dataset_dir or before.get("dataset_dir"), column)
-        if not mixer or (kept and there is None):
-            return {self.main_file: text} | info
-        return {
-            self.main_file: text,
-            CONFIG: self.render_yaml(plan, there, lambda root: _put_mixer(root, component, mixer)),
-        } | info
+        files = {self.main_file: text}
+        # A mixer that stays and has no file of ours has its settings somewhere else.
+        if mixer and not (kept and there is None):
+            files[CONFIG] = self.render_yaml(
+                plan, there, lambda root: _put_mixer(root, component, mixer)
+            )
+        return files | info
 
     def parse(self, document: Document) -> Config:
         """Read ``init_mixture_proportions``, and the mixer's own proportions."""

@@ -19,30 +19,25 @@ import operator
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from reweightviz.core.errors import ReweightvizError, UnknownName, WrongContent, listed
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.frameworks._foreign import Item, as_entries, as_mapping, mappings_in
+from reweightviz.exporters.frameworks._fms_bandit import (
+    REWARDS,
+    USUAL,
+    compensate,
+    explore,
+    find_bandit_faults,
+    find_bandit_traps,
+)
+from reweightviz.exporters.frameworks._foreign import Item, as_entries, mappings_in
 from reweightviz.exporters.frameworks._hub import find_builder
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.text.encoding import check_utf8
-from reweightviz.exporters.units import EXAMPLES, TOKENS, exact_shares
+from reweightviz.exporters.units import EXAMPLES, TOKENS
 
 STRATEGIES = ("all_exhausted", "first_exhausted")
-MEASURED = ("entropy", "entropy3_varent1", "entropy_last_token", "validation_loss")
-"""Rewards that need validation data of each dataset."""
-REWARDS = (*MEASURED, "gradnorm", "train_loss")
-USUAL: dict[str, Any] = {
-    "update_interval": 1,
-    "sampling_interval": 1,
-    "reward_type": "train_loss",
-    "gamma": 0.1,
-    "eta": 0.3,
-}
-"""Settings of the bandit in a new config."""
 KNOWN = (".arrow", ".json", ".jsonl", ".md", ".parquet", ".txt")
 """Endings for which the framework finds the builder."""
 
@@ -117,7 +112,7 @@ class FmsHfTuning(Exporter):
         numbers = plan.numbers
         if online:
             processor["odm"] = USUAL | dict(there.get("odm") or {}) | bandit
-            numbers = _compensate(numbers, processor["odm"]["gamma"])
+            numbers = compensate(numbers, processor["odm"]["gamma"])
 
         def fill(root: Any) -> None:
             for key, value in processor.items():
@@ -146,10 +141,9 @@ class FmsHfTuning(Exporter):
         if online:
             odm = document.at("dataprocessor", "odm")
             gamma = to_number(odm.get("gamma", USUAL["gamma"]))
-            explored = gamma / max(len(names), 1)
-            numbers = {name: (1 - gamma) * share + explored for name, share in numbers.items()}
-            refused += _find_bandit_faults(odm, names, gamma)
-            traps += _find_bandit_traps(odm, entries, gamma)
+            numbers = explore(numbers, gamma, len(names))
+            refused += find_bandit_faults(odm, names, gamma)
+            traps += find_bandit_traps(odm, entries, gamma)
         return Config({0: numbers}, refused=tuple(refused), traps=tuple(traps))
 
     def recognises(self, document: Document) -> bool:
@@ -243,27 +237,6 @@ def _check_options(strategy: str | None, bandit: Mapping[str, Any], *, online: b
         raise UnknownName(kind="reward_type", name=str(reward), known=REWARDS)
 
 
-def _compensate(numbers: Numbers, gamma: float) -> Numbers:
-    """Return the starting weights from which the bandit first draws by ``numbers``."""
-    if len(numbers) < 2:
-        raise ReweightvizError(
-            "the bandit cuts a single dataset into clusters of its own: online mixing "
-            "needs two datasets or more."
-        )
-    least = min(numbers, key=lambda name: numbers[name])
-    floor = gamma / len(numbers)
-    if not 0 <= gamma < 1 or numbers[least] <= floor:
-        raise ReweightvizError(
-            f"with gamma={gamma:g} the bandit draws each of {len(numbers)} datasets more "
-            f"than {floor:.4g} of the time; "
-            f"{listed([least])} is to start with {numbers[least]:.4g}, so gamma must be below "
-            f"{min(1.0, numbers[least] * len(numbers)):.4g}."
-        )
-    # fms-hf-tuning compares the sum with 1 without tolerance: shares that add up exactly.
-    start = exact_shares((np.array(list(numbers.values())) - floor) / (1 - gamma))
-    return dict(zip(numbers, start.tolist(), strict=True))
-
-
 def _add_in_turn(shares: Sequence[float]) -> float:
     # Rounded after each addition, as fms-hf-tuning adds them; sum() is exacter from Python 3.12 on.
     return functools.reduce(operator.add, shares, 0.0)
@@ -317,27 +290,6 @@ def _find_sum_faults(names: Sequence[str], shares: Sequence[float], *, even: boo
         )
 
 
-def _find_bandit_faults(
-    odm: Mapping[str, Any], names: Sequence[str], gamma: float
-) -> Iterator[str]:
-    # What the bandit takes by itself; a new config has USUAL written out.
-    reward = odm.get("reward_type", "entropy")
-    if not odm:
-        yield "type 'odm' needs dataprocessor.odm, the settings of the bandit."
-    if not gamma <= 1:
-        yield f"gamma of the bandit must be a number from 0 to 1; got {odm.get('gamma')!r}."
-    if str(reward).lower() not in REWARDS:
-        yield (
-            f"the bandit of fms-hf-tuning has no reward_type {reward!r}; there is "
-            f"{listed(REWARDS)}."
-        )
-    if len(names) == 1:
-        yield (
-            "the bandit cuts a single dataset into clusters of its own, so this config asks for "
-            "no mixture of domains."
-        )
-
-
 def _find_traps(entries: Sequence[Item], shares: Sequence[float]) -> Iterator[str]:
     if _add_in_turn(shares) == 1 != math.fsum(shares):
         yield (
@@ -347,20 +299,3 @@ def _find_traps(entries: Sequence[Item], shares: Sequence[float]) -> Iterator[st
     without = [entry.get("name", "") for entry in entries if not entry.get("data_paths")]
     if without:
         yield f"{listed(without)} has no data_paths yet."
-
-
-def _find_bandit_traps(
-    odm: Mapping[str, Any], entries: Sequence[Item], gamma: float
-) -> Iterator[str]:
-    reward = str(odm.get("reward_type", "entropy")).lower()
-    if gamma:
-        yield (
-            "the bandit starts with (1 - gamma) sampling + gamma / K, which is what was read, not "
-            "with sampling itself."
-        )
-    validated = any(as_mapping(entry.get("split")).get("validation") for entry in entries)
-    if reward in MEASURED and not validated:
-        yield (
-            f"reward_type {reward!r} is measured on validation data, which no dataset here has "
-            "under split."
-        )

@@ -8,7 +8,7 @@ llm-foundry 0.22 (8c8dd48): its loader and callback run, with stand-ins for comp
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -88,10 +88,7 @@ class LlmFoundry(Exporter):
                 yaml_edit.put_all(root, sizes)
                 yaml_edit.put(root, ["train_loader", "name"], "text")
             elif not isinstance(find_value(content, STREAMS), Mapping):
-                # One dataset by its folder becomes streams, beside which it is refused.
-                yaml_edit.put(root, STREAMS, {})
-                for key in {"local", "remote"} & set(root["train_loader"]["dataset"]):
-                    del root["train_loader"]["dataset"][key]
+                _make_room_for_streams(root)
             yaml_edit.put(root, STREAMS, streams[0])
             if old is None:
                 yaml_edit.put(root, [*DATASET, "shuffle"], True)
@@ -123,13 +120,7 @@ class LlmFoundry(Exporter):
         steps, faults = read_stages(curriculum, content)
         if faults:
             return replace(first, refused=(*first.refused, *faults))
-        configs = [first]
-        for stage in curriculum["schedule"]:
-            # A stage takes the arguments of the first dataset that it does not name itself.
-            later = {**dataset, **stage["dataset"]}
-            streams = as_mapping(fill_in(content, later["streams"]))
-            configs.append(shared.read_streams(_fill_streams(content, streams), later, unit))
-        return _join_stages(configs, steps)
+        return _join_stages([first, *_read_later(content, dataset, curriculum, unit)], steps)
 
     def recognises(self, document: Document) -> bool:
         """Return whether there are ``train_loader.dataset.streams``."""
@@ -149,6 +140,29 @@ def _find_streams(content: Mapping[str, Any]) -> dict[str, Any]:
     for table in reversed(tables):
         known |= {str(name): stream for name, stream in as_mapping(table).items()}
     return known
+
+
+def _make_room_for_streams(root: Any) -> None:
+    """Turn a loader of one dataset by its folder into one of streams."""
+    yaml_edit.put(root, STREAMS, {})
+    dataset = root["train_loader"]["dataset"]
+    # Beside streams a folder of the dataset's own is refused.
+    for key in {"local", "remote"} & set(dataset):
+        del dataset[key]
+
+
+def _read_later(
+    content: Mapping[str, Any],
+    dataset: Mapping[str, Any],
+    curriculum: Mapping[str, Any],
+    unit: str | None,
+) -> Iterator[Config]:
+    """Return the mixture of each stage after the first."""
+    for stage in curriculum["schedule"]:
+        # A stage takes the arguments of the first dataset that it does not name itself.
+        later = {**dataset, **stage["dataset"]}
+        streams = as_mapping(fill_in(content, later["streams"]))
+        yield shared.read_streams(_fill_streams(content, streams), later, unit)
 
 
 def _fill_streams(content: Mapping[str, Any], streams: Mapping[str, Any]) -> dict[str, Any]:
