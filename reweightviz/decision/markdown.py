@@ -135,6 +135,7 @@ def _file_items(decision: Decision) -> Iterator[str]:
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """Yield the lines of a table without the columns that are empty."""
     body = list(rows)
+    # Without sources or a reference half of the columns would be blank.
     columns = [place for place in range(len(head)) if any(row[place] for row in body)]
     yield _row([head[place] for place in columns])
     yield _row(["---" if head[place] in TEXTS else "---:" for place in columns])

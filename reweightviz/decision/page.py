@@ -28,6 +28,7 @@ from reweightviz.decision.notes import note_intervals, note_weights
 from reweightviz.decision.words import sign_number, word_epochs, word_tokens
 
 STYLE = Path(__file__).with_name("page.css")
+# Names come from corpora and configs: one that slipped through as HTML could still run nothing.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -35,6 +36,7 @@ def render_page(decision: Decision) -> str:
     """Return the page."""
     title = to_html(decision.title)
     sections = "\n".join([_mixture(decision), _predictions(decision), *_other_sections(decision)])
+    # The style is written into the page, so that the record can be sent around as one file.
     foot = to_html(f"{note_weights(decision)} {decision.versions}.")
     return f"""<!doctype html>
 <html lang="en">

@@ -59,6 +59,7 @@ class Predictor(NamedTuple):
         predicted = np.asarray(self.law.predict(weights, **self.inputs), np.float64)
         low, high = bound_runs(self.law, weights, shares, LEVEL, self.inputs)
         estimates = np.stack([prepend_mean(predicted, shares), low, high], -1).tolist()
+        # Without importance the mean is over targets of one direction, that of any of them.
         first = int(np.argmax(shares))
         mean = self.law.targets[first]
         if averaged > 1:

@@ -72,6 +72,7 @@ def diagnose(
     rounds = tabulate_changes(found.domains, at, means, found.kind)
     settled = _has_settled(found, means)
     findings = [*_look(found, table, rounds, means, settled), *find_repeated(table)]
+    # Epochs that nobody asked for may be missing without a finding.
     asked = sources is not None or tokens is not None
     if asked and table["epochs"].isna().all():
         findings.append(explain_missing_epochs(found, available, budget))

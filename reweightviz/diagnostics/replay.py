@@ -19,6 +19,7 @@ NOTE = (
     "weights only: under these weights the run would have reached other losses, and the mixer "
     "would have been told those"
 )
+# Facts of the run and its data; the rest of the meta is of the mixer that trained.
 KEPT_META = ("seed", "steps", "batch", "context", "tokens", "corpus_digest", "sources", "graph")
 
 
@@ -77,6 +78,8 @@ def replay(
     feed = LogFeed(mixer, log, read_lines(mixer, log))
     state = start_mixer(log, mixer, sources=sources, **given)
     weights = np.empty((len(log), len(log.domains)))
+    # At a line a trainer logs the weights that its step was drawn by, then updates the mixer: they
+    # are read before the last update of the line.
     for t, line in enumerate(feed.lines):
         for _ in range(line.steps - 1):
             state = feed.update(state, t)

@@ -130,6 +130,7 @@ def sensitivity(
     skipped: dict[float, str] = {}
     for value in _choose_values(parameter, own, values):
         try:
+            # A whole number stays one, such as a count of steps.
             changed = replace(settings, **{parameter: type(own)(value)})
         except ReweightvizError as reason:
             skipped[value] = str(reason)

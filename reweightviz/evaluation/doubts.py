@@ -18,6 +18,7 @@ def find_doubts(law: Law, who: str) -> Iterator[str]:
     blind = {}
     weak = {}
     for target, row in _rows(law).items():
+        # An R² of 0 is no fault of the law there, so such a target is named for this alone.
         if row.get("constant"):
             constant.append(target)
         elif any(row[name] <= 0 for name in SCORES if row.get(name) is not None):

@@ -56,6 +56,7 @@ def law_inputs(
     needed = getattr(law, "given", ())
     taken = getattr(law, "takes", needed)
     budget = parse_budget(tokens)
+    # What was given by name stands above what the budget and the sources imply.
     known = {name: _parse_input(law, name, value) for name, value in given.items()}
     if budget is not None and "run_tokens" in needed:
         known.setdefault("run_tokens", budget)

@@ -71,6 +71,7 @@ def _limit_groups(
 ) -> list[Limit]:
     limits: list[Limit] = []
     for name, group in mapping("groups", groups, "name to (domains, lowest, highest)").items():
+        # A string in place of the domains would be a sequence of domains of one letter.
         if not isinstance(group, tuple | list) or len(group) != 3 or isinstance(group[0], str):
             raise InvalidValue(
                 name=f"group {name!r}",

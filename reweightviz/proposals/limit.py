@@ -56,6 +56,7 @@ def refuse_conflict(limits: Sequence[Limit], width: int) -> None:
     others = [limits[i] for i in found.others]
     both = [*others, asked]
     total = sum(limit.most for limit in both)
+    # The two usual conflicts have sentences with what to change: their numbers are plain sums.
     if others and all(limit.kind in CAPS for limit in both):
         raise ReweightvizError(
             f"{_name_all(both)} sum to {total:.4g}, so no weights can sum to 1: allow "

@@ -117,6 +117,7 @@ def optimize(
         swarm=swarm,
         seed=seed,
     )
+    # "worst ratio" divides by what is predicted for the reference.
     aim = build_aim(law, objective, task.predict(task.reference[None])[0])
     found = solve(task, aim)
     evidence = gather_evidence(task, aim, found.free, solve_refits(task, aim, found, draws))

@@ -96,6 +96,7 @@ def pareto(
     count = len(axes.names)
     points = whole_number(f"points of a front of {count} targets", points, count)
     front = search_front(task, axes, points)
+    # A search is not exact, so that what one importance finds may be beaten by another's.
     best = undominated(score_axes(task, axes, front.free))
     first = axes.values(task.predict(front.free))[best, 0]
     order = best[np.argsort(first, kind="stable")]
@@ -178,6 +179,7 @@ def _tabulate_front(task: Task, axes: Axes, free: Array, share: Array) -> pd.Dat
 
 def _interval(task: Task, axes: Axes, free: Array) -> tuple[Array, Array]:
     """Return low and high (n, A) of a new run; NaN where the law has no draws."""
+    # By draws: errors of targets go together, so their intervals do not average to the mean's.
     drawn = task.samples(free)
     if not len(drawn):
         unknown = np.full((len(free), len(axes.names)), np.nan)

@@ -46,6 +46,7 @@ def _solve_each(task: Task, law: ExponentialLaw, aim: Aim, count: int) -> Array:
             refits.append(minimise_curves(task, draws[row], aim).x)
         except ReweightvizError:  # under this draw the caps cannot be met
             continue
+    # Where no draw has a solution the shape is (0, Z), not (0,).
     return np.array(refits).reshape(-1, len(task.space.names))
 
 
@@ -77,6 +78,7 @@ def _choose_from_pool(task: Task, aim: Aim, found: Found) -> Array:
 def _score_draws(task: Task, aim: Aim, free: Array) -> tuple[Array, Array]:
     """Return the free weights (n, Z) that meet the caps, and their scores (B, n) by draw."""
     free = free[task.meets_caps(free)]
+    # The losses count for nothing beside an infinite pull, but their shape has the draws.
     weight = 0.0 if task.only_prior else 1.0
     parts = np.array_split(free, max(1, len(free) // BATCH))
     scores = [weight * aim.score(task.samples(part)) + task.penalty(part) for part in parts]
@@ -85,6 +87,7 @@ def _score_draws(task: Task, aim: Aim, free: Array) -> tuple[Array, Array]:
 
 def _spread_around(task: Task, free: Array) -> Array:
     rng = np.random.default_rng(task.seed)
+    # A Dirichlet distribution has no parameter of 0, and a domain left out may be best in a draw.
     centre = np.maximum(free, 1e-3)
     draws = [rng.dirichlet(centre * strength, 300) for strength in np.geomspace(3, 300, 5)]
     return task.region().within(np.concatenate(draws))
