@@ -125,6 +125,7 @@ def move_towards(weights: Array, scores: Array, eta: float, trust: float) -> Arr
     goal = log_softmax(eta * scores[alive] / max(np.abs(scores[alive]).max(), 1e-300))
 
     def go(way: float) -> tuple[Array, float]:
+        # In logs, where a geometric mean is a plain one.
         log_moved = log_softmax((1 - way) * log_start + way * goal)
         return softmax(log_moved), float(np.exp(log_moved) @ (log_moved - log_start))
 

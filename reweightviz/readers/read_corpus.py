@@ -188,6 +188,7 @@ def _join(parts: Sequence[pa.Table], where: str) -> pa.Table:
     # A part without rows has columns without a type, which would not join.
     full = [part for part in parts if len(part)] or parts[:1]
     try:
+        # Permissive, for one file may hold int32 where another holds int64.
         return pa.concat_tables(full, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise ReweightvizError(

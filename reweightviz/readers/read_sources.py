@@ -71,6 +71,7 @@ def _parse(text: str, suffix: str) -> Any:
     In YAML every scalar stays text, so that a domain may be called no, on or 1.5.
     """
     try:
+        # By itself json keeps the last of two equal keys without a word.
         return json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         # What is no JSON may still be YAML; a key that stands twice is wrong in both.
@@ -152,6 +153,7 @@ def _read_frame(file: Path, suffix: str) -> pd.DataFrame:
     try:
         if suffix in PARQUET:
             return pd.read_parquet(io.BytesIO(file.read_bytes()))
+        # As text, for a count may be written 1.2T.
         return pd.read_csv(
             file,
             sep="\t" if suffix == ".tsv" else ",",

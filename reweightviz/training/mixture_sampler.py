@@ -245,6 +245,7 @@ class MixtureSampler:
                     "back the journal that belongs to it",
                 )
         if seen is not None:
+            # Both, or a look back would count from the first step again.
             self._ahead = self._behind = _Seen(step, seen)
         self._place = step * self.accumulation
         self._resumed = True

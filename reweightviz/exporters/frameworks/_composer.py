@@ -65,6 +65,7 @@ def count_durations(plan: Plan, content: Mapping[str, Any]) -> list[int]:
             f"LLM-Foundry's curriculum counts the tokens of every stage, which needs {absent}."
         )
     whole = find_value(content, ["max_duration"])
+    # A batch is a step, so the length may be written in either unit.
     value, unit = parse_duration(whole)
     if unit and (value, unit) not in {(plan.steps, "ba"), (plan.steps * size, "tok")}:
         raise ReweightvizError(

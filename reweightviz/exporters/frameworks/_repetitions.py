@@ -41,6 +41,7 @@ def choose_repetitions(
     # More than the limit was warned of already, or is refused elsewhere.
     if max(epochs.values()) > limit * (1 + 1e-6):
         limit = math.inf
+    # OLMo-core refuses such a fraction, which is reported where the file is read.
     if not 0 < part <= 1:
         part = 1.0
     size = plan.sources[domain].tokens * part

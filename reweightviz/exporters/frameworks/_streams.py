@@ -19,6 +19,7 @@ BATCHING = ("random", "stratified", "per_stream", "device_per_stream")
 WEIGHTS = ("proportion", "repeat", "choose")
 """The keys of a stream's weight, of which it takes one."""
 UNITS = (TOKENS, EXAMPLES, COPIES)
+# A name may become a folder of the cache.
 NAME_PATTERN = r"(?!.*\.$)[\w.-]{1,100}"
 PREPARED = "folders of MDS shards"
 REPEATS = (

@@ -187,6 +187,7 @@ def _count_passes(document: Document, rows: Mapping[str, float | None]) -> Numbe
         for name in _names(entry):
             size = slices.read_rows(entry) or rows.get(name)
             passes = slices.count_passes(entry.get("split"), size)
+            # An entry with shards takes one of so many parts.
             pairs.append((name, passes / to_number(entry.get("shards") or 1)))
     return add_up(pairs)
 
@@ -248,6 +249,7 @@ def _enter(entries: list[CommentedMap], name: str, passes: float, rows: float | 
     if rest:
         cuts.append(rest)
     places = [place for place, entry in enumerate(entries) if _name(entry) == name]
+    # From the end on, so that the places before stay right.
     for place in reversed(places[len(cuts) :]):
         del entries[place]
     for _ in cuts[len(places) :]:

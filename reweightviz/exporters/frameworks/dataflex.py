@@ -206,6 +206,7 @@ def _find_unit(content: Mapping[str, Any]) -> str:
     """Return the key of the unit: sequences of one length are tokens, where they are packed."""
     packing = content.get("neat_packing") or content.get("packing")
     if packing is None:
+        # LLaMA-Factory packs for pre-training unless it is told not to.
         packing = content.get("stage") == "pt"
     return "tokens" if packing else "examples"
 
@@ -275,6 +276,7 @@ def _are_close(own: Sequence[float], shares: Sequence[float]) -> bool:
     whole = sum(shares)
     if len(own) != len(shares) or not total:
         return False
+    # DataFlex normalises both, so only their shares can disagree.
     return all(abs(a / total - b / whole) < CLOSE for a, b in zip(own, shares, strict=True))
 
 

@@ -35,6 +35,7 @@ UNKNOWN = "UNKNOWN"
 """The source of files without a marker, which the code asks for by name."""
 FLAGS = ("dataset-manifest", "train-data-mix-weights")
 """Arguments by which open_lm is known."""
+# tokenize_shuffle.py makes an Enum of the sources, which keeps these names for itself.
 RESERVED = ("mro", "name", "value", "get_source", "get_sampling_frequency")
 
 

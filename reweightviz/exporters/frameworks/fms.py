@@ -193,6 +193,7 @@ def _held_out_names(document: Document | None) -> list[str]:
 
 
 def _trains(entry: Item) -> bool:
+    # Without a split all of a dataset is trained on.
     split = entry.get("split")
     return not isinstance(split, Mapping) or bool(split.get("train"))
 

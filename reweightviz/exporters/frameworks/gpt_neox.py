@@ -70,6 +70,7 @@ class GptNeox(IndexedBlend):
         root = compose_flow(old.text)
         if root is not None:
             return {"": _splice(old, root, numbers)}
+        # A key keeps its spelling: of two that differ in it GPT-NeoX takes the later.
         spelled = {str(key).replace("-", "_"): str(key) for key in old.mapping}
         return {"": self.render_yaml(plan, old, lambda root: _put_lists(root, numbers, spelled))}
 
@@ -84,6 +85,7 @@ class GptNeox(IndexedBlend):
         weights = as_list(settings.get(WEIGHTS))
         if settings.get(WEIGHTS) is None:
             weights = [1.0] * len(paths)
+        # Lists of two lengths are refused below, and read as far as they pair.
         numbers = add_up(zip(map(str, paths), map(to_number, weights), strict=False))
         return Config(
             {0: numbers},

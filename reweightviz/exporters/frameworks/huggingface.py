@@ -129,6 +129,7 @@ class HuggingFace(Exporter):
                 if not entry:
                     yaml_edit.put_all(entry, {"name": name} | find_place(domain, paths, split))
                 yaml_edit.put(entry, ["probability"], plan.numbers[name])
+                # With them, shares of documents can be read back as shares of tokens.
                 if domain in sizes:
                     yaml_edit.put(entry, ["mean_tokens"], sizes[domain])
 

@@ -58,6 +58,7 @@ class Levanter(Exporter):
     name = "levanter"
     aliases = ("marin", "marin-levanter")
     title = "Levanter"
+    # Levanter keeps each component in a folder of its name, which must not climb.
     name_pattern = r"(?!.*\.(/|$))[\w.-]{1,60}(/[\w.-]{1,60}){0,3}"
     takes_schedules = True
     merges = True

@@ -36,6 +36,7 @@ class Lingua(Exporter):
     aliases = ("meta-lingua",)
     title = "Lingua"
     units = (EXAMPLES, TOKENS)
+    # A name is a folder below the root, so it must not climb out of it.
     name_pattern = r"(?!.*\.$)[\w.-]{1,100}"
     merges = True
     traps = (

@@ -190,6 +190,7 @@ def _find_settings(document: Document) -> Iterator[Setting]:
         for node in ast.walk(python.tree)
         if isinstance(node, ast.Call | ast.Assign | ast.AnnAssign)
     ]
+    # ast.walk goes level by level, but what is set last in the file must come last.
     for node in python_file.sort_nodes(setting):
         if isinstance(node, ast.Call):
             for keyword in node.keywords:

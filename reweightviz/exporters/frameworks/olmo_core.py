@@ -211,6 +211,7 @@ def _read_yaml(document: Document) -> Iterator[Row]:
 def _read_python(document: Document) -> Iterator[Row]:
     python = document.python
     table = python.constant("SOURCES")
+    # A module of somebody else's may have a SOURCES too.
     if isinstance(table, list) and all(map(_is_ours, table)):
         for row in table:
             often = row.get("max_repetition_factor", 1.0)

@@ -24,6 +24,7 @@ class PlainCsv(Exporter):
     title = "CSV"
     units = (SHARES,)
     suffix = ".csv"
+    # A spreadsheet takes a cell for a formula where it begins so.
     name_pattern = r"(?![=+@-])[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*"
     writes_zeros = True
     takes_schedules = True

@@ -93,6 +93,7 @@ class Premixdb(Exporter):
 
 
 def _find_faults(numbers: Numbers) -> Iterator[str]:
+    # "not <=" finds nan too.
     bad = [name for name, value in numbers.items() if not value <= 1]
     total = math.fsum(numbers.values())
     if bad:

@@ -71,6 +71,7 @@ class Streaming(Exporter):
             there = as_mapping(old.mapping.get("streams"))
         streams = shared.make_streams(plan, plan.numbers, there, cache_dir, split)
         if epoch_size is None and plan.unit is not COPIES:
+            # Chosen samples add up to the length of an epoch, which proportions leave open.
             epoch_size = _count_chosen(there)
 
         def fill(root: Any) -> None:

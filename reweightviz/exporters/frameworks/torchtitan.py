@@ -181,6 +181,7 @@ class TorchTitan(Exporter):
             if name == name.lower() and entry.domain == name:
                 found[name] = entry
             else:
+                # The blank forces a hash into the slug, which no other name has.
                 found[provenance.slug(f"{entry.domain} ").lower()] = entry
         return found
 

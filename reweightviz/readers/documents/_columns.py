@@ -77,6 +77,7 @@ def pick_columns(
 
 
 def _check_kind(what: str, kind: pa.DataType, *, may_be_numbers: bool) -> None:
+    # Arrow makes a dictionary of a category of pandas.
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     is_text = any(check(kind) for check in _IS_TEXT)

@@ -81,6 +81,7 @@ def _parse(role: str, value: Any) -> Any:
 
 def _parse_count(value: Any) -> int:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    # NaN and infinity are not equal to their floor, so they are refused with the fractions.
     if not is_number or value != value // 1:
         raise _UnusableValue(f"tokens must be a whole number, not {str(value)[:40]!r}")
     return int(value)

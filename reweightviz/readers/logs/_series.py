@@ -175,6 +175,7 @@ class Series:
                 # A run that was started again may log every tag from the beginning.
                 is_restart = True
                 last[:] = _BEFORE_ALL
+                # Also of tags that these points do not hold.
                 self._last_steps.clear()
             start = end
         self._last_steps |= {tag: int(step) for tag, step in zip(tags, last, strict=True)}

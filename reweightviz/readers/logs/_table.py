@@ -62,6 +62,7 @@ def feed_table(series: Series, records: Records, table: pd.DataFrame, before: in
     clock = None
     if time in columns:
         clock = _clock(table[time])
+    # _runtime is W&B's own, the seconds since the start.
     others = {step, time, domain, "_runtime"}
     tags = [name for name in columns if name not in others and not name.endswith(BOUNDS)]
     parsed = {tag: _numbers(table[tag]) for tag in tags}

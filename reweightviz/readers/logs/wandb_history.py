@@ -51,6 +51,7 @@ class WandbHistory(JsonRows):
         if written == self._written:
             return False
         self._written = written
+        # Parquet cannot grow: it is read whole, and the rows that were fed are left out.
         table = pq.read_table(self.where).to_pandas().iloc[self._rows :]
         feed_table(self.series, records, table.reset_index(drop=True), self._rows)
         self._rows += len(table)

@@ -123,6 +123,7 @@ def _mean_weights(log: RunLog) -> Array:
     # Lines stand some steps apart, and not always equally many.
     share = np.diff(log.steps, prepend=0).astype(np.float64)
     mean = share @ log.weights / share.sum()
+    # A log holds weights rounded to a few digits.
     return np.asarray(mean / mean.sum(), np.float64)
 
 

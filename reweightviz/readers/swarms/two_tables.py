@@ -124,6 +124,7 @@ def _numbers(role: str, table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFram
             f"the table of {role} has no columns besides {listed(table.columns)}."
         )
     numbers = found.apply(pd.to_numeric, errors="coerce")
+    # Only text is a mistake here; an empty cell is a run without a value, dealt with later.
     bad = np.argwhere((numbers.isna() & found.notna()).to_numpy())
     if len(bad):
         row, column = bad[0]
