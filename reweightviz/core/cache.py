@@ -53,6 +53,7 @@ def compute_once(name: str, key: tuple[object, ...], compute: Callable[[], Array
     if path is None:
         return compute()
     try:
+        # A pickle in a cache that others may write to could run their code.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return dict(stored)
     except FileNotFoundError:

@@ -33,8 +33,9 @@ def as_column(name: str, values: ArrayLike, rows: int) -> Column:
             f"column {name!r} must have a row a document, {rows}; got {len(column)}."
         )
     if isinstance(column, np.ndarray):
-        kind = COLUMNS.get(kind_of(name))
-        shape = "(N,)" if kind is None else kind.shape
+        shape = "(N,)"
+        if kind_of(name) in COLUMNS:
+            shape = COLUMNS[kind_of(name)].shape
         dimensions = len(re.findall(r"\w+", shape))
         if column.ndim != dimensions:
             raise InvalidValue(name=f"column {name!r}", value=column.shape, expected=shape)

@@ -161,13 +161,16 @@ class Corpus:
             meta=self.meta | meta,
             fetch_text=self._fetch_text,
         )
+        # Columns that stay are hashed once for all corpora that share them.
         more._digests = {known: digest for known, digest in self._digests.items() if known != name}
         return more
 
     def take(self, rows: ArrayLike) -> Corpus:
         """Return the documents ``rows`` (indices or a boolean mask), with every column."""
         picked = np.asarray(rows)
-        picked = np.flatnonzero(picked) if picked.dtype == bool else picked.astype(np.int64)
+        if picked.dtype == bool:
+            picked = np.flatnonzero(picked)
+        picked = picked.astype(np.int64)
         columns = {name: take_rows(self[name], picked) for name in self._columns}
         return Corpus(columns, domains=self.domains, tokenizer=self.tokenizer, meta=self.meta)
 

@@ -22,7 +22,7 @@ Path = tuple[str, ...]
 class Lineage:
     """Shares of each domain's tokens, by the domains in which they lay before.
 
-    A law of the domains before a split is asked through it: its weights then sum to 1 over its own
+    A law of the domains before a split predicts through it: its weights then sum to 1 over its own
     domains.
 
     Args:
@@ -52,6 +52,8 @@ class Lineage:
         """
         if len(names) < 2:
             return cls()
+        # Documents of one history are a group, and there are few. Numbered anew for each column, so
+        # that the product of all numbers of names cannot overflow.
         group = np.zeros(len(amounts), np.int64)
         for column in names:
             codes, known = pd.factorize(column)
@@ -93,9 +95,7 @@ class Lineage:
     def onto(self, domains: Sequence[str], law_domains: Sequence[str]) -> Array:
         """Return how much of each of ``domains`` counts as each of a law's: shares (M, K).
 
-        Every column sums to 1.
-
-        Tokens count as the latest of their domains that the law knows.
+        Every column sums to 1. Tokens count as the latest of their domains that the law knows.
 
         Raises:
             ReweightvizError: tokens of a domain never lay in one that the law knows.
@@ -148,6 +148,7 @@ def natural_inside(shares: Array, tokens: Array) -> Array:
     """
     amounts = shares * tokens
     empty = amounts.sum(1) == 0
+    # A domain without tokens is made up of its parts by their shares alone.
     amounts[empty] = shares[empty]
     totals = amounts.sum(1, keepdims=True)
     inside = np.zeros_like(amounts)

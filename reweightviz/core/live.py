@@ -110,6 +110,7 @@ class LiveMixture:
             )
         first = Version(1, start, str(author), round(time.time(), 3), to_jsonable(note), guards)
         with hold_lock(target):
+            # First, as decisions of an old training beside a new version 1 would mislead.
             for file in beside:
                 file.unlink(missing_ok=True)
             write_version(target, first)
@@ -187,7 +188,7 @@ class LiveMixture:
         note: str | None = None,
         after: int | None = None,
     ) -> int:
-        """Ask for new weights, and return the new version.
+        """Set new weights for the training to go to, and return the new version.
 
         Args:
             mixture: a weight for every domain.

@@ -128,8 +128,11 @@ class Journal:
             record["stages"] = [[step, weights[theirs].tolist()] for step, weights in stages]
             record |= why
             record["time"] = round(time.time(), 3)
-        header = [] if self._starts else [{"format": FORMAT, "domains": list(self.domains)}]
-        self._writer.write(*header, record, durable=bool(stages))
+        lines = [record]
+        if not self._starts:
+            lines.insert(0, {"format": FORMAT, "domains": list(self.domains)})
+        # A line without weights may be lost with the machine: the weights before it still hold.
+        self._writer.write(*lines, durable=bool(stages))
         self._take(record)
 
     def schedule(self, *, steps: int | None = None) -> Schedule:

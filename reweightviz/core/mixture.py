@@ -100,6 +100,7 @@ class Mixture(Mapping[str, float]):
         return len(self._weights)
 
     def __hash__(self) -> int:
+        # Mappings are equal in any order, so their hashes must be too.
         return hash(frozenset(self._weights.items()))
 
     def __eq__(self, other: object) -> bool:
@@ -112,6 +113,7 @@ class Mixture(Mapping[str, float]):
         return f"Mixture({{{weights}}})"
 
     def __reduce__(self) -> tuple[Any, ...]:
+        # Pickle would set the slots one by one, which a frozen mixture refuses.
         return _restore, (dict(self), self.source)
 
     @property

@@ -129,6 +129,7 @@ class Records:
             time: Unix seconds.
             tokens: trained so far.
         """
+        # Steps are held as int64. Written so that NaN is refused too.
         if not abs(step) < 2**63:
             raise InvalidValue(
                 name="a step", value=step, expected="a whole number of at most 63 bits"
@@ -292,15 +293,16 @@ class Records:
         self._steps[here] = steps[rows]
         for values in self._all():
             values[here] = np.nan
-        given = [
-            *((name, self._tables[name], values) for name, values in tables.items()),
-            *((name, self._scalars[name], values) for name, values in scalars.items()),
-            *((name, self._clocks[name], values) for name, values in clocks.items()),
-        ]
-        for name, target, values in given:
-            infinite = np.isinf(values[rows])
-            self._notes.count_gaps(name, int(infinite.sum()))
-            target[here] = np.where(infinite, np.nan, values[rows])
+        for held, given in (
+            (self._tables, tables),
+            (self._scalars, scalars),
+            (self._clocks, clocks),
+        ):
+            for name, values in given.items():
+                # NaN is "not measured" in arrays; what is infinite was logged, and is a gap.
+                infinite = np.isinf(values[rows])
+                self._notes.count_gaps(name, int(infinite.sum()))
+                held[name][here] = np.where(infinite, np.nan, values[rows])
         self._rows += count
 
     # ---- room
@@ -320,6 +322,7 @@ class Records:
                 self._scalars[name] = np.full(self._room, np.nan)
 
     def _reserve(self, more: int) -> None:
+        # Twice the room each time, so that a row is moved a few times however long the run gets.
         if self._rows + more > self._room:
             self._move(max(self._rows + more, 2 * self._room, _FEWEST_ROWS))
 

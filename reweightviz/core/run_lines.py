@@ -235,6 +235,7 @@ def _parse_block(block: bytes, K: int) -> _Columns | None:
     try:
         table = pa.json.read_json(
             io.BytesIO(block),
+            # One block, as pyarrow refuses a line longer than its block.
             pa.json.ReadOptions(use_threads=False, block_size=len(block) + 1),
             pa.json.ParseOptions(explicit_schema=_SCHEMA, unexpected_field_behavior="infer"),
         )

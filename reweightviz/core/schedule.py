@@ -76,7 +76,7 @@ class Schedule(Mapping[int, Mixture]):
         by_step = dict(zip(starts, stages.values(), strict=True))
         self._stages = {start: Mixture.of(by_step[start]) for start in sorted(starts)}
         for mixture in self._stages.values():
-            mixture.aligned(self.domains)
+            mixture.aligned(self.domains)  # refuses other domains
         self.steps = None if steps is None else whole_number("steps", steps)
         if self.steps is not None and self.steps <= max(starts):
             raise InvalidValue(

@@ -99,6 +99,7 @@ def _update(lance: Any, target: Path, corpus: Columns, header: dict[str, Any]) -
             "name another path",
         )
     changed = [name for name in digests if digests[name] != known.get(name)]
+    # Lance adds no column of a name that is there: the old one is dropped first.
     stale = [_field(name) for name in changed if name in known]
     header = header | {"digests": known | digests, "meta": old["meta"] | header["meta"]}
     try:

@@ -34,6 +34,7 @@ def temperature_weights(tokens: ArrayLike, exponent: float) -> NDArray[np.float6
         raise InvalidValue(
             name="exponent", value=exponent, expected="a finite number (1 natural, 0 uniform)"
         )
+    # Natural shares are exact, without the rounding of a logarithm and its exponential.
     if exponent == 1:
         return np.asarray(n / n.sum(), np.float64)
     filled = n > 0

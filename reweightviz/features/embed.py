@@ -61,7 +61,10 @@ def _embed_by_name(corpus: Corpus, model: str, dimensions: int, device: str, see
             return {"embedding": _embed_by_ngrams(corpus, dimensions, seed)}
         return {"embedding": _embed_by_encoder(corpus, model, device)}
 
-    settings = (dimensions, seed) if model == "ngrams" else _stamp(model)
+    # An encoder's vectors do not depend on these, but on its files.
+    settings: tuple[object, ...] = (dimensions, seed)
+    if model != "ngrams":
+        settings = _stamp(model)
     return compute_once("embed", (corpus.digest("text"), model, *settings), compute)["embedding"]
 
 

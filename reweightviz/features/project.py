@@ -105,9 +105,10 @@ def _project_by_umap(
         n_neighbors=neighbours,
         min_dist=spread,
         n_epochs=epochs,
+        # UMAP scales starts of its own to 10 too.
         init=np.asarray(10 * start / np.abs(start).max(), np.float32),
         random_state=seed,
-        n_jobs=1,
+        n_jobs=1,  # a seeded UMAP runs on one thread, and would warn of any other number
         precomputed_knn=(nearest, np.sqrt(np.maximum(squared, 0))),
         verbose=False,
         tqdm_kwds={"desc": "project: UMAP", "disable": False, "delay": 1},

@@ -50,6 +50,7 @@ class ByteTransformer(nn.Module):
         self.place = nn.Embedding(config.context, config.width)
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
+        # As in GPT-2: tied to the output, torch's N(0, 1) would make the first logits huge.
         for table in (self.embed, self.place):
             nn.init.normal_(table.weight, std=0.02)
 
