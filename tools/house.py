@@ -9,7 +9,6 @@ holds the code to the floors that stand here.
 from __future__ import annotations
 
 import ast
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from html import escape
@@ -98,8 +97,10 @@ def imports(path: Path) -> Iterator[tuple[str, bool]]:
             for alias in node.names:
                 yield alias.name, id(node) in for_types
         elif isinstance(node, ast.ImportFrom):
-            start = ".".join(here[: len(here) - node.level + 1]) + "." if node.level else ""
-            module = (start + (node.module or "")).strip(".")
+            parts = [node.module or ""]
+            if node.level:
+                parts = [*here[: len(here) - node.level + 1], *parts]
+            module = ".".join(parts).strip(".")
             for alias in node.names:
                 yield f"{module}.{alias.name}", id(node) in for_types
 
@@ -110,8 +111,11 @@ def graph(*, types: bool = True) -> dict[str, set[str]]:
     arrows: dict[str, set[str]] = {name: set() for name in known}
     for name, path in known.items():
         for wanted, for_types in imports(path):
-            target = wanted if wanted in known else wanted.rpartition(".")[0]
-            if target in known and target != name and (types or not for_types):
+            target = wanted
+            if wanted not in known:
+                target = wanted.rpartition(".")[0]  # a name inside a module
+            counts = types or not for_types
+            if counts and target in known and target != name:
                 arrows[name].add(target)
     return arrows
 
@@ -122,7 +126,8 @@ def room(module: str) -> str:
     >>> room("reweightviz.laws.olmix")
     'laws'
     """
-    return module.split(".")[1] if "." in module else "reweightviz"
+    package, _, inside = module.partition(".")
+    return inside.partition(".")[0] or package
 
 
 def rooms_below(name: str) -> frozenset[str]:
@@ -130,8 +135,11 @@ def rooms_below(name: str) -> frozenset[str]:
     if name == WIDGETS:
         return frozenset(BELOW_WIDGETS)
     floor = next(floor for floor, rooms in enumerate(FLOORS) if name in rooms)
-    below = {room for rooms in FLOORS[:floor] for room in rooms}
-    return frozenset(below | {WIDGETS} if name in FLOORS[-1] else below)
+    below = set().union(*FLOORS[:floor])
+    # Only the top floor shows widgets: a verb must not need a notebook.
+    if name in FLOORS[-1]:
+        below.add(WIDGETS)
+    return frozenset(below)
 
 
 def circles(arrows: dict[str, set[str]]) -> list[list[str]]:
@@ -163,16 +171,13 @@ def circles(arrows: dict[str, set[str]]) -> list[list[str]]:
 
 def arrows_between_rooms(arrows: dict[str, set[str]]) -> Counter[tuple[str, str]]:
     """Count the imports from one room to another; the package's own names are left out."""
-    pairs = Counter(
-        (room(module), room(target)) for module, targets in arrows.items() for target in targets
-    )
-    return Counter(
-        {
-            (source, target): count
-            for (source, target), count in pairs.items()
-            if source != target and "reweightviz" not in (source, target)
-        }
-    )
+    pairs: Counter[tuple[str, str]] = Counter()
+    for module, targets in arrows.items():
+        source = room(module)
+        for target in map(room, targets):
+            if source != target and "reweightviz" not in (source, target):
+                pairs[source, target] += 1
+    return pairs
 
 
 def draw() -> str:
@@ -212,7 +217,7 @@ WIDGETS_WIDTH = 190
 
 def _places(files: Counter[str]) -> dict[str, tuple[float, float, float]]:
     """Return x, y and width of every room that has files; the highest floor is drawn first."""
-    places = {}
+    places: dict[str, tuple[float, float, float]] = {}
     floors = [[name for name in rooms if name in files] for rooms in FLOORS]
     room_width = WIDTH - WIDGETS_WIDTH - 60
     for level, rooms in enumerate(reversed(floors)):
@@ -221,10 +226,9 @@ def _places(files: Counter[str]) -> dict[str, tuple[float, float, float]]:
         start = 20 + (room_width - width * len(rooms) - 10 * (len(rooms) - 1)) / 2
         for place, name in enumerate(rooms):
             places[name] = (round(start + place * (width + 10), 1), y, round(width, 1))
-    above_figures = (
-        next(level for level, rooms in enumerate(reversed(floors)) if "figures" in rooms) - 1
-    )
-    y = 16 + FLOOR_HEIGHT * above_figures
+    # Widgets may use figures and what is below them, so they stand one floor higher.
+    figures = next(level for level, rooms in enumerate(reversed(floors)) if "figures" in rooms)
+    y = 16 + FLOOR_HEIGHT * (figures - 1)
     places[WIDGETS] = (WIDTH - WIDGETS_WIDTH - 20, y, WIDGETS_WIDTH)
     return places
 
@@ -232,9 +236,11 @@ def _places(files: Counter[str]) -> dict[str, tuple[float, float, float]]:
 def _arrow(
     source: tuple[float, float, float], target: tuple[float, float, float], strength: float
 ) -> str:
-    """A line from the foot of one room to the head of another; red where it points up."""
-    x1, y1 = source[0] + source[2] / 2, source[1] + BOX_HEIGHT
-    x2, y2 = target[0] + target[2] / 2, target[1]
+    """Draw a line from the foot of one room to the head of another; red where it points up."""
+    x1 = source[0] + source[2] / 2
+    y1 = source[1] + BOX_HEIGHT
+    x2 = target[0] + target[2] / 2
+    y2 = target[1]
     colour = "#8fa3b8" if y2 > y1 else "#d1495b"
     bend = (y2 - y1) / 2
     return (
@@ -259,4 +265,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import TypeGuard
 
 import pandas as pd
 
@@ -59,7 +60,8 @@ HEADS = {
     ),
 }
 OTHER_HEADS = HEADS["mixer"][:-2]
-TABLE_BEGINS, TABLE_ENDS = "<!-- exporters: written by make methods -->", "<!-- end -->"
+TABLE_BEGINS = "<!-- exporters: written by make methods -->"
+TABLE_ENDS = "<!-- end -->"
 COUNTS = {
     "tokens": "sequences of one length (tokens)",
     "examples": "documents",
@@ -100,7 +102,9 @@ def _cells(name: str, row: pd.Series) -> Iterator[str]:
     if row.kind == "reader":
         return
     sources = checks().get(name, [])
-    shown = describe_evidence(name, sources) if row.kind == "exporter" else row.verified
+    shown = row.verified
+    if row.kind == "exporter":
+        shown = describe_evidence(name, sources)
     yield from (row.defaults, row.paper, "; ".join(sources), shown)
     if row.kind == "mixer":
         yield describe_driving(name)
@@ -113,15 +117,19 @@ def checks() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for path in sorted(TESTS.rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr == "golden"
-            ):
+            # From the source, as markers are known to pytest only once every test is imported.
+            if _is_golden(node):
                 method, source = map(ast.literal_eval, node.args)
                 if source not in found.setdefault(method, []):
                     found[method].append(source)
     return found
+
+
+def _is_golden(node: ast.AST) -> TypeGuard[ast.Call]:
+    """Return whether this is ``pytest.mark.golden(...)``."""
+    if not isinstance(node, ast.Call):
+        return False
+    return isinstance(node.func, ast.Attribute) and node.func.attr == "golden"
 
 
 def describe_evidence(name: str, sources: list[str]) -> str:
@@ -140,15 +148,17 @@ def describe_driving(name: str) -> str:
     mixer = getattr(import_module("reweightviz.mixers"), name)
     required = [signal for signal, needed in needs(mixer.init).items() if needed]
     handed = [signal for signal in required if signal not in TRAINER_KNOWS]
-    given = f", given {' and '.join(handed)}" if handed else ""
+    given = ""
+    if handed:
+        given = f", given {' and '.join(handed)}"
     if not hasattr(mixer, "update"):
         return f"weights once, before training{given}"
-    told = list(needs(mixer.update))
-    unmeasured = [signal for signal in told if signal not in LOG_SIGNALS]
+    watched = list(needs(mixer.update))
+    unmeasured = [signal for signal in watched if signal not in LOG_SIGNALS]
     if unmeasured:
         return f"no: nothing measures {' and '.join(unmeasured)}"
-    if told:
-        return f"yes, told {', '.join(told)} while training{given}"
+    if watched:
+        return f"yes, told {', '.join(watched)} while training{given}"
     return f"yes, by the step{given}"
 
 

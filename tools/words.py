@@ -15,6 +15,7 @@ import sys
 import tempfile
 import tokenize
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,9 +51,7 @@ def measure(package: Path) -> dict[str, float]:
     Returns:
         The names of ROWS with their figures.
     """
-    counts = dict.fromkeys(
-        ("lines", "long", "comments", "conditionals", "parallel", "docstrings", "questions"), 0
-    )
+    counts: Counter[str] = Counter()
     names: list[str] = []
     bodies: list[int] = []
     for path in source_files(package):
@@ -74,6 +73,9 @@ def measure(package: Path) -> dict[str, float]:
             counts["questions"] += docstring.startswith(QUESTIONS)
     lines_read = max(1, counts["lines"])
     participles = sum(map(is_participle, names))
+    long_body = 0
+    if bodies:
+        long_body = sorted(bodies)[int(0.95 * len(bodies))]
     figures = (
         counts["lines"],
         100 * counts["long"] / lines_read,
@@ -82,7 +84,7 @@ def measure(package: Path) -> dict[str, float]:
         1000 * counts["parallel"] / lines_read,
         100 * counts["questions"] / max(1, counts["docstrings"]),
         100 * participles / max(1, len(names)),
-        sorted(bodies)[int(0.95 * len(bodies))] if bodies else 0,
+        long_body,
     )
     return dict(zip(ROWS, figures, strict=True))
 
@@ -91,10 +93,12 @@ def source_files(package: Path) -> Iterator[Path]:
     """Yield the Python files of a package that are no tests."""
     for path in sorted(package.rglob("*.py")):
         parts = path.relative_to(package).parts
-        if not any(
-            part.strip("_").startswith("test") or part.endswith("_test.py") for part in parts
-        ):
+        if not any(map(_is_test, parts)):
             yield path
+
+
+def _is_test(part: str) -> bool:
+    return part.strip("_").startswith("test") or part.endswith("_test.py")
 
 
 def is_participle(function: str) -> bool:
@@ -110,7 +114,10 @@ def is_participle(function: str) -> bool:
 
 
 def _is_parallel(node: ast.AST) -> bool:
-    """Several targets and as many separate values; ``a, b = b, a`` is a swap and ``a, b = f()`` one value."""
+    """Return whether several names get as many unrelated values.
+
+    ``a, b = b, a`` is a swap, and ``a, b = f()`` unpacks one value.
+    """
     if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple)):
         return False
     target = node.targets[0]
@@ -131,26 +138,23 @@ def _body_length(
     function: ast.FunctionDef | ast.AsyncFunctionDef, tokens: list[tokenize.TokenInfo]
 ) -> int:
     """Count the tokens of a function's body, without its docstring and comments."""
-    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    body = function.body
+    if ast.get_docstring(function) is not None:
+        body = body[1:]
     if not body:
         return 0
-    first, last = body[0].lineno, function.end_lineno or 0
+    first = body[0].lineno
+    last = function.end_lineno or 0
     layout = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
     return sum(first <= token.start[0] <= last and token.type not in layout for token in tokens)
 
 
 def download(name: str, folder: Path) -> tuple[str, Path]:
     """Fetch the newest wheel of a package; return its name with the version, and its folder."""
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "download",
-        "-qq",
-        "--no-deps",
-    ]
-    subprocess.run([*pip, "--dest", folder / name, name], check=True)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    # Unpacked and never installed: a package beside ours could change what ours runs with.
+    target = str(folder / name)
+    subprocess.run([*pip, "download", "-qq", "--no-deps", "--dest", target, name], check=True)
     wheel = next((folder / name).glob("*.whl"))
     zipfile.ZipFile(wheel).extractall(folder / name)
     return " ".join(wheel.name.split("-")[:2]), folder / name / name
