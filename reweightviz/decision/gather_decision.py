@@ -42,9 +42,7 @@ def gather_decision(
 ) -> Decision:
     """Return a decision, from the arguments of ``rv.decision_record``."""
     proposed = mixture.source
-    budget = tokens
-    if budget is None:
-        budget = _finite_or_none(proposed.get("budget"))
+    budget = _find_budget(proposed, tokens)
     base, base_name = _find_reference(mixture, reference, sources)
     moved = None
     if base is not None:
@@ -63,10 +61,9 @@ def gather_decision(
         mean, targets, averaged = predictor.predict(mixture, base)
         paired = predictor.count_draws(mixture)
     others = []
-    for name, entry in (rejected or {}).items():
-        other, reason = _parse_rejected(str(name), entry)
+    for name, (other, reason) in _parse_all_rejected(rejected or {}).items():
         most = max(_epochs(other, sources, budget).values(), default=None)
-        others.append(_judge_rejected(str(name), other, reason, mixture, predictor, most))
+        others.append(_judge_rejected(name, other, reason, mixture, predictor, most))
     return Decision(
         title=title or "Training mixture",
         created=dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -87,6 +84,12 @@ def gather_decision(
         # By the budget asked for, if any: a file that was written has its own in its provenance.
         files=tuple(read_written(path, sources, tokens) for path in files),
     )
+
+
+def _find_budget(proposed: Mapping[str, Any], tokens: float | None) -> float | None:
+    if tokens is not None:
+        return tokens
+    return _finite_or_none(proposed.get("budget"))
 
 
 def _name_versions() -> str:
@@ -160,6 +163,10 @@ def _epochs(mixture: Mixture, sources: Sources | None, budget: float | None) -> 
 def _share_moved(one: Mixture, other: Mixture) -> float:
     """Return the share of the tokens that differ between two mixtures."""
     return sum(abs(one.get(domain, 0.0) - other.get(domain, 0.0)) for domain in {*one, *other}) / 2
+
+
+def _parse_all_rejected(rejected: Mapping[str, Any]) -> dict[str, tuple[Mixture, str]]:
+    return {str(name): _parse_rejected(str(name), entry) for name, entry in rejected.items()}
 
 
 def _parse_rejected(name: str, entry: Any) -> tuple[Mixture, str]:
