@@ -53,7 +53,7 @@ class Driver:
         self._prior = _find_prior(given, len(domains))
         self._scales_loss = self._mixer.applies_to == "loss"
         self._learns = hasattr(self._mixer, "update")
-        # Costly signals take passes of their own, so they are measured only where update names them.
+        # Each takes passes of its own, so only those that update names are measured.
         self._costly: list[str] = []
         if self._learns:
             self._costly = self._find_costly_signals(has_reference=has_reference)
