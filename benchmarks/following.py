@@ -1,4 +1,6 @@
-"""Following a log of 20 domains: opening time, memory and the cost of an update; writes benchmarks/results/following.json.
+"""Follow a log of 20 domains: opening time, memory and the cost of an update.
+
+Writes benchmarks/results/following.json.
 
 .venv/bin/python benchmarks/following.py               10,000, 100,000 and 1,000,000 lines
 .venv/bin/python benchmarks/following.py 10000         so many lines

@@ -1,12 +1,13 @@
-"""How good is a mixing law? Seconds to fit, rank correlation and coverage of its intervals on runs it has not seen.
+"""Try mixing laws on runs held out: seconds to fit, rank correlation, coverage of intervals.
 
 .venv/bin/python benchmarks/laws.py                     5-fold on the demo swarm
-.venv/bin/python benchmarks/laws.py --regmix FOLDER     the public RegMix tables: fitted on 512 runs, held out 256
-.venv/bin/python benchmarks/laws.py --compare FOLDER    the same tables: speed against the RegMix authors' recipe on 1 and on 2 threads,
-                                                        every law on the held-out runs, and one
-                                                        mixture while dragging; writes
-                                                        benchmarks/results/laws.json (minutes)
-.venv/bin/python benchmarks/laws.py --browser FOLDER    after that: one mixture in Chromium, as the editor predicts it
+.venv/bin/python benchmarks/laws.py --regmix FOLDER
+    the public RegMix tables: fit 512 runs, hold out 256
+.venv/bin/python benchmarks/laws.py --compare FOLDER
+    the same tables: speed against the authors' recipe on 1 and 2 threads, every law on the
+    held-out runs, one mixture while dragging; writes benchmarks/results/laws.json (minutes)
+.venv/bin/python benchmarks/laws.py --browser FOLDER
+    after that: one mixture in Chromium, as in the editor
 
 A busy machine slows the threads of the linear algebra down; OPENBLAS_NUM_THREADS=1 measures the
 fit itself. --compare limits the threads by itself and reads the processor's time too: on 1 thread
@@ -94,16 +95,12 @@ def report(title: str, targets, parts) -> None:
     rho, error, inside, width = scores(
         *(np.concatenate(column) for column in zip(*parts, strict=True))
     )
-    print(
-        f"\n{title}\n{'target':<24}{'Spearman x100':>14}{'MAE':>9}{'coverage 90 %':>15}{'mean width':>12}"
-    )
-    for m, target in enumerate(targets):
-        print(
-            f"{target[:23]:<24}{100 * rho[m]:>14.2f}{error[m]:>9.4f}{100 * inside[m]:>15.1f}{width[m]:>12.4f}"
-        )
-    print(
-        f"{'mean':<24}{100 * rho.mean():>14.3f}{error.mean():>9.4f}{100 * inside.mean():>15.1f}{width.mean():>12.4f}"
-    )
+    columns = f"{'Spearman x100':>14}{'MAE':>9}{'coverage 90 %':>15}{'mean width':>12}"
+    print(f"\n{title}\n{'target':<24}{columns}")
+    means = rho.mean(), error.mean(), inside.mean(), width.mean()
+    rows = [*zip(targets, rho, error, inside, width, strict=True), ("mean", *means)]
+    for name, r, e, i, w in rows:
+        print(f"{name[:23]:<24}{100 * r:>14.2f}{e:>9.4f}{100 * i:>15.1f}{w:>12.4f}")
 
 
 def judged(law, held_out: Swarm):
@@ -182,7 +179,10 @@ def clocked(work: Callable[[], Any]) -> tuple[Any, np.ndarray]:
 def authors_recipe(
     train: Swarm, test: Swarm, count: int, trees: int, draws: int
 ) -> tuple[dict[str, np.ndarray], list[Any]]:
-    """What the RegMix authors publish, in our words: LightGBM a target, stopped on the test runs; the mean of the best 128 draws."""
+    """Run the recipe of the RegMix authors, in our words.
+
+    LightGBM a target, stopped on the test runs; the mean of the best 128 draws.
+    """
     prior, pile_cc = PILE_PRIOR / PILE_PRIOR.sum(), train.targets.index("pile_cc")
     settings = {
         "objective": "regression",
@@ -218,7 +218,7 @@ def authors_recipe(
 
 
 def ours(train: Swarm, spec: Any) -> tuple[dict[str, np.ndarray], list[Any], Any]:
-    """Our fit of all targets and its optimum: Olmix' exact one under KL 0.05 to the prior, or RegMix's search."""
+    """Fit all targets and find the optimum: exact under KL 0.05 to the prior, or by search."""
     prior, pile_cc = PILE_PRIOR / PILE_PRIOR.sum(), np.array(train.targets) == "pile_cc"
     law, fit = clocked(lambda: rv.fit(train, spec))
     best = (
@@ -302,7 +302,7 @@ def judged_by_hull(name: str, law: Any, test: Swarm, outside: np.ndarray) -> dic
 
 
 def dragging(name: str, law: Any, changes: int = 30) -> dict[str, float]:
-    """Milliseconds of predict and interval of one mixture, as the editor asks the kernel while a weight is dragged."""
+    """Time predict and interval of one mixture in ms, as in the kernel while a weight moves."""
     rows = np.random.default_rng(0).dirichlet(np.ones(len(law.domains)), (changes, 1))
     times = [
         1e3 * clocked(lambda row=row: (law.predict(row), law.interval(row, 0.9)))[1][0]
@@ -317,7 +317,8 @@ def dragging(name: str, law: Any, changes: int = 30) -> dict[str, float]:
 
 
 IN_THE_BROWSER = """async ([code, header, bytes, mixtures]) => {
-  const { readLaw, evaluateLaw } = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+  const blob = new Blob([code], { type: "text/javascript" });
+  const { readLaw, evaluateLaw } = await import(URL.createObjectURL(blob));
   const law = readLaw(header, new DataView(Uint8Array.from(bytes).buffer), header.domains);
   return mixtures.map((weights) => {
     const began = performance.now();
@@ -328,7 +329,7 @@ IN_THE_BROWSER = """async ([code, header, bytes, mixtures]) => {
 
 
 def browsing(folder: Path) -> None:
-    """The same in Chromium, for a law that the browser evaluates by itself, by the module that the editor runs."""
+    """Time the same in Chromium, by the module that the editor runs."""
     import sys
 
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
@@ -336,7 +337,7 @@ def browsing(folder: Path) -> None:
     from playwright.sync_api import sync_playwright
 
     results = json.loads(RESULTS.read_text())
-    code = (Path(rv.__file__).parent / "widgets" / "law.js").read_text("utf-8")
+    code = (Path(rv.__file__).parent / "widgets" / "editor" / "law.js").read_text("utf-8")
     with sync_playwright() as playwright:
         page = playwright.chromium.launch(
             executable_path=chromium.find(), args=["--no-sandbox"]
@@ -356,7 +357,7 @@ def browsing(folder: Path) -> None:
 
 
 def compare(folder: Path) -> None:
-    """Every result is written as soon as it is there; the slowest law, GaussianProcess, comes last."""
+    """Write every result as soon as it is there; the slowest law, GaussianProcess, comes last."""
     train, test = tables(folder)
     demo = rv.demo_swarm()
     results: dict[str, Any] = {

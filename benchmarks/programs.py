@@ -1,6 +1,6 @@
-"""How long does the best mixture of a log-linear law take? Clarabel beside scipy's SLSQP, in seconds of the processor.
+"""Time the best mixture of a log-linear law: Clarabel beside scipy's SLSQP, processor seconds.
 
-.venv/bin/python benchmarks/programs.py    two aims at 5, 17 and 60 domains, 10 random laws each, one thread (a minute)
+.venv/bin/python benchmarks/programs.py    two aims, 5, 17, 60 domains, 10 random laws (a minute)
 
 BEFORE are stored medians of the interior point of version 0.3.0, in milliseconds on two cores of a
 busy x86 machine, from one run with Clarabel's, stored beside them: only their ratio says something
