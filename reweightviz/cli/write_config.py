@@ -16,7 +16,7 @@ from reweightviz.core.errors import (
     ReweightvizError,
     ReweightvizWarning,
     UnwritableFile,
-    listed,
+    list_names,
 )
 from reweightviz.core.files import inside_folder
 from reweightviz.core.mixture import Mixture
@@ -102,7 +102,7 @@ def _describe_written(draft: Draft, exporter: Exporter) -> Iterator[str]:
     record = json.loads(next(iter(draft.files.values())))
     yield f"{exporter.title}: {record['unit']}"
     if record["dropped"]:
-        yield f"left out, weight 0: {listed(record['dropped'])}"
+        yield f"left out, weight 0: {list_names(record['dropped'])}"
     epochs = record.get("epochs")
     if epochs:
         shown = [
@@ -137,7 +137,7 @@ def _note_paths(
     variables = [path for path in used if "$" in path]
     if variables:
         yield (
-            f"{listed(variables, 3)} holds a variable, which {exporter.title} may not fill in: "
+            f"{list_names(variables, 3)} holds a variable, which {exporter.title} may not fill in: "
             "write the path out."
         )
 

@@ -33,7 +33,7 @@ from reweightviz.core.errors import (
     ReweightvizError,
     UnknownName,
     UnmetNeed,
-    listed,
+    list_names,
 )
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.mixture import Mixture
@@ -188,7 +188,7 @@ class Corpus:
             return kind
         if len(labelled) > 1:
             raise ReweightvizError(
-                f"{who} needs one column {kind!r}; the corpus has {listed(labelled)}: "
+                f"{who} needs one column {kind!r}; the corpus has {list_names(labelled)}: "
                 "keep one of them."
             )
         return labelled[0]

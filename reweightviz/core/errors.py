@@ -106,7 +106,7 @@ class DuplicateName(ReweightvizError):
         self.kind = kind
         self.names = tuple(names)
         self.where = where
-        super().__init__(self.sentence.format(kind=kind, where=where, names=listed(self.names)))
+        super().__init__(self.sentence.format(kind=kind, where=where, names=list_names(self.names)))
 
 
 class WrongDomains(ReweightvizError):
@@ -151,7 +151,7 @@ class WrongDomains(ReweightvizError):
                 who=who,
                 other=other,
                 there=_choice(self.there),
-                unknown=listed(self.unknown),
+                unknown=list_names(self.unknown),
                 difference=self._difference(),
                 hint=hint and f": {hint}",
             )
@@ -159,12 +159,12 @@ class WrongDomains(ReweightvizError):
 
     def _difference(self) -> str:
         if not self.unknown and not self.absent:
-            return f"{listed(self.asked)} and {listed(self.there)}, in that order"
+            return f"{list_names(self.asked)} and {list_names(self.there)}, in that order"
         found = []
         if self.unknown:
-            found.append(f"only in {self.who} {listed(self.unknown)}")
+            found.append(f"only in {self.who} {list_names(self.unknown)}")
         if self.absent:
-            found.append(f"only in {self.other} {listed(self.absent)}")
+            found.append(f"only in {self.other} {list_names(self.absent)}")
         return "; ".join(found)
 
 
@@ -199,7 +199,7 @@ class MissingSignal(ReweightvizError):
             self.sentence.format(
                 who=who,
                 where=where,
-                signals=listed(self.signals),
+                signals=list_names(self.signals),
                 available=_choice(self.available),
                 hint=hint and f": {hint}",
             )
@@ -350,10 +350,10 @@ def _is_ours(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__")).partition(".")[0] == "reweightviz"
 
 
-def listed(names: Iterable[object], limit: int = 12) -> str:
+def list_names(names: Iterable[object], limit: int = 12) -> str:
     """Return names in quotes, the first ``limit`` of them.
 
-    >>> listed(["web", "code"])
+    >>> list_names(["web", "code"])
     "'web', 'code'"
     """
     quoted = [_short(str(name)) for name in names]
@@ -363,7 +363,7 @@ def listed(names: Iterable[object], limit: int = 12) -> str:
 
 
 def _choice(names: Iterable[object], limit: int = 12) -> str:
-    return listed(names, limit) or "none"
+    return list_names(names, limit) or "none"
 
 
 def _short(name: str, width: int = 60) -> str:

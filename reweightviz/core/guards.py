@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import InvalidValue, ReweightvizError, WrongDomains, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, WrongDomains, list_names
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.mixture import Mixture
 
@@ -113,7 +113,7 @@ class Guards:
         moved = [domain for domain in fixed if abs(new[domain] - old[domain]) > ROUNDING]
         if moved:
             verb = "are" if len(moved) > 1 else "is"
-            raise ReweightvizError(f"{listed(moved)} {verb} locked; guard(locked=...) unlocks.")
+            raise ReweightvizError(f"{list_names(moved)} {verb} locked; guard(locked=...) unlocks.")
         self.check_bounds(new)
 
     def step(self, now: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:

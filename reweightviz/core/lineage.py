@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.types import Array
 
@@ -107,8 +107,9 @@ class Lineage:
         ]
         if strangers:
             raise ReweightvizError(
-                f"the law does not know {listed(strangers)}, so it cannot predict this mixture; "
-                f"it knows {listed(law_domains)}."
+                f"the law does not know {list_names(strangers)}, so it cannot predict "
+                "this mixture; "
+                f"it knows {list_names(law_domains)}."
             )
         return np.asarray(shares / shares.sum(0), np.float64)
 

@@ -22,7 +22,7 @@ from reweightviz.core.errors import (
     UnreadableFile,
     WrongContent,
     WrongDomains,
-    listed,
+    list_names,
 )
 from reweightviz.core.files import write_json
 from reweightviz.core.jsonable import to_jsonable
@@ -189,7 +189,7 @@ class Mixture(Mapping[str, float]):
         absent = [domain for domain in self if domain not in tokens]
         if absent:
             raise ReweightvizError(
-                f"no token count for {listed(absent)}; there is {listed(tokens)}."
+                f"no token count for {list_names(absent)}; there is {list_names(tokens)}."
             )
         passes = {}
         for domain, weight in self.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from reweightviz.core.errors import listed
+from reweightviz.core.errors import list_names
 
 _SHOWN = 3  # sentences of one kind; the others are counted
 
@@ -39,7 +39,7 @@ class RunNotes:
     def add_late_domains(self, names: Sequence[str], after: int) -> None:
         """Record domains that appear first after a step."""
         verb = "is" if len(names) == 1 else "are"
-        self._add_change("late", f"{listed(names)} {verb} first seen after step {after:,}.")
+        self._add_change("late", f"{list_names(names)} {verb} first seen after step {after:,}.")
 
     def add_restart(self, last: int, step: int, *, dropped: int) -> None:
         """Record that the steps went back from ``last`` to ``step``, which dropped rows."""

@@ -25,7 +25,7 @@ from reweightviz.core.errors import (
     MissingSignal,
     ReweightvizError,
     UnknownName,
-    listed,
+    list_names,
 )
 from reweightviz.core.files import write_atomically
 from reweightviz.core.jsonable import to_jsonable
@@ -119,7 +119,7 @@ class RunLog:
         if not notes or not isinstance(notes, list):
             return ""
         plural = "s" if len(notes) > 1 else ""
-        return f", {len(notes)} note{plural}: {listed(notes, 3)}"
+        return f", {len(notes)} note{plural}: {list_names(notes, 3)}"
 
     def __getitem__(self, signal: str) -> NDArray[np.float64]:
         if signal not in self.signals:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
@@ -117,7 +117,7 @@ def _find_reference(
     absent = [domain for domain in mixture if domain not in sources]
     if absent:
         raise ReweightvizError(
-            f"the natural mixture needs the tokens of {listed(absent)}, which sources= lacks; "
+            f"the natural mixture needs the tokens of {list_names(absent)}, which sources= lacks; "
             "reference= takes another mixture to compare with."
         )
     available = {domain: sources[domain].tokens for domain in mixture}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reweightviz.core.errors import listed
+from reweightviz.core.errors import list_names
 from reweightviz.core.token_counts import format_count
 from reweightviz.decision.decision import Decision, TargetPrediction
 from reweightviz.decision.words import sign_number, word_interval
@@ -36,7 +36,7 @@ def highlights(decision: Decision) -> Iterator[str]:
         often = [row.domain for row in decision.rows if decision.exceeds_limit(row)]
         above = ""
         if often:
-            above = f"; above {decision.limit:g}: {listed(often)}"
+            above = f"; above {decision.limit:g}: {list_names(often)}"
         yield (
             f"At {format_count(decision.budget)} tokens the most repeated domain is "
             f"{most.domain[:60]!r}, {most.epochs:.3g} epochs{above}."

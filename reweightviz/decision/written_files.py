@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.sources import Sources
 from reweightviz.decision.decision import WrittenFile
 from reweightviz.decision.labels import word_value
@@ -35,7 +35,7 @@ def _facts(record: Any, report: Any) -> Iterator[str]:
     rows = report.table.to_dict("records")
     dropped = [row["domain"] for row in rows if not isinstance(row["name"], str)]
     if dropped:
-        yield f"left out, weight 0: {listed(dropped)}"
+        yield f"left out, weight 0: {list_names(dropped)}"
     if report.refused:
         yield f"{report.title} would refuse: {report.refused[0]}"
     else:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reweightviz.core.errors import ReweightvizError, UnknownName, listed
+from reweightviz.core.errors import ReweightvizError, UnknownName, list_names
 from reweightviz.core.protocols import Mixer, needs, supply
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.sources import Source, Sources
@@ -36,7 +36,7 @@ def start_mixer(
     lacking = [name for name in required if name not in facts]
     if lacking:
         raise ReweightvizError(
-            f"{who} starts from {listed(lacking)}, which the log {log.name!r} lacks: "
+            f"{who} starts from {list_names(lacking)}, which the log {log.name!r} lacks: "
             f"rv.replay(log, mixer, {'=..., '.join(lacking)}=...)."
         )
     state = mixer.init(**supply(who, mixer.init, facts))
@@ -89,8 +89,8 @@ def _align(name: str, value: Any, log: RunLog) -> Any:
     absent = [domain for domain in log.domains if domain not in value]
     if absent:
         raise ReweightvizError(
-            f"{name!r} has nothing for {listed(absent)} of the log {log.name!r}; it names "
-            f"{listed(value)}."
+            f"{name!r} has nothing for {list_names(absent)} of the log {log.name!r}; it names "
+            f"{list_names(value)}."
         )
     entries = [value[domain] for domain in log.domains]
     if all(isinstance(entry, Mapping) for entry in entries):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reweightviz.core.errors import ReweightvizError, UnknownName, listed
+from reweightviz.core.errors import ReweightvizError, UnknownName, list_names
 from reweightviz.core.protocols import LawSpec
 from reweightviz.core.repeats import group_equal_mixtures
 from reweightviz.core.swarm import Swarm
@@ -108,7 +108,7 @@ class Comparison:
         weak = targets.index[targets["degenerate"].astype(bool)]
         if not len(weak):
             return ""
-        return f". Its fit is degenerate for {listed(weak, 3)}: look at those targets' rows"
+        return f". Its fit is degenerate for {list_names(weak, 3)}: look at those targets' rows"
 
     def difference(self, one: str, other: str, draws: int = 2000) -> tuple[float, float]:
         """Return how much larger the relative error of ``other`` is than that of ``one``.

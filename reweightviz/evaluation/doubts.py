@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from reweightviz.core.errors import listed
+from reweightviz.core.errors import list_names
 from reweightviz.core.protocols import Law
 
 SCORES = {"r2": "R²", "held_out_r2": "of runs left out"}
@@ -26,16 +26,18 @@ def find_doubts(law: Law, who: str) -> Iterator[str]:
         elif row.get("degenerate"):
             weak[target] = row
     if constant:
-        yield f"{listed(constant, 3)}: every run has the same loss, so there is nothing to learn."
+        names = list_names(constant, 3)
+        yield f"{names}: every run has the same loss, so there is nothing to learn."
     if blind:
         yield (
-            f"{who} learnt nothing of {listed(blind, 3)}, {_describe_fits(blind.values())}: no "
+            f"{who} learnt nothing of {list_names(blind, 3)}, "
+            f"{_describe_fits(blind.values())}: no "
             "better than the mean of the runs. "
             "rv.compare shows whether another law does."
         )
     if weak:
         yield (
-            f"the fit of {who} is degenerate for {listed(weak, 3)}, "
+            f"the fit of {who} is degenerate for {list_names(weak, 3)}, "
             f"{_describe_fits(weak.values())}: a part of its form has no effect there. "
             "rv.compare shows whether another law does better."
         )

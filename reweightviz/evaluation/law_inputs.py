@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reweightviz.core.errors import ReweightvizError, WrongDomains, listed, warn
+from reweightviz.core.errors import ReweightvizError, WrongDomains, list_names, warn
 from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
 from reweightviz.core.swarm import Swarm
@@ -28,7 +28,7 @@ def law_inputs_of_runs(
     if absent:
         raise ReweightvizError(
             f"the law predicts from {absent[0]!r}, which the swarm lacks; its runs have "
-            f"{listed(swarm.runs.columns)}."
+            f"{list_names(swarm.runs.columns)}."
         )
     return {name: known[name] for name in wanted}
 
@@ -68,13 +68,13 @@ def law_inputs(
     strange = [name for name in known if name not in taken]
     if strange:
         raise ReweightvizError(
-            f"the law does not predict from {listed(strange)}; it takes "
-            f"{listed(taken) or 'mixtures alone'}."
+            f"the law does not predict from {list_names(strange)}; it takes "
+            f"{list_names(taken) or 'mixtures alone'}."
         )
     absent = [name for name in needed if name not in known]
     if absent:
         raise ReweightvizError(
-            f"the law predicts from {listed(absent)} too: give it, as in "
+            f"the law predicts from {list_names(absent)} too: give it, as in "
             f"given={{{absent[0]!r}: 1e9}}, or hold it by "
             f"law.at({absent[0]}=1e9)."
         )

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import InvalidValue, ReweightvizError, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, list_names
 from reweightviz.core.protocols import LawSpec
 from reweightviz.core.repeats import group_equal_mixtures
 from reweightviz.core.swarm import Swarm
@@ -156,7 +156,7 @@ def _choose_sizes(sizes: Sequence[int] | None, mixtures: int, most: int) -> list
             name="sizes",
             value=chosen,
             expected=f"between 2 and {most}, as a fifth of the {mixtures} mixtures is held out",
-            got=listed(chosen),
+            got=list_names(chosen),
         )
     return chosen
 

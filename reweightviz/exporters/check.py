@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
@@ -134,7 +134,7 @@ class _Findings:
         if raw:
             yield (
                 f"{self.exporter.title} reads {self.exporter.prepared_data}, not files of text; "
-                f"this names {listed(raw, 3)}."
+                f"this names {list_names(raw, 3)}."
             )
         yield from self._misread_words({*self.domains, *self.domains.values(), *paths})
 

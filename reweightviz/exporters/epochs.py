@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from reweightviz.core.errors import ReweightvizError, listed, warn
+from reweightviz.core.errors import ReweightvizError, list_names, warn
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Sources
 
@@ -37,7 +37,7 @@ def count_epochs(
     empty = [domain for domain, passes in epochs.items() if math.isinf(passes)]
     if empty:
         raise ReweightvizError(
-            f"{listed(empty)} has a weight above 0 but no tokens: set its weight to 0."
+            f"{list_names(empty)} has a weight above 0 but no tokens: set its weight to 0."
         )
     _check_epochs(epochs, sources, tokens, max_epochs)
     return epochs

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from reweightviz.core.errors import RefusedByFramework, ReweightvizError, UnknownName, listed
+from reweightviz.core.errors import RefusedByFramework, ReweightvizError, UnknownName, list_names
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
@@ -209,7 +209,7 @@ class Exporter:
                 name = provenance.slug(domain, taken)
             if name in found:
                 raise ReweightvizError(
-                    f"{listed([found[name].domain, domain])} would both be read from "
+                    f"{list_names([found[name].domain, domain])} would both be read from "
                     f"{name!r}; each needs a place of its own."
                 )
             taken.add(name.lower())
@@ -224,5 +224,5 @@ class Exporter:
         raise RefusedByFramework(
             framework=self.title,
             reason=f"needs one path for each domain; sources= has {got} for "
-            f"{listed([domain])} (`paths` of a domain, or Sources.with_paths)",
+            f"{list_names([domain])} (`paths` of a domain, or Sources.with_paths)",
         )

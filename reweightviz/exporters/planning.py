@@ -12,7 +12,7 @@ from reweightviz.core.errors import (
     RefusedByFramework,
     ReweightvizError,
     UnknownName,
-    listed,
+    list_names,
     warn,
 )
 from reweightviz.core.jsonable import to_jsonable
@@ -140,7 +140,7 @@ def _check_sources(
             raise RefusedByFramework(
                 framework=exporter.title,
                 reason=f"reads {exporter.prepared_data}, not files of text; sources= has "
-                f"{listed(raw, 2)} for {listed([domain])}",
+                f"{list_names(raw, 2)} for {list_names([domain])}",
             )
 
 
@@ -178,7 +178,7 @@ def _check_largest(exporter: Exporter, numbers: Numbers, tokens: float) -> None:
         raise RefusedByFramework(
             framework=exporter.title,
             reason=f"takes numbers up to {limit:g}, but at {tokens:.4g} tokens "
-            f"{listed([worst])} would be needed {numbers[worst]:.4g} times: "
+            f"{list_names([worst])} would be needed {numbers[worst]:.4g} times: "
             f"tokens={tokens * limit / numbers[worst]:.4g} is the most",
         )
 

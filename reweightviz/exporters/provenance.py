@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from reweightviz.core.errors import UnreadableFile, listed
+from reweightviz.core.errors import UnreadableFile, list_names
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Sources
@@ -89,7 +89,7 @@ def comment(found: Mapping[str, Any], *, title: str) -> str:
     if found["source"]:
         lines.append(f"Mixture: {_short(found['source'])}")
     if found["dropped"]:
-        lines.append(f"Left out, their weight is 0: {listed(found['dropped'])}.")
+        lines.append(f"Left out, their weight is 0: {list_names(found['dropped'])}.")
     if "epochs" in found:
         lines.append(f"Epochs at {found['tokens']:.6g} tokens:")
         limit = found["max_epochs"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent, listed
+from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent, list_names
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
@@ -161,7 +161,7 @@ def _find_sizes(
         wanted = "tokens and documents" if unit.size == "mean_tokens" else "tokens"
         raise ReweightvizError(
             f"in {path} {unit.sentence}, so shares of tokens need the {wanted} of "
-            f"{listed(absent)}: pass sources=."
+            f"{list_names(absent)}: pass sources=."
         )
     return found
 

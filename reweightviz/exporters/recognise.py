@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from reweightviz.core.errors import WrongContent, listed
+from reweightviz.core.errors import WrongContent, list_names
 from reweightviz.exporters import FRAMEWORKS, find
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.exporter import Exporter
@@ -72,7 +72,7 @@ def match(path: PathLike, framework: str | None = None) -> Match:
     if found:
         names = [candidate.exporter.name for candidate in found]
         raise WrongContent(
-            path=path, reason=f"could be a config of {listed(names)}: name one with framework="
+            path=path, reason=f"could be a config of {list_names(names)}: name one with framework="
         )
     for document in documents:
         if document.fault is not None:
@@ -84,7 +84,7 @@ def match(path: PathLike, framework: str | None = None) -> Match:
     raise WrongContent(
         path=path,
         reason=f"is no config that is known here, it holds {content}; name the framework "
-        f"with framework=, one of {listed(sorted(FRAMEWORKS), 40)}",
+        f"with framework=, one of {list_names(sorted(FRAMEWORKS), 40)}",
     )
 
 
@@ -98,8 +98,8 @@ def _open_candidates(path: Path) -> list[Document]:
         there = sorted(one.name for one in path.iterdir())
         raise WrongContent(
             path=path,
-            reason=f"is a folder without a config of a framework ({listed(names)}); it has "
-            f"{listed(there) or 'nothing'}",
+            reason=f"is a folder without a config of a framework ({list_names(names)}); it has "
+            f"{list_names(there) or 'nothing'}",
         )
     return documents
 
@@ -138,9 +138,9 @@ def _describe(document: Document) -> str:
         return "nothing"
     if document.path.suffix == ".py":
         callees = sorted(filter(None, document.python.calls_by_name))
-        return f"Python that calls {listed(callees) or 'nothing'}"
+        return f"Python that calls {list_names(callees) or 'nothing'}"
     if document.mapping:
-        return f"the keys {listed(document.mapping)}"
+        return f"the keys {list_names(document.mapping)}"
     if isinstance(document.data, list):
         return "a list"
     return f"text that begins with {document.text.strip()[:40]!r}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.sources import Sources
 from reweightviz.core.types import Array
 
@@ -75,7 +75,7 @@ class Unit:
             advice = "; unit='tokens' is for examples packed to one length."
         raise ReweightvizError(
             f"in {title} {self.sentence}, so sources= must give {wanted} of "
-            f"{listed(absent)}{advice}"
+            f"{list_names(absent)}{advice}"
         )
 
     def numbers(

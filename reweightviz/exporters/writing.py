@@ -13,7 +13,7 @@ from reweightviz.core.errors import (
     ReweightvizError,
     UnknownName,
     UnwritableFile,
-    listed,
+    list_names,
 )
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.mixture import Mixture
@@ -175,7 +175,7 @@ def _check_strangers(exporter: Exporter, plan: Plan, old: Document) -> None:
     strangers = [name for name in dict.fromkeys(weighted) if name not in known]
     if strangers:
         raise ReweightvizError(
-            f"{old.path} trains on {listed(strangers)}, which the mixture does not name: give "
+            f"{old.path} trains on {list_names(strangers)}, which the mixture does not name: give "
             "them a weight (0 takes them out), or take them out of the config."
         )
 
@@ -189,7 +189,7 @@ def _place(
     if target.suffix in CONFIG_SUFFIXES and not target.is_dir():
         raise RefusedByFramework(
             framework=exporter.title,
-            reason=f"needs {listed(texts)}, so a folder is written; got the name of a "
+            reason=f"needs {list_names(texts)}, so a folder is written; got the name of a "
             f"file, {target.name!r}",
         )
     return {target / name: text for name, text in texts.items()}
@@ -234,7 +234,7 @@ def _check_config(exporter: Exporter, plan: Plan, config: Config) -> None:
         if off:
             raise RefusedByFramework(
                 framework=exporter.title,
-                reason=f"would not train on what was planned: the weight of {listed(off)} "
+                reason=f"would not train on what was planned: the weight of {list_names(off)} "
                 "would be another",
             )
 

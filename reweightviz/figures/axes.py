@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reweightviz.core.errors import InvalidValue, ReweightvizError, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, list_names
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import Array, Rows
 from reweightviz.figures.drawing_cache import DrawingCache
@@ -56,7 +56,7 @@ def choose_axis(logs: Sequence[RunLog], x: str, cache: DrawingCache | None = Non
         raise InvalidValue(name="x", value=x, expected="'step', 'tokens' or 'time'")
     if x not in list_axes(logs, cache):
         named = zip(logs, name_runs(logs), strict=True)
-        lacking = listed(name for log, name in named if x not in list_axes([log]))
+        lacking = list_names(name for log, name in named if x not in list_axes([log]))
         raise ReweightvizError(f"x={x!r} needs {_NEEDS[x]}; {lacking} lacks them.")
     if x != "time":
         return Axis(x, x)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.protocols import Law
 from reweightviz.figures.plotly_text import escape_plotly
@@ -62,7 +62,7 @@ def consequence_figure(
     others = [name for name in mixtures if name != baseline]
     if baseline not in mixtures or not others:
         raise ReweightvizError(
-            f"mixtures are compared with one of them, {baseline!r}; got {listed(mixtures)}."
+            f"mixtures are compared with one of them, {baseline!r}; got {list_names(mixtures)}."
         )
     table = consequences(law, mixtures, baseline, level=level)
     rows = _choose_rows(table, others[0], most)

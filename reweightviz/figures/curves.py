@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from reweightviz.core.errors import InvalidValue, ReweightvizError, UnknownName, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, UnknownName, list_names
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
 from reweightviz.figures.axes import Within, choose_axis, find_rows
@@ -202,7 +202,7 @@ def _choose_signal(logs: Sequence[RunLog], signal: str | None, cache: DrawingCac
             return measured[0]
         if not named and any(map(len, logs)):
             raise ReweightvizError(
-                f"these logs have no signal to draw; a log may hold {listed(LOG_SIGNALS)}."
+                f"these logs have no signal to draw; a log may hold {list_names(LOG_SIGNALS)}."
             )
         return named[0] if named else None
     # Before the first step nothing is named yet, so any signal may still come.

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.types import Array
 from reweightviz.figures.plotly_text import escape_plotly
 
@@ -30,10 +30,10 @@ def list_targets(front: pd.DataFrame) -> list[str]:
         parts = set(front.columns.get_level_values(0))
     absent = [part for part in _PARTS if part not in parts]
     if absent or not len(front):
-        fault = f"there is no {listed(absent)}" if absent else "it has no rows"
+        fault = f"there is no {list_names(absent)}" if absent else "it has no rows"
         raise ReweightvizError(
             "a ParetoFront draws what rv.pareto(law, targets) gives, with columns "
-            f"{listed(_PARTS)}; {fault}."
+            f"{list_names(_PARTS)}; {fault}."
         )
     return list(front["predicted"].columns)
 

@@ -14,7 +14,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import listed
+from reweightviz.core.errors import list_names
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import Array, Rows
 from reweightviz.figures.axes import Axis, place_rows
@@ -190,7 +190,7 @@ def explain_empty(
     """
     if not is_empty(traces, hidden):
         return ""
-    names = listed(name_runs(logs), 3)
+    names = list_names(name_runs(logs), 3)
     if not any(map(len, logs)):
         return f"No step is recorded yet in {names}."
     return f"{what} was never measured in {names}."

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import Array
 from reweightviz.figures.plotly_text import escape_plotly
@@ -59,7 +59,7 @@ def replay_figure(
     if strangers:
         raise ReweightvizError(
             "logs side by side have the same domains in the same order; "
-            f"{listed(strangers)} has others."
+            f"{list_names(strangers)} has others."
         )
     paint = color_domains(logs, colors)
     shown = _choose_widest(logs, most)

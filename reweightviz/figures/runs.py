@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from reweightviz.core.errors import InvalidValue, ReweightvizError, UnknownName, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, UnknownName, list_names
 from reweightviz.core.runlog import RunLog
 from reweightviz.figures.drawing_cache import DrawingCache
 from reweightviz.figures.palette import choose_colors
@@ -32,7 +32,7 @@ def check_logs(logs: Logs) -> list[RunLog]:
             name="curves",
             value=strangers,
             expected="drawn from RunLogs, as rv.read_log gives",
-            got=listed(strangers),
+            got=list_names(strangers),
         )
     return given
 

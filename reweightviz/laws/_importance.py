@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import InvalidValue, ReweightvizError, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, list_names
 from reweightviz.core.types import Array
 
 
@@ -26,7 +26,7 @@ def check_importance(importance: ArrayLike | None, targets: Sequence[str]) -> Ar
             name="importance",
             value=given,
             expected=f"{len(targets)} numbers >= 0, at least one above 0, one for each of "
-            f"{listed(targets)}",
+            f"{list_names(targets)}",
         )
     return np.asarray(given / given.sum(), np.float64)
 
@@ -40,6 +40,6 @@ def check_convex_importance(
     if upwards.any():
         raise ReweightvizError(
             "the convex optimiser needs targets where lower is better; higher is better for "
-            f"{listed(np.array(targets, object)[upwards])}: give them importance 0."
+            f"{list_names(np.array(targets, object)[upwards])}: give them importance 0."
         )
     return shares

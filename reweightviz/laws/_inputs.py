@@ -9,7 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reweightviz.core.errors import InvalidArgument, InvalidValue, UnmetNeed, WrongDomains, listed
+from reweightviz.core.errors import (
+    InvalidArgument,
+    InvalidValue,
+    UnmetNeed,
+    WrongDomains,
+    list_names,
+)
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.types import Array
 
@@ -63,7 +69,7 @@ def align_mixtures(weights: Any, domains: tuple[str, ...]) -> Array:
         raise InvalidArgument(
             name="the law",
             value=weights,
-            expected=f"weights (n, {len(domains)}), one for each of {listed(domains)}, or "
+            expected=f"weights (n, {len(domains)}), one for each of {list_names(domains)}, or "
             "mixtures of them",
             got=f"shape {np.shape(weights)}" if mixtures.size else None,
         )

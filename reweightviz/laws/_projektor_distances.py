@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reweightviz.core.errors import InvalidValue, ReweightvizError, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, list_names
 from reweightviz.core.types import Array
 from reweightviz.laws._runs import ProxyRuns
 from reweightviz.numerics.transport import Distances, cuts
@@ -106,7 +106,9 @@ def _by_name(what: str, names: tuple[str, ...], given: Any) -> list[Any]:
     """Return the arrays in the order of the names."""
     if isinstance(given, Mapping):
         if absent := [name for name in names if name not in given]:
-            raise ReweightvizError(f"{what} lacks {listed(absent)}; it has {listed(given)}.")
+            raise ReweightvizError(
+                f"{what} lacks {list_names(absent)}; it has {list_names(given)}."
+            )
         return [given[name] for name in names]
     if len(given) != len(names):
         raise ReweightvizError(

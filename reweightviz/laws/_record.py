@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import InvalidValue, ReweightvizError, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, list_names
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def open_record(record: Mapping[str, Any], kinds: Iterable[str]) -> Iterator[dic
         raise InvalidValue(
             name="the kind of the law",
             value=record.get("kind"),
-            expected=repr(choice[0]) if len(choice) == 1 else f"one of {listed(choice)}",
+            expected=repr(choice[0]) if len(choice) == 1 else f"one of {list_names(choice)}",
         )
     try:
         yield {

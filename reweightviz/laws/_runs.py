@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import InvalidValue, ReweightvizError, UnmetNeed, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, UnmetNeed, list_names
 from reweightviz.core.types import Array
 
 
@@ -119,7 +119,7 @@ def _check_variety(w: Array, names: tuple[str, ...], spanning: bool) -> None:
     rank = np.linalg.matrix_rank(w) if spanning else len(names)
     if rank < len(names):
         unseen = np.array(names, object)[(w == 0).all(0)]
-        why = f"; no run has any of {listed(unseen)}" if len(unseen) else ""
+        why = f"; no run has any of {list_names(unseen)}" if len(unseen) else ""
         raise ReweightvizError(
             f"the mixtures of the runs differ in only {rank} of {len(names)} directions, so the "
             f"effect of each domain cannot be told{why}: vary the mixtures more."

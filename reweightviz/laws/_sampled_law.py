@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import InvalidArgument, InvalidValue, listed
+from reweightviz.core.errors import InvalidArgument, InvalidValue, list_names
 from reweightviz.core.protocols import BrowserForm
 from reweightviz.core.types import Array
 from reweightviz.laws._inputs import Inputs, align_mixtures, check_given
@@ -127,8 +127,8 @@ class SampledLaw(ABC):
             return
         expected = "the weights alone"
         if self.takes:
-            expected = f"{listed(self.takes)} beside the weights"
-        got = listed(given) if given else "none"
+            expected = f"{list_names(self.takes)} beside the weights"
+        got = list_names(given) if given else "none"
         raise InvalidArgument(name="the law", value=given, expected=expected, got=got)
 
     def _record(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reweightviz.core.errors import ReweightvizError, UnmetNeed, listed
+from reweightviz.core.errors import ReweightvizError, UnmetNeed, list_names
 from reweightviz.laws._bimix_curve import BiMixForm
 from reweightviz.laws._curve_fit import fit_curve_law
 from reweightviz.laws._curve_law import CurveLaw
@@ -145,7 +145,9 @@ class BiMix:
         strangers = [target for target in targets if target not in domains]
         if strangers and not self.every_domain:
             raise ReweightvizError(
-                f"BiMix predicts a domain's loss from its own weight, and {listed(strangers)} is "
-                f"not among the domains {listed(domains)}: BiMix(every_domain=True) sums over all "
+                "BiMix predicts a domain's loss from its own weight, and "
+                f"{list_names(strangers)} is "
+                f"not among the domains {list_names(domains)}: BiMix(every_domain=True) "
+                "sums over all "
                 "domains, or leave such targets out."
             )

@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import ReweightvizError, UnmetNeed, listed
+from reweightviz.core.errors import ReweightvizError, UnmetNeed, list_names
 from reweightviz.laws._curve_fit import fit_curve_law
 from reweightviz.laws._curve_law import CurveLaw
 from reweightviz.laws._double_power_curve import DoublePowerForm
@@ -140,7 +140,8 @@ def _find_own(domains: tuple[str, ...], targets: tuple[str, ...]) -> NDArray[np.
     if strangers:
         raise ReweightvizError(
             "DoublePowerLaw predicts a domain's loss from its own weight, and "
-            f"{listed(strangers)} is not among the domains {listed(domains)}: leave such targets "
+            f"{list_names(strangers)} is not among the domains {list_names(domains)}: "
+            "leave such targets "
             "out."
         )
     return np.array([domains.index(target) for target in targets], np.int64)

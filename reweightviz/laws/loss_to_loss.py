@@ -25,7 +25,7 @@ from reweightviz.core.errors import (
     UnknownName,
     UnmetNeed,
     WrongDomains,
-    listed,
+    list_names,
 )
 from reweightviz.core.protocols import Law
 from reweightviz.core.types import Array
@@ -153,7 +153,8 @@ class LossToLoss:
             )
         if given := getattr(law, "given", ()):
             raise ReweightvizError(
-                f"LossToLoss needs a law that takes the weights alone; this takes {listed(given)}: "
+                "LossToLoss needs a law that takes the weights alone; this takes "
+                f"{list_names(given)}: "
                 "hold them with law.at(...)."
             )
         runs = check_runs(

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reweightviz.core.errors import InvalidValue, ReweightvizError, UnmetNeed, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, UnmetNeed, list_names
 from reweightviz.core.types import Array, Single
 from reweightviz.laws._bootstrap import draw_counts, draw_whole_runs
 from reweightviz.laws._diagnostics import measure_fit, measure_held_out
@@ -175,7 +175,8 @@ def _by_target(
     if isinstance(given, Mapping):
         if set(given) != set(targets):
             raise ReweightvizError(
-                f"{name} must hold an array for each of {listed(targets)}; got {listed(given)}."
+                f"{name} must hold an array for each of {list_names(targets)}; got "
+                f"{list_names(given)}."
             )
         return {target: given[target] for target in targets}
     parts: list[Any] = list(given)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.types import Array
 
 ROOM = 1e-12
@@ -43,21 +43,21 @@ def weight_bounds(
     labels = np.array(names, object)
     if np.isnan(low).any() or np.isnan(high).any():
         bad = np.isnan(low) | np.isnan(high)
-        raise ReweightvizError(f"bounds must be numbers; that of {listed(labels[bad])} is NaN.")
+        raise ReweightvizError(f"bounds must be numbers; that of {list_names(labels[bad])} is NaN.")
     low = np.maximum(low, 0.0)
     high = np.minimum(high, 1.0)
     if prior is not None:
         if ((prior == 0) & (low > 0)).any():
             raise ReweightvizError(
                 "a domain with prior 0 stays at 0 under a KL penalty, but the lower bound of "
-                f"{listed(labels[(prior == 0) & (low > 0)])} is above 0."
+                f"{list_names(labels[(prior == 0) & (low > 0)])} is above 0."
             )
         # KL(x || q) is infinite where x > 0 = q, so nothing else would have a finite objective.
         high = np.where(prior == 0, 0.0, high)
     if (low > high).any():
         bad = low > high
         raise ReweightvizError(
-            f"the lower bound is above the upper bound (cap) for {listed(labels[bad])}: "
+            f"the lower bound is above the upper bound (cap) for {list_names(labels[bad])}: "
             f"{low[bad][0]:.4g} > {high[bad][0]:.4g}."
         )
     if high.sum() < 1 - ROOM:

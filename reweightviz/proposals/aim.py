@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import InvalidValue, ReweightvizError, UnknownName, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, UnknownName, list_names
 from reweightviz.core.protocols import Law
 from reweightviz.core.types import Array
 from reweightviz.core.validation import is_number
@@ -104,7 +104,7 @@ def _check_that_all_fall(law: Law, objective: str) -> None:
     if not falls.all():
         raise ReweightvizError(
             f"objective {objective!r} compares losses, but higher is better for "
-            f"{listed(np.array(law.targets, object)[~falls])}: "
+            f"{list_names(np.array(law.targets, object)[~falls])}: "
             "name the targets that count, as in objective={'a': 1, 'b': 1}."
         )
 

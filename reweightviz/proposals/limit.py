@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.types import Array
 from reweightviz.numerics.linear_constraints import Limits, conflict
 
@@ -106,7 +106,7 @@ def _name_all(limits: Sequence[Limit]) -> str:
 
 def _name_kind(kind: str, names: Sequence[str]) -> str:
     if kind.endswith("group") or kind.startswith("cap on"):
-        return f"the {kind} {listed(names)}"
+        return f"the {kind} {list_names(names)}"
     if len(names) > 1:
         kind += "s"
-    return f"the {kind} of {listed(names)}"
+    return f"the {kind} of {list_names(names)}"

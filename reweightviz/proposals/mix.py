@@ -14,7 +14,7 @@ from reweightviz.core.errors import (
     UnknownName,
     UnmetNeed,
     WrongDomains,
-    listed,
+    list_names,
 )
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Mixer, check_method, needs, supply
@@ -160,7 +160,7 @@ def _check_tables(signals: Any) -> None:
         raise UnmetNeed(name="rv.mix", value=None, expected=expected, got="none")
     for table in signals.values():
         if not isinstance(table, Mapping) or not table:
-            raise _wrong_signals(signals, f"numbers, or no domains, for {listed(signals)}")
+            raise _wrong_signals(signals, f"numbers, or no domains, for {list_names(signals)}")
 
 
 def _wrong_signals(signals: Any, came: str) -> InvalidArgument:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from reweightviz.core.errors import InvalidValue, listed
+from reweightviz.core.errors import InvalidValue, list_names
 from reweightviz.core.protocols import ExponentialLaw, Law
 from reweightviz.core.types import Array
 from reweightviz.numerics.designs import (
@@ -73,8 +73,8 @@ def _slopes(law: Law | None, domains: tuple[str, ...], rng: np.random.Generator)
         raise InvalidValue(
             name="an optimal design",
             value=law,
-            expected=f"made around a log-linear law of the same domains, {listed(domains)}",
-            got=f"{law!r:.80} of {listed(getattr(law, 'domains', ()))}",
+            expected=f"made around a log-linear law of the same domains, {list_names(domains)}",
+            got=f"{law!r:.80} of {list_names(getattr(law, 'domains', ()))}",
         )
     order = [law.domains.index(domain) for domain in domains]
     slopes = law.exponentials()[:, 1:][:, order]

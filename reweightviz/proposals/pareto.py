@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reweightviz.core.errors import ReweightvizError, UnmetNeed, listed
+from reweightviz.core.errors import ReweightvizError, UnmetNeed, list_names
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law
 from reweightviz.core.types import Array
@@ -87,9 +87,9 @@ def pareto(
         if "objective" in strange:
             why = ": the targets are the objective"
         raise ReweightvizError(
-            f"rv.pareto takes no {listed(strange)}{why}; beside law, targets, points, kl, "
+            f"rv.pareto takes no {list_names(strange)}{why}; beside law, targets, points, kl, "
             "references and seed there is "
-            f"{listed(CONSTRAINTS)}."
+            f"{list_names(CONSTRAINTS)}."
         )
     task = build_task(law, kl=kl, seed=seed, **constraints)
     axes = parse_axes(law, targets)
@@ -138,7 +138,7 @@ def parse_axes(law: Law, targets: Sequence[str] | Mapping[str, Any]) -> Axes:
     if not isinstance(named, Mapping):
         named = {name: name for name in targets}
     if len(named) < len(targets):
-        raise ReweightvizError(f"the targets of a front must differ; got {listed(targets)}.")
+        raise ReweightvizError(f"the targets of a front must differ; got {list_names(targets)}.")
     rows = [_parse_group(law, name, group) for name, group in named.items()]
     falls = np.asarray(law.lower_is_better)
     sign = [1.0 if falls[row > 0].all() else -1.0 for row in rows]

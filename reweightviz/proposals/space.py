@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reweightviz.core.errors import InvalidValue, ReweightvizError, UnknownName, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, UnknownName, list_names
 from reweightviz.core.lineage import natural_inside
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Sources
@@ -154,7 +154,7 @@ def _owners(domains: tuple[str, ...], parts: Mapping[str, Mixture]) -> dict[str,
             if name not in domains and member not in domains:
                 raise ReweightvizError(
                     f"the fixed part {name!r} holds {member!r}, which is no domain "
-                    f"of the law; there is {listed(domains)}."
+                    f"of the law; there is {list_names(domains)}."
                 )
             owner[member] = name
     return owner
@@ -172,8 +172,8 @@ def split_domains(space: Space, domains: tuple[str, ...], sources: Sources) -> S
     absent = [domain for domain, row in zip(domains, shares, strict=True) if not row.any()]
     if absent:
         raise ReweightvizError(
-            f"the law knows {listed(absent)}, of which the sources hold no part; "
-            f"they hold {listed(sources)}."
+            f"the law knows {list_names(absent)}, of which the sources hold no part; "
+            f"they hold {list_names(sources)}."
         )
     order = [space.domains.index(domain) for domain in domains]
     inside = natural_inside(shares, sources.tokens)

@@ -14,7 +14,7 @@ from reweightviz.core.errors import (
     ReweightvizError,
     UnmetNeed,
     WrongDomains,
-    listed,
+    list_names,
 )
 from reweightviz.core.protocols import Law, LawSpec
 from reweightviz.core.swarm import Swarm
@@ -181,7 +181,7 @@ def _check_prior(space: Space, prior: Array) -> None:
     barred = (prior == 0) & (upper > 0)
     if barred.any():
         raise ReweightvizError(
-            f"near gives 0 to {listed(np.array(space.names, object)[barred])}, so no "
+            f"near gives 0 to {list_names(np.array(space.names, object)[barred])}, so no "
             "proposal could use what "
             "the runs did: give it a small weight, set kl=0, or leave it out by "
             "bounds={...: (0, 0)}."

@@ -20,7 +20,7 @@ from reweightviz.core.errors import (
     ReweightvizError,
     UnreadableFile,
     WrongContent,
-    listed,
+    list_names,
     warn,
 )
 from reweightviz.readers._on_error import is_skipping
@@ -84,7 +84,7 @@ def read_corpus(
     parts = _read_files(files, columns, faults)
     if not files:
         parts = [_complete(tables.read(source, columns, faults), None, "corpus", faults)]
-    where = listed(files, 4) or "the table"
+    where = list_names(files, 4) or "the table"
     table = _join(parts, where)
     if not len(table):
         raise ReweightvizError(f"{where} has no documents; {faults.count} rows were skipped.")
@@ -124,7 +124,8 @@ def _matches(name: str) -> list[Path]:
     for file in files:
         if not file.name.lower().endswith(SUFFIXES):
             raise WrongContent(
-                path=file, reason=f"is of no known kind; a corpus is read from {listed(SUFFIXES)}"
+                path=file,
+                reason=f"is of no known kind; a corpus is read from {list_names(SUFFIXES)}",
             )
     return files
 

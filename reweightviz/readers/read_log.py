@@ -14,7 +14,7 @@ from reweightviz.core.errors import (
     UnknownName,
     UnreadableFile,
     WrongContent,
-    listed,
+    list_names,
     warn,
 )
 from reweightviz.core.records import Records
@@ -109,7 +109,10 @@ def read_log(
     """
     log = _open(_check_path(path), name, pattern, format, follow=False).log
     if len(log) and not log.domains:
-        warn(f"{path} has no series by domain; it has {listed(sorted(log.scalars))}. {_hint(log)}.")
+        warn(
+            f"{path} has no series by domain; it has {list_names(sorted(log.scalars))}. "
+            f"{_hint(log)}."
+        )
     return log
 
 
@@ -194,8 +197,8 @@ def _find_runs(path: Path, format: str | None) -> _Runs:  # noqa: A002
     if path.is_file():
         content = f"begins with {head_of(path)[:40]!r}"
     else:
-        content = f"holds {listed(sorted(item.name for item in path.iterdir())) or 'nothing'}"
-    known = listed((reader.title for reader in FORMATS.values()), 20)
+        content = f"holds {list_names(sorted(item.name for item in path.iterdir())) or 'nothing'}"
+    known = list_names((reader.title for reader in FORMATS.values()), 20)
     raise WrongContent(
         path=path, reason=f"is no run log that is known, it {content}; known are {known}"
     )
@@ -231,9 +234,9 @@ def _choose(path: Path, places: Mapping[str, Any], name: str | None) -> str:
     if name in places:
         return str(name)
     if len(places) > 1:
-        count = f"none of {listed([name])}" if name else f"{len(places)} runs"
+        count = f"none of {list_names([name])}" if name else f"{len(places)} runs"
         raise WrongContent(
-            path=path, reason=f"holds {count}: there is {listed(places, 20)}; name= picks one"
+            path=path, reason=f"holds {count}: there is {list_names(places, 20)}; name= picks one"
         )
     return next(iter(places))
 
@@ -245,7 +248,9 @@ def _notes_on_others(path: Path, chosen: type[LogReader]) -> list[str]:
     beside = [reader.title for reader in others if reader.runs(path)]
     if not beside:
         return []
-    return [f"Read as {chosen.title}; the folder also holds {listed(beside)}: format= reads that."]
+    return [
+        f"Read as {chosen.title}; the folder also holds {list_names(beside)}: format= reads that."
+    ]
 
 
 def _check_naming(path: Path, naming: Naming) -> None:
@@ -253,7 +258,8 @@ def _check_naming(path: Path, naming: Naming) -> None:
     if naming.is_given and naming.tags and not naming.domains:
         patterns = [text for texts in naming.patterns.values() for text in texts]
         raise ReweightvizError(
-            f"no tag of {path} is like {listed(patterns)}; there is {listed(naming.tags, 20)}."
+            f"no tag of {path} is like {list_names(patterns)}; there is "
+            f"{list_names(naming.tags, 20)}."
         )
 
 

@@ -20,7 +20,7 @@ from reweightviz.core.errors import (
     UnknownName,
     UnreadableFile,
     WrongContent,
-    listed,
+    list_names,
 )
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.sources import Sources
@@ -89,7 +89,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
-        raise ReweightvizError(f"{listed(twice)} stands there twice")
+        raise ReweightvizError(f"{list_names(twice)} stands there twice")
     return dict(pairs)
 
 

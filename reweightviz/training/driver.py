@@ -12,7 +12,7 @@ from reweightviz.core.errors import (
     InvalidValue,
     ReweightvizError,
     UnknownName,
-    listed,
+    list_names,
 )
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Mixer, needs, supply
@@ -85,8 +85,8 @@ class Driver:
         strange = [name for name in names if name not in self._costly]
         if strange:
             raise ReweightvizError(
-                f"{self._who}.measures names {listed(strange)}; its update names "
-                f"{listed(self._costly)}."
+                f"{self._who}.measures names {list_names(strange)}; its update names "
+                f"{list_names(self._costly)}."
             )
         return names
 
@@ -132,7 +132,7 @@ class Driver:
     def _require(self, attribute: str) -> None:
         if not hasattr(self._mixer, attribute):
             raise ReweightvizError(
-                f"{self._who}.update names {listed(self._costly)}, so {self._who} "
+                f"{self._who}.update names {list_names(self._costly)}, so {self._who} "
                 f"needs {attribute!r}."
             )
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reweightviz.core.errors import ReweightvizError, listed, warn
+from reweightviz.core.errors import ReweightvizError, list_names, warn
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.live import LiveMixture
 from reweightviz.core.mixture import Mixture
@@ -54,8 +54,9 @@ class LiveDriver(Driver):
         absent = [name for name in self.measures if name not in signals]
         if absent:
             raise ReweightvizError(
-                f"{self._who} needs {listed(absent)} after this step, as MixtureSampler.measures "
-                f"names them; update got {listed(signals) or 'nothing'}."
+                f"{self._who} needs {list_names(absent)} after this step, as "
+                "MixtureSampler.measures "
+                f"names them; update got {list_names(signals) or 'nothing'}."
             )
         super().update({name: np.asarray(values, np.float64) for name, values in signals.items()})
         if not self._writes:

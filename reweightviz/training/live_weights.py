@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed, warn
+from reweightviz.core.errors import ReweightvizError, list_names, warn
 from reweightviz.core.live import LiveMixture
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
@@ -128,12 +128,12 @@ class LiveWeights:
             return self._target
         if last is None:
             raise ReweightvizError(
-                f"{listed(weighed)} has weight but no documents; give it weight 0."
+                f"{list_names(weighed)} has weight but no documents; give it weight 0."
             )
         if version != self._refused_version:  # warn once a version, not once a block
             self._refused_version = version
             warn(
-                f"version {version} of {self.live.path} gives weight to {listed(weighed)}, "
+                f"version {version} of {self.live.path} gives weight to {list_names(weighed)}, "
                 "which holds no documents; the weights stay as they were."
             )
         if self._target is None:

@@ -18,7 +18,7 @@ from reweightviz.core.errors import (
     UnmetNeed,
     UnwritableFile,
     WrongDomains,
-    listed,
+    list_names,
 )
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.lines import LineWriter
@@ -70,7 +70,7 @@ class RunLogger:
                 name="domains",
                 value=self.domains,
                 expected="names, each once, at least one",
-                got=listed(self.domains) or "none",
+                got=list_names(self.domains) or "none",
             )
         self._file: LineWriter | None = None
         if find_rank()[0] == 0:

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.live import LiveMixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.types import Array
@@ -77,5 +77,7 @@ def follow_weights(
     weighed = np.any([mixture.aligned(domains) > 0 for mixture in schedule.values()], axis=0)
     empty = np.array(domains, object)[weighed & ~full].tolist()
     if empty:
-        raise ReweightvizError(f"{listed(empty)} has weight but no documents; give it weight 0.")
+        raise ReweightvizError(
+            f"{list_names(empty)} has weight but no documents; give it weight 0."
+        )
     return weights

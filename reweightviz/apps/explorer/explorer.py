@@ -24,7 +24,7 @@ from reweightviz.apps.explorer.presets import (
 )
 from reweightviz.apps.explorer.state import ExplorerState
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import ConvexLaw, FollowedRun, Law
 from reweightviz.core.runlog import RunLog
@@ -279,8 +279,8 @@ class Explorer(w.VBox):
         strangers = set(table["weight"].columns) ^ set(self.sources)
         if strangers:
             raise ReweightvizError(
-                f"the front must be over the explorer's domains, {listed(self.sources)}; "
-                f"it differs in {listed(sorted(strangers))}."
+                f"the front must be over the explorer's domains, {list_names(self.sources)}; "
+                f"it differs in {list_names(sorted(strangers))}."
             )
         return front
 

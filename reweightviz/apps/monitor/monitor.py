@@ -16,7 +16,7 @@ import traitlets as t
 from reweightviz.apps.monitor.export import collect_notes, save_views
 from reweightviz.apps.monitor.views import NEEDS, TITLES, list_views
 from reweightviz.apps.steering import Steering
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.live import LiveMixture
 from reweightviz.core.protocols import FollowedRun, Law
 from reweightviz.core.runlog import RunLog
@@ -241,7 +241,9 @@ class Monitor(w.VBox):
         view: str = proposal["value"]
         if view not in self._makers:
             need = f"; {NEEDS[view]}" if view in NEEDS else ""
-            raise ReweightvizError(f"no view {view!r} here; there is {listed(self._makers)}{need}.")
+            raise ReweightvizError(
+                f"no view {view!r} here; there is {list_names(self._makers)}{need}."
+            )
         return view
 
     def _share_colors(self) -> dict[str, str] | None:

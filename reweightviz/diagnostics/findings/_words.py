@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reweightviz.core.errors import listed
+from reweightviz.core.errors import list_names
 
 
 def percent(part: float, digits: int = 0) -> str:
@@ -23,7 +23,7 @@ def name_largest(figures: Mapping[str, float], form: str, most: int = 3) -> str:
     "'web' 9.5 times, 'code' 5.0 times, 'math' 4.5 times and 1 more"
     """
     largest = sorted(figures.items(), key=lambda pair: -pair[1])
-    words = [f"{listed([name])} {form.format(figure)}" for name, figure in largest[:most]]
+    words = [f"{list_names([name])} {form.format(figure)}" for name, figure in largest[:most]]
     if len(largest) > most:
         words.append(f"{len(largest) - most} more")
     *first, last = words

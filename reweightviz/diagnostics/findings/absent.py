@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from reweightviz.core.errors import listed
+from reweightviz.core.errors import list_names
 from reweightviz.diagnostics.course import Course
 from reweightviz.diagnostics.findings._words import name_largest
 
@@ -33,5 +33,6 @@ def find_absent(course: Course, table: pd.DataFrame) -> Iterator[str]:
     never = list(table.index[table["absent"] == 1])
     if never:
         yield (
-            f"Never trained: {listed(never)}. Leave such domains out, or give them a lowest weight."
+            f"Never trained: {list_names(never)}. Leave such domains out, or give them a "
+            "lowest weight."
         )

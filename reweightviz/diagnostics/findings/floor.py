@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from reweightviz.core.errors import listed
+from reweightviz.core.errors import list_names
 from reweightviz.diagnostics.course import Course
 from reweightviz.diagnostics.rounds import PARTS
 
@@ -33,7 +33,7 @@ def find_floor(course: Course) -> Iterator[str]:
             "The signal alone would send them lower: smooth more if they must be "
             "learned, or leave them out."
         )
-    names = listed(np.array(course.domains, object)[rests], 3)
+    names = list_names(np.array(course.domains, object)[rests], 3)
     yield (
         f"On the floor: {names} ended at {100 * lowest:.2g} %, the lowest weight of the run. "
         f"{advice}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from reweightviz.core.errors import listed
+from reweightviz.core.errors import list_names
 from reweightviz.diagnostics.course import Course
 from reweightviz.diagnostics.findings._words import percent
 from reweightviz.diagnostics.log_lines import normalize_weights
@@ -33,7 +33,7 @@ def find_off_plan(course: Course, table: pd.DataFrame) -> Iterator[str]:
     worst = str(off.idxmax())
     yield (
         f"Off plan: {percent(moved, 1)} of the tokens came from other domains than "
-        f"the weights plan, {listed([worst])} most "
+        f"the weights plan, {list_names([worst])} most "
         f"({percent(float(share[worst]), 1)} drawn, "
         f"{percent(float(table.loc[worst, 'mean']), 1)} planned). "
         f"{_explain(share, table['mean'], moved)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reweightviz.core.errors import listed
+from reweightviz.core.errors import list_names
 from reweightviz.diagnostics.course import Course
 from reweightviz.diagnostics.findings._words import percent
 
@@ -23,7 +23,7 @@ def find_one_hot(course: Course) -> Iterator[str]:
     t = int(full.argmax())
     if not course.moves:
         t = int(most.argmax())
-    who = listed([course.domains[int(course.weights[t].argmax())]])
+    who = list_names([course.domains[int(course.weights[t].argmax())]])
     if not course.moves:
         where = ""
         if len(course.at) > 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reweightviz.core.errors import listed
+from reweightviz.core.errors import list_names
 from reweightviz.core.types import Array
 from reweightviz.diagnostics.course import Course
 from reweightviz.diagnostics.rounds import LATE, PARTS, measure_drift
@@ -25,12 +25,12 @@ def find_unsettled(course: Course, rounds: pd.DataFrame, means: Array) -> str:
         return (
             f"Not settled: {part} changed the weights little, but they drift, by "
             f"{drift.sum():.2g} in L1 over the {before} before it, "
-            f"{listed([most])} most; under {SETTLED:g} they "
+            f"{list_names([most])} most; under {SETTLED:g} they "
             f"count as settled. {advice}"
         )
     return (
         f"Not settled: {part} changed the weights by {last['l1']:.2g} in L1 (KL "
-        f"{last['kl']:.2g}), {listed([last['moved']])} most; "
+        f"{last['kl']:.2g}), {list_names([last['moved']])} most; "
         f"under {SETTLED:g} they count as settled. {advice}"
     )
 

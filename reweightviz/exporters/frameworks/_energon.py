@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reweightviz.core.errors import WrongContent, listed
+from reweightviz.core.errors import WrongContent, list_names
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._foreign import Item, as_entries
@@ -89,7 +89,7 @@ class Energon(Exporter):
         bad = find_not_positive(numbers)
         if bad:
             refused.append(
-                f"Energon refuses weights that are not above 0; that of {listed(bad)} is not."
+                f"Energon refuses weights that are not above 0; that of {list_names(bad)} is not."
             )
         return Config(
             {0: numbers},

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ruamel.yaml.comments import CommentedMap
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks._foreign import Item, as_entries, mappings_in, walk
 from reweightviz.exporters.frameworks._hub import list_files
@@ -36,7 +36,7 @@ def merge_entries(
     twice = [name for name in several if name in plan.numbers]
     if twice:
         raise ReweightvizError(
-            f"{'.'.join(keys)} of this config has {listed(twice)} more than once: keep "
+            f"{'.'.join(keys)} of this config has {list_names(twice)} more than once: keep "
             "one entry of each."
         )
     return yaml_edit.match_entries(root, keys, plan.numbers, name_of, dropped=plan.dropped_names)
@@ -57,7 +57,7 @@ def find_faults(numbers: Mapping[str, float], noun: str) -> tuple[str, ...]:
     """Return a sentence where numbers on any scale are no mixture; ``noun`` is "a weight"."""
     bad = find_invalid(numbers)
     if bad:
-        return (f"each dataset needs {noun}, a number >= 0; that of {listed(bad)} is none.",)
+        return (f"each dataset needs {noun}, a number >= 0; that of {list_names(bad)} is none.",)
     if not sum(numbers.values()) > 0:
         return (f"one dataset at least needs {noun} above 0.",)
     return ()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.exporters.frameworks._foreign import Item, as_mapping
 from reweightviz.exporters.plan import Numbers
 from reweightviz.exporters.units import exact_shares
@@ -42,7 +42,7 @@ def compensate(numbers: Numbers, gamma: float) -> Numbers:
         raise ReweightvizError(
             f"with gamma={gamma:g} the bandit draws each of {len(numbers)} datasets more "
             f"than {floor:.4g} of the time; "
-            f"{listed([least])} is to start with {numbers[least]:.4g}, so gamma must be below "
+            f"{list_names([least])} is to start with {numbers[least]:.4g}, so gamma must be below "
             f"{min(1.0, numbers[least] * len(numbers)):.4g}."
         )
     # fms-hf-tuning compares the sum with 1 without tolerance: shares that add up exactly.
@@ -75,7 +75,7 @@ def find_bandit_faults(odm: Mapping[str, Any], names: Sequence[str], gamma: floa
     if str(reward).lower() not in REWARDS:
         yield (
             f"the bandit of fms-hf-tuning has no reward_type {reward!r}; there is "
-            f"{listed(REWARDS)}."
+            f"{list_names(REWARDS)}."
         )
     if len(names) == 1:
         yield (

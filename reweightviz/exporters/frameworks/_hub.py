@@ -13,7 +13,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from reweightviz.core.errors import RefusedByFramework, ReweightvizError, listed
+from reweightviz.core.errors import RefusedByFramework, ReweightvizError, list_names
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.text import endings
 from reweightviz.exporters.text.encoding import check_utf8
@@ -44,7 +44,7 @@ class HubExporter(Exporter):
             raise RefusedByFramework(
                 framework=self.title,
                 reason="needs the files or the dataset name of each domain; sources= has no "
-                f"path for {listed([domain])} (Sources.with_paths sets them)",
+                f"path for {list_names([domain])} (Sources.with_paths sets them)",
             )
         place = find_place(domain, paths, str(options.get("split") or "train"))
         return name_dataset(
@@ -145,8 +145,8 @@ def _find_arguments(domain: str, paths: Sequence[str], split: str) -> dict[str, 
         return _find_dataset(paths[0], split)
     if len(kinds) > 1 or None in kinds:
         raise ReweightvizError(
-            f"the paths of {domain[:60]!r} must be files of one kind ({listed(BUILDERS)}) "
-            f"or one dataset name; got {listed(paths, 4)}."
+            f"the paths of {domain[:60]!r} must be files of one kind ({list_names(BUILDERS)}) "
+            f"or one dataset name; got {list_names(paths, 4)}."
         )
     return {"path": kinds.pop(), "data_files": list(paths), "split": split}
 

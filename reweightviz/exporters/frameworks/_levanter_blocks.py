@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from reweightviz.core.errors import listed
+from reweightviz.core.errors import list_names
 from reweightviz.exporters.plan import Numbers
 
 BLOCK = 2048
@@ -37,7 +37,7 @@ def find_vanishing(stages: Mapping[int, Numbers], block: int) -> Iterator[str]:
     lost = {name: share for name, share in _shares(stages) if 0 < share < 1 / block}
     if lost:
         yield (
-            f"{listed(lost)} would never be drawn: a share below 1/{block} has no place "
+            f"{list_names(lost)} would never be drawn: a share below 1/{block} has no place "
             f"in a block of {block} sequences."
         )
 
@@ -51,7 +51,7 @@ def find_coarse(stages: Mapping[int, Numbers], block: int) -> Iterator[str]:
             off[name] = share
     if off:
         yield (
-            f"the share of {listed(off)} is rounded down by more than a twentieth, to a "
+            f"the share of {list_names(off)} is rounded down by more than a twentieth, to a "
             f"whole number of {block} sequences."
         )
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reweightviz.core.errors import listed, warn
+from reweightviz.core.errors import list_names, warn
 from reweightviz.exporters.frameworks._foreign import as_list, as_mapping
 from reweightviz.exporters.text import endings
 
@@ -52,7 +52,7 @@ def warn_of_places(new: Mapping[str, Sequence[str]]) -> None:
     bare = [name for name, paths in new.items() if not paths]
     if bare:
         warn(
-            f"this config of Levanter has no files yet for {listed(bare)}: give paths in "
+            f"this config of Levanter has no files yet for {list_names(bare)}: give paths in "
             "sources=, or fill train_urls."
         )
     odd: list[str] = []
@@ -63,7 +63,7 @@ def warn_of_places(new: Mapping[str, Sequence[str]]) -> None:
         warn(
             "Levanter reads files that end in .json, .jsonl, .parquet or .txt, and "
             "datasets of the Hub as org/name or org/name:config; "
-            f"{listed(odd, 4)} is neither: name the files, such as /data/web/*.jsonl.gz."
+            f"{list_names(odd, 4)} is neither: name the files, such as /data/web/*.jsonl.gz."
         )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from reweightviz.core.errors import RefusedByFramework, UnreadableFile, WrongContent, listed
+from reweightviz.core.errors import RefusedByFramework, UnreadableFile, WrongContent, list_names
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks._foreign import as_mapping
 from reweightviz.exporters.frameworks._hub import find_builder
@@ -70,14 +70,14 @@ def find_name_faults(document: Document, names: Sequence[str]) -> Iterator[str]:
     """Return sentences where LLaMA-Factory would refuse the names themselves."""
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        yield f"each dataset may stand once; {listed(twice)} came again."
+        yield f"each dataset may stand once; {list_names(twice)} came again."
     info = _read_info(document)
     if info is None:
         return
     unknown = [name for name in names if name not in info]
     if unknown:
         yield (
-            f"{INFO} has no entry for {listed(unknown)}: add it there, or merge into the "
+            f"{INFO} has no entry for {list_names(unknown)}: add it there, or merge into the "
             "folder instead of the file."
         )
 
@@ -131,7 +131,7 @@ def _make_info(name: str, entry: Entry, column: str) -> dict[str, Any]:
         raise RefusedByFramework(
             framework="LLaMA-Factory",
             reason=f"reads one file or folder for a dataset; sources= has {len(paths)} "
-            f"paths for {listed([domain])}: put the files into one folder, and give "
+            f"paths for {list_names([domain])}: put the files into one folder, and give "
             "that",
         )
     path = paths[0] if paths else f"{name}.jsonl"
@@ -144,8 +144,8 @@ def _make_info(name: str, entry: Entry, column: str) -> dict[str, Any]:
     if ending and ending not in ENDINGS and not path.endswith("/"):
         raise RefusedByFramework(
             framework="LLaMA-Factory",
-            reason=f"reads files that end in {listed(ENDINGS)}; got {path!r} for "
-            f"{listed([domain])}",
+            reason=f"reads files that end in {list_names(ENDINGS)}; got {path!r} for "
+            f"{list_names([domain])}",
         )
     return {"file_name": path, "columns": columns}
 

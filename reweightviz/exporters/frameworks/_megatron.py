@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reweightviz.core.errors import RefusedByFramework, ReweightvizError, listed
+from reweightviz.core.errors import RefusedByFramework, ReweightvizError, list_names
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import provenance
 from reweightviz.exporters.exporter import Exporter
@@ -44,7 +44,8 @@ class IndexedBlend(Exporter):
                 _check_prefix(prefix, domain, holds_spaces=self.holds_spaces(options))
                 if prefix in entries:
                     raise ReweightvizError(
-                        f"{listed([entries[prefix].domain, domain])} have one prefix, {prefix!r}; "
+                        f"{list_names([entries[prefix].domain, domain])} have one prefix, "
+                        f"{prefix!r}; "
                         "each needs its own."
                     )
                 entries[prefix] = Entry(domain, part, (prefix,))
@@ -59,7 +60,7 @@ class IndexedBlend(Exporter):
             raise RefusedByFramework(
                 framework=self.title,
                 reason="needs a prefix for each indexed dataset: sources= has no paths for "
-                f"{listed(absent)} (Sources.with_paths sets them, prefix_dir= makes "
+                f"{list_names(absent)} (Sources.with_paths sets them, prefix_dir= makes "
                 "them)",
             )
         taken: set[str] = set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from reweightviz.core.errors import RefusedByFramework, listed
+from reweightviz.core.errors import RefusedByFramework, list_names
 from reweightviz.exporters.plan import Plan, to_number
 
 PREPARED = "token files (.npy)"
@@ -57,7 +57,7 @@ def choose_repetitions(
         share = "" if part == 1 else f"{part:g} of "
         raise RefusedByFramework(
             framework=title,
-            reason=f"would refuse {listed([domain])}: {plan.tokens:.4g} tokens ask for "
+            reason=f"would refuse {list_names([domain])}: {plan.tokens:.4g} tokens ask for "
             f"{needed:,} of it, and {ratio:g} times {share}its "
             f"{plan.sources[domain].tokens:,.0f} are "
             "fewer: lower its weight or tokens=, or raise max_epochs",

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reweightviz.core.errors import RefusedByFramework, listed
+from reweightviz.core.errors import RefusedByFramework, list_names
 from reweightviz.exporters.frameworks._foreign import Item, as_mapping
 from reweightviz.exporters.frameworks._weights import is_mixture
 from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, to_number
@@ -87,18 +87,19 @@ def find_stream_faults(streams: Mapping[str, Any]) -> Iterator[str]:
     """Return a sentence where Streaming would raise before it looks at the numbers."""
     odd = [str(name) for name, stream in streams.items() if not isinstance(stream, Mapping)]
     if odd:
-        yield f"each stream must map the arguments of a Stream; {listed(odd)} does not."
+        yield f"each stream must map the arguments of a Stream; {list_names(odd)} does not."
         return
     given = {str(name): _weight_keys(stream) for name, stream in streams.items()}
     several = [name for name, keys in given.items() if len(keys) > 1]
     without = [name for name, keys in given.items() if keys != ["proportion"]]
     shared = _find_shared_folder(streams)
     if several:
-        yield f"a stream takes one of proportion, repeat and choose; {listed(several)} has more."
+        names = list_names(several)
+        yield f"a stream takes one of proportion, repeat and choose; {names} has more."
     elif 0 < len(without) < len(given):
         yield (
             "proportion cannot be mixed with repeat, choose or neither; "
-            f"{listed(without)} has no proportion, others do."
+            f"{list_names(without)} has no proportion, others do."
         )
     elif shared is not None:
         yield f"streams share the local folder {shared!r}; each needs its own."
@@ -131,7 +132,7 @@ def _find_faults(kinds: set[str], numbers: Numbers, dataset: Mapping[str, Any]) 
         yield "local or remote stands beside streams: Streaming takes the one or the other."
     batching = dataset.get("batching_method", "random")
     if batching not in BATCHING:
-        yield f"batching_method must be one of {listed(BATCHING)}; it is {batching!r}."
+        yield f"batching_method must be one of {list_names(BATCHING)}; it is {batching!r}."
 
 
 def _find_shared_folder(streams: Mapping[str, Any]) -> str | None:
@@ -149,14 +150,14 @@ def _find_places(entry: Entry, cache: str, split: str | None) -> dict[str, Any]:
         raise RefusedByFramework(
             framework="Streaming",
             reason=f"reads one MDS folder a stream; sources= has {len(entry.paths)} paths for "
-            f"{listed([entry.domain])}",
+            f"{list_names([entry.domain])}",
         )
     path = next(iter(entry.paths), "")
     if endings.is_data_file(path):
         raise RefusedByFramework(
             framework="Streaming",
             reason=f"reads one MDS folder a stream; sources= has the file {path[:80]!r} for "
-            f"{listed([entry.domain])}",
+            f"{list_names([entry.domain])}",
         )
     places = {"local": path or cache}
     # Two letters at least: C:/ is a drive.

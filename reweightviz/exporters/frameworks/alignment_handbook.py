@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from reweightviz.core.errors import RefusedByFramework, ReweightvizError, WrongContent, listed
+from reweightviz.core.errors import RefusedByFramework, ReweightvizError, WrongContent, list_names
 from reweightviz.core.sources import Sources
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
@@ -105,7 +105,7 @@ class AlignmentHandbook(HubExporter):
         if above:
             refused.append(
                 "a weight is the fraction of that dataset to keep, at most 1; that of "
-                f"{listed(above)} is more."
+                f"{list_names(above)} is more."
             )
         return Config({0: numbers}, refused=(*refused, *find_faults(numbers, "a weight")))
 
@@ -129,7 +129,7 @@ class AlignmentHandbook(HubExporter):
                 folder = str(PurePosixPath(path).parent)
                 if find_builder(path) is not None and owners.setdefault(folder, domain) != domain:
                     raise ReweightvizError(
-                        f"{listed([owners[folder], domain])} would both be read from "
+                        f"{list_names([owners[folder], domain])} would both be read from "
                         f"{folder!r}; each needs a folder of "
                         "its own."
                     )
@@ -174,7 +174,7 @@ def _find_folder(domain: str, paths: Sequence[str]) -> Sequence[str]:
         there = {file.name for file in Path(folder).glob("*") if find_builder(file.name)}
     others = sorted(there - {PurePosixPath(path).name for path in paths})
     if folders or others:
-        beside = f"; {listed(others, 3)} lie beside them" if others else ""
+        beside = f"; {list_names(others, 3)} lie beside them" if others else ""
         raise RefusedByFramework(
             framework="alignment-handbook",
             reason=f"loads a folder whole, not files: the files of {domain[:60]!r} must be "

@@ -26,7 +26,13 @@ from ruamel.yaml.scalarfloat import ScalarFloat
 from ruamel.yaml.scalarint import ScalarInt
 from ruamel.yaml.scalarstring import ScalarString
 
-from reweightviz.core.errors import RefusedByFramework, ReweightvizError, WrongContent, listed, warn
+from reweightviz.core.errors import (
+    RefusedByFramework,
+    ReweightvizError,
+    WrongContent,
+    list_names,
+    warn,
+)
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.exporters.document import Document
@@ -136,7 +142,7 @@ class Axolotl(HubExporter):
         unknown = [name for name, passes in config.stages[0].items() if math.isnan(passes)]
         if unknown:
             raise ReweightvizError(
-                f"the slice of {listed(unknown)} counts rows, and {document.path} does "
+                f"the slice of {list_names(unknown)} counts rows, and {document.path} does "
                 "not say of how many: put "
                 "'# of 41150 rows' behind it, or pass sources= with documents."
             )
@@ -216,7 +222,7 @@ def _check_entries(entries: Sequence[Item]) -> None:
     ]
     if several:
         raise ReweightvizError(
-            f"an entry of {listed(several)} stands for several configurations or splits: "
+            f"an entry of {list_names(several)} stands for several configurations or splits: "
             "write an entry for each."
         )
 
@@ -290,12 +296,13 @@ def _find_faults(
     # Any number of rows will do here: nan stays only where the form is unknown.
     blind = [split for split in splits if math.isnan(slices.count_passes(split, 1.0))]
     if blind:
-        yield f"split {listed(blind)} is nothing that datasets can slice by."
+        yield f"split {list_names(blind)} is nothing that datasets can slice by."
     cloud = [str(entry["path"]) for entry in entries if "[" in str(entry.get("split"))]
     folders = [path for path in cloud if path.startswith(CLOUD) and find_builder(path) is None]
     if folders:
         yield (
-            f"Axolotl loads {listed(folders)} whole, for it slices no folder in the cloud: give "
+            f"Axolotl loads {list_names(folders)} whole, for it slices no folder in the "
+            "cloud: give "
             "it files, or a name of the Hub."
         )
     if config.get("streaming") and (len(entries) > 1 or sliced):

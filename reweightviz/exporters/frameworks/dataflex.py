@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, UnknownName, UnreadableFile, listed
+from reweightviz.core.errors import ReweightvizError, UnknownName, UnreadableFile, list_names
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -308,7 +308,8 @@ def _find_faults(
     steps = [key for key in ("warmup_step", "update_step") if not content.get(key)]
     if steps and not content.get("static_mix"):
         yield (
-            f"{listed(steps)} must be 1 or more unless static_mix is true, else DataFlex has no "
+            f"{list_names(steps)} must be 1 or more unless static_mix is true, else "
+            "DataFlex has no "
             "step to draw for."
         )
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from reweightviz.core.errors import UnknownName, WrongContent, listed
+from reweightviz.core.errors import UnknownName, WrongContent, list_names
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
@@ -198,13 +198,13 @@ def _find_name_faults(markers: Mapping[str, Sequence[str]], numbers: Numbers) ->
         yield f"the list of sources needs {UNKNOWN!r}, which files without a marker belong to."
     absent = [name for name in numbers if name not in markers]
     if absent:
-        yield f"{listed(absent)} has a sampling frequency but is not in the list of sources."
+        yield f"{list_names(absent)} has a sampling frequency but is not in the list of sources."
     silent = [name for name in markers if name not in numbers]
     if silent:
-        yield f"{listed(silent)} is in the list of sources but has no sampling frequency."
+        yield f"{list_names(silent)} is in the list of sources but has no sampling frequency."
     bad = find_invalid(numbers)
     if bad:
-        yield f"{listed(bad)} needs a sampling frequency >= 0."
+        yield f"{list_names(bad)} needs a sampling frequency >= 0."
     elif not sum(numbers.values()):
         yield "at least one sampling frequency must be above 0."
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from reweightviz.core.errors import WrongContent, listed
+from reweightviz.core.errors import WrongContent, list_names
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._entries import read_entries
@@ -70,7 +70,7 @@ class Fairseq2(Exporter):
         bad = find_invalid(numbers)
         if bad:
             refused.append(
-                f"the weights of sources must be numbers >= 0; those of {listed(bad)} are not."
+                f"the weights of sources must be numbers >= 0; those of {list_names(bad)} are not."
             )
         if len(numbers) < len(rows):
             refused.append("a path stands twice among the sources; each may stand once.")
@@ -88,6 +88,6 @@ def _find_traps(numbers: Numbers) -> Iterator[str]:
     zero = [path for path, value in numbers.items() if value == 0]
     if zero:
         yield (
-            f"{listed(zero)} has weight 0, so it is never read to its end and the "
+            f"{list_names(zero)} has weight 0, so it is never read to its end and the "
             "epoch never ends: take it out."
         )

@@ -19,7 +19,7 @@ import operator
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, UnknownName, WrongContent, listed
+from reweightviz.core.errors import ReweightvizError, UnknownName, WrongContent, list_names
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._fms_bandit import (
@@ -232,7 +232,9 @@ def _check_options(strategy: str | None, bandit: Mapping[str, Any], *, online: b
     if strategy not in (None, *STRATEGIES):
         raise UnknownName(kind="sampling_stopping_strategy", name=str(strategy), known=STRATEGIES)
     if bandit and not online:
-        raise ReweightvizError(f"{listed(bandit)} belong to online mixing: pass online=True too.")
+        raise ReweightvizError(
+            f"{list_names(bandit)} belong to online mixing: pass online=True too."
+        )
     reward = bandit.get("reward_type")
     if reward not in (None, *REWARDS):
         raise UnknownName(kind="reward_type", name=str(reward), known=REWARDS)
@@ -258,15 +260,15 @@ def _find_faults(
         )
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        yield f"{listed(twice)} stands there more than once, so its share cannot be told."
+        yield f"{list_names(twice)} stands there more than once, so its share cannot be told."
     entries = _read_entries(document)
     held_out = [entry for entry in entries if not _trains(entry) and entry.get("sampling")]
     if held_out:
-        who = listed([entry.get("name", "") for entry in held_out])
+        who = list_names([entry.get("name", "") for entry in held_out])
         yield f"{who} has no train split, so fms-hf-tuning takes no sampling for it."
     bad = [name for name, share in zip(names, shares, strict=True) if math.isnan(share)]
     if bad:
-        yield f"sampling must be a number from 0 to 1; that of {listed(bad)} is not."
+        yield f"sampling must be a number from 0 to 1; that of {list_names(bad)} is not."
 
 
 def _find_sum_faults(names: Sequence[str], shares: Sequence[float], *, even: bool) -> Iterator[str]:
@@ -282,7 +284,7 @@ def _find_sum_faults(names: Sequence[str], shares: Sequence[float], *, even: boo
     elif any(shares) and without:
         yield (
             "fms-hf-tuning wants sampling above 0 for every dataset that is trained on, or for "
-            f"none; {listed(without)} has none."
+            f"none; {list_names(without)} has none."
         )
     elif any(shares) and total != 1:
         yield (
@@ -299,4 +301,4 @@ def _find_traps(entries: Sequence[Item], shares: Sequence[float]) -> Iterator[st
         )
     without = [entry.get("name", "") for entry in entries if not entry.get("data_paths")]
     if without:
-        yield f"{listed(without)} has no data_paths yet."
+        yield f"{list_names(without)} has no data_paths yet."

@@ -14,7 +14,7 @@ from typing import Any
 
 from ruamel.yaml.nodes import MappingNode
 
-from reweightviz.core.errors import RefusedByFramework, ReweightvizError, WrongContent, listed
+from reweightviz.core.errors import RefusedByFramework, ReweightvizError, WrongContent, list_names
 from reweightviz.core.sources import Sources
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks._flow_yaml import compose_flow, splice
@@ -62,7 +62,7 @@ class GptNeox(IndexedBlend):
         parallel = [key for key in PARALLEL if settings.get(key)]
         if parallel and list(numbers) != there:
             raise ReweightvizError(
-                f"this config has {listed(parallel)}, read side by side with {PATHS}: the "
+                f"this config has {list_names(parallel)}, read side by side with {PATHS}: the "
                 "mixture may change the "
                 "weights of those paths, not the paths."
             )

@@ -15,7 +15,7 @@ from reweightviz.core.errors import (
     ReweightvizError,
     UnknownName,
     WrongContent,
-    listed,
+    list_names,
     warn,
 )
 from reweightviz.core.mixture import SUM_TOLERANCE
@@ -182,7 +182,7 @@ def _find_faults(numbers: Numbers) -> Iterator[str]:
     if bad:
         yield (
             "the probabilities must be numbers >= 0, or datasets refuses them; that of "
-            f"{listed(bad)} is not."
+            f"{list_names(bad)} is not."
         )
     elif abs(total - 1) > SUM_TOLERANCE:
         yield (

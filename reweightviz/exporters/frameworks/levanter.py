@@ -22,7 +22,7 @@ from reweightviz.core.errors import (
     UnknownName,
     UnreadableFile,
     WrongContent,
-    listed,
+    list_names,
 )
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
@@ -273,11 +273,11 @@ def _find_weight_faults(
         bad = find_invalid(numbers)
         absent = [name for name in numbers if components and name not in components]
         if bad:
-            yield f"train_weights must be numbers >= 0; those of {listed(bad)} are not."
+            yield f"train_weights must be numbers >= 0; those of {list_names(bad)} are not."
         elif not sum(numbers.values()):
             yield "train_weights sum to 0."
         elif absent:
-            yield f"train_weights names {listed(absent)}, which data.components does not hold."
+            yield f"train_weights names {list_names(absent)}, which data.components does not hold."
         else:
             continue
         return
@@ -286,7 +286,7 @@ def _find_weight_faults(
 def _find_step_faults(steps: Sequence[Any]) -> Iterator[str]:
     odd = [step for step in steps if isinstance(step, bool | float)]
     if odd:
-        yield f"the steps of train_weights must be whole numbers; {listed(odd)} is none."
+        yield f"the steps of train_weights must be whole numbers; {list_names(odd)} is none."
     elif any(int(late) <= int(early) for early, late in itertools.pairwise(steps)):
         yield f"the steps of train_weights must rise from 0; they are {list(steps)}."
 
@@ -296,7 +296,7 @@ def _find_option_faults(data: Mapping[str, Any], block: Any) -> Iterator[str]:
         yield f"mixture_block_size must be a whole number below {2**16}; it is {block!r}."
     strategy = data.get("stop_strategy", STRATEGIES[0])
     if strategy not in STRATEGIES:
-        yield f"stop_strategy must be one of {listed(STRATEGIES)}; it is {strategy!r}."
+        yield f"stop_strategy must be one of {list_names(STRATEGIES)}; it is {strategy!r}."
 
 
 def _find_traps(
@@ -316,4 +316,5 @@ def _find_traps(
         drawn |= {name for name, value in numbers.items() if value}
     bare = [name for name in components if name in drawn and lacks_files(components[name])]
     if bare:
-        yield f"Levanter finds nothing to train on for {listed(bare)}: its train_urls are empty."
+        names = list_names(bare)
+        yield f"Levanter finds nothing to train on for {names}: its train_urls are empty."

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reweightviz.core.errors import RefusedByFramework, ReweightvizError, WrongContent, listed
+from reweightviz.core.errors import RefusedByFramework, ReweightvizError, WrongContent, list_names
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import provenance
 from reweightviz.exporters.document import Document
@@ -94,7 +94,9 @@ class Lingua(Exporter):
         refused = []
         bad = find_invalid(numbers)
         if bad:
-            refused.append(f"data.sources must be numbers >= 0; those of {listed(bad)} are not.")
+            refused.append(
+                f"data.sources must be numbers >= 0; those of {list_names(bad)} are not."
+            )
         elif not sum(numbers.values()):
             refused.append("at least one weight of data.sources must be above 0.")
         if not data.get("root_dir"):
@@ -118,7 +120,7 @@ class Lingua(Exporter):
         if several:
             raise RefusedByFramework(
                 framework="Lingua",
-                reason=f"reads one folder a source; sources= has more for {listed(several)}",
+                reason=f"reads one folder a source; sources= has more for {list_names(several)}",
             )
         folders = {domain: _find_folders(found)[0] for domain, found in paths.items() if found}
         below = _find_below(folders, options.get("root_dir"))
@@ -132,7 +134,7 @@ class Lingua(Exporter):
                 name = provenance.slug(domain, taken)
             if name in found:
                 raise ReweightvizError(
-                    f"{listed([found[name].domain, domain])} have one folder, {name!r}; "
+                    f"{list_names([found[name].domain, domain])} have one folder, {name!r}; "
                     "each needs its own."
                 )
             found[name] = Entry(domain, 1.0, paths[domain])
@@ -165,7 +167,7 @@ def _find_below(folders: Mapping[str, str], root_dir: str | None) -> dict[str, s
     if remote:
         raise RefusedByFramework(
             framework="Lingua",
-            reason=f"reads local folders; the path of {listed(remote)} is remote",
+            reason=f"reads local folders; the path of {list_names(remote)} is remote",
         )
     root = _find_common(list(folders.values()))
     if root_dir:
@@ -182,7 +184,7 @@ def _find_below(folders: Mapping[str, str], root_dir: str | None) -> dict[str, s
     if outside:
         raise ReweightvizError(
             "the folders of all sources must lie in one root_dir; that of "
-            f"{listed(outside)} does not "
+            f"{list_names(outside)} does not "
             f"lie in {root or 'the folder of the others'!r}."
         )
     return names

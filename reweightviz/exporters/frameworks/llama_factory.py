@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, UnknownName, listed
+from reweightviz.core.errors import ReweightvizError, UnknownName, list_names
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._llama_factory import (
@@ -145,7 +145,7 @@ def _check_strategy(mix_strategy: str | None) -> None:
     if mix_strategy in LOSES:
         raise ReweightvizError(
             f"mix_strategy={mix_strategy!r} loses the weights, it "
-            f"{LOSES[mix_strategy]}: use {listed(STRATEGIES)}."
+            f"{LOSES[mix_strategy]}: use {list_names(STRATEGIES)}."
         )
     if mix_strategy is not None and mix_strategy not in STRATEGIES:
         raise UnknownName(kind="mix_strategy", name=mix_strategy, known=STRATEGIES)
@@ -157,7 +157,7 @@ def _find_strategy_faults(
     if strategy not in (*STRATEGIES, *LOSES):
         yield (
             f"LLaMA-Factory has no mix_strategy {strategy!r}; there is "
-            f"{listed([*STRATEGIES, *LOSES])}."
+            f"{list_names([*STRATEGIES, *LOSES])}."
         )
     elif strategy == "concat" and shares:
         yield (
@@ -167,7 +167,7 @@ def _find_strategy_faults(
     elif strategy in LOSES and len(names) > 1:
         yield (
             f"mix_strategy {strategy!r} {LOSES[strategy]}, so this config asks for no mixture: "
-            f"use {listed(STRATEGIES)}."
+            f"use {list_names(STRATEGIES)}."
         )
 
 

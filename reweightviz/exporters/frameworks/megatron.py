@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, UnknownName, WrongContent, listed
+from reweightviz.core.errors import ReweightvizError, UnknownName, WrongContent, list_names
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks._foreign import as_list
 from reweightviz.exporters.frameworks._megatron import IndexedBlend, read_weight
@@ -159,7 +159,7 @@ def _read_blend(words: Sequence[Any]) -> tuple[Numbers, tuple[str, ...]]:
     if bad or len(blend) < len(prefixes):
         fault = "a prefix stands there twice"
         if bad:
-            fault = f"that of {listed(bad)} is not"
+            fault = f"that of {list_names(bad)} is not"
         return blend, (f"each prefix must stand once, with a finite weight above 0; {fault}.",)
     return blend, ()
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent, listed
+from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent, list_names
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -186,7 +186,7 @@ def _find_traps(stages: Sequence[Item]) -> Iterator[str]:
     if local:
         yield (
             "Nanotron's trainer at 2411b02 stops after one step where a folder is not on s3, as "
-            f"{listed(local[:1])} is not."
+            f"{list_names(local[:1])} is not."
         )
 
 
@@ -232,7 +232,7 @@ def _make_dataset(old: Mapping[str, Any], numbers: Numbers) -> dict[str, Any]:
     parallel = [key for key in PARALLEL if old.get(key)]
     if parallel and list(new) != before:
         raise ReweightvizError(
-            f"a stage of this config has {listed(parallel)}, read side by side with "
+            f"a stage of this config has {list_names(parallel)}, read side by side with "
             "dataset_folder: the mixture may "
             "change the weights of those folders, not the folders."
         )

@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
-from reweightviz.core.errors import ReweightvizError, WrongContent, listed
+from reweightviz.core.errors import ReweightvizError, WrongContent, list_names
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._foreign import Item, as_list, as_mapping, mappings_in
@@ -240,17 +240,19 @@ def _fit_leaf(child: Any, name: str, plan: Plan, inherited: Any) -> Any:
 def _find_faults(leaves: Leaves, numbers: Numbers, known: Mapping[str, list[str]]) -> Iterator[str]:
     bad = find_invalid(numbers)
     if bad:
-        yield f"the weights of mix must be numbers >= 0; that of {listed(bad)} is not."
+        yield f"the weights of mix must be numbers >= 0; that of {list_names(bad)} is not."
     drawn = [name for name in leaves if numbers[name]]
     capped = [name for name in drawn if not to_number(leaves[name][1]) >= 1]
     if capped:
         yield (
-            f"each entry of mix needs a repetition_factor of 1 or more; {listed(capped)} has none."
+            "each entry of mix needs a repetition_factor of 1 or more; "
+            f"{list_names(capped)} has none."
         )
     lost = [name for name, value in numbers.items() if value > 0 and name not in known]
     if known and lost:
         yield (
-            f"mix names {listed(lost)}, which data.sources does not hold: Olmix would leave it "
+            f"mix names {list_names(lost)}, which data.sources does not hold: Olmix would "
+            "leave it "
             "out without a word."
         )
     odd: list[str] = []
@@ -260,7 +262,7 @@ def _find_faults(leaves: Leaves, numbers: Numbers, known: Mapping[str, list[str]
     if odd:
         yield (
             "Olmix expands * in URLs only and drops blanks and quotes from paths, so it does not "
-            f"find {listed(odd)}."
+            f"find {list_names(odd)}."
         )
     total = math.fsum(numbers.values())
     # "not <=", for nan is neither near nor far.
@@ -278,6 +280,6 @@ def _find_traps(numbers: Numbers, known: Mapping[str, list[str]]) -> Iterator[st
     unused = [name for name in known if name not in numbers]
     if unused:
         yield (
-            f"data.sources holds {listed(unused)}, which mix does not name: Olmix "
+            f"data.sources holds {list_names(unused)}, which mix does not name: Olmix "
             "does not train on it."
         )

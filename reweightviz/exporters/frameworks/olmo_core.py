@@ -20,7 +20,7 @@ from reweightviz.core.errors import (
     ReweightvizError,
     UnknownName,
     WrongContent,
-    listed,
+    list_names,
 )
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
@@ -171,7 +171,7 @@ def _find_paths(plan: Plan, name: str) -> list[str]:
         raise RefusedByFramework(
             framework="OLMo-core",
             reason="needs the token files of each source; sources= has no paths for "
-            f"{listed([plan.entries[name].domain])} (Sources.with_paths sets them)",
+            f"{list_names([plan.entries[name].domain])} (Sources.with_paths sets them)",
         )
     return list(paths)
 
@@ -243,11 +243,11 @@ def _find_ratio_faults(numbers: Mapping[str, float], *, normalises: bool) -> Ite
     if normalises:
         bad = find_not_positive(numbers)
         if bad:
-            yield f"the ratios must be numbers above 0; that of {listed(bad)} is not."
+            yield f"the ratios must be numbers above 0; that of {list_names(bad)} is not."
         return
     bad = [name for name, value in numbers.items() if not 0 <= value <= 1]
     if bad:
-        yield f"the ratios must be numbers from 0 to 1; that of {listed(bad)} is not."
+        yield f"the ratios must be numbers from 0 to 1; that of {list_names(bad)} is not."
     total = math.fsum(numbers.values())
     # The tolerances of numpy.allclose, by which OLMo-core compares.
     if not abs(total - 1) <= 1e-8 + 1e-5:
@@ -263,11 +263,11 @@ def _find_row_faults(rows: Sequence[Row]) -> Iterator[str]:
     if capped:
         yield (
             "max_repetition_ratio must be 1 or more, or OLMo-core refuses it; that of "
-            f"{listed(capped)} is not."
+            f"{list_names(capped)} is not."
         )
     odd = [row.name for row in rows if row.paths == [] or not 0 < to_number(row.part) <= 1]
     if odd:
         yield (
             "OLMo-core needs paths, and a max_source_fraction above 0 and up to 1; "
-            f"{listed(odd)} has other."
+            f"{list_names(odd)} has other."
         )

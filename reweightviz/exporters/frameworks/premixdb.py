@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from reweightviz.core.errors import WrongContent, listed
+from reweightviz.core.errors import WrongContent, list_names
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -97,6 +97,6 @@ def _find_faults(numbers: Numbers) -> Iterator[str]:
     bad = [name for name, value in numbers.items() if not value <= 1]
     total = math.fsum(numbers.values())
     if bad:
-        yield f"the weights must be from 0 to 1; that of {listed(bad)} is not."
+        yield f"the weights must be from 0 to 1; that of {list_names(bad)} is not."
     elif abs(total - 1) > 1e-12:
         yield f"the weights must sum to 1, to 12 places; they sum to {total:.13g}."

@@ -12,7 +12,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reweightviz.core.errors import RefusedByFramework, WrongContent, listed
+from reweightviz.core.errors import RefusedByFramework, WrongContent, list_names
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._hub import find_builder
@@ -117,8 +117,8 @@ def _find_reader(domain: str, paths: Sequence[str]) -> dict[str, object]:
     if len(kinds) > 1 or None in kinds:
         raise RefusedByFramework(
             framework="Ray Data",
-            reason=f"reads files of one kind ({listed(READERS)}); those of {domain[:60]!r} "
-            f"are {listed(paths, 4)}: leave them out, and hand the dataset over",
+            reason=f"reads files of one kind ({list_names(READERS)}); those of {domain[:60]!r} "
+            f"are {list_names(paths, 4)}: leave them out, and hand the dataset over",
         )
     return {"read": kinds.pop(), "paths": list(paths)}
 
@@ -126,7 +126,7 @@ def _find_reader(domain: str, paths: Sequence[str]) -> dict[str, object]:
 def _find_faults(numbers: Numbers) -> Iterator[str]:
     bad = find_not_positive(numbers)
     if bad:
-        yield f"Ray needs weights above 0; that of {listed(bad)} is not."
+        yield f"Ray needs weights above 0; that of {list_names(bad)} is not."
 
 
 def _find_traps(given: Mapping[str | int, Any]) -> Iterator[str]:

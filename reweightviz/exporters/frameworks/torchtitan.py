@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reweightviz.core.errors import RefusedByFramework, UnknownName, WrongContent, listed
+from reweightviz.core.errors import RefusedByFramework, UnknownName, WrongContent, list_names
 from reweightviz.core.sources import Sources
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters import provenance
@@ -239,5 +239,5 @@ def _is_grain(document: Document) -> bool:
 def _find_faults(numbers: Numbers, *, grain: bool) -> tuple[str, ...]:
     bad = find_not_positive(numbers)
     if grain and bad:
-        return (f"DatasetMixConfig needs weights above 0; that of {listed(bad)} is not.",)
+        return (f"DatasetMixConfig needs weights above 0; that of {list_names(bad)} is not.",)
     return find_faults(numbers, "a weight")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reweightviz.core.errors import WrongContent, listed
+from reweightviz.core.errors import WrongContent, list_names
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks._entries import (
     collect_files,
@@ -84,7 +84,7 @@ class Trl(HubExporter):
             return Config({0: dict.fromkeys(absent, 1.0)}, refused=(sentence,))
         refused = []
         if absent:
-            refused.append(f"all datasets need a fraction or none; {listed(absent)} have none.")
+            refused.append(f"all datasets need a fraction or none; {list_names(absent)} have none.")
         if document.mapping.get("streaming") is True:
             refused.append("TRL takes no fractions with streaming: true.")
         weighted = [entry for entry in entries if _name(entry) not in absent]

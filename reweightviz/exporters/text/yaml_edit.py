@@ -9,7 +9,7 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
 from ruamel.yaml.error import YAMLError
 
-from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent, listed
+from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent, list_names
 from reweightviz.exporters.text import yaml_load
 from reweightviz.exporters.text.yaml_aliases import merged_mappings, unshare
 from reweightviz.exporters.text.yaml_replay import are_alike, measure_indents, replay
@@ -113,7 +113,7 @@ def match_entries(
     if strangers:
         in_order = [name for name in names if name in strangers]
         raise ReweightvizError(
-            f"{'.'.join(keys)} of this config has {listed(in_order)}, which the mixture "
+            f"{'.'.join(keys)} of this config has {list_names(in_order)}, which the mixture "
             "does not name: give them a weight (0 takes them out), or take them out of the config."
         )
     # From the end, so that the places before stay as they are.

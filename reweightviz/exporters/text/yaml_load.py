@@ -16,7 +16,7 @@ from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
-from reweightviz.core.errors import ReweightvizError, WrongContent, listed
+from reweightviz.core.errors import ReweightvizError, WrongContent, list_names
 
 MOST_NODES = 1_000_000
 """A config with more entries, its aliases written out, is none that a person wrote."""
@@ -89,7 +89,7 @@ def _to_mapping(pairs: list[tuple[str, Any]], path: object) -> dict[str, Any]:
         twice = [name for name, times in counts.items() if times > 1]
         raise WrongContent(
             path=path,
-            reason=f"is no JSON file: the key {listed(twice)} stands twice in one mapping",
+            reason=f"is no JSON file: the key {list_names(twice)} stands twice in one mapping",
         )
     return found
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from reweightviz.core.errors import InvalidValue, ReweightvizError, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, list_names
 from reweightviz.readers.documents._columns import check_columns, pick_columns
 from reweightviz.readers.documents._faults import Faults
 
@@ -46,7 +46,7 @@ def _of_dataset(dataset: Any, columns: Mapping[str, str]) -> pa.Table:
     """Return the columns of a Hugging Face Dataset."""
     if isinstance(dataset, Mapping):
         raise ReweightvizError(
-            f"a DatasetDict holds several splits; pick one of {listed(dataset)}."
+            f"a DatasetDict holds several splits; pick one of {list_names(dataset)}."
         )
     if not hasattr(dataset, "__len__"):
         raise ReweightvizError(

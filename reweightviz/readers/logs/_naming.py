@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from reweightviz.core.errors import ReweightvizError, UnknownName, listed
+from reweightviz.core.errors import ReweightvizError, UnknownName, list_names
 from reweightviz.readers.logs._tags import (
     SIGNALS,
     domain_of,
@@ -99,7 +99,7 @@ class Naming:
         if self.is_given:
             return []
         return [
-            f"{signal} is read from {listed(patterns)}, as the names of the tags suggest; "
+            f"{signal} is read from {list_names(patterns)}, as the names of the tags suggest; "
             "pattern= reads them otherwise."
             for signal, patterns in self.patterns.items()
         ]

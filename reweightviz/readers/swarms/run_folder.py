@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from reweightviz.core.errors import ReweightvizError, WrongContent, listed, warn
+from reweightviz.core.errors import ReweightvizError, WrongContent, list_names, warn
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.types import Array
@@ -70,14 +70,15 @@ def read(
     strange = [str(run.path) for run in runs if set(run.log.domains) != set(domains)]
     if strange:
         raise ReweightvizError(
-            f"the logs must have the same domains; {listed(strange, 3)} differ from {runs[0].path}."
+            f"the logs must have the same domains; {list_names(strange, 3)} differ from "
+            f"{runs[0].path}."
         )
     if reasons:
         warn(f"{len(reasons)} of {len(runs) + len(reasons)} logs skipped: {reasons[0]}")
     changed = [run.log.name for run in runs if _change(run) > MOST_CHANGE]
     if changed:
         warn(
-            f"the weights of {listed(changed, 3)} changed within the run; the mean over its "
+            f"the weights of {list_names(changed, 3)} changed within the run; the mean over its "
             "steps is taken as its mixture."
         )
     orders = [[run.log.domains.index(domain) for domain in domains] for run in runs]
@@ -132,12 +133,12 @@ def _last_values(path: Path, log: RunLog, signal: str, last: int) -> Array:
     values = log.signals.get(signal)
     if values is None:
         raise WrongContent(
-            path=path, reason=f"has no {signal!r}; it has {listed(log.signals) or 'no signals'}"
+            path=path, reason=f"has no {signal!r}; it has {list_names(log.signals) or 'no signals'}"
         )
     columns = [column[np.isfinite(column)][-last:] for column in values.T]
     never = [domain for domain, column in zip(log.domains, columns, strict=True) if not len(column)]
     if never:
-        raise WrongContent(path=path, reason=f"never measured {signal!r} of {listed(never)}")
+        raise WrongContent(path=path, reason=f"never measured {signal!r} of {list_names(never)}")
     return np.array([column.mean() for column in columns])
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reweightviz.core.errors import MissingColumn, ReweightvizError, listed, warn
+from reweightviz.core.errors import MissingColumn, ReweightvizError, list_names, warn
 from reweightviz.core.swarm import SUM_SLACK, Swarm
 from reweightviz.readers.swarms import two_tables
 from reweightviz.readers.swarms._names import SEPARATORS
@@ -117,7 +117,7 @@ def _drop_unfinished(table: pd.DataFrame) -> pd.DataFrame:
     is_done = table[state].astype(str).isin(FINISHED)
     if not is_done.any():
         raise ReweightvizError(
-            f"no run of the table has finished; {state!r} is {listed(table[state].unique())}: "
+            f"no run of the table has finished; {state!r} is {list_names(table[state].unique())}: "
             "finished=False takes them all."
         )
     if not is_done.all():
@@ -153,7 +153,7 @@ def _choose(table: pd.DataFrame, what: str, asked: str | Sequence[str]) -> list[
     if not found:
         raise ReweightvizError(
             f"no column begins with, or is like, {asked!r} for the {what}; there is "
-            f"{listed(table.columns, 20)}."
+            f"{list_names(table.columns, 20)}."
         )
     return found
 
@@ -180,14 +180,15 @@ def _find_weights(table: pd.DataFrame) -> pd.DataFrame:
     if not groups:
         raise ReweightvizError(
             "no columns of the table hold weights (a common prefix, rows that sum to 1); "
-            f"weights= names them. There is {listed(table.columns, 20)}."
+            f"weights= names them. There is {list_names(table.columns, 20)}."
         )
     # A longer prefix often begins the same columns: such groups count as one.
     largest = max(map(len, groups.values()))
     best = {tuple(columns): prefix for prefix, columns in groups.items() if len(columns) == largest}
     if len(best) > 1:
         raise ReweightvizError(
-            f"several groups of columns sum to 1, those that begin with {listed(best.values())}: "
+            "several groups of columns sum to 1, those that begin with "
+            f"{list_names(best.values())}: "
             "weights= names the one."
         )
     return table[list(next(iter(best)))].fillna(0.0)
@@ -261,7 +262,7 @@ def _metrics(
     if not found:
         raise ReweightvizError(
             "no column of the table names a held-out loss; metrics= names the targets, "
-            f"as in metrics='eval/*'. There is {listed(numbers, 20)}."
+            f"as in metrics='eval/*'. There is {list_names(numbers, 20)}."
         )
     return found
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import DuplicateName, ReweightvizError, UnknownName, listed, warn
+from reweightviz.core.errors import DuplicateName, ReweightvizError, UnknownName, list_names, warn
 from reweightviz.core.swarm import Swarm
 from reweightviz.readers._on_error import is_skipping
 from reweightviz.readers.swarms._names import strip_common
@@ -110,8 +110,8 @@ def _shared_keys(left: pd.DataFrame, right: pd.DataFrame, keys: Sequence[str]) -
     shared = [key for key in keys if key in left.columns and key in right.columns]
     if not shared:
         raise ReweightvizError(
-            f"the two tables must share a column that names a run, one of {listed(keys)}; "
-            f"got {listed(left.columns[:3])} and {listed(right.columns[:3])}."
+            f"the two tables must share a column that names a run, one of {list_names(keys)}; "
+            f"got {list_names(left.columns[:3])} and {list_names(right.columns[:3])}."
         )
     return shared
 
@@ -121,7 +121,7 @@ def _numbers(role: str, table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFram
     found = table[[name for name in table.columns if name not in keys]]
     if not len(found.columns):
         raise ReweightvizError(
-            f"the table of {role} has no columns besides {listed(table.columns)}."
+            f"the table of {role} has no columns besides {list_names(table.columns)}."
         )
     numbers = found.apply(pd.to_numeric, errors="coerce")
     # Only text is a mistake here; an empty cell is a run without a value, dealt with later.
@@ -153,7 +153,7 @@ def _join(
     alone = [*left[partners < 0], *right[~right.isin(left)]]
     if alone and (not skip or (partners < 0).all()):
         raise ReweightvizError(
-            f"{len(alone)} runs stand in one of the two tables only, {listed(alone, 3)}; "
+            f"{len(alone)} runs stand in one of the two tables only, {list_names(alone, 3)}; "
             "on_error='skip' leaves them out."
         )
     rows = np.flatnonzero(partners >= 0)

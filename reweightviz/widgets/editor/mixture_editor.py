@@ -12,7 +12,7 @@ import numpy as np
 import traitlets as t
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError, listed
+from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.mixture import Mixture
@@ -241,8 +241,10 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
     def _set_locks(self, domains: tuple[str, ...], *, locked: bool) -> None:
         unknown = [domain for domain in domains if domain not in self.domains]
         if unknown:
-            here = listed(self.domains)
-            raise ReweightvizError(f"the editor has no domain {listed(unknown)}; it has {here}.")
+            here = list_names(self.domains)
+            raise ReweightvizError(
+                f"the editor has no domain {list_names(unknown)}; it has {here}."
+            )
         meant = domains or self.domains
         self.locked = [
             locked if name in meant else now
@@ -347,7 +349,7 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
         if law is not None and absent:
             raise ReweightvizError(
                 "law must be what rv.fit returns (domains, targets, predict, interval); "
-                f"{type(law).__name__} has no {listed(absent)}."
+                f"{type(law).__name__} has no {list_names(absent)}."
             )
         return law
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import InvalidValue, ReweightvizError, listed
+from reweightviz.core.errors import InvalidValue, ReweightvizError, list_names
 from reweightviz.figures.palette import MISSING, build_ramp, choose_colors, parse_hex
 from reweightviz.widgets.map.documents import MapDocuments
 
@@ -42,7 +42,7 @@ def color_documents(documents: MapDocuments, color_by: str) -> Coloring:
             name="a Map",
             value=color_by,
             expected="coloured by 'domain' or a numeric column",
-            got=f"{color_by!r}, there is {listed(list_color_options(documents), 40)}",
+            got=f"{color_by!r}, there is {list_names(list_color_options(documents), 40)}",
         )
     if color_by == "cluster":
         return _color_categories(documents)

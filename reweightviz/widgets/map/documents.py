@@ -17,7 +17,7 @@ from reweightviz.core.errors import (
     ReweightvizError,
     UnmetNeed,
     WrongDomains,
-    listed,
+    list_names,
 )
 from reweightviz.core.mixture import Mixture
 from reweightviz.numerics.grids import quantise
@@ -100,7 +100,9 @@ class MapDocuments:
     def _find_ids(self, ids: NDArray[Any]) -> NDArray[np.int64]:
         absent = [name for name in ids if name not in self._row_by_id]
         if absent:
-            raise ReweightvizError(f"no document {listed(absent, 3)} on this map of {len(self):,}.")
+            raise ReweightvizError(
+                f"no document {list_names(absent, 3)} on this map of {len(self):,}."
+            )
         return np.unique(np.fromiter((self._row_by_id[name] for name in ids), np.int64, len(ids)))
 
 
