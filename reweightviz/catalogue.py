@@ -17,6 +17,9 @@ from reweightviz.core.protocols import needs
 if TYPE_CHECKING:
     from reweightviz.exporters import Exporter
 
+__all__ = ["KINDS", "SIZES", "VERBS", "table"]
+
+
 VERBS = {
     "laws": ("fit",),
     "mixers": ("init", "update"),

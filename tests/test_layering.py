@@ -5,6 +5,8 @@ Imports inside functions count. The floors and the picture of them are in tools/
 
 from __future__ import annotations
 
+import ast
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -102,3 +104,16 @@ def test_a_breach_is_found(line, tmp_path, monkeypatch):
 def test_a_circle_is_found():
     arrows = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}
     assert house.circles(arrows) == [["b", "c"]]
+
+
+def test_modules_declare_their_public_names():
+    """``__all__`` holds every public function and class of a module, and each of its names is there."""
+    for name, path in house.modules().items():
+        tree = ast.parse(path.read_text("utf-8"))
+        kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+        defined = {node.name for node in tree.body if isinstance(node, kinds)}
+        public = {each for each in defined if not each.startswith("_")}
+        if public and path.name not in {"__init__.py", "__main__.py"}:
+            module = importlib.import_module(name)
+            assert public <= set(module.__all__), name
+            assert all(hasattr(module, each) for each in module.__all__), name

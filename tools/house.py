@@ -191,10 +191,9 @@ def draw() -> str:
         f'height="{height}" font-family="system-ui, sans-serif" font-size="11">',
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
     ]
-    strongest = max(arrows.values())
-    for (source, target), count in sorted(arrows.items()):
+    for source, target in sorted(arrows):
         if target != "core":  # every room stands on the nouns
-            parts.append(_arrow(places[source], places[target], count / strongest))
+            parts.append(_arrow(places[source], places[target]))
     for name, (x, y, width) in places.items():
         plural = "file" if files[name] == 1 else "files"
         parts += [
@@ -233,9 +232,7 @@ def _places(files: Counter[str]) -> dict[str, tuple[float, float, float]]:
     return places
 
 
-def _arrow(
-    source: tuple[float, float, float], target: tuple[float, float, float], strength: float
-) -> str:
+def _arrow(source: tuple[float, float, float], target: tuple[float, float, float]) -> str:
     """Draw a line from the foot of one room to the head of another; red where it points up."""
     x1 = source[0] + source[2] / 2
     y1 = source[1] + BOX_HEIGHT
@@ -247,7 +244,7 @@ def _arrow(
         f'<path d="M{x1:.1f} {y1:.1f} C{x1:.1f} {y1 + bend:.1f} {x2:.1f} {y2 - bend:.1f} '
         f'{x2:.1f} {y2:.1f}" '
         f'fill="none" stroke="{colour}" stroke-opacity="0.7" '
-        f'stroke-width="{0.8 + 3 * strength:.1f}"/>'
+        'stroke-width="1.2"/>'
     )
 
 

@@ -8,6 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+__all__ = ["draw_history"]
+
+
 _MOST = 200  # versions in the table
 _WRITTEN_OUT = 3  # moves of a change
 _SAME = 1e-9

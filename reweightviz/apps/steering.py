@@ -21,6 +21,9 @@ from reweightviz.widgets.common.status_line import draw_status
 from reweightviz.widgets.curves.run_view import Mark
 from reweightviz.widgets.editor.mixture_editor import MixtureEditor
 
+__all__ = ["NOW", "Steering"]
+
+
 NOW = "the run now"
 _SAME = 1e-9
 

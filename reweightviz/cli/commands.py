@@ -17,7 +17,22 @@ from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Source, Sources
 from reweightviz.core.token_counts import parse_budget
 
-FINE, REFUSED, BAD_INPUT = 0, 1, 2
+__all__ = [
+    "BAD_INPUT",
+    "COMMANDS",
+    "FINE",
+    "REFUSED",
+    "main",
+    "run_check",
+    "run_convert",
+    "run_export",
+    "run_methods",
+]
+
+
+FINE = 0
+REFUSED = 1
+BAD_INPUT = 2
 """Exit codes; REFUSED is of a check that found what the framework would refuse."""
 
 

@@ -13,6 +13,9 @@ from reweightviz.core.protocols import needs
 if TYPE_CHECKING:
     from reweightviz.exporters import Exporter
 
+__all__ = ["ELSEWHERE", "OTHER_FLAGS", "parse_options"]
+
+
 OTHER_FLAGS = ("no_backup", "diff", "record", "out", "to")
 ELSEWHERE = {name: f"--{name.replace('_', '-')}" for name in (*FLAGS, *OTHER_FLAGS)} | {
     "framework": "--to",

@@ -15,6 +15,9 @@ from reweightviz.core.errors import UnknownName
 if TYPE_CHECKING:
     from reweightviz.exporters import Exporter
 
+__all__ = ["COLUMN", "TITLES", "WIDTH", "list_methods", "read_arguments", "show_method"]
+
+
 WIDTH = 100
 COLUMN = 24
 """Where what is written of a name begins."""

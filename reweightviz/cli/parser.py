@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+__all__ = ["build_parser"]
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; ``command`` of what it parses is the one that came."""

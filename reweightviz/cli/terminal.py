@@ -7,6 +7,9 @@ import re
 import sys
 from typing import TextIO
 
+__all__ = ["ARGUMENT", "FLAGS", "print_complaint", "print_line", "to_flags"]
+
+
 FLAGS = ("sources", "tokens", "framework", "unit", "max_epochs", "overwrite", "merge")
 """Arguments of the verbs that are flags here."""
 ARGUMENT = re.compile(r"(?<![\w'\"=/.-])(?<!--option )([a-z][a-z_]*)=(True\b)?(?=([\w'])?)")

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from reweightviz.exporters import Exporter
     from reweightviz.exporters.draft import Draft
 
+__all__ = ["MOST_EPOCHS_SHOWN", "write_config"]
+
+
 MOST_EPOCHS_SHOWN = 12
 
 

@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from reweightviz.core.files import write_atomically
 from reweightviz.core.version import VERSION
 
+__all__ = ["Arrays", "cache_folder", "cache_path", "compute_once"]
+
+
 Arrays = dict[str, NDArray[Any]]
 
 

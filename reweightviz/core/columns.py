@@ -13,6 +13,19 @@ from numpy.typing import ArrayLike, NDArray
 from reweightviz.core.errors import InvalidValue, ReweightvizError
 from reweightviz.core.types import COLUMNS, kind_of
 
+__all__ = [
+    "STRINGS",
+    "Column",
+    "as_column",
+    "as_strings",
+    "check_complete",
+    "digest",
+    "is_matrix",
+    "take_rows",
+    "to_arrow",
+]
+
+
 Column: TypeAlias = Any  # NDArray or pa.ChunkedArray; pyarrow ships no types
 STRINGS = ("id", "text", "domain")
 """Columns of text, of which no document may lack one."""

@@ -40,6 +40,9 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
 from reweightviz.core.types import kind_of
 
+__all__ = ["FORMER", "VERBS", "Corpus", "open_corpus"]
+
+
 FORMER = re.compile(r"former_domain:([0-9]+)")
 VERBS = {
     "embedding": "rv.embed",

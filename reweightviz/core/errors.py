@@ -17,6 +17,26 @@ from typing import Any, ClassVar
 
 from reweightviz.core.notebook_traceback import traceback_lines
 
+__all__ = [
+    "DuplicateName",
+    "InvalidArgument",
+    "InvalidValue",
+    "MissingColumn",
+    "MissingPackage",
+    "MissingSignal",
+    "RefusedByFramework",
+    "ReweightvizError",
+    "ReweightvizWarning",
+    "UnknownName",
+    "UnmetNeed",
+    "UnreadableFile",
+    "UnwritableFile",
+    "WrongContent",
+    "WrongDomains",
+    "list_names",
+    "warn",
+]
+
 
 class ReweightvizError(ValueError):
     """Bad input, in one sentence.

@@ -11,6 +11,8 @@ from typing import Any
 
 from reweightviz.core.errors import UnwritableFile
 
+__all__ = ["inside_folder", "write_all", "write_atomically", "write_json"]
+
 
 def write_atomically(
     path: str | os.PathLike[str], content: str | bytes, *, overwrite: bool = True

@@ -13,6 +13,9 @@ from reweightviz.core.errors import InvalidValue, ReweightvizError, WrongDomains
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.mixture import Mixture
 
+__all__ = ["ROUNDING", "Guards"]
+
+
 ROUNDING = 1e-9
 """A weight that differs by less was written with fewer digits, not changed."""
 

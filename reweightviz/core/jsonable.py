@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+__all__ = ["to_jsonable"]
+
 
 def to_jsonable(value: Any) -> Any:
     """Return the nearest thing that JSON can hold.

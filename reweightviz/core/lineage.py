@@ -14,6 +14,9 @@ from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.types import Array
 
+__all__ = ["Lineage", "Path", "natural_inside"]
+
+
 Path = tuple[str, ...]
 """Former domains, the latest first; empty for tokens that no split moved."""
 

@@ -12,6 +12,9 @@ from typing import Any, BinaryIO
 from reweightviz.core.errors import UnreadableFile, UnwritableFile
 from reweightviz.core.files import inside_folder
 
+__all__ = ["LineTail", "LineWriter"]
+
+
 _BACK = 1 << 16  # bytes looked at in one go for the end of the last line
 _BLOCK = 4 << 20  # bytes read at once
 _PRINT = 256  # bytes at either end of what was read, by which a file is known again

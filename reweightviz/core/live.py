@@ -36,6 +36,9 @@ from reweightviz.core.lock import hold_lock
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 
+__all__ = ["LiveMixture"]
+
+
 _SETTLED = 0.1  # seconds after which a file's time stamp differs after a further change
 
 

@@ -28,6 +28,9 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.types import Array
 
+__all__ = ["FORMAT", "Journal"]
+
+
 FORMAT = "reweightviz.live-journal/1"
 
 

@@ -17,6 +17,9 @@ from reweightviz.core.files import write_json
 from reweightviz.core.guards import ROUNDING, Guards
 from reweightviz.core.mixture import Mixture
 
+__all__ = ["BY_HAND", "FORMAT", "Version", "read_last", "read_version", "reorder", "write_version"]
+
+
 FORMAT = "reweightviz.live/1"
 BY_HAND = 0
 """The version of what a person wrote into the file, until it is counted."""

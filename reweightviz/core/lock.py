@@ -11,6 +11,9 @@ from filelock import FileLock, Timeout
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.files import inside_folder
 
+__all__ = ["hold_lock"]
+
+
 _PATIENCE = 10.0  # seconds for a lock that its holder needs for milliseconds
 _POLL = 0.005  # seconds between two tries
 

@@ -29,6 +29,9 @@ from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.temperature import temperature_weights
 from reweightviz.core.token_counts import parse_count
 
+__all__ = ["FORMAT", "SUM_TOLERANCE", "Mixture", "effective_domains"]
+
+
 SUM_TOLERANCE = 1e-6
 FORMAT = "reweightviz.mixture/1"
 

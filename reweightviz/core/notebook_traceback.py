@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
+__all__ = ["SWITCH", "traceback_lines"]
+
+
 SWITCH = "REWEIGHTVIZ_TRACEBACK"
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 

@@ -15,6 +15,23 @@ from reweightviz.core.errors import InvalidArgument, MissingSignal
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import Array
 
+__all__ = [
+    "BrowserForm",
+    "Columns",
+    "ConvexLaw",
+    "ExponentialLaw",
+    "FollowedRun",
+    "Law",
+    "LawSpec",
+    "Mixer",
+    "Sampled",
+    "Scorer",
+    "Selector",
+    "check_method",
+    "needs",
+    "supply",
+]
+
 
 @runtime_checkable
 class Mixer(Protocol):

@@ -13,6 +13,9 @@ from reweightviz.core.errors import InvalidValue, UnknownName, UnmetNeed
 from reweightviz.core.run_notes import RunNotes
 from reweightviz.core.types import LOG_SIGNALS, Array
 
+__all__ = ["Cells", "Records"]
+
+
 Cells: TypeAlias = Mapping[str, float | None] | Sequence[float | None] | Array
 """The values of one step by domain: by name, or (K,) in the order of the domains."""
 

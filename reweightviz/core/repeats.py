@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+__all__ = ["DECIMALS", "group_equal_mixtures", "noise_of_repeats"]
+
+
 DECIMALS = 6
 """Mixtures that agree to so many decimals are one."""
 

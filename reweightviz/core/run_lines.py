@@ -19,6 +19,9 @@ from reweightviz.core.lines import LineTail
 from reweightviz.core.records import Records
 from reweightviz.core.types import LOG_SIGNALS, Array
 
+__all__ = ["RunLineReader"]
+
+
 _MANY = 1 << 16  # bytes from which a block is worth pyarrow
 _TABLES = ("weights", *LOG_SIGNALS)
 _CLOCKS = ("time", "tokens")

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from reweightviz.core.errors import list_names
 
+__all__ = ["RunNotes"]
+
+
 _SHOWN = 3  # sentences of one kind; the others are counted
 
 

@@ -33,6 +33,9 @@ from reweightviz.core.records import Records
 from reweightviz.core.run_lines import RunLineReader
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
 
+__all__ = ["FORMAT", "RunLog", "round_to_write"]
+
+
 FORMAT = "reweightviz.runlog/1"
 
 

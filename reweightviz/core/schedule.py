@@ -25,6 +25,9 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.temperature import cooldown_stages
 from reweightviz.core.validation import whole_number
 
+__all__ = ["FORMAT", "Schedule", "mean_over_steps"]
+
+
 FORMAT = "reweightviz.schedule/1"
 
 

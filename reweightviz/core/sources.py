@@ -22,6 +22,9 @@ from reweightviz.core.files import write_json
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.token_counts import parse_count
 
+__all__ = ["FORMAT", "Source", "Sources"]
+
+
 FORMAT = "reweightviz.sources/1"
 
 

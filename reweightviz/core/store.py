@@ -28,6 +28,9 @@ from reweightviz.core.protocols import Columns
 if TYPE_CHECKING:
     from lance import LanceDataset
 
+__all__ = ["DOCUMENT", "KEY", "Stored", "has_same_documents", "read", "save"]
+
+
 KEY = "reweightviz"
 DOCUMENT = ("id", "text", "domain", "tokens")
 """The columns that make a document; all others are derived from them."""

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from reweightviz.core.errors import DuplicateName, ReweightvizError, UnmetNeed
 from reweightviz.core.repeats import DECIMALS, group_equal_mixtures, noise_of_repeats
 
+__all__ = ["SUM_SLACK", "Swarm"]
+
+
 SUM_SLACK = 0.005
 """Rows of tables that were rounded to 3 decimals sum to .995 to 1.005 and are kept as read."""
 

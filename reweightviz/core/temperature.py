@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from reweightviz.core.errors import InvalidValue, ReweightvizError, UnknownName
 from reweightviz.core.validation import whole_number
 
+__all__ = ["PATHS", "cooldown_stages", "parse_temperatures", "temperature_weights"]
+
+
 PATHS: dict[str, Callable[[float], float]] = {
     "step": lambda _: 0.0,
     "linear": lambda part: part,

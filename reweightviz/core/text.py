@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import re
 
+__all__ = ["to_html", "to_line", "to_markdown"]
+
 
 def to_line(text: object, width: int = 0) -> str:
     r"""Return text as one printable line, at most ``width`` characters (0 for all of them).

@@ -9,6 +9,9 @@ import numpy as np
 
 from reweightviz.core.errors import ReweightvizError
 
+__all__ = ["FORM", "POWERS", "format_count", "parse_budget", "parse_count"]
+
+
 POWERS = {"K": 3, "M": 6, "G": 9, "B": 9, "T": 12}
 """A letter behind a count as a power of ten; G is read as B."""
 FORM = "such as 1.2e12 or '1.2T' (K, M, B or G, T)"

@@ -7,6 +7,19 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "COLUMNS",
+    "COSTLY_SIGNALS",
+    "LOG_SIGNALS",
+    "SIGNALS",
+    "Array",
+    "Kind",
+    "Rows",
+    "Single",
+    "kind_of",
+]
+
+
 Array: TypeAlias = NDArray[np.float64]
 """Numbers, of any shape."""
 Single: TypeAlias = NDArray[np.float32]

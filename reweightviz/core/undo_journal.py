@@ -23,6 +23,9 @@ from uuid import uuid4
 
 from reweightviz.core.errors import ReweightvizError
 
+__all__ = ["STEPS_KEPT", "Entry", "PageStep", "UndoJournal", "new_id"]
+
+
 STEPS_KEPT = 50
 
 

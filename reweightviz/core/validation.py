@@ -9,6 +9,8 @@ import numpy as np
 
 from reweightviz.core.errors import ReweightvizError
 
+__all__ = ["is_number", "mapping", "whole_number"]
+
 
 def whole_number(name: str, value: Any, least: int | None = 0, most: int | None = None) -> int:
     """Return a whole number within its limits as an int; 8.0 is one, True is none.

@@ -6,6 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+__all__ = [
+    "Decision",
+    "DomainRow",
+    "Estimate",
+    "RejectedMixture",
+    "TargetPrediction",
+    "WrittenFile",
+]
+
 
 class Estimate(NamedTuple):
     """A number and its 90 % interval; NaN where there is none."""

@@ -17,6 +17,9 @@ from reweightviz.decision.gather_decision import gather_decision
 from reweightviz.decision.markdown import render_markdown
 from reweightviz.decision.page import render_page
 
+__all__ = ["ENDINGS", "decision_record", "record_paths"]
+
+
 ENDINGS = (".md", ".markdown", ".html", ".htm")
 
 

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from reweightviz.decision.decision import DomainRow, TargetPrediction
 
+__all__ = ["BAR", "COLORS", "FOREST", "TONES", "draw_bar", "draw_change", "measure_reach"]
+
+
 TONES = {
     "better": "good",
     "better on average": "good",
@@ -16,7 +19,8 @@ TONES = {
     "unknown": "none",
 }
 COLORS = {"good": "var(--good)", "bad": "var(--bad)", "none": "var(--faint)"}
-BAR, FOREST = (64, 14), (70, 14)
+BAR = (64, 14)
+FOREST = (70, 14)
 """Width and height of the drawings in the two tables."""
 
 

@@ -27,6 +27,8 @@ from reweightviz.decision.written_files import read_written
 from reweightviz.exporters.epochs import MAX_EPOCHS
 from reweightviz.figures.palette import choose_colors
 
+__all__ = ["gather_decision"]
+
 
 def gather_decision(
     mixture: Mixture,

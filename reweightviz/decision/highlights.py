@@ -9,6 +9,9 @@ from reweightviz.core.token_counts import format_count
 from reweightviz.decision.decision import Decision, TargetPrediction
 from reweightviz.decision.words import sign_number, word_interval
 
+__all__ = ["VERDICTS", "highlights"]
+
+
 VERDICTS = {
     "better": "better",
     "worse": "worse",

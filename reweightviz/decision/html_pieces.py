@@ -8,6 +8,16 @@ from reweightviz.core.text import to_html
 from reweightviz.decision.decision import Estimate
 from reweightviz.decision.words import sign_number, word_number
 
+__all__ = [
+    "render_cell",
+    "render_estimate",
+    "render_interval",
+    "render_pairs",
+    "render_percent",
+    "render_section",
+    "render_table",
+]
+
 
 def render_section(title: str, content: str, *, wide: bool = False) -> str:
     """Return a section under its heading."""

@@ -13,6 +13,20 @@ from reweightviz.core.protocols import Law
 from reweightviz.core.token_counts import format_count
 from reweightviz.core.validation import is_number
 
+__all__ = [
+    "FIT",
+    "LABELS",
+    "MOST_SHOWN",
+    "NOT_KNOWN",
+    "OUT_OF_SAMPLE",
+    "Pairs",
+    "describe_law",
+    "describe_origin",
+    "is_finite",
+    "word_value",
+]
+
+
 Pairs = tuple[tuple[str, str], ...]
 
 LABELS = {

@@ -10,6 +10,9 @@ from reweightviz.decision.highlights import highlights
 from reweightviz.decision.notes import note_intervals, note_weights
 from reweightviz.decision.words import sign_number, word_epochs, word_estimate, word_tokens
 
+__all__ = ["TEXTS", "VERDICTS", "render_markdown"]
+
+
 VERDICTS = {
     "better": "better",
     "better on average": "better on average",

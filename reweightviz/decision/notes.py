@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from reweightviz.decision.decision import Decision
 
+__all__ = ["note_intervals", "note_weights"]
+
 
 def note_weights(decision: Decision) -> str:
     """Return what a weight is."""

@@ -27,6 +27,9 @@ from reweightviz.decision.html_pieces import (
 from reweightviz.decision.notes import note_intervals, note_weights
 from reweightviz.decision.words import sign_number, word_epochs, word_tokens
 
+__all__ = ["POLICY", "STYLE", "render_page"]
+
+
 STYLE = Path(__file__).with_name("page.css")
 # Names come from corpora and configs: one that slipped through as HTML could still run nothing.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"

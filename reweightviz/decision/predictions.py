@@ -25,6 +25,9 @@ from reweightviz.numerics.contrast import (
     weigh_targets,
 )
 
+__all__ = ["LEVEL", "Predictor", "build_predictor"]
+
+
 LEVEL = 0.9
 
 

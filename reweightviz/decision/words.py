@@ -5,6 +5,15 @@ from __future__ import annotations
 from reweightviz.core.token_counts import format_count
 from reweightviz.decision.decision import Estimate
 
+__all__ = [
+    "sign_number",
+    "word_epochs",
+    "word_estimate",
+    "word_interval",
+    "word_number",
+    "word_tokens",
+]
+
 
 def sign_number(value: float, digits: int = 3) -> str:
     """Return a number with its sign, the minus as typographers write it.

@@ -13,6 +13,8 @@ from reweightviz.decision.labels import word_value
 from reweightviz.exporters.check import check
 from reweightviz.exporters.recognise import find_exporter
 
+__all__ = ["read_written"]
+
 
 def read_written(
     path: str | os.PathLike[str], sources: Sources | None, tokens: float | None

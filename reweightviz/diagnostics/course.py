@@ -17,6 +17,8 @@ from reweightviz.core.types import Array
 from reweightviz.diagnostics.log_lines import count_steps, normalize_weights
 from reweightviz.numerics.simplex import numbers
 
+__all__ = ["Course", "read_course", "read_meta", "suggest_reading"]
+
 
 class Course(NamedTuple):
     """Hold weights over time, and what is known of the training.

@@ -27,6 +27,8 @@ from reweightviz.diagnostics.findings.one_hot import find_one_hot
 from reweightviz.diagnostics.findings.unsettled import SETTLED, find_unsettled
 from reweightviz.diagnostics.rounds import cut_rounds, measure_drift, tabulate_changes
 
+__all__ = ["diagnose"]
+
 
 def diagnose(
     course: RunLog | Mapping[Any, Any] | Sequence[Any],

@@ -15,6 +15,8 @@ from reweightviz.core.types import Array
 from reweightviz.diagnostics.course import Course, read_meta
 from reweightviz.diagnostics.log_lines import count_steps
 
+__all__ = ["find_budget", "find_sources", "tabulate_domains"]
+
 
 def tabulate_domains(course: Course, sources: Sources | None, budget: float | None) -> pd.DataFrame:
     """Return a row a domain; see :class:`reweightviz.diagnostics.diagnosis.Diagnosis`."""

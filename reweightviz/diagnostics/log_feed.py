@@ -13,6 +13,8 @@ from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import COSTLY_SIGNALS, Array
 from reweightviz.diagnostics.log_lines import SAME, count_steps, normalize_weights
 
+__all__ = ["Line", "LogFeed", "read_lines"]
+
 
 class Line(NamedTuple):
     """A line of a log for a mixer: the steps it stands for, and signals (K,) by name.

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import Array
 
+__all__ = ["SAME", "count_steps", "normalize_weights"]
+
+
 SAME = 1e-6
 """How far weights may be from those of a log, which holds seven digits."""
 

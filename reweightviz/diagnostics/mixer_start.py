@@ -15,6 +15,8 @@ from reweightviz.core.sources import Source, Sources
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
 from reweightviz.numerics.simplex import numbers
 
+__all__ = ["start_mixer"]
+
 
 def start_mixer(
     log: RunLog, mixer: Mixer, *, sources: Sources | Mapping[str, Any] | None = None, **given: Any

@@ -15,6 +15,9 @@ from reweightviz.diagnostics.course import suggest_reading
 from reweightviz.diagnostics.log_feed import LogFeed, read_lines
 from reweightviz.diagnostics.mixer_start import start_mixer
 
+__all__ = ["KEPT_META", "NOTE", "check_replayed", "replay"]
+
+
 NOTE = (
     "weights only: under these weights the run would have reached other losses, and the mixer "
     "would have been told those"

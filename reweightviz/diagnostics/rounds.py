@@ -11,6 +11,9 @@ from reweightviz.core.mixture import effective_domains
 from reweightviz.core.types import Array
 from reweightviz.diagnostics.course import Course
 
+__all__ = ["LATE", "PARTS", "cut_rounds", "measure_drift", "tabulate_changes"]
+
+
 PARTS = 10
 """Parts that a run is cut into."""
 LATE = 3

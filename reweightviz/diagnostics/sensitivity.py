@@ -22,6 +22,9 @@ from reweightviz.figures.figure import Figure
 from reweightviz.figures.sensitivity import sensitivity_figure
 from reweightviz.numerics.simplex import numbers
 
+__all__ = ["FACTORS", "Sensitivity", "sensitivity"]
+
+
 FACTORS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Times the mixer's own value, where no values are given."""
 

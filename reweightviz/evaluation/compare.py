@@ -18,6 +18,9 @@ from reweightviz.evaluation.comparison import BASELINE, Comparison
 from reweightviz.evaluation.trial import MEAN_OF_TARGETS, Trial, score_trial, try_law, try_mean
 from reweightviz.numerics.threads import one_thread
 
+__all__ = ["FOLDS", "compare", "name_specs"]
+
+
 FOLDS = 5
 """Parts that the runs are left out in, where there are as many different mixtures."""
 

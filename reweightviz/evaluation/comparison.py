@@ -22,6 +22,9 @@ from reweightviz.figures.comparison import comparison_figure
 from reweightviz.figures.figure import Figure
 from reweightviz.numerics.quantiles import between
 
+__all__ = ["BASELINE", "Comparison"]
+
+
 BASELINE = "mean of the runs"
 
 

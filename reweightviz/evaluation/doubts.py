@@ -8,6 +8,9 @@ from typing import Any
 from reweightviz.core.errors import list_names
 from reweightviz.core.protocols import Law
 
+__all__ = ["SCORES", "find_doubts"]
+
+
 SCORES = {"r2": "R²", "held_out_r2": "of runs left out"}
 """Diagnostics that are 0 or less where a law does no better than the mean, in words."""
 

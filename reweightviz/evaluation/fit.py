@@ -11,6 +11,8 @@ from reweightviz.evaluation.doubts import find_doubts
 from reweightviz.evaluation.held_out import fit_law
 from reweightviz.numerics.threads import one_thread
 
+__all__ = ["fit"]
+
 
 @one_thread
 def fit(swarm: Swarm, spec: LawSpec, **signals: Any) -> Law:

@@ -16,6 +16,9 @@ from reweightviz.core.swarm import Swarm
 from reweightviz.core.types import SIGNALS, Array
 from reweightviz.evaluation.law_inputs import law_inputs_of_runs
 
+__all__ = ["Prediction", "Signals", "drop_intervals", "fit_law", "predict_held_out", "take_signals"]
+
+
 Signals = Mapping[str, Any]
 
 

@@ -13,6 +13,8 @@ from reweightviz.core.sources import Sources
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.token_counts import parse_budget, parse_count
 
+__all__ = ["law_inputs", "law_inputs_of_runs"]
+
 
 def law_inputs_of_runs(
     law: Law, swarm: Swarm, signals: Mapping[str, Any] | None = None

@@ -20,6 +20,9 @@ from reweightviz.figures.figure import Figure
 from reweightviz.figures.learning_curve import learning_curve_figure
 from reweightviz.numerics.error_decay import fit_error_decay
 
+__all__ = ["HELD", "HELPS", "SIZES", "LearningCurve", "learning_curve"]
+
+
 HELD = 5
 """One part of so many is held out."""
 SIZES = 6

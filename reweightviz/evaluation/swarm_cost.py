@@ -9,6 +9,9 @@ from reweightviz.core.swarm import Swarm
 from reweightviz.core.token_counts import parse_count
 from reweightviz.core.types import Array
 
+__all__ = ["FLOPS_A_TOKEN", "H100", "swarm_cost"]
+
+
 H100 = 4e14
 """Floating-point operations a second of one H100 at some 40 % of its bf16 peak of 989e12."""
 FLOPS_A_TOKEN = 6

@@ -17,6 +17,9 @@ from reweightviz.evaluation.law_inputs import law_inputs_of_runs
 from reweightviz.numerics.accuracy import explained_variance, rank_correlation
 from reweightviz.numerics.quantiles import between
 
+__all__ = ["LEVEL", "MEAN_OF_TARGETS", "Trial", "score_trial", "try_law", "try_mean"]
+
+
 MEAN_OF_TARGETS = "mean of targets"
 LEVEL = 0.9
 

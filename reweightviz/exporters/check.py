@@ -25,6 +25,9 @@ from reweightviz.exporters.report import Report
 from reweightviz.exporters.text import yaml_versions
 from reweightviz.exporters.text.encoding import check_utf8
 
+__all__ = ["MOST_NAMES", "OTHER_LANGUAGES", "check"]
+
+
 OTHER_LANGUAGES = (".py", ".json", ".jsonl", ".csv", ".txt")
 """Endings of files that no reader of YAML opens."""
 MOST_NAMES = 12

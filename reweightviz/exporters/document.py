@@ -16,6 +16,9 @@ from reweightviz.exporters.text import yaml_load
 from reweightviz.exporters.text.encoding import read_text
 from reweightviz.exporters.text.python_file import PythonFile
 
+__all__ = ["JSON_AT_MOST", "LANGUAGES", "TABLES", "Document", "PathLike"]
+
+
 PathLike = str | os.PathLike[str]
 LANGUAGES = (".py", ".json", ".yaml", ".yml", "")
 """Endings of files whose language has a syntax; one without an ending is taken for YAML."""

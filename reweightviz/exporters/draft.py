@@ -11,6 +11,8 @@ from reweightviz.core.errors import UnwritableFile
 from reweightviz.core.files import inside_folder, write_all
 from reweightviz.exporters.provenance import FOLDER_RECORD
 
+__all__ = ["Draft"]
+
 
 @dataclass(frozen=True)
 class Draft:

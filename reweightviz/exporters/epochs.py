@@ -9,6 +9,9 @@ from reweightviz.core.errors import ReweightvizError, list_names, warn
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Sources
 
+__all__ = ["MAX_EPOCHS", "count_epochs"]
+
+
 MAX_EPOCHS = 4.0
 """Passes over one domain after which repeating it is worth a warning (Muennighoff et al., 2023)."""
 

@@ -14,6 +14,8 @@ from reweightviz.core.selection import Selection
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import find, selected_documents
 
+__all__ = ["export"]
+
 
 def export(
     mixture: Mapping[str, float] | Schedule | Selection,

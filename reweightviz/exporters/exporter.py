@@ -20,6 +20,9 @@ from reweightviz.exporters.text import endings, yaml_edit, yaml_write
 from reweightviz.exporters.units import TOKENS, Unit
 from reweightviz.exporters.writing import write_draft
 
+__all__ = ["TEXT_FILE", "Exporter"]
+
+
 TEXT_FILE = re.compile(r"\.(jsonl|json|ndjson|parquet|csv|txt|arrow)(\.(gz|zst|bz2|xz))?$")
 """Files of text, as they are before a framework's own preprocessing."""
 

@@ -11,6 +11,8 @@ from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.exporters.recognise import find_exporter
 
+__all__ = ["load_mixture", "load_schedule"]
+
 
 def load_mixture(
     path: str | os.PathLike[str],

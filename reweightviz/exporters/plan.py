@@ -15,6 +15,9 @@ from reweightviz.core.sources import Sources
 from reweightviz.exporters import provenance
 from reweightviz.exporters.units import Unit
 
+__all__ = ["Config", "Entry", "Numbers", "Plan", "digest", "read_rows", "source_paths", "to_number"]
+
+
 Numbers = dict[str, float]
 """Name of an entry in the file to the number that stands there."""
 

@@ -28,6 +28,8 @@ from reweightviz.exporters.units import Unit, exact_shares
 if TYPE_CHECKING:
     from reweightviz.exporters.exporter import Exporter
 
+__all__ = ["make_plan"]
+
 
 def make_plan(
     exporter: Exporter,

@@ -20,6 +20,19 @@ from reweightviz.core.version import VERSION
 from reweightviz.exporters.epochs import MAX_EPOCHS, count_epochs
 from reweightviz.exporters.text.encoding import read_text
 
+__all__ = [
+    "FIELDS",
+    "FOLDER_RECORD",
+    "MEND",
+    "MOST_BYTES",
+    "comment",
+    "read_record",
+    "record",
+    "slug",
+    "stamp",
+]
+
+
 FOLDER_RECORD = "provenance.json"
 """Name of the record of a folder; a single file has its own, ``<file>.provenance.json``."""
 MOST_BYTES = 64 * 2**20

@@ -18,6 +18,8 @@ from reweightviz.exporters.units import Unit
 if TYPE_CHECKING:
     from reweightviz.exporters.exporter import Exporter
 
+__all__ = ["find_domains", "is_edited", "read_mixture", "read_schedule", "to_schedule"]
+
 
 def read_mixture(
     exporter: Exporter, path: PathLike, sources: Sources | Mapping[str, Any] | None

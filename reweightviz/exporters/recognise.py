@@ -10,6 +10,8 @@ from reweightviz.exporters import FRAMEWORKS, find
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.exporter import Exporter
 
+__all__ = ["Match", "find_exporter", "match", "read_paths", "recognise"]
+
 
 class Match(NamedTuple):
     """An exporter, how it was found, and the file that was opened for it."""

@@ -13,6 +13,9 @@ import pandas as pd
 from reweightviz.core import text
 from reweightviz.core.jsonable import to_jsonable
 
+__all__ = ["HEADINGS", "KNOWN_BY", "WIDTH", "Report"]
+
+
 HEADINGS = {
     "name": "in the file",
     "share": "share of tokens",

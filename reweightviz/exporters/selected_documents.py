@@ -31,6 +31,9 @@ from reweightviz.exporters import provenance
 from reweightviz.exporters.document import PathLike
 from reweightviz.exporters.text.encoding import to_json
 
+__all__ = ["FORMATS", "READERS", "UNIT", "read", "write"]
+
+
 FORMATS = {"parquet": ".parquet", "jsonl": ".jsonl", "csv": ".csv"}
 UNIT = "one row is one selected document, in the order it was picked"
 

@@ -16,6 +16,9 @@ from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.sources import Sources
 from reweightviz.core.types import Array
 
+__all__ = ["COPIES", "EXAMPLES", "FRACTION", "GRID", "SHARES", "TOKENS", "Unit", "exact_shares"]
+
+
 GRID = 2**40
 """Shares that must sum to exactly 1 are multiples of 1/GRID.
 

@@ -31,6 +31,9 @@ from reweightviz.exporters.text.encoding import to_json
 if TYPE_CHECKING:
     from reweightviz.exporters.exporter import Exporter
 
+__all__ = ["CONFIG_SUFFIXES", "write_draft"]
+
+
 CONFIG_SUFFIXES = {".yaml", ".yml", ".json", ".py", ".txt", ".csv"}
 """Endings that a person gives to a file, so that no folder of that name is made."""
 

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import InvalidValue, ReweightvizError
 
+__all__ = ["Matrix", "as_embedding", "as_matrix"]
+
+
 Matrix = NDArray[np.float32]
 
 

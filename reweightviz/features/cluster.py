@@ -11,6 +11,9 @@ from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import InvalidValue, MissingPackage
 from reweightviz.features._vectors import Matrix, as_embedding
 
+__all__ = ["READ", "WORDS", "cluster"]
+
+
 WORDS = 3
 READ = 200  # documents a cluster whose words are counted
 

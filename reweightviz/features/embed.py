@@ -14,6 +14,9 @@ from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import MissingPackage, ReweightvizError
 from reweightviz.features._vectors import Matrix, as_embedding, as_matrix
 
+__all__ = ["CHUNK", "Embedder", "embed"]
+
+
 Embedder = Callable[[list[str]], ArrayLike]
 CHUNK = 2048  # documents handed to a function, or hashed, at once
 

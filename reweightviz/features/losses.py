@@ -14,6 +14,8 @@ from reweightviz.core.cache import compute_once
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import MissingPackage, ReweightvizError, UnmetNeed
 
+__all__ = ["losses"]
+
 
 def losses(
     corpus: Corpus,

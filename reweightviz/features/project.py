@@ -12,6 +12,9 @@ from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import MissingPackage, ReweightvizError, UnknownName
 from reweightviz.features._vectors import Matrix, as_embedding
 
+__all__ = ["METHODS", "PART", "project"]
+
+
 METHODS = ("pca", "umap")
 PART = 4096  # documents between two steps of a progress bar
 

@@ -7,6 +7,8 @@ import numpy as np
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.protocols import Scorer, check_method, needs
 
+__all__ = ["score"]
+
 
 def score(corpus: Corpus, scorer: Scorer) -> Corpus:
     """Add ``score:<scorer>`` (N,), higher is better, from the columns that the scorer names."""

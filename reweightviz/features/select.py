@@ -8,6 +8,8 @@ from reweightviz.core.corpus import Corpus
 from reweightviz.core.protocols import Selector, check_method
 from reweightviz.core.selection import Selection
 
+__all__ = ["select"]
+
 
 def select(corpus: Corpus, selector: Selector, *, k: int, score: str | None = None) -> Selection:
     """Choose ``k`` documents by a score column (the only one, or the one named)."""

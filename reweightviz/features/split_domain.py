@@ -12,6 +12,8 @@ from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import InvalidValue, ReweightvizError
 from reweightviz.core.selection import Selection
 
+__all__ = ["split_domain"]
+
 
 def split_domain(
     corpus: Corpus, selection: Selection | Sequence[int] | NDArray[Any], name: str

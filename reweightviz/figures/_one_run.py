@@ -16,6 +16,8 @@ from reweightviz.figures.axes import Axis
 from reweightviz.figures.lines import LineSpec, is_empty
 from reweightviz.figures.runs import Colors, color_domains, name_runs
 
+__all__ = ["RunDomain", "explain_empty_run", "iterate_domains", "style_line"]
+
 
 class RunDomain(NamedTuple):
     """One domain of one run: number of the run, its name and log, place of the domain, its name."""

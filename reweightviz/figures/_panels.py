@@ -10,6 +10,9 @@ from plotly.subplots import make_subplots
 from reweightviz.figures.axes import Axis
 from reweightviz.figures.lines import frame_lines
 
+__all__ = ["arrange_panels"]
+
+
 _ROW = 150  # pixels of a row of panels
 _AROUND = 90  # pixels of the words around them
 

@@ -13,6 +13,17 @@ from reweightviz.core.types import Array, Rows
 from reweightviz.figures.drawing_cache import DrawingCache
 from reweightviz.figures.runs import name_runs
 
+__all__ = [
+    "Axis",
+    "Within",
+    "choose_axis",
+    "find_rows",
+    "list_axes",
+    "place_rows",
+    "read_tokens_per_step",
+]
+
+
 _CLOCKS = ((2 * 60, 1.0, "seconds"), (2 * 3600, 60.0, "minutes"), (float("inf"), 3600.0, "hours"))
 _RECENT = 1000  # rows from the end in which a last value is looked for first
 _NEEDS = {

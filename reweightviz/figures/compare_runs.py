@@ -29,6 +29,9 @@ from reweightviz.figures.runs import (
     name_runs,
 )
 
+__all__ = ["WEIGHTS", "compare_figure", "list_comparable"]
+
+
 WEIGHTS = "weights"
 _LAST = 20  # records of which the end of a run is the mean
 

@@ -13,6 +13,9 @@ from reweightviz.figures.palette import choose_colors
 from reweightviz.figures.plotly_text import escape_plotly
 from reweightviz.figures.theme import MUTED, SMALL, dress_panels, style_axis, style_title
 
+__all__ = ["ACROSS", "comparison_figure"]
+
+
 ACROSS = 3
 """Panels in a row at most."""
 

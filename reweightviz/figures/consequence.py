@@ -24,6 +24,9 @@ from reweightviz.figures.theme import (
 )
 from reweightviz.numerics.contrast import contrast_mixtures, directions, prepend_mean, weigh_targets
 
+__all__ = ["HOVER", "MEAN", "consequence_figure", "consequences"]
+
+
 MEAN = "mean of targets"
 HOVER = (
     "%{y}<br>predicted %{customdata[0]:.4f}<br>"

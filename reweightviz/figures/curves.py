@@ -30,6 +30,8 @@ from reweightviz.figures.runs import (
 )
 from reweightviz.figures.theme import tint
 
+__all__ = ["loss_figure", "weight_figure"]
+
 
 def loss_figure(
     logs: Logs,

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from reweightviz.core.types import Array, Rows
 from reweightviz.figures.smoothing import Ema
 
+__all__ = ["LIMIT", "Decimation"]
+
+
 LIMIT = 2000
 """Points a line up to which nothing is left out, and about as many as are drawn of a longer one."""
 _CHUNK = 1 << 16  # rows taken at once

@@ -9,6 +9,8 @@ import numpy as np
 from reweightviz.core.types import Array, Rows
 from reweightviz.figures.decimation import LIMIT, Decimation
 
+__all__ = ["DrawingCache", "ZoomedLines"]
+
 
 class ZoomedLines(NamedTuple):
     """The lines of a table (T, K): coarse, and finer between the rows that are zoomed to."""

@@ -24,6 +24,9 @@ from reweightviz.figures.run_tokens import has_drawn_tokens, sum_drawn, sum_plan
 from reweightviz.figures.runs import Colors, Logs, check_logs, find_run
 from reweightviz.figures.theme import MUTED, SMALL
 
+__all__ = ["REACH", "epochs_figure", "project_exhaustion"]
+
+
 REACH = 2.5
 """How many times further than the run its figure may look ahead."""
 _MOST = 3  # domains named in a sentence

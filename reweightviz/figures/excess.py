@@ -17,6 +17,8 @@ from reweightviz.figures.run_cache import RunCache
 from reweightviz.figures.runs import Colors, Logs, check_logs
 from reweightviz.figures.theme import MUTED
 
+__all__ = ["compute_excess", "excess_figure"]
+
 
 def compute_excess(
     log: RunLog,

@@ -6,4 +6,7 @@ from typing import TypeAlias
 
 import plotly.graph_objects as go
 
+__all__ = ["Figure"]
+
+
 Figure: TypeAlias = go.Figure

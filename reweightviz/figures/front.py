@@ -30,6 +30,9 @@ from reweightviz.figures.theme import (
     style_words,
 )
 
+__all__ = ["FRONT", "LEFT", "PICKED", "draw_ring", "front_figure"]
+
+
 LEFT = 54
 """Pixels left of the plot."""
 FRONT, PICKED = choose_colors(2)

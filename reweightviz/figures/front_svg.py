@@ -18,6 +18,9 @@ from reweightviz.figures.front_table import (
 from reweightviz.figures.svg_plane import assemble_svg, draw_axes, draw_text, fit_scale
 from reweightviz.figures.theme import MUTED
 
+__all__ = ["front_svg"]
+
+
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 40, 44  # pixels around the plot
 
 

@@ -12,6 +12,17 @@ from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.types import Array
 from reweightviz.figures.plotly_text import escape_plotly
 
+__all__ = [
+    "OUTSIDE",
+    "describe_front",
+    "describe_point",
+    "find_outside",
+    "list_targets",
+    "read_predictions",
+    "read_references",
+]
+
+
 OUTSIDE = 0.01
 """Share of tokens outside the runs' hull from which a point is drawn hollow."""
 _PARTS = ("weight", "predicted", "low", "high")

@@ -11,6 +11,9 @@ import plotly.graph_objects as go
 from reweightviz.figures.palette import choose_colors
 from reweightviz.figures.theme import style_axis, style_layout, style_title
 
+__all__ = ["FURTHEST", "learning_curve_figure"]
+
+
 FURTHEST = 4
 """Times as many runs as there are, to which the curve is drawn."""
 

@@ -23,6 +23,20 @@ from reweightviz.figures.plotly_text import escape_plotly
 from reweightviz.figures.runs import name_runs
 from reweightviz.figures.theme import SMALL, style_axis, style_layout, style_title, style_words
 
+__all__ = [
+    "DASHES",
+    "FAINT",
+    "STROKES",
+    "LineSpec",
+    "describe_decimation",
+    "describe_smoothing",
+    "draw_line",
+    "explain_empty",
+    "frame_lines",
+    "is_empty",
+]
+
+
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 """One a run; they repeat after six."""
 STROKES = dict(zip(DASHES, ("none", "7 4", "2 3", "7 3 2 3", "11 4", "11 3 2 3"), strict=True))

@@ -21,6 +21,9 @@ from reweightviz.figures.svg_plane import (
     fit_scale,
 )
 
+__all__ = ["draw_svg"]
+
+
 _LEFT, _TOP, _BOTTOM = 60, 24, 44  # pixels around the plot
 _NAMES, _EDGE = 170, 16  # pixels right of the plot, with and without names
 _SPACING = 13.0  # pixels from one name at the right to the next

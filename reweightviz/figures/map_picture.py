@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from reweightviz.figures.palette import parse_hex
 from reweightviz.numerics.grids import density_grids, emphasis
 
+__all__ = ["MARGIN", "blend_ink", "choose_dot_diameter", "draw_map", "encode_png", "fit_to_picture"]
+
+
 MARGIN = 0.04
 
 

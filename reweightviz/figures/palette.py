@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import UnmetNeed
 
+__all__ = ["MISSING", "build_ramp", "choose_colors", "parse_hex"]
+
+
 _COLORS = (
     "#60a7ff",
     "#ee4c21",

@@ -22,6 +22,9 @@ from reweightviz.figures.plotly_text import escape_plotly
 from reweightviz.figures.run_cache import RunCache
 from reweightviz.figures.runs import Colors, Logs, check_logs, find_run
 
+__all__ = ["phase_figure"]
+
+
 _EDGE = 8  # percent: a name left of a smaller weight would stand on the axis
 _STEPS = Axis("step", "step")
 _WEIGHTS = Axis("weight", "weight, % of training tokens")

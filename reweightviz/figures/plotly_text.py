@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 
+__all__ = ["escape_plotly"]
+
 
 def escape_plotly(text: str, width: int = 40) -> str:
     """Return one line of text with plotly's little markup language escaped.

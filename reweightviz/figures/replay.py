@@ -22,6 +22,8 @@ from reweightviz.figures.theme import (
     tint,
 )
 
+__all__ = ["replay_figure"]
+
 
 def replay_figure(
     logs: Sequence[RunLog],

@@ -9,6 +9,8 @@ import numpy as np
 from reweightviz.core.types import Array
 from reweightviz.figures.drawing_cache import DrawingCache
 
+__all__ = ["RunCache"]
+
 
 class RunCache(DrawingCache):
     """Also keeps the tables that are computed from runs, so that only new rows are computed.

@@ -7,6 +7,9 @@ import plotly.graph_objects as go
 from reweightviz.figures.lines_svg import draw_svg
 from reweightviz.figures.svg_plane import assemble_svg, draw_text
 
+__all__ = ["draw_run_svg"]
+
+
 _WIDE, _HIGH, _HEAD = 900, 200, 24  # pixels: of a picture, of a panel, of the words over panels
 
 

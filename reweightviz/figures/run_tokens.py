@@ -11,6 +11,8 @@ from reweightviz.core.types import Array
 from reweightviz.figures.axes import read_tokens_per_step
 from reweightviz.figures.run_cache import RunCache
 
+__all__ = ["fill_weights", "has_drawn_tokens", "read_run_tokens", "sum_drawn", "sum_planned"]
+
 
 def read_run_tokens(log: RunLog) -> float | None:
     """Return the tokens that the whole run is to have, by its meta; None where it has them not.

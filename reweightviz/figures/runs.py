@@ -10,6 +10,18 @@ from reweightviz.figures.drawing_cache import DrawingCache
 from reweightviz.figures.palette import choose_colors
 from reweightviz.figures.theme import MUTED
 
+__all__ = [
+    "Colors",
+    "Logs",
+    "check_logs",
+    "color_domains",
+    "find_run",
+    "list_domains",
+    "list_signals",
+    "name_runs",
+]
+
+
 _PREFERRED = ("loss", "held_out_loss", "excess_loss", "reference_loss", "drawn_tokens")
 
 Logs = RunLog | Sequence[RunLog]

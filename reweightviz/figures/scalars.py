@@ -24,6 +24,9 @@ from reweightviz.figures.plotly_text import escape_plotly
 from reweightviz.figures.run_cache import RunCache
 from reweightviz.figures.runs import Logs, check_logs, name_runs
 
+__all__ = ["EFFECTIVE", "count_effective_domains", "list_scalars", "scalars_figure"]
+
+
 EFFECTIVE = "effective domains"
 _MOST = 11  # scalars that are drawn when none is named
 _RECENT = 2000  # values by which it is seen whether a scalar is noisy

@@ -10,6 +10,8 @@ from reweightviz.figures.palette import choose_colors
 from reweightviz.figures.plotly_text import escape_plotly
 from reweightviz.figures.theme import LEGEND, MUTED, REST, dress_panels, style_axis, style_title
 
+__all__ = ["sensitivity_figure"]
+
 
 def sensitivity_figure(
     weights: pd.DataFrame,

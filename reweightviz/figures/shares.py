@@ -17,6 +17,9 @@ from reweightviz.figures.run_cache import RunCache
 from reweightviz.figures.run_tokens import sum_drawn, sum_planned
 from reweightviz.figures.runs import Colors, Logs, check_logs, find_run
 
+__all__ = ["compute_shares", "shares_figure"]
+
+
 _DASHES = {"realised": "solid", "planned": "dot"}
 _WIDTHS = {"realised": 1.8, "planned": 1.2}
 

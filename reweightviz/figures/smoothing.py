@@ -8,6 +8,8 @@ from scipy.signal import lfilter
 
 from reweightviz.core.types import Array, Rows
 
+__all__ = ["Ema"]
+
 
 class Ema:
     """Exponential moving average over the measured points, without bias at the start.

@@ -13,6 +13,18 @@ from reweightviz.core.token_counts import POWERS
 from reweightviz.core.types import Array
 from reweightviz.figures.theme import MUTED
 
+__all__ = [
+    "FONTS",
+    "Scale",
+    "assemble_svg",
+    "choose_ticks",
+    "draw_axes",
+    "draw_rule",
+    "draw_text",
+    "fit_scale",
+]
+
+
 FONTS = "Arial, Helvetica, 'Liberation Sans', 'DejaVu Sans', 'Noto Sans', sans-serif"
 """Names too: outside of a browser, no font may go by the name sans-serif."""
 _APART = {True: 70, False: 30}  # pixels from one number to the next, at least: across, down

@@ -10,6 +10,26 @@ from plotly.subplots import make_subplots
 
 from reweightviz.figures.palette import choose_colors, parse_hex
 
+__all__ = [
+    "BETTER",
+    "CLEAR",
+    "FONT",
+    "LEGEND",
+    "MUTED",
+    "REST",
+    "RULE",
+    "SMALL",
+    "WORSE",
+    "dress_panels",
+    "make_panels",
+    "style_axis",
+    "style_layout",
+    "style_title",
+    "style_words",
+    "tint",
+]
+
+
 FONT = "var(--jp-ui-font-family, system-ui, sans-serif)"
 MUTED = "#808080"
 """Words, and lines that are no data."""

@@ -13,6 +13,9 @@ from reweightviz.laws._curves import CURVES, Curve, Start
 from reweightviz.laws._inputs import Inputs
 from reweightviz.numerics.separable import minimise_powers
 
+__all__ = ["STEEPEST", "BiMixForm"]
+
+
 STEEPEST = 5.0
 """Exponents are looked for up to this; those of the paper are below 0.5."""
 

@@ -7,6 +7,9 @@ import numpy as np
 from reweightviz.core.errors import warn
 from reweightviz.core.types import Array
 
+__all__ = ["FREEDOM", "draw_counts", "draw_whole_runs", "residual_bootstrap", "warn_few_runs"]
+
+
 FREEDOM = 3
 """With fewer runs beyond the numbers fitted, the residuals hardly show how large the noise is."""
 

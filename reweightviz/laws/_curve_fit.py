@@ -17,6 +17,9 @@ from reweightviz.laws._inputs import Inputs
 from reweightviz.laws._runs import ProxyRuns
 from reweightviz.numerics.levenberg_marquardt import Equations, Fits, Setting, fit_batch, leverage
 
+__all__ = ["FINALISTS", "fit_curve_law"]
+
+
 FINALISTS = 3
 """Of all starts, how many a target go on from the rough fit to the fine one."""
 

@@ -17,6 +17,8 @@ from reweightviz.laws._inputs import Inputs
 from reweightviz.laws._record import decode_flat, encode_flat, open_record
 from reweightviz.laws._sampled_law import HoldingLaw
 
+__all__ = ["ConvexCurveLaw", "CurveLaw"]
+
 
 @dataclass(frozen=True, eq=False)
 class CurveLaw(HoldingLaw):

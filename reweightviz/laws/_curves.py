@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from reweightviz.core.types import Array
 from reweightviz.laws._inputs import Inputs
 
+__all__ = ["CURVES", "Curve", "Start"]
+
 
 class Curve(NamedTuple):
     """The form of a law.

@@ -11,6 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 from reweightviz.core.repeats import group_equal_mixtures
 from reweightviz.core.types import Array
 
+__all__ = [
+    "FOLDS",
+    "assign_folds",
+    "cross_validate",
+    "explains_nothing",
+    "measure_fit",
+    "measure_held_out",
+]
+
+
 FOLDS = 5
 """Parts of the runs that are left out in turn for the error on runs that a fit has not seen."""
 

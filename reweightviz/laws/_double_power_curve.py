@@ -11,6 +11,9 @@ from reweightviz.core.types import Array
 from reweightviz.laws._curves import CURVES, Curve, Start
 from reweightviz.laws._inputs import Inputs
 
+__all__ = ["STEEPEST", "DoublePowerForm"]
+
+
 STEEPEST = 5.0
 """Exponents are looked for up to this."""
 

@@ -18,6 +18,9 @@ from reweightviz.laws._regressors import LinearRegressor, Regressor, TreeRegress
 from reweightviz.laws._sampled_law import SampledLaw
 from reweightviz.numerics.simplex import share
 
+__all__ = ["REGRESSORS", "EnsembleLaw"]
+
+
 REGRESSORS: dict[str, type[LinearRegressor | TreeRegressor]] = {
     each.kind: each for each in (LinearRegressor, TreeRegressor)
 }

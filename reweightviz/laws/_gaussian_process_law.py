@@ -19,6 +19,16 @@ from reweightviz.laws._sampled_law import SampledLaw
 from reweightviz.laws._threads import map_threads
 from reweightviz.numerics.gaussian_process import Deviations, Kernel, Posterior, posterior
 
+__all__ = [
+    "WAVES",
+    "GaussianProcessLaw",
+    "find_constant",
+    "find_deviation",
+    "find_stretch",
+    "standardise",
+]
+
+
 WAVES = 512
 """Directions of the waves that a drawn function is made of."""
 

@@ -13,6 +13,9 @@ from reweightviz.laws._inputs import Inputs
 from reweightviz.numerics.convex import minimise_exponentials
 from reweightviz.numerics.log_linear import SLOPES, fit_log_linear, log_linear_starts
 
+__all__ = ["HIGHEST", "KIND", "start_hidden"]
+
+
 KIND = "hidden-domains"
 HIGHEST = 10.0
 """A hidden domain's part stays below so many times the largest loss.
@@ -75,7 +78,9 @@ def _equations(theta: Array, inputs: Inputs, weight: Array, residual: Array) -> 
     """Return gradient and J'WJ; products of two weights of a run are made once for all problems."""
     w = inputs.weights
     parts = _parts(theta, inputs)
-    count, hidden, domains = len(theta), parts.shape[1], w.shape[1]
+    count = len(theta)
+    hidden = parts.shape[1]
+    domains = w.shape[1]
     row, column = np.triu_indices(domains)
     pairs = w[:, row] * w[:, column]
     weighted = weight[:, None] * parts

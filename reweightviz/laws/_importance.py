@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from reweightviz.core.errors import InvalidValue, ReweightvizError, list_names
 from reweightviz.core.types import Array
 
+__all__ = ["check_convex_importance", "check_importance"]
+
 
 def check_importance(importance: ArrayLike | None, targets: Sequence[str]) -> Array:
     """Return the share (M,) of each target, rescaled to sum 1; all alike when not given.

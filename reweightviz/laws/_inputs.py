@@ -19,6 +19,9 @@ from reweightviz.core.errors import (
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.types import Array
 
+__all__ = ["WIDE", "Inputs", "align_mixtures", "check_given", "varies"]
+
+
 WIDE = ("available",)
 """Inputs with a number a domain."""
 

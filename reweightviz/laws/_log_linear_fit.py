@@ -17,6 +17,9 @@ from reweightviz.numerics.log_linear import (
     log_linear_starts,
 )
 
+__all__ = ["LEAST_FLOOR", "fit_log_linear_law"]
+
+
 LEAST_FLOOR = 1e-9
 """A floor c that ran to 0 becomes this share of the mean loss, so that its logarithm is finite."""
 
@@ -33,7 +36,8 @@ def fit_log_linear_law(
         draws: refits to redrawn losses, B; 0 for no intervals.
         seed: of the draws.
     """
-    w, y = runs.mixtures, runs.losses
+    w = runs.mixtures
+    y = runs.losses
     best = _fit_best(w, y, huber, starts)
     predicted = best.at(w).T
     shape = (draws, len(runs.targets), 1 + len(runs.domains))

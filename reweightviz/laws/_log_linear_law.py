@@ -17,6 +17,8 @@ from reweightviz.laws._record import decode_flat, encode_flat, open_record
 from reweightviz.laws._sampled_law import SampledLaw
 from reweightviz.numerics.convex import minimise_exponentials
 
+__all__ = ["LogLinearLaw"]
+
 
 @dataclass(frozen=True, eq=False)
 class LogLinearLaw(SampledLaw):

@@ -17,6 +17,9 @@ from reweightviz.laws._restore import restore_law
 from reweightviz.laws._sampled_law import SampledLaw
 from reweightviz.numerics.shifted_power import evaluate
 
+__all__ = ["ARRAYS", "LossToLossLaw", "draw_beneath"]
+
+
 ARRAYS = ("blend", "known", "theta", "refits", "noise")
 
 

@@ -18,6 +18,9 @@ from reweightviz.laws._record import decode_array, encode_array, open_record
 from reweightviz.laws._sampled_law import SampledLaw
 from reweightviz.numerics.mixture_likelihood import Documents, documents, minimise_mixture_loss
 
+__all__ = ["AT_ONCE", "MixMinLaw"]
+
+
 AT_ONCE = 8192
 """Documents that are resampled at once."""
 
@@ -159,7 +162,8 @@ class MixMinLaw(SampledLaw):
 
     def _sample(self, inputs: Inputs) -> Array:
         if self.line is not None:
-            level, slope = self.refits[:, None, :, 0], self.refits[:, None, :, 1]
+            level = self.refits[:, None, :, 0]
+            slope = self.refits[:, None, :, 1]
             values = level + slope * self._objective(inputs.weights)
             return np.asarray(values + self.noise[:, None, :], np.float64)
         resamples = [self._resample(inputs.weights, m) for m in range(len(self.targets))]

@@ -19,6 +19,8 @@ from reweightviz.core.repeats import group_equal_mixtures
 from reweightviz.core.types import Array
 from reweightviz.numerics.power_laws import fit_power_laws
 
+__all__ = ["Extrapolated", "extrapolate"]
+
 
 class Extrapolated(NamedTuple):
     """G mixtures (G, K), their losses (G, M) at one length and size, and the exponents."""

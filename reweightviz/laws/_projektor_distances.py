@@ -13,6 +13,8 @@ from reweightviz.core.types import Array
 from reweightviz.laws._runs import ProxyRuns
 from reweightviz.numerics.transport import Distances, cuts
 
+__all__ = ["average_distances", "solve_distances"]
+
 
 def solve_distances(
     runs: ProxyRuns,

@@ -16,6 +16,8 @@ from reweightviz.laws._record import decode_array, encode_array, open_record
 from reweightviz.laws._sampled_law import SampledLaw
 from reweightviz.numerics.transport import Distances
 
+__all__ = ["ProjektorLaw", "project", "tabulate"]
+
 
 @dataclass(frozen=True, eq=False)
 class ProjektorLaw(SampledLaw):

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import InvalidValue, ReweightvizError, list_names
 
+__all__ = ["decode_array", "decode_flat", "encode_array", "encode_flat", "open_record"]
+
 
 @contextmanager
 def open_record(record: Mapping[str, Any], kinds: Iterable[str]) -> Iterator[dict[str, Any]]:

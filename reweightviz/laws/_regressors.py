@@ -22,6 +22,17 @@ from reweightviz.laws._threads import map_threads
 if TYPE_CHECKING:
     from lightgbm import Booster
 
+__all__ = [
+    "FEW_ROWS",
+    "STAGES",
+    "TREES_AT_ONCE",
+    "LinearRegressor",
+    "Regressor",
+    "TreeRegressor",
+    "fit_trees",
+]
+
+
 TREES_AT_ONCE = 20
 """Trees that stay in the processor's cache while many rows pass: twice as fast as all at once."""
 FEW_ROWS = 512

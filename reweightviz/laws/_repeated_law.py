@@ -16,6 +16,9 @@ from reweightviz.laws._restore import restore_law
 from reweightviz.laws._sampled_law import HoldingLaw
 from reweightviz.numerics.effective_data import effective_tokens
 
+__all__ = ["OWN", "Effective", "RepeatedLaw", "weigh_effective"]
+
+
 OWN = ("run_tokens", "available")
 """Inputs of which the effective weights are made."""
 

@@ -10,6 +10,9 @@ from reweightviz.core.errors import UnknownName
 from reweightviz.core.protocols import Law
 from reweightviz.laws._curves import CURVES
 
+__all__ = ["HOMES", "restore_law"]
+
+
 HOMES = {
     "ensemble": ("_ensemble_law", "EnsembleLaw"),
     "gaussian-process": ("_gaussian_process_law", "GaussianProcessLaw"),

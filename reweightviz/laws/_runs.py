@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from reweightviz.core.errors import InvalidValue, ReweightvizError, UnmetNeed, list_names
 from reweightviz.core.types import Array
 
+__all__ = ["ProxyRuns", "check_directions", "check_runs"]
+
 
 class ProxyRuns(NamedTuple):
     """R runs: K domains, M targets, mixtures (R, K), losses (R, M), and the directions (M,)."""

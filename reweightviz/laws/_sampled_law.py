@@ -17,6 +17,9 @@ from reweightviz.core.types import Array
 from reweightviz.laws._inputs import Inputs, align_mixtures, check_given
 from reweightviz.numerics.quantiles import between
 
+__all__ = ["BLOCK", "MOST_ROWS", "HoldingLaw", "SampledLaw"]
+
+
 BLOCK = 1 << 22
 """Numbers that are held at once while an interval is drawn."""
 MOST_ROWS = 2000

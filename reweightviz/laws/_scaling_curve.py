@@ -15,6 +15,9 @@ from reweightviz.numerics.bounds import weight_bounds
 from reweightviz.numerics.programs import Program
 from reweightviz.numerics.simplex import share
 
+__all__ = ["HIGHEST", "LEAST_SUM", "SCALES", "STEEPEST", "ScalingForm"]
+
+
 SCALES = ("size", "run_tokens")
 STEEPEST = 3.0
 """Exponents of size and tokens are looked for up to this."""

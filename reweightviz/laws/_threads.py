@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+__all__ = ["Answer", "Job", "map_threads"]
+
+
 Job = TypeVar("Job")
 Answer = TypeVar("Answer")
 

@@ -25,6 +25,8 @@ from reweightviz.laws._curve_law import CurveLaw
 from reweightviz.laws._inputs import Inputs, check_given, varies
 from reweightviz.laws._runs import check_runs
 
+__all__ = ["BiMix"]
+
 
 @dataclass(frozen=True)
 class BiMix:

@@ -30,6 +30,9 @@ from reweightviz.laws._inputs import Inputs, check_given
 from reweightviz.laws._runs import check_runs
 from reweightviz.numerics.effective_data import worn_log
 
+__all__ = ["FASTEST", "HALF_LIFE", "KIND", "STEEPEST", "DataFiltering"]
+
+
 KIND = "data-filtering"
 HALF_LIFE = 5.0
 """Epochs; where no run repeats a domain its half-life stays at this. The authors search 1 to 10."""

@@ -29,6 +29,9 @@ from reweightviz.laws._log_linear_law import LogLinearLaw
 from reweightviz.laws._nested import Extrapolated, extrapolate
 from reweightviz.laws._runs import ProxyRuns, check_runs
 
+__all__ = ["ENOUGH", "DataMixing"]
+
+
 ENOUGH = 4
 """Runs a fitted number, from which on hidden domains predict new runs."""
 

@@ -24,6 +24,8 @@ from reweightviz.laws._double_power_curve import DoublePowerForm
 from reweightviz.laws._inputs import Inputs, check_given
 from reweightviz.laws._runs import check_runs
 
+__all__ = ["DoublePowerLaw"]
+
 
 @dataclass(frozen=True)
 class DoublePowerLaw:

@@ -35,6 +35,9 @@ from reweightviz.laws._runs import check_runs
 from reweightviz.laws._threads import map_threads
 from reweightviz.numerics.gaussian_process import Kernel, fit_kernel, posterior
 
+__all__ = ["FEW_RUNS", "LEAST", "MOST", "POWERS", "SOME_RUNS", "GaussianProcess"]
+
+
 POWERS = (1.0, 0.5, 0.25)
 """Powers of the weights that are tried."""
 SOME_RUNS = 192
@@ -121,7 +124,8 @@ class GaussianProcess:
             spanning=False,
             parametric=False,
         )
-        w, y = runs.mixtures, runs.losses
+        w = runs.mixtures
+        y = runs.losses
         # A likelihood costs the cube of the runs: some of them are enough to choose by.
         rows = np.random.default_rng(self.seed).permutation(len(w))[:SOME_RUNS]
         found = map_threads(lambda column: self._choose(w, standardise(column), rows), list(y.T))

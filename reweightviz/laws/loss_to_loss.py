@@ -35,6 +35,9 @@ from reweightviz.laws._loss_to_loss_law import LossToLossLaw, draw_beneath
 from reweightviz.laws._runs import ProxyRuns, check_runs
 from reweightviz.numerics.shifted_power import evaluate, fit_line, fit_shifted_power, slopes
 
+__all__ = ["FITS", "MEAN", "LossToLoss"]
+
+
 FITS = {
     "linear": (fit_line, slice(2, 4)),
     "power": (fit_shifted_power, slice(None)),

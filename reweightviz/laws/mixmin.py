@@ -24,6 +24,8 @@ from reweightviz.laws._diagnostics import measure_fit, measure_held_out
 from reweightviz.laws._mixmin_law import MixMinLaw
 from reweightviz.laws._runs import check_directions, check_runs
 
+__all__ = ["MixMin"]
+
 
 @dataclass(frozen=True)
 class MixMin:

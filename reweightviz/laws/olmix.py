@@ -23,6 +23,8 @@ from reweightviz.laws._log_linear_fit import fit_log_linear_law
 from reweightviz.laws._log_linear_law import LogLinearLaw
 from reweightviz.laws._runs import check_runs
 
+__all__ = ["Olmix"]
+
 
 @dataclass(frozen=True)
 class Olmix:

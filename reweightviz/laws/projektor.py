@@ -28,6 +28,8 @@ from reweightviz.laws._projektor_law import ProjektorLaw, tabulate
 from reweightviz.laws._runs import ProxyRuns, check_runs
 from reweightviz.numerics.transport import Distances
 
+__all__ = ["Projektor"]
+
 
 @dataclass(frozen=True)
 class Projektor:
@@ -156,7 +158,8 @@ class Projektor:
     ) -> ProjektorLaw:
         """Fit the runs of each scale by themselves; ``scale`` (R,) is the number of a run's."""
         rng = np.random.default_rng(self.seed)
-        w, y = runs.mixtures, runs.losses
+        w = runs.mixtures
+        y = runs.losses
         shape = (len(scales), len(runs.targets), 3 * len(runs.domains))
         coef = np.empty(shape)
         refits = np.empty((self.draws, *shape))

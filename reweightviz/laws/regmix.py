@@ -30,6 +30,9 @@ from reweightviz.laws._ensemble_law import EnsembleLaw
 from reweightviz.laws._regressors import LinearRegressor, Regressor, fit_trees
 from reweightviz.laws._runs import ProxyRuns, check_runs
 
+__all__ = ["RUNS_A_LEAF", "STEP", "RegMix"]
+
+
 STEP = 0.05
 """Learning rate of the models that leave runs out, where the law's is smaller.
 
@@ -158,7 +161,8 @@ class RegMix:
         self, runs: ProxyRuns, fold: NDArray[np.int64]
     ) -> tuple[tuple[Regressor, ...], Array]:
         """Return a model without each part of the runs, and residuals (R, M) of those left out."""
-        w, y = runs.mixtures, runs.losses
+        w = runs.mixtures
+        y = runs.losses
         kept = [fold != part for part in range(fold.max() + 1)]
         tables = [(w[rows], y[rows]) for rows in kept]
         # As many times fewer trees at as many times the rate, to save time.

@@ -24,6 +24,9 @@ from reweightviz.laws._runs import check_runs
 from reweightviz.laws.olmix import Olmix
 from reweightviz.numerics.effective_data import DATA_DECAY
 
+__all__ = ["LEAST_WASTED", "WASTED", "Repeated"]
+
+
 LEAST_WASTED = 0.01
 """Runs that waste no larger share of their tokens than this do not show what wasting them costs."""
 WASTED = "(repeated)"

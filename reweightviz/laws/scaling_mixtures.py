@@ -25,6 +25,8 @@ from reweightviz.laws._inputs import Inputs, check_given, varies
 from reweightviz.laws._runs import check_runs
 from reweightviz.laws._scaling_curve import SCALES, ScalingForm
 
+__all__ = ["ScalingMixtures"]
+
 
 @dataclass(frozen=True)
 class ScalingMixtures:

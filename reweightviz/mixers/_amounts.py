@@ -9,6 +9,8 @@ from reweightviz.core.errors import InvalidValue
 from reweightviz.core.types import Array
 from reweightviz.numerics.simplex import numbers
 
+__all__ = ["check_amounts", "fill_with_ones"]
+
 
 def check_amounts(
     values: ArrayLike, what: str, count: int | None = None, *, positive: bool = False

@@ -6,6 +6,8 @@ from typing import ClassVar, NamedTuple
 
 from reweightviz.core.types import Array
 
+__all__ = ["Fixed", "State"]
+
 
 class State(NamedTuple):
     """The weights (K,)."""

@@ -11,6 +11,9 @@ from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.token_counts import parse_count
 from reweightviz.core.validation import whole_number
 
+__all__ = ["KINDS", "check_fields", "read_budget"]
+
+
 KINDS: dict[str, tuple[type, str]] = {
     "float": (Real, "a finite number"),
     "bool": (bool, "True or False"),

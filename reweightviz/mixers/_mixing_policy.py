@@ -18,6 +18,9 @@ from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.types import Array
 from reweightviz.numerics.simplex import log_softmax, softmax
 
+__all__ = ["HALVINGS", "LinearDynamics", "Policy", "fit_linear_dynamics", "move_towards"]
+
+
 HALVINGS = 60
 """Of the interval in which a move ends: more than the 53 binary digits of a float64."""
 

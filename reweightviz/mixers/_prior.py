@@ -9,6 +9,8 @@ from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.types import Array
 from reweightviz.numerics.simplex import share
 
+__all__ = ["check_prior"]
+
 
 def check_prior(prior: ArrayLike | None, count: int, who: str, of: str = "domains") -> Array:
     """Return the prior (K,) on the simplex, uniform when not given.

@@ -12,6 +12,8 @@ from reweightviz.core.schedule import mean_over_steps
 from reweightviz.core.types import Array
 from reweightviz.mixers._signals import check_signals
 
+__all__ = ["Scheduled", "State"]
+
 
 class State(NamedTuple):
     """The weights (S, K) of the stages, the steps (S,) at which they begin, the step of the run."""

@@ -9,6 +9,8 @@ from reweightviz.core.errors import InvalidArgument, UnmetNeed
 from reweightviz.core.types import Array
 from reweightviz.numerics.simplex import numbers
 
+__all__ = ["check_signals"]
+
 
 def check_signals(
     mixer: object, kind: type[tuple[object, ...]], state: tuple[object, ...], **signals: ArrayLike

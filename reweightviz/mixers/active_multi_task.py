@@ -25,6 +25,8 @@ from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.numerics.lasso import lasso, least_absolute
 from reweightviz.numerics.simplex import lift_to_floor
 
+__all__ = ["ActiveMultiTask", "State"]
+
 
 class State(NamedTuple):
     """The weights (K,) and the relevance nu (K,) of each domain, with its sign."""

@@ -21,6 +21,9 @@ from reweightviz.mixers._signals import check_signals
 from reweightviz.numerics.loss_curves import fit_loss_curves, smooth
 from reweightviz.numerics.simplex import log_softmax, share
 
+__all__ = ["ADO", "LEAST_EXPONENT", "MOST_POINTS", "State"]
+
+
 MOST_POINTS = 1024
 """Of the loss curves that are kept; beyond, each two become one, so that a long run stays small."""
 LEAST_EXPONENT = 0.05

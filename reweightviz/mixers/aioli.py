@@ -20,6 +20,8 @@ from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.mixers._signals import check_signals
 from reweightviz.numerics.simplex import ascend, share, softmax
 
+__all__ = ["Aioli", "State", "solve_mixing_law"]
+
 
 class State(NamedTuple):
     """Weights found and their logs (K,), the law A and this round's gains (K, K).

@@ -22,6 +22,8 @@ from reweightviz.core.temperature import PATHS, cooldown_stages, parse_temperatu
 from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.mixers._scheduled import Scheduled, State
 
+__all__ = ["Cooldown"]
+
 
 @dataclass(frozen=True)
 class Cooldown(Scheduled):

@@ -25,6 +25,8 @@ from reweightviz.mixers._mixing_policy import Policy, move_towards
 from reweightviz.mixers._signals import check_signals
 from reweightviz.numerics.simplex import share
 
+__all__ = ["DataMixingAgent", "State"]
+
 
 class State(NamedTuple):
     """Weights (K,), history of weights and feedback, both (H, K), the policy, the steps seen."""

@@ -23,6 +23,8 @@ from reweightviz.mixers._fixed import Fixed, State
 from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.numerics.simplex import share
 
+__all__ = ["DifficultyFlip"]
+
 
 @dataclass(frozen=True)
 class DifficultyFlip(Fixed):

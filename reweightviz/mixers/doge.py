@@ -22,6 +22,8 @@ from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.mixers._signals import check_signals
 from reweightviz.numerics.simplex import ascend, log_smooth, numbers, share, softmax
 
+__all__ = ["DoGE", "State"]
+
 
 class State(NamedTuple):
     """Log weights, last scores and mean weights, (K,) each; steps with products, and all steps."""

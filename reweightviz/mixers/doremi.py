@@ -21,6 +21,8 @@ from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.mixers._signals import check_signals
 from reweightviz.numerics.simplex import ascend, log_smooth, share, softmax
 
+__all__ = ["DoReMi", "State"]
+
 
 class State(NamedTuple):
     """Log weights, last known excess losses and mean weights, (K,) each, after ``step`` updates."""

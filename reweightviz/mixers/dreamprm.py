@@ -21,6 +21,9 @@ from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.mixers._signals import check_signals
 from reweightviz.numerics.simplex import log_softmax, share, softmax
 
+__all__ = ["BETAS", "EPSILON", "DreamPRM", "State"]
+
+
 # Of AdamW, the defaults of torch.
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8

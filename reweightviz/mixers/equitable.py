@@ -24,6 +24,9 @@ from reweightviz.mixers._hyperparameters import check_fields, read_budget
 from reweightviz.mixers._prior import check_prior
 from reweightviz.numerics.allocation import fit_learning_curves, spread_for_mean, spread_for_worst
 
+__all__ = ["OBJECTIVES", "EquitableAllocation", "State"]
+
+
 OBJECTIVES = ("mean", "worst")
 
 

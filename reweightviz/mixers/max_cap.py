@@ -22,6 +22,8 @@ from reweightviz.mixers._amounts import check_amounts
 from reweightviz.mixers._fixed import Fixed, State
 from reweightviz.mixers._hyperparameters import check_fields
 
+__all__ = ["MaxCap"]
+
 
 @dataclass(frozen=True)
 class MaxCap(Fixed):

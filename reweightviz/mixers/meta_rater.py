@@ -25,6 +25,9 @@ from reweightviz.mixers._prior import check_prior
 from reweightviz.numerics.dirichlet_search import mean_of_best
 from reweightviz.numerics.ratings import standardise, variance_inflation
 
+__all__ = ["INFLATED", "MetaRater"]
+
+
 INFLATED = 10.0
 """Variance inflation above which a rater's weight is hardly its own."""
 

@@ -21,6 +21,8 @@ from reweightviz.mixers._fixed import Fixed, State
 from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.numerics.mixture_likelihood import documents, minimise_mixture_loss
 
+__all__ = ["MixMinWeights"]
+
 
 @dataclass(frozen=True)
 class MixMinWeights(Fixed):

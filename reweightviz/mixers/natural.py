@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike
 from reweightviz.core.temperature import temperature_weights
 from reweightviz.mixers._fixed import Fixed, State
 
+__all__ = ["Natural"]
+
 
 @dataclass(frozen=True)
 class Natural(Fixed):

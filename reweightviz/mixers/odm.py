@@ -19,6 +19,9 @@ from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.mixers._signals import check_signals
 from reweightviz.numerics.simplex import log_softmax, share
 
+__all__ = ["ODM", "VARIANTS", "MeanState", "State"]
+
+
 VARIANTS = ("exp3", "smoothed_mean")
 
 

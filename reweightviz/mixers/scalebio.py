@@ -22,6 +22,8 @@ from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.mixers._signals import check_signals
 from reweightviz.numerics.simplex import ascend, share, softmax
 
+__all__ = ["ScaleBiO", "State"]
+
 
 class State(NamedTuple):
     """Log weights (K,), which are the logits up to a constant."""

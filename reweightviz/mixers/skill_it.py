@@ -20,6 +20,8 @@ from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.mixers._signals import check_signals
 from reweightviz.numerics.simplex import ascend, numbers, share, softmax
 
+__all__ = ["SkillIt", "State"]
+
 
 class State(NamedTuple):
     """Weights, prior and first losses (K,), the graph (K, K), the last losses (w, K), steps."""

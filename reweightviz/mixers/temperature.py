@@ -18,6 +18,8 @@ from reweightviz.core.temperature import temperature_weights
 from reweightviz.mixers._fixed import Fixed, State
 from reweightviz.mixers._hyperparameters import check_fields
 
+__all__ = ["Temperature"]
+
 
 @dataclass(frozen=True)
 class Temperature(Fixed):

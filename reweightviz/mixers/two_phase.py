@@ -23,6 +23,8 @@ from reweightviz.mixers._hyperparameters import check_fields
 from reweightviz.mixers._prior import check_prior
 from reweightviz.mixers._scheduled import Scheduled, State
 
+__all__ = ["TwoPhase"]
+
 
 @dataclass(frozen=True)
 class TwoPhase(Scheduled):

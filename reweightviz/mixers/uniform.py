@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike
 from reweightviz.core.errors import UnmetNeed
 from reweightviz.mixers._fixed import Fixed, State
 
+__all__ = ["Uniform"]
+
 
 @dataclass(frozen=True)
 class Uniform(Fixed):

@@ -20,6 +20,8 @@ from reweightviz.mixers._fixed import Fixed, State
 from reweightviz.mixers._hyperparameters import check_fields, read_budget
 from reweightviz.numerics.simplex import water_fill
 
+__all__ = ["UniMax"]
+
 
 @dataclass(frozen=True)
 class UniMax(Fixed):

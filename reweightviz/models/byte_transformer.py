@@ -17,6 +17,9 @@ from torch.nn import functional as F
 
 from reweightviz.core.errors import UnreadableFile, WrongContent
 
+__all__ = ["VOCABULARY", "ByteTransformer", "ModelConfig"]
+
+
 VOCABULARY = 256
 
 

@@ -12,6 +12,8 @@ from reweightviz.core.errors import ReweightvizError
 if TYPE_CHECKING:
     import torch
 
+__all__ = ["choose_device", "repeatable"]
+
 
 def choose_device(name: str | torch.device) -> torch.device:
     """Return the torch device of a name; "auto" is CUDA where there is one.

@@ -15,6 +15,9 @@ from transformers import AutoModel, AutoTokenizer
 from reweightviz.core.errors import MissingPackage, ReweightvizError
 from reweightviz.models.device import choose_device
 
+__all__ = ["TOKENS", "Encoder"]
+
+
 TOKENS = 256
 """Tokens of a text that are read, from its beginning; what all-MiniLM-L6-v2 was trained on."""
 

@@ -11,6 +11,9 @@ import torch
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+__all__ = ["ROWS", "sequence_losses", "weights_digest"]
+
+
 ROWS = 512  # sequences a forward pass
 
 

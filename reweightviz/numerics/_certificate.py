@@ -18,6 +18,18 @@ from reweightviz.numerics._cone_table import Solution
 from reweightviz.numerics._statement import Objective, Statement
 from reweightviz.numerics.linear_constraints import interior
 
+__all__ = [
+    "LARGEST_GAP",
+    "NEAR",
+    "Optimum",
+    "candidates",
+    "certify",
+    "lower_bound",
+    "measure",
+    "vertex",
+]
+
+
 LARGEST_GAP = 1e-6
 """An answer that may lie above the minimum by a larger share of the objective is not given."""
 NEAR = 1e-6

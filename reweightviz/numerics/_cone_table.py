@@ -16,6 +16,9 @@ from reweightviz.core.types import Array, Rows
 from reweightviz.numerics._statement import Objective, Statement
 from reweightviz.numerics.convex_functions import Affine, Function
 
+__all__ = ["TOLERANCE", "ConeTable", "Curvature", "Solution", "settings", "solve"]
+
+
 TOLERANCE = 1e-12
 """What Clarabel is set to reach; it stops earlier where it gets no further."""
 

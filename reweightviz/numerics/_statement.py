@@ -12,6 +12,9 @@ from reweightviz.core.types import Array, Rows
 from reweightviz.numerics.convex_functions import Affine, Entropy, Function, Values
 from reweightviz.numerics.linear_constraints import Limits
 
+__all__ = ["ROOM", "Objective", "Statement"]
+
+
 ROOM = 1e-12
 """Bounds that leave less than this leave one point."""
 

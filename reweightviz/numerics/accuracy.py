@@ -7,6 +7,8 @@ from scipy.stats import rankdata
 
 from reweightviz.core.types import Array
 
+__all__ = ["explained_variance", "rank_correlation"]
+
 
 def explained_variance(predicted: Array, observed: Array) -> Array:
     """Return R² (M,) of predictions (R, M); NaN where the observations are all alike.

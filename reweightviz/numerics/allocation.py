@@ -23,6 +23,9 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.types import Array
 from reweightviz.numerics.power_laws import fit_power_laws
 
+__all__ = ["MOST", "LearningCurves", "fit_learning_curves", "spread_for_mean", "spread_for_worst"]
+
+
 MOST = 700.0
 """Logarithms of the price and the level are looked for between this and its negative."""
 

@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike
 from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.types import Array
 
+__all__ = ["ROOM", "weight_bounds"]
+
+
 ROOM = 1e-12
 """Sums of bounds are compared with 1 up to this."""
 

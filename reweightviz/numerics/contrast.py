@@ -35,6 +35,7 @@ from reweightviz.core.types import Array
 from reweightviz.numerics.quantiles import between
 
 __all__ = [
+    "ROUNDING",
     "Contrast",
     "Contrasts",
     "Verdict",

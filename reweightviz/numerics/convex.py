@@ -23,6 +23,8 @@ from reweightviz.numerics.linear_constraints import Limits
 from reweightviz.numerics.programs import Optimum, Program
 from reweightviz.numerics.simplex import as_prior
 
+__all__ = ["Ceilings", "minimise_exponentials"]
+
 
 class Ceilings(NamedTuple):
     """Sums of exponentials ``offset (J,) + shares (J, M) . exp(A x)`` with a ceiling.

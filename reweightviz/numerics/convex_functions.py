@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from reweightviz.core.types import Array
 
+__all__ = ["Affine", "Entropy", "Exponential", "Function", "InversePower", "Root", "Values"]
+
 
 class Affine:
     """``sum_b blocks[b] @ variables[b] + offset``, (n,), of blocks of variables by number."""

@@ -11,6 +11,21 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.types import Array
 from reweightviz.numerics.region import Region
 
+__all__ = [
+    "BATCHES",
+    "LEVELS",
+    "Drawn",
+    "dirichlet_design",
+    "drop_small_weights",
+    "information",
+    "keep_different",
+    "log_linear_features",
+    "meets",
+    "optimal_design",
+    "space_filling_design",
+]
+
+
 LEVELS = 15
 """Strengths between the least and the largest, as RegMix takes."""
 BATCHES = 60

@@ -8,6 +8,9 @@ import numpy as np
 
 from reweightviz.core.types import Array
 
+__all__ = ["BLOCK", "mean_of_best"]
+
+
 BLOCK = 1 << 16
 """Weights that are drawn and scored at once: a search of millions never holds them all."""
 

@@ -8,6 +8,22 @@ from scipy.special import exp1
 
 from reweightviz.core.types import Array
 
+__all__ = [
+    "ALPHA",
+    "COUNTED",
+    "DATA_DECAY",
+    "LOG_A",
+    "LOG_B",
+    "LOG_E",
+    "SIZE_DECAY",
+    "data_constrained_loss",
+    "effective_tokens",
+    "halving_samples",
+    "utility_loss",
+    "worn_log",
+]
+
+
 DATA_DECAY = 15.387756
 """R*_D of Muennighoff et al.: repetitions after which a further one adds 1/e of fresh data."""
 SIZE_DECAY = 5.309743

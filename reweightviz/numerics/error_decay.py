@@ -7,6 +7,8 @@ from scipy.optimize import least_squares
 
 from reweightviz.core.types import Array
 
+__all__ = ["fit_error_decay"]
+
 
 def fit_error_decay(n: Array, error: Array) -> tuple[float, float, float]:
     """Return a, b and c of ``error = a + b * n ** -c``, by robust least squares of log errors.

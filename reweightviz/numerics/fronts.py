@@ -8,6 +8,8 @@ from scipy.spatial import Delaunay
 
 from reweightviz.core.types import Array
 
+__all__ = ["spread_evenly", "undominated", "widest_gap"]
+
 
 def undominated(scores: Array) -> NDArray[np.int64]:
     """Return the rows of scores (n, A) that no other row beats or equals in every column.

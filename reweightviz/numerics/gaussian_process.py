@@ -19,6 +19,19 @@ from scipy.optimize import minimize
 
 from reweightviz.core.types import Array
 
+__all__ = [
+    "AMPLITUDE",
+    "LENGTH",
+    "NOISE",
+    "Deviations",
+    "Kernel",
+    "Posterior",
+    "fit_kernel",
+    "log_likelihood",
+    "posterior",
+]
+
+
 AMPLITUDE = (-6.0, 8.0)
 LENGTH = (-5.0, 4.0)
 NOISE = (-14.0, 2.0)

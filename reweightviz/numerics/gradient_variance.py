@@ -20,6 +20,8 @@ from reweightviz.core.errors import InvalidValue, ReweightvizError
 from reweightviz.core.types import Array
 from reweightviz.numerics.simplex import share
 
+__all__ = ["gradient_variance", "least_variance_sampling"]
+
 
 def gradient_variance(
     target: ArrayLike, sampling: ArrayLike, squared_norms: ArrayLike, mean_squared_norm: float = 0.0

@@ -10,6 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+__all__ = ["LARGEST", "density_grids", "emphasis", "opacity", "quantise", "size_factor"]
+
+
 LARGEST = 2.5
 """A point grows to at most this factor of its neutral diameter."""
 

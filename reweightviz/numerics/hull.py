@@ -9,6 +9,8 @@ from scipy.optimize import linprog
 from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.types import Array
 
+__all__ = ["distance_outside"]
+
 
 def distance_outside(mixtures: ArrayLike, sampled: ArrayLike) -> Array:
     """Return the share of tokens (n,) that separates mixtures from blends of the sampled ones.

@@ -9,6 +9,9 @@ from scipy.optimize import linprog
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.types import Array
 
+__all__ = ["TINY", "lasso", "least_absolute"]
+
+
 TINY = 1e-12
 """A speed below this is none."""
 

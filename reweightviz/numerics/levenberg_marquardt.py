@@ -17,6 +17,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.types import Array, Rows
 
+__all__ = [
+    "BLOCK",
+    "Curve",
+    "Equations",
+    "Fits",
+    "Jacobian",
+    "Setting",
+    "fit_batch",
+    "huber",
+    "leverage",
+]
+
+
 Curve = Callable[[Array, Rows], Array]
 """From parameters (q, P) of the problems of those numbers (q,) to values at the runs (q, R)."""
 Jacobian = Callable[[Array, Rows], Array]

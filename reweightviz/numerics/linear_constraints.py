@@ -11,6 +11,9 @@ from scipy.optimize import linprog
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.types import Array
 
+__all__ = ["TOLERANCE", "Conflict", "Limits", "conflict", "interior", "least_value"]
+
+
 TOLERANCE = 1e-9
 """Limits are compared with what they limit up to this, in the unit of the limit."""
 

@@ -14,6 +14,9 @@ import numpy as np
 from reweightviz.core.types import Array, Rows
 from reweightviz.numerics.levenberg_marquardt import Equations, Setting, fit_batch
 
+__all__ = ["SLOPES", "Curves", "fit_log_linear", "log_linear_jacobian", "log_linear_starts"]
+
+
 SLOPES = -1000.0, 50.0
 """Slopes stay within these, so that no mixture's prediction overflows, in float32 neither.
 

@@ -14,6 +14,19 @@ from numpy.typing import ArrayLike, NDArray
 from reweightviz.core.types import Array
 from reweightviz.numerics.levenberg_marquardt import Setting, fit_batch, huber
 
+__all__ = [
+    "DELTA",
+    "FEWEST",
+    "POINTS",
+    "STARTS",
+    "TRIED",
+    "evaluate",
+    "fit_loss_curves",
+    "slope",
+    "smooth",
+]
+
+
 STARTS = (
     np.stack(np.meshgrid(np.arange(-2, 6), np.arange(-2, 2, 0.5), np.arange(0, 0.8, 0.1)), axis=-1)
     .reshape(-1, 3)

@@ -25,6 +25,9 @@ from reweightviz.numerics.convex_functions import Affine
 from reweightviz.numerics.programs import Optimum, Program
 from reweightviz.numerics.simplex import as_prior
 
+__all__ = ["BLOCK", "LENGTHS", "STEPS", "Documents", "documents", "minimise_mixture_loss"]
+
+
 STEPS = 100
 """Newton's steps, of which some ten are enough."""
 LENGTHS = (1.0, 0.99, *(0.5**n for n in range(1, 30)))

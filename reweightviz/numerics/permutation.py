@@ -15,6 +15,9 @@ from math import isqrt
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+__all__ = ["GOLDEN", "ROUNDS", "Whole", "hash_numbers", "permute"]
+
+
 Whole = NDArray[np.uint64]
 
 # Four make a pseudo-random permutation of a large set (Michael Luby and Charles Rackoff, 1988);

@@ -10,6 +10,9 @@ from scipy.optimize import minimize_scalar
 
 from reweightviz.core.types import Array
 
+__all__ = ["EXPONENTS", "PowerLaws", "fit_power_laws"]
+
+
 EXPONENTS = np.geomspace(0.01, 4.0, 60)
 """Where the shared exponent is looked for; the best of these is then refined."""
 

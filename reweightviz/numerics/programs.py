@@ -28,7 +28,7 @@ from reweightviz.numerics.convex_functions import (
 )
 from reweightviz.numerics.linear_constraints import Limits
 
-__all__ = ["Optimum", "Program"]
+__all__ = ["AIMED_GAP", "ROUNDING", "ROUNDS", "Optimum", "Program"]
 
 AIMED_GAP = 1e-9
 """A gap of a larger share of the objective has the program solved again in a better unit."""

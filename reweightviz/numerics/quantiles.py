@@ -7,6 +7,8 @@ from numpy.typing import ArrayLike
 
 from reweightviz.core.types import Array
 
+__all__ = ["between"]
+
 
 def between(draws: ArrayLike, level: float = 0.9) -> tuple[Array, Array]:
     """Return low and high (...), between which a next draw lies with probability ``level``.

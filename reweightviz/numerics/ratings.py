@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.types import Array
 
+__all__ = ["standardise", "variance_inflation"]
+
 
 def standardise(ratings: ArrayLike) -> Array:
     """Scale ratings (N, K) to mean 0 and variance 1 by column; a column that never changes is 0."""

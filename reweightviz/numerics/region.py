@@ -11,6 +11,8 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.types import Array
 from reweightviz.numerics.linear_constraints import Limits, interior
 
+__all__ = ["Region", "region"]
+
 
 class Region(NamedTuple):
     """Weights on the simplex within bounds (K,) and limits, with a point ``inside``."""

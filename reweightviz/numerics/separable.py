@@ -20,6 +20,8 @@ from reweightviz.numerics.bounds import weight_bounds
 from reweightviz.numerics.programs import Optimum, Program
 from reweightviz.numerics.simplex import as_prior
 
+__all__ = ["minimise_powers"]
+
 
 def minimise_powers(
     factors: Array,

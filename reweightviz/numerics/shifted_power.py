@@ -9,6 +9,19 @@ import numpy as np
 
 from reweightviz.core.types import Array
 
+__all__ = [
+    "CLOSER",
+    "GRID",
+    "POWERS",
+    "SHIFTS",
+    "ZOOMS",
+    "evaluate",
+    "fit_line",
+    "fit_shifted_power",
+    "slopes",
+]
+
+
 SHIFTS = -1.3, 1.5
 """How far e lies below the least x: ten to this power, in spans of x."""
 POWERS = -0.7, 0.7

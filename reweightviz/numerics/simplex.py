@@ -9,6 +9,20 @@ from reweightviz.core.errors import InvalidValue, ReweightvizError
 from reweightviz.core.mixture import SUM_TOLERANCE
 from reweightviz.core.types import Array
 
+__all__ = [
+    "LEAST",
+    "as_prior",
+    "ascend",
+    "lift_to_floor",
+    "log_smooth",
+    "log_softmax",
+    "numbers",
+    "share",
+    "softmax",
+    "water_fill",
+]
+
+
 LEAST = 1e-30
 """The least weight that is not 0: above 0 in 32 bits too, too small for the sum to change."""
 

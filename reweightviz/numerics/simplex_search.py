@@ -18,6 +18,24 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.types import Array
 from reweightviz.numerics.region import Region
 
+__all__ = [
+    "BATCH",
+    "FINEST",
+    "FIRST",
+    "KEPT",
+    "OTHERS",
+    "PENALTY",
+    "ROUNDS",
+    "Best",
+    "Score",
+    "draw_moves",
+    "first_draws",
+    "is_smooth",
+    "search",
+    "tangent_gap",
+]
+
+
 Score = Callable[[Array], Array]
 """Weights (n, K) to what is minimised (n,)."""
 FIRST = 0.3

@@ -8,6 +8,9 @@ from typing import ParamSpec, TypeVar
 
 from threadpoolctl import threadpool_limits
 
+__all__ = ["P", "R", "one_thread"]
+
+
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -19,6 +19,9 @@ from numpy.typing import ArrayLike
 from reweightviz.core.errors import MissingPackage, ReweightvizError
 from reweightviz.core.types import Array
 
+__all__ = ["MOST_PAIRS", "Distances", "Potentials", "cuts", "potentials", "squared_distances"]
+
+
 MOST_PAIRS = 4_000_000
 """Pairs of documents, at most: the costs are held at once."""
 

@@ -13,8 +13,22 @@ from reweightviz.core.protocols import Law
 from reweightviz.core.types import Array
 from reweightviz.core.validation import is_number
 
+__all__ = [
+    "MEAN",
+    "WORST",
+    "WORST_RATIO",
+    "Aim",
+    "Objective",
+    "build_aim",
+    "find_target",
+    "parse_importance",
+]
+
+
 Objective = str | Mapping[str, float]
-MEAN, WORST, WORST_RATIO = "mean", "worst", "worst ratio"
+MEAN = "mean"
+WORST = "worst"
+WORST_RATIO = "worst ratio"
 
 
 @dataclass(frozen=True)

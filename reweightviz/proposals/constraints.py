@@ -15,6 +15,9 @@ from reweightviz.core.validation import is_number, mapping
 from reweightviz.proposals.limit import Limit
 from reweightviz.proposals.space import Space, fix_parts, split_domains
 
+__all__ = ["Epochs", "build_space"]
+
+
 Epochs = float | Mapping[str, float] | None
 """Most passes over a domain: one number for all, or domain to number, the others free."""
 

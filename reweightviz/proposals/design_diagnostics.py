@@ -11,6 +11,9 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.types import Array
 from reweightviz.numerics.hull import distance_outside
 
+__all__ = ["MOST_PAIRED", "describe_design"]
+
+
 MOST_PAIRED = 2000
 """Mixtures up to which all pairs are measured: more would fill the memory."""
 

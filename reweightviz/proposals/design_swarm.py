@@ -29,6 +29,9 @@ from reweightviz.proposals.limit import Limit
 from reweightviz.proposals.optimal_design import Draws, design_optimally
 from reweightviz.proposals.space import Space
 
+__all__ = ["METHODS", "design_swarm"]
+
+
 METHODS = ("dirichlet", "optimal", "space-filling")
 
 

@@ -17,6 +17,17 @@ from reweightviz.numerics.quantiles import between
 from reweightviz.proposals.aim import Aim
 from reweightviz.proposals.task import Task
 
+__all__ = [
+    "NORMAL_90",
+    "OUTSIDE",
+    "Evidence",
+    "gather_evidence",
+    "outside_hull",
+    "run_noise",
+    "usual_distance",
+]
+
+
 NORMAL_90 = 1.6449
 """Standard deviations of a normal distribution within which 90 % of it lies."""
 OUTSIDE = 0.01

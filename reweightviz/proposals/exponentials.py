@@ -14,6 +14,8 @@ from reweightviz.proposals.aim import Aim, find_target
 from reweightviz.proposals.limit import Limit
 from reweightviz.proposals.task import Task
 
+__all__ = ["cap_limits", "is_convex", "minimise_curves"]
+
 
 def is_convex(aim: Aim, kl: float) -> bool:
     """Return whether an aim makes a convex program of a law of exponentials.

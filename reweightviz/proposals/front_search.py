@@ -15,11 +15,15 @@ from reweightviz.proposals.refits import thin_pool
 from reweightviz.proposals.solve import EVALUATIONS, Found, solve
 from reweightviz.proposals.task import Task
 
+__all__ = ["MOVES", "POOL", "ROUNDS", "TRACE", "Axes", "Front", "score_axes", "search_front"]
+
+
 TRACE = 1e-4
 """Share of all targets at the corner of one: it settles what that one leaves open."""
 POOL = 1000
 """Mixtures that are taken over from a global search."""
-ROUNDS, MOVES = 6, 1500
+ROUNDS = 6
+MOVES = 1500
 """Of a front that bends inwards: rounds of ever shorter moves from it, and how many each."""
 
 

@@ -11,7 +11,11 @@ from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.types import Array
 from reweightviz.numerics.linear_constraints import Limits, conflict
 
-AT_LEAST, AT_MOST = "at least", "at most"
+__all__ = ["AT_LEAST", "AT_MOST", "CAPS", "KINDS", "Limit", "refuse_conflict", "stack_limits"]
+
+
+AT_LEAST = "at least"
+AT_MOST = "at most"
 CAPS = ("usage cap", "upper bound", "epoch cap")
 KINDS = (*CAPS, "lower bound", "upper limit of group", "lower limit of group", "cap on target")
 """Kinds of limit, from the one that is blamed last to the one that is blamed first."""

@@ -27,6 +27,9 @@ from reweightviz.diagnostics.mixer_start import start_mixer
 from reweightviz.diagnostics.replay import replay
 from reweightviz.numerics.simplex import numbers
 
+__all__ = ["EXAMPLE", "mix"]
+
+
 EXAMPLE = "{'tokens': {'web': 1e12, 'code': 3e11}}"
 
 

@@ -20,6 +20,9 @@ from reweightviz.numerics.designs import (
 )
 from reweightviz.numerics.region import Region
 
+__all__ = ["CURVES", "STEEPEST", "Draws", "design_optimally"]
+
+
 CURVES = 8
 """Curves with random slopes that a design is made for, where no law is known yet."""
 STEEPEST = 20

@@ -21,6 +21,9 @@ from reweightviz.proposals.refits import solve_refits
 from reweightviz.proposals.solve import solve
 from reweightviz.proposals.task import build_task
 
+__all__ = ["DRAWS", "optimize"]
+
+
 DRAWS = 50
 """Refits of the law that are optimised again for the interval of the weights."""
 

@@ -21,6 +21,9 @@ from reweightviz.proposals.evidence import outside_hull
 from reweightviz.proposals.front_search import Axes, score_axes, search_front
 from reweightviz.proposals.task import Task, build_task
 
+__all__ = ["CONSTRAINTS", "pareto", "parse_axes"]
+
+
 CONSTRAINTS = (
     "tokens",
     "sources",

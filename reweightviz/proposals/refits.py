@@ -13,6 +13,9 @@ from reweightviz.proposals.exponentials import minimise_curves
 from reweightviz.proposals.solve import Found
 from reweightviz.proposals.task import Task
 
+__all__ = ["BATCH", "POOL", "ROUNDS", "solve_refits", "thin_pool"]
+
+
 POOL = 600
 """Mixtures among which every draw of a law without convexity chooses at first."""
 ROUNDS = 4

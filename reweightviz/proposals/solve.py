@@ -16,6 +16,9 @@ from reweightviz.proposals.aim import Aim
 from reweightviz.proposals.exponentials import cap_limits, is_convex, minimise_curves
 from reweightviz.proposals.task import SLACK, Task
 
+__all__ = ["EVALUATIONS", "Found", "solve"]
+
+
 EVALUATIONS = 20_000
 """Mixtures that a global search scores."""
 

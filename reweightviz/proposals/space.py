@@ -16,6 +16,8 @@ from reweightviz.core.types import Array
 from reweightviz.numerics.linear_constraints import Limits
 from reweightviz.proposals.limit import Limit, refuse_conflict, stack_limits
 
+__all__ = ["Space", "fix_parts", "split_domains"]
+
 
 @dataclass(frozen=True)
 class Space:

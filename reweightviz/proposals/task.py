@@ -28,6 +28,9 @@ from reweightviz.proposals.aim import find_target
 from reweightviz.proposals.constraints import build_space
 from reweightviz.proposals.space import Space
 
+__all__ = ["SLACK", "Task", "build_task", "check_law"]
+
+
 SLACK = 1e-6
 """How far a predicted value may exceed its cap."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from reweightviz.core.errors import InvalidValue
 
+__all__ = ["is_skipping"]
+
 
 def is_skipping(on_error: str) -> bool:
     """Return whether rows that cannot be used are skipped, not raised.

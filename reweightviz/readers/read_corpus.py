@@ -28,6 +28,9 @@ from reweightviz.readers.documents import jsonl, parquet, tables
 from reweightviz.readers.documents._columns import ROW, TEXTS
 from reweightviz.readers.documents._faults import Faults
 
+__all__ = ["SUFFIXES", "read_corpus"]
+
+
 SUFFIXES = (*parquet.SUFFIXES, *jsonl.SUFFIXES)
 
 

@@ -37,6 +37,9 @@ from reweightviz.readers.logs.wandb_history import WandbHistory
 from reweightviz.readers.logs.wandb_offline import WandbOffline
 from reweightviz.readers.tail import Tail
 
+__all__ = ["FORMATS", "NOT_BEFORE_WRITTEN", "follow_log", "read_log", "recognise"]
+
+
 FORMATS: dict[str, type[LogReader]] = {
     reader.name: reader
     for reader in (

@@ -26,6 +26,9 @@ from reweightviz.core.lineage import Lineage
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_count
 
+__all__ = ["COLUMNS", "COUNTS", "EMPTY", "HEAD", "PARQUET", "TABLES", "read_sources"]
+
+
 PARQUET = (".parquet", ".pq")
 TABLES = (".csv", ".tsv", *PARQUET)
 COLUMNS = ("domain", "tokens", "documents", "path", "paths")

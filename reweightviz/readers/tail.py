@@ -12,6 +12,9 @@ from typing import Protocol
 from reweightviz.core.records import Records
 from reweightviz.core.runlog import RunLog
 
+__all__ = ["QUIET", "Reader", "Tail"]
+
+
 QUIET = 300.0
 """Seconds without news after which a run no longer counts as live."""
 

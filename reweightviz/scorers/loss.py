@@ -18,6 +18,8 @@ from numpy.typing import ArrayLike
 from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.types import Array
 
+__all__ = ["Loss"]
+
 
 @dataclass(frozen=True)
 class Loss:

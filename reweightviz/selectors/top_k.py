@@ -17,6 +17,8 @@ from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.types import Rows
 from reweightviz.core.validation import whole_number
 
+__all__ = ["TopK"]
+
 
 @dataclass(frozen=True)
 class TopK:

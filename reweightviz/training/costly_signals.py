@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.training.mixture_sampler import MixtureSampler
 
+__all__ = ["Measure", "require_measure"]
+
+
 Measure = Callable[[tuple[str, ...]], Mapping[str, ArrayLike]]
 """Takes names of costly signals and returns each (K,), in the order of the sampler's domains."""
 

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from reweightviz.core.errors import InvalidValue, ReweightvizError
 
+__all__ = ["DomainLosses", "DomainSums", "domain_loss"]
+
 
 class DomainSums(NamedTuple):
     """Summed loss in nats and number of tokens, each (K,) float64."""

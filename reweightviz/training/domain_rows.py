@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from reweightviz.core.errors import InvalidValue, ReweightvizError
 from reweightviz.core.types import Rows
 
+__all__ = ["DomainRows"]
+
 
 class DomainRows:
     """The domains of a data set, and where their rows are.

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError
 
+__all__ = ["HELD_OUT_EVERY", "SEPARATOR", "Blocks", "DomainStream", "cut_blocks", "find_held_out"]
+
+
 HELD_OUT_EVERY = 20  # one document in twenty is never trained on
 SEPARATOR = b"\0"
 

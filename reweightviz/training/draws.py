@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from reweightviz.core.validation import whole_number
 from reweightviz.numerics.permutation import GOLDEN, hash_numbers, permute
 
+__all__ = ["Counts", "Draws"]
+
+
 Counts = NDArray[np.int64]
 
 

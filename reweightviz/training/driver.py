@@ -21,6 +21,8 @@ from reweightviz.core.types import COSTLY_SIGNALS, LOG_SIGNALS, SIGNALS, Array
 from reweightviz.numerics.simplex import share
 from reweightviz.training.fixed_mixers import MixtureMixer, ScheduleMixer
 
+__all__ = ["Driver"]
+
 
 class Driver:
     """A mixer at work: the weights to draw by and to scale the loss by, and the signals it needs.

@@ -8,6 +8,8 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.types import Array
 
+__all__ = ["MixtureMixer", "ScheduleMixer"]
+
 
 class MixtureMixer:
     """A mixture as a mixer; its state is its weights (K,)."""

@@ -10,6 +10,8 @@ from torch import Tensor
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.models.byte_transformer import ByteTransformer
 
+__all__ = ["Learner"]
+
 
 class Learner:
     """AdamW on a proxy model; its rate warms up, then falls as a cosine to a tenth.

@@ -12,6 +12,9 @@ from reweightviz.training.domain_losses import DomainLosses
 from reweightviz.training.mixture_sampler import MixtureSampler
 from reweightviz.training.run_logger import RunLogger
 
+__all__ = ["LightningSteering"]
+
+
 try:
     from lightning.pytorch import Callback
 except ModuleNotFoundError:

@@ -15,6 +15,8 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Mixer
 from reweightviz.training.driver import Driver
 
+__all__ = ["LiveDriver"]
+
 
 class LiveDriver(Driver):
     """A mixer at work that sets a live mixture by what it learns.

@@ -16,6 +16,9 @@ from reweightviz.core.schedule import Schedule
 from reweightviz.core.types import Array
 from reweightviz.training.ranks import is_leader
 
+__all__ = ["LONGEST_PAUSE", "LiveWeights"]
+
+
 LONGEST_PAUSE = 0.05
 """Seconds between two looks at the journal while another process decides."""
 

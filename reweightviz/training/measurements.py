@@ -15,6 +15,9 @@ from reweightviz.models.byte_transformer import ByteTransformer
 from reweightviz.training.domain_stream import Blocks, DomainStream
 from reweightviz.training.proxy_data import ProxyData, thin_out
 
+__all__ = ["RADIUS", "Measurements", "Update", "average_by_domain", "mean_losses", "move_to"]
+
+
 RADIUS = 3e-3
 """Length of a finite difference; Betty's "darts" goes 0.01, whose error is ten times larger."""
 

@@ -12,6 +12,8 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.training.mixture_sampler import MixtureSampler
 from reweightviz.training.ranks import find_worker
 
+__all__ = ["MixtureDataset", "WithDomains"]
+
 
 class WithDomains(Dataset[Any]):
     """A map-style dataset of dicts, each with ``domain_ids``.

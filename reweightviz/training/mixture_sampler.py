@@ -22,6 +22,9 @@ from reweightviz.training.live_weights import LiveWeights
 from reweightviz.training.ranks import find_rank, is_leader
 from reweightviz.training.step_weights import follow_weights
 
+__all__ = ["FORMAT", "MixtureSampler"]
+
+
 FORMAT = "reweightviz.sampler/1"
 
 

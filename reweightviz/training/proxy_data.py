@@ -12,6 +12,9 @@ from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.training.domain_stream import Blocks, cut_blocks, find_held_out
 
+__all__ = ["EVALUATED", "ProxyData", "cut_corpus", "thin_out"]
+
+
 EVALUATED = 48  # held-out sequences a domain
 
 

@@ -6,6 +6,8 @@ import os
 import sys
 from typing import Any
 
+__all__ = ["find_rank", "find_worker", "is_leader"]
+
 
 def find_rank() -> tuple[int, int]:
     """Return rank and number of ranks: of torch.distributed, else of the launcher, else 0 of 1."""

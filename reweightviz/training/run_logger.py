@@ -27,6 +27,9 @@ from reweightviz.core.types import LOG_SIGNALS, SIGNALS
 from reweightviz.core.validation import whole_number
 from reweightviz.training.ranks import find_rank
 
+__all__ = ["Row", "RunLogger", "Values"]
+
+
 Values = Mapping[str, float] | ArrayLike
 Row = list[float | str | None]
 

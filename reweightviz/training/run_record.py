@@ -14,6 +14,8 @@ from reweightviz.training.domain_stream import Blocks
 from reweightviz.training.measurements import mean_losses
 from reweightviz.training.train_config import TrainConfig
 
+__all__ = ["RunRecord"]
+
 
 class RunRecord:
     """Signals averaged since the last line, and held-out losses where they were measured.

@@ -16,6 +16,8 @@ from reweightviz.training.proxy_data import ProxyData, cut_corpus
 from reweightviz.training.train_config import TrainConfig
 from reweightviz.training.trainer import train
 
+__all__ = ["skill_graph"]
+
 
 def skill_graph(
     corpus: Corpus | ProxyData,

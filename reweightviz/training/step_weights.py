@@ -14,6 +14,8 @@ from reweightviz.core.schedule import Schedule
 from reweightviz.core.types import Array
 from reweightviz.training.live_weights import LiveWeights
 
+__all__ = ["ScheduledWeights", "StepWeights", "follow_weights"]
+
 
 class StepWeights(Protocol):
     """The weights (K,) of each step, in the order of the data's domains; they never change."""

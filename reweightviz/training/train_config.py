@@ -8,6 +8,9 @@ from reweightviz.core.errors import UnmetNeed
 from reweightviz.core.validation import whole_number
 from reweightviz.models.byte_transformer import ModelConfig
 
+__all__ = ["COUNTS", "TrainConfig"]
+
+
 COUNTS = (
     "steps",
     "batch",

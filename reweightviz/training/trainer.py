@@ -22,6 +22,9 @@ from reweightviz.training.proxy_data import ProxyData, cut_corpus
 from reweightviz.training.train_config import TrainConfig
 from reweightviz.training.training_job import TrainingJob
 
+__all__ = ["DEFAULT_CONFIG", "TrainingRun", "evaluate", "train"]
+
+
 DEFAULT_CONFIG = TrainConfig()
 
 

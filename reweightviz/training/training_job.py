@@ -20,6 +20,8 @@ from reweightviz.training.proxy_data import ProxyData
 from reweightviz.training.run_record import RunRecord
 from reweightviz.training.train_config import TrainConfig
 
+__all__ = ["TrainingJob"]
+
 
 class TrainingJob:
     """A model that learns under a driver, and the record of it.

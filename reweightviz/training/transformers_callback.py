@@ -14,6 +14,8 @@ from reweightviz.training.domain_losses import DomainLosses
 from reweightviz.training.mixture_sampler import MixtureSampler
 from reweightviz.training.run_logger import RunLogger
 
+__all__ = ["NAMES", "ExportableState", "SteeringCallback", "TrainerCallback"]
+
 
 def _import_bases() -> tuple[Any, Any]:
     """Return the Trainer's two bases, or others: the documentation needs no transformers."""

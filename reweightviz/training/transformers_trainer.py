@@ -18,6 +18,9 @@ from reweightviz.training.mixture_sampler import MixtureSampler
 from reweightviz.training.run_logger import RunLogger
 from reweightviz.training.transformers_callback import SteeringCallback
 
+__all__ = ["IGNORED", "steer"]
+
+
 IGNORED = -100
 """The label of tokens that no loss counts."""
 

@@ -36,6 +36,9 @@ from reweightviz.widgets.export_bar.export_bar import ExportBar
 from reweightviz.widgets.front.pareto import ParetoFront
 from reweightviz.widgets.map.map import Map
 
+__all__ = ["NO_CORPUS", "Explorer"]
+
+
 NO_CORPUS = "this Explorer has no corpus, so there is nothing to select."
 
 

@@ -24,6 +24,22 @@ from reweightviz.core.sources import Sources
 if TYPE_CHECKING:
     from reweightviz.apps.explorer.explorer import Explorer
 
+__all__ = [
+    "CORPUS",
+    "SETTINGS",
+    "STATE",
+    "VIEW",
+    "SavedExplorer",
+    "check_folder",
+    "check_same_documents",
+    "holds_explorer",
+    "read_arguments",
+    "read_explorer",
+    "write_explorer",
+    "write_view",
+]
+
+
 SETTINGS = "explorer.json"
 VIEW = "view.json"
 STATE = "state.json"

@@ -14,6 +14,8 @@ from reweightviz.apps.explorer.state import ExplorerState
 from reweightviz.widgets.editor.mixture_editor import MixtureEditor
 from reweightviz.widgets.map.map import Map
 
+__all__ = ["join_map", "save_on_change"]
+
 
 def join_map(shown: Map, state: ExplorerState) -> None:
     """Let a map write to the state and follow it."""

@@ -16,6 +16,9 @@ from reweightviz.core.runlog import RunLog
 from reweightviz.core.sources import Sources
 from reweightviz.proposals.optimize import optimize
 
+__all__ = ["OPTIMUM", "UNCAPPED", "collect_results", "covers", "propose_optimum"]
+
+
 OPTIMUM = "law's optimum"
 UNCAPPED = "law's optimum, no epoch cap"
 

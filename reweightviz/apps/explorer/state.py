@@ -17,6 +17,9 @@ from reweightviz.core.files import write_atomically
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.undo_journal import Entry, UndoJournal
 
+__all__ = ["FORMAT", "OF_0_3", "ExplorerState"]
+
+
 FORMAT = "reweightviz.explorer/2"
 OF_0_3 = "reweightviz.explorer/1"  # steps with the value before and after, in two lists
 

@@ -22,6 +22,9 @@ from reweightviz.figures.run_svg import draw_run_svg
 from reweightviz.figures.runs import name_runs
 from reweightviz.figures.theme import CLEAR, MUTED
 
+__all__ = ["ENDINGS", "collect_notes", "save_views", "tabulate"]
+
+
 ENDINGS = (".html", ".svg", ".csv", ".png")
 _ROWS = 20_000  # of a log, written at once
 _HEIGHT = 380  # pixels of a figure of the page, at least

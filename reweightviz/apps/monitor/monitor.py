@@ -31,6 +31,9 @@ from reweightviz.widgets.curves.pulse import Pulse
 from reweightviz.widgets.curves.run_view import RunView
 from reweightviz.widgets.editor.mixture_editor import MixtureEditor
 
+__all__ = ["Monitor", "PathLike", "RunOrPath"]
+
+
 PathLike = str | os.PathLike[str]
 RunOrPath = RunLog | FollowedRun | PathLike
 

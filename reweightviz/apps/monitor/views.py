@@ -19,6 +19,9 @@ from reweightviz.widgets.curves.run_line_views import (
 from reweightviz.widgets.curves.run_panel_views import RunsByDomain, Scalars
 from reweightviz.widgets.curves.run_view import RunView
 
+__all__ = ["NEEDS", "TITLES", "MakeView", "list_views"]
+
+
 TITLES = {
     "loss": "Loss",
     "excess": "Excess loss",

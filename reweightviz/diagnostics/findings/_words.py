@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from reweightviz.core.errors import list_names
 
+__all__ = ["name_largest", "percent"]
+
 
 def percent(part: float, digits: int = 0) -> str:
     """Return a share in percent.

@@ -10,6 +10,9 @@ from reweightviz.core.errors import list_names
 from reweightviz.diagnostics.course import Course
 from reweightviz.diagnostics.findings._words import name_largest
 
+__all__ = ["OFTEN", "find_absent"]
+
+
 OFTEN = 0.05
 """Share of the lines that may lack a domain."""
 

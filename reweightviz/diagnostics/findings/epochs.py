@@ -10,6 +10,9 @@ from reweightviz.core.sources import Sources
 from reweightviz.diagnostics.course import Course
 from reweightviz.diagnostics.findings._words import name_largest
 
+__all__ = ["MOST_EPOCHS", "explain_missing_epochs", "find_repeated"]
+
+
 MOST_EPOCHS = 4.0
 """More passes over a domain teach clearly less than new text would: N. Muennighoff et al.,
 https://arxiv.org/abs/2305.16264."""

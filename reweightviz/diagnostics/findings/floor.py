@@ -10,6 +10,9 @@ from reweightviz.core.errors import list_names
 from reweightviz.diagnostics.course import Course
 from reweightviz.diagnostics.rounds import PARTS
 
+__all__ = ["FLOOR", "NEAR", "find_floor"]
+
+
 FLOOR = 0.2
 """Below this share of the uniform weight, the lowest weight of all is a floor."""
 NEAR = 1.05

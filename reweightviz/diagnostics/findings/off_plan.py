@@ -12,6 +12,9 @@ from reweightviz.diagnostics.course import Course
 from reweightviz.diagnostics.findings._words import percent
 from reweightviz.diagnostics.log_lines import normalize_weights
 
+__all__ = ["OFF_PLAN", "find_off_plan"]
+
+
 OFF_PLAN = 0.01
 """Share of the tokens that may be drawn from other domains than planned."""
 

@@ -8,6 +8,9 @@ from reweightviz.core.errors import list_names
 from reweightviz.diagnostics.course import Course
 from reweightviz.diagnostics.findings._words import percent
 
+__all__ = ["BOUND", "ONE_HOT", "find_one_hot"]
+
+
 ONE_HOT = 0.9
 """A domain with this much weight has taken it all."""
 BOUND = "Bound it, or pull towards a prior."

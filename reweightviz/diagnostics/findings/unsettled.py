@@ -9,6 +9,9 @@ from reweightviz.core.types import Array
 from reweightviz.diagnostics.course import Course
 from reweightviz.diagnostics.rounds import LATE, PARTS, measure_drift
 
+__all__ = ["SETTLED", "find_unsettled"]
+
+
 SETTLED = 0.02
 """Weights whose last round changes less in L1 have settled: 1 % of the tokens move."""
 

@@ -12,6 +12,16 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.exporters.frameworks._foreign import as_list, as_mapping, walk
 from reweightviz.exporters.plan import Plan, to_number
 
+__all__ = [
+    "MOST_JUMPS",
+    "count_durations",
+    "fill_in",
+    "find_value",
+    "parse_duration",
+    "read_stages",
+]
+
+
 MOST_JUMPS = 5
 """Interpolations that stand for one another; more are a circle."""
 

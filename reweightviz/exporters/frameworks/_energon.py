@@ -18,6 +18,8 @@ from reweightviz.exporters.plan import Config, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
+__all__ = ["Energon"]
+
 
 class Energon(Exporter):
     """Megatron-Energon: the `blend` of the training split of a MetadatasetV2."""

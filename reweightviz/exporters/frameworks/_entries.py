@@ -14,6 +14,9 @@ from reweightviz.exporters.frameworks._weights import add_up, find_invalid
 from reweightviz.exporters.plan import Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 
+__all__ = ["NameOf", "collect_files", "find_faults", "merge_entries", "read_entries", "sum_numbers"]
+
+
 NameOf = Callable[[Item], str]
 """The name of an entry, by which a plan knows it."""
 

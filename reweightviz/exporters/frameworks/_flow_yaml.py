@@ -15,6 +15,9 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from reweightviz.exporters.plan import to_number
 
+__all__ = ["Edit", "compose_flow", "splice"]
+
+
 Edit = tuple[int, int, str]
 """Start and end of a part of a text, and what takes its place."""
 

@@ -16,6 +16,17 @@ from reweightviz.exporters.frameworks._foreign import Item, as_mapping
 from reweightviz.exporters.plan import Numbers
 from reweightviz.exporters.units import exact_shares
 
+__all__ = [
+    "MEASURED",
+    "REWARDS",
+    "USUAL",
+    "compensate",
+    "explore",
+    "find_bandit_faults",
+    "find_bandit_traps",
+]
+
+
 MEASURED = ("entropy", "entropy3_varent1", "entropy_last_token", "validation_loss")
 """Rewards that need validation data of each dataset."""
 REWARDS = (*MEASURED, "gradnorm", "train_loss")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+__all__ = ["Item", "as_entries", "as_list", "as_mapping", "mappings_in", "walk"]
+
+
 Item = Mapping[str, Any]
 """One entry of a list in a config, such as a dataset with its weight."""
 

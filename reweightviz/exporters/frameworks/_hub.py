@@ -18,6 +18,19 @@ from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.text import endings
 from reweightviz.exporters.text.encoding import check_utf8
 
+__all__ = [
+    "BUILDERS",
+    "COMPRESSED",
+    "HUB",
+    "HubExporter",
+    "find_builder",
+    "find_place",
+    "guess_from_name",
+    "list_files",
+    "name_dataset",
+]
+
+
 BUILDERS = {
     ".parquet": "parquet",
     ".json": "json",

@@ -9,6 +9,17 @@ from typing import Any
 from reweightviz.core.errors import list_names
 from reweightviz.exporters.plan import Numbers
 
+__all__ = [
+    "BLOCK",
+    "LARGEST_BLOCK",
+    "choose_block",
+    "find_coarse",
+    "find_late",
+    "find_vanishing",
+    "is_block",
+]
+
+
 BLOCK = 2048
 """Sequences of a block where a config names none."""
 LARGEST_BLOCK = 2**15

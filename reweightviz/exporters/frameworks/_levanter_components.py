@@ -10,6 +10,9 @@ from reweightviz.core.errors import list_names, warn
 from reweightviz.exporters.frameworks._foreign import as_list, as_mapping
 from reweightviz.exporters.text import endings
 
+__all__ = ["FILE", "HUB", "lacks_files", "make_component", "read_paths", "warn_of_places"]
+
+
 FILE = re.compile(r"[^$]*\.(json|jsonl|parquet|txt)(\.\w+)?")
 """A file that Levanter reads, which goes by the last two endings and fills in no variables."""
 HUB = re.compile(r"(\w[\w.-]*(?:/[\w.-]+)?)(?::([\w.-]+))?")

@@ -16,6 +16,20 @@ from reweightviz.exporters.frameworks._weights import order_like
 from reweightviz.exporters.plan import Entry, Plan
 from reweightviz.exporters.text.encoding import check_utf8, to_json
 
+__all__ = [
+    "DATAFLEX",
+    "ENDINGS",
+    "INFO",
+    "NAME_PATTERN",
+    "find_name_faults",
+    "order_names",
+    "read_names",
+    "render_info",
+    "split_words",
+    "write_like",
+]
+
+
 NAME_PATTERN = r"(?!.*\.\.)\w[\w./+-]*( [\w./+-]+)*"
 INFO = "dataset_info.json"
 ENDINGS = (".arrow", ".csv", ".json", ".jsonl", ".parquet", ".txt")

@@ -13,6 +13,9 @@ from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.plan import Entry, source_paths
 from reweightviz.exporters.text.encoding import check_utf8
 
+__all__ = ["MOST_DATASETS", "SUFFIX", "IndexedBlend", "read_weight"]
+
+
 MOST_DATASETS = 32766
 """megatron-core indexes datasets by 16 bits with a sign."""
 SUFFIX = "_text_document"

@@ -18,6 +18,9 @@ from reweightviz.exporters.document import Document
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.units import TOKENS
 
+__all__ = ["NEAR", "read_arguments", "read_mixture", "render_arguments"]
+
+
 NEAR = 0.005
 """How far the shares that manifests give may be from those asked for."""
 

@@ -17,6 +17,9 @@ from reweightviz.exporters.frameworks._weights import find_invalid
 from reweightviz.exporters.plan import Config, Plan, to_number
 from reweightviz.exporters.units import SHARES
 
+__all__ = ["UNIT", "PlainMixture", "find_share_faults", "list_stages"]
+
+
 UNIT = "share of training tokens"
 
 

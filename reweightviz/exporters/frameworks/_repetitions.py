@@ -8,6 +8,9 @@ from typing import Any
 from reweightviz.core.errors import RefusedByFramework, list_names
 from reweightviz.exporters.plan import Plan, to_number
 
+__all__ = ["MARGIN", "PREPARED", "TRAPS", "choose_repetitions"]
+
+
 PREPARED = "token files (.npy)"
 TRAPS = (
     "OLMo-core takes a .npy file for bare tokens: one with the header of numpy.save "

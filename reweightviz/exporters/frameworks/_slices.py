@@ -12,6 +12,9 @@ import re
 
 from ruamel.yaml.comments import CommentedMap
 
+__all__ = ["PART", "ROWS", "count_passes", "cut_passes", "read_rows", "strip_slices", "write_rows"]
+
+
 # The last group is datasets' rounding, as in train[:10%](pct1_dropremainder).
 PART = re.compile(
     r"(?P<split>[\w.-]+?)(\[((?P<start>-?[\d_]+)(?P<a>%)?)?:((?P<stop>-?[\d_]+)(?P<b>%)?)?\])?(\(\w+\))?"

@@ -15,6 +15,19 @@ from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, to_number
 from reweightviz.exporters.text import endings
 from reweightviz.exporters.units import COPIES, EXAMPLES, TOKENS
 
+__all__ = [
+    "BATCHING",
+    "NAME_PATTERN",
+    "PREPARED",
+    "REPEATS",
+    "UNITS",
+    "WEIGHTS",
+    "find_stream_faults",
+    "make_streams",
+    "read_streams",
+]
+
+
 BATCHING = ("random", "stratified", "per_stream", "device_per_stream")
 WEIGHTS = ("proportion", "repeat", "choose")
 """The keys of a stream's weight, of which it takes one."""

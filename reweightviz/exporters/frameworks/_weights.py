@@ -8,6 +8,8 @@ from typing import Any
 from reweightviz.exporters.frameworks._foreign import as_mapping
 from reweightviz.exporters.plan import Numbers, Plan, to_number
 
+__all__ = ["add_up", "find_idle", "find_invalid", "find_not_positive", "is_mixture", "order_like"]
+
 
 def find_invalid(numbers: Mapping[str, float]) -> list[str]:
     """Return the names whose number is below 0, or nan for what could not be read."""

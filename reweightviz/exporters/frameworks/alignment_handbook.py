@@ -31,6 +31,9 @@ from reweightviz.exporters.plan import Config, Entry, Plan, source_paths, to_num
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import FRACTION
 
+__all__ = ["KEYS", "AlignmentHandbook"]
+
+
 KEYS = ("dataset_mixture", "datasets")
 
 

@@ -50,6 +50,9 @@ from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import COPIES
 
+__all__ = ["CLOUD", "Axolotl"]
+
+
 CLOUD = ("s3://", "gs://", "gcs://", "adl://", "abfs://", "az://", "oci://")
 
 

@@ -35,6 +35,9 @@ from reweightviz.exporters.plan import Config, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
+__all__ = ["CLOSE", "COMPONENTS", "CONFIG", "STARTS", "DataFlex"]
+
+
 COMPONENTS = ("doremi", "odm", "static")
 CONFIG = "components.yaml"
 STARTS = {"odm": "initial_proportions", "static": "proportions"}

@@ -29,6 +29,9 @@ from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, source_path
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import COPIES, TOKENS
 
+__all__ = ["FLAGS", "RESERVED", "UNITS", "UNKNOWN", "Dclm"]
+
+
 UNITS = {"frequencies": COPIES, "manifest": TOKENS}
 """The forms, and what a number counts in each."""
 UNKNOWN = "UNKNOWN"

@@ -21,6 +21,9 @@ from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
+__all__ = ["FAMILY", "SOURCES", "Fairseq2"]
+
+
 FAMILY = "lm_train"
 SOURCES = ("dataset", "config_overrides", "sources")
 

@@ -37,6 +37,9 @@ from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.text.encoding import check_utf8
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
+__all__ = ["KNOWN", "STRATEGIES", "FmsHfTuning"]
+
+
 STRATEGIES = ("all_exhausted", "first_exhausted")
 KNOWN = (".arrow", ".json", ".jsonl", ".md", ".parquet", ".txt")
 """Endings for which the framework finds the builder."""

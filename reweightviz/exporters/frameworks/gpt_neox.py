@@ -24,6 +24,9 @@ from reweightviz.exporters.frameworks._weights import add_up, is_mixture, order_
 from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 
+__all__ = ["MOST_DATASETS", "PARALLEL", "PATHS", "WEIGHTS", "GptNeox"]
+
+
 PATHS = "train_data_paths"
 WEIGHTS = "train_data_weights"
 PARALLEL = ("train_label_data_paths", "train_reward_data_paths")

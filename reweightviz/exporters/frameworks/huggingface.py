@@ -29,6 +29,9 @@ from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import python_file, yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
+__all__ = ["FORMAT", "LOADER", "LOSES", "STRATEGIES", "HuggingFace"]
+
+
 FORMAT = "reweightviz.huggingface/2"
 STRATEGIES = ("first_exhausted", "all_exhausted")
 LOSES = "all_exhausted_without_replacement"

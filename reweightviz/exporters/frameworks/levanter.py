@@ -46,6 +46,9 @@ from reweightviz.exporters.frameworks._weights import find_idle, find_invalid
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit, yaml_write
 
+__all__ = ["STRATEGIES", "Data", "Levanter"]
+
+
 STRATEGIES = ("restart", "first_exhausted", "all_exhausted")
 
 

@@ -23,6 +23,9 @@ from reweightviz.exporters.plan import Config, Entry, Plan, source_paths, to_num
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
+__all__ = ["BESIDE", "CHUNK", "Lingua"]
+
+
 CHUNK = re.compile(r".*\.chunk\..*\.jsonl")
 """The files that Lingua looks for in the folder of a source."""
 BESIDE = {"root_dir", "tokenizer", "n_views", "prefetch_size", "load_async"}

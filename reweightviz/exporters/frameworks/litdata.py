@@ -21,6 +21,9 @@ from reweightviz.exporters.plan import Config, Numbers, Plan, read_rows, to_numb
 from reweightviz.exporters.text import python_file, python_module
 from reweightviz.exporters.text.python_file import PythonFile
 
+__all__ = ["SCRIPT", "LitData"]
+
+
 SCRIPT = '''
 
 def dataset(block_size, *, shuffle=True, **options):

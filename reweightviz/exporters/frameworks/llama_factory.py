@@ -30,6 +30,9 @@ from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
+__all__ = ["LOSES", "MUCH", "ROUNDING", "STRATEGIES", "LlamaFactory"]
+
+
 STRATEGIES = ("interleave_over", "interleave_under")
 LOSES = {
     "interleave_once": "ends at the sizes of the datasets, whatever interleave_probs says",

@@ -28,6 +28,9 @@ from reweightviz.exporters.plan import Config, Plan
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
+__all__ = ["CURRICULUM", "DATASET", "STREAMS", "LlmFoundry"]
+
+
 DATASET = ("train_loader", "dataset")
 STREAMS = (*DATASET, "streams")
 CURRICULUM = ("callbacks", "curriculum_learning")

@@ -21,6 +21,9 @@ from reweightviz.exporters.frameworks._megatron import IndexedBlend, read_weight
 from reweightviz.exporters.plan import Config, Numbers, Plan
 from reweightviz.exporters.text import shell
 
+__all__ = ["FORMS", "MARKS", "OPTION", "PHASES", "PHASE_FLAGS", "Megatron"]
+
+
 FORMS = ("text", "per_split", "arguments")
 PHASE_FLAGS = {"text": "--data-args-path", "per_split": "--per-split-data-args-path"}
 """The options that name the file of a phase, by its form."""

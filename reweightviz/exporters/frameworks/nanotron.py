@@ -20,6 +20,9 @@ from reweightviz.exporters.frameworks._weights import is_mixture, order_like
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 
+__all__ = ["PARALLEL", "Nanotron"]
+
+
 PARALLEL = ("dataset_read_path", "dataset_max_tokens")
 """Lists that Nanotron reads side by side with the folders."""
 

@@ -26,6 +26,9 @@ from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import python_file, python_module
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
+__all__ = ["ENERGON", "FLAT", "FORMS", "KEYS", "SCRIPT", "Blend", "Nemo", "Node", "Setting"]
+
+
 FORMS = ("bridge", "energon")
 FLAT = ("data_paths", "data_path", "train_data_path", "train_data_paths")
 """Names that Bridge's recipes and its config have for a list of weights and prefixes in turn."""

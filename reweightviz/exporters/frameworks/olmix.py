@@ -23,6 +23,9 @@ from reweightviz.exporters.frameworks._weights import find_invalid
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 
+__all__ = ["DEEPEST", "PROPERTIES", "Leaves", "Olmix"]
+
+
 PROPERTIES = {"weight", "repetition_factor"}
 DEEPEST = 50
 Leaves = dict[str, tuple[Any, Any]]

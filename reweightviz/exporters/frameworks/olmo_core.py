@@ -33,6 +33,9 @@ from reweightviz.exporters.frameworks._weights import find_not_positive
 from reweightviz.exporters.plan import Config, Plan, to_number
 from reweightviz.exporters.text import python_file, python_module, yaml_edit
 
+__all__ = ["FORMS", "SCRIPT", "SPECS", "OlmoCore", "Row"]
+
+
 FORMS = ("sources", "composable")
 SPECS = tuple(
     f"Mixing{kind}SourceSpec{config}"

@@ -12,6 +12,9 @@ from reweightviz.exporters.frameworks._plain import find_share_faults
 from reweightviz.exporters.plan import Config, Plan, to_number
 from reweightviz.exporters.units import SHARES
 
+__all__ = ["NO_STEP", "PlainCsv"]
+
+
 NO_STEP = -1
 """In place of a step that is no whole number."""
 

@@ -10,6 +10,8 @@ from reweightviz.exporters.frameworks._plain import UNIT, PlainMixture, list_sta
 from reweightviz.exporters.plan import Plan
 from reweightviz.exporters.text.encoding import to_json
 
+__all__ = ["PlainJson"]
+
 
 class PlainJson(PlainMixture):
     """JSON: weights in shares of tokens, as `Mixture.save` and `Schedule.save` write them."""

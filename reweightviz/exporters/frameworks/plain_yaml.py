@@ -11,6 +11,9 @@ from reweightviz.exporters.frameworks._plain import UNIT, PlainMixture, list_sta
 from reweightviz.exporters.plan import Plan
 from reweightviz.exporters.text import yaml_edit
 
+__all__ = ["FORMAT", "PlainYaml"]
+
+
 FORMAT = "reweightviz.yaml/1"
 
 

@@ -19,6 +19,9 @@ from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import python_file, python_module
 from reweightviz.exporters.units import SHARES
 
+__all__ = ["SCRIPT", "Premixdb"]
+
+
 SCRIPT = '''
 
 def mixture(query, *, domains=None, tokens=TOKENS, **options):

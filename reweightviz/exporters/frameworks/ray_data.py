@@ -21,6 +21,9 @@ from reweightviz.exporters.plan import Config, Numbers, Plan, read_rows, to_numb
 from reweightviz.exporters.text import python_file, python_module
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
+__all__ = ["READERS", "SCRIPT", "SHORTEST", "RayData"]
+
+
 SHORTEST = "STOP_ON_SHORTEST"
 READERS = {"json": "read_json", "parquet": "read_parquet", "csv": "read_csv", "text": "read_text"}
 SCRIPT = '''

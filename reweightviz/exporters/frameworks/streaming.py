@@ -21,6 +21,8 @@ from reweightviz.exporters.plan import Config, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import COPIES
 
+__all__ = ["Streaming"]
+
 
 class Streaming(Exporter):
     """MosaicML Streaming: a YAML of `streams` with proportions, of samples packed to one length."""

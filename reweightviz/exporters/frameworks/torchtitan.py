@@ -29,6 +29,9 @@ from reweightviz.exporters.text import python_file, python_module
 from reweightviz.exporters.text.python_file import PythonFile
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
+__all__ = ["GRAIN", "INTERLEAVED", "SCRIPTS", "Arguments", "TorchTitan"]
+
+
 INTERLEAVED = '''
 
 def config(*, text=lambda sample: sample["text"], streaming=True, infinite=True, stopping_strategy="on_first_exhausted", **options):

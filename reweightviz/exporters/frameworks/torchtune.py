@@ -25,6 +25,9 @@ from reweightviz.exporters.plan import Config, Plan
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
+__all__ = ["CRITERIA", "CYCLE", "KEYS", "LOSES", "RECIPE", "Torchtune"]
+
+
 RECIPE = "dev/lora_finetune_distributed_multi_dataset"
 KEYS = {"path": "source", "config": "subset"}
 """torchtune's names for arguments of ``load_dataset``."""

@@ -27,6 +27,8 @@ from reweightviz.exporters.plan import Config, Plan
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
+__all__ = ["Trl"]
+
 
 class Trl(HubExporter):
     """TRL: `datasets[].fraction` of a training YAML, a share of examples; nothing is repeated."""

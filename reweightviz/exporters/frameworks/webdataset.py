@@ -18,6 +18,9 @@ from reweightviz.exporters.plan import Config, Plan, read_rows, to_number
 from reweightviz.exporters.text import python_file, python_module
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
+__all__ = ["SCRIPT", "WebDataset"]
+
+
 SCRIPT = '''
 
 def dataset(datasets=None, *, prepare=lambda part: part, shuffle=1000, **options):

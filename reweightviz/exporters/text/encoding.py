@@ -9,6 +9,9 @@ from typing import Any
 
 from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent
 
+__all__ = ["MOST_BYTES", "check_utf8", "read_text", "to_json"]
+
+
 MOST_BYTES = 4 * 2**20
 """A larger file is no config."""
 

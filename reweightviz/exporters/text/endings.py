@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+__all__ = ["DATA", "is_data_file", "strip"]
+
+
 _TABLES = "arrow csv feather json jsonl lance ndjson orc parquet tsv txt"
 _ARRAYS = "bin dat h5 hdf5 idx mmap msgpack npy npz pickle pkl pt"
 _ARCHIVES = "mds tar tgz warc zip"

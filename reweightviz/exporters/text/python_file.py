@@ -14,6 +14,19 @@ from typing import Any, TypeVar
 
 from reweightviz.exporters.text.python_names import Names
 
+__all__ = [
+    "LITERAL_ERRORS",
+    "MOST_LINES",
+    "Node",
+    "PythonFile",
+    "callee",
+    "has_spread",
+    "mention_others",
+    "sort_nodes",
+    "to_text",
+]
+
+
 Node = TypeVar("Node", bound=ast.expr | ast.stmt | ast.keyword)
 LITERAL_ERRORS = (ValueError, TypeError, SyntaxError, MemoryError, RecursionError)
 """Errors of ``ast.literal_eval`` on an expression that is no literal."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pprint import pformat
 from typing import Any
 
+__all__ = ["render"]
+
 
 def render(comment: str, constants: Mapping[str, Any], script: str) -> str:
     r"""Return the text of a module.

@@ -9,6 +9,9 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple, TypeGuard
 
+__all__ = ["CHANGING", "COMPREHENSIONS", "FUNCTIONS", "Binding", "Names"]
+
+
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 CHANGING = {

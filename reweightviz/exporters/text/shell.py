@@ -9,6 +9,22 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+__all__ = [
+    "ANY_ASSIGNMENT",
+    "ASSIGNMENT",
+    "COMMENT",
+    "LONGEST_VALUE",
+    "MOST_ASSIGNMENTS",
+    "NEXT_OPTION",
+    "SHELL_ONLY",
+    "TOKEN",
+    "VARIABLE",
+    "WORD",
+    "find_unknown",
+    "read_option",
+]
+
+
 WORD = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s;&|<>()"'])"""
 """A part of a word: in double quotes, in single quotes, an escape, or one plain character."""
 TOKEN = re.compile(rf"#[^\n]*|({WORD}+)|([;&|<>()\"'])")

@@ -8,6 +8,8 @@ from typing import Any
 from ruamel.yaml.anchor import Anchor
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
+__all__ = ["merged_mappings", "unshare"]
+
 
 def unshare(root: Any, parent: Any, key: Any, below: Any = None) -> Any:
     """Return a child, split from its other places first where it stands in several.

@@ -15,6 +15,8 @@ from reweightviz.exporters.text.yaml_aliases import merged_mappings, unshare
 from reweightviz.exporters.text.yaml_replay import are_alike, measure_indents, replay
 from reweightviz.exporters.text.yaml_write import make_yaml, quote, quote_key, to_text
 
+__all__ = ["edit", "match_entries", "put", "put_all"]
+
 
 def edit(old: str, change: Callable[[Any], None], path: object) -> str:
     """Return the text with its content changed in place.

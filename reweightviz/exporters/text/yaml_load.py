@@ -18,6 +18,9 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from reweightviz.core.errors import ReweightvizError, WrongContent, list_names
 
+__all__ = ["MOST_NODES", "YAML_ERRORS", "load"]
+
+
 MOST_NODES = 1_000_000
 """A config with more entries, its aliases written out, is none that a person wrote."""
 YAML_ERRORS = (

@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
+__all__ = ["are_alike", "measure_indents", "replay"]
+
+
 _OPENING = re.compile(r"\s*[^\s#-][^#]*:\s*([&!]\S*\s*)?(#.*)?$")
 """A line that only opens a mapping or a list."""
 

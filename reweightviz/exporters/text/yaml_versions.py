@@ -15,6 +15,9 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from reweightviz.exporters.text.yaml_load import YAML_ERRORS
 
+__all__ = ["MEANINGS", "Word", "find_meaning", "find_words"]
+
+
 MEANINGS = (
     (r"yes|Yes|YES|on|On|ON", "the truth value true"),
     (r"no|No|NO|off|Off|OFF", "the truth value false"),

@@ -12,6 +12,9 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
+__all__ = ["PLAIN_KEY", "TRUTH_WORDS", "dump", "fill", "make_yaml", "quote", "quote_key", "to_text"]
+
+
 TRUTH_WORDS = ("no", "on", "off", "yes", "y", "n", "true", "false", "null")
 """Words, in any case, that some reader takes for a truth value or for nothing."""
 PLAIN_KEY = re.compile("[A-Za-z]+([_-][A-Za-z]+)*")

@@ -8,6 +8,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
+__all__ = ["DOMAINS", "MOST_FILES", "InstalledFile", "find_files"]
+
+
 DOMAINS = (
     "python source",
     "python tests",

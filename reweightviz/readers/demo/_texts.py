@@ -8,6 +8,9 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+__all__ = ["LARGEST", "LONGEST", "LONGEST_LINE", "SHORTEST", "WIDEST", "documents_of"]
+
+
 SHORTEST = 200  # characters of a document
 LONGEST = 2000
 LARGEST = 1_500_000  # bytes of a file

@@ -19,6 +19,9 @@ from reweightviz.core.files import write_atomically
 from reweightviz.readers.demo._installed_files import DOMAINS, InstalledFile, find_files
 from reweightviz.readers.demo._texts import documents_of
 
+__all__ = ["COLUMNS", "MOST_DOCUMENTS", "read"]
+
+
 MOST_DOCUMENTS = 4000  # of a domain
 COLUMNS = ("id", "domain", "text", "package", "path")
 

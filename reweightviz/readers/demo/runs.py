@@ -13,6 +13,9 @@ from reweightviz.core.errors import ReweightvizError, UnknownName
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.swarm import Swarm
 
+__all__ = ["FACTS", "folder", "log_names", "proxy_path", "read_log", "read_swarm"]
+
+
 FACTS = ("run", "kind", "strength", "seed", "seconds")
 """Columns of the swarm's runs."""
 

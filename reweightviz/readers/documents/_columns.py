@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from reweightviz.core.errors import MissingColumn, ReweightvizError
 from reweightviz.readers.documents._faults import Faults
 
+__all__ = ["ROW", "TEXTS", "check_columns", "pick_columns"]
+
+
 ROW = "__row__"
 """Column of line or row numbers, counted from 1."""
 TEXTS = ("text", "domain", "id")

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from reweightviz.core.errors import ReweightvizError, UnreadableFile
 
+__all__ = ["SKIPPING", "Faults"]
+
+
 SKIPPING = "on_error='skip' leaves such rows out"
 
 

@@ -16,6 +16,9 @@ from reweightviz.core.errors import UnreadableFile, WrongContent
 from reweightviz.readers.documents._columns import ROW, TEXTS, check_columns
 from reweightviz.readers.documents._faults import Faults
 
+__all__ = ["SUFFIXES", "read"]
+
+
 _PLAIN = (".jsonl", ".ndjson", ".json")
 SUFFIXES = (*_PLAIN, *(suffix + ".gz" for suffix in _PLAIN))
 

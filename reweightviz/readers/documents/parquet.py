@@ -12,6 +12,9 @@ from reweightviz.core.errors import UnreadableFile
 from reweightviz.readers.documents._columns import check_columns, pick_columns
 from reweightviz.readers.documents._faults import Faults
 
+__all__ = ["SUFFIXES", "read"]
+
+
 SUFFIXES = (".parquet", ".pq")
 
 

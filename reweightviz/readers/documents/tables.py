@@ -12,6 +12,8 @@ from reweightviz.core.errors import InvalidValue, ReweightvizError, list_names
 from reweightviz.readers.documents._columns import check_columns, pick_columns
 from reweightviz.readers.documents._faults import Faults
 
+__all__ = ["read"]
+
 
 def read(source: Any, columns: Mapping[str, str], faults: Faults) -> pa.Table:
     """Return the named columns of a table under their roles, with row numbers.

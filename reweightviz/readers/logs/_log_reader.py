@@ -12,6 +12,9 @@ from reweightviz.core.records import Records
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._series import Series
 
+__all__ = ["HEAD", "LogReader", "files_of", "head_of"]
+
+
 HEAD = 1 << 16  # bytes of a file by which its format is known
 
 

@@ -14,6 +14,9 @@ from reweightviz.readers.logs._tags import (
     signal_of_pattern,
 )
 
+__all__ = ["EXTRAS", "SINGLE", "SURE", "Naming", "Pattern", "Place"]
+
+
 Pattern: TypeAlias = str | Mapping[str, str | Sequence[str]]
 """Where the domain stands in a tag, as in "train/{domain}/loss"; or such patterns by signal."""
 

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+__all__ = ["flatten", "number_of"]
+
+
 _NONFINITE = ("NaN", "Infinity", "-Infinity")
 """The text that JSON writers which keep to the standard write for these numbers."""
 

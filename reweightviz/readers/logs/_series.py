@@ -18,6 +18,9 @@ from reweightviz.readers.logs._numbers import flatten
 from reweightviz.readers.logs._tags import RUN_TOKENS
 from reweightviz.readers.logs._units import Units
 
+__all__ = ["Point", "Series"]
+
+
 _BEFORE_ALL = np.iinfo(np.int64).min
 
 

@@ -10,6 +10,9 @@ from pathlib import Path
 from reweightviz.core.errors import UnreadableFile
 from reweightviz.readers.logs._log_reader import head_of
 
+__all__ = ["MAGIC", "columns_of", "connect", "disambiguate"]
+
+
 MAGIC = b"SQLite format 3\0"
 
 

@@ -10,6 +10,9 @@ from reweightviz.core.types import Array
 from reweightviz.readers.logs._series import Series
 from reweightviz.readers.logs._times import seconds_of
 
+__all__ = ["BOUNDS", "DOMAINS", "STEPS", "TIMES", "feed_table", "step_of"]
+
+
 STEPS = (
     "step",
     "_step",

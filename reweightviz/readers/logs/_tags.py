@@ -13,6 +13,30 @@ from typing import NamedTuple
 
 from reweightviz.core.types import LOG_SIGNALS
 
+__all__ = [
+    "FILLERS",
+    "HELD_OUT",
+    "KINDS",
+    "KNOWN",
+    "LOSSES",
+    "NO_DOMAINS",
+    "ROLES",
+    "ROLE_OF",
+    "RUN_TOKENS",
+    "SIGNALS",
+    "TAILS",
+    "TOTALS",
+    "Parts",
+    "Reading",
+    "domain_of",
+    "readings_of",
+    "scale_of",
+    "signal_of",
+    "signal_of_pattern",
+    "split_tag",
+    "words_of",
+]
+
 
 def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+__all__ = ["seconds_of"]
+
+
 _MILLISECONDS = 1e11
 """From here on a number counts milliseconds: in seconds it would be the year 5138."""
 

@@ -6,6 +6,9 @@ import numpy as np
 
 from reweightviz.core.types import Array
 
+__all__ = ["SUM_SLACK", "Units"]
+
+
 SUM_SLACK = 0.02
 """Relative distance from 1 or 100 that the sum of rounded weights may have."""
 

@@ -16,6 +16,9 @@ from reweightviz.readers.logs._log_reader import LogReader, files_of, head_of
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._table import feed_table, step_of
 
+__all__ = ["BYTE_ORDER_MARK", "RUN", "CsvHistory", "CsvRun", "header_of"]
+
+
 RUN = " - "
 """Separator of run and metric in the columns of a chart that W&B exports."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"

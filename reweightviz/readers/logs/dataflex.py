@@ -12,6 +12,8 @@ from reweightviz.core.records import Records
 from reweightviz.readers.logs._times import seconds_of
 from reweightviz.readers.logs.json_rows import JsonRows
 
+__all__ = ["DataFlex"]
+
 
 class DataFlex(JsonRows):
     """DataFlex's weights, and for DoReMi the excess losses that moved them."""

@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 from reweightviz.core.records import Records
 from reweightviz.readers.logs.json_rows import JsonRows
 
+__all__ = ["FmsOdm"]
+
 
 class FmsOdm(JsonRows):
     """fms-acceleration's sampling ratios."""

@@ -13,6 +13,8 @@ from reweightviz.readers.logs._log_reader import LogReader, files_of, head_of
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._times import seconds_of
 
+__all__ = ["JsonRows", "first_row"]
+
 
 class JsonRows(LogReader):
     """JSON lines with a step in each."""

@@ -22,6 +22,9 @@ from reweightviz.readers.logs._log_reader import HEAD, LogReader, files_of, head
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._numbers import number_of
 
+__all__ = ["ITERATION", "NAMES", "PAIR", "VALIDATION", "Entry", "MegatronLog"]
+
+
 ITERATION = re.compile(
     r"(?:\[([\d\-: .,/]+)\].*?)?\biteration\s+(\d+)\s*/\s*(?:\d+|infinity)\s*\|(.*)"
 )

@@ -21,6 +21,9 @@ from reweightviz.readers.logs._numbers import number_of
 from reweightviz.readers.logs._series import Point
 from reweightviz.readers.logs._sqlite import columns_of, connect, disambiguate
 
+__all__ = ["LARGEST", "MLflow", "MLflowRun"]
+
+
 LARGEST = 1.7e308
 """MLflow stores an infinite value as the largest double."""
 

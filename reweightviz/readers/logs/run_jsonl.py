@@ -12,6 +12,8 @@ from reweightviz.readers.logs._log_reader import LogReader, files_of
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs.json_rows import first_row
 
+__all__ = ["RunJsonl"]
+
 
 class RunJsonl(LogReader):
     """One run of our own; it names its domains, so a pattern changes nothing."""

@@ -23,6 +23,18 @@ from reweightviz.readers.logs._log_reader import LogReader, head_of
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._series import Point
 
+__all__ = [
+    "AFTER",
+    "BEFORE",
+    "LENGTH",
+    "LONGEST_FIRST",
+    "MANY",
+    "MARK",
+    "OTHER_STEPS",
+    "TensorBoard",
+]
+
+
 MARK = "tfevents"
 MANY = 200_000  # values that wait at once
 OTHER_STEPS = (" vs samples", " vs tokens")

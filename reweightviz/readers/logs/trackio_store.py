@@ -16,6 +16,8 @@ from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._sqlite import columns_of, connect, disambiguate
 from reweightviz.readers.logs._times import seconds_of
 
+__all__ = ["Trackio", "TrackioRun"]
+
 
 class TrackioRun(NamedTuple):
     """The place of a run: the rows of a file where the column ``key`` has the value."""

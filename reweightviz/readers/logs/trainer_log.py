@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 
 from reweightviz.readers.logs.json_rows import JsonRows
 
+__all__ = ["TrainerLog"]
+
 
 class TrainerLog(JsonRows):
     """LLaMA-Factory's log."""

@@ -15,6 +15,9 @@ from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, head_of
 from reweightviz.readers.logs._naming import Pattern
 
+__all__ = ["FILE", "TrainerState"]
+
+
 FILE = "trainer_state.json"
 
 

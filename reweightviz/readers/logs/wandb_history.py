@@ -19,6 +19,8 @@ from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._table import feed_table, step_of
 from reweightviz.readers.logs.json_rows import JsonRows
 
+__all__ = ["WandbHistory"]
+
 
 class WandbHistory(JsonRows):
     """History of one run."""

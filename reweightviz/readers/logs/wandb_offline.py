@@ -20,6 +20,19 @@ from reweightviz.readers.logs._log_reader import LogReader, head_of
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._numbers import number_of
 
+__all__ = [
+    "BLOCK",
+    "FIRST",
+    "HEADER",
+    "LAST",
+    "MAGIC",
+    "NOTHING",
+    "PREAMBLE",
+    "WHOLE",
+    "WandbOffline",
+]
+
+
 MAGIC = b":W&B"
 PREAMBLE = 7  # bytes
 BLOCK = 1 << 15  # bytes

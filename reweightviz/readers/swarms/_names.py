@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+__all__ = ["SEPARATORS", "strip_common"]
+
+
 SEPARATORS = "_/:. -"
 
 

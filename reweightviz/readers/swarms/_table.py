@@ -9,6 +9,9 @@ import pandas as pd
 
 from reweightviz.core.errors import UnreadableFile
 
+__all__ = ["Table", "read_table"]
+
+
 Table: TypeAlias = str | os.PathLike[str] | pd.DataFrame
 
 

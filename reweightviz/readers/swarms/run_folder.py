@@ -21,6 +21,9 @@ from reweightviz.core.types import Array
 from reweightviz.core.validation import whole_number
 from reweightviz.readers._on_error import is_skipping
 
+__all__ = ["FACTS", "MOST_CHANGE", "ProxyRun", "read"]
+
+
 MOST_CHANGE = 0.01
 """Share of tokens by which weights may change within a run that counts as one mixture."""
 FACTS = {"size": "parameters", "run_tokens": "tokens", "seed": "seed"}

@@ -22,6 +22,9 @@ from reweightviz.readers.swarms import two_tables
 from reweightviz.readers.swarms._names import SEPARATORS
 from reweightviz.readers.swarms._table import read_table
 
+__all__ = ["FINISHED", "HELD_OUT", "NAMES", "STATES", "read"]
+
+
 NAMES = (
     "Name",
     "Run Name",

@@ -20,6 +20,9 @@ from reweightviz.readers._on_error import is_skipping
 from reweightviz.readers.swarms._names import strip_common
 from reweightviz.readers.swarms._table import Table, read_table
 
+__all__ = ["KEYS", "read"]
+
+
 KEYS = ("run", "name", "index")
 
 

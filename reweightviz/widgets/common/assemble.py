@@ -6,6 +6,9 @@ import re
 from functools import cache
 from pathlib import Path
 
+__all__ = ["assemble"]
+
+
 _IMPORT = re.compile(
     r'^import\s*\{[^}]*\}\s*from\s*"(\.{1,2}/[\w./-]+\.js)";?[ \t]*$', re.MULTILINE
 )

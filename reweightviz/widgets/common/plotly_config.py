@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
+__all__ = ["CONFIG", "configure_chart"]
+
+
 CONFIG = {
     "displaylogo": False,
     "displayModeBar": "hover",

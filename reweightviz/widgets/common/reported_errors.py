@@ -9,6 +9,8 @@ import traitlets as t
 
 from reweightviz.core.errors import ReweightvizError
 
+__all__ = ["ReportedErrors", "describe_problem"]
+
 
 class ReportedErrors(ipywidgets.Widget):
     """Mixin of a widget, named before ``anywidget.AnyWidget``: errors stand in ``error``."""

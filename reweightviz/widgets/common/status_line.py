@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import html
 
+__all__ = ["PLAIN", "WRONG", "draw_status"]
+
+
 WRONG = "var(--jp-error-color1, #c62828)"
 PLAIN = "var(--jp-ui-font-color1, inherit)"
 

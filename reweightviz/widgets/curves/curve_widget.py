@@ -36,6 +36,19 @@ from reweightviz.widgets.curves.live import LiveStatus
 from reweightviz.widgets.curves.pulse import Pulse
 from reweightviz.widgets.curves.sent_figure import SentFigure, read_layout
 
+__all__ = [
+    "CurveLabels",
+    "Curves",
+    "Options",
+    "Runs",
+    "count",
+    "display",
+    "draw_sample",
+    "list_runs",
+    "read_logs",
+]
+
+
 Runs = RunLog | FollowedRun | Sequence[RunLog | FollowedRun]
 """One run or several, over or still written."""
 Options = dict[str, list[tuple[str, Any]]]

@@ -10,6 +10,9 @@ from reweightviz.figures import curves as figures
 from reweightviz.figures import runs
 from reweightviz.widgets.curves.curve_widget import Curves, Options, Runs, count, display, read_logs
 
+__all__ = ["LossCurves", "WeightTrajectories"]
+
+
 _SPANS = (5, 10, 20, 50, 100)
 
 

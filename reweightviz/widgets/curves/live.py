@@ -13,6 +13,9 @@ from reweightviz.core.protocols import FollowedRun
 from reweightviz.widgets.common.assemble import assemble
 from reweightviz.widgets.curves.pulse import find_state
 
+__all__ = ["LiveStatus"]
+
+
 _HERE = Path(__file__).parent
 
 

@@ -12,6 +12,9 @@ from typing import ClassVar
 from reweightviz.core.errors import warn
 from reweightviz.core.protocols import FollowedRun
 
+__all__ = ["EVERY", "Listener", "Pulse", "find_state"]
+
+
 EVERY = 1.0
 """Seconds between two looks; more where a look and its drawing take long."""
 _AFTER_THE_END = 10.0  # seconds between two looks at a run that ended: it may go on all the same

@@ -17,6 +17,8 @@ from reweightviz.widgets.curves.curve_widget import Options
 from reweightviz.widgets.curves.curves import LossCurves, WeightTrajectories
 from reweightviz.widgets.curves.run_view import RunView, offer_signals, offer_spans
 
+__all__ = ["Epochs", "Excess", "Losses", "OneRunView", "Phase", "Shares", "Weights"]
+
 
 class Losses(RunView, LossCurves):
     """Loss curves with marks."""

@@ -14,6 +14,9 @@ from reweightviz.figures.scalars import scalars_figure
 from reweightviz.widgets.curves.curve_widget import Options, draw_sample
 from reweightviz.widgets.curves.run_view import RunView, offer_signals, offer_spans
 
+__all__ = ["PanelView", "RunsByDomain", "Scalars"]
+
+
 _PANEL = 180  # pixels of width that a panel needs
 
 

@@ -20,6 +20,9 @@ from reweightviz.figures.theme import MUTED
 from reweightviz.widgets.curves.curve_widget import Curves, display
 from reweightviz.widgets.curves.sent_figure import SentFigure
 
+__all__ = ["Mark", "Marks", "RunView", "offer_signals", "offer_spans"]
+
+
 _SPANS = (5, 10, 20, 50, 100)
 _PATIENCE = 10
 """Seconds after which a page is taken to show the figure, though a busy kernel reads no answer."""

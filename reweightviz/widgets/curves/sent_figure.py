@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+__all__ = ["SentFigure", "read_layout"]
+
+
 _STYLE = (
     "x",
     "y",

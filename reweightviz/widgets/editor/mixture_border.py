@@ -12,6 +12,16 @@ from reweightviz.core.errors import InvalidValue, ReweightvizError
 from reweightviz.core.mixture import SUM_TOLERANCE
 from reweightviz.core.token_counts import parse_budget
 
+__all__ = [
+    "Level",
+    "Positive",
+    "check_locks",
+    "check_positive",
+    "check_steps",
+    "check_weights",
+    "read_journal",
+]
+
 
 class Positive(t.Float[float | None, Any]):
     """A number above 0; text such as "2T" passes for a budget."""

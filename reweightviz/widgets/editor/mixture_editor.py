@@ -33,6 +33,9 @@ from reweightviz.widgets.editor.mixture_border import (
 from reweightviz.widgets.editor.predictions import describe_law, predict_pair
 from reweightviz.widgets.editor.static_table import draw_table
 
+__all__ = ["ALWAYS_THERE", "MixtureEditor"]
+
+
 _HERE = Path(__file__).parent
 ALWAYS_THERE = ("natural", "uniform", "current")
 

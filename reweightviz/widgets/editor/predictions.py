@@ -18,6 +18,8 @@ from reweightviz.numerics.contrast import (
     weigh_targets,
 )
 
+__all__ = ["describe_law", "predict_pair"]
+
 
 def describe_law(
     law: Law | None, domains: Sequence[str], lineage: Lineage

@@ -5,6 +5,9 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 
+__all__ = ["draw_table"]
+
+
 _TITLES = ("domain", "tokens", "weight", "epochs")
 
 

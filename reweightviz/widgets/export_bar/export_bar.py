@@ -12,6 +12,9 @@ import ipywidgets as w
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.widgets.common.status_line import WRONG, draw_status
 
+__all__ = ["MOST_LINES", "THERE", "TONES", "Draft", "ExportBar"]
+
+
 THERE = {"keep what is there": "keep", "merge into it": "merge", "replace it": "overwrite"}
 TONES = {
     "+": "var(--jp-success-color1, #2e7d32)",

@@ -22,7 +22,11 @@ from reweightviz.widgets.common.plotly_config import configure_chart
 from reweightviz.widgets.common.reported_errors import describe_problem
 from reweightviz.widgets.common.status_line import draw_status
 
-POINTS, RING = 1, 3
+__all__ = ["MOST", "NOTHING", "POINTS", "RING", "FrontWidth", "ParetoFront"]
+
+
+POINTS = 1
+RING = 3
 """Places of the traces of the figure."""
 NOTHING = -1
 """The slider's value where no row is picked."""

@@ -12,6 +12,9 @@ from reweightviz.core.errors import InvalidValue, ReweightvizError, list_names
 from reweightviz.figures.palette import MISSING, build_ramp, choose_colors, parse_hex
 from reweightviz.widgets.map.documents import MapDocuments
 
+__all__ = ["MOST_CATEGORIES", "Coloring", "color_documents", "list_color_options"]
+
+
 MOST_CATEGORIES = 254
 
 

@@ -22,6 +22,9 @@ from reweightviz.core.errors import (
 from reweightviz.core.mixture import Mixture
 from reweightviz.numerics.grids import quantise
 
+__all__ = ["MOST_DOMAINS", "MapDocuments", "ReadTexts", "read_documents"]
+
+
 MOST_DOMAINS = 65_535  # a uint16 holds the domain of a point
 
 ReadTexts = Callable[[Sequence[int]], Sequence[str]]

@@ -28,6 +28,9 @@ from reweightviz.widgets.common.reported_errors import ReportedErrors
 from reweightviz.widgets.map.coloring import Coloring, color_documents, list_color_options
 from reweightviz.widgets.map.documents import read_documents
 
+__all__ = ["EXCERPT", "PICTURE", "Map"]
+
+
 _HERE = Path(__file__).parent
 EXCERPT = 600
 """Characters of a document's text on hover."""
