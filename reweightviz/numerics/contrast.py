@@ -17,7 +17,7 @@ two of them allow, and that of a mean as far as if all targets erred together: c
 such intervals hold the noise of one run and nothing of what the mixtures share. Where a law offers
 no interval, low and high are NaN and the verdict is "unknown".
 
-The browser does the same in ``widgets/law.js``.
+The browser does the same in ``widgets/editor/law.js``.
 """
 
 from __future__ import annotations
