@@ -242,7 +242,7 @@ def test_bad_input_to_the_verbs_is_one_sentence(tmp_path):
             {"tokens": {"web": "many"}},
             rv.mixers.Natural(),
             {},
-            r"a count must be a number >= 0, such as 1.2e12 or '1.2T' \(K, M, B or G, T\); got 'many'",
+            r"tokens must be a number >= 0, such as 1.2e12 or '1.2T' \(K, M, B or G, T\); got 'many'",
         ),
         (
             {"loss": {"web": "many"}},
