@@ -11,7 +11,7 @@ in the order in which they come, and its journal then replaces the page's. They 
   in the page takes back what the page showed;
 - a step to an entry that the kernel has dropped is made from where the kernel stands.
 
-``widgets/editor/undo_journal.js`` does the same; ``tests/golden/undo_journal.json`` holds both to it.
+``widgets/editor/undo_journal.js`` does the same; ``tests/golden/undo_journal.json`` holds both.
 """
 
 from __future__ import annotations
