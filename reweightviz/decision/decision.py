@@ -156,6 +156,14 @@ class Decision:
         known = [row for row in self.rows if row.epochs is not None]
         return max(known, key=lambda row: row.epochs or 0.0, default=None)
 
+    @property
+    def predictions(self) -> tuple[TargetPrediction, ...]:
+        """What is predicted: the mean of the targets, then each; nothing without a law."""
+        # Of one target the mean would be the same row again.
+        if self.mean is None or len(self.targets) == 1:
+            return self.targets
+        return (self.mean, *self.targets)
+
     def exceeds_limit(self, row: DomainRow) -> bool:
         """Return whether a domain is repeated above the limit, but for rounding."""
         # A mixture that was proposed under this cap meets it to a solver's accuracy.

@@ -8,7 +8,13 @@ from reweightviz.core.text import to_markdown
 from reweightviz.decision.decision import Decision, DomainRow, RejectedMixture, TargetPrediction
 from reweightviz.decision.highlights import highlights
 from reweightviz.decision.notes import note_intervals, note_weights
-from reweightviz.decision.words import sign_number, word_epochs, word_estimate, word_tokens
+from reweightviz.decision.words import (
+    REJECTED_COLUMNS,
+    sign_number,
+    word_epochs,
+    word_estimate,
+    word_tokens,
+)
 
 __all__ = ["TEXTS", "VERDICTS", "render_markdown"]
 
@@ -42,7 +48,8 @@ def _lines(decision: Decision) -> Iterator[str]:
     if decision.constraints:
         yield from ("", "## Where the mixture came from", "", *_items(decision.constraints))
     if decision.rejected:
-        yield from ("", "## Rejected", "", *_table_of_rejected(decision.rejected))
+        rejected = map(_cells_of_rejected, decision.rejected)
+        yield from ("", "## Rejected", "", *_table(REJECTED_COLUMNS, rejected))
     if decision.files:
         yield from ("", "## Files", "", *_file_items(decision))
 
@@ -71,12 +78,9 @@ def _predictions(decision: Decision) -> Iterator[str]:
     if decision.mean is None:
         yield "No law was given, so nothing is predicted."
         return
-    rows = list(decision.targets)
-    # Of one target the mean would be the same row again.
-    if decision.averaged > 1 or len(rows) > 1:
-        rows.insert(0, decision.mean)
     yield from _table(
-        ["target", "chosen", "reference", "difference", "verdict"], map(_target_cells, rows)
+        ["target", "chosen", "reference", "difference", "verdict"],
+        map(_target_cells, decision.predictions),
     )
     yield from ("", note_intervals(decision))
     yield from ("", "## The law", "", *_items(decision.law))
@@ -96,20 +100,6 @@ def _target_cells(one: TargetPrediction) -> list[str]:
         word_estimate(one.change, sign=True),
         verdict,
     ]
-
-
-def _table_of_rejected(rejected: Sequence[RejectedMixture]) -> Iterator[str]:
-    return _table(
-        [
-            "mixture",
-            "why",
-            "predicted mean",
-            "against the chosen",
-            "tokens that differ",
-            "most epochs",
-        ],
-        map(_cells_of_rejected, rejected),
-    )
 
 
 def _cells_of_rejected(one: RejectedMixture) -> list[str]:

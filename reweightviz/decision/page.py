@@ -25,7 +25,7 @@ from reweightviz.decision.html_pieces import (
     render_table,
 )
 from reweightviz.decision.notes import note_intervals, note_weights
-from reweightviz.decision.words import sign_number, word_epochs, word_tokens
+from reweightviz.decision.words import REJECTED_COLUMNS, sign_number, word_epochs, word_tokens
 
 __all__ = ["POLICY", "STYLE", "render_page"]
 
@@ -179,11 +179,8 @@ def _predictions(decision: Decision) -> str:
         return render_section(
             "Predicted losses", "<p>No law was given, so nothing is predicted.</p>"
         )
-    rows = list(decision.targets)
-    first = ""
-    if len(rows) > 1:
-        rows.insert(0, decision.mean)
-        first = "first"
+    rows = decision.predictions
+    first = "first" if len(rows) > 1 else ""
     head = ["target", "chosen"]
     if decision.mean.change is not None:
         head += ["reference", "difference", ""]
@@ -212,15 +209,8 @@ def _target_row(one: TargetPrediction, reach: float) -> str:
 
 def _other_sections(decision: Decision) -> Iterator[str]:
     if decision.rejected:
-        head = [
-            "mixture",
-            "why",
-            "predicted mean",
-            "against the chosen",
-            "tokens that differ",
-            "most epochs",
-        ]
-        table = render_table(head, [_row_of_rejected(one) for one in decision.rejected], texts=(1,))
+        rejected = [_row_of_rejected(one) for one in decision.rejected]
+        table = render_table(REJECTED_COLUMNS, rejected, texts=(1,))
         yield render_section("Rejected", table, wide=True)
     if decision.constraints:
         yield render_section("Where the mixture came from", render_pairs(decision.constraints))

@@ -6,6 +6,7 @@ from reweightviz.core.token_counts import format_count
 from reweightviz.decision.decision import Estimate
 
 __all__ = [
+    "REJECTED_COLUMNS",
     "sign_number",
     "word_epochs",
     "word_estimate",
@@ -13,6 +14,15 @@ __all__ = [
     "word_number",
     "word_tokens",
 ]
+
+REJECTED_COLUMNS = (
+    "mixture",
+    "why",
+    "predicted mean",
+    "against the chosen",
+    "tokens that differ",
+    "most epochs",
+)
 
 
 def sign_number(value: float, digits: int = 3) -> str:
