@@ -125,3 +125,56 @@ def demo_corpus():
     from reweightviz.readers.demo import corpus as demo
 
     return demo.read()
+
+
+@pytest.fixture(scope="session")
+def regmix(public_tables):
+    """Return the public RegMix swarm: 512 runs of 17 domains, and 256 held out."""
+    from reweightviz.readers.swarms import two_tables
+
+    return {
+        part: two_tables.read(
+            public_tables / f"regmix/{part}_mixture_1m.csv",
+            public_tables / f"regmix/{part}_pile_loss_1m.csv",
+        )
+        for part in ("train", "test")
+    }
+
+
+@pytest.fixture(scope="session")
+def token_prior():
+    """Return the shares of tokens of RegMix' 17 domains, as its authors' code has them."""
+    import numpy as np
+
+    return np.array(
+        [
+            0.11328527,
+            0.07960865,
+            0.00391349,
+            0.1853759,
+            0.05108136,
+            0.01596293,
+            0.10175077,
+            0.00370752,
+            0.06652935,
+            0.00175077,
+            0.02708548,
+            0.23686921,
+            0.01184346,
+            0.00792997,
+            0.00803296,
+            0.03882595,
+            0.04644696,
+        ]
+    )
+
+
+@pytest.fixture(scope="session")
+def pile_law(regmix):
+    """Return Olmix' law of that swarm, fitted once."""
+    from reweightviz.laws.olmix import Olmix
+
+    train = regmix["train"]
+    return Olmix(draws=100).fit(
+        domains=train.domains, targets=train.targets, mixtures=train.mixtures, losses=train.losses
+    )

@@ -12,27 +12,7 @@ from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.laws import Olmix
 from reweightviz.laws._diagnostics import assign_folds
 from reweightviz.laws._log_linear_law import LogLinearLaw
-from reweightviz.readers.swarms import two_tables as swarms
 
-TOKEN_PRIOR = [
-    0.11328527,
-    0.07960865,
-    0.00391349,
-    0.1853759,
-    0.05108136,
-    0.01596293,
-    0.10175077,
-    0.00370752,
-    0.06652935,
-    0.00175077,
-    0.02708548,
-    0.23686921,
-    0.01184346,
-    0.00792997,
-    0.00803296,
-    0.03882595,
-    0.04644696,
-]
 NAMES = ("web", "code", "math", "books")
 
 
@@ -286,25 +266,6 @@ def test_the_golden_form_gives_the_golden_numbers():
 # ---- the public RegMix swarm
 
 
-@pytest.fixture(scope="module")
-def regmix(public_tables):
-    return {
-        part: swarms.read(
-            public_tables / f"regmix/{part}_mixture_1m.csv",
-            public_tables / f"regmix/{part}_pile_loss_1m.csv",
-        )
-        for part in ("train", "test")
-    }
-
-
-@pytest.fixture(scope="module")
-def pile_law(regmix):
-    train = regmix["train"]
-    return Olmix(draws=100).fit(
-        domains=train.domains, targets=train.targets, mixtures=train.mixtures, losses=train.losses
-    )
-
-
 @pytest.mark.shared
 @pytest.mark.golden("Olmix", "held-out Spearman and optima on the public RegMix swarm")
 def test_rank_correlation_on_held_out_runs(regmix, pile_law):
@@ -329,9 +290,9 @@ def test_rank_correlation_on_held_out_runs(regmix, pile_law):
 @pytest.mark.parametrize(
     ("kl", "weight"), [(0.01, 0.7470), (0.05, 0.5807), (0.1, 0.5130), (0.3, 0.4156)]
 )
-def test_optimum_for_pile_cc_under_kl(pile_law, kl, weight):
+def test_optimum_for_pile_cc_under_kl(pile_law, token_prior, kl, weight):
     importance = np.array(pile_law.targets) == "pile_cc"
-    optimum = pile_law.minimise(importance, kl=kl, prior=np.array(TOKEN_PRIOR) / sum(TOKEN_PRIOR))
+    optimum = pile_law.minimise(importance, kl=kl, prior=token_prior / token_prior.sum())
     assert optimum[pile_law.domains.index("pile_cc")] == pytest.approx(weight, abs=0.02)
 
 

@@ -11,31 +11,9 @@ from reweightviz.laws._diagnostics import assign_folds
 from reweightviz.laws._ensemble_law import EnsembleLaw
 from reweightviz.laws._regressors import TreeRegressor
 from reweightviz.laws.regmix import RegMix
-from reweightviz.readers.swarms import two_tables as swarms
 
 needs_lightgbm = pytest.mark.optional("lightgbm")
 NAMES = ("web", "code", "math")
-TOKEN_PRIOR = np.array(
-    [
-        0.11328527,
-        0.07960865,
-        0.00391349,
-        0.1853759,
-        0.05108136,
-        0.01596293,
-        0.10175077,
-        0.00370752,
-        0.06652935,
-        0.00175077,
-        0.02708548,
-        0.23686921,
-        0.01184346,
-        0.00792997,
-        0.00803296,
-        0.03882595,
-        0.04644696,
-    ]
-)
 LINEAR = RegMix(model="linear")
 
 
@@ -235,17 +213,6 @@ on_the_swarm = pytest.mark.golden(
 
 
 @pytest.fixture(scope="module")
-def regmix(public_tables):
-    return {
-        part: swarms.read(
-            public_tables / f"regmix/{part}_mixture_1m.csv",
-            public_tables / f"regmix/{part}_pile_loss_1m.csv",
-        )
-        for part in ("train", "test")
-    }
-
-
-@pytest.fixture(scope="module")
 def pile_law(regmix):
     return fit_law(RegMix(), regmix["train"])
 
@@ -303,9 +270,9 @@ def test_rank_correlation_of_least_squares(regmix):
 @pytest.mark.shared
 @on_the_swarm
 @needs_lightgbm
-def test_proposal_for_pile_cc(regmix, pile_law):
+def test_proposal_for_pile_cc(regmix, pile_law, token_prior):
     importance = np.array(pile_law.targets) == "pile_cc"
-    best, value = pile_law.candidates(importance, prior=TOKEN_PRIOR, top=1024)
+    best, value = pile_law.candidates(importance, prior=token_prior, top=1024)
     weights = dict(zip(pile_law.domains, best[:128].mean(0), strict=True))
     assert weights["pile_cc"] == pytest.approx(0.890924, abs=0.02)
     assert sorted(weights, key=weights.get, reverse=True)[:3] == [

@@ -15,29 +15,9 @@ from reweightviz.laws import Olmix, Repeated, ScalingMixtures
 from reweightviz.laws._log_linear_law import LogLinearLaw
 from reweightviz.proposals.optimize import optimize
 from reweightviz.proposals.pareto import pareto
-from reweightviz.readers.swarms import two_tables as swarms
 
 pytestmark = pytest.mark.filterwarnings("ignore::reweightviz.core.errors.ReweightvizWarning")
 DOMAINS, TARGETS = ("web", "code", "math", "books"), ("chat", "python", "proofs")
-TOKEN_PRIOR = [
-    0.11328527,
-    0.07960865,
-    0.00391349,
-    0.1853759,
-    0.05108136,
-    0.01596293,
-    0.10175077,
-    0.00370752,
-    0.06652935,
-    0.00175077,
-    0.02708548,
-    0.23686921,
-    0.01184346,
-    0.00792997,
-    0.00803296,
-    0.03882595,
-    0.04644696,
-]
 
 
 def law(seed=0, draws=40, better=(True, True, True), noise=0.02):
@@ -625,25 +605,6 @@ def test_wrong_targets_of_a_front_are_one_sentence(targets, sentence):
 # ---- the public RegMix swarm
 
 
-@pytest.fixture(scope="module")
-def regmix(public_tables):
-    return {
-        part: swarms.read(
-            public_tables / f"regmix/{part}_mixture_1m.csv",
-            public_tables / f"regmix/{part}_pile_loss_1m.csv",
-        )
-        for part in ("train", "test")
-    }
-
-
-@pytest.fixture(scope="module")
-def pile_law(regmix):
-    train = regmix["train"]
-    return Olmix(draws=100).fit(
-        domains=train.domains, targets=train.targets, mixtures=train.mixtures, losses=train.losses
-    )
-
-
 @pytest.mark.shared
 @pytest.mark.golden(
     "Olmix", "weight of Pile-CC in the optimum under KL .01 to .3 on the public RegMix swarm"
@@ -651,8 +612,8 @@ def pile_law(regmix):
 @pytest.mark.parametrize(
     ("kl", "weight"), [(0.01, 0.7470), (0.05, 0.5807), (0.1, 0.5130), (0.3, 0.4156)]
 )
-def test_optimum_for_pile_cc_under_kl(regmix, pile_law, kl, weight):
-    near = Mixture.normalized(zip(pile_law.domains, TOKEN_PRIOR, strict=True))
+def test_optimum_for_pile_cc_under_kl(regmix, pile_law, token_prior, kl, weight):
+    near = Mixture.normalized(zip(pile_law.domains, token_prior, strict=True))
     best = optimize(pile_law, objective="pile_cc", near=near, kl=kl, draws=0)
     assert best["pile_cc"] == pytest.approx(weight, abs=0.02)
     assert best.source["certificate"]["gap"] < 1e-9
@@ -660,7 +621,7 @@ def test_optimum_for_pile_cc_under_kl(regmix, pile_law, kl, weight):
 
 @pytest.mark.shared
 def test_the_best_for_pile_cc_is_worse_than_uniform_for_the_mean_and_says_it_is_outside(
-    regmix, pile_law
+    regmix, pile_law, token_prior
 ):
     alone = optimize(pile_law, objective="pile_cc", kl=0, swarm=regmix["train"])
     assert max(alone.values()) == 1
@@ -676,7 +637,7 @@ def test_the_best_for_pile_cc_is_worse_than_uniform_for_the_mean_and_says_it_is_
         pile_law,
         objective="pile_cc",
         kl=0.01,
-        near=Mixture.normalized(zip(pile_law.domains, TOKEN_PRIOR, strict=True)),
+        near=Mixture.normalized(zip(pile_law.domains, token_prior, strict=True)),
     )
     low, high = pulled.source["weights_interval_90"]["pile_cc"]
     assert low < pulled["pile_cc"] < high
