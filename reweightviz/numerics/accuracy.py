@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
 from reweightviz.core.types import Array
 
@@ -36,5 +35,8 @@ def rank_correlation(predicted: Array, observed: Array) -> Array:
 
 
 def _centred_ranks(values: Array) -> Array:
+    # scipy.stats takes longer to import than all else that a fit needs.
+    from scipy.stats import rankdata
+
     ranks = rankdata(values, axis=0)
     return np.asarray(ranks - ranks.mean(0), np.float64)
