@@ -19,10 +19,9 @@ from reweightviz.decision.decision import (
     Decision,
     DomainRow,
     RejectedMixture,
-    TargetPrediction,
 )
 from reweightviz.decision.labels import describe_law, describe_origin, is_finite
-from reweightviz.decision.predictions import Predictor, build_predictor
+from reweightviz.decision.predictions import Predictions, Predictor, build_predictor
 from reweightviz.decision.written_files import read_written
 from reweightviz.exporters.epochs import MAX_EPOCHS
 from reweightviz.figures.palette import choose_colors
@@ -53,15 +52,12 @@ def gather_decision(
     if sources is not None:
         tokenizer = sources.tokenizer
     predictor = None
-    mean: TargetPrediction | None = None
-    targets: list[TargetPrediction] = []
-    averaged = paired = 0
+    predicted = Predictions()
     if law is not None:
         predictor = build_predictor(
             law, mixture, given=given, tokens=tokens, budget=budget, sources=sources
         )
-        mean, targets, averaged = predictor.predict(mixture, base)
-        paired = predictor.count_draws(mixture)
+        predicted = predictor.predict(mixture, base)
     others = []
     for name, (other, reason) in _parse_all_rejected(rejected or {}).items():
         most = max(_epochs(other, sources, budget).values(), default=None)
@@ -76,11 +72,11 @@ def gather_decision(
         budget=budget,
         tokenizer=tokenizer,
         limit=_finite_or_none(proposed.get("max_epochs")) or MAX_EPOCHS,
-        mean=mean,
-        targets=tuple(sorted(targets, key=lambda one: one.gain)),
-        averaged=averaged,
+        mean=predicted.mean,
+        targets=tuple(sorted(predicted.targets, key=lambda one: one.gain)),
+        averaged=predicted.averaged,
         law=describe_law(law),
-        paired=paired,
+        paired=predicted.draws,
         constraints=describe_origin(proposed),
         rejected=tuple(others),
         # By the budget asked for, if any: a file that was written has its own in its provenance.
@@ -193,8 +189,10 @@ def _judge_rejected(
     epochs: float | None,
 ) -> RejectedMixture:
     moved = _share_moved(chosen, other)
-    if predictor is None:
+    mean = None
+    if predictor is not None:
+        # The rejected one stands first: its change is what choosing it would have brought.
+        mean = predictor.predict(other, chosen).mean
+    if mean is None:
         return RejectedMixture(name, reason, moved, epochs, None, None, "unknown")
-    # The rejected one stands first: its change is what choosing it would have brought.
-    mean = predictor.predict(other, chosen)[0]
     return RejectedMixture(name, reason, moved, epochs, mean.chosen, mean.change, mean.verdict)

@@ -15,20 +15,24 @@ from reweightviz.core.types import Array
 from reweightviz.core.validation import mapping
 from reweightviz.decision.decision import Estimate, TargetPrediction
 from reweightviz.evaluation.law_inputs import law_inputs
-from reweightviz.numerics.contrast import (
-    Contrast,
-    bound_runs,
-    contrast_mixtures,
-    directions,
-    draw_losses,
-    prepend_mean,
-    weigh_targets,
-)
+from reweightviz.numerics.contrast import Contrast, forecast_mixtures
 
-__all__ = ["LEVEL", "Predictor", "build_predictor"]
+__all__ = ["LEVEL", "Predictions", "Predictor", "build_predictor"]
 
 
 LEVEL = 0.9
+
+
+class Predictions(NamedTuple):
+    """What a law predicts: the mean, every target, how many it is over, and the draws shared.
+
+    Without a law there is nothing of it.
+    """
+
+    mean: TargetPrediction | None = None
+    targets: tuple[TargetPrediction, ...] = ()
+    averaged: int = 0
+    draws: int = 0
 
 
 class Predictor(NamedTuple):
@@ -44,32 +48,22 @@ class Predictor(NamedTuple):
         known = [self.lineage.mixture_onto(mixture, domains) for mixture in mixtures]
         return np.stack([mixture.aligned(domains) for mixture in known])
 
-    def count_draws(self, mixture: Mixture) -> int:
-        """Return how many draws of the law two mixtures would share."""
-        return len(draw_losses(self.law, self.align([mixture]), self.inputs))
-
-    def predict(
-        self, chosen: Mixture, reference: Mixture | None
-    ) -> tuple[TargetPrediction, list[TargetPrediction], int]:
-        """Return the mean over targets, each target, and how many the mean is over."""
+    def predict(self, chosen: Mixture, reference: Mixture | None) -> Predictions:
+        """Return the mean over targets and each target, under one mixture beside another."""
         mixtures = [chosen]
         if reference is not None:
             mixtures.append(reference)
-        weights = self.align(mixtures)
-        lower_is_better = directions(self.law)
-        shares = weigh_targets(lower_is_better)
-        averaged = int((shares > 0).sum())
-        predicted = np.asarray(self.law.predict(weights, **self.inputs), np.float64)
-        low, high = bound_runs(self.law, weights, shares, LEVEL, self.inputs)
-        estimates = np.stack([prepend_mean(predicted, shares), low, high], -1).tolist()
-        # Without importance the mean is over targets of one direction, that of any of them.
-        first = int(np.argmax(shares))
-        mean = self.law.targets[first]
+        forecast = forecast_mixtures(self.law, self.align(mixtures), level=LEVEL, given=self.inputs)
+        averaged = int((forecast.shares > 0).sum())
+        mean = self.law.targets[int(np.argmax(forecast.shares))]
         if averaged > 1:
             mean = f"mean of {averaged}"
         names = [mean, *self.law.targets]
-        downwards = [bool(lower_is_better[first]), *lower_is_better.tolist()]
-        contrasts = self._contrast(weights)
+        estimates = np.stack([forecast.figures, *forecast.bounds], -1).tolist()
+        contrasts: list[Contrast | None] = [None] * len(names)
+        if reference is not None:
+            of_mean, of_targets = forecast.contrast(0, 1)
+            contrasts = [of_mean, *of_targets]
         found = []
         for m, name in enumerate(names):
             one, *others = (Estimate(*row[m]) for row in estimates)
@@ -79,15 +73,9 @@ class Predictor(NamedTuple):
                 change = Estimate(contrast.change, contrast.low, contrast.high)
             verdict = _judge(one, contrast)
             other = others[0] if others else None
-            found.append(TargetPrediction(name, downwards[m], one, other, change, verdict))
-        return found[0], found[1:], averaged
-
-    def _contrast(self, weights: Array) -> list[Contrast | None]:
-        """Return the contrast of the mean and of every target; None each without a reference."""
-        if len(weights) < 2:
-            return [None] * (1 + len(self.law.targets))
-        contrasts = contrast_mixtures(self.law, weights, level=LEVEL, given=self.inputs)
-        return [contrasts.mean, *contrasts.targets]
+            lower_is_better = forecast.downwards[m]
+            found.append(TargetPrediction(name, lower_is_better, one, other, change, verdict))
+        return Predictions(found[0], tuple(found[1:]), averaged, len(forecast.draws))
 
 
 def build_predictor(

@@ -22,7 +22,7 @@ from reweightviz.figures.theme import (
     style_axis,
     style_title,
 )
-from reweightviz.numerics.contrast import contrast_mixtures, directions, prepend_mean, weigh_targets
+from reweightviz.numerics.contrast import forecast_mixtures
 
 __all__ = ["HOVER", "MEAN", "consequence_figure", "consequences"]
 
@@ -98,16 +98,15 @@ def consequences(
     weights = np.array(
         [lineage.mixture_onto(mixture, law.domains).array for mixture in mixtures.values()]
     )
-    lower = directions(law)
-    shares = weigh_targets(lower)
-    predicted = prepend_mean(np.asarray(law.predict(weights), np.float64), shares)
-    start = weights[list(mixtures).index(baseline)]
+    forecast = forecast_mixtures(law, weights, level=level)
+    figures = forecast.figures
+    start = list(mixtures).index(baseline)
     tables = {}
     for r, name in enumerate(mixtures):
-        mean, targets = contrast_mixtures(law, np.stack([weights[r], start]), level=level)
+        mean, targets = forecast.contrast(r, start)
         rows = pd.DataFrame([mean, *targets], index=pd.Index([MEAN, *law.targets], name="target"))
-        rows.insert(0, "predicted", predicted[r])
-        rows["lower_is_better"] = [bool(lower.any()), *lower.tolist()]
+        rows.insert(0, "predicted", figures[r])
+        rows["lower_is_better"] = forecast.downwards
         tables[name] = rows
     return pd.concat(tables, names=["mixture"])
 

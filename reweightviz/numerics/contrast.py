@@ -38,13 +38,12 @@ __all__ = [
     "ROUNDING",
     "Contrast",
     "Contrasts",
+    "Forecast",
     "Verdict",
-    "bound_runs",
     "contrast_figure",
-    "contrast_mixtures",
     "directions",
     "draw_losses",
-    "prepend_mean",
+    "forecast_mixtures",
     "weigh_targets",
 ]
 
@@ -109,42 +108,97 @@ def contrast_figure(
     return _judge(change, float(low), float(high), lower_is_better)
 
 
-def contrast_mixtures(
+@dataclass(frozen=True)
+class Forecast:
+    """Hold the losses of n mixtures, evaluated once for every question about them.
+
+    Args:
+        losses: (n, M) predicted.
+        draws: (B, n, M) what new runs might reach; B is 0 where the law has no draws.
+        interval: low and high (n, M) of single losses; None where there are draws.
+        shares: (M,) what each target counts in the mean.
+        lower_is_better: (M,).
+        level: probability of the intervals.
+    """
+
+    losses: Array
+    draws: Array
+    interval: tuple[Array, Array] | None
+    shares: Array
+    lower_is_better: NDArray[np.bool_]
+    level: float
+
+    @property
+    def figures(self) -> Array:
+        """The mean of the losses, then the losses: (n, 1 + M)."""
+        return _prepend_mean(self.losses, self.shares)
+
+    @property
+    def bounds(self) -> tuple[Array, Array]:
+        """Low and high (n, 1 + M) of one new run at each mixture, the mean's first.
+
+        Without draws the mean reaches as far as if all targets erred together: conservative.
+        """
+        if self.interval is not None:
+            return _prepend_mean_bounds(self.interval, self.shares)
+        return between(_prepend_mean(self.draws, self.shares), self.level)
+
+    @property
+    def downwards(self) -> list[bool]:
+        """Whether a fall is good, of the mean and of each target."""
+        # A fall of the mean is good unless no loss counts in it.
+        mean = bool(self.lower_is_better[self.shares != 0].any())
+        return [mean, *self.lower_is_better.tolist()]
+
+    def contrast(self, chosen: int, reference: int) -> Contrasts:
+        """Return the contrast of two of the mixtures, by their places."""
+        pair = [chosen, reference]
+        # Differences are taken before the mean: those of equal mixtures are then exactly 0.
+        changes = _prepend_mean(self.losses[chosen] - self.losses[reference], self.shares)
+        if self.interval is None:
+            apart = self.draws[:, chosen] - self.draws[:, reference]
+            low, high = between(_prepend_mean(apart, self.shares), self.level)
+        else:
+            ends = _bound_change(*(end[pair] for end in self.interval))
+            low, high = _prepend_mean_bounds(ends, self.shares)
+        parts = zip(changes.tolist(), low.tolist(), high.tolist(), self.downwards, strict=True)
+        mean, *targets = (_judge(*part) for part in parts)
+        return Contrasts(mean, tuple(targets))
+
+
+def forecast_mixtures(
     law: Law,
-    pair: ArrayLike,
+    weights: ArrayLike,
     *,
     importance: ArrayLike | None = None,
     level: float = 0.9,
     given: Mapping[str, Any] | None = None,
-) -> Contrasts:
-    """Return the contrast of every target and of their mean under a law.
+) -> Forecast:
+    """Evaluate a law at mixtures (n, K), all under the same draws.
 
     Args:
-        law: predicts both.
-        pair: (2, K) weights in the order of the law's domains, of the chosen mixture and the
-            reference.
+        law: predicts.
+        weights: in the order of the law's domains.
         importance: (M,) >= 0, how much each target counts in the mean; see :func:`weigh_targets`.
         level: probability of the intervals.
         given: what the law predicts from beside the weights.
     """
-    weights = np.asarray(pair, np.float64)
+    mixtures = np.asarray(weights, np.float64)
     inputs = dict(given or {})
+    draws = draw_losses(law, mixtures, inputs)
+    interval = None
+    if not len(draws):
+        low, high = law.interval(mixtures, level, **inputs)
+        interval = (np.asarray(low, np.float64), np.asarray(high, np.float64))
     lower_is_better = directions(law)
-    shares = weigh_targets(lower_is_better, importance)
-    # Differences are taken before the mean: those of equal mixtures are then exactly 0.
-    predicted = np.asarray(law.predict(weights, **inputs), np.float64)
-    changes = prepend_mean(predicted[0] - predicted[1], shares)
-    drawn = draw_losses(law, weights, inputs)
-    if len(drawn):
-        low, high = between(prepend_mean(drawn[:, 0] - drawn[:, 1], shares), level)
-    else:
-        ends = _bound_change(*law.interval(weights, level, **inputs))
-        low, high = _prepend_mean_bounds(ends, shares)
-    # A fall of the mean is good unless no loss counts in it.
-    downwards = [bool(lower_is_better[shares != 0].any()), *lower_is_better.tolist()]
-    parts = zip(changes.tolist(), low.tolist(), high.tolist(), downwards, strict=True)
-    mean, *targets = (_judge(*part) for part in parts)
-    return Contrasts(mean, tuple(targets))
+    return Forecast(
+        losses=np.asarray(law.predict(mixtures, **inputs), np.float64),
+        draws=draws,
+        interval=interval,
+        shares=weigh_targets(lower_is_better, importance),
+        lower_is_better=lower_is_better,
+        level=level,
+    )
 
 
 def draw_losses(law: Law, weights: Array, given: Mapping[str, Any]) -> Array:
@@ -177,32 +231,14 @@ def weigh_targets(lower_is_better: ArrayLike, importance: ArrayLike | None = Non
     return np.asarray(np.where(~lower & mixed, -shares, shares), np.float64)
 
 
-def prepend_mean(losses: Array, shares: Array) -> Array:
-    """Return figures (..., 1 + M): the mean of losses (..., M) by shares (M,), then the losses."""
-    return np.concatenate([(losses * shares).sum(-1, keepdims=True), losses], axis=-1)
-
-
-def bound_runs(
-    law: Law,
-    weights: Array,
-    shares: Array,
-    level: float = 0.9,
-    given: Mapping[str, Any] | None = None,
-) -> tuple[Array, Array]:
-    """Return low and high (n, 1 + M) of one new run at mixtures (n, K), the mean's first.
-
-    Without draws the mean reaches as far as if all targets erred together, which is conservative.
-    """
-    inputs = dict(given or {})
-    drawn = draw_losses(law, weights, inputs)
-    if len(drawn):
-        return between(prepend_mean(drawn, shares), level)
-    return _prepend_mean_bounds(law.interval(weights, level, **inputs), shares)
-
-
 def directions(law: Law) -> NDArray[np.bool_]:
     """Return for each target (M,) whether lower is better: yes where the law has no directions."""
     return np.asarray(getattr(law, "lower_is_better", np.ones(len(law.targets))), bool)
+
+
+def _prepend_mean(losses: Array, shares: Array) -> Array:
+    """Return figures (..., 1 + M): the mean of losses (..., M) by shares (M,), then the losses."""
+    return np.concatenate([(losses * shares).sum(-1, keepdims=True), losses], axis=-1)
 
 
 def _prepend_mean_bounds(interval: tuple[Array, Array], shares: Array) -> tuple[Array, Array]:

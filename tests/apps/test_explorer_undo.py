@@ -89,4 +89,4 @@ class Undoing(RuleBasedStateMachine):
 
 
 TestUndoing = Undoing.TestCase
-TestUndoing.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
+TestUndoing.settings = settings(max_examples=15, stateful_step_count=20)

@@ -17,17 +17,22 @@ from reweightviz.decision.gather_decision import gather_decision
 from reweightviz.figures.consequence import MEAN, consequences
 from reweightviz.laws import GaussianProcess, Olmix, RegMix
 from reweightviz.laws._log_linear_law import LogLinearLaw
-from reweightviz.numerics.contrast import contrast_figure, contrast_mixtures, weigh_targets
+from reweightviz.numerics.contrast import contrast_figure, forecast_mixtures, weigh_targets
 from reweightviz.proposals.aim import build_aim
 from reweightviz.proposals.evidence import gather_evidence
 from reweightviz.proposals.task import build_task
 from reweightviz.widgets.editor.mixture_editor import MixtureEditor
+from reweightviz.widgets.editor.predictions import predict_pair
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 DOMAINS = ("web", "code", "math", "books")
 TARGETS = ("chat", "python", "proofs")
 CHOSEN = {"web": 0.4, "code": 0.3, "math": 0.2, "books": 0.1}
 UNIFORM = dict.fromkeys(DOMAINS, 0.25)
+
+
+def contrast_mixtures(law, pair, **options):
+    return forecast_mixtures(law, pair, **options).contrast(0, 1)
 
 
 def golden_law(lower_is_better=(True, True, True)):
@@ -220,7 +225,7 @@ weights = st.lists(st.floats(0.01, 1), min_size=4, max_size=4).map(
 better = st.lists(st.booleans(), min_size=3, max_size=3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(weights)
 @pytest.mark.parametrize("law", [golden_law(), noisy_law()], ids=["golden", "noisy"])
 def test_a_mixture_against_itself_is_exactly_nothing(law, mixture):
@@ -228,7 +233,7 @@ def test_a_mixture_against_itself_is_exactly_nothing(law, mixture):
     assert {(*ends(one), one.verdict) for one in (mean, *targets)} == {(0, 0, 0, "noise")}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(weights, weights, better, st.sampled_from([0.5, 0.9]))
 def test_swapping_mirrors_the_interval(chosen, reference, lower_is_better, level):
     law = noisy_law(lower_is_better)
@@ -239,7 +244,7 @@ def test_swapping_mirrors_the_interval(chosen, reference, lower_is_better, level
         assert back.verdict == {"better": "worse", "worse": "better"}.get(one.verdict, one.verdict)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(weights, weights)
 def test_where_higher_is_better_the_verdict_flips(chosen, reference):
     falls = flat(noisy_law(), [chosen, reference], 0.9)
@@ -273,6 +278,18 @@ def test_other_laws_pair_their_draws(spec):
         one.high - one.low < 3 * width
         for one, width in zip(far.targets, (high - low)[0], strict=True)
     )
+
+
+def test_the_law_is_evaluated_once_for_every_question(monkeypatch):
+    law = Opaque(noisy_law())
+    asked = []
+    for name in ("predict", "samples", "interval"):
+        verb = getattr(law, name)
+        monkeypatch.setattr(
+            law, name, lambda *args, verb=verb, name=name: asked.append(name) or verb(*args)
+        )
+    predict_pair(law, np.array(pair_of(CHOSEN, UNIFORM)), 0.9)
+    assert sorted(asked) == ["predict", "samples"]
 
 
 # ---- without draws

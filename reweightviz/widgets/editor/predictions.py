@@ -10,13 +10,7 @@ import numpy as np
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.protocols import Law
 from reweightviz.core.types import Array
-from reweightviz.numerics.contrast import (
-    bound_runs,
-    contrast_mixtures,
-    directions,
-    prepend_mean,
-    weigh_targets,
-)
+from reweightviz.numerics.contrast import directions, forecast_mixtures
 
 __all__ = ["describe_law", "predict_pair"]
 
@@ -56,13 +50,12 @@ def predict_pair(law: Law, weights: Array, level: float) -> dict[str, Any]:
         weights: (2, K) now and before, of the law's domains.
         level: coverage of the intervals.
     """
-    shares = weigh_targets(directions(law))
-    value = prepend_mean(np.asarray(law.predict(weights), float), shares)
-    low, high = bound_runs(law, weights, shares, level)
-    mean, targets = contrast_mixtures(law, weights, level=level)
+    forecast = forecast_mixtures(law, weights, level=level)
+    rows = np.stack([forecast.figures, *forecast.bounds], axis=-1)
+    mean, targets = forecast.contrast(0, 1)
     return {
-        "now": _list_intervals(value[0], low[0], high[0]),
-        "before": _list_intervals(value[1], low[1], high[1]),
+        "now": _name_figures(rows[0]),
+        "before": _name_figures(rows[1]),
         "change": _split_mean([vars(each) for each in (mean, *targets)]),
     }
 
@@ -74,9 +67,9 @@ def _list_triples(shares: Array) -> list[list[float]]:
     ]
 
 
-def _list_intervals(value: Array, low: Array, high: Array) -> dict[str, Any]:
-    rows = np.stack([value, low, high], axis=1).tolist()
-    return _split_mean([dict(zip(("value", "low", "high"), row, strict=True)) for row in rows])
+def _name_figures(rows: Array) -> dict[str, Any]:
+    names = ("value", "low", "high")
+    return _split_mean([dict(zip(names, row, strict=True)) for row in rows.tolist()])
 
 
 def _split_mean(figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
