@@ -1,6 +1,6 @@
 """Run ``python -m reweightviz.cli``."""
 
-from reweightviz.cli.commands import main
+from reweightviz.cli import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -11,7 +11,7 @@ import pytest
 
 import reweightviz as rv
 from reweightviz import exporters
-from reweightviz.cli.commands import main
+from reweightviz.cli import main
 from reweightviz.cli.method_help import read_arguments
 from reweightviz.core.protocols import needs
 
@@ -362,7 +362,7 @@ def test_every_option_of_every_framework_is_explained(name):
 def test_names_that_the_terminal_cannot_show_are_escaped(here):
     (here / "m.json").write_text('{"weights": {"Wéb": 1.0}}', "utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "reweightviz.cli.commands", "check", "m.json"],
+        [sys.executable, "-m", "reweightviz.cli", "check", "m.json"],
         capture_output=True,
         check=False,
         env=os.environ | {"PYTHONIOENCODING": "ascii"},
@@ -373,7 +373,7 @@ def test_names_that_the_terminal_cannot_show_are_escaped(here):
 
 def test_the_command_itself_runs(here):
     done = subprocess.run(
-        [sys.executable, "-m", "reweightviz.cli.commands", "check", "m.json"],
+        [sys.executable, "-m", "reweightviz.cli", "check", "m.json"],
         capture_output=True,
         text=True,
         check=False,
