@@ -29,7 +29,6 @@ from reweightviz.core.live_version import (
     Version,
     read_last,
     read_version,
-    reorder,
     write_version,
 )
 from reweightviz.core.lock import hold_lock
@@ -203,7 +202,7 @@ class LiveMixture:
             ReweightvizError: other domains, a guard, or a change by another writer since ``after``.
         """
         with self._writing(after) as now:
-            new = reorder(Mixture.of(mixture), now.mixture)
+            new = Mixture.of(mixture).reorder(now.mixture)
             now.guards.check_change(now.mixture, new)
             return self._accept(now, mixture=new, author=author, note=note).version
 

@@ -17,7 +17,7 @@ from reweightviz.core.files import write_json
 from reweightviz.core.guards import ROUNDING, Guards
 from reweightviz.core.mixture import Mixture
 
-__all__ = ["BY_HAND", "FORMAT", "Version", "read_last", "read_version", "reorder", "write_version"]
+__all__ = ["BY_HAND", "FORMAT", "Version", "read_last", "read_version", "write_version"]
 
 
 FORMAT = "reweightviz.live/1"
@@ -59,7 +59,7 @@ class Version(NamedTuple):
         mixture = Mixture(record["weights"])
         guards = Guards(**record.get("guards", {}))
         if before is not None:
-            mixture = reorder(mixture, before.mixture)
+            mixture = mixture.reorder(before.mixture)
             guards = guards if "guards" in record else before.guards
         return cls(
             int(record["version"]),
@@ -69,12 +69,6 @@ class Version(NamedTuple):
             record.get("note"),
             guards,
         )
-
-
-def reorder(mixture: Mixture, like: Mixture) -> Mixture:
-    """Return a mixture with its domains in the order of another one's."""
-    weights = mixture.aligned(like).tolist()
-    return Mixture(zip(like, weights, strict=True), source=mixture.source)
 
 
 def write_version(path: Path, version: Version) -> None:

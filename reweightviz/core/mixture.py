@@ -186,6 +186,11 @@ class Mixture(Mapping[str, float]):
             raise WrongDomains(who="the mixture", asked=self, other="the data", there=names)
         return np.array([self[name] for name in names], np.float64)
 
+    def reorder(self, domains: Iterable[str]) -> Mixture:
+        """Return the same mixture with its domains in another order; refuse other names."""
+        names = list(domains)
+        return Mixture(zip(names, self.aligned(names).tolist(), strict=True), source=self.source)
+
     def epochs(self, tokens: Mapping[str, float | str], budget: float | str) -> dict[str, float]:
         """Return the passes over each domain in ``budget`` tokens: weight * budget / tokens."""
         trained = parse_count(budget, "budget", positive=True)

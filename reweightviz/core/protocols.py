@@ -187,7 +187,13 @@ class BrowserForm:
     data: bytes
 
 
-def check_method(method: Any, protocol: Any, verb: str, example: str) -> None:
+def check_method(
+    method: Any,
+    protocol: Any,
+    verb: str,
+    example: str,
+    what: str = "a method with its parameters",
+) -> None:
     """Refuse what is no method of a protocol, or a class without its parameters.
 
     Args:
@@ -195,8 +201,9 @@ def check_method(method: Any, protocol: Any, verb: str, example: str) -> None:
         protocol: one of those above.
         verb: the call, such as "rv.fit".
         example: what would do, such as "rv.laws.Olmix()".
+        what: the protocol in words.
     """
-    expected = f"a method with its parameters, such as {example}"
+    expected = f"{what}, such as {example}"
     # A class has the methods of its instances, so the protocol alone would let it pass.
     if isinstance(method, type):
         got = f"the class {method.__name__}: add ()"

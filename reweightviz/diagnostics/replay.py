@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from reweightviz.core.errors import InvalidArgument
-from reweightviz.core.protocols import Mixer
+from reweightviz.core.protocols import Mixer, check_method
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.sources import Sources
 from reweightviz.diagnostics.course import suggest_reading
@@ -122,7 +122,4 @@ def check_replayed(verb: str, log: Any, mixer: Any) -> None:
             expected="a run log, as rv.read_log returns one",
             got=f"{log!r:.60}{suggest_reading(log)}",
         )
-    if isinstance(mixer, type) or not isinstance(mixer, Mixer):
-        raise InvalidArgument(
-            name=verb, value=mixer, expected="a mixer with its parameters, such as rv.mixers.ODM()"
-        )
+    check_method(mixer, Mixer, verb, "rv.mixers.ODM()", "a mixer with its parameters")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from reweightviz.core.errors import InvalidArgument, ReweightvizError, UnmetNeed
-from reweightviz.core.protocols import LawSpec
+from reweightviz.core.protocols import LawSpec, check_method
 from reweightviz.core.repeats import group_equal_mixtures
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.validation import whole_number
@@ -117,7 +117,7 @@ def name_specs(specs: Sequence[LawSpec] | Mapping[str, LawSpec]) -> dict[str, La
     else:
         named = _name_by_class([specs])
     for spec in named.values():
-        _check_spec(spec)
+        check_method(spec, LawSpec, "compare", "rv.laws.Olmix()", "laws' settings")
     if not named:
         raise UnmetNeed(
             name="compare",
@@ -142,22 +142,6 @@ def _name_by_class(specs: Iterable[Any]) -> dict[str, Any]:
             unique += " again"
         named[unique] = spec
     return named
-
-
-def _check_spec(spec: Any) -> None:
-    if isinstance(spec, type):
-        raise InvalidArgument(
-            name="compare",
-            value=spec.__name__,
-            expected="laws with their parameters",
-            got=f"the class {spec.__name__}: add ()",
-        )
-    if not isinstance(spec, LawSpec):
-        raise InvalidArgument(
-            name="compare",
-            value=spec,
-            expected="laws' settings, such as rv.laws.Olmix(), and fits them itself",
-        )
 
 
 def _describe_spec(spec: Any) -> str:

@@ -132,7 +132,7 @@ def varies(values: ArrayLike) -> bool:
 
 
 def _align(mixture: Mapping[str, float], domains: tuple[str, ...]) -> Array:
-    given = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
+    given = Mixture.of(mixture)
     if set(given) != set(domains):
         raise WrongDomains(
             who="the mixture",

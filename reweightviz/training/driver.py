@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from reweightviz.core.errors import (
-    InvalidArgument,
     InvalidValue,
     ReweightvizError,
     UnknownName,
     list_names,
 )
 from reweightviz.core.mixture import Mixture
-from reweightviz.core.protocols import Mixer, needs, supply
+from reweightviz.core.protocols import Mixer, check_method, needs, supply
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.types import COSTLY_SIGNALS, LOG_SIGNALS, SIGNALS, Array
 from reweightviz.numerics.simplex import share
@@ -144,16 +143,10 @@ def _choose_mixer(mixture: Any, domains: tuple[str, ...]) -> tuple[str, Any]:
     if isinstance(mixture, Schedule):
         return "schedule", ScheduleMixer(mixture, domains)
     if isinstance(mixture, Mapping):
-        fixed = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
+        fixed = Mixture.of(mixture)
         return str(fixed.source.get("method", "mixture")), MixtureMixer(fixed, domains)
-    # A class has the same methods as its instances, so it would pass for a mixer.
-    if isinstance(mixture, type) or not isinstance(mixture, Mixer):
-        raise InvalidArgument(
-            name="a training",
-            value=mixture,
-            expected="domain weights, a schedule, or a mixer with its parameters, such as "
-            "rv.mixers.DoReMi()",
-        )
+    what = "domain weights, a schedule, or a mixer with its parameters"
+    check_method(mixture, Mixer, "a training", "rv.mixers.DoReMi()", what)
     return type(mixture).__name__.lower(), mixture
 
 

@@ -94,7 +94,7 @@ class Explorer(w.VBox):
         self._folder: Path | None = None
         link = f"explorer-{uuid4().hex}"
         natural = Mixture.natural(self.sources.token_table)
-        start = natural if mixture is None else _order(mixture, self.sources.domains)
+        start = natural if mixture is None else Mixture.of(mixture).reorder(self.sources.domains)
         self.state = ExplorerState(start, 0 if corpus is None else len(corpus))
         self.editor = MixtureEditor(
             self.sources,
@@ -142,7 +142,7 @@ class Explorer(w.VBox):
 
     @mixture.setter
     def mixture(self, value: Mapping[str, float]) -> None:
-        self.state.set_mixture(_order(value, self.sources.domains))
+        self.state.set_mixture(Mixture.of(value).reorder(self.sources.domains))
 
     @property
     def selection(self) -> Selection:
@@ -332,12 +332,6 @@ def _choose_sources(corpus: Corpus | None, tokens: Mapping[str, float] | Sources
         tokenizer=sources.tokenizer,
         lineage=sources.lineage or corpus.lineage,
     )
-
-
-def _order(mixture: Mapping[str, float], domains: tuple[str, ...]) -> Mixture:
-    """Return the mixture with its domains in the explorer's order."""
-    given = mixture if isinstance(mixture, Mixture) else Mixture(mixture)
-    return Mixture(zip(domains, given.aligned(domains).tolist(), strict=True), source=given.source)
 
 
 def _list_frameworks() -> dict[str, tuple[str, str]]:

@@ -410,13 +410,14 @@ def _align(domains: Sequence[str] | Mapping[str, float], mixture: Any, who: str)
     """Return a mixture in the order of ``domains``."""
     if not isinstance(mixture, Mapping):
         raise ReweightvizError(f"{who} must map domains to weights; got {type(mixture).__name__}.")
-    if not isinstance(mixture, Mixture):
-        mixture = Mixture(mixture, source={"method": "given"})
+    if isinstance(mixture, Mixture):
+        given = mixture
+    else:
+        given = Mixture(mixture, source={"method": "given"})
     try:
-        weights = mixture.aligned(domains)
+        return given.reorder(domains)
     except ReweightvizError as error:
         raise ReweightvizError(f"{who} does not fit this editor: {error}") from None
-    return Mixture(zip(domains, weights.tolist(), strict=True), source=mixture.source)
 
 
 def _record(mixture: Mixture) -> dict[str, Any]:

@@ -189,7 +189,7 @@ class Map(ReportedErrors, anywidget.AnyWidget):
             raise WrongDomains(
                 who="the mixture", asked=strangers, other="the map", there=self.domains, part=True
             )
-        return value if isinstance(value, Mixture) else Mixture(value)
+        return Mixture.of(value)
 
     @t.observe("mixture")
     def _draw_mixture(self, change: t.Bunch) -> None:
