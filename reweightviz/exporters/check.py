@@ -55,7 +55,7 @@ def check(
     exporter, found_by, whole = match(path, framework)
     document = whole.for_framework(exporter.name)
     with document.fault_first():
-        config = exporter.parse(document)
+        config = exporter.read_config(document)
     for numbers in config.stages.values():
         for name in numbers:
             check_utf8(name)

@@ -63,7 +63,12 @@ class Document:
     @property
     def data(self) -> Any:
         """The content of a YAML or JSON text; None for another text, or a Python file."""
-        return self._loaded[0]
+        return self._loaded[0].content
+
+    @property
+    def repeats(self) -> tuple[yaml_load.Repeat, ...]:
+        """The keys that stand twice in one mapping of a YAML or JSON text."""
+        return self._loaded[0].repeats
 
     @property
     def mapping(self) -> Mapping[str, Any]:
@@ -135,13 +140,14 @@ class Document:
         return replace(self, recorded=False)
 
     @cached_property
-    def _loaded(self) -> tuple[Any, ReweightvizError | None]:
-        """The content of a YAML or JSON text, and its syntax error."""
+    def _loaded(self) -> tuple[yaml_load.Loaded, ReweightvizError | None]:
+        """What a YAML or JSON text holds, and its syntax error."""
+        nothing = yaml_load.Loaded(None)
         if self.path.suffix in (".py", *TABLES):
-            return None, None
+            return nothing, None
         if self.path.suffix in JSON_AT_MOST and not self.text.lstrip().startswith("{"):
-            return None, None
+            return nothing, None
         try:
-            return yaml_load.load(self.text, self.path), None
+            return yaml_load.read(self.text, self.path), None
         except ReweightvizError as error:
-            return None, error
+            return nothing, error

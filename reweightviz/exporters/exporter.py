@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,8 +21,11 @@ from reweightviz.exporters.text import endings, yaml_edit, yaml_write
 from reweightviz.exporters.units import TOKENS, Unit
 from reweightviz.exporters.writing import write_draft
 
-__all__ = ["TEXT_FILE", "Exporter"]
+__all__ = ["MOST_REPEATS", "TEXT_FILE", "Exporter"]
 
+
+MOST_REPEATS = 6
+"""The most keys that stand twice which one sentence names."""
 
 TEXT_FILE = re.compile(r"\.(jsonl|json|ndjson|parquet|csv|txt|arrow)(\.(gz|zst|bz2|xz))?$")
 """Files of text, as they are before a framework's own preprocessing."""
@@ -44,6 +48,8 @@ class Exporter:
     """What its numbers may count; the first is the default, ``unit=`` takes another."""
 
     # The file.
+    refusing_loader: ClassVar[str] = ""
+    """The loader of its YAML, where that refuses a key that stands twice; others take the last."""
     main_file: ClassVar[str] = ""
     """Name of the config where a folder is written; "" where that never happens."""
     suffix: ClassVar[str] = ""
@@ -104,6 +110,22 @@ class Exporter:
     def recognises(self, document: Document) -> bool:
         """Check whether a file is this framework's, whoever wrote it."""
         raise NotImplementedError
+
+    def read_config(self, document: Document) -> Config:
+        """:meth:`parse` a file, and add what its loader makes of keys that stand twice."""
+        config = self.parse(document)
+        if not document.repeats:
+            return config
+        keys = ", ".join(map(str, document.repeats[:MOST_REPEATS]))
+        # json takes the last, whatever reads the YAML.
+        if self.refusing_loader and document.path.suffix != ".json":
+            sentence = (
+                f"{self.refusing_loader}, with which {self.title} reads YAML, refuses a key that "
+                f"stands twice in one mapping: keep one {keys}."
+            )
+            return replace(config, refused=(sentence, *config.refused))
+        sentence = f"of a key that stands twice in one mapping the last is taken: {keys}."
+        return replace(config, traps=(sentence, *config.traps))
 
     def write(self, mixture: Mixture | Schedule, path: PathLike, **arguments: Any) -> Path:
         """Write the config and its provenance, and return ``path``; all files or none.

@@ -41,7 +41,7 @@ def read_schedule(
     """Read the stages of a file; a file without stages has one, at step 0."""
     document = exporter.open(path).for_framework(exporter.name)
     with document.fault_first():
-        config = exporter.parse(document)
+        config = exporter.read_config(document)
     if config.refused:
         raise ReweightvizError(f"{document.path}: {config.refused[0]}")
     return exporter.to_schedule(config, document, sources)

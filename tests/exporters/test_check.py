@@ -441,3 +441,50 @@ def test_a_report_as_json(tmp_path):
         "share": 0.0,
         "epochs": None,
     }
+
+
+NANOTRON_TWICE = """data_stages:
+- name: stable
+  start_training_step: 1
+  data:
+    dataset: {dataset_folder: [s3://b/web, s3://b/code], dataset_weights: [0.7, 0.3]}
+model:
+  moe_config: null
+  moe_config: {num_experts: 8}
+"""
+
+
+def test_a_key_that_stands_twice_is_refused_only_where_the_loader_refuses_it(tmp_path):
+    (tmp_path / "c.yaml").write_text(NANOTRON_TWICE)
+    report = check(tmp_path / "c.yaml")
+    assert not report.refused
+    assert report.traps[0] == (
+        "of a key that stands twice in one mapping the last is taken: 'moe_config' (line 8)."
+    )
+    assert rv.load_mixture(tmp_path / "c.yaml") == {"web": 0.7, "code": 0.3}
+    # Lingua reads with OmegaConf, whose 2.4.0 raises "found duplicate key".
+    (tmp_path / "l.yaml").write_text(
+        "data: {root_dir: d, sources: {web: 7, code: 3}}\na: 1\na: 2\n"
+    )
+    report = check(tmp_path / "l.yaml")
+    assert report.refused == (
+        "OmegaConf, with which Lingua reads YAML, refuses a key that stands twice in one mapping: "
+        "keep one 'a' (line 3).",
+    )
+    with pytest.raises(ReweightvizError, match="keep one 'a'"):
+        rv.load_mixture(tmp_path / "l.yaml")
+
+
+def test_a_merge_into_a_file_with_a_key_twice_says_which_to_mend(tmp_path):
+    (tmp_path / "c.yaml").write_text(NANOTRON_TWICE)
+    with pytest.raises(ReweightvizError, match=r"has the key 'moe_config' twice .*\(line 8\)"):
+        rv.export(
+            {"web": 0.5, "code": 0.5},
+            "nanotron",
+            tmp_path / "c.yaml",
+            sources={
+                "web": {"tokens": 1e9, "paths": ["s3://b/web"]},
+                "code": {"tokens": 1e9, "paths": ["s3://b/code"]},
+            },
+            merge=True,
+        )

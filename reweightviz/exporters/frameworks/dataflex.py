@@ -51,6 +51,7 @@ class DataFlex(Exporter):
     name = "dataflex"
     aliases = ("data-flex",)
     title = "DataFlex"
+    refusing_loader = "OmegaConf"
     units = (TOKENS, EXAMPLES)
     main_file = "mixture.yaml"
     merges = True

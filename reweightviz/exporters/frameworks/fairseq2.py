@@ -33,6 +33,7 @@ class Fairseq2(Exporter):
 
     name = "fairseq2"
     title = "fairseq2"
+    refusing_loader = "ruamel.yaml"
     units = (EXAMPLES, TOKENS)
     by_path = True
     merges = True

@@ -50,6 +50,7 @@ class LlamaFactory(Exporter):
     name = "llama-factory"
     aliases = ("llamafactory", "llama factory")
     title = "LLaMA-Factory"
+    refusing_loader = "OmegaConf"
     units = (EXAMPLES, TOKENS)
     main_file = "mixture.yaml"
     exact = True

@@ -73,6 +73,7 @@ class Nemo(IndexedBlend):
     name = Energon.name
     aliases = ("megatron-bridge", "nemo-bridge")
     title = "NeMo"
+    refusing_loader = "OmegaConf"
     units = (TOKENS, EXAMPLES)
     suffix = ".py"
     traps = (

@@ -42,6 +42,7 @@ class Torchtune(HubExporter):
 
     name = "torchtune"
     title = "torchtune"
+    refusing_loader = "OmegaConf"
     units = (EXAMPLES, TOKENS)
     traps = (
         f"of torchtune's recipes only {RECIPE} reads weights, and it draws with seed 0 "

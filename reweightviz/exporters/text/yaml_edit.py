@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
+from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import YAMLError
 
 from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent, list_names
@@ -28,13 +29,15 @@ def edit(old: str, change: Callable[[Any], None], path: object) -> str:
         path: of the file, for the error.
 
     Raises:
-        WrongContent: the text is no YAML, or holds no mapping.
+        WrongContent: the text is no YAML, has a key twice, or holds no mapping.
     """
     text = old.replace("\r\n", "\n")
     yaml = make_yaml()
     try:
         yaml.indent(**measure_indents(text))
         root = yaml.load(text)
+    except DuplicateKeyError as error:
+        raise _explain_repeat(error, path) from error
     except (YAMLError, ValueError) as error:
         raise WrongContent(
             path=path, reason=f"is no YAML file: {' '.join(str(error).split())[:200]}"
@@ -131,9 +134,21 @@ def match_entries(
 
 def _load_or_none(text: str) -> Any:
     try:
-        return yaml_load.load(text, "")
+        loaded = yaml_load.read(text, "")
     except UnreadableFile:
         return None
+    # A key that came in twice is a fault of the replay: ruamel.yaml, which edits, knows no such.
+    return None if loaded.repeats else loaded.content
+
+
+def _explain_repeat(error: DuplicateKeyError, path: object) -> WrongContent:
+    line = error.problem_mark.line + 1
+    key = str(error.problem).partition('"')[2].partition('" with value')[0]
+    return WrongContent(
+        path=path,
+        reason=f"has the key {key[:60]!r} twice in one mapping (line {line}), so it cannot be "
+        "changed in place: keep one of them",
+    )
 
 
 def _descend(root: Any, node: Any, key: Any, kind: type, below: Any) -> Any:

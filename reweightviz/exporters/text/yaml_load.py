@@ -1,6 +1,8 @@
 """The content of a text of YAML or JSON.
 
-Unknown tags are passed over, nothing grows without end, and a fault is one sentence.
+Unknown tags are passed over, nothing grows without end, and a fault is one sentence. Of a key
+that stands twice in one mapping the last value is taken, as json and PyYAML do; it is noted, since
+other loaders refuse it.
 """
 
 from __future__ import annotations
@@ -9,16 +11,16 @@ import json
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
-from reweightviz.core.errors import ReweightvizError, WrongContent, list_names
+from reweightviz.core.errors import WrongContent
 
-__all__ = ["MOST_NODES", "YAML_ERRORS", "load"]
+__all__ = ["MOST_NODES", "YAML_ERRORS", "Loaded", "Repeat", "load", "read"]
 
 
 MOST_NODES = 1_000_000
@@ -36,12 +38,40 @@ YAML_ERRORS = (
 """Errors of ruamel.yaml on texts that are not YAML: its constructors raise more than its own."""
 
 
+class Repeat(NamedTuple):
+    """A key that came before in its mapping, and its line; 0 in JSON, which notes no lines."""
+
+    key: str
+    line: int
+
+    def __str__(self) -> str:
+        place = f" (line {self.line})" if self.line else ""
+        return f"{self.key[:60]!r}{place}"
+
+
+class Loaded(NamedTuple):
+    """The content of a text, and the keys that stand twice in it."""
+
+    content: Any
+    repeats: tuple[Repeat, ...] = ()
+
+
 class _Constructor(SafeConstructor):
     """Plain values; a tag of somebody's own, such as ``!include x``, leaves what it marks."""
 
+    repeats: tuple[Repeat, ...] = ()
+
     def construct_document(self, node: Node) -> Any:
         _check_size(node)
+        # Before merge keys are written out, whose values a key may well override.
+        self.repeats = tuple(sorted(_find_repeats(node), key=lambda repeat: repeat.line))
         return super().construct_document(node)
+
+    def check_mapping_key(
+        self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any
+    ) -> bool:
+        # Of a key that stands twice, the last value replaces the one before.
+        return True
 
     def construct_unknown(self, node: Node) -> Any:
         if isinstance(node, ScalarNode):
@@ -55,22 +85,26 @@ _Constructor.add_constructor(None, _Constructor.construct_unknown)
 
 
 def load(text: str, path: object) -> Any:
-    """Return the content of a text of YAML or JSON.
+    """Return the content of a text; see :func:`read`."""
+    return read(text, path).content
+
+
+def read(text: str, path: object) -> Loaded:
+    """Return the content of a text of YAML or JSON, and its repeated keys.
 
     Args:
         text: of the file.
         path: of the file, for the error.
 
     Raises:
-        WrongContent: it is neither, a key stands twice, it holds itself, or its aliases make it
-            grow without end.
+        WrongContent: it is neither, it holds itself, or its aliases make it grow without end.
     """
     kind = "JSON" if str(path).lower().endswith(".json") else "YAML"
+    repeats: list[Repeat] = []
     # JSON first: it is much faster, and its faults have places of their own.
     try:
-        return json.loads(text, object_pairs_hook=lambda pairs: _to_mapping(pairs, path))
-    except ReweightvizError:
-        raise
+        content = json.loads(text, object_pairs_hook=lambda pairs: _to_mapping(pairs, repeats))
+        return Loaded(content, tuple(repeats))
     except (RecursionError, ValueError) as error:
         fault: Exception = error
     try:
@@ -78,23 +112,40 @@ def load(text: str, path: object) -> Any:
         yaml.Constructor = _Constructor
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an anchor that is set again is good YAML
-            return yaml.load(text)
+            content = yaml.load(text)
+            return Loaded(content, yaml.constructor.repeats)
     except (RecursionError, *YAML_ERRORS) as error:
         if kind == "YAML":
             fault = error
     raise WrongContent(path=path, reason=f"is no {kind} file: {_explain(fault)}") from fault
 
 
-def _to_mapping(pairs: list[tuple[str, Any]], path: object) -> dict[str, Any]:
+def _to_mapping(pairs: list[tuple[str, Any]], repeats: list[Repeat]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         counts = Counter(name for name, _ in pairs)
-        twice = [name for name, times in counts.items() if times > 1]
-        raise WrongContent(
-            path=path,
-            reason=f"is no JSON file: the key {list_names(twice)} stands twice in one mapping",
-        )
+        repeats += [Repeat(name, 0) for name, times in counts.items() if times > 1]
     return found
+
+
+def _find_repeats(root: Node) -> Iterator[Repeat]:
+    """Generate the keys that came before in their mapping, in no order of the file."""
+    seen: set[int] = set()
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        waiting += _children(node)
+        if not isinstance(node, MappingNode):
+            continue
+        keys: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            if isinstance(key, ScalarNode) and (str(key.tag), key.value) in keys:
+                yield Repeat(str(key.value), key.start_mark.line + 1)
+            elif isinstance(key, ScalarNode):
+                keys.add((str(key.tag), key.value))
 
 
 def _check_size(root: Node) -> None:
@@ -148,12 +199,7 @@ def _explain(error: Exception) -> str:
     problem = getattr(error, "problem", None)
     if not problem:
         return " ".join(str(error).partition(";")[0].split())[:200] or type(error).__name__
-    # ruamel.yaml follows a key that stands twice with its values and a page of advice.
-    twice = problem.partition('found duplicate key "')[2].partition('" with value')[0]
-    if twice:
-        sentence = f"the key {twice!r} stands twice"
-    else:
-        sentence = ", ".join(filter(None, (getattr(error, "context", None), problem)))
+    sentence = ", ".join(filter(None, (getattr(error, "context", None), problem)))
     sentence = " ".join(sentence.split())[:200]
     mark = getattr(error, "problem_mark", None)
     if mark:
