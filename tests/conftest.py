@@ -102,6 +102,30 @@ def load_with(request, tmp_path):
 
 
 @pytest.fixture(scope="session")
+def check_order():
+    """Return a check that every tenth of a draw has the mixture, which totals alone would not show.
+
+    ``check_order(found["order"], {"web": 0.7, "code": 0.3})`` takes what ``tenths`` of
+    tests/frameworks/order.py reports. A tenth may be off by five standard deviations of
+    independent draws: far less than a framework that passes from one domain to the next.
+    """
+
+    def check(order: list[dict[str, int]], shares: dict[str, float]) -> None:
+        assert len(order) == 10
+        whole = sum(shares.values())
+        for place, part in enumerate(order):
+            draws = sum(part.values())
+            assert draws > 0 and set(part) <= set(shares), (place, part)
+            for name, weight in shares.items():
+                share = weight / whole
+                slack = 5 * (share * (1 - share) / draws) ** 0.5 + 1 / draws
+                drawn = part.get(name, 0) / draws
+                assert abs(drawn - share) <= slack, (place, name, drawn, share, order)
+
+    return check
+
+
+@pytest.fixture(scope="session")
 def checkouts() -> Path:
     """Folder of checkouts of frameworks that no registry has; mark the test ``checkout``."""
     return CHECKOUTS

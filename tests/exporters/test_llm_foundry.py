@@ -71,6 +71,31 @@ def test_a_schedule_is_a_curriculum_in_tokens_that_sum_to_the_run(tmp_path):
         FOUNDRY.write(Schedule({0: MIXTURE, 100: END}), tmp_path / "d.yaml", sources=SOURCES)
 
 
+UNMIXED = "an epoch passes through one stream after the other"
+
+
+@pytest.mark.parametrize(
+    ("shuffle", "later", "mixed"),
+    [
+        ("true", "{}", True),
+        ("false", "{}", False),
+        ("null", "{}", False),
+        ("${variables.mix}", "{}", False),
+        ("true", "{shuffle: false}", False),
+    ],
+)
+def test_stages_that_nothing_mixes_are_a_trap(tmp_path, shuffle, later, mixed):
+    """Of every stage: a later one has the arguments of the first that it does not name."""
+    file = tmp_path / "c.yaml"
+    FOUNDRY.write(Schedule({0: MIXTURE, 100: END}, steps=400), file, sources=SOURCES)
+    content = loaded(file) | {"variables": {"mix": False}}
+    content["train_loader"]["dataset"]["shuffle"] = yaml.safe_load(shuffle)
+    content["callbacks"]["curriculum_learning"]["schedule"][0]["dataset"] |= yaml.safe_load(later)
+    file.write_text(yaml.safe_dump(content))
+    said = [trap for trap in FOUNDRY.parse(Document.open(file)).traps if UNMIXED in trap]
+    assert len(said) == (not mixed)
+
+
 THEIRS = """\
 variables:
   data_remote: s3://b/c4
@@ -275,7 +300,7 @@ def test_llm_foundrys_own_config_takes_a_mixture_and_a_schedule(checkouts, tmp_p
     "its source mosaicml/llm-foundry@8c8dd48 with mosaicml-streaming 0.13.0, stand-ins for composer's trainer, the "
     "registry and the tokenizer: 2,000 sequences of each stage",
 )
-def test_llm_foundry_draws_both_stages(tmp_path, load_with, checkouts):
+def test_llm_foundry_draws_both_stages(tmp_path, load_with, checkouts, check_order):
     names = [name for name, weight in MIXTURE.items() if weight]
     sources = {name: Source(600 * 16, 600, (str(tmp_path / name),)) for name in names}
     start, end = (Mixture({name: mixture[name] for name in names}) for mixture in (MIXTURE, END))
@@ -290,7 +315,6 @@ def test_llm_foundry_draws_both_stages(tmp_path, load_with, checkouts):
             "prefetch_factor": None,
             "persistent_workers": False,
             "dataset": {
-                "shuffle": True,
                 "epoch_size": 2000,
                 "num_canonical_nodes": 1,
                 "max_seq_len": "${max_seq_len}",
@@ -321,10 +345,10 @@ def test_llm_foundry_draws_both_stages(tmp_path, load_with, checkouts):
 
     one, two, bad = found
     assert one["steps"] == [250] and two["steps"] == [250, 250]
-    for drawn, mixture in (
-        (one["counts"][0], start),
-        (two["counts"][0], start),
-        (two["counts"][1], end),
-    ):
-        assert [drawn[str(token)] for token in range(3)] == pytest.approx(counts(mixture), abs=1)
+    for drawn, stage, mixture in ((one, 0, start), (two, 0, start), (two, 1, end)):
+        totals = drawn["counts"][stage]
+        assert [totals[str(token)] for token in range(3)] == pytest.approx(counts(mixture), abs=1)
+        check_order(
+            drawn["order"][stage], {str(token): mixture[name] for token, name in enumerate(names)}
+        )
     assert "sum of all durations" in bad["error"]

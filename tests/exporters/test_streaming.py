@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
 from reweightviz.exporters.document import Document
@@ -49,6 +49,7 @@ def test_streams_have_places_and_shares(tmp_path):
         },
         "epoch_size": 2000,
         "batching_method": "stratified",
+        "shuffle": True,
     }
     text = file.read_text("utf-8")
     assert "Left out, their weight is 0: 'spam'" in text and '"no":' in text
@@ -156,6 +157,7 @@ def test_keys_that_yaml_takes_for_numbers_are_names_and_keep_their_remote(tmp_pa
         "+    proportion: 0.75",
         "-    proportion: 0.5",
         "+    proportion: 0.25",
+        "+shuffle: true",
     ]
 
 
@@ -207,7 +209,48 @@ def test_choices_are_read_and_become_proportions_of_as_many_samples(tmp_path):
             "code": {"local": "b", "proportion": 0.5},
         },
         "epoch_size": 1000,
+        "shuffle": True,
     }
+
+
+TWO = "streams:\n  A: {local: a, proportion: 0.5}\n  B: {local: b, proportion: 0.5}\n"
+UNMIXED = "an epoch passes through one stream after the other"
+
+
+@pytest.mark.parametrize(
+    ("beside", "mixed"),
+    [
+        ("", False),
+        ("shuffle: false", False),
+        ("batching_method: random", False),
+        ("shuffle: true", True),
+        # Every other method draws its batches of all streams, as the real library was seen to do.
+        ("batching_method: stratified", True),
+        ("batching_method: per_stream", True),
+        ("{shuffle: false, batching_method: device_per_stream}", True),
+    ],
+)
+def test_streams_that_nothing_mixes_are_a_trap(tmp_path, beside, mixed):
+    file = tmp_path / "mix.yaml"
+    file.write_text(yaml.safe_dump(yaml.safe_load(TWO) | (yaml.safe_load(beside) or {})))
+    said = [trap for trap in STREAMING.parse(Document.open(file)).traps if UNMIXED in trap]
+    assert len(said) == (not mixed)
+    file.write_text("streams: {A: {local: a, proportion: 1}}\n")
+    assert not STREAMING.parse(Document.open(file)).traps
+
+
+def test_a_merge_shuffles_unless_a_person_wrote_false(tmp_path):
+    file = tmp_path / "mix.yaml"
+    file.write_text(TWO)
+    STREAMING.write(Mixture({"A": 0.75, "B": 0.25}), file, merge=True)
+    assert loaded(file)["shuffle"] is True
+    file.write_text(f"{TWO}shuffle: false\n")
+    with pytest.warns(ReweightvizWarning, match=UNMIXED):
+        STREAMING.write(Mixture({"A": 0.75, "B": 0.25}), file, merge=True)
+    assert loaded(file)["shuffle"] is False
+    file.write_text(f"{TWO}batching_method: stratified\n")
+    STREAMING.write(Mixture({"A": 0.75, "B": 0.25}), file, merge=True)
+    assert "shuffle" not in loaded(file)
 
 
 def test_repeats_or_none_go_by_the_sizes(tmp_path):
@@ -264,7 +307,7 @@ def test_keys_beside_the_streams_are_checked(tmp_path, beside, sentence):
 @pytest.mark.golden(
     "streaming", "the real mosaicml-streaming 0.13.0: epochs of 2,000 samples in three units"
 )
-def test_streaming_draws_the_mixture(tmp_path, load_with):
+def test_streaming_draws_the_mixture(tmp_path, load_with, check_order):
     """The counts of an epoch are exact, to the one sample that Streaming hands out at random."""
     lengths = {"web": 10, "code": 40, "no": 20}
     sources = Sources(
@@ -297,6 +340,8 @@ def test_streaming_draws_the_mixture(tmp_path, load_with):
     copies = STREAMING.write(
         MIXTURE, tmp_path / "c.yaml", sources=sources, unit="copies", tokens=30_000
     )
+    still = tmp_path / "unshuffled.yaml"
+    still.write_text(packed["random"].read_text().replace("shuffle: true", "shuffle: false"))
     refused = []
     for place, streams in enumerate(REFUSED):
         refused.append(tmp_path / f"refused-{place}.yaml")
@@ -304,11 +349,18 @@ def test_streaming_draws_the_mixture(tmp_path, load_with):
             "local: b", f"local: {sources['code'].paths[0]}"
         )
         refused[-1].write_text(f"streams: {placed}\n")
+    for method in ("stratified", "per_stream", "device_per_stream"):
+        refused.append(tmp_path / f"empty-{method}.yaml")
+        content = loaded(packed["random"]) | {"batching_method": method}
+        content["streams"]["no"]["proportion"] = 0
+        refused[-1].write_text(yaml.safe_dump(content))
+        [sentence] = STREAMING.parse(Document.open(refused[-1])).refused
+        assert f"batching_method {method} needs samples of every stream" in sentence
     found = load_with(
-        "streaming_load.py", folders=folders, configs=[*packed.values(), examples, copies, *refused]
+        "streaming_load.py", folders=folders, configs=[*packed.values(), examples, copies, still, *refused]
     )
     weights = [MIXTURE[name] for name in lengths]
-    random, per_stream, by_document, by_copies = found[:4]
+    random, per_stream, by_document, by_copies, unshuffled, *refusals = found
     assert [random["samples"][str(place)] for place in range(3)] == pytest.approx(
         [2000 * weight for weight in weights], abs=1
     )
@@ -325,4 +377,13 @@ def test_streaming_draws_the_mixture(tmp_path, load_with):
             weights, abs=2e-3
         )
     assert sum(by_copies["tokens"].values()) == pytest.approx(30_000, rel=2e-3)
-    assert all("error" in one for one in found[4:]), found[4:]
+    shares = {str(place): weight for place, weight in enumerate(weights)}
+    check_order(random["order"], shares)
+    # Whole batches of eight samples come of one stream.
+    eights = [{name: count // 8 for name, count in part.items()} for part in per_stream["order"]]
+    check_order(eights, shares)
+    check_order(by_document["order"], {str(place): share for place, share in enumerate(asked)})
+    check_order(by_copies["order"], by_copies["samples"])
+    with pytest.raises(AssertionError):
+        check_order(unshuffled["order"], shares)
+    assert all("error" in one for one in refusals), refusals

@@ -13,6 +13,8 @@ import types
 from dataclasses import dataclass
 from typing import Any
 
+from order import tenths
+
 
 def package(name: str, path: str = "", **names) -> None:
     """A module of that name; with a path, its real submodules are found there."""
@@ -114,21 +116,22 @@ def train(file: str) -> dict:
             callback.before_load(state, None)
         except ValueError as error:
             return {"error": str(error)}
-    tokens, steps, counts = 0, [], []
+    tokens, steps, counts, order = 0, [], [], []
     while tokens < (state.max_duration.value if callback else 1):
         if callback:
             callback.iteration_start(state, None)
-        drawn, step, here = collections.Counter(), 0, 0
+        drawn, step, here = [], 0, 0
         for batch in state.dataloader:
-            drawn.update(str(int(row[0])) for row in batch)
+            drawn += [str(int(row[0])) for row in batch]
             step, here = step + 1, here + batch.numel()
             if callback and here >= state._iteration_length.value:
                 callback.iteration_end(state, None)
                 break
         tokens += here
         steps.append(step)
-        counts.append(drawn)
-    return {"steps": steps, "counts": counts}
+        counts.append(collections.Counter(drawn))
+        order.append(tenths(drawn))
+    return {"steps": steps, "counts": counts, "order": order}
 
 
 def main(job: dict) -> None:

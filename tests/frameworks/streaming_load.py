@@ -9,6 +9,8 @@ import json
 import sys
 from pathlib import Path
 
+from order import tenths
+
 
 def write_folder(path: str, label: int, samples: int, length: int) -> None:
     import numpy as np
@@ -34,10 +36,12 @@ def draw(config: str) -> dict:
     except ValueError as error:
         return {"error": str(error)}
     samples, tokens = collections.Counter(), collections.Counter()
+    drawn = []
     for sample in dataset:
-        samples[str(sample["tokens"][0])] += 1
-        tokens[str(sample["tokens"][0])] += len(sample["tokens"])
-    return {"samples": samples, "tokens": tokens}
+        drawn.append(str(sample["tokens"][0]))
+        samples[drawn[-1]] += 1
+        tokens[drawn[-1]] += len(sample["tokens"])
+    return {"samples": samples, "tokens": tokens, "order": tenths(drawn)}
 
 
 def main(job: dict) -> None:

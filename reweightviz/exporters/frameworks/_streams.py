@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reweightviz.core.errors import RefusedByFramework, list_names
+from reweightviz.core.errors import RefusedByFramework, list_names, warn
 from reweightviz.exporters.frameworks._foreign import Item, as_mapping
 from reweightviz.exporters.frameworks._weights import is_mixture
 from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, to_number
@@ -20,15 +20,21 @@ __all__ = [
     "NAME_PATTERN",
     "PREPARED",
     "REPEATS",
+    "SHUFFLE",
     "UNITS",
+    "UNMIXED",
     "WEIGHTS",
     "find_stream_faults",
+    "is_mixed",
     "make_streams",
+    "mix",
     "read_streams",
 ]
 
 
 BATCHING = ("random", "stratified", "per_stream", "device_per_stream")
+SHUFFLE = "shuffle"
+"""The key that mixes an epoch; StreamingDataset's own default is false."""
 WEIGHTS = ("proportion", "repeat", "choose")
 """The keys of a stream's weight, of which it takes one."""
 UNITS = (TOKENS, EXAMPLES, COPIES)
@@ -37,6 +43,10 @@ NAME_PATTERN = r"(?!.*\.$)[\w.-]{1,100}"
 PREPARED = "folders of MDS shards"
 REPEATS = (
     "Streaming repeats a stream that is smaller than its share of the epoch, and says nothing."
+)
+UNMIXED = (
+    "without shuffle: true, which is not Streaming's default, an epoch passes through one stream "
+    "after the other: the weights hold for a whole epoch only."
 )
 
 
@@ -63,6 +73,33 @@ def make_streams(
         kept = {key: item for key, item in places.items() if key not in WEIGHTS}
         streams[name] = kept | {weight: value}
     return streams
+
+
+def is_mixed(dataset: Mapping[str, Any]) -> bool:
+    """Return whether an epoch mixes its streams, rather than passing them one after the other.
+
+    Every batching method but "random" makes its batches of all streams in turn, shuffled or not.
+
+    Args:
+        dataset: the arguments of a ``StreamingDataset``.
+    """
+    return bool(dataset.get(SHUFFLE)) or dataset.get("batching_method", "random") != "random"
+
+
+def mix(dataset: Mapping[str, Any], count: int) -> bool | None:
+    """Return what ``shuffle`` must be in a config that is merged into; None to leave it.
+
+    Args:
+        dataset: the arguments that stand there.
+        count: of streams.
+    """
+    if count < 2 or is_mixed(dataset):
+        return None
+    if dataset.get(SHUFFLE) is None:
+        return True
+    # A person wrote false, which is theirs to change.
+    warn(UNMIXED)
+    return None
 
 
 def read_streams(
@@ -93,6 +130,7 @@ def read_streams(
         unit=COPIES.key if kinds <= {"repeat", ""} else unit,
         paths=paths,
         refused=tuple(_find_faults(kinds, numbers, dataset)),
+        traps=tuple(_find_traps(numbers, dataset)),
     )
 
 
@@ -146,6 +184,17 @@ def _find_faults(kinds: set[str], numbers: Numbers, dataset: Mapping[str, Any]) 
     batching = dataset.get("batching_method", "random")
     if batching not in BATCHING:
         yield f"batching_method must be one of {list_names(BATCHING)}; it is {batching!r}."
+    empty = [name for name, value in numbers.items() if value == 0]
+    if empty and batching in BATCHING[1:]:
+        yield (
+            f"batching_method {batching} needs samples of every stream in its batches; that of "
+            f"{list_names(empty)} has weight 0."
+        )
+
+
+def _find_traps(numbers: Numbers, dataset: Mapping[str, Any]) -> Iterator[str]:
+    if len(numbers) > 1 and not is_mixed(dataset):
+        yield UNMIXED
 
 
 def _find_shared_folder(streams: Mapping[str, Any]) -> str | None:

@@ -83,6 +83,9 @@ class LlmFoundry(Exporter):
             shared.make_streams(plan, numbers, known, cache_dir, split)
             for numbers in plan.stages.values()
         ]
+        shuffle: bool | None = True
+        if old is not None:
+            shuffle = shared.mix(_read_dataset(content), max(map(len, streams)))
         durations: list[int] = []
         if len(streams) > 1:
             durations = count_durations(plan, content)
@@ -94,8 +97,9 @@ class LlmFoundry(Exporter):
             elif not isinstance(find_value(content, STREAMS), Mapping):
                 _make_room_for_streams(root)
             yaml_edit.put(root, STREAMS, streams[0])
+            if shuffle:
+                yaml_edit.put(root, [*DATASET, shared.SHUFFLE], shuffle)
             if old is None:
-                yaml_edit.put(root, [*DATASET, "shuffle"], True)
                 yaml_edit.put(root, ["train_loader", "drop_last"], True)
                 yaml_edit.put(root, ["train_loader", "num_workers"], 8)
             if durations:
@@ -116,7 +120,7 @@ class LlmFoundry(Exporter):
                 reason="has no train_loader.dataset.streams, so LLM-Foundry trains on one dataset",
             )
         unit = EXAMPLES.key if _finetunes(content) else None
-        dataset = as_mapping(find_value(content, DATASET))
+        dataset = _read_dataset(content)
         first = shared.read_streams(_fill_streams(content, streams), dataset, unit)
         curriculum = find_value(content, CURRICULUM)
         if not isinstance(curriculum, Mapping):
@@ -133,6 +137,12 @@ class LlmFoundry(Exporter):
 
 def _finetunes(content: Mapping[str, Any]) -> bool:
     return bool(find_value(content, ("train_loader", "name")) == "finetuning")
+
+
+def _read_dataset(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of the first dataset, with their interpolations filled in."""
+    dataset = as_mapping(find_value(content, DATASET))
+    return {key: fill_in(content, value) for key, value in dataset.items()}
 
 
 def _find_streams(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,8 +174,9 @@ def _read_later(
     """Return the mixture of each stage after the first."""
     for stage in curriculum["schedule"]:
         # A stage takes the arguments of the first dataset that it does not name itself.
-        later = {**dataset, **stage["dataset"]}
-        streams = as_mapping(fill_in(content, later["streams"]))
+        given = {key: fill_in(content, value) for key, value in stage["dataset"].items()}
+        later = {**dataset, **given}
+        streams = as_mapping(later["streams"])
         yield shared.read_streams(_fill_streams(content, streams), later, unit)
 
 
@@ -199,9 +210,11 @@ def _join_stages(configs: Sequence[Config], steps: Sequence[int]) -> Config:
         steps: of each stage.
     """
     refused: list[str] = []
+    traps: list[str] = []
     paths: dict[str, Sequence[str]] = {}
     for config in configs:
         refused += config.refused
+        traps += config.traps
         paths |= config.paths
     if len({config.unit for config in configs}) > 1:
         refused.append(
@@ -210,5 +223,10 @@ def _join_stages(configs: Sequence[Config], steps: Sequence[int]) -> Config:
     starts = [sum(steps[:place]) for place in range(len(steps))]
     stages = {start: config.stages[0] for start, config in zip(starts, configs, strict=True)}
     return Config(
-        stages, unit=configs[0].unit, steps=sum(steps), paths=paths, refused=tuple(refused)
+        stages,
+        unit=configs[0].unit,
+        steps=sum(steps),
+        paths=paths,
+        refused=tuple(refused),
+        traps=tuple(dict.fromkeys(traps)),
     )

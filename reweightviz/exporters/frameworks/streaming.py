@@ -67,10 +67,13 @@ class Streaming(Exporter):
                 "epoch is",
             )
         there: Mapping[str, Any] = {}
-        if old is None:
-            batching_method = batching_method or "random"
-        else:
+        settings: Mapping[str, Any] = {"batching_method": batching_method or "random"}
+        shuffle: bool | None = True
+        if old is not None:
             there = as_mapping(old.mapping.get("streams"))
+            given = {} if batching_method is None else settings
+            settings = {**old.mapping, **given}
+            shuffle = shared.mix(settings, len(plan.numbers))
         streams = shared.make_streams(plan, plan.numbers, there, cache_dir, split)
         if epoch_size is None and plan.unit is not COPIES:
             # Chosen samples add up to the length of an epoch, which proportions leave open.
@@ -80,8 +83,10 @@ class Streaming(Exporter):
             yaml_edit.put(root, ["streams"], streams)
             if epoch_size:
                 yaml_edit.put(root, ["epoch_size"], epoch_size)
-            if batching_method:
-                yaml_edit.put(root, ["batching_method"], batching_method)
+            if old is None or batching_method:
+                yaml_edit.put(root, ["batching_method"], settings["batching_method"])
+            if shuffle:
+                yaml_edit.put(root, [shared.SHUFFLE], shuffle)
 
         return {"": self.render_yaml(plan, old, fill)}
 
