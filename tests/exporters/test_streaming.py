@@ -357,7 +357,9 @@ def test_streaming_draws_the_mixture(tmp_path, load_with, check_order):
         [sentence] = STREAMING.parse(Document.open(refused[-1])).refused
         assert f"batching_method {method} needs samples of every stream" in sentence
     found = load_with(
-        "streaming_load.py", folders=folders, configs=[*packed.values(), examples, copies, still, *refused]
+        "streaming_load.py",
+        folders=folders,
+        configs=[*packed.values(), examples, copies, still, *refused],
     )
     weights = [MIXTURE[name] for name in lengths]
     random, per_stream, by_document, by_copies, unshuffled, *refusals = found

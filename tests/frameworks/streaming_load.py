@@ -28,19 +28,19 @@ def draw(config: str) -> dict:
 
     clean_stale_shared_memory()
     options = yaml.safe_load(Path(config).read_text("utf-8"))
+    samples, tokens = collections.Counter(), collections.Counter()
+    drawn = []
     try:
         streams = [Stream(**one) for one in options.pop("streams").values()]
         dataset = StreamingDataset(
             streams=streams, batch_size=8, num_canonical_nodes=1, shuffle_seed=7, **options
         )
+        for sample in dataset:
+            drawn.append(str(sample["tokens"][0]))
+            samples[drawn[-1]] += 1
+            tokens[drawn[-1]] += len(sample["tokens"])
     except ValueError as error:
         return {"error": str(error)}
-    samples, tokens = collections.Counter(), collections.Counter()
-    drawn = []
-    for sample in dataset:
-        drawn.append(str(sample["tokens"][0]))
-        samples[drawn[-1]] += 1
-        tokens[drawn[-1]] += len(sample["tokens"])
     return {"samples": samples, "tokens": tokens, "order": tenths(drawn)}
 
 

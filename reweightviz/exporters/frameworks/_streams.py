@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from typing import Any
 
 from reweightviz.core.errors import RefusedByFramework, list_names, warn
@@ -27,7 +27,7 @@ __all__ = [
     "find_stream_faults",
     "is_mixed",
     "make_streams",
-    "mix",
+    "must_shuffle",
     "read_streams",
 ]
 
@@ -86,20 +86,21 @@ def is_mixed(dataset: Mapping[str, Any]) -> bool:
     return bool(dataset.get(SHUFFLE)) or dataset.get("batching_method", "random") != "random"
 
 
-def mix(dataset: Mapping[str, Any], count: int) -> bool | None:
-    """Return what ``shuffle`` must be in a config that is merged into; None to leave it.
+def must_shuffle(dataset: Mapping[str, Any], streams: Sized) -> bool:
+    """Return whether a config that is merged into lacks the ``shuffle`` that mixes its streams.
+
+    Warns where a person wrote false, which is theirs to change.
 
     Args:
-        dataset: the arguments that stand there.
-        count: of streams.
+        dataset: the arguments of a ``StreamingDataset`` that stand there.
+        streams: that it is to have.
     """
-    if count < 2 or is_mixed(dataset):
-        return None
+    if len(streams) < 2 or is_mixed(dataset):
+        return False
     if dataset.get(SHUFFLE) is None:
         return True
-    # A person wrote false, which is theirs to change.
     warn(UNMIXED)
-    return None
+    return False
 
 
 def read_streams(

@@ -83,9 +83,7 @@ class LlmFoundry(Exporter):
             shared.make_streams(plan, numbers, known, cache_dir, split)
             for numbers in plan.stages.values()
         ]
-        shuffle: bool | None = True
-        if old is not None:
-            shuffle = shared.mix(_read_dataset(content), max(map(len, streams)))
+        shuffle = old is None or shared.must_shuffle(_read_dataset(content), streams[0])
         durations: list[int] = []
         if len(streams) > 1:
             durations = count_durations(plan, content)
@@ -98,7 +96,7 @@ class LlmFoundry(Exporter):
                 _make_room_for_streams(root)
             yaml_edit.put(root, STREAMS, streams[0])
             if shuffle:
-                yaml_edit.put(root, [*DATASET, shared.SHUFFLE], shuffle)
+                yaml_edit.put(root, [*DATASET, shared.SHUFFLE], True)
             if old is None:
                 yaml_edit.put(root, ["train_loader", "drop_last"], True)
                 yaml_edit.put(root, ["train_loader", "num_workers"], 8)

@@ -68,12 +68,12 @@ class Streaming(Exporter):
             )
         there: Mapping[str, Any] = {}
         settings: Mapping[str, Any] = {"batching_method": batching_method or "random"}
-        shuffle: bool | None = True
+        shuffle = True
         if old is not None:
             there = as_mapping(old.mapping.get("streams"))
             given = {} if batching_method is None else settings
             settings = {**old.mapping, **given}
-            shuffle = shared.mix(settings, len(plan.numbers))
+            shuffle = shared.must_shuffle(settings, plan.numbers)
         streams = shared.make_streams(plan, plan.numbers, there, cache_dir, split)
         if epoch_size is None and plan.unit is not COPIES:
             # Chosen samples add up to the length of an epoch, which proportions leave open.
@@ -86,7 +86,7 @@ class Streaming(Exporter):
             if old is None or batching_method:
                 yaml_edit.put(root, ["batching_method"], settings["batching_method"])
             if shuffle:
-                yaml_edit.put(root, [shared.SHUFFLE], shuffle)
+                yaml_edit.put(root, [shared.SHUFFLE], True)
 
         return {"": self.render_yaml(plan, old, fill)}
 
