@@ -128,10 +128,7 @@ COMMANDS = {
 
 def _read_mixture(options: argparse.Namespace, sources: Sources | None) -> Mixture | Schedule:
     """Return the mixture of a config, or its schedule where it has several stages."""
-    from reweightviz.exporters.recognise import find_exporter
-
-    exporter = find_exporter(options.mixture, options.framework)
-    schedule = exporter.read_schedule(options.mixture, sources=sources)
+    schedule = ship.load_schedule(options.mixture, options.framework, sources=sources)
     if len(schedule) == 1:
         return schedule[0]
     return schedule

@@ -25,7 +25,7 @@ def read_written(
         report = check(path, sources=sources, tokens=tokens)
     except ReweightvizError:
         return WrittenFile(str(path), "", "", ())
-    record = find_exporter(path).open(path).record
+    record = find_exporter(path, report.framework).open(path).record
     return WrittenFile(str(path), report.title, report.unit, tuple(_facts(record, report)))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from reweightviz.core.errors import ReweightvizError, list_names
+from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
@@ -52,6 +53,15 @@ def check(
     Raises:
         ReweightvizError: the file cannot be read, or is no config of that framework.
     """
+    known = Sources.of(sources)
+    budget = parse_budget(tokens)
+    with guard_reading(path):
+        return _report(path, framework, known, budget)
+
+
+def _report(
+    path: PathLike, framework: str | None, sources: Sources | None, tokens: float | None
+) -> Report:
     exporter, found_by, whole = match(path, framework)
     document = whole.for_framework(exporter.name)
     with document.fault_first():
@@ -59,7 +69,7 @@ def check(
     for numbers in config.stages.values():
         for name in numbers:
             check_utf8(name)
-    findings = _Findings(exporter, document, config, Sources.of(sources), parse_budget(tokens))
+    findings = _Findings(exporter, document, config, sources, tokens)
     if document is not whole:
         findings.notes.insert(
             0,

@@ -129,7 +129,8 @@ class Document:
         """The path of the provenance: beside the file, or that of the folder where it names it."""
         own = self.path.with_name(f"{self.path.name}.{FOLDER_RECORD}")
         shared = self.path.with_name(FOLDER_RECORD)
-        if not own.exists() and read_record(shared, self.path.name):
+        # Path.exists raises where a name is too long for the disk.
+        if not os.path.exists(own) and read_record(shared, self.path.name):  # noqa: PTH110
             return shared
         return own
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
@@ -28,7 +29,9 @@ def load_mixture(
         sources: tokens and documents of each domain, for a file that counts something else and has
             no provenance.
     """
-    return find_exporter(path, framework).read(path, sources=sources)
+    known = Sources.of(sources)
+    with guard_reading(path):
+        return find_exporter(path, framework).read(path, sources=known)
 
 
 def load_schedule(
@@ -41,4 +44,6 @@ def load_schedule(
 
     The arguments are those of :func:`load_mixture`.
     """
-    return find_exporter(path, framework).read_schedule(path, sources=sources)
+    known = Sources.of(sources)
+    with guard_reading(path):
+        return find_exporter(path, framework).read_schedule(path, sources=known)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reweightviz.core.errors import WrongContent, list_names
+from reweightviz.core.foreign_file import guard_reading
 from reweightviz.exporters import FRAMEWORKS, find
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.exporter import Exporter
@@ -39,16 +40,17 @@ def find_exporter(path: PathLike, framework: str | None = None) -> Exporter:
 
 def read_paths(path: PathLike, framework: str | None = None) -> dict[str, list[str]]:
     """Return domain to the files or datasets that a config names for it."""
-    exporter = find_exporter(path, framework)
-    document = exporter.open(path).for_framework(exporter.name)
-    with document.fault_first():
-        config = exporter.parse(document)
-    found: dict[str, list[str]] = {}
-    for name, domain in exporter.find_domains(config, document.record).items():
-        paths = list(config.paths.get(name, ()))
-        if not paths and exporter.by_path:
-            paths = [name]
-        found.setdefault(domain, []).extend(paths)
+    with guard_reading(path):
+        exporter = find_exporter(path, framework)
+        document = exporter.open(path).for_framework(exporter.name)
+        with document.fault_first():
+            config = exporter.parse(document)
+        found: dict[str, list[str]] = {}
+        for name, domain in exporter.find_domains(config, document.record).items():
+            paths = list(config.paths.get(name, ()))
+            if not paths and exporter.by_path:
+                paths = [name]
+            found.setdefault(domain, []).extend(paths)
     return found
 
 
@@ -128,9 +130,10 @@ def _match_contents(documents: list[Document], *, in_folder: bool) -> list[Match
 
 
 def _recognises(exporter: Exporter, document: Document) -> bool:
+    """Look, and never raise: a file of another kind may hold anything where a key is expected."""
     try:
         return exporter.recognises(document)
-    except (MemoryError, RecursionError):
+    except Exception:  # noqa: BLE001  what fails here is read as somebody else's file
         return False
 
 

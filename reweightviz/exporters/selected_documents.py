@@ -20,11 +20,11 @@ from reweightviz.core.errors import (
     MissingColumn,
     ReweightvizError,
     UnknownName,
-    UnreadableFile,
     UnwritableFile,
     WrongContent,
 )
 from reweightviz.core.files import write_all
+from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.selection import Selection
 from reweightviz.exporters import provenance
@@ -89,16 +89,14 @@ def read(path: PathLike, corpus: Corpus) -> Selection:
         ReweightvizError: the file cannot be read, has no column ``id``, or the corpus lacks one.
     """
     file = Path(path)
-    try:
+    with guard_reading(file):
         table = READERS.get(file.suffix, _read_lines)(file)
-    except (OSError, ValueError) as error:
-        raise UnreadableFile(path=file, reason=error) from error
-    if "id" not in table:
-        raise MissingColumn(column="id", available=table, who=str(file))
-    ids = table["id"].astype(str).tolist()
-    weight = None
-    if "weight" in table:
-        weight = table["weight"].to_numpy(np.float64)
+        if "id" not in table:
+            raise MissingColumn(column="id", available=table, who=str(file))
+        ids = table["id"].astype(str).tolist()
+        weight = None
+        if "weight" in table:
+            weight = table["weight"].to_numpy(np.float64)
     return Selection(corpus.rows(ids), np.array(ids, object), {"read_from": str(file)}, weight)
 
 

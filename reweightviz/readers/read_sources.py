@@ -12,16 +12,18 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import BaseConstructor
 from ruamel.yaml.error import YAMLError
 
+from reweightviz.core.alias_limit import check_aliases
 from reweightviz.core.errors import (
     MissingColumn,
     ReweightvizError,
     UnknownName,
     UnreadableFile,
-    WrongContent,
     list_names,
 )
+from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_count
@@ -53,19 +55,24 @@ def read_sources(path: str | os.PathLike[str]) -> Sources:
     """
     file = Path(path)
     suffix = file.suffix.lower()
-    try:
-        if suffix in TABLES:
-            return Sources(_merge_rows(_read_frame(file, suffix)))
-        return _from_mapping(_parse(file.read_text("utf-8-sig"), suffix))
-    except OSError as error:
-        raise UnreadableFile(path=file, reason=error.strerror or error) from error
-    except UnicodeDecodeError as error:
-        raise WrongContent(path=file, reason=f"is no text in UTF-8: {error}") from error
-    except ReweightvizError as error:
-        raise UnreadableFile(path=file, reason=error) from error
+    with guard_reading(file):
+        try:
+            if suffix in TABLES:
+                return Sources(_merge_rows(_read_frame(file, suffix)))
+            return _from_mapping(_parse(file.read_text("utf-8-sig"), suffix))
+        except ReweightvizError as error:
+            raise UnreadableFile(path=file, reason=error) from error
 
 
 # ---- YAML and JSON
+
+
+class _Constructor(BaseConstructor):
+    """Every scalar as text, and no aliases that grow without end."""
+
+    def construct_document(self, node: Any) -> Any:
+        check_aliases(node)
+        return super().construct_document(node)
 
 
 def _parse(text: str, suffix: str) -> Any:
@@ -76,13 +83,17 @@ def _parse(text: str, suffix: str) -> Any:
     try:
         # By itself json keeps the last of two equal keys without a word.
         return json.loads(text, object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         # What is no JSON may still be YAML; a key that stands twice is wrong in both.
         if isinstance(error, ReweightvizError) or suffix == ".json":
             raise ReweightvizError(f"the file is no JSON: {error}.") from error
+    yaml = YAML(typ="base", pure=True)
+    yaml.Constructor = _Constructor
     try:
-        return YAML(typ="base", pure=True).load(text)
-    except (YAMLError, ValueError, RecursionError) as error:
+        return yaml.load(text)
+    except ReweightvizError:
+        raise
+    except (YAMLError, ValueError) as error:
         raise ReweightvizError(
             f"the file is no YAML: {' '.join(str(error).split())[:200]}."
         ) from error

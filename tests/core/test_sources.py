@@ -152,7 +152,7 @@ def test_a_bare_key_stays_the_text_that_it_is(tmp_path, name):
         ("s.yaml", "", "it holds nothing"),
         ("s.yaml", "a: b: c", "is no YAML: mapping values are not allowed"),
         ("s.yaml", "web: 1T\nweb: 2T\n", 'is no YAML: .*duplicate key "web"'),
-        ("s.yaml", "&a [*a]", "it holds a list"),
+        ("s.yaml", "&a [*a]", "&a holds itself"),
         ("s.json", '{"web": 1, "web": 2}', "is no JSON: 'web' stands there twice"),
         ("s.json", '{"web": ', "is no JSON: Expecting value"),
         ("s.yaml", "web: -5\n", "the tokens of 'web' must be a number >= 0.*; got '-5'"),

@@ -14,17 +14,16 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import ConstructorError, SafeConstructor
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
+from reweightviz.core.alias_limit import check_aliases, children_of
 from reweightviz.core.errors import WrongContent
 
-__all__ = ["MOST_NODES", "YAML_ERRORS", "Loaded", "Repeat", "load", "read"]
+__all__ = ["YAML_ERRORS", "Loaded", "Repeat", "load", "read"]
 
 
-MOST_NODES = 1_000_000
-"""A config with more entries, its aliases written out, is none that a person wrote."""
 YAML_ERRORS = (
     YAMLError,
     ArithmeticError,
@@ -62,7 +61,7 @@ class _Constructor(SafeConstructor):
     repeats: tuple[Repeat, ...] = ()
 
     def construct_document(self, node: Node) -> Any:
-        _check_size(node)
+        check_aliases(node)
         # Before merge keys are written out, whose values a key may well override.
         self.repeats = tuple(sorted(_find_repeats(node), key=lambda repeat: repeat.line))
         return super().construct_document(node)
@@ -137,7 +136,7 @@ def _find_repeats(root: Node) -> Iterator[Repeat]:
         if id(node) in seen:
             continue
         seen.add(id(node))
-        waiting += _children(node)
+        waiting += children_of(node)
         if not isinstance(node, MappingNode):
             continue
         keys: set[tuple[str, str]] = set()
@@ -146,48 +145,6 @@ def _find_repeats(root: Node) -> Iterator[Repeat]:
                 yield Repeat(str(key.value), key.start_mark.line + 1)
             elif isinstance(key, ScalarNode):
                 keys.add((str(key.tag), key.value))
-
-
-def _check_size(root: Node) -> None:
-    """Refuse what holds itself, or has too many nodes once its aliases are written out.
-
-    The nodes are counted without writing anything out: children first, by a stack of our own,
-    since a text may nest deeper than Python recurses.
-    """
-    sizes: dict[int, int] = {}
-    opened: set[int] = set()
-    waiting = [root]
-    while waiting:
-        node = waiting[-1]
-        if id(node) in sizes:
-            waiting.pop()
-        elif id(node) in opened:
-            waiting.pop()
-            opened.remove(id(node))
-            size = 1 + sum(sizes[id(child)] for child in _children(node))
-            sizes[id(node)] = size
-            if size > MOST_NODES:
-                raise ConstructorError(
-                    None,
-                    None,
-                    f"its aliases, written out, make more than {MOST_NODES:,} entries",
-                    node.start_mark,
-                )
-        else:
-            opened.add(id(node))
-            for child in _children(node):
-                if id(child) in opened:
-                    raise ConstructorError(
-                        None, None, f"&{child.anchor} holds itself", child.start_mark
-                    )
-                waiting.append(child)
-
-
-def _children(node: Node) -> Iterator[Node]:
-    if isinstance(node, ScalarNode):
-        return
-    for part in node.value:
-        yield from part if isinstance(part, tuple) else (part,)
 
 
 def _explain(error: Exception) -> str:
