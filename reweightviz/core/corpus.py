@@ -35,6 +35,7 @@ from reweightviz.core.errors import (
     UnmetNeed,
     list_names,
 )
+from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
@@ -312,11 +313,12 @@ def open_corpus(path: str | os.PathLike[str]) -> Corpus:
 
     A column is read when it is first needed.
     """
-    stored = store.read(path)
-    return Corpus(
-        stored.columns,
-        domains=stored.domains,
-        tokenizer=stored.tokenizer,
-        meta=stored.meta,
-        fetch_text=stored.fetch_text,
-    )
+    with guard_reading(path, "a saved corpus"):
+        stored = store.read(path)
+        return Corpus(
+            stored.columns,
+            domains=stored.domains,
+            tokenizer=stored.tokenizer,
+            meta=stored.meta,
+            fetch_text=stored.fetch_text,
+        )

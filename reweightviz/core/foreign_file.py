@@ -7,9 +7,11 @@ from contextlib import contextmanager
 
 from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent
 
-__all__ = ["guard_reading"]
+__all__ = ["NO_RECORD", "guard_reading"]
 
 
+NO_RECORD = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""Errors of a record that has another form than the one that is read."""
 MOST_LETTERS = 200
 """Of what another library says about a file."""
 

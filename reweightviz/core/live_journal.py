@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, WrongContent
+from reweightviz.core.foreign_file import NO_RECORD
 from reweightviz.core.lines import LineTail, LineWriter
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
@@ -91,7 +92,7 @@ class Journal:
         for line in self._lines:
             try:
                 self._read(line)
-            except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            except NO_RECORD as error:
                 number = self._lines.number
                 self._lines = LineTail(self.path)  # from the start again: nothing is passed over
                 if isinstance(error, ReweightvizError):

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.files import write_json
+from reweightviz.core.foreign_file import NO_RECORD
 from reweightviz.core.guards import ROUNDING, Guards
 from reweightviz.core.mixture import Mixture
 
@@ -92,7 +93,7 @@ def read_version(path: Path, before: Version | None) -> Version:
         return _interpret(record, path.stat().st_mtime, before)
     except ReweightvizError as error:
         raise ReweightvizError(f"{path}: {error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+    except NO_RECORD as error:
         raise ReweightvizError(
             f"{path} is no live mixture (JSON with 'weights'): {str(error).rstrip('.')}."
         ) from error
@@ -123,6 +124,6 @@ def read_last(changes: Path) -> Version | None:
     with suppress(OSError), changes.open("rb") as file:
         file.seek(max(0, changes.stat().st_size - _NEAR_END))
         for line in reversed(file.read().split(b"\n")[:-1]):
-            with suppress(ValueError, KeyError, TypeError):
+            with suppress(*NO_RECORD):
                 return Version.of_record(json.loads(line))
     return None

@@ -19,12 +19,12 @@ from reweightviz.core.errors import (
     InvalidValue,
     ReweightvizError,
     UnmetNeed,
-    UnreadableFile,
     WrongContent,
     WrongDomains,
     list_names,
 )
 from reweightviz.core.files import write_json
+from reweightviz.core.foreign_file import NO_RECORD, guard_reading
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.temperature import temperature_weights
 from reweightviz.core.token_counts import parse_count
@@ -233,16 +233,15 @@ class Mixture(Mapping[str, float]):
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Mixture:
         """Read what :meth:`save` wrote."""
-        try:
-            record = json.loads(Path(path).read_text("utf-8"))
-            return cls(record["weights"], source=record.get("source"))
-        except OSError as error:
-            raise UnreadableFile(path=path, reason=error.strerror or error) from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise WrongContent(
-                path=path,
-                reason=f"is no mixture file (JSON with 'weights'): {str(error).rstrip('.')}",
-            ) from error
+        with guard_reading(path):
+            try:
+                record = json.loads(Path(path).read_text("utf-8"))
+                return cls(record["weights"], source=record.get("source"))
+            except NO_RECORD as error:
+                raise WrongContent(
+                    path=path,
+                    reason=f"is no mixture file (JSON with 'weights'): {str(error).rstrip('.')}",
+                ) from error
 
 
 def _passes(wanted: float, available: float) -> float:

@@ -28,6 +28,7 @@ from reweightviz.core.errors import (
     list_names,
 )
 from reweightviz.core.files import write_atomically
+from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.records import Records
 from reweightviz.core.run_lines import RunLineReader
@@ -167,7 +168,8 @@ class RunLog:
         Raises:
             ReweightvizError: the file, the number of the line and what is wrong with it.
         """
-        return cls.of_records(RunLineReader(path).read())
+        with guard_reading(path):
+            return cls.of_records(RunLineReader(path).read())
 
 
 def _table(name: str, values: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:

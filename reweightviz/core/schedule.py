@@ -16,10 +16,10 @@ from reweightviz.core.errors import (
     InvalidArgument,
     InvalidValue,
     ReweightvizError,
-    UnreadableFile,
     WrongContent,
 )
 from reweightviz.core.files import write_json
+from reweightviz.core.foreign_file import NO_RECORD, guard_reading
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.temperature import cooldown_stages
@@ -191,14 +191,13 @@ class Schedule(Mapping[int, Mixture]):
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Schedule:
         """Read what :meth:`save` wrote."""
-        try:
-            record = json.loads(Path(path).read_text("utf-8"))
-            stages = {stage["step"]: Mixture(stage["weights"]) for stage in record["stages"]}
-            return cls(stages, steps=record.get("steps"), source=record.get("source"))
-        except OSError as error:
-            raise UnreadableFile(path=path, reason=error.strerror or error) from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise WrongContent(
-                path=path,
-                reason=f"is no schedule file (JSON with 'stages'): {str(error).rstrip('.')}",
-            ) from error
+        with guard_reading(path):
+            try:
+                record = json.loads(Path(path).read_text("utf-8"))
+                stages = {stage["step"]: Mixture(stage["weights"]) for stage in record["stages"]}
+                return cls(stages, steps=record.get("steps"), source=record.get("source"))
+            except NO_RECORD as error:
+                raise WrongContent(
+                    path=path,
+                    reason=f"is no schedule file (JSON with 'stages'): {str(error).rstrip('.')}",
+                ) from error

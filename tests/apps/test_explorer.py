@@ -282,7 +282,7 @@ def test_saving_never_overwrites_something_else(x, tmp_path):
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")
     with pytest.raises(rv.ReweightvizError, match="holds something else"):
         x.save(tmp_path / "mine")
-    with pytest.raises(rv.ReweightvizError, match="no saved explorer"):
+    with pytest.raises(rv.ReweightvizError, match="as a saved explorer"):
         rv.Explorer.load(tmp_path / "mine")
 
 

@@ -101,5 +101,5 @@ def test_saved_and_loaded_with_its_journal(state, tmp_path):
     assert again.undo()
     assert again.mixture == A
     (tmp_path / "s.json").write_text(json.dumps({"values": 1}))
-    with pytest.raises(ReweightvizError, match="no saved explorer"):
+    with pytest.raises(ReweightvizError, match="as a saved explorer"):
         ExplorerState.load(tmp_path / "s.json")

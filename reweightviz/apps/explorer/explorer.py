@@ -25,6 +25,7 @@ from reweightviz.apps.explorer.presets import (
 from reweightviz.apps.explorer.state import ExplorerState
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError, list_names
+from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import ConvexLaw, FollowedRun, Law
 from reweightviz.core.runlog import RunLog
@@ -209,8 +210,9 @@ class Explorer(w.VBox):
         """
         folder = Path(path)
         saved = files.read_explorer(folder)
-        explorer = cls(**files.read_arguments(folder, saved, law))
-        explorer._restore(folder, saved)
+        with guard_reading(folder, "a saved explorer"):
+            explorer = cls(**files.read_arguments(folder, saved, law))
+            explorer._restore(folder, saved)
         return explorer
 
     def _resume(self, folder: Path) -> None:

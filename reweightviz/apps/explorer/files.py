@@ -16,6 +16,7 @@ from reweightviz.apps.explorer.state import ExplorerState
 from reweightviz.core.corpus import Corpus, open_corpus
 from reweightviz.core.errors import ReweightvizError, warn
 from reweightviz.core.files import write_atomically
+from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.protocols import Law
 from reweightviz.core.runlog import RunLog
@@ -119,12 +120,10 @@ def read_explorer(folder: Path) -> SavedExplorer:
     Raises:
         ReweightvizError: no explorer was saved there.
     """
-    try:
+    with guard_reading(folder, "a saved explorer"):
         settings = json.loads((folder / SETTINGS).read_text("utf-8"))
         view = json.loads((folder / VIEW).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ReweightvizError(f"{folder} is no saved explorer: {error}.") from error
-    return SavedExplorer(settings, view, ExplorerState.load(folder / STATE))
+        return SavedExplorer(settings, view, ExplorerState.load(folder / STATE))
 
 
 def read_arguments(folder: Path, saved: SavedExplorer, law: Law | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.files import write_atomically
+from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.undo_journal import Entry, UndoJournal
 
@@ -122,7 +123,7 @@ class ExplorerState:
     @classmethod
     def load(cls, path: Path) -> ExplorerState:
         """Read what :meth:`save` wrote, here or in version 0.3."""
-        try:
+        with guard_reading(path, "a saved explorer"):
             record = json.loads(path.read_text("utf-8"))
             documents = record["documents"]
             if record["format"] == OF_0_3:
@@ -133,8 +134,6 @@ class ExplorerState:
             ]
             state = cls(entries[0].values["mixture"], documents)
             state.journal.restore(entries, record["at"])
-        except (OSError, ValueError, KeyError, TypeError, IndexError, zlib.error) as error:
-            raise ReweightvizError(f"{path} is no saved explorer: {error}.") from error
         return state
 
     def _encode_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,7 +160,9 @@ def _decode(what: str, value: Any, documents: int) -> Any:
         return Mixture(value["weights"], source=value["source"])
     if what == "hidden":
         return tuple(value)
-    mask = zlib.decompress(base64.b64decode(value)) if value else b""
+    # No more than the documents need: a few bytes may be packed gigabytes.
+    most = max(1, (documents + 7) // 8)
+    mask = zlib.decompressobj().decompress(base64.b64decode(value), most) if value else b""
     bits = np.unpackbits(np.frombuffer(mask, np.uint8))
     return np.flatnonzero(bits[:documents]).astype(np.int64)
 
