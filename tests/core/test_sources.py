@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -213,3 +215,19 @@ def test_files_that_cannot_be_opened_are_one_sentence(tmp_path):
     (tmp_path / "s.yaml").write_bytes(b"\xff\xfe")
     with pytest.raises(ReweightvizError, match="is no text in UTF-8"):
         rv.read_sources(tmp_path / "s.yaml")
+
+
+@pytest.mark.parametrize("name", ["s.yaml", "s.txt"])
+def test_aliases_of_a_table_stay_small(name: str, tmp_path: Path) -> None:
+    """Nine levels of nine: 362 bytes that a repr would write out to more than a gigabyte."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    for level in range(1, 9):
+        inner = ", ".join([f"*a{level - 1}"] * 9)
+        lines.append(f"a{level}: &a{level} [{inner}]")
+    (tmp_path / name).write_text("\n".join(lines))
+    tracemalloc.start()
+    with pytest.raises(ReweightvizError, match="written out, make more than 1,000,000 entries"):
+        rv.read_sources(tmp_path / name)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 10**7
