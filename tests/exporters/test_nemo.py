@@ -258,16 +258,13 @@ def test_a_merge_into_a_metadataset_changes_weights_only(tmp_path):
     [
         (
             META.replace("weight: 2", "weight: 0"),
-            "refuses weights that are not above 0; that of './coyo' is not",
+            "refuses a weight that is not above 0, or is no number; that of './coyo' is",
         ),
-        (META.replace("./coyo", "./coco"), "each dataset may stand once; 1 came again"),
+        (META.replace("weight: 2", "weight: '2'"), "or is no number; that of './coyo' is"),
+        (META.replace("weight: 2", "weight: null"), "or is no number; that of './coyo' is"),
         (
             META.replace("  val:", "    path: ./coco\n  val:"),
             "splits.train must be a blend, a path or a join, and is more than one of them",
-        ),
-        (
-            META.replace("blend:", "blend_epochized:"),
-            "must have splits.train.blend, a list of datasets with weights; it counts repetitions there",
         ),
         ("__class__: MetadatasetV2\nsplits: {train: {path: ./coco}}", "it has none"),
     ],
@@ -330,7 +327,7 @@ def test_the_blend_of_a_recipe_draws_the_asked_share_of_sequences(tmp_path, load
     "nemo",
     "the real megatron-energon 7.4.1: 2,000 draws from a MetadatasetV2 of documents of different lengths",
 )
-def test_energon_draws_the_asked_share_of_tokens(tmp_path, load_with):
+def test_energon_draws_the_asked_share_of_tokens(tmp_path, load_with, check_order):
     words, draws = {"web": 10, "code": 40, "math": 100}, 2000
     mixture = Mixture({"web": 0.7, "code": 0.2, "math": 0.1})
     sources = Sources(
@@ -340,12 +337,27 @@ def test_energon_draws_the_asked_share_of_tokens(tmp_path, load_with):
         }
     )
     config = NEMO.write(mixture, tmp_path / "meta.yaml", sources=sources, form="energon")
-    found = load_with(
+    copies = NEMO.write(
+        mixture,
+        tmp_path / "copies.yaml",
+        sources=sources,
+        form="energon",
+        unit="copies",
+        tokens=2e4,
+        max_epochs=40,
+    )
+    both = load_with(
         "energon_load.py",
-        config=config,
+        configs=[config, copies],
         folders={sources[name].paths[0]: size for name, size in words.items()},
         draws=draws,
-    )
+    )["found"]
+    found = both[0]
+    for drawn in both:
+        check_order(drawn["order"], drawn["counts"])
+    asked = {str(size): mixture[name] / size for name, size in words.items()}
+    check_order(found["order"], asked)
+    check_order(both[1]["order"], asked)
     counts = {name: found["counts"][str(size)] for name, size in words.items()}
     whole = sum(mixture[name] / size for name, size in words.items())
     for name, size in words.items():
@@ -354,3 +366,135 @@ def test_energon_draws_the_asked_share_of_tokens(tmp_path, load_with):
         assert counts[name] * size / sum(counts[n] * words[n] for n in words) == pytest.approx(
             mixture[name], abs=0.05
         )
+
+
+HEAD = "__module__: megatron.energon\n__class__: MetadatasetV2\nsplits:\n  train:\n"
+INNER = "    blend:\n      - {weight: 3, path: ./A}\n      - {weight: 1, path: ./B}\n"
+TWICE = "    blend_epochized:\n      - {repetitions: 5, path: ./A}\n      - {repetitions: 2, path: ./B}\n"
+METADATASETS = {
+    "inner": (INNER, {"./A": 3, "./B": 1}),
+    "ranges": (
+        "    blend:\n      - {weight: 6, path: ./A, subset: {range: [0%, 50%]}}\n"
+        "      - {weight: 2, path: ./A, subset: {range: [50%, 100%]}}\n"
+        "      - {weight: 2, path: ./B}\n",
+        {"./A": 8, "./B": 2},
+    ),
+    "outer": (
+        "    blend: [{weight: 1, path: ./inner.yaml}, {weight: 1, path: ./C}]\n",
+        {"./A": 0.75, "./B": 0.25, "./C": 1},
+    ),
+    "path": ("    path: ./inner.yaml\n", {"./A": 0.75, "./B": 0.25}),
+    "again": (
+        "    blend: [{weight: 2, path: ./inner.yaml}, {weight: 2, path: ./A}]\n",
+        {"./A": 3.5, "./B": 0.5},
+    ),
+    "passes": (TWICE, {"./A": 5, "./B": 2}),
+    "twofold": (
+        "    blend_epochized: [{repetitions: 2, path: ./passes.yaml}, {path: ./C}]\n",
+        {"./A": 10, "./B": 4, "./C": 1},
+    ),
+}
+ENERGON_REFUSES = {
+    "mixed": "    blend: [{weight: 1, path: ./passes.yaml}, {weight: 1, path: ./C}]\n",
+    "other": "    blend_epochized: [{path: ./inner.yaml}, {path: ./C}]\n",
+    "nothing": "    blend: [{weight: 0, path: ./A}, {weight: 1, path: ./C}]\n",
+    "never": "    blend_epochized: [{repetitions: 0, path: ./A}, {path: ./C}]\n",
+    "text": "    blend: [{weight: '3', path: ./A}, {weight: 1, path: ./C}]\n",
+    "part": "    blend: [{path: ./inner.yaml, split_part: val}, {path: ./C}]\n",
+}
+
+
+def write_metadatasets(folder) -> None:
+    for name, (blend, _) in METADATASETS.items():
+        (folder / f"{name}.yaml").write_text(HEAD + blend)
+    for name, blend in ENERGON_REFUSES.items():
+        (folder / f"{name}.yaml").write_text(HEAD + blend)
+
+
+@pytest.mark.parametrize("name", METADATASETS)
+def test_nested_metadatasets_multiply_and_names_add_up(tmp_path, name):
+    write_metadatasets(tmp_path)
+    config = NEMO.parse(Document.open(tmp_path / f"{name}.yaml"))
+    assert config.stages[0] == pytest.approx(METADATASETS[name][1])
+    assert not config.refused
+    said = [trap for trap in config.traps if "'./A' stands several times" in trap]
+    assert len(said) == (name in {"ranges", "again"})
+    assert config.unit == ("copies" if name in {"passes", "twofold"} else "examples")
+
+
+@pytest.mark.parametrize("name", ENERGON_REFUSES)
+def test_what_energon_refuses_is_refused(tmp_path, name):
+    write_metadatasets(tmp_path)
+    assert NEMO.parse(Document.open(tmp_path / f"{name}.yaml")).refused
+
+
+def test_a_metadataset_that_is_not_there_or_names_itself_is_said(tmp_path):
+    path = tmp_path / "meta.yaml"
+    path.write_text(HEAD + "    blend: [{path: ./deep/absent.yaml}, {path: './${D}'}]\n")
+    config = NEMO.parse(Document.open(path))
+    assert config.stages[0] == {"./deep/absent.yaml": 1.0, "./${D}": 1.0}
+    assert "'./deep/absent.yaml' is a metadataset that could not be read" in config.traps[0]
+    assert "fills in no ${...}; it would take './${D}' as written" in config.traps[1]
+    path.write_text(HEAD + "    blend: [{path: ./meta.yaml}, {path: ./A}]\n")
+    assert "names itself" in NEMO.parse(Document.open(path)).refused[0]
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "absent.yaml").write_text(HEAD + INNER)
+    path.write_text(HEAD + "    blend: [{path: ./deep/absent.yaml}, {path: /d/C}]\n")
+    assert NEMO.parse(Document.open(path)).stages[0] == {
+        "./deep/A": 0.75,
+        "./deep/B": 0.25,
+        "/d/C": 1.0,
+    }
+
+
+@pytest.mark.framework("energon")
+def test_energon_itself_multiplies_adds_up_and_refuses(tmp_path, load_with, check_order):
+    write_metadatasets(tmp_path)
+    names = [*METADATASETS, *ENERGON_REFUSES]
+    found = load_with(
+        "energon_load.py",
+        configs=[tmp_path / f"{name}.yaml" for name in names],
+        folders={str(tmp_path / name): words for words, name in enumerate("ABC", 1)},
+        draws=2000,
+    )["found"]
+    results = dict(zip(names, found, strict=True))
+    for name, (_, numbers) in METADATASETS.items():
+        shares = {str("ABC".index(path[-1]) + 1): number for path, number in numbers.items()}
+        check_order(results[name]["order"], shares)
+    assert all("error" in results[name] for name in ENERGON_REFUSES), results
+
+
+def test_copies_are_repetitions_and_a_merge_keeps_to_them(tmp_path):
+    sources = {
+        "A": Source(1e6, 1e3, ("./A",)),
+        "B": Source(2e6, 1e3, ("./B",)),
+    }
+    options = {"sources": sources, "form": "energon"}
+    mixture = Mixture({"A": 0.5, "B": 0.5})
+    path = NEMO.write(mixture, tmp_path / "new.yaml", unit="copies", tokens=4e6, **options)
+    assert yaml.safe_load(path.read_text())["splits"]["train"] == {
+        "blend_epochized": [
+            {"repetitions": 2.0, "path": "./A"},
+            {"repetitions": 1.0, "path": "./B"},
+        ]
+    }
+    assert dict(NEMO.read(path)) == pytest.approx(dict(mixture))
+    path = tmp_path / "passes.yaml"
+    path.write_text(HEAD + TWICE)
+    with pytest.raises(
+        ReweightvizError, match="counts repetitions: pass unit='copies' and tokens="
+    ):
+        NEMO.write(mixture, path, merge=True, **options)
+    NEMO.write(mixture, path, merge=True, unit="copies", tokens=4e6, **options)
+    assert [
+        one["repetitions"]
+        for one in yaml.safe_load(path.read_text())["splits"]["train"]["blend_epochized"]
+    ] == [2.0, 1.0]
+    path.write_text(HEAD + INNER)
+    with pytest.raises(ReweightvizError, match="counts weight: leave unit='copies' out"):
+        NEMO.write(mixture, path, merge=True, unit="copies", tokens=4e6, **options)
+    path.write_text(HEAD + METADATASETS["ranges"][0])
+    with pytest.raises(ReweightvizError, match=r"'./A' several times, .* keep one entry of each"):
+        NEMO.write(mixture, path, merge=True, **options)
+    with pytest.raises(ReweightvizError, match="copies are the repetitions of form='energon'"):
+        NEMO.write(mixture, tmp_path / "m.py", sources=sources, unit="copies", tokens=4e6)

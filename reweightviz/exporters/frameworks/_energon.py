@@ -1,24 +1,36 @@
 """Megatron-Energon: the blend of a MetadatasetV2, which NeMo reads for data of several kinds.
 
-Energon draws samples, so a weight is a share of examples, unless its task encoder packs them. Read
-from the source of Megatron-Energon at bef8be2.
+Energon draws samples, so a weight is a share of examples, unless its task encoder packs them; its
+``blend_epochized`` counts repetitions, for ``unit="copies"``. Checked with megatron-energon 7.4.1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
-from reweightviz.core.errors import WrongContent, list_names
+from reweightviz.core.errors import ReweightvizError, WrongContent, list_names
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.frameworks._energon_blend import (
+    KEYS,
+    REPETITIONS,
+    name_entry,
+    read_blend,
+)
 from reweightviz.exporters.frameworks._foreign import Item, as_entries
-from reweightviz.exporters.frameworks._weights import find_not_positive
-from reweightviz.exporters.plan import Config, Plan, to_number
+from reweightviz.exporters.plan import Config, Plan
 from reweightviz.exporters.text import yaml_edit
-from reweightviz.exporters.units import EXAMPLES, TOKENS
+from reweightviz.exporters.units import COPIES, EXAMPLES, TOKENS
 
 __all__ = ["Energon"]
+
+
+_ADVICE = {
+    "weight": "leave unit='copies' out",
+    REPETITIONS: "pass unit='copies' and tokens=",
+}
 
 
 class Energon(Exporter):
@@ -26,7 +38,7 @@ class Energon(Exporter):
 
     name = "nemo"
     title = "Megatron-Energon"
-    units = (EXAMPLES, TOKENS)
+    units = (EXAMPLES, TOKENS, COPIES)
     by_path = True
     merges = True
     suffix = ".yaml"
@@ -42,10 +54,18 @@ class Energon(Exporter):
             old: a Metadataset to merge into.
             form: "energon".
         """
-        # The first version of a Metadataset calls the list datasets.
-        key = "blend"
-        if old is not None and "datasets" in old.at("splits", "train"):
-            key = "datasets"
+        key = "blend_epochized" if plan.unit is COPIES else "blend"
+        if old is not None:
+            train = old.at("splits", "train")
+            # The first version of a Metadataset calls the list datasets.
+            if key == "blend" and "datasets" in train:
+                key = "datasets"
+            there = next((one for one in KEYS if one in train), key)
+            if KEYS[there] != KEYS[key]:
+                raise ReweightvizError(
+                    f"{old.path} has a {there}, which counts {KEYS[there]}: {_ADVICE[KEYS[there]]}."
+                )
+            _check_names(old.path, as_entries(train.get(there)))
 
         def fill(root: Any) -> None:
             if old is None:
@@ -56,47 +76,33 @@ class Energon(Exporter):
                 root,
                 ["splits", "train", key],
                 plan.numbers,
-                _name,
+                name_entry,
                 dropped=plan.dropped_names,
             ):
-                yaml_edit.put(entry, ["weight"], plan.numbers[path])
+                yaml_edit.put(entry, [KEYS[key]], plan.numbers[path])
                 if "path" not in entry:
                     yaml_edit.put(entry, ["path"], path)
 
         return {"": self.render_yaml(plan, old, fill)}
 
     def parse(self, document: Document) -> Config:
-        """Read ``splits.train.blend`` (``datasets`` in version 1); a missing weight is 1."""
-        train = document.at("splits", "train")
-        blend = train.get("blend", train.get("datasets"))
-        entries = as_entries(blend)
-        if not entries and blend != []:
-            why = "has none"
-            if "blend_epochized" in train:
-                why = "counts repetitions there, not weights"
+        """Read the blend of ``splits.train``; a missing weight is 1."""
+        found = read_blend(document)
+        empty = [] in document.at("splits", "train").values()
+        if not found.counts or not (found.numbers or empty):
             raise WrongContent(
                 path=document.path,
-                reason=f"must have splits.train.blend, a list of datasets with weights; it {why}",
+                reason="must have splits.train.blend, a list of datasets with weights, or "
+                "blend_epochized, one with repetitions; it has none",
             )
-        numbers = {_name(entry): to_number(entry.get("weight", 1.0)) for entry in entries}
-        refused = []
-        if len(numbers) < len(entries):
-            refused.append(
-                f"each dataset may stand once; {len(entries) - len(numbers)} came again."
-            )
-        if {"path", "join", "blend_epochized"} & set(train):
-            refused.append(
-                "splits.train must be a blend, a path or a join, and is more than one of them."
-            )
-        bad = find_not_positive(numbers)
-        if bad:
-            refused.append(
-                f"Energon refuses weights that are not above 0; that of {list_names(bad)} is not."
-            )
+        unit = document.record.get("unit_key") or EXAMPLES.key
+        if found.counts == REPETITIONS:
+            unit = COPIES.key
         return Config(
-            {0: numbers},
-            unit=document.record.get("unit_key") or EXAMPLES.key,
-            refused=tuple(refused),
+            {0: found.numbers},
+            unit=unit,
+            refused=tuple(dict.fromkeys(found.refused)),
+            traps=tuple(found.find_traps()),
         )
 
     def recognises(self, document: Document) -> bool:
@@ -104,22 +110,12 @@ class Energon(Exporter):
         return str(document.mapping.get("__class__")) in {"MetadatasetV2", "Metadataset"}
 
 
-def _name(entry: Item) -> str:
-    """Return the paths of an entry, of which a join has several, and the part if not training."""
-    joined = entry.get("join")
-    parts: list[Any] = [entry]
-    if isinstance(joined, list):
-        parts = joined
-    elif isinstance(joined, Mapping):
-        parts = list(joined.values())
-    paths = []
-    for part in parts:
-        # A part of a join may be a bare path.
-        path = part.get("path") if isinstance(part, Mapping) else part
-        paths.append(str(path))
-    name = " + ".join(paths)
-    # A blend may take another part of a dataset, which is a source of its own.
-    split = entry.get("split_part", "train")
-    if split == "train":
-        return name
-    return f"{name} ({split})"
+def _check_names(path: object, entries: Sequence[Item]) -> None:
+    names = Counter(map(name_entry, entries))
+    again = [name for name, count in names.items() if count > 1]
+    if again:
+        raise WrongContent(
+            path=path,
+            reason=f"has {list_names(again)} several times, and a merge gives each path one "
+            "number: keep one entry of each",
+        )

@@ -14,7 +14,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from reweightviz.core.errors import UnknownName, WrongContent
+from reweightviz.core.errors import ReweightvizError, UnknownName, WrongContent
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.exporters.document import Document, PathLike
@@ -24,7 +24,7 @@ from reweightviz.exporters.frameworks._megatron import IndexedBlend
 from reweightviz.exporters.frameworks._weights import find_not_positive
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import python_file, python_module
-from reweightviz.exporters.units import EXAMPLES, TOKENS
+from reweightviz.exporters.units import COPIES, EXAMPLES, TOKENS
 
 __all__ = ["ENERGON", "FLAT", "FORMS", "KEYS", "SCRIPT", "Blend", "Nemo", "Node", "Setting"]
 
@@ -74,7 +74,7 @@ class Nemo(IndexedBlend):
     aliases = ("megatron-bridge", "nemo-bridge")
     title = "NeMo"
     refusing_loader = "OmegaConf"
-    units = (TOKENS, EXAMPLES)
+    units = (TOKENS, EXAMPLES, COPIES)
     suffix = ".py"
     traps = (
         "NeMo repeats a source that is used up, as often as its weight asks, and says nothing.",
@@ -107,6 +107,11 @@ class Nemo(IndexedBlend):
         """
         if form not in FORMS:
             raise UnknownName(kind="form of a NeMo blend", name=form, known=FORMS)
+        if plan.unit is COPIES:
+            raise ReweightvizError(
+                "the blend of Megatron-Bridge has weights; copies are the repetitions of "
+                "form='energon'."
+            )
         constants = {"blend": [list(plan.numbers), list(plan.numbers.values())], "split": split}
         comment = plan.comment("Training mixture for NeMo's Megatron-Bridge")
         return {"": python_module.render(comment, constants, SCRIPT)}
