@@ -11,6 +11,7 @@ from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Source, Sources
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks.levanter import Levanter
+from reweightviz.exporters.recognise import recognise
 
 LEVANTER = Levanter()
 MIXTURE = Mixture(
@@ -384,6 +385,140 @@ def test_without_weights_all_components_count_alike_and_a_data_file_is_read_too(
         LEVANTER.read(tmp_path / "e.yaml")
 
 
+STAGES = """data:
+  components: {web: {source: {type: url, train_urls: [a.jsonl]}}, math: {source: {type: url, train_urls: [b.jsonl]}}}
+  train_weights:
+    - [0, {web: 1.0, math: 3.5e-10}]
+    - [8000, {web: 2.4e-10, math: 0.8}]
+trainer: {train_batch_size: 1024, num_train_steps: 10000}
+"""
+
+
+def test_what_one_stage_does_not_draw_is_said_of_that_stage(tmp_path):
+    config = LEVANTER.parse(Document(tmp_path / "c.yaml", STAGES))
+    assert config.traps == (
+        "'math' is not drawn in the stage from step 0: its share there is below 1/2048, and has no "
+        "place in a block of 2048 sequences. 'math' is drawn from step 8000 on (100 %).",
+        "'web' is not drawn in the stage from step 8000: its share there is below 1/2048, and has "
+        "no place in a block of 2048 sequences. 'web' is drawn from step 0 on (100 %).",
+    )
+    coarse = STAGES.replace("3.5e-10", "0.00092").replace("2.4e-10", "0.1")
+    assert LEVANTER.parse(Document(tmp_path / "c.yaml", coarse)).traps == (
+        "the share of 'math' in the stage from step 0 is rounded down by more than a twentieth, "
+        "to a whole number of 2048 sequences.",
+    )
+    bad = STAGES.replace("2.4e-10", "-1")
+    assert LEVANTER.parse(Document(tmp_path / "c.yaml", bad)).refused == (
+        "train_weights in the stage from step 8000 must be numbers >= 0; those of 'web' are not.",
+    )
+
+
+@BARE
+def test_a_schedule_that_loses_a_domain_in_one_stage_is_written_with_a_warning(tmp_path):
+    """Nothing is lost: the domain has its weight in the other stage, and the block stays small."""
+    schedule = Schedule({0: {"web": 1.0, "math": 3.5e-10}, 8000: {"web": 0.2, "math": 0.8}})
+    with pytest.warns(ReweightvizWarning, match="'math' is not drawn in the stage from step 0"):
+        file = LEVANTER.write(schedule, tmp_path / "c.yaml", batch_size=1024)
+    assert loaded(file)["data"]["mixture_block_size"] == 2048
+    assert LEVANTER.read_schedule(file)[8000]["math"] == 0.8
+    with pytest.raises(ReweightvizError, match="'math' would never be drawn: .* below 1/32768"):
+        LEVANTER.write(Mixture.normalized({"web": 1.0, "math": 3.5e-10}), tmp_path / "d.yaml")
+
+
+DATA = "tokenizer: gpt2\ncomponents: {web: {}, code: {}}\ntrain_weights: {web: 3, code: 1}\n"
+
+
+def test_what_a_config_includes_is_read_where_it_lies(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "d.yaml").write_text(DATA)
+    (tmp_path / "data" / "w.yaml").write_text("{web: 1, code: 4}\n")
+    (tmp_path / "run").mkdir()
+    train = tmp_path / "run" / "c.yaml"
+    train.write_text("data: !include ../data/d.yaml\ntrainer: {}\n")
+    assert recognise(train).name == "levanter"
+    assert LEVANTER.read(train) == {"web": 0.75, "code": 0.25}
+    # A path is taken from the folder of the file that it stands in.
+    (tmp_path / "data" / "d.yaml").write_text(DATA.replace("{web: 3, code: 1}", "!include w.yaml"))
+    assert LEVANTER.read(train) == {"web": 0.2, "code": 0.8}
+    with pytest.raises(
+        ReweightvizError, match=r"'!include ../data/d.yaml', .* merge into the file"
+    ):
+        LEVANTER.write(Mixture.uniform(["web", "code"]), train, merge=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("absent.yaml", "", "'absent.yaml', which was not read: .*No such"),
+        ("gs://b/d.yaml", "", "'gs://b/d.yaml', which was not read: only files beside the config"),
+        ("/etc/hostname", "", "'/etc/hostname', which was not read: only files beside the config"),
+        ("c.yaml", "", "'c.yaml', which was not read: the files include one another"),
+        (
+            "d.yaml",
+            "!include c.yaml",
+            "'c.yaml', which was not read: the files include one another",
+        ),
+        ("d.yaml", "a: b: c", "'d.yaml', which was not read: .*d.yaml is no YAML file: mapping"),
+    ],
+)
+def test_an_include_that_is_not_followed_is_said_and_nothing_else(
+    tmp_path, name, content, sentence
+):
+    (tmp_path / "c.yaml").write_text(f"data: !include {name}\ntrainer: {{}}\n")
+    if content:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(ReweightvizError, match=f"leaves its mixture open: data is .*{sentence}"):
+        LEVANTER.read(recognise(tmp_path / "c.yaml") and tmp_path / "c.yaml")
+
+
+def test_an_include_of_one_component_leaves_the_weights_readable(tmp_path):
+    (tmp_path / "c.yaml").write_text(
+        "data: {components: {web: !include w.yaml, code: {}}, train_weights: {web: 1, code: 1}}\n"
+    )
+    config = LEVANTER.parse(Document.open(tmp_path / "c.yaml"))
+    assert config.stages == {0: {"web": 1.0, "code": 1.0}}
+    assert "data.components.web is included from 'w.yaml', which was not read" in config.traps[0]
+
+
+SFT = """dataset_type: chat_jsonl
+supervised_data:
+  web: {cache_dir: gs://b/web, train_urls: [gs://b/web/*.jsonl.gz]}
+  code: {cache_dir: gs://b/code, train_urls: [gs://b/code/*.jsonl.gz]}
+mixture_weights: {web: 600, code: 400}
+mixture_block_size: 2048
+stop_strategy: restart
+"""
+
+
+def test_the_mixture_of_supervised_data_counts_examples(tmp_path):
+    """sft_mixture.py of stanford-crfm mixes examples, and packs them afterwards."""
+    (tmp_path / "c.yaml").write_text(SFT)
+    assert recognise(tmp_path / "c.yaml").name == "levanter"
+    config = LEVANTER.parse(Document.open(tmp_path / "c.yaml"))
+    assert (config.stages, config.unit) == ({0: {"web": 600.0, "code": 400.0}}, "examples")
+    assert config.paths == {"web": ["gs://b/web/*.jsonl.gz"], "code": ["gs://b/code/*.jsonl.gz"]}
+    sources = {"web": Source(1e9, 1e6, ()), "code": Source(3e9, 1e6, ())}
+    assert dict(LEVANTER.read(tmp_path / "c.yaml", sources=sources)) == pytest.approx(
+        {"web": 1 / 3, "code": 2 / 3}
+    )
+    for options in ({"merge": True}, {"unit": "examples", "overwrite": True}):
+        with pytest.raises(ReweightvizError, match="mixture_weights, .* are read but not written"):
+            LEVANTER.write(
+                Mixture.uniform(["web", "code"]), tmp_path / "c.yaml", sources=sources, **options
+            )
+    (tmp_path / "c.yaml").write_text(SFT.replace("code: 400", "cod: 400"))
+    with pytest.raises(
+        ReweightvizError, match="mixture_weights names 'cod', which supervised_data"
+    ):
+        LEVANTER.read(tmp_path / "c.yaml")
+
+
+def test_the_older_tree_takes_no_weights_for_no_mixture(tmp_path):
+    (tmp_path / "c.yaml").write_text("data: {configs: {web: {}, code: {}}}\n")
+    with pytest.raises(ReweightvizError, match="has no data.train_weights from step 0 on"):
+        LEVANTER.read(tmp_path / "c.yaml")
+
+
 @pytest.mark.checkout("levanter")
 def test_levanters_own_configs_are_read_and_merged(checkouts, tmp_path):
     folder = checkouts / "levanter" / "config"
@@ -400,6 +535,11 @@ def test_levanters_own_configs_are_read_and_merged(checkouts, tmp_path):
         )
         assert len(changes(draft)) == 2 * len([weight for weight in mixture.values() if weight])
     assert list(LEVANTER.read_schedule(folder / "gpt2_small_fast_batch_schedule.yaml")) == [0, 1000]
+    assert LEVANTER.read(folder / "gpt2_small_pile_mixture.yaml") == LEVANTER.read(
+        folder / "data" / "pile_mixture.yaml"
+    )
+    sft = LEVANTER.parse(Document.open(folder / "sft_llama3_mixture.yaml"))
+    assert sft.unit == "examples" and sft.stages[0]["tulu"] == 939343
 
 
 @pytest.mark.framework("transformers4")
@@ -484,3 +624,63 @@ def test_levanter_draws_both_stages(tmp_path, load_with):
     ] == pytest.approx(2000 / 0.1, abs=2048)
     assert all(one.get("error") for one in found[4:]), found[4:]
     assert "must be a multiple of block_size" in found[-1]["error"]
+
+
+@pytest.mark.framework("transformers4")
+@pytest.mark.golden("levanter", "the real marin-levanter 0.2.20: includes, stages and no weights")
+def test_levanter_draws_what_is_said_of_includes_stages_and_no_weights(tmp_path, load_with):
+    form = {"type": "prebuilt"}
+    components = {
+        name: {
+            "type": "cached",
+            "format": form,
+            "source": {
+                "type": "url",
+                "train_urls": [str(tmp_path / f"{name}.jsonl")],
+                "format": form,
+            },
+        }
+        for name in ("web", "math")
+    }
+    head = {
+        "tokenizer": "passthrough",
+        "vocab_size": 100,
+        "enforce_eos": False,
+        "cache_dir": str(tmp_path / "cache"),
+        "shuffle": False,
+        "components": components,
+    }
+    (tmp_path / "inc").mkdir()
+    (tmp_path / "inc" / "w.yaml").write_text("{web: 3, math: 1}\n")
+    (tmp_path / "inc" / "d.yaml").write_text(
+        yaml.safe_dump(head) + "train_weights: !include w.yaml\n"
+    )
+    trainer = "trainer: {train_batch_size: 8}\n"
+    staged = [[0, {"web": 1.0, "math": 3.5e-10}], [256, {"web": 2.4e-10, "math": 0.8}]]
+    texts = {
+        "included": "data: !include inc/d.yaml\n",
+        "staged": yaml.safe_dump({"data": head | {"train_weights": staged}}),
+        "none": yaml.safe_dump({"data": head}),
+        "twice": yaml.safe_dump({"data": head | {"train_weights": {"web": 1}}})
+        + "  train_weights: {web: 1, math: 3}\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.yaml").write_text(text + trainer)
+    found = load_with(
+        "levanter_load.py",
+        jobs=[
+            {"config": tmp_path / f"{name}.yaml", "windows": [[0, 2048], [2048, 4096]]}
+            for name in texts
+        ],
+        files={str(tmp_path / "web.jsonl"): [11, 3000], str(tmp_path / "math.jsonl"): [12, 3000]},
+    )
+    assert [one.get("drawn") for one in found] == [
+        [{"11": 1536, "12": 512}] * 2,
+        [{"11": 2048}, {"12": 2048}],
+        [{"11": 1024, "12": 1024}] * 2,
+        [{"11": 512, "12": 1536}] * 2,
+    ]
+    read = LEVANTER.parse(Document.open(tmp_path / "none.yaml"))
+    assert "every component has the same weight" in read.traps[0]
+    assert LEVANTER.read(tmp_path / "included.yaml") == {"web": 0.75, "math": 0.25}
+    assert LEVANTER.read(tmp_path / "twice.yaml") == {"web": 0.25, "math": 0.75}

@@ -13,16 +13,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from reweightviz.core.errors import (
+    RefusedByFramework,
     ReweightvizError,
     UnknownName,
     UnreadableFile,
     WrongContent,
     list_names,
+    warn,
 )
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
@@ -33,8 +35,10 @@ from reweightviz.exporters.frameworks._levanter_blocks import (
     choose_block,
     find_coarse,
     find_late,
-    find_vanishing,
+    find_never_drawn,
+    find_partly_drawn,
     is_block,
+    name_stage,
 )
 from reweightviz.exporters.frameworks._levanter_components import (
     lacks_files,
@@ -42,11 +46,13 @@ from reweightviz.exporters.frameworks._levanter_components import (
     read_paths,
     warn_of_places,
 )
+from reweightviz.exporters.frameworks._levanter_data import Data, find_data, includes_data
 from reweightviz.exporters.frameworks._weights import find_idle, find_invalid
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit, yaml_write
+from reweightviz.exporters.units import EXAMPLES, TOKENS
 
-__all__ = ["STRATEGIES", "Data", "Levanter"]
+__all__ = ["STRATEGIES", "Levanter"]
 
 
 STRATEGIES = ("restart", "first_exhausted", "all_exhausted")
@@ -61,6 +67,7 @@ class Levanter(Exporter):
     name = "levanter"
     aliases = ("marin", "marin-levanter")
     title = "Levanter"
+    units = (TOKENS, EXAMPLES)
     # Levanter keeps each component in a folder of its name, which must not climb.
     name_pattern = r"(?!.*\.(/|$))[\w.-]{1,60}(/[\w.-]{1,60}){0,3}"
     takes_schedules = True
@@ -97,16 +104,22 @@ class Levanter(Exporter):
         """
         if stop_strategy is not None and stop_strategy not in STRATEGIES:
             raise UnknownName(kind="stop_strategy", name=stop_strategy, known=STRATEGIES)
-        there = _find_data(old)
+        there = find_data(old)
+        if there.is_sft or plan.unit is EXAMPLES:
+            raise RefusedByFramework(
+                framework=self.title,
+                reason="mixes sequences of one length by train_weights; mixture_weights, in which "
+                "sft_mixture.py mixes examples, are read but not written",
+            )
         block = mixture_block_size or there.fields.get("mixture_block_size")
-        block = block or choose_block(plan.stages.values())
+        block = block or choose_block(plan.stages)
         # Levanter keeps the places in a block in 16 bits.
         block = whole_number("mixture_block_size", block, 1, 2**16 - 1)
         batches: Any = batch_size
         if batches is None and old is not None:
             batches = _read_batches(old)
         _check_stages(plan, block, batches)
-        key = "configs" if "configs" in there.fields else "components"
+        key = there.components
         known = set(map(str, as_mapping(there.fields.get(key))))
         new = {name: entry.paths for name, entry in plan.entries.items() if name not in known}
         warn_of_places(new)
@@ -132,20 +145,21 @@ class Levanter(Exporter):
 
     def parse(self, document: Document) -> Config:
         """Read ``data.train_weights``; without it every component has weight 1."""
-        data = _find_data(document).fields
-        given = as_mapping(data.get("components") or data.get("configs"))
+        there = find_data(document)
+        data = there.fields
+        given = as_mapping(data.get(there.components))
         components = {str(name): component for name, component in given.items()}
-        pairs = _read_pairs(document, data, components)
+        pairs = _read_pairs(document, there, components)
         stages = {int(step): numbers for step, numbers in pairs}
         if not stages.get(0):
+            where = ".".join([*there.keys, there.weights])
             raise WrongContent(
                 path=document.path,
-                reason="has no data.train_weights from step 0 on, so Levanter does not train "
-                "on a mixture",
+                reason=f"has no {where} from step 0 on, so Levanter does not train on a mixture",
             )
         block = data.get("mixture_block_size") or BLOCK
         refused = [
-            *_find_weight_faults(stages, components),
+            *_find_weight_faults(stages, there, components),
             *_find_step_faults([step for step, _ in pairs]),
             *_find_option_faults(data, block),
         ]
@@ -156,41 +170,29 @@ class Levanter(Exporter):
         names = dict.fromkeys(name for numbers in stages.values() for name in numbers)
         return Config(
             stages,
+            unit=EXAMPLES.key if there.is_sft else None,
             paths={name: read_paths(components.get(name)) for name in names},
             steps=steps if isinstance(steps, int) and steps > max(stages) else None,
             refused=tuple(refused),
             traps=(
-                *find_vanishing(stages, block),
+                *there.faults,
+                *find_never_drawn(stages, block),
+                *find_partly_drawn(stages, block),
                 *find_coarse(stages, block),
-                *_find_traps(stages, data, components),
+                *_find_traps(stages, there, components),
             ),
         )
 
     def recognises(self, document: Document) -> bool:
-        """Return whether ``data`` has ``train_weights`` or ``components``."""
-        data = _find_data(document).fields
-        if "train_weights" in data:
+        """Return whether ``data`` has ``train_weights`` or ``components``, or is included."""
+        if includes_data(document):
             return True
-        components = as_mapping(data.get("components"))
+        there = find_data(document)
+        if there.weights in there.fields:
+            return True
+        components = as_mapping(there.fields.get("components"))
         made = bool(components) and all(isinstance(one, Mapping) for one in components.values())
-        return made and bool({"tokenizer", "cache_dir"} & set(data))
-
-
-class Data(NamedTuple):
-    """The keys under which ``data`` stands in a file, and what it holds."""
-
-    keys: list[str]
-    fields: Mapping[str, Any]
-
-
-def _find_data(document: Document | None) -> Data:
-    if document is None:
-        return Data(["data"], {})
-    content = document.mapping
-    # A file that others include as their data is one itself.
-    if "train_weights" in content and {"components", "configs"} & set(content):
-        return Data([], content)
-    return Data(["data"], document.at("data"))
+        return made and bool({"tokenizer", "cache_dir"} & set(there.fields))
 
 
 def _put_weights(root: Any, there: Data, plan: Plan) -> None:
@@ -231,11 +233,12 @@ def _read_start(row: Any) -> Any:
 
 
 def _read_pairs(
-    document: Document, data: Mapping[str, Any], components: Mapping[str, Any]
+    document: Document, there: Data, components: Mapping[str, Any]
 ) -> list[tuple[Any, Numbers]]:
     """Return each stage's step, as it is written, and its numbers."""
-    weights = data.get("train_weights")
-    if weights is None:
+    weights = there.fields.get(there.weights)
+    # The older tree, with its configs, takes no weights for no mixture.
+    if weights is None and there.components == "components":
         weights = dict.fromkeys(components, 1.0)
     rows = weights or ()
     if isinstance(weights, Mapping):
@@ -249,8 +252,8 @@ def _read_pairs(
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UnreadableFile(
             path=document.path,
-            reason="data.train_weights must map components to weights, or list "
-            f"[step, weights] pairs: {error}",
+            reason=f"{'.'.join([*there.keys, there.weights])} must map components to weights, or "
+            f"list [step, weights] pairs: {error}",
         ) from error
     return pairs
 
@@ -260,27 +263,31 @@ def _read_batches(document: Document) -> Any:
 
 
 def _check_stages(plan: Plan, block: int, batches: Any) -> None:
-    for sentence in find_vanishing(plan.stages, block):
+    for sentence in find_never_drawn(plan.stages, block):
         raise ReweightvizError(
             sentence.rstrip(".") + ": raise mixture_block_size= or the weight, or set it to 0."
         )
     for sentence in find_late(plan.stages, batches, block):
         raise ReweightvizError(sentence)
+    for sentence in find_partly_drawn(plan.stages, block):
+        warn(sentence)
 
 
 def _find_weight_faults(
-    stages: Mapping[int, Numbers], components: Mapping[str, Any]
+    stages: Mapping[int, Numbers], there: Data, components: Mapping[str, Any]
 ) -> Iterator[str]:
     """Return a sentence on the first stage that Levanter would refuse."""
-    for numbers in stages.values():
+    for start, numbers in stages.items():
+        weights = f"{there.weights}{name_stage(stages, start)}"
         bad = find_invalid(numbers)
         absent = [name for name in numbers if components and name not in components]
         if bad:
-            yield f"train_weights must be numbers >= 0; those of {list_names(bad)} are not."
+            yield f"{weights} must be numbers >= 0; those of {list_names(bad)} are not."
         elif not sum(numbers.values()):
-            yield "train_weights sum to 0."
+            yield f"{weights} sum to 0."
         elif absent:
-            yield f"train_weights names {list_names(absent)}, which data.components does not hold."
+            held = ".".join([*there.keys, there.components])
+            yield f"{weights} names {list_names(absent)}, which {held} does not hold."
         else:
             continue
         return
@@ -303,8 +310,11 @@ def _find_option_faults(data: Mapping[str, Any], block: Any) -> Iterator[str]:
 
 
 def _find_traps(
-    stages: Mapping[int, Numbers], data: Mapping[str, Any], components: Mapping[str, Any]
+    stages: Mapping[int, Numbers], there: Data, components: Mapping[str, Any]
 ) -> Iterator[str]:
+    data = there.fields
+    if data.get(there.weights) is None:
+        yield "without train_weights every component has the same weight, whatever its size."
     if data.get("stop_strategy") == "first_exhausted":
         yield (
             "with stop_strategy: first_exhausted Levanter ends when the first component is used up."

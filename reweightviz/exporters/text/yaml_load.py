@@ -21,7 +21,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 from reweightviz.core.alias_limit import check_aliases, children_of
 from reweightviz.core.errors import WrongContent
 
-__all__ = ["YAML_ERRORS", "Loaded", "Repeat", "load", "read"]
+__all__ = ["YAML_ERRORS", "Include", "Loaded", "Repeat", "load", "read"]
 
 
 YAML_ERRORS = (
@@ -46,6 +46,12 @@ class Repeat(NamedTuple):
     def __str__(self) -> str:
         place = f" (line {self.line})" if self.line else ""
         return f"{self.key[:60]!r}{place}"
+
+
+class Include(str):
+    """What ``!include path`` marks: the path of a file that a loader may put in its place."""
+
+    __slots__ = ()
 
 
 class Loaded(NamedTuple):
@@ -74,6 +80,8 @@ class _Constructor(SafeConstructor):
 
     def construct_unknown(self, node: Node) -> Any:
         if isinstance(node, ScalarNode):
+            if str(node.tag) == "!include":
+                return Include(node.value)
             return node.value
         if isinstance(node, MappingNode):
             return self.construct_yaml_map(node)
