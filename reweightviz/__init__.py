@@ -28,6 +28,7 @@ _MIX = (
 _WATCH = ("demo_log", "read_log", "replay", "diagnose", "sensitivity")
 _SHIP = (
     "read_sources",
+    "count_sources",
     "export",
     "load_mixture",
     "load_schedule",

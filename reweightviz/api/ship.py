@@ -14,10 +14,12 @@ from reweightviz.core.selection import Selection
 from reweightviz.exporters.check import check
 from reweightviz.exporters.export import export
 from reweightviz.exporters.load import load_mixture, load_schedule
+from reweightviz.readers.count_sources import count_sources
 from reweightviz.readers.read_sources import read_sources
 
 __all__ = [  # noqa: RUF022  in the order of the journey
     "read_sources",
+    "count_sources",
     "export",
     "load_mixture",
     "load_schedule",

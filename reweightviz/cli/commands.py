@@ -1,4 +1,4 @@
-"""The command line: `reweightviz export | check | convert | methods`."""
+"""The command line: `reweightviz export | check | convert | count | methods`."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ __all__ = [
     "main",
     "run_check",
     "run_convert",
+    "run_count",
     "run_export",
     "run_methods",
 ]
@@ -107,6 +108,30 @@ def run_check(options: argparse.Namespace) -> int:
     return FINE
 
 
+def run_count(options: argparse.Namespace) -> int:
+    """Print the tokens and documents of each domain, or write them."""
+    domain = options.domain
+    if options.by_file:
+        domain = None
+    on_error = "raise"
+    if options.skip:
+        on_error = "skip"
+    sources = ship.count_sources(
+        options.documents,
+        text=options.text,
+        domain=domain,
+        tokens=options.tokens,
+        tokenizer=options.tokenizer,
+        on_error=on_error,
+    )
+    print_line(f"{'tokens':>20} {'documents':>14}  domain, counted by {sources.tokenizer}")
+    for name, source in sources.items():
+        print_line(f"{source.tokens:>20,.0f} {source.documents:>14,.0f}  {name}")
+    if options.out:
+        sources.save(options.out)
+    return FINE
+
+
 def run_methods(options: argparse.Namespace) -> int:
     """Print every method, or one with its options."""
     from reweightviz.cli.method_help import list_methods, show_method
@@ -122,6 +147,7 @@ COMMANDS = {
     "export": run_export,
     "convert": run_convert,
     "check": run_check,
+    "count": run_count,
     "methods": run_methods,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 __all__ = ["build_parser"]
 
@@ -39,11 +40,41 @@ def build_parser() -> argparse.ArgumentParser:
     checking.add_argument("--framework", help="whose config it is, where the file leaves it open")
     checking.add_argument("--json", action="store_true", help="print JSON")
 
+    _add_counting(commands)
+
     listing = commands.add_parser(
         "methods", help="list every method, or show what one needs and which options it takes"
     )
     listing.add_argument("name", nargs="?", metavar="NAME", help="a method or a framework")
     return parser
+
+
+def _add_counting(commands: Any) -> None:
+    counting = commands.add_parser(
+        "count", help="count the tokens of each domain of documents, for --sources"
+    )
+    counting.add_argument(
+        "documents", nargs="+", help="a folder, a file or a URL of Parquet, JSON lines, CSV, Arrow"
+    )
+    counting.add_argument("--text", default="text", metavar="COLUMN", help="of the text")
+    counting.add_argument(
+        "--domain", default="domain", metavar="COLUMN", help="of the domain, meta.source, say"
+    )
+    counting.add_argument(
+        "--by-file",
+        action="store_true",
+        help="no column holds the domain: the sub-folder or the file is it",
+    )
+    counting.add_argument("--tokens", metavar="COLUMN", help="of lengths that were counted before")
+    counting.add_argument(
+        "--tokenizer",
+        metavar="NAME",
+        help="on the Hugging Face hub, or a tokenizer.json; without it bytes are counted",
+    )
+    counting.add_argument(
+        "--skip", action="store_true", help="leave out rows that cannot be used, and warn"
+    )
+    counting.add_argument("--out", metavar="FILE", help="write JSON, as --sources reads it")
 
 
 def _source_arguments() -> argparse.ArgumentParser:

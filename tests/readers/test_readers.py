@@ -246,7 +246,6 @@ def test_bad_rows_of_a_table_are_named_or_counted(tmp_path, form):
         ({"keep": ["stars"]}, "needs column 'stars'"),
         ({"id": "domain"}, "each id may stand once in a corpus; 'web' came more often"),
         ({"on_error": "ignore"}, "on_error must be 'raise' or 'skip'"),
-        ({"tokenizer": "gpt2"}, "name it with tokens="),
     ],
 )
 @pytest.mark.parametrize("form", ["jsonl", "parquet", "pandas"])
@@ -270,7 +269,10 @@ def test_what_is_asked_wrongly(tmp_path, form, options, sentence):
         ("a.jsonl.gz", gzip.compress(LINES.encode() * 99)[:-20], "broken gzip"),
         ("a.parquet", b"", "as Parquet: it is empty"),
         ("a.parquet", b"hello", "cannot read .*a.parquet as Parquet"),
-        ("a.csv", b"text,domain", "of no known kind; a corpus is read from '.parquet'"),
+        ("a.csv", b"text,domain\n", "has no documents"),
+        ("a.csv", b"", "a.csv is empty"),
+        ("a.feather", b"", "cannot read .*a.feather as Arrow"),
+        ("a.txt", b"text,domain", "of no known kind; a corpus is read from '.parquet'"),
         ("a", b"", "of no known kind"),
     ],
 )
@@ -282,7 +284,7 @@ def test_files_that_cannot_be_read(tmp_path, name, data, sentence):
 
 def test_sources_that_are_none(tmp_path):
     for source, sentence in (
-        (tmp_path, "is a folder; name its files"),
+        (tmp_path, "is a folder without a file that ends in '.parquet'"),
         (tmp_path / "no.jsonl", "there is no such file"),
         (str(tmp_path / "*.parquet"), "there is no such file"),
         ([], "a list must hold paths"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import MissingColumn, ReweightvizError
 from reweightviz.readers.documents._faults import Faults
+from reweightviz.readers.documents._nested import find_column
 
-__all__ = ["ROW", "TEXTS", "check_columns", "pick_columns"]
+__all__ = ["ROW", "TEXTS", "check_columns", "parse_tokens", "pick_columns"]
 
 
 ROW = "__row__"
@@ -54,29 +56,58 @@ def check_columns(where: str, columns: Mapping[str, str], present: Iterable[str]
 
 
 def pick_columns(
-    where: str, table: pa.Table, columns: Mapping[str, str], faults: Faults
+    where: str, table: pa.Table, columns: Mapping[str, str], faults: Faults, first: int = 1
 ) -> pa.Table:
     """Return the columns under their roles, with row numbers.
 
     Args:
         where: the table, in a sentence.
         table: any number of columns.
-        columns: role to name.
+        columns: role to name, dotted for the field of a struct.
         faults: counts the rows that are not UTF-8, which are left out.
+        first: number of the first row.
     """
-    found: dict[str, Any] = {ROW: pa.chunked_array([pa.array(np.arange(1, len(table) + 1))])}
+    numbers = pa.array(np.arange(first, first + len(table)))
+    found: dict[str, Any] = {ROW: pa.chunked_array([numbers])}
     good = np.ones(len(table), bool)
     for role, name in columns.items():
-        column = table.column(name)
+        column = find_column(table, name)
         sentence = f"column {name!r} of {where}"
         if role in TEXTS:
             _check_kind(sentence, column.type, may_be_numbers=role != "text")
-            column, is_utf8 = _decode(where, column, faults)
+            column, is_utf8 = _decode(where, column, faults, first)
             good &= is_utf8
         elif role == "tokens":
             column = _to_whole_numbers(sentence, column)
         found[role] = column
     return pa.table(found).filter(pa.array(good))
+
+
+def parse_tokens(value: Any) -> int | None:
+    """Return a whole number that 64 bits hold, from a number or its digits; None for what is none.
+
+    >>> parse_tokens(3.0), parse_tokens("12"), parse_tokens("2.0"), parse_tokens(2.5)
+    (3, 12, 2, None)
+    """
+    number = value
+    if isinstance(value, str):
+        try:
+            number = int(value)
+        except ValueError:
+            number = _parse_float(value)
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return None
+    # NaN and infinity are not equal to their floor, so they are refused with the fractions.
+    if number != number // 1 or abs(number) >= 1 << 63:
+        return None
+    return int(number)
+
+
+def _parse_float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _check_kind(what: str, kind: pa.DataType, *, may_be_numbers: bool) -> None:
@@ -89,7 +120,7 @@ def _check_kind(what: str, kind: pa.DataType, *, may_be_numbers: bool) -> None:
 
 
 def _decode(
-    where: str, column: pa.ChunkedArray, faults: Faults
+    where: str, column: pa.ChunkedArray, faults: Faults, first: int
 ) -> tuple[pa.ChunkedArray, NDArray[np.bool_]]:
     """Return the column as large_string, and the rows (N,) that are UTF-8."""
     good = np.ones(len(column), bool)
@@ -105,7 +136,9 @@ def _decode(
         try:
             values[row] = data.decode("utf-8")
         except UnicodeDecodeError as error:
-            faults.add(f"{where}, row {row + 1}: not UTF-8 (byte {error.start + 1} of the value)")
+            faults.add(
+                f"{where}, row {first + row}: not UTF-8 (byte {error.start + 1} of the value)"
+            )
             values[row] = ""
             good[row] = False
     return pa.chunked_array([pa.array(values, pa.large_string())]), good

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from reweightviz.core.errors import ReweightvizError, UnreadableFile
+from reweightviz.core.errors import ReweightvizError, UnreadableFile, warn
+from reweightviz.readers.documents._find_files import DocumentFile
 
 __all__ = ["SKIPPING", "Faults"]
 
@@ -25,11 +25,18 @@ class Faults:
         """Count one more row of a table, or raise."""
         self._count(ReweightvizError(f"{sentence}; {SKIPPING}."), sentence)
 
-    def add_line(self, path: Path, reason: str, line: int | None = None) -> None:
+    def add_line(self, file: DocumentFile, reason: str, line: int | None = None) -> None:
         """Count one more line of a file, or raise."""
-        error = UnreadableFile(path=path, line=line, reason=f"{reason}; {SKIPPING}")
-        place = path if line is None else f"{path}, line {line}"
+        error = UnreadableFile(path=file.name, line=line, reason=f"{reason}; {SKIPPING}")
+        place = str(file) if line is None else f"{file}, line {line}"
         self._count(error, f"{place}: {reason}")
+
+    def report(self, rows: int, where: str) -> None:
+        """Refuse documents of which no ``rows`` are left, and warn of those that were left out."""
+        if not rows:
+            raise ReweightvizError(f"{where} has no documents; {self.count} rows were skipped.")
+        if self.count:
+            warn(f"{self.count} rows were skipped, the first because of {self.first}.")
 
     def _count(self, error: ReweightvizError, sentence: str) -> None:
         if not self.skip:

@@ -1,9 +1,8 @@
-"""Parquet -> an Arrow table of documents."""
+"""Parquet -> Arrow tables of documents."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,29 +10,39 @@ import pyarrow.parquet as pq
 from reweightviz.core.errors import UnreadableFile
 from reweightviz.readers.documents._columns import check_columns, pick_columns
 from reweightviz.readers.documents._faults import Faults
+from reweightviz.readers.documents._find_files import DocumentFile
+from reweightviz.readers.documents._nested import list_fields
+from reweightviz.readers.documents._open_bounded import Allowance
 
 __all__ = ["SUFFIXES", "read"]
 
 
 SUFFIXES = (".parquet", ".pq")
+_ROWS = 4096
+"""Of one table."""
 
 
-def read(path: Path, columns: Mapping[str, str], faults: Faults) -> pa.Table:
-    """Return the named columns of a file under their roles, with row numbers.
+def read(file: DocumentFile, columns: Mapping[str, str], faults: Faults) -> Iterator[pa.Table]:
+    """Yield the named columns of a file under their roles, with row numbers, some rows at a time.
 
     Args:
-        path: .parquet or .pq.
-        columns: role ("text", "domain", "id", "tokens" or any other) to name.
+        file: .parquet or .pq.
+        columns: role ("text", "domain", "id", "tokens" or any other) to name, dotted for the field
+            of a struct.
         faults: counts the rows that are not UTF-8.
     """
-    try:
-        with pq.ParquetFile(path) as file:
-            check_columns(str(path), columns, file.schema_arrow.names)
-            # Two roles may name one column.
-            table = file.read(columns=list(dict.fromkeys(columns.values())))
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).rstrip(".")
-        if path.is_file() and not path.stat().st_size:
-            reason = "it is empty"
-        raise UnreadableFile(path=path, wanted="Parquet", reason=reason) from error
-    return pick_columns(str(path), table, columns, faults)
+    with file.open() as raw:
+        size = raw.seek(0, 2)
+        if not size:
+            raise UnreadableFile(path=file, wanted="Parquet", reason="it is empty")
+        table = pq.ParquetFile(raw)
+        check_columns(str(file), columns, list_fields(table.schema_arrow))
+        # Two roles may name one column.
+        names = list(dict.fromkeys(columns.values()))
+        allowance = Allowance(file)
+        first = 1
+        for batch in table.iter_batches(batch_size=_ROWS, columns=names):
+            allowance.spend(batch.nbytes, size)
+            rows = pa.Table.from_batches([batch])
+            yield pick_columns(str(file), rows, columns, faults, first)
+            first += len(rows)

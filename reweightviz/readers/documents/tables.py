@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,6 +11,7 @@ import pyarrow as pa
 from reweightviz.core.errors import InvalidValue, ReweightvizError, list_names
 from reweightviz.readers.documents._columns import check_columns, pick_columns
 from reweightviz.readers.documents._faults import Faults
+from reweightviz.readers.documents._nested import find_head, list_fields
 
 __all__ = ["read"]
 
@@ -40,7 +41,7 @@ def read(source: Any, columns: Mapping[str, str], faults: Faults) -> pa.Table:
             "table, or a Hugging Face Dataset",
             got=type(source).__name__,
         )
-    check_columns("the table", columns, table.column_names)
+    check_columns("the table", columns, list_fields(table.schema))
     return pick_columns("the table", table, columns, faults)
 
 
@@ -55,20 +56,26 @@ def _of_dataset(dataset: Any, columns: Mapping[str, str]) -> pa.Table:
             "a streamed dataset has no end to map; take some of it: "
             "Dataset.from_list(list(dataset.take(20000)))."
         )
-    check_columns("the dataset", columns, dataset.column_names or ())
+    fields = list_fields(dataset.features.arrow_schema)
+    check_columns("the dataset", columns, fields)
     # Not .data.table, which is the table before select, filter and shuffle.
-    names = list(dict.fromkeys(columns.values()))
-    return dataset.select_columns(names).with_format("arrow")[:]
+    return dataset.select_columns(_heads(columns, dataset.column_names)).with_format("arrow")[:]
 
 
 def _of_frame(frame: pd.DataFrame, columns: Mapping[str, str]) -> pa.Table:
     """Return the columns of a pandas table, whose names may be anything that has text."""
     present = [str(name) for name in frame.columns]
-    check_columns("the table", columns, present)
-    names = list(dict.fromkeys(columns.values()))
+    names = _heads(columns, present)
+    heads = {role: find_head(name, present) for role, name in columns.items()}
+    check_columns("the table", heads, present)
     places = [present.index(name) for name in names]
     try:
         picked = frame.iloc[:, places].set_axis(names, axis=1)
         return pa.Table.from_pandas(picked, preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise ReweightvizError(f"a column of the table mixes kinds of values: {error}.") from error
+
+
+def _heads(columns: Mapping[str, str], present: Sequence[str]) -> list[str]:
+    """Return the columns in which the values of all roles lie; two roles may share one."""
+    return list(dict.fromkeys(find_head(name, present) for name in columns.values()))
