@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent
+from reweightviz.core.local_path import check_local
 from reweightviz.exporters.provenance import FOLDER_RECORD, read_record
 from reweightviz.exporters.text import yaml_load
 from reweightviz.exporters.text.encoding import read_text
@@ -51,6 +52,7 @@ class Document:
         Raises:
             UnreadableFile: there is none, or it is too large for a config.
         """
+        check_local(path)
         return cls(Path(path), read_text(Path(path)))
 
     def sibling(self, name: str) -> Document:

@@ -26,6 +26,7 @@ from reweightviz.core.errors import (
 from reweightviz.core.files import write_all
 from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.jsonable import to_jsonable
+from reweightviz.core.local_path import check_local
 from reweightviz.core.selection import Selection
 from reweightviz.exporters import provenance
 from reweightviz.exporters.document import PathLike
@@ -88,6 +89,7 @@ def read(path: PathLike, corpus: Corpus) -> Selection:
     Raises:
         ReweightvizError: the file cannot be read, has no column ``id``, or the corpus lacks one.
     """
+    check_local(path)
     file = Path(path)
     with guard_reading(file):
         table = READERS.get(file.suffix, _read_lines)(file)

@@ -17,6 +17,7 @@ from reweightviz.core.errors import (
     list_names,
     warn,
 )
+from reweightviz.core.local_path import check_local
 from reweightviz.core.records import Records
 from reweightviz.core.runlog import RunLog
 from reweightviz.readers.logs._log_reader import LogReader, head_of
@@ -138,6 +139,7 @@ class _Runs(NamedTuple):
 
 
 def _check_path(given: Any) -> Path:
+    check_local(given)
     if not isinstance(given, str | os.PathLike):
         raise InvalidArgument(
             name="rv.read_log",

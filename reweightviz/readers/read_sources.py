@@ -25,6 +25,7 @@ from reweightviz.core.errors import (
 )
 from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.lineage import Lineage
+from reweightviz.core.local_path import check_local
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_count
 
@@ -53,6 +54,7 @@ def read_sources(path: str | os.PathLike[str]) -> Sources:
     Raises:
         ReweightvizError: one sentence that names the file.
     """
+    check_local(path)
     file = Path(path)
     suffix = file.suffix.lower()
     with guard_reading(file):

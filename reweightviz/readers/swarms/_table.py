@@ -1,37 +1,213 @@
-"""Tables of runs, in a CSV file or in memory."""
+"""Tables of runs, in a file or in memory."""
 
 from __future__ import annotations
 
+import bz2
+import csv
+import gzip
+import io
+import itertools
+import json
+import lzma
 import os
-from typing import TypeAlias
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
 
 import pandas as pd
 
-from reweightviz.core.errors import UnreadableFile
+from reweightviz.core.errors import DuplicateName, InvalidArgument, UnreadableFile, WrongContent
+from reweightviz.core.foreign_file import guard_reading
+from reweightviz.core.local_path import check_local
+from reweightviz.readers.swarms._run_names import ends_in_mixture
 
-__all__ = ["Table", "read_table"]
+__all__ = ["INSTEAD_OF_URL", "SUFFIXES", "Table", "describe_table", "is_table", "read_table"]
 
 
-Table: TypeAlias = str | os.PathLike[str] | pd.DataFrame
+Table: TypeAlias = Any
+"""A path, a DataFrame (pandas, Polars), an Arrow table, a mapping or a list of mappings."""
+TEXT = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson")
+PARQUET = (".parquet", ".pq")
+PACKED = (".gz", ".bz2", ".xz")
+SUFFIXES = (*TEXT, *PARQUET, *PACKED)
+MOST_BYTES = 2**30
+"""Of a file, unpacked; tables of runs have some megabytes."""
+INSTEAD_OF_URL = "download it, or pass the table that pandas.read_csv makes of it"
+
+
+def is_table(source: object) -> bool:
+    """Return whether something is a table or the path of one; other text names columns.
+
+    >>> is_table("runs.csv"), is_table([{"run": "a"}]), is_table("eval/*"), is_table(["loss"])
+    (True, True, False, False)
+    """
+    if isinstance(source, str):
+        is_file = source.lower().endswith(SUFFIXES) or Path(source).is_file()
+        return is_file or "://" in source  # which is refused where it is read
+    if isinstance(source, os.PathLike | pd.DataFrame | Mapping) or hasattr(source, "to_pandas"):
+        return True
+    return isinstance(source, Sequence) and bool(source) and isinstance(source[0], Mapping)
+
+
+def describe_table(source: Table) -> str:
+    """Return the path of a table for a sentence, or that it is one in memory."""
+    return os.fsdecode(source) if isinstance(source, str | os.PathLike) else "the table"
 
 
 def read_table(role: str, source: Table) -> pd.DataFrame:
-    """Return a table whose columns are named by text.
+    """Return a table whose columns are named by text, each once.
 
     Args:
         role: of the table, in a sentence: "runs", "metrics".
-        source: CSV file or table.
+        source: CSV, TSV, text with white space between its fields, JSON, JSON lines or Parquet; or
+            a table in memory. Text without a header has a run, a target and a loss a line, or
+            mixtures such as ``0.25-0.75``, as public results on mixing laws have it.
 
     Raises:
         ReweightvizError: the file cannot be read.
     """
-    if isinstance(source, pd.DataFrame):
-        return source.rename(columns=str)
-    try:
-        return pd.read_csv(source, encoding="utf-8-sig").rename(columns=str)
-    except FileNotFoundError:
+    with guard_reading(describe_table(source), f"a table of {role}"):
+        if isinstance(source, str | os.PathLike):
+            table = _read_file(role, source)
+        else:
+            table = _from_memory(role, source)
+        table = table.rename(columns=str).reset_index(drop=True)
+        _check_names(f"the table of {role}", table.columns)
+        return table
+
+
+def _read_file(role: str, source: str | os.PathLike[str]) -> pd.DataFrame:
+    check_local(source, INSTEAD_OF_URL)
+    path = Path(source)
+    if not path.exists():
         raise UnreadableFile(
             path=source, wanted=f"a table of {role}", reason="there is no such file"
-        ) from None
-    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
-        raise UnreadableFile(path=source, wanted=f"a CSV table of {role}", reason=error) from error
+        )
+    suffix = path.suffix.lower()
+    # What reads more than it unpacks to is no table of runs, and would fill the memory.
+    with _open(path, suffix) as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise UnreadableFile(
+            path=source, wanted=f"a table of {role}", reason=f"it has more than {MOST_BYTES} bytes"
+        )
+    if content[:4] == b"PAR1":
+        return pd.read_parquet(io.BytesIO(content))
+    text = content.decode("utf-8-sig")
+    if text.lstrip()[:1] in ("[", "{"):
+        return _from_json(path, text)
+    return _from_text(path, text, suffix)
+
+
+def _open(path: Path, suffix: str) -> BinaryIO | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile:
+    if suffix == ".gz":
+        return gzip.open(path)
+    if suffix == ".bz2":
+        return bz2.open(path)
+    return lzma.open(path) if suffix == ".xz" else path.open("rb")
+
+
+def _from_memory(role: str, source: Any) -> pd.DataFrame:
+    if isinstance(source, pd.DataFrame):
+        return source
+    if hasattr(source, "collect"):  # a LazyFrame of Polars
+        source = source.collect()
+    if hasattr(source, "to_pandas"):
+        return pd.DataFrame(source.to_pandas())
+    if isinstance(source, Mapping | Sequence) and not isinstance(source, str):
+        return pd.DataFrame(source)
+    raise InvalidArgument(
+        name=f"the table of {role}",
+        value=source,
+        expected="a path, a DataFrame or a list of mappings",
+        got=type(source).__name__,
+    )
+
+
+# ---- text
+
+
+def _from_text(path: Path, text: str, suffix: str) -> pd.DataFrame:
+    """Return a table of CSV, TSV or text with white space between its fields."""
+    separator = _separator(text.lstrip().partition("\n")[0], suffix)
+    rows = list(itertools.islice(_rows(text, separator), 2))
+    if not rows:
+        raise WrongContent(path=path, reason="is empty")
+    names = _name_headless(rows[0])
+    if names is None:
+        _check_names(str(path), rows[0])
+        _check_width(path, *rows)
+    return pd.read_csv(
+        io.StringIO(text), sep=separator, names=names, skipinitialspace=True, index_col=False
+    )
+
+
+def _separator(line: str, suffix: str) -> str:
+    for mark in ("\t", ",", ";"):
+        if mark in line:
+            return mark
+    # A header of one column with a space in it is no two.
+    return "," if suffix == ".csv" else r"\s+"
+
+
+def _rows(text: str, separator: str) -> Iterator[list[str]]:
+    """Yield the fields of the lines that hold some."""
+    if separator == r"\s+":
+        yield from (line.split() for line in text.splitlines() if line.strip())
+    else:
+        reader = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)
+        yield from (row for row in reader if any(row))
+
+
+def _name_headless(row: Sequence[str]) -> list[str] | None:
+    """Return the columns of a table whose first line is no header, None for any other."""
+    if [_is_number(field) for field in row] == [False, False, True]:
+        return ["run", "target", "loss"]
+    if len(row) == 1 and ends_in_mixture(row[0]):
+        return ["run"]
+    return None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_width(path: Path, head: Sequence[str], row: Sequence[str] = ()) -> None:
+    """Refuse a first row that is longer than the header: its numbers would move by a column."""
+    filled = [at for at, field in enumerate(row, 1) if field]
+    if filled and filled[-1] > len(head):
+        raise WrongContent(
+            path=path,
+            reason=f"names {len(head)} columns in its header, and its first row has {filled[-1]}",
+        )
+
+
+def _check_names(where: str, names: Sequence[str]) -> None:
+    twice = [name for name, count in Counter(names).items() if name and count > 1]
+    if twice:
+        raise DuplicateName(kind="column", names=twice, where=where)
+
+
+# ---- JSON
+
+
+def _from_json(path: Path, text: str) -> pd.DataFrame:
+    """Return a table of JSON: a list of rows, columns, or an object a line."""
+    try:
+        content = json.loads(text)
+    except ValueError:
+        content = [json.loads(line) for line in text.splitlines() if line.strip()]
+    if isinstance(content, Mapping):
+        if {"columns", "data"} <= set(content):  # as W&B and pandas (split) write one
+            return pd.DataFrame(content["data"], columns=content["columns"])
+        if all(isinstance(value, list | Mapping) for value in content.values()):
+            return pd.DataFrame(content)
+        content = [content]  # one row
+    if not all(isinstance(row, Mapping) for row in content):
+        raise WrongContent(path=path, reason="holds JSON, but no objects, one a row")
+    return pd.DataFrame(content)

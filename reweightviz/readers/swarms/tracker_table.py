@@ -1,56 +1,64 @@
-"""One exported table of a tracker (Weights & Biases, Aim, MLflow) with a row a run -> Swarm.
+"""One table of runs (an export of Weights & Biases, Aim or MLflow, say) -> Swarm.
 
 Such a table holds everything beside each other: names, settings, final metrics. Weights are found
 by what their columns hold: a common prefix, and rows that sum to 1; or one column with a mapping
-of domain to weight in every cell.
+of domain to weight in every cell; or they stand at the end of the runs' names. It has a row a run,
+or a row a run and target, as public results on mixing laws have it.
 """
 
 from __future__ import annotations
 
-import ast
-import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from reweightviz.core.errors import MissingColumn, ReweightvizError, list_names, warn
-from reweightviz.core.swarm import SUM_SLACK, Swarm
-from reweightviz.readers.swarms import two_tables
-from reweightviz.readers.swarms._names import SEPARATORS
-from reweightviz.readers.swarms._table import read_table
-
-__all__ = ["FINISHED", "HELD_OUT", "NAMES", "STATES", "read"]
-
-
-NAMES = (
-    "Name",
-    "Run Name",
-    "run.name",
-    "run_name",
-    "run",
-    "ID",
-    "Run ID",
-    "run_id",
-    "Hash",
-    "run.hash",
+from reweightviz.core.errors import (
+    DuplicateName,
+    MissingColumn,
+    ReweightvizError,
+    UnmetNeed,
+    list_names,
+    warn,
 )
-"""Columns that name a run, the first that is there and differs from run to run."""
+from reweightviz.core.swarm import Swarm
+from reweightviz.core.token_counts import parse_count
+from reweightviz.readers._on_error import is_skipping
+from reweightviz.readers.swarms._build import build_swarm
+from reweightviz.readers.swarms._numbers import Cells, check_cells, read_cells
+from reweightviz.readers.swarms._run_names import read_mixtures
+from reweightviz.readers.swarms._spread import (
+    RUNS,
+    STEPS,
+    Long,
+    choose_steps,
+    find_long,
+    spread,
+)
+from reweightviz.readers.swarms._table import Table, read_table
+from reweightviz.readers.swarms._weights import choose_columns, choose_weights, find_weights
+
+__all__ = ["FINISHED", "HELD_OUT", "STATES", "read"]
+
+
 STATES = ("State", "Status", "state", "status")
 FINISHED = ("finished", "completed", "success", "FINISHED")
 HELD_OUT = ("val", "eval", "test", "held", "dev")
 
 
 def read(
-    source: Any,
+    source: Table,
     *,
     weights: str | Sequence[str] | None = None,
     metrics: str | Sequence[str] | None = None,
+    domains: Sequence[str] | None = None,
     name: str | None = None,
+    target: str | None = None,
+    value: str | None = None,
+    step: float | str | None = None,
     size: str | None = None,
-    run_tokens: str | None = None,
+    run_tokens: str | float | None = None,
     finished: bool = True,
     strip: bool = True,
     tokens: Mapping[str, float] | None = None,
@@ -60,14 +68,19 @@ def read(
     """Read proxy runs from one table.
 
     Args:
-        source: CSV file or table.
+        source: a file (CSV, TSV, text, JSON, JSON lines or Parquet) or a table in memory.
         weights: prefix of the weights' columns, or a pattern such as ``config.mix.*``, or their
             names; or the one column that holds a mapping. Found by what they hold when not given.
             An empty cell is a weight of 0.
         metrics: the same for the targets; columns that name a held-out loss when not given.
+        domains: their names, where the mixture stands in the run's name, as in ``a-0.25-0.75``.
         name: column that names a run.
+        target: with a row a run and target, the column that names the target.
+        value: with a row a run and target, the column of the loss.
+        step: with several steps a run, the one to take; the last when not given, "all" for every
+            one.
         size: column of model parameters.
-        run_tokens: column of training tokens.
+        run_tokens: column of training tokens; or the tokens of one step, where runs have steps.
         finished: leave out runs that did not finish, by the column of their state.
         strip: leave out what the names of all domains, or of all targets, begin or end with.
         tokens: domain to tokens available to the runs.
@@ -80,34 +93,83 @@ def read(
     Example:
         >>> mix = {"mix/web": [0.7, 0.4], "mix/code": [0.3, 0.6]}
         >>> table = pd.DataFrame({"Name": ["a", "b"], **mix, "eval/web/loss": [3.1, 3.3]})
-        >>> swarm = read(table, metrics="eval/*")
-        >>> swarm.domains, swarm.losses.tolist()
-        (('web', 'code'), [[3.1], [3.3]])
+        >>> swarm = read(table)
+        >>> swarm.domains, swarm.targets, swarm.mixtures[0].tolist()
+        (('web', 'code'), ('eval/web/loss',), [0.7, 0.3])
     """
-    table = read_table("runs", source).reset_index(drop=True)
+    skip = is_skipping(on_error)
+    table = read_table("runs", source)
     if finished:
         table = _drop_unfinished(table)
-    ratios = _weights(table, weights)
-    losses = table[_metrics(table, metrics, ratios.columns)]
-    names = _names_of_runs(table, name)
-    swarm = two_tables.read(
-        ratios.assign(run=names),
-        losses.assign(run=names),
-        keys=("run",),
+    if not len(table):
+        raise ReweightvizError("the table of runs has no rows.")
+    long = find_long(table, name, target, value)
+    if long is None:
+        runs = _read_wide(table, name, weights, metrics, domains, step, skip=skip)
+    else:
+        runs = _read_long(table, long, weights, metrics, domains, step, skip=skip)
+    return build_swarm(
+        _numbers(runs.mixtures, skip=skip),
+        _numbers(read_cells(runs.losses), skip=skip),
+        _read_facts(runs.facts, size, run_tokens),
+        ["run"],
         strip=strip,
+        strip_domains=domains is None,
         tokens=tokens,
         higher_is_better=higher_is_better,
-        on_error=on_error,
+        skip=skip,
     )
-    rows = names[names.isin(swarm.runs["run"])].index
-    for target, column in (("size", size), ("run_tokens", run_tokens)):
-        if column is None:
-            continue
-        if column not in table:
-            raise MissingColumn(column=column, available=table.columns, who="the table of runs")
-        numbers = pd.to_numeric(table[column].loc[rows], errors="coerce")
-        swarm.runs[target] = numbers.to_numpy(np.float64)
-    return swarm
+
+
+class _Runs(NamedTuple):
+    """Mixtures and losses of the same runs, and a table of everything else, with their names."""
+
+    facts: pd.DataFrame
+    mixtures: Cells
+    losses: pd.DataFrame
+
+
+def _read_wide(
+    table: pd.DataFrame,
+    name: str | None,
+    weights: str | Sequence[str] | None,
+    metrics: str | Sequence[str] | None,
+    domains: Sequence[str] | None,
+    step: float | str | None,
+    *,
+    skip: bool,
+) -> _Runs:
+    """Read a table with a row a run, or a row a run and step."""
+    column = next((column for column in STEPS if column in table), None)
+    if step is not None and column is None:
+        raise MissingColumn(column="step", available=table.columns, who="the table of runs")
+    names = _name_runs(table, name, column)
+    mixtures = _find_mixtures(table, names, weights, domains, skip=skip)
+    losses = table[_choose_metrics(table, metrics, mixtures.numbers)]
+    facts = table.assign(run=names)
+    if column is None or (step is None and names.is_unique):
+        return _Runs(facts, mixtures, losses)
+    steps = read_cells(table[[column]]).numbers[column]
+    taken = choose_steps(names, steps, losses.notna().all(axis=1), step)
+    return _Runs(facts.assign(step=steps)[taken], mixtures.take(taken), losses[taken])
+
+
+def _read_long(
+    table: pd.DataFrame,
+    long: Long,
+    weights: str | Sequence[str] | None,
+    metrics: str | Sequence[str] | None,
+    domains: Sequence[str] | None,
+    step: float | str | None,
+    *,
+    skip: bool,
+) -> _Runs:
+    """Read a table with a row a run and target."""
+    facts, losses = spread(table, long, step)
+    mixtures = _find_mixtures(facts.drop(columns="run"), facts["run"], weights, domains, skip=skip)
+    if metrics is not None:
+        losses = losses[choose_columns(losses, "metrics", metrics)]
+    return _Runs(facts, mixtures, losses)
 
 
 # ---- runs
@@ -125,150 +187,114 @@ def _drop_unfinished(table: pd.DataFrame) -> pd.DataFrame:
         )
     if not is_done.all():
         warn(f"{(~is_done).sum()} of {len(table)} runs left out, they did not finish.")
-    return table[is_done].reset_index(drop=True)
+    return table[is_done]
 
 
-def _names_of_runs(table: pd.DataFrame, name: str | None) -> pd.Series:
-    """Return a name a run; their numbers where no column names them."""
-    if name is not None:
-        if name not in table:
-            raise MissingColumn(column=name, available=table.columns, who="the table of runs")
-        return table[name].astype(str)
-    for column in NAMES:
-        if column in table and table[column].is_unique:
+def _name_runs(table: pd.DataFrame, name: str | None, step: str | None) -> pd.Series:
+    """Return a name a row (R,); their numbers where no column names them."""
+    if name is not None and name not in table:
+        raise MissingColumn(column=name, available=table.columns, who="the table of runs")
+    columns = [column for column in RUNS if column in table] if name is None else [name]
+    for column in columns:
+        if table[column].is_unique:
             return table[column].astype(str)
-    return pd.Series([f"run {row}" for row in range(len(table))])
+    for column in columns:
+        if step is not None and not table.duplicated([column, step]).any():
+            return table[column].astype(str)
+    if name is not None:
+        twice = table.loc[table[name].duplicated(), name]
+        raise DuplicateName(kind="run", names=twice[:1], where=f"column {name!r}")
+    return pd.Series([f"run {row}" for row in range(len(table))], table.index)
+
+
+def _read_facts(
+    facts: pd.DataFrame, size: str | None, run_tokens: str | float | None
+) -> pd.DataFrame:
+    """Return what a law may need of each run (R, ...), beside its name."""
+    found = facts[[column for column in ("run", "step") if column in facts]].copy()
+    if size is not None:
+        found["size"] = _read_counts(facts, size)
+    if isinstance(run_tokens, str):
+        found["run_tokens"] = _read_counts(facts, run_tokens)
+    elif run_tokens is not None:
+        if "step" not in found:
+            raise UnmetNeed(
+                name="run_tokens, the tokens of a step,",
+                value=run_tokens,
+                expected="runs with steps, or the name of a column",
+            )
+        found["run_tokens"] = found["step"] * float(run_tokens)
+    return found
+
+
+def _read_counts(table: pd.DataFrame, column: str) -> pd.Series:
+    """Return a column of counts; text may be written 1.2B."""
+    if column not in table:
+        raise MissingColumn(column=column, available=table.columns, who="the table of runs")
+    cells = read_cells(table[[column]])
+    counts = cells.numbers[column]
+    for row in np.flatnonzero(cells.is_other[:, 0]):
+        counts.iloc[row] = parse_count(table[column].iloc[row], f"column {column!r} of the runs")
+    return counts
 
 
 # ---- weights and metrics
 
 
-def _choose(table: pd.DataFrame, what: str, asked: str | Sequence[str]) -> list[str]:
-    """Return columns by prefix, pattern or name."""
-    if not isinstance(asked, str):
-        absent = [column for column in asked if column not in table]
-        if absent:
-            raise MissingColumn(
-                column=absent[0], available=table.columns, who=f"the {what} of the runs"
-            )
-        return list(asked)
-    found = [column for column in table if fnmatchcase(column, asked) or column.startswith(asked)]
-    if not found:
+def _find_mixtures(
+    table: pd.DataFrame,
+    names: pd.Series,
+    weights: str | Sequence[str] | None,
+    domains: Sequence[str] | None,
+    *,
+    skip: bool,
+) -> Cells:
+    """Return the weights of all runs, a column a domain."""
+    if weights is not None and domains is not None:
         raise ReweightvizError(
-            f"no column begins with, or is like, {asked!r} for the {what}; there is "
+            "weights= names the columns of the weights, domains= those in the names of the runs: "
+            "pass one of them."
+        )
+    if weights is not None:
+        return choose_weights(table, weights)
+    found = None
+    if domains is None:
+        found = find_weights(table)
+    if found is None:
+        found = read_mixtures(names, domains, skip=skip)
+    if found is None:
+        raise ReweightvizError(
+            "no columns of the table hold weights (a common prefix, rows that sum to 1), and no "
+            "name of a run ends in them; weights= names the columns. There is "
             f"{list_names(table.columns, 20)}."
         )
-    return found
+    return read_cells(found)
 
 
-def _weights(table: pd.DataFrame, asked: str | Sequence[str] | None) -> pd.DataFrame:
-    """Return the weights of all runs, a column a domain."""
-    if asked is None:
-        return _find_weights(table)
-    columns = _choose(table, "weights", asked)
-    if len(columns) == 1:
-        mapped = _parse_mappings(table[columns[0]])
-        if mapped is not None:
-            return mapped
-    return table[columns].apply(pd.to_numeric, errors="coerce").fillna(0.0)
-
-
-def _find_weights(table: pd.DataFrame) -> pd.DataFrame:
-    for column in table:
-        if not pd.api.types.is_numeric_dtype(table[column]):
-            mapped = _parse_mappings(table[column])
-            if mapped is not None:
-                return mapped
-    groups = dict(_groups_of_one(table))
-    if not groups:
-        raise ReweightvizError(
-            "no columns of the table hold weights (a common prefix, rows that sum to 1); "
-            f"weights= names them. There is {list_names(table.columns, 20)}."
-        )
-    # A longer prefix often begins the same columns: such groups count as one.
-    largest = max(map(len, groups.values()))
-    best = {tuple(columns): prefix for prefix, columns in groups.items() if len(columns) == largest}
-    if len(best) > 1:
-        raise ReweightvizError(
-            "several groups of columns sum to 1, those that begin with "
-            f"{list_names(best.values())}: "
-            "weights= names the one."
-        )
-    return table[list(next(iter(best)))].fillna(0.0)
-
-
-def _groups_of_one(table: pd.DataFrame) -> Iterator[tuple[str, list[str]]]:
-    """Yield a prefix, up to a separator, and its columns, where every row sums to 1."""
-    numbers = table.select_dtypes("number")
-    shares = [column for column in numbers if _is_share(numbers[column])]
-    prefixes = set()
-    for column in shares:
-        prefixes |= {column[: at + 1] for at, letter in enumerate(column) if letter in SEPARATORS}
-    for prefix in sorted(prefixes):
-        columns = [column for column in shares if column.startswith(prefix)]
-        # A single column of ones is no mixture.
-        if len(columns) > 1 and _sums_to_one(numbers[columns]):
-            yield prefix, columns
-
-
-def _is_share(column: pd.Series) -> bool:
-    values = column.dropna()
-    return bool(len(values) and values.between(0, 1).all())
-
-
-def _sums_to_one(table: pd.DataFrame) -> bool:
-    return bool((np.abs(table.fillna(0.0).sum(axis=1) - 1) <= SUM_SLACK).all())
-
-
-def _parse_mappings(column: pd.Series) -> pd.DataFrame | None:
-    """Return domain to weight from cells such as ``{"web": 0.7}``; None where they are others."""
-    rows = []
-    for cell in column:
-        row = _parse_mapping(cell)
-        if row is None:
-            return None
-        rows.append(row)
-    table = pd.DataFrame(rows).fillna(0.0)
-    return table if rows and _sums_to_one(table) else None
-
-
-def _parse_mapping(cell: Any) -> dict[str, float] | None:
-    found = cell
-    if not isinstance(cell, Mapping):
-        found = _parse_literal(cell)
-    if not isinstance(found, Mapping) or not found:
-        return None
-    if not all(isinstance(value, int | float) for value in found.values()):
-        return None
-    return {str(domain): float(value) for domain, value in found.items()}
-
-
-def _parse_literal(cell: Any) -> Any:
-    """Return the content of a cell written as JSON or as Python; None where it is neither."""
-    try:
-        return json.loads(cell)
-    except (TypeError, ValueError):
-        pass
-    try:
-        return ast.literal_eval(str(cell))
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
-
-
-def _metrics(
+def _choose_metrics(
     table: pd.DataFrame, asked: str | Sequence[str] | None, taken: Collection[str]
 ) -> list[str]:
     if asked is not None:
-        return [column for column in _choose(table, "metrics", asked) if column not in taken]
-    numbers = [column for column in table.select_dtypes("number") if column not in taken]
-    found = [column for column in numbers if _is_held_out_loss(column.lower())]
+        return [name for name in choose_columns(table, "metrics", asked) if name not in taken]
+    others = [column for column in table if column not in taken]
+    found = [column for column in others if _is_held_out_loss(column.lower())]
+    found = [
+        column for column in found if read_cells(table[[column]]).numbers[column].notna().any()
+    ]
     if not found:
         raise ReweightvizError(
             "no column of the table names a held-out loss; metrics= names the targets, "
-            f"as in metrics='eval/*'. There is {list_names(numbers, 20)}."
+            f"as in metrics='eval/*'. There is {list_names(others, 20)}."
         )
     return found
 
 
 def _is_held_out_loss(name: str) -> bool:
     return "loss" in name and any(word in name for word in HELD_OUT)
+
+
+def _numbers(cells: Cells, *, skip: bool) -> pd.DataFrame:
+    """Return numbers (R, C), NaN where a cell holds something else that may be skipped."""
+    if not skip:
+        check_cells("the runs", cells, "on_error='skip' leaves such runs out")
+    return cells.numbers.mask(cells.is_other)

@@ -1,8 +1,9 @@
-"""Public tables of proxy runs, two CSV files as they are -> Swarm.
+"""Public tables of proxy runs, two files as they are -> Swarm.
 
 RegMix (Liu et al., 2024): ``index, train_the_pile_arxiv, ...`` and
 ``index, metric/the_pile_arxiv_val_loss, ...``.
 Olmix (Allen AI, 2026): ``run, name, index``, then domains or metrics.
+Either may be long, with a row a run and domain, or a row a run and target.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import DuplicateName, ReweightvizError, UnknownName, list_names, warn
+from reweightviz.core.errors import DuplicateName, ReweightvizError, list_names
 from reweightviz.core.swarm import Swarm
 from reweightviz.readers._on_error import is_skipping
-from reweightviz.readers.swarms._names import strip_common
+from reweightviz.readers.swarms._build import build_swarm
+from reweightviz.readers.swarms._numbers import check_cells, read_cells
+from reweightviz.readers.swarms._run_names import read_mixtures
+from reweightviz.readers.swarms._spread import find_long, spread
 from reweightviz.readers.swarms._table import Table, read_table
 
 __all__ = ["KEYS", "read"]
@@ -31,6 +35,8 @@ def read(
     metrics: Table,
     *,
     keys: Sequence[str] = KEYS,
+    domains: Sequence[str] | None = None,
+    step: float | None = None,
     strip: bool = True,
     tokens: Mapping[str, float] | None = None,
     higher_is_better: Collection[str] = (),
@@ -39,11 +45,16 @@ def read(
     """Read proxy runs.
 
     Args:
-        ratios: CSV file or table with a row a run: key columns, then a column a domain (its
-            weight).
-        metrics: the same with a column a target (the loss reached).
+        ratios: file or table with a row a run: key columns, then a column a domain (its weight);
+            or with a row a run and domain, which has columns such as ``run``, ``domain`` and
+            ``weight``.
+        metrics: the same with a column a target (the loss reached), or with a row a run and
+            target, ``run``, ``target`` and ``loss``.
         keys: columns that name a run; the two tables are joined on those that both have. Every
             other column must hold numbers.
+        domains: their names, where ``ratios`` is a list of mixtures such as ``0.25-0.75``, in which
+            the names of the runs of ``metrics`` end.
+        step: with several steps a run, the one to take; the last when not given.
         strip: leave out what the names of all domains, or of all targets, begin or end with, up to
             a separator: ``train_the_pile_arxiv`` and ``metric/the_pile_arxiv_val_loss`` are both
             ``arxiv``.
@@ -60,82 +71,89 @@ def read(
         ReweightvizError: one sentence naming the table and the column or run.
     """
     skip = is_skipping(on_error)
-    left = _rows("ratios", ratios)
-    right = _rows("metrics", metrics)
+    keys = [keys] if isinstance(keys, str) else list(keys)
+    left = _rows("ratios", ratios, None)
+    right = _rows("metrics", metrics, step)
+    is_list = list(left) == ["run"] and "run" in right
+    if is_list:
+        left, right = _match_mixtures(left, right, domains)
     shared = _shared_keys(left, right, keys)
-    mixtures = _numbers("ratios", left, keys)
-    losses = _numbers("metrics", right, keys)
+    mixtures = _numbers("ratios", left, keys, skip=skip)
+    losses = _numbers("metrics", right, keys, skip=skip)
     rows, partners = _join(
         _index("ratios", left, shared), _index("metrics", right, shared), skip=skip
     )
-    mixtures = mixtures.iloc[rows]
-    losses = losses.iloc[partners]
-    is_whole = _find_whole(mixtures, losses, left[shared].iloc[rows], skip=skip)
-    skipped = len(left) - int(is_whole.sum())
-    if skipped:
-        warn(f"{skipped} of {len(left)} runs skipped, a table lacks their values.")
-    columns = (*mixtures.columns, *losses.columns)
-    domains = tuple(mixtures.columns)
-    targets = tuple(losses.columns)
-    if strip:
-        domains = strip_common(domains)
-        targets = strip_common(targets)
-    for name in higher_is_better:
-        if name not in targets:
-            raise UnknownName(kind="target", name=name, known=targets)
-    runs = _key_columns(left.iloc[rows], right.iloc[partners], keys, shared)
-    return Swarm(
-        domains,
-        mixtures.to_numpy(np.float64)[is_whole],
-        targets,
-        losses.to_numpy(np.float64)[is_whole],
-        runs[is_whole].reset_index(drop=True),
-        tokens,
-        np.array([name not in higher_is_better for name in targets]),
-        {
-            "columns": dict(zip((*domains, *targets), columns, strict=True)),
-            "skipped_runs": skipped,
-        },
+    return build_swarm(
+        mixtures.iloc[rows],
+        losses.iloc[partners],
+        _key_columns(left.iloc[rows], right.iloc[partners], keys, shared),
+        shared,
+        left_out=len(left) - len(rows),
+        strip=strip,
+        strip_domains=domains is None,
+        tokens=tokens,
+        higher_is_better=higher_is_better,
+        skip=skip,
     )
 
 
-def _rows(role: str, source: Table) -> pd.DataFrame:
+def _rows(role: str, source: Table, step: float | None) -> pd.DataFrame:
+    """Return a table with a row a run."""
     table = read_table(role, source)
     # An index that pandas wrote along comes back as a column without a name.
     unnamed = [name for name in table.columns if re.fullmatch(r"Unnamed: \d+", name)]
     table = table.drop(columns=unnamed)
     if not len(table) or not len(table.columns):
         raise ReweightvizError(f"the table of {role} has no rows.")
-    return table
+    long = find_long(table)
+    if long is None:
+        return table
+    found = spread(table, long, step)
+    # A domain that is not listed for a run is not part of its mixture.
+    values = found.values.fillna(0.0) if role == "ratios" else found.values
+    return found.facts[["run"]].join(values)
+
+
+def _match_mixtures(
+    left: pd.DataFrame, right: pd.DataFrame, domains: Sequence[str] | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a list of mixtures as a table of ratios, and the metrics with those as their runs."""
+    listed = left["run"].astype(str)
+    mixtures = read_mixtures(listed, domains)
+    if mixtures is None:
+        return left, right
+    ends = {text: tuple(mark + text for mark in "-_/") for text in listed}
+    names = [
+        next((text for text in listed if run == text or run.endswith(ends[text])), run)
+        for run in right["run"].astype(str)
+    ]
+    return mixtures.assign(run=listed), right.assign(run=names)
 
 
 def _shared_keys(left: pd.DataFrame, right: pd.DataFrame, keys: Sequence[str]) -> list[str]:
     shared = [key for key in keys if key in left.columns and key in right.columns]
     if not shared:
         raise ReweightvizError(
-            f"the two tables must share a column that names a run, one of {list_names(keys)}; "
-            f"got {list_names(left.columns[:3])} and {list_names(right.columns[:3])}."
+            f"the two tables must share a column that names a run, one of {list_names(keys)}, or "
+            f"one that keys= names; got {list_names(left.columns[:3])} and "
+            f"{list_names(right.columns[:3])}."
         )
     return shared
 
 
-def _numbers(role: str, table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """Return the columns that are no keys, as numbers."""
+def _numbers(role: str, table: pd.DataFrame, keys: Sequence[str], *, skip: bool) -> pd.DataFrame:
+    """Return the columns that are no keys, as numbers; NaN where there is none."""
     found = table[[name for name in table.columns if name not in keys]]
     if not len(found.columns):
         raise ReweightvizError(
             f"the table of {role} has no columns besides {list_names(table.columns)}."
         )
-    numbers = found.apply(pd.to_numeric, errors="coerce")
+    cells = read_cells(found)
     # Only text is a mistake here; an empty cell is a run without a value, dealt with later.
-    bad = np.argwhere((numbers.isna() & found.notna()).to_numpy())
-    if len(bad):
-        row, column = bad[0]
-        raise ReweightvizError(
-            f"column {found.columns[column]!r} of {role} must hold numbers; row {row + 1} "
-            f"has {str(found.iat[row, column])[:40]!r} (keys= names columns of text)."
-        )
-    return numbers
+    if not skip:
+        hint = "keys= names columns of text, on_error='skip' leaves such runs out"
+        check_cells(role, cells, hint)
+    return cells.numbers
 
 
 def _index(role: str, table: pd.DataFrame, shared: Sequence[str]) -> pd.Index:
@@ -154,29 +172,18 @@ def _join(
     """Return the rows of the runs that both tables have, in the order of the left."""
     partners = right.get_indexer(left)
     alone = [*left[partners < 0], *right[~right.isin(left)]]
-    if alone and (not skip or (partners < 0).all()):
+    if (partners < 0).all():
+        raise ReweightvizError(
+            f"no run stands in both tables; one has {list_names(left[:3], 3)}, the other "
+            f"{list_names(right[:3], 3)}."
+        )
+    if alone and not skip:
         raise ReweightvizError(
             f"{len(alone)} runs stand in one of the two tables only, {list_names(alone, 3)}; "
             "on_error='skip' leaves them out."
         )
     rows = np.flatnonzero(partners >= 0)
     return rows, partners[rows].astype(np.int64)
-
-
-def _find_whole(
-    mixtures: pd.DataFrame, losses: pd.DataFrame, runs: pd.DataFrame, *, skip: bool
-) -> NDArray[np.bool_]:
-    """Return (R,), true for the runs with every weight and every loss."""
-    gaps = ~np.isfinite(np.hstack([mixtures.to_numpy(np.float64), losses.to_numpy(np.float64)]))
-    has_gap = gaps.any(axis=1)
-    if has_gap.any() and (not skip or has_gap.all()):
-        row, column = np.argwhere(gaps)[0]
-        name = [*mixtures.columns, *losses.columns][column]
-        raise ReweightvizError(
-            f"run {tuple(runs.iloc[row].tolist())} has no number in {name!r} "
-            f"({has_gap.sum()} such runs); on_error='skip' leaves them out."
-        )
-    return np.asarray(~has_gap)
 
 
 def _key_columns(
