@@ -17,7 +17,7 @@ from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_budget
 from reweightviz.exporters.document import Document, PathLike
-from reweightviz.exporters.epochs import MAX_EPOCHS
+from reweightviz.exporters.epochs import MAX_EPOCHS, cut_at_end
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.plan import Config
 from reweightviz.exporters.reading_back import is_edited
@@ -112,7 +112,7 @@ class _Findings:
         self.domains = exporter.find_domains(config, self.record)
         key = config.unit or self.record.get("unit_key")
         # Unlike find_unit, an unknown unit is no error here: reading the schedule reports it.
-        units = {unit.key: unit for unit in exporter.units}
+        units = {unit.key: unit for unit in (*exporter.read_only_units, *exporter.units)}
         self.unit = units.get(str(key), exporter.units[0])
         self.edited = is_edited(config, self.record)
         self.notes: list[str] = []
@@ -123,7 +123,7 @@ class _Findings:
                 f"at {self.record.get('created')}."
             )
         self.schedule = self._read_schedule()
-        self.epochs = self._find_epochs()
+        self.epochs, self.end = cut_at_end(self._find_epochs(), self.tokens, config.stop)
 
     def table(self) -> pd.DataFrame:
         """Return a row a domain."""
@@ -140,6 +140,8 @@ class _Findings:
     def traps(self) -> Iterator[str]:
         """Generate what a person should know of this very config."""
         yield from self._repeats()
+        if self.end:
+            yield self.end
         paths = [path for held in self.config.paths.values() for path in held]
         if self.exporter.by_path:
             paths += self.domains

@@ -4,16 +4,53 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from reweightviz.core.errors import ReweightvizError, list_names, warn
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Sources
 
-__all__ = ["MAX_EPOCHS", "count_epochs"]
+__all__ = ["MAX_EPOCHS", "Stop", "count_epochs", "cut_at_end"]
 
 
 MAX_EPOCHS = 4.0
 """Passes over one domain after which repeating it is worth a warning (Muennighoff et al., 2023)."""
+
+
+class Stop(NamedTuple):
+    """What ends the data with the first domain that is used up, and what would repeat it.
+
+    Args:
+        setting: the setting of the config, or the framework itself.
+        remedy: what would repeat the domain, such as "'all_exhausted' repeats it"; "" where
+            nothing would.
+    """
+
+    setting: str
+    remedy: str = ""
+
+
+def cut_at_end(
+    epochs: Mapping[str, float], tokens: float | None, stop: Stop | None
+) -> tuple[dict[str, float], str]:
+    """Return the passes until the data end, and the sentence on it; "" where they last.
+
+    Args:
+        epochs: passes over each domain at the budget.
+        tokens: the budget.
+        stop: what ends the data; None where every domain is repeated.
+    """
+    # Ties go by name, so that the sentence does not depend on the order of the domains.
+    first = min(epochs, key=lambda domain: (-epochs[domain], domain), default="")
+    most = epochs.get(first, 0.0)
+    if stop is None or tokens is None or not 1 + 1e-6 < most < math.inf:
+        return dict(epochs), ""
+    remedy = f"; {stop.remedy}" if stop.remedy else ""
+    sentence = (
+        f"{stop.setting} ends when {first[:60]!r} is used up, at {tokens / most:.4g} of "
+        f"{tokens:.4g} tokens{remedy}."
+    )
+    return {domain: passes / most for domain, passes in epochs.items()}, sentence
 
 
 def count_epochs(

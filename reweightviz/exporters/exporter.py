@@ -46,6 +46,8 @@ class Exporter:
     """The framework's name in sentences."""
     units: ClassVar[tuple[Unit, ...]] = (TOKENS,)
     """What its numbers may count; the first is the default, ``unit=`` takes another."""
+    read_only_units: ClassVar[tuple[Unit, ...]] = ()
+    """What the numbers of a config may count beside, which an export never writes."""
 
     # The file.
     refusing_loader: ClassVar[str] = ""
@@ -197,9 +199,11 @@ class Exporter:
             return text
         return plan.comment(title) + text[ours.end() :]
 
-    def find_unit(self, key: str | None) -> Unit:
-        """Return the unit of a key; the default without one."""
+    def find_unit(self, key: str | None, *, reading: bool = False) -> Unit:
+        """Return the unit of a key, as it may be written or also read; the default without one."""
         units = {unit.key: unit for unit in self.units}
+        if reading:
+            units = {unit.key: unit for unit in self.read_only_units} | units
         if key is None:
             return self.units[0]
         if key not in units:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from reweightviz.core.errors import UnreadableFile
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import provenance
+from reweightviz.exporters.epochs import Stop
 from reweightviz.exporters.units import Unit
 
 __all__ = ["Config", "Entry", "Numbers", "Plan", "digest", "read_rows", "source_paths", "to_number"]
@@ -81,6 +82,7 @@ class Config:
         paths: name to the files or datasets that it stands for.
         sizes: name to the divisor of its share of tokens, where that stands in the file itself.
         steps: length of the run in steps, where it stands in the file.
+        stop: what ends the data with the first domain that is used up; None where all are repeated.
         refused: sentences on what the framework would refuse or read as something else; ``read``
             raises the first.
         traps: sentences on what the framework takes but a person should know of.
@@ -91,6 +93,7 @@ class Config:
     paths: Mapping[str, Sequence[str]] = field(default_factory=dict)
     sizes: Mapping[str, float] = field(default_factory=dict)
     steps: int | None = None
+    stop: Stop | None = None
     refused: tuple[str, ...] = ()
     traps: tuple[str, ...] = ()
 

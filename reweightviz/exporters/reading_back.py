@@ -68,7 +68,7 @@ def to_schedule(
             reason="the first stage must begin at step 0; the stages begin at "
             f"{[*config.stages][:12]}",
         )
-    unit = exporter.find_unit(config.unit or record.get("unit_key"))
+    unit = exporter.find_unit(config.unit or record.get("unit_key"), reading=True)
     domains = exporter.find_domains(config, record)
     sizes = _find_sizes(unit, config, record, domains, sources, document.path)
     edited = is_edited(config, record)
@@ -144,7 +144,8 @@ def _find_sizes(
     path: Path,
 ) -> Numbers:
     """Return name to what its share of tokens was divided by: from sources, file or record."""
-    if not unit.size:
+    # The size of a single domain cancels.
+    if not unit.size or len(set(domains.values())) == 1:
         return dict.fromkeys(domains, 1.0)
     recorded = record.get("sizes") or {}
     found: Numbers = {}

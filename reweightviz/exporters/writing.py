@@ -14,6 +14,7 @@ from reweightviz.core.errors import (
     UnknownName,
     UnwritableFile,
     list_names,
+    warn,
 )
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.mixture import Mixture
@@ -23,6 +24,7 @@ from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_budget
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.draft import Draft
+from reweightviz.exporters.epochs import cut_at_end
 from reweightviz.exporters.plan import Config, Plan, digest
 from reweightviz.exporters.planning import make_plan
 from reweightviz.exporters.provenance import FOLDER_RECORD
@@ -106,6 +108,7 @@ def write_draft(
         Document(main, files[main], {file.name: text for file, text in files.items()})
     )
     _check_config(exporter, plan, config)
+    _warn_of_end(plan, config)
     # A merge leaves what the file has, so only what was passed is an option of it.
     recorded = options if merge else every_option
     record = plan.record | {
@@ -240,6 +243,12 @@ def _check_config(exporter: Exporter, plan: Plan, config: Config) -> None:
                 reason=f"would not train on what was planned: the weight of {list_names(off)} "
                 "would be another",
             )
+
+
+def _warn_of_end(plan: Plan, config: Config) -> None:
+    _, sentence = cut_at_end(plan.record.get("epochs", {}), plan.record.get("tokens"), config.stop)
+    if sentence:
+        warn(sentence)
 
 
 def _find_sidecar(target: Path, main: Path, *, in_folder: bool) -> Path:

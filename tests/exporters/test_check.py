@@ -274,7 +274,8 @@ def test_refusals_come_with_no_shares(tmp_path):
 
 
 def test_documents_without_sizes_are_shown_as_shares_of_examples(tmp_path):
-    (tmp_path / "c.py").write_text("interleave_datasets([a, b], probabilities=[0.8, 0.2])")
+    call = "interleave_datasets([a, b], probabilities=[0.8, 0.2], stopping_strategy=%r)"
+    (tmp_path / "c.py").write_text(call % "all_exhausted")
     report = check(tmp_path / "c.py")
     assert report.ok
     assert "share" not in report.table
@@ -289,6 +290,11 @@ def test_documents_without_sizes_are_shown_as_shares_of_examples(tmp_path):
     known = check(tmp_path / "c.py", sources=sources, tokens="66B")
     assert known.table["share"].tolist() == pytest.approx([32 / 33, 1 / 33])
     assert known.table["epochs"].tolist() == pytest.approx([8, 2])
+    # By default the data end with the first dataset that is used up.
+    (tmp_path / "c.py").write_text("interleave_datasets([a, b], probabilities=[0.8, 0.2])")
+    ending = check(tmp_path / "c.py", sources=sources, tokens="66B")
+    assert ending.table["epochs"].tolist() == pytest.approx([1, 0.25])
+    assert "ends when 'a' is used up, at 8.25e+09 of 6.6e+10 tokens" in " ".join(ending.traps)
     assert known.traps[-2:] == (
         "More than 4 passes over a domain at 6.6e+10 tokens: 'a' 8.",
         *exporters.find("hf").traps,

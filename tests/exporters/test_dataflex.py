@@ -348,7 +348,10 @@ GOOD = {
             {"static_mix": False, "warmup_step": 10},
             "'update_step' must be 1 or more unless static_mix is true",
         ),
-        ({"dataset": "a,a"}, "each dataset may stand once"),
+        (
+            {"dataset": "a,a"},
+            "takes 'a' once, .* refuses 2 proportions for 1 datasets: add them up",
+        ),
         (
             {"train_type": "dynamic_select"},
             "only with train_type 'dynamic_mix'; here it is 'dynamic_select'",

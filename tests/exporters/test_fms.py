@@ -261,10 +261,14 @@ def entries(*shares, **more) -> str:
             "for every dataset that is trained on, or for none; 'c' has none",
         ),
         (entries(0.5, 0.5, 0.0), "for every dataset that is trained on, or for none; 'c' has none"),
-        (entries(None, None), "puts the datasets one after another, at their sizes"),
         (entries("0.5", 0.5), "must be a number from 0 to 1; that of 'a' is not"),
         (entries(1.5, -0.5), "must be a number from 0 to 1; that of 'a', 'b' is not"),
-        (entries(0.5, 0.5).replace("name: b", "name: a"), "'a' stands there more than once"),
+        (
+            entries(0.5, 0.5, dataprocessor={"type": "odm", "odm": {"gamma": 0.1}}).replace(
+                "name: b", "name: a"
+            ),
+            "the bandit knows datasets by name, and 'a' stands there twice",
+        ),
         (
             entries(0.5, 0.5)
             + "- {name: c, sampling: 0.5, split: {validation: 1.0}, data_paths: []}",
@@ -348,3 +352,19 @@ def test_what_cannot_be_written(tmp_path, options, sentence):
     with pytest.raises(ReweightvizError, match="a file that ends in .yaml"):
         FMS.write(MIXTURE, tmp_path / "mix.txt", unit="tokens")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_sampling_each_dataset_is_taken_as_often_as_it_stands_there(tmp_path):
+    (tmp_path / "mix.yaml").write_text(entries(None, None, None).replace("name: c", "name: a"))
+    config = FMS.parse(FMS.open(tmp_path / "mix.yaml"))
+    assert config.refused == ()
+    assert "one after another, each once" in config.traps[0]
+    sources = {"a": Source(300, 3), "b": Source(200, 1)}
+    assert dict(FMS.read(tmp_path / "mix.yaml", sources=sources)) == {"a": 0.75, "b": 0.25}
+
+
+def test_a_name_that_stands_twice_adds_up(tmp_path):
+    (tmp_path / "mix.yaml").write_text(entries(0.5, 0.25, 0.25).replace("name: c", "name: a"))
+    config = FMS.parse(FMS.open(tmp_path / "mix.yaml"))
+    assert config.refused == ()
+    assert config.stages == {0: {"a": 0.75, "b": 0.25}}

@@ -218,3 +218,38 @@ def test_a_dataset_that_stands_twice_adds_up_and_bad_numbers_are_named(tmp_path)
 )
 def test_a_version_in_a_name_is_no_ending(name, domain):
     assert exporters.find("trl").guess_domain(name) == domain
+
+
+@pytest.mark.golden("huggingface", "the real datasets library: a probability of 0")
+@pytest.mark.optional("datasets")
+@pytest.mark.parametrize("strategy", ["first_exhausted", "all_exhausted"])
+def test_a_dataset_that_is_never_drawn_is_never_used_up(tmp_path, strategy):
+    """huggingface/datasets#7147."""
+    from datasets import Dataset, interleave_datasets
+
+    file = tmp_path / "mix.py"
+    file.write_text(f"interleave_datasets([web, code], [1.0, 0.0], stopping_strategy={strategy!r})")
+    refused = HUGGINGFACE.parse(HUGGINGFACE.open(file)).refused
+    parts = [Dataset.from_dict({"x": [0] * rows}) for rows in (5, 2)]
+    if strategy == "first_exhausted":
+        assert refused == ()
+        assert len(interleave_datasets(parts, [1.0, 0.0], seed=0, stopping_strategy=strategy)) == 5
+    else:
+        assert "which one of probability 0 never is" in refused[0]
+        assert "Take 'code' out" in refused[0]
+        with pytest.raises(ValueError, match="cannot exhaust a dataset that is never sampled"):
+            interleave_datasets(parts, [1.0, 0.0], seed=0, stopping_strategy=strategy)
+
+
+@pytest.mark.optional("datasets")
+def test_without_probabilities_datasets_take_turns_and_a_name_twice_adds_up(tmp_path):
+    from datasets import Dataset, interleave_datasets
+
+    file = tmp_path / "mix.py"
+    file.write_text("interleave_datasets([web, code, web])")
+    config = HUGGINGFACE.parse(HUGGINGFACE.open(file))
+    assert config.stages[0] == pytest.approx({"web": 2 / 3, "code": 1 / 3})
+    assert "take turns" in config.traps[0]
+    web = Dataset.from_dict({"x": [0] * 4})
+    code = Dataset.from_dict({"x": [1] * 4})
+    assert interleave_datasets([web, code, web])["x"][:6] == [0, 1, 0] * 2

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from reweightviz.core.errors import ReweightvizError
+import reweightviz as rv
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
 from reweightviz.exporters.frameworks.llama_factory import LlamaFactory
@@ -312,14 +314,9 @@ def test_what_the_framework_reads_is_what_is_read(tmp_path, content, shares):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("dataset: a,b", "'concat' puts the datasets one after another, at their sizes"),
         (
             "dataset: a,b\ninterleave_probs: 0.5,0.5",
             "only with an interleaving mix_strategy; here it is 'concat', the default",
-        ),
-        (
-            "dataset: a,b\nmix_strategy: interleave_once\ninterleave_probs: 0.5,0.5",
-            "ends at the sizes of the datasets, whatever interleave_probs says",
         ),
         (
             "dataset: a,b\nmix_strategy: interleave\ninterleave_probs: 0.5,0.5",
@@ -354,8 +351,12 @@ def test_what_the_framework_reads_is_what_is_read(tmp_path, content, shares):
             "is DataFlex's, which does not draw by interleave_probs",
         ),
         (
-            "dataset: a,a\nmix_strategy: interleave_over\ninterleave_probs: 0.5,0.5",
-            "each dataset may stand once; 'a' came again",
+            "dataset: a,b,a\nmix_strategy: interleave_over\ninterleave_probs: 0.5,0.3,0.2",
+            "takes 'a' once, .* then refuses 3 shares for 2 datasets: add them up",
+        ),
+        (
+            "dataset: a,b\nmix_strategy: interleave_over\ninterleave_probs: 1.0,0.0",
+            "waits until every dataset is used up, .* Take 'b' out",
         ),
     ],
 )
@@ -363,6 +364,75 @@ def test_what_llama_factory_would_refuse_or_misread(tmp_path, content, sentence)
     (tmp_path / "train.yaml").write_text(content)
     with pytest.raises(ReweightvizError, match=sentence):
         LLAMA.read(tmp_path / "train.yaml", sources={"a": Source(1e9, 1e6), "b": Source(1e9, 1e6)})
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("dataset: a,b", "mix_strategy 'concat', the default, puts the datasets one after another"),
+        (
+            "dataset: a,b\nmix_strategy: interleave_once\ninterleave_probs: 0.9,0.1",
+            "ends at the sizes of the datasets, whatever interleave_probs says",
+        ),
+        ("dataset: a,b,a", "takes 'a' once, however often the name stands there"),
+    ],
+)
+def test_without_weights_each_dataset_is_taken_once(tmp_path, content, sentence):
+    (tmp_path / "train.yaml").write_text(content)
+    report = rv.check(tmp_path / "train.yaml", "llama-factory")
+    assert report.ok
+    assert any(sentence in trap for trap in report.traps)
+    assert list(report.table["epochs"]) == [1.0, 1.0]
+    sources = {"a": Source(300e3, 300), "b": Source(200e3, 100)}
+    mixture = rv.load_mixture(tmp_path / "train.yaml", "llama-factory", sources=sources)
+    assert dict(mixture) == pytest.approx({"a": 0.6, "b": 0.4})
+
+
+def test_the_end_of_interleave_under_is_said_by_export_and_check(tmp_path):
+    """hiyouga/LlamaFactory#9121: 632 and 3,893 rows become 1,264."""
+    sources = {"a": Source(632e3, 632), "b": Source(3893e3, 3893)}
+    mixture = Mixture({"a": 0.5, "b": 0.5})
+    sentence = "ends when 'a' is used up, at 1.264e\\+06 of 4.5e\\+06 tokens; 'interleave_over'"
+    with pytest.warns(ReweightvizWarning, match=sentence):
+        folder = LLAMA.write(
+            mixture,
+            tmp_path / "mix",
+            sources=sources,
+            tokens=4.5e6,
+            mix_strategy="interleave_under",
+        )
+    for report in (
+        rv.check(folder),
+        rv.check(folder / "mixture.yaml", "llama-factory", sources=sources, tokens=4.5e6),
+    ):
+        assert any(re.search(sentence, trap) for trap in report.traps)
+        assert list(report.table["epochs"]) == pytest.approx([1, 632 / 3893])
+
+
+@pytest.mark.framework("transformers4")
+@pytest.mark.golden("llama-factory", "the real llamafactory 0.9.5: concat, and a name twice")
+def test_llama_factory_takes_a_name_once(tmp_path, load_with):
+    word_sources(tmp_path)
+    info = {
+        name: {"file_name": str(tmp_path / f"{name}.jsonl"), "columns": {"prompt": "text"}}
+        for name in ("web", "code")
+    }
+    (tmp_path / "dataset_info.json").write_text(json.dumps(info))
+    file = tmp_path / "train.yaml"
+    file.write_text(
+        "dataset: web,code,web\ndataset_dir: .\nstage: pt\ntemplate: default\n"
+        "model_name_or_path: none\ndo_train: true\noutput_dir: out\nreport_to: none\n"
+    )
+    found = load_with("llama_factory_load.py", config=file, extra=[], draws=10 * DRAWS)
+    # Packing leaves out the last documents, which do not fill a sequence.
+    assert 0 < found["documents"]["web"] <= DRAWS + 500
+    assert LLAMA.parse(LLAMA.open(file)).stages == {0: {"web": 1.0, "code": 1.0}}
+    file.write_text(
+        file.read_text() + "mix_strategy: interleave_under\ninterleave_probs: 0.3,0.4,0.3\n"
+    )
+    with pytest.raises(AssertionError, match="same size"):
+        load_with("llama_factory_load.py", config=file, extra=[], draws=DRAWS)
+    assert LLAMA.parse(LLAMA.open(file)).refused
 
 
 def test_an_edit_is_followed_and_said(tmp_path):

@@ -139,16 +139,15 @@ def test_a_merge_into_the_recipes_config_changes_its_weights_only(tmp_path):
     assert dict(TUNE.read(tmp_path / "multi.yaml")) == pytest.approx(dict(mixture))
 
 
-def test_a_plain_list_of_datasets_has_no_weights(tmp_path):
+def test_a_plain_list_of_datasets_takes_each_once(tmp_path):
     (tmp_path / "full.yaml").write_text(
         "dataset:\n- _component_: torchtune.datasets.alpaca_dataset\n- _component_: torchtune.datasets.grammar_dataset\n"
     )
     assert TUNE.recognises(TUNE.open(tmp_path / "full.yaml"))
-    with pytest.raises(
-        ReweightvizError,
-        match="a list under 'dataset' is put together whole by torchtune: weights stand in 'datasets'",
-    ):
-        TUNE.read(tmp_path / "full.yaml")
+    config = TUNE.parse(TUNE.open(tmp_path / "full.yaml"))
+    assert config.refused == ()
+    assert [*config.stages[0].values()] == [1.0, 1.0]
+    assert "has no weights, torchtune puts the datasets one after another" in config.traps[0]
     (tmp_path / "one.yaml").write_text(
         "dataset:\n  _component_: torchtune.datasets.alpaca_dataset\n"
     )

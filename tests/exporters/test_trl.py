@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
@@ -155,7 +156,6 @@ def test_a_merge_refuses_an_entry_that_stands_twice(tmp_path):
 @pytest.mark.parametrize(
     ("edit", "sentence"),
     [
-        (("fraction: 0.5", "seed: 0"), "no dataset has a fraction"),
         (
             ("fraction: 0.5   # half", "# none"),
             "all datasets need a fraction or none; 'trl-lib/tldr' have none",
@@ -259,3 +259,22 @@ def test_trl_keeps_the_asked_share_of_tokens(tmp_path, load_with):
         "as large as the first dataset that is used up allows"
     )
     assert found["changes"] == 2, "one dataset after the other"
+
+
+def test_without_fractions_each_dataset_is_taken_once(tmp_path):
+    path = tmp_path / "sft.yaml"
+    path.write_text(TRAINING.replace("    fraction: 0.5\n", "").replace("fraction: 0.5   #", "#"))
+    config = TRL.parse(TRL.open(path))
+    assert config.refused == ()
+    assert "without fractions TRL puts the datasets one after another" in config.traps[0]
+    sources = {"tldr": Source(300, 3), "imdb:plain_text": Source(100, 1)}
+    found = TRL.read(path, sources=sources)
+    assert dict(found) == {"tldr": 0.75, "imdb:plain_text": 0.25}
+
+
+def test_what_repeats_nothing_is_not_shown_with_more_than_one_pass(tmp_path):
+    (tmp_path / "sft.yaml").write_text(TRAINING)
+    sources = {"tldr": Source(1e6, 1e3), "imdb:plain_text": Source(4e6, 4e3)}
+    report = rv.check(tmp_path / "sft.yaml", sources=sources, tokens=4e6)
+    assert list(report.table["epochs"]) == [1.0, 0.25]
+    assert any("TRL, which repeats nothing, ends when 'tldr' is used up" in t for t in report.traps)

@@ -22,6 +22,8 @@ __all__ = [
     "INFO",
     "NAME_PATTERN",
     "find_name_faults",
+    "find_name_traps",
+    "find_twice",
     "order_names",
     "read_names",
     "render_info",
@@ -80,11 +82,22 @@ def read_names(document: Document, title: str) -> list[str]:
     return names
 
 
-def find_name_faults(document: Document, names: Sequence[str]) -> Iterator[str]:
-    """Return sentences where LLaMA-Factory would refuse the names themselves."""
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        yield f"each dataset may stand once; {list_names(twice)} came again."
+def find_name_faults(
+    document: Document, names: Sequence[str], shares: Sequence[object] | None = None
+) -> Iterator[str]:
+    """Return sentences where LLaMA-Factory would refuse the names themselves.
+
+    Args:
+        document: the config.
+        names: in ``dataset``.
+        shares: one for each name, where there are any.
+    """
+    twice = find_twice(names)
+    if twice and shares and len(set(names)) > 1:
+        yield (
+            f"LLaMA-Factory takes {list_names(twice)} once, however often the name stands there, "
+            f"and then refuses {len(shares)} shares for {len(set(names))} datasets: add them up."
+        )
     info = _read_info(document)
     if info is None:
         return
@@ -94,6 +107,20 @@ def find_name_faults(document: Document, names: Sequence[str]) -> Iterator[str]:
             f"{INFO} has no entry for {list_names(unknown)}: add it there, or merge into the "
             "folder instead of the file."
         )
+
+
+def find_name_traps(names: Sequence[str], shares: Sequence[object] | None = None) -> Iterator[str]:
+    """Return a sentence where a name stands more than once and LLaMA-Factory goes on."""
+    twice = find_twice(names)
+    if twice and not (shares and len(set(names)) > 1):
+        yield (
+            f"LLaMA-Factory takes {list_names(twice)} once, however often the name stands there."
+        )
+
+
+def find_twice(names: Sequence[str]) -> list[str]:
+    """Return the names that stand more than once; LLaMA-Factory keeps datasets by name."""
+    return sorted({name for name in names if names.count(name) > 1})
 
 
 def render_info(plan: Plan, old: Document | None, folder: object, column: str) -> dict[str, str]:

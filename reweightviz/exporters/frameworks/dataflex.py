@@ -24,6 +24,7 @@ from reweightviz.exporters.frameworks._llama_factory import (
     DATAFLEX,
     NAME_PATTERN,
     find_name_faults,
+    find_twice,
     order_names,
     read_names,
     render_info,
@@ -33,7 +34,7 @@ from reweightviz.exporters.frameworks._llama_factory import (
 from reweightviz.exporters.frameworks.llama_factory import LlamaFactory
 from reweightviz.exporters.plan import Config, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
-from reweightviz.exporters.units import EXAMPLES, TOKENS
+from reweightviz.exporters.units import COPIES, EXAMPLES, TOKENS
 
 __all__ = ["CLOSE", "COMPONENTS", "CONFIG", "STARTS", "DataFlex"]
 
@@ -53,6 +54,7 @@ class DataFlex(Exporter):
     title = "DataFlex"
     refusing_loader = "OmegaConf"
     units = (TOKENS, EXAMPLES)
+    read_only_units = (COPIES,)
     main_file = "mixture.yaml"
     merges = True
     name_pattern = NAME_PATTERN
@@ -155,7 +157,8 @@ class DataFlex(Exporter):
         kind = str(content.get("train_type", "static"))
         given = content.get("init_mixture_proportions")
         if kind != "dynamic_mix":
-            plain = replace(LlamaFactory().parse(document), unit="examples")
+            plain = LlamaFactory().parse(document)
+            plain = replace(plain, unit=plain.unit or EXAMPLES.key)
             if given is None:
                 return plain
             sentence = (
@@ -288,16 +291,23 @@ def _find_faults(
     content: Mapping[str, Any], names: Sequence[str], shares: Sequence[float]
 ) -> Iterator[str]:
     rule = content.get("mixture_sample_rule")
+    given = content.get("init_mixture_proportions")
     if rule != "mixture":
         yield (
             "DataFlex draws by init_mixture_proportions only with mixture_sample_rule 'mixture'; "
             f"here it is {rule!r}."
         )
+    twice = find_twice(names)
+    if twice and given is not None:
+        yield (
+            f"DataFlex takes {list_names(twice)} once, however often the name stands there, and "
+            f"then refuses {len(shares)} proportions for {len(set(names))} datasets: add them up."
+        )
     if len(shares) != len(names) or not all(share >= 0 for share in shares) or not sum(shares):
         yield (
             f"init_mixture_proportions must be a list of {len(names)} numbers >= 0, one "
             "for each of dataset; "
-            f"got {content.get('init_mixture_proportions')!r}."
+            f"got {given!r}."
         )
     if content.get("interleave_probs") is not None:
         yield (

@@ -21,7 +21,9 @@ from typing import Any
 
 from reweightviz.core.errors import ReweightvizError, UnknownName, WrongContent, list_names
 from reweightviz.exporters.document import Document
+from reweightviz.exporters.epochs import Stop
 from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.frameworks import _interleave as interleave
 from reweightviz.exporters.frameworks._fms_bandit import (
     REWARDS,
     USUAL,
@@ -32,10 +34,11 @@ from reweightviz.exporters.frameworks._fms_bandit import (
 )
 from reweightviz.exporters.frameworks._foreign import Item, as_entries, mappings_in
 from reweightviz.exporters.frameworks._hub import find_builder
+from reweightviz.exporters.frameworks._weights import add_up
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.text.encoding import check_utf8
-from reweightviz.exporters.units import EXAMPLES, TOKENS
+from reweightviz.exporters.units import COPIES, EXAMPLES, TOKENS
 
 __all__ = ["KNOWN", "STRATEGIES", "FmsHfTuning"]
 
@@ -52,6 +55,7 @@ class FmsHfTuning(Exporter):
     aliases = ("fms", "sft-trainer", "fms-odm")
     title = "fms-hf-tuning"
     units = (EXAMPLES, TOKENS)
+    read_only_units = (COPIES,)
     suffix = ".yaml"
     other_suffixes = (".yml", ".json")
     exact = True
@@ -131,27 +135,42 @@ class FmsHfTuning(Exporter):
         names = [_name(entry) for entry in training]
         shares = [_read_share(entry.get("sampling")) for entry in training]
         online = _is_online(document.at("dataprocessor"))
-        # Without sampling the bandit starts even, and a single dataset is all there is.
-        even = bool(names) and not any(shares) and (online or len(names) == 1)
+        once = bool(names) and not any(shares) and not online
+        even = bool(names) and not any(shares) and online
         refused = [
-            *_find_faults(document, names, shares),
-            *_find_sum_faults(names, shares, even=even),
+            *_find_faults(document, names, shares, online=online),
+            *_find_sum_faults(names, shares),
         ]
         traps = [*_find_traps(entries, shares)]
-        if even:
+        unit = None
+        if once:
+            shares = [1.0] * len(names)
+            unit = COPIES.key
+            traps.append(f"without sampling fms-hf-tuning {interleave.ONCE}")
+        elif even:
+            # Without sampling the bandit starts even.
             shares = [1 / len(names)] * len(names)
-        numbers = dict(zip(names, shares, strict=True))
+        # A name may stand twice: fms-hf-tuning draws from both.
+        numbers = add_up(zip(names, shares, strict=True))
         if online:
             odm = document.at("dataprocessor", "odm")
             gamma = to_number(odm.get("gamma", USUAL["gamma"]))
             numbers = explore(numbers, gamma, len(names))
             refused += find_bandit_faults(odm, names, gamma)
             traps += find_bandit_traps(odm, entries, gamma)
-        return Config({0: numbers}, refused=tuple(refused), traps=tuple(traps))
+        stop = None if online or once else _find_stop(document)
+        return Config(
+            {0: numbers}, unit=unit, stop=stop, refused=tuple(refused), traps=tuple(traps)
+        )
 
     def recognises(self, document: Document) -> bool:
         """Return whether there are ``datasets`` with ``data_paths``."""
         return any("data_paths" in entry for entry in mappings_in(document.mapping.get("datasets")))
+
+
+def _find_stop(document: Document) -> Stop | None:
+    strategy = document.at("dataprocessor").get("sampling_stopping_strategy")
+    return interleave.find_stop(strategy, f"sampling_stopping_strategy: {strategy}", STRATEGIES[0])
 
 
 def _fill_datasets(root: Any, plan: Plan, numbers: Numbers, held_out: Sequence[str]) -> None:
@@ -170,8 +189,7 @@ def _fill_datasets(root: Any, plan: Plan, numbers: Numbers, held_out: Sequence[s
 
 
 def _usual_draws(plan: Plan) -> dict[str, Any]:
-    strategy = "all_exhausted" if plan.has_repeats else "first_exhausted"
-    return {"sampling_stopping_strategy": strategy, "seed": 42}
+    return {"sampling_stopping_strategy": interleave.choose_strategy(plan), "seed": 42}
 
 
 def _read_entries(document: Document) -> list[Item]:
@@ -249,7 +267,7 @@ def _add_in_turn(shares: Sequence[float]) -> float:
 
 
 def _find_faults(
-    document: Document, names: Sequence[str], shares: Sequence[float]
+    document: Document, names: Sequence[str], shares: Sequence[float], *, online: bool
 ) -> Iterator[str]:
     if "datapreprocessor" in document.mapping:
         yield (
@@ -262,8 +280,8 @@ def _find_faults(
             f"{document.path.name!r}."
         )
     twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        yield f"{list_names(twice)} stands there more than once, so its share cannot be told."
+    if twice and online:
+        yield f"the bandit knows datasets by name, and {list_names(twice)} stands there twice."
     entries = _read_entries(document)
     held_out = [entry for entry in entries if not _trains(entry) and entry.get("sampling")]
     if held_out:
@@ -274,16 +292,11 @@ def _find_faults(
         yield f"sampling must be a number from 0 to 1; that of {list_names(bad)} is not."
 
 
-def _find_sum_faults(names: Sequence[str], shares: Sequence[float], *, even: bool) -> Iterator[str]:
+def _find_sum_faults(names: Sequence[str], shares: Sequence[float]) -> Iterator[str]:
     total = _add_in_turn(shares)
     without = [name for name, share in zip(names, shares, strict=True) if not share]
     if not names:
         yield "no dataset has a train split."
-    elif not any(shares) and not even:
-        yield (
-            "no dataset has sampling, so fms-hf-tuning puts the datasets one after another, at "
-            "their sizes."
-        )
     elif any(shares) and without:
         yield (
             "fms-hf-tuning wants sampling above 0 for every dataset that is trained on, or for "

@@ -8,7 +8,7 @@ proportional to w_i / (mean tokens per document of i). Where the examples are pa
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from reweightviz.core.errors import (
@@ -16,27 +16,31 @@ from reweightviz.core.errors import (
     UnknownName,
     WrongContent,
     list_names,
-    warn,
 )
 from reweightviz.core.mixture import SUM_TOLERANCE
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
+from reweightviz.exporters.epochs import Stop
 from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.frameworks._entries import merge_entries
 from reweightviz.exporters.frameworks._foreign import Item
 from reweightviz.exporters.frameworks._hub import find_place
+from reweightviz.exporters.frameworks._interleave import (
+    LOSES,
+    STRATEGIES,
+    choose_strategy,
+    find_never_drawn,
+    find_stop,
+)
 from reweightviz.exporters.frameworks._weights import add_up, find_invalid
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import python_file, yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
-__all__ = ["FORMAT", "LOADER", "LOSES", "STRATEGIES", "HuggingFace"]
+__all__ = ["FORMAT", "LOADER", "HuggingFace"]
 
 
 FORMAT = "reweightviz.huggingface/2"
-STRATEGIES = ("first_exhausted", "all_exhausted")
-LOSES = "all_exhausted_without_replacement"
-"""A strategy under which the probabilities are lost."""
-
 LOADER = '''"""Load mixture.yaml with Hugging Face datasets: `from load_mixture import load`."""
 
 from pathlib import Path
@@ -105,11 +109,9 @@ class HuggingFace(Exporter):
                 where the budget asks for more than one epoch of something.
             split: of every dataset.
         """
-        strategy = stopping_strategy or ("all_exhausted" if plan.has_repeats else "first_exhausted")
+        strategy = stopping_strategy or choose_strategy(plan)
         _check_strategy(strategy)
         seed = whole_number("seed", seed)
-        if strategy == "first_exhausted":
-            _warn_of_early_end(plan.record)
         head = {
             "format": FORMAT,
             "unit": plan.unit.key,
@@ -121,13 +123,7 @@ class HuggingFace(Exporter):
         def fill(root: Any) -> None:
             if old is None:
                 yaml_edit.put_all(root, head)
-            for name, entry in yaml_edit.match_entries(
-                root,
-                ["datasets"],
-                plan.numbers,
-                lambda entry: entry.get("name"),
-                dropped=plan.dropped_names,
-            ):
+            for name, entry in merge_entries(root, ["datasets"], plan, _name):
                 domain, _, paths = plan.entries[name]
                 if not entry:
                     yaml_edit.put_all(entry, {"name": name} | find_place(domain, paths, split))
@@ -144,24 +140,23 @@ class HuggingFace(Exporter):
             return _read_python(document)
         try:
             entries = [dict(entry) for entry in document.mapping["datasets"]]
-            numbers = {str(entry["name"]): to_number(entry["probability"]) for entry in entries}
+            numbers = add_up((str(one["name"]), to_number(one["probability"])) for one in entries)
         except (KeyError, TypeError, ValueError) as error:
             raise WrongContent(
                 path=document.path,
                 reason="is no mixture for Hugging Face datasets: it needs 'datasets', each "
                 f"with 'name' and 'probability' ({type(error).__name__}: {error})",
             ) from error
-        refused = []
-        if len(numbers) < len(entries):
-            refused.append(f"each name may stand once; {len(entries) - len(numbers)} came again.")
+        strategy = document.mapping.get("stopping_strategy")
         sizes = {str(entry["name"]): entry.get("mean_tokens") for entry in entries}
         return Config(
             {0: numbers},
             unit=document.mapping.get("unit"),
             paths={str(entry["name"]): _places(entry) for entry in entries if "path" in entry},
             sizes={name: size for name, size in sizes.items() if size},
-            refused=(*refused, *_find_faults(numbers)),
-            traps=tuple(_find_strategy_traps(document.mapping.get("stopping_strategy"))),
+            stop=_find_stop(strategy),
+            refused=tuple(_find_faults(numbers, strategy)),
+            traps=tuple(_find_strategy_traps(strategy)),
         )
 
     def recognises(self, document: Document) -> bool:
@@ -179,7 +174,15 @@ def _places(entry: Item) -> list[str]:
     return [":".join(str(entry[key]) for key in ("path", "config") if entry.get(key))]
 
 
-def _find_faults(numbers: Numbers) -> Iterator[str]:
+def _name(entry: Item) -> str:
+    return str(entry.get("name", ""))
+
+
+def _find_stop(strategy: object) -> Stop | None:
+    return find_stop(strategy, f"stopping_strategy={strategy!r}", STRATEGIES[1])
+
+
+def _find_faults(numbers: Numbers, strategy: object) -> Iterator[str]:
     bad = find_invalid(numbers)
     total = math.fsum(numbers.values())
     if bad:
@@ -192,6 +195,7 @@ def _find_faults(numbers: Numbers) -> Iterator[str]:
             "the probabilities must be >= 0 and sum to 1, or datasets refuses them; they "
             f"sum to {total:.6g}."
         )
+    yield from find_never_drawn(numbers, strategy, f"stopping_strategy={strategy!r}")
 
 
 def _find_strategy_traps(stopping_strategy: object) -> Iterator[str]:
@@ -202,6 +206,11 @@ def _find_strategy_traps(stopping_strategy: object) -> Iterator[str]:
         )
 
 
+def _find_turns(*, turns: bool) -> Iterator[str]:
+    if turns:
+        yield "without probabilities the datasets take turns: all have one share of the examples."
+
+
 def _read_python(document: Document) -> Config:
     found = document.python.calls("interleave_datasets")
     for call in found:
@@ -210,14 +219,23 @@ def _read_python(document: Document) -> Config:
             python_file.to_text(item)
             for item in document.python.items(given.get("datasets", given.get(0)))
         ]
-        weights = document.python.items(given.get("probabilities", given.get(1)))
+        probabilities = given.get("probabilities", given.get(1))
+        weights = document.python.items(probabilities)
+        # Without them the datasets take turns; behind a * they may be given.
+        turns = probabilities is None and not python_file.has_spread(call)
+        if turns:
+            weights = [1 / len(names)] * len(names)
         if len(weights) == len(names) > 0:
             numbers = add_up(zip(names, map(to_number, weights), strict=True))
+            # The default of the signature, unless a ** may hold another.
+            usual = "" if python_file.has_spread(call) else STRATEGIES[0]
+            strategy = given.get("stopping_strategy", given.get(5, usual))
             others = python_file.mention_others(found, call, "interleave_datasets")
             return Config(
                 {0: numbers},
-                refused=tuple(_find_faults(numbers)),
-                traps=(*_find_strategy_traps(given.get("stopping_strategy")), *others),
+                stop=_find_stop(strategy),
+                refused=tuple(_find_faults(numbers, strategy)),
+                traps=(*_find_strategy_traps(strategy), *_find_turns(turns=turns), *others),
             )
     why = document.python.explain_calls(found, "datasets", "probabilities", 0, 1)
     raise WrongContent(
@@ -236,14 +254,3 @@ def _check_strategy(stopping_strategy: str) -> None:
         )
     if stopping_strategy not in STRATEGIES:
         raise UnknownName(kind="stopping_strategy", name=stopping_strategy, known=STRATEGIES)
-
-
-def _warn_of_early_end(record: Mapping[str, Any]) -> None:
-    epochs = record.get("epochs", {})
-    first = max(epochs, key=lambda domain: epochs[domain], default="")
-    if epochs.get(first, 0) > 1 + 1e-6:
-        tokens = record["tokens"]
-        warn(
-            f"stopping_strategy='first_exhausted' ends when {first[:60]!r} is used up, at "
-            f"{tokens / epochs[first]:.4g} of {tokens:.4g} tokens; 'all_exhausted' repeats it."
-        )

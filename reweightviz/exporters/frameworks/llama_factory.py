@@ -16,10 +16,12 @@ from typing import Any
 from reweightviz.core.errors import ReweightvizError, UnknownName, list_names
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.frameworks import _interleave as interleave
 from reweightviz.exporters.frameworks._llama_factory import (
     DATAFLEX,
     NAME_PATTERN,
     find_name_faults,
+    find_name_traps,
     order_names,
     read_names,
     render_info,
@@ -28,12 +30,18 @@ from reweightviz.exporters.frameworks._llama_factory import (
 )
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
-from reweightviz.exporters.units import EXAMPLES, TOKENS
+from reweightviz.exporters.units import COPIES, EXAMPLES, TOKENS
 
-__all__ = ["LOSES", "MUCH", "ROUNDING", "STRATEGIES", "LlamaFactory"]
+__all__ = ["LOSES", "MEANINGS", "MUCH", "ROUNDING", "STRATEGIES", "LlamaFactory"]
 
 
 STRATEGIES = ("interleave_over", "interleave_under")
+MEANINGS = {
+    "interleave_under": "first_exhausted",
+    "interleave_over": "all_exhausted",
+    "interleave_once": interleave.LOSES,
+}
+"""What ``merge_dataset`` of LLaMA-Factory hands to ``interleave_datasets``."""
 LOSES = {
     "interleave_once": "ends at the sizes of the datasets, whatever interleave_probs says",
     "concat": "puts the datasets one after another, at their sizes",
@@ -52,6 +60,7 @@ class LlamaFactory(Exporter):
     title = "LLaMA-Factory"
     refusing_loader = "OmegaConf"
     units = (EXAMPLES, TOKENS)
+    read_only_units = (COPIES,)
     main_file = "mixture.yaml"
     exact = True
     merges = True
@@ -114,26 +123,36 @@ class LlamaFactory(Exporter):
         names = read_names(document, self.title)
         shares = split_words(content.get("interleave_probs"))
         strategy = str(content.get("mix_strategy", "concat"))
-        # A single dataset is its own mixture, whatever the strategy.
-        mixes = strategy != "concat" or len(names) == 1
-        if shares:
+        once = strategy in LOSES and not (shares and strategy == "concat")
+        values = [math.nan] * len(names)
+        if once:
+            values = [1.0] * len(names)
+        elif shares:
             values = [to_number(share) for share in shares]
-        else:
+        elif strategy in STRATEGIES:
             # Without probabilities interleaved datasets take turns.
-            values = [1 / len(names) if mixes else math.nan] * len(names)
+            values = [1 / len(names)] * len(names)
         # A list of another length is refused; what it lacks is not known.
         numbers = dict.fromkeys(names, math.nan) | dict(zip(names, values, strict=False))
+        setting = f"mix_strategy: {strategy}"
         refused = [
-            *find_name_faults(document, names),
-            *_find_strategy_faults(strategy, shares, names),
+            *find_name_faults(document, names, shares),
+            *_find_strategy_faults(strategy, shares),
             *_find_share_faults(content, shares),
         ]
-        if shares:
+        if shares and not once:
             refused += _find_sum_faults(numbers)
-        takes_turns = mixes and len(names) > 1 and not shares
-        traps = _find_traps(content, shares, takes_turns=takes_turns)
+            refused += interleave.find_never_drawn(numbers, MEANINGS.get(strategy), setting)
+        traps = [
+            *find_name_traps(names, shares),
+            *_find_strategy_traps(strategy, shares, names),
+            *_find_traps(content, shares),
+            *_find_slow_loading(document),
+        ]
+        unit = COPIES.key if once else None
+        stop = interleave.find_stop(MEANINGS.get(strategy), setting, "interleave_over")
         return Config(
-            {0: numbers}, refused=tuple(refused), traps=(*traps, *_find_slow_loading(document))
+            {0: numbers}, unit=unit, stop=stop, refused=tuple(refused), traps=tuple(traps)
         )
 
     def recognises(self, document: Document) -> bool:
@@ -155,9 +174,7 @@ def _check_strategy(mix_strategy: str | None) -> None:
         raise UnknownName(kind="mix_strategy", name=mix_strategy, known=STRATEGIES)
 
 
-def _find_strategy_faults(
-    strategy: str, shares: Sequence[str] | None, names: Sequence[str]
-) -> Iterator[str]:
+def _find_strategy_faults(strategy: str, shares: Sequence[str] | None) -> Iterator[str]:
     if strategy not in (*STRATEGIES, *LOSES):
         yield (
             f"LLaMA-Factory has no mix_strategy {strategy!r}; there is "
@@ -168,10 +185,24 @@ def _find_strategy_faults(
             "LLaMA-Factory takes interleave_probs only with an interleaving mix_strategy; here it "
             "is 'concat', the default."
         )
-    elif strategy in LOSES and len(names) > 1:
+
+
+def _find_strategy_traps(
+    strategy: str, shares: Sequence[str] | None, names: Sequence[str]
+) -> Iterator[str]:
+    if len(set(names)) == 1:
+        return
+    if strategy == "concat":
+        yield f"mix_strategy 'concat', the default, {interleave.ONCE}"
+    elif strategy in LOSES:
         yield (
-            f"mix_strategy {strategy!r} {LOSES[strategy]}, so this config asks for no mixture: "
-            f"use {list_names(STRATEGIES)}."
+            f"mix_strategy {strategy!r} {LOSES[strategy]}; llamafactory 0.9.5 with the datasets "
+            "that it asks for, 4.0 or older, stops at it with a ValueError."
+        )
+    elif not shares:
+        yield (
+            "without interleave_probs the datasets take turns, so all of them have one share "
+            "of the examples."
         )
 
 
@@ -202,14 +233,7 @@ def _find_sum_faults(numbers: Numbers) -> Iterator[str]:
         yield f"interleave_probs must be numbers >= 0 that sum to 1; got {list(numbers.values())}."
 
 
-def _find_traps(
-    content: Mapping[str, Any], shares: Sequence[str] | None, *, takes_turns: bool
-) -> Iterator[str]:
-    if takes_turns:
-        yield (
-            "without interleave_probs the datasets take turns, so all of them have one share "
-            "of the examples."
-        )
+def _find_traps(content: Mapping[str, Any], shares: Sequence[str] | None) -> Iterator[str]:
     together = split_words(content.get("eval_dataset")) and not content.get("eval_on_each_dataset")
     if shares and len(shares) > 1 and together:
         yield "the datasets of eval_dataset are interleaved by interleave_probs too."

@@ -7,11 +7,12 @@ domain is known by its files or by ``org/name:subset:split``. Checked with torch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, UnknownName, WrongContent
+from reweightviz.core.errors import ReweightvizError, UnknownName, WrongContent, list_names
 from reweightviz.exporters.document import Document
+from reweightviz.exporters.epochs import Stop
 from reweightviz.exporters.frameworks._entries import (
     collect_files,
     find_faults,
@@ -21,11 +22,13 @@ from reweightviz.exporters.frameworks._entries import (
 )
 from reweightviz.exporters.frameworks._foreign import Item
 from reweightviz.exporters.frameworks._hub import HubExporter, find_place, name_dataset
-from reweightviz.exporters.plan import Config, Plan
+from reweightviz.exporters.frameworks._interleave import ONCE
+from reweightviz.exporters.frameworks._weights import add_up
+from reweightviz.exporters.plan import Config, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
-from reweightviz.exporters.units import EXAMPLES, TOKENS
+from reweightviz.exporters.units import COPIES, EXAMPLES, TOKENS
 
-__all__ = ["CRITERIA", "CYCLE", "KEYS", "LOSES", "RECIPE", "Torchtune"]
+__all__ = ["CRITERIA", "CYCLE", "FIRST", "KEYS", "LOSES", "RECIPE", "Torchtune"]
 
 
 RECIPE = "dev/lora_finetune_distributed_multi_dataset"
@@ -34,7 +37,8 @@ KEYS = {"path": "source", "config": "subset"}
 CYCLE = "CYCLE_UNTIL_ALL_DATASETS_EXHAUSTED"
 LOSES = "ALL_DATASETS_EXHAUSTED"
 """A criterion under which the weights are lost."""
-CRITERIA = (CYCLE, "CYCLE_FOREVER", "FIRST_DATASET_EXHAUSTED")
+FIRST = "FIRST_DATASET_EXHAUSTED"
+CRITERIA = (CYCLE, "CYCLE_FOREVER", FIRST)
 
 
 class Torchtune(HubExporter):
@@ -44,6 +48,7 @@ class Torchtune(HubExporter):
     title = "torchtune"
     refusing_loader = "OmegaConf"
     units = (EXAMPLES, TOKENS)
+    read_only_units = (COPIES,)
     traps = (
         f"of torchtune's recipes only {RECIPE} reads weights, and it draws with seed 0 "
         "whatever the config says.",
@@ -89,11 +94,7 @@ class Torchtune(HubExporter):
         """Read ``datasets[].weight``."""
         entries = read_entries(document, "datasets")
         if not entries and read_entries(document, "dataset"):
-            sentence = (
-                "a list under 'dataset' is put together whole by torchtune: weights stand in "
-                f"'datasets', for the recipe {RECIPE}."
-            )
-            return Config({0: {}}, refused=(sentence,))
+            return _read_whole(read_entries(document, "dataset"))
         if not entries or not all("source" in entry for entry in entries):
             raise WrongContent(
                 path=document.path,
@@ -104,7 +105,8 @@ class Torchtune(HubExporter):
         return Config(
             {0: numbers},
             paths=collect_files(entries, _name),
-            refused=find_faults(numbers, "a weight"),
+            stop=_find_stop(document),
+            refused=(*find_faults(numbers, "a weight"), *_find_zeros(entries)),
             traps=tuple(_find_traps(document)),
         )
 
@@ -115,6 +117,31 @@ class Torchtune(HubExporter):
                 return True
         components = [entry.get("_component_") for entry in read_entries(document, "dataset")]
         return bool(components) and all(str(one).startswith("torchtune.") for one in components)
+
+
+def _read_whole(entries: Sequence[Item]) -> Config:
+    """Read a list of components, which a ConcatDataset puts together."""
+    names = [_name(one) if "source" in one else str(one.get("_component_")) for one in entries]
+    sentence = (
+        f"a list under 'dataset' has no weights, torchtune {ONCE} Weights stand in 'datasets', "
+        f"for the recipe {RECIPE}."
+    )
+    # Each as often as it stands there.
+    numbers = add_up((name, 1.0) for name in names)
+    return Config({0: numbers}, unit=COPIES.key, traps=(sentence,))
+
+
+def _find_stop(document: Document) -> Stop | None:
+    criterion = str(document.at("dataloader").get("stop_criteria"))
+    if criterion != FIRST:
+        return None
+    return Stop(f"stop_criteria: {criterion}", f"{CYCLE} repeats it")
+
+
+def _find_zeros(entries: Sequence[Item]) -> Iterator[str]:
+    never = [_name(entry) for entry in entries if to_number(entry.get("weight")) == 0]
+    if never:
+        yield f"torchtune refuses a weight of 0 with a ValueError: take {list_names(never)} out."
 
 
 def _name(entry: Item) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from reweightviz.core.errors import WrongContent, list_names
 from reweightviz.exporters.document import Document
+from reweightviz.exporters.epochs import Stop
 from reweightviz.exporters.frameworks._entries import (
     collect_files,
     find_faults,
@@ -23,9 +24,11 @@ from reweightviz.exporters.frameworks._entries import (
 )
 from reweightviz.exporters.frameworks._foreign import Item
 from reweightviz.exporters.frameworks._hub import HubExporter, find_place, name_dataset
+from reweightviz.exporters.frameworks._interleave import ONCE
+from reweightviz.exporters.frameworks._weights import add_up
 from reweightviz.exporters.plan import Config, Plan
 from reweightviz.exporters.text import yaml_edit
-from reweightviz.exporters.units import EXAMPLES, TOKENS
+from reweightviz.exporters.units import COPIES, EXAMPLES, TOKENS
 
 __all__ = ["Trl"]
 
@@ -36,6 +39,7 @@ class Trl(HubExporter):
     name = "trl"
     title = "TRL"
     units = (EXAMPLES, TOKENS)
+    read_only_units = (COPIES,)
     repeats_nothing = True
     traps = (
         "TRL puts the datasets one after the other, unshuffled: only the sampler of the "
@@ -82,8 +86,13 @@ class Trl(HubExporter):
             )
         absent = [_name(entry) for entry in entries if entry.get("fraction") is None]
         if len(absent) == len(entries):
-            sentence = "no dataset has a fraction, so TRL puts them together whole, by their sizes."
-            return Config({0: dict.fromkeys(absent, 1.0)}, refused=(sentence,))
+            # Each as often as it stands there.
+            return Config(
+                {0: add_up((name, 1.0) for name in absent)},
+                unit=COPIES.key,
+                paths=collect_files(entries, _name),
+                traps=(f"without fractions TRL {ONCE}",),
+            )
         refused = []
         if absent:
             refused.append(f"all datasets need a fraction or none; {list_names(absent)} have none.")
@@ -94,6 +103,7 @@ class Trl(HubExporter):
         return Config(
             {0: numbers},
             paths=collect_files(entries, _name),
+            stop=Stop("TRL, which repeats nothing,"),
             refused=(*refused, *find_faults(numbers, "a fraction")),
         )
 
