@@ -23,16 +23,26 @@ from reweightviz.core.runlog import RunLog
 from reweightviz.readers.logs._log_reader import LogReader, head_of
 from reweightviz.readers.logs._naming import Naming, Pattern
 from reweightviz.readers.logs._tags import NO_DOMAINS, words_of
+from reweightviz.readers.logs.composer_log import ComposerLog
 from reweightviz.readers.logs.csv_history import CsvHistory
 from reweightviz.readers.logs.dataflex import DataFlex
 from reweightviz.readers.logs.fms_odm import FmsOdm
 from reweightviz.readers.logs.json_rows import JsonRows
+from reweightviz.readers.logs.levanter_log import LevanterLog
+from reweightviz.readers.logs.lingua_log import LinguaLog
+from reweightviz.readers.logs.litgpt_log import LitgptLog
+from reweightviz.readers.logs.maxtext_log import MaxTextLog
 from reweightviz.readers.logs.megatron_log import MegatronLog
 from reweightviz.readers.logs.mlflow_store import MLflow
+from reweightviz.readers.logs.nanotron_log import NanotronLog
+from reweightviz.readers.logs.olmo_log import OlmoLog
 from reweightviz.readers.logs.run_jsonl import RunJsonl
 from reweightviz.readers.logs.tensorboard_events import TensorBoard
+from reweightviz.readers.logs.torchtitan_log import TorchtitanLog
+from reweightviz.readers.logs.torchtune_log import TorchtuneLog
 from reweightviz.readers.logs.trackio_store import Trackio
 from reweightviz.readers.logs.trainer_log import TrainerLog
+from reweightviz.readers.logs.trainer_printed import TrainerPrinted
 from reweightviz.readers.logs.trainer_state import TrainerState
 from reweightviz.readers.logs.wandb_history import WandbHistory
 from reweightviz.readers.logs.wandb_offline import WandbOffline
@@ -57,6 +67,16 @@ FORMATS: dict[str, type[LogReader]] = {
         MegatronLog,
         WandbOffline,
         JsonRows,
+        ComposerLog,
+        LevanterLog,
+        LinguaLog,
+        LitgptLog,
+        MaxTextLog,
+        NanotronLog,
+        OlmoLog,
+        TorchtitanLog,
+        TorchtuneLog,
+        TrainerPrinted,
     )
 }
 """In the order in which a path is tried."""
@@ -214,6 +234,8 @@ def _expected_format(path: Path, format: str | None) -> type[LogReader] | None: 
 
     None where something else lies there, or where no pattern fits.
     """
+    if format is not None and FORMATS[format].begins_late and path.is_file():
+        return FORMATS[format]
     if path.is_dir() or (path.exists() and path.stat().st_size):
         return None
     if format is not None:

@@ -35,6 +35,8 @@ class LogReader(ABC):
     files: ClassVar[tuple[str, ...]] = ()
     """Names of files, as patterns, by which it is known before there is anything in them."""
 
+    begins_late: ClassVar[bool] = False
+    """Other output may stand in the file before the first step is written."""
     is_over = False
     """Nothing is written any more, or waited for: a whole last line counts without its end."""
 

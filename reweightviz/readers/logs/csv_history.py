@@ -118,6 +118,8 @@ def header_of(head: bytes) -> tuple[list[str], str]:
         text = line.decode("utf-8").strip("\r")
     except UnicodeDecodeError:
         return [], ","
+    if "\r" in text:  # of a progress bar
+        return [], ","
     separator = max(",\t;", key=text.count)
     names = next(csv.reader([text], delimiter=separator), [])
     is_text = text.replace("\t", " ").isprintable() and not text.startswith("{")

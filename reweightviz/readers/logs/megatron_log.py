@@ -49,6 +49,7 @@ class MegatronLog(LogReader):
     name = "megatron"
     title = "Megatron-LM's printed log"
     files: ClassVar[tuple[str, ...]] = ("*.log", "*.out", "*.txt")
+    begins_late = True
 
     def __init__(self, where: Path, pattern: Pattern | None = None) -> None:
         super().__init__(where, pattern)
