@@ -25,7 +25,7 @@ DRAWS = 2000
     "the real megatron-core 0.16.1: 2,000 draws of each form and phase, exact to one sample",
 )
 @pytest.mark.framework("core")
-def test_megatron_core_draws_the_asked_share_of_sequences(tmp_path, load_with):
+def test_megatron_core_draws_the_asked_share_of_sequences(tmp_path, load_with, check_order):
     prefixes = [
         str(tmp_path / name)
         for name in ("web_text_document", "code_text_document", "é_text_document")
@@ -44,6 +44,17 @@ def test_megatron_core_draws_the_asked_share_of_sequences(tmp_path, load_with):
     found = load_with(
         "megatron_load.py", prefixes=prefixes, draws=DRAWS, **files, phase=phases / "phase-1.txt"
     )
+    order = found["order"]
+    # Without weights every dataset comes once, all here of one size.
+    unweighted = found["counts"].pop("unweighted")
+    assert len(set(unweighted)) == 1 and sum(unweighted) < DRAWS
+    check_order(order.pop("unweighted"), {"1": 1, "2": 1, "3": 1})
+    assert found["counts"].pop("twice") == pytest.approx([0.7 * DRAWS, 0.3 * DRAWS], abs=1)
+    check_order(order.pop("twice"), {"1": 0.7, "2": 0.3})
+    names = ("web", 'co"de: no', "🦜 math")
+    for form, parts in order.items():
+        asked = late if form == "phase" else MIXTURE
+        check_order(parts, {str(token): asked[name] for token, name in enumerate(names, 1)})
     for form, counts in found["counts"].items():
         assert sum(counts) == DRAWS
         for count, name in zip(counts, ("web", 'co"de: no', "🦜 math"), strict=True):
@@ -224,14 +235,75 @@ def test_megatron_blends_no_more_than_it_can(tmp_path):
     assert MEGATRON.read(MEGATRON.write(most, tmp_path / "blend", prefix_dir="/d")) == most
 
 
+def test_a_prefix_that_stands_twice_is_drawn_at_each_place(tmp_path):
+    (tmp_path / "blend").write_text("0.5 /d/web 0.2 /d/web 0.3 /d/code")
+    config = MEGATRON.parse(MEGATRON.open(tmp_path / "blend"))
+    assert config.stages[0] == pytest.approx({"/d/web": 0.7, "/d/code": 0.3})
+    assert "'/d/web' stands several times: Megatron draws from it at each place" in config.traps[0]
+
+
+def test_without_weights_shares_go_by_the_sizes(tmp_path):
+    (tmp_path / "run.sh").write_text("torchrun pretrain_gpt.py --data-path /d/web /d/code\n")
+    assert MEGATRON.recognises(MEGATRON.open(tmp_path / "run.sh"))
+    assert "no weights" in MEGATRON.parse(MEGATRON.open(tmp_path / "run.sh")).traps[0]
+    sources = {"web": Source(3e9, 1), "code": Source(1e9, 1)}
+    assert dict(MEGATRON.read(tmp_path / "run.sh", sources=sources)) == {"web": 0.75, "code": 0.25}
+    (tmp_path / "run.sh").write_text("torchrun pretrain_gpt.py --data-path /d/web\n")
+    assert dict(MEGATRON.read(tmp_path / "run.sh")) == {"web": 1.0}
+
+
+SPLITS = '"TRAIN: 0.3 0:0.6 data/web, 0.5 0:1 data/code, 0.2 0:1 data/math"'
+
+
+@pytest.mark.parametrize(
+    ("script", "file"),
+    [
+        (f"python pretrain_gpt.py --train-weighted-split-paths {SPLITS} --lr 1\n", ""),
+        ("python pretrain_gpt.py --train-weighted-split-paths-path splits.txt\n", f"{SPLITS}\n"),
+        (f"{SPLITS}\n", ""),
+        (
+            f'TRAIN={SPLITS}\npython x.py \\\n --train-weighted-split-paths "$TRAIN" \\\n'
+            ' --valid-weighted-split-paths "VALID: 1 0.6:1 data/web"\n',
+            "",
+        ),
+    ],
+)
+def test_the_splits_of_megatron_deepspeed_are_read(tmp_path, script, file):
+    (tmp_path / "train.slurm").write_text(script)
+    (tmp_path / "splits.txt").write_text(file)
+    document = MEGATRON.open(tmp_path / "train.slurm")
+    assert MEGATRON.recognises(document)
+    config = MEGATRON.parse(document)
+    assert config.stages[0] == {"data/web": 0.3, "data/code": 0.5, "data/math": 0.2}
+    assert not config.refused
+    assert "of 'data/web' only a range is drawn" in config.traps[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ('"A: 1 0:1 /d/a" "B: 1 0:1 /d/b"', "takes one group in quotes; there are 2"),
+        ('"A: 1 0.5:0.1 /d/a"', "with START below END; it is 'A: 1 0.5:0.1 /d/a'"),
+        ('"A: 1 /d/a"', "must be 'NAME: WEIGHT START:END PATH"),
+        ('"A: 0 0:1 /d/a"', "must be >= 0, one above 0"),
+        ("$TRAIN", r"from '\$TRAIN', which it does not set by plain assignments"),
+    ],
+)
+def test_splits_that_megatron_deepspeed_would_refuse(tmp_path, words, sentence):
+    (tmp_path / "run.sh").write_text(f"python x.py --train-weighted-split-paths {words}\n")
+    with pytest.raises(ReweightvizError, match=sentence):
+        MEGATRON.read(tmp_path / "run.sh")
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
         ("0.7 /d/web 0.3", "Megatron would take every word for a dataset"),
-        ("/d/web /d/code", "Megatron would take every word for a dataset"),
-        ("nan /d/web 0.5 /d/code", "with a finite weight above 0; that of '/d/web' is not"),
+        ("hello there", "Megatron would take every word for a dataset"),
+        ("nan /d/web 0.5 /d/code", "needs a finite weight above 0; that of '/d/web' is not"),
         ("0 /d/web 0.5 /d/code", "that of '/d/web' is not"),
-        ("0.5 /d/web 0.5 /d/web", "a prefix stands there twice"),
+        # Each place is looked at, though places of one prefix add up.
+        ("0 /d/web 0.5 /d/web 0.5 /d/code", "that of '/d/web' is not"),
         ('{"valid": null}', "neither weights and prefixes nor JSON with 'train'"),
         ('{"train": null}', "Megatron would take every word"),
         ('{"train": 3}', "Megatron would take every word"),

@@ -112,12 +112,84 @@ def test_what_is_refused(tmp_path, options, name, sentence):
             {"a": 0.8, "b": 0.2},
         ),
         ("cfg.dataset.data_path = ['30', '/d/a', '70', '/d/b']", {"a": 0.3, "b": 0.7}),
+        ("cfg.dataset.blend = [['/d/a', '/d/b', '/d/a'], [1, 2, 1]]", {"a": 0.5, "b": 0.5}),
+        (
+            "PATHS = ['/d/a', '/d/b']\nW = [0.7, 0.3]\ncfg.dataset.blend = [PATHS, W]",
+            {"a": 0.7, "b": 0.3},
+        ),
+        (
+            "A = '/d/a'\ncfg.dataset.blend = ((A, '/d/b'), [0.7, 0.3])",
+            {"a": 0.7, "b": 0.3},
+        ),
+        (
+            "data = llm.PreTrainingDataModule(paths=[30, '/d/a', 70, '/d/b'], seq_length=4096)",
+            {"a": 0.3, "b": 0.7},
+        ),
+        (
+            "T = ['0.3', '/d/a', '0.7', '/d/b']\nrun.Config(llm.PreTrainingDataModule, "
+            "paths={'train': T, 'validation': ['/d/v'], 'test': ['/d/t']})",
+            {"a": 0.3, "b": 0.7},
+        ),
     ],
 )
 def test_recipes_are_read_without_running(tmp_path, text, wanted):
     (tmp_path / "run.py").write_text(text)
     assert NEMO.recognises(module(tmp_path, text))
     assert dict(NEMO.read(tmp_path / "run.py")) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("over.yaml", "dataset:\n  blend: [[/d/a, /d/b], [0.3, 0.7]]\n"),
+        ("gpt.yaml", "model:\n  data:\n    data_prefix: [.3, /d/a, .7, /d/b]\n"),
+        (
+            "gpt.yaml",
+            "model: {data: {data_prefix: {train: [.3, /d/a, .7, /d/b], validation: [/d/v]}}}\n",
+        ),
+        ("run.sh", "torchrun run.py 'dataset.blend=[[/d/a,/d/b],[0.3,0.7]]' train.iters=3\n"),
+        ("run.sh", "torchrun run.py dataset.blend=[[/d/a,/d/b],[0.3,0.7]] \\\n train.iters=3\n"),
+        (
+            "run.slurm",
+            'P="/d/a\\",\\"/d/b"\nsrun "++dataset.blend=[[\\"$P\\"],[0.3,0.7]] x=1"\n',
+        ),
+        ("run.sh", "python m.py model.data.data_prefix=[.3,/d/a,.7,/d/b] trainer.devices=8\n"),
+        ("run.sh", 'python m.py "model.data.data_prefix={train: [.3,/d/a,.7,/d/b], test: [/t]}"\n'),
+    ],
+)
+def test_yamls_and_commands_are_read(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    assert NEMO.recognises(Document.open(tmp_path / name))
+    assert dict(NEMO.read(tmp_path / name)) == pytest.approx({"a": 0.3, "b": 0.7})
+
+
+def test_without_weights_shares_go_by_the_sizes(tmp_path):
+    (tmp_path / "run.py").write_text("PreTrainingDataModule(paths=['/d/a', '/d/b'])")
+    config = NEMO.parse(Document.open(tmp_path / "run.py"))
+    assert (config.unit, config.refused) == ("copies", ())
+    sources = {"a": Source(3e9, 1), "b": Source(1e9, 1)}
+    assert dict(NEMO.read(tmp_path / "run.py", sources=sources)) == {"a": 0.75, "b": 0.25}
+
+
+NEMOTRON = """{"_comment": "phase 1", "datasets": [
+ {"name": "web", "path": "hf://x/all", "subset": "web", "weight": 1.0},
+ {"name": "code", "path": "hf://x/all", "subset": "code", "weight": 0.5, "_note": ""}]}"""
+
+
+def test_a_blend_of_nemotron_is_read(tmp_path):
+    path = tmp_path / "blend.json"
+    path.write_text(NEMOTRON)
+    assert NEMO.recognises(Document.open(path))
+    assert dict(NEMO.read(path)) == pytest.approx({"web": 2 / 3, "code": 1 / 3})
+    assert NEMO.parse(Document.open(path)).paths["code"] == ["hf://x/all"]
+    path.write_text(NEMOTRON.replace("datasets", "train").replace(', "weight": 0.5', ""))
+    assert dict(NEMO.read(path)) == pytest.approx({"web": 0.5, "code": 0.5})
+    path.write_text(NEMOTRON.replace("0.5", "-1"))
+    with pytest.raises(ReweightvizError, match="must be numbers >= 0, one above 0"):
+        NEMO.read(path)
+    for other in ('"fraction": 1', '"type": "alpaca"'):
+        path.write_text(NEMOTRON.replace('"subset": "web"', other))
+        assert not NEMO.recognises(Document.open(path))
 
 
 def test_a_yaml_of_overrides_is_read_too(tmp_path):
@@ -131,16 +203,15 @@ def test_a_yaml_of_overrides_is_read_too(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        ("cfg.dataset.blend = [['/d/a', '/d/b'], None]", "need the tokens of 'a', 'b'"),
         (
-            "cfg.dataset.blend = [['/d/a', '/d/b'], None]",
-            "must give each prefix a weight; without weights Megatron blends by size",
+            "cfg.dataset.blend = [['/d/a', '/d/b'], [1.0]]",
+            "each prefix needs one weight; there are 1 for 2",
         ),
-        ("cfg.dataset.blend = [['/d/a', '/d/b'], [1.0]]", "must give each prefix a weight"),
         (
             "cfg.dataset.blend = [['/d/a', '/d/b'], [1.0, 0]]",
-            "must stand once, with a finite weight above 0",
+            "needs a finite weight above 0; that of '/d/b' is not",
         ),
-        ("cfg.dataset.blend = [['/d/a', '/d/a'], [1.0, 1.0]]", "must stand once"),
         (
             "cfg.dataset.blend = [[f'/d/{i}' for i in range(3)], None]",
             "has no blend, .* that can be read without running it",
@@ -166,6 +237,9 @@ def test_blends_that_megatron_would_read_otherwise(tmp_path, text, sentence):
         ("mix.yaml", "train_data_paths: [/d/a]", False),
         ("mix.yaml", "dataset: {path: x}", False),
         ("mix.yaml", "[", False),
+        ("run.py", "load(paths=[1, '/d/a', 2, '/d/b'])", False),
+        ("run.sh", "train.py dataset.blend=[[$PATHS],null]", False),
+        ("run.sh", 'x "model.data.data_prefix={train: [a.jsonl], test: [b.jsonl]}"', False),
     ],
 )
 def test_its_files_are_recognised(tmp_path, name, text, true):
@@ -496,5 +570,5 @@ def test_copies_are_repetitions_and_a_merge_keeps_to_them(tmp_path):
     path.write_text(HEAD + METADATASETS["ranges"][0])
     with pytest.raises(ReweightvizError, match=r"'./A' several times, .* keep one entry of each"):
         NEMO.write(mixture, path, merge=True, **options)
-    with pytest.raises(ReweightvizError, match="copies are the repetitions of form='energon'"):
+    with pytest.raises(ReweightvizError, match="leave unit='copies' out"):
         NEMO.write(mixture, tmp_path / "m.py", sources=sources, unit="copies", tokens=4e6)

@@ -16,6 +16,7 @@ from megatron.core.datasets.blended_megatron_dataset_builder import BlendedMegat
 from megatron.core.datasets.gpt_dataset import GPTDataset, GPTDatasetConfig
 from megatron.core.datasets.indexed_dataset import DType, IndexedDatasetBuilder
 from megatron.core.datasets.utils import compile_helpers, get_blend_from_list
+from order import tenths
 
 LENGTH = 32
 
@@ -35,8 +36,8 @@ def write_dataset(prefix: str, token: int) -> None:
     builder.finalize(prefix + ".idx")
 
 
-def draw(blend, draws: int, **split) -> list[int]:
-    """How often each token, one a dataset, came first in ``draws`` samples."""
+def draw(blend, draws: int, **split) -> tuple[list[int], list[dict]]:
+    """How often each token, one a dataset, came first in ``draws`` samples, and in each tenth."""
     config = GPTDatasetConfig(
         random_seed=1,
         sequence_length=LENGTH,
@@ -51,8 +52,9 @@ def draw(blend, draws: int, **split) -> list[int]:
     )
     sizes = [draws, 0 if split else None, 0 if split else None]
     data = BlendedMegatronDatasetBuilder(GPTDataset, sizes, lambda: True, config).build()[0]
-    counts = collections.Counter(int(data[sample]["tokens"][0]) for sample in range(draws))
-    return [counts[token + 1] for token in range(max(counts))]
+    drawn = [int(data[sample]["tokens"][0]) for sample in range(min(draws, len(data)))]
+    counts = collections.Counter(drawn)
+    return [counts[token + 1] for token in range(max(counts))], tenths(drawn)
 
 
 def main(
@@ -70,7 +72,8 @@ def main(
     parser = argparse.ArgumentParser()
     parser.add_argument("--data-path", nargs="*")
     words = parser.parse_args(shlex.split(Path(arguments).read_text("utf-8"))).data_path
-    counts = {
+    plain = [word for word in words if word in prefixes]
+    found = {
         "text": draw(
             {"blend": get_blend_from_list(Path(text).read_text("utf-8").split())},
             draws,
@@ -84,7 +87,16 @@ def main(
             split="100,0,0",
         ),
     }
-    print("RESULT", json.dumps({"version": megatron.core.__version__, "counts": counts}))
+    # What no export writes: no weights, and a prefix at two places.
+    twice = ["0.5", prefixes[0], "0.2", prefixes[0], "0.3", prefixes[1]]
+    others = {
+        "unweighted": draw({"blend": get_blend_from_list(plain)}, draws, split="100,0,0"),
+        "twice": draw({"blend": get_blend_from_list(twice)}, draws, split="100,0,0"),
+    }
+    counts = {name: totals for name, (totals, _) in (found | others).items()}
+    order = {name: parts for name, (_, parts) in (found | others).items()}
+    result = {"version": megatron.core.__version__, "counts": counts, "order": order}
+    print("RESULT", json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -10,10 +10,11 @@ from reweightviz.core.errors import RefusedByFramework, ReweightvizError, list_n
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import provenance
 from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.frameworks._megatron_blend import read_weight
 from reweightviz.exporters.plan import Entry, source_paths
 from reweightviz.exporters.text.encoding import check_utf8
 
-__all__ = ["MOST_DATASETS", "SUFFIX", "IndexedBlend", "read_weight"]
+__all__ = ["MOST_DATASETS", "SUFFIX", "IndexedBlend"]
 
 
 MOST_DATASETS = 32766
@@ -79,15 +80,6 @@ class IndexedBlend(Exporter):
                 reason=f"blends at most {MOST_DATASETS:,} datasets; got {count:,}",
             )
         return prefixes
-
-
-def read_weight(word: object) -> float | None:
-    """Return the number that Megatron takes a word for, None where it takes it for a prefix."""
-    try:
-        # Python's float as in Megatron, which takes 1e-05 and nan too.
-        return float(word) if isinstance(word, str | int | float) else None
-    except ValueError:
-        return None
 
 
 def _strip_endings(paths: Sequence[str]) -> list[str]:

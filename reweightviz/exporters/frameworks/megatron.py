@@ -7,19 +7,26 @@ in full. Checked with megatron-core 0.16.1; the phases are read from the source 
 from __future__ import annotations
 
 import json
-import math
 import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, UnknownName, WrongContent, list_names
+from reweightviz.core.errors import ReweightvizError, UnknownName, WrongContent
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks._foreign import as_list
-from reweightviz.exporters.frameworks._megatron import IndexedBlend, read_weight
+from reweightviz.exporters.frameworks._megatron import IndexedBlend
+from reweightviz.exporters.frameworks._megatron_blend import (
+    blend_words,
+    check_weights,
+    is_prefix,
+    read_weight,
+)
+from reweightviz.exporters.frameworks._megatron_splits import FLAG, is_group_file, read_splits
 from reweightviz.exporters.plan import Config, Numbers, Plan
 from reweightviz.exporters.text import shell
+from reweightviz.exporters.units import COPIES, TOKENS
 
 __all__ = ["FORMS", "MARKS", "OPTION", "PHASES", "PHASE_FLAGS", "Megatron"]
 
@@ -50,6 +57,7 @@ class Megatron(IndexedBlend):
     name = "megatron"
     aliases = ("megatron-core", "megatron-lm", "mcore")
     title = "Megatron"
+    units = (TOKENS, COPIES)
     takes_schedules = True
     main_file = "phases.txt"
     traps = (
@@ -70,6 +78,7 @@ class Megatron(IndexedBlend):
         """
         if form not in FORMS:
             raise UnknownName(kind=f"form of a {self.title} blend", name=form, known=FORMS)
+        check_weights(plan)
         if len(plan.stages) == 1:
             return {"": _render_blend(plan.numbers, form)}
         if form not in PHASE_FLAGS:
@@ -91,44 +100,51 @@ class Megatron(IndexedBlend):
     def parse(self, document: Document) -> Config:
         """Read the blend as ``megatron.core.datasets.utils.get_blend_from_list`` does."""
         if PHASES not in document.text:
-            numbers, refused = _read_blend(_read_words(document))
-            return Config({0: numbers}, refused=refused)
+            splits = read_splits(document)
+            return (splits or blend_words(_read_words(document))).to_config()
         lines = [line.split() for line in document.text.splitlines() if line.startswith("--")]
         try:
             starts = [0]
             for word in lines[0][1:]:
                 starts += map(int, word.split(","))
-            blends = [_read_blend(_read_words(document.sibling(name))) for _, name in lines[1:]]
-            stages = {start: numbers for start, (numbers, _) in zip(starts, blends, strict=True)}
+            blends = [blend_words(_read_words(document.sibling(name))) for _, name in lines[1:]]
+            stages = {start: blend.numbers for start, blend in zip(starts, blends, strict=True)}
         except (IndexError, ValueError) as error:
             raise WrongContent(
                 path=document.path,
                 reason=f"must name the transitions and one blend for each phase: {error}",
             ) from error
         faults: list[str] = []
-        for _, found in blends:
-            faults += found
-        return Config(stages, refused=tuple(faults))
+        traps: list[str] = []
+        for blend in blends:
+            faults += blend.refused
+            traps += blend.traps
+        if len({blend.unit for blend in blends}) > 1:
+            faults.append("the phases must all have weights, or none of them.")
+        return Config(
+            stages,
+            unit=blends[0].unit,
+            refused=tuple(faults),
+            traps=tuple(dict.fromkeys(traps)),
+        )
 
     def recognises(self, document: Document) -> bool:
         """Return whether there are weights and prefixes in turn, in one of the forms, or phases."""
         if document.path.suffix.lower() in {".py", ".csv", ".tsv"}:
             return False
+        # Before the mapping, which a script with a colon may be taken for.
+        if is_group_file(document) or FLAG in document.text:
+            return True
         if document.mapping:
             splits = {"train", "valid", "test"}
             return set(document.mapping) <= splits and _are_in_turn(_read_train(document.mapping))
         words = shell.read_option(document.text, OPTION)
         if words is not None:
-            # The blend of a script may come from a variable, so its other words have to do.
-            hidden = shell.find_unknown(words) is not None
-            return _are_in_turn(words) or (hidden and any(mark in document.text for mark in MARKS))
+            # The blend of a script may come from a variable, and one dataset has no weight, so its
+            # other words have to do.
+            return _are_in_turn(words) or any(mark in document.text for mark in MARKS)
         words = document.text.split()
-        if PHASES in words:
-            return True
-        if document.path.suffix in {".yaml", ".yml"} or not _are_in_turn(words):
-            return False
-        # Any numbers and words in turn look like a blend, so the words must be places.
-        return all(_is_path(word, document.path.parent) for word in words[1::2])
+        return PHASES in words or _is_blend_file(words, document.path)
 
     def holds_spaces(self, options: Mapping[str, Any]) -> bool:
         """Return whether a prefix may have white space in it: where words are quoted."""
@@ -147,26 +163,6 @@ def _render_blend(numbers: Numbers, form: str) -> str:
     return json.dumps({"train": words, "valid": None, "test": None}, indent=1) + "\n"
 
 
-def _read_blend(words: Sequence[Any]) -> tuple[Numbers, tuple[str, ...]]:
-    """Return prefix to weight, and what Megatron would refuse or misread."""
-    weights = [read_weight(word) for word in words[::2]]
-    prefixes = [str(word).strip() for word in words[1::2]]
-    if not words or len(words) % 2 or None in weights:
-        return {}, (
-            "weights and prefixes must stand in turn; as it is, Megatron would take "
-            "every word for a dataset.",
-        )
-    blend = {prefix: float(weight or 0) for prefix, weight in zip(prefixes, weights, strict=True)}
-    # Megatron stops at a 0 without a message, and lets nan through.
-    bad = [prefix for prefix, weight in blend.items() if not 0 < weight < math.inf]
-    if bad or len(blend) < len(prefixes):
-        fault = "a prefix stands there twice"
-        if bad:
-            fault = f"that of {list_names(bad)} is not"
-        return blend, (f"each prefix must stand once, with a finite weight above 0; {fault}.",)
-    return blend, ()
-
-
 def _are_in_turn(words: Sequence[Any]) -> bool:
     """Return whether words are weights and prefixes as far as they go."""
     if len(words) < 2 or not all(read_weight(word) is not None for word in words[::2]):
@@ -174,8 +170,15 @@ def _are_in_turn(words: Sequence[Any]) -> bool:
     return all(isinstance(word, str) and read_weight(word) is None for word in words[1::2])
 
 
+def _is_blend_file(words: Sequence[str], path: Path) -> bool:
+    if path.suffix in {".yaml", ".yml"} or not _are_in_turn(words):
+        return False
+    # Any numbers and words in turn look like a blend, so the words must be places.
+    return all(_is_path(word, path.parent) for word in words[1::2])
+
+
 def _is_path(word: str, folder: Path) -> bool:
-    if "/" in word or word.endswith("_document"):
+    if is_prefix(word):
         return True
     return os.path.exists(folder / f"{word}.idx")  # noqa: PTH110  Path.exists may raise
 

@@ -11,28 +11,52 @@ Megatron-Energon at bef8be2.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from reweightviz.core.errors import ReweightvizError, UnknownName, WrongContent
+from reweightviz.core.errors import UnknownName, WrongContent
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.draft import Draft
+from reweightviz.exporters.exporter import TEXT_FILE
 from reweightviz.exporters.frameworks._energon import Energon
 from reweightviz.exporters.frameworks._megatron import IndexedBlend
-from reweightviz.exporters.frameworks._weights import find_not_positive
-from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
-from reweightviz.exporters.text import python_file, python_module
+from reweightviz.exporters.frameworks._megatron_blend import blend, check_weights
+from reweightviz.exporters.frameworks._nemotron import is_nemotron, read_nemotron
+from reweightviz.exporters.plan import Config, Plan, to_number
+from reweightviz.exporters.text import python_file, python_module, shell
 from reweightviz.exporters.units import COPIES, EXAMPLES, TOKENS
 
-__all__ = ["ENERGON", "FLAT", "FORMS", "KEYS", "SCRIPT", "Blend", "Nemo", "Node", "Setting"]
+__all__ = [
+    "ENERGON",
+    "FLAT",
+    "FORMS",
+    "KEYS",
+    "OVERRIDE",
+    "SCRIPT",
+    "SCRIPTS",
+    "SPLIT",
+    "Blend",
+    "Nemo",
+    "Node",
+    "Setting",
+]
 
 
 FORMS = ("bridge", "energon")
 FLAT = ("data_paths", "data_path", "train_data_path", "train_data_paths")
 """Names that Bridge's recipes and its config have for a list of weights and prefixes in turn."""
-KEYS = (*FLAT, "blend", "blend_per_split")
+SPLIT = ("data_prefix", "paths")
+"""Names that NeMo 1 and 2 have for such a list, for one of prefixes, or for one for each split."""
+KEYS = (*FLAT, *SPLIT, "blend", "blend_per_split")
+SCRIPTS = (".sh", ".bash", ".slurm", ".sbatch", "")
+"""Endings of files whose commands may set a blend."""
+OVERRIDE = r"(?:\w+\.)*(?:dataset\.(?:blend|data_path)|data\.(?:data_prefix|paths))"
+"""Keys of a command that set a blend: of Megatron-Bridge, of NeMo 1 and of NeMo 2."""
 
 SCRIPT = '''
 
@@ -107,11 +131,7 @@ class Nemo(IndexedBlend):
         """
         if form not in FORMS:
             raise UnknownName(kind="form of a NeMo blend", name=form, known=FORMS)
-        if plan.unit is COPIES:
-            raise ReweightvizError(
-                "the blend of Megatron-Bridge has weights; copies are the repetitions of "
-                "form='energon'."
-            )
+        check_weights(plan)
         constants = {"blend": [list(plan.numbers), list(plan.numbers.values())], "split": split}
         comment = plan.comment("Training mixture for NeMo's Megatron-Bridge")
         return {"": python_module.render(comment, constants, SCRIPT)}
@@ -120,9 +140,11 @@ class Nemo(IndexedBlend):
         """Read the last blend of a Python file or of overrides, else the last ``data_path``."""
         if ENERGON.recognises(document):
             return ENERGON.parse(document)
+        if is_nemotron(document):
+            return read_nemotron(document)
         found = list(_find_blends(document))
         # A list of words is an argument of a recipe, which the blend of the config overrides.
-        blends = [blend for blend in found if blend.key not in FLAT] or found
+        blends = [one for one in found if one.key not in FLAT] or found
         if not blends:
             settings = [setting for setting in _find_settings(document) if setting.key in KEYS]
             unread = [one.value for one in settings if isinstance(one.value, ast.expr)]
@@ -134,39 +156,35 @@ class Nemo(IndexedBlend):
             )
         # The one that is set last holds.
         last = blends[-1]
-        numbers = dict(zip(last.prefixes, map(to_number, last.weights or ()), strict=False))
-        traps: tuple[str, ...] = ()
-        if last.node is not None:
-            others = [blend.node for blend in blends if blend.node and not blend.is_like(last)]
-            traps = python_file.mention_others(others, last.node, "blend")
-        return Config({0: numbers}, refused=tuple(_find_faults(last, numbers)), traps=traps)
+        config = blend(last.prefixes, last.weights).to_config()
+        if last.node is None:
+            return config
+        others = [other.node for other in blends if other.node and not other.is_like(last)]
+        more = python_file.mention_others(others, last.node, "blend")
+        return replace(config, traps=(*config.traps, *more))
 
     def recognises(self, document: Document) -> bool:
         """Return whether it sets a blend, in Python or in ``dataset:``, or is Energon's."""
-        return ENERGON.recognises(document) or any(_find_blends(document))
+        known = ENERGON.recognises(document) or is_nemotron(document)
+        return known or any(_find_blends(document))
 
 
 ENERGON = Energon()
 
 
-def _find_faults(blend: Blend, numbers: Numbers) -> Iterator[str]:
-    if len(blend.weights or ()) != len(blend.prefixes):
-        yield (
-            "the blend must give each prefix a weight; without weights Megatron "
-            "blends by size, with fewer it stops."
-        )
-    elif len(numbers) < len(blend.prefixes) or find_not_positive(numbers):
-        yield "each prefix of a blend must stand once, with a finite weight above 0."
-
-
 def _find_blends(document: Document) -> Iterator[Blend]:
     """Return every blend that a file sets, in order; the training data of one for each split."""
     for key, value, node in _find_settings(document):
+        if key in SPLIT and isinstance(value, Mapping):
+            value = value.get("train")  # noqa: PLW2901  the training data stands for the value
         if not isinstance(value, list | tuple) or not value:
             continue
-        # A list of prefixes alone has no number in every second place.
-        if key in FLAT and len(value) % 2 == 0 and all(to_number(word) >= 0 for word in value[::2]):
-            yield Blend(key, [str(word) for word in value[1::2]], list(value[::2]), node)
+        if key in FLAT or key in SPLIT:
+            # A list of prefixes alone has no number in every second place.
+            if len(value) % 2 == 0 and all(to_number(word) >= 0 for word in value[::2]):
+                yield Blend(key, [str(word) for word in value[1::2]], list(value[::2]), node)
+            elif key in SPLIT and all(isinstance(word, str) for word in value):
+                yield Blend(key, list(value), None, node)
         if key == "blend" and _is_blend(value):
             yield _make_blend(key, value, node)
         if key == "blend_per_split" and _is_blend(value[0]):
@@ -190,9 +208,14 @@ def _make_blend(key: str, value: Sequence[Any], node: Node | None) -> Blend:
 
 
 def _find_settings(document: Document) -> Iterator[Setting]:
-    """Return what is set by name: below ``dataset``, then in the order of a Python file."""
+    """Return what is set by name: in a YAML, in a command, in the order of a Python file."""
     for key, value in document.at("dataset").items():
         yield Setting(key, value, None)
+    prefix = document.at("model", "data").get("data_prefix")
+    if prefix is not None and not _names_text(prefix):
+        yield Setting("data_prefix", prefix, None)
+    if document.path.suffix.lower() in SCRIPTS:
+        yield from _find_overrides(document)
     python = document.python
     setting = [
         node
@@ -203,9 +226,35 @@ def _find_settings(document: Document) -> Iterator[Setting]:
     for node in python_file.sort_nodes(setting):
         if isinstance(node, ast.Call):
             for keyword in node.keywords:
-                yield Setting(keyword.arg or "", python.value(keyword.value), node)
+                # Many functions have paths=, and only one is NeMo's.
+                if keyword.arg != "paths" or _is_data_module(node):
+                    yield Setting(keyword.arg or "", python.value(keyword.value), node)
         elif node.value is not None:
             for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
                 # The last name of blend, config.blend or config.dataset.blend.
                 name = getattr(target, "attr", getattr(target, "id", ""))
                 yield Setting(str(name), python.value(node.value), node)
+
+
+def _find_overrides(document: Document) -> Iterator[Setting]:
+    """Return the overrides of a command, such as ``dataset.blend=[[/d/web],[1.0]]``."""
+    for key, text in shell.read_settings(document.text, OVERRIDE):
+        words = re.split(r"[\[\],\s\"']+|(?<!\$)\{", text)
+        value = Document(Path("override.yaml"), text).data
+        if shell.find_unknown(words) is None and not _names_text(value):
+            yield Setting(key.rpartition(".")[2], value, None)
+
+
+def _is_data_module(call: ast.Call) -> bool:
+    """Return whether a call makes NeMo 2's data module, itself or by ``run.Config``."""
+    named = [python_file.callee(call)]
+    named += [getattr(one, "attr", getattr(one, "id", "")) for one in call.args[:1]]
+    return "PreTrainingDataModule" in named
+
+
+def _names_text(value: object) -> bool:
+    """Return whether a setting names files of text, as the alignment of NeMo takes them."""
+    if isinstance(value, Mapping):
+        value = value.get("train")
+    words = value if isinstance(value, list) else [value]
+    return any(TEXT_FILE.search(str(word).lower()) for word in words)

@@ -69,6 +69,11 @@ class PythonFile:
             self.fault = str(error)
 
     @cached_property
+    def _filled(self) -> dict[int, Any]:
+        """Address of a list or dictionary of the tree to what it holds, or to a node."""
+        return {}
+
+    @cached_property
     def names(self) -> Names:
         """Everything that the names of the file stand for."""
         return Names(self.tree)
@@ -111,13 +116,46 @@ class PythonFile:
         return False
 
     def value(self, node: Any) -> Any:
-        """Return the value of a literal, or of a name that stands for one; else the node itself."""
+        """Return the value of a literal, or of a name that stands for one; else the node itself.
+
+        Names are followed inside lists, tuples and dictionaries too.
+        """
         if not isinstance(node, ast.AST):
             return node
         try:
             return ast.literal_eval(self.resolve(node))
         except LITERAL_ERRORS:
+            pass
+        try:
+            return self._fill(node)
+        except RecursionError:
             return node
+
+    def _fill(self, node: Any) -> Any:
+        """Return what a list or dictionary holds by names; the node where one is not known."""
+        held = self.resolve(node)
+        if not isinstance(held, ast.List | ast.Tuple | ast.Dict):
+            return node
+        if id(held) not in self._filled:
+            # Noted first, so that what holds itself comes to an end.
+            self._filled[id(held)] = node
+            self._filled[id(held)] = self._fill_parts(held, node)
+        return self._filled[id(held)]
+
+    def _fill_parts(self, held: ast.List | ast.Tuple | ast.Dict, node: Any) -> Any:
+        if isinstance(held, ast.Dict):
+            # A key of None stands for ** in front of the value.
+            if None in held.keys:
+                return node
+            keys = [self.value(key) for key in held.keys]
+            values = [self.value(value) for value in held.values]
+            if not all(isinstance(key, str | int | float) for key in keys) or _has_node(values):
+                return node
+            return dict(zip(keys, values, strict=True))
+        parts = [self.value(item) for item in held.elts]
+        if _has_node(parts):
+            return node
+        return tuple(parts) if isinstance(held, ast.Tuple) else parts
 
     def constant(self, name: str) -> Any:
         """Return the literal that a name of the file itself stands for; None where it is none."""
@@ -241,6 +279,10 @@ def _arguments(call: ast.Call) -> dict[str | int, ast.expr]:
             break
         found[place] = node
     return found | {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
+
+
+def _has_node(values: Iterable[Any]) -> bool:
+    return any(isinstance(value, ast.AST) for value in values)
 
 
 def _has_star(nodes: Iterable[ast.expr]) -> bool:

@@ -22,6 +22,7 @@ __all__ = [
     "WORD",
     "find_unknown",
     "read_option",
+    "read_settings",
 ]
 
 
@@ -83,9 +84,47 @@ def read_option(text: str, option: str) -> list[str] | None:
     return list(_split(NEXT_OPTION.split(rest)[0]))
 
 
+def read_settings(text: str, name: str) -> Iterator[tuple[str, str]]:
+    r"""Generate key and value of the ``key=value`` words of a command, as Hydra takes them.
+
+    Args:
+        text: of the script.
+        name: a pattern of the keys.
+
+    >>> script = 'P="/d/web,/d/code"\ntrain "dataset.blend=[[$P],[0.7,0.3]]" lr=1'
+    >>> list(read_settings(script, r"dataset\.blend"))
+    [('dataset.blend', '[[/d/web,/d/code],[0.7,0.3]]')]
+    """
+    plain = COMMENT.sub("", text).replace("\\\n", " ")
+    for found in re.finditer(rf"(?<![\w.])({name})=", plain):
+        quote = plain[: found.start()].rstrip("+")[-1:]
+        rest = plain[found.end() :]
+        pattern = {'"': r'(?:[^"\\]|\\.)*', "'": r"[^']*"}.get(quote, f"{WORD}*")
+        match = re.match(pattern, rest, re.DOTALL)
+        value = match[0] if match else ""
+        if quote == '"':
+            value = value.replace('\\"', '"')
+        elif quote != "'":
+            value = "".join(_unquote(value))
+        if quote != "'":
+            before = [one for one in ASSIGNMENT.finditer(plain) if one.end() < found.start()]
+            value = _fill(value, _read_values(before, plain[: found.start()]))
+        yield found[1], _cut_at_the_last_bracket(value)
+
+
 def find_unknown(words: Sequence[str]) -> str | None:
     """Return the first word that needs a shell: a command, or nothing but a variable."""
     return next((word for word in words if SHELL_ONLY.search(word)), None)
+
+
+def _cut_at_the_last_bracket(value: str) -> str:
+    """Return a list or mapping without the words behind it, which quotes may hold too."""
+    depth = 0
+    for place, letter in enumerate(value):
+        depth += (letter in "[{") - (letter in "]}")
+        if depth == 0:
+            return value[: place + 1] if place else value
+    return value
 
 
 def _following_lines(text: str) -> Iterator[str]:
