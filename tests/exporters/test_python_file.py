@@ -261,17 +261,17 @@ def test_weights_that_a_call_may_hold_elsewhere_are_no_ones(tmp_path):
 
 def test_names_are_followed_inside_lists_and_dictionaries():
     text = "A = 'a'\nW = [0.7, W2]\nW2 = 0.3\nD = {'train': [A, ('b', W)]}\nT = (*W,)\nU = [W, X]"
-    file = PythonFile(text)
+    file = python_file.PythonFile(text)
     assert file.constant("D") == {"train": ["a", ("b", [0.7, 0.3])]}
     assert file.constant("T") is None and file.constant("U") is None
 
 
 def test_lists_that_hold_themselves_or_one_another_come_to_an_end():
-    assert PythonFile("A = [B]\nB = [A]").constant("A") is None
-    assert PythonFile("A = [A]").constant("A") is None
+    assert python_file.PythonFile("A = [B]\nB = [A]").constant("A") is None
+    assert python_file.PythonFile("A = [A]").constant("A") is None
     bomb = "A0 = [1]\n" + "".join(
         f"A{place + 1} = [{', '.join([f'A{place}'] * 10)}]\n" for place in range(40)
     )
-    assert len(PythonFile(bomb).constant("A40")) == 10
+    assert len(python_file.PythonFile(bomb).constant("A40")) == 10
     chain = "A0 = [1]\n" + "".join(f"A{n + 1} = [A{n}]\n" for n in range(5000))
-    assert PythonFile(chain).constant("A5000") is None
+    assert python_file.PythonFile(chain).constant("A5000") is None
