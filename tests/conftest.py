@@ -125,6 +125,14 @@ def check_order():
     return check
 
 
+@pytest.fixture(autouse=True)
+def _first_sight():
+    """Let no test see the colours that another gave to its domains."""
+    from reweightviz.figures.domain_colors import forget_names
+
+    forget_names()
+
+
 @pytest.fixture(scope="session")
 def checkouts() -> Path:
     """Folder of checkouts of frameworks that no registry has; mark the test ``checkout``."""

@@ -39,7 +39,6 @@ class Steering(w.VBox):
         law: predicts the losses of the mixture in the editor.
         max_epochs: passes over a domain past which the editor warns.
         link: of the widgets that show the same domains.
-        colors: domain to CSS colour.
         on_change: called after every change that is new here, whoever made it.
         budget: tokens of the whole run, for the editor's epochs.
         has_ended: returns whether the run is over.
@@ -53,7 +52,6 @@ class Steering(w.VBox):
         law: Law | None = None,
         max_epochs: float = 4.0,
         link: str | None = None,
-        colors: Mapping[str, str] | None = None,
         on_change: Callable[[], None] = lambda: None,
         budget: float | str | None = None,
         has_ended: Callable[[], bool] = lambda: False,
@@ -74,7 +72,6 @@ class Steering(w.VBox):
             max_epochs=max_epochs,
             link=link,
             budget=budget,
-            colors=None if colors is None else [colors[name] for name in domains],
         )
         self._make_controls()
         super().__init__(self._stack_rows(), layout=w.Layout(width="100%"))

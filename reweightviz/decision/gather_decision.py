@@ -24,7 +24,7 @@ from reweightviz.decision.labels import describe_law, describe_origin, is_finite
 from reweightviz.decision.predictions import Predictions, Predictor, build_predictor
 from reweightviz.decision.written_files import read_written
 from reweightviz.exporters.epochs import MAX_EPOCHS
-from reweightviz.figures.palette import choose_colors
+from reweightviz.figures.domain_colors import color_names
 
 __all__ = ["gather_decision"]
 
@@ -131,7 +131,7 @@ def _domain_rows(
     if sources is not None:
         available = sources.token_table
     rows = []
-    for domain, color in zip(domains, choose_colors(len(domains)), strict=True):
+    for domain, color in color_names(domains).items():
         weight = mixture.get(domain, 0.0)
         before = drawn = None
         if base is not None:

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from reweightviz.figures.palette import choose_colors
+from reweightviz.figures.domain_colors import color_names
 from reweightviz.figures.plotly_text import escape_plotly
 from reweightviz.figures.theme import MUTED, SMALL, dress_panels, style_axis, style_title
 
@@ -50,13 +50,13 @@ def comparison_figure(
         horizontal_spacing=0.04,
         vertical_spacing=0.12 if down > 1 else 0,
     )
-    paint = choose_colors(len(targets))
+    paint = color_names(targets)
     ends = [float(np.nanmin(observed[:, drawn])), float(np.nanmax(observed[:, drawn]))]
     for place, values in enumerate(predicted.values()):
         panel = {"row": place // across + 1, "col": place % across + 1}
         figure.add_trace(_diagonal(ends), **panel)
         for m in drawn:
-            points = _points(targets[m], observed[:, m], values[:, m], paint[m])
+            points = _points(targets[m], observed[:, m], values[:, m], paint[targets[m]])
             points.showlegend = place == 0 and len(drawn) > 1
             figure.add_trace(points, **panel)
     figure.update_xaxes(style_axis())

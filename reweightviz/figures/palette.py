@@ -1,4 +1,4 @@
-"""Colours: one list for the domains of every widget, one ramp for numbers.
+"""Colours: one list for what has names, one ramp for numbers.
 
 The first eight keep an OKLab distance of at least 0.09 under protanopia, deuteranopia and
 tritanopia (Machado, Oliveira, Fernandes 2009), 0.15 under normal sight; all stand on white and on
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import UnmetNeed
 
-__all__ = ["MISSING", "build_ramp", "choose_colors", "parse_hex"]
+__all__ = ["MISSING", "SIZE", "build_ramp", "choose_colors", "parse_hex"]
 
 
 _COLORS = (
@@ -79,12 +79,13 @@ _COLORS = (
     "#f134a4",
     "#a18220",
 )
+SIZE = len(_COLORS)
 MISSING = (150, 150, 150)
 """The grey of NaN and of documents in no category."""
 
 
 def choose_colors(k: int) -> list[str]:
-    """Return hex colours of ``k`` domains, in their order; they repeat after sixty.
+    """Return hex colours of ``k`` things, in their order; they repeat after sixty.
 
     >>> choose_colors(2)
     ['#60a7ff', '#ee4c21']

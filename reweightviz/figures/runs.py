@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from reweightviz.core.errors import InvalidValue, ReweightvizError, UnknownName, list_names
 from reweightviz.core.runlog import RunLog
+from reweightviz.figures.domain_colors import color_names
 from reweightviz.figures.drawing_cache import DrawingCache
-from reweightviz.figures.palette import choose_colors
 from reweightviz.figures.theme import MUTED
 
 __all__ = [
@@ -26,7 +26,7 @@ _PREFERRED = ("loss", "held_out_loss", "excess_loss", "reference_loss", "drawn_t
 
 Logs = RunLog | Sequence[RunLog]
 Colors = Mapping[str, str] | Sequence[str] | None
-"""Domain to CSS colour, or one a domain in order of first appearance; the palette when None."""
+"""Domain to CSS colour, or one a domain in order of first appearance; those of every picture when None."""
 
 
 def check_logs(logs: Logs) -> list[RunLog]:
@@ -92,7 +92,9 @@ def color_domains(logs: Sequence[RunLog], colors: Colors = None) -> dict[str, st
     names = list_domains(logs)
     if isinstance(colors, Mapping):
         return {name: colors.get(name, MUTED) for name in names}
-    chosen = choose_colors(len(names)) if colors is None else list(colors)
+    if colors is None:
+        return color_names(names)
+    chosen = list(colors)
     if len(chosen) < len(names):
         raise ReweightvizError(
             f"colors must name one colour a domain: {len(names)}; got {len(chosen)}."

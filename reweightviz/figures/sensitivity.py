@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from reweightviz.figures.palette import choose_colors
+from reweightviz.figures.domain_colors import color_names
 from reweightviz.figures.plotly_text import escape_plotly
 from reweightviz.figures.theme import LEGEND, MUTED, REST, dress_panels, style_axis, style_title
 
@@ -33,7 +33,7 @@ def sensitivity_figure(
         height: pixels.
     """
     figure = make_subplots(2, 1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.07)
-    colors = dict(zip(weights.columns, choose_colors(weights.shape[1]), strict=True))
+    colors = color_names(weights.columns)
     named = set((weights.max() - weights.min()).nlargest(most).index)
     # The grey lines first, so that they lie below.
     for domain in sorted(weights.columns, key=lambda name: name in named):

@@ -14,8 +14,8 @@ import reweightviz.widgets
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.runlog import RunLog
 from reweightviz.figures.curves import loss_figure, weight_figure
+from reweightviz.figures.domain_colors import color_names
 from reweightviz.figures.lines_svg import draw_svg
-from reweightviz.figures.palette import choose_colors
 from reweightviz.figures.smoothing import Ema
 from reweightviz.widgets.curves.curves import LossCurves, WeightTrajectories
 
@@ -55,7 +55,7 @@ def shown(figure, run=None):
 def test_colour_follows_the_domain_and_dash_the_run():
     other = log(("math", "poems"), name="natural")
     lines = shown(loss_figure([log(), other]))
-    paint = dict(zip(("web", "code", "math", "poems"), choose_colors(4), strict=True))
+    paint = color_names(("web", "code", "math", "poems"))
     assert [(trace.meta[0], trace.meta[1]) for trace in lines] == [
         ("web", "doremi"),
         ("code", "doremi"),
@@ -235,7 +235,7 @@ def test_a_run_is_added():
     curves = LossCurves(log(signals=("loss",)))
     curves.add(log(("code", "poems"), name="doremi", signals=("loss", "held_out_loss")))
     assert curves.domains == ("web", "code", "math", "poems")
-    assert curves._labels.colors == choose_colors(4)
+    assert curves._labels.colors == list(color_names(curves._labels.domains).values())
     assert [value for _, value in curves._bar["signal"].options] == ["loss", "held_out_loss"]
     assert {trace.meta[1] for trace in shown(curves._chart)} == {"doremi", "doremi (2)"}
     with pytest.raises(ReweightvizError, match="drawn from RunLogs"):

@@ -12,7 +12,8 @@ from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.selection import Selection
-from reweightviz.figures.palette import MISSING, build_ramp, choose_colors
+from reweightviz.figures.domain_colors import color_names
+from reweightviz.figures.palette import MISSING, build_ramp
 from reweightviz.widgets.map.map import Map
 
 N = 203
@@ -101,7 +102,7 @@ def test_points_are_the_corpus_shuffled(corpus, xy):
 def test_domains_colours_and_natural_are_the_corpus(corpus):
     widget = Map(corpus)
     assert widget.domains == list(ODD_NAMES)
-    assert widget.palette == choose_colors(4)
+    assert widget.palette == list(color_names(widget.domains).values())
     assert widget.natural == pytest.approx(corpus.natural.array.tolist())
     assert widget.mixture.array == pytest.approx(corpus.natural.array)
     assert widget.color_options == ["domain", "cluster", "loss:proxy", "tokens"]

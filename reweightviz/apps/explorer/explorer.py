@@ -118,9 +118,8 @@ class Explorer(w.VBox):
         self.losses: LossCurves | None = None
         self.weights: WeightTrajectories | None = None
         if self._runs:
-            colors = self._share_colors()
-            self.losses = LossCurves(self._runs, link=link, colors=colors, smooth=10)
-            self.weights = WeightTrajectories(self._runs, link=link, colors=colors)
+            self.losses = LossCurves(self._runs, link=link, smooth=10)
+            self.weights = WeightTrajectories(self._runs, link=link)
         self.front = None if front is None else self._make_front(front)
         self.exporting = ExportBar(_list_frameworks(), self._draft_export)
         super().__init__(self._stack_rows())
@@ -269,12 +268,6 @@ class Explorer(w.VBox):
         )
         if proposal is not None:
             self.editor.add_preset(*proposal)
-
-    def _share_colors(self) -> dict[str, str] | None:
-        """Return the editor's colours for the curves; None where a run has other domains."""
-        colors = dict(zip(self.editor.domains, self.editor.colors, strict=True))
-        known = all(set(log.domains) <= set(colors) for log in self.logs)
-        return colors if known else None
 
     def _make_front(self, table: pd.DataFrame) -> ParetoFront:
         def take(mixture: Mixture) -> None:

@@ -22,7 +22,6 @@ from reweightviz.core.protocols import FollowedRun, Law
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_budget
-from reweightviz.figures.palette import choose_colors
 from reweightviz.figures.run_svg import draw_run_svg
 from reweightviz.figures.run_tokens import read_run_tokens
 from reweightviz.readers.read_log import follow_log
@@ -98,7 +97,6 @@ class Monitor(w.VBox):
                 "tokens available."
             )
         link = f"monitor-{uuid4().hex}"
-        colors = self._share_colors()
         # A click and a cell may draw at once, from two threads of the kernel.
         self._lock = threading.RLock()
         self.steering: Steering | None = None
@@ -109,7 +107,6 @@ class Monitor(w.VBox):
                 law=law,
                 max_epochs=max_epochs or 4.0,
                 link=link,
-                colors=colors,
                 on_change=self._remark,
                 budget=budget,
                 has_ended=self._has_ended,
@@ -123,7 +120,6 @@ class Monitor(w.VBox):
             max_epochs=max_epochs,
             options={
                 "link": link,
-                "colors": colors,
                 "height": height,
                 "marks": list if self.steering is None else self.steering.marks,
             },
@@ -248,14 +244,6 @@ class Monitor(w.VBox):
                 f"no view {view!r} here; there is {list_names(self._makers)}{need}."
             )
         return view
-
-    def _share_colors(self) -> dict[str, str] | None:
-        """Return one colour a domain for the editor and the curves, where there is an editor."""
-        if self.live is None:
-            return None
-        of_runs = (name for log in self.logs for name in log.domains)
-        domains = list(dict.fromkeys([*self.live.domains, *of_runs]))
-        return dict(zip(domains, choose_colors(len(domains)), strict=True))
 
     # ---- news
 

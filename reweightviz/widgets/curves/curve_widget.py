@@ -86,7 +86,7 @@ class Curves(ipywidgets.VBox):
     Args:
         logs: one RunLog or FollowedRun, or several.
         link: widgets with the same link move together; a link of its own when not given.
-        colors: domain to CSS colour, or one a domain; the map's when not given.
+        colors: domain to CSS colour, or one a domain; the same as everywhere when not given.
         height: of the plot, in pixels.
     """
 

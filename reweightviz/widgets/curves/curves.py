@@ -30,7 +30,7 @@ class LossCurves(Curves):
         signal: the one to draw first: ``"loss"``, ``"held_out_loss"``, ``"excess_loss"`` ...; the
             first that there is.
         link: widgets with the same link move together; a link of its own when not given.
-        colors: domain to CSS colour, or one a domain; the map's when not given.
+        colors: domain to CSS colour, or one a domain; the same as everywhere when not given.
         height: of the plot, in pixels.
         smooth: span of the moving average to begin with, in measured points; 0 is raw. The raw
             line stays, faint.
@@ -122,7 +122,7 @@ class WeightTrajectories(Curves):
             of training tokens.
         stacked: begin with the stacked area.
         link: widgets with the same link move together; a link of its own when not given.
-        colors: domain to CSS colour, or one a domain; the map's when not given.
+        colors: domain to CSS colour, or one a domain; the same as everywhere when not given.
         height: of the plot, in pixels.
 
     Raises:

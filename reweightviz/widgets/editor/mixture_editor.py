@@ -19,7 +19,7 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
 from reweightviz.core.undo_journal import Entry, PageStep, UndoJournal
-from reweightviz.figures.palette import choose_colors
+from reweightviz.figures.domain_colors import color_names
 from reweightviz.widgets.common.assemble import assemble
 from reweightviz.widgets.common.reported_errors import ReportedErrors
 from reweightviz.widgets.editor.mixture_border import (
@@ -146,7 +146,7 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
         natural = Mixture.natural(table) if any(table.values()) else Mixture.uniform(table)
         start = natural if mixture is None else _align(table, mixture, "the mixture")
         against = natural if reference is None else _align(table, reference, "the reference")
-        paint = choose_colors(len(table)) if colors is None else list(colors)
+        paint = list(color_names(table).values()) if colors is None else list(colors)
         if len(paint) != len(table):
             raise ReweightvizError(
                 f"colors must name one colour a domain: {len(table)}; got {len(paint)}."

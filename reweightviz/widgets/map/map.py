@@ -21,8 +21,8 @@ from reweightviz.core.errors import (
 )
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.selection import Selection
+from reweightviz.figures.domain_colors import color_names
 from reweightviz.figures.map_picture import draw_map
-from reweightviz.figures.palette import choose_colors
 from reweightviz.widgets.common.assemble import assemble
 from reweightviz.widgets.common.reported_errors import ReportedErrors
 from reweightviz.widgets.map.coloring import Coloring, color_documents, list_color_options
@@ -153,7 +153,7 @@ class Map(ReportedErrors, anywidget.AnyWidget):
             ramp=coloring.ramp,
             legend=coloring.legend,
             domains=list(documents.domains),
-            palette=choose_colors(len(documents.domains)),
+            palette=list(color_names(documents.domains).values()),
             natural=documents.natural.tolist(),
             weights=documents.natural.tolist(),
             color_by=color_by,
