@@ -26,7 +26,7 @@ _PREFERRED = ("loss", "held_out_loss", "excess_loss", "reference_loss", "drawn_t
 
 Logs = RunLog | Sequence[RunLog]
 Colors = Mapping[str, str] | Sequence[str] | None
-"""Domain to CSS colour, or one a domain in order of first appearance; those of every picture when None."""
+"""Domain to CSS colour, or one a domain in order of first appearance; None as everywhere."""
 
 
 def check_logs(logs: Logs) -> list[RunLog]:

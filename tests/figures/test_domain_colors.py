@@ -51,7 +51,7 @@ def test_past_the_palette_colours_repeat_as_late_as_they_can():
     assert len(set(colors.values())) == SIZE
     assert color_names(reversed(many)) == colors
     # A new picture of few names never draws two of them alike.
-    for group in (many[:5] + many[SIZE:], many[-3:] + ["new", "newer"]):
+    for group in (many[:5] + many[SIZE:], [*many[-3:], "new", "newer"]):
         assert len(set(color_names(group).values())) == len(group)
 
 
