@@ -20,6 +20,7 @@ import pandas as pd
 
 from reweightviz.core.errors import ReweightvizError, warn
 from reweightviz.core.files import inside_folder
+from reweightviz.core.foreign_file import NO_RECORD, guard_reading
 from reweightviz.core.guards import Guards
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.lines import LineTail, LineWriter
@@ -245,6 +246,10 @@ class LiveMixture:
         ``step`` is where its effect began and ``reached`` where it was whole. They are missing for
         a version that another one replaced before any step was drawn by it.
         """
+        with guard_reading(self.path, "a live mixture"):
+            return self._list_changes()
+
+    def _list_changes(self) -> pd.DataFrame:
         self.journal.poll()
         records = {record["version"]: record for record in self._read_changes()}
         now = self.read()
@@ -262,8 +267,8 @@ class LiveMixture:
 
     def _read_changes(self) -> Iterator[dict[str, Any]]:
         for line in LineTail(self._beside("changes")):
-            with suppress(ValueError):  # half a line that a killed writer left
-                yield json.loads(line)
+            with suppress(*NO_RECORD):  # half a line that a killed writer left
+                yield Version.of_record(json.loads(line)).record()
 
     @contextmanager
     def _writing(self, after: int | None) -> Iterator[Version]:
