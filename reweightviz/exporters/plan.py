@@ -147,6 +147,6 @@ def to_number(value: object) -> float:
         return math.nan
     try:
         found = float(value)
-    except ValueError:
+    except (OverflowError, ValueError):
         return math.nan
     return found if math.isfinite(found) and found >= 0 else math.nan

@@ -19,7 +19,6 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.scalarbool import ScalarBoolean
 from ruamel.yaml.scalarfloat import ScalarFloat
@@ -48,6 +47,7 @@ from reweightviz.exporters.frameworks._hub import (
 from reweightviz.exporters.frameworks._weights import add_up
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
+from reweightviz.exporters.text.yaml_load import load_with_comments
 from reweightviz.exporters.units import COPIES
 
 __all__ = ["CLOUD", "Axolotl"]
@@ -192,7 +192,7 @@ def _make_entry(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]
 def _count_passes(document: Document, rows: Mapping[str, float | None]) -> Numbers:
     pairs = []
     # Loaded with its comments, for the rows of a slice stand in one.
-    for entry in YAML(pure=True).load(document.text)["datasets"]:
+    for entry in load_with_comments(document.text)["datasets"]:
         for name in _names(entry):
             size = slices.read_rows(entry) or rows.get(name)
             passes = slices.count_passes(entry.get("split"), size)

@@ -31,6 +31,6 @@ class PlainJson(PlainMixture):
     def recognises(self, document: Document) -> bool:
         """Return whether it is our format, or bare ``weights``."""
         content = document.mapping
-        own = content.get("format") in {mixture.FORMAT, schedule.FORMAT}
+        own = content.get("format") in (mixture.FORMAT, schedule.FORMAT)
         bare = set(content) <= {"weights", "source"} and isinstance(content.get("weights"), Mapping)
         return document.text.lstrip().startswith("{") and (own or bare)

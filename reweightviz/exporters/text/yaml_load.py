@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.constructor import RoundTripConstructor, SafeConstructor
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from reweightviz.core.alias_limit import check_aliases, children_of
 from reweightviz.core.errors import WrongContent
 
-__all__ = ["YAML_ERRORS", "Include", "Loaded", "Repeat", "load", "read"]
+__all__ = ["YAML_ERRORS", "Include", "Loaded", "Repeat", "load", "load_with_comments", "read"]
 
 
 YAML_ERRORS = (
@@ -89,6 +89,22 @@ class _Constructor(SafeConstructor):
 
 
 _Constructor.add_constructor(None, _Constructor.construct_unknown)
+
+
+class _CommentedConstructor(RoundTripConstructor):
+    """The same of a key that stands twice, for content that keeps its comments."""
+
+    def check_mapping_key(
+        self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any
+    ) -> bool:
+        return True
+
+
+def load_with_comments(text: str) -> Any:
+    """Return the content of a text that :func:`read` took, each value with its comments."""
+    yaml = YAML(pure=True)
+    yaml.Constructor = _CommentedConstructor
+    return yaml.load(text)
 
 
 def load(text: str, path: object) -> Any:
