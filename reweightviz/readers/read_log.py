@@ -36,6 +36,7 @@ from reweightviz.readers.logs.megatron_log import MegatronLog
 from reweightviz.readers.logs.mlflow_store import MLflow
 from reweightviz.readers.logs.nanotron_log import NanotronLog
 from reweightviz.readers.logs.olmo_log import OlmoLog
+from reweightviz.readers.logs.printed_steps import PrintedSteps
 from reweightviz.readers.logs.run_jsonl import RunJsonl
 from reweightviz.readers.logs.tensorboard_events import TensorBoard
 from reweightviz.readers.logs.torchtitan_log import TorchtitanLog
@@ -77,6 +78,7 @@ FORMATS: dict[str, type[LogReader]] = {
         TorchtitanLog,
         TorchtuneLog,
         TrainerPrinted,
+        PrintedSteps,
     )
 }
 """In the order in which a path is tried."""

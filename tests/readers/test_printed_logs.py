@@ -242,6 +242,16 @@ def test_what_several_ranks_print_is_read_once(tmp_path):
     assert piped.scalars["loss"].tolist() == [9.0]
 
 
+def test_older_olmo_prints_no_epoch(tmp_path):
+    text = "[2024-04-17 09:42:26] INFO     [olmo.train:816, rank=0] [step={0}/739328]\n    train/CrossEntropyLoss=1{0}.25\n    train/Perplexity=76,631\n"
+    log = rv.read_log(written(tmp_path / "run.log", text.format(1) + text.format(2)))
+    assert log.steps.tolist() == [1, 2] and log.scalars["train/CrossEntropyLoss"].tolist() == [
+        11.25,
+        12.25,
+    ]
+    assert log.scalars["train/Perplexity"][0] == 76631
+
+
 def test_a_restart_takes_the_place_of_what_it_repeats(tmp_path):
     line = "iteration: {0} / 10 | consumed_tokens: {0}K | lm_loss: {1}\n"
     first = "".join(line.format(step, 10 - step) for step in range(1, 7))
@@ -356,3 +366,65 @@ def test_what_the_trainers_own_callback_prints(unbuffered, load_with, tmp_path):
     np.testing.assert_allclose(
         log["held_out_loss"], np.stack([losses, losses + 1], axis=1), rtol=1e-3
     )
+
+
+LOOPS = {
+    "nanoGPT": ("step {0}: train loss {1}, val loss 4.25", "train loss"),
+    "nanoGPT's iterations": ("iter {0}: loss {1}, time 12345.67ms, mfu -100.00%", "loss"),
+    "nanochat": (
+        "step {0:05}/01000 (1.00%) | loss: {1} | grad norm: 0.5 | dt: 400.00ms | tok/sec: 12,345",
+        "loss",
+    ),
+    "modded-nanogpt": ("step:{0}/5100 val_loss:{1} train_time:12345ms step_avg:98.7ms", "val_loss"),
+    "llm.c": (
+        "step    {0}/19560 | loss {1} (+nanz)| norm 15.3340 (+nanz)| lr 8.57e-07 | 3010.25 ms | 38.5% bf16 MFU",
+        "loss",
+    ),
+    "NeMo Automodel": (
+        "2026-08-10 15:55:20 | INFO | root | step {0} | epoch 0 | loss {1} | grad_norm 1.5 | tps 11278.56(1409.82/gpu)",
+        "loss",
+    ),
+    "NeMo": (
+        "Training epoch 0, iteration 1/149 | lr: 3e-05 | consumed_samples: 121 | global_step: {0} | reduced_train_loss: {1} | val_loss: 4.1",
+        "reduced_train_loss",
+    ),
+    "Lightning's bar": (
+        "Epoch 0:   1%|          | 7/77225 [9:07:58<878:01:48, 41.36s/it, v_num=, global_step={0}.0, loss={1}]",
+        "loss",
+    ),
+    "verl": (
+        "(TaskRunner pid=12) step:{0} - global_seqlen/min:1234 - actor/pg_loss:{1} - actor/entropy:0.5",
+        "actor/pg_loss",
+    ),
+    "DeepSpeed": ("steps: {0} loss: {1} iter time (s): 0.123 samples/sec: 12.3", "loss"),
+    "MMEngine": (
+        "2024/05/01 10:00:00 - mmengine - INFO - Iter(train) [  {0}/1000]  lr: 1.8e-05  eta: 1:00:00  loss: {1}",
+        "loss",
+    ),
+    "a dictionary": ("INFO {{'step': {0}, 'loss': {1}}}", "loss"),
+}
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_lines_of_any_make_with_a_step_and_a_loss(loop, tmp_path):
+    line, tag = LOOPS[loop]
+    text = (
+        NOISE + "\n".join(line.format(step, loss) for step, loss in ((10, 3.5), (20, 2.25))) + "\n"
+    )
+    log = rv.read_log(written(tmp_path / "run.log", text))
+    assert (log.meta["format"], log.steps.tolist()) == ("printed", [10, 20])
+    assert log.scalars[tag].tolist() == [3.5, 2.25] and "eta" not in log.scalars
+
+
+def test_losses_by_domain_of_ones_own_loop(tmp_path):
+    line = "[rank0]: epoch {0} | iter {1}/50 | loss 2.5 | loss/web: {2} | loss/code: 1.5 | weights/web: 0.75 | weights/code: 0.25\n"
+    text = "".join(line.format(n // 2, 25 * (n % 2 + 1), 3 - n / 4) for n in range(4))
+    log = rv.read_log(written(tmp_path / "run.log", text))
+    assert log.domains == ("web", "code") and log.weights[0].tolist() == [0.75, 0.25]
+    assert log.steps.tolist() == [25, 50, 75, 100] and log["loss"][:, 0].tolist() == [
+        3,
+        2.75,
+        2.5,
+        2.25,
+    ]
+    assert "The steps begin anew with each epoch here; they are counted on." in log.meta["notes"]

@@ -70,6 +70,8 @@ class PrintedLog(LogReader):
     files: ClassVar[tuple[str, ...]] = ("*.log", "*.out", "*.err", "*.txt")
     marks: ClassVar[tuple[bytes, ...]]
     """Each line of a step holds one of these."""
+    fewest: ClassVar[int] = 1
+    """Number of steps by which it is known."""
     begins_late = True
     notes: tuple[str, ...] = ()
     """Sentences on the steps and numbers of this format, or of this run."""
@@ -172,10 +174,13 @@ class PrintedLog(LogReader):
         if not any(mark in part for mark in cls.marks):
             return False
         reader = cls(file)
+        steps: set[int] = set()
         for line in part.splitlines():
-            if any(entry.numbers for entry in reader.read(text_of(line).text)):
+            steps.update(entry.step for entry in reader.read(text_of(line).text) if entry.numbers)
+            if len(steps) >= cls.fewest:
                 return True
-        return any(entry.numbers for entry in reader.finish())
+        steps.update(entry.step for entry in reader.finish() if entry.numbers)
+        return len(steps) >= cls.fewest
 
 
 def text_of(line: bytes) -> Text:

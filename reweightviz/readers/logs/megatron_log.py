@@ -3,8 +3,9 @@
 Mohammad Shoeybi et al., "Megatron-LM: Training Multi-Billion Parameter Language Models Using Model
 Parallelism", 2019, https://arxiv.org/abs/1909.08053; ``training_log`` and
 ``evaluate_and_print_results`` of ``megatron/training/training.py``. GPT-NeoX and Megatron-Bridge
-print the same. With ``--multiple-validation-sets`` each set has a loss of its own, under its
-number or, with ``--validation-set-names``, its name.
+print the same; NeMo does not, which counts the iterations of an epoch. With
+``--multiple-validation-sets`` each set has a loss of its own, under its number or, with
+``--validation-set-names``, its name.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ __all__ = ["ITERATION", "NAMES", "PAIR", "VALIDATION", "Entry", "MegatronLog"]
 
 
 ITERATION = re.compile(
-    r"(?:\[([\d\-: .,/]+)\].*?)?\biteration\s+(\d+)\s*/\s*(?:\d+|infinity)\s*\|(.*)"
+    r"(?:\[([\d\-: .,/]+)\].*?)?(?<!, )\biteration\s+(\d+)\s*/\s*(?:\d+|infinity)\s*\|(.*)"
 )
 VALIDATION = re.compile(r"\bvalidation(-[^|]+?)? (?:loss|results) at iteration (\d+)(.*?)\|(.*)")
 PAIR = re.compile(

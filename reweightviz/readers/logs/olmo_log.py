@@ -25,7 +25,7 @@ from reweightviz.readers.logs._printed_log import (
 __all__ = ["OlmoLog"]
 
 
-HEADER = re.compile(rf"\[step={STEP}/[\d?]+,epoch=\d+")
+HEADER = re.compile(rf"\[step={STEP}/[\d?]+[,\]]")
 EVALUATION = re.compile(r"\bFinished (\S+).* evals in .* Metrics:$")
 METRIC = re.compile(rf"^    (\S.*/.*)={NUMBER}$")
 NAMES = {"throughput/total tokens": "throughput/total_tokens"}

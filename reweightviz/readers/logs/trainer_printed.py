@@ -21,8 +21,8 @@ __all__ = ["TrainerPrinted"]
 
 LOGGED = re.compile(r"""\{['"].*['"]epoch['"]: .*\}""")
 PAIR = re.compile(rf"""(['"])((?:(?!\1).)+)\1: ['"]?{NUMBER}['"]?(?=[,}}])""")
-OWN_STEP = re.compile(rf"""['"]global_step/max_steps['"]: ['"]{STEP}/""")
-"""As ms-swift adds it."""
+OWN_STEP = re.compile(rf"""['"](?:global_step/max_steps|global_step|step)['"]: ['"]?{STEP}""")
+"""As ms-swift adds it, and some callbacks do."""
 BAR = re.compile(rf"^\s*(?:Train: *)?\d+%\|[^|]*\| {STEP}/{STEP} \[")
 BY_BAR = "The Trainer prints no steps: they are read from its progress bar."
 COUNTED = (
