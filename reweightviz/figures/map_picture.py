@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from reweightviz.figures.map_legend import LegendEntry, draw_legend
 from reweightviz.figures.palette import parse_hex
 from reweightviz.numerics.grids import density_grids, emphasis
 
@@ -27,8 +28,9 @@ def draw_map(
     natural: NDArray[np.float64],
     width: int,
     height: int,
+    names: Sequence[str] = (),
 ) -> bytes:
-    """Return a transparent PNG of the map under ``weights``.
+    """Return a transparent PNG of the map under ``weights``, a legend at its right.
 
     Args:
         xy: (N, 2) quantised places, y upwards.
@@ -38,17 +40,27 @@ def draw_map(
         natural: (K,) the shares that draw every domain neutrally.
         width: of the picture, in pixels.
         height: of the picture, in pixels.
+        names: (K,) of the domains, for the legend; it takes at most two fifths of the width, and
+            is left out where that holds no name.
     """
-    pixels = fit_to_picture(xy, width, height)
-    grids = density_grids(pixels, codes, len(palette), (height, width))
-    return encode_png(
-        blend_ink(
-            grids,
-            emphasis(weights, natural),
-            palette,
-            dot=choose_dot_diameter(len(xy), width, height),
-        )
-    )
+    e = emphasis(weights, natural)
+    legend = draw_legend(_list_entries(names, palette, e), 2 * width // 5, height)
+    across = width - legend.shape[1]
+    pixels = fit_to_picture(xy, across, height)
+    grids = density_grids(pixels, codes, len(palette), (height, across))
+    ink = blend_ink(grids, e, palette, dot=choose_dot_diameter(len(xy), across, height))
+    return encode_png(np.concatenate([ink, legend], axis=1))
+
+
+def _list_entries(
+    names: Sequence[str], palette: Sequence[str], e: NDArray[np.float64]
+) -> list[LegendEntry]:
+    """Return a legend's entries, those that are drawn first."""
+    entries = [
+        LegendEntry(name, color, bool(strength > 0))
+        for name, color, strength in zip(names, palette, e[: len(names)], strict=False)
+    ]
+    return sorted(entries, key=lambda entry: not entry.is_drawn)
 
 
 def fit_to_picture(xy: NDArray[np.uint16], width: int, height: int) -> NDArray[np.float64]:

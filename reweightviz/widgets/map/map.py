@@ -34,7 +34,7 @@ __all__ = ["EXCERPT", "PICTURE", "Map"]
 _HERE = Path(__file__).parent
 EXCERPT = 600
 """Characters of a document's text on hover."""
-PICTURE = (600, 400)
+PICTURE = (760, 400)
 """Pixels of the picture that stands in for the map where no widget runs."""
 
 
@@ -319,7 +319,8 @@ class Map(ReportedErrors, anywidget.AnyWidget):
     def picture(self, width: int = 800, height: int = 500) -> bytes:
         """Return a transparent PNG of the map under the present mixture, drawn without a browser.
 
-        Hidden domains are left out.
+        At its right stands which colour is which domain, those that are not drawn faint. A picture
+        too narrow for that has no legend.
         """
         if min(width, height) < 1:
             raise UnmetNeed(
@@ -337,6 +338,7 @@ class Map(ReportedErrors, anywidget.AnyWidget):
             natural=self._documents.natural,
             width=width,
             height=height,
+            names=self.domains,
         )
 
     def _repr_mimebundle_(self, **keywords: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
