@@ -22,6 +22,7 @@ from reweightviz.exporters.frameworks.nanotron import Nanotron
 from reweightviz.exporters.frameworks.nemo import Nemo
 from reweightviz.exporters.frameworks.olmix import Olmix
 from reweightviz.exporters.frameworks.olmo_core import OlmoCore
+from reweightviz.exporters.frameworks.open_instruct import OpenInstruct
 from reweightviz.exporters.frameworks.plain_csv import PlainCsv
 from reweightviz.exporters.frameworks.plain_json import PlainJson
 from reweightviz.exporters.frameworks.plain_yaml import PlainYaml
@@ -54,6 +55,7 @@ FRAMEWORKS: dict[str, Exporter] = {
         Nemo(),
         Olmix(),
         OlmoCore(),
+        OpenInstruct(),
         PlainCsv(),
         PlainJson(),
         PlainYaml(),

@@ -16,7 +16,17 @@ from reweightviz.exporters import provenance
 from reweightviz.exporters.epochs import Stop
 from reweightviz.exporters.units import Unit
 
-__all__ = ["Config", "Entry", "Numbers", "Plan", "digest", "read_rows", "source_paths", "to_number"]
+__all__ = [
+    "Config",
+    "Entry",
+    "Numbers",
+    "Plan",
+    "digest",
+    "find_documents",
+    "read_rows",
+    "source_paths",
+    "to_number",
+]
 
 
 Numbers = dict[str, float]
@@ -105,6 +115,13 @@ def source_paths(domain: str, sources: Sources | None) -> tuple[str, ...]:
     return sources[domain].paths
 
 
+def find_documents(domain: str, sources: Sources | None) -> float | None:
+    """Return the documents of a domain, where the sources have them."""
+    if sources is None or domain not in sources:
+        return None
+    return sources[domain].documents
+
+
 def digest(config: Config) -> str:
     """Hash the numbers of a config and what they count, so that an edit can be seen later."""
     # A prefix each keeps the unit, the numbers and the sizes apart, whatever the names are.
@@ -126,17 +143,20 @@ def read_rows(path: Path, rows: Sequence[Any], name: str, weight: str) -> Number
         name: key of the name in each row.
         weight: key of the number in each row.
 
+    Returns:
+        The numbers; those of a name that stands several times add up.
+
     Raises:
-        UnreadableFile: a row lacks a key, or a name stands twice.
+        UnreadableFile: a row lacks a key.
     """
+    numbers: Numbers = {}
     try:
-        numbers = {str(row[name]): to_number(row[weight]) for row in rows}
+        for row in rows:
+            numbers[str(row[name])] = numbers.get(str(row[name]), 0.0) + to_number(row[weight])
     except (KeyError, TypeError) as error:
         raise UnreadableFile(
             path=path, reason=f"each row of its table needs {name!r} and {weight!r}: {error}"
         ) from error
-    if len(numbers) < len(rows):
-        raise UnreadableFile(path=path, reason=f"each {name} may stand once in its table")
     return numbers
 
 

@@ -146,3 +146,15 @@ def test_litdata_draws_the_mixture(tmp_path, load_with):
     assert sum(found["until_the_end"].values()) < 5600
     assert "iterate_over_all" in found["refused"]
     assert found["lost"]["0"] / sum(found["lost"].values()) < 0.55, "per_stream loses the weights"
+
+
+def test_a_path_that_stands_twice_adds_up(tmp_path):
+    """litdata 0.2.76 drew 105 and 100 blocks with these weights, of two folders of 100."""
+    file = tmp_path / "mix.py"
+    file.write_text(
+        "CombinedStreamingDataset([StreamingDataset('/a'), StreamingDataset('/b'), "
+        "StreamingDataset('/a')], 1, [0.25, 0.5, 0.25], False)"
+    )
+    config = LITDATA.parse(LITDATA.open(file))
+    assert config.refused == ()
+    assert config.stages == {0: {"/a": 0.5, "/b": 0.5}}

@@ -131,3 +131,9 @@ def test_ray_takes_the_asked_share_of_tokens(tmp_path, load_with):
         assert found["tokens"][name] / sum(found["tokens"].values()) == pytest.approx(
             MIXTURE[name], abs=0.03
         )
+
+
+def test_a_dataset_that_stands_twice_adds_up(tmp_path):
+    file = tmp_path / "mix.py"
+    file.write_text("import ray\nweb.mix(code, web, weights=[0.25, 0.5, 0.25])")
+    assert RAY.parse(RAY.open(file)).stages == {0: {"web": 0.5, "code": 0.5}}

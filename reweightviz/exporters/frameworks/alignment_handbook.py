@@ -113,9 +113,11 @@ class AlignmentHandbook(HubExporter):
         return Config({0: numbers}, refused=(*refused, *find_faults(numbers, "a weight")))
 
     def recognises(self, document: Document) -> bool:
-        """Return whether there is a ``dataset_mixture``, or its forerunner ``dataset_mixer``."""
+        """Return whether there is a ``dataset_mixture``, or its forerunner with its splits."""
         mixer = document.mapping.get("dataset_mixer")
-        return bool(read_entries(document, *KEYS)) or isinstance(mixer, Mapping)
+        # open-instruct has a dataset_mixer too, which knows no dataset_splits.
+        old = isinstance(mixer, Mapping) and "dataset_splits" in document.mapping
+        return bool(read_entries(document, *KEYS)) or old
 
     def make_entries(
         self, domains: Sequence[str], sources: Sources | None, options: Mapping[str, Any]

@@ -45,7 +45,7 @@ from reweightviz.exporters.frameworks._hub import (
     name_dataset,
 )
 from reweightviz.exporters.frameworks._weights import add_up
-from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
+from reweightviz.exporters.plan import Config, Numbers, Plan, find_documents, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.text.yaml_load import load_with_comments
 from reweightviz.exporters.units import COPIES
@@ -100,7 +100,7 @@ class Axolotl(HubExporter):
                     yaml_edit.put_all(entry, _make_entry(domain, paths, split) | {"type": type})
             for name, passes in plan.numbers.items():
                 domain = plan.entries[name].domain
-                rows = _find_documents(domain, plan.sources)
+                rows = find_documents(domain, plan.sources)
                 if not rows:
                     _check_percent(domain, passes)
                 _enter(root["datasets"], name, passes, rows)
@@ -130,7 +130,7 @@ class Axolotl(HubExporter):
             {0: numbers},
             paths=collect_files(entries, _name),
             refused=tuple(_find_faults(entries, numbers, document.mapping)),
-            traps=tuple(_find_traps(numbers, document.mapping)),
+            traps=(*_mention_weights(entries), *_find_traps(numbers, document.mapping)),
         )
 
     def to_schedule(
@@ -140,7 +140,7 @@ class Axolotl(HubExporter):
         if any(map(math.isnan, config.stages[0].values())):
             table = Sources.of(sources or None)
             domains = self.find_domains(config, document.record)
-            rows = {name: _find_documents(domain, table) for name, domain in domains.items()}
+            rows = {name: find_documents(domain, table) for name, domain in domains.items()}
             config = replace(config, stages={0: _count_passes(document, rows)})
         unknown = [name for name, passes in config.stages[0].items() if math.isnan(passes)]
         if unknown:
@@ -157,19 +157,10 @@ class Axolotl(HubExporter):
         if "base_model" in own and document.mapping.get("pretraining_dataset"):
             return True
         entries = read_entries(document, "datasets")
-        # TRL, torchtune and fms-hf-tuning list paths as well, with weights.
-        if not entries or not all(
-            "path" in entry and not {"fraction", "weight", "sampling"} & set(entry)
-            for entry in entries
-        ):
+        # TRL lists paths as well, with fractions; torchtune and fms-hf-tuning have other keys.
+        if not entries or not all("path" in entry and "fraction" not in entry for entry in entries):
             return False
         return bool(own) or all("type" in entry for entry in entries)
-
-
-def _find_documents(domain: str, sources: Sources | None) -> float | None:
-    if sources is None or domain not in sources:
-        return None
-    return sources[domain].documents
 
 
 def _make_entry(domain: str, paths: Sequence[str], split: str) -> dict[str, Any]:
@@ -317,6 +308,15 @@ def _find_faults(
         yield "dataset_exact_deduplication: true takes out again what is entered more than once."
     if not any(numbers.values()):
         yield "no dataset is taken at all."
+
+
+def _mention_weights(entries: Sequence[Item]) -> Iterator[str]:
+    named = [_name(entry) for entry in entries if "weight" in entry]
+    if named:
+        yield (
+            f"Axolotl 0.19.0 takes no notice of weight, which stands at {list_names(named)}: each "
+            "entry is used whole, or as its split says."
+        )
 
 
 def _find_traps(numbers: Numbers, config: Mapping[str, Any]) -> Iterator[str]:

@@ -15,15 +15,17 @@ from typing import Any
 from reweightviz.core.errors import WrongContent
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
+from reweightviz.exporters.epochs import Stop
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.frameworks._weights import is_mixture
+from reweightviz.exporters.frameworks._weights import add_up, is_mixture
 from reweightviz.exporters.plan import Config, Numbers, Plan, read_rows, to_number
 from reweightviz.exporters.text import python_file, python_module
 from reweightviz.exporters.text.python_file import PythonFile
 
-__all__ = ["SCRIPT", "LitData"]
+__all__ = ["SCRIPT", "STOP", "LitData"]
 
 
+STOP = Stop("litdata")
 SCRIPT = '''
 
 def dataset(block_size, *, shuffle=True, **options):
@@ -66,7 +68,7 @@ class LitData(Exporter):
         rows = python.constant("SOURCES")
         if isinstance(rows, list):
             numbers = read_rows(document.path, rows, "path", "weight")
-            return Config({0: numbers}, refused=tuple(_find_faults(numbers)))
+            return Config({0: numbers}, stop=STOP, refused=tuple(_find_faults(numbers)))
         calls = python.calls("CombinedStreamingDataset")
         for call in calls:
             given = python.arguments(call)
@@ -75,15 +77,11 @@ class LitData(Exporter):
             weights = python.items(given.get("weights", given.get(2)))
             if len(weights) == len(datasets) > 0:
                 names = [_find_path(python, item) for item in datasets]
-                numbers = dict(zip(names, map(to_number, weights), strict=True))
-                refused = [*_find_call_faults(call, given)]
-                if len(numbers) < len(names):
-                    refused.append("each dataset may stand once.")
-                else:
-                    refused += _find_faults(numbers)
+                numbers = add_up(zip(names, map(to_number, weights), strict=True))
                 return Config(
                     {0: numbers},
-                    refused=tuple(refused),
+                    stop=STOP,
+                    refused=(*_find_call_faults(call, given), *_find_faults(numbers)),
                     traps=python_file.mention_others(calls, call, "CombinedStreamingDataset"),
                 )
         why = python.explain_calls(calls, "datasets", "weights", 0, 2, table="SOURCES")

@@ -14,17 +14,19 @@ from typing import Any
 
 from reweightviz.core.errors import RefusedByFramework, WrongContent, list_names
 from reweightviz.exporters.document import Document
+from reweightviz.exporters.epochs import Stop
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._hub import find_builder
-from reweightviz.exporters.frameworks._weights import find_not_positive
+from reweightviz.exporters.frameworks._weights import add_up, find_not_positive
 from reweightviz.exporters.plan import Config, Numbers, Plan, read_rows, to_number
 from reweightviz.exporters.text import python_file, python_module
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
-__all__ = ["READERS", "SCRIPT", "SHORTEST", "RayData"]
+__all__ = ["READERS", "SCRIPT", "SHORTEST", "STOP", "RayData"]
 
 
 SHORTEST = "STOP_ON_SHORTEST"
+STOP = Stop(SHORTEST)
 READERS = {"json": "read_json", "parquet": "read_parquet", "csv": "read_csv", "text": "read_text"}
 SCRIPT = '''
 
@@ -74,7 +76,9 @@ class RayData(Exporter):
         if isinstance(rows, list):
             numbers = read_rows(document.path, rows, "name", "weight")
             paths = {str(row["name"]): tuple(map(str, row.get("paths", ()))) for row in rows}
-            return Config({0: numbers}, paths=paths, refused=tuple(_find_faults(numbers)))
+            return Config(
+                {0: numbers}, paths=paths, stop=STOP, refused=tuple(_find_faults(numbers))
+            )
         calls = dict(_mix_calls(document))
         for call, first in calls.items():
             # What stands behind a * is not written out, so its weights belong to no names.
@@ -87,10 +91,11 @@ class RayData(Exporter):
             if "weights" not in given and not python_file.has_spread(call):
                 weights = [1.0] * len(names)
             if len(weights) == len(names):
-                numbers = dict(zip(names, map(to_number, weights), strict=True))
+                numbers = add_up(zip(names, map(to_number, weights), strict=True))
                 others = python_file.mention_others(list(calls), call, "mix(...)")
                 return Config(
                     {0: numbers},
+                    stop=STOP if _ends(given) else None,
                     refused=tuple(_find_faults(numbers)),
                     traps=(*others, *_find_traps(given)),
                 )
@@ -132,8 +137,12 @@ def _find_faults(numbers: Numbers) -> Iterator[str]:
         yield f"Ray needs weights above 0; that of {list_names(bad)} is not."
 
 
+def _ends(given: Mapping[str | int, Any]) -> bool:
+    return SHORTEST in python_file.to_text(given.get("stopping_condition"))
+
+
 def _find_traps(given: Mapping[str | int, Any]) -> Iterator[str]:
-    if SHORTEST not in python_file.to_text(given.get("stopping_condition")):
+    if not _ends(given):
         yield (
             f"without {SHORTEST} the mix goes on after the first dataset is used up, without it, "
             "so it ends at their sizes."

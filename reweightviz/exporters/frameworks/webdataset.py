@@ -14,6 +14,7 @@ from reweightviz.core.errors import WrongContent
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._entries import find_faults
+from reweightviz.exporters.frameworks._weights import add_up
 from reweightviz.exporters.plan import Config, Plan, read_rows, to_number
 from reweightviz.exporters.text import python_file, python_module
 from reweightviz.exporters.units import EXAMPLES, TOKENS
@@ -84,7 +85,7 @@ class WebDataset(Exporter):
                 weights = [1.0] * len(parts)
             if parts and len(weights) == len(parts):
                 names = map(python_file.to_text, parts)
-                numbers = dict(zip(names, map(to_number, weights), strict=True))
+                numbers = add_up(zip(names, map(to_number, weights), strict=True))
                 return Config(
                     {0: numbers},
                     refused=(*_find_call_faults(given), *find_faults(numbers, "a probability")),
