@@ -152,7 +152,10 @@ def test_an_edited_file_is_read_as_it_stands(tmp_path):
             "max_repetition_ratio must be 1 or more, or OLMo-core refuses it; that of 'web' is not",
         ),
         (("0.5", "1.5"), "max_source_fraction above 0 and up to 1; 'math' has other"),
-        (("name: math", "name: web"), "each source may stand once; 1 came again"),
+        (
+            ("name: math", "name: web"),
+            "of the sources that are named 'web' OLMo-core trains on the last alone",
+        ),
     ],
 )
 def test_what_olmo_core_would_refuse_is_said(tmp_path, change, sentence):
@@ -272,3 +275,27 @@ def test_olmo_core_refuses_what_it_was_not_allowed_to_repeat(tmp_path, load_with
         work=tmp_path / "work",
     )
     assert "Insufficient tokens for source: web" in found["refused"]
+
+
+@pytest.mark.framework("core")
+@pytest.mark.golden("olmo-core", "the real ai2-olmo-core 3.0.0: a source_name that stands twice")
+def test_olmo_core_trains_on_the_last_source_of_a_name_alone(tmp_path, load_with):
+    """Its ratios sum to 1, so nothing is refused; the first half of web is never read."""
+    token_files(tmp_path)
+    config = tmp_path / "mix.yaml"
+    config.write_text(
+        f"""sources:
+- {{source_name: web, target_ratio: 0.2, paths: [{tmp_path}/code-0.npy]}}
+- {{source_name: web, target_ratio: 0.2, paths: [{tmp_path}/web-0.npy]}}
+- {{source_name: math, target_ratio: 0.6, paths: [{tmp_path}/math-0.npy, {tmp_path}/math-1.npy]}}
+"""
+    )
+    tokens = 320 * LENGTH
+    found = load_with(
+        "olmo_core_load.py", config=config, tokens=tokens, length=LENGTH, work=tmp_path / "work"
+    )
+    drawn = found["sources"]
+    assert "11" not in drawn and set(drawn) == {"10", "12"}
+    assert sum(drawn.values()) == 320
+    with pytest.raises(ReweightvizError, match="named 'web' OLMo-core trains on the last alone"):
+        OLMO.read(config)

@@ -10,6 +10,7 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.exporters import find
 from reweightviz.exporters.check import check
 from reweightviz.exporters.document import Document
+from reweightviz.exporters.recognise import recognise
 from reweightviz.exporters.text import python_file
 
 CALL = "interleave_datasets([a, b], probabilities=W)\n"
@@ -275,3 +276,30 @@ def test_lists_that_hold_themselves_or_one_another_come_to_an_end():
     assert len(python_file.PythonFile(bomb).constant("A40")) == 10
     chain = "A0 = [1]\n" + "".join(f"A{n + 1} = [A{n}]\n" for n in range(5000))
     assert python_file.PythonFile(chain).constant("A5000") is None
+
+
+LOOPS = {
+    "huggingface": "interleave_datasets([load(n) for n in names], probabilities=[w for w in x])",
+    "litdata": "CombinedStreamingDataset([f(p) for p in x], weights=[w for w in x])",
+    "olmo-core": "SourceMixtureList(sources=[SourceMixtureConfig(source_name=s.name, target_ratio=s.ratio, paths=s.paths) for s in x])",
+    "ray": "import ray\na.mix(*[f(n) for n in x], weights=[w for w in x])",
+    "torchtitan": "Config(sources=[HFDataSource(dataset=n, weight=w) for n, w in x])",
+    "webdataset": "import webdataset\nRandomMix([f(n) for n in x], probs=[w for w in x])",
+}
+
+
+@pytest.mark.parametrize(("framework", "code"), LOOPS.items())
+def test_a_mixture_that_is_made_in_a_loop_is_said_to_be_in_every_reader(tmp_path, framework, code):
+    (tmp_path / "c.py").write_text(code + "\n")
+    assert recognise(tmp_path / "c.py").name == framework
+    with pytest.raises(
+        ReweightvizError, match=r"without running it \(.*the loop of line \d"
+    ) as caught:
+        find(framework).read(tmp_path / "c.py")
+    assert "object at 0x" not in str(caught.value)
+
+
+def test_code_that_stands_for_a_number_is_shown_as_written(tmp_path):
+    (tmp_path / "c.py").write_text("SourceMixtureConfig('web', cfg.ratio['web'], ['a.npy'])\n")
+    with pytest.raises(ReweightvizError, match="cfg.ratio.*of line 1 is not written out"):
+        find("olmo-core").read(tmp_path / "c.py")

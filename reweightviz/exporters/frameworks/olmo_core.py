@@ -10,6 +10,7 @@ requested_tokens=, global_batch_size=)``, the ``source_mixture_config`` of a
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -29,7 +30,7 @@ from reweightviz.exporters.draft import Draft
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._foreign import mappings_in
 from reweightviz.exporters.frameworks._repetitions import PREPARED, TRAPS, choose_repetitions
-from reweightviz.exporters.frameworks._weights import find_not_positive
+from reweightviz.exporters.frameworks._weights import add_up, find_not_positive
 from reweightviz.exporters.plan import Config, Plan, to_number
 from reweightviz.exporters.text import python_file, python_module, yaml_edit
 
@@ -142,24 +143,17 @@ class OlmoCore(Exporter):
         python = document.path.suffix == ".py"
         read = _read_python if python else _read_yaml
         rows = list(read(document))
-        if not rows:
-            wanted = "'sources' with 'source_name' and 'target_ratio'"
-            if python:
-                wanted = "MixingInstanceSourceSpecConfig or SourceMixtureConfig"
-            raise WrongContent(
-                path=document.path,
-                reason=f"is no mixture of OLMo-core: it has no {wanted} that can be read",
-            )
-        numbers = {row.name: to_number(row.ratio) for row in rows}
+        unknown = [row for row in rows if isinstance(row.ratio, ast.AST)]
+        if not rows or unknown:
+            raise WrongContent(path=document.path, reason=_explain(document))
+        numbers = add_up((row.name, to_number(row.ratio)) for row in rows)
         paths = {row.name: list(map(str, row.paths)) for row in rows if isinstance(row.paths, list)}
         # Specs are scaled to 1 by OLMo-core, SourceMixtureConfigs must sum to it.
         normalises = python and not any(document.python.call_arguments("SourceMixtureConfig"))
-        faults = _find_ratio_faults(numbers, normalises=normalises)
-        return Config(
-            {0: numbers},
-            paths=paths,
-            refused=(*_find_repeated(rows, numbers), *faults, *_find_row_faults(rows)),
-        )
+        faults = [*_find_ratio_faults(numbers, normalises=normalises), *_find_row_faults(rows)]
+        if not normalises:
+            faults += _find_repeated(rows)
+        return Config({0: numbers}, paths=paths, refused=tuple(faults))
 
     def recognises(self, document: Document) -> bool:
         """Return whether sources have a ``target_ratio``, or a Python file OLMo-core's specs."""
@@ -224,22 +218,45 @@ def _read_python(document: Document) -> Iterator[Row]:
         name = call.get("source_name", call.get(0))
         ratio = call.get("target_ratio", call.get(1))
         paths = call.get("paths", call.get(2))
-        yield Row(str(name), ratio, call.get("max_repetition_ratio", 1.0), paths)
+        often = call.get("max_repetition_ratio", 1.0)
+        yield Row(python_file.to_text(name), ratio, often, paths)
     for kind in SPECS:
         for call in python.call_arguments(kind):
             source = python_file.to_text(call.get("source", call.get(0)))
             name = call.get("label", call.get(3)) or source
             often = call.get("max_repetition_factor", call.get(2, 1.0))
-            yield Row(str(name), call.get("ratio", call.get(1)), often)
+            yield Row(python_file.to_text(name), call.get("ratio", call.get(1)), often)
 
 
 def _is_ours(row: object) -> bool:
     return isinstance(row, dict) and {"label", "ratio"} <= set(row)
 
 
-def _find_repeated(rows: Sequence[Row], numbers: Mapping[str, float]) -> Iterator[str]:
-    if len(numbers) < len(rows):
-        yield f"each source may stand once; {len(rows) - len(numbers)} came again."
+def _explain(document: Document) -> str:
+    """Return why no mixture could be read."""
+    if document.path.suffix != ".py":
+        return (
+            "is no mixture of OLMo-core: it has no 'sources' with 'source_name' and 'target_ratio' "
+            "that can be read"
+        )
+    python = document.python
+    calls = [call for kind in ("SourceMixtureConfig", *SPECS) for call in python.calls(kind)]
+    why = python.explain_calls(calls, "target_ratio", "ratio", 1, table="SOURCES")
+    return (
+        "has no mixture of OLMo-core, MixingInstanceSourceSpecConfig or SourceMixtureConfig, that "
+        f"can be read without running it{why}"
+    )
+
+
+def _find_repeated(rows: Sequence[Row]) -> Iterator[str]:
+    """Return a sentence on sources of one name: OLMo-core 3.0.0 keeps the files of the last."""
+    names = [row.name for row in rows]
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        yield (
+            f"of the sources that are named {list_names(twice)} OLMo-core trains on the last "
+            "alone, and fills up with all files what the others lack: give each its own name."
+        )
 
 
 def _find_ratio_faults(numbers: Mapping[str, float], *, normalises: bool) -> Iterator[str]:
@@ -251,6 +268,7 @@ def _find_ratio_faults(numbers: Mapping[str, float], *, normalises: bool) -> Ite
     bad = [name for name, value in numbers.items() if not 0 <= value <= 1]
     if bad:
         yield f"the ratios must be numbers from 0 to 1; that of {list_names(bad)} is not."
+        return
     total = math.fsum(numbers.values())
     # The tolerances of numpy.allclose, by which OLMo-core compares.
     if not abs(total - 1) <= 1e-8 + 1e-5:

@@ -146,6 +146,8 @@ class TorchTitan(Exporter):
         taken = next((node for node, calls in lists if len(calls) == len(node.elts)), None)
         if taken is None:
             why = python.explain(["SOURCES", *(node for node, _ in lists)])
+            if not lists:
+                why = python.explain_calls(python.calls(kind), table="SOURCES")
             raise WrongContent(
                 path=document.path,
                 reason="has no SOURCES, no HFDataSource and no WeightedDataset in a list that "

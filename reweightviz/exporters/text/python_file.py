@@ -12,10 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
-from reweightviz.exporters.text.python_names import Names
+from reweightviz.exporters.text.python_names import COMPREHENSIONS, Names
 
 __all__ = [
     "LITERAL_ERRORS",
+    "MOST_CODE",
     "MOST_LINES",
     "Node",
     "PythonFile",
@@ -30,6 +31,8 @@ __all__ = [
 Node = TypeVar("Node", bound=ast.expr | ast.stmt | ast.keyword)
 LITERAL_ERRORS = (ValueError, TypeError, SyntaxError, MemoryError, RecursionError)
 """Errors of ``ast.literal_eval`` on an expression that is no literal."""
+MOST_CODE = 60
+"""Letters of code in one sentence."""
 MOST_LINES = 12
 """Line numbers in one sentence."""
 
@@ -195,12 +198,32 @@ class PythonFile:
             The reasons in brackets; "" where there is none to give.
         """
         wanted: list[ast.expr | str] = [table]
+        loops = []
         for call in found:
+            line = self.find_loop(call)
+            if line is not None:
+                loops.append(f"the loop of line {line} makes them")
             arguments = _arguments(call)
             wanted += [arguments[key] for key in keys if key in arguments]
         if any(has_spread(call) for call in found):
-            return self.explain(wanted, "some of the arguments stand behind * or **")
-        return self.explain(wanted)
+            return self.explain(wanted, *loops, "some of the arguments stand behind * or **")
+        return self.explain(wanted, *loops)
+
+    def find_loop(self, node: ast.AST) -> int | None:
+        """Return the line of the loop or comprehension that a node stands in; None without one."""
+        outer = self._parents.get(id(node))
+        while outer is not None:
+            if isinstance(outer, (*COMPREHENSIONS, ast.For, ast.AsyncFor, ast.While)):
+                return outer.lineno
+            outer = self._parents.get(id(outer))
+        return None
+
+    @cached_property
+    def _parents(self) -> dict[int, ast.AST]:
+        """Node to the node that it stands in, by id, since places of equal content differ."""
+        return {
+            id(child): node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)
+        }
 
     def explain(self, wanted: Iterable[ast.expr | str], *more: str) -> str:
         """Explain why names and lists could not be read, in brackets; "" where nothing is known."""
@@ -214,6 +237,10 @@ class PythonFile:
         node = self.resolve(wanted)
         if isinstance(node, ast.List | ast.Tuple) and _has_star(node.elts):
             yield f"the list of line {node.lineno} has more in it than is written out"
+        if isinstance(node, COMPREHENSIONS):
+            yield f"the loop of line {node.lineno} makes {to_text(node)[:MOST_CODE]!r}"
+        elif isinstance(node, ast.Attribute | ast.Call | ast.Subscript | ast.BinOp):
+            yield f"{to_text(node)[:MOST_CODE]!r} of line {node.lineno} is not written out"
         if not isinstance(node, ast.Name | str):
             return
         name = node.id if isinstance(node, ast.Name) else node
