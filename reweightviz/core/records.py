@@ -95,6 +95,14 @@ class Records:
         self._notes.extend(facts.pop("notes", ()))
         self._meta |= facts
 
+    def count_bad_steps(self, texts: Iterable[str]) -> None:
+        """Count rows that a reader leaves out, by the text of what was no step."""
+        self._notes.count_bad_steps(texts)
+
+    def count_unread(self, name: str, texts: Iterable[str]) -> None:
+        """Count cells of a series that a reader leaves out, by the text that is no number."""
+        self._notes.count_unread(name, texts)
+
     def add_domains(self, names: Iterable[str], *, step: int | None = None) -> None:
         """Append the domains that are not known yet; earlier rows have NaN there.
 

@@ -10,6 +10,7 @@ __all__ = ["RunNotes"]
 
 
 _SHOWN = 3  # sentences of one kind; the others are counted
+_LETTERS = 40  # of a cell that is no number
 
 
 class RunNotes:
@@ -34,6 +35,8 @@ class RunNotes:
         self._repeats = 0
         self._repeated_step: int | None = None
         self._gaps: dict[str, int] = {}
+        self._bad_steps: dict[str, int] = {}
+        self._unread: dict[str, dict[str, int]] = {}
 
     def extend(self, sentences: Iterable[str]) -> None:
         """Append to the first sentences."""
@@ -64,6 +67,17 @@ class RunNotes:
         if number:
             self._gaps[name] = self._gaps.get(name, 0) + number
 
+    def count_bad_steps(self, texts: Iterable[str]) -> None:
+        """Count rows that are left out, by the text of what was no step."""
+        for text in texts:
+            self._bad_steps[text[:_LETTERS]] = self._bad_steps.get(text[:_LETTERS], 0) + 1
+
+    def count_unread(self, name: str, texts: Iterable[str]) -> None:
+        """Count cells of a series that are left out, by the text that is no number."""
+        for text in texts:
+            cells = self._unread.setdefault(name, {})
+            cells[text[:_LETTERS]] = cells.get(text[:_LETTERS], 0) + 1
+
     def sentences(self) -> list[str]:
         """Return all that was found, each sentence once."""
         found = [*self._first]
@@ -80,7 +94,26 @@ class RunNotes:
                 found.append(f"{name}: 1 value is NaN or infinite; drawn as a gap.")
             else:
                 found.append(f"{name}: {count:,} values are NaN or infinite; drawn as gaps.")
+        found += self._describe_left_out()
         return list(dict.fromkeys(found))
+
+    def _describe_left_out(self) -> list[str]:
+        """Return the sentences on rows without a step and on cells without a number."""
+        found = []
+        rows = sum(self._bad_steps.values())
+        if rows:
+            subject = "1 row is left out, as its step is"
+            if rows > 1:
+                subject = f"{rows:,} rows are left out, as their step is"
+            found.append(f"{subject} no whole number: {list_names(self._bad_steps, _SHOWN)}.")
+        for name, cells in self._unread.items():
+            count = sum(cells.values())
+            verb = "cell is" if count == 1 else "cells are"
+            found.append(
+                f"{name}: {count:,} {verb} no plain number and left out: "
+                f"{list_names(cells, _SHOWN)}."
+            )
+        return found
 
     def _add_change(self, kind: str, sentence: str) -> None:
         if len(self._changes[kind]) < _SHOWN:

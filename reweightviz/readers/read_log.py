@@ -27,6 +27,7 @@ from reweightviz.readers.logs.composer_log import ComposerLog
 from reweightviz.readers.logs.csv_history import CsvHistory
 from reweightviz.readers.logs.dataflex import DataFlex
 from reweightviz.readers.logs.fms_odm import FmsOdm
+from reweightviz.readers.logs.json_list import JsonList
 from reweightviz.readers.logs.json_rows import JsonRows
 from reweightviz.readers.logs.levanter_log import LevanterLog
 from reweightviz.readers.logs.lingua_log import LinguaLog
@@ -68,6 +69,7 @@ FORMATS: dict[str, type[LogReader]] = {
         MegatronLog,
         WandbOffline,
         JsonRows,
+        JsonList,
         ComposerLog,
         LevanterLog,
         LinguaLog,
@@ -114,7 +116,7 @@ def read_log(
     Args:
         path: a file, or a folder of one run. A folder, a store or a chart with several needs
             ``name``.
-        name: one of several runs; of one alone, a name to give it.
+        name: one of several runs, or a name to give to a single one that has none of its own.
         pattern: which tag is which signal of which domain, where guessing is not enough:
             "train/{domain}/loss", or ``{"loss": "loss/{domain}", "weights": "mix/{domain}",
             "step": "iteration"}``. The patterns that were taken stand in ``log.meta["pattern"]``.
@@ -194,7 +196,7 @@ def _open(
             raise
         reader = expected
         places = {path.stem: expected.place_of(path)}
-    run = _choose(path, places, name)
+    run = _choose(path, reader, places, name)
     source = reader(places[run], pattern)
     source.is_over = not follow
     records = Records(name=name or run, meta={"path": str(path), "format": reader.name})
@@ -254,15 +256,18 @@ def _expected_format(path: Path, format: str | None) -> type[LogReader] | None: 
     return best
 
 
-def _choose(path: Path, places: Mapping[str, Any], name: str | None) -> str:
+def _choose(
+    path: Path, reader: type[LogReader], places: Mapping[str, Any], name: str | None
+) -> str:
     """Return the name of the run that is asked for, or of the only one.
 
     Raises:
-        ReweightvizError: there are several.
+        ReweightvizError: there are several, or the only one has another name of its own.
     """
     if name in places:
         return str(name)
-    if len(places) > 1:
+    is_other = name is not None and any(map(reader.has_own_name, places.values()))
+    if len(places) > 1 or is_other:
         count = f"none of {list_names([name])}" if name else f"{len(places)} runs"
         raise WrongContent(
             path=path, reason=f"holds {count}: there is {list_names(places, 20)}; name= picks one"

@@ -50,6 +50,11 @@ class LogReader(ABC):
         """Return the place of each run of this format at a file or folder, by its name."""
 
     @classmethod
+    def has_own_name(cls, place: Any) -> bool:  # noqa: ARG003
+        """Return whether what lies there names the run itself, and not its path alone."""
+        return False
+
+    @classmethod
     def place_of(cls, path: Path) -> Any:
         """Return the place of the run in a file that is still to be written."""
         return path

@@ -8,8 +8,10 @@ from typing import NamedTuple, TypeAlias
 from reweightviz.core.errors import ReweightvizError, UnknownName, list_names
 from reweightviz.readers.logs._tags import (
     SIGNALS,
+    Reading,
     domain_of,
-    readings_of,
+    is_plausible,
+    reading_of,
     scale_of,
     signal_of_pattern,
 )
@@ -40,6 +42,10 @@ class Place(NamedTuple):
     scale: str = ""
 
 
+Groups: TypeAlias = dict[tuple[str, str], dict[str, str]]
+"""Signal and pattern to the domain of each tag like it."""
+
+
 class Naming:
     """Tags to their places.
 
@@ -61,6 +67,10 @@ class Naming:
         self.extras: dict[str, str | Sequence[str]] = {}
         self.patterns: dict[str, list[str]] = {}
         self._places: dict[str, Place | None] = {}
+        self._readings: dict[str, Reading] = {}
+        self._told: set[str] = set()  # domains that a column names
+        self._left_out: dict[str, tuple[str, str]] = {}
+        self._listed: set[str] = set()
         for signal, patterns in _check_pattern(pattern).items():
             if signal in EXTRAS:
                 self.extras[signal] = patterns
@@ -89,6 +99,8 @@ class Naming:
             return
         self._places |= dict.fromkeys(new)
         if not self.is_given:
+            readings = {tag: reading_of(tag) for tag in new}
+            self._readings |= {tag: reading for tag, reading in readings.items() if reading}
             self._guess()
             return
         for signal, patterns in self.patterns.items():
@@ -97,15 +109,38 @@ class Naming:
                 found = {tag: domain for tag, domain in domains.items() if domain}
                 self._assign(signal, pattern, found)
 
+    def tell(self, tag: str, pattern: str, domain: str) -> None:
+        """Place a tag whose domain is known from elsewhere, if its pattern names a signal."""
+        signal = signal_of_pattern(pattern)
+        if self.is_given or tag in self._places or signal is None:
+            return
+        self._told.add(domain)
+        self._places[tag] = None
+        if self._assign(signal, pattern, {tag: domain}):
+            self._add_pattern(signal, pattern)
+
     def notes(self) -> list[str]:
-        """Return a sentence a signal on how the tags are read; nothing where that was given."""
+        """Return a sentence a signal on how the tags are read, and one on what is left out.
+
+        Nothing where the pattern was given. What is left out is listed once.
+        """
         if self.is_given:
             return []
-        return [
+        sentences = [
             f"{signal} is read from {list_names(patterns)}, as the names of the tags suggest; "
             "pattern= reads them otherwise."
             for signal, patterns in self.patterns.items()
         ]
+        for signal, pattern in dict.fromkeys(self._left_out.values()):
+            tags = [tag for tag, key in self._left_out.items() if key == (signal, pattern)]
+            verb = "is" if len(tags) == 1 else "are"
+            sentences.append(
+                f"{list_names(tags, 40)} {verb} like {pattern!r} and taken for no domain; "
+                f"pattern={{{signal!r}: {pattern!r}}} takes all that is like it."
+            )
+        self._listed |= self._left_out.keys()
+        self._left_out = {}
+        return sentences
 
     def _assign(self, signal: str, pattern: str, domains: Mapping[str, str]) -> bool:
         """Place tags whose place and whose domain's signal are free; return whether any was."""
@@ -122,12 +157,9 @@ class Naming:
         return is_new
 
     def _guess(self) -> None:
-        """Place the tags that have a pattern in common."""
-        groups: dict[tuple[str, str], dict[str, str]] = {}
-        for tag in self._places:
-            for signal, pattern, domain in readings_of(tag):
-                groups.setdefault((signal, pattern), {})[tag] = domain
-        sure: set[str] = set()
+        """Place the tags that have a pattern in common, then every tag that is like one found."""
+        groups = _merge_nested(_group(self._readings))
+        sure = set(self._told)
         for (signal, _), domains in groups.items():
             if signal in SURE and len(domains) > 1:
                 sure.update(domains.values())
@@ -140,9 +172,69 @@ class Naming:
             if not _is_convincing(signal, pattern, set(domains.values()), sure):
                 continue
             if self._assign(signal, pattern, domains):
-                patterns = self.patterns.setdefault(signal, [])
-                if pattern not in patterns:
-                    patterns.append(pattern)
+                self._add_pattern(signal, pattern)
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Place what is like a pattern that was found, or keep it for the list of what is not."""
+        found = [
+            (signal, pattern) for signal, patterns in self.patterns.items() for pattern in patterns
+        ]
+        # The longest first: loss/eval/{domain} before loss/{domain}.
+        found.sort(key=lambda each: -len(each[1]))
+        placed = {place[:2] for place in self._places.values() if place}
+        rest = [tag for tag, place in self._places.items() if place is None]
+        for signal, pattern in found:
+            like = {tag: domain for tag in rest if (domain := domain_of(tag, pattern))}
+            sound = {tag: domain for tag, domain in like.items() if is_plausible(domain)}
+            for tag in sound.keys() & self._readings.keys():
+                # Another name of what is placed already; or one that begins with its domain, where
+                # anything may stand, a path too.
+                if self._readings[tag][::2] in placed or pattern.startswith("{domain}"):
+                    del sound[tag]
+            self._assign(signal, pattern, sound)
+            for tag in like:
+                if self._places[tag] is None and tag not in self._listed:
+                    self._left_out.setdefault(tag, (signal, pattern))
+            rest = [tag for tag in rest if tag not in like]
+
+    def _add_pattern(self, signal: str, pattern: str) -> None:
+        patterns = self.patterns.setdefault(signal, [])
+        if pattern not in patterns:
+            patterns.append(pattern)
+
+
+def _group(readings: Mapping[str, Reading]) -> Groups:
+    """Return tag to domain for each signal and pattern."""
+    groups: Groups = {}
+    for tag, reading in readings.items():
+        groups.setdefault((reading.signal, reading.pattern), {})[tag] = reading.domain
+    return groups
+
+
+def _merge_nested(groups: Groups) -> Groups:
+    """Move the tags of a pattern into a wider one of the same signal that names other domains.
+
+    Beside ``loss/web`` and ``loss/code``, ``loss/train_a`` is the domain ``train_a``, not the loss
+    in training of ``a``.
+    """
+    merged = {key: dict(domains) for key, domains in groups.items()}
+    wide = [
+        (signal, pattern, set(domains.values()))
+        for (signal, pattern), domains in groups.items()
+        if len(domains) > 1 and not pattern.startswith("{domain}")
+    ]
+    for key, domains in groups.items():
+        for signal, pattern, others in wide:
+            is_other = (signal, pattern) != key and (signal, pattern) in merged
+            if signal != key[0] or not is_other or not others.isdisjoint(domains.values()):
+                continue
+            wider = {tag: domain_of(tag, pattern) or "" for tag in domains}
+            if all(map(is_plausible, wider.values())):
+                del merged[key]
+                merged[signal, pattern] |= wider
+                break
+    return merged
 
 
 def _is_convincing(signal: str, pattern: str, domains: set[str], sure: set[str]) -> bool:

@@ -1,48 +1,149 @@
-"""Numbers as loggers write them."""
+"""Numbers as loggers and spreadsheets write them: one reader for the cells of every format."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
-__all__ = ["flatten", "number_of"]
+from reweightviz.core.types import Array
+
+__all__ = ["LARGEST_STEP", "Cells", "flatten", "number_of", "read_numbers", "step_of_cell"]
 
 
-_NONFINITE = ("NaN", "Infinity", "-Infinity")
-"""The text that JSON writers which keep to the standard write for these numbers."""
+LARGEST_STEP = 2**53
+"""Whole numbers up to it are exact as floats."""
+_DEEPEST = 50  # mappings in a row's mappings
+_NONFINITE = frozenset(["nan", "inf", "infinity"])
+_GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?(?:[eE][-+]?\d+)?")
+_GROUPED_BY_DOTS = re.compile(r"[-+]?[1-9]\d{0,2}(?:\.\d{3})+,\d+")
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?")
+_EITHER = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
+"""1,234 is 1234 or 1.234: another cell of its column may tell."""
 
 
-def number_of(value: Any) -> float | None:
+class Cells(NamedTuple):
+    """The cells of a column: numbers (n,), and the text of those that are none.
+
+    A number is NaN where nothing was logged, infinite where what was logged is not finite.
+    """
+
+    numbers: Array
+    unread: list[str]
+
+
+def number_of(value: Any, comma: str = "") -> float | None:
     """Return a number, infinite where it is not finite; None where it is none.
 
-    >>> number_of("NaN"), number_of(True), number_of("0.5"), number_of(2)
-    (inf, None, None, 2.0)
+    Args:
+        value: a number, or its text.
+        comma: what it is in a text as "1,234", "thousands" or "decimal"; unknown, that is no
+            number.
+
+    Example:
+        >>> number_of("NaN"), number_of(True), number_of("0.5"), number_of(2), number_of(10**400)
+        (inf, None, 0.5, 2.0, inf)
+        >>> number_of("1,234.5"), number_of("2,5"), number_of("1,234")
+        (1234.5, 2.5, None)
     """
     # To Python a bool is a number, in a log it is a flag.
-    if isinstance(value, bool) or value is None:
+    if isinstance(value, bool | np.bool_) or value is None:
         return None
-    if isinstance(value, str) and value not in _NONFINITE:
-        return None
+    if isinstance(value, str):
+        value = _plain_text(value.strip(), comma)
     try:
         number = float(value)
+    except OverflowError:
+        return np.inf
     except (TypeError, ValueError):
         return None
     # NaN is kept for what was not logged.
     return number if np.isfinite(number) else np.inf
 
 
-def flatten(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    """Yield the numbers of a row, with the names of nested ones joined.
+def step_of_cell(value: Any) -> int | None:
+    """Return a step, a whole number within 2**53; None for anything else.
 
-    >>> list(flatten({"step": 1, "loss": {"web": 2.5, "code": "NaN"}, "note": "ok", "lr": None}))
-    [('step', 1.0), ('loss/web', 2.5), ('loss/code', inf)]
+    >>> step_of_cell("1,000"), step_of_cell(20.0), step_of_cell(2.7), step_of_cell(1e30)
+    (1000, 20, None, None)
+    """
+    number = number_of(value, comma="thousands")
+    if number is None or abs(number) > LARGEST_STEP or not number.is_integer():
+        return None
+    return int(number)
+
+
+def read_numbers(column: pd.Series) -> Cells:
+    """Read the cells of a column, of numbers or their texts.
+
+    >>> cells = read_numbers(pd.Series(["999.5", "1,234", "", "n/a", "nan"], dtype=object))
+    >>> cells.numbers.tolist(), cells.unread
+    ([999.5, 1234.0, nan, nan, inf], ['n/a'])
+    """
+    numbers = np.array(pd.to_numeric(column, errors="coerce"), np.float64)
+    odd = np.flatnonzero(~np.isfinite(numbers) & column.notna().to_numpy())
+    texts = [str(column.iloc[row]).strip() for row in odd]
+    comma = ""
+    if any("," in text for text in texts):
+        comma = _find_comma(column.astype(str).str.strip())
+    unread = []
+    for row, text in zip(odd.tolist(), texts, strict=True):
+        number = number_of(text, comma)
+        numbers[row] = np.nan
+        if number is not None:
+            numbers[row] = number
+        elif text:
+            unread.append(text)
+    return Cells(numbers, unread)
+
+
+def flatten(row: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Yield the cells of a row, with the names of nested ones joined; what is null is left out.
+
+    A number that is not finite comes as infinite, all that is no number as its text.
+
+    >>> list(flatten({"step": 1, "loss": {"web": 2.5, "code": float("nan")}, "ok": True}))
+    [('step', 1.0), ('loss/web', 2.5), ('loss/code', inf), ('ok', 'True')]
     """
     for name, value in row.items():
-        if isinstance(value, Mapping):
-            yield from flatten(value, f"{prefix}{name}/")
-            continue
-        number = number_of(value)
-        if number is not None:
-            yield f"{prefix}{name}", number
+        if isinstance(value, Mapping) and depth < _DEEPEST:
+            yield from flatten(value, f"{prefix}{name}/", depth + 1)
+        elif isinstance(value, str):
+            yield f"{prefix}{name}", value
+        elif value is not None:
+            number = number_of(value)
+            yield f"{prefix}{name}", str(value)[:200] if number is None else number
+
+
+def _plain_text(text: str, comma: str) -> str:
+    """Return the text of a number as Python reads it; others as they come."""
+    if text.lower().lstrip("+-") in _NONFINITE or "," not in text:
+        return text
+    if _GROUPED_BY_DOTS.fullmatch(text):
+        return text.replace(".", "").replace(",", ".")
+    if _EITHER.fullmatch(text) and not comma:
+        return text
+    if _GROUPED.fullmatch(text) and not (_EITHER.fullmatch(text) and comma == "decimal"):
+        return text.replace(",", "")
+    if _DECIMAL_COMMA.fullmatch(text):
+        return text.replace(",", ".")
+    return text
+
+
+def _find_comma(texts: pd.Series) -> str:
+    """Return what a comma is in a column, by the cells that tell; "" where none or both do."""
+    with_comma = texts[texts.str.contains(",", regex=False)]
+    rest = texts[~texts.str.contains(",", regex=False)]
+    is_either = with_comma.str.fullmatch(_EITHER)
+    is_grouped = with_comma.str.fullmatch(_GROUPED) & ~is_either
+    is_decimal = with_comma.str.fullmatch(_DECIMAL_COMMA) & ~is_either & ~is_grouped
+    is_decimal |= with_comma.str.fullmatch(_GROUPED_BY_DOTS)
+    has_point = rest.str.fullmatch(r"[-+]?\d+\.\d+(?:[eE][-+]?\d+)?").any()
+    tells_thousands = bool(is_grouped.any() or has_point)
+    tells_decimal = bool(is_decimal.any())
+    if tells_thousands == tells_decimal:
+        return ""
+    return "thousands" if tells_thousands else "decimal"

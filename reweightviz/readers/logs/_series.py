@@ -6,7 +6,7 @@ Settled here for all formats: restarts, and tags that share a step.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from reweightviz.core.records import Records
 from reweightviz.core.types import Array
 from reweightviz.readers.logs._naming import Naming, Pattern
-from reweightviz.readers.logs._numbers import flatten
+from reweightviz.readers.logs._numbers import LARGEST_STEP
 from reweightviz.readers.logs._tags import RUN_TOKENS
 from reweightviz.readers.logs._units import Units
 
@@ -61,28 +61,6 @@ class Series:
 
     # ---- tables: a row a step
 
-    def feed_rows(
-        self,
-        records: Records,
-        rows: Sequence[Mapping[str, Any]],
-        steps: Sequence[int],
-        times: Sequence[float | None] | None = None,
-    ) -> None:
-        """Feed rows of tag to number, nested or not, as JSON gives them.
-
-        What is no number is left out.
-        """
-        columns: dict[str, Array] = {}
-        for n, row in enumerate(rows):
-            for tag, value in flatten(row):
-                if tag not in columns:
-                    columns[tag] = np.full(len(rows), np.nan)
-                columns[tag][n] = value
-        clock = None
-        if times is not None:
-            clock = np.array(times, np.float64)  # None becomes NaN: unknown
-        self.feed_table(records, np.asarray(steps, np.int64), columns, clock)
-
     def feed_table(
         self,
         records: Records,
@@ -99,7 +77,7 @@ class Series:
             records.extend_meta(
                 pattern={signal: list(patterns) for signal, patterns in naming.patterns.items()}
             )
-            self._note(records, *naming.notes())
+            self.note(records, *naming.notes())
         column_of = {domain: k for k, domain in enumerate(records.domains)}
         tables: dict[str, Array] = {}
         scalars: dict[str, Array] = {}
@@ -117,7 +95,7 @@ class Series:
                 scalars[tag] = values
         if "weights" in tables:
             tables["weights"] = self._units.normalise(tables["weights"])
-        self._note(records, *self._units.notes)
+        self.note(records, *self._units.notes)
         records.extend(
             steps,
             weights=tables.pop("weights", None),
@@ -147,10 +125,13 @@ class Series:
 
         A tag whose own steps go back began anew; another tag may come late.
         """
-        points = self._points
+        points = [point for point in self._points if abs(point.step) <= LARGEST_STEP]
+        if len(points) < len(self._points):
+            bad = [point.step for point in self._points if abs(point.step) > LARGEST_STEP]
+            records.count_bad_steps(map(str, bad))
+        self._points = []
         if not points:
             return False
-        self._points = []
         tags = list(dict.fromkeys(point.tag for point in points))
         code_of = {tag: code for code, tag in enumerate(tags)}
         codes = np.array([code_of[point.tag] for point in points])
@@ -200,7 +181,7 @@ class Series:
         if records.last_step is not None and not is_restart:
             in_time = steps >= records.last_step
         if not in_time.all():
-            self._note(
+            self.note(
                 records,
                 "Some values came after later steps had been read, and are left out; "
                 "reading the log again shows them.",
@@ -215,7 +196,7 @@ class Series:
         columns = {tags[code]: table[code] for code in np.unique(codes[in_time])}
         self.feed_table(records, rows, columns, clock)
 
-    def _note(self, records: Records, *sentences: str) -> None:
+    def note(self, records: Records, *sentences: str) -> None:
         """Add notes that are not there yet."""
         new = [sentence for sentence in sentences if sentence not in self._noted]
         self._noted |= dict.fromkeys(new)

@@ -2,13 +2,14 @@
 
 Loggers know names and numbers, not domains: ``train/loss_code``, ``eval_code_loss``,
 ``domain_weights/code``. A tag is read as words that are known (loss, weight, eval, ...) around one
-part that is not, the domain.
+part that is not, the domain. That is all that stands between them, whatever its letters: ``c++``,
+``web (2023)``, ``github/a.b``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from reweightviz.core.types import LOG_SIGNALS
@@ -29,7 +30,8 @@ __all__ = [
     "Parts",
     "Reading",
     "domain_of",
-    "readings_of",
+    "is_plausible",
+    "reading_of",
     "scale_of",
     "signal_of",
     "signal_of_pattern",
@@ -83,6 +85,11 @@ RUN_TOKENS = _set(
 """Tags, without what stands before the last slash, that count the tokens of the whole run."""
 SIGNALS = (*LOG_SIGNALS, "weights")
 
+_WORD = re.compile(r"[^\s/_.:|,;=@<>()\[\]{}-]+")
+_BEFORE_DOMAIN = re.compile(r" [-|:] |: |__|::|[\])}>]\s?|.", re.DOTALL)
+_BEHIND_DOMAIN = re.compile(r"(?: [-|:] |__|::|\s?[\[({<]|.)$", re.DOTALL)
+_IN_BRACKETS = re.compile(r"\s?(?:\[(.+)\]|\((.+)\)|\{(.+)\}|<(.+)>)", re.DOTALL)
+
 
 class Reading(NamedTuple):
     """One way to read a tag; ``pattern`` is the tag with ``{domain}`` for its domain."""
@@ -100,8 +107,8 @@ class Parts(NamedTuple):
     tail: str
 
 
-def readings_of(tag: str) -> Iterator[Reading]:
-    """Yield the reading of a tag that names a domain, at most one.
+def reading_of(tag: str) -> Reading | None:
+    """Return the reading of a tag that names a domain; None where it names none.
 
     The whole tag is tried first, then the tag without what stands before a slash: a project or a
     run may come first.
@@ -111,8 +118,20 @@ def readings_of(tag: str) -> Iterator[Reading]:
         head, domain, tail = split_tag(tag[start:])
         signal = signal_of(words_of(f"{head} {tail}"))
         if signal and _may_be_domain(domain):
-            yield Reading(signal, f"{tag[:start]}{head}{{domain}}{tail}", domain)
-            return
+            return Reading(signal, f"{tag[:start]}{head}{{domain}}{tail}", domain)
+    return None
+
+
+def is_plausible(domain: str) -> bool:
+    """Return whether what stands in the place of the domain may be one.
+
+    >>> is_plausible("train/web"), is_plausible("train/policy"), is_plausible("web_epoch")
+    (True, False, False)
+    """
+    words = words_of(domain)
+    is_other_mean = bool(words) and words[-1] in TAILS
+    is_known = bool(words) and NO_DOMAINS.issuperset(words)
+    return _may_be_domain(domain) and not is_other_mean and not is_known
 
 
 def split_tag(tag: str) -> Parts:
@@ -124,7 +143,7 @@ def split_tag(tag: str) -> Parts:
     ('eval_', 'web_mix', '_loss')
     """
     # Where slashes part a tag, dots and colons belong to names.
-    letters = "[^/]+" if "/" in tag else "[^.:]+"
+    letters = "[^/]+" if "/" in tag else r"(?:[^.: ]|(?<!:) )+"
     parts = [match.span() for match in re.finditer(letters, tag)]
     unknown = [
         (start, end) for start, end in parts if not KNOWN.issuperset(words_of(tag[start:end]))
@@ -138,7 +157,7 @@ def split_tag(tag: str) -> Parts:
 
 def _strip_known_words(tag: str) -> Parts:
     """Split a tag by the known words at both of its ends."""
-    matches = list(re.finditer(r"[A-Za-z0-9]+", tag))
+    matches = list(_WORD.finditer(tag))
     words = [match.group().lower() for match in matches]
     first = 0
     while first < len(words) and words[first] in KNOWN:
@@ -153,9 +172,34 @@ def _strip_known_words(tag: str) -> Parts:
         last -= 1
     if first == last:
         return Parts(tag, "", "")
-    start = matches[first].start()
-    end = matches[last - 1].end()
-    return Parts(tag[:start], tag[start:end], tag[end:])
+    head = matches[first - 1].end() if first else 0
+    tail = matches[last].start() if last < len(words) else len(tag)
+    start, end = _strip_separators(tag[head:tail], at_start=first > 0, at_end=last < len(words))
+    return Parts(tag[: head + start], tag[head + start : head + end], tag[head + end :])
+
+
+def _strip_separators(middle: str, *, at_start: bool, at_end: bool) -> tuple[int, int]:
+    """Return where the domain starts and ends in what stands between the known words.
+
+    One separator at a side belongs to the words there, or a pair of brackets; all else is name.
+
+    >>> _strip_separators("/.net", at_start=True, at_end=False)
+    (1, 5)
+    >>> _strip_separators("[c++]_", at_start=True, at_end=True)
+    (1, 4)
+    """
+    end = len(middle)
+    start = 0
+    behind = _BEHIND_DOMAIN.search(middle)
+    if at_end and behind:
+        end = behind.start()
+    inside = _IN_BRACKETS.fullmatch(middle, 0, end)
+    before = _BEFORE_DOMAIN.match(middle, 0, end)
+    if at_start and inside:
+        start, end = inside.span(inside.lastindex or 0)
+    elif at_start and before:
+        start = before.end()
+    return start, end
 
 
 def _may_be_domain(name: str) -> bool:
@@ -166,10 +210,10 @@ def _may_be_domain(name: str) -> bool:
 def words_of(text: str) -> list[str]:
     """Return the words of a tag in lower case.
 
-    >>> words_of("train/Loss_web-2")
-    ['train', 'loss', 'web', '2']
+    >>> words_of("train/Loss_web-2"), words_of("eval/c++ loss")
+    (['train', 'loss', 'web', '2'], ['eval', 'c++', 'loss'])
     """
-    return re.findall(r"[a-z0-9]+", text.lower())
+    return _WORD.findall(text.lower())
 
 
 def signal_of(words: Sequence[str]) -> str | None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from math import isfinite
 from typing import Any
+
+from reweightviz.readers.logs._numbers import number_of
 
 __all__ = ["seconds_of"]
 
@@ -19,11 +23,12 @@ def seconds_of(value: Any) -> float | None:
     """
     import pandas as pd
 
-    if isinstance(value, str):
-        try:
-            return float(pd.Timestamp(value).timestamp())
-        except ValueError:
-            return None
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    number = number_of(value)
+    if number is not None and isfinite(number):
+        return number / 1000 if number > _MILLISECONDS else number
+    if not isinstance(value, str | datetime):
         return None
-    return value / 1000 if value > _MILLISECONDS else float(value)
+    try:
+        return float(pd.Timestamp(value).timestamp())
+    except (ValueError, OverflowError, TypeError):
+        return None

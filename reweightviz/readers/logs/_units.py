@@ -26,7 +26,8 @@ class Units:
         self.notes: list[str] = []
         """Sentences on what was converted, each once."""
         self._totals: dict[str, float] = {}
-        self._sum: float | None = None  # of the weights; 0 where each row has its own
+        # Of the weights; 0 where each row has its own, less where they stay as they are.
+        self._sum: float | None = None
 
     def rescale(self, tag: str, values: Array, scale: str) -> Array:
         """Return the values (n,) of a tag in the unit of its signal; ``scale`` is a Place's."""
@@ -41,7 +42,10 @@ class Units:
         return values
 
     def normalise(self, weights: Array) -> Array:
-        """Return weights (n, K) as shares, whether they sum to 1, to 100 or to anything else."""
+        """Return weights (n, K) as shares, whether they sum to 1, to 100 or to more than 1.
+
+        A sum below 1 stays: divided by it, each weight would be too large for what is missing.
+        """
         sums = weights.sum(axis=1)
         whole = sums[np.isfinite(sums)]
         # Decided once: the rows of one log are not to be scaled by chance.
@@ -49,6 +53,8 @@ class Units:
             # The median, for single rows may be broken.
             self._sum = self._find_sum(float(np.median(whole)))
         if self._sum is None:
+            return weights
+        if self._sum < 0:
             return weights
         return weights / (self._sum or sums[:, None])
 
@@ -67,6 +73,12 @@ class Units:
         if abs(median / 100 - 1) <= SUM_SLACK:
             self._note("Weights sum to 100: read as percent.")
             return 100.0
+        if 0 < median < 1:
+            self._note(
+                f"Weights sum to {median:.4g}, less than 1, as if domains were missing: they stay "
+                "as they are."
+            )
+            return -1.0
         self._note(f"Weights sum to {median:.4g}, not to 1: each row is divided by its sum.")
         return 0.0
 

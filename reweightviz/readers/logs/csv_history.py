@@ -58,6 +58,11 @@ class CsvHistory(LogReader):
         return found
 
     @classmethod
+    def has_own_name(cls, place: CsvRun) -> bool:
+        """Return whether it is a run of a chart."""
+        return bool(place.prefix)
+
+    @classmethod
     def place_of(cls, path: Path) -> CsvRun:
         """Return the place of a table that is still to be written."""
         return CsvRun(path)
@@ -102,7 +107,9 @@ class CsvHistory(LogReader):
             ) from error
         prefix = self.where.prefix
         if prefix:
-            own = [name for name in table if RUN not in name or name.startswith(prefix)]
+            # Not what begins alike alone: "a - b - loss" is of the run "a - b", not of "a".
+            runs = {name: name.rpartition(RUN)[0] for name in table}
+            own = [name for name, run in runs.items() if run in ("", prefix.removesuffix(RUN))]
             table = table[own].set_axis([name.removeprefix(prefix) for name in own], axis=1)
         feed_table(self.series, records, table, self._rows)
         self._rows += len(table)
@@ -130,7 +137,8 @@ def header_of(head: bytes) -> tuple[list[str], str]:
 
 def _runs_of(stem: str, file: Path, header: list[str]) -> dict[str, CsvRun]:
     """Return the runs of a chart by name, or the one run of any other table."""
-    runs = dict.fromkeys(name.partition(RUN)[0] for name in header if RUN in name)
+    # The last one: the names of runs hold the separator more often than those of metrics.
+    runs = dict.fromkeys(name.rpartition(RUN)[0] for name in header if RUN in name)
     is_chart = sum(RUN in name for name in header) >= len(header) - 1
     if runs and is_chart:
         return {run: CsvRun(file, run + RUN) for run in runs}

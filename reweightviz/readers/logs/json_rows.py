@@ -11,7 +11,7 @@ from reweightviz.core.lines import LineTail
 from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, files_of, head_of
 from reweightviz.readers.logs._naming import Pattern
-from reweightviz.readers.logs._times import seconds_of
+from reweightviz.readers.logs._table import STEPS, feed_rows, step_of
 
 __all__ = ["JsonRows", "first_row"]
 
@@ -22,15 +22,8 @@ class JsonRows(LogReader):
     name = "rows"
     title = "JSON lines with a step in each"
     files: ClassVar[tuple[str, ...]] = ("*.jsonl", "*.ndjson")
-    steps: ClassVar[tuple[str, ...]] = (
-        "step",
-        "global_step",
-        "iteration",
-        "iter",
-        "steps",
-        "train/global_step",
-    )
-    times: ClassVar[tuple[str, ...]] = ("timestamp", "time", "wall_time", "_timestamp")
+    steps: ClassVar[tuple[str, ...]] = STEPS
+    """Names of the cell that is the step, in lower case."""
 
     def __init__(self, where: Path, pattern: Pattern | None = None) -> None:
         super().__init__(where, pattern)
@@ -47,7 +40,7 @@ class JsonRows(LogReader):
     @classmethod
     def fits(cls, row: Mapping[str, Any]) -> bool:
         """Return whether a row is of this format."""
-        return any(name in row for name in cls.steps)
+        return step_of(row, cls.steps) is not None
 
     def poll(self, records: Records) -> bool:
         """Feed the new lines; a note counts for those that are no JSON object with a step."""
@@ -85,17 +78,7 @@ class JsonRows(LogReader):
 
     def feed(self, records: Records, rows: list[Mapping[str, Any]]) -> None:
         """Feed rows in the order in which they were logged."""
-        extras = self.series.naming.extras
-        step = extras.get("step") or next(name for name in self.steps if name in rows[0])
-        time = extras.get("time") or next((name for name in self.times if name in rows[0]), "")
-        rows = [row for row in rows if isinstance(row.get(str(step)), int | float)]
-        others = {str(step), str(time), "_runtime"}
-        self.series.feed_rows(
-            records,
-            [{tag: value for tag, value in row.items() if tag not in others} for row in rows],
-            [int(row[str(step)]) for row in rows],
-            [seconds_of(row.get(str(time))) for row in rows],
-        )
+        feed_rows(self.series, records, rows, names=self.steps)
 
 
 def first_row(file: Path) -> Mapping[str, Any]:
@@ -106,6 +89,7 @@ def first_row(file: Path) -> Mapping[str, Any]:
 def _parse_object(line: bytes) -> Mapping[str, Any] | None:
     try:
         content = json.loads(line)
-    except ValueError:
+    # Nested too deeply, it is no row either.
+    except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None

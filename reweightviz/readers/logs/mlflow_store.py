@@ -67,6 +67,11 @@ class MLflow(LogReader):
         names = disambiguate([run.name for run in listed], [run.id for run in listed])
         return {name: run.where for name, run in zip(names, listed, strict=True)}
 
+    @classmethod
+    def has_own_name(cls, place: MLflowRun) -> bool:  # noqa: ARG003
+        """Return true: a store knows its runs by name."""
+        return True
+
     def poll(self, records: Records) -> bool:
         """Feed the values that are new, in the order in which they were logged."""
         if not self.where.path.exists():

@@ -14,7 +14,7 @@ from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, files_of
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._sqlite import columns_of, connect, disambiguate
-from reweightviz.readers.logs._times import seconds_of
+from reweightviz.readers.logs._table import feed_rows
 
 __all__ = ["Trackio", "TrackioRun"]
 
@@ -53,6 +53,11 @@ class Trackio(LogReader):
             found |= {prefix + name: run for name, run in _runs_of(file, key).items()}
         return found
 
+    @classmethod
+    def has_own_name(cls, place: TrackioRun) -> bool:  # noqa: ARG003
+        """Return true: a store knows its runs by name."""
+        return True
+
     def poll(self, records: Records) -> bool:
         """Feed the rows that are new."""
         if not self.where.file.is_file():
@@ -66,12 +71,8 @@ class Trackio(LogReader):
         if rows:
             ids, steps, times, metrics = zip(*rows, strict=True)
             self._last_row = ids[-1]
-            self.series.feed_rows(
-                records,
-                [json.loads(logged) for logged in metrics],
-                steps,
-                [seconds_of(time) for time in times],
-            )
+            logged = [json.loads(each) for each in metrics]
+            feed_rows(self.series, records, logged, steps=steps, times=times)
         return bool(rows)
 
 

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, head_of
 from reweightviz.readers.logs._naming import Pattern
+from reweightviz.readers.logs._table import feed_rows
 
 __all__ = ["FILE", "TrainerState"]
 
@@ -66,8 +67,7 @@ class TrainerState(LogReader):
         self._history = history
         new = history[same:]
         if new:
-            rows = [{tag: value for tag, value in entry.items() if tag != "step"} for entry in new]
-            self.series.feed_rows(records, rows, [int(entry["step"]) for entry in new])
+            feed_rows(self.series, records, new)
         return bool(new)
 
 

@@ -29,7 +29,6 @@ class WandbHistory(JsonRows):
     title = "exported W&B history"
     files: ClassVar[tuple[str, ...]] = ("*.jsonl", "*.ndjson", "*.parquet")
     steps: ClassVar[tuple[str, ...]] = ("_step",)
-    times: ClassVar[tuple[str, ...]] = ("_timestamp",)
 
     def __init__(self, where: Path, pattern: Pattern | None = None) -> None:
         super().__init__(where, pattern)

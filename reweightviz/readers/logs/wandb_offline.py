@@ -18,7 +18,7 @@ from reweightviz.core.errors import MissingPackage
 from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, head_of
 from reweightviz.readers.logs._naming import Pattern
-from reweightviz.readers.logs._numbers import number_of
+from reweightviz.readers.logs._table import feed_rows
 
 __all__ = [
     "BLOCK",
@@ -69,9 +69,9 @@ class WandbOffline(LogReader):
         """Feed the history that is new; what is not whole yet waits."""
         if not self.where.is_file():
             return False
-        rows: list[dict[str, float | None]] = []
-        steps: list[int] = []
-        times: list[float | None] = []
+        rows: list[dict[str, Any]] = []
+        steps: list[Any] = []
+        times: list[Any] = []
         has_news = False
         for content in self._contents():
             has_news = True
@@ -87,12 +87,12 @@ class WandbOffline(LogReader):
                 step = row.pop("_step", None)
                 if record.history.HasField("step"):
                     step = record.history.step.num
-                steps.append(int(step or 0))
+                steps.append(step or 0)
                 times.append(row.pop("_timestamp", None))
                 row.pop("_runtime", None)
                 rows.append(row)
         if rows:
-            self.series.feed_rows(records, rows, steps, times)
+            feed_rows(self.series, records, rows, steps=steps, times=times)
         return has_news
 
     def _contents(self) -> Iterator[bytes]:
@@ -133,18 +133,18 @@ def _record_class() -> Any:
     return Record
 
 
-def _row_of(history: Any) -> dict[str, float | None]:
+def _row_of(history: Any) -> dict[str, Any]:
     return {"/".join(item.nested_key) or item.key: _value_of(item) for item in history.item}
 
 
-def _value_of(item: Any) -> float | None:
-    """Return the number of a history item: typed in newer versions, JSON in older ones."""
+def _value_of(item: Any) -> Any:
+    """Return the value of a history item: typed in newer versions, JSON in older ones."""
     for field in ("number", "integer"):
         if field in item.DESCRIPTOR.fields_by_name and item.HasField(field):
-            return number_of(getattr(item, field))
+            return getattr(item, field)
     if not item.value_json:
         return None
     try:
-        return number_of(json.loads(item.value_json))
-    except ValueError:
+        return json.loads(item.value_json)
+    except (ValueError, RecursionError):
         return None
