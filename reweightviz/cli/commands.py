@@ -51,7 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
 def run_export(options: argparse.Namespace) -> int:
     """Write a mixture as a trainer's config."""
     sources = _read_sources(options)
-    write_config(_read_mixture(options, sources), sources, options)
+    mixture, as_counted = _read_mixture(options, sources)
+    write_config(mixture, sources, options, as_counted=as_counted)
     return FINE
 
 
@@ -64,7 +65,7 @@ def run_convert(options: argparse.Namespace) -> int:
         raise ReweightvizError(
             "epochs at a budget need sources=, the tokens of each domain; got none."
         )
-    mixture = _read_mixture(options, given)
+    mixture, as_counted = _read_mixture(options, given)
     table: dict[str, Source] = dict(given or {})
     carried: list[str] = []
     for domain, paths in read_paths(options.mixture, options.framework).items():
@@ -77,7 +78,7 @@ def run_convert(options: argparse.Namespace) -> int:
         tokenizer = given.tokenizer
     sources = Sources(table, tokenizer=tokenizer)
     try:
-        write_config(mixture, sources, options, carried)
+        write_config(mixture, sources, options, carried, as_counted=as_counted)
     except RefusedByFramework as error:
         if given is not None and not _names_any(error, carried):
             raise
@@ -152,12 +153,25 @@ COMMANDS = {
 }
 
 
-def _read_mixture(options: argparse.Namespace, sources: Sources | None) -> Mixture | Schedule:
-    """Return the mixture of a config, or its schedule where it has several stages."""
-    schedule = ship.load_schedule(options.mixture, options.framework, sources=sources)
+def _read_mixture(
+    options: argparse.Namespace, sources: Sources | None
+) -> tuple[Mixture | Schedule, bool]:
+    """Return the mixture of a config, or its schedule, and whether it is in the config's unit."""
+    from reweightviz.exporters.as_counted import read_for
+    from reweightviz.exporters.recognise import find_exporter
+
+    # Epochs, and the figures of a record, are of tokens.
+    if options.tokens is not None or options.record:
+        exporter = find_exporter(options.mixture, options.framework)
+        schedule = exporter.read_schedule(options.mixture, sources=sources)
+        as_counted = False
+    else:
+        schedule, as_counted = read_for(
+            options.mixture, options.framework, options.to, unit=options.unit, sources=sources
+        )
     if len(schedule) == 1:
-        return schedule[0]
-    return schedule
+        return schedule[0], as_counted
+    return schedule, as_counted
 
 
 def _read_sources(options: argparse.Namespace) -> Sources | None:

@@ -40,6 +40,8 @@ def write_config(
     sources: Sources | None,
     options: argparse.Namespace,
     carried: Sequence[str] = (),
+    *,
+    as_counted: bool = False,
 ) -> None:
     """Write a config and its record, and print what was written.
 
@@ -48,6 +50,7 @@ def write_config(
         sources: what there is of each domain.
         options: of the command line.
         carried: paths that another config named.
+        as_counted: the weights are shares of what both configs count, not of tokens.
     """
     from reweightviz import exporters
 
@@ -74,12 +77,19 @@ def write_config(
             overwrite=options.overwrite,
             merge=options.merge,
             backup=not options.no_backup,
+            as_counted=as_counted,
             **own,
         )
     for warning in caught:
         print_complaint(f"warning: {warning.message}", options)
     for note in _note_paths(draft, exporter, carried, options):
         print_complaint(f"note: {note}", options)
+    if as_counted:
+        print_complaint(
+            "note: both configs count the same, so no sizes were needed; shares of tokens are "
+            "not known.",
+            options,
+        )
     if options.diff:
         print_line(draft.diff(), end="")
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +42,7 @@ def make_plan(
     max_epochs: float | None,
     old: Document | None,
     options: Mapping[str, Any],
+    as_counted: bool = False,
 ) -> Plan:
     """Work out the numbers of a framework's file.
 
@@ -53,6 +55,7 @@ def make_plan(
         max_epochs: refuse to pass over a domain more often; None warns.
         old: the file that is merged into, whose names for the domains stay.
         options: the framework's own, defaults included.
+        as_counted: the weights are shares of what the unit counts instead of tokens.
 
     Raises:
         ReweightvizError: the framework cannot train on this mixture, or the sources lack
@@ -80,14 +83,16 @@ def make_plan(
         if exporter.writes_zeros or any(stage[domain] for stage in stages.values())
     ]
     _check_sources(exporter, drawn, whole, sources)
-    sizes = unit.sizes(drawn, sources, exporter.title)
+    # Shares of documents are numbers of documents already: what they are divided by cancels.
+    divided = replace(unit, size="") if as_counted else unit
+    sizes = divided.sizes(drawn, sources, exporter.title)
     names_before = _names_in(old)
     entries = exporter.make_entries(drawn, sources, options)
     # A merge keeps the names that the file has for its domains; a path is a name of its own.
     if not exporter.by_path:
         entries = {names_before.get(entry.domain, name): entry for name, entry in entries.items()}
     numbers = {
-        start: _to_numbers(exporter, stage, entries, sizes, unit, tokens)
+        start: _to_numbers(exporter, stage, entries, sizes, divided, tokens)
         for start, stage in stages.items()
     }
     trained = _cap_at_one_pass(exporter, whole, sources, tokens)
@@ -101,7 +106,7 @@ def make_plan(
         "unit_key": unit.key,
         "names": {name: entry.domain for name, entry in entries.items() if name != entry.domain},
     }
-    if unit.size:
+    if divided.size:
         record["sizes"] = sizes
     return Plan(
         entries,

@@ -48,7 +48,12 @@ def read_schedule(
 
 
 def to_schedule(
-    exporter: Exporter, config: Config, document: Document, sources: Sources | None
+    exporter: Exporter,
+    config: Config,
+    document: Document,
+    sources: Sources | None,
+    *,
+    as_counted: bool = False,
 ) -> Schedule:
     """Convert the numbers of a config into shares of tokens by domain.
 
@@ -57,6 +62,7 @@ def to_schedule(
         config: what it reads from the file.
         document: the file, with its provenance.
         sources: tokens and documents of each domain, for a file that counts something else.
+        as_counted: return shares of what the file counts instead, which need no sizes.
 
     Raises:
         ReweightvizError: no stage begins at step 0, or a size is not known.
@@ -70,7 +76,9 @@ def to_schedule(
         )
     unit = exporter.find_unit(config.unit or record.get("unit_key"), reading=True)
     domains = exporter.find_domains(config, record)
-    sizes = _find_sizes(unit, config, record, domains, sources, document.path)
+    sizes = dict.fromkeys(domains, 1.0)
+    if not as_counted:
+        sizes = _find_sizes(unit, config, record, domains, sources, document.path)
     edited = is_edited(config, record)
     stages = {}
     for start, numbers in config.stages.items():

@@ -92,7 +92,7 @@ class Unit:
             tokens: budget, for a unit that counts passes; None takes no domain more than once.
         """
         # Weights that sum to 1 already are kept to the bit.
-        if not self.size and abs(sum(weights.values()) - 1) < 1e-12:
+        if not self.size and not self.passes and abs(sum(weights.values()) - 1) < 1e-12:
             return dict(weights)
         ratio = np.array([weight / sizes[domain] for domain, weight in weights.items()])
         if not self.passes:

@@ -52,6 +52,7 @@ def write_draft(
     overwrite: bool = False,
     merge: bool = False,
     backup: bool = True,
+    as_counted: bool = False,
     **options: Any,
 ) -> Draft:
     """Render the files of an export, with the provenance that stands beside them.
@@ -71,6 +72,8 @@ def write_draft(
         overwrite: replace what is there.
         merge: change only the mixture in a config that is there.
         backup: keep what a merge changes as ``<file>.bak``.
+        as_counted: the weights are shares of what the unit counts instead of tokens, so no sizes
+            are needed.
         **options: the framework's own, as its ``render`` names them.
 
     Returns:
@@ -93,6 +96,7 @@ def write_draft(
         max_epochs=max_epochs,
         old=old,
         options=every_option,
+        as_counted=as_counted,
     )
     if old is not None:
         _check_strangers(exporter, plan, old)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 import reweightviz as rv
 from reweightviz import exporters
@@ -380,3 +381,37 @@ def test_the_command_itself_runs(here):
     )
     assert done.returncode == 0
     assert "75.00 %" in done.stdout
+
+
+def test_documents_to_documents_need_no_sizes(here, capsys):
+    """facebookresearch/lingua apps/mamba/configs/debug.yaml: both numbers count documents."""
+    (here / "lingua.yaml").write_text(
+        "data:\n  root_dir: shuffled\n  sources:\n    wiki: 80.0\n    arxiv: 20.0\n"
+    )
+    code, _, said = run("convert lingua.yaml --to huggingface --out hf", capsys)
+    assert code == 0
+    assert "both configs count the same, so no sizes were needed" in said
+    entries = yaml.safe_load((here / "hf" / "mixture.yaml").read_text())["datasets"]
+    assert [entry["probability"] for entry in entries] == pytest.approx([0.8, 0.2], abs=1e-9)
+    table = rv.check(here / "hf").table
+    assert table["share_of_examples"].tolist() == pytest.approx([0.8, 0.2], abs=1e-9)
+    # And on, by what was written, into another that counts documents.
+    assert run("export hf --to llama-factory --out lf", capsys)[0] == 0
+    probabilities = yaml.safe_load((here / "lf" / "mixture.yaml").read_text())["interleave_probs"]
+    assert list(map(float, probabilities.split(","))) == pytest.approx([0.8, 0.2], abs=1e-9)
+    # Tokens, and epochs at a budget, still need them.
+    assert run("convert lingua.yaml --to nanotron --out n.yaml", capsys)[0] == 2
+    assert run("convert lingua.yaml --to huggingface --out b --tokens 1B", capsys)[0] == 2
+    # Where they are known, they are kept for reading back.
+    (here / "sizes.csv").write_text("domain,tokens,documents\nwiki,8M,8K\narxiv,4M,1K\n")
+    assert run("convert lingua.yaml --to huggingface --out k --sources sizes.csv", capsys)[0] == 0
+    assert dict(rv.load_mixture(here / "k")) == pytest.approx({"wiki": 0.5, "arxiv": 0.5})
+
+
+def test_parts_to_parts_need_no_sizes(here, capsys):
+    (here / "old.yaml").write_text(
+        "dataset_mixer_list: [org/web, '0.5', org/code, '1.0']\ndataset_mixer_list_splits: [train]\n"
+    )
+    assert run("convert old.yaml --to alignment-handbook --out new.yaml", capsys)[0] == 0
+    entries = yaml.safe_load((here / "new.yaml").read_text())["dataset_mixture"]["datasets"]
+    assert {entry["id"]: entry["weight"] for entry in entries} == {"org/web": 0.5, "org/code": 1.0}
