@@ -6,18 +6,19 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reweightviz.core.errors import UnreadableFile, WrongContent
+from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
-from reweightviz.exporters.frameworks._weights import find_invalid
+from reweightviz.exporters.frameworks._published import Published, find_published
+from reweightviz.exporters.frameworks._weights import find_invalid, is_mixture
 from reweightviz.exporters.plan import Config, Plan, to_number
 from reweightviz.exporters.units import SHARES
 
-__all__ = ["UNIT", "PlainMixture", "find_share_faults", "list_stages"]
+__all__ = ["UNIT", "PlainMixture", "check_form", "find_share_faults", "list_stages"]
 
 
 UNIT = "share of training tokens"
@@ -31,8 +32,11 @@ class PlainMixture(Exporter):
     takes_schedules = True
 
     def parse(self, document: Document) -> Config:
-        """Read ``weights``, or ``stages``."""
+        """Read ``weights``, or ``stages``, or weights as they are published."""
         content = document.mapping
+        published = find_published(content)
+        if published is not None:
+            return _read_published(published)
         stages = content.get("stages", [{"step": 0, "weights": content.get("weights")}])
         starts: list[Any] = []
         weights: list[dict[str, float]] = []
@@ -77,6 +81,22 @@ class PlainMixture(Exporter):
         return Schedule(whole, steps=found.steps, source=given)
 
 
+def check_form(document: Document | None) -> None:
+    """Refuse to merge into weights in a published form, which are read only.
+
+    Raises:
+        ReweightvizError: the file is in one.
+    """
+    if document is None:
+        return
+    published = find_published(document.mapping)
+    if published is not None:
+        raise ReweightvizError(
+            f"{document.path} holds weights in {published.place}, a form that is read but not "
+            "written: leave merge out, and write a new file."
+        )
+
+
 def list_stages(plan: Plan) -> list[dict[str, Any]]:
     """Return the stages of a plan as they stand in a file."""
     return [{"step": start, "weights": numbers} for start, numbers in plan.stages.items()]
@@ -97,6 +117,19 @@ def find_share_faults(stages: Mapping[int, Mapping[str, float]]) -> Iterator[str
             yield f"at least one weight{where} must be above 0."
         elif not abs(total - 1) <= SUM_TOLERANCE:
             yield f"the weights{where} are shares and must sum to 1; they sum to {total:.9g}."
+
+
+def _read_published(published: Published) -> Config:
+    refused = []
+    bad = find_invalid(published.numbers)
+    if bad:
+        refused.append(
+            f"the weights in {published.place} must be numbers >= 0; that of {bad[0][:60]!r} is "
+            "not."
+        )
+    elif not is_mixture(published.numbers):
+        refused.append(f"at least one weight in {published.place} must be above 0.")
+    return Config({0: published.numbers}, refused=tuple(refused), traps=published.traps)
 
 
 def _read_step(value: object, document: Document) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from reweightviz.core import mixture, schedule
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks._plain import UNIT, PlainMixture, list_stages
+from reweightviz.exporters.frameworks._published import find_published
 from reweightviz.exporters.plan import Plan
 from reweightviz.exporters.text.encoding import to_json
 
@@ -29,8 +30,9 @@ class PlainJson(PlainMixture):
         return {"": to_json(head | tail)}
 
     def recognises(self, document: Document) -> bool:
-        """Return whether it is our format, or bare ``weights``."""
+        """Return whether it is our format, bare ``weights``, or a form that papers publish."""
         content = document.mapping
         own = content.get("format") in (mixture.FORMAT, schedule.FORMAT)
         bare = set(content) <= {"weights", "source"} and isinstance(content.get("weights"), Mapping)
-        return document.text.lstrip().startswith("{") and (own or bare)
+        known = own or bare or find_published(content) is not None
+        return document.text.lstrip().startswith("{") and known

@@ -7,7 +7,8 @@ from typing import Any
 
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks._foreign import as_entries
-from reweightviz.exporters.frameworks._plain import UNIT, PlainMixture, list_stages
+from reweightviz.exporters.frameworks._plain import UNIT, PlainMixture, check_form, list_stages
+from reweightviz.exporters.frameworks._published import find_published
 from reweightviz.exporters.plan import Plan
 from reweightviz.exporters.text import yaml_edit
 
@@ -27,6 +28,7 @@ class PlainYaml(PlainMixture):
 
     def render(self, plan: Plan, old: Document | None) -> dict[str, str]:
         """Return the YAML, without options."""
+        check_form(old)
         values: dict[str, Any] = {}
         if len(plan.stages) == 1:
             values["weights"] = plan.numbers
@@ -46,12 +48,12 @@ class PlainYaml(PlainMixture):
         return {"": self.render_yaml(plan, old, fill)}
 
     def recognises(self, document: Document) -> bool:
-        """Return whether it is our format, or YAML with nothing but weights or their stages."""
+        """Return whether it is our format, a published one, or YAML of nothing but weights."""
         # JSON is YAML too, and has an exporter of its own.
         if document.text.lstrip().startswith("{"):
             return False
         content = document.mapping
-        if str(content.get("format")) == FORMAT:
+        if str(content.get("format")) == FORMAT or find_published(content) is not None:
             return True
         if set(content) <= {"weights", "unit", "source"}:
             return isinstance(content.get("weights"), Mapping)
