@@ -210,9 +210,6 @@ def test_lists_read_side_by_side_with_the_folders_hold_them_fast(tmp_path):
         NANOTRON.write(START, tmp_path / "run.yaml", sources=SOURCES, merge=True)
 
 
-STALE = ("[0.8, 0.2]\n      token", "null\n      token")
-
-
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -224,18 +221,10 @@ STALE = ("[0.8, 0.2]\n      token", "null\n      token")
             "maps folders to weights, which Nanotron takes no more: write two lists",
         ),
         (
-            STALE,
-            "has no dataset_weights: Nanotron's Nanoset goes by size then, its run_train.py takes all alike",
-        ),
-        (
             ("[0.8, 0.2]", "[0.8]"),
             "dataset_weights of stage 'General purpose training' must be a list as long as dataset_folder",
         ),
         (("[0.8, 0.2]", "[0.8, x]"), "must be numbers >= 0, one of them above 0"),
-        (
-            ("data/code   # the", "data/web   # the"),
-            "a folder stands twice in stage 'General purpose training'",
-        ),
         (
             ("start_training_step: 1\n", "start_training_step: 2\n"),
             "begins at start_training_step 1, each at a step of its own; got \\[2, 9\\]",
@@ -271,6 +260,14 @@ def test_traps_and_recognition(tmp_path):
         "stops after one step where a folder is not on s3, as '/d/web' is not"
         in NANOTRON.parse(document(CONFIG.replace("s3://data/web", "/d/web"))).traps[1]
     )
+    bare = NANOTRON.parse(document(CONFIG.replace("[0.8, 0.2]\n", "null\n")))
+    assert not bare.refused and bare.stages[0] == {"s3://data/web": 1.0, "s3://data/code": 1.0}
+    assert bare.traps[1] == (
+        "stage 'General purpose training' has no dataset_weights: Nanotron's run_train.py at "
+        "2411b02 draws all folders alike then, its older Nanoset by their size."
+    )
+    twice = NANOTRON.parse(document(CONFIG.replace("data/code   # the", "data/web   # the")))
+    assert not twice.refused and twice.stages[0] == {"s3://data/web": 1.0}
     for text, true in (
         (CONFIG, True),
         ("data_stages: [{name: a, start_training_step: 1, data: {dataset: null}}]", True),
@@ -328,3 +325,49 @@ def test_nanotron_draws_the_asked_share_of_sequences_in_each_stage(tmp_path, loa
         "Code only",
     ]
     assert "UnionMatchError" in found["refused"]["dict"]
+
+
+@pytest.mark.skipif(
+    shutil.which("g++") is None, reason="needs g++, which compiles the checkout's helpers.cpp"
+)
+@pytest.mark.framework("nanotron")
+@pytest.mark.checkout("nanotron")
+@pytest.mark.golden(
+    "nanotron", "its source huggingface/nanotron@2411b02: no weights, a folder twice, a weight of 0"
+)
+def test_nanotron_takes_no_weights_a_folder_twice_and_a_weight_of_0(tmp_path, load_with, checkouts):
+    web, code = (str(tmp_path / name) for name in ("web", "code"))
+    stages = (
+        ("none", [web, code], None),
+        ("twice", [web, web, code], [0.2, 0.3, 0.5]),
+        ("zero", [web, code], [0, 2]),
+    )
+    content = yaml.safe_load(CONFIG)
+    like = content["data_stages"][0]["data"]
+    content["data_stages"] = [
+        {
+            "name": name,
+            "start_training_step": 1 + place,
+            "data": like
+            | {"dataset": like["dataset"] | {"dataset_folder": held, "dataset_weights": weights}},
+        }
+        for place, (name, held, weights) in enumerate(stages)
+    ]
+    config = tmp_path / "run.yaml"
+    config.write_text(yaml.safe_dump(content))
+    found = load_with(
+        "nanotron_load.py",
+        checkout=checkouts / "nanotron",
+        config=config,
+        folders=[web, code],
+        steps=[1],
+        work=tmp_path,
+        refused={},
+    )["stages"]
+    assert found["none"]["counts"] == pytest.approx({"1": 1000, "2": 1000}, abs=1)
+    assert found["twice"]["counts"] == pytest.approx({"1": 1000, "2": 1000}, abs=1)
+    # Its blend begins with one sequence of every folder.
+    assert found["zero"]["counts"] == {"1": 1, "2": 1999}
+    read = NANOTRON.parse(Document.open(config))
+    assert not read.refused
+    assert read.stages[1] == {web: 0.5, code: 0.5}

@@ -16,7 +16,7 @@ from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._foreign import Item, as_list, as_mapping, walk
-from reweightviz.exporters.frameworks._weights import is_mixture, order_like
+from reweightviz.exporters.frameworks._weights import add_up, is_mixture, order_like
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 
@@ -133,6 +133,15 @@ def _read_dataset(stage: Item) -> Mapping[str, Any]:
     return as_mapping(walk(stage, ("data", "dataset")))
 
 
+def _name(stage: Item) -> str:
+    return f"stage {str(stage.get('name'))[:60]!r}"
+
+
+def _lacks_weights(stage: Item) -> bool:
+    dataset = _read_dataset(stage)
+    return len(as_list(dataset.get("dataset_folder"))) > 1 and not dataset.get("dataset_weights")
+
+
 def _read_numbers(stage: Item) -> Numbers:
     """Return folder to weight; folders without weights count alike."""
     dataset = _read_dataset(stage)
@@ -144,13 +153,14 @@ def _read_numbers(stage: Item) -> Numbers:
         return {folders: 1.0}
     names = [str(folder) for folder in as_list(folders)]
     weights = dataset.get("dataset_weights")
-    given = weights if isinstance(weights, list) else [1.0] * len(names)
-    return dict(zip(names, map(to_number, given), strict=False))
+    given = as_list(weights) or [1.0] * len(names)
+    # A folder that stands twice is blended twice.
+    return add_up(zip(names, map(to_number, given), strict=False))
 
 
 def _find_faults(stage: Item, numbers: Numbers) -> Iterator[str]:
     """Return a sentence where Nanotron would refuse a stage or read it otherwise."""
-    who = f"stage {str(stage.get('name'))[:60]!r}"
+    who = _name(stage)
     folder = _read_dataset(stage).get("dataset_folder")
     folders = as_list(folder)
     weights = _read_dataset(stage).get("dataset_weights")
@@ -163,15 +173,8 @@ def _find_faults(stage: Item, numbers: Numbers) -> Iterator[str]:
         return
     elif not folders:
         yield f"{who} has no dataset_folder, so it trains on no mixture of token folders."
-    elif weights is None and len(folders) > 1:
-        yield (
-            f"{who} has no dataset_weights: Nanotron's Nanoset goes by size then, its "
-            "run_train.py takes all alike; write the weights."
-        )
     elif weights is not None and len(as_list(weights)) != len(folders):
         yield f"dataset_weights of {who} must be a list as long as dataset_folder."
-    elif len(numbers) < len(folders):
-        yield f"a folder stands twice in {who}."
     elif not is_mixture(numbers):
         yield f"dataset_weights of {who} must be numbers >= 0, one of them above 0."
 
@@ -182,6 +185,12 @@ def _find_traps(stages: Sequence[Item]) -> Iterator[str]:
             "Nanotron's run_train.py builds the data of the last stage only: start the "
             "run with the first stage, and from its last "
             "checkpoint again with each stage added as it begins."
+        )
+    bare = [_name(stage) for stage in stages if _lacks_weights(stage)]
+    if bare:
+        yield (
+            f"{', '.join(bare)} has no dataset_weights: Nanotron's run_train.py at 2411b02 draws "
+            "all folders alike then, its older Nanoset by their size."
         )
     local: list[str] = []
     for stage in stages:
