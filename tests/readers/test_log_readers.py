@@ -71,6 +71,8 @@ def test_a_loss_by_domain_is_found_whatever_its_name(form, domains):
         ("eval_{}_loss", "held_out_loss"),
         ("val/loss/{}", "held_out_loss"),
         ("eval/{}_loss", "held_out_loss"),
+        ("metrics/eval/{}/LanguageCrossEntropy", "held_out_loss"),
+        ("eval/{}/CrossEntropyLoss", "held_out_loss"),
         ("ref_loss/{}", "reference_loss"),
         ("excess_loss/{}", "excess_loss"),
         ("domain_weights/{}", "weights"),

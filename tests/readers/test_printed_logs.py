@@ -347,7 +347,8 @@ def test_what_its_own_code_prints(what, load_with, tmp_path, checkouts):
         assert log.scalars["step"].tolist() == list(range(1, 11))
     else:
         assert log.steps.tolist() == list(range(1, 11))
-    if what in {"olmo_core", "levanter"}:
+    if what in {"olmo", "olmo_core", "levanter", "composer"}:
+        assert log.domains == ("web", "code")
         expected = [[told["5"], told["5"] + 1], [told["10"], told["10"] + 1]]
         np.testing.assert_allclose(log["held_out_loss"][[4, 9]], expected, rtol=5e-3)
 

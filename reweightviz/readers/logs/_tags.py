@@ -45,8 +45,9 @@ def _set(words: str) -> frozenset[str]:
 
 
 ROLES = {
-    "loss": _set("loss losses nll xent"),
-    "perplexity": _set("ppl perplexity perplexities"),
+    # The long ones are as Composer and OLMo write them.
+    "loss": _set("loss losses nll xent crossentropy crossentropyloss languagecrossentropy"),
+    "perplexity": _set("ppl perplexity perplexities languageperplexity"),
     "weights": _set(
         "weight weights proportion proportions prob probs probability probabilities "
         "ratio ratios share shares mix mixture mixing"
