@@ -23,6 +23,8 @@ from reweightviz.core.runlog import RunLog
 from reweightviz.readers.logs._log_reader import LogReader, head_of
 from reweightviz.readers.logs._naming import Naming, Pattern
 from reweightviz.readers.logs._tags import NO_DOMAINS, words_of
+from reweightviz.readers.logs.clearml_session import ClearML
+from reweightviz.readers.logs.comet_export import Comet
 from reweightviz.readers.logs.composer_log import ComposerLog
 from reweightviz.readers.logs.csv_history import CsvHistory
 from reweightviz.readers.logs.dataflex import DataFlex
@@ -67,6 +69,8 @@ FORMATS: dict[str, type[LogReader]] = {
         DataFlex,
         FmsOdm,
         MegatronLog,
+        ClearML,
+        Comet,
         WandbOffline,
         JsonRows,
         JsonList,
