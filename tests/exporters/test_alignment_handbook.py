@@ -239,7 +239,7 @@ def test_an_entry_that_is_a_name_alone_is_said(tmp_path):
     "alignment-handbook",
     "its source huggingface/alignment-handbook@925acdf with trl 1.16.0, whose lost ORPOConfig is a stand-in",
 )
-def test_the_handbook_keeps_the_asked_share_of_tokens(tmp_path, load_with, checkouts):
+def test_the_handbook_keeps_the_asked_share_of_tokens(tmp_path, load_with, check_order, checkouts):
     table = {}
     for name, size in WORDS.items():
         (tmp_path / name).mkdir()
@@ -253,6 +253,7 @@ def test_the_handbook_keeps_the_asked_share_of_tokens(tmp_path, load_with, check
         "alignment_handbook_load.py", config=path, source=checkouts / "alignment-handbook" / "src"
     )
     assert found["examples"] == {"web": 1500, "code": 225, "math": 60}
+    check_order(found["order"], found["examples"])
     for name, share in mixture.items():
         assert found["tokens"][name] / sum(found["tokens"].values()) == pytest.approx(
             share, abs=1e-9

@@ -375,7 +375,7 @@ def test_files_elsewhere_come_one_to_a_dataset(tmp_path):
     "the real axolotl 0.19.0, its schema and its loading of datasets: every row; addict is a stand-in",
 )
 @pytest.mark.parametrize("documents", [True, False])
-def test_axolotl_takes_the_asked_share_of_tokens(tmp_path, load_with, documents):
+def test_axolotl_takes_the_asked_share_of_tokens(tmp_path, load_with, check_order, documents):
     table = {}
     for name, size in WORDS.items():
         (tmp_path / f"{name}.jsonl").write_text(
@@ -392,3 +392,4 @@ def test_axolotl_takes_the_asked_share_of_tokens(tmp_path, load_with, documents)
             share, abs=1e-3 if documents else 5e-3
         )
     assert found["changes"] > 100, "shuffled"
+    check_order(found["order"], found["examples"])

@@ -83,7 +83,7 @@ def existing(folder: Path, *, component: str = "static", static: bool = True) ->
     "dataflex",
     "the real dataflex 1.1.0: get_dataset and mixers of the exported files, 2,000 draws, exact to one sample",
 )
-def test_dataflex_draws_the_asked_share_of_tokens_packed_or_not(tmp_path, load_with):
+def test_dataflex_draws_the_asked_share_of_tokens_packed_or_not(tmp_path, load_with, check_order):
     sources = word_sources(tmp_path)
     options = {
         "static": {},
@@ -117,6 +117,8 @@ def test_dataflex_draws_the_asked_share_of_tokens_packed_or_not(tmp_path, load_w
             name != "plain",
         )
         assert one["names"] == ["web", "code", "math"]
+        asked = content["init_mixture_proportions"]
+        check_order(one["order"], dict(zip(one["names"], asked, strict=True)))
         for domain, asked in zip(one["names"], content["init_mixture_proportions"], strict=True):
             assert abs(one["rows"][domain] - asked * DRAWS) <= 1 + 1e-6, name
             sizes = {

@@ -72,7 +72,7 @@ def sampled(file: Path) -> dict[str, float]:
     "fms-hf-tuning", "the real fms-hf-tuning 3.2.2 and fms-acceleration-odm 0.1.6: 2,000 draws each"
 )
 def test_fms_hf_tuning_draws_the_asked_share_of_tokens_and_the_bandit_starts_there(
-    tmp_path, load_with
+    tmp_path, load_with, check_order
 ):
     mixture = Mixture({name.replace(" ", "-"): weight for name, weight in MIXTURE.items()})
     sources = Sources(
@@ -90,6 +90,7 @@ def test_fms_hf_tuning_draws_the_asked_share_of_tokens_and_the_bandit_starts_the
     for kind in ("plain", "online"):
         documents, tokens = found[kind]["documents"], found[kind]["tokens"]
         assert sum(documents.values()) == DRAWS
+        check_order(found[kind]["order"], asked)
         for name, p in asked.items():
             assert abs(documents[name] / DRAWS - p) < 4 * math.sqrt(p * (1 - p) / DRAWS), (
                 kind,

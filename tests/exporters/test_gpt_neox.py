@@ -265,7 +265,7 @@ def test_its_files_are_recognised(tmp_path, text, true):
     "gpt-neox",
     "its source EleutherAI/gpt-neox@ea7aefd, from NeoXArgs to the training data; deepspeed and a GPU are stand-ins",
 )
-def test_gpt_neox_draws_the_asked_share_of_sequences(tmp_path, load_with, checkouts):
+def test_gpt_neox_draws_the_asked_share_of_sequences(tmp_path, load_with, check_order, checkouts):
     prefixes = [
         str(tmp_path / name) for name in ("web_text_document", "code text", "math_text_document")
     ]
@@ -291,6 +291,7 @@ def test_gpt_neox_draws_the_asked_share_of_sequences(tmp_path, load_with, checko
         work=tmp_path,
     )
     assert found["counts"] == pytest.approx({"1": 1400, "2": 400, "3": 200}, abs=1)
+    check_order(found["order"], {"1": 0.7, "2": 0.2, "3": 0.1})
     assert (
         found["weights"] == dict(zip(prefixes, [0.7, 0.2, 0.1], strict=True))
         and found["valid"] == prefixes[:1]

@@ -35,10 +35,12 @@ def word_sources(folder: Path) -> Sources:
 
 @pytest.mark.golden("huggingface", "the real datasets library: 2,000 draws")
 @pytest.mark.optional("datasets")
-def test_hugging_face_draws_the_asked_share_of_tokens(tmp_path, load_with):
+def test_hugging_face_draws_the_asked_share_of_tokens(tmp_path, load_with, check_order):
     folder = HUGGINGFACE.write(MIXTURE, tmp_path / "mix", sources=word_sources(tmp_path), seed=3)
     found = load_with("huggingface_load.py", folder=folder, draws=DRAWS)
     entries = yaml.safe_load((folder / "mixture.yaml").read_text("utf-8"))["datasets"]
+    for order in found["order"]:
+        check_order(order, {entry["name"]: entry["probability"] for entry in entries})
     for counts in (found["streamed"], found["in_memory"]):
         assert sum(counts.values()) == DRAWS
         assert set(counts) == {"web", 'co"de: no', "🦜 math"}

@@ -544,7 +544,7 @@ def test_levanters_own_configs_are_read_and_merged(checkouts, tmp_path):
 
 @pytest.mark.framework("transformers4")
 @pytest.mark.golden("levanter", "the real marin-levanter 0.2.20: 2,048 sequences of each stage")
-def test_levanter_draws_both_stages(tmp_path, load_with):
+def test_levanter_draws_both_stages(tmp_path, load_with, check_order):
     """A block holds whole counts: what is left over of it goes to the largest."""
     names = {"web": 0, "no": 1, "code-1.0/py": 2}
     head = {
@@ -618,6 +618,8 @@ def test_levanter_draws_both_stages(tmp_path, load_with):
     static, staged, first, every = found[:4]
     assert static["drawn"] == [expected(MIXTURE)] and static["block"] == 2048
     assert staged["drawn"] == [expected(MIXTURE), expected(end)]
+    for order, mixture in zip(staged["order"], (MIXTURE, end), strict=True):
+        check_order(order, {str(token + 10): mixture[name] for name, token in names.items()})
     assert static["length"] is None and staged["length"] is None, "restart goes on for ever"
     assert first["length"] == pytest.approx(2000 / 0.7, abs=100) and every[
         "length"

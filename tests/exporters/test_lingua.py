@@ -253,7 +253,7 @@ def test_linguas_own_configs_are_recognised_and_merged(checkouts, tmp_path):
     "its source facebookresearch/lingua@437d680, no stand-ins: 2,000 documents, 128,000 packed tokens",
 )
 def test_lingua_draws_the_documents_and_packs_the_tokens_of_the_mixture(
-    tmp_path, load_with, checkouts
+    tmp_path, load_with, check_order, checkouts
 ):
     letters = {"web": ["w", 10], "code": ["c", 40], "maths": ["m", 100]}
     sources = {
@@ -275,6 +275,7 @@ def test_lingua_draws_the_documents_and_packs_the_tokens_of_the_mixture(
         documents={str(tmp_path / "d" / name): pair for name, pair in letters.items()},
     )
     asked = loaded(file)["data"]["sources"]
+    check_order(found["order"], {letter: asked[name] for name, (letter, _) in letters.items()})
     assert sum(found["documents"].values()) == 2000
     for name, (letter, _) in letters.items():
         p = asked[name]

@@ -125,7 +125,7 @@ def test_litgpts_own_data_module_is_read(checkouts):
 
 @pytest.mark.framework("core")
 @pytest.mark.golden("litdata", "the real litdata 0.2.76: 2,000 draws")
-def test_litdata_draws_the_mixture(tmp_path, load_with):
+def test_litdata_draws_the_mixture(tmp_path, load_with, check_order):
     sources = sources_in(tmp_path)
     file = LITDATA.write(MIXTURE, tmp_path / "mix.py", sources=sources)
     names = [name for name, weight in MIXTURE.items() if weight]
@@ -140,6 +140,7 @@ def test_litdata_draws_the_mixture(tmp_path, load_with):
             p = MIXTURE[name]
             assert abs(drawn[str(place)] / total - p) < 4 * math.sqrt(p * (1 - p) / total)
     assert sum(found["drawn"].values()) == DRAWS
+    check_order(found["order"], {str(place): MIXTURE[name] for place, name in enumerate(names)})
     assert max(found["until_the_end"]["1"], found["until_the_end"]["2"]) in range(790, 801), (
         "it ends with the first that is used up"
     )

@@ -77,7 +77,7 @@ def check_draws(found: dict, asked: dict[str, float]) -> None:
     "llama-factory",
     "the real llamafactory 0.9.5: get_dataset of the exported YAML, packed, 2,000 documents",
 )
-def test_llama_factory_draws_the_asked_share_of_tokens(tmp_path, load_with):
+def test_llama_factory_draws_the_asked_share_of_tokens(tmp_path, load_with, check_order):
     folder = LLAMA.write(MIXTURE, tmp_path / "mix", sources=word_sources(tmp_path))
     command = [
         "model_name_or_path=none",
@@ -92,6 +92,8 @@ def test_llama_factory_draws_the_asked_share_of_tokens(tmp_path, load_with):
     )
     content = yaml.safe_load((folder / "mixture.yaml").read_text("utf-8"))
     assert found["packing"] is True
+    asked = map(float, content["interleave_probs"].split(","))
+    check_order(found["order"], dict(zip(["web", "code", "math"], asked, strict=True)))
     check_draws(
         found,
         dict(

@@ -287,7 +287,9 @@ def test_traps_and_recognition(tmp_path):
     "nanotron",
     "its source huggingface/nanotron@2411b02: config, blend and stages; flash_attn, datatrove and a trainer's attributes are stand-ins",
 )
-def test_nanotron_draws_the_asked_share_of_sequences_in_each_stage(tmp_path, load_with, checkouts):
+def test_nanotron_draws_the_asked_share_of_sequences_in_each_stage(
+    tmp_path, load_with, check_order, checkouts
+):
     folders = [str(tmp_path / name) for name in ("web", "code", "math")]
     text = CONFIG.replace("s3://data/web", folders[0]).replace("s3://data/code", folders[1])
     (tmp_path / "run.yaml").write_text(text)
@@ -318,6 +320,8 @@ def test_nanotron_draws_the_asked_share_of_sequences_in_each_stage(tmp_path, loa
     assert (first["start"], second["start"], second["seed"]) == (1, 9, 7)
     assert first["counts"] == pytest.approx({"1": 1400, "2": 400, "3": 200}, abs=1)
     assert second["counts"] == pytest.approx({"1": 200, "3": 1800}, abs=1)
+    check_order(first["order"], {"1": 0.7, "2": 0.2, "3": 0.1})
+    check_order(second["order"], {"1": 0.1, "3": 0.9})
     assert found["at"] == [
         "General purpose training",
         "General purpose training",

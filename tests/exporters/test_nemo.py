@@ -381,7 +381,7 @@ splits:
     "nemo",
     "the real megatron-core 0.16.1, which Megatron-Bridge hands its blend to: 2,000 draws; the recipe's config is a stand-in",
 )
-def test_the_blend_of_a_recipe_draws_the_asked_share_of_sequences(tmp_path, load_with):
+def test_the_blend_of_a_recipe_draws_the_asked_share_of_sequences(tmp_path, load_with, check_order):
     prefixes = [
         str(tmp_path / name) for name in ("web_text_document", "my code", "é_text_document")
     ]
@@ -393,6 +393,7 @@ def test_the_blend_of_a_recipe_draws_the_asked_share_of_sequences(tmp_path, load
     )
     found = load_with("nemo_load.py", config=config, prefixes=prefixes, draws=2000)
     assert found["counts"] == pytest.approx({"1": 1400, "2": 400, "3": 200}, abs=1)
+    check_order(found["order"], {"1": 0.7, "2": 0.2, "3": 0.1})
     assert found["split"] == "9999,8,2"
 
 

@@ -117,7 +117,7 @@ def test_files_of_kinds_that_ray_reads(tmp_path):
 
 @pytest.mark.framework("transformers4")
 @pytest.mark.golden("ray", "the real ray 2.60.0: 2,000 draws")
-def test_ray_takes_the_asked_share_of_tokens(tmp_path, load_with):
+def test_ray_takes_the_asked_share_of_tokens(tmp_path, load_with, check_order):
     sources, rows = {}, {"web": 1750, "code": 300, "math": 100}
     for name, size in WORDS.items():
         (tmp_path / f"{name}.jsonl").write_text(
@@ -126,6 +126,9 @@ def test_ray_takes_the_asked_share_of_tokens(tmp_path, load_with):
         sources[name] = Source(size * rows[name], rows[name], (str(tmp_path / f"{name}.jsonl"),))
     path = RAY.write(MIXTURE, tmp_path / "mix.py", sources=sources)
     found = load_with("ray_data_load.py", config=path, draws=DRAWS, block_rows=10)
+    # Whole blocks of ten rows come of one source.
+    tens = [{name: count // 10 for name, count in part.items()} for part in found["order"]]
+    check_order(tens, found["examples"])
     for name, share in RAY.parse(RAY.open(path)).stages[0].items():
         assert abs(found["examples"][name] - share * DRAWS) <= 10, "exact to one block"
         assert found["tokens"][name] / sum(found["tokens"].values()) == pytest.approx(

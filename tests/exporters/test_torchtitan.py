@@ -152,10 +152,11 @@ def test_somebodys_grain_mix_counts_what_its_children_emit(tmp_path):
 @pytest.mark.golden(
     "torchtitan", "the real torchtitan 0.3.0: 2,000 packed rows; the tokenizer is a stand-in"
 )
-def test_torchtitan_draws_the_asked_share_of_packed_rows(tmp_path, load_with):
+def test_torchtitan_draws_the_asked_share_of_packed_rows(tmp_path, load_with, check_order):
     path = TITAN.write(MIXTURE, tmp_path / "mix.py", sources=sources(tmp_path))
     found = load_with("torchtitan_load.py", config=path, draws=DRAWS, ids=IDS)
     assert found["kind"] == "InterleavedHuggingFaceTextDataLoader"
+    check_order(found["order"], dict(MIXTURE))
     for name, p in MIXTURE.items():
         assert abs(found["rows"][name] / DRAWS - p) < 4 * math.sqrt(p * (1 - p) / DRAWS)
 
@@ -168,7 +169,7 @@ def test_torchtitan_draws_the_asked_share_of_packed_rows(tmp_path, load_with):
 )
 @pytest.mark.parametrize("unit", ["tokens", "examples"])
 def test_the_grain_pipeline_takes_the_asked_share_of_tokens(
-    tmp_path, load_with, checkouts, root, unit
+    tmp_path, load_with, check_order, checkouts, root, unit
 ):
     grain = next((root / ".venvs").glob("*/lib/*/site-packages/grain"), None)
     if grain is None:
@@ -185,6 +186,7 @@ def test_the_grain_pipeline_takes_the_asked_share_of_tokens(
         grain=grain.parent,
     )
     assert found["kind"] == "GrainDataLoader"
+    check_order(found["order"], found["rows"])
     for name, share in MIXTURE.items():
         assert found["tokens"][name] / sum(found["tokens"].values()) == pytest.approx(
             share, abs=2e-3

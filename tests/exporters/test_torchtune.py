@@ -189,7 +189,7 @@ def test_the_criterion_that_loses_the_weights(tmp_path):
     "torchtune",
     "the real torchtune 0.6.1, its recipe's _setup_data: 2,000 draws; tokenizer and loss are stand-ins",
 )
-def test_torchtune_draws_the_asked_share_of_tokens(tmp_path, load_with):
+def test_torchtune_draws_the_asked_share_of_tokens(tmp_path, load_with, check_order):
     table = {}
     for name, size in WORDS.items():
         row = {
@@ -203,6 +203,7 @@ def test_torchtune_draws_the_asked_share_of_tokens(tmp_path, load_with):
     path = TUNE.write(MIXTURE, tmp_path / "mix.yaml", sources=Sources(table))
     found = load_with("torchtune_load.py", config=path, draws=DRAWS)
     weights = [entry["weight"] for entry in yaml.safe_load(path.read_text("utf-8"))["datasets"]]
+    check_order(found["order"], dict(zip(WORDS, weights, strict=True)))
     for name, p in zip(WORDS, weights, strict=True):
         assert abs(found["examples"][name] / DRAWS - p) < 4 * math.sqrt(p * (1 - p) / DRAWS)
         assert found["tokens"][name] / sum(found["tokens"].values()) == pytest.approx(

@@ -236,7 +236,7 @@ def test_paths_are_needed_and_of_one_kind(tmp_path, paths, sentence):
 
 @pytest.mark.framework("core")
 @pytest.mark.golden("trl", "the real trl 1.16.0: every row of get_dataset")
-def test_trl_keeps_the_asked_share_of_tokens(tmp_path, load_with):
+def test_trl_keeps_the_asked_share_of_tokens(tmp_path, load_with, check_order):
     table = {}
     for name, size in WORDS.items():
         (tmp_path / f"{name}.jsonl").write_text(
@@ -259,6 +259,8 @@ def test_trl_keeps_the_asked_share_of_tokens(tmp_path, load_with):
         "as large as the first dataset that is used up allows"
     )
     assert found["changes"] == 2, "one dataset after the other"
+    # TRL hands the datasets on one after the other, and its trainer draws from them at random.
+    check_order(found["order"], found["examples"])
 
 
 def test_without_fractions_each_dataset_is_taken_once(tmp_path):

@@ -108,12 +108,13 @@ def test_what_cannot_be_read_without_running_it(tmp_path):
 
 @pytest.mark.framework("core")
 @pytest.mark.golden("webdataset", "the real webdataset 1.0.2: 2,000 draws")
-def test_webdataset_draws_the_asked_share_of_tokens(tmp_path, load_with):
+def test_webdataset_draws_the_asked_share_of_tokens(tmp_path, load_with, check_order):
     shards = {str(tmp_path / f"{name}.tar"): (name, size) for name, size in WORDS.items()}
     sources = {name: Source(300 * size, 300, (path,)) for path, (name, size) in shards.items()}
     path = WDS.write(MIXTURE, tmp_path / "mix.py", sources=sources)
     found = load_with("webdataset_load.py", config=path, shards=shards, draws=DRAWS)
     assert found["kind"] == "RandomMix"
+    check_order(found["order"], WDS.parse(WDS.open(path)).stages[0])
     for name, p in WDS.parse(WDS.open(path)).stages[0].items():
         assert abs(found["examples"][name] / DRAWS - p) < 4 * math.sqrt(p * (1 - p) / DRAWS)
         assert found["tokens"][name] / sum(found["tokens"].values()) == pytest.approx(

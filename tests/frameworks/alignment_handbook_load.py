@@ -10,6 +10,7 @@ import types
 from collections import Counter
 
 import trl
+from order import tenths
 
 
 def main(job: dict) -> None:
@@ -29,6 +30,7 @@ def main(job: dict) -> None:
         json.dumps(
             {
                 "examples": Counter(text[0] for text in texts),
+                "order": tenths(text[0] for text in texts),
                 "tokens": Counter(w for text in texts for w in text),
             }
         ),

@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import yaml
+from order import tenths
 
 
 class Dict(dict):
@@ -63,6 +64,7 @@ def main(job: dict) -> None:
                 "parts": [len(part) for part in parts],
                 "examples": Counter(text[0] for text in texts),
                 "tokens": Counter(word for text in texts for word in text),
+                "order": tenths(text[0] for text in texts),
                 "changes": sum(one[0] != other[0] for one, other in pairwise(texts)),
             }
         ),

@@ -10,6 +10,8 @@ import os
 import sys
 from pathlib import Path
 
+from order import tenths
+
 
 def tokenizer(words: list[str]):
     from tokenizers import Tokenizer, models, pre_tokenizers
@@ -42,10 +44,11 @@ def load(config: str, job: dict) -> dict:
         template, model_args, data_args, training_args, finetuning_args.stage, tokenizer=words
     )["mixture_manager"]
     data = manager.rebuild(num_samples=job["draws"])
-    rows, tokens = collections.Counter(), collections.Counter()
+    rows, tokens, drawn = collections.Counter(), collections.Counter(), []
     for place in range(len(data)):
         row = data[place]
         rows[manager.names[row["domain_id"]]] += 1
+        drawn.append(manager.names[row["domain_id"]])
         tokens.update(vocabulary[token] for token in row["input_ids"])
     name = finetuning_args.component_name
     params = load_component("mixers", finetuning_args.components_cfg_file, name, runtime_vars={})
@@ -62,6 +65,7 @@ def load(config: str, job: dict) -> dict:
     return {
         "names": manager.names,
         "rows": rows,
+        "order": tenths(drawn),
         "tokens": {word: tokens[word] for word in manager.names},
         "later": list(later),
         "packing": data_args.packing,

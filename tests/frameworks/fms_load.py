@@ -9,6 +9,8 @@ import sys
 import tempfile
 from itertools import islice
 
+from order import tenths
+
 
 def processed(path: str):
     from tuning.data.data_config import load_and_validate_data_config
@@ -62,11 +64,12 @@ def main(job: dict) -> None:
     ratio, bandit = online(job["online"])
     found = {}
     for kind, documents in (("plain", plain), ("online", bandit)):
-        counts, tokens = collections.Counter(), collections.Counter()
+        counts, tokens, drawn = collections.Counter(), collections.Counter(), []
         for name, size in islice(documents, job["draws"]):
             counts[name] += 1
+            drawn.append(name)
             tokens[name] += size
-        found[kind] = {"documents": counts, "tokens": tokens}
+        found[kind] = {"documents": counts, "tokens": tokens, "order": tenths(drawn)}
     versions = {
         name: importlib.metadata.version(name) for name in ("fms-hf-tuning", "fms-acceleration-odm")
     }

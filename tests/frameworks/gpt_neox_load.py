@@ -16,6 +16,8 @@ import types
 from pathlib import Path
 from unittest.mock import MagicMock
 
+from order import tenths
+
 ABSENT = (
     "deepspeed",
     "sentencepiece",
@@ -131,11 +133,15 @@ def main(job: dict) -> None:
         [f"{job['checkout']}/configs/125M.yml", job["config"]], overwrite_values=own
     )
     train = build_train_valid_test_data_loaders(arguments)["train"].dataset
-    counts = collections.Counter(int(train[place]["text"][0]) for place in range(job["draws"]))
+    drawn = [int(train[place]["text"][0]) for place in range(job["draws"])]
+    counts = collections.Counter(drawn)
     weights = dict(zip(arguments.train_data_paths, arguments.train_data_weights, strict=True))
     print(
         "RESULT",
-        json.dumps({"counts": counts, "weights": weights, "valid": arguments.valid_data_paths}),
+        json.dumps(
+            {"counts": counts, "weights": weights, "valid": arguments.valid_data_paths}
+            | {"order": tenths(drawn)}
+        ),
     )
 
 

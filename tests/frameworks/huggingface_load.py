@@ -6,19 +6,20 @@ from collections import Counter
 from itertools import islice
 
 import datasets
+from order import tenths
 
 
 def main(folder: str, draws: int) -> None:
     sys.path.insert(0, folder)
     from load_mixture import load
 
-    streamed = Counter(row["source"] for row in islice(load(), draws))
+    first = [row["source"] for row in islice(load(), draws)]
+    streamed = Counter(first)
     ready = {name: datasets.Dataset.from_dict({"source": [name] * draws}) for name in streamed}
-    in_memory = Counter(row["source"] for row in islice(load(ready), draws))
-    print(
-        "RESULT",
-        json.dumps({"version": datasets.__version__, "streamed": streamed, "in_memory": in_memory}),
-    )
+    second = [row["source"] for row in islice(load(ready), draws)]
+    in_memory = Counter(second)
+    found = {"version": datasets.__version__, "streamed": streamed, "in_memory": in_memory}
+    print("RESULT", json.dumps(found | {"order": [tenths(first), tenths(second)]}))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ import os
 import sys
 from pathlib import Path
 
+from order import tenths
+
 LENGTH = 16
 
 
@@ -34,17 +36,16 @@ def draw(config: str, windows: list) -> dict:
         )
     except Exception as error:
         return {"error": f"{error.__cause__ or error}"}
-    drawn = []
+    drawn, order = [], []
     for first, last in windows:
         examples = asyncio.run(data.get_batch(list(range(first, last))))
-        drawn.append(
-            collections.Counter(
-                str(int(np.asarray(example.tokens.array)[1])) for example in examples
-            )
-        )
+        tokens = [str(int(np.asarray(example.tokens.array)[1])) for example in examples]
+        drawn.append(collections.Counter(tokens))
+        order.append(tenths(tokens))
     length = asyncio.run(data.async_len()) if data.is_finite() else None
     return {
         "drawn": drawn,
+        "order": order,
         "length": length,
         "block": whole.data.mixture_block_size,
         "batch_sizes": [schedule.batch_size_at_step(0), schedule.global_data_offset_by_step(1000)],

@@ -8,6 +8,8 @@ import json
 import sys
 from pathlib import Path
 
+from order import tenths
+
 
 def main(job: dict) -> None:
     sys.path.insert(0, job["checkout"])
@@ -37,7 +39,8 @@ def main(job: dict) -> None:
         choice["sources"],
         choice["rng_state"],
     )
-    documents = collections.Counter(next(drawn)[0]["text"][0] for _ in range(job["draws"]))
+    letters_drawn = [next(drawn)[0]["text"][0] for _ in range(job["draws"])]
+    documents = collections.Counter(letters_drawn)
     tokens = collections.Counter()
     with build_dataloader_from_args(args, state) as batches:
         for _ in range(job["batches"]):
@@ -48,6 +51,7 @@ def main(job: dict) -> None:
         json.dumps(
             {
                 "documents": documents,
+                "order": tenths(letters_drawn),
                 "tokens": {letter: tokens[ord(letter)] for letter in letters},
                 "tokenizer": args.tokenizer.name,
             }

@@ -10,6 +10,8 @@ import itertools
 import json
 import sys
 
+from order import tenths
+
 
 def tokens(_, token: int, size: int):
     import torch
@@ -44,7 +46,7 @@ def main(job: dict) -> None:
     spec = importlib.util.spec_from_file_location("mixture", job["module"])
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    drawn = counts(itertools.islice(module.dataset(block), job["draws"]))
+    first = [str(int(row[0])) for row in itertools.islice(module.dataset(block), job["draws"])]
     until_the_end = counts(
         row
         for batch in litdata.StreamingDataLoader(module.dataset(block), batch_size=8, num_workers=0)
@@ -76,7 +78,8 @@ def main(job: dict) -> None:
         json.dumps(
             {
                 "version": litdata.__version__,
-                "drawn": drawn,
+                "drawn": collections.Counter(first),
+                "order": tenths(first),
                 "until_the_end": until_the_end,
                 "refused": refused,
                 "lost": lost,

@@ -11,6 +11,8 @@ import os
 import sys
 from pathlib import Path
 
+from order import tenths
+
 
 def tokenizer(names: list[str]):
     """One token a word: ``<name>`` opens a document of a domain, and ``name`` is each of its other words."""
@@ -48,7 +50,7 @@ def main(job: dict) -> None:
     data = get_dataset(
         template, model_args, data_args, training_args, finetuning_args.stage, tokenizer=words
     )["train_dataset"]
-    documents, tokens = collections.Counter(), collections.Counter()
+    documents, tokens, drawn = collections.Counter(), collections.Counter(), []
     for token in itertools.chain.from_iterable(row["input_ids"] for row in data):
         word = vocabulary[token]
         if word in {"<unk>", "</s>", "<pad>"}:
@@ -57,6 +59,7 @@ def main(job: dict) -> None:
         if name != word and sum(documents.values()) == job["draws"]:
             break
         documents[name] += name != word
+        drawn += [name] * (name != word)
         tokens[name] += 1
     print(
         "RESULT",
@@ -67,6 +70,7 @@ def main(job: dict) -> None:
                 "probabilities": data_args.interleave_probs,
                 "packing": data_args.packing,
                 "documents": documents,
+                "order": tenths(drawn),
                 "tokens": tokens,
             }
         ),

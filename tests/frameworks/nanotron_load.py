@@ -16,6 +16,8 @@ import types
 from pathlib import Path
 from unittest.mock import MagicMock
 
+from order import tenths
+
 ABSENT = (
     "flash_attn",
     "grouped_gemm",
@@ -148,13 +150,13 @@ def main(job: dict) -> None:
             seed=stage.data.seed,
             last_stages_consumed_tokens_per_dataset_folder={},
         )
-        tokens = collections.Counter(
-            int(dataset[place]["input_ids"][0]) for place in range(len(dataset))
-        )
+        drawn = [int(dataset[place]["input_ids"][0]) for place in range(len(dataset))]
+        tokens = collections.Counter(drawn)
         counts[stage.name] = {
             "start": stage.start_training_step,
             "seed": stage.data.seed,
             "counts": tokens,
+            "order": tenths(drawn),
         }
     print(
         "RESULT",

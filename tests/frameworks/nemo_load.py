@@ -6,6 +6,8 @@ import json
 import sys
 import types
 
+from order import tenths
+
 LENGTH = 32
 
 
@@ -55,11 +57,13 @@ def main(job: dict) -> None:
     train = BlendedMegatronDatasetBuilder(
         GPTDataset, [job["draws"], 0, 0], lambda: True, config
     ).build()[0]
-    counts = collections.Counter(int(train[sample]["tokens"][0]) for sample in range(job["draws"]))
+    drawn = [int(train[sample]["tokens"][0]) for sample in range(job["draws"])]
+    counts = collections.Counter(drawn)
     print(
         "RESULT",
         json.dumps(
             {"version": megatron.core.__version__, "split": recipe.dataset.split, "counts": counts}
+            | {"order": tenths(drawn)}
         ),
     )
 

@@ -16,6 +16,7 @@ os.environ |= {
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 import ray
+from order import tenths
 
 
 def main(job: dict) -> None:
@@ -30,17 +31,17 @@ def main(job: dict) -> None:
     spec = importlib.util.spec_from_file_location("mixture", job["config"])
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    examples, tokens = Counter(), Counter()
+    examples, tokens, drawn = Counter(), Counter(), []
     for row in module.dataset(block_rows=job["block_rows"]).iter_rows():
         words = row["text"].split()
         examples[words[0]] += 1
+        drawn.append(words[0])
         tokens.update(words)
         if examples.total() >= job["draws"]:
             break
     ray.shutdown()
-    print(
-        "RESULT", json.dumps({"version": ray.__version__, "examples": examples, "tokens": tokens})
-    )
+    found = {"version": ray.__version__, "examples": examples, "tokens": tokens}
+    print("RESULT", json.dumps(found | {"order": tenths(drawn)}))
 
 
 if __name__ == "__main__":

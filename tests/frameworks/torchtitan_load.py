@@ -10,6 +10,8 @@ import sys
 from collections import Counter
 from importlib.metadata import version
 
+from order import tenths
+
 LENGTH = 32
 
 
@@ -34,7 +36,7 @@ def main(job: dict) -> None:
     spec.loader.exec_module(module)
     tokenizer, names = Tokenizer(job["ids"]), {number: name for name, number in job["ids"].items()}
     config = module.config(**job.get("options", {}))
-    rows, tokens = Counter(), Counter()
+    rows, tokens, drawn = Counter(), Counter(), []
     if "source" in job:
         loader = config.build(
             dp_world_size=1,
@@ -58,6 +60,7 @@ def main(job: dict) -> None:
         for row in inputs["input"].reshape(-1, LENGTH).tolist():
             words = [names[token] for token in row if token in names]
             rows[words[0]] += 1
+            drawn.append(words[0])
             tokens.update(words)
         if rows.total() >= job["draws"]:
             break
@@ -66,6 +69,7 @@ def main(job: dict) -> None:
         "RESULT",
         json.dumps(
             {"version": said, "kind": type(loader).__name__, "rows": rows, "tokens": tokens}
+            | {"order": tenths(drawn)}
         ),
     )
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torchtune
 from omegaconf import OmegaConf
+from order import tenths
 
 
 class Tokenizer:
@@ -57,18 +58,22 @@ def main(job: dict) -> None:
     loader = setup(
         owner, cfg_dataloader=config.dataloader, cfg_datasets=config.datasets, batch_size=8
     )
-    examples, tokens = Counter(), Counter()
+    examples, tokens, drawn = Counter(), Counter(), []
     for batch in loader:
         names = {number: name for name, number in tokenizer.ids.items()}
         for row in batch["tokens"].tolist():
             words = [names[token] for token in row if token]
             examples[words[0]] += 1
+            drawn.append(words[0])
             tokens.update(words)
         if examples.total() >= job["draws"]:
             break
     print(
         "RESULT",
-        json.dumps({"version": version("torchtune"), "examples": examples, "tokens": tokens}),
+        json.dumps(
+            {"version": version("torchtune"), "examples": examples, "tokens": tokens}
+            | {"order": tenths(drawn)}
+        ),
     )
 
 

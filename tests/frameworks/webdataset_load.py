@@ -13,6 +13,8 @@ from collections import Counter
 from importlib.metadata import version
 from itertools import islice
 
+from order import tenths
+
 
 def write(path: str, name: str, size: int) -> None:
     with tarfile.open(path, "w") as shard:
@@ -39,6 +41,7 @@ def main(job: dict) -> None:
                 "version": version("webdataset"),
                 "kind": type(mix).__name__,
                 "examples": Counter(text[0] for text in texts),
+                "order": tenths(text[0] for text in texts),
                 "tokens": Counter(word for text in texts for word in text),
             }
         ),
