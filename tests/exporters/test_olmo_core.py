@@ -238,7 +238,7 @@ def token_files(folder) -> Sources:
 
 @pytest.mark.framework("core")
 @pytest.mark.golden("olmo-core", "the real ai2-olmo-core 3.0.0: 2,000 draws, both forms")
-def test_olmo_core_draws_the_asked_share_of_tokens(tmp_path, load_with):
+def test_olmo_core_draws_the_asked_share_of_tokens(tmp_path, load_with, check_order):
     sources, tokens = token_files(tmp_path), DRAWS * LENGTH
     mixture = Mixture({"web": 0.7, "code": 0.2, "math": 0.1})
     config = OLMO.write(mixture, tmp_path / "mix.yaml", sources=sources, tokens=tokens)
@@ -255,6 +255,8 @@ def test_olmo_core_draws_the_asked_share_of_tokens(tmp_path, load_with):
     )
     for form in ("sources", "composable"):
         assert found[form] == pytest.approx({"10": 1400, "11": 400, "12": 200}, abs=1), form
+    for order in found["order"]:
+        check_order(order, {"10": 0.7, "11": 0.2, "12": 0.1})
 
 
 @pytest.mark.framework("core")

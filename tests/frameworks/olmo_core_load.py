@@ -5,15 +5,24 @@ import importlib.util
 import json
 import sys
 
+from order import tenths
+
 
 def draw(dataset) -> dict[int, int]:
     """How often each token, one a source, came first."""
     return collections.Counter(int(dataset[place]["input_ids"][0]) for place in range(len(dataset)))
 
 
+def draw_as_trained(loader) -> list[dict[str, int]]:
+    """The tenths of an epoch of OLMo-core's own data loader, which shuffles unless it is told not to."""
+    loader.reshuffle(1)
+    return tenths(int(row[0]) for batch in loader for row in batch["input_ids"])
+
+
 def main(job: dict) -> None:
     import olmo_core.version
-    from olmo_core.data import NumpyFSLDatasetConfig, TokenizerConfig
+    from olmo_core.data import NumpyDataLoaderConfig, NumpyFSLDatasetConfig, TokenizerConfig
+    from olmo_core.data.composable import ComposableDataLoaderConfig
     from olmo_core.data.source_mixture import SourceMixtureDatasetConfig, SourceMixtureList
     from olmo_core.data.types import NumpyDatasetDType
 
@@ -41,15 +50,23 @@ def main(job: dict) -> None:
         ).build()
         dataset.prepare()
         found["sources"] = draw(dataset)
+        loader = NumpyDataLoaderConfig(global_batch_size=length * 8, seed=1, work_dir=job["work"])
+        found["order"] = [draw_as_trained(loader.build(dataset))]
     except Exception as error:
         found["refused"] = str(error)
     if job.get("module"):
         spec = importlib.util.spec_from_file_location("exported", job["module"])
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        found["composable"] = draw(
-            module.mixture(length, tokenizer, dtype=dtype).build(job["work"])
+        mixed = module.mixture(length, tokenizer, dtype=dtype).build(job["work"])
+        found["composable"] = draw(mixed)
+        mixed_loader = ComposableDataLoaderConfig(
+            tokenizer=tokenizer,
+            global_batch_size=length * 8,
+            seed=1,
+            display_source_visualization=False,
         )
+        found["order"].append(draw_as_trained(mixed_loader.build(mixed, work_dir=job["work"])))
     print("RESULT", json.dumps(found))
 
 

@@ -6,11 +6,9 @@ Energon draws samples, so a weight is a share of examples, unless its task encod
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, WrongContent, list_names
+from reweightviz.core.errors import ReweightvizError, WrongContent
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._energon_blend import (
@@ -19,7 +17,7 @@ from reweightviz.exporters.frameworks._energon_blend import (
     name_entry,
     read_blend,
 )
-from reweightviz.exporters.frameworks._foreign import Item, as_entries
+from reweightviz.exporters.frameworks._entries import merge_entries
 from reweightviz.exporters.plan import Config, Plan
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import COPIES, EXAMPLES, TOKENS
@@ -65,20 +63,14 @@ class Energon(Exporter):
                 raise ReweightvizError(
                     f"{old.path} has a {there}, which counts {KEYS[there]}: {_ADVICE[KEYS[there]]}."
                 )
-            _check_names(old.path, as_entries(train.get(there)))
 
         def fill(root: Any) -> None:
             if old is None:
                 yaml_edit.put_all(
                     root, {"__module__": "megatron.energon", "__class__": "MetadatasetV2"}
                 )
-            for path, entry in yaml_edit.match_entries(
-                root,
-                ["splits", "train", key],
-                plan.numbers,
-                name_entry,
-                dropped=plan.dropped_names,
-            ):
+            keys = ["splits", "train", key]
+            for path, entry in merge_entries(root, keys, plan, name_entry):
                 yaml_edit.put(entry, [KEYS[key]], plan.numbers[path])
                 if "path" not in entry:
                     yaml_edit.put(entry, ["path"], path)
@@ -108,14 +100,3 @@ class Energon(Exporter):
     def recognises(self, document: Document) -> bool:
         """Return whether its ``__class__`` is MetadatasetV2, or the first version."""
         return str(document.mapping.get("__class__")) in {"MetadatasetV2", "Metadataset"}
-
-
-def _check_names(path: object, entries: Sequence[Item]) -> None:
-    names = Counter(map(name_entry, entries))
-    again = [name for name, count in names.items() if count > 1]
-    if again:
-        raise WrongContent(
-            path=path,
-            reason=f"has {list_names(again)} several times, and a merge gives each path one "
-            "number: keep one entry of each",
-        )
