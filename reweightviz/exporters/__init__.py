@@ -11,6 +11,7 @@ from reweightviz.exporters.frameworks.dclm import Dclm
 from reweightviz.exporters.frameworks.fairseq2 import Fairseq2
 from reweightviz.exporters.frameworks.fms import FmsHfTuning
 from reweightviz.exporters.frameworks.gpt_neox import GptNeox
+from reweightviz.exporters.frameworks.grain import Grain
 from reweightviz.exporters.frameworks.huggingface import HuggingFace
 from reweightviz.exporters.frameworks.levanter import Levanter
 from reweightviz.exporters.frameworks.lingua import Lingua
@@ -44,6 +45,7 @@ FRAMEWORKS: dict[str, Exporter] = {
         Fairseq2(),
         FmsHfTuning(),
         GptNeox(),
+        Grain(),
         HuggingFace(),
         Levanter(),
         Lingua(),
