@@ -69,7 +69,7 @@ def test_phases_are_named_and_one_is_taken_by_its_prefix(tmp_path):
 
 def test_groups_of_different_sizes_are_no_reason_to_take_the_larger():
     rows = [row | {"late/a": 0.5, "late/b": 0.25, "late/c": 0.25, "late/d": 0.0} for row in ROWS]
-    with pytest.raises(rv.ReweightvizError, match="begin with 'late/', 'mix/'"):
+    with pytest.raises(rv.ReweightvizError, match="begin with 'mix/', 'late/'"):
         read(rows)
     assert read(rows, weights="mix/").domains == ("web", "code")
 
@@ -103,6 +103,49 @@ def test_the_same_mixture_written_twice_and_zeros_beside_a_group_are_one():
 def test_a_learning_rate_beside_the_weights_is_no_domain():
     swarm = read([row | {"mix/lr": 3e-4} for row in ROWS])
     assert swarm.domains == ("web", "code")
+
+
+def test_a_learning_rate_beside_the_group_of_the_weights_is_no_domain():
+    rows = [
+        {
+            "config.lr": 1e-4 * n,
+            "config.mix.web": n / 10,
+            "config.mix.code": 1 - n / 10,
+            "eval_loss": n,
+        }
+        for n in (1, 2, 3)
+    ]
+    assert read(rows).domains == ("web", "code")
+
+
+WANDB = [
+    {
+        "summary": {"_step": 100, "eval/web/loss": loss, "grad": float("nan")},
+        "config": {"lr": 3e-4 * loss, "data": {"seed": 1, "mix": {"web": web, "code": 1 - web}}},
+        "name": name,
+    }
+    for name, web, loss in (("a", 0.75, 3.25), ("b", 0.5, 3.5))
+]
+"""As the recipe of W&B's documentation exports runs (Public API, "Export data")."""
+
+
+def test_the_recipe_of_wandb_is_read_from_memory_csv_and_json(tmp_path):
+    frame = pd.DataFrame(WANDB)
+    frame.to_csv(tmp_path / "project.csv")
+    (tmp_path / "project.json").write_text(json.dumps(WANDB))
+    for table in (WANDB, frame, tmp_path / "project.csv", tmp_path / "project.json"):
+        swarm = read(table)
+        assert (swarm.domains, swarm.targets) == (("web", "code"), ("summary.eval/web/loss",))
+        assert swarm.mixtures.tolist() == [[0.75, 0.25], [0.5, 0.5]]
+        assert (swarm.losses.ravel().tolist(), [*swarm.runs["run"]]) == ([3.25, 3.5], ["a", "b"])
+
+
+def test_mappings_that_unfold_to_too_much_are_one_sentence():
+    rows = [{"config": {str(n): 2 for n in range(20_001)}, "name": "a"}]
+    with pytest.raises(rv.ReweightvizError, match="unfold to 20002 columns"):
+        read(rows)
+    with pytest.raises(rv.ReweightvizError, match="unfold to 2 columns, 1 of them different"):
+        read([{"config": {"a": 2}, "config.a": 3}])
 
 
 # ---- long tables
@@ -205,6 +248,14 @@ def test_names_without_a_mixture_and_names_with_two_readings():
     with pytest.raises(rv.ReweightvizError, match="mixtures of 2 or 3 domains: domains= names"):
         read(doubtful)
     assert read(doubtful, domains=["a", "b", "c"]).mixtures.tolist() == [[0, 0.5, 0.5]]
+
+
+def test_rows_without_a_run_or_target_are_named():
+    rows = [{"run": "a-0.5-0.5", "target": target, "loss": 1.0} for target in ("x", "y", None)]
+    with pytest.raises(
+        rv.ReweightvizError, match=r"row 3 of the table has nothing in 'target' \(1"
+    ):
+        read(rows)
 
 
 def test_runs_numbered_in_a_folder_are_no_steps():

@@ -32,6 +32,7 @@ RUNS = (
     "run.name",
     "run_name",
     "run",
+    "name",
     "ID",
     "Run ID",
     "run_id",
@@ -42,8 +43,17 @@ RUNS = (
     "checkpoint",
 )
 """Columns that name a run."""
-TARGETS = ("target", "metric", "metric_key", "metric_name", "task", "dataset", "domain")
-VALUES = ("loss", "value", "metric_value", "score", "weight", "ratio", "proportion")
+TARGETS = (
+    "target",
+    "metric",
+    "metric_key",
+    "metric_name",
+    "metric.name",
+    "task",
+    "dataset",
+    "domain",
+)
+VALUES = ("loss", "value", "metric_value", "metric.value", "score", "weight", "ratio", "proportion")
 STEPS = ("step", "global_step", "_step", "iteration")
 
 
@@ -120,7 +130,8 @@ def spread(table: pd.DataFrame, long: Long, step: float | str | None = None) -> 
         ReweightvizError: a value is no number, or a target stands twice.
     """
     rows = table.loc[~table.astype(str).duplicated()]
-    checkpoints = split_steps(rows[long.run].astype(str))
+    _check_named(rows, long)
+    checkpoints = split_steps(rows[long.run].map(str))
     steps = checkpoints.steps
     if long.step is not None:
         steps = read_cells(rows[[long.step]]).numbers[long.step]
@@ -128,7 +139,7 @@ def spread(table: pd.DataFrame, long: Long, step: float | str | None = None) -> 
         {
             "run": checkpoints.runs,
             "step": steps.fillna(_NO_STEP),
-            "target": rows[long.target].astype(str),
+            "target": rows[long.target].map(str),
         }
     )
     _check_once(keys)
@@ -148,6 +159,16 @@ def spread(table: pd.DataFrame, long: Long, step: float | str | None = None) -> 
 
 
 _NO_STEP = -1.0
+
+
+def _check_named(rows: pd.DataFrame, long: Long) -> None:
+    for column in (long.run, long.target):
+        empty = rows.index[rows[column].isna()]
+        if len(empty):
+            raise ReweightvizError(
+                f"row {empty[0] + 1} of the table has nothing in {column!r} ({len(empty)} such "
+                "rows): fill or drop them."
+            )
 
 
 def _check_once(keys: pd.DataFrame) -> None:

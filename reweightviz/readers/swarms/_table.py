@@ -94,7 +94,8 @@ def _read_file(role: str, source: str | os.PathLike[str]) -> pd.DataFrame:
         )
     if content[:4] == b"PAR1":
         return pd.read_parquet(io.BytesIO(content))
-    text = content.decode("utf-8-sig")
+    # Every end of a line becomes one, as in a file that is opened as text.
+    text = io.StringIO(content.decode("utf-8-sig"), newline=None).read()
     if text.lstrip()[:1] in ("[", "{"):
         return _from_json(path, text)
     return _from_text(path, text, suffix)

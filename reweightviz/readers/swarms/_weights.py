@@ -6,22 +6,21 @@ of domain to weight in every cell.
 
 from __future__ import annotations
 
-import ast
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from reweightviz.core.errors import MissingColumn, ReweightvizError, list_names, warn
 from reweightviz.core.swarm import SUM_SLACK
+from reweightviz.core.types import Array
+from reweightviz.readers.swarms._mappings import parse_mixtures
 from reweightviz.readers.swarms._names import SEPARATORS
 from reweightviz.readers.swarms._numbers import Cells, read_cells
 
-__all__ = ["choose_columns", "choose_weights", "find_weights", "parse_mappings"]
+__all__ = ["choose_columns", "choose_weights", "find_weights"]
 
 
 _COUNT = re.compile(
@@ -58,7 +57,7 @@ def choose_weights(table: pd.DataFrame, asked: str | Sequence[str]) -> Cells:
     """Return the weights of the columns asked for, a column a domain; an empty cell is 0."""
     named = [asked] if isinstance(asked, str) else list(asked)
     if len(named) == 1 and named[0] in table:
-        mapped = parse_mappings(table[named[0]])
+        mapped = parse_mixtures(table[named[0]])
         if mapped is not None:
             return read_cells(mapped)
     columns = choose_columns(table, "weights", asked)
@@ -76,8 +75,12 @@ def find_weights(table: pd.DataFrame) -> pd.DataFrame | None:
     Raises:
         ReweightvizError: several groups of columns may be the weights.
     """
+    shares = _shares(table)
+    candidates = [*_mapped_columns(table), *_best_groups(shares, of_rounding=True)]
+    if not candidates:
+        candidates = [*_best_groups(shares, of_rounding=False)]
     found: dict[str, pd.DataFrame] = {}
-    for name, weights in (*_mapped_columns(table), *_widest_groups(table)):
+    for name, weights in candidates:
         values = weights.to_numpy()
         # The same mixture may be written in two ways, in the config of a run and in its name.
         if not any(np.array_equal(values, other.to_numpy()) for other in found.values()):
@@ -93,98 +96,85 @@ def find_weights(table: pd.DataFrame) -> pd.DataFrame | None:
 
 def _mapped_columns(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     for column in table:
-        if not pd.api.types.is_numeric_dtype(table[column]):
-            mapped = parse_mappings(table[column])
-            if mapped is not None:
-                yield column, mapped
+        mapped = parse_mixtures(table[column])
+        if mapped is not None:
+            yield column, mapped
 
 
-def _widest_groups(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+def _shares(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of numbers between 0 and 1 (R, C), without those that count something."""
     cells = read_cells(table)
-    numbers = cells.numbers.loc[:, ~cells.is_other.any(axis=0)]
-    groups = dict(_groups_of_one(numbers))
-    # A longer prefix often begins the same columns, or all of them that are not 0.
-    widest = {
-        tuple(columns): prefix
-        for prefix, columns in groups.items()
-        if not any(set(columns) < set(others) for others in groups.values())
-    }
-    for columns, prefix in widest.items():
-        yield prefix, numbers[list(columns)].fillna(0.0)
+    values = cells.numbers.to_numpy()
+    is_share = ~((values < 0) | (values > 1) | cells.is_other).any(axis=0)
+    is_share &= np.isfinite(values).any(axis=0)
+    is_share &= np.array([_COUNT.search(name) is None for name in table], bool)
+    return cells.numbers.loc[:, is_share].fillna(0.0)
 
 
-def _groups_of_one(numbers: pd.DataFrame) -> Iterator[tuple[str, list[str]]]:
-    """Yield a prefix, up to a separator, and its columns, where every row sums to 1."""
-    shares = [column for column in numbers if _is_share(column, numbers[column])]
-    prefixes = set()
-    for column in shares:
-        prefixes |= {column[: at + 1] for at, letter in enumerate(column) if letter in SEPARATORS}
-    for prefix in sorted(prefixes):
-        columns = [column for column in shares if column.startswith(prefix)]
-        columns = _drop_settings(numbers[columns])
+def _best_groups(shares: pd.DataFrame, *, of_rounding: bool) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield a prefix, up to a separator, and its columns, where every row sums to 1.
+
+    Args:
+        shares: columns that may be weights (R, C).
+        of_rounding: take no sum that is off by more than the decimals of its weights explain.
+    """
+    values = shares.to_numpy()
+    groups: dict[frozenset[int], str] = {}
+    misses: dict[frozenset[int], float] = {}
+    for prefix, places in _places_by_prefix(shares.columns).items():
+        taken = _drop_settings(values, places)
+        group = values[:, taken]
+        off = np.abs(group.sum(axis=1) - 1)
         # A single column of ones is no mixture.
-        if len(columns) > 1 and _sums_to_one(numbers[columns]):
-            yield prefix, columns
+        if len(taken) < 2 or off.max() > SUM_SLACK:
+            continue
+        if of_rounding and off.max() > _slack_of_rounding(group):
+            continue
+        groups[frozenset(taken)] = prefix
+        misses[frozenset(taken)] = float(off.mean())
+    for members, prefix in groups.items():
+        if not any(_is_better(other, members, misses) for other in groups):
+            yield prefix, shares.iloc[:, sorted(members)]
 
 
-def _is_share(name: str, column: pd.Series) -> bool:
-    values = column.dropna()
-    return bool(len(values) and values.between(0, 1).all() and not _COUNT.search(name))
+def _places_by_prefix(names: Iterable[str]) -> dict[str, list[int]]:
+    places: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        for at, letter in enumerate(name):
+            if letter in SEPARATORS:
+                places.setdefault(name[: at + 1], []).append(place)
+    return places
 
 
-def _drop_settings(group: pd.DataFrame) -> list[str]:
+def _is_better(
+    ours: frozenset[int], theirs: frozenset[int], misses: Mapping[frozenset[int], float]
+) -> bool:
+    """Return whether one of two groups, of which one holds the other, is more of a mixture.
+
+    What it has more is either a domain of weight 0 throughout, or a setting such as a learning
+    rate, which is hidden in the slack of the sums.
+    """
+    more = misses[ours] - misses[theirs]
+    return (ours > theirs and more < 1e-9) or (ours < theirs and more < -1e-9)
+
+
+def _drop_settings(values: Array, places: list[int]) -> list[int]:
     """Return the columns without those that never change, where the others sum to 1 exactly.
 
     A learning rate of 3e-4 beside weights would pass for a domain, within the slack of the sums.
     """
-    filled = group.fillna(0.0)
-    moving = [column for column in group if filled[column].nunique() > 1]
-    rest = filled.drop(columns=moving)
-    is_exact = np.abs(filled[moving].sum(axis=1) - 1) < 1e-6
-    if moving and is_exact.all() and (rest.to_numpy() > 0).any():
+    group = values[:, places]
+    is_moving = (group != group[:1]).any(axis=0)
+    moving = [place for place, moves in zip(places, is_moving, strict=True) if moves]
+    is_exact = (np.abs(values[:, moving].sum(axis=1) - 1) < 1e-6).all()
+    if moving and is_exact and group[:, ~is_moving].any():
         return moving
-    return list(group)
+    return places
 
 
-def _sums_to_one(table: pd.DataFrame) -> bool:
-    return bool((np.abs(table.fillna(0.0).sum(axis=1) - 1) <= SUM_SLACK).all())
-
-
-# ---- mappings in cells
-
-
-def parse_mappings(column: pd.Series) -> pd.DataFrame | None:
-    """Return domain to weight from cells such as ``{"web": 0.7}``; None where they are others."""
-    rows = []
-    for cell in column:
-        row = _parse_mapping(cell)
-        if row is None:
-            return None
-        rows.append(row)
-    table = pd.DataFrame(rows, index=column.index).fillna(0.0)
-    return table if rows and _sums_to_one(table) else None
-
-
-def _parse_mapping(cell: Any) -> dict[str, float] | None:
-    found = cell
-    if not isinstance(cell, Mapping):
-        found = _parse_literal(cell)
-    if not isinstance(found, Mapping) or not found:
-        return None
-    if not all(isinstance(value, int | float) for value in found.values()):
-        return None
-    return {str(domain): float(value) for domain, value in found.items()}
-
-
-def _parse_literal(cell: Any) -> Any:
-    """Return the content of a cell written as JSON or as Python; None where it is neither."""
-    if not isinstance(cell, str) or not cell.lstrip().startswith("{"):
-        return None
-    try:
-        return json.loads(cell)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return ast.literal_eval(cell)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
+def _slack_of_rounding(weights: Array) -> float:
+    """Return by how much sums of weights (R, K) may miss 1, from the decimals that they have."""
+    for decimals in (2, 3, 4, 5):
+        if np.allclose(weights, weights.round(decimals), rtol=0, atol=1e-9):
+            return float(min(SUM_SLACK, 0.5 * weights.shape[1] * 10.0**-decimals))
+    return 1e-5

@@ -26,6 +26,7 @@ from reweightviz.core.swarm import Swarm
 from reweightviz.core.token_counts import parse_count
 from reweightviz.readers._on_error import is_skipping
 from reweightviz.readers.swarms._build import build_swarm
+from reweightviz.readers.swarms._mappings import unfold
 from reweightviz.readers.swarms._numbers import Cells, check_cells, read_cells
 from reweightviz.readers.swarms._run_names import read_mixtures
 from reweightviz.readers.swarms._spread import (
@@ -98,7 +99,7 @@ def read(
         (('web', 'code'), ('eval/web/loss',), [0.7, 0.3])
     """
     skip = is_skipping(on_error)
-    table = read_table("runs", source)
+    table = unfold(read_table("runs", source))
     if finished:
         table = _drop_unfinished(table)
     if not len(table):
@@ -197,10 +198,10 @@ def _name_runs(table: pd.DataFrame, name: str | None, step: str | None) -> pd.Se
     columns = [column for column in RUNS if column in table] if name is None else [name]
     for column in columns:
         if table[column].is_unique:
-            return table[column].astype(str)
+            return table[column].map(str)
     for column in columns:
         if step is not None and not table.duplicated([column, step]).any():
-            return table[column].astype(str)
+            return table[column].map(str)
     if name is not None:
         twice = table.loc[table[name].duplicated(), name]
         raise DuplicateName(kind="run", names=twice[:1], where=f"column {name!r}")

@@ -27,7 +27,7 @@ from reweightviz.readers.swarms._table import Table, read_table
 __all__ = ["KEYS", "read"]
 
 
-KEYS = ("run", "name", "index")
+KEYS = ("run", "name", "index", "run_name", "run_id", "id", "Name")
 
 
 def read(
@@ -111,21 +111,22 @@ def _rows(role: str, source: Table, step: float | None) -> pd.DataFrame:
     found = spread(table, long, step)
     # A domain that is not listed for a run is not part of its mixture.
     values = found.values.fillna(0.0) if role == "ratios" else found.values
-    return found.facts[["run"]].join(values)
+    # The other table, with a row a run, may call the column as this one did.
+    return found.facts[["run"]].assign(**{long.run: found.facts["run"]}).join(values)
 
 
 def _match_mixtures(
     left: pd.DataFrame, right: pd.DataFrame, domains: Sequence[str] | None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return a list of mixtures as a table of ratios, and the metrics with those as their runs."""
-    listed = left["run"].astype(str)
+    listed = left["run"].map(str)
     mixtures = read_mixtures(listed, domains)
     if mixtures is None:
         return left, right
     ends = {text: tuple(mark + text for mark in "-_/") for text in listed}
     names = [
         next((text for text in listed if run == text or run.endswith(ends[text])), run)
-        for run in right["run"].astype(str)
+        for run in right["run"].map(str)
     ]
     return mixtures.assign(run=listed), right.assign(run=names)
 
