@@ -23,6 +23,7 @@ from reweightviz.core.runlog import RunLog
 from reweightviz.readers.logs._log_reader import LogReader, head_of
 from reweightviz.readers.logs._naming import Naming, Pattern
 from reweightviz.readers.logs._tags import NO_DOMAINS, words_of
+from reweightviz.readers.logs.aim_repository import Aim
 from reweightviz.readers.logs.clearml_session import ClearML
 from reweightviz.readers.logs.comet_export import Comet
 from reweightviz.readers.logs.composer_log import ComposerLog
@@ -69,6 +70,7 @@ FORMATS: dict[str, type[LogReader]] = {
         DataFlex,
         FmsOdm,
         MegatronLog,
+        Aim,
         ClearML,
         Comet,
         WandbOffline,
@@ -88,7 +90,7 @@ FORMATS: dict[str, type[LogReader]] = {
     )
 }
 """In the order in which a path is tried."""
-NOT_BEFORE_WRITTEN = (Trackio, MLflow, TensorBoard, WandbOffline)
+NOT_BEFORE_WRITTEN = (Trackio, MLflow, TensorBoard, WandbOffline, Aim)
 """Formats whose runs are known only once their files are there."""
 
 

@@ -186,7 +186,12 @@ def test_a_torn_wandb_file_opens_up_to_its_last_whole_record(load_with, tmp_path
 def test_a_reader_says_which_package_it_needs(tmp_path, monkeypatch):
     (tmp_path / "events.out.tfevents.1").write_bytes(b"")
     (tmp_path / "run-1.wandb").write_bytes(b":W&B\xe1\xbe\x00")
-    for module in ("tensorboard.compat.proto.event_pb2", "wandb.proto.wandb_internal_pb2"):
+    (tmp_path / ".aim" / "meta" / "chunks" / "fcc720bc").mkdir(parents=True)
+    for module in (
+        "tensorboard.compat.proto.event_pb2",
+        "wandb.proto.wandb_internal_pb2",
+        "aim",
+    ):
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(
         MissingPackage,
@@ -197,6 +202,11 @@ def test_a_reader_says_which_package_it_needs(tmp_path, monkeypatch):
         MissingPackage, match=r'a \.wandb file needs wandb: pip install "reweightviz\[wandb\]"'
     ):
         rv.read_log(tmp_path / "run-1.wandb")
+    with pytest.raises(
+        MissingPackage,
+        match=r'an Aim repository needs aim: pip install "reweightviz\[aim\]"',
+    ):
+        rv.read_log(tmp_path / ".aim")
 
 
 @pytest.mark.framework("transformers4")
