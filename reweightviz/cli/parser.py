@@ -36,7 +36,9 @@ def build_parser() -> argparse.ArgumentParser:
     checking = commands.add_parser(
         "check", parents=[sources], help="show what a trainer would make of its config"
     )
-    checking.add_argument("config", help="the config, or the folder that was written")
+    checking.add_argument(
+        "config", help="the config, the folder that was written, or the command line in quotes"
+    )
     checking.add_argument("--framework", help="whose config it is, where the file leaves it open")
     checking.add_argument("--json", action="store_true", help="print JSON")
 

@@ -16,7 +16,7 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_budget
-from reweightviz.exporters.document import Document, PathLike
+from reweightviz.exporters.document import Document, Given, name_given
 from reweightviz.exporters.epochs import MAX_EPOCHS, cut_at_end
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.plan import Config
@@ -36,7 +36,7 @@ MOST_NAMES = 12
 
 
 def check(
-    path: PathLike,
+    path: Given,
     framework: str | None = None,
     *,
     sources: Sources | Mapping[str, Any] | None = None,
@@ -45,7 +45,8 @@ def check(
     """Report what a framework would make of a config, as it is now. Nothing in it is executed.
 
     Args:
-        path: the config, or the folder that was written.
+        path: the config, or the folder that was written; or the command line of a training, as
+            text or as a list of words.
         framework: whose config it is; found from the file when not given.
         sources: tokens and documents of each domain, for shares of tokens and epochs.
         tokens: budget of the run; the one that the provenance holds when not given.
@@ -55,12 +56,12 @@ def check(
     """
     known = Sources.of(sources)
     budget = parse_budget(tokens)
-    with guard_reading(path):
+    with guard_reading(name_given(path)):
         return _report(path, framework, known, budget)
 
 
 def _report(
-    path: PathLike, framework: str | None, sources: Sources | None, tokens: float | None
+    path: Given, framework: str | None, sources: Sources | None, tokens: float | None
 ) -> Report:
     exporter, found_by, whole = match(path, framework)
     document = whole.for_framework(exporter.name)
@@ -78,7 +79,7 @@ def _report(
             "and sizes in it were left out of account.",
         )
     return Report(
-        Path(path),
+        Path(str(name_given(path))),
         exporter.name,
         exporter.title,
         found_by,

@@ -3,24 +3,48 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent
 from reweightviz.core.local_path import check_local
 from reweightviz.exporters.provenance import FOLDER_RECORD, read_record
 from reweightviz.exporters.text import yaml_load
 from reweightviz.exporters.text.encoding import read_text
+from reweightviz.exporters.text.options import read_options
 from reweightviz.exporters.text.python_file import PythonFile
 
-__all__ = ["JSON_AT_MOST", "LANGUAGES", "TABLES", "Document", "PathLike"]
+__all__ = [
+    "COMMAND",
+    "HAS_OPTION",
+    "JSON_AT_MOST",
+    "LANGUAGES",
+    "SCRIPTS",
+    "TABLES",
+    "Document",
+    "Given",
+    "PathLike",
+    "is_command",
+    "name_given",
+    "to_path",
+]
 
 
 PathLike = str | os.PathLike[str]
+Given = PathLike | Sequence[str]
+"""A path, or a command line: its text, or the list of its words."""
+COMMAND = "the command line"
+"""Stands for its path."""
+HAS_OPTION = re.compile(r"(?:^|\s)(?:--?[A-Za-z]|\+{0,2}[A-Za-z_][\w.]*=\S)")
+"""An option of a command, such as ``--data-path`` or ``dataset.blend=[...]``."""
+SCRIPTS = (".sh", ".bash", ".slurm", ".sbatch")
+"""Endings of shell scripts, whose commands have options."""
 LANGUAGES = (".py", ".json", ".yaml", ".yml", "")
 """Endings of files whose language has a syntax; one without an ending is taken for YAML."""
 JSON_AT_MOST = (".txt", ".text", ".sh", ".bash", ".md", ".jsonl", ".ndjson", ".log")
@@ -38,22 +62,28 @@ class Document:
         text: of the file.
         drafts: name to text of files beside it that are not written yet.
         recorded: take the provenance beside it into account.
+        command: the text is a command line, and has no file.
     """
 
     path: Path
     text: str
     drafts: Mapping[str, str] = field(default_factory=dict)
     recorded: bool = True
+    command: bool = False
 
     @classmethod
-    def open(cls, path: PathLike) -> Document:
-        """Read a text file.
+    def open(cls, path: Given) -> Document:
+        """Read a text file, or take a command line as it is.
 
         Raises:
             UnreadableFile: there is none, or it is too large for a config.
         """
+        file = to_path(path)
+        if file is None:
+            text = shlex.join(path) if isinstance(path, list | tuple) else str(path)
+            return cls(Path(COMMAND), text, recorded=False, command=True)
         check_local(path)
-        return cls(Path(path), read_text(Path(path)))
+        return cls(file, read_text(file))
 
     def sibling(self, name: str) -> Document:
         """Read another file of the same folder."""
@@ -90,6 +120,12 @@ class Document:
             node = below
         return node
 
+    @property
+    def has_commands(self) -> bool:
+        """Whether it is a command line or a shell script; ``data`` is then of its options."""
+        is_script = self.path.suffix in SCRIPTS or self.text.startswith("#!")
+        return self.command or (is_script and self.path.suffix != ".py")
+
     @cached_property
     def python(self) -> PythonFile:
         """The calls and names of a Python file; an empty one for a file of another kind."""
@@ -103,7 +139,7 @@ class Document:
                 return None
             return WrongContent(path=self.path, reason=f"is no Python file: {self.python.fault}")
         # A shell script often has no ending, and its syntax is not checked.
-        if self.path.suffix not in LANGUAGES or self.text.startswith("#!"):
+        if self.path.suffix not in LANGUAGES or self.has_commands:
             return None
         return self._loaded[1]
 
@@ -148,9 +184,36 @@ class Document:
         nothing = yaml_load.Loaded(None)
         if self.path.suffix in (".py", *TABLES):
             return nothing, None
+        if self.has_commands and not self.text.lstrip().startswith("{"):
+            return yaml_load.Loaded(read_options(self.text)), None
         if self.path.suffix in JSON_AT_MOST and not self.text.lstrip().startswith("{"):
             return nothing, None
         try:
             return yaml_load.read(self.text, self.path), None
         except ReweightvizError as error:
             return nothing, error
+
+
+def is_command(given: Given) -> bool:
+    """Check whether a command line was given: words, or text with options that names no file.
+
+    >>> is_command("train --data-path 0.7 a 0.3 b"), is_command("my configs/a.yaml")
+    (True, False)
+    """
+    if isinstance(given, list | tuple):
+        return True
+    if not isinstance(given, str) or HAS_OPTION.search(given) is None:
+        return False
+    return not os.path.exists(given)  # noqa: PTH110  Path.exists raises on long names
+
+
+def to_path(given: Given) -> Path | None:
+    """Return a path; None of a command line."""
+    if is_command(given):
+        return None
+    return Path(cast("PathLike", given))
+
+
+def name_given(given: Given) -> object:
+    """Return a path as it is, and what a command line is called in a sentence."""
+    return COMMAND if is_command(given) else given

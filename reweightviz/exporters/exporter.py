@@ -14,7 +14,7 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import provenance, reading_back
-from reweightviz.exporters.document import Document, PathLike
+from reweightviz.exporters.document import Document, Given, PathLike, to_path
 from reweightviz.exporters.draft import Draft
 from reweightviz.exporters.plan import Config, Entry, Plan, source_paths
 from reweightviz.exporters.text import endings, yaml_edit, yaml_write
@@ -81,6 +81,8 @@ class Exporter:
     """The largest number that the framework takes, for units that count passes."""
     repeats_nothing: ClassVar[bool] = False
     """Training ends at the latest when the first domain is used up."""
+    on_command_line: ClassVar[bool] = False
+    """Its settings may stand on a command line, by the names that they have in its config."""
     takes_schedules: ClassVar[bool] = False
     """The framework takes a mixture that changes by step."""
 
@@ -148,9 +150,7 @@ class Exporter:
         """Return the files that :meth:`write` would write."""
         return write_draft(self, mixture, path, **arguments)
 
-    def read(
-        self, path: PathLike, *, sources: Sources | Mapping[str, Any] | None = None
-    ) -> Mixture:
+    def read(self, path: Given, *, sources: Sources | Mapping[str, Any] | None = None) -> Mixture:
         """Read the mixture of a file as it is now, in shares of tokens.
 
         The provenance beside the file gives names and sizes.
@@ -163,7 +163,7 @@ class Exporter:
         return reading_back.read_mixture(self, path, sources)
 
     def read_schedule(
-        self, path: PathLike, *, sources: Sources | Mapping[str, Any] | None = None
+        self, path: Given, *, sources: Sources | Mapping[str, Any] | None = None
     ) -> Schedule:
         """Read the same as a Schedule; a file without stages has one, at step 0."""
         return reading_back.read_schedule(self, path, sources)
@@ -174,9 +174,11 @@ class Exporter:
         """Convert a config into shares of tokens by domain."""
         return reading_back.to_schedule(self, config, document, Sources.of(sources))
 
-    def open(self, path: PathLike) -> Document:
-        """Open a config file, or the one in the folder that was written."""
-        target = Path(path)
+    def open(self, path: Given) -> Document:
+        """Open a config file, the one in the folder that was written, or a command line."""
+        target = to_path(path)
+        if target is None:
+            return Document.open(path)
         if self.main_file and target.is_dir():
             target = target / self.main_file
         return Document.open(target)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,13 +9,14 @@ from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
+from reweightviz.exporters.document import Given, name_given
 from reweightviz.exporters.recognise import find_exporter
 
 __all__ = ["load_mixture", "load_schedule"]
 
 
 def load_mixture(
-    path: str | os.PathLike[str],
+    path: Given,
     framework: str | None = None,
     *,
     sources: Sources | Mapping[str, Any] | None = None,
@@ -24,18 +24,19 @@ def load_mixture(
     """Read a mixture back from a framework's config, in shares of training tokens.
 
     Args:
-        path: the config, as it is now; the provenance beside it gives names and sizes.
+        path: the config, as it is now; the provenance beside it gives names and sizes. Or the
+            command line of a training, as text or as a list of words.
         framework: whose config it is; found from the file when not given.
         sources: tokens and documents of each domain, for a file that counts something else and has
             no provenance.
     """
     known = Sources.of(sources)
-    with guard_reading(path):
+    with guard_reading(name_given(path)):
         return find_exporter(path, framework).read(path, sources=known)
 
 
 def load_schedule(
-    path: str | os.PathLike[str],
+    path: Given,
     framework: str | None = None,
     *,
     sources: Sources | Mapping[str, Any] | None = None,
@@ -45,5 +46,5 @@ def load_schedule(
     The arguments are those of :func:`load_mixture`.
     """
     known = Sources.of(sources)
-    with guard_reading(path):
+    with guard_reading(name_given(path)):
         return find_exporter(path, framework).read_schedule(path, sources=known)

@@ -11,7 +11,7 @@ from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongConte
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
-from reweightviz.exporters.document import Document, PathLike
+from reweightviz.exporters.document import Document, Given, name_given
 from reweightviz.exporters.plan import Config, Numbers, digest
 from reweightviz.exporters.units import Unit
 
@@ -22,13 +22,13 @@ __all__ = ["find_domains", "is_edited", "read_mixture", "read_schedule", "to_sch
 
 
 def read_mixture(
-    exporter: Exporter, path: PathLike, sources: Sources | Mapping[str, Any] | None
+    exporter: Exporter, path: Given, sources: Sources | Mapping[str, Any] | None
 ) -> Mixture:
     """Read the one mixture of a file; refuse a schedule of several stages."""
     schedule = read_schedule(exporter, path, sources)
     if len(schedule) > 1:
         raise WrongContent(
-            path=path,
+            path=name_given(path),
             reason=f"holds a schedule of {len(schedule)} stages, not one mixture: "
             "rv.load_schedule reads it",
         )
@@ -36,7 +36,7 @@ def read_mixture(
 
 
 def read_schedule(
-    exporter: Exporter, path: PathLike, sources: Sources | Mapping[str, Any] | None
+    exporter: Exporter, path: Given, sources: Sources | Mapping[str, Any] | None
 ) -> Schedule:
     """Read the stages of a file; a file without stages has one, at step 0."""
     document = exporter.open(path).for_framework(exporter.name)

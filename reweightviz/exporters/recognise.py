@@ -8,7 +8,7 @@ from typing import NamedTuple
 from reweightviz.core.errors import WrongContent, list_names
 from reweightviz.core.foreign_file import guard_reading
 from reweightviz.exporters import FRAMEWORKS, find
-from reweightviz.exporters.document import Document, PathLike
+from reweightviz.exporters.document import COMMAND, Document, Given, name_given, to_path
 from reweightviz.exporters.exporter import Exporter
 
 __all__ = ["Match", "find_exporter", "match", "read_paths", "recognise"]
@@ -22,7 +22,7 @@ class Match(NamedTuple):
     document: Document
 
 
-def recognise(path: PathLike) -> Exporter:
+def recognise(path: Given) -> Exporter:
     """Return the exporter of the framework whose config a file is.
 
     Raises:
@@ -31,16 +31,16 @@ def recognise(path: PathLike) -> Exporter:
     return match(path).exporter
 
 
-def find_exporter(path: PathLike, framework: str | None = None) -> Exporter:
+def find_exporter(path: Given, framework: str | None = None) -> Exporter:
     """Return the exporter of a framework, or :func:`recognise` the file where none is named."""
     if framework is None:
         return recognise(path)
     return find(framework)
 
 
-def read_paths(path: PathLike, framework: str | None = None) -> dict[str, list[str]]:
+def read_paths(path: Given, framework: str | None = None) -> dict[str, list[str]]:
     """Return domain to the files or datasets that a config names for it."""
-    with guard_reading(path):
+    with guard_reading(name_given(path)):
         exporter = find_exporter(path, framework)
         document = exporter.open(path).for_framework(exporter.name)
         with document.fault_first():
@@ -54,7 +54,7 @@ def read_paths(path: PathLike, framework: str | None = None) -> dict[str, list[s
     return found
 
 
-def match(path: PathLike, framework: str | None = None) -> Match:
+def match(path: Given, framework: str | None = None) -> Match:
     """Find the exporter of a file and open the file.
 
     Args:
@@ -64,19 +64,22 @@ def match(path: PathLike, framework: str | None = None) -> Match:
     if framework is not None:
         exporter = find(framework)
         return Match(exporter, "asked", exporter.open(path))
-    documents = _open_candidates(Path(path))
+    folder = to_path(path)
+    in_folder = folder is not None and folder.is_dir()
+    documents = _open_candidates(folder) if folder and in_folder else [Document.open(path)]
     recorded = _match_records(documents)
     # The file may be another by now than the one that its record was written beside.
     for candidate in recorded:
         if _recognises(candidate.exporter, candidate.document):
             return candidate
-    found = _match_contents(documents, in_folder=Path(path).is_dir())
+    found = _match_contents(documents, in_folder=in_folder)
     if len(found) == 1:
         return found[0]
     if found:
         names = [candidate.exporter.name for candidate in found]
         raise WrongContent(
-            path=path, reason=f"could be a config of {list_names(names)}: name one with framework="
+            path=name_given(path),
+            reason=f"could be a config of {list_names(names)}: name one with framework=",
         )
     for document in documents:
         if document.fault is not None:
@@ -85,6 +88,8 @@ def match(path: PathLike, framework: str | None = None) -> Match:
     if recorded:
         return recorded[0]
     content = " and ".join(_describe(document) for document in documents[:2])
+    if folder is None:
+        raise WrongContent(path=COMMAND, reason=_explain_command(documents[0]))
     raise WrongContent(
         path=path,
         reason=f"is no config that is known here, it holds {content}; name the framework "
@@ -93,9 +98,7 @@ def match(path: PathLike, framework: str | None = None) -> Match:
 
 
 def _open_candidates(path: Path) -> list[Document]:
-    """Open the file, or every file of a folder that may be the config."""
-    if not path.is_dir():
-        return [Document.open(path)]
+    """Open every file of a folder that may be the config."""
     names = sorted({exporter.main_file for exporter in FRAMEWORKS.values() if exporter.main_file})
     documents = [Document.open(path / name) for name in names if (path / name).is_file()]
     if not documents:
@@ -124,6 +127,8 @@ def _match_contents(documents: list[Document], *, in_folder: bool) -> list[Match
         for exporter in FRAMEWORKS.values():
             if in_folder and exporter.main_file != document.path.name:
                 continue
+            if document.has_commands and not exporter.on_command_line:
+                continue
             if _recognises(exporter, document):
                 found[exporter.name] = Match(exporter, "content", document)
     return list(found.values())
@@ -135,6 +140,15 @@ def _recognises(exporter: Exporter, document: Document) -> bool:
         return exporter.recognises(document)
     except Exception:  # noqa: BLE001  what fails here is read as somebody else's file
         return False
+
+
+def _explain_command(document: Document) -> str:
+    known = sorted(one.name for one in FRAMEWORKS.values() if one.on_command_line)
+    return (
+        f"{document.text[:60]!r} names no file, and no framework that is known here mixes by its "
+        f"options, {list_names(document.mapping) or 'none that can be read without a shell'}; "
+        f"read from a command line are {list_names(known, 40)}"
+    )
 
 
 def _describe(document: Document) -> str:

@@ -52,6 +52,7 @@ class DataFlex(Exporter):
     name = "dataflex"
     aliases = ("data-flex",)
     title = "DataFlex"
+    on_command_line = True
     refusing_loader = "OmegaConf"
     units = (TOKENS, EXAMPLES)
     read_only_units = (COPIES,)

@@ -48,6 +48,7 @@ class Dclm(Exporter):
     name = "dclm"
     aliases = ("open-lm", "openlm")
     title = "DCLM"
+    on_command_line = True
     units = (COPIES, TOKENS)
     by_path = True
     name_pattern = rf"(?!(?:{'|'.join(RESERVED)})$)[A-Za-z][\w.-]*"

@@ -38,6 +38,7 @@ class Lingua(Exporter):
     name = "lingua"
     aliases = ("meta-lingua",)
     title = "Lingua"
+    on_command_line = True
     refusing_loader = "OmegaConf"
     units = (EXAMPLES, TOKENS)
     # A name is a folder below the root, so it must not climb out of it.

@@ -58,6 +58,7 @@ class LlamaFactory(Exporter):
     name = "llama-factory"
     aliases = ("llamafactory", "llama factory")
     title = "LLaMA-Factory"
+    on_command_line = True
     refusing_loader = "OmegaConf"
     units = (EXAMPLES, TOKENS)
     read_only_units = (COPIES,)

@@ -42,6 +42,7 @@ class LlmFoundry(Exporter):
     name = "llm-foundry"
     aliases = ("foundry", "composer", "llmfoundry")
     title = "LLM-Foundry"
+    on_command_line = True
     refusing_loader = "OmegaConf"
     units = shared.UNITS
     name_pattern = shared.NAME_PATTERN

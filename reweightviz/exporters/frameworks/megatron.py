@@ -59,6 +59,7 @@ class Megatron(IndexedBlend):
     title = "Megatron"
     units = (TOKENS, COPIES)
     takes_schedules = True
+    on_command_line = True
     main_file = "phases.txt"
     traps = (
         "Megatron repeats a source that is used up, as often as its weight asks, and says nothing.",
@@ -135,7 +136,7 @@ class Megatron(IndexedBlend):
         # Before the mapping, which a script with a colon may be taken for.
         if is_group_file(document) or FLAG in document.text:
             return True
-        if document.mapping:
+        if document.mapping and not document.has_commands:
             splits = {"train", "valid", "test"}
             return set(document.mapping) <= splits and _are_in_turn(_read_train(document.mapping))
         words = shell.read_option(document.text, OPTION)

@@ -98,6 +98,7 @@ class Nemo(IndexedBlend):
     aliases = ("megatron-bridge", "nemo-bridge")
     title = "NeMo"
     refusing_loader = "OmegaConf"
+    on_command_line = True
     units = (TOKENS, EXAMPLES, COPIES)
     suffix = ".py"
     traps = (
@@ -214,7 +215,7 @@ def _find_settings(document: Document) -> Iterator[Setting]:
     prefix = document.at("model", "data").get("data_prefix")
     if prefix is not None and not _names_text(prefix):
         yield Setting("data_prefix", prefix, None)
-    if document.path.suffix.lower() in SCRIPTS:
+    if document.has_commands or document.path.suffix.lower() in SCRIPTS:
         yield from _find_overrides(document)
     python = document.python
     setting = [

@@ -21,6 +21,7 @@ __all__ = [
     "VARIABLE",
     "WORD",
     "find_unknown",
+    "read_commands",
     "read_option",
     "read_settings",
 ]
@@ -110,6 +111,29 @@ def read_settings(text: str, name: str) -> Iterator[tuple[str, str]]:
             before = [one for one in ASSIGNMENT.finditer(plain) if one.end() < found.start()]
             value = _fill(value, _read_values(before, plain[: found.start()]))
         yield found[1], _cut_at_the_last_bracket(value)
+
+
+def read_commands(text: str) -> Iterator[list[str]]:
+    r"""Generate the words of each command of a script, its variables followed.
+
+    A variable that is not known stays as it is written; one that is set anew stands for its last
+    value.
+
+    >>> list(read_commands('D=a,b\ncd x && train --dataset $D \\\n  --lr 1 | tee log'))
+    [['D=a,b'], ['cd', 'x'], ['train', '--dataset', 'a,b', '--lr', '1'], ['tee', 'log']]
+    """
+    plain = COMMENT.sub("", text).replace("\\\n", " ")
+    values = _read_values(list(ASSIGNMENT.finditer(plain)), plain)
+    for line in plain.split("\n"):
+        words: list[str] = []
+        for word, end in TOKEN.findall(_fill(line, values)):
+            if end and words:
+                yield words
+                words = []
+            elif word:
+                words.append("".join(_unquote(word)))
+        if words:
+            yield words
 
 
 def find_unknown(words: Sequence[str]) -> str | None:
