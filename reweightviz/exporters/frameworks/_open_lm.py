@@ -58,7 +58,7 @@ def render_arguments(plan: Plan, samples: int | None) -> str:
 
 def read_arguments(document: Document) -> dict[str, list[str]]:
     """Return flag to its words, from a script, or from the YAML of ``--config``."""
-    if document.mapping:
+    if document.mapping and not document.has_commands:
         return {
             str(key).replace("_", "-"): _to_words(value)
             for key, value in document.mapping.items()

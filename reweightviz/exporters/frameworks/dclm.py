@@ -126,6 +126,9 @@ class Dclm(Exporter):
         """Return whether it is the YAML, or has arguments of open_lm in a script or a YAML."""
         keys = {str(key).replace("_", "-") for key in document.mapping}
         words = document.text.split()
+        if document.has_commands:
+            # NeMo has a dataset_manifest=, too.
+            keys = set()
         if any(flag in keys or f"--{flag}" in words for flag in FLAGS):
             return True
         return "sampling-frequencies" in keys

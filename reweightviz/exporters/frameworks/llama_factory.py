@@ -161,7 +161,10 @@ class LlamaFactory(Exporter):
         keys = set(document.mapping)
         if DATAFLEX & keys or not split_words(document.mapping.get("dataset")):
             return False
-        own = {"dataset_dir", "finetuning_type", "interleave_probs", "mix_strategy", "template"}
+        own = {"dataset_dir", "finetuning_type", "interleave_probs", "mix_strategy"}
+        # On a command line a --template beside --dataset may be that of ms-swift.
+        if not document.has_commands:
+            own.add("template")
         return bool(own & keys)
 
 
