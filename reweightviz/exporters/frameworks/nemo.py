@@ -210,13 +210,10 @@ def _make_blend(key: str, value: Sequence[Any], node: Node | None) -> Blend:
 
 def _find_settings(document: Document) -> Iterator[Setting]:
     """Return what is set by name: in a YAML, in a command, in the order of a Python file."""
-    for key, value in document.at("dataset").items():
-        yield Setting(key, value, None)
-    prefix = document.at("model", "data").get("data_prefix")
-    if prefix is not None and not _names_text(prefix):
-        yield Setting("data_prefix", prefix, None)
     if document.has_commands or document.path.suffix.lower() in SCRIPTS:
         yield from _find_overrides(document)
+    if not document.has_commands:
+        yield from _find_keys(document)
     python = document.python
     setting = [
         node
@@ -235,6 +232,15 @@ def _find_settings(document: Document) -> Iterator[Setting]:
                 # The last name of blend, config.blend or config.dataset.blend.
                 name = getattr(target, "attr", getattr(target, "id", ""))
                 yield Setting(str(name), python.value(node.value), node)
+
+
+def _find_keys(document: Document) -> Iterator[Setting]:
+    """Return what a YAML sets."""
+    for key, value in document.at("dataset").items():
+        yield Setting(key, value, None)
+    prefix = document.at("model", "data").get("data_prefix")
+    if prefix is not None and not _names_text(prefix):
+        yield Setting("data_prefix", prefix, None)
 
 
 def _find_overrides(document: Document) -> Iterator[Setting]:

@@ -13,13 +13,15 @@ from typing import Any
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.exporters.text import shell, yaml_load
 
-__all__ = ["ASSIGNED", "FLAG", "read_options"]
+__all__ = ["ASSIGNED", "FLAG", "NEEDS_SHELL", "read_options"]
 
 
 FLAG = re.compile(r"--?([A-Za-z][\w.-]*)(?:=(.*))?", re.DOTALL)
 """An option, and its value where that stands in the same word; ``-0.5`` is none."""
 ASSIGNED = re.compile(r"\+{0,2}([A-Za-z_][\w.]*)=(.+)", re.DOTALL)
 """A setting as Hydra and OmegaConf take it."""
+NEEDS_SHELL = re.compile(r"`|\$[\w({]")
+"""A command in a word, or a variable that the text does not set."""
 
 
 def read_options(text: str) -> dict[str, Any]:
@@ -34,7 +36,7 @@ def read_options(text: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for words in shell.read_commands(text):
         for name, values in _pair(words):
-            if shell.find_unknown(values) is None:
+            if not any(map(NEEDS_SHELL.search, values)):
                 _set(found, name, _to_value(values))
     return found
 
