@@ -155,11 +155,11 @@ def test_export_says_what_it_wrote_and_dropped_and_warns_on_stderr(here, capsys)
         ),
         (
             "check broken.yaml",
-            "broken.yaml is no YAML file: the key 'web' stands twice (line 2, column 1).",
+            "broken.yaml is no YAML file: while parsing a flow sequence, expected ',' or ']'",
         ),
         (
             "check broken.yaml --framework levanter",
-            "broken.yaml is no YAML file: the key 'web' stands twice (line 2, column 1).",
+            "broken.yaml is no YAML file: while parsing a flow sequence, expected ',' or ']'",
         ),
         ("check /dev/zero", "cannot read /dev/zero: it is no regular file."),
         ("methods unimx", "no method 'unimx'; did you mean 'UniMax'?"),
@@ -176,7 +176,7 @@ def test_bad_input_is_one_sentence_in_the_words_of_the_command_line(here, capsys
     (here / "b.txt").write_text("0.5 /d/web_text_document 0.5 /d/code_text_document")
     (here / "l.yaml").write_text("data: {train_weights: {web: 1}}")
     (here / "m9.json").write_text('{"weights": {"web": 0.6, "code": 0.3}}')
-    (here / "broken.yaml").write_text("web: 0.5\nweb: 0.5\n")
+    (here / "broken.yaml").write_text("web: [0.5\ncode: 0.5\n")
     (here / "there.html").write_text("mine")
     before = {path: path.read_bytes() for path in here.iterdir()}
     code, out, err = run(line, capsys)
