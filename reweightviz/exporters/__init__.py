@@ -18,6 +18,7 @@ from reweightviz.exporters.frameworks.lingua import Lingua
 from reweightviz.exporters.frameworks.litdata import LitData
 from reweightviz.exporters.frameworks.llama_factory import LlamaFactory
 from reweightviz.exporters.frameworks.llm_foundry import LlmFoundry
+from reweightviz.exporters.frameworks.maxtext import MaxText
 from reweightviz.exporters.frameworks.megatron import Megatron
 from reweightviz.exporters.frameworks.nanotron import Nanotron
 from reweightviz.exporters.frameworks.nemo import Nemo
@@ -52,6 +53,7 @@ FRAMEWORKS: dict[str, Exporter] = {
         LitData(),
         LlamaFactory(),
         LlmFoundry(),
+        MaxText(),
         Megatron(),
         Nanotron(),
         Nemo(),

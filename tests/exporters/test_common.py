@@ -310,6 +310,7 @@ def test_what_trains_on_prepared_data_says_so():
         "gpt-neox",
         "litdata",
         "llm-foundry",
+        "maxtext",
         "megatron",
         "nanotron",
         "nemo",

@@ -571,5 +571,5 @@ def test_copies_are_repetitions_and_a_merge_keeps_to_them(tmp_path):
     path.write_text(HEAD + METADATASETS["ranges"][0])
     with pytest.raises(ReweightvizError, match=r"has './A' more than once: keep one entry of each"):
         NEMO.write(mixture, path, merge=True, **options)
-    with pytest.raises(ReweightvizError, match="leave unit='copies' out"):
+    with pytest.raises(ReweightvizError, match="no unit of NeMo 'copies'"):
         NEMO.write(mixture, tmp_path / "m.py", sources=sources, unit="copies", tokens=4e6)

@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from reweightviz.core.errors import ReweightvizError, list_names
+from reweightviz.core.errors import list_names
 from reweightviz.exporters.frameworks._weights import add_up
-from reweightviz.exporters.plan import Config, Numbers, Plan
+from reweightviz.exporters.plan import Config, Numbers
 from reweightviz.exporters.units import COPIES
 
 __all__ = [
@@ -70,14 +70,6 @@ def blend(prefixes: Sequence[str], weights: Sequence[object] | None) -> Blend:
         fault = f"each prefix needs a finite weight above 0; that of {names} is not."
         return Blend(numbers, refused=(fault,))
     return Blend(numbers, traps=traps)
-
-
-def check_weights(plan: Plan) -> None:
-    """Refuse to write copies: a blend that is read as copies has no weights at all."""
-    if plan.unit is COPIES:
-        raise ReweightvizError(
-            "a Megatron blend is written with weights, which are shares: leave unit='copies' out."
-        )
 
 
 def blend_words(words: Sequence[object]) -> Blend:

@@ -19,14 +19,13 @@ from reweightviz.exporters.frameworks._foreign import as_list
 from reweightviz.exporters.frameworks._megatron import IndexedBlend
 from reweightviz.exporters.frameworks._megatron_blend import (
     blend_words,
-    check_weights,
     is_prefix,
     read_weight,
 )
 from reweightviz.exporters.frameworks._megatron_splits import FLAG, is_group_file, read_splits
 from reweightviz.exporters.plan import Config, Numbers, Plan
 from reweightviz.exporters.text import shell
-from reweightviz.exporters.units import COPIES, TOKENS
+from reweightviz.exporters.units import COPIES
 
 __all__ = ["FORMS", "MARKS", "OPTION", "PHASES", "PHASE_FLAGS", "Megatron"]
 
@@ -57,7 +56,8 @@ class Megatron(IndexedBlend):
     name = "megatron"
     aliases = ("megatron-core", "megatron-lm", "mcore")
     title = "Megatron"
-    units = (TOKENS, COPIES)
+    # A blend without weights goes by size.
+    read_only_units = (COPIES,)
     takes_schedules = True
     on_command_line = True
     main_file = "phases.txt"
@@ -79,7 +79,6 @@ class Megatron(IndexedBlend):
         """
         if form not in FORMS:
             raise UnknownName(kind=f"form of a {self.title} blend", name=form, known=FORMS)
-        check_weights(plan)
         if len(plan.stages) == 1:
             return {"": _render_blend(plan.numbers, form)}
         if form not in PHASE_FLAGS:

@@ -25,7 +25,7 @@ from reweightviz.exporters.draft import Draft
 from reweightviz.exporters.exporter import TEXT_FILE
 from reweightviz.exporters.frameworks._energon import Energon
 from reweightviz.exporters.frameworks._megatron import IndexedBlend
-from reweightviz.exporters.frameworks._megatron_blend import blend, check_weights
+from reweightviz.exporters.frameworks._megatron_blend import blend
 from reweightviz.exporters.frameworks._nemotron import is_nemotron, read_nemotron
 from reweightviz.exporters.plan import Config, Plan, to_number
 from reweightviz.exporters.text import python_file, python_module, shell
@@ -99,7 +99,9 @@ class Nemo(IndexedBlend):
     title = "NeMo"
     refusing_loader = "OmegaConf"
     on_command_line = True
-    units = (TOKENS, EXAMPLES, COPIES)
+    units = (TOKENS, EXAMPLES)
+    # Of Energon, and of a blend without weights, which goes by size.
+    read_only_units = (COPIES,)
     suffix = ".py"
     traps = (
         "NeMo repeats a source that is used up, as often as its weight asks, and says nothing.",
@@ -132,7 +134,6 @@ class Nemo(IndexedBlend):
         """
         if form not in FORMS:
             raise UnknownName(kind="form of a NeMo blend", name=form, known=FORMS)
-        check_weights(plan)
         constants = {"blend": [list(plan.numbers), list(plan.numbers.values())], "split": split}
         comment = plan.comment("Training mixture for NeMo's Megatron-Bridge")
         return {"": python_module.render(comment, constants, SCRIPT)}
