@@ -502,7 +502,7 @@ def test_the_mixture_of_supervised_data_counts_examples(tmp_path):
         {"web": 1 / 3, "code": 2 / 3}
     )
     for options in ({"merge": True}, {"unit": "examples", "overwrite": True}):
-        with pytest.raises(ReweightvizError, match="mixture_weights, .* are read but not written"):
+        with pytest.raises(ReweightvizError, match="mixture_weights of sft_mixture.py, .* are read but"):
             LEVANTER.write(
                 Mixture.uniform(["web", "code"]), tmp_path / "c.yaml", sources=sources, **options
             )
@@ -686,3 +686,56 @@ def test_levanter_draws_what_is_said_of_includes_stages_and_no_weights(tmp_path,
     assert "every component has the same weight" in read.traps[0]
     assert LEVANTER.read(tmp_path / "included.yaml") == {"web": 0.75, "math": 0.25}
     assert LEVANTER.read(tmp_path / "twice.yaml") == {"web": 0.25, "math": 0.75}
+
+
+MARIN = """from marin.processing.tokenize.data_configs import lm_mixture_data_config
+
+WEIGHTS = {"web": 3.85, "code": 0.25}
+SMALL = 0.5
+config = lm_mixture_data_config(components={"web": web, "code": code, "held": held}, weights=WEIGHTS)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "stages"),
+    [
+        (MARIN, {0: {"web": 3.85, "code": 0.25}}),
+        ("lm_mixture_data_config(parts(), {'web': 1, 'code': 3})", {0: {"web": 1.0, "code": 3.0}}),
+        (
+            "lm_varying_mixture_data_config(c, weights_list=[(0, {'web': 1}), (2048, {'code': 1})])",
+            {0: {"web": 1.0}, 2048: {"code": 1.0}},
+        ),
+        ("LmDataConfig(components=c, train_weights={'web': 1})", {0: {"web": 1.0}}),
+    ],
+)
+def test_marins_python_is_read(tmp_path, text, stages):
+    (tmp_path / "c.py").write_text(text)
+    assert recognise(tmp_path / "c.py").name == "levanter"
+    config = LEVANTER.parse(Document.open(tmp_path / "c.py"))
+    assert config.stages == stages and not config.refused and not config.traps
+    with pytest.raises(ReweightvizError, match="Marin's Python, .* are read but not written"):
+        LEVANTER.write(Mixture.uniform(["web", "code"]), tmp_path / "c.py", merge=True)
+
+
+def test_weights_of_marin_that_are_not_written_out_are_named(tmp_path):
+    def read(text):
+        (tmp_path / "c.py").write_text(text)
+        return LEVANTER.parse(Document.open(tmp_path / "c.py"))
+
+    for text, sentence in (
+        (
+            "from x import W\nlm_mixture_data_config(components=c, weights=W)",
+            "without running it .'W' of line 1 is not written out",
+        ),
+        ("lm_mixture_data_config(c, {r: m[r] for r in m})", "the loop of line 1 makes"),
+        ("LmDataConfig(components=c)", "has no mixture of Marin or Levanter"),
+    ):
+        with pytest.raises(ReweightvizError, match=sentence):
+            read(text)
+    assert read(MARIN.replace("code: code", "")).stages
+    assert (
+        "'code', which components does not hold"
+        in read(MARIN.replace('"code": code, ', "")).refused[0]
+    )
+    twice = read(MARIN + "other = lm_mixture_data_config(components=c, weights={'a': 1})\n")
+    assert twice.traps[0].startswith("The file has more than one mixture of Marin")

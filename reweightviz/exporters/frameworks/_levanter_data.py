@@ -9,6 +9,7 @@ from reweightviz.core.errors import WrongContent
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks._draccus import follow_includes
 from reweightviz.exporters.frameworks._foreign import as_mapping
+from reweightviz.exporters.frameworks._marin import find_marin
 from reweightviz.exporters.text.yaml_load import Include
 
 __all__ = ["SFT", "Data", "find_data", "includes_data"]
@@ -26,7 +27,8 @@ class Data(NamedTuple):
         fields: the mapping, its includes filled in.
         components: key of the components.
         weights: key of the weights.
-        faults: a sentence on each included file that was not read.
+        faults: a sentence on each included file that was not read, and on other mixtures.
+        in_python: they stand in a call of Marin's Python.
     """
 
     keys: list[str]
@@ -34,21 +36,31 @@ class Data(NamedTuple):
     components: str = "components"
     weights: str = "train_weights"
     faults: tuple[str, ...] = ()
+    in_python: bool = False
 
     @property
     def is_sft(self) -> bool:
         """True for the mixture of sft_mixture.py."""
         return self.weights == SFT[1]
 
+    @property
+    def is_read_only(self) -> bool:
+        """True for a form that no exporter writes: an SFT mixture, or Python."""
+        return self.is_sft or self.in_python
+
 
 def find_data(document: Document | None) -> Data:
     """Return where a file holds its mixture; a new one holds it under ``data``.
 
     Raises:
-        WrongContent: ``data`` is included from a file that could not be read.
+        WrongContent: ``data`` is included from a file that could not be read, or a Python file
+            has no mixture that is written out.
     """
     if document is None:
         return Data(["data"], {})
+    if document.path.suffix == ".py":
+        fields, others = find_marin(document)
+        return Data([], fields, faults=others, in_python=True)
     content, faults = follow_includes(document)
     if set(SFT) <= set(content):
         return Data([], content, *SFT, faults)

@@ -47,6 +47,7 @@ from reweightviz.exporters.frameworks._levanter_components import (
     warn_of_places,
 )
 from reweightviz.exporters.frameworks._levanter_data import Data, find_data, includes_data
+from reweightviz.exporters.frameworks._marin import calls_marin
 from reweightviz.exporters.frameworks._weights import find_idle, find_invalid
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit, yaml_write
@@ -105,11 +106,12 @@ class Levanter(Exporter):
         if stop_strategy is not None and stop_strategy not in STRATEGIES:
             raise UnknownName(kind="stop_strategy", name=stop_strategy, known=STRATEGIES)
         there = find_data(old)
-        if there.is_sft or plan.unit is EXAMPLES:
+        if there.is_read_only or plan.unit is EXAMPLES:
             raise RefusedByFramework(
                 framework=self.title,
-                reason="mixes sequences of one length by train_weights; mixture_weights, in which "
-                "sft_mixture.py mixes examples, are read but not written",
+                reason="gets a YAML with train_weights, which count sequences; Marin's Python, and "
+                "the mixture_weights of sft_mixture.py, which count examples, are read but not "
+                "written",
             )
         block = mixture_block_size or there.fields.get("mixture_block_size")
         block = block or choose_block(plan.stages)
@@ -184,7 +186,9 @@ class Levanter(Exporter):
         )
 
     def recognises(self, document: Document) -> bool:
-        """Return whether ``data`` has ``train_weights`` or ``components``, or is included."""
+        """Return whether ``data`` has weights or components, is included, or Marin's Python."""
+        if document.path.suffix == ".py":
+            return calls_marin(document)
         if includes_data(document):
             return True
         there = find_data(document)
