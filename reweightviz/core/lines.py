@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from reweightviz.core.errors import UnreadableFile, UnwritableFile
+from reweightviz.core.errors import UnreadableFile, UnwritableFile, WrongContent
 from reweightviz.core.files import inside_folder
 
 __all__ = ["LineTail", "LineWriter"]
@@ -17,6 +17,8 @@ __all__ = ["LineTail", "LineWriter"]
 
 _BACK = 1 << 16  # bytes looked at in one go for the end of the last line
 _BLOCK = 4 << 20  # bytes read at once
+_LONGEST = 1 << 28
+"""Bytes of a line; a longer one is no line of a log, and would fill the memory."""
 _PRINT = 256  # bytes at either end of what was read, by which a file is known again
 
 
@@ -150,7 +152,8 @@ class LineTail:
         The caller counts ``number`` on.
 
         Raises:
-            ReweightvizError: the path is a folder, or may not be read.
+            ReweightvizError: the path is a folder, may not be read, or holds a line without end;
+                the next call goes on behind what was read of it.
         """
         if self._file is not None and self._is_cut(self._file):
             self._begin(self._file)
@@ -176,6 +179,11 @@ class LineTail:
             self._file.seek(self._read)
             parts = [self._file.read(_BLOCK)]
             while parts[-1] and b"\n" not in parts[-1]:
+                if len(parts) * _BLOCK > _LONGEST:
+                    self._pass(b"".join(parts))
+                    raise WrongContent(
+                        path=self.path, reason=f"holds a line of more than {_LONGEST:,} bytes"
+                    )
                 parts.append(self._file.read(_BLOCK))
             block = b"".join(parts)
             end = block.rfind(b"\n") + 1

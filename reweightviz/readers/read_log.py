@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,9 +18,11 @@ from reweightviz.core.errors import (
     list_names,
     warn,
 )
+from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.local_path import check_local
 from reweightviz.core.records import Records
 from reweightviz.core.runlog import RunLog
+from reweightviz.readers.logs import _sqlite, wandb_history, wandb_offline
 from reweightviz.readers.logs._log_reader import LogReader, head_of
 from reweightviz.readers.logs._naming import Naming, Pattern
 from reweightviz.readers.logs._tags import NO_DOMAINS, words_of
@@ -53,7 +56,15 @@ from reweightviz.readers.logs.wandb_history import WandbHistory
 from reweightviz.readers.logs.wandb_offline import WandbOffline
 from reweightviz.readers.tail import Tail
 
-__all__ = ["FORMATS", "NOT_BEFORE_WRITTEN", "follow_log", "read_log", "recognise"]
+__all__ = [
+    "BINARY",
+    "COMPRESSED",
+    "FORMATS",
+    "NOT_BEFORE_WRITTEN",
+    "follow_log",
+    "read_log",
+    "recognise",
+]
 
 
 FORMATS: dict[str, type[LogReader]] = {
@@ -92,6 +103,20 @@ FORMATS: dict[str, type[LogReader]] = {
 """In the order in which a path is tried."""
 NOT_BEFORE_WRITTEN = (Trackio, MLflow, TensorBoard, WandbOffline, Aim)
 """Formats whose runs are known only once their files are there."""
+BINARY: dict[bytes, tuple[type[LogReader], ...]] = {
+    _sqlite.MAGIC: (Trackio, MLflow),
+    wandb_offline.MAGIC: (WandbOffline,),
+    wandb_history.MAGIC: (WandbHistory,),
+}
+"""The first bytes of binary files, which no other format is to look into."""
+COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"PK\3\4": "zip",
+}
+"""The first bytes of what holds another file."""
 
 
 def recognise(path: str | os.PathLike[str]) -> str:
@@ -107,7 +132,9 @@ def recognise(path: str | os.PathLike[str]) -> str:
         >>> recognise(path)
         'csv'
     """
-    return _find_runs(_check_path(path), None).reader.name
+    local = _check_path(path)
+    with guard_reading(local, "a run log"):
+        return _find_runs(local, None).reader.name
 
 
 def read_log(
@@ -192,23 +219,16 @@ def _open(
     """Open a run and read it as far as it goes; one that is followed need not be there yet."""
     if format is not None and format not in FORMATS:
         raise UnknownName(kind="format of run logs", name=format, known=FORMATS)
-    try:
-        reader, places = _find_runs(path, format)
-    except ReweightvizError:
-        if not follow:
-            raise
-        expected = _expected_format(path, format)
-        if expected is None:
-            raise
-        reader = expected
-        places = {path.stem: expected.place_of(path)}
+    with guard_reading(path, "a run log"):
+        reader, places = _find_or_expect(path, format, follow=follow)
     run = _choose(path, reader, places, name)
-    source = reader(places[run], pattern)
+    with guard_reading(path, reader.title):
+        source = reader(places[run], pattern)
     source.is_over = not follow
     records = Records(name=name or run, meta={"path": str(path), "format": reader.name})
     if path.is_dir() and format is None:
         records.extend_meta(notes=_notes_on_others(path, reader))
-    tail = Tail(source, records, path)
+    tail = Tail(source, records, path, wanted=reader.title)
     tail.poll()
     _check_naming(path, source.series.naming)
     if name:
@@ -216,13 +236,31 @@ def _open(
     return tail
 
 
+def _find_or_expect(path: Path, format: str | None, *, follow: bool) -> _Runs:  # noqa: A002
+    """Return the runs at a path; of one that is followed, the run that is still to come."""
+    try:
+        return _find_runs(path, format)
+    except ReweightvizError:
+        expected = _expected_format(path, format) if follow else None
+        if expected is None:
+            raise
+    return _Runs(expected, {path.stem: expected.place_of(path)})
+
+
 def _find_runs(path: Path, format: str | None) -> _Runs:  # noqa: A002
     """Return the runs of the first format that finds some."""
-    readers = [FORMATS[format]] if format else FORMATS.values()
-    for reader in readers:
-        places = reader.runs(path)
+    problem: Exception | None = None
+    for reader in [FORMATS[format]] if format else _list_readers(path):
+        # A format that fails over a file does not know it; the next one may.
+        try:
+            places = reader.runs(path)
+        except Exception as error:  # noqa: BLE001
+            problem = problem or error
+            continue
         if places:
             return _Runs(reader, places)
+    if problem is not None:
+        raise problem
     if not path.exists():
         raise UnreadableFile(path=path, reason="there is no run log")
     if path.is_file() and not path.stat().st_size:
@@ -236,6 +274,24 @@ def _find_runs(path: Path, format: str | None) -> _Runs:  # noqa: A002
     known = list_names((reader.title for reader in FORMATS.values()), 20)
     raise WrongContent(
         path=path, reason=f"is no run log that is known, it {content}; known are {known}"
+    )
+
+
+def _list_readers(path: Path) -> Iterable[type[LogReader]]:
+    """Return the formats that may be at a path: of a binary file those of its first bytes.
+
+    Raises:
+        ReweightvizError: the file may not be opened, or is compressed.
+    """
+    if not path.is_file():
+        return FORMATS.values()
+    with path.open("rb") as file:
+        head = file.read(16)
+    for magic, packer in COMPRESSED.items():
+        if head.startswith(magic):
+            raise WrongContent(path=path, reason=f"is compressed by {packer}: unpack it first")
+    return next(
+        (each for magic, each in BINARY.items() if head.startswith(magic)), FORMATS.values()
     )
 
 
@@ -285,12 +341,18 @@ def _notes_on_others(path: Path, chosen: type[LogReader]) -> list[str]:
     """Return a note on the other formats that lie in a folder."""
     # Any JSON lines with a step fit JsonRows, those of other formats too.
     others = [reader for reader in FORMATS.values() if reader not in (chosen, JsonRows)]
-    beside = [reader.title for reader in others if reader.runs(path)]
+    beside = [reader.title for reader in others if _is_there(path, reader)]
     if not beside:
         return []
     return [
         f"Read as {chosen.title}; the folder also holds {list_names(beside)}: format= reads that."
     ]
+
+
+def _is_there(path: Path, reader: type[LogReader]) -> bool:
+    with suppress(Exception):
+        return bool(reader.runs(path))
+    return False
 
 
 def _check_naming(path: Path, naming: Naming) -> None:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
+from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.records import Records
 from reweightviz.core.runlog import RunLog
 
@@ -35,6 +36,7 @@ class Tail:
         records: the table that the reader fills.
         path: of the file or folder.
         quiet: seconds without news after which it no longer counts as live.
+        wanted: what it is read as, for sentences.
 
     Example:
         >>> from reweightviz.core.run_lines import RunLineReader
@@ -55,9 +57,11 @@ class Tail:
         path: str | os.PathLike[str],
         *,
         quiet: float = QUIET,
+        wanted: str = "",
     ) -> None:
         self.path = Path(path)
         self.quiet = quiet
+        self.wanted = wanted
         self.records = records
         self.problem = ""
         """The error of the last poll, in a sentence; empty where there was none."""
@@ -72,14 +76,15 @@ class Tail:
         Costs as much as the news, however long the log is already.
 
         Raises:
-            ReweightvizError: a line that is none of its format; the next poll goes on after it.
+            ReweightvizError: what came is none of its format; the next poll goes on after it.
         """
         with self._lock:
             rows_before = len(self.records)
             is_first = self._last_update is None
             has_news = False
             try:
-                has_news = self._reader.poll(self.records)
+                with guard_reading(self.path, self.wanted):
+                    has_news = self._reader.poll(self.records)
                 self.problem = ""
             # Kept as well as raised: a widget that polls shows it.
             except Exception as problem:

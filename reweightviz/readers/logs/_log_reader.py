@@ -12,10 +12,12 @@ from reweightviz.core.records import Records
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._series import Series
 
-__all__ = ["HEAD", "LogReader", "files_of", "head_of"]
+__all__ = ["HEAD", "LONGEST_HEADER", "LogReader", "files_of", "head_of"]
 
 
 HEAD = 1 << 16  # bytes of a file by which its format is known
+LONGEST_HEADER = 1 << 24
+"""More bytes than the first line of a log has, be it of thousands of domains or columns."""
 
 
 class LogReader(ABC):
@@ -81,10 +83,13 @@ class LogReader(ABC):
 
 
 def head_of(path: Path) -> bytes:
-    """Return the first bytes of a file; nothing where there is no file."""
+    """Return the first bytes of a file, the first line of a text whole; nothing without a file."""
     try:
         with path.open("rb") as file:
-            return file.read(HEAD)
+            head = file.read(HEAD)
+            if b"\n" in head or b"\0" in head or len(head) < HEAD:
+                return head
+            return head + file.readline(LONGEST_HEADER)
     except OSError:
         return b""
 

@@ -31,7 +31,9 @@ def connect(file: Path) -> Iterator[sqlite3.Connection]:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        raise UnreadableFile(path=file, wanted="an SQLite store", reason=error) from error
+        # A broken schema is told with the text of its statement, lines and all.
+        reason = " ".join(str(error).split())
+        raise UnreadableFile(path=file, wanted="an SQLite store", reason=reason) from error
 
 
 def columns_of(file: Path, table: str) -> set[str]:

@@ -37,6 +37,9 @@ class DataFlex(JsonRows):
                 ]
             )
         for row in rows:
+            step = self.read_step(records, row["step"])
+            if step is None:
+                continue
             domains = list(map(str, row["domain_names"]))
             weights = row.get("new_weights")
             if not weights:
@@ -46,7 +49,7 @@ class DataFlex(JsonRows):
                 scores = row["perdomain_scores"]
                 signals["excess_loss"] = dict(zip(domains, scores, strict=True))
             records.add(
-                int(row["step"]),
+                step,
                 weights=weights,
                 signals=signals,
                 scalars=_scalars(row, domains),

@@ -44,12 +44,15 @@ class FmsOdm(JsonRows):
             # Most lines are single samples; only updates change the ratios.
             if row["action"] != "update" and len(records):
                 continue
+            step = self.read_step(records, row["samples_produced_so_far"])
+            if step is None:
+                continue
             counts = zip(domains, row["category_level_counts_so_far"], strict=True)
             scalars = {f"samples/{domain}": count for domain, count in counts}
             rewards = zip(domains, row["rewards"], strict=True)
             scalars |= {f"reward/{domain}": reward for domain, reward in rewards}
             records.add(
-                int(row["samples_produced_so_far"]),
+                step,
                 weights=dict(zip(domains, row["current_sampling_ratio"], strict=True)),
                 scalars=scalars,
             )

@@ -11,6 +11,7 @@ from reweightviz.core.lines import LineTail
 from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, files_of, head_of
 from reweightviz.readers.logs._naming import Pattern
+from reweightviz.readers.logs._numbers import step_of_cell
 from reweightviz.readers.logs._table import STEPS, feed_rows, step_of
 
 __all__ = ["JsonRows", "first_row"]
@@ -79,6 +80,13 @@ class JsonRows(LogReader):
     def feed(self, records: Records, rows: list[Mapping[str, Any]]) -> None:
         """Feed rows in the order in which they were logged."""
         feed_rows(self.series, records, rows, names=self.steps)
+
+    def read_step(self, records: Records, cell: Any) -> int | None:
+        """Return the step of a row; one that is none is counted."""
+        step = step_of_cell(cell)
+        if step is None:
+            records.count_bad_steps([str(cell)])
+        return step
 
 
 def first_row(file: Path) -> Mapping[str, Any]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reweightviz.core.records import Records
@@ -19,7 +18,11 @@ from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._table import feed_table, step_of
 from reweightviz.readers.logs.json_rows import JsonRows
 
-__all__ = ["WandbHistory"]
+__all__ = ["MAGIC", "WandbHistory"]
+
+
+MAGIC = b"PAR1"
+"""The first bytes of a Parquet file."""
 
 
 class WandbHistory(JsonRows):
@@ -62,7 +65,4 @@ class WandbHistory(JsonRows):
 def _columns_of(file: Path) -> list[str]:
     if file.suffix != ".parquet":
         return []
-    try:
-        return [str(name) for name in pq.read_schema(file).names]
-    except (pa.ArrowException, OSError):
-        return []
+    return [str(name) for name in pq.read_schema(file).names]
