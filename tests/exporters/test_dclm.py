@@ -141,7 +141,10 @@ def test_a_merge_changes_the_frequencies_alone_and_keeps_what_the_code_asks_for(
         ),
         (("BOOKS: 2.0", "BOOKS: -2.0"), "'BOOKS' needs a sampling frequency >= 0"),
         (('["lmdata"]', '["git"]'), "files of 'GITHUB' count as 'LMDATA', which comes first"),
-        (('source: "BOOKS"', 'source: "GITHUB"'), "a source stands twice in the list"),
+        (
+            ('source: "BOOKS"', 'source: "GITHUB"'),
+            "'BOOKS' has a sampling frequency but is not in the list",
+        ),
         (("sources:", "sourcess:"), "the list of sources needs 'UNKNOWN'"),
     ],
 )
@@ -152,6 +155,16 @@ def test_what_tokenize_shuffle_would_refuse_or_misread_is_said(tmp_path, change,
     assert any(sentence in found for found in DCLM.parse(document).refused), DCLM.parse(
         document
     ).refused
+
+
+def test_a_source_of_dclm_that_stands_twice_has_all_its_markers(tmp_path):
+    """Its Enum is made of a dictionary, and the first entry with a marker in the path counts."""
+    (tmp_path / "c.yaml").write_text(
+        "sources: [{source: A, markers: [a]}, {source: A, markers: [b]}, {source: UNKNOWN, markers: []}]\n"
+        "sampling_frequencies: {A: 1.5, UNKNOWN: 0}\n"
+    )
+    config = DCLM.parse(Document.open(tmp_path / "c.yaml"))
+    assert config.stages == {0: {"A": 1.5}} and not config.refused
 
 
 def manifests(folder, sizes: dict) -> Sources:

@@ -65,11 +65,9 @@ def test_a_merge_changes_the_weights_alone(tmp_path):
     documents = {
         name: Source(1e9, 1e6, (f"/d/{name}",)) for name in ("web", "code", "spam", "math")
     }
-    assert dict(FAIRSEQ2.read(file, sources=documents)) == {"web": 0.75, "code": 0.25, "spam": 0.0}
-    assert (
-        "'/d/spam' has weight 0, so it is never read to its end"
-        in FAIRSEQ2.parse(Document.open(file)).traps[0]
-    )
+    # DataPipeline.sample of fairseq2n throws on a weight that is not above 0.
+    with pytest.raises(ReweightvizError, match="weights above 0 only; that of '/d/spam' is not"):
+        FAIRSEQ2.read(file, sources=documents)
     mixture = Mixture({"web": 0.5, "code": 0.25, "math": 0.25, "spam": 0.0})
     draft = FAIRSEQ2.draft(mixture, file, sources=documents, merge=True)
     changed = [
@@ -93,9 +91,9 @@ def test_a_merge_changes_the_weights_alone(tmp_path):
 @pytest.mark.parametrize(
     ("sources", "sentence"),
     [
-        ("[{path: a, weight: -1}, {path: b}]", "must be numbers >= 0; those of 'a' are not"),
-        ("[{path: a}, {path: a}]", "a path stands twice"),
-        ("[{path: a, weight: 0}]", "must be above 0"),
+        ("[{path: a, weight: -1}, {path: b}]", "weights above 0 only; that of 'a' is not"),
+        ("[{path: a}, {path: a, weight: 0}]", "weights above 0 only; that of 'a' is not"),
+        ("[{path: a, weight: many}]", "weights above 0 only; that of 'a' is not"),
         ("[a, b]", "it must list sources"),
         ("[{weight: 1}]", "it must list sources"),
         ("{a: 1}", "it must list sources"),
@@ -105,6 +103,14 @@ def test_what_fairseq2_would_not_take_is_said(tmp_path, sources, sentence):
     (tmp_path / "c.yaml").write_text(f"dataset: {{config_overrides: {{sources: {sources}}}}}\n")
     with pytest.raises(ReweightvizError, match=sentence):
         FAIRSEQ2.read(tmp_path / "c.yaml", sources={"a": Source(1, 1), "b": Source(1, 1)})
+
+
+def test_a_path_that_stands_twice_adds_up(tmp_path):
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {config_overrides: {sources: [{path: a}, {path: b, weight: 2}, {path: a}]}}\n"
+    )
+    config = FAIRSEQ2.parse(Document.open(tmp_path / "c.yaml"))
+    assert config.stages == {0: {"a": 2.0, "b": 2.0}} and not config.refused
 
 
 def test_other_recipes_are_not_taken_for_it(tmp_path):

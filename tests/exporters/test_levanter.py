@@ -502,7 +502,9 @@ def test_the_mixture_of_supervised_data_counts_examples(tmp_path):
         {"web": 1 / 3, "code": 2 / 3}
     )
     for options in ({"merge": True}, {"unit": "examples", "overwrite": True}):
-        with pytest.raises(ReweightvizError, match="mixture_weights of sft_mixture.py, .* are read but"):
+        with pytest.raises(
+            ReweightvizError, match="mixture_weights of sft_mixture.py, .* are read but"
+        ):
             LEVANTER.write(
                 Mixture.uniform(["web", "code"]), tmp_path / "c.yaml", sources=sources, **options
             )

@@ -178,7 +178,10 @@ def _read_frequencies(document: Document) -> Config:
     rows = document.mapping.get("sources") or ()
     table = document.mapping["sampling_frequencies"]
     try:
-        markers = {str(row["source"]): [str(marker) for marker in row["markers"]] for row in rows}
+        markers: dict[str, list[str]] = {}
+        # A source that stands twice has the files of all its markers.
+        for row in rows:
+            markers.setdefault(str(row["source"]), []).extend(map(str, row["markers"]))
         numbers = {str(name): to_number(value) for name, value in table.items()}
     except (TypeError, KeyError, AttributeError) as error:
         raise WrongContent(
@@ -186,17 +189,10 @@ def _read_frequencies(document: Document) -> Config:
             reason="must map sources to sampling_frequencies, and list each source with "
             f"its markers: {type(error).__name__} {error}",
         ) from error
-    refused = []
-    if len(markers) < len(rows):
-        refused.append("a source stands twice in the list; each may stand once.")
     return Config(
         {0: {name: value for name, value in numbers.items() if value}},
         unit=COPIES.key,
-        refused=(
-            *refused,
-            *_find_name_faults(markers, numbers),
-            *_find_marker_faults(markers),
-        ),
+        refused=(*_find_name_faults(markers, numbers), *_find_marker_faults(markers)),
     )
 
 

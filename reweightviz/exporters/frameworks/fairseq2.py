@@ -8,7 +8,6 @@ fairseq2n is built against given versions of torch and was not run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from reweightviz.core.errors import WrongContent, list_names
@@ -16,8 +15,8 @@ from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._entries import read_entries
 from reweightviz.exporters.frameworks._foreign import walk
-from reweightviz.exporters.frameworks._weights import find_invalid
-from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
+from reweightviz.exporters.frameworks._weights import add_up
+from reweightviz.exporters.plan import Config, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
 
@@ -69,29 +68,19 @@ class Fairseq2(Exporter):
                 reason=f"has no {'.'.join(SOURCES)}: it must list sources, each with a path "
                 "and a weight",
             )
-        numbers = {str(row["path"]): to_number(row.get("weight", 1.0)) for row in rows}
+        pairs = [(str(row["path"]), to_number(row.get("weight", 1.0))) for row in rows]
+        # One of several entries of a path may be 0, which their sum does not show.
+        bad = dict.fromkeys(path for path, value in pairs if not value > 0)
         refused = []
-        bad = find_invalid(numbers)
         if bad:
             refused.append(
-                f"the weights of sources must be numbers >= 0; those of {list_names(bad)} are not."
+                "fairseq2 takes weights above 0 only; that of "
+                f"{list_names(bad)} is not: take the source out, or give it a weight."
             )
-        if len(numbers) < len(rows):
-            refused.append("a path stands twice among the sources; each may stand once.")
-        if not bad and not sum(numbers.values()):
-            refused.append("at least one weight must be above 0.")
-        return Config({0: numbers}, refused=tuple(refused), traps=tuple(_find_traps(numbers)))
+        # A path that stands twice is two pipelines, so its weights add up.
+        return Config({0: add_up(pairs)}, refused=tuple(refused))
 
     def recognises(self, document: Document) -> bool:
         """Return whether there are such sources, of this family or of none that is named."""
         family = document.at("dataset").get("family")
         return isinstance(walk(document.mapping, SOURCES), list) and family in (None, FAMILY)
-
-
-def _find_traps(numbers: Numbers) -> Iterator[str]:
-    zero = [path for path, value in numbers.items() if value == 0]
-    if zero:
-        yield (
-            f"{list_names(zero)} has weight 0, so it is never read to its end and the "
-            "epoch never ends: take it out."
-        )
