@@ -9,6 +9,7 @@ import lzma
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
@@ -347,6 +348,22 @@ def test_a_line_longer_than_the_limit_is_a_row_that_cannot_be_used(tmp_path, mon
     with pytest.warns(ReweightvizWarning, match="1 rows were skipped"):
         corpus = rv.read_corpus(path, on_error="skip")
     assert corpus.ids.tolist() == ["a:1", "a:2", "a:3", "a:5", "a:6", "a:7"]
+
+
+def test_arrow_whose_texts_lie_elsewhere_is_refused(tmp_path):
+    """Arrow itself would follow such a place into any memory, and end the process."""
+    places = pa.py_buffer(np.array([0, 2, 1 << 30, 3], np.int32).tobytes())
+    text = pa.Array.from_buffers(pa.string(), 3, [None, places, pa.py_buffer(b"abc")])
+    write_stream(pa.table({"text": text, "domain": ["a", "b", "c"]}), tmp_path / "a.arrow")
+    with pytest.raises(ReweightvizError, match="cannot read .*a.arrow as Arrow"):
+        rv.read_corpus(tmp_path / "a.arrow", on_error="skip")
+
+
+def test_arrow_that_is_no_utf8_is_a_fault_of_its_row(tmp_path):
+    text = pa.array([b"ok", b"\xff", b"b"]).view(pa.string())
+    write_stream(pa.table({"text": text, "domain": ["a", "b", "c"]}), tmp_path / "a.arrow")
+    with pytest.raises(ReweightvizError, match="row 2: not UTF-8"):
+        rv.read_corpus(tmp_path / "a.arrow")
 
 
 @pytest.mark.parametrize(
