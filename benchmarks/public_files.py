@@ -18,6 +18,7 @@ import json
 import platform
 import statistics
 import time
+import traceback
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -69,7 +70,8 @@ def check_file(path: Path) -> Checked:
     except ReweightvizError as error:
         found.sentence = str(error)
         cause = error.__cause__
-        if cause is not None and not isinstance(cause, ReweightvizError | OSError | UnicodeError):
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        if cause is not None and last.filename.endswith("foreign_file.py"):
             found.below = type(cause).__name__
     except Exception as error:  # noqa: BLE001  what is counted here
         found.crash = f"{type(error).__name__}: {error}"

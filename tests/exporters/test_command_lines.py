@@ -16,6 +16,7 @@ COMMANDS = {
     "--data-path 0.7 web 0.3 code": "megatron",
     "python train.py dataset.blend=[[web,code],[0.7,0.3]]": "nemo",
     "python train.py 'dataset.blend=[[web, code], [0.7, 0.3]]' optimizer.lr=1": "nemo",
+    "python -m MaxText.train base.yml grain_train_files='web,0.7;code,0.3'": "maxtext",
     "python -m apps.main.train data.root_dir=/d data.sources.web=70 data.sources.code=30": "lingua",
 }
 
@@ -28,6 +29,12 @@ def test_a_command_line_is_the_config_of_its_options(command):
     sources = {name: {"tokens": 1e9, "documents": 1e6} for name in ("web", "code")}
     mixture = rv.load_mixture(command, sources=sources)
     assert dict(mixture) == pytest.approx({"web": 0.7, "code": 0.3})
+
+
+def test_amounts_of_open_instruct_are_the_words_themselves():
+    report = rv.check("python finetune.py --dataset_mixer_list web 0.5 code 1.0 --seed 1")
+    assert (report.framework, report.ok) == ("open-instruct", True)
+    assert report.table["number"].tolist() == [0.5, 1.0]
 
 
 def test_a_list_of_words_is_one_too():
@@ -78,7 +85,7 @@ def test_options_are_the_mapping_that_a_config_would_hold():
     text = "x --a-b 1 --names web 0.7 code 500 --flag '--c.d={e: 1}' +f.g=[h,2] --word '*' --n=-0.5"
     assert read_options(text) == {
         "a_b": 1,
-        "names": ["web", 0.7, "code", 500],
+        "names": ["web", "0.7", "code", "500"],
         "flag": True,
         "c": {"d": {"e": 1}},
         "f": {"g": ["h", 2]},

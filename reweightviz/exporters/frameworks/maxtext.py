@@ -39,6 +39,7 @@ class MaxText(Exporter):
     name = "maxtext"
     aliases = ("max-text",)
     title = "MaxText"
+    on_command_line = True
     units = (EXAMPLES, TOKENS)
     repeats_nothing = True
     prepared_data = "ArrayRecord files"

@@ -62,6 +62,7 @@ class OpenInstruct(HubExporter):
     name = "open-instruct"
     aliases = ("open_instruct", "openinstruct", "tulu")
     title = "open-instruct"
+    on_command_line = True
     units = (PARTS,)
     read_only_units = (ROWS,)
     traps = (

@@ -27,11 +27,11 @@ NEEDS_SHELL = re.compile(r"`|\$[\w({]")
 def read_options(text: str) -> dict[str, Any]:
     """Return the options of the commands of a text; of one that stands twice, the first.
 
-    An option has underscores for its dashes, several words are a list, and none is True. Left out
-    is what needs a shell, such as a variable that the text does not set.
+    An option has underscores for its dashes, several words are a list of text, and none is True.
+    Left out is what needs a shell, such as a variable that the text does not set.
 
     >>> read_options("python train.py --dataset a,b --interleave-probs 0.7 0.3 data.seed=1")
-    {'dataset': 'a,b', 'interleave_probs': [0.7, 0.3], 'data': {'seed': 1}}
+    {'dataset': 'a,b', 'interleave_probs': ['0.7', '0.3'], 'data': {'seed': 1}}
     """
     found: dict[str, Any] = {}
     for words in shell.read_commands(text):
@@ -76,10 +76,12 @@ def _set(found: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _to_value(words: Sequence[str]) -> Any:
-    values = [_to_scalar(word) for word in words]
-    if not values:
+    if not words:
         return True
-    return values[0] if len(values) == 1 else values
+    if len(words) == 1:
+        return _to_scalar(words[0])
+    # open-instruct tells 1 from 1.0 and takes both as text.
+    return list(words)
 
 
 def _to_scalar(word: str) -> Any:
