@@ -35,13 +35,14 @@ def draw_history(table: pd.DataFrame, domains: Sequence[str]) -> str:
     """
     rows = []
     before = None
+    newest = table.index[-1] if len(table) else None
     for version, row in table.iterrows():
         weights = row[list(domains)].astype(float)
         cells = (
             f"v{version}",
             f"{row['time']:%d %b %H:%M:%S}",
             row["author"],
-            _describe_steps(row),
+            _describe_steps(row, is_newest=version == newest),
             _describe_moves(before, weights),
             _read_note(row["note"]),
         )
@@ -65,10 +66,11 @@ def _draw_row(cells: Sequence[object]) -> str:
     return f"<tr>{''.join(drawn)}</tr>"
 
 
-def _describe_steps(row: pd.Series[Any]) -> str:
+def _describe_steps(row: pd.Series[Any], *, is_newest: bool) -> str:
     """Return the step from which a version held, and the one at which it was reached."""
     if pd.isna(row["step"]):
-        return "not yet"
+        # A run takes up the newest version alone.
+        return "not yet" if is_newest else "never"
     first = f"{row['step']:,}"
     if pd.notna(row["reached"]) and row["reached"] > row["step"]:
         return f"{first} to {row['reached']:,}"

@@ -26,6 +26,16 @@ __all__ = ["NOW", "Steering"]
 
 NOW = "the run now"
 _SAME = 1e-9
+_STANDINGS = {
+    "ended": "The run has ended: a change waits until it goes on.",
+    "late": "The run is late: a change waits until it goes on.",
+    "gone": "The run's log is gone: a change waits until it goes on.",
+}
+_WHEN = {
+    "ended": "the run has ended: it takes it up when it goes on",
+    "late": "the run is late: it takes it up when it goes on",
+    "gone": "the run's log is gone: it takes it up when it goes on",
+}
 
 
 class Steering(w.VBox):
@@ -41,7 +51,8 @@ class Steering(w.VBox):
         link: of the widgets that show the same domains.
         on_change: called after every change that is new here, whoever made it.
         budget: tokens of the whole run, for the editor's epochs.
-        has_ended: returns whether the run is over.
+        find_state: returns how the run stands, "live", "late", "gone" or "ended"; "" where none is
+            followed.
     """
 
     def __init__(
@@ -54,15 +65,16 @@ class Steering(w.VBox):
         link: str | None = None,
         on_change: Callable[[], None] = lambda: None,
         budget: float | str | None = None,
-        has_ended: Callable[[], bool] = lambda: False,
+        find_state: Callable[[], str] = lambda: "",
     ) -> None:
         self.live = live
         self._on_change = on_change
-        self._has_ended = has_ended
+        self._find_state = find_state
+        self._written: int | None = None  # the version that was steered to from here
         # A click steers from the page, news come from the thread that follows the run.
         self._lock = threading.RLock()
         self._seen = live.read()
-        self._seen_state: tuple[int, int, bool] | None = None
+        self._seen_state: tuple[int, int, str] | None = None
         self._table = pd.DataFrame()
         domains = live.domains
         self.editor = MixtureEditor(
@@ -104,11 +116,9 @@ class Steering(w.VBox):
                 after=self._seen.version,
             )
             self.note.value = ""
+            self._written = version
             self.poll()
-            when = "the run takes it up at its next look"
-            if self._has_ended():
-                when = "the run has ended: it takes it up when it goes on"
-            self.outcome.value = draw_status(f"Version {version} is written; {when}.")
+            self._show_outcome()
             return version
 
     def poll(self) -> bool:
@@ -116,8 +126,8 @@ class Steering(w.VBox):
         with self._lock:
             version = self.live.read()
             self.live.journal.poll()
-            ended = self._has_ended()
-            state = (version.version, len(self.live.journal.effects), ended)
+            standing = self._find_state()
+            state = (version.version, len(self.live.journal.effects), standing)
             if state == self._seen_state:
                 return False
             self._seen_state = state
@@ -129,9 +139,13 @@ class Steering(w.VBox):
             if self.editor.reference_name == NOW:
                 self.editor.reference = version.mixture.array.tolist()
             self.editor.locked = _list_locks(version.guards, self.live.domains)
+            written = self._written
             if untouched and not _is_same(self.editor.mixture, version.mixture):
                 self._take_live_mixture()
-            self._show_guards(version.guards, ended=ended)
+            self._written = written  # which a person's own edit forgets
+            self._show_guards(version.guards, standing)
+            if self._written is not None:
+                self._show_outcome()
             self.changes.value = draw_history(self._table, self.live.domains)
             self._show_buttons()
         self._on_change()
@@ -191,6 +205,7 @@ class Steering(w.VBox):
             self.outcome.value = draw_status(str(refusal), wrong=True)
 
     def _on_edit(self) -> None:
+        self._written = None
         self.outcome.value = ""
         self._show_buttons()
 
@@ -203,10 +218,19 @@ class Steering(w.VBox):
         self.button.disabled = unchanged
         self.back.disabled = unchanged
 
-    def _show_guards(self, guards: Guards, *, ended: bool) -> None:
-        sentence = _describe_guards(guards)
-        if ended:
-            sentence = f"The run has ended: a change waits until it goes on. {sentence}"
+    def _show_outcome(self) -> None:
+        """Say what became of the version that was steered to from here."""
+        effects = {effect["version"]: effect["first"] for effect in self.live.journal.effects}
+        if self._written in effects:
+            when = f"the run took it up at step {effects[self._written]:,}"
+        elif self._written != self._seen.version:
+            when = f"version {self._seen.version} by {self._seen.author!r} came in its place"
+        else:
+            when = _WHEN.get(self._find_state(), "the run takes it up at its next look")
+        self.outcome.value = draw_status(f"Version {self._written} is written; {when}.")
+
+    def _show_guards(self, guards: Guards, standing: str) -> None:
+        sentence = f"{_STANDINGS.get(standing, '')} {_describe_guards(guards)}".strip()
         style = "font-size:12px;line-height:1.5;color:var(--jp-ui-font-color2,#666)"
         escaped = html.escape(sentence)
         self.guards.value = f'<div style="{style}">{escaped}</div>' if sentence else ""

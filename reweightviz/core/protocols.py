@@ -138,12 +138,12 @@ class FollowedRun(Protocol):
 
     ``poll()`` reads what is new and returns whether something was. ``generation`` counts the
     changes to rows before the last one (restarts, late domains), ``last_update`` is in Unix
-    seconds, ``quiet`` in seconds without news after which the run no longer counts as live.
+    seconds, ``usual`` in seconds between two news, and ``quiet`` in seconds without news after
+    which the run no longer counts as live.
     ``problem`` is what was wrong with what came last, in a sentence.
     """
 
     path: Path
-    quiet: float
     problem: str
 
     @property
@@ -154,6 +154,12 @@ class FollowedRun(Protocol):
     def generation(self) -> int: ...
     @property
     def last_update(self) -> float | None: ...
+    @property
+    def usual(self) -> float | None: ...
+    @property
+    def quiet(self) -> float: ...
+    @property
+    def live(self) -> bool: ...
     @property
     def ended(self) -> bool: ...
     @property

@@ -86,6 +86,11 @@ class Records:
         return int(self._steps[self._rows - 1]) if self._rows else None
 
     @property
+    def times(self) -> Array:
+        """The times (T,) of the rows in Unix seconds, NaN where unknown; a copy."""
+        return self._clocks["time"][: self._rows].copy()
+
+    @property
     def notes(self) -> list[str]:
         """Findings about the log, in plain sentences."""
         return self._notes.sentences()

@@ -6,18 +6,16 @@ import math
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.records import Records
 from reweightviz.core.runlog import RunLog
+from reweightviz.readers._pace import Pace
 
-__all__ = ["QUIET", "Reader", "Tail"]
-
-
-QUIET = 300.0
-"""Seconds without news after which a run no longer counts as live."""
+__all__ = ["Reader", "Tail"]
 
 
 class Reader(Protocol):
@@ -35,8 +33,10 @@ class Tail:
         reader: of its format.
         records: the table that the reader fills.
         path: of the file or folder.
-        quiet: seconds without news after which it no longer counts as live.
+        quiet: seconds without news after which it no longer counts as live; None tells them from
+            the run's own pace.
         wanted: what it is read as, for sentences.
+        clock: tells the time in Unix seconds.
 
     Example:
         >>> from reweightviz.core.run_lines import RunLineReader
@@ -56,11 +56,13 @@ class Tail:
         records: Records,
         path: str | os.PathLike[str],
         *,
-        quiet: float = QUIET,
+        quiet: float | None = None,
         wanted: str = "",
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.path = Path(path)
-        self.quiet = quiet
+        self._pace = Pace(quiet)
+        self._clock = clock
         self.wanted = wanted
         self.records = records
         self.problem = ""
@@ -93,10 +95,14 @@ class Tail:
             finally:
                 if is_first or has_news or len(self.records) != rows_before:
                     self._log = None
-                    self._last_update = time.time()
+                    self._last_update = self._clock()
                 if is_first:
                     # A log that was finished long ago is not live for being opened now.
-                    self._last_update = _newest_change(self.path) or self._last_update
+                    written = _newest_change(self.path)
+                    self._last_update = written or self._last_update
+                    self._pace.begin(self.records.times, written)
+                elif self._log is None:
+                    self._pace.add_news(self._last_update or self._clock())
             return has_news
 
     @property
@@ -140,7 +146,17 @@ class Tail:
         """Seconds since the last news."""
         if self._last_update is None:
             return math.inf
-        return max(0.0, time.time() - self._last_update)
+        return max(0.0, self._clock() - self._last_update)
+
+    @property
+    def usual(self) -> float | None:
+        """Seconds from one news to the next, as they usually are; None where that is not known."""
+        return self._pace.usual
+
+    @property
+    def quiet(self) -> float:
+        """Seconds without news after which it is late: several times as long as usual."""
+        return self._pace.quiet
 
     @property
     def live(self) -> bool:
@@ -159,7 +175,10 @@ class Tail:
             return f"gone: {self.path.name} is not there any more · {at}"
         if self.live:
             return f"live · {at} · {_in_words(self.age)} ago"
-        return f"no news for {_in_words(self.age)} · {at}"
+        late = f"no news for {_in_words(self.age)}"
+        if self.usual is not None:
+            late = f"late: {late}, usually every {_in_words(self.usual)}"
+        return f"{late} · {at}"
 
     def __repr__(self) -> str:
         return f"Tail({str(self.path)!r}, {self.status()})"

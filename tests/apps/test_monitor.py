@@ -134,6 +134,34 @@ def test_a_run_that_ended_takes_nothing_up_until_it_goes_on(monitor, tmp_path):
     assert "Version 2 is written; the run has ended" in monitor.steering.outcome.value
 
 
+def test_what_became_of_a_version_is_said(monitor, live, train):
+    monitor.steer({"web": 0.2, "code": 0.5, "</script>": 0.3})
+    outcome = monitor.steering.outcome
+    assert "Version 2 is written; the run takes it up at its next look." in outcome.value
+    train(40)
+    monitor._runs[0].poll()
+    assert monitor.steering.poll()
+    step = int(live.changes().loc[2, "step"])
+    assert f"Version 2 is written; the run took it up at step {step}." in outcome.value
+    monitor.steer({"web": 0.4, "code": 0.3, "</script>": 0.3})
+    live.set({"web": 0.3, "code": 0.4, "</script>": 0.3}, author="ben")
+    assert monitor.steering.poll()
+    assert "Version 3 is written; version 4 by &#x27;ben&#x27; came in its place." in outcome.value
+    rows = monitor.steering.changes.value.split("<tr>")
+    assert "not yet" in rows[2] and ">v4<" in rows[2] and "never" in rows[3] and ">v3<" in rows[3]
+
+
+def test_a_run_that_is_late_is_said_to_be(monitor):
+    run = monitor._runs[0]
+    monitor.steer({"web": 0.2, "code": 0.5, "</script>": 0.3})
+    assert run.live and "at its next look" in monitor.steering.outcome.value
+    now = run._clock()
+    run._clock = lambda: now + 400
+    monitor._on_news()
+    assert "The run is late: a change waits" in monitor.steering.guards.value
+    assert "the run is late: it takes it up when it goes on" in monitor.steering.outcome.value
+
+
 def test_epochs_in_the_editor_are_those_at_the_end_of_the_run(monitor, live, tmp_path):
     sources, log = dict.fromkeys(NAMES, "10k"), monitor.logs[0]
     assert monitor.editor.budget is None

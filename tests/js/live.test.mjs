@@ -20,6 +20,10 @@ test("ages are short", () => {
 test("a run is live, quiet, gone, ended or paused", () => {
   assert.deepEqual(standing(run, false, 1002), ["live", "live · step 1,234 · 2 s ago"]);
   assert.deepEqual(standing(run, false, 1301), ["quiet", "no news for 5 min · step 1,234"]);
+  assert.deepEqual(standing({ ...run, quiet: 10, usual: 2 }, false, 1040), [
+    "quiet",
+    "late: no news for 40 s, usually every 2 s · step 1,234",
+  ]);
   assert.deepEqual(standing(run, true, 1002), ["paused", "paused · step 1,234"]);
   assert.deepEqual(standing({ ...run, state: "gone" }, false, 1002), [
     "gone",

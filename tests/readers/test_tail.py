@@ -114,3 +114,67 @@ def test_polls_from_several_threads_read_every_line_once(tmp_path):
     tail.poll()
     assert tail.log.steps.tolist() == list(range(1, 401))
     assert "notes" not in tail.log.meta
+
+
+class Clock:
+    """A clock that stands until it is told to go on."""
+
+    def __init__(self, now):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+
+def write_at(path, clock, *records):
+    with path.open("a") as file:
+        file.write(text(*records))
+    os.utime(path, (clock.now, clock.now))
+
+
+@pytest.mark.parametrize(("gap", "late"), [(1, 10), (30, 150), (3600, 18_000)])
+def test_a_run_is_late_by_its_own_pace(gap, late, tmp_path):
+    path = tmp_path / "r.jsonl"
+    clock = Clock(1.8e9)
+    write_at(path, clock, HEADER, *steps(1, 1))
+    tail = Tail(RunLineReader(path), Records(), path, clock=clock)
+    for step in range(2, 8):
+        assert tail.poll()
+        clock.now += gap
+        write_at(path, clock, *steps(step, step))
+    tail.poll()
+    assert (tail.usual, tail.quiet) == (gap, late) and tail.live
+    clock.now += late
+    assert not tail.poll() and tail.live
+    clock.now += 1
+    assert not tail.poll() and not tail.live
+    assert tail.status().startswith("late: no news for ")
+    assert ", usually every " in tail.status() and tail.status().endswith(" · step 7")
+    write_at(path, clock, *steps(8, 8))
+    assert tail.poll() and tail.live
+
+
+def test_a_run_that_died_before_it_was_opened_is_late_by_the_times_of_its_rows(tmp_path):
+    path = tmp_path / "r.jsonl"
+    clock = Clock(1.8e9)
+    rows = [line for k in range(20) for line in steps(k + 1, k + 1, time=clock.now - 40 + 2 * k)]
+    write_at(path, clock, HEADER, *rows)
+    tail = Tail(RunLineReader(path), Records(), path, clock=clock)
+    tail.poll()
+    assert tail.usual == 2 and tail.live
+    clock.now += 61
+    assert not tail.live
+    assert tail.status() == "late: no news for 1 min, usually every 2 s · step 20"
+
+
+def test_without_a_pace_five_minutes_are_late_and_a_given_limit_stands(tmp_path):
+    path = tmp_path / "r.jsonl"
+    clock = Clock(1.8e9)
+    write_at(path, clock, HEADER, *steps(1, 3))
+    tail = Tail(RunLineReader(path), Records(), path, clock=clock)
+    strict = Tail(RunLineReader(path), Records(), path, clock=clock, quiet=5)
+    tail.poll(), strict.poll()
+    clock.now += 6
+    assert (
+        tail.live and not strict.live and (tail.usual, tail.quiet, strict.quiet) == (None, 300, 5)
+    )

@@ -26,7 +26,7 @@ from reweightviz.figures.run_svg import draw_run_svg
 from reweightviz.figures.run_tokens import read_run_tokens
 from reweightviz.readers.read_log import follow_log
 from reweightviz.widgets.curves.curve_widget import list_runs, read_logs
-from reweightviz.widgets.curves.pulse import Pulse
+from reweightviz.widgets.curves.pulse import Pulse, find_state
 from reweightviz.widgets.curves.run_view import RunView
 from reweightviz.widgets.editor.mixture_editor import MixtureEditor
 
@@ -109,7 +109,7 @@ class Monitor(w.VBox):
                 link=link,
                 on_change=self._remark,
                 budget=budget,
-                has_ended=self._has_ended,
+                find_state=self._find_state,
             )
         self._guesses_budget = budget is None and tokens is not None
         self._guess_budget()
@@ -251,8 +251,10 @@ class Monitor(w.VBox):
     def _followed(self) -> list[FollowedRun]:
         return [run for run in self._runs if not isinstance(run, RunLog)]
 
-    def _has_ended(self) -> bool:
-        return bool(self._followed) and all(run.ended for run in self._followed)
+    def _find_state(self) -> str:
+        """Return how the followed runs stand: as the first of them that may still take a change."""
+        states = {find_state(run) for run in self._followed}
+        return next((each for each in ("live", "late", "gone", "ended") if each in states), "")
 
     def _on_news(self) -> None:
         """Look for changes that a run took up; called from the thread that follows it."""

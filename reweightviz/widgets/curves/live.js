@@ -14,7 +14,7 @@ export function ago(seconds) {
 }
 
 /**
- * @param {{state: string, step: number|null, heard: number|null, quiet: number, file: string}} run
+ * @param {{state: string, step: number|null, heard: number|null, quiet: number, usual?: number|null, file: string}} run
  * @param {boolean} paused @param {number} now in seconds @returns {[string, string]} the kind of dot, and the words
  */
 export function standing(run, paused, now) {
@@ -26,9 +26,10 @@ export function standing(run, paused, now) {
     return run.step === null
       ? ["quiet", `waiting for ${run.file}`]
       : ["gone", `gone: ${run.file} is not there any more · ${at}`];
-  return age <= run.quiet
-    ? ["live", `live · ${at} · ${ago(age)} ago`]
-    : ["quiet", `no news for ${ago(age)} · ${at}`];
+  if (age <= run.quiet) return ["live", `live · ${at} · ${ago(age)} ago`];
+  const late = `no news for ${ago(age)}`;
+  const words = run.usual == null ? late : `late: ${late}, usually every ${ago(run.usual)}`;
+  return ["quiet", `${words} · ${at}`];
 }
 
 /** @param {{model: any, el: HTMLElement}} given */

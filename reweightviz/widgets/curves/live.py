@@ -35,8 +35,8 @@ class LiveStatus(anywidget.AnyWidget):
 
     runs = t.List(
         t.Dict(),
-        help="of each run: name, state, step, when the last news came (Unix seconds), "
-        "what went wrong",
+        help="of each run: name, state, step, when the last news came (Unix seconds), how many "
+        "seconds there usually are between two and after how many it is late, what went wrong",
     ).tag(sync=True)
     paused = t.Bool(help="the curves stay as they are").tag(sync=True)
     seen = t.Int(help="how many views there are on the page; the page counts").tag(sync=True)
@@ -57,6 +57,7 @@ class LiveStatus(anywidget.AnyWidget):
                 "step": run.last_step,
                 "heard": run.last_update,
                 "quiet": run.quiet,
+                "usual": run.usual,
                 "file": run.path.name,
                 "problem": run.problem,
             }

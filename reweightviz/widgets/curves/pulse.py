@@ -102,10 +102,12 @@ class Pulse:
 
 
 def find_state(run: FollowedRun) -> str:
-    """Return ``"ended"``, ``"gone"``, or ``"live"``; the page itself measures how quiet it is."""
+    """Return ``"ended"``, ``"gone"``, ``"late"`` or ``"live"``; the page goes on measuring."""
     if run.ended:
         return "ended"
-    return "gone" if run.gone else "live"
+    if run.gone:
+        return "gone"
+    return "live" if run.live else "late"
 
 
 def _look(run: FollowedRun, listeners: Sequence[Listener], before: str) -> str:
