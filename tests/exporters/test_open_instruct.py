@@ -100,7 +100,7 @@ def test_rows_are_no_passes(tmp_path):
         {"small": float("nan"), "half": 0.5, "whole": 1.0}, nan_ok=True
     )
     assert any("500 of 'org/small'" in trap for trap in report.traps)
-    with pytest.raises(ReweightvizError, match="rows of 'org/small' stand beside parts of others"):
+    with pytest.raises(ReweightvizError, match="rows of 'org/small' stand beside passes of others"):
         rv.load_mixture(file)
     sources = {name: Source(10e3, 1e3) for name in ("small", "half", "whole")}
     assert dict(rv.load_mixture(file, sources=sources)) == {
@@ -156,3 +156,11 @@ def test_a_configuration_of_the_hub_has_no_place(tmp_path):
         INSTRUCT.write(
             Mixture({"web": 1.0}), tmp_path / "a.yaml", sources={"web": Source(1, 1, ("org/a:en",))}
         )
+
+
+def test_a_command_line_holds_the_amounts_as_they_stand():
+    report = rv.check(
+        "python open_instruct/finetune.py --dataset_mixer_list org/web 0.7 org/code 1.0"
+    )
+    assert (report.framework, report.ok) == ("open-instruct", True)
+    assert report.table["number"].tolist() == [0.7, 1.0]

@@ -9,29 +9,31 @@ source of August 2026 (e6c3044), which stops at ``dataset_mixer``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from reweightviz.core.errors import (
     RefusedByFramework,
-    ReweightvizError,
     UnknownName,
     WrongContent,
     list_names,
 )
-from reweightviz.core.schedule import Schedule
-from reweightviz.core.sources import Sources
 from reweightviz.exporters.document import Document
+from reweightviz.exporters.frameworks._amounts import (
+    ROWS,
+    Amount,
+    AmountExporter,
+    count_amounts,
+    mention_rows,
+)
 from reweightviz.exporters.frameworks._foreign import as_list, as_mapping
-from reweightviz.exporters.frameworks._hub import HUB, HubExporter, name_dataset
-from reweightviz.exporters.frameworks._weights import add_up, find_invalid, order_like
-from reweightviz.exporters.plan import Config, Numbers, Plan, find_documents, to_number
+from reweightviz.exporters.frameworks._hub import HUB, name_dataset
+from reweightviz.exporters.frameworks._weights import find_invalid, order_like
+from reweightviz.exporters.plan import Config, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import Unit
 
-__all__ = ["HANDBOOK", "LISTS", "PARTS", "ROWS", "OpenInstruct"]
+__all__ = ["HANDBOOK", "LISTS", "OLD", "PARTS", "OpenInstruct"]
 
 
 PARTS = Unit(
@@ -40,7 +42,6 @@ PARTS = Unit(
     size="tokens",
     passes=True,
 )
-ROWS = Unit("rows", "a number without a point is how many rows are taken", size="mean_tokens")
 LISTS = ("dataset_mixer_list", "mixer_list")
 """Names of the list in the scripts of open-instruct; the second is that of DPO."""
 OLD = "dataset_mixer"
@@ -48,15 +49,7 @@ HANDBOOK = {"dataset_splits", "dataset_mixture"}
 """Keys beside ``dataset_mixer`` by which a recipe of alignment-handbook is known."""
 
 
-class Amount(NamedTuple):
-    """One pair of a list: the name of a dataset, and rows or passes of it."""
-
-    name: str
-    value: float
-    is_rows: bool
-
-
-class OpenInstruct(HubExporter):
+class OpenInstruct(AmountExporter):
     """open-instruct: `dataset_mixer_list` of a training YAML, parts of datasets; reads rows too."""
 
     name = "open-instruct"
@@ -65,6 +58,7 @@ class OpenInstruct(HubExporter):
     on_command_line = True
     units = (PARTS,)
     read_only_units = (ROWS,)
+    on_command_line = True
     traps = (
         "open-instruct tells rows from parts by the point alone: 1 is one row, 1.0 all of them.",
     )
@@ -105,34 +99,17 @@ class OpenInstruct(HubExporter):
                 reason="is no mixture for open-instruct: it needs 'dataset_mixer_list', names and "
                 'amounts in turn, such as [org/web, "0.5", org/code, "500"]',
             )
-        rows = [pair for pair in pairs if pair.is_rows]
-        refused = tuple(_find_faults(document.mapping, pairs))
-        if len(rows) == len(pairs):
-            numbers = add_up((pair.name, pair.value) for pair in pairs)
-            return Config({0: numbers}, unit=ROWS.key, refused=refused, traps=_find_traps(document))
+        numbers, unit = count_amounts(pairs, PARTS)
         return Config(
-            {0: _count_passes(pairs, {})},
-            unit=PARTS.key,
-            refused=refused,
-            traps=(*_find_traps(document), *_mention_rows(rows)),
+            {0: numbers},
+            unit=unit,
+            refused=tuple(_find_faults(document, pairs)),
+            traps=(*_find_traps(document), *mention_rows(pairs)),
         )
 
-    def to_schedule(
-        self, config: Config, document: Document, sources: Sources | Mapping[str, Any] | None = None
-    ) -> Schedule:
-        """Return the mixture; documents of ``sources`` turn rows into parts where both stand."""
-        if any(map(math.isnan, config.stages[0].values())):
-            table = Sources.of(sources)
-            domains = self.find_domains(config, document.record)
-            rows = {name: find_documents(domain, table) for name, domain in domains.items()}
-            config = replace(config, stages={0: _count_passes(_read_pairs(document.mapping), rows)})
-        unknown = [name for name, passes in config.stages[0].items() if math.isnan(passes)]
-        if unknown:
-            raise ReweightvizError(
-                f"rows of {list_names(unknown)} stand beside parts of others in {document.path}: "
-                "pass sources= with the tokens and documents of each."
-            )
-        return super().to_schedule(config, document, sources)
+    def read_amounts(self, document: Document) -> list[Amount]:
+        """Return the datasets with their rows or parts."""
+        return _read_pairs(document.mapping)
 
     def recognises(self, document: Document) -> bool:
         """Return whether there is a list of names and amounts, or its forerunner."""
@@ -186,14 +163,6 @@ def _read_amount(name: str, amount: object) -> Amount:
     return Amount(name, to_number(amount), is_rows)
 
 
-def _count_passes(pairs: Sequence[Amount], rows: Mapping[str, float | None]) -> Numbers:
-    """Return name to passes; nan for rows of a dataset whose size is not known."""
-    return add_up(
-        (pair.name, pair.value / (rows.get(pair.name) or math.nan) if pair.is_rows else pair.value)
-        for pair in pairs
-    )
-
-
 def _write_part(value: float) -> str:
     """Return a number with a point and without an exponent, which would be read as rows."""
     # Rows are cut off, so the last bit of a float counts: 0.37499999999999994 of 600 rows are 224.
@@ -203,7 +172,8 @@ def _write_part(value: float) -> str:
     return text if "." in text else f"{text}.0"
 
 
-def _find_faults(content: Mapping[str, Any], pairs: Sequence[Amount]) -> Iterator[str]:
+def _find_faults(document: Document, pairs: Sequence[Amount]) -> Iterator[str]:
+    content = document.mapping
     bad = find_invalid({pair.name: pair.value for pair in pairs})
     if bad:
         yield f"an amount is a number >= 0 of rows or passes; that of {list_names(bad)} is none."
@@ -213,7 +183,8 @@ def _find_faults(content: Mapping[str, Any], pairs: Sequence[Amount]) -> Iterato
         bare = [word for word in words if not isinstance(word, str)]
         if len(words) % 2:
             yield f"{key} holds names and amounts in turn; it has {len(words)} items."
-        if bare:
+        # The words of a command line are text, whatever they look like.
+        if bare and not document.has_commands:
             yield f"open-instruct takes the amounts of {key} as text: put {bare[0]!r} in quotes."
         if len(splits) > 1 and len(splits) != len(words) // 2:
             yield f"{key}_splits has {len(splits)} splits for {len(words) // 2} datasets."
@@ -230,9 +201,3 @@ def _find_traps(document: Document) -> tuple[str, ...]:
         f"open-instruct of 2026 reads dataset_mixer_list and stops at {OLD}, which that of 2024 "
         "read: write names and amounts in turn, the amounts in quotes.",
     )
-
-
-def _mention_rows(rows: Sequence[Amount]) -> Iterator[str]:
-    if rows:
-        counts = ", ".join(f"{pair.value:g} of {pair.name[:60]!r}" for pair in rows[:12])
-        yield f"these amounts are rows, whose number tells no passes without documents: {counts}."
