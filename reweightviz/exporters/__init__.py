@@ -20,11 +20,13 @@ from reweightviz.exporters.frameworks.llama_factory import LlamaFactory
 from reweightviz.exporters.frameworks.llm_foundry import LlmFoundry
 from reweightviz.exporters.frameworks.maxtext import MaxText
 from reweightviz.exporters.frameworks.megatron import Megatron
+from reweightviz.exporters.frameworks.ms_swift import MsSwift
 from reweightviz.exporters.frameworks.nanotron import Nanotron
 from reweightviz.exporters.frameworks.nemo import Nemo
 from reweightviz.exporters.frameworks.olmix import Olmix
 from reweightviz.exporters.frameworks.olmo_core import OlmoCore
 from reweightviz.exporters.frameworks.open_instruct import OpenInstruct
+from reweightviz.exporters.frameworks.oumi import Oumi
 from reweightviz.exporters.frameworks.plain_csv import PlainCsv
 from reweightviz.exporters.frameworks.plain_json import PlainJson
 from reweightviz.exporters.frameworks.plain_yaml import PlainYaml
@@ -55,11 +57,13 @@ FRAMEWORKS: dict[str, Exporter] = {
         LlmFoundry(),
         MaxText(),
         Megatron(),
+        MsSwift(),
         Nanotron(),
         Nemo(),
         Olmix(),
         OlmoCore(),
         OpenInstruct(),
+        Oumi(),
         PlainCsv(),
         PlainJson(),
         PlainYaml(),

@@ -21,9 +21,12 @@ __all__ = [
     "ENDINGS",
     "INFO",
     "NAME_PATTERN",
+    "SWIFT",
     "find_name_faults",
     "find_name_traps",
     "find_twice",
+    "is_dataflex",
+    "is_swift",
     "order_names",
     "read_names",
     "render_info",
@@ -35,8 +38,10 @@ __all__ = [
 NAME_PATTERN = r"(?!.*\.\.)\w[\w./+-]*( [\w./+-]+)*"
 INFO = "dataset_info.json"
 ENDINGS = (".arrow", ".csv", ".json", ".jsonl", ".parquet", ".txt")
-DATAFLEX = {"init_mixture_proportions", "mixture_sample_rule", "train_type"}
-"""Keys by which a config of DataFlex is known."""
+DATAFLEX = {"init_mixture_proportions", "mixture_sample_rule"}
+"""Keys by which a config of DataFlex is known; train_type is one of ms-swift's too."""
+SWIFT = {"custom_dataset_info", "interleave_prob", "split_dataset_ratio", "tuner_type"}
+"""Keys by which a config of ms-swift is known."""
 
 
 def split_words(value: Any) -> list[str] | None:
@@ -52,6 +57,21 @@ def split_words(value: Any) -> list[str] | None:
     if not all(isinstance(item, str | int | float) for item in value):
         return None
     return [str(item) for item in value]
+
+
+def is_dataflex(content: Mapping[str, Any]) -> bool:
+    """Check whether a config has names in ``dataset`` and a key of DataFlex."""
+    trains = str(content.get("train_type")).startswith(("dynamic_", "static"))
+    return bool(split_words(content.get("dataset"))) and (trains or bool(DATAFLEX & set(content)))
+
+
+def is_swift(content: Mapping[str, Any]) -> bool:
+    """Check whether a config has names in ``dataset`` and a key of ms-swift."""
+    words = split_words(content.get("dataset")) or []
+    # LLaMA-Factory calls the model model_name_or_path.
+    counted = any(re.search(r"#\d+$", word) for word in words)
+    trains = isinstance(content.get("model"), str) and (counted or "template" in content)
+    return bool(words) and (trains or bool(SWIFT & set(content)))
 
 
 def write_like(items: Sequence[Any], before: Any) -> Any:

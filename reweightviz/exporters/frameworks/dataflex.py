@@ -21,14 +21,13 @@ from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._foreign import as_list
 from reweightviz.exporters.frameworks._llama_factory import (
-    DATAFLEX,
     NAME_PATTERN,
     find_name_faults,
     find_twice,
+    is_dataflex,
     order_names,
     read_names,
     render_info,
-    split_words,
     write_like,
 )
 from reweightviz.exporters.frameworks.llama_factory import LlamaFactory
@@ -184,8 +183,7 @@ class DataFlex(Exporter):
 
     def recognises(self, document: Document) -> bool:
         """Return whether there are names in ``dataset``, beside a key of DataFlex's."""
-        names = split_words(document.mapping.get("dataset"))
-        return bool(names) and bool(DATAFLEX & set(document.mapping))
+        return is_dataflex(document.mapping)
 
 
 def _check_component(component_name: str | None, reference_model_path: str | None) -> None:

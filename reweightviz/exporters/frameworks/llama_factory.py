@@ -18,10 +18,11 @@ from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks import _interleave as interleave
 from reweightviz.exporters.frameworks._llama_factory import (
-    DATAFLEX,
     NAME_PATTERN,
     find_name_faults,
     find_name_traps,
+    is_dataflex,
+    is_swift,
     order_names,
     read_names,
     render_info,
@@ -158,14 +159,14 @@ class LlamaFactory(Exporter):
 
     def recognises(self, document: Document) -> bool:
         """Return whether there are names in ``dataset``, beside another key of LLaMA-Factory's."""
-        keys = set(document.mapping)
-        if DATAFLEX & keys or not split_words(document.mapping.get("dataset")):
+        content = document.mapping
+        if is_dataflex(content) or is_swift(content) or not split_words(content.get("dataset")):
             return False
         own = {"dataset_dir", "finetuning_type", "interleave_probs", "mix_strategy"}
         # On a command line a --template beside --dataset may be that of ms-swift.
         if not document.has_commands:
             own.add("template")
-        return bool(own & keys)
+        return bool(own & set(content))
 
 
 def _check_strategy(mix_strategy: str | None) -> None:
