@@ -10,6 +10,7 @@ import pytest
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source
+from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks.torchtitan import TorchTitan
 
 TITAN = TorchTitan()
@@ -192,3 +193,16 @@ def test_the_grain_pipeline_takes_the_asked_share_of_tokens(
             share, abs=2e-3
         )
         assert unit == "examples" or abs(found["rows"][name] - share * DRAWS) <= 1
+
+
+def test_a_weight_of_0_that_never_ends_is_said(tmp_path):
+    """Run with 0.3.0: 5,000 samples of two sources of 30, and no end."""
+    text = (
+        "Config(sources=[HFDataSource(dataset='a', weight=1), HFDataSource(dataset='b', weight=0)], "
+        "stopping_strategy='all_exhausted')"
+    )
+    config = TITAN.parse(Document(tmp_path / "c.py", text))
+    assert config.traps == (
+        "'b' has weight 0, so it is never used up, and all_exhausted never ends: take it out.",
+    )
+    assert not TITAN.parse(Document(tmp_path / "c.py", text.replace("all_", "on_first_"))).traps

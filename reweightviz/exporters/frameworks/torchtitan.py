@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reweightviz.core.errors import RefusedByFramework, UnknownName, WrongContent, list_names
@@ -169,7 +169,10 @@ class TorchTitan(Exporter):
             {0: numbers},
             unit=_find_unit(python, sources) if grain else None,
             refused=(*refused, *_find_faults(numbers, grain=grain)),
-            traps=python_file.mention_others([node for node, _ in lists], taken, f"list of {kind}"),
+            traps=(
+                *python_file.mention_others([node for node, _ in lists], taken, f"list of {kind}"),
+                *_find_endless(python, numbers),
+            ),
         )
 
     def recognises(self, document: Document) -> bool:
@@ -235,6 +238,20 @@ def _find_unit(python: PythonFile, sources: Sequence[Arguments]) -> str:
     # What is packed before the mix comes out in rows of one length.
     packed = all(kind.endswith("PackingConfig") for kind in kinds)
     return "tokens" if packed else "examples"
+
+
+def _find_endless(python: PythonFile, numbers: Numbers) -> Iterator[str]:
+    zero = [name for name, value in numbers.items() if value == 0]
+    strategies = [
+        given.get("stopping_strategy")
+        for callee in python.calls_by_name
+        for given in python.call_arguments(callee)
+    ]
+    if zero and "all_exhausted" in strategies:
+        yield (
+            f"{list_names(zero)} has weight 0, so it is never used up, and all_exhausted never "
+            "ends: take it out."
+        )
 
 
 def _is_grain(document: Document) -> bool:
