@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -137,7 +138,10 @@ class Document:
         if self.path.suffix == ".py":
             if not self.python.fault:
                 return None
-            return WrongContent(path=self.path, reason=f"is no Python file: {self.python.fault}")
+            # The file may well be one of a newer Python.
+            version = f"{sys.version_info.major}.{sys.version_info.minor}"
+            reason = f"is no file of Python {version}: {self.python.fault}"
+            return WrongContent(path=self.path, reason=reason)
         # A shell script often has no ending, and its syntax is not checked.
         if self.path.suffix not in LANGUAGES or self.has_commands:
             return None

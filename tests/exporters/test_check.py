@@ -494,3 +494,25 @@ def test_a_merge_into_a_file_with_a_key_twice_says_which_to_mend(tmp_path):
             },
             merge=True,
         )
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "data_stages:\n- name: a\n  start_training_step: 1\n  data: {dataset: {hf_dataset_or_datasets: x}}\n",
+            "trains on hf_dataset_or_datasets in every stage, which has no weights",
+        ),
+        (
+            "base_model: m\npretraining_dataset:\n- path: org/web\n",
+            "streams one dataset alone, so Axolotl mixes nothing",
+        ),
+    ],
+)
+def test_a_config_that_its_framework_takes_without_a_mixture_is_not_called_refused(
+    text, sentence, tmp_path
+):
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(ReweightvizError, match=sentence):
+        check(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 
 import pytest
 
@@ -17,6 +18,8 @@ MIXTURE = rv.Mixture({"Wéb text": 0.625, "code": 0.375}, source={"method": "tes
 SOURCES = {
     name: {"tokens": 1e9, "paths": [f"/d/{place}.jsonl"]} for place, name in enumerate(MIXTURE)
 }
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 # ---- what is opened
@@ -64,10 +67,14 @@ def test_a_fifo_for_a_provenance_does_not_hang(tmp_path):
             "c.yaml is no YAML file: mapping values are not allowed here (line 2, column 3).",
         ),
         ("c.json", '{"a": 1', "c.json is no JSON file: Expect"),
-        ("c.py", "x = (\n", "c.py is no Python file: '(' was never closed (line 1)."),
-        ("c.py", "x = 1\0", "c.py is no Python file: source code string cannot"),
-        ("c.py", "x = " + "(" * 9000, "c.py is no Python file: "),
-        ("c.py", "x = " + "-" * 50000 + "1", "c.py is no Python file: it is nested too deeply."),
+        ("c.py", "x = (\n", f"c.py is no file of Python {PYTHON}: '(' was never closed (line 1)."),
+        ("c.py", "x = 1\0", f"c.py is no file of Python {PYTHON}: source code string cannot"),
+        ("c.py", "x = " + "(" * 9000, f"c.py is no file of Python {PYTHON}: "),
+        (
+            "c.py",
+            "x = " + "-" * 50000 + "1",
+            f"c.py is no file of Python {PYTHON}: it is nested too deeply.",
+        ),
         ("c", "a: b: c", "c is no YAML file: mapping values"),
         ("c.sh", "a: b: c", ""),
         ("c.txt", "a: b: c", ""),
@@ -100,7 +107,7 @@ def test_python_is_read_without_warnings_and_with_a_byte_order_mark(tmp_path, re
         (
             "c.py",
             "d = interleave_datasets([a, b], probabilities=[0.7, 0.3]\n",
-            "is no Python file: '\\(' was never closed",
+            f"is no file of Python {PYTHON}: '\\(' was never closed",
         ),
         (
             "c.py",

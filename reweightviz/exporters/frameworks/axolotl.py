@@ -37,7 +37,7 @@ from reweightviz.core.sources import Sources
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks import _slices as slices
 from reweightviz.exporters.frameworks._entries import collect_files, read_entries
-from reweightviz.exporters.frameworks._foreign import Item
+from reweightviz.exporters.frameworks._foreign import Item, as_list
 from reweightviz.exporters.frameworks._hub import (
     HubExporter,
     find_builder,
@@ -113,7 +113,12 @@ class Axolotl(HubExporter):
     def parse(self, document: Document) -> Config:
         """Count the passes over each dataset, from all entries of one path."""
         entries = read_entries(document, "datasets")
-        if document.mapping.get("pretraining_dataset"):
+        streamed = document.mapping.get("pretraining_dataset")
+        if streamed and len(as_list(streamed)) < 2:
+            raise WrongContent(
+                path=document.path, reason="streams one dataset alone, so Axolotl mixes nothing"
+            )
+        if streamed:
             sentence = (
                 "Axolotl streams the first entry of pretraining_dataset only: for a mixture use "
                 "datasets with type: completion."

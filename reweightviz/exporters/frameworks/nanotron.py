@@ -81,6 +81,12 @@ class Nanotron(Exporter):
         stages: dict[int, Numbers] = {}
         refused: list[str] = []
         found = list(_read_stages(document))
+        if all(_trains_on_texts(stage) for stage in found):
+            raise WrongContent(
+                path=document.path,
+                reason="trains on hf_dataset_or_datasets in every stage, which has no "
+                "weights; token folders by weight stand in dataset_folder and dataset_weights",
+            )
         for stage in sorted(found, key=_start):
             numbers = _read_numbers(stage)
             faults = list(_find_faults(stage, numbers))
@@ -123,6 +129,11 @@ def _read_stages(document: Document) -> Iterator[Item]:
                 reason="each of data_stages needs a start_training_step, a whole number",
             )
         yield stage
+
+
+def _trains_on_texts(stage: Item) -> bool:
+    dataset = _read_dataset(stage)
+    return bool(dataset.get("hf_dataset_or_datasets")) and not dataset.get("dataset_folder")
 
 
 def _start(stage: Item) -> int:
