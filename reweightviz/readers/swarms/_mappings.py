@@ -33,22 +33,22 @@ def unfold(table: pd.DataFrame) -> pd.DataFrame:
     Index(['config.lr', 'config.mix'], dtype='str')
     """
     for _ in range(DEEPEST):
-        parts: list[pd.DataFrame] = []
-        for name in table:
-            entries = _parse_column(table[name])
-            if entries is None or _are_mixtures(entries):
-                parts.append(table[[name]])
-                continue
-            parts.append(pd.DataFrame(entries, index=table.index).add_prefix(f"{name}."))
-        columns = [name for part in parts for name in part]
+        folded = {name: _parse_column(table[name]) for name in table}
+        parts = {
+            name: pd.DataFrame(entries, index=table.index).add_prefix(f"{name}.")
+            for name, entries in folded.items()
+            if entries is not None and not _are_mixtures(entries)
+        }
+        if not parts:
+            break
+        rest = table.drop(columns=list(parts))
+        columns = [name for part in (rest, *parts.values()) for name in part]
         if len(columns) > MOST_COLUMNS or len(set(columns)) < len(columns):
             raise ReweightvizError(
                 f"the mappings of the table unfold to {len(columns)} columns, {len(set(columns))} "
                 f"of them different: at most {MOST_COLUMNS} different ones are read."
             )
-        if columns == list(table):
-            break
-        table = pd.concat(parts, axis=1)
+        table = pd.concat([rest, *parts.values()], axis=1)
     return table
 
 
