@@ -275,6 +275,18 @@ def test_a_second_value_of_a_target_is_named():
         read(rows)
 
 
+def test_phases_of_a_long_table_are_told_apart():
+    rows = [
+        {"run": "a", "phase": phase, "domain": domain, "weight": 0.5}
+        for phase in ("phase_0", "phase_1")
+        for domain in ("web", "code")
+    ]
+    losses = [{"run": "a", "loss": 1.0}]
+    with pytest.raises(rv.errors.DuplicateName, match=r"run 'a' \(keep the rows of one 'phase'\)"):
+        read(rows, losses)
+    assert read(rows[:2], losses).mixtures.tolist() == [[0.5, 0.5]]
+
+
 def test_a_history_of_several_runs_gives_their_last_whole_step():
     rows = [
         row | {"_step": step, "eval/web/loss": loss}

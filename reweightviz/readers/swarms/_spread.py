@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import DuplicateName, MissingColumn, ReweightvizError, warn
+from reweightviz.core.errors import DuplicateName, MissingColumn, ReweightvizError, list_names, warn
 from reweightviz.readers.swarms._numbers import check_cells, read_cells
 from reweightviz.readers.swarms._run_names import split_steps
 
@@ -142,7 +142,7 @@ def spread(table: pd.DataFrame, long: Long, step: float | str | None = None) -> 
             "target": rows[long.target].map(str),
         }
     )
-    _check_once(keys)
+    _check_once(keys, rows.drop(columns=[name for name in long if name]))
     cells = read_cells(rows[[long.value]])
     check_cells("the table", cells, "drop those rows")
     places = pd.MultiIndex.from_frame(keys[["run", "step"]].drop_duplicates())
@@ -171,12 +171,21 @@ def _check_named(rows: pd.DataFrame, long: Long) -> None:
             )
 
 
-def _check_once(keys: pd.DataFrame) -> None:
+def _check_once(keys: pd.DataFrame, others: pd.DataFrame) -> None:
+    """Refuse a second value of a target, and name the columns that tell the values apart."""
     twice = keys[keys.duplicated()]
-    if len(twice):
-        run, step, target = twice.iloc[0]
-        at = "" if step == _NO_STEP else f", step {step:g}"
-        raise DuplicateName(kind="target", names=[target], where=f"run {run!r}{at}")
+    if not len(twice):
+        return
+    run, step, target = twice.iloc[0]
+    where = f"run {run!r}" if step == _NO_STEP else f"run {run!r}, step {step:g}"
+    telling = [
+        name
+        for name in others
+        if not keys.assign(other=others[name].astype(str)).duplicated().any()
+    ]
+    if telling:
+        where += f" (keep the rows of one {list_names(telling, 3)})"
+    raise DuplicateName(kind="target", names=[target], where=where)
 
 
 def _constant_columns(rows: pd.DataFrame, keys: pd.DataFrame, places: pd.Index) -> pd.DataFrame:
