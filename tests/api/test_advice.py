@@ -35,9 +35,9 @@ OF_A_TRAINER = "tests/steering runs it in a Trainer"
 WITHOUT = {
     r"needs .*: pip install": "is followed by installing a package",
     r"cli/": "tests/cli follows it in a shell",
-    r"sources= has (the file|\S+ paths|more)": "asks for another layout of files",
+    r"sources= has (the file|\S+ paths|more)|takes one file or one dataset": "asks for another layout of files",
     r"\d would be|reads .*, not files of text": "asks for data that are prepared elsewhere",
-    r"no domain in sources=|no (data_paths|stream)|query\.mix\(|a\.mix\(|\[\[prefixes\]": NO_ADVICE,
+    r"no domain in sources=|no (data_paths|stream)|\w\.mix\(|\[\[prefixes\]": NO_ADVICE,
     r"no interleave|Stream takes": NO_ADVICE,
     r"a sampler has no end|the sampler (makes|stands)|persistent_workers": OF_A_TRAINER,
     r"as rv.read_(log|swarm) (returns|gives)|RunLog of|x=\{x\}": "names a kind, and advises no call",
@@ -194,9 +194,11 @@ def columns_of_text_are_keys(_):
 
 @advice("must share a column that names a run, .* or one that keys= names")
 def another_column_names_the_runs(_):
-    ratios = [{"id": row["run"]} | {k: row[k] for k in ("web", "code")} for row in RATIOS]
-    losses = [{"id": row["run"], "web": row["web"]} for row in LOSSES]
-    return lambda: rv.read_swarm(ratios, losses), lambda: rv.read_swarm(ratios, losses, keys=["id"])
+    ratios = [{"uuid": row["run"]} | {k: row[k] for k in ("web", "code")} for row in RATIOS]
+    losses = [{"uuid": row["run"], "web": row["web"]} for row in LOSSES]
+    return lambda: rv.read_swarm(ratios, losses), lambda: rv.read_swarm(
+        ratios, losses, keys=["uuid"]
+    )
 
 
 @advice("stand in one of the two tables only, .*on_error='skip' leaves them out")
@@ -864,6 +866,39 @@ def fms_mixes_online(folder):
     )
 
 
+@advice("needs one pattern of files for each domain; .*or Sources.with_paths")
+def maxtext_has_patterns(folder):
+    bare = rv.Sources(dict.fromkeys(PAIR, {"tokens": 1e9, "documents": 1e6}))
+    export = exporting("maxtext", "a.yaml", folder)
+    return (
+        lambda: export(sources=bare),
+        lambda: export(
+            sources=bare.with_paths({name: f"/d/{name}/*.array_record" for name in PAIR})
+        ),
+    )
+
+
+@advice("splits .* at , and ;, and the pattern .* has one; form='mixture' can hold it")
+def maxtext_holds_a_comma(folder):
+    bare = rv.Sources(dict.fromkeys(PAIR, {"tokens": 1e9, "documents": 1e6}))
+    sources = bare.with_paths({name: f"/d/{name},x/*.array_record" for name in PAIR})
+    return (
+        lambda: exporting("maxtext", "a.yaml", folder)(sources=sources),
+        lambda: exporting("maxtext", "b", folder)(sources=sources, form="mixture"),
+    )
+
+
+@advice("stand beside parts of others in .*: pass sources= with the tokens and documents of each")
+def open_instruct_knows_the_rows(folder):
+    mixer = "dataset_mixer:\n  org/small: 500\n  org/half: 0.5\n"
+    path = write(folder / "a.yaml", mixer + "max_seq_length: 4096\n")
+    sources = {name: {"tokens": 1e9, "documents": 1e6} for name in ("small", "half")}
+    return (
+        lambda: rv.load_mixture(path, "open-instruct"),
+        lambda: rv.load_mixture(path, "open-instruct", sources=sources),
+    )
+
+
 @advice("with gamma=.* the bandit draws each .* so gamma must be below")
 def fms_draws_little(folder):
     mixture = {"web": 0.9, "code": 0.1}
@@ -900,15 +935,6 @@ def torchtitan_counts_examples_by_grain(folder):
     export = exporting("torchtitan", "a.py", folder)
     options = {"sources": table("web", "code"), "unit": "examples"}
     return lambda: export(**options), lambda: export(form="grain", **options)
-
-
-@advice("copies are the repetitions of form='energon'")
-def nemo_copies_in_energon(folder):
-    options = {"sources": table("web", "code"), "unit": "copies", "tokens": 4e6}
-    return (
-        lambda: exporting("nemo", "a.py", folder)(**options),
-        lambda: exporting("nemo", "a.yaml", folder)(form="energon", **options),
-    )
 
 
 @advice(
