@@ -330,6 +330,27 @@ def test_a_bomb_is_refused_before_it_fills_the_memory(tmp_path, name):
     assert peak < 400
 
 
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
+def test_one_text_for_all_rows_is_no_way_round(tmp_path, name):
+    # 2 MB once, and 20,000 rows that point at it.
+    places = pa.array([0] * 20_000, pa.int32())
+    columns = {
+        role: pa.DictionaryArray.from_arrays(places, pa.array([value]))
+        for role, value in {"text": "x" * 2_000_000, "domain": "web"}.items()
+    }
+    WRITERS[name](pa.table(columns), tmp_path / name)
+    said, peak = peak_of_reading(tmp_path / name)
+    assert "unfolds to more than 100 times its size" in said
+    assert peak < 400
+
+
+def test_short_texts_that_repeat_are_read(tmp_path):
+    rows = [{"text": "yes", "domain": "web"}, {"text": "no", "domain": "code"}] * 5000
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    corpus = rv.read_corpus(tmp_path / "a.parquet")
+    assert (len(corpus), corpus.text([0, 9999])) == (10_000, ["yes", "no"])
+
+
 def test_counting_holds_some_documents_at_a_time(tmp_path):
     line = json.dumps({"text": "word " * 2000, "domain": "web"}).encode() + b"\n"
     with (tmp_path / "a.jsonl").open("wb") as file:

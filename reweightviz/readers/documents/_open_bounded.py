@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from reweightviz.core.errors import WrongContent
 from reweightviz.readers.documents._find_files import DocumentFile
@@ -49,6 +50,20 @@ class Allowance:
                 reason=f"unfolds to more than {MOST_TIMES} times its size, as no text does; where "
                 "it is meant, write it out uncompressed and read that",
             )
+
+    def spend_rows(self, batch: pa.RecordBatch, read: int) -> None:
+        """Count the bytes of rows with every text written out where it stands."""
+        self.spend(sum(map(_count_bytes, batch.columns)), read)
+
+
+def _count_bytes(column: pa.Array) -> int:
+    if pa.types.is_struct(column.type):
+        return sum(map(_count_bytes, column.flatten()))
+    is_shared = pa.types.is_dictionary(column.type)
+    if is_shared and column.type.value_type in (pa.string(), pa.large_string(), pa.binary()):
+        lengths = pc.binary_length(column.dictionary).take(column.indices)
+        return int(pc.sum(lengths.cast(pa.int64())).as_py() or 0)
+    return int(column.nbytes)
 
 
 class _Unfolding(io.RawIOBase):

@@ -36,7 +36,7 @@ def read(file: DocumentFile, columns: Mapping[str, str], faults: Faults) -> Iter
         first = 1
         for batch in _batches(raw):
             _check_places(batch)
-            allowance.spend(batch.nbytes, size)
+            allowance.spend_rows(batch, size)
             check_columns(str(file), columns, list_fields(batch.schema))
             rows = pa.Table.from_batches([batch])
             yield pick_columns(str(file), rows, columns, faults, first)

@@ -20,6 +20,8 @@ __all__ = ["SUFFIXES", "read"]
 SUFFIXES = (".parquet", ".pq")
 _ROWS = 4096
 """Of one table."""
+_FEW_BYTES = 64
+"""Of a document as it lies there; texts that take fewer are mostly the same."""
 
 
 def read(file: DocumentFile, columns: Mapping[str, str], faults: Faults) -> Iterator[pa.Table]:
@@ -36,13 +38,26 @@ def read(file: DocumentFile, columns: Mapping[str, str], faults: Faults) -> Iter
         if not size:
             raise UnreadableFile(path=file, wanted="Parquet", reason="it is empty")
         table = pq.ParquetFile(raw)
+        if "text" in columns and _repeats_itself(table, columns["text"]):
+            table = pq.ParquetFile(raw, read_dictionary=[columns["text"]])
         check_columns(str(file), columns, list_fields(table.schema_arrow))
         # Two roles may name one column.
         names = list(dict.fromkeys(columns.values()))
         allowance = Allowance(file)
         first = 1
         for batch in table.iter_batches(batch_size=_ROWS, columns=names):
-            allowance.spend(batch.nbytes, size)
+            allowance.spend_rows(batch, size)
             rows = pa.Table.from_batches([batch])
             yield pick_columns(str(file), rows, columns, faults, first)
             first += len(rows)
+
+
+def _repeats_itself(table: pq.ParquetFile, name: str) -> bool:
+    """Return whether texts take so little that each may stand for a much longer one.
+
+    They are then left as places in a list of texts, and measured before they are written out.
+    """
+    groups = [table.metadata.row_group(place) for place in range(table.num_row_groups)]
+    chunks = [group.column(place) for group in groups for place in range(group.num_columns)]
+    size = sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema == name)
+    return bool(size < _FEW_BYTES * table.metadata.num_rows)
