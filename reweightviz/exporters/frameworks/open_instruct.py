@@ -58,7 +58,6 @@ class OpenInstruct(AmountExporter):
     on_command_line = True
     units = (PARTS,)
     read_only_units = (ROWS,)
-    on_command_line = True
     traps = (
         "open-instruct tells rows from parts by the point alone: 1 is one row, 1.0 all of them.",
     )

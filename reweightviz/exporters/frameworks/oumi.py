@@ -24,7 +24,7 @@ from reweightviz.exporters.frameworks._amounts import (
     mention_rows,
 )
 from reweightviz.exporters.frameworks._entries import merge_entries, read_entries, sum_numbers
-from reweightviz.exporters.frameworks._foreign import Item
+from reweightviz.exporters.frameworks._foreign import Item, as_mapping
 from reweightviz.exporters.frameworks._hub import find_builder, find_place, name_dataset
 from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
@@ -156,10 +156,11 @@ class Oumi(AmountExporter):
 
 
 def _name(entry: Item) -> str:
-    place = entry.get("dataset_path") or entry.get("dataset_name")
     if entry.get("dataset_path"):
-        return str(place)
-    return name_dataset(place, entry.get("subset"), entry.get("split"))
+        return str(entry["dataset_path"])
+    # What Oumi has no class for goes to load_dataset, with these keywords.
+    files = as_mapping(entry.get("dataset_kwargs")).get("data_files")
+    return name_dataset(entry.get("dataset_name"), entry.get("subset"), entry.get("split"), files)
 
 
 def _make_entry(domain: str, paths: Sequence[str], split: str, dataset_name: str) -> dict[str, Any]:
