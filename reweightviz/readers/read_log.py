@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ from reweightviz.readers.logs import _sqlite, wandb_history, wandb_offline
 from reweightviz.readers.logs._log_reader import LogReader, head_of
 from reweightviz.readers.logs._naming import Naming, Pattern
 from reweightviz.readers.logs._tags import NO_DOMAINS, words_of
+from reweightviz.readers.logs._undecided import Undecided, UndecidedLog
 from reweightviz.readers.logs.aim_repository import Aim
 from reweightviz.readers.logs.clearml_session import ClearML
 from reweightviz.readers.logs.comet_export import Comet
@@ -101,7 +103,7 @@ FORMATS: dict[str, type[LogReader]] = {
     )
 }
 """In the order in which a path is tried."""
-NOT_BEFORE_WRITTEN = (Trackio, MLflow, TensorBoard, WandbOffline, Aim)
+NOT_BEFORE_WRITTEN = (Trackio, MLflow, TensorBoard, WandbOffline, Aim, ClearML, Comet)
 """Formats whose runs are known only once their files are there."""
 BINARY: dict[bytes, tuple[type[LogReader], ...]] = {
     _sqlite.MAGIC: (Trackio, MLflow),
@@ -109,12 +111,14 @@ BINARY: dict[bytes, tuple[type[LogReader], ...]] = {
     wandb_history.MAGIC: (WandbHistory,),
 }
 """The first bytes of binary files, which no other format is to look into."""
+ARCHIVE = b"PK\3\4"
+"""The first bytes of a zip, which two formats are."""
 COMPRESSED = {
     b"\x1f\x8b": "gzip",
     b"\x28\xb5\x2f\xfd": "Zstandard",
     b"BZh": "bzip2",
     b"\xfd7zXZ": "xz",
-    b"PK\3\4": "zip",
+    ARCHIVE: "zip",
 }
 """The first bytes of what holds another file."""
 
@@ -241,26 +245,17 @@ def _find_or_expect(path: Path, format: str | None, *, follow: bool) -> _Runs:  
     try:
         return _find_runs(path, format)
     except ReweightvizError:
-        expected = _expected_format(path, format) if follow else None
+        expected = _expected_run(path, format) if follow else None
         if expected is None:
             raise
-    return _Runs(expected, {path.stem: expected.place_of(path)})
+    return expected
 
 
 def _find_runs(path: Path, format: str | None) -> _Runs:  # noqa: A002
     """Return the runs of the first format that finds some."""
-    problem: Exception | None = None
-    for reader in [FORMATS[format]] if format else _list_readers(path):
-        # A format that fails over a file does not know it; the next one may.
-        try:
-            places = reader.runs(path)
-        except Exception as error:  # noqa: BLE001
-            problem = problem or error
-            continue
-        if places:
-            return _Runs(reader, places)
-    if problem is not None:
-        raise problem
+    found = _first_runs(path, [FORMATS[format]] if format else _list_readers(path))
+    if found is not None:
+        return found
     if not path.exists():
         raise UnreadableFile(path=path, reason="there is no run log")
     if path.is_file() and not path.stat().st_size:
@@ -277,6 +272,23 @@ def _find_runs(path: Path, format: str | None) -> _Runs:  # noqa: A002
     )
 
 
+def _first_runs(path: Path, readers: Iterable[type[LogReader]]) -> _Runs | None:
+    """Return the runs of the first of these formats that finds some; None where none does."""
+    problem: Exception | None = None
+    for reader in readers:
+        # A format that fails over a file does not know it; the next one may.
+        try:
+            places = reader.runs(path)
+        except Exception as error:  # noqa: BLE001
+            problem = problem or error
+            continue
+        if places:
+            return _Runs(reader, places)
+    if problem is not None:
+        raise problem
+    return None
+
+
 def _list_readers(path: Path) -> Iterable[type[LogReader]]:
     """Return the formats that may be at a path: of a binary file those of its first bytes.
 
@@ -287,6 +299,10 @@ def _list_readers(path: Path) -> Iterable[type[LogReader]]:
         return FORMATS.values()
     with path.open("rb") as file:
         head = file.read(16)
+    if head.startswith(ARCHIVE):
+        archives = [reader for reader in (ClearML, Comet) if reader.runs(path)]
+        if archives:
+            return archives
     for magic, packer in COMPRESSED.items():
         if head.startswith(magic):
             raise WrongContent(path=path, reason=f"is compressed by {packer}: unpack it first")
@@ -295,27 +311,29 @@ def _list_readers(path: Path) -> Iterable[type[LogReader]]:
     )
 
 
-def _expected_format(path: Path, format: str | None) -> type[LogReader] | None:  # noqa: A002
-    """Return the format of a file that is still to be written, by the longest pattern of its name.
+def _expected_run(path: Path, format: str | None) -> _Runs | None:  # noqa: A002
+    """Return the run in a file that is still to be written, by the patterns of its name.
 
     None where something else lies there, or where no pattern fits.
     """
-    if format is not None and FORMATS[format].begins_late and path.is_file():
-        return FORMATS[format]
-    if path.is_dir() or (path.exists() and path.stat().st_size):
+    if path.is_dir():
         return None
-    if format is not None:
-        return FORMATS[format]
-    best = None
-    longest = 0
-    for reader in FORMATS.values():
-        if reader in NOT_BEFORE_WRITTEN:
-            continue
-        for pattern in reader.files:
-            if len(pattern) > longest and fnmatchcase(path.name, pattern):
-                best = reader
-                longest = len(pattern)
-    return best
+    readers = [FORMATS[format]] if format is not None else _formats_of_name(path.name)
+    if path.exists() and path.stat().st_size:
+        readers = [reader for reader in readers if reader.begins_late]
+    if len(readers) > 1:
+        find = partial(_first_runs, readers=tuple(readers))
+        return _Runs(UndecidedLog, {path.stem: Undecided(path, find)})
+    return next((_Runs(reader, {path.stem: reader.place_of(path)}) for reader in readers), None)
+
+
+def _formats_of_name(name: str) -> list[type[LogReader]]:
+    """Return the formats with a pattern that a file's name is like; its own name is enough."""
+    readers = [reader for reader in FORMATS.values() if reader not in NOT_BEFORE_WRITTEN]
+    exact = [reader for reader in readers if name in reader.files]
+    return exact or [
+        reader for reader in readers if any(fnmatchcase(name, pattern) for pattern in reader.files)
+    ]
 
 
 def _choose(

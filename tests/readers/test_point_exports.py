@@ -127,5 +127,5 @@ def test_other_archives_are_not_taken(tmp_path):
         (tmp_path / "a.zip").write_bytes(content)
         with pytest.raises(rv.ReweightvizError):
             rv.read_log(tmp_path / "a.zip")
-    with pytest.raises(rv.ReweightvizError, match="is no run log that is known"):
+    with pytest.raises(rv.ReweightvizError, match="is compressed by zip: unpack it first"):
         rv.read_log(archive(tmp_path / "b.zip", task_json="{}"))

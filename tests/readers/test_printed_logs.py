@@ -175,6 +175,35 @@ def test_followed_and_cut_at_every_byte(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("before", [None, "", NOISE])
+def test_followed_before_the_first_step(name, before, tmp_path):
+    path = tmp_path / "slurm-123.out"
+    if before is not None:
+        written(path, before)
+    tail = rv.read_log(path, follow=True)
+    assert len(tail.log) == 0 and not tail.poll()
+    written(path, (before or "") + SAMPLES[name])
+    steps, tag, losses = READ[name]
+    assert tail.poll() and tail.log.meta["format"] == name
+    assert tail.log.steps.tolist() == steps and tail.log.scalars[tag].tolist() == losses
+    assert rv.read_log(tmp_path).meta["format"] == name
+
+
+@pytest.mark.parametrize(
+    ("name", "format_"),
+    [
+        ("metrics.jsonl", "undecided"),
+        ("a.csv", "csv"),
+        ("trainer_log.jsonl", "llamafactory"),
+        ("job.o123", "undecided"),
+        ("nohup.out", "undecided"),
+    ],
+)
+def test_the_format_of_a_file_that_is_still_to_come(name, format_, tmp_path):
+    assert rv.read_log(tmp_path / name, follow=True).log.meta["format"] == format_
+
+
+@pytest.mark.parametrize("name", SAMPLES)
 def test_a_mutated_log_ends_in_a_log_or_one_sentence(name, tmp_path):
     draw = random.Random(name)
     path = tmp_path / "run.log"

@@ -67,7 +67,10 @@ class PrintedLog(LogReader):
     A subclass reads a line; it may keep what earlier lines said.
     """
 
-    files: ClassVar[tuple[str, ...]] = ("*.log", "*.out", "*.err", "*.txt")
+    files: ClassVar[tuple[str, ...]] = (
+        *("*.log", "*.out", "*.err", "*.txt", "*.stdout", "*.stderr", "stdout", "stderr"),
+        *("*.o[0-9]*", "*.e[0-9]*"),  # of PBS and SGE
+    )
     marks: ClassVar[tuple[bytes, ...]]
     """Each line of a step holds one of these."""
     fewest: ClassVar[int] = 1
