@@ -501,10 +501,11 @@ def test_the_mixture_of_supervised_data_counts_examples(tmp_path):
     assert dict(LEVANTER.read(tmp_path / "c.yaml", sources=sources)) == pytest.approx(
         {"web": 1 / 3, "code": 2 / 3}
     )
-    for options in ({"merge": True}, {"unit": "examples", "overwrite": True}):
-        with pytest.raises(
-            ReweightvizError, match="mixture_weights of sft_mixture.py, .* are read but"
-        ):
+    for options, sentence in (
+        ({"merge": True}, "mixture_weights of sft_mixture.py, .* are read but"),
+        ({"unit": "examples", "overwrite": True}, "unit of Levanter 'examples'"),
+    ):
+        with pytest.raises(ReweightvizError, match=sentence):
             LEVANTER.write(
                 Mixture.uniform(["web", "code"]), tmp_path / "c.yaml", sources=sources, **options
             )

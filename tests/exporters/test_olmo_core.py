@@ -301,3 +301,14 @@ def test_olmo_core_trains_on_the_last_source_of_a_name_alone(tmp_path, load_with
     assert sum(drawn.values()) == 320
     with pytest.raises(ReweightvizError, match="named 'web' OLMo-core trains on the last alone"):
         OLMO.read(config)
+
+
+def test_a_ratio_is_judged_by_itself_and_not_by_a_sum(tmp_path):
+    rows = "".join(
+        f"- {{source_name: {name}, target_ratio: {ratio}, paths: [{name}.npy]}}\n"
+        for name, ratio in (("web", 0.8), ("web", 0.8), ("code", -0.6))
+    )
+    (tmp_path / "mix.yaml").write_text(f"sources:\n{rows}")
+    config = OLMO.parse(Document.open(tmp_path / "mix.yaml"))
+    assert config.refused[0] == "the ratios must be numbers from 0 to 1; that of 'code' is not."
+    assert not any("sum to" in sentence for sentence in config.refused)

@@ -68,7 +68,8 @@ class Levanter(Exporter):
     name = "levanter"
     aliases = ("marin", "marin-levanter")
     title = "Levanter"
-    units = (TOKENS, EXAMPLES)
+    units = (TOKENS,)
+    read_only_units = (EXAMPLES,)
     # Levanter keeps each component in a folder of its name, which must not climb.
     name_pattern = r"(?!.*\.(/|$))[\w.-]{1,60}(/[\w.-]{1,60}){0,3}"
     takes_schedules = True
@@ -106,7 +107,7 @@ class Levanter(Exporter):
         if stop_strategy is not None and stop_strategy not in STRATEGIES:
             raise UnknownName(kind="stop_strategy", name=stop_strategy, known=STRATEGIES)
         there = find_data(old)
-        if there.is_read_only or plan.unit is EXAMPLES:
+        if there.is_read_only:
             raise RefusedByFramework(
                 framework=self.title,
                 reason="gets a YAML with train_weights, which count sequences; Marin's Python, and "

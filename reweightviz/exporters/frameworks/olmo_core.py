@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ from reweightviz.exporters.draft import Draft
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._foreign import mappings_in
 from reweightviz.exporters.frameworks._repetitions import PREPARED, TRAPS, choose_repetitions
-from reweightviz.exporters.frameworks._weights import add_up, find_not_positive
+from reweightviz.exporters.frameworks._weights import add_up
 from reweightviz.exporters.plan import Config, Plan, to_number
 from reweightviz.exporters.text import python_file, python_module, yaml_edit
 
@@ -150,7 +150,7 @@ class OlmoCore(Exporter):
         paths = {row.name: list(map(str, row.paths)) for row in rows if isinstance(row.paths, list)}
         # Specs are scaled to 1 by OLMo-core, SourceMixtureConfigs must sum to it.
         normalises = python and not any(document.python.call_arguments("SourceMixtureConfig"))
-        faults = [*_find_ratio_faults(numbers, normalises=normalises), *_find_row_faults(rows)]
+        faults = [*_find_ratio_faults(rows, normalises=normalises), *_find_row_faults(rows)]
         if not normalises:
             faults += _find_repeated(rows)
         return Config({0: numbers}, paths=paths, refused=tuple(faults))
@@ -259,17 +259,18 @@ def _find_repeated(rows: Sequence[Row]) -> Iterator[str]:
         )
 
 
-def _find_ratio_faults(numbers: Mapping[str, float], *, normalises: bool) -> Iterator[str]:
+def _find_ratio_faults(rows: Sequence[Row], *, normalises: bool) -> Iterator[str]:
+    ratios = [(row.name, to_number(row.ratio)) for row in rows]
     if normalises:
-        bad = find_not_positive(numbers)
+        bad = list(dict.fromkeys(name for name, value in ratios if not value > 0))
         if bad:
             yield f"the ratios must be numbers above 0; that of {list_names(bad)} is not."
         return
-    bad = [name for name, value in numbers.items() if not 0 <= value <= 1]
+    bad = list(dict.fromkeys(name for name, value in ratios if not 0 <= value <= 1))
     if bad:
         yield f"the ratios must be numbers from 0 to 1; that of {list_names(bad)} is not."
         return
-    total = math.fsum(numbers.values())
+    total = math.fsum(value for _, value in ratios)
     # The tolerances of numpy.allclose, by which OLMo-core compares.
     if not abs(total - 1) <= 1e-8 + 1e-5:
         yield (
