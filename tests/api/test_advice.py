@@ -869,7 +869,7 @@ def fms_mixes_online(folder):
 @advice("needs one pattern of files for each domain; .*or Sources.with_paths")
 def maxtext_has_patterns(folder):
     bare = rv.Sources(dict.fromkeys(PAIR, {"tokens": 1e9, "documents": 1e6}))
-    export = exporting("maxtext", "a.yaml", folder)
+    export = exporting("maxtext", "a.json", folder)
     return (
         lambda: export(sources=bare),
         lambda: export(
@@ -883,8 +883,8 @@ def maxtext_holds_a_comma(folder):
     bare = rv.Sources(dict.fromkeys(PAIR, {"tokens": 1e9, "documents": 1e6}))
     sources = bare.with_paths({name: f"/d/{name},x/*.array_record" for name in PAIR})
     return (
-        lambda: exporting("maxtext", "a.yaml", folder)(sources=sources),
-        lambda: exporting("maxtext", "b", folder)(sources=sources, form="mixture"),
+        lambda: exporting("maxtext", "a.yaml", folder)(sources=sources, form="files"),
+        lambda: exporting("maxtext", "a.json", folder)(sources=sources, form="mixture"),
     )
 
 
