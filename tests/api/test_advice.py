@@ -35,7 +35,7 @@ OF_A_TRAINER = "tests/steering runs it in a Trainer"
 WITHOUT = {
     r"needs .*: pip install": "is followed by installing a package",
     r"cli/": "tests/cli follows it in a shell",
-    r"sources= has (the file|\S+ paths|more)|takes one file or one dataset": "asks for another layout of files",
+    r"sources= has (the file|\S+ paths|more|\{list_names)": "asks for another layout of files",
     r"\d would be|reads .*, not files of text": "asks for data that are prepared elsewhere",
     r"no domain in sources=|no (data_paths|stream)|\w\.mix\(|\[\[prefixes\]": NO_ADVICE,
     r"no interleave|Stream takes": NO_ADVICE,
@@ -888,7 +888,7 @@ def maxtext_holds_a_comma(folder):
     )
 
 
-@advice("stand beside parts of others in .*: pass sources= with the tokens and documents of each")
+@advice("stand beside passes of others in .*: pass sources= with the tokens and documents of each")
 def open_instruct_knows_the_rows(folder):
     mixer = "dataset_mixer:\n  org/small: 500\n  org/half: 0.5\n"
     path = write(folder / "a.yaml", mixer + "max_seq_length: 4096\n")
