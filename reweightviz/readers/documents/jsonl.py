@@ -27,8 +27,8 @@ SUFFIXES = (*_PLAIN, *(plain + packed for packed in COMPRESSED for plain in _PLA
 _ROWS = 10_000
 _BYTES = 1 << 25
 """Of lines, whichever comes first, in one table."""
-_MOST_KEYS = 1000
-"""That a sentence may choose from."""
+_ROWS_OF_KEYS = 100
+"""Objects whose keys a sentence may choose from."""
 _START = 64
 """Bytes in which the first letter of a file is looked for."""
 
@@ -79,7 +79,7 @@ class _Batch:
     def add(self, number: int, size: int, record: dict[str, Any]) -> None:
         """Keep what the roles need of one object; ``size`` is that of its line in bytes."""
         self.seen += 1
-        if len(self._keys) < _MOST_KEYS:
+        if self.seen <= _ROWS_OF_KEYS:
             self._keys |= dict.fromkeys(list_keys(record))
         row = {}
         for role, name in self._columns.items():
