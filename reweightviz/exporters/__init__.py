@@ -5,6 +5,7 @@ from __future__ import annotations
 from reweightviz.core.errors import UnknownName
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks.alignment_handbook import AlignmentHandbook
+from reweightviz.exporters.frameworks.automodel import Automodel
 from reweightviz.exporters.frameworks.axolotl import Axolotl
 from reweightviz.exporters.frameworks.dataflex import DataFlex
 from reweightviz.exporters.frameworks.dclm import Dclm
@@ -42,6 +43,7 @@ FRAMEWORKS: dict[str, Exporter] = {
     exporter.name: exporter
     for exporter in (
         AlignmentHandbook(),
+        Automodel(),
         Axolotl(),
         DataFlex(),
         Dclm(),

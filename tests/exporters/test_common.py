@@ -307,7 +307,9 @@ PREPARED = [name for name in FRAMEWORKS if exporters.find(name).prepared_data]
 
 def test_what_trains_on_prepared_data_says_so():
     assert {
+        "automodel",
         "gpt-neox",
+        "grain",
         "litdata",
         "llm-foundry",
         "maxtext",

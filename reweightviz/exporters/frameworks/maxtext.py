@@ -41,6 +41,7 @@ class MaxText(Exporter):
     title = "MaxText"
     on_command_line = True
     units = (EXAMPLES, TOKENS)
+    on_command_line = True
     repeats_nothing = True
     prepared_data = "ArrayRecord files"
     traps = (
@@ -147,7 +148,7 @@ def _is_mixture(document: Document) -> bool:
 
 def _read_settings(document: Document) -> Mapping[str, Any]:
     """Return the settings of a YAML, or of the commands of a script."""
-    if document.path.suffix in {".sh", ".bash"}:
+    if document.has_commands:
         return dict(shell.read_settings(document.text, f"{FILES}|{MIXTURE}"))
     return document.mapping
 

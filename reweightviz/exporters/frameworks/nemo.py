@@ -238,7 +238,9 @@ def _find_settings(document: Document) -> Iterator[Setting]:
 def _find_keys(document: Document) -> Iterator[Setting]:
     """Return what a YAML sets."""
     for key, value in document.at("dataset").items():
-        yield Setting(key, value, None)
+        # Automodel has its own paths there.
+        if key not in SPLIT:
+            yield Setting(key, value, None)
     prefix = document.at("model", "data").get("data_prefix")
     if prefix is not None and not _names_text(prefix):
         yield Setting("data_prefix", prefix, None)
