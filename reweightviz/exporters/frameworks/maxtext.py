@@ -41,7 +41,6 @@ class MaxText(Exporter):
     title = "MaxText"
     on_command_line = True
     units = (EXAMPLES, TOKENS)
-    on_command_line = True
     repeats_nothing = True
     prepared_data = "ArrayRecord files"
     traps = (
