@@ -30,6 +30,7 @@ from reweightviz.exporters.frameworks.open_instruct import OpenInstruct
 from reweightviz.exporters.frameworks.oumi import Oumi
 from reweightviz.exporters.frameworks.plain_csv import PlainCsv
 from reweightviz.exporters.frameworks.plain_json import PlainJson
+from reweightviz.exporters.frameworks.plain_python import PlainPython
 from reweightviz.exporters.frameworks.plain_yaml import PlainYaml
 from reweightviz.exporters.frameworks.premixdb import Premixdb
 from reweightviz.exporters.frameworks.ray_data import RayData
@@ -68,6 +69,7 @@ FRAMEWORKS: dict[str, Exporter] = {
         Oumi(),
         PlainCsv(),
         PlainJson(),
+        PlainPython(),
         PlainYaml(),
         Premixdb(),
         RayData(),

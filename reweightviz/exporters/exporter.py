@@ -61,6 +61,9 @@ class Exporter:
     merges: ClassVar[bool] = False
     """``render`` can change a file that is there."""
 
+    is_last_resort: ClassVar[bool] = False
+    """A file is taken for its own only where no other framework recognises it."""
+
     # Its entries.
     name_pattern: ClassVar[str] = r"(?s).*"
     """A pattern of the names that the file can hold; others are written as a slug."""

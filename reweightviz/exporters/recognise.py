@@ -131,7 +131,8 @@ def _match_contents(documents: list[Document], *, in_folder: bool) -> list[Match
                 continue
             if _recognises(exporter, document):
                 found[exporter.name] = Match(exporter, "content", document)
-    return list(found.values())
+    firm = [one for one in found.values() if not one.exporter.is_last_resort]
+    return firm or list(found.values())
 
 
 def _recognises(exporter: Exporter, document: Document) -> bool:
