@@ -187,8 +187,10 @@ def read_config(example: Path) -> None:
                 pass
             except Exception as error:  # noqa: BLE001  what is counted here
                 raised.append(error)
-    str(rv.check(path))
-    rv.load_schedule(path)
+    names = [*DOMAINS, *(f"{name}.jsonl" for name in DOMAINS)]
+    sources = {name: {"tokens": 1e9, "documents": 1e6} for name in names}
+    str(rv.check(path, sources=sources, tokens=1e9))
+    rv.load_schedule(path, sources=sources)
     if raised:
         raise ReweightvizError("a recogniser raised") from raised[0]
 
@@ -252,8 +254,10 @@ def write_logs(folder: Path) -> None:
 def write_swarms(folder: Path) -> None:
     """Write tables of proxy runs: two tables, one, and an export of a tracker."""
     runs = range(8)
-    weights = [{"index": run, "web": run / 8, "code": 1 - run / 8} for run in runs]
-    losses = [{"index": run, "web_loss": 3 - run / 9, "code_loss": 2 + run / 9} for run in runs]
+    weights = [{"index": run, "train_web": run / 8, "train_code": 1 - run / 8} for run in runs]
+    losses = [
+        {"index": run, "eval/web/loss": 3 - run / 9, "eval/code/loss": 2 + run / 9} for run in runs
+    ]
     both = [{**one, **other} for one, other in zip(weights, losses, strict=True)]
     _write(folder / "two" / "ratios.csv", pd.DataFrame(weights).to_csv(index=False))
     _write(folder / "two" / "metrics.csv", pd.DataFrame(losses).to_csv(index=False))
@@ -261,7 +265,7 @@ def write_swarms(folder: Path) -> None:
     text = "".join(json.dumps(row) + "\n" for row in both)
     _write(folder / "lines" / "runs.jsonl", text)
     tracker = [
-        {"Name": f"run {run}", "config": json.dumps({"weights": weights[run]}), **losses[run]}
+        {"Name": f"run {run}", "train_web": run / 8, "train_code": 1 - run / 8, **losses[run]}
         for run in runs
     ]
     _write(folder / "tracker" / "runs.csv", pd.DataFrame(tracker).to_csv(index=False))

@@ -56,6 +56,16 @@ values = st.recursive(
 )
 
 
+@pytest.mark.parametrize("family", sorted(fuzz.FAMILIES))
+def test_every_example_is_read_as_it_was_written(family, tmp_path):
+    write, read = fuzz.FAMILIES[family]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        write(tmp_path)
+        for example in sorted(tmp_path.iterdir()):
+            read(example)
+
+
 def test_mutated_configs_end_in_a_value_or_one_sentence():
     tally = fuzz.run_family("configs", seed=12, most=400)
     assert tally.values and tally.sentences
