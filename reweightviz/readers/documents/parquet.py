@@ -38,9 +38,9 @@ def read(file: DocumentFile, columns: Mapping[str, str], faults: Faults) -> Iter
         if not size:
             raise UnreadableFile(path=file, wanted="Parquet", reason="it is empty")
         table = pq.ParquetFile(raw)
+        check_columns(str(file), columns, list_fields(table.schema_arrow))
         if "text" in columns and _repeats_itself(table, columns["text"]):
             table = pq.ParquetFile(raw, read_dictionary=[columns["text"]])
-        check_columns(str(file), columns, list_fields(table.schema_arrow))
         # Two roles may name one column.
         names = list(dict.fromkeys(columns.values()))
         allowance = Allowance(file)
