@@ -106,6 +106,9 @@ def test_a_store_with_several_runs_names_them(logger, load_with, tmp_path):
     ):
         rv.read_log(tmp_path / "logs")
     assert len(rv.read_log(tmp_path / "logs", name="second")) == 3
+    # MLflow keeps that a run finished, Trackio does not.
+    tail = rv.read_log(tmp_path / "logs", name="second", follow=True)
+    assert tail.ended == logger.startswith("mlflow")
 
 
 @pytest.mark.framework("loggers")

@@ -338,6 +338,49 @@ def test_following_a_table_reads_only_what_is_new(tmp_path):
     assert not tail.poll() and not tail.live and len(tail.log) == 3
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("a.jsonl", '{"step": 1, "loss": {"web": 3.0, "code": 2.0}}\n', "rows"),
+        ("a.jsonl", '{"_step": 1, "loss/web": 3.0, "loss/code": 2.0}\n', "wandb"),
+        ("a.jsonl", '{"domains": ["web", "code"]}\n{"step": 1, "loss": [3.0, 2.0]}\n', "jsonl"),
+        ("a.json", '[{"step": 1, "loss/web": 3.0, "loss/code": 2.0}]', "list"),
+        ("a.csv", "step,loss/web,loss/code\n1,3,2\n", "csv"),
+        ("a.log", "banner\n iteration 1/ 2 | web loss: 3.0 | code loss: 2.0 |\n", "megatron"),
+    ],
+)
+def test_the_first_lines_tell_the_format_of_a_run_that_is_awaited(
+    name, text, kind, is_there, tmp_path
+):
+    path = tmp_path / name
+    if is_there:
+        path.touch()
+    tail = rv.read_log(path, follow=True)
+    for end in range(1, len(text) + 1):
+        path.write_text(text[:end])
+        tail.poll()
+    assert tail.log["loss"].tolist() == [[3.0, 2.0]] and tail.log.meta["format"] == kind
+
+
+@pytest.mark.parametrize(("last", "ended"), [(2, True), (3, False)])
+def test_a_run_that_reached_its_last_step_has_ended(last, ended, tmp_path):
+    history = [{"step": step, "loss_web": 3.0, "loss_code": 2.0} for step in (1, 2)]
+    state = {"global_step": 2, "max_steps": last, "log_history": history}
+    (tmp_path / "trainer_state.json").write_text(json.dumps(state))
+    rows = [{"current_steps": step, "total_steps": last, "loss": 2.0} for step in (1, 2)]
+    jsonl(tmp_path / "trainer_log.jsonl", *rows)
+    for name in ("trainer_state.json", "trainer_log.jsonl"):
+        assert rv.read_log(tmp_path / name, follow=True).ended is ended
+
+
+def test_half_a_trainer_state_is_refused(tmp_path):
+    (tmp_path / "trainer_state.json").write_text('{"log_history": [{"step": 1')
+    with pytest.raises(rv.ReweightvizError, match="cannot read .* as Hugging Face trainer_state"):
+        rv.read_log(tmp_path / "trainer_state.json")
+    assert len(rv.read_log(tmp_path / "trainer_state.json", follow=True).log) == 0
+
+
 def test_a_trainer_state_that_is_written_again(tmp_path):
     def state(steps, folder):
         history = [{"step": step, "loss_web": float(step), "loss_code": 1.0} for step in steps]

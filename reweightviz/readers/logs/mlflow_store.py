@@ -9,6 +9,7 @@ SQLite each value is a row (``mlflow/store/tracking/dbmodels/models.py``).
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -21,11 +22,15 @@ from reweightviz.readers.logs._numbers import number_of
 from reweightviz.readers.logs._series import Point
 from reweightviz.readers.logs._sqlite import columns_of, connect, disambiguate
 
-__all__ = ["LARGEST", "MLflow", "MLflowRun"]
+__all__ = ["ENDED", "ENDED_NUMBERS", "LARGEST", "MLflow", "MLflowRun"]
 
 
 LARGEST = 1.7e308
 """MLflow stores an infinite value as the largest double."""
+ENDED = ("FINISHED", "FAILED", "KILLED")
+ENDED_NUMBERS = (b"3", b"4", b"5")
+"""The same in a file, by number: ``mlflow/entities/run_status.py``."""
+_STATUS = re.compile(rb"^status: (\d+)", re.MULTILINE)
 
 
 class MLflowRun(NamedTuple):
@@ -79,7 +84,22 @@ class MLflow(LogReader):
         points = self._points_of_rows() if self.where.id else self._points_of_files()
         for point in sorted(points, key=lambda point: point.time):
             self.series.add_point(*point)
-        return self.series.flush(records)
+        has_news = self.series.flush(records)
+        records.ended = self._has_ended()
+        return has_news
+
+    def _has_ended(self) -> bool:
+        """Return whether the store says that the run finished, failed or was killed."""
+        if not self.where.id:
+            meta = self.where.path / "meta.yaml"
+            found = _STATUS.search(meta.read_bytes()) if meta.is_file() else None
+            return found is not None and found[1] in ENDED_NUMBERS
+        if "status" not in columns_of(self.where.path, "runs"):
+            return False
+        with connect(self.where.path) as connection:
+            query = "SELECT status FROM runs WHERE run_uuid = ?"
+            row = connection.execute(query, (self.where.id,)).fetchone()
+        return row is not None and row[0] in ENDED
 
     def _points_of_files(self) -> Iterator[Point]:
         folder = self.where.path / "metrics"

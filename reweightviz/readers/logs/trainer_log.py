@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from reweightviz.core.records import Records
 from reweightviz.readers.logs.json_rows import JsonRows
 
 __all__ = ["TrainerLog"]
@@ -28,3 +29,8 @@ class TrainerLog(JsonRows):
     def fits(cls, row: Mapping[str, Any]) -> bool:
         """Return whether it is one of its lines."""
         return {"current_steps", "total_steps"} <= row.keys()
+
+    def feed(self, records: Records, rows: list[Mapping[str, Any]]) -> None:
+        """Feed rows; that of the last step ends the run."""
+        super().feed(records, rows)
+        records.ended = rows[-1]["current_steps"] == rows[-1]["total_steps"]

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, head_of
 from reweightviz.readers.logs._naming import Pattern
+from reweightviz.readers.logs._numbers import number_of
 from reweightviz.readers.logs._table import feed_rows
 
 __all__ = ["FILE", "TrainerState"]
@@ -56,10 +57,15 @@ class TrainerState(LogReader):
         if stamp == self._stamp:
             return False
         try:
-            history = json.loads(newest.read_bytes())["log_history"]
+            state = json.loads(newest.read_bytes())
         except ValueError:
+            if self.is_over:
+                raise
             return False  # half written: the next poll finds it whole
         self._stamp = stamp
+        history = state["log_history"]
+        last = number_of(state.get("max_steps"))
+        records.ended = last is not None and 0 < last <= (number_of(state.get("global_step")) or 0)
         # A run that went back to a checkpoint has another history from there on.
         same = 0
         while same < min(len(self._history), len(history)) and self._history[same] == history[same]:
