@@ -112,5 +112,5 @@ def read_weight(word: object) -> float | None:
     try:
         # Python's float as in Megatron, which takes 1e-05 and nan too.
         return float(word) if isinstance(word, str | int | float) else None
-    except ValueError:
+    except (OverflowError, ValueError):
         return None
