@@ -50,7 +50,6 @@ class Text(NamedTuple):
     """A line without its colours and labels; ``rank`` is empty where the line names none."""
 
     rank: str
-    time: float
     text: str
 
 
@@ -117,9 +116,9 @@ class PrintedLog(LogReader):
                 self.begin()
             self._feed(block, records)
         for part in self._lines.rest.splitlines():
-            self._add(self.peek(text_of(part).text), math.nan)
+            self._add(self.peek(text_of(part).text))
         if self.is_over:
-            self._add(self.finish(), math.nan)
+            self._add(self.finish())
         if not self.series.flush(records):
             return False
         self._note(records, *self.notes)
@@ -139,15 +138,15 @@ class PrintedLog(LogReader):
     def _feed(self, block: bytes, records: Records) -> None:
         # Also at the carriage returns of a progress bar.
         for line in block.splitlines():
-            rank, time, text = text_of(line)
+            rank, text = text_of(line)
             if self._rank is not None and rank != self._rank:
                 if rank:
                     self._note(records, _only_one_rank(self._rank))
                 continue
-            if self._add(self.read(text), time):
+            if self._add(self.read(text), line):
                 self._rank = rank
 
-    def _add(self, entries: Iterable[Entry], time: float) -> bool:
+    def _add(self, entries: Iterable[Entry], line: bytes = b"") -> bool:
         """Add what is not the repetition of another rank; return whether there was anything."""
         is_entry = False
         for entry in entries:
@@ -158,6 +157,7 @@ class PrintedLog(LogReader):
             if losses and (entry.step, losses) in self._recent:
                 continue
             self._recent.append((entry.step, losses))
+            time = _time_of(line)
             for tag, value in entry.numbers.items():
                 self.series.add_point(tag, entry.step, value, time)
         return is_entry
@@ -190,19 +190,18 @@ def text_of(line: bytes) -> Text:
     r"""Return a line without its colours and labels.
 
     >>> text_of(b"[default3]:\x1b[31mstep:  1\x1b[0m")
-    Text(rank='3', time=nan, text='step:  1')
+    Text(rank='3', text='step:  1')
     >>> text_of(b"0: INFO    26-01-15 10:00:00.5 - step: 1").rank
     '0'
     """
     text = line.decode("utf-8", "replace")
     if "\x1b" in text:
         text = _COLOUR.sub("", text)
-    time = _time_of(text[:_TIME_ENDS])
     labels = _LABELS.match(text)
     if labels is None or not labels.end():
-        return Text("", time, text)
+        return Text("", text)
     rank = next((number for number in labels.groups() if number), "")
-    return Text(rank, time, text[labels.end() :])
+    return Text(rank, text[labels.end() :])
 
 
 def read_number(text: str) -> float:
@@ -226,9 +225,9 @@ def read_pairs(pattern: re.Pattern[str], text: str) -> dict[str, float]:
     return {name: read_number(number) for name, number in pattern.findall(text)}
 
 
-def _time_of(text: str) -> float:
+def _time_of(line: bytes) -> float:
     """Return Unix seconds of a time as it was printed; the time zone is that of the reader."""
-    found = _TIME.search(text)
+    found = _TIME.search(line[:_TIME_ENDS].decode("utf-8", "replace"))
     if found is None:
         return math.nan
     year, month, day, month_first, day_second, year_last, clock, fraction = found.groups()

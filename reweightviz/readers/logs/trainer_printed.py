@@ -64,7 +64,7 @@ class TrainerPrinted(PrintedLog):
         >>> list(reader.read(" 50%|#####     | 10/20 [00:01<00:01, 9.5it/s]"))
         [Entry(step=10, numbers={'loss': 2.5, 'epoch': 0.5})]
         """
-        logged = LOGGED.search(text)
+        logged = LOGGED.search(text) if "epoch" in text else None
         if logged:
             yield from self.finish()
             own_step = OWN_STEP.search(text)
