@@ -244,6 +244,21 @@ def test_steps_of_the_trainer_without_a_bar_are_counted_and_said_so(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("settings", "steps"),
+    [
+        ("logging_steps=10,\nlogging_first_step=False,\n", [10, 20, 30]),
+        ('{"logging_steps": 10, "logging_first_step": true}\n', [1, 10, 20]),
+        ("logging_steps: 0.05\n", [1, 2, 3]),
+    ],
+)
+def test_steps_of_the_trainer_by_the_settings_that_it_prints(settings, steps, tmp_path):
+    lines = "".join(f"{{'loss': {3 - n}, 'epoch': {n / 10}}}\n" for n in range(3))
+    log = rv.read_log(written(tmp_path / "train.log", settings + lines))
+    assert log.steps.tolist() == steps
+    assert ("each as the 10 logging_steps" in str(log.meta["notes"])) == (steps != [1, 2, 3])
+
+
 def test_a_trainer_that_prints_its_step_is_believed(tmp_path):
     line = "Train:  5%|▌  | 10/200 [00:12<03:54]{{'loss': 1.5, 'token_acc': 0.6, 'epoch': {0}, 'global_step/max_steps': '{1}/200', 'percentage': '5.00%'}}\n"
     text = line.format(0.05, 10) + line.format(0.1, 20)

@@ -24,11 +24,18 @@ PAIR = re.compile(rf"""(['"])((?:(?!\1).)+)\1: ['"]?{NUMBER}['"]?(?=[,}}])""")
 OWN_STEP = re.compile(rf"""['"](?:global_step/max_steps|global_step|step)['"]: ['"]?{STEP}""")
 """As ms-swift adds it, and some callbacks do."""
 BAR = re.compile(rf"^\s*(?:Train: *)?\d+%\|[^|]*\| {STEP}/{STEP} \[")
-BY_BAR = "The Trainer prints no steps: they are read from its progress bar."
+EVERY = re.compile(r"""\blogging_steps["']?\s*[:=]\s*([1-9]\d{0,8})\b(?!\.)""")
+AT_FIRST = re.compile(r"""\blogging_first_step["']?\s*[:=]\s*[Tt]rue\b""")
+BY_BAR = (
+    "The Trainer prints no steps: they are read from the progress bar behind a line, and counted "
+    "on where there is none."
+)
 COUNTED = (
     "The Trainer prints no steps, and no progress bar stands behind its lines: the steps count the "
-    "lines with a loss, one in logging_steps steps."
+    "lines with a loss, "
 )
+UNKNOWN = "each as one; logging_steps would tell how many one is."
+KNOWN = "each as the {} logging_steps that this log prints."
 
 
 class TrainerPrinted(PrintedLog):
@@ -48,6 +55,8 @@ class TrainerPrinted(PrintedLog):
         self._waiting: dict[str, float] = {}
         self._step = 0
         self._stride = 1
+        self._every = 0
+        self._logs_first = False
         self._epoch = 0.0
         self._total = 0
 
@@ -75,6 +84,8 @@ class TrainerPrinted(PrintedLog):
             elif self._has_bar is False:
                 yield from self.finish()
             return
+        if "logging_" in text:
+            self._look_for_settings(text)
         if not self._waiting or not text.strip():
             return
         if BAR.match(text):
@@ -105,7 +116,9 @@ class TrainerPrinted(PrintedLog):
         if "loss" in self._waiting:
             if self._has_bar is None:
                 self._has_bar = False
-                self.notes = (COUNTED,)
+                self._stride = self._every or 1
+                how = KNOWN.format(self._every) if self._every else UNKNOWN
+                self.notes = (COUNTED + how,)
             self._count_on()
         yield from self._take()
 
@@ -114,7 +127,18 @@ class TrainerPrinted(PrintedLog):
         if epoch < self._epoch:
             # A run that went back to a checkpoint.
             self._step = max(round(self._step * epoch / self._epoch) - self._stride, 0)
-        self._step += self._stride
+        if self._step == 0 and self._logs_first:
+            self._step = 1
+            return
+        # It logs at the multiples of logging_steps.
+        self._step += self._stride - self._step % self._stride
+
+    def _look_for_settings(self, text: str) -> None:
+        every = EVERY.search(text)
+        if every:
+            self._every = int(every[1])
+        if AT_FIRST.search(text):
+            self._logs_first = True
 
     def _take(self) -> Iterator[Entry]:
         numbers = self._waiting
