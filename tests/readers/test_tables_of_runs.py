@@ -298,6 +298,11 @@ def test_a_history_of_several_runs_gives_their_last_whole_step():
     assert swarm.losses.tolist() == [[3], [1]]
 
 
+def test_weights_alone_are_no_targets():
+    with pytest.raises(rv.ReweightvizError, match="no column of the table names a held-out loss"):
+        read(ROWS, metrics="mix/")
+
+
 # ---- cells
 
 

@@ -104,11 +104,9 @@ def read(
         table = _drop_unfinished(table)
     if not len(table):
         raise ReweightvizError("the table of runs has no rows.")
+    asked = _Asked(name, weights, metrics, domains, step, skip)
     long = find_long(table, name, target, value)
-    if long is None:
-        runs = _read_wide(table, name, weights, metrics, domains, step, skip=skip)
-    else:
-        runs = _read_long(table, long, weights, metrics, domains, step, skip=skip)
+    runs = _read_wide(table, asked) if long is None else _read_long(table, long, asked)
     return build_swarm(
         _numbers(runs.mixtures, skip=skip),
         _numbers(read_cells(runs.losses), skip=skip),
@@ -122,6 +120,17 @@ def read(
     )
 
 
+class _Asked(NamedTuple):
+    """What was asked for, of a table in either layout."""
+
+    name: str | None
+    weights: str | Sequence[str] | None
+    metrics: str | Sequence[str] | None
+    domains: Sequence[str] | None
+    step: float | str | None
+    skip: bool
+
+
 class _Runs(NamedTuple):
     """Mixtures and losses of the same runs, and a table of everything else, with their names."""
 
@@ -130,46 +139,29 @@ class _Runs(NamedTuple):
     losses: pd.DataFrame
 
 
-def _read_wide(
-    table: pd.DataFrame,
-    name: str | None,
-    weights: str | Sequence[str] | None,
-    metrics: str | Sequence[str] | None,
-    domains: Sequence[str] | None,
-    step: float | str | None,
-    *,
-    skip: bool,
-) -> _Runs:
+def _read_wide(table: pd.DataFrame, asked: _Asked) -> _Runs:
     """Read a table with a row a run, or a row a run and step."""
     column = next((column for column in STEPS if column in table), None)
-    if step is not None and column is None:
+    if asked.step is not None and column is None:
         raise MissingColumn(column="step", available=table.columns, who="the table of runs")
-    names = _name_runs(table, name, column)
-    mixtures = _find_mixtures(table, names, weights, domains, skip=skip)
-    losses = table[_choose_metrics(table, metrics, mixtures.numbers)]
+    names = _name_runs(table, asked.name, column)
+    mixtures = _find_mixtures(table, names, asked)
+    losses = table[_choose_metrics(table, asked.metrics, mixtures.numbers)]
     facts = table.assign(run=names)
-    if column is None or (step is None and names.is_unique):
+    if column is None or (asked.step is None and names.is_unique):
         return _Runs(facts, mixtures, losses)
     steps = read_cells(table[[column]]).numbers[column]
-    taken = choose_steps(names, steps, losses.notna().all(axis=1), step)
+    is_whole = read_cells(losses).numbers.notna().all(axis=1)
+    taken = choose_steps(names, steps, is_whole, asked.step)
     return _Runs(facts.assign(step=steps)[taken], mixtures.take(taken), losses[taken])
 
 
-def _read_long(
-    table: pd.DataFrame,
-    long: Long,
-    weights: str | Sequence[str] | None,
-    metrics: str | Sequence[str] | None,
-    domains: Sequence[str] | None,
-    step: float | str | None,
-    *,
-    skip: bool,
-) -> _Runs:
+def _read_long(table: pd.DataFrame, long: Long, asked: _Asked) -> _Runs:
     """Read a table with a row a run and target."""
-    facts, losses = spread(table, long, step)
-    mixtures = _find_mixtures(facts.drop(columns="run"), facts["run"], weights, domains, skip=skip)
-    if metrics is not None:
-        losses = losses[choose_columns(losses, "metrics", metrics)]
+    facts, losses = spread(table, long, asked.step)
+    mixtures = _find_mixtures(facts.drop(columns="run"), facts["run"], asked)
+    if asked.metrics is not None:
+        losses = losses[choose_columns(losses, "metrics", asked.metrics)]
     return _Runs(facts, mixtures, losses)
 
 
@@ -242,27 +234,20 @@ def _read_counts(table: pd.DataFrame, column: str) -> pd.Series:
 # ---- weights and metrics
 
 
-def _find_mixtures(
-    table: pd.DataFrame,
-    names: pd.Series,
-    weights: str | Sequence[str] | None,
-    domains: Sequence[str] | None,
-    *,
-    skip: bool,
-) -> Cells:
+def _find_mixtures(table: pd.DataFrame, names: pd.Series, asked: _Asked) -> Cells:
     """Return the weights of all runs, a column a domain."""
-    if weights is not None and domains is not None:
+    if asked.weights is not None and asked.domains is not None:
         raise ReweightvizError(
             "weights= names the columns of the weights, domains= those in the names of the runs: "
             "pass one of them."
         )
-    if weights is not None:
-        return choose_weights(table, weights)
+    if asked.weights is not None:
+        return choose_weights(table, asked.weights)
     found = None
-    if domains is None:
+    if asked.domains is None:
         found = find_weights(table)
     if found is None:
-        found = read_mixtures(names, domains, skip=skip)
+        found = read_mixtures(names, asked.domains, skip=asked.skip)
     if found is None:
         raise ReweightvizError(
             "no columns of the table hold weights (a common prefix, rows that sum to 1), and no "
@@ -275,13 +260,13 @@ def _find_mixtures(
 def _choose_metrics(
     table: pd.DataFrame, asked: str | Sequence[str] | None, taken: Collection[str]
 ) -> list[str]:
-    if asked is not None:
-        return [name for name in choose_columns(table, "metrics", asked) if name not in taken]
     others = [column for column in table if column not in taken]
-    found = [column for column in others if _is_held_out_loss(column.lower())]
-    found = [
-        column for column in found if read_cells(table[[column]]).numbers[column].notna().any()
-    ]
+    if asked is not None:
+        found = [name for name in choose_columns(table, "metrics", asked) if name in others]
+    else:
+        losses = [column for column in others if _is_held_out_loss(column.lower())]
+        has_some = read_cells(table[losses]).numbers.notna().any()
+        found = [column for column in losses if has_some[column]]
     if not found:
         raise ReweightvizError(
             "no column of the table names a held-out loss; metrics= names the targets, "
