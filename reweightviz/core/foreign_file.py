@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,6 +35,7 @@ def guard_reading(path: object, wanted: str = "") -> Iterator[None]:
         Traceback (most recent call last):
         reweightviz.core.errors.UnreadableFile: cannot read run.csv as CSV: ...
     """
+    _check_ends(path)
     try:
         yield
     except ReweightvizError:
@@ -48,6 +51,16 @@ def guard_reading(path: object, wanted: str = "") -> Iterator[None]:
     # A foreign file reaches code of other libraries, which raises what it will.
     except Exception as error:
         raise UnreadableFile(path=path, wanted=wanted, reason=_first_line(error)) from error
+
+
+def _check_ends(path: object) -> None:
+    """Refuse a device, such as /dev/zero, which may be read without end."""
+    try:
+        mode = os.stat(path).st_mode  # type: ignore[arg-type]  # noqa: PTH116
+    except (OSError, TypeError, ValueError):
+        return
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise UnreadableFile(path=path, reason="it is no regular file")
 
 
 def _first_line(error: Exception) -> str:

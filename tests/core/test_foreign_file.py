@@ -91,3 +91,11 @@ def test_a_packed_selection_is_unpacked_no_further_than_it_needs(tmp_path: Path)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 10**7
+
+
+@pytest.mark.parametrize(
+    "load", [rv.Mixture.load, rv.Schedule.load, rv.RunLog.load, rv.read_sources, rv.read_log]
+)
+def test_a_device_without_end_is_not_read(load: Callable[[str], object]) -> None:
+    with pytest.raises(UnreadableFile, match="/dev/zero"):
+        load("/dev/zero")
