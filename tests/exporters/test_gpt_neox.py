@@ -55,6 +55,14 @@ def changed(draft):
     ]
 
 
+def test_a_prefix_that_stands_twice_adds_up(tmp_path):
+    """So GPT-NeoX draws: weights 0.5, 0.2 and 0.3 of A, A and B gave 700 and 300 of 1,000."""
+    text = "{train_data_paths: [/d/a, /d/a, /d/b], train_data_weights: [0.5, 0.2, 0.3]}"
+    config = NEOX.parse(Document(tmp_path / "x.yml", text))
+    assert config.stages[0] == pytest.approx({"/d/a": 0.7, "/d/b": 0.3})
+    assert not config.refused and "'/d/a' stands several times" in config.traps[0]
+
+
 def test_weights_are_shares_of_tokens_beside_their_prefixes(tmp_path):
     path = NEOX.write(MIXTURE, tmp_path / "mix.yml", sources=SOURCES)
     assert yaml.safe_load(path.read_text()) == {

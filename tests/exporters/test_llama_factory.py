@@ -377,6 +377,8 @@ def test_what_llama_factory_would_refuse_or_misread(tmp_path, content, sentence)
             "ends at the sizes of the datasets, whatever interleave_probs says",
         ),
         ("dataset: a,b,a", "takes 'a' once, however often the name stands there"),
+        # Its trainers then have a sequential sampler, read in llamafactory 0.9.5.
+        ("dataset: a,b\ndisable_shuffling: true", "trains on one dataset after the other"),
     ],
 )
 def test_without_weights_each_dataset_is_taken_once(tmp_path, content, sentence):

@@ -301,7 +301,7 @@ PARAMETERS = 1_244_396
     "olmix",
     "its source allenai/olmix@9586977 with ai2-olmo-core 3.0.0; s3fs, which opens nothing, is a stand-in",
 )
-def test_olmix_launches_the_asked_share_of_tokens(tmp_path, load_with, checkouts):
+def test_olmix_launches_the_asked_share_of_tokens(tmp_path, load_with, checkouts, check_order):
     rows, text = {}, CONFIG
     for token, (name, size, document) in enumerate(
         (("dclm:code", 300, 512), ("dclm:math", 200, 2048), ("wikipedia", 400, 8192)), 10
@@ -330,6 +330,7 @@ def test_olmix_launches_the_asked_share_of_tokens(tmp_path, load_with, checkouts
         examples=examples,
     )
     assert found["counts"] == pytest.approx({"10": 1000, "11": 600, "12": 400}, abs=1)
+    check_order(found["order"], {"10": 0.5, "11": 0.3, "12": 0.2})
     assert found["instances"] == {
         "dclm:code": [0.5, 3.37],
         "dclm:math": [pytest.approx(0.3), 3.03],

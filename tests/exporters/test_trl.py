@@ -261,6 +261,11 @@ def test_trl_keeps_the_asked_share_of_tokens(tmp_path, load_with, check_order):
     assert found["changes"] == 2, "one dataset after the other"
     # TRL hands the datasets on one after the other, and its trainer draws from them at random.
     check_order(found["order"], found["examples"])
+    assert not any("sequential" in trap for trap in TRL.parse(TRL.open(path)).traps)
+    path.write_text(path.read_text() + "train_sampling_strategy: sequential\n")
+    assert any("one dataset after the other" in trap for trap in TRL.parse(TRL.open(path)).traps)
+    with pytest.raises(AssertionError):
+        check_order(load_with("trl_load.py", config=path)["order"], found["examples"])
 
 
 def test_without_fractions_each_dataset_is_taken_once(tmp_path):

@@ -8,6 +8,8 @@ import json
 import sys
 import types
 
+from order import tenths
+
 
 def main(job: dict) -> None:
     sys.path.insert(0, job["checkout"])
@@ -16,6 +18,7 @@ def main(job: dict) -> None:
     from olmix.aliases import LaunchConfig
     from olmix.launch.utils import mk_source_instances
     from olmix.model.transformer import TransformerConfigBuilder
+    from olmo_core.data import NumpyDataLoaderConfig
 
     launch = LaunchConfig.from_yaml(job["config"])
     instances = mk_source_instances(launch.data.sources, launch.mix)
@@ -41,12 +44,18 @@ def main(job: dict) -> None:
     counts = collections.Counter(
         int(dataset[place]["input_ids"][0]) for place in range(len(dataset))
     )
+    loader = NumpyDataLoaderConfig(
+        global_batch_size=8 * dataset.sequence_length, seed=1, work_dir=job["work"]
+    ).build(dataset)
+    loader.reshuffle(1)
+    drawn = [int(row[0]) for batch in loader for row in batch["input_ids"]]
     names = {one.name: [one.ratio, one.repetition_factor] for one in instances}
     print(
         "RESULT",
         json.dumps(
             {
                 "counts": counts,
+                "order": tenths(drawn),
                 "instances": names,
                 "examples": examples(job["examples"], LaunchConfig),
             }

@@ -16,12 +16,16 @@ from order import tenths
 from trl.scripts.sft import make_parser
 
 
-def draw_as_trained(texts: list[list[str]]) -> list[str]:
+def draw_as_trained(texts: list[list[str]], strategy: str) -> list[str]:
     """The first word of each text, in the order of the trainer that TRL's own are made of."""
     trainer = transformers.Trainer(
         model=torch.nn.Linear(1, 1),
         args=transformers.TrainingArguments(
-            output_dir="out", use_cpu=True, report_to=[], remove_unused_columns=False
+            output_dir="out",
+            use_cpu=True,
+            report_to=[],
+            remove_unused_columns=False,
+            train_sampling_strategy=strategy,
         ),
         train_dataset=[{"word": text[0]} for text in texts],
         data_collator=lambda rows: [row["word"] for row in rows],
@@ -38,7 +42,7 @@ def main(job: dict) -> None:
         "--use_cpu",
         "true",
     ]
-    *_, mixture = make_parser().parse_args_and_config(words)
+    _, training, _, mixture = make_parser().parse_args_and_config(words)
     texts = [text.split() for text in trl.get_dataset(mixture)["train"]["text"]]
     tokens = Counter(word for text in texts for word in text)
     print(
@@ -48,7 +52,7 @@ def main(job: dict) -> None:
                 "version": trl.__version__,
                 "examples": Counter(text[0] for text in texts),
                 "tokens": tokens,
-                "order": tenths(draw_as_trained(texts)),
+                "order": tenths(draw_as_trained(texts, training.train_sampling_strategy)),
                 "changes": sum(one[0] != other[0] for one, other in pairwise(texts)),
             }
         ),

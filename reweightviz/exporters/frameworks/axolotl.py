@@ -325,10 +325,11 @@ def _mention_weights(entries: Sequence[Item]) -> Iterator[str]:
 
 
 def _find_traps(numbers: Numbers, config: Mapping[str, Any]) -> Iterator[str]:
-    if config.get("shuffle_merged_datasets") is False or config.get("curriculum_sampling"):
+    # Either alone still mixes: rows are shuffled by default, and the trainer draws at random.
+    if config.get("shuffle_merged_datasets") is False and config.get("curriculum_sampling"):
         yield (
             "the datasets are trained on one after the other: shuffle_merged_datasets is "
-            "off, or curriculum_sampling is on."
+            "off, and curriculum_sampling is on."
         )
     if config.get("val_set_size") and any(passes > 1 for passes in numbers.values()):
         yield (

@@ -20,6 +20,7 @@ from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks._flow_yaml import compose_flow, splice
 from reweightviz.exporters.frameworks._foreign import as_list
 from reweightviz.exporters.frameworks._megatron import IndexedBlend
+from reweightviz.exporters.frameworks._megatron_blend import mention_again
 from reweightviz.exporters.frameworks._weights import add_up, is_mixture, order_like
 from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
@@ -173,6 +174,7 @@ def _find_traps(
     for key in (PATHS, WEIGHTS):
         if spelled.count(key) > 1:
             yield f"{key} stands there spelled with _ and with -: GPT-NeoX takes the later."
+    yield from mention_again([str(path) for path in paths], "GPT-NeoX")
     if settings.get(WEIGHTS) is None and len(paths) > 1:
         yield f"without {WEIGHTS} every dataset has the same weight, whatever its size."
     if not settings.get("valid_data_paths") or not settings.get("test_data_paths"):

@@ -242,6 +242,13 @@ def _find_traps(content: Mapping[str, Any], shares: Sequence[str] | None) -> Ite
     together = split_words(content.get("eval_dataset")) and not content.get("eval_on_each_dataset")
     if shares and len(shares) > 1 and together:
         yield "the datasets of eval_dataset are interleaved by interleave_probs too."
+    concatenated = content.get("mix_strategy", "concat") == "concat"
+    several = len(set(split_words(content.get("dataset")) or ())) > 1
+    if concatenated and several and content.get("disable_shuffling"):
+        yield (
+            "disable_shuffling trains on one dataset after the other, as mix_strategy 'concat' "
+            "puts them."
+        )
     if content.get("tokenized_path"):
         yield (
             "where tokenized_path exists already, LLaMA-Factory trains on what lies there and "

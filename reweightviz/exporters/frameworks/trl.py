@@ -9,7 +9,7 @@ trl 1.16; older ones have no weights.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reweightviz.core.errors import WrongContent, list_names
@@ -91,7 +91,7 @@ class Trl(HubExporter):
                 {0: add_up((name, 1.0) for name in absent)},
                 unit=COPIES.key,
                 paths=collect_files(entries, _name),
-                traps=(f"without fractions TRL {ONCE}",),
+                traps=(f"without fractions TRL {ONCE}", *_find_order_traps(document)),
             )
         refused = []
         if absent:
@@ -105,6 +105,7 @@ class Trl(HubExporter):
             paths=collect_files(entries, _name),
             stop=Stop("TRL, which repeats nothing,"),
             refused=(*refused, *find_faults(numbers, "a fraction")),
+            traps=tuple(_find_order_traps(document)),
         )
 
     def recognises(self, document: Document) -> bool:
@@ -115,6 +116,14 @@ class Trl(HubExporter):
             return False
         weighted = any("fraction" in entry for entry in entries)
         return weighted or "model_name_or_path" in document.mapping
+
+
+def _find_order_traps(document: Document) -> Iterator[str]:
+    if document.mapping.get("train_sampling_strategy") == "sequential":
+        yield (
+            "train_sampling_strategy 'sequential' trains on one dataset after the other: leave it "
+            "at 'random', which mixes them."
+        )
 
 
 def _name(entry: Item) -> str:
