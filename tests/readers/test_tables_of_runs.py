@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -402,6 +403,17 @@ def test_a_table_of_polars():
 def test_what_is_no_table_is_one_sentence(tmp_path, name, text, sentence):
     with pytest.raises(rv.ReweightvizError, match=sentence):
         read(write(tmp_path / name, text))
+
+
+def test_a_small_file_of_a_large_table_is_refused(tmp_path):
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"run,web\n" + b"a,1.0\n" * 30_000_000, 1))
+    with pytest.raises(rv.ReweightvizError, match="it has more than 134217728 bytes"):
+        read(tmp_path / "a.csv.gz")
+    table = pa.table({"web": pa.array(np.zeros(100_000_001, np.int8))})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert (tmp_path / "a.parquet").stat().st_size < 10**6
+    with pytest.raises(rv.ReweightvizError, match="has 100000001 cells, more than 100000000"):
+        read(tmp_path / "a.parquet")
 
 
 # ---- whatever is in it

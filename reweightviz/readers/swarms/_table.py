@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from reweightviz.core.errors import DuplicateName, InvalidArgument, UnreadableFile, WrongContent
 from reweightviz.core.foreign_file import guard_reading
@@ -31,8 +32,10 @@ TEXT = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson")
 PARQUET = (".parquet", ".pq")
 PACKED = (".gz", ".bz2", ".xz")
 SUFFIXES = (*TEXT, *PARQUET, *PACKED)
-MOST_BYTES = 2**30
+MOST_BYTES = 2**27
 """Of a file, unpacked; tables of runs have some megabytes."""
+MOST_CELLS = 10**8
+"""Of a Parquet file, where a byte may stand for any number of them."""
 INSTEAD_OF_URL = "download it, or pass the table that pandas.read_csv makes of it"
 
 
@@ -93,7 +96,7 @@ def _read_file(role: str, source: str | os.PathLike[str]) -> pd.DataFrame:
             path=source, wanted=f"a table of {role}", reason=f"it has more than {MOST_BYTES} bytes"
         )
     if content[:4] == b"PAR1":
-        return pd.read_parquet(io.BytesIO(content))
+        return _from_parquet(path, content)
     # Every end of a line becomes one, as in a file that is opened as text.
     text = io.StringIO(content.decode("utf-8-sig"), newline=None).read()
     if text.lstrip()[:1] in ("[", "{"):
@@ -124,6 +127,14 @@ def _from_memory(role: str, source: Any) -> pd.DataFrame:
         expected="a path, a DataFrame or a list of mappings",
         got=type(source).__name__,
     )
+
+
+def _from_parquet(path: Path, content: bytes) -> pd.DataFrame:
+    file = pq.ParquetFile(io.BytesIO(content))
+    cells = file.metadata.num_rows * file.metadata.num_columns
+    if cells > MOST_CELLS:
+        raise WrongContent(path=path, reason=f"has {cells} cells, more than {MOST_CELLS}")
+    return file.read().to_pandas()
 
 
 # ---- text
