@@ -100,7 +100,9 @@ class Document:
 
     @property
     def repeats(self) -> tuple[yaml_load.Repeat, ...]:
-        """The keys that stand twice in one mapping of a YAML or JSON text."""
+        """The keys that stand twice in one mapping of a YAML, JSON or Python text."""
+        if self.path.suffix == ".py":
+            return self.python.repeats
         return self._loaded[0].repeats
 
     @property

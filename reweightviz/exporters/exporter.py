@@ -124,8 +124,8 @@ class Exporter:
         if not document.repeats:
             return config
         keys = ", ".join(map(str, document.repeats[:MOST_REPEATS]))
-        # json takes the last, whatever reads the YAML.
-        if self.refusing_loader and document.path.suffix != ".json":
+        # json and Python take the last, whatever reads the YAML.
+        if self.refusing_loader and document.path.suffix not in (".json", ".py"):
             sentence = (
                 f"{self.refusing_loader}, with which {self.title} reads YAML, refuses a key that "
                 f"stands twice in one mapping: keep one {keys}."

@@ -303,3 +303,16 @@ def test_code_that_stands_for_a_number_is_shown_as_written(tmp_path):
     (tmp_path / "c.py").write_text("SourceMixtureConfig('web', cfg.ratio['web'], ['a.npy'])\n")
     with pytest.raises(ReweightvizError, match="cfg.ratio.*of line 1 is not written out"):
         find("olmo-core").read(tmp_path / "c.py")
+
+
+def test_a_key_that_stands_twice_in_a_dictionary_is_said_and_the_last_is_taken(tmp_path):
+    (tmp_path / "c.py").write_text(
+        "import grain\nw = {'web': 7,\n 'code': 3, 'web': 1}\ngrain.IterDataset.mix({'web': a, 'code': b}, w)\n"
+    )
+    report = check(tmp_path / "c.py")
+    assert report.traps[0] == (
+        "of a key that stands twice in one mapping the last is taken: 'web' (line 3)."
+    )
+    assert find("grain").parse(Document.open(tmp_path / "c.py")).stages == {
+        0: {"web": 1.0, "code": 3.0}
+    }

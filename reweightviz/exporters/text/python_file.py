@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from reweightviz.exporters.text.python_names import COMPREHENSIONS, Names
+from reweightviz.exporters.text.yaml_load import Repeat
 
 __all__ = [
     "LITERAL_ERRORS",
@@ -104,6 +105,20 @@ class PythonFile:
         Those behind a ``*`` have no place.
         """
         return {key: self.value(node) for key, node in _arguments(call).items()}
+
+    @cached_property
+    def repeats(self) -> tuple[Repeat, ...]:
+        """The keys that came before in their dictionary, of which Python takes the last value."""
+        found = []
+        for node in ast.walk(self.tree):
+            keys = node.keys if isinstance(node, ast.Dict) else []
+            seen: set[str] = set()
+            for key in keys:
+                if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                    if key.value in seen:
+                        found.append(Repeat(key.value, key.lineno))
+                    seen.add(key.value)
+        return tuple(sorted(found, key=lambda repeat: repeat.line))
 
     def imports(self, package: str) -> bool:
         """Check whether the file imports a package, or part of it."""
