@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,13 +44,16 @@ def columns_of(file: Path, table: str) -> set[str]:
         return {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
 
 
-def disambiguate(names: list[str], ids: list[str]) -> list[str]:
+def disambiguate(given: Sequence[object], ids: Sequence[object]) -> list[str]:
     """Return the names of runs, with the beginning of the id behind those that are not unique.
+
+    A cell of SQLite may hold anything, also where its column is of text.
 
     >>> disambiguate(["a", "b", "a"], ["0123456789", "1", "2"])
     ['a (01234567)', 'b', 'a (2)']
     """
+    names = [str(name) for name in given]
     return [
-        name if names.count(name) == 1 else f"{name} ({run[:8]})"
+        name if names.count(name) == 1 else f"{name} ({str(run)[:8]})"
         for name, run in zip(names, ids, strict=True)
     ]

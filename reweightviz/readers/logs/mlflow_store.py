@@ -123,7 +123,7 @@ class MLflow(LogReader):
         for row, milliseconds, tag, step, value, is_nan in rows:
             self._last_row = row
             number = math.inf if is_nan or abs(value) > LARGEST else value
-            yield Point(tag, step, number, milliseconds / 1000)
+            yield Point(str(tag), step, number, milliseconds / 1000)
 
 
 def _runs_of_folder(path: Path) -> list[_Listed]:
