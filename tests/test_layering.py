@@ -24,7 +24,7 @@ OTHERS = {
     "numerics": {"scipy", "ot", "threadpoolctl", "clarabel"},
     "models": {"torch", "transformers", "tqdm"},
     "figures": {"scipy", "plotly"},
-    "readers": {"tqdm", "ruamel", "tensorboard", "wandb", "fsspec", "tokenizers"},
+    "readers": {"tqdm", "ruamel", "tensorboard", "wandb", "aim", "fsspec", "tokenizers"},
     "features": {"scipy", "sklearn", "faiss", "umap", "tqdm"},
     "laws": {"scipy", "sklearn", "lightgbm"},
     "mixers": {"scipy"},
