@@ -112,6 +112,8 @@ def read_mixtures(
 
 
 def _end_numbers(name: str) -> Array:
+    if not name.endswith(tuple("0123456789.")):  # which the pattern finds out slowly
+        return np.array([])
     match = _MIXTURE.fullmatch(name[-MOST_LETTERS:])
     if match is None:
         return np.array([])
