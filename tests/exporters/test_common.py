@@ -435,3 +435,24 @@ def test_slugs_are_safe_and_unlike_each_other(domains):
         assert (
             not set(one) & set('/\\ \n"') and not one.startswith((".", "-")) and 0 < len(one) <= 70
         )
+
+
+NO_ORDER = {
+    "dclm": "documents are sampled file by file, before a shuffle of their own",
+    "open_instruct": "rows are counted, and the trainer shuffles them",
+}
+"""Loader scripts that draw nothing in the order of training, and why."""
+
+
+def test_every_framework_that_draws_is_asked_for_the_order(root):
+    """The totals of an epoch hold too where one domain follows the other."""
+    scripts = sorted((root / "tests" / "frameworks").glob("*_load.py"))
+    tests = "".join(
+        path.read_text("utf-8") for path in (root / "tests" / "exporters").glob("test_*.py")
+    )
+    assert len(scripts) > 20 and set(NO_ORDER) <= {path.stem[:-5] for path in scripts}
+    for path in scripts:
+        if path.stem[:-5] in NO_ORDER:
+            continue
+        assert "tenths(" in path.read_text("utf-8"), path.name
+        assert path.name in tests

@@ -37,10 +37,12 @@ def word_sources(folder):
 @pytest.mark.golden(
     "ms-swift", "the real ms-swift 4.6.0: load_dataset of the YAML, 2,000 documents"
 )
-def test_ms_swift_draws_the_asked_share_of_tokens(tmp_path, load_with):
+def test_ms_swift_draws_the_asked_share_of_tokens(tmp_path, load_with, check_order):
     file = SWIFT.write(MIXTURE, tmp_path / "mix.yaml", sources=word_sources(tmp_path))
-    found = load_with("ms_swift_load.py", config=file, draws=DRAWS)["documents"]
+    drawn = load_with("ms_swift_load.py", config=file, draws=DRAWS)
+    found = drawn["documents"]
     asked = yaml.safe_load(file.read_text())["interleave_prob"]
+    check_order(drawn["order"], dict(zip(WORDS, asked, strict=True)))
     assert sum(found.values()) == DRAWS
     for name, p in zip(WORDS, asked, strict=True):
         assert abs(found[name] / DRAWS - p) < 4 * math.sqrt(p * (1 - p) / DRAWS)

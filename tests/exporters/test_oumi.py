@@ -36,12 +36,15 @@ def config(*entries: str, **train: object) -> str:
 
 @pytest.mark.framework("swift")
 @pytest.mark.golden("oumi", "the real oumi 0.9: build_dataset_mixture of the YAML, 2,000 documents")
-def test_oumi_draws_the_asked_share_of_tokens(tmp_path, load_with):
+def test_oumi_draws_the_asked_share_of_tokens(tmp_path, load_with, check_order):
     file = OUMI.write(
         MIXTURE, tmp_path / "mix.yaml", sources=word_sources(tmp_path), dataset_name="words"
     )
-    found = load_with("oumi_load.py", config=file, draws=DRAWS)["documents"]
+    drawn = load_with("oumi_load.py", config=file, draws=DRAWS)
+    found = drawn["documents"]
     entries = yaml.safe_load(file.read_text())["data"]["train"]["datasets"]
+    asked = [entry["mixture_proportion"] for entry in entries]
+    check_order(drawn["order"], dict(zip(WORDS, asked, strict=True)))
     assert sum(found.values()) == DRAWS
     for name, entry in zip(WORDS, entries, strict=True):
         p = entry["mixture_proportion"]

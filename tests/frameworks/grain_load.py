@@ -9,6 +9,8 @@ import sys
 from collections import Counter
 from importlib.metadata import version
 
+from order import tenths
+
 
 def main(job: dict) -> None:
     import grain
@@ -22,9 +24,8 @@ def main(job: dict) -> None:
     mixed = module.dataset(parts)
     found = {"version": version("grain"), "length": len(mixed)}
     drawn = [mixed[place] for place in range(min(len(mixed), job["draws"]))]
-    tenth = max(len(drawn) // 10, 1)
     found["drawn"] = Counter(drawn)
-    found["tenths"] = [Counter(drawn[at : at + tenth]) for at in range(0, len(drawn), tenth)]
+    found["order"] = tenths(drawn)
     try:
         grain.MapDataset.mix(list(parts.values()), weights=[0, *[1] * (len(parts) - 1)])
     except ValueError as error:

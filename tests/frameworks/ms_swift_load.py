@@ -36,9 +36,11 @@ def main(job: dict) -> None:
         print("RESULT", json.dumps({"refused": str(error)}))
         return
     rows = islice(train, job["draws"])
-    documents = collections.Counter(row["messages"][-1]["content"].split()[0] for row in rows)
-    result = {"version": swift.__version__, "documents": documents}
-    print("RESULT", json.dumps(result))
+    from order import tenths
+
+    drawn = [row["messages"][-1]["content"].split()[0] for row in rows]
+    result = {"version": swift.__version__, "documents": collections.Counter(drawn)}
+    print("RESULT", json.dumps(result | {"order": tenths(drawn)}))
 
 
 if __name__ == "__main__":

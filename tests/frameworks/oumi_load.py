@@ -35,9 +35,12 @@ def main(job: dict) -> None:
         print("RESULT", json.dumps({"refused": str(error)}))
         return
     rows = [row["text"].split()[0] for row in islice(data, job["draws"])]
+    from order import tenths
+
     result = {
         "version": importlib.metadata.version("oumi"),
         "documents": collections.Counter(rows),
+        "order": tenths(rows),
     }
     print("RESULT", json.dumps(result))
 
