@@ -34,7 +34,7 @@ def config(*entries: str, **train: object) -> str:
     return yaml.safe_dump({"data": {"train": {"datasets": datasets} | train}})
 
 
-@pytest.mark.framework("swift")
+@pytest.mark.framework("oumi")
 @pytest.mark.golden("oumi", "the real oumi 0.9: build_dataset_mixture of the YAML, 2,000 documents")
 def test_oumi_draws_the_asked_share_of_tokens(tmp_path, load_with, check_order):
     file = OUMI.write(
@@ -51,7 +51,7 @@ def test_oumi_draws_the_asked_share_of_tokens(tmp_path, load_with, check_order):
         assert abs(found[name] / DRAWS - p) < 4 * math.sqrt(p * (1 - p) / DRAWS)
 
 
-@pytest.mark.framework("swift")
+@pytest.mark.framework("oumi")
 @pytest.mark.golden("oumi", "the real oumi 0.9: sample counts, a name twice, refusals")
 def test_oumi_reads_what_is_read(tmp_path, load_with):
     word_sources(tmp_path)
