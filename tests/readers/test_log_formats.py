@@ -163,6 +163,23 @@ def test_event_files_are_followed_and_a_second_file_goes_on_from_a_checkpoint(
 
 
 @pytest.mark.framework("loggers")
+def test_names_of_any_letters_come_through_event_files(tmp_path, packages):
+    from tensorboard.summary import Writer
+
+    names = ("web", "code", "github/c++", "web (2023)", "C#", "日本語", "a.b", "[x]", "!!")
+    writer = Writer(str(tmp_path / "run"))
+    for step in range(3):
+        for k, name in enumerate(names):
+            writer.add_scalar(f"train/loss_{name}", float(k + step), step)
+            writer.add_scalar(f"mix/{name}", 1 / len(names), step)
+    writer.close()
+    log = rv.read_log(tmp_path / "run")
+    assert log.domains == names and not log.scalars
+    assert log["loss"].tolist() == [[k + step for k in range(len(names))] for step in range(3)]
+    np.testing.assert_allclose(log.weights, 1 / len(names), rtol=1e-6)
+
+
+@pytest.mark.framework("loggers")
 def test_a_folder_of_event_folders_is_several_runs(load_with, tmp_path, packages):
     for name in ("small", "large"):
         load_with("loggers_write.py", logger="tensorboard", out=tmp_path / "logs" / name, steps=3)
