@@ -38,7 +38,7 @@ class PrintedSteps(PrintedLog):
     """Lines with a step and a loss."""
 
     name = "printed"
-    title = "printed lines with a step and a loss"
+    title = "two printed lines or more with a step and a loss"
     marks: ClassVar[tuple[bytes, ...]] = (b"loss", b"Loss")
     fewest: ClassVar[int] = 2
 
