@@ -31,7 +31,7 @@ REDPAJAMA = """{"train_domain_weights": {"common_crawl": 0.7256, "c4": 0.1446, "
         ("w.yaml", "train: {train_a: 3, b: 1}\nvalid: {v: 1}\n", "yaml", {"train_a": 3, "b": 1}),
         ("w.json", '{"web": 0.7, "code": 0.3}', "json", {"web": 0.7, "code": 0.3}),
         ("w.yaml", "web: 0.7\ncode: 0.3\n", "yaml", {"web": 0.7, "code": 0.3}),
-        ("w.json", '{"web": 0.70, "code": 0.305}', "json", {"web": 0.70, "code": 0.305}),
+        ("w.json", '{"web": 0.70, "code": 0.301}', "json", {"web": 0.70, "code": 0.301}),
         ("w.json", '{"web": 1, "code": 0}', "json", {"web": 1, "code": 0}),
     ],
 )
@@ -56,8 +56,8 @@ def test_doremis_weights_are_those_of_training(tmp_path):
 
 
 def test_a_sum_that_is_not_quite_1_is_said(tmp_path):
-    (tmp_path / "w.json").write_text('{"web": 0.7, "code": 0.305}')
-    assert rv.check(tmp_path / "w.json").traps == ("the shares sum to 1.005 and are scaled to 1.",)
+    (tmp_path / "w.json").write_text('{"web": 0.7, "code": 0.301}')
+    assert rv.check(tmp_path / "w.json").traps == ("the shares sum to 1.001 and are scaled to 1.",)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,7 @@ def test_a_sum_that_is_not_quite_1_is_said(tmp_path):
         "web: 1.2\ncode: -0.2\n",
         "web: true\ncode: 0\n",
         "alone: 1.0\n",
+        "pass@1: 0.2\npass@10: 0.795\n",
         "train: {lr: 0.1}\n",
         "train: {a: 1}\nvalid: {batch: big}\n",
         "web: .nan\ncode: 1.0\n",
@@ -85,3 +86,18 @@ def test_a_published_form_is_not_merged_into(tmp_path):
     with pytest.raises(ReweightvizError, match="weights in train, a form that is read but not"):
         rv.export(mixture, "yaml", tmp_path / "w.yaml", merge=True)
     assert (tmp_path / "w.yaml").read_text() == HUMAN
+
+
+@pytest.mark.checkout("doremi")
+def test_every_config_of_doremi_is_read(checkouts):
+    files = sorted((checkouts / "doremi" / "configs").glob("*.json"))
+    assert {len(rv.load_mixture(file)) for file in files} == {7, 22} and len(files) >= 8
+
+
+@pytest.mark.checkout("regmix")
+def test_every_mixture_of_regmix_is_read(checkouts):
+    folder = checkouts / "regmix" / "mixture_config" / "config_1b"
+    found = {file.stem: rv.load_mixture(file) for file in folder.glob("*.yaml")}
+    assert found["regmix"]["pile_cc"] == pytest.approx(0.870, abs=1e-3)
+    assert set(found["human"]) == set(found["regmix"]) == set(found["doremi"])
+    assert dict(found["pile_cc_only"]) == {"pile_cc": 1.0}

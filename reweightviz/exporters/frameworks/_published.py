@@ -25,7 +25,7 @@ from reweightviz.exporters.plan import Numbers, to_number
 __all__ = ["NEAR", "PREFIXES", "Published", "find_published"]
 
 
-NEAR = 0.01
+NEAR = 0.002
 """How far the sum of flat shares may be from 1: published ones are rounded."""
 PREFIXES = ("train_", "the_pile_")
 """Beginnings of RegMix's names that say nothing of the domain."""

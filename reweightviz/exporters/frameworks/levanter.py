@@ -3,7 +3,8 @@
 Levanter mixes sequences of one fixed length in blocks of ``mixture_block_size`` with whole counts,
 so a weight below 1 / ``mixture_block_size`` is never drawn. Checked with marin-levanter 0.2.20;
 ``configs`` is what the older stanford-crfm tree calls ``components``, which marin-levanter
-refuses.
+refuses. What ``data: !include file`` names is read too; the ``mixture_weights`` of sft_mixture.py
+(stanford-crfm 9263f81) and Marin's Python are read, but not written.
 
 A merge keeps the comments beside the weights, but for a mixture that takes the place of a
 schedule, or a schedule that of one with other steps: then the list is written anew.
