@@ -217,22 +217,31 @@ def _find_settings(document: Document) -> Iterator[Setting]:
         yield from _find_keys(document)
     python = document.python
     setting = [
-        node
-        for node in ast.walk(python.tree)
-        if isinstance(node, ast.Call | ast.Assign | ast.AnnAssign)
+        node for node in python.nodes if isinstance(node, ast.Call | ast.Assign | ast.AnnAssign)
     ]
-    # ast.walk goes level by level, but what is set last in the file must come last.
+    # A walk goes level by level, but what is set last in the file must come last.
     for node in python_file.sort_nodes(setting):
         if isinstance(node, ast.Call):
-            for keyword in node.keywords:
-                # Many functions have paths=, and only one is NeMo's.
-                if keyword.arg != "paths" or _is_data_module(node):
-                    yield Setting(keyword.arg or "", python.value(keyword.value), node)
-        elif node.value is not None:
-            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                # The last name of blend, config.blend or config.dataset.blend.
-                name = getattr(target, "attr", getattr(target, "id", ""))
-                yield Setting(str(name), python.value(node.value), node)
+            yield from _read_keywords(node, python)
+        else:
+            yield from _read_targets(node, python)
+
+
+def _read_keywords(call: ast.Call, python: python_file.PythonFile) -> Iterator[Setting]:
+    for keyword in call.keywords:
+        # Many functions have paths=, and only one is NeMo's.
+        if keyword.arg in KEYS and (keyword.arg != "paths" or _is_data_module(call)):
+            yield Setting(keyword.arg, python.value(keyword.value), call)
+
+
+def _read_targets(
+    node: ast.Assign | ast.AnnAssign, python: python_file.PythonFile
+) -> Iterator[Setting]:
+    for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+        # The last name of blend, config.blend or config.dataset.blend.
+        name = getattr(target, "attr", getattr(target, "id", ""))
+        if name in KEYS and node.value is not None:
+            yield Setting(name, python.value(node.value), node)
 
 
 def _find_keys(document: Document) -> Iterator[Setting]:

@@ -78,6 +78,22 @@ class PythonFile:
         return {}
 
     @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Every node of the file, in no order of it."""
+        return list(ast.walk(self.tree))
+
+    @cached_property
+    def imported(self) -> set[str]:
+        """The packages that the file imports, or imports parts of."""
+        modules: list[str] = []
+        for node in self.nodes:
+            if isinstance(node, ast.ImportFrom):
+                modules.append(node.module or "")
+            elif isinstance(node, ast.Import):
+                modules += [alias.name for alias in node.names]
+        return {module.partition(".")[0] for module in modules}
+
+    @cached_property
     def names(self) -> Names:
         """Everything that the names of the file stand for."""
         return Names(self.tree)
@@ -86,7 +102,7 @@ class PythonFile:
     def calls_by_name(self) -> dict[str, list[ast.Call]]:
         """The calls of the file by what they call, each in the order of the file."""
         found: dict[str, list[ast.Call]] = {}
-        every = (node for node in ast.walk(self.tree) if isinstance(node, ast.Call))
+        every = (node for node in self.nodes if isinstance(node, ast.Call))
         for call in sort_nodes(every):
             found.setdefault(callee(call), []).append(call)
         return found
@@ -122,16 +138,7 @@ class PythonFile:
 
     def imports(self, package: str) -> bool:
         """Check whether the file imports a package, or part of it."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.ImportFrom):
-                modules = [node.module or ""]
-            elif isinstance(node, ast.Import):
-                modules = [alias.name for alias in node.names]
-            else:
-                continue
-            if any(module.split(".")[0] == package for module in modules):
-                return True
-        return False
+        return package in self.imported
 
     def value(self, node: Any) -> Any:
         """Return the value of a literal, or of a name that stands for one; else the node itself.
