@@ -26,7 +26,7 @@ from reweightviz.core.runlog import RunLog
 from reweightviz.readers.logs import _sqlite, wandb_history, wandb_offline
 from reweightviz.readers.logs._log_reader import LogReader, head_of
 from reweightviz.readers.logs._naming import Naming, Pattern
-from reweightviz.readers.logs._tags import NO_DOMAINS, words_of
+from reweightviz.readers.logs._tags import NO_DOMAINS, reading_of, words_of
 from reweightviz.readers.logs._undecided import Undecided, UndecidedLog
 from reweightviz.readers.logs.aim_repository import Aim
 from reweightviz.readers.logs.clearml_session import ClearML
@@ -393,4 +393,7 @@ def _hint(log: RunLog) -> str:
             "pattern='{domain}' takes each for a domain's loss, "
             "pattern={'weights': '{domain}'} for its weight"
         )
-    return "pattern='train/{domain}/loss' would name them"
+    readings = {tag: reading for tag in sorted(log.scalars) if (reading := reading_of(tag))}
+    for tag, (signal, pattern, domain) in readings.items():
+        return f"pattern={{{signal!r}: {pattern!r}}} takes {tag!r} for that of {domain!r}"
+    return "pattern= says where in a tag the name of a domain stands, if it stands in one"

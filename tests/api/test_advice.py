@@ -1053,7 +1053,14 @@ def tags_are_taken_for_domains(folder):
     )
 
 
-@told("pattern='train/{domain}/loss' would name them")
+@told("pattern={'held_out_loss': 'eval/{domain}/loss'} takes 'eval/web/loss' for that of 'web'")
+def one_tag_is_named_by_its_pattern(folder):
+    path = write(folder / "a.csv", "step,eval/web/loss,lr\n1,3.0,2.0\n2,2.5,1.5\n")
+    pattern = {"held_out_loss": "eval/{domain}/loss"}
+    return lambda: rv.read_log(path), lambda: rv.read_log(path, pattern=pattern)["held_out_loss"]
+
+
+@told("pattern= says where in a tag the name of a domain stands, if it stands in one")
 def tags_are_named_by_a_pattern(folder):
     path = write(folder / "a.csv", "step,train/web/total,lr\n1,3.0,2.0\n2,2.5,1.5\n")
     return lambda: rv.read_log(path), lambda: rv.read_log(path, pattern="train/{domain}/total")

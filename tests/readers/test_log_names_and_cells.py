@@ -213,6 +213,17 @@ def test_the_names_of_a_chart_end_at_their_last_separator(tmp_path):
             rv.read_log(path, name=name)
 
 
+def test_the_pattern_that_is_advised_works(tmp_path):
+    path = chart(tmp_path / "chart.csv", "a - eval/web/loss", "b - eval/web/loss")
+    advice = (
+        r"pattern=\{'held_out_loss': 'eval/\{domain\}/loss'\} takes 'eval/web/loss' for that of"
+    )
+    with pytest.warns(rv.core.errors.ReweightvizWarning, match=advice):
+        rv.read_log(path, name="a")
+    log = rv.read_log(path, name="a", pattern={"held_out_loss": "eval/{domain}/loss"})
+    assert log.domains == ("web",) and log["held_out_loss"].tolist() == [[0.0]]
+
+
 def test_a_run_that_is_not_there_is_no_label(tmp_path):
     path = chart(tmp_path / "chart.csv", "only - loss/web", "only - loss/code")
     assert rv.read_log(path).name == "only"
