@@ -146,7 +146,7 @@ def test_what_else_a_line_says_is_kept(tmp_path):
     tune = rv.read_log(written(tmp_path / "d.log", SAMPLES["torchtune"]))
     assert tune.scalars["grad_norm"].tolist() == [0.5, 0.5]
     trainer = rv.read_log(written(tmp_path / "e.log", SAMPLES["trainer_printed"]))
-    assert "read from its progress bar" in str(trainer.meta["notes"])
+    assert "read from the progress bar behind a line" in str(trainer.meta["notes"])
     assert "grad_norm: 1 value is NaN or infinite; drawn as a gap." in trainer.meta["notes"]
 
 
