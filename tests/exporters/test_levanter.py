@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
+import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
@@ -742,3 +743,16 @@ def test_weights_of_marin_that_are_not_written_out_are_named(tmp_path):
     )
     twice = read(MARIN + "other = lm_mixture_data_config(components=c, weights={'a': 1})\n")
     assert twice.traps[0].startswith("The file has more than one mixture of Marin")
+
+
+def test_the_strategy_that_ends_the_data_is_known(tmp_path):
+    file = tmp_path / "train.yaml"
+    file.write_text(
+        "data:\n  tokenizer: gpt2\n  stop_strategy: first_exhausted\n  components:\n"
+        "    web: {source: {type: url, train_urls: [w.jsonl]}}\n"
+        "    code: {source: {type: url, train_urls: [c.jsonl]}}\n"
+        "  train_weights: {web: 0.5, code: 0.5}\n"
+    )
+    report = rv.check(file, sources={"web": 1e6, "code": 4e6}, tokens=4e6)
+    assert report.table["epochs"].tolist() == [1.0, 0.25]
+    assert "ends when 'web' is used up, at 2e+06 of 4e+06 tokens" in " ".join(report.traps)

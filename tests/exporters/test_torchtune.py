@@ -8,6 +8,7 @@ import math
 import pytest
 import yaml
 
+import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
@@ -209,3 +210,21 @@ def test_torchtune_draws_the_asked_share_of_tokens(tmp_path, load_with, check_or
         assert found["tokens"][name] / sum(found["tokens"].values()) == pytest.approx(
             MIXTURE[name], abs=0.06
         )
+
+
+def test_a_weight_of_zero_is_refused(tmp_path):
+    """torchdata 0.11.0 raises a ValueError under every criterion."""
+    (tmp_path / "multi.yaml").write_text(RECIPE.replace("weight: 1.0", "weight: 0.0", 1))
+    refused = TUNE.parse(TUNE.open(tmp_path / "multi.yaml")).refused
+    assert "torchtune refuses a weight of 0 with a ValueError" in refused[0]
+
+
+def test_the_criterion_that_ends_the_data_is_known(tmp_path):
+    (tmp_path / "multi.yaml").write_text(
+        "dataloader: {stop_criteria: FIRST_DATASET_EXHAUSTED}\n"
+        "datasets:\n- {source: org/a, weight: 1, transform: x}\n- {source: org/b, weight: 1, transform: x}\n"
+    )
+    sources = {"a": {"tokens": 1e6, "documents": 1e3}, "b": {"tokens": 4e6, "documents": 4e3}}
+    report = rv.check(tmp_path / "multi.yaml", sources=sources, tokens=4e6)
+    assert report.table["epochs"].tolist() == [1.0, 0.25]
+    assert "ends when 'a' is used up, at 2e+06 of 4e+06 tokens" in " ".join(report.traps)

@@ -29,6 +29,7 @@ from reweightviz.core.errors import (
 )
 from reweightviz.core.validation import whole_number
 from reweightviz.exporters.document import Document
+from reweightviz.exporters.epochs import Stop
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._foreign import as_mapping, walk
 from reweightviz.exporters.frameworks._levanter_blocks import (
@@ -177,6 +178,7 @@ class Levanter(Exporter):
             unit=EXAMPLES.key if there.is_sft else None,
             paths={name: read_paths(components.get(name)) for name in names},
             steps=steps if isinstance(steps, int) and steps > max(stages) else None,
+            stop=_find_stop(data),
             refused=tuple(refused),
             traps=(
                 *there.faults,
@@ -313,6 +315,12 @@ def _find_option_faults(data: Mapping[str, Any], block: Any) -> Iterator[str]:
     strategy = data.get("stop_strategy", STRATEGIES[0])
     if strategy not in STRATEGIES:
         yield f"stop_strategy must be one of {list_names(STRATEGIES)}; it is {strategy!r}."
+
+
+def _find_stop(data: Mapping[str, Any]) -> Stop | None:
+    if data.get("stop_strategy") != "first_exhausted":
+        return None
+    return Stop("stop_strategy: first_exhausted", "'restart' repeats it")
 
 
 def _find_traps(
