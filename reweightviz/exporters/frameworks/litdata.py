@@ -47,6 +47,7 @@ class LitData(Exporter):
     suffix = ".py"
     by_path = True
     prepared_data = "folders of tokenised chunks"
+    repeats_nothing = True
     traps = ("litdata ends with the first dataset that is used up.",)
 
     def render(self, plan: Plan, old: Document | None, *, seed: int = 42) -> dict[str, str]:

@@ -50,6 +50,7 @@ class RayData(Exporter):
     title = "Ray Data"
     units = (EXAMPLES, TOKENS)
     suffix = ".py"
+    repeats_nothing = True
     traps = (
         "Dataset.mix takes whole blocks, so the mix is right over many blocks only.",
         f"{SHORTEST} ends with the first dataset that is used up.",
