@@ -346,7 +346,7 @@ def test_copies_are_epochs(tmp_path):
         for name in FRAMEWORKS
         if exporters.find(name).units[0].passes and exporters.find(name).largest_number > 10
     ]
-    assert passes == ["axolotl", "dclm"]
+    assert passes == ["axolotl", "dclm", "open-instruct"]
     for framework in passes:
         (tmp_path / framework).mkdir()
         path = export(framework, tmp_path / framework, tokens=8e9)
