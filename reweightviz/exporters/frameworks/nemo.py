@@ -240,8 +240,13 @@ def _read_targets(
     for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
         # The last name of blend, config.blend or config.dataset.blend.
         name = getattr(target, "attr", getattr(target, "id", ""))
-        if name in KEYS and node.value is not None:
-            yield Setting(name, python.value(node.value), node)
+        # Any program has a variable called paths; NeMo's stands in its config.
+        is_own = name != "paths" or isinstance(target, ast.Attribute)
+        if name not in KEYS or node.value is None or not is_own:
+            continue
+        value = python.value(node.value)
+        if name not in SPLIT or not _names_text(value):
+            yield Setting(name, value, node)
 
 
 def _find_keys(document: Document) -> Iterator[Setting]:
