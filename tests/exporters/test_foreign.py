@@ -167,3 +167,11 @@ def test_a_name_too_long_for_a_file_beside_it(letters, tmp_path):
 def test_a_path_that_is_none(load, path):
     with pytest.raises(ReweightvizError, match=r"^[^\n]+\.$"):
         load(path)
+
+
+def test_datasets_that_are_made_elsewhere_are_one_sentence(tmp_path):
+    """As in EasyDeL's pipeline.py: nothing was divided by the number of no datasets."""
+    path = tmp_path / "a.py"
+    path.write_text("mixed = interleave_datasets(made, seed=1)\n", encoding="utf-8")
+    with pytest.raises(ReweightvizError, match="that can be read without running it"):
+        rv.check(path)

@@ -224,7 +224,7 @@ def _read_python(document: Document) -> Config:
         # Without them the datasets take turns; behind a * they may be given.
         turns = probabilities is None and not python_file.has_spread(call)
         if turns:
-            weights = [1 / len(names)] * len(names)
+            weights = [1 / len(names) for _ in names]
         if len(weights) == len(names) > 0:
             numbers = add_up(zip(names, map(to_number, weights), strict=True))
             # The default of the signature, unless a ** may hold another.
