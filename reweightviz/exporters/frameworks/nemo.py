@@ -4,8 +4,8 @@ Megatron-Bridge blends with megatron-core, so a weight of the blend is a share o
 fixed length, which is a share of tokens; the files of its ``data_args_path=`` are those of the
 exporter "megatron". Energon draws samples, so there a weight is a share of examples, unless its
 task encoder packs them. The blend is checked with megatron-core 0.16.1, whose config class
-Bridge's is a subclass of; the rest is read from the source of Megatron-Bridge at 067f987 and
-Megatron-Energon at bef8be2.
+Bridge's is a subclass of, and Energon with megatron-energon 7.4.1; what recipes, NeMo 1 and 2 and
+Nemotron call it is read from their sources (Megatron-Bridge at 067f987, NeMo at 8cfedd7).
 """
 
 from __future__ import annotations
