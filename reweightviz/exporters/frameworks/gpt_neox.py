@@ -174,7 +174,6 @@ def _find_traps(
     for key in (PATHS, WEIGHTS):
         if spelled.count(key) > 1:
             yield f"{key} stands there spelled with _ and with -: GPT-NeoX takes the later."
-    yield from mention_again([str(path) for path in paths], "GPT-NeoX")
     if settings.get(WEIGHTS) is None and len(paths) > 1:
         yield f"without {WEIGHTS} every dataset has the same weight, whatever its size."
     if not settings.get("valid_data_paths") or not settings.get("test_data_paths"):
@@ -182,3 +181,4 @@ def _find_traps(
             f"beside {PATHS} GPT-NeoX needs valid_data_paths and test_data_paths, "
             "here or in another file of the run."
         )
+    yield from mention_again([str(path) for path in paths], "GPT-NeoX")
