@@ -60,7 +60,7 @@ def test_a_prefix_that_stands_twice_adds_up(tmp_path):
     text = "{train_data_paths: [/d/a, /d/a, /d/b], train_data_weights: [0.5, 0.2, 0.3]}"
     config = NEOX.parse(Document(tmp_path / "x.yml", text))
     assert config.stages[0] == pytest.approx({"/d/a": 0.7, "/d/b": 0.3})
-    assert not config.refused and "'/d/a' stands several times" in config.traps[0]
+    assert not config.refused and "'/d/a' stands several times" in config.traps[-1]
 
 
 def test_weights_are_shares_of_tokens_beside_their_prefixes(tmp_path):
