@@ -67,9 +67,10 @@ COUNTS = {
     "examples": "documents",
     "fraction": "the fraction of a dataset that is kept",
     "copies": "copies of each document",
+    "parts": "how often a dataset is taken, whole or in part",
 }
 """Unit of an exporter to what its numbers count."""
-OUR_OWN = ("json", "yaml", "csv")
+OUR_OWN = ("json", "yaml", "csv", "python")
 """Formats that no framework but reweightviz reads."""
 TRAINER_KNOWS = ("prior", "tokens", "documents")
 """What the reference trainer hands to a mixer's start by itself."""
