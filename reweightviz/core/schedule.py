@@ -161,7 +161,12 @@ class Schedule(Mapping[int, Mixture]):
         return self._stages[starts[place]]
 
     def mean(self) -> Mixture:
-        """Return the mixture of the whole run: each stage counts by its steps."""
+        """Return the mixture of the whole run: each stage counts by its steps.
+
+        A single stage is the whole run, however long that is.
+        """
+        if len(self) == 1:
+            return self[0]
         if self.steps is None:
             raise ReweightvizError(
                 "the mean of a Schedule needs the length of the run: Schedule(stages, steps=...)."

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import find
 from reweightviz.exporters.document import PathLike
-from reweightviz.exporters.reading_back import to_schedule
+from reweightviz.exporters.reading_back import read_accepted, to_schedule
 from reweightviz.exporters.recognise import find_exporter
 from reweightviz.exporters.units import Unit
 
@@ -45,11 +44,7 @@ def read_for(
         sources: tokens and documents of each domain; where they are known, shares are of tokens.
     """
     exporter = find_exporter(path, framework)
-    document = exporter.open(path).for_framework(exporter.name)
-    with document.fault_first():
-        config = exporter.parse(document)
-    if config.refused:
-        raise ReweightvizError(f"{document.path}: {config.refused[0]}")
+    document, config = read_accepted(exporter, path)
     read = exporter.find_unit(config.unit or document.record.get("unit_key"), reading=True)
     written = find(to).find_unit(unit)
     domains = set(exporter.find_domains(config, document.record).values())

@@ -12,7 +12,6 @@ import pandas as pd
 
 from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.foreign_file import guard_reading
-from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_budget
@@ -65,8 +64,7 @@ def _report(
 ) -> Report:
     exporter, found_by, whole = match(path, framework)
     document = whole.for_framework(exporter.name)
-    with document.fault_first():
-        config = exporter.read_config(document)
+    config = exporter.read_config(document)
     for numbers in config.stages.values():
         for name in numbers:
             check_utf8(name)
@@ -243,7 +241,7 @@ class _Findings:
             return {str(domain): float(passes) for domain, passes in recorded.items()}
         if self.schedule is not None and self.sources is not None and self.tokens is not None:
             try:
-                return _mean(self.schedule).epochs(self.sources.token_table, self.tokens)
+                return self.schedule.mean().epochs(self.sources.token_table, self.tokens)
             except ReweightvizError as error:
                 self.notes.append(f"Epochs are not known: {error}")
                 return {}
@@ -255,13 +253,6 @@ class _Findings:
                 "and tokens=, the budget."
             )
         return {}
-
-
-def _mean(schedule: Schedule) -> Mixture:
-    # A schedule of one stage has no steps to take a mean over.
-    if len(schedule) == 1:
-        return schedule[0]
-    return schedule.mean()
 
 
 def _shorten(names: list[str]) -> str | None:

@@ -126,7 +126,7 @@ class Document:
     @property
     def has_commands(self) -> bool:
         """Whether it is a command line or a shell script; ``data`` is then of its options."""
-        is_script = self.path.suffix in SCRIPTS or self.text.startswith("#!")
+        is_script = self.path.suffix.lower() in SCRIPTS or self.text.startswith("#!")
         return self.command or (is_script and self.path.suffix != ".py")
 
     @cached_property

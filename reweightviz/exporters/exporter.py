@@ -119,8 +119,12 @@ class Exporter:
         raise NotImplementedError
 
     def read_config(self, document: Document) -> Config:
-        """:meth:`parse` a file, and add what its loader makes of keys that stand twice."""
-        config = self.parse(document)
+        """:meth:`parse` a file, and add what its loader makes of keys that stand twice.
+
+        A syntax error of the file comes before what reading it led to.
+        """
+        with document.fault_first():
+            config = self.parse(document)
         if not document.repeats:
             return config
         keys = ", ".join(map(str, document.repeats[:MOST_REPEATS]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent, list_names
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
@@ -18,7 +18,22 @@ from reweightviz.exporters.units import Unit
 if TYPE_CHECKING:
     from reweightviz.exporters.exporter import Exporter
 
-__all__ = ["find_domains", "is_edited", "read_mixture", "read_schedule", "to_schedule"]
+__all__ = [
+    "Accepted",
+    "find_domains",
+    "is_edited",
+    "read_accepted",
+    "read_mixture",
+    "read_schedule",
+    "to_schedule",
+]
+
+
+class Accepted(NamedTuple):
+    """A file, and what its framework reads from it without a refusal."""
+
+    document: Document
+    config: Config
 
 
 def read_mixture(
@@ -39,12 +54,17 @@ def read_schedule(
     exporter: Exporter, path: Given, sources: Sources | Mapping[str, Any] | None
 ) -> Schedule:
     """Read the stages of a file; a file without stages has one, at step 0."""
+    document, config = read_accepted(exporter, path)
+    return exporter.to_schedule(config, document, sources)
+
+
+def read_accepted(exporter: Exporter, path: Given) -> Accepted:
+    """Open and read a file; refuse one that the framework refuses, with its first reason."""
     document = exporter.open(path).for_framework(exporter.name)
-    with document.fault_first():
-        config = exporter.read_config(document)
+    config = exporter.read_config(document)
     if config.refused:
         raise ReweightvizError(f"{document.path}: {config.refused[0]}")
-    return exporter.to_schedule(config, document, sources)
+    return Accepted(document, config)
 
 
 def to_schedule(

@@ -43,8 +43,7 @@ def read_paths(path: Given, framework: str | None = None) -> dict[str, list[str]
     with guard_reading(name_given(path)):
         exporter = find_exporter(path, framework)
         document = exporter.open(path).for_framework(exporter.name)
-        with document.fault_first():
-            config = exporter.parse(document)
+        config = exporter.read_config(document)
         found: dict[str, list[str]] = {}
         for name, domain in exporter.find_domains(config, document.record).items():
             paths = list(config.paths.get(name, ()))

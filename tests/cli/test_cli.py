@@ -415,3 +415,15 @@ def test_parts_to_parts_need_no_sizes(here, capsys):
     assert run("convert old.yaml --to alignment-handbook --out new.yaml", capsys)[0] == 0
     entries = yaml.safe_load((here / "new.yaml").read_text())["dataset_mixture"]["datasets"]
     assert {entry["id"]: entry["weight"] for entry in entries} == {"org/web": 0.5, "org/code": 1.0}
+
+
+def test_convert_refuses_what_check_and_load_refuse(here, capsys):
+    """OmegaConf, with which LLaMA-Factory reads its YAML, stops at a key that stands twice."""
+    (here / "twice.yaml").write_text(
+        "dataset: web,code\nmix_strategy: interleave_under\ninterleave_probs: 0.5,0.5\n"
+        "interleave_probs: 0.7,0.3\n"
+    )
+    code, _, said = run("convert twice.yaml --to huggingface --out hf", capsys)
+    assert code == 2
+    assert "refuses a key that stands twice" in said
+    assert not (here / "hf").exists()

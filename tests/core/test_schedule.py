@@ -54,6 +54,11 @@ def test_what_a_schedule_refuses(make, sentence):
         make()
 
 
+def test_a_single_stage_is_the_mean_of_a_run_of_any_length():
+    assert Schedule({0: EARLY}).mean() == EARLY
+    assert Schedule({0: EARLY}, steps=10).mean() == EARLY
+
+
 def test_a_file_that_is_no_schedule(tmp_path):
     for text in ("", "[]", "{}", '{"stages": [{"step": 0}]}', '{"stages": 3}'):
         (tmp_path / "s.json").write_text(text)

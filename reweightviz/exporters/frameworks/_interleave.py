@@ -16,6 +16,7 @@ from reweightviz.exporters.plan import Numbers, Plan
 __all__ = [
     "LOSES",
     "ONCE",
+    "ROUNDING",
     "STRATEGIES",
     "choose_strategy",
     "find_never_drawn",
@@ -29,6 +30,8 @@ LOSES = "all_exhausted_without_replacement"
 """A strategy under which the probabilities are lost."""
 ONCE = "puts the datasets one after another, each once: their shares are those of their sizes."
 """What a framework does that is given no weights."""
+ROUNDING = 2**-26
+"""How far from 1 numpy lets probabilities sum."""
 
 
 def choose_strategy(plan: Plan) -> str:

@@ -33,7 +33,7 @@ from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import COPIES, EXAMPLES, TOKENS
 
-__all__ = ["LOSES", "MEANINGS", "MUCH", "ROUNDING", "STRATEGIES", "LlamaFactory"]
+__all__ = ["LOSES", "MEANINGS", "MUCH", "STRATEGIES", "LlamaFactory"]
 
 
 STRATEGIES = ("interleave_over", "interleave_under")
@@ -49,8 +49,6 @@ LOSES = {
 }
 MUCH = 5e10
 """Tokens of a run for which loading everything before it begins takes long."""
-ROUNDING = 2**-26
-"""How far from 1 numpy lets probabilities sum."""
 
 
 class LlamaFactory(Exporter):
@@ -234,7 +232,7 @@ def _find_sum_faults(numbers: Numbers) -> Iterator[str]:
     total = math.fsum(numbers.values())
     # A single dataset is never drawn by its probability.
     single = len(numbers) == 1 and total > 0
-    if not single and not abs(total - 1) <= ROUNDING:
+    if not single and not abs(total - 1) <= interleave.ROUNDING:
         yield f"interleave_probs must be numbers >= 0 that sum to 1; got {list(numbers.values())}."
 
 

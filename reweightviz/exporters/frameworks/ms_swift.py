@@ -31,14 +31,12 @@ from reweightviz.exporters.plan import Config, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import COPIES, EXAMPLES, TOKENS
 
-__all__ = ["COUNT", "HUBS", "ROUNDING", "MsSwift"]
+__all__ = ["COUNT", "HUBS", "MsSwift"]
 
 
 COUNT = re.compile(r"(.+)#(\d+)", re.DOTALL)
 """A dataset and the rows that are taken of it."""
 HUBS = re.compile(r"(?:hf|ms)::", re.IGNORECASE)
-ROUNDING = 2**-26
-"""How far from 1 numpy lets probabilities sum."""
 
 
 class MsSwift(AmountExporter):
@@ -174,7 +172,7 @@ def _find_faults(
         )
     if len(shares) != len(words):
         yield f"interleave_prob has {len(shares)} probabilities for {len(words)} datasets."
-    elif bad or not abs(math.fsum(shares) - 1) <= ROUNDING:
+    elif bad or not abs(math.fsum(shares) - 1) <= interleave.ROUNDING:
         yield f"interleave_prob must be numbers >= 0 that sum to 1; got {list(numbers.values())}."
     # The same probabilities mix the datasets of validation.
     if len(validation) > 1 and len(validation) != len(shares):

@@ -38,7 +38,6 @@ __all__ = [
     "KEYS",
     "OVERRIDE",
     "SCRIPT",
-    "SCRIPTS",
     "SPLIT",
     "Blend",
     "Nemo",
@@ -53,8 +52,6 @@ FLAT = ("data_paths", "data_path", "train_data_path", "train_data_paths")
 SPLIT = ("data_prefix", "paths")
 """Names that NeMo 1 and 2 have for such a list, for one of prefixes, or for one for each split."""
 KEYS = (*FLAT, *SPLIT, "blend", "blend_per_split")
-SCRIPTS = (".sh", ".bash", ".slurm", ".sbatch", "")
-"""Endings of files whose commands may set a blend."""
 OVERRIDE = r"(?:\w+\.)*(?:dataset\.(?:blend|data_path)|data\.(?:data_prefix|paths))"
 """Keys of a command that set a blend: of Megatron-Bridge, of NeMo 1 and of NeMo 2."""
 
@@ -211,7 +208,7 @@ def _make_blend(key: str, value: Sequence[Any], node: Node | None) -> Blend:
 
 def _find_settings(document: Document) -> Iterator[Setting]:
     """Return what is set by name: in a YAML, in a command, in the order of a Python file."""
-    if document.has_commands or document.path.suffix.lower() in SCRIPTS:
+    if document.has_commands or not document.path.suffix:
         yield from _find_overrides(document)
     if not document.has_commands:
         yield from _find_keys(document)

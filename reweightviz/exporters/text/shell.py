@@ -66,8 +66,7 @@ def read_option(text: str, option: str) -> list[str] | None:
     >>> read_option(script, "--data-path")
     ['0.5', '/d/web', '0.5', '/d/code']
     """
-    # Comments and line breaks go first; then one command is one line.
-    plain = COMMENT.sub("", text).replace("\\\n", " ")
+    plain = _join_lines(text)
     pattern = re.compile(rf"(?<![\w-]){option}(?=\s)")
     found = pattern.search(plain)
     if found is None:
@@ -96,7 +95,7 @@ def read_settings(text: str, name: str) -> Iterator[tuple[str, str]]:
     >>> list(read_settings(script, r"dataset\.blend"))
     [('dataset.blend', '[[/d/web,/d/code],[0.7,0.3]]')]
     """
-    plain = COMMENT.sub("", text).replace("\\\n", " ")
+    plain = _join_lines(text)
     for found in re.finditer(rf"(?<![\w.])({name})=", plain):
         quote = plain[: found.start()].rstrip("+")[-1:]
         rest = plain[found.end() :]
@@ -122,7 +121,7 @@ def read_commands(text: str) -> Iterator[list[str]]:
     >>> list(read_commands('D=a,b\ncd x && train --dataset $D \\\n  --lr 1 | tee log'))
     [['D=a,b'], ['cd', 'x'], ['train', '--dataset', 'a,b', '--lr', '1'], ['tee', 'log']]
     """
-    plain = COMMENT.sub("", text).replace("\\\n", " ")
+    plain = _join_lines(text)
     values = _read_values(list(ASSIGNMENT.finditer(plain)), plain)
     for line in plain.split("\n"):
         words: list[str] = []
@@ -134,6 +133,11 @@ def read_commands(text: str) -> Iterator[list[str]]:
                 words.append("".join(_unquote(word)))
         if words:
             yield words
+
+
+def _join_lines(text: str) -> str:
+    """Return a script without comments and line breaks: then one command is one line."""
+    return COMMENT.sub("", text).replace("\\\n", " ")
 
 
 def find_unknown(words: Sequence[str]) -> str | None:
