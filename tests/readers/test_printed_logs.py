@@ -473,3 +473,18 @@ def test_losses_by_domain_of_ones_own_loop(tmp_path):
         2.25,
     ]
     assert "The steps begin anew with each epoch here; they are counted on." in log.meta["notes"]
+
+
+def test_megatron_s_log_behind_labels_and_colours_is_that_of_one_rank(tmp_path):
+    lines = [
+        f"[default{rank}]:\x1b[32m [2026-01-15 10:00:0{step}] iteration {step}/ 3 | lm loss: "
+        f"{loss + rank}E+00 | params: 1.2.3 |\x1b[0m"
+        for step, loss in ((1, 6), (2, 5), (3, 4))
+        for rank in (0, 1)
+    ]
+    (tmp_path / "a.log").write_text("\n".join(["banner", *lines, ""]))
+    log = rv.read_log(tmp_path / "a.log")
+    assert log.meta["format"] == "megatron"
+    assert log.scalars["lm loss"].tolist() == [6.0, 5.0, 4.0]
+    assert np.diff(log.times).tolist() == [1.0, 1.0]
+    assert any("rank 0" in note for note in log.meta["notes"])

@@ -12,7 +12,7 @@ from reweightviz.core.records import Records
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._series import Series
 
-__all__ = ["HEAD", "LONGEST_HEADER", "LogReader", "files_of", "head_of"]
+__all__ = ["HEAD", "LONGEST_HEADER", "LogReader", "files_of", "head_of", "stamp_of"]
 
 
 HEAD = 1 << 16  # bytes of a file by which its format is known
@@ -45,6 +45,7 @@ class LogReader(ABC):
     def __init__(self, where: Any, pattern: Pattern | None = None) -> None:
         self.where = where
         self.series = Series(pattern)
+        self._rotation = -1
 
     @classmethod
     @abstractmethod
@@ -67,6 +68,16 @@ class LogReader(ABC):
 
     def blocks(self, lines: LineTail, records: Records) -> Iterator[bytes]:
         """Yield the new lines, many at once; of a log that is over, its last line too."""
+        for block in self._new_lines(lines, records):
+            if self._rotation != lines.rotations:
+                self._rotation = lines.rotations
+                self.begin()
+            yield block
+
+    def begin(self) -> None:  # noqa: B027  most formats keep nothing
+        """Forget what earlier lines said: a file begins, for the first time or anew."""
+
+    def _new_lines(self, lines: LineTail, records: Records) -> Iterator[bytes]:
         yield from lines.blocks()
         rest = lines.take_rest() if self.is_over else b""
         if not rest.strip():
@@ -92,6 +103,12 @@ def head_of(path: Path) -> bytes:
             return head + file.readline(LONGEST_HEADER)
     except OSError:
         return b""
+
+
+def stamp_of(file: Path) -> tuple[int, int]:
+    """Return what tells that a file was written anew: its time in nanoseconds, and its bytes."""
+    status = file.stat()
+    return status.st_mtime_ns, status.st_size
 
 
 def files_of(path: Path, *patterns: str) -> dict[str, Path]:

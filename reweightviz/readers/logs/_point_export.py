@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from reweightviz.core.errors import WrongContent
 from reweightviz.core.records import Records
-from reweightviz.readers.logs._log_reader import LogReader, files_of
+from reweightviz.readers.logs._log_reader import LogReader, files_of, stamp_of
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._numbers import number_of, step_of_cell
 from reweightviz.readers.logs._series import Point
@@ -58,8 +58,7 @@ class PointExport(LogReader):
         """Feed the points that are new in a file that was written anew."""
         if not self.where.is_file():
             return False
-        status = self.where.stat()
-        stamp = (status.st_mtime_ns, status.st_size)
+        stamp = stamp_of(self.where)
         if stamp == self._stamp:
             return False
         seen: Counter[str] = Counter()

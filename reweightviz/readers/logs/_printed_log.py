@@ -81,17 +81,13 @@ class PrintedLog(LogReader):
     def __init__(self, where: Path, pattern: Pattern | None = None) -> None:
         super().__init__(where, pattern)
         self._lines = LineTail(where)
-        self._rotation = -1
         self._rank: str | None = None
-        self._noted: set[str] = set()
         self._recent: deque[tuple[int, tuple[tuple[str, float], ...]]] = deque(maxlen=_RECENT)
+        self.begin()
 
     @abstractmethod
     def read(self, text: str) -> Iterator[Entry]:
         """Yield what a line says; nothing where it is another output."""
-
-    def begin(self) -> None:
-        """Forget what earlier lines said: the file begins anew."""
 
     def finish(self) -> Iterator[Entry]:
         """Yield what still waited for a further line, of a log that is over."""
@@ -111,9 +107,6 @@ class PrintedLog(LogReader):
     def poll(self, records: Records) -> bool:
         """Feed the lines of steps; all others are output of something else."""
         for block in self.blocks(self._lines, records):
-            if self._rotation != self._lines.rotations:
-                self._rotation = self._lines.rotations
-                self.begin()
             self._feed(block, records)
         for part in self._lines.rest.splitlines():
             self._add(self.peek(text_of(part).text))
@@ -121,19 +114,12 @@ class PrintedLog(LogReader):
             self._add(self.finish())
         if not self.series.flush(records):
             return False
-        self._note(records, *self.notes)
+        self.series.note(records, *self.notes)
         return True
 
     def is_whole(self, line: bytes) -> bool:
         """Return whether it says nothing of a step: its last number may be cut."""
         return not any(mark in line for mark in self.marks)
-
-    def _note(self, records: Records, *sentences: str) -> None:
-        """Add notes that are not there yet."""
-        new = [sentence for sentence in sentences if sentence not in self._noted]
-        self._noted.update(new)
-        if new:
-            records.extend_meta(notes=new)
 
     def _feed(self, block: bytes, records: Records) -> None:
         # Also at the carriage returns of a progress bar.
@@ -141,7 +127,7 @@ class PrintedLog(LogReader):
             rank, text = text_of(line)
             if self._rank is not None and rank != self._rank:
                 if rank:
-                    self._note(records, _only_one_rank(self._rank))
+                    self.series.note(records, _only_one_rank(self._rank))
                 continue
             if self._add(self.read(text), line):
                 self._rank = rank

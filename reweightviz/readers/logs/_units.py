@@ -52,9 +52,7 @@ class Units:
         if self._sum is None and len(whole):
             # The median, for single rows may be broken.
             self._sum = self._find_sum(float(np.median(whole)))
-        if self._sum is None:
-            return weights
-        if self._sum < 0:
+        if self._sum is None or self._sum < 0:
             return weights
         return weights / (self._sum or sums[:, None])
 

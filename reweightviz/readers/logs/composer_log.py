@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import ClassVar
 
-from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._printed_log import NUMBER, STEP, Entry, PrintedLog, read_number
 
 __all__ = ["ComposerLog"]
@@ -31,10 +29,6 @@ class ComposerLog(PrintedLog):
     title = "Composer's printed log"
     marks: ClassVar[tuple[bytes, ...]] = (b" Train ", b" Eval ")
 
-    def __init__(self, where: Path, pattern: Pattern | None = None) -> None:
-        super().__init__(where, pattern)
-        self.begin()
-
     def begin(self) -> None:
         """Forget the batch of the last header."""
         self._step: int | None = None
@@ -43,6 +37,7 @@ class ComposerLog(PrintedLog):
     def read(self, text: str) -> Iterator[Entry]:
         r"""Yield a metric of the last header's batch; an evaluation's is that of the training.
 
+        >>> from pathlib import Path
         >>> reader = ComposerLog(Path("x.log"))
         >>> list(reader.read("[epoch=2][batch=3/10]:"))
         []

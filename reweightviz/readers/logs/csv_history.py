@@ -41,10 +41,9 @@ class CsvHistory(LogReader):
     def __init__(self, where: CsvRun, pattern: Pattern | None = None) -> None:
         super().__init__(where, pattern)
         self._lines = LineTail(where.file)
-        self._rotation = -1
         self._header: list[str] = []
         self._separator = ","
-        self._rows = 0
+        self.begin()
 
     @classmethod
     def runs(cls, path: Path) -> dict[str, CsvRun]:
@@ -72,16 +71,19 @@ class CsvHistory(LogReader):
         has_news = False
         for block in self.blocks(self._lines, records):
             rows = block
-            if self._rotation != self._lines.rotations:
-                # The file was begun anew, perhaps with other columns.
-                self._rotation = self._lines.rotations
-                self._rows = 0
+            if self._is_at_header:
                 first, _, rows = block.partition(b"\n")
                 self._header, self._separator = header_of(first + b"\n")
+                self._is_at_header = False
             if rows.strip():
                 has_news = True
                 self._feed(records, rows)
         return has_news
+
+    def begin(self) -> None:
+        """Forget the columns and rows: the file begins, for the first time or anew."""
+        self._is_at_header = True
+        self._rows = 0
 
     def is_whole(self, line: bytes) -> bool:
         """Return whether it has a field a column; the last field may lack its end all the same."""

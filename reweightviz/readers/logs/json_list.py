@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from reweightviz.core.records import Records
-from reweightviz.readers.logs._log_reader import LogReader, files_of, head_of
+from reweightviz.readers.logs._log_reader import LogReader, files_of, head_of, stamp_of
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._table import feed_rows, step_of
 
@@ -39,8 +39,7 @@ class JsonList(LogReader):
         """Feed the rows that the list has beyond those that were fed."""
         if not self.where.is_file():
             return False
-        here = self.where.stat()
-        stamp = (here.st_mtime_ns, here.st_size)
+        stamp = stamp_of(self.where)
         if stamp == self._stamp:
             return False
         try:

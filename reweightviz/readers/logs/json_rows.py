@@ -29,7 +29,6 @@ class JsonRows(LogReader):
     def __init__(self, where: Path, pattern: Pattern | None = None) -> None:
         super().__init__(where, pattern)
         self._lines = LineTail(where)
-        self._rotation = -1
         self._has_bad_line = False
 
     @classmethod
@@ -47,10 +46,6 @@ class JsonRows(LogReader):
         """Feed the new lines; a note counts for those that are no JSON object with a step."""
         has_news = False
         for block in self.blocks(self._lines, records):
-            if self._rotation != self._lines.rotations:
-                self._rotation = self._lines.rotations
-                # A file that was begun anew counts its lines anew, for the note on a bad one.
-                self._lines.number = 0
             parsed = [self._parse(line, records) for line in block.splitlines()]
             rows = [row for row in parsed if row is not None]
             if rows:

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import ClassVar
 
-from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._printed_log import NUMBER, Entry, PrintedLog, read_number
 
 __all__ = ["LevanterLog"]
@@ -37,10 +35,6 @@ class LevanterLog(PrintedLog):
         "last stands, and an evaluation stands at the last step that was printed before it.",
     )
 
-    def __init__(self, where: Path, pattern: Pattern | None = None) -> None:
-        super().__init__(where, pattern)
-        self.begin()
-
     def begin(self) -> None:
         """Forget the last step."""
         self._step = 0
@@ -48,6 +42,7 @@ class LevanterLog(PrintedLog):
     def read(self, text: str) -> Iterator[Entry]:
         """Yield the loss of a step, or of an evaluation.
 
+        >>> from pathlib import Path
         >>> reader = LevanterLog(Path("x.log"))
         >>> line = "Progress on:train 1.25kit/10.0kit rate:1.0s/it remaining:- elapsed:- postfix:"
         >>> list(reader.read(line + "loss=8.12"))

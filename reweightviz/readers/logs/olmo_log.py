@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import ClassVar
 
-from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._printed_log import (
     NUMBER,
     STEP,
@@ -39,10 +37,6 @@ class OlmoLog(PrintedLog):
     marks: ClassVar[tuple[bytes, ...]] = (b"[step=",)
     notes = ("An evaluation stands at the last step that was printed before it.",)
 
-    def __init__(self, where: Path, pattern: Pattern | None = None) -> None:
-        super().__init__(where, pattern)
-        self.begin()
-
     def begin(self) -> None:
         """Forget the last header."""
         self._step: int | None = None
@@ -55,6 +49,7 @@ class OlmoLog(PrintedLog):
     def read(self, text: str) -> Iterator[Entry]:
         """Yield a metric of the last header's step.
 
+        >>> from pathlib import Path
         >>> reader = OlmoLog(Path("x.log"))
         >>> list(reader.read("INFO [step=10/???,epoch=1,eta=1d]"))
         []

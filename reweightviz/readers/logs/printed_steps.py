@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import ClassVar
 
-from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._printed_log import NUMBER, STEP, Entry, PrintedLog, read_pairs
 
 __all__ = ["PrintedSteps"]
@@ -42,10 +40,6 @@ class PrintedSteps(PrintedLog):
     marks: ClassVar[tuple[bytes, ...]] = (b"loss", b"Loss")
     fewest: ClassVar[int] = 2
 
-    def __init__(self, where: Path, pattern: Pattern | None = None) -> None:
-        super().__init__(where, pattern)
-        self.begin()
-
     def begin(self) -> None:
         """Forget the steps so far."""
         self._epoch = 0
@@ -55,6 +49,7 @@ class PrintedSteps(PrintedLog):
     def read(self, text: str) -> Iterator[Entry]:
         """Yield the numbers of a step.
 
+        >>> from pathlib import Path
         >>> reader = PrintedSteps(Path("x.log"))
         >>> list(reader.read("step 250: train loss 2.1075, val loss 2.2"))
         [Entry(step=250, numbers={'train loss': 2.1075, 'val loss': 2.2})]

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import ClassVar
 
-from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._printed_log import NUMBER, STEP, Entry, PrintedLog, read_number
 
 __all__ = ["TrainerPrinted"]
@@ -44,11 +42,7 @@ class TrainerPrinted(PrintedLog):
     name = "trainer_printed"
     title = "Hugging Face Trainer's printed log"
     marks: ClassVar[tuple[bytes, ...]] = (b"'epoch': ",)
-
-    def __init__(self, where: Path, pattern: Pattern | None = None) -> None:
-        super().__init__(where, pattern)
-        self._has_bar: bool | None = None
-        self.begin()
+    _has_bar: bool | None = None
 
     def begin(self) -> None:
         """Forget the steps so far."""
@@ -67,6 +61,7 @@ class TrainerPrinted(PrintedLog):
     def read(self, text: str) -> Iterator[Entry]:
         """Yield the dictionary before this line: the bar in this line tells its step.
 
+        >>> from pathlib import Path
         >>> reader = TrainerPrinted(Path("x.log"))
         >>> list(reader.read("{'loss': '2.5', 'epoch': '0.5'}"))
         []

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from reweightviz.core.records import Records
-from reweightviz.readers.logs._log_reader import LogReader, head_of
+from reweightviz.readers.logs._log_reader import LogReader, head_of, stamp_of
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._numbers import number_of
 from reweightviz.readers.logs._table import feed_rows
@@ -53,7 +53,7 @@ class TrainerState(LogReader):
             return False
         # By time: a run that went back to a checkpoint writes smaller numbers than before.
         newest = max(states, key=lambda file: file.stat().st_mtime_ns)
-        stamp = (newest, newest.stat().st_mtime_ns, newest.stat().st_size)
+        stamp = (newest, *stamp_of(newest))
         if stamp == self._stamp:
             return False
         try:

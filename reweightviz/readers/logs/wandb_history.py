@@ -13,7 +13,7 @@ from typing import ClassVar
 import pyarrow.parquet as pq
 
 from reweightviz.core.records import Records
-from reweightviz.readers.logs._log_reader import files_of
+from reweightviz.readers.logs._log_reader import files_of, stamp_of
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._table import feed_table, step_of
 from reweightviz.readers.logs.json_rows import JsonRows
@@ -35,7 +35,7 @@ class WandbHistory(JsonRows):
 
     def __init__(self, where: Path, pattern: Pattern | None = None) -> None:
         super().__init__(where, pattern)
-        self._written = 0
+        self._stamp: tuple[int, int] | None = None
         self._rows = 0
 
     @classmethod
@@ -51,10 +51,10 @@ class WandbHistory(JsonRows):
             return super().poll(records)
         if not self.where.is_file():
             return False
-        written = self.where.stat().st_mtime_ns
-        if written == self._written:
+        stamp = stamp_of(self.where)
+        if stamp == self._stamp:
             return False
-        self._written = written
+        self._stamp = stamp
         # Parquet cannot grow: it is read whole, and the rows that were fed are left out.
         table = pq.read_table(self.where).to_pandas().iloc[self._rows :]
         feed_table(self.series, records, table.reset_index(drop=True), self._rows)
