@@ -66,6 +66,11 @@ class CsvHistory(LogReader):
         """Return the place of a table that is still to be written."""
         return CsvRun(path)
 
+    def begin(self) -> None:
+        """Forget the columns and rows: the file begins, for the first time or anew."""
+        self._is_at_header = True
+        self._rows = 0
+
     def poll(self, records: Records) -> bool:
         """Feed the rows that are new."""
         has_news = False
@@ -79,11 +84,6 @@ class CsvHistory(LogReader):
                 has_news = True
                 self._feed(records, rows)
         return has_news
-
-    def begin(self) -> None:
-        """Forget the columns and rows: the file begins, for the first time or anew."""
-        self._is_at_header = True
-        self._rows = 0
 
     def is_whole(self, line: bytes) -> bool:
         """Return whether it has a field a column; the last field may lack its end all the same."""
