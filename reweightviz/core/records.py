@@ -211,6 +211,21 @@ class Records:
                 start += 1
             self._append(slice(start, end), steps, tables, columns, clocks)
 
+    def take_scalar(self, name: str) -> Array:
+        """Return a scalar (T,) of the rows so far, and hold it no more."""
+        self.generation += 1
+        return self._scalars.pop(name)[: self._rows].copy()
+
+    def fill(self, tables: Mapping[str, Array]) -> None:
+        """Fill in signals, or weights, of the rows so far (T, K), where nothing was measured."""
+        self._add_tables(tables)
+        if self._has_views:
+            self._move(self._room)  # logs that were handed out keep what they show
+        for name, values in tables.items():
+            held = self._tables[name][: self._rows]
+            is_new = np.isnan(held) & np.isfinite(values)
+            held[is_new] = values[is_new]
+
     def columns(self) -> dict[str, Any]:
         """Return the fields of a RunLog (:mod:`reweightviz.core.runlog`), as read-only views.
 

@@ -229,6 +229,7 @@ def _open(
     with guard_reading(path, reader.title):
         source = reader(places[run], pattern)
     source.is_over = not follow
+    source.series.is_over = not follow
     records = Records(name=name or run, meta={"path": str(path), "format": reader.name})
     if path.is_dir() and format is None:
         records.extend_meta(notes=_notes_on_others(path, reader))
@@ -319,12 +320,18 @@ def _expected_run(path: Path, format: str | None) -> _Runs | None:  # noqa: A002
     if path.is_dir():
         return None
     readers = [FORMATS[format]] if format is not None else _formats_of_name(path.name)
-    if path.exists() and path.stat().st_size:
+    if path.exists() and _has_first_line(path):
         readers = [reader for reader in readers if reader.begins_late]
     if len(readers) > 1:
         find = partial(_first_runs, readers=tuple(readers))
         return _Runs(UndecidedLog, {path.stem: Undecided(path, find)})
     return next((_Runs(reader, {path.stem: reader.place_of(path)}) for reader in readers), None)
+
+
+def _has_first_line(path: Path) -> bool:
+    """Return whether a file shows its format: it is no text, or its first line is whole."""
+    head = head_of(path)
+    return b"\n" in head or b"\0" in head
 
 
 def _formats_of_name(name: str) -> list[type[LogReader]]:

@@ -488,3 +488,46 @@ def test_megatron_s_log_behind_labels_and_colours_is_that_of_one_rank(tmp_path):
     assert log.scalars["lm loss"].tolist() == [6.0, 5.0, 4.0]
     assert np.diff(log.times).tolist() == [1.0, 1.0]
     assert any("rank 0" in note for note in log.meta["notes"])
+
+
+# ---- names of any letters
+
+ODD_NAMES = (
+    *("web", "code", "github/c++", "web (2023)", "C#", "日本語", "a.b", "x y", "50%", "[x]"),
+    *("the new big crawl", "R&D", "news-en", "it's", "a@b"),
+)
+ODD_LOSSES = [[0.5 + k for k in range(len(ODD_NAMES))]]
+
+
+def odd_pairs(form, between):
+    losses = zip(ODD_NAMES, ODD_LOSSES[0], strict=True)
+    return between.join(form.format(name, loss) for name, loss in losses)
+
+
+@pytest.mark.parametrize(
+    "form", ["loss/{}: {}", "{}_loss: {}", "train/{}/loss={}", "loss[{}]: {}", '"loss/{}": {}']
+)
+@pytest.mark.parametrize("between", [" | ", ", "])
+def test_printed_names_of_any_letters(form, between, tmp_path):
+    lines = [f"INFO step {step}{between}{odd_pairs(form, between)}\n" for step in (1, 2)]
+    log = rv.read_log(written(tmp_path / "run.log", "".join(lines)))
+    assert set(log.domains) == set(ODD_NAMES)
+    order = [log.domains.index(name) for name in ODD_NAMES]
+    assert log["loss"][:, order].tolist() == ODD_LOSSES * 2
+
+
+def test_weights_of_printed_names_are_not_divided_by_what_is_left(tmp_path):
+    line = "step {} | mix/web: 25.0 | mix/C#: 25.0 | mix/R&D: 50.0 | loss: 2.5\n"
+    log = rv.read_log(written(tmp_path / "run.log", line.format(1) + line.format(2)))
+    assert log.domains == ("web", "C#", "R&D") and log.weights.tolist() == [[0.25, 0.25, 0.5]] * 2
+
+
+def test_torchtune_and_levanter_print_names_with_spaces(tmp_path):
+    tune = f"Step 1 | {odd_pairs('loss/{}:{}', ' ')} grad_norm:None lr:tensor(0.5, dtype=x) \n"
+    log = rv.read_log(written(tmp_path / "log_1.txt", tune))
+    assert (log.domains, log["loss"].tolist()) == (ODD_NAMES, ODD_LOSSES)
+    assert {tag: values.tolist() for tag, values in log.scalars.items()} == {"lr": [0.5]}
+    head = "2026-01-15T10:01:00 - 0 - levanter.eval - eval.py:260 - INFO :: "
+    text = SAMPLES["levanter"].partition("\n")[0] + "\n" + odd_pairs(head + "{} loss: {}", "\n")
+    log = rv.read_log(written(tmp_path / "levanter.log", text + "\n"))
+    assert (log.domains, log["held_out_loss"].tolist()) == (ODD_NAMES, ODD_LOSSES)

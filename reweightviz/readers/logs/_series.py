@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from reweightviz.core.records import Records
 from reweightviz.core.types import Array
-from reweightviz.readers.logs._naming import Naming, Pattern
+from reweightviz.readers.logs._naming import Naming, Pattern, Place
 from reweightviz.readers.logs._numbers import LARGEST_STEP
 from reweightviz.readers.logs._tags import RUN_TOKENS
 from reweightviz.readers.logs._units import Units
@@ -52,11 +52,15 @@ class Series:
         (True, [[3.0, 2.0], [1.5, 1.0]])
     """
 
+    is_over = True
+    """No more values of the last step come."""
+
     def __init__(self, pattern: Pattern | None = None) -> None:
         self.naming = Naming(pattern)
         self._points: list[Point] = []
         self._last_steps: dict[str, int] = {}
         self._units = Units()
+        self._scalars: set[str] = set()
         self._noted: dict[str, None] = {}
 
     # ---- tables: a row a step
@@ -72,7 +76,10 @@ class Series:
         naming = self.naming
         naming.learn(columns)
         first_step = int(steps[0]) if len(steps) else None
+        late = self._find_late()
+        records.add_domains([place.domain for place in late.values()], step=_BEFORE_ALL)
         records.add_domains(naming.domains, step=first_step)
+        earlier = self._take_late(records, late)
         if naming.patterns:
             records.extend_meta(
                 pattern={signal: list(patterns) for signal, patterns in naming.patterns.items()}
@@ -93,9 +100,12 @@ class Series:
                 tokens = values
             else:
                 scalars[tag] = values
-        if "weights" in tables:
-            tables["weights"] = self._units.normalise(tables["weights"])
+        for each in (tables, earlier):
+            if "weights" in each:
+                each["weights"] = self._units.normalise(each["weights"])
         self.note(records, *self._units.notes)
+        self._scalars |= scalars.keys()
+        records.fill(earlier)
         records.extend(
             steps,
             weights=tables.pop("weights", None),
@@ -104,6 +114,26 @@ class Series:
             time=times,
             tokens=tokens,
         )
+
+    def _find_late(self) -> dict[str, Place]:
+        """Return the places of tags that were fed as scalars of the run.
+
+        Until a second domain came, the tag of the first named none.
+        """
+        places = {tag: self.naming.place(tag) for tag in self.naming.tags if tag in self._scalars}
+        return {tag: place for tag, place in places.items() if place is not None}
+
+    def _take_late(self, records: Records, late: Mapping[str, Place]) -> dict[str, Array]:
+        """Return the signals (T, K) of earlier rows that stand among the scalars."""
+        column_of = {domain: k for k, domain in enumerate(records.domains)}
+        tables: dict[str, Array] = {}
+        for tag, place in late.items():
+            values = self._units.rescale(tag, records.take_scalar(tag), place.scale)
+            if place.signal not in tables:
+                tables[place.signal] = np.full((len(values), len(column_of)), np.nan)
+            tables[place.signal][:, column_of[place.domain]] = values
+        self._scalars -= late.keys()
+        return tables
 
     def _counts_run_tokens(self, tag: str) -> bool:
         if "tokens" in self.naming.extras:
@@ -130,6 +160,8 @@ class Series:
             bad = [point.step for point in self._points if abs(point.step) > LARGEST_STEP]
             records.count_bad_steps(map(str, bad))
         self._points = []
+        if points and not self.is_over:
+            points = self._hold_back(points)
         if not points:
             return False
         tags = list(dict.fromkeys(point.tag for point in points))
@@ -165,6 +197,25 @@ class Series:
         self._last_steps |= {tag: int(step) for tag, step in zip(tags, last, strict=True)}
         return True
 
+    def _hold_back(self, points: list[Point]) -> list[Point]:
+        """Let weights of the last step wait where others of it may come; return all other points.
+
+        Part of a row has another sum than the row, by which its weights would be divided.
+        """
+        if self._units.is_sum_known:
+            return points
+        self.naming.learn(dict.fromkeys(point.tag for point in points))
+        last = points[-1].step
+        waiting = [point for point in points if point.step == last and self._is_weight(point.tag)]
+        if self._units.is_whole(sum({point.tag: point.value for point in waiting}.values())):
+            return points
+        self._points = waiting
+        return [point for point in points if point.step != last or not self._is_weight(point.tag)]
+
+    def _is_weight(self, tag: str) -> bool:
+        place = self.naming.place(tag)
+        return place is not None and place.signal == "weights"
+
     def _feed_segment(
         self,
         records: Records,
@@ -190,7 +241,9 @@ class Series:
             return
         rows, row = np.unique(steps[in_time], return_inverse=True)
         table = np.full((len(tags), len(rows)), np.nan)
-        table[codes[in_time], row] = values[in_time]
+        # A gap takes no number away that came for the same step, as in records.
+        for kept in (np.isinf(values[in_time]), np.isfinite(values[in_time])):
+            table[codes[in_time][kept], row[kept]] = values[in_time][kept]
         clock = np.full(len(rows), np.nan)
         clock[row] = times[in_time]
         columns = {tags[code]: table[code] for code in np.unique(codes[in_time])}

@@ -58,5 +58,6 @@ class UndecidedLog(LogReader):
         format_, places = found
         reader = format_(next(iter(places.values())), self._pattern)
         self.series = reader.series
+        self.series.is_over = self.is_over
         records.extend_meta(format=format_.name)
         return reader

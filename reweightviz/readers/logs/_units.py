@@ -45,8 +45,9 @@ class Units:
         """Return weights (n, K) as shares, whether they sum to 1, to 100 or to more than 1.
 
         A sum below 1 stays: divided by it, each weight would be too large for what is missing.
+        A domain without a weight in a row has no part in its sum.
         """
-        sums = weights.sum(axis=1)
+        sums = np.where(np.isnan(weights).all(axis=1), np.nan, np.nansum(weights, axis=1))
         whole = sums[np.isfinite(sums)]
         # Decided once: the rows of one log are not to be scaled by chance.
         if self._sum is None and len(whole):
@@ -54,7 +55,18 @@ class Units:
             self._sum = self._find_sum(float(np.median(whole)))
         if self._sum is None or self._sum < 0:
             return weights
+        # Beside a weight that is not finite, the shares of the others are not known either.
+        sums[~np.isfinite(sums)] = np.nan
         return weights / (self._sum or sums[:, None])
+
+    @property
+    def is_sum_known(self) -> bool:
+        """Whether a weight has its unit without the others of its row."""
+        return bool(self._sum)
+
+    def is_whole(self, total: float) -> bool:
+        """Return whether weights sum to what all of a row would."""
+        return min(abs(total - 1), abs(total / 100 - 1)) <= SUM_SLACK
 
     def _differences(self, tag: str, totals: Array) -> Array:
         there = np.flatnonzero(np.isfinite(totals))

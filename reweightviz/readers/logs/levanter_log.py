@@ -20,7 +20,7 @@ PROGRESS = re.compile(
     rf"Progress on:train (?P<done>[\d.]+)(?P<scale>[kMG]?)it/.* postfix:loss={NUMBER}"
 )
 BAR = re.compile(rf"^train: +\d+%\|.*\| (?P<done>\d+)(?P<scale>)/\d+ \[.*, loss={NUMBER}\]")
-EVALUATION = re.compile(rf" - levanter\.eval - .* INFO :: (\S+)( micro| macro)? loss: {NUMBER}$")
+EVALUATION = re.compile(rf" - levanter\.eval - .* INFO :: (\S.*?)( micro| macro)? loss: {NUMBER}$")
 _SCALES = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}
 
 

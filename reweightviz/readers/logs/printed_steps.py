@@ -10,7 +10,14 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-from reweightviz.readers.logs._printed_log import NUMBER, STEP, Entry, PrintedLog, read_pairs
+from reweightviz.readers.logs._printed_log import (
+    NUMBER,
+    STEP,
+    Entry,
+    PrintedLog,
+    read_number,
+    read_pairs,
+)
 
 __all__ = ["PrintedSteps"]
 
@@ -25,10 +32,17 @@ STEPS = tuple(
 )
 """Of several, the first that stands in a line: others begin anew with each epoch."""
 EPOCH = re.compile(r"""\bepoch["']?[ :=\[]+(\d{1,9})\b""", re.IGNORECASE)
-WORD = r"[A-Za-z_(][\w./()%+-]*"
+_BRACKETS = r"\[[^\[\]|:=]*\]|\([^\s()|]*\)"
+_INSIDE = rf"""(?:[^\s:=|,;"'{{}}\[\]()<>]|'(?=\w)|{_BRACKETS})"""
+WORD = rf"(?:[^\W\d]|(?:{_BRACKETS})(?=\S)){_INSIDE}*"
+_IS = rf"""(?: *[:=] *| +)["']?(?![\d.,]*:\d){NUMBER}"""
 PAIR = re.compile(
-    rf"""(?<![\w.])({WORD}(?: {WORD}){{0,2}})["']?(?: *[:=] *| +)["']?(?![\d.,]*:\d){NUMBER}"""
+    rf"""(?<![\w.#&@%+/$*!?~^-])({WORD}(?: {WORD}){{0,2}}|\d{_INSIDE}*[^\W\d]{_INSIDE}*(?=[:=]))"""
+    rf"""["']?{_IS}"""
 )
+QUOTED = re.compile(rf"""(["'])((?:(?!\1).)+)\1 *[:=] *["']?{NUMBER}""")
+WHOLE = re.compile(rf"\s*((?!\[[^\]]*\]\s)(?:[^\W\d]|[(\[#@&<])(?:(?! - |  )[^:=])*?){_IS}")
+"""What stands between two bars or commas: all before the number is its name."""
 EPOCHS = "The steps begin anew with each epoch here; they are counted on."
 
 
@@ -61,7 +75,7 @@ class PrintedSteps(PrintedLog):
         found = next((match for pattern in STEPS if (match := pattern.search(text))), None)
         if found is None:
             return
-        numbers = read_pairs(PAIR, text[: found.start()] + " | " + text[found.end() :])
+        numbers = read_pairs(PAIR, text[: found.start()]) | _read_rest(text[found.end() :])
         if any("loss" in name.lower() for name in numbers):
             yield Entry(self._step_of(int(found[1]), EPOCH.search(text)), numbers)
 
@@ -76,3 +90,20 @@ class PrintedSteps(PrintedLog):
         self._epoch = epoch
         self._step = step
         return self._before + step
+
+
+def _read_rest(text: str) -> dict[str, float]:
+    """Return the numbers behind the step by name, whatever the letters of the names.
+
+    >>> _read_rest(" | loss/C#: 2.5 | loss/the new web: 3, lr=0.1 x=2")
+    {'loss/C#': 2.5, 'loss/the new web': 3.0, 'lr': 0.1, 'x': 2.0}
+    """
+    numbers = {name: read_number(number) for _, name, number in QUOTED.findall(text)}
+    for part in re.split(r"[|\n]|,(?!\d)", QUOTED.sub("\n", text)):
+        whole = WHOLE.match(part)
+        start = 0
+        if whole:
+            numbers[whole[1]] = read_number(whole[2])
+            start = whole.end()
+        numbers |= read_pairs(PAIR, part[start:])
+    return numbers

@@ -17,14 +17,14 @@ from reweightviz.readers.logs._printed_log import (
     Entry,
     PrintedLog,
     read_number,
-    read_pairs,
 )
 
 __all__ = ["TorchtuneLog"]
 
 
 LINE = re.compile(rf"\bStep {STEP} \| (.*)")
-PAIR = re.compile(rf"([^\s:]+):(?:tensor\()?{NUMBER}")
+PAIR = re.compile(r"(\S.*?):(tensor\([^)]*\)|[^\s:]+)(?=\s|$)")
+VALUE = re.compile(rf"(?:tensor\()?{NUMBER}")
 BAR = re.compile(rf"^\d+\|{STEP}\|Loss: {NUMBER}: ")
 
 
@@ -47,7 +47,9 @@ class TorchtuneLog(PrintedLog):
         """
         found = LINE.search(text)
         if found:
-            yield Entry(int(found[1]), read_pairs(PAIR, found[2]))
+            values = {name: VALUE.match(value) for name, value in PAIR.findall(found[2])}
+            numbers = {name: read_number(value[1]) for name, value in values.items() if value}
+            yield Entry(int(found[1]), numbers)
             return
         bar = BAR.search(text)
         if bar:
