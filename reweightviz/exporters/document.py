@@ -42,7 +42,7 @@ Given = PathLike | Sequence[str]
 """A path, or a command line: its text, or the list of its words."""
 COMMAND = "the command line"
 """Stands for its path."""
-HAS_OPTION = re.compile(r"(?:^|\s)(?:--?[A-Za-z]|\+{0,2}[A-Za-z_][\w.]*=\S)")
+HAS_OPTION = re.compile(r"(?:^|\s)['\"]?(?:--?[A-Za-z]|\+{0,2}[A-Za-z_][\w.]*=\S)")
 """An option of a command, such as ``--data-path`` or ``dataset.blend=[...]``."""
 SCRIPTS = (".sh", ".bash", ".slurm", ".sbatch")
 """Endings of shell scripts, whose commands have options."""

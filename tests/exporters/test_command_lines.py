@@ -15,6 +15,7 @@ COMMANDS = {
     "torchrun pretrain_gpt.py --data-path 0.7 /d/web 0.3 /d/code --seq-length 4096": "megatron",
     "--data-path 0.7 web 0.3 code": "megatron",
     "python train.py dataset.blend=[[web,code],[0.7,0.3]]": "nemo",
+    "python train.py 'dataset.blend=[[web,code],[0.7,0.3]]'": "nemo",
     "python train.py 'dataset.blend=[[web, code], [0.7, 0.3]]' optimizer.lr=1": "nemo",
     "python -m MaxText.train base.yml grain_train_files='web,0.7;code,0.3'": "maxtext",
     "python -m apps.main.train data.root_dir=/d data.sources.web=70 data.sources.code=30": "lingua",

@@ -329,6 +329,14 @@ GOOD = {
 }
 
 
+def test_what_is_not_written_has_the_defaults_of_dataflex(tmp_path):
+    (tmp_path / "train.yaml").write_text(
+        yaml.safe_dump({"train_type": "dynamic_mix", "dataset": "a,b", "update_step": 1})
+    )
+    said = " ".join(DATAFLEX.parse(DATAFLEX.open(tmp_path / "train.yaml")).traps)
+    assert "from step 0 on the mixer 'Loss' sets the proportions" in said
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

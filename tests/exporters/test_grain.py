@@ -29,6 +29,7 @@ def read(text, tmp_path):
         ("W = [7, 3]\ngrain.python.MapDataset.mix(datasets=(a, b), weights=W)", {"a": 7, "b": 3}),
         ("d = [a, b]\ngrain.IterDataset.mix(d, [0.5, 0.5])", {"a": 0.5, "b": 0.5}),
         ("grain.IterDataset.mix({'x': a, 'y': b}, {'y': 1, 'x': 2})", {"x": 2.0, "y": 1.0}),
+        ("grain.MapDataset.mix({'x': a, 'y': b}, weights={'y': 1, 'x': 2})", {"x": 2.0, "y": 1.0}),
         ("grain.MapDataset.mix([a, a, b], weights=[1, 1, 2])", {"a": 2.0, "b": 2.0}),
         ("grain.MapDataset.mix([a, b])", {"a": 1.0, "b": 1.0}),
     ],

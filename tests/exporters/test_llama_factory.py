@@ -14,6 +14,7 @@ import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
+from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks.llama_factory import LlamaFactory
 
 LLAMA = LlamaFactory()
@@ -366,6 +367,14 @@ def test_what_llama_factory_would_refuse_or_misread(tmp_path, content, sentence)
     (tmp_path / "train.yaml").write_text(content)
     with pytest.raises(ReweightvizError, match=sentence):
         LLAMA.read(tmp_path / "train.yaml", sources={"a": Source(1e9, 1e6), "b": Source(1e9, 1e6)})
+
+
+def test_a_list_of_another_length_is_not_said_to_have_another_sum(tmp_path):
+    text = "dataset: a,b\nmix_strategy: interleave_over\ninterleave_probs: 0.5,0.3,0.2"
+    (tmp_path / "train.yaml").write_text(text)
+    assert LlamaFactory().parse(Document.open(tmp_path / "train.yaml")).refused == (
+        "interleave_probs has 3 probabilities for the 2 names of dataset.",
+    )
 
 
 @pytest.mark.parametrize(

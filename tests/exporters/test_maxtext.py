@@ -10,6 +10,7 @@ import yaml
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
+from reweightviz.exporters.check import check
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks.maxtext import MaxText
 
@@ -61,7 +62,26 @@ def test_what_people_have_is_read(tmp_path, name, text):
     whole = sum(config.stages[0].values())
     assert [value / whole for value in config.stages[0].values()] == pytest.approx([0.3, 0.7])
     assert [list(paths) for paths in config.paths.values()] == [["/d/a*"], ["/d/b*"]]
-    assert not config.refused and not config.traps
+    assert not config.refused
+    assert [trap[:60] for trap in config.traps] == [
+        "MaxText takes the mixture with dataset_type: grain alone, wh"
+    ] * (name != "m.json" and "dataset_type" not in text)
+
+
+@pytest.mark.parametrize(
+    ("beside", "sentence"),
+    [
+        ("", "with dataset_type: grain alone, which is not set here"),
+        ("dataset_type: tfds", "takes no notice of the mixture: dataset_type is 'tfds'"),
+        ("dataset_type: grain", ""),
+    ],
+)
+def test_another_pipeline_takes_no_notice_of_the_mixture(tmp_path, beside, sentence):
+    (tmp_path / "m.yml").write_text(f"grain_train_files: /d/a*,1;/d/b*,1\n{beside}\n")
+    traps = MAXTEXT.parse(Document.open(tmp_path / "m.yml")).traps
+    assert len(traps) == bool(sentence) and sentence in " ".join(traps)
+    command = f"python -m maxtext.train x.yml 'grain_train_files=/d/a*,1;/d/b*,1' {beside}"
+    assert sentence in " ".join(check(command.replace(": ", "=")).traps)
 
 
 REFUSED = {

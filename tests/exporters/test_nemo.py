@@ -478,6 +478,7 @@ ENERGON_REFUSES = {
     "nothing": "    blend: [{weight: 0, path: ./A}, {weight: 1, path: ./C}]\n",
     "never": "    blend_epochized: [{repetitions: 0, path: ./A}, {path: ./C}]\n",
     "text": "    blend: [{weight: '3', path: ./A}, {weight: 1, path: ./C}]\n",
+    "placeless": "    blend: [{weight: 5, path: ./A}, {weight: 2}]\n",
     "part": "    blend: [{path: ./inner.yaml, split_part: val}, {path: ./C}]\n",
 }
 

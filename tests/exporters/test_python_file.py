@@ -247,10 +247,9 @@ def test_a_table_that_is_bound_twice_is_not_taken(tmp_path):
 
 
 def test_weights_that_a_call_may_hold_elsewhere_are_no_ones(tmp_path):
-    config = find("torchtitan").parse(
-        document("x = [HFDataSource(dataset='a', **more), HFDataSource(dataset='b')]", tmp_path)
-    )
-    assert "that of 'a' is none" in config.refused[0]
+    text = "x = [HFDataSource(dataset='a', **more), HFDataSource(dataset='b')]"
+    with pytest.raises(ReweightvizError, match=r"cannot be read .*arguments stand behind"):
+        find("torchtitan").parse(document(text, tmp_path))
     named = find("torchtitan").parse(
         document(
             "one = HFDataSource(dataset='a', weight=2)\nx = [one, HFDataSource(dataset='b')]",
@@ -303,6 +302,36 @@ def test_code_that_stands_for_a_number_is_shown_as_written(tmp_path):
     (tmp_path / "c.py").write_text("SourceMixtureConfig('web', cfg.ratio['web'], ['a.npy'])\n")
     with pytest.raises(ReweightvizError, match="cfg.ratio.*of line 1 is not written out"):
         find("olmo-core").read(tmp_path / "c.py")
+
+
+UNKNOWN = {
+    "grain": "import grain\ngrain.MapDataset.mix([a, b], weights=[0.5, f(x)])",
+    "huggingface": "interleave_datasets([a, b], probabilities=[0.5, f(x)])",
+    "litdata": "CombinedStreamingDataset([a, b], weights=[0.5, f(x)], iterate_over_all=False)",
+    "ray": "import ray\na.mix(b, weights=[0.5, f(x)])",
+    "torchtitan": "[HFDataSource(dataset='a', weight=f(x)), HFDataSource(dataset='b')]",
+    "webdataset": "RandomMix([a, b], probs=[0.5, f(x)])",
+}
+
+
+@pytest.mark.parametrize(("framework", "code"), UNKNOWN.items())
+def test_a_weight_that_is_not_written_out_is_never_called_refused(tmp_path, framework, code):
+    (tmp_path / "c.py").write_text(code + "\n")
+    assert recognise(tmp_path / "c.py").name == framework
+    with pytest.raises(ReweightvizError, match=r"without running it \('f\(x\)' of line \d is not"):
+        check(tmp_path / "c.py")
+
+
+@pytest.mark.parametrize(("framework", "code"), UNKNOWN.items())
+def test_what_two_numbers_make_is_worked_out(tmp_path, framework, code):
+    code = f"WEB = 0.5\n{code.replace('f(x)', '1 - WEB')}\n"
+    config = find(framework).parse(document(code, tmp_path))
+    assert not config.refused and 0.5 in config.stages[0].values()
+
+
+@pytest.mark.parametrize("code", ["1 / 0", "10 ** 9", "'a' * 9", "1.5 % 1", "10 // 3", "True + 1"])
+def test_other_sums_are_not_worked_out(code):
+    assert python_file.PythonFile(f"W = [{code}, 1]").constant("W") is None
 
 
 def test_a_key_that_stands_twice_in_a_dictionary_is_said_and_the_last_is_taken(tmp_path):

@@ -78,8 +78,8 @@ def test_somebodys_mix_is_read_through_the_names_of_the_file(tmp_path):
         ),
         (("0.1])", "0.1], True)"), ""),
         (
-            ("0.3, 0.1", "-0.3, rest"),
-            "each dataset needs a probability, a number >= 0; that of 'text', ",
+            ("0.3, 0.1", "-0.3, 0.1"),
+            "each dataset needs a probability, a number >= 0; that of 'text' is none",
         ),
     ],
 )

@@ -125,7 +125,13 @@ def _read(document: Document, split: str, known: Known) -> Blend:
         found.refused.append(f"{document.path.name} has no splits.{split}.")
         return found
     entries = as_entries(train[key]) if key else [train]
+    if any(not {"path", "join"} & set(entry) for entry in entries):
+        found.refused.append(
+            f"Energon refuses an entry of splits.{split} that has neither a path nor a join."
+        )
     for entry in entries:
+        if not {"path", "join"} & set(entry):
+            continue
         number = _read_number(entry.get(found.counts, 1.0))
         _add_entry(found, document, entry, number, split, known)
     bad = find_not_positive(found.numbers)

@@ -328,8 +328,9 @@ def _find_faults(
 
 
 def _find_traps(content: Mapping[str, Any]) -> Iterator[str]:
-    component = content.get("component_name")
-    start = content.get("warmup_step")
+    # Its own defaults, where neither is written.
+    component = content.get("component_name", "Loss")
+    start = content.get("warmup_step", 0)
     if content.get("init_mixture_proportions") is None:
         yield "without init_mixture_proportions DataFlex draws every dataset alike."
     if not content.get("static_mix") and component == "doremi":

@@ -135,7 +135,7 @@ def _read_call(python: PythonFile, given: Mapping[str | int, Any]) -> Numbers | 
             return None
         return {str(name): to_number(table[name]) for name in names}
     names = [python_file.to_text(item) for item in python.items(held)]
-    values = [1.0] * len(names) if weights is None else python.items(weights)
+    values = [1.0] * len(names) if weights is None else python.weights(weights)
     if not names or len(values) != len(names):
         return None
     return add_up(zip(names, map(to_number, values), strict=True))

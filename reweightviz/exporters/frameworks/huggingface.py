@@ -220,7 +220,7 @@ def _read_python(document: Document) -> Config:
             for item in document.python.items(given.get("datasets", given.get(0)))
         ]
         probabilities = given.get("probabilities", given.get(1))
-        weights = document.python.items(probabilities)
+        weights = document.python.weights(probabilities)
         # Without them the datasets take turns; behind a * they may be given.
         turns = probabilities is None and not python_file.has_spread(call)
         if turns:

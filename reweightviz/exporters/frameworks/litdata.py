@@ -75,7 +75,7 @@ class LitData(Exporter):
             given = python.arguments(call)
             # By name, or by place: datasets, seed, weights, iterate_over_all, batching_method.
             datasets = python.items(given.get("datasets", given.get(0)))
-            weights = python.items(given.get("weights", given.get(2)))
+            weights = python.weights(given.get("weights", given.get(2)))
             if len(weights) == len(datasets) > 0:
                 names = [_find_path(python, item) for item in datasets]
                 numbers = add_up(zip(names, map(to_number, weights), strict=True))

@@ -140,8 +140,9 @@ class LlamaFactory(Exporter):
             *_find_strategy_faults(strategy, shares),
             *_find_share_faults(content, shares),
         ]
-        if shares and not once:
+        if shares and not once and len(shares) == len(names):
             refused += _find_sum_faults(numbers)
+        if shares and not once:
             refused += interleave.find_never_drawn(numbers, MEANINGS.get(strategy), setting)
         traps = [
             *find_name_traps(names, shares),

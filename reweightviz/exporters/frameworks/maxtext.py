@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from reweightviz.core.errors import RefusedByFramework, UnknownName, WrongContent, list_names
@@ -85,7 +86,8 @@ class MaxText(Exporter):
                 raise WrongContent(
                     path=there.path, reason="must map names to a path and a weight each"
                 )
-            return _read_mixture(there.mapping)
+            config = _read_mixture(there.mapping)
+            return replace(config, traps=(*config.traps, *_find_other_pipeline(settings)))
         text = settings.get(FILES)
         if not isinstance(text, str) or ";" not in text:
             raise WrongContent(
@@ -93,7 +95,8 @@ class MaxText(Exporter):
                 reason=f"sets neither {MIXTURE} nor several sources in {FILES}, so it gives "
                 "MaxText no mixture",
             )
-        return _read_files(text, settings)
+        config = _read_files(text, settings)
+        return replace(config, traps=(*config.traps, *_find_other_pipeline(settings)))
 
     def recognises(self, document: Document) -> bool:
         """Return whether it is the JSON, or sets one of the two keys to a mixture."""
@@ -148,7 +151,8 @@ def _is_mixture(document: Document) -> bool:
 def _read_settings(document: Document) -> Mapping[str, Any]:
     """Return the settings of a YAML, or of the commands of a script."""
     if document.has_commands:
-        return dict(shell.read_settings(document.text, f"{FILES}|{MIXTURE}"))
+        wanted = f"{FILES}|{MIXTURE}|dataset_type|grain_file_type"
+        return dict(shell.read_settings(document.text, wanted))
     return document.mapping
 
 
@@ -194,6 +198,21 @@ def _find_faults(pairs: Sequence[tuple[str, float]], settings: Mapping[str, Any]
         yield "several sources must be ArrayRecord files; other grain_file_types take one pattern."
     if settings.get("grain_use_elastic_iterator"):
         yield "grain_use_elastic_iterator takes no mixture."
+
+
+def _find_other_pipeline(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Generate a sentence where another pipeline than Grain's may read the data."""
+    kind = settings.get("dataset_type")
+    if kind is None:
+        yield (
+            "MaxText takes the mixture with dataset_type: grain alone, which is not set here; its "
+            "own default is 'tfds'."
+        )
+    elif kind != "grain":
+        yield (
+            f"MaxText takes no notice of the mixture: dataset_type is {kind!r}, and only 'grain' "
+            "reads it."
+        )
 
 
 def _find_rounded(numbers: Numbers) -> Iterator[str]:

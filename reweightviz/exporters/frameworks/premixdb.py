@@ -91,6 +91,9 @@ class Premixdb(Exporter):
 
     def recognises(self, document: Document) -> bool:
         """Return whether it is a Python file that calls ``mix`` with weights by name."""
+        # Grain's mix takes a mapping too.
+        if document.python.imports("grain"):
+            return False
         given = document.python.call_arguments("mix")
         return any(isinstance(arguments.get("weights"), dict) for arguments in given)
 

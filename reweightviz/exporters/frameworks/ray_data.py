@@ -87,7 +87,7 @@ class RayData(Exporter):
                 continue
             names = [python_file.to_text(node) for node in (first, *call.args)]
             given = python.arguments(call)
-            weights = python.items(given.get("weights"))
+            weights = python.weights(given.get("weights"))
             # Without weights Ray draws all alike; behind ** they may be given.
             if "weights" not in given and not python_file.has_spread(call):
                 weights = [1.0] * len(names)

@@ -10,7 +10,6 @@ with its source of August 2026 (b5bcd76) and grain 0.2.18.
 from __future__ import annotations
 
 import ast
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -153,14 +152,10 @@ class TorchTitan(Exporter):
                 reason="has no SOURCES, no HFDataSource and no WeightedDataset in a list that "
                 f"can be read without running it{why}",
             )
-        sources = [python.arguments(call) for call in _find_calls(python, taken, kind)]
-        pairs = []
-        for call, source in zip(_find_calls(python, taken, kind), sources, strict=True):
-            # A weight that is not written is 1, unless it may stand behind **.
-            default = math.nan if python_file.has_spread(call) else 1.0
-            name = python_file.to_text(_find_name(source, sources))
-            pairs.append((name, to_number(source.get("weight", default))))
-        numbers = add_up(pairs)
+        calls = _find_calls(python, taken, kind)
+        sources = [python.arguments(call) for call in calls]
+        names = [python_file.to_text(_find_name(source, sources)) for source in sources]
+        numbers = add_up(zip(names, _read_weights(document, calls, sources), strict=True))
         grain = kind == "WeightedDataset"
         refused = []
         if len({str(source.get("infinite", True)) for source in sources}) > 1:
@@ -220,6 +215,26 @@ def _find_lists(python: PythonFile, kind: str) -> list[tuple[ast.List | ast.Tupl
 def _find_calls(python: PythonFile, node: ast.List | ast.Tuple, kind: str) -> list[ast.Call]:
     items = (python.resolve(item) for item in node.elts)
     return [item for item in items if python_file.callee(item) == kind]
+
+
+def _read_weights(
+    document: Document, calls: Sequence[ast.Call], sources: Sequence[Arguments]
+) -> list[float]:
+    """Return the weight of each source; 1 where none is written."""
+    weights = [source.get("weight", 1.0) for source in sources]
+    unknown = [weight for weight in weights if isinstance(weight, ast.expr)]
+    spread = [
+        "some of the arguments stand behind * or **"
+        for call, source in zip(calls, sources, strict=True)
+        if python_file.has_spread(call) and "weight" not in source
+    ]
+    if unknown or spread:
+        raise WrongContent(
+            path=document.path,
+            reason="has weights that cannot be read without running it"
+            + document.python.explain(unknown, *spread),
+        )
+    return [to_number(weight) for weight in weights]
 
 
 def _find_name(source: Arguments, sources: Sequence[Arguments]) -> Any:

@@ -79,7 +79,7 @@ class WebDataset(Exporter):
             # By name, or else by its place in the signature.
             parts = python.items(given.get("datasets", given.get(0)))
             probabilities = given.get("probs", given.get(1))
-            weights = python.items(probabilities)
+            weights = python.weights(probabilities)
             # Without probs RandomMix draws all alike; behind a * they may be given.
             if probabilities is None and not python_file.has_spread(call):
                 weights = [1.0] * len(parts)

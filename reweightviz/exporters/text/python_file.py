@@ -7,6 +7,7 @@ A name is followed where the file binds it once: see
 from __future__ import annotations
 
 import ast
+import operator
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -16,6 +17,7 @@ from reweightviz.exporters.text.python_names import COMPREHENSIONS, Names
 from reweightviz.exporters.text.yaml_load import Repeat
 
 __all__ = [
+    "ARITHMETIC",
     "LITERAL_ERRORS",
     "MOST_CODE",
     "MOST_LINES",
@@ -32,6 +34,13 @@ __all__ = [
 Node = TypeVar("Node", bound=ast.expr | ast.stmt | ast.keyword)
 LITERAL_ERRORS = (ValueError, TypeError, SyntaxError, MemoryError, RecursionError)
 """Errors of ``ast.literal_eval`` on an expression that is no literal."""
+ARITHMETIC = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+"""What is worked out between two numbers; a power may have no end."""
 MOST_CODE = 60
 """Letters of code in one sentence."""
 MOST_LINES = 12
@@ -157,8 +166,10 @@ class PythonFile:
             return node
 
     def _fill(self, node: Any) -> Any:
-        """Return what a list or dictionary holds by names; the node where one is not known."""
+        """Return what a list or dictionary holds by names, or a sum; the node where not known."""
         held = self.resolve(node)
+        if isinstance(held, ast.BinOp):
+            return self._work_out(held, node)
         if not isinstance(held, ast.List | ast.Tuple | ast.Dict):
             return node
         if id(held) not in self._filled:
@@ -166,6 +177,17 @@ class PythonFile:
             self._filled[id(held)] = node
             self._filled[id(held)] = self._fill_parts(held, node)
         return self._filled[id(held)]
+
+    def _work_out(self, held: ast.BinOp, node: Any) -> Any:
+        """Return what two numbers make, such as ``1 / 3`` or ``1 - WEB``."""
+        work = ARITHMETIC.get(type(held.op))
+        sides = [self.value(held.left), self.value(held.right)]
+        if work is None or not all(type(side) in (int, float) for side in sides):
+            return node
+        try:
+            return work(*sides)
+        except ArithmeticError:
+            return node
 
     def _fill_parts(self, held: ast.List | ast.Tuple | ast.Dict, node: Any) -> Any:
         if isinstance(held, ast.Dict):
@@ -207,6 +229,11 @@ class PythonFile:
         if not isinstance(node, ast.List | ast.Tuple) or _has_star(node.elts):
             return []
         return [self.value(item) for item in node.elts]
+
+    def weights(self, given: Any) -> list[Any]:
+        """Return the :meth:`items` of a list of weights; [] where one of them is not known."""
+        found = self.items(given)
+        return [] if _has_node(found) else found
 
     def explain_calls(self, found: Sequence[ast.Call], *keys: str | int, table: str = "") -> str:
         """Explain why arguments of calls, or a table of the file, could not be read.
@@ -259,6 +286,8 @@ class PythonFile:
         node = self.resolve(wanted)
         if isinstance(node, ast.List | ast.Tuple) and _has_star(node.elts):
             yield f"the list of line {node.lineno} has more in it than is written out"
+        elif isinstance(node, ast.List | ast.Tuple):
+            yield from self._unknown_weights([self.value(item) for item in node.elts])
         if isinstance(node, COMPREHENSIONS):
             yield f"the loop of line {node.lineno} makes {to_text(node)[:MOST_CODE]!r}"
         elif isinstance(node, ast.Attribute | ast.Call | ast.Subscript | ast.BinOp):
@@ -271,6 +300,13 @@ class PythonFile:
             yield f"{name!r} is bound or changed in lines {_join(lines)}"
         elif lines and isinstance(node, ast.Name):
             yield f"{name!r} of line {lines[0]} is not written out"
+
+    def _unknown_weights(self, items: Sequence[Any]) -> Iterator[str]:
+        """Generate the reasons of what stands beside numbers, or is worked out of something."""
+        numeric = any(isinstance(item, int | float | ast.BinOp) for item in items)
+        for item in items:
+            if numeric and isinstance(item, ast.expr):
+                yield from self._reasons(item)
 
 
 def sort_nodes(nodes: Iterable[Node]) -> list[Node]:
