@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,13 +19,15 @@ from reweightviz.exporters import provenance, reading_back
 from reweightviz.exporters.document import Document, Given, PathLike, to_path
 from reweightviz.exporters.draft import Draft
 from reweightviz.exporters.plan import Config, Entry, Plan, source_paths
-from reweightviz.exporters.text import endings, yaml_edit, yaml_write
+from reweightviz.exporters.text import endings, shell, yaml_edit, yaml_write
 from reweightviz.exporters.units import TOKENS, Unit
 from reweightviz.exporters.writing import write_draft
 
-__all__ = ["MOST_REPEATS", "TEXT_FILE", "Exporter"]
+__all__ = ["MOST_COMMANDS", "MOST_REPEATS", "TEXT_FILE", "Exporter"]
 
 
+MOST_COMMANDS = 200
+"""The most commands of a script that are looked at one by one."""
 MOST_REPEATS = 6
 """The most keys that stand twice which one sentence names."""
 
@@ -86,6 +90,8 @@ class Exporter:
     """Training ends at the latest when the first domain is used up."""
     on_command_line: ClassVar[bool] = False
     """Its settings may stand on a command line, by the names that they have in its config."""
+    reads_options: ClassVar[bool] = True
+    """The settings of a command are read as ``data``, not from the text of the script."""
     takes_schedules: ClassVar[bool] = False
     """The framework takes a mixture that changes by step."""
 
@@ -123,8 +129,18 @@ class Exporter:
 
         A syntax error of the file comes before what reading it led to.
         """
+        mixing = self._find_commands(document)
+        if mixing and self.reads_options:
+            # By itself: what another command of the script sets is none of its options.
+            document = mixing[0]
         with document.fault_first():
             config = self.parse(document)
+        if len(mixing) > 1:
+            sentence = (
+                f"the script has {len(mixing)} commands with mixtures that differ, and one of "
+                "them is shown: check the others as command lines."
+            )
+            return replace(config, traps=(sentence, *config.traps))
         if not document.repeats:
             return config
         keys = ", ".join(map(str, document.repeats[:MOST_REPEATS]))
@@ -137,6 +153,18 @@ class Exporter:
             return replace(config, refused=(sentence, *config.refused))
         sentence = f"of a key that stands twice in one mapping the last is taken: {keys}."
         return replace(config, traps=(sentence, *config.traps))
+
+    def _find_commands(self, document: Document) -> list[Document]:
+        """Return the commands of a script that set a mixture each, another than those before."""
+        found: dict[str, Document] = {}
+        commands = shell.find_own_commands(document.text) if document.has_commands else ()
+        for text in itertools.islice(commands, MOST_COMMANDS):
+            own = replace(document, text=text, command=True)
+            # What cannot be read by itself is left to the whole script.
+            with contextlib.suppress(ReweightvizError, TypeError, ValueError, AttributeError):
+                if self.recognises(own):
+                    found.setdefault(repr(self.parse(own).stages), own)
+        return list(found.values())
 
     def write(self, mixture: Mixture | Schedule, path: PathLike, **arguments: Any) -> Path:
         """Write the config and its provenance, and return ``path``; all files or none.

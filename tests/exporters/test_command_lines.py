@@ -98,3 +98,66 @@ def test_options_are_the_mapping_that_a_config_would_hold():
 def test_the_command_line_takes_a_command_line(capsys):
     assert main(["check", "--", "--data-path 0.7 web 0.3 code"]) == 0
     assert "the command line: Megatron" in capsys.readouterr().out
+
+
+TWO = {
+    "megatron": ("pretrain --data-path {} /d/web {} /d/code"),
+    "ms-swift": ("swift pt --dataset o/web o/code --interleave_prob {} {}"),
+    "llama-factory": (
+        "llamafactory-cli train --dataset web,code --mix_strategy interleave_under "
+        "--interleave_probs {},{}"
+    ),
+    "open-instruct": ("python finetune.py --dataset_mixer_list o/web {} o/code {}"),
+    "maxtext": ("python train.py dataset_type=grain 'grain_train_files=/d/web,{};/d/code,{}'"),
+    "nemo": ("python train.py dataset.blend=[[/d/web,/d/code],[{},{}]]"),
+}
+
+
+@pytest.mark.parametrize("framework", TWO)
+def test_a_script_of_several_commands_says_that_one_is_shown(tmp_path, framework):
+    command = TWO[framework]
+    one = command.format(0.75, 0.25)
+    other = command.format(0.5, 0.5)
+    script = tmp_path / "run.sh"
+    script.write_text(f"{one}\n{other} --seed 1\n")
+    report = rv.check(script)
+    assert report.framework == framework
+    assert "the script has 2 commands with mixtures that differ" in report.traps[0]
+    numbers = {tuple(rv.check(given).table["number"]) for given in (one, other)}
+    assert len(numbers) == 2 and tuple(report.table["number"]) in numbers
+    script.write_text(f'echo "usage: {one}"\nSEED=1 {other}\nwait\n')
+    report = rv.check(script)
+    assert tuple(report.table["number"]) == tuple(rv.check(other).table["number"])
+    assert not any("the script has" in trap for trap in report.traps)
+
+
+def test_options_of_two_commands_are_not_put_together(tmp_path):
+    (tmp_path / "run.sh").write_text(
+        "swift pt --dataset o/a o/b\nswift sft --dataset o/c o/d --interleave_prob 0.1 0.9\n"
+    )
+    report = rv.check(tmp_path / "run.sh")
+    assert dict(zip(*report.table[["domain", "number"]].to_numpy().T, strict=True)) == {
+        "c": 0.1,
+        "d": 0.9,
+    }
+    (tmp_path / "run.sh").write_text(
+        "tokenize --dataset a,b\ntrain --dataset c,d --mix_strategy interleave_under "
+        "--interleave_probs 0.1,0.9\n"
+    )
+    assert list(rv.check(tmp_path / "run.sh").table["domain"]) == ["c", "d"]
+
+
+def test_of_an_option_that_stands_twice_the_last_is_taken():
+    table = rv.check("train --data-path 1 /d/a 3 /d/b --data-path 7 /d/web 3 /d/code").table
+    assert list(table["number"]) == [7, 3]
+    table = rv.check("swift sft --dataset o/a --dataset o/b o/c --interleave_prob 0.7 0.3").table
+    assert list(table["domain"]) == ["b", "c"]
+
+
+def test_lines_of_an_array_are_no_commands_of_their_own(tmp_path):
+    (tmp_path / "run.sh").write_text(
+        'A=(\n  --data-path 0.7 /d/web\n  0.3 /d/code\n)\ntrain "${A[@]}" --lr 1\n'
+    )
+    report = rv.check(tmp_path / "run.sh")
+    assert list(report.table["number"]) == [0.7, 0.3]
+    assert not any("the script has" in trap for trap in report.traps)

@@ -41,6 +41,7 @@ class MaxText(Exporter):
     aliases = ("max-text",)
     title = "MaxText"
     on_command_line = True
+    reads_options = False
     units = (EXAMPLES, TOKENS)
     repeats_nothing = True
     prepared_data = "ArrayRecord files"

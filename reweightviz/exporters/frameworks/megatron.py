@@ -60,6 +60,7 @@ class Megatron(IndexedBlend):
     read_only_units = (COPIES,)
     takes_schedules = True
     on_command_line = True
+    reads_options = False
     main_file = "phases.txt"
     traps = (
         "Megatron repeats a source that is used up, as often as its weight asks, and says nothing.",

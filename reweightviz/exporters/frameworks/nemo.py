@@ -96,6 +96,7 @@ class Nemo(IndexedBlend):
     title = "NeMo"
     refusing_loader = "OmegaConf"
     on_command_line = True
+    reads_options = False
     units = (TOKENS, EXAMPLES)
     # Of Energon, and of a blend without weights, which goes by size.
     read_only_units = (COPIES,)

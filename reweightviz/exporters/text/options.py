@@ -25,7 +25,9 @@ NEEDS_SHELL = re.compile(r"`|\$[\w({]")
 
 
 def read_options(text: str) -> dict[str, Any]:
-    """Return the options of the commands of a text; of one that stands twice, the first.
+    """Return the options of the commands of a text, those of the first command that has each.
+
+    Of one that stands twice in a command the last is taken, as argparse and Hydra do.
 
     An option has underscores for its dashes, several words are a list of text, and none is True.
     Left out is what needs a shell, such as a variable that the text does not set.
@@ -35,9 +37,11 @@ def read_options(text: str) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for words in shell.read_commands(text):
+        own: dict[str, Any] = {}
         for name, values in _pair(words):
             if not any(map(NEEDS_SHELL.search, values)):
-                _set(found, name, _to_value(values))
+                _set(own, name, _to_value(values))
+        _add(found, own)
     return found
 
 
@@ -66,13 +70,21 @@ def _pair(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
 
 
 def _set(found: dict[str, Any], name: str, value: Any) -> None:
-    """Set a value below its dotted name, where none is set yet."""
+    """Set a value below its dotted name."""
     *above, last = name.replace("-", "_").split(".")
     for key in above:
         found = found.setdefault(key, {})
         if not isinstance(found, dict):
             return
-    found.setdefault(last, value)
+    found[last] = value
+
+
+def _add(found: dict[str, Any], more: dict[str, Any]) -> None:
+    """Add what is not set yet."""
+    for key, value in more.items():
+        there = found.setdefault(key, value)
+        if there is not value and isinstance(there, dict) and isinstance(value, dict):
+            _add(there, value)
 
 
 def _to_value(words: Sequence[str]) -> Any:

@@ -5,7 +5,9 @@ Variables are followed through the plain assignments of the script.
 
 from __future__ import annotations
 
+import itertools
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -16,10 +18,12 @@ __all__ = [
     "LONGEST_VALUE",
     "MOST_ASSIGNMENTS",
     "NEXT_OPTION",
+    "PRINTING",
     "SHELL_ONLY",
     "TOKEN",
     "VARIABLE",
     "WORD",
+    "find_own_commands",
     "find_unknown",
     "read_commands",
     "read_option",
@@ -44,11 +48,14 @@ VARIABLE = re.compile(r'"?\$\{(\w+)\[[@*]\]\}"?|\$(?:(\w+)|\{(\w+)\})')
 """A whole array, ``"${A[@]}"``, or a variable, ``$A`` or ``${A}``."""
 SHELL_ONLY = re.compile(r"`|\$\(|\$\{(?!\w+\})|^\$(\w*|\{\w+\})$")
 """A command in a word, an expansion such as ``${A:-1}``, or nothing but a variable."""
-COMMENT = re.compile(r"^[ \t]*#.*\n?", re.MULTILINE)
+COMMENT = re.compile(r"^[ \t]*(?:#.*\n?|(?:echo|printf)\b(?!.*\\$)[^&;|\n]*\n?)", re.MULTILINE)
+"""A comment, or a line that prints and does nothing else."""
 NEXT_OPTION = re.compile(r"(?:^|\s)(?:--[A-Za-z]|\d?[<>])")
 """The next option of the command, or where its output goes."""
 LONGEST_VALUE = 2**18
 """A longer value comes of a variable that is put into itself again and again."""
+PRINTING = ("echo", "printf", "cat", "export", "#")
+"""Commands whose words are no options of theirs."""
 MOST_ASSIGNMENTS = 10_000
 """More assignments are no person's."""
 
@@ -71,6 +78,11 @@ def read_option(text: str, option: str) -> list[str] | None:
     found = pattern.search(plain)
     if found is None:
         return None
+    # Of an option that stands twice in one command argparse takes the last.
+    for other in pattern.finditer(plain, found.end()):
+        if re.search(r"[\n;&|\"'()]", plain[found.end() : other.start()]):
+            break
+        found = other
     assignments = [one for one in ASSIGNMENT.finditer(plain) if one.start() < found.start()]
     rest = " ".join(_following_lines(plain[found.end() :]))
     if assignments and assignments[-1].end() > found.end():
@@ -138,6 +150,19 @@ def read_commands(text: str) -> Iterator[list[str]]:
 def _join_lines(text: str) -> str:
     """Return a script without comments and line breaks: then one command is one line."""
     return COMMENT.sub("", text).replace("\\\n", " ")
+
+
+def find_own_commands(text: str) -> Iterator[str]:
+    r"""Generate each command of a script that may train: no option alone, and none that prints.
+
+    >>> list(find_own_commands('A=1\necho "--lr 1"\nB=2 train --lr $A\n'))
+    ['train --lr 1']
+    """
+    for words in read_commands(text):
+        own = list(itertools.dropwhile(re.compile(r"\w+\+?=").match, words))
+        # A line of an array begins with an option or a number.
+        if len(own) > 1 and own[0] not in PRINTING and not re.match(r"-|[\d.]+$", own[0]):
+            yield shlex.join(own)
 
 
 def find_unknown(words: Sequence[str]) -> str | None:
