@@ -7,6 +7,7 @@ import csv
 import pandas as pd
 import pytest
 
+import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
@@ -93,3 +94,10 @@ def test_an_edit_is_followed(tmp_path):
     file.write_text(file.read_text().replace('"web",0.5', '"web",0.25'))
     assert dict(CSV.read(file)) == {"web": 0.25, "code": 0.75}
     assert CSV.read(file).source["method"] == "edited by hand"
+
+
+def test_a_domain_that_stands_twice_is_not_said_to_miss_in_the_sum(tmp_path):
+    (tmp_path / "m.csv").write_text("domain,weight\nweb,0.4\ncode,0.2\nweb,0.4\n")
+    assert rv.check(tmp_path / "m.csv").refused == (
+        "'web' stands twice; each domain has one row (at each step).",
+    )

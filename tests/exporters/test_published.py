@@ -101,3 +101,8 @@ def test_every_mixture_of_regmix_is_read(checkouts):
     assert found["regmix"]["pile_cc"] == pytest.approx(0.870, abs=1e-3)
     assert set(found["human"]) == set(found["regmix"]) == set(found["doremi"])
     assert dict(found["pile_cc_only"]) == {"pile_cc": 1.0}
+
+
+def test_other_published_weights_that_are_scaled_are_said_to_be_too(tmp_path):
+    (tmp_path / "w.yaml").write_text("train: {train_a: 0.5, train_b: 0.25}\nvalid: {valid_a: 1}\n")
+    assert rv.check(tmp_path / "w.yaml").traps == ("the shares sum to 0.75 and are scaled to 1.",)

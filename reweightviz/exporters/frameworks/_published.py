@@ -43,10 +43,10 @@ def find_published(content: Mapping[str, Any]) -> Published | None:
     """Return the weights of a file in one of the published forms; None for another file."""
     doremi = as_mapping(content.get("train_domain_weights"))
     if doremi:
-        return Published(_read(doremi), "train_domain_weights")
+        return _scale(_read(doremi), "train_domain_weights")
     train = as_mapping(content.get("train"))
     if _is_table(train) and _is_table(as_mapping(content.get("valid"))):
-        return Published(_strip(_read(train)), "train")
+        return _scale(_strip(_read(train)), "train")
     if _is_table(content) and len(content) > 1:
         return _read_flat(_read(content))
     return None
@@ -56,11 +56,15 @@ def _read_flat(numbers: Numbers) -> Published | None:
     total = math.fsum(numbers.values())
     if abs(total - 1) > NEAR or not is_mixture(numbers):
         return None
-    if abs(total - 1) <= SUM_TOLERANCE:
-        return Published(numbers, "the file itself")
-    return Published(
-        numbers, "the file itself", (f"the shares sum to {total:.6g} and are scaled to 1.",)
-    )
+    return _scale(numbers, "the file itself")
+
+
+def _scale(numbers: Numbers, place: str) -> Published:
+    """Return weights on any scale, and say it where they are none that sum to 1."""
+    total = math.fsum(numbers.values())
+    if not is_mixture(numbers) or abs(total - 1) <= SUM_TOLERANCE:
+        return Published(numbers, place)
+    return Published(numbers, place, (f"the shares sum to {total:.6g} and are scaled to 1.",))
 
 
 def _read(table: Mapping[Any, Any]) -> Numbers:

@@ -73,7 +73,8 @@ class PlainCsv(Exporter):
                 path=document.path,
                 reason="needs rows below its header, and whole numbers from 0 up as steps",
             )
-        return Config(stages, refused=(*refused, *find_share_faults(stages)))
+        # Without the rows that are left out the sum is another.
+        return Config(stages, refused=tuple(refused or find_share_faults(stages)))
 
     def recognises(self, document: Document) -> bool:
         """Return whether it is a .csv with the two columns."""
