@@ -28,11 +28,11 @@ from reweightviz.core.lineage import Lineage
 from reweightviz.core.local_path import check_local
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_count
+from reweightviz.readers.documents.parquet import SUFFIXES as PARQUET
 
-__all__ = ["COLUMNS", "COUNTS", "EMPTY", "HEAD", "PARQUET", "TABLES", "read_sources"]
+__all__ = ["COLUMNS", "COUNTS", "EMPTY", "HEAD", "TABLES", "read_sources"]
 
 
-PARQUET = (".parquet", ".pq")
 TABLES = (".csv", ".tsv", *PARQUET)
 COLUMNS = ("domain", "tokens", "documents", "path", "paths")
 COUNTS = ("tokens", "documents")

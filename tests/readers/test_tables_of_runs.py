@@ -366,7 +366,9 @@ def formats(folder):
         yield write(folder / name, text)
     (folder / "h.csv.gz").write_bytes(gzip.compress(texts["a.csv"].encode()))
     frame.to_parquet(folder / "i.parquet")
-    yield from (folder / "h.csv.gz", str(folder / "i.parquet"))
+    with pa.CompressedOutputStream(str(folder / "j.csv.zst"), "zstd") as file:
+        file.write(texts["a.csv"].encode())
+    yield from (folder / "h.csv.gz", folder / "j.csv.zst", str(folder / "i.parquet"))
     yield from (frame, pa.Table.from_pylist(ROWS), ROWS)
     yield {name: frame[name].tolist() for name in frame}
     yield frame.convert_dtypes()

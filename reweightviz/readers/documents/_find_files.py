@@ -21,12 +21,11 @@ from reweightviz.core.errors import (
 )
 from reweightviz.core.foreign_file import guard_reading
 
-__all__ = ["COMPRESSED", "DocumentFile", "find_files", "label_files"]
+__all__ = ["PACKINGS", "DocumentFile", "find_files", "label_files"]
 
 
-_PACKINGS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".xz": "xz"}
-COMPRESSED = tuple(_PACKINGS)
-"""Suffixes behind the suffix of a text format."""
+PACKINGS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".xz": "xz"}
+"""Ending of a name to what the file is compressed by."""
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _PATTERN = re.compile(r"[*?\[]")
 _DRIVERS = {
@@ -81,7 +80,12 @@ class DocumentFile:
     @property
     def packing(self) -> str:
         """What the file is compressed by, as its name says it; empty where it is not."""
-        return _PACKINGS.get(PurePosixPath(self.name.lower()).suffix, "")
+        return PACKINGS.get(self.last_suffix, "")
+
+    @property
+    def last_suffix(self) -> str:
+        """What stands behind the last dot of the name, in small letters."""
+        return PurePosixPath(self.name.lower()).suffix
 
     @property
     def suffixes(self) -> list[str]:

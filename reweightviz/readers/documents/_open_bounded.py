@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reweightviz.core.errors import WrongContent
-from reweightviz.readers.documents._find_files import DocumentFile
+from reweightviz.readers.documents._find_files import PACKINGS, DocumentFile
 
-__all__ = ["FREE_BYTES", "LONGEST_LINE", "MOST_TIMES", "Allowance", "open_bounded"]
+__all__ = ["FREE_BYTES", "LONGEST_LINE", "MOST_TIMES", "Allowance", "open_bounded", "unpack"]
 
 
 LONGEST_LINE = 1 << 26
@@ -92,21 +92,27 @@ def open_bounded(file: DocumentFile) -> Iterator[io.BufferedReader]:
     Raises:
         ReweightvizError: while it is read, where it unfolds to more than any text does.
     """
-    with file.open() as raw:
-        inner = _decompress(file, raw)
-        with inner:
-            yield io.BufferedReader(_Unfolding(inner, raw, Allowance(file)), 1 << 20)
+    with file.open() as raw, unpack(raw, file.last_suffix) as inner:
+        yield io.BufferedReader(_Unfolding(inner, raw, Allowance(file)), 1 << 20)
 
 
-def _decompress(file: DocumentFile, raw: IO[bytes]) -> Any:
-    """Return the decompressed bytes by the file's suffix."""
-    if file.packing == "gzip":
+def unpack(raw: IO[bytes], suffix: str) -> Any:
+    """Return the file whose bytes are those of an open one, decompressed by its ending.
+
+    One with another ending is returned as it is. Whoever reads it bounds what it unfolds to.
+
+    Args:
+        raw: opened at its beginning.
+        suffix: of its name, in small letters: ".gz".
+    """
+    packing = PACKINGS.get(suffix)
+    if packing == "gzip":
         return gzip.GzipFile(fileobj=raw)
-    if file.packing == "bzip2":
+    if packing == "bzip2":
         return bz2.BZ2File(raw)
-    if file.packing == "xz":
+    if packing == "xz":
         return lzma.LZMAFile(raw)
-    if file.packing == "zstd":
+    if packing == "zstd":
         # Arrow brings zstd, so that no further package is needed.
         return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
     return raw

@@ -12,14 +12,14 @@ import pyarrow as pa
 from reweightviz.core.errors import WrongContent
 from reweightviz.readers.documents._columns import ROW, TEXTS, check_columns, parse_tokens
 from reweightviz.readers.documents._faults import Faults
-from reweightviz.readers.documents._find_files import COMPRESSED, DocumentFile
+from reweightviz.readers.documents._find_files import PACKINGS, DocumentFile
 from reweightviz.readers.documents._open_bounded import LONGEST_LINE, open_bounded
 
 __all__ = ["SUFFIXES", "read"]
 
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
-SUFFIXES = (*_DELIMITERS, *(plain + packed for packed in COMPRESSED for plain in _DELIMITERS))
+SUFFIXES = (*_DELIMITERS, *(plain + packed for packed in PACKINGS for plain in _DELIMITERS))
 _ROWS = 4096
 _LETTERS = 1 << 25
 """Of one table, whichever comes first."""

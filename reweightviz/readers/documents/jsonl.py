@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from reweightviz.core.errors import UnreadableFile, WrongContent
 from reweightviz.readers.documents._columns import ROW, TEXTS, check_columns, parse_tokens
 from reweightviz.readers.documents._faults import Faults
-from reweightviz.readers.documents._find_files import COMPRESSED, DocumentFile
+from reweightviz.readers.documents._find_files import PACKINGS, DocumentFile
 from reweightviz.readers.documents._json_list import BrokenList, read_list
 from reweightviz.readers.documents._nested import find_value, list_keys
 from reweightviz.readers.documents._open_bounded import LONGEST_LINE, open_bounded
@@ -23,7 +23,7 @@ __all__ = ["SUFFIXES", "read"]
 
 
 _PLAIN = (".jsonl", ".ndjson", ".json")
-SUFFIXES = (*_PLAIN, *(plain + packed for packed in COMPRESSED for plain in _PLAIN))
+SUFFIXES = (*_PLAIN, *(plain + packed for packed in PACKINGS for plain in _PLAIN))
 _ROWS = 10_000
 _BYTES = 1 << 25
 """Of lines, whichever comes first, in one table."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import bz2
 import csv
-import gzip
 import io
 import itertools
 import json
-import lzma
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, TypeAlias
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -21,6 +18,9 @@ import pyarrow.parquet as pq
 from reweightviz.core.errors import DuplicateName, InvalidArgument, UnreadableFile, WrongContent
 from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.local_path import check_local
+from reweightviz.readers.documents._find_files import PACKINGS
+from reweightviz.readers.documents._open_bounded import unpack
+from reweightviz.readers.documents.parquet import SUFFIXES as PARQUET
 from reweightviz.readers.swarms._run_names import ends_in_mixture
 
 __all__ = ["INSTEAD_OF_URL", "SUFFIXES", "Table", "describe_table", "is_table", "read_table"]
@@ -29,9 +29,7 @@ __all__ = ["INSTEAD_OF_URL", "SUFFIXES", "Table", "describe_table", "is_table", 
 Table: TypeAlias = Any
 """A path, a DataFrame (pandas, Polars), an Arrow table, a mapping or a list of mappings."""
 TEXT = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson")
-PARQUET = (".parquet", ".pq")
-PACKED = (".gz", ".bz2", ".xz")
-SUFFIXES = (*TEXT, *PARQUET, *PACKED)
+SUFFIXES = (*TEXT, *PARQUET, *PACKINGS)
 MOST_BYTES = 2**27
 """Of a file, unpacked; tables of runs have some megabytes."""
 MOST_CELLS = 10**8
@@ -89,7 +87,7 @@ def _read_file(role: str, source: str | os.PathLike[str]) -> pd.DataFrame:
         )
     suffix = path.suffix.lower()
     # What reads more than it unpacks to is no table of runs, and would fill the memory.
-    with _open(path, suffix) as file:
+    with path.open("rb") as raw, unpack(raw, suffix) as file:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise UnreadableFile(
@@ -102,14 +100,6 @@ def _read_file(role: str, source: str | os.PathLike[str]) -> pd.DataFrame:
     if text.lstrip()[:1] in ("[", "{"):
         return _from_json(path, text)
     return _from_text(path, text, suffix)
-
-
-def _open(path: Path, suffix: str) -> BinaryIO | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile:
-    if suffix == ".gz":
-        return gzip.open(path)
-    if suffix == ".bz2":
-        return bz2.open(path)
-    return lzma.open(path) if suffix == ".xz" else path.open("rb")
 
 
 def _from_memory(role: str, source: Any) -> pd.DataFrame:
