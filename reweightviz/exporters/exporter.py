@@ -160,8 +160,8 @@ class Exporter:
         commands = shell.find_own_commands(document.text) if document.has_commands else ()
         for text in itertools.islice(commands, MOST_COMMANDS):
             own = replace(document, text=text, command=True)
-            # What cannot be read by itself is left to the whole script.
-            with contextlib.suppress(ReweightvizError, TypeError, ValueError, AttributeError):
+            # Look, and never raise: what cannot be read by itself is left to the whole script.
+            with contextlib.suppress(Exception):
                 if self.recognises(own):
                     found.setdefault(repr(self.parse(own).stages), own)
         return list(found.values())
