@@ -304,6 +304,27 @@ def test_code_that_stands_for_a_number_is_shown_as_written(tmp_path):
         find("olmo-core").read(tmp_path / "c.py")
 
 
+NESTED = {
+    "grain": "grain.MapDataset.mix([{}, {}], weights=[{}, {}])",
+    "huggingface": "interleave_datasets([{}, {}], probabilities=[{}, {}])",
+    "litdata": "CombinedStreamingDataset([{}, {}], weights=[{}, {}], iterate_over_all=False)",
+    "webdataset": "RandomMix([{}, {}], probs=[{}, {}])",
+}
+
+
+@pytest.mark.parametrize(("framework", "code"), NESTED.items())
+@pytest.mark.parametrize("part", ["both", "both.shuffle(1).batch(2)"])
+def test_what_mixes_mixtures_is_read_and_not_a_part_of_it(tmp_path, framework, code, part):
+    first = code.format("a", "b", 0.5, 0.5)
+    text = f"import grain\nboth = {first}\nall = {code.format(part, 'c', 0.75, 0.25)}\n"
+    config = find(framework).parse(document(text, tmp_path))
+    assert config.stages[0] == {part: 0.75, "c": 0.25}
+    assert "this is the one of line 3, another is in line 2" in config.traps[0]
+    whole = code.format(first, "c", 0.75, 0.25)
+    config = find(framework).parse(document(f"import grain\n{whole}\n", tmp_path))
+    assert list(config.stages[0].values()) == [0.75, 0.25]
+
+
 UNKNOWN = {
     "grain": "import grain\ngrain.MapDataset.mix([a, b], weights=[0.5, f(x)])",
     "huggingface": "interleave_datasets([a, b], probabilities=[0.5, f(x)])",

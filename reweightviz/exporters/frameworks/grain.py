@@ -91,7 +91,7 @@ class Grain(Exporter):
             stop = None if python.constant("REPEAT") else STOP
             return _make_config(numbers, paths=paths, stop=stop)
         calls = list(_mix_calls(python))
-        for call in calls:
+        for call in python.outermost(calls):
             given = python.arguments(call)
             found = _read_call(python, given)
             if found is None:

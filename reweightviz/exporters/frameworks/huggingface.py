@@ -213,7 +213,7 @@ def _find_turns(*, turns: bool) -> Iterator[str]:
 
 def _read_python(document: Document) -> Config:
     found = document.python.calls("interleave_datasets")
-    for call in found:
+    for call in document.python.outermost(found):
         given = document.python.arguments(call)
         names = [
             python_file.to_text(item)

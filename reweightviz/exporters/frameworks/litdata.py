@@ -71,7 +71,7 @@ class LitData(Exporter):
             numbers = read_rows(document.path, rows, "path", "weight")
             return Config({0: numbers}, stop=STOP, refused=tuple(_find_faults(numbers)))
         calls = python.calls("CombinedStreamingDataset")
-        for call in calls:
+        for call in python.outermost(calls):
             given = python.arguments(call)
             # By name, or by place: datasets, seed, weights, iterate_over_all, batching_method.
             datasets = python.items(given.get("datasets", given.get(0)))
@@ -107,6 +107,9 @@ def _find_path(python: PythonFile, item: Any) -> str:
     """Return the place of one dataset, as it is written."""
     made = python.resolve(item)
     if isinstance(made, ast.Call):
+        is_method = isinstance(made.func, ast.Attribute) and python_file.callee(made).islower()
+        if is_method or python_file.callee(made) == "CombinedStreamingDataset":
+            return python_file.to_text(item)
         given = python.arguments(made)
         made = given.get("input_dir", given.get(0, made))
     return python_file.to_text(made)

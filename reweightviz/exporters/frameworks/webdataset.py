@@ -74,7 +74,7 @@ class WebDataset(Exporter):
             urls = {str(row["name"]): tuple(map(str, row.get("urls", ()))) for row in rows}
             return Config({0: numbers}, paths=urls, refused=find_faults(numbers, "a probability"))
         calls = python.calls("RandomMix")
-        for call in calls:
+        for call in python.outermost(calls):
             given = python.arguments(call)
             # By name, or else by its place in the signature.
             parts = python.items(given.get("datasets", given.get(0)))

@@ -230,6 +230,29 @@ class PythonFile:
             return []
         return [self.value(item) for item in node.elts]
 
+    def outermost(self, calls: Sequence[ast.Call]) -> list[ast.Call]:
+        r"""Return calls so that one which mixes what another mixes already comes before that.
+
+        >>> file = PythonFile("x = mix([a, b])\ny = mix([x.shuffle(), c])")
+        >>> [call.lineno for call in file.outermost(file.calls("mix"))]
+        [2, 1]
+        """
+        inner = {id(part) for call in calls for part in self._parts(call)}
+        return sorted(calls, key=lambda call: id(call) in inner)
+
+    def _parts(self, call: ast.Call) -> Iterator[ast.AST]:
+        """Generate what is in the lists of a call, and what its methods are called on."""
+        for given in _arguments(call).values():
+            held = self.resolve(given)
+            items = getattr(held, "elts", None) or getattr(held, "values", None) or []
+            for item in items if isinstance(items, list) else ():
+                node = self.resolve(item)
+                for _ in range(MOST_LINES):
+                    yield node
+                    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                        break
+                    node = self.resolve(node.func.value)
+
     def weights(self, given: Any) -> list[Any]:
         """Return the :meth:`items` of a list of weights; [] where one of them is not known."""
         found = self.items(given)
