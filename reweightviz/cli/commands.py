@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from reweightviz.api import ship
 from reweightviz.cli.parser import build_parser
-from reweightviz.cli.terminal import print_complaint, print_line, to_flags
+from reweightviz.cli.terminal import print_complaint, print_line, say_warnings, to_flags
 from reweightviz.cli.write_config import write_config
 from reweightviz.core.errors import RefusedByFramework, ReweightvizError
 from reweightviz.core.mixture import Mixture
@@ -39,7 +39,13 @@ BAD_INPUT = 2
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit code. Bad input is one sentence on the standard error."""
-    options = build_parser().parse_args(arguments)
+    parser = build_parser()
+    options, others = parser.parse_known_args(arguments)
+    if others:
+        quotes = ""
+        if options.command == "check":
+            quotes = "; the command line of a training is one argument, in quotes"
+        parser.error(f"unrecognized arguments: {' '.join(others)}{quotes}")
     command = COMMANDS[options.command]
     try:
         return command(options)
@@ -94,12 +100,13 @@ def _names_any(error: RefusedByFramework, paths: Sequence[str]) -> bool:
 
 def run_check(options: argparse.Namespace) -> int:
     """Print what a trainer would make of its config."""
-    report = ship.check(
-        options.config,
-        options.framework,
-        sources=_read_sources(options),
-        tokens=parse_budget(options.tokens, "--tokens"),
-    )
+    with say_warnings(options):
+        report = ship.check(
+            options.config,
+            options.framework,
+            sources=_read_sources(options),
+            tokens=parse_budget(options.tokens, "--tokens"),
+        )
     if options.json:
         print_line(json.dumps(report.to_dict(), indent=2))
     else:
@@ -117,14 +124,15 @@ def run_count(options: argparse.Namespace) -> int:
     on_error = "raise"
     if options.skip:
         on_error = "skip"
-    sources = ship.count_sources(
-        options.documents,
-        text=options.text,
-        domain=domain,
-        tokens=options.tokens,
-        tokenizer=options.tokenizer,
-        on_error=on_error,
-    )
+    with say_warnings(options):
+        sources = ship.count_sources(
+            options.documents,
+            text=options.text,
+            domain=domain,
+            tokens=options.tokens,
+            tokenizer=options.tokenizer,
+            on_error=on_error,
+        )
     print_line(f"{'tokens':>20} {'documents':>14}  domain, counted by {sources.tokenizer}")
     for name, source in sources.items():
         print_line(f"{source.tokens:>20,.0f} {source.documents:>14,.0f}  {name}")

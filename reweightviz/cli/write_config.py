@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reweightviz.api import ship
 from reweightviz.cli.framework_options import parse_options
-from reweightviz.cli.terminal import print_complaint, print_line
+from reweightviz.cli.terminal import print_complaint, print_line, say_warnings
 from reweightviz.core.errors import (
     ReweightvizError,
-    ReweightvizWarning,
     UnwritableFile,
     list_names,
 )
@@ -64,9 +62,7 @@ def write_config(
     # Checked before the config is written, so that not one of the two is left alone.
     if options.record and not options.diff:
         _check_record(options)
-    # Warnings become lines of the terminal, without the place in the code that Python adds.
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ReweightvizWarning)
+    with say_warnings(options):
         draft = exporter.draft(
             mixture,
             options.out,
@@ -80,8 +76,6 @@ def write_config(
             as_counted=as_counted,
             **own,
         )
-    for warning in caught:
-        print_complaint(f"warning: {warning.message}", options)
     for note in _note_paths(draft, exporter, carried, options):
         print_complaint(f"note: {note}", options)
     if as_counted:

@@ -84,6 +84,13 @@ class Document:
             text = shlex.join(path) if isinstance(path, list | tuple) else str(path)
             return cls(Path(COMMAND), text, recorded=False, command=True)
         check_local(path)
+        named = _find_file_in(str(path))
+        if named is not None:
+            raise UnreadableFile(
+                path=file,
+                reason="there is no such file; of a training that is told its config, check "
+                f"{named!r}",
+            )
         return cls(file, read_text(file))
 
     def sibling(self, name: str) -> Document:
@@ -211,6 +218,14 @@ def is_command(given: Given) -> bool:
     if not isinstance(given, str) or HAS_OPTION.search(given) is None:
         return False
     return not os.path.exists(given)  # noqa: PTH110  Path.exists raises on long names
+
+
+def _find_file_in(text: str) -> str | None:
+    """Return the file that a command without options names, as in ``axolotl train config.yml``."""
+    words = text.split()
+    if len(words) < 2 or os.path.exists(text):  # noqa: PTH110  Path.exists raises on long names
+        return None
+    return next((word for word in words if os.path.isfile(word)), None)  # noqa: PTH113
 
 
 def to_path(given: Given) -> Path | None:

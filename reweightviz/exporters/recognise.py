@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,11 @@ from reweightviz.exporters import FRAMEWORKS, find
 from reweightviz.exporters.document import COMMAND, Document, Given, name_given, to_path
 from reweightviz.exporters.exporter import Exporter
 
-__all__ = ["Match", "find_exporter", "match", "read_paths", "recognise"]
+__all__ = ["CONFIG", "Match", "find_exporter", "match", "read_paths", "recognise"]
+
+
+CONFIG = re.compile(r"(?<![^\s=])[\w./~-]+\.(?:ya?ml|json|toml)(?!\S)")
+"""A config that a command line names."""
 
 
 class Match(NamedTuple):
@@ -143,6 +148,12 @@ def _recognises(exporter: Exporter, document: Document) -> bool:
 
 
 def _explain_command(document: Document) -> str:
+    config = CONFIG.search(document.text)
+    if config is not None:
+        return (
+            f"{document.text[:60]!r} has no option by which a framework that is known here mixes: "
+            f"check the config that it names, {config[0]!r}"
+        )
     known = sorted(one.name for one in FRAMEWORKS.values() if one.on_command_line)
     return (
         f"{document.text[:60]!r} names no file, and no framework that is known here mixes by its "

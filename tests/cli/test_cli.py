@@ -427,3 +427,38 @@ def test_convert_refuses_what_check_and_load_refuse(here, capsys):
     assert code == 2
     assert "refuses a key that stands twice" in said
     assert not (here / "hf").exists()
+
+
+def test_count_advises_its_own_flags_and_warns_in_a_line(here, capsys):
+    (here / "docs" / "web").mkdir(parents=True)
+    (here / "docs" / "web" / "a.jsonl").write_text('{"text": "abc"}\n')
+    code, out, err = run("count docs", capsys)
+    assert (code, out) == (2, "")
+    assert "--domain names another, --by-file takes the file's name" in err
+    (here / "docs" / "web" / "a.jsonl").write_text('{"text": "abc"}\n{"text": 1}\n')
+    code, _, err = run("count docs --by-file", capsys)
+    assert (code, "--skip leaves such rows out" in err) == (2, True)
+    code, out, err = run("count docs --by-file --skip", capsys)
+    assert (code, out.split()[-3:]) == (0, ["3", "1", "web"])
+    assert err.startswith("reweightviz: warning: 1 rows were skipped")
+    assert "sys.exit" not in err
+
+
+def test_a_command_line_without_quotes_is_told_of_them(here, capsys):
+    with pytest.raises(SystemExit):
+        main(["check", "python", "train.py", "--data-path", "0.7", "web", "0.3", "code"])
+    assert "is one argument, in quotes" in capsys.readouterr().err
+
+
+def test_a_command_that_names_its_config_is_told_to_check_that(here, capsys):
+    (here / "train.yaml").write_text("dataset: web,code\ntemplate: llama3\n")
+    code, _, err = run_words(["check", "axolotl train train.yaml"], capsys)
+    assert (code, "told its config, check 'train.yaml'" in err) == (2, True)
+    code, _, err = run_words(["check", "llamafactory-cli train train.yaml --seed 1"], capsys)
+    assert (code, "check the config that it names, 'train.yaml'" in err) == (2, True)
+
+
+def run_words(words: list[str], capsys) -> tuple[int, str, str]:
+    code = main(words)
+    said = capsys.readouterr()
+    return code, said.out, said.err
