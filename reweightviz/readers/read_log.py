@@ -264,7 +264,7 @@ def _find_runs(path: Path, format: str | None) -> _Runs:  # noqa: A002
     if format is not None:
         raise WrongContent(path=path, reason=f"holds no {FORMATS[format].title}")
     if path.is_file():
-        content = f"begins with {head_of(path)[:40]!r}"
+        content = f"begins with {head_of(path).decode('utf-8', 'replace')[:40]!r}"
     else:
         content = f"holds {list_names(sorted(item.name for item in path.iterdir())) or 'nothing'}"
     known = list_names((reader.title for reader in FORMATS.values()), 20)

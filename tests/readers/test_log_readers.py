@@ -451,7 +451,7 @@ def test_files_that_are_no_log(tmp_path):
         ("nothing", "it holds nothing; known are"),
         (
             "notes.md",
-            r"begins with b'# notes\\n'; known are 'reweightviz JSON lines', 'TensorBoard event files'",
+            r"begins with '# notes\\n'; known are 'reweightviz JSON lines', 'TensorBoard event files'",
         ),
         ("picture.bin", "is no run log that is known"),
     ):

@@ -101,7 +101,7 @@ def test_runs_that_did_not_finish_are_left_out_and_counted():
         (
             {"real.a": [0.5] * 5, "real.b": [0.25] * 5, "real.c": [0.25] * 5},
             {},
-            "several groups of columns sum to 1, those that begin with",
+            "several groups of columns sum to 1, those like",
         ),
         (
             {"eval/web/loss": ["x"] * 5, "eval/code/loss": ["x"] * 5},

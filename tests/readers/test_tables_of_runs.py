@@ -58,7 +58,7 @@ def test_phases_are_named_and_one_is_taken_by_its_prefix(tmp_path):
     path = write(tmp_path / "runs.csv", MARIN)
     with (
         pytest.warns(rv.ReweightvizWarning, match="1 of 4 runs left out"),
-        pytest.raises(rv.ReweightvizError, match=r"begin with 'phase_0_', 'phase_1_'.*weights='p"),
+        pytest.raises(rv.ReweightvizError, match=r"like 'phase_0_', 'phase_1_'.*weights='p"),
     ):
         rv.read_swarm(path)
     with pytest.warns(rv.ReweightvizWarning) as told:
@@ -70,7 +70,7 @@ def test_phases_are_named_and_one_is_taken_by_its_prefix(tmp_path):
 
 def test_groups_of_different_sizes_are_no_reason_to_take_the_larger():
     rows = [row | {"late/a": 0.5, "late/b": 0.25, "late/c": 0.25, "late/d": 0.0} for row in ROWS]
-    with pytest.raises(rv.ReweightvizError, match="begin with 'mix/', 'late/'"):
+    with pytest.raises(rv.ReweightvizError, match="like 'mix/', 'late/'"):
         read(rows)
     assert read(rows, weights="mix/").domains == ("web", "code")
 
@@ -84,7 +84,7 @@ def test_two_columns_of_mappings_are_phases_too():
             "eval_loss": 3,
         }
     ]
-    with pytest.raises(rv.ReweightvizError, match="begin with 'p0', 'p1'"):
+    with pytest.raises(rv.ReweightvizError, match="like 'p0', 'p1'"):
         read(rows)
     assert read(rows, weights="p0").mixtures.tolist() == [[0.9, 0.1]]
 
@@ -466,3 +466,40 @@ def test_a_damaged_table_is_read_or_is_one_sentence(tmp_path, seed, cuts, other,
         return
     assert np.isfinite(swarm.mixtures).all()
     assert np.isfinite(swarm.losses).all()
+
+
+def test_weights_may_have_a_common_end_instead_of_a_beginning():
+    rows = [
+        {"Name": "a", "web_ratio": 0.7, "code_ratio": 0.3, "lr": 0.1, "val_loss": 3.0},
+        {"Name": "b", "web_ratio": 0.4, "code_ratio": 0.6, "lr": 0.1, "val_loss": 2.9},
+    ]
+    swarm = rv.read_swarm(rows)
+    assert swarm.domains == ("web", "code")
+    assert swarm.mixtures.tolist() == [[0.7, 0.3], [0.4, 0.6]]
+    # A beginning goes first: two phases that mirror each other have ends that sum to 1, too.
+    mirrored = [
+        {"run": "a", "p0_web": 0.7, "p0_code": 0.3, "p1_web": 0.3, "p1_code": 0.7, "val_loss": 3.0},
+        {"run": "b", "p0_web": 0.4, "p0_code": 0.6, "p1_web": 0.6, "p1_code": 0.4, "val_loss": 2.9},
+    ]
+    with pytest.raises(rv.ReweightvizError, match="those like 'p0_', 'p1_'"):
+        rv.read_swarm(mirrored)
+    assert rv.read_swarm(mirrored, weights="*_web").domains == ("p0", "p1")
+
+
+def test_a_folder_of_runs_holds_logs_of_any_format(tmp_path):
+    for name, web in {"a": 0.75, "b": 0.25}.items():
+        (tmp_path / name).mkdir()
+        lines = [f"{step},{web},{1 - web},{3 - web},2" for step in (0, 10, 20)]
+        head = "step,weights/web,weights/code,eval/web/loss,eval/code/loss"
+        (tmp_path / name / "metrics.csv").write_text("\n".join([head, *lines]))
+    with pytest.raises(
+        rv.ReweightvizError, match=r"like '\*\.jsonl' in .*; pattern= reads '\*\.csv'"
+    ):
+        rv.read_swarm(tmp_path)
+    swarm = rv.read_swarm(tmp_path, pattern="*.csv")
+    assert swarm.runs["run"].tolist() == ["a/metrics", "b/metrics"]
+    assert swarm.mixtures.tolist() == [[0.75, 0.25], [0.25, 0.75]]
+    assert swarm.losses.tolist() == [[2.25, 2.0], [2.75, 2.0]]
+    (tmp_path / "a" / "metrics.csv").write_text("step,eval/web/loss,eval/code/loss\n1,3,2\n")
+    with pytest.raises(rv.ReweightvizError, match="holds no weights, so its mixture is not known"):
+        rv.read_swarm(tmp_path, pattern="*.csv")

@@ -32,7 +32,7 @@ COUNTED = (
     "The Trainer prints no steps, and no progress bar stands behind its lines: the steps count the "
     "lines with a loss, "
 )
-UNKNOWN = "each as one; logging_steps would tell how many one is."
+UNKNOWN = "each as one; how many one is, the logging_steps of the training, does not stand in it."
 KNOWN = "each as the {} logging_steps that this log prints."
 
 

@@ -1,7 +1,7 @@
 """Weights in a table of runs, found by what its columns hold.
 
-They are a group of columns with a common prefix whose rows sum to 1, or one column with a mapping
-of domain to weight in every cell.
+They are a group of columns with a common prefix, or else a common end, whose rows sum to 1, or one
+column with a mapping of domain to weight in every cell.
 """
 
 from __future__ import annotations
@@ -76,9 +76,14 @@ def find_weights(table: pd.DataFrame) -> pd.DataFrame | None:
         ReweightvizError: several groups of columns may be the weights.
     """
     shares = _shares(table)
-    candidates = [*_mapped_columns(table), *_best_groups(shares, of_rounding=True)]
+    prefixes = _places_by_prefix(shares.columns)
+    candidates = [*_mapped_columns(table), *_best_groups(shares, prefixes, of_rounding=True)]
     if not candidates:
-        candidates = [*_best_groups(shares, of_rounding=False)]
+        candidates = [*_best_groups(shares, prefixes, of_rounding=False)]
+    if not candidates:
+        # Of two phases of two domains, the shares of one domain may sum to 1 as well.
+        ends = _places_by_end(shares.columns)
+        candidates = [*_best_groups(shares, ends, of_rounding=True)]
     found: dict[str, pd.DataFrame] = {}
     for name, weights in candidates:
         values = weights.to_numpy()
@@ -88,7 +93,7 @@ def find_weights(table: pd.DataFrame) -> pd.DataFrame | None:
     if len(found) > 1:
         names = list(found)
         raise ReweightvizError(
-            f"several groups of columns sum to 1, those that begin with {list_names(names)}, "
+            f"several groups of columns sum to 1, those like {list_names(names)}, "
             f"phases of one run perhaps: weights={names[-1]!r} takes those alone."
         )
     return next(iter(found.values()), None)
@@ -111,17 +116,20 @@ def _shares(table: pd.DataFrame) -> pd.DataFrame:
     return cells.numbers.loc[:, is_share].fillna(0.0)
 
 
-def _best_groups(shares: pd.DataFrame, *, of_rounding: bool) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield a prefix, up to a separator, and its columns, where every row sums to 1.
+def _best_groups(
+    shares: pd.DataFrame, places_by_name: Mapping[str, list[int]], *, of_rounding: bool
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the name of a group and its columns, where every row sums to 1.
 
     Args:
         shares: columns that may be weights (R, C).
+        places_by_name: what columns have in common, as ``weights=`` takes it, to their places.
         of_rounding: take no sum that is off by more than the decimals of its weights explain.
     """
     values = shares.to_numpy()
     groups: dict[frozenset[int], str] = {}
     misses: dict[frozenset[int], float] = {}
-    for prefix, places in _places_by_prefix(shares.columns).items():
+    for name, places in places_by_name.items():
         taken = _drop_settings(values, places)
         group = values[:, taken]
         off = np.abs(group.sum(axis=1) - 1)
@@ -130,11 +138,11 @@ def _best_groups(shares: pd.DataFrame, *, of_rounding: bool) -> Iterator[tuple[s
             continue
         if of_rounding and off.max() > _slack_of_rounding(group):
             continue
-        groups[frozenset(taken)] = prefix
+        groups[frozenset(taken)] = name
         misses[frozenset(taken)] = float(off.mean())
-    for members, prefix in groups.items():
+    for members, name in groups.items():
         if not any(_is_better(other, members, misses) for other in groups):
-            yield prefix, shares.iloc[:, sorted(members)]
+            yield name, shares.iloc[:, sorted(members)]
 
 
 def _places_by_prefix(names: Iterable[str]) -> dict[str, list[int]]:
@@ -144,6 +152,12 @@ def _places_by_prefix(names: Iterable[str]) -> dict[str, list[int]]:
             if letter in SEPARATORS:
                 places.setdefault(name[: at + 1], []).append(place)
     return places
+
+
+def _places_by_end(names: Iterable[str]) -> dict[str, list[int]]:
+    """Return the places of columns such as ``web_ratio`` by ``*_ratio``."""
+    backwards = _places_by_prefix(name[::-1] for name in names)
+    return {f"*{end[::-1]}": places for end, places in backwards.items()}
 
 
 def _is_better(

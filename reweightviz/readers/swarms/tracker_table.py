@@ -1,9 +1,9 @@
 """One table of runs (an export of Weights & Biases, Aim or MLflow, say) -> Swarm.
 
 Such a table holds everything beside each other: names, settings, final metrics. Weights are found
-by what their columns hold: a common prefix, and rows that sum to 1; or one column with a mapping
-of domain to weight in every cell; or they stand at the end of the runs' names. It has a row a run,
-or a row a run and target, as public results on mixing laws have it.
+by what their columns hold: a common prefix or end, and rows that sum to 1; or one column with a
+mapping of domain to weight in every cell; or they stand at the end of the runs' names. It has a row
+a run, or a row a run and target, as public results on mixing laws have it.
 """
 
 from __future__ import annotations
@@ -250,8 +250,8 @@ def _find_mixtures(table: pd.DataFrame, names: pd.Series, asked: _Asked) -> Cell
         found = read_mixtures(names, asked.domains, skip=asked.skip)
     if found is None:
         raise ReweightvizError(
-            "no columns of the table hold weights (a common prefix, rows that sum to 1), and no "
-            "name of a run ends in them; weights= names the columns. There is "
+            "no columns of the table hold weights (a common prefix or end, rows that sum to 1), "
+            "and no name of a run ends in them; weights= names the columns. There is "
             f"{list_names(table.columns, 20)}."
         )
     return read_cells(found)
