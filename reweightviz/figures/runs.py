@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
 
 from reweightviz.core.errors import InvalidValue, ReweightvizError, UnknownName, list_names
 from reweightviz.core.runlog import RunLog
@@ -17,6 +20,7 @@ __all__ = [
     "color_domains",
     "find_run",
     "list_domains",
+    "list_given",
     "list_signals",
     "name_runs",
 ]
@@ -35,7 +39,7 @@ def check_logs(logs: Logs) -> list[RunLog]:
     Raises:
         ReweightvizError: there is none, or something that is no log.
     """
-    given = [logs] if isinstance(logs, RunLog) else list(logs)
+    given = list_given(logs)
     if not given:
         raise ReweightvizError("curves need at least one RunLog; got none.")
     strangers = [type(log).__name__ for log in given if not isinstance(log, RunLog)]
@@ -47,6 +51,16 @@ def check_logs(logs: Logs) -> list[RunLog]:
             got=list_names(strangers),
         )
     return given
+
+
+def list_given(runs: Any) -> list[Any]:
+    """Return what was given as a list: a path or a table is one thing, not its letters or columns.
+
+    >>> list_given("run.csv"), list_given(("a", "b"))
+    (['run.csv'], ['a', 'b'])
+    """
+    is_one = isinstance(runs, str | Mapping | pd.DataFrame) or not isinstance(runs, Iterable)
+    return [runs] if is_one else list(runs)
 
 
 def list_domains(logs: Sequence[RunLog]) -> list[str]:

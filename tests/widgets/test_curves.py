@@ -126,6 +126,9 @@ def test_tokens_on_the_axis_when_the_logs_count_them():
     [
         ([], {}, "need at least one RunLog; got none"),
         ([{"loss": 1}], {}, "drawn from RunLogs, as rv.read_log gives; got 'dict'"),
+        ("run.csv", {}, "drawn from RunLogs, as rv.read_log gives; got 'str'."),
+        ({"loss": [1]}, {}, "drawn from RunLogs, as rv.read_log gives; got 'dict'."),
+        (None, {}, "drawn from RunLogs, as rv.read_log gives; got 'NoneType'."),
         (
             [log()],
             {"signal": "excess_loss"},

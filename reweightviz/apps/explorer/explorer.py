@@ -31,6 +31,7 @@ from reweightviz.core.protocols import ConvexLaw, FollowedRun, Law
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.selection import Selection
 from reweightviz.core.sources import Sources
+from reweightviz.figures.runs import list_given
 from reweightviz.widgets.curves.curves import LossCurves, WeightTrajectories
 from reweightviz.widgets.editor.mixture_editor import MixtureEditor
 from reweightviz.widgets.export_bar.export_bar import ExportBar
@@ -91,7 +92,7 @@ class Explorer(w.VBox):
         self.corpus = corpus
         self.law = law
         self.sources = _choose_sources(corpus, tokens)
-        self._runs = list(logs)
+        self._runs = list_given(logs)
         self._folder: Path | None = None
         link = f"explorer-{uuid4().hex}"
         natural = Mixture.natural(self.sources.token_table)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_budget
 from reweightviz.figures.run_svg import draw_run_svg
 from reweightviz.figures.run_tokens import read_run_tokens
+from reweightviz.figures.runs import list_given
 from reweightviz.readers.read_log import follow_log
 from reweightviz.widgets.curves.curve_widget import list_runs, read_logs
 from reweightviz.widgets.curves.pulse import Pulse, find_state
@@ -86,7 +87,7 @@ class Monitor(w.VBox):
     ) -> None:
         # First, for close() runs even on a monitor that was refused.
         self._made: dict[str, RunView] = {}
-        self._runs = list_runs([_open_run(run) for run in _as_list(logs)])
+        self._runs = list_runs([_open_run(run) for run in list_given(logs)])
         self.live = LiveMixture(live) if isinstance(live, str | os.PathLike) else live
         known = Sources.of(sources)
         tokens = None if known is None else dict(known.token_table)
@@ -286,12 +287,6 @@ class Monitor(w.VBox):
                 "mixture that the run follows."
             )
         return self.steering
-
-
-def _as_list(logs: RunOrPath | Iterable[RunOrPath]) -> list[RunOrPath]:
-    if isinstance(logs, RunLog | FollowedRun | str | os.PathLike):
-        return [logs]
-    return list(logs)
 
 
 def _read_reference(reference: RunOrPath) -> RunLog:

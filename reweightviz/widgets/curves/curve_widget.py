@@ -404,14 +404,14 @@ def list_runs(given: Runs) -> list[RunLog | FollowedRun]:
     Raises:
         ReweightvizError: there is none, or something that is no run.
     """
-    each = _as_list(given)
+    each: list[RunLog | FollowedRun] = runs.list_given(given)
     runs.check_logs(read_logs(each))
     return each
 
 
 def read_logs(given: Runs) -> list[RunLog]:
     """Return the logs of runs, as far as they have been read."""
-    return [run.log if isinstance(run, FollowedRun) else run for run in _as_list(given)]
+    return [run.log if isinstance(run, FollowedRun) else run for run in runs.list_given(given)]
 
 
 def display(widget: ipywidgets.DOMWidget, *, visible: bool) -> None:
@@ -433,10 +433,6 @@ def draw_sample(name: str, dash: str, color: str = "currentColor") -> str:
         f'stroke="{color}" stroke-width="1.6" '
         f'stroke-dasharray="{STROKES[dash]}"/></svg>{html.escape(name)}</span>'
     )
-
-
-def _as_list(given: Runs) -> list[RunLog | FollowedRun]:
-    return [given] if isinstance(given, RunLog | FollowedRun) else list(given)
 
 
 def _list_notes(notes: Mapping[str, Sequence[str]]) -> str:
