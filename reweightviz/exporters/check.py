@@ -84,9 +84,17 @@ def _report(
         findings.unit.sentence,
         findings.table(),
         refused=tuple(config.refused),
-        traps=(*config.traps, *findings.traps(), *exporter.traps),
+        traps=(*config.traps, *findings.traps(), *_choose_traps(exporter, config)),
         notes=tuple(findings.notes),
     )
+
+
+def _choose_traps(exporter: Exporter, config: Config) -> tuple[str, ...]:
+    """Return what to know of every config of a framework, with weights or without."""
+    without = {unit.key for unit in exporter.read_only_units}
+    if config.unit in without and exporter.unweighted_traps is not None:
+        return exporter.unweighted_traps
+    return exporter.traps
 
 
 class _Findings:

@@ -97,6 +97,8 @@ class Exporter:
 
     traps: ClassVar[tuple[str, ...]] = ()
     """Sentences on what a person should know of every config of this framework."""
+    unweighted_traps: ClassVar[tuple[str, ...] | None] = None
+    """Those of a config without weights, in a unit that is only read; the same when None."""
 
     # *args beside **options is how a type checker lets each framework name options of its own.
     def render(

@@ -517,3 +517,22 @@ def test_what_cannot_be_written(tmp_path, options, sentence):
 def test_configs_of_others_are_not_recognised(tmp_path, content):
     (tmp_path / "train.yaml").write_text(content)
     assert not LLAMA.recognises(LLAMA.open(tmp_path / "train.yaml"))
+
+
+def test_the_first_examples_only_are_mentioned_and_refused_of_a_stream(tmp_path):
+    """LlamaFactory data/loader.py cuts each dataset before it merges them."""
+    path = tmp_path / "train.yaml"
+    text = "dataset: web,code\nmix_strategy: interleave_under\ninterleave_probs: 0.7,0.3\n"
+    path.write_text(f"{text}max_samples: 1000\n")
+    report = rv.check(path)
+    assert report.ok
+    assert any("keeps the first 1000 examples of each dataset" in trap for trap in report.traps)
+    path.write_text(f"{text}max_samples: 1000\nstreaming: true\n")
+    assert any("max_samples beside streaming" in fault for fault in rv.check(path).refused)
+
+
+def test_what_interleaving_does_is_not_said_where_nothing_is_interleaved(tmp_path):
+    (tmp_path / "train.yaml").write_text("dataset: web,code\nfinetuning_type: lora\n")
+    traps = " ".join(rv.check(tmp_path / "train.yaml").traps)
+    assert "one after another" in traps
+    assert "interleave_under" not in traps

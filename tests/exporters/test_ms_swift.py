@@ -80,6 +80,7 @@ def test_rows_are_shares_of_examples_and_no_passes():
     assert report.table["share_of_examples"].tolist() == [0.25, 0.75]
     assert report.table["epochs"].isna().all()
     assert "one after another" in report.traps[0]
+    assert not any("exhausted" in trap for trap in report.traps)
 
 
 def test_rows_beside_whole_datasets_need_sizes(tmp_path):

@@ -65,6 +65,7 @@ def test_a_file_of_ones_own_is_read(tmp_path):
         ("weights: [1]", "is no mixture"),
         ("stages: [{weights: {web: 1}}]", "is no mixture"),
         ("stages: 3", "is no mixture"),
+        ("data: {mix: {web: 1}}", "which maps each domain to its share.*; it has 'data'"),
         ("weights: {web: x}", "that of 'web' is not"),
         ("weights: {web: 0}", "at least one weight"),
         ("weights: {web: 3, code: 1}", "must sum to 1; they sum to 4"),

@@ -274,6 +274,10 @@ def test_without_fractions_each_dataset_is_taken_once(tmp_path):
     config = TRL.parse(TRL.open(path))
     assert config.refused == ()
     assert "without fractions TRL puts the datasets one after another" in config.traps[0]
+    traps = " ".join(rv.check(path).traps)
+    assert "unshuffled" in traps
+    # Nothing is cut where there are no fractions.
+    assert "used up" not in traps
     sources = {"tldr": Source(300, 3), "imdb:plain_text": Source(100, 1)}
     found = TRL.read(path, sources=sources)
     assert dict(found) == {"tldr": 0.75, "imdb:plain_text": 0.25}

@@ -22,6 +22,8 @@ __all__ = [
     "INFO",
     "NAME_PATTERN",
     "SWIFT",
+    "find_cut_faults",
+    "find_cut_traps",
     "find_name_faults",
     "find_name_traps",
     "find_twice",
@@ -136,6 +138,22 @@ def find_name_traps(names: Sequence[str], shares: Sequence[object] | None = None
         yield (
             f"LLaMA-Factory takes {list_names(twice)} once, however often the name stands there."
         )
+
+
+def find_cut_traps(content: Mapping[str, Any]) -> Iterator[str]:
+    """Return a sentence where only the first examples of each dataset are loaded."""
+    most = content.get("max_samples")
+    if most is not None:
+        yield (
+            f"max_samples keeps the first {most} examples of each dataset: what is repeated, and "
+            "how often, is counted on those, not on the sizes in sources=."
+        )
+
+
+def find_cut_faults(content: Mapping[str, Any]) -> Iterator[str]:
+    """Return a sentence where LLaMA-Factory refuses to load the first examples only."""
+    if content.get("max_samples") is not None and content.get("streaming") is True:
+        yield "max_samples beside streaming: true is refused: leave one of them out."
 
 
 def find_twice(names: Sequence[str]) -> list[str]:

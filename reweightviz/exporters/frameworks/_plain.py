@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent
+from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent, list_names
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
@@ -37,7 +37,16 @@ class PlainMixture(Exporter):
         published = find_published(content)
         if published is not None:
             return _read_published(published)
-        stages = content.get("stages", [{"step": 0, "weights": content.get("weights")}])
+        stages = content.get("stages")
+        if stages is None:
+            if not isinstance(content.get("weights"), Mapping):
+                raise WrongContent(
+                    path=document.path,
+                    reason=f"is no mixture ({self.title} with 'weights', which maps each domain to "
+                    "its share) or schedule (with 'stages'); it has "
+                    f"{list_names(content) or 'no keys'}",
+                )
+            stages = [{"step": 0, "weights": content["weights"]}]
         starts: list[Any] = []
         weights: list[dict[str, float]] = []
         try:

@@ -22,6 +22,8 @@ from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._foreign import as_list
 from reweightviz.exporters.frameworks._llama_factory import (
     NAME_PATTERN,
+    find_cut_faults,
+    find_cut_traps,
     find_name_faults,
     find_twice,
     is_dataflex,
@@ -171,14 +173,18 @@ class DataFlex(Exporter):
         if given is None:
             shares = [1.0] * len(names)
         numbers = dict.fromkeys(names, math.nan) | dict(zip(names, shares, strict=False))
-        refused = [*find_name_faults(document, names), *_find_faults(content, names, shares)]
+        refused = [
+            *find_name_faults(document, names),
+            *_find_faults(content, names, shares),
+            *find_cut_faults(content),
+        ]
         if not refused:
             refused = list(_find_stale(document, shares))
         return Config(
             {0: numbers},
             unit=_find_unit(content),
             refused=tuple(refused),
-            traps=tuple(_find_traps(content)),
+            traps=(*_find_traps(content), *find_cut_traps(content)),
         )
 
     def recognises(self, document: Document) -> bool:

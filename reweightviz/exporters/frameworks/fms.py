@@ -65,6 +65,7 @@ class FmsHfTuning(Exporter):
         "'all_exhausted', the default, and online mixing repeat a dataset that is used "
         "up, and say nothing.",
     )
+    unweighted_traps = ()
 
     def render(
         self,

@@ -19,6 +19,8 @@ from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks import _interleave as interleave
 from reweightviz.exporters.frameworks._llama_factory import (
     NAME_PATTERN,
+    find_cut_faults,
+    find_cut_traps,
     find_name_faults,
     find_name_traps,
     is_dataflex,
@@ -69,6 +71,7 @@ class LlamaFactory(Exporter):
         "interleave_under ends with the first dataset that is used up; interleave_over "
         "repeats it and says nothing.",
     )
+    unweighted_traps = ()
 
     def render(
         self,
@@ -139,6 +142,7 @@ class LlamaFactory(Exporter):
             *find_name_faults(document, names, shares),
             *_find_strategy_faults(strategy, shares),
             *_find_share_faults(content, shares),
+            *find_cut_faults(content),
         ]
         if shares and not once and len(shares) == len(names):
             refused += _find_sum_faults(numbers)
@@ -148,6 +152,7 @@ class LlamaFactory(Exporter):
             *find_name_traps(names, shares),
             *_find_strategy_traps(strategy, shares, names),
             *_find_traps(content, shares),
+            *find_cut_traps(content),
             *_find_slow_loading(document),
         ]
         unit = COPIES.key if once else None

@@ -50,11 +50,12 @@ class MsSwift(AmountExporter):
     exact = True
     on_command_line = True
     suffix = ".yaml"
-    other_suffixes = (".yml", ".json", ".sh")
+    other_suffixes = (".yml", ".json")
     traps = (
         "'first_exhausted', the default, ends with the first dataset that is used up; "
         "'all_exhausted' repeats it and says nothing.",
     )
+    unweighted_traps = ()
 
     def render(
         self, plan: Plan, old: Document | None, *, stopping_strategy: str | None = None

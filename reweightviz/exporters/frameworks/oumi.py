@@ -51,6 +51,7 @@ class Oumi(AmountExporter):
         "'first_exhausted', the default, ends with the first dataset that is used up; "
         "'all_exhausted' repeats it and says nothing.",
     )
+    unweighted_traps = ()
 
     def render(
         self,

@@ -53,6 +53,7 @@ class Torchtune(HubExporter):
         f"of torchtune's recipes only {RECIPE} reads weights, and it draws with seed 0 "
         "whatever the config says.",
     )
+    unweighted_traps = ()
 
     def render(
         self,

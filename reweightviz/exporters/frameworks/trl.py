@@ -30,7 +30,13 @@ from reweightviz.exporters.plan import Config, Plan
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.units import COPIES, EXAMPLES, TOKENS
 
-__all__ = ["Trl"]
+__all__ = ["UNSHUFFLED", "Trl"]
+
+
+UNSHUFFLED = (
+    "TRL puts the datasets one after the other, unshuffled: only the sampler of the trainer mixes "
+    "them."
+)
 
 
 class Trl(HubExporter):
@@ -42,11 +48,11 @@ class Trl(HubExporter):
     read_only_units = (COPIES,)
     repeats_nothing = True
     traps = (
-        "TRL puts the datasets one after the other, unshuffled: only the sampler of the "
-        "trainer mixes them.",
+        UNSHUFFLED,
         "TRL keeps the first rows of each dataset and repeats none: the mixture is as "
         "large as the dataset that is used up first allows.",
     )
+    unweighted_traps = (UNSHUFFLED,)
 
     def render(
         self,
