@@ -27,15 +27,11 @@ __all__ = ["NOW", "Steering"]
 NOW = "the run now"
 _SAME = 1e-9
 _STANDINGS = {
-    "ended": "The run has ended: a change waits until it goes on.",
-    "late": "The run is late: a change waits until it goes on.",
-    "gone": "The run's log is gone: a change waits until it goes on.",
+    "ended": "run has ended",
+    "late": "run is late",
+    "gone": "run's log is gone",
 }
-_WHEN = {
-    "ended": "the run has ended: it takes it up when it goes on",
-    "late": "the run is late: it takes it up when it goes on",
-    "gone": "the run's log is gone: it takes it up when it goes on",
-}
+"""A run that takes up no change now, behind the article."""
 
 
 class Steering(w.VBox):
@@ -226,13 +222,18 @@ class Steering(w.VBox):
         elif self._written != self._seen.version:
             when = f"version {self._seen.version} by {self._seen.author!r} came in its place"
         else:
-            when = _WHEN.get(self._find_state(), "the run takes it up at its next look")
+            when = "the run takes it up at its next look"
+            stands = _STANDINGS.get(self._find_state())
+            if stands:
+                when = f"the {stands}: it takes it up when it goes on"
         self.outcome.value = draw_status(f"Version {self._written} is written; {when}.")
 
     def _show_guards(self, guards: Guards, standing: str) -> None:
-        sentence = f"{_STANDINGS.get(standing, '')} {_describe_guards(guards)}".strip()
+        sentence = _describe_guards(guards)
+        if standing in _STANDINGS:
+            sentence = f"The {_STANDINGS[standing]}: a change waits until it goes on. {sentence}"
         style = "font-size:12px;line-height:1.5;color:var(--jp-ui-font-color2,#666)"
-        escaped = html.escape(sentence)
+        escaped = html.escape(sentence.strip())
         self.guards.value = f'<div style="{style}">{escaped}</div>' if sentence else ""
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks._foreign import Item, as_entries, as_mapping
-from reweightviz.exporters.frameworks._weights import find_not_positive
+from reweightviz.exporters.frameworks._weights import find_not_positive, mention_again
 from reweightviz.exporters.plan import Numbers, to_number
 
 __all__ = ["KEYS", "REPETITIONS", "Blend", "name_entry", "read_blend"]
@@ -54,11 +54,7 @@ class Blend:
 
     def find_traps(self) -> Iterator[str]:
         """Generate what a person should know of the datasets."""
-        if self.again:
-            yield (
-                f"{list_names(list(dict.fromkeys(self.again)))} stands several times: Energon "
-                "draws from it at each place, and the numbers add up."
-            )
+        yield from mention_again([*self.numbers, *self.again], "Energon")
         if self.unread:
             yield (
                 f"{list_names(self.unread)} is a metadataset that could not be read here: what it "

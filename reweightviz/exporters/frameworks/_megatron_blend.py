@@ -7,12 +7,11 @@ passed over once at most, so that its share goes by its size. Checked with megat
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from reweightviz.core.errors import list_names
-from reweightviz.exporters.frameworks._weights import add_up
+from reweightviz.exporters.frameworks._weights import add_up, mention_again
 from reweightviz.exporters.plan import Config, Numbers
 from reweightviz.exporters.units import COPIES
 
@@ -22,7 +21,6 @@ __all__ = [
     "blend",
     "blend_words",
     "is_prefix",
-    "mention_again",
     "read_weight",
 ]
 
@@ -89,17 +87,6 @@ def blend_words(words: Sequence[object]) -> Blend:
         )
         return Blend({}, refused=(fault,))
     return blend([str(word).strip() for word in words[1::2]], words[::2])
-
-
-def mention_again(names: Sequence[str], framework: str) -> tuple[str, ...]:
-    """Return a sentence on the names that stand several times; none where none does."""
-    again = [name for name, count in Counter(names).items() if count > 1]
-    if not again:
-        return ()
-    return (
-        f"{list_names(again)} stands several times: {framework} draws from it at each place, and "
-        "the weights add up.",
-    )
 
 
 def is_prefix(word: str) -> bool:

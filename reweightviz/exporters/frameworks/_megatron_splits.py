@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from reweightviz.core.errors import WrongContent, list_names
 from reweightviz.exporters.document import Document
-from reweightviz.exporters.frameworks._megatron_blend import Blend, mention_again
-from reweightviz.exporters.frameworks._weights import add_up, is_mixture
+from reweightviz.exporters.frameworks._megatron_blend import Blend
+from reweightviz.exporters.frameworks._weights import add_up, is_mixture, mention_again
 from reweightviz.exporters.plan import to_number
 from reweightviz.exporters.text import shell
 

@@ -12,8 +12,7 @@ from typing import Any
 
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks._foreign import as_entries
-from reweightviz.exporters.frameworks._megatron_blend import mention_again
-from reweightviz.exporters.frameworks._weights import add_up, is_mixture
+from reweightviz.exporters.frameworks._weights import add_up, is_mixture, mention_again
 from reweightviz.exporters.plan import Config, to_number
 
 __all__ = ["ENTRY", "SPLITS", "is_nemotron", "read_nemotron"]

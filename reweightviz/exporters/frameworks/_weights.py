@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from reweightviz.core.errors import list_names
 from reweightviz.exporters.frameworks._foreign import as_mapping
 from reweightviz.exporters.plan import Numbers, Plan, to_number
 
-__all__ = ["add_up", "find_idle", "find_invalid", "find_not_positive", "is_mixture", "order_like"]
+__all__ = [
+    "add_up",
+    "find_idle",
+    "find_invalid",
+    "find_not_positive",
+    "is_mixture",
+    "mention_again",
+    "order_like",
+]
 
 
 def find_invalid(numbers: Mapping[str, float]) -> list[str]:
@@ -37,6 +47,17 @@ def add_up(pairs: Iterable[tuple[str, float]]) -> Numbers:
     for name, value in pairs:
         numbers[name] = numbers.get(name, 0.0) + value
     return numbers
+
+
+def mention_again(names: Iterable[str], framework: str) -> tuple[str, ...]:
+    """Return a sentence on the names that stand several times; none where none does."""
+    again = [name for name, count in Counter(names).items() if count > 1]
+    if not again:
+        return ()
+    return (
+        f"{list_names(again)} stands several times: {framework} draws from it at each place, and "
+        "the numbers add up.",
+    )
 
 
 def order_like(numbers: Mapping[str, float], there: Iterable[object]) -> Numbers:

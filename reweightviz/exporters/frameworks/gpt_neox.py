@@ -20,8 +20,7 @@ from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks._flow_yaml import compose_flow, splice
 from reweightviz.exporters.frameworks._foreign import as_list
 from reweightviz.exporters.frameworks._megatron import IndexedBlend
-from reweightviz.exporters.frameworks._megatron_blend import mention_again
-from reweightviz.exporters.frameworks._weights import add_up, is_mixture, order_like
+from reweightviz.exporters.frameworks._weights import add_up, is_mixture, mention_again, order_like
 from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, to_number
 from reweightviz.exporters.text import yaml_edit
 

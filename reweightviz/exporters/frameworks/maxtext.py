@@ -18,7 +18,7 @@ from reweightviz.core.sources import Sources
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._foreign import as_mapping
-from reweightviz.exporters.frameworks._weights import add_up, find_not_positive
+from reweightviz.exporters.frameworks._weights import add_up, find_not_positive, mention_again
 from reweightviz.exporters.plan import Config, Entry, Numbers, Plan, to_number
 from reweightviz.exporters.text import shell, yaml_edit
 from reweightviz.exporters.units import EXAMPLES, TOKENS
@@ -176,14 +176,14 @@ def _read_files(text: str, settings: Mapping[str, Any]) -> Config:
         return Config({0: {}}, refused=(fault,))
     pairs = [(pattern, to_number(weight)) for pattern, weight in parts]
     numbers = add_up(pairs)
-    traps: tuple[str, ...] = ()
-    if len(numbers) < len(pairs):
-        traps = ("a pattern stands several times: MaxText draws from each, and weights add up.",)
     return Config(
         {0: numbers},
         paths={pattern: [pattern] for pattern in numbers},
         refused=tuple(_find_faults(pairs, settings)),
-        traps=(*traps, *_find_rounded(numbers)),
+        traps=(
+            *mention_again((pattern for pattern, _ in pairs), "MaxText"),
+            *_find_rounded(numbers),
+        ),
     )
 
 
