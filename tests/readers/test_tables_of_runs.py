@@ -503,3 +503,10 @@ def test_a_folder_of_runs_holds_logs_of_any_format(tmp_path):
     (tmp_path / "a" / "metrics.csv").write_text("step,eval/web/loss,eval/code/loss\n1,3,2\n")
     with pytest.raises(rv.ReweightvizError, match="holds no weights, so its mixture is not known"):
         rv.read_swarm(tmp_path, pattern="*.csv")
+
+
+def test_bounds_of_a_chart_of_wandb_are_no_targets_or_weights():
+    row = {"Name": "a", "mix/web": 0.7, "mix/code": 0.3, "eval/web/loss": 3.1}
+    bounds = {f"{name}{end}": row[name] for name in list(row)[1:] for end in ("__MIN", "__MAX")}
+    swarm = rv.read_swarm([row | bounds])
+    assert (swarm.domains, swarm.targets) == (("web", "code"), ("eval/web/loss",))

@@ -40,11 +40,12 @@ from reweightviz.readers.swarms._spread import (
 from reweightviz.readers.swarms._table import Table, read_table
 from reweightviz.readers.swarms._weights import choose_columns, choose_weights, find_weights
 
-__all__ = ["FINISHED", "HELD_OUT", "STATES", "read"]
+__all__ = ["BOUNDS", "FINISHED", "HELD_OUT", "STATES", "read"]
 
 
 STATES = ("State", "Status", "state", "status")
 FINISHED = ("finished", "completed", "success", "FINISHED")
+BOUNDS = ("__MIN", "__MAX")
 HELD_OUT = ("val", "eval", "test", "held", "dev")
 
 
@@ -99,7 +100,7 @@ def read(
         (('web', 'code'), ('eval/web/loss',), [0.7, 0.3])
     """
     skip = is_skipping(on_error)
-    table = unfold(read_table("runs", source))
+    table = _drop_bounds(unfold(read_table("runs", source)))
     if finished:
         table = _drop_unfinished(table)
     if not len(table):
@@ -166,6 +167,12 @@ def _read_long(table: pd.DataFrame, long: Long, asked: _Asked) -> _Runs:
 
 
 # ---- runs
+
+
+def _drop_bounds(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the columns that bound another one, as exports of W&B's charts have them."""
+    bounds = [f"{column}{end}" for column in table for end in BOUNDS]
+    return table.drop(columns=[bound for bound in bounds if bound in table])
 
 
 def _drop_unfinished(table: pd.DataFrame) -> pd.DataFrame:
