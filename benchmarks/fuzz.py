@@ -172,7 +172,8 @@ def write_configs(folder: Path) -> None:
 
 def read_config(example: Path) -> None:
     """Ask every recogniser, then check and load."""
-    path = next(one for one in sorted(example.iterdir()) if one.name.startswith("out"))
+    parts = sorted(example.iterdir())
+    path = next((one for one in parts if one.name.startswith("out")), parts[0])
     raised: list[Exception] = []
     try:
         files = [path] if path.is_file() else [one for one in path.iterdir() if one.is_file()]

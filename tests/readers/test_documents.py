@@ -463,3 +463,25 @@ def test_a_mutated_file_is_read_or_refused(files, tmp_path_factory, data, mutati
     else:
         assert len(corpus) == len(corpus.tokens)
         corpus.sources.tokens.sum()
+
+
+def test_a_damaged_footer_never_ends_the_process(tmp_path):
+    # pyarrow throws past Python, and takes the process with it, where the sizes of a column of a
+    # damaged footer are asked for. Each byte of the footer is changed in turn.
+    path = tmp_path / "a.parquet"
+    pd.DataFrame({"text": ["a", "b"], "domain": ["x", "y"]}).to_parquet(path)
+    code = f"""
+import pathlib, reweightviz as rv
+path = pathlib.Path({str(path)!r})
+good = path.read_bytes()
+footer = int.from_bytes(good[-8:-4], "little")
+for place in range(len(good) - 8 - footer, len(good) - 8):
+    path.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
+    try:
+        rv.read_corpus(path)
+    except rv.ReweightvizError:
+        pass
+print("alive")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip().endswith("alive"), done.stderr[-300:]

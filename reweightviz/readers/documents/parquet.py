@@ -21,7 +21,7 @@ SUFFIXES = (".parquet", ".pq")
 _ROWS = 4096
 """Of one table."""
 _FEW_BYTES = 64
-"""Of a document as it lies there; texts that take fewer are mostly the same."""
+"""Of a row as it lies there; where rows take fewer, their texts are mostly the same."""
 
 
 def read(file: DocumentFile, columns: Mapping[str, str], faults: Faults) -> Iterator[pa.Table]:
@@ -39,7 +39,7 @@ def read(file: DocumentFile, columns: Mapping[str, str], faults: Faults) -> Iter
             raise UnreadableFile(path=file, wanted="Parquet", reason="it is empty")
         table = pq.ParquetFile(raw)
         check_columns(str(file), columns, list_fields(table.schema_arrow))
-        if "text" in columns and _repeats_itself(table, columns["text"]):
+        if "text" in columns and _may_repeat_texts(table):
             table = pq.ParquetFile(raw, read_dictionary=[columns["text"]])
         # Two roles may name one column.
         names = list(dict.fromkeys(columns.values()))
@@ -52,12 +52,13 @@ def read(file: DocumentFile, columns: Mapping[str, str], faults: Faults) -> Iter
             first += len(rows)
 
 
-def _repeats_itself(table: pq.ParquetFile, name: str) -> bool:
-    """Return whether texts take so little that each may stand for a much longer one.
+def _may_repeat_texts(table: pq.ParquetFile) -> bool:
+    """Return whether rows take so little that a text may stand for many of them.
 
-    They are then left as places in a list of texts, and measured before they are written out.
+    Texts are then left as places in a list of texts, and measured before they are written out.
     """
+    # The sizes of single columns would tell more, but pyarrow 26 ends the process where the
+    # footer of a column is damaged.
     groups = [table.metadata.row_group(place) for place in range(table.num_row_groups)]
-    chunks = [group.column(place) for group in groups for place in range(group.num_columns)]
-    size = sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema == name)
+    size = sum(group.total_byte_size for group in groups)
     return bool(size < _FEW_BYTES * table.metadata.num_rows)
