@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from reweightviz.core.types import Array
+from reweightviz.readers._commas import find_comma, write_point
 
 __all__ = ["LARGEST_STEP", "Cells", "flatten", "number_of", "read_numbers", "step_of_cell"]
 
@@ -17,12 +17,6 @@ __all__ = ["LARGEST_STEP", "Cells", "flatten", "number_of", "read_numbers", "ste
 LARGEST_STEP = 2**53
 """Whole numbers up to it are exact as floats."""
 _DEEPEST = 50  # mappings in a row's mappings
-_NONFINITE = frozenset(["nan", "inf", "infinity"])
-_GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?(?:[eE][-+]?\d+)?")
-_GROUPED_BY_DOTS = re.compile(r"[-+]?[1-9]\d{0,2}(?:\.\d{3})+,\d+")
-_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?")
-_EITHER = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
-"""1,234 is 1234 or 1.234: another cell of its column may tell."""
 
 
 class Cells(NamedTuple):
@@ -53,7 +47,7 @@ def number_of(value: Any, comma: str = "") -> float | None:
     if isinstance(value, bool | np.bool_) or value is None:
         return None
     if isinstance(value, str):
-        value = _plain_text(value.strip(), comma)
+        value = write_point(value.strip(), comma)
     try:
         number = float(value)
     except OverflowError:
@@ -88,7 +82,7 @@ def read_numbers(column: pd.Series) -> Cells:
     texts = [str(column.iloc[row]).strip() for row in odd]
     comma = ""
     if any("," in text for text in texts):
-        comma = _find_comma(column.astype(str).str.strip())
+        comma = find_comma(column.astype(str).str.strip())
     unread = []
     for row, text in zip(odd.tolist(), texts, strict=True):
         number = number_of(text, comma)
@@ -116,34 +110,3 @@ def flatten(row: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterato
         elif value is not None:
             number = number_of(value)
             yield f"{prefix}{name}", str(value)[:200] if number is None else number
-
-
-def _plain_text(text: str, comma: str) -> str:
-    """Return the text of a number as Python reads it; others as they come."""
-    if text.lower().lstrip("+-") in _NONFINITE or "," not in text:
-        return text
-    if _GROUPED_BY_DOTS.fullmatch(text):
-        return text.replace(".", "").replace(",", ".")
-    if _EITHER.fullmatch(text) and not comma:
-        return text
-    if _GROUPED.fullmatch(text) and not (_EITHER.fullmatch(text) and comma == "decimal"):
-        return text.replace(",", "")
-    if _DECIMAL_COMMA.fullmatch(text):
-        return text.replace(",", ".")
-    return text
-
-
-def _find_comma(texts: pd.Series) -> str:
-    """Return what a comma is in a column, by the cells that tell; "" where none or both do."""
-    with_comma = texts[texts.str.contains(",", regex=False)]
-    rest = texts[~texts.str.contains(",", regex=False)]
-    is_either = with_comma.str.fullmatch(_EITHER)
-    is_grouped = with_comma.str.fullmatch(_GROUPED) & ~is_either
-    is_decimal = with_comma.str.fullmatch(_DECIMAL_COMMA) & ~is_either & ~is_grouped
-    is_decimal |= with_comma.str.fullmatch(_GROUPED_BY_DOTS)
-    has_point = rest.str.fullmatch(r"[-+]?\d+\.\d+(?:[eE][-+]?\d+)?").any()
-    tells_thousands = bool(is_grouped.any() or has_point)
-    tells_decimal = bool(is_decimal.any())
-    if tells_thousands == tells_decimal:
-        return ""
-    return "thousands" if tells_thousands else "decimal"

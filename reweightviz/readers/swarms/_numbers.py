@@ -13,11 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.readers._commas import find_comma, write_point
 
 __all__ = ["Cells", "check_cells", "read_cells"]
 
 
-_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
 _NUMBER = re.compile(
     r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?inf(inity)?", re.IGNORECASE
 )
@@ -42,6 +42,8 @@ class Cells(NamedTuple):
 
 def read_cells(table: pd.DataFrame) -> Cells:
     """Return the numbers of a table; text such as "1,234.5" is one.
+
+    "2,345" is one where another cell of its column tells what the comma is.
 
     >>> read_cells(pd.DataFrame({"loss": ["1,234.5", "", "diverged"]})).numbers["loss"].tolist()
     [1234.5, nan, nan]
@@ -76,17 +78,19 @@ def _read_column(column: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.boo
     is_number = pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_complex_dtype(kind)
     if is_number and not pd.api.types.is_bool_dtype(kind):
         return column.to_numpy(np.float64, na_value=np.nan), np.zeros(len(column), bool)
-    found = [_read_cell(cell) for cell in column.astype(object)]
+    cells = column.astype(object)
+    comma = find_comma(cells[cells.map(lambda cell: isinstance(cell, str))].astype(str).str.strip())
+    found = [_read_cell(cell, comma) for cell in cells]
     numbers = np.array([math.nan if one is None else one for one in found], np.float64)
     return numbers, np.array([one is None for one in found], bool)
 
 
-def _read_cell(cell: Any) -> float | None:
+def _read_cell(cell: Any, comma: str) -> float | None:
     """Return the number of a cell, NaN where it is empty, None where it holds something else."""
     if cell is None or cell is pd.NA or cell is pd.NaT:
         return math.nan
     if isinstance(cell, str):
-        return _read_text(cell.strip())
+        return _read_text(cell.strip(), comma)
     # A yes or no counts as no number, though Python would add it up.
     if isinstance(cell, bool | np.bool_) or not isinstance(cell, Real | Decimal):
         return None
@@ -96,9 +100,8 @@ def _read_cell(cell: Any) -> float | None:
         return math.inf
 
 
-def _read_text(text: str) -> float | None:
+def _read_text(text: str, comma: str) -> float | None:
     if text.lower() in EMPTY:
         return math.nan
-    if _THOUSANDS.fullmatch(text):
-        return float(text.replace(",", ""))
-    return float(text) if _NUMBER.fullmatch(text) else None
+    plain = write_point(text, comma)
+    return float(plain) if _NUMBER.fullmatch(plain) else None
