@@ -102,6 +102,16 @@ def targets_are_named(_):
     return lambda: rv.read_swarm(DONE), lambda: rv.read_swarm(DONE, metrics="eval/*")
 
 
+@advice("signal= names what a run reached")
+def signal_of_a_folder_is_named(path):
+    for name in "ab":
+        loss = np.full((1, 2), 3.0)
+        rv.RunLog(("web", "code"), [10], [[0.7, 0.3]], {"loss": loss}, name=name).save(
+            path / f"{name}.jsonl"
+        )
+    return lambda: rv.read_swarm(path), lambda: rv.read_swarm(path, signal="loss")
+
+
 @advice("finished=False takes them all")
 def unfinished_runs_are_taken(_):
     return (

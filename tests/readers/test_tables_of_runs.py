@@ -520,3 +520,14 @@ def test_a_comma_is_what_its_column_says(tmp_path):
     path.write_text('mix_a;mix_b;eval_loss\n"0,25";"0,75";"2,345"\n"0,5";"0,5";"2,412"\n')
     with pytest.raises(rv.ReweightvizError, match="'2,345'"):
         rv.read_swarm(path, metrics="eval_loss")
+
+
+def test_a_seed_is_no_domain_and_tells_runs_of_one_name_apart():
+    ratios = pd.DataFrame(
+        {"run": ["a", "a"], "seed": [0, 1], "web": [0.7, 0.7], "code": [0.3, 0.3]}
+    )
+    metrics = pd.DataFrame({"run": ["a", "a"], "seed": [1, 0], "eval": [3.1, 3.2]})
+    swarm = rv.read_swarm(ratios, metrics)
+    assert swarm.domains == ("web", "code")
+    assert swarm.losses[:, 0].tolist() == [3.2, 3.1]
+    assert swarm.runs["seed"].tolist() == [0, 1]

@@ -24,10 +24,12 @@ from reweightviz.readers.swarms._run_names import read_mixtures
 from reweightviz.readers.swarms._spread import find_long, spread
 from reweightviz.readers.swarms._table import Table, read_table
 
-__all__ = ["KEYS", "read"]
+__all__ = ["KEYS", "SEED", "read"]
 
 
 KEYS = ("run", "name", "index", "run_name", "run_id", "id", "Name")
+SEED = "seed"
+"""The column that tells runs of one name apart: a number, but no domain or target."""
 
 
 def read(
@@ -50,8 +52,8 @@ def read(
             ``weight``.
         metrics: the same with a column a target (the loss reached), or with a row a run and
             target, ``run``, ``target`` and ``loss``.
-        keys: columns that name a run; the two tables are joined on those that both have. Every
-            other column must hold numbers.
+        keys: columns that name a run; the two tables are joined on those that both have, and on
+            ``seed``. Every other column must hold numbers.
         domains: their names, where ``ratios`` is a list of mixtures such as ``0.25-0.75``, in which
             the names of the runs of ``metrics`` end.
         step: with several steps a run, the one to take; the last when not given.
@@ -72,6 +74,8 @@ def read(
     """
     skip = is_skipping(on_error)
     keys = [keys] if isinstance(keys, str) else list(keys)
+    if SEED not in keys:
+        keys.append(SEED)
     left = _rows("ratios", ratios, None)
     right = _rows("metrics", metrics, step)
     is_list = list(left) == ["run"] and "run" in right
@@ -133,7 +137,7 @@ def _match_mixtures(
 
 def _shared_keys(left: pd.DataFrame, right: pd.DataFrame, keys: Sequence[str]) -> list[str]:
     shared = [key for key in keys if key in left.columns and key in right.columns]
-    if not shared:
+    if shared in ([], [SEED]):
         raise ReweightvizError(
             f"the two tables must share a column that names a run, one of {list_names(keys)}, or "
             f"one that keys= names; got {list_names(left.columns[:3])} and "
