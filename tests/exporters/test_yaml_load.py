@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, WrongContent
+from reweightviz.exporters.text import yaml_load
 from reweightviz.exporters.text.yaml_load import Loaded, Repeat, load, read
 
 
@@ -96,3 +97,12 @@ def test_of_a_key_that_stands_twice_the_last_is_taken_as_pyyaml_and_json_do(
     found = read(text, name)
     assert found == Loaded(yaml.safe_load(text), tuple(Repeat(*one) for one in repeats))
     assert content is None or found.content == content
+
+
+def test_brackets_are_counted_before_they_are_read(monkeypatch):
+    deep = "a: " + "[" * 150 + "]" * 150
+    assert load(deep, "a.yaml")["a"]
+    assert load('{"a": "' + "[" * 500 + '"}', "a.json")
+    monkeypatch.setattr(yaml_load, "YAML", None)
+    with pytest.raises(WrongContent, match="nested too deeply"):
+        load("a: " + "[" * 201, "a.yaml")

@@ -8,6 +8,7 @@ other loaders refuse it.
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ from reweightviz.core.errors import WrongContent
 __all__ = ["YAML_ERRORS", "Include", "Loaded", "Repeat", "load", "load_with_comments", "read"]
 
 
+_BRACKET = re.compile(r"[\[\]{}]")
+_DEEPEST = 200  # brackets in brackets
 YAML_ERRORS = (
     YAMLError,
     ArithmeticError,
@@ -131,6 +134,7 @@ def read(text: str, path: object) -> Loaded:
     except (RecursionError, ValueError) as error:
         fault: Exception = error
     try:
+        _check_depth(text)
         yaml = YAML(typ="safe", pure=True)
         yaml.Constructor = _Constructor
         with warnings.catch_warnings():
@@ -141,6 +145,18 @@ def read(text: str, path: object) -> Loaded:
         if kind == "YAML":
             fault = error
     raise WrongContent(path=path, reason=f"is no {kind} file: {_explain(fault)}") from fault
+
+
+def _check_depth(text: str) -> None:
+    """Refuse brackets in brackets that ruamel.yaml would take seconds for, and fail on.
+
+    Those in quotes and comments count, too: hundreds that nothing closes stand in no config.
+    """
+    depth = 0
+    for bracket in _BRACKET.findall(text):
+        depth = depth + 1 if bracket in "[{" else max(depth - 1, 0)
+        if depth > _DEEPEST:
+            raise RecursionError
 
 
 def _to_mapping(pairs: list[tuple[str, Any]], repeats: list[Repeat]) -> dict[str, Any]:
