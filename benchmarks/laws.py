@@ -48,27 +48,8 @@ LAWS = {
     "GaussianProcess": GaussianProcess(),
 }
 
-PILE_PRIOR = np.array(
-    [
-        0.11328527,
-        0.07960865,
-        0.00391349,
-        0.1853759,
-        0.05108136,
-        0.01596293,
-        0.10175077,
-        0.00370752,
-        0.06652935,
-        0.00175077,
-        0.02708548,
-        0.23686921,
-        0.01184346,
-        0.00792997,
-        0.00803296,
-        0.03882595,
-        0.04644696,
-    ]
-)
+TOKEN_PRIOR = Path(__file__).parents[1] / "tests" / "golden" / "regmix_token_prior.json"
+PILE_PRIOR = np.array(json.loads(TOKEN_PRIOR.read_text("utf-8"))["shares"])
 
 
 def timed(swarm: Swarm, spec: Olmix):

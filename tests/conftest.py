@@ -178,27 +178,8 @@ def token_prior():
     """Return the shares of tokens of RegMix' 17 domains, as its authors' code has them."""
     import numpy as np
 
-    return np.array(
-        [
-            0.11328527,
-            0.07960865,
-            0.00391349,
-            0.1853759,
-            0.05108136,
-            0.01596293,
-            0.10175077,
-            0.00370752,
-            0.06652935,
-            0.00175077,
-            0.02708548,
-            0.23686921,
-            0.01184346,
-            0.00792997,
-            0.00803296,
-            0.03882595,
-            0.04644696,
-        ]
-    )
+    path = ROOT / "tests" / "golden" / "regmix_token_prior.json"
+    return np.array(json.loads(path.read_text("utf-8"))["shares"])
 
 
 @pytest.fixture(scope="session")
