@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 import traceback
 import warnings
 from pathlib import Path
 
 import pytest
+from fuzz import run_family
+from fuzz_families import FAMILIES, write_configs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,13 +18,6 @@ from reweightviz import exporters
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.text.yaml_load import Loaded
-
-_path = Path(__file__).parents[2] / "benchmarks" / "fuzz.py"
-_spec = importlib.util.spec_from_file_location("fuzz", _path)
-fuzz = importlib.util.module_from_spec(_spec)
-# Its dataclass looks up its own module.
-sys.modules["fuzz"] = fuzz
-_spec.loader.exec_module(fuzz)
 
 KEYS = sorted(
     {
@@ -56,9 +49,9 @@ values = st.recursive(
 )
 
 
-@pytest.mark.parametrize("family", sorted(fuzz.FAMILIES))
+@pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_every_example_is_read_as_it_was_written(family, tmp_path):
-    write, read = fuzz.FAMILIES[family]
+    write, read = FAMILIES[family]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         write(tmp_path)
@@ -67,7 +60,7 @@ def test_every_example_is_read_as_it_was_written(family, tmp_path):
 
 
 def test_mutated_configs_end_in_a_value_or_one_sentence():
-    tally = fuzz.run_family("configs", seed=12, most=400)
+    tally = run_family("configs", seed=12, most=400)
     assert tally.values and tally.sentences
     assert not tally.crashes and not tally.hangs
     assert not tally.below, "a reader that should have said it better itself"
@@ -75,7 +68,7 @@ def test_mutated_configs_end_in_a_value_or_one_sentence():
 
 @pytest.mark.parametrize("family", ["sources", "saved"])
 def test_mutated_tables_and_saved_files_end_in_a_value_or_one_sentence(family):
-    tally = fuzz.run_family(family, seed=12, most=300)
+    tally = run_family(family, seed=12, most=300)
     assert tally.values and tally.sentences
     assert not tally.crashes and not tally.hangs
 
@@ -114,7 +107,7 @@ def examples(tmp_path_factory):
     folder = tmp_path_factory.mktemp("examples")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fuzz.write_configs(folder)
+        write_configs(folder)
     return folder
 
 
