@@ -1,6 +1,7 @@
 """Read mutated files, family by family: every one must end in a value or in one sentence.
 
-Writes benchmarks/results/fuzz.json when all families are run.
+Writes benchmarks/results/fuzz.json when all families are run; a note there says what was recorded
+in another way.
 
 .venv/bin/python benchmarks/fuzz.py                        a minute a family
 .venv/bin/python benchmarks/fuzz.py --minutes 10 configs   one family, ten minutes
@@ -32,7 +33,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from fuzz_families import FAMILIES
+from fuzz_families import FAMILIES, RecogniserRaised
 from mutations import mutate
 
 from reweightviz.core.errors import ReweightvizError
@@ -129,21 +130,20 @@ def _count(read: Callable[[Path], None], example: Path, tally: Tally) -> None:
         tally.values += 1
     except ReweightvizError as error:
         tally.sentences += 1
-        cause = error.__cause__
-        if cause is not None and not isinstance(cause, ReweightvizError | OSError | UnicodeError):
-            place = _find_place(cause)
-            if "boundary" in _find_kind(error) or str(error) == "a recogniser raised":
-                tally.below[f"{example.name}: {place}"] += 1
+        if _is_below(error):
+            tally.below[f"{example.name}: {_find_place(error.__cause__)}"] += 1
     except Hang as error:
         tally.hangs[f"{example.name}: {_find_place(error)}"] += 1
     except Exception as error:  # noqa: BLE001  what is counted here
         tally.crashes[f"{example.name}: {_find_place(error)}"] += 1
 
 
-def _find_kind(error: BaseException) -> str:
-    """Return "boundary" where the sentence was made by the boundary alone."""
+def _is_below(error: ReweightvizError) -> bool:
+    """Return whether the sentence stands for an exception of another library that none foresaw."""
+    if isinstance(error.__cause__, ReweightvizError | OSError | UnicodeError | None):
+        return False
     last = traceback.extract_tb(error.__traceback__)[-1]
-    return "boundary" if last.filename.endswith("foreign_file.py") else ""
+    return isinstance(error, RecogniserRaised) or last.filename.endswith("foreign_file.py")
 
 
 def _find_place(error: BaseException) -> str:
