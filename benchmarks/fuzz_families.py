@@ -69,12 +69,12 @@ def read_config(example: Path) -> None:
                 pass
             except Exception as error:  # noqa: BLE001  what is counted here
                 raised.append(error)
+    if raised:
+        raise RecogniserRaised("a recogniser raised") from raised[0]
     names = [*DOMAINS, *(f"{name}.jsonl" for name in DOMAINS)]
     sources = {name: {"tokens": 1e9, "documents": 1e6} for name in names}
     str(rv.check(path, sources=sources, tokens=1e9))
     rv.load_schedule(path, sources=sources)
-    if raised:
-        raise RecogniserRaised("a recogniser raised") from raised[0]
 
 
 def write_sources(folder: Path) -> None:
