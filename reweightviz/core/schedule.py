@@ -88,6 +88,7 @@ class Schedule(Mapping[int, Mixture]):
                 expected="the length of the run, more than the last stage's first step "
                 f"{max(starts)}",
             )
+        _check_size(self.steps or max(starts))
         self.source = dict(source or {})
 
     @classmethod
@@ -206,3 +207,9 @@ class Schedule(Mapping[int, Mixture]):
                     path=path,
                     reason=f"is no schedule file (JSON with 'stages'): {str(error).rstrip('.')}",
                 ) from error
+
+
+def _check_size(step: int) -> None:
+    """Refuse a step that no record of a run can hold, and no float."""
+    if step >= 2**63:
+        raise InvalidValue(name="a step", value=step, expected="a whole number of at most 63 bits")

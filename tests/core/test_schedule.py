@@ -66,3 +66,13 @@ def test_a_file_that_is_no_schedule(tmp_path):
             ReweightvizError, match=r"s\.json is no schedule file \(JSON with 'stages'\): "
         ):
             Schedule.load(tmp_path / "s.json")
+
+
+@pytest.mark.parametrize("steps", [2**63, 10**400])
+def test_a_step_that_no_run_reaches_is_refused(steps):
+    stages = {0: {"a": 1.0}, 10: {"a": 1.0}}
+    for given in ({"stages": stages, "steps": steps}, {"stages": stages | {steps: {"a": 1.0}}}):
+        with pytest.raises(
+            ReweightvizError, match=r"^a step must be .* of at most 63 bits; got \d"
+        ):
+            Schedule(**given)
