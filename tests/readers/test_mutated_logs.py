@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import shutil
 import sqlite3
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from mutations import mutate
 
 import reweightviz as rv
 from reweightviz.core import lines
@@ -24,12 +24,6 @@ DOMAINS = ("web", "code", "math")
 STEPS = range(12)
 MUTATIONS = 120
 """Of each example; with 22 of them some 2,600."""
-WORDS = (
-    *("", "0", "-1", "1e999", "nan", "2.5", "9" * 400, "9" * 5000, "1,234.5", "true", "null", "[]"),
-    *("{}", "[1]", '{"a": [1]}', '"', "'", "\\", "\r", "\n", "\0", "\ufeff", "\u2028", "日本語"),
-    *('"\\ud800"', "[" * 3000, '{"a":' * 3000, "(" * 300, ",", ";", "\t", " - ", "1e30", "inf"),
-)
-WORD = re.compile(rb"[\w.+/-]+")
 
 
 def row(step):
@@ -104,27 +98,6 @@ def examples(tmp_path_factory):
     }.items():
         (folder / name).write_bytes(data)
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-
-
-def mutate(data, rng):
-    """Return the data with a few words, parts or bytes changed."""
-    for _ in range(rng.randint(1, 4)):
-        start = rng.randrange(len(data) + 1)
-        end = min(len(data), start + rng.choice((1, 2, 10, 100)))
-        kind = rng.random()
-        words = list(WORD.finditer(data)) if kind < 0.5 else []
-        if words:
-            found = rng.choice(words)
-            data = data[: found.start()] + rng.choice(WORDS).encode() + data[found.end() :]
-        elif kind < 0.65:
-            data = data[:start] + data[end:]
-        elif kind < 0.75:
-            data = data[:end] + data[start:end] + data[end:]
-        elif kind < 0.9:
-            data = data[:start] + bytes([rng.randrange(256)]) + data[start + 1 :]
-        else:
-            data = data[:start] + rng.choice(WORDS).encode() + data[start:]
-    return data
 
 
 def check(log):
