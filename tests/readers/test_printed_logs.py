@@ -6,6 +6,7 @@ import random
 
 import numpy as np
 import pytest
+from mutations import mutate
 
 import reweightviz as rv
 from reweightviz.readers.logs._printed_log import read_number, text_of
@@ -209,13 +210,7 @@ def test_a_mutated_log_ends_in_a_log_or_one_sentence(name, tmp_path):
     path = tmp_path / "run.log"
     whole = SAMPLES[name].encode()
     for _ in range(60):
-        data = bytearray(whole)
-        for _ in range(draw.randint(1, 6)):
-            place = draw.randrange(len(data))
-            part = data[place : place + draw.randint(0, 40)]
-            piece = draw.choice([b"", b"\r", b"9" * 30, b"\0", b"\xff", b"1e999", part * 2, b"\n"])
-            data[place : place + draw.randint(0, 3)] = piece
-        path.write_bytes(bytes(data))
+        path.write_bytes(mutate(whole, draw))
         try:
             log = rv.read_log(path, format=name)
         except rv.ReweightvizError:
