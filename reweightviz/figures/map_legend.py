@@ -58,20 +58,15 @@ def draw_legend(entries: Sequence[LegendEntry], width: int, height: int) -> NDAr
     if entry_width < _NARROWEST:
         return np.zeros((height, 0, 4), np.uint8)
     room = columns * down
-    shown = list(entries)
-    rest = ""
-    if len(entries) > room:
-        shown = shown[: room - 1]
-        rest = f"and {len(entries) - len(shown)} more"
     image = np.zeros((height, columns * (entry_width + _GAP) + _GAP, 4), np.uint8)
-    for place, entry in enumerate(shown):
+    for place, entry in enumerate(entries[:room]):
         top = _GAP // 2 + place % down * _ROW
         left = _GAP + place // down * (entry_width + _GAP)
-        _draw_entry(image, entry, top, left, entry_width)
-    if rest:
-        top = _GAP // 2 + (room - 1) % down * _ROW
-        left = _GAP + (room - 1) // down * (entry_width + _GAP)
-        _put(image, draw_words(shorten_words(rest, entry_width)), INK, top, left)
+        if place == room - 1 and len(entries) > room:
+            rest = shorten_words(f"and {len(entries) - place} more", entry_width)
+            _put(image, draw_words(rest), INK, top, left)
+        else:
+            _draw_entry(image, entry, top, left, entry_width)
     return image
 
 

@@ -58,7 +58,7 @@ def _list_entries(
     """Return a legend's entries, those that are drawn first."""
     entries = [
         LegendEntry(name, color, bool(strength > 0))
-        for name, color, strength in zip(names, palette, e[: len(names)], strict=False)
+        for name, color, strength in zip(names, palette, e, strict=False)
     ]
     return sorted(entries, key=lambda entry: not entry.is_drawn)
 
