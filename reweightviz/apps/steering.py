@@ -114,7 +114,6 @@ class Steering(w.VBox):
             self.note.value = ""
             self._written = version
             self.poll()
-            self._show_outcome()
             return version
 
     def poll(self) -> bool:
@@ -141,7 +140,7 @@ class Steering(w.VBox):
             self._written = written  # which a person's own edit forgets
             self._show_guards(version.guards, standing)
             if self._written is not None:
-                self._show_outcome()
+                self._show_outcome(standing)
             self.changes.value = draw_history(self._table, self.live.domains)
             self._show_buttons()
         self._on_change()
@@ -214,18 +213,17 @@ class Steering(w.VBox):
         self.button.disabled = unchanged
         self.back.disabled = unchanged
 
-    def _show_outcome(self) -> None:
+    def _show_outcome(self, standing: str) -> None:
         """Say what became of the version that was steered to from here."""
         effects = {effect["version"]: effect["first"] for effect in self.live.journal.effects}
         if self._written in effects:
             when = f"the run took it up at step {effects[self._written]:,}"
         elif self._written != self._seen.version:
             when = f"version {self._seen.version} by {self._seen.author!r} came in its place"
+        elif standing in _STANDINGS:
+            when = f"the {_STANDINGS[standing]}: it takes it up when it goes on"
         else:
             when = "the run takes it up at its next look"
-            stands = _STANDINGS.get(self._find_state())
-            if stands:
-                when = f"the {stands}: it takes it up when it goes on"
         self.outcome.value = draw_status(f"Version {self._written} is written; {when}.")
 
     def _show_guards(self, guards: Guards, standing: str) -> None:
