@@ -35,14 +35,13 @@ def draw_history(table: pd.DataFrame, domains: Sequence[str]) -> str:
     """
     rows = []
     before = None
-    newest = table.index[-1] if len(table) else None
     for version, row in table.iterrows():
         weights = row[list(domains)].astype(float)
         cells = (
             f"v{version}",
             f"{row['time']:%d %b %H:%M:%S}",
             row["author"],
-            _describe_steps(row, is_newest=version == newest),
+            _describe_steps(row, is_newest=version == table.index[-1]),
             _describe_moves(before, weights),
             _read_note(row["note"]),
         )
