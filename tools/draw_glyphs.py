@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from reweightviz.figures.glyphs import HEIGHT
+
 OUT = Path(__file__).parents[1] / "reweightviz" / "figures" / "glyphs.npz"
 SIZE = 12
-HEIGHT = 16
 WIDTH = 16
 RANGES = ((0x20, 0x7F), (0xA0, 0x180), (0x386, 0x3CF), (0x400, 0x460))
 OTHERS = "–—‘’“”•…→−□"
