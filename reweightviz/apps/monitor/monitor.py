@@ -27,7 +27,7 @@ from reweightviz.figures.run_tokens import read_run_tokens
 from reweightviz.figures.runs import list_given
 from reweightviz.readers.read_log import follow_log
 from reweightviz.widgets.curves.curve_widget import list_runs, read_logs
-from reweightviz.widgets.curves.pulse import Pulse, find_state
+from reweightviz.widgets.curves.pulse import STATES, Pulse, find_state
 from reweightviz.widgets.curves.run_view import RunView
 from reweightviz.widgets.editor.mixture_editor import MixtureEditor
 
@@ -255,7 +255,7 @@ class Monitor(w.VBox):
     def _find_state(self) -> str:
         """Return how the followed runs stand: as the first of them that may still take a change."""
         states = {find_state(run) for run in self._followed}
-        return next((each for each in ("live", "late", "gone", "ended") if each in states), "")
+        return next((state for state in STATES if state in states), "")
 
     def _on_news(self) -> None:
         """Look for changes that a run took up; called from the thread that follows it."""

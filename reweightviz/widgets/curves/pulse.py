@@ -12,11 +12,13 @@ from typing import ClassVar
 from reweightviz.core.errors import warn
 from reweightviz.core.protocols import FollowedRun
 
-__all__ = ["EVERY", "Listener", "Pulse", "find_state"]
+__all__ = ["EVERY", "STATES", "Listener", "Pulse", "find_state"]
 
 
 EVERY = 1.0
 """Seconds between two looks; more where a look and its drawing take long."""
+STATES = ("live", "late", "gone", "ended")
+"""How a run may stand; of several runs the first of these counts."""
 _AFTER_THE_END = 10.0  # seconds between two looks at a run that ended: it may go on all the same
 _REST = 4  # times as long as a look took is waited after it
 
