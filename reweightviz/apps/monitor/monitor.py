@@ -91,12 +91,7 @@ class Monitor(w.VBox):
         self.live = LiveMixture(live) if isinstance(live, str | os.PathLike) else live
         known = Sources.of(sources)
         tokens = None if known is None else dict(known.token_table)
-        budget = parse_budget(budget, "budget")
-        if budget is not None and tokens is None:
-            raise ReweightvizError(
-                "budget= is for the epochs of each domain, which need sources=, the "
-                "tokens available."
-            )
+        budget = _read_budget(budget, tokens)
         link = f"monitor-{uuid4().hex}"
         # A click and a cell may draw at once, from two threads of the kernel.
         self._lock = threading.RLock()
@@ -125,12 +120,7 @@ class Monitor(w.VBox):
                 "marks": list if self.steering is None else self.steering.marks,
             },
         )
-        self._tabs = w.ToggleButtons(
-            options=[(TITLES[name], name) for name in self._makers], style={"button_width": "auto"}
-        )
-        self._place = w.Box(layout=w.Layout(width="100%"))
-        steering = [] if self.steering is None else [self.steering]
-        super().__init__([self._tabs, self._place, *steering], layout=w.Layout(width="100%"))
+        super().__init__(self._stack_rows(), layout=w.Layout(width="100%"))
         self.add_class("rv-monitor")
         self.view = view or self.views[0]
         t.link((self, "view"), (self._tabs, "value"))
@@ -217,6 +207,14 @@ class Monitor(w.VBox):
 
     # ---- views
 
+    def _stack_rows(self) -> list[w.Widget]:
+        self._tabs = w.ToggleButtons(
+            options=[(TITLES[name], name) for name in self._makers], style={"button_width": "auto"}
+        )
+        self._place = w.Box(layout=w.Layout(width="100%"))
+        rows = [self._tabs, self._place]
+        return rows if self.steering is None else [*rows, self.steering]
+
     def _get_view(self, name: str) -> RunView:
         """Return the widget of a view, made when it is first needed."""
         with self._lock:
@@ -287,6 +285,16 @@ class Monitor(w.VBox):
                 "mixture that the run follows."
             )
         return self.steering
+
+
+def _read_budget(budget: float | str | None, tokens: Mapping[str, float] | None) -> float | None:
+    """Read the tokens of the whole run; refuse them where no epochs can be counted."""
+    number = parse_budget(budget, "budget")
+    if number is not None and tokens is None:
+        raise ReweightvizError(
+            "budget= is for the epochs of each domain, which need sources=, the tokens available."
+        )
+    return number
 
 
 def _read_reference(reference: RunOrPath) -> RunLog:
