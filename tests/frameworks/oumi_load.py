@@ -12,6 +12,8 @@ import sys
 import types
 from itertools import islice
 
+from order import tenths
+
 LOGGERS = ("mlflow", "torch.utils.tensorboard", "wandb")
 
 
@@ -24,6 +26,7 @@ def main(job: dict) -> None:
     from oumi.core.configs import DatasetSplit, TrainingConfig
     from oumi.core.datasets import BaseSftDataset
     from oumi.core.registry import register_dataset
+    from oumi.exceptions import OumiConfigError
 
     @register_dataset("words")
     class Words(BaseSftDataset):
@@ -38,15 +41,13 @@ def main(job: dict) -> None:
             return {"text": sample["text"]}
 
     words = ["model.model_name=none"]
-    config = TrainingConfig.from_yaml_and_arg_list(job["config"], words)
     try:
+        config = TrainingConfig.from_yaml_and_arg_list(job["config"], words)
         data = build_dataset_mixture(config.data, None, DatasetSplit.TRAIN)
-    except (ValueError, IndexError) as error:
+    except (OumiConfigError, ValueError, IndexError) as error:
         print("RESULT", json.dumps({"refused": str(error)}))
         return
     rows = [row["text"].split()[0] for row in islice(data, job["draws"])]
-    from order import tenths
-
     result = {
         "version": importlib.metadata.version("oumi"),
         "documents": collections.Counter(rows),
