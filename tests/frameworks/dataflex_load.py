@@ -44,10 +44,10 @@ def load(config: str, job: dict) -> dict:
         template, model_args, data_args, training_args, finetuning_args.stage, tokenizer=words
     )["mixture_manager"]
     data = manager.rebuild(num_samples=job["draws"])
-    rows, tokens, drawn = collections.Counter(), collections.Counter(), []
+    tokens = collections.Counter()
+    drawn = []
     for place in range(len(data)):
         row = data[place]
-        rows[manager.names[row["domain_id"]]] += 1
         drawn.append(manager.names[row["domain_id"]])
         tokens.update(vocabulary[token] for token in row["input_ids"])
     name = finetuning_args.component_name
@@ -64,7 +64,7 @@ def load(config: str, job: dict) -> dict:
     later = mixer.mix(model=None, step_id=finetuning_args.warmup_step, batch={}, domain_ids=[])
     return {
         "names": manager.names,
-        "rows": rows,
+        "rows": collections.Counter(drawn),
         "order": tenths(drawn),
         "tokens": {word: tokens[word] for word in manager.names},
         "later": list(later),

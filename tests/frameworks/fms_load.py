@@ -64,12 +64,16 @@ def main(job: dict) -> None:
     ratio, bandit = online(job["online"])
     found = {}
     for kind, documents in (("plain", plain), ("online", bandit)):
-        counts, tokens, drawn = collections.Counter(), collections.Counter(), []
+        tokens = collections.Counter()
+        drawn = []
         for name, size in islice(documents, job["draws"]):
-            counts[name] += 1
             drawn.append(name)
             tokens[name] += size
-        found[kind] = {"documents": counts, "tokens": tokens, "order": tenths(drawn)}
+        found[kind] = {
+            "documents": collections.Counter(drawn),
+            "tokens": tokens,
+            "order": tenths(drawn),
+        }
     versions = {
         name: importlib.metadata.version(name) for name in ("fms-hf-tuning", "fms-acceleration-odm")
     }

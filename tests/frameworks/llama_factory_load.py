@@ -50,16 +50,17 @@ def main(job: dict) -> None:
     data = get_dataset(
         template, model_args, data_args, training_args, finetuning_args.stage, tokenizer=words
     )["train_dataset"]
-    documents, tokens, drawn = collections.Counter(), collections.Counter(), []
+    tokens = collections.Counter()
+    drawn = []
     for token in itertools.chain.from_iterable(row["input_ids"] for row in data):
         word = vocabulary[token]
         if word in {"<unk>", "</s>", "<pad>"}:
             continue
         name = word.strip("<>")
-        if name != word and sum(documents.values()) == job["draws"]:
-            break
-        documents[name] += name != word
-        drawn += [name] * (name != word)
+        if name != word:
+            if len(drawn) == job["draws"]:
+                break
+            drawn.append(name)
         tokens[name] += 1
     print(
         "RESULT",
@@ -69,7 +70,7 @@ def main(job: dict) -> None:
                 "names": data_args.dataset,
                 "probabilities": data_args.interleave_probs,
                 "packing": data_args.packing,
-                "documents": documents,
+                "documents": collections.Counter(drawn),
                 "order": tenths(drawn),
                 "tokens": tokens,
             }

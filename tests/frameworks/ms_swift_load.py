@@ -8,6 +8,8 @@ import json
 import sys
 from itertools import islice
 
+from order import tenths
+
 
 def main(job: dict) -> None:
     import swift
@@ -35,8 +37,6 @@ def main(job: dict) -> None:
         print("RESULT", json.dumps({"refused": str(error)}))
         return
     rows = islice(train, job["draws"])
-    from order import tenths
-
     drawn = [row["messages"][-1]["content"].split()[0] for row in rows]
     result = {"version": swift.__version__, "documents": collections.Counter(drawn)}
     print("RESULT", json.dumps(result | {"order": tenths(drawn)}))

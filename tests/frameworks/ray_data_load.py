@@ -31,16 +31,16 @@ def main(job: dict) -> None:
     spec = importlib.util.spec_from_file_location("mixture", job["config"])
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    examples, tokens, drawn = Counter(), Counter(), []
+    tokens = Counter()
+    drawn = []
     for row in module.dataset(block_rows=job["block_rows"]).iter_rows():
         words = row["text"].split()
-        examples[words[0]] += 1
         drawn.append(words[0])
         tokens.update(words)
-        if examples.total() >= job["draws"]:
+        if len(drawn) >= job["draws"]:
             break
     ray.shutdown()
-    found = {"version": ray.__version__, "examples": examples, "tokens": tokens}
+    found = {"version": ray.__version__, "examples": Counter(drawn), "tokens": tokens}
     print("RESULT", json.dumps(found | {"order": tenths(drawn)}))
 
 

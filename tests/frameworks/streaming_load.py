@@ -28,7 +28,7 @@ def draw(config: str) -> dict:
 
     clean_stale_shared_memory()
     options = yaml.safe_load(Path(config).read_text("utf-8"))
-    samples, tokens = collections.Counter(), collections.Counter()
+    tokens = collections.Counter()
     drawn = []
     try:
         streams = [Stream(**one) for one in options.pop("streams").values()]
@@ -37,11 +37,10 @@ def draw(config: str) -> dict:
         )
         for sample in dataset:
             drawn.append(str(sample["tokens"][0]))
-            samples[drawn[-1]] += 1
             tokens[drawn[-1]] += len(sample["tokens"])
     except ValueError as error:
         return {"error": str(error)}
-    return {"samples": samples, "tokens": tokens, "order": tenths(drawn)}
+    return {"samples": collections.Counter(drawn), "tokens": tokens, "order": tenths(drawn)}
 
 
 def main(job: dict) -> None:

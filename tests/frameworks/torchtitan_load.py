@@ -36,7 +36,8 @@ def main(job: dict) -> None:
     spec.loader.exec_module(module)
     tokenizer, names = Tokenizer(job["ids"]), {number: name for name, number in job["ids"].items()}
     config = module.config(**job.get("options", {}))
-    rows, tokens, drawn = Counter(), Counter(), []
+    tokens = Counter()
+    drawn = []
     if "source" in job:
         loader = config.build(
             dp_world_size=1,
@@ -59,16 +60,20 @@ def main(job: dict) -> None:
     for inputs, _ in loader:
         for row in inputs["input"].reshape(-1, LENGTH).tolist():
             words = [names[token] for token in row if token in names]
-            rows[words[0]] += 1
             drawn.append(words[0])
             tokens.update(words)
-        if rows.total() >= job["draws"]:
+        if len(drawn) >= job["draws"]:
             break
     said = "source" if "source" in job else version("torchtitan")
     print(
         "RESULT",
         json.dumps(
-            {"version": said, "kind": type(loader).__name__, "rows": rows, "tokens": tokens}
+            {
+                "version": said,
+                "kind": type(loader).__name__,
+                "rows": Counter(drawn),
+                "tokens": tokens,
+            }
             | {"order": tenths(drawn)}
         ),
     )

@@ -58,20 +58,20 @@ def main(job: dict) -> None:
     loader = setup(
         owner, cfg_dataloader=config.dataloader, cfg_datasets=config.datasets, batch_size=8
     )
-    examples, tokens, drawn = Counter(), Counter(), []
+    tokens = Counter()
+    drawn = []
     for batch in loader:
         names = {number: name for name, number in tokenizer.ids.items()}
         for row in batch["tokens"].tolist():
             words = [names[token] for token in row if token]
-            examples[words[0]] += 1
             drawn.append(words[0])
             tokens.update(words)
-        if examples.total() >= job["draws"]:
+        if len(drawn) >= job["draws"]:
             break
     print(
         "RESULT",
         json.dumps(
-            {"version": version("torchtune"), "examples": examples, "tokens": tokens}
+            {"version": version("torchtune"), "examples": Counter(drawn), "tokens": tokens}
             | {"order": tenths(drawn)}
         ),
     )
