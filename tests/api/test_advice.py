@@ -49,6 +49,7 @@ WITHOUT = {
 CASES: list[tuple[str, Callable]] = []
 START = {"web": 0.7, "code": 0.2, "math": 0.1}
 SIZES = {"web": 500, "code": 40, "math": 7}
+RUN = rv.RunLog(("web", "code"), [1, 2], [[0.5, 0.5]] * 2, {"loss": [[2.0, 1.0]] * 2})
 
 
 def advice(sentence: str) -> Callable:
@@ -347,28 +348,25 @@ def a_live_mixture_goes_on(folder):
 def a_file_is_replaced(folder):
     path = folder / "a.yaml"
     rv.export(START, "levanter", path)
-    options = {"merge": True}
     return (
         lambda: rv.export(START, "levanter", path),
         lambda: rv.export(START, "levanter", path, overwrite=True),
-        lambda: rv.export(START, "levanter", path, **options),
+        lambda: rv.export(START, "levanter", path, merge=True),
     )
 
 
 @advice("steers nothing: Monitor\\(logs, live=...\\)")
 def a_monitor_steers(folder):
-    log = rv.RunLog(("web", "code"), [1, 2], [[0.5, 0.5]] * 2, {"loss": [[2.0, 1.0]] * 2})
     live = rv.LiveMixture.create(folder / "a.json", {"web": 0.5, "code": 0.5})
-    return lambda: rv.Monitor(log).editor, lambda: rv.Monitor(log, live=live).editor
+    return lambda: rv.Monitor(RUN).editor, lambda: rv.Monitor(RUN, live=live).editor
 
 
 @advice("budget= is for the epochs of each domain, which need sources=")
 def a_budget_has_sources(_):
-    log = rv.RunLog(("web", "code"), [1, 2], [[0.5, 0.5]] * 2, {"loss": [[2.0, 1.0]] * 2})
     sources = {"web": 1e9, "code": 1e9}
     return (
-        lambda: rv.Monitor(log, budget="2B"),
-        lambda: rv.Monitor(log, budget="2B", sources=sources),
+        lambda: rv.Monitor(RUN, budget="2B"),
+        lambda: rv.Monitor(RUN, budget="2B", sources=sources),
     )
 
 
@@ -552,30 +550,27 @@ def a_cost_needs_a_power_of_one(_):
 
 @advice("starts from .*, which the log .* lacks: rv.replay\\(log, mixer, ")
 def what_a_mixer_starts_from_is_handed_over(_):
-    log = rv.RunLog(("web", "code"), [1, 2], [[0.5, 0.5]] * 2, {"loss": [[2.0, 1.0]] * 2})
     return (
-        lambda: rv.replay(log, rv.mixers.Natural()),
-        lambda: rv.replay(log, rv.mixers.Natural(), tokens={"web": 3.0, "code": 1.0}),
+        lambda: rv.replay(RUN, rv.mixers.Natural()),
+        lambda: rv.replay(RUN, rv.mixers.Natural(), tokens={"web": 3.0, "code": 1.0}),
     )
 
 
 @advice("is 0 in this mixer, so there is nothing to multiply: name values=\\[...\\]")
 def values_to_try_are_named(_):
-    log = rv.RunLog(("web", "code"), [1, 2], [[0.5, 0.5]] * 2, {"loss": [[2.0, 1.0]] * 2})
     odm = rv.mixers.ODM()
     return (
-        lambda: rv.sensitivity(log, odm, "warmup"),
-        lambda: rv.sensitivity(log, odm, "warmup", values=[0, 1]),
+        lambda: rv.sensitivity(RUN, odm, "warmup"),
+        lambda: rv.sensitivity(RUN, odm, "warmup", values=[0, 1]),
     )
 
 
 @advice("values= must be a list of finite numbers to try")
 def values_to_try_are_numbers(_):
-    log = rv.RunLog(("web", "code"), [1, 2], [[0.5, 0.5]] * 2, {"loss": [[2.0, 1.0]] * 2})
     odm = rv.mixers.ODM()
     return (
-        lambda: rv.sensitivity(log, odm, "scale", [float("nan")]),
-        lambda: rv.sensitivity(log, odm, "scale", [0.5, 1.0]),
+        lambda: rv.sensitivity(RUN, odm, "scale", [float("nan")]),
+        lambda: rv.sensitivity(RUN, odm, "scale", [0.5, 1.0]),
     )
 
 
