@@ -468,8 +468,9 @@ def test_an_include_that_is_not_followed_is_said_and_nothing_else(
     (tmp_path / "c.yaml").write_text(f"data: !include {name}\ntrainer: {{}}\n")
     if content:
         (tmp_path / name).write_text(content)
+    assert recognise(tmp_path / "c.yaml").name == "levanter"
     with pytest.raises(ReweightvizError, match=f"leaves its mixture open: data is .*{sentence}"):
-        LEVANTER.read(recognise(tmp_path / "c.yaml") and tmp_path / "c.yaml")
+        LEVANTER.read(tmp_path / "c.yaml")
 
 
 def test_an_include_of_one_component_leaves_the_weights_readable(tmp_path):
@@ -546,30 +547,36 @@ def test_levanters_own_configs_are_read_and_merged(checkouts, tmp_path):
     assert sft.unit == "examples" and sft.stages[0]["tulu"] == 939343
 
 
+def prebuilt_data(folder, files):
+    """Return data of the components of these names, of tokens that stand in a file of the folder."""
+    form = {"type": "prebuilt"}
+    return {
+        "tokenizer": "passthrough",
+        "vocab_size": 100,
+        "enforce_eos": False,
+        "cache_dir": str(folder / "cache"),
+        "shuffle": False,
+        "components": {
+            name: {
+                "type": "cached",
+                "format": form,
+                "source": {
+                    "type": "url",
+                    "train_urls": [str(folder / f"{file}.jsonl")],
+                    "format": form,
+                },
+            }
+            for name, file in files.items()
+        },
+    }
+
+
 @pytest.mark.framework("transformers4")
 @pytest.mark.golden("levanter", "the real marin-levanter 0.2.20: 2,048 sequences of each stage")
 def test_levanter_draws_both_stages(tmp_path, load_with, check_order):
     """A block holds whole counts: what is left over of it goes to the largest."""
     names = {"web": 0, "no": 1, "code-1.0/py": 2}
-    head = {
-        "tokenizer": "passthrough",
-        "vocab_size": 100,
-        "enforce_eos": False,
-        "cache_dir": str(tmp_path / "cache"),
-        "shuffle": False,
-        "components": {
-            name: {
-                "type": "cached",
-                "format": {"type": "prebuilt"},
-                "source": {
-                    "type": "url",
-                    "train_urls": [str(tmp_path / f"{token}.jsonl")],
-                    "format": {"type": "prebuilt"},
-                },
-            }
-            for name, token in names.items()
-        },
-    }
+    head = prebuilt_data(tmp_path, names)
     end = Mixture({"web": 0.1, "no": 0.2, "code-1.0/py": 0.7})
     stages = Schedule({0: Mixture({name: MIXTURE[name] for name in names}), 256: end}, steps=512)
     jobs = []
@@ -635,27 +642,7 @@ def test_levanter_draws_both_stages(tmp_path, load_with, check_order):
 @pytest.mark.framework("transformers4")
 @pytest.mark.golden("levanter", "the real marin-levanter 0.2.20: includes, stages and no weights")
 def test_levanter_draws_what_is_said_of_includes_stages_and_no_weights(tmp_path, load_with):
-    form = {"type": "prebuilt"}
-    components = {
-        name: {
-            "type": "cached",
-            "format": form,
-            "source": {
-                "type": "url",
-                "train_urls": [str(tmp_path / f"{name}.jsonl")],
-                "format": form,
-            },
-        }
-        for name in ("web", "math")
-    }
-    head = {
-        "tokenizer": "passthrough",
-        "vocab_size": 100,
-        "enforce_eos": False,
-        "cache_dir": str(tmp_path / "cache"),
-        "shuffle": False,
-        "components": components,
-    }
+    head = prebuilt_data(tmp_path, {name: name for name in ("web", "math")})
     (tmp_path / "inc").mkdir()
     (tmp_path / "inc" / "w.yaml").write_text("{web: 3, math: 1}\n")
     (tmp_path / "inc" / "d.yaml").write_text(
