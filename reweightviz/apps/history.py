@@ -26,17 +26,18 @@ _COLUMNS = {
 }
 
 
-def draw_history(table: pd.DataFrame, domains: Sequence[str]) -> str:
+def draw_history(table: pd.DataFrame) -> str:
     """Return the versions of a mixture, the latest first, folded while there is one.
 
     Args:
         table: of ``LiveMixture.changes()``.
-        domains: its columns of weights.
     """
     rows = []
     before = None
-    for version, row in table.iterrows():
-        weights = row[list(domains)].astype(float)
+    is_weight = table.columns.get_level_values(0) == "weight"
+    facts = table.loc[:, ~is_weight].droplevel(1, axis=1)
+    every = table.loc[:, is_weight].droplevel(0, axis=1)
+    for (version, row), (_, weights) in zip(facts.iterrows(), every.iterrows(), strict=True):
         cells = (
             f"v{version}",
             f"{row['time']:%d %b %H:%M:%S}",

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets as w
 import numpy as np
-import pandas as pd
 
 from reweightviz.apps.history import draw_history
 from reweightviz.core.errors import ReweightvizError
@@ -70,8 +69,8 @@ class Steering(w.VBox):
         # A click steers from the page, news come from the thread that follows the run.
         self._lock = threading.RLock()
         self._seen = live.read()
-        self._seen_state: tuple[int, int, str] | None = None
-        self._table = pd.DataFrame()
+        self._seen_state: tuple[str, int, int, str] | None = None
+        self._table = live.changes()
         domains = live.domains
         self.editor = MixtureEditor(
             {name: (tokens or {}).get(name, 0.0) for name in domains},
@@ -122,7 +121,7 @@ class Steering(w.VBox):
             version = self.live.read()
             self.live.journal.poll()
             standing = self._find_state()
-            state = (version.version, len(self.live.journal.effects), standing)
+            state = (version.made, version.version, len(self.live.journal.effects), standing)
             if state == self._seen_state:
                 return False
             self._seen_state = state
@@ -141,18 +140,15 @@ class Steering(w.VBox):
             self._show_guards(version.guards, standing)
             if self._written is not None:
                 self._show_outcome(standing)
-            self.changes.value = draw_history(self._table, self.live.domains)
+            self.changes.value = draw_history(self._table)
             self._show_buttons()
         self._on_change()
         return True
 
     def marks(self) -> Sequence[Mark]:
         """Return the changes after the first one, at the steps where their effect began."""
-        marks = []
-        for version, row in self._table.iterrows():
-            if version > 1 and pd.notna(row["step"]):
-                marks.append(Mark(int(row["step"]), f"v{version}"))
-        return marks
+        begun = self._table["step"].dropna()
+        return [Mark(int(step), f"v{version}") for version, step in begun.items() if version > 1]
 
     # ---- controls
 

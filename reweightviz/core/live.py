@@ -3,7 +3,8 @@
 Three files, each with one kind of writer: ``mix.json`` is what is wanted now,
 ``mix.changes.jsonl`` every accepted change with its author (both by :meth:`LiveMixture.set`),
 ``mix.journal.jsonl`` the training step from which it held (by the sampler, see
-core/live_journal.py).
+core/live_journal.py). All three name the beginning that they are of, ``made``: what is left of
+an earlier one is no history of this one, wherever its replacement was cut short.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,12 +26,14 @@ from reweightviz.core.foreign_file import NO_RECORD, guard_reading
 from reweightviz.core.guards import Guards
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.lines import LineTail, LineWriter
+from reweightviz.core.live_history import check_name, find_history, place_history
 from reweightviz.core.live_journal import Journal
 from reweightviz.core.live_version import (
     BY_HAND,
     Version,
+    interpret_version,
     read_last,
-    read_version,
+    read_record,
     write_version,
 )
 from reweightviz.core.lock import hold_lock
@@ -70,8 +74,10 @@ class LiveMixture:
         self._stamp: tuple[int, ...] = ()
         self._held: Version | None = None
         self._warned = ""  # the sentence of the last warning, which is given once
+        self._target = self.path.resolve() if self.path.is_symlink() else self.path
+        self._changes = find_history(self._target, "changes")
+        self.journal: Journal
         self.read()
-        self.journal = Journal(self._beside("journal"), self.domains)
 
     @classmethod
     def create(
@@ -103,22 +109,27 @@ class LiveMixture:
         guards = Guards.of(bounds or {}, max_change, locked)
         guards.check_domains(start)
         guards.check_bounds(start)
-        target = inside_folder(path)
-        beside = [target.with_suffix(f".{name}.jsonl") for name in ("journal", "changes")]
-        there = [file for file in (target, *beside) if file.exists()]
+        given = inside_folder(path)
+        check_name(given)
+        target = given.resolve() if given.is_symlink() else given
+        journal = place_history(target, "journal")
+        changes = place_history(target, "changes")
+        there = [file for file in (target, journal, changes) if os.path.lexists(file)]
         if there and not overwrite:
             raise ReweightvizError(
                 f"{there[0]} exists already: LiveMixture({str(target)!r}) goes on with "
                 "it, overwrite=True begins anew."
             )
-        first = Version(1, start, str(author), round(time.time(), 3), to_jsonable(note), guards)
+        now = round(time.time(), 3)
+        made = uuid.uuid4().hex[:8]
+        first = Version(1, start, str(author), now, to_jsonable(note), guards, made)
         with hold_lock(target):
-            # First, as decisions of an old training beside a new version 1 would mislead.
-            for file in beside:
-                file.unlink(missing_ok=True)
+            # From here on the old histories are of another beginning: a kill loses nothing.
             write_version(target, first)
-            LineWriter(beside[1]).write(first.record())
-        return cls(target)
+            journal.unlink(missing_ok=True)
+            changes.unlink(missing_ok=True)
+            LineWriter(changes).write(first.record())
+        return cls(given)
 
     def __repr__(self) -> str:
         now = self.read()
@@ -139,20 +150,41 @@ class LiveMixture:
             return self._keep(str(error).rstrip("."))
 
     def _read(self) -> Version:
-        here = self.path.stat()
+        here = self._target.stat()
         stamp = (here.st_mtime_ns, here.st_size, here.st_ino)
         if stamp == self._stamp and self._held is not None:
             return self._held
-        found = read_version(self.path, self._newest())
+        found = self._read_version()
         if found.version == BY_HAND:
-            with hold_lock(self.path):
-                found = self._adopt(read_version(self.path, self._newest()))
-        self._held = found
+            with hold_lock(self._target):
+                found = self._adopt(self._read_version())
+        found = self._hold(found)
         self._warned = ""
         # A change within the clock's own step would leave the stamp as it is.
         is_settled = abs(time.time() - here.st_mtime) > _SETTLED
         self._stamp = stamp if is_settled else ()
         return found
+
+    def _hold(self, found: Version) -> Version:
+        """Hold a version, in our order; where it is of another beginning, its histories too."""
+        before = self._held
+        if before is not None and found.made != before.made:
+            found = found._replace(mixture=found.mixture.reorder(before.mixture))
+        self._held = found
+        if before is not None and found.made == before.made:
+            return found
+        self._changes = find_history(self._target, "changes")
+        # One that a training follows stays, so that it sees that its own was taken away.
+        if before is None or not self.journal.through:
+            journal = find_history(self._target, "journal")
+            self.journal = Journal(journal, found.mixture.domains, found.made)
+        return found
+
+    def _read_version(self) -> Version:
+        """Read the present version, in the light of the newest before it."""
+        record = read_record(self._target, self.path)
+        before = self._newest(record.get("made"))
+        return interpret_version(self.path, record, self._target.stat().st_mtime, before)
 
     def _keep(self, sentence: str) -> Version:
         """Stay with the last good version, and warn of why."""
@@ -241,40 +273,53 @@ class LiveMixture:
         return self.journal.schedule(steps=steps)
 
     def changes(self) -> pd.DataFrame:
-        """Return a row a version: time (UTC), author, note, ``step``, ``reached`` and the weights.
+        """Return a row a version.
 
-        ``step`` is where its effect began and ``reached`` where it was whole. They are missing for
-        a version that another one replaced before any step was drawn by it.
+        Columns time (UTC), author, note, step, reached, and ("weight", domain). ``step`` is where
+        its effect began and ``reached`` where it was whole. They are missing for a version that
+        another one replaced before any step was drawn by it. ``changes()["weight"]["web"]`` are
+        the weights of one domain.
         """
         with guard_reading(self.path, "a live mixture"):
             return self._list_changes()
 
     def _list_changes(self) -> pd.DataFrame:
         self.journal.poll()
-        records = {record["version"]: record for record in self._read_changes()}
         now = self.read()
-        records[now.version] = now.record()
-        rows = [_flatten(records[version]) for version in sorted(records)]
-        table = pd.DataFrame(rows).set_index("version")
-        table["time"] = pd.to_datetime(table["time"], unit="s", utc=True)
-        effects = [effect for effect in self.journal.effects if effect["version"] in table.index]
+        by_number = {version.version: version for version in self._read_changes(now.made)}
+        by_number[now.version] = now
+        versions = [by_number[number] for number in sorted(by_number)]
+        index = pd.Index([version.version for version in versions], name="version")
+        effects = [effect for effect in self.journal.effects if effect["version"] in by_number]
         # A training that began anew took a version up twice: its first and its last step count.
         first = {effect["version"]: effect["first"] for effect in reversed(effects)}
         last = {effect["version"]: effect["last"] for effect in effects}
-        table.insert(3, "step", pd.Series(first, dtype="Int64").reindex(table.index))
-        table.insert(4, "reached", pd.Series(last, dtype="Int64").reindex(table.index))
-        return table
+        times = pd.to_datetime([version.time for version in versions], unit="s", utc=True)
+        facts = {
+            "time": pd.Series(times, index),
+            "author": pd.Series([version.author for version in versions], index),
+            "note": pd.Series([version.note for version in versions], index),
+            "step": pd.Series(first, dtype="Int64").reindex(index),
+            "reached": pd.Series(last, dtype="Int64").reindex(index),
+        }
+        domains = list(now.mixture)
+        rows = [version.mixture.aligned(domains) for version in versions]
+        # In a level of their own: a domain may be called time or author.
+        parts = {name: fact.to_frame("") for name, fact in facts.items()}
+        return pd.concat(parts | {"weight": pd.DataFrame(rows, index, domains)}, axis=1)
 
-    def _read_changes(self) -> Iterator[dict[str, Any]]:
-        for line in LineTail(self._beside("changes")):
+    def _read_changes(self, made: str) -> Iterator[Version]:
+        for line in LineTail(self._changes):
             with suppress(*NO_RECORD):  # half a line that a killed writer left
-                yield Version.of_record(json.loads(line)).record()
+                version = Version.of_record(json.loads(line))
+                if version.made == made:
+                    yield version
 
     @contextmanager
     def _writing(self, after: int | None) -> Iterator[Version]:
-        with hold_lock(self.path):
+        with hold_lock(self._target):
             try:
-                now = self._adopt(read_version(self.path, self._newest()))
+                now = self._hold(self._adopt(self._read_version()))
             except OSError as error:
                 raise ReweightvizError(
                     f"cannot read {self.path}: {error.strerror or error}; "
@@ -296,36 +341,31 @@ class LiveMixture:
             note=to_jsonable(note),
             **changed,
         )
-        changes = LineWriter(self._beside("changes"))
-        last = read_last(changes.path)
+        changes = LineWriter(self._changes)
+        last = read_last(changes.path, now.made)
         if last is None or last.version < now.version:
             changes.write(now.record())  # its writer was killed before it did
-        write_version(self.path, new)
+        write_version(self._target, new)
         changes.write(new.record())
         self._held = new
         self._stamp = ()
         return new
 
-    def _newest(self) -> Version | None:
-        """Return the newest version that is held or recorded."""
-        last = read_last(self._beside("changes"))
-        if self._held is None or (last is not None and last.version > self._held.version):
+    def _newest(self, made: str | None) -> Version | None:
+        """Return the newest version that is held or recorded of a beginning, of any for None."""
+        held = self._held
+        last = read_last(self._changes, made)
+        if held is None or last is None:
+            return held or last
+        if last.made != held.made or last.version > held.version:
             return last
-        return self._held
+        return held
 
     def _adopt(self, found: Version) -> Version:
         """Make a version of what a person wrote into the file. Only for who holds the lock."""
-        before = self._newest()
+        before = self._newest(found.made)
         if found.version != BY_HAND or before is None:
             return found
         return self._accept(
             before, mixture=found.mixture, guards=found.guards, author=found.author, note=found.note
         )
-
-    def _beside(self, name: str) -> Path:
-        return self.path.with_suffix(f".{name}.jsonl")
-
-
-def _flatten(record: dict[str, Any]) -> dict[str, Any]:
-    facts = {name: record[name] for name in ("version", "time", "author", "note")}
-    return {**facts, **record["weights"]}

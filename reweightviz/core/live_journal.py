@@ -2,9 +2,10 @@
 
 JSON lines: a header with the domains, then a line a block of steps, written by one sampler (of
 rank 0, its first worker) before any rank draws that block. ``through`` is the step up to which all
-is decided; ``stages`` are the new weights with their first steps.
+is decided; ``stages`` are the new weights with their first steps. What stands below the header of
+another beginning of the live mixture (``made``) is passed over.
 
-    {"format": "reweightviz.live-journal/1", "domains": ["web", "code"]}
+    {"format": "reweightviz.live-journal/1", "domains": ["web", "code"], "made": "5e0c41d7"}
     {"through": 10, "by": "3f2a9c01", "stages": [[0, [0.5, 0.5]]], "version": 1, "author": "ann"}
     {"through": 20, "by": "3f2a9c01"}
 """
@@ -41,6 +42,7 @@ class Journal:
     Args:
         path: the file, made at the first decision.
         domains: (K,) of the live mixture.
+        made: the beginning of the live mixture whose decisions these are; None takes those of any.
 
     Example:
         >>> import tempfile
@@ -54,9 +56,12 @@ class Journal:
         (20, [0.9, 0.1])
     """
 
-    def __init__(self, path: str | os.PathLike[str], domains: Sequence[str]) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], domains: Sequence[str], made: str | None = None
+    ) -> None:
         self.path = Path(path)
         self.domains = tuple(domains)
+        self.made = made
         self.through = 0
         """All steps below this one are decided."""
         self.effects: list[dict[str, Any]] = []
@@ -67,6 +72,8 @@ class Journal:
         self._weights: list[Array] = []
         self._order = np.arange(len(self.domains))
         """Place of each of our domains in the file's order."""
+        self._is_ours = not made
+        """Lines that come are of our beginning; they are without a header where it has no name."""
         self._open()
 
     def _open(self) -> None:
@@ -105,7 +112,11 @@ class Journal:
     def _read(self, line: bytes) -> None:
         record = json.loads(line)
         if "domains" in record:
-            self._order = self._order_in(record["domains"])
+            self._is_ours = self.made in (None, record.get("made", ""))
+            if self._is_ours:
+                self._order = self._order_in(record["domains"])
+        if not self._is_ours:
+            return
         if record.get("through", 0) > self.through:
             self._take(record)
 
@@ -134,7 +145,10 @@ class Journal:
             record["time"] = round(time.time(), 3)
         lines = [record]
         if not self._starts:
-            lines.insert(0, {"format": FORMAT, "domains": list(self.domains)})
+            header = {"format": FORMAT, "domains": list(self.domains)}
+            if self.made:
+                header["made"] = self.made
+            lines.insert(0, header)
         # A line without weights may be lost with the machine: the weights before it still hold.
         self._writer.write(*lines, durable=bool(stages))
         self._take(record)
@@ -178,7 +192,7 @@ class Journal:
         return np.array([list(theirs).index(domain) for domain in self.domains])
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "domains": self.domains}
+        return {"path": self.path, "domains": self.domains, "made": self.made}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]

@@ -82,7 +82,7 @@ class LiveWeights:
                 f"another training follows {self.live.path} too; each needs a live "
                 "mixture of its own."
             )
-        if journal.lost:
+        if journal.lost or self.live.read().made != journal.made:
             raise ReweightvizError(
                 f"{journal.path} was taken away or begun anew under this training, so that "
                 "nothing of it is recorded any more; a new training takes a live mixture of its "

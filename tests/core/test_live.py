@@ -228,7 +228,7 @@ def test_a_change_by_hand_is_a_version_in_the_old_order_under_the_old_guards(liv
         live.set(START, author="ben", after=2)
     live.path.write_text(json.dumps(rest | {"weights": START}))
     assert live.set(START, author="ben") == 5
-    assert live.changes()["code"].tolist() == [0.2, 0.2, 0.4, 0.2, 0.2]
+    assert live.changes()["weight"]["code"].tolist() == [0.2, 0.2, 0.4, 0.2, 0.2]
     live.path.write_text(json.dumps({"weights": LATER}))
     with pytest.warns(ReweightvizWarning, match="'math' is locked; .*; version 5 stays in force"):
         assert live.mixture == START
@@ -302,7 +302,7 @@ def test_the_history_is_the_schedule_of_what_was_decided(live):
     )
     changes = live.changes()
     assert changes[["step", "reached"]].to_numpy().tolist() == [[0, 0], [12, 13]]
-    assert changes.loc[2, "author"] == "ben" and changes["code"].tolist() == [0.2, 0.3]
+    assert changes.loc[2, "author"] == "ben" and changes["weight"]["code"].tolist() == [0.2, 0.3]
 
 
 def test_a_journal_cut_at_any_byte_goes_on(tmp_path):
@@ -510,3 +510,131 @@ def test_what_json_cannot_hold_is_one_sentence(tmp_path):
 def test_no_such_folder_is_one_sentence(tmp_path):
     with pytest.raises(ReweightvizError, match="the folder .* does not exist"):
         LiveMixture.create(Path(tmp_path / "none" / "mix.json"), START)
+
+
+SAME_STEM = ("run.1", "run.2", "run", "run.json", "run.1.json", "RUN.x", "run.1.changes", "run.")
+
+
+def test_live_mixtures_of_one_folder_share_no_history(tmp_path):
+    made = {}
+    for number, name in enumerate(SAME_STEM):
+        made[name] = LiveMixture.create(tmp_path / name, {f"{number}": 0.5, "b": 0.5}, author=name)
+        made[name].journal.decide(10, [(0, np.array([0.5, 0.5]))], version=1)
+    for number, name in enumerate(SAME_STEM):
+        LiveMixture(tmp_path / name).set({f"{number}": 0.25, "b": 0.75}, author="ann")
+    LiveMixture.create(tmp_path / "run.2", {"other": 1.0}, author="new", overwrite=True)
+    for number, name in enumerate(SAME_STEM):
+        if name != "run.2":
+            again = LiveMixture(tmp_path / name)
+            assert again.changes()["author"].tolist() == [name, "ann"]
+            assert again.changes()["weight"][f"{number}"].tolist() == [0.5, 0.25]
+            assert again.history() == Schedule({0: {f"{number}": 0.5, "b": 0.5}})
+    assert LiveMixture(tmp_path / "run.2").changes()["author"].tolist() == ["new"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["mix.changes.jsonl", "mix.journal.jsonl", "run.1-changes.jsonl", "run.1-journal.jsonl"],
+)
+def test_the_name_of_a_history_is_no_name_of_a_mixture(tmp_path, name):
+    with pytest.raises(ReweightvizError, match="ends as the history of a live mixture does"):
+        LiveMixture.create(tmp_path / name, START, overwrite=True)
+
+
+def rename_as_0_5_did(path):
+    for kind in ("changes", "journal"):
+        new = path.with_name(f"{path.name}-{kind}.jsonl")
+        records = [json.loads(line) for line in new.read_text().splitlines()]
+        for record in records:
+            record.pop("made", None)
+        lines = "".join(json.dumps(record) + "\n" for record in records)
+        path.with_suffix(f".{kind}.jsonl").write_text(lines)
+        new.unlink()
+    record = json.loads(path.read_text())
+    del record["made"]
+    path.write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize("name", ["run.1", "mix"])
+def test_a_history_where_0_5_placed_it_goes_on(tmp_path, name):
+    live = LiveMixture.create(tmp_path / name, START, author="ann")
+    live.journal.decide(10, [(0, np.array([0.7, 0.2, 0.1]))], version=1)
+    rename_as_0_5_did(live.path)
+    again = LiveMixture(live.path)
+    assert again.set(LATER, author="ben") == 2
+    LiveMixture.create(tmp_path / "run.2", {"x": 1.0})
+    for reader in (again, LiveMixture(live.path)):
+        assert reader.changes()["author"].tolist() == ["ann", "ben"]
+        assert reader.history() == Schedule({0: START})
+    anew = LiveMixture.create(live.path, {"z": 1.0}, author="cem", overwrite=True)
+    assert anew.changes()["author"].tolist() == ["cem"] and anew.journal.poll() is False
+
+
+def test_a_history_that_another_mixture_claims_is_not_taken(tmp_path):
+    LiveMixture.create(tmp_path / "run.json", START, author="ann")
+    (tmp_path / "run.1").write_text(json.dumps({"weights": START}))
+    assert LiveMixture(tmp_path / "run.1").changes()["author"].tolist() == [""]
+
+
+def test_a_link_is_the_mixture_that_it_leads_to(live):
+    link = live.path.with_name("latest.json")
+    link.symlink_to(live.path)
+    assert LiveMixture(link).set(LATER, author="ben", after=1) == 2
+    assert live.set(START, author="ann", after=2) == 3
+    assert LiveMixture(link).changes()["author"].tolist() == ["ann", "ben", "ann"]
+    assert LiveMixture.create(link, LATER, overwrite=True).path == link
+    assert link.is_symlink() and len(LiveMixture(live.path).changes()) == 1
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_a_beginning_anew_that_was_cut_short_mixes_nothing(live, monkeypatch, renamed):
+    """Stopped at the rename the old one is whole; behind it the new one is, whoever opens it."""
+    for step in range(3):
+        live.set(START if step % 2 else LATER, author=f"p{step}")
+    live.journal.decide(10, [(0, np.array([0.7, 0.2, 0.1]))], version=1)
+    stop = Path.unlink if renamed else Path.replace
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, stop.__name__, lambda *_, **__: (_ for _ in ()).throw(SystemExit))
+        with pytest.raises(SystemExit):
+            LiveMixture.create(live.path, {"a": 1.0, "b": 0.0}, author="new", overwrite=True)
+    again = LiveMixture(live.path)
+    if not renamed:
+        assert again.changes()["author"].tolist() == ["ann", "p0", "p1", "p2"]
+        assert again.history() == Schedule({0: START})
+        return
+    assert again.changes()["author"].tolist() == ["new"] and again.journal.poll() is False
+    assert again.set({"a": 0.5, "b": 0.5}, author="eve") == 2
+    again.journal.decide(10, [(0, np.array([0.5, 0.5]))], version=2)
+    for reader in (again, LiveMixture(live.path)):
+        assert reader.changes()["author"].tolist() == ["new", "eve"]
+        assert reader.history() == Schedule({0: {"a": 0.5, "b": 0.5}})
+
+
+def test_a_clock_that_goes_back_changes_nothing(live, monkeypatch):
+    reader = LiveMixture(live.path)
+    now = time.time()
+    for step in range(1, 5):
+        monkeypatch.setattr(time, "time", lambda step=step: now - 1000 * step)
+        live.set(LATER if step % 2 else START, author=f"p{step}")
+        assert (reader.version, reader.mixture) == (step + 1, live.mixture)
+    LiveMixture.create(live.path, LATER, author="new", overwrite=True)
+    assert (reader.version, reader.mixture, reader.read().author) == (1, LATER, "new")
+    assert reader.changes()["author"].tolist() == ["new"]
+    live.path.write_text(json.dumps({"weights": START}))
+    assert (reader.version, reader.read().note) == (2, "written by hand")
+
+
+FACTS = ("step", "time", "author", "note", "reached", "version", "weight", "", "made")
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_a_domain_may_be_called_as_our_columns_are(tmp_path, name):
+    live = LiveMixture.create(tmp_path / "mix.json", {name: 0.5, "web": 0.5}, author="ann")
+    live.set({name: 0.25, "web": 0.75}, author="ben", note="more")
+    live.journal.decide(10, [(0, np.array([0.25, 0.75]))], version=2)
+    table = live.changes()
+    assert table.index.tolist() == [1, 2]
+    assert table["author"].tolist() == ["ann", "ben"]
+    assert table["step"].dropna().tolist() == [0]
+    assert table["weight"][name].tolist() == [0.5, 0.25]
+    assert (table["time"].dt.year > 2000).all()
