@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = [
     "as_column",
     "as_strings",
     "check_complete",
+    "combine_digests",
     "digest",
     "is_matrix",
     "take_rows",
@@ -129,6 +131,14 @@ def digest(column: Column) -> bytes:
         data = str(value).encode("utf-8", "surrogatepass")
         total.update(len(data).to_bytes(8, "little") + data)
     return total.digest()
+
+
+def combine_digests(digests: Iterable[bytes]) -> str:
+    """Return one short hash of the hashes of columns."""
+    total = hashlib.blake2b(digest_size=12)
+    for part in digests:
+        total.update(part)
+    return total.hexdigest()
 
 
 def _is_text(values: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +21,7 @@ from reweightviz.core.columns import (
     as_column,
     as_strings,
     check_complete,
+    combine_digests,
     digest,
     is_matrix,
     take_rows,
@@ -41,7 +41,7 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.sources import Source, Sources
 from reweightviz.core.types import kind_of
 
-__all__ = ["FORMER", "VERBS", "Corpus", "open_corpus"]
+__all__ = ["FORMER", "VERBS", "Corpus", "open_corpus", "open_version"]
 
 
 FORMER = re.compile(r"former_domain:([0-9]+)")
@@ -90,6 +90,8 @@ class Corpus:
         self.meta: dict[str, Any] = dict(meta or {})
         self._fetch_text = fetch_text
         self._digests: dict[str, bytes] = {}
+        # What this corpus and those made of it last saw where they were opened or saved.
+        self._known: dict[Path, store.Known] = {}
         strings = as_strings(self._load("domain"))
         check_complete("domain", strings)
         encoded = strings.dictionary_encode().combine_chunks()
@@ -165,6 +167,7 @@ class Corpus:
             meta=self.meta | meta,
             fetch_text=self._fetch_text,
         )
+        more._known = self._known
         # Columns that stay are hashed once for all corpora that share them.
         more._digests = {known: digest for known, digest in self._digests.items() if known != name}
         return more
@@ -273,10 +276,12 @@ class Corpus:
 
     def digest(self, *columns: str) -> str:
         """Return a short hash of the named columns' content, the same for the same data."""
-        total = hashlib.blake2b(digest_size=12)
-        for name in columns:
-            total.update(self._digest_of(name))
-        return total.hexdigest()
+        if len(columns) == 1:
+            value = self._columns[columns[0]]
+            # A column that stayed on disk is not read for what its store tells of it.
+            if isinstance(value, store.StoredColumn) and value.digest:
+                return value.digest
+        return combine_digests(map(self._digest_of, columns))
 
     def _digest_of(self, name: str) -> bytes:
         if name in self._digests:
@@ -291,7 +296,15 @@ class Corpus:
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Commit to a Lance dataset; see :func:`reweightviz.core.store.save`."""
-        return store.save(self, path, overwrite=overwrite)
+        self.save_version(path, overwrite=overwrite)
+        return Path(path)
+
+    def save_version(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> int:
+        """Commit to a Lance dataset and return the version that holds it."""
+        place = Path(path).resolve()
+        known = self._known.get(place)
+        version, self._known[place] = store.save(self, path, overwrite=overwrite, known=known)
+        return version
 
     def is_saved_at(self, path: str | os.PathLike[str]) -> bool:
         """Return whether these very documents lie at ``path``; nothing of it is read."""
@@ -313,12 +326,28 @@ def open_corpus(path: str | os.PathLike[str]) -> Corpus:
 
     A column is read when it is first needed.
     """
+    corpus, known = _open(path, None)
+    corpus._known[Path(path).resolve()] = known  # noqa: SLF001
+    return corpus
+
+
+def open_version(path: str | os.PathLike[str], version: int) -> Corpus:
+    """Open a corpus as a version of it was; saved to ``path`` again, it replaces what is there.
+
+    Raises:
+        ReweightvizError: the version is none of the last 10 nor of the last hour.
+    """
+    return _open(path, version)[0]
+
+
+def _open(path: str | os.PathLike[str], version: int | None) -> tuple[Corpus, store.Known]:
     with guard_reading(path, "a saved corpus"):
-        stored = store.read(path)
-        return Corpus(
+        stored = store.read(path, version)
+        corpus = Corpus(
             stored.columns,
             domains=stored.domains,
             tokenizer=stored.tokenizer,
             meta=stored.meta,
             fetch_text=stored.fetch_text,
         )
+    return corpus, stored.known

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,26 +16,64 @@ import numpy as np
 import pyarrow as pa
 from tqdm.auto import tqdm
 
+from reweightviz.core.columns import as_column, combine_digests, digest
 from reweightviz.core.errors import (
     MissingPackage,
     ReweightvizError,
     UnreadableFile,
     UnwritableFile,
     WrongContent,
+    list_names,
+    warn,
 )
 from reweightviz.core.files import inside_folder
 from reweightviz.core.jsonable import to_jsonable
+from reweightviz.core.lance_commit import Staged, commit, field_name
 from reweightviz.core.protocols import Columns
+from reweightviz.core.store_merge import changes
 
 if TYPE_CHECKING:
     from lance import LanceDataset
 
-__all__ = ["DOCUMENT", "KEY", "Stored", "has_same_documents", "read", "save"]
+__all__ = [
+    "DOCUMENT",
+    "KEY",
+    "Known",
+    "Stored",
+    "StoredColumn",
+    "has_same_documents",
+    "read",
+    "save",
+]
 
 
 KEY = "reweightviz"
 DOCUMENT = ("id", "text", "domain", "tokens")
 """The columns that make a document; all others are derived from them."""
+FORMAT = 2
+"""Of the header. Up to 0.5, without a format, it was committed apart from the columns it names."""
+TRIES = 100
+KEPT_VERSIONS = 10
+KEPT_FOR = timedelta(hours=1)
+LANCE_FOLDERS = {"data", "_versions", "_transactions", "_indices", "_deletions", "_refs"}
+
+
+class Known(NamedTuple):
+    """What lies at a path, or what a process last saw there.
+
+    Attributes:
+        digests: name of a column to the digest of its content.
+        labels: the domains (K,), in order, and the tokenizer.
+        meta: what belongs to the columns.
+    """
+
+    digests: Mapping[str, str]
+    labels: Mapping[str, Any]
+    meta: Mapping[str, Any]
+
+    def updated(self, new: Known) -> Known:
+        """Return this with what is new over it."""
+        return Known(*(dict(old) | dict(more) for old, more in zip(self, new, strict=True)))
 
 
 class Stored(NamedTuple):
@@ -45,6 +85,7 @@ class Stored(NamedTuple):
         tokenizer: what counted the tokens.
         meta: what belongs to the columns.
         fetch_text: reads a few texts by row.
+        known: what lay there when it was opened.
     """
 
     columns: dict[str, Callable[[], Any]]
@@ -52,35 +93,117 @@ class Stored(NamedTuple):
     tokenizer: str
     meta: dict[str, Any]
     fetch_text: Callable[[Any], list[str]]
+    known: Known
 
 
-def save(corpus: Columns, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """Commit the columns to ``path``.
+@dataclass(frozen=True, eq=False)
+class StoredColumn:
+    """A column that stays on disk until it is called for.
+
+    Attributes:
+        dataset: the version of the dataset that holds it.
+        name: of the column.
+        digest: of its content; empty where the header may be wrong of it.
+    """
+
+    dataset: LanceDataset
+    name: str
+    digest: str
+
+    def __call__(self) -> Any:
+        """Return the values, read from disk."""
+        return _column(self.dataset, self.name)
+
+
+def save(
+    corpus: Columns,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    known: Known | None = None,
+) -> tuple[int, Known]:
+    """Commit the columns to ``path``, all of them or none.
 
     On a dataset of the same documents only new and changed columns are written, and columns that
-    lie there and that this corpus lacks stay.
+    lie there and that this corpus lacks stay. Several processes may save at once: a column that
+    only one of them changed since it opened the corpus stays as changed, whoever saves last.
+
+    A reader keeps the version that it opened. The last 10 versions and those of the last hour stay
+    on disk; each save removes what only older ones hold.
+
+    Args:
+        corpus: what to save.
+        path: the folder of the dataset.
+        overwrite: replace other documents that lie there.
+        known: what this process last saw there; when None, each column replaces the one there.
+
+    Returns:
+        The version that holds all of it, and what is known of ``path`` now.
 
     Raises:
         ReweightvizError: ``path`` holds other documents and ``overwrite`` is False, or something
-            that is no saved corpus.
+            that is no saved corpus, or another process changed a column that this one changed too.
     """
-    lance = _import_lance("saving a corpus")
+    _import_lance("saving a corpus")
     target = inside_folder(path)
-    occupied = target.is_file() or (target.is_dir() and any(target.iterdir()))
-    dataset = _open_dataset(target) if occupied else None
-    with _in_one_sentence(f"cannot save {target}"):
-        header = {
-            "digests": _digests(corpus),
-            "domains": list(corpus.domains),
-            "tokenizer": corpus.tokenizer,
-            "meta": to_jsonable(corpus.meta),
-        }
-        if dataset is not None and not overwrite:
-            _update(lance, target, corpus, header)
-            return target
-        table = _table(corpus, corpus.columns).replace_schema_metadata({KEY: json.dumps(header)})
-        lance.write_dataset(table, str(target), mode="overwrite" if occupied else "create")
-    return target
+    ours = Known(
+        _digests(corpus),
+        {"domains": list(corpus.domains), "tokenizer": corpus.tokenizer},
+        to_jsonable(corpus.meta),
+    )
+    staged = Staged(target, corpus)
+    for _ in range(TRIES):
+        base = _open_latest(target)
+        try:
+            with _in_one_sentence(f"cannot save {target}"):
+                version = _save_after(base, staged, ours, known, overwrite=overwrite)
+        except Exception:
+            # Lance has many errors for a version that came first; that there is one tells them all.
+            if _version(_open_latest(target)) != _version(base):
+                continue
+            staged.discard()
+            raise
+        _remove_old_versions(target)
+        return version, (known or ours).updated(ours)
+    raise UnwritableFile(path=target, reason="others save there without a pause; save again")
+
+
+def _save_after(
+    base: LanceDataset | None,
+    staged: Staged,
+    ours: Known,
+    known: Known | None,
+    *,
+    overwrite: bool,
+) -> int:
+    """Commit what is new after ``base`` and return the version that holds it."""
+    header: dict[str, Any] = {}
+    if base is not None:
+        header = _header(base, staged.target)  # what is not ours is not overwritten either
+    keep = base is not None and not overwrite
+    theirs = Known({}, {}, {})
+    if base is not None and keep:
+        if not _same_documents(header["digests"], ours.digests):
+            raise UnwritableFile(
+                path=staged.target,
+                reason="it holds other documents; pass overwrite=True to replace it, or "
+                "name another path",
+            )
+        theirs = _known(base, header)
+        if header.get("format") != FORMAT:
+            known = None
+    sides = zip(ours, theirs, known or (None, None, None), strict=True)
+    new = Known(*(changes(*side, staged.target) for side in sides))
+    all_of_it = theirs.updated(new)
+    record = {
+        "format": FORMAT,
+        "digests": all_of_it.digests,
+        **all_of_it.labels,
+        "meta": all_of_it.meta,
+    }
+    if keep and record == header:
+        return _version(base)
+    return commit(staged, list(new.digests), {KEY: json.dumps(record)}, base=base, keep=keep)
 
 
 def _digests(corpus: Columns) -> dict[str, str]:
@@ -88,40 +211,42 @@ def _digests(corpus: Columns) -> dict[str, str]:
     return {name: corpus.digest(name) for name in names}
 
 
-def _update(lance: Any, target: Path, corpus: Columns, header: dict[str, Any]) -> None:
-    """Write what is new; three commits, so the first is taken back when a later one fails."""
-    dataset = lance.dataset(str(target))
-    before = dataset.version
-    old = _header(dataset, target)
-    known = old["digests"]
-    digests = header["digests"]
-    if not _same_documents(known, digests):
-        raise UnwritableFile(
-            path=target,
-            reason="it holds other documents; pass overwrite=True to replace it, or "
-            "name another path",
+def _known(dataset: LanceDataset, header: Mapping[str, Any]) -> Known:
+    """Return what lies in a dataset, told from its schema where the header may be wrong."""
+    labels = {name: header[name] for name in ("domains", "tokenizer")}
+    digests = {}
+    for name, stored in header["digests"].items():
+        if field_name(name) in dataset.schema.names:
+            digests[name] = stored
+            if not _is_sure(header, name):
+                column = as_column(name, _column(dataset, name), dataset.count_rows())
+                digests[name] = combine_digests([digest(column)])
+    return Known(digests, labels, header["meta"])
+
+
+def _is_sure(header: Mapping[str, Any], name: str) -> bool:
+    """Return whether a header tells the content of a column.
+
+    Up to 0.5 a save that broke off left new values under the digest of the old ones.
+    """
+    return name in DOCUMENT or header.get("format") == FORMAT
+
+
+def _remove_old_versions(target: Path) -> None:
+    """Free what no version of late holds; a save does not fail of it."""
+    with suppress(Exception):
+        _open_dataset(target).cleanup_old_versions(
+            KEPT_FOR, KEPT_VERSIONS, error_if_tagged_old_versions=False
         )
-    changed = [name for name in digests if digests[name] != known.get(name)]
-    # Lance adds no column of a name that is there: the old one is dropped first.
-    stale = [_field(name) for name in changed if name in known]
-    header = header | {"digests": known | digests, "meta": old["meta"] | header["meta"]}
-    try:
-        if stale:
-            dataset.drop_columns(stale)
-        if changed:
-            dataset.add_columns(_table(corpus, changed).to_reader())
-        dataset.update_schema_metadata({KEY: json.dumps(header)})
-    except BaseException:
-        lance.dataset(str(target), version=before).restore()
-        raise
 
 
 def has_same_documents(corpus: Columns, path: str | os.PathLike[str]) -> bool:
     """Return whether these very documents lie at ``path``, by digests: nothing of it is read."""
     target = Path(path)
-    if not target.exists():
+    dataset = _open_latest(target)
+    if dataset is None:
         return False
-    known = _header(_open_dataset(target), target)["digests"]
+    known = _header(dataset, target)["digests"]
     present = [name for name in DOCUMENT if name in corpus.columns]
     return _same_documents(known, {name: corpus.digest(name) for name in present})
 
@@ -130,20 +255,54 @@ def _same_documents(known: Mapping[str, str], digests: Mapping[str, str]) -> boo
     return all(known.get(name) == digests.get(name) for name in DOCUMENT)
 
 
-def read(path: str | os.PathLike[str]) -> Stored:
-    """Read the header of saved columns; a column is read when it is first needed."""
+def read(path: str | os.PathLike[str], version: int | None = None) -> Stored:
+    """Read the header of saved columns; a column is read when it is first needed.
+
+    Args:
+        path: the folder of the dataset.
+        version: the one to read; the latest when None.
+    """
     target = Path(path)
     if not target.exists():
         raise UnreadableFile(path=target, reason="there is no corpus")
+    if _is_unfinished(target):
+        raise UnreadableFile(
+            path=target, reason="the first save there has not ended, or was cut short; save again"
+        )
     dataset = _open_dataset(target)
+    if version is not None:
+        with _in_one_sentence(f"{target} has no version {version}"):
+            dataset = dataset.checkout_version(version)
     header = _header(dataset, target)
+    present = [name for name in header["digests"] if field_name(name) in dataset.schema.names]
+    _say_missing(target, set(header["digests"]) - set(present))
+    columns: dict[str, Callable[[], Any]] = {}
+    for name in present:
+        sure = _is_sure(header, name)
+        columns[name] = StoredColumn(dataset, name, header["digests"][name] if sure else "")
     return Stored(
-        {name: partial(_column, dataset, name) for name in header["digests"]},
+        columns,
         header["domains"],
         header["tokenizer"],
         header["meta"],
         partial(_texts, dataset),
+        Known(
+            header["digests"],
+            {name: header[name] for name in ("domains", "tokenizer")},
+            header["meta"],
+        ),
     )
+
+
+def _say_missing(target: Path, missing: set[str]) -> None:
+    lost = missing & set(DOCUMENT)
+    if lost:
+        raise UnreadableFile(path=target, reason=f"it lost the column {list_names(lost)}")
+    if missing:
+        warn(
+            f"{target} lost {list_names(sorted(missing))} in a save that was cut short: make it "
+            "again and save."
+        )
 
 
 def _import_lance(who: str) -> Any:
@@ -168,10 +327,31 @@ def _in_one_sentence(what: str) -> Iterator[None]:
         ) from error
 
 
+def _open_latest(path: Path) -> LanceDataset | None:
+    """Open what lies there, None where nothing does, or only what a first save left."""
+    is_free = not path.exists() or _is_unfinished(path)
+    return None if is_free else _open_dataset(path)
+
+
+def _is_unfinished(folder: Path) -> bool:
+    """Return whether a folder is empty, or holds files of Lance and no version yet."""
+    if not folder.is_dir() or any((folder / "_versions").glob("*.manifest")):
+        return False
+    if {child.name for child in folder.iterdir()} - LANCE_FOLDERS:
+        return False
+    data = folder / "data"
+    return not data.exists() or all(".lance" in file.name for file in data.iterdir())
+
+
 def _open_dataset(path: Path) -> LanceDataset:
+    lance = _import_lance("a saved corpus")
     with _in_one_sentence(f"{path} is no saved corpus"):
-        dataset: LanceDataset = _import_lance("a saved corpus").dataset(str(path))
+        dataset: LanceDataset = lance.dataset(str(path))
     return dataset
+
+
+def _version(dataset: LanceDataset | None) -> int:
+    return 0 if dataset is None else int(dataset.version)
 
 
 def _header(dataset: LanceDataset, path: Path) -> dict[str, Any]:
@@ -191,21 +371,15 @@ def _as_text(key: bytes | str) -> str:
     return key.decode() if isinstance(key, bytes) else key
 
 
-def _field(name: str) -> str:
-    """Return the name of a column inside Lance, to which dots and backticks mean something.
-
-    >>> _field("loss:v1.5")
-    'loss:v1%2E5'
-    """
-    return "".join(f"%{ord(letter):X}" if letter in ".`%" else letter for letter in name)
-
-
-def _table(corpus: Columns, names: Sequence[str]) -> pa.Table:
-    return corpus.to_arrow(names).rename_columns([_field(name) for name in names])
-
-
 def _column(dataset: LanceDataset, name: str) -> Any:
-    column = dataset.to_table(columns=[_field(name)]).column(0)
+    try:
+        column = dataset.to_table(columns=[field_name(name)]).column(0)
+    except (OSError, ValueError) as error:
+        raise UnreadableFile(
+            path=dataset.uri,
+            reason=f"column {name!r} of version {dataset.version} is not there; another process "
+            "saved or removed it since, so open the corpus again",
+        ) from error
     if pa.types.is_fixed_size_list(column.type):
         width = column.type.list_size
         return column.combine_chunks().flatten().to_numpy().reshape(-1, width)
