@@ -17,13 +17,15 @@ in the order in which they come, and its journal then replaces the page's. They 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, NamedTuple
 from uuid import uuid4
 
+from reweightviz.core.call_all import call_all
 from reweightviz.core.errors import ReweightvizError
 
-__all__ = ["STEPS_KEPT", "Entry", "PageStep", "UndoJournal", "new_id"]
+__all__ = ["STEPS_KEPT", "Entry", "PageStep", "Standing", "UndoJournal", "new_id"]
 
 
 STEPS_KEPT = 50
@@ -58,6 +60,23 @@ class PageStep:
     at: str
     seen: int
     values: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Standing(NamedTuple):
+    """A journal at one moment.
+
+    Attributes:
+        entries: in order.
+        at: id of the entry at which it stands.
+    """
+
+    entries: tuple[Entry, ...]
+    at: str
+
+    @property
+    def places(self) -> tuple[tuple[str, ...], str]:
+        """The ids alone, which tell two moments apart."""
+        return tuple(entry.id for entry in self.entries), self.at
 
 
 class UndoJournal:
@@ -137,8 +156,44 @@ class UndoJournal:
         self.at = at
         self._truncate()
         del self.entries[STEPS_KEPT + 1 :]
-        for listener in self._listeners:
-            listener(frozenset(present))
+        self._tell(frozenset(present))
+
+    @property
+    def standing(self) -> Standing:
+        """The journal as it is now."""
+        return Standing(tuple(self.entries), self.at)
+
+    def rebase(self, base: Standing, theirs: Standing) -> None:
+        """Take over a journal that another has changed since both of us stood at ``base``.
+
+        It is to us what the kernel's is to a page: our steps since then are made on it, and what we
+        had not seen of it stays done.
+        """
+        before = self._present()
+        ours = self.standing
+        place = self._place
+        known = {entry.id for entry in base.entries}
+        there = {entry.id for entry in theirs.entries}
+        self.version += 1
+        # To a page of ours, what we had is seen.
+        versions = {entry.id: entry.version for entry in ours.entries}
+        self.entries = [
+            replace(entry, version=versions.get(entry.id, self.version)) for entry in theirs.entries
+        ]
+        self.at = theirs.at
+        if ours.places != base.places:
+            done = ours.entries[: place + 1]
+            undone = ours.entries[place + 1 :]
+            seen = [entry.id for entry in done if entry.id in known]
+            if seen:
+                self._stand_at(seen[-1], lambda entry: entry.id not in known)
+            own = [entry for entry in done if entry.id not in known | there]
+            for entry in own:
+                self._append(entry)
+            self.entries += [entry for entry in undone if entry.id not in known | there]
+        self._truncate()
+        del self.entries[STEPS_KEPT + 1 :]
+        self._announce(before)
 
     # ---- places
 
@@ -163,12 +218,18 @@ class UndoJournal:
 
     def _stand(self, step: PageStep) -> None:
         """Go where a page's step stands; what the page has not seen stays done."""
-        place = self._find(step.at)
+
+        def is_unseen(entry: Entry) -> bool:
+            return entry.version > step.seen and _page(entry.id) != _page(step.id)
+
+        self._stand_at(step.at, is_unseen)
+
+    def _stand_at(self, entry: str, is_unseen: Callable[[Entry], bool]) -> None:
+        """Go to an entry; of those that this undoes, the unseen ones stay done behind it."""
+        place = self._find(entry)
         if place is None:
             return
-        passed = self.entries[place + 1 : self._place + 1]
-        later = [each for each in passed if each.version > step.seen]
-        unseen = [each for each in later if _page(each.id) != _page(step.id)]
+        unseen = [each for each in self.entries[place + 1 : self._place + 1] if is_unseen(each)]
         stay = {each.id for each in unseen}
         undone = [each for each in self.entries[place + 1 :] if each.id not in stay]
         self.entries = [*self.entries[: place + 1], *unseen, *undone]
@@ -196,9 +257,10 @@ class UndoJournal:
 
     def _announce(self, before: Mapping[str, Any]) -> None:
         now = self._present()
-        changed = frozenset(what for what in now if now[what] is not before[what])
-        for listener in self._listeners:
-            listener(changed)
+        self._tell(frozenset(what for what in now if now[what] is not before[what]))
+
+    def _tell(self, changed: frozenset[str]) -> None:
+        call_all(partial(listener, changed) for listener in self._listeners)
 
 
 def _page(step: str) -> str:

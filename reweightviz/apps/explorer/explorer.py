@@ -15,6 +15,7 @@ from reweightviz import exporters
 from reweightviz.api import ship
 from reweightviz.apps.explorer import files
 from reweightviz.apps.explorer.joints import join_map, save_on_change
+from reweightviz.apps.explorer.keeper import Keeper
 from reweightviz.apps.explorer.presets import (
     OPTIMUM,
     UNCAPPED,
@@ -93,7 +94,6 @@ class Explorer(w.VBox):
         self.law = law
         self.sources = _choose_sources(corpus, tokens)
         self._runs = list_given(logs)
-        self._folder: Path | None = None
         link = f"explorer-{uuid4().hex}"
         natural = Mixture.natural(self.sources.token_table)
         start = natural if mixture is None else Mixture.of(mixture).reorder(self.sources.domains)
@@ -125,9 +125,10 @@ class Explorer(w.VBox):
         self.exporting = ExportBar(_list_frameworks(), self._draft_export)
         super().__init__(self._stack_rows())
         self.add_class("rv-explorer")
+        self._keeper = Keeper(self)
         self._join()
         if autosave is not None:
-            self._resume(Path(autosave))
+            self._keeper.resume(Path(autosave))
 
     @property
     def logs(self) -> list[RunLog]:
@@ -195,12 +196,8 @@ class Explorer(w.VBox):
             ReweightvizError: the folder holds something else, or another explorer and
                 ``overwrite`` is False.
         """
-        folder = Path(path)
-        files.check_folder(folder, overwrite=overwrite or folder == self._folder)
-        files.write_explorer(folder, self)
-        self._folder = folder
-        self._save_view()
-        return folder
+        self._keeper.save(Path(path), overwrite=overwrite)
+        return Path(path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, law: Law | None = None) -> Explorer:
@@ -209,31 +206,11 @@ class Explorer(w.VBox):
         No column is computed and no law is fitted again.
         """
         folder = Path(path)
-        saved = files.read_explorer(folder)
         with guard_reading(folder, "a saved explorer"):
-            explorer = cls(**files.read_arguments(folder, saved, law))
-            explorer._restore(folder, saved)
+            saved = files.read_whole(folder, law)
+            explorer = cls(**saved.arguments)
+            explorer._keeper.restore(folder, saved.settings, saved.state)
         return explorer
-
-    def _resume(self, folder: Path) -> None:
-        """Save to a folder from now on.
-
-        Where the same documents were explored there, go on from that.
-        """
-        if files.holds_explorer(folder):
-            saved = files.read_explorer(folder)
-            files.check_same_documents(folder, saved, self.sources, self.corpus)
-            self._restore(folder, saved)
-        self.save(folder)
-
-    def _restore(self, folder: Path, saved: files.SavedExplorer) -> None:
-        self.editor.locked = saved.view["locked"]
-        self.state.restore(saved.state)
-        self._folder = folder
-
-    def _save_view(self) -> None:
-        if self._folder is not None:
-            files.write_view(self._folder, self)
 
     def _draft_export(self, framework: str, path: str, there: str) -> Any:
         if not path:
@@ -248,7 +225,7 @@ class Explorer(w.VBox):
     def _join(self) -> None:
         if self.map is not None:
             join_map(self.map, self.state)
-        save_on_change(self._save_view, self.state, self.editor, self.map)
+        save_on_change(self._keeper.keep, self.state, self.editor, self.map)
         self.editor.observe(lambda _: self._offer_optimum(), ["budget", "max_epochs"])
 
     def _offer_presets(self) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import traitlets as t
 
 from reweightviz.apps.explorer.state import ExplorerState
+from reweightviz.apps.explorer.view import SAVED
 from reweightviz.widgets.editor.mixture_editor import MixtureEditor
 from reweightviz.widgets.map.map import Map
 
@@ -48,7 +49,8 @@ def save_on_change(
     def save_again(_: object) -> None:
         save()
 
-    state.listen(save_again)
-    editor.observe(save_again, ["locked", "reference", "budget", "max_epochs"])
+    # Once a step, whatever that changed.
+    state.journal.listen(save_again)
+    editor.observe(save_again, list(SAVED))
     if shown is not None:
         shown.observe(save_again, "color_by")

@@ -6,17 +6,18 @@ import base64
 import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import ReweightvizError
-from reweightviz.core.files import write_atomically
+from reweightviz.core.errors import ReweightvizError, UnknownName
 from reweightviz.core.foreign_file import guard_reading
+from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.mixture import Mixture
-from reweightviz.core.undo_journal import Entry, UndoJournal
+from reweightviz.core.undo_journal import Entry, Standing, UndoJournal
 
 __all__ = ["FORMAT", "OF_0_3", "ExplorerState"]
 
@@ -102,46 +103,90 @@ class ExplorerState:
 
     def restore(self, saved: ExplorerState) -> None:
         """Take over the journal of a saved state, and its place there."""
-        self.journal.restore(saved.journal.entries, saved.journal.at)
+        entries, at = self._fit(saved)
+        self.journal.restore(entries, at)
+
+    def rebase(self, base: Standing, saved: ExplorerState) -> None:
+        """Take over the journal of a saved state, and put the changes made since ``base`` on it."""
+        self.journal.rebase(base, self._fit(saved))
+
+    def _fit(self, saved: ExplorerState) -> Standing:
+        """Return a saved journal with the domains in the order of this one.
+
+        Raises:
+            ReweightvizError: it is of other domains or documents.
+        """
+        if saved._documents != self._documents:
+            raise ReweightvizError(
+                f"the saved state is of {saved._documents:,} documents and this explorer has "
+                f"{self._documents:,}: open it with the corpus that it was saved with."
+            )
+        domains = self.mixture.domains
+        entries = []
+        for entry in saved.journal.entries:
+            values = dict(entry.values)
+            if "mixture" in values:
+                values["mixture"] = values["mixture"].reorder(domains)
+            entries.append(replace(entry, values=values))
+        return Standing(tuple(entries), saved.journal.at)
 
     # ---- on disk
 
-    def save(self, path: Path) -> None:
-        """Write JSON; a selection is a bitmask."""
+    def to_jsonable(self) -> dict[str, Any]:
+        """Return what JSON holds; a selection is a bitmask."""
         entries = [
             {"id": entry.id, "values": self._encode_values(entry.values)}
             for entry in self.journal.entries
         ]
-        record = {
+        return {
             "format": FORMAT,
             "documents": self._documents,
             "entries": entries,
             "at": self.journal.at,
         }
-        write_atomically(path, json.dumps(record))
+
+    @classmethod
+    def from_jsonable(cls, record: Mapping[str, Any]) -> ExplorerState:
+        """Read what :meth:`to_jsonable` returned, here or in version 0.3."""
+        documents = record["documents"]
+        if record["format"] == OF_0_3:
+            record = _convert_0_3(record)
+        elif record["format"] != FORMAT:
+            raise ReweightvizError(
+                f"the saved state has the format {record['format']!r:.40}, of a later version: "
+                "update reweightviz to open it."
+            )
+        entries = [
+            Entry(_decode_values(entry["values"], documents), entry["id"])
+            for entry in record["entries"]
+        ]
+        state = cls(entries[0].values["mixture"], documents)
+        for entry in entries:
+            state._check(entry.values)
+        state.journal.restore(entries, record["at"])
+        return state
 
     @classmethod
     def load(cls, path: Path) -> ExplorerState:
-        """Read what :meth:`save` wrote, here or in version 0.3."""
+        """Read a file of such a record."""
         with guard_reading(path, "a saved explorer"):
-            record = json.loads(path.read_text("utf-8"))
-            documents = record["documents"]
-            if record["format"] == OF_0_3:
-                record = _convert_0_3(record)
-            entries = [
-                Entry(_decode_values(entry["values"], documents), entry["id"])
-                for entry in record["entries"]
-            ]
-            state = cls(entries[0].values["mixture"], documents)
-            state.journal.restore(entries, record["at"])
-        return state
+            return cls.from_jsonable(json.loads(path.read_text("utf-8")))
+
+    def _check(self, values: Mapping[str, Any]) -> None:
+        """Refuse what this state's widgets would refuse: one half restored is worse than none."""
+        domains = set(self.mixture.domains)
+        if "mixture" in values:
+            values["mixture"].aligned(self.mixture.domains)
+        unknown = set(values.get("hidden", ())) - domains
+        if unknown:
+            raise UnknownName(kind="domain", name=min(unknown, key=str), known=domains)
 
     def _encode_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {what: self._encode(what, value) for what, value in values.items()}
 
     def _encode(self, what: str, value: Any) -> Any:
         if what == "mixture":
-            return {"weights": dict(value), "source": value.source}
+            return {"weights": dict(value), "source": to_jsonable(value.source)}
         if what == "hidden":
             return list(value)
         if not len(value):

@@ -12,6 +12,7 @@ import numpy as np
 import traitlets as t
 from numpy.typing import NDArray
 
+from reweightviz.core.call_all import call_all
 from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.lineage import Lineage
@@ -296,10 +297,14 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
     def _mirror(self, _: Any = None) -> None:
         """Show the present entry of the journal, in one message to the page."""
         with self.hold_sync():
-            self.set_trait("journal", self._write_journal())
-            self.weights = self._present_weights()
-            # Also where only the source differs.
-            self.mixture = self._make_mixture()
+            call_all(
+                [
+                    lambda: self.set_trait("journal", self._write_journal()),
+                    lambda: self.set_trait("weights", self._present_weights()),
+                    # Also where only the source differs.
+                    lambda: self.set_trait("mixture", self._make_mixture()),
+                ]
+            )
 
     def _write_journal(self) -> dict[str, Any]:
         """Return the journal as the page holds it: without the values that are not the editor's."""
