@@ -11,8 +11,9 @@ that are counted. :mod:`reweightviz.core.run_lines` reads them::
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,13 @@ from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.records import Records
 from reweightviz.core.run_lines import RunLineReader
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
+from reweightviz.core.written_numbers import round_table
 
-__all__ = ["FORMAT", "RunLog", "round_to_write"]
+__all__ = ["FORMAT", "RunLog"]
 
 
 FORMAT = "reweightviz.runlog/1"
+_CELLS = 1 << 16  # of the tables, written at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +139,10 @@ class RunLog:
         return self.signals[signal]
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write JSON lines."""
+        """Write JSON lines, a part at a time; numbers have seven digits, whole ones all."""
+        return write_atomically(path, self._write_parts())
+
+    def _write_parts(self) -> Iterator[str]:
         header = {
             "format": FORMAT,
             "name": self.name,
@@ -144,22 +150,28 @@ class RunLog:
             "units": {name: SIGNALS[name].unit for name in self.signals},
             "meta": to_jsonable(self.meta),
         }
-        lines = [json.dumps(header, ensure_ascii=False)]
-        lines += [json.dumps(self._record(row)) for row in range(len(self))]
-        return write_atomically(path, "\n".join(lines) + "\n")
+        yield json.dumps(header, ensure_ascii=False) + "\n"
+        rows = max(1, _CELLS // max(1, len(self.domains)))
+        for start in range(0, len(self), rows):
+            part = self._make_records(slice(start, start + rows))
+            yield "".join(json.dumps(record) + "\n" for record in part)
 
-    def _record(self, row: int) -> dict[str, Any]:
-        """Return a row as JSON holds it; a clock that is not known is left out."""
-        record: dict[str, Any] = {"step": int(self.steps[row])}
-        for name, clock in (("time", self.times[row]), ("tokens", self.tokens[row])):
-            if np.isfinite(clock):
-                record[name] = round(float(clock), 3)
-        for name, table in {"weights": self.weights, **self.signals}.items():
-            record[name] = _numbers(table[row])
-        if self.scalars:
-            values = _numbers([scalar[row] for scalar in self.scalars.values()])
-            record["scalars"] = dict(zip(self.scalars, values, strict=True))
-        return record
+    def _make_records(self, rows: slice) -> Iterator[dict[str, Any]]:
+        """Yield rows as JSON holds them; a clock that is not known is left out."""
+        tables = {"weights": self.weights, **self.signals}
+        columns = [round_table(table[rows]) for table in tables.values()]
+        scalars = [round_table(scalar[rows]) for scalar in self.scalars.values()]
+        clocks = {"time": self.times[rows].tolist(), "tokens": self.tokens[rows].tolist()}
+        for row, step in enumerate(self.steps[rows].tolist()):
+            record: dict[str, Any] = {"step": step}
+            for name, clock in clocks.items():
+                if math.isfinite(clock[row]):
+                    record[name] = round(clock[row], 3)
+            record |= {name: column[row] for name, column in zip(tables, columns, strict=True)}
+            if self.scalars:
+                values = [scalar[row] for scalar in scalars]
+                record["scalars"] = dict(zip(self.scalars, values, strict=True))
+            yield record
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> RunLog:
@@ -203,14 +215,3 @@ def _column(name: str, values: ArrayLike | None, T: int) -> NDArray[np.float64]:
             name=f"{name} of a RunLog of {T} steps", value=column.shape, expected=f"{T} numbers"
         )
     return column
-
-
-def _numbers(row: Iterable[float]) -> list[float | None]:
-    return [round_to_write(float(value)) if np.isfinite(value) else None for value in row]
-
-
-def round_to_write(value: float) -> float:
-    """Return a number with the seven digits that a log holds; whole numbers stay whole."""
-    if value.is_integer() and abs(value) < 2**53:
-        return value
-    return float(f"{value:.7g}")

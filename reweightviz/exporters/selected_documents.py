@@ -3,27 +3,37 @@
 The file is Parquet, JSON lines or CSV. With the corpus, each row holds ``id``, ``domain``, ``text``
 and ``tokens``; without it the ids alone, for a pipeline that has the documents. A ``weight`` stands
 beside each where the selection has weights.
+
+Parquet and JSON lines hold every text exactly, and are what to train on. CSV is for people and
+their spreadsheets, which would run a document that begins with ``=``: it gets the guard of
+:mod:`reweightviz.core.csv_table`, a ``'``, and a warning counts such cells, since a trainer would
+learn the ``'`` too. ``guard=False`` writes the texts exactly; ids and domains, which only
+``rv.load_selection`` and people read, are guarded even then.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from operator import ne
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from reweightviz.core.corpus import Corpus
+from reweightviz.core.csv_table import encode_table, guard_text, unguard_text
 from reweightviz.core.errors import (
     MissingColumn,
     ReweightvizError,
     UnknownName,
     UnwritableFile,
     WrongContent,
+    warn,
 )
-from reweightviz.core.files import write_all
+from reweightviz.core.files import Content, write_all
 from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.local_path import check_local
@@ -36,6 +46,7 @@ __all__ = ["FORMATS", "READERS", "UNIT", "read", "write"]
 
 
 FORMATS = {"parquet": ".parquet", "jsonl": ".jsonl", "csv": ".csv"}
+_ROWS = 10_000  # encoded at once
 UNIT = "one row is one selected document, in the order it was picked"
 
 
@@ -46,6 +57,7 @@ def write(
     *,
     corpus: Corpus | None = None,
     overwrite: bool = False,
+    guard: bool = True,
 ) -> Path:
     """Write the documents of a selection, and the choice in ``<path>.provenance.json``.
 
@@ -56,6 +68,7 @@ def write(
         path: the file.
         corpus: the one that the selection was made from; adds domain, text and tokens.
         overwrite: replace what is there.
+        guard: in CSV, put ``'`` before a text that a spreadsheet would run as a formula.
 
     Returns:
         ``path``.
@@ -79,6 +92,8 @@ def write(
     if "tokens" in table:
         record["tokens"] = int(table["tokens"].sum())
     sidecar = target.with_name(f"{target.name}.{provenance.FOLDER_RECORD}")
+    if framework == "csv":
+        record["guarded"] = _guard(table, target, has_guard=guard)
     write_all({sidecar: to_json(record), target: _encode(table, framework)})
     return target
 
@@ -116,24 +131,62 @@ def _table(selection: Selection, corpus: Corpus | None) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _encode(table: pd.DataFrame, framework: str) -> bytes:
+def _guard(table: pd.DataFrame, target: Path, *, has_guard: bool) -> int:
+    """Guard the texts of a table in its place; return the number of cells that got a guard."""
+    guarded = 0
+    for column in ("id", "domain", "text"):
+        if column not in table or (column == "text" and not has_guard):
+            continue
+        cells = [guard_text(str(text)) for text in table[column]]
+        guarded += sum(map(ne, cells, table[column]))
+        table[column] = cells
+    if guarded:
+        warn(
+            f"{guarded:,} cells of {target} begin as formulas do, and have a ' before them. "
+            'rv.load_selection takes it away; a trainer would not: export "jsonl" for it.'
+        )
+    return guarded
+
+
+def _encode(table: pd.DataFrame, framework: str) -> Content:
     try:
         if framework == "parquet":
             return bytes(table.to_parquet(index=False))
         if framework == "csv":
-            text = table.to_csv(index=False)
-        else:
-            text = table.to_json(orient="records", lines=True, force_ascii=False)
-        return str(text).encode("utf-8")
+            return encode_table(pa.Table.from_pandas(table, preserve_index=False))
+        return _write_lines(table)
     except UnicodeEncodeError as error:
         raise ReweightvizError(
             f"a selected document holds half a character, which {framework} cannot: {error.reason}."
         ) from error
 
 
+def _write_lines(table: pd.DataFrame) -> Iterator[str]:
+    """Yield JSON lines, a part of the table at a time; numbers have all their digits."""
+    for start in range(0, len(table), _ROWS):
+        rows = table.iloc[start : start + _ROWS].to_dict("records")
+        yield "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in map(_drop_nan, rows))
+
+
+def _drop_nan(row: Mapping[Any, Any]) -> dict[Any, Any]:
+    # NaN alone differs from itself; JSON has no such number.
+    return {name: value if value == value else None for name, value in row.items()}  # noqa: PLR0124
+
+
 def _read_csv(file: Path) -> pd.DataFrame:
     # Ids such as 001, and texts such as NA, stay as they are written.
-    return pd.read_csv(file, dtype={"id": str}, keep_default_na=False)
+    table = pd.read_csv(
+        file,
+        dtype=str,
+        keep_default_na=False,
+        usecols=lambda column: column != "text",  # by far the largest, and not asked for
+    )
+    if "id" in table:
+        table["id"] = list(map(unguard_text, table["id"]))
+    if "weight" in table:
+        # By Python, as not every pandas reads the last digit.
+        table["weight"] = [float(cell or "nan") for cell in table["weight"]]
+    return table
 
 
 def _read_lines(file: Path) -> pd.DataFrame:

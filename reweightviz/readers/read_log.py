@@ -44,6 +44,7 @@ from reweightviz.readers.logs.maxtext_log import MaxTextLog
 from reweightviz.readers.logs.megatron_log import MegatronLog
 from reweightviz.readers.logs.mlflow_store import MLflow
 from reweightviz.readers.logs.nanotron_log import NanotronLog
+from reweightviz.readers.logs.numbers_table import NumbersTable
 from reweightviz.readers.logs.olmo_log import OlmoLog
 from reweightviz.readers.logs.printed_steps import PrintedSteps
 from reweightviz.readers.logs.run_jsonl import RunJsonl
@@ -75,6 +76,7 @@ FORMATS: dict[str, type[LogReader]] = {
         RunJsonl,
         TensorBoard,
         TrainerState,
+        NumbersTable,
         CsvHistory,
         WandbHistory,
         Trackio,

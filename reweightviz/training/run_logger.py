@@ -22,9 +22,10 @@ from reweightviz.core.errors import (
 )
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.lines import LineWriter
-from reweightviz.core.runlog import FORMAT, round_to_write
+from reweightviz.core.runlog import FORMAT
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
 from reweightviz.core.validation import whole_number
+from reweightviz.core.written_numbers import round_to_write
 from reweightviz.training.ranks import find_rank
 
 __all__ = ["Row", "RunLogger", "Values"]

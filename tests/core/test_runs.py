@@ -1,7 +1,10 @@
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
 
+import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.repeats import group_equal_mixtures, noise_of_repeats
 from reweightviz.core.runlog import RunLog
@@ -137,3 +140,25 @@ def test_bad_swarms_are_one_sentence():
         swarm(mixtures=[[0.5, 0.5], [0.4, 0.4], [1, 0]])
     with pytest.raises(ReweightvizError, match=r"needs mixtures \(3, 2\) and losses \(3, 1\)"):
         swarm(losses=[[1.0]])
+
+
+def test_saving_holds_a_part_of_the_lines_only(tmp_path):
+    def peak(T):
+        run = RunLog(tuple(map(str, range(64))), np.arange(T), np.full((T, 64), 1 / 64))
+        tracemalloc.start()
+        size = run.save(tmp_path / "run.jsonl").stat().st_size
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most, size
+
+    small, _ = peak(2_500)
+    large, size = peak(7_500)
+    assert size > 5e6 and large < small * 1.3
+
+
+def test_a_header_of_any_length_is_that_of_a_log(tmp_path):
+    meta = {"config": "x" * (1 << 25)}
+    path = RunLog(("a",), [1], [[1.0]], meta=meta).save(tmp_path / "run.jsonl")
+    assert rv.read_log(path).domains == ("a",)
+    assert len(rv.read_log(path, follow=True).log) == 1
+    assert rv.read_log(tmp_path).meta["config"] == meta["config"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.selection import Selection
 from reweightviz.exporters import selected_documents
 
@@ -111,3 +112,51 @@ def test_a_separator_of_lines_within_a_text_ends_no_row(tmp_path, mark):
     selection = Selection(rows, corpus.ids[rows], {"selector": "TopK()", "k": 2})
     path = selected_documents.write(selection, "jsonl", tmp_path / "picked.jsonl", corpus=corpus)
     assert selected_documents.read(path, corpus).rows.tolist() == [1, 0]
+
+
+ODD = [
+    "a\rb",
+    "x\r",
+    "a\r\nb",
+    "nul\0",
+    "\ufeffbom",
+    "\u2028",
+    "",
+    "NA",
+    "=1+1",
+    "@x",
+    "'=y",
+    "- item",
+]
+
+
+@pytest.fixture
+def odd():
+    """A corpus whose ids, domains and texts are odd, and all of it selected."""
+    corpus = Corpus({"id": [*ODD[:-6], "1", *ODD[-5:]], "text": ODD, "domain": ODD})
+    return corpus, Selection(np.arange(len(ODD)), corpus.ids, {}, np.arange(len(ODD)) / 3)
+
+
+@pytest.mark.filterwarnings("ignore:.*begin as formulas do")
+@pytest.mark.parametrize("framework", selected_documents.FORMATS)
+def test_what_is_written_is_read_back_whatever_the_letters(tmp_path, odd, framework):
+    corpus, selection = odd
+    path = selected_documents.write(
+        selection, framework, tmp_path / f"odd.{framework}", corpus=corpus
+    )
+    back = selected_documents.read(path, corpus)
+    assert back.ids.tolist() == selection.ids.tolist() and back.rows.tolist() == [*range(len(ODD))]
+    assert back.weight.tolist() == selection.weight.tolist()
+
+
+def test_in_csv_a_text_that_is_a_formula_is_guarded_and_counted(tmp_path, odd):
+    corpus, selection = odd
+    with pytest.warns(ReweightvizWarning, match="12 cells of .* begin as formulas do"):
+        path = selected_documents.write(selection, "csv", tmp_path / "s.csv", corpus=corpus)
+    table = pd.read_csv(path, keep_default_na=False)
+    assert table.text.tolist() == [*ODD[:-4], "'=1+1", "'@x", "''=y", "'- item"]
+    assert json.loads((tmp_path / "s.csv.provenance.json").read_text())["guarded"] == 12
+    with pytest.warns(ReweightvizWarning, match="8 cells"):
+        selected_documents.write(selection, "csv", path, corpus=corpus, overwrite=True, guard=False)
+    assert pd.read_csv(path, keep_default_na=False).text.tolist() == ODD
+    assert selected_documents.read(path, corpus).rows.tolist() == [*range(len(ODD))]

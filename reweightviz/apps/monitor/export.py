@@ -7,14 +7,13 @@ import importlib.util
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from reweightviz.core.errors import InvalidValue, MissingPackage, ReweightvizError, UnwritableFile
+from reweightviz.apps.monitor.numbers_table import write_numbers
+from reweightviz.core.errors import InvalidValue, MissingPackage, ReweightvizError
 from reweightviz.core.files import inside_folder, write_atomically
 from reweightviz.core.runlog import RunLog
 from reweightviz.figures import svg_plane
@@ -22,11 +21,10 @@ from reweightviz.figures.run_svg import draw_run_svg
 from reweightviz.figures.runs import name_runs
 from reweightviz.figures.theme import CLEAR, MUTED
 
-__all__ = ["ENDINGS", "collect_notes", "save_views", "tabulate"]
+__all__ = ["ENDINGS", "collect_notes", "save_views"]
 
 
 ENDINGS = (".html", ".svg", ".csv", ".png")
-_ROWS = 20_000  # of a log, written at once
 _HEIGHT = 380  # pixels of a figure of the page, at least
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <style>:root {{ color-scheme: light dark }}
@@ -66,7 +64,7 @@ def save_views(
     if target.suffix == ".svg":
         return write_atomically(target, draw_run_svg(figures[shown]))
     if target.suffix == ".csv":
-        return _write_table(target, logs)
+        return write_atomically(target, write_numbers(logs))
     if target.suffix == ".png":
         return write_atomically(target, _draw_png(draw_run_svg(figures[shown]), target.name))
     raise InvalidValue(
@@ -81,61 +79,6 @@ def collect_notes(logs: Sequence[RunLog]) -> list[str]:
         for name, log in zip(name_runs(logs), logs, strict=True)
         for note in log.meta.get("notes", ())
     ]
-
-
-# ---- the numbers
-
-
-def tabulate(log: RunLog, name: str, rows: slice = slice(None)) -> pd.DataFrame:
-    """Return the measured numbers of a run, a row each; a scalar has no domain.
-
-    The columns are run, step, tokens, time, domain, signal, value.
-
-    Example:
-        >>> log = RunLog(("web",), [10], [[1.0]], {"loss": [[3.0]]}, scalars={"lr": [0.1]})
-        >>> tabulate(log, "run")[["step", "domain", "signal", "value"]].values.tolist()
-        [[10, 'web', 'weight', 1.0], [10, 'web', 'loss', 3.0], [10, '', 'lr', 0.1]]
-    """
-    tables = {
-        "weight": (log.domains, log.weights[rows]),
-        **{signal: (log.domains, values[rows]) for signal, values in log.signals.items()},
-        **{scalar: (("",), values[rows, None]) for scalar, values in log.scalars.items()},
-    }
-    parts = []
-    for signal, (domains, values) in tables.items():
-        t, k = np.nonzero(np.isfinite(values))
-        part = {
-            "run": name,
-            "step": log.steps[rows][t],
-            "tokens": log.tokens[rows][t],
-            "time": log.times[rows][t],
-            "domain": np.array(domains, object)[k],
-            "signal": signal,
-            "value": values[t, k],
-        }
-        parts.append(pd.DataFrame(part))
-    return pd.concat(parts, ignore_index=True)
-
-
-def _write_table(path: Path, logs: Sequence[RunLog]) -> Path:
-    draft = path.with_name(f".{path.name}.draft")
-    try:
-        with draft.open("w", encoding="utf-8", newline="") as file:
-            _write_rows(file, logs)
-        draft.replace(path)
-    except OSError as error:
-        raise UnwritableFile(path=path, reason=error.strerror or error) from error
-    finally:
-        draft.unlink(missing_ok=True)
-    return path
-
-
-def _write_rows(file: TextIO, logs: Sequence[RunLog]) -> None:
-    file.write("run,step,tokens,time,domain,signal,value\n")
-    for name, log in zip(name_runs(logs), logs, strict=True):
-        for start in range(0, len(log), _ROWS):
-            rows = slice(start, start + _ROWS)
-            tabulate(log, name, rows).to_csv(file, header=False, index=False)
 
 
 # ---- the picture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+from reweightviz.core.csv_table import unguard_text, write_rows
 from reweightviz.core.errors import WrongContent
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
@@ -27,23 +28,20 @@ class PlainCsv(Exporter):
     title = "CSV"
     units = (SHARES,)
     suffix = ".csv"
-    # A spreadsheet takes a cell for a formula where it begins so.
-    name_pattern = r"(?![=+@-])[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*"
+    name_pattern = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*"
     writes_zeros = True
     takes_schedules = True
 
     def render(self, plan: Plan, old: Document | None) -> dict[str, str]:
-        """Return the table; a name that a spreadsheet takes for a formula becomes a slug."""
-        out = io.StringIO()
-        writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+        """Return the table; a name that is a formula to a spreadsheet has a guard before it."""
         if len(plan.stages) == 1:
-            writer.writerow(["domain", "weight"])
-            writer.writerows(plan.numbers.items())
-        else:
-            writer.writerow(["step", "domain", "weight"])
-            for start, numbers in plan.stages.items():
-                writer.writerows([start, name, value] for name, value in numbers.items())
-        return {"": out.getvalue()}
+            return {"": write_rows([("domain", "weight"), *plan.numbers.items()])}
+        rows = [
+            (start, name, value)
+            for start, numbers in plan.stages.items()
+            for name, value in numbers.items()
+        ]
+        return {"": write_rows([("step", "domain", "weight"), *rows])}
 
     def parse(self, document: Document) -> Config:
         """Read the rows, as a spreadsheet may have saved them.
@@ -61,7 +59,7 @@ class PlainCsv(Exporter):
         refused = []
         for cells in table[1:]:
             row = dict(zip(header, cells, strict=False))
-            domain = row.get("domain", "")
+            domain = unguard_text(row.get("domain", ""))
             numbers = stages.setdefault(_read_step(row.get("step", "0")), {})
             if domain in numbers:
                 refused.append(

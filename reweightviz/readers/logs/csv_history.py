@@ -15,6 +15,7 @@ from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import LogReader, files_of, head_of
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._table import feed_table, step_of
+from reweightviz.readers.logs.numbers_table import COLUMNS
 
 __all__ = ["BYTE_ORDER_MARK", "RUN", "CsvHistory", "CsvRun", "header_of"]
 
@@ -52,6 +53,8 @@ class CsvHistory(LogReader):
         for stem, file in files_of(path, *cls.files).items():
             header, _ = header_of(head_of(file))
             is_asked_for = path.is_file() and file.suffix in (".csv", ".tsv")
+            if header == list(COLUMNS):
+                continue  # a row a number, which that format alone reads
             if header and (step_of(header) or is_asked_for):
                 found |= _runs_of(stem, file, header)
         return found

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from reweightviz.core.records import Records
 from reweightviz.core.run_lines import RunLineReader
-from reweightviz.readers.logs._log_reader import LogReader, files_of
+from reweightviz.readers.logs._log_reader import LogReader, files_of, head_of
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs.json_rows import first_row
 
 __all__ = ["RunJsonl"]
+
+
+_BEGINNING = b'{"format": "reweightviz.'
+"""Of the headers that we write."""
 
 
 class RunJsonl(LogReader):
@@ -30,13 +33,17 @@ class RunJsonl(LogReader):
     def runs(cls, path: Path) -> dict[str, Path]:
         """Return every file whose first line is a header."""
         files = files_of(path, *cls.files)
-        return {name: file for name, file in files.items() if _is_header(first_row(file))}
+        return {name: file for name, file in files.items() if _has_header(file)}
 
     def poll(self, records: Records) -> bool:
         """Feed the new lines."""
         return self._lines.poll(records)
 
 
-def _is_header(row: Mapping[str, Any]) -> bool:
+def _has_header(file: Path) -> bool:
+    # However long it is, with which words it begins is enough.
+    if head_of(file).startswith(_BEGINNING):
+        return True
+    row = first_row(file)
     is_ours = str(row.get("format", "")).startswith("reweightviz.")
     return is_ours or isinstance(row.get("domains"), list)
