@@ -11,6 +11,7 @@ from reweightviz.core.sources import Sources
 from reweightviz.decision.decision import WrittenFile
 from reweightviz.decision.labels import word_value
 from reweightviz.exporters.check import check
+from reweightviz.exporters.reading_back import recall
 from reweightviz.exporters.recognise import find_exporter
 
 __all__ = ["read_written"]
@@ -25,7 +26,8 @@ def read_written(
         report = check(path, sources=sources, tokens=tokens)
     except ReweightvizError:
         return WrittenFile(str(path), "", "", ())
-    record = find_exporter(path, report.framework).open(path).record
+    exporter = find_exporter(path, report.framework)
+    record = recall(exporter, exporter.open(path))
     return WrittenFile(str(path), report.title, report.unit, tuple(_facts(record, report)))
 
 

@@ -9,7 +9,12 @@ from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.exporters import find
 from reweightviz.exporters.document import PathLike
-from reweightviz.exporters.reading_back import read_accepted, to_schedule
+from reweightviz.exporters.reading_back import (
+    find_record,
+    find_unit_key,
+    read_accepted,
+    to_schedule,
+)
 from reweightviz.exporters.recognise import find_exporter
 from reweightviz.exporters.units import Unit
 
@@ -45,9 +50,10 @@ def read_for(
     """
     exporter = find_exporter(path, framework)
     document, config = read_accepted(exporter, path)
-    read = exporter.find_unit(config.unit or document.record.get("unit_key"), reading=True)
+    record = find_record(document, config)
+    read = exporter.find_unit(find_unit_key(config, record), reading=True)
     written = find(to).find_unit(unit)
-    domains = set(exporter.find_domains(config, document.record).values())
+    domains = set(exporter.find_domains(config, record).values())
     alike = bool(read.size) and (read.size, read.passes) == (written.size, written.passes)
     if alike and not _are_known(domains, written, Sources.of(sources)):
         return Counted(to_schedule(exporter, config, document, None, as_counted=True), True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,8 @@ from reweightviz.exporters.document import Document, Given, name_given
 from reweightviz.exporters.epochs import MAX_EPOCHS, cut_at_end
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.plan import Config
-from reweightviz.exporters.reading_back import is_edited
+from reweightviz.exporters.provenance import hash_text
+from reweightviz.exporters.reading_back import find_record, find_unit_key, is_edited
 from reweightviz.exporters.recognise import match
 from reweightviz.exporters.report import Report
 from reweightviz.exporters.text import yaml_versions
@@ -111,24 +113,20 @@ class _Findings:
         self.exporter = exporter
         self.document = document
         self.config = config
-        self.record = document.record
+        self.record = find_record(document, config)
         self.sources = sources
         self.tokens = tokens
         if tokens is None:
             self.tokens = self.record.get("tokens")
         self.domains = exporter.find_domains(config, self.record)
-        key = config.unit or self.record.get("unit_key")
+        key = find_unit_key(config, self.record)
         # Unlike find_unit, an unknown unit is no error here: reading the schedule reports it.
         units = {unit.key: unit for unit in (*exporter.read_only_units, *exporter.units)}
         self.unit = units.get(str(key), exporter.units[0])
-        self.edited = is_edited(config, self.record)
         self.notes: list[str] = []
-        if self.edited:
-            self.notes.append(
-                "The weights were edited since "
-                f"{self.record.get('written_by', 'reweightviz')} wrote them "
-                f"at {self.record.get('created')}."
-            )
+        if self.record is not document.record:
+            self.notes.append(_tell_edit(document.record, self.record))
+        self.notes += self._find_changed_files()
         self.schedule = self._read_schedule()
         self.epochs, self.end = cut_at_end(self._find_epochs(), self.tokens, config.stop)
 
@@ -159,6 +157,20 @@ class _Findings:
                 f"this names {list_names(raw, 3)}."
             )
         yield from self._misread_words({*self.domains, *self.domains.values(), *paths})
+
+    def _find_changed_files(self) -> Iterator[str]:
+        """Generate a sentence for each file beside the config that is not as it was written."""
+        for name, mark in (self.record.get("files") or {}).items():
+            text = ""
+            # What is not there is changed; a name that leads out of the folder is none of ours.
+            if name == Path(name).name:
+                with contextlib.suppress(ReweightvizError):
+                    text = self.document.sibling(name).text
+            if hash_text(text) != mark:
+                yield (
+                    f"{name} is not the one that was written with {self.document.path.name}: it "
+                    "was edited since, or an export was cut short; export again to be sure."
+                )
 
     def _repeats(self) -> Iterator[str]:
         limit = self.record.get("max_epochs") or MAX_EPOCHS
@@ -244,7 +256,7 @@ class _Findings:
     def _find_epochs(self) -> Mapping[str, float]:
         recorded = self.record.get("epochs")
         # Recorded epochs hold for the recorded weights, budget and sizes alone.
-        as_recorded = self.tokens == self.record.get("tokens") and not self.edited
+        as_recorded = self.tokens == self.record.get("tokens") and not is_edited(self.record)
         if recorded and as_recorded and self.sources is None:
             return {str(domain): float(passes) for domain, passes in recorded.items()}
         if self.schedule is not None and self.sources is not None and self.tokens is not None:
@@ -261,6 +273,17 @@ class _Findings:
                 "and tokens=, the budget."
             )
         return {}
+
+
+def _tell_edit(newest: Mapping[str, Any], used: Mapping[str, Any]) -> str:
+    """Say that a config is not as its newest record was written with."""
+    wrote = (
+        f"The weights were edited since {newest.get('written_by', 'reweightviz')} wrote them "
+        f"at {newest.get('created')}"
+    )
+    if is_edited(used):
+        return f"{wrote}."
+    return f"{wrote}, or that export was cut short: they are those that it replaced."
 
 
 def _shorten(names: list[str]) -> str | None:

@@ -89,6 +89,7 @@ class Config:
     Args:
         stages: first step to the numbers from there on, by name in the file.
         unit: key of the unit, where it stands in the file itself.
+        assumed: the unit is what the framework counts by itself, and a provenance may know better.
         paths: name to the files or datasets that it stands for.
         sizes: name to the divisor of its share of tokens, where that stands in the file itself.
         steps: length of the run in steps, where it stands in the file.
@@ -100,6 +101,7 @@ class Config:
 
     stages: Mapping[int, Numbers]
     unit: str | None = None
+    assumed: bool = False
     paths: Mapping[str, Sequence[str]] = field(default_factory=dict)
     sizes: Mapping[str, float] = field(default_factory=dict)
     steps: int | None = None
@@ -125,7 +127,8 @@ def find_documents(domain: str, sources: Sources | None) -> float | None:
 def digest(config: Config) -> str:
     """Hash the numbers of a config and what they count, so that an edit can be seen later."""
     # A prefix each keeps the unit, the numbers and the sizes apart, whatever the names are.
-    numbers: Numbers = {f"unit {config.unit}": 0.0}
+    unit = None if config.assumed else config.unit
+    numbers: Numbers = {f"unit {unit}": 0.0}
     for start, stage in config.stages.items():
         numbers |= {f"{start} {name}": number for name, number in stage.items()}
     numbers |= {f"size {name}": size for name, size in config.sizes.items()}

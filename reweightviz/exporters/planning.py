@@ -23,6 +23,7 @@ from reweightviz.core.sources import Sources
 from reweightviz.exporters import provenance
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.plan import Entry, Numbers, Plan, source_paths
+from reweightviz.exporters.reading_back import recall
 from reweightviz.exporters.text.encoding import check_utf8
 from reweightviz.exporters.units import Unit, exact_shares
 
@@ -86,7 +87,7 @@ def make_plan(
     # Shares of documents are numbers of documents already: what they are divided by cancels.
     divided = replace(unit, size="") if as_counted else unit
     sizes = divided.sizes(drawn, sources, exporter.title)
-    names_before = _names_in(old)
+    names_before = _names_in(exporter, old)
     entries = exporter.make_entries(drawn, sources, options)
     # A merge keeps the names that the file has for its domains; a path is a name of its own.
     if not exporter.by_path:
@@ -129,11 +130,12 @@ def _mean(mixture: Mixture | Schedule, tokens: float | None) -> Mixture:
     return mixture[0]
 
 
-def _names_in(old: Document | None) -> dict[str, str]:
+def _names_in(exporter: Exporter, old: Document | None) -> dict[str, str]:
     """Return domain to name in a file that was written before."""
     if old is None:
         return {}
-    return {domain: name for name, domain in (old.record.get("names") or {}).items()}
+    names = recall(exporter, old).get("names") or {}
+    return {domain: name for name, domain in names.items()}
 
 
 def _check_sources(

@@ -26,6 +26,7 @@ __all__ = [
     "MEND",
     "MOST_BYTES",
     "comment",
+    "hash_text",
     "read_record",
     "record",
     "slug",
@@ -131,6 +132,12 @@ def slug(name: str, taken: Collection[str] = ()) -> str:
     return f"{short or 'domain'}-{mark}"
 
 
+def hash_text(text: str) -> str:
+    """Hash a file that belongs to a config, whichever line ends it has."""
+    text = text.replace("\r\n", "\n")
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
 def read_record(sidecar: Path, name: str) -> dict[str, Any]:
     """Read the provenance that stands beside a file.
 
@@ -193,6 +200,17 @@ def _is_mapping_to_text(value: object) -> bool:
     return isinstance(value, dict) and all(map(_is_text, value.values()))
 
 
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_record(value: object) -> bool:
+    """Check the fields of a record; the one before it is not looked for in it."""
+    return isinstance(value, dict) and all(
+        fits(value[key]) for key, (_, fits) in FIELDS.items() if value.get(key) is not None
+    )
+
+
 def _is_mapping_to_numbers(value: object) -> bool:
     return isinstance(value, dict) and all(map(_is_number, value.values()))
 
@@ -210,6 +228,9 @@ FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
     "source": ("a mapping", _is_mapping),
     "tokens": ("a number", _is_number),
     "max_epochs": ("a number", _is_number),
+    "files": ("names to digests", _is_mapping_to_text),
+    "edited": ("true or false", _is_flag),
+    "before": ("a record", _is_record),
 }
 """The fields of a provenance that are read back; each may be missing, or null."""
 

@@ -1,9 +1,15 @@
-"""From a framework's config back to shares of tokens by domain, with the provenance beside it."""
+"""From a framework's config back to shares of tokens by domain, with the provenance beside it.
+
+The files of an export are renamed one after another, and people edit them and put old ones back.
+So a provenance holds for a config whose numbers have its digest, and has within it what held for
+the config that it replaced: :func:`find_record` is the one that tells.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
@@ -21,10 +27,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Accepted",
     "find_domains",
+    "find_record",
+    "find_unit_key",
     "is_edited",
     "read_accepted",
     "read_mixture",
     "read_schedule",
+    "recall",
     "to_schedule",
 ]
 
@@ -87,25 +96,24 @@ def to_schedule(
     Raises:
         ReweightvizError: no stage begins at step 0, or a size is not known.
     """
-    record = document.record
+    record = find_record(document, config)
     if 0 not in config.stages:
         raise UnreadableFile(
             path=document.path,
             reason="the first stage must begin at step 0; the stages begin at "
             f"{[*config.stages][:12]}",
         )
-    unit = exporter.find_unit(config.unit or record.get("unit_key"), reading=True)
+    unit = exporter.find_unit(find_unit_key(config, record), reading=True)
     domains = exporter.find_domains(config, record)
     sizes = dict.fromkeys(domains, 1.0)
     if not as_counted:
-        sizes = _find_sizes(unit, config, record, domains, sources, document.path)
-    edited = is_edited(config, record)
+        sizes = _find_sizes(unit, config, record, domains, sources, document)
     stages = {}
     for start, numbers in config.stages.items():
         shares: Numbers = {}
         for name, number in numbers.items():
             shares[domains[name]] = shares.get(domains[name], 0.0) + number * sizes[name]
-        stages[start] = _restore(shares, record, document.path, edited=edited)
+        stages[start] = _restore(shares, record, document.path)
     # A stage leaves out what it does not draw; a schedule has every domain in every stage.
     every = list(dict.fromkeys(domain for mixture in stages.values() for domain in mixture))
     whole = {
@@ -134,27 +142,76 @@ def find_domains(exporter: Exporter, config: Config, record: Mapping[str, Any]) 
     return {name: known.get(name, unique.get(name, name)) for name in names}
 
 
-def is_edited(config: Config, record: Mapping[str, Any]) -> bool:
-    """Check whether the numbers of a file are others than the provenance was written with."""
-    return bool(record) and record.get("digest") != digest(config)
+def find_record(document: Document, config: Config) -> dict[str, Any]:
+    """Find what is recorded of a config as it is now.
+
+    Returns:
+        The provenance beside the file where that has the digest of its numbers, or the one before
+        it; {} where there is none. Of a config with other numbers neither sizes are known nor
+        names that meant another domain before, and it is :func:`is_edited`.
+    """
+    newest = document.record
+    before = newest.get("before") or {}
+    for record in (newest, before):
+        if _is_of(record, config):
+            return record
+    if not newest:
+        return {}
+    earlier = before.get("names") or {}
+    names = {
+        name: domain
+        for name, domain in (newest.get("names") or {}).items()
+        if earlier.get(name, domain) == domain
+    }
+    return newest | {"names": names, "sizes": None, "edited": True}
 
 
-def _restore(
-    shares: Mapping[str, float], record: Mapping[str, Any], path: Path, *, edited: bool
-) -> Mixture:
+def recall(exporter: Exporter, document: Document) -> dict[str, Any]:
+    """Return what is recorded of a config as it is now, to be kept when that is replaced.
+
+    Its digest is that of the config, whatever the record was written with; {} where there is no
+    mixture in it.
+    """
+    try:
+        config = exporter.read_config(document)
+        record = find_record(document, config)
+    except ReweightvizError:
+        return {}
+    return {key: fact for key, fact in record.items() if key != "before"} | {
+        "digest": digest(config)
+    }
+
+
+def find_unit_key(config: Config, record: Mapping[str, Any]) -> str | None:
+    """Find the key of what the numbers of a config count; None for the framework's default."""
+    if config.unit is not None and not config.assumed:
+        return config.unit
+    return record.get("unit_key") or config.unit
+
+
+def is_edited(record: Mapping[str, Any]) -> bool:
+    """Check whether a config has other numbers than its provenance was written with."""
+    return bool(record.get("edited"))
+
+
+def _is_of(record: Mapping[str, Any], config: Config) -> bool:
+    # reweightviz 0.5 hashed an assumed unit too.
+    return record.get("digest") in (digest(config), digest(replace(config, assumed=False)))
+
+
+def _restore(shares: Mapping[str, float], record: Mapping[str, Any], path: Path) -> Mixture:
     """Return the mixture of a stage, in the order of the record, with its dropped domains at 0.
 
     Args:
         shares: domain to share of tokens, on any scale.
         record: the provenance; may be empty.
         path: the file, for the source of the mixture.
-        edited: the numbers are not those that the record was written with.
     """
     dropped = [str(name) for name in record.get("dropped", ()) if name not in shares]
     order = [str(name) for name in record.get("domains", ()) if name in shares or name in dropped]
     weights = dict.fromkeys(order, 0.0) | dict.fromkeys(dropped, 0.0) | dict(shares)
     source = dict(record.get("source") or {})
-    if edited:
+    if is_edited(record):
         source = {"method": "edited by hand", "before": source}
     source |= {"read_from": str(path)}
     # Weights that sum to 1 already are kept to the bit.
@@ -169,7 +226,7 @@ def _find_sizes(
     record: Mapping[str, Any],
     domains: Mapping[str, str],
     sources: Sources | None,
-    path: Path,
+    document: Document,
 ) -> Numbers:
     """Return name to what its share of tokens was divided by: from sources, file or record."""
     # The size of a single domain cancels.
@@ -190,9 +247,12 @@ def _find_sizes(
             absent.append(domain)
     if absent:
         wanted = "tokens and documents" if unit.size == "mean_tokens" else "tokens"
+        unused = ""
+        if is_edited(record):
+            unused = f" (the sizes in {document.sidecar.name} are of other numbers)"
         raise ReweightvizError(
-            f"in {path} {unit.sentence}, so shares of tokens need the {wanted} of "
-            f"{list_names(absent)}: pass sources=."
+            f"in {document.path} {unit.sentence}, so shares of tokens need the {wanted} of "
+            f"{list_names(absent)}{unused}: pass sources=."
         )
     return found
 

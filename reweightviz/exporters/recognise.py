@@ -11,6 +11,7 @@ from reweightviz.core.foreign_file import guard_reading
 from reweightviz.exporters import FRAMEWORKS, find
 from reweightviz.exporters.document import COMMAND, Document, Given, name_given, to_path
 from reweightviz.exporters.exporter import Exporter
+from reweightviz.exporters.reading_back import find_record
 
 __all__ = ["CONFIG", "Match", "find_exporter", "match", "read_paths", "recognise"]
 
@@ -50,7 +51,7 @@ def read_paths(path: Given, framework: str | None = None) -> dict[str, list[str]
         document = exporter.open(path).for_framework(exporter.name)
         config = exporter.read_config(document)
         found: dict[str, list[str]] = {}
-        for name, domain in exporter.find_domains(config, document.record).items():
+        for name, domain in exporter.find_domains(config, find_record(document, config)).items():
             paths = list(config.paths.get(name, ()))
             if not paths and exporter.by_path:
                 paths = [name]

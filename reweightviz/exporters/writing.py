@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,12 +23,14 @@ from reweightviz.core.protocols import needs
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_budget
+from reweightviz.exporters import provenance
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.draft import Draft
 from reweightviz.exporters.epochs import cut_at_end
 from reweightviz.exporters.plan import Config, Plan, digest
 from reweightviz.exporters.planning import make_plan
 from reweightviz.exporters.provenance import FOLDER_RECORD
+from reweightviz.exporters.reading_back import recall
 from reweightviz.exporters.text.encoding import to_json
 
 if TYPE_CHECKING:
@@ -122,9 +125,15 @@ def write_draft(
             {name: value for name, value in recorded.items() if value is not None}
         ),
     }
+    others = {file: text for file, text in files.items() if file != main}
+    if others:
+        record["files"] = {file.name: provenance.hash_text(text) for file, text in others.items()}
+    # A kill may leave the new record beside the old config.
+    before = _recall_replaced(exporter, main)
+    if before:
+        record["before"] = before
     sidecar = _find_sidecar(target, main, in_folder=in_folder)
     # The config comes last: when it is there, so is everything that belongs to it.
-    others = {file: text for file, text in files.items() if file != main}
     ordered = {sidecar: to_json(record)} | others | {main: files[main]}
     return Draft(target, ordered, backup=merge and backup)
 
@@ -255,9 +264,17 @@ def _warn_of_end(plan: Plan, config: Config) -> None:
         warn(sentence)
 
 
+def _recall_replaced(exporter: Exporter, main: Path) -> dict[str, Any]:
+    """Return what is recorded of the config that is there."""
+    with contextlib.suppress(ReweightvizError):
+        return recall(exporter, Document.open(main).for_framework(exporter.name))
+    return {}
+
+
 def _find_sidecar(target: Path, main: Path, *, in_folder: bool) -> Path:
     """Return where the provenance goes: one for the folder, unless another file's is there."""
     shared = target / FOLDER_RECORD
-    if in_folder and not shared.exists():
+    own = Document(main, "").sidecar
+    if in_folder and not shared.exists() and not own.exists():
         return shared
-    return Document(main, "").sidecar
+    return own

@@ -14,6 +14,7 @@ from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks._hub import HubExporter
 from reweightviz.exporters.frameworks._weights import add_up
 from reweightviz.exporters.plan import Config, Numbers, find_documents
+from reweightviz.exporters.reading_back import find_record
 from reweightviz.exporters.units import Unit
 
 __all__ = ["ROWS", "Amount", "AmountExporter", "count_amounts", "mention_rows"]
@@ -43,7 +44,7 @@ class AmountExporter(HubExporter):
         """Return the mixture; documents of ``sources`` turn rows into passes where both stand."""
         if any(map(math.isnan, config.stages[0].values())):
             table = Sources.of(sources)
-            domains = self.find_domains(config, document.record)
+            domains = self.find_domains(config, find_record(document, config))
             rows = {name: find_documents(domain, table) for name, domain in domains.items()}
             passes = _count_passes(self.read_amounts(document), rows)
             config = replace(config, stages={0: passes})

@@ -87,12 +87,11 @@ class Energon(Exporter):
                 reason="must have splits.train.blend, a list of datasets with weights, or "
                 "blend_epochized, one with repetitions; it has none",
             )
-        unit = document.record.get("unit_key") or EXAMPLES.key
-        if found.counts == REPETITIONS:
-            unit = COPIES.key
+        repeats = found.counts == REPETITIONS
         return Config(
             {0: found.numbers},
-            unit=unit,
+            unit=COPIES.key if repeats else EXAMPLES.key,
+            assumed=not repeats,
             refused=tuple(dict.fromkeys(found.refused)),
             traps=tuple(found.find_traps()),
         )

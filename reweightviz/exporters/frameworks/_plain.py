@@ -16,6 +16,7 @@ from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._published import Published, find_published
 from reweightviz.exporters.frameworks._weights import find_invalid, is_mixture
 from reweightviz.exporters.plan import Config, Plan, to_number
+from reweightviz.exporters.reading_back import find_record
 from reweightviz.exporters.units import SHARES
 
 __all__ = ["UNIT", "PlainMixture", "check_form", "find_share_faults", "list_stages"]
@@ -84,7 +85,7 @@ class PlainMixture(Exporter):
         """
         found = super().to_schedule(config, document, sources)
         given = document.mapping.get("source")
-        if document.record or not isinstance(given, Mapping):
+        if "source" in find_record(document, config) or not isinstance(given, Mapping):
             return found
         whole = {start: Mixture(dict(stage), source=given) for start, stage in found.items()}
         return Schedule(whole, steps=found.steps, source=given)

@@ -46,6 +46,7 @@ from reweightviz.exporters.frameworks._hub import (
 )
 from reweightviz.exporters.frameworks._weights import add_up
 from reweightviz.exporters.plan import Config, Numbers, Plan, find_documents, to_number
+from reweightviz.exporters.reading_back import find_record
 from reweightviz.exporters.text import yaml_edit
 from reweightviz.exporters.text.yaml_load import load_with_comments
 from reweightviz.exporters.units import COPIES
@@ -144,7 +145,7 @@ class Axolotl(HubExporter):
         """Return the mixture; documents of ``sources`` stand in for rows that a slice lacks."""
         if any(map(math.isnan, config.stages[0].values())):
             table = Sources.of(sources or None)
-            domains = self.find_domains(config, document.record)
+            domains = self.find_domains(config, find_record(document, config))
             rows = {name: find_documents(domain, table) for name, domain in domains.items()}
             config = replace(config, stages={0: _count_passes(document, rows)})
         unknown = [name for name, passes in config.stages[0].items() if math.isnan(passes)]
