@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 
 import reweightviz as rv
 from attacks.row import Row
+from reweightviz.core.errors import ReweightvizError
 
 __all__ = ["APP_ROWS"]
 
@@ -133,7 +135,8 @@ def _read_explorer(folder: Path) -> Any:
         "selection": None if x.corpus is None else x.selection.ids.tolist(),
         "texts": None if x.corpus is None else x.corpus.text([0, len(x.corpus) - 1]),
     }
-    x.undo()
+    with suppress(ReweightvizError):  # a folder that is read-only cannot keep it
+        x.undo()
     return found | {"before": {name: round(weight, 6) for name, weight in x.mixture.items()}}
 
 

@@ -149,9 +149,7 @@ def _selection_rows() -> Iterator[Row]:
     for form in ("jsonl", "csv", "parquet"):
 
         def write(folder: Path, rows: range, how: str, form: str = form) -> None:
-            rv.export(
-                choose(rows, how), form, folder / f"s.{form}", corpus=corpus, overwrite=True
-            )
+            rv.export(choose(rows, how), form, folder / f"s.{form}", corpus=corpus, overwrite=True)
 
         def read(folder: Path, form: str = form) -> Any:
             return rv.load_selection(folder / f"s.{form}", corpus).ids.tolist()
@@ -171,8 +169,12 @@ def _selection_rows() -> Iterator[Row]:
 def _record_rows() -> Iterator[Row]:
     def write(folder: Path, mixture: rv.Mixture, title: str) -> None:
         rv.decision_record(
-            mixture, folder / "why", title=title, sources=_sources("json", LENGTHS[0]),
-            tokens=BUDGET, overwrite=True,
+            mixture,
+            folder / "why",
+            title=title,
+            sources=_sources("json", LENGTHS[0]),
+            tokens=BUDGET,
+            overwrite=True,
         )
 
     yield Row(

@@ -45,9 +45,7 @@ def attack_by_failing_calls(row: Row, place: Path) -> dict[str, Any]:
     return _join(verdicts, ends, wrong)
 
 
-def _fail(
-    row: Row, base: Baseline, now: Path, mode: int, number: int, error: int
-) -> Outcome:
+def _fail(row: Row, base: Baseline, now: Path, mode: int, number: int, error: int) -> Outcome:
     copy_old(base.template, now)
 
     def change(_: Any) -> None:

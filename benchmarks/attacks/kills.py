@@ -18,13 +18,16 @@ MOST_CALLS = 400
 """Calls of one change that are struck; of more, every n-th."""
 
 
-def attack_by_kills(row: Row, place: Path, *, moments: int, seed: int = 0) -> dict[str, Any]:
+def attack_by_kills(
+    row: Row, place: Path, *, moments: int, both: bool = True, seed: int = 0
+) -> dict[str, Any]:
     """Kill a change everywhere, and at random moments of the time that it takes.
 
     Args:
         row: what is attacked.
         place: an empty folder to work in.
         moments: random moments.
+        both: before and after every call; before alone is as much, but for the last one.
         seed: of the moments.
     """
     base = measure_baseline(row, place)
@@ -34,7 +37,10 @@ def attack_by_kills(row: Row, place: Path, *, moments: int, seed: int = 0) -> di
     finished = 0
     every = max(1, len(calls) // MOST_CALLS)
     for number in range(0, len(calls), every):
-        for mode, word in ((watch.KILL_BEFORE, "before"), (watch.KILL_AFTER, "after")):
+        modes = {watch.KILL_BEFORE: "before", watch.KILL_AFTER: "after"}
+        if not both and number < len(calls) - 1:
+            del modes[watch.KILL_AFTER]
+        for mode, word in modes.items():
             struck = _kill_at(row, base, now, mode, number)
             finished += not struck
             where = f"{word} call {number + 1} of {len(calls)}, {calls[number]}"

@@ -5,6 +5,7 @@ A feature that writes adds its rows to one of these lists, or a list of its own 
 
 from __future__ import annotations
 
+import codecs
 import importlib.util
 from collections.abc import Sequence
 
@@ -45,6 +46,9 @@ def import_all(rows: Sequence[Row]) -> None:
     for verb in ("Explorer", "Monitor", "decision_record", "check", "fit", "embed", "training"):
         getattr(rv, verb)
     assert rv.laws and rv.training.MixtureSampler
+    # A user without rights may not read the interpreter's own folder.
+    for encoding in ("utf-8-sig", "utf-16", "latin-1", "ascii", "idna"):
+        codecs.lookup(encoding)
     # The first figure of a process takes seconds; a monitor in memory opens no file.
     table = np.full((2, 2), 0.5)
     log = rv.RunLog(("a", "b"), [1, 2], table, {"loss": table})

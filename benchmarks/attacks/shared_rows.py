@@ -20,7 +20,11 @@ __all__ = ["SHARED"]
 
 def _weights(who: int, turn: int) -> dict[str, float]:
     """Weights that tell who set them and when."""
-    return {"web": 0.2 + 0.2 * who, "code": 0.01 * (turn + 1), "math": 0.8 - 0.2 * who - 0.01 * (turn + 1)}
+    return {
+        "web": 0.2 + 0.2 * who,
+        "code": 0.01 * (turn + 1),
+        "math": 0.8 - 0.2 * who - 0.01 * (turn + 1),
+    }
 
 
 def _tell(weights: Any) -> tuple[int, int]:
@@ -41,8 +45,8 @@ def _rows() -> Iterator[Shared]:
         "corpus, the first save",
         lambda f: None,
         lambda f: f,
-        lambda f, who, turn: _corpus("a").with_column(f"score:w{who}", _filled(200, turn)).save(
-            f / "c.lance"
+        lambda f, who, turn: (
+            _corpus("a").with_column(f"score:w{who}", _filled(200, turn)).save(f / "c.lance")
         ),
         _check_columns,
         needs="lance",
@@ -58,7 +62,9 @@ def _rows() -> Iterator[Shared]:
         "live mixture, created",
         lambda f: None,
         lambda f: f,
-        lambda f, who, turn: rv.LiveMixture.create(f / "m.json", _weights(who, turn), author=f"w{who}"),
+        lambda f, who, turn: rv.LiveMixture.create(
+            f / "m.json", _weights(who, turn), author=f"w{who}"
+        ),
         _check_created,
     )
     yield Shared(
@@ -94,7 +100,7 @@ def _rows() -> Iterator[Shared]:
         "sampler's journal, two trainings",
         lambda f: rv.LiveMixture.create(f / "m.json", OLD),
         _begin_training,
-        lambda draws, _who, _turn: [next(draws) for _ in range(5)],
+        _train_on,
         _check_journal,
     )
     for framework, name in (("levanter", "out.yaml"), ("huggingface", "out"), ("json", "m.json")):
@@ -162,7 +168,9 @@ def _check_changes(folder: Path, dones: list[Done]) -> list[str]:
     wanted = {f"w{who} {turn}" for who, done in enumerate(dones) for turn in done.turns}
     lost = sorted(wanted - there)
     numbered = list(table.index) == list(range(1, live.version + 1))
-    return [f"lost {name}" for name in lost[:3]] + _unless(numbered, f"versions {list(table.index)}")
+    return [f"lost {name}" for name in lost[:3]] + _unless(
+        numbered, f"versions {list(table.index)}"
+    )
 
 
 def _check_created(folder: Path, dones: list[Done]) -> list[str]:
@@ -206,7 +214,13 @@ def _check_log(folder: Path, dones: list[Done]) -> list[str]:
 
 def _begin_training(folder: Path) -> Any:
     live = rv.LiveMixture(folder / "m.json")
-    return iter(rv.training.MixtureSampler(dict.fromkeys(DOMAINS, 50), live, batch=8, every=5))
+    return rv.training.MixtureSampler(dict.fromkeys(DOMAINS, 50), live, batch=8, every=5)
+
+
+def _train_on(sampler: Any, _who: int, _turn: int) -> None:
+    draws = iter(sampler)
+    for _ in range(5):
+        next(draws)
 
 
 def _check_journal(folder: Path, dones: list[Done]) -> list[str]:

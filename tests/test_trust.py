@@ -1,0 +1,80 @@
+"""A short version of every attack of benchmarks/trust.py: nothing lost, nothing half.
+
+Each test starts the script itself, for its workers must have opened nothing before they fork.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from attacks import watch
+
+STRUCK = [
+    *("Mixture.save", "RunLog.save", "RunLogger: write", "LiveMixture.create over another"),
+    *("LiveMixture.set", "MixtureSampler: journal", "Corpus.save, the first"),
+    *("Corpus.save, a column replaced", "Corpus.save over other", "cache of results"),
+    *("export huggingface, overwrite", "export levanter, merge", "selection as csv"),
+    *("decision_record", "reweightviz export", "Explorer, the first autosave"),
+    *("Explorer, the mixture set", "Explorer.save over another", "Monitor.save as csv"),
+]
+"""Parts of the names of rows: one of each way to write."""
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked, as on Linux")
+watched = pytest.mark.skipif(bool(watch.why_not()), reason=watch.why_not() or "they can be")
+
+
+@pytest.fixture
+def attack(root, tmp_path):
+    """Run a part of the script, and return what was wrong by row, and what was skipped."""
+
+    def run(part, *options):
+        results = tmp_path / "results.json"
+        command = [sys.executable, root / "benchmarks" / "trust.py", "--short", part]
+        done = subprocess.run(
+            [*command, "--results", results, *options],
+            capture_output=True,
+            text=True,
+            timeout=900,
+            env=os.environ | {"PYTHONPATH": str(root)},
+        )
+        assert results.exists(), done.stdout[-2000:] + done.stderr[-4000:]
+        rows = json.loads(results.read_text("utf-8"))[part]["rows"]
+        assert rows, done.stdout[-2000:]
+        skipped = {row["skipped"] for row in rows.values() if "skipped" in row}
+        if importlib.util.find_spec("lance") is not None and skipped:
+            pytest.skip("; ".join(skipped))
+        return {name: row["faults"] for name, row in rows.items() if row.get("faults")}
+
+    return run
+
+
+@on_linux
+@watched
+def test_a_kill_before_any_call_leaves_the_old_or_the_new(attack):
+    assert attack("kills", "--moments", "2", "--rows", *STRUCK) == {}
+
+
+@on_linux
+@watched
+def test_a_call_that_fails_ends_in_a_sentence_and_leaves_the_old_or_the_new(attack):
+    some = [name for name in STRUCK if "Explorer.save" not in name and "create over" not in name]
+    assert attack("calls", "--rows", *some) == {}
+
+
+@on_linux
+def test_a_disk_that_is_full_ends_in_a_sentence(attack):
+    assert attack("disk", "--rows", *STRUCK) == {}
+
+
+@on_linux
+def test_a_read_only_folder_is_read_and_never_half_written(attack):
+    assert attack("readonly", "--rows", *STRUCK) == {}
+
+
+@on_linux
+def test_several_processes_lose_nothing_without_a_sentence(attack):
+    assert attack("writers") == {}
