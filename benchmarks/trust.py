@@ -2,13 +2,13 @@
 
 Writes benchmarks/results/trust.json and, from it, benchmarks/trust.md.
 
-.venv/bin/python benchmarks/trust.py --short               a few minutes, a few formats; writes nothing
-.venv/bin/python benchmarks/trust.py --full                every part, about an hour on 2 cores
-.venv/bin/python benchmarks/trust.py --full kills disk     some parts; each writes its own in the JSON
-.venv/bin/python benchmarks/trust.py --full kills --go-on  only the rows that the JSON lacks
-.venv/bin/python benchmarks/trust.py --full kills --rows Corpus "export levanter"   rows by a part of their name
-.venv/bin/python benchmarks/trust.py --report              trust.md anew, from the JSON
-.venv/bin/python benchmarks/trust.py --full --package ../old --results old.json     another version of the package
+trust.py --short                 a few minutes, a few formats; trust.md stays as it is
+trust.py --full                  every part, about an hour on 2 cores
+trust.py --full kills disk       some parts; each writes its own in the JSON
+trust.py --full kills --go-on    only the rows that the JSON lacks
+trust.py --full kills --rows Corpus "export levanter"    rows by a part of their name
+trust.py --report                trust.md anew, from the JSON
+trust.py --full --package ../old --results old.json      another version of the package
 
 The rows are in attacks/rows.py and attacks/shared_rows.py; a feature that writes adds its own
 there. The fuzzing, the hour in a browser and the steps of editor and explorer are scripts of their
@@ -22,6 +22,7 @@ import datetime as dt
 import json
 import os
 import platform
+import selectors
 import subprocess
 import sys
 import tempfile
@@ -42,7 +43,7 @@ SHORT_MOMENTS = 5
 
 
 def main() -> int:
-    """Run the parts that were asked for; the exit code is 1 where something is not as it must be."""
+    """Run the parts that were asked for; the exit code is 1 where a row has a fault."""
     options = _parse()
     if options.worker:
         from attacks.worker import work
@@ -143,8 +144,6 @@ def _collect(
         for number in range(options.processes)
     ]
     streams = {worker.stdout: worker for worker in workers}
-    import selectors
-
     chooser = selectors.DefaultSelector()
     for stream in streams:
         chooser.register(stream, selectors.EVENT_READ)

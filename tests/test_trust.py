@@ -10,7 +10,6 @@ import subprocess
 import sys
 
 import pytest
-
 from attacks import watch
 
 STRUCK = [

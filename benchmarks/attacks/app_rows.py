@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 import reweightviz as rv
-from attacks.row import Row
+from attacks.row import Row, make_nothing
 from reweightviz.core.errors import ReweightvizError
 
 __all__ = ["APP_ROWS"]
@@ -32,7 +32,7 @@ def _explorer_rows() -> Iterator[Row]:
     yield Row(
         "Explorer, the first autosave",
         "store",
-        lambda f: None,
+        make_nothing,
         lambda f: rv.Explorer(tokens=TOKENS, autosave=f / "x"),
         _read_explorer,
     )
@@ -73,7 +73,7 @@ def _explorer_rows() -> Iterator[Row]:
     yield Row(
         "Explorer with a corpus, the first autosave",
         "store",
-        lambda f: None,
+        make_nothing,
         lambda f: rv.Explorer(_corpus(), autosave=f / "x"),
         _read_explorer,
         needs="lance",

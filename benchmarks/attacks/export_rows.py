@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import reweightviz as rv
-from attacks.row import Row
+from attacks.row import Row, make_nothing
 from reweightviz import exporters
 from reweightviz.cli import main
 from reweightviz.core.errors import ReweightvizError
@@ -105,7 +105,7 @@ def _framework_rows() -> Iterator[Row]:
         yield Row(
             f"export {framework}",
             "format",
-            lambda f: None,
+            make_nothing,
             lambda f, one=one: one.write(f, 1),
             one.read,
             again=lambda f, one=one: one.write(f, 1, overwrite=True),

@@ -1,4 +1,4 @@
-"""Rows of the nouns that save themselves: mixtures, logs, live mixtures, corpora, models, caches."""
+"""Rows of the nouns that save themselves: mixtures, logs, corpora, models; and of caches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import reweightviz as rv
-from attacks.row import Row
+from attacks.row import Row, make_nothing
 from reweightviz.core.cache import compute_once
 from reweightviz.models.byte_transformer import ByteTransformer, ModelConfig
 
@@ -68,7 +68,7 @@ def _rows() -> Iterator[Row]:
     yield Row(
         "RunLogger: begin",
         "store",
-        lambda f: None,
+        make_nothing,
         lambda f: _write_steps(rv.training.RunLogger(f / "run.jsonl", domains=DOMAINS), 0, 3),
         lambda f: _of_log(rv.read_log(f / "run.jsonl")),
         allows=lambda _old, new, found: _is_beginning([], new, found),
@@ -132,7 +132,7 @@ def _live_rows() -> Iterator[Row]:
     yield Row(
         "LiveMixture.create",
         "store",
-        lambda f: None,
+        make_nothing,
         lambda f: create(f, author="ann"),
         _read_live,
         again=lambda f: create(f, author="ann", overwrite=True),
@@ -226,7 +226,7 @@ def _corpus_rows() -> Iterator[Row]:
 
     first = _corpus("a")
     cases = {
-        "Corpus.save, the first": (lambda f: None, lambda f: first.save(f / "c.lance"), None),
+        "Corpus.save, the first": (make_nothing, lambda f: first.save(f / "c.lance"), None),
         "Corpus.save, a new column": (
             lambda f: first.save(f / "c.lance"),
             lambda f: add(f, {"score:mine": 3.0}),
@@ -286,11 +286,11 @@ def _cache_rows() -> Iterator[Row]:
         os.environ["REWEIGHTVIZ_CACHE"] = str(folder / "cache")
         return float(np.abs(rv.embed(_corpus("a", 40))["embedding"]).sum())
 
-    yield Row("cache of results", "cache", lambda f: None, compute, compute, must_work=True)
+    yield Row("cache of results", "cache", make_nothing, compute, compute, must_work=True)
     yield Row(
         "rv.embed with a cache",
         "cache",
-        lambda f: None,
+        make_nothing,
         embed,
         embed,
         must_work=True,

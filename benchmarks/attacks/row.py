@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Row", "return_folder"]
+__all__ = ["Row", "make_nothing", "return_folder"]
 
 
 def return_folder(folder: Path) -> Path:
@@ -23,6 +23,10 @@ def _keep_all(value: Any) -> Any:
     return value
 
 
+def make_nothing(_folder: Path) -> None:
+    """Leave the folder empty: the old state of what is written for the first time."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One store, format or writer.
@@ -32,7 +36,7 @@ class Row:
     Attributes:
         name: of the thing and of what is done to it.
         kind: "store", "format", "writer", "cache" or "command".
-        make: writes the old state into an empty folder; where there is none, it does nothing.
+        make: writes the old state into an empty folder; ``make_nothing`` where there is none.
         change: the writing that is attacked; takes what ``open`` returned.
         read: returns all that a person could read there, through the public API, comparable by
             ``==``; runs in a new process.

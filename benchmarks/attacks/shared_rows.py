@@ -12,6 +12,7 @@ import numpy as np
 import reweightviz as rv
 from attacks.app_rows import _corpus as corpus_of_map
 from attacks.noun_rows import DOMAINS, OLD, SIZES, _corpus
+from attacks.row import make_nothing
 from attacks.writers import Done, Shared
 from reweightviz.core.cache import compute_once
 
@@ -43,7 +44,7 @@ def _rows() -> Iterator[Shared]:
     )
     yield Shared(
         "corpus, the first save",
-        lambda f: None,
+        make_nothing,
         lambda f: f,
         lambda f, who, turn: (
             _corpus("a").with_column(f"score:w{who}", _filled(200, turn)).save(f / "c.lance")
@@ -60,7 +61,7 @@ def _rows() -> Iterator[Shared]:
     )
     yield Shared(
         "live mixture, created",
-        lambda f: None,
+        make_nothing,
         lambda f: f,
         lambda f, who, turn: rv.LiveMixture.create(
             f / "m.json", _weights(who, turn), author=f"w{who}"
@@ -76,7 +77,7 @@ def _rows() -> Iterator[Shared]:
     )
     yield Shared(
         "explorer's folder, the first autosave",
-        lambda f: None,
+        make_nothing,
         lambda f: f,
         lambda f, _who, _turn: rv.Explorer(corpus_of_map(), autosave=f / "x"),
         lambda f, _dones: _unless(len(rv.Explorer.load(f / "x").corpus) == 80, "no corpus"),
@@ -84,14 +85,14 @@ def _rows() -> Iterator[Shared]:
     )
     yield Shared(
         "cache of results",
-        lambda f: None,
+        make_nothing,
         _use_cache,
         lambda _f, _who, turn: _compute(turn),
         lambda f, _dones: _unless(_use_cache(f) is f and _compute(0) == 1225.0, "wrong result"),
     )
     yield Shared(
         "run logger",
-        lambda f: None,
+        make_nothing,
         lambda f: rv.training.RunLogger(f / "r.jsonl", domains=DOMAINS),
         lambda log, who, turn: log.write(step=1000 * who + turn, losses=[who, turn, 1.0]),
         _check_log,
@@ -106,7 +107,7 @@ def _rows() -> Iterator[Shared]:
     for framework, name in (("levanter", "out.yaml"), ("huggingface", "out"), ("json", "m.json")):
         yield Shared(
             f"export {framework} into one place",
-            lambda f: None,
+            make_nothing,
             lambda f: f,
             lambda f, who, turn, framework=framework, name=name: _export(
                 f / name, framework, who, turn
@@ -115,7 +116,7 @@ def _rows() -> Iterator[Shared]:
         )
     yield Shared(
         "decision record",
-        lambda f: None,
+        make_nothing,
         lambda f: f,
         lambda f, who, turn: rv.decision_record(
             OLD, f / "why", title=f"by-{who}-{turn}-", sources=SIZES, tokens=1e9, overwrite=True
@@ -124,7 +125,7 @@ def _rows() -> Iterator[Shared]:
     )
     yield Shared(
         "Mixture.save",
-        lambda f: None,
+        make_nothing,
         lambda f: f,
         lambda f, who, turn: rv.Mixture.normalized(_weights(who, turn)).save(f / "m.json"),
         lambda f, dones: _check_last(_tell(rv.Mixture.load(f / "m.json")), dones),

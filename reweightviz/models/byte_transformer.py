@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reweightviz.core.errors import UnreadableFile, WrongContent
+from reweightviz.core.files import write_atomically
 
 __all__ = ["VOCABULARY", "ByteTransformer", "ModelConfig"]
 
@@ -83,7 +84,7 @@ class ByteTransformer(nn.Module):
         return [parameter for part in last for parameter in part.parameters()]
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write weights as float16 in an .npz file."""
+        """Write weights as float16 in an .npz file, whole or not at all."""
         arrays: dict[str, Any] = {
             name: value.detach().cpu().numpy().astype(np.float16)
             for name, value in self.state_dict().items()
@@ -92,8 +93,7 @@ class ByteTransformer(nn.Module):
             arrays[f"config.{name}"] = np.int64(value)
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
-        Path(path).write_bytes(buffer.getvalue())
-        return Path(path)
+        return write_atomically(path, buffer.getvalue())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ByteTransformer:
