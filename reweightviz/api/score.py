@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from reweightviz import features
 from reweightviz.core.corpus import Corpus
+from reweightviz.core.protocols import check_options
 from reweightviz.features import score, select, split_domain
 
 __all__ = ["losses", "score", "select", "split_domain"]
@@ -16,6 +18,7 @@ def losses(corpus: Corpus, model: Any = "proxy", **options: Any) -> Corpus:
 
     See :func:`reweightviz.features.losses.losses`.
     """
+    check_options(losses, options, inspect.signature(features.losses).parameters)
     if isinstance(model, str) and model == "proxy":
         # The demo's files belong to readers, which features may not import.
         from reweightviz.readers.demo.runs import proxy_path

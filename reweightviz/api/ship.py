@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from reweightviz.core.corpus import Corpus
+from reweightviz.core.protocols import check_options, needs
 from reweightviz.core.selection import Selection
 from reweightviz.exporters.check import check
 from reweightviz.exporters.export import export
@@ -52,6 +53,7 @@ def decision_record(
     # Imported here: it brings SciPy, which an export does without.
     from reweightviz.decision import decision_record as decision
 
+    check_options(decision_record, options, needs(decision.decision_record))
     return decision.decision_record(mixture, path, **options)
 
 

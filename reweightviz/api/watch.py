@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from reweightviz.core.protocols import check_options, needs
 from reweightviz.core.runlog import RunLog
 from reweightviz.diagnostics.diagnose import diagnose
 from reweightviz.diagnostics.replay import replay
@@ -47,6 +48,7 @@ def read_log(
     """
     from reweightviz.readers import read_log as logs
 
+    check_options(read_log, options, needs(logs.read_log))
     if follow:
         return logs.follow_log(path, **options)
     return logs.read_log(path, **options)

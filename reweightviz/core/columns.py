@@ -84,15 +84,22 @@ def check_complete(name: str, column: Column) -> None:
 
 def _check_lengths(column: Column) -> None:
     if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
-        bad = ~(np.isfinite(column) & (column >= 0))
+        _refuse_length(~(np.isfinite(column) & (column >= 0)), column, "a number >= 0")
+        # Whole numbers are read from it: a part of a token would be cut off, 0.7 to 0.
+        is_whole = (column < 2.0**63) & (column == np.floor(column))
+        _refuse_length(~is_whole, column, "a whole number")
     else:
-        bad = np.ones(len(column), bool)
+        _refuse_length(np.ones(len(column), bool), column, "a number >= 0")
+
+
+def _refuse_length(bad: NDArray[np.bool_], column: Column, expected: str) -> None:
+    """Refuse the first row of a column that is bad (N,)."""
     if bad.any():
         row = int(np.argmax(bad))
         raise InvalidValue(
             name=f"row {row} of column 'tokens'",
             value=column[row],
-            expected="a number >= 0",
+            expected=expected,
             got=str(column[row]),
         )
 

@@ -1,4 +1,4 @@
-"""JSON as people and other programs write it: a byte order mark is passed over, no key may repeat.
+"""JSON as people and other programs write it: a file may begin with a mark, no key may repeat.
 
 By itself ``json`` keeps the last of two equal keys without a word.
 """
@@ -9,13 +9,13 @@ import json
 from collections import Counter
 from typing import Any
 
-from reweightviz.core.errors import DuplicateName, ReweightvizError
+from reweightviz.core.errors import ReweightvizError, list_names
 
 __all__ = ["parse_json"]
 
 
 def parse_json(data: bytes | str) -> Any:
-    """Return what JSON holds.
+    """Return what JSON holds, in text or in the bytes of a file, which may begin with a mark.
 
     Raises:
         ReweightvizError: a key stands twice, or it is nested too deeply.
@@ -26,11 +26,12 @@ def parse_json(data: bytes | str) -> Any:
         {'web': 1}
         >>> parse_json('{"web": 1, "web": 2}')
         Traceback (most recent call last):
-        reweightviz.core.errors.DuplicateName: each key may stand once in JSON; 'web' came more...
+        reweightviz.core.errors.ReweightvizError: 'web' stands there twice.
     """
-    text = data.decode("utf-8-sig") if isinstance(data, bytes) else data.removeprefix("\ufeff")
+    if isinstance(data, bytes):
+        data = data.decode("utf-8-sig")
     try:
-        return json.loads(text, object_pairs_hook=_make_table)
+        return json.loads(data, object_pairs_hook=_make_table)
     except RecursionError as error:
         raise ReweightvizError("it is nested too deeply.") from error
 
@@ -40,5 +41,5 @@ def _make_table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(table) < len(pairs):
         counts = Counter(name for name, _ in pairs)
         twice = [name for name, count in counts.items() if count > 1]
-        raise DuplicateName(kind="key", names=twice, where="JSON")
+        raise ReweightvizError(f"{list_names(twice)} stands there twice.")
     return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections import Counter
@@ -25,6 +24,7 @@ from reweightviz.core.errors import (
 )
 from reweightviz.core.files import write_json
 from reweightviz.core.foreign_file import NO_RECORD, guard_reading
+from reweightviz.core.json_text import parse_json
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.temperature import temperature_weights
 from reweightviz.core.token_counts import parse_count
@@ -235,7 +235,7 @@ class Mixture(Mapping[str, float]):
         """Read what :meth:`save` wrote."""
         with guard_reading(path):
             try:
-                record = json.loads(Path(path).read_text("utf-8"))
+                record = parse_json(Path(path).read_bytes())
                 return cls(record["weights"], source=record.get("source"))
             except NO_RECORD as error:
                 raise WrongContent(
@@ -276,11 +276,13 @@ def _parse(weights: Mapping[str, float] | Iterable[tuple[str, float]]) -> dict[s
 
 
 def _parse_weight(domain: str, weight: Any) -> float:
+    if isinstance(weight, bool | np.bool_):
+        raise InvalidValue(name=f"the weight of {domain[:60]!r}", value=weight, expected="a number")
     try:
         value = float(weight)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidValue(
-            name=f"the weight of {domain!r}", value=weight, expected="a number"
+            name=f"the weight of {domain[:60]!r}", value=weight, expected="a number"
         ) from None
     if not np.isfinite(value) or value < 0:
         raise InvalidValue(

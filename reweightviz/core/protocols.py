@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reweightviz.core.errors import InvalidArgument, MissingSignal
+from reweightviz.core.errors import InvalidArgument, MissingSignal, UnknownName
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.types import Array
 
@@ -28,6 +28,7 @@ __all__ = [
     "Scorer",
     "Selector",
     "check_method",
+    "check_options",
     "needs",
     "supply",
 ]
@@ -228,6 +229,35 @@ def needs(verb: Callable[..., Any]) -> dict[str, bool]:
     """
     parameters = inspect.signature(verb).parameters.values()
     return {p.name: p.default is p.empty for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def check_options(
+    verb: Callable[..., Any], given: Iterable[str], known: Iterable[str], kind: str = ""
+) -> None:
+    """Refuse an option that a verb neither has nor hands on; the sentence gives the nearest name.
+
+    Args:
+        verb: the public verb, which takes any keyword.
+        given: the keywords that came.
+        known: those that are taken where the verb hands them to.
+        kind: of the options, such as "signal".
+
+    Raises:
+        UnknownName: one of them is not known.
+
+    Example:
+        >>> def compare(swarm, *, folds=5, **signals): ...
+        >>> check_options(compare, ["fold"], ["size"])
+        Traceback (most recent call last):
+        reweightviz.core.errors.UnknownName: no option of rv.compare 'fold'; did you mean 'folds'...
+    """
+    known = set(known)
+    parameters = inspect.signature(verb).parameters.values()
+    own = {p.name for p in parameters if p.kind is not p.VAR_KEYWORD}
+    for name in given:
+        if name not in known:
+            kind = kind or f"option of rv.{verb.__name__}"
+            raise UnknownName(kind=kind, name=name, known=known | own)
 
 
 def supply(who: str, verb: Callable[..., Any], available: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import (
+    DuplicateName,
     InvalidValue,
     MissingSignal,
     ReweightvizError,
@@ -73,7 +75,10 @@ class RunLog:
     tokens: NDArray[np.float64] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        steps = np.asarray(self.steps, np.int64)
+        steps = _whole_steps(self.steps)
+        twice = [name for name, count in Counter(self.domains).items() if count > 1]
+        if twice:
+            raise DuplicateName(kind="domain", names=twice, where="a RunLog")
         shape = (len(steps), len(self.domains))
         weights = _table("weights", self.weights, shape)
         signals = {}
@@ -182,6 +187,16 @@ class RunLog:
         """
         with guard_reading(path):
             return cls.of_records(RunLineReader(path).read())
+
+
+def _whole_steps(steps: ArrayLike) -> NDArray[np.int64]:
+    """Return steps (T,) as integers; a part of a step is refused, not cut off."""
+    given = np.asarray(steps)
+    with np.errstate(invalid="ignore"):
+        whole = given.astype(np.int64)
+    if given.dtype.kind == "f" and not np.array_equal(whole, given):
+        raise InvalidValue(name="steps of a RunLog", value=given, expected="whole numbers")
+    return whole
 
 
 def _table(name: str, values: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:

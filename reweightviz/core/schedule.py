@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from reweightviz.core.errors import (
 )
 from reweightviz.core.files import write_json
 from reweightviz.core.foreign_file import NO_RECORD, guard_reading
+from reweightviz.core.json_text import parse_json
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.temperature import cooldown_stages
@@ -199,7 +199,7 @@ class Schedule(Mapping[int, Mixture]):
         """Read what :meth:`save` wrote."""
         with guard_reading(path):
             try:
-                record = json.loads(Path(path).read_text("utf-8"))
+                record = parse_json(Path(path).read_bytes())
                 stages = {stage["step"]: Mixture(stage["weights"]) for stage in record["stages"]}
                 return cls(stages, steps=record.get("steps"), source=record.get("source"))
             except NO_RECORD as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reweightviz.core.errors import (
+    DuplicateName,
     InvalidArgument,
     InvalidValue,
     ReweightvizError,
@@ -82,6 +84,9 @@ class Sources(Mapping[str, Source]):
             )
         if not table:
             raise UnmetNeed(name="Sources", value=None, expected="at least one domain", got="none")
+        twice = [name for name, count in Counter(map(str, table)).items() if count > 1]
+        if twice:
+            raise DuplicateName(kind="domain", names=twice, where="Sources")
         self._table = {str(domain): _source(str(domain), entry) for domain, entry in table.items()}
         self.tokenizer = tokenizer
         self.lineage = lineage or Lineage()

@@ -63,7 +63,8 @@ def _facts(
                 "can be handed over."
             )
         if name not in SIGNALS:
-            raise UnknownName(kind="signal", name=name, known=set(SIGNALS) - set(LOG_SIGNALS))
+            known = {*SIGNALS, "sources", "name"} - {*LOG_SIGNALS}
+            raise UnknownName(kind="signal", name=name, known=known)
     facts: dict[str, Any] = {"prior": np.full(len(log.domains), 1 / len(log.domains))}
     # What the caller hands over stands above what the log has.
     if sources is None:

@@ -13,8 +13,9 @@ import pandas as pd
 
 from reweightviz.core.errors import InvalidValue, ReweightvizError, ReweightvizWarning, UnknownName
 from reweightviz.core.mixture import effective_domains
-from reweightviz.core.protocols import Mixer
+from reweightviz.core.protocols import Mixer, check_options
 from reweightviz.core.runlog import RunLog
+from reweightviz.core.types import SIGNALS
 from reweightviz.core.validation import is_number
 from reweightviz.diagnostics.findings.one_hot import ONE_HOT
 from reweightviz.diagnostics.replay import check_replayed, replay
@@ -120,6 +121,7 @@ def sensitivity(
         {0.1: 1.998, 1.0: 1.864, 10.0: 1.041}
     """
     check_replayed("rv.sensitivity", log, mixer)
+    check_options(sensitivity, given, {*SIGNALS, "sources"}, "signal")
     settings: Any = mixer
     known = [
         each.name for each in fields(settings) if each.init and is_number(getattr(mixer, each.name))

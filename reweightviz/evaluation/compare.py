@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from reweightviz.core.errors import InvalidArgument, ReweightvizError, UnmetNeed
-from reweightviz.core.protocols import LawSpec, check_method
+from reweightviz.core.protocols import LawSpec, check_method, check_options, needs
 from reweightviz.core.repeats import group_equal_mixtures
 from reweightviz.core.swarm import Swarm
 from reweightviz.core.validation import whole_number
@@ -67,6 +67,7 @@ def compare(
             got=f"{swarm!r:.80} as the swarm",
         )
     named = name_specs(specs)
+    check_options(compare, signals, {name for spec in named.values() for name in needs(spec.fit)})
     # Folds are of mixtures: a repeat among the known runs would give the held-out one away.
     group = group_equal_mixtures(swarm.mixtures)
     mixtures = int(group.max()) + 1

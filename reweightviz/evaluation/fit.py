@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reweightviz.core.errors import InvalidArgument, warn
-from reweightviz.core.protocols import Law, LawSpec, check_method
+from reweightviz.core.protocols import Law, LawSpec, check_method, check_options, needs
 from reweightviz.core.swarm import Swarm
 from reweightviz.evaluation.doubts import find_doubts
 from reweightviz.evaluation.held_out import fit_law
@@ -33,6 +33,7 @@ def fit(swarm: Swarm, spec: LawSpec, **signals: Any) -> Law:
         raise InvalidArgument(
             name="rv.fit", value=swarm, expected="a swarm, as rv.read_swarm returns one"
         )
+    check_options(fit, signals, needs(spec.fit))
     law = fit_law(swarm, spec, signals)
     for sentence in find_doubts(law, type(spec).__name__):
         warn(sentence)

@@ -9,6 +9,7 @@ from typing import Any
 
 from reweightviz.core.errors import InvalidArgument
 from reweightviz.core.mixture import Mixture
+from reweightviz.core.protocols import check_options, needs
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.selection import Selection
 from reweightviz.core.sources import Sources
@@ -54,6 +55,7 @@ def export(
         **options: the framework's own, such as ``stopping_strategy="all_exhausted"``.
     """
     if isinstance(mixture, Selection):
+        check_options(export, options, needs(selected_documents.write))
         return selected_documents.write(mixture, framework, path, overwrite=overwrite, **options)
     return find(framework).write(
         _to_mixture(mixture),

@@ -56,6 +56,8 @@ class Exporter:
     # The file.
     refusing_loader: ClassVar[str] = ""
     """The loader of its YAML, where that refuses a key that stands twice; others take the last."""
+    refuses_repeats: ClassVar[bool] = False
+    """A key that stands twice is refused, as no framework settles which of them counts."""
     main_file: ClassVar[str] = ""
     """Name of the config where a folder is written; "" where that never happens."""
     suffix: ClassVar[str] = ""
@@ -146,6 +148,9 @@ class Exporter:
         if not document.repeats:
             return config
         keys = ", ".join(map(str, document.repeats[:MOST_REPEATS]))
+        if self.refuses_repeats:
+            sentence = f"each key may stand once in one mapping: keep one {keys}."
+            return replace(config, refused=(sentence, *config.refused))
         # json and Python take the last, whatever reads the YAML.
         if self.refusing_loader and document.path.suffix not in (".json", ".py"):
             sentence = (

@@ -14,6 +14,7 @@ learn the ``'`` too. ``guard=False`` writes the texts exactly; ids and domains, 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from operator import ne
 from pathlib import Path
@@ -26,15 +27,18 @@ import pyarrow as pa
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.csv_table import encode_table, guard_text, unguard_text
 from reweightviz.core.errors import (
+    DuplicateName,
     MissingColumn,
     ReweightvizError,
     UnknownName,
+    UnreadableFile,
     UnwritableFile,
     WrongContent,
     warn,
 )
 from reweightviz.core.files import Content, write_all
 from reweightviz.core.foreign_file import guard_reading
+from reweightviz.core.json_text import parse_json
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.local_path import check_local
 from reweightviz.core.selection import Selection
@@ -80,9 +84,11 @@ def write(
     if framework not in FORMATS:
         raise UnknownName(kind="format of selected documents", name=framework, known=FORMATS)
     target = Path(path)
-    if target.exists() and not overwrite:
+    sidecar = target.with_name(f"{target.name}.{provenance.FOLDER_RECORD}")
+    there = [file for file in (target, sidecar) if file.exists()]
+    if there and not overwrite:
         raise UnwritableFile(
-            path=target, reason="it exists already; pass overwrite=True to replace it"
+            path=there[0], reason="it exists already; pass overwrite=True to replace it"
         )
     table = _table(selection, corpus)
     record = provenance.stamp(framework, UNIT) | {
@@ -91,7 +97,6 @@ def write(
     }
     if "tokens" in table:
         record["tokens"] = int(table["tokens"].sum())
-    sidecar = target.with_name(f"{target.name}.{provenance.FOLDER_RECORD}")
     if framework == "csv":
         record["guarded"] = _guard(table, target, has_guard=guard)
     write_all({sidecar: to_json(record), target: _encode(table, framework)})
@@ -174,6 +179,11 @@ def _drop_nan(row: Mapping[Any, Any]) -> dict[Any, Any]:
 
 
 def _read_csv(file: Path) -> pd.DataFrame:
+    header = pd.read_csv(file, header=None, nrows=1, dtype=str, keep_default_na=False)
+    names = Counter(header.iloc[0].tolist())
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        raise DuplicateName(kind="column", names=twice, where=str(file))
     # Ids such as 001, and texts such as NA, stay as they are written.
     table = pd.read_csv(
         file,
@@ -191,8 +201,11 @@ def _read_csv(file: Path) -> pd.DataFrame:
 
 def _read_lines(file: Path) -> pd.DataFrame:
     # Not by splitlines: it also breaks at characters such as U+2028, which JSON text may hold.
-    lines = file.read_text("utf-8").split("\n")
-    rows = [json.loads(line) for line in lines if line.strip()]
+    lines = file.read_text("utf-8-sig").split("\n")
+    try:
+        rows = [parse_json(line) for line in lines if line.strip()]
+    except ReweightvizError as error:
+        raise UnreadableFile(path=file, reason=error) from error
     if not all(isinstance(row, Mapping) for row in rows):
         raise WrongContent(path=file, reason="is no file of JSON lines, each a mapping with 'id'")
     return pd.DataFrame(rows)

@@ -113,7 +113,7 @@ def _parse_pair(what: str, pair: Any) -> tuple[float, float]:
         raise InvalidValue(
             name=what, value=pair, expected="two numbers, (lowest, highest) weight"
         ) from None
-    if not low <= high or high < 0 or low > 1:
+    if not 0 <= low <= high <= 1:
         raise InvalidValue(
             name=what, value=pair, expected="(lowest, highest) with 0 <= lowest <= highest <= 1"
         )

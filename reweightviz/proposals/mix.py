@@ -11,13 +11,12 @@ from numpy.typing import ArrayLike
 from reweightviz.core.errors import (
     InvalidArgument,
     ReweightvizError,
-    UnknownName,
     UnmetNeed,
     WrongDomains,
     list_names,
 )
 from reweightviz.core.mixture import Mixture
-from reweightviz.core.protocols import Mixer, check_method, needs, supply
+from reweightviz.core.protocols import Mixer, check_method, check_options, needs, supply
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Source, Sources
@@ -60,7 +59,8 @@ def mix(
     if isinstance(signals, RunLog):
         return _mix_log(signals, mixer, others)
     domains, arrays = _arrays(signals)
-    _check_names(mixer, [*arrays, *others])
+    known = {*SIGNALS, *needs(mixer.init), *needs(getattr(mixer, "update", mixer.init))}
+    check_options(mix, [*arrays, *others], known, "signal")
     law_domains = tuple(getattr(others.get("law"), "domains", domains))
     if law_domains != domains:
         raise WrongDomains(
@@ -125,15 +125,6 @@ def _schedule(domains: tuple[str, ...], mixer: Any, state: Any) -> Schedule:
 
 def _source(mixer: Any) -> dict[str, str]:
     return {"method": type(mixer).__name__, "parameters": repr(mixer)}
-
-
-def _check_names(mixer: Any, names: list[str]) -> None:
-    known = {*SIGNALS, *needs(mixer.init)}
-    if hasattr(mixer, "update"):
-        known |= set(needs(mixer.update))
-    for name in names:
-        if name not in known:
-            raise UnknownName(kind="signal", name=name, known=known)
 
 
 def _arrays(signals: Any) -> tuple[tuple[str, ...], dict[str, Array]]:

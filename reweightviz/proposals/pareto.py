@@ -10,7 +10,7 @@ import pandas as pd
 
 from reweightviz.core.errors import ReweightvizError, UnmetNeed, list_names
 from reweightviz.core.mixture import Mixture
-from reweightviz.core.protocols import Law
+from reweightviz.core.protocols import Law, check_options
 from reweightviz.core.types import Array
 from reweightviz.core.validation import whole_number
 from reweightviz.numerics.fronts import undominated
@@ -84,16 +84,9 @@ def pareto(
         >>> front["predicted"].round(2).values.tolist()
         [[1.05, 2.0], [1.08, 1.59], [1.13, 1.39], [1.22, 1.22], [1.37, 1.14]]
     """
-    strange = [name for name in constraints if name not in CONSTRAINTS]
-    if strange:
-        why = ""
-        if "objective" in strange:
-            why = ": the targets are the objective"
-        raise ReweightvizError(
-            f"rv.pareto takes no {list_names(strange)}{why}; beside law, targets, points, kl, "
-            "references and seed there is "
-            f"{list_names(CONSTRAINTS)}."
-        )
+    if "objective" in constraints:
+        raise ReweightvizError("rv.pareto takes no 'objective': the targets are the objective.")
+    check_options(pareto, constraints, CONSTRAINTS)
     task = build_task(law, kl=kl, seed=seed, **constraints)
     axes = parse_axes(law, targets)
     count = len(axes.names)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,9 +20,9 @@ from reweightviz.core.errors import (
     ReweightvizError,
     UnknownName,
     UnreadableFile,
-    list_names,
 )
 from reweightviz.core.foreign_file import guard_reading
+from reweightviz.core.json_text import parse_json
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.local_path import check_local
 from reweightviz.core.sources import Sources
@@ -83,12 +82,12 @@ def _parse(text: str, suffix: str) -> Any:
     In YAML every scalar stays text, so that a domain may be called no, on or 1.5.
     """
     try:
-        # By itself json keeps the last of two equal keys without a word.
-        return json.loads(text, object_pairs_hook=_unique)
+        return parse_json(text)
     except ValueError as error:
         # What is no JSON may still be YAML; a key that stands twice is wrong in both.
         if isinstance(error, ReweightvizError) or suffix == ".json":
-            raise ReweightvizError(f"the file is no JSON: {error}.") from error
+            reason = str(error).rstrip(".")
+            raise ReweightvizError(f"the file is no JSON: {reason}.") from error
     yaml = YAML(typ="base", pure=True)
     yaml.Constructor = _Constructor
     try:
@@ -99,14 +98,6 @@ def _parse(text: str, suffix: str) -> Any:
         raise ReweightvizError(
             f"the file is no YAML: {' '.join(str(error).split())[:200]}."
         ) from error
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-    if twice:
-        raise ReweightvizError(f"{list_names(twice)} stands there twice")
-    return dict(pairs)
 
 
 def _from_mapping(content: Any) -> Sources:

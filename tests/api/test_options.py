@@ -2,6 +2,8 @@
 
 import inspect
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import reweightviz as rv
@@ -136,3 +138,34 @@ def test_metrics_is_a_second_table_or_names_columns(tmp_path):
         assert rv.read_swarm(*ONE, columns).losses.tolist() == [[1.0]]
     with pytest.raises(rv.ReweightvizError, match=r"evl.csv as a table of metrics: there is no"):
         rv.read_swarm(TWO[0], "evl.csv")
+
+
+WEIGHTS = np.random.default_rng(0).dirichlet([1, 1], 8)
+SWARM = rv.Swarm(("web", "code"), WEIGHTS, ("a", "b"), 1 + WEIGHTS, pd.DataFrame({"run": range(8)}))
+LOG = rv.RunLog(("web", "code"), [1], [[0.5, 0.5]], {"excess_loss": [[2.0, 1.0]]})
+SELECTION = rv.Selection(np.array([0]), np.array(["a"], object))
+MISSPELT = {
+    "fit": (lambda: rv.fit(SWARM, rv.laws.Olmix(), lower_is_beter=1), "lower_is_better"),
+    "compare": (lambda: rv.compare(SWARM, [rv.laws.Olmix()], fold=3), "folds"),
+    "mix": (lambda: rv.mix({"tokens": {"web": 1}}, rv.mixers.Natural(), lw=1), "law"),
+    "replay": (lambda: rv.replay(LOG, rv.mixers.DoReMi(), sorces={}), "sources"),
+    "sensitivity": (lambda: rv.sensitivity(LOG, rv.mixers.DoReMi(), value=[1]), "values"),
+    "pareto": (lambda: rv.pareto(None, ["a", "b"], cap={}), "caps"),
+    "read_log": (lambda: rv.read_log("a.jsonl", patern="x"), "pattern"),
+    "read_swarm": (lambda: rv.read_swarm(*TWO, tokns={}), "tokens"),
+    "losses": (lambda: rv.losses(None, labl="x"), "label"),
+    "decision_record": (lambda: rv.decision_record({"web": 1.0}, "d", titel="x"), "title"),
+    "export": (lambda: rv.export(SELECTION, "csv", "s.csv", corps=1), "corpus"),
+}
+
+
+def test_every_verb_that_hands_options_on_is_misspelt_here():
+    assert set(MISSPELT) == set(BEHIND)
+
+
+@pytest.mark.parametrize("verb", MISSPELT)
+def test_a_misspelt_option_is_refused_with_the_nearest_name(verb):
+    call, nearest = MISSPELT[verb]
+    with pytest.raises(rv.errors.UnknownName, match=f"did you mean '{nearest}'") as caught:
+        call()
+    assert "\n" not in str(caught.value)

@@ -13,6 +13,7 @@ from reweightviz.core.sources import Sources
 from reweightviz.core.swarm import Swarm
 from reweightviz.laws import Olmix, Repeated, ScalingMixtures
 from reweightviz.laws._log_linear_law import LogLinearLaw
+from reweightviz.proposals.design_swarm import design_swarm
 from reweightviz.proposals.optimize import optimize
 from reweightviz.proposals.pareto import pareto
 
@@ -769,3 +770,12 @@ def test_counts_are_taken_as_text_and_a_wrong_cap_is_a_sentence():
         match="max_epochs must be a number of passes above 0, or one for each domain; got '4'",
     ):
         optimize(law, tokens="2B", sources={"code": "0.5B", "web": "9B"}, max_epochs="4")
+
+
+@pytest.mark.parametrize("pair", [(-0.1, 0.5), (0, 2), (0.9, 0.2), (np.nan, 1), ("a", 1)])
+def test_bounds_lie_between_0_and_1(pair):
+    for limits in ({"bounds": {"code": pair}}, {"groups": {"all": (["code"], *pair)}}):
+        with pytest.raises(ReweightvizError, match=r"must be (\(lowest|two numbers, \(lowest)"):
+            optimize(law(), **limits)
+        with pytest.raises(ReweightvizError, match=r"must be (\(lowest|two numbers, \(lowest)"):
+            design_swarm({"web": 1e9, "code": 1e9}, runs=3, **limits)

@@ -30,6 +30,7 @@ class PlainMixture(Exporter):
 
     units = (SHARES,)
     writes_zeros = True
+    refuses_repeats = True
     takes_schedules = True
 
     def parse(self, document: Document) -> Config:

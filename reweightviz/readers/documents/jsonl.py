@@ -12,6 +12,7 @@ import pyarrow as pa
 from tqdm.auto import tqdm
 
 from reweightviz.core.errors import UnreadableFile, WrongContent
+from reweightviz.core.json_text import parse_json
 from reweightviz.readers.documents._columns import ROW, TEXTS, check_columns, parse_tokens
 from reweightviz.readers.documents._faults import Faults
 from reweightviz.readers.documents._find_files import PACKINGS, DocumentFile
@@ -198,7 +199,7 @@ def _parse_line(
     """Yield what stands on a line, or nothing where that is no JSON."""
     try:
         # A byte order mark may stand in front of the first line only.
-        entry = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+        entry = parse_json(line.decode("utf-8-sig" if number == 1 else "utf-8"))
     except UnicodeDecodeError as error:
         faults.add_line(file, f"not UTF-8 (byte {error.start + 1} of the line)", number)
     except json.JSONDecodeError as error:

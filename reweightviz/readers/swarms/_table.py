@@ -5,18 +5,25 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pandas as pd
 import pyarrow.parquet as pq
 
-from reweightviz.core.errors import DuplicateName, InvalidArgument, UnreadableFile, WrongContent
+from reweightviz.core.errors import (
+    DuplicateName,
+    InvalidArgument,
+    ReweightvizError,
+    UnreadableFile,
+    WrongContent,
+)
 from reweightviz.core.foreign_file import guard_reading
+from reweightviz.core.json_text import parse_json
 from reweightviz.core.local_path import check_local
 from reweightviz.readers.documents._find_files import PACKINGS
 from reweightviz.readers.documents._open_bounded import unpack
@@ -201,9 +208,12 @@ def _check_names(where: str, names: Sequence[str]) -> None:
 def _from_json(path: Path, text: str) -> pd.DataFrame:
     """Return a table of JSON: a list of rows, columns, or an object a line."""
     try:
-        content = json.loads(text)
-    except ValueError:
-        content = [json.loads(line) for line in text.splitlines() if line.strip()]
+        try:
+            content = parse_json(text)
+        except JSONDecodeError:
+            content = [parse_json(line) for line in text.splitlines() if line.strip()]
+    except ReweightvizError as error:
+        raise UnreadableFile(path=path, reason=error) from error
     if isinstance(content, Mapping):
         if {"columns", "data"} <= set(content):  # as W&B and pandas (split) write one
             return pd.DataFrame(content["data"], columns=content["columns"])
