@@ -187,9 +187,13 @@ class UndoJournal:
             seen = [entry.id for entry in done if entry.id in known]
             if seen:
                 self._stand_at(seen[-1], lambda entry: entry.id not in known)
+            behind = self.entries[self._place + 1 :]
             own = [entry for entry in done if entry.id not in known | there]
             for entry in own:
                 self._append(entry)
+            # A change forgets what its author had undone, and nothing else.
+            if own:
+                self.entries += [entry for entry in behind if entry.id not in known]
             self.entries += [entry for entry in undone if entry.id not in known | there]
         self._truncate()
         del self.entries[STEPS_KEPT + 1 :]

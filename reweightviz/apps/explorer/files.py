@@ -14,20 +14,22 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reweightviz.apps.explorer.state import ExplorerState
 from reweightviz.apps.explorer.view import View
-from reweightviz.core.corpus import Corpus, open_corpus
-from reweightviz.core.errors import ReweightvizError, UnreadableFile, warn
+from reweightviz.core.corpus import Corpus, open_corpus, open_version
+from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongContent, warn
 from reweightviz.core.files import write_atomically
 from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.protocols import Law
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.sources import Sources
+from reweightviz.core.store import DOCUMENT
 from reweightviz.core.undo_journal import new_id
 
 if TYPE_CHECKING:
@@ -87,24 +89,36 @@ class SavedState(NamedTuple):
 
 
 def holds_explorer(folder: Path) -> bool:
-    """Return whether an explorer was saved there, to its end."""
-    return (folder / SETTINGS).exists() and not _is_begun(_read_record(folder / SETTINGS), folder)
+    """Return whether an explorer was saved there, to its end.
+
+    Raises:
+        ReweightvizError: ``explorer.json`` cannot be read, or is somebody else's.
+    """
+    path = folder / SETTINGS
+    if not path.exists():
+        return False
+    settings = _read_record(path)
+    if "sources" not in settings and settings != _BEGUN:
+        raise _refuse(folder)
+    return not _is_begun(settings, folder)
 
 
 def check_folder(folder: Path, *, overwrite: bool) -> None:
     """Refuse a folder with something else in it, or with an explorer that is not to be replaced."""
-    path = folder / SETTINGS
-    if path.exists():
-        if not overwrite and holds_explorer(folder):
+    if (folder / SETTINGS).exists():
+        if holds_explorer(folder) and not overwrite:
             raise ReweightvizError(
                 f"{folder} holds an explorer; Explorer.load opens it, save(path, "
                 "overwrite=True) replaces it."
             )
-        return
-    if folder.is_file() or (folder.exists() and not all(map(_is_ours, folder.iterdir()))):
-        raise ReweightvizError(
-            f"{folder} holds something else; name a new folder, or one that an Explorer saved."
-        )
+    elif folder.is_file() or (folder.exists() and not all(map(_is_ours, folder.iterdir()))):
+        raise _refuse(folder)
+
+
+def _refuse(folder: Path) -> ReweightvizError:
+    return ReweightvizError(
+        f"{folder} holds something else; name a new folder, or one that an Explorer saved."
+    )
 
 
 def claim_folder(folder: Path) -> None:
@@ -119,10 +133,8 @@ def _is_ours(path: Path) -> bool:
 
 
 def _is_begun(settings: Mapping[str, Any], folder: Path) -> bool:
-    if settings == _BEGUN:
-        return True
     # Version 0.5 wrote the settings before the state.
-    return is_old(settings) and "sources" in settings and not (folder / _OLD_STATE).exists()
+    return settings == _BEGUN or (is_old(settings) and not (folder / _OLD_STATE).exists())
 
 
 # ---- the settings
@@ -137,12 +149,12 @@ def read_settings(folder: Path) -> dict[str, Any]:
     path = folder / SETTINGS
     if not path.exists():
         raise UnreadableFile(path=folder, wanted=_WHAT, reason="there is none; save one there")
-    settings = _read_record(path)
-    if _is_begun(settings, folder):
+    if not holds_explorer(folder):
         raise UnreadableFile(
             path=folder, wanted=_WHAT, reason="its first save was cut short; save it there again"
         )
     with guard_reading(path, _WHAT):
+        settings = _read_record(path)
         if is_old(settings):
             number = settings["logs"]
             settings["logs"] = [f"log-{place}.jsonl" for place in range(number)]
@@ -205,8 +217,10 @@ def write_parts(folder: Path, explorer: Explorer, before: Mapping[str, Any]) -> 
         before: the settings of this explorer when it was saved last: a law, logs and presets that
             it was not given now stay saved.
     """
-    if explorer.corpus is not None:
-        _write_corpus(folder / CORPUS, explorer.corpus)
+    corpus = explorer.corpus
+    version = None
+    if corpus is not None:
+        version = _write_corpus(folder / CORPUS, corpus)
     number = new_id()[:8]
     logs = [f"log-{number}-{place}.jsonl" for place in range(len(explorer.logs))]
     for name, log in zip(logs, explorer.logs, strict=True):
@@ -225,7 +239,9 @@ def write_parts(folder: Path, explorer: Explorer, before: Mapping[str, Any]) -> 
         "sources": {domain: asdict(source) for domain, source in sources.items()},
         "tokenizer": sources.tokenizer,
         "logs": logs or before.get("logs", []),
-        "corpus": explorer.corpus is not None,
+        "corpus": corpus is not None,
+        "corpus_version": version,
+        "documents": {} if corpus is None else _digest_documents(corpus),
         "law": law,
         "presets": before.get("presets", {}) | presets,
     }
@@ -344,7 +360,7 @@ def _read_arguments(folder: Path, settings: Mapping[str, Any], law: Law | None) 
         lineage=Lineage.from_jsonable(settings.get("lineage")),
     )
     return {
-        "corpus": open_corpus(folder / CORPUS) if settings["corpus"] else None,
+        "corpus": _open_corpus(folder, settings),
         "law": law,
         "tokens": sources,
         "logs": [RunLog.load(folder / name) for name in settings["logs"]],
@@ -366,9 +382,35 @@ def check_same_documents(
         )
 
 
-def _write_corpus(place: Path, corpus: Corpus) -> None:
-    # Of the same documents only new columns are written.
-    corpus.save(place, overwrite=place.exists() and not corpus.is_saved_at(place))
+def _write_corpus(place: Path, corpus: Corpus) -> int:
+    """Write a corpus and return its version; of the same documents only new columns are written."""
+    overwrite = place.exists() and not corpus.is_saved_at(place)
+    return corpus.save_version(place, overwrite=overwrite)
+
+
+def _open_corpus(folder: Path, settings: Mapping[str, Any]) -> Corpus | None:
+    if not settings["corpus"]:
+        return None
+    corpus = _open_version(folder / CORPUS, settings.get("corpus_version"))
+    if settings.get("documents") not in (None, _digest_documents(corpus)):
+        raise WrongContent(
+            path=folder / CORPUS,
+            reason="holds other documents than the explorer beside it was saved with; put those "
+            "back, or save the explorer anew",
+        )
+    return corpus
+
+
+def _open_version(place: Path, version: int | None) -> Corpus:
+    if version is not None:  # not of an older explorer
+        with suppress(ReweightvizError):
+            return open_version(place, version)
+    # Lance forgets old versions once there are many new ones.
+    return open_corpus(place)
+
+
+def _digest_documents(corpus: Corpus) -> dict[str, str]:
+    return {name: corpus.digest(name) for name in DOCUMENT if name in corpus.columns}
 
 
 def _record_law(law: Law) -> dict[str, Any] | None:
