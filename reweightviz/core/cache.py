@@ -2,41 +2,56 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import io
 import json
 import os
-import zipfile
+import re
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.core.files import write_atomically
+from reweightviz.core.errors import ReweightvizError, warn
+from reweightviz.core.files import Content, sweep_drafts, write_atomically
 from reweightviz.core.version import VERSION
 
-__all__ = ["Arrays", "cache_folder", "cache_path", "compute_once"]
+__all__ = ["Arrays", "cache_folder", "cache_path", "compute_once", "read_or_make"]
 
 
 Arrays = dict[str, NDArray[Any]]
+T = TypeVar("T")
+_DRAFT_0_5 = re.compile(r"\.[a-z-]+-[0-9a-f]{24}[.a-z]*\.[a-z0-9_]{8}")
+"""A draft of reweightviz 0.5 and before; its own kind of name, in a folder of ours."""
+_DAY = 86_400  # seconds
+_BLOCK = 4 << 20  # bytes written at once
 
 
 def cache_folder() -> Path | None:
     """Return the folder of the results, None where nothing is cached.
 
     The environment variable REWEIGHTVIZ_CACHE names it, or is "off"; else it is the user's cache.
+    Drafts that killed processes left there are taken away.
     """
     name = os.environ.get("REWEIGHTVIZ_CACHE", "")
     if name == "off":
         return None
-    users = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(name or Path(users) / "reweightviz")
     try:
+        users = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(name or Path(users) / "reweightviz")
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None  # a read-only home costs speed, not the result
+    except (OSError, RuntimeError) as error:
+        # A read-only home, or none, costs speed, not the result.
+        if name:
+            _warn_once(name, getattr(error, "strerror", None) or str(error))
+        return None
+    sweep_drafts(folder)
+    _sweep_older_drafts(folder)
     return folder
 
 
@@ -52,19 +67,68 @@ def cache_path(name: str, *key: object, suffix: str = ".npz") -> Path | None:
 
 def compute_once(name: str, key: tuple[object, ...], compute: Callable[[], Arrays]) -> Arrays:
     """Return the arrays of ``compute()``, from disk when the same name and key were computed."""
-    path = cache_path(name, *key)
+    return read_or_make(cache_path(name, *key), make=compute, read=_read_arrays, encode=_encode)
+
+
+def read_or_make(
+    path: Path | None,
+    *,
+    make: Callable[[], T],
+    read: Callable[[Path], T],
+    encode: Callable[[T], Content],
+) -> T:
+    """Return what a file of the cache holds, or make it and keep it there.
+
+    A damaged file is made again with a note; where nothing can be kept, the result is returned all
+    the same, with a note once. Two processes that make the same each write a whole file.
+
+    Args:
+        path: of the file; None where nothing is cached.
+        make: the result.
+        read: it from the file.
+        encode: it for the file.
+    """
     if path is None:
-        return compute()
+        return make()
     try:
-        # A pickle in a cache that others may write to could run their code.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return dict(stored)
+        return read(path)
     except FileNotFoundError:
         pass
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-        path.unlink(missing_ok=True)  # half a file from a full disk
-    arrays: dict[str, Any] = compute()
+    except Exception as error:  # noqa: BLE001  a damaged file may raise anything
+        warn(f"{path} cannot be read, {error}: what it holds is made again.")
+    made = make()
+    try:
+        write_atomically(path, encode(made), durable=False)
+    except (ReweightvizError, MemoryError) as error:
+        _warn_once(path.parent, getattr(error, "reason", "the memory is full"))
+    return made
+
+
+def _read_arrays(path: Path) -> Arrays:
+    # A pickle in a cache that others may write to could run their code.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        return dict(stored)
+
+
+def _encode(arrays: Arrays) -> Content:
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    write_atomically(path, buffer.getvalue())
-    return arrays
+    named: dict[str, Any] = arrays
+    np.savez(buffer, **named)
+    buffer.seek(0)
+    return iter(functools.partial(buffer.read, _BLOCK), b"")
+
+
+@functools.cache
+def _warn_once(folder: object, reason: str) -> None:
+    warn(
+        f"no result is kept in {folder}, {reason}: all is computed again each time; "
+        "REWEIGHTVIZ_CACHE names another folder, or is 'off'."
+    )
+
+
+def _sweep_older_drafts(folder: Path) -> None:
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            is_ours = _DRAFT_0_5.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+            if is_ours and time.time() - entry.stat().st_mtime > _DAY:
+                Path(entry.path).unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -149,6 +150,11 @@ class Decision:
     constraints: tuple[tuple[str, str], ...]
     rejected: tuple[RejectedMixture, ...]
     files: tuple[WrittenFile, ...]
+
+    @property
+    def mark(self) -> str:
+        """Eight hexadecimal digits of all that it holds, the same in each of its files."""
+        return hashlib.blake2b(repr(self).encode("utf-8", "replace"), digest_size=4).hexdigest()
 
     @property
     def most_repeated(self) -> DomainRow | None:

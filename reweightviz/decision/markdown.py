@@ -52,6 +52,8 @@ def _lines(decision: Decision) -> Iterator[str]:
         yield from ("", "## Rejected", "", *_table(REJECTED_COLUMNS, rejected))
     if decision.files:
         yield from ("", "## Files", "", *_file_items(decision))
+    # A kill while both are replaced may leave one of them old.
+    yield from ("", f"Record {decision.mark}; the HTML of the same decision ends with it too.")
 
 
 def _mixture_table(decision: Decision) -> Iterator[str]:

@@ -40,7 +40,7 @@ def render_page(decision: Decision) -> str:
     title = to_html(decision.title)
     sections = "\n".join([_mixture(decision), _predictions(decision), *_other_sections(decision)])
     # The style is written into the page, so that the record can be sent around as one file.
-    foot = to_html(f"{note_weights(decision)} {decision.versions}.")
+    foot = to_html(f"{note_weights(decision)} {decision.versions}. Record {decision.mark}.")
     return f"""<!doctype html>
 <html lang="en">
 <head>

@@ -4,7 +4,7 @@ import pytest
 
 from reweightviz.core.cache import cache_path, compute_once
 from reweightviz.core.corpus import Corpus, open_corpus, open_version
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 
 NASTY = ['"quoted"', "<b>bold</b><script>alert(1)</script>", "🦜 parrots", "x" * 300]
 
@@ -251,7 +251,8 @@ def test_half_a_file_in_the_cache_is_computed_again(tmp_path, monkeypatch, left)
     first = compute_once("verb", ("key",), lambda: {"x": np.arange(99)})["x"]
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:left])
-    again = compute_once("verb", ("key",), lambda: {"x": np.arange(99)})["x"]
+    with pytest.warns(ReweightvizWarning, match="what it holds is made again"):
+        again = compute_once("verb", ("key",), lambda: {"x": np.arange(99)})["x"]
     np.testing.assert_array_equal(again, first)
     np.testing.assert_array_equal(
         compute_once("verb", ("key",), lambda: pytest.fail("not kept"))["x"], first

@@ -12,10 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm.auto import tqdm
 
-from reweightviz.core.cache import cache_path
+from reweightviz.core.cache import cache_path, read_or_make
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.core.files import write_atomically
 from reweightviz.readers.demo._installed_files import DOMAINS, InstalledFile, find_files
 from reweightviz.readers.demo._texts import documents_of
 
@@ -40,15 +39,23 @@ def read(folder: Path | None = None) -> Corpus:
         ReweightvizError: there is no text of the demo's domains.
     """
     root = folder or Path(sysconfig.get_paths()["purelib"])
-    path = _cache_path(root)
-    if path is not None and path.exists():
-        return _corpus(pq.read_table(path))
-    table = _collect(root)
-    if path is not None:
-        sink = pa.BufferOutputStream()
-        pq.write_table(table, sink)
-        write_atomically(path, sink.getvalue().to_pybytes())
+    table = read_or_make(
+        _cache_path(root), make=lambda: _collect(root), read=_read_table, encode=_encode
+    )
     return _corpus(table)
+
+
+def _read_table(path: Path) -> pa.Table:
+    table = pq.read_table(path)
+    if tuple(table.column_names) != COLUMNS:
+        raise ReweightvizError(f"{path} has other columns than {list(COLUMNS)}.")
+    return table
+
+
+def _encode(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def _cache_path(root: Path) -> Path | None:
