@@ -115,6 +115,7 @@ def to_arrow(column: Column) -> pa.Array | pa.ChunkedArray:
     """Return a column as Arrow holds it; a matrix (N, D) becomes lists of length D."""
     if isinstance(column, pa.ChunkedArray):
         return column
+    column = column.astype(column.dtype.newbyteorder("="), copy=False)  # Arrow has no other
     if column.ndim == 1:
         return pa.array(column)
     flat = pa.array(np.ascontiguousarray(column).reshape(-1))
@@ -131,7 +132,8 @@ def digest(column: Column) -> bytes:
     total = hashlib.blake2b(digest_size=16)
     if isinstance(column, np.ndarray):
         total.update(repr((column.dtype.str, column.shape)).encode())
-        total.update(np.ascontiguousarray(column).data)
+        # As bytes, since dates have no buffer of their own kind.
+        total.update(np.ascontiguousarray(column).view(np.uint8).data)
         return total.digest()
     for value in column.to_pylist():
         # Half a character of UTF-16 may stand in a text; the length keeps neighbours apart.

@@ -26,15 +26,25 @@ __all__ = ["Staged", "commit", "field_name"]
 
 
 ROWS_PER_FILE = 1 << 20
+LANCE_NAMES = (
+    "_rowid",
+    "_rowaddr",
+    "_rowoffset",
+    "_row_created_at_version",
+    "_row_last_updated_at_version",
+)
+"""Lance's own columns: a dataset with another of such a name cannot be read any more."""
 
 
 def field_name(name: str) -> str:
-    """Return the name of a column inside Lance, to which dots and backticks mean something.
+    """Return the name of a column inside Lance, to which dots, backticks and ``_rowid`` mean much.
 
-    >>> field_name("loss:v1.5")
-    'loss:v1%2E5'
+    >>> field_name("loss:v1.5"), field_name("_rowid")
+    ('loss:v1%2E5', '%5Frowid')
     """
-    return "".join(f"%{ord(letter):X}" if letter in ".`%" else letter for letter in name)
+    if name in LANCE_NAMES:
+        return name.replace("_", "%5F", 1)
+    return "".join(f"%{ord(letter):X}" if letter in ".`%" else letter for letter in name) or "%"
 
 
 class Staged:

@@ -321,7 +321,7 @@ def _in_one_sentence(what: str) -> Iterator[None]:
         yield
     except ReweightvizError:
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise ReweightvizError(
             f"{what}: {str(error).partition(', /')[0].splitlines()[0].rstrip('.')}."
         ) from error
@@ -339,8 +339,13 @@ def _is_unfinished(folder: Path) -> bool:
         return False
     if {child.name for child in folder.iterdir()} - LANCE_FOLDERS:
         return False
+    # Lance writes a draft, .tmp and six letters, and renames it.
+    return all(file.name.startswith(".tmp") or file.suffix == ".lance" for file in _data(folder))
+
+
+def _data(folder: Path) -> list[Path]:
     data = folder / "data"
-    return not data.exists() or all(".lance" in file.name for file in data.iterdir())
+    return list(data.iterdir()) if data.is_dir() else []
 
 
 def _open_dataset(path: Path) -> LanceDataset:
@@ -371,15 +376,25 @@ def _as_text(key: bytes | str) -> str:
     return key.decode() if isinstance(key, bytes) else key
 
 
-def _column(dataset: LanceDataset, name: str) -> Any:
+@contextmanager
+def _while_it_lies_there(dataset: LanceDataset, what: str) -> Iterator[None]:
+    """Tell what was removed since its version was opened from what cannot be read."""
     try:
-        column = dataset.to_table(columns=[field_name(name)]).column(0)
-    except (OSError, ValueError) as error:
+        with _in_one_sentence(f"cannot read {what} of {dataset.uri}"):
+            yield
+    except ReweightvizError as error:
+        if "not found" not in str(error).lower():
+            raise
         raise UnreadableFile(
             path=dataset.uri,
-            reason=f"column {name!r} of version {dataset.version} is not there; another process "
-            "saved or removed it since, so open the corpus again",
+            reason=f"{what} of version {dataset.version} was replaced or removed since it was "
+            "opened; open the corpus again",
         ) from error
+
+
+def _column(dataset: LanceDataset, name: str) -> Any:
+    with _while_it_lies_there(dataset, f"the column {name!r}"):
+        column = dataset.to_table(columns=[field_name(name)]).column(0)
     if pa.types.is_fixed_size_list(column.type):
         width = column.type.list_size
         return column.combine_chunks().flatten().to_numpy().reshape(-1, width)
@@ -389,5 +404,6 @@ def _column(dataset: LanceDataset, name: str) -> Any:
 
 
 def _texts(dataset: LanceDataset, rows: Any) -> list[str]:
-    picked = dataset.take(np.asarray(rows, np.int64).tolist(), columns=["text"])
+    with _while_it_lies_there(dataset, "the text"):
+        picked = dataset.take(np.asarray(rows, np.int64).tolist(), columns=["text"])
     return [str(text) for text in picked.column(0).to_pylist()]
