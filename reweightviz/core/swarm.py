@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from reweightviz.core.errors import DuplicateName, ReweightvizError, UnmetNeed
 from reweightviz.core.repeats import DECIMALS, group_equal_mixtures, noise_of_repeats
 
-__all__ = ["SUM_SLACK", "Swarm"]
+__all__ = ["MEAN_OF_TARGETS", "SUM_SLACK", "Swarm", "check_targets"]
 
 
+MEAN_OF_TARGETS = "mean of targets"
+"""The name of the row of the mean, in tables with a row a target."""
 SUM_SLACK = 0.005
 """Rows of tables that were rounded to 3 decimals sum to .995 to 1.005 and are kept as read."""
 
@@ -114,6 +116,14 @@ class Swarm:
         It is NaN without repeats.
         """
         return noise_of_repeats(self.losses, group_equal_mixtures(self.mixtures, decimals))
+
+
+def check_targets(targets: Sequence[str]) -> None:
+    """Refuse a target of the name under which a table has the mean of all."""
+    if MEAN_OF_TARGETS in targets:
+        raise ReweightvizError(
+            f"{MEAN_OF_TARGETS!r} is the name of the row of their mean; give your target another."
+        )
 
 
 def _check_names(kind: str, names: Sequence[str]) -> None:

@@ -12,10 +12,10 @@ import pandas as pd
 from reweightviz.core.errors import InvalidArgument, ReweightvizError, UnmetNeed
 from reweightviz.core.protocols import LawSpec, check_method, check_options, needs
 from reweightviz.core.repeats import group_equal_mixtures
-from reweightviz.core.swarm import Swarm
+from reweightviz.core.swarm import MEAN_OF_TARGETS, Swarm, check_targets
 from reweightviz.core.validation import whole_number
 from reweightviz.evaluation.comparison import BASELINE, Comparison
-from reweightviz.evaluation.trial import MEAN_OF_TARGETS, Trial, score_trial, try_law, try_mean
+from reweightviz.evaluation.trial import Trial, score_trial, try_law, try_mean
 from reweightviz.numerics.threads import one_thread
 
 __all__ = ["FOLDS", "compare", "name_specs"]
@@ -66,6 +66,7 @@ def compare(
             expected="a Swarm and laws",
             got=f"{swarm!r:.80} as the swarm",
         )
+    check_targets(swarm.targets)
     named = name_specs(specs)
     check_options(compare, signals, {name for spec in named.values() for name in needs(spec.fit)})
     # Folds are of mixtures: a repeat among the known runs would give the held-out one away.

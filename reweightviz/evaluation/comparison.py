@@ -13,11 +13,11 @@ import pandas as pd
 from reweightviz.core.errors import ReweightvizError, UnknownName, list_names
 from reweightviz.core.protocols import LawSpec
 from reweightviz.core.repeats import group_equal_mixtures
-from reweightviz.core.swarm import Swarm
+from reweightviz.core.swarm import MEAN_OF_TARGETS, Swarm
 from reweightviz.evaluation.held_out import Signals
 from reweightviz.evaluation.learning_curve import LearningCurve, learning_curve
 from reweightviz.evaluation.swarm_cost import H100, swarm_cost
-from reweightviz.evaluation.trial import MEAN_OF_TARGETS, Trial
+from reweightviz.evaluation.trial import Trial
 from reweightviz.figures.comparison import comparison_figure
 from reweightviz.figures.figure import Figure
 from reweightviz.numerics.quantiles import between

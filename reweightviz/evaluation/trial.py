@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reweightviz.core.protocols import Law, LawSpec
-from reweightviz.core.swarm import Swarm
+from reweightviz.core.swarm import MEAN_OF_TARGETS, Swarm
 from reweightviz.core.types import Array
 from reweightviz.evaluation.held_out import Signals, fit_law, predict_held_out
 from reweightviz.evaluation.law_inputs import law_inputs_of_runs
@@ -20,7 +20,6 @@ from reweightviz.numerics.quantiles import between
 __all__ = ["LEVEL", "MEAN_OF_TARGETS", "Trial", "score_trial", "try_law", "try_mean"]
 
 
-MEAN_OF_TARGETS = "mean of targets"
 LEVEL = 0.9
 
 

@@ -17,6 +17,10 @@ from reweightviz.core.errors import MissingPackage, ReweightvizError, UnmetNeed
 __all__ = ["losses"]
 
 
+_ENDINGS = (".npz", ".pt", ".pth", ".bin", ".safetensors")
+"""Of files of models, which are no part of their names."""
+
+
 def losses(
     corpus: Corpus,
     model: Any,
@@ -44,7 +48,7 @@ def losses(
     except ImportError:
         raise MissingPackage(package="torch", extra="torch", who="rv.losses") from None
     if isinstance(model, str | os.PathLike):
-        label = label or Path(model).stem
+        label = label or _label_of(Path(model))
         model = _load(Path(model))
     if not hasattr(model, "token_losses"):
         raise UnmetNeed(
@@ -62,6 +66,13 @@ def losses(
     key = (corpus.digest("text"), weights_digest(model), longest)
     column = compute_once("losses", key, compute)["loss"]
     return corpus.with_column(f"loss:{label or 'proxy'}", column)
+
+
+def _label_of(path: Path) -> str:
+    """Return the name of a file without its ending: "proxy-1.7b" is a name with a dot."""
+    if path.suffix in _ENDINGS:
+        return path.stem
+    return path.name
 
 
 def _load(path: Path) -> Any:

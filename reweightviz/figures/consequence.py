@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from reweightviz.core.errors import ReweightvizError, list_names
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.protocols import Law
+from reweightviz.core.swarm import MEAN_OF_TARGETS, check_targets
 from reweightviz.figures.plotly_text import escape_plotly
 from reweightviz.figures.theme import (
     BETTER,
@@ -27,7 +28,7 @@ from reweightviz.numerics.contrast import forecast_mixtures
 __all__ = ["HOVER", "MEAN", "consequence_figure", "consequences"]
 
 
-MEAN = "mean of targets"
+MEAN = MEAN_OF_TARGETS
 HOVER = (
     "%{y}<br>predicted %{customdata[0]:.4f}<br>"
     "change %{x:+.4f} (%{customdata[1]:+.4f} to %{customdata[2]:+.4f}): "
@@ -94,6 +95,7 @@ def consequences(
     :mod:`reweightviz.numerics.contrast` has them. Where targets differ in direction, the mean is
     that of the losses; ``lower_is_better`` is each row's direction.
     """
+    check_targets(law.targets)
     lineage = Lineage()
     weights = np.array(
         [lineage.mixture_onto(mixture, law.domains).array for mixture in mixtures.values()]

@@ -83,13 +83,13 @@ class Aim:
         return score
 
 
-def build_aim(law: Law, objective: Objective, reference: Array) -> Aim:
+def build_aim(law: Law, objective: Objective | None, reference: Array) -> Aim:
     """Return the aim that an objective names.
 
     Args:
         law: has the targets.
-        objective: "mean", one target, target to importance, "worst" (the largest loss), or "worst
-            ratio" (the largest loss relative to the reference's).
+        objective: "mean" (None), one target, target to importance, "worst" (the largest loss), or
+            "worst ratio" (the largest loss relative to the reference's).
         reference: (M,) predicted for the reference mixture.
 
     Raises:
@@ -98,6 +98,8 @@ def build_aim(law: Law, objective: Objective, reference: Array) -> Aim:
     """
     sign = np.where(law.lower_is_better, 1.0, -1.0)
     ones = np.ones(len(law.targets))
+    if objective is None:
+        return Aim(ones / len(ones), sign, ones)
     # A target that is called "mean" or "worst" is meant by its name.
     if isinstance(objective, str) and objective not in law.targets:
         if objective in (WORST, WORST_RATIO):

@@ -14,7 +14,7 @@ from reweightviz.core.swarm import Swarm
 from reweightviz.core.token_counts import parse_budget
 from reweightviz.core.validation import whole_number
 from reweightviz.numerics.threads import one_thread
-from reweightviz.proposals.aim import Objective, build_aim
+from reweightviz.proposals.aim import MEAN, Objective, build_aim
 from reweightviz.proposals.constraints import Epochs
 from reweightviz.proposals.evidence import gather_evidence
 from reweightviz.proposals.refits import solve_refits
@@ -32,7 +32,7 @@ DRAWS = 50
 def optimize(
     law: Law,
     *,
-    objective: Objective = "mean",
+    objective: Objective | None = None,
     tokens: float | str | None = None,
     sources: Sources | Mapping[str, float] | None = None,
     max_epochs: Epochs = None,
@@ -55,8 +55,9 @@ def optimize(
 
     Args:
         law: what ``rv.fit`` gave.
-        objective: "mean" over the targets, one target, target to importance, "worst" (the largest
-            predicted loss) or "worst ratio" (the largest relative to the reference's).
+        objective: "mean" over the targets, as when not given; one target, target to importance,
+            "worst" (the largest predicted loss) or "worst ratio" (the largest relative to the
+            reference's). A target that is called "mean" or "worst" is meant by its name.
         tokens: training budget; with ``sources`` and ``max_epochs`` no domain is repeated more
             often than that.
         sources: what there is of each domain. Of a corpus in which domains of the law were split,
@@ -127,7 +128,7 @@ def optimize(
     asked = {
         "method": "optimize",
         "law": repr(law),
-        "objective": _copy_table(objective),
+        "objective": _copy_table(MEAN if objective is None else objective),
         "kl": kl,
         "near": _copy_table(task.reference_name if near is None else near),
         "bounds": {domain: list(pair) for domain, pair in (bounds or {}).items()},
