@@ -20,6 +20,7 @@ Cells: TypeAlias = Mapping[str, float | None] | Sequence[float | None] | Array
 """The values of one step by domain: by name, or (K,) in the order of the domains."""
 
 _FEWEST_ROWS = 256  # that room is made for at once
+_MORE_COLUMNS = 4  # a quarter more room where domains come one by one, so that few are moved often
 
 
 class Records:
@@ -65,6 +66,7 @@ class Records:
         self._notes = RunNotes(self._meta.pop("notes", ()))
         self._rows = 0
         self._room = 0
+        self._width = 0  # columns that there is room for
         self._has_views = False  # a log was handed out that shows these arrays
         self._steps = np.empty(0, np.int64)
         self._clocks: dict[str, Array] = {"time": np.empty(0), "tokens": np.empty(0)}
@@ -119,7 +121,8 @@ class Records:
         if not new:
             return
         self._domains |= {name: len(self._domains) + k for k, name in enumerate(new)}
-        self._tables = {name: self._widen(table) for name, table in self._tables.items()}
+        if len(self._domains) > self._width:
+            self._widen()
         self.generation += 1
         if self._rows and (step is None or step > self._steps[0]):
             self._notes.add_late_domains(new, int(self._steps[self._rows - 1]))
@@ -160,7 +163,7 @@ class Records:
         self._add_tables(rows)
         self._add_scalars(numbers)
         n = self._place(int(step))
-        repeats = [_merge(self._tables[name][n], row) for name, row in rows.items()]
+        repeats = [_merge(self._table(name)[n], row) for name, row in rows.items()]
         for name, value in numbers.items():
             if not np.isnan(value):
                 self._scalars[name][n] = value
@@ -222,7 +225,7 @@ class Records:
         if self._has_views:
             self._move(self._room)  # logs that were handed out keep what they show
         for name, values in tables.items():
-            held = self._tables[name][: self._rows]
+            held = self._table(name)[: self._rows]
             is_new = np.isnan(held) & np.isfinite(values)
             held[is_new] = values[is_new]
 
@@ -233,7 +236,7 @@ class Records:
         """
         n = self._rows
         self._has_views = True
-        tables = {name: _view(table, n) for name, table in self._tables.items()}
+        tables = {name: _view(self._table(name), n) for name in self._tables}
         notes = self.notes
         return {
             "domains": self.domains,
@@ -325,7 +328,7 @@ class Records:
         for values in self._all():
             values[here] = np.nan
         for held, given in (
-            (self._tables, tables),
+            ({name: self._table(name) for name in tables}, tables),
             (self._scalars, scalars),
             (self._clocks, clocks),
         ):
@@ -345,7 +348,7 @@ class Records:
         for name in names:
             if name not in self._tables:
                 _check_signal(name)
-                self._tables[name] = np.full((self._room, len(self._domains)), np.nan)
+                self._tables[name] = np.full((self._room, self._width), np.nan)
 
     def _add_scalars(self, names: Iterable[str]) -> None:
         for name in names:
@@ -371,10 +374,19 @@ class Records:
         for columns in (self._clocks, self._scalars, self._tables):
             columns.update({name: copy(values) for name, values in columns.items()})
 
-    def _widen(self, table: Array) -> Array:
-        wider = np.full((self._room, len(self._domains)), np.nan)
-        wider[: self._rows, : table.shape[1]] = table[: self._rows]
-        return wider
+    def _widen(self) -> None:
+        """Move the tables into wider ones; where domains come late, with room for more of them."""
+        before = self._width
+        self._width = len(self._domains)
+        if self._rows:
+            self._width = max(self._width, before + before // _MORE_COLUMNS)
+        for name, table in self._tables.items():
+            self._tables[name] = np.full((self._room, self._width), np.nan)
+            self._tables[name][: self._rows, :before] = table[: self._rows]
+
+    def _table(self, name: str) -> Array:
+        """Return a table (room, K) without the columns that no domain has yet."""
+        return self._tables[name][:, : len(self._domains)]
 
 
 def _present(**values: Any) -> dict[str, Any]:

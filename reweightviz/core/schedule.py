@@ -78,6 +78,7 @@ class Schedule(Mapping[int, Mixture]):
             )
         by_step = dict(zip(starts, stages.values(), strict=True))
         self._stages = {start: Mixture.of(by_step[start]) for start in sorted(starts)}
+        self._starts = tuple(self._stages)  # as at() is asked at every step
         for mixture in self._stages.values():
             mixture.aligned(self.domains)  # refuses other domains
         self.steps = None if steps is None else whole_number("steps", steps)
@@ -157,9 +158,8 @@ class Schedule(Mapping[int, Mixture]):
 
     def at(self, step: int) -> Mixture:
         """Return the mixture that is trained at a step."""
-        starts = list(self._stages)
-        place = bisect_right(starts, whole_number("a step", step)) - 1
-        return self._stages[starts[place]]
+        place = bisect_right(self._starts, whole_number("a step", step)) - 1
+        return self._stages[self._starts[place]]
 
     def mean(self) -> Mixture:
         """Return the mixture of the whole run: each stage counts by its steps.

@@ -181,16 +181,18 @@ def _merge_rows(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
     for column in ("domain", "tokens"):
         if column not in frame.columns:
             raise MissingColumn(column=column, available=frame.columns, who="a table of sources")
-    table: dict[str, dict[str, Any]] = {}
+    parts: dict[str, list[dict[str, Any]]] = {}
+    taken: dict[str, set[str]] = {}
     for number, row in enumerate(frame.to_dict("records"), 1):
         name = f"row {number} ({str(row['domain'])[:60]!r})"
         entry = _entry(name, row)
         domain = str(row["domain"])
-        if domain in table:
-            _check_parts(name, table[domain], entry)
-            entry = _add(table[domain], entry)
-        table[domain] = entry
-    return table
+        known = parts.setdefault(domain, [])
+        if known:
+            _check_part(name, entry, known[0], taken[domain])
+        known.append(entry)
+        taken.setdefault(domain, set()).update(entry["paths"])
+    return {domain: _add_up(entries) for domain, entries in parts.items()}
 
 
 def _entry(name: str, row: Mapping[Any, Any]) -> dict[str, Any]:
@@ -202,24 +204,29 @@ def _entry(name: str, row: Mapping[Any, Any]) -> dict[str, Any]:
     return counts | {"paths": paths}
 
 
-def _check_parts(name: str, known: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
+def _check_part(
+    name: str, entry: Mapping[str, Any], first: Mapping[str, Any], taken: set[str]
+) -> None:
     """Refuse a further row of a domain that is not one more part of it."""
-    if not entry["paths"] or not set(entry["paths"]).isdisjoint(known["paths"]):
+    if not entry["paths"] or not taken.isdisjoint(entry["paths"]):
         raise ReweightvizError(
             f"{name} names a domain again without a path of its own: a domain stands "
             "once, or once a path."
         )
-    if ("documents" in entry) != ("documents" in known):
+    if ("documents" in entry) != ("documents" in first):
         raise ReweightvizError(f"{name} must give its documents, or no row of that domain.")
 
 
-def _add(known: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+def _add_up(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return one entry of the rows of a domain; a single one stays as it is written."""
+    if len(parts) == 1:
+        return parts[0]
     counts = {
-        column: parse_count(known[column]) + parse_count(entry[column])
+        column: sum(parse_count(part[column]) for part in parts)
         for column in COUNTS
-        if column in entry
+        if column in parts[0]
     }
-    return counts | {"paths": known["paths"] + entry["paths"]}
+    return counts | {"paths": [path for part in parts for path in part["paths"]]}
 
 
 def _is_blank(value: Any) -> bool:

@@ -210,7 +210,8 @@ class RunLogger:
         return [None if number == "nan" else number for number in row]
 
     def _order_by_domain(self, name: str, values: Mapping[str, float]) -> Row:
-        strange = [domain for domain in values if domain not in self.domains]
+        known = set(self.domains)
+        strange = [domain for domain in values if domain not in known]
         if strange:
             raise WrongDomains(
                 who=name, asked=strange, other="the log", there=self.domains, part=True

@@ -122,3 +122,18 @@ def test_a_row_and_a_snapshot_copy_nothing_that_came_before():
         (first.weights, last.weights),
     ):
         assert np.shares_memory(before[:1], after[:1])
+
+
+def test_domains_that_come_one_by_one_move_the_tables_a_few_times(monkeypatch):
+    widen, moved = Records._widen, []
+    monkeypatch.setattr(Records, "_widen", lambda records: (moved.append(1), widen(records)))
+    records = Records(["a"])
+    early = None
+    for step in range(500):
+        records.add(step, signals={"loss": {f"d{step}": step, "a": 2.0}}, weights={"a": 1.0})
+        if step == 100:
+            early = RunLog.of_records(records)
+    log = RunLog.of_records(records)
+    assert len(moved) < 35 and log["loss"].shape == log.weights.shape == (500, 501)
+    assert np.isfinite(log["loss"]).sum() == 1_000 and log["loss"][7, 8] == 7
+    assert early["loss"].shape == (101, 102) and np.isfinite(early["loss"]).sum() == 202
