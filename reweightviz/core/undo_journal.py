@@ -172,8 +172,8 @@ class UndoJournal:
         before = self._present()
         ours = self.standing
         place = self._place
-        known = {entry.id for entry in base.entries}
-        there = {entry.id for entry in theirs.entries}
+        known = _ids(base.entries)
+        there = _ids(theirs.entries)
         self.version += 1
         # To a page of ours, what we had is seen.
         versions = {entry.id: entry.version for entry in ours.entries}
@@ -192,8 +192,9 @@ class UndoJournal:
             for entry in own:
                 self._append(entry)
             # A change forgets what its author had undone, and nothing else.
+            forgotten = known - _ids(ours.entries)
             if own:
-                self.entries += [entry for entry in behind if entry.id not in known]
+                self.entries += [entry for entry in behind if entry.id not in forgotten]
             self.entries += [entry for entry in undone if entry.id not in known | there]
         self._truncate()
         del self.entries[STEPS_KEPT + 1 :]
@@ -265,6 +266,10 @@ class UndoJournal:
 
     def _tell(self, changed: frozenset[str]) -> None:
         call_all(partial(listener, changed) for listener in self._listeners)
+
+
+def _ids(entries: Iterable[Entry]) -> set[str]:
+    return {entry.id for entry in entries}
 
 
 def _page(step: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.core.undo_journal import STEPS_KEPT, Entry, PageStep, UndoJournal
+from reweightviz.core.undo_journal import STEPS_KEPT, Entry, PageStep, Standing, UndoJournal
 
 CASES = json.loads((Path(__file__).parents[1] / "golden" / "undo_journal.json").read_text("utf-8"))
 
@@ -62,3 +62,61 @@ def test_a_restored_journal_keeps_the_entries_around_its_place():
         assert (journal.value("mixture"), journal.value("hidden")) == (at, ("x",))
     with pytest.raises(ReweightvizError, match="must stand at one of its entries; got '80'"):
         journal.restore(entries, "80")
+
+
+def standing(line):
+    """Return a journal at a moment: ``"a b | c"`` stands at b, and c can be done again."""
+    done, _, undone = line.partition("|")
+    ids = [*done.split(), *undone.split()]
+    return Standing(tuple(Entry({"mixture": one}, one) for one in ids), done.split()[-1])
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs", "expected"),
+    [
+        ("a b", "a b", "a b c", "a b c"),  # only they changed
+        ("a b", "a b", "a | b", "a | b"),
+        ("a b", "a b x", "a b", "a b x"),  # only we changed
+        ("a b", "a b x", "a b c d", "a b c d x"),  # both: ours is one undo away from theirs
+        ("a b", "a | b", "a b c", "a c | b"),  # we undid what we showed, theirs stays done
+        ("a b", "a x", "a b c", "a c x"),  # we forgot b
+        ("a b", "a b x", "a c", "a c x"),  # they forgot b
+        ("a b", "a b x", "a | b", "a b x"),  # ours was made on b
+        ("a b", "a b x", "a b | c", "a b x | c"),  # our change forgets what we undid alone
+        ("a b | c", "a b x", "a b y | c", "a b y x"),
+        ("a b", "a b | x", "a b c", "a b c | x"),
+        ("a b", "a b x | y", "a b c", "a b c x | y"),
+        ("a b", "a b x", "c d", "c d x"),  # nothing in common
+        ("a b", "x y", "a b c", "a b c x y"),
+    ],
+)
+def test_ours_is_put_on_top_of_what_another_wrote(base, ours, theirs, expected):
+    journal = UndoJournal({"mixture": None})
+    journal.restore(*standing(ours))
+    heard = []
+    journal.listen(heard.append)
+    journal.rebase(standing(base), standing(theirs))
+    assert journal.standing.places == standing(expected).places
+    assert journal.value("mixture") == standing(expected).at
+    assert len(heard) == 1
+
+
+def test_a_page_that_has_not_seen_what_another_wrote_undoes_its_own():
+    journal = UndoJournal({"mixture": None})
+    journal.restore(*standing("a b"))
+    seen = journal.version
+    journal.rebase(standing("a b"), standing("a b c"))
+    journal.follow([PageStep("page:1", "a", seen)])
+    assert journal.standing.places == standing("a c | b").places
+
+
+def test_a_listener_that_fails_keeps_no_other_from_following():
+    journal = UndoJournal({"mixture": "A"})
+    heard = []
+    journal.listen(lambda _: 1 / 0)
+    journal.listen(heard.append)
+    with pytest.raises(ZeroDivisionError):
+        journal.record("mixture", "B")
+    with pytest.raises(ZeroDivisionError):
+        journal.undo()
+    assert heard == [{"mixture"}, {"mixture"}]
