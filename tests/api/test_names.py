@@ -318,3 +318,21 @@ def test_a_target_of_the_name_of_our_row_is_one_sentence(plain):
     )
     with pytest.raises(rv.ReweightvizError, match="is the name of the row of their mean"):
         rv.compare(renamed, [rv.laws.Olmix(draws=5)])
+
+
+@pytest.mark.parametrize("weights", ['1: 0.5, "1": 0.25', "1.5: 0.5, '1.5': 0.25"])
+def test_a_number_and_its_text_are_no_two_domains(tmp_path, weights):
+    path = tmp_path / "mixture.yaml"
+    path.write_text(f"weights: {{{weights}, b: 0.75}}")
+    with pytest.raises(rv.ReweightvizError, match="twice, as text and as no text"):
+        rv.load_mixture(path)
+
+
+def test_logs_of_one_folder_that_differ_in_their_ending_are_two(tmp_path):
+    header = "step,loss_web,loss_code\n"
+    (tmp_path / "run.csv").write_text(header + "1,3,2\n2,2,1\n")
+    (tmp_path / "run.tsv").write_text(header.replace(",", "\t") + "1\t9\t8\n2\t8\t7\n")
+    with pytest.raises(rv.ReweightvizError, match=r"run\.csv"):
+        rv.read_log(tmp_path)
+    assert rv.read_log(tmp_path, name="run.csv")["loss"].tolist() == [[3, 2], [2, 1]]
+    assert rv.read_log(tmp_path, name="run")["loss"].tolist() == [[9, 8], [8, 7]]

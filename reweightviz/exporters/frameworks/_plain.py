@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -54,9 +55,7 @@ class PlainMixture(Exporter):
         try:
             for stage in stages:
                 starts.append(stage["step"])
-                weights.append(
-                    {str(name): to_number(weight) for name, weight in stage["weights"].items()}
-                )
+                weights.append(_read_weights(stage["weights"], document))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WrongContent(
                 path=document.path,
@@ -141,6 +140,18 @@ def _read_published(published: Published) -> Config:
     elif not is_mixture(published.numbers):
         refused.append(f"at least one weight in {published.place} must be above 0.")
     return Config({0: published.numbers}, refused=tuple(refused), traps=published.traps)
+
+
+def _read_weights(table: Mapping[Any, Any], document: Document) -> dict[str, float]:
+    """Return domain to number; of YAML 1 and "1" are two keys, and would be one domain."""
+    found = {str(name): to_number(weight) for name, weight in table.items()}
+    if len(found) < len(table):
+        counts = Counter(map(str, table))
+        twice = [name for name, count in counts.items() if count > 1]
+        raise WrongContent(
+            path=document.path, reason=f"names {list_names(twice)} twice, as text and as no text"
+        )
+    return found
 
 
 def _read_step(value: object, document: Document) -> int:

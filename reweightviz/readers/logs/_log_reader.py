@@ -12,7 +12,7 @@ from reweightviz.core.records import Records
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._series import Series
 
-__all__ = ["HEAD", "LONGEST_HEADER", "LogReader", "files_of", "head_of", "stamp_of"]
+__all__ = ["HEAD", "LONGEST_HEADER", "LogReader", "files_of", "head_of", "name_files", "stamp_of"]
 
 
 HEAD = 1 << 16  # bytes of a file by which its format is known
@@ -123,5 +123,22 @@ def files_of(path: Path, *patterns: str) -> dict[str, Path]:
         matches = {match for pattern in patterns for match in path.glob(depth + pattern)}
         files = sorted(match for match in matches if match.is_file())
         if files:
-            return {file.relative_to(path).with_suffix("").as_posix(): file for file in files}
+            inside = {file: file.relative_to(path).with_suffix("") for file in files}
+            return name_files({file: name.as_posix() for file, name in inside.items()}, path)
     return {}
+
+
+def name_files(names: dict[Path, str], folder: Path) -> dict[str, Path]:
+    """Return files by their names; of several of one name all but the last by their paths.
+
+    >>> files = {Path("logs/a.csv"): "a", Path("logs/a.tsv"): "a", Path("logs/b.csv"): "b"}
+    >>> list(name_files(files, Path("logs")))
+    ['a.csv', 'a', 'b']
+    """
+    found: dict[str, Path] = {}
+    for file, name in reversed(names.items()):
+        if name in found:
+            found[file.relative_to(folder).as_posix()] = file
+        else:
+            found[name] = file
+    return dict(reversed(found.items()))

@@ -42,15 +42,17 @@ class Trackio(LogReader):
     def runs(cls, path: Path) -> dict[str, TrackioRun]:
         """Return every run of a file, or of all files of a folder."""
         columns = {
-            file: columns_of(file, "metrics") for file in files_of(path, *cls.files).values()
+            name: (file, columns_of(file, "metrics"))
+            for name, file in files_of(path, *cls.files).items()
         }
-        stores = [file for file in columns if {"run_name", "step", "metrics"} <= columns[file]]
+        needed = {"run_name", "step", "metrics"}
+        stores = {name: each for name, each in columns.items() if needed <= each[1]}
         found: dict[str, TrackioRun] = {}
-        for file in stores:
+        for name, (file, there) in stores.items():
             # Run names may repeat; stores that have ids tell such runs apart by them.
-            key = "run_id" if "run_id" in columns[file] else "run_name"
-            prefix = "" if len(stores) == 1 else f"{file.stem}/"
-            found |= {prefix + name: run for name, run in _runs_of(file, key).items()}
+            key = "run_id" if "run_id" in there else "run_name"
+            prefix = "" if len(stores) == 1 else f"{name}/"
+            found |= {prefix + run: place for run, place in _runs_of(file, key).items()}
         return found
 
     @classmethod

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from reweightviz.core.errors import MissingPackage
 from reweightviz.core.records import Records
-from reweightviz.readers.logs._log_reader import LogReader, head_of
+from reweightviz.readers.logs._log_reader import LogReader, head_of, name_files
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._table import feed_rows
 
@@ -63,7 +63,7 @@ class WandbOffline(LogReader):
         """Return every such file at or below the path."""
         files = [path] if path.is_file() else sorted(path.rglob("*.wandb"))
         found = [file for file in files if head_of(file).startswith(MAGIC)]
-        return {file.stem.removeprefix("run-"): file for file in found}
+        return name_files({file: file.stem.removeprefix("run-") for file in found}, path)
 
     def poll(self, records: Records) -> bool:
         """Feed the history that is new; what is not whole yet waits."""
