@@ -69,11 +69,16 @@ def list_domains(logs: Sequence[RunLog]) -> list[str]:
 
 
 def name_runs(logs: Sequence[RunLog]) -> list[str]:
-    """Return a name a run: a repeated one gets its number."""
+    """Return a name a run: a repeated one gets its number, the next that no run is called by."""
+    own = {log.name for log in logs}
     names: list[str] = []
-    for r, log in enumerate(logs):
-        repeats = sum(log.name == before.name for before in logs[:r])
-        names.append(f"{log.name} ({repeats + 1})" if repeats else log.name)
+    for log in logs:
+        name = log.name
+        number = 2
+        while name in names or (name in own and name != log.name):
+            name = f"{log.name} ({number})"
+            number += 1
+        names.append(name)
     return names
 
 

@@ -16,6 +16,7 @@ import pytest
 
 import reweightviz as rv
 from reweightviz.figures.consequence import consequences
+from reweightviz.figures.runs import name_runs
 
 PLAIN = (("A", "B", "C", "D", "E", "F"), ("T", "U"))
 ODD = {
@@ -336,3 +337,9 @@ def test_logs_of_one_folder_that_differ_in_their_ending_are_two(tmp_path):
         rv.read_log(tmp_path)
     assert rv.read_log(tmp_path, name="run.csv")["loss"].tolist() == [[3, 2], [2, 1]]
     assert rv.read_log(tmp_path, name="run")["loss"].tolist() == [[9, 8], [8, 7]]
+
+
+def test_runs_are_told_apart_whatever_they_are_called():
+    names = ["a", "a (2)", "a", "a", "a (2)"]
+    logs = [rv.RunLog(("web",), [1], [[1.0]], name=name) for name in names]
+    assert name_runs(logs) == ["a", "a (2)", "a (3)", "a (4)", "a (2) (2)"]

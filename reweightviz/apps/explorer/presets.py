@@ -14,6 +14,7 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import ConvexLaw, Law
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.sources import Sources
+from reweightviz.figures.runs import name_runs
 from reweightviz.proposals.optimize import optimize
 
 __all__ = ["OPTIMUM", "UNCAPPED", "collect_results", "covers", "propose_optimum"]
@@ -54,12 +55,12 @@ def covers(law: Law, sources: Sources) -> bool:
 def collect_results(logs: Sequence[RunLog], domains: Sequence[str]) -> dict[str, Mixture]:
     """Return by name of the preset what mixers came to, of the logs with these domains."""
     results = {}
-    for log in logs:
+    for name, log in zip(name_runs(logs), logs, strict=True):
         weights = log.meta.get("result")
         # The editor always offers natural and uniform by itself.
         if not weights or log.name in ("natural", "uniform") or set(log.domains) != set(domains):
             continue
-        results[f"{log.name} (log)"] = Mixture.normalized(
+        results[f"{name} (log)"] = Mixture.normalized(
             zip(log.domains, weights, strict=True), source={"method": log.name}
         )
     return results
