@@ -11,7 +11,7 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -38,6 +38,8 @@ _DRAFT = re.compile(r"\.(?P<name>.+)\.(?P<host>[0-9a-f]{8})-[0-9a-f]{16}\.draft"
 _HOST = hashlib.blake2b(platform.node().encode("utf-8", "replace"), digest_size=4).hexdigest()
 _NAME = 40  # characters of the target's name in that of its draft
 _DAY = 86_400  # seconds
+_PATIENCE = 5.0  # seconds
+_POLL = 0.002  # seconds between two tries
 
 
 def write_atomically(
@@ -71,8 +73,9 @@ def write_all(
     """Write several files beside their targets, then rename them in their order.
 
     Where one cannot be written, none is replaced. A kill between two renames leaves the first of
-    them new: who reads files that belong together must be able to tell. A link stays a link; its
-    target is replaced. Drafts that killed processes left of these targets are taken away.
+    them new: who reads files that belong together must be able to tell. Of two processes that write
+    the same files at once, one's are all there in the end. A link stays a link; its target is
+    replaced. Drafts that killed processes left of these targets are taken away.
 
     Args:
         files: path to content.
@@ -93,9 +96,10 @@ def write_all(
                 sweep_drafts(path.parent, path.name)
                 drafts.append(_open_draft(path))
             drafts[-1].fill(content, durable=durable)
-        for draft in drafts:
-            with _say_why(draft.target):
-                draft.put(overwrite=overwrite)
+        with _keep_apart(drafts):
+            for draft in drafts:
+                with _say_why(draft.target):
+                    draft.put(overwrite=overwrite)
     finally:
         for draft in drafts:
             draft.discard()
@@ -210,6 +214,31 @@ def _remove_if_dead(draft: Path, *, here: bool) -> None:
                 draft.unlink()
         finally:
             os.close(file)
+
+
+@contextlib.contextmanager
+def _keep_apart(drafts: Sequence[_Draft]) -> Iterator[None]:
+    """Keep the renames of two writers of a folder apart, where it can be locked."""
+    with contextlib.ExitStack() as held:
+        if len(drafts) > 1:
+            # The folder itself is locked, so that no file for it lies about.
+            with contextlib.suppress(OSError):
+                handle = os.open(drafts[-1].target.parent, os.O_RDONLY)
+                held.callback(os.close, handle)
+                _wait_for_lock(handle)
+        yield
+
+
+def _wait_for_lock(handle: int) -> None:
+    """Wait for the milliseconds that renames take; go on where a stopped process holds it."""
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        try:
+            _lock(handle, wait=False)
+        except BlockingIOError:
+            time.sleep(_POLL)
+        else:
+            return
 
 
 def _lock(file: int, *, wait: bool) -> None:

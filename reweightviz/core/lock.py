@@ -34,7 +34,7 @@ def hold_lock(path: Path) -> Iterator[None]:
     except Timeout as error:
         raise ReweightvizError(
             f"cannot write {path}: another process has held {file} for "
-            f"{_PATIENCE:g} seconds; end that process, then set again."
+            f"{_PATIENCE:g} seconds; end that process, then write again."
         ) from error
     except OSError as error:
         raise ReweightvizError(

@@ -205,9 +205,11 @@ def _is_flag(value: object) -> bool:
 
 
 def _is_record(value: object) -> bool:
-    """Check the fields of a record; the one before it is not looked for in it."""
-    return isinstance(value, dict) and all(
-        fits(value[key]) for key, (_, fits) in FIELDS.items() if value.get(key) is not None
+    """Check the fields of the record before; it has none before itself."""
+    return (
+        isinstance(value, dict)
+        and "before" not in value
+        and all(fits(value[key]) for key, (_, fits) in FIELDS.items() if value.get(key) is not None)
     )
 
 

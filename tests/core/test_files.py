@@ -5,6 +5,7 @@ import platform
 import resource
 import signal
 import stat
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -169,6 +170,44 @@ def test_every_rename_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert [path.read_text() for path in paths] == ["new"] * nth + ["old"] * (3 - nth)
     write_all(dict.fromkeys(paths, "newest"))
     assert sorted(tmp_path.iterdir()) == paths
+
+
+def test_two_writers_of_the_same_files_leave_those_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / name for name in ("a", "b")]
+    replace = Path.replace
+    reading, writing = os.pipe()
+
+    def dawdle(self: Path, other: Path) -> Path:
+        found = replace(self, other)
+        if other == paths[0]:
+            os.write(writing, b"x")
+            time.sleep(0.5)
+        return found
+
+    child = os.fork()
+    if child == 0:
+        try:
+            monkeypatch.setattr(Path, "replace", dawdle)
+            write_all(dict.fromkeys(paths, "of the slow one"))
+        finally:
+            os._exit(0)
+    assert os.read(reading, 1) == b"x"
+    write_all(dict.fromkeys(paths, "of the second"))
+    os.waitpid(child, 0)
+    assert [path.read_text() for path in paths] == ["of the second"] * 2
+
+
+def test_a_stopped_writer_does_not_block_others_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_PATIENCE", 0.05)
+    handle = os.open(tmp_path, os.O_RDONLY)
+    files._lock(handle, wait=True)
+    write_all({tmp_path / "a": "x", tmp_path / "b": "y"})
+    os.close(handle)
+    assert (tmp_path / "b").read_text() == "y"
 
 
 def test_full_disk_keeps_the_old_file(tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ def test_the_provenance_of_the_file_in_a_folder_is_renewed(tmp_path):
     assert not (folder / "provenance.json").exists()
 
 
-@pytest.mark.parametrize("before", [3, {"sizes": "many"}, {"names": ["a"]}])
+@pytest.mark.parametrize("before", [3, {"sizes": "many"}, {"names": ["a"]}, {"before": {}}])
 def test_a_damaged_record_before_is_a_sentence(tmp_path, before):
     path = export(OLD, "trl", tmp_path / "mix.yaml", SMALL)
     sidecar = tmp_path / "mix.yaml.provenance.json"
