@@ -147,6 +147,9 @@ def commit(
         fragment.files = list(_move(fragment.files, moves))
         for number, files in zip(renumbered[len(numbers) :], new, strict=True):
             fragment.files += _move([files[place]], {0: number})
+    # Lance looks for the next number alone, which may have come and been removed meanwhile.
+    if base is not None and base.latest_version != base.version:
+        raise OSError("another version came after the one that this save starts from")
     committed = LanceDataset.commit(
         str(staged.target),
         LanceOperation.Overwrite(schema, fragments),

@@ -350,9 +350,28 @@ def _data(folder: Path) -> list[Path]:
 
 def _open_dataset(path: Path) -> LanceDataset:
     lance = _import_lance("a saved corpus")
-    with _in_one_sentence(f"{path} is no saved corpus"):
-        dataset: LanceDataset = lance.dataset(str(path))
+    try:
+        with _in_one_sentence(f"{path} is no saved corpus"):
+            dataset: LanceDataset = lance.dataset(str(path))
+    except ReweightvizError as error:
+        damaged = _damaged_version(path)
+        if damaged is None:
+            raise
+        raise UnreadableFile(
+            path=path,
+            reason=f"its latest version, {damaged}, is damaged; remove that file, and the "
+            "version before it opens",
+        ) from error
     return dataset
+
+
+def _damaged_version(folder: Path) -> Path | None:
+    """Return the file of the latest version if its end is missing, as after a loss of power."""
+    versions = sorted((folder / "_versions").glob("*.manifest"))  # Lance names the latest first
+    with suppress(OSError):
+        if versions and not versions[0].read_bytes().endswith(b"LANC"):
+            return versions[0]
+    return None
 
 
 def _version(dataset: LanceDataset | None) -> int:

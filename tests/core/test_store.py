@@ -11,7 +11,12 @@ import pytest
 
 from reweightviz.core import store
 from reweightviz.core.corpus import Corpus, open_corpus
-from reweightviz.core.errors import ReweightvizError, ReweightvizWarning, UnwritableFile
+from reweightviz.core.errors import (
+    ReweightvizError,
+    ReweightvizWarning,
+    UnreadableFile,
+    UnwritableFile,
+)
 
 lance = pytest.importorskip("lance")
 pytestmark = pytest.mark.optional("lance")
@@ -239,6 +244,21 @@ def test_half_states_of_0_5_are_told_and_mended(tmp_path):
         again = open_corpus(place)
         for name in fresh.columns:
             assert again.digest(name) == fresh.digest(name)
+
+
+def test_a_damaged_version_is_named(tmp_path):
+    """As a loss of power may leave it, between Lance's writing and the end of a save."""
+    path = make().save(tmp_path / "c.lance")
+    make(**{"loss:m": np.ones(N)}).save(path)
+    newest = min((path / "_versions").glob("*.manifest"))
+    newest.write_bytes(b"")
+    for use in (open_corpus, make().save):
+        with pytest.raises(UnreadableFile, match=f"{newest.name}, is damaged; remove that file"):
+            use(path)
+    newest.unlink()
+    assert open_corpus(path).columns == ("text", "domain")
+    make(**{"loss:m": np.ones(N)}).save(path)
+    assert open_corpus(path)["loss:m"].tolist() == [1] * N
 
 
 def test_what_is_not_ours_is_not_overwritten(tmp_path):
