@@ -166,9 +166,8 @@ def _live_rows() -> Iterator[Row]:
         "LiveMixture, written by hand and read",
         "store",
         lambda f: (create_and_set(f), _write_by_hand(f)),
-        lambda live: live.read(),
+        lambda f: open_live(f).read(),
         _read_live,
-        open=open_live,
         again=lambda f: open_live(f).set(OLD, author="eve"),
         lasting=lambda value: value["mixture"],
     )

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from reweightviz.core.errors import UnreadableFile, UnwritableFile, WrongContent
 from reweightviz.core.files import inside_folder
+from reweightviz.core.lock import hold_open_file
 
 __all__ = ["LineTail", "LineWriter"]
 
@@ -58,10 +59,11 @@ class LineWriter:
             ) from error
         try:
             file = self._open()
-            before = os.lseek(file, 0, os.SEEK_END)
-            if os.write(file, data) < len(data):
-                os.ftruncate(file, before)
-                raise UnwritableFile(path=self.path, reason="the disk is full")
+            with hold_open_file(file, self.path):
+                before = os.lseek(file, 0, os.SEEK_END)
+                if os.write(file, data) < len(data):
+                    os.ftruncate(file, before)
+                    raise UnwritableFile(path=self.path, reason="the disk is full")
             if durable:
                 os.fsync(file)
         except OSError as error:
@@ -82,7 +84,9 @@ class LineWriter:
                 os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0),
                 0o666,
             )
-            _mend(self._file)
+            # Half a line may be one that another process is writing right now.
+            with hold_open_file(self._file, self.path):
+                _mend(self._file)
         return self._file
 
     def __del__(self) -> None:

@@ -114,16 +114,16 @@ class LiveMixture:
         target = given.resolve() if given.is_symlink() else given
         journal = place_history(target, "journal")
         changes = place_history(target, "changes")
-        there = [file for file in (target, journal, changes) if os.path.lexists(file)]
-        if there and not overwrite:
-            raise ReweightvizError(
-                f"{there[0]} exists already: LiveMixture({str(target)!r}) goes on with "
-                "it, overwrite=True begins anew."
-            )
+        files = (target, journal, changes)
+        if not overwrite:
+            _check_free(files)
         now = round(time.time(), 3)
         made = uuid.uuid4().hex[:8]
         first = Version(1, start, str(author), now, to_jsonable(note), guards, made)
         with hold_lock(target):
+            # Another process may have made it since.
+            if not overwrite:
+                _check_free(files)
             # From here on the old histories are of another beginning: a kill loses nothing.
             write_version(target, first)
             journal.unlink(missing_ok=True)
@@ -368,4 +368,13 @@ class LiveMixture:
             return found
         return self._accept(
             before, mixture=found.mixture, guards=found.guards, author=found.author, note=found.note
+        )
+
+
+def _check_free(files: tuple[Path, ...]) -> None:
+    there = [file for file in files if os.path.lexists(file)]
+    if there:
+        raise ReweightvizError(
+            f"{there[0]} exists already: LiveMixture({str(files[0])!r}) goes on with "
+            "it, overwrite=True begins anew."
         )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, UnwritableFile
 from reweightviz.core.files import inside_folder
 
-__all__ = ["hold_lock"]
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = ["hold_lock", "hold_open_file"]
 
 
 _PATIENCE = 10.0  # seconds for a lock that its holder needs for milliseconds
@@ -43,3 +48,34 @@ def hold_lock(path: Path) -> Iterator[None]:
         ) from error
     with held:
         yield
+
+
+@contextmanager
+def hold_open_file(file: int, path: Path) -> Iterator[None]:
+    """Admit one process at a time to a file that each has open; readers are not kept out.
+
+    A file system without such locks admits all.
+
+    Raises:
+        UnwritableFile: another process keeps it.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError as error:
+            if time.monotonic() > until:
+                reason = f"another process has held it for {_PATIENCE:g} seconds; end that process"
+                raise UnwritableFile(path=path, reason=reason) from error
+            time.sleep(_POLL)
+        except OSError:
+            yield
+            return
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -83,3 +86,17 @@ def test_a_line_longer_than_a_block(tmp_path, monkeypatch):
     lines = LineTail(path)
     assert list(lines) == [b"x" * 100, b"short"]
     assert lines.rest == b"y" * 50
+
+
+def test_a_writer_that_begins_cuts_no_line_of_another(tmp_path):
+    """Each opening takes half a line away; what another process writes just then is none."""
+    path = tmp_path / "log.jsonl"
+    script = (
+        "import sys\nfrom reweightviz.core.lines import LineWriter\n"
+        "for i in range(200):\n"
+        "    LineWriter(sys.argv[1]).write({'who': sys.argv[2], 'i': i, 'pad': 'x' * 5000})\n"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", script, path, str(who)]) for who in range(3)]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len({(row["who"], row["i"]) for row in rows}) == len(rows) == 600
