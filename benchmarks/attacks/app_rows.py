@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import pandas as pd
 
 import reweightviz as rv
 from attacks.row import Row, make_nothing
-from reweightviz.core.errors import ReweightvizError
 
 __all__ = ["APP_ROWS"]
 
@@ -126,7 +126,18 @@ def _corpus(mark: str = "a", count: int = 80) -> rv.Corpus:
 
 
 def _read_explorer(folder: Path) -> Any:
-    x = rv.Explorer.load(folder / "x")
+    """Read a copy, for an explorer that is opened, and undone, saves itself."""
+    with tempfile.TemporaryDirectory() as place:
+        copied = Path(place) / "x"
+        if (folder / "x").exists():
+            shutil.copytree(folder / "x", copied, copy_function=shutil.copyfile)
+        for path in (Path(place), *Path(place).rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        return _read_copy(copied)
+
+
+def _read_copy(folder: Path) -> Any:
+    x = rv.Explorer.load(folder)
     found = {
         "mixture": {name: round(weight, 6) for name, weight in x.mixture.items()},
         "editor": {name: round(weight, 6) for name, weight in x.editor.mixture.items()},
@@ -135,8 +146,7 @@ def _read_explorer(folder: Path) -> Any:
         "selection": None if x.corpus is None else x.selection.ids.tolist(),
         "texts": None if x.corpus is None else x.corpus.text([0, len(x.corpus) - 1]),
     }
-    with suppress(ReweightvizError):  # a folder that is read-only cannot keep it
-        x.undo()
+    x.undo()
     return found | {"before": {name: round(weight, 6) for name, weight in x.mixture.items()}}
 
 

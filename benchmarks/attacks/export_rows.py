@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -182,15 +183,20 @@ def _record_rows() -> Iterator[Row]:
         "writer",
         lambda f: write(f, OLD, "Title before"),
         lambda f: write(f, NEW, "Title after"),
-        lambda f: [_find_title(f / f"why.{ending}") for ending in ("md", "html")],
+        _read_record,
+        # Two files cannot be replaced at once; each is whole, and their marks tell them apart.
+        allows=lambda _old, _new, found: found["whole"] and not found["one mark"],
     )
 
 
-def _find_title(path: Path) -> str:
-    text = path.read_text("utf-8")
-    found = [word for word in ("before", "after") if f"Title {word}" in text]
-    whole = text.rstrip().endswith("</html>") or path.suffix == ".md"
-    return f"{found} {whole}"
+def _read_record(folder: Path) -> Any:
+    texts = [(folder / f"why.{ending}").read_text("utf-8") for ending in ("md", "html")]
+    marks = [re.findall("Record ([0-9a-f]{8})", text) for text in texts]
+    return {
+        "titles": [re.findall("Title (before|after)", text)[:1] for text in texts],
+        "whole": all(marks) and texts[1].rstrip().endswith("</html>"),
+        "one mark": marks[0] == marks[1],
+    }
 
 
 def _command_rows() -> Iterator[Row]:

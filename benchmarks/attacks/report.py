@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from attacks.scripts import SCRIPTS
+
 __all__ = ["write_report"]
 
 STATES = ("old", "new", "part", "mixed", "unreadable", "raised", "hangs")
@@ -42,6 +44,10 @@ or mixed; what held then were 840 of 840 kills of mixtures, live mixtures, run l
 merges. Two processes that saved columns of one corpus lost both; 8 kB of free disk broke a corpus \
 for good; two explorers in one folder overwrote each other without a word.
 """
+EARLIER = "trust_0.5.json"
+SAME_ATTACKS = """
+These attacks, shorter, on the code before the mends (`trust.py --short --package`):
+"""
 LIMITS = """
 ## What this does not show
 
@@ -55,14 +61,36 @@ drive and file system. We ask for fsync before a rename that replaces what a per
 def write_report(results: Path, report: Path) -> None:
     """Write the report of a JSON of results."""
     found = json.loads(results.read_text("utf-8"))
-    parts = [INTRODUCTION, _summarize(found), BEFORE]
+    parts = [INTRODUCTION, "\n## In all\n", _summarize(found), BEFORE]
+    before = results.with_name(EARLIER)
+    if before.exists():
+        earlier = json.loads(before.read_text("utf-8"))
+        parts += [SAME_ATTACKS, _summarize(earlier), "\n", _list_worst(earlier)]
     for part, write in WRITERS.items():
         if part in found:
             parts.append(f"\n## {TITLES[part]}\n\n{_name_run(found[part])}\n\n")
             parts.append(write(found[part]["rows"]))
             parts.append(_list_faults(found[part]["rows"]))
+    parts.append(_show_scripts(found))
     parts.append(LIMITS)
     report.write_text("".join(parts), "utf-8")
+
+
+def _show_scripts(found: Mapping[str, Any]) -> str:
+    lines = []
+    for part, words in SCRIPTS.items():
+        rows = found.get(part, {}).get("rows", {})
+        for result in rows.values():
+            run = found[part]["measured"]
+            said = result.get("skipped") or f"ended with {result['exit']}"
+            lines.append(
+                f"### {' '.join(words)}\n\n{run['date']}, {run['minutes']} minutes: {said}\n"
+            )
+            if result.get("last"):
+                lines.append("\n    " + "\n    ".join(result["last"]) + "\n")
+    if not lines:
+        return ""
+    return "\n## Beside these\n\n" + "\n".join(lines)
 
 
 def _name_run(part: Mapping[str, Any]) -> str:
@@ -89,11 +117,22 @@ def _summarize(found: Mapping[str, Any]) -> str:
         if states:
             counts = [f"{states[name]:,}" for name in STATES[:5]]
             counts.append(f"{states['raised'] + states['hangs']:,}")
-        faulty = sum(bool(row["faults"]) for row in rows)
+        faulty = sum(bool(row.get("faults")) for row in rows)
         more = [_total(rows, "stuck"), _total(rows, "left")]
         lines.append(
             _join([title, f"{len(rows)}", _total(rows, "attacks"), *counts, *more, f"{faulty}"])
         )
+    return "\n".join(lines) + "\n"
+
+
+def _list_worst(found: Mapping[str, Any]) -> str:
+    """Name the rows that had faults, by the attack."""
+    lines = []
+    for part, title in TITLES.items():
+        rows = found.get(part, {}).get("rows", {})
+        names = sorted(name for name, row in rows.items() if row.get("faults"))
+        if names:
+            lines.append(f"- {title}: {'; '.join(names)}.")
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Files that 0.3.0 saved still open: tests/golden/saved_0.3.0 was written by that version."""
+"""Files that 0.3.0 and 0.5.0 saved still open: each folder of tests/golden was written by it."""
 
 import json
 import shutil
@@ -11,10 +11,10 @@ import reweightviz as rv
 DOMAINS = ("web", "code", "math")
 
 
-@pytest.fixture
-def saved(root, tmp_path):
+@pytest.fixture(params=["0.3.0", "0.5.0"])
+def saved(root, tmp_path, request):
     """A copy, because opening may write: a live mixture locks, an explorer saves itself."""
-    return shutil.copytree(root / "tests" / "golden" / "saved_0.3.0", tmp_path / "saved")
+    return shutil.copytree(root / "tests" / "golden" / f"saved_{request.param}", tmp_path / "saved")
 
 
 def test_mixtures_schedules_and_sources(saved):
@@ -69,3 +69,18 @@ def test_an_explorer_with_its_law_logs_and_undo_steps(saved):
     x.undo()
     x.undo()
     assert dict(x.mixture) == {"web": 0.5, "code": 0.3, "math": 0.2}
+
+
+def test_what_else_0_5_0_wrote(root, tmp_path):
+    """A journal beside a live mixture, exports with their provenance, a decision record."""
+    saved = shutil.copytree(root / "tests" / "golden" / "saved_0.5.0", tmp_path / "saved")
+    live = rv.LiveMixture(saved / "live.json")
+    assert dict(live.history()[0]) == pytest.approx({"web": 0.6, "code": 0.3, "math": 0.1})
+    assert live.changes()["step"].tolist()[-1] == 0
+    for name in ("hf", "levanter.yaml"):
+        mixture = rv.load_mixture(saved / name)
+        assert dict(mixture) == pytest.approx({"web": 0.5, "code": 0.3, "math": 0.2}, rel=1e-3)
+        assert mixture.source["method"] == "by hand"
+    new = {"web": 0.2, "code": 0.5, "math": 0.3}
+    rv.decision_record(new, saved / "why", overwrite=True)
+    assert "0.5" in (saved / "why.md").read_text("utf-8")
