@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,7 @@ class Baseline:
     old: Outcome
     new: Any
     after: Any
-    names: frozenset[str]
+    names: Counter[str]
     seconds: float
 
 
@@ -99,9 +100,7 @@ def measure_baseline(row: Row, place: Path) -> Baseline:
     _need(row, "next change", run_child(lambda _: _discard(row.change_again(now))))
     after = _need(row, "read", read_there(row, now)).value
     seconds = max(1e-4, min(first.seconds, second.seconds))
-    return Baseline(
-        template, old, new, row.lasting(after), frozenset(_list_names(now, row)), seconds
-    )
+    return Baseline(template, old, new, row.lasting(after), Counter(_list_names(now, row)), seconds)
 
 
 def _need(row: Row, what: str, outcome: Outcome) -> Outcome:
@@ -134,7 +133,7 @@ def judge(row: Row, base: Baseline, folder: Path) -> Verdict:
         stuck = f"read: {after.how}: {after.value}"[:300]
     elif row.lasting(after.value) != base.after:
         stuck = f"reads {after.value}"[:300]
-    left = sorted(set(_list_names(folder, row)) - base.names)
+    left = sorted(Counter(_list_names(folder, row)) - base.names)
     return Verdict(state, detail, stuck, tuple(left[:5]))
 
 
@@ -159,7 +158,7 @@ def _name_state(row: Row, base: Baseline, found: Outcome) -> str:
     return "mixed"
 
 
-MARK = re.compile(r"[0-9a-f]{12,}(-[0-9a-f]+)*")
+MARK = re.compile(r"[0-9a-f]{8,}(-[0-9a-f]+)*")
 """A digest or a random name in the name of a file."""
 
 
