@@ -92,7 +92,13 @@ class Staged:
             str(self.target), table, mode="overwrite", data_storage_version=version
         )
         file: DataFile = fragment.files[0]
-        _make_durable(self.target / "data" / file.path)
+        place = self.target / "data" / file.path
+        try:
+            _check_size(place, file, self.target)
+            _make_durable(place)
+        except BaseException:
+            place.unlink(missing_ok=True)
+            raise
         return file
 
     def discard(self) -> None:
@@ -195,6 +201,13 @@ def _move(files: Iterable[DataFile], numbers: Mapping[int, int]) -> Iterator[Dat
             moved.fields = list(stay)
             moved.column_indices = list(stay.values())
             yield moved
+
+
+def _check_size(place: Path, file: DataFile, target: Path) -> None:
+    """Refuse a file cut short: of a last write that failed Lance says nothing."""
+    if place.stat().st_size != file.file_size_bytes:
+        reason = "the disk is full or fails; make room, then save again"
+        raise UnwritableFile(path=target, reason=reason)
 
 
 def _make_durable(path: Path) -> None:

@@ -126,8 +126,9 @@ class LiveMixture:
                 _check_free(files)
             # From here on the old histories are of another beginning: a kill loses nothing.
             write_version(target, first)
-            journal.unlink(missing_ok=True)
-            changes.unlink(missing_ok=True)
+            with suppress(OSError):
+                journal.unlink(missing_ok=True)
+                changes.unlink(missing_ok=True)
             LineWriter(changes).write(first.record())
         return cls(given)
 
