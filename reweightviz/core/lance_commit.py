@@ -94,7 +94,7 @@ class Staged:
         file: DataFile = fragment.files[0]
         place = self.target / "data" / file.path
         try:
-            _check_size(place, file, self.target)
+            _check_size(place, file)
             _make_durable(place)
         except BaseException:
             place.unlink(missing_ok=True)
@@ -203,11 +203,10 @@ def _move(files: Iterable[DataFile], numbers: Mapping[int, int]) -> Iterator[Dat
             yield moved
 
 
-def _check_size(place: Path, file: DataFile, target: Path) -> None:
+def _check_size(place: Path, file: DataFile) -> None:
     """Refuse a file cut short: of a last write that failed Lance says nothing."""
     if place.stat().st_size != file.file_size_bytes:
-        reason = "the disk is full or fails; make room, then save again"
-        raise UnwritableFile(path=target, reason=reason)
+        raise OSError("the disk is full or fails; make room, then save again")
 
 
 def _make_durable(path: Path) -> None:
