@@ -383,6 +383,19 @@ def test_files_of_others_are_never_taken_for_ours(tmp_path):
         assert [path.read_text() for path in folder.iterdir()] == [text]
 
 
+def test_damaged_settings_are_replaced_where_that_is_asked_for(tmp_path):
+    rv.Explorer(tokens=TOKENS, autosave=tmp_path / "x")
+    (tmp_path / "x" / "explorer.json").write_text('{"sources": {"we')
+    x = rv.Explorer(tokens=TOKENS)
+    for act in (lambda: x.save(tmp_path / "x"), lambda: rv.Explorer.load(tmp_path / "x")):
+        with pytest.raises(ReweightvizError, match="cannot read .*explorer.json as a saved"):
+            act()
+    with pytest.raises(ReweightvizError, match="cannot read .*explorer.json as a saved"):
+        rv.Explorer(tokens=TOKENS, autosave=tmp_path / "x")
+    x.save(tmp_path / "x", overwrite=True)
+    assert shown(rv.Explorer.load(tmp_path / "x")) == NATURAL
+
+
 def test_a_folder_that_names_files_elsewhere_is_refused(tmp_path):
     x = rv.Explorer(tokens=TOKENS, logs=[make_log("run", TOKENS)], autosave=tmp_path / "x")
     path = tmp_path / "x" / "explorer.json"
@@ -450,6 +463,17 @@ def test_an_explorer_of_0_5_opens_and_becomes_one_of_today(tmp_path):
     assert [log.name for log in loaded.logs] == ["doremi"]
     loaded.undo(), loaded.undo()
     assert loaded.mixture["web"] == 0.5
+
+
+def test_the_cell_is_run_again_on_an_explorer_of_0_5(tmp_path):
+    folder = shutil.copytree(GOLDEN / "explorer_0.5", tmp_path / "x")
+    tokens = {"web": 3e9, "code": 1e9, "math": 5e8}
+    x = rv.Explorer(tokens=tokens, autosave=folder)
+    assert x.editor.locked == [False, True, False]
+    x.redo()
+    for again in (rv.Explorer.load(folder), rv.Explorer(tokens=tokens, autosave=folder)):
+        assert again.mixture["web"] == 0.1
+    assert [log.name for log in rv.Explorer.load(folder).logs] == ["doremi"]
 
 
 @pytest.mark.parametrize("lacking", ["state.json", "view.json"])

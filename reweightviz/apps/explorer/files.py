@@ -106,13 +106,23 @@ def holds_explorer(folder: Path) -> bool:
 def check_folder(folder: Path, *, overwrite: bool) -> None:
     """Refuse a folder with something else in it, or with an explorer that is not to be replaced."""
     if (folder / SETTINGS).exists():
-        if holds_explorer(folder) and not overwrite:
-            raise ReweightvizError(
-                f"{folder} holds an explorer; Explorer.load opens it, save(path, "
-                "overwrite=True) replaces it."
-            )
+        _check_explorer(folder, overwrite=overwrite)
     elif folder.is_file() or (folder.exists() and not all(map(_is_ours, folder.iterdir()))):
         raise _refuse(folder)
+
+
+def _check_explorer(folder: Path, *, overwrite: bool) -> None:
+    try:
+        held = holds_explorer(folder)
+    except UnreadableFile:
+        if not overwrite:
+            raise
+        return  # ours once, by its name
+    if held and not overwrite:
+        raise ReweightvizError(
+            f"{folder} holds an explorer; Explorer.load opens it, save(path, "
+            "overwrite=True) replaces it."
+        )
 
 
 def _refuse(folder: Path) -> ReweightvizError:
@@ -392,7 +402,9 @@ def _open_corpus(folder: Path, settings: Mapping[str, Any]) -> Corpus | None:
     if not settings["corpus"]:
         return None
     corpus = _open_version(folder / CORPUS, settings.get("corpus_version"))
-    if settings.get("documents") not in (None, _digest_documents(corpus)):
+    documents = settings.get("documents")
+    # Of an older corpus all texts would be read.
+    if documents is not None and documents != _digest_documents(corpus):
         raise WrongContent(
             path=folder / CORPUS,
             reason="holds other documents than the explorer beside it was saved with; put those "

@@ -156,26 +156,27 @@ class Keeper:
         """Write what changes while a person explores, on top of what another wrote since."""
         explorer = self._explorer
         content = files.read_content(folder, settings)
-        if known is not None and content not in (None, known.content):
-            known = self._put_on_top(files.read_state(folder, settings), known)
+        changed = known is not None and content not in (None, known.content)
+        if known is not None and changed:
+            self._put_on_top(files.read_state(folder, settings), known)
         view = read_view(explorer)
         encoded = files.encode_state(explorer.state, view, self._start)
         if encoded != content:
             files.write_content(folder, settings, encoded)
+        if changed:
+            self._say(
+                f"{folder} was changed by another explorer since; its steps are taken up below "
+                "yours."
+            )
         return _Known(explorer.state.journal.standing, view, encoded)
 
-    def _put_on_top(self, theirs: files.SavedState, known: _Known) -> _Known:
+    def _put_on_top(self, theirs: files.SavedState, known: _Known) -> None:
         explorer = self._explorer
         view = merge_views(known.view, read_view(explorer), theirs.view)
         explorer.state.rebase(known.standing, theirs.state)
         apply_view(explorer, view)
         # Also where what follows fails: these changes of another are known now.
         self._known = _Known(theirs.state.journal.standing, theirs.view, theirs.content)
-        self._say(
-            f"{self._folder} was changed by another explorer since; its steps are taken up below "
-            "yours."
-        )
-        return self._known
 
     def _take_up(self, saved: files.SavedState, view: View) -> None:
         self._explorer.state.restore(saved.state)
