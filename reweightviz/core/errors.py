@@ -259,6 +259,10 @@ class InvalidArgument(InvalidValue):
     sentence = "{name} takes {expected}; got {value}."
 
 
+_LONGEST_PATH = 500
+"""Letters of a path in a sentence; a whole text may be given for one."""
+
+
 class UnreadableFile(ReweightvizError):
     """A file cannot be read, or does not hold what it should.
 
@@ -282,7 +286,7 @@ class UnreadableFile(ReweightvizError):
         place = "" if line is None else f", line {line}{self.after_line}"
         super().__init__(
             self.sentence.format(
-                path=path,
+                path=_show_path(path),
                 line=place,
                 wanted=wanted and f" as {wanted}",
                 reason=self.reason,
@@ -310,7 +314,7 @@ class UnwritableFile(ReweightvizError):
     def __init__(self, *, path: object, reason: object) -> None:
         self.path = path
         self.reason = str(reason).rstrip(".")
-        super().__init__(self.sentence.format(path=path, reason=self.reason))
+        super().__init__(self.sentence.format(path=_show_path(path), reason=self.reason))
 
 
 class RefusedByFramework(ReweightvizError):
@@ -390,6 +394,14 @@ def _short(name: str, width: int = 60) -> str:
     if len(name) > width:
         name = name[: width - 1] + "…"
     return repr(name)
+
+
+def _show_path(path: object) -> str:
+    """Return a path for one line of a sentence; of text that is none, its two ends."""
+    text = str(path)
+    if len(text) > _LONGEST_PATH:
+        text = f"{text[: _LONGEST_PATH // 2]}…{text[-_LONGEST_PATH // 2 :]}"
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def _show(value: Any) -> str:

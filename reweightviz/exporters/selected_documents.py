@@ -41,6 +41,7 @@ from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.json_text import parse_json
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.local_path import check_local
+from reweightviz.core.parquet_table import read_parquet
 from reweightviz.core.selection import Selection
 from reweightviz.exporters import provenance
 from reweightviz.exporters.document import PathLike
@@ -212,7 +213,7 @@ def _read_lines(file: Path) -> pd.DataFrame:
 
 
 READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    ".parquet": pd.read_parquet,
+    ".parquet": lambda file: read_parquet(file, file),
     ".csv": _read_csv,
 }
 """Ending to reader; every other file is read as JSON lines."""

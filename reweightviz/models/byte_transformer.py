@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from reweightviz.core.array_file import read_arrays
 from reweightviz.core.errors import UnreadableFile, WrongContent
 from reweightviz.core.files import write_atomically
 
@@ -103,8 +104,7 @@ class ByteTransformer(nn.Module):
             ReweightvizError: there is no such file, or something else is in it.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = dict(stored)
+            arrays = read_arrays(path)
             settings: dict[str, int] = {}
             weights = {}
             for name, values in arrays.items():

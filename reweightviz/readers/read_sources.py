@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.json_text import parse_json
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.local_path import check_local
+from reweightviz.core.parquet_table import read_parquet
 from reweightviz.core.sources import Sources
 from reweightviz.core.token_counts import parse_count
 from reweightviz.readers.documents.parquet import SUFFIXES as PARQUET
@@ -159,7 +159,7 @@ def _describe(content: Any) -> str:
 def _read_frame(file: Path, suffix: str) -> pd.DataFrame:
     try:
         if suffix in PARQUET:
-            return pd.read_parquet(io.BytesIO(file.read_bytes()))
+            return read_parquet(file, file)
         # As text, for a count may be written 1.2T.
         return pd.read_csv(
             file,

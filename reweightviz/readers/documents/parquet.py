@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reweightviz.core.errors import UnreadableFile
+from reweightviz.core.unfolding import Allowance
 from reweightviz.readers.documents._columns import check_columns, pick_columns
 from reweightviz.readers.documents._faults import Faults
 from reweightviz.readers.documents._find_files import DocumentFile
 from reweightviz.readers.documents._nested import list_fields
-from reweightviz.readers.documents._open_bounded import Allowance
 
 __all__ = ["SUFFIXES", "read"]
 

@@ -6,6 +6,7 @@ already is left out.
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from abc import abstractmethod
@@ -14,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from reweightviz.core.errors import WrongContent
 from reweightviz.core.records import Records
+from reweightviz.core.unfolding import Allowance
 from reweightviz.readers.logs._log_reader import LogReader, files_of, stamp_of
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs._numbers import number_of, step_of_cell
@@ -23,10 +24,6 @@ from reweightviz.readers.logs._series import Point
 from reweightviz.readers.logs._times import seconds_of
 
 __all__ = ["PointExport", "json_lines", "member_of", "members_of", "point_of"]
-
-
-LARGEST = 1 << 30
-"""Bytes of a member of an archive, unpacked."""
 
 
 class PointExport(LogReader):
@@ -108,19 +105,20 @@ def member_of(file: Path, name: str) -> bytes:
     """Return a file of an archive.
 
     Raises:
-        ReweightvizError: it is larger than 1 GiB.
+        ReweightvizError: it unfolds to far more than the archive has.
     """
     with zipfile.ZipFile(file) as archive:
-        size = archive.getinfo(name).file_size
-        if size > LARGEST:
-            raise WrongContent(path=file, reason=f"holds {name} of {size:,} bytes: at most 1 GiB")
+        allowance = Allowance(file, "pack it without compression (zip -0)")
+        # No more than that is read, whatever comes.
+        allowance.spend(archive.getinfo(name).file_size, file.stat().st_size)
         return archive.read(name)
 
 
 def json_lines(content: bytes) -> Iterator[Any]:
     """Yield what stands in the lines that are JSON; the last may be half written."""
-    for line in content.splitlines():
+    # One by one: a list of a million lines takes several times their bytes.
+    for line in io.BytesIO(content):
         try:
             yield json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import pyarrow.parquet as pq
 
+from reweightviz.core.parquet_table import read_parquet
 from reweightviz.core.records import Records
 from reweightviz.readers.logs._log_reader import files_of, stamp_of
 from reweightviz.readers.logs._naming import Pattern
@@ -56,7 +57,7 @@ class WandbHistory(JsonRows):
             return False
         self._stamp = stamp
         # Parquet cannot grow: it is read whole, and the rows that were fed are left out.
-        table = pq.read_table(self.where).to_pandas().iloc[self._rows :]
+        table = read_parquet(self.where, self.where).iloc[self._rows :]
         feed_table(self.series, records, table.reset_index(drop=True), self._rows)
         self._rows += len(table)
         return bool(len(table))

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from reweightviz.core.errors import (
     DuplicateName,
@@ -25,6 +24,7 @@ from reweightviz.core.errors import (
 from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.json_text import parse_json
 from reweightviz.core.local_path import check_local
+from reweightviz.core.parquet_table import read_parquet
 from reweightviz.readers.documents._find_files import PACKINGS
 from reweightviz.readers.documents._open_bounded import unpack
 from reweightviz.readers.documents.parquet import SUFFIXES as PARQUET
@@ -39,8 +39,6 @@ TEXT = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson")
 SUFFIXES = (*TEXT, *PARQUET, *PACKINGS)
 MOST_BYTES = 2**27
 """Of a file, unpacked; tables of runs have some megabytes."""
-MOST_CELLS = 10**8
-"""Of a Parquet file, where a byte may stand for any number of them."""
 INSTEAD_OF_URL = "download it, or pass the table that pandas.read_csv makes of it"
 
 
@@ -101,7 +99,7 @@ def _read_file(role: str, source: str | os.PathLike[str]) -> pd.DataFrame:
             path=source, wanted=f"a table of {role}", reason=f"it has more than {MOST_BYTES} bytes"
         )
     if content[:4] == b"PAR1":
-        return _from_parquet(path, content)
+        return read_parquet(content, path)
     # Every end of a line becomes one, as in a file that is opened as text.
     text = io.StringIO(content.decode("utf-8-sig"), newline=None).read()
     if text.lstrip()[:1] in ("[", "{"):
@@ -124,14 +122,6 @@ def _from_memory(role: str, source: Any) -> pd.DataFrame:
         expected="a path, a DataFrame or a list of mappings",
         got=type(source).__name__,
     )
-
-
-def _from_parquet(path: Path, content: bytes) -> pd.DataFrame:
-    file = pq.ParquetFile(io.BytesIO(content))
-    cells = file.metadata.num_rows * file.metadata.num_columns
-    if cells > MOST_CELLS:
-        raise WrongContent(path=path, reason=f"has {cells} cells, more than {MOST_CELLS}")
-    return file.read().to_pandas()
 
 
 # ---- text
