@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from reweightviz.core.array_file import read_arrays
 from reweightviz.core.errors import ReweightvizError, warn
 from reweightviz.core.files import Content, sweep_drafts, write_atomically
 from reweightviz.core.version import VERSION
@@ -67,7 +68,7 @@ def cache_path(name: str, *key: object, suffix: str = ".npz") -> Path | None:
 
 def compute_once(name: str, key: tuple[object, ...], compute: Callable[[], Arrays]) -> Arrays:
     """Return the arrays of ``compute()``, from disk when the same name and key were computed."""
-    return read_or_make(cache_path(name, *key), make=compute, read=_read_arrays, encode=_encode)
+    return read_or_make(cache_path(name, *key), make=compute, read=read_arrays, encode=_encode)
 
 
 def read_or_make(
@@ -102,12 +103,6 @@ def read_or_make(
     except (ReweightvizError, MemoryError) as error:
         _warn_once(path.parent, getattr(error, "reason", "the memory is full"))
     return made
-
-
-def _read_arrays(path: Path) -> Arrays:
-    # A pickle in a cache that others may write to could run their code.
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-        return dict(stored)
 
 
 def _encode(arrays: Arrays) -> Content:
