@@ -113,13 +113,13 @@ def _follow(path: Path) -> None:
 
 TEXTS: dict[str, tuple[tuple[str, ...], Reader]] = {
     "check": (("a.yaml", "a.json", "a.py", "a.sh", "a.txt", "a.csv", "a"), _check),
-    "schedule of a config": (("a.yaml", "a.py"), lambda path: rv.load_schedule(path)),
+    "schedule of a config": (("a.yaml", "a.py"), rv.load_schedule),
     "merge": (("a.yaml",), _merge),
     "command": (("a.cmd",), lambda path: rv.check(path.read_text("utf-8"))),
-    "sources": (("a.yaml", "a.json", "a.csv", "a.tsv"), lambda path: rv.read_sources(path)),
+    "sources": (("a.yaml", "a.json", "a.csv", "a.tsv"), rv.read_sources),
     "log": (
         ("a.jsonl", "a.json", "a.csv", "a.log", "trainer_state.json", "trainer_log.jsonl"),
-        lambda path: rv.read_log(path),
+        rv.read_log,
     ),
     "follow": (("a.jsonl", "a.csv", "a.log"), _follow),
     "swarm": (("a.csv", "a.json", "a.jsonl", "a.txt"), _swarm),
@@ -542,11 +542,7 @@ def main() -> None:
     """Try those that were asked for."""
     words = sys.argv[1:]
     random.seed(0)
-    import reweightviz.models.byte_transformer  # so that the imports are not counted
-
-    rv.laws, rv.training  # noqa: B018
     tried = 0
-    known: dict[str, bytes] = {}
     with tempfile.TemporaryDirectory() as made:
         bombs = list(list_bombs())
         random.shuffle(bombs)
@@ -562,7 +558,8 @@ def main() -> None:
             if outcome.fault or outcome.seconds > SECONDS / 4:
                 print(
                     f"{outcome.fault or 'slow'} | {outcome.name} | {outcome.seconds} s "
-                    f"{outcome.grown >> 20} MB of {outcome.size / 2**20:.2f} MB | {outcome.said[:160]}",
+                    f"{outcome.grown >> 20} MB of {outcome.size / 2**20:.2f} MB | "
+                    f"{outcome.said[:160]}",
                     flush=True,
                 )
     print(f"{tried} bombs")

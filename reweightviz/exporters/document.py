@@ -94,10 +94,17 @@ class Document:
         return cls(file, read_text(file))
 
     def sibling(self, name: str) -> Document:
-        """Read another file of the same folder."""
+        """Read another file of the same folder, or of one below it.
+
+        Raises:
+            UnreadableFile: it lies elsewhere; a config may name any file of the machine.
+        """
         path = self.path.parent / name
         if name in self.drafts:
             return Document(path, self.drafts[name])
+        if not _lies_in(path, self.path.parent):
+            reason = "it lies outside of the folder of the config that names it"
+            raise UnreadableFile(path=path, reason=f"{reason}: copy it beside that")
         return Document.open(path)
 
     @property
@@ -205,6 +212,11 @@ class Document:
             return yaml_load.read(self.text, self.path), None
         except ReweightvizError as error:
             return nothing, error
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    """Return whether a path lies in a folder by its words; links there are its owner's."""
+    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))  # noqa: PTH100
 
 
 def is_command(given: Given) -> bool:

@@ -409,12 +409,12 @@ def test_what_is_no_table_is_one_sentence(tmp_path, name, text, sentence):
 
 def test_a_small_file_of_a_large_table_is_refused(tmp_path):
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"run,web\n" + b"a,1.0\n" * 30_000_000, 1))
-    with pytest.raises(rv.ReweightvizError, match="it has more than 134217728 bytes"):
+    with pytest.raises(rv.ReweightvizError, match=r"it has more than \d{8} bytes"):
         read(tmp_path / "a.csv.gz")
     table = pa.table({"web": pa.array(np.zeros(100_000_001, np.int8))})
     pq.write_table(table, tmp_path / "a.parquet")
     assert (tmp_path / "a.parquet").stat().st_size < 10**6
-    with pytest.raises(rv.ReweightvizError, match="has 100000001 cells, more than 100000000"):
+    with pytest.raises(rv.ReweightvizError, match="unfolds to more than 10 times its size"):
         read(tmp_path / "a.parquet")
 
 

@@ -84,6 +84,8 @@ def _fill_in(
 def _open(name: str, document: Document, chain: list[Path], opened: list[Path]) -> Document:
     if "://" in name or Path(name).is_absolute():
         raise ReweightvizError("only files beside the config are read")
+    if not name.endswith((".yaml", ".yml", ".json")):
+        raise ReweightvizError("only YAML is read")
     # Draccus takes ".." for the folder above by the words of the path, not by its links.
     path = Path(posixpath.normpath(document.path.parent / name))
     if path.resolve() in chain:

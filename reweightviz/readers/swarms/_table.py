@@ -25,6 +25,7 @@ from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.json_text import parse_json
 from reweightviz.core.local_path import check_local
 from reweightviz.core.parquet_table import read_parquet
+from reweightviz.core.unfolding import MOST_TIMES
 from reweightviz.readers.documents._find_files import PACKINGS
 from reweightviz.readers.documents._open_bounded import unpack
 from reweightviz.readers.documents.parquet import SUFFIXES as PARQUET
@@ -39,6 +40,8 @@ TEXT = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson")
 SUFFIXES = (*TEXT, *PARQUET, *PACKINGS)
 MOST_BYTES = 2**27
 """Of a file, unpacked; tables of runs have some megabytes."""
+FREE_BYTES = 2**24
+"""That a packed file may unfold to, beside some times its own; a table takes several times that."""
 INSTEAD_OF_URL = "download it, or pass the table that pandas.read_csv makes of it"
 
 
@@ -93,10 +96,12 @@ def _read_file(role: str, source: str | os.PathLike[str]) -> pd.DataFrame:
     suffix = path.suffix.lower()
     # What reads more than it unpacks to is no table of runs, and would fill the memory.
     with path.open("rb") as raw, unpack(raw, suffix) as file:
-        content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
+        size = path.stat().st_size
+        most = min(MOST_BYTES, FREE_BYTES + MOST_TIMES * size)
+        content = file.read(most + 1)
+    if len(content) > most:
         raise UnreadableFile(
-            path=source, wanted=f"a table of {role}", reason=f"it has more than {MOST_BYTES} bytes"
+            path=source, wanted=f"a table of {role}", reason=f"it has more than {most} bytes"
         )
     if content[:4] == b"PAR1":
         return read_parquet(content, path)
