@@ -7,10 +7,13 @@ in another way.
 .venv/bin/python benchmarks/fuzz.py --minutes 10 configs   one family, ten minutes
 .venv/bin/python benchmarks/fuzz.py --examples runs logs   mutate the files of this folder, too
 
-Families: configs, sources, logs, swarms, corpora, saved. An example is a folder of files; one of
+Families: configs, sources, logs, swarms, corpora, saved, trackers, selections, commands. An
+example is a folder of files; one of
 its files is mutated, by bytes, words or lines, and the whole is read. Counted are the values, the
 sentences, those that only the boundary made of another library's exception ("below", with its
-place), crashes (any other exception), and hangs (over 20 s).
+place), crashes (any other exception), hangs (over 8 s of processor time), and those that took more
+memory than 10 times the bytes of the example and 200 MiB. fuzz_guided.py lets atheris, where it is
+installed, keep what reaches new code.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +43,14 @@ from reweightviz.core.errors import ReweightvizError
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "fuzz.json"
-SECONDS = 20
+SECONDS = 8
+"""Of processor time: other processes of a machine are nobody's hang."""
+WAITING = 120
+"""Seconds by the clock; what waits so long for something hangs too."""
+TIMES = 10
+"""Bytes of memory for a byte of an example."""
+FREE = 200 * 2**20
+"""Bytes of memory beyond that."""
 MEMORY = 6 * 2**30
 """Bytes of address space; what asks for more ends in a MemoryError."""
 
@@ -59,12 +69,14 @@ class Tally:
     below: Counter[str] = field(default_factory=Counter)
     crashes: Counter[str] = field(default_factory=Counter)
     hangs: Counter[str] = field(default_factory=Counter)
+    large: Counter[str] = field(default_factory=Counter)
+    """What took more memory than it may, and the MiB."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures, the most frequent places first."""
         counted = {
             name: dict(getattr(self, name).most_common(40))
-            for name in ("below", "crashes", "hangs")
+            for name in ("below", "crashes", "hangs", "large")
         }
         return {
             "mutations": self.mutations,
@@ -72,6 +84,13 @@ class Tally:
             "sentences": self.sentences,
             **counted,
         }
+
+
+def run(seconds: float, families: Sequence[str] = (), seed: int = 0) -> dict[str, Any]:
+    """Return the figures of some families, all if none is named, each read for some seconds."""
+    return {
+        name: run_family(name, seed, seconds=seconds).to_dict() for name in families or FAMILIES
+    }
 
 
 def run_family(
@@ -103,7 +122,7 @@ def run_family(
             not seconds or time.monotonic() - begun < seconds
         ):
             example = _mutate_example(rng.choice(examples), Path(made) / "mutated", rng)
-            _count(read, example, tally)
+            count(read, example, tally)
             shutil.rmtree(Path(made) / "mutated")
     return tally
 
@@ -121,8 +140,11 @@ def _mutate_example(example: Path, into: Path, rng: random.Random) -> Path:
     return copy
 
 
-def _count(read: Callable[[Path], None], example: Path, tally: Tally) -> None:
+def count(read: Callable[[Path], None], example: Path, tally: Tally) -> None:
+    """Read an example, and count what came of it."""
     tally.mutations += 1
+    size = sum(file.stat().st_size for file in example.rglob("*") if file.is_file())
+    before = _memory()
     try:
         with _limit_time(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -136,6 +158,14 @@ def _count(read: Callable[[Path], None], example: Path, tally: Tally) -> None:
         tally.hangs[f"{example.name}: {_find_place(error)}"] += 1
     except Exception as error:  # noqa: BLE001  what is counted here
         tally.crashes[f"{example.name}: {_find_place(error)}"] += 1
+    grown = _memory() - before
+    if grown > TIMES * size + FREE:
+        tally.large[f"{example.name}: {grown >> 20} MiB"] += 1
+
+
+def _memory() -> int:
+    """Return the most bytes of memory that this process had so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _is_below(error: ReweightvizError) -> bool:
@@ -161,13 +191,20 @@ def _limit_time() -> Iterator[None]:
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise Hang
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    timers = {
+        signal.SIGPROF: (signal.ITIMER_PROF, SECONDS),
+        signal.SIGALRM: (signal.ITIMER_REAL, WAITING),
+    }
+    before = {number: signal.signal(number, stop) for number in timers}
+    for timer, seconds in timers.values():
+        signal.setitimer(timer, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for timer, _ in timers.values():
+            signal.setitimer(timer, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def main() -> None:

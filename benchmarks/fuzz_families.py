@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +206,85 @@ def read_saved(example: Path) -> None:
     readers[kind](example if kind in {"live", "state"} else example / kind)
 
 
+def write_trackers(folder: Path) -> None:
+    """Write runs as trackers keep them: SQLite, an archive, Parquet."""
+    rows = [{"step": step, "loss/web": 3.0, "loss/code": 2.0} for step in range(10)]
+    for name in ("trackio.db", "mlflow.db", "comet.zip", "history.parquet"):
+        (folder / name).mkdir()
+    with sqlite3.connect(folder / "trackio.db" / "trackio.db") as store:
+        store.execute(
+            "CREATE TABLE metrics (id INTEGER PRIMARY KEY, "
+            "timestamp TEXT, run_name TEXT, step INT, metrics TEXT)"
+        )
+        store.executemany(
+            "INSERT INTO metrics (timestamp, run_name, step, metrics) "
+            "VALUES ('2026-01-01T00:00:00', 'run', ?, ?)",
+            [(row["step"], json.dumps(row)) for row in rows],
+        )
+    with sqlite3.connect(folder / "mlflow.db" / "mlflow.db") as store:
+        store.execute(
+            "CREATE TABLE metrics "
+            "(key TEXT, value REAL, timestamp INT, run_uuid TEXT, step INT, is_nan INT)"
+        )
+        store.execute(
+            "CREATE TABLE runs (run_uuid TEXT, name TEXT, lifecycle_stage TEXT, start_time INT)"
+        )
+        store.execute("INSERT INTO runs VALUES ('u1', 'first', 'active', 1)")
+        store.executemany(
+            "INSERT INTO metrics VALUES (?, ?, 1700000000000, 'u1', ?, 0)",
+            [(tag, 2.5, row["step"]) for row in rows for tag in ("loss/web", "loss/code")],
+        )
+    messages = [
+        {
+            "type": "metric_msg",
+            "payload": {"metric": {"metricName": "loss/web", "metricValue": 2, "step": step}},
+        }
+        for step in range(10)
+    ]
+    with zipfile.ZipFile(folder / "comet.zip" / "comet.zip", "w") as archive:
+        archive.writestr("messages.json", "\n".join(map(json.dumps, messages)))
+        archive.writestr("experiment.json", "{}")
+    table = pd.DataFrame(rows).rename(columns={"step": "_step"})
+    table.to_parquet(folder / "history.parquet" / "history.parquet")
+
+
+def write_selections(folder: Path) -> None:
+    """Write the same selection in every format."""
+    table = pd.DataFrame({"id": ["0", "2"], "weight": [0.5, 0.5]})
+    _write(folder / "csv" / "a.csv", table.to_csv(index=False))
+    _write(folder / "lines" / "a.jsonl", table.to_json(orient="records", lines=True))
+    (folder / "parquet").mkdir()
+    table.to_parquet(folder / "parquet" / "a.parquet", index=False)
+
+
+def read_selection(example: Path) -> None:
+    """Read it as one of three documents."""
+    corpus = rv.Corpus({"text": list("abc"), "domain": list(DOMAINS), "id": list("012")})
+    rv.load_selection(next(example.iterdir()), corpus)
+
+
+def write_commands(folder: Path) -> None:
+    """Write command lines and a script."""
+    lines = {
+        "megatron": "python pretrain_gpt.py --data-path 0.5 d/web 0.5 d/code --lr 1",
+        "nemo": "python a.py 'model.data.data_prefix=[0.5,d/web,0.5,d/code]' trainer.max_steps=10",
+        "swift": "swift sft --dataset a/web#100 a/code#200 --interleave_prob 0.5 0.5",
+        "script": 'A="0.5 d/web"\nA="$A 0.5 d/code"\ntrain --data-path $A \\\n --lr 1\n',
+    }
+    for name, line in lines.items():
+        _write(folder / name / "a.sh", line)
+
+
+def read_command(example: Path) -> None:
+    """Check it as a script, and as text that is given itself."""
+    file = next(example.iterdir())
+    text = file.read_bytes().decode("utf-8", "replace")
+    for given in (text, text.split()):
+        with suppress(ReweightvizError):
+            str(rv.check(given))
+    str(rv.check(file))
+
+
 def _read_first(read: Callable[[Path], Any]) -> Callable[[Path], None]:
     return lambda example: read(next(example.iterdir()))
 
@@ -219,4 +301,7 @@ FAMILIES: dict[str, tuple[Callable[[Path], None], Callable[[Path], None]]] = {
     "swarms": (write_swarms, read_swarm),
     "corpora": (write_corpora, read_corpus),
     "saved": (write_saved, read_saved),
+    "trackers": (write_trackers, _read_first(rv.read_log)),
+    "selections": (write_selections, read_selection),
+    "commands": (write_commands, read_command),
 }

@@ -11,8 +11,8 @@ trust.py --report                trust.md anew, from the JSON
 trust.py --full --package ../old --results old.json      another version of the package
 
 The rows are in attacks/rows.py and attacks/shared_rows.py; a feature that writes adds its own
-there. Parts that are scripts of their own run only when they are named: fuzz (an hour), bombs,
-code, steps, hour (in a browser), saved.
+there. The fuzzing, the hour in a browser and the steps of editor and explorer are scripts of their
+own, beside this one; trust.md shows what they found last.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from pathlib import Path
 from typing import Any
 
 from attacks import watch
-from attacks.scripts import SCRIPTS, run_script
 
 BENCHMARKS = Path(__file__).resolve().parent
 RESULTS = BENCHMARKS / "results" / "trust.json"
@@ -54,7 +53,7 @@ def main() -> int:
     if options.report:
         _write_report(options.results)
         return 0
-    parts = options.parts or [*PARTS]
+    parts = options.parts or PARTS
     found: dict[str, Any] = {}
     if options.results.exists() and not options.short:
         found = json.loads(options.results.read_text("utf-8"))
@@ -72,7 +71,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, *SCRIPTS, []])
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []])
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--short", action="store_true", help="a few minutes")
     size.add_argument("--full", action="store_true", help="an hour")
@@ -104,8 +103,6 @@ def _workplace() -> tempfile.TemporaryDirectory[str]:
 
 def _run_part(part: str, options: argparse.Namespace, place: str, found: dict[str, Any]) -> int:
     """Run a part in its workers, save every row as it comes, and count the bad ones."""
-    if part in SCRIPTS:
-        return _run_beside(part, options, found)
     here = Path(place).resolve() / part
     here.mkdir()
     environment = _watched(here) if part in ("kills", "calls") else {}
@@ -122,24 +119,10 @@ def _run_part(part: str, options: argparse.Namespace, place: str, found: dict[st
         wrong = _is_bad(result)
         bad += wrong
         print(f"{part}: {row}: {'BAD ' if wrong else ''}{_say(result)}", flush=True)
-        told["measured"] = _measured(options, began)
-        _keep(options, found)
+        if options.results != RESULTS or not options.short:
+            told["measured"] = _measured(options, began)
+            options.results.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", "utf-8")
     return bad
-
-
-def _run_beside(part: str, options: argparse.Namespace, found: dict[str, Any]) -> int:
-    began = time.monotonic()
-    result = run_script(part, BENCHMARKS.parent)
-    print(f"{part}: {_say(result)}", flush=True)
-    found[part] = {"rows": {SCRIPTS[part][0]: result}, "measured": _measured(options, began)}
-    _keep(options, found)
-    return int(_is_bad(result))
-
-
-def _keep(options: argparse.Namespace, found: dict[str, Any]) -> None:
-    """Save what was found so far; a short run is kept only where a file for it is named."""
-    if options.results != RESULTS or not options.short:
-        options.results.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
 def _watched(here: Path) -> dict[str, str] | None:
