@@ -11,6 +11,7 @@ FREE more.
 
 from __future__ import annotations
 
+import argparse
 import bz2
 import gzip
 import io
@@ -19,13 +20,13 @@ import lzma
 import os
 import random
 import resource
-import sys
+import shutil
 import tempfile
 import time
 import traceback
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,7 +37,7 @@ import pyarrow.parquet as pq
 import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError
 
-__all__ = ["FREE", "SECONDS", "TIMES", "Bomb", "Outcome", "list_bombs", "try_bomb"]
+__all__ = ["FREE", "SECONDS", "TIMES", "Bomb", "Outcome", "list_bombs", "run", "try_bomb"]
 
 SECONDS = 8
 """Of process time, in which reading a bomb ends."""
@@ -538,31 +539,36 @@ def _report(bomb: Bomb, path: Path, into: int) -> None:
     os.write(into, json.dumps([round(seconds, 2), grown, said]).encode())
 
 
+def run(seconds: float, words: Sequence[str] = (), seed: int = 0) -> dict[str, Any]:
+    """Try bombs in any order for some seconds, and return their count, faults and slowest."""
+    bombs = [bomb for bomb in list_bombs() if all(word in bomb.name for word in words)]
+    random.Random(seed).shuffle(bombs)
+    until = time.monotonic() + seconds
+    outcomes: list[Outcome] = []
+    with tempfile.TemporaryDirectory() as made:
+        for bomb in bombs:
+            if time.monotonic() > until:
+                break
+            folder = Path(made) / "bomb"
+            folder.mkdir()
+            outcomes.append(try_bomb(bomb, folder))
+            shutil.rmtree(folder)
+    return {
+        "bombs": len(bombs),
+        "tried": len(outcomes),
+        "faults": {one.name: f"{one.fault}: {one.said[:160]}" for one in outcomes if one.fault},
+        "most_seconds": max((one.seconds for one in outcomes), default=0.0),
+        "most_mib": max((one.grown >> 20 for one in outcomes), default=0),
+    }
+
+
 def main() -> None:
     """Try those that were asked for."""
-    words = sys.argv[1:]
-    random.seed(0)
-    tried = 0
-    with tempfile.TemporaryDirectory() as made:
-        bombs = list(list_bombs())
-        random.shuffle(bombs)
-        for bomb in bombs:
-            if not all(word in bomb.name for word in words):
-                continue
-            tried += 1
-            folder = Path(made) / str(tried)
-            folder.mkdir()
-            outcome = try_bomb(bomb, folder)
-            for left in folder.iterdir():
-                left.unlink()
-            if outcome.fault or outcome.seconds > SECONDS / 4:
-                print(
-                    f"{outcome.fault or 'slow'} | {outcome.name} | {outcome.seconds} s "
-                    f"{outcome.grown >> 20} MB of {outcome.size / 2**20:.2f} MB | "
-                    f"{outcome.said[:160]}",
-                    flush=True,
-                )
-    print(f"{tried} bombs")
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("words", nargs="*", help="that stand in the name of a bomb")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    options = parser.parse_args()
+    print(json.dumps(run(60 * options.minutes, options.words), indent=2, ensure_ascii=True))
 
 
 if __name__ == "__main__":
