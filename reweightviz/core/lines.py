@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+import time
 import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +15,9 @@ from reweightviz.core.errors import UnreadableFile, UnwritableFile, WrongContent
 from reweightviz.core.files import inside_folder
 from reweightviz.core.lock import hold_open_file
 
+if sys.platform != "win32":
+    import fcntl
+
 __all__ = ["LineTail", "LineWriter"]
 
 
@@ -20,6 +25,8 @@ _BACK = 1 << 16  # bytes looked at in one go for the end of the last line
 _BLOCK = 4 << 20  # bytes read at once
 _LONGEST = 1 << 28
 """Bytes of a line; a longer one is no line of a log, and would fill the memory."""
+_PATIENCE = 5.0  # seconds for another writer to end
+_POLL = 0.05  # seconds between two tries
 _PRINT = 256  # bytes at either end of what was read, by which a file is known again
 
 
@@ -28,6 +35,9 @@ class LineWriter:
 
     Args:
         path: of the file, made at the first line.
+        alone: refuse a file that another process writes alone. It is told by a lock of the
+            process that ends with it and that its forks do not share; where nothing can be
+            locked, or once the process itself has opened and closed the file otherwise, not.
 
     Example:
         >>> import tempfile
@@ -38,9 +48,29 @@ class LineWriter:
         '{"step": 1}\n{"step": 2}\n'
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, alone: bool = False) -> None:
         self.path = Path(path)
+        self.alone = alone
         self._file: int | None = None
+        self._is_mended = False
+
+    def read_first(self) -> bytes:
+        """Return the first line, half of one too; nothing is mended yet.
+
+        Raises:
+            ReweightvizError: the file may not be written, or another process does.
+        """
+        try:
+            # By the same handle: to close another one would give up the lock.
+            file = self._open()
+            os.lseek(file, 0, os.SEEK_SET)
+            line = b""
+            while b"\n" not in line and (part := os.read(file, _BACK)):
+                line += part
+        except OSError as error:
+            raise UnwritableFile(path=self.path, reason=error.strerror or error) from error
+        first, end, _ = line.partition(b"\n")
+        return first + end
 
     def write(self, *records: Mapping[str, Any], durable: bool = False) -> None:
         """Append a line a record, all in one write; ``durable`` waits until they are on the disk.
@@ -60,6 +90,10 @@ class LineWriter:
         try:
             file = self._open()
             with hold_open_file(file, self.path):
+                # Half a line may be one that another process is writing right now.
+                if not self._is_mended:
+                    _mend(file)
+                    self._is_mended = True
                 before = os.lseek(file, 0, os.SEEK_END)
                 if os.write(file, data) < len(data):
                     os.ftruncate(file, before)
@@ -84,16 +118,39 @@ class LineWriter:
                 os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0),
                 0o666,
             )
-            # Half a line may be one that another process is writing right now.
-            with hold_open_file(self._file, self.path):
-                _mend(self._file)
+            if self.alone and not _lock(self._file):
+                self.close()
+                raise UnwritableFile(
+                    path=self.path,
+                    reason="another process writes it; end that process or name another file",
+                )
+            self._is_mended = False
         return self._file
 
     def __del__(self) -> None:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_file": None}
+        return {"path": self.path, "alone": self.alone, "_file": None, "_is_mended": False}
+
+
+def _lock(file: int) -> bool:
+    """Lock a file for this process; return False where another one keeps it."""
+    if sys.platform == "win32":
+        return True
+    # A process that was told to end may need a moment.
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_POLL)
+        except OSError:
+            return True  # this file system locks nothing
+        else:
+            return True
 
 
 def _mend(file: int) -> None:

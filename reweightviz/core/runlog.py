@@ -38,10 +38,12 @@ from reweightviz.core.run_lines import RunLineReader
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
 from reweightviz.core.written_numbers import round_table
 
-__all__ = ["FORMAT", "RunLog"]
+__all__ = ["BEGINNING", "FORMAT", "RunLog"]
 
 
 FORMAT = "reweightviz.runlog/1"
+BEGINNING = b'{"format": "reweightviz.'
+"""The first bytes of each log that we write."""
 _CELLS = 1 << 16  # of the tables, written at once
 
 

@@ -22,7 +22,7 @@ from reweightviz.core.errors import (
 )
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.lines import LineWriter
-from reweightviz.core.runlog import FORMAT
+from reweightviz.core.runlog import BEGINNING, FORMAT
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
 from reweightviz.core.validation import whole_number
 from reweightviz.core.written_numbers import round_to_write
@@ -40,7 +40,7 @@ class RunLogger:
 
     A file that is there already is gone on with: half a line that a killed run left is taken away,
     and steps that are trained again after a restart replace the ones from before when it is read.
-    On other ranks than 0 nothing is written.
+    On other ranks than 0 nothing is written. Of two processes on one file the second is refused.
 
     Args:
         path: of the log, JSON lines.
@@ -78,9 +78,10 @@ class RunLogger:
             )
         self._file: LineWriter | None = None
         if find_rank()[0] == 0:
-            self._file = LineWriter(path)
+            self._file = LineWriter(path, alone=True)
+            has_header = self._has_header(self._file.read_first())
             self._file.write()  # takes away half a line that a killed run left
-            if not self._has_header():
+            if not has_header:
                 self._file.write(self._make_header(name, meta or {}))
 
     def write(
@@ -170,11 +171,10 @@ class RunLogger:
             "meta": to_jsonable(meta),
         }
 
-    def _has_header(self) -> bool:
-        """Return whether the file has a header already, which must be of the same domains."""
-        with self.path.open("rb") as file:
-            first = file.readline()
-        if not first:
+    def _has_header(self, first: bytes) -> bool:
+        """Return whether the first line is a header, which must be of the same domains."""
+        # Half a header is what a killed run of ours left; what is not ours is left as it is.
+        if not first.endswith(b"\n") and BEGINNING.startswith(first[: len(BEGINNING)]):
             return False
         try:
             domains = tuple(json.loads(first)["domains"])

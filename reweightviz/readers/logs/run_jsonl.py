@@ -7,15 +7,12 @@ from typing import ClassVar
 
 from reweightviz.core.records import Records
 from reweightviz.core.run_lines import RunLineReader
+from reweightviz.core.runlog import BEGINNING
 from reweightviz.readers.logs._log_reader import LogReader, files_of, head_of
 from reweightviz.readers.logs._naming import Pattern
 from reweightviz.readers.logs.json_rows import first_row
 
 __all__ = ["RunJsonl"]
-
-
-_BEGINNING = b'{"format": "reweightviz.'
-"""Of the headers that we write."""
 
 
 class RunJsonl(LogReader):
@@ -42,7 +39,7 @@ class RunJsonl(LogReader):
 
 def _has_header(file: Path) -> bool:
     # However long it is, with which words it begins is enough.
-    if head_of(file).startswith(_BEGINNING):
+    if head_of(file).startswith(BEGINNING):
         return True
     row = first_row(file)
     is_ours = str(row.get("format", "")).startswith("reweightviz.")
