@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ruamel.yaml.comments import CommentedMap
@@ -35,7 +36,7 @@ def merge_entries(
         ReweightvizError: an entry that is to change stands there twice.
     """
     names = [name_of(entry) for entry in mappings_in(walk(root, keys))]
-    several = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    several = [name for name, count in Counter(names).items() if count > 1]
     twice = [name for name in several if name in plan.numbers]
     if twice:
         raise ReweightvizError(

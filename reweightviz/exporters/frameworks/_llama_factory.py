@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -158,7 +159,7 @@ def find_cut_faults(content: Mapping[str, Any]) -> Iterator[str]:
 
 def find_twice(names: Sequence[str]) -> list[str]:
     """Return the names that stand more than once; LLaMA-Factory keeps datasets by name."""
-    return sorted({name for name in names if names.count(name) > 1})
+    return sorted(name for name, count in Counter(names).items() if count > 1)
 
 
 def render_info(plan: Plan, old: Document | None, folder: object, column: str) -> dict[str, str]:

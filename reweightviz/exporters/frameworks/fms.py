@@ -16,6 +16,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -280,7 +281,7 @@ def _find_faults(
             "fms-hf-tuning reads a data config that ends in '.yaml' or '.json'; got "
             f"{document.path.name!r}."
         )
-    twice = {name for name in names if names.count(name) > 1}
+    twice = {name for name, count in Counter(names).items() if count > 1}
     if twice and online:
         yield f"the bandit knows datasets by name, and {list_names(twice)} stands there twice."
     entries = _read_entries(document)

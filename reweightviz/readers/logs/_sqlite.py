@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,7 +54,8 @@ def disambiguate(given: Sequence[object], ids: Sequence[object]) -> list[str]:
     ['a (01234567)', 'b', 'a (2)']
     """
     names = [str(name) for name in given]
+    counts = Counter(names)
     return [
-        name if names.count(name) == 1 else f"{name} ({str(run)[:8]})"
+        name if counts[name] == 1 else f"{name} ({str(run)[:8]})"
         for name, run in zip(names, ids, strict=True)
     ]
