@@ -26,7 +26,7 @@ from reweightviz.core.foreign_file import NO_RECORD, guard_reading
 from reweightviz.core.guards import Guards
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.lines import LineTail, LineWriter
-from reweightviz.core.live_history import check_name, find_history, place_history
+from reweightviz.core.live_history import check_place, find_history, follow_link, place_history
 from reweightviz.core.live_journal import Journal
 from reweightviz.core.live_version import (
     BY_HAND,
@@ -74,8 +74,9 @@ class LiveMixture:
         self._stamp: tuple[int, ...] = ()
         self._held: Version | None = None
         self._warned = ""  # the sentence of the last warning, which is given once
-        self._target = self.path.resolve() if self.path.is_symlink() else self.path
-        self._changes = find_history(self._target, "changes")
+        with guard_reading(self.path, "a live mixture"):
+            self._target = follow_link(self.path)
+            self._changes = find_history(self._target, "changes")
         self.journal: Journal
         self.read()
 
@@ -110,8 +111,7 @@ class LiveMixture:
         guards.check_domains(start)
         guards.check_bounds(start)
         given = inside_folder(path)
-        check_name(given)
-        target = given.resolve() if given.is_symlink() else given
+        target = check_place(given)
         journal = place_history(target, "journal")
         changes = place_history(target, "changes")
         files = (target, journal, changes)

@@ -8,15 +8,17 @@ are.
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import ReweightvizError, UnwritableFile
 from reweightviz.core.foreign_file import NO_RECORD
 
-__all__ = ["check_name", "find_history", "place_history"]
+__all__ = ["check_place", "find_history", "follow_link", "place_history"]
 
 
 History = Literal["changes", "journal"]
@@ -47,14 +49,41 @@ def find_history(path: Path, kind: History) -> Path:
     return former
 
 
-def check_name(path: Path) -> None:
-    """Refuse the name of a history: the live mixture that has it would be spoilt."""
+def follow_link(path: Path) -> Path:
+    """Return the file that a link leads to, which has one lock and one history by all its names."""
+    with suppress(FileNotFoundError):
+        if stat.S_ISLNK(path.lstat().st_mode):
+            return path.resolve()
+    return path
+
+
+def check_place(path: Path) -> Path:
+    """Return the file of a new live mixture, beside which its histories have room.
+
+    Raises:
+        ReweightvizError: its name is too long, a history of another may have it, or a folder is
+            in the way; nothing is written then.
+    """
     found = _OURS.search(path.name)
     if found is not None and found.end() == len(path.name):
         raise ReweightvizError(
             f"{path.name!r} ends as the history of a live mixture does; give it a name without "
             f"{found.group()!r}."
         )
+    try:
+        target = follow_link(path)
+        for file in (target, place_history(target, "journal"), place_history(target, "changes")):
+            if os.path.lexists(file) and file.is_dir():
+                raise UnwritableFile(path=file, reason="it is a folder; name a file")
+            with suppress(FileNotFoundError):
+                file.lstat()
+    except ReweightvizError:
+        raise
+    # In Python 3.11 a loop of links is a RuntimeError, a NUL in a name a ValueError.
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UnwritableFile(path=path, reason=f"{reason}; give it another name") from error
+    return target
 
 
 def _claimants(path: Path) -> list[Path]:

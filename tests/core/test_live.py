@@ -638,3 +638,17 @@ def test_a_domain_may_be_called_as_our_columns_are(tmp_path, name):
     assert table["step"].dropna().tolist() == [0]
     assert table["weight"][name].tolist() == [0.5, 0.25]
     assert (table["time"].dt.year > 2000).all()
+
+
+@pytest.mark.parametrize("name", ["x" * 245, "x" * 300, "a\0b", "loop.json", "folder.json"])
+def test_a_name_without_room_is_one_sentence_and_writes_nothing(tmp_path, name):
+    (tmp_path / "loop.json").symlink_to(tmp_path / "loop.json")
+    (tmp_path / "folder.changes.jsonl").mkdir()
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(ReweightvizError, match="cannot write") as caught:
+        LiveMixture.create(tmp_path / name, START, overwrite=True)
+    assert "\n" not in str(caught.value)
+    assert sorted(tmp_path.iterdir()) == before
+    if name != "folder.json":
+        with pytest.raises(ReweightvizError, match="cannot read"):
+            LiveMixture(tmp_path / name)
