@@ -20,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from reweightviz.core.errors import ReweightvizError, warn
+from reweightviz.core.errors import ReweightvizError, UnwritableFile, warn
 from reweightviz.core.files import inside_folder
 from reweightviz.core.foreign_file import NO_RECORD, guard_reading
 from reweightviz.core.guards import Guards
@@ -126,10 +126,10 @@ class LiveMixture:
                 _check_free(files)
             # From here on the old histories are of another beginning: a kill loses nothing.
             write_version(target, first)
-            with suppress(OSError):
-                journal.unlink(missing_ok=True)
-                changes.unlink(missing_ok=True)
-            LineWriter(changes).write(first.record())
+            for file in (journal, changes):
+                with suppress(OSError):
+                    file.unlink()
+            _record(LineWriter(changes), first)
         return cls(given)
 
     def __repr__(self) -> str:
@@ -347,7 +347,7 @@ class LiveMixture:
         if last is None or last.version < now.version:
             changes.write(now.record())  # its writer was killed before it did
         write_version(self._target, new)
-        changes.write(new.record())
+        _record(changes, new)
         self._held = new
         self._stamp = ()
         return new
@@ -379,3 +379,11 @@ def _check_free(files: tuple[Path, ...]) -> None:
             f"{there[0]} exists already: LiveMixture({str(files[0])!r}) goes on with "
             "it, overwrite=True begins anew."
         )
+
+
+def _record(changes: LineWriter, version: Version) -> None:
+    """Record a version that is in force; the next one records it too, where that fails now."""
+    try:
+        changes.write(version.record())
+    except UnwritableFile as error:
+        warn(f"version {version.version} is in force, and the next change records it: {error}")

@@ -652,3 +652,16 @@ def test_a_name_without_room_is_one_sentence_and_writes_nothing(tmp_path, name):
     if name != "folder.json":
         with pytest.raises(ReweightvizError, match="cannot read"):
             LiveMixture(tmp_path / name)
+
+
+def test_a_full_disk_after_the_rename_keeps_the_change_and_says_so(live, monkeypatch):
+    real = os.write
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda file, data: real(file, data[:0]))
+        with pytest.warns(ReweightvizWarning, match="version 2 is in force, and the next change"):
+            assert live.set(LATER, author="ben") == 2
+        with pytest.raises(ReweightvizError, match="the disk is full"):
+            live.set(START, author="cem")
+        assert live.mixture == LATER
+    assert live.set(START, author="ann") == 3
+    assert LiveMixture(live.path).changes()["author"].tolist() == ["ann", "ben", "ann"]
