@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from tqdm.auto import tqdm
 
 from reweightviz.core.columns import as_column, combine_digests, digest
 from reweightviz.core.errors import (
@@ -29,6 +28,7 @@ from reweightviz.core.errors import (
 from reweightviz.core.files import inside_folder
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.lance_commit import Staged, commit, field_name
+from reweightviz.core.progress import tqdm
 from reweightviz.core.protocols import Columns
 from reweightviz.core.store_merge import changes
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from reweightviz.core.cache import compute_once
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import InvalidValue, MissingPackage
+from reweightviz.core.progress import tqdm
 from reweightviz.features._vectors import Matrix, as_embedding
 
 __all__ = ["READ", "WORDS", "cluster"]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
-from tqdm.auto import tqdm
 
 from reweightviz.core.cache import compute_once
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import MissingPackage, ReweightvizError
+from reweightviz.core.progress import tqdm
 from reweightviz.features._vectors import Matrix, as_embedding, as_matrix
 
 __all__ = ["CHUNK", "Embedder", "embed"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from reweightviz.core.cache import compute_once
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import MissingPackage, ReweightvizError, UnknownName
+from reweightviz.core.progress import tqdm
 from reweightviz.features._vectors import Matrix, as_embedding
 
 __all__ = ["METHODS", "PART", "project"]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
+
+from reweightviz.core.progress import tqdm
 
 __all__ = ["ROWS", "sequence_losses", "weights_digest"]
 

@@ -16,6 +16,7 @@ from reweightviz.core.errors import ReweightvizError
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import BrowserForm
 from reweightviz.core.sources import Sources
+from reweightviz.widgets.common.assemble import assemble
 from reweightviz.widgets.editor.mixture_editor import MixtureEditor
 
 TOKENS = {"web": 1.2e12, "code": 3e11, "math": 2e10}
@@ -528,11 +529,7 @@ def test_a_page_without_javascript_shows_a_table():
 
 
 def test_the_module_is_whole():
-    module = (
-        MixtureEditor._esm
-        if isinstance(MixtureEditor._esm, str)
-        else str(MixtureEditor(TOKENS)._esm)
-    )
+    module = assemble(MixtureEditor._path)
     assert "export default" in module
     assert 'from "./' not in module
     assert "innerHTML" not in module

@@ -33,6 +33,7 @@ from reweightviz.core.runlog import RunLog
 from reweightviz.core.selection import Selection
 from reweightviz.core.sources import Sources
 from reweightviz.figures.runs import list_given
+from reweightviz.widgets.common.shown_widget import ShownWidget
 from reweightviz.widgets.curves.curves import LossCurves, WeightTrajectories
 from reweightviz.widgets.editor.mixture_editor import MixtureEditor
 from reweightviz.widgets.export_bar.export_bar import ExportBar
@@ -45,7 +46,7 @@ __all__ = ["NO_CORPUS", "Explorer"]
 NO_CORPUS = "this Explorer has no corpus, so there is nothing to select."
 
 
-class Explorer(w.VBox):
+class Explorer(ShownWidget, w.VBox):
     """See a corpus, move its domain weights, watch the predicted losses, export the mixture.
 
     Args:
@@ -261,16 +262,17 @@ class Explorer(w.VBox):
         return front
 
     def _stack_rows(self) -> list[w.Widget]:
-        self.editor.layout = w.Layout(flex="1.2 1 630px", min_width="340px")
+        # The layouts that they have: a new one would leave the old one open.
+        _size(self.editor, flex="1.2 1 630px", min_width="340px")
         rows: list[w.Widget] = [self.editor]
         if self.map is not None:
-            self.map.layout = w.Layout(flex="1 1 480px", min_width="320px")
+            _size(self.map, flex="1 1 480px", min_width="320px")
             rows = [_put_side_by_side(self.map, self.editor)]
         if self.front is not None:
             rows.append(self.front)
         if self.losses is not None and self.weights is not None:
             for curves in (self.losses, self.weights):
-                curves.layout = w.Layout(flex="1 1 380px", min_width="320px")
+                _size(curves, flex="1 1 380px", min_width="320px")
             rows.append(_put_side_by_side(self.losses, self.weights))
         return [*rows, self.exporting]
 
@@ -278,9 +280,7 @@ class Explorer(w.VBox):
         bundle = super()._repr_mimebundle_(**keywords)
         if self.map is not None and isinstance(bundle, dict):
             # The map's picture stands in where no widget runs.
-            data, _ = self.map._repr_mimebundle_(**keywords) or ({}, {})
-            if "image/png" in data:
-                bundle["image/png"] = data["image/png"]
+            bundle["image/png"] = self.map.draw_png()
         return bundle
 
 
@@ -313,6 +313,11 @@ def _list_frameworks() -> dict[str, tuple[str, str]]:
         name: (exporter.title, exporter.units[0].sentence)
         for name, exporter in exporters.FRAMEWORKS.items()
     }
+
+
+def _size(widget: w.DOMWidget, *, flex: str, min_width: str) -> None:
+    widget.layout.flex = flex
+    widget.layout.min_width = min_width
 
 
 def _put_side_by_side(*widgets: w.Widget) -> w.Box:

@@ -26,6 +26,7 @@ from reweightviz.figures.run_svg import draw_run_svg
 from reweightviz.figures.run_tokens import read_run_tokens
 from reweightviz.figures.runs import list_given
 from reweightviz.readers.read_log import follow_log
+from reweightviz.widgets.common.shown_widget import ShownWidget
 from reweightviz.widgets.curves.curve_widget import list_runs, read_logs
 from reweightviz.widgets.curves.pulse import STATES, Pulse, find_state
 from reweightviz.widgets.curves.run_view import RunView
@@ -38,7 +39,7 @@ PathLike = str | os.PathLike[str]
 RunOrPath = RunLog | FollowedRun | PathLike
 
 
-class Monitor(w.VBox):
+class Monitor(ShownWidget, w.VBox):
     """Watch runs, and steer one.
 
     Args:

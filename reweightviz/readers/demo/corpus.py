@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tqdm.auto import tqdm
 
 from reweightviz.core.cache import cache_path, read_or_make
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.progress import tqdm
 from reweightviz.readers.demo._installed_files import DOMAINS, InstalledFile, find_files
 from reweightviz.readers.demo._texts import documents_of
 

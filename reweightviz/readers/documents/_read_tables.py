@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from tqdm.auto import tqdm
 
 from reweightviz.core.foreign_file import guard_reading
+from reweightviz.core.progress import tqdm
 from reweightviz.readers.documents import arrow_file, delimited, jsonl, parquet, tables
 from reweightviz.readers.documents._columns import ROW
 from reweightviz.readers.documents._faults import Faults

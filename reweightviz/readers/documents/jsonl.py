@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 import pyarrow as pa
-from tqdm.auto import tqdm
 
 from reweightviz.core.errors import UnreadableFile, WrongContent
 from reweightviz.core.json_text import parse_json
+from reweightviz.core.progress import tqdm
 from reweightviz.readers.documents._columns import ROW, TEXTS, check_columns, parse_tokens
 from reweightviz.readers.documents._faults import Faults
 from reweightviz.readers.documents._find_files import PACKINGS, DocumentFile

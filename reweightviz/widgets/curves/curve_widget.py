@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 from uuid import uuid4
 
-import anywidget
 import ipywidgets
 import plotly.graph_objects as go
 import traitlets as t
@@ -29,9 +28,10 @@ from reweightviz.figures.decimation import LIMIT
 from reweightviz.figures.drawing_cache import DrawingCache
 from reweightviz.figures.lines import DASHES, FAINT, STROKES
 from reweightviz.figures.lines_svg import draw_svg
-from reweightviz.widgets.common.assemble import assemble
-from reweightviz.widgets.common.plotly_config import configure_chart
+from reweightviz.widgets.common.chart import Chart
 from reweightviz.widgets.common.reported_errors import ReportedErrors
+from reweightviz.widgets.common.shared_module import SharedModule, read_style
+from reweightviz.widgets.common.shown_widget import ShownWidget
 from reweightviz.widgets.curves.live import LiveStatus
 from reweightviz.widgets.curves.pulse import Pulse
 from reweightviz.widgets.curves.sent_figure import SentFigure, read_layout
@@ -58,11 +58,11 @@ _HERE = Path(__file__).parent
 _AXES = {"step": "by step", "tokens": "by tokens", "time": "by time"}
 
 
-class CurveLabels(ReportedErrors, anywidget.AnyWidget):
+class CurveLabels(ReportedErrors, SharedModule):
     """The names at the lines' ends, and the wire between the page's bus and the kernel."""
 
-    _esm = assemble(_HERE / "curves.js")
-    _css = _HERE / "curves.css"
+    _path = _HERE / "curves.js"
+    _css = read_style(_HERE / "curves.css")
 
     domains = t.List(t.Unicode(), help="names (K,)").tag(sync=True)
     colors = t.List(t.Unicode(), help="one CSS colour a domain (K,)").tag(sync=True)
@@ -78,7 +78,7 @@ class CurveLabels(ReportedErrors, anywidget.AnyWidget):
     ).tag(sync=True)
 
 
-class Curves(ipywidgets.VBox):
+class Curves(ShownWidget, ipywidgets.VBox):
     """Controls, the plotly figure, and its labels.
 
     A kind of curves has its ``_controls``, ``_list_options`` for them, and its ``figure``.
@@ -113,7 +113,7 @@ class Curves(ipywidgets.VBox):
         self._status = LiveStatus()
         self._offer()
         figure = self.figure
-        self._chart = configure_chart(go.FigureWidget(figure))
+        self._chart = Chart(figure)
         self._sent = SentFigure(figure)
         self._chart.update_layout(showlegend=False)
         super().__init__(self._lay_out())

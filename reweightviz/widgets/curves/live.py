@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets as t
 
 from reweightviz.core.protocols import FollowedRun
-from reweightviz.widgets.common.assemble import assemble
+from reweightviz.widgets.common.shared_module import SharedModule, read_style
 from reweightviz.widgets.curves.pulse import find_state
 
 __all__ = ["LiveStatus"]
@@ -19,7 +18,7 @@ __all__ = ["LiveStatus"]
 _HERE = Path(__file__).parent
 
 
-class LiveStatus(anywidget.AnyWidget):
+class LiveStatus(SharedModule):
     """A dot and a few words for each followed run; a click stops the curves, another resumes them.
 
     Args:
@@ -30,8 +29,8 @@ class LiveStatus(anywidget.AnyWidget):
         []
     """
 
-    _esm = assemble(_HERE / "live.js")
-    _css = _HERE / "live.css"
+    _path = _HERE / "live.js"
+    _css = read_style(_HERE / "live.css")
 
     runs = t.List(
         t.Dict(),

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import anywidget
 import numpy as np
 import traitlets as t
 from numpy.typing import NDArray
@@ -21,8 +20,9 @@ from reweightviz.core.protocols import Law
 from reweightviz.core.sources import Sources
 from reweightviz.core.undo_journal import Entry, PageStep, UndoJournal
 from reweightviz.figures.domain_colors import color_names
-from reweightviz.widgets.common.assemble import assemble
 from reweightviz.widgets.common.reported_errors import ReportedErrors
+from reweightviz.widgets.common.shared_module import SharedModule, read_style
+from reweightviz.widgets.common.shown_widget import ShownWidget
 from reweightviz.widgets.editor.mixture_border import (
     Level,
     Positive,
@@ -50,7 +50,7 @@ class _MixtureTrait(t.TraitType[Mixture, Any]):
         return _align(obj.domains, value, "the mixture")
 
 
-class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
+class MixtureEditor(ShownWidget, ReportedErrors, SharedModule):
     """Choose how much of each domain; every weight is a share of training tokens.
 
     Args:
@@ -126,8 +126,8 @@ class MixtureEditor(ReportedErrors, anywidget.AnyWidget):
     mixture = _MixtureTrait(help="the committed mixture; observe it, or set it")
     law = t.Any(None, allow_none=True, help="the Law behind the predicted losses, or None")
 
-    _esm = assemble(_HERE / "mixture_editor.js")
-    _css = _HERE / "mixture_editor.css"
+    _path = _HERE / "mixture_editor.js"
+    _css = read_style(_HERE / "mixture_editor.css")
 
     def __init__(
         self,

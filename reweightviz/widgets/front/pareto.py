@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import ipywidgets as w
 import pandas as pd
 import plotly.graph_objects as go
@@ -17,9 +16,10 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.figures.front import LEFT, draw_ring, front_figure
 from reweightviz.figures.front_svg import front_svg
 from reweightviz.figures.front_table import list_targets
-from reweightviz.widgets.common.assemble import assemble
-from reweightviz.widgets.common.plotly_config import configure_chart
+from reweightviz.widgets.common.chart import Chart
 from reweightviz.widgets.common.reported_errors import describe_problem
+from reweightviz.widgets.common.shared_module import SharedModule
+from reweightviz.widgets.common.shown_widget import ShownWidget
 from reweightviz.widgets.common.status_line import draw_status
 
 __all__ = ["MOST", "NOTHING", "POINTS", "RING", "FrontWidth", "ParetoFront"]
@@ -34,13 +34,13 @@ MOST = 8
 """Domains that are written out under the picture."""
 
 
-class FrontWidth(anywidget.AnyWidget):
+class FrontWidth(SharedModule):
     """Sends plotly the width of its cell."""
 
-    _esm = assemble(Path(__file__).parent / "pareto.js")
+    _path = Path(__file__).parent / "pareto.js"
 
 
-class ParetoFront(w.VBox):
+class ParetoFront(ShownWidget, w.VBox):
     """Mixtures between which no target gets better without another getting worse.
 
     Click a point, or move the slider, to pick its mixture and see the 90 % interval of a new run;
@@ -67,7 +67,7 @@ class ParetoFront(w.VBox):
         self._front = front
         self.on_pick = on_pick
         self._height = height
-        self._chart = configure_chart(go.FigureWidget(front_figure(front, height=height)))
+        self._chart = Chart(front_figure(front, height=height))
         self._chart.data[POINTS].on_click(lambda _, points, __: self._on_click(points.point_inds))
         rows = [(f"{row + 1} of {len(front)}", row) for row in range(len(front))]
         self._slider = w.SelectionSlider(

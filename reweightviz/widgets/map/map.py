@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import anywidget
 import numpy as np
 import traitlets as t
 from numpy.typing import ArrayLike, NDArray
@@ -23,8 +22,9 @@ from reweightviz.core.mixture import Mixture
 from reweightviz.core.selection import Selection
 from reweightviz.figures.domain_colors import color_names
 from reweightviz.figures.map_picture import draw_map
-from reweightviz.widgets.common.assemble import assemble
 from reweightviz.widgets.common.reported_errors import ReportedErrors
+from reweightviz.widgets.common.shared_module import SharedModule, read_style
+from reweightviz.widgets.common.shown_widget import ShownWidget
 from reweightviz.widgets.map.coloring import Coloring, color_documents, list_color_options
 from reweightviz.widgets.map.documents import read_documents
 
@@ -43,7 +43,7 @@ def _bytes_trait(**keywords: Any) -> Any:
     return t.Bytes(b"", **keywords).tag(sync=True, from_json=lambda value, _: bytes(value))
 
 
-class Map(ReportedErrors, anywidget.AnyWidget):
+class Map(ShownWidget, ReportedErrors, SharedModule):
     """Documents on their embedding map; size and opacity of a point follow its domain's emphasis.
 
     The emphasis of domain k is ``w_k / natural_k``: neutral at 1, gone at 0. Drag to pan, wheel to
@@ -78,8 +78,8 @@ class Map(ReportedErrors, anywidget.AnyWidget):
         >>> m.mixture = {"web": 0.5, "code": 0.5}
     """
 
-    _esm = assemble(_HERE / "map.js")
-    _css = _HERE / "map.css"
+    _path = _HERE / "map.js"
+    _css = read_style(_HERE / "map.css")
 
     points = _bytes_trait(
         help="(N, 3) uint16 little-endian, in drawing order: x, y (upwards), domain"
@@ -341,8 +341,12 @@ class Map(ReportedErrors, anywidget.AnyWidget):
             names=self.domains,
         )
 
-    def _repr_mimebundle_(self, **keywords: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    def _repr_mimebundle_(self, **keywords: Any) -> Any:
         bundle = super()._repr_mimebundle_(**keywords)
         if bundle is not None and self._static:
-            bundle[0]["image/png"] = base64.b64encode(self.picture(*PICTURE)).decode()
+            bundle[0]["image/png"] = self.draw_png()
         return bundle
+
+    def draw_png(self) -> str:
+        """Return the picture that stands in where no widget runs, as PNG in base64."""
+        return base64.b64encode(self.picture(*PICTURE)).decode()
