@@ -165,8 +165,9 @@ MARK = re.compile(r"[0-9a-f]{8,}(-[0-9a-f]+)*")
 def _list_names(folder: Path, row: Row) -> Iterator[str]:
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
-        # What lies in a dataset of Lance is Lance's, version by version.
-        if ".lance/" in f"{name}/" and not name.endswith(".lance"):
+        # What lies in a dataset is Lance's, version by version; a file that no version names it
+        # keeps for seven days, for it may be of a save that still goes on.
+        if ".lance/" in name:
             continue
         if not any(fnmatch.fnmatch(name, pattern) for pattern in row.keeps):
             yield MARK.sub("#", name)
