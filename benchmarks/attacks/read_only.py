@@ -34,8 +34,10 @@ def attack_read_only(row: Row, place: Path) -> dict[str, Any]:
     faults = {}
     if (found.how, _value(found)) != (base.old.how, _value(base.old)) and not row.must_work:
         faults["reading"] = f"{found.how}: {found.value}"[:300]
-    wanted = "value" if row.must_work else "sentence"
-    if outcome.how != wanted:
+    # An explorer works on and warns that nothing is kept.
+    said = outcome.value if outcome.how == "sentence" else "; ".join(outcome.said)
+    fine = outcome.how == "value" if row.must_work else bool(said)
+    if not fine:
         faults["change"] = f"{outcome.how}: {outcome.value}"[:300]
     after = read_there(row, now)
     if (after.how, _value(after)) != (base.old.how, _value(base.old)):
@@ -43,7 +45,7 @@ def attack_read_only(row: Row, place: Path) -> dict[str, Any]:
     return {
         "attacks": 1,
         "ends": dict(Counter([outcome.how])),
-        "said": str(outcome.value)[:300] if outcome.how == "sentence" else "",
+        "said": str(said)[:300],
         "bad": int(bool(faults)),
         "faults": faults,
     }
