@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from reweightviz.core.version import VERSION
+
 __all__ = ["build_parser"]
 
 
@@ -14,6 +16,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="reweightviz",
         description="Choose the training mix of a language model by looking at it.",
     )
+    parser.add_argument("--version", action="version", version=f"reweightviz {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
     sources = _source_arguments()
     writing = _writing_arguments()

@@ -462,3 +462,9 @@ def run_words(words: list[str], capsys) -> tuple[int, str, str]:
     code = main(words)
     said = capsys.readouterr()
     return code, said.out, said.err
+
+
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert (end.value.code, capsys.readouterr().out) == (0, f"reweightviz {rv.__version__}\n")
