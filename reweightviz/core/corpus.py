@@ -94,13 +94,13 @@ class Corpus:
         self._known: dict[Path, store.Known] = {}
         strings = as_strings(self._load("domain"))
         check_complete("domain", strings)
-        encoded = strings.dictionary_encode().combine_chunks()
-        if isinstance(encoded, pa.ChunkedArray):
-            encoded = encoded.chunk(0)
-        if not len(encoded):
+        if not len(strings):
             raise UnmetNeed(
                 name="a Corpus", value=None, expected="at least one document", got="none"
             )
+        encoded = strings.dictionary_encode().combine_chunks()
+        if isinstance(encoded, pa.ChunkedArray):
+            encoded = encoded.chunk(0)
         present = encoded.dictionary.to_pylist()
         self.domains: tuple[str, ...] = tuple(present if domains is None else domains)
         strangers = set(present) - set(self.domains)
