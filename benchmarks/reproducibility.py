@@ -1,6 +1,6 @@
 """Compare what is computed again: same seed, other threads, other batches, another device.
 
-.venv/bin/python benchmarks/reproducibility.py              all; writes benchmarks/results/reproducibility.json
+.venv/bin/python benchmarks/reproducibility.py              all, into results/reproducibility.json
 .venv/bin/python benchmarks/reproducibility.py embed laws   these alone, printed
 
 Every computation runs in processes of its own, cache off. "again" is the same setting twice and
@@ -36,9 +36,7 @@ def _documents() -> Any:
     rng = np.random.default_rng(0)
     words = np.array([f"w{number:x}" for number in range(3000)], object)
     domains = np.arange(DOCUMENTS) % 5
-    texts = [
-        " ".join(words[(rng.zipf(1.3, 80) + 400 * domain) % len(words)]) for domain in domains
-    ]
+    texts = [" ".join(words[(rng.zipf(1.3, 80) + 400 * domain) % len(words)]) for domain in domains]
     return rv.Corpus({"text": texts, "domain": [f"d{domain}" for domain in domains]})
 
 
@@ -55,9 +53,9 @@ def compute_minilm(batch: int | None, device: str) -> Arrays:
 
     corpus = _documents()
     encoder = Encoder("minilm", device)
+    texts = corpus.text(np.arange(128))
     size = batch or 32
-    starts = range(0, 128, size)
-    parts = [encoder.encode(corpus.text(np.arange(start, min(start + size, 128)))) for start in starts]
+    parts = [encoder.encode(texts[start : start + size]) for start in range(0, 128, size)]
     return {"vectors": np.concatenate(parts)}
 
 

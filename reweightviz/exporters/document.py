@@ -27,6 +27,7 @@ __all__ = [
     "JSON_AT_MOST",
     "LANGUAGES",
     "SCRIPTS",
+    "SHARED",
     "TABLES",
     "Document",
     "Given",
@@ -50,6 +51,8 @@ LANGUAGES = (".py", ".json", ".yaml", ".yml", "")
 """Endings of files whose language has a syntax; one without an ending is taken for YAML."""
 JSON_AT_MOST = (".txt", ".text", ".sh", ".bash", ".md", ".jsonl", ".ndjson", ".log")
 """Endings of files that may hold JSON, but not YAML: any words are good YAML."""
+SHARED = (".json", ".yaml", ".yml")
+"""Endings of files that configs of several folders may share."""
 TABLES = (".csv", ".tsv")
 """Endings of tables, most of which would load as YAML text of many words."""
 
@@ -94,15 +97,16 @@ class Document:
         return cls(file, read_text(file))
 
     def sibling(self, name: str) -> Document:
-        """Read another file of the same folder, or of one below it.
+        """Read a file that this one names: below its folder, or YAML or JSON anywhere.
 
         Raises:
-            UnreadableFile: it lies elsewhere; a config may name any file of the machine.
+            UnreadableFile: it is of another kind and lies elsewhere, as a config may name any file
+                of the machine.
         """
         path = self.path.parent / name
         if name in self.drafts:
             return Document(path, self.drafts[name])
-        if not _lies_in(path, self.path.parent):
+        if path.suffix not in SHARED and not _lies_in(path, self.path.parent):
             reason = "it lies outside of the folder of the config that names it"
             raise UnreadableFile(path=path, reason=f"{reason}: copy it beside that")
         return Document.open(path)

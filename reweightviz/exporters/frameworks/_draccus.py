@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.exporters.document import Document
+from reweightviz.exporters.document import SHARED, Document
 from reweightviz.exporters.text.yaml_load import Include
 
 __all__ = ["DEEPEST", "MOST_FILES", "Followed", "follow_includes"]
@@ -84,7 +84,7 @@ def _fill_in(
 def _open(name: str, document: Document, chain: list[Path], opened: list[Path]) -> Document:
     if "://" in name or Path(name).is_absolute():
         raise ReweightvizError("only files beside the config are read")
-    if not name.endswith((".yaml", ".yml", ".json")):
+    if not name.endswith(SHARED):
         raise ReweightvizError("only YAML is read")
     # Draccus takes ".." for the folder above by the words of the path, not by its links.
     path = Path(posixpath.normpath(document.path.parent / name))
