@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from reweightviz.core.errors import ReweightvizError, UnwritableFile
-
-if sys.platform != "win32":
-    import fcntl
+from reweightviz.core.file_lock import take_lock
 
 __all__ = [
     "Content",
     "inside_folder",
     "sweep_drafts",
+    "sync_folder",
     "write_all",
     "write_atomically",
     "write_json",
@@ -38,8 +37,7 @@ _DRAFT = re.compile(r"\.(?P<name>.+)\.(?P<host>[0-9a-f]{8})-[0-9a-f]{16}\.draft"
 _HOST = hashlib.blake2b(platform.node().encode("utf-8", "replace"), digest_size=4).hexdigest()
 _NAME = 40  # characters of the target's name in that of its draft
 _DAY = 86_400  # seconds
-_PATIENCE = 5.0  # seconds
-_POLL = 0.002  # seconds between two tries
+_PATIENCE = 5.0  # seconds for the milliseconds that another's renames take
 
 
 def write_atomically(
@@ -105,7 +103,7 @@ def write_all(
             draft.discard()
     if durable:
         for folder in {draft.target.parent for draft in drafts}:
-            _sync_folder(folder)
+            sync_folder(folder)
 
 
 def sweep_drafts(folder: Path, name: str | None = None) -> None:
@@ -126,6 +124,16 @@ def sweep_drafts(folder: Path, name: str | None = None) -> None:
                 continue
             if name is None or match["name"] == name[:_NAME]:
                 _remove_if_dead(Path(entry.path), here=match["host"] == _HOST)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the names in a folder on the disk itself, where the system can do that."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def inside_folder(path: str | os.PathLike[str]) -> Path:
@@ -198,7 +206,7 @@ def _open_draft(target: Path) -> _Draft:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         file = os.fdopen(os.open(path, flags, mode), "wb")
         with contextlib.suppress(OSError):
-            _lock(file.fileno(), wait=True)
+            take_lock(file.fileno(), _PATIENCE)
         # Between its opening and its lock another process may have taken it for a dead one's.
         if path.exists():
             return _Draft(target, path, file)
@@ -209,8 +217,8 @@ def _remove_if_dead(draft: Path, *, here: bool) -> None:
     with contextlib.suppress(OSError):
         file = os.open(draft, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
         try:
-            _lock(file, wait=False)
-            if here or time.time() - os.fstat(file).st_mtime > _DAY:
+            is_dead = take_lock(file, 0)
+            if is_dead and (here or time.time() - os.fstat(file).st_mtime > _DAY):
                 draft.unlink()
         finally:
             os.close(file)
@@ -218,33 +226,18 @@ def _remove_if_dead(draft: Path, *, here: bool) -> None:
 
 @contextlib.contextmanager
 def _keep_apart(drafts: Sequence[_Draft]) -> Iterator[None]:
-    """Keep the renames of two writers of a folder apart, where it can be locked."""
+    """Keep the renames of two writers of a folder apart, where it can be locked.
+
+    They go on where a stopped process holds the lock.
+    """
     with contextlib.ExitStack() as held:
         if len(drafts) > 1:
             # The folder itself is locked, so that no file for it lies about.
             with contextlib.suppress(OSError):
                 handle = os.open(drafts[-1].target.parent, os.O_RDONLY)
                 held.callback(os.close, handle)
-                _wait_for_lock(handle)
+                take_lock(handle, _PATIENCE)
         yield
-
-
-def _wait_for_lock(handle: int) -> None:
-    """Wait for the milliseconds that renames take; go on where a stopped process holds it."""
-    end = time.monotonic() + _PATIENCE
-    while time.monotonic() < end:
-        try:
-            _lock(handle, wait=False)
-        except BlockingIOError:
-            time.sleep(_POLL)
-        else:
-            return
-
-
-def _lock(file: int, *, wait: bool) -> None:
-    if sys.platform == "win32":
-        raise OSError("there a draft that a killed process left stays")
-    fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
 
 def _check_target(path: Path, *, overwrite: bool) -> None:
@@ -261,16 +254,6 @@ def _check_target(path: Path, *, overwrite: bool) -> None:
 def _refuse(path: Path) -> UnwritableFile:
     reason = "it exists already; pass overwrite=True to replace it"
     return UnwritableFile(path=path, reason=reason)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Put the renames on the disk, where the system can do that."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from reweightviz.core.errors import UnwritableFile
+from reweightviz.core.files import sync_folder
 from reweightviz.core.protocols import Columns
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Staged:
         place = self.target / "data" / file.path
         try:
             _check_size(place, file)
-            _make_durable(place)
+            _sync_file(place)
         except BaseException:
             place.unlink(missing_ok=True)
             raise
@@ -163,7 +164,7 @@ def commit(
         max_retries=0,  # what to commit is decided anew when another process was first
     )
     for folder in ("data", "_versions"):
-        _make_durable(staged.target / folder)
+        sync_folder(staged.target / folder)
     return int(committed.version)
 
 
@@ -209,10 +210,7 @@ def _check_size(place: Path, file: DataFile) -> None:
         raise OSError("the disk is full or fails; make room, then save again")
 
 
-def _make_durable(path: Path) -> None:
-    """Have the system write a file, or the names in a folder, to the disk itself."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _sync_file(place: Path) -> None:
+    """Put a file on the disk itself; Windows does that for one that is open to be written."""
+    with place.open("rb+") as file:
+        os.fsync(file)

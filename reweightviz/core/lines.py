@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-import time
 import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from reweightviz.core.errors import UnreadableFile, UnwritableFile, WrongContent
+from reweightviz.core.file_lock import take_lock
 from reweightviz.core.files import inside_folder
 from reweightviz.core.lock import hold_open_file
-
-if sys.platform != "win32":
-    import fcntl
 
 __all__ = ["LineTail", "LineWriter"]
 
@@ -25,8 +21,7 @@ _BACK = 1 << 16  # bytes looked at in one go for the end of the last line
 _BLOCK = 4 << 20  # bytes read at once
 _LONGEST = 1 << 28
 """Bytes of a line; a longer one is no line of a log, and would fill the memory."""
-_PATIENCE = 5.0  # seconds for another writer to end
-_POLL = 0.05  # seconds between two tries
+_PATIENCE = 5.0  # seconds for another writer, told to end, to do so
 _PRINT = 256  # bytes at either end of what was read, by which a file is known again
 
 
@@ -136,21 +131,10 @@ class LineWriter:
 
 def _lock(file: int) -> bool:
     """Lock a file for this process; return False where another one keeps it."""
-    if sys.platform == "win32":
+    try:
+        return take_lock(file, _PATIENCE, of_process=True)
+    except OSError:
         return True
-    # A process that was told to end may need a moment.
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(_POLL)
-        except OSError:
-            return True  # this file system locks nothing
-        else:
-            return True
 
 
 def _mend(file: int) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +9,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from reweightviz.core.errors import ReweightvizError, UnwritableFile
+from reweightviz.core.file_lock import release_lock, take_lock
 from reweightviz.core.files import inside_folder
-
-if sys.platform != "win32":
-    import fcntl
 
 __all__ = ["hold_lock", "hold_open_file"]
 
@@ -59,23 +55,15 @@ def hold_open_file(file: int, path: Path) -> Iterator[None]:
     Raises:
         UnwritableFile: another process keeps it.
     """
-    if sys.platform == "win32":
+    try:
+        is_held = take_lock(file, _PATIENCE)
+    except OSError:
         yield
         return
-    until = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError as error:
-            if time.monotonic() > until:
-                reason = f"another process has held it for {_PATIENCE:g} seconds; end that process"
-                raise UnwritableFile(path=path, reason=reason) from error
-            time.sleep(_POLL)
-        except OSError:
-            yield
-            return
+    if not is_held:
+        reason = f"another process has held it for {_PATIENCE:g} seconds; end that process"
+        raise UnwritableFile(path=path, reason=reason)
     try:
         yield
     finally:
-        fcntl.flock(file, fcntl.LOCK_UN)
+        release_lock(file)

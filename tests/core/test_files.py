@@ -15,6 +15,7 @@ import pytest
 
 from reweightviz.core import files
 from reweightviz.core.errors import UnwritableFile
+from reweightviz.core.file_lock import take_lock
 from reweightviz.core.files import sweep_drafts, write_all, write_atomically
 
 OLD = 1_000_000_000  # seconds, in 2001
@@ -137,16 +138,14 @@ def test_draft_of_another_machine_waits_a_day(
 def test_writer_takes_another_draft_when_its_own_is_swept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock = files._lock
-
-    def sweep_first(file: int, *, wait: bool) -> None:
-        if wait and len(swept) == 0:
+    def sweep_first(file: int, patience: float) -> bool:
+        if patience and len(swept) == 0:
             swept.extend(drafts(tmp_path))
             sweep_drafts(tmp_path)
-        lock(file, wait=wait)
+        return take_lock(file, patience)
 
     swept: list[Path] = []
-    monkeypatch.setattr(files, "_lock", sweep_first)
+    monkeypatch.setattr(files, "take_lock", sweep_first)
     write_atomically(tmp_path / "a.txt", "whole")
     assert len(swept) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
@@ -204,7 +203,7 @@ def test_a_stopped_writer_does_not_block_others_for_ever(
 ) -> None:
     monkeypatch.setattr(files, "_PATIENCE", 0.05)
     handle = os.open(tmp_path, os.O_RDONLY)
-    files._lock(handle, wait=True)
+    assert take_lock(handle, 0)
     write_all({tmp_path / "a": "x", tmp_path / "b": "y"})
     os.close(handle)
     assert (tmp_path / "b").read_text() == "y"
