@@ -29,6 +29,8 @@ def to_markdown(text: object, width: int = 0) -> str:
     escaped = html.escape(to_line(text, width), quote=False)
     # An underscore inside a word is no mark, and is left readable.
     escaped = re.sub(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", escaped)
+    # Of an address by itself many renderers make a link.
+    escaped = re.sub(r"\b(https?|ftp|www)(?=://|\.)", r"\1\\", escaped)
     # "1." and "-" are marks at the start of a line only.
     return re.sub(r"^(\s*\d+(?=[.)](?:\s|$))|\s*(?=[-+=#]+(?:\s|$)))", r"\1\\", escaped)
 

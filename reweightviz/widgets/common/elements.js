@@ -37,3 +37,8 @@ export function say(node, text, title) {
   if (node.textContent !== text) node.textContent = text;
   if (title !== undefined && node.title !== title) node.title = title;
 }
+
+/** A colour as a style takes it, and nothing else: what follows a semicolon, or an address, is none. @param {string} text */
+export function colorText(text) {
+  return CSS.supports("color", text) ? text : "currentColor";
+}

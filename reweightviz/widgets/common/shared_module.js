@@ -21,7 +21,12 @@ function loadModule(text) {
   return /** @type {Promise<any>} */ (loaded.get(text));
 }
 
-const PATIENCE = 100;
+const PATIENCE = 100; // tries
+const BETWEEN = 100; // ms
+const WAIT = 1800; // ms
+
+/** @param {number} ms */
+const pause = (ms) => new Promise((go) => setTimeout(go, ms));
 
 /** The text that a model refers to; a notebook that opens makes its models in any order. @param {any} model */
 async function moduleText(model) {
@@ -31,7 +36,7 @@ async function moduleText(model) {
       return (await model.widget_manager.get_model(id)).get("text");
     } catch (problem) {
       if (tries === PATIENCE) throw problem;
-      await new Promise((go) => setTimeout(go, 100));
+      await pause(BETWEEN);
     }
   }
 }
@@ -68,9 +73,10 @@ function sharedWidget() {
   const open = (/** @type {any} */ given) => (opened ??= openWidget(given));
 
   return {
-    /** Not waited for: anywidget gives a model up that is not ready in two seconds. @param {any} given */
-    initialize(given) {
-      open(given).catch(() => {}); // render says it
+    /** The model takes no news before it is ready; anywidget gives one up that is not in two seconds. @param {any} given */
+    async initialize(given) {
+      const opening = open(given).catch(() => {}); // render says it
+      await Promise.race([opening, pause(WAIT)]);
     },
 
     /** @param {any} given */

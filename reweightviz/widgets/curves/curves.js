@@ -1,6 +1,6 @@
 // The names at the ends of the lines, and the wire between the page's bus, the plotly figure beside it and the kernel.
 import { join } from "../common/bus.js";
-import { drawing, element, say } from "../common/elements.js";
+import { colorText, drawing, element, say } from "../common/elements.js";
 import { errorLine } from "../common/error_line.js";
 import { tokensText } from "../common/format.js";
 
@@ -157,7 +157,7 @@ function render({ model, el }) {
           "div",
           {
             class: "rv-curves-label",
-            style: `--color: ${colors[i]}`,
+            style: `--color: ${colorText(colors[i])}`,
             onpointerenter: () => emitHover(name),
             onpointerleave: () => emitHover(null),
           },

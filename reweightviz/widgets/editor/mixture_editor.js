@@ -1,7 +1,7 @@
 // The mixture editor: one row a domain. Works without the kernel; the kernel hears of it.
 
 import { join } from "../common/bus.js";
-import { element, lineIcon, say } from "../common/elements.js";
+import { colorText, element, lineIcon, say } from "../common/elements.js";
 import {
   budgetText,
   epochsText,
@@ -539,7 +539,7 @@ class EditorView {
         class: "rv-row",
         "data-rv": "row",
         "data-domain": name,
-        style: `--rv-colour:${this.model.get("colors")[index]}`,
+        style: `--rv-colour:${colorText(this.model.get("colors")[index])}`,
         onpointerenter: () => !this.state.gesture && this.channel.emit("hover", { domain: name }),
         onpointerleave: () => !this.state.gesture && this.channel.emit("hover", { domain: null }),
       },

@@ -1,6 +1,6 @@
 // The panel of predicted losses beside the editor's rows.
 
-import { element, drawing, say } from "../common/elements.js";
+import { colorText, drawing, element, say } from "../common/elements.js";
 import { signedText } from "../common/format.js";
 import { contrastMixtures, lawProblem, readLaw, splitNote } from "./law.js";
 
@@ -108,7 +108,7 @@ export function predictionPanel(model, actions) {
     const place = model.get("domains").indexOf(name);
     const swatch = element("i", {
       class: "rv-swatch",
-      style: place >= 0 && !isMean ? `background:${model.get("colors")[place]}` : null,
+      style: place >= 0 && !isMean ? `background:${colorText(model.get("colors")[place])}` : null,
     });
     const line = element(
       "div",

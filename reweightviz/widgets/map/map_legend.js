@@ -1,6 +1,6 @@
 // The map's legend: domains or clusters to hide and isolate, or a bar of numbers.
 
-import { element, say } from "../common/elements.js";
+import { colorText, element, say } from "../common/elements.js";
 import { sizeFactor } from "../common/scales.js";
 import { bytesOf } from "./map_store.js";
 
@@ -66,7 +66,7 @@ export function mapLegend(actions) {
 
   /** @param {string} name @param {string} color @param {string} kind @param {number} k */
   function entry(name, color, kind, k) {
-    const dot = element("i", { style: `background:${color}` });
+    const dot = element("i", { style: `background:${colorText(color)}` });
     const figure = element("span", { class: "rv-map-figure" });
     const button = element(
       "button",

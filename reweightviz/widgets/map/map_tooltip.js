@@ -1,6 +1,6 @@
 // The note beside the cursor: domain and scores at once, the text when the kernel has sent it.
 
-import { element } from "../common/elements.js";
+import { colorText, element } from "../common/elements.js";
 import { numberText } from "./map_legend.js";
 
 const DWELL = 70;
@@ -75,7 +75,7 @@ function mapTooltip(model, stage) {
       element(
         "div",
         { class: "rv-map-tip-head" },
-        element("i", { style: `background:${color}` }),
+        element("i", { style: `background:${colorText(color)}` }),
         element("b", {}, name),
         element("span", {}, reply?.name ?? ""),
       ),
