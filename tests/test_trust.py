@@ -13,14 +13,17 @@ import pytest
 from attacks import watch
 
 STRUCK = [
-    *("Mixture.save", "RunLog.save", "RunLogger: write", "LiveMixture.create over another"),
-    *("LiveMixture.set", "MixtureSampler: journal", "Corpus.save, the first"),
-    *("Corpus.save, a column replaced", "Corpus.save over other", "cache of results"),
-    *("export huggingface, overwrite", "export levanter, merge", "selection as csv"),
-    *("decision_record", "reweightviz export", "Explorer, the first autosave"),
-    *("Explorer, the mixture set", "Explorer.save over another", "Monitor.save as csv"),
+    *("RunLog.save", "RunLogger: write", "LiveMixture.create over another", "LiveMixture.set"),
+    *("Corpus.save, a column replaced", "cache of results", "export huggingface, overwrite"),
+    *("export levanter, merge", "decision_record", "Explorer, the mixture set"),
+    "Explorer.save over another",
 ]
-"""Parts of the names of rows: one of each way to write."""
+"""Parts of the names of rows: one of each way to write; the script itself has them all."""
+FAILED = [*STRUCK[1:2], *STRUCK[3:6], *STRUCK[7:10]]
+"""Those whose every call is failed, too, twice."""
+
+ALONE = ("--processes", "1")
+"""Options where imports take longer than the attacks."""
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked, as on Linux")
 watched = pytest.mark.skipif(bool(watch.why_not()), reason=watch.why_not() or "they can be")
@@ -54,26 +57,25 @@ def attack(root, tmp_path):
 @on_linux
 @watched
 def test_a_kill_before_any_call_leaves_the_old_or_the_new(attack):
-    assert attack("kills", "--moments", "2", "--rows", *STRUCK) == {}
+    assert attack("kills", "--moments", "1", "--rows", *STRUCK) == {}
 
 
 @on_linux
 @watched
 def test_a_call_that_fails_ends_in_a_sentence_and_leaves_the_old_or_the_new(attack):
-    some = [name for name in STRUCK if "Explorer.save" not in name and "create over" not in name]
-    assert attack("calls", "--rows", *some) == {}
+    assert attack("calls", "--rows", *FAILED) == {}
 
 
 @on_linux
 def test_a_disk_that_is_full_ends_in_a_sentence(attack):
-    assert attack("disk", "--rows", *STRUCK) == {}
+    assert attack("disk", *ALONE, "--rows", *STRUCK) == {}
 
 
 @on_linux
 def test_a_read_only_folder_is_read_and_never_half_written(attack):
-    assert attack("readonly", "--rows", *STRUCK) == {}
+    assert attack("readonly", *ALONE, "--rows", *STRUCK) == {}
 
 
 @on_linux
 def test_several_processes_lose_nothing_without_a_sentence(attack):
-    assert attack("writers") == {}
+    assert attack("writers", *ALONE) == {}

@@ -15,6 +15,7 @@ from attacks.app_rows import APP_ROWS
 from attacks.export_rows import EXPORT_ROWS
 from attacks.noun_rows import NOUN_ROWS
 from attacks.row import Row
+from attacks.writers import Shared
 
 __all__ = ["ROWS", "SHORT", "can_run", "import_all"]
 
@@ -29,12 +30,12 @@ SHORT = [
 """Rows of a short run: of the formats, which share their writing, a few."""
 
 
-def can_run(row: Row) -> bool:
+def can_run(row: Row | Shared) -> bool:
     """Return whether what the row needs is installed."""
     return not row.needs or importlib.util.find_spec(row.needs) is not None
 
 
-def import_all(rows: Sequence[Row]) -> None:
+def import_all(rows: Sequence[Row | Shared]) -> None:
     """Import what the rows use, and open nothing, so that forked children begin at once."""
     import reweightviz.cli.commands
     import reweightviz.decision.decision_record
@@ -49,7 +50,8 @@ def import_all(rows: Sequence[Row]) -> None:
     # A user without rights may not read the interpreter's own folder.
     for encoding in ("utf-8-sig", "utf-16", "latin-1", "ascii", "idna"):
         codecs.lookup(encoding)
-    # The first figure of a process takes seconds; a monitor in memory opens no file.
-    table = np.full((2, 2), 0.5)
-    log = rv.RunLog(("a", "b"), [1, 2], table, {"loss": table})
-    rv.Monitor([log])._repr_mimebundle_()
+    if any(row in APP_ROWS for row in rows):
+        # The first figure of a process takes seconds; a monitor in memory opens no file.
+        table = np.full((2, 2), 0.5)
+        log = rv.RunLog(("a", "b"), [1, 2], table, {"loss": table})
+        rv.Monitor([log])._repr_mimebundle_()

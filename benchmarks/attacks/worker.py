@@ -33,7 +33,7 @@ def work(options: argparse.Namespace) -> None:
     place.mkdir(parents=True)
     table = SHARED if options.worker == "writers" else ROWS
     names = list(_choose(table, options))
-    import_all(list(ROWS.values()))
+    import_all([table[name] for name in names])
     os.environ["HOME"] = str(place)
     for number, name in enumerate(names):
         here = place / f"{number}"
