@@ -12,7 +12,7 @@ trust.py --full --package ../old --results old.json      another version of the 
 
 The rows are in attacks/rows.py and attacks/shared_rows.py; a feature that writes adds its own
 there. The fuzzing, the hour in a browser and the steps of editor and explorer are scripts of their
-own, beside this one; trust.md shows what they found last.
+own, beside this one.
 """
 
 from __future__ import annotations

@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attacks.scripts import SCRIPTS
-
 __all__ = ["write_report"]
 
 STATES = ("old", "new", "part", "mixed", "unreadable", "raised", "hangs")
@@ -37,6 +35,9 @@ undisturbed run would not leave. What counts as wrong: **mixed** (a value that n
 Calls are struck below Python, in the C library (`benchmarks/attacks/watched.c`, LD_PRELOAD), so \
 that those of Arrow and Lance count too: rename, link, unlink, mkdir, create, write, truncate, \
 fsync, chmod. Every call of a change is counted in a run without an attack.
+
+Beside these stand `benchmarks/fuzz.py`, `bombs.py`, `hostile.py`, `explorer_machine.py` and \
+`browser_hour.py`, each a script of its own.
 """
 BEFORE = """
 Before, in 0.5 (issue 13, by other scripts, of the same kind): 1,260 kills left 72 states damaged \
@@ -71,26 +72,8 @@ def write_report(results: Path, report: Path) -> None:
             parts.append(f"\n## {TITLES[part]}\n\n{_name_run(found[part])}\n\n")
             parts.append(write(found[part]["rows"]))
             parts.append(_list_faults(found[part]["rows"]))
-    parts.append(_show_scripts(found))
     parts.append(LIMITS)
     report.write_text("".join(parts), "utf-8")
-
-
-def _show_scripts(found: Mapping[str, Any]) -> str:
-    lines = []
-    for part, words in SCRIPTS.items():
-        rows = found.get(part, {}).get("rows", {})
-        for result in rows.values():
-            run = found[part]["measured"]
-            said = result.get("skipped") or f"ended with {result['exit']}"
-            lines.append(
-                f"### {' '.join(words)}\n\n{run['date']}, {run['minutes']} minutes: {said}\n"
-            )
-            if result.get("last"):
-                lines.append("\n    " + "\n    ".join(result["last"]) + "\n")
-    if not lines:
-        return ""
-    return "\n## Beside these\n\n" + "\n".join(lines)
 
 
 def _name_run(part: Mapping[str, Any]) -> str:
@@ -239,11 +222,8 @@ def _shorten(words: str) -> str:
 def _list_faults(rows: Mapping[str, Any]) -> str:
     lines = []
     for name, row in sorted(rows.items()):
-        lines += (
-            [f"- {name}: {kind}: {_shorten(words)}" for kind, words in row["faults"].items()]
-            if row.get("faults")
-            else []
-        )
+        for kind, words in row.get("faults", {}).items():
+            lines.append(f"- {name}: {kind}: {_shorten(words)}")
         if row.get("skipped"):
             lines.append(f"- {name}: skipped, {row['skipped']}")
     if not lines:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,3 @@ class Row:
         if self.again is None:
             return self.change_once(folder)
         return self.again(folder)
-
-
-Rows = Mapping[str, Row]

@@ -62,11 +62,6 @@ class Verdict:
     stuck: str = ""
     left: tuple[str, ...] = ()
 
-    @property
-    def good(self) -> bool:
-        """True where nothing is wrong."""
-        return self.state in GOOD and not self.stuck and not self.left
-
 
 def read_there(row: Row, folder: Path) -> Outcome:
     """Read in a new process."""

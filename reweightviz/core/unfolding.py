@@ -44,8 +44,8 @@ class Allowance:
         if self._unfolded > FREE_BYTES + MOST_TIMES * read:
             raise WrongContent(
                 path=self._path,
-                reason=f"unfolds to more than {MOST_TIMES} times its size, as no text does; where "
-                f"it is meant, {self._instead}",
+                reason=f"unfolds to more than {MOST_TIMES} times its size, as text seldom does; "
+                f"where it is meant, {self._instead}",
             )
 
     def spend_rows(self, batch: pa.RecordBatch, read: int) -> None:

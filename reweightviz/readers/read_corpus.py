@@ -59,7 +59,7 @@ def read_corpus(
 
     Raises:
         ReweightvizError: one sentence with the file, and the line where there is one; also where a
-            line is longer than 64 MiB, or a file unfolds to 100 times its size.
+            line is longer than 64 MiB, or a file unfolds to 10 times its size and 64 MiB more.
 
     Example:
         >>> import pandas as pd

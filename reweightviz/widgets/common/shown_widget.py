@@ -97,7 +97,7 @@ def _forget_output(widget: ShownWidget) -> None:
 
 
 def _is_held(widget: ShownWidget) -> bool:
-    """Return whether a variable of the person's holds it; IPython's own begin with a dash."""
+    """Return whether a variable of the person's holds it; IPython's own begin with _."""
     shell = _find_shell()
     for name, value in list(shell.user_ns.items()):
         if name.startswith("_") or name in ("In", "Out"):
