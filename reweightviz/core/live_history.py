@@ -22,7 +22,7 @@ __all__ = ["check_place", "find_history", "follow_link", "place_history"]
 
 
 History = Literal["changes", "journal"]
-_OURS = re.compile(r"[.-](?:changes|journal)\.jsonl")
+_OURS = re.compile(r"[.-](?:changes|journal)\.jsonl\Z")
 
 
 def place_history(path: Path, kind: History) -> Path:
@@ -65,7 +65,7 @@ def check_place(path: Path) -> Path:
             in the way; nothing is written then.
     """
     found = _OURS.search(path.name)
-    if found is not None and found.end() == len(path.name):
+    if found is not None:
         raise ReweightvizError(
             f"{path.name!r} ends as the history of a live mixture does; give it a name without "
             f"{found.group()!r}."

@@ -15,8 +15,8 @@ from reweightviz.core.unfolding import Allowance
 __all__ = ["read_parquet"]
 
 
-_ROWS = 4096
-"""That are unfolded at once."""
+_ROWS = 4096  # unfolded at once
+_INSTEAD = "write it as CSV and read that"
 
 
 def read_parquet(source: str | os.PathLike[str] | bytes, path: object) -> pd.DataFrame:
@@ -39,15 +39,12 @@ def read_parquet(source: str | os.PathLike[str] | bytes, path: object) -> pd.Dat
     schema = pq.read_schema(opened)
     # A text that stands in many rows is counted in each before it is written out there.
     texts = [each.name for each in schema if _is_text(each.type)]
-    allowance = Allowance(path, "write it as CSV and read that")
+    allowance = Allowance(path, _INSTEAD)
     batches = []
-    file = pq.ParquetFile(opened, read_dictionary=texts)
-    with file:
+    with pq.ParquetFile(opened, read_dictionary=texts) as file:
         # By what the file says of itself, it need not be read at all.
-        groups = range(file.num_row_groups)
-        Allowance(path, "write it as CSV and read that").spend(
-            sum(file.metadata.row_group(group).total_byte_size for group in groups), size
-        )
+        groups = map(file.metadata.row_group, range(file.num_row_groups))
+        Allowance(path, _INSTEAD).spend(sum(group.total_byte_size for group in groups), size)
         for batch in file.iter_batches(batch_size=_ROWS):
             allowance.spend_rows(batch, size)
             batches.append(batch)

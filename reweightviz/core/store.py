@@ -213,7 +213,6 @@ def _digests(corpus: Columns) -> dict[str, str]:
 
 def _known(dataset: LanceDataset, header: Mapping[str, Any]) -> Known:
     """Return what lies in a dataset, told from its schema where the header may be wrong."""
-    labels = {name: header[name] for name in ("domains", "tokenizer")}
     digests = {}
     for name, stored in header["digests"].items():
         if field_name(name) in dataset.schema.names:
@@ -221,7 +220,12 @@ def _known(dataset: LanceDataset, header: Mapping[str, Any]) -> Known:
             if not _is_sure(header, name):
                 column = as_column(name, _column(dataset, name), dataset.count_rows())
                 digests[name] = combine_digests([digest(column)])
-    return Known(digests, labels, header["meta"])
+    return _known_of(header)._replace(digests=digests)
+
+
+def _known_of(header: Mapping[str, Any]) -> Known:
+    labels = {name: header[name] for name in ("domains", "tokenizer")}
+    return Known(header["digests"], labels, header["meta"])
 
 
 def _is_sure(header: Mapping[str, Any], name: str) -> bool:
@@ -286,11 +290,7 @@ def read(path: str | os.PathLike[str], version: int | None = None) -> Stored:
         header["tokenizer"],
         header["meta"],
         partial(_texts, dataset),
-        Known(
-            header["digests"],
-            {name: header[name] for name in ("domains", "tokenizer")},
-            header["meta"],
-        ),
+        _known_of(header),
     )
 
 

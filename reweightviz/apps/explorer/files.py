@@ -266,9 +266,9 @@ def sweep(folder: Path, settings: Mapping[str, Any]) -> None:
     drafts = tuple(f".{stem}" for stem in ("log-", "state-", _OLD_STATE, _OLD_VIEW, SETTINGS))
     for path in folder.iterdir():
         is_part = path.match("log-*.jsonl") or path.match("state-*.json")
+        is_left = path.name in (_OLD_STATE, _OLD_VIEW) or (is_part and path.name not in named)
         is_draft = path.name.startswith(drafts) and path.suffix != ".lock"
-        is_old = path.name in (_OLD_STATE, _OLD_VIEW)
-        if (is_part and path.name not in named) or is_draft or is_old:
+        if is_left or is_draft:
             path.unlink(missing_ok=True)
 
 
