@@ -6,6 +6,7 @@ import json
 import os
 import weakref
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -84,7 +85,7 @@ class LineWriter:
             ) from error
         try:
             file = self._open()
-            with hold_open_file(file, self.path):
+            with self._keep_apart(file):
                 # Half a line may be one that another process is writing right now.
                 if not self._is_mended:
                     _mend(file)
@@ -121,6 +122,14 @@ class LineWriter:
                 )
             self._is_mended = False
         return self._file
+
+    def _keep_apart(self, file: int) -> AbstractContextManager[None]:
+        """Keep other writers out for the time of a write."""
+        # Who writes alone keeps them out already. By both kinds of lock a process may keep out
+        # itself: on NFS they are one, see flock(2).
+        if self.alone:
+            return nullcontext()
+        return hold_open_file(file, self.path)
 
     def __del__(self) -> None:
         self.close()

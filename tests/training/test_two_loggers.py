@@ -74,6 +74,19 @@ def test_one_process_may_make_its_logger_again(tmp_path):
     assert rv.read_log(tmp_path / "run.jsonl").steps.tolist() == [1, 2]
 
 
+def test_flock_is_not_taken_beside_the_lock_of_the_process(tmp_path, monkeypatch):
+    import fcntl
+
+    def refuse(*_):
+        # As on NFS, where the process has the other kind of lock already.
+        raise BlockingIOError
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with RunLogger(tmp_path / "run.jsonl", domains=["a"]) as log:
+        log.write(step=1, losses=[1.0])
+    assert rv.read_log(tmp_path / "run.jsonl").steps.tolist() == [1]
+
+
 @pytest.mark.parametrize("text", ["\n", "\n\n{}\n", "[1]\n", "notes without an end", '{"a": 1}'])
 def test_another_file_is_left_as_it_is(tmp_path, text):
     path = tmp_path / "notes.txt"
