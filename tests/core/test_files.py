@@ -2,7 +2,6 @@
 
 import os
 import platform
-import resource
 import signal
 import stat
 import time
@@ -17,6 +16,8 @@ from reweightviz.core import files
 from reweightviz.core.errors import UnwritableFile
 from reweightviz.core.file_lock import take_lock
 from reweightviz.core.files import sweep_drafts, write_all, write_atomically
+
+resource = pytest.importorskip("resource", reason="Windows has no fork and no flock")
 
 OLD = 1_000_000_000  # seconds, in 2001
 
