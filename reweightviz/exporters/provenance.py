@@ -228,6 +228,7 @@ FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
     "sizes": ("domains to numbers", _is_mapping_to_numbers),
     "epochs": ("domains to numbers", _is_mapping_to_numbers),
     "source": ("a mapping", _is_mapping),
+    "how": ("a mapping", _is_mapping),
     "tokens": ("a number", _is_number),
     "max_epochs": ("a number", _is_number),
     "files": ("names to digests", _is_mapping_to_text),

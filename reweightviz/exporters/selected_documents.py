@@ -42,7 +42,7 @@ from reweightviz.core.json_text import parse_json
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.local_path import check_local
 from reweightviz.core.parquet_table import read_parquet
-from reweightviz.core.selection import Selection
+from reweightviz.core.selection import ORIGIN, Selection, check_origin, find_rows
 from reweightviz.exporters import provenance
 from reweightviz.exporters.document import PathLike
 from reweightviz.exporters.text.encoding import to_json
@@ -85,7 +85,7 @@ def write(
     if framework not in FORMATS:
         raise UnknownName(kind="format of selected documents", name=framework, known=FORMATS)
     target = Path(path)
-    sidecar = target.with_name(f"{target.name}.{provenance.FOLDER_RECORD}")
+    sidecar = _sidecar(target)
     there = [file for file in (target, sidecar) if file.exists()]
     if there and not overwrite:
         raise UnwritableFile(
@@ -108,7 +108,8 @@ def read(path: PathLike, corpus: Corpus) -> Selection:
     """Read the selection of a file, as rows of a corpus that has its ids.
 
     Raises:
-        ReweightvizError: the file cannot be read, has no column ``id``, or the corpus lacks one.
+        ReweightvizError: the file cannot be read, has no column ``id``, the corpus lacks one, or
+            the file holds rows of another corpus.
     """
     check_local(path)
     file = Path(path)
@@ -120,13 +121,25 @@ def read(path: PathLike, corpus: Corpus) -> Selection:
         weight = None
         if "weight" in table:
             weight = table["weight"].to_numpy(np.float64)
-    return Selection(corpus.rows(ids), np.array(ids, object), {"read_from": str(file)}, weight)
+    how = {"read_from": str(file)} | _read_origin(file)
+    check_origin(how, corpus)
+    return Selection(corpus.rows(ids), np.array(ids, object), how, weight)
+
+
+def _sidecar(file: Path) -> Path:
+    return file.with_name(f"{file.name}.{provenance.FOLDER_RECORD}")
+
+
+def _read_origin(file: Path) -> dict[str, str]:
+    """Return what the record beside a file says of the corpus; nothing where it says nothing."""
+    how = provenance.read_record(_sidecar(file), file.name).get("how", {})
+    return {ORIGIN: how[ORIGIN]} if ORIGIN in how else {}
 
 
 def _table(selection: Selection, corpus: Corpus | None) -> pd.DataFrame:
     columns: dict[str, Any] = {"id": selection.ids}
     if corpus is not None:
-        rows = corpus.rows([str(one) for one in selection.ids])
+        rows = find_rows(selection, corpus)
         columns |= {
             "domain": np.array(corpus.domains, object)[corpus.domain_codes[rows]],
             "text": corpus.text(rows),

@@ -6,7 +6,7 @@ import numpy as np
 
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.protocols import Selector, check_method
-from reweightviz.core.selection import Selection
+from reweightviz.core.selection import Selection, tell_origin
 
 __all__ = ["select"]
 
@@ -16,4 +16,5 @@ def select(corpus: Corpus, selector: Selector, *, k: int, score: str | None = No
     check_method(selector, Selector, "rv.select", "rv.selectors.TopK()")
     name = score or corpus.only("score", type(selector).__name__)
     rows = np.asarray(selector.select(score=corpus[name], k=k), np.int64)
-    return Selection(rows, corpus.ids[rows], {"selector": repr(selector), "score": name, "k": k})
+    how = {"selector": repr(selector), "score": name, "k": k} | tell_origin(corpus)
+    return Selection(rows, corpus.ids[rows], how)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import InvalidValue, ReweightvizError
-from reweightviz.core.selection import Selection
+from reweightviz.core.selection import Selection, find_rows
 
 __all__ = ["split_domain"]
 
@@ -27,7 +27,9 @@ def split_domain(
         ReweightvizError: there is such a domain, or other documents lay in one of that name
             before; the selection is empty, or names rows that are not there.
     """
-    rows = np.asarray(getattr(selection, "rows", selection))
+    if isinstance(selection, Selection):
+        selection = find_rows(selection, corpus)
+    rows = np.asarray(selection)
     if rows.dtype == bool:
         rows = np.flatnonzero(rows)
     _check_rows(corpus, rows)

@@ -30,7 +30,7 @@ from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import ConvexLaw, FollowedRun, Law
 from reweightviz.core.runlog import RunLog
-from reweightviz.core.selection import Selection
+from reweightviz.core.selection import Selection, tell_origin
 from reweightviz.core.sources import Sources
 from reweightviz.figures.runs import list_given
 from reweightviz.widgets.common.shown_widget import ShownWidget
@@ -153,7 +153,7 @@ class Explorer(ShownWidget, w.VBox):
         if self.corpus is None:
             raise ReweightvizError(NO_CORPUS)
         rows = self.state.selection
-        return Selection(rows, self.corpus.ids[rows], {"by": "explorer"})
+        return Selection(rows, self.corpus.ids[rows], {"by": "explorer"} | tell_origin(self.corpus))
 
     @selection.setter
     def selection(self, value: Any) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import (
     InvalidArgument,
     InvalidValue,
@@ -20,6 +21,7 @@ from reweightviz.core.errors import (
     list_names,
 )
 from reweightviz.core.mixture import Mixture
+from reweightviz.core.selection import Selection, find_rows, tell_origin
 from reweightviz.numerics.grids import quantise
 
 __all__ = ["MOST_DOMAINS", "MapDocuments", "ReadTexts", "read_documents"]
@@ -44,6 +46,7 @@ class MapDocuments:
         tokens: (N,) tokens, or None where nobody counted.
         read_texts: rows to texts, or None where there are none.
         cluster_names: names of the clusters.
+        corpus: where they came from, or None for an array of places.
     """
 
     xy: NDArray[np.uint16]
@@ -55,6 +58,7 @@ class MapDocuments:
     tokens: NDArray[np.int64] | None = None
     read_texts: ReadTexts | None = None
     cluster_names: Sequence[str] = ()
+    corpus: Corpus | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -99,6 +103,24 @@ class MapDocuments:
                 got=f"{int(chosen.min()):,} to {int(chosen.max()):,}",
             )
         return np.unique(chosen).astype(np.int64)
+
+    def select(self, rows: NDArray[np.int64], how: str) -> Selection:
+        """Return those rows as a selection that says where they came from."""
+        origin = {}
+        # The digest of a whole corpus is not for a map on which nothing is selected.
+        if self.corpus is not None and len(rows):
+            origin = tell_origin(self.corpus)
+        return Selection(rows, self.ids[rows], {"how": how} | origin)
+
+    def place(self, selection: Selection) -> Selection:
+        """Return a selection with the rows that its documents have here."""
+        if self.corpus is None:
+            self.find_rows(selection.rows)
+            return selection
+        rows = find_rows(selection, self.corpus)
+        if rows is selection.rows:
+            return selection
+        return replace(selection, rows=rows)
 
     def _find_ids(self, ids: NDArray[Any]) -> NDArray[np.int64]:
         absent = [name for name in ids if name not in self._row_by_id]
@@ -148,6 +170,7 @@ def _read_corpus(
         tokens=corpus.tokens,
         read_texts=corpus.text if "text" in corpus.columns else None,
         cluster_names=corpus.meta.get("cluster_names", ()),
+        corpus=corpus,
     )
 
 

@@ -233,10 +233,9 @@ class Map(ShownWidget, ReportedErrors, SharedModule):
     def _validate_selection(self, proposal: t.Bunch) -> Selection:
         value = proposal["value"]
         if isinstance(value, Selection):
-            self._documents.find_rows(value.rows)
-            return value
+            return self._documents.place(value)
         rows = self._documents.find_rows([] if value is None else value)
-        return Selection(rows, self._documents.ids[rows], {"how": "set"})
+        return self._documents.select(rows, "set")
 
     @t.observe("selection")
     def _show_selection(self, change: t.Bunch) -> None:
@@ -274,7 +273,7 @@ class Map(ShownWidget, ReportedErrors, SharedModule):
         rows = self._unpack(change["new"])
         # When Python selected, the bits only follow.
         if not np.array_equal(rows, self.selected_rows):
-            self.selection = Selection(rows, self._documents.ids[rows], {"how": "drawn on the map"})
+            self.selection = self._documents.select(rows, "drawn on the map")
 
     def _pack(self, rows: NDArray[np.int64]) -> bytes:
         """Return one bit a point in drawing order."""
