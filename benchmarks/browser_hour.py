@@ -13,8 +13,8 @@ is reloaded.
 After every round, behind a collection of garbage: resident memory of the kernel (what malloc holds
 back is given to the system first), its live widgets and comms; JavaScript heap, nodes and listeners
 of the page; resident memory of Chromium's renderers; errors in the console. A slope is fitted to
-the second half, in which the page is reloaded once: a line with an offset of its own for each life
-of the page.
+the second half: of the kernel a line, of the page a line with an offset of its own for each life
+between two reloads, every fifth round.
 """
 
 from __future__ import annotations
@@ -77,6 +77,12 @@ READY = """() => {
     return session?.isReady && session.session?.kernel?.connectionStatus === "connected";
 }"""
 SLOPES = ("kernel_mb", "kernel_widgets", "heap_mb", "nodes", "listeners", "renderers_mb")
+PANELS = {
+    "kernel_mb": "kernel, MB resident",
+    "heap_mb": "page, MB of JavaScript",
+    "renderers_mb": "Chromium's renderers, MB resident",
+    "kernel_widgets": "live widgets of the kernel",
+}
 
 
 def write_run(folder: Path) -> None:
@@ -114,7 +120,7 @@ class Hour:
         self._rng = np.random.default_rng(0)
         self._listen()
 
-    def play(self, round_: int, *, reload: bool) -> None:
+    def play(self, round_: int) -> None:
         """Use everything once, and by turns make things anew."""
         for act in (self.drag, self.lasso, self.hide, self.color, self.step, self.look, self.steer):
             self._do(act)
@@ -126,7 +132,7 @@ class Hour:
             self._do(self.draw_twice)
         if round_ % 5 == 2:
             self._do(self.close_and_open)
-        if reload:
+        if round_ % 5 == 4:
             self._do(self.reload)
 
     def measure(self) -> dict[str, Any]:
@@ -295,7 +301,7 @@ def run(minutes: float, *, keep: bool) -> dict[str, Any]:
             hour = Hour(page)
             began = time.monotonic()
             while (elapsed := time.monotonic() - began) < 60 * minutes:
-                hour.play(len(samples), reload=_reloads(len(samples), minutes))
+                hour.play(len(samples))
                 now = (time.monotonic() - began) / 60
                 samples.append({"minute": round(now, 2)} | hour.measure())
                 print(json.dumps(samples[-1]), flush=True)
@@ -326,9 +332,25 @@ def report(hour: Hour, samples: list[dict[str, Any]], chromium: str) -> dict[str
     }
 
 
-def _reloads(round_: int, minutes: float) -> bool:
-    """Return whether a round ends with F5: every fifth of the first half, and at three quarters."""
-    return round_ % 5 == 4 and (round_ < minutes / 2 or round_ == 5 * (minutes * 3 // 20) + 4)
+def draw(found: dict[str, Any]) -> str:
+    """Return a picture of the measures over the minutes, a panel each."""
+    from reweightviz.figures.svg_plane import assemble_svg, draw_axes, draw_text, fit_scale
+
+    parts: list[str] = []
+    minutes = np.array([sample["minute"] for sample in found["samples"]])
+    for place, (name, title) in enumerate(PANELS.items()):
+        top = 34 + 130 * place
+        y = np.array([sample[name] for sample in found["samples"]], float)
+        across = fit_scale(np.array([0.0, minutes[-1]]), 60, 700)
+        down = fit_scale(np.array([0.0, y.max()]), top + 90, top)
+        points = zip(across.at(minutes), down.at(y), strict=True)
+        line = " ".join(f"{x:.1f},{height:.1f}" for x, height in points)
+        slope = found["slopes_an_hour"][name]
+        words = f"{title}; {slope['slope']:+g} ± {slope['standard_error']:g} an hour, second half"
+        parts += [draw_text(60, top - 10, words), *draw_axes(across, down)]
+        parts.append(f'<polyline points="{line}" fill="none" stroke="#2a6fdb" stroke-width="2"/>')
+    parts.append(draw_text(700, 34 + 130 * len(PANELS), "minutes", "end"))
+    return assemble_svg(720, 44 + 130 * len(PANELS), parts)
 
 
 def fit_slopes(samples: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
@@ -370,6 +392,8 @@ def main() -> None:
         write_run(given.write)
         return
     results = run(given.minutes, keep=given.minutes >= 60)
+    if given.minutes >= 60:
+        RESULTS.with_suffix(".svg").write_text(draw(results))
     print(json.dumps({k: v for k, v in results.items() if k != "samples"}, indent=1))
 
 
