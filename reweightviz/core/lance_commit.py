@@ -102,6 +102,12 @@ class Staged:
             raise
         return file
 
+    def lies_in(self, dataset: LanceDataset) -> bool:
+        """Return whether a version holds these files, whatever its commit raised afterwards."""
+        ours = {file.path for files in self._files.values() for file in files}
+        fragments = [fragment.metadata for fragment in dataset.get_fragments()]
+        return any(file.path in ours for fragment in fragments for file in fragment.files)
+
     def discard(self) -> None:
         """Remove the files after a commit that failed: a disk that is full needs their room."""
         for files in self._files.values():

@@ -159,10 +159,13 @@ def save(
                 version = _save_after(base, staged, ours, known, overwrite=overwrite)
         except Exception:
             # Lance has many errors for a version that came first; that there is one tells them all.
-            if _version(_open_latest(target)) != _version(base):
+            latest = _open_latest(target)
+            if latest is None or latest.version == _version(base):
+                staged.discard()
+                raise
+            if not staged.lies_in(latest):
                 continue
-            staged.discard()
-            raise
+            version = latest.version  # it is ours: what failed came after the commit
         _remove_old_versions(target)
         return version, (known or ours).updated(ours)
     raise UnwritableFile(path=target, reason="others save there without a pause; save again")
