@@ -15,6 +15,7 @@ from ruamel.yaml.error import YAMLError
 
 from reweightviz.core.alias_limit import check_aliases
 from reweightviz.core.errors import (
+    DuplicateName,
     MissingColumn,
     ReweightvizError,
     UnknownName,
@@ -177,6 +178,10 @@ def _merge_rows(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Return domain to its counts and paths; rows of one domain are added up."""
     for column in frame.columns:
         if column not in COLUMNS:
+            # pandas calls the second column of a name "tokens.1".
+            first = str(column).rpartition(".")[0]
+            if first in COLUMNS and first in frame.columns:
+                raise DuplicateName(kind="column", names=[first], where="a table of sources")
             raise UnknownName(kind="column of a table of sources", name=column, known=COLUMNS)
     for column in ("domain", "tokens"):
         if column not in frame.columns:

@@ -231,3 +231,10 @@ def test_aliases_of_a_table_stay_small(name: str, tmp_path: Path) -> None:
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 10**7
+
+
+def test_a_column_that_stands_twice_is_named_as_the_file_has_it(tmp_path):
+    file = tmp_path / "s.csv"
+    file.write_text("domain,tokens,tokens\nweb,1,2\n")
+    with pytest.raises(ReweightvizError, match="each column may stand once .* 'tokens' came"):
+        rv.read_sources(file)
