@@ -132,8 +132,11 @@ def _sidecar(file: Path) -> Path:
 
 def _read_origin(file: Path) -> dict[str, str]:
     """Return what the record beside a file says of the corpus; nothing where it says nothing."""
-    how = provenance.read_record(_sidecar(file), file.name).get("how", {})
-    return {ORIGIN: how[ORIGIN]} if ORIGIN in how else {}
+    how = provenance.read_record(_sidecar(file), file.name).get("how") or {}
+    origin = how.get(ORIGIN)
+    if origin is None:
+        return {}
+    return {ORIGIN: origin}
 
 
 def _table(selection: Selection, corpus: Corpus | None) -> pd.DataFrame:

@@ -67,3 +67,11 @@ def test_documents_with_ids_are_found_by_name_in_another_order():
     assert drawn.selection.rows.tolist() == [0, 1]
     split = split_domain(turned, chosen, "new")
     assert np.flatnonzero(split.domain_codes == split.domains.index("new")).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("record", ['{"how": null}', '{"how": {"corpus": null}}', "{}"])
+def test_a_record_that_does_not_name_the_corpus_binds_to_none(tmp_path, record):
+    file = tmp_path / "s.jsonl"
+    file.write_text('{"id": "1"}\n')
+    (tmp_path / "s.jsonl.provenance.json").write_text(record)
+    assert selected_documents.read(file, make("a")).rows.tolist() == [1]
