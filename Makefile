@@ -1,6 +1,7 @@
 # make demo    set up .venv, open JupyterLab on demo/, copies of the notebooks   (BROWSER=none only serves; PORT=9000 insists on a port)
 # make test    set up .venv and Chromium, run every check
 # make test-frameworks   the exports, logs and steering alone, in every training framework that installs
+# make test-lowest   the tests of Python alone, with every dependency of ours at its lower bound
 # make lint    formatting, ruff and mypy alone   make format   format Python and the front end
 # make methods write METHODS.md and the README's table of exporters anew
 # make clean   remove what these made; demo/ stays, it may hold work of yours
@@ -12,7 +13,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: setup demo test test-frameworks lint format methods clean
+.PHONY: setup demo test test-frameworks test-lowest lint format methods clean
 
 PYTHON ?= python3
 NOTEBOOK ?= quickstart.ipynb
@@ -62,8 +63,20 @@ demo: .venv/.ready $(patsubst notebooks/%,demo/%,$(wildcard notebooks/*.ipynb))
 test-frameworks: $(patsubst tests/frameworks/environments/%.txt,.venvs/%/.ready,$(wildcard tests/frameworks/environments/*.txt))
 	$(BIN)/python -m pytest tests/exporters tests/readers/test_log_formats.py tests/training/test_steering.py $(PYTEST_ARGS)
 
+# An environment of its own, as newer packages beside the old ones would prove nothing. Torch is the one at hand.
+.venvs/lowest/.ready: pyproject.toml constraints.txt tools/dependencies.py .venv/.ready
+	$(PYTHON) -m venv --clear .venvs/lowest
+	$(BIN)/python tools/dependencies.py lowest > .venvs/lowest/lowest.txt
+	.venvs/lowest/bin/python -m pip --disable-pip-version-check install -qq --requirement .venvs/lowest/lowest.txt \
+		$$(grep -iE '^(torch|pytest|hypothesis|nbclient|nbconvert|polars|psutil|pyyaml|packaging)==' constraints.txt)
+	@touch $@
+
+test-lowest: .venvs/lowest/.ready
+	.venvs/lowest/bin/python -m pytest tests/{api,apps,cli,core,decision,diagnostics,evaluation,exporters,features,figures,laws,mixers,numerics,proposals,readers,scorers,training} \
+		$(PYTEST_ARGS)
+
 # Small matrices on few cores: threads of the linear algebra that wait for each other make the laws' tests many times slower.
-test test-frameworks: export OPENBLAS_NUM_THREADS ?= 1
+test test-frameworks test-lowest: export OPENBLAS_NUM_THREADS ?= 1
 
 test: .venv/.ready tests/js/node_modules/.ready .venvs/core/.ready .venvs/torchtitan/.ready .venvs/loggers/.ready
 	@path=$$($(BIN)/python tests/browser/chromium.py) && echo "Chromium: $$path"
