@@ -69,6 +69,7 @@ test-frameworks: $(patsubst tests/frameworks/environments/%.txt,.venvs/%/.ready,
 	$(BIN)/python tools/dependencies.py lowest > .venvs/lowest/lowest.txt
 	.venvs/lowest/bin/python -m pip --disable-pip-version-check install -qq --requirement .venvs/lowest/lowest.txt \
 		$$(grep -iE '^(torch|pytest|hypothesis|nbclient|nbconvert|polars|psutil|pyyaml|packaging)==' constraints.txt)
+	.venvs/lowest/bin/python -m pip --disable-pip-version-check install -qq --no-deps --editable .
 	@touch $@
 
 test-lowest: .venvs/lowest/.ready

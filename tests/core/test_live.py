@@ -302,7 +302,7 @@ def test_the_history_is_the_schedule_of_what_was_decided(live):
     )
     changes = live.changes()
     assert changes[["step", "reached"]].to_numpy().tolist() == [[0, 0], [12, 13]]
-    assert changes.loc[2, "author"] == "ben" and changes["weight"]["code"].tolist() == [0.2, 0.3]
+    assert changes["author"][2] == "ben" and changes["weight"]["code"].tolist() == [0.2, 0.3]
 
 
 def test_a_journal_cut_at_any_byte_goes_on(tmp_path):

@@ -330,7 +330,7 @@ def test_a_cell_that_is_no_number_is_named_and_skipped_when_asked(cell):
         read([ROWS[0], ROWS[1] | {"eval/web/loss": cell}])
 
 
-@pytest.mark.parametrize("cell", [None, "", "nan", float("inf"), 10**400, "-inf"])
+@pytest.mark.parametrize("cell", [None, "", "nan", float("inf"), "-inf"])
 def test_a_loss_that_is_none_or_endless_is_named(cell):
     rows = [ROWS[0], ROWS[1] | {"eval/web/loss": cell}]
     with pytest.raises(rv.ReweightvizError, match=r"run \('b',\) has no number in 'eval/web/loss'"):
