@@ -408,7 +408,12 @@ def _show(value: Any) -> str:
     if isinstance(value, PathLike):
         return repr(str(value))
     # The repr of a numpy number names its type, which is nothing to a person.
-    text = str(value) if hasattr(value, "dtype") else repr(value)
+    try:
+        text = str(value) if hasattr(value, "dtype") else repr(value)
+    except ValueError:
+        # Python writes no whole number of more than 4,300 digits.
+        # Python writes no whole number of more than 4,300 digits.
+        return "a whole number too long to show"
     return text[:80]
 
 

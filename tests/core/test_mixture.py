@@ -162,3 +162,10 @@ def test_files_that_hold_no_mixture_are_one_sentence(tmp_path, content):
         ReweightvizError, match=r"m\.json is no mixture file \(JSON with 'weights'\): .*[^.]\.$"
     ):
         Mixture.load(path)
+
+
+def test_a_weight_that_python_does_not_write_out_is_refused_in_a_sentence():
+    with pytest.raises(
+        ReweightvizError, match="the weight of .a. must be a number; got a whole number too"
+    ):
+        Mixture({"a": 10**5000})
