@@ -48,7 +48,7 @@ def import_all(rows: Sequence[Row | Shared]) -> None:
         getattr(rv, verb)
     assert rv.training.MixtureSampler
     # A user without rights may not read the interpreter's own folder.
-    for encoding in ("utf-8-sig", "utf-16", "latin-1", "ascii", "idna"):
+    for encoding in ("utf-8-sig", "utf-16", "latin-1", "ascii", "idna", "cp437"):
         codecs.lookup(encoding)
     if any(row in APP_ROWS for row in rows):
         # The first figure of a process takes seconds; a monitor in memory opens no file.

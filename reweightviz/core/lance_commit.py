@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,7 +113,8 @@ class Staged:
         """Remove the files after a commit that failed: a disk that is full needs their room."""
         for files in self._files.values():
             for file in files:
-                (self.target / "data" / file.path).unlink(missing_ok=True)
+                with suppress(OSError):  # what is told is why the commit failed
+                    (self.target / "data" / file.path).unlink()
 
 
 def commit(

@@ -269,7 +269,8 @@ def sweep(folder: Path, settings: Mapping[str, Any]) -> None:
         is_left = path.name in (_OLD_STATE, _OLD_VIEW) or (is_part and path.name not in named)
         is_draft = path.name.startswith(drafts) and path.suffix != ".lock"
         if is_left or is_draft:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # it is read no more, and the next save tries again
+                path.unlink()
 
 
 # ---- the state
