@@ -41,7 +41,7 @@ WITHOUT = {
     r"no interleave|Stream takes": NO_ADVICE,
     r"a sampler has no end|the sampler (makes|stands)|persistent_workers": OF_A_TRAINER,
     r"as rv.read_(log|swarm) (returns|gives)|RunLog of|x=\{x\}": "names a kind, and advises no call",
-    r"other documents; pass overwrite|not one that a Corpus saved": "tests/core/test_store.py",
+    r"(other documents|Lance itself); pass overwrite|not one that a Corpus saved": "tests/core/test_store.py",
     r"could be a config of": "no file is claimed twice; tests/exporters/test_check.py feigns one",
     r"is no mixture for|rejected= maps|max_epochs must|ReweightvizError: \{sentence\}": NO_ADVICE,
 }

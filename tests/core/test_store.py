@@ -306,3 +306,13 @@ def test_other_labels_of_the_same_documents(tmp_path):
     assert open_corpus(path).domains == ("code", "web")
     mine.with_column("loss:m", np.ones(N)).save(path)
     assert open_corpus(path).domains == ("code", "web")
+
+
+def test_rows_that_lance_itself_deleted_are_not_written_over(tmp_path):
+    path = make().save(tmp_path / "c")
+    lance.dataset(str(path)).delete("domain = 'code'")
+    more = make(**{"loss:a": np.zeros(len(make()), np.float32)})
+    with pytest.raises(ReweightvizError, match="deleted with Lance itself; pass overwrite=True"):
+        more.save(path)
+    more.save(path, overwrite=True)
+    assert open_corpus(path)["loss:a"].tolist() == [0.0] * len(make())

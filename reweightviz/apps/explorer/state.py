@@ -179,7 +179,7 @@ class ExplorerState:
             values["mixture"].aligned(self.mixture.domains)
         unknown = set(values.get("hidden", ())) - domains
         if unknown:
-            raise UnknownName(kind="domain", name=min(unknown, key=str), known=domains)
+            raise UnknownName(kind="domain", name=min(map(str, unknown)), known=domains)
 
     def _encode_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {what: self._encode(what, value) for what, value in values.items()}
