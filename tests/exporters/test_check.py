@@ -426,7 +426,7 @@ def test_names_from_outside_stay_text(tmp_path):
     assert "&lt;b&gt;web&lt;/b&gt;" in html
     assert "<b>web" not in html + markdown
     assert "| a\\|b |" in markdown
-    assert "\\[x\\](http://y)" in markdown
+    assert "\\[x\\](http\\://y)" in markdown
     assert "new\\nline" in plain
 
 
