@@ -81,7 +81,8 @@ def _name_run(part: Mapping[str, Any]) -> str:
     packages = ", ".join(f"{name} {number}" for name, number in run.get("packages", {}).items())
     return (
         f"{run.get('date')}, {run.get('device')}, Python {run.get('python')}, {packages}; "
-        f"{run.get('minutes')} minutes in {run.get('processes')} processes."
+        f"{run.get('minutes')} minutes in {run.get('processes')} processes, "
+        f"at most {run.get('moments')} random moments a row."
     )
 
 
