@@ -22,11 +22,13 @@ import datetime as dt
 import json
 import os
 import platform
+import re
 import selectors
 import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -55,7 +57,7 @@ def main() -> int:
         return 0
     parts = options.parts or PARTS
     found: dict[str, Any] = {}
-    if options.results.exists() and not options.short:
+    if options.results.exists() and _is_kept(options):
         found = json.loads(options.results.read_text("utf-8"))
     bad = 0
     with _workplace() as place:
@@ -151,7 +153,7 @@ def _collect(
         for key, _ in chooser.select():
             line = key.fileobj.readline()
             if line.startswith("RESULT "):
-                row, result = json.loads(line.removeprefix("RESULT "))
+                row, result = json.loads(hide_folders(line.removeprefix("RESULT ")))
                 yield row, result
             elif line:
                 print(line, end="", flush=True)
@@ -160,6 +162,19 @@ def _collect(
                 worker = streams.pop(key.fileobj)
                 if worker.wait():
                     raise SystemExit(f"a worker of {part} ended with {worker.returncode}.")
+
+
+FOLDERS = re.compile(r"(?<![\w.])(?:/|tmp/)(?:[\w.+@-]+/)+(?=[\w.#-])")
+"""The folders before a name in an absolute path; Lance leaves the first slash out."""
+
+
+def hide_folders(words: str) -> str:
+    """Leave the folders of this machine out.
+
+    >>> hide_folders("cannot write /home/me/trust-1/now/c.lance: c.lance/data/#.lance")
+    'cannot write c.lance: c.lance/data/#.lance'
+    """
+    return FOLDERS.sub("", words)
 
 
 def _start(
@@ -212,7 +227,7 @@ def _measured(options: argparse.Namespace, began: float) -> dict[str, Any]:
         "device": f"{os.cpu_count()} cores, {_processor()}, {platform.system()} "
         f"{platform.release().partition('-')[0]}",
         "python": platform.python_version(),
-        "packages": dict(_list_versions()),
+        "packages": dict(_list_versions()) | _name_other(options.package),
         "minutes": round((time.monotonic() - began) / 60, 1),
         "moments": options.moments,
         "processes": options.processes,
@@ -225,6 +240,14 @@ def _list_versions() -> Iterator[tuple[str, str]]:
             yield package, version(package)
         except PackageNotFoundError:
             continue
+
+
+def _name_other(package: Path | None) -> dict[str, str]:
+    """Return the version of another reweightviz that was attacked in place of the installed one."""
+    if package is None:
+        return {}
+    project = tomllib.loads((package / "pyproject.toml").read_text("utf-8"))["project"]
+    return {"reweightviz": str(project["version"])}
 
 
 def _processor() -> str:
