@@ -121,10 +121,15 @@ def _run_part(part: str, options: argparse.Namespace, place: str, found: dict[st
         wrong = _is_bad(result)
         bad += wrong
         print(f"{part}: {row}: {'BAD ' if wrong else ''}{_say(result)}", flush=True)
-        if options.results != RESULTS or not options.short:
+        if _is_kept(options):
             told["measured"] = _measured(options, began)
             options.results.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", "utf-8")
     return bad
+
+
+def _is_kept(options: argparse.Namespace) -> bool:
+    """Return whether results are kept: of a short run only where a file for them is named."""
+    return options.results != RESULTS or not options.short
 
 
 def _watched(here: Path) -> dict[str, str] | None:
