@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import ReweightvizError, list_names, warn
 from reweightviz.core.live import LiveMixture
+from reweightviz.core.lock import hold_lock
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.types import Array
@@ -76,6 +77,20 @@ class LiveWeights:
         return self.live.history(steps=steps)
 
     def _decide(self, step: int) -> None:
+        # Two trainings that begin at once would both decide the same steps, each unseen by the
+        # other.
+        journal = self.live.journal
+        with hold_lock(journal.path):
+            journal.poll()
+            if journal.through > step:
+                return
+            self._check_alone()
+            while journal.through <= step:
+                self._decide_block()
+            self._has_decided = True
+
+    def _check_alone(self) -> None:
+        """Refuse to decide where another training did, or where the journal is another."""
         journal = self.live.journal
         if self._has_decided and journal.by != self._training:
             raise ReweightvizError(
@@ -88,9 +103,6 @@ class LiveWeights:
                 "nothing of it is recorded any more; a new training takes a live mixture of its "
                 "own."
             )
-        while journal.through <= step:
-            self._decide_block()
-        self._has_decided = True
 
     def _decide_block(self) -> None:
         """Decide ``every`` steps: each a guarded step from the last weights to the target."""
