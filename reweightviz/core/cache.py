@@ -37,7 +37,7 @@ def cache_folder() -> Path | None:
     """Return the folder of the results, None where nothing is cached.
 
     The environment variable REWEIGHTVIZ_CACHE names it, or is "off"; else it is the user's cache.
-    Drafts that killed processes left there are taken away.
+    Drafts that killed processes left there are taken away when a process first comes by.
     """
     name = os.environ.get("REWEIGHTVIZ_CACHE", "")
     if name == "off":
@@ -51,8 +51,7 @@ def cache_folder() -> Path | None:
         if name:
             _warn_once(name, getattr(error, "strerror", None) or str(error))
         return None
-    sweep_drafts(folder)
-    _sweep_older_drafts(folder)
+    _sweep(folder)
     return folder
 
 
@@ -121,7 +120,10 @@ def _warn_once(folder: object, reason: str) -> None:
     )
 
 
-def _sweep_older_drafts(folder: Path) -> None:
+@functools.cache
+def _sweep(folder: Path) -> None:
+    """Take drafts away once a process: every result that is looked up asks for the folder."""
+    sweep_drafts(folder)
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             is_ours = _DRAFT_0_5.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
