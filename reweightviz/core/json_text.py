@@ -6,10 +6,10 @@ By itself ``json`` keeps the last of two equal keys without a word.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import Any
 
 from reweightviz.core.errors import ReweightvizError, list_names
+from reweightviz.core.validation import find_repeated
 
 __all__ = ["parse_json"]
 
@@ -39,7 +39,6 @@ def parse_json(data: bytes | str) -> Any:
 def _make_table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table = dict(pairs)
     if len(table) < len(pairs):
-        counts = Counter(name for name, _ in pairs)
-        twice = [name for name, count in counts.items() if count > 1]
+        twice = find_repeated(name for name, _ in pairs)
         raise ReweightvizError(f"{list_names(twice)} stands there twice.")
     return table

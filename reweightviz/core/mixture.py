@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from reweightviz.core.json_text import parse_json
 from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.temperature import temperature_weights
 from reweightviz.core.token_counts import parse_count
+from reweightviz.core.validation import find_repeated
 
 __all__ = ["FORMAT", "SUM_TOLERANCE", "Mixture", "effective_domains"]
 
@@ -268,8 +268,7 @@ def _parse(weights: Mapping[str, float] | Iterable[tuple[str, float]]) -> dict[s
         ) from None
     if not named:
         raise UnmetNeed(name="a Mixture", value=None, expected="at least one domain", got="none")
-    counts = Counter(domain for domain, _ in named)
-    twice = sorted(domain for domain, count in counts.items() if count > 1)
+    twice = sorted(find_repeated(domain for domain, _ in named))
     if twice:
         raise DuplicateName(kind="domain", names=twice, where="a Mixture")
     return {domain: _parse_weight(domain, weight) for domain, weight in named}

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reweightviz.core.errors import (
-    DuplicateName,
     InvalidValue,
     MissingSignal,
     ReweightvizError,
@@ -36,6 +34,7 @@ from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.records import Records
 from reweightviz.core.run_lines import RunLineReader
 from reweightviz.core.types import LOG_SIGNALS, SIGNALS
+from reweightviz.core.validation import check_unique
 from reweightviz.core.written_numbers import round_table
 
 __all__ = ["BEGINNING", "FORMAT", "RunLog"]
@@ -78,9 +77,7 @@ class RunLog:
 
     def __post_init__(self) -> None:
         steps = _whole_steps(self.steps)
-        twice = [name for name, count in Counter(self.domains).items() if count > 1]
-        if twice:
-            raise DuplicateName(kind="domain", names=twice, where="a RunLog")
+        check_unique("domain", self.domains, "a RunLog")
         shape = (len(steps), len(self.domains))
         weights = _table("weights", self.weights, shape)
         signals = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -13,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reweightviz.core.errors import (
-    DuplicateName,
     InvalidArgument,
     InvalidValue,
     ReweightvizError,
@@ -23,6 +21,7 @@ from reweightviz.core.errors import (
 from reweightviz.core.files import write_json
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.token_counts import parse_count
+from reweightviz.core.validation import check_unique
 
 __all__ = ["FORMAT", "Source", "Sources"]
 
@@ -84,9 +83,7 @@ class Sources(Mapping[str, Source]):
             )
         if not table:
             raise UnmetNeed(name="Sources", value=None, expected="at least one domain", got="none")
-        twice = [name for name, count in Counter(map(str, table)).items() if count > 1]
-        if twice:
-            raise DuplicateName(kind="domain", names=twice, where="Sources")
+        check_unique("domain", map(str, table), "Sources")
         self._table = {str(domain): _source(str(domain), entry) for domain, entry in table.items()}
         self.tokenizer = tokenizer
         self.lineage = lineage or Lineage()

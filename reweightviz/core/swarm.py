@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reweightviz.core.errors import DuplicateName, ReweightvizError, UnmetNeed
+from reweightviz.core.errors import ReweightvizError, UnmetNeed
 from reweightviz.core.repeats import DECIMALS, group_equal_mixtures, noise_of_repeats
+from reweightviz.core.validation import check_unique
 
 __all__ = ["MEAN_OF_TARGETS", "SUM_SLACK", "Swarm", "check_targets"]
 
@@ -48,8 +48,8 @@ class Swarm:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_names("domain", self.domains)
-        _check_names("target", self.targets)
+        check_unique("domain", self.domains, "a Swarm")
+        check_unique("target", self.targets, "a Swarm")
         mixtures = np.asarray(self.mixtures, np.float64)
         losses = np.asarray(self.losses, np.float64)
         shapes = ((len(self), len(self.domains)), (len(self), len(self.targets)))
@@ -124,12 +124,6 @@ def check_targets(targets: Sequence[str]) -> None:
         raise ReweightvizError(
             f"{MEAN_OF_TARGETS!r} is the name of the row of their mean; give your target another."
         )
-
-
-def _check_names(kind: str, names: Sequence[str]) -> None:
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise DuplicateName(kind=kind, names=twice, where="a Swarm")
 
 
 def _check_mixtures(mixtures: NDArray[np.float64]) -> None:

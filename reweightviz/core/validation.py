@@ -1,15 +1,44 @@
-"""Arguments, checked: whole numbers and mappings, or one sentence."""
+"""Arguments, checked: whole numbers, mappings and names, or one sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeGuard
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 
-from reweightviz.core.errors import ReweightvizError
+from reweightviz.core.errors import DuplicateName, ReweightvizError
 
-__all__ = ["is_number", "mapping", "whole_number"]
+__all__ = ["check_unique", "find_repeated", "is_number", "mapping", "whole_number"]
+
+
+Name = TypeVar("Name", bound=Hashable)
+
+
+def find_repeated(names: Iterable[Name]) -> list[Name]:
+    """Return the names that stand more than once, in the order of their first places.
+
+    >>> find_repeated(["web", "code", "web"])
+    ['web']
+    """
+    return [name for name, count in Counter(names).items() if count > 1]
+
+
+def check_unique(kind: str, names: Iterable[Hashable], where: str) -> None:
+    """Refuse names of which one stands more than once.
+
+    Args:
+        kind: what they are names of, such as "domain".
+        names: all of them.
+        where: what holds them, such as "a Mixture".
+
+    Raises:
+        DuplicateName: which ones.
+    """
+    twice = find_repeated(names)
+    if twice:
+        raise DuplicateName(kind=kind, names=twice, where=where)
 
 
 def whole_number(name: str, value: Any, least: int | None = 0, most: int | None = None) -> int:

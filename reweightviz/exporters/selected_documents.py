@@ -14,7 +14,6 @@ learn the ``'`` too. ``guard=False`` writes the texts exactly; ids and domains, 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from operator import ne
 from pathlib import Path
@@ -27,7 +26,6 @@ import pyarrow as pa
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.csv_table import encode_table, guard_text, unguard_text
 from reweightviz.core.errors import (
-    DuplicateName,
     MissingColumn,
     ReweightvizError,
     UnknownName,
@@ -43,6 +41,7 @@ from reweightviz.core.jsonable import to_jsonable
 from reweightviz.core.local_path import check_local
 from reweightviz.core.parquet_table import read_parquet
 from reweightviz.core.selection import ORIGIN, Selection, check_origin, find_rows
+from reweightviz.core.validation import check_unique
 from reweightviz.exporters import provenance
 from reweightviz.exporters.document import PathLike
 from reweightviz.exporters.text.encoding import to_json
@@ -197,10 +196,7 @@ def _drop_nan(row: Mapping[Any, Any]) -> dict[Any, Any]:
 
 def _read_csv(file: Path) -> pd.DataFrame:
     header = pd.read_csv(file, header=None, nrows=1, dtype=str, keep_default_na=False)
-    names = Counter(header.iloc[0].tolist())
-    twice = [name for name, count in names.items() if count > 1]
-    if twice:
-        raise DuplicateName(kind="column", names=twice, where=str(file))
+    check_unique("column", header.iloc[0], str(file))
     # Ids such as 001, and texts such as NA, stay as they are written.
     table = pd.read_csv(
         file,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ruamel.yaml.comments import CommentedMap
 
 from reweightviz.core.errors import ReweightvizError, list_names
+from reweightviz.core.validation import find_repeated
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks._foreign import Item, as_entries, mappings_in, walk
 from reweightviz.exporters.frameworks._hub import list_files
@@ -36,7 +36,7 @@ def merge_entries(
         ReweightvizError: an entry that is to change stands there twice.
     """
     names = [name_of(entry) for entry in mappings_in(walk(root, keys))]
-    several = [name for name, count in Counter(names).items() if count > 1]
+    several = find_repeated(names)
     twice = [name for name in several if name in plan.numbers]
     if twice:
         raise ReweightvizError(

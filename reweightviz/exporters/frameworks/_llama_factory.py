@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 from reweightviz.core.errors import RefusedByFramework, UnreadableFile, WrongContent, list_names
+from reweightviz.core.validation import find_repeated
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.frameworks._foreign import as_mapping
 from reweightviz.exporters.frameworks._hub import find_builder
@@ -159,7 +159,7 @@ def find_cut_faults(content: Mapping[str, Any]) -> Iterator[str]:
 
 def find_twice(names: Sequence[str]) -> list[str]:
     """Return the names that stand more than once; LLaMA-Factory keeps datasets by name."""
-    return sorted(name for name, count in Counter(names).items() if count > 1)
+    return sorted(find_repeated(names))
 
 
 def render_info(plan: Plan, old: Document | None, folder: object, column: str) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from reweightviz.core.errors import ReweightvizError, UnreadableFile, WrongConte
 from reweightviz.core.mixture import SUM_TOLERANCE, Mixture
 from reweightviz.core.schedule import Schedule
 from reweightviz.core.sources import Sources
-from reweightviz.core.validation import whole_number
+from reweightviz.core.validation import find_repeated, whole_number
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.exporter import Exporter
 from reweightviz.exporters.frameworks._published import Published, find_published
@@ -146,8 +145,7 @@ def _read_weights(table: Mapping[Any, Any], document: Document) -> dict[str, flo
     """Return domain to number; of YAML 1 and "1" are two keys, and would be one domain."""
     found = {str(name): to_number(weight) for name, weight in table.items()}
     if len(found) < len(table):
-        counts = Counter(map(str, table))
-        twice = [name for name, count in counts.items() if count > 1]
+        twice = find_repeated(map(str, table))
         raise WrongContent(
             path=document.path, reason=f"names {list_names(twice)} twice, as text and as no text"
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reweightviz.core.errors import list_names
+from reweightviz.core.validation import find_repeated
 from reweightviz.exporters.frameworks._foreign import as_mapping
 from reweightviz.exporters.plan import Numbers, Plan, to_number
 
@@ -51,7 +51,7 @@ def add_up(pairs: Iterable[tuple[str, float]]) -> Numbers:
 
 def mention_again(names: Iterable[str], framework: str) -> tuple[str, ...]:
     """Return a sentence on the names that stand several times; none where none does."""
-    again = [name for name, count in Counter(names).items() if count > 1]
+    again = find_repeated(names)
     if not again:
         return ()
     return (

@@ -16,11 +16,11 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reweightviz.core.errors import ReweightvizError, UnknownName, WrongContent, list_names
+from reweightviz.core.validation import find_repeated
 from reweightviz.exporters.document import Document
 from reweightviz.exporters.epochs import Stop
 from reweightviz.exporters.exporter import Exporter
@@ -281,7 +281,7 @@ def _find_faults(
             "fms-hf-tuning reads a data config that ends in '.yaml' or '.json'; got "
             f"{document.path.name!r}."
         )
-    twice = {name for name, count in Counter(names).items() if count > 1}
+    twice = find_repeated(names)
     if twice and online:
         yield f"the bandit knows datasets by name, and {list_names(twice)} stands there twice."
     entries = _read_entries(document)

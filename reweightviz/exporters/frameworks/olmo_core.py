@@ -25,6 +25,7 @@ from reweightviz.core.errors import (
 )
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.schedule import Schedule
+from reweightviz.core.validation import find_repeated
 from reweightviz.exporters.document import Document, PathLike
 from reweightviz.exporters.draft import Draft
 from reweightviz.exporters.exporter import Exporter
@@ -251,7 +252,7 @@ def _explain(document: Document) -> str:
 def _find_repeated(rows: Sequence[Row]) -> Iterator[str]:
     """Return a sentence on sources of one name: OLMo-core 3.0.0 keeps the files of the last."""
     names = [row.name for row in rows]
-    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    twice = find_repeated(names)
     if twice:
         yield (
             f"of the sources that are named {list_names(twice)} OLMo-core trains on the last "

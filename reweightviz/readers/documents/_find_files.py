@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from reweightviz.core.errors import (
-    DuplicateName,
     MissingPackage,
     ReweightvizError,
     UnreadableFile,
@@ -20,6 +19,7 @@ from reweightviz.core.errors import (
     list_names,
 )
 from reweightviz.core.foreign_file import guard_reading
+from reweightviz.core.validation import check_unique
 
 __all__ = ["PACKINGS", "DocumentFile", "find_files", "label_files"]
 
@@ -122,9 +122,7 @@ def find_files(source: Any, suffixes: tuple[str, ...]) -> list[DocumentFile]:
 
 def label_files(files: Sequence[DocumentFile]) -> dict[DocumentFile, str]:
     """Return the beginning of a file's ids: its stem, or its path where stems are the same."""
-    twice = [file for file, n in Counter(files).items() if n > 1]
-    if twice:
-        raise DuplicateName(kind="file", names=twice, where="the list of a corpus")
+    check_unique("file", files, "the list of a corpus")
     stems = Counter(file.stem for file in files)
     return {file: _label(file, stems) for file in files}
 

@@ -6,7 +6,6 @@ import csv
 import io
 import itertools
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from json import JSONDecodeError
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from reweightviz.core.errors import (
-    DuplicateName,
     InvalidArgument,
     ReweightvizError,
     UnreadableFile,
@@ -26,6 +24,7 @@ from reweightviz.core.json_text import parse_json
 from reweightviz.core.local_path import check_local
 from reweightviz.core.parquet_table import read_parquet
 from reweightviz.core.unfolding import MOST_TIMES
+from reweightviz.core.validation import check_unique
 from reweightviz.readers.documents._find_files import PACKINGS
 from reweightviz.readers.documents._open_bounded import unpack
 from reweightviz.readers.documents.parquet import SUFFIXES as PARQUET
@@ -82,7 +81,7 @@ def read_table(role: str, source: Table) -> pd.DataFrame:
         else:
             table = _from_memory(role, source)
         table = table.rename(columns=str).reset_index(drop=True)
-        _check_names(f"the table of {role}", table.columns)
+        check_unique("column", filter(None, table.columns), f"the table of {role}")
         return table
 
 
@@ -140,7 +139,7 @@ def _from_text(path: Path, text: str, suffix: str) -> pd.DataFrame:
         raise WrongContent(path=path, reason="is empty")
     names = _name_headless(rows[0])
     if names is None:
-        _check_names(str(path), rows[0])
+        check_unique("column", filter(None, rows[0]), str(path))
         _check_width(path, *rows)
     return pd.read_csv(
         io.StringIO(text), sep=separator, names=names, skipinitialspace=True, index_col=False
@@ -189,12 +188,6 @@ def _check_width(path: Path, head: Sequence[str], row: Sequence[str] = ()) -> No
             path=path,
             reason=f"names {len(head)} columns in its header, and its first row has {filled[-1]}",
         )
-
-
-def _check_names(where: str, names: Sequence[str]) -> None:
-    twice = [name for name, count in Counter(names).items() if name and count > 1]
-    if twice:
-        raise DuplicateName(kind="column", names=twice, where=where)
 
 
 # ---- JSON
