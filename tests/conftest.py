@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 from functools import cache
@@ -191,3 +192,44 @@ def pile_law(regmix):
     return Olmix(draws=100).fit(
         domains=train.domains, targets=train.targets, mixtures=train.mixtures, losses=train.losses
     )
+
+
+@pytest.fixture
+def is_killed():
+    """Runs work in a second process, and tells whether that was killed."""
+    if not hasattr(os, "fork"):
+        pytest.skip("forks processes, which Windows does not")
+
+    def run(work):
+        child = os.fork()
+        if child == 0:
+            try:
+                work()
+            finally:
+                os._exit(1)
+        return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+    return run
+
+
+@pytest.fixture
+def is_killed_at(is_killed):
+    """Runs work in a second process that is killed before its rename ``number``, and tells whether it had so many."""
+
+    def run(number, work):
+        left = [number]
+        real = os.replace
+
+        def replace(*paths, **options):
+            if not left[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left[0] -= 1
+            return real(*paths, **options)
+
+        def work_until():
+            os.replace = replace
+            work()
+
+        return is_killed(work_until)
+
+    return run

@@ -200,28 +200,24 @@ def _read_record(folder: Path) -> Any:
 
 
 def _command_rows() -> Iterator[Row]:
-    yield Row(
-        "reweightviz export",
-        "command",
-        lambda f: (_prepare(f), _run(f, "old.json", "export")),
-        lambda f: _run(f, "new.json", "export"),
-        lambda f: _read_config(f / "out.yaml"),
-        allows=lambda old, new, found: found[0] in (old[0], new[0]) and found[1] is None,
-    )
-    yield Row(
-        "reweightviz convert",
-        "command",
-        lambda f: (_prepare(f), _run(f, "old.json", "convert")),
-        lambda f: _run(f, "new.json", "convert"),
-        lambda f: _read_config(f / "out.yaml"),
-        allows=lambda old, new, found: found[0] in (old[0], new[0]) and found[1] is None,
-    )
+    yield from map(_make_command_row, ("export", "convert"))
     yield Row(
         "reweightviz count --out",
         "command",
         _prepare,
         _count,
         lambda f: repr(dict(rv.read_sources(f / "counted.json"))),
+    )
+
+
+def _make_command_row(command: str) -> Row:
+    return Row(
+        f"reweightviz {command}",
+        "command",
+        lambda f: (_prepare(f), _run(f, "old.json", command)),
+        lambda f: _run(f, "new.json", command),
+        lambda f: _read_config(f / "out.yaml"),
+        allows=lambda old, new, found: found[0] in (old[0], new[0]) and found[1] is None,
     )
 
 

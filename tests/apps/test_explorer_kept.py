@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import shutil
-import signal
 import warnings
 from itertools import count
 from pathlib import Path
@@ -35,35 +34,19 @@ def make_corpus(letters="ab"):
     return rv.Corpus({"text": texts, "domain": ["web", "code"] * 4, "xy": xy})
 
 
-def kill_at_rename(number, act):
-    """Run ``act`` in a process that is killed before its rename ``number``; False if it ended."""
-    child = os.fork()
-    if not child:
-        left = [number]
-        real = os.replace
+@pytest.fixture
+def kill_at_each_rename(tmp_path, is_killed_at):
+    """Yields a folder for each rename of ``act(folder)``, killed before it."""
 
-        def replace(*paths, **options):
-            if not left[0]:
-                os.kill(os.getpid(), signal.SIGKILL)
-            left[0] -= 1
-            return real(*paths, **options)
+    def run(prepare, act):
+        for number in count():
+            place = tmp_path / str(number)
+            given = prepare(place)
+            if not is_killed_at(number, lambda: act(place, given)):  # noqa: B023
+                return
+            yield place
 
-        try:
-            os.replace = replace
-            act()
-        finally:
-            os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
-
-
-def kill_at_each_rename(folder, prepare, act):
-    """Yield a folder for each rename of ``act(folder)``, killed before it."""
-    for number in count():
-        place = folder / str(number)
-        given = prepare(place)
-        if not kill_at_rename(number, lambda: act(place, given)):  # noqa: B023
-            return
-        yield place
+    return run
 
 
 def shown(x):
@@ -85,7 +68,9 @@ def steps(x):
 
 
 @pytest.mark.parametrize("with_corpus", [False, True])
-def test_a_first_save_cut_short_leaves_a_folder_that_is_ours(tmp_path, with_corpus):
+def test_a_first_save_cut_short_leaves_a_folder_that_is_ours(
+    tmp_path, with_corpus, kill_at_each_rename
+):
     parts = {"tokens": TOKENS, "logs": [make_log("run", TOKENS)]}
     if with_corpus:
         pytest.importorskip("lance")
@@ -104,7 +89,7 @@ def test_a_first_save_cut_short_leaves_a_folder_that_is_ours(tmp_path, with_corp
         rv.Explorer(**parts | {"corpus": None}, autosave=place)
 
     seen = 0
-    for place in kill_at_each_rename(tmp_path, prepare, act):
+    for place in kill_at_each_rename(prepare, act):
         seen += 1
         with pytest.raises(ReweightvizError, match=r"there is none|cut short; save it there again"):
             rv.Explorer.load(place)
@@ -118,7 +103,7 @@ def test_a_first_save_cut_short_leaves_a_folder_that_is_ours(tmp_path, with_corp
     assert seen >= 3
 
 
-def test_a_change_that_is_killed_is_whole_or_not_there(tmp_path):
+def test_a_change_that_is_killed_is_whole_or_not_there(tmp_path, kill_at_each_rename):
     def prepare(place):
         x = rv.Explorer(tokens=TOKENS, autosave=place)
         x.mixture = A
@@ -130,7 +115,7 @@ def test_a_change_that_is_killed_is_whole_or_not_there(tmp_path):
             x.mixture = B
 
     seen = 0
-    for place in kill_at_each_rename(tmp_path, prepare, act):
+    for place in kill_at_each_rename(prepare, act):
         seen += 1
         assert shown(rv.Explorer.load(place)) == A
         again = rv.Explorer(tokens=TOKENS, autosave=place)
@@ -139,7 +124,7 @@ def test_a_change_that_is_killed_is_whole_or_not_there(tmp_path):
     assert seen == 1, "one rename a change"
 
 
-def test_another_explorer_over_it_is_whole_or_not_there(tmp_path):
+def test_another_explorer_over_it_is_whole_or_not_there(tmp_path, kill_at_each_rename):
     other = {"a": 1e9, "b": 2e9, "c": 3e9}
 
     def prepare(place):
@@ -150,7 +135,7 @@ def test_another_explorer_over_it_is_whole_or_not_there(tmp_path):
         rv.Explorer(tokens=other, logs=[make_log("new", other)]).save(place, overwrite=True)
 
     seen = 0
-    for place in kill_at_each_rename(tmp_path, prepare, act):
+    for place in kill_at_each_rename(prepare, act):
         seen += 1
         x = rv.Explorer.load(place)
         assert (shown(x), [log.name for log in x.logs]) == (A, ["old"])

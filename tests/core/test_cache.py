@@ -114,23 +114,19 @@ def test_somebody_without_a_home_computes(monkeypatch):
     compute_once("verb", ("key",), numbers)
 
 
-def test_what_killed_processes_left_is_swept_at_the_next_use(folder):
+def test_what_killed_processes_left_is_swept_at_the_next_use(folder, is_killed):
     folder.mkdir()
-    child = os.fork()
-    if child == 0:
-        parts = iter([b"x", b"y"])
+    parts = iter([b"x", b"y"])
 
-        def stop_between() -> bytes:
-            part = next(parts)
-            if part == b"y":
-                os.kill(os.getpid(), signal.SIGKILL)
-            return part
+    def stop_between() -> bytes:
+        part = next(parts)
+        if part == b"y":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return part
 
-        try:
-            cache.write_atomically(folder / "embed-0.npz", iter(stop_between, b""))
-        finally:
-            os._exit(0)
-    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    assert is_killed(
+        lambda: cache.write_atomically(folder / "embed-0.npz", iter(stop_between, b""))
+    )
     (left,) = folder.iterdir()
     assert left.name.endswith(".draft")
     older = folder / f".embed-{'0a' * 12}.npz.x7_kq2ab"

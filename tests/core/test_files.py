@@ -20,17 +20,8 @@ from reweightviz.core.files import sweep_drafts, write_all, write_atomically
 resource = pytest.importorskip("resource", reason="Windows has no fork and no flock")
 
 OLD = 1_000_000_000  # seconds, in 2001
-
-
-def killed(work: Callable[[], object]) -> bool:
-    """Run in a second process; return whether that was killed."""
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-        finally:
-            os._exit(1)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+Kill = Callable[[Callable[[], object]], bool]
+KillAt = Callable[[int, Callable[[], object]], bool]
 
 
 def stop() -> None:
@@ -59,11 +50,11 @@ def full_disk(size: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_draft_of_killed_is_swept(tmp_path: Path) -> None:
+def test_draft_of_killed_is_swept(tmp_path: Path, is_killed: Kill) -> None:
     target = write_atomically(tmp_path / "a.txt", "old")
     other = tmp_path / "a.txt.b"
-    assert killed(lambda: write_atomically(target, parts_then(stop)))
-    assert killed(lambda: write_atomically(other, parts_then(stop)))
+    assert is_killed(lambda: write_atomically(target, parts_then(stop)))
+    assert is_killed(lambda: write_atomically(other, parts_then(stop)))
     assert target.read_text() == "old"
     assert len(drafts(tmp_path)) == 2
     write_atomically(target, "new")
@@ -73,12 +64,12 @@ def test_draft_of_killed_is_swept(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_draft_of_living_stays(tmp_path: Path) -> None:
+def test_draft_of_living_stays(tmp_path: Path, is_killed: Kill) -> None:
     target = tmp_path / "a.txt"
 
     def write_another() -> None:
         (before,) = drafts(tmp_path)
-        assert not killed(lambda: write_atomically(target, "of the second"))
+        assert not is_killed(lambda: write_atomically(target, "of the second"))
         assert target.read_text() == "of the second"
         sweep_drafts(tmp_path)
         assert drafts(tmp_path) == [before]
@@ -123,12 +114,12 @@ def test_only_ours_is_swept(tmp_path: Path) -> None:
 
 
 def test_draft_of_another_machine_waits_a_day(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_killed: Kill
 ) -> None:
     assert platform.node() != "elsewhere"
     with monkeypatch.context() as there:
         there.setattr(files, "_HOST", "0" * 8)
-        assert killed(lambda: write_atomically(tmp_path / "a.txt", parts_then(stop)))
+        assert is_killed(lambda: write_atomically(tmp_path / "a.txt", parts_then(stop)))
     write_atomically(tmp_path / "a.txt", "new")
     (left,) = drafts(tmp_path)
     os.utime(left, (OLD, OLD))
@@ -153,20 +144,11 @@ def test_writer_takes_another_draft_when_its_own_is_swept(
     assert (tmp_path / "a.txt").read_text() == "whole"
 
 
-def test_every_rename_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    replace = Path.replace
+def test_every_rename_that_is_killed(tmp_path: Path, is_killed_at: KillAt, is_killed: Kill) -> None:
     paths = [tmp_path / name for name in ("a", "b", "c")]
     for nth in range(3):
         write_all(dict.fromkeys(paths, "old"))
-
-        def replace_or_stop(self: Path, other: Path, nth: int = nth) -> Path:
-            if other == paths[nth]:
-                stop()
-            return replace(self, other)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Path, "replace", replace_or_stop)
-            assert killed(lambda: write_all(dict.fromkeys(paths, "new")))
+        assert is_killed_at(nth, lambda: write_all(dict.fromkeys(paths, "new")))
         assert [path.read_text() for path in paths] == ["new"] * nth + ["old"] * (3 - nth)
     write_all(dict.fromkeys(paths, "newest"))
     assert sorted(tmp_path.iterdir()) == paths
@@ -261,10 +243,10 @@ def test_content_is_synced_before_the_rename(
     assert done == ["rename"]
 
 
-def test_two_that_create_one_file(tmp_path: Path) -> None:
+def test_two_that_create_one_file(tmp_path: Path, is_killed: Kill) -> None:
     # The second finds the first's, though there was none when it looked.
     def create_first() -> None:
-        assert not killed(lambda: write_atomically(tmp_path / "a", "first", overwrite=False))
+        assert not is_killed(lambda: write_atomically(tmp_path / "a", "first", overwrite=False))
 
     with pytest.raises(UnwritableFile, match="exists already; pass overwrite=True"):
         write_atomically(tmp_path / "a", parts_then(create_first), overwrite=False)

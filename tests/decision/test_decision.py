@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -443,7 +440,7 @@ def test_a_record_that_is_there_is_kept(tmp_path):
         rv.decision_record(MIXTURE, tmp_path / "absent" / "x")
 
 
-def test_a_kill_between_its_files_can_be_told(tmp_path):
+def test_a_kill_between_its_files_can_be_told(tmp_path, is_killed_at):
     def marks() -> list[str]:
         texts = [(tmp_path / name).read_text("utf-8") for name in ("why.md", "why.html")]
         return [re.search(r"Record ([0-9a-f]{8})", text)[1] for text in texts]
@@ -452,25 +449,9 @@ def test_a_kill_between_its_files_can_be_told(tmp_path):
     old = marks()
     assert old[0] == old[1]
     for nth in range(2):
-        child = os.fork()
-        if child == 0:
-            renames = [0]
-            replace = Path.replace
-
-            def count(
-                self: Path, other: Path, nth: int = nth, renames: list[int] = renames
-            ) -> Path:
-                if renames[0] == nth:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                renames[0] += 1
-                return replace(self, other)  # noqa: B023
-
-            try:
-                Path.replace = count
-                written(tmp_path, rv.Mixture.uniform(MIXTURE), overwrite=True)
-            finally:
-                os._exit(0)
-        assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+        assert is_killed_at(
+            nth, lambda: written(tmp_path, rv.Mixture.uniform(MIXTURE), overwrite=True)
+        )
         assert marks()[0] == old[0]
         assert (marks()[1] == old[1]) == (nth == 0)
     written(tmp_path, rv.Mixture.uniform(MIXTURE), overwrite=True)

@@ -4,10 +4,6 @@ What is read is the old mixture or the new one, never the numbers of one by the 
 """
 
 import json
-import os
-import signal
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -42,27 +38,6 @@ NAMES = {
 }
 
 
-def killed_at(nth: int, work: Callable[[], object]) -> bool:
-    """Run in a second process that is killed before its ``nth`` rename; tell whether it was."""
-    child = os.fork()
-    if child == 0:
-        replace = Path.replace
-        done = [0]
-
-        def count(self: Path, other: Path) -> Path:
-            if done[0] == nth:
-                os.kill(os.getpid(), signal.SIGKILL)
-            done[0] += 1
-            return replace(self, other)
-
-        try:
-            Path.replace = count
-            work()
-        finally:
-            os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
-
-
 def export(mixture, framework, path, sources, **options):
     return rv.export(
         mixture, framework, path, sources=sources, tokens=1e8, overwrite=True, **options
@@ -70,12 +45,12 @@ def export(mixture, framework, path, sources, **options):
 
 
 @pytest.mark.parametrize("framework", NAMES)
-def test_a_kill_between_two_renames_leaves_the_old_mixture(framework, tmp_path):
+def test_a_kill_between_two_renames_leaves_the_old_mixture(framework, tmp_path, is_killed_at):
     path = tmp_path / NAMES[framework]
     nth = 0
     while True:
         export(OLD, framework, path, SMALL)
-        if not killed_at(nth, lambda: export(NEW, framework, path, LARGE)):
+        if not is_killed_at(nth, lambda: export(NEW, framework, path, LARGE)):
             break
         report = check(path)
         if report.ok:
@@ -94,12 +69,12 @@ def test_a_kill_between_two_renames_leaves_the_old_mixture(framework, tmp_path):
     assert nth >= 2
 
 
-def test_a_second_kill_still_leaves_the_first_mixture(tmp_path):
+def test_a_second_kill_still_leaves_the_first_mixture(tmp_path, is_killed_at):
     path = tmp_path / "mix.yaml"
     export(OLD, "trl", path, SMALL)
     third = rv.Mixture({"web": 0.9, "code": 0.1})
-    assert killed_at(1, lambda: export(NEW, "trl", path, LARGE))
-    assert killed_at(1, lambda: export(third, "trl", path, LARGE))
+    assert is_killed_at(1, lambda: export(NEW, "trl", path, LARGE))
+    assert is_killed_at(1, lambda: export(third, "trl", path, LARGE))
     assert dict(rv.load_mixture(path)) == pytest.approx(dict(OLD))
     record = json.loads((tmp_path / "mix.yaml.provenance.json").read_text())
     assert "before" not in record["before"], "it does not grow with every export"
@@ -117,7 +92,7 @@ def test_an_old_file_that_is_put_back_is_read_as_it_was(tmp_path):
     assert note.endswith("or that export was cut short: they are those that it replaced.")
 
 
-def test_a_merge_that_was_cut_short_reads_as_before_it(tmp_path):
+def test_a_merge_that_was_cut_short_reads_as_before_it(tmp_path, is_killed_at):
     text = "datasets:\n- path: data/web.jsonl\n  fraction: 0.5\n- path: data/code.jsonl\n  fraction: 0.5\n"
     theirs = tmp_path / "mix.yaml"
     theirs.write_text(text)
@@ -127,7 +102,7 @@ def test_a_merge_that_was_cut_short_reads_as_before_it(tmp_path):
         rv.export(NEW, "trl", theirs, sources=LARGE, tokens=1e8, merge=True)
 
     # Before it lie the backup and the provenance.
-    assert killed_at(2, merge)
+    assert is_killed_at(2, merge)
     assert (tmp_path / "mix.yaml.provenance.json").exists()
     assert theirs.read_text() == text
     assert dict(rv.load_mixture(theirs, "trl", sources=SMALL)) == dict(before)
