@@ -126,6 +126,7 @@ def wait_for(child: Child, *, kill_after: float | None = None) -> Outcome:
                 how = "hangs"
             break
     _, status = os.waitpid(child.number, 0)
+    data += child.pipe.read()  # of one that ended just before it was killed
     child.pipe.close()
     if how:
         return Outcome(how)
