@@ -51,7 +51,15 @@ COLUMNS: dict[str, Kind] = {
     "loss": Kind(
         "(N,)", "nats per token", "mean loss of the document under a model; `loss:<model>`"
     ),
+    "token_loss": Kind(
+        "(N,)", "lists of nats", "loss of every next token of the document; `token_loss:<model>`"
+    ),
     "gradient": Kind("(N, D)", "1", "projected gradient of the document's loss"),
+    "features": Kind("(N, F)", "1", "sparse features of the document, such as those of an SAE"),
+    "copies": Kind("(N,)", "documents", "how often the document is in the corpus, itself included"),
+    "grade": Kind(
+        "(N,)", "the grader's", "grade of the document; NaN where none; `grade:<grader>`"
+    ),
 }
 """Kinds of corpus columns. Several of a kind carry a label after a colon: ``score:loss``."""
 
@@ -111,6 +119,28 @@ SIGNALS: dict[str, Kind] = {
     ),
     "drawn_tokens": Kind("(T, K)", "tokens", "tokens drawn since the last record"),
     "score": Kind("(N,)", "the scorer's", "higher is better, NaN last"),
+    "target_text": Kind("(Q,)", "text", "documents of the target"),
+    "query_embedding": Kind("(Q, D)", "1", "embedding of the target's documents"),
+    "query_features": Kind("(Q, F)", "1", "sparse features of the target's documents"),
+    "query_gradient": Kind("(Q, D)", "1", "projected gradients of the target's documents"),
+    "query_group": Kind(
+        "(Q,)", "index", "which task of the target each of its documents belongs to; all one"
+    ),
+    "weight_difference": Kind(
+        "(D,)", "1", "parameters of a reference model less those of the model, projected alike"
+    ),
+    "model_losses": Kind("(N, M)", "nats per token", "each document's loss under M models"),
+    "benchmark": Kind("(M,)", "any, higher is better", "average benchmark score of those models"),
+    "runs": Kind("(R, N)", "bool", "which documents each training run saw"),
+    "run_losses": Kind("(R,)", "nats per token", "loss on the target that the run reached"),
+    "ratings": Kind("(N, r)", "each rater's", "ratings of the documents by r raters"),
+    "rater_weights": Kind(
+        "(R, r)", "1", "weights of the raters by which each run's data was chosen"
+    ),
+    "comparisons": Kind("(P, 2)", "row", "pairs of documents that were compared"),
+    "preference": Kind("(P,)", "share", "how sure the first of the pair is the better one"),
+    "skills": Kind("(N, S)", "1", "which skills each document has; sparse"),
+    "profile": Kind("(S,)", "any", "how much each skill is wanted"),
     "mixtures": Kind("(R, K)", "share of tokens", "domain weights of the proxy runs"),
     "losses": Kind("(R, M)", "the target's", "what the proxy runs reached"),
     "size": Kind("(R,)", "parameters", "model parameters of the proxy runs"),
