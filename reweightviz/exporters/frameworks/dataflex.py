@@ -141,13 +141,15 @@ class DataFlex(Exporter):
                 values |= steps
         text = self.render_yaml(plan, old, lambda root: yaml_edit.put_all(root, values))
         there = _open_components(old, kept=kept)
-        # A mixer may go by proportions of its own, so these must be the same.
-        if component == "static" or STARTS.get(component) in _read_params(there, component):
+        # A mixer may go by proportions of its own, so these must be the same. A mix that is static
+        # has none: beside those of the YAML they could only be stale.
+        draws = component == "static" and kept and not before.get("static_mix")
+        if draws or STARTS.get(component) in _read_params(there, component):
             mixer = mixer | {STARTS[component]: proportions}
         info = render_info(plan, old, dataset_dir or before.get("dataset_dir"), column)
         files = {self.main_file: text}
         # A mixer that stays and has no file of ours has its settings somewhere else.
-        if mixer and not (kept and there is None):
+        if not kept or (mixer and there is not None):
             files[CONFIG] = self.render_yaml(
                 plan, there, lambda root: _put_mixer(root, component, mixer)
             )
