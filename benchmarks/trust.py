@@ -112,9 +112,12 @@ def _run_part(part: str, options: argparse.Namespace, place: str, found: dict[st
         print(f"{part}: skipped, {watch.why_not()}")
         return 0
     told = found.setdefault(part, {"rows": {}})
-    if not options.go_on and not options.rows:
-        told["rows"] = {}
     began = time.monotonic()
+    if options.go_on or options.rows:
+        # The rows that stay took their time, too.
+        began -= 60 * told.get("measured", {}).get("minutes", 0)
+    else:
+        told["rows"] = {}
     bad = 0
     for row, result in _collect(part, options, here, environment, list(told["rows"])):
         told["rows"][row] = result
