@@ -8,9 +8,10 @@ from typing import Any
 from reweightviz import features
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.protocols import check_options
+from reweightviz.evaluation.evaluate_scores import evaluate_scores
 from reweightviz.features import score, select, split_domain
 
-__all__ = ["losses", "score", "select", "split_domain"]
+__all__ = ["evaluate_scores", "losses", "score", "select", "split_domain"]
 
 
 def losses(corpus: Corpus, model: Any = "proxy", **options: Any) -> Corpus:

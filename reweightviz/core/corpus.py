@@ -200,6 +200,11 @@ class Corpus:
             )
         return labelled[0]
 
+    @property
+    def score_figures(self) -> dict[str, str]:
+        """Score column to how far to believe it, in words; rv.evaluate_scores finds them."""
+        return dict(self.meta.get("score_figures", {}))
+
     # ---- documents
 
     @cached_property

@@ -109,6 +109,12 @@ def test_domains_colours_and_natural_are_the_corpus(corpus):
     assert widget.color_options == ["domain", "cluster", "loss:proxy", "tokens"]
 
 
+def test_a_score_is_shown_with_how_far_to_believe_it(corpus):
+    scored = corpus.with_column("score:x", np.arange(N), score_figures={"score:x": "AUC 0.93"})
+    assert Map(scored).color_notes == {"score:x": "AUC 0.93"}
+    assert Map(corpus).color_notes == {}
+
+
 def test_plain_places(xy):
     widget = Map(xy, domains=["b"] * 3 + ["a"] * (N - 3), columns={"score:x": np.arange(N)})
     assert widget.domains == ["b", "a"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Sized
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -46,6 +46,7 @@ class MapDocuments:
         tokens: (N,) tokens, or None where nobody counted.
         read_texts: rows to texts, or None where there are none.
         cluster_names: names of the clusters.
+        score_figures: column to how far to believe it, in words.
         corpus: where they came from, or None for an array of places.
     """
 
@@ -58,6 +59,7 @@ class MapDocuments:
     tokens: NDArray[np.int64] | None = None
     read_texts: ReadTexts | None = None
     cluster_names: Sequence[str] = ()
+    score_figures: Mapping[str, str] = field(default_factory=dict)
     corpus: Corpus | None = None
 
     def __len__(self) -> int:
@@ -170,6 +172,7 @@ def _read_corpus(
         tokens=corpus.tokens,
         read_texts=corpus.text if "text" in corpus.columns else None,
         cluster_names=corpus.meta.get("cluster_names", ()),
+        score_figures=corpus.score_figures,
         corpus=corpus,
     )
 

@@ -100,6 +100,7 @@ class Map(ShownWidget, ReportedErrors, SharedModule):
     hidden = t.List(t.Unicode(), help="names of the domains that are not drawn").tag(sync=True)
     color_by = t.Unicode("domain", help="column of the colours").tag(sync=True)
     color_options = t.List(t.Unicode(), help="the values that color_by may have").tag(sync=True)
+    color_notes = t.Dict(help="column to how far to believe it, in words").tag(sync=True)
     legend = t.Dict(help="kind, title, and the parts of that kind").tag(sync=True)
     summary = t.Dict(help="selected: documents, share: of the tokens or None, serial").tag(
         sync=True
@@ -158,6 +159,7 @@ class Map(ShownWidget, ReportedErrors, SharedModule):
             weights=documents.natural.tolist(),
             color_by=color_by,
             color_options=list_color_options(documents),
+            color_notes=dict(documents.score_figures),
             link=link or f"map-{id(self):x}-{Map._count}",
             height=height,
         )

@@ -62,8 +62,16 @@ export function toolbarPart(stage, store) {
 
   function showColors() {
     const names = /** @type {string[]} */ (model.get("color_options"));
-    colorBy.replaceChildren(...names.map((name) => element("option", { value: name }, name)));
+    const notes = /** @type {Record<string, string>} */ (model.get("color_notes"));
+    colorBy.replaceChildren(
+      ...names.map((name) => {
+        // The strongest evidence stands first; the others show on hover.
+        const first = notes[name]?.split(", ")[0];
+        return element("option", { value: name }, first ? `${name} · ${first}` : name);
+      }),
+    );
     colorBy.value = model.get("color_by");
+    colorBy.title = notes[colorBy.value] ?? "Colour by";
   }
 
   function showSelection() {
