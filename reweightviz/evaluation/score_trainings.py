@@ -62,9 +62,8 @@ class ScoreTrainings:
 
     def count_runs(self, *, seeds: int, subsets: int, left_out: int) -> int:
         """Return how many trainings these are."""
-        M = self._values.shape[1]
         left = len(self._choose_left_out(left_out))
-        return seeds * (M + 1) + subsets + left + bool(left)
+        return seeds * (1 + len(self._values.T)) + subsets + left + bool(left)
 
     def measure_gain(self, share: float, seeds: int) -> pd.DataFrame:
         """Return ``gain`` and ``gain_error`` in nats per byte of the best share over a random one.
@@ -147,12 +146,13 @@ def _correlate(name: str, predicted: Array, observed: Array) -> pd.DataFrame:
 
 
 def _cut_target(target: Corpus | Iterable[str], length: int) -> NDArray[np.uint8]:
-    texts = target
     if isinstance(target, Corpus):
         texts = target.text(np.arange(len(target)))
     elif isinstance(target, str):
         texts = [target]
-    joined = Corpus({"text": list(texts), "domain": ["target"] * len(list(texts))})
+    else:
+        texts = list(target)
+    joined = Corpus({"text": texts, "domain": ["target"] * len(texts)})
     try:
         blocks = cut_blocks(joined, np.ones(len(joined), bool), length)
     except ReweightvizError:

@@ -1096,3 +1096,27 @@ def test_advice_of_a_warning_works_and_ends_it(sentence, case, tmp_path):
         first()
     for call in follow:
         call()
+
+
+# ---- scores
+
+
+@advice("measures trainings on a target: pass target=")
+def a_target_is_passed(_):
+    model = training.ModelConfig(width=16, layers=1, heads=2, context=16)
+    tiny = training.TrainConfig(steps=2, batch=2, model=model)
+    corpus = rv.Corpus({"text": ["ab" * 40, "cd" * 40], "domain": ["a", "b"]})
+    corpus = corpus.with_column("score:x", [1.0, 0.0])
+    return (
+        lambda: rv.evaluate_scores(corpus, seeds=1),
+        lambda: rv.evaluate_scores(corpus, seeds=1, share=0.4, target=["ab" * 40], config=tiny),
+    )
+
+
+@advice("rv.evaluate_scores needs column .*score")
+def a_score_is_made(_):
+    corpus = rv.Corpus({"text": ["a", "b"], "domain": ["x", "y"], "loss:m": [1.0, 2.0]})
+    return (
+        lambda: rv.evaluate_scores(corpus),
+        lambda: rv.evaluate_scores(rv.score(corpus, rv.scorers.Loss())),
+    )

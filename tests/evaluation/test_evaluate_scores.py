@@ -14,7 +14,7 @@ from reweightviz.training.document_subsets import cut_documents, train_on_docume
 from reweightviz.training.train_config import TrainConfig
 
 N = 60
-TINY = TrainConfig(steps=40, batch=16, model=ModelConfig(width=32, layers=1, heads=2, context=32))
+TINY = TrainConfig(steps=30, batch=16, model=ModelConfig(width=32, layers=1, heads=2, context=32))
 
 
 @pytest.fixture
@@ -112,8 +112,6 @@ def test_trainings_tell_a_right_score_from_a_random_one(corpus):
     assert right["gain"] > drawn["gain"]
     assert right["lds"] > 0.5
     assert right["left_out"] > 0, "a good document is missed"
-    again = evaluate_scores(corpus, seeds=2, subsets=8, left_out=2, **calls)
-    assert again.table.equals(trial.table)
     titles = [note.text for note in trial.figure().layout.annotations]
     assert "gain, nats per byte" in titles
     assert "agreement of ranks" in titles
