@@ -21,7 +21,7 @@ _spec.loader.exec_module(house)
 TABLES = frozenset({"numpy", "pandas", "pyarrow"})
 OTHERS = {
     "core": {"lance", "tqdm", "filelock"},
-    "numerics": {"scipy", "ot", "threadpoolctl", "clarabel"},
+    "numerics": {"scipy", "ot", "threadpoolctl", "clarabel", "torch"},
     "models": {"torch", "transformers", "tqdm"},
     "figures": {"scipy", "plotly"},
     "readers": {"tqdm", "ruamel", "tensorboard", "wandb", "aim", "fsspec", "tokenizers"},
