@@ -18,6 +18,7 @@ __all__ = [
     "STRINGS",
     "Column",
     "as_column",
+    "as_lists",
     "as_strings",
     "check_complete",
     "combine_digests",
@@ -40,9 +41,14 @@ def as_column(name: str, values: ArrayLike, rows: int) -> Column:
         ReweightvizError: it has not a row a document, or not the shape of its kind, or a document
             lacks what every document needs.
     """
-    is_text = name in STRINGS or _is_text(values)
-    # A view is locked, and the caller's own array stays as it is.
-    column: Column = as_strings(values) if is_text else np.asarray(values).view()
+    column: Column
+    if name in STRINGS or _is_text(values):
+        column = as_strings(values)
+    elif _is_lists(values):
+        column = as_lists(values)
+    else:
+        # A view is locked, and the caller's own array stays as it is.
+        column = np.asarray(values).view()
     if len(column) != rows:
         raise ReweightvizError(
             f"column {name!r} must have a row a document, {rows}; got {len(column)}."
@@ -69,6 +75,13 @@ def as_strings(values: Any) -> pa.ChunkedArray:
     if isinstance(strings, pa.ChunkedArray):
         return strings
     return pa.chunked_array([strings])
+
+
+def as_lists(values: Any) -> pa.ChunkedArray:
+    """Return a list of numbers a document as Arrow's lists, with offsets of 64 bits."""
+    if isinstance(values, pa.Array):
+        values = pa.chunked_array([values])
+    return values.cast(pa.large_list(values.type.value_type))
 
 
 def check_complete(name: str, column: Column) -> None:
@@ -135,6 +148,11 @@ def digest(column: Column) -> bytes:
         # As bytes, since dates have no buffer of their own kind.
         total.update(np.ascontiguousarray(column).view(np.uint8).data)
         return total.digest()
+    if _is_lists(column):
+        lists = column.combine_chunks()
+        total.update(lists.value_lengths().to_numpy(zero_copy_only=False).tobytes())
+        total.update(np.ascontiguousarray(lists.flatten()).view(np.uint8).data)
+        return total.digest()
     for value in column.to_pylist():
         # Half a character of UTF-16 may stand in a text; the length keeps neighbours apart.
         data = str(value).encode("utf-8", "surrogatepass")
@@ -148,6 +166,12 @@ def combine_digests(digests: Iterable[bytes]) -> str:
     for part in digests:
         total.update(part)
     return total.hexdigest()
+
+
+def _is_lists(values: Any) -> bool:
+    if not isinstance(values, pa.Array | pa.ChunkedArray):
+        return False
+    return bool(pa.types.is_list(values.type) or pa.types.is_large_list(values.type))
 
 
 def _is_text(values: Any) -> bool:

@@ -157,9 +157,26 @@ class Corpus:
         return value
 
     def with_column(
-        self, name: str, values: ArrayLike | Callable[[], ArrayLike], **meta: Any
+        self,
+        name: str,
+        values: ArrayLike | Callable[[], ArrayLike],
+        *,
+        recipe: Mapping[str, Any] | None = None,
+        **meta: Any,
     ) -> Corpus:
-        """Return a corpus with one column more (or replaced); nothing of this one is copied."""
+        """Return a corpus with one column more (or replaced); nothing of this one is copied.
+
+        Args:
+            name: of the column.
+            values: (N, ...), or a function that loads them.
+            recipe: how the column was made, in what JSON can hold; see ``recipes``.
+            meta: what else belongs to the column.
+        """
+        recipes = {known: made for known, made in self.recipes.items() if known != name}
+        if recipe is not None:
+            recipes[name] = dict(recipe)
+        if recipes or self.recipes:
+            meta["recipes"] = recipes
         more = Corpus(
             self._columns | {name: values},
             domains=self.domains,
@@ -199,6 +216,11 @@ class Corpus:
                 "keep one of them."
             )
         return labelled[0]
+
+    @property
+    def recipes(self) -> dict[str, dict[str, Any]]:
+        """Derived column to how it was made: the verb, its options, what it was made from."""
+        return dict(self.meta.get("recipes", {}))
 
     @property
     def score_figures(self) -> dict[str, str]:

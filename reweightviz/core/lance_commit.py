@@ -89,7 +89,7 @@ class Staged:
     def _write(self, table: pa.Table, version: str | None) -> DataFile:
         from lance.fragment import LanceFragment
 
-        # The mode has its field numbered from 0; what lies in the dataset is left alone.
+        # The mode has its fields numbered from 0; what lies in the dataset is left alone.
         fragment = LanceFragment.create(
             str(self.target), table, mode="overwrite", data_storage_version=version
         )
@@ -158,10 +158,12 @@ def commit(
     # A schema numbers its fields in order: those that stay, then the new ones.
     renumbered = list(_numbers(schema.fields()))
     moves = dict(zip(numbers, renumbered, strict=False))
+    # A column of lists has a field for the lists and one for what is in them.
+    added = [list(_numbers([field])) for field in schema.fields()[len(kept) - len(names) :]]
     for place, fragment in enumerate(fragments):
         fragment.files = list(_move(fragment.files, moves))
-        for number, files in zip(renumbered[len(numbers) :], new, strict=True):
-            fragment.files += _move([files[place]], {0: number})
+        for own, files in zip(added, new, strict=True):
+            fragment.files += _move([files[place]], dict(enumerate(own)))
     # Lance looks for the next number alone, which may have come and been removed meanwhile.
     if base is not None and base.latest_version != base.version:
         raise OSError("another version came after the one that this save starts from")

@@ -420,7 +420,8 @@ def _column(dataset: LanceDataset, name: str) -> Any:
     if pa.types.is_fixed_size_list(column.type):
         width = column.type.list_size
         return column.combine_chunks().flatten().to_numpy().reshape(-1, width)
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_list, pa.types.is_large_list)
+    if any(is_kind(column.type) for is_kind in kinds):
         return column
     return column.to_numpy()
 

@@ -1,24 +1,37 @@
-"""loss: the mean loss of every document under a model."""
+"""loss: how surprised a language model is by every document, and by every token of it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from reweightviz.core.cache import compute_once
+from reweightviz.core.cache import Arrays
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import MissingPackage, ReweightvizError, UnmetNeed
+from reweightviz.core.errors import MissingPackage, ReweightvizError, UnknownName, warn
+from reweightviz.core.types import Single
+from reweightviz.core.validation import whole_number
+from reweightviz.features._parts import compute_in_parts, plan_parts
 
-__all__ = ["losses"]
+if TYPE_CHECKING:
+    from reweightviz.models.language_model import LanguageModel
+
+__all__ = ["LONG", "WINDOW", "losses"]
 
 
-_ENDINGS = (".npz", ".pt", ".pth", ".bin", ".safetensors")
-"""Of files of models, which are no part of their names."""
+LONG = ("truncate", "chunk", "refuse")
+"""What may be done with a document of more tokens than ``longest``."""
+WINDOW = 2048
+"""Tokens that a model reads at once, at most."""
+SHORT = 256
+"""Bytes of a document that a byte model reads when nothing is said."""
+PART = {"cuda": 2e16}
+"""Operations on a device that make a part of a minute or two; elsewhere ``PART_CPU``."""
+PART_CPU = 2e13
 
 
 def losses(
@@ -26,111 +39,179 @@ def losses(
     model: Any,
     *,
     label: str | None = None,
-    longest: int = 256,
+    tokens: bool = False,
+    longest: int | None = None,
+    long: str = "truncate",
+    tokenizer: Any = None,
     device: str = "auto",
+    dtype: str = "auto",
+    remote_code: bool = False,
 ) -> Corpus:
-    """Add column ``loss:<label>`` (N,): mean loss in nats per token under a byte-level model.
+    """Add column ``loss:<label>`` (N,): mean loss in nats per token under a language model.
 
-    An empty document gets NaN.
+    The mean is over the document's tokens but the first. A document with fewer than two has NaN. A
+    long run is kept part by part: one that was cut short goes on where it was.
 
     Args:
         corpus: documents.
-        model: the file of a :class:`reweightviz.training.ByteTransformer`; or a torch module with
-            ``token_losses((B, L) bytes) -> (B, L-1)`` and ``config.context``, whose
-            ``state_dict()`` is part of the cache's key.
-        label: what the column is called after the colon; the name of the file, else "proxy".
-        longest: bytes of a document that are read, from its beginning.
+        model: the file of a :class:`reweightviz.training.ByteTransformer`, or one itself; a path or
+            name of Hugging Face (safetensors); or a causal model of transformers with
+            ``tokenizer``.
+        label: what the column is called after the colon; the model's name when not given.
+        tokens: also add ``token_loss:<label>`` (N,), the lists of all tokens' losses.
+        longest: tokens of a document that are read, from its beginning; as many as the model reads
+            at once when not given, 256 bytes of a byte model.
+        long: what is done with a longer one: "truncate" reads its beginning, "chunk" reads all of
+            it, in pieces as long as the model reads at once, "refuse" raises an error. How many
+            were truncated stands in ``corpus.recipes``.
+        tokenizer: of a model of transformers; its own when not given.
         device: torch device; "auto" takes CUDA where there is one.
+        dtype: of the weights; "auto" is bfloat16 on CUDA and float32 elsewhere. Losses are
+            computed in float32 from the logits in any case.
+        remote_code: whether code that comes with a model may run here.
+
+    Raises:
+        ReweightvizError: no such model or device, or a document is too long.
     """
+    if long not in LONG:
+        raise UnknownName(kind="long of rv.losses", name=str(long), known=LONG)
+    if longest is not None:
+        longest = whole_number("longest", longest, 2)
     try:
-        from reweightviz.models.device import choose_device
-        from reweightviz.models.sequence_losses import sequence_losses, weights_digest
+        from reweightviz.models.load_model import load_language_model, name_model
     except ImportError:
         raise MissingPackage(package="torch", extra="torch", who="rv.losses") from None
-    if isinstance(model, str | os.PathLike):
-        label = label or _label_of(Path(model))
-        model = _load(Path(model))
-    if not hasattr(model, "token_losses"):
-        raise UnmetNeed(
-            name="rv.losses",
-            value=model,
-            expected="a model with token_losses, such as rv.training.ByteTransformer",
-            got=type(model).__name__,
-        )
-    place = choose_device(device)
-
-    def compute() -> dict[str, NDArray[np.float32]]:
-        cut = _cut(corpus, model.config.context + 1, longest)
-        return {"loss": _mean_losses(cut, sequence_losses(model, cut.sequences, place))}
-
-    key = (corpus.digest("text"), weights_digest(model), longest)
-    column = compute_once("losses", key, compute)["loss"]
-    return corpus.with_column(f"loss:{label or 'proxy'}", column)
-
-
-def _label_of(path: Path) -> str:
-    """Return the name of a file without its ending: "proxy-1.7b" is a name with a dot."""
-    if path.suffix in _ENDINGS:
-        return path.stem
-    return path.name
-
-
-def _load(path: Path) -> Any:
-    from reweightviz.models.byte_transformer import ByteTransformer
-
-    if not path.exists():
-        raise ReweightvizError(
-            f"rv.losses found no model at {path}; 'proxy' is the demo's, a "
-            "ByteTransformer can be passed itself."
-        )
-    return ByteTransformer.load(path)
-
-
-class _Cut(NamedTuple):
-    """Documents cut into sequences.
-
-    Attributes:
-        sequences: (S, length) bytes, zeros behind the last.
-        owners: (S,) the row of each one's document.
-        counts: (S,) how many next bytes each has.
-        documents: N.
-    """
-
-    sequences: NDArray[np.uint8]
-    owners: NDArray[np.int64]
-    counts: NDArray[np.int64]
-    documents: int
-
-
-def _cut(corpus: Corpus, length: int, longest: int) -> _Cut:
-    """Cut documents so that every byte but the first of a document is predicted once."""
-    parts: list[bytes] = []
-    owners: list[int] = []
-    for row, text in enumerate(corpus.text(np.arange(len(corpus)))):
-        data = text.encode("utf-8", "replace")[:longest]
-        # Sequences overlap by one byte: the last of one is the first of the next.
-        for start in range(0, len(data) - 1, length - 1):
-            parts.append(data[start : start + length])
-            owners.append(row)
-    padded = b"".join(part.ljust(length, b"\0") for part in parts)
-    return _Cut(
-        np.frombuffer(padded, np.uint8).reshape(-1, length),
-        np.array(owners, np.int64),
-        np.array([len(part) - 1 for part in parts], np.int64),
-        len(corpus),
+    loaded = load_language_model(
+        model, tokenizer=tokenizer, device=device, dtype=dtype, remote_code=remote_code
     )
+    cut = _Cut(loaded, longest, long)
+    key = (corpus.digest("text"), loaded.stamp, dtype, cut.most, long, tokens)
+    parts = plan_parts(corpus, cut.most_bytes, _part_bytes(loaded))
+    found = compute_in_parts(
+        "losses", key, parts, lambda rows: _compute_part(corpus, rows, loaded, cut, tokens)
+    )
+    name = label or name_model(model)
+    recipe = {
+        "verb": "losses",
+        "model": os.fspath(model) if isinstance(model, str | os.PathLike) else None,
+        "stamp": loaded.stamp,
+        "tokenizer": loaded.tokenizer,
+        "options": {"longest": longest, "long": long, "tokens": tokens, "dtype": dtype},
+        "truncated": int(found["truncated"].sum()),
+        "missing": int(np.isnan(found["loss"]).sum()),
+    }
+    _tell_bad(found, name)
+    scored = corpus.with_column(f"loss:{name}", found["loss"], recipe=recipe)
+    if tokens:
+        lists = _make_lists(found["values"], found["counts"])
+        scored = scored.with_column(f"token_loss:{name}", lists, recipe=recipe)
+    return scored
 
 
-def _mean_losses(
-    cut: _Cut, batches: Iterable[tuple[slice, NDArray[np.float32]]]
-) -> NDArray[np.float32]:
-    """Return the mean loss of every document (N,), NaN for an empty one."""
-    sums = np.zeros(cut.documents)
-    for rows, found in batches:
-        # The padding after a sequence has losses too, which count for nothing.
-        is_real = np.arange(found.shape[1]) < cut.counts[rows, None]
-        np.add.at(sums, cut.owners[rows], (found * is_real).sum(1))
-    counts = np.bincount(cut.owners, cut.counts, cut.documents)
-    mean = np.full(cut.documents, np.nan)
+class _Cut:
+    """How documents are cut into the sequences that a model reads."""
+
+    def __init__(self, model: LanguageModel, longest: int | None, long: str) -> None:
+        self.long = long
+        # One more than is predicted: the first token is only read.
+        self.window = min(model.context, WINDOW) + 1
+        self._is_bytes = model.is_bytes
+        self.most = longest or (SHORT if self._is_bytes else self.window - 1)
+
+    @property
+    def most_bytes(self) -> int:
+        """Bytes of a document that are read, by a usual length of a token."""
+        if self.long == "chunk":
+            return 1 << 62
+        return self.most if self._is_bytes else 4 * self.most
+
+    def cut(self, documents: Sequence[NDArray[np.int64]]) -> Iterator[_Piece]:
+        """Yield sequences so that every token but a document's first is predicted once."""
+        for row, ids in enumerate(documents):
+            if len(ids) > self.most and self.long == "refuse":
+                raise ReweightvizError(
+                    f"a document has {len(ids):,} tokens, more than {self.most:,}: long='chunk' "
+                    "reads all of it, long='truncate' its beginning."
+                )
+            kept = ids if self.long == "chunk" else ids[: self.most]
+            for start in range(0, len(kept) - 1, self.window - 1):
+                yield _Piece(row, start, kept[start : start + self.window])
+
+
+class _Piece(NamedTuple):
+    """A sequence of a document: its row, where it begins there, and its tokens."""
+
+    row: int
+    start: int
+    ids: NDArray[np.int64]
+
+
+def _part_bytes(model: LanguageModel) -> float:
+    """Return bytes of text a part: its work takes a minute or two."""
+    tokens = PART.get(model.device.type, PART_CPU) / (2 * model.parameters_count)
+    return tokens if model.is_bytes else 4 * tokens
+
+
+def _compute_part(
+    corpus: Corpus, rows: NDArray[np.int64], model: LanguageModel, cut: _Cut, tokens: bool
+) -> Arrays:
+    """Return the losses of some documents, and with ``tokens`` those of their tokens."""
+    documents = model.encode(corpus.text(rows))
+    lengths = np.array([len(ids) for ids in documents], np.int64)
+    pieces = list(cut.cut(documents))
+    counts = np.zeros(len(rows), np.int64)
+    for piece in pieces:
+        counts[piece.row] += len(piece.ids) - 1
+    values = _read_pieces(model, pieces, counts)
+    owners = np.repeat(np.arange(len(rows)), counts)
+    sums = np.bincount(owners, values, len(rows))
+    mean = np.full(len(rows), np.nan)
     np.divide(sums, counts, out=mean, where=counts > 0)
-    return mean.astype(np.float32)
+    found: Arrays = {
+        "loss": mean.astype(np.float32),
+        "counts": counts,
+        "truncated": (lengths > cut.most) & (cut.long == "truncate"),
+    }
+    if tokens:
+        found["values"] = values
+    return found
+
+
+def _read_pieces(model: LanguageModel, pieces: list[_Piece], counts: NDArray[np.int64]) -> Single:
+    """Return the losses of all predicted tokens, document after document."""
+    import torch
+
+    from reweightviz.models.batches import choose_budget, run_batches
+    from reweightviz.models.language_model import pad
+
+    firsts = np.cumsum(counts) - counts
+    values = np.zeros(int(counts.sum()), np.float32)
+
+    def read(batch: NDArray[np.int64]) -> NDArray[np.float32]:
+        ids, mask = pad([pieces[number].ids for number in batch], model.device)
+        with torch.no_grad():
+            return model.token_losses(ids, mask).cpu().numpy()
+
+    budget = choose_budget(model.device, model.width)
+    lengths = [len(piece.ids) for piece in pieces]
+    for batch, found in run_batches(lengths, budget, read, what=f"losses {model.name}"):
+        for number, row in zip(batch, found, strict=True):
+            piece = pieces[number]
+            place = firsts[piece.row] + piece.start
+            values[place : place + len(piece.ids) - 1] = row[: len(piece.ids) - 1]
+    return values
+
+
+def _tell_bad(found: Arrays, name: str) -> None:
+    """Warn of documents that have tokens, and no finite loss."""
+    bad = ~np.isfinite(found["loss"]) & (found["counts"] > 0)
+    if bad.any():
+        warn(
+            f"the model {name!r} has no finite loss of {int(bad.sum()):,} of {len(bad):,} "
+            "documents, which come last in every ranking; dtype='float32' often mends that."
+        )
+
+
+def _make_lists(values: Single, counts: NDArray[np.int64]) -> pa.ChunkedArray:
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    return pa.chunked_array([pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values))])

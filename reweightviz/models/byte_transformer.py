@@ -61,10 +61,15 @@ class ByteTransformer(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return logits of the next byte."""
+        return F.linear(self.hidden(tokens), self.embed.weight)
+
+    def hidden(self, tokens: Tensor) -> Tensor:
+        """Return the last hidden states (B, L, width) of (B, L) bytes."""
         x = self.embed(tokens) + self.place.weight[: tokens.shape[1]]
         for block in self.blocks:
             x = block(x)
-        return F.linear(self.norm(x), self.embed.weight)
+        normed: Tensor = self.norm(x)
+        return normed
 
     def token_losses(self, sequences: Tensor) -> Tensor:
         """Return the loss (B, L-1) of every next byte of (B, L) sequences, in nats."""
