@@ -22,7 +22,7 @@ TABLES = frozenset({"numpy", "pandas", "pyarrow"})
 OTHERS = {
     "core": {"lance", "tqdm", "filelock"},
     "numerics": {"scipy", "ot", "threadpoolctl", "clarabel", "torch"},
-    "models": {"torch", "transformers", "tqdm"},
+    "models": {"torch", "transformers", "tqdm", "huggingface_hub"},
     "figures": {"scipy", "plotly"},
     "readers": {"tqdm", "ruamel", "tensorboard", "wandb", "aim", "fsspec", "tokenizers"},
     "features": {"scipy", "sklearn", "faiss", "umap", "tqdm"},

@@ -179,18 +179,13 @@ def _compute_part(
 
 def _read_pieces(model: LanguageModel, pieces: list[_Piece], counts: NDArray[np.int64]) -> Single:
     """Return the losses of all predicted tokens, document after document."""
-    import torch
-
     from reweightviz.models.batches import choose_budget, run_batches
-    from reweightviz.models.language_model import pad
 
     firsts = np.cumsum(counts) - counts
     values = np.zeros(int(counts.sum()), np.float32)
 
     def read(batch: NDArray[np.int64]) -> NDArray[np.float32]:
-        ids, mask = pad([pieces[number].ids for number in batch], model.device)
-        with torch.no_grad():
-            return model.token_losses(ids, mask).cpu().numpy()
+        return model.measure_losses([pieces[number].ids for number in batch])
 
     budget = choose_budget(model.device, model.width)
     lengths = [len(piece.ids) for piece in pieces]

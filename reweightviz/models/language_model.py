@@ -85,6 +85,12 @@ class LanguageModel:
         found = self._cross_entropy(states, ids[:, 1:][real])
         return torch.zeros(real.shape, device=ids.device).masked_scatter(real, found)
 
+    @torch.no_grad()
+    def measure_losses(self, rows: Sequence[Tokens]) -> NDArray[np.float32]:
+        """Return the losses (B, L-1) of sequences of tokens as an array."""
+        ids, mask = pad(rows, self.device)
+        return np.asarray(self.token_losses(ids, mask).cpu(), np.float32)
+
     def _cross_entropy(self, states: Tensor, targets: Tensor) -> Tensor:
         """Return the loss (n,) of every target, chunk by chunk."""
         rows = max(1, LOGITS // (4 * self.vocabulary))

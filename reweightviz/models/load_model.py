@@ -63,9 +63,9 @@ def load_language_model(
                 "read; save the model as safetensors, save_pretrained(folder)."
             )
         name = os.fspath(model)
-        loaded, own = _open_pretrained(name, kind, remote_code=remote_code)
+        loaded, tokenizer = _open_pretrained(name, tokenizer, kind, remote_code=remote_code)
         return _wrap_transformers(
-            loaded.to(place).eval(), tokenizer or own, name_model(name), stamp_model(name)
+            loaded.to(place).eval(), tokenizer, name_model(name), stamp_model(name)
         )
     if tokenizer is None or not hasattr(model, "get_output_embeddings"):
         raise UnmetNeed(
@@ -170,7 +170,9 @@ def _wrap_bytes(model: ByteTransformer) -> LanguageModel:
 # ---- transformers
 
 
-def _open_pretrained(name: str, dtype: torch.dtype, *, remote_code: bool) -> tuple[Any, Any]:
+def _open_pretrained(
+    name: str, tokenizer: Any, dtype: torch.dtype, *, remote_code: bool
+) -> tuple[Any, Any]:
     try:
         from transformers import AutoModelForCausalLM, AutoTokenizer
     except ImportError:
@@ -178,7 +180,8 @@ def _open_pretrained(name: str, dtype: torch.dtype, *, remote_code: bool) -> tup
             package="transformers", extra="minilm", who=f"the model {name!r}"
         ) from None
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=remote_code)
+        if tokenizer is None:
+            tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=remote_code)
         model = AutoModelForCausalLM.from_pretrained(
             name, dtype=dtype, use_safetensors=True, trust_remote_code=remote_code
         )

@@ -43,6 +43,7 @@ WITHOUT = {
     r"as rv.read_(log|swarm) (returns|gives)|RunLog of|x=\{x\}": "names a kind, and advises no call",
     r"(other documents|Lance itself); pass overwrite|not one that a Corpus saved": "tests/core/test_store.py",
     r"could be a config of": "no file is claimed twice; tests/exporters/test_check.py feigns one",
+    r"alone does not fit into the memory": "takes a memory that is full; tests/models feigns one",
     r"is no mixture for|rejected= maps|max_epochs must|ReweightvizError: \{sentence\}": NO_ADVICE,
 }
 """Sentences without a case, and why."""
@@ -1099,6 +1100,52 @@ def test_advice_of_a_warning_works_and_ends_it(sentence, case, tmp_path):
 
 
 # ---- scores
+
+
+class Letters:
+    """A tokenizer in memory: a token a character."""
+
+    def __call__(self, texts, **_):
+        return {"input_ids": [[ord(letter) % 90 for letter in text] for text in texts]}
+
+
+def make_llama():
+    transformers = pytest.importorskip("transformers")
+    size = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1}
+    return transformers.LlamaForCausalLM(
+        transformers.LlamaConfig(vocab_size=90, num_attention_heads=2, **size)
+    )
+
+
+ONE = rv.Corpus({"text": ["some text"], "domain": ["a"]})
+
+
+@advice("a document has .* tokens, more than")
+def a_long_document_is_chunked(_):
+    config = training.ModelConfig(width=8, layers=1, heads=2, context=4)
+    model = training.ByteTransformer(config)
+    return (
+        lambda: rv.losses(ONE, model, longest=4, long="refuse"),
+        lambda: rv.losses(ONE, model, longest=4, long="chunk"),
+        lambda: rv.losses(ONE, model, longest=4, long="truncate"),
+    )
+
+
+@advice("pickled weights, .* save the model as safetensors")
+def weights_are_saved_as_safetensors(path):
+    model = make_llama()
+    (path / "model.pt").touch()
+    return (
+        lambda: rv.losses(ONE, path / "model.pt"),
+        lambda: model.save_pretrained(path / "model"),
+        lambda: rv.losses(ONE, path / "model", tokenizer=Letters()),
+    )
+
+
+@advice("a language model needs .* with tokenizer=")
+def a_tokenizer_is_passed(_):
+    model = make_llama()
+    return lambda: rv.losses(ONE, model), lambda: rv.losses(ONE, model, tokenizer=Letters())
 
 
 @advice("measures trainings on a target: pass target=")
