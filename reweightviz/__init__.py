@@ -14,7 +14,15 @@ from reweightviz.core.version import VERSION
 __version__ = VERSION
 
 _MAP = ("demo_corpus", "read_corpus", "open_corpus", "embed", "project", "cluster")
-_SCORE = ("losses", "score", "evaluate_scores", "select", "split_domain")
+_SCORE = (
+    "losses",
+    "gradients",
+    "weight_difference",
+    "score",
+    "evaluate_scores",
+    "select",
+    "split_domain",
+)
 _MIX = (
     "demo_swarm",
     "read_swarm",

@@ -9,9 +9,17 @@ from reweightviz import features
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.protocols import check_options
 from reweightviz.evaluation.evaluate_scores import evaluate_scores
-from reweightviz.features import score, select, split_domain
+from reweightviz.features import score, select, split_domain, weight_difference
 
-__all__ = ["evaluate_scores", "losses", "score", "select", "split_domain"]
+__all__ = [
+    "evaluate_scores",
+    "gradients",
+    "losses",
+    "score",
+    "select",
+    "split_domain",
+    "weight_difference",
+]
 
 
 def losses(corpus: Corpus, model: Any = "proxy", **options: Any) -> Corpus:
@@ -27,3 +35,17 @@ def losses(corpus: Corpus, model: Any = "proxy", **options: Any) -> Corpus:
         model = proxy_path()
         options.setdefault("label", "proxy")
     return features.losses(corpus, model, **options)
+
+
+def gradients(corpus: Corpus, model: Any = "proxy", **options: Any) -> Corpus:
+    """Add ``gradient:<label>`` (N, D), projected; "proxy" is the demo's own small model.
+
+    See :func:`reweightviz.features.gradients.gradients`.
+    """
+    check_options(gradients, options, inspect.signature(features.gradients).parameters)
+    if isinstance(model, str) and model == "proxy":
+        from reweightviz.readers.demo.runs import proxy_path
+
+        model = proxy_path()
+        options.setdefault("label", "proxy")
+    return features.gradients(corpus, model, **options)

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from reweightviz.features.cluster import cluster
 from reweightviz.features.embed import embed
+from reweightviz.features.gradients import gradients, weight_difference
 from reweightviz.features.losses import losses
 from reweightviz.features.project import project
 from reweightviz.features.score import score
 from reweightviz.features.select import select
 from reweightviz.features.split_domain import split_domain
 
-__all__ = ["cluster", "embed", "losses", "project", "score", "select", "split_domain"]
+__all__ = [
+    "cluster",
+    "embed",
+    "gradients",
+    "losses",
+    "project",
+    "score",
+    "select",
+    "split_domain",
+    "weight_difference",
+]

@@ -23,7 +23,7 @@ class Mimic:
     """The length of the negative gradient along the way to the reference's weights.
 
     The difference of the weights must have been projected as the gradients were:
-    :func:`reweightviz.features.gradients.weight_difference` does.
+    :func:`reweightviz.weight_difference` does.
 
     Example:
         >>> gradient = [[1, 0], [0, 1], [-1, 0]]

@@ -21,6 +21,7 @@ STARTS = [verb for mixer in MIXERS for verb in (mixer.init, getattr(mixer, "upda
 BEHIND = {
     "read_swarm": read_swarm.LAYOUTS.values(),
     "read_log": [read_log.read_log, read_log.follow_log],
+    "gradients": [features.gradients],
     "losses": [features.losses],
     "decision_record": [decision_record.decision_record],
     "export": [exporter.render for exporter in FRAMEWORKS.values()],
@@ -153,6 +154,7 @@ MISSPELT = {
     "pareto": (lambda: rv.pareto(None, ["a", "b"], cap={}), "caps"),
     "read_log": (lambda: rv.read_log("a.jsonl", patern="x"), "pattern"),
     "read_swarm": (lambda: rv.read_swarm(*TWO, tokns={}), "tokens"),
+    "gradients": (lambda: rv.gradients(None, layer=1), "layers"),
     "losses": (lambda: rv.losses(None, labl="x"), "label"),
     "decision_record": (lambda: rv.decision_record({"web": 1.0}, "d", titel="x"), "title"),
     "export": (lambda: rv.export(SELECTION, "csv", "s.csv", corps=1), "corpus"),
