@@ -208,3 +208,58 @@ def test_datainf_is_the_mean_of_inverses_with_the_code_s_sign():
 def test_what_does_not_fit_is_refused(make, said):
     with pytest.raises(ReweightvizError, match=said):
         make()
+
+
+@pytest.fixture
+def attribution():
+    """A linear classifier as dattri takes it, with the gradients of its losses by hand."""
+    import torch
+    from dattri.task import AttributionTask
+    from torch.utils.data import DataLoader, TensorDataset
+
+    torch.manual_seed(0)
+    model = torch.nn.Linear(6, 3, bias=False)
+    sets = [(torch.randn(size, 6), torch.randint(3, (size,))) for size in (20, 5)]
+
+    def loss(parameters, data):
+        x, y = data
+        out = torch.func.functional_call(model, parameters, (x.reshape(1, 6),))
+        return torch.nn.functional.cross_entropy(out, y.reshape(1))
+
+    gradients = []
+    for x, y in sets:
+        gap = torch.softmax(model(x), 1) - torch.nn.functional.one_hot(y, 3)
+        gradients.append((gap[:, :, None] * x[:, None]).flatten(1).detach().numpy())
+    task = AttributionTask(loss_func=loss, model=model, checkpoints=[model.state_dict()])
+    loaders = [DataLoader(TensorDataset(*one), batch_size=len(one[0])) for one in sets]
+    return task, loaders, gradients
+
+
+@pytest.mark.optional("dattri", "torch")
+@pytest.mark.golden("TracIn", "dattri 0.3.0 in the same run")
+def test_tracin_and_less_are_those_of_dattri(attribution):
+    from dattri.algorithm.tracin import TracInAttributor
+
+    task, loaders, (train, test) = attribution
+    for scorer, is_unit in ((scorers.TracIn(), False), (scorers.LESS(), True)):
+        oracle = TracInAttributor(task, weight_list=[1.0], normalized_grad=is_unit)
+        oracle.projector_kwargs = None  # else it projects, always
+        expected = oracle.attribute(*loaders).detach().numpy().mean(1)
+        found = scorer.score(gradient=train, query_gradient=test)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.optional("dattri", "torch")
+@pytest.mark.golden("DataInf", "dattri 0.3.0 in the same run")
+def test_datainf_is_that_of_dattri(attribution):
+    from dattri.algorithm.influence_function import IFAttributorDataInf
+    from torch.utils.data import DataLoader
+
+    task, loaders, (train, test) = attribution
+    oracle = IFAttributorDataInf(task, regularization=0.05)
+    # Its curvature takes a batch of the loader for one example.
+    oracle.cache(DataLoader(loaders[0].dataset, batch_size=1))
+    expected = oracle.attribute(*loaders).detach().numpy().mean(1)
+    scorer = scorers.DataInf(damping=0.05 / float((train**2).mean()))
+    found = scorer.score(gradient=train, query_gradient=test)
+    np.testing.assert_allclose(-found, expected, rtol=1e-3, atol=1e-4)
