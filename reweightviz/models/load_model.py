@@ -185,7 +185,7 @@ def _open_pretrained(
         model = AutoModelForCausalLM.from_pretrained(
             name, dtype=dtype, use_safetensors=True, trust_remote_code=remote_code
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError) as error:
         raise ReweightvizError(_explain(name, error)) from error
     return model, tokenizer
 

@@ -114,11 +114,13 @@ def test_a_separator_of_lines_within_a_text_ends_no_row(tmp_path, mark):
     assert selected_documents.read(path, corpus).rows.tolist() == [1, 0]
 
 
+LETTERS = 4 if pd.__version__ >= "3" else 3
+"""Of the text with a NUL: pandas 2 ends a field of a CSV file there."""
 ODD = [
     "a\rb",
     "x\r",
     "a\r\nb",
-    "nul\0",
+    "nul\0"[:LETTERS],
     "\ufeffbom",
     "\u2028",
     "",

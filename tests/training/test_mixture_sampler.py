@@ -143,7 +143,7 @@ def test_a_live_run_equals_the_replay_of_its_history(live, tmp_path):
         32,
         56,
     ]  # 0.5 of the tokens move, 0.02 a step
-    assert changes.loc[4, "step"] == 92
+    assert changes["step"][4] == 92
     steps = np.array([history.at(t).aligned(SIZES) for t in range(100)])
     assert np.abs(np.diff(steps, axis=0)).sum(1).max() / 2 <= 0.02 * (1 + 1e-6)
 
