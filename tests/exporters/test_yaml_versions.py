@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from reweightviz.exporters.text import yaml_versions
 from reweightviz.exporters.text.yaml_versions import Word, find_meaning, find_words
 
 WORDS = [
@@ -76,3 +77,9 @@ def test_words_are_found_where_they_stand_and_quoted_ones_are_left():
 @pytest.mark.parametrize("text", ["", "a: [", "\x00", "--- 1\n--- 2\n", "&a [*a]", "- !x no\n"])
 def test_a_text_that_is_no_yaml_has_none(text):
     assert len(list(find_words(text))) <= 1
+
+
+def test_brackets_that_nothing_closes_are_not_parsed(monkeypatch):
+    # ruamel.yaml takes quadratic time before it gives up.
+    monkeypatch.setattr(yaml_versions, "YAML", lambda **_: pytest.fail("parsed"))
+    assert list(yaml_versions.find_words("[" * 3000)) == []

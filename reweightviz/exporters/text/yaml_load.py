@@ -22,7 +22,16 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 from reweightviz.core.alias_limit import check_aliases, children_of
 from reweightviz.core.errors import WrongContent
 
-__all__ = ["YAML_ERRORS", "Include", "Loaded", "Repeat", "load", "load_with_comments", "read"]
+__all__ = [
+    "YAML_ERRORS",
+    "Include",
+    "Loaded",
+    "Repeat",
+    "check_depth",
+    "load",
+    "load_with_comments",
+    "read",
+]
 
 
 _BRACKET = re.compile(r"[\[\]{}]")
@@ -134,7 +143,7 @@ def read(text: str, path: object) -> Loaded:
     except (RecursionError, ValueError) as error:
         fault: Exception = error
     try:
-        _check_depth(text)
+        check_depth(text)
         yaml = YAML(typ="safe", pure=True)
         yaml.Constructor = _Constructor
         with warnings.catch_warnings():
@@ -147,7 +156,7 @@ def read(text: str, path: object) -> Loaded:
     raise WrongContent(path=path, reason=f"is no {kind} file: {_explain(fault)}") from fault
 
 
-def _check_depth(text: str) -> None:
+def check_depth(text: str) -> None:
     """Refuse brackets in brackets that ruamel.yaml would take seconds for, and fail on.
 
     Those in quotes and comments count, too: hundreds that nothing closes stand in no config.

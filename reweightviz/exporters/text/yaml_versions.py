@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from reweightviz.exporters.text.yaml_load import YAML_ERRORS
+from reweightviz.exporters.text.yaml_load import YAML_ERRORS, check_depth
 
 __all__ = ["MEANINGS", "Word", "find_meaning", "find_words"]
 
@@ -56,6 +56,7 @@ def find_words(text: str) -> Iterator[Word]:
     There are none where the text is no YAML.
     """
     try:
+        check_depth(text)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an anchor that is set again is good YAML
             root = YAML(pure=True).compose(text)
