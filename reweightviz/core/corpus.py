@@ -213,7 +213,7 @@ class Corpus:
         if len(labelled) > 1:
             raise ReweightvizError(
                 f"{who} needs one column {kind!r}; the corpus has {list_names(labelled)}: "
-                "keep one of them."
+                f"name one, {kind}={labelled[0]!r}."
             )
         return labelled[0]
 

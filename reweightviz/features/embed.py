@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reweightviz.core.cache import compute_once
+from reweightviz.core.cache import Arrays, compute_once
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import MissingPackage, ReweightvizError
 from reweightviz.core.progress import tqdm
 from reweightviz.features._vectors import Matrix, as_embedding, as_matrix
 
-__all__ = ["CHUNK", "Embedder", "embed"]
+__all__ = ["CHUNK", "Embedder", "embed", "embed_texts"]
 
 
 Embedder = Callable[[list[str]], ArrayLike]
@@ -46,26 +47,45 @@ def embed(
         ReweightvizError: a row is NaN, the shape is wrong, or a package is missing.
     """
     N = len(corpus)
+    recipe = None
     if isinstance(model, str):
+        options = {"dimensions": dimensions, "seed": seed}
+        recipe = {"verb": "embed", "model": model, "options": options}
         matrix = _embed_by_name(corpus, model, dimensions, device, seed)
     elif callable(model):
         matrix = _embed_by_function(corpus, model)
     else:
         matrix = as_embedding(model, N)
     column = f"embedding:{label}" if label else "embedding"
-    return corpus.with_column(column, _unit_rows(as_embedding(matrix, N)))
+    return corpus.with_column(column, _unit_rows(as_embedding(matrix, N)), recipe=recipe)
+
+
+def embed_texts(texts: list[str], corpus: Corpus, recipe: Mapping[str, Any]) -> Matrix:
+    """Return the embedding (n, D) of other texts, made as a column of the corpus was.
+
+    Args:
+        texts: such as a target's.
+        corpus: on whose documents "ngrams" was fitted.
+        recipe: of the column.
+    """
+    if recipe["model"] == "ngrams":
+        matrix = _apply_ngrams(_count_ngrams(texts), _fit_ngrams(corpus, **recipe["options"]))
+    else:
+        others = Corpus({"text": texts, "domain": ["target"] * len(texts)})
+        matrix = _embed_by_encoder(others, recipe["model"], "auto")
+    return _unit_rows(as_embedding(matrix, len(texts)))
 
 
 def _embed_by_name(corpus: Corpus, model: str, dimensions: int, device: str, seed: int) -> Matrix:
     """Return the embedding (N, D) of "ngrams" or of an encoder, computed once."""
 
-    def compute() -> dict[str, Matrix]:
+    def compute() -> Arrays:
         if model == "ngrams":
             return {"embedding": _embed_by_ngrams(corpus, dimensions, seed)}
         return {"embedding": _embed_by_encoder(corpus, model, device)}
 
     # An encoder's vectors do not depend on these, but on its files.
-    settings: tuple[object, ...] = (dimensions, seed)
+    settings: tuple[object, ...] = ("fitted", dimensions, seed)
     if model != "ngrams":
         settings = _stamp(model)
     return compute_once("embed", (corpus.digest("text"), model, *settings), compute)["embedding"]
@@ -103,10 +123,43 @@ def _chunks(corpus: Corpus, size: int, what: str) -> Iterator[list[str]]:
 
 
 def _embed_by_ngrams(corpus: Corpus, dimensions: int, seed: int) -> Matrix:
-    try:
-        from scipy.sparse import vstack
+    counts = _count_corpus(corpus)
+    return _apply_ngrams(counts, _fit_ngrams(corpus, dimensions, seed, counts))
+
+
+def _fit_ngrams(corpus: Corpus, dimensions: int, seed: int, counts: Any = None) -> Arrays:
+    """Return the weights of the hashed words (F,) and the directions (D, F), computed once."""
+
+    def compute() -> Arrays:
         from sklearn.decomposition import TruncatedSVD
-        from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+        from sklearn.feature_extraction.text import TfidfTransformer
+
+        known = _count_corpus(corpus) if counts is None else counts
+        with tqdm(total=2, desc="embed: TF-IDF, SVD", unit="stage", delay=1, leave=False) as bar:
+            weigh = TfidfTransformer(sublinear_tf=True).fit(known)
+            weighted = weigh.transform(known)
+            bar.update()
+            wanted = max(1, min(dimensions, len(corpus) - 1))
+            found = TruncatedSVD(wanted, n_iter=3, random_state=seed).fit(weighted)
+            bar.update()
+        return {
+            "weights": weigh.idf_.astype(np.float32),
+            "directions": found.components_.astype(np.float32),
+        }
+
+    return compute_once("ngrams", (corpus.digest("text"), dimensions, seed), compute)
+
+
+def _count_corpus(corpus: Corpus) -> Any:
+    from scipy.sparse import vstack
+
+    return vstack([_count_ngrams(texts) for texts in _chunks(corpus, CHUNK, "embed: words")])
+
+
+def _count_ngrams(texts: list[str]) -> Any:
+    """Return how often each hashed word and pair of words stands in each text, sparse (n, F)."""
+    try:
+        from sklearn.feature_extraction.text import HashingVectorizer
     except ImportError:
         raise MissingPackage(package="scikit-learn", extra="features", who="rv.embed") from None
     hasher = HashingVectorizer(
@@ -117,17 +170,17 @@ def _embed_by_ngrams(corpus: Corpus, dimensions: int, seed: int) -> Matrix:
         norm=None,
         dtype=np.float32,
     )
-    wanted = min(dimensions, len(corpus) - 1)
-    if wanted < 1:
-        return np.ones((len(corpus), 1), np.float32)
-    with tqdm(total=3, desc="embed: words, TF-IDF, SVD", unit="stage", delay=1, leave=False) as bar:
-        counts = vstack([hasher.transform(texts) for texts in _chunks(corpus, CHUNK, "embed")])
-        bar.update()
-        weighted = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
-        bar.update()
-        vectors = TruncatedSVD(wanted, n_iter=3, random_state=seed).fit_transform(weighted)
-        bar.update()
-    return np.asarray(vectors, np.float32)
+    return hasher.transform(texts)
+
+
+def _apply_ngrams(counts: Any, fitted: Arrays) -> Matrix:
+    """Return the embedding (n, D) of counts (n, F): TF-IDF of length 1 along the directions."""
+    from sklearn.preprocessing import normalize
+
+    weighted = counts.copy()
+    weighted.data = np.log(weighted.data) + 1
+    weighted = normalize(weighted.multiply(fitted["weights"]).tocsr(), copy=False)
+    return np.asarray(weighted @ fitted["directions"].T, np.float32)
 
 
 def _embed_by_encoder(corpus: Corpus, name: str, device: str) -> Matrix:

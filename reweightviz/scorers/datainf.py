@@ -42,7 +42,7 @@ class DataInf:
 
     higher_is_better: ClassVar[bool] = False
     paper: ClassVar[str] = "https://arxiv.org/abs/2310.00902"
-    verified: ClassVar[str] = "against the authors' code"
+    verified: ClassVar[str] = "equal to dattri 0.3.0"
 
     def __post_init__(self) -> None:
         if self.inverse not in {"datainf", "exact"}:

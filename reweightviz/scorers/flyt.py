@@ -55,7 +55,7 @@ class FLYT:
 
     higher_is_better: ClassVar[bool] = True
     paper: ClassVar[str] = "https://arxiv.org/abs/2503.08805"
-    verified: ClassVar[str] = "against the authors' code"
+    verified: ClassVar[str] = "not verified against the paper"
 
     def __post_init__(self) -> None:
         if not (self.steps >= 0 and self.rate > 0 and self.batch >= 1):

@@ -42,7 +42,7 @@ class LESS:
 
     higher_is_better: ClassVar[bool] = True
     paper: ClassVar[str] = "https://arxiv.org/abs/2402.04333"
-    verified: ClassVar[str] = "against the authors' code"
+    verified: ClassVar[str] = "equal to dattri 0.3.0"
 
     def score(
         self, *, gradient: Any, query_gradient: Any, query_group: ArrayLike | None = None

@@ -1167,3 +1167,20 @@ def a_score_is_made(_):
         lambda: rv.evaluate_scores(corpus),
         lambda: rv.evaluate_scores(rv.score(corpus, rv.scorers.Loss())),
     )
+
+
+@advice("needs one column .* name one, ")
+def one_of_two_columns_is_named(_):
+    two = ONE.with_column("loss:a", [1.0]).with_column("loss:b", [2.0])
+    loss = rv.scorers.Loss()
+    return lambda: rv.score(two, loss), lambda: rv.score(two, loss, loss="loss:a")
+
+
+@advice("made of the target's texts as the column")
+def a_query_is_passed(_):
+    ready = ONE.with_column("gradient", [[1.0, 0.0]])
+    less = rv.scorers.LESS()
+    return (
+        lambda: rv.score(ready, less, "text"),
+        lambda: rv.score(ready, less, query_gradient=[[1.0, 0.0]]),
+    )

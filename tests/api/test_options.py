@@ -31,6 +31,7 @@ BEHIND = {
     "replay": STARTS,
     "sensitivity": STARTS,
     "pareto": [rv.optimize],
+    "score": [getattr(rv.scorers, name).score for name in rv.scorers.__all__],
 }
 """Verbs that hand what is named on, to what takes it."""
 ITS_OWN = {"pareto": {"kl", "seed"}}
@@ -145,6 +146,7 @@ WEIGHTS = np.random.default_rng(0).dirichlet([1, 1], 8)
 SWARM = rv.Swarm(("web", "code"), WEIGHTS, ("a", "b"), 1 + WEIGHTS, pd.DataFrame({"run": range(8)}))
 LOG = rv.RunLog(("web", "code"), [1], [[0.5, 0.5]], {"excess_loss": [[2.0, 1.0]]})
 SELECTION = rv.Selection(np.array([0]), np.array(["a"], object))
+ONE_DOCUMENT = rv.Corpus({"text": ["a"], "domain": ["b"], "loss": [1.0]})
 MISSPELT = {
     "fit": (lambda: rv.fit(SWARM, rv.laws.Olmix(), lower_is_beter=1), "lower_is_better"),
     "compare": (lambda: rv.compare(SWARM, [rv.laws.Olmix()], fold=3), "folds"),
@@ -155,6 +157,7 @@ MISSPELT = {
     "read_log": (lambda: rv.read_log("a.jsonl", patern="x"), "pattern"),
     "read_swarm": (lambda: rv.read_swarm(*TWO, tokns={}), "tokens"),
     "gradients": (lambda: rv.gradients(None, layer=1), "layers"),
+    "score": (lambda: rv.score(ONE_DOCUMENT, rv.scorers.Loss(), los="loss"), "loss"),
     "losses": (lambda: rv.losses(None, labl="x"), "label"),
     "decision_record": (lambda: rv.decision_record({"web": 1.0}, "d", titel="x"), "title"),
     "export": (lambda: rv.export(SELECTION, "csv", "s.csv", corps=1), "corpus"),
