@@ -38,6 +38,7 @@ from reweightviz.core.errors import (
 from reweightviz.core.foreign_file import guard_reading
 from reweightviz.core.lineage import Lineage
 from reweightviz.core.mixture import Mixture
+from reweightviz.core.recipes import take_recipe
 from reweightviz.core.sources import Source, Sources
 from reweightviz.core.types import kind_of
 
@@ -136,14 +137,13 @@ class Corpus:
         if name == "tokens":
             return self.tokens
         if name not in self._columns:
-            verb = VERBS.get(kind_of(name))
-            raise MissingColumn(
-                column=name,
-                available=self._columns,
-                who="this call",
-                hint=f"{verb}(corpus) makes it." if verb else "",
-            )
+            raise self._missing(name, "this call")
         return self._load(name)
+
+    def _missing(self, name: str, who: str) -> MissingColumn:
+        verb = VERBS.get(kind_of(name))
+        hint = f"{verb}(corpus) makes it." if verb else ""
+        return MissingColumn(column=name, available=self._columns, who=who, hint=hint)
 
     def _load(self, name: str) -> Column:
         """Return a column, reading it now if it was only promised."""
@@ -169,14 +169,17 @@ class Corpus:
         Args:
             name: of the column.
             values: (N, ...), or a function that loads them.
-            recipe: how the column was made, in what JSON can hold; see ``recipes``.
+            recipe: how the column was made, in what JSON can hold: ``{"verb": "embed", "options":
+                {...}}`` and what else its verb needs to make it of other documents. Without one
+                the column is of the caller's own making.
             meta: what else belongs to the column.
         """
-        recipes = {known: made for known, made in self.recipes.items() if known != name}
-        if recipe is not None:
-            recipes[name] = dict(recipe)
-        if recipes or self.recipes:
-            meta["recipes"] = recipes
+        if recipe is not None or self.recipes:
+            made = {} if recipe is None else {name: dict(recipe)}
+            meta["recipes"] = _without(self.recipes, name) | made
+        if name in self.score_figures:
+            # What was found of the values that lay there does not hold for others.
+            meta.setdefault("score_figures", _without(self.score_figures, name))
         more = Corpus(
             self._columns | {name: values},
             domains=self.domains,
@@ -196,7 +199,11 @@ class Corpus:
             picked = np.flatnonzero(picked)
         picked = picked.astype(np.int64)
         columns = {name: take_rows(self[name], picked) for name in self._columns}
-        return Corpus(columns, domains=self.domains, tokenizer=self.tokenizer, meta=self.meta)
+        meta = self.meta
+        if self.recipes:
+            kept = {name: take_recipe(recipe, picked) for name, recipe in self.recipes.items()}
+            meta = meta | {"recipes": kept}
+        return Corpus(columns, domains=self.domains, tokenizer=self.tokenizer, meta=meta)
 
     def only(self, kind: str, who: str) -> str:
         """Return the name of the one column of a kind: without a label, or the only one with one.
@@ -208,7 +215,7 @@ class Corpus:
         labelled = [name for name in self.columns if kind_of(name) == kind]
         if kind in self.columns or not labelled:
             if kind not in self:
-                raise MissingColumn(column=kind, available=self.columns, who=who)
+                raise self._missing(kind, who)
             return kind
         if len(labelled) > 1:
             raise ReweightvizError(
@@ -219,7 +226,11 @@ class Corpus:
 
     @property
     def recipes(self) -> dict[str, dict[str, Any]]:
-        """Derived column to how it was made: the verb, its options, what it was made from."""
+        """Derived column to how it was made: the verb, its options, what it was made from.
+
+        ``rows`` of a recipe counts the first documents, on which the column was fitted; those that
+        were appended later come after them.
+        """
         return dict(self.meta.get("recipes", {}))
 
     @property
@@ -346,6 +357,10 @@ class Corpus:
         """Return a data frame of the one-dimensional columns."""
         flat = [name for name in self._columns if not is_matrix(self[name])]
         return self.to_arrow(flat).to_pandas()
+
+
+def _without(table: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {known: value for known, value in table.items() if known != name}
 
 
 def open_corpus(path: str | os.PathLike[str]) -> Corpus:

@@ -49,7 +49,9 @@ class ScoreTrial:
         """The corpus, which carries the figures; pages show them beside the scores."""
         name = str(self.table.index[0])
         told = self.source.score_figures | self.figures
-        return self.source.with_column(name, self.source[name], score_figures=told)
+        return self.source.with_column(
+            name, self.source[name], recipe=self.source.recipes.get(name), score_figures=told
+        )
 
     def figure(self, *, height: int = 320) -> Figure:
         """Draw the figures of all scores, and how they agree."""

@@ -35,7 +35,14 @@ def cluster(corpus: Corpus, k: int = 24, *, seed: int = 0, embedding: str = "emb
         (corpus.digest(embedding), corpus.digest("text"), k, seed),
         lambda: _compute(corpus, k, seed, vectors),
     )
-    return corpus.with_column("cluster", stored["cluster"], cluster_names=stored["names"].tolist())
+    recipe = {
+        "verb": "cluster",
+        "from": [embedding],
+        "options": {"k": k, "seed": seed},
+        "rows": len(corpus),
+    }
+    names = stored["names"].tolist()
+    return corpus.with_column("cluster", stored["cluster"], recipe=recipe, cluster_names=names)
 
 
 def _compute(corpus: Corpus, k: int, seed: int, vectors: Matrix) -> dict[str, NDArray[np.generic]]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import ArrayLike
 
 from reweightviz.core.cache import Arrays, compute_once
+from reweightviz.core.columns import as_strings, combine_digests, digest
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import MissingPackage, ReweightvizError
 from reweightviz.core.progress import tqdm
 from reweightviz.features._vectors import Matrix, as_embedding, as_matrix
+from reweightviz.features.ngrams import apply_ngrams, count_ngrams, fit_ngrams
 
 __all__ = ["CHUNK", "Embedder", "embed", "embed_texts"]
 
@@ -49,8 +53,7 @@ def embed(
     N = len(corpus)
     recipe = None
     if isinstance(model, str):
-        options = {"dimensions": dimensions, "seed": seed}
-        recipe = {"verb": "embed", "model": model, "options": options}
+        recipe = _write_recipe(corpus, model, dimensions, seed)
         matrix = _embed_by_name(corpus, model, dimensions, device, seed)
     elif callable(model):
         matrix = _embed_by_function(corpus, model)
@@ -60,41 +63,64 @@ def embed(
     return corpus.with_column(column, _unit_rows(as_embedding(matrix, N)), recipe=recipe)
 
 
-def embed_texts(texts: list[str], corpus: Corpus, recipe: Mapping[str, Any]) -> Matrix:
-    """Return the embedding (n, D) of other texts, made as a column of the corpus was.
+def embed_texts(
+    corpus: Corpus, column: str, texts: Sequence[str], *, device: str = "auto"
+) -> Matrix:
+    """Return vectors (n, D) of texts, made as those of a column were; rows of length 1.
 
     Args:
-        texts: such as a target's.
-        corpus: on whose documents "ngrams" was fitted.
-        recipe: of the column.
+        corpus: with the column, and its recipe.
+        column: of the embedding.
+        texts: n of them.
+        device: torch device of the encoders.
+
+    Raises:
+        ReweightvizError: the encoder is another by now, or "ngrams" was fitted on documents that
+            are not here.
     """
+    recipe = corpus.recipes[column]
+    small = Corpus({"text": list(texts), "domain": ["target"] * len(texts)})
     if recipe["model"] == "ngrams":
-        matrix = _apply_ngrams(_count_ngrams(texts), _fit_ngrams(corpus, **recipe["options"]))
-    else:
-        others = Corpus({"text": texts, "domain": ["target"] * len(texts)})
-        matrix = _embed_by_encoder(others, recipe["model"], "auto")
-    return _unit_rows(as_embedding(matrix, len(texts)))
+        fitted = _find_ngrams(corpus, column, recipe)
+        return _unit_rows(apply_ngrams(fitted, count_ngrams(_chunks(small, CHUNK, "embed"))))
+    if recipe["stamp"] != _stamp(recipe["model"]):
+        raise ReweightvizError(
+            f"column {column!r} was made by the encoder {recipe['model']!r}, whose files have "
+            f"changed since; rv.embed(corpus, {recipe['model']!r}) makes the column anew."
+        )
+    return _unit_rows(_embed_by_name(small, recipe["model"], 0, device, 0))
+
+
+def _write_recipe(corpus: Corpus, model: str, dimensions: int, seed: int) -> dict[str, Any]:
+    """Return how a column is made, by which new texts get their vectors too."""
+    recipe: dict[str, Any] = {"verb": "embed", "model": model, "options": {}}
+    if model != "ngrams":
+        return recipe | {"stamp": _stamp(model)}
+    options = {"dimensions": dimensions, "seed": seed}
+    # The first rows are those that it is fitted on, whatever is appended later.
+    return recipe | {"options": options, "rows": len(corpus), "fitted": corpus.digest("text")}
 
 
 def _embed_by_name(corpus: Corpus, model: str, dimensions: int, device: str, seed: int) -> Matrix:
     """Return the embedding (N, D) of "ngrams" or of an encoder, computed once."""
 
-    def compute() -> Arrays:
+    def compute() -> dict[str, Matrix]:
         if model == "ngrams":
             return {"embedding": _embed_by_ngrams(corpus, dimensions, seed)}
         return {"embedding": _embed_by_encoder(corpus, model, device)}
 
     # An encoder's vectors do not depend on these, but on its files.
-    settings: tuple[object, ...] = ("fitted", dimensions, seed)
+    settings: tuple[object, ...] = (dimensions, seed)
     if model != "ngrams":
-        settings = _stamp(model)
+        settings = (_stamp(model),)
     return compute_once("embed", (corpus.digest("text"), model, *settings), compute)["embedding"]
 
 
-def _stamp(model: str) -> tuple[object, ...]:
+def _stamp(model: str) -> str:
     """Return what changes when a local model is trained again: its files' names, sizes, times."""
     facts = [(file.name, file.stat()) for file in Path(model).glob("*")]
-    return tuple(sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in facts))
+    listed = sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in facts)
+    return hashlib.blake2b(repr(listed).encode(), digest_size=12).hexdigest()
 
 
 def _embed_by_function(corpus: Corpus, model: Embedder) -> Matrix:
@@ -123,64 +149,35 @@ def _chunks(corpus: Corpus, size: int, what: str) -> Iterator[list[str]]:
 
 
 def _embed_by_ngrams(corpus: Corpus, dimensions: int, seed: int) -> Matrix:
-    counts = _count_corpus(corpus)
-    return _apply_ngrams(counts, _fit_ngrams(corpus, dimensions, seed, counts))
+    with tqdm(total=3, desc="embed: words, TF-IDF, SVD", unit="stage", delay=1, leave=False) as bar:
+        counts = count_ngrams(_chunks(corpus, CHUNK, "embed"))
+        bar.update()
+        fitted = compute_once(
+            "ngrams",
+            (corpus.digest("text"), dimensions, seed),
+            lambda: fit_ngrams(counts, dimensions, seed),
+        )
+        bar.update()
+        vectors = apply_ngrams(fitted, counts)
+        bar.update()
+    return vectors
 
 
-def _fit_ngrams(corpus: Corpus, dimensions: int, seed: int, counts: Any = None) -> Arrays:
-    """Return the weights of the hashed words (F,) and the directions (D, F), computed once."""
+def _find_ngrams(corpus: Corpus, column: str, recipe: Mapping[str, Any]) -> Arrays:
+    """Return what "ngrams" was fitted to: from the cache, or from its documents anew."""
 
-    def compute() -> Arrays:
-        from sklearn.decomposition import TruncatedSVD
-        from sklearn.feature_extraction.text import TfidfTransformer
+    def fit() -> Arrays:
+        texts = as_strings(corpus["text"]).slice(0, recipe.get("rows", len(corpus)))
+        if combine_digests([digest(texts)]) != recipe["fitted"]:
+            raise ReweightvizError(
+                f"column {column!r} was fitted on other documents than are here; "
+                "rv.embed(corpus) makes it anew, of these."
+            )
+        source = Corpus({"text": texts, "domain": pa.array(["all"] * len(texts))})
+        counts = count_ngrams(_chunks(source, CHUNK, "embed"))
+        return fit_ngrams(counts, **recipe["options"])
 
-        known = _count_corpus(corpus) if counts is None else counts
-        with tqdm(total=2, desc="embed: TF-IDF, SVD", unit="stage", delay=1, leave=False) as bar:
-            weigh = TfidfTransformer(sublinear_tf=True).fit(known)
-            weighted = weigh.transform(known)
-            bar.update()
-            wanted = max(1, min(dimensions, len(corpus) - 1))
-            found = TruncatedSVD(wanted, n_iter=3, random_state=seed).fit(weighted)
-            bar.update()
-        return {
-            "weights": weigh.idf_.astype(np.float32),
-            "directions": found.components_.astype(np.float32),
-        }
-
-    return compute_once("ngrams", (corpus.digest("text"), dimensions, seed), compute)
-
-
-def _count_corpus(corpus: Corpus) -> Any:
-    from scipy.sparse import vstack
-
-    return vstack([_count_ngrams(texts) for texts in _chunks(corpus, CHUNK, "embed: words")])
-
-
-def _count_ngrams(texts: list[str]) -> Any:
-    """Return how often each hashed word and pair of words stands in each text, sparse (n, F)."""
-    try:
-        from sklearn.feature_extraction.text import HashingVectorizer
-    except ImportError:
-        raise MissingPackage(package="scikit-learn", extra="features", who="rv.embed") from None
-    hasher = HashingVectorizer(
-        n_features=2**16,
-        ngram_range=(1, 2),
-        token_pattern=r"\w+|[^\w\s]",
-        alternate_sign=False,
-        norm=None,
-        dtype=np.float32,
-    )
-    return hasher.transform(texts)
-
-
-def _apply_ngrams(counts: Any, fitted: Arrays) -> Matrix:
-    """Return the embedding (n, D) of counts (n, F): TF-IDF of length 1 along the directions."""
-    from sklearn.preprocessing import normalize
-
-    weighted = counts.copy()
-    weighted.data = np.log(weighted.data) + 1
-    weighted = normalize(weighted.multiply(fitted["weights"]).tocsr(), copy=False)
-    return np.asarray(weighted @ fitted["directions"].T, np.float32)
+    return compute_once("ngrams", (recipe["fitted"], *recipe["options"].values()), fit)
 
 
 def _embed_by_encoder(corpus: Corpus, name: str, device: str) -> Matrix:

@@ -59,7 +59,14 @@ def project(
             xy = _two_columns(flat)
         return {"xy": np.asarray(xy, np.float32)}
 
-    return corpus.with_column("xy", compute_once("project", key, compute)["xy"])
+    recipe = {
+        "verb": "project",
+        "from": [embedding],
+        "options": {"method": method, "neighbours": neighbours, "spread": spread, "epochs": epochs}
+        | {"seed": seed},
+        "rows": len(corpus),
+    }
+    return corpus.with_column("xy", compute_once("project", key, compute)["xy"], recipe=recipe)
 
 
 def _principal(vectors: Matrix, dimensions: int) -> Matrix:

@@ -2,122 +2,245 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from reweightviz.core.corpus import Corpus
-from reweightviz.core.errors import MissingSignal
-from reweightviz.core.protocols import Scorer, check_method, check_options, needs, supply
-from reweightviz.core.types import COLUMNS
-from reweightviz.features._target import QUERIES, Target, make_query, read_target
+from reweightviz.core.errors import (
+    InvalidArgument,
+    InvalidValue,
+    MissingSignal,
+    ReweightvizError,
+)
+from reweightviz.core.protocols import Scorer, check_method, check_options, needs
+from reweightviz.core.types import COLUMNS, SIGNALS, Array
+from reweightviz.features.target import QUERIES, Target, TargetLike
 
-__all__ = ["OF_THE_TARGET", "score"]
+__all__ = ["Supply", "score"]
 
 
-OF_THE_TARGET = ("target_text", "query_group", *QUERIES)
-"""Names of what a scorer may ask of the target."""
+OF_TARGET = (*QUERIES, "target_text", "query_group")
+"""Signals that a target gives."""
+FREE = ("tokens", "rng")
+"""Signals that there are of every corpus."""
 
 
 def score(
     corpus: Corpus,
     scorer: Scorer,
-    target: Any = None,
+    target: TargetLike | None = None,
     *,
     label: str | None = None,
     seed: int = 0,
     **given: Any,
 ) -> Corpus:
-    """Add ``score:<scorer>`` (N,), higher is better, from the columns that the scorer names.
+    """Add ``score:<label>`` (N,) float64, of which higher is better; NaN where there is none.
 
-    What it asks of the target is made as the corpus' own column was: its embedding by the same
-    encoder, its gradients under the same model. Documents of a selection that is the target are
-    scored too.
+    What a scorer needs stands in :func:`reweightviz.methods`. Each of its needs is taken from the
+    first of these that has it: ``given``, ``target``, the corpus' own column of that kind (the
+    only one). Documents without a score are counted in ``corpus.recipes`` and told on the map.
 
     Args:
-        corpus: documents.
-        scorer: such as ``rv.scorers.RDS()``.
-        target: what the documents should be like: a corpus, a selection, texts, one text, or a
-            mapping of a task's name to any of these.
+        corpus: N documents.
+        scorer: one of ``rv.scorers``, with its parameters.
+        target: what a targeted scorer looks for. A Corpus: its columns are taken where they were
+            made as those of the documents, else its texts go through the same recipe. A Selection
+            of these documents, which are scored too: leave them out by ``corpus.take``. Texts; one
+            string, a query; or task to any of these.
         label: what the column is called after the colon; the scorer's name when not given.
-        seed: of scorers that draw.
-        given: what a scorer names, as a column's name or an array: ``loss="loss:small"``.
+        seed: of a scorer that draws.
+        given: a need of the scorer to the name of a column, to several where it needs one number of
+            each (``ratings=["score:a", "score:b"]``), or to an array.
 
     Raises:
-        ReweightvizError: a column, or the target, is missing; the sentence names what is needed.
+        ReweightvizError: a need is not met, or the target was made otherwise than the documents.
+
+    Example:
+        >>> from reweightviz.scorers import Loss
+        >>> corpus = Corpus({"text": ["a", "b"], "domain": ["x", "x"], "loss:m": [1.0, 2.0]})
+        >>> score(corpus, Loss(), label="m")["score:m"].tolist()
+        [-1.0, -2.0]
     """
     check_method(scorer, Scorer, "rv.score", "rv.scorers.Loss()")
-    who = type(scorer).__name__
-    wanted = needs(scorer.score)
-    check_options(score, given, wanted, f"input of {who}")
-    found = _Inputs(corpus, target, who, seed, given)
-    for name, is_required in wanted.items():
-        found.take(name, is_required=is_required)
-    values = np.asarray(scorer.score(**supply(who, scorer.score, found.arrays)), np.float64)
-    if not scorer.higher_is_better:
-        values = -values
-    recipe = {
-        "verb": "score",
-        "scorer": repr(scorer),
-        "columns": found.columns,
-        "target": found.target.digest if found.target else None,
-        "missing": int((~np.isfinite(values)).sum()),
-    }
-    return corpus.with_column(f"score:{label or who.lower()}", values, recipe=recipe)
+    check_options(score, given, needs(scorer.score))
+    supply = Supply(corpus, scorer, None if target is None else Target(corpus, target), given, seed)
+    values = supply.score()
+    name = f"score:{label or type(scorer).__name__.lower()}"
+    missing = int(np.isnan(values).sum())
+    scored = corpus.with_column(name, values, recipe=supply.recipe() | {"missing": missing})
+    if missing:
+        told = f"no score for {missing:,} of {len(corpus):,}"
+        scored.meta["score_figures"] = scored.score_figures | {name: told}
+    return scored
 
 
-class _Inputs:
-    """What a scorer gets, and where each of it came from."""
+class Supply:
+    """What a scorer needs, and where it came from.
+
+    Args:
+        corpus: N documents.
+        scorer: names its needs.
+        target: gives some of them.
+        given: need to a column's name, names, or an array.
+        seed: of ``rng``.
+        columns: need to the column that meets it, as found.
+    """
 
     def __init__(
-        self, corpus: Corpus, target: Any, who: str, seed: int, given: dict[str, Any]
+        self,
+        corpus: Corpus,
+        scorer: Scorer,
+        target: Target | None,
+        given: Mapping[str, Any],
+        seed: int,
     ) -> None:
-        self._corpus = corpus
-        self._who = who
-        self._seed = seed
-        self._given = given
-        self.target: Target | None = None
-        if target is not None:
-            self.target = read_target(target, corpus)
-        self.arrays: dict[str, Any] = {}
-        self.columns: dict[str, str] = {}
+        self.corpus = corpus
+        self.scorer = scorer
+        self.target = target
+        self.given = given
+        self.seed = seed
+        self.columns: dict[str, Any] = {}
+        self._who = type(scorer).__name__
 
-    def take(self, name: str, *, is_required: bool) -> None:
-        """Find one input; an optional one may be absent."""
-        if name in self._given:
-            self._take_given(name)
-        elif name in OF_THE_TARGET:
-            self._take_from_target(name, is_required=is_required)
-        elif name == "rng":
-            self.arrays[name] = np.random.default_rng(self._seed)
-        elif name == "text":
-            self.arrays[name] = self._corpus.text(np.arange(len(self._corpus)))
-        elif name in COLUMNS and (is_required or name in self._corpus):
-            self._take_column(name, self._corpus.only(name, self._who))
+    def score(self) -> Array:
+        """Return the scores (N,), of which higher is better."""
+        values = np.asarray(self.scorer.score(**self.find()), np.float64)
+        if values.shape != (len(self.corpus),):
+            raise InvalidValue(
+                name=f"what {self._who} returns",
+                value=values.shape,
+                expected=f"a score a document, shape ({len(self.corpus)},)",
+                got=f"shape {values.shape}",
+            )
+        return values if self.scorer.higher_is_better else -values
 
-    def _take_given(self, name: str) -> None:
-        value = self._given[name]
+    def find(self) -> dict[str, Any]:
+        """Return the scorer's needs by name.
+
+        Raises:
+            ReweightvizError: one that it cannot do without is not there.
+        """
+        wanted = needs(self.scorer.score)
+        self._check_target(wanted)
+        found: dict[str, Any] = {}
+        # The columns first: what the target gives is made as they were.
+        for name in sorted(wanted, key=lambda one: one in OF_TARGET):
+            value = self._find_one(name, required=wanted[name])
+            if value is not None:
+                found[name] = value
+        absent = [name for name, required in wanted.items() if required and name not in found]
+        if absent:
+            raise self._missing(absent)
+        return found
+
+    def recipe(self) -> dict[str, Any]:
+        """Return how the scores were made, in what JSON can hold."""
+        columns = {name: column for name, column in self.columns.items() if column is not None}
+        sources = [[one] if isinstance(one, str) else one for one in columns.values()]
+        return {
+            "verb": "score",
+            "scorer": repr(self.scorer),
+            "from": sorted({name for names in sources for name in names}),
+            "columns": columns,
+            "given": sorted(set(self.columns) - set(columns)),
+            "target": None if self.target is None else self.target.record(),
+            "seed": self.seed,
+        }
+
+    def _find_one(self, name: str, *, required: bool) -> Any:
+        if name in self.given:
+            return self._take_given(name)
+        if name in OF_TARGET:
+            return self._ask_target(name)
+        if name == "rng":
+            return np.random.default_rng(self.seed)
+        if name in COLUMNS and (required or name in self.corpus):
+            column = self.corpus.only(name, self._who)
+            self.columns[name] = column
+            return _as_signal(self.corpus, column)
+        return None
+
+    def _take_given(self, name: str) -> Any:
+        value = self.given[name]
+        self.columns[name] = None
+        if isinstance(value, str) and name in QUERIES:
+            if self.target is None:
+                raise self._missing([name])
+            return self.target.named(value, self.columns.get(QUERIES[name]), name)
         if isinstance(value, str):
-            self._take_column(name, value)
-        else:
-            self.arrays[name] = value
-            self.columns[name] = "given"
+            self.columns[name] = value
+            return _as_signal(self.corpus, value)
+        if name not in OF_TARGET and _are_columns(self.corpus, value):
+            self.columns[name] = list(value)
+            return np.stack([np.asarray(self.corpus[one]) for one in value], 1)
+        if _shape(name).startswith("(N") and len(value) != len(self.corpus):
+            raise InvalidValue(
+                name=f"{name}=",
+                value=value,
+                expected=f"a column's name, or an array with a row a document, {len(self.corpus)}",
+                got=f"{len(value)} rows",
+            )
+        return value
 
-    def _take_column(self, name: str, column: str) -> None:
-        self.arrays[name] = self._corpus[column]
-        self.columns[name] = column
+    def _ask_target(self, name: str) -> Any:
+        if self.target is None:
+            return None
+        if name == "query_group":
+            return self.target.groups
+        if name == "target_text":
+            return self.target.texts
+        column = self.columns.get(QUERIES[name])
+        if not isinstance(column, str):
+            raise ReweightvizError(
+                f"{self._who} got an array for {QUERIES[name]}=, by which no target can be made "
+                f"alike: pass {name}= too."
+            )
+        return self.target.column(column, name)
 
-    def _take_from_target(self, name: str, *, is_required: bool) -> None:
-        target = self.target
-        if target is None:
-            if is_required:
-                raise MissingSignal(signals=["target"], available=self._given, who=self._who)
-        elif name == "target_text":
-            self.arrays[name] = target.texts
-        elif name == "query_group":
-            if target.groups is not None:
-                self.arrays[name] = target.groups
-        else:
-            kind = QUERIES[name]
-            column = self.columns.get(kind) or self._corpus.only(kind, self._who)
-            self.arrays[name] = make_query(self._corpus, column, target, self._who)
+    def _check_target(self, wanted: Mapping[str, bool]) -> None:
+        if self.target is not None and not set(wanted) & set(OF_TARGET):
+            raise InvalidArgument(
+                name=f"{self._who}",
+                value=self.target,
+                expected="no target, since it scores documents by themselves",
+                got="one",
+            )
+
+    def _missing(self, absent: list[str]) -> ReweightvizError:
+        name = absent[0]
+        if name in OF_TARGET:
+            return MissingSignal(
+                signals=absent,
+                available=self.corpus.columns,
+                who=self._who,
+                where="the corpus has",
+                hint="target=, a corpus or texts, gives it",
+            )
+        return MissingSignal(
+            signals=absent,
+            available=self.corpus.columns,
+            who=self._who,
+            where="the corpus has",
+            hint=f"pass {name}=, an array or a column's name",
+        )
+
+
+def _shape(name: str) -> str:
+    known = COLUMNS if name in COLUMNS else SIGNALS
+    return known[name].shape if name in known else ""
+
+
+def _are_columns(corpus: Corpus, value: Any) -> bool:
+    names = value if isinstance(value, list | tuple) else ()
+    return bool(names) and all(isinstance(name, str) and name in corpus for name in names)
+
+
+def _as_signal(corpus: Corpus, column: str) -> Any:
+    """Return a column as scorers take it: texts as strings of Python."""
+    values = corpus[column]
+    if isinstance(values, pa.ChunkedArray) and pa.types.is_large_string(values.type):
+        return values.to_numpy()
+    return values

@@ -1176,11 +1176,169 @@ def one_of_two_columns_is_named(_):
     return lambda: rv.score(two, loss), lambda: rv.score(two, loss, loss="loss:a")
 
 
-@advice("made of the target's texts as the column")
-def a_query_is_passed(_):
-    ready = ONE.with_column("gradient", [[1.0, 0.0]])
-    less = rv.scorers.LESS()
+def make_vectors():
+    corpus = rv.Corpus({"text": ["a b", "c d", "a c"], "domain": ["x", "y", "x"]})
+    return rv.embed(corpus, np.eye(3))
+
+
+class Nearest:
+    """A scorer by vectors."""
+
+    higher_is_better = True
+
+    def score(self, *, embedding, query_embedding):
+        return embedding @ query_embedding.mean(0)
+
+
+@advice("which has no recipe: pass query_embedding=|no recipe: pass .*signal")
+def vectors_of_the_target_are_passed(_):
+    corpus = make_vectors()
+    target = rv.Corpus({"domain": ["t"], "tokens": [3], "embedding": np.ones((1, 3))})
     return (
-        lambda: rv.score(ready, less, "text"),
-        lambda: rv.score(ready, less, query_gradient=[[1.0, 0.0]]),
+        lambda: rv.score(corpus, Nearest(), "a"),
+        lambda: rv.score(corpus, Nearest(), query_embedding=np.ones((1, 3))),
+        lambda: rv.score(corpus, Nearest(), target),
+    )
+
+
+@advice("by which no target can be made alike: pass query_embedding= too|pass .* too")
+def both_arrays_are_passed(_):
+    corpus = make_vectors()
+    arrays = {"embedding": np.eye(3), "query_embedding": np.ones((1, 3))}
+    return (
+        lambda: rv.score(corpus, Nearest(), "a", embedding=np.eye(3)),
+        lambda: rv.score(corpus, Nearest(), **arrays),
+    )
+
+
+@advice("fitted on other documents than are here; rv.embed")
+def words_are_fitted_anew(path):
+    corpus = rv.embed(rv.Corpus({"text": [str(path), "c d", "a c"], "domain": ["x"] * 3}))
+    few = corpus.take([1, 2])
+
+    def lose_the_fit():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("REWEIGHTVIZ_CACHE", "off")
+            rv.score(few, Nearest(), "a")
+
+    return lose_the_fit, lambda: rv.score(rv.embed(few), Nearest(), "a")
+
+
+@advice("the corpus has .*: target=, a corpus or texts, gives it")
+def a_target_gives_its_vectors(_):
+    corpus = rv.embed(rv.Corpus({"text": ["a b", "c d", "a c"], "domain": ["x"] * 3}))
+    return (
+        lambda: rv.score(corpus, Nearest()),
+        lambda: rv.score(corpus, Nearest(), target=corpus.take([0])),
+        lambda: rv.score(corpus, Nearest(), target=["a", "b"]),
+        lambda: rv.score(corpus, Nearest(), "a query"),
+    )
+
+
+class Worth:
+    """A scorer of what is no column."""
+
+    higher_is_better = True
+
+    def score(self, *, benchmark):
+        return np.asarray(benchmark)
+
+
+@advice("Worth needs 'benchmark'; .*: pass benchmark=, an array|: pass .*=, an array or a column")
+def a_need_is_passed(_):
+    corpus = make_vectors().with_column("worth", np.ones(3))
+    return (
+        lambda: rv.score(corpus, Worth()),
+        lambda: rv.score(corpus, Worth(), benchmark=np.ones(3)),
+        lambda: rv.score(corpus, Worth(), benchmark="worth"),
+    )
+
+
+@advice("must be a column's name, or an array with a row a document")
+def an_array_has_a_row_a_document(_):
+    corpus = make_vectors().with_column("loss:a", np.ones(3))
+    return (
+        lambda: rv.score(corpus, rv.scorers.Loss(), loss=np.ones(2)),
+        lambda: rv.score(corpus, rv.scorers.Loss(), loss=np.ones(3)),
+        lambda: rv.score(corpus, rv.scorers.Loss(), loss="loss:a"),
+    )
+
+
+@advice("query_embedding= takes an array, or the name|= takes an array, or the name")
+def a_corpus_has_columns_of_a_name(_):
+    corpus = make_vectors()
+    return (
+        lambda: rv.score(corpus, Nearest(), "a", query_embedding="embedding"),
+        lambda: rv.score(corpus, Nearest(), query_embedding=np.ones((1, 3))),
+        lambda: rv.score(corpus, Nearest(), corpus, query_embedding="embedding"),
+    )
+
+
+@advice("target= takes a(t least one document| Corpus, a Selection)")
+def a_target_is_one_of_these(_):
+    corpus = rv.embed(rv.Corpus({"text": ["a b", "c d", "a c"], "domain": ["x"] * 3}))
+    selection = rv.Selection(np.array([1]), corpus.ids[[1]])
+    return (
+        lambda: rv.score(corpus, Nearest(), 3),
+        lambda: rv.score(corpus, Nearest(), corpus),
+        lambda: rv.score(corpus, Nearest(), selection),
+        lambda: rv.score(corpus, Nearest(), {"a task": "a query", "another": ["a", "b"]}),
+    )
+
+
+@advice("the target's .* was made otherwise: a target of texts")
+def a_target_of_texts_goes_through_the_same(_):
+    corpus = rv.embed(rv.Corpus({"text": ["a b", "c d", "a c"], "domain": ["x"] * 3}))
+    other = rv.Corpus({"domain": ["t"], "tokens": [3], "embedding": np.ones((1, 2))})
+    return (
+        lambda: rv.score(corpus, Nearest(), other),
+        lambda: rv.score(corpus, Nearest(), ["a", "b"]),
+    )
+
+
+@advice("whose files have changed since; rv.embed")
+def a_changed_encoder_embeds_anew(path):
+    transformers = pytest.importorskip("transformers")
+    write(path / "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\n")
+    small = {"vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    encoder = transformers.BertModel(transformers.BertConfig(intermediate_size=8, **small))
+    transformers.BertTokenizer(str(path / "vocab.txt")).save_pretrained(path)
+    encoder.save_pretrained(path)
+    texts = rv.Corpus({"text": ["a b", "c d", "a c"], "domain": ["x"] * 3})
+    corpus = rv.embed(texts, str(path))
+    write(path / "more.txt", "another file")
+    return (
+        lambda: rv.score(corpus, Nearest(), "a"),
+        lambda: rv.score(rv.embed(corpus, str(path)), Nearest(), "a"),
+    )
+
+
+@advice("when another model lay there; rv.")
+def a_changed_model_grades_anew(path):
+    config = training.ModelConfig(width=8, layers=1, heads=2, context=8)
+    texts = rv.Corpus({"text": ["a b", "c d"], "domain": ["x"] * 2})
+    training.ByteTransformer(config).save(path / "m.npz")
+    corpus = rv.gradients(texts, str(path / "m.npz"), layers=1, dimensions=8)
+    training.ByteTransformer(config).save(path / "m.npz")
+    again = {"layers": 1, "dimensions": 8}
+    return (
+        lambda: rv.score(corpus, rv.scorers.LESS(), "a b"),
+        lambda: rv.score(
+            rv.gradients(corpus, str(path / "m.npz"), **again), rv.scorers.LESS(), "a b"
+        ),
+    )
+
+
+@advice("was made with .*, so no other text .*; a model that is saved")
+def a_saved_model_is_given_by_its_path(path):
+    config = training.ModelConfig(width=8, layers=1, heads=2, context=8)
+    model = training.ByteTransformer(config)
+    texts = rv.Corpus({"text": ["a b", "c d"], "domain": ["x"] * 2})
+    options = {"layers": 1, "dimensions": 8}
+    return (
+        lambda: rv.score(rv.gradients(texts, model, **options), rv.scorers.LESS(), "a b"),
+        lambda: model.save(path / "m.npz"),
+        lambda: rv.score(
+            rv.gradients(texts, str(path / "m.npz"), **options), rv.scorers.LESS(), "a b"
+        ),
     )

@@ -156,8 +156,8 @@ def test_slow_work_shows_a_bar(corpus, tmp_path, monkeypatch):
         monkeypatch.setattr(module, "tqdm", Bar)
     cluster(project(embed(corpus), epochs=11)).save(tmp_path / "c.lance")
     assert shown == [
-        "embed: words",
-        "embed: TF-IDF, SVD",
+        "embed: words, TF-IDF, SVD",
+        "embed",
         "components",
         "neighbours",
         "cluster: k-means, names",
@@ -180,7 +180,7 @@ def test_an_unknown_encoder_is_one_sentence(corpus, monkeypatch):
 
 
 def test_a_missing_package_says_what_to_install(corpus, monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn.feature_extraction.text", None)
+    monkeypatch.setitem(sys.modules, "sklearn.decomposition", None)
     with pytest.raises(
         MissingPackage, match=r'rv\.embed needs scikit-learn: pip install "reweightviz\[features\]"'
     ):
