@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from reweightviz.scorers.color_filter import CoLoR
 from reweightviz.scorers.datainf import DataInf
 from reweightviz.scorers.flyt import FLYT, MFLYT
+from reweightviz.scorers.ifd import IFD
 from reweightviz.scorers.infra import Infra
 from reweightviz.scorers.less import LESS
 from reweightviz.scorers.loss import Loss
 from reweightviz.scorers.mimic import Mimic
+from reweightviz.scorers.preselect import PreSelect
+from reweightviz.scorers.rds import RDS
+from reweightviz.scorers.rho import RHO
 from reweightviz.scorers.self_influence import SelfInfluence
 from reweightviz.scorers.tracin import TracIn
 from reweightviz.scorers.weights_to_data import WeightsToData
+from reweightviz.scorers.zip_fit import ZIPFIT
 
 __all__ = [  # noqa: RUF022 -- plainly sorted, as every family's
+    "CoLoR",
     "DataInf",
     "FLYT",
+    "IFD",
     "Infra",
     "LESS",
     "Loss",
     "MFLYT",
     "Mimic",
+    "PreSelect",
+    "RDS",
+    "RHO",
     "SelfInfluence",
     "TracIn",
     "WeightsToData",
+    "ZIPFIT",
 ]

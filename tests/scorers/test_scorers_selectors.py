@@ -39,10 +39,16 @@ PER_DOCUMENT = {
     "embedding": _RNG.normal(size=(20, 4)),
     "ratings": _RNG.normal(size=(20, 3)),
     "domain": np.array(["web", "code"] * 10, object),
+    "reference_loss": _RNG.random(20),
+    "model_losses": _RNG.random((20, 4)),
+    "text": np.array([f"text {row} " * (row + 1) for row in range(20)], object),
 }
 SAMPLES = PER_DOCUMENT | {
     "query_gradient": _RNG.normal(size=(5, 6)),
     "query_group": np.array([0, 1, 1, 0, 1]),
+    "query_embedding": _RNG.normal(size=(5, 4)),
+    "target_text": ["a text " * 9, "another"],
+    "benchmark": np.array([0.1, 0.4, 0.2, 0.9]),
     "weight_difference": _RNG.normal(size=6),
     "rng": np.random.default_rng(1),
 }
