@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from reweightviz.scorers.color_filter import CoLoR
+from reweightviz.scorers.contamination import Contamination
 from reweightviz.scorers.datainf import DataInf
+from reweightviz.scorers.dsir import DSIR
 from reweightviz.scorers.flyt import FLYT, MFLYT
 from reweightviz.scorers.ifd import IFD
 from reweightviz.scorers.infra import Infra
@@ -20,6 +22,8 @@ from reweightviz.scorers.zip_fit import ZIPFIT
 
 __all__ = [  # noqa: RUF022 -- plainly sorted, as every family's
     "CoLoR",
+    "Contamination",
+    "DSIR",
     "DataInf",
     "FLYT",
     "IFD",

@@ -8,7 +8,7 @@ from scipy.stats import kendalltau
 
 from reweightviz import scorers
 from reweightviz.core.errors import ReweightvizError
-from reweightviz.numerics import similar
+from reweightviz.numerics import ngrams, similar
 
 RNG = np.random.default_rng(0)
 LOSS = RNG.random(30) + 1
@@ -101,3 +101,49 @@ def test_preselect_is_kendalls_concordance():
     assert ties.tolist() == [2 / 3]
     with pytest.raises(ReweightvizError, match="at least two models"):
         scorers.PreSelect().score(model_losses=losses[:, :1], benchmark=marks[:1])
+
+
+@pytest.mark.golden("DSIR", "the package data-selection 1.0.3: its tests' buckets and counts")
+def test_dsir_hashes_and_counts_as_the_authors_package():
+    assert ngrams.hash_sha256("alice", 10_000) == 6720
+    assert ngrams.hash_sha256("alice went", 10_000) == 114
+    counts = ngrams.count_hashed(["Alice went to the store"], 2, 10_000, ngrams.hash_sha256)
+    assert counts.sum() == 9
+    assert counts[0, 6720] == 1
+
+
+@pytest.mark.golden("DSIR", "closed form of the log importance weight")
+@pytest.mark.parametrize("sha256", [True, False])
+def test_dsir_weighs_by_the_ratio_of_frequencies(sha256):
+    letters = np.array(list("abcdefgh"))
+    texts = [" ".join(RNG.choice(letters, 120)) for _ in range(6)]
+    scorer = scorers.DSIR(n=1, sha256=sha256)
+    assert not scorer.score(text=texts, target_text=texts).any(), "the target is the corpus"
+    target = ["a a b c", "a d"]
+    words = " ".join(texts).split()
+    aims = " ".join(target).split()
+    expected = [
+        sum(
+            np.log(aims.count(w) / len(aims) + 1e-8) - np.log(words.count(w) / len(words) + 1e-8)
+            for w in text.split()
+        )
+        for text in texts
+    ]
+    found = scorer.score(text=[*texts, "a b"], target_text=target)
+    assert np.isnan(found[-1]), "a short document"
+    found = scorers.DSIR(n=1, sha256=sha256).score(text=texts, target_text=target)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+@pytest.mark.golden("Contamination", "counted by hand")
+def test_contamination_is_the_share_of_runs_of_words():
+    scorer = scorers.Contamination(n=3)
+    document = "The cat sat on the mat and slept."
+    assert scorer.score(text=[document], target_text=["a cat sat on the mat"]).tolist() == [0.5]
+    assert scorer.score(text=[document, "the cat"], target_text=[document]).tolist() == [1, 0]
+    assert scorer.score(text=[document], target_text=["nothing of that kind"]).tolist() == [0]
+    hits = [
+        scorers.Contamination(n=n).score(text=[document], target_text=["a cat sat on the mat"])[0]
+        for n in range(1, 7)
+    ]
+    assert hits == sorted(hits, reverse=True)
