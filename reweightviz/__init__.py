@@ -20,8 +20,10 @@ _SCORE = (
     "weight_difference",
     "score",
     "evaluate_scores",
+    "score_weights",
     "select",
     "split_domain",
+    "split_by_score",
 )
 _MIX = (
     "demo_swarm",

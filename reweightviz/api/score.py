@@ -9,14 +9,23 @@ from reweightviz import features
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.protocols import check_options
 from reweightviz.evaluation.evaluate_scores import evaluate_scores
-from reweightviz.features import score, select, split_domain, weight_difference
+from reweightviz.features import (
+    score,
+    score_weights,
+    select,
+    split_by_score,
+    split_domain,
+    weight_difference,
+)
 
 __all__ = [
     "evaluate_scores",
     "gradients",
     "losses",
     "score",
+    "score_weights",
     "select",
+    "split_by_score",
     "split_domain",
     "weight_difference",
 ]

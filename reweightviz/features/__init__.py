@@ -8,7 +8,9 @@ from reweightviz.features.gradients import gradients, weight_difference
 from reweightviz.features.losses import losses
 from reweightviz.features.project import project
 from reweightviz.features.score import score
+from reweightviz.features.score_weights import score_weights
 from reweightviz.features.select import select
+from reweightviz.features.split_by_score import split_by_score
 from reweightviz.features.split_domain import split_domain
 
 __all__ = [
@@ -18,7 +20,9 @@ __all__ = [
     "losses",
     "project",
     "score",
+    "score_weights",
     "select",
+    "split_by_score",
     "split_domain",
     "weight_difference",
 ]

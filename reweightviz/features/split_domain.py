@@ -12,7 +12,7 @@ from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import InvalidValue, ReweightvizError
 from reweightviz.core.selection import Selection, find_rows
 
-__all__ = ["split_domain"]
+__all__ = ["move_documents", "split_domain"]
 
 
 def split_domain(
@@ -35,14 +35,24 @@ def split_domain(
     _check_rows(corpus, rows)
     _check_name(corpus, rows, name)
     domain = np.array(corpus.domains, object)[corpus.domain_codes]
-    before = set(domain)
     domain[rows] = name
-    emptied = before - set(domain)
-    stay = [known for known in corpus.domains if known not in emptied]
+    return move_documents(corpus, domain, [*corpus.domains, name])
+
+
+def move_documents(corpus: Corpus, domain: NDArray[np.object_], order: Sequence[str]) -> Corpus:
+    """Return the corpus with other domains (N,), which remembers where its documents lay.
+
+    Args:
+        corpus: as it was.
+        domain: (N,) names.
+        order: of the domains; those without a document are left out.
+    """
+    there = set(domain)
     columns = {column: corpus[column] for column in corpus.columns}
     columns[f"former_domain:{len(corpus.former_domains) + 1}"] = corpus["domain"]
     columns["domain"] = domain
-    return Corpus(columns, domains=[*stay, name], tokenizer=corpus.tokenizer, meta=corpus.meta)
+    stay = [name for name in order if name in there]
+    return Corpus(columns, domains=stay, tokenizer=corpus.tokenizer, meta=corpus.meta)
 
 
 def _check_rows(corpus: Corpus, rows: NDArray[Any]) -> None:

@@ -1342,3 +1342,22 @@ def a_saved_model_is_given_by_its_path(path):
             rv.gradients(texts, str(path / "m.npz"), **options), rv.scorers.LESS(), "a b"
         ),
     )
+
+
+SCORED = rv.Corpus({"text": ["a", "b"], "domain": ["x", "y"], "score:s": [-1.0, 2.0]})
+
+
+@advice("negative in a domain; how='softmax' takes any scores")
+def softmax_takes_any_scores(_):
+    return (
+        lambda: rv.score_weights(SCORED, how="mean"),
+        lambda: rv.score_weights(SCORED, how="softmax"),
+    )
+
+
+@advice("how='share above' needs threshold=")
+def a_threshold_is_passed(_):
+    return (
+        lambda: rv.score_weights(SCORED, how="share above"),
+        lambda: rv.score_weights(SCORED, how="share above", threshold=0),
+    )
