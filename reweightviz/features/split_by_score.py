@@ -42,10 +42,10 @@ def split_by_score(corpus: Corpus, score: str | None = None, *, buckets: int = 3
         numbers[rows] = _place(values[rows], np.asarray(corpus.tokens)[rows], count)
     names = [f"{name}/{n}" for name in corpus.domains for n in range(1, count + 1)]
     place = corpus.domain_codes * count + numbers
-    taken = set(names) & {
-        name for column in corpus.former_domains for name in corpus[column].to_pylist()
-    }
-    if taken or len(set(names)) < len(names):
+    # A name means one set of documents through all splits, or the lineage would mix two.
+    before = {name for column in corpus.former_domains for name in corpus[column].to_pylist()}
+    taken = set(names) & (before | set(corpus.domains))
+    if taken:
         raise DuplicateName(kind="domain", names=sorted(taken)[:1], where="this corpus")
     return move_documents(corpus, np.array(names, object)[place], names)
 
