@@ -223,6 +223,13 @@ def _corpus_rows() -> Iterator[Row]:
             corpus = corpus.with_column(name, np.full(len(corpus), value, np.float32))
         corpus.save(folder / "c.lance")
 
+    def append(folder: Path) -> None:
+        corpus = rv.open_corpus(folder / "c.lance")
+        # The next change comes to the same, whether this one was made or not.
+        if len(corpus) == len(first):
+            corpus = corpus.append(_columns("b", 60) | {"domain": ["web", "math"] * 30})
+        corpus.save(folder / "c.lance")
+
     first = _corpus("a")
     cases = {
         "Corpus.save, the first": (make_nothing, lambda f: first.save(f / "c.lance"), None),
@@ -243,6 +250,7 @@ def _corpus_rows() -> Iterator[Row]:
             ),
             None,
         ),
+        "Corpus.append saved": (lambda f: first.save(f / "c.lance"), append, None),
         "Corpus.save over other documents": (
             lambda f: first.save(f / "c.lance"),
             lambda f: _corpus("b", 90).save(f / "c.lance", overwrite=True),
@@ -254,13 +262,16 @@ def _corpus_rows() -> Iterator[Row]:
 
 
 def _corpus(mark: str, count: int = 200) -> rv.Corpus:
-    columns = {
+    return rv.Corpus(_columns(mark, count))
+
+
+def _columns(mark: str, count: int) -> dict[str, Any]:
+    return {
         "text": [f"document {mark} {row} " + "y" * 50 for row in range(count)],
         "domain": ["web", "code"] * (count // 2),
         "loss:proxy": np.arange(count, dtype=np.float32),
         "embedding": np.full((count, 8), float(ord(mark[0])), np.float32),
     }
-    return rv.Corpus(columns)
 
 
 def _read_corpus(folder: Path) -> Any:

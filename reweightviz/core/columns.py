@@ -24,6 +24,7 @@ __all__ = [
     "combine_digests",
     "digest",
     "is_matrix",
+    "join_rows",
     "take_rows",
     "to_arrow",
 ]
@@ -122,6 +123,13 @@ def take_rows(column: Column, rows: NDArray[np.int64]) -> Column:
     if isinstance(column, pa.ChunkedArray):
         return column.take(pa.array(rows))
     return column[rows]
+
+
+def join_rows(first: Column, second: Column) -> Column:
+    """Return the rows of two columns, one after the other; the second takes the first's type."""
+    if isinstance(first, pa.ChunkedArray):
+        return pa.chunked_array([*first.chunks, *second.cast(first.type).chunks], first.type)
+    return np.concatenate([first, np.asarray(second).astype(first.dtype, copy=False)])
 
 
 def to_arrow(column: Column) -> pa.Array | pa.ChunkedArray:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from reweightviz.core.columns import (
     combine_digests,
     digest,
     is_matrix,
+    join_rows,
     take_rows,
     to_arrow,
 )
@@ -42,9 +44,11 @@ from reweightviz.core.recipes import take_recipe
 from reweightviz.core.sources import Source, Sources
 from reweightviz.core.types import kind_of
 
-__all__ = ["FORMER", "VERBS", "Corpus", "open_corpus", "open_version"]
+__all__ = ["BYTES", "FORMER", "VERBS", "Corpus", "open_corpus", "open_version"]
 
 
+BYTES = "utf-8 bytes"
+"""What counts tokens where nothing else did."""
 FORMER = re.compile(r"former_domain:([0-9]+)")
 VERBS = {
     "embedding": "rv.embed",
@@ -80,7 +84,7 @@ class Corpus:
         columns: Mapping[str, ArrayLike | Callable[[], ArrayLike]],
         *,
         domains: Sequence[str] | None = None,
-        tokenizer: str = "utf-8 bytes",
+        tokenizer: str = BYTES,
         meta: Mapping[str, Any] | None = None,
         fetch_text: Callable[[Any], list[str]] | None = None,
     ) -> None:
@@ -91,6 +95,7 @@ class Corpus:
         self.meta: dict[str, Any] = dict(meta or {})
         self._fetch_text = fetch_text
         self._digests: dict[str, bytes] = {}
+        self.earlier: tuple[store.Earlier, ...] = ()
         # What this corpus and those made of it last saw where they were opened or saved.
         self._known: dict[Path, store.Known] = {}
         strings = as_strings(self._load("domain"))
@@ -188,6 +193,8 @@ class Corpus:
             fetch_text=self._fetch_text,
         )
         more._known = self._known
+        if name not in store.DOCUMENT:
+            more.earlier = self.earlier
         # Columns that stay are hashed once for all corpora that share them.
         more._digests = {known: digest for known, digest in self._digests.items() if known != name}
         return more
@@ -204,6 +211,49 @@ class Corpus:
             kept = {name: take_recipe(recipe, picked) for name, recipe in self.recipes.items()}
             meta = meta | {"recipes": kept}
         return Corpus(columns, domains=self.domains, tokenizer=self.tokenizer, meta=meta)
+
+    def append(self, documents: Any) -> Corpus:
+        """Return a corpus with more documents behind these, whose columns stay as they are.
+
+        Each column with a recipe is computed for the new documents alone: vectors by the same
+        encoder, losses by the same model, clusters by the nearest centre, places on the map among
+        those of the nearest neighbours, scores where a document's own depends on no other. A
+        column that cannot be computed is taken from ``documents``; where it is not there numbers
+        are NaN, with a warning. :meth:`save` then adds the new rows and rewrites none.
+
+        Without a column of ids a document is its row: the new ones get the next rows.
+
+        Args:
+            documents: a Corpus, a table (pandas, Arrow, Polars, Hugging Face ``Dataset``), a list
+                of mappings, or a mapping of columns. Columns that this corpus lacks are left out.
+
+        Raises:
+            ReweightvizError: an id stands twice or is here already, or a column that every
+                document needs is not given and no recipe makes it.
+        """
+        # By name, for a noun imports no verb: columns are made in the rooms above.
+        appended: Corpus = import_module("reweightviz.api.append").append(self, documents)
+        return appended
+
+    def followed_by(self, columns: Mapping[str, Any], meta: Mapping[str, Any]) -> Corpus:
+        """Return these documents and others behind them, of which each column is given.
+
+        Args:
+            columns: name of every column to its values (n, ...) of the others.
+            meta: what changes of ``meta``.
+        """
+        joined = {name: join_rows(self[name], columns[name]) for name in self._columns}
+        new_domains = dict.fromkeys(as_strings(columns["domain"]).to_pylist())
+        more = Corpus(
+            joined,
+            domains=list(dict.fromkeys([*self.domains, *new_domains])),
+            tokenizer=self.tokenizer,
+            meta=self.meta | dict(meta),
+        )
+        there = {name: self.digest(name) for name in store.DOCUMENT if name in self._columns}
+        more.earlier = (*self.earlier, store.Earlier(len(self), there))
+        more._known = self._known
+        return more
 
     def only(self, kind: str, who: str) -> str:
         """Return the name of the one column of a kind: without a label, or the only one with one.

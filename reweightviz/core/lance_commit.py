@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from reweightviz.core.columns import combine_digests, digest
 from reweightviz.core.errors import UnwritableFile
 from reweightviz.core.files import sync_folder
 from reweightviz.core.protocols import Columns
@@ -60,27 +61,48 @@ class Staged:
     def __init__(self, target: Path, corpus: Columns) -> None:
         self.target = target
         self.corpus = corpus
-        self._files: dict[tuple[str, tuple[int, ...]], list[DataFile]] = {}
+        self._files: dict[tuple[str, int, tuple[int, ...]], list[DataFile]] = {}
         self._types: dict[str, pa.DataType] = {}
+        self._first: dict[int, dict[str, str]] = {}
+
+    def first_digests(self, rows: int) -> dict[str, str]:
+        """Return the digests of the first rows of every column."""
+        if rows not in self._first:
+            self._first[rows] = {
+                name: combine_digests([digest(self.corpus[name][:rows])])
+                for name in self.corpus.columns
+            }
+        return self._first[rows]
 
     def field(self, name: str) -> pa.Field:
         """Return the name inside Lance and the type of a column whose files were written."""
         return pa.field(field_name(name), self._types[name])
 
-    def files(self, name: str, counts: Sequence[int], version: str | None) -> list[DataFile]:
+    def files(
+        self,
+        name: str,
+        counts: Sequence[int],
+        version: str | None,
+        *,
+        start: int = 0,
+        kind: pa.DataType | None = None,
+    ) -> list[DataFile]:
         """Return a column's file for each fragment, written once for all tries to commit.
 
         Args:
             name: of the column.
             counts: rows of each fragment.
             version: of the format of the files; the newest when None.
+            start: first row of the first fragment.
+            kind: type of the column in the dataset; its own when None.
         """
-        key = (name, tuple(counts))
+        key = (name, start, tuple(counts))
         if key not in self._files:
             table = self.corpus.to_arrow([name]).rename_columns([field_name(name)])
+            if kind is not None:
+                table = table.cast(pa.schema([(field_name(name), kind)]))
             self._types[name] = table.schema.field(0).type
             self._files[key] = []
-            start = 0
             for count in counts:
                 self._files[key].append(self._write(table.slice(start, count), version))
                 start += count
@@ -124,6 +146,7 @@ def commit(
     *,
     base: LanceDataset | None,
     keep: bool,
+    rows: int,
 ) -> int:
     """Commit the next version of a dataset and return its number.
 
@@ -133,6 +156,7 @@ def commit(
         metadata: of the schema.
         base: the version that this one comes after; it is the first when None.
         keep: whether the other columns of ``base`` stay.
+        rows: how many of the corpus lie in ``base``; the others are put behind them.
 
     Raises:
         OSError: another version came after ``base``, or this one cannot be written.
@@ -145,7 +169,9 @@ def commit(
     numbers: list[int] = []
     fragments = _new_fragments(len(staged.corpus))
     version = None
+    behind = 0
     if base is not None and keep:
+        behind = len(staged.corpus) - rows
         kept = [field for field in base.schema if field.name not in fields]
         stay = [field for field in base.lance_schema.fields() if field.name() not in fields]
         numbers = list(_numbers(stay))
@@ -164,6 +190,8 @@ def commit(
         fragment.files = list(_move(fragment.files, moves))
         for own, files in zip(added, new, strict=True):
             fragment.files += _move([files[place]], dict(enumerate(own)))
+    if behind:
+        fragments += _append_rows(staged, schema, kept, rows, version)
     # Lance looks for the next number alone, which may have come and been removed meanwhile.
     if base is not None and base.latest_version != base.version:
         raise OSError("another version came after the one that this save starts from")
@@ -176,6 +204,21 @@ def commit(
     for folder in ("data", "_versions"):
         sync_folder(staged.target / folder)
     return int(committed.version)
+
+
+def _append_rows(
+    staged: Staged, schema: Any, fields: Sequence[pa.Field], start: int, version: str | None
+) -> list[FragmentMetadata]:
+    """Return new fragments of the rows from ``start`` on, with every column of the schema."""
+    fragments = _new_fragments(len(staged.corpus) - start)
+    counts = [fragment.physical_rows for fragment in fragments]
+    names = {field_name(name): name for name in staged.corpus.columns}
+    for field, numbered in zip(fields, schema.fields(), strict=True):
+        own = dict(enumerate(_numbers([numbered])))
+        files = staged.files(names[field.name], counts, version, start=start, kind=field.type)
+        for fragment, file in zip(fragments, files, strict=True):
+            fragment.files += _move([file], own)
+    return fragments
 
 
 def _numbers(fields: Iterable[Any]) -> Iterator[int]:

@@ -119,7 +119,11 @@ class LawSpec(Protocol):
 
 @runtime_checkable
 class Scorer(Protocol):
-    """Worth of documents; ``score`` names the columns it needs and returns (N,)."""
+    """Worth of documents; ``score`` names the columns it needs and returns (N,).
+
+    One whose ``row_by_row`` is true gives a document the same score whatever others there are, so
+    that documents which are appended are scored alone.
+    """
 
     higher_is_better: bool
 
@@ -174,10 +178,12 @@ class Columns(Protocol):
     domains: tuple[str, ...]
     tokenizer: str
     meta: dict[str, Any]
+    earlier: tuple[Any, ...]
 
     @property
     def columns(self) -> tuple[str, ...]: ...
     def __len__(self) -> int: ...
+    def __getitem__(self, name: str) -> Any: ...
     def digest(self, *columns: str) -> str: ...
     def to_arrow(self, columns: Sequence[str] | None = None) -> Any: ...
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DOCUMENT",
     "KEY",
+    "Earlier",
     "Known",
     "Stored",
     "StoredColumn",
@@ -58,6 +59,18 @@ KEPT_FOR = timedelta(hours=1)
 LANCE_FOLDERS = {"data", "_versions", "_transactions", "_indices", "_deletions", "_refs"}
 
 
+class Earlier(NamedTuple):
+    """What a corpus was before documents were appended.
+
+    Attributes:
+        rows: how many documents.
+        digests: of the columns that make a document.
+    """
+
+    rows: int
+    digests: Mapping[str, str]
+
+
 class Known(NamedTuple):
     """What lies at a path, or what a process last saw there.
 
@@ -65,11 +78,13 @@ class Known(NamedTuple):
         digests: name of a column to the digest of its content.
         labels: the domains (K,), in order, and the tokenizer.
         meta: what belongs to the columns.
+        facts: kind and column to what is told of it, such as its recipe; None for nothing.
     """
 
     digests: Mapping[str, str]
     labels: Mapping[str, Any]
     meta: Mapping[str, Any]
+    facts: Mapping[str, Any]
 
     def updated(self, new: Known) -> Known:
         """Return this with what is new over it."""
@@ -146,11 +161,8 @@ def save(
     """
     _import_lance("saving a corpus")
     target = inside_folder(path)
-    ours = Known(
-        _digests(corpus),
-        {"domains": list(corpus.domains), "tokenizer": corpus.tokenizer},
-        to_jsonable(corpus.meta),
-    )
+    labels = {"domains": list(corpus.domains), "tokenizer": corpus.tokenizer}
+    ours = _make_known(_digests(corpus), labels, to_jsonable(corpus.meta))
     staged = Staged(target, corpus)
     for _ in range(TRIES):
         base = _open_latest(target)
@@ -184,29 +196,64 @@ def _save_after(
     if base is not None:
         header = _header(base, staged.target)  # what is not ours is not overwritten either
     keep = base is not None and not overwrite
-    theirs = Known({}, {}, {})
+    theirs = Known({}, {}, {}, {})
+    there = ours
+    rows = len(staged.corpus)
     if base is not None and keep:
-        if not _same_documents(header["digests"], ours.digests):
-            raise UnwritableFile(
-                path=staged.target,
-                reason="it holds other documents; pass overwrite=True to replace it, or "
-                "name another path",
-            )
+        rows = _count_shared(staged, ours, header["digests"], known)
+        if rows < len(staged.corpus):
+            there = ours._replace(digests=staged.first_digests(rows))
         theirs = _known(base, header)
         if header.get("format") != FORMAT:
             known = None
-    sides = zip(ours, theirs, known or (None, None, None), strict=True)
+    sides = zip(there, theirs, known or (None,) * len(ours), strict=True)
     new = Known(*(changes(*side, staged.target) for side in sides))
     all_of_it = theirs.updated(new)
-    record = {
-        "format": FORMAT,
-        "digests": all_of_it.digests,
-        **all_of_it.labels,
-        "meta": all_of_it.meta,
-    }
+    if rows < len(staged.corpus):
+        _check_all_grow(staged.target, there.digests, all_of_it.digests)
+        all_of_it = all_of_it._replace(digests=ours.digests)
+    record = {"format": FORMAT, **_describe(all_of_it)}
     if keep and record == header:
         return _version(base)
-    return commit(staged, list(new.digests), {KEY: json.dumps(record)}, base=base, keep=keep)
+    metadata = {KEY: json.dumps(record)}
+    return commit(staged, list(new.digests), metadata, base=base, keep=keep, rows=rows)
+
+
+def _count_shared(
+    staged: Staged, ours: Known, theirs: Mapping[str, str], known: Known | None
+) -> int:
+    """Return how many of our first rows are the documents that lie there.
+
+    Raises:
+        UnwritableFile: other documents lie there.
+    """
+    if _same_documents(theirs, ours.digests):
+        return len(staged.corpus)
+    for earlier in reversed(staged.corpus.earlier):
+        if _same_documents(theirs, earlier.digests):
+            return int(earlier.rows)
+    was_ours = staged.corpus.earlier or (known and _same_documents(known.digests, ours.digests))
+    if known is not None and was_ours:
+        raise UnwritableFile(
+            path=staged.target,
+            reason="another process saved other documents there since this corpus was opened; "
+            "rv.open_corpus opens theirs, append to that or name another path",
+        )
+    raise UnwritableFile(
+        path=staged.target,
+        reason="it holds other documents; pass overwrite=True to replace it, or name another path",
+    )
+
+
+def _check_all_grow(target: Path, ours: Mapping[str, str], together: Mapping[str, str]) -> None:
+    """Refuse to append rows that lack a column which lies there, or have it otherwise made."""
+    others = [name for name, found in together.items() if ours.get(name) != found]
+    if others:
+        raise UnwritableFile(
+            path=target,
+            reason=f"it holds {list_names(others)}, of which the appended documents have no "
+            "value; rv.open_corpus opens it, append to that",
+        )
 
 
 def _digests(corpus: Columns) -> dict[str, str]:
@@ -228,7 +275,33 @@ def _known(dataset: LanceDataset, header: Mapping[str, Any]) -> Known:
 
 def _known_of(header: Mapping[str, Any]) -> Known:
     labels = {name: header[name] for name in ("domains", "tokenizer")}
-    return Known(header["digests"], labels, header["meta"])
+    return _make_known(header["digests"], labels, header["meta"])
+
+
+FACTS = ("recipes", "score_figures")
+"""Keys of meta with a fact a column: processes that save other columns do not meet there."""
+
+
+def _make_known(
+    digests: Mapping[str, str], labels: Mapping[str, Any], meta: Mapping[str, Any]
+) -> Known:
+    facts: dict[str, Any] = {}
+    for kind in FACTS:
+        told = meta.get(kind, {})
+        # Nothing is a fact too: the recipe of a column that was since made by hand is gone.
+        facts |= {f"{kind} {name}": told.get(name) for name in [*digests, *told]}
+    rest = {name: value for name, value in meta.items() if name not in FACTS}
+    return Known(digests, labels, rest, facts)
+
+
+def _describe(known: Known) -> dict[str, Any]:
+    """Return the header that says what lies there."""
+    meta = dict(known.meta)
+    for key, value in known.facts.items():
+        kind, _, name = key.partition(" ")
+        if value is not None:
+            meta.setdefault(kind, {})[name] = value
+    return {"digests": known.digests, **known.labels, "meta": meta}
 
 
 def _is_sure(header: Mapping[str, Any], name: str) -> bool:

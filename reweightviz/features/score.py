@@ -19,13 +19,12 @@ from reweightviz.core.protocols import Scorer, check_method, check_options, need
 from reweightviz.core.types import COLUMNS, SIGNALS, Array
 from reweightviz.features.target import QUERIES, Target, TargetLike
 
-__all__ = ["Supply", "score"]
+__all__ = ["Supply", "score", "tell_missing"]
 
 
 OF_TARGET = (*QUERIES, "target_text", "query_group")
 """Signals that a target gives."""
-FREE = ("tokens", "rng")
-"""Signals that there are of every corpus."""
+NO_SCORE = "no score for"
 
 
 def score(
@@ -72,9 +71,21 @@ def score(
     missing = int(np.isnan(values).sum())
     scored = corpus.with_column(name, values, recipe=supply.recipe() | {"missing": missing})
     if missing:
-        told = f"no score for {missing:,} of {len(corpus):,}"
-        scored.meta["score_figures"] = scored.score_figures | {name: told}
+        figures = tell_missing(scored.score_figures, name, missing, len(corpus))
+        scored.meta["score_figures"] = figures
     return scored
+
+
+def tell_missing(figures: Mapping[str, str], name: str, missing: int, total: int) -> dict[str, str]:
+    """Return the figures of scores with how many documents have none, where nothing else is told.
+
+    >>> tell_missing({}, "score:x", 2, 1000)
+    {'score:x': 'no score for 2 of 1,000'}
+    """
+    told = f"{NO_SCORE} {missing:,} of {total:,}"
+    if not figures.get(name, NO_SCORE).startswith(NO_SCORE):
+        return dict(figures)
+    return {**figures, name: told}
 
 
 class Supply:

@@ -76,9 +76,13 @@ def read_corpus(
     where = list_names(files, 4) or "the table"
     faults.report(sum(map(len, parts)), where)
     table = _join(parts, where)
+    meta: dict[str, Any] = {
+        "read_from": [str(file) for file in files],
+        "skipped_lines": faults.count,
+    }
     if tokenizer is not None and tokens is None:
         table = TokenCounter(tokenizer).append_tokens(table)
-    meta = {"read_from": [str(file) for file in files], "skipped_lines": faults.count}
+        meta["recipes"] = {"tokens": {"verb": "count_tokens", "tokenizer": str(tokenizer)}}
     return _corpus(table, tokenizer or name_counter(tokens), meta)
 
 

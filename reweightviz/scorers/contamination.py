@@ -37,6 +37,7 @@ class Contamination:
     n: int = 13
 
     higher_is_better: ClassVar[bool] = False
+    row_by_row: ClassVar[bool] = True
     paper: ClassVar[str] = "https://arxiv.org/abs/2005.14165"
     verified: ClassVar[str] = "not verified against the paper"
 

@@ -37,6 +37,7 @@ class IFD:
     keep_misaligned: bool = False
 
     higher_is_better: ClassVar[bool] = True
+    row_by_row: ClassVar[bool] = True
     paper: ClassVar[str] = "https://arxiv.org/abs/2308.12032"
     verified: ClassVar[str] = "not verified against the paper"
 

@@ -54,6 +54,11 @@ class Infra:
         if self.by not in {"document", "domain"}:
             raise UnmetNeed(name="Infra", value=self.by, expected="by to be 'document' or 'domain'")
 
+    @property
+    def row_by_row(self) -> bool:
+        """Whether a document's score depends on no other document."""
+        return self.by == "document" and self.inverse == "none"
+
     def score(
         self, *, gradient: Any, query_gradient: Any, domain: ArrayLike | None = None
     ) -> Array:

@@ -41,6 +41,7 @@ class LESS:
     """
 
     higher_is_better: ClassVar[bool] = True
+    row_by_row: ClassVar[bool] = True
     paper: ClassVar[str] = "https://arxiv.org/abs/2402.04333"
     verified: ClassVar[str] = "equal to dattri 0.3.0"
 

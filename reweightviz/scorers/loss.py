@@ -35,6 +35,7 @@ class Loss:
     """
 
     higher_is_better: ClassVar[bool] = False
+    row_by_row: ClassVar[bool] = True
     paper: ClassVar[str] = "https://arxiv.org/abs/1911.00359"
     verified: ClassVar[str] = "not verified against the paper"
 

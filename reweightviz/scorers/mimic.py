@@ -32,6 +32,7 @@ class Mimic:
     """
 
     higher_is_better: ClassVar[bool] = True
+    row_by_row: ClassVar[bool] = True
     paper: ClassVar[str] = "https://arxiv.org/abs/2501.06708"
     verified: ClassVar[str] = "not verified against the paper"
 

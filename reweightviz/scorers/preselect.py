@@ -33,6 +33,7 @@ class PreSelect:
     """
 
     higher_is_better: ClassVar[bool] = True
+    row_by_row: ClassVar[bool] = True
     paper: ClassVar[str] = "https://arxiv.org/abs/2503.00808"
     verified: ClassVar[str] = "not verified against the paper"
 

@@ -33,6 +33,7 @@ class RDS:
     """
 
     higher_is_better: ClassVar[bool] = True
+    row_by_row: ClassVar[bool] = True
     paper: ClassVar[str] = "https://arxiv.org/abs/2503.01807"
     verified: ClassVar[str] = "not verified against the paper"
 

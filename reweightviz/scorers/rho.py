@@ -31,6 +31,7 @@ class RHO:
     """
 
     higher_is_better: ClassVar[bool] = True
+    row_by_row: ClassVar[bool] = True
     paper: ClassVar[str] = "https://arxiv.org/abs/2206.07137"
     verified: ClassVar[str] = "not verified against the paper"
 

@@ -33,6 +33,7 @@ class SelfInfluence:
     """
 
     higher_is_better: ClassVar[bool] = True
+    row_by_row: ClassVar[bool] = True
     paper: ClassVar[str] = "https://arxiv.org/abs/2002.08484"
     verified: ClassVar[str] = "not verified against the paper"
 

@@ -53,6 +53,7 @@ class ZIPFIT:
     compressor: str = "gzip"
 
     higher_is_better: ClassVar[bool] = True
+    row_by_row: ClassVar[bool] = True
     paper: ClassVar[str] = "https://arxiv.org/abs/2410.18194"
     verified: ClassVar[str] = "not verified against the paper"
 

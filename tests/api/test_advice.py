@@ -1274,7 +1274,7 @@ def a_corpus_has_columns_of_a_name(_):
     )
 
 
-@advice("target= takes a(t least one document| Corpus, a Selection)")
+@advice("target= takes (a Corpus|at least one document)")
 def a_target_is_one_of_these(_):
     corpus = rv.embed(rv.Corpus({"text": ["a b", "c d", "a c"], "domain": ["x"] * 3}))
     selection = rv.Selection(np.array([1]), corpus.ids[[1]])
@@ -1360,4 +1360,68 @@ def a_threshold_is_passed(_):
     return (
         lambda: rv.score_weights(SCORED, how="share above"),
         lambda: rv.score_weights(SCORED, how="share above", threshold=0),
+    )
+
+
+def two_openers(path):
+    """Return a saved corpus, and what two processes opened."""
+    pytest.importorskip("lance")
+    rv.Corpus({"text": ["a", "b"], "domain": ["x", "y"]}).save(path / "c.lance")
+    return path / "c.lance", *(rv.open_corpus(path / "c.lance") for _ in range(2))
+
+
+MORE = {"text": ["c"], "domain": ["x"]}
+
+
+@advice("saved other documents there since .*; rv.open_corpus opens theirs, append")
+def theirs_are_appended_to(path):
+    place, one, two = two_openers(path)
+    one.append({"text": ["another"], "domain": ["x"]}).save(place)
+    return (
+        lambda: two.append(MORE).save(place),
+        lambda: rv.open_corpus(place).append(MORE).save(place),
+        lambda: two.append(MORE).save(path / "other.lance"),
+    )
+
+
+@advice("of which the appended documents have no value; rv.open_corpus opens it, append")
+def a_column_of_theirs_is_appended_to(path):
+    place, one, two = two_openers(path)
+    one.with_column("score:x", [1.0, 2.0]).save(place)
+    return (
+        lambda: two.append(MORE).save(place),
+        lambda: rv.open_corpus(place).append(MORE).save(place),
+    )
+
+
+@advice(
+    "the documents to append need 'package', which no recipe makes: give them|no recipe makes: give"
+)
+def a_column_is_given(_):
+    corpus = rv.Corpus({"text": ["a"], "domain": ["x"], "package": ["p"]})
+    return lambda: corpus.append(MORE), lambda: corpus.append(MORE | {"package": ["q"]})
+
+
+@advice("the documents to append need column 'tokens', counted by")
+def tokens_are_given(_):
+    corpus = rv.Corpus({"text": ["a"], "domain": ["x"], "tokens": [3]}, tokenizer="gpt2")
+    return lambda: corpus.append(MORE), lambda: corpus.append(MORE | {"tokens": [5]})
+
+
+@advice("so its documents need column 'former_domain:1'|so its documents need column")
+def the_former_domain_is_given(_):
+    corpus = rv.split_domain(rv.Corpus({"text": ["a", "b"], "domain": ["x", "y"]}), [0], "mine")
+    new = {"text": ["c"], "domain": ["mine"]}
+    return lambda: corpus.append(new), lambda: corpus.append(new | {"former_domain:1": ["x"]})
+
+
+@advice("corpus.append takes a Corpus, a table")
+def documents_come_as_a_table(path):
+    corpus = rv.Corpus({"text": ["a"], "domain": ["x"]})
+    return (
+        lambda: corpus.append(str(path)),
+        lambda: corpus.append(corpus),
+        lambda: corpus.append(pd.DataFrame(MORE)),
+        lambda: corpus.append([{"text": "c", "domain": "x"}]),
+        lambda: corpus.append(MORE),
     )

@@ -71,6 +71,24 @@ def test_scores_are_a_number_a_document(scorer):
     np.testing.assert_allclose(scorer.score(**(columns | turned)), scores[order], rtol=1e-6)
 
 
+@every_scorer
+def test_a_scorer_is_row_by_row_where_it_says_so(scorer):
+    columns = {name: SAMPLES[name] for name in needs(scorer.score)} | {"rng": None}
+    wanted = needs(scorer.score)
+
+    def run(rows):
+        own = {name: columns[name] for name in wanted}
+        if "rng" in own:
+            own["rng"] = np.random.default_rng(1)
+        return scorer.score(**own | {name: own[name][rows] for name in own if name in PER_DOCUMENT})
+
+    same = np.allclose(run(np.arange(7)), run(np.arange(20))[:7], rtol=1e-9, equal_nan=True)
+    if getattr(scorer, "row_by_row", False):
+        assert same, "its score of a document depends on the others"
+    else:
+        assert not same, "row_by_row: ClassVar[bool] = True would do"
+
+
 def test_loss_keeps_nats_and_their_direction():
     loss = np.array([2.0, np.nan, -np.inf, 1.0])
     np.testing.assert_array_equal(scorers.Loss().score(loss=loss), [2.0, np.nan, np.nan, 1.0])
