@@ -159,6 +159,22 @@ def test_presets_hold_the_law_and_the_log(x):
     assert sum(optimum) == pytest.approx(1)
 
 
+def test_presets_hold_what_the_scores_make_of_the_weights(corpus):
+    values = np.tile([0.0, 1.0, 2.0], 20)
+    scored = corpus.with_column("score:less", values)
+    # A domain without a score: no weights of that one.
+    scored = scored.with_column("score:half", np.where(values > 0, values, np.nan))
+    tokens = dict.fromkeys(NAMES, 1e9)
+    presets = {
+        preset["name"]: preset["weights"]
+        for preset in rv.Explorer(scored, tokens=tokens).editor.presets
+    }
+    assert list(presets) == ["by score:less"]
+    expected = rv.score_weights(scored, "score:less", prior=dict.fromkeys(NAMES, 1 / 3))
+    assert presets["by score:less"] == pytest.approx(list(expected.values()))
+    assert expected.source["score"] == "score:less"
+
+
 def test_saved_loaded_and_kept_up_to_date(x, tmp_path):
     x.save(tmp_path / "x")
     x.mixture = MIX

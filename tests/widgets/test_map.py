@@ -109,6 +109,20 @@ def test_domains_colours_and_natural_are_the_corpus(corpus):
     assert widget.color_options == ["domain", "cluster", "loss:proxy", "tokens"]
 
 
+@pytest.mark.parametrize("name", ["score:less", "loss:m", "copies", "grade:teacher"])
+def test_every_kind_of_worth_colours_the_map(corpus, name):
+    values = np.arange(N) % 7
+    if name != "copies":
+        values = np.where(values == 3, np.nan, values)
+    widget = Map(corpus.with_column(name, values), color_by=name)
+    assert name in widget.color_options
+    assert widget.legend["title"] == name
+    assert (widget.legend["low"], widget.legend["high"]) == (0, 6)
+    drawn = np.frombuffer(widget.values, np.uint8)
+    assert (drawn == 0).sum() == np.isnan(values).sum()
+    assert len(set(drawn.tolist())) == 7
+
+
 def test_a_score_is_shown_with_how_far_to_believe_it(corpus):
     scored = corpus.with_column("score:x", np.arange(N), score_figures={"score:x": "AUC 0.93"})
     assert Map(scored).color_notes == {"score:x": "AUC 0.93"}

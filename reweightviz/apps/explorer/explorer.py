@@ -22,6 +22,7 @@ from reweightviz.apps.explorer.presets import (
     collect_results,
     covers,
     propose_optimum,
+    weigh_by_scores,
 )
 from reweightviz.apps.explorer.state import ExplorerState
 from reweightviz.core.corpus import Corpus
@@ -59,7 +60,8 @@ class Explorer(ShownWidget, w.VBox):
         reference: the mixture that the editor compares with; natural when not given.
         budget: tokens to train on; all that there are when not given.
         max_epochs: passes over a domain past which the editor warns; also caps the law's optimum.
-        presets: more mixtures for the editor, by name.
+        presets: more mixtures for the editor, by name. Each ``score`` column of the corpus makes
+            one too, by :func:`reweightviz.score_weights`.
         front: a table of ``rv.pareto``, drawn under the editor; a click on a point takes its
             mixture. It is not saved.
         color_by: the column of the map's colours.
@@ -233,6 +235,10 @@ class Explorer(ShownWidget, w.VBox):
         self._offer_optimum()
         for name, mixture in collect_results(self.logs, self.sources.domains).items():
             self.editor.add_preset(name, mixture)
+        if self.corpus is not None:
+            natural = Mixture.natural(self.sources.token_table)
+            for name, mixture in weigh_by_scores(self.corpus, natural).items():
+                self.editor.add_preset(name, mixture)
 
     def _offer_optimum(self) -> None:
         """Offer the law's optimum, which depends on the budget and the cap on epochs."""

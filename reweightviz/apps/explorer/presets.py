@@ -1,4 +1,4 @@
-"""Mixtures that an explorer offers: its law's optimum, the results in its logs."""
+"""Mixtures that an explorer offers: its law's optimum, the results in its logs, its scores."""
 
 from __future__ import annotations
 
@@ -9,15 +9,25 @@ from typing import Any
 
 import numpy as np
 
+from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
 from reweightviz.core.mixture import Mixture
 from reweightviz.core.protocols import ConvexLaw, Law
 from reweightviz.core.runlog import RunLog
 from reweightviz.core.sources import Sources
+from reweightviz.core.types import kind_of
+from reweightviz.features import score_weights
 from reweightviz.figures.runs import name_runs
 from reweightviz.proposals.optimize import optimize
 
-__all__ = ["OPTIMUM", "UNCAPPED", "collect_results", "covers", "propose_optimum"]
+__all__ = [
+    "OPTIMUM",
+    "UNCAPPED",
+    "collect_results",
+    "covers",
+    "propose_optimum",
+    "weigh_by_scores",
+]
 
 
 OPTIMUM = "law's optimum"
@@ -64,6 +74,19 @@ def collect_results(logs: Sequence[RunLog], domains: Sequence[str]) -> dict[str,
             zip(log.domains, weights, strict=True), source={"method": log.name}
         )
     return results
+
+
+def weigh_by_scores(corpus: Corpus, natural: Mixture) -> dict[str, Mixture]:
+    """Return by name of the preset what the scores of a corpus make of the natural weights.
+
+    A score that some domain has not one of is left out, as are its weights.
+    """
+    weighed = {}
+    for name in corpus.columns:
+        if kind_of(name) == "score":
+            with suppress(ReweightvizError):
+                weighed[f"by {name}"] = score_weights(corpus, name, prior=natural)
+    return weighed
 
 
 def _optimize_quietly(law: Law, **constraints: Any) -> Mixture:
