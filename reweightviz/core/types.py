@@ -139,6 +139,12 @@ SIGNALS: dict[str, Kind] = {
     ),
     "comparisons": Kind("(P, 2)", "row", "pairs of documents that were compared"),
     "preference": Kind("(P,)", "share", "how sure the first of the pair is the better one"),
+    "answer_log_probs": Kind(
+        "(N, A)",
+        "nats",
+        "log probability of each answer that a grader may give; -inf where it was not told, NaN "
+        "where the document was not graded",
+    ),
     "skills": Kind("(N, S)", "1", "which skills each document has; sparse"),
     "profile": Kind("(S,)", "any", "how much each skill is wanted"),
     "mixtures": Kind("(R, K)", "share of tokens", "domain weights of the proxy runs"),

@@ -42,4 +42,10 @@ class CoLoR:
             loss: (N,) under the prior.
             reference_loss: (N,) under the prior fine-tuned on documents of the target.
         """
-        return loss_gap("CoLoR", loss, reference_loss)
+        return loss_gap(
+            "CoLoR",
+            loss,
+            reference_loss,
+            under="under the prior",
+            reference_under="under the prior fine-tuned on the target",
+        )

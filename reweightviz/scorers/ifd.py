@@ -48,7 +48,14 @@ class IFD:
             loss: (N,) nats per token of the answer, given its instruction.
             reference_loss: (N,) nats per token of the answer alone.
         """
-        ratio = np.exp(loss_gap("IFD", loss, reference_loss))
+        gap = loss_gap(
+            "IFD",
+            loss,
+            reference_loss,
+            under="of the answer, given its instruction,",
+            reference_under="of the answer alone",
+        )
+        ratio = np.exp(gap)
         if self.keep_misaligned:
             return ratio
         return np.where(ratio < 1, ratio, np.nan)

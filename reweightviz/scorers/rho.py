@@ -23,7 +23,8 @@ class RHO:
 
     The irreducible loss is that of a model trained on held-out data, which never saw the document.
     As a score of documents it is the learnability of JEST (https://arxiv.org/abs/2406.17711) and
-    ACID (https://arxiv.org/abs/2411.18674) too, whose reference is a pretrained model.
+    ACID (https://arxiv.org/abs/2411.18674) too, whose reference is a pretrained model; batches of
+    pairs are drawn by ``numerics/joint_sampling.py``.
 
     Example:
         >>> RHO().score(loss=[3.0, 2.0], reference_loss=[1.0, 2.0]).tolist()
@@ -42,4 +43,10 @@ class RHO:
             loss: (N,) under the model in training.
             reference_loss: (N,) under the reference.
         """
-        return loss_gap("RHO", loss, reference_loss)
+        return loss_gap(
+            "RHO",
+            loss,
+            reference_loss,
+            under="under the model in training",
+            reference_under="under a model trained on held-out data",
+        )

@@ -41,6 +41,7 @@ PER_DOCUMENT = {
     "domain": np.array(["web", "code"] * 10, object),
     "reference_loss": _RNG.random(20),
     "model_losses": _RNG.random((20, 4)),
+    "answer_log_probs": None,
     "text": np.array([f"text {row} " * (row + 1) for row in range(20)], object),
 }
 SAMPLES = PER_DOCUMENT | {
@@ -50,15 +51,43 @@ SAMPLES = PER_DOCUMENT | {
     "target_text": ["a text " * 9, "another"],
     "benchmark": np.array([0.1, 0.4, 0.2, 0.9]),
     "weight_difference": _RNG.normal(size=6),
+    "run_losses": _RNG.random(60),
+    "rater_weights": _RNG.dirichlet(np.ones(3), 60),
+    "preference": _RNG.random(50),
     "rng": np.random.default_rng(1),
 }
-"""Signals by name, small: 20 documents, 5 of a target."""
+"""Signals by name, small: 20 documents, 5 of a target, 60 runs."""
+ANSWERS = {"Select2Reason": 2, "DEITA": 6}
+BY_ROW = {
+    "runs": (_RNG.random((60, 20)) < 0.5, lambda runs, order: runs[:, order]),
+    "comparisons": (
+        np.array([_RNG.permutation(20)[:2] for _ in range(50)]),
+        lambda pairs, order: np.argsort(order)[pairs],
+    ),
+}
+"""Signals that name documents by their rows, and what they are of documents in another order."""
+
+
+def sample(scorer):
+    """Return what a scorer needs, and the same of documents in another order."""
+    columns = {name: value for name, (value, _) in BY_ROW.items()} | SAMPLES
+    columns["answer_log_probs"] = _RNG.normal(size=(20, ANSWERS.get(type(scorer).__name__, 1)))
+    return {name: columns[name] for name in needs(scorer.score)}
+
+
+def turn(columns, order):
+    """Return the signals of the documents in another order."""
+    turned = {name: values[order] for name, values in columns.items() if name in PER_DOCUMENT}
+    for name, (_, move) in BY_ROW.items():
+        if name in columns:
+            turned[name] = move(columns[name], order)
+    return columns | turned
 
 
 @every_scorer
 def test_scores_are_a_number_a_document(scorer):
     rng = np.random.default_rng(0)
-    columns = {name: SAMPLES[name] for name in needs(scorer.score)}
+    columns = sample(scorer)
     assert isinstance(scorer, Scorer)
     assert columns.keys() <= COLUMNS.keys() | SIGNALS.keys()
     assert isinstance(scorer.higher_is_better, bool)
@@ -66,9 +95,8 @@ def test_scores_are_a_number_a_document(scorer):
     assert (scores.shape, scores.dtype) == ((20,), np.float64)
     assert not np.isinf(scores).any()
     order = rng.permutation(20)
-    turned = {name: values[order] for name, values in columns.items() if name in PER_DOCUMENT}
     # A sum over documents in another order is rounded differently.
-    np.testing.assert_allclose(scorer.score(**(columns | turned)), scores[order], rtol=1e-6)
+    np.testing.assert_allclose(scorer.score(**turn(columns, order)), scores[order], rtol=1e-6)
 
 
 @every_scorer
