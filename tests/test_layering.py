@@ -27,6 +27,7 @@ OTHERS = {
     "readers": {"tqdm", "ruamel", "tensorboard", "wandb", "aim", "fsspec", "tokenizers"},
     "features": {"scipy", "sklearn", "faiss", "umap", "tqdm"},
     "laws": {"scipy", "sklearn", "lightgbm"},
+    "scorers": {"sklearn"},
     "mixers": {"scipy"},
     "training": {"torch", "transformers", "lightning", "tqdm"},
     "exporters": {"ruamel"},
