@@ -32,7 +32,7 @@ def loss_gap(
         raise UnmetNeed(
             name=who,
             value=(one.shape, other.shape),
-            expected=f"two losses a document, (N,) each: loss= {under} and reference_loss= "
+            expected=f"two losses a document, (N,) each: loss {under}, reference_loss "
             f"{reference_under}",
             got=f"shapes {one.shape} and {other.shape}",
         )
