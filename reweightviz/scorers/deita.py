@@ -38,6 +38,7 @@ class DEITA:
     """
 
     higher_is_better: ClassVar[bool] = True
+    row_by_row: ClassVar[bool] = True
     paper: ClassVar[str] = "https://arxiv.org/abs/2312.15685"
     verified: ClassVar[str] = "against the authors' code"
 

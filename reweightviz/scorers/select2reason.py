@@ -33,6 +33,7 @@ class Select2Reason:
     """
 
     higher_is_better: ClassVar[bool] = True
+    row_by_row: ClassVar[bool] = True
     paper: ClassVar[str] = "https://arxiv.org/abs/2505.17266"
     verified: ClassVar[str] = "against the authors' code"
 

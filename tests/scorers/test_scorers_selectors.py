@@ -69,7 +69,7 @@ BY_ROW = {
 
 
 def sample(scorer):
-    """Return what a scorer needs, and the same of documents in another order."""
+    """Return what a scorer needs."""
     columns = {name: value for name, (value, _) in BY_ROW.items()} | SAMPLES
     columns["answer_log_probs"] = _RNG.normal(size=(20, ANSWERS.get(type(scorer).__name__, 1)))
     return {name: columns[name] for name in needs(scorer.score)}
@@ -101,8 +101,12 @@ def test_scores_are_a_number_a_document(scorer):
 
 @every_scorer
 def test_a_scorer_is_row_by_row_where_it_says_so(scorer):
-    columns = {name: SAMPLES[name] for name in needs(scorer.score)} | {"rng": None}
+    columns = sample(scorer)
     wanted = needs(scorer.score)
+    if set(wanted) & set(BY_ROW):
+        # Its runs or comparisons are of these documents and of no others.
+        assert not getattr(scorer, "row_by_row", False)
+        return
 
     def run(rows):
         own = {name: columns[name] for name in wanted}

@@ -30,9 +30,7 @@ def test_gaps_of_losses(scorer):
         np.testing.assert_array_equal(turned, -found)
     bad = scorer.score(loss=[1.0, np.nan, 2.0], reference_loss=[1.0, 1.0, np.inf])
     assert np.isnan(bad).tolist() == [False, True, True]
-    with pytest.raises(
-        ReweightvizError, match="two losses a document.* loss .*, reference_loss "
-    ):
+    with pytest.raises(ReweightvizError, match="two losses a document.* loss .*, reference_loss "):
         scorer.score(loss=LOSS, reference_loss=OTHER[:-1])
 
 
