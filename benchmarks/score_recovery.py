@@ -78,7 +78,8 @@ def score_all(corpus: Any, target: list[str]) -> Any:
     }
     for name, (scorer, given) in calls.items():
         began = time.perf_counter()
-        corpus = rv.score(corpus, scorer, target, label=name, **given)
+        aim = None if isinstance(scorer, rv.scorers.CoLoR | rv.scorers.Loss) else target
+        corpus = rv.score(corpus, scorer, aim, label=name, **given)
         SECONDS[name] = SECONDS.get(name, 0) + time.perf_counter() - began
     return corpus
 
