@@ -162,7 +162,7 @@ def test_the_readmes_ten_lines_run(root, tmp_path, monkeypatch):
         "watch": "mix.json",
     }
     for name, block in zip(
-        ("ten", "table", "ship", "mixers", "watch", "laws"), blocks, strict=True
+        ("ten", "table", "score", "ship", "mixers", "watch", "laws"), blocks, strict=True
     ):
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
