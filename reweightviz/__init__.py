@@ -13,7 +13,7 @@ from reweightviz.core.version import VERSION
 
 __version__ = VERSION
 
-_MAP = ("demo_corpus", "read_corpus", "open_corpus", "embed", "project", "cluster")
+_MAP = ("demo_corpus", "read_corpus", "open_corpus", "embed", "project", "cluster", "duplicates")
 _SCORE = (
     "losses",
     "gradients",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reweightviz.core.corpus import Corpus, open_corpus
-from reweightviz.features import cluster, embed, project
+from reweightviz.features import cluster, duplicates, embed, project
 from reweightviz.readers.read_corpus import read_corpus
 
 __all__ = [  # noqa: RUF022  in the order of the journey
@@ -13,6 +13,7 @@ __all__ = [  # noqa: RUF022  in the order of the journey
     "embed",
     "project",
     "cluster",
+    "duplicates",
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reweightviz.features.cluster import cluster
+from reweightviz.features.duplicates import duplicates
 from reweightviz.features.embed import embed
 from reweightviz.features.gradients import gradients, weight_difference
 from reweightviz.features.losses import losses
@@ -15,6 +16,7 @@ from reweightviz.features.split_domain import split_domain
 
 __all__ = [
     "cluster",
+    "duplicates",
     "embed",
     "gradients",
     "losses",
