@@ -68,9 +68,12 @@ class Staged:
     def first_digests(self, rows: int) -> dict[str, str]:
         """Return the digests of the first rows of every column."""
         if rows not in self._first:
-            self._first[rows] = {
+            # The texts of before were hashed when documents were appended to them.
+            told = {one.rows: one.digests for one in self.corpus.earlier}.get(rows, {})
+            self._first[rows] = dict(told) | {
                 name: combine_digests([digest(self.corpus[name][:rows])])
                 for name in self.corpus.columns
+                if name not in told
             }
         return self._first[rows]
 

@@ -40,6 +40,9 @@ FindScorer = Callable[[str], Scorer | None]
 """The representation of a scorer to itself, None where it is none of ours."""
 NEEDED = ("embedding", "xy", "cluster", "copies")
 """Kinds of which no document may lack its value."""
+PLACED_BY = 5
+"""Neighbours that place a document on the map: the mean of more lies between the groups. Of new
+documents of the demo's map 81 % of the nearest have their domain with 5, 77 % with 15."""
 SUMS = ("skipped_lines", "zero_token_documents")
 
 
@@ -288,7 +291,7 @@ class _Appended:
             self.columns[embedding],
             self.corpus[embedding][:first],
             self.corpus[name][:first],
-            recipe["options"]["neighbours"],
+            PLACED_BY,
         )
 
     def _score(self, recipe: Mapping[str, Any], scorer: Scorer | None) -> Any:

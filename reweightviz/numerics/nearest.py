@@ -51,7 +51,7 @@ def weighted_places(
     places: NDArray[np.floating],
     k: int,
 ) -> Array:
-    """Return the mean place of each query's nearest rows, by the inverse of their distance.
+    """Return the mean place of each query's nearest rows, by their distance to the power -2.
 
     A query that lies on a row gets the place of that row.
 
@@ -62,12 +62,13 @@ def weighted_places(
         k: how many neighbours count.
 
     >>> rows, places = np.array([[0.0], [3.0]]), np.array([[0.0, 0.0], [6.0, 9.0]])
-    >>> weighted_places(np.array([[1.0], [3.0]]), rows, places, 2).tolist()
-    [[2.0, 3.0], [6.0, 9.0]]
+    >>> weighted_places(np.array([[1.0], [3.0]]), rows, places, 2).round(9).tolist()
+    [[1.2, 1.8], [6.0, 9.0]]
     """
     near, distances = nearest_rows(queries, rows, k)
     first = distances[:, :1]
     # By the ratio to the nearest: a distance of 0 leaves the row that it is of alone.
     weights = np.divide(first, distances, out=np.ones_like(distances), where=distances > 0)
+    weights **= 2
     weights /= weights.sum(1, keepdims=True)
     return np.asarray((weights[:, :, None] * np.asarray(places, np.float64)[near]).sum(1))
