@@ -10,6 +10,7 @@ import numpy as np
 from reweightviz.core.cache import Arrays
 from reweightviz.core.errors import MissingPackage
 from reweightviz.features._vectors import Matrix
+from reweightviz.numerics.threads import one_thread
 
 __all__ = ["apply_ngrams", "count_ngrams", "fit_ngrams"]
 
@@ -53,8 +54,9 @@ def fit_ngrams(counts: Any, dimensions: int, seed: int) -> Arrays:
     wanted = min(dimensions, N - 1)
     axes = np.zeros((0, len(used)), np.float32)
     if wanted >= 1:
-        weighted = _weigh(counts, idf)
-        axes = TruncatedSVD(wanted, n_iter=3, random_state=seed).fit(weighted).components_[:, used]
+        # Another number of threads rounds otherwise, and axes of noise turn by what is rounded.
+        fit = one_thread(TruncatedSVD(wanted, n_iter=3, random_state=seed).fit)
+        axes = fit(_weigh(counts, idf)).components_[:, used]
     return {"idf": idf, "used": used, "axes": np.ascontiguousarray(axes, np.float32)}
 
 

@@ -37,8 +37,10 @@ def own_cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def corpus():
-    return embed(Corpus({"text": TEXTS, "domain": DOMAINS}), dimensions=8)
+def corpus(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REWEIGHTVIZ_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return embed(Corpus({"text": TEXTS, "domain": DOMAINS}), dimensions=8)
 
 
 @dataclass(frozen=True)
