@@ -89,16 +89,12 @@ def _join_bucket(
     threshold: float,
     parents: NDArray[np.int64],
 ) -> None:
-    """Join each set of a bucket with the first that it overlaps."""
-    leaders: list[int] = []
-    for row in bucket.tolist():
-        for leader in leaders:
-            is_joined = _find(parents, row) == _find(parents, leader)
-            if is_joined or jaccard(sets[row], sets[leader]) >= threshold:
-                _join(parents, leader, row)
-                break
-        else:
-            leaders.append(row)
+    """Join all pairs of a bucket that overlap; those of one group need no look."""
+    for place, row in enumerate(bucket.tolist()):
+        for other in bucket[:place].tolist():
+            is_joined = _find(parents, row) == _find(parents, other)
+            if not is_joined and jaccard(sets[row], sets[other]) >= threshold:
+                _join(parents, row, other)
 
 
 def _join(parents: NDArray[np.int64], one: int, other: int) -> None:

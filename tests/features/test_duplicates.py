@@ -59,6 +59,15 @@ def test_minhash_finds_what_all_pairs_find() -> None:
     assert 60 < len(np.unique(found)) < 100
 
 
+def test_copies_of_copies_are_one_group() -> None:
+    # The last overlaps both others by 0.89, and they each other by 0.79: only it joins them.
+    sets = [np.arange(start, start + 170, dtype=np.uint64) for start in (0, 20, 10)]
+    assert jaccard(sets[0], sets[2]) > 0.8 > jaccard(sets[0], sets[1])
+    # One band of one hash: what is not joined in it is not joined at all.
+    found = [group_alike(sets, 0.8, 1, 1, seed).tolist() for seed in range(20)]
+    assert [0, 0, 0] in found
+
+
 def test_near_embeddings_are_copies_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module("reweightviz.features.duplicates")
     monkeypatch.setattr(module, "BLOCK", 4)
