@@ -47,7 +47,8 @@ def split_by_score(corpus: Corpus, score: str | None = None, *, buckets: int = 3
     taken = set(names) & (before | set(corpus.domains))
     if taken:
         raise DuplicateName(kind="domain", names=sorted(taken)[:1], where="this corpus")
-    return move_documents(corpus, np.array(names, object)[place], names)
+    there = [names[number] for number in np.unique(place)]
+    return move_documents(corpus, np.array(names, object)[place], there)
 
 
 def _place(score: Array, tokens: NDArray[np.int64], buckets: int) -> NDArray[np.int64]:

@@ -45,13 +45,13 @@ def move_documents(corpus: Corpus, domain: NDArray[np.object_], order: Sequence[
     Args:
         corpus: as it was.
         domain: (N,) names.
-        order: of the domains; those without a document are left out.
+        order: of the domains; those that lose their last document are left out.
     """
-    there = set(domain)
+    emptied = {corpus.domains[code] for code in np.unique(corpus.domain_codes)} - set(domain)
     columns = {column: corpus[column] for column in corpus.columns}
     columns[f"former_domain:{len(corpus.former_domains) + 1}"] = corpus["domain"]
     columns["domain"] = domain
-    stay = [name for name in order if name in there]
+    stay = [name for name in order if name not in emptied]
     return Corpus(columns, domains=stay, tokenizer=corpus.tokenizer, meta=corpus.meta)
 
 
