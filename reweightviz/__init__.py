@@ -19,6 +19,8 @@ _SCORE = (
     "gradients",
     "weight_difference",
     "score",
+    "grade",
+    "distil",
     "evaluate_scores",
     "score_weights",
     "select",
@@ -73,7 +75,8 @@ _HOMES = {
     "WeightTrajectories": "widgets.curves.curves",
 }
 _MODULES = {name: name for name in ("laws", "mixers", "scorers", "selectors", "training")} | {
-    "errors": "core.errors"
+    "errors": "core.errors",
+    "graders": "features.graders",
 }
 
 __all__ = sorted([*_HOMES, *_MODULES])  # noqa: PLE0605  sorted makes a list

@@ -10,6 +10,8 @@ from reweightviz.core.corpus import Corpus
 from reweightviz.core.protocols import check_options
 from reweightviz.evaluation.evaluate_scores import evaluate_scores
 from reweightviz.features import (
+    distil,
+    grade,
     score,
     score_weights,
     select,
@@ -19,7 +21,9 @@ from reweightviz.features import (
 )
 
 __all__ = [
+    "distil",
     "evaluate_scores",
+    "grade",
     "gradients",
     "losses",
     "score",

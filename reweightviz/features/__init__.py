@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from reweightviz.features.cluster import cluster
+from reweightviz.features.distil import distil
 from reweightviz.features.duplicates import duplicates
 from reweightviz.features.embed import embed
+from reweightviz.features.grade import grade
 from reweightviz.features.gradients import gradients, weight_difference
 from reweightviz.features.losses import losses
 from reweightviz.features.project import project
@@ -16,8 +18,10 @@ from reweightviz.features.split_domain import split_domain
 
 __all__ = [
     "cluster",
+    "distil",
     "duplicates",
     "embed",
+    "grade",
     "gradients",
     "losses",
     "project",

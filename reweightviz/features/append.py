@@ -26,6 +26,7 @@ from reweightviz.core.protocols import Scorer
 from reweightviz.core.recipes import is_alike
 from reweightviz.core.store import DOCUMENT
 from reweightviz.core.types import kind_of
+from reweightviz.features.distil import apply_head
 from reweightviz.features.follow_recipe import FROM_TEXT, follow_recipe
 from reweightviz.features.score import Supply, tell_missing
 from reweightviz.features.target import Target
@@ -262,13 +263,13 @@ class _Appended:
             return follow_recipe(self.corpus, name, self.given.text(np.arange(len(self.given))))
         if not set(self._sources(name)) <= {*self.columns, *DOCUMENT}:
             return None
-        if verb == "cluster":
-            return self._find_cluster(name, recipe)
-        if verb == "project":
-            return self._find_place(name, recipe)
-        if verb == "score":
-            return self._score(recipe, find_scorer(recipe["scorer"]))
-        return None
+        makers: dict[str, Callable[[], Any]] = {
+            "cluster": lambda: self._find_cluster(name, recipe),
+            "distil": lambda: apply_head(recipe, self.columns[recipe["from"][0]]),
+            "project": lambda: self._find_place(name, recipe),
+            "score": lambda: self._score(recipe, find_scorer(recipe["scorer"])),
+        }
+        return makers.get(verb, lambda: None)()
 
     def _find_cluster(self, name: str, recipe: Mapping[str, Any]) -> NDArray[Any]:
         """Return the cluster whose documents' mean is nearest."""

@@ -1264,6 +1264,24 @@ def an_array_has_a_row_a_document(_):
     )
 
 
+@advice("bounded by requests=, how often it is called")
+def a_function_is_bounded_by_its_calls(_):
+    corpus = rv.Corpus({"text": ["a", "b"], "domain": ["x", "x"]})
+    return (
+        lambda: rv.grade(corpus, len, budget=2),
+        lambda: rv.grade(corpus, len, requests=2),
+    )
+
+
+@advice("needs key=, the name of an environment variable that holds the key")
+def a_key_is_named(_):
+    judge = {"url": "http://127.0.0.1:1/v1", "model": "m", "prompt": "{text}"}
+    return (
+        lambda: rv.graders.Endpoint(**judge, key="NO_VARIABLE_OF_THIS_NAME").find_key(),
+        lambda: rv.graders.Endpoint(**judge, key="PATH").find_key(),
+    )
+
+
 @advice("query_embedding= takes an array, or the name|= takes an array, or the name")
 def a_corpus_has_columns_of_a_name(_):
     corpus = make_vectors()
