@@ -55,6 +55,19 @@ def test_a_cell_that_runs_again_closes_what_it_showed(shell):
     assert live() == before
 
 
+def test_ipython_keeps_the_pictures_of_the_last_run_alone(shell):
+    bundles = getattr(shell.history_manager, "outputs", None)
+    if bundles is None:
+        pytest.skip("this IPython keeps no bundles")
+    run(shell, "1 + 1", "another")
+    for _ in range(4):
+        run(shell, CELL, "one")
+    kept = [each for outputs in bundles.values() for each in outputs]
+    shown = [each for each in kept if "image/png" in each.bundle]
+    assert len(shown) == 1
+    assert len(kept) == 2, "the output of another cell stays"
+
+
 @pytest.mark.parametrize(
     ("code", "cell"),
     [

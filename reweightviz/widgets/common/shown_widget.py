@@ -87,11 +87,20 @@ def _end_cell(result: Any) -> None:
 
 
 def _forget_output(widget: ShownWidget) -> None:
-    """Take a closed widget out of IPython's ``Out``, which would keep its documents in memory."""
+    """Take a closed widget out of IPython's ``Out``, and the pictures of it out of its history.
+
+    They would keep its documents in memory, and 0.1 MB of SVG or PNG for every run of its cell.
+    """
     shell = _find_shell()
     outputs = shell.user_ns.get("_oh", {})
+    # IPython before 9 keeps no bundles.
+    bundles = getattr(shell.history_manager, "outputs", {})
     for number in [number for number, output in outputs.items() if output is widget]:
         del outputs[number]
+        if number in bundles:
+            bundles[number] = [
+                each for each in bundles[number] if each.output_type != "execute_result"
+            ]
         for names in (shell.user_ns, shell.user_ns_hidden):
             names.pop(f"_{number}", None)
 
