@@ -9,6 +9,7 @@ does. With "proxy" the model is the demo's.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -16,7 +17,6 @@ import numpy as np
 import torch
 
 import reweightviz as rv
-from reweightviz.features.gradients import text_gradients
 from reweightviz.models.gradients import choose_parameters
 from reweightviz.models.load_model import load_language_model
 from reweightviz.readers.demo.runs import proxy_path
@@ -29,11 +29,14 @@ def main(name="proxy", documents=128, layers=2):
     model = proxy_path() if name == "proxy" else name
     corpus = rv.demo_corpus()
     rows = np.random.default_rng(0).permutation(len(corpus))[: int(documents)]
-    texts = corpus.text(np.sort(rows))
+    corpus = corpus.take(np.sort(rows))
+    texts = corpus.text(np.arange(len(corpus)))
+    os.environ["REWEIGHTVIZ_CACHE"] = "off"
     options = {"dimensions": DIMENSIONS, "layers": int(layers), "longest": LONGEST}
-    text_gradients(texts[:4], model, **options)  # what is made once
+    options["label"] = "ours"
+    rv.gradients(corpus.take(range(4)), model, **options)  # what is made once
     start = time.perf_counter()
-    ours = text_gradients(texts, model, **options)
+    ours = rv.gradients(corpus, model, **options)["gradient:ours"]
     batched = time.perf_counter() - start
     start = time.perf_counter()
     lengths, exact = run_plain_loop(texts, model, int(layers))

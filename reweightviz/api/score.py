@@ -41,13 +41,7 @@ def losses(corpus: Corpus, model: Any = "proxy", **options: Any) -> Corpus:
     See :func:`reweightviz.features.losses.losses`.
     """
     check_options(losses, options, inspect.signature(features.losses).parameters)
-    if isinstance(model, str) and model == "proxy":
-        # The demo's files belong to readers, which features may not import.
-        from reweightviz.readers.demo.runs import proxy_path
-
-        model = proxy_path()
-        options.setdefault("label", "proxy")
-    return features.losses(corpus, model, **options)
+    return features.losses(corpus, _find_proxy(model, options), **options)
 
 
 def gradients(corpus: Corpus, model: Any = "proxy", **options: Any) -> Corpus:
@@ -56,9 +50,15 @@ def gradients(corpus: Corpus, model: Any = "proxy", **options: Any) -> Corpus:
     See :func:`reweightviz.features.gradients.gradients`.
     """
     check_options(gradients, options, inspect.signature(features.gradients).parameters)
-    if isinstance(model, str) and model == "proxy":
-        from reweightviz.readers.demo.runs import proxy_path
+    return features.gradients(corpus, _find_proxy(model, options), **options)
 
-        model = proxy_path()
-        options.setdefault("label", "proxy")
-    return features.gradients(corpus, model, **options)
+
+def _find_proxy(model: Any, options: dict[str, Any]) -> Any:
+    """Return the file of the demo's model where its name came, and label the column by it."""
+    if not isinstance(model, str) or model != "proxy":
+        return model
+    # The demo's files belong to readers, which features may not import.
+    from reweightviz.readers.demo.runs import proxy_path
+
+    options.setdefault("label", "proxy")
+    return proxy_path()

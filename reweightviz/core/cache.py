@@ -10,7 +10,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +22,14 @@ from reweightviz.core.errors import ReweightvizError, warn
 from reweightviz.core.files import Content, sweep_drafts, write_atomically
 from reweightviz.core.version import VERSION
 
-__all__ = ["Arrays", "cache_folder", "cache_path", "compute_once", "read_or_make"]
+__all__ = [
+    "Arrays",
+    "cache_folder",
+    "cache_path",
+    "compute_once",
+    "read_or_make",
+    "stamp_files",
+]
 
 
 Arrays = dict[str, NDArray[Any]]
@@ -63,6 +70,13 @@ def cache_path(name: str, *key: object, suffix: str = ".npz") -> Path | None:
     inputs = json.dumps([VERSION, *map(str, key)]).encode()
     digest = hashlib.blake2b(inputs, digest_size=12).hexdigest()
     return folder / f"{name}-{digest}{suffix}"
+
+
+def stamp_files(files: Iterable[Path]) -> str:
+    """Return what changes when one of the files does: a hash of their names, sizes and times."""
+    facts = [(file.name, file.stat()) for file in files]
+    listed = sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in facts)
+    return hashlib.blake2b(repr(listed).encode(), digest_size=12).hexdigest()
 
 
 def compute_once(name: str, key: tuple[object, ...], compute: Callable[[], Arrays]) -> Arrays:

@@ -96,7 +96,8 @@ def evaluate_scores(
         [0.5]
     """
     names = _choose(corpus, scores)
-    rows = [_describe(corpus, name, planted) for name in names]
+    is_planted = None if planted is None else _find_planted(corpus, planted)
+    rows = [_describe(corpus, name, is_planted) for name in names]
     table = pd.DataFrame(rows, index=pd.Index(names, name="score"))
     values = np.stack([last_for_nan(corpus[name]) for name in names], 1)
     trainings = {"seeds": seeds, "subsets": subsets, "left_out": left_out}
@@ -129,7 +130,7 @@ def _choose(corpus: Corpus, scores: str | Iterable[str] | None) -> list[str]:
     return names
 
 
-def _describe(corpus: Corpus, name: str, planted: Documents | None) -> dict[str, float]:
+def _describe(corpus: Corpus, name: str, is_planted: NDArray[np.bool_] | None) -> dict[str, float]:
     score = np.asarray(corpus[name], np.float64)
     missing = int((~np.isfinite(score)).sum())
     found: dict[str, float] = {
@@ -138,8 +139,7 @@ def _describe(corpus: Corpus, name: str, planted: Documents | None) -> dict[str,
         "length_share": monotone_share(score, corpus.tokens),
         "domain_share": grouped_share(score, corpus.domain_codes),
     }
-    if planted is not None:
-        is_planted = _find_planted(corpus, planted)
+    if is_planted is not None:
         count = int(is_planted.sum())
         area, error = area_under_curve(score, is_planted)
         recall = recall_at(score, is_planted, count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import InvalidValue, ReweightvizError
 from reweightviz.core.types import Array
-from reweightviz.evaluation.score_trial import Z
 from reweightviz.models.byte_transformer import ModelConfig
 from reweightviz.numerics.accuracy import rank_correlation
+from reweightviz.numerics.quantiles import NORMAL_90
 from reweightviz.numerics.ranking import correlation_interval
+from reweightviz.numerics.run_regression import datamodel_score
 from reweightviz.training.document_subsets import cut_documents, train_on_documents
 from reweightviz.training.domain_stream import cut_blocks
 from reweightviz.training.proxy_data import thin_out
@@ -93,8 +94,10 @@ class ScoreTrainings:
         runs = np.zeros((subsets, N), bool)
         for row in runs:
             row[rng.permutation(N)[: N // 2]] = True
-        losses = self._run(list(runs), [self._seed], masked=True)
-        return _correlate("lds", runs @ self._values, -losses)
+        losses = self._run(list(runs), [self._seed], masked=True)[:, 0]
+        # A good document lowers the loss, so its effect is the score with the other sign.
+        found = [datamodel_score(-score, runs, losses) for score in self._values.T]
+        return _tabulate("lds", found, subsets)
 
     def measure_left_out(self, count: int) -> pd.DataFrame:
         """Return ``left_out`` and its interval: a score against what its document's absence costs.
@@ -105,7 +108,8 @@ class ScoreTrainings:
         runs = np.ones((len(rows) + 1, len(self._tokens)), bool)
         runs[np.arange(len(rows)), rows] = False
         losses = self._run(list(runs), [self._seed], masked=True)
-        return _correlate("left_out", self._values[rows], losses[:-1] - losses[-1])
+        found = rank_correlation(self._values[rows], losses[:-1] - losses[-1])
+        return _tabulate("left_out", found.tolist(), len(rows))
 
     def _choose_left_out(self, count: int) -> NDArray[np.int64]:
         """Return rows spread over the ranks of every score."""
@@ -136,13 +140,11 @@ class ScoreTrainings:
         )
 
 
-def _correlate(name: str, predicted: Array, observed: Array) -> pd.DataFrame:
-    """Return the rank correlation of each prediction (R, M) with what was observed (R, 1)."""
-    found = rank_correlation(predicted, observed)
-    ends = [correlation_interval(value, len(predicted), Z) for value in found]
-    return pd.DataFrame(
-        {name: found, f"{name}_low": [low for low, _ in ends], f"{name}_high": [h for _, h in ends]}
-    )
+def _tabulate(name: str, correlations: Sequence[float], pairs: int) -> pd.DataFrame:
+    """Return rank correlations over so many pairs, with the ends of their intervals."""
+    ends = [correlation_interval(value, pairs, NORMAL_90) for value in correlations]
+    low, high = zip(*ends, strict=True)
+    return pd.DataFrame({name: correlations, f"{name}_low": low, f"{name}_high": high})
 
 
 def _cut_target(target: Corpus | Iterable[str], length: int) -> NDArray[np.uint8]:

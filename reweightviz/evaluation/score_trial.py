@@ -13,12 +13,9 @@ import pandas as pd
 from reweightviz.core.corpus import Corpus
 from reweightviz.figures.figure import Figure
 from reweightviz.figures.score_trial import score_trial_figure
+from reweightviz.numerics.quantiles import NORMAL_90
 
-__all__ = ["ScoreTrial", "Z"]
-
-
-Z = 1.6449
-"""Standard errors on either side of a 90 % interval."""
+__all__ = ["ScoreTrial"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +52,7 @@ class ScoreTrial:
 
     def figure(self, *, height: int = 320) -> Figure:
         """Draw the figures of all scores, and how they agree."""
-        return score_trial_figure(self.table, self.agreement, Z, height=height)
+        return score_trial_figure(self.table, self.agreement, NORMAL_90, height=height)
 
     def _repr_html_(self) -> str:
         shown = self.table.dropna(axis=1, how="all")
@@ -86,4 +83,4 @@ def _say(row: pd.Series[Any]) -> str:
 def _half(error: float, places: int = 3) -> str:
     if not np.isfinite(error):
         return "?"
-    return f"{Z * error:.{places}f}"
+    return f"{NORMAL_90 * error:.{places}f}"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from reweightviz.core.errors import InvalidValue, ReweightvizError
 
-__all__ = ["Matrix", "as_embedding", "as_matrix"]
+__all__ = ["Matrix", "as_embedding", "as_matrix", "unit_rows"]
 
 
 Matrix = NDArray[np.float32]
@@ -48,3 +48,10 @@ def as_embedding(values: Any, N: int) -> Matrix:
             f"{int(np.argmax(bad))}; drop or replace those rows."
         )
     return matrix
+
+
+def unit_rows(matrix: Matrix) -> Matrix:
+    """Return rows of length 1; zero rows stay zero, so their similarity to everything is 0."""
+    length = np.linalg.norm(matrix, axis=1, keepdims=True)
+    length[length == 0] = 1
+    return np.asarray(matrix / length, np.float32)

@@ -14,6 +14,7 @@ from reweightviz.core.types import Array
 from reweightviz.core.validation import whole_number
 from reweightviz.numerics.accuracy import rank_correlation
 from reweightviz.numerics.logistic import fit_logistic
+from reweightviz.numerics.quantiles import NORMAL_90
 from reweightviz.numerics.ranking import area_under_curve, correlation_interval
 from reweightviz.numerics.run_regression import fit_ridge
 
@@ -25,7 +26,6 @@ FEWEST = 10
 PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
 """Of the logistic regression; the one with the least cross-entropy of held-out grades."""
 _BLOCK = 1 << 16  # rows that are in double precision at once
-_Z = 1.6449  # standard errors on either side of a 90 % interval
 
 
 def distil(
@@ -102,9 +102,7 @@ def distil(
             f"{name} ranks held-out documents no better than chance, {_say(trial)}: grade more "
             "documents, or take another embedding."
         )
-    spread = corpus.with_column(name, scores, recipe=recipe)
-    spread.meta["score_figures"] = told
-    return spread
+    return corpus.with_column(name, scores, recipe=recipe, score_figures=told)
 
 
 def apply_head(recipe: Mapping[str, Any], embedding: NDArray[Any]) -> Array:
@@ -174,7 +172,7 @@ def _hold_out(X: Array, y: Array, parts: NDArray[np.int64], fit: Any) -> dict[st
 
     foretold = _foretell(X, y, parts, centred)
     correlation = float(rank_correlation(foretold[:, None], y[:, None])[0])
-    low, high = correlation_interval(correlation, len(y), _Z)
+    low, high = correlation_interval(correlation, len(y), NORMAL_90)
     trial = {"documents": len(y), "rank_correlation": correlation, "low": low, "high": high}
     if set(np.unique(y)) == {0.0, 1.0}:
         area, error = area_under_curve(foretold, y == 1)
@@ -184,7 +182,7 @@ def _hold_out(X: Array, y: Array, parts: NDArray[np.int64], fit: Any) -> dict[st
 
 def _say(trial: Mapping[str, Any]) -> str:
     if "auc" in trial:
-        half = _Z * trial["auc_error"]
+        half = NORMAL_90 * trial["auc_error"]
         return f"held-out AUC {trial['auc']:.2f} ± {half:.2f} over {trial['documents']:,} grades"
     return (
         f"held-out rank correlation {trial['rank_correlation']:.2f} ({trial['low']:.2f} to "

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from reweightviz.core.cache import compute_once
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import InvalidValue, UnknownName
-from reweightviz.features._vectors import as_embedding
+from reweightviz.features._vectors import as_embedding, unit_rows
 from reweightviz.numerics.minhash import group_alike, hash_ngrams, join_groups
 from reweightviz.numerics.ngrams import split_words
 
@@ -93,8 +93,7 @@ def _normalise(text: str) -> bytes:
 
 
 def _group_near(vectors: NDArray[np.float32], threshold: float) -> NDArray[np.int64]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit = vectors / np.where(lengths > 0, lengths, 1)
+    unit = unit_rows(vectors)
     pairs = [np.zeros((0, 2), np.int64)]
     for start in range(0, len(unit), BLOCK):
         near = np.argwhere(unit[start : start + BLOCK] @ unit[start:].T >= threshold - 1e-6)

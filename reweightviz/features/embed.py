@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike
 
-from reweightviz.core.cache import Arrays, compute_once
+from reweightviz.core.cache import Arrays, compute_once, stamp_files
 from reweightviz.core.columns import as_strings, combine_digests, digest
 from reweightviz.core.corpus import Corpus
 from reweightviz.core.errors import MissingPackage, ReweightvizError
 from reweightviz.core.progress import tqdm
-from reweightviz.features._vectors import Matrix, as_embedding, as_matrix
+from reweightviz.features._vectors import Matrix, as_embedding, as_matrix, unit_rows
 from reweightviz.features.ngrams import apply_ngrams, count_ngrams, fit_ngrams
 
 __all__ = ["CHUNK", "Embedder", "embed", "embed_texts"]
@@ -60,7 +59,7 @@ def embed(
     else:
         matrix = as_embedding(model, N)
     column = f"embedding:{label}" if label else "embedding"
-    return corpus.with_column(column, _unit_rows(as_embedding(matrix, N)), recipe=recipe)
+    return corpus.with_column(column, unit_rows(as_embedding(matrix, N)), recipe=recipe)
 
 
 def embed_texts(
@@ -82,13 +81,13 @@ def embed_texts(
     small = Corpus({"text": list(texts), "domain": ["target"] * len(texts)})
     if recipe["model"] == "ngrams":
         fitted = _find_ngrams(corpus, column, recipe)
-        return _unit_rows(apply_ngrams(fitted, count_ngrams(_chunks(small, CHUNK, "embed"))))
+        return unit_rows(apply_ngrams(fitted, count_ngrams(_chunks(small, CHUNK, "embed"))))
     if recipe["stamp"] != _stamp(recipe["model"]):
         raise ReweightvizError(
             f"column {column!r} was made by the encoder {recipe['model']!r}, whose files have "
             f"changed since; rv.embed(corpus, {recipe['model']!r}) makes the column anew."
         )
-    return _unit_rows(_embed_by_name(small, recipe["model"], 0, device, 0))
+    return unit_rows(_embed_by_name(small, recipe["model"], 0, device, 0))
 
 
 def _write_recipe(corpus: Corpus, model: str, dimensions: int, seed: int) -> dict[str, Any]:
@@ -117,10 +116,8 @@ def _embed_by_name(corpus: Corpus, model: str, dimensions: int, device: str, see
 
 
 def _stamp(model: str) -> str:
-    """Return what changes when a local model is trained again: its files' names, sizes, times."""
-    facts = [(file.name, file.stat()) for file in Path(model).glob("*")]
-    listed = sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in facts)
-    return hashlib.blake2b(repr(listed).encode(), digest_size=12).hexdigest()
+    """Return what changes when a local model is trained again."""
+    return stamp_files(Path(model).glob("*"))
 
 
 def _embed_by_function(corpus: Corpus, model: Embedder) -> Matrix:
@@ -131,14 +128,6 @@ def _embed_by_function(corpus: Corpus, model: Embedder) -> Matrix:
             f"{sorted({part.shape for part in parts})[:4]}."
         )
     return np.concatenate(parts)
-
-
-def _unit_rows(matrix: Matrix) -> Matrix:
-    """Return rows of length 1; zero rows stay zero, so their similarity to everything is 0."""
-    length = np.linalg.norm(matrix, axis=1, keepdims=True)
-    unit = np.zeros_like(matrix)
-    np.divide(matrix, length, out=unit, where=length > 0)
-    return unit
 
 
 def _chunks(corpus: Corpus, size: int, what: str) -> Iterator[list[str]]:

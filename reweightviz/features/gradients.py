@@ -16,10 +16,11 @@ from reweightviz.core.errors import MissingColumn, MissingPackage, ReweightvizEr
 from reweightviz.core.types import Array, Single
 from reweightviz.core.validation import whole_number
 from reweightviz.features._parts import compute_in_parts, plan_parts
+from reweightviz.features._vectors import unit_rows
 from reweightviz.numerics.inner import precondition
 from reweightviz.numerics.projection import check_projection, project
 
-__all__ = ["gradients", "text_gradients", "weight_difference"]
+__all__ = ["gradients", "weight_difference"]
 
 
 PART = 1 << 21
@@ -95,28 +96,6 @@ def gradients(
     return corpus.with_column(f"gradient:{label or _name(model)}", found, recipe=recipe)
 
 
-def text_gradients(
-    texts: Sequence[str],
-    model: Any,
-    *,
-    dimensions: int = 4096,
-    layers: Any = 2,
-    longest: int = 512,
-    projection: str = "sparse",
-    seed: int = 0,
-    moments: Any = None,
-    unit: bool = False,
-    tokenizer: Any = None,
-    device: str = "auto",
-    dtype: str = "auto",
-    remote_code: bool = False,
-) -> Single:
-    """Return gradients (n, D) of texts, such as a target's, as :func:`gradients` makes them."""
-    options = _check_options(dimensions, layers, longest, projection, seed, unit=unit)
-    loaded = _load(model, tokenizer, device, dtype, remote_code=remote_code)
-    return _Maker(loaded, options, moments)(texts)
-
-
 def weight_difference(
     model: Any,
     reference: Any,
@@ -182,10 +161,7 @@ class _Maker:
         budget = choose_budget(model.device, 4 * model.width)
         for batch, found in run_batches(lengths, budget, run, what=f"gradients {model.name}"):
             out[[used[one] for one in batch]] = found
-        if self._unit:
-            norms = np.linalg.norm(out, axis=1, keepdims=True)
-            out /= np.where(norms == 0, 1, norms)
-        return out
+        return unit_rows(out) if self._unit else out
 
 
 def _load(model: Any, tokenizer: Any, device: str, dtype: str, *, remote_code: bool = False) -> Any:

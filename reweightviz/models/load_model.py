@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from reweightviz.core.cache import stamp_files
 from reweightviz.core.errors import MissingPackage, ReweightvizError, UnmetNeed
 from reweightviz.models.byte_transformer import VOCABULARY, ByteTransformer
 from reweightviz.models.device import choose_device
@@ -105,9 +105,7 @@ def stamp_model(model: Any) -> str:
     place = _find_folder(os.fspath(model))
     if place is None:
         return ""
-    files = [place] if place.is_file() else sorted(place.glob("*"))
-    facts = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return hashlib.blake2b(repr(facts).encode(), digest_size=12).hexdigest()
+    return stamp_files([place] if place.is_file() else place.glob("*"))
 
 
 def _find_folder(name: str) -> Path | None:

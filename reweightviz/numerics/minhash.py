@@ -6,13 +6,12 @@ https://doi.org/10.1109/SEQUEN.1997.666900. Memory grows with the words, never w
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reweightviz.numerics.ngrams import list_ngrams, split_words
+from reweightviz.numerics.ngrams import hash_crc, list_ngrams, split_words
 
 __all__ = ["group_alike", "hash_ngrams", "jaccard", "join_groups"]
 
@@ -25,9 +24,7 @@ def hash_ngrams(text: str, n: int) -> NDArray[np.uint64]:
     """
     words = split_words(text)
     grams = list_ngrams(words, min(n, max(len(words), 1)))
-    return np.unique(
-        np.array([zlib.crc32(gram.encode("utf-8", "replace")) for gram in grams], "u8")
-    )
+    return np.unique(np.array([hash_crc(gram, 1 << 32) for gram in grams], "u8"))
 
 
 def jaccard(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> float:

@@ -1,4 +1,4 @@
-"""The interval that draws leave the next one in."""
+"""Intervals at a level: of draws, and of the normal distribution."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from numpy.typing import ArrayLike
 
 from reweightviz.core.types import Array
 
-__all__ = ["between"]
+__all__ = ["NORMAL_90", "between"]
+
+
+NORMAL_90 = 1.6449
+"""Standard deviations of a normal distribution within which 90 % of it lies."""
 
 
 def between(draws: ArrayLike, level: float = 0.9) -> tuple[Array, Array]:

@@ -13,12 +13,11 @@ from reweightviz.core.types import Array
 from reweightviz.evaluation.doubts import find_doubts
 from reweightviz.numerics.contrast import Contrast, contrast_figure
 from reweightviz.numerics.hull import distance_outside
-from reweightviz.numerics.quantiles import between
+from reweightviz.numerics.quantiles import NORMAL_90, between
 from reweightviz.proposals.aim import Aim
 from reweightviz.proposals.task import Task
 
 __all__ = [
-    "NORMAL_90",
     "OUTSIDE",
     "Evidence",
     "gather_evidence",
@@ -28,8 +27,6 @@ __all__ = [
 ]
 
 
-NORMAL_90 = 1.6449
-"""Standard deviations of a normal distribution within which 90 % of it lies."""
 OUTSIDE = 0.01
 """Share of tokens outside the hull that is worth a warning; less is rounding."""
 

@@ -6,7 +6,6 @@ import torch
 
 import reweightviz as rv
 from reweightviz.core.errors import ReweightvizError, ReweightvizWarning
-from reweightviz.features.gradients import text_gradients
 from reweightviz.models import batches
 from reweightviz.models.byte_transformer import ByteTransformer, ModelConfig
 
@@ -40,8 +39,8 @@ def test_gradients_are_a_column_that_scorers_take(corpus, model):
     np.testing.assert_allclose(
         np.array(scored["score:selfinfluence"]), (found.astype(float) ** 2).sum(1)
     )
-    rows = text_gradients([TEXTS[4]], model, dimensions=256, device="cpu")
-    np.testing.assert_allclose(rows[0], found[4], atol=1e-5)
+    alone = rv.gradients(corpus.take([4]), model, dimensions=256, device="cpu", label="mine")
+    np.testing.assert_allclose(alone["gradient:mine"][0], found[4], atol=1e-5)
 
 
 def test_neither_the_batch_nor_the_part_changes_them(corpus, model, monkeypatch):
@@ -84,7 +83,9 @@ def test_interrupted_work_goes_on_with_the_next_part(corpus, model, monkeypatch)
 
 
 def test_a_batch_that_does_not_fit_is_halved(corpus, model, monkeypatch):
-    whole = text_gradients(TEXTS, model, dimensions=64, device="cpu")
+    monkeypatch.setenv("REWEIGHTVIZ_CACHE", "off")
+    options = {"dimensions": 64, "device": "cpu", "label": "x"}
+    whole = rv.gradients(corpus, model, **options)["gradient:x"]
     from reweightviz.models.gradients import ExampleGradients
 
     real = ExampleGradients.__call__
@@ -98,7 +99,7 @@ def test_a_batch_that_does_not_fit_is_halved(corpus, model, monkeypatch):
 
     monkeypatch.setattr(ExampleGradients, "__call__", fail)
     with pytest.warns(ReweightvizWarning, match="goes on with at most"):
-        found = text_gradients(TEXTS, model, dimensions=64, device="cpu")
+        found = rv.gradients(corpus, model, **options)["gradient:x"]
     np.testing.assert_allclose(found, whole, atol=1e-5)
     assert max(sizes) == 4 and sizes.count(1) == 4
 
